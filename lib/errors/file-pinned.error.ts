@@ -1,0 +1,13 @@
+import { FilesError } from './files-error.js';
+
+/** The operation is refused because the file is pinned. */
+export class FilePinnedError extends FilesError {
+  readonly code = 'FILES_FILE_PINNED';
+
+  constructor(
+    readonly fileId: string,
+    operation: string,
+  ) {
+    super(`File ${fileId} is pinned: ${operation} needs \`force\`, or \`unpin\` before it.`);
+  }
+}

@@ -1,0 +1,13 @@
+import { FilesError } from './files-error.js';
+
+/** No bytes are at the location. */
+export class LocationNotFoundError extends FilesError {
+  readonly code = 'FILES_LOCATION_NOT_FOUND';
+
+  constructor(
+    readonly storage: string,
+    readonly location: string,
+  ) {
+    super(`Nothing is at location "${location}" of storage "${storage}".`);
+  }
+}

@@ -1,0 +1,13 @@
+import { FilesError } from './files-error.js';
+
+/** Something is at the location already; bytes are never overwritten. */
+export class LocationTakenError extends FilesError {
+  readonly code = 'FILES_LOCATION_TAKEN';
+
+  constructor(
+    readonly storage: string,
+    readonly location: string,
+  ) {
+    super(`Location "${location}" of storage "${storage}" is taken. Choose another one: bytes are never overwritten.`);
+  }
+}

@@ -1,0 +1,14 @@
+import { FilesError } from './files-error.js';
+
+/** An owner that no file may have. */
+export class OwnerReferenceError extends FilesError {
+  readonly code = 'FILES_OWNER_REFERENCE';
+
+  constructor(
+    readonly field: 'type' | 'id',
+    readonly value: unknown,
+    reason: string,
+  ) {
+    super(`Owner ${field} ${JSON.stringify(value)?.slice(0, 300)} is refused: ${reason}.`);
+  }
+}

@@ -1,0 +1,13 @@
+import { FilesError } from './files-error.js';
+
+/** One storage object was configured under two names. */
+export class StorageNameError extends FilesError {
+  readonly code = 'FILES_STORAGE_NAME';
+
+  constructor(
+    readonly first: string,
+    readonly second: string,
+  ) {
+    super(`One storage is configured as "${first}" and as "${second}". Make a storage of its own for each name.`);
+  }
+}

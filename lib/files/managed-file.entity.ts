@@ -1,0 +1,37 @@
+import { Column, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
+import { BINARY_TABLE, data, flag, id, int8, text, when } from './columns.js';
+import { toPublicFile } from './public-file.js';
+import type { PublicFile } from './public-file.js';
+
+/** A managed file: its bytes are at `location` in `storage`; at most one owner. As JSON it does not tell where its bytes are. */
+@Entity('files_file', BINARY_TABLE)
+@Unique('uq_files_file_location', ['storage', 'locationKey'])
+@Index('ix_files_file_owner', ['ownerType', 'ownerId', 'id'])
+export class ManagedFile {
+  @PrimaryColumn(id()) id!: string;
+  @Column(text(255)) name!: string;
+  @Column(text(64)) storage!: string;
+  @Column(text(1024)) location!: string;
+  /** SHA-256 of the location in hex: databases limit the size of what a unique index covers. */
+  @Column(text(64, { name: 'location_key' })) locationKey!: string;
+  @Column(text(255, { name: 'content_type' })) contentType!: string;
+  /** Bytes. */
+  @Column(int8()) size!: number;
+  @Column(text(128)) hash!: string;
+  @Column(text(32, { name: 'hash_algorithm' })) hashAlgorithm!: string;
+  @Column(when({ name: 'created_at' })) createdAt!: Date;
+  @Column(text(64, { name: 'owner_type', nullable: true })) ownerType!: string | null;
+  @Column(text(191, { name: 'owner_id', nullable: true })) ownerId!: string | null;
+  /** The owner's field that holds this file's id, where that is known. */
+  @Column(text(128, { name: 'owner_field', nullable: true })) ownerField!: string | null;
+  /** Protected from transfer, deletion and replacement until unpinned or forced. */
+  @Column(flag()) pinned!: boolean;
+  /** What the storage adapter remembers about the bytes. */
+  @Column(data({ name: 'storage_data', nullable: true })) storageData!: Record<string, unknown> | null;
+  /** Free for the application. */
+  @Column(data({ name: 'plugin_data', nullable: true })) pluginData!: Record<string, unknown> | null;
+
+  toJSON(): PublicFile {
+    return toPublicFile(this);
+  }
+}

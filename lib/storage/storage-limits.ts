@@ -1,0 +1,54 @@
+import { getHashes } from 'node:crypto';
+import { StorageOptionError } from '../errors/storage-option.error.js';
+import { parseByteSize } from './byte-size.js';
+import type { Capability } from './capability.js';
+import { isContentTypePattern } from './content-type.js';
+import type { LocationTransformer } from './location-transformer.js';
+
+/** What every storage can be told. */
+export interface StorageLimits {
+  /** The largest file: bytes, or a text like `'10MiB'`. @default no limit */
+  maxSize?: number | string;
+  /** Content types as `matchesContentType` reads them: `['application/pdf', 'image']`. @default every type */
+  acceptedTypes?: readonly string[];
+  /** Bytes are never overwritten; the option exists to say so. @default false */
+  overwrite?: false;
+  /** An algorithm of `node:crypto`. @default 'sha256' */
+  hashAlgorithm?: string;
+  /** Where new bytes go. @default shardedLocation */
+  location?: LocationTransformer;
+  /** Switches off what the adapter could do: `Capability.REMOVE | Capability.RANGE`. @default nothing */
+  disable?: Capability;
+}
+
+export interface ReadLimits {
+  maxSize: number | undefined;
+  acceptedTypes: readonly string[] | undefined;
+  hashAlgorithm: string;
+}
+
+/** Reads the limits; a wrong one throws `StorageOptionError`, which names the option. */
+export function readLimits({
+  maxSize,
+  acceptedTypes,
+  hashAlgorithm = 'sha256',
+  overwrite = false,
+}: StorageLimits): ReadLimits {
+  if (overwrite) throw new StorageOptionError('overwrite', overwrite, 'false: bytes are never overwritten');
+  if (!getHashes().includes(hashAlgorithm) || hashAlgorithm.length > 32) {
+    throw new StorageOptionError('hashAlgorithm', hashAlgorithm, "an algorithm of node:crypto, like 'sha256'");
+  }
+  const wrong = acceptedTypes?.find((pattern) => !isContentTypePattern(pattern));
+  if (wrong !== undefined) {
+    throw new StorageOptionError('acceptedTypes', wrong, "content types like 'text/csv', 'image/*', 'image' or 'csv'");
+  }
+  return { maxSize: readMaxSize(maxSize), acceptedTypes, hashAlgorithm };
+}
+
+function readMaxSize(maxSize: number | string | undefined): number | undefined {
+  try {
+    return maxSize === undefined ? undefined : parseByteSize(maxSize);
+  } catch {
+    throw new StorageOptionError('maxSize', maxSize, "bytes, or a text like '10MiB'");
+  }
+}

@@ -1,0 +1,52 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { OnModuleInit } from '@nestjs/common';
+import { StorageOptionError } from '../errors/storage-option.error.js';
+import { UnknownStorageError } from '../errors/unknown-storage.error.js';
+import { Storage } from './storage.js';
+
+/** The configured storages, by name. */
+export const STORAGES = Symbol('STORAGES');
+
+const MAX_NAME_LENGTH = 64;
+
+/** The storages of the application, by name. */
+@Injectable()
+export class StorageRegistry implements OnModuleInit {
+  readonly #storages: ReadonlyMap<string, Storage>;
+
+  constructor(@Inject(STORAGES) storages: Record<string, Storage>) {
+    this.#storages = new Map(Object.entries(storages));
+    for (const [name, storage] of this.#storages) {
+      if (!(storage instanceof Storage)) {
+        throw new StorageOptionError(`storages.${name}`, storage, 'a storage, like fsStorage({ root })');
+      }
+      if (name.trim() !== name || name === '' || name.length > MAX_NAME_LENGTH) {
+        throw new StorageOptionError(
+          'storages',
+          name,
+          `a name of 1 to ${MAX_NAME_LENGTH} characters without space around it`,
+        );
+      }
+      storage.assignName(name);
+    }
+  }
+
+  get names(): string[] {
+    return [...this.#storages.keys()];
+  }
+
+  /** The storage of that name; throws `UnknownStorageError`. */
+  get(name: string): Storage {
+    const storage = this.#storages.get(name);
+    if (storage === undefined) throw new UnknownStorageError(name, this.names);
+    return storage;
+  }
+
+  find(name: string): Storage | undefined {
+    return this.#storages.get(name);
+  }
+
+  async onModuleInit(): Promise<void> {
+    for (const storage of this.#storages.values()) await storage.prepare();
+  }
+}

@@ -1,0 +1,150 @@
+import type { Readable } from 'node:stream';
+import { CapabilityMissingError } from '../errors/capability-missing.error.js';
+import { FilesError } from '../errors/files-error.js';
+import { RangeInvalidError } from '../errors/range-invalid.error.js';
+import { StorageFailureError } from '../errors/storage-failure.error.js';
+import { StorageNameError } from '../errors/storage-name.error.js';
+import { Capability, capabilityNames } from './capability.js';
+import { assertLocation } from './location.js';
+import { shardedLocation } from './location-transformer.js';
+import type { LocationInput, LocationTransformer } from './location-transformer.js';
+import { readLimits } from './storage-limits.js';
+import type { StorageLimits } from './storage-limits.js';
+
+/** Both ends are included, as in HTTP: `{ start: 0, end: 9 }` is the first ten bytes. */
+export interface ByteRange {
+  start: number;
+  end: number;
+}
+
+export interface StoredObject {
+  /** Bytes. */
+  size: number;
+  modifiedAt: Date;
+}
+
+/**
+ * A named place for bytes. An adapter extends it and implements `put`, `open`, `erase` and `inspect`; the public methods
+ * check the capability and the location, and wrap what fails unexpectedly in a `StorageFailureError`.
+ */
+export abstract class Storage {
+  readonly capabilities: Capability;
+  /** Bytes; `undefined` is no limit. */
+  readonly maxSize: number | undefined;
+  /** Patterns for `matchesContentType`; `undefined` accepts everything. */
+  readonly acceptedTypes: readonly string[] | undefined;
+  readonly hashAlgorithm: string;
+  readonly #locate: LocationTransformer;
+  #name: string | undefined;
+
+  protected constructor(provided: Capability, limits: StorageLimits = {}) {
+    const { maxSize, acceptedTypes, hashAlgorithm } = readLimits(limits);
+    this.capabilities = provided & ~(limits.disable ?? Capability.NONE);
+    this.maxSize = maxSize;
+    this.acceptedTypes = acceptedTypes;
+    this.hashAlgorithm = hashAlgorithm;
+    this.#locate = limits.location ?? shardedLocation;
+  }
+
+  /** The name under which the storage is configured. */
+  get name(): string {
+    return this.#name ?? '(unnamed)';
+  }
+
+  /** Gives the storage its name, once. */
+  assignName(name: string): void {
+    if (this.#name !== undefined && this.#name !== name) throw new StorageNameError(this.#name, name);
+    this.#name = name;
+  }
+
+  /** Whether the storage can do all of it: `storage.supports(Capability.STREAM | Capability.RANGE)`. */
+  supports(capabilities: Capability): boolean {
+    return (this.capabilities & capabilities) === capabilities;
+  }
+
+  /** Throws `CapabilityMissingError` naming what is missing. */
+  require(capabilities: Capability): void {
+    if (this.supports(capabilities)) return;
+    throw new CapabilityMissingError(this.name, capabilityNames(capabilities & ~this.capabilities));
+  }
+
+  /** A location for new bytes, as the storage's transformer makes it. */
+  locationFor(input: LocationInput): string {
+    const location = this.#locate(input);
+    assertLocation(location);
+    return location;
+  }
+
+  /** Makes the storage ready at boot, so that a wrong option is found there. */
+  async prepare(): Promise<void> {}
+
+  /**
+   * Stores the content at a location where nothing is: `LocationTakenError` otherwise, also for the losers of a race.
+   * Either all of the content is there afterwards or nothing is. A failed write destroys the content.
+   */
+  async write(location: string, content: Readable): Promise<void> {
+    // What the content emits when nobody listens any more must not become an uncaught error.
+    content.on('error', () => {});
+    try {
+      await this.#run('write', Capability.CREATE, location, () => this.put(location, content), content);
+    } finally {
+      content.destroy();
+    }
+  }
+
+  /** Opens the bytes, or a range of them. Nothing there: `LocationNotFoundError`. Who gets the stream has to consume or destroy it. */
+  async read(location: string, range?: ByteRange): Promise<Readable> {
+    const needed = range === undefined ? Capability.STREAM : Capability.STREAM | Capability.RANGE;
+    if (range !== undefined) assertRange(range);
+    return this.#run('read', needed, location, () => this.open(location, range));
+  }
+
+  /** Deletes the bytes. A missing object is a no-op. */
+  async remove(location: string): Promise<void> {
+    return this.#run('remove', Capability.REMOVE, location, () => this.erase(location));
+  }
+
+  async exists(location: string): Promise<boolean> {
+    return (await this.#run('exists', Capability.EXISTS, location, () => this.inspect(location))) !== undefined;
+  }
+
+  /** What is known about the bytes without reading them; `undefined` when nothing is there. */
+  async stat(location: string): Promise<StoredObject | undefined> {
+    return this.#run('stat', Capability.EXISTS, location, () => this.inspect(location));
+  }
+
+  /** Stores all of the content or nothing; throws `LocationTakenError` instead of overwriting. */
+  protected abstract put(location: string, content: Readable): Promise<void>;
+  /** Resolves once reading can begin; throws `LocationNotFoundError`. */
+  protected abstract open(location: string, range: ByteRange | undefined): Promise<Readable>;
+  protected abstract erase(location: string): Promise<void>;
+  protected abstract inspect(location: string): Promise<StoredObject | undefined>;
+
+  async #run<T>(
+    name: string,
+    needed: Capability,
+    location: string,
+    work: () => Promise<T>,
+    content?: Readable,
+  ): Promise<T> {
+    this.require(needed);
+    assertLocation(location);
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof FilesError || (content !== undefined && isFaultOf(content, error))) throw error;
+      throw new StorageFailureError(this.name, name, location, error);
+    }
+  }
+}
+
+function isFaultOf(content: Readable, error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return content.errored === error || code === 'ERR_STREAM_PREMATURE_CLOSE';
+}
+
+function assertRange({ start, end }: ByteRange): void {
+  if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || end < start) {
+    throw new RangeInvalidError(start, end);
+  }
+}
