@@ -1,0 +1,136 @@
+import { Body, Controller, Injectable, Module, Param, Patch } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { Type } from 'class-transformer';
+import { IsOptional, ValidateNested } from 'class-validator';
+import {
+  AcceptFileType,
+  FileExists,
+  FilesModule,
+  FilesService,
+  ManagedFile,
+  MaxFileSize,
+  OwnerPolicy,
+  OwnsFiles,
+  Task,
+  TaskQueue,
+  TransferOwnership,
+  WithTaskQueue,
+  addTask,
+} from 'nestjs-files';
+import type {
+  Actor,
+  FileOperation,
+  FileOwnerPolicy,
+  FilesModuleOptions,
+  FileTransfer,
+  OwnerOperation,
+  TaskLike,
+} from 'nestjs-files';
+import { fsStorage } from 'nestjs-files/storage/fs';
+import { memoryStorage } from 'nestjs-files/storage/memory';
+import * as testing from 'nestjs-files/testing';
+import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+
+@Entity()
+@OwnsFiles('package', { onDelete: 'release' })
+export class Package {
+  @PrimaryGeneratedColumn('uuid')
+  id!: string;
+
+  @Column('varchar', { nullable: true })
+  attachmentId!: string | null;
+}
+
+export class ResourceDto {
+  @TransferOwnership('resource')
+  fileId!: string;
+}
+
+export class UpdatePackageDto {
+  @IsOptional()
+  @AcceptFileType('application/pdf', 'image')
+  @MaxFileSize('10MiB')
+  @TransferOwnership('package')
+  attachmentId?: string;
+
+  @FileExists()
+  coverId!: string;
+
+  @ValidateNested({ each: true })
+  @Type(() => ResourceDto)
+  resources!: ResourceDto[];
+}
+
+export class Announce extends Task {
+  run(result: unknown): unknown {
+    return Task.extract(result, ['id']);
+  }
+}
+
+@Injectable()
+export class Packages {
+  constructor(
+    private readonly queue: TaskQueue,
+    private readonly files: FilesService,
+  ) {}
+
+  @WithTaskQueue()
+  async update(id: string, dto: UpdatePackageDto): Promise<Package> {
+    const task: TaskLike = (result, idx, prev) => [result, idx, prev];
+    this.queue.add(task);
+    addTask(new Announce());
+    return Object.assign(new Package(), { id, attachmentId: dto.attachmentId ?? null });
+  }
+
+  async attach(content: Uint8Array): Promise<string> {
+    const file: ManagedFile = await this.files.create(content, { name: 'a.txt', storage: 'scratch', owner: null });
+    const history: FileTransfer[] = await this.files.history(file.id);
+    return this.queue.run(() => `${file.id} ${history.length}`);
+  }
+}
+
+@OwnerPolicy('package')
+export class PackageFiles implements FileOwnerPolicy {
+  allows(operation: OwnerOperation, actor: Actor | null, ownerId: string): boolean | null {
+    return operation === 'show' ? true : actor ? actor.id === ownerId : null;
+  }
+}
+
+@Controller('packages')
+export class PackagesController {
+  constructor(private readonly packages: Packages) {}
+
+  @Patch(':id')
+  @WithTaskQueue()
+  update(@Param('id') id: string, @Body() dto: UpdatePackageDto): Promise<Package> {
+    return this.packages.update(id, dto);
+  }
+}
+
+const options: FilesModuleOptions = {
+  storages: { default: fsStorage({ root: 'var/files', maxSize: '10MiB' }), scratch: memoryStorage() },
+  actor: (context: ExecutionContext) => {
+    const { user } = context.switchToHttp().getRequest<{ user?: { id: string } }>();
+    return user ? { type: 'user', id: user.id } : null;
+  },
+  uploads: 'authenticated',
+  cascade: { package: true },
+};
+
+@Module({
+  imports: [
+    TypeOrmModule.forRoot({ type: 'better-sqlite3', database: ':memory:', autoLoadEntities: true }),
+    FilesModule.forRoot(options),
+    FilesModule.forRootAsync({ useFactory: () => options }),
+  ],
+  controllers: [PackagesController],
+  providers: [Packages, PackageFiles],
+})
+export class AppModule {}
+
+export const operations: FileOperation[] = [];
+export const contract: typeof testing.describeStorage = testing.describeStorage;
+
+// @ts-expect-error the types are real: a storage that does not exist would pass if they were `any`
+fsStorage({ root: 1 });

@@ -1,0 +1,19 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, inject, it } from 'vitest';
+import { tool } from './support/run.js';
+
+const installed = join(inject('consumer'), 'node_modules/nestjs-files');
+
+it('ships the compiled library and its papers, nothing else', async () => {
+  const top = await readdir(installed);
+  expect(top.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json']);
+  const shipped = await readdir(join(installed, 'dist'), { recursive: true, withFileTypes: true });
+  const others = shipped.filter((entry) => entry.isFile() && !/\.(js|d\.ts)$/.test(entry.name));
+  expect(others.map((entry) => entry.name)).toEqual([]);
+});
+
+it('has a manifest that publint finds nothing wrong with', async () => {
+  const { code, output } = await tool('publint', ['run', inject('tarball'), '--strict']);
+  expect(code, output).toBe(0);
+});

@@ -1,0 +1,82 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { TestProject } from 'vitest/node';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** The project that has the tarball installed. */
+    consumer: string;
+    /** The packed tarball. */
+    tarball: string;
+  }
+}
+
+const run = promisify(execFile);
+const repository = fileURLToPath(new URL('../../..', import.meta.url));
+const sources = fileURLToPath(new URL('../consumer', import.meta.url));
+
+/** Packs the library, installs the tarball into an empty project beside what its peers need, and tells the tests where. */
+export default async function packedConsumer(project: TestProject): Promise<() => Promise<void>> {
+  const directory = await realpath(await mkdtemp(join(tmpdir(), 'nestjs-files-consumer-')));
+  try {
+    const tarball = await pack(directory);
+    await install(directory, tarball);
+    project.provide('consumer', directory);
+    project.provide('tarball', tarball);
+  } catch (error) {
+    await rm(directory, { recursive: true, force: true });
+    throw error;
+  }
+  return () => rm(directory, { recursive: true, force: true });
+}
+
+async function pack(directory: string): Promise<string> {
+  await npm(repository, 'pack', '--pack-destination', directory);
+  const name = (await readdir(directory)).find((file) => file.endsWith('.tgz'));
+  if (!name) throw new Error(`npm pack left no tarball in ${directory}.`);
+  return join(directory, name);
+}
+
+async function install(directory: string, tarball: string): Promise<void> {
+  const { peerDependencies } = await manifest(repository);
+  const beside = [...Object.keys(peerDependencies ?? {}), 'better-sqlite3', '@types/node'];
+  const versions = await Promise.all(
+    beside.map(async (name) => [name, (await manifest(join(repository, 'node_modules', name))).version] as const),
+  );
+  const dependencies = { ...Object.fromEntries(versions), 'nestjs-files': `file:${tarball}` };
+  await cp(sources, directory, { recursive: true });
+  await writeFile(join(directory, 'package.json'), JSON.stringify({ name: 'consumer', private: true, dependencies }));
+  await npm(
+    directory,
+    'install',
+    '--ignore-scripts',
+    '--prefer-offline',
+    '--no-audit',
+    '--no-fund',
+    '--no-package-lock',
+  );
+  await borrowNativeBuild(directory);
+}
+
+/** Compiling SQLite takes a minute: the same version, compiled for this Node already, is in the repository. */
+async function borrowNativeBuild(directory: string): Promise<void> {
+  const build = 'node_modules/better-sqlite3/build';
+  await cp(join(repository, build), join(directory, build), { recursive: true });
+}
+
+async function npm(cwd: string, ...args: string[]): Promise<void> {
+  await run('npm', args, { cwd, maxBuffer: 64 * 1024 * 1024 });
+}
+
+interface Manifest {
+  version: string;
+  peerDependencies?: Record<string, string>;
+}
+
+async function manifest(directory: string): Promise<Manifest> {
+  return JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')) as Manifest;
+}
