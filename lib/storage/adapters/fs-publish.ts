@@ -1,0 +1,38 @@
+import { link, open, rename, unlink } from 'node:fs/promises';
+import { isFault } from './fs-root.js';
+
+// What FAT, some network mounts and some containers answer to `link`.
+const LINK_REFUSED = ['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV'];
+
+/**
+ * Gives a complete file its final name, at once and never over another file: `false` when the name is taken. The partial name may
+ * be left behind.
+ */
+export async function publish(partial: string, path: string): Promise<boolean> {
+  try {
+    // `rename` would overwrite silently.
+    await link(partial, path);
+    return true;
+  } catch (error) {
+    if (isFault(error, 'EEXIST')) return false;
+    if (isFault(error, ...LINK_REFUSED)) return publishByRename(partial, path);
+    throw error;
+  }
+}
+
+// The placeholder claims the name exclusively; after a crash here it is an empty file without a row.
+async function publishByRename(partial: string, path: string): Promise<boolean> {
+  try {
+    await (await open(path, 'wx')).close();
+  } catch (error) {
+    if (isFault(error, 'EEXIST')) return false;
+    throw error;
+  }
+  try {
+    await rename(partial, path);
+    return true;
+  } catch (error) {
+    await unlink(path);
+    throw error;
+  }
+}

@@ -1,0 +1,95 @@
+import { mkdir, open, realpath } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { LocationInvalidError } from '../../errors/location-invalid.error.js';
+
+/** Where a location is on disk. */
+export interface FsPlace {
+  /** Free of symbolic links. */
+  directory: string;
+  path: string;
+}
+
+/**
+ * The directory that holds a storage. Every location is resolved through the links on its way and refused when it leads out.
+ * A swap between check and use remains possible, so nobody but the application may write to the root.
+ */
+export class FsRoot {
+  #real: string | undefined;
+
+  constructor(private readonly path: string) {}
+
+  /** Makes the directory, if it is missing, and resolves it. */
+  async prepare(): Promise<string> {
+    await mkdir(this.path, { recursive: true });
+    return (this.#real = await realpath(this.path));
+  }
+
+  /** Where the location is; `undefined` when its directory is missing. */
+  async find(location: string): Promise<FsPlace | undefined> {
+    const directory = await this.#findDirectory(dirname(location), location);
+    return directory === undefined ? undefined : { directory, path: join(directory, basename(location)) };
+  }
+
+  /** Where the location is; its directory is made, and made to last, when it is missing. */
+  async make(location: string): Promise<FsPlace> {
+    const directory = await this.#makeDirectory(dirname(location), location);
+    return { directory, path: join(directory, basename(location)) };
+  }
+
+  async #findDirectory(directory: string, location: string): Promise<string | undefined> {
+    const root = this.#real ?? (await this.prepare());
+    let real: string;
+    try {
+      real = await realpath(join(root, directory));
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+    if (!isInside(root, real)) throw new LocationInvalidError(location, 'it leads out of the root of its storage');
+    return real;
+  }
+
+  // Not `mkdir -p`: it would follow a link out of the root before anything could be checked.
+  async #makeDirectory(directory: string, location: string): Promise<string> {
+    const found = await this.#findDirectory(directory, location);
+    if (found !== undefined) return found;
+    if (directory === '.') return this.prepare();
+    const parent = await this.#makeDirectory(dirname(directory), location);
+    try {
+      await mkdir(join(parent, basename(directory)));
+      await syncDirectory(parent);
+    } catch (error) {
+      if (!isFault(error, 'EEXIST')) throw error;
+    }
+    const made = await this.#findDirectory(directory, location);
+    if (made === undefined) throw new LocationInvalidError(location, 'a link on its way leads nowhere');
+    return made;
+  }
+}
+
+/** Makes what was done to the names in the directory survive a power cut. */
+export async function syncDirectory(directory: string): Promise<void> {
+  if (process.platform === 'win32') return; // it cannot open directories
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Whether the error is one of Node's file system errors with one of the codes. */
+export function isFault(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+/** Whether the error says that nothing is at the path. */
+export function isMissing(error: unknown): boolean {
+  return isFault(error, 'ENOENT', 'ENOTDIR');
+}
+
+// Compared by segment: by prefix, `/data/files-private` would be inside `/data/files`.
+function isInside(root: string, path: string): boolean {
+  const way = relative(root, path);
+  return !isAbsolute(way) && way.split(sep)[0] !== '..';
+}

@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto';
+import type { Stats } from 'node:fs';
+import { constants, lstat, open, unlink } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
+import { LocationInvalidError } from '../../errors/location-invalid.error.js';
+import { LocationNotFoundError } from '../../errors/location-not-found.error.js';
+import { LocationTakenError } from '../../errors/location-taken.error.js';
+import { StorageOptionError } from '../../errors/storage-option.error.js';
+import { Capability } from '../capability.js';
+import type { StorageLimits } from '../storage-limits.js';
+import { Storage } from '../storage.js';
+import type { ByteRange, StoredObject } from '../storage.js';
+import { publish } from './fs-publish.js';
+import { FsRoot, isFault, isMissing, syncDirectory } from './fs-root.js';
+import type { FsPlace } from './fs-root.js';
+
+export interface FsStorageOptions extends StorageLimits {
+  /** The directory of the files; made at boot if it is missing. Only the application may write to it. */
+  root: string;
+  /** Waits until the disk has the bytes. Without it a power cut can leave files empty. @default true */
+  fsync?: boolean;
+}
+
+/** Keeps files below a directory: `fsStorage({ root: 'var/files', maxSize: '50MiB' })`. */
+export function fsStorage(options: FsStorageOptions): Storage {
+  return new FsStorage(options);
+}
+
+const PROVIDED = Capability.CREATE | Capability.STREAM | Capability.RANGE | Capability.REMOVE | Capability.EXISTS;
+const READ_SIZE = 256 * 1024;
+// Windows has no such flag.
+const OPEN_TO_READ = constants.O_RDONLY | ((constants.O_NOFOLLOW as number | undefined) ?? 0);
+
+class FsStorage extends Storage {
+  readonly #root: FsRoot;
+  readonly #fsync: boolean;
+
+  constructor({ root, fsync = true, ...limits }: FsStorageOptions) {
+    super(PROVIDED, limits);
+    if (typeof root !== 'string' || root === '') throw new StorageOptionError('root', root, 'the path of a directory');
+    this.#root = new FsRoot(resolve(root));
+    this.#fsync = fsync;
+  }
+
+  override async prepare(): Promise<void> {
+    await this.#root.prepare();
+  }
+
+  protected async put(location: string, content: Readable): Promise<void> {
+    const place = await this.#root.make(location);
+    // Told before the bytes are taken, where it can be; `publish` is what decides.
+    if (await look(place)) throw new LocationTakenError(this.name, location);
+    const partial = join(place.directory, `.${basename(location).slice(0, 50)}.${randomUUID()}.part`);
+    try {
+      await this.#fill(partial, content);
+      if (!(await publish(partial, place.path))) throw new LocationTakenError(this.name, location);
+    } catch (error) {
+      if (isFault(error, 'ENOTDIR')) throw new LocationInvalidError(location, 'a part of it is a file');
+      throw error;
+    } finally {
+      await unlink(partial).catch(() => {}); // gone already, or swept as any other `*.part`
+    }
+    if (this.#fsync) await this.#settle(place);
+  }
+
+  protected async open(location: string, range: ByteRange | undefined): Promise<Readable> {
+    const handle = await this.#openFile(location);
+    if ((await handle.stat()).isFile()) return handle.createReadStream({ ...range, highWaterMark: READ_SIZE });
+    await handle.close();
+    throw new LocationNotFoundError(this.name, location);
+  }
+
+  protected async erase(location: string): Promise<void> {
+    const place = await this.#root.find(location);
+    if (!place) return;
+    try {
+      await unlink(place.path);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  }
+
+  protected async inspect(location: string): Promise<StoredObject | undefined> {
+    const place = await this.#root.find(location);
+    const found = place && (await look(place));
+    return found?.isFile() ? { size: found.size, modifiedAt: found.mtime } : undefined;
+  }
+
+  async #fill(partial: string, content: Readable): Promise<void> {
+    const handle = await open(partial, 'wx');
+    try {
+      await writeAll(handle, content);
+      if (this.#fsync) await handle.datasync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async #settle({ directory, path }: FsPlace): Promise<void> {
+    try {
+      await syncDirectory(directory);
+    } catch (error) {
+      await unlink(path);
+      throw error;
+    }
+  }
+
+  async #openFile(location: string): Promise<FileHandle> {
+    const place = await this.#root.find(location);
+    if (!place) throw new LocationNotFoundError(this.name, location);
+    try {
+      return await open(place.path, OPEN_TO_READ);
+    } catch (error) {
+      if (isMissing(error)) throw new LocationNotFoundError(this.name, location);
+      if (isFault(error, 'ELOOP')) throw new LocationInvalidError(location, 'it is a symbolic link');
+      throw error;
+    }
+  }
+}
+
+async function look({ path }: FsPlace): Promise<Stats | undefined> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+async function writeAll(handle: FileHandle, content: Readable): Promise<void> {
+  for await (const chunk of content as AsyncIterable<Uint8Array | string>) {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    // A write may take less than it was given.
+    for (let at = 0; at < bytes.length;) at += (await handle.write(bytes, at)).bytesWritten;
+  }
+}

@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { CapabilityMissingError } from '../errors/capability-missing.error.js';
+import { LocationInvalidError } from '../errors/location-invalid.error.js';
+import { LocationNotFoundError } from '../errors/location-not-found.error.js';
+import { LocationTakenError } from '../errors/location-taken.error.js';
+import { RangeInvalidError } from '../errors/range-invalid.error.js';
+import { Capability } from '../storage/capability.js';
+import type { StorageLimits } from '../storage/storage-limits.js';
+import type { Storage } from '../storage/storage.js';
+import { testFramework } from './test-framework.js';
+import type { TestFramework } from './test-framework.js';
+
+/** Makes an empty storage with these limits. It is called for every test. */
+export type StorageFactory = (limits: StorageLimits) => Storage | Promise<Storage>;
+
+const LARGE = Buffer.alloc(3 * 1024 * 1024 + 17, 'nestjs-files ');
+const SPECIAL = [' #?%&+=\'"', 'документ.pdf', '日本語', 'emoji 🗂️', '.hidden', '..dots..', 'a'.repeat(200)];
+const OUTSIDE = ['../x', 'a/../../x', '/x', 'a//b', './x', 'a/..', '..', '.', '', 'a\\..\\..\\x', 'a\0b'];
+
+/**
+ * What every storage has to keep, as tests: `describeStorage('fs', (limits) => fsStorage({ root: newDirectory(), ...limits }), { describe,
+ * it })`. Tests of a capability that the storage does not have pass without doing anything.
+ */
+export function describeStorage(name: string, factory: StorageFactory, framework?: TestFramework): void {
+  const { describe, it } = testFramework(framework);
+  const test = (title: string, run: (storage: Storage) => Promise<void>, needs = Capability.NONE) =>
+    it(title, async () => {
+      const storage = await factory({});
+      await storage.prepare();
+      if (storage.supports(Capability.CREATE | Capability.STREAM | needs)) await run(storage);
+    });
+
+  describe(`storage contract: ${name}`, () => {
+    test('gives back the content unmodified', async (storage) => {
+      await storage.write('large', source(LARGE));
+      assert.ok((await contentOf(storage, 'large')).equals(LARGE));
+    });
+
+    test('stores an empty file', async (storage) => {
+      await storage.write('empty', source());
+      assert.equal((await contentOf(storage, 'empty')).length, 0);
+    });
+
+    test('stores the chunks of a source in their order', async (storage) => {
+      await storage.write('chunks', source(...Array.from({ length: 1000 }, (_, at) => `${at},`)));
+      assert.equal(
+        String(await contentOf(storage, 'chunks')),
+        Array.from({ length: 1000 }, (_, at) => `${at},`).join(''),
+      );
+    });
+
+    test('does not overwrite', async (storage) => {
+      await storage.write('taken', source('first'));
+      await assert.rejects(storage.write('taken', source('second')), LocationTakenError);
+      assert.equal(String(await contentOf(storage, 'taken')), 'first');
+    });
+
+    test('lets exactly one of several concurrent writes win', async (storage) => {
+      const texts = ['one', 'two', 'three', 'four', 'five'];
+      const outcomes = await Promise.allSettled(texts.map((text) => storage.write('raced', source(text))));
+      const winners = texts.filter((_, at) => outcomes[at]?.status === 'fulfilled');
+      assert.equal(winners.length, 1);
+      assert.equal(String(await contentOf(storage, 'raced')), winners[0]);
+      for (const outcome of outcomes) {
+        if (outcome.status === 'rejected')
+          assert.ok(outcome.reason instanceof LocationTakenError, String(outcome.reason));
+      }
+    });
+
+    test('makes nested directories', async (storage) => {
+      await Promise.all(['a/b/c/1', 'a/b/c/2', 'a/b/3'].map((location) => storage.write(location, source(location))));
+      assert.equal(String(await contentOf(storage, 'a/b/c/2')), 'a/b/c/2');
+      assert.equal(String(await contentOf(storage, 'a/b/3')), 'a/b/3');
+    });
+
+    test('keeps locations with special characters apart', async (storage) => {
+      for (const location of SPECIAL) await storage.write(`s/${location}`, source(location));
+      for (const location of SPECIAL) assert.equal(String(await contentOf(storage, `s/${location}`)), location);
+    });
+
+    for (const location of OUTSIDE) {
+      test(`refuses the location ${JSON.stringify(location)}`, async (storage) => {
+        await assert.rejects(storage.write(location, source('x')), LocationInvalidError);
+        await assert.rejects(storage.read(location), LocationInvalidError);
+        if (storage.supports(Capability.REMOVE)) await assert.rejects(storage.remove(location), LocationInvalidError);
+        if (storage.supports(Capability.EXISTS)) await assert.rejects(storage.exists(location), LocationInvalidError);
+      });
+    }
+
+    test('says that nothing is at a location before the first byte is read', async (storage) => {
+      await assert.rejects(storage.read('missing'), LocationNotFoundError);
+      await assert.rejects(storage.read('no/such/directory'), LocationNotFoundError);
+    });
+
+    test(
+      'reads ranges, both ends included',
+      async (storage) => {
+        await storage.write('range', source(LARGE));
+        const last = LARGE.length - 1;
+        for (const [start, end] of [
+          [0, 0],
+          [5, 9],
+          [65_535, 65_536],
+          [1_000_000, 2_500_000],
+          [last, last],
+          [0, last],
+        ] as const) {
+          const part = await contentOf(storage, 'range', start, end);
+          assert.ok(part.equals(LARGE.subarray(start, end + 1)), `${start}-${end} gave ${part.length} bytes`);
+        }
+        await assert.rejects(storage.read('range', { start: 5, end: 4 }), RangeInvalidError);
+        await assert.rejects(storage.read('range', { start: -1, end: 4 }), RangeInvalidError);
+        await assert.rejects(storage.read('range', { start: 0.5, end: 4 }), RangeInvalidError);
+        await assert.rejects(storage.read('missing', { start: 0, end: 4 }), LocationNotFoundError);
+      },
+      Capability.RANGE,
+    );
+
+    test(
+      'removes what is there and has nothing to do for what is not',
+      async (storage) => {
+        await storage.write('d/removed', source('x'));
+        await storage.remove('d/removed');
+        await assert.rejects(storage.read('d/removed'), LocationNotFoundError);
+        await storage.remove('d/removed');
+        await storage.remove('no/such/directory');
+        await storage.write('d/removed', source('again'));
+        assert.equal(String(await contentOf(storage, 'd/removed')), 'again');
+      },
+      Capability.REMOVE,
+    );
+
+    test(
+      'knows what exists and its size',
+      async (storage) => {
+        await storage.write('d/known', source('12345'));
+        assert.equal(await storage.exists('d/known'), true);
+        assert.equal((await storage.stat('d/known'))?.size, 5);
+        assert.ok((await storage.stat('d/known'))?.modifiedAt instanceof Date);
+        assert.equal(await storage.exists('d'), false);
+        assert.equal(await storage.exists('missing'), false);
+        assert.equal(await storage.stat('no/such/directory'), undefined);
+      },
+      Capability.EXISTS,
+    );
+
+    test('leaves nothing behind when the source fails, and passes its error on', async (storage) => {
+      const fault = new Error('the source failed');
+      await assert.rejects(storage.write('failed', failing(fault)), (error) => error === fault);
+      await assert.rejects(storage.read('failed'), LocationNotFoundError);
+      await storage.write('failed', source('again'));
+    });
+
+    test('leaves nothing behind when the source is cut off', async (storage) => {
+      const content = failing(undefined);
+      await assert.rejects(storage.write('cut', content));
+      await assert.rejects(storage.read('cut'), LocationNotFoundError);
+      await storage.write('cut', source('again'));
+    });
+
+    test('destroys a source that it does not take', async (storage) => {
+      await storage.write('taken', source('first'));
+      const content = new Readable({ read() {} });
+      await assert.rejects(storage.write('taken', content), LocationTakenError);
+      assert.equal(content.destroyed, true);
+    });
+
+    it('refuses what is switched off', async () => {
+      const storage = await factory({ disable: Capability.REMOVE | Capability.CREATE });
+      await storage.prepare();
+      assert.equal(storage.supports(Capability.CREATE), false);
+      await assert.rejects(storage.write('x', source('x')), CapabilityMissingError);
+      await assert.rejects(storage.remove('x'), CapabilityMissingError);
+    });
+  });
+}
+
+function source(...chunks: (string | Buffer)[]): Readable {
+  return Readable.from(
+    chunks.map((chunk) => Buffer.from(chunk)),
+    { objectMode: false },
+  );
+}
+
+/** Gives some bytes, then breaks: with the error, or without one as a connection that is cut. */
+function failing(fault: Error | undefined): Readable {
+  let given = 0;
+  return new Readable({
+    read() {
+      if (given++ < 20) this.push(Buffer.alloc(64 * 1024, 'x'));
+      else setImmediate(() => this.destroy(fault));
+    },
+  });
+}
+
+async function contentOf(storage: Storage, location: string, start?: number, end?: number): Promise<Buffer> {
+  const range = start === undefined || end === undefined ? undefined : { start, end };
+  return buffer(await storage.read(location, range));
+}

@@ -1,0 +1,5 @@
+export { memoryStorage } from '../storage/adapters/memory.storage.js';
+export type { MemoryStorageOptions } from '../storage/adapters/memory.storage.js';
+export { describeStorage } from './describe-storage.js';
+export type { StorageFactory } from './describe-storage.js';
+export type { TestFramework } from './test-framework.js';

@@ -1,0 +1,114 @@
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { describe, expect, it } from 'vitest';
+import { fsStorage } from 'nestjs-files/storage/fs';
+import { filesBelow, newDirectory } from '../../support/files-directory.js';
+
+function setUp(options: { fsync?: boolean } = {}) {
+  const parent = newDirectory();
+  const root = join(parent, 'files');
+  return { parent, root, storage: fsStorage({ root, ...options }) };
+}
+
+describe('fsStorage', () => {
+  it('keeps a file at its location, and nothing else', async () => {
+    const { root, storage } = setUp();
+    await storage.write('ab/cd', Readable.from([Buffer.from('content')]));
+    expect(await filesBelow(root)).toEqual(['ab/cd']);
+    expect(await readFile(join(root, 'ab/cd'), 'utf8')).toBe('content');
+  });
+
+  it('does not show a file under its location before it is complete', async () => {
+    const { root, storage } = setUp();
+    const content = new Readable({ read() {} });
+    const writing = storage.write('slow', content);
+    content.push('half');
+    await expect.poll(() => filesBelow(root)).toEqual([expect.stringMatching(/^\.slow\.[0-9a-f-]{36}\.part$/)]);
+    expect(await storage.exists('slow')).toBe(false);
+    content.push(null);
+    await writing;
+    expect(await filesBelow(root)).toEqual(['slow']);
+  });
+
+  it('removes the partial file when the source fails, is cut off or loses a race', async () => {
+    const { root, storage } = setUp();
+    for (const fault of [new Error('broken'), undefined]) {
+      const content = new Readable({ read() {} });
+      const writing = storage.write('broken', content);
+      content.push(Buffer.alloc(300_000));
+      await expect.poll(() => filesBelow(root)).toHaveLength(1);
+      content.destroy(fault);
+      await expect(writing).rejects.toThrow();
+      expect(await filesBelow(root)).toEqual([]);
+    }
+    const races = ['a', 'b', 'c'].map((one) => storage.write('raced', Readable.from([Buffer.from(one)])));
+    await Promise.allSettled(races);
+    expect(await filesBelow(root)).toEqual(['raced']);
+  });
+
+  it('follows no link out of its root', async () => {
+    const { parent, root, storage } = setUp();
+    const outside = join(parent, 'files-private');
+    await mkdir(outside);
+    await mkdir(root);
+    await writeFile(join(outside, 'secret'), 'secret');
+    await symlink(outside, join(root, 'out'));
+    await symlink(join(outside, 'secret'), join(root, 'secret'));
+    for (const location of ['out/secret', 'secret']) {
+      await expect(storage.read(location)).rejects.toMatchObject({ code: 'FILES_LOCATION_INVALID' });
+    }
+    for (const location of ['out/new', 'out/deep/er/new']) {
+      const writing = storage.write(location, Readable.from([Buffer.from('x')]));
+      await expect(writing).rejects.toMatchObject({ code: 'FILES_LOCATION_INVALID' });
+    }
+    await expect(storage.remove('out/secret')).rejects.toMatchObject({ code: 'FILES_LOCATION_INVALID' });
+    expect(await storage.exists('secret')).toBe(false);
+    expect(await filesBelow(outside)).toEqual(['secret']);
+  });
+
+  it('takes a root that is itself a link, and links within the root', async () => {
+    const parent = newDirectory();
+    await mkdir(join(parent, 'real/within'), { recursive: true });
+    await symlink(join(parent, 'real'), join(parent, 'root'));
+    await symlink(join(parent, 'real/within'), join(parent, 'real/alias'));
+    const storage = fsStorage({ root: join(parent, 'root') });
+    await storage.write('alias/file', Readable.from([Buffer.from('x')]));
+    expect(await text(await storage.read('within/file'))).toBe('x');
+  });
+
+  it('says so when a file is in the place of a directory', async () => {
+    const { root, storage } = setUp();
+    await storage.write('file', Readable.from([Buffer.from('x')]));
+    const below = storage.write('file/below', Readable.from([Buffer.from('x')]));
+    await expect(below).rejects.toMatchObject({ code: 'FILES_LOCATION_INVALID' });
+    expect(await storage.exists('file/below')).toBe(false);
+    await storage.remove('file/below');
+    expect(await filesBelow(root)).toEqual(['file']);
+  });
+
+  it('names the operation, the location and the cause when the disk fails', async () => {
+    const { root, storage } = setUp();
+    await mkdir(join(root, 'directory'), { recursive: true });
+    await expect(storage.remove('directory')).rejects.toMatchObject({
+      code: 'FILES_STORAGE_FAILURE',
+      message: expect.stringContaining('failed to remove "directory"'),
+      cause: expect.objectContaining({ syscall: 'unlink' }),
+    });
+  });
+
+  it('takes no longer names than the disk does, and says which', async () => {
+    const { root, storage } = setUp();
+    await storage.write('a'.repeat(255), Readable.from([Buffer.from('x')]));
+    await expect(storage.write('a'.repeat(256), Readable.from([Buffer.from('x')]))).rejects.toThrow('ENAMETOOLONG');
+    expect(await filesBelow(root)).toHaveLength(1);
+  });
+
+  it('refuses options that make no sense, naming them', () => {
+    expect(() => fsStorage({ root: '' })).toThrow('"root"');
+    expect(() => fsStorage({ root: 'x', maxSize: '10 apples' })).toThrow('"maxSize"');
+    expect(() => fsStorage({ root: 'x', acceptedTypes: ['a/b/c'] })).toThrow('"acceptedTypes"');
+    expect(() => fsStorage({ root: 'x', hashAlgorithm: 'rot13' })).toThrow('"hashAlgorithm"');
+  });
+});
