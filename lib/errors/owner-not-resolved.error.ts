@@ -1,0 +1,18 @@
+import { FilesError } from './files-error.js';
+
+/** It cannot be told which entity of the result a file belongs to, so nothing was saved. A fault of the application. */
+export class OwnerNotResolvedError extends FilesError {
+  readonly code = 'FILES_OWNER_NOT_RESOLVED';
+
+  constructor(
+    /** The DTO and its field: `ResourceDto.fileId`; or the task. */
+    readonly place: string,
+    readonly fileId: string,
+    reason: string,
+  ) {
+    super(
+      `${place}: cannot tell who becomes the owner of file ${fileId}: ${reason}. Say it: queue.bind(dto, entity) in the handler, ` +
+        `or @TransferOwnership(type, { owner: (result, dto) => entity }); or return entities with the id and the field that names the file.`,
+    );
+  }
+}

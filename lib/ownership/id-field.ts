@@ -1,0 +1,44 @@
+import type { Place } from './object-index.js';
+
+/** Where an owner's id is, seen from the object that holds the file: a name, or steps of which `'..'` goes to the parent object. */
+export type IdField = string | readonly string[];
+
+export function idSteps(idField: IdField): readonly string[] {
+  return typeof idField === 'string' ? [idField] : idField;
+}
+
+/** The id at the steps, as it is written in an owner; undefined where nothing usable is there. */
+export function idAt(place: Pick<Place, 'object' | 'parents'>, steps: readonly string[]): string | undefined {
+  const target = follow(place, steps);
+  return target === undefined ? undefined : ownerIdOf(target.value);
+}
+
+/** The object that the id is read from. */
+export function idHolder(place: Pick<Place, 'object' | 'parents'>, steps: readonly string[]): unknown {
+  return follow(place, steps.slice(0, -1))?.value;
+}
+
+/** An entity's id as an owner's id: a text, or a number written out. */
+export function ownerIdOf(id: unknown): string | undefined {
+  if (typeof id === 'number') return Number.isFinite(id) ? String(id) : undefined;
+  return typeof id === 'string' && id !== '' ? id : undefined;
+}
+
+function follow(
+  { object, parents }: Pick<Place, 'object' | 'parents'>,
+  steps: readonly string[],
+): { value: unknown } | undefined {
+  let value: unknown = object;
+  const above = [...parents];
+  for (const step of steps) {
+    if (step === '..') {
+      if (above.length === 0) return undefined;
+      value = above.pop();
+    } else {
+      if (typeof value !== 'object' || value === null) return undefined;
+      above.push(value);
+      value = (value as Record<string, unknown>)[step];
+    }
+  }
+  return { value };
+}

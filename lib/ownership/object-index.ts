@@ -1,0 +1,114 @@
+import { EventEmitter } from 'node:events';
+
+export type Step = string | number;
+
+/** An object inside another value, and how to get there: names of properties, numbers for places in a list. */
+export interface Place {
+  readonly object: object;
+  readonly path: readonly Step[];
+  /** The objects on the way, the outermost first; lists do not count. */
+  readonly parents: readonly object[];
+}
+
+/** Where the objects inside a value are, for finding them again by identity or by the file they hold. */
+export class ObjectIndex {
+  readonly #places = new Map<object, Place>();
+  readonly #holders = new Map<string, Map<string, Place[]>>();
+
+  constructor(root: unknown) {
+    const queue: Place[] = isData(root) ? [{ object: root, path: [], parents: [] }] : [];
+    const seen = new Set<object>(queue.map(({ object }) => object));
+    // Grows while it is walked: breadth first, so that an object's shortest path is the one that counts.
+    for (const place of queue) {
+      if (!isList(place.object)) this.#places.set(place.object, place);
+      for (const child of childrenOf(place)) {
+        if (seen.has(child.object)) continue;
+        seen.add(child.object);
+        queue.push(child);
+      }
+    }
+  }
+
+  find(object: object): Place | undefined {
+    return this.#places.get(object);
+  }
+
+  /** The objects that hold the file's id under the property. */
+  holding(property: string, fileId: string): readonly Place[] {
+    let holders = this.#holders.get(property);
+    if (holders === undefined) {
+      this.#holders.set(property, (holders = new Map<string, Place[]>()));
+      for (const place of this.#places.values()) {
+        for (const held of idsIn(read(place.object, property))) {
+          const others = holders.get(held);
+          if (others) others.push(place);
+          else holders.set(held, [place]);
+        }
+      }
+    }
+    return holders.get(fileId) ?? [];
+  }
+}
+
+/** The objects at the path, with any place of a list standing for all of its places. */
+export function placesLike(root: unknown, path: readonly Step[]): Place[] {
+  let places: Place[] = isData(root) ? [{ object: root, path: [], parents: [] }] : [];
+  for (const step of path) {
+    places = places.flatMap((place) => {
+      if (typeof step === 'number') return isList(place.object) ? [...childrenOf(place)] : [];
+      if (isList(place.object) && !(place.object instanceof Map)) return [];
+      return childAt(place, step, read(place.object, step));
+    });
+  }
+  return places.filter(({ object }) => !isList(object));
+}
+
+/** The file ids that a field's value names: one, several, or those of related objects. */
+export function idsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  if (!isData(value)) return [];
+  if (Array.isArray(value) || value instanceof Set)
+    return [...value].flatMap((item) => (isList(item) ? [] : idsIn(item)));
+  const id: unknown = read(value, 'id');
+  return typeof id === 'string' ? [id] : [];
+}
+
+export function read(object: object, key: string): unknown {
+  return object instanceof Map ? object.get(key) : (object as Record<string, unknown>)[key];
+}
+
+function isList(value: unknown): value is unknown[] | Set<unknown> | Map<unknown, unknown> {
+  return Array.isArray(value) || value instanceof Set || value instanceof Map;
+}
+
+// A request, a socket or a stream among the arguments leads to half of the process; none of it is data that was sent.
+function isData(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  return !(
+    value instanceof EventEmitter ||
+    value instanceof Promise ||
+    value instanceof Date ||
+    ArrayBuffer.isView(value)
+  );
+}
+
+function* childrenOf(place: Place): Generator<Place> {
+  const { object } = place;
+  if (Array.isArray(object) || object instanceof Set) {
+    let index = 0;
+    for (const item of object as Iterable<unknown>) yield* childAt(place, index++, item);
+  } else if (object instanceof Map) {
+    for (const [key, item] of object) yield* childAt(place, String(key), item);
+  } else {
+    for (const [key, property] of Object.entries(Object.getOwnPropertyDescriptors(object))) {
+      // A getter of an instance may be a lazy relation, which would start a query.
+      if (property.enumerable && 'value' in property) yield* childAt(place, key, property.value);
+    }
+  }
+}
+
+function childAt(place: Place, step: Step, object: unknown): Place[] {
+  if (!isData(object)) return [];
+  const parents = isList(place.object) ? place.parents : [...place.parents, place.object];
+  return [{ object, path: [...place.path, step], parents }];
+}

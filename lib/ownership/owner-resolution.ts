@@ -1,0 +1,142 @@
+import { FileOwnerConflictError } from '../errors/file-owner-conflict.error.js';
+import { OwnerNotResolvedError } from '../errors/owner-not-resolved.error.js';
+import { idAt, idHolder, ownerIdOf } from './id-field.js';
+import { idsIn, ObjectIndex, placesLike, read } from './object-index.js';
+import type { Place, Step } from './object-index.js';
+
+/** A field of a DTO that says: this file becomes that entity's. */
+export interface FileClaim {
+  readonly fileId: string;
+  readonly dto: object;
+  readonly dtoName: string;
+  readonly property: string;
+  readonly ownerType: string;
+  readonly idSteps: readonly string[];
+  /** The entity, or its id. */
+  readonly owner?: ((result: unknown, dto: never) => unknown) | undefined;
+}
+
+/** What a decorated method was called with, and what it returned. */
+export class CallOutcome {
+  #arguments: ObjectIndex | undefined;
+  #result: ObjectIndex | undefined;
+
+  constructor(
+    readonly args: readonly unknown[],
+    readonly result: unknown,
+    /** The entity that `queue.bind(dto, entity)` named. */
+    readonly bound: (dto: object) => object | undefined = () => undefined,
+  ) {}
+
+  get inArguments(): ObjectIndex {
+    return (this.#arguments ??= new ObjectIndex(this.args));
+  }
+
+  get inResult(): ObjectIndex {
+    return (this.#result ??= new ObjectIndex(this.result));
+  }
+}
+
+/**
+ * Where the claim's DTO is in the arguments. Pipes without `transform` validate a copy that the method never gets: then each object
+ * that names the same file in the same property.
+ */
+export function dtoPlaces({ dto, property, fileId }: FileClaim, { inArguments }: CallOutcome): readonly Place[] {
+  const place = inArguments.find(dto);
+  return place ? [place] : inArguments.holding(property, fileId);
+}
+
+/**
+ * The id of the claim's owner, read from the result. A place in the result counts only if the entity there holds the file, so that
+ * results in another order, merged or wrapped give the right owner or OwnerNotResolvedError, never a wrong one.
+ */
+export function resolveOwner(claim: FileClaim, outcome: CallOutcome): string {
+  const resolved = bindings(claim, outcome) ?? named(claim, outcome) ?? located(claim, outcome);
+  const ids = new Set(resolved);
+  const [id] = ids;
+  if (id === undefined) throw unresolved(claim, 'no entity of the result holds it in that field');
+  if (ids.size > 1)
+    throw new FileOwnerConflictError(
+      claim.fileId,
+      [...ids].map((owner) => `${claim.ownerType} ${owner}`),
+    );
+  return id;
+}
+
+function bindings(claim: FileClaim, outcome: CallOutcome): string[] | undefined {
+  const direct = outcome.bound(claim.dto);
+  if (direct) return [idOfBound(claim, direct, outcome)];
+  const places = dtoPlaces(claim, outcome);
+  if (!places.some(({ object }) => outcome.bound(object))) return undefined;
+  return places.flatMap((place) => {
+    const entity = outcome.bound(place.object);
+    return entity ? [idOfBound(claim, entity, outcome)] : ownersAt(claim, place, outcome);
+  });
+}
+
+function idOfBound(claim: FileClaim, entity: object, { inResult }: CallOutcome): string {
+  // Its parents are needed only to go up, and known only inside the result.
+  const place = inResult.find(entity) ?? { object: entity, parents: [] };
+  return idAt(place, claim.idSteps) ?? fail(claim, `the bound entity has no id at "${claim.idSteps.join('.')}"`);
+}
+
+function named(claim: FileClaim, { result }: CallOutcome): string[] | undefined {
+  if (!claim.owner) return undefined;
+  const owner = claim.owner(result, claim.dto as never);
+  const isEntity = typeof owner === 'object' && owner !== null;
+  const id = isEntity ? idAt({ object: owner, parents: [] }, claim.idSteps) : ownerIdOf(owner);
+  return [
+    id ?? fail(claim, `owner() gave ${isEntity ? `an entity without "${claim.idSteps.join('.')}"` : String(owner)}`),
+  ];
+}
+
+function located(claim: FileClaim, outcome: CallOutcome): string[] {
+  const places = dtoPlaces(claim, outcome);
+  if (places.length === 0) throw unresolved(claim, 'the DTO is not among the arguments of the method');
+  return places.flatMap((place) => ownersAt(claim, place, outcome));
+}
+
+function ownersAt(claim: FileClaim, { path }: Place, outcome: CallOutcome): string[] {
+  // The first step is the place of the argument.
+  const inside = path.slice(1);
+  return inside.length === 0 ? [ownerOfRoot(claim, outcome)] : ownersLike(claim, inside, outcome);
+}
+
+/** A DTO that is an argument itself: the whole result is its entity. */
+function ownerOfRoot(claim: FileClaim, { result, inResult }: CallOutcome): string {
+  if (typeof result !== 'object' || result === null) throw unresolved(claim, 'the result is not an object');
+  const root = { object: result, parents: [] };
+  const shown = [result, idHolder(root, claim.idSteps)]
+    .map((object) => fieldOf(object, claim.property))
+    .filter((value) => value !== undefined);
+  if (shown.length > 0 && !shown.some((value) => idsIn(value).includes(claim.fileId))) {
+    throw unresolved(claim, `the result holds something else in "${claim.property}"`);
+  }
+  if (shown.length === 0 && inResult.holding(claim.property, claim.fileId).length > 0) {
+    throw unresolved(claim, 'not the result itself, but an object inside of it holds the file');
+  }
+  return idAt(root, claim.idSteps) ?? fail(claim, `the result has no id at "${claim.idSteps.join('.')}"`);
+}
+
+/** A nested DTO: the entities at the same place of the result, or beside it, that hold the file. */
+function ownersLike(claim: FileClaim, path: readonly Step[], { result }: CallOutcome): string[] {
+  const holders = placesLike(result, path).filter(({ object }) =>
+    idsIn(read(object, claim.property)).includes(claim.fileId),
+  );
+  return holders.map(
+    (holder) =>
+      idAt(holder, claim.idSteps) ?? fail(claim, `the entity that holds it has no id at "${claim.idSteps.join('.')}"`),
+  );
+}
+
+function fieldOf(object: unknown, property: string): unknown {
+  return typeof object === 'object' && object !== null ? read(object, property) : undefined;
+}
+
+function unresolved(claim: FileClaim, reason: string): OwnerNotResolvedError {
+  return new OwnerNotResolvedError(`${claim.dtoName}.${claim.property}`, claim.fileId, reason);
+}
+
+function fail(claim: FileClaim, reason: string): never {
+  throw unresolved(claim, reason);
+}

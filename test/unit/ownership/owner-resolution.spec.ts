@@ -1,0 +1,311 @@
+import { describe, expect, it } from 'vitest';
+import { resolveOwner } from '../../../lib/ownership/owner-resolution.js';
+import { claimOf, outcomeOf } from '../../support/ownership-claims.js';
+
+const unresolved = expect.objectContaining({ code: 'FILES_OWNER_NOT_RESOLVED' }) as Error;
+const conflict = expect.objectContaining({ code: 'FILES_OWNER_CONFLICT' }) as Error;
+
+const a = { fileId: 'a' };
+const b = { fileId: 'b' };
+const body = { title: 'x', resources: [a, b] };
+
+function ownersOf(result: unknown, claim = {}, dtos: object[] = [a, b]): string[] {
+  return dtos.map((dto) => resolveOwner(claimOf(dto, 'fileId', claim), outcomeOf(['7', body], result)));
+}
+
+describe('a top-level DTO', () => {
+  const dto = { attachmentId: 'a' };
+  const owner = (result: unknown, claim = {}) =>
+    resolveOwner(claimOf(dto, 'attachmentId', claim), outcomeOf(['7', dto], result));
+
+  it('belongs to the result', () => {
+    expect(owner({ id: 7, attachmentId: 'a' })).toBe('7');
+  });
+
+  it('belongs to a result that does not show the property', () => {
+    expect(owner({ id: 'p-1', title: 'x' })).toBe('p-1');
+    expect(owner({ id: 'p-1', attachmentId: undefined })).toBe('p-1');
+  });
+
+  it('belongs to a result that shows the file as a related object', () => {
+    const withRelation = { file: 'a' };
+    expect(
+      resolveOwner(
+        claimOf(withRelation, 'file'),
+        outcomeOf([withRelation], { id: 7, file: { id: 'a', name: 'x.pdf' } }),
+      ),
+    ).toBe('7');
+  });
+
+  it.each([
+    ['holds another file', { id: 7, attachmentId: 'b' }],
+    ['holds no file', { id: 7, attachmentId: null }],
+    ['has no id', { attachmentId: 'a' }],
+    ['has an id that is no id', { id: {}, attachmentId: 'a' }],
+    ['has an empty id', { id: '', attachmentId: 'a' }],
+    ['has NaN as id', { id: Number.NaN }],
+    ['is wrapped without an id', { data: { id: 7, attachmentId: 'a' } }],
+    ['is wrapped in an envelope that has an id of its own', { id: 'request-1', data: { id: 7, attachmentId: 'a' } }],
+    ['is a list', [{ id: 7, attachmentId: 'a' }]],
+    ['is a list of something with a length', [7]],
+    ['is undefined', undefined],
+    ['is a text', 'saved'],
+  ])('is refused when the result %s', (_, result) => {
+    expect(() => owner(result)).toThrow(unresolved);
+  });
+
+  it('follows steps down to the owner, whose field is what counts', () => {
+    expect(owner({ package: { id: 9, attachmentId: 'a' }, warnings: [] }, { idSteps: ['package', 'id'] })).toBe('9');
+    expect(() => owner({ package: { id: 9, attachmentId: 'b' } }, { idSteps: ['package', 'id'] })).toThrow(unresolved);
+  });
+
+  it('has nothing above it', () => {
+    expect(() => owner({ id: 7, attachmentId: 'a' }, { idSteps: ['..', 'id'] })).toThrow(unresolved);
+  });
+
+  it('survives results that lead back to themselves', () => {
+    const pkg: Record<string, unknown> = { id: 7 };
+    pkg['resources'] = [{ package: pkg }];
+    expect(owner(pkg)).toBe('7');
+  });
+});
+
+describe('nested DTOs', () => {
+  it.each([
+    [
+      'in the same order',
+      {
+        id: 7,
+        resources: [
+          { id: 1, fileId: 'a' },
+          { id: 2, fileId: 'b' },
+        ],
+      },
+    ],
+    [
+      'reordered',
+      {
+        id: 7,
+        resources: [
+          { id: 2, fileId: 'b' },
+          { id: 1, fileId: 'a' },
+        ],
+      },
+    ],
+    [
+      'merged with existing items',
+      { id: 7, resources: [{ id: 9, fileId: 'z' }, { id: 2, fileId: 'b' }, { id: 8 }, { id: 1, fileId: 'a' }] },
+    ],
+    [
+      'repeated',
+      {
+        id: 7,
+        resources: [
+          { id: 1, fileId: 'a' },
+          { id: 1, fileId: 'a' },
+          { id: 2, fileId: 'b' },
+        ],
+      },
+    ],
+  ])('find their entities %s', (_, result) => {
+    expect(ownersOf(result)).toEqual(['1', '2']);
+  });
+
+  it.each([
+    ['hides the property', { id: 7, resources: [{ id: 1 }, { id: 2 }] }],
+    [
+      'hides it and is reordered',
+      {
+        id: 7,
+        resources: [
+          { id: 2, title: 'b' },
+          { id: 1, title: 'a' },
+        ],
+      },
+    ],
+    [
+      'is wrapped',
+      {
+        data: {
+          id: 7,
+          resources: [
+            { id: 1, fileId: 'a' },
+            { id: 2, fileId: 'b' },
+          ],
+        },
+      },
+    ],
+    ['has no ids', { resources: [{ fileId: 'a' }, { fileId: 'b' }] }],
+    ['drops the items', { id: 7, resources: [] }],
+    ['has no such list', { id: 7 }],
+    ['has something else at the place', { id: 7, resources: 'two' }],
+    ['is nothing', null],
+  ])('are refused when the result %s', (_, result) => {
+    expect(() => ownersOf(result)).toThrow(unresolved);
+  });
+
+  it('say which DTO, field and remedies when they are refused', () => {
+    expect(() => ownersOf({})).toThrow(/ResourceDto\.fileId.*queue\.bind\(dto, entity\).*owner: \(result, dto\)/s);
+  });
+
+  it('are refused as a conflict when two entities hold the file', () => {
+    const result = {
+      id: 7,
+      resources: [
+        { id: 1, fileId: 'a' },
+        { id: 3, fileId: 'a' },
+        { id: 2, fileId: 'b' },
+      ],
+    };
+    expect(() => ownersOf(result, {}, [a])).toThrow(conflict);
+    expect(ownersOf(result, {}, [b])).toEqual(['2']);
+  });
+
+  it('belong to the parent object with a step up, and lists do not count as parents', () => {
+    const result = { id: 7, resources: [{ fileId: 'b' }, { fileId: 'a' }] };
+    expect(ownersOf(result, { idSteps: ['..', 'id'] })).toEqual(['7', '7']);
+    expect(() => ownersOf(result, { idSteps: ['..', '..', 'id'] })).toThrow(unresolved);
+  });
+
+  it('are found two levels deep, in lists that are both reordered', () => {
+    const sent = { groups: [{ items: [{ fileId: 'a' }, { fileId: 'b' }] }, { items: [{ fileId: 'c' }] }] };
+    const result = {
+      id: 7,
+      groups: [
+        { id: 'g2', items: [{ id: 3, fileId: 'c' }] },
+        {
+          id: 'g1',
+          items: [
+            { id: 2, fileId: 'b' },
+            { id: 1, fileId: 'a' },
+          ],
+        },
+      ],
+    };
+    const dtos = sent.groups.flatMap(({ items }) => items);
+    const owners = (idSteps: string[]) =>
+      dtos.map((dto) => resolveOwner(claimOf(dto, 'fileId', { idSteps }), outcomeOf([sent], result)));
+    expect(owners(['id'])).toEqual(['1', '2', '3']);
+    expect(owners(['..', 'id'])).toEqual(['g1', 'g1', 'g2']);
+    expect(owners(['..', '..', 'id'])).toEqual(['7', '7', '7']);
+  });
+
+  it('are found in an object that is not in a list, and only there', () => {
+    const sent = { cover: { fileId: 'a' } };
+    const owner = (result: unknown) => resolveOwner(claimOf(sent.cover, 'fileId'), outcomeOf([sent], result));
+    expect(owner({ id: 7, cover: { id: 1, fileId: 'a' } })).toBe('1');
+    expect(() => owner({ id: 7, cover: { id: 1 }, other: { id: 2, fileId: 'a' } })).toThrow(unresolved);
+  });
+
+  it('are found when the body itself is a list', () => {
+    const owner = (dto: object) =>
+      resolveOwner(
+        claimOf(dto, 'fileId'),
+        outcomeOf(
+          [[a, b]],
+          [
+            { id: 2, fileId: 'b' },
+            { id: 1, fileId: 'a' },
+          ],
+        ),
+      );
+    expect([owner(a), owner(b)]).toEqual(['1', '2']);
+  });
+
+  it('are never given to an entity of another list', () => {
+    expect(() => ownersOf({ id: 7, drafts: [{ id: 1, fileId: 'a' }], resources: [{ id: 2 }] }, {}, [a])).toThrow(
+      unresolved,
+    );
+  });
+});
+
+describe('a field with several ids', () => {
+  const dto = { fileIds: ['a', 'b'] };
+  const owner = (fileId: string, result: unknown) =>
+    resolveOwner(claimOf(dto, 'fileIds', { fileId }), outcomeOf([dto], result));
+
+  it('is accepted when the result lists the id', () => {
+    expect(owner('b', { id: 7, fileIds: ['b', 'a'] })).toBe('7');
+    expect(owner('b', { id: 7, fileIds: [{ id: 'a' }, { id: 'b' }] })).toBe('7');
+  });
+
+  it('is refused when the result lists others', () => {
+    expect(() => owner('b', { id: 7, fileIds: ['a'] })).toThrow(unresolved);
+  });
+});
+
+describe('owner()', () => {
+  const claimed = (owner: (result: unknown, dto: { fileId: string }) => unknown, idSteps = ['id']) =>
+    resolveOwner(
+      claimOf(a, 'fileId', { owner: owner as never, idSteps }),
+      outcomeOf([body], { items: { a: { id: 5, code: 'x' } } }),
+    );
+
+  it('gives the entity or its id', () => {
+    expect(claimed((result, dto) => (result as { items: Record<string, object> }).items[dto.fileId])).toBe('5');
+    expect(claimed(() => 12)).toBe('12');
+    expect(claimed((result, dto) => (result as { items: Record<string, object> }).items[dto.fileId], ['code'])).toBe(
+      'x',
+    );
+  });
+
+  it.each([[undefined], [null], [{}], [''], [true], [Promise.resolve(1)]])('is refused when it gives %s', (value) => {
+    expect(() => claimed(() => value)).toThrow(unresolved);
+  });
+});
+
+describe('bind()', () => {
+  it('goes before everything else', () => {
+    const claim = claimOf(a, 'fileId', { owner: () => 99 });
+    expect(resolveOwner(claim, outcomeOf([body], { resources: [{ id: 1, fileId: 'a' }] }, [[a, { id: 3 }]]))).toBe('3');
+  });
+
+  it('is refused when the entity has no id', () => {
+    expect(() => resolveOwner(claimOf(a, 'fileId'), outcomeOf([body], {}, [[a, {}]]))).toThrow(unresolved);
+  });
+
+  it('works when the pipe validated a copy of what the method got', () => {
+    const copy = { ...a };
+    expect(resolveOwner(claimOf(copy, 'fileId'), outcomeOf([body], {}, [[a, { id: 3 }]]))).toBe('3');
+  });
+
+  it('goes up from the bound entity only where that is in the result', () => {
+    const entity = { id: 1 };
+    const up = claimOf(a, 'fileId', { idSteps: ['..', 'id'] });
+    expect(resolveOwner(up, outcomeOf([body], { id: 7, resources: [entity] }, [[a, entity]]))).toBe('7');
+    expect(() => resolveOwner(up, outcomeOf([body], { id: 7 }, [[a, entity]]))).toThrow(unresolved);
+  });
+});
+
+describe('a DTO that the method did not get', () => {
+  it('is found by property and value', () => {
+    const result = {
+      id: 7,
+      resources: [
+        { id: 2, fileId: 'b' },
+        { id: 1, fileId: 'a' },
+      ],
+    };
+    expect(resolveOwner(claimOf({ fileId: 'a' }, 'fileId'), outcomeOf([body], result))).toBe('1');
+  });
+
+  it('is refused when no argument holds the file in that property', () => {
+    expect(() => resolveOwner(claimOf({ fileId: 'q' }, 'fileId'), outcomeOf([body], { id: 7, fileId: 'q' }))).toThrow(
+      unresolved,
+    );
+    expect(() => resolveOwner(claimOf({ fileId: 'a' }, 'fileId'), outcomeOf([], { id: 7, fileId: 'a' }))).toThrow(
+      unresolved,
+    );
+  });
+
+  it('is a conflict when it may be either of two', () => {
+    const twice = { resources: [{ fileId: 'a' }, { fileId: 'a' }] };
+    const result = {
+      resources: [
+        { id: 1, fileId: 'a' },
+        { id: 2, fileId: 'a' },
+      ],
+    };
+    expect(() => resolveOwner(claimOf({ fileId: 'a' }, 'fileId'), outcomeOf([twice], result))).toThrow(conflict);
+  });
+});
