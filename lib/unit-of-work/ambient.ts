@@ -1,0 +1,64 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { DataSource, QueryRunner } from 'typeorm';
+import type { Scope } from './scope.js';
+import type { UnitOfWork } from './unit-of-work.js';
+
+/** The callback of a transaction that the application opened by itself. */
+export interface ForeignTransaction {
+  readonly kind: 'foreign';
+  readonly enclosing: AmbientNode | undefined;
+  readonly dataSource: DataSource;
+  readonly runner: QueryRunner;
+}
+
+/** Work that was taken out of whatever encloses it. */
+export interface Detachment {
+  readonly kind: 'detached';
+  readonly enclosing: AmbientNode | undefined;
+}
+
+/** What an asynchronous flow is inside of; a chain, because units of several data sources nest. */
+export type AmbientNode = Scope | ForeignTransaction | Detachment;
+
+const storage = new AsyncLocalStorage<AmbientNode | undefined>();
+
+export function ambientNode(): AmbientNode | undefined {
+  return storage.getStore();
+}
+
+/** Runs `fn` inside of the node; undefined is the outside of everything. */
+export function within<T>(node: AmbientNode | undefined, fn: () => T): T {
+  return storage.run(node, fn);
+}
+
+/** The innermost scope or foreign transaction of the data source in this flow, ended ones included. */
+export function ambientOf(dataSource: DataSource): Scope | ForeignTransaction | undefined {
+  for (let node = storage.getStore(); node && node.kind !== 'detached'; node = node.enclosing) {
+    if (node.dataSource === dataSource) return node;
+  }
+  return undefined;
+}
+
+/** The innermost open scope of the data source around this flow, also where the flow was detached from it. */
+export function openScopeAround(dataSource: DataSource): { scope: Scope; detached: boolean } | undefined {
+  let detached = false;
+  for (let node = storage.getStore(); node; node = node.enclosing) {
+    if (node.kind === 'detached') detached = true;
+    else if (node.kind === 'scope' && node.dataSource === dataSource && node.isActive) return { scope: node, detached };
+  }
+  return undefined;
+}
+
+/** The unit of work that this flow is in; undefined outside of one, and where it has ended. */
+export function currentUnit(): UnitOfWork | undefined {
+  for (let node = storage.getStore(); node && node.kind !== 'detached'; node = node.enclosing) {
+    if (node.kind === 'scope') return node.isActive ? node.unit : undefined;
+  }
+  return undefined;
+}
+
+/** Runs `fn` outside of any unit of work: its queries use the pool, and it may outlive the unit. */
+export function detach<T>(fn: () => T): T {
+  const enclosing = storage.getStore();
+  return enclosing ? storage.run({ kind: 'detached', enclosing }, fn) : fn();
+}

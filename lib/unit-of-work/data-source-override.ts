@@ -1,0 +1,120 @@
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import { ambientNode, ambientOf, within } from './ambient.js';
+import type { IsolationLevel } from './dialects/dialect.js';
+import { quietOnceEnded } from './quiet.js';
+import { isFacade, type RunnerFacade, scopeOf } from './runner-facade.js';
+import { Scope } from './scope.js';
+import { leaseConnection } from './sqlite-lease.js';
+import { overrideMember } from './override-member.js';
+
+type Work = (manager: EntityManager) => Promise<unknown>;
+type Transaction = (first: IsolationLevel | Work | undefined, second?: Work) => Promise<unknown>;
+
+/** The data source's own ways, for the unit of work itself. */
+export interface DataSourceOverride {
+  createQueryRunner: DataSource['createQueryRunner'];
+  /** Takes the override off once everybody who asked for it has said so. */
+  remove(): void;
+}
+
+interface Installed {
+  users: number;
+  createQueryRunner: DataSource['createQueryRunner'];
+  restore: (() => void)[];
+}
+
+const installed = new WeakMap<DataSource, Installed>();
+
+/**
+ * Makes everything that TypeORM does through this data source take part in the unit of work it is called in: TypeORM asks
+ * `dataSource.createQueryRunner()` for every operation that was not given a query runner.
+ */
+export function overrideDataSource(dataSource: DataSource): DataSourceOverride {
+  const entry = installed.get(dataSource) ?? install(dataSource);
+  installed.set(dataSource, entry);
+  entry.users++;
+  let removed = false;
+  return {
+    createQueryRunner: entry.createQueryRunner,
+    remove: () => {
+      if (removed) return;
+      removed = true;
+      if (--entry.users > 0) return;
+      installed.delete(dataSource);
+      for (const restore of entry.restore.reverse()) restore();
+    },
+  };
+}
+
+function install(dataSource: DataSource): Installed {
+  const createQueryRunner = dataSource.createQueryRunner.bind(dataSource);
+  const createEntityManager = dataSource.createEntityManager.bind(dataSource);
+  const restore = [
+    leaseConnection(dataSource),
+    overrideMember(dataSource, 'createQueryRunner', (mode) => {
+      const here = ambientOf(dataSource);
+      if (here?.kind !== 'scope') return createQueryRunner(mode);
+      here.assertActive('A query was issued');
+      return here.transaction.facades.create(here);
+    }),
+    overrideMember(dataSource, 'createEntityManager', (runner?: QueryRunner) => {
+      const manager = createEntityManager(runner);
+      nestTransactions(dataSource, manager);
+      return manager;
+    }),
+    nestTransactions(dataSource, dataSource.manager),
+  ];
+  return { users: 0, createQueryRunner, restore };
+}
+
+/** Makes `manager.transaction()` a nested scope inside of a unit, and marks its callback outside of one. */
+function nestTransactions(dataSource: DataSource, manager: EntityManager): () => void {
+  const transaction = manager.transaction.bind(manager) as Transaction;
+
+  const run = async (first: IsolationLevel | Work, second?: Work): Promise<unknown> => {
+    const isolation = typeof first === 'string' ? first : undefined;
+    const work = typeof first === 'function' ? first : second;
+    // TypeORM says what is wrong with the call.
+    if (!work) return transaction(first, second);
+    const { queryRunner } = manager;
+    const here = ambientOf(dataSource);
+    if (isFacade(queryRunner)) return nested(scopeOf(queryRunner), queryRunner, isolation, work);
+    if (!queryRunner && here?.kind === 'scope') return nested(here, undefined, isolation, work);
+    return transaction(isolation, (inner) => {
+      const runner = inner.queryRunner as QueryRunner;
+      return within({ kind: 'foreign', enclosing: ambientNode(), dataSource, runner }, () => work(inner));
+    });
+  };
+
+  return overrideMember(manager, 'transaction', ((first: IsolationLevel | Work, second?: Work) => {
+    const { queryRunner } = manager;
+    const here = isFacade(queryRunner) ? scopeOf(queryRunner) : ambientOf(dataSource);
+    return quietOnceEnded(here, run(first, second));
+  }) as EntityManager['transaction']);
+}
+
+function nested(
+  outer: Scope,
+  through: RunnerFacade | undefined,
+  isolation: IsolationLevel | undefined,
+  work: Work,
+): Promise<unknown> {
+  return outer.nest(async () => {
+    const runner = through ?? outer.transaction.facades.create(outer);
+    const scope = new Scope(outer.transaction, outer, ambientNode(), runner);
+    // TypeORM's own, which opens and ends the savepoint through the runner.
+    const { transaction } = Object.getPrototypeOf(runner.manager) as { transaction: Transaction };
+    const run = (): Promise<unknown> =>
+      transaction.call(runner.manager, isolation, async (manager) => {
+        const result = await work(manager);
+        scope.finish();
+        return result;
+      });
+    try {
+      return await within(scope, run);
+    } finally {
+      scope.abandon();
+      if (!through) await runner.release();
+    }
+  });
+}

@@ -1,0 +1,97 @@
+/** What a database error means, whatever the driver calls it. */
+export type DatabaseFault =
+  | 'unique'
+  | 'foreign-key'
+  | 'deadlock'
+  | 'serialization'
+  | 'lock-timeout'
+  | 'read-only'
+  | 'too-many-connections'
+  | 'lost'
+  | 'other';
+
+const POSTGRES: Record<string, DatabaseFault> = {
+  '23505': 'unique',
+  '23503': 'foreign-key',
+  '40P01': 'deadlock',
+  '40001': 'serialization',
+  '55P03': 'lock-timeout',
+  '25006': 'read-only',
+  '53300': 'too-many-connections',
+};
+
+const MYSQL: Record<number, DatabaseFault> = {
+  1020: 'serialization',
+  1040: 'too-many-connections',
+  1053: 'lost',
+  1062: 'unique',
+  1080: 'lost',
+  1203: 'too-many-connections',
+  1205: 'lock-timeout',
+  1213: 'deadlock',
+  1290: 'read-only',
+  1451: 'foreign-key',
+  1452: 'foreign-key',
+  1792: 'read-only',
+  1836: 'read-only',
+  1927: 'lost',
+  3572: 'lock-timeout',
+};
+
+const SQLITE: [prefix: string, fault: DatabaseFault][] = [
+  ['SQLITE_BUSY_SNAPSHOT', 'serialization'],
+  ['SQLITE_BUSY', 'lock-timeout'],
+  ['SQLITE_CONSTRAINT_UNIQUE', 'unique'],
+  ['SQLITE_CONSTRAINT_PRIMARYKEY', 'unique'],
+  ['SQLITE_CONSTRAINT_FOREIGNKEY', 'foreign-key'],
+  ['SQLITE_READONLY', 'read-only'],
+];
+
+const LOST_CODE = /^(08...|57P0[1-5]|ECONN\w+|EPIPE|ETIMEDOUT|PROTOCOL_\w+)$/;
+// pg and mysql2 report some broken connections without a code.
+const LOST_MESSAGE = /connection terminated|not queryable|read timeout|closed state|connection is closed/i;
+
+interface DriverError {
+  code?: string | number;
+  errno?: number;
+  fatal?: boolean;
+  message?: string;
+  driverError?: unknown;
+}
+
+/** Classifies an error of TypeORM or of a driver; errors that come from no database are 'other'. */
+export function databaseFault(error: unknown): DatabaseFault {
+  const { code, errno, fatal, message } = driverErrorOf(error);
+  const text = typeof code === 'string' ? code : '';
+  if (text.startsWith('SQLITE_')) return SQLITE.find(([prefix]) => text.startsWith(prefix))?.[1] ?? 'other';
+  if (POSTGRES[text]) return POSTGRES[text];
+  if (errno !== undefined && MYSQL[errno]) return MYSQL[errno];
+  const lost = fatal === true || LOST_CODE.test(text) || (!SQLSTATE.test(text) && LOST_MESSAGE.test(message ?? ''));
+  return lost || isReleased(error) ? 'lost' : 'other';
+}
+
+/** Whether the same work may succeed when it is run once more. */
+export function isTransient(error: unknown): boolean {
+  return causes(error).some((cause) => ['deadlock', 'serialization'].includes(databaseFault(cause)));
+}
+
+const SQLSTATE = /^[0-9A-Z]{5}$/;
+
+function driverErrorOf(error: unknown): DriverError {
+  if (typeof error !== 'object' || error === null) return {};
+  const { driverError } = error as DriverError;
+  return (typeof driverError === 'object' && driverError !== null ? driverError : error) as DriverError;
+}
+
+// TypeORM releases a runner whose idle connection broke; what comes next says only that it was released.
+function isReleased(error: unknown): boolean {
+  return error instanceof Error && error.name === 'QueryRunnerAlreadyReleasedError';
+}
+
+function causes(error: unknown): unknown[] {
+  const chain: unknown[] = [];
+  for (let at = error; at !== undefined && !chain.includes(at); at = at instanceof Error ? at.cause : undefined) {
+    chain.push(at);
+  }
+  return chain;
+}

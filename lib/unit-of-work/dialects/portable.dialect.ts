@@ -1,0 +1,28 @@
+import type { QueryRunner } from 'typeorm';
+import { databaseFault } from '../database-fault.js';
+import { observedCommit, type CommitAnswer, type Dialect, type IsolationLevel } from './dialect.js';
+
+/** What holds for any database that TypeORM knows. */
+export class PortableDialect implements Dialect {
+  readonly defaultIsolation: IsolationLevel = 'READ COMMITTED';
+
+  isolation(requested: IsolationLevel | undefined, _configured?: IsolationLevel): IsolationLevel | undefined {
+    return requested;
+  }
+
+  lostTransaction(_runner: QueryRunner, error: unknown): boolean {
+    return databaseFault(error) === 'lost';
+  }
+
+  endedTransaction(_runner: QueryRunner, _result: unknown): boolean {
+    return false;
+  }
+
+  commit(runner: QueryRunner, commit: () => Promise<void>): Promise<CommitAnswer> {
+    return observedCommit(runner, commit);
+  }
+
+  destroy(runner: QueryRunner): Promise<void> {
+    return runner.release();
+  }
+}

@@ -1,0 +1,29 @@
+import type { QueryRunner } from 'typeorm';
+import type { IsolationLevel } from './dialect.js';
+import { PortableDialect } from './portable.dialect.js';
+
+interface SqliteDriver {
+  databaseConnection: { inTransaction: boolean };
+}
+
+export class SqliteDialect extends PortableDialect {
+  override readonly defaultIsolation = 'SERIALIZABLE';
+
+  // A SQLite transaction is serializable; TypeORM's driver refuses the names it does not know.
+  override isolation(): IsolationLevel | undefined {
+    return undefined;
+  }
+
+  // Some errors make the engine roll back by itself: https://www.sqlite.org/lang_transaction.html
+  override lostTransaction(runner: QueryRunner): boolean {
+    return !inTransaction(runner);
+  }
+
+  override endedTransaction(runner: QueryRunner): boolean {
+    return !inTransaction(runner);
+  }
+}
+
+function inTransaction(runner: QueryRunner): boolean {
+  return (runner.dataSource.driver as unknown as SqliteDriver).databaseConnection.inTransaction;
+}

@@ -1,0 +1,23 @@
+import { Logger } from '@nestjs/common';
+import { within } from './ambient.js';
+
+/** Something outside of the database that waits for the end of a root unit; 'end' runs however it ended. */
+export interface Effect {
+  readonly when: 'commit' | 'rollback' | 'end';
+  readonly run: () => unknown;
+}
+
+const logger = new Logger('UnitOfWork');
+
+/** Runs the effects that this outcome calls for, one after the other, outside of any unit. Never throws. */
+export async function runEffects(effects: readonly Effect[], outcome: 'commit' | 'rollback'): Promise<void> {
+  for (const { when, run } of effects) {
+    if (when !== outcome && when !== 'end') continue;
+    try {
+      await within(undefined, run);
+    } catch (error) {
+      const stack = error instanceof Error ? error.stack : String(error);
+      logger.error(`An effect after the ${outcome} failed; the ${outcome} itself stands`, stack);
+    }
+  }
+}

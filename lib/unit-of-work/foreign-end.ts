@@ -1,0 +1,69 @@
+import type { QueryRunner } from 'typeorm';
+import { UnitAbortedError } from '../errors/unit-aborted.error.js';
+import type { Dialect } from './dialects/dialect.js';
+import { overrideMember } from './override-member.js';
+import { depthOf } from './transaction-depth.js';
+
+type Outcome = 'commit' | 'rollback';
+
+/** A joined unit that waits for the outcome of the transaction it was part of. */
+interface Waiting {
+  readonly depth: number;
+  readonly run: (outcome: Outcome) => unknown;
+  outcome: Outcome | undefined;
+}
+
+const turns = new WeakMap<QueryRunner, Promise<unknown>>();
+const watched = new WeakMap<QueryRunner, Waiting[]>();
+
+/** Runs units that join the same transaction one after the other: savepoints must nest. */
+export function inTurn<T>(runner: QueryRunner, run: () => Promise<T>): Promise<T> {
+  const turn = (turns.get(runner) ?? Promise.resolve()).then(run);
+  turns.set(
+    runner,
+    turn.catch(() => undefined),
+  );
+  return turn;
+}
+
+/**
+ * Calls `run` when the application has ended the transaction it opened on this query runner and has released the
+ * connection: earlier, a pool of one would have none left for it. Released without a commit counts as a rollback.
+ */
+export function onForeignEnd(runner: QueryRunner, dialect: Dialect, run: Waiting['run']): void {
+  const waiting = watched.get(runner) ?? watch(runner, dialect);
+  waiting.push({ depth: depthOf(runner), run, outcome: undefined });
+}
+
+function watch(runner: QueryRunner, dialect: Dialect): Waiting[] {
+  const waiting: Waiting[] = [];
+  watched.set(runner, waiting);
+  const { commitTransaction, rollbackTransaction, release } = runner;
+
+  const settle = (outcome: Outcome): void => {
+    const depth = runner.isTransactionActive ? depthOf(runner) : 0;
+    if (outcome === 'commit' && depth > 0) return;
+    for (const unit of waiting) if (unit.depth > depth) unit.outcome ??= outcome;
+  };
+
+  const restore = [
+    overrideMember(runner, 'commitTransaction', async () => {
+      if (depthOf(runner) > 1) return commitTransaction.call(runner);
+      const answer = await dialect.commit(runner, () => commitTransaction.call(runner));
+      settle(answer.acknowledged ? 'commit' : 'rollback');
+      if (answer.refusal !== undefined) throw new UnitAbortedError(answer.refusal);
+      if (answer.error !== undefined) throw answer.error;
+    }),
+    overrideMember(runner, 'rollbackTransaction', async () => {
+      await rollbackTransaction.call(runner);
+      settle('rollback');
+    }),
+    overrideMember(runner, 'release', async () => {
+      for (const undo of restore) undo();
+      watched.delete(runner);
+      await release.call(runner);
+      for (const unit of waiting) await unit.run(unit.outcome ?? 'rollback');
+    }),
+  ];
+  return waiting;
+}

@@ -1,0 +1,90 @@
+import type { DataSource } from 'typeorm';
+import type { AmbientNode } from './ambient.js';
+import { UnawaitedWorkError } from '../errors/unawaited-work.error.js';
+import { UnitEndedError } from '../errors/unit-ended.error.js';
+import type { UnitOfWork } from './unit-of-work.js';
+import type { UnitTransaction } from './unit-transaction.js';
+
+/** A place in the nesting of one transaction: a unit of work, or the callback of a nested `transaction()`. */
+export class Scope {
+  readonly kind = 'scope';
+  #ended = false;
+  #nested = 0;
+  #statements = 0;
+  #tail: Promise<unknown> = Promise.resolve();
+  #unit: UnitOfWork | undefined;
+
+  constructor(
+    readonly transaction: UnitTransaction,
+    readonly parent: Scope | undefined,
+    readonly enclosing: AmbientNode | undefined,
+    /** The query runner whose `transaction()` made this scope; none for a unit. */
+    readonly openedBy?: object,
+  ) {}
+
+  get dataSource(): DataSource {
+    return this.transaction.dataSource;
+  }
+
+  get isActive(): boolean {
+    return !this.#ended && !this.transaction.isSealed;
+  }
+
+  /** The unit of work that this place belongs to. */
+  get unit(): UnitOfWork | undefined {
+    return this.#unit ?? this.parent?.unit;
+  }
+
+  set unit(unit: UnitOfWork | undefined) {
+    this.#unit = unit;
+  }
+
+  isWithin(other: Scope): boolean {
+    return this === other || (this.parent?.isWithin(other) ?? false);
+  }
+
+  isOpenedBy(runner: object): boolean {
+    return this.openedBy === runner || (this.parent?.isOpenedBy(runner) ?? false);
+  }
+
+  assertActive(what: string): void {
+    if (!this.isActive) throw new UnitEndedError(what);
+  }
+
+  /** Counts a statement as running until it settles. */
+  async statement<T>(run: () => Promise<T>): Promise<T> {
+    this.#statements++;
+    try {
+      return await run();
+    } finally {
+      this.#statements--;
+    }
+  }
+
+  /** Runs nested work after the nested work that was started here before it: savepoints must nest. */
+  async nest<T>(run: () => Promise<T>): Promise<T> {
+    this.assertActive('Nested work was started');
+    this.#nested++;
+    const turn = this.#tail.then(() => {
+      this.assertActive('Nested work was started');
+      return run();
+    });
+    this.#tail = turn.catch(() => undefined);
+    try {
+      return await turn;
+    } finally {
+      this.#nested--;
+    }
+  }
+
+  /** Ends the scope; throws UnawaitedWorkError while anything it started still runs. */
+  finish(): void {
+    this.#ended = true;
+    if (this.#nested > 0 || this.#statements > 0) throw new UnawaitedWorkError(this.#nested, this.#statements);
+  }
+
+  /** Ends the scope whatever still runs: its work is about to be undone. */
+  abandon(): void {
+    this.#ended = true;
+  }
+}

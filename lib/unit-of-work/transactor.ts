@@ -1,0 +1,181 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import { CommitOutcomeUnknownError } from '../errors/commit-outcome-unknown.error.js';
+import { UnitAbortedError } from '../errors/unit-aborted.error.js';
+import { ambientNode, ambientOf, within } from './ambient.js';
+import { type DataSourceOverride, overrideDataSource } from './data-source-override.js';
+import { isTransient } from './database-fault.js';
+import type { Dialect, IsolationLevel } from './dialects/dialect.js';
+import { dialectOf } from './dialects/dialect-of.js';
+import { runEffects } from './effects.js';
+import { inTurn, onForeignEnd } from './foreign-end.js';
+import { quietOnceEnded } from './quiet.js';
+import { isFacade, scopeOf } from './runner-facade.js';
+import { Scope } from './scope.js';
+import { UnitDeadline } from './unit-deadline.js';
+import { UnitOfWork } from './unit-of-work.js';
+import { UnitTransaction } from './unit-transaction.js';
+
+const DEFAULT_TIMEOUT = 60_000;
+
+export interface UnitOptions {
+  /** Isolation of the transaction; READ COMMITTED by default. Only a root unit has a say. */
+  isolationLevel?: IsolationLevel;
+  /** How often to run the work again after a deadlock or serialization failure. @default 0 */
+  retry?: number;
+  /** Milliseconds after which an open root unit is rolled back and its connection given up. @default 60000 */
+  timeout?: number;
+  /** Run inside the transaction that this entity manager is in; its owner commits. */
+  manager?: EntityManager;
+  /** Rolls the unit back when it is aborted. */
+  signal?: AbortSignal;
+}
+
+type Work<T> = (unit: UnitOfWork) => T | Promise<T>;
+
+/** Opens units of work on one data source. */
+export class Transactor {
+  readonly #override: DataSourceOverride;
+  readonly #dialect: Dialect;
+
+  constructor(readonly dataSource: DataSource) {
+    this.#override = overrideDataSource(dataSource);
+    this.#dialect = dialectOf(dataSource);
+  }
+
+  /** The unit of this data source that the flow is in, if it is still open. */
+  current(): UnitOfWork | undefined {
+    const here = ambientOf(this.dataSource);
+    return here?.kind === 'scope' && here.isActive ? here.unit : undefined;
+  }
+
+  /**
+   * Runs `work` in a unit of work: nested under a savepoint inside of another, inside the application's own transaction where
+   * there is one, else in a new transaction that commits when `work` resolves and rolls back when it rejects.
+   */
+  run<T>(work: Work<T>, options: UnitOptions = {}): Promise<T> {
+    const here = ambientOf(this.dataSource);
+    if (options.manager) return this.#runIn(options.manager, work);
+    if (here?.kind === 'scope' && here.isActive) return this.#nest(here, work);
+    if (here?.kind === 'foreign' && here.runner.isTransactionActive) return this.#join(here.runner, work);
+    return this.#retrying(work, options);
+  }
+
+  /** Takes the overrides off the data source. */
+  close(): void {
+    this.#override.remove();
+  }
+
+  #runIn<T>(manager: EntityManager, work: Work<T>): Promise<T> {
+    const { queryRunner } = manager;
+    if (isFacade(queryRunner)) return this.#nest(scopeOf(queryRunner), work);
+    if (!queryRunner?.isTransactionActive || queryRunner.dataSource !== this.dataSource) {
+      return Promise.reject(new UnitAbortedError('the `manager` it was given is in no transaction of its data source'));
+    }
+    return this.#join(queryRunner, work);
+  }
+
+  async #retrying<T>(work: Work<T>, options: UnitOptions): Promise<T> {
+    const { retry = 0, signal } = options;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#root(work, options);
+      } catch (error) {
+        if (attempt > retry || signal?.aborted || !isTransient(error)) throw error;
+        await delay(Math.random() * Math.min(5 * 2 ** attempt, 250));
+      }
+    }
+  }
+
+  async #root<T>(work: Work<T>, { isolationLevel, timeout = DEFAULT_TIMEOUT, signal }: UnitOptions): Promise<T> {
+    const { dataSource } = this;
+    const configured = (dataSource.options as { isolationLevel?: IsolationLevel }).isolationLevel;
+    const isolation = this.#dialect.isolation(isolationLevel, configured);
+    const runner = this.#override.createQueryRunner();
+    const transaction = new UnitTransaction(
+      dataSource,
+      runner,
+      this.#dialect,
+      isolation ?? this.#dialect.defaultIsolation,
+    );
+    const scope = new Scope(transaction, undefined, ambientNode());
+    const unit = new UnitOfWork(scope, undefined);
+    const end = new UnitDeadline(transaction, timeout, signal);
+    await this.#begin(transaction, end, isolation);
+    let outcome: 'commit' | 'rollback' | 'unknown' = 'rollback';
+    let clean = false;
+    try {
+      const result = await end.before(within(scope, async () => work(unit)));
+      scope.finish();
+      await end.beforeCommitted(transaction.commit());
+      outcome = 'commit';
+      clean = true;
+      return result;
+    } catch (error) {
+      scope.abandon();
+      if (error instanceof CommitOutcomeUnknownError) outcome = 'unknown';
+      else clean = await transaction.rollback();
+      throw error;
+    } finally {
+      end.clear();
+      await (clean ? runner.release() : transaction.giveUp());
+      if (outcome !== 'unknown') await runEffects(unit.effects, outcome);
+    }
+  }
+
+  async #begin(transaction: UnitTransaction, end: UnitDeadline, isolation?: IsolationLevel): Promise<void> {
+    const begun = transaction.begin(isolation);
+    try {
+      await end.before(begun);
+    } catch (error) {
+      end.clear();
+      // The pool may still be about to hand out a connection.
+      void begun.catch(() => undefined).then(() => transaction.giveUp());
+      throw error;
+    }
+  }
+
+  #nest<T>(outer: Scope, work: Work<T>): Promise<T> {
+    const nested = outer.nest(async () => {
+      const { transaction } = outer;
+      const scope = new Scope(transaction, outer, ambientNode());
+      const unit = new UnitOfWork(scope, outer.unit);
+      await transaction.openSavepoint(scope, scope);
+      try {
+        const result = await within(scope, async () => work(unit));
+        scope.finish();
+        await transaction.releaseSavepoint(scope);
+        outer.unit?.adopt(unit.effects, false);
+        return result;
+      } catch (error) {
+        scope.abandon();
+        await transaction.rollbackToSavepoint(scope);
+        outer.unit?.adopt(unit.effects, true);
+        throw error;
+      }
+    });
+    return quietOnceEnded(outer, nested);
+  }
+
+  /** A root unit under a savepoint of the application's own transaction; its effects wait for that one's end. */
+  #join<T>(runner: QueryRunner, work: Work<T>): Promise<T> {
+    return inTurn(runner, async () => {
+      const transaction = new UnitTransaction(this.dataSource, runner, this.#dialect, undefined);
+      const scope = new Scope(transaction, undefined, ambientNode());
+      const unit = new UnitOfWork(scope, undefined);
+      await transaction.begin();
+      try {
+        const result = await within(scope, async () => work(unit));
+        scope.finish();
+        await transaction.commit();
+        onForeignEnd(runner, this.#dialect, (outcome) => runEffects(unit.effects, outcome));
+        return result;
+      } catch (error) {
+        scope.abandon();
+        await transaction.rollback();
+        onForeignEnd(runner, this.#dialect, () => runEffects(unit.effects, 'rollback'));
+        throw error;
+      }
+    });
+  }
+}

@@ -1,0 +1,242 @@
+import { Logger } from '@nestjs/common';
+import type { DataSource, QueryRunner } from 'typeorm';
+import type { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { CommitOutcomeUnknownError } from '../errors/commit-outcome-unknown.error.js';
+import { UnitAbortedError } from '../errors/unit-aborted.error.js';
+import { UnitEndedError } from '../errors/unit-ended.error.js';
+import { databaseFault } from './database-fault.js';
+import type { Dialect, IsolationLevel } from './dialects/dialect.js';
+import { FacadeFactory } from './runner-facade.js';
+import type { Scope } from './scope.js';
+import { depthOf, setDepth } from './transaction-depth.js';
+
+/** An open savepoint, and who may end it: a nested unit's scope or a query runner. */
+interface Savepoint {
+  readonly owner: object;
+  /** What runs in here belongs inside of it; none for a transaction that was started by hand. */
+  readonly scope: Scope | undefined;
+  /** Set when somebody else wrote beside it: undoing it would undo their work too. */
+  shared: boolean;
+}
+
+const READS = /^\s*(select|show|explain|pragma)\b/i;
+
+/**
+ * The transaction of a unit of work on its one connection. Statements run one at a time; after the end was
+ * asked for, or the database ended it by itself, nothing more is executed.
+ */
+export class UnitTransaction {
+  #sealed = false;
+  #over = false;
+  #doom: { error: unknown } | undefined;
+  #lastFailure: unknown;
+  #tail: Promise<unknown> = Promise.resolve();
+  readonly #savepoints: Savepoint[] = [];
+  readonly #streams = new Set<Readable>();
+  /** Makes the query runners that share this transaction. */
+  readonly facades: FacadeFactory;
+  readonly #baseDepth: number;
+  readonly #logger = new Logger('UnitOfWork');
+
+  constructor(
+    readonly dataSource: DataSource,
+    readonly runner: QueryRunner,
+    readonly dialect: Dialect,
+    /** What the unit runs at; undefined where the application opened the transaction. */
+    readonly isolation: IsolationLevel | undefined,
+  ) {
+    this.#baseDepth = depthOf(runner);
+    this.facades = new FacadeFactory(this, (facade) => dataSource.createEntityManager(facade));
+  }
+
+  get isSealed(): boolean {
+    return this.#sealed;
+  }
+
+  /** Why the transaction can no longer be committed, if so. */
+  get doom(): unknown {
+    return this.#doom?.error;
+  }
+
+  begin(isolation?: IsolationLevel): Promise<void> {
+    return this.runner.startTransaction(isolation);
+  }
+
+  /** Makes every later statement and the commit fail with this error. */
+  abort(error: unknown): void {
+    this.#doom ??= { error };
+  }
+
+  /** Runs one statement of the scope, through the query runner that it was given to. */
+  statement<T>(scope: Scope, through: object, sql: string, run: () => Promise<T>): Promise<T> {
+    return scope.statement(() =>
+      this.#exclusive(async () => {
+        scope.assertActive('A query was issued');
+        this.#assertUsable();
+        if (!READS.test(sql)) this.#markShared(scope, through);
+        return this.#observe(run);
+      }),
+    );
+  }
+
+  /** Opens a stream and holds the connection until it is closed. */
+  stream(scope: Scope, open: () => Promise<Readable>): Promise<Readable> {
+    return new Promise((resolve, reject) => {
+      const held = scope.statement(() =>
+        this.#exclusive(async () => {
+          scope.assertActive('A stream was opened');
+          this.#assertUsable();
+          const stream = await this.#observe(open);
+          this.#streams.add(stream);
+          resolve(stream);
+          // Its errors reach the reader; here only its end counts.
+          await finished(stream, { readable: true, writable: false }).catch(() => undefined);
+          this.#streams.delete(stream);
+        }),
+      );
+      held.catch(reject);
+    });
+  }
+
+  /** Opens a savepoint; `scope` is the place whose work belongs inside of it. */
+  async openSavepoint(owner: object, scope?: Scope): Promise<void> {
+    await this.#exclusive(() => {
+      this.#assertUsable();
+      return this.#observe(() => this.runner.startTransaction());
+    });
+    this.#savepoints.push({ owner, scope, shared: false });
+  }
+
+  releaseSavepoint(owner: object): Promise<void> {
+    return this.#exclusive(async () => {
+      this.#assertUsable();
+      this.#pop(owner);
+      await this.#observe(() => this.runner.commitTransaction());
+    });
+  }
+
+  /** Undoes what was done since the savepoint; where that cannot be, the whole unit is doomed. Never throws. */
+  rollbackToSavepoint(owner: object): Promise<void> {
+    return this.#exclusive(async () => {
+      if (this.#sealed) return;
+      try {
+        const { shared } = this.#pop(owner);
+        if (this.#doom) return;
+        await this.runner.rollbackTransaction();
+        if (shared)
+          throw new UnitAbortedError(
+            'work beside a nested transaction was undone with it; await one, then start the other',
+          );
+      } catch (error) {
+        this.abort(error);
+      }
+    });
+  }
+
+  /** Commits. Throws UnitAbortedError if the database did not, CommitOutcomeUnknownError if nobody can say. */
+  async commit(): Promise<void> {
+    await this.#exclusive(async () => {
+      this.#sealed = true;
+      if (this.#doom) throw new UnitAbortedError('its transaction had already failed', this.#doom.error);
+      if (this.#savepoints.length > 0) throw new UnitAbortedError('a transaction started by hand was never ended');
+      if (this.#baseDepth > 0) await this.runner.commitTransaction();
+      else await this.#commitRoot();
+      this.#over = true;
+    });
+  }
+
+  async #commitRoot(): Promise<void> {
+    const { acknowledged, refusal, error } = await this.dialect.commit(this.runner, () =>
+      this.runner.commitTransaction(),
+    );
+    if (acknowledged) {
+      if (error !== undefined) this.#logger.error('A subscriber failed after the commit, which stands', stackOf(error));
+      return;
+    }
+    if (refusal !== undefined) {
+      this.#over = true;
+      throw new UnitAbortedError(refusal, this.#lastFailure);
+    }
+    // A runner that was released before COMMIT could be sent did not commit.
+    const sent = !(error instanceof Error && error.name === 'QueryRunnerAlreadyReleasedError');
+    throw sent && databaseFault(error) === 'lost' ? new CommitOutcomeUnknownError(error) : error;
+  }
+
+  /** Rolls back; resolves with whether the connection is known to be out of the transaction. Never throws. */
+  async rollback(): Promise<boolean> {
+    this.#sealed = true;
+    for (const stream of this.#streams) stream.destroy();
+    return this.#exclusive(async () => {
+      if (this.#over) return true;
+      if (!this.runner.isTransactionActive || this.runner.isReleased) return false;
+      setDepth(this.runner, this.#baseDepth + 1);
+      try {
+        await this.runner.rollbackTransaction();
+        this.#over = true;
+        return true;
+      } catch (error) {
+        this.#logger.warn(`ROLLBACK failed, the connection is given up: ${String(error)}`);
+        return false;
+      }
+    });
+  }
+
+  /** Takes the connection from whoever still holds it, and out of the pool. Never throws. */
+  async giveUp(): Promise<void> {
+    this.#sealed = true;
+    try {
+      await this.dialect.destroy(this.runner);
+    } catch (error) {
+      this.#logger.error('A connection could not be given up', stackOf(error));
+    }
+  }
+
+  #exclusive<T>(run: () => Promise<T>): Promise<T> {
+    const turn = this.#tail.then(run);
+    this.#tail = turn.catch(() => undefined);
+    return turn;
+  }
+
+  #assertUsable(): void {
+    if (this.#doom) throw new UnitAbortedError('its transaction had already failed', this.#doom.error);
+    if (this.#sealed) throw new UnitEndedError('A query was issued');
+  }
+
+  async #observe<T>(run: () => Promise<T>): Promise<T> {
+    try {
+      const result = await run();
+      if (this.dialect.endedTransaction(this.runner, result)) {
+        this.abort(new UnitAbortedError('a statement ended the transaction (DDL commits on this database)'));
+      }
+      return result;
+    } catch (error) {
+      this.#lastFailure = error;
+      if (this.dialect.lostTransaction(this.runner, error)) this.abort(error);
+      throw error;
+    }
+  }
+
+  #markShared(scope: Scope, through: object): void {
+    for (const savepoint of this.#savepoints) {
+      const { owner, scope: inner } = savepoint;
+      const inside = inner ? scope.isWithin(inner) : owner === through || scope.isOpenedBy(owner);
+      savepoint.shared ||= !inside;
+    }
+  }
+
+  #pop(owner: object): Savepoint {
+    const top = this.#savepoints.at(-1);
+    if (top?.owner !== owner) {
+      const error = new UnitAbortedError('nested transactions were not ended in the reverse order of their start');
+      this.abort(error);
+      throw error;
+    }
+    this.#savepoints.pop();
+    return top;
+  }
+}
+
+function stackOf(error: unknown): string | undefined {
+  return error instanceof Error ? error.stack : String(error);
+}
