@@ -7,7 +7,11 @@ export class LocationTakenError extends FilesError {
   constructor(
     readonly storage: string,
     readonly location: string,
+    options?: ErrorOptions,
   ) {
-    super(`Location "${location}" of storage "${storage}" is taken. Choose another one: bytes are never overwritten.`);
+    super(
+      `Location "${location}" of storage "${storage}" is taken. Choose another one: bytes are never overwritten.`,
+      options,
+    );
   }
 }

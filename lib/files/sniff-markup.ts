@@ -1,0 +1,41 @@
+// A prologue of space, processing instructions and comments, each at most once at the place where the text is read.
+const PROLOGUE = /^(?:\s+|<\?[\s\S]*?\?>|<!--[\s\S]*?-->)/;
+const XML_DECLARATION = /^\s*<\?xml[\s?]/i;
+const DOCTYPE = /^<!doctype(?:\s+([^\s>[]+))?[\s>[]/i;
+const ROOT = /^<([a-z_][^\s/>]*)([^>]*)/i;
+
+// The tags that make a browser take a text for HTML: https://mimesniff.spec.whatwg.org/#identifying-a-resource-with-an-unknown-mime-type
+const HTML_ROOT =
+  /^<(?:html|head|body|script|iframe|h1|div|font|table|a|style|title|b|br|p|meta|link|img|form|input|object|embed|base)[\s>]/i;
+
+/**
+ * The type of a text that is HTML, SVG or XML by its document type or its root element; `undefined` for any other text. What
+ * cannot be decided because the text is cut within its prologue counts as what is worst.
+ */
+export function sniffMarkup(text: string): string | undefined {
+  const declared = XML_DECLARATION.test(text);
+  const document = withoutPrologue(text);
+  if (document.startsWith('<!--')) return declared ? 'application/xml' : 'text/html';
+  const doctype = DOCTYPE.exec(document);
+  if (doctype) return typeOfRoot(doctype[1] ?? 'html', declared) ?? 'application/xml';
+  const root = ROOT.exec(document);
+  const type = root && typeOfRoot(root[1] ?? '', declared);
+  if (type) return type;
+  if (declared) return 'application/xml';
+  if (HTML_ROOT.test(document)) return 'text/html';
+  return root?.[2]?.includes('xmlns') ? 'application/xml' : undefined;
+}
+
+function typeOfRoot(root: string, declared: boolean): string | undefined {
+  // Without its prefix: `<s:svg xmlns:s="…">` runs scripts as well.
+  const name = root.toLowerCase().replace(/^.*:/, '');
+  if (name === 'svg') return 'image/svg+xml';
+  if (name === 'html') return declared ? 'application/xhtml+xml' : 'text/html';
+  return undefined;
+}
+
+function withoutPrologue(text: string): string {
+  let rest = text;
+  for (let found = PROLOGUE.exec(rest); found; found = PROLOGUE.exec(rest)) rest = rest.slice(found[0].length);
+  return rest;
+}
