@@ -37,7 +37,7 @@ describe.each([
     expect(seen['testing']).toContain('describeStorage');
   });
 
-  it.runIf(script === 'by-require.cjs')('is one module, whichever way it is loaded', () => {
+  it('is one module, whichever way it is loaded', () => {
     expect(seen).toMatchObject({ same: true });
   });
 });

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { createRequire } from 'node:module';
 import * as common from '@nestjs/common';
 import * as core from '@nestjs/core';
 import * as nestTypeorm from '@nestjs/typeorm';
@@ -10,4 +11,6 @@ import * as testing from 'nestjs-files/testing';
 import { scenario } from './scenario.cjs';
 
 const outcome = await scenario({ nest: { common, core }, nestTypeorm, typeorm, files, fs, memory });
-console.log(JSON.stringify({ ...outcome, exports: Object.keys(files), testing: Object.keys(testing) }));
+const required = createRequire(import.meta.url)('nestjs-files');
+const same = required.FilesService === files.FilesService;
+console.log(JSON.stringify({ ...outcome, same, exports: Object.keys(files), testing: Object.keys(testing) }));

@@ -19,53 +19,46 @@ const run = promisify(execFile);
 const repository = fileURLToPath(new URL('../../..', import.meta.url));
 const sources = fileURLToPath(new URL('../consumer', import.meta.url));
 
-/** Packs the library, installs the tarball into an empty project beside what its peers need, and tells the tests where. */
-export default async function packedConsumer(project: TestProject): Promise<() => Promise<void>> {
-  const directory = await realpath(await mkdtemp(join(tmpdir(), 'nestjs-files-consumer-')));
-  try {
-    const tarball = await pack(directory);
-    await install(directory, tarball);
-    project.provide('consumer', directory);
-    project.provide('tarball', tarball);
-  } catch (error) {
-    await rm(directory, { recursive: true, force: true });
-    throw error;
-  }
-  return () => rm(directory, { recursive: true, force: true });
+let directory: string | undefined;
+
+/** Packs the library, installs the tarball into an empty project beside its peers, and tells the tests where. */
+export async function setup(project: TestProject): Promise<void> {
+  directory = await realpath(await mkdtemp(join(tmpdir(), 'nestjs-files-consumer-')));
+  const tarball = await pack(directory);
+  await install(directory, tarball);
+  project.provide('consumer', directory);
+  project.provide('tarball', tarball);
 }
 
-async function pack(directory: string): Promise<string> {
-  await npm(repository, 'pack', '--pack-destination', directory);
-  const name = (await readdir(directory)).find((file) => file.endsWith('.tgz'));
-  if (!name) throw new Error(`npm pack left no tarball in ${directory}.`);
-  return join(directory, name);
+export async function teardown(): Promise<void> {
+  if (directory) await rm(directory, { recursive: true, force: true });
 }
 
-async function install(directory: string, tarball: string): Promise<void> {
+async function pack(destination: string): Promise<string> {
+  await npm(repository, 'pack', '--pack-destination', destination);
+  const name = (await readdir(destination)).find((file) => file.endsWith('.tgz'));
+  if (!name) throw new Error(`npm pack left no tarball in ${destination}.`);
+  return join(destination, name);
+}
+
+async function install(project: string, tarball: string): Promise<void> {
   const { peerDependencies } = await manifest(repository);
   const beside = [...Object.keys(peerDependencies ?? {}), 'better-sqlite3', '@types/node'];
   const versions = await Promise.all(
     beside.map(async (name) => [name, (await manifest(join(repository, 'node_modules', name))).version] as const),
   );
   const dependencies = { ...Object.fromEntries(versions), 'nestjs-files': `file:${tarball}` };
-  await cp(sources, directory, { recursive: true });
-  await writeFile(join(directory, 'package.json'), JSON.stringify({ name: 'consumer', private: true, dependencies }));
-  await npm(
-    directory,
-    'install',
-    '--ignore-scripts',
-    '--prefer-offline',
-    '--no-audit',
-    '--no-fund',
-    '--no-package-lock',
-  );
-  await borrowNativeBuild(directory);
+  await cp(sources, project, { recursive: true });
+  await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'consumer', private: true, dependencies }));
+  const quick = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--no-package-lock'];
+  await npm(project, 'install', ...quick);
+  await borrowNativeBuild(project);
 }
 
 /** Compiling SQLite takes a minute: the same version, compiled for this Node already, is in the repository. */
-async function borrowNativeBuild(directory: string): Promise<void> {
+async function borrowNativeBuild(project: string): Promise<void> {
   const build = 'node_modules/better-sqlite3/build';
-  await cp(join(repository, build), join(directory, build), { recursive: true });
+  await cp(join(repository, build), join(project, build), { recursive: true });
 }
 
 async function npm(cwd: string, ...args: string[]): Promise<void> {
@@ -77,6 +70,6 @@ interface Manifest {
   peerDependencies?: Record<string, string>;
 }
 
-async function manifest(directory: string): Promise<Manifest> {
-  return JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')) as Manifest;
+async function manifest(of: string): Promise<Manifest> {
+  return JSON.parse(await readFile(join(of, 'package.json'), 'utf8')) as Manifest;
 }
