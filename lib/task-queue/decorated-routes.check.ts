@@ -1,0 +1,35 @@
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
+import { type Route, RouteExplorer } from './route-explorer.js';
+
+/** Refuses to start where `@WithTaskQueue()` could not keep its promise, and warns where pipes would not see the body. */
+@Injectable()
+export class DecoratedRoutesCheck implements OnModuleInit {
+  readonly #logger = new Logger('WithTaskQueue');
+
+  constructor(private readonly explorer: RouteExplorer) {}
+
+  onModuleInit(): void {
+    for (const route of this.explorer.routes()) if (route.isDecorated) this.#check(route);
+  }
+
+  #check(route: Route): void {
+    const refuse = (why: string): never => {
+      throw new InvalidDecorationError('@WithTaskQueue()', route.place, why);
+    };
+    if (route.isSse)
+      refuse('an @Sse() stream leaves before the commit and may never end. Queue the work on another route.');
+    if (route.takesResponse) {
+      refuse(
+        'with @Res() the response leaves before the commit. Return the result, or use @Res({ passthrough: true }).',
+      );
+    }
+    if (route.takesNext) refuse('with @Next() what comes after would run beside the unit of work. Return the result.');
+    if (route.bodyTypes.some((type) => type === Object || type === undefined)) {
+      this.#logger.warn(
+        `${route.place} has @WithTaskQueue() and an untyped @Body(): pipes do not validate it, so no file is transferred. ` +
+          'Give the parameter a DTO class.',
+      );
+    }
+  }
+}

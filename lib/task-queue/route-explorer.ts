@@ -1,0 +1,77 @@
+import { Injectable, type Type } from '@nestjs/common';
+import {
+  CUSTOM_ROUTE_ARGS_METADATA,
+  METHOD_METADATA,
+  RESPONSE_PASSTHROUGH_METADATA,
+  ROUTE_ARGS_METADATA,
+  RouteParamtypes,
+  SSE_METADATA,
+} from '@nestjs/common/internal';
+import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { decorationOf } from './decoration.js';
+
+/** What can be known of an HTTP route before it is called. */
+export interface Route {
+  /** `Controller.method`, for messages. */
+  readonly place: string;
+  readonly isDecorated: boolean;
+  readonly isSse: boolean;
+  /** The handler answers by itself: `@Res()` without `passthrough`. */
+  readonly takesResponse: boolean;
+  /** The handler may leave the answer to the next middleware: `@Next()`. */
+  readonly takesNext: boolean;
+  /** The types of its whole `@Body()` parameters, as the compiler emitted them. */
+  readonly bodyTypes: readonly unknown[];
+}
+
+interface RouteArgument {
+  readonly index: number;
+  readonly data?: unknown;
+  readonly schema?: unknown;
+}
+
+/** Lists the HTTP routes of the application. */
+@Injectable()
+export class RouteExplorer {
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly scanner: MetadataScanner,
+  ) {}
+
+  routes(): Route[] {
+    return this.discovery
+      .getControllers()
+      .map(({ metatype }) => metatype)
+      .filter((metatype): metatype is Type => typeof metatype === 'function')
+      .flatMap((controller) => this.#routesOf(controller));
+  }
+
+  #routesOf(controller: Type): Route[] {
+    const prototype = controller.prototype as Record<string, unknown>;
+    return this.scanner
+      .getAllMethodNames(prototype)
+      .filter((method) => Reflect.hasMetadata(METHOD_METADATA, prototype[method] as object))
+      .map((method) => routeOf(controller, prototype, method));
+  }
+}
+
+function routeOf(controller: Type, prototype: Record<string, unknown>, method: string): Route {
+  const handler = prototype[method] as object;
+  const args = (Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method) ?? {}) as Record<string, RouteArgument>;
+  const types = (Reflect.getMetadata('design:paramtypes', prototype, method) ?? []) as unknown[];
+  const passthrough = Reflect.getMetadata(RESPONSE_PASSTHROUGH_METADATA, controller, method) === true;
+  const of = (kind: RouteParamtypes): RouteArgument[] =>
+    Object.entries(args)
+      .filter(([key]) => !key.includes(CUSTOM_ROUTE_ARGS_METADATA) && key.startsWith(`${kind}:`))
+      .map(([, argument]) => argument);
+  return {
+    place: `${controller.name}.${method}`,
+    isDecorated: decorationOf(handler) !== undefined,
+    isSse: Reflect.getMetadata(SSE_METADATA, handler) === true,
+    takesResponse: of(RouteParamtypes.RESPONSE).length > 0 && !passthrough,
+    takesNext: of(RouteParamtypes.NEXT).length > 0,
+    bodyTypes: of(RouteParamtypes.BODY)
+      .filter(({ data, schema }) => data === undefined && schema === undefined)
+      .map(({ index }) => types[index]),
+  };
+}

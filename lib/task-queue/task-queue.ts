@@ -1,0 +1,75 @@
+import { Injectable } from '@nestjs/common';
+import { OutOfQueueError } from '../errors/out-of-queue.error.js';
+import { detach } from '../unit-of-work/ambient.js';
+import { Transactor, type UnitOptions } from '../unit-of-work/transactor.js';
+import { openQueue, queueOf } from './current-queue.js';
+import type { TaskLike } from './task.js';
+import type { UnitQueue } from './unit-queue.js';
+
+/** This call's task queue. One instance serves all calls: what it means depends on where it is used. */
+@Injectable()
+export class TaskQueue {
+  constructor(private readonly transactor: Transactor) {}
+
+  /** Whether a unit of work is open here. */
+  get isActive(): boolean {
+    return this.#find() !== undefined;
+  }
+
+  /** How many tasks wait to run; 0 outside of a unit of work. */
+  get size(): number {
+    return this.#find()?.size ?? 0;
+  }
+
+  /** Queues a task; throws OutOfQueueError outside of a unit of work. */
+  add(task: TaskLike): void {
+    this.#get('A task was queued').add(task);
+  }
+
+  /** Says which entity a DTO became, for results that do not tell by themselves. */
+  bind(dto: object, entity: object): void {
+    this.#get('bind() was called').bind(dto, entity);
+  }
+
+  /** Runs `effect` after the root unit has committed, in order; a failure is logged, never the caller's. */
+  afterCommit(effect: () => unknown): void {
+    this.#get('afterCommit() was called').unit.afterCommit(effect);
+  }
+
+  /** Runs `effect` after this unit's work has been undone; a failure is logged. */
+  afterRollback(effect: () => unknown): void {
+    this.#get('afterRollback() was called').unit.afterRollback(effect);
+  }
+
+  /**
+   * Runs `work` in a unit of work with a queue of its own, which drains before the commit.
+   * @example const pkg = await queue.run(async () => { queue.add(notify); return packages.save(dto); });
+   */
+  run<T>(work: () => T | Promise<T>, options: UnitOptions = {}): Promise<T> {
+    return this.runQueued(async (queue) => {
+      const result = await work();
+      await queue.drain(result);
+      return result;
+    }, options);
+  }
+
+  /** Runs `work` in a unit of work and gives it the queue, which it has to drain. */
+  runQueued<T>(work: (queue: UnitQueue) => Promise<T>, options: UnitOptions = {}): Promise<T> {
+    return this.transactor.run((unit) => work(openQueue(unit)), options);
+  }
+
+  /** Runs `fn` outside of any unit of work, so that what it starts may outlive the unit. */
+  static detach<T>(fn: () => T): T {
+    return detach(fn);
+  }
+
+  #find(): UnitQueue | undefined {
+    return queueOf(this.transactor.current());
+  }
+
+  #get(what: string): UnitQueue {
+    const queue = this.#find();
+    if (!queue) throw new OutOfQueueError(OutOfQueueError.remedy(what));
+    return queue;
+  }
+}

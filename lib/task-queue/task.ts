@@ -1,0 +1,48 @@
+import type { UnitQueue } from './unit-queue.js';
+
+/** What the first task of a drain gets as `prev`. */
+export const NO_PREVIOUS_TASK: unique symbol = Symbol('NO_PREVIOUS_TASK');
+
+/** `idx` counts from 0; `prev` is what the task before returned, NO_PREVIOUS_TASK for the first. */
+export type TaskFunction<Result = never> = (result: Result, idx: number, prev: unknown) => unknown;
+
+/** Work that is queued during a unit of work and runs once its result is known, before its commit. */
+export abstract class Task {
+  /** Does the work; what it throws rolls the unit of work back. */
+  abstract run(result: unknown, idx: number, prev: unknown): unknown;
+
+  /**
+   * Reads a nested value; undefined where the path leads nowhere.
+   * @example Task.extract({ resources: [{ id: 'r1' }] }, ['resources', 0, 'id']) // 'r1'
+   */
+  static extract(source: unknown, path: string | (string | number)[]): unknown {
+    const steps = typeof path === 'string' ? path.split('.') : path;
+    return steps.reduce<unknown>((value, step) => (hasOwn(value, step) ? value[step] : undefined), source);
+  }
+}
+
+export type TaskLike = TaskFunction | Task;
+
+/** A class of tasks that do together, in a constant number of statements, what each could do alone. */
+export interface BatchTaskClass<T extends Task = Task> {
+  /** Runs adjacent tasks of the class and resolves with what each of them returns. */
+  runBatch(tasks: readonly T[], idx: number, queue: UnitQueue): Promise<unknown[]>;
+  /** Called before the first task runs, with all queued tasks of the class, where they will not be one batch. */
+  prepare?(tasks: readonly T[], queue: UnitQueue): Promise<void>;
+}
+
+/** The batch class of a task, if it has one. */
+export function batchClassOf(task: TaskLike): BatchTaskClass | undefined {
+  if (typeof task === 'function') return undefined;
+  const candidate = task.constructor as Partial<BatchTaskClass>;
+  return typeof candidate.runBatch === 'function' ? (candidate as BatchTaskClass) : undefined;
+}
+
+/** How errors and logs call a task. */
+export function taskName(task: TaskLike): string {
+  return (typeof task === 'function' ? task.name : task.constructor.name) || 'anonymous';
+}
+
+function hasOwn(value: unknown, key: string | number): value is Record<string | number, unknown> {
+  return typeof value === 'object' && value !== null && key in value;
+}

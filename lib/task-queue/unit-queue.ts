@@ -1,0 +1,117 @@
+import type { ExecutionContext } from '@nestjs/common';
+import { OutOfQueueError } from '../errors/out-of-queue.error.js';
+import { TaskFailedError } from '../errors/task-failed.error.js';
+import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
+import { type BatchTaskClass, batchClassOf, NO_PREVIOUS_TASK, type TaskLike, taskName } from './task.js';
+
+// Array.shift() is linear in what is left; a head index that now and then drops what is done is not.
+const COMPACT_AFTER = 4096;
+
+/** The tasks of one unit of work, first in, first out, and what is known about the call they were queued in. */
+export class UnitQueue {
+  /** The decorated method's arguments, as the pipes left them. */
+  args: readonly unknown[] = [];
+  /** The context of the route that opened the unit. */
+  context: ExecutionContext | undefined;
+  #result: unknown;
+  #tasks: (TaskLike | undefined)[] = [];
+  #head = 0;
+  #drained = false;
+  readonly #bindings = new Map<object, object>();
+
+  constructor(readonly unit: UnitOfWork) {}
+
+  /** The decorated method's own result; undefined until the drain starts. */
+  get result(): unknown {
+    return this.#result;
+  }
+
+  /** How many tasks wait to run. */
+  get size(): number {
+    return this.#tasks.length - this.#head;
+  }
+
+  /** The tasks that wait to run. */
+  tasks(): readonly TaskLike[] {
+    return this.#tasks.slice(this.#head) as TaskLike[];
+  }
+
+  add(task: TaskLike): void {
+    if (this.#drained)
+      throw new OutOfQueueError(OutOfQueueError.remedy('A task was queued after the queue had drained,'));
+    this.#tasks.push(task);
+  }
+
+  /** Says which entity a DTO became, where the result alone does not tell. */
+  bind(dto: object, entity: object): void {
+    this.#bindings.set(dto, entity);
+  }
+
+  bound(dto: object): object | undefined {
+    return this.#bindings.get(dto);
+  }
+
+  /** All bindings, for DTOs that a pipe has copied. */
+  bindings(): ReadonlyMap<object, object> {
+    return this.#bindings;
+  }
+
+  /** Runs all tasks, those they add included; the first error ends it. */
+  async drain(result: unknown): Promise<void> {
+    this.#result = result;
+    await this.#prepare();
+    let prev: unknown = NO_PREVIOUS_TASK;
+    for (let idx = 0; this.size > 0;) {
+      const task = this.#take();
+      const batch = batchClassOf(task);
+      const tasks = batch ? [task, ...this.#takeWhile(batch)] : [task];
+      try {
+        if (batch) prev = (await batch.runBatch(tasks as never, idx, this)).at(-1);
+        else {
+          const value = typeof task === 'function' ? task(result as never, idx, prev) : task.run(result, idx, prev);
+          prev = isThenable(value) ? await value : value;
+        }
+      } catch (error) {
+        throw TaskFailedError.blame(error, taskName(task), idx, tasks.length);
+      }
+      idx += tasks.length;
+    }
+    this.#drained = true;
+  }
+
+  async #prepare(): Promise<void> {
+    const classes = new Map<BatchTaskClass, { tasks: TaskLike[]; runs: number }>();
+    let before: BatchTaskClass | undefined;
+    for (const task of this.tasks()) {
+      const batch = batchClassOf(task);
+      if (batch?.prepare) {
+        const entry = classes.get(batch) ?? { tasks: [], runs: 0 };
+        entry.tasks.push(task);
+        if (batch !== before) entry.runs++;
+        classes.set(batch, entry);
+      }
+      before = batch;
+    }
+    for (const [batch, { tasks, runs }] of classes) if (runs > 1) await batch.prepare?.(tasks as never, this);
+  }
+
+  #take(): TaskLike {
+    const task = this.#tasks[this.#head] as TaskLike;
+    this.#tasks[this.#head++] = undefined;
+    if (this.#head === this.#tasks.length || this.#head >= COMPACT_AFTER) {
+      this.#tasks = this.#tasks.slice(this.#head);
+      this.#head = 0;
+    }
+    return task;
+  }
+
+  #takeWhile(batch: BatchTaskClass): TaskLike[] {
+    const taken: TaskLike[] = [];
+    while (this.size > 0 && batchClassOf(this.#tasks[this.#head] as TaskLike) === batch) taken.push(this.#take());
+    return taken;
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}

@@ -1,0 +1,108 @@
+import { Inject, Optional, UseInterceptors } from '@nestjs/common';
+import { isObservable, type Observable, tap } from 'rxjs';
+import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
+import { OutOfQueueError } from '../errors/out-of-queue.error.js';
+import type { UnitOptions } from '../unit-of-work/transactor.js';
+import { currentQueue } from './current-queue.js';
+import { RouteCall } from './route-call.js';
+import { TaskQueueInterceptor } from './task-queue.interceptor.js';
+import { TaskQueue } from './task-queue.js';
+import { type Decoration, WITH_TASK_QUEUE } from './decoration.js';
+
+const QUEUE = Symbol('nestjs-files:task-queue');
+const NAME = '@WithTaskQueue()';
+
+export type WithTaskQueueOptions = Pick<UnitOptions, 'isolationLevel' | 'retry' | 'timeout'>;
+
+type AsyncMethod = (...args: never[]) => Promise<unknown> | Observable<unknown> | unknown;
+
+interface Decorated {
+  readonly [QUEUE]?: TaskQueue;
+}
+
+/**
+ * Runs each call of the method in a unit of work: a transaction and a task queue, which drains after the method's result is
+ * known and before the commit. On a route it is open before the pipes run. Called directly, the method returns a promise.
+ * ```ts
+ * @Patch(':id') @WithTaskQueue()
+ * update(@Param('id') id: string, @Body() dto: UpdatePackageDto) { return this.packages.update(id, dto); }
+ * ```
+ */
+export function WithTaskQueue(options: WithTaskQueueOptions = {}) {
+  return <T extends AsyncMethod>(
+    target: object,
+    key: string | symbol,
+    descriptor: TypedPropertyDescriptor<T>,
+  ): void => {
+    const place = placeOf(target, key);
+    const original = methodOf(target, place, descriptor);
+    const decoration: Decoration = { options, token: Symbol(place) };
+
+    function withTaskQueue(this: Decorated, ...args: unknown[]): unknown {
+      const call = RouteCall.claim(currentQueue(), decoration.token);
+      if (call) return forRoute(call, () => original.apply(this, args as never[]), args);
+      const queue = this?.[QUEUE];
+      if (!queue) {
+        const why = `${place} was called on an object that Nest did not make, or without FilesModule,`;
+        return Promise.reject(new OutOfQueueError(OutOfQueueError.remedy(why)));
+      }
+      return queue.runQueued(async (unitQueue) => {
+        unitQueue.args = args;
+        const result: unknown = await original.apply(this, args as never[]);
+        if (isObservable(result)) throw new InvalidDecorationError(NAME, place, OBSERVABLE);
+        await unitQueue.drain(result);
+        return result;
+      }, options);
+    }
+
+    takeAfter(withTaskQueue, original);
+    Reflect.defineMetadata(WITH_TASK_QUEUE, decoration, withTaskQueue);
+    descriptor.value = withTaskQueue as unknown as T;
+    UseInterceptors(TaskQueueInterceptor)(target, key, descriptor);
+    Inject(TaskQueue)(target, QUEUE);
+    Optional()(target, QUEUE);
+  };
+}
+
+const OBSERVABLE =
+  'it returned an Observable to a direct caller, which would read it after the commit. Return a promise of its values.';
+
+// The interceptor drains; here the arguments and the raw result are kept, which inner interceptors may wrap.
+async function forRoute(call: RouteCall, run: () => unknown, args: readonly unknown[]): Promise<unknown> {
+  call.queue.args = args;
+  const result = await run();
+  if (!isObservable(result)) return call.capture(result);
+  return result.pipe(tap((value) => call.capture(value)));
+}
+
+function placeOf(target: object, key: string | symbol | undefined): string {
+  const name = typeof target === 'function' ? target.name : target.constructor.name;
+  return key === undefined ? `class ${name}` : `${name}.${String(key)}`;
+}
+
+function methodOf(
+  target: object,
+  place: string,
+  descriptor: PropertyDescriptor | undefined,
+): (...args: never[]) => unknown {
+  if (typeof target === 'function') {
+    throw new InvalidDecorationError(NAME, place, 'it goes on instance methods, not on classes or static methods.');
+  }
+  if (typeof descriptor?.value !== 'function') {
+    throw new InvalidDecorationError(
+      NAME,
+      place,
+      'it goes on methods, not on properties. Make the arrow function a method.',
+    );
+  }
+  return descriptor.value as (...args: never[]) => unknown;
+}
+
+// Nest finds a handler's decorators, name and parameters on the function it is given.
+function takeAfter(wrapper: object, original: object): void {
+  for (const key of Reflect.getMetadataKeys(original) as unknown[]) {
+    Reflect.defineMetadata(key, Reflect.getMetadata(key, original), wrapper);
+  }
+  const { prototype: _, ...own } = Object.getOwnPropertyDescriptors(original as () => void);
+  Object.defineProperties(wrapper, own);
+}
