@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import { In } from 'typeorm';
 import type { Repository } from 'typeorm';
@@ -14,17 +14,17 @@ import { StorageRegistry } from '../storage/storage-registry.js';
 import { databaseFault } from '../unit-of-work/database-fault.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { ActorSource } from './actor.js';
+import { asReadable } from './as-readable.js';
 import { normalizeFileId } from './file-id.js';
 import { cleanFileName } from './file-name.js';
-import { locationKey } from './location-key.js';
 import { lockFiles } from './lock-files.js';
 import { ManagedFile } from './managed-file.entity.js';
+import { newFile } from './new-file.js';
 import { assertOwnerReference } from './owner-reference.js';
 import type { OwnerReference } from './owner-reference.js';
 import { OwnershipPort } from './ownership-port.js';
 import type { OwnershipChange, TransferOptions } from './ownership-port.js';
 import { upload } from './upload.js';
-import { uuidV7 } from './uuid-v7.js';
 
 /** The name of the storage that is used when none is named. */
 export const DEFAULT_STORAGE = Symbol('DEFAULT_STORAGE');
@@ -41,7 +41,6 @@ export interface CreateFileOptions {
 
 // The smallest of the databases' limits on parameters is 32766.
 const IDS_PER_STATEMENT = 10_000;
-const PIECE_SIZE = 256 * 1024;
 
 /**
  * Files for the application's own code: nothing here asks who may. Within a unit of work, what is done to rows is part of it;
@@ -72,7 +71,7 @@ export class FilesService {
       if (owner) assertOwnerReference(owner);
       // No transaction is open while bytes flow, unless the caller's own.
       const stored = await upload(source, storage, { name, contentType });
-      return await this.#insert(storage, fileOf({ ...stored, name, storage: storage.name }, owner));
+      return await this.#insert(storage, newFile({ ...stored, name, storage: storage.name }, owner));
     } finally {
       source.destroy();
     }
@@ -166,25 +165,6 @@ export class FilesService {
   }
 }
 
-type StoredFile = Pick<
-  ManagedFile,
-  'name' | 'storage' | 'location' | 'contentType' | 'size' | 'hash' | 'hashAlgorithm'
->;
-
-function fileOf(stored: StoredFile, owner: OwnerReference | null): ManagedFile {
-  return Object.assign(new ManagedFile(), stored, {
-    id: uuidV7(),
-    locationKey: locationKey(stored.location),
-    createdAt: new Date(),
-    ownerType: owner?.type ?? null,
-    ownerId: owner?.id ?? null,
-    ownerField: null,
-    pinned: false,
-    storageData: null,
-    pluginData: null,
-  });
-}
-
 function idOf(id: unknown): string {
   const normalized = normalizeFileId(id);
   if (normalized === undefined) throw new FileNotFoundError(id);
@@ -196,15 +176,4 @@ function readClaim(contentType: string | undefined): string | undefined {
   const type = parseContentType(contentType);
   if (type === undefined) throw new ContentTypeError(contentType);
   return type;
-}
-
-function asReadable(content: Readable | Uint8Array): Readable {
-  return content instanceof Uint8Array ? Readable.from(pieces(content), { objectMode: false }) : content;
-}
-
-// In pieces, so that hashing many bytes does not hold everybody else up.
-function* pieces({ buffer, byteOffset, byteLength }: Uint8Array): Generator<Buffer> {
-  for (let at = 0; at < byteLength; at += PIECE_SIZE) {
-    yield Buffer.from(buffer, byteOffset + at, Math.min(PIECE_SIZE, byteLength - at));
-  }
 }

@@ -1,0 +1,25 @@
+import { locationKey } from './location-key.js';
+import { ManagedFile } from './managed-file.entity.js';
+import type { OwnerReference } from './owner-reference.js';
+import { uuidV7 } from './uuid-v7.js';
+
+/** What is known of a file once its bytes are stored. */
+export type StoredFile = Pick<
+  ManagedFile,
+  'name' | 'storage' | 'location' | 'contentType' | 'size' | 'hash' | 'hashAlgorithm'
+>;
+
+/** The row of a file that is new: unpinned, with a fresh id. */
+export function newFile(stored: StoredFile, owner: OwnerReference | null): ManagedFile {
+  return Object.assign(new ManagedFile(), stored, {
+    id: uuidV7(),
+    locationKey: locationKey(stored.location),
+    createdAt: new Date(),
+    ownerType: owner?.type ?? null,
+    ownerId: owner?.id ?? null,
+    ownerField: null,
+    pinned: false,
+    storageData: null,
+    pluginData: null,
+  });
+}
