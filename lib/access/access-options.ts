@@ -1,0 +1,23 @@
+import type { Actor } from '../files/actor.js';
+
+export const ACCESS_OPTIONS = Symbol('ACCESS_OPTIONS');
+
+/**
+ * Who may upload, managers aside. `'managers'`: nobody else. `'authenticated'`: everybody who is signed in. `{ storages }`:
+ * these too, but only to the storages listed. A function answers for itself, also for anonymous actors; the storage is as the
+ * client named it.
+ */
+export type UploadPolicy =
+  | 'managers'
+  | 'authenticated'
+  | { storages: readonly string[] }
+  | ((actor: Actor | null, storage: string) => boolean | Promise<boolean>);
+
+/** The part of the module's options that decides about access. */
+export interface AccessOptions {
+  isManager: (actor: Actor | null) => boolean | Promise<boolean>;
+  uploads: UploadPolicy;
+  cascade: Readonly<Record<string, true | readonly string[]>>;
+  transferAsUpdate: boolean;
+  scanAsUpdate: boolean;
+}

@@ -1,0 +1,19 @@
+import { SetMetadata } from '@nestjs/common';
+import type { Actor } from '../files/actor.js';
+import type { ManagedFile } from '../files/managed-file.entity.js';
+import type { FileOperation } from './operations.js';
+
+export const FILE_POLICY = Symbol('FILE_POLICY');
+
+/** Decides about single files. `null` leaves the answer to the file's owner. */
+export interface FileAccessPolicy {
+  allows(operation: FileOperation, actor: Actor | null, file: ManagedFile): boolean | null | Promise<boolean | null>;
+}
+
+/**
+ * Makes a provider a hook that is asked before the owner's policy. Several may exist: one that says `false` wins over
+ * those that say `true`, so their order does not matter.
+ */
+export function FilePolicy(): <T extends abstract new (...args: never[]) => FileAccessPolicy>(target: T) => void {
+  return SetMetadata(FILE_POLICY, true);
+}

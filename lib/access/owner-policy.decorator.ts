@@ -1,0 +1,28 @@
+import { SetMetadata } from '@nestjs/common';
+import type { Actor } from '../files/actor.js';
+import type { OwnerOperation } from './operations.js';
+
+export const OWNER_POLICY = Symbol('OWNER_POLICY');
+
+/** Decides for all owners of one type. `null` is "I do not know", which counts as no. */
+export interface FileOwnerPolicy {
+  allows(operation: OwnerOperation, actor: Actor | null, ownerId: string): boolean | null | Promise<boolean | null>;
+
+  /** Answers for a list in one call: gives those of the ids that are allowed. Without it, `allows` is asked for each. */
+  allowsMany?(
+    operation: OwnerOperation,
+    actor: Actor | null,
+    ownerIds: readonly string[],
+  ): Iterable<string> | Promise<Iterable<string>>;
+}
+
+/**
+ * Makes a provider the policy of an owner type. The files of a type listed in the option `cascade` follow it.
+ *
+ *     @OwnerPolicy('package') export class PackageFiles implements FileOwnerPolicy { … }
+ */
+export function OwnerPolicy(
+  ownerType: string,
+): <T extends abstract new (...args: never[]) => FileOwnerPolicy>(target: T) => void {
+  return SetMetadata(OWNER_POLICY, ownerType);
+}

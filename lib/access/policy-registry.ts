@@ -1,0 +1,86 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { OnModuleInit } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
+import { FilesOptionError } from '../errors/files-option.error.js';
+import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
+import { ACCESS_OPTIONS } from './access-options.js';
+import type { AccessOptions } from './access-options.js';
+import { FILE_POLICY } from './file-policy.decorator.js';
+import type { FileAccessPolicy } from './file-policy.decorator.js';
+import { OWNER_POLICY } from './owner-policy.decorator.js';
+import type { FileOwnerPolicy } from './owner-policy.decorator.js';
+
+type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
+
+/** The policies among the application's providers, found at boot. */
+@Injectable()
+export class PolicyRegistry implements OnModuleInit {
+  readonly #owners = new Map<string, FileOwnerPolicy>();
+  readonly #hooks: FileAccessPolicy[] = [];
+
+  constructor(
+    private readonly discovery: DiscoveryService,
+    @Inject(ACCESS_OPTIONS) private readonly options: AccessOptions,
+  ) {}
+
+  /** The hooks, to be asked before the owner's policy. */
+  get hooks(): readonly FileAccessPolicy[] {
+    return this.#hooks;
+  }
+
+  find(ownerType: string): FileOwnerPolicy | undefined {
+    return this.#owners.get(ownerType);
+  }
+
+  onModuleInit(): void {
+    // A class that several modules provide is one policy.
+    const seen = new Set<unknown>();
+    for (const wrapper of this.discovery.getProviders()) {
+      const policy = classOf(wrapper);
+      if (policy === undefined || seen.has(policy)) continue;
+      const ownerType: unknown = Reflect.getMetadata(OWNER_POLICY, policy);
+      const isHook = Reflect.hasMetadata(FILE_POLICY, policy);
+      if (ownerType === undefined && !isHook) continue;
+      seen.add(policy);
+      const instance = singleton(wrapper, policy);
+      if (typeof ownerType === 'string') this.#add(ownerType, instance as FileOwnerPolicy, policy.name);
+      if (isHook) this.#hooks.push(instance as FileAccessPolicy);
+    }
+    this.#assertCascade();
+  }
+
+  #add(ownerType: string, policy: FileOwnerPolicy, className: string): void {
+    const other = this.#owners.get(ownerType);
+    if (other !== undefined) {
+      const why = `${other.constructor.name} is the policy of "${ownerType}" already. One type has one policy.`;
+      throw new InvalidDecorationError(`@OwnerPolicy('${ownerType}')`, className, why);
+    }
+    this.#owners.set(ownerType, policy);
+  }
+
+  #assertCascade(): void {
+    for (const ownerType of Object.keys(this.options.cascade)) {
+      if (this.#owners.has(ownerType)) continue;
+      throw new FilesOptionError(
+        'cascade',
+        `"${ownerType}" has no policy. Add a provider decorated with @OwnerPolicy('${ownerType}'), or take the type out`,
+      );
+    }
+  }
+}
+
+function classOf(wrapper: Wrapper): { name: string } | undefined {
+  if (!wrapper.isNotMetatype) return wrapper.metatype as { name: string };
+  // A value's or a factory's class is known only from what it gave.
+  const instance: unknown = wrapper.instance;
+  return typeof instance === 'object' && instance !== null ? instance.constructor : undefined;
+}
+
+function singleton(wrapper: Wrapper, policy: { name: string }): unknown {
+  if (wrapper.isDependencyTreeStatic() && !wrapper.isTransient) return wrapper.instance;
+  throw new InvalidDecorationError(
+    Reflect.hasMetadata(FILE_POLICY, policy) ? '@FilePolicy()' : '@OwnerPolicy()',
+    policy.name,
+    'a policy must be a singleton, and so must what it injects: it is asked outside of requests too.',
+  );
+}

@@ -1,0 +1,13 @@
+import { FilesError } from './files-error.js';
+
+/** The actor may not do this. */
+export class AccessDeniedError extends FilesError {
+  readonly code = 'FILES_ACCESS_DENIED';
+
+  constructor(
+    readonly operation: string,
+    readonly subject: string,
+  ) {
+    super(`You may not ${operation} ${subject}.`);
+  }
+}

@@ -1,0 +1,13 @@
+import { FilesError } from './files-error.js';
+
+/** Nobody is signed in, and strangers may not do this. */
+export class AuthenticationRequiredError extends FilesError {
+  readonly code = 'FILES_AUTHENTICATION_REQUIRED';
+
+  constructor(
+    readonly operation: string,
+    readonly subject: string,
+  ) {
+    super(`Sign in to ${operation} ${subject}.`);
+  }
+}

@@ -1,0 +1,10 @@
+import { FilesError } from './files-error.js';
+
+/** What a client sent turned out to be wrong after validation was over; over HTTP it reads like a validation error. */
+export class FileValidationError extends FilesError {
+  readonly code = 'FILES_VALIDATION';
+
+  constructor(readonly messages: string[]) {
+    super(messages.join('; '));
+  }
+}

@@ -1,0 +1,13 @@
+import { FilesError } from './files-error.js';
+
+/** An option of `FilesModule` cannot be honoured. Thrown at boot. */
+export class FilesOptionError extends FilesError {
+  readonly code = 'FILES_OPTION';
+
+  constructor(
+    readonly option: string,
+    reason: string,
+  ) {
+    super(`FilesModule option "${option}": ${reason}.`);
+  }
+}
