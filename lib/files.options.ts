@@ -1,0 +1,111 @@
+import type { ModuleMetadata } from '@nestjs/common';
+import type { AccessOptions, UploadPolicy } from './access/access-options.js';
+import { FilesOptionError } from './errors/files-option.error.js';
+import type { Actor, ActorResolver } from './files/actor.js';
+import { requestUser } from './access/request-user.js';
+import type { Storage } from './storage/storage.js';
+
+/** What `FilesModule.forRoot()` takes. */
+export interface FilesModuleOptions extends FilesModuleShape {
+  /** The places for bytes, by name: `{ default: fsStorage({ root: 'var/files' }) }`. */
+  storages: Record<string, Storage>;
+  /** The storage that is used when none is named. @default 'default' */
+  defaultStorage?: string;
+  /** Who is acting. @default the `user` of the HTTP request: `{ type: 'user', id: user.id }`, or `null` without one */
+  actor?: ActorResolver;
+  /** Who may do everything with every file. @default nobody */
+  isManager?: (actor: Actor | null) => boolean | Promise<boolean>;
+  /** Who may upload, managers aside. @default 'managers' */
+  uploads?: UploadPolicy;
+  /** The owner types whose files follow their `OwnerPolicy`: in all storages (`true`) or in these. @default none */
+  cascade?: Record<string, true | string[]>;
+  /** Whether an owner policy's `update` answers for `file_transfer`. @default true */
+  transferAsUpdate?: boolean;
+  /** Whether an owner policy's `update` answers for `file_scan`. @default true */
+  scanAsUpdate?: boolean;
+}
+
+/** The options that decide what the module consists of: they are known before any factory runs. */
+export interface FilesModuleShape {
+  /** The name of the TypeORM data source that has the files. @default TypeORM's default data source */
+  dataSource?: string;
+  /** Where the REST controller is, or `false` for none. @default { path: 'files' } */
+  http?: { path: string } | false;
+}
+
+/**
+ * What `FilesModule.forRootAsync()` takes. `dataSource` and `http` stand beside the factory and not in what it gives, because
+ * Nest wants to know entities and routes before it calls any factory.
+ */
+export interface FilesModuleAsyncOptions extends FilesModuleShape, Pick<ModuleMetadata, 'imports'> {
+  inject?: unknown[];
+  useFactory: (...dependencies: never[]) => AsyncResult | Promise<AsyncResult>;
+}
+
+type AsyncResult = Omit<FilesModuleOptions, keyof FilesModuleShape>;
+
+/** The module's options, checked and with their defaults. */
+export const FILES_OPTIONS = Symbol('FILES_OPTIONS');
+
+export interface CheckedFilesOptions extends AccessOptions {
+  storages: Record<string, Storage>;
+  defaultStorage: string;
+  actor: ActorResolver;
+}
+
+/** Fills in the defaults; throws `FilesOptionError` for what cannot be honoured. */
+export function checkOptions(options: AsyncResult): CheckedFilesOptions {
+  const { storages, defaultStorage = 'default', uploads = 'managers', cascade = {} } = options;
+  const known = Object.keys(storages ?? {});
+  if (known.length === 0) {
+    throw new FilesOptionError('storages', "it is empty. Configure one: { default: fsStorage({ root: 'var/files' }) }");
+  }
+  assertKnown('defaultStorage', [defaultStorage], known);
+  checkUploads(uploads, known);
+  checkCascade(cascade, known);
+  return {
+    storages,
+    defaultStorage,
+    uploads,
+    cascade,
+    actor: options.actor ?? requestUser,
+    isManager: options.isManager ?? (() => false),
+    transferAsUpdate: options.transferAsUpdate ?? true,
+    scanAsUpdate: options.scanAsUpdate ?? true,
+  };
+}
+
+/** Throws if a factory gave what has to stand beside it. */
+export function assertBesideFactory(options: object): void {
+  for (const option of ['dataSource', 'http'] as const) {
+    if (option in options) {
+      throw new FilesOptionError(option, 'the factory of forRootAsync() gave it too late. Put it beside `useFactory`');
+    }
+  }
+}
+
+function checkUploads(uploads: UploadPolicy, known: readonly string[]): void {
+  if (uploads === 'managers' || uploads === 'authenticated' || typeof uploads === 'function') return;
+  if (!Array.isArray(uploads?.storages)) {
+    throw new FilesOptionError('uploads', "it must be 'managers', 'authenticated', { storages: […] } or a function");
+  }
+  assertKnown('uploads', uploads.storages, known);
+}
+
+function checkCascade(cascade: Readonly<Record<string, true | readonly string[]>>, known: readonly string[]): void {
+  for (const [ownerType, storages] of Object.entries(cascade)) {
+    if (ownerType === 'user') {
+      throw new FilesOptionError('cascade', 'it names "user": a user\'s files are that user\'s alone. Take it out');
+    }
+    if (storages === true) continue;
+    if (!Array.isArray(storages))
+      throw new FilesOptionError('cascade', `"${ownerType}" must be true or a list of storages`);
+    assertKnown('cascade', storages, known);
+  }
+}
+
+function assertKnown(option: string, named: readonly string[], known: readonly string[]): void {
+  const unknown = named.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new FilesOptionError(option, `no storage is named "${unknown}". Configured storages: ${known.join(', ')}`);
+}

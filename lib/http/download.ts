@@ -1,0 +1,33 @@
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { create as contentDisposition } from 'content-disposition';
+import type { ManagedFile } from '../files/managed-file.entity.js';
+
+/**
+ * What a browser may show by itself. Never anything that can carry a script: no SVG, no HTML, no XML. PDF is not on it
+ * because browsers refuse to show one under the sandboxing policy.
+ */
+const INLINE = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/avif', 'text/plain']);
+
+/** The headers of a file's content, besides its type and length. */
+export function downloadHeaders(file: ManagedFile): Record<string, string> {
+  return {
+    'Content-Disposition': dispositionOf(file),
+    'X-Content-Type-Options': 'nosniff',
+    'Content-Security-Policy': "sandbox; default-src 'none'",
+    'Cache-Control': 'private, no-cache',
+    'Accept-Ranges': 'none',
+    ETag: `"${file.hash}"`,
+    'Last-Modified': file.createdAt.toUTCString(),
+  };
+}
+
+function dispositionOf({ name, contentType }: ManagedFile): string {
+  return contentDisposition(name, { type: INLINE.has(contentType) ? 'inline' : 'attachment' });
+}
+
+/** Waits until the stream has bytes or has ended: what fails before can still be answered with an error. */
+export async function opened(stream: Readable): Promise<Readable> {
+  if (stream.readableLength === 0 && !stream.readableEnded) await once(stream, 'readable');
+  return stream;
+}
