@@ -1,0 +1,62 @@
+import { In } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import type { Actor } from '../../files/actor.js';
+import { ManagedFile } from '../../files/managed-file.entity.js';
+import { uuidV7 } from '../../files/uuid-v7.js';
+import { FileTransfer } from '../file-transfer.entity.js';
+import { StepwiseStatements } from './stepwise.statements.js';
+import type { FileSnapshot, HistoryEntry, Move } from './transfer-statements.js';
+import { toSnapshot } from './verdict.js';
+
+const IDS_PER_STATEMENT = 1_000;
+
+/** Every database that TypeORM knows, in its own words: not the fewest statements, but the same decisions. */
+export class PortableStatements extends StepwiseStatements {
+  lock(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
+    return this.#read(manager, ids, !['sqljs', 'better-sqlite3'].includes(manager.dataSource.options.type));
+  }
+
+  look(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
+    return this.#read(manager, ids, false);
+  }
+
+  async record(manager: EntityManager, entries: readonly HistoryEntry[], actor: Actor | null): Promise<void> {
+    for (const { fileId, action, from, to, forced } of entries) {
+      const last = await manager.maximum(FileTransfer, 'at' as never, { fileId });
+      await manager.insert(FileTransfer, {
+        id: uuidV7(),
+        fileId,
+        action,
+        fromType: from?.type ?? null,
+        fromId: from?.id ?? null,
+        toType: to?.type ?? null,
+        toId: to?.id ?? null,
+        actorType: actor?.type ?? null,
+        actorId: actor?.id ?? null,
+        forced,
+        at: new Date(Math.max(Date.now(), Number(last ?? 0) + 1)),
+      });
+    }
+  }
+
+  protected async move(manager: EntityManager, moves: readonly Move[], pin: boolean): Promise<void> {
+    for (const { fileId, toType, toId, field } of moves) {
+      const owner = { ownerType: toType, ownerId: toId, ownerField: field };
+      await manager.update(ManagedFile, { id: fileId }, pin ? { ...owner, pinned: true } : owner);
+    }
+  }
+
+  async #read(manager: EntityManager, ids: readonly string[], locked: boolean): Promise<FileSnapshot[]> {
+    const sorted = ids.toSorted();
+    const files: FileSnapshot[] = [];
+    for (let start = 0; start < sorted.length; start += IDS_PER_STATEMENT) {
+      const rows = await manager.find(ManagedFile, {
+        where: { id: In(sorted.slice(start, start + IDS_PER_STATEMENT)) },
+        order: { id: 'ASC' },
+        ...(locked && { lock: { mode: 'pessimistic_write' as const } }),
+      });
+      files.push(...rows.map((row) => toSnapshot({ ...row })));
+    }
+    return files;
+  }
+}

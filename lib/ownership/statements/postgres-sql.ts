@@ -1,0 +1,77 @@
+import type { OwnershipNames } from './names.js';
+
+/**
+ * Lock, decide, move and write history in one statement. `f` waits for the locks and has the newest version of each row; `v` reads
+ * only `f`, so the verdict is about what is locked, although the statement's snapshot may be older. `u` writes all or nothing.
+ * For one file there is a twin without arrays: with arrays PostgreSQL would plan it anew each time.
+ */
+export function transferSql({ file, history }: OwnershipNames, files: 'one' | 'many'): string {
+  const { table, column: f } = file;
+  const moves =
+    files === 'one'
+      ? `SELECT $1::uuid AS id, $2::text AS to_type, $3::text AS to_id, $4::text AS field, $5::text AS taken_from, $6::uuid AS history_id`
+      : `SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[])
+           AS w(id, to_type, to_id, field, taken_from, history_id)`;
+  const match = files === 'one' ? `${f('id')} = $1::uuid` : `${f('id')} = ANY($1::uuid[]) ORDER BY ${f('id')}`;
+  return `
+WITH w AS MATERIALIZED (${moves}),
+f AS MATERIALIZED (
+  SELECT ${f('id')} AS id, ${f('ownerType')} AS owner_type, ${f('ownerId')} AS owner_id, ${f('pinned')} AS pinned
+  FROM ${table} WHERE ${match} FOR NO KEY UPDATE
+),
+v AS MATERIALIZED (
+  SELECT w.*, f.owner_type, f.owner_id, f.pinned, CASE
+    WHEN f.id IS NULL THEN 'missing'
+    WHEN f.owner_type = w.to_type AND f.owner_id = w.to_id THEN 'kept'
+    WHEN NOT ($9::bool OR w.taken_from = 'anyone' OR (w.taken_from = 'unowned' AND f.owner_type IS NULL)
+      OR coalesce(f.owner_type = $7::text AND f.owner_id = $8::text, false)) THEN 'foreign'
+    WHEN f.pinned AND NOT $10::bool THEN 'pinned'
+    ELSE 'moved' END AS verdict
+  FROM w LEFT JOIN f ON f.id = w.id
+),
+u AS (
+  UPDATE ${table} AS t
+  SET ${f('ownerType')} = v.to_type, ${f('ownerId')} = v.to_id, ${f('ownerField')} = v.field, ${f('pinned')} = v.pinned OR $11::bool
+  FROM v WHERE t.${f('id')} = v.id AND v.verdict = 'moved'
+    AND NOT EXISTS (SELECT FROM v AS other WHERE other.verdict NOT IN ('moved', 'kept'))
+  RETURNING t.${f('id')} AS id
+),
+h AS (
+  INSERT INTO ${history.table} (${HISTORY.map(history.column).join(', ')})
+  SELECT v.history_id, v.id, 'transfer', v.owner_type, v.owner_id, v.to_type, v.to_id, v.pinned, $7::text, $8::text, ${nextInstant(history, 'v.id')}
+  FROM v JOIN u ON u.id = v.id
+)
+SELECT v.id, v.verdict, v.owner_type AS "fromType", v.owner_id AS "fromId", v.pinned FROM v`;
+}
+
+export function recordSql({ history }: OwnershipNames): string {
+  return `
+INSERT INTO ${history.table} (${HISTORY.map(history.column).join(', ')})
+SELECT e.id, e.file_id, e.action, e.from_type, e.from_id, e.to_type, e.to_id, e.forced, $9::text, $10::text, ${nextInstant(history, 'e.file_id')}
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bool[])
+  AS e(id, file_id, action, from_type, from_id, to_type, to_id, forced)`;
+}
+
+export function lookSql({ file, snapshot }: OwnershipNames): string {
+  return `SELECT ${snapshot} FROM ${file.table} WHERE ${file.column('id')} = ANY($1::uuid[])`;
+}
+
+const HISTORY = [
+  'id',
+  'fileId',
+  'action',
+  'fromType',
+  'fromId',
+  'toType',
+  'toId',
+  'forced',
+  'actorType',
+  'actorId',
+  'at',
+] as const;
+
+// The server's clock, so that writers on several machines agree; read when the row is made, after the wait for the lock.
+function nextInstant({ table, column }: OwnershipNames['history'], fileId: string): string {
+  const now = 'floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
+  return `greatest(${now}, (SELECT max(past.${column('at')}) + 1 FROM ${table} AS past WHERE past.${column('fileId')} = ${fileId}))`;
+}

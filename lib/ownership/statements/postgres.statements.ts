@@ -1,0 +1,88 @@
+import type { DataSource, EntityManager } from 'typeorm';
+import type { Actor } from '../../files/actor.js';
+import { uuidV7 } from '../../files/uuid-v7.js';
+import { ownershipNames } from './names.js';
+import type { OwnershipNames } from './names.js';
+import { lookSql, recordSql, transferSql } from './postgres-sql.js';
+import type { FileSnapshot, HistoryEntry, Move, MoveOutcome, TransferTerms, Verdict } from './transfer-statements.js';
+import { TransferStatements } from './transfer-statements.js';
+import { stateOf, toSnapshot } from './verdict.js';
+
+/** PostgreSQL: a transfer is one statement. */
+export class PostgresStatements extends TransferStatements {
+  readonly #names: OwnershipNames;
+  readonly #one: string;
+  readonly #many: string;
+  readonly #record: string;
+
+  constructor(dataSource: DataSource) {
+    super();
+    this.#names = ownershipNames(dataSource);
+    this.#one = transferSql(this.#names, 'one');
+    this.#many = transferSql(this.#names, 'many');
+    this.#record = recordSql(this.#names);
+  }
+
+  async transfer(
+    manager: EntityManager,
+    moves: readonly Move[],
+    { actor, isManager, force, pin }: TransferTerms,
+  ): Promise<MoveOutcome[]> {
+    if (moves.length === 0) return [];
+    const columns = [
+      moves.map(({ fileId }) => fileId),
+      moves.map(({ toType }) => toType),
+      moves.map(({ toId }) => toId),
+      moves.map(({ field }) => field),
+      moves.map(({ from }) => from),
+      moves.map(() => uuidV7()),
+    ];
+    const isOne = moves.length === 1;
+    const terms = [actor?.type ?? null, actor?.id ?? null, isManager, force, pin];
+    const rows: Record<string, unknown>[] = await manager.query(isOne ? this.#one : this.#many, [
+      ...(isOne ? columns.map(([value]) => value) : columns),
+      ...terms,
+    ]);
+    const outcomes = new Map(rows.map((row) => [row['id'], toOutcome(row)]));
+    return moves.flatMap(({ fileId }) => outcomes.get(fileId) ?? []);
+  }
+
+  lock(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
+    // Not FOR UPDATE: an application's row with a foreign key to the file holds a KEY SHARE lock on it, and both would wait.
+    const id = this.#names.file.column('id');
+    return this.#read(manager, ids, `${lookSql(this.#names)} ORDER BY ${id} FOR NO KEY UPDATE`);
+  }
+
+  look(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
+    return this.#read(manager, ids, lookSql(this.#names));
+  }
+
+  async record(manager: EntityManager, entries: readonly HistoryEntry[], actor: Actor | null): Promise<void> {
+    await manager.query(this.#record, [
+      entries.map(() => uuidV7()),
+      entries.map(({ fileId }) => fileId),
+      entries.map(({ action }) => action),
+      entries.map(({ from }) => from?.type ?? null),
+      entries.map(({ from }) => from?.id ?? null),
+      entries.map(({ to }) => to?.type ?? null),
+      entries.map(({ to }) => to?.id ?? null),
+      entries.map(({ forced }) => forced),
+      actor?.type ?? null,
+      actor?.id ?? null,
+    ]);
+  }
+
+  async #read(manager: EntityManager, ids: readonly string[], sql: string): Promise<FileSnapshot[]> {
+    const rows: Record<string, unknown>[] = await manager.query(sql, [ids]);
+    return rows.map(toSnapshot);
+  }
+}
+
+function toOutcome(row: Record<string, unknown>): MoveOutcome {
+  const before = stateOf({
+    ownerType: row['fromType'] as string | null,
+    ownerId: row['fromId'] as string | null,
+    pinned: row['pinned'] === true,
+  });
+  return { fileId: String(row['id']), verdict: row['verdict'] as Verdict, before };
+}

@@ -1,0 +1,76 @@
+import type { DataSource, EntityManager } from 'typeorm';
+import type { Actor } from '../../files/actor.js';
+import { uuidV7 } from '../../files/uuid-v7.js';
+import { ownershipNames } from './names.js';
+import type { OwnershipNames } from './names.js';
+import { StepwiseStatements } from './stepwise.statements.js';
+import type { FileSnapshot, HistoryEntry, Move } from './transfer-statements.js';
+import { toSnapshot } from './verdict.js';
+
+/** SQLite. The lock is the transaction itself, which begins IMMEDIATE. Lists travel as JSON, so that each statement is prepared once. */
+export class SqliteStatements extends StepwiseStatements {
+  readonly #look: string;
+  readonly #move: string;
+  readonly #record: string;
+
+  constructor(dataSource: DataSource) {
+    super();
+    const names = ownershipNames(dataSource);
+    const { table, column } = names.file;
+    this.#look = `SELECT ${names.snapshot} FROM ${table} WHERE ${column('id')} IN (SELECT value FROM json_each(?))`;
+    this.#move = moveSql(names);
+    this.#record = recordSql(names);
+  }
+
+  lock(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
+    return this.look(manager, ids);
+  }
+
+  async look(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
+    const rows: Record<string, unknown>[] = await manager.query(this.#look, [JSON.stringify(ids)]);
+    return rows.map(toSnapshot);
+  }
+
+  async record(manager: EntityManager, entries: readonly HistoryEntry[], actor: Actor | null): Promise<void> {
+    const rows = entries.map(({ fileId, action, from, to, forced }) => {
+      return [uuidV7(), fileId, action, from?.type, from?.id, to?.type, to?.id, forced];
+    });
+    await manager.query(this.#record, [actor?.type ?? null, actor?.id ?? null, Date.now(), JSON.stringify(rows)]);
+  }
+
+  protected async move(manager: EntityManager, moves: readonly Move[], pin: boolean): Promise<void> {
+    const rows = moves.map(({ fileId, toType, toId, field }) => [fileId, toType, toId, field]);
+    await manager.query(this.#move, [pin, JSON.stringify(rows)]);
+  }
+}
+
+const listed = (index: number): string => `json_extract(v.value, '$[${index}]')`;
+
+function moveSql({ file }: OwnershipNames): string {
+  const { table, column } = file;
+  const set = `${column('ownerType')} = ${listed(1)}, ${column('ownerId')} = ${listed(2)}, ${column('ownerField')} = ${listed(3)}`;
+  return `UPDATE ${table} AS f SET ${set}, ${column('pinned')} = f.${column('pinned')} OR ? FROM json_each(?) AS v WHERE f.${column('id')} = ${listed(0)}`;
+}
+
+function recordSql({ history }: OwnershipNames): string {
+  const { table, column } = history;
+  const properties = [
+    'id',
+    'fileId',
+    'action',
+    'fromType',
+    'fromId',
+    'toType',
+    'toId',
+    'forced',
+    'actorType',
+    'actorId',
+    'at',
+  ] as const;
+  const values = Array.from({ length: 8 }, (_, index) => listed(index)).join(', ');
+  const last = `SELECT max(h.${column('at')}) + 1 FROM ${table} AS h WHERE h.${column('fileId')} = ${listed(1)}`;
+  return (
+    `INSERT INTO ${table} (${properties.map(column).join(', ')}) ` +
+    `SELECT ${values}, ?, ?, max(?, coalesce((${last}), 0)) FROM json_each(?) AS v`
+  );
+}

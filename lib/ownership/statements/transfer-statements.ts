@@ -1,0 +1,73 @@
+import type { EntityManager } from 'typeorm';
+import type { Actor } from '../../files/actor.js';
+import type { TransferAction } from '../file-transfer.entity.js';
+
+/** One file's way to its owner. The files of one call are distinct. */
+export interface Move {
+  readonly fileId: string;
+  readonly toType: string;
+  readonly toId: string;
+  /** The owner's field that holds the file's id. */
+  readonly field: string | null;
+  /** Whose file may be taken besides the actor's: nobody's, or anybody's. */
+  readonly from: 'actor' | 'unowned' | 'anyone';
+}
+
+/** Under which conditions the files of one call move. */
+export interface TransferTerms {
+  readonly actor: Actor | null;
+  /** May take everybody's files. */
+  readonly isManager: boolean;
+  /** Takes pinned files too. */
+  readonly force: boolean;
+  /** Pins what it takes; a pin that is there stays in any case. */
+  readonly pin: boolean;
+}
+
+/** `kept`: it is the owner's already. `moved`: it may move, and did if no other was refused. The rest are refusals. */
+export type Verdict = 'kept' | 'moved' | 'missing' | 'foreign' | 'pinned';
+
+/** An ownership as the locked row has it. */
+export interface OwnershipState {
+  readonly ownerType: string | null;
+  readonly ownerId: string | null;
+  readonly pinned: boolean;
+}
+
+export interface MoveOutcome {
+  readonly fileId: string;
+  readonly verdict: Verdict;
+  /** What the row said under the lock, before the move; nothing is to be trusted where the file is missing. */
+  readonly before: OwnershipState;
+}
+
+/** What the checks want to know of a file. */
+export interface FileSnapshot extends OwnershipState {
+  readonly id: string;
+  readonly storage: string;
+  readonly contentType: string;
+  readonly size: number;
+}
+
+export interface HistoryEntry {
+  readonly fileId: string;
+  readonly action: TransferAction;
+  readonly from: { readonly type: string; readonly id: string } | null;
+  readonly to: { readonly type: string; readonly id: string } | null;
+  readonly forced: boolean;
+}
+
+/** The statements of ownership in one database's words. Their number does not depend on the number of files. */
+export abstract class TransferStatements {
+  /**
+   * Locks the files in the order of their ids, decides by the locked rows, and moves all of them or, if one is refused, none; each
+   * move leaves a row in the history. Answers in the order of the moves. Needs a transaction.
+   */
+  abstract transfer(manager: EntityManager, moves: readonly Move[], terms: TransferTerms): Promise<MoveOutcome[]>;
+  /** Locks the files in the order of their ids until the transaction ends; files that are not there are left out. */
+  abstract lock(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]>;
+  /** Reads the files without a lock; files that are not there are left out. */
+  abstract look(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]>;
+  /** Writes history. The files are locked by the caller; each row is later than the file's last one. */
+  abstract record(manager: EntityManager, entries: readonly HistoryEntry[], actor: Actor | null): Promise<void>;
+}

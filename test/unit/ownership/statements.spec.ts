@@ -1,0 +1,245 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DataSource } from 'typeorm';
+import { uuidV7 } from '../../../lib/files/uuid-v7.js';
+import { FileTransfer } from '../../../lib/ownership/file-transfer.entity.js';
+import { PortableStatements } from '../../../lib/ownership/statements/portable.statements.js';
+import type { Move, TransferStatements, TransferTerms } from '../../../lib/ownership/statements/transfer-statements.js';
+import { transferStatementsFor } from '../../../lib/ownership/statements/transfer-statements-for.js';
+import { fileById, historyOf, insertFile, reachableDatabases } from '../../support/ownership-databases.js';
+import type { OpenDatabase } from '../../support/ownership-databases.js';
+
+const actor = { type: 'user', id: 'ada' };
+const target = { toType: 'package', toId: '7' };
+const terms: TransferTerms = { actor, isManager: false, force: false, pin: true };
+
+function to(fileId: string, move: Partial<Move> = {}): Move {
+  return { fileId, ...target, field: 'attachmentId', from: 'actor', ...move };
+}
+
+const databases = await reachableDatabases();
+const forms = databases.flatMap((database) => [
+  { form: database.name, database, statementsFor: transferStatementsFor },
+  { form: `${database.name}, portable`, database, statementsFor: (): TransferStatements => new PortableStatements() },
+]);
+
+describe.each(forms)('transfer statements on $form', ({ database, statementsFor }) => {
+  let open: OpenDatabase;
+  let dataSource: DataSource;
+  let statements: TransferStatements;
+
+  beforeAll(async () => {
+    open = await database.open();
+    dataSource = open.dataSource;
+    statements = statementsFor(dataSource);
+  }, 60_000);
+  afterAll(() => open?.close());
+
+  const transfer = (moves: Move[], changed: Partial<TransferTerms> = {}) =>
+    dataSource.transaction((manager) => statements.transfer(manager, moves, { ...terms, ...changed }));
+
+  const mine = { ownerType: 'user', ownerId: 'ada' };
+  const theirs = { ownerType: 'user', ownerId: 'bob' };
+  const itsOwn = { ownerType: 'package', ownerId: '7' };
+  const pinned = { pinned: true };
+  const nobody: TransferTerms['actor'] = null;
+
+  it.each([
+    { file: mine, move: {}, change: {}, verdict: 'moved' },
+    { file: { ...mine, ...pinned }, move: {}, change: {}, verdict: 'pinned' },
+    { file: { ...mine, ...pinned }, move: {}, change: { force: true }, verdict: 'moved' },
+    { file: mine, move: {}, change: { actor: nobody }, verdict: 'foreign' },
+    { file: { ownerType: 'user', ownerId: 'Ada' }, move: {}, change: {}, verdict: 'foreign' },
+    { file: { ownerType: 'package', ownerId: 'ada' }, move: {}, change: {}, verdict: 'foreign' },
+    { file: theirs, move: {}, change: {}, verdict: 'foreign' },
+    { file: { ...theirs, ...pinned }, move: {}, change: {}, verdict: 'foreign' },
+    { file: theirs, move: { from: 'unowned' as const }, change: {}, verdict: 'foreign' },
+    { file: theirs, move: { from: 'anyone' as const }, change: {}, verdict: 'moved' },
+    { file: { ...theirs, ...pinned }, move: { from: 'anyone' as const }, change: {}, verdict: 'pinned' },
+    { file: theirs, move: {}, change: { isManager: true }, verdict: 'moved' },
+    { file: { ...theirs, ...pinned }, move: {}, change: { isManager: true }, verdict: 'pinned' },
+    { file: { ownerType: 'package', ownerId: '8' }, move: {}, change: {}, verdict: 'foreign' },
+    { file: {}, move: {}, change: {}, verdict: 'foreign' },
+    { file: {}, move: {}, change: { actor: nobody }, verdict: 'foreign' },
+    { file: {}, move: { from: 'unowned' as const }, change: { actor: nobody }, verdict: 'moved' },
+    { file: {}, move: { from: 'anyone' as const }, change: {}, verdict: 'moved' },
+    { file: {}, move: {}, change: { isManager: true }, verdict: 'moved' },
+    { file: itsOwn, move: {}, change: {}, verdict: 'kept' },
+    { file: { ...itsOwn, ...pinned }, move: {}, change: { actor: nobody }, verdict: 'kept' },
+    { file: null, move: { from: 'anyone' as const }, change: { isManager: true, force: true }, verdict: 'missing' },
+  ])('says $verdict for $file, $move, $change', async ({ file, move, change, verdict }) => {
+    const id = file ? await insertFile(dataSource, file) : uuidV7();
+    const other = await insertFile(dataSource, mine);
+    const alone = await transfer([to(id, move)], change);
+    expect(alone.map((outcome) => [outcome.fileId, outcome.verdict])).toEqual([[id, verdict]]);
+    if (file) {
+      expect(alone[0]?.before).toEqual({ ownerType: null, ownerId: null, pinned: false, ...file });
+      const expected = verdict === 'moved' ? { ...itsOwn, pinned: true, ownerField: 'attachmentId' } : file;
+      expect(await fileById(dataSource, id)).toMatchObject(expected);
+      expect(await historyOf(dataSource, id)).toHaveLength(verdict === 'moved' ? 1 : 0);
+    }
+    const again = file ? await insertFile(dataSource, file) : uuidV7();
+    const together = await transfer([to(other, { from: 'anyone' }), to(again, move)], change);
+    expect(together.map((outcome) => outcome.verdict)).toEqual(['moved', verdict]);
+    const isRefused = verdict !== 'moved' && verdict !== 'kept';
+    expect(await fileById(dataSource, other)).toMatchObject(isRefused ? mine : { ...itsOwn, pinned: true });
+    expect(await historyOf(dataSource, other)).toHaveLength(isRefused ? 0 : 1);
+  });
+
+  it('writes who moved what from where to where', async () => {
+    const before = Date.now() - 2;
+    const owned = await insertFile(dataSource, { ...mine, pinned: true });
+    const unowned = await insertFile(dataSource);
+    await transfer([to(owned), to(unowned, { from: 'unowned', toType: 'ресурс', toId: "o'📎" })], { force: true });
+    const [[first], [second]] = await Promise.all([historyOf(dataSource, owned), historyOf(dataSource, unowned)]);
+    const from = { fromType: 'user', fromId: 'ada' };
+    const by = { action: 'transfer', actorType: 'user', actorId: 'ada' };
+    expect(first).toMatchObject({ ...by, ...from, fileId: owned, toType: 'package', toId: '7', forced: true });
+    expect(second).toMatchObject({
+      ...by,
+      fromType: null,
+      fromId: null,
+      toType: 'ресурс',
+      toId: "o'📎",
+      forced: false,
+    });
+    expect(first?.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);
+    expect(first?.at.getTime()).toBeGreaterThanOrEqual(before);
+    expect(first?.at.getTime()).toBeLessThanOrEqual(Date.now() + 2);
+    expect(await fileById(dataSource, unowned)).toMatchObject({ ownerType: 'ресурс', ownerId: "o'📎" });
+  });
+
+  it('leaves a pin as it is where none is asked for', async () => {
+    const free = await insertFile(dataSource, mine);
+    const held = await insertFile(dataSource, { ...mine, pinned: true });
+    await transfer([to(free, { field: null }), to(held)], { pin: false, force: true });
+    expect(await fileById(dataSource, free)).toMatchObject({ pinned: false, ownerField: null, ...itsOwn });
+    expect(await fileById(dataSource, held)).toMatchObject({ pinned: true, ...itsOwn });
+  });
+
+  it('gives each row of a history a later instant than the one before', async () => {
+    const id = await insertFile(dataSource, mine);
+    const ahead = new Date(Date.now() + 60_000);
+    await dataSource.getRepository(FileTransfer).insert({ ...blank(id), id: uuidV7(), at: ahead });
+    await transfer([to(id)]);
+    await dataSource.transaction((manager) =>
+      statements.record(manager, [{ fileId: id, action: 'unpin', from: null, to: null, forced: false }], null),
+    );
+    const history = await historyOf(dataSource, id);
+    expect(history.map(({ action, at }) => [action, at.getTime() - ahead.getTime()])).toEqual([
+      ['create', 0],
+      ['transfer', 1],
+      ['unpin', 2],
+    ]);
+    expect(history[2]).toMatchObject({ actorType: null, actorId: null, fromType: null, toId: null });
+  });
+
+  it('looks at files and locks them, leaving out those that are not there', async () => {
+    const ids = [
+      await insertFile(dataSource, { ...mine, size: 5_000_000_000 }),
+      await insertFile(dataSource),
+      uuidV7(),
+    ];
+    const looked = await statements.look(dataSource.manager, ids);
+    const locked = await dataSource.transaction((manager) => statements.lock(manager, ids));
+    const first = {
+      id: ids[0],
+      ...mine,
+      pinned: false,
+      storage: 'default',
+      contentType: 'application/pdf',
+      size: 5_000_000_000,
+    };
+    expect(looked).toHaveLength(2);
+    expect(looked).toContainEqual(first);
+    expect(locked).toContainEqual(first);
+    expect(await statements.look(dataSource.manager, [])).toEqual([]);
+  });
+
+  it('moves several files to several owners', async () => {
+    const ids = await Promise.all(Array.from({ length: 30 }, () => insertFile(dataSource, mine)));
+    const outcomes = await transfer(ids.map((id, index) => to(id, { toType: 'resource', toId: `r${index}` })));
+    expect(outcomes.map(({ fileId }) => fileId)).toEqual(ids);
+    const owners = await Promise.all(ids.map(async (id) => (await fileById(dataSource, id))?.ownerId));
+    expect(owners).toEqual(ids.map((_, index) => `r${index}`));
+  });
+});
+
+function blank(fileId: string): Omit<FileTransfer, 'id' | 'at'> {
+  const nothing = { fromType: null, fromId: null, toType: null, toId: null, actorType: null, actorId: null };
+  return { fileId, action: 'create', forced: false, ...nothing };
+}
+
+describe.each(databases)('the number of statements on $name', ({ open: openDatabase }) => {
+  it('does not depend on the number of files', async () => {
+    const { dataSource, close } = await openDatabase();
+    try {
+      const statements = transferStatementsFor(dataSource);
+      const counts: number[] = [];
+      for (const size of [1, 2, 300]) {
+        const ids = await Promise.all(
+          Array.from({ length: size }, () => insertFile(dataSource, { ownerType: 'user', ownerId: 'ada' })),
+        );
+        await dataSource.transaction(async (manager) => {
+          const query = manager.queryRunner!.query.bind(manager.queryRunner);
+          let count = 0;
+          manager.queryRunner!.query = ((...args: Parameters<typeof query>) => (
+            count++,
+            query(...args)
+          )) as typeof query;
+          await statements.transfer(
+            manager,
+            ids.map((id, index) => to(id, { toId: String(index) })),
+            terms,
+          );
+          counts.push(count);
+        });
+      }
+      expect(new Set(counts)).toEqual(new Set([dataSource.options.type === 'postgres' ? 1 : 3]));
+    } finally {
+      await close();
+    }
+  });
+});
+
+describe.each(databases.filter(({ name }) => name !== 'SQLite'))(
+  'racing transfers on $name',
+  ({ open: openDatabase }) => {
+    it('give a file to exactly one of two owners, whose history row agrees, and never deadlock', async () => {
+      const { dataSource, close } = await openDatabase();
+      try {
+        const statements = transferStatementsFor(dataSource);
+        const attach = (ids: string[], toId: string) =>
+          dataSource.transaction('READ COMMITTED', (manager) =>
+            statements.transfer(
+              manager,
+              ids.map((id) => to(id, { toId })),
+              terms,
+            ),
+          );
+        for (let round = 0; round < 40; round++) {
+          const files = await Promise.all(
+            [1, 2, 3].map(() => insertFile(dataSource, { ownerType: 'user', ownerId: 'ada' })),
+          );
+          const races = await Promise.all([
+            attach(files, 'left'),
+            attach(files.toReversed(), 'right'),
+            attach(files.slice(1), 'third'),
+          ]);
+          const winners = races.filter((outcomes) => outcomes.every(({ verdict }) => verdict === 'moved'));
+          expect(winners.length).toBeGreaterThanOrEqual(1);
+          for (const id of files) {
+            const file = await fileById(dataSource, id);
+            const history = await historyOf(dataSource, id);
+            expect(history.map(({ toId }) => toId)).toEqual(file?.ownerType === 'package' ? [file.ownerId] : []);
+          }
+          for (const outcomes of races) {
+            const verdicts = new Set(outcomes.map(({ verdict }) => verdict));
+            if (!verdicts.has('foreign')) expect(verdicts).toEqual(new Set(['moved']));
+          }
+        }
+      } finally {
+        await close();
+      }
+    }, 60_000);
+  },
+);
