@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
-import { currentQueue } from '../task-queue/current-queue.js';
+import { queueOf } from '../task-queue/current-queue.js';
+import { currentUnit } from '../unit-of-work/ambient.js';
 
 /** Who is acting: `{ type: 'user', id: '42' }`. Anonymous is `null`. */
 export type Actor = { type: string; id: string };
@@ -29,8 +30,9 @@ export class ActorSource {
 
   /** The actor of the current call: of the nearest unit of work that a route opened; `null` outside of any. */
   async current(): Promise<Actor | null> {
-    const context = currentQueue()?.context;
-    return context === undefined ? null : this.of(context);
+    let queue = queueOf(currentUnit());
+    while (queue && queue.context === undefined) queue = queueOf(queue.unit.parent);
+    return queue?.context === undefined ? null : this.of(queue.context);
   }
 
   async #ask(context: ExecutionContext): Promise<Actor | null> {

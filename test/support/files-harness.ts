@@ -1,0 +1,120 @@
+import type { ExecutionContext } from '@nestjs/common';
+import { AbstractLogger, Column, DataSource, Entity, PrimaryColumn } from 'typeorm';
+import type { EntityManager, LogLevel, LogMessage } from 'typeorm';
+import { onTestFinished } from 'vitest';
+import { fsStorage } from 'nestjs-files/storage/fs';
+import { memoryStorage } from 'nestjs-files/storage/memory';
+import { ActorSource } from '../../lib/files/actor.js';
+import type { Actor } from '../../lib/files/actor.js';
+import { FilesService } from '../../lib/files/files.service.js';
+import { ManagedFile } from '../../lib/files/managed-file.entity.js';
+import { OwnershipPort } from '../../lib/files/ownership-port.js';
+import type { OwnershipChange, TransferOptions } from '../../lib/files/ownership-port.js';
+import { StorageRegistry } from '../../lib/storage/storage-registry.js';
+import type { Storage } from '../../lib/storage/storage.js';
+import { TaskQueue } from '../../lib/task-queue/task-queue.js';
+import { Transactor } from '../../lib/unit-of-work/transactor.js';
+import { newDirectory } from './files-directory.js';
+
+/** What the port was told, in a table of its own: it has to come and go with the file's row. */
+@Entity('note')
+export class Note {
+  @PrimaryColumn('varchar') text!: string;
+}
+
+/** Something of the application's, to see what a rollback undoes. */
+@Entity('thing')
+export class Thing {
+  @PrimaryColumn('varchar') id!: string;
+  @Column('varchar', { nullable: true }) fileId!: string | null;
+}
+
+class NotingOwnership extends OwnershipPort {
+  fault: Error | undefined;
+
+  constructor(private readonly dataSource: DataSource) {
+    super();
+  }
+
+  async transfer(ids: readonly string[], { ownerType, ownerId }: TransferOptions): Promise<void> {
+    await this.dataSource.getRepository(ManagedFile).update([...ids], { ownerType, ownerId });
+  }
+
+  async pin(id: string): Promise<void> {
+    await this.dataSource.getRepository(ManagedFile).update({ id }, { pinned: true });
+  }
+
+  async unpin(id: string): Promise<void> {
+    await this.dataSource.getRepository(ManagedFile).update({ id }, { pinned: false });
+  }
+
+  async history(): Promise<OwnershipChange[]> {
+    return [];
+  }
+
+  async onCreate(file: ManagedFile, manager: EntityManager): Promise<void> {
+    await manager.insert(Note, { text: `created ${file.id} for ${file.ownerType}:${file.ownerId}` });
+    if (this.fault) throw this.fault;
+  }
+
+  async onDelete(file: ManagedFile, manager: EntityManager): Promise<void> {
+    await manager.insert(Note, { text: `deleted ${file.id}` });
+    if (this.fault) throw this.fault;
+  }
+}
+
+class StatementLog extends AbstractLogger {
+  constructor(private readonly statements: string[]) {
+    super(['query']);
+  }
+
+  protected writeLog(_level: LogLevel, message: LogMessage | string | number | (LogMessage | string | number)[]): void {
+    for (const part of [message].flat()) this.statements.push(String(typeof part === 'object' ? part.message : part));
+  }
+}
+
+/** A files service on a database in memory, with a storage on disk and one in memory. */
+export async function filesHarness(storages: Record<string, Storage> = {}) {
+  const root = newDirectory();
+  const statements: string[] = [];
+  const dataSource = new DataSource({
+    logging: ['query'],
+    logger: new StatementLog(statements),
+    type: 'better-sqlite3',
+    database: ':memory:',
+    entities: [ManagedFile, Note, Thing],
+    synchronize: true,
+  });
+  await dataSource.initialize();
+  const transactor = new Transactor(dataSource);
+  onTestFinished(async () => {
+    transactor.close();
+    await dataSource.destroy();
+  });
+  const registry = new StorageRegistry({ default: fsStorage({ root }), memory: memoryStorage(), ...storages });
+  await registry.onModuleInit();
+  const actors = new ActorSource((context) => (context as unknown as { actor: Actor | null }).actor);
+  const ownership = new NotingOwnership(dataSource);
+  const files = new FilesService(registry, transactor, actors, ownership, 'default');
+  const notes = async () =>
+    (await dataSource.getRepository(Note).find({ order: { text: 'ASC' } })).map(({ text }) => text);
+  const rows = () => dataSource.getRepository(ManagedFile).count();
+  return {
+    root,
+    dataSource,
+    transactor,
+    registry,
+    actors,
+    ownership,
+    files,
+    notes,
+    rows,
+    queue: new TaskQueue(transactor),
+    statements,
+  };
+}
+
+/** A route's context, as far as the harness looks at it. */
+export function contextOf(actor: Actor | null): ExecutionContext {
+  return { actor } as unknown as ExecutionContext;
+}
