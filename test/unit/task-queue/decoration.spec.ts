@@ -1,0 +1,160 @@
+import {
+  Body,
+  Controller,
+  Injectable,
+  Logger,
+  Next,
+  Patch,
+  Post,
+  Query,
+  Res,
+  SetMetadata,
+  Sse,
+  type Type,
+  UseGuards,
+} from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { of } from 'rxjs';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { InvalidDecorationError } from '../../../lib/errors/invalid-decoration.error.js';
+import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
+import { queueApp } from '../../support/queue-app.js';
+
+class Dto {
+  id!: string;
+}
+
+async function boot(controller: Type): Promise<void> {
+  const running = await queueApp({ controllers: [controller] });
+  await running.close();
+}
+
+describe('@WithTaskQueue()', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  it('is refused on classes, static methods and properties, with what to do', () => {
+    const decorate = WithTaskQueue() as (...args: unknown[]) => void;
+    class Anything {
+      static make(): void {}
+      arrow = (): void => undefined;
+    }
+    expect(() => decorate(Anything)).toThrow(InvalidDecorationError);
+    expect(() => decorate(Anything)).toThrow(/class Anything: it goes on instance methods/);
+    const make = Object.getOwnPropertyDescriptor(Anything, 'make');
+    expect(() => decorate(Anything, 'make', make)).toThrow(/not on classes or static methods/);
+    expect(() => decorate(Anything.prototype, 'arrow', undefined)).toThrow(
+      /Anything\.arrow: .*Make the arrow function a method/,
+    );
+  });
+
+  it('keeps the name, the length and the metadata of the method, whichever order the decorators stand in', () => {
+    class Guard {}
+    class Marked {
+      @WithTaskQueue()
+      @SetMetadata('below', 1)
+      below(_a: string, _b: string): void {}
+
+      @SetMetadata('above', 2)
+      @UseGuards(Guard as never)
+      @WithTaskQueue()
+      above(_a: string): void {}
+    }
+    const { below, above } = Marked.prototype;
+    expect([below.name, below.length, Reflect.getMetadata('below', below)]).toEqual(['below', 2, 1]);
+    expect([above.name, above.length, Reflect.getMetadata('above', above)]).toEqual(['above', 1, 2]);
+  });
+
+  it.each([
+    ['@Sse()', /Streams\.route: an @Sse\(\) stream leaves before the commit/, Sse('route'), undefined],
+    ['@Res()', /with @Res\(\) the response leaves before the commit/, Post('route'), Res()],
+    ['@Next()', /with @Next\(\)/, Post('route'), Next()],
+  ] as const)('is refused at boot beside %s', async (_, message, route, parameter) => {
+    @Controller()
+    class Streams {
+      route(_argument: unknown): unknown {
+        return of(1);
+      }
+    }
+    const descriptor = Object.getOwnPropertyDescriptor(Streams.prototype, 'route') as PropertyDescriptor;
+    parameter?.(Streams.prototype, 'route', 0);
+    WithTaskQueue()(Streams.prototype, 'route', descriptor as TypedPropertyDescriptor<() => unknown>);
+    route(Streams.prototype, 'route', descriptor);
+    Object.defineProperty(Streams.prototype, 'route', descriptor);
+    await expect(boot(Streams)).rejects.toThrow(message);
+    await expect(boot(Streams)).rejects.toThrow(InvalidDecorationError);
+  });
+
+  it('is refused at boot on an inherited route that takes @Res()', async () => {
+    class Base {
+      @Patch()
+      @WithTaskQueue()
+      update(@Res() _response: unknown): void {}
+    }
+    @Controller()
+    class Derived extends Base {}
+    await expect(boot(Derived)).rejects.toThrow(/Derived\.update: with @Res\(\)/);
+  });
+
+  it('is allowed beside @Res({ passthrough: true })', async () => {
+    @Controller()
+    class Passing {
+      @Post()
+      @WithTaskQueue()
+      create(@Res({ passthrough: true }) _response: unknown): string {
+        return 'ok';
+      }
+    }
+    await expect(boot(Passing)).resolves.toBeUndefined();
+  });
+
+  it('warns at boot about an untyped body, and only about that', async () => {
+    const warn = vi.spyOn(Logger.prototype, 'warn');
+    @Controller()
+    class Bodies {
+      @Post('untyped')
+      @WithTaskQueue()
+      untyped(@Body() _dto: Partial<Dto>): void {}
+
+      @Post('typed')
+      @WithTaskQueue()
+      typed(@Body() _dto: Dto, @Query() _query: Record<string, string>): void {}
+
+      @Post('part')
+      @WithTaskQueue()
+      part(@Body('id') _id: string): void {}
+
+      @Post('undecorated')
+      undecorated(@Body() _dto: Partial<Dto>): void {}
+    }
+    await boot(Bodies);
+    const warnings = warn.mock.calls
+      .map(([message]) => String(message))
+      .filter((message) => /@WithTaskQueue/.test(message));
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(/^Bodies\.untyped has @WithTaskQueue\(\) and an untyped @Body\(\)/);
+  });
+
+  it('on a provider does not keep a test without FilesModule from being built', async () => {
+    @Injectable()
+    class Provider {
+      @WithTaskQueue()
+      method(): void {}
+    }
+    const module = await Test.createTestingModule({ providers: [Provider] }).compile();
+    await expect(module.get(Provider).method()).rejects.toThrow(/without FilesModule/);
+    await module.close();
+  });
+
+  it('refuses an Observable to a direct caller, and rolls back', async () => {
+    @Injectable()
+    class Provider {
+      @WithTaskQueue()
+      values(): unknown {
+        return of(1);
+      }
+    }
+    const running = await queueApp({ providers: [Provider] });
+    await expect(running.app.get(Provider).values()).rejects.toThrow(/Provider\.values: it returned an Observable/);
+    await running.close();
+  });
+});
