@@ -2,9 +2,11 @@ import { Readable } from 'node:stream';
 
 const PIECE_SIZE = 256 * 1024;
 
-/** The content as a stream. */
+/** The content as a stream that cannot end the process: what it emits while nobody reads it is found when it is read. */
 export function asReadable(content: Readable | Uint8Array): Readable {
-  return content instanceof Uint8Array ? Readable.from(pieces(content), { objectMode: false }) : content;
+  const source = content instanceof Uint8Array ? Readable.from(pieces(content), { objectMode: false }) : content;
+  source.on('error', () => {});
+  return source;
 }
 
 // In pieces, so that hashing many bytes does not hold everybody else up.

@@ -99,9 +99,8 @@ export class FilesService {
   async stream(file: string | ManagedFile, range?: ByteRange): Promise<Readable> {
     const { storage, location, size } = typeof file === 'string' ? await this.show(file) : file;
     if (range === undefined) return this.storages.get(storage).read(location);
-    const { start, end } = range;
-    if (start >= size) throw new RangeInvalidError(start, end, size);
-    return this.storages.get(storage).read(location, { start, end: Math.min(end, size - 1) });
+    if (range.start >= size) throw new RangeInvalidError(range.start, range.end, size);
+    return this.storages.get(storage).read(location, range);
   }
 
   /** Deletes the row, and the bytes once that is committed. A pinned file needs `force`. */

@@ -44,8 +44,6 @@ export async function upload(content: Readable, storage: Storage, hints: UploadH
       yield bytes;
     }
   }
-  // What the content emits when nobody listens any more must not become an uncaught error.
-  content.on('error', () => {});
   try {
     const chunks = measured();
     const head = await takeHead(chunks);

@@ -92,7 +92,7 @@ export abstract class Storage {
     }
   }
 
-  /** Opens the bytes, or a range of them. Nothing there: `LocationNotFoundError`. Who gets the stream has to consume or destroy it. */
+  /** Opens the bytes, or a range of them, cut at their end. Nothing there: `LocationNotFoundError`. Who gets the stream has to consume or destroy it. */
   async read(location: string, range?: ByteRange): Promise<Readable> {
     const needed = range === undefined ? Capability.STREAM : Capability.STREAM | Capability.RANGE;
     if (range !== undefined) assertRange(range);

@@ -94,8 +94,14 @@ export function describeStorage(name: string, factory: StorageFactory, framework
       await assert.rejects(storage.read('no/such/directory'), LocationNotFoundError);
     });
 
+    test('gives every reader bytes of their own', async (storage) => {
+      await storage.write('own', source('content'));
+      for await (const chunk of await storage.read('own')) (chunk as Buffer).fill(0);
+      assert.equal(String(await contentOf(storage, 'own')), 'content');
+    });
+
     test(
-      'reads ranges, both ends included',
+      'reads ranges, both ends included and cut at the end',
       async (storage) => {
         await storage.write('range', source(LARGE));
         const last = LARGE.length - 1;
@@ -106,6 +112,7 @@ export function describeStorage(name: string, factory: StorageFactory, framework
           [1_000_000, 2_500_000],
           [last, last],
           [0, last],
+          [last - 1, last + 100],
         ] as const) {
           const part = await contentOf(storage, 'range', start, end);
           assert.ok(part.equals(LARGE.subarray(start, end + 1)), `${start}-${end} gave ${part.length} bytes`);
@@ -160,11 +167,12 @@ export function describeStorage(name: string, factory: StorageFactory, framework
       await storage.write('cut', source('again'));
     });
 
-    test('destroys a source that it does not take', async (storage) => {
+    test('destroys a source that it does not take, whatever it says to that', async (storage) => {
       await storage.write('taken', source('first'));
-      const content = new Readable({ read() {} });
+      const content = new Readable({ read() {}, destroy: (_, done) => done(new Error('cannot be closed')) });
       await assert.rejects(storage.write('taken', content), LocationTakenError);
       assert.equal(content.destroyed, true);
+      await new Promise(setImmediate);
     });
 
     it('refuses what is switched off', async () => {

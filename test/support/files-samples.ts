@@ -1,5 +1,4 @@
-import { crc32 } from 'node:zlib';
-import { gzipSync } from 'node:zlib';
+import { crc32, gzipSync } from 'node:zlib';
 
 /** The smallest picture. */
 export const png = Buffer.from(
@@ -41,3 +40,8 @@ export function zip(entries: Record<string, string>): Buffer {
   end.writeUInt32LE(local.length, 16);
   return Buffer.concat([local, central, end]);
 }
+
+/** What makes an archive a docx: the entry `[Content_Types].xml`. */
+export const DOCX_TYPES =
+  '<?xml version="1.0"?><Types><Override PartName="/word/document.xml" ' +
+  'ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>';

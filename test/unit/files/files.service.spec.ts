@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { memoryStorage } from 'nestjs-files/storage/memory';
+import { CommitOutcomeUnknownError } from '../../../lib/errors/commit-outcome-unknown.error.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { uuidV7 } from '../../../lib/files/uuid-v7.js';
 import { Capability } from '../../../lib/storage/capability.js';
@@ -112,6 +113,33 @@ describe('FilesService.create', () => {
     const { files, root, transactor } = await filesHarness();
     transactor.run = () => Promise.reject(new Error('no connection'));
     await expect(files.create(content, { name: 'x' })).rejects.toThrow('no connection');
+    expect(await filesBelow(root)).toEqual([]);
+  });
+
+  it('leaves the bytes alone when nobody knows whether the row came to stay', async () => {
+    const { files, root, rows, transactor } = await filesHarness();
+    const run = transactor.run.bind(transactor);
+    transactor.run = async (work) => {
+      await run(work);
+      throw new CommitOutcomeUnknownError(new Error('the connection was lost'));
+    };
+    await expect(files.create(content, { name: 'x' })).rejects.toBeInstanceOf(CommitOutcomeUnknownError);
+    expect([await rows(), (await filesBelow(root)).length]).toEqual([1, 1]);
+  });
+
+  it('survives a source that fails while nobody reads it', async () => {
+    const { files, root, actors } = await filesHarness();
+    const early = new Readable({ read() {} });
+    const fault = new Error('early');
+    actors.current = async () => {
+      early.destroy(fault);
+      await new Promise(setImmediate);
+      return null;
+    };
+    await expect(files.create(early, { name: 'x' })).rejects.toBe(fault);
+    const late = new Readable({ read() {}, destroy: (_, done) => done(new Error('cannot be closed')) });
+    await expect(files.create(late, { name: '' })).rejects.toMatchObject({ code: 'FILES_FILE_NAME' });
+    await new Promise(setImmediate);
     expect(await filesBelow(root)).toEqual([]);
   });
 

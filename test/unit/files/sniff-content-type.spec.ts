@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { sniffContentType, sniffSize } from '../../../lib/files/sniff-content-type.js';
-import { gzip, pdf, png, zip } from '../../support/files-samples.js';
+import { DOCX_TYPES, gzip, pdf, png, zip } from '../../support/files-samples.js';
 
 const sniff = (content: string | Uint8Array, claim?: string) => sniffContentType(Buffer.from(content as string), claim);
 
@@ -111,7 +111,7 @@ describe('sniffContentType', () => {
   it('wants more of a zip, and finds a docx whose types come late', async () => {
     const docx = zip({
       'word/media/image.bin': 'x'.repeat(9000),
-      '[Content_Types].xml': CONTENT_TYPES,
+      '[Content_Types].xml': DOCX_TYPES,
       'word/document.xml': '<x/>',
     });
     const head = docx.subarray(0, sniffSize(docx));
@@ -120,7 +120,3 @@ describe('sniffContentType', () => {
     expect(sniffSize(pdf)).toBe(4100);
   });
 });
-
-const CONTENT_TYPES =
-  '<?xml version="1.0"?><Types><Override PartName="/word/document.xml" ' +
-  'ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>';

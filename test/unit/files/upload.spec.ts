@@ -8,7 +8,7 @@ import { memoryStorage } from 'nestjs-files/storage/memory';
 import { upload } from '../../../lib/files/upload.js';
 import type { StorageLimits } from '../../../lib/storage/storage-limits.js';
 import { filesBelow, newDirectory } from '../../support/files-directory.js';
-import { pdf, png } from '../../support/files-samples.js';
+import { DOCX_TYPES, pdf, png, zip } from '../../support/files-samples.js';
 
 const MiB = 1024 * 1024;
 
@@ -45,6 +45,20 @@ describe('upload', () => {
     const bytes = Buffer.alloc(10_000, 'abc');
     const one = await upload(Readable.from([...bytes].map((byte) => Buffer.from([byte]))), storage, { name: 'x' });
     expect((await buffer(await storage.read(one.location))).equals(bytes)).toBe(true);
+  });
+
+  it('looks further into a zip to tell a docx', async () => {
+    const docx = zip({
+      'word/media/image.bin': 'x'.repeat(9000),
+      '[Content_Types].xml': DOCX_TYPES,
+      'word/document.xml': '<x/>',
+    });
+    const pieces = Array.from({ length: Math.ceil(docx.length / 1000) }, (_, at) =>
+      docx.subarray(at * 1000, (at + 1) * 1000),
+    );
+    const { contentType, size } = await upload(Readable.from(pieces), memoryStorage(), { name: 'x' });
+    expect(contentType).toBe('application/vnd.openxmlformats-officedocument.wordprocessingml.document');
+    expect(size).toBe(docx.length);
   });
 
   it('hashes with the algorithm of the storage', async () => {
