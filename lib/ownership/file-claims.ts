@@ -1,0 +1,95 @@
+import { FileOwnerConflictError } from '../errors/file-owner-conflict.error.js';
+import type { OwnerReference } from '../files/owner-reference.js';
+import type { UnitQueue } from '../task-queue/unit-queue.js';
+import { OwnershipTransferTask } from './ownership-transfer.task.js';
+import { dtoPlaces, resolveOwner } from './owner-resolution.js';
+import type { CallOutcome, FileClaim } from './owner-resolution.js';
+import type { Move, MoveOutcome, OwnershipState } from './statements/transfer-statements.js';
+import type { Refusal, RefusalMessage, TransferTarget } from './transfer-target.js';
+
+export type ClaimRefusal = 'foreign' | 'pinned';
+
+/** A claim that passed its early check. */
+export interface CheckedClaim extends FileClaim {
+  /** The decorated field, whatever copy of the DTO it was validated on. */
+  readonly rule: object;
+  readonly allowUnowned: boolean;
+  /** What the early check saw. */
+  readonly seen: OwnershipState;
+  /** What the constraint says about these files of the field. */
+  readonly message: (reason: ClaimRefusal, fileIds: readonly string[]) => string;
+}
+
+const CLAIMS = Symbol('nestjs-files:claims');
+
+/** Queues the transfer of the claimed file, once per file: several pipes validate the same field, and two fields may name one file. */
+export function queueClaim(queue: UnitQueue, claim: CheckedClaim): void {
+  const queued = queue.unit.slot(CLAIMS, () => new Map<string, FileClaims>());
+  const claims = queued.get(claim.fileId);
+  if (claims && !claims.isTaken) return claims.add(claim);
+  const fresh = new FileClaims(claim);
+  queued.set(claim.fileId, fresh);
+  queue.add(new OwnershipTransferTask(claim.fileId, claim.ownerType, fresh));
+}
+
+/** All claims of one call for one file. They have to agree. */
+export class FileClaims implements TransferTarget {
+  readonly #claims: CheckedClaim[];
+  #isTaken = false;
+
+  constructor(first: CheckedClaim) {
+    this.#claims = [first];
+  }
+
+  /** Whether the drain has come to it, so that it takes no more claims. */
+  get isTaken(): boolean {
+    return this.#isTaken;
+  }
+
+  get field(): string {
+    return this.#claims[0]!.property;
+  }
+
+  /** What the strictest of the claims allows. */
+  get from(): Move['from'] {
+    return this.#claims.every(({ allowUnowned }) => allowUnowned) ? 'unowned' : 'actor';
+  }
+
+  add(claim: CheckedClaim): void {
+    this.#claims.push(claim);
+  }
+
+  owner(outcome: CallOutcome): OwnerReference {
+    this.#isTaken = true;
+    const owners = this.#current(outcome).map((claim) => ({ type: claim.ownerType, id: resolveOwner(claim, outcome) }));
+    const [owner] = owners;
+    const names = new Set(owners.map(({ type, id }) => `${type} ${id}`));
+    if (owner === undefined || names.size > 1) throw new FileOwnerConflictError(this.#claims[0]!.fileId, [...names]);
+    return owner;
+  }
+
+  refusal({ verdict, before, fileId }: MoveOutcome, outcome: CallOutcome): Refusal {
+    const seen = this.#claims.at(-1)!.seen;
+    const isUnchanged =
+      before.ownerType === seen.ownerType && before.ownerId === seen.ownerId && before.pinned === seen.pinned;
+    if ((verdict !== 'foreign' && verdict !== 'pinned') || !isUnchanged) return { kind: 'changed' };
+    const messages = this.#current(outcome).map((claim): RefusalMessage => {
+      const [place] = dtoPlaces(claim, outcome);
+      // Nest puts the way to a nested DTO before its messages.
+      const way = (place?.path.slice(1) ?? []).map((step) => `${step}.`).join('');
+      return {
+        key: `${way}${claim.property} ${verdict}`,
+        fileId,
+        write: (fileIds) => way + claim.message(verdict, fileIds),
+      };
+    });
+    return { kind: 'invalid', messages };
+  }
+
+  /** Of a field that was validated several times, the claims on the DTOs that the method got, if there are such. */
+  #current(outcome: CallOutcome): CheckedClaim[] {
+    const isReceived = ({ dto }: CheckedClaim): boolean => outcome.inArguments.find(dto) !== undefined;
+    const received = new Set(this.#claims.filter(isReceived).map(({ rule }) => rule));
+    return this.#claims.filter((claim) => !received.has(claim.rule) || isReceived(claim));
+  }
+}

@@ -1,0 +1,45 @@
+import type { OwnerReference } from '../files/owner-reference.js';
+import { currentQueue } from '../task-queue/current-queue.js';
+import { OutOfQueueError } from '../errors/out-of-queue.error.js';
+import { Task } from '../task-queue/task.js';
+import type { UnitQueue } from '../task-queue/unit-queue.js';
+import { StatedTarget } from './stated-target.js';
+import type { TransferStrategy } from './stated-target.js';
+import { lockTransfers, runTransfers } from './transfer-batch.js';
+import type { TransferTarget } from './transfer-target.js';
+
+/**
+ * Transfers a file to an entity of the result and pins it there, without force: a pinned file is refused, unless it is the owner's
+ * already. `'path'` reads the owner's id from the result, `'value'` takes the destination as the id. Adjacent transfers are one batch.
+ * @example queue.add(new OwnershipTransferTask(fileId, 'package', 'id'));
+ */
+export class OwnershipTransferTask extends Task {
+  readonly target: TransferTarget;
+
+  constructor(
+    readonly fileId: string,
+    readonly ownerType: string,
+    destination: string | (string | number)[] | TransferTarget,
+    strategy: TransferStrategy = 'path',
+  ) {
+    super();
+    const isStated = typeof destination === 'string' || Array.isArray(destination);
+    this.target = isStated ? new StatedTarget(fileId, ownerType, destination, strategy) : destination;
+  }
+
+  /** Transfers this file alone; returns its owner. */
+  async run(): Promise<OwnerReference> {
+    const queue = currentQueue();
+    if (!queue) throw new OutOfQueueError(OutOfQueueError.remedy('A transfer was run'));
+    const [owner] = await runTransfers([this], queue);
+    return owner!;
+  }
+
+  static prepare(tasks: readonly OwnershipTransferTask[], queue: UnitQueue): Promise<void> {
+    return lockTransfers(tasks, queue);
+  }
+
+  static runBatch(tasks: readonly OwnershipTransferTask[], _idx: number, queue: UnitQueue): Promise<OwnerReference[]> {
+    return runTransfers(tasks, queue);
+  }
+}

@@ -1,0 +1,131 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { FileNotFoundError } from '../errors/file-not-found.error.js';
+import { FilePinnedError } from '../errors/file-pinned.error.js';
+import { FileUnownedError } from '../errors/file-unowned.error.js';
+import { ActorSource } from '../files/actor.js';
+import type { Actor } from '../files/actor.js';
+import { normalizeFileId } from '../files/file-id.js';
+import { ManagedFile } from '../files/managed-file.entity.js';
+import { assertOwnerReference } from '../files/owner-reference.js';
+import { OwnershipPort } from '../files/ownership-port.js';
+import type { TransferOptions } from '../files/ownership-port.js';
+import { Transactor } from '../unit-of-work/transactor.js';
+import { FileTransfer } from './file-transfer.entity.js';
+import type { TransferAction } from './file-transfer.entity.js';
+import type {
+  HistoryEntry,
+  Move,
+  MoveOutcome,
+  OwnershipState,
+  TransferStatements,
+} from './statements/transfer-statements.js';
+import { TransferRuntime } from './transfer-runtime.js';
+
+/** Ownership for trusted code: nothing here asks who may. Every change is in the history. */
+@Injectable()
+export class Ownership extends OwnershipPort {
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly actors: ActorSource,
+    private readonly runtime: TransferRuntime,
+  ) {
+    super();
+  }
+
+  /** Moves all of the files to the owner, or none. A file that is the owner's already stays as it is, but for `pin`. */
+  async transfer(ids: readonly string[], to: TransferOptions & { field?: string }): Promise<void> {
+    const { ownerType, ownerId, pin = false, force = false, field = null } = to;
+    assertOwnerReference({ type: ownerType, id: ownerId });
+    const moves = [...new Set(ids.map(fileIdOf))].map((fileId): Move => {
+      return { fileId, toType: ownerType, toId: ownerId, field, from: 'anyone' };
+    });
+    if (moves.length === 0) return;
+    const actor = to.actor === undefined ? await this.actors.current() : to.actor;
+    await this.#inTransaction(async (manager) => {
+      const outcomes = await this.#statements.transfer(manager, moves, { actor, isManager: true, force, pin });
+      for (const outcome of outcomes) refuse(outcome);
+      const unpinned = outcomes.filter(({ verdict, before }) => verdict === 'kept' && !before.pinned);
+      if (pin) await this.#setPins(manager, unpinned, true, actor);
+    });
+  }
+
+  /** Pins an owned file; a pinned one is left alone. */
+  async pin(id: string): Promise<void> {
+    await this.#pin(id, true);
+  }
+
+  /** Unpins a file; one that is not pinned, or has no owner, is left alone. */
+  async unpin(id: string): Promise<void> {
+    await this.#pin(id, false);
+  }
+
+  async history(id: string): Promise<FileTransfer[]> {
+    const repository = this.transactor.dataSource.getRepository(FileTransfer);
+    return repository.find({ where: { fileId: fileIdOf(id) }, order: { at: 'ASC', id: 'ASC' } });
+  }
+
+  async onCreate(file: ManagedFile, manager: EntityManager): Promise<void> {
+    await this.#record(manager, file, { action: 'create', from: null, to: ownerOf(file), forced: false });
+  }
+
+  async onDelete(file: ManagedFile, manager: EntityManager): Promise<void> {
+    await this.#record(manager, file, { action: 'delete', from: ownerOf(file), to: null, forced: file.pinned });
+  }
+
+  async #pin(id: string, pinned: boolean): Promise<void> {
+    const fileId = fileIdOf(id);
+    const actor = await this.actors.current();
+    await this.#inTransaction(async (manager) => {
+      const [file] = await this.#statements.lock(manager, [fileId]);
+      if (!file) throw new FileNotFoundError(id);
+      if (pinned && file.ownerType === null) throw new FileUnownedError(fileId);
+      if (file.pinned !== pinned) await this.#setPins(manager, [{ fileId, before: file }], pinned, actor);
+    });
+  }
+
+  async #setPins(
+    manager: EntityManager,
+    files: readonly Pick<MoveOutcome, 'fileId' | 'before'>[],
+    pinned: boolean,
+    actor: Actor | null,
+  ): Promise<void> {
+    if (files.length === 0) return;
+    const action: TransferAction = pinned ? 'pin' : 'unpin';
+    const ids = files.map(({ fileId }) => fileId);
+    await manager.update(ManagedFile, ids, { pinned });
+    const entries = files.map(({ fileId, before }) => {
+      return { fileId, action, from: ownerOf(before), to: ownerOf(before), forced: false };
+    });
+    await this.#statements.record(manager, entries, actor);
+  }
+
+  async #record(manager: EntityManager, { id }: ManagedFile, entry: Omit<HistoryEntry, 'fileId'>): Promise<void> {
+    await this.#statements.record(manager, [{ fileId: id, ...entry }], await this.actors.current());
+  }
+
+  get #statements(): TransferStatements {
+    return this.runtime.statements;
+  }
+
+  // Refusals come before anything is written, so that within a unit no savepoint is needed.
+  #inTransaction(work: (manager: EntityManager) => Promise<void>): Promise<void> {
+    const unit = this.transactor.current();
+    return unit ? work(unit.manager) : this.transactor.run(({ manager }) => work(manager));
+  }
+}
+
+function refuse({ fileId, verdict }: MoveOutcome): void {
+  if (verdict === 'missing') throw new FileNotFoundError(fileId);
+  if (verdict === 'pinned') throw new FilePinnedError(fileId, 'a transfer');
+}
+
+function ownerOf({ ownerType, ownerId }: Pick<OwnershipState, 'ownerType' | 'ownerId'>): HistoryEntry['to'] {
+  return ownerType === null || ownerId === null ? null : { type: ownerType, id: ownerId };
+}
+
+function fileIdOf(id: string): string {
+  const fileId = normalizeFileId(id);
+  if (fileId === undefined) throw new FileNotFoundError(id);
+  return fileId;
+}

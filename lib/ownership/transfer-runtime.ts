@@ -1,0 +1,84 @@
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
+import type { DataSource } from 'typeorm';
+import { RuntimeMissingError } from '../errors/runtime-missing.error.js';
+import { ActorSource } from '../files/actor.js';
+import type { Actor } from '../files/actor.js';
+import { Transactor } from '../unit-of-work/transactor.js';
+import { MANAGER_CHECK } from './manager-check.js';
+import type { ManagerCheck } from './manager-check.js';
+import type { TransferStatements } from './statements/transfer-statements.js';
+import { transferStatementsFor } from './statements/transfer-statements-for.js';
+
+const live = new Map<DataSource, TransferRuntime>();
+
+/**
+ * What tasks and constraints need of an application. Nest does not make them, so they find it here: by the data source of their unit
+ * of work, of which each application has its own.
+ */
+@Injectable()
+export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
+  readonly #managers = new WeakMap<Actor, Promise<boolean>>();
+  #statements: TransferStatements | undefined;
+
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly actors: ActorSource,
+    @Optional() @Inject(MANAGER_CHECK) private readonly check: ManagerCheck = () => false,
+  ) {}
+
+  /** The runtime of the application whose data source this is; throws where FilesModule is not imported. */
+  static of(dataSource: DataSource): TransferRuntime {
+    const runtime = live.get(dataSource);
+    if (!runtime)
+      throw new RuntimeMissingError('The data source of the unit of work belongs to no running FilesModule');
+    return runtime;
+  }
+
+  /** The only runtime there is, for checks outside of a unit of work. */
+  static only(): TransferRuntime {
+    const [runtime, ...others] = live.values();
+    if (!runtime) throw new RuntimeMissingError('A file was validated while no FilesModule is running');
+    if (others.length > 0) {
+      throw new RuntimeMissingError(
+        `A file was validated outside of a unit of work, and ${live.size} applications with FilesModule run in this process, ` +
+          'so it cannot be told which one has it. Put @WithTaskQueue() on the handler',
+      );
+    }
+    return runtime;
+  }
+
+  get dataSource(): DataSource {
+    return this.transactor.dataSource;
+  }
+
+  get statements(): TransferStatements {
+    // Not before the data source is initialized: the names of columns are its metadata.
+    return (this.#statements ??= transferStatementsFor(this.dataSource));
+  }
+
+  onModuleInit(): void {
+    live.set(this.dataSource, this);
+  }
+
+  onModuleDestroy(): void {
+    if (live.get(this.dataSource) === this) live.delete(this.dataSource);
+  }
+
+  /** The actor of the current call, and whether that is a manager. The application is asked once per actor object. */
+  async actor(): Promise<{ actor: Actor | null; isManager: boolean }> {
+    const actor = await this.actors.current();
+    return { actor, isManager: await this.#isManager(actor) };
+  }
+
+  #isManager(actor: Actor | null): Promise<boolean> {
+    if (actor === null) return this.#ask(actor);
+    let answer = this.#managers.get(actor);
+    if (answer === undefined) this.#managers.set(actor, (answer = this.#ask(actor)));
+    return answer;
+  }
+
+  async #ask(actor: Actor | null): Promise<boolean> {
+    return (await this.check(actor)) === true;
+  }
+}

@@ -1,0 +1,27 @@
+import type { OwnerReference } from '../files/owner-reference.js';
+import type { CallOutcome } from './owner-resolution.js';
+import type { Move, MoveOutcome } from './statements/transfer-statements.js';
+
+/** Where a queued transfer goes, and what its refusal means. */
+export interface TransferTarget {
+  readonly field: string | null;
+  readonly from: Move['from'];
+  /** The owner, read from the result of the call. */
+  owner(outcome: CallOutcome): OwnerReference;
+  /** What a refused transfer comes to. */
+  refusal(refused: MoveOutcome, outcome: CallOutcome): Refusal;
+}
+
+/** An error of its own; a file that changed since it was checked; or what the pipe would have said, had it known. */
+export type Refusal =
+  | { readonly kind: 'error'; readonly error: Error }
+  | { readonly kind: 'changed' }
+  | { readonly kind: 'invalid'; readonly messages: readonly RefusalMessage[] };
+
+/** A message about a field, which may be about several of its files. */
+export interface RefusalMessage {
+  /** The same for all messages that become one. */
+  readonly key: string;
+  readonly fileId: string;
+  write(fileIds: readonly string[]): string;
+}

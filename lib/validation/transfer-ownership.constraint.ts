@@ -1,0 +1,122 @@
+import type { ValidationArguments, ValidationOptions } from 'class-validator';
+import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
+import { OutOfQueueError } from '../errors/out-of-queue.error.js';
+import { assertOwnerReference } from '../files/owner-reference.js';
+import { queueClaim } from '../ownership/file-claims.js';
+import type { ClaimRefusal } from '../ownership/file-claims.js';
+import { idSteps } from '../ownership/id-field.js';
+import type { IdField } from '../ownership/id-field.js';
+import type { OwnershipState } from '../ownership/statements/transfer-statements.js';
+import { TransferRuntime } from '../ownership/transfer-runtime.js';
+import { currentQueue } from '../task-queue/current-queue.js';
+import type { UnitQueue } from '../task-queue/unit-queue.js';
+import { earlyRefusal } from './early-refusal.js';
+import { fileConstraint } from './file-constraint.js';
+import { customMessage, describeProblems } from './problems.js';
+
+export interface TransferOwnershipOptions<Dto = never> {
+  /** Where the owner's id is in the result: a name, or steps of which `'..'` goes to the parent object. @default 'id' */
+  idField?: IdField;
+  /** The owner, or its id, for results that do not show the file. @default the entity of the result that holds the file */
+  owner?: (result: never, dto: Dto) => unknown;
+  /** Takes files that nobody owns, too. @default false */
+  allowUnowned?: boolean;
+}
+
+export const TRANSFER_OWNERSHIP = 'transferOwnership';
+
+const REFUSALS: Record<ClaimRefusal, string> = { foreign: 'Is not an owner of the file', pinned: 'File is pinned' };
+const NAME = '@TransferOwnership()';
+
+/**
+ * The file, or the files, that the field names become the saved entity's in the same commit, and are pinned there. The actor has to
+ * own them. Goes with `@WithTaskQueue()` on the handler.
+ * @example \@TransferOwnership('package') attachmentId!: string;
+ * @example \@TransferOwnership('package', ['..', 'id']) fileId!: string; // the parent of the resource owns it
+ */
+export function TransferOwnership(
+  ownerType: string,
+  options: IdField | TransferOwnershipOptions = {},
+  validationOptions: ValidationOptions = {},
+): PropertyDecorator {
+  assertOwnerReference({ type: ownerType, id: 'any' });
+  const { steps, owner, allowUnowned } = readOptions(options);
+  const rule = {};
+  const constraints = [ownerType];
+  const seen = new WeakMap<ValidationArguments, Map<string, OwnershipState>>();
+
+  function messageFor(args: ValidationArguments) {
+    const field: unknown = (args.object as Record<string, unknown>)[args.property];
+    return (reason: ClaimRefusal, fileIds: readonly string[]): string =>
+      customMessage(validationOptions.message, args) ??
+      describeProblems(args.property, new Map([[REFUSALS[reason], fileIds]]), Array.isArray(field));
+  }
+
+  return fileConstraint(
+    {
+      name: TRANSFER_OWNERSHIP,
+      constraints,
+      noFile: REFUSALS.foreign,
+      repeated: 'A file is named twice',
+      begin: (args) => void queueFor(args, ownerType),
+      async check(id, file, args) {
+        const runtime = TransferRuntime.of(queueFor(args, ownerType).unit.dataSource);
+        const refusal = earlyRefusal(file, { ...(await runtime.actor()), ownerType, allowUnowned });
+        if (refusal || !file) return REFUSALS[refusal ?? 'foreign'];
+        const states = seen.get(args) ?? new Map<string, OwnershipState>();
+        seen.set(args, states.set(id, file));
+        return undefined;
+      },
+      accept(ids, args) {
+        const queue = queueFor(args, ownerType);
+        const { object: dto, property, targetName: dtoName } = args;
+        const message = messageFor(args);
+        for (const fileId of ids) {
+          const state = seen.get(args)!.get(fileId)!;
+          queueClaim(queue, {
+            fileId,
+            dto,
+            dtoName,
+            property,
+            ownerType,
+            idSteps: steps,
+            owner,
+            rule,
+            allowUnowned,
+            seen: state,
+            message,
+          });
+        }
+      },
+    },
+    validationOptions,
+  );
+}
+
+function queueFor({ targetName, property }: ValidationArguments, ownerType: string): UnitQueue {
+  const queue = currentQueue();
+  if (queue) return queue;
+  throw new OutOfQueueError(
+    `${targetName}.${property} has @TransferOwnership('${ownerType}') and was validated outside of a unit of work: the handler lacks ` +
+      '@WithTaskQueue(). Put it there, or validate within TaskQueue.run().',
+  );
+}
+
+function readOptions(given: IdField | TransferOwnershipOptions) {
+  const options: TransferOwnershipOptions = typeof given === 'string' || isSteps(given) ? { idField: given } : given;
+  const { idField = 'id', owner, allowUnowned = false, ...unknown } = options;
+  const refuse = (why: string) => new InvalidDecorationError(NAME, 'a property', why);
+  const [name] = Object.keys(unknown);
+  if (name !== undefined) throw refuse(`it has no option "${name}". Validation options are its third argument.`);
+  const steps = idSteps(idField);
+  if (steps.length === 0 || steps.at(-1) === '..' || steps.some((step) => typeof step !== 'string' || step === '')) {
+    throw refuse(`idField ${JSON.stringify(idField)} does not lead to an id. Give a name, or steps like ['..', 'id'].`);
+  }
+  if (owner && steps.includes('..'))
+    throw refuse("idField goes up with '..', but owner() gives the owner itself. Give one of them.");
+  return { steps, owner, allowUnowned };
+}
+
+function isSteps(given: IdField | TransferOwnershipOptions): given is readonly string[] {
+  return Array.isArray(given);
+}
