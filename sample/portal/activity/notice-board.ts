@@ -1,0 +1,20 @@
+import { Injectable, Logger } from '@nestjs/common';
+
+const KEPT = 50;
+
+/** Stands for the outside world, say mail: what was posted cannot be taken back. */
+@Injectable()
+export class NoticeBoard {
+  readonly #logger = new Logger('NoticeBoard');
+  #notices: string[] = [];
+
+  post(notice: string): void {
+    this.#logger.log(notice);
+    this.#notices = [notice, ...this.#notices].slice(0, KEPT);
+  }
+
+  /** The newest first. */
+  list(): readonly string[] {
+    return this.#notices;
+  }
+}

@@ -1,0 +1,23 @@
+import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { Repository } from 'typeorm';
+import { Credential } from './credential.entity.js';
+import { hashPassword, isPassword } from './password.js';
+
+@Injectable()
+export class CredentialsService {
+  /** What a password is compared with where there is no user, so that the time does not tell names. */
+  readonly #nobody = hashPassword('nobody');
+
+  constructor(@InjectRepository(Credential) private readonly credentials: Repository<Credential>) {}
+
+  async set(userId: string, password: string): Promise<void> {
+    await this.credentials.save({ userId, passwordHash: await hashPassword(password) });
+  }
+
+  async isRight(userId: string | undefined, password: string): Promise<boolean> {
+    const credential = userId === undefined ? null : await this.credentials.findOneBy({ userId });
+    const isRight = await isPassword(password, credential?.passwordHash ?? (await this.#nobody));
+    return credential !== null && isRight;
+  }
+}

@@ -1,0 +1,14 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** Who holds the token is this user, for a while. The token itself is not stored. */
+@Entity()
+export class Session {
+  @PrimaryColumn('varchar', { length: 64 })
+  tokenHash!: string;
+
+  @Column('varchar', { length: 36 })
+  userId!: string;
+
+  @Column({ type: Date })
+  expiresAt!: Date;
+}

@@ -1,0 +1,22 @@
+import { OwnsFiles } from 'nestjs-files';
+import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+
+/** A subject that packages are about. */
+@Entity()
+@OwnsFiles('group')
+export class Group {
+  @PrimaryGeneratedColumn('uuid')
+  id!: string;
+
+  @Column('varchar', { length: 100, unique: true })
+  name!: string;
+
+  @Column('varchar', { length: 200 })
+  title!: string;
+
+  @Column('varchar', { length: 36, nullable: true })
+  imageId!: string | null;
+
+  @Column('varchar', { length: 36 })
+  creatorId!: string;
+}

@@ -1,0 +1,18 @@
+import { NestFactory } from '@nestjs/core';
+import { DEMO_ACCOUNTS } from './users/demo-accounts.js';
+import { PortalModule } from './portal.module.js';
+
+const port = Number(process.env['PORT'] ?? 3000);
+
+const app = await NestFactory.create(PortalModule.forRoot());
+app.enableShutdownHooks();
+await app.listen(port);
+
+console.log(`
+The data portal is at http://localhost:${port}
+
+Accounts to try:
+${DEMO_ACCOUNTS.map(({ name, password }) => `  ${name} / ${password}`).join('\n')}
+
+Play its story from another terminal: bash sample/portal/story.sh http://localhost:${port}
+`);

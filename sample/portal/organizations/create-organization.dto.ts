@@ -1,0 +1,16 @@
+import { IsOptional, IsString, Length, Matches } from 'class-validator';
+import { AcceptFileType, TransferOwnership } from 'nestjs-files';
+
+export class CreateOrganizationDto {
+  @Matches(/^[a-z0-9-]{2,100}$/)
+  name!: string;
+
+  @IsString()
+  @Length(1, 200)
+  title!: string;
+
+  @IsOptional()
+  @AcceptFileType('image')
+  @TransferOwnership('organization')
+  imageId?: string | null;
+}

@@ -1,0 +1,31 @@
+import { Type } from 'class-transformer';
+import { IsArray, IsIn, IsOptional, IsString, Length, Matches, ValidateNested } from 'class-validator';
+import { AcceptFileType, TransferOwnership } from 'nestjs-files';
+import { NestedResourceDto } from '../resources/nested-resource.dto.js';
+import type { Visibility } from './package.entity.js';
+
+export class CreatePackageDto {
+  @Matches(/^[a-z0-9-]{2,100}$/)
+  name!: string;
+
+  @IsString()
+  @Length(1, 200)
+  title!: string;
+
+  @IsOptional()
+  @IsIn(['public', 'private'])
+  visibility?: Visibility;
+
+  /** A file of whoever saves the package; saving makes it the package's. */
+  @IsOptional()
+  @AcceptFileType('application/pdf', 'text', 'image')
+  @TransferOwnership('package')
+  attachmentId?: string | null;
+
+  /** Each item's file becomes that resource's. */
+  @IsOptional()
+  @IsArray()
+  @ValidateNested({ each: true })
+  @Type(() => NestedResourceDto)
+  resources?: NestedResourceDto[];
+}

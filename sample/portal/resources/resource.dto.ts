@@ -1,0 +1,13 @@
+import { IsString, Length } from 'class-validator';
+import { TransferOwnership } from 'nestjs-files';
+
+/** What every way of saving a resource takes. */
+export class ResourceDto {
+  @IsString()
+  @Length(1, 100)
+  name!: string;
+
+  /** A file of whoever saves the resource; saving makes it the resource's. */
+  @TransferOwnership('resource')
+  fileId!: string;
+}

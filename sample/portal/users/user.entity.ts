@@ -1,0 +1,18 @@
+import { OwnsFiles } from 'nestjs-files';
+import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+
+@Entity()
+@OwnsFiles('user')
+export class User {
+  @PrimaryGeneratedColumn('uuid')
+  id!: string;
+
+  @Column('varchar', { length: 100, unique: true })
+  name!: string;
+
+  @Column('varchar', { length: 200 })
+  fullName!: string;
+
+  @Column('varchar', { length: 36, nullable: true })
+  avatarId!: string | null;
+}

@@ -1,0 +1,45 @@
+import { ForbiddenException, Injectable, NotFoundException } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { In, Repository } from 'typeorm';
+import { CredentialsService } from '../auth/credentials.service.js';
+import type { CreateUserDto } from './create-user.dto.js';
+import type { UpdateUserDto } from './update-user.dto.js';
+import { User } from './user.entity.js';
+
+@Injectable()
+export class UsersService {
+  constructor(
+    @InjectRepository(User) private readonly users: Repository<User>,
+    private readonly credentials: CredentialsService,
+  ) {}
+
+  list(): Promise<User[]> {
+    return this.users.find({ order: { name: 'ASC' } });
+  }
+
+  async show(id: string): Promise<User> {
+    const user = await this.users.findOneBy({ id });
+    if (!user) throw new NotFoundException(`There is no user ${id}.`);
+    return user;
+  }
+
+  async create({ password, ...rest }: CreateUserDto): Promise<User> {
+    const user = await this.users.save(this.users.create(rest));
+    await this.credentials.set(user.id, password);
+    return user;
+  }
+
+  /** Users change only themselves. */
+  async update(id: string, { password, ...rest }: UpdateUserDto, actor: User): Promise<User> {
+    if (id !== actor.id) throw new ForbiddenException('You may change only your own account.');
+    const user = await this.users.save(this.users.merge(await this.show(id), rest));
+    if (password !== undefined) await this.credentials.set(id, password);
+    return user;
+  }
+
+  /** The names of the users that exist, by id. */
+  async namesOf(ids: readonly string[]): Promise<Map<string, string>> {
+    const users = await this.users.findBy({ id: In([...new Set(ids)]) });
+    return new Map(users.map(({ id, name }) => [id, name]));
+  }
+}
