@@ -1,4 +1,4 @@
-import type { ModuleMetadata } from '@nestjs/common';
+import type { FactoryProvider, ModuleMetadata } from '@nestjs/common';
 import type { AccessOptions, UploadPolicy } from './access/access-options.js';
 import { FilesOptionError } from './errors/files-option.error.js';
 import type { Actor, ActorResolver } from './files/actor.js';
@@ -38,11 +38,14 @@ export interface FilesModuleShape {
  * Nest wants to know entities and routes before it calls any factory.
  */
 export interface FilesModuleAsyncOptions extends FilesModuleShape, Pick<ModuleMetadata, 'imports'> {
-  inject?: unknown[];
-  useFactory: (...dependencies: never[]) => AsyncResult | Promise<AsyncResult>;
+  inject?: FactoryProvider['inject'];
+  /** The storages that are injected with `@InjectStorage(name)`, for the same reason. @default [] */
+  storageNames?: string[];
+  useFactory: (...dependencies: never[]) => FilesFactoryOptions | Promise<FilesFactoryOptions>;
 }
 
-type AsyncResult = Omit<FilesModuleOptions, keyof FilesModuleShape>;
+/** What the factory gives. */
+export type FilesFactoryOptions = Omit<FilesModuleOptions, keyof FilesModuleShape>;
 
 /** The module's options, checked and with their defaults. */
 export const FILES_OPTIONS = Symbol('FILES_OPTIONS');
@@ -54,7 +57,7 @@ export interface CheckedFilesOptions extends AccessOptions {
 }
 
 /** Fills in the defaults; throws `FilesOptionError` for what cannot be honoured. */
-export function checkOptions(options: AsyncResult): CheckedFilesOptions {
+export function checkOptions(options: FilesFactoryOptions): CheckedFilesOptions {
   const { storages, defaultStorage = 'default', uploads = 'managers', cascade = {} } = options;
   const known = Object.keys(storages ?? {});
   if (known.length === 0) {

@@ -10,6 +10,7 @@ import type { ManagedFile } from '../files/managed-file.entity.js';
 import { toPublicFile } from '../files/public-file.js';
 import type { PublicFile } from '../files/public-file.js';
 import type { FileOperation } from '../access/operations.js';
+import { WithTaskQueue } from '../task-queue/with-task-queue.decorator.js';
 import { CallContext } from './call-context.decorator.js';
 import { downloadHeaders, opened } from './download.js';
 import { RawBody, rawRequest } from './raw-body.js';
@@ -56,7 +57,9 @@ export abstract class FilesEndpoints {
     return new StreamableFile(bytes, { type: file.contentType, length: file.size });
   }
 
+  /** In a unit of work: what was allowed is what is deleted, and the history knows by whom. */
   @Delete(':id')
+  @WithTaskQueue()
   @HttpCode(HttpStatus.NO_CONTENT)
   async delete(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<void> {
     const file = await this.#find(id, 'delete', context);

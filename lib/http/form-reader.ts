@@ -70,7 +70,7 @@ export class FormReader {
         // It may fail when nobody reads it any more.
         body.on('error', () => {});
         this.#body = body;
-        this.#inbox.put({ kind: 'file', name: name ?? '', filename, contentType: mimeType, body });
+        this.#inbox.put({ kind: 'file', name: name ?? '', filename: unescaped(filename), contentType: mimeType, body });
       })
       .on('filesLimit', () => this.#fail(new MalformedUploadError('it has several files; send one per request')))
       .on('fieldsLimit', () => this.#fail(new UploadLimitError('the number of fields', MAX_FIELDS)))
@@ -110,4 +110,9 @@ function openParser(request: IncomingMessage): busboy.Busboy {
 function malformed(error: unknown): MalformedUploadError {
   const reason = error instanceof Error ? error.message.replace(/^Multipart: /, '') : String(error);
   return new MalformedUploadError(reason.charAt(0).toLowerCase() + reason.slice(1), { cause: error });
+}
+
+/** Browsers and curl write a quote in a name as %22: https://html.spec.whatwg.org/#multipart-form-data */
+function unescaped(filename: string | undefined): string | undefined {
+  return filename?.replaceAll('%22', '"');
 }

@@ -1,0 +1,148 @@
+import { Module } from '@nestjs/common';
+import type { DynamicModule, OnApplicationShutdown, Provider } from '@nestjs/common';
+import { APP_FILTER, DiscoveryModule, ModulesContainer } from '@nestjs/core';
+import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
+import type { DataSource } from 'typeorm';
+import { ACCESS_OPTIONS } from './access/access-options.js';
+import { FilesAccess } from './access/files-access.js';
+import { PolicyRegistry } from './access/policy-registry.js';
+import { EntitiesMissingError } from './errors/entities-missing.error.js';
+import { FilesOptionError } from './errors/files-option.error.js';
+import { ACTOR_RESOLVER, ActorSource } from './files/actor.js';
+import { DEFAULT_STORAGE, FilesService } from './files/files.service.js';
+import { ManagedFile } from './files/managed-file.entity.js';
+import { OwnershipPort } from './files/ownership-port.js';
+import { assertBesideFactory, checkOptions, FILES_OPTIONS } from './files.options.js';
+import type {
+  CheckedFilesOptions,
+  FilesModuleAsyncOptions,
+  FilesModuleOptions,
+  FilesModuleShape,
+} from './files.options.js';
+import { createFilesController } from './http/files.controller.js';
+import { FilesErrorFilter } from './http/files-error.filter.js';
+import { FastifyRawBody } from './http/raw-body.js';
+import { FileTransfer } from './ownership/file-transfer.entity.js';
+import { MANAGER_CHECK } from './ownership/manager-check.js';
+import { Ownership } from './ownership/ownership.service.js';
+import { TransferRuntime } from './ownership/transfer-runtime.js';
+import { getStorageToken } from './storage/inject-storage.js';
+import { STORAGES, StorageRegistry } from './storage/storage-registry.js';
+import { DecoratedRoutesCheck } from './task-queue/decorated-routes.check.js';
+import { RouteExplorer } from './task-queue/route-explorer.js';
+import { TaskQueue } from './task-queue/task-queue.js';
+import { Transactor } from './unit-of-work/transactor.js';
+
+/** The entities of the library, for data sources that list theirs: `entities: [...FILES_ENTITIES, …]`. */
+export const FILES_ENTITIES = [ManagedFile, FileTransfer] as const;
+
+const PUBLIC_PROVIDERS = [ActorSource, FilesAccess, FilesService, StorageRegistry, TaskQueue];
+
+/**
+ * Managed files for the whole application: import it once, in the root module.
+ * @example FilesModule.forRoot({ storages: { default: fsStorage({ root: 'var/files' }) } })
+ */
+@Module({})
+export class FilesModule implements OnApplicationShutdown {
+  constructor(
+    private readonly transactor: Transactor,
+    modules: ModulesContainer,
+  ) {
+    const imported = [...modules.values()].filter(({ metatype }) => metatype === FilesModule);
+    if (imported.length > 1) {
+      throw new FilesOptionError(
+        'storages',
+        'the module is imported twice. Import it once, in the root module, with all storages',
+      );
+    }
+  }
+
+  static forRoot(options: FilesModuleOptions): DynamicModule {
+    const source = { provide: FILES_OPTIONS, useFactory: () => checkOptions(options) };
+    return assemble(options, [source, ...storageProviders(Object.keys(options.storages ?? {}))]);
+  }
+
+  /**
+   * As `forRoot()`, with options that a factory gives. What decides about entities and routes stands beside the factory.
+   * @example FilesModule.forRootAsync({ inject: [ConfigService], useFactory: (config) => ({ storages }), http: { path: 'api/files' } })
+   */
+  static forRootAsync(options: FilesModuleAsyncOptions): DynamicModule {
+    const { imports = [], inject = [], useFactory, storageNames = [] } = options;
+    const source = {
+      provide: FILES_OPTIONS,
+      inject,
+      useFactory: async (...dependencies: never[]) => {
+        const made = await useFactory(...dependencies);
+        assertBesideFactory(made);
+        return checkOptions(made);
+      },
+    };
+    return assemble(options, [source, ...storageProviders(storageNames)], imports);
+  }
+
+  onApplicationShutdown(): void {
+    this.transactor.close();
+  }
+}
+
+function assemble(
+  { dataSource, http = { path: 'files' } }: FilesModuleShape,
+  providers: Provider[],
+  imports: NonNullable<DynamicModule['imports']> = [],
+): DynamicModule {
+  const storageTokens = providers.flatMap((provider) =>
+    'provide' in provider && typeof provider.provide === 'string' ? [provider.provide] : [],
+  );
+  return {
+    module: FilesModule,
+    global: true,
+    imports: [...imports, DiscoveryModule, TypeOrmModule.forFeature([...FILES_ENTITIES], dataSource)],
+    providers: [
+      ...providers,
+      option(ACCESS_OPTIONS, (options) => options),
+      option(ACTOR_RESOLVER, ({ actor }) => actor),
+      option(DEFAULT_STORAGE, ({ defaultStorage }) => defaultStorage),
+      option(STORAGES, ({ storages }) => storages),
+      {
+        provide: Transactor,
+        inject: [getDataSourceToken(dataSource)],
+        useFactory: (source: DataSource) => transactorOf(source, dataSource),
+      },
+      { provide: OwnershipPort, useClass: Ownership },
+      option(MANAGER_CHECK, ({ isManager }) => isManager),
+      TransferRuntime,
+      { provide: APP_FILTER, useClass: FilesErrorFilter },
+      PolicyRegistry,
+      RouteExplorer,
+      DecoratedRoutesCheck,
+      ...PUBLIC_PROVIDERS,
+      ...(http === false ? [] : [FastifyRawBody]),
+    ],
+    controllers: http === false ? [] : [createFilesController(http.path)],
+    exports: [...PUBLIC_PROVIDERS, ...storageTokens],
+  };
+}
+
+function option<T>(provide: symbol, pick: (options: CheckedFilesOptions) => T): Provider {
+  return { provide, inject: [FILES_OPTIONS], useFactory: pick };
+}
+
+function storageProviders(names: readonly string[]): Provider[] {
+  return names.map((name) => ({
+    provide: getStorageToken(name),
+    inject: [StorageRegistry],
+    useFactory: (storages: StorageRegistry) => storages.get(name),
+  }));
+}
+
+function transactorOf(dataSource: DataSource, name = 'default'): Transactor {
+  const missing = FILES_ENTITIES.filter((entity) => !dataSource.hasMetadata(entity));
+  // Before it is initialized, a data source knows no entity at all.
+  if (dataSource.isInitialized && missing.length > 0) {
+    throw new EntitiesMissingError(
+      name,
+      missing.map((entity) => entity.name),
+    );
+  }
+  return new Transactor(dataSource);
+}

@@ -1,0 +1,105 @@
+// Module
+export { FILES_ENTITIES, FilesModule } from './files.module.js';
+export type { FilesFactoryOptions, FilesModuleAsyncOptions, FilesModuleOptions } from './files.options.js';
+
+// Task queue
+export { addTask } from './task-queue/add-task.js';
+export { NO_PREVIOUS_TASK, Task } from './task-queue/task.js';
+export type { TaskFunction, TaskLike } from './task-queue/task.js';
+export { TaskQueue } from './task-queue/task-queue.js';
+export { WithTaskQueue } from './task-queue/with-task-queue.decorator.js';
+export type { WithTaskQueueOptions } from './task-queue/with-task-queue.decorator.js';
+export type { UnitOptions } from './unit-of-work/transactor.js';
+
+// Validation
+export { AcceptFileStorage } from './validation/accept-file-storage.constraint.js';
+export { AcceptFileType } from './validation/accept-file-type.constraint.js';
+export { FileExists } from './validation/file-exists.constraint.js';
+export { MaxFileSize } from './validation/max-file-size.constraint.js';
+export { ParseFileSize } from './validation/parse-file-size.pipe.js';
+export { TransferOwnership } from './validation/transfer-ownership.constraint.js';
+export type { TransferOwnershipOptions } from './validation/transfer-ownership.constraint.js';
+
+// Files
+export type { Actor, ActorResolver } from './files/actor.js';
+export { FilesService } from './files/files.service.js';
+export type { CreateFileOptions } from './files/files.service.js';
+export { ManagedFile } from './files/managed-file.entity.js';
+export type { OwnerReference } from './files/owner-reference.js';
+export type { OwnershipChange, TransferOptions } from './files/ownership-port.js';
+export { toPublicFile } from './files/public-file.js';
+export type { PublicFile } from './files/public-file.js';
+
+// Ownership
+export { FileTransfer } from './ownership/file-transfer.entity.js';
+export type { TransferAction } from './ownership/file-transfer.entity.js';
+export { OwnershipTransferTask } from './ownership/ownership-transfer.task.js';
+export { OwnsFiles } from './ownership/owns-files.decorator.js';
+export type { TransferStrategy } from './ownership/stated-target.js';
+
+// Access
+export type { UploadPolicy } from './access/access-options.js';
+export { FilePolicy } from './access/file-policy.decorator.js';
+export type { FileAccessPolicy } from './access/file-policy.decorator.js';
+export { FilesAccess } from './access/files-access.js';
+export type { FileOperation, OwnerOperation } from './access/operations.js';
+export { OwnerPolicy } from './access/owner-policy.decorator.js';
+export type { FileOwnerPolicy } from './access/owner-policy.decorator.js';
+
+// HTTP
+export { toHttpException } from './http/to-http-exception.js';
+
+// Storage
+export { Capability } from './storage/capability.js';
+export { getStorageToken, InjectStorage } from './storage/inject-storage.js';
+export { dateLocation, extensionLocation, shardedLocation, uuidLocation } from './storage/location-transformer.js';
+export type { LocationInput, LocationTransformer } from './storage/location-transformer.js';
+export type { StorageLimits } from './storage/storage-limits.js';
+export { StorageRegistry } from './storage/storage-registry.js';
+export { Storage } from './storage/storage.js';
+export type { ByteRange, StoredObject } from './storage/storage.js';
+
+// Errors
+export { FilesError } from './errors/files-error.js';
+export { AccessDeniedError } from './errors/access-denied.error.js';
+export { AuthenticationRequiredError } from './errors/authentication-required.error.js';
+export { ByteSizeError } from './errors/byte-size.error.js';
+export { CapabilityMissingError } from './errors/capability-missing.error.js';
+export { CommitOutcomeUnknownError } from './errors/commit-outcome-unknown.error.js';
+export { ContentTypeError } from './errors/content-type.error.js';
+export { EntitiesMissingError } from './errors/entities-missing.error.js';
+export { FileChangedError } from './errors/file-changed.error.js';
+export { FileNameError } from './errors/file-name.error.js';
+export { FileNotFoundError } from './errors/file-not-found.error.js';
+export { FileOwnerConflictError } from './errors/file-owner-conflict.error.js';
+export { FilePinnedError } from './errors/file-pinned.error.js';
+export { FileTooLargeError } from './errors/file-too-large.error.js';
+export { FileTypeNotAcceptedError } from './errors/file-type-not-accepted.error.js';
+export { FileUnownedError } from './errors/file-unowned.error.js';
+export { FileValidationError } from './errors/file-validation.error.js';
+export { FilesOptionError } from './errors/files-option.error.js';
+export { InvalidDecorationError } from './errors/invalid-decoration.error.js';
+export { LeaseTimeoutError } from './errors/lease-timeout.error.js';
+export { LocationInvalidError } from './errors/location-invalid.error.js';
+export { LocationNotFoundError } from './errors/location-not-found.error.js';
+export { LocationTakenError } from './errors/location-taken.error.js';
+export { MalformedUploadError } from './errors/malformed-upload.error.js';
+export { MultipartExpectedError } from './errors/multipart-expected.error.js';
+export { OutOfQueueError } from './errors/out-of-queue.error.js';
+export { OwnerNotResolvedError } from './errors/owner-not-resolved.error.js';
+export { OwnerReferenceError } from './errors/owner-reference.error.js';
+export { RangeInvalidError } from './errors/range-invalid.error.js';
+export { RuntimeMissingError } from './errors/runtime-missing.error.js';
+export { SecondConnectionError } from './errors/second-connection.error.js';
+export { StorageFailureError } from './errors/storage-failure.error.js';
+export { StorageNameError } from './errors/storage-name.error.js';
+export { StorageOptionError } from './errors/storage-option.error.js';
+export { TaskFailedError } from './errors/task-failed.error.js';
+export { TransferStrategyError } from './errors/transfer-strategy.error.js';
+export { UnawaitedWorkError } from './errors/unawaited-work.error.js';
+export { UnitAbortedError } from './errors/unit-aborted.error.js';
+export { UnitEndedError } from './errors/unit-ended.error.js';
+export { UnitTimeoutError } from './errors/unit-timeout.error.js';
+export { UnknownStorageError } from './errors/unknown-storage.error.js';
+export { UploadAbortedError } from './errors/upload-aborted.error.js';
+export { UploadLimitError } from './errors/upload-limit.error.js';
