@@ -15,6 +15,7 @@ import type { ByteRange, StoredObject } from '../storage.js';
 import { publish } from './fs-publish.js';
 import { FsRoot, isFault, isMissing, syncDirectory } from './fs-root.js';
 import type { FsPlace } from './fs-root.js';
+import { writeContent } from './fs-write.js';
 
 export interface FsStorageOptions extends StorageLimits {
   /** The directory of the files; made at boot if it is missing. Only the application may write to it. */
@@ -91,7 +92,7 @@ class FsStorage extends Storage {
   async #fill(partial: string, content: Readable): Promise<void> {
     const handle = await open(partial, 'wx');
     try {
-      await writeAll(handle, content);
+      await writeContent(handle, content);
       if (this.#fsync) await handle.datasync();
     } finally {
       await handle.close();
@@ -126,13 +127,5 @@ async function look({ path }: FsPlace): Promise<Stats | undefined> {
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
-  }
-}
-
-async function writeAll(handle: FileHandle, content: Readable): Promise<void> {
-  for await (const chunk of content as AsyncIterable<Uint8Array | string>) {
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-    // A write may take less than it was given.
-    for (let at = 0; at < bytes.length;) at += (await handle.write(bytes, at)).bytesWritten;
   }
 }
