@@ -35,10 +35,12 @@ export function queueClaim(queue: UnitQueue, claim: CheckedClaim): void {
 /** All claims of one call for one file. They have to agree. */
 export class FileClaims implements TransferTarget {
   readonly #claims: CheckedClaim[];
+  #last: CheckedClaim;
   #isTaken = false;
 
-  constructor(first: CheckedClaim) {
+  constructor(private readonly first: CheckedClaim) {
     this.#claims = [first];
+    this.#last = first;
   }
 
   /** Whether the drain has come to it, so that it takes no more claims. */
@@ -47,7 +49,7 @@ export class FileClaims implements TransferTarget {
   }
 
   get field(): string {
-    return this.#claims[0]!.property;
+    return this.first.property;
   }
 
   /** What the strictest of the claims allows. */
@@ -57,22 +59,27 @@ export class FileClaims implements TransferTarget {
 
   add(claim: CheckedClaim): void {
     this.#claims.push(claim);
+    this.#last = claim;
   }
 
   owner(outcome: CallOutcome): OwnerReference {
     this.#isTaken = true;
-    const owners = this.#current(outcome).map((claim) => ({ type: claim.ownerType, id: resolveOwner(claim, outcome) }));
-    const [owner] = owners;
-    const names = new Set(owners.map(({ type, id }) => `${type} ${id}`));
-    if (owner === undefined || names.size > 1) throw new FileOwnerConflictError(this.#claims[0]!.fileId, [...names]);
+    const owners = new Map<string, OwnerReference>();
+    for (const claim of this.#current(outcome)) {
+      const owner = { type: claim.ownerType, id: resolveOwner(claim, outcome) };
+      owners.set(`${owner.type} ${owner.id}`, owner);
+    }
+    const [owner, ...others] = owners.values();
+    if (owner === undefined || others.length > 0)
+      throw new FileOwnerConflictError(this.first.fileId, [...owners.keys()]);
     return owner;
   }
 
   refusal({ verdict, before, fileId }: MoveOutcome, outcome: CallOutcome): Refusal {
-    const seen = this.#claims.at(-1)!.seen;
+    const { seen } = this.#last;
     const isUnchanged =
       before.ownerType === seen.ownerType && before.ownerId === seen.ownerId && before.pinned === seen.pinned;
-    if ((verdict !== 'foreign' && verdict !== 'pinned') || !isUnchanged) return { kind: 'changed' };
+    if ((verdict !== 'foreign' && verdict !== 'pinned') || !isUnchanged) return { kind: 'changed', fileId };
     const messages = this.#current(outcome).map((claim): RefusalMessage => {
       const [place] = dtoPlaces(claim, outcome);
       // Nest puts the way to a nested DTO before its messages.

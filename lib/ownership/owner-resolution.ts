@@ -13,7 +13,7 @@ export interface FileClaim {
   readonly ownerType: string;
   readonly idSteps: readonly string[];
   /** The entity, or its id. */
-  readonly owner?: ((result: unknown, dto: never) => unknown) | undefined;
+  readonly owner?: ((result: never, dto: never) => unknown) | undefined;
 }
 
 /** What a decorated method was called with, and what it returned. */
@@ -82,11 +82,11 @@ function idOfBound(claim: FileClaim, entity: object, { inResult }: CallOutcome):
 
 function named(claim: FileClaim, { result }: CallOutcome): string[] | undefined {
   if (!claim.owner) return undefined;
-  const owner = claim.owner(result, claim.dto as never);
+  const owner = claim.owner(result as never, claim.dto as never);
   const isEntity = typeof owner === 'object' && owner !== null;
   const id = isEntity ? idAt({ object: owner, parents: [] }, claim.idSteps) : ownerIdOf(owner);
   return [
-    id ?? fail(claim, `owner() gave ${isEntity ? `an entity without "${claim.idSteps.join('.')}"` : String(owner)}`),
+    id ?? fail(claim, `owner() gave ${isEntity ? `an entity without "${claim.idSteps.join('.')}"` : typeof owner}`),
   ];
 }
 

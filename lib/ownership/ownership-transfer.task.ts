@@ -28,11 +28,11 @@ export class OwnershipTransferTask extends Task {
   }
 
   /** Transfers this file alone; returns its owner. */
-  async run(): Promise<OwnerReference> {
+  async run(): Promise<OwnerReference | undefined> {
     const queue = currentQueue();
     if (!queue) throw new OutOfQueueError(OutOfQueueError.remedy('A transfer was run'));
     const [owner] = await runTransfers([this], queue);
-    return owner!;
+    return owner;
   }
 
   static prepare(tasks: readonly OwnershipTransferTask[], queue: UnitQueue): Promise<void> {

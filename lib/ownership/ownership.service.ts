@@ -13,13 +13,8 @@ import type { TransferOptions } from '../files/ownership-port.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { FileTransfer } from './file-transfer.entity.js';
 import type { TransferAction } from './file-transfer.entity.js';
-import type {
-  HistoryEntry,
-  Move,
-  MoveOutcome,
-  OwnershipState,
-  TransferStatements,
-} from './statements/transfer-statements.js';
+import type { HistoryEntry, Move, MoveOutcome, TransferStatements } from './statements/transfer-statements.js';
+import { ownerOf } from './statements/verdict.js';
 import { TransferRuntime } from './transfer-runtime.js';
 
 /** Ownership for trusted code: nothing here asks who may. Every change is in the history. */
@@ -118,10 +113,6 @@ export class Ownership extends OwnershipPort {
 function refuse({ fileId, verdict }: MoveOutcome): void {
   if (verdict === 'missing') throw new FileNotFoundError(fileId);
   if (verdict === 'pinned') throw new FilePinnedError(fileId, 'a transfer');
-}
-
-function ownerOf({ ownerType, ownerId }: Pick<OwnershipState, 'ownerType' | 'ownerId'>): HistoryEntry['to'] {
-  return ownerType === null || ownerId === null ? null : { type: ownerType, id: ownerId };
 }
 
 function fileIdOf(id: string): string {

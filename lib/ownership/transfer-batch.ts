@@ -7,9 +7,9 @@ import { assertOwnerReference } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
 import { CallOutcome } from './owner-resolution.js';
-import type { Move, MoveOutcome } from './statements/transfer-statements.js';
+import type { Move } from './statements/transfer-statements.js';
 import { TransferRuntime } from './transfer-runtime.js';
-import type { RefusalMessage, TransferTarget } from './transfer-target.js';
+import type { Refusal, RefusalMessage, TransferTarget } from './transfer-target.js';
 
 /** A queued transfer, as the batch sees it. */
 export interface Transfer {
@@ -18,7 +18,6 @@ export interface Transfer {
 }
 
 interface Request {
-  readonly owner: OwnerReference;
   readonly move: Move;
   readonly target: TransferTarget;
 }
@@ -34,18 +33,18 @@ export async function lockTransfers(transfers: readonly Transfer[], { unit }: Un
 /** Transfers and pins all of the files, or throws. Resolves with the owner of each. */
 export async function runTransfers(transfers: readonly Transfer[], queue: UnitQueue): Promise<OwnerReference[]> {
   const runtime = TransferRuntime.of(queue.unit.dataSource);
-  const outcome = outcomeOf(queue);
-  const requests = requestsOf(transfers, outcome, queue);
+  const outcome = new CallOutcome(queue.args, entityResult(queue), (dto) => queue.bound(dto));
+  const owners = transfers.map(({ target }) => target.owner(outcome));
+  const requests = requestsOf(transfers, owners, queue);
   const moves = [...requests.values()].map(({ move }) => move);
   const terms = { ...(await runtime.actor()), force: false, pin: true };
   const outcomes = await runtime.statements.transfer(queue.unit.manager, moves, terms);
-  const refused = outcomes.filter(({ verdict }) => verdict !== 'moved' && verdict !== 'kept');
-  if (refused.length > 0) throw refusalOf(refused, requests, outcome);
-  return transfers.map(({ fileId }) => requests.get(idOf(fileId))!.owner);
-}
-
-function outcomeOf(queue: UnitQueue): CallOutcome {
-  return new CallOutcome(queue.args, entityResult(queue), (dto) => queue.bound(dto));
+  const refusals = outcomes.flatMap((file) => {
+    const isDone = file.verdict === 'moved' || file.verdict === 'kept';
+    return isDone ? [] : (requests.get(file.fileId)?.target.refusal(file, outcome) ?? []);
+  });
+  if (refusals.length > 0) throw errorOf(refusals);
+  return owners;
 }
 
 // A gateway wraps what it made: https://docs.nestjs.com/websockets/gateways#multiple-responses
@@ -55,51 +54,52 @@ function entityResult({ context, result }: UnitQueue): unknown {
 }
 
 /** One request per file; a file that two transfers of the unit give to different owners is refused. */
-function requestsOf(transfers: readonly Transfer[], outcome: CallOutcome, { unit }: UnitQueue): Map<string, Request> {
+function requestsOf(
+  transfers: readonly Transfer[],
+  owners: readonly OwnerReference[],
+  { unit }: UnitQueue,
+): Map<string, Request> {
   const requests = new Map<string, Request>();
   const given = unit.slot(GIVEN, () => new Map<string, OwnerReference>());
-  for (const { fileId: written, target } of transfers) {
-    const fileId = idOf(written);
-    const owner = target.owner(outcome);
+  for (const [index, owner] of owners.entries()) {
+    const transfer = transfers[index];
+    if (!transfer) continue;
+    const { target } = transfer;
+    const fileId = idOf(transfer.fileId);
     assertOwnerReference(owner);
-    const other = given.get(fileId);
-    if (other && (other.type !== owner.type || other.id !== owner.id)) {
-      throw new FileOwnerConflictError(
-        fileId,
-        [other, owner].map(({ type, id }) => `${type} ${id}`),
-      );
-    }
+    assertSame(fileId, given.get(fileId) ?? owner, owner);
     given.set(fileId, owner);
     const before = requests.get(fileId);
     const from = before?.move.from === 'anyone' ? 'anyone' : target.from;
-    const move: Move = {
-      fileId,
-      toType: owner.type,
-      toId: owner.id,
-      field: target.field ?? before?.move.field ?? null,
-      from,
-    };
-    requests.set(fileId, { owner, move, target: before?.target ?? target });
+    const field = target.field ?? before?.move.field ?? null;
+    const move: Move = { fileId, toType: owner.type, toId: owner.id, field, from };
+    requests.set(fileId, { move, target: before?.target ?? target });
   }
   return requests;
 }
 
-function refusalOf(
-  refused: readonly MoveOutcome[],
-  requests: ReadonlyMap<string, Request>,
-  outcome: CallOutcome,
-): Error {
+function assertSame(fileId: string, one: OwnerReference, other: OwnerReference): void {
+  if (one.type === other.type && one.id === other.id) return;
+  throw new FileOwnerConflictError(
+    fileId,
+    [one, other].map(({ type, id }) => `${type} ${id}`),
+  );
+}
+
+function errorOf(refusals: readonly Refusal[]): Error {
   const changed: string[] = [];
-  const fields = new Map<string, RefusalMessage[]>();
-  for (const file of refused) {
-    const refusal = requests.get(file.fileId)!.target.refusal(file, outcome);
+  const fields = new Map<string, { write: RefusalMessage['write']; fileIds: string[] }>();
+  for (const refusal of refusals) {
     if (refusal.kind === 'error') return refusal.error;
-    if (refusal.kind === 'changed') changed.push(file.fileId);
-    else for (const message of refusal.messages) fields.set(message.key, [...(fields.get(message.key) ?? []), message]);
+    if (refusal.kind === 'changed') changed.push(refusal.fileId);
+    else {
+      for (const { key, write, fileId } of refusal.messages) {
+        fields.set(key, { write, fileIds: [...(fields.get(key)?.fileIds ?? []), fileId] });
+      }
+    }
   }
   if (changed.length > 0) return new FileChangedError(changed);
-  const messages = [...fields.values()].map((about) => about[0]!.write(about.map(({ fileId }) => fileId)));
-  return new FileValidationError(messages);
+  return new FileValidationError([...fields.values()].map(({ write, fileIds }) => write(fileIds)));
 }
 
 function idOf(fileId: string): string {

@@ -15,7 +15,7 @@ export interface TransferTarget {
 /** An error of its own; a file that changed since it was checked; or what the pipe would have said, had it known. */
 export type Refusal =
   | { readonly kind: 'error'; readonly error: Error }
-  | { readonly kind: 'changed' }
+  | { readonly kind: 'changed'; readonly fileId: string }
   | { readonly kind: 'invalid'; readonly messages: readonly RefusalMessage[] };
 
 /** A message about a field, which may be about several of its files. */
@@ -23,5 +23,5 @@ export interface RefusalMessage {
   /** The same for all messages that become one. */
   readonly key: string;
   readonly fileId: string;
-  write(fileIds: readonly string[]): string;
+  readonly write: (fileIds: readonly string[]) => string;
 }

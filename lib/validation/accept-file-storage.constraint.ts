@@ -16,7 +16,7 @@ export function AcceptFileStorage(...args: [name: string, ...more: (string | Val
       name: 'acceptFileStorage',
       constraints: [accepted],
       noFile: NO_FILE,
-      check: (_, file) => (file ? (storages.includes(file.storage) ? undefined : problem) : NO_FILE),
+      check: (file) => (file ? (storages.includes(file.storage) ? undefined : problem) : NO_FILE),
     },
     options,
   );

@@ -24,7 +24,7 @@ export function AcceptFileType(...args: [type: string, ...more: (string | Valida
       name: 'acceptFileType',
       constraints: [accepted],
       noFile: NO_FILE,
-      check: (_, file) => (file ? (matchesContentType(file.contentType, types) ? undefined : problem) : NO_FILE),
+      check: (file) => (file ? (matchesContentType(file.contentType, types) ? undefined : problem) : NO_FILE),
     },
     options,
   );

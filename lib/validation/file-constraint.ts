@@ -16,15 +16,11 @@ export interface FileRule {
   /** Called before anything else; throws where the rule cannot be checked. */
   begin?(args: ValidationArguments): void;
   /** What is wrong with the file, if anything. */
-  check(
-    id: string,
-    file: FileSnapshot | undefined,
-    args: ValidationArguments,
-  ): string | undefined | Promise<string | undefined>;
+  check(file: FileSnapshot | undefined, args: ValidationArguments): string | undefined | Promise<string | undefined>;
   /** What is wrong with a list that names a file twice; without it, that is fine. */
   readonly repeated?: string;
   /** Called when nothing is wrong with the files. */
-  accept?(ids: readonly string[], args: ValidationArguments): void;
+  accept?(files: readonly FileSnapshot[], args: ValidationArguments): void;
 }
 
 type Found = Map<string, unknown[]>;
@@ -84,13 +80,13 @@ async function problemsOf(rule: FileRule, value: unknown, args: ValidationArgume
   if (rule.repeated !== undefined) for (const id of repeatedIn(ids, value, args)) report(rule.repeated, id);
   if (problems.size > 0 || ids.length === 0) return problems;
   const check = EarlyCheck.current();
-  await Promise.all(
-    ids.map(async (id) => {
-      const problem = await rule.check(id, await check.find(id), args);
-      if (problem !== undefined) report(problem, id);
-    }),
-  );
-  if (problems.size === 0) rule.accept?.(ids, args);
+  const files = await Promise.all(ids.map((id) => check.find(id)));
+  for (const [index, id] of ids.entries()) {
+    const problem = await rule.check(files[index], args);
+    if (problem !== undefined) report(problem, id);
+  }
+  const found = files.filter((file) => file !== undefined);
+  if (problems.size === 0) rule.accept?.(found, args);
   return problems;
 }
 

@@ -13,7 +13,7 @@ export function MaxFileSize(maxSize: number | string, options?: ValidationOption
       name: 'maxFileSize',
       constraints: [maxSize],
       noFile: NO_FILE,
-      check: (_, file) => (file ? (file.size <= bytes ? undefined : problem) : NO_FILE),
+      check: (file) => (file ? (file.size <= bytes ? undefined : problem) : NO_FILE),
     },
     options,
   );

@@ -6,7 +6,6 @@ import { queueClaim } from '../ownership/file-claims.js';
 import type { ClaimRefusal } from '../ownership/file-claims.js';
 import { idSteps } from '../ownership/id-field.js';
 import type { IdField } from '../ownership/id-field.js';
-import type { OwnershipState } from '../ownership/statements/transfer-statements.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import { currentQueue } from '../task-queue/current-queue.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
@@ -14,11 +13,12 @@ import { earlyRefusal } from './early-refusal.js';
 import { fileConstraint } from './file-constraint.js';
 import { customMessage, describeProblems } from './problems.js';
 
-export interface TransferOwnershipOptions<Dto = never> {
+export interface TransferOwnershipOptions {
   /** Where the owner's id is in the result: a name, or steps of which `'..'` goes to the parent object. @default 'id' */
   idField?: IdField;
   /** The owner, or its id, for results that do not show the file. @default the entity of the result that holds the file */
-  owner?: (result: never, dto: Dto) => unknown;
+  // oxlint-disable-next-line typescript/no-explicit-any -- the application writes the types of its own result and DTO here
+  owner?: (result: any, dto: any) => unknown;
   /** Takes files that nobody owns, too. @default false */
   allowUnowned?: boolean;
 }
@@ -43,7 +43,6 @@ export function TransferOwnership(
   const { steps, owner, allowUnowned } = readOptions(options);
   const rule = {};
   const constraints = [ownerType];
-  const seen = new WeakMap<ValidationArguments, Map<string, OwnershipState>>();
 
   function messageFor(args: ValidationArguments) {
     const field: unknown = (args.object as Record<string, unknown>)[args.property];
@@ -59,34 +58,26 @@ export function TransferOwnership(
       noFile: REFUSALS.foreign,
       repeated: 'A file is named twice',
       begin: (args) => void queueFor(args, ownerType),
-      async check(id, file, args) {
+      async check(file, args) {
         const runtime = TransferRuntime.of(queueFor(args, ownerType).unit.dataSource);
         const refusal = earlyRefusal(file, { ...(await runtime.actor()), ownerType, allowUnowned });
-        if (refusal || !file) return REFUSALS[refusal ?? 'foreign'];
-        const states = seen.get(args) ?? new Map<string, OwnershipState>();
-        seen.set(args, states.set(id, file));
-        return undefined;
+        return refusal && REFUSALS[refusal];
       },
-      accept(ids, args) {
+      accept(files, args) {
         const queue = queueFor(args, ownerType);
         const { object: dto, property, targetName: dtoName } = args;
-        const message = messageFor(args);
-        for (const fileId of ids) {
-          const state = seen.get(args)!.get(fileId)!;
-          queueClaim(queue, {
-            fileId,
-            dto,
-            dtoName,
-            property,
-            ownerType,
-            idSteps: steps,
-            owner,
-            rule,
-            allowUnowned,
-            seen: state,
-            message,
-          });
-        }
+        const field = {
+          dto,
+          dtoName,
+          property,
+          ownerType,
+          idSteps: steps,
+          owner,
+          rule,
+          allowUnowned,
+          message: messageFor(args),
+        };
+        for (const file of files) queueClaim(queue, { ...field, fileId: file.id, seen: file });
       },
     },
     validationOptions,

@@ -1,8 +1,7 @@
 import type { EntityManager } from 'typeorm';
-import type { Actor } from '../../files/actor.js';
 import type { FileSnapshot, HistoryEntry, Move, MoveOutcome, TransferTerms } from './transfer-statements.js';
 import { TransferStatements } from './transfer-statements.js';
-import { stateOf, verdictOf } from './verdict.js';
+import { ownerOf, stateOf, verdictOf } from './verdict.js';
 
 /** Three steps: lock, move, write the history. What happens is decided here, from the rows that the lock returned. */
 export abstract class StepwiseStatements extends TransferStatements {
@@ -31,13 +30,7 @@ export abstract class StepwiseStatements extends TransferStatements {
 }
 
 function entryOf({ fileId, toType, toId }: Move, file: FileSnapshot | undefined): HistoryEntry {
-  const isOwned = file !== undefined && file.ownerType !== null && file.ownerId !== null;
-  return {
-    fileId,
-    action: 'transfer',
-    from: isOwned ? { type: file.ownerType!, id: file.ownerId! } : null,
-    to: { type: toType, id: toId },
-    // Only force lets a pinned file move.
-    forced: file?.pinned ?? false,
-  };
+  const before = stateOf(file);
+  // Only force lets a pinned file move.
+  return { fileId, action: 'transfer', from: ownerOf(before), to: { type: toType, id: toId }, forced: before.pinned };
 }

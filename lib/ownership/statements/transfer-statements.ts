@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { Actor } from '../../files/actor.js';
+import type { OwnerReference } from '../../files/owner-reference.js';
 import type { TransferAction } from '../file-transfer.entity.js';
 
 /** One file's way to its owner. The files of one call are distinct. */
@@ -52,8 +53,8 @@ export interface FileSnapshot extends OwnershipState {
 export interface HistoryEntry {
   readonly fileId: string;
   readonly action: TransferAction;
-  readonly from: { readonly type: string; readonly id: string } | null;
-  readonly to: { readonly type: string; readonly id: string } | null;
+  readonly from: OwnerReference | null;
+  readonly to: OwnerReference | null;
   readonly forced: boolean;
 }
 

@@ -1,3 +1,4 @@
+import type { OwnerReference } from '../../files/owner-reference.js';
 import type { FileSnapshot, Move, OwnershipState, TransferTerms, Verdict } from './transfer-statements.js';
 
 /** What becomes of a move; the PostgreSQL statement says the same in SQL, and one table of cases holds both to it. */
@@ -17,6 +18,11 @@ export function verdictOf(
 /** The file's ownership alone; that of a file that is not there is nobody's. */
 export function stateOf(file: OwnershipState | undefined): OwnershipState {
   return { ownerType: file?.ownerType ?? null, ownerId: file?.ownerId ?? null, pinned: file?.pinned ?? false };
+}
+
+/** The owner that the state names. */
+export function ownerOf({ ownerType, ownerId }: Pick<OwnershipState, 'ownerType' | 'ownerId'>): OwnerReference | null {
+  return ownerType === null || ownerId === null ? null : { type: ownerType, id: ownerId };
 }
 
 /** A row of the database as a snapshot; drivers differ in how they give booleans and 64-bit integers. */

@@ -1,0 +1,112 @@
+import { Module } from '@nestjs/common';
+import type { ExecutionContext, INestApplication, PipeTransform, Type } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { Test } from '@nestjs/testing';
+import { Column, DataSource, Entity, OneToMany, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
+import type { Relation } from 'typeorm';
+import { ACTOR_RESOLVER, ActorSource } from '../../lib/files/actor.js';
+import type { Actor } from '../../lib/files/actor.js';
+import { ManagedFile } from '../../lib/files/managed-file.entity.js';
+import { FilesErrorFilter } from '../../lib/http/files-error.filter.js';
+import { FileTransfer } from '../../lib/ownership/file-transfer.entity.js';
+import { MANAGER_CHECK } from '../../lib/ownership/manager-check.js';
+import { Ownership } from '../../lib/ownership/ownership.service.js';
+import { TransferRuntime } from '../../lib/ownership/transfer-runtime.js';
+import { TaskQueue } from '../../lib/task-queue/task-queue.js';
+import { Transactor } from '../../lib/unit-of-work/transactor.js';
+
+@Entity()
+export class Package {
+  @PrimaryGeneratedColumn() id!: number;
+  @Column('varchar') title!: string;
+  @Column('varchar', { nullable: true }) attachmentId!: string | null;
+  @OneToMany(() => Resource, (resource) => resource.package, { cascade: true }) resources!: Relation<Resource>[];
+}
+
+@Entity()
+export class Resource {
+  @PrimaryGeneratedColumn() id!: number;
+  @Column('varchar') fileId!: string;
+  @ManyToOne(() => Package, (pkg) => pkg.resources) package!: Relation<Package>;
+}
+
+export interface OwnershipApp {
+  readonly app: INestApplication;
+  readonly dataSource: DataSource;
+  readonly ownership: Ownership;
+  readonly queue: TaskQueue;
+  /** What the database was asked, in order. */
+  readonly statements: string[];
+  send(path: string, body: unknown): Promise<{ status: number; body: Record<string, unknown> }>;
+  close(): Promise<void>;
+}
+
+export interface OwnershipAppOptions {
+  controllers?: Type[];
+  pipes?: PipeTransform[];
+  actor?: Actor | null;
+  isManager?: boolean;
+}
+
+/** The ownership room in an application on SQLite, with packages and their resources. The actor is the user "ada". */
+export async function ownershipApp(options: OwnershipAppOptions = {}): Promise<OwnershipApp> {
+  const { controllers = [], pipes = [], actor = { type: 'user', id: 'ada' }, isManager = false } = options;
+  const statements: string[] = [];
+  const dataSource = new DataSource({
+    type: 'better-sqlite3',
+    database: ':memory:',
+    entities: [ManagedFile, FileTransfer, Package, Resource],
+    synchronize: true,
+  });
+  await dataSource.initialize();
+  Object.assign(dataSource, { logger: { ...silent, logQuery: (sql: string) => statements.push(sql) } });
+  const transactor = new Transactor(dataSource);
+
+  @Module({
+    controllers,
+    providers: [
+      { provide: Transactor, useValue: transactor },
+      { provide: ACTOR_RESOLVER, useValue: (_: ExecutionContext) => actor },
+      { provide: MANAGER_CHECK, useValue: () => isManager },
+      { provide: DataSource, useValue: dataSource },
+      { provide: APP_FILTER, useClass: FilesErrorFilter },
+      ActorSource,
+      Ownership,
+      TaskQueue,
+      TransferRuntime,
+    ],
+  })
+  class OwnershipTestModule {}
+
+  const module = await Test.createTestingModule({ imports: [OwnershipTestModule] }).compile();
+  const app = module.createNestApplication({ logger: false });
+  app.useGlobalPipes(...pipes);
+  await app.listen(0, '127.0.0.1');
+  const url = await app.getUrl();
+  return {
+    app,
+    dataSource,
+    ownership: app.get(Ownership),
+    queue: app.get(TaskQueue),
+    statements,
+    send: async (path, body) => {
+      const headers = { 'content-type': 'application/json' };
+      const response = await fetch(`${url}${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+      const text = await response.text();
+      return { status: response.status, body: text ? (JSON.parse(text) as Record<string, unknown>) : {} };
+    },
+    close: async () => {
+      await app.close();
+      transactor.close();
+      await dataSource.destroy();
+    },
+  };
+}
+
+const silent = {
+  logQueryError: () => undefined,
+  logQuerySlow: () => undefined,
+  logSchemaBuild: () => undefined,
+  logMigration: () => undefined,
+  log: () => undefined,
+};
