@@ -1,0 +1,61 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { fsStorage } from 'nestjs-files/storage/fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { newDirectory } from '../../support/files-directory.js';
+import { startPortal } from './start-portal.js';
+import type { Platform, Portal } from './start-portal.js';
+
+const run = promisify(execFile);
+const STORY = fileURLToPath(new URL('../../../sample/portal/story.sh', import.meta.url));
+
+function hasCurl(): boolean {
+  try {
+    execFileSync('bash', ['-c', 'command -v curl'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    process.stderr.write('Skipped: the story of the portal needs bash and curl, and one of them is not there.\n');
+    return false;
+  }
+}
+
+describe.skipIf(!hasCurl())('the story in a shell', () => {
+  let portal: Portal | undefined;
+
+  afterEach(() => portal?.app.close());
+
+  async function start(platform: Platform): Promise<string> {
+    const directory = newDirectory();
+    portal = await startPortal(platform, {
+      database: { type: 'better-sqlite3', database: `${directory}/portal.sqlite` },
+      storage: fsStorage({ root: `${directory}/files`, maxSize: '20MiB' }),
+    });
+    return portal.url;
+  }
+
+  it('ends well on express, also when it is told again', { timeout: 60_000 }, async () => {
+    const url = await start('express');
+
+    const first = await run('bash', [STORY, url]);
+    const again = await run('bash', [STORY], { env: { ...process.env, BASE_URL: url } });
+
+    expect(first.stdout).toContain('The story ends well.');
+    expect(again.stdout).toContain('The story ends well.');
+  });
+
+  it('ends well on fastify', { timeout: 60_000 }, async () => {
+    const { stdout } = await run('bash', [STORY, await start('fastify')]);
+
+    expect(stdout).toContain('The story ends well.');
+  });
+
+  it('fails at the first expectation that is disappointed', async () => {
+    const elsewhere = `${await start('express')}/elsewhere`;
+
+    await expect(run('bash', [STORY, elsewhere])).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('expected 200, got 404') as string,
+    });
+  });
+});
