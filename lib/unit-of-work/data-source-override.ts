@@ -63,6 +63,9 @@ function install(dataSource: DataSource): Installed {
       return manager;
     }),
     nestTransactions(dataSource, dataSource.manager),
+    // Not through an async function in between, whose promise nobody could keep quiet.
+    overrideMember(dataSource, 'transaction', ((...args: Parameters<Transaction>) =>
+      (dataSource.manager.transaction as Transaction)(...args)) as DataSource['transaction']),
   ];
   return { users: 0, createQueryRunner, restore };
 }
