@@ -66,7 +66,9 @@ const memory: TestDatabase = {
 };
 
 // No test outlives a power failure.
-const careless = (connection: { pragma(source: string): unknown }): unknown => connection.pragma('synchronous = OFF');
+const careless = (connection: { pragma(source: string): unknown }): void => {
+  connection.pragma('synchronous = OFF');
+};
 
 const file: TestDatabase = {
   name: 'SQLite in a file',

@@ -1,0 +1,182 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { UnitAbortedError } from '../../../lib/errors/unit-aborted.error.js';
+import { reachableDatabases } from '../../support/databases.js';
+import { gate } from '../../support/gate.js';
+import { type NotesApp, openNotes } from '../../support/unit-notes.js';
+
+const failure = new Error('failure');
+
+describe.each(await reachableDatabases())('on $name, nested work', (kind) => {
+  let app: NotesApp;
+  let run: NotesApp['transactor']['run'];
+
+  /** The ways to nest: a unit, and a transaction of TypeORM. */
+  const ways = [
+    { way: 'a nested unit', nest: <T>(work: () => Promise<T>) => app.transactor.run(work) },
+    { way: 'dataSource.transaction', nest: <T>(work: () => Promise<T>) => app.dataSource.transaction(work) },
+    {
+      way: 'the transaction of its own manager',
+      nest: <T>(work: () => Promise<T>) => app.transactor.current()!.manager.transaction(work),
+    },
+  ];
+
+  beforeAll(async () => {
+    app = await openNotes(kind);
+    run = app.transactor.run.bind(app.transactor);
+  });
+
+  afterAll(() => app.database.close());
+
+  beforeEach(() => app.clear());
+
+  describe.each(ways)('in $way', ({ nest }) => {
+    it('is undone alone when it fails and the caller catches', async () => {
+      await run(async () => {
+        await app.write('before');
+        await expect(
+          nest(async () => {
+            await app.write('inner');
+            throw failure;
+          }),
+        ).rejects.toBe(failure);
+        await app.write('after');
+      });
+      expect(await app.saved()).toEqual(['after', 'before']);
+    });
+
+    it('is undone with the outer unit', async () => {
+      const unit = run(async () => {
+        await nest(() => app.write('inner'));
+        throw failure;
+      });
+      await expect(unit).rejects.toBe(failure);
+      expect(await app.saved()).toEqual([]);
+    });
+
+    it('survives a statement that the database refuses', async () => {
+      await run(async () => {
+        await app.write('one');
+        await expect(nest(() => app.write('one'))).rejects.toThrow();
+        await app.write('two');
+      });
+      expect(await app.saved()).toEqual(['one', 'two']);
+    });
+
+    it('runs after its siblings, however it ends', async () => {
+      const steps: string[] = [];
+      await run(async () => {
+        const child = (id: string, fails: boolean) =>
+          nest(async () => {
+            steps.push(`${id} in`);
+            await app.write(`${id}1`);
+            await app.write(`${id}2`);
+            steps.push(`${id} out`);
+            if (fails) throw failure;
+          });
+        const ends = await Promise.allSettled([child('a', false), child('b', true), child('c', false)]);
+        expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+      });
+      expect(steps).toEqual(['a in', 'a out', 'b in', 'b out', 'c in', 'c out']);
+      expect(await app.saved()).toEqual(['a1', 'a2', 'c1', 'c2']);
+    });
+
+    it('nests again', async () => {
+      await run(() =>
+        nest(async () => {
+          await app.write('second');
+          await expect(
+            nest(async () => {
+              await app.write('third');
+              throw failure;
+            }),
+          ).rejects.toBe(failure);
+        }),
+      );
+      expect(await app.saved()).toEqual(['second']);
+    });
+
+    it('takes no statement beside it along silently when it is undone', async () => {
+      const inside = gate();
+      const besideDone = gate();
+      const unit = run(() =>
+        Promise.allSettled([
+          nest(async () => {
+            await app.write('inner');
+            inside.open();
+            await besideDone.opened;
+            throw failure;
+          }),
+          inside.opened.then(() => app.write('beside')).then(besideDone.open),
+        ]),
+      );
+      await expect(unit).rejects.toBeInstanceOf(UnitAbortedError);
+      expect(await app.saved()).toEqual([]);
+    });
+
+    it('keeps a statement beside it when it succeeds', async () => {
+      const inside = gate();
+      const besideDone = gate();
+      await run(() =>
+        Promise.all([
+          nest(async () => {
+            await app.write('inner');
+            inside.open();
+            await besideDone.opened;
+          }),
+          inside.opened.then(() => app.write('beside')).then(besideDone.open),
+        ]),
+      );
+      expect(await app.saved()).toEqual(['beside', 'inner']);
+    });
+  });
+
+  it('of different kinds runs one after the other', async () => {
+    await run(async () => {
+      const ends = await Promise.allSettled(
+        ways.flatMap(({ nest }, at) => [
+          nest(() => app.write(`kept${at}`)),
+          nest(async () => {
+            await app.write(`undone${at}`);
+            throw failure;
+          }),
+        ]),
+      );
+      expect(ends.filter(({ status }) => status === 'rejected')).toHaveLength(ways.length);
+    });
+    expect(await app.saved()).toEqual(['kept0', 'kept1', 'kept2']);
+  });
+
+  it('has a unit with its parent and its root', async () => {
+    await run(async (root) => {
+      expect(app.transactor.current()).toBe(root);
+      await run(async (middle) => {
+        await run((inner) => {
+          expect([inner.parent, inner.root]).toEqual([middle, root]);
+        });
+        expect(app.transactor.current()).toBe(middle);
+      });
+    });
+    expect(app.transactor.current()).toBeUndefined();
+  });
+
+  it('has slots of its own', async () => {
+    const key = Symbol('slot');
+    await run(async (root) => {
+      root.slot(key, () => 'root');
+      await run((inner) => {
+        expect(inner.peek(key)).toBeUndefined();
+        expect(inner.slot(key, () => 'inner')).toBe('inner');
+      });
+      expect(root.slot(key, () => 'again')).toBe('root');
+    });
+  });
+
+  it.runIf(kind.kind !== 'memory' && kind.kind !== 'file')(
+    'cannot ask for a stronger isolation than the unit',
+    async () => {
+      const unit = run(() => app.dataSource.transaction('SERIALIZABLE', () => app.write('inner')));
+      await expect(unit).rejects.toBeInstanceOf(UnitAbortedError);
+      expect(await app.saved()).toEqual([]);
+    },
+  );
+});

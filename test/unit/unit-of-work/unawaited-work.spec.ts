@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { UnawaitedWorkError } from '../../../lib/errors/unawaited-work.error.js';
+import { reachableDatabases } from '../../support/databases.js';
+import { gate } from '../../support/gate.js';
+import { type NotesApp, openNotes } from '../../support/unit-notes.js';
+
+describe.each(await reachableDatabases())('on $name with a pool of one, work that is not awaited', (kind) => {
+  let app: NotesApp;
+  let run: NotesApp['transactor']['run'];
+  let left: Promise<unknown>[];
+
+  beforeAll(async () => {
+    app = await openNotes(kind, { poolSize: 1 });
+    run = app.transactor.run.bind(app.transactor);
+  });
+
+  afterAll(() => app.database.close());
+
+  beforeEach(async () => {
+    left = [];
+    await app.clear();
+  });
+
+  function leave(work: Promise<unknown>): void {
+    left.push(work.catch((error: unknown) => error));
+  }
+
+  /** The one connection is in no transaction, and what it is told from now on is committed. */
+  async function expectCleanPool(): Promise<void> {
+    await Promise.all(left);
+    await app.write('plain');
+    await run(() => app.write('unit'));
+    expect(await app.saved()).toEqual(['plain', 'unit']);
+  }
+
+  const kinds = [
+    { title: 'a nested unit', start: () => run(() => app.write('left')) },
+    { title: 'a nested transaction', start: () => app.dataSource.transaction(() => app.write('left')) },
+    { title: 'a save', start: () => app.notes.save({ id: 'left' }) },
+    { title: 'an insert', start: () => app.write('left') },
+    { title: 'a read', start: () => app.notes.find() },
+  ];
+
+  it.each(kinds)('fails the unit: $title', async ({ start }) => {
+    const unit = run(async () => {
+      await app.write('own');
+      leave(start());
+    });
+    await expect(unit).rejects.toBeInstanceOf(UnawaitedWorkError);
+    expect(await app.saved()).toEqual([]);
+    await expectCleanPool();
+  });
+
+  it.each(kinds)('fails a nested unit: $title', async ({ start }) => {
+    const unit = run(async () => {
+      await app.write('own');
+      await run(() => leave(start()));
+    });
+    await expect(unit).rejects.toBeInstanceOf(UnawaitedWorkError);
+    expect(await app.saved()).toEqual([]);
+    await expectCleanPool();
+  });
+
+  it.each(kinds)('fails a nested transaction: $title', async ({ start }) => {
+    const unit = run(() =>
+      app.dataSource.transaction(async () => {
+        await app.write('own');
+        leave(start());
+      }),
+    );
+    await expect(unit).rejects.toBeInstanceOf(UnawaitedWorkError);
+    expect(await app.saved()).toEqual([]);
+    await expectCleanPool();
+  });
+
+  it('is never kept in part when the caller catches what it did to a nested unit', async () => {
+    const unit = run(async () => {
+      await app.write('own');
+      await run(() => leave(run(() => app.write('left')))).catch(() => undefined);
+      await app.write('more');
+    });
+    const failed = await unit.then(
+      () => false,
+      () => true,
+    );
+    await Promise.all(left);
+    expect(await app.saved()).toEqual(failed ? [] : ['more', 'own']);
+  });
+
+  it('fails the unit also when it is in the middle of its work', async () => {
+    const inside = gate();
+    const end = gate();
+    const unit = run(async () => {
+      leave(
+        run(async () => {
+          await app.write('left');
+          inside.open();
+          await end.opened;
+          await app.write('late');
+        }),
+      );
+      await inside.opened;
+    });
+    await expect(unit).rejects.toBeInstanceOf(UnawaitedWorkError);
+    end.open();
+    expect(await app.saved()).toEqual([]);
+    await expectCleanPool();
+  });
+
+  it('is left in peace when it had ended by itself', async () => {
+    const done = gate();
+    await run(async () => {
+      leave(run(() => app.write('nested')).then(done.open));
+      await done.opened;
+    });
+    expect(await app.saved()).toEqual(['nested']);
+  });
+
+  it('raises no unhandled rejection when it is refused', async () => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown): unknown => unhandled.push(error);
+    process.on('unhandledRejection', note);
+    const unit = run(async () => {
+      void run(() => app.write('first'));
+      void run(() => app.write('second'));
+      void app.dataSource.transaction(() => app.write('third'));
+      await app.write('own');
+    });
+    await expect(unit).rejects.toBeInstanceOf(UnawaitedWorkError);
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
+    await expectCleanPool();
+  });
+});

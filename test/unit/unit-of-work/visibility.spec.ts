@@ -1,0 +1,145 @@
+import type { Readable } from 'node:stream';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { detach } from '../../../lib/unit-of-work/ambient.js';
+import { Transactor } from '../../../lib/unit-of-work/transactor.js';
+import { type OpenDatabase, reachableDatabases } from '../../support/databases.js';
+import { ActiveNote, unitEntities } from '../../support/unit-entities.js';
+import { inject, type Injected } from '../../support/unit-operations.js';
+import { seed } from '../../support/unit-snapshot.js';
+
+const undo = new Error('undo');
+
+const reads: {
+  title: string;
+  write: (app: Injected) => Promise<unknown>;
+  read: (app: Injected) => Promise<unknown>;
+}[] = [
+  { title: 'find', write: insertNote, read: ({ notes }) => notes.find() },
+  { title: 'findBy', write: insertNote, read: ({ notes }) => notes.findBy({ id: 'new' }) },
+  { title: 'a query builder', write: insertNote, read: ({ notes }) => notes.createQueryBuilder().getMany() },
+  {
+    title: 'getRawMany',
+    write: insertNote,
+    read: ({ notes }) => notes.createQueryBuilder().select('id', 'id').getRawMany(),
+  },
+  { title: 'a raw query', write: insertNote, read: ({ dataSource }) => dataSource.query('SELECT id FROM note') },
+  { title: 'the manager', write: insertNote, read: ({ manager, notes }) => manager.find(notes.target) },
+  {
+    title: 'a relation',
+    write: ({ pets }) => pets.insert({ id: 'new', owner: { id: 'ann' } }),
+    read: ({ people }) => people.find({ relations: { pets: true } }),
+  },
+  {
+    title: 'a lazy relation',
+    write: ({ dataSource }) => dataSource.query(`INSERT INTO song (id, album_id) VALUES ('new', 'one')`),
+    read: async ({ albums }) => (await albums.findOneByOrFail({ id: 'one' })).songs,
+  },
+  {
+    title: 'a tree',
+    write: async ({ folders }) => folders.save({ id: 'new', parent: await folders.findOneByOrFail({ id: 'root' }) }),
+    read: ({ folders }) => folders.findTrees(),
+  },
+  { title: 'BaseEntity', write: () => ActiveNote.insert({ id: 'new' }), read: () => ActiveNote.find() },
+];
+
+function insertNote({ notes }: Injected): Promise<unknown> {
+  return notes.insert({ id: 'new' });
+}
+
+const databases = await reachableDatabases();
+
+describe.each(databases)('on $name, inside of a unit', ({ open, kind }) => {
+  let database: OpenDatabase;
+  let transactor: Transactor;
+  let app: Injected;
+
+  beforeAll(async () => {
+    database = await open({ entities: unitEntities });
+    app = inject(database.dataSource);
+    transactor = new Transactor(database.dataSource);
+    await seed(database.dataSource);
+  });
+
+  afterAll(() => database.close());
+
+  it.each(reads)('$title sees what is not committed yet', async ({ write, read }) => {
+    const unit = transactor.run(async () => {
+      await write(app);
+      expect(JSON.stringify(await read(app))).toContain('"new"');
+      throw undo;
+    });
+    await expect(unit).rejects.toBe(undo);
+    expect(JSON.stringify(await read(app))).not.toContain('"new"');
+  });
+
+  it.runIf(kind !== 'memory')('nobody outside sees it before the commit', async () => {
+    const seen = () => database.read(`SELECT id FROM note WHERE id = 'committed'`);
+    await transactor.run(async () => {
+      await app.notes.insert({ id: 'committed' });
+      expect(await seen()).toEqual([]);
+    });
+    expect(await seen()).toHaveLength(1);
+  });
+
+  it('work that was detached from it does not see it either', async () => {
+    let outside: Promise<boolean> | undefined;
+    const unit = transactor.run(async () => {
+      await app.notes.insert({ id: 'undone' });
+      outside = detach(() => app.notes.existsBy({ id: 'undone' }));
+      if (kind === 'postgres' || kind === 'mariadb') await outside;
+      throw undo;
+    });
+    await expect(unit).rejects.toBe(undo);
+    expect(await outside).toBe(false);
+  });
+});
+
+describe.each(databases.filter(({ kind }) => kind === 'mariadb'))(
+  'on $name, a stream of a query builder',
+  ({ open }) => {
+    let database: OpenDatabase;
+    let transactor: Transactor;
+    let app: Injected;
+
+    beforeAll(async () => {
+      database = await open({ entities: unitEntities, poolSize: 1 });
+      app = inject(database.dataSource);
+      transactor = new Transactor(database.dataSource);
+    });
+
+    afterAll(() => database.close());
+
+    beforeEach(() => seed(database.dataSource));
+
+    const stream = (): Promise<Readable> => app.notes.createQueryBuilder('note').select('note.id', 'id').stream();
+
+    it('sees what is not committed yet, and holds the connection until it ends', async () => {
+      await transactor.run(async () => {
+        await app.notes.insert({ id: 'new' });
+        const rows = await stream();
+        const later = app.notes.insert({ id: 'later' });
+        const ids = (await rows.toArray()).map(({ id }: { id: string }) => id);
+        expect(ids).toEqual(['kept', 'new']);
+        await later;
+      });
+      expect(await app.notes.existsBy({ id: 'later' })).toBe(true);
+    });
+
+    it('that is left open fails the unit', async () => {
+      const unit = transactor.run(async () => {
+        await app.notes.insert({ id: 'new' });
+        await stream();
+      });
+      await expect(unit).rejects.toMatchObject({ code: 'FILES_UNAWAITED_WORK' });
+      expect(await app.notes.existsBy({ id: 'new' })).toBe(false);
+    });
+
+    it('that its reader gives up leaves the unit usable', async () => {
+      await transactor.run(async () => {
+        for await (const _row of await stream()) break;
+        await app.notes.insert({ id: 'after' });
+      });
+      expect(await app.notes.existsBy({ id: 'after' })).toBe(true);
+    });
+  },
+);
