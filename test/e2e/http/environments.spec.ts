@@ -1,0 +1,162 @@
+import {
+  ClassSerializerInterceptor,
+  Controller,
+  Post,
+  UploadedFile,
+  UseInterceptors,
+  ValidationPipe,
+} from '@nestjs/common';
+import type { INestApplication } from '@nestjs/common';
+import { VersioningType } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { FileInterceptor } from '@nestjs/platform-express';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { describe, expect, it } from 'vitest';
+import { formWith, PLATFORMS, startApp } from '../../support/http-app.js';
+import type { HttpApp } from '../../support/http-app.js';
+import { BOUNDARY, FILE_PART, form, post } from '../../support/http-raw.js';
+
+@Controller('own')
+class OwnController {
+  @Post('json')
+  json(): string {
+    return 'fine';
+  }
+}
+
+async function expectUploads(app: HttpApp, path = '/files'): Promise<void> {
+  const content = 'x'.repeat(2_000_000);
+  const response = await app.fetch(path, { method: 'POST', user: 'anna', body: formWith(content) });
+  expect(response.status).toBe(201);
+  const { id } = (await response.json()) as { id: string };
+  expect(await (await app.fetch(`${path}/${id}/content`, { user: 'anna' })).text()).toBe(content);
+  expect((await app.fetch(`${path}/${id}`, { method: 'DELETE', user: 'anna' })).status).toBe(204);
+}
+
+async function expectJson(app: HttpApp): Promise<void> {
+  const headers = { 'content-type': 'application/json' };
+  const response = await app.fetch('/own/json', { method: 'POST', headers, body: '{"a":1}' });
+  expect([response.status, await response.text()]).toEqual([201, 'fine']);
+}
+
+describe.each(PLATFORMS)('beside what an application does on %s', (platform) => {
+  it.each<[string, (app: INestApplication) => void]>([
+    [
+      'global pipes and interceptors',
+      (app) => {
+        const strict = { whitelist: true, forbidNonWhitelisted: true, transform: true, validateCustomDecorators: true };
+        app.useGlobalPipes(new ValidationPipe(strict));
+        app.useGlobalInterceptors(new ClassSerializerInterceptor(app.get(Reflector)));
+      },
+    ],
+    ['CORS', (app) => app.enableCors()],
+  ])('works with %s', async (_, prepare) => {
+    const app = await startApp({ platform, prepare, controllers: [OwnController] });
+    await expectUploads(app);
+    await expectJson(app);
+  });
+
+  it('works below a global prefix and with versioned routes', async () => {
+    const app = await startApp({
+      platform,
+      prepare: (nest) => void nest.setGlobalPrefix('api').enableVersioning({ type: VersioningType.URI }),
+    });
+    await expectUploads(app, '/api/files');
+  });
+});
+
+describe('beside what an application does on Express', () => {
+  it('works next to routes with multer, which keep their forms', async () => {
+    @Controller('own')
+    class Multer {
+      @Post('form')
+      @UseInterceptors(FileInterceptor('file'))
+      take(@UploadedFile() file: { size: number }): number {
+        return file.size;
+      }
+    }
+    const app = await startApp({ controllers: [Multer] });
+    await expectUploads(app);
+    const response = await app.fetch('/own/form', { method: 'POST', body: formWith('hello') });
+    expect([response.status, await response.text()]).toEqual([201, '5']);
+  });
+
+  it('says so when a middleware has read the body', async () => {
+    const app = await startApp({
+      prepare: (nest) =>
+        void nest.use(
+          (request: IncomingMessage, _: unknown, next: () => void) => void text(request).then(() => next()),
+        ),
+    });
+    const answer = await post(app, form(FILE_PART));
+    expect(answer).toMatchObject({ status: 400, body: { code: 'FILES_MALFORMED_UPLOAD' } });
+    expect(answer.body.message).toContain('read before it came here, by a middleware');
+  });
+});
+
+describe('beside what an application does on Fastify', () => {
+  it('works with a parser for everything, which keeps its routes', async () => {
+    const app = await startApp({
+      platform: 'fastify',
+      controllers: [OwnController],
+      prepare: (nest) => {
+        const fastify = (nest as NestFastifyApplication).getHttpAdapter().getInstance();
+        fastify.addContentTypeParser(
+          '*',
+          (_request, payload, done) => void text(payload).then((body) => done(null, body)),
+        );
+      },
+    });
+    await expectUploads(app);
+    await expectJson(app);
+    const response = await app.fetch('/own/json', {
+      method: 'POST',
+      headers: { 'content-type': 'text/csv' },
+      body: 'a,b',
+    });
+    expect(response.status).toBe(201);
+  });
+
+  it('works with a parser for forms that attaches fields in a hook', async () => {
+    const bodies: unknown[] = [];
+    const app = await startApp({
+      platform: 'fastify',
+      controllers: [OwnController],
+      prepare: (nest) => {
+        const fastify = (nest as NestFastifyApplication).getHttpAdapter().getInstance();
+        // What @fastify/multipart does with `attachFieldsToBody`.
+        fastify.addContentTypeParser('multipart/form-data', (request, _payload, done) => {
+          Object.assign(request, { isForm: true });
+          done(null);
+        });
+        fastify.addHook('preValidation', async (request) => {
+          if ((request as { isForm?: boolean }).isForm) bodies.push(await text(request.raw));
+        });
+      },
+    });
+    await expectUploads(app);
+    expect(bodies).toEqual([]);
+    expect((await app.fetch('/own/json', { method: 'POST', body: formWith('hello') })).status).toBe(201);
+    expect(bodies).toHaveLength(1);
+  });
+
+  it('works with a small body limit, and shows the handlers all headers', async () => {
+    const seen: unknown[] = [];
+    const app = await startApp({
+      adapter: new FastifyAdapter({ bodyLimit: 100 }),
+      options: {
+        actor: (context) => {
+          const { headers } = context.switchToHttp().getRequest<{ headers: Record<string, string> }>();
+          seen.push(headers['content-type']);
+          return { type: 'user', id: 'anna' };
+        },
+      },
+    });
+    await expectUploads(app);
+    await post(app, form(FILE_PART));
+    expect(seen.at(-1)).toBe(`multipart/form-data; boundary=${BOUNDARY}`);
+  });
+});

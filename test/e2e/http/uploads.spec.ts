@@ -1,0 +1,202 @@
+import { Agent } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it, vi } from 'vitest';
+import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
+import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
+import { formWith, PLATFORMS, startApp, uploadFile } from '../../support/http-app.js';
+import type { HttpApp } from '../../support/http-app.js';
+import { answerTo, BOUNDARY, FILE_PART, form, openUpload, part, post } from '../../support/http-raw.js';
+
+const field = (name: string, value = 'x') => part(`name="${name}"`, value);
+const repeat = (count: number, make: (index: number) => string) =>
+  Array.from({ length: count }, (_, index) => make(index));
+
+async function expectNothing(app: HttpApp): Promise<void> {
+  await vi.waitFor(async () => {
+    expect(await app.stored()).toEqual([]);
+    expect(await app.dataSource.getRepository(ManagedFile).count()).toBe(0);
+  });
+}
+
+/** What a wrong form is answered with, and how it looks. */
+const WRONG: [string, number, string, string, string?][] = [
+  ['JSON', 415, 'FILES_MULTIPART_EXPECTED', '{"file":"x"}', 'application/json'],
+  ['a plain body', 415, 'FILES_MULTIPART_EXPECTED', 'hello', 'application/octet-stream'],
+  ['a URL encoded form', 415, 'FILES_MULTIPART_EXPECTED', 'file=x', 'application/x-www-form-urlencoded'],
+  [
+    'another kind of multipart',
+    415,
+    'FILES_MULTIPART_EXPECTED',
+    form(FILE_PART),
+    `multipart/mixed; boundary=${BOUNDARY}`,
+  ],
+  ['no boundary', 400, 'FILES_MALFORMED_UPLOAD', form(FILE_PART), 'multipart/form-data'],
+  ['another boundary', 400, 'FILES_MALFORMED_UPLOAD', form(FILE_PART), 'multipart/form-data; boundary=other'],
+  ['an empty body', 400, 'FILES_MALFORMED_UPLOAD', ''],
+  ['no part', 400, 'FILES_MALFORMED_UPLOAD', form()],
+  ['no file', 400, 'FILES_MALFORMED_UPLOAD', form(field('storage', 'default'))],
+  ['a text in the field of the file', 400, 'FILES_MALFORMED_UPLOAD', form(field('file'))],
+  ['the file in another field', 400, 'FILES_MALFORMED_UPLOAD', form(part('name="upload"; filename="a.txt"', 'hello'))],
+  ['a file without a field', 400, 'FILES_MALFORMED_UPLOAD', form(part('filename="a.txt"', 'hello'))],
+  ['a text without a name', 400, 'FILES_MALFORMED_UPLOAD', form(part('name="file"; filename=""', ''))],
+  [
+    'an unnamed binary',
+    400,
+    'FILES_FILE_NAME',
+    form(part('name="file"', 'x', 'Content-Type: application/octet-stream')),
+  ],
+  ['a body cut off within the file', 400, 'FILES_MALFORMED_UPLOAD', FILE_PART.slice(0, -4)],
+  ['a body cut off after the file', 400, 'FILES_MALFORMED_UPLOAD', FILE_PART],
+  ['a body cut off within a header', 400, 'FILES_MALFORMED_UPLOAD', FILE_PART.slice(0, 60)],
+  [
+    'a broken header after the file',
+    400,
+    'FILES_MALFORMED_UPLOAD',
+    form(FILE_PART, `--${BOUNDARY}\r\nno colon\r\n\r\nx\r\n`),
+  ],
+  ['an endless header', 400, 'FILES_MALFORMED_UPLOAD', form(part(`name="${'x'.repeat(200_000)}"`, 'x'), FILE_PART)],
+  ['the storage after the file', 400, 'FILES_MALFORMED_UPLOAD', form(FILE_PART, field('storage', 'default'))],
+  ['two files', 400, 'FILES_MALFORMED_UPLOAD', form(FILE_PART, FILE_PART)],
+  [
+    'a second file in another field',
+    400,
+    'FILES_MALFORMED_UPLOAD',
+    form(FILE_PART, part('name="b"; filename="b"', 'x')),
+  ],
+  ['many fields', 413, 'FILES_UPLOAD_LIMIT', form(...repeat(21, (index) => field(`f${index}`)), FILE_PART)],
+  [
+    'many fields after the file',
+    413,
+    'FILES_UPLOAD_LIMIT',
+    form(FILE_PART, ...repeat(21, (index) => field(`f${index}`))),
+  ],
+  [
+    'many parts without a name',
+    413,
+    'FILES_UPLOAD_LIMIT',
+    form(...repeat(10_000, () => `--${BOUNDARY}\r\nX-A: b\r\n\r\nx\r\n`)),
+  ],
+  ['a long field', 413, 'FILES_UPLOAD_LIMIT', form(field('storage', 'x'.repeat(100_000)), FILE_PART)],
+];
+
+describe.each(PLATFORMS)('uploads on %s', (platform) => {
+  it.each(WRONG)('refuses %s and keeps nothing', async (_, status, code, body, contentType) => {
+    const app = await startApp({ platform });
+    const answer = await post(app, body, contentType === undefined ? {} : { 'content-type': contentType });
+    expect(answer).toMatchObject({ status, body: { statusCode: status, code } });
+    await expectNothing(app);
+  });
+
+  it('takes a file between other fields, in any number of pieces', async () => {
+    const app = await startApp({ platform });
+    const body = Buffer.from(form(field('a'), field('storage', 'default'), FILE_PART, field('b')));
+    const sent = openUpload(app);
+    const answer = answerTo(sent);
+    for (const byte of body) sent.write(Buffer.of(byte));
+    sent.end();
+    expect(await answer).toMatchObject({ status: 201, body: { name: 'a.txt', size: 5, storage: 'default' } });
+  });
+
+  it.each([
+    ['directories', '../../etc/passwd', 'passwd'],
+    ['a drive', 'C:\\\\temp\\\\a.txt', 'a.txt'],
+    ['a quote', 'a%22b.txt', 'a"b.txt'],
+    ['other scripts', 'документ 日本語.pdf', 'документ 日本語.pdf'],
+  ])('keeps a name with %s as it can be kept', async (_, filename, name) => {
+    const app = await startApp({ platform });
+    const answer = await post(app, form(part(`name="file"; filename="${filename}"`, 'hello')));
+    expect(answer).toMatchObject({ status: 201, body: { name } });
+  });
+
+  it.each([
+    ['while the file arrives', FILE_PART.slice(0, -6)],
+    ['after the file, before the end of the form', FILE_PART],
+  ])('keeps nothing of a client that goes away %s', async (_, written) => {
+    const app = await startApp({ platform });
+    const sent = openUpload(app, { 'content-length': '1000000' });
+    sent.on('error', () => {});
+    sent.write(written + 'x'.repeat(200_000));
+    await vi.waitFor(async () => expect(await app.stored()).toHaveLength(1));
+    sent.destroy();
+    await expectNothing(app);
+  });
+
+  it('keeps nothing of a client that goes away after the file, though its bytes are all there', async () => {
+    const app = await startApp({ platform });
+    const sent = openUpload(app, { 'content-length': '1000000' });
+    sent.on('error', () => {});
+    sent.write(FILE_PART + `--${BOUNDARY}\r\nContent-Dispo`);
+    await delay(100);
+    sent.destroy();
+    await delay(100);
+    await expectNothing(app);
+  });
+
+  it('answers at once to what is refused, while the client is still sending', async () => {
+    const app = await startApp({ platform, options: { storages: { default: memoryStorage({ maxSize: '1MiB' }) } } });
+    const sent = openUpload(app, { 'content-length': String(20 * 1024 * 1024) });
+    sent.on('error', () => {});
+    const answer = answerTo(sent);
+    sent.write(part('name="file"; filename="a"', 'x'.repeat(2 * 1024 * 1024)));
+    expect(await answer).toMatchObject({ status: 413, body: { code: 'FILES_FILE_TOO_LARGE' } });
+    sent.destroy();
+  });
+
+  it('keeps the connection usable after a refusal, also for a client that reads late', async () => {
+    const app = await startApp({ platform, options: { storages: { default: memoryStorage({ maxSize: 10 }) } } });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const body = Buffer.from(form(part('name="file"; filename="a"', 'x'.repeat(8 * 1024 * 1024))));
+    const ports: (number | undefined)[] = [];
+    for (const expected of [413, 413, 201]) {
+      const sent = openUpload(app, {}, agent);
+      const answer = answerTo(sent);
+      sent.once('socket', (socket) => ports.push(socket.localPort ?? 0));
+      sent.write(expected === 201 ? Buffer.from(form(FILE_PART)) : body);
+      sent.end();
+      expect((await answer).status).toBe(expected);
+      await delay(20);
+    }
+    agent.destroy();
+    expect(ports[1]).toBe(ports[2]);
+  });
+
+  it('cuts off a client that goes on sending for ever', async () => {
+    const app = await startApp({ platform });
+    const sent = openUpload(app, { 'x-user': 'anna', 'content-type': 'application/octet-stream' });
+    sent.on('error', () => {});
+    const closed = new Promise((resolve) => sent.once('close', resolve));
+    const chunk = Buffer.alloc(1024 * 1024);
+    let written = 0;
+    const more = (): void => {
+      while (!sent.destroyed && written++ < 200 && sent.write(chunk));
+    };
+    sent.on('drain', more);
+    more();
+    await closed;
+    expect(written).toBeLessThan(100);
+  });
+
+  it('holds no transaction while bytes flow', async () => {
+    const app = await startApp({ platform });
+    const slow = openUpload(app);
+    const answer = answerTo(slow);
+    slow.write(part('name="file"; filename="slow.txt"', 'x'.repeat(200_000)).slice(0, -4));
+    await vi.waitFor(async () => expect(await app.stored()).toHaveLength(1));
+    await uploadFile(app, 'ben', formWith('quick'));
+    await app.dataSource.transaction((manager) => manager.getRepository(ManagedFile).count());
+    slow.end(`\r\n--${BOUNDARY}--\r\n`);
+    expect((await answer).status).toBe(201);
+    expect(await app.dataSource.getRepository(ManagedFile).count()).toBe(2);
+  });
+
+  it('stores many uploads at once, each with its own bytes', async () => {
+    const app = await startApp({ platform });
+    const files = await Promise.all(
+      repeat(20, String).map((_, index) => uploadFile(app, 'anna', formWith(`content ${index}`.repeat(20_000)))),
+    );
+    const contents = await Promise.all(
+      files.map(async ({ id }) => (await app.fetch(`/files/${id}/content`, { user: 'anna' })).text()),
+    );
+    expect(contents).toEqual(repeat(20, (index) => `content ${index}`.repeat(20_000)));
+  });
+});
