@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import type { ExecutionContext, INestApplication, PipeTransform, Type } from '@nestjs/common';
+import type { ExecutionContext, INestApplication, PipeTransform, Type, WebSocketAdapter } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { Column, DataSource, Entity, OneToMany, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
@@ -43,6 +43,8 @@ export interface OwnershipApp {
 
 export interface OwnershipAppOptions {
   controllers?: Type[];
+  providers?: Type[];
+  adapter?: (app: INestApplication) => WebSocketAdapter;
   pipes?: PipeTransform[];
   actor?: Actor | null;
   isManager?: boolean;
@@ -50,7 +52,13 @@ export interface OwnershipAppOptions {
 
 /** The ownership room in an application on SQLite, with packages and their resources. The actor is the user "ada". */
 export async function ownershipApp(options: OwnershipAppOptions = {}): Promise<OwnershipApp> {
-  const { controllers = [], pipes = [], actor = { type: 'user', id: 'ada' }, isManager = false } = options;
+  const {
+    controllers = [],
+    providers = [],
+    pipes = [],
+    actor = { type: 'user', id: 'ada' },
+    isManager = false,
+  } = options;
   const statements: string[] = [];
   const dataSource = new DataSource({
     type: 'better-sqlite3',
@@ -70,6 +78,7 @@ export async function ownershipApp(options: OwnershipAppOptions = {}): Promise<O
       { provide: MANAGER_CHECK, useValue: () => isManager },
       { provide: DataSource, useValue: dataSource },
       { provide: APP_FILTER, useClass: FilesErrorFilter },
+      ...providers,
       ActorSource,
       Ownership,
       TaskQueue,
@@ -81,6 +90,7 @@ export async function ownershipApp(options: OwnershipAppOptions = {}): Promise<O
   const module = await Test.createTestingModule({ imports: [OwnershipTestModule] }).compile();
   const app = module.createNestApplication({ logger: false });
   app.useGlobalPipes(...pipes);
+  if (options.adapter) app.useWebSocketAdapter(options.adapter(app));
   await app.listen(0, '127.0.0.1');
   const url = await app.getUrl();
   return {
