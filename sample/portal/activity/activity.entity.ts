@@ -9,7 +9,7 @@ export class Activity {
   @Column('varchar', { length: 50 })
   action!: string;
 
-  @Column('varchar', { length: 36 })
+  @Column('uuid')
   packageId!: string;
 
   @Column('varchar', { length: 200 })

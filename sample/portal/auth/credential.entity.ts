@@ -3,7 +3,7 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 /** A user's password, hashed. Apart from the user, so that nobody shows it by accident. */
 @Entity()
 export class Credential {
-  @PrimaryColumn('varchar', { length: 36 })
+  @PrimaryColumn('uuid')
   userId!: string;
 
   @Column('varchar')

@@ -6,7 +6,7 @@ export class Session {
   @PrimaryColumn('varchar', { length: 64 })
   tokenHash!: string;
 
-  @Column('varchar', { length: 36 })
+  @Column('uuid')
   userId!: string;
 
   @Column({ type: Date })

@@ -1,4 +1,4 @@
-import { IsOptional, IsString, Length, Matches } from 'class-validator';
+import { IsOptional, IsString, IsUUID, Length, Matches } from 'class-validator';
 import { AcceptFileType, TransferOwnership } from 'nestjs-files';
 
 export class CreateGroupDto {
@@ -10,6 +10,7 @@ export class CreateGroupDto {
   title!: string;
 
   @IsOptional()
+  @IsUUID()
   @AcceptFileType('image')
   @TransferOwnership('group')
   imageId?: string | null;

@@ -14,9 +14,9 @@ export class Organization {
   @Column('varchar', { length: 200 })
   title!: string;
 
-  @Column('varchar', { length: 36, nullable: true })
+  @Column('uuid', { nullable: true })
   imageId!: string | null;
 
-  @Column('varchar', { length: 36 })
+  @Column('uuid')
   creatorId!: string;
 }

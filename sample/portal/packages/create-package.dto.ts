@@ -1,5 +1,5 @@
 import { Type } from 'class-transformer';
-import { IsArray, IsIn, IsOptional, IsString, Length, Matches, ValidateNested } from 'class-validator';
+import { IsArray, IsIn, IsOptional, IsString, IsUUID, Length, Matches, ValidateNested } from 'class-validator';
 import { AcceptFileType, TransferOwnership } from 'nestjs-files';
 import { NestedResourceDto } from '../resources/nested-resource.dto.js';
 import type { Visibility } from './package.entity.js';
@@ -18,6 +18,7 @@ export class CreatePackageDto {
 
   /** A file of whoever saves the package; saving makes it the package's. */
   @IsOptional()
+  @IsUUID()
   @AcceptFileType('application/pdf', 'text', 'image')
   @TransferOwnership('package')
   attachmentId?: string | null;

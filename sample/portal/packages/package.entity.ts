@@ -21,10 +21,10 @@ export class Package {
   @Column('varchar', { length: 10, default: 'private' })
   visibility!: Visibility;
 
-  @Column('varchar', { length: 36, nullable: true })
+  @Column('uuid', { nullable: true })
   attachmentId!: string | null;
 
-  @Column('varchar', { length: 36 })
+  @Column('uuid')
   creatorId!: string;
 
   @OneToMany(() => Resource, (resource) => resource.package, { cascade: true })

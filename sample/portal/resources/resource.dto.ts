@@ -1,4 +1,4 @@
-import { IsString, Length } from 'class-validator';
+import { IsString, IsUUID, Length } from 'class-validator';
 import { TransferOwnership } from 'nestjs-files';
 
 /** What every way of saving a resource takes. */
@@ -8,6 +8,7 @@ export class ResourceDto {
   name!: string;
 
   /** A file of whoever saves the resource; saving makes it the resource's. */
+  @IsUUID()
   @TransferOwnership('resource')
   fileId!: string;
 }

@@ -14,10 +14,10 @@ export class Resource {
   @Column('varchar', { length: 100 })
   name!: string;
 
-  @Column('varchar', { length: 36 })
+  @Column('uuid')
   fileId!: string;
 
-  @Column('varchar', { length: 36 })
+  @Column('uuid')
   packageId!: string;
 
   // By its name, because the two classes know each other.

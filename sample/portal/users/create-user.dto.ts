@@ -1,4 +1,4 @@
-import { IsOptional, IsString, Length, Matches } from 'class-validator';
+import { IsOptional, IsString, IsUUID, Length, Matches } from 'class-validator';
 import { AcceptFileType, TransferOwnership } from 'nestjs-files';
 
 export class CreateUserDto {
@@ -14,6 +14,7 @@ export class CreateUserDto {
   password!: string;
 
   @IsOptional()
+  @IsUUID()
   @AcceptFileType('image')
   @TransferOwnership('user')
   avatarId?: string | null;

@@ -13,6 +13,6 @@ export class User {
   @Column('varchar', { length: 200 })
   fullName!: string;
 
-  @Column('varchar', { length: 36, nullable: true })
+  @Column('uuid', { nullable: true })
   avatarId!: string | null;
 }

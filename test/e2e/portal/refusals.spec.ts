@@ -166,6 +166,8 @@ describe.each(PLATFORMS)('what the portal refuses on %s', (platform) => {
     ['a number', 7],
     ['an object', { id: 1 }],
     ['an empty text', ''],
+    ['an empty list', []],
+    ['a list of ids', ['0198c0de-0000-7000-8000-000000000000']],
   ])('answers 400 to %s', async (_what, attachmentId) => {
     const { status } = await portal.alice.post('/packages', { name: freshName('odd'), title: 'Odd', attachmentId });
 
