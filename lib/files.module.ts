@@ -32,6 +32,7 @@ import { DecoratedRoutesCheck } from './task-queue/decorated-routes.check.js';
 import { RouteExplorer } from './task-queue/route-explorer.js';
 import { TaskQueue } from './task-queue/task-queue.js';
 import { Transactor } from './unit-of-work/transactor.js';
+import { UndecoratedRoutesCheck } from './validation/undecorated-routes.check.js';
 
 /** The entities of the library, for data sources that list theirs: `entities: [...FILES_ENTITIES, …]`. */
 export const FILES_ENTITIES = [ManagedFile, FileTransfer] as const;
@@ -115,6 +116,7 @@ function assemble(
       PolicyRegistry,
       RouteExplorer,
       DecoratedRoutesCheck,
+      UndecoratedRoutesCheck,
       ...PUBLIC_PROVIDERS,
       ...(http === false ? [] : [FastifyRawBody]),
     ],
