@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { DataSource } from 'typeorm';
 import { CapabilityMissingError } from '../errors/capability-missing.error.js';
 import { FilesError } from '../errors/files-error.js';
 import { RangeInvalidError } from '../errors/range-invalid.error.js';
@@ -23,9 +24,28 @@ export interface StoredObject {
   modifiedAt: Date;
 }
 
+/** One object of a scan. */
+export interface LocatedObject extends StoredObject {
+  location: string;
+}
+
+/** What the module tells its storages at boot. */
+export interface StorageContext {
+  /** The data source that has the files' rows. */
+  dataSource?: DataSource;
+}
+
+/** What a clean-up removed. */
+export interface Leftovers {
+  count: number;
+  /** Bytes. */
+  size: number;
+}
+
 /**
- * A named place for bytes. An adapter extends it and implements `put`, `open`, `erase` and `inspect`; the public methods
- * check the capability and the location, and wrap what fails unexpectedly in a `StorageFailureError`.
+ * A named place for bytes. An adapter extends it and implements what its capabilities say: `put` (CREATE), `open` (STREAM, RANGE),
+ * `erase` (REMOVE), `inspect` (EXISTS), `duplicate` (COPY), `relocate` (MOVE), `list` (SCAN), `publicLink` (LINK_PERMANENT). The public
+ * methods check the capability and the location, and wrap what fails unexpectedly in a `StorageFailureError`.
  */
 export abstract class Storage {
   readonly capabilities: Capability;
@@ -68,15 +88,25 @@ export abstract class Storage {
     throw new CapabilityMissingError(this.name, capabilityNames(capabilities & ~this.capabilities));
   }
 
+  /** Whether bytes are written and removed in the caller's transaction, so that they commit with their row. */
+  get isTransactional(): boolean {
+    return false;
+  }
+
   /** A location for new bytes, as the storage's transformer makes it. */
   locationFor(input: LocationInput): string {
     const location = this.#locate(input);
-    assertLocation(location);
+    this.assertLocation(location);
     return location;
   }
 
+  /** Throws `LocationInvalidError` for what can be no location here. */
+  assertLocation(location: string): void {
+    assertLocation(location);
+  }
+
   /** Makes the storage ready at boot, so that a wrong option is found there. */
-  async prepare(): Promise<void> {}
+  async prepare(_context?: StorageContext): Promise<void> {}
 
   /**
    * Stores the content at a location where nothing is: `LocationTakenError` otherwise, also for the losers of a race.
@@ -113,12 +143,82 @@ export abstract class Storage {
     return this.#run('stat', Capability.EXISTS, location, () => this.inspect(location));
   }
 
+  /** Copies the bytes without them passing through here. As `write`, it never overwrites; onto itself it is a no-op. */
+  async copy(from: string, to: string): Promise<void> {
+    return this.#transfer('copy', Capability.COPY, from, to, () => this.duplicate(from, to));
+  }
+
+  /** As `copy`, and nothing is left at the old location. */
+  async move(from: string, to: string): Promise<void> {
+    return this.#transfer('move', Capability.MOVE, from, to, () => this.relocate(from, to));
+  }
+
+  /** All objects, or those below a directory, in any order. What comes and goes meanwhile may be seen or not. */
+  async *scan(directory?: string): AsyncGenerator<LocatedObject, void> {
+    this.require(Capability.SCAN);
+    if (directory !== undefined) this.assertLocation(directory);
+    try {
+      yield* this.list(directory);
+    } catch (error) {
+      throw this.#failure('scan', directory ?? '', error);
+    }
+  }
+
+  /** An address where everybody who knows it can read the bytes for as long as they are there. */
+  async permanentLink(location: string): Promise<string> {
+    return this.#run('link', Capability.LINK_PERMANENT, location, () => this.publicLink(location));
+  }
+
+  /** Removes what writes that never ended have left, if it is older; a storage without such leftovers does nothing. */
+  async removeLeftovers(before: Date): Promise<Leftovers> {
+    try {
+      return await this.purge(before);
+    } catch (error) {
+      throw this.#failure('remove leftovers', '', error);
+    }
+  }
+
   /** Stores all of the content or nothing; throws `LocationTakenError` instead of overwriting. */
   protected abstract put(location: string, content: Readable): Promise<void>;
   /** Resolves once reading can begin; throws `LocationNotFoundError`. */
   protected abstract open(location: string, range: ByteRange | undefined): Promise<Readable>;
   protected abstract erase(location: string): Promise<void>;
   protected abstract inspect(location: string): Promise<StoredObject | undefined>;
+
+  /** Throws `LocationNotFoundError` and `LocationTakenError`. */
+  protected duplicate(_from: string, _to: string): Promise<void> {
+    return Promise.reject(new CapabilityMissingError(this.name, ['COPY']));
+  }
+
+  /** Throws `LocationNotFoundError` and `LocationTakenError`. */
+  protected relocate(_from: string, _to: string): Promise<void> {
+    return Promise.reject(new CapabilityMissingError(this.name, ['MOVE']));
+  }
+
+  protected list(_directory: string | undefined): AsyncIterable<LocatedObject> {
+    throw new CapabilityMissingError(this.name, ['SCAN']);
+  }
+
+  protected publicLink(_location: string): Promise<string> {
+    return Promise.reject(new CapabilityMissingError(this.name, ['LINK_PERMANENT']));
+  }
+
+  protected purge(_before: Date): Promise<Leftovers> {
+    return Promise.resolve({ count: 0, size: 0 });
+  }
+
+  async #transfer(
+    name: string,
+    needed: Capability,
+    from: string,
+    to: string,
+    work: () => Promise<void>,
+  ): Promise<void> {
+    await this.#run(name, needed, from, async () => {
+      this.assertLocation(to);
+      if (from !== to) await work();
+    });
+  }
 
   async #run<T>(
     name: string,
@@ -128,13 +228,17 @@ export abstract class Storage {
     content?: Readable,
   ): Promise<T> {
     this.require(needed);
-    assertLocation(location);
+    this.assertLocation(location);
     try {
       return await work();
     } catch (error) {
-      if (error instanceof FilesError || (content !== undefined && isFaultOf(content, error))) throw error;
-      throw new StorageFailureError(this.name, name, location, error);
+      if (content !== undefined && isFaultOf(content, error)) throw error;
+      throw this.#failure(name, location, error);
     }
+  }
+
+  #failure(name: string, location: string, error: unknown): FilesError {
+    return error instanceof FilesError ? error : new StorageFailureError(this.name, name, location, error);
   }
 }
 

@@ -12,6 +12,20 @@ import type { Storage } from '../storage/storage.js';
 import { testFramework } from './test-framework.js';
 import type { TestFramework } from './test-framework.js';
 
+type Operation = (storage: Storage) => Promise<unknown>;
+
+const OPERATIONS: readonly (readonly [Capability, Operation])[] = [
+  [Capability.CREATE, (storage) => storage.write('x', source('x'))],
+  [Capability.STREAM, (storage) => storage.read('x')],
+  [Capability.RANGE, (storage) => storage.read('x', { start: 0, end: 0 })],
+  [Capability.COPY, (storage) => storage.copy('x', 'y')],
+  [Capability.MOVE, (storage) => storage.move('x', 'y')],
+  [Capability.REMOVE, (storage) => storage.remove('x')],
+  [Capability.EXISTS, (storage) => storage.exists('x')],
+  [Capability.SCAN, (storage) => scanned(storage)],
+  [Capability.LINK_PERMANENT, (storage) => storage.permanentLink('x')],
+];
+
 /** Makes an empty storage with these limits. It is called for every test. */
 export type StorageFactory = (limits: StorageLimits) => Storage | Promise<Storage>;
 
@@ -153,6 +167,86 @@ export function describeStorage(name: string, factory: StorageFactory, framework
       Capability.EXISTS,
     );
 
+    test(
+      'copies, and never over something',
+      async (storage) => {
+        await storage.write('d/original', source(LARGE));
+        await storage.copy('d/original', 'e/copy');
+        assert.ok((await contentOf(storage, 'e/copy')).equals(LARGE));
+        assert.ok((await contentOf(storage, 'd/original')).equals(LARGE));
+        await storage.write('taken', source('first'));
+        await assert.rejects(storage.copy('d/original', 'taken'), LocationTakenError);
+        assert.equal(String(await contentOf(storage, 'taken')), 'first');
+        await assert.rejects(storage.copy('missing', 'f/copy'), LocationNotFoundError);
+        await assert.rejects(storage.read('f/copy'), LocationNotFoundError);
+        await assert.rejects(storage.copy('d/original', '../x'), LocationInvalidError);
+      },
+      Capability.COPY,
+    );
+
+    test(
+      'moves, and never over something',
+      async (storage) => {
+        await storage.write('d/original', source(LARGE));
+        await storage.move('d/original', 'e/moved');
+        assert.ok((await contentOf(storage, 'e/moved')).equals(LARGE));
+        await assert.rejects(storage.read('d/original'), LocationNotFoundError);
+        await storage.write('taken', source('first'));
+        await assert.rejects(storage.move('e/moved', 'taken'), LocationTakenError);
+        assert.equal(String(await contentOf(storage, 'taken')), 'first');
+        assert.ok((await contentOf(storage, 'e/moved')).equals(LARGE));
+        await assert.rejects(storage.move('missing', 'f/moved'), LocationNotFoundError);
+        await assert.rejects(storage.move('../x', 'f/moved'), LocationInvalidError);
+      },
+      Capability.MOVE,
+    );
+
+    test(
+      'has nothing to do for a copy and a move in place',
+      async (storage) => {
+        await storage.write('place', source('content'));
+        await storage.copy('place', 'place');
+        await storage.move('place', 'place');
+        assert.equal(String(await contentOf(storage, 'place')), 'content');
+      },
+      Capability.COPY | Capability.MOVE,
+    );
+
+    test(
+      'scans everything once, or what is below a directory',
+      async (storage) => {
+        assert.deepEqual(await scanned(storage), []);
+        for (const location of ['1', 'a/1', 'a/b/2', 'ab/3', '.hidden/4'])
+          await storage.write(location, source(location));
+        assert.deepEqual(await scanned(storage), ['.hidden/4', '1', 'a/1', 'a/b/2', 'ab/3']);
+        assert.deepEqual(await scanned(storage, 'a'), ['a/1', 'a/b/2']);
+        assert.deepEqual(await scanned(storage, 'missing'), []);
+        for await (const { size, modifiedAt } of storage.scan('ab')) {
+          assert.equal(size, 4);
+          assert.ok(modifiedAt instanceof Date);
+        }
+        await assert.rejects(scanned(storage, '../x'), LocationInvalidError);
+      },
+      Capability.SCAN,
+    );
+
+    for (const [capability, use] of OPERATIONS) {
+      it(`says clearly that it cannot ${Capability[capability]}, where it cannot`, async () => {
+        const storage = await factory({ disable: capability });
+        await storage.prepare();
+        assert.equal(storage.supports(capability), false);
+        await assert.rejects(use(storage), (error) => {
+          return error instanceof CapabilityMissingError && error.missing.includes(String(Capability[capability]));
+        });
+      });
+    }
+
+    test('removes no complete file as a leftover', async (storage) => {
+      await storage.write('d/complete', source('content'));
+      await storage.removeLeftovers(new Date(Date.now() + 3_600_000));
+      assert.equal(String(await contentOf(storage, 'd/complete')), 'content');
+    });
+
     test('leaves nothing behind when the source fails, and passes its error on', async (storage) => {
       const fault = new Error('the source failed');
       await assert.rejects(storage.write('failed', failing(fault)), (error) => error === fault);
@@ -174,14 +268,6 @@ export function describeStorage(name: string, factory: StorageFactory, framework
       assert.equal(content.destroyed, true);
       await new Promise(setImmediate);
     });
-
-    it('refuses what is switched off', async () => {
-      const storage = await factory({ disable: Capability.REMOVE | Capability.CREATE });
-      await storage.prepare();
-      assert.equal(storage.supports(Capability.CREATE), false);
-      await assert.rejects(storage.write('x', source('x')), CapabilityMissingError);
-      await assert.rejects(storage.remove('x'), CapabilityMissingError);
-    });
   });
 }
 
@@ -201,6 +287,12 @@ function failing(fault: Error | undefined): Readable {
       else setImmediate(() => this.destroy(fault));
     },
   });
+}
+
+async function scanned(storage: Storage, directory?: string): Promise<string[]> {
+  const locations: string[] = [];
+  for await (const { location } of storage.scan(directory)) locations.push(location);
+  return locations.sort();
 }
 
 async function contentOf(storage: Storage, location: string, start?: number, end?: number): Promise<Buffer> {

@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { constants, lstat, open, unlink } from 'node:fs/promises';
+import { constants, copyFile, lstat, open, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -11,10 +10,11 @@ import { StorageOptionError } from '../../errors/storage-option.error.js';
 import { Capability } from '../capability.js';
 import type { StorageLimits } from '../storage-limits.js';
 import { Storage } from '../storage.js';
-import type { ByteRange, StoredObject } from '../storage.js';
+import type { ByteRange, Leftovers, LocatedObject, StoredObject } from '../storage.js';
 import { publish } from './fs-publish.js';
 import { FsRoot, isFault, isMissing, syncDirectory } from './fs-root.js';
 import type { FsPlace } from './fs-root.js';
+import { isPartial, partialOf, walk } from './fs-walk.js';
 import { writeContent } from './fs-write.js';
 
 export interface FsStorageOptions extends StorageLimits {
@@ -29,7 +29,16 @@ export function fsStorage(options: FsStorageOptions): Storage {
   return new FsStorage(options);
 }
 
-const PROVIDED = Capability.CREATE | Capability.STREAM | Capability.RANGE | Capability.REMOVE | Capability.EXISTS;
+const PROVIDED =
+  Capability.CREATE |
+  Capability.STREAM |
+  Capability.RANGE |
+  Capability.COPY |
+  Capability.MOVE |
+  Capability.REMOVE |
+  Capability.EXISTS |
+  Capability.SCAN |
+  Capability.ANALYZE;
 const READ_SIZE = 256 * 1024;
 // Windows has no such flag.
 const OPEN_TO_READ = constants.O_RDONLY | ((constants.O_NOFOLLOW as number | undefined) ?? 0);
@@ -49,21 +58,13 @@ class FsStorage extends Storage {
     await this.#root.prepare();
   }
 
+  override assertLocation(location: string): void {
+    super.assertLocation(location);
+    if (isPartial(basename(location))) throw new LocationInvalidError(location, 'it is named as an unfinished file is');
+  }
+
   protected async put(location: string, content: Readable): Promise<void> {
-    const place = await this.#root.make(location);
-    // Told before the bytes are taken, where it can be; `publish` is what decides.
-    if (await look(place)) throw new LocationTakenError(this.name, location);
-    const partial = join(place.directory, `.${basename(location).slice(0, 50)}.${randomUUID()}.part`);
-    try {
-      await this.#fill(partial, content);
-      if (!(await publish(partial, place.path))) throw new LocationTakenError(this.name, location);
-    } catch (error) {
-      if (isFault(error, 'ENOTDIR')) throw new LocationInvalidError(location, 'a part of it is a file');
-      throw error;
-    } finally {
-      await unlink(partial).catch(() => {}); // gone already, or swept as any other `*.part`
-    }
-    if (this.#fsync) await this.#settle(place);
+    await this.#create(location, (partial) => this.#fill(partial, content));
   }
 
   protected async open(location: string, range: ByteRange | undefined): Promise<Readable> {
@@ -87,6 +88,80 @@ class FsStorage extends Storage {
     const place = await this.#root.find(location);
     const found = place && (await look(place));
     return found?.isFile() ? { size: found.size, modifiedAt: found.mtime } : undefined;
+  }
+
+  protected override async duplicate(from: string, to: string): Promise<void> {
+    await this.#create(to, async (partial) => {
+      await this.#copyTo(partial, from);
+      if (this.#fsync) await syncFile(partial);
+    });
+  }
+
+  protected override async relocate(from: string, to: string): Promise<void> {
+    const source = await this.#root.find(from);
+    if (!source || !(await look(source))?.isFile()) throw new LocationNotFoundError(this.name, from);
+    const target = await this.#root.make(to);
+    try {
+      if (!(await publish(source.path, target.path))) throw new LocationTakenError(this.name, to);
+    } catch (error) {
+      if (isMissing(error)) throw new LocationNotFoundError(this.name, from);
+      throw error;
+    }
+    if (this.#fsync) await syncDirectory(target.directory);
+    // Linked under both names until here, or renamed.
+    await this.erase(from);
+  }
+
+  protected override async *list(directory: string | undefined): AsyncGenerator<LocatedObject, void> {
+    const place = directory === undefined ? undefined : await this.#root.find(`${directory}/.`);
+    if (directory !== undefined && place === undefined) return;
+    const files = place ? walk(place.directory, `${directory}/`) : walk(await this.#root.prepare());
+    for await (const { location, path } of files) {
+      if (isPartial(basename(location))) continue;
+      const found = await look({ path });
+      if (found?.isFile()) yield { location, size: found.size, modifiedAt: found.mtime };
+    }
+  }
+
+  protected override async purge(before: Date): Promise<Leftovers> {
+    const removed = { count: 0, size: 0 };
+    for await (const { location, path } of walk(await this.#root.prepare())) {
+      if (!isPartial(basename(location))) continue;
+      const found = await look({ path });
+      if (!found?.isFile() || found.mtime >= before) continue;
+      await unlink(path);
+      removed.count++;
+      removed.size += found.size;
+    }
+    return removed;
+  }
+
+  async #create(location: string, fill: (partial: string) => Promise<void>): Promise<void> {
+    const place = await this.#root.make(location);
+    // Told before the bytes are taken, where it can be; `publish` is what decides.
+    if (await look(place)) throw new LocationTakenError(this.name, location);
+    const partial = join(place.directory, partialOf(basename(location)));
+    try {
+      await fill(partial);
+      if (!(await publish(partial, place.path))) throw new LocationTakenError(this.name, location);
+    } catch (error) {
+      if (isFault(error, 'ENOTDIR')) throw new LocationInvalidError(location, 'a part of it is a file');
+      throw error;
+    } finally {
+      await unlink(partial).catch(() => {}); // gone already, or swept as any other leftover
+    }
+    if (this.#fsync) await this.#settle(place);
+  }
+
+  async #copyTo(partial: string, from: string): Promise<void> {
+    const source = await this.#root.find(from);
+    if (!source || !(await look(source))?.isFile()) throw new LocationNotFoundError(this.name, from);
+    try {
+      await copyFile(source.path, partial, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    } catch (error) {
+      if (isMissing(error)) throw new LocationNotFoundError(this.name, from);
+      throw error;
+    }
   }
 
   async #fill(partial: string, content: Readable): Promise<void> {
@@ -121,7 +196,16 @@ class FsStorage extends Storage {
   }
 }
 
-async function look({ path }: FsPlace): Promise<Stats | undefined> {
+async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, 'r+');
+  try {
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function look({ path }: Pick<FsPlace, 'path'>): Promise<Stats | undefined> {
   try {
     return await lstat(path);
   } catch (error) {

@@ -4,7 +4,7 @@ import { LocationTakenError } from '../../errors/location-taken.error.js';
 import { Capability } from '../capability.js';
 import type { StorageLimits } from '../storage-limits.js';
 import { Storage } from '../storage.js';
-import type { ByteRange, StoredObject } from '../storage.js';
+import type { ByteRange, LocatedObject, StoredObject } from '../storage.js';
 
 export type MemoryStorageOptions = StorageLimits;
 
@@ -13,7 +13,16 @@ export function memoryStorage(options: MemoryStorageOptions = {}): Storage {
   return new MemoryStorage(options);
 }
 
-const PROVIDED = Capability.CREATE | Capability.STREAM | Capability.RANGE | Capability.REMOVE | Capability.EXISTS;
+const PROVIDED =
+  Capability.CREATE |
+  Capability.STREAM |
+  Capability.RANGE |
+  Capability.COPY |
+  Capability.MOVE |
+  Capability.REMOVE |
+  Capability.EXISTS |
+  Capability.SCAN |
+  Capability.ANALYZE;
 const READ_SIZE = 64 * 1024;
 
 class MemoryStorage extends Storage {
@@ -45,6 +54,25 @@ class MemoryStorage extends Storage {
   protected async inspect(location: string): Promise<StoredObject | undefined> {
     const object = this.#objects.get(location);
     return object && { size: object.bytes.length, modifiedAt: object.modifiedAt };
+  }
+
+  protected override async duplicate(from: string, to: string): Promise<void> {
+    const object = this.#objects.get(from);
+    if (!object) throw new LocationNotFoundError(this.name, from);
+    if (this.#objects.has(to)) throw new LocationTakenError(this.name, to);
+    this.#objects.set(to, { bytes: object.bytes, modifiedAt: new Date() });
+  }
+
+  protected override async relocate(from: string, to: string): Promise<void> {
+    await this.duplicate(from, to);
+    this.#objects.delete(from);
+  }
+
+  protected override async *list(directory: string | undefined): AsyncGenerator<LocatedObject, void> {
+    for (const [location, { bytes, modifiedAt }] of [...this.#objects]) {
+      if (directory !== undefined && !location.startsWith(`${directory}/`)) continue;
+      yield { location, size: bytes.length, modifiedAt };
+    }
   }
 }
 

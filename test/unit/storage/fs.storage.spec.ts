@@ -1,4 +1,5 @@
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -110,5 +111,40 @@ describe('fsStorage', () => {
     expect(() => fsStorage({ root: 'x', maxSize: '10 apples' })).toThrow('"maxSize"');
     expect(() => fsStorage({ root: 'x', acceptedTypes: ['a/b/c'] })).toThrow('"acceptedTypes"');
     expect(() => fsStorage({ root: 'x', hashAlgorithm: 'rot13' })).toThrow('"hashAlgorithm"');
+  });
+
+  it('scans nothing outside of its root, and no file that is being written', async () => {
+    const { parent, root, storage } = setUp();
+    await mkdir(join(parent, 'outside'));
+    await writeFile(join(parent, 'outside/secret'), 'secret');
+    await storage.write('a/file', Readable.from([Buffer.from('x')]));
+    await symlink(join(parent, 'outside'), join(root, 'out'));
+    await symlink(join(parent, 'outside/secret'), join(root, 'secret'));
+    await writeFile(join(root, `a/.file.${randomUUID()}.part`), 'half');
+    const found: string[] = [];
+    for await (const { location } of storage.scan()) found.push(location);
+    expect(found).toEqual(['a/file']);
+    const outside = async () => {
+      for await (const { location } of storage.scan('out')) found.push(location);
+    };
+    await expect(outside()).rejects.toMatchObject({ code: 'FILES_LOCATION_INVALID' });
+  });
+
+  it('removes unfinished files once they are old, and only these', async () => {
+    const { root, storage } = setUp();
+    await storage.write('a/file', Readable.from([Buffer.from('x')]));
+    await storage.write('a/.hidden.part', Readable.from([Buffer.from('x')]));
+    const [old, fresh] = [`a/.file.${randomUUID()}.part`, `.file.${randomUUID()}.part`];
+    for (const name of [old, fresh]) await writeFile(join(root, name), 'half');
+    const hourAgo = new Date(Date.now() - 3_600_000);
+    for (const name of [old, 'a/file', 'a/.hidden.part']) await utimes(join(root, name), hourAgo, hourAgo);
+    expect(await storage.removeLeftovers(new Date(Date.now() - 60_000))).toEqual({ count: 1, size: 4 });
+    expect(await filesBelow(root)).toEqual([fresh, 'a/.hidden.part', 'a/file'].sort());
+  });
+
+  it('takes no location that looks like an unfinished file', async () => {
+    const { storage } = setUp();
+    const writing = storage.write(`a/.file.${randomUUID()}.part`, Readable.from([Buffer.from('x')]));
+    await expect(writing).rejects.toMatchObject({ code: 'FILES_LOCATION_INVALID' });
   });
 });

@@ -1,0 +1,29 @@
+import { randomUUID } from 'node:crypto';
+import { opendir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isMissing } from './fs-root.js';
+
+const PARTIAL = /^\..{0,50}\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.part$/su;
+
+/** A name for a file that is being written: of a form that no complete one is taken for. */
+export function partialOf(name: string): string {
+  return `.${name.slice(0, 50)}.${randomUUID()}.part`;
+}
+
+export function isPartial(name: string): boolean {
+  return PARTIAL.test(name);
+}
+
+/** The files below a directory, without following links: their targets are in the root as well, or outside. `path` is where it is. */
+export async function* walk(path: string, location = ''): AsyncGenerator<{ location: string; path: string }> {
+  try {
+    for await (const entry of await opendir(path)) {
+      const found = { location: location + entry.name, path: join(path, entry.name) };
+      if (entry.isDirectory()) yield* walk(found.path, `${found.location}/`);
+      else if (entry.isFile()) yield found;
+    }
+  } catch (error) {
+    // A directory may go while the others are read.
+    if (!isMissing(error)) throw error;
+  }
+}
