@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { create as contentDisposition } from 'content-disposition';
+import { FilesError } from '../errors/files-error.js';
+import { StorageFailureError } from '../errors/storage-failure.error.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 
 /**
@@ -26,8 +28,12 @@ function dispositionOf({ name, contentType }: ManagedFile): string {
   return contentDisposition(name, { type: INLINE.has(contentType) ? 'inline' : 'attachment' });
 }
 
-/** Waits until the stream has bytes or has ended: what fails before can still be answered with an error. */
-export async function opened(stream: Readable): Promise<Readable> {
-  if (stream.readableLength === 0 && !stream.readableEnded) await once(stream, 'readable');
-  return stream;
+/** Waits until the content has bytes or has ended: what fails before can still be answered with an error. */
+export async function opened(content: Readable, { storage, location }: ManagedFile): Promise<Readable> {
+  try {
+    if (content.readableLength === 0 && !content.readableEnded) await once(content, 'readable');
+    return content;
+  } catch (error) {
+    throw error instanceof FilesError ? error : new StorageFailureError(storage, 'read', location, error);
+  }
 }

@@ -50,7 +50,7 @@ export abstract class FilesEndpoints {
     const file = await this.#find(id, 'stream', context);
     const http = context.switchToHttp();
     const isHead = rawRequest(http.getRequest<IncomingMessage>()).method === 'HEAD';
-    const bytes = isHead ? Readable.from([]) : await opened(await this.files.stream(file));
+    const bytes = isHead ? Readable.from([]) : await opened(await this.files.stream(file), file);
     for (const [name, value] of Object.entries(downloadHeaders(file))) {
       this.adapters.httpAdapter.setHeader(http.getResponse(), name, value);
     }
