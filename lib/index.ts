@@ -29,6 +29,15 @@ export type { OwnerReference } from './files/owner-reference.js';
 export type { OwnershipChange, TransferOptions } from './files/ownership-port.js';
 export { toPublicFile } from './files/public-file.js';
 export type { PublicFile } from './files/public-file.js';
+export type {
+  FileCondition,
+  FileDataFilter,
+  FileFilter,
+  FileSort,
+  FoundFiles,
+  ScanOptions,
+  SearchOptions,
+} from './files/search/file-filter.js';
 
 // Ownership
 export { FileTransfer } from './ownership/file-transfer.entity.js';
@@ -90,6 +99,7 @@ export { OwnerNotResolvedError } from './errors/owner-not-resolved.error.js';
 export { OwnerReferenceError } from './errors/owner-reference.error.js';
 export { RangeInvalidError } from './errors/range-invalid.error.js';
 export { RuntimeMissingError } from './errors/runtime-missing.error.js';
+export { SearchQueryError } from './errors/search-query.error.js';
 export { SecondConnectionError } from './errors/second-connection.error.js';
 export { StorageFailureError } from './errors/storage-failure.error.js';
 export { StorageNameError } from './errors/storage-name.error.js';

@@ -24,6 +24,9 @@ import { assertOwnerReference } from './owner-reference.js';
 import type { OwnerReference } from './owner-reference.js';
 import { OwnershipPort } from './ownership-port.js';
 import type { OwnershipChange, TransferOptions } from './ownership-port.js';
+import type { FoundFiles, ScanOptions, SearchOptions } from './search/file-filter.js';
+import { scanFiles } from './search/scan-files.js';
+import { searchFiles } from './search/search-files.js';
 import { upload } from './upload.js';
 
 /** The name of the storage that is used when none is named. */
@@ -93,6 +96,19 @@ export class FilesService {
       for (const file of files) found.set(file.id, file);
     }
     return wanted.map((id) => found.get(id)).filter((file) => file !== undefined);
+  }
+
+  /**
+   * The files that match: `await files.search({ filters: { size: { $gt: 1024 } }, sort: ['createdAt', 'desc'], rows: 20 })`.
+   * Throws `SearchQueryError` for what cannot be searched.
+   */
+  search(options: SearchOptions = {}): Promise<FoundFiles> {
+    return searchFiles(this.transactor.dataSource, options);
+  }
+
+  /** One owner's files; the current actor's where no owner is named. */
+  scan(options: ScanOptions = {}): Promise<FoundFiles> {
+    return scanFiles(this.transactor.dataSource, this.actors, options);
   }
 
   /** The bytes of a file, or a range of them cut at the file's end. Who gets the stream has to consume or destroy it. */

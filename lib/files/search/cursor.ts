@@ -1,0 +1,71 @@
+import { SearchQueryError } from '../../errors/search-query.error.js';
+import type { ManagedFile } from '../managed-file.entity.js';
+import type { Bind } from './dialects/search-dialect.js';
+import type { Field } from './fields.js';
+import type { SortKey } from './sort-order.js';
+import { castValue } from './values.js';
+import type { Bound } from './values.js';
+
+type Place = readonly (Bound | null)[];
+
+const MAX_LENGTH = 65_536;
+
+/** The place of a file in this order, as an opaque text. */
+export function encodeCursor(file: ManagedFile, keys: readonly SortKey[]): string {
+  const place = keys.map(({ field }) => {
+    const value = file[field.name];
+    return value instanceof Date ? value.getTime() : value;
+  });
+  return Buffer.from(JSON.stringify([signature(keys), ...place])).toString('base64url');
+}
+
+/** The SQL condition of coming after the cursor's place; throws `SearchQueryError` for a cursor that is not of this order. */
+export function afterCursor(
+  cursor: unknown,
+  keys: readonly SortKey[],
+  column: (field: Field) => string,
+  bind: Bind,
+): string {
+  const place = decodeCursor(cursor, keys);
+  const same: string[] = [];
+  const ways: string[] = [];
+  for (const [index, key] of keys.entries()) {
+    const [name, value] = [column(key.field), place[index] ?? null];
+    const bound = value === null ? undefined : bind(value);
+    const beyond = isBeyond(name, bound, key);
+    if (beyond) ways.push([...same, beyond].join(' AND '));
+    same.push(bound === undefined ? `${name} IS NULL` : `${name} = ${bound}`);
+  }
+  return ways.length === 0 ? '1 = 0' : `(${ways.map((way) => `(${way})`).join(' OR ')})`;
+}
+
+// None comes before every value, as in the ORDER BY.
+function isBeyond(column: string, bound: string | undefined, { field, direction }: SortKey): string | undefined {
+  if (bound === undefined) return direction === 'asc' ? `${column} IS NOT NULL` : undefined;
+  if (direction === 'asc') return `${column} > ${bound}`;
+  return field.nullable ? `(${column} < ${bound} OR ${column} IS NULL)` : `${column} < ${bound}`;
+}
+
+function decodeCursor(cursor: unknown, keys: readonly SortKey[]): Place {
+  const refuse = () => new SearchQueryError('after', 'it is not the `next` of a page in this order');
+  if (typeof cursor !== 'string' || cursor.length > MAX_LENGTH) throw refuse();
+  const parts = parse(cursor);
+  if (!Array.isArray(parts) || parts.length !== keys.length + 1 || parts[0] !== signature(keys)) throw refuse();
+  return keys.map(({ field }, index) => {
+    const value: unknown = parts[index + 1];
+    if (value === null && field.nullable) return null;
+    return castValue(field.kind, field.kind === 'instant' ? new Date(value as number) : value, 'after');
+  });
+}
+
+function parse(cursor: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(cursor, 'base64url').toString());
+  } catch {
+    return undefined;
+  }
+}
+
+function signature(keys: readonly SortKey[]): string {
+  return keys.map(({ field, direction }) => `${field.name} ${direction}`).join();
+}

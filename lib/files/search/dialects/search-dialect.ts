@@ -1,0 +1,28 @@
+import type { Pattern } from '../pattern.js';
+import type { Bound } from '../values.js';
+
+/** Binds a value and gives what stands for it in SQL. */
+export type Bind = (value: Bound) => string;
+
+/** SQL for one value in JSON. What is of another type is NULL. */
+export interface JsonValueSql {
+  /** True or false: the value is missing or null. */
+  readonly isNull: string;
+  readonly string: string;
+  readonly number: string;
+  /** 'true' or 'false'. */
+  readonly boolean: string;
+}
+
+/** What databases write differently. All of it takes and gives SQL. */
+export interface SearchDialect {
+  /** Whether the text is one of the values, to the last space. */
+  textIn(text: string, values: readonly string[], bind: Bind): string;
+  /** Minds case. */
+  like(text: string, pattern: Pattern, bind: Bind): string;
+  ilike(text: string, pattern: Pattern, bind: Bind): string;
+  jsonValue(column: string, keys: readonly string[], bind: Bind): JsonValueSql;
+  bindNumber(value: number, bind: Bind): string;
+  /** Where `null` goes when it is to come before all values; undefined where it does by itself. */
+  nulls(direction: 'asc' | 'desc'): 'NULLS FIRST' | 'NULLS LAST' | undefined;
+}

@@ -1,0 +1,107 @@
+import type { ManagedFile } from '../managed-file.entity.js';
+import type { OwnerReference } from '../owner-reference.js';
+
+/** A column of a file, by its name on the entity. */
+export type FileColumn = Exclude<keyof ManagedFile, 'toJSON'>;
+
+/** A column whose value is JSON; filters may look into it. */
+export type FileDataColumn = 'storageData' | 'pluginData';
+
+/** A column that files can be ordered by. */
+export type FileSortField = Exclude<FileColumn, FileDataColumn>;
+
+interface Comparisons<T> {
+  $eq?: T | null;
+  /** Another value; a file without one does not match. */
+  $ne?: T | null;
+  $lt?: T;
+  $lte?: T;
+  $gt?: T;
+  $gte?: T;
+  $in?: readonly (T | null)[];
+  $is?: T | null;
+  /** Not this value: a file without one matches. */
+  $isnot?: T | null;
+}
+
+interface Patterns {
+  /** `%` stands for any text, `_` for any character, `\` takes the next character as it is. */
+  $like?: string;
+  /** As `$like`, without regard to case; beyond ASCII that depends on the database. */
+  $ilike?: string;
+}
+
+type Operators<T> = T extends boolean
+  ? Pick<Comparisons<T>, '$eq' | '$ne' | '$in' | '$is' | '$isnot'>
+  : Comparisons<T> & (T extends string ? Patterns : unknown);
+
+/** What a value is compared with: a value is equal, a list is any of, null is none. */
+export type FileCondition<T> = T | null | readonly (T | null)[] | Operators<T>;
+
+type JsonScalar = string | number | boolean | Date;
+type JsonOperators = Comparisons<JsonScalar> & Patterns;
+
+/** Conditions on JSON, by the keys that lead to the value. */
+export type FileDataFilter =
+  JsonScalar | null | readonly (JsonScalar | null)[] | JsonOperators | { readonly [key: string]: FileDataFilter };
+
+interface ColumnTypes {
+  /** A date, or its ISO 8601 text with an offset. */
+  createdAt: Date | string;
+  size: number;
+  pinned: boolean;
+}
+
+type ColumnFilter = {
+  [K in FileSortField]?: FileCondition<K extends keyof ColumnTypes ? ColumnTypes[K] : string>;
+};
+
+type DataFilter = { [K in FileDataColumn]?: FileDataFilter };
+type PathFilter = { [path: `${FileDataColumn}.${string}`]: FileDataFilter };
+
+/**
+ * Which files: all of its conditions hold.
+ * @example { ownerType: 'package', size: { $gt: 1024 }, $or: [{ name: { $ilike: '%.pdf' } }, { 'pluginData.tags.draft': true }] }
+ */
+export type FileFilter = ColumnFilter &
+  DataFilter &
+  PathFilter & {
+    owner?: OwnerReference | null | readonly (OwnerReference | null)[];
+    $and?: readonly FileFilter[];
+    $or?: readonly FileFilter[];
+  };
+
+export type SortDirection = 'asc' | 'desc';
+export type SortTerm = FileSortField | readonly [field: FileSortField, direction: SortDirection];
+
+/** A field, a field with its direction, or a list of these. No value comes before all values. */
+export type FileSort = SortTerm | readonly SortTerm[];
+
+export interface PageOptions {
+  /** @default 'id', the order in which files were made */
+  sort?: FileSort;
+  /** How many files to leave out. @default 0 */
+  start?: number;
+  /** How many files to give, at most 1000. @default 10 */
+  rows?: number;
+  /** The `next` of the page before, searched with the same `sort`. */
+  after?: string | null;
+}
+
+export interface SearchOptions extends PageOptions {
+  filters?: FileFilter;
+}
+
+export interface ScanOptions extends SearchOptions {
+  /** With `ownerId`. @default the actor of the current call */
+  ownerType?: string;
+  ownerId?: string;
+}
+
+export interface FoundFiles {
+  /** How many files match on all pages. */
+  count: number;
+  results: ManagedFile[];
+  /** What to give as `after` for the page that follows; null on the last one. */
+  next: string | null;
+}

@@ -1,0 +1,154 @@
+import { SearchQueryError } from '../../errors/search-query.error.js';
+import { ColumnSubject, JsonSubject } from './comparison.js';
+import type { Subject } from './comparison.js';
+import type { Bind, SearchDialect } from './dialects/search-dialect.js';
+import { findField, isDataField, fieldNamed } from './fields.js';
+import type { Field } from './fields.js';
+import { assertJsonPath } from './json-path.js';
+import { LIMITS } from './limits.js';
+import { isPlainObject } from './plain-object.js';
+import { show } from './show.js';
+
+const NOTHING = '1 = 0';
+const EVERYTHING = '1 = 1';
+
+type Compare = (subject: Subject, value: unknown, at: string) => string;
+
+/** Turns filters into SQL. What it is given may come from anywhere: it throws nothing but `SearchQueryError`. */
+export class FilterCompiler {
+  #conditions = 0;
+  #listed = 0;
+
+  constructor(
+    private readonly column: (field: Field) => string,
+    private readonly dialect: SearchDialect,
+    private readonly bind: Bind,
+  ) {}
+
+  compile(filter: unknown, at: string, depth = 0): string {
+    if (!isPlainObject(filter)) throw new SearchQueryError(at, `${show(filter)} is not an object of conditions`);
+    if (depth > LIMITS.depth) throw new SearchQueryError(at, `filters nest up to ${LIMITS.depth} deep`);
+    const parts = Object.entries(filter).map(([key, value]) => this.#entry(key, value, `${at}.${clip(key)}`, depth));
+    return all(parts);
+  }
+
+  #entry(key: string, value: unknown, at: string, depth: number): string {
+    if (key === '$and') return all(this.#filters(value, at, depth));
+    if (key === '$or') return any(this.#filters(value, at, depth));
+    if (key.startsWith('$')) throw new SearchQueryError(at, 'here only $and and $or are operators');
+    if (key === 'owner') return this.#owners(value, at);
+    const field = findField(key);
+    if (field && !isDataField(field)) return this.#condition(this.#columnSubject(field), value, at);
+    const [name, ...keys] = key.split('.');
+    const data = field ?? fieldNamed(keys.length > 0 ? name : key, at);
+    if (!isDataField(data)) throw new SearchQueryError(at, `${data.name} has nothing inside`);
+    return this.#data(data, keys, value, at);
+  }
+
+  #filters(value: unknown, at: string, depth: number): string[] {
+    if (!Array.isArray(value)) throw new SearchQueryError(at, `${show(value)} is not a list of filters`);
+    this.#take(value.length);
+    return Array.from(value, (filter: unknown, index) => this.compile(filter, `${at}[${index}]`, depth + 1));
+  }
+
+  #owners(value: unknown, at: string): string {
+    if (!Array.isArray(value)) return this.#owner(value, at);
+    this.#take(value.length);
+    return any(Array.from(value, (owner: unknown, index) => this.#owner(owner, `${at}[${index}]`)));
+  }
+
+  #owner(value: unknown, at: string): string {
+    if (value === null) return this.compile({ ownerType: null, ownerId: null }, at);
+    if (!isPlainObject(value) || Object.keys(value).toSorted().join() !== 'id,type')
+      throw new SearchQueryError(at, `${show(value)} is not an owner. An owner is { type, id }, or null`);
+    return this.compile({ ownerType: { $eq: value['type'] }, ownerId: { $eq: value['id'] } }, at);
+  }
+
+  /** Conditions on JSON: nested objects are keys, until there is something to compare. */
+  #data(field: Field, keys: readonly string[], value: unknown, at: string): string {
+    assertJsonPath(keys, at);
+    if (!isPlainObject(value) || isOperators(value)) return this.#condition(this.#jsonSubject(field, keys), value, at);
+    const entries = Object.entries(value);
+    if (entries.length === 0) throw new SearchQueryError(at, 'there is no condition');
+    return all(entries.map(([key, inner]) => this.#data(field, [...keys, key], inner, `${at}.${clip(key)}`)));
+  }
+
+  #condition(subject: Subject, value: unknown, at: string): string {
+    this.#take(1);
+    if (Array.isArray(value)) return this.#in(subject, value, at);
+    if (!isPlainObject(value)) return equals(subject, value, at);
+    const entries = Object.entries(value);
+    if (entries.length === 0) throw new SearchQueryError(at, 'there is no condition');
+    this.#take(entries.length - 1);
+    return all(
+      entries.map(([operator, operand]) => this.#operator(operator, subject, operand, `${at}.${clip(operator)}`)),
+    );
+  }
+
+  #operator(operator: string, subject: Subject, operand: unknown, at: string): string {
+    if (operator === '$in') return this.#in(subject, operand, at);
+    const compare = OPERATORS.get(operator);
+    if (!compare)
+      throw new SearchQueryError(
+        at,
+        `there is no such operator. Operators are ${[...OPERATORS.keys(), '$in'].join(', ')}`,
+      );
+    return compare(subject, operand, at);
+  }
+
+  #in(subject: Subject, values: unknown, at: string): string {
+    if (!Array.isArray(values)) throw new SearchQueryError(at, `${show(values)} is not a list`);
+    this.#listed += values.length;
+    if (this.#listed > LIMITS.listed) throw new SearchQueryError(at, `lists have up to ${LIMITS.listed} values`);
+    const some = Array.from(values as unknown[]).filter((value) => value !== null);
+    const parts = some.length > 0 ? [subject.isIn(some, at)] : [];
+    return any(some.length < values.length ? [...parts, subject.isNull()] : parts);
+  }
+
+  #columnSubject(field: Field): Subject {
+    return new ColumnSubject(this.column(field), field.kind, this.dialect, this.bind);
+  }
+
+  #jsonSubject(field: Field, keys: readonly string[]): Subject {
+    return new JsonSubject(this.dialect.jsonValue(this.column(field), keys, this.bind), this.dialect, this.bind);
+  }
+
+  #take(conditions: number): void {
+    this.#conditions += conditions;
+    if (this.#conditions > LIMITS.conditions)
+      throw new SearchQueryError('filters', `there are more than ${LIMITS.conditions} conditions`);
+  }
+}
+
+const equals: Compare = (subject, value, at) => (value === null ? subject.isNull() : subject.isIn([value], at));
+const isNot: Compare = (subject, value, at) => `(${equals(subject, value, at)}) IS NOT TRUE`;
+
+const OPERATORS = new Map<string, Compare>([
+  ['$eq', equals],
+  ['$is', equals],
+  ['$isnot', isNot],
+  ['$ne', (subject, value, at) => all([isNot(subject, value, at), `(${subject.isNull()}) IS NOT TRUE`])],
+  ['$lt', (subject, value, at) => subject.order('<', value, at)],
+  ['$lte', (subject, value, at) => subject.order('<=', value, at)],
+  ['$gt', (subject, value, at) => subject.order('>', value, at)],
+  ['$gte', (subject, value, at) => subject.order('>=', value, at)],
+  ['$like', (subject, value, at) => subject.like(value, at)],
+  ['$ilike', (subject, value, at) => subject.ilike(value, at)],
+]);
+
+function isOperators(value: Record<string, unknown>): boolean {
+  const keys = Object.keys(value);
+  return keys.some((key) => key.startsWith('$'));
+}
+
+function all(parts: readonly string[]): string {
+  return parts.length === 0 ? EVERYTHING : `(${parts.join(' AND ')})`;
+}
+
+function any(parts: readonly string[]): string {
+  return parts.length === 0 ? NOTHING : `(${parts.join(' OR ')})`;
+}
+
+function clip(key: string): string {
+  return key.length > 60 ? `${key.slice(0, 60)}…` : key;
+}

@@ -1,0 +1,15 @@
+/** What one search may be made of, so that none is a burden: databases have limits of their own, and answer with faults. */
+export const LIMITS = {
+  /** Rows of a page. */
+  rows: 1000,
+  /** `$and`, `$or` and lists of owners within each other. */
+  depth: 8,
+  conditions: 200,
+  /** Values of all lists together. */
+  listed: 2000,
+  /** Characters of a value. */
+  text: 2048,
+  /** Keys on the way into JSON, and characters of one. */
+  path: 16,
+  key: 128,
+} as const;

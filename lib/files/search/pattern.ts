@@ -1,0 +1,39 @@
+import { SearchQueryError } from '../../errors/search-query.error.js';
+import { castText } from './values.js';
+
+const ANY = Symbol('any text');
+const ONE = Symbol('any character');
+type Part = string | typeof ANY | typeof ONE;
+
+/** A pattern of `$like`, taken apart: databases differ in how a wildcard is taken as it is. */
+export class Pattern {
+  private constructor(private readonly parts: readonly Part[]) {}
+
+  static parse(value: unknown, at: string): Pattern {
+    const parts: Part[] = [];
+    let isEscaped = false;
+    for (const character of castText(value, at)) {
+      if (isEscaped) parts.push(character);
+      else if (character === '%' && parts.at(-1) !== ANY) parts.push(ANY);
+      else if (character === '_') parts.push(ONE);
+      else if (character !== '\\' && character !== '%') parts.push(character);
+      isEscaped = !isEscaped && character === '\\';
+    }
+    if (isEscaped) throw new SearchQueryError(at, 'the pattern ends in a backslash that escapes nothing');
+    return new Pattern(parts);
+  }
+
+  /** For `LIKE … ESCAPE '!'`: a backslash is not the same in the literals of all databases. */
+  toLike(): string {
+    return this.#with('%', '_', (character) => (/[!%_]/.test(character) ? `!${character}` : character));
+  }
+
+  /** For SQLite's `GLOB`, which minds case. */
+  toGlob(): string {
+    return this.#with('*', '?', (character) => (/[*?[]/.test(character) ? `[${character}]` : character));
+  }
+
+  #with(any: string, one: string, literal: (character: string) => string): string {
+    return this.parts.map((part) => (part === ANY ? any : part === ONE ? one : literal(part as string))).join('');
+  }
+}

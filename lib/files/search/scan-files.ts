@@ -1,0 +1,31 @@
+import type { DataSource } from 'typeorm';
+import { SearchQueryError } from '../../errors/search-query.error.js';
+import type { ActorSource } from '../actor.js';
+import type { FoundFiles, ScanOptions } from './file-filter.js';
+import { isPlainObject } from './plain-object.js';
+import { searchFiles } from './search-files.js';
+import { show } from './show.js';
+
+/** One owner's files, through the index on owners; of the actor where no owner is named. */
+export async function scanFiles(
+  dataSource: DataSource,
+  actors: ActorSource,
+  options: ScanOptions,
+): Promise<FoundFiles> {
+  if (!isPlainObject(options)) throw new SearchQueryError('options', `${show(options)} is not an object`);
+  const { ownerType, ownerId, filters = {}, ...paging }: ScanOptions = options;
+  const [type, id] = ownerType === undefined && ownerId === undefined ? await actorOf(actors) : [ownerType, ownerId];
+  const owned = { ownerType: ownerCondition('ownerType', type), ownerId: ownerCondition('ownerId', id) };
+  return searchFiles(dataSource, { ...paging, filters: { ...owned, $and: [filters] } });
+}
+
+async function actorOf(actors: ActorSource): Promise<[type: string, id: string]> {
+  const actor = await actors.current();
+  if (actor) return [actor.type, actor.id];
+  throw new SearchQueryError('ownerType', 'no owner is named, and there is no actor whose files could be meant');
+}
+
+function ownerCondition(name: 'ownerType' | 'ownerId', value: unknown): { $eq: string } {
+  if (typeof value !== 'string') throw new SearchQueryError(name, `${show(value)} is not a text`);
+  return { $eq: value };
+}
