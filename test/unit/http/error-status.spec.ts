@@ -6,23 +6,31 @@ import { FileValidationError } from '../../../lib/errors/file-validation.error.j
 import { OutOfQueueError } from '../../../lib/errors/out-of-queue.error.js';
 import { ERROR_STATUS } from '../../../lib/http/error-status.js';
 import { toHttpException } from '../../../lib/http/to-http-exception.js';
+import * as library from '../../../lib/index.js';
 
 const ERRORS = new URL('../../../lib/errors/', import.meta.url);
 
-async function codes(): Promise<string[]> {
+async function errorClasses(): Promise<unknown[]> {
   const files = (await readdir(ERRORS)).filter((file) => file.endsWith('.error.ts'));
-  const classes = await Promise.all(
-    files.map(async (file) => Object.values((await import(new URL(file, ERRORS).href)) as Record<string, unknown>)),
-  );
-  // A code is an instance's: with too many arguments every constructor gets something to work with.
-  return classes.flat().map((Class) => (Reflect.construct(Class as never, [['a'], ['b'], [], []]) as FilesError).code);
+  const modules = files.map(async (file) => (await import(new URL(file, ERRORS).href)) as Record<string, unknown>);
+  return (await Promise.all(modules)).flatMap((exports) => Object.values(exports));
+}
+
+/** A code is an instance's: with this every constructor has something to work with. */
+function codeOf(errorClass: unknown): string {
+  return (Reflect.construct(errorClass as new () => FilesError, [['a'], ['b'], [], []]) as FilesError).code;
 }
 
 describe('the statuses', () => {
   it('cover every error of the library, and nothing else', async () => {
-    const known = await codes();
+    const known = (await errorClasses()).map(codeOf);
     expect(known.length).toBeGreaterThan(30);
     expect(Object.keys(ERROR_STATUS).toSorted()).toEqual([...new Set(known)].toSorted());
+  });
+
+  it('are of errors that applications can import', async () => {
+    const exported = new Set<unknown>(Object.values(library));
+    expect((await errorClasses()).filter((errorClass) => !exported.has(errorClass))).toEqual([]);
   });
 
   it('come with the message where the client is at fault', () => {
