@@ -34,9 +34,11 @@ export function fileConstraint(rule: FileRule, options: ValidationOptions = {}):
   // By DTO and property: class-validator asks for the message later, and does not say which of the checks it is about.
   const found = new WeakMap<object, Map<string, Found>>();
 
-  async function validate(value: unknown, args: ValidationArguments): Promise<boolean> {
+  async function validate(shape: unknown, value: unknown, args: ValidationArguments): Promise<boolean> {
     rule.begin?.(args);
-    const problems = await problemsOf(rule, value, args);
+    const problems = isShapedAs(shape, value, options.each)
+      ? await problemsOf(rule, value, args)
+      : new Map<string, unknown[]>([[rule.noFile, []]]);
     if (problems.size === 0) return true;
     const fields = found.get(args.object) ?? new Map<string, Found>();
     found.set(args.object, fields);
@@ -55,7 +57,8 @@ export function fileConstraint(rule: FileRule, options: ValidationOptions = {}):
     return describeProblems('$property', problems, Array.isArray(args.value));
   }
 
-  return (target, property) =>
+  return (target, property) => {
+    const shape: unknown = Reflect.getMetadata('design:type', target, property);
     registerDecorator({
       name,
       target: target.constructor,
@@ -63,8 +66,18 @@ export function fileConstraint(rule: FileRule, options: ValidationOptions = {}):
       async: true,
       constraints: [...constraints],
       options,
-      validator: { validate, defaultMessage },
+      validator: {
+        validate: (value: unknown, args) => validate(shape, value, args as ValidationArguments),
+        defaultMessage,
+      },
     });
+  };
+}
+
+// The handler counts on the type that it declared: a list in a field of one id, or the reverse, never reaches it.
+function isShapedAs(shape: unknown, value: unknown, each = false): boolean {
+  if (shape === String) return !Array.isArray(value);
+  return shape !== Array || each || Array.isArray(value);
 }
 
 async function problemsOf(rule: FileRule, value: unknown, args: ValidationArguments): Promise<Found> {

@@ -8,7 +8,7 @@ const MAX_LENGTH = 64;
 /** `attachmentId: File is pinned`; the field of a list names the ids: `attachmentIds: File is pinned: 0199…, 019a…`. */
 export function describeProblems(property: string, problems: Problems, isList: boolean): string {
   const texts = [...problems].map(([problem, ids]) =>
-    isList ? `${problem}: ${[...new Set(ids.map(shortened))].join(', ')}` : problem,
+    isList && ids.length > 0 ? `${problem}: ${[...new Set(ids.map(shortened))].join(', ')}` : problem,
   );
   return `${property}: ${texts.join('; ')}`;
 }

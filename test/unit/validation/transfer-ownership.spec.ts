@@ -477,6 +477,17 @@ describe('@TransferOwnership', () => {
     );
   });
 
+  it('refuses a list where the field is declared as one id, and one id where it is declared as a list', async () => {
+    await start();
+    const id = await insert();
+    for (const attachmentId of [[id], []]) {
+      expect(await app.send('/packages', { attachmentId })).toEqual(
+        refusal('attachmentId: Is not an owner of the file'),
+      );
+    }
+    expect(await app.send('/files', { fileIds: id })).toEqual(refusal('fileIds: Is not an owner of the file'));
+  });
+
   it('uses the message it was given, early and late', async () => {
     await start();
     const ids = [await insert({ ...mine, ownerId: 'bob' }), await insert({ ownerType: 'package', ownerId: '77' })];
