@@ -39,12 +39,18 @@ export function ambientOf(dataSource: DataSource): Scope | ForeignTransaction | 
   return undefined;
 }
 
-/** The innermost open scope of the data source around this flow, also where the flow was detached from it. */
-export function openScopeAround(dataSource: DataSource): { scope: Scope; detached: boolean } | undefined {
+/** The innermost open transaction of another query runner around this flow, also where the flow was detached from it. */
+export function openTransactionAround(
+  dataSource: DataSource,
+  runner: QueryRunner,
+): { where: string; detached: boolean } | undefined {
   let detached = false;
   for (let node = storage.getStore(); node; node = node.enclosing) {
     if (node.kind === 'detached') detached = true;
-    else if (node.kind === 'scope' && node.dataSource === dataSource && node.isActive) return { scope: node, detached };
+    else if (node.dataSource !== dataSource) continue;
+    else if (node.kind === 'scope' && node.isActive) return { where: 'a unit of work', detached };
+    else if (node.kind === 'foreign' && node.runner !== runner && node.runner.isTransactionActive)
+      return { where: 'a transaction', detached };
   }
   return undefined;
 }

@@ -4,6 +4,7 @@ import type { IsolationLevel } from './dialects/dialect.js';
 import { quietOnceEnded } from './quiet.js';
 import { isFacade, type RunnerFacade, scopeOf } from './runner-facade.js';
 import { Scope } from './scope.js';
+import { realRunner } from './shared-view.js';
 import { leaseConnection } from './sqlite-lease.js';
 import { overrideMember } from './override-member.js';
 
@@ -84,7 +85,7 @@ function nestTransactions(dataSource: DataSource, manager: EntityManager): () =>
     if (isFacade(queryRunner)) return nested(scopeOf(queryRunner), queryRunner, isolation, work);
     if (!queryRunner && here?.kind === 'scope') return nested(here, undefined, isolation, work);
     return transaction(isolation, (inner) => {
-      const runner = inner.queryRunner as QueryRunner;
+      const runner = realRunner(inner.queryRunner as QueryRunner);
       return within({ kind: 'foreign', enclosing: ambientNode(), dataSource, runner }, () => work(inner));
     });
   };
@@ -113,10 +114,14 @@ function nested(
         scope.finish();
         return result;
       });
+    let undone = true;
     try {
-      return await within(scope, run);
+      const result = await within(scope, run);
+      undone = false;
+      return result;
     } finally {
       scope.abandon();
+      scope.passEffects(undone);
       if (!through) await runner.release();
     }
   });

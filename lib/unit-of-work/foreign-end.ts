@@ -1,6 +1,6 @@
 import type { QueryRunner } from 'typeorm';
 import { UnitAbortedError } from '../errors/unit-aborted.error.js';
-import type { Dialect } from './dialects/dialect.js';
+import { commitMayStand, type Dialect } from './dialects/dialect.js';
 import { overrideMember } from './override-member.js';
 import { depthOf } from './transaction-depth.js';
 
@@ -10,7 +10,7 @@ type Outcome = 'commit' | 'rollback';
 interface Waiting {
   readonly depth: number;
   readonly run: (outcome: Outcome) => unknown;
-  outcome: Outcome | undefined;
+  outcome: Outcome | 'unknown' | undefined;
 }
 
 const turns = new WeakMap<QueryRunner, Promise<unknown>>();
@@ -35,12 +35,23 @@ export function onForeignEnd(runner: QueryRunner, dialect: Dialect, run: Waiting
   waiting.push({ depth: depthOf(runner), run, outcome: undefined });
 }
 
+/** Makes the application's transaction fail, whose connection is no longer in it: what it writes would be committed at once. */
+export function refuseStatements(runner: QueryRunner, cause: unknown): void {
+  const restore = overrideMember(runner, 'query', ((sql: string, ...rest: unknown[]) => {
+    if (sql === 'ROLLBACK') {
+      restore();
+      return runner.query(sql, ...(rest as []));
+    }
+    return Promise.reject(new UnitAbortedError('its transaction had already failed', cause));
+  }) as QueryRunner['query']);
+}
+
 function watch(runner: QueryRunner, dialect: Dialect): Waiting[] {
   const waiting: Waiting[] = [];
   watched.set(runner, waiting);
   const { commitTransaction, rollbackTransaction, release } = runner;
 
-  const settle = (outcome: Outcome): void => {
+  const settle = (outcome: Outcome | 'unknown'): void => {
     const depth = runner.isTransactionActive ? depthOf(runner) : 0;
     if (outcome === 'commit' && depth > 0) return;
     for (const unit of waiting) if (unit.depth > depth) unit.outcome ??= outcome;
@@ -50,7 +61,8 @@ function watch(runner: QueryRunner, dialect: Dialect): Waiting[] {
     overrideMember(runner, 'commitTransaction', async () => {
       if (depthOf(runner) > 1) return commitTransaction.call(runner);
       const answer = await dialect.commit(runner, () => commitTransaction.call(runner));
-      settle(answer.acknowledged ? 'commit' : 'rollback');
+      if (answer.acknowledged) settle('commit');
+      else settle(commitMayStand(answer) ? 'unknown' : 'rollback');
       if (answer.refusal !== undefined) throw new UnitAbortedError(answer.refusal);
       if (answer.error !== undefined) throw answer.error;
     }),
@@ -62,7 +74,7 @@ function watch(runner: QueryRunner, dialect: Dialect): Waiting[] {
       for (const undo of restore) undo();
       watched.delete(runner);
       await release.call(runner);
-      for (const unit of waiting) await unit.run(unit.outcome ?? 'rollback');
+      for (const { outcome = 'rollback', run } of waiting) if (outcome !== 'unknown') await run(outcome);
     }),
   ];
   return waiting;

@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import type { AmbientNode } from './ambient.js';
+import type { Effect } from './effects.js';
 import { UnawaitedWorkError } from '../errors/unawaited-work.error.js';
 import { UnitEndedError } from '../errors/unit-ended.error.js';
 import type { UnitOfWork } from './unit-of-work.js';
@@ -13,6 +14,7 @@ export class Scope {
   #statements = 0;
   #tail: Promise<unknown> = Promise.resolve();
   #unit: UnitOfWork | undefined;
+  readonly #effects: Effect[] = [];
 
   constructor(
     readonly transaction: UnitTransaction,
@@ -49,6 +51,23 @@ export class Scope {
 
   assertActive(what: string): void {
     if (!this.isActive) throw new UnitEndedError(what);
+  }
+
+  /** What waits here for the end of the root. */
+  get effects(): readonly Effect[] {
+    return this.#effects;
+  }
+
+  addEffect(effect: Effect): void {
+    this.#effects.push(effect);
+  }
+
+  /** Lets the place around wait for the effects: all of them, or, when the work was undone, what waits for its rollback. */
+  passEffects(undone: boolean): void {
+    for (const effect of this.#effects) {
+      if (!undone) this.parent?.addEffect(effect);
+      else if (effect.when !== 'commit') this.parent?.addEffect({ when: 'end', run: effect.run });
+    }
   }
 
   /** Counts a statement as running until it settles. */

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DataSource, QueryRunner } from 'typeorm';
-import { ambientOf, openScopeAround } from './ambient.js';
+import { ambientOf, openTransactionAround } from './ambient.js';
 import { LeaseTimeoutError } from '../errors/lease-timeout.error.js';
 import { SecondConnectionError } from '../errors/second-connection.error.js';
 import { databaseFault } from './database-fault.js';
 import { overrideMember } from './override-member.js';
+import { sharedView } from './shared-view.js';
 
 const BUSY_TIMEOUT = 5_000;
 const LEASE_TIMEOUT = 60_000;
@@ -58,7 +59,9 @@ function leaseRunner(
   const query = runner.query.bind(runner) as (...args: unknown[]) => Promise<unknown>;
   const start = runner.startTransaction.bind(runner);
   const release = runner.release.bind(runner);
-  let drop: (() => void) | undefined;
+  let held: Promise<() => void> | undefined;
+  let owned = false;
+  let running = 0;
   let connection: SqliteConnection | undefined;
 
   // SQLite's own waiting blocks the event loop; whileBusy() waits in its place.
@@ -68,22 +71,37 @@ function leaseRunner(
     connection.pragma('busy_timeout = 0');
   };
 
-  const dropIfIdle = (): void => {
-    if (driver.databaseConnection.inTransaction) return;
-    drop?.();
-    drop = undefined;
+  const hold = async (): Promise<void> => {
+    held ??= lease.acquire(runner);
+    try {
+      await held;
+      owned = true;
+    } catch (error) {
+      held = undefined;
+      throw error;
+    }
+  };
+
+  const dropIfIdle = async (): Promise<void> => {
+    if (running > 0 || !held || driver.databaseConnection.inTransaction) return;
+    const drop = held;
+    held = undefined;
+    owned = false;
+    (await drop)();
   };
 
   return Object.assign(runner, {
     async query(sql: string, ...rest: unknown[]): Promise<unknown> {
-      drop ??= await lease.acquire();
+      running++;
       try {
+        await hold();
         stopBlocking();
         // A deferred transaction that reads and then writes fails at once if another process wrote in between.
         const text = sql === 'BEGIN TRANSACTION' && !options.isReadonly ? 'BEGIN IMMEDIATE TRANSACTION' : sql;
         return await whileBusy(() => query(text, ...rest), canRetry(sql, driver), options.timeout);
       } finally {
-        dropIfIdle();
+        running--;
+        await dropIfIdle();
       }
     },
 
@@ -98,30 +116,14 @@ function leaseRunner(
     },
 
     async release(): Promise<void> {
-      if (drop && driver.databaseConnection.inTransaction) {
+      if (owned && driver.databaseConnection.inTransaction) {
         await query('ROLLBACK');
         Object.assign(runner, { isTransactionActive: false, transactionDepth: 0 });
       }
-      dropIfIdle();
+      await dropIfIdle();
       await release();
     },
   });
-}
-
-/** What an application's own `transaction()` callback gets when it asks for another query runner: TypeORM shares the one. */
-function sharedView(runner: QueryRunner): QueryRunner {
-  const state = runner as unknown as Record<string, unknown>;
-  const delegated = (member: string): PropertyDescriptor => ({
-    get: () => state[member],
-    set: (value: unknown) => (state[member] = value),
-  });
-  return Object.create(runner, {
-    isTransactionActive: delegated('isTransactionActive'),
-    transactionDepth: delegated('transactionDepth'),
-    data: { value: {}, writable: true },
-    manager: { value: undefined, writable: true },
-    release: { value: () => Promise.resolve() },
-  }) as QueryRunner;
 }
 
 // Nothing has happened yet, or nothing but the COMMIT itself is refused.
@@ -149,8 +151,8 @@ class Lease {
   constructor(private readonly dataSource: DataSource) {}
 
   /** Resolves, when the connection is the caller's, with what gives it back. */
-  async acquire(): Promise<() => void> {
-    if (this.#taken) await this.#wait();
+  async acquire(runner: QueryRunner): Promise<() => void> {
+    if (this.#taken) await this.#wait(runner);
     this.#taken = true;
     return () => {
       const next = this.#waiting.shift();
@@ -159,9 +161,9 @@ class Lease {
     };
   }
 
-  #wait(): Promise<void> {
-    const around = openScopeAround(this.dataSource);
-    if (around && !around.detached) return Promise.reject(new SecondConnectionError('a unit of work'));
+  #wait(runner: QueryRunner): Promise<void> {
+    const around = openTransactionAround(this.dataSource, runner);
+    if (around && !around.detached) return Promise.reject(new SecondConnectionError(around.where));
     const limit = around ? DETACHED_LEASE_TIMEOUT : LEASE_TIMEOUT;
     return new Promise((resolve, reject) => {
       const turn = (): void => {

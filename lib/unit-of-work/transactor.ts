@@ -8,10 +8,11 @@ import { isTransient } from './database-fault.js';
 import type { Dialect, IsolationLevel } from './dialects/dialect.js';
 import { dialectOf } from './dialects/dialect-of.js';
 import { runEffects } from './effects.js';
-import { inTurn, onForeignEnd } from './foreign-end.js';
+import { inTurn, onForeignEnd, refuseStatements } from './foreign-end.js';
 import { quietOnceEnded } from './quiet.js';
 import { isFacade, scopeOf } from './runner-facade.js';
 import { Scope } from './scope.js';
+import { realRunner } from './shared-view.js';
 import { UnitDeadline } from './unit-deadline.js';
 import { UnitOfWork } from './unit-of-work.js';
 import { UnitTransaction } from './unit-transaction.js';
@@ -68,11 +69,14 @@ export class Transactor {
 
   #runIn<T>(manager: EntityManager, work: Work<T>): Promise<T> {
     const { queryRunner } = manager;
-    if (isFacade(queryRunner)) return this.#nest(scopeOf(queryRunner), work);
     if (!queryRunner?.isTransactionActive || queryRunner.dataSource !== this.dataSource) {
       return Promise.reject(new UnitAbortedError('the `manager` it was given is in no transaction of its data source'));
     }
-    return this.#join(queryRunner, work);
+    if (isFacade(queryRunner)) return this.#nest(scopeOf(queryRunner), work);
+    const runner = realRunner(queryRunner);
+    const here = ambientOf(this.dataSource);
+    const joined = here?.kind === 'scope' && here.isActive && here.transaction.runner === runner;
+    return joined ? this.#nest(here, work) : this.#join(runner, work);
   }
 
   async #retrying<T>(work: Work<T>, options: UnitOptions): Promise<T> {
@@ -119,7 +123,7 @@ export class Transactor {
     } finally {
       end.clear();
       await (clean ? runner.release() : transaction.giveUp());
-      if (outcome !== 'unknown') await runEffects(unit.effects, outcome);
+      if (outcome !== 'unknown') await runEffects(scope.effects, outcome);
     }
   }
 
@@ -145,12 +149,12 @@ export class Transactor {
         const result = await within(scope, async () => work(unit));
         scope.finish();
         await transaction.releaseSavepoint(scope);
-        outer.unit?.adopt(unit.effects, false);
+        scope.passEffects(false);
         return result;
       } catch (error) {
         scope.abandon();
         await transaction.rollbackToSavepoint(scope);
-        outer.unit?.adopt(unit.effects, true);
+        scope.passEffects(true);
         throw error;
       }
     });
@@ -168,12 +172,13 @@ export class Transactor {
         const result = await within(scope, async () => work(unit));
         scope.finish();
         await transaction.commit();
-        onForeignEnd(runner, this.#dialect, (outcome) => runEffects(unit.effects, outcome));
+        onForeignEnd(runner, this.#dialect, (outcome) => runEffects(scope.effects, outcome));
         return result;
       } catch (error) {
         scope.abandon();
-        await transaction.rollback();
-        onForeignEnd(runner, this.#dialect, () => runEffects(unit.effects, 'rollback'));
+        const undone = await transaction.rollback();
+        if (!undone) refuseStatements(runner, error);
+        onForeignEnd(runner, this.#dialect, () => runEffects(scope.effects, 'rollback'));
         throw error;
       }
     });

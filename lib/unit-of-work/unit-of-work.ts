@@ -1,11 +1,11 @@
 import type { DataSource, EntityManager } from 'typeorm';
+import { ambientOf } from './ambient.js';
 import type { Effect } from './effects.js';
 import type { Scope } from './scope.js';
 
 /** One call's transaction, or its part of the caller's: what it did becomes permanent as a whole or not at all. */
 export class UnitOfWork {
   readonly #slots = new Map<symbol, unknown>();
-  readonly #effects: Effect[] = [];
   #manager: EntityManager | undefined;
 
   constructor(
@@ -34,14 +34,12 @@ export class UnitOfWork {
 
   /** Runs `effect` after the root unit has committed, outside of any unit, in the order of the calls; a failure is logged. */
   afterCommit(effect: () => unknown): void {
-    this.scope.assertActive('afterCommit() was called');
-    this.#effects.push({ when: 'commit', run: effect });
+    this.#wait({ when: 'commit', run: effect }, 'afterCommit() was called');
   }
 
   /** Runs `effect` once this unit's work has been undone, by itself or by an outer unit; a failure is logged. */
   afterRollback(effect: () => unknown): void {
-    this.scope.assertActive('afterRollback() was called');
-    this.#effects.push({ when: 'rollback', run: effect });
+    this.#wait({ when: 'rollback', run: effect }, 'afterRollback() was called');
   }
 
   /** State that belongs to this unit, made when it is first asked for. */
@@ -55,17 +53,17 @@ export class UnitOfWork {
     return this.#slots.get(key) as T | undefined;
   }
 
-  /** The effects that are waiting for the end. */
-  get effects(): readonly Effect[] {
-    return this.#effects;
+  // Where the flow is in this unit: a nested transaction() that is undone takes the effects that it queued along.
+  #place(): Scope {
+    const here = ambientOf(this.dataSource);
+    return here?.kind === 'scope' && here.unit === this && here.transaction === this.scope.transaction
+      ? here
+      : this.scope;
   }
 
-  /** Takes over what a nested unit left: its effects wait for this one's end; if it was undone, only its rollback's. */
-  adopt(effects: readonly Effect[], undone: boolean): void {
-    if (!undone) this.#effects.push(...effects);
-    else
-      this.#effects.push(
-        ...effects.filter(({ when }) => when !== 'commit').map(({ run }) => ({ when: 'end' as const, run })),
-      );
+  #wait(effect: Effect, what: string): void {
+    const place = this.#place();
+    place.assertActive(what);
+    place.addEffect(effect);
   }
 }

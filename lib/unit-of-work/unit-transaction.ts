@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Logger } from '@nestjs/common';
 import type { DataSource, QueryRunner } from 'typeorm';
 import type { Readable } from 'node:stream';
@@ -5,8 +6,8 @@ import { finished } from 'node:stream/promises';
 import { CommitOutcomeUnknownError } from '../errors/commit-outcome-unknown.error.js';
 import { UnitAbortedError } from '../errors/unit-aborted.error.js';
 import { UnitEndedError } from '../errors/unit-ended.error.js';
-import { databaseFault } from './database-fault.js';
-import type { Dialect, IsolationLevel } from './dialects/dialect.js';
+import { ambientNode, within } from './ambient.js';
+import { commitMayStand, type Dialect, type IsolationLevel } from './dialects/dialect.js';
 import { FacadeFactory } from './runner-facade.js';
 import type { Scope } from './scope.js';
 import { depthOf, setDepth } from './transaction-depth.js';
@@ -19,6 +20,14 @@ interface Savepoint {
   /** Set when somebody else wrote beside it: undoing it would undo their work too. */
   shared: boolean;
 }
+
+/** The time for which one statement has the connection. */
+interface Turn {
+  readonly transaction: UnitTransaction;
+  over: boolean;
+}
+
+const turns = new AsyncLocalStorage<Turn>();
 
 const READS = /^\s*(select|show|explain|pragma)\b/i;
 
@@ -37,6 +46,8 @@ export class UnitTransaction {
   /** Makes the query runners that share this transaction. */
   readonly facades: FacadeFactory;
   readonly #baseDepth: number;
+  #lose: (value: false) => void = () => undefined;
+  readonly #lost = new Promise<false>((resolve) => (this.#lose = resolve));
   readonly #logger = new Logger('UnitOfWork');
 
   constructor(
@@ -60,7 +71,7 @@ export class UnitTransaction {
   }
 
   begin(isolation?: IsolationLevel): Promise<void> {
-    return this.runner.startTransaction(isolation);
+    return this.#asForeign(() => this.runner.startTransaction(isolation));
   }
 
   /** Makes every later statement and the commit fail with this error. */
@@ -74,6 +85,7 @@ export class UnitTransaction {
       this.#exclusive(async () => {
         scope.assertActive('A query was issued');
         this.#assertUsable();
+        if (this.dialect.endsTransaction(sql)) this.#refuse(sql);
         if (!READS.test(sql)) this.#markShared(scope, through);
         return this.#observe(run);
       }),
@@ -101,11 +113,11 @@ export class UnitTransaction {
 
   /** Opens a savepoint; `scope` is the place whose work belongs inside of it. */
   async openSavepoint(owner: object, scope?: Scope): Promise<void> {
-    await this.#exclusive(() => {
+    await this.#exclusive(async () => {
       this.#assertUsable();
-      return this.#observe(() => this.runner.startTransaction());
+      await this.#observe(() => this.runner.startTransaction());
+      this.#savepoints.push({ owner, scope, shared: false });
     });
-    this.#savepoints.push({ owner, scope, shared: false });
   }
 
   releaseSavepoint(owner: object): Promise<void> {
@@ -147,10 +159,9 @@ export class UnitTransaction {
   }
 
   async #commitRoot(): Promise<void> {
-    const { acknowledged, refusal, error } = await this.dialect.commit(this.runner, () =>
-      this.runner.commitTransaction(),
-    );
-    if (acknowledged) {
+    const answer = await this.dialect.commit(this.runner, () => this.#asForeign(() => this.runner.commitTransaction()));
+    const { refusal, error } = answer;
+    if (answer.acknowledged) {
       if (error !== undefined) this.#logger.error('A subscriber failed after the commit, which stands', stackOf(error));
       return;
     }
@@ -158,33 +169,35 @@ export class UnitTransaction {
       this.#over = true;
       throw new UnitAbortedError(refusal, this.#lastFailure);
     }
-    // A runner that was released before COMMIT could be sent did not commit.
-    const sent = !(error instanceof Error && error.name === 'QueryRunnerAlreadyReleasedError');
-    throw sent && databaseFault(error) === 'lost' ? new CommitOutcomeUnknownError(error) : error;
+    throw commitMayStand(answer) ? new CommitOutcomeUnknownError(error) : error;
   }
 
   /** Rolls back; resolves with whether the connection is known to be out of the transaction. Never throws. */
   async rollback(): Promise<boolean> {
     this.#sealed = true;
     for (const stream of this.#streams) stream.destroy();
-    return this.#exclusive(async () => {
+    const done = this.#exclusive(async () => {
       if (this.#over) return true;
       if (!this.runner.isTransactionActive || this.runner.isReleased) return false;
       setDepth(this.runner, this.#baseDepth + 1);
       try {
-        await this.runner.rollbackTransaction();
+        await this.#asForeign(() => this.runner.rollbackTransaction());
         this.#over = true;
         return true;
       } catch (error) {
+        setDepth(this.runner, this.#baseDepth);
         this.#logger.warn(`ROLLBACK failed, the connection is given up: ${String(error)}`);
         return false;
       }
     });
+    // A statement on a connection that was given up may never come back.
+    return Promise.race([done, this.#lost]);
   }
 
   /** Takes the connection from whoever still holds it, and out of the pool. Never throws. */
   async giveUp(): Promise<void> {
     this.#sealed = true;
+    this.#lose(false);
     try {
       await this.dialect.destroy(this.runner);
     } catch (error) {
@@ -192,10 +205,26 @@ export class UnitTransaction {
     }
   }
 
+  // What a subscriber does while its statement holds the connection is a part of that statement's turn.
   #exclusive<T>(run: () => Promise<T>): Promise<T> {
-    const turn = this.#tail.then(run);
+    const current = turns.getStore();
+    if (current?.transaction === this && !current.over) return run();
+    const own: Turn = { transaction: this, over: false };
+    const turn = this.#tail.then(() => turns.run(own, run)).finally(() => (own.over = true));
     this.#tail = turn.catch(() => undefined);
     return turn;
+  }
+
+  // For TypeORM's subscribers the root transaction is one like any other: SQLite's one connection is shared with them.
+  #asForeign<T>(run: () => Promise<T>): Promise<T> {
+    const { dataSource, runner } = this;
+    return within({ kind: 'foreign', enclosing: ambientNode(), dataSource, runner }, run);
+  }
+
+  #refuse(sql: string): never {
+    const error = new UnitAbortedError(`"${sql.trim().slice(0, 40)}" would end its transaction`);
+    this.abort(error);
+    throw error;
   }
 
   #assertUsable(): void {

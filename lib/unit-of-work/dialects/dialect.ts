@@ -1,5 +1,7 @@
 import type { QueryRunner } from 'typeorm';
+import { databaseFault } from '../database-fault.js';
 import { overrideMember } from '../override-member.js';
+import { setDepth } from '../transaction-depth.js';
 
 /** Transaction isolation as TypeORM names it. */
 export type IsolationLevel = NonNullable<Parameters<QueryRunner['startTransaction']>[0]>;
@@ -23,8 +25,17 @@ export interface CommitAnswer {
   readonly acknowledged: boolean;
   /** Why the database rolled back instead, though it reported no error. */
   readonly refusal?: string;
+  /** What the driver gave as the statement's result. */
+  readonly reply?: unknown;
   /** What was thrown: by the statement, or by a subscriber before or after it. */
   readonly error?: unknown;
+}
+
+/** Whether a COMMIT that was not acknowledged may have been done all the same. */
+export function commitMayStand({ error }: CommitAnswer): boolean {
+  // A runner that was released before COMMIT could be sent did not commit.
+  const sent = !(error instanceof Error && error.name === 'QueryRunnerAlreadyReleasedError');
+  return sent && databaseFault(error) === 'lost';
 }
 
 /** What the unit of work must know of a database to take its word, where the driver's promise says less. */
@@ -33,6 +44,8 @@ export interface Dialect {
   readonly defaultIsolation: IsolationLevel;
   /** The isolation to ask for at BEGIN; undefined leaves the database's default. */
   isolation(requested: IsolationLevel | undefined, configured: IsolationLevel | undefined): IsolationLevel | undefined;
+  /** Whether this statement would begin or end the transaction, behind the unit's back; it is refused before it runs. */
+  endsTransaction(sql: string): boolean;
   /** Whether this error left the connection without its transaction, so that the next statement would autocommit. */
   lostTransaction(runner: QueryRunner, error: unknown): boolean;
   /** Whether a statement that succeeded ended the transaction, as DDL does on MySQL. `result` is TypeORM's QueryResult, if any. */
@@ -43,21 +56,30 @@ export interface Dialect {
   destroy(runner: QueryRunner): Promise<void>;
 }
 
-/** Notes whether the COMMIT was acknowledged, whatever a subscriber did after it. */
+/** Notes whether the COMMIT was acknowledged, whatever subscribers do when they hear of it. */
 export async function observedCommit(runner: QueryRunner, commit: () => Promise<void>): Promise<CommitAnswer> {
-  const query = runner.query;
+  const { broadcaster } = runner;
+  const tell = broadcaster.broadcastAfterQueryEvent.bind(broadcaster);
   let acknowledged = false;
-  const observed = async (...args: Parameters<QueryRunner['query']>): Promise<unknown> => {
-    const result: unknown = await query.apply(runner, args);
-    acknowledged ||= args[0] === 'COMMIT';
-    return result;
-  };
-  const restore = overrideMember(runner, 'query', observed as QueryRunner['query']);
+  let reply: unknown;
+  const restore = overrideMember(broadcaster, 'broadcastAfterQueryEvent', (...event) => {
+    const [, sql, , success, , raw] = event;
+    if (sql === 'COMMIT' && success) {
+      acknowledged = true;
+      reply = raw as unknown;
+    }
+    tell(...event);
+  });
   try {
     await commit();
-    return { acknowledged };
+    return { acknowledged, reply };
   } catch (error) {
-    return { acknowledged, error };
+    if (acknowledged) {
+      // TypeORM notes the end of the transaction only after all subscribers have.
+      Object.assign(runner, { isTransactionActive: false });
+      setDepth(runner, 0);
+    }
+    return { acknowledged, reply, error };
   } finally {
     restore();
   }

@@ -2,6 +2,7 @@ import type { QueryRunner } from 'typeorm';
 import { databaseFault } from '../database-fault.js';
 import type { IsolationLevel } from './dialect.js';
 import { PortableDialect } from './portable.dialect.js';
+import { commitsImplicitly } from './transaction-control.js';
 
 interface MysqlRunner {
   databaseConnection?: { destroy(): void };
@@ -16,6 +17,10 @@ export class MysqlDialect extends PortableDialect {
   // REPEATABLE READ reads stale rows and takes gap locks that deadlock even sorted writers.
   override isolation(requested?: IsolationLevel): IsolationLevel {
     return requested ?? 'READ COMMITTED';
+  }
+
+  override endsTransaction(sql: string): boolean {
+    return commitsImplicitly(sql) || super.endsTransaction(sql);
   }
 
   // A deadlock rolls the whole transaction back; so may a lock timeout (innodb_rollback_on_timeout).

@@ -1,5 +1,6 @@
 import type { QueryRunner } from 'typeorm';
 import { databaseFault } from '../database-fault.js';
+import { controlsTransaction } from './transaction-control.js';
 import { observedCommit, type CommitAnswer, type Dialect, type IsolationLevel } from './dialect.js';
 
 /** What holds for any database that TypeORM knows. */
@@ -8,6 +9,10 @@ export class PortableDialect implements Dialect {
 
   isolation(requested: IsolationLevel | undefined, _configured?: IsolationLevel): IsolationLevel | undefined {
     return requested;
+  }
+
+  endsTransaction(sql: string): boolean {
+    return controlsTransaction(sql);
   }
 
   lostTransaction(_runner: QueryRunner, error: unknown): boolean {

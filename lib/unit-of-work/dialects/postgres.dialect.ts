@@ -1,13 +1,10 @@
 import type { QueryRunner } from 'typeorm';
-import { overrideMember } from '../override-member.js';
 import { observedCommit, type CommitAnswer, type IsolationLevel } from './dialect.js';
 import { PortableDialect } from './portable.dialect.js';
 
-interface PostgresClient {
-  query(...args: unknown[]): Promise<{ command?: string } | undefined>;
-}
-
 interface PostgresRunner extends QueryRunner {
+  readonly databaseConnection?: { getTransactionStatus?(): string | null };
+  releaseCallback?: (error: Error) => void;
   releasePostgresConnection(error?: Error): Promise<void>;
 }
 
@@ -16,29 +13,28 @@ export class PostgresDialect extends PortableDialect {
     return requested ?? (configured && 'READ COMMITTED');
   }
 
+  // A text of several statements may have ended it. The status is stale after an error, not after a success.
+  override endedTransaction(runner: QueryRunner): boolean {
+    return (runner as PostgresRunner).databaseConnection?.getTransactionStatus?.() === 'I';
+  }
+
   // COMMIT of a failed transaction succeeds with the command tag ROLLBACK, and TypeORM drops the tag:
   // https://www.postgresql.org/docs/current/sql-commit.html
   override async commit(runner: QueryRunner, commit: () => Promise<void>): Promise<CommitAnswer> {
-    const client = (await runner.connect()) as PostgresClient;
-    const send = client.query;
-    let tag: string | undefined;
-    const restore = overrideMember(client, 'query', async (...args) => {
-      const answer = await send.apply(client, args);
-      if (args[0] === 'COMMIT') tag = answer?.command;
-      return answer;
-    });
-    try {
-      const answer = await observedCommit(runner, commit);
-      if (!answer.acknowledged || tag === 'COMMIT') return answer;
-      const refusal = `a statement failed, its error was swallowed, and PostgreSQL answered COMMIT with ${tag}`;
-      return { acknowledged: false, refusal };
-    } finally {
-      restore();
-    }
+    const answer = await observedCommit(runner, commit);
+    const tag = (answer.reply as { command?: string } | undefined)?.command;
+    if (!answer.acknowledged || tag === 'COMMIT') return answer;
+    const refusal = `a statement failed, its error was swallowed, and PostgreSQL answered COMMIT with ${tag}`;
+    return { acknowledged: false, refusal };
   }
 
-  override destroy(runner: QueryRunner): Promise<void> {
-    // pg-pool destroys a client that is released with an error.
-    return (runner as PostgresRunner).releasePostgresConnection(new Error('its transaction may still be open'));
+  // pg-pool destroys a client that is released with an error.
+  override async destroy(runner: QueryRunner): Promise<void> {
+    const postgres = runner as PostgresRunner;
+    const error = new Error('its transaction may still be open');
+    await postgres.releasePostgresConnection(error);
+    // A runner that was given up while it waited for the pool still gets its connection, and TypeORM would keep it.
+    postgres.releaseCallback?.(error);
+    postgres.releaseCallback = undefined;
   }
 }

@@ -1,0 +1,25 @@
+import type { QueryRunner } from 'typeorm';
+
+const REAL = Symbol('nestjs-files:real-runner');
+
+/** What an application's own `transaction()` callback gets when it asks for another query runner: TypeORM shares the one. */
+export function sharedView(runner: QueryRunner): QueryRunner {
+  const state = runner as unknown as Record<string, unknown>;
+  const delegated = (member: string): PropertyDescriptor => ({
+    get: () => state[member],
+    set: (value: unknown) => (state[member] = value),
+  });
+  return Object.create(runner, {
+    isTransactionActive: delegated('isTransactionActive'),
+    transactionDepth: delegated('transactionDepth'),
+    [REAL]: { value: runner },
+    data: { value: {}, writable: true },
+    manager: { value: undefined, writable: true },
+    release: { value: () => Promise.resolve() },
+  }) as QueryRunner;
+}
+
+/** The query runner that is behind a shared view; else itself. */
+export function realRunner(runner: QueryRunner): QueryRunner {
+  return (runner as QueryRunner & { [REAL]?: QueryRunner })[REAL] ?? runner;
+}
