@@ -34,11 +34,10 @@ export function fileConstraint(rule: FileRule, options: ValidationOptions = {}):
   // By DTO and property: class-validator asks for the message later, and does not say which of the checks it is about.
   const found = new WeakMap<object, Map<string, Found>>();
 
-  async function validate(shape: unknown, value: unknown, args: ValidationArguments): Promise<boolean> {
+  async function validate(declared: unknown, value: unknown, args: ValidationArguments): Promise<boolean> {
     rule.begin?.(args);
-    const problems = isShapedAs(shape, value, options.each)
-      ? await problemsOf(rule, value, args)
-      : new Map<string, unknown[]>([[rule.noFile, []]]);
+    const misshapen = misshape(declared, value, options.each);
+    const problems: Found = misshapen ? new Map([[misshapen, []]]) : await problemsOf(rule, value, args);
     if (problems.size === 0) return true;
     const fields = found.get(args.object) ?? new Map<string, Found>();
     found.set(args.object, fields);
@@ -58,7 +57,7 @@ export function fileConstraint(rule: FileRule, options: ValidationOptions = {}):
   }
 
   return (target, property) => {
-    const shape: unknown = Reflect.getMetadata('design:type', target, property);
+    const declared: unknown = Reflect.getMetadata('design:type', target, property);
     registerDecorator({
       name,
       target: target.constructor,
@@ -67,17 +66,21 @@ export function fileConstraint(rule: FileRule, options: ValidationOptions = {}):
       constraints: [...constraints],
       options,
       validator: {
-        validate: (value: unknown, args) => validate(shape, value, args as ValidationArguments),
+        validate: (value: unknown, args) => validate(declared, value, args as ValidationArguments),
         defaultMessage,
       },
     });
   };
 }
 
-// The handler counts on the type that it declared: a list in a field of one id, or the reverse, never reaches it.
-function isShapedAs(shape: unknown, value: unknown, each = false): boolean {
-  if (shape === String) return !Array.isArray(value);
-  return shape !== Array || each || Array.isArray(value);
+/**
+ * What is wrong with one id for many, or many for one. The handler counts on the type that the field declares; a union
+ * (`string[] | null`) shows up as Object, and is a list only with `each`.
+ */
+function misshape(declared: unknown, value: unknown, each = false): string | undefined {
+  if (each || declared === undefined) return undefined;
+  if (Array.isArray(value)) return declared === Array ? undefined : 'Must be one file id, not a list';
+  return declared === Array && typeof value === 'string' ? 'Must be a list of file ids' : undefined;
 }
 
 async function problemsOf(rule: FileRule, value: unknown, args: ValidationArguments): Promise<Found> {

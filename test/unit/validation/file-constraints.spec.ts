@@ -11,10 +11,10 @@ import type { OwnershipApp } from '../../support/ownership-app.js';
 import { insertFile } from '../../support/ownership-databases.js';
 
 class AllDto {
-  @IsOptional() @FileExists() exists?: unknown;
-  @IsOptional() @AcceptFileType('application/pdf', 'image') type?: unknown;
-  @IsOptional() @AcceptFileStorage('default', 'images') storage?: unknown;
-  @IsOptional() @MaxFileSize('10MiB') size?: unknown;
+  @IsOptional() @FileExists({ each: true }) exists?: unknown;
+  @IsOptional() @AcceptFileType('application/pdf', 'image', { each: true }) type?: unknown;
+  @IsOptional() @AcceptFileStorage('default', 'images', { each: true }) storage?: unknown;
+  @IsOptional() @MaxFileSize('10MiB', { each: true }) size?: unknown;
 }
 class EachDto {
   @AcceptFileType('csv', { each: true }) files!: unknown;
@@ -95,7 +95,7 @@ describe('constraints on files', () => {
 
   it('refuse what is no id without asking the database', async () => {
     app.statements.length = 0;
-    for (const exists of [1, {}, '', 'x', true, [[]], [null], uuidV7().toUpperCase(), 'x\u0000', new Set([uuidV7()])]) {
+    for (const exists of [1, {}, '', 'x', true, [[]], [null], uuidV7().toUpperCase(), 'x\u0000']) {
       expect((await check({ exists }))[0]).toMatch(/^exists: File does not exist/);
     }
     expect(app.statements).toEqual([]);

@@ -481,11 +481,11 @@ describe('@TransferOwnership', () => {
     await start();
     const id = await insert();
     for (const attachmentId of [[id], []]) {
-      expect(await app.send('/packages', { attachmentId })).toEqual(
-        refusal('attachmentId: Is not an owner of the file'),
+      expect(await app.send('/packages', { title: 't', attachmentId })).toEqual(
+        refusal('attachmentId: Must be one file id, not a list'),
       );
     }
-    expect(await app.send('/files', { fileIds: id })).toEqual(refusal('fileIds: Is not an owner of the file'));
+    expect(await app.send('/files', { fileIds: id })).toEqual(refusal('fileIds: Must be a list of file ids'));
   });
 
   it('uses the message it was given, early and late', async () => {
