@@ -78,9 +78,10 @@ export function fileConstraint(rule: FileRule, options: ValidationOptions = {}):
  * (`string[] | null`) shows up as Object, and is a list only with `each`.
  */
 function misshape(declared: unknown, value: unknown, each = false): string | undefined {
-  if (each || declared === undefined) return undefined;
-  if (Array.isArray(value)) return declared === Array ? undefined : 'Must be one file id, not a list';
-  return declared === Array && typeof value === 'string' ? 'Must be a list of file ids' : undefined;
+  if (declared === undefined) return undefined;
+  // With `each`, the value is an item.
+  if (Array.isArray(value)) return declared === Array && !each ? undefined : 'Must be one file id, not a list';
+  return declared === Array && !each && typeof value === 'string' ? 'Must be a list of file ids' : undefined;
 }
 
 async function problemsOf(rule: FileRule, value: unknown, args: ValidationArguments): Promise<Found> {
