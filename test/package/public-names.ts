@@ -26,7 +26,6 @@ export const publicNames = [
   'Task',
   'TaskQueue',
   'TransferOwnership',
-  'UploadAndAttachTask',
   'WithTaskQueue',
   'addTask',
   'getStorageToken',
