@@ -2,8 +2,15 @@ import type { Pattern } from '../pattern.js';
 import { isIn } from './is-in.js';
 import type { Bind, JsonValueSql, SearchDialect } from './search-dialect.js';
 
-// Strings that `json` keeps and text cannot hold: NUL and halves of characters. To read one is an error of the whole query.
-const UNREADABLE = String.raw`'(^|[^\\])(\\\\)*\\u(0000|[dD][89a-fA-F])'`;
+// `json` keeps what PostgreSQL cannot read, NUL and halves of characters, and to look into such a value fails the whole query.
+// https://www.postgresql.org/docs/current/datatype-json.html
+const UNREADABLE = String.raw`'(?<!\\)((?:\\\\)*)\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})'`;
+
+function readable(column: string): string {
+  const text = `CAST(${column} AS text)`;
+  const replaced = String.raw`regexp_replace(${text}, ${UNREADABLE}, '\1\\ufffd', 'g')`;
+  return String.raw`CASE WHEN strpos(${text}, '\u') > 0 THEN CAST(${replaced} AS json) ELSE ${column} END`;
+}
 
 export class PostgresSearchDialect implements SearchDialect {
   textIn(text: string, values: readonly string[], bind: Bind): string {
@@ -20,12 +27,12 @@ export class PostgresSearchDialect implements SearchDialect {
 
   // A path (#>) would also count through arrays, which the other databases write differently.
   jsonValue(column: string, keys: readonly string[], bind: Bind): JsonValueSql {
-    const value = [column, ...keys.map((key) => `CAST(${bind(key)} AS text)`)].join(' -> ');
+    const value = [`(${readable(column)})`, ...keys.map((key) => `CAST(${bind(key)} AS text)`)].join(' -> ');
     const type = `json_typeof(${value})`;
     const source = `CAST(${value} AS text)`;
     return {
       isNull: `COALESCE(${type}, 'null') = 'null'`,
-      string: `CASE WHEN ${type} = 'string' AND ${source} !~ ${UNREADABLE} THEN (${value}) #>> '{}' END`,
+      string: `CASE WHEN ${type} = 'string' THEN (${value}) #>> '{}' END`,
       number: `CASE WHEN ${type} = 'number' THEN CAST(${source} AS numeric) END`,
       boolean: `CASE WHEN ${type} = 'boolean' THEN ${source} END`,
     };

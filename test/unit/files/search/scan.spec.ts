@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { ManagedFile } from '../../../../lib/files/managed-file.entity.js';
+import { newFile } from '../../../../lib/files/new-file.js';
+import type { OwnerReference } from '../../../../lib/files/owner-reference.js';
+import type { ScanOptions } from '../../../../lib/files/search/file-filter.js';
+import { contextOf, filesHarness } from '../../../support/files-harness.js';
+
+const ADA = { type: 'user', id: 'ada' };
+const BOB = { type: 'user', id: 'bob' };
+const PACKAGE = { type: 'package', id: '1' };
+
+async function scanHarness() {
+  const harness = await filesHarness();
+  const { dataSource, queue, files } = harness;
+  const store = (name: string, owner: OwnerReference | null) => {
+    const content = { hash: '00', hashAlgorithm: 'sha256', contentType: 'text/plain', size: name.length };
+    const file = newFile({ name, storage: 'default', location: name, ...content }, owner);
+    return dataSource.getRepository(ManagedFile).insert({ ...file } as object);
+  };
+  for (const [name, owner] of [
+    ['x', ADA],
+    ['yy', ADA],
+    ['z', BOB],
+    ['p', PACKAGE],
+    ['none', null],
+  ] as const) {
+    await store(name, owner);
+  }
+  const names = async (options?: ScanOptions) => (await files.scan(options)).results.map(({ name }) => name);
+  const acting = <T>(actor: OwnerReference | null, work: () => Promise<T>): Promise<T> =>
+    queue.runQueued(async (route) => {
+      route.context = contextOf(actor);
+      return work();
+    });
+  return { ...harness, names, acting };
+}
+
+describe('FilesService.scan', () => {
+  it("finds one owner's files", async () => {
+    const { names } = await scanHarness();
+    expect(await names({ ownerType: 'user', ownerId: 'ada' })).toEqual(['x', 'yy']);
+    expect(await names({ ownerType: 'package', ownerId: 'ada' })).toEqual([]);
+  });
+
+  it("finds the actor's own where no owner is named", async () => {
+    const { names, acting } = await scanHarness();
+    expect(await acting(ADA, () => names())).toEqual(['x', 'yy']);
+    expect(await acting(BOB, () => names({ rows: 5 }))).toEqual(['z']);
+    expect(await acting(BOB, () => names({ ownerType: 'package', ownerId: '1' }))).toEqual(['p']);
+  });
+
+  it('refuses to guess an owner', async () => {
+    const { names, acting } = await scanHarness();
+    const refused = { code: 'FILES_SEARCH_QUERY' };
+    await expect(names()).rejects.toMatchObject({ ...refused, at: 'ownerType' });
+    await expect(acting(null, () => names())).rejects.toMatchObject(refused);
+    await expect(acting(ADA, () => names({ ownerType: 'user' }))).rejects.toMatchObject({ ...refused, at: 'ownerId' });
+    await expect(names({ ownerType: null, ownerId: null } as never)).rejects.toMatchObject(refused);
+  });
+
+  it('filters, orders and pages as a search does, but leaves no way out of the owner', async () => {
+    const { files, names } = await scanHarness();
+    const owner = { ownerType: 'user', ownerId: 'ada' };
+    expect(await names({ ...owner, filters: { size: { $gt: 1 } } })).toEqual(['yy']);
+    expect(await names({ ...owner, filters: { $or: [{ ownerId: 'bob' }, { ownerType: null }] } })).toEqual([]);
+    const first = await files.scan({ ...owner, sort: ['size', 'desc'], rows: 1 });
+    expect(first).toMatchObject({ count: 2, results: [{ name: 'yy' }] });
+    expect(await names({ ...owner, sort: ['size', 'desc'], rows: 1, after: first.next })).toEqual(['x']);
+  });
+
+  it('goes through the index on owners, in its order', async () => {
+    const { files, dataSource, statements } = await scanHarness();
+    const { next } = await files.scan({ ownerType: 'user', ownerId: 'ada', rows: 1 });
+    statements.length = 0;
+    await files.scan({ ownerType: 'user', ownerId: 'ada', rows: 1, after: next });
+    expect(statements).toHaveLength(2);
+    const plans = await Promise.all(
+      statements.map((sql) => {
+        const values = Array.from(sql.matchAll(/\?/g), () => 'x');
+        return dataSource.query<{ detail: string }[]>(`EXPLAIN QUERY PLAN ${sql}`, values);
+      }),
+    );
+    const index = 'INDEX ix_files_file_owner (owner_type=? AND owner_id=?';
+    expect(plans.map((steps) => steps.map(({ detail }) => detail))).toEqual([
+      [expect.stringContaining(`${index})`)],
+      [expect.stringContaining(`${index} AND id>?)`)],
+    ]);
+  });
+});
