@@ -9,9 +9,15 @@ import { PolicyRegistry } from './access/policy-registry.js';
 import { EntitiesMissingError } from './errors/entities-missing.error.js';
 import { FilesOptionError } from './errors/files-option.error.js';
 import { ACTOR_RESOLVER, ActorSource } from './files/actor.js';
-import { DEFAULT_STORAGE, FilesService } from './files/files.service.js';
+import { ContentStore } from './files/content-store.js';
+import { FileIntent } from './files/file-intent.entity.js';
+import { DEFAULT_STORAGE, FileWriter } from './files/file-writer.js';
+import { FilesService } from './files/files.service.js';
+import { FilesSweeper } from './files/files-sweeper.js';
+import { IntentJournal } from './files/intent-journal.js';
 import { ManagedFile } from './files/managed-file.entity.js';
 import { OwnershipPort } from './files/ownership-port.js';
+import { SWEEPER_OPTIONS } from './files/sweeper-options.js';
 import { assertBesideFactory, checkOptions, FILES_OPTIONS } from './files.options.js';
 import type {
   CheckedFilesOptions,
@@ -35,9 +41,9 @@ import { Transactor } from './unit-of-work/transactor.js';
 import { UndecoratedRoutesCheck } from './validation/undecorated-routes.check.js';
 
 /** The entities of the library, for data sources that list theirs: `entities: [...FILES_ENTITIES, …]`. */
-export const FILES_ENTITIES = [ManagedFile, FileTransfer] as const;
+export const FILES_ENTITIES = [ManagedFile, FileIntent, FileTransfer] as const;
 
-const PUBLIC_PROVIDERS = [ActorSource, FilesAccess, FilesService, StorageRegistry, TaskQueue];
+const PUBLIC_PROVIDERS = [ActorSource, FilesAccess, FilesService, FilesSweeper, StorageRegistry, TaskQueue];
 
 /**
  * Managed files for the whole application: import it once, in the root module.
@@ -104,11 +110,15 @@ function assemble(
       option(ACTOR_RESOLVER, ({ actor }) => actor),
       option(DEFAULT_STORAGE, ({ defaultStorage }) => defaultStorage),
       option(STORAGES, ({ storages }) => storages),
+      option(SWEEPER_OPTIONS, ({ sweeper }) => sweeper),
       {
         provide: Transactor,
         inject: [getDataSourceToken(dataSource)],
         useFactory: (source: DataSource) => transactorOf(source, dataSource),
       },
+      IntentJournal,
+      ContentStore,
+      FileWriter,
       { provide: OwnershipPort, useClass: Ownership },
       option(MANAGER_CHECK, ({ isManager }) => isManager),
       TransferRuntime,

@@ -3,6 +3,8 @@ import type { AccessOptions, UploadPolicy } from './access/access-options.js';
 import { FilesOptionError } from './errors/files-option.error.js';
 import type { Actor, ActorResolver } from './files/actor.js';
 import { requestUser } from './access/request-user.js';
+import { readSweeperOptions } from './files/sweeper-options.js';
+import type { CheckedSweeperOptions, SweeperOptions } from './files/sweeper-options.js';
 import type { Storage } from './storage/storage.js';
 
 /** What `FilesModule.forRoot()` takes. */
@@ -23,6 +25,8 @@ export interface FilesModuleOptions extends FilesModuleShape {
   transferAsUpdate?: boolean;
   /** Whether an owner policy's `update` answers for `file_scan`. @default true */
   scanAsUpdate?: boolean;
+  /** When bytes are removed that no file refers to; `false` never, unless `FilesSweeper.sweep()` is called. @default every hour, a day old */
+  sweeper?: SweeperOptions | false;
 }
 
 /** The options that decide what the module consists of: they are known before any factory runs. */
@@ -54,6 +58,7 @@ export interface CheckedFilesOptions extends AccessOptions {
   storages: Record<string, Storage>;
   defaultStorage: string;
   actor: ActorResolver;
+  sweeper: CheckedSweeperOptions;
 }
 
 /** Fills in the defaults; throws `FilesOptionError` for what cannot be honoured. */
@@ -75,6 +80,7 @@ export function checkOptions(options: FilesFactoryOptions): CheckedFilesOptions 
     isManager: options.isManager ?? (() => false),
     transferAsUpdate: options.transferAsUpdate ?? true,
     scanAsUpdate: options.scanAsUpdate ?? true,
+    sweeper: readSweeperOptions(options.sweeper),
   };
 }
 

@@ -23,10 +23,14 @@ export type { TransferOwnershipOptions } from './validation/transfer-ownership.c
 // Files
 export type { Actor, ActorResolver } from './files/actor.js';
 export { FilesService } from './files/files.service.js';
-export type { CreateFileOptions } from './files/files.service.js';
+export type { CopyFileOptions, CreateFileOptions, ForceOption, RegisterFileOptions } from './files/file-options.js';
+export { FilesSweeper } from './files/files-sweeper.js';
+export { FileIntent } from './files/file-intent.entity.js';
 export { ManagedFile } from './files/managed-file.entity.js';
 export type { OwnerReference } from './files/owner-reference.js';
 export type { OwnershipChange, TransferOptions } from './files/ownership-port.js';
+export type { SweepReport } from './files/sweep-report.js';
+export type { SweeperOptions } from './files/sweeper-options.js';
 export { toPublicFile } from './files/public-file.js';
 export type { PublicFile } from './files/public-file.js';
 export type {
@@ -66,7 +70,7 @@ export type { LocationInput, LocationTransformer } from './storage/location-tran
 export type { StorageLimits } from './storage/storage-limits.js';
 export { StorageRegistry } from './storage/storage-registry.js';
 export { Storage } from './storage/storage.js';
-export type { ByteRange, StoredObject } from './storage/storage.js';
+export type { ByteRange, Leftovers, LocatedObject, StorageContext, StoredObject } from './storage/storage.js';
 
 // Errors
 export { FilesError } from './errors/files-error.js';
@@ -78,19 +82,24 @@ export { CommitOutcomeUnknownError } from './errors/commit-outcome-unknown.error
 export { ContentTypeError } from './errors/content-type.error.js';
 export { EntitiesMissingError } from './errors/entities-missing.error.js';
 export { FileChangedError } from './errors/file-changed.error.js';
+export { FileCorruptError } from './errors/file-corrupt.error.js';
 export { FileNameError } from './errors/file-name.error.js';
 export { FileNotFoundError } from './errors/file-not-found.error.js';
 export { FileOwnerConflictError } from './errors/file-owner-conflict.error.js';
 export { FilePinnedError } from './errors/file-pinned.error.js';
 export { FileTooLargeError } from './errors/file-too-large.error.js';
+export { FileTypeChangedError } from './errors/file-type-changed.error.js';
 export { FileTypeNotAcceptedError } from './errors/file-type-not-accepted.error.js';
 export { FileUnownedError } from './errors/file-unowned.error.js';
 export { FileValidationError } from './errors/file-validation.error.js';
 export { FilesOptionError } from './errors/files-option.error.js';
+export { IntentLostError } from './errors/intent-lost.error.js';
 export { InvalidDecorationError } from './errors/invalid-decoration.error.js';
 export { LeaseTimeoutError } from './errors/lease-timeout.error.js';
 export { LocationInvalidError } from './errors/location-invalid.error.js';
 export { LocationNotFoundError } from './errors/location-not-found.error.js';
+export { LocationPendingError } from './errors/location-pending.error.js';
+export { LocationRegisteredError } from './errors/location-registered.error.js';
 export { LocationTakenError } from './errors/location-taken.error.js';
 export { MalformedUploadError } from './errors/malformed-upload.error.js';
 export { MultipartExpectedError } from './errors/multipart-expected.error.js';

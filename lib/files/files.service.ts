@@ -1,46 +1,29 @@
 import type { Readable } from 'node:stream';
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { In } from 'typeorm';
 import type { Repository } from 'typeorm';
-import { ContentTypeError } from '../errors/content-type.error.js';
 import { FileNotFoundError } from '../errors/file-not-found.error.js';
 import { FilePinnedError } from '../errors/file-pinned.error.js';
-import { LocationTakenError } from '../errors/location-taken.error.js';
 import { RangeInvalidError } from '../errors/range-invalid.error.js';
 import { Capability } from '../storage/capability.js';
-import { parseContentType } from '../storage/content-type.js';
-import type { ByteRange, Storage } from '../storage/storage.js';
+import type { ByteRange } from '../storage/storage.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
-import { databaseFault } from '../unit-of-work/database-fault.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { ActorSource } from './actor.js';
 import { asReadable } from './as-readable.js';
+import { ContentStore } from './content-store.js';
 import { normalizeFileId } from './file-id.js';
 import { cleanFileName } from './file-name.js';
-import { lockFiles } from './lock-files.js';
+import type { CopyFileOptions, CreateFileOptions, ForceOption, RegisterFileOptions } from './file-options.js';
+import { FileWriter } from './file-writer.js';
+import { lockFile } from './lock-files.js';
 import { ManagedFile } from './managed-file.entity.js';
-import { newFile } from './new-file.js';
 import { assertOwnerReference } from './owner-reference.js';
-import type { OwnerReference } from './owner-reference.js';
 import { OwnershipPort } from './ownership-port.js';
 import type { OwnershipChange, TransferOptions } from './ownership-port.js';
 import type { FoundFiles, ScanOptions, SearchOptions } from './search/file-filter.js';
 import { scanFiles } from './search/scan-files.js';
 import { searchFiles } from './search/search-files.js';
-import { upload } from './upload.js';
-
-/** The name of the storage that is used when none is named. */
-export const DEFAULT_STORAGE = Symbol('DEFAULT_STORAGE');
-
-export interface CreateFileOptions {
-  name: string;
-  /** @default the `defaultStorage` of the module */
-  storage?: string;
-  /** `null` for none. @default the actor of the current call, else none */
-  owner?: OwnerReference | null;
-  /** What the client says the content is: a hint for what the bytes cannot tell. */
-  contentType?: string;
-}
 
 // The smallest of the databases' limits on parameters is 32766.
 const IDS_PER_STATEMENT = 10_000;
@@ -56,7 +39,8 @@ export class FilesService {
     private readonly transactor: Transactor,
     private readonly actors: ActorSource,
     private readonly ownership: OwnershipPort,
-    @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
+    private readonly contents: ContentStore,
+    private readonly writer: FileWriter,
   ) {}
 
   /**
@@ -66,18 +50,18 @@ export class FilesService {
   async create(content: Readable | Uint8Array, options: CreateFileOptions): Promise<ManagedFile> {
     const source = asReadable(content);
     try {
-      const storage = this.storages.get(options.storage ?? this.defaultStorage);
-      storage.require(Capability.CREATE);
-      const name = cleanFileName(options.name);
-      const contentType = readClaim(options.contentType);
-      const owner = options.owner === undefined ? await this.actors.current() : options.owner;
-      if (owner) assertOwnerReference(owner);
-      // No transaction is open while bytes flow, unless the caller's own.
-      const stored = await upload(source, storage, { name, contentType });
-      return await this.#insert(storage, newFile({ ...stored, name, storage: storage.name }, owner));
+      return await this.writer.create(source, options);
     } finally {
       source.destroy();
     }
+  }
+
+  /**
+   * Makes a file of bytes that are in a storage already: `await files.register('2026/report.pdf', { storage: 'archive' })`. They are
+   * read once, for their size, hash and type. Throws `LocationRegisteredError` and `LocationNotFoundError`.
+   */
+  async register(location: string, options: RegisterFileOptions = {}): Promise<ManagedFile> {
+    return this.writer.register(location, options);
   }
 
   /** The file; throws `FileNotFoundError`. */
@@ -119,18 +103,56 @@ export class FilesService {
     return this.storages.get(storage).read(location, range);
   }
 
+  /** Changes the name and nothing else. A pinned file needs `force`. */
+  async rename(id: string, name: string, { force = false }: ForceOption = {}): Promise<ManagedFile> {
+    const fileId = idOf(id);
+    const clean = cleanFileName(name);
+    return this.transactor.run(async ({ manager }) => {
+      const file = await lockFile(manager, fileId, { operation: 'renaming it', force });
+      await manager.update(ManagedFile, { id: fileId }, { name: clean });
+      return Object.assign(file, { name: clean });
+    });
+  }
+
+  /**
+   * Gives the file new content of the same type, at a new location; the old bytes go once that is committed. The content is consumed, and
+   * destroyed when it fails. A pinned file needs `force`. Throws `FileTypeChangedError`.
+   */
+  async replace(id: string, content: Readable | Uint8Array, { force = false }: ForceOption = {}): Promise<ManagedFile> {
+    const source = asReadable(content);
+    try {
+      const file = await this.show(id);
+      if (file.pinned && !force) throw new FilePinnedError(file.id, 'replacing its content');
+      return await this.writer.replace(file, source, force);
+    } finally {
+      source.destroy();
+    }
+  }
+
+  /** Another file with the same content, by itself from then on: `await files.copy(id, { storage: 'archive', owner: null })`. */
+  async copy(id: string, options: CopyFileOptions = {}): Promise<ManagedFile> {
+    return this.writer.copy(await this.show(id), options);
+  }
+
+  /**
+   * Moves the file's bytes to another storage; id, owner and pin stay. They are verified by their hash before the old ones go. In the
+   * storage already: a no-op. Throws `FileChangedError` when somebody else moved or replaced them meanwhile.
+   */
+  async move(id: string, storage: string): Promise<ManagedFile> {
+    return this.writer.move(await this.show(id), storage);
+  }
+
   /** Deletes the row, and the bytes once that is committed. A pinned file needs `force`. */
-  async delete(id: string, { force = false }: { force?: boolean } = {}): Promise<void> {
+  async delete(id: string, { force = false }: ForceOption = {}): Promise<void> {
     const fileId = idOf(id);
     await this.transactor.run(async (unit) => {
-      const [file] = await lockFiles(unit.manager, [fileId]);
-      if (!file) throw new FileNotFoundError(id);
+      const file = await lockFile(unit.manager, fileId);
       const storage = this.storages.get(file.storage);
       storage.require(Capability.REMOVE);
       if (file.pinned && !force) throw new FilePinnedError(fileId, 'deleting it');
       await this.ownership.onDelete(file, unit.manager);
       await unit.manager.delete(ManagedFile, { id: fileId });
-      unit.afterCommit(() => storage.remove(file.location));
+      await this.contents.remove(unit, [file]);
     });
   }
 
@@ -157,38 +179,10 @@ export class FilesService {
   get #files(): Repository<ManagedFile> {
     return this.transactor.dataSource.getRepository(ManagedFile);
   }
-
-  /** Inserts the row of stored bytes; when it does not come to stay, the bytes are removed. */
-  async #insert(storage: Storage, file: ManagedFile): Promise<ManagedFile> {
-    const discard = () => storage.remove(file.location);
-    let isUnitToDiscard = false;
-    try {
-      await this.transactor.run(async (unit) => {
-        unit.afterRollback(discard);
-        isUnitToDiscard = true;
-        // A copy, which TypeORM may change; its type has no place for JSON of any shape.
-        await unit.manager.insert(ManagedFile, { ...file } as object);
-        await this.ownership.onCreate(file, unit.manager);
-      });
-      return file;
-    } catch (error) {
-      if (!isUnitToDiscard) await discard();
-      if (databaseFault(error) === 'unique')
-        throw new LocationTakenError(storage.name, file.location, { cause: error });
-      throw error;
-    }
-  }
 }
 
 function idOf(id: unknown): string {
   const normalized = normalizeFileId(id);
   if (normalized === undefined) throw new FileNotFoundError(id);
   return normalized;
-}
-
-function readClaim(contentType: string | undefined): string | undefined {
-  if (contentType === undefined) return undefined;
-  const type = parseContentType(contentType);
-  if (type === undefined) throw new ContentTypeError(contentType);
-  return type;
 }

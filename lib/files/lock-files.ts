@@ -1,4 +1,7 @@
 import type { EntityManager } from 'typeorm';
+import { FileNotFoundError } from '../errors/file-not-found.error.js';
+import { FilePinnedError } from '../errors/file-pinned.error.js';
+import { isSqlite } from './is-sqlite.js';
 import { ManagedFile } from './managed-file.entity.js';
 
 /**
@@ -11,7 +14,20 @@ export async function lockFiles(manager: EntityManager, ids: readonly string[]):
     .where('file.id IN (:...ids)', { ids: [...new Set(ids)] })
     .orderBy('file.id');
   // SQLite has one writer at a time, and TypeORM refuses the clause there.
-  const { type } = manager.dataSource.options;
-  const isSqlite = type === 'better-sqlite3' || type === 'sqljs';
-  return (isSqlite ? query : query.setLock('pessimistic_write')).getMany();
+  return (isSqlite(manager.dataSource) ? query : query.setLock('pessimistic_write')).getMany();
+}
+
+/**
+ * The file, locked until the transaction ends; throws `FileNotFoundError`, and `FilePinnedError` where an operation is named that a pin
+ * protects from.
+ */
+export async function lockFile(
+  manager: EntityManager,
+  id: string,
+  refuse?: { operation: string; force: boolean },
+): Promise<ManagedFile> {
+  const [file] = await lockFiles(manager, [id]);
+  if (!file) throw new FileNotFoundError(id);
+  if (refuse && file.pinned && !refuse.force) throw new FilePinnedError(id, refuse.operation);
+  return file;
 }

@@ -6,10 +6,16 @@ import { fsStorage } from 'nestjs-files/storage/fs';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { ActorSource } from '../../lib/files/actor.js';
 import type { Actor } from '../../lib/files/actor.js';
+import { ContentStore } from '../../lib/files/content-store.js';
+import { FileIntent } from '../../lib/files/file-intent.entity.js';
+import { FileWriter } from '../../lib/files/file-writer.js';
 import { FilesService } from '../../lib/files/files.service.js';
+import { FilesSweeper } from '../../lib/files/files-sweeper.js';
+import { IntentJournal } from '../../lib/files/intent-journal.js';
 import { ManagedFile } from '../../lib/files/managed-file.entity.js';
 import { OwnershipPort } from '../../lib/files/ownership-port.js';
 import type { OwnershipChange, TransferOptions } from '../../lib/files/ownership-port.js';
+import { readSweeperOptions } from '../../lib/files/sweeper-options.js';
 import { StorageRegistry } from '../../lib/storage/storage-registry.js';
 import type { Storage } from '../../lib/storage/storage.js';
 import { TaskQueue } from '../../lib/task-queue/task-queue.js';
@@ -82,7 +88,7 @@ export async function filesHarness(storages: Record<string, Storage> = {}) {
     logger: new StatementLog(statements),
     type: 'better-sqlite3',
     database: ':memory:',
-    entities: [ManagedFile, Note, Thing],
+    entities: [ManagedFile, FileIntent, Note, Thing],
     synchronize: true,
   });
   await dataSource.initialize();
@@ -95,7 +101,14 @@ export async function filesHarness(storages: Record<string, Storage> = {}) {
   await registry.onModuleInit();
   const actors = new ActorSource((context) => (context as unknown as { actor: Actor | null }).actor);
   const ownership = new NotingOwnership(dataSource);
-  const files = new FilesService(registry, transactor, actors, ownership, 'default');
+  const clock = { now: Date.now() };
+  const now = () => clock.now;
+  const journal = new IntentJournal(transactor, now);
+  const contents = new ContentStore(registry, transactor, journal);
+  const writer = new FileWriter(registry, transactor, actors, ownership, contents, journal, 'default');
+  const files = new FilesService(registry, transactor, actors, ownership, contents, writer);
+  const sweeper = new FilesSweeper(registry, transactor, readSweeperOptions(), now);
+  const intents = () => dataSource.getRepository(FileIntent).find({ order: { id: 'ASC' } });
   const notes = async () =>
     (await dataSource.getRepository(Note).find({ order: { text: 'ASC' } })).map(({ text }) => text);
   const rows = () => dataSource.getRepository(ManagedFile).count();
@@ -107,6 +120,9 @@ export async function filesHarness(storages: Record<string, Storage> = {}) {
     actors,
     ownership,
     files,
+    clock,
+    sweeper,
+    intents,
     notes,
     rows,
     queue: new TaskQueue(transactor),

@@ -69,7 +69,7 @@ class MemoryStorage extends Storage {
   }
 
   protected override async *list(directory: string | undefined): AsyncGenerator<LocatedObject, void> {
-    for (const [location, { bytes, modifiedAt }] of [...this.#objects]) {
+    for (const [location, { bytes, modifiedAt }] of this.#objects) {
       if (directory !== undefined && !location.startsWith(`${directory}/`)) continue;
       yield { location, size: bytes.length, modifiedAt };
     }

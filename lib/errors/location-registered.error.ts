@@ -1,0 +1,14 @@
+import { FilesError } from './files-error.js';
+
+/** The bytes at the location are a file's already. */
+export class LocationRegisteredError extends FilesError {
+  readonly code = 'FILES_LOCATION_REGISTERED';
+
+  constructor(
+    readonly storage: string,
+    readonly location: string,
+    options?: ErrorOptions,
+  ) {
+    super(`Location "${location}" of storage "${storage}" is registered already.`, options);
+  }
+}

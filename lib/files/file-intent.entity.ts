@@ -1,0 +1,24 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { BINARY_TABLE, id, text, uuid, when } from './columns.js';
+
+/** What is to become of the bytes if nobody comes back: both kinds end with their removal, unless a file refers to them. */
+export type IntentKind = 'create' | 'delete';
+
+/**
+ * Bytes that no file's row answers for: about to be written, or about to be removed. It is there before the first byte is and until
+ * the last one is gone, so that a crash in between is found and finished.
+ */
+@Entity('files_intent', BINARY_TABLE)
+@Index('ix_files_intent_location', ['storage', 'locationKey'])
+@Index('ix_files_intent_due', ['createdAt'])
+export class FileIntent {
+  @PrimaryColumn(id()) id!: string;
+  @Column(text(64)) storage!: string;
+  @Column(text(1024)) location!: string;
+  @Column(text(64, { name: 'location_key' })) locationKey!: string;
+  @Column(text(16)) kind!: IntentKind;
+  @Column(when({ name: 'created_at' })) createdAt!: Date;
+  /** Fresh for every claim; once it is set, the bytes can no longer become a file's. */
+  @Column(uuid({ name: 'lease_owner', nullable: true })) leaseOwner!: string | null;
+  @Column(when({ name: 'lease_until', nullable: true })) leaseUntil!: Date | null;
+}

@@ -1,0 +1,182 @@
+import type { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import { FileChangedError } from '../errors/file-changed.error.js';
+import { FileTypeChangedError } from '../errors/file-type-changed.error.js';
+import { LocationRegisteredError } from '../errors/location-registered.error.js';
+import { LocationTakenError } from '../errors/location-taken.error.js';
+import { ContentTypeError } from '../errors/content-type.error.js';
+import { Capability } from '../storage/capability.js';
+import { parseContentType } from '../storage/content-type.js';
+import type { Storage } from '../storage/storage.js';
+import { StorageRegistry } from '../storage/storage-registry.js';
+import { databaseFault } from '../unit-of-work/database-fault.js';
+import { Transactor } from '../unit-of-work/transactor.js';
+import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
+import { ActorSource } from './actor.js';
+import { ContentStore } from './content-store.js';
+import type { NewContent } from './content-store.js';
+import { examine } from './examine.js';
+import { cleanFileName } from './file-name.js';
+import type { CopyFileOptions, CreateFileOptions, RegisterFileOptions } from './file-options.js';
+import { IntentJournal } from './intent-journal.js';
+import { locationKey } from './location-key.js';
+import { lockFile } from './lock-files.js';
+import { ManagedFile } from './managed-file.entity.js';
+import { newFile } from './new-file.js';
+import type { StoredFile } from './new-file.js';
+import { assertOwnerReference } from './owner-reference.js';
+import type { OwnerReference } from './owner-reference.js';
+import { OwnershipPort } from './ownership-port.js';
+
+/** The name of the storage that is used when none is named. */
+export const DEFAULT_STORAGE = Symbol('DEFAULT_STORAGE');
+
+// Racing inserts of one location deadlock on MariaDB, although only one of them can win.
+const REGISTER_RETRIES = 5;
+
+/** Brings bytes and rows together: everything that makes a row refer to bytes it did not refer to before. */
+@Injectable()
+export class FileWriter {
+  constructor(
+    private readonly storages: StorageRegistry,
+    private readonly transactor: Transactor,
+    private readonly actors: ActorSource,
+    private readonly ownership: OwnershipPort,
+    private readonly contents: ContentStore,
+    private readonly journal: IntentJournal,
+    @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
+  ) {}
+
+  async create(source: Readable, options: CreateFileOptions): Promise<ManagedFile> {
+    const storage = this.storages.get(options.storage ?? this.defaultStorage);
+    storage.require(Capability.CREATE);
+    const name = cleanFileName(options.name);
+    const contentType = readClaim(options.contentType);
+    const owner = await this.#ownerOf(options.owner);
+    // No transaction is open while bytes flow, unless the caller's own.
+    return this.#add(await this.contents.put(source, storage, { name, contentType }), name, owner);
+  }
+
+  async register(location: string, options: RegisterFileOptions): Promise<ManagedFile> {
+    const storage = this.storages.get(options.storage ?? this.defaultStorage);
+    storage.require(Capability.ANALYZE);
+    storage.assertLocation(location);
+    const name = cleanFileName(options.name ?? location.slice(location.lastIndexOf('/') + 1));
+    const owner = await this.#ownerOf(options.owner);
+    await this.#assertUnregistered(storage, location);
+    const file = newFile({ ...(await analyze(storage, location)), name, storage: storage.name }, owner);
+    const insert = async (unit: UnitOfWork) => {
+      await this.#insert(unit, file);
+      // After the insert: a deletion that had the location before has left its intent by now.
+      await this.journal.assertNonePending(unit.manager, storage, location);
+    };
+    try {
+      await this.transactor.run(insert, { retry: REGISTER_RETRIES });
+      return file;
+    } catch (error) {
+      if (databaseFault(error) !== 'unique') throw error;
+      throw new LocationRegisteredError(storage.name, location, { cause: error });
+    }
+  }
+
+  async replace(file: ManagedFile, source: Readable, force: boolean): Promise<ManagedFile> {
+    const storage = this.storages.get(file.storage);
+    storage.require(Capability.CREATE | Capability.REMOVE);
+    const { id, name, contentType } = file;
+    const check = (found: string) => {
+      if (found !== contentType) throw new FileTypeChangedError(id, contentType, found);
+    };
+    const content = await this.contents.put(source, storage, { name, contentType, check });
+    return this.contents.commit(content, async (unit) => {
+      const current = await lockFile(unit.manager, id, { operation: 'replacing its content', force });
+      if (current.storage !== storage.name) throw new FileChangedError([id]);
+      check(current.contentType);
+      return this.#refer(unit, current, content);
+    });
+  }
+
+  async copy(file: ManagedFile, options: CopyFileOptions): Promise<ManagedFile> {
+    const to = this.storages.get(options.storage ?? file.storage);
+    const name = cleanFileName(options.name ?? file.name);
+    const owner = await this.#ownerOf(options.owner);
+    return this.#add(await this.contents.copy(file, this.storages.get(file.storage), to), name, owner);
+  }
+
+  async move(file: ManagedFile, storage: string): Promise<ManagedFile> {
+    const to = this.storages.get(storage);
+    const from = this.storages.get(file.storage);
+    if (from === to) return file;
+    from.require(Capability.REMOVE);
+    const content = await this.contents.copy(file, from, to);
+    return this.contents.commit(content, async (unit) => {
+      const current = await lockFile(unit.manager, file.id);
+      const isSame = current.storage === file.storage && current.location === file.location;
+      if (!isSame) throw new FileChangedError([file.id]);
+      return this.#refer(unit, current, content);
+    });
+  }
+
+  async #add(content: NewContent, name: string, owner: OwnerReference | null): Promise<ManagedFile> {
+    const file = newFile({ ...bytesOf(content), name }, owner);
+    try {
+      await this.contents.commit(content, (unit) => this.#insert(unit, file));
+      return file;
+    } catch (error) {
+      if (databaseFault(error) !== 'unique') throw error;
+      throw new LocationTakenError(file.storage, file.location, { cause: error });
+    }
+  }
+
+  async #insert({ manager }: UnitOfWork, file: ManagedFile): Promise<void> {
+    // A copy, which TypeORM may change; its type has no place for JSON of any shape.
+    await manager.insert(ManagedFile, { ...file } as object);
+    await this.ownership.onCreate(file, manager);
+  }
+
+  /** Lets the row refer to the new bytes, and takes the old ones away. */
+  async #refer(unit: UnitOfWork, file: ManagedFile, content: NewContent): Promise<ManagedFile> {
+    const changes = { ...bytesOf(content), locationKey: locationKey(content.location), storageData: null };
+    await unit.manager.update(ManagedFile, { id: file.id }, changes);
+    await this.contents.remove(unit, [file]);
+    return Object.assign(file, changes);
+  }
+
+  async #ownerOf(owner: OwnerReference | null | undefined): Promise<OwnerReference | null> {
+    if (owner) assertOwnerReference(owner);
+    return owner === undefined ? this.actors.current() : owner;
+  }
+
+  // For what can be told before the bytes are read; the unique index decides.
+  async #assertUnregistered({ name: storage }: Storage, location: string): Promise<void> {
+    const files = this.transactor.dataSource.getRepository(ManagedFile);
+    if (await files.existsBy({ storage, locationKey: locationKey(location) }))
+      throw new LocationRegisteredError(storage, location);
+  }
+}
+
+type Bytes = Omit<StoredFile, 'name'>;
+
+function bytesOf({ storage, location, contentType, size, hash, hashAlgorithm }: Bytes): Bytes {
+  return { storage, location, contentType, size, hash, hashAlgorithm };
+}
+
+/** What the bytes at a location are: all of them are read. */
+async function analyze(storage: Storage, location: string): Promise<Omit<Bytes, 'storage'>> {
+  const source = await storage.read(location);
+  try {
+    const { body, contentType, digest } = await examine(source, storage);
+    body.resume();
+    await finished(body);
+    return { location, contentType, ...digest() };
+  } finally {
+    source.destroy();
+  }
+}
+
+function readClaim(contentType: string | undefined): string | undefined {
+  if (contentType === undefined) return undefined;
+  const type = parseContentType(contentType);
+  if (type === undefined) throw new ContentTypeError(contentType);
+  return type;
+}

@@ -1,0 +1,125 @@
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import type { OnApplicationShutdown } from '@nestjs/common';
+import { IsNull } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
+import { IntentLostError } from '../errors/intent-lost.error.js';
+import { LocationPendingError } from '../errors/location-pending.error.js';
+import type { Storage } from '../storage/storage.js';
+import { ambientOf } from '../unit-of-work/ambient.js';
+import type { Scope } from '../unit-of-work/scope.js';
+import { Transactor } from '../unit-of-work/transactor.js';
+import { FILES_CLOCK } from './clock.js';
+import type { Clock } from './clock.js';
+import { FileIntent } from './file-intent.entity.js';
+import type { IntentKind } from './file-intent.entity.js';
+import type { Intent } from './intent.js';
+import { IntentConnection } from './intent-connection.js';
+import { isSqlite } from './is-sqlite.js';
+import { locationKey } from './location-key.js';
+import { leaveMarker } from './marker-intent.js';
+import { uuidV7 } from './uuid-v7.js';
+
+/** Where bytes are. */
+interface Place {
+  storage: Storage;
+  location: string;
+}
+
+// Eight parameters each; the smallest of the databases' limits is 32766.
+const ROWS_PER_STATEMENT = 1000;
+
+/** Writes down which bytes no row answers for, where no crash and no rollback loses it. */
+@Injectable()
+export class IntentJournal implements OnApplicationShutdown {
+  readonly #connection: IntentConnection;
+
+  constructor(
+    private readonly transactor: Transactor,
+    @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
+  ) {
+    this.#connection = new IntentConnection(transactor.dataSource);
+  }
+
+  /** Writes down that bytes will be at the location. It is committed when this resolves, also inside of a transaction. */
+  async announce(storage: Storage, location: string): Promise<Intent> {
+    const { dataSource } = this.transactor;
+    if (!isInTransaction(dataSource)) return this.#record(dataSource, storage, location);
+    if (isSqlite(dataSource)) return leaveMarker(storage, location);
+    return this.#record(await this.#connection.open(), storage, location);
+  }
+
+  /** Writes down in the caller's transaction that the bytes have to go; `drop` each when they are gone. */
+  async announceRemovals(manager: EntityManager, places: readonly Place[]): Promise<(Place & { id: string })[]> {
+    const removals = places.map(({ storage, location }) => {
+      const intent = this.#make('delete', storage, location);
+      return { id: intent.id, storage, location, intent };
+    });
+    for (let at = 0; at < removals.length; at += ROWS_PER_STATEMENT) {
+      const some = removals.slice(at, at + ROWS_PER_STATEMENT);
+      await manager.insert(
+        FileIntent,
+        some.map(({ intent }) => intent),
+      );
+    }
+    return removals;
+  }
+
+  async drop(id: string): Promise<void> {
+    await this.transactor.dataSource.getRepository(FileIntent).delete({ id });
+  }
+
+  /** Throws `LocationPendingError` if bytes are on their way to the location, or away from it. */
+  async assertNonePending(manager: EntityManager, storage: Storage, location: string): Promise<void> {
+    const query = manager
+      .createQueryBuilder(FileIntent, 'intent')
+      .where({ storage: storage.name, locationKey: locationKey(location) });
+    // A locking read sees what is committed now, at every level of isolation.
+    const found = await (isSqlite(manager.dataSource) ? query : query.setLock('pessimistic_read')).getMany();
+    if (found.length > 0) throw new LocationPendingError(storage.name, location);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.#connection.close();
+  }
+
+  async #record(through: DataSource, storage: Storage, location: string): Promise<Intent> {
+    const intents = through.getRepository(FileIntent);
+    const intent = this.#make('create', storage, location);
+    const { id } = intent;
+    await intents.insert(intent);
+    const withdraw = async () => void (await intents.delete({ id }));
+    const unclaimed = { id, leaseOwner: IsNull() };
+    return {
+      withdraw,
+      settle: async (unit) => {
+        if (seesEveryCommit(this.transactor.dataSource)) {
+          // No sweeper can claim it between this and the commit, and none has.
+          if ((await unit.manager.delete(FileIntent, unclaimed)).affected === 1) return;
+        } else {
+          // A snapshot from before the intent does not show it. Renewed, it cannot be swept before this unit has long ended.
+          const renewed = await intents.update(unclaimed, { createdAt: new Date(this.now()) });
+          unit.afterCommit(withdraw);
+          if (renewed.affected === 1) return;
+        }
+        throw new IntentLostError(storage.name, location);
+      },
+    };
+  }
+
+  #make(kind: IntentKind, { name: storage }: Storage, location: string): FileIntent {
+    const createdAt = new Date(this.now());
+    const intent = { id: uuidV7(), storage, location, locationKey: locationKey(location), kind, createdAt };
+    return Object.assign(new FileIntent(), intent, { leaseOwner: null, leaseUntil: null });
+  }
+}
+
+/** Whether what this flow writes is in a transaction: a unit of work's, or one that the application opened. */
+function isInTransaction(dataSource: DataSource): boolean {
+  const here = ambientOf(dataSource);
+  return here?.kind === 'foreign' ? here.runner.isTransactionActive : here !== undefined;
+}
+
+function seesEveryCommit(dataSource: DataSource): boolean {
+  const here = ambientOf(dataSource) as Scope | undefined;
+  return isSqlite(dataSource) || here?.transaction?.isolation === 'READ COMMITTED';
+}

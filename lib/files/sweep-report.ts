@@ -1,0 +1,19 @@
+/** What a sweep did. Another machine's part of the same work is in that one's report. */
+export interface SweepReport {
+  /** Intents and markers that were due. */
+  examined: number;
+  /** Of these: their bytes are gone now. */
+  finished: number;
+  /** Of these: a file refers to the bytes, so that only the intent went. */
+  kept: number;
+  /** Of these, and of the storages: what could not be done; it is in the log, and tried again next time. */
+  failed: number;
+  /** Bytes that no file referred to, as far as their storage tells their size. */
+  bytesRemoved: number;
+  /** Unfinished files that writes had left in their storages. */
+  leftovers: number;
+}
+
+export function emptyReport(): SweepReport {
+  return { examined: 0, finished: 0, kept: 0, failed: 0, bytesRemoved: 0, leftovers: 0 };
+}
