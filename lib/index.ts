@@ -23,7 +23,14 @@ export type { TransferOwnershipOptions } from './validation/transfer-ownership.c
 // Files
 export type { Actor, ActorResolver } from './files/actor.js';
 export { FilesService } from './files/files.service.js';
-export type { CopyFileOptions, CreateFileOptions, ForceOption, RegisterFileOptions } from './files/file-options.js';
+export type {
+  CopyFileOptions,
+  CreateFileOptions,
+  ForceOption,
+  NewFile,
+  RegisterFileOptions,
+  ReplaceOptions,
+} from './files/file-options.js';
 export { FilesSweeper } from './files/files-sweeper.js';
 export { FileIntent } from './files/file-intent.entity.js';
 export { ManagedFile } from './files/managed-file.entity.js';

@@ -79,18 +79,28 @@ export class ContentStore {
 
   /** Runs `work`, which writes the row, in one transaction with the content; when that does not come to stay, the bytes go. */
   async commit<T>(content: NewContent, work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
+    return this.commitAll([content], work);
+  }
+
+  /** As `commit`, for several: all of them stay, or none. */
+  async commitAll<T>(contents: readonly NewContent[], work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
     let isUnitToDiscard = false;
     try {
       return await this.transactor.run(async (unit) => {
-        unit.afterRollback(() => content.discard());
+        for (const content of contents) unit.afterRollback(() => content.discard());
         isUnitToDiscard = true;
-        await content.attach(unit);
+        for (const content of contents) await content.attach(unit);
         return work(unit);
       });
     } catch (error) {
-      if (!isUnitToDiscard) await content.discard();
+      if (!isUnitToDiscard) await this.discardAll(contents);
       throw error;
     }
+  }
+
+  /** Takes stored content away that will not be committed. */
+  async discardAll(contents: readonly NewContent[]): Promise<void> {
+    await Promise.all(contents.map((content) => content.discard()));
   }
 
   /**

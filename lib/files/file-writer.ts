@@ -14,11 +14,19 @@ import { databaseFault } from '../unit-of-work/database-fault.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { ActorSource } from './actor.js';
+import type { Actor } from './actor.js';
+import { asReadable } from './as-readable.js';
 import { ContentStore } from './content-store.js';
 import type { NewContent } from './content-store.js';
 import { examine } from './examine.js';
 import { cleanFileName } from './file-name.js';
-import type { CopyFileOptions, CreateFileOptions, RegisterFileOptions } from './file-options.js';
+import type {
+  CopyFileOptions,
+  CreateFileOptions,
+  NewFile,
+  RegisterFileOptions,
+  ReplaceOptions,
+} from './file-options.js';
 import { IntentJournal } from './intent-journal.js';
 import { locationKey } from './location-key.js';
 import { lockFile } from './lock-files.js';
@@ -49,13 +57,26 @@ export class FileWriter {
   ) {}
 
   async create(source: Readable, options: CreateFileOptions): Promise<ManagedFile> {
-    const storage = this.storages.get(options.storage ?? this.defaultStorage);
-    storage.require(Capability.CREATE);
-    const name = cleanFileName(options.name);
-    const contentType = readClaim(options.contentType);
-    const owner = await this.#ownerOf(options.owner);
-    // No transaction is open while bytes flow, unless the caller's own.
-    return this.#add(await this.contents.put(source, storage, { name, contentType }), name, owner);
+    return this.#add(await this.#put(source, options));
+  }
+
+  /** All of the files, in their order, or none. The contents are stored one after the other, as they come. */
+  async createAll(files: AsyncIterable<NewFile>): Promise<ManagedFile[]> {
+    const stored: Stored[] = [];
+    try {
+      for await (const { content, ...options } of files) {
+        const source = asReadable(content);
+        try {
+          stored.push(await this.#put(source, options));
+        } finally {
+          source.destroy();
+        }
+      }
+    } catch (error) {
+      await this.contents.discardAll(stored.map(({ content }) => content));
+      throw error;
+    }
+    return this.#addAll(stored);
   }
 
   async register(location: string, options: RegisterFileOptions): Promise<ManagedFile> {
@@ -80,7 +101,7 @@ export class FileWriter {
     }
   }
 
-  async replace(file: ManagedFile, source: Readable, force: boolean): Promise<ManagedFile> {
+  async replace(file: ManagedFile, source: Readable, { force = false, allow }: ReplaceOptions): Promise<ManagedFile> {
     const storage = this.storages.get(file.storage);
     storage.require(Capability.CREATE | Capability.REMOVE);
     const { id, name, contentType } = file;
@@ -92,7 +113,8 @@ export class FileWriter {
       const current = await lockFile(unit.manager, id, { operation: 'replacing its content', force });
       if (current.storage !== storage.name) throw new FileChangedError([id]);
       check(current.contentType);
-      return this.#refer(unit, current, content);
+      await allow?.(current);
+      return this.#refer(unit, current, content, { replacedAt: secondAfter(current.replacedAt ?? current.createdAt) });
     });
   }
 
@@ -100,7 +122,7 @@ export class FileWriter {
     const to = this.storages.get(options.storage ?? file.storage);
     const name = cleanFileName(options.name ?? file.name);
     const owner = await this.#ownerOf(options.owner);
-    return this.#add(await this.contents.copy(file, this.storages.get(file.storage), to), name, owner);
+    return this.#add({ content: await this.contents.copy(file, this.storages.get(file.storage), to), name, owner });
   }
 
   async move(file: ManagedFile, storage: string): Promise<ManagedFile> {
@@ -117,26 +139,58 @@ export class FileWriter {
     });
   }
 
-  async #add(content: NewContent, name: string, owner: OwnerReference | null): Promise<ManagedFile> {
-    const file = newFile({ ...bytesOf(content), name }, owner);
+  /** No transaction is open while bytes flow, unless the caller's own. */
+  async #put(source: Readable, options: CreateFileOptions): Promise<Stored> {
+    const storage = this.storages.get(options.storage ?? this.defaultStorage);
+    storage.require(Capability.CREATE);
+    const name = cleanFileName(options.name);
+    const contentType = readClaim(options.contentType);
+    const { actor, owner = actor } = options;
+    const stored = { name, owner: await this.#ownerOf(owner), actor };
+    return { ...stored, content: await this.contents.put(source, storage, { name, contentType }) };
+  }
+
+  async #add(stored: Stored): Promise<ManagedFile> {
+    const [file] = await this.#addAll([stored]);
+    return file as ManagedFile;
+  }
+
+  async #addAll(stored: readonly Stored[]): Promise<ManagedFile[]> {
+    const contents = stored.map(({ content }) => content);
+    return this.contents.commitAll(contents, async (unit) => {
+      const files: ManagedFile[] = [];
+      for (const { content, name, owner, actor } of stored) {
+        const file = newFile({ ...bytesOf(content), name }, owner);
+        await this.#insertNew(unit, file, actor);
+        files.push(file);
+      }
+      return files;
+    });
+  }
+
+  async #insertNew(unit: UnitOfWork, file: ManagedFile, actor: Actor | null | undefined): Promise<void> {
     try {
-      await this.contents.commit(content, (unit) => this.#insert(unit, file));
-      return file;
+      await this.#insert(unit, file, actor);
     } catch (error) {
       if (databaseFault(error) !== 'unique') throw error;
       throw new LocationTakenError(file.storage, file.location, { cause: error });
     }
   }
 
-  async #insert({ manager }: UnitOfWork, file: ManagedFile): Promise<void> {
+  async #insert({ manager }: UnitOfWork, file: ManagedFile, actor?: Actor | null): Promise<void> {
     // A copy, which TypeORM may change; its type has no place for JSON of any shape.
     await manager.insert(ManagedFile, { ...file } as object);
-    await this.ownership.onCreate(file, manager);
+    await this.ownership.onCreate(file, manager, actor);
   }
 
   /** Lets the row refer to the new bytes, and takes the old ones away. */
-  async #refer(unit: UnitOfWork, file: ManagedFile, content: NewContent): Promise<ManagedFile> {
-    const changes = { ...bytesOf(content), locationKey: locationKey(content.location), storageData: null };
+  async #refer(
+    unit: UnitOfWork,
+    file: ManagedFile,
+    content: NewContent,
+    further: Partial<Pick<ManagedFile, 'replacedAt'>> = {},
+  ): Promise<ManagedFile> {
+    const changes = { ...bytesOf(content), ...further, locationKey: locationKey(content.location), storageData: null };
     await unit.manager.update(ManagedFile, { id: file.id }, changes);
     await this.contents.remove(unit, [file]);
     return Object.assign(file, changes);
@@ -156,6 +210,14 @@ export class FileWriter {
 }
 
 type Bytes = Omit<StoredFile, 'name'>;
+
+/** Content that waits for its row, and what will be in it. */
+interface Stored {
+  content: NewContent;
+  name: string;
+  owner: OwnerReference | null;
+  actor?: Actor | null | undefined;
+}
 
 function bytesOf({ storage, location, contentType, size, hash, hashAlgorithm }: Bytes): Bytes {
   return { storage, location, contentType, size, hash, hashAlgorithm };
@@ -179,4 +241,9 @@ function readClaim(contentType: string | undefined): string | undefined {
   const type = parseContentType(contentType);
   if (type === undefined) throw new ContentTypeError(contentType);
   return type;
+}
+
+// HTTP tells states of a file apart by the second.
+function secondAfter(last: Date): Date {
+  return new Date(Math.max(Date.now(), (Math.floor(last.getTime() / 1000) + 1) * 1000));
 }

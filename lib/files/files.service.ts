@@ -14,7 +14,14 @@ import { asReadable } from './as-readable.js';
 import { ContentStore } from './content-store.js';
 import { normalizeFileId } from './file-id.js';
 import { cleanFileName } from './file-name.js';
-import type { CopyFileOptions, CreateFileOptions, ForceOption, RegisterFileOptions } from './file-options.js';
+import type {
+  CopyFileOptions,
+  CreateFileOptions,
+  ForceOption,
+  NewFile,
+  RegisterFileOptions,
+  ReplaceOptions,
+} from './file-options.js';
 import { FileWriter } from './file-writer.js';
 import { lockFile } from './lock-files.js';
 import { ManagedFile } from './managed-file.entity.js';
@@ -54,6 +61,11 @@ export class FilesService {
     } finally {
       source.destroy();
     }
+  }
+
+  /** As `create`, for several: all of them are made, in one commit, or none. The next one is asked for when one is stored. */
+  async createAll(files: AsyncIterable<NewFile>): Promise<ManagedFile[]> {
+    return this.writer.createAll(files);
   }
 
   /**
@@ -118,12 +130,12 @@ export class FilesService {
    * Gives the file new content of the same type, at a new location; the old bytes go once that is committed. The content is consumed, and
    * destroyed when it fails. A pinned file needs `force`. Throws `FileTypeChangedError`.
    */
-  async replace(id: string, content: Readable | Uint8Array, { force = false }: ForceOption = {}): Promise<ManagedFile> {
+  async replace(id: string, content: Readable | Uint8Array, options: ReplaceOptions = {}): Promise<ManagedFile> {
     const source = asReadable(content);
     try {
       const file = await this.show(id);
-      if (file.pinned && !force) throw new FilePinnedError(file.id, 'replacing its content');
-      return await this.writer.replace(file, source, force);
+      if (file.pinned && !options.force) throw new FilePinnedError(file.id, 'replacing its content');
+      return await this.writer.replace(file, source, options);
     } finally {
       source.destroy();
     }

@@ -20,6 +20,8 @@ export class ManagedFile {
   @Column(text(128)) hash!: string;
   @Column(text(32, { name: 'hash_algorithm' })) hashAlgorithm!: string;
   @Column(when({ name: 'created_at' })) createdAt!: Date;
+  /** When it got the content it has, if that is not its first; in another second than the content before. */
+  @Column(when({ name: 'replaced_at', nullable: true })) replacedAt!: Date | null;
   @Column(text(64, { name: 'owner_type', nullable: true })) ownerType!: string | null;
   @Column(text(191, { name: 'owner_id', nullable: true })) ownerId!: string | null;
   /** The owner's field that holds this file's id, where that is known. */

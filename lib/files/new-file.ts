@@ -15,6 +15,7 @@ export function newFile(stored: StoredFile, owner: OwnerReference | null): Manag
     id: uuidV7(),
     locationKey: locationKey(stored.location),
     createdAt: new Date(),
+    replacedAt: null,
     ownerType: owner?.type ?? null,
     ownerId: owner?.id ?? null,
     ownerField: null,

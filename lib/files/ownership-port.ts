@@ -37,8 +37,8 @@ export abstract class OwnershipPort {
   abstract unpin(id: string): Promise<void>;
   /** Oldest first. */
   abstract history(id: string): Promise<OwnershipChange[]>;
-  /** Called in the transaction that inserts the row, after it. */
-  abstract onCreate(file: ManagedFile, manager: EntityManager): Promise<void>;
+  /** Called in the transaction that inserts the row, after it. Who acts is the actor of the current call unless named. */
+  abstract onCreate(file: ManagedFile, manager: EntityManager, actor?: Actor | null): Promise<void>;
   /** Called in the transaction that deletes the row, before it, with the row locked. */
   abstract onDelete(file: ManagedFile, manager: EntityManager): Promise<void>;
 }

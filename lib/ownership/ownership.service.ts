@@ -60,8 +60,8 @@ export class Ownership extends OwnershipPort {
     return repository.find({ where: { fileId: fileIdOf(id) }, order: { at: 'ASC', id: 'ASC' } });
   }
 
-  async onCreate(file: ManagedFile, manager: EntityManager): Promise<void> {
-    await this.#record(manager, file, { action: 'create', from: null, to: ownerOf(file), forced: false });
+  async onCreate(file: ManagedFile, manager: EntityManager, actor?: Actor | null): Promise<void> {
+    await this.#record(manager, file, { action: 'create', from: null, to: ownerOf(file), forced: false }, actor);
   }
 
   async onDelete(file: ManagedFile, manager: EntityManager): Promise<void> {
@@ -95,8 +95,14 @@ export class Ownership extends OwnershipPort {
     await this.#statements.record(manager, entries, actor);
   }
 
-  async #record(manager: EntityManager, { id }: ManagedFile, entry: Omit<HistoryEntry, 'fileId'>): Promise<void> {
-    await this.#statements.record(manager, [{ fileId: id, ...entry }], await this.actors.current());
+  async #record(
+    manager: EntityManager,
+    { id }: ManagedFile,
+    entry: Omit<HistoryEntry, 'fileId'>,
+    actor?: Actor | null,
+  ): Promise<void> {
+    const by = actor === undefined ? await this.actors.current() : actor;
+    await this.#statements.record(manager, [{ fileId: id, ...entry }], by);
   }
 
   get #statements(): TransferStatements {

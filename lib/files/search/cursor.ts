@@ -54,8 +54,13 @@ function decodeCursor(cursor: unknown, keys: readonly SortKey[]): Place {
   return keys.map(({ field }, index) => {
     const value: unknown = parts[index + 1];
     if (value === null && field.nullable) return null;
-    return castValue(field.kind, field.kind === 'instant' ? new Date(value as number) : value, 'after');
+    return castValue(field.kind, field.kind === 'instant' ? instantOf(value) : value, 'after');
   });
+}
+
+// Not `new Date(value)`: it runs the methods of a value that has some.
+function instantOf(value: unknown): Date {
+  return new Date(typeof value === 'number' ? value : Number.NaN);
 }
 
 function parse(cursor: string): unknown {

@@ -22,6 +22,7 @@ const KINDS: Record<FileColumn, FieldKind | [FieldKind, 'nullable']> = {
   hash: 'text',
   hashAlgorithm: 'text',
   createdAt: 'instant',
+  replacedAt: ['instant', 'nullable'],
   ownerType: ['text', 'nullable'],
   ownerId: ['text', 'nullable'],
   ownerField: ['text', 'nullable'],

@@ -48,6 +48,7 @@ export type FileDataFilter =
 interface ColumnTypes {
   /** A date, or its ISO 8601 text with an offset. */
   createdAt: Date | string;
+  replacedAt: Date | string;
   size: number;
   pinned: boolean;
 }

@@ -118,7 +118,7 @@ describe('FilesModule.forRoot', () => {
     expect(await files.create(Buffer.from('x'), { name: 'x' })).toMatchObject({ size: 1 });
     const lacking = TypeOrmModule.forRoot({ ...sqlite, entities: [ManagedFile] });
     await expect(boot(lacking, FilesModule.forRoot(options()))).rejects.toThrow(
-      'Data source "default" lacks the entities FileTransfer. Set `autoLoadEntities: true`',
+      'Data source "default" lacks the entities FileIntent, FileTransfer. Set `autoLoadEntities: true`',
     );
   });
 
