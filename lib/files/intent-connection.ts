@@ -38,7 +38,10 @@ export class IntentConnection {
       cache: false,
       poolSize: 1,
       // What is said here would count more than `poolSize`.
-      extra: { ...(options.extra as object | undefined), max: 1, connectionLimit: 1 },
+      extra: {
+        ...(options.extra as object | undefined),
+        ...(options.type === 'postgres' ? { max: 1 } : { connectionLimit: 1 }),
+      },
     };
     return new DataSource({ ...options, ...own } as DataSourceOptions).initialize();
   }

@@ -2,4 +2,6 @@ export { memoryStorage } from '../storage/adapters/memory.storage.js';
 export type { MemoryStorageOptions } from '../storage/adapters/memory.storage.js';
 export { describeStorage } from './describe-storage.js';
 export type { StorageFactory } from './describe-storage.js';
+export { FaultyStorage, faultyStorage } from './faulty-storage.js';
+export type { FaultMoment } from './faulty-storage.js';
 export type { TestFramework } from './test-framework.js';

@@ -79,25 +79,13 @@ class StatementLog extends AbstractLogger {
   }
 }
 
-/** A files service on a database in memory, with a storage on disk and one in memory. */
-export async function filesHarness(storages: Record<string, Storage> = {}) {
-  const root = newDirectory();
-  const statements: string[] = [];
-  const dataSource = new DataSource({
-    logging: ['query'],
-    logger: new StatementLog(statements),
-    type: 'better-sqlite3',
-    database: ':memory:',
-    entities: [ManagedFile, FileIntent, Note, Thing],
-    synchronize: true,
-  });
-  await dataSource.initialize();
+/** What the harness's data sources have to know. */
+export const HARNESS_ENTITIES = [ManagedFile, FileIntent, Note, Thing];
+
+/** Wires the files room by hand, on a data source that is open. */
+export async function assembleFiles(dataSource: DataSource, storages: Record<string, Storage>) {
   const transactor = new Transactor(dataSource);
-  onTestFinished(async () => {
-    transactor.close();
-    await dataSource.destroy();
-  });
-  const registry = new StorageRegistry({ default: fsStorage({ root }), memory: memoryStorage(), ...storages });
+  const registry = new StorageRegistry(storages);
   await registry.onModuleInit();
   const actors = new ActorSource((context) => (context as unknown as { actor: Actor | null }).actor);
   const ownership = new NotingOwnership(dataSource);
@@ -108,26 +96,50 @@ export async function filesHarness(storages: Record<string, Storage> = {}) {
   const writer = new FileWriter(registry, transactor, actors, ownership, contents, journal, 'default');
   const files = new FilesService(registry, transactor, actors, ownership, contents, writer);
   const sweeper = new FilesSweeper(registry, transactor, readSweeperOptions(), now);
-  const intents = () => dataSource.getRepository(FileIntent).find({ order: { id: 'ASC' } });
-  const notes = async () =>
-    (await dataSource.getRepository(Note).find({ order: { text: 'ASC' } })).map(({ text }) => text);
-  const rows = () => dataSource.getRepository(ManagedFile).count();
+  const close = async () => {
+    await journal.onApplicationShutdown();
+    transactor.close();
+  };
   return {
-    root,
     dataSource,
     transactor,
     registry,
     actors,
     ownership,
-    files,
     clock,
+    journal,
+    files,
     sweeper,
-    intents,
-    notes,
-    rows,
+    close,
+    intents: () => dataSource.getRepository(FileIntent).find({ order: { id: 'ASC' } }),
+    notes: async () => (await dataSource.getRepository(Note).find({ order: { text: 'ASC' } })).map(({ text }) => text),
+    rows: () => dataSource.getRepository(ManagedFile).count(),
     queue: new TaskQueue(transactor),
-    statements,
   };
+}
+
+export type AssembledFiles = Awaited<ReturnType<typeof assembleFiles>>;
+
+/** A files service on a database in memory, with a storage on disk and one in memory. */
+export async function filesHarness(storages: Record<string, Storage> = {}) {
+  const root = newDirectory();
+  const statements: string[] = [];
+  const dataSource = new DataSource({
+    logging: ['query'],
+    logger: new StatementLog(statements),
+    type: 'better-sqlite3',
+    database: ':memory:',
+    entities: HARNESS_ENTITIES,
+    synchronize: true,
+  });
+  await dataSource.initialize();
+  const all = { default: fsStorage({ root }), memory: memoryStorage(), ...storages };
+  const assembled = await assembleFiles(dataSource, all);
+  onTestFinished(async () => {
+    await assembled.close();
+    await dataSource.destroy();
+  });
+  return { root, statements, ...assembled };
 }
 
 /** A route's context, as far as the harness looks at it. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, it } from 'vitest';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { memoryStorage } from 'nestjs-files/storage/memory';
-import { describeStorage } from 'nestjs-files/testing';
+import { describeStorage, faultyStorage } from 'nestjs-files/testing';
 import { newDirectory } from '../../support/files-directory.js';
 
 const framework = { describe, it };
@@ -14,3 +14,4 @@ describeStorage(
   (limits) => fsStorage({ root: newDirectory(), fsync: false, ...limits }),
   framework,
 );
+describeStorage('faulty, without a fault', (limits) => faultyStorage(memoryStorage(limits)), framework);

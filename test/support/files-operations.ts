@@ -1,0 +1,38 @@
+import { Readable } from 'node:stream';
+import { ManagedFile } from '../../lib/files/managed-file.entity.js';
+import type { AssembledFiles } from './files-harness.js';
+
+type World = Pick<AssembledFiles, 'files' | 'queue' | 'registry' | 'dataSource'>;
+
+/** Everything that brings rows and bytes together or apart, on the file `id` in the storage `default`. */
+export const OPERATIONS: Record<string, (world: World, id: string) => Promise<unknown>> = {
+  'a creation': ({ files }) => files.create(Buffer.from('new'), { name: 'new' }),
+  'a creation in a unit': ({ files, queue }) => queue.run(() => files.create(Buffer.from('new'), { name: 'new' })),
+  'a deletion': ({ files }, id) => files.delete(id),
+  'a replacement': ({ files }, id) => files.replace(id, Buffer.from('other')),
+  'a copy within the storage': ({ files }, id) => files.copy(id),
+  'a copy to another storage': ({ files }, id) => files.copy(id, { storage: 'other' }),
+  'a move': ({ files }, id) => files.move(id, 'other'),
+  'a registration': ({ files }) => files.register('dropped/in'),
+  'much at once in a unit': ({ files, queue }, id) =>
+    queue.run(async () => {
+      const made = await files.create(Buffer.from('new'), { name: 'new' });
+      await files.replace(id, Buffer.from('other'));
+      await files.copy(id, { storage: 'other' });
+      await files.delete(made.id);
+      await files.move(id, 'other');
+    }),
+};
+
+/** A file to work on, and for a registration bytes that nobody knows. */
+export async function prepare(world: World, operation: string): Promise<string> {
+  if (operation === 'a registration')
+    await world.registry.get('default').write('dropped/in', Readable.from([Buffer.from('dropped in')]));
+  return (await world.files.create(Buffer.from('content'), { name: 'x' })).id;
+}
+
+/** What is told of the files, without what is random. */
+export async function told({ dataSource }: Pick<World, 'dataSource'>): Promise<string[]> {
+  const rows = await dataSource.getRepository(ManagedFile).find();
+  return rows.map(({ name, storage, size, hash }) => `${name} ${storage} ${size} ${hash}`).sort();
+}
