@@ -29,6 +29,7 @@ import { createFilesController } from './http/files.controller.js';
 import { FilesErrorFilter } from './http/files-error.filter.js';
 import { FastifyRawBody } from './http/raw-body.js';
 import { FileTransfer } from './ownership/file-transfer.entity.js';
+import { ServerCheck } from './migrations/server-check.js';
 import { MANAGER_CHECK } from './ownership/manager-check.js';
 import { Ownership } from './ownership/ownership.service.js';
 import { TransferRuntime } from './ownership/transfer-runtime.js';
@@ -125,6 +126,7 @@ function assemble(
       { provide: APP_FILTER, useClass: FilesErrorFilter },
       PolicyRegistry,
       RouteExplorer,
+      ServerCheck,
       DecoratedRoutesCheck,
       UndecoratedRoutesCheck,
       ...PUBLIC_PROVIDERS,

@@ -1,6 +1,8 @@
 // Module
 export { FILES_ENTITIES, FilesModule } from './files.module.js';
 export type { FilesFactoryOptions, FilesModuleAsyncOptions, FilesModuleOptions } from './files.options.js';
+export { FILES_MIGRATIONS } from './migrations/files-migrations.js';
+export { runMigrations } from './migrations/run-migrations.js';
 
 // Task queue
 export { addTask } from './task-queue/add-task.js';
@@ -87,6 +89,7 @@ export { ByteSizeError } from './errors/byte-size.error.js';
 export { CapabilityMissingError } from './errors/capability-missing.error.js';
 export { CommitOutcomeUnknownError } from './errors/commit-outcome-unknown.error.js';
 export { ContentTypeError } from './errors/content-type.error.js';
+export { DatabaseMismatchError } from './errors/database-mismatch.error.js';
 export { EntitiesMissingError } from './errors/entities-missing.error.js';
 export { FileChangedError } from './errors/file-changed.error.js';
 export { FileCorruptError } from './errors/file-corrupt.error.js';
@@ -109,6 +112,7 @@ export { LocationPendingError } from './errors/location-pending.error.js';
 export { LocationRegisteredError } from './errors/location-registered.error.js';
 export { LocationTakenError } from './errors/location-taken.error.js';
 export { MalformedUploadError } from './errors/malformed-upload.error.js';
+export { MigrationLockError } from './errors/migration-lock.error.js';
 export { MultipartExpectedError } from './errors/multipart-expected.error.js';
 export { OutOfQueueError } from './errors/out-of-queue.error.js';
 export { OwnerNotResolvedError } from './errors/owner-not-resolved.error.js';

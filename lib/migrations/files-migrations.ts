@@ -1,0 +1,4 @@
+import { CreateFilesTables1767225600000 } from './create-files-tables.migration.js';
+
+/** The migrations of the library, for TypeORM's own runner: `migrations: [...FILES_MIGRATIONS, …]`. */
+export const FILES_MIGRATIONS = [CreateFilesTables1767225600000] as const;

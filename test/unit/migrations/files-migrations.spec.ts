@@ -1,0 +1,151 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
+import type { DataSource } from 'typeorm';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FILES_ENTITIES } from '../../../lib/files.module.js';
+import { FILES_MIGRATIONS } from '../../../lib/migrations/files-migrations.js';
+import { runMigrations } from '../../../lib/migrations/run-migrations.js';
+import { reachableDatabases } from '../../support/databases.js';
+import type { OpenDatabase } from '../../support/databases.js';
+
+const MIGRATED = { entities: [...FILES_ENTITIES], migrations: [...FILES_MIGRATIONS] };
+
+/** What TypeORM would do to make the database as the entities say. */
+async function differences(dataSource: DataSource): Promise<string[]> {
+  const { upQueries } = await dataSource.driver.createSchemaBuilder().log();
+  return upQueries.map(({ query }) => query);
+}
+
+async function tables(dataSource: DataSource): Promise<string[]> {
+  const runner = dataSource.createQueryRunner();
+  const found: string[] = [];
+  for (const { tablePath } of dataSource.entityMetadatas) {
+    if (await runner.hasTable(tablePath)) found.push(tablePath);
+  }
+  await runner.release();
+  return found;
+}
+
+it('FILES_ENTITIES has every entity of the library', async () => {
+  const lib = new URL('../../../lib/', import.meta.url);
+  const files = (await readdir(lib, { recursive: true })).filter((file) => file.endsWith('.entity.ts'));
+  const modules = await Promise.all(files.map((file) => import(new URL(file, lib).href) as Promise<object>));
+  const classes = modules.flatMap((module) => Object.values(module).filter((one) => typeof one === 'function'));
+  expect(classes.length).toBeGreaterThan(1);
+  expect(new Set(FILES_ENTITIES)).toEqual(new Set(classes));
+});
+
+for (const kind of await reachableDatabases('file', 'postgres', 'mariadb')) {
+  describe(`the migrations on ${kind.name}`, () => {
+    let database: OpenDatabase;
+
+    beforeEach(async () => {
+      database = await kind.open({ entities: [] });
+    });
+
+    afterEach(() => database.close());
+
+    const connect = (options: object = {}) => database.connect({ ...MIGRATED, ...options });
+
+    it('make what the entities say', async () => {
+      const dataSource = await connect();
+      expect(await differences(dataSource)).not.toEqual([]);
+      await dataSource.runMigrations();
+      expect(await differences(dataSource)).toEqual([]);
+    });
+
+    it('make it under the prefix of the data source', async () => {
+      const dataSource = await connect({ entityPrefix: 'app_' });
+      await dataSource.runMigrations();
+      expect(await tables(dataSource)).toContain('app_files_file');
+      expect(await differences(dataSource)).toEqual([]);
+    });
+
+    it('do nothing the second time', async () => {
+      const dataSource = await connect();
+      expect(await dataSource.runMigrations()).toHaveLength(FILES_MIGRATIONS.length);
+      expect(await dataSource.runMigrations()).toEqual([]);
+      expect(await runMigrations(dataSource)).toEqual([]);
+    });
+
+    it('take over the tables that synchronize made', async () => {
+      const dataSource = await connect();
+      await dataSource.synchronize();
+      expect(await differences(dataSource)).toEqual([]);
+      await dataSource.runMigrations();
+      expect(await differences(dataSource)).toEqual([]);
+    });
+
+    it.each(['all', 'each', 'none'] as const)(
+      'go up, down and up again with transactions for %s',
+      async (transaction) => {
+        const dataSource = await connect();
+        await dataSource.runMigrations({ transaction });
+        expect(await tables(dataSource)).toHaveLength(FILES_ENTITIES.length);
+        for (const _ of FILES_MIGRATIONS) await dataSource.undoLastMigration({ transaction });
+        expect(await tables(dataSource)).toEqual([]);
+        await dataSource.runMigrations({ transaction });
+        expect(await differences(dataSource)).toEqual([]);
+      },
+    );
+
+    it('run in one of many processes that start at once on an empty database', async () => {
+      const sources = await Promise.all([connect(), connect(), connect(), connect()]);
+      const ran = await Promise.all(sources.map((source) => runMigrations(source)));
+      expect(ran.flat()).toHaveLength(FILES_MIGRATIONS.length);
+      for (const source of sources) expect(await differences(source)).toEqual([]);
+      expect(await database.read('SELECT name FROM migrations')).toHaveLength(FILES_MIGRATIONS.length);
+    });
+  });
+}
+
+const servers = (await reachableDatabases()).filter(({ kind }) => kind === 'postgres' || kind === 'mariadb');
+
+for (const kind of servers) {
+  it(`TypeORM's own runner may run in many processes at once on ${kind.name}, where it has run before`, async () => {
+    const database = await kind.open({ entities: [] });
+    await (await database.connect()).runMigrations();
+    const sources = await Promise.all([1, 2, 3].map(() => database.connect(MIGRATED)));
+    await Promise.all(sources.map((source) => source.runMigrations()));
+    for (const source of sources) expect(await differences(source)).toEqual([]);
+    await database.close();
+  });
+}
+
+for (const kind of servers.filter(({ kind: name }) => name === 'postgres')) {
+  it('the migrations make the tables in the schema of the data source', async () => {
+    const database = await kind.open({ entities: [] });
+    await database.dataSource.query('CREATE SCHEMA app');
+    const options = { ...MIGRATED, schema: 'app' };
+    const dataSource = await database.connect(options);
+    await dataSource.runMigrations();
+    expect(await differences(dataSource)).toEqual([]);
+    expect(await tables(dataSource)).toContain('app.files_file');
+    await database.close();
+  });
+}
+
+const OTHER_PROCESS = `
+  const connection = new (require('better-sqlite3'))(process.argv[1]);
+  connection.exec('BEGIN IMMEDIATE; CREATE TABLE other (id integer)');
+  console.log('begun');
+  setTimeout(() => connection.exec('COMMIT'), 300);
+`;
+
+it('the migrations wait for the transaction of another process on SQLite', async () => {
+  const [kind] = await reachableDatabases('file');
+  const database = await kind!.open({ entities: [] });
+  const dataSource = await database.connect(MIGRATED);
+  // The table of TypeORM's own is there, so that nothing but the migration can wait.
+  await dataSource.runMigrations();
+  await dataSource.undoLastMigration();
+  const other = spawn(process.execPath, ['-e', OTHER_PROCESS, String(dataSource.options.database)], { stdio: 'pipe' });
+  const ended = once(other, 'exit');
+  await once(other.stdout, 'data');
+  await dataSource.runMigrations();
+  expect(await ended).toEqual([0, null]);
+  expect(await differences(dataSource)).toEqual([]);
+  expect(await database.read('SELECT * FROM other')).toEqual([]);
+  await database.close();
+});
