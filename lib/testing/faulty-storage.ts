@@ -113,15 +113,13 @@ export class FaultyStorage extends Storage {
   async #call<T>(what: string, work: () => Promise<T>): Promise<T> {
     this.#calls.push(what);
     this.#count++;
-    const { first = 0, last = -1, moment, error } = this.#fault ?? {};
-    const fails = this.#count >= first && this.#count <= last;
-    if (fails && (moment === 'before' || this.#count > first)) throw error;
-    const result = await work();
-    if (fails) {
+    const fault = this.#fault;
+    if (fault === undefined || this.#count < fault.first || this.#count > fault.last) return work();
+    if (fault.moment === 'after' && this.#count === fault.first) {
+      const result = await work();
       if (isReadable(result)) result.destroy();
-      throw error;
     }
-    return result;
+    throw fault.error;
   }
 }
 

@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import { Logger } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fsStorage } from 'nestjs-files/storage/fs';
+import { expectAgreement } from '../../support/files-agreement.js';
+import { newDirectory } from '../../support/files-directory.js';
+import { assembleFiles, HARNESS_ENTITIES } from '../../support/files-harness.js';
+import { OPERATIONS, prepare, told } from '../../support/files-operations.js';
+import { Power, powerDatabase, powerStorage } from '../../support/power.js';
+
+beforeAll(() => Logger.overrideLogger(false));
+afterAll(() => Logger.overrideLogger(['log', 'warn', 'error']));
+
+/** A process on a directory, with a database in a file and storages on disk. */
+async function boot(directory: string, power: Power) {
+  const dataSource = await new DataSource({
+    type: 'better-sqlite3',
+    database: join(directory, 'files.sqlite'),
+    entities: HARNESS_ENTITIES,
+    synchronize: true,
+    prepareDatabase: (connection: { pragma(source: string): unknown }) => void connection.pragma('synchronous = OFF'),
+  }).initialize();
+  const unplug = powerDatabase(dataSource, power);
+  const disk = (name: string) => powerStorage(fsStorage({ root: join(directory, name), fsync: false }), power);
+  const world = await assembleFiles(dataSource, { default: disk('default'), other: disk('other') });
+  const halt = async () => {
+    await world.close();
+    // Closing the file is what the system does for a dead process: an open transaction is rolled back.
+    await dataSource.destroy();
+    unplug();
+  };
+  return { ...world, halt };
+}
+
+/** Runs the operation until the power is cut, or to its end. */
+async function run(operation: string, steps: number) {
+  const directory = newDirectory();
+  const power = new Power();
+  const process = await boot(directory, power);
+  const id = await prepare(process, operation);
+  const before = await told(process);
+  power.cutAfter(steps);
+  const outcome = await OPERATIONS[operation]!(process, id).then(
+    () => 'done' as const,
+    () => 'failed' as const,
+  );
+  const { used } = power;
+  await process.halt();
+  return { directory, before, outcome, used };
+}
+
+describe('after a power cut', () => {
+  it.each(Object.keys(OPERATIONS))('rows and bytes agree, wherever it was in %s', async (operation) => {
+    const whole = await run(operation, Number.POSITIVE_INFINITY);
+    const restarted = await boot(whole.directory, new Power());
+    const after = await told(restarted);
+    await restarted.halt();
+    expect(whole.outcome).toBe('done');
+    expect(after).not.toEqual(whole.before);
+    for (let steps = 0; steps < whole.used; steps++) {
+      const { directory, before, outcome } = await run(operation, steps);
+      const next = await boot(directory, new Power());
+      const now = await told(next);
+      const point = `cut after ${steps} of ${whole.used}: ${outcome}`;
+      expect([before, after], point).toContainEqual(now);
+      if (outcome === 'done') expect(now, point).toEqual(after);
+      if (operation === 'a registration') await next.registry.get('default').remove('dropped/in');
+      const registered = (await next.files.search({ filters: { name: 'in' } })).results[0];
+      if (registered) await next.files.delete(registered.id);
+      await expectAgreement(next);
+      await next.halt();
+    }
+  });
+});
