@@ -28,6 +28,10 @@ import type {
 import { createFilesController } from './http/files.controller.js';
 import { FilesErrorFilter } from './http/files-error.filter.js';
 import { FastifyRawBody } from './http/raw-body.js';
+import { FileLink } from './links/file-link.entity.js';
+import { FilesLinks } from './links/files-links.js';
+import { LINKS_OPTIONS, LINKS_PATH } from './links/links-options.js';
+import { OneTimeLinks } from './links/one-time-links.js';
 import { FileTransfer } from './ownership/file-transfer.entity.js';
 import { ServerCheck } from './migrations/server-check.js';
 import { MANAGER_CHECK } from './ownership/manager-check.js';
@@ -42,9 +46,9 @@ import { Transactor } from './unit-of-work/transactor.js';
 import { UndecoratedRoutesCheck } from './validation/undecorated-routes.check.js';
 
 /** The entities of the library, for data sources that list theirs: `entities: [...FILES_ENTITIES, …]`. */
-export const FILES_ENTITIES = [ManagedFile, FileIntent, FileTransfer] as const;
+export const FILES_ENTITIES = [ManagedFile, FileIntent, FileTransfer, FileLink] as const;
 
-const PUBLIC_PROVIDERS = [ActorSource, FilesAccess, FilesService, FilesSweeper, StorageRegistry, TaskQueue];
+const PUBLIC_PROVIDERS = [ActorSource, FilesAccess, FilesLinks, FilesService, FilesSweeper, StorageRegistry, TaskQueue];
 
 /**
  * Managed files for the whole application: import it once, in the root module.
@@ -111,6 +115,9 @@ function assemble(
       option(ACTOR_RESOLVER, ({ actor }) => actor),
       option(DEFAULT_STORAGE, ({ defaultStorage }) => defaultStorage),
       option(STORAGES, ({ storages }) => storages),
+      option(LINKS_OPTIONS, ({ links }) => links),
+      { provide: LINKS_PATH, useFactory: () => (http === false ? undefined : `${http.path}/links`) },
+      OneTimeLinks,
       option(SWEEPER_OPTIONS, ({ sweeper }) => sweeper),
       {
         provide: Transactor,

@@ -5,6 +5,8 @@ import type { Actor, ActorResolver } from './files/actor.js';
 import { requestUser } from './access/request-user.js';
 import { readSweeperOptions } from './files/sweeper-options.js';
 import type { CheckedSweeperOptions, SweeperOptions } from './files/sweeper-options.js';
+import { readLinksOptions } from './links/links-options.js';
+import type { LinksOptions } from './links/links-options.js';
 import type { Storage } from './storage/storage.js';
 
 /** What `FilesModule.forRoot()` takes. */
@@ -27,6 +29,8 @@ export interface FilesModuleOptions extends FilesModuleShape {
   scanAsUpdate?: boolean;
   /** When bytes are removed that no file refers to; `false` never, unless `FilesSweeper.sweep()` is called. @default every hour, a day old */
   sweeper?: SweeperOptions | false;
+  /** What signs temporary and one-time links. @default none, and such links cannot be made */
+  links?: LinksOptions;
 }
 
 /** The options that decide what the module consists of: they are known before any factory runs. */
@@ -59,6 +63,7 @@ export interface CheckedFilesOptions extends AccessOptions {
   defaultStorage: string;
   actor: ActorResolver;
   sweeper: CheckedSweeperOptions;
+  links: Readonly<LinksOptions> | undefined;
 }
 
 /** Fills in the defaults; throws `FilesOptionError` for what cannot be honoured. */
@@ -81,6 +86,7 @@ export function checkOptions(options: FilesFactoryOptions): CheckedFilesOptions 
     transferAsUpdate: options.transferAsUpdate ?? true,
     scanAsUpdate: options.scanAsUpdate ?? true,
     sweeper: readSweeperOptions(options.sweeper),
+    links: readLinksOptions(options.links),
   };
 }
 

@@ -60,13 +60,26 @@ export { OwnsFiles } from './ownership/owns-files.decorator.js';
 export type { TransferStrategy } from './ownership/stated-target.js';
 
 // Access
+export type { AccessDecision } from './access/access-decision.js';
 export type { UploadPolicy } from './access/access-options.js';
+export { FileAccessGuard } from './access/file-access.guard.js';
+export type { FileIdSource } from './access/file-access.guard.js';
 export { FilePolicy } from './access/file-policy.decorator.js';
 export type { FileAccessPolicy } from './access/file-policy.decorator.js';
 export { FilesAccess } from './access/files-access.js';
 export type { FileOperation, OwnerOperation } from './access/operations.js';
 export { OwnerPolicy } from './access/owner-policy.decorator.js';
 export type { FileOwnerPolicy } from './access/owner-policy.decorator.js';
+export { RequireFileAccess } from './access/require-file-access.decorator.js';
+
+// Links
+export { FileLink } from './links/file-link.entity.js';
+export { FilesLinks } from './links/files-links.js';
+export type { FoundLink, OpenedLink, TemporaryLink } from './links/files-links.js';
+export type { LinkOptions } from './links/link-options.js';
+export type { LinkPurpose } from './links/link-token.js';
+export type { LinksOptions } from './links/links-options.js';
+export type { TemporaryLinkRequest, TemporaryLinkStorage } from './storage/temporary-link.js';
 
 // HTTP
 export { toHttpException } from './http/to-http-exception.js';
@@ -106,6 +119,10 @@ export { FilesOptionError } from './errors/files-option.error.js';
 export { IntentLostError } from './errors/intent-lost.error.js';
 export { InvalidDecorationError } from './errors/invalid-decoration.error.js';
 export { LeaseTimeoutError } from './errors/lease-timeout.error.js';
+export { LinkExpiredError } from './errors/link-expired.error.js';
+export { LinkNotFoundError } from './errors/link-not-found.error.js';
+export { LinkOptionError } from './errors/link-option.error.js';
+export { LinkUsedError } from './errors/link-used.error.js';
 export { LocationInvalidError } from './errors/location-invalid.error.js';
 export { LocationNotFoundError } from './errors/location-not-found.error.js';
 export { LocationPendingError } from './errors/location-pending.error.js';

@@ -8,6 +8,13 @@ export const FILE_POLICY = Symbol('FILE_POLICY');
 /** Decides about single files. `null` leaves the answer to the file's owner. */
 export interface FileAccessPolicy {
   allows(operation: FileOperation, actor: Actor | null, file: ManagedFile): boolean | null | Promise<boolean | null>;
+
+  /** Answers for a list in one call: an answer for each of the files, in their order. Without it, `allows` is asked for each. */
+  allowsMany?(
+    operation: FileOperation,
+    actor: Actor | null,
+    files: readonly ManagedFile[],
+  ): readonly (boolean | null)[] | Promise<readonly (boolean | null)[]>;
 }
 
 /**

@@ -3,11 +3,14 @@ import { AccessDeniedError } from '../errors/access-denied.error.js';
 import { AuthenticationRequiredError } from '../errors/authentication-required.error.js';
 import { FileNotFoundError } from '../errors/file-not-found.error.js';
 import type { Actor } from '../files/actor.js';
+import { FilesService } from '../files/files.service.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import type { OwnerReference } from '../files/owner-reference.js';
+import type { AccessDecision } from './access-decision.js';
 import { ACCESS_OPTIONS } from './access-options.js';
 import type { AccessOptions } from './access-options.js';
-import { ownerOperationFor } from './operations.js';
+import { decideAccess } from './decide-access.js';
+import { isSameOwner } from './is-same-owner.js';
 import type { FileOperation, OwnerOperation } from './operations.js';
 import { PolicyRegistry } from './policy-registry.js';
 
@@ -20,6 +23,7 @@ export class FilesAccess {
   constructor(
     @Inject(ACCESS_OPTIONS) private readonly options: AccessOptions,
     private readonly policies: PolicyRegistry,
+    private readonly files: FilesService,
   ) {}
 
   async isManager(actor: Actor | null): Promise<boolean> {
@@ -36,13 +40,28 @@ export class FilesAccess {
     operation: FileOperation,
     files: readonly T[],
   ): Promise<T[]> {
-    if (await this.isManager(actor)) return [...files];
-    const answers = await Promise.all(files.map((file) => this.#ownAnswer(actor, operation, file)));
-    const open = files.filter((file, index) => answers[index] === null && this.#cascades(file));
-    const owners = await this.#allowedOwners(actor, ownerOperationFor(operation), open);
-    return files.filter(
-      (file, index) => answers[index] ?? owners.get(file.ownerType ?? '')?.has(file.ownerId ?? '') ?? false,
-    );
+    const decisions = await this.explainMany(actor, operation, files);
+    return files.filter((_, index) => decisions[index]?.allowed === true);
+  }
+
+  /**
+   * Which rule decides about the file: `(await access.explain(actor, 'show', id)).rule`. Throws `FileNotFoundError` for an id
+   * without a file.
+   */
+  async explain(actor: Actor | null, operation: FileOperation, file: ManagedFile | string): Promise<AccessDecision> {
+    const subject = typeof file === 'string' ? await this.files.show(file) : file;
+    const [decision] = await this.explainMany(actor, operation, [subject]);
+    return decision as AccessDecision;
+  }
+
+  /** As `explain`, for a list: each policy is asked once where it has `allowsMany`. */
+  async explainMany(
+    actor: Actor | null,
+    operation: FileOperation,
+    files: readonly ManagedFile[],
+  ): Promise<AccessDecision[]> {
+    if (await this.isManager(actor)) return files.map(() => ({ allowed: true, rule: 'manager' }));
+    return decideAccess({ policies: this.policies, cascade: this.options.cascade }, actor, operation, files);
   }
 
   /**
@@ -57,7 +76,7 @@ export class FilesAccess {
 
   /** Whether the actor may do this with an owner of files. `update` answers for `file_transfer` and `file_scan` unless the options say otherwise. */
   async canOwner(actor: Actor | null, operation: OwnerOperation, owner: OwnerReference): Promise<boolean> {
-    if (isSame(actor, owner.type, owner.id) || (await this.isManager(actor))) return true;
+    if (isSameOwner(actor, owner.type, owner.id) || (await this.isManager(actor))) return true;
     const answer = await this.policies.find(owner.type)?.allows(this.#asked(operation), actor, owner.id);
     return answer === true;
   }
@@ -80,55 +99,11 @@ export class FilesAccess {
     if (!(await this.canUpload(actor, storage))) throw refusal(actor, 'upload to', `storage "${storage}"`);
   }
 
-  /** What is known without the file's owner being asked; `null` when nothing is. */
-  async #ownAnswer(actor: Actor | null, operation: FileOperation, file: ManagedFile): Promise<boolean | null> {
-    if (isSame(actor, file.ownerType, file.ownerId)) return true;
-    const answers = await Promise.all(this.policies.hooks.map((hook) => hook.allows(operation, actor, file)));
-    if (answers.includes(false)) return false;
-    return answers.includes(true) ? true : null;
-  }
-
-  #cascades({ ownerType, ownerId, storage }: ManagedFile): boolean {
-    if (ownerType === null || ownerId === null || !Object.hasOwn(this.options.cascade, ownerType)) return false;
-    const storages = this.options.cascade[ownerType];
-    return storages === true || (storages?.includes(storage) ?? false);
-  }
-
-  async #allowedOwners(
-    actor: Actor | null,
-    operation: OwnerOperation,
-    files: readonly ManagedFile[],
-  ): Promise<Map<string, Set<string>>> {
-    const asked = new Map<string, Set<string>>();
-    for (const { ownerType, ownerId } of files) {
-      if (ownerType === null || ownerId === null) continue;
-      asked.set(ownerType, (asked.get(ownerType) ?? new Set()).add(ownerId));
-    }
-    const answers = [...asked].map(
-      async ([type, ids]) => [type, await this.#ask(actor, operation, type, [...ids])] as const,
-    );
-    return new Map(await Promise.all(answers));
-  }
-
-  async #ask(actor: Actor | null, operation: OwnerOperation, type: string, ids: string[]): Promise<Set<string>> {
-    const policy = this.policies.find(type);
-    if (policy === undefined) return new Set();
-    if (policy.allowsMany !== undefined && ids.length > 1) {
-      return new Set(await policy.allowsMany(operation, actor, ids));
-    }
-    const answers = await Promise.all(ids.map((id) => policy.allows(operation, actor, id)));
-    return new Set(ids.filter((_, index) => answers[index] === true));
-  }
-
   #asked(operation: OwnerOperation): OwnerOperation {
     const { transferAsUpdate, scanAsUpdate } = this.options;
     const asUpdate = (operation === 'file_transfer' && transferAsUpdate) || (operation === 'file_scan' && scanAsUpdate);
     return asUpdate ? 'update' : operation;
   }
-}
-
-function isSame(actor: Actor | null, type: string | null, id: string | null): boolean {
-  return actor !== null && actor.type === type && actor.id === id;
 }
 
 function refusal(actor: Actor | null, operation: string, subject: string): Error {

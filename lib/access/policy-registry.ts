@@ -32,6 +32,16 @@ export class PolicyRegistry implements OnModuleInit {
     return this.#owners.get(ownerType);
   }
 
+  /** The policy of a type that `cascade` lists; throws `FilesOptionError` where there is none. */
+  get(ownerType: string): FileOwnerPolicy {
+    const policy = this.#owners.get(ownerType);
+    if (policy !== undefined) return policy;
+    throw new FilesOptionError(
+      'cascade',
+      `"${ownerType}" has no policy. Add a provider decorated with @OwnerPolicy('${ownerType}'), or take the type out`,
+    );
+  }
+
   onModuleInit(): void {
     // A class that several modules provide is one policy.
     const seen = new Set<unknown>();
@@ -46,7 +56,7 @@ export class PolicyRegistry implements OnModuleInit {
       if (typeof ownerType === 'string') this.#add(ownerType, instance as FileOwnerPolicy, policy.name);
       if (isHook) this.#hooks.push(instance as FileAccessPolicy);
     }
-    this.#assertCascade();
+    for (const listed of Object.keys(this.options.cascade)) this.get(listed);
   }
 
   #add(ownerType: string, policy: FileOwnerPolicy, className: string): void {
@@ -56,16 +66,6 @@ export class PolicyRegistry implements OnModuleInit {
       throw new InvalidDecorationError(`@OwnerPolicy('${ownerType}')`, className, why);
     }
     this.#owners.set(ownerType, policy);
-  }
-
-  #assertCascade(): void {
-    for (const ownerType of Object.keys(this.options.cascade)) {
-      if (this.#owners.has(ownerType)) continue;
-      throw new FilesOptionError(
-        'cascade',
-        `"${ownerType}" has no policy. Add a provider decorated with @OwnerPolicy('${ownerType}'), or take the type out`,
-      );
-    }
   }
 }
 

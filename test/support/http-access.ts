@@ -5,6 +5,7 @@ import { ACCESS_OPTIONS } from '../../lib/access/access-options.js';
 import type { AccessOptions } from '../../lib/access/access-options.js';
 import { FilesAccess } from '../../lib/access/files-access.js';
 import { PolicyRegistry } from '../../lib/access/policy-registry.js';
+import { FilesService } from '../../lib/files/files.service.js';
 import { ManagedFile } from '../../lib/files/managed-file.entity.js';
 
 /** A `FilesAccess` in an application of its own, booted with the policies. */
@@ -19,7 +20,13 @@ export async function accessWith(options: Partial<AccessOptions>, policies: Prov
   };
   const module = await Test.createTestingModule({
     imports: [DiscoveryModule],
-    providers: [{ provide: ACCESS_OPTIONS, useValue: all }, PolicyRegistry, FilesAccess, ...policies],
+    providers: [
+      { provide: ACCESS_OPTIONS, useValue: all },
+      { provide: FilesService, useValue: {} },
+      PolicyRegistry,
+      FilesAccess,
+      ...policies,
+    ],
   }).compile();
   await module.init();
   return module.get(FilesAccess);

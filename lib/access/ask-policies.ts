@@ -1,0 +1,54 @@
+import type { Actor } from '../files/actor.js';
+import type { ManagedFile } from '../files/managed-file.entity.js';
+import type { AccessDecision } from './access-decision.js';
+import type { FileAccessPolicy } from './file-policy.decorator.js';
+import type { FileOperation, OwnerOperation } from './operations.js';
+import type { FileOwnerPolicy } from './owner-policy.decorator.js';
+
+/**
+ * What the hooks decide about each of the files; `undefined` where all of them leave it to others. A refusal wins, and whatever is
+ * neither `true` nor `null` is one: a policy that forgot its `return` must not open anything.
+ */
+export async function askFilePolicies(
+  hooks: readonly FileAccessPolicy[],
+  operation: FileOperation,
+  actor: Actor | null,
+  files: readonly ManagedFile[],
+): Promise<(AccessDecision | undefined)[]> {
+  const answers = await Promise.all(hooks.map((hook) => answersOf(hook, operation, actor, files)));
+  return files.map((_, index) => {
+    const about = answers.map((ofHook) => ofHook[index]);
+    const refusing = about.findIndex((answer) => answer !== true && answer !== null);
+    const decisive = hooks[refusing === -1 ? about.indexOf(true) : refusing];
+    if (decisive === undefined) return undefined;
+    return { allowed: refusing === -1, rule: 'file-policy', policy: decisive.constructor.name };
+  });
+}
+
+/** What the policy says about each of the owners; one call where it answers for lists. */
+export async function askOwnerPolicy(
+  policy: FileOwnerPolicy,
+  operation: OwnerOperation,
+  actor: Actor | null,
+  ownerIds: readonly string[],
+): Promise<Map<string, boolean | null>> {
+  if (policy.allowsMany !== undefined && ownerIds.length > 1) {
+    const allowed: unknown = await policy.allowsMany(operation, actor, ownerIds);
+    // A text is iterable too: '12' would allow the owners 1 and 2.
+    const ids = new Set(typeof allowed === 'string' ? [] : (allowed as Iterable<string>));
+    return new Map(ownerIds.map((id) => [id, ids.has(id)]));
+  }
+  const answers = await Promise.all(ownerIds.map(async (id) => await policy.allows(operation, actor, id)));
+  return new Map(ownerIds.map((id, index) => [id, answers[index] === null ? null : answers[index] === true]));
+}
+
+// What throws before its first `await` has to be a rejection as well, or those of its neighbours are nobody's.
+async function answersOf(
+  hook: FileAccessPolicy,
+  operation: FileOperation,
+  actor: Actor | null,
+  files: readonly ManagedFile[],
+): Promise<readonly unknown[]> {
+  if (hook.allowsMany !== undefined && files.length > 1) return hook.allowsMany(operation, actor, files);
+  return Promise.all(files.map(async (file) => await hook.allows(operation, actor, file)));
+}

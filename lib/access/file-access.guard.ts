@@ -1,0 +1,74 @@
+import { Injectable, mixin } from '@nestjs/common';
+import type { CanActivate, ExecutionContext, Type } from '@nestjs/common';
+import { FileNotFoundError } from '../errors/file-not-found.error.js';
+import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
+import { ActorSource } from '../files/actor.js';
+import { normalizeFileId } from '../files/file-id.js';
+import { FilesService } from '../files/files.service.js';
+import { FilesAccess } from './files-access.js';
+import type { FileOperation } from './operations.js';
+
+/**
+ * Where the file's id is. A name is that of a route's parameter, or of an argument of a resolver, or of a field of a message. A
+ * function gets the HTTP request, the resolver's arguments or the message's data, and the context.
+ */
+export type FileIdSource<T> = string | ((input: T, context: ExecutionContext) => unknown);
+
+/**
+ * Makes a guard that lets a call through when its actor may do this with the file it names, and answers as the library's own
+ * routes do otherwise. It runs before the unit of work of `@WithTaskQueue()` opens.
+ */
+export function FileAccessGuard<T>(operation: FileOperation, source: FileIdSource<T>): Type<CanActivate> {
+  // Decorated so that the compiler tells Nest what it needs.
+  @Injectable()
+  class FileAccessGuardMixin implements CanActivate {
+    constructor(
+      private readonly files: FilesService,
+      private readonly access: FilesAccess,
+      private readonly actors: ActorSource,
+    ) {}
+
+    async canActivate(context: ExecutionContext): Promise<boolean> {
+      const id = typeof source === 'string' ? named(source, context) : source(inputOf(context) as T, context);
+      // The id as it is stored: what is missing and what is hidden have to read the same.
+      const fileId = normalizeFileId(id);
+      if (fileId === undefined) throw new FileNotFoundError(id ?? null);
+      const file = await this.files.show(fileId);
+      await this.access.assertCan(await this.actors.of(context), operation, file);
+      return true;
+    }
+  }
+  return mixin(FileAccessGuardMixin);
+}
+
+function named(name: string, context: ExecutionContext): unknown {
+  const input = inputOf(context);
+  if (context.getType() !== 'http') return ownValue(input, name);
+  const { params } = input as { params: object };
+  if (Object.hasOwn(params, name)) return ownValue(params, name);
+  const place = `${context.getClass().name}.${context.getHandler().name}`;
+  throw new InvalidDecorationError(
+    '@RequireFileAccess()',
+    place,
+    `its route has no parameter "${name}". Name one that it has, or give a function: (request) => request.body.fileId`,
+  );
+}
+
+function ownValue(from: unknown, name: string): unknown {
+  const holds = typeof from === 'object' && from !== null && Object.hasOwn(from, name);
+  return holds ? (from as Record<string, unknown>)[name] : undefined;
+}
+
+function inputOf(context: ExecutionContext): unknown {
+  switch (context.getType<string>()) {
+    case 'http':
+      return context.switchToHttp().getRequest();
+    case 'ws':
+      return context.switchToWs().getData();
+    case 'rpc':
+      return context.switchToRpc().getData();
+    default:
+      // GraphQL: what it resolves, its arguments, the context, the query.
+      return context.getArgByIndex(1);
+  }
+}

@@ -1,0 +1,11 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { BINARY_TABLE, id, uuid, when } from '../files/columns.js';
+
+/** A one-time link that nobody has used yet. Its row is not enough to make its token. */
+@Entity('files_link', BINARY_TABLE)
+@Index('ix_files_link_expires', ['expiresAt'])
+export class FileLink {
+  @PrimaryColumn(id()) id!: string;
+  @Column(uuid({ name: 'file_id' })) fileId!: string;
+  @Column(when({ name: 'expires_at' })) expiresAt!: Date;
+}

@@ -1,0 +1,167 @@
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import { ApplicationConfig } from '@nestjs/core';
+import { AuthenticationRequiredError } from '../errors/authentication-required.error.js';
+import { FileNotFoundError } from '../errors/file-not-found.error.js';
+import { FilesOptionError } from '../errors/files-option.error.js';
+import { LinkExpiredError } from '../errors/link-expired.error.js';
+import { LinkNotFoundError } from '../errors/link-not-found.error.js';
+import { LinkUsedError } from '../errors/link-used.error.js';
+import type { Actor } from '../files/actor.js';
+import { FILES_CLOCK } from '../files/clock.js';
+import type { Clock } from '../files/clock.js';
+import { FilesService } from '../files/files.service.js';
+import type { ManagedFile } from '../files/managed-file.entity.js';
+import { StorageRegistry } from '../storage/storage-registry.js';
+import { makesTemporaryLinks } from '../storage/temporary-link.js';
+import { readLinkOptions } from './link-options.js';
+import type { CheckedLinkOptions, LinkOptions } from './link-options.js';
+import { isBoundLink, signLink, verifyLink } from './link-token.js';
+import type { LinkPurpose } from './link-token.js';
+import { LINKS_OPTIONS, LINKS_PATH } from './links-options.js';
+import type { LinksOptions } from './links-options.js';
+import { OneTimeLinks } from './one-time-links.js';
+
+/** A link that ends. */
+export interface TemporaryLink {
+  /** What to give to clients: without an origin, unless `links.url` has one. `undefined` where `http` is `false` and `links.url` not set. */
+  url: string | undefined;
+  /** What `open()` takes; `undefined` where the storage made the link. */
+  token: string | undefined;
+  expiresAt: Date;
+}
+
+/** What a link leads to. */
+export interface OpenedLink {
+  file: ManagedFile;
+  purpose: LinkPurpose;
+}
+
+/** What a link leads to, and that it has not been used for yet. */
+export interface FoundLink extends OpenedLink {
+  /** Uses a one-time link up; throws `LinkUsedError` when somebody else was faster. Links of other kinds stay. */
+  take(): Promise<void>;
+  /** Undoes `take()`: nothing came of the use. */
+  giveBack(): Promise<void>;
+}
+
+/**
+ * Links to files for those who have them, whatever their rights on the file: whoever makes one has to know who may get it.
+ * @example const { url } = await links.temporary(file.id, { expiresIn: 600, purpose: 'inline' })
+ */
+@Injectable()
+export class FilesLinks {
+  constructor(
+    private readonly files: FilesService,
+    private readonly storages: StorageRegistry,
+    private readonly rows: OneTimeLinks,
+    private readonly config: ApplicationConfig,
+    @Inject(LINKS_OPTIONS) private readonly options: Readonly<LinksOptions> | undefined,
+    @Inject(LINKS_PATH) private readonly path: string | undefined,
+    @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
+  ) {}
+
+  /**
+   * A link that can be used until it expires. Nothing is stored for it: only a new secret, or deleting the file, takes it back. A
+   * storage that makes such links by itself makes it, unless it is for one actor.
+   */
+  async temporary(fileId: string, options: LinkOptions = {}): Promise<TemporaryLink> {
+    const checked = readLinkOptions(options);
+    const file = await this.files.show(fileId);
+    const expiresAt = this.#expiry(checked);
+    const storage = this.storages.get(file.storage);
+    if (checked.actor === null && makesTemporaryLinks(storage)) {
+      const disposition = checked.purpose === 'inline' ? 'inline' : 'attachment';
+      const { name, contentType, location } = file;
+      const url = await storage.temporaryLink(location, { expiresAt, disposition, name, contentType });
+      return { url, token: undefined, expiresAt };
+    }
+    return this.#sign(file, checked, expiresAt, undefined);
+  }
+
+  /** A link for one use: the first GET. It is used up in the database, so that of several at once one wins. */
+  async oneTime(fileId: string, options: LinkOptions = {}): Promise<TemporaryLink> {
+    const checked = readLinkOptions(options);
+    this.#secrets();
+    const file = await this.files.show(fileId);
+    const expiresAt = this.#expiry(checked);
+    return this.#sign(file, checked, expiresAt, await this.rows.add(file.id, expiresAt));
+  }
+
+  /** The address of the bytes in a public storage; throws `CapabilityMissingError` for others. */
+  async permanent(fileId: string): Promise<string> {
+    const { storage, location } = await this.files.show(fileId);
+    return this.storages.get(storage).permanentLink(location);
+  }
+
+  /**
+   * The file that a token leads to; a one-time link is used up by it. Throws `LinkExpiredError`, `LinkUsedError`, and
+   * `LinkNotFoundError` for everything that is no link for this actor.
+   */
+  async open(token: string, actor: Actor | null = null): Promise<OpenedLink> {
+    const { file, purpose, take } = await this.find(token, actor);
+    await take();
+    return { file, purpose };
+  }
+
+  /** As `open()`, without using the link: for those who have to see first whether they can do what they use it for. */
+  async find(token: string, actor: Actor | null = null): Promise<FoundLink> {
+    if (this.options === undefined || typeof token !== 'string') throw new LinkNotFoundError();
+    const claims = verifyLink(token, actor, this.options.secrets);
+    if (claims === undefined) {
+      // Says nothing about the token: everybody can make one that looks like this.
+      if (actor === null && isBoundLink(token)) throw new AuthenticationRequiredError('use', 'this link');
+      throw new LinkNotFoundError();
+    }
+    const { fileId, purpose, expiresAt, linkId } = claims;
+    if (expiresAt.getTime() <= this.now()) throw new LinkExpiredError();
+    if (linkId !== undefined && !(await this.rows.has(linkId))) throw new LinkUsedError();
+    const file = await this.#fileOf(fileId);
+    if (linkId === undefined) return { file, purpose, take: doNothing, giveBack: doNothing };
+    return {
+      file,
+      purpose,
+      take: () => this.rows.take(linkId),
+      giveBack: () => this.rows.giveBack({ id: linkId, fileId, expiresAt }),
+    };
+  }
+
+  #sign(
+    file: ManagedFile,
+    { purpose, actor }: CheckedLinkOptions,
+    expiresAt: Date,
+    linkId: string | undefined,
+  ): TemporaryLink {
+    const token = signLink({ fileId: file.id, purpose, expiresAt, linkId }, actor, this.#secrets());
+    return { url: this.#urlOf(token), token, expiresAt };
+  }
+
+  #secrets(): string {
+    const [first] = this.options?.secrets ?? [];
+    if (first !== undefined) return first;
+    throw new FilesOptionError(
+      'links',
+      'it is not set, and links have to be signed: { secrets: [process.env.LINKS_SECRET] }',
+    );
+  }
+
+  #expiry({ expiresIn }: CheckedLinkOptions): Date {
+    return new Date(this.now() + Math.ceil(expiresIn * 1000));
+  }
+
+  #urlOf(token: string): string | undefined {
+    if (this.options?.url !== undefined) return `${this.options.url}/${token}`;
+    if (this.path === undefined) return undefined;
+    const steps = `${this.config.getGlobalPrefix()}/${this.path}`.split('/').filter((step) => step !== '');
+    return `/${[...steps, token].join('/')}`;
+  }
+
+  async #fileOf(id: string): Promise<ManagedFile> {
+    try {
+      return await this.files.show(id);
+    } catch (error) {
+      throw error instanceof FileNotFoundError ? new LinkNotFoundError() : error;
+    }
+  }
+}
+
+async function doNothing(): Promise<void> {}

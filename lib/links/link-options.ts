@@ -1,0 +1,38 @@
+import { LinkOptionError } from '../errors/link-option.error.js';
+import type { Actor } from '../files/actor.js';
+import { LINK_PURPOSES } from './link-token.js';
+import type { LinkPurpose } from './link-token.js';
+
+/** How one link is made. */
+export interface LinkOptions {
+  /** Seconds. @default 3600, an hour */
+  expiresIn?: number;
+  /** @default 'download' */
+  purpose?: LinkPurpose;
+  /** The only one who may use it. @default whoever has it */
+  actor?: Actor;
+}
+
+export interface CheckedLinkOptions {
+  expiresIn: number;
+  purpose: LinkPurpose;
+  actor: Actor | null;
+}
+
+const TEN_YEARS = 315_360_000;
+
+/** Fills in the defaults; throws `LinkOptionError`. */
+export function readLinkOptions(options: LinkOptions): CheckedLinkOptions {
+  const { expiresIn = 3600, purpose = 'download', actor } = options;
+  if (!Number.isFinite(expiresIn) || expiresIn <= 0 || expiresIn > TEN_YEARS) {
+    throw new LinkOptionError('expiresIn', expiresIn, `a number of seconds above zero, at most ${TEN_YEARS}`);
+  }
+  if (!LINK_PURPOSES.includes(purpose)) {
+    throw new LinkOptionError('purpose', purpose, LINK_PURPOSES.map((known) => `"${known}"`).join(' or '));
+  }
+  // `actor: null`, from a caller who is nobody, must not become a link for everybody.
+  if (actor !== undefined && (actor === null || !actor.type || !actor.id)) {
+    throw new LinkOptionError('actor', actor, 'who may use the link, or left out for whoever has it');
+  }
+  return { expiresIn, purpose, actor: actor === undefined ? null : { type: String(actor.type), id: String(actor.id) } };
+}

@@ -1,0 +1,71 @@
+import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
+import { LessThanOrEqual } from 'typeorm';
+import type { Repository } from 'typeorm';
+import { LinkUsedError } from '../errors/link-used.error.js';
+import { FILES_CLOCK } from '../files/clock.js';
+import type { Clock } from '../files/clock.js';
+import { uuidV7 } from '../files/uuid-v7.js';
+import { Transactor } from '../unit-of-work/transactor.js';
+import { FileLink } from './file-link.entity.js';
+
+const CLEANING_INTERVAL = 60_000;
+
+/** The rows of one-time links: there until the link is used or has expired. */
+@Injectable()
+export class OneTimeLinks {
+  readonly #logger = new Logger(OneTimeLinks.name);
+  #cleanedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly transactor: Transactor,
+    @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
+  ) {}
+
+  /** Makes a row and gives its id. In a unit of work it is part of it. */
+  async add(fileId: string, expiresAt: Date): Promise<string> {
+    const id = uuidV7();
+    await this.#rows.insert({ id, fileId, expiresAt });
+    const unit = this.transactor.current();
+    if (unit) unit.afterCommit(() => this.#clean());
+    else await this.#clean();
+    return id;
+  }
+
+  async has(id: string): Promise<boolean> {
+    return this.#rows.existsBy({ id });
+  }
+
+  /** Uses the link up; throws `LinkUsedError` for all but one of those who try. */
+  async take(id: string): Promise<void> {
+    // One statement: databases let only one delete a row, also where several are at it.
+    const { affected } = await this.#rows.delete({ id });
+    if (affected !== 1) throw new LinkUsedError();
+  }
+
+  /** Undoes `take()`, for whom it was of no use. */
+  async giveBack(row: FileLink): Promise<void> {
+    await this.#rows.insert(row);
+  }
+
+  /** Removes the rows of links that have expired, and gives their number. */
+  async removeExpired(): Promise<number> {
+    const { affected } = await this.#rows.delete({ expiresAt: LessThanOrEqual(new Date(this.now())) });
+    return affected ?? 0;
+  }
+
+  // Those who make links clean up after them, now and then; it is not their failure if that fails.
+  async #clean(): Promise<void> {
+    const now = this.now();
+    if (now - this.#cleanedAt < CLEANING_INTERVAL) return;
+    this.#cleanedAt = now;
+    try {
+      await this.removeExpired();
+    } catch (error) {
+      this.#logger.warn(`Could not remove expired links: ${String(error)}`);
+    }
+  }
+
+  get #rows(): Repository<FileLink> {
+    return this.transactor.dataSource.getRepository(FileLink);
+  }
+}
