@@ -29,4 +29,5 @@ export const publicNames = [
   'WithTaskQueue',
   'addTask',
   'getStorageToken',
+  'runMigrations',
 ];

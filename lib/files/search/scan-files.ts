@@ -5,6 +5,7 @@ import type { FoundFiles, ScanOptions } from './file-filter.js';
 import { isPlainObject } from './plain-object.js';
 import { searchFiles } from './search-files.js';
 import { show } from './show.js';
+import { castText } from './values.js';
 
 /** One owner's files, through the index on owners; of the actor where no owner is named. */
 export async function scanFiles(
@@ -13,19 +14,14 @@ export async function scanFiles(
   options: ScanOptions,
 ): Promise<FoundFiles> {
   if (!isPlainObject(options)) throw new SearchQueryError('options', `${show(options)} is not an object`);
-  const { ownerType, ownerId, filters = {}, ...paging }: ScanOptions = options;
+  const { ownerType, ownerId, ...search }: ScanOptions = options;
   const [type, id] = ownerType === undefined && ownerId === undefined ? await actorOf(actors) : [ownerType, ownerId];
-  const owned = { ownerType: ownerCondition('ownerType', type), ownerId: ownerCondition('ownerId', id) };
-  return searchFiles(dataSource, { ...paging, filters: { ...owned, $and: [filters] } });
+  const owner = { type: castText(type, 'ownerType'), id: castText(id, 'ownerId') };
+  return searchFiles(dataSource, search, { owner });
 }
 
 async function actorOf(actors: ActorSource): Promise<[type: string, id: string]> {
   const actor = await actors.current();
   if (actor) return [actor.type, actor.id];
   throw new SearchQueryError('ownerType', 'no owner is named, and there is no actor whose files could be meant');
-}
-
-function ownerCondition(name: 'ownerType' | 'ownerId', value: unknown): { $eq: string } {
-  if (typeof value !== 'string') throw new SearchQueryError(name, `${show(value)} is not a text`);
-  return { $eq: value };
 }

@@ -4,7 +4,7 @@ import { ManagedFile } from '../managed-file.entity.js';
 import { afterCursor, encodeCursor } from './cursor.js';
 import { searchDialectFor } from './dialects/search-dialect-for.js';
 import type { Field } from './fields.js';
-import type { FoundFiles, SearchOptions } from './file-filter.js';
+import type { FileFilter, FoundFiles, SearchOptions } from './file-filter.js';
 import { FilterCompiler } from './filter-compiler.js';
 import { LIMITS } from './limits.js';
 import { isPlainObject } from './plain-object.js';
@@ -16,8 +16,15 @@ import type { Bound } from './values.js';
 const OPTIONS = new Set(['filters', 'sort', 'start', 'rows', 'after']);
 const ALIAS = 'file';
 
-/** One page of the files that match. Throws `SearchQueryError` for what cannot be searched, before the database is asked. */
-export async function searchFiles(dataSource: DataSource, options: SearchOptions): Promise<FoundFiles> {
+/**
+ * One page of the files that match, of those within the `scope`. Throws `SearchQueryError` for what cannot be searched, before the
+ * database is asked.
+ */
+export async function searchFiles(
+  dataSource: DataSource,
+  options: SearchOptions,
+  scope?: FileFilter,
+): Promise<FoundFiles> {
   assertOptions(options);
   const { filters = {}, start = 0, rows = 10, after = null } = options;
   assertWithin('start', start, Number.MAX_SAFE_INTEGER);
@@ -28,8 +35,9 @@ export async function searchFiles(dataSource: DataSource, options: SearchOptions
   const column = columns(query);
   const values: Bound[] = [];
   const bind = (value: Bound): string => `:search${values.push(value) - 1}`;
-  const condition = new FilterCompiler(column, dialect, bind).compile(filters, 'filters');
-  query.where(condition, named(values));
+  const compiler = new FilterCompiler(column, dialect, bind);
+  if (scope) query.where(compiler.compile(scope, 'scope'));
+  query.andWhere(compiler.compile(filters, 'filters')).setParameters(named(values));
   const page = query.clone();
   if (after !== null) page.andWhere(afterCursor(after, keys, column, bind)).setParameters(named(values));
   for (const { field, direction } of keys) {

@@ -58,6 +58,13 @@ describe('FilesService.scan', () => {
     await expect(names({ ownerType: null, ownerId: null } as never)).rejects.toMatchObject(refused);
   });
 
+  it('says what is wrong with its filters', async () => {
+    const { names } = await scanHarness();
+    const scan = names({ ownerType: 'user', ownerId: 'ada', filters: { size: 'x' as never } });
+    await expect(scan).rejects.toMatchObject({ code: 'FILES_SEARCH_QUERY', at: 'filters.size' });
+    await expect(names({ ownerType: 'a\u0000', ownerId: 'x' })).rejects.toMatchObject({ at: 'ownerType' });
+  });
+
   it('filters, orders and pages as a search does, but leaves no way out of the owner', async () => {
     const { files, names } = await scanHarness();
     const owner = { ownerType: 'user', ownerId: 'ada' };
