@@ -1,0 +1,203 @@
+import { randomUUID } from 'node:crypto';
+import { writeFile, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { Logger } from '@nestjs/common';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { memoryStorage } from 'nestjs-files/storage/memory';
+import { FileIntent } from '../../../lib/files/file-intent.entity.js';
+import { FilesSweeper } from '../../../lib/files/files-sweeper.js';
+import { locationKey } from '../../../lib/files/location-key.js';
+import { readSweeperOptions } from '../../../lib/files/sweeper-options.js';
+import { uuidV7 } from '../../../lib/files/uuid-v7.js';
+import { Capability } from '../../../lib/storage/capability.js';
+import { reachableDatabases } from '../../support/databases.js';
+import { filesBelow } from '../../support/files-directory.js';
+import { assembleFiles, filesHarness, HARNESS_ENTITIES } from '../../support/files-harness.js';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const content = Buffer.from('content');
+const source = () => Readable.from([content]);
+
+beforeAll(() => Logger.overrideLogger(false));
+afterAll(() => Logger.overrideLogger(['log', 'warn', 'error']));
+
+function intent(kind: 'create' | 'delete', location: string, createdAt: number, storage = 'default') {
+  const at = { id: uuidV7(), storage, location, locationKey: locationKey(location), createdAt: new Date(createdAt) };
+  return Object.assign(new FileIntent(), at, { kind, leaseOwner: null, leaseUntil: null });
+}
+
+describe('FilesSweeper', () => {
+  it('leaves a creation alone until its grace is over, then removes its bytes', async () => {
+    const { sweeper, clock, registry, dataSource, root, intents } = await filesHarness();
+    await registry.get('default').write('abandoned', source());
+    await dataSource.getRepository(FileIntent).insert(intent('create', 'abandoned', clock.now));
+    clock.now += DAY - 1;
+    expect(await sweeper.sweep()).toMatchObject({ examined: 0 });
+    expect(await filesBelow(root)).toEqual(['abandoned']);
+    clock.now += 1;
+    expect(await sweeper.sweep()).toEqual({
+      examined: 1,
+      finished: 1,
+      kept: 0,
+      failed: 0,
+      bytesRemoved: 7,
+      leftovers: 0,
+    });
+    expect([await filesBelow(root), await intents()]).toEqual([[], []]);
+  });
+
+  it('finishes a deletion at once', async () => {
+    const { sweeper, clock, registry, dataSource, root } = await filesHarness();
+    await registry.get('default').write('deleted', source());
+    await dataSource.getRepository(FileIntent).insert(intent('delete', 'deleted', clock.now));
+    expect(await sweeper.sweep()).toMatchObject({ examined: 1, finished: 1 });
+    expect(await filesBelow(root)).toEqual([]);
+  });
+
+  it('never removes the bytes of a file, whatever an intent says', async () => {
+    const { sweeper, clock, files, dataSource, intents } = await filesHarness();
+    const { id, location } = await files.create(content, { name: 'x' });
+    await dataSource
+      .getRepository(FileIntent)
+      .insert([intent('delete', location, clock.now), intent('create', location, clock.now - 2 * DAY)]);
+    expect(await sweeper.sweep()).toMatchObject({ examined: 2, kept: 2, finished: 0, bytesRemoved: 0 });
+    expect(await text(await files.stream(id))).toBe('content');
+    expect(await intents()).toEqual([]);
+  });
+
+  it('removes only in the storage that the intent names', async () => {
+    const { sweeper, clock, registry, dataSource } = await filesHarness();
+    for (const name of ['default', 'memory']) await registry.get(name).write('same', source());
+    await dataSource.getRepository(FileIntent).insert(intent('delete', 'same', clock.now, 'memory'));
+    await sweeper.sweep();
+    expect([await registry.get('default').exists('same'), await registry.get('memory').exists('same')]).toEqual([
+      true,
+      false,
+    ]);
+  });
+
+  it('goes on after a failure, and tries what failed again when its lease is over', async () => {
+    const { sweeper, clock, registry, dataSource, intents } = await filesHarness({
+      archive: memoryStorage({ disable: Capability.REMOVE }),
+    });
+    await registry.get('memory').write('b', source());
+    const all = [
+      intent('delete', 'a', clock.now, 'archive'),
+      intent('delete', 'c', clock.now, 'gone'),
+      intent('delete', 'b', clock.now, 'memory'),
+    ];
+    await dataSource.getRepository(FileIntent).insert(all);
+    expect(await sweeper.sweep()).toMatchObject({ examined: 3, finished: 1, failed: 2 });
+    expect(await intents()).toHaveLength(2);
+    expect(await sweeper.sweep()).toMatchObject({ examined: 0 });
+    clock.now += 300_000;
+    expect(await sweeper.sweep()).toMatchObject({ examined: 2, failed: 2 });
+  });
+
+  it('does not let a creation be saved whose bytes it took', async () => {
+    const { sweeper, clock, files, registry, rows, intents } = await filesHarness();
+    const slow = new Readable({ read() {} });
+    slow.push(Buffer.alloc(100_000));
+    const creating = files.create(slow, { name: 'x', storage: 'memory' });
+    await expect.poll(intents).toHaveLength(1);
+    const [{ location } = { location: '' }] = await intents();
+    clock.now += 2 * DAY;
+    expect(await sweeper.sweep()).toMatchObject({ examined: 1 });
+    slow.push(null);
+    await expect(creating).rejects.toMatchObject({ code: 'FILES_INTENT_LOST', location });
+    expect([await rows(), await registry.get('memory').exists(location), await intents()]).toEqual([0, false, []]);
+  });
+
+  it('removes unfinished files that are old', async () => {
+    const { sweeper, clock, root } = await filesHarness();
+    const partial = join(root, `.x.${randomUUID()}.part`);
+    await writeFile(partial, 'half');
+    await utimes(partial, new Date(clock.now - 2 * DAY), new Date(clock.now - 2 * DAY));
+    await writeFile(join(root, `.y.${randomUUID()}.part`), 'half');
+    expect(await sweeper.sweep()).toMatchObject({ leftovers: 1, bytesRemoved: 4 });
+    expect(await filesBelow(root)).toEqual([expect.stringMatching(/^\.y/)]);
+  });
+
+  it('gives everybody who asks meanwhile the same report', async () => {
+    const { sweeper, clock, dataSource } = await filesHarness();
+    await dataSource.getRepository(FileIntent).insert(intent('delete', 'a', clock.now));
+    const [first, second] = await Promise.all([sweeper.sweep(), sweeper.sweep()]);
+    expect(second).toBe(first);
+    expect(first).toMatchObject({ examined: 1 });
+  });
+
+  it('refuses times that are none, by the name of the option', () => {
+    for (const wrong of [
+      { interval: 0 },
+      { grace: -1 },
+      { batch: 1.5 },
+      { lease: Number.NaN },
+      { interval: 2 ** 31 },
+    ]) {
+      expect(() => readSweeperOptions(wrong)).toThrow(`"sweeper.${Object.keys(wrong)[0]}"`);
+    }
+  });
+});
+
+describe('FilesSweeper on its interval', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  async function timed(options: Parameters<typeof readSweeperOptions>[0]) {
+    const world = await filesHarness();
+    const { registry, transactor, clock } = world;
+    const sweeper = new FilesSweeper(registry, transactor, readSweeperOptions(options), () => clock.now);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    sweeper.onApplicationBootstrap();
+    return { ...world, sweeper };
+  }
+
+  it('sweeps by itself, again and again, until it is stopped', async () => {
+    const { sweeper, clock, dataSource, intents } = await timed({ interval: HOUR });
+    const repository = dataSource.getRepository(FileIntent);
+    for (let round = 0; round < 2; round++) {
+      await repository.insert(intent('delete', 'a', clock.now));
+      await vi.advanceTimersByTimeAsync(HOUR - 1);
+      expect(await intents()).toHaveLength(1);
+      await vi.advanceTimersByTimeAsync(1);
+      await sweeper.sweep();
+      expect(await intents()).toEqual([]);
+      await vi.waitUntil(() => vi.getTimerCount() === 1);
+    }
+    await sweeper.beforeApplicationShutdown();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('does not when it is told not to', async () => {
+    await timed(false);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('several sweepers on $name', ({ open }) => {
+  it('share the work without doing anything twice', async () => {
+    const database = await open({ entities: HARNESS_ENTITIES });
+    const shared = memoryStorage();
+    const machines = [
+      await assembleFiles(database.dataSource, { default: shared }),
+      await assembleFiles(await database.connect({ entities: HARNESS_ENTITIES }), { default: shared }),
+    ];
+    try {
+      const now = Date.now();
+      const locations = Array.from({ length: 250 }, (_, at) => `bytes/${at}`);
+      for (const location of locations) await shared.write(location, source());
+      const due = locations.map((location) => intent('delete', location, now));
+      await database.dataSource.getRepository(FileIntent).insert(due);
+      const reports = await Promise.all(machines.map(({ sweeper }) => sweeper.sweep()));
+      const sum = (pick: (report: (typeof reports)[number]) => number) => reports.map(pick).reduce((a, b) => a + b);
+      expect([sum((r) => r.examined), sum((r) => r.finished), sum((r) => r.failed)]).toEqual([250, 250, 0]);
+      expect(sum((r) => r.bytesRemoved)).toBe(250 * 7);
+      expect(await machines[0]!.intents()).toEqual([]);
+    } finally {
+      for (const { close } of machines) await close();
+      await database.close();
+    }
+  });
+});
