@@ -25,9 +25,13 @@ import type {
   FilesModuleOptions,
   FilesModuleShape,
 } from './files.options.js';
-import { createFilesController } from './http/files.controller.js';
+import { Downloads } from './http/downloads.js';
+import { FileGate } from './http/file-gate.js';
+import { FileLists } from './http/file-lists.js';
+import { createFilesControllers } from './http/files.controller.js';
 import { FilesErrorFilter } from './http/files-error.filter.js';
 import { FastifyRawBody } from './http/raw-body.js';
+import { Uploads } from './http/uploads.js';
 import { FileLink } from './links/file-link.entity.js';
 import { FilesLinks } from './links/files-links.js';
 import { LINKS_OPTIONS, LINKS_PATH } from './links/links-options.js';
@@ -137,9 +141,9 @@ function assemble(
       DecoratedRoutesCheck,
       UndecoratedRoutesCheck,
       ...PUBLIC_PROVIDERS,
-      ...(http === false ? [] : [FastifyRawBody]),
+      ...(http === false ? [] : [FastifyRawBody, FileGate, FileLists, Downloads, Uploads]),
     ],
-    controllers: http === false ? [] : [createFilesController(http.path)],
+    controllers: http === false ? [] : createFilesControllers(http.path),
     exports: [...PUBLIC_PROVIDERS, ...storageTokens],
   };
 }

@@ -4,6 +4,7 @@ import { create as contentDisposition } from 'content-disposition';
 import { FilesError } from '../errors/files-error.js';
 import { StorageFailureError } from '../errors/storage-failure.error.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
+import { validatorHeaders, validatorsOf } from './validators.js';
 
 /**
  * What a browser may show by itself. Never anything that can carry a script: no SVG, no HTML, no XML. PDF is not on it
@@ -19,8 +20,7 @@ export function downloadHeaders(file: ManagedFile): Record<string, string> {
     'Content-Security-Policy': "sandbox; default-src 'none'",
     'Cache-Control': 'private, no-cache',
     'Accept-Ranges': 'none',
-    ETag: `"${file.hash}"`,
-    'Last-Modified': file.createdAt.toUTCString(),
+    ...validatorHeaders(validatorsOf(file)),
   };
 }
 

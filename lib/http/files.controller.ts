@@ -1,10 +1,19 @@
 import { Controller } from '@nestjs/common';
 import type { Type } from '@nestjs/common';
+import { ContentEndpoints } from './content-endpoints.js';
 import { FilesEndpoints } from './files-endpoints.js';
+import { OwnershipEndpoints } from './ownership-endpoints.js';
 
-/** Makes the controller for a path. Each module gets a class of its own, so that two applications may have two paths. */
-export function createFilesController(path: string): Type<FilesEndpoints> {
+/** Makes the controllers for a path. Each module gets classes of its own, so that two applications may have two paths. */
+export function createFilesControllers(path: string): Type[] {
   @Controller(path)
   class FilesController extends FilesEndpoints {}
-  return FilesController;
+
+  @Controller(path)
+  class FileContentController extends ContentEndpoints {}
+
+  @Controller(path)
+  class FileOwnershipController extends OwnershipEndpoints {}
+
+  return [FilesController, FileContentController, FileOwnershipController];
 }

@@ -27,6 +27,7 @@ export interface FilePart {
 export type Part = FieldPart | FilePart;
 
 const MAX_FIELDS = 20;
+const MAX_FILES = 20;
 const MAX_FIELD_SIZE = 8 * 1024;
 const MAX_PARTS = 50;
 
@@ -37,7 +38,9 @@ const MAX_PARTS = 50;
 export class FormReader {
   readonly #inbox = new Inbox<Part>();
   readonly #parser: busboy.Busboy;
-  #body: Readable | undefined;
+  /** Bodies that were parsed, and of which not everything was read. */
+  readonly #bodies = new Set<Readable>();
+  #taken: Readable | undefined;
 
   /** Throws if the request cannot be such a form. */
   constructor(private readonly request: IncomingMessage) {
@@ -48,8 +51,10 @@ export class FormReader {
 
   /** The next part; `undefined` after the last one of a complete form. */
   async next(): Promise<Part | undefined> {
-    this.#body?.resume();
-    return this.#inbox.take();
+    this.#taken?.resume();
+    const part = await this.#inbox.take();
+    this.#taken = part?.kind === 'file' ? part.body : undefined;
+    return part;
   }
 
   /** Leaves the rest of the request unread. */
@@ -69,10 +74,11 @@ export class FormReader {
       .on('file', (name: string | undefined, body, { filename, mimeType }: busboy.FileInfo) => {
         // It may fail when nobody reads it any more.
         body.on('error', () => {});
-        this.#body = body;
+        this.#bodies.add(body);
+        body.once('close', () => this.#bodies.delete(body));
         this.#inbox.put({ kind: 'file', name: name ?? '', filename: unescaped(filename), contentType: mimeType, body });
       })
-      .on('filesLimit', () => this.#fail(new MalformedUploadError('it has several files; send one per request')))
+      .on('filesLimit', () => this.#fail(new UploadLimitError('the number of files', MAX_FILES)))
       .on('fieldsLimit', () => this.#fail(new UploadLimitError('the number of fields', MAX_FIELDS)))
       .on('partsLimit', () => this.#fail(new UploadLimitError('the number of parts', MAX_PARTS - 1)))
       .on('error', (error) => this.#fail(malformed(error)))
@@ -88,7 +94,7 @@ export class FormReader {
 
   #fail(error: Error): void {
     this.#inbox.fail(error);
-    this.#body?.destroy(error);
+    for (const body of this.#bodies) body.destroy(error);
   }
 }
 
@@ -99,7 +105,7 @@ function openParser(request: IncomingMessage): busboy.Busboy {
     throw new MalformedUploadError('its body was read before it came here, by a middleware of the application');
   }
   if (request.destroyed) throw new UploadAbortedError();
-  const limits = { files: 1, fields: MAX_FIELDS, fieldSize: MAX_FIELD_SIZE, parts: MAX_PARTS };
+  const limits = { files: MAX_FILES, fields: MAX_FIELDS, fieldSize: MAX_FIELD_SIZE, parts: MAX_PARTS };
   try {
     return busboy({ headers: request.headers, defParamCharset: 'utf8', limits });
   } catch (error) {

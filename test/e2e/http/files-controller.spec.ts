@@ -70,7 +70,7 @@ describe.each(PLATFORMS)('the files controller on %s', (platform) => {
     expect(headers.get('content-security-policy')).toBe("sandbox; default-src 'none'");
     expect(headers.get('etag')).toBe(`"${String(hash)}"`);
     expect(headers.get('last-modified')).toBe(new Date(String(createdAt)).toUTCString());
-    expect(headers.get('accept-ranges')).toBe('none');
+    expect(headers.get('accept-ranges')).toBe('bytes');
   });
 
   it.each([

@@ -117,8 +117,9 @@ describe('FilesModule.forRoot', () => {
     const files = (await boot(listed, FilesModule.forRoot(options()))).get(FilesService);
     expect(await files.create(Buffer.from('x'), { name: 'x' })).toMatchObject({ size: 1 });
     const lacking = TypeOrmModule.forRoot({ ...sqlite, entities: [ManagedFile] });
+    const names = FILES_ENTITIES.filter((entity) => entity !== ManagedFile).map(({ name }) => name);
     await expect(boot(lacking, FilesModule.forRoot(options()))).rejects.toThrow(
-      'Data source "default" lacks the entities FileIntent, FileTransfer. Set `autoLoadEntities: true`',
+      `Data source "default" lacks the entities ${names.join(', ')}. Set \`autoLoadEntities: true\``,
     );
   });
 

@@ -57,7 +57,15 @@ const WRONG: [string, number, string, string, string?][] = [
   ],
   ['an endless header', 400, 'FILES_MALFORMED_UPLOAD', form(part(`name="${'x'.repeat(200_000)}"`, 'x'), FILE_PART)],
   ['the storage after the file', 400, 'FILES_MALFORMED_UPLOAD', form(FILE_PART, field('storage', 'default'))],
-  ['two files', 400, 'FILES_MALFORMED_UPLOAD', form(FILE_PART, FILE_PART)],
+  ['the storage between files', 400, 'FILES_MALFORMED_UPLOAD', form(FILE_PART, field('storage', 'default'), FILE_PART)],
+  ['many files', 413, 'FILES_UPLOAD_LIMIT', form(...repeat(21, () => FILE_PART))],
+  [
+    'several files, the last without a name',
+    400,
+    'FILES_FILE_NAME',
+    form(FILE_PART, FILE_PART, part('name="file"', 'x', 'Content-Type: application/octet-stream')),
+  ],
+  ['several files, the last cut off', 400, 'FILES_MALFORMED_UPLOAD', FILE_PART + FILE_PART + FILE_PART.slice(0, -4)],
   [
     'a second file in another field',
     400,

@@ -1,0 +1,13 @@
+import { FilesError } from './files-error.js';
+
+/** What a client sent to a route of the library is not of the form that the route takes. */
+export class RequestInvalidError extends FilesError {
+  readonly code = 'FILES_REQUEST_INVALID';
+
+  constructor(
+    readonly part: string,
+    readonly reasons: readonly string[],
+  ) {
+    super(`The ${part} of the request is invalid: ${reasons.join('; ')}.`);
+  }
+}

@@ -1,0 +1,38 @@
+import { Get, Injectable, Param, Put } from '@nestjs/common';
+import type { ExecutionContext, StreamableFile } from '@nestjs/common';
+import type { IncomingMessage } from 'node:http';
+import { toPublicFile } from '../files/public-file.js';
+import type { PublicFile } from '../files/public-file.js';
+import { CallContext } from './call-context.decorator.js';
+import { Downloads } from './downloads.js';
+import { FileGate } from './file-gate.js';
+import { RawBody, rawRequest } from './raw-body.js';
+import { Uploads } from './uploads.js';
+
+/** The content of files over HTTP, guarded; the controller made of it has the path. */
+// Decorated so that the compiler tells Nest what it needs.
+@Injectable()
+export abstract class ContentEndpoints {
+  constructor(
+    private readonly gate: FileGate,
+    private readonly downloads: Downloads,
+    private readonly uploads: Uploads,
+  ) {}
+
+  /** HEAD comes here too, on both platforms. */
+  @Get(':id/content')
+  async content(
+    @Param('id') id: string,
+    @CallContext() context: ExecutionContext,
+  ): Promise<StreamableFile | undefined> {
+    return this.downloads.answer(await this.gate.find(id, 'stream', context), context);
+  }
+
+  /** Takes the new content as the body, as `application/octet-stream`. */
+  @Put(':id/content')
+  @RawBody()
+  async replace(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {
+    const request = rawRequest(context.switchToHttp().getRequest<IncomingMessage>());
+    return toPublicFile(await this.uploads.replace(id, request, context));
+  }
+}

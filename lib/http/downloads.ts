@@ -1,0 +1,69 @@
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import { HttpStatus, Injectable, StreamableFile } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { PreconditionFailedError } from '../errors/precondition-failed.error.js';
+import { RangeNotSatisfiableError } from '../errors/range-not-satisfiable.error.js';
+import { FilesService } from '../files/files.service.js';
+import type { ManagedFile } from '../files/managed-file.entity.js';
+import { Capability } from '../storage/capability.js';
+import { StorageRegistry } from '../storage/storage-registry.js';
+import type { ByteRange } from '../storage/storage.js';
+import { requestedRange } from './byte-range.js';
+import { downloadHeaders, opened } from './download.js';
+import { evaluatePreconditions, isRangeOfCurrent } from './preconditions.js';
+import { rawRequest } from './raw-body.js';
+import { validatorHeaders, validatorsOf } from './validators.js';
+
+/** Answers requests for the content of files as https://www.rfc-editor.org/rfc/rfc9110 has it. */
+@Injectable()
+export class Downloads {
+  constructor(
+    private readonly files: FilesService,
+    private readonly storages: StorageRegistry,
+    private readonly adapters: HttpAdapterHost,
+  ) {}
+
+  /** Sets status and headers, and gives the body; there is none when the client has the content already. */
+  async answer(file: ManagedFile, context: ExecutionContext): Promise<StreamableFile | undefined> {
+    const request = rawRequest(context.switchToHttp().getRequest<IncomingMessage>());
+    const current = validatorsOf(file);
+    const verdict = evaluatePreconditions(request, current);
+    if (verdict === 'failed') throw new PreconditionFailedError(file.id);
+    if (verdict === 'unmodified') {
+      this.#set(context, { ...validatorHeaders(current), 'Cache-Control': 'private, no-cache' });
+      this.#setStatus(context, HttpStatus.NOT_MODIFIED);
+      return undefined;
+    }
+    const isForPart = request.method === 'GET' && this.#hasRanges(file) && isRangeOfCurrent(request.headers, current);
+    const range = isForPart ? this.#rangeOf(file, request.headers.range, context) : undefined;
+    const isHead = request.method === 'HEAD';
+    const body = isHead ? Readable.from([]) : await opened(await this.files.stream(file, range), file);
+    this.#set(context, { ...downloadHeaders(file), 'Accept-Ranges': this.#hasRanges(file) ? 'bytes' : 'none' });
+    if (range === undefined) return new StreamableFile(body, { type: file.contentType, length: file.size });
+    this.#set(context, { 'Content-Range': `bytes ${range.start}-${range.end}/${file.size}` });
+    this.#setStatus(context, HttpStatus.PARTIAL_CONTENT);
+    return new StreamableFile(body, { type: file.contentType, length: range.end - range.start + 1 });
+  }
+
+  #rangeOf(file: ManagedFile, header: string | undefined, context: ExecutionContext): ByteRange | undefined {
+    const range = requestedRange(header, file.size);
+    if (range !== 'unsatisfiable') return range;
+    this.#set(context, { 'Content-Range': `bytes */${file.size}` });
+    throw new RangeNotSatisfiableError(header ?? '', file.size);
+  }
+
+  #hasRanges({ storage }: ManagedFile): boolean {
+    return this.storages.get(storage).supports(Capability.STREAM | Capability.RANGE);
+  }
+
+  #set(context: ExecutionContext, headers: Record<string, string>): void {
+    const response: unknown = context.switchToHttp().getResponse();
+    for (const [name, value] of Object.entries(headers)) this.adapters.httpAdapter.setHeader(response, name, value);
+  }
+
+  #setStatus(context: ExecutionContext, status: HttpStatus): void {
+    this.adapters.httpAdapter.status(context.switchToHttp().getResponse(), status);
+  }
+}

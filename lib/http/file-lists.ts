@@ -1,0 +1,61 @@
+import { Injectable } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
+import { FilesAccess } from '../access/files-access.js';
+import { AuthenticationRequiredError } from '../errors/authentication-required.error.js';
+import { RequestInvalidError } from '../errors/request-invalid.error.js';
+import { ActorSource } from '../files/actor.js';
+import { FilesService } from '../files/files.service.js';
+import { assertOwnerReference } from '../files/owner-reference.js';
+import type { OwnerReference } from '../files/owner-reference.js';
+import { toPublicFile } from '../files/public-file.js';
+import type { PublicFile } from '../files/public-file.js';
+import type { FoundFiles } from '../files/search/file-filter.js';
+import type { ListFilesInput } from './inputs.js';
+import { assertPublicFields, readListOptions } from './list-options.js';
+
+/** A page of files. */
+export interface FileList {
+  /** How many files there are on all pages. */
+  count: number;
+  results: PublicFile[];
+  /** What to give as `after` for the page that follows; null on the last one. */
+  next: string | null;
+}
+
+/** Lists files over HTTP: those of an owner whose files the actor may list, else the actor's own, or all for managers. */
+@Injectable()
+export class FileLists {
+  constructor(
+    private readonly files: FilesService,
+    private readonly access: FilesAccess,
+    private readonly actors: ActorSource,
+  ) {}
+
+  async find(query: ListFilesInput, context: ExecutionContext): Promise<FileList> {
+    const { count, results, next } = await this.#find(query, context);
+    return { count, results: results.map(toPublicFile), next };
+  }
+
+  async #find(query: ListFilesInput, context: ExecutionContext): Promise<FoundFiles> {
+    const actor = await this.actors.of(context);
+    const options = readListOptions(query);
+    const isManager = await this.access.isManager(actor);
+    if (!isManager) assertPublicFields(options);
+    const named = ownerOf(query);
+    if (named === undefined && isManager) return this.files.search(options);
+    const owner = named ?? actor;
+    if (owner === null) throw new AuthenticationRequiredError('list', 'files');
+    await this.access.assertCanOwner(actor, 'file_scan', owner);
+    return this.files.scan({ ...options, ownerType: owner.type, ownerId: owner.id });
+  }
+}
+
+function ownerOf({ ownerType, ownerId }: ListFilesInput): OwnerReference | undefined {
+  if (ownerType === undefined && ownerId === undefined) return undefined;
+  if (ownerType === undefined || ownerId === undefined) {
+    throw new RequestInvalidError('query', ['ownerType and ownerId belong together']);
+  }
+  const owner = { type: ownerType, id: ownerId };
+  assertOwnerReference(owner);
+  return owner;
+}

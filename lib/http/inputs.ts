@@ -1,0 +1,30 @@
+import { IsBoolean, IsNumberString, IsOptional, IsString } from 'class-validator';
+
+/** The body of `PATCH /files/:id`. */
+export class RenameFileInput {
+  @IsString() name!: string;
+}
+
+/** The body of `POST /files/:id/transfer`. */
+export class TransferFileInput {
+  @IsString() ownerType!: string;
+  @IsString() ownerId!: string;
+  /** Pins the file there. */
+  @IsOptional() @IsBoolean() pin?: boolean;
+  /** Also a pinned file; for managers. */
+  @IsOptional() @IsBoolean() force?: boolean;
+}
+
+/** The query of `GET /files`. */
+export class ListFilesInput {
+  @IsOptional() @IsString() ownerType?: string;
+  @IsOptional() @IsString() ownerId?: string;
+  @IsOptional() @IsNumberString({ no_symbols: true }) start?: string;
+  @IsOptional() @IsNumberString({ no_symbols: true }) rows?: string;
+  /** The `next` of the page before. */
+  @IsOptional() @IsString() after?: string;
+  /** `size:desc,name`, or JSON: `[["size","desc"],"name"]`. */
+  @IsOptional() @IsString() sort?: string;
+  /** JSON. */
+  @IsOptional() @IsString() filters?: string;
+}

@@ -1,0 +1,77 @@
+import { Body, Delete, Get, HttpCode, HttpStatus, Injectable, Param, Post, Put } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
+import { FilesAccess } from '../access/files-access.js';
+import { AccessDeniedError } from '../errors/access-denied.error.js';
+import { FileNotFoundError } from '../errors/file-not-found.error.js';
+import { ActorSource } from '../files/actor.js';
+import { normalizeFileId } from '../files/file-id.js';
+import { FilesService } from '../files/files.service.js';
+import { assertOwnerReference } from '../files/owner-reference.js';
+import type { OwnershipChange } from '../files/ownership-port.js';
+import { toPublicFile } from '../files/public-file.js';
+import type { PublicFile } from '../files/public-file.js';
+import { WithTaskQueue } from '../task-queue/with-task-queue.decorator.js';
+import { CallContext } from './call-context.decorator.js';
+import { FileGate } from './file-gate.js';
+import { TransferFileInput } from './inputs.js';
+import { ValidInput } from './valid-input.pipe.js';
+
+/** Who owns files, over HTTP, guarded; the controller made of it has the path. */
+// Decorated so that the compiler tells Nest what it needs.
+@Injectable()
+export abstract class OwnershipEndpoints {
+  constructor(
+    private readonly files: FilesService,
+    private readonly access: FilesAccess,
+    private readonly actors: ActorSource,
+    private readonly gate: FileGate,
+  ) {}
+
+  /** Asks for both ends: the right to give the file away, and the right to give files to the owner. */
+  @Post(':id/transfer')
+  @WithTaskQueue()
+  @HttpCode(HttpStatus.OK)
+  async transfer(
+    @Param('id') id: string,
+    @Body(new ValidInput()) { ownerType, ownerId, pin = false, force = false }: TransferFileInput,
+    @CallContext() context: ExecutionContext,
+  ): Promise<PublicFile> {
+    const owner = { type: ownerType, id: ownerId };
+    assertOwnerReference(owner);
+    const actor = await this.actors.of(context);
+    const file = await this.gate.claim(id, 'transfer', context);
+    if (pin) await this.access.assertCan(actor, 'pin', file);
+    await this.access.assertCanOwner(actor, 'file_transfer', owner);
+    if (force && !(await this.access.isManager(actor))) {
+      throw new AccessDeniedError('force a transfer of', `file ${file.id}`);
+    }
+    await this.files.transferOwnership(file.id, { ownerType, ownerId, pin, force });
+    return toPublicFile(await this.files.show(file.id));
+  }
+
+  @Put(':id/pin')
+  @WithTaskQueue()
+  async pin(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {
+    const file = await this.gate.claim(id, 'pin', context);
+    await this.files.pin(file.id);
+    return toPublicFile(await this.files.show(file.id));
+  }
+
+  @Delete(':id/pin')
+  @WithTaskQueue()
+  async unpin(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {
+    const file = await this.gate.claim(id, 'pin', context);
+    await this.files.unpin(file.id);
+    return toPublicFile(await this.files.show(file.id));
+  }
+
+  /** For those who may change the file: it names others. That of a deleted file is for managers. */
+  @Get(':id/history')
+  async history(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<OwnershipChange[]> {
+    const isManager = await this.access.isManager(await this.actors.of(context));
+    if (!isManager) return this.files.history((await this.gate.find(id, 'update', context)).id);
+    const changes = await this.files.history(id);
+    if (changes.length === 0) throw new FileNotFoundError(normalizeFileId(id) ?? id);
+    return changes;
+  }
+}

@@ -1,0 +1,63 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import fresh from 'fresh';
+import { PreconditionFailedError } from '../errors/precondition-failed.error.js';
+import type { ManagedFile } from '../files/managed-file.entity.js';
+import { parseHttpDate } from './http-date.js';
+import { validatorHeaders, validatorsOf } from './validators.js';
+import type { Validators } from './validators.js';
+
+export interface ConditionalRequest {
+  method?: string | undefined;
+  headers: IncomingHttpHeaders;
+}
+
+/** `unmodified`: what the client has is what it would get. `failed`: the client must not go on. */
+export type Verdict = 'met' | 'unmodified' | 'failed';
+
+/** What the request's conditions come to, in the order of https://www.rfc-editor.org/rfc/rfc9110#section-13.2.2 */
+export function evaluatePreconditions({ method, headers }: ConditionalRequest, current: Validators): Verdict {
+  const isRead = method === 'GET' || method === 'HEAD';
+  if (!isExpected(headers, current)) return 'failed';
+  if (!isKnown(headers, current, isRead)) return 'met';
+  return isRead ? 'unmodified' : 'failed';
+}
+
+/** Throws `PreconditionFailedError` unless the request may change the file's content as it is now. */
+export function assertPreconditions(request: ConditionalRequest, file: ManagedFile): void {
+  if (evaluatePreconditions(request, validatorsOf(file)) === 'failed') throw new PreconditionFailedError(file.id);
+}
+
+/** Whether a range may be taken of the content as it is now, so that the client can add it to the part it has. */
+export function isRangeOfCurrent(headers: IncomingHttpHeaders, { etag, lastModified }: Validators): boolean {
+  const condition = headers['if-range'];
+  if (condition === undefined) return true;
+  if (String(condition).includes('"')) return String(condition).trim() === etag;
+  // Exactly that date: https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5
+  return lastModified !== undefined && parseHttpDate(String(condition)) === lastModified;
+}
+
+/** If-Match, else If-Unmodified-Since. */
+function isExpected(headers: IncomingHttpHeaders, { etag, lastModified }: Validators): boolean {
+  const match = headers['if-match'];
+  if (match !== undefined) return match.trim() === '*' || entityTags(match).includes(etag);
+  const since = parseHttpDate(headers['if-unmodified-since']);
+  if (since === undefined || lastModified === undefined) return true;
+  return lastModified <= since;
+}
+
+/** If-None-Match, else, for reading, If-Modified-Since. */
+function isKnown(headers: IncomingHttpHeaders, current: Validators, isRead: boolean): boolean {
+  const noneMatch = headers['if-none-match'];
+  const since = isRead && noneMatch === undefined ? parseHttpDate(headers['if-modified-since']) : undefined;
+  // Without `Cache-Control`: its `no-cache` asks caches to come here, and is no reason to send what the client has.
+  const conditions = {
+    'if-none-match': noneMatch?.trim(),
+    'if-modified-since': since === undefined ? undefined : new Date(since).toUTCString(),
+  };
+  const { ETag: etag, 'Last-Modified': lastModified } = validatorHeaders(current);
+  return fresh(conditions, { etag, 'last-modified': lastModified });
+}
+
+function entityTags(list: string): string[] {
+  return list.match(/(?:W\/)?"[^"]*"/g) ?? [];
+}

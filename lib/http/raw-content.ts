@@ -1,0 +1,42 @@
+import type { IncomingMessage } from 'node:http';
+import { PassThrough } from 'node:stream';
+import type { Readable } from 'node:stream';
+import { MalformedUploadError } from '../errors/malformed-upload.error.js';
+import { UploadAbortedError } from '../errors/upload-aborted.error.js';
+
+/** Gives the body of a request to `store` while it arrives. When `store` fails, the rest of the request is left unread. */
+export async function receiveContent<T>(
+  request: IncomingMessage,
+  store: (content: Readable) => Promise<T>,
+): Promise<T> {
+  const content = new PassThrough();
+  // It may fail when nobody reads it any more.
+  content.on('error', () => {});
+  const abort = (): void => {
+    if (!request.complete) content.destroy(new UploadAbortedError());
+  };
+  try {
+    assertWhole(request);
+    request.on('error', abort).on('close', abort).pipe(content);
+    return await store(content);
+  } catch (error) {
+    request.unpipe(content);
+    content.destroy();
+    throw error;
+  } finally {
+    request.off('close', abort);
+  }
+}
+
+function assertWhole(request: IncomingMessage): void {
+  if (request.readableEnded) {
+    throw new MalformedUploadError(
+      'its body was read before it came here, by a parser of the application. Send it as application/octet-stream',
+    );
+  }
+  if (request.destroyed) throw new UploadAbortedError();
+  if (request.headers['content-range'] !== undefined) throw new MalformedUploadError('it is a part of a file');
+  if (!/^(?:identity)?$/i.test(request.headers['content-encoding'] ?? '')) {
+    throw new MalformedUploadError('its content is encoded');
+  }
+}

@@ -1,0 +1,68 @@
+import type { IncomingMessage } from 'node:http';
+import { Inject, Injectable } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
+import { FilesAccess } from '../access/files-access.js';
+import { FileTypeChangedError } from '../errors/file-type-changed.error.js';
+import { ActorSource } from '../files/actor.js';
+import type { Actor } from '../files/actor.js';
+import type { NewFile } from '../files/file-options.js';
+import { DEFAULT_STORAGE } from '../files/file-writer.js';
+import { FilesService } from '../files/files.service.js';
+import type { ManagedFile } from '../files/managed-file.entity.js';
+import { FileGate } from './file-gate.js';
+import { assertPreconditions } from './preconditions.js';
+import { discardRest } from './discard-rest.js';
+import { receiveContent } from './raw-content.js';
+import { receiveForm } from './upload.js';
+import type { Upload } from './upload.js';
+
+const OCTETS = 'application/octet-stream';
+
+/** Takes bytes that come over HTTP. No unit of work is open while they do. */
+@Injectable()
+export class Uploads {
+  constructor(
+    private readonly files: FilesService,
+    private readonly access: FilesAccess,
+    private readonly actors: ActorSource,
+    private readonly gate: FileGate,
+    @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
+  ) {}
+
+  /** Makes all files of a form, or none. */
+  async create(request: IncomingMessage, context: ExecutionContext): Promise<ManagedFile[]> {
+    const actor = await this.actors.of(context);
+    return receiveForm(request, (uploads) => this.files.createAll(this.#allowed(uploads, actor)));
+  }
+
+  /** Gives a file new content, if it is still allowed, and still on the conditions of the request, when all of it is there. */
+  async replace(id: string, request: IncomingMessage, context: ExecutionContext): Promise<ManagedFile> {
+    try {
+      const actor = await this.actors.of(context);
+      const file = await this.gate.find(id, 'update', context);
+      assertPreconditions(request, file);
+      assertSameType(request, file);
+      const allow = async (current: ManagedFile) => {
+        await this.access.assertCan(actor, 'update', current);
+        assertPreconditions(request, current);
+      };
+      return await receiveContent(request, (content) => this.files.replace(file.id, content, { allow }));
+    } catch (error) {
+      discardRest(request);
+      throw error;
+    }
+  }
+
+  async *#allowed(uploads: AsyncIterable<Upload>, actor: Actor | null): AsyncGenerator<NewFile, void, void> {
+    for await (const { storage = this.defaultStorage, ...upload } of uploads) {
+      await this.access.assertCanUpload(actor, storage);
+      yield { ...upload, storage, actor };
+    }
+  }
+}
+
+// The bytes decide; but a form, say, is not sent here on purpose.
+function assertSameType({ headers }: IncomingMessage, { id, contentType }: ManagedFile): void {
+  const claimed = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? OCTETS;
+  if (claimed !== OCTETS && claimed !== contentType) throw new FileTypeChangedError(id, contentType, claimed);
+}
