@@ -30,6 +30,7 @@ import { FileGate } from './http/file-gate.js';
 import { FileLists } from './http/file-lists.js';
 import { createFilesControllers } from './http/files.controller.js';
 import { FilesErrorFilter } from './http/files-error.filter.js';
+import { createLinksController, linksPath } from './http/links.controller.js';
 import { FastifyRawBody } from './http/raw-body.js';
 import { Uploads } from './http/uploads.js';
 import { FileLink } from './links/file-link.entity.js';
@@ -120,7 +121,7 @@ function assemble(
       option(DEFAULT_STORAGE, ({ defaultStorage }) => defaultStorage),
       option(STORAGES, ({ storages }) => storages),
       option(LINKS_OPTIONS, ({ links }) => links),
-      { provide: LINKS_PATH, useFactory: () => (http === false ? undefined : `${http.path}/links`) },
+      { provide: LINKS_PATH, useFactory: () => (http === false ? undefined : linksPath(http.path)) },
       OneTimeLinks,
       option(SWEEPER_OPTIONS, ({ sweeper }) => sweeper),
       {
@@ -143,7 +144,7 @@ function assemble(
       ...PUBLIC_PROVIDERS,
       ...(http === false ? [] : [FastifyRawBody, FileGate, FileLists, Downloads, Uploads]),
     ],
-    controllers: http === false ? [] : createFilesControllers(http.path),
+    controllers: http === false ? [] : [createLinksController(http.path), ...createFilesControllers(http.path)],
     exports: [...PUBLIC_PROVIDERS, ...storageTokens],
   };
 }
