@@ -39,7 +39,9 @@ const PROVIDED =
   Capability.EXISTS |
   Capability.SCAN |
   Capability.ANALYZE;
-const READ_SIZE = 256 * 1024;
+// Measured: whole files go out faster in pieces of a mebibyte; of a part, most of that might be read in vain.
+const READ_SIZE = 1024 * 1024;
+const RANGE_READ_SIZE = 256 * 1024;
 // Windows has no such flag.
 const OPEN_TO_READ = constants.O_RDONLY | ((constants.O_NOFOLLOW as number | undefined) ?? 0);
 
@@ -69,7 +71,11 @@ class FsStorage extends Storage {
 
   protected async open(location: string, range: ByteRange | undefined): Promise<Readable> {
     const handle = await this.#openFile(location);
-    if ((await handle.stat()).isFile()) return handle.createReadStream({ ...range, highWaterMark: READ_SIZE });
+    const found = await handle.stat();
+    if (found.isFile()) {
+      const highWaterMark = range ? RANGE_READ_SIZE : Math.min(READ_SIZE, Math.max(found.size, 1));
+      return handle.createReadStream({ ...range, highWaterMark });
+    }
     await handle.close();
     throw new LocationNotFoundError(this.name, location);
   }
