@@ -132,7 +132,7 @@ describe.each(PLATFORMS)('links on %s', (platform) => {
     ]);
   });
 
-  it('survive a storage that fails', async () => {
+  it('survive a storage that fails and a range that is not there', async () => {
     const storage = memoryStorage();
     const { app, id, links } = await linksApp(platform, { storages: { default: storage } });
     const { url } = await links.oneTime(id);
@@ -143,6 +143,7 @@ describe.each(PLATFORMS)('links on %s', (platform) => {
     expect(failed).toMatchObject({ status: 500 });
     expect(failed.text).not.toContain(location);
     storage.read = read;
+    expect(await answer(app, url, { headers: { range: 'bytes=99-' } })).toMatchObject({ status: 416 });
     expect(await answer(app, url)).toMatchObject({ status: 200, text: 'hello' });
   });
 });
