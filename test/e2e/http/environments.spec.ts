@@ -2,6 +2,7 @@ import {
   ClassSerializerInterceptor,
   Controller,
   Post,
+  Req,
   UploadedFile,
   UseInterceptors,
   ValidationPipe,
@@ -10,12 +11,22 @@ import type { INestApplication } from '@nestjs/common';
 import { VersioningType } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { FileInterceptor } from '@nestjs/platform-express';
+import type { NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import multipart from '@fastify/multipart';
+import type {
+  FastifyMultipartAttachFieldsToBodyOptions,
+  FastifyMultipartOptions,
+  MultipartFile,
+} from '@fastify/multipart';
+import { diskStorage } from 'multer';
 import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { formWith, PLATFORMS, startApp } from '../../support/http-app.js';
+import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
+import { newDirectory } from '../../support/files-directory.js';
+import { formWith, PLATFORMS, startApp, uploadFile } from '../../support/http-app.js';
 import type { HttpApp } from '../../support/http-app.js';
 import { BOUNDARY, FILE_PART, form, post } from '../../support/http-raw.js';
 
@@ -34,6 +45,20 @@ async function expectUploads(app: HttpApp, path = '/files'): Promise<void> {
   const { id } = (await response.json()) as { id: string };
   expect(await (await app.fetch(`${path}/${id}/content`, { user: 'anna' })).text()).toBe(content);
   expect((await app.fetch(`${path}/${id}`, { method: 'DELETE', user: 'anna' })).status).toBe(204);
+}
+
+/** What @fastify/multipart makes of a request. */
+interface FormRequest {
+  body?: { file?: MultipartFile | Buffer };
+  file(): Promise<MultipartFile | undefined>;
+}
+
+async function expectReplaces(app: HttpApp): Promise<void> {
+  const { id } = await uploadFile(app, 'anna', formWith('{"a":1}', 'a.json'));
+  const headers = { 'content-type': 'application/octet-stream' };
+  const response = await app.fetch(`/files/${id}/content`, { method: 'PUT', user: 'anna', headers, body: '{"a":2}' });
+  expect([response.status, await response.json()]).toMatchObject([200, { id, size: 7 }]);
+  expect(await (await app.fetch(`/files/${id}/content`, { user: 'anna' })).text()).toBe('{"a":2}');
 }
 
 async function expectJson(app: HttpApp): Promise<void> {
@@ -69,19 +94,49 @@ describe.each(PLATFORMS)('beside what an application does on %s', (platform) => 
 });
 
 describe('beside what an application does on Express', () => {
-  it('works next to routes with multer, which keep their forms', async () => {
+  it.each([
+    ['in memory', {}],
+    ['on disk', { storage: diskStorage({ destination: newDirectory() }) }],
+  ])('works next to routes with multer %s, which keep their forms', async (_, options) => {
     @Controller('own')
     class Multer {
       @Post('form')
-      @UseInterceptors(FileInterceptor('file'))
+      @UseInterceptors(FileInterceptor('file', options))
       take(@UploadedFile() file: { size: number }): number {
         return file.size;
       }
     }
     const app = await startApp({ controllers: [Multer] });
     await expectUploads(app);
+    await expectReplaces(app);
     const response = await app.fetch('/own/form', { method: 'POST', body: formWith('hello') });
     expect([response.status, await response.text()]).toEqual([201, '5']);
+    await expectUploads(app);
+  });
+
+  it('works next to parsers for every kind of body', async () => {
+    const app = await startApp({
+      controllers: [OwnController],
+      prepare: (nest) => {
+        const express = nest as NestExpressApplication;
+        express.useBodyParser('json').useBodyParser('urlencoded', { extended: true });
+        express.useBodyParser('text', { type: 'text/*' });
+      },
+    });
+    await expectUploads(app);
+    await expectReplaces(app);
+    await expectJson(app);
+  });
+
+  it('says so when a parser has read the new content of a file', async () => {
+    const app = await startApp();
+    const { id } = await uploadFile(app, 'anna', formWith('{"a":1}', 'a.json'));
+    await app.dataSource.getRepository(ManagedFile).update(id, { contentType: 'application/json' });
+    const headers = { 'content-type': 'application/json' };
+    const response = await app.fetch(`/files/${id}/content`, { method: 'PUT', user: 'anna', headers, body: '{"a":2}' });
+    const answer = (await response.json()) as { code: string; message: string };
+    expect([response.status, answer.code]).toEqual([400, 'FILES_MALFORMED_UPLOAD']);
+    expect(answer.message).toContain('Send it as application/octet-stream');
   });
 
   it('says so when a middleware has read the body', async () => {
@@ -98,6 +153,34 @@ describe('beside what an application does on Express', () => {
 });
 
 describe('beside what an application does on Fastify', () => {
+  it.each<[string, FastifyMultipartOptions | FastifyMultipartAttachFieldsToBodyOptions]>([
+    ['hands out parts', {}],
+    ['attaches fields to the body', { attachFieldsToBody: true }],
+    ['attaches their values to the body', { attachFieldsToBody: 'keyValues' }],
+  ])('works next to @fastify/multipart that %s, which keeps its routes', async (_, options) => {
+    @Controller('own')
+    class Parts {
+      @Post('form')
+      async take(@Req() request: FormRequest): Promise<number> {
+        const file = request.body?.file ?? (await request.file());
+        return Buffer.isBuffer(file) ? file.length : ((await file?.toBuffer())?.length ?? 0);
+      }
+    }
+    const app = await startApp({
+      platform: 'fastify',
+      controllers: [Parts, OwnController],
+      prepare: async (nest) => {
+        await (nest as NestFastifyApplication).getHttpAdapter().getInstance().register(multipart, options);
+      },
+    });
+    await expectUploads(app);
+    await expectReplaces(app);
+    await expectJson(app);
+    const response = await app.fetch('/own/form', { method: 'POST', body: formWith('hello') });
+    expect([response.status, await response.text()]).toEqual([201, '5']);
+    await expectUploads(app);
+  });
+
   it('works with a parser for everything, which keeps its routes', async () => {
     const app = await startApp({
       platform: 'fastify',
