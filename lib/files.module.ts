@@ -42,6 +42,7 @@ import { ServerCheck } from './migrations/server-check.js';
 import { MANAGER_CHECK } from './ownership/manager-check.js';
 import { Ownership } from './ownership/ownership.service.js';
 import { TransferRuntime } from './ownership/transfer-runtime.js';
+import { StoredBytes } from './storage/adapters/stored-bytes.entity.js';
 import { getStorageToken } from './storage/inject-storage.js';
 import { STORAGES, StorageRegistry } from './storage/storage-registry.js';
 import { DecoratedRoutesCheck } from './task-queue/decorated-routes.check.js';
@@ -51,7 +52,7 @@ import { Transactor } from './unit-of-work/transactor.js';
 import { UndecoratedRoutesCheck } from './validation/undecorated-routes.check.js';
 
 /** The entities of the library, for data sources that list theirs: `entities: [...FILES_ENTITIES, …]`. */
-export const FILES_ENTITIES = [ManagedFile, FileIntent, FileTransfer, FileLink] as const;
+export const FILES_ENTITIES = [ManagedFile, FileIntent, StoredBytes, FileTransfer, FileLink] as const;
 
 const PUBLIC_PROVIDERS = [ActorSource, FilesAccess, FilesLinks, FilesService, FilesSweeper, StorageRegistry, TaskQueue];
 

@@ -28,7 +28,7 @@ import type {
   ReplaceOptions,
 } from './file-options.js';
 import { IntentJournal } from './intent-journal.js';
-import { locationKey } from './location-key.js';
+import { locationKey } from '../storage/location-key.js';
 import { lockFile } from './lock-files.js';
 import { ManagedFile } from './managed-file.entity.js';
 import { newFile } from './new-file.js';
@@ -83,7 +83,7 @@ export class FileWriter {
     const storage = this.storages.get(options.storage ?? this.defaultStorage);
     storage.require(Capability.ANALYZE);
     storage.assertLocation(location);
-    const name = cleanFileName(options.name ?? location.slice(location.lastIndexOf('/') + 1));
+    const name = cleanFileName(options.name ?? storage.nameOf(location));
     const owner = await this.#ownerOf(options.owner);
     await this.#assertUnregistered(storage, location);
     const file = newFile({ ...(await analyze(storage, location)), name, storage: storage.name }, owner);

@@ -9,7 +9,7 @@ import { FILES_CLOCK } from './clock.js';
 import type { Clock } from './clock.js';
 import { FileIntent } from './file-intent.entity.js';
 import { claimIntents } from './intent-leases.js';
-import { locationKey } from './location-key.js';
+import { locationKey } from '../storage/location-key.js';
 import { ManagedFile } from './managed-file.entity.js';
 import { MARKERS, readMarker } from './marker-intent.js';
 import { emptyReport } from './sweep-report.js';

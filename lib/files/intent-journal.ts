@@ -15,7 +15,7 @@ import type { IntentKind } from './file-intent.entity.js';
 import type { Intent } from './intent.js';
 import { IntentConnection } from './intent-connection.js';
 import { isSqlite } from './is-sqlite.js';
-import { locationKey } from './location-key.js';
+import { locationKey } from '../storage/location-key.js';
 import { leaveMarker } from './marker-intent.js';
 import { uuidV7 } from './uuid-v7.js';
 

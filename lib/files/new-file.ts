@@ -1,4 +1,4 @@
-import { locationKey } from './location-key.js';
+import { locationKey } from '../storage/location-key.js';
 import { ManagedFile } from './managed-file.entity.js';
 import type { OwnerReference } from './owner-reference.js';
 import { uuidV7 } from './uuid-v7.js';

@@ -1,7 +1,7 @@
 import { Table } from 'typeorm';
 import type { DataSource, QueryRunner, TableColumnOptions } from 'typeorm';
 
-type ColumnKind = 'uuid' | 'bigint' | 'boolean' | 'json' | { readonly varchar: number };
+type ColumnKind = 'uuid' | 'integer' | 'bigint' | 'boolean' | 'text' | 'json' | { readonly varchar: number };
 
 interface ColumnBlueprint {
   readonly name: string;

@@ -72,7 +72,20 @@ const LINK: TableBlueprint = {
   indices: [{ name: 'ix_files_link_expires', columns: ['expires_at'] }],
 };
 
-const TABLES = [FILE, TRANSFER, INTENT, LINK];
+const BYTES: TableBlueprint = {
+  name: 'files_bytes',
+  columns: [
+    primary('storage', text(64)),
+    primary('location_key', text(64)),
+    primary('part', 'integer'),
+    column('location', text(1024)),
+    column('size', 'integer'),
+    column('stored_at', 'bigint'),
+    column('bytes', 'text'),
+  ],
+};
+
+const TABLES = [FILE, TRANSFER, INTENT, LINK, BYTES];
 
 /** The tables of the first release. Tables that `synchronize` has made are left as they are. */
 export class CreateFilesTables1767225600000 implements MigrationInterface {

@@ -1,7 +1,8 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { OnModuleInit } from '@nestjs/common';
 import { StorageOptionError } from '../errors/storage-option.error.js';
 import { UnknownStorageError } from '../errors/unknown-storage.error.js';
+import { Transactor } from '../unit-of-work/transactor.js';
 import { Storage } from './storage.js';
 
 /** The configured storages, by name. */
@@ -14,7 +15,10 @@ const MAX_NAME_LENGTH = 64;
 export class StorageRegistry implements OnModuleInit {
   readonly #storages: ReadonlyMap<string, Storage>;
 
-  constructor(@Inject(STORAGES) storages: Record<string, Storage>) {
+  constructor(
+    @Inject(STORAGES) storages: Record<string, Storage>,
+    @Optional() private readonly transactor?: Transactor,
+  ) {
     this.#storages = new Map(Object.entries(storages));
     for (const [name, storage] of this.#storages) {
       if (!(storage instanceof Storage)) {
@@ -47,6 +51,6 @@ export class StorageRegistry implements OnModuleInit {
   }
 
   async onModuleInit(): Promise<void> {
-    for (const storage of this.#storages.values()) await storage.prepare();
+    for (const storage of this.#storages.values()) await storage.prepare({ dataSource: this.transactor?.dataSource });
   }
 }

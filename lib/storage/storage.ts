@@ -105,6 +105,11 @@ export abstract class Storage {
     assertLocation(location);
   }
 
+  /** What a file of bytes that are there already is called, if nobody says. */
+  nameOf(location: string): string {
+    return location.slice(location.lastIndexOf('/') + 1);
+  }
+
   /** Makes the storage ready at boot, so that a wrong option is found there. */
   async prepare(_context?: StorageContext): Promise<void> {}
 

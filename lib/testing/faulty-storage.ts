@@ -69,6 +69,10 @@ export class FaultyStorage extends Storage {
     this.inner.assertLocation(location);
   }
 
+  override nameOf(location: string): string {
+    return this.inner.nameOf(location);
+  }
+
   override prepare(context?: StorageContext): Promise<void> {
     return this.inner.prepare(context);
   }

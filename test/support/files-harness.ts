@@ -17,6 +17,7 @@ import { OwnershipPort } from '../../lib/files/ownership-port.js';
 import type { OwnershipChange, TransferOptions } from '../../lib/files/ownership-port.js';
 import { readSweeperOptions } from '../../lib/files/sweeper-options.js';
 import { StorageRegistry } from '../../lib/storage/storage-registry.js';
+import { StoredBytes } from '../../lib/storage/adapters/stored-bytes.entity.js';
 import type { Storage } from '../../lib/storage/storage.js';
 import { TaskQueue } from '../../lib/task-queue/task-queue.js';
 import { Transactor } from '../../lib/unit-of-work/transactor.js';
@@ -80,12 +81,12 @@ class StatementLog extends AbstractLogger {
 }
 
 /** What the harness's data sources have to know. */
-export const HARNESS_ENTITIES = [ManagedFile, FileIntent, Note, Thing];
+export const HARNESS_ENTITIES = [ManagedFile, FileIntent, StoredBytes, Note, Thing];
 
 /** Wires the files room by hand, on a data source that is open. */
 export async function assembleFiles(dataSource: DataSource, storages: Record<string, Storage>) {
   const transactor = new Transactor(dataSource);
-  const registry = new StorageRegistry(storages);
+  const registry = new StorageRegistry(storages, transactor);
   await registry.onModuleInit();
   const actors = new ActorSource((context) => (context as unknown as { actor: Actor | null }).actor);
   const ownership = new NotingOwnership(dataSource);

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { locationKey } from '../../lib/files/location-key.js';
+import { locationKey } from '../../lib/storage/location-key.js';
 import { ManagedFile } from '../../lib/files/managed-file.entity.js';
 import { uuidV7 } from '../../lib/files/uuid-v7.js';
 import type { FileFilter, SortTerm } from '../../lib/files/search/file-filter.js';

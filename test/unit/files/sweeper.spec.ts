@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { FileIntent } from '../../../lib/files/file-intent.entity.js';
 import { FilesSweeper } from '../../../lib/files/files-sweeper.js';
-import { locationKey } from '../../../lib/files/location-key.js';
+import { locationKey } from '../../../lib/storage/location-key.js';
 import { readSweeperOptions } from '../../../lib/files/sweeper-options.js';
 import { uuidV7 } from '../../../lib/files/uuid-v7.js';
 import { Capability } from '../../../lib/storage/capability.js';

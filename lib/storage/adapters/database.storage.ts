@@ -1,0 +1,184 @@
+import { Readable } from 'node:stream';
+import { Between, MoreThan } from 'typeorm';
+import type { DataSource, EntityManager, Repository } from 'typeorm';
+import { FileTooLargeError } from '../../errors/file-too-large.error.js';
+import { LocationNotFoundError } from '../../errors/location-not-found.error.js';
+import { LocationTakenError } from '../../errors/location-taken.error.js';
+import { StorageOptionError } from '../../errors/storage-option.error.js';
+import { databaseFault } from '../../unit-of-work/database-fault.js';
+import { Capability } from '../capability.js';
+import { locationKey } from '../location-key.js';
+import type { StorageLimits } from '../storage-limits.js';
+import { Storage } from '../storage.js';
+import type { ByteRange, LocatedObject, StorageContext, StoredObject } from '../storage.js';
+import { PART_SIZE, StoredBytes } from './stored-bytes.entity.js';
+
+export interface DatabaseStorageOptions extends StorageLimits {
+  /** The largest file: all of it is in memory when it is written and read. @default '1MiB' */
+  maxSize?: number | string;
+  /** Where the bytes are; it has to know the entity `StoredBytes`. @default the data source of FilesModule */
+  dataSource?: DataSource;
+}
+
+/**
+ * Keeps small files in the application's database, where they commit, and are backed up, with their rows:
+ * `databaseStorage({ maxSize: '256KiB', acceptedTypes: ['image'] })`.
+ */
+export function databaseStorage(options: DatabaseStorageOptions = {}): Storage {
+  return new DatabaseStorage(options);
+}
+
+export { StoredBytes };
+
+const PROVIDED =
+  Capability.CREATE |
+  Capability.STREAM |
+  Capability.RANGE |
+  Capability.COPY |
+  Capability.MOVE |
+  Capability.REMOVE |
+  Capability.EXISTS |
+  Capability.SCAN |
+  Capability.ANALYZE;
+
+// Together less than a megabyte, which every server takes in one packet.
+const PARTS_PER_STATEMENT = 16;
+const ROWS_PER_PAGE = 500;
+
+class DatabaseStorage extends Storage {
+  #dataSource: DataSource | undefined;
+
+  constructor({ dataSource, maxSize = '1MiB', ...limits }: DatabaseStorageOptions) {
+    super(PROVIDED, { ...limits, maxSize });
+    this.#dataSource = dataSource;
+  }
+
+  override get isTransactional(): boolean {
+    return true;
+  }
+
+  override async prepare({ dataSource }: StorageContext = {}): Promise<void> {
+    this.#dataSource ??= dataSource;
+    if (!this.#dataSource?.hasMetadata(StoredBytes)) {
+      throw new StorageOptionError(
+        'dataSource',
+        undefined,
+        'a data source with the entity StoredBytes of FILES_ENTITIES',
+      );
+    }
+  }
+
+  protected async put(location: string, content: Readable): Promise<void> {
+    if (await this.inspect(location)) throw new LocationTakenError(this.name, location);
+    const bytes = await this.#collect(content);
+    await this.#inTransaction(location, (manager) => this.#insert(manager, location, bytes));
+  }
+
+  protected async open(location: string, range: ByteRange | undefined): Promise<Readable> {
+    const [from, to] = range ? [range.start, range.end] : [0, Number.MAX_SAFE_INTEGER];
+    const first = Math.floor(from / PART_SIZE);
+    const last = Math.min(Math.floor(to / PART_SIZE), 2 ** 31 - 1);
+    const parts = await this.#bytes.find({
+      where: { ...this.#at(location), part: Between(first, last) },
+      order: { part: 'ASC' },
+    });
+    if (parts.length === 0 && !(await this.inspect(location))) throw new LocationNotFoundError(this.name, location);
+    const bytes = Buffer.concat(parts.map((part) => part.bytes));
+    const start = from - first * PART_SIZE;
+    return Readable.from(range ? [bytes.subarray(start, start + to - from + 1)] : parts.map((part) => part.bytes), {
+      objectMode: false,
+    });
+  }
+
+  protected async erase(location: string): Promise<void> {
+    await this.#bytes.delete(this.#at(location));
+  }
+
+  protected async inspect(location: string): Promise<StoredObject | undefined> {
+    const found = await this.#bytes.findOne({
+      select: { storage: true, locationKey: true, part: true, size: true, storedAt: true },
+      where: { ...this.#at(location), part: 0 },
+    });
+    return found ? { size: found.size, modifiedAt: new Date(Number(found.storedAt)) } : undefined;
+  }
+
+  protected override async duplicate(from: string, to: string): Promise<void> {
+    await this.#inTransaction(to, async (manager) => {
+      const parts = await manager.find(StoredBytes, { where: this.#at(from), order: { part: 'ASC' } });
+      if (parts.length === 0) throw new LocationNotFoundError(this.name, from);
+      await this.#insert(manager, to, Buffer.concat(parts.map(({ bytes }) => bytes)));
+    });
+  }
+
+  protected override async relocate(from: string, to: string): Promise<void> {
+    await this.#inTransaction(to, async (manager) => {
+      const { affected } = await manager.update(StoredBytes, this.#at(from), { ...this.#at(to), location: to });
+      if (affected === 0) throw new LocationNotFoundError(this.name, from);
+    });
+  }
+
+  protected override async *list(directory: string | undefined): AsyncGenerator<LocatedObject, void> {
+    for (let after = ''; ;) {
+      const page = await this.#bytes.find({
+        select: { storage: true, locationKey: true, part: true, location: true, size: true, storedAt: true },
+        where: { storage: this.name, part: 0, locationKey: MoreThan(after) },
+        order: { locationKey: 'ASC' },
+        take: ROWS_PER_PAGE,
+      });
+      for (const { location, size, storedAt } of page) {
+        if (directory !== undefined && !location.startsWith(`${directory}/`)) continue;
+        yield { location, size, modifiedAt: new Date(Number(storedAt)) };
+      }
+      const last = page.at(-1);
+      if (last === undefined || page.length < ROWS_PER_PAGE) return;
+      after = last.locationKey;
+    }
+  }
+
+  async #collect(content: Readable): Promise<Buffer> {
+    const { maxSize = Number.POSITIVE_INFINITY } = this;
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of content) {
+      const bytes = Buffer.from(chunk as Uint8Array | string);
+      size += bytes.length;
+      if (size > maxSize) throw new FileTooLargeError(this.name, maxSize);
+      chunks.push(bytes);
+    }
+    return Buffer.concat(chunks);
+  }
+
+  async #insert(manager: EntityManager, location: string, all: Buffer): Promise<void> {
+    const shared = { ...this.#at(location), location, size: all.length, storedAt: Date.now() };
+    const parts = Array.from({ length: Math.max(1, Math.ceil(all.length / PART_SIZE)) }, (_, part) => {
+      return { ...shared, part, bytes: all.subarray(part * PART_SIZE, (part + 1) * PART_SIZE) };
+    });
+    for (let at = 0; at < parts.length; at += PARTS_PER_STATEMENT) {
+      await manager.insert(StoredBytes, parts.slice(at, at + PARTS_PER_STATEMENT));
+    }
+  }
+
+  /** The caller's transaction, under a savepoint, or one of its own. */
+  async #inTransaction(location: string, work: (manager: EntityManager) => Promise<void>): Promise<void> {
+    try {
+      await this.#source.transaction(work);
+    } catch (error) {
+      if (databaseFault(error) === 'unique') throw new LocationTakenError(this.name, location, { cause: error });
+      throw error;
+    }
+  }
+
+  #at(location: string): { storage: string; locationKey: string } {
+    return { storage: this.name, locationKey: locationKey(location) };
+  }
+
+  get #bytes(): Repository<StoredBytes> {
+    return this.#source.getRepository(StoredBytes);
+  }
+
+  get #source(): DataSource {
+    if (!this.#dataSource)
+      throw new StorageOptionError('dataSource', undefined, 'a data source, or to be used in FilesModule');
+    return this.#dataSource;
+  }
+}

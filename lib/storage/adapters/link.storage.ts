@@ -1,0 +1,168 @@
+import { request as requestHttp } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import { isIP } from 'node:net';
+import { Readable } from 'node:stream';
+import { CapabilityMissingError } from '../../errors/capability-missing.error.js';
+import { LocationInvalidError } from '../../errors/location-invalid.error.js';
+import { LocationNotFoundError } from '../../errors/location-not-found.error.js';
+import { StorageOptionError } from '../../errors/storage-option.error.js';
+import { Capability } from '../capability.js';
+import type { StorageLimits } from '../storage-limits.js';
+import { Storage } from '../storage.js';
+import type { ByteRange, StoredObject } from '../storage.js';
+import { isPublicAddress, lookupPublic } from './public-address.js';
+
+export interface LinkStorageOptions extends StorageLimits {
+  /** The hosts that may be linked to: `['example.com', '*.example.org', 'files.example.net:8443']`. `*.` is any name below. */
+  domains: readonly string[];
+  /** @default ['https'] */
+  protocols?: readonly ('http' | 'https')[];
+  /** Milliseconds without a byte after which a read is given up. @default 10_000 */
+  timeout?: number;
+  /** Reads also from addresses of private networks; for tests and intranets. @default false */
+  allowPrivateNetworks?: boolean;
+}
+
+/**
+ * Keeps no bytes but links to those of others: `linkStorage({ domains: ['*.example.org'] })`, then
+ * `files.register('https://data.example.org/a.csv', { storage: 'links' })`. To remove such a file forgets the link.
+ */
+export function linkStorage(options: LinkStorageOptions): Storage {
+  return new LinkStorage(options);
+}
+
+const PROVIDED =
+  Capability.STREAM | Capability.RANGE | Capability.REMOVE | Capability.ANALYZE | Capability.LINK_PERMANENT;
+const DOMAIN = /^(?:\*\.)?[a-z0-9.-]+(?::\d+)?$/;
+const MAX_LENGTH = 1024;
+const MAX_REDIRECTS = 5;
+
+class LinkStorage extends Storage {
+  readonly #protocols: readonly string[];
+  readonly #domains: readonly string[];
+  readonly #timeout: number;
+  readonly #allowPrivate: boolean;
+
+  constructor(options: LinkStorageOptions) {
+    const { domains, protocols = ['https'], timeout = 10_000, allowPrivateNetworks = false, ...limits } = options;
+    super(PROVIDED, limits);
+    const wrong = (protocols as readonly string[]).find((protocol) => !['http', 'https'].includes(protocol));
+    if (wrong !== undefined) throw new StorageOptionError('protocols', wrong, "'http' or 'https'");
+    if (!Array.isArray(domains) || domains.length === 0 || !domains.every((domain) => DOMAIN.test(domain)))
+      throw new StorageOptionError('domains', domains, "hosts like 'example.com' or '*.example.org'");
+    if (!(timeout > 0)) throw new StorageOptionError('timeout', timeout, 'milliseconds');
+    this.#protocols = protocols.map((protocol) => `${protocol}:`);
+    this.#domains = domains;
+    this.#timeout = timeout;
+    this.#allowPrivate = allowPrivateNetworks;
+  }
+
+  /** A URL as a browser would write it, of an allowed protocol and host, without credentials. */
+  override assertLocation(location: string): void {
+    const refuse = (reason: string) => new LocationInvalidError(location, reason);
+    if (!URL.canParse(location)) throw refuse('it is not a URL');
+    const url = new URL(location);
+    if (location.length > MAX_LENGTH) throw refuse(`it is longer than ${MAX_LENGTH} characters`);
+    // One location has one spelling, or it could be registered twice.
+    if (url.href !== location) throw refuse(`it has to be written "${url.href}"`);
+    if (!this.#protocols.includes(url.protocol)) throw refuse(`only ${this.#protocols.join(' and ')} may be linked to`);
+    if (url.username !== '' || url.password !== '') throw refuse('it has credentials');
+    if (url.hash !== '') throw refuse('it has a fragment, which no server gets to see');
+    if (!this.#domains.some((domain) => isWithin(url.host, domain)))
+      throw refuse(`the option "domains" does not name ${url.host}`);
+    const address = url.hostname.replace(/^\[|\]$/g, '');
+    if (!this.#allowPrivate && isIP(address) !== 0 && !isPublicAddress(address))
+      throw refuse('its address is not public');
+  }
+
+  override nameOf(location: string): string {
+    const { pathname, hostname } = new URL(location);
+    const last = pathname.split('/').findLast((segment) => segment !== '');
+    try {
+      return decodeURIComponent(last ?? hostname);
+    } catch {
+      return last ?? hostname;
+    }
+  }
+
+  protected async open(location: string, range: ByteRange | undefined): Promise<Readable> {
+    const response = await this.#get(location, range);
+    const { statusCode = 0 } = response;
+    if (statusCode === 200) return range ? cut(response, range) : response;
+    if (statusCode === 206 && range) return response;
+    response.destroy();
+    if (statusCode === 404 || statusCode === 410) throw new LocationNotFoundError(this.name, location);
+    throw new Error(`the server answered ${statusCode}`);
+  }
+
+  protected put(): Promise<never> {
+    return Promise.reject(new CapabilityMissingError(this.name, ['CREATE']));
+  }
+
+  /** The bytes are somebody else's, and stay. */
+  protected async erase(): Promise<void> {}
+
+  protected inspect(): Promise<StoredObject | undefined> {
+    return Promise.reject(new CapabilityMissingError(this.name, ['EXISTS']));
+  }
+
+  protected override publicLink(location: string): Promise<string> {
+    return Promise.resolve(location);
+  }
+
+  async #get(location: string, range: ByteRange | undefined): Promise<IncomingMessage> {
+    let url = location;
+    for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+      // Also where a redirect leads: an allowed server must not send us to one that is not.
+      this.assertLocation(url);
+      const response = await this.#request(new URL(url), range);
+      const { location: next } = response.headers;
+      const isRedirect = [301, 302, 303, 307, 308].includes(response.statusCode ?? 0);
+      if (!isRedirect || next === undefined) return response;
+      response.destroy();
+      url = new URL(next, url).href;
+    }
+    throw new Error(`more than ${MAX_REDIRECTS} redirects`);
+  }
+
+  #request(url: URL, range: ByteRange | undefined): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const request = url.protocol === 'https:' ? requestHttps : requestHttp;
+      const asked = request(url, {
+        agent: false,
+        timeout: this.#timeout,
+        lookup: this.#allowPrivate ? undefined : lookupPublic,
+        // Encoded bytes are not the file's.
+        headers: { 'accept-encoding': 'identity', ...(range && { range: `bytes=${range.start}-${range.end}` }) },
+      });
+      asked.on('timeout', () => asked.destroy(new Error(`nothing came for ${this.#timeout} ms`)));
+      asked.on('error', reject);
+      asked.on('response', (response) => {
+        const encoding = response.headers['content-encoding'] ?? 'identity';
+        if (encoding === 'identity') return resolve(response);
+        asked.destroy();
+        reject(new Error(`the server answered with the encoding ${encoding}`));
+      });
+      asked.end();
+    });
+  }
+}
+
+function isWithin(host: string, domain: string): boolean {
+  return domain.startsWith('*.') ? host.endsWith(domain.slice(1)) : host === domain;
+}
+
+/** The range of a response that is all of the file, because its server does not know ranges. */
+function cut(response: IncomingMessage, { start, end }: ByteRange): Readable {
+  async function* part(): AsyncGenerator<Buffer> {
+    let at = 0;
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      const wanted = chunk.subarray(Math.max(0, start - at), Math.max(0, end + 1 - at));
+      at += chunk.length;
+      if (wanted.length > 0) yield wanted;
+      if (at > end) return;
+    }
+  }
+  return Readable.from(part(), { objectMode: false });
+}
