@@ -42,7 +42,7 @@ export async function askOwnerPolicy(
   return new Map(ownerIds.map((id, index) => [id, answers[index] === null ? null : answers[index] === true]));
 }
 
-// What throws before its first `await` has to be a rejection as well, or those of its neighbours are nobody's.
+// Asynchronous throughout: where a policy throws at once, the rejections of its neighbours would be nobody's, which ends the process.
 async function answersOf(
   hook: FileAccessPolicy,
   operation: FileOperation,

@@ -90,7 +90,7 @@ describe.each(PLATFORMS)('@RequireFileAccess on %s', (platform) => {
   it('hides files as the routes of the library do', async () => {
     const { app, fileOf } = await guardedApp(platform);
     const own = await fileOf('user', 'anna');
-    for (const id of [own, own.toUpperCase(), MISSING, '7', 'null', '%00']) {
+    for (const id of [own, own.toUpperCase(), MISSING, MISSING.toUpperCase(), '7', 'null', '%00']) {
       for (const user of [undefined, 'ben']) {
         const library = await answer(app, `/files/${id}`, user);
         expect(library.status).toBe(404);

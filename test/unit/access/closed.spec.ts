@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FilePolicy } from '../../../lib/access/file-policy.decorator.js';
-import { OwnerPolicy } from '../../../lib/access/owner-policy.decorator.js';
+import { OWNER_POLICY, OwnerPolicy } from '../../../lib/access/owner-policy.decorator.js';
 import { accessWith, fileOf } from '../../support/http-access.js';
 
 const anna = { type: 'user', id: 'anna' };
@@ -80,20 +80,34 @@ describe('access is closed', () => {
     await expect(access.explain(anna, 'show', fileOf('package:1'))).rejects.toThrow('no connection');
   });
 
-  it('and the process lives on where one hook rejects and another throws', async () => {
+  it.each([
+    ['one hook rejects and another throws', [filePolicy({ allows: reject }), filePolicy({ allows: fail })]],
+    ['a hook rejects for one file and throws for the next', [filePolicy({ allows: rejectThenThrow() })]],
+    ['hooks reject and throw for lists', [filePolicy({ allowsMany: reject }), filePolicy({ allowsMany: fail })]],
+    ['a policy rejects for one owner and throws for the next', [ownerPolicy({ allows: rejectThenThrow() })]],
+  ])('and the process lives on where %s', async (_, policies) => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown) => void unhandled.push(reason);
     process.on('unhandledRejection', note);
-    const access = await accessWith({}, [
-      filePolicy({ allows: () => Promise.reject(new Error('no connection')) }),
-      filePolicy({ allows: () => fail() }),
-    ]);
-    await expect(access.can(anna, 'show', fileOf(null))).rejects.toThrow('no connection');
+    const ofOwners = policies.some((policy) => Reflect.hasMetadata(OWNER_POLICY, policy));
+    const all = ofOwners ? policies : [...policies, ownerPolicy({})];
+    const access = await accessWith({ cascade: { package: true } }, all);
+    const files = [fileOf('package:1'), fileOf('package:2')];
+    await expect(access.allowed(anna, 'show', files)).rejects.toThrow('no connection');
     await new Promise((resolve) => setTimeout(resolve, 20));
     process.off('unhandledRejection', note);
     expect(unhandled).toEqual([]);
   });
 });
+
+function reject(): Promise<never> {
+  return Promise.reject(new Error('no connection'));
+}
+
+function rejectThenThrow(): () => unknown {
+  let calls = 0;
+  return () => (calls++ === 0 ? reject() : fail());
+}
 
 function fail(): never {
   throw new Error('no connection');

@@ -73,7 +73,7 @@ for (const kind of await reachableDatabases()) {
 
     it('are cleaned up after by those who make new ones, once a minute', async () => {
       const { links, transactor, clock } = machine(database.dataSource);
-      const first = await links.add(randomUUID(), later(MINUTE));
+      const first = await links.add(randomUUID(), later(MINUTE / 2));
       clock.now += MINUTE - 1000;
       const second = await links.add(randomUUID(), later(2 * MINUTE));
       expect(await links.has(first)).toBe(true);
