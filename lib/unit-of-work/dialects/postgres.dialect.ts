@@ -4,7 +4,7 @@ import { PortableDialect } from './portable.dialect.js';
 
 interface PostgresRunner extends QueryRunner {
   readonly databaseConnection?: { getTransactionStatus?(): string | null };
-  releaseCallback?: (error: Error) => void;
+  readonly releaseCallback?: (error: Error) => void;
   releasePostgresConnection(error?: Error): Promise<void>;
 }
 
@@ -32,9 +32,8 @@ export class PostgresDialect extends PortableDialect {
   override async destroy(runner: QueryRunner): Promise<void> {
     const postgres = runner as PostgresRunner;
     const error = new Error('its transaction may still be open');
+    // A runner that was given up while it waited for the pool still gets its connection, and TypeORM would keep it for ever.
+    if (postgres.releaseCallback) Object.assign(postgres, { isReleased: false });
     await postgres.releasePostgresConnection(error);
-    // A runner that was given up while it waited for the pool still gets its connection, and TypeORM would keep it.
-    postgres.releaseCallback?.(error);
-    postgres.releaseCallback = undefined;
   }
 }

@@ -1,0 +1,159 @@
+import { Logger } from '@nestjs/common';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { UnitAbortedError } from '../../../lib/errors/unit-aborted.error.js';
+import { UnitTimeoutError } from '../../../lib/errors/unit-timeout.error.js';
+import { reachableDatabases } from '../../support/databases.js';
+import { gate } from '../../support/gate.js';
+import { type NotesApp, openNotes } from '../../support/unit-notes.js';
+
+Logger.overrideLogger(false);
+
+const sleep: Record<string, string> = { postgres: 'SELECT pg_sleep(3)', mariadb: 'SELECT SLEEP(3)' };
+const connectionId: Record<string, string> = {
+  postgres: 'SELECT pg_backend_pid() AS id',
+  mariadb: 'SELECT CONNECTION_ID() AS id',
+};
+
+describe.each(await reachableDatabases())('on $name with a pool of one, a unit', (database) => {
+  const { kind } = database;
+  const hasServer = kind in sleep;
+  let app: NotesApp;
+  let run: NotesApp['transactor']['run'];
+
+  beforeAll(async () => {
+    app = await openNotes(database, { poolSize: 1 });
+    run = app.transactor.run.bind(app.transactor);
+  });
+
+  afterAll(() => app.database.close());
+
+  beforeEach(() => app.clear());
+
+  const never = () => new Promise<never>(() => undefined);
+
+  it('is rolled back at its deadline', async () => {
+    let undone = 0;
+    const unit = run(
+      async (current) => {
+        current.afterRollback(() => undone++);
+        await app.write('own');
+        await never();
+      },
+      { timeout: 50 },
+    );
+    await expect(unit).rejects.toBeInstanceOf(UnitTimeoutError);
+    expect(await app.saved()).toEqual([]);
+    expect(undone).toBe(1);
+  });
+
+  it('leaves a pool that works after its deadline', async () => {
+    await expect(run(never, { timeout: 20 })).rejects.toBeInstanceOf(UnitTimeoutError);
+    await app.write('plain');
+    await run(() => app.write('unit'));
+    expect(await app.saved()).toEqual(['plain', 'unit']);
+  });
+
+  it('is refused what it does after its deadline', async () => {
+    const over = gate();
+    let late: Promise<unknown> | undefined;
+    const unit = run(
+      async () => {
+        await app.write('own');
+        late = over.opened.then(() => app.write('late'));
+        await late;
+      },
+      { timeout: 30 },
+    );
+    await expect(unit).rejects.toBeInstanceOf(UnitTimeoutError);
+    over.open();
+    await expect(late).rejects.toMatchObject({ code: 'FILES_UNIT_ENDED' });
+    expect(await app.saved()).toEqual([]);
+  });
+
+  it.runIf(hasServer)('does not wait at its deadline for a statement that hangs', async () => {
+    const start = performance.now();
+    const unit = run(() => app.dataSource.query(sleep[kind]!), { timeout: 50 });
+    await expect(unit).rejects.toBeInstanceOf(UnitTimeoutError);
+    await app.write('next');
+    expect(performance.now() - start).toBeLessThan(2_500);
+    expect(await app.saved()).toEqual(['next']);
+  });
+
+  it.runIf(hasServer)('gives the connection up that it had at its deadline', async () => {
+    const id = () => app.dataSource.query(connectionId[kind]!);
+    let own: unknown;
+    const unit = run(
+      async () => {
+        own = await id();
+        await never();
+      },
+      { timeout: 50 },
+    );
+    await expect(unit).rejects.toBeInstanceOf(UnitTimeoutError);
+    expect(await id()).not.toEqual(own);
+  });
+
+  it('waits for its connection no longer than its deadline, and gives it back when it comes', async () => {
+    const holding = gate();
+    const end = gate();
+    const holder = run(async () => {
+      await app.write('holder');
+      holding.open();
+      await end.opened;
+    });
+    await holding.opened;
+    await expect(run(() => app.write('own'), { timeout: 30 })).rejects.toBeInstanceOf(UnitTimeoutError);
+    end.open();
+    await holder;
+    await run(() => app.write('next'), { timeout: 2_000 });
+    await app.write('plain');
+    expect(await app.saved()).toEqual(['holder', 'next', 'plain']);
+  });
+
+  it('is rolled back when its caller gives up', async () => {
+    const caller = new AbortController();
+    const unit = run(
+      async () => {
+        await app.write('own');
+        caller.abort(new Error('the client went away'));
+        await app.write('more');
+      },
+      { signal: caller.signal },
+    );
+    await expect(unit).rejects.toBeInstanceOf(UnitAbortedError);
+    await expect(unit).rejects.toMatchObject({ cause: { message: 'the client went away' } });
+    expect(await app.saved()).toEqual([]);
+    await app.write('next');
+    expect(await app.saved()).toEqual(['next']);
+  });
+
+  it('is rolled back when its caller gives up while it waits for something else', async () => {
+    const caller = new AbortController();
+    const unit = run(
+      async () => {
+        await app.write('own');
+        queueMicrotask(() => caller.abort());
+        await never();
+      },
+      { signal: caller.signal },
+    );
+    await expect(unit).rejects.toBeInstanceOf(UnitAbortedError);
+    expect(await app.saved()).toEqual([]);
+  });
+
+  it('does nothing when its caller had given up before', async () => {
+    let ran = false;
+    const unit = run(() => (ran = true), { signal: AbortSignal.abort() });
+    await expect(unit).rejects.toBeInstanceOf(UnitAbortedError);
+    expect(ran).toBe(false);
+    await run(() => app.write('next'));
+    expect(await app.saved()).toEqual(['next']);
+  });
+
+  it('stays committed when its caller gives up afterwards', async () => {
+    const caller = new AbortController();
+    await run(() => app.write('own'), { signal: caller.signal });
+    caller.abort();
+    expect(await app.saved()).toEqual(['own']);
+  });
+});
