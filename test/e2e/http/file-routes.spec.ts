@@ -60,6 +60,7 @@ describe.each(PLATFORMS)('the routes of a file on %s', (platform) => {
       ['a list', []],
       ['no name', {}],
       ['a name that is no text', { name: 7 }],
+      ['a field named constructor', { constructor: { a: {} } }],
       ['a name that is an object', { name: { toString: 'x' } }],
     ])('refuses %s in the form of the library, without a ValidationPipe of the application', async (_, body) => {
       const app = await start();

@@ -1,5 +1,6 @@
 import { Agent } from 'node:http';
 import { connect } from 'node:net';
+import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
@@ -149,6 +150,37 @@ describe.each(PLATFORMS)('uploads on %s', (platform) => {
     sent.write(part('name="file"; filename="a"', 'x'.repeat(2 * 1024 * 1024)));
     expect(await answer).toMatchObject({ status: 413, body: { code: 'FILES_FILE_TOO_LARGE' } });
     sent.destroy();
+  });
+
+  it.each([
+    ['a form', 'POST', ''],
+    ['new content', 'PUT', '/content'],
+  ])('writes nothing that is over the limit of its storage, of %s', async (_, method, path) => {
+    const limit = 1024 * 1024;
+    const storage = memoryStorage({ maxSize: limit });
+    const app = await startApp({ platform, options: { storages: { default: storage } } });
+    const { id } = await uploadFile(app, 'anna', formWith('x'));
+    let written = 0;
+    const write = storage.write.bind(storage);
+    vi.spyOn(storage, 'write').mockImplementation(async (location, content) => {
+      async function* counted() {
+        for await (const chunk of content as AsyncIterable<Buffer>) {
+          written += chunk.length;
+          yield chunk;
+        }
+      }
+      await write(location, Readable.from(counted()));
+    });
+    const body = method === 'POST' ? formWith('x'.repeat(20 * limit)) : 'x'.repeat(20 * limit);
+    const response = await app.fetch(`/files${method === 'POST' ? '' : `/${id}${path}`}`, {
+      method,
+      user: 'anna',
+      body,
+    });
+    expect([response.status, await response.json()]).toMatchObject([413, { code: 'FILES_FILE_TOO_LARGE' }]);
+    expect(written).toBeGreaterThan(limit / 2);
+    expect(written).toBeLessThanOrEqual(limit);
+    expect(await app.dataSource.getRepository(ManagedFile).find()).toMatchObject([{ id, size: 1 }]);
   });
 
   it('keeps the connection usable after a refusal, also for a client that reads late', async () => {
