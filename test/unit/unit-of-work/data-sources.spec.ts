@@ -1,0 +1,87 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { currentUnit } from '../../../lib/unit-of-work/ambient.js';
+import { Transactor } from '../../../lib/unit-of-work/transactor.js';
+import { reachableDatabases } from '../../support/databases.js';
+import { appOn, type NotesApp, openNotes } from '../../support/unit-notes.js';
+
+describe.each(await reachableDatabases())('units on two data sources, $name', (database) => {
+  let first: NotesApp;
+  let second: NotesApp;
+
+  beforeEach(async () => {
+    first = await openNotes(database);
+    second = await openNotes(database);
+  });
+  afterEach(async () => {
+    await first.database.close();
+    await second.database.close();
+  });
+
+  it('leave the other data source alone', async () => {
+    const failing = first.transactor.run(async () => {
+      await first.write('undone');
+      await second.write('kept');
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+    expect([await first.saved(), await second.saved()]).toEqual([[], ['kept']]);
+  });
+
+  it('nest, each on its own: the outer one is still open in the inner one', async () => {
+    await first.transactor.run(async (outer) => {
+      await first.write('outer');
+      const inner = second.transactor.run(async (current) => {
+        expect([currentUnit(), first.transactor.current(), current.parent]).toEqual([current, outer, undefined]);
+        await second.write('inner');
+        await first.write('outer from inner');
+        throw new Error('inner');
+      });
+      await expect(inner).rejects.toThrow('inner');
+    });
+    expect([await first.saved(), await second.saved()]).toEqual([['outer', 'outer from inner'], []]);
+  });
+
+  it('are both undone when both fail', async () => {
+    const failing = first.transactor.run(async () => {
+      await first.write('outer');
+      await second.transactor.run(async () => {
+        await second.write('inner');
+        throw new Error('no');
+      });
+    });
+    await expect(failing).rejects.toThrow('no');
+    expect([await first.saved(), await second.saved()]).toEqual([[], []]);
+  });
+
+  it('may be opened by two transactors of one data source, as one', async () => {
+    const other = appOn(first.dataSource, first.database);
+    await first.transactor.run(async (outer) => {
+      await first.write('outer');
+      await other.transactor
+        .run(async (inner) => {
+          expect(inner.parent).toBe(outer);
+          await first.write('inner');
+          throw new Error('no');
+        })
+        .catch(() => undefined);
+    });
+    expect(await first.saved()).toEqual(['outer']);
+    other.transactor.close();
+    await first.transactor.run(() => first.write('after'));
+    expect(await first.saved()).toEqual(['after', 'outer']);
+  });
+
+  it('give the data source back as it was when the last transactor closes', async () => {
+    const members = ['createQueryRunner', 'createEntityManager'] as const;
+    expect(members.map((member) => Object.hasOwn(first.dataSource, member))).toEqual([true, true]);
+    const extra = new Transactor(first.dataSource);
+    first.transactor.close();
+    expect(members.map((member) => Object.hasOwn(first.dataSource, member))).toEqual([true, true]);
+    extra.close();
+    extra.close();
+    expect(members.map((member) => Object.hasOwn(first.dataSource, member))).toEqual([false, false]);
+    expect(Object.hasOwn(first.dataSource.manager, 'transaction')).toBe(false);
+    await first.write('plain');
+    expect(await first.saved()).toEqual(['plain']);
+  });
+});
