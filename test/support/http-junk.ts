@@ -248,5 +248,5 @@ export class JunkMaker {
 }
 
 function encode(text: string): string {
-  return encodeURIComponent(text.toWellFormed());
+  return encodeURIComponent(text.replaceAll(/\p{Surrogate}/gu, '?'));
 }
