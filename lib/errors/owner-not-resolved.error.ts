@@ -7,11 +7,13 @@ export class OwnerNotResolvedError extends FilesError {
   constructor(
     /** The DTO and its field: `ResourceDto.fileId`; or the task. */
     readonly place: string,
-    readonly fileId: string,
+    /** The file that was to get an owner; none where the field was emptied, and the file it held before is looked for. */
+    readonly fileId: string | undefined,
     reason: string,
   ) {
+    const question = fileId === undefined ? 'whose field was emptied' : `who becomes the owner of file ${fileId}`;
     super(
-      `${place}: cannot tell who becomes the owner of file ${fileId}: ${reason}. Say it: queue.bind(dto, entity) in the handler, ` +
+      `${place}: cannot tell ${question}: ${reason}. Say it: queue.bind(dto, entity) in the handler, ` +
         `or @TransferOwnership(type, { owner: (result, dto) => entity }); or return entities with the id and the field that names the file.`,
     );
   }

@@ -14,6 +14,7 @@ export interface Place {
 export class ObjectIndex {
   readonly #places = new Map<object, Place>();
   readonly #holders = new Map<string, Map<string, Place[]>>();
+  #named: Set<string> | undefined;
 
   constructor(root: unknown) {
     const queue: Place[] = isData(root) ? [{ object: root, path: [], parents: [] }] : [];
@@ -31,6 +32,19 @@ export class ObjectIndex {
 
   find(object: object): Place | undefined {
     return this.#places.get(object);
+  }
+
+  /** The objects that have the property, whatever is in it. */
+  having(property: string): readonly Place[] {
+    return [...this.#places.values()].filter(({ object }) => read(object, property) !== undefined);
+  }
+
+  /** Whether any object holds the file's id under any property. */
+  names(fileId: string): boolean {
+    this.#named ??= new Set(
+      [...this.#places.values()].flatMap(({ object }) => dataOf(object).flatMap(([, value]) => idsIn(value))),
+    );
+    return this.#named.has(fileId);
   }
 
   /** The objects that hold the file's id under the property. */
@@ -100,11 +114,16 @@ function* childrenOf(place: Place): Generator<Place> {
   } else if (object instanceof Map) {
     for (const [key, item] of object) yield* childAt(place, String(key), item);
   } else {
-    for (const [key, property] of Object.entries(Object.getOwnPropertyDescriptors(object))) {
-      // A getter of an instance may be a lazy relation, which would start a query.
-      if (property.enumerable && 'value' in property) yield* childAt(place, key, property.value);
-    }
+    for (const [key, value] of dataOf(object)) yield* childAt(place, key, value);
   }
+}
+
+function dataOf(object: object): [string, unknown][] {
+  if (object instanceof Map) return [...object].map(([key, value]) => [String(key), value]);
+  // A getter of an instance may be a lazy relation, which would start a query.
+  return Object.entries(Object.getOwnPropertyDescriptors(object)).flatMap(([key, property]) =>
+    property.enumerable && 'value' in property ? [[key, property.value as unknown] as [string, unknown]] : [],
+  );
 }
 
 function childAt(place: Place, step: Step, object: unknown): Place[] {

@@ -16,6 +16,9 @@ export interface FileClaim {
   readonly owner?: ((result: never, dto: never) => unknown) | undefined;
 }
 
+/** A field, also one that names no file. */
+type FieldOf = Omit<FileClaim, 'fileId'> & { readonly fileId: string | undefined };
+
 /** What a decorated method was called with, and what it returned. */
 export class CallOutcome {
   #arguments: ObjectIndex | undefined;
@@ -63,6 +66,17 @@ export function resolveOwner(claim: FileClaim, outcome: CallOutcome): string {
   return id;
 }
 
+/** The owner's id where `bind()` or the field's `owner()` says who that is. */
+export function statedOwner(
+  field: Omit<FileClaim, 'fileId'>,
+  received: object | undefined,
+  outcome: CallOutcome,
+): string | undefined {
+  const claim = { ...field, fileId: undefined };
+  const entity = outcome.bound(field.dto) ?? (received && outcome.bound(received));
+  return entity ? idOfBound(claim, entity, outcome) : named(claim, outcome)?.[0];
+}
+
 function bindings(claim: FileClaim, outcome: CallOutcome): string[] | undefined {
   const direct = outcome.bound(claim.dto);
   if (direct) return [idOfBound(claim, direct, outcome)];
@@ -74,13 +88,13 @@ function bindings(claim: FileClaim, outcome: CallOutcome): string[] | undefined 
   });
 }
 
-function idOfBound(claim: FileClaim, entity: object, { inResult }: CallOutcome): string {
+function idOfBound(claim: FieldOf, entity: object, { inResult }: CallOutcome): string {
   // Its parents are needed only to go up, and known only inside the result.
   const place = inResult.find(entity) ?? { object: entity, parents: [] };
   return idAt(place, claim.idSteps) ?? fail(claim, `the bound entity has no id at "${claim.idSteps.join('.')}"`);
 }
 
-function named(claim: FileClaim, { result }: CallOutcome): string[] | undefined {
+function named(claim: FieldOf, { result }: CallOutcome): string[] | undefined {
   if (!claim.owner) return undefined;
   const owner = claim.owner(result as never, claim.dto as never);
   const isEntity = typeof owner === 'object' && owner !== null;
@@ -133,10 +147,10 @@ function fieldOf(object: unknown, property: string): unknown {
   return typeof object === 'object' && object !== null ? read(object, property) : undefined;
 }
 
-function unresolved(claim: FileClaim, reason: string): OwnerNotResolvedError {
+function unresolved(claim: FieldOf, reason: string): OwnerNotResolvedError {
   return new OwnerNotResolvedError(`${claim.dtoName}.${claim.property}`, claim.fileId, reason);
 }
 
-function fail(claim: FileClaim, reason: string): never {
+function fail(claim: FieldOf, reason: string): never {
   throw unresolved(claim, reason);
 }

@@ -5,7 +5,9 @@ import { FileValidationError } from '../errors/file-validation.error.js';
 import { normalizeFileId } from '../files/file-id.js';
 import { assertOwnerReference } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
+import type { Task, TaskLike } from '../task-queue/task.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
+import { DetachedFields } from './detached/detached-fields.js';
 import { CallOutcome } from './owner-resolution.js';
 import type { Move } from './statements/transfer-statements.js';
 import { TransferRuntime } from './transfer-runtime.js';
@@ -24,8 +26,22 @@ interface Request {
 
 const GIVEN = Symbol('nestjs-files:given');
 
+/**
+ * Deals with what the fields of the call held before and name no more. It comes before the transfers, because one statement has to lock
+ * the files of both in the order of their ids.
+ */
+export async function letDetachedGo(transfers: readonly Transfer[], queue: UnitQueue): Promise<void> {
+  const fields = DetachedFields.find(queue.unit);
+  if (!fields?.isWaiting) return;
+  const given = queue.unit.peek<Map<string, OwnerReference>>(GIVEN)?.keys() ?? [];
+  const claimed = [...transfers, ...queue.tasks().flatMap(transferOf)].map(({ fileId }) => idOf(fileId));
+  await fields.letGo(queue, outcomeOf(queue), new Set([...given, ...claimed]));
+}
+
 /** Locks the files of all queued transfers in the order of their ids, for transfers that are not one batch. */
-export async function lockTransfers(transfers: readonly Transfer[], { unit }: UnitQueue): Promise<void> {
+export async function lockTransfers(transfers: readonly Transfer[], queue: UnitQueue): Promise<void> {
+  await letDetachedGo(transfers, queue);
+  const { unit } = queue;
   const ids = new Set(transfers.map(({ fileId }) => idOf(fileId)));
   await TransferRuntime.of(unit.dataSource).statements.lock(unit.manager, [...ids]);
 }
@@ -33,7 +49,8 @@ export async function lockTransfers(transfers: readonly Transfer[], { unit }: Un
 /** Transfers and pins all of the files, or throws. Resolves with the owner of each. */
 export async function runTransfers(transfers: readonly Transfer[], queue: UnitQueue): Promise<OwnerReference[]> {
   const runtime = TransferRuntime.of(queue.unit.dataSource);
-  const outcome = new CallOutcome(queue.args, entityResult(queue), (dto) => queue.bound(dto));
+  const outcome = outcomeOf(queue);
+  await letDetachedGo(transfers, queue);
   const owners = transfers.map(({ target }) => target.owner(outcome));
   const requests = requestsOf(transfers, owners, queue);
   const moves = [...requests.values()].map(({ move }) => move);
@@ -45,6 +62,14 @@ export async function runTransfers(transfers: readonly Transfer[], queue: UnitQu
   });
   if (refusals.length > 0) throw errorOf(refusals);
   return owners;
+}
+
+function outcomeOf(queue: UnitQueue): CallOutcome {
+  return new CallOutcome(queue.args, entityResult(queue), (dto) => queue.bound(dto));
+}
+
+function transferOf(task: TaskLike): Transfer[] {
+  return typeof task === 'object' && 'fileId' in task && 'target' in task ? [task as Task & Transfer] : [];
 }
 
 // A gateway wraps what it made: https://docs.nestjs.com/websockets/gateways#multiple-responses

@@ -4,6 +4,7 @@ import type { DataSource } from 'typeorm';
 import { RuntimeMissingError } from '../errors/runtime-missing.error.js';
 import { ActorSource } from '../files/actor.js';
 import type { Actor } from '../files/actor.js';
+import { ContentStore } from '../files/content-store.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { MANAGER_CHECK } from './manager-check.js';
 import type { ManagerCheck } from './manager-check.js';
@@ -24,6 +25,7 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
   constructor(
     private readonly transactor: Transactor,
     private readonly actors: ActorSource,
+    readonly content: ContentStore,
     @Optional() @Inject(MANAGER_CHECK) private readonly check: ManagerCheck = () => false,
   ) {}
 

@@ -2,15 +2,19 @@ import type { ValidationArguments, ValidationOptions } from 'class-validator';
 import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
 import { OutOfQueueError } from '../errors/out-of-queue.error.js';
 import { assertOwnerReference } from '../files/owner-reference.js';
+import type { DetachedPolicy } from '../ownership/detached/detached-field.js';
+import { queueDetached } from '../ownership/detached/detached-fields.task.js';
 import { queueClaim } from '../ownership/file-claims.js';
 import type { ClaimRefusal } from '../ownership/file-claims.js';
 import { idSteps } from '../ownership/id-field.js';
 import type { IdField } from '../ownership/id-field.js';
+import { idsIn } from '../ownership/object-index.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import { currentQueue } from '../task-queue/current-queue.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
 import { earlyRefusal } from './early-refusal.js';
 import { fileConstraint } from './file-constraint.js';
+import { observeField } from './observe-field.js';
 import { customMessage, describeProblems } from './problems.js';
 
 export interface TransferOwnershipOptions {
@@ -21,12 +25,19 @@ export interface TransferOwnershipOptions {
   owner?: (result: any, dto: any) => unknown;
   /** Takes files that nobody owns, too. @default false */
   allowUnowned?: boolean;
+  /**
+   * What becomes of a file that the owner's field held before, when another file replaces it, the field is set to null, or a list loses
+   * it: it stays the owner's, it becomes nobody's, or it is deleted with its bytes. A field that is not sent lets nothing go.
+   * @default 'keep'
+   */
+  detached?: DetachedPolicy;
 }
 
 export const TRANSFER_OWNERSHIP = 'transferOwnership';
 
 const REFUSALS: Record<ClaimRefusal, string> = { foreign: 'Is not an owner of the file', pinned: 'File is pinned' };
 const NAME = '@TransferOwnership()';
+const DETACHED: readonly DetachedPolicy[] = ['keep', 'release', 'delete'];
 
 /**
  * The file, or the files, that the field names become the saved entity's in the same commit, and are pinned there. The actor has to
@@ -40,7 +51,7 @@ export function TransferOwnership(
   validationOptions: ValidationOptions = {},
 ): PropertyDecorator {
   assertOwnerReference({ type: ownerType, id: 'any' });
-  const { steps, owner, allowUnowned } = readOptions(options);
+  const { steps, owner, allowUnowned, detached } = readOptions(options);
   const rule = {};
   const constraints = [ownerType];
 
@@ -51,7 +62,30 @@ export function TransferOwnership(
       describeProblems(args.property, new Map([[REFUSALS[reason], fileIds]]), Array.isArray(field));
   }
 
-  return fileConstraint(
+  function fieldOf(dto: object, property: string) {
+    return { dto, dtoName: dto.constructor.name, property, ownerType, idSteps: steps, owner, rule };
+  }
+
+  function assertObserved({ object, property }: ValidationArguments): void {
+    if (observer.isOn(object.constructor, property)) return;
+    throw new InvalidDecorationError(
+      NAME,
+      `${object.constructor.name}.${property}`,
+      `the class declares the inherited field anew, with a condition like @IsOptional() that hides null from detached: '${detached}'. Repeat @TransferOwnership() there.`,
+    );
+  }
+
+  const observer = observeField((dto, value, property) => {
+    if (value === undefined || detached === 'keep') return;
+    const queue = queueFor({ targetName: dto.constructor.name, property }, ownerType);
+    const isEmpty = value === null || (Array.isArray(value) && value.length === 0);
+    queueDetached(
+      queue,
+      isEmpty ? { ...fieldOf(dto, property), detached, sent: value === null ? null : [] } : undefined,
+    );
+  }, validationOptions);
+
+  const constraint = fileConstraint(
     {
       name: TRANSFER_OWNERSHIP,
       constraints,
@@ -65,26 +99,33 @@ export function TransferOwnership(
       },
       accept(files, args) {
         const queue = queueFor(args, ownerType);
-        const { object: dto, property, targetName: dtoName } = args;
-        const field = {
-          dto,
-          dtoName,
-          property,
-          ownerType,
-          idSteps: steps,
-          owner,
-          rule,
-          allowUnowned,
-          message: messageFor(args),
-        };
-        for (const file of files) queueClaim(queue, { ...field, fileId: file.id, seen: file });
+        const field = fieldOf(args.object, args.property);
+        if (detached !== 'keep') {
+          assertObserved(args);
+          queueDetached(queue, { ...field, detached, sent: sentIn(args) });
+        }
+        const claim = { ...field, allowUnowned, message: messageFor(args) };
+        for (const file of files) queueClaim(queue, { ...claim, fileId: file.id, seen: file });
       },
     },
     validationOptions,
   );
+
+  return (target, key) => {
+    constraint(target, key);
+    if (detached !== 'keep') observer.decorate(target, key);
+  };
 }
 
-function queueFor({ targetName, property }: ValidationArguments, ownerType: string): UnitQueue {
+/** The ids in the field: with `each`, the value is only one of them. */
+function sentIn({ object, property }: ValidationArguments): string[] {
+  return idsIn((object as Record<string, unknown>)[property]);
+}
+
+function queueFor(
+  { targetName, property }: Pick<ValidationArguments, 'targetName' | 'property'>,
+  ownerType: string,
+): UnitQueue {
   const queue = currentQueue();
   if (queue) return queue;
   throw new OutOfQueueError(
@@ -95,7 +136,7 @@ function queueFor({ targetName, property }: ValidationArguments, ownerType: stri
 
 function readOptions(given: IdField | TransferOwnershipOptions) {
   const options: TransferOwnershipOptions = typeof given === 'string' || isSteps(given) ? { idField: given } : given;
-  const { idField = 'id', owner, allowUnowned = false, ...unknown } = options;
+  const { idField = 'id', owner, allowUnowned = false, detached = 'keep', ...unknown } = options;
   const refuse = (why: string) => new InvalidDecorationError(NAME, 'a property', why);
   const [name] = Object.keys(unknown);
   if (name !== undefined) throw refuse(`it has no option "${name}". Validation options are its third argument.`);
@@ -105,7 +146,14 @@ function readOptions(given: IdField | TransferOwnershipOptions) {
   }
   if (owner && steps.includes('..'))
     throw refuse("idField goes up with '..', but owner() gives the owner itself. Give one of them.");
-  return { steps, owner, allowUnowned };
+  if (!DETACHED.includes(detached)) throw refuse(`detached must be one of ${DETACHED.join(', ')}.`);
+  if (detached !== 'keep' && steps.length > 1) {
+    throw refuse(
+      `detached: '${detached}' needs the field to be the owner's own, but idField leads to another object, whose other parts may hold ` +
+        'files in a field of this name, too.',
+    );
+  }
+  return { steps, owner, allowUnowned, detached };
 }
 
 function isSteps(given: IdField | TransferOwnershipOptions): given is readonly string[] {

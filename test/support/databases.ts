@@ -103,7 +103,7 @@ function server({ name, kind, url, type }: Server): TestDatabase {
     await admin.query(`CREATE DATABASE ${database}`);
     if (type === 'postgres') await admin.query(`ALTER DATABASE ${database} SET synchronous_commit = off`);
     return openOn({ ...login, database, poolSize: 10 } as Target, options, false, async () => {
-      await admin.query(`DROP DATABASE ${database}`);
+      await admin.query(`DROP DATABASE ${database}${type === 'postgres' ? ' WITH (FORCE)' : ''}`);
       await admin.destroy();
     });
   };

@@ -6,14 +6,22 @@ import { Column, DataSource, Entity, OneToMany, ManyToOne, PrimaryGeneratedColum
 import type { Relation } from 'typeorm';
 import { ACTOR_RESOLVER, ActorSource } from '../../lib/files/actor.js';
 import type { Actor } from '../../lib/files/actor.js';
+import { memoryStorage } from 'nestjs-files/storage/memory';
 import { ManagedFile } from '../../lib/files/managed-file.entity.js';
+import { ContentStore } from '../../lib/files/content-store.js';
+import { FileIntent } from '../../lib/files/file-intent.entity.js';
+import { IntentJournal } from '../../lib/files/intent-journal.js';
 import { FilesErrorFilter } from '../../lib/http/files-error.filter.js';
 import { FileTransfer } from '../../lib/ownership/file-transfer.entity.js';
 import { MANAGER_CHECK } from '../../lib/ownership/manager-check.js';
 import { Ownership } from '../../lib/ownership/ownership.service.js';
 import { TransferRuntime } from '../../lib/ownership/transfer-runtime.js';
+import type { Storage } from '../../lib/storage/storage.js';
+import { STORAGES, StorageRegistry } from '../../lib/storage/storage-registry.js';
 import { TaskQueue } from '../../lib/task-queue/task-queue.js';
 import { Transactor } from '../../lib/unit-of-work/transactor.js';
+import { reachableDatabases } from './databases.js';
+import type { TestDatabase } from './databases.js';
 
 @Entity()
 export class Package {
@@ -37,6 +45,8 @@ export interface OwnershipApp {
   readonly queue: TaskQueue;
   /** What the database was asked, in order. */
   readonly statements: string[];
+  /** The storage `default`. */
+  readonly storage: Storage;
   send(path: string, body: unknown): Promise<{ status: number; body: Record<string, unknown> }>;
   close(): Promise<void>;
 }
@@ -48,6 +58,9 @@ export interface OwnershipAppOptions {
   pipes?: PipeTransform[];
   actor?: Actor | null;
   isManager?: boolean;
+  /** @default SQLite in memory */
+  database?: TestDatabase;
+  entities?: Type[];
 }
 
 /** The ownership room in an application on SQLite, with packages and their resources. The actor is the user "ada". */
@@ -60,14 +73,12 @@ export async function ownershipApp(options: OwnershipAppOptions = {}): Promise<O
     isManager = false,
   } = options;
   const statements: string[] = [];
-  const dataSource = new DataSource({
-    type: 'better-sqlite3',
-    database: ':memory:',
-    entities: [ManagedFile, FileTransfer, Package, Resource],
-    synchronize: true,
-  });
-  await dataSource.initialize();
+  const [inMemory] = await reachableDatabases('memory');
+  const entities = [ManagedFile, FileIntent, FileTransfer, Package, Resource, ...(options.entities ?? [])];
+  const open = await (options.database ?? (inMemory as TestDatabase)).open({ entities });
+  const { dataSource } = open;
   Object.assign(dataSource, { logger: { ...silent, logQuery: (sql: string) => statements.push(sql) } });
+  const storage = memoryStorage();
   const transactor = new Transactor(dataSource);
 
   @Module({
@@ -79,7 +90,11 @@ export async function ownershipApp(options: OwnershipAppOptions = {}): Promise<O
       { provide: DataSource, useValue: dataSource },
       { provide: APP_FILTER, useClass: FilesErrorFilter },
       ...providers,
+      { provide: STORAGES, useValue: { default: storage } },
+      StorageRegistry,
       ActorSource,
+      IntentJournal,
+      ContentStore,
       Ownership,
       TaskQueue,
       TransferRuntime,
@@ -99,6 +114,7 @@ export async function ownershipApp(options: OwnershipAppOptions = {}): Promise<O
     ownership: app.get(Ownership),
     queue: app.get(TaskQueue),
     statements,
+    storage,
     send: async (path, body) => {
       const headers = { 'content-type': 'application/json' };
       const response = await fetch(`${url}${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
@@ -108,7 +124,7 @@ export async function ownershipApp(options: OwnershipAppOptions = {}): Promise<O
     close: async () => {
       await app.close();
       transactor.close();
-      await dataSource.destroy();
+      await open.close();
     },
   };
 }

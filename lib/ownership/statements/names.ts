@@ -15,7 +15,7 @@ export interface OwnershipNames {
   readonly snapshot: string;
 }
 
-const SNAPSHOT = ['id', 'ownerType', 'ownerId', 'pinned', 'storage', 'contentType', 'size'] as const;
+const SNAPSHOT = ['id', 'ownerType', 'ownerId', 'pinned', 'storage', 'contentType', 'size', 'ownerField'] as const;
 
 export function ownershipNames(dataSource: DataSource): OwnershipNames {
   const file = tableNames<ManagedFile>(dataSource, ManagedFile);

@@ -16,11 +16,11 @@ export function transferSql({ file, history }: OwnershipNames, files: 'one' | 'm
   return `
 WITH w AS MATERIALIZED (${moves}),
 f AS MATERIALIZED (
-  SELECT ${f('id')} AS id, ${f('ownerType')} AS owner_type, ${f('ownerId')} AS owner_id, ${f('pinned')} AS pinned
+  SELECT ${f('id')} AS id, ${f('ownerType')} AS owner_type, ${f('ownerId')} AS owner_id, ${f('pinned')} AS pinned, ${f('ownerField')} AS owner_field
   FROM ${table} WHERE ${match} FOR NO KEY UPDATE
 ),
 v AS MATERIALIZED (
-  SELECT w.*, f.owner_type, f.owner_id, f.pinned, CASE
+  SELECT w.*, f.owner_type, f.owner_id, f.pinned, f.owner_field, CASE
     WHEN f.id IS NULL THEN 'missing'
     WHEN f.owner_type = w.to_type AND f.owner_id = w.to_id THEN 'kept'
     WHEN NOT ($9::bool OR w.taken_from = 'anyone' OR (w.taken_from = 'unowned' AND f.owner_type IS NULL)
@@ -31,15 +31,17 @@ v AS MATERIALIZED (
 ),
 u AS (
   UPDATE ${table} AS t
-  SET ${f('ownerType')} = v.to_type, ${f('ownerId')} = v.to_id, ${f('ownerField')} = v.field, ${f('pinned')} = v.pinned OR $11::bool
-  FROM v WHERE t.${f('id')} = v.id AND v.verdict = 'moved'
+  SET ${f('ownerType')} = v.to_type, ${f('ownerId')} = v.to_id, ${f('ownerField')} = v.field,
+    ${f('pinned')} = v.pinned OR ($11::bool AND v.verdict = 'moved')
+  FROM v WHERE t.${f('id')} = v.id
+    AND (v.verdict = 'moved' OR v.verdict = 'kept' AND v.field <> coalesce(v.owner_field, ''))
     AND NOT EXISTS (SELECT FROM v AS other WHERE other.verdict NOT IN ('moved', 'kept'))
   RETURNING t.${f('id')} AS id
 ),
 h AS (
   INSERT INTO ${history.table} (${HISTORY.map(history.column).join(', ')})
   SELECT v.history_id, v.id, 'transfer', v.owner_type, v.owner_id, v.to_type, v.to_id, v.pinned, $7::text, $8::text, ${nextInstant(history, 'v.id')}
-  FROM v JOIN u ON u.id = v.id
+  FROM v JOIN u ON u.id = v.id WHERE v.verdict = 'moved'
 )
 SELECT v.id, v.verdict, v.owner_type AS "fromType", v.owner_id AS "fromId", v.pinned FROM v`;
 }

@@ -17,11 +17,17 @@ export abstract class StepwiseStatements extends TransferStatements {
     });
     const moved = moves.filter((_, index) => outcomes[index]?.verdict === 'moved');
     const isRefused = outcomes.some(({ verdict }) => verdict !== 'moved' && verdict !== 'kept');
-    if (!isRefused && moved.length > 0) {
+    if (isRefused) return outcomes;
+    if (moved.length > 0) {
       await this.move(manager, moved, terms.pin);
       const entries = moved.map((move) => entryOf(move, files.get(move.fileId)));
       await this.record(manager, entries, terms.actor);
     }
+    const rehung = moves.filter(
+      ({ fileId, field }, index) =>
+        outcomes[index]?.verdict === 'kept' && field !== null && field !== files.get(fileId)?.ownerField,
+    );
+    if (rehung.length > 0) await this.move(manager, rehung, false);
     return outcomes;
   }
 

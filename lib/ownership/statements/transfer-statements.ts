@@ -25,7 +25,7 @@ export interface TransferTerms {
   readonly pin: boolean;
 }
 
-/** `kept`: it is the owner's already. `moved`: it may move, and did if no other was refused. The rest are refusals. */
+/** `kept`: it is the owner's already; only the field may be another one. `moved`: it may move, and did if no other was refused. The rest are refusals. */
 export type Verdict = 'kept' | 'moved' | 'missing' | 'foreign' | 'pinned';
 
 /** An ownership as the locked row has it. */
@@ -48,6 +48,7 @@ export interface FileSnapshot extends OwnershipState {
   readonly storage: string;
   readonly contentType: string;
   readonly size: number;
+  readonly ownerField: string | null;
 }
 
 export interface HistoryEntry {

@@ -35,5 +35,6 @@ export function toSnapshot(row: Record<string, unknown>): FileSnapshot {
     storage: String(row['storage']),
     contentType: String(row['contentType']),
     size: Number(row['size']),
+    ownerField: row['ownerField'] as string | null,
   };
 }

@@ -148,11 +148,23 @@ describe.each(forms)('transfer statements on $form', ({ database, statementsFor 
       storage: 'default',
       contentType: 'application/pdf',
       size: 5_000_000_000,
+      ownerField: null,
     };
     expect(looked).toHaveLength(2);
     expect(looked).toContainEqual(first);
     expect(locked).toContainEqual(first);
     expect(await statements.look(dataSource.manager, [])).toEqual([]);
+  });
+
+  it('notes the field of a file that its owner has already, and leaves the rest of it alone', async () => {
+    const id = await insertFile(dataSource, { ...itsOwn, ownerField: 'coverId' });
+    const fresh = await insertFile(dataSource, mine);
+    const outcomes = await transfer([to(id), to(fresh)]);
+    expect(outcomes.map(({ verdict }) => verdict)).toEqual(['kept', 'moved']);
+    expect(await fileById(dataSource, id)).toMatchObject({ ...itsOwn, ownerField: 'attachmentId', pinned: false });
+    await transfer([to(id, { field: null })]);
+    expect(await fileById(dataSource, id)).toMatchObject({ ownerField: 'attachmentId' });
+    expect(await historyOf(dataSource, id)).toEqual([]);
   });
 
   it('moves several files to several owners', async () => {

@@ -574,7 +574,9 @@ describe('@TransferOwnership', () => {
   });
 
   it.each([
-    ['an unknown option', { detached: 'delete' }],
+    ['an unknown option', { onDelete: 'delete' }],
+    ['an unknown policy', { detached: 'remove' }],
+    ['a policy for a field of another object', { detached: 'delete', idField: ['..', 'id'] }],
     ['no steps', []],
     ['steps that end in the air', ['..']],
     ['an empty name', ''],

@@ -1,0 +1,51 @@
+import { In } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { ManagedFile } from '../files/managed-file.entity.js';
+import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
+import type { TransferAction } from './file-transfer.entity.js';
+import type { FileSnapshot } from './statements/transfer-statements.js';
+import { ownerOf } from './statements/verdict.js';
+import type { TransferRuntime } from './transfer-runtime.js';
+
+const IDS_PER_STATEMENT = 10_000;
+
+/** Files that the caller has locked. */
+type LockedFiles = readonly FileSnapshot[];
+
+/** Makes the files nobody's, and unpins them: the pin was their owner's. */
+export async function releaseFiles(runtime: TransferRuntime, unit: UnitOfWork, files: LockedFiles): Promise<void> {
+  if (files.length === 0) return;
+  const nobody = { ownerType: null, ownerId: null, ownerField: null, pinned: false };
+  await inChunks(files, (ids) => unit.manager.update(ManagedFile, ids, nobody));
+  await record(runtime, unit.manager, files, 'release');
+}
+
+/** Deletes the files: their rows in this unit, their bytes after it. */
+export async function deleteFiles(runtime: TransferRuntime, unit: UnitOfWork, files: LockedFiles): Promise<void> {
+  if (files.length === 0) return;
+  const rows: Pick<ManagedFile, 'storage' | 'location'>[] = [];
+  await inChunks(files, async (ids) => {
+    const select = { id: true, storage: true, location: true };
+    rows.push(...(await unit.manager.find(ManagedFile, { select, where: { id: In(ids) } })));
+  });
+  await runtime.content.remove(unit, rows);
+  await inChunks(files, (ids) => unit.manager.delete(ManagedFile, ids));
+  await record(runtime, unit.manager, files, 'delete');
+}
+
+async function record(
+  runtime: TransferRuntime,
+  manager: EntityManager,
+  files: LockedFiles,
+  action: TransferAction,
+): Promise<void> {
+  const { actor } = await runtime.actor();
+  const entries = files.map((file) => ({ fileId: file.id, action, from: ownerOf(file), to: null, forced: false }));
+  await runtime.statements.record(manager, entries, actor);
+}
+
+async function inChunks(files: LockedFiles, run: (ids: string[]) => Promise<unknown>): Promise<void> {
+  for (let at = 0; at < files.length; at += IDS_PER_STATEMENT) {
+    await run(files.slice(at, at + IDS_PER_STATEMENT).map(({ id }) => id));
+  }
+}
