@@ -1,0 +1,181 @@
+import { createRequire } from 'node:module';
+import type { Type } from '@nestjs/common';
+import { ContentEndpoints } from './content-endpoints.js';
+import { FilesEndpoints } from './files-endpoints.js';
+import { ListFilesInput, RenameFileInput, TransferFileInput } from './inputs.js';
+import { OwnershipEndpoints } from './ownership-endpoints.js';
+
+type Decorate<T extends unknown[]> = (...options: T) => MethodDecorator & PropertyDecorator;
+
+const SWAGGER = '@nestjs/swagger';
+
+/** What is used of @nestjs/swagger, which need not be installed. */
+export interface Swagger {
+  ApiBody: Decorate<[object]>;
+  ApiConsumes: Decorate<[string]>;
+  ApiOperation: Decorate<[object]>;
+  ApiProperty: Decorate<[object]>;
+  ApiResponse: Decorate<[object]>;
+}
+
+const TEXT = { type: 'string' };
+const BINARY = { type: 'string', format: 'binary' };
+const INSTANT = { type: 'string', format: 'date-time' };
+const NULLABLE_TEXT = { type: 'string', nullable: true };
+
+const FILE = {
+  type: 'object',
+  properties: {
+    id: { type: 'string', format: 'uuid' },
+    name: TEXT,
+    storage: TEXT,
+    contentType: TEXT,
+    size: { type: 'integer', format: 'int64' },
+    hash: TEXT,
+    hashAlgorithm: TEXT,
+    createdAt: INSTANT,
+    ownerType: NULLABLE_TEXT,
+    ownerId: NULLABLE_TEXT,
+    ownerField: NULLABLE_TEXT,
+    pinned: { type: 'boolean' },
+    pluginData: { type: 'object', nullable: true },
+  },
+};
+
+const FILES = { type: 'array', items: FILE };
+const LIST = { type: 'object', properties: { count: { type: 'integer' }, results: FILES, next: NULLABLE_TEXT } };
+const FORM = {
+  type: 'object',
+  required: ['file'],
+  properties: { storage: TEXT, file: { type: 'array', items: BINARY, maxItems: 20 } },
+};
+const HISTORY = {
+  type: 'array',
+  items: {
+    type: 'object',
+    properties: {
+      id: TEXT,
+      fileId: TEXT,
+      action: TEXT,
+      fromType: NULLABLE_TEXT,
+      fromId: NULLABLE_TEXT,
+      toType: NULLABLE_TEXT,
+      toId: NULLABLE_TEXT,
+      actorType: NULLABLE_TEXT,
+      actorId: NULLABLE_TEXT,
+      forced: { type: 'boolean' },
+      at: INSTANT,
+    },
+  },
+};
+
+interface Route {
+  endpoints: { prototype: object };
+  method: string;
+  summary: string;
+  answers: Readonly<Record<number, object | undefined>>;
+  body?: { type: string; schema: object };
+}
+
+const ROUTES: readonly Route[] = [
+  {
+    endpoints: FilesEndpoints,
+    method: 'create',
+    summary: 'Upload files',
+    answers: {
+      201: { oneOf: [FILE, { type: 'object', properties: { files: FILES } }] },
+      413: undefined,
+      415: undefined,
+    },
+    body: { type: 'multipart/form-data', schema: FORM },
+  },
+  { endpoints: FilesEndpoints, method: 'list', summary: 'List files', answers: { 200: LIST, 400: undefined } },
+  { endpoints: FilesEndpoints, method: 'show', summary: 'Describe a file', answers: { 200: FILE, 404: undefined } },
+  { endpoints: FilesEndpoints, method: 'rename', summary: 'Rename a file', answers: { 200: FILE, 404: undefined } },
+  {
+    endpoints: FilesEndpoints,
+    method: 'delete',
+    summary: 'Delete a file',
+    answers: { 204: undefined, 404: undefined },
+  },
+  {
+    endpoints: ContentEndpoints,
+    method: 'content',
+    summary: 'Download the content of a file, or a range of it',
+    answers: { 200: BINARY, 206: BINARY, 304: undefined, 404: undefined, 412: undefined, 416: undefined },
+  },
+  {
+    endpoints: ContentEndpoints,
+    method: 'replace',
+    summary: 'Replace the content of a file',
+    answers: { 200: FILE, 404: undefined, 409: undefined, 412: undefined, 413: undefined, 415: undefined },
+    body: { type: 'application/octet-stream', schema: BINARY },
+  },
+  {
+    endpoints: OwnershipEndpoints,
+    method: 'transfer',
+    summary: 'Give a file to another owner',
+    answers: { 200: FILE, 403: undefined, 404: undefined, 409: undefined },
+  },
+  { endpoints: OwnershipEndpoints, method: 'pin', summary: 'Pin a file', answers: { 200: FILE, 404: undefined } },
+  { endpoints: OwnershipEndpoints, method: 'unpin', summary: 'Unpin a file', answers: { 200: FILE, 404: undefined } },
+  {
+    endpoints: OwnershipEndpoints,
+    method: 'history',
+    summary: 'Tell the changes of ownership',
+    answers: { 200: HISTORY, 404: undefined },
+  },
+];
+
+const FLAG = { type: 'boolean', required: false };
+const OPTIONAL = { ...TEXT, required: false };
+const INPUTS: readonly [Type, Record<string, object>][] = [
+  [RenameFileInput, { name: TEXT }],
+  [TransferFileInput, { ownerType: TEXT, ownerId: TEXT, pin: FLAG, force: FLAG }],
+  [
+    ListFilesInput,
+    {
+      ownerType: OPTIONAL,
+      ownerId: OPTIONAL,
+      start: OPTIONAL,
+      rows: OPTIONAL,
+      after: OPTIONAL,
+      sort: OPTIONAL,
+      filters: OPTIONAL,
+    },
+  ],
+];
+
+/** @nestjs/swagger as `from` would import it; `undefined` where it is not installed. */
+export function findSwagger(from: string): Swagger | undefined {
+  const require = createRequire(from);
+  try {
+    return require(SWAGGER) as Swagger;
+  } catch (error) {
+    const { code } = error as { code?: unknown };
+    if (code === 'MODULE_NOT_FOUND' || code === 'ERR_REQUIRE_ESM') return undefined;
+    throw error;
+  }
+}
+
+let isDescribed = false;
+
+/** Describes the routes for OpenAPI, once. Without @nestjs/swagger it does nothing. */
+export function describeRoutes(swagger: Swagger | undefined): void {
+  if (isDescribed || swagger === undefined) return;
+  isDescribed = true;
+  for (const route of ROUTES) describeRoute(swagger, route);
+  for (const [{ prototype }, properties] of INPUTS) {
+    for (const [name, schema] of Object.entries(properties)) swagger.ApiProperty(schema)(prototype as object, name);
+  }
+}
+
+function describeRoute(swagger: Swagger, { endpoints, method, summary, answers, body }: Route): void {
+  const decorators = Object.entries(answers).map(([status, schema]) =>
+    swagger.ApiResponse({ status: Number(status), description: '', ...(schema && { schema }) }),
+  );
+  decorators.push(swagger.ApiOperation({ summary }));
+  if (body) decorators.push(swagger.ApiConsumes(body.type), swagger.ApiBody({ schema: body.schema }));
+  const descriptor = Object.getOwnPropertyDescriptor(endpoints.prototype, method);
+  if (descriptor) for (const decorate of decorators) decorate(endpoints.prototype, method, descriptor);
+}

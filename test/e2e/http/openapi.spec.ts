@@ -1,0 +1,56 @@
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { describeRoutes, findSwagger } from '../../../lib/http/openapi.js';
+import { PLATFORMS, startApp } from '../../support/http-app.js';
+
+describe('OpenAPI', () => {
+  it.each(PLATFORMS)('knows the routes on %s', async (platform) => {
+    const { app } = await startApp({ platform });
+    const { paths, components } = SwaggerModule.createDocument(app, new DocumentBuilder().build());
+    const routes = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods)
+        .filter((method) => method !== 'parameters')
+        .map((method) => `${method} ${path}`),
+    );
+    expect(routes).toEqual(
+      expect.arrayContaining([
+        'post /files',
+        'get /files',
+        'get /files/{id}',
+        'patch /files/{id}',
+        'delete /files/{id}',
+        'get /files/{id}/content',
+        'put /files/{id}/content',
+        'post /files/{id}/transfer',
+        'put /files/{id}/pin',
+        'delete /files/{id}/pin',
+        'get /files/{id}/history',
+      ]),
+    );
+    expect(paths['/files']?.post).toMatchObject({
+      summary: 'Upload files',
+      requestBody: { content: { 'multipart/form-data': { schema: { required: ['file'] } } } },
+    });
+    expect(Object.keys(paths['/files/{id}/content']?.get?.responses ?? {})).toEqual(
+      expect.arrayContaining(['200', '206', '304', '404', '412', '416']),
+    );
+    expect(paths['/files']?.get?.parameters).toContainEqual(
+      expect.objectContaining({ name: 'filters', in: 'query', required: false }),
+    );
+    expect(components?.schemas?.['TransferFileInput']).toMatchObject({ required: ['ownerType', 'ownerId'] });
+  });
+
+  it('is not needed', async () => {
+    const elsewhere = await mkdtemp(join(tmpdir(), 'nestjs-files-'));
+    onTestFinished(() => rm(elsewhere, { recursive: true, force: true }));
+    expect(findSwagger(join(elsewhere, 'index.js'))).toBeUndefined();
+    expect(() => describeRoutes(undefined)).not.toThrow();
+  });
+
+  it('is found where it is installed', () => {
+    expect(findSwagger(import.meta.url)?.ApiOperation).toBeTypeOf('function');
+  });
+});
