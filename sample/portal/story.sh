@@ -101,7 +101,7 @@ for reader in "$alice" "$bob" ''; do
   expect 200 'whoever sees the package downloads it'
   cmp "$body" "$work/report.pdf" || { echo '  NO  other bytes came' >&2; exit 1; }
 done
-call "$bob" "$base/files/$report/history"
+call "$bob" "$base/provenance/$report"
 same "$(field '.at(-1).by')" alice 'the history tells that Alice gave it'
 
 title '4. The resources of a package have files of their own.'

@@ -16,7 +16,7 @@ export class WelcomeController {
         'POST /resources { packageId, name, fileId }, PATCH /resources/:id',
         'POST /groups, POST /organizations { name, title, imageId }, PATCH /groups/:id, PATCH /organizations/:id',
         'POST /users { name, fullName, password, avatarId }, PATCH /users/:id',
-        'GET /files/:id, GET /files/:id/content, GET /files/:id/history',
+        'GET /files/:id, GET /files/:id/content, GET /provenance/:id',
         'GET /activity, GET /notices',
       ],
     };

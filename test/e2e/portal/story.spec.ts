@@ -6,8 +6,8 @@ import { csv, freshName, pdf } from './samples.js';
 import { PLATFORMS, startPortal } from './start-portal.js';
 import type { Portal } from './start-portal.js';
 
-/** One line of GET /files/:id/history. */
-interface HistoryLine {
+/** One line of GET /provenance/:id. */
+interface ProvenanceLine {
   action: string;
   from: string | null;
   to: string | null;
@@ -86,7 +86,7 @@ describe.each(PLATFORMS)('the story of the portal on %s', (platform) => {
       attachmentId: fileId,
     });
 
-    const { body } = await bob.get<HistoryLine[]>(`/files/${fileId}/history`);
+    const { body } = await bob.get<ProvenanceLine[]>(`/provenance/${fileId}`);
 
     expect(body.at(-1)).toMatchObject({ from: `user ${alice.id}`, to: `package ${pkg.id}`, by: 'alice' });
     const history = await app.get(FilesService, { strict: false }).history(fileId);
@@ -96,7 +96,7 @@ describe.each(PLATFORMS)('the story of the portal on %s', (platform) => {
   it('keeps the history from who may not see the file', async () => {
     const fileId = await portal.alice.upload(pdf());
 
-    expect((await portal.bob.get(`/files/${fileId}/history`)).status).toBe(404);
+    expect((await portal.bob.get(`/provenance/${fileId}`)).status).toBe(404);
   });
 
   it('gives each resource of a package its own file', async () => {
