@@ -8,7 +8,8 @@ type Outcome = 'commit' | 'rollback';
 
 /** A joined unit that waits for the outcome of the transaction it was part of. */
 interface Waiting {
-  readonly depth: number;
+  /** How many transactions and savepoints it is inside of. */
+  depth: number;
   readonly run: (outcome: Outcome) => unknown;
   outcome: Outcome | 'unknown' | undefined;
 }
@@ -59,7 +60,12 @@ function watch(runner: QueryRunner, dialect: Dialect): Waiting[] {
 
   const restore = [
     overrideMember(runner, 'commitTransaction', async () => {
-      if (depthOf(runner) > 1) return commitTransaction.call(runner);
+      if (depthOf(runner) > 1) {
+        await commitTransaction.call(runner);
+        // What was inside of the savepoint belongs to what is around it now.
+        for (const unit of waiting) unit.depth = Math.min(unit.depth, depthOf(runner));
+        return;
+      }
       const answer = await dialect.commit(runner, () => commitTransaction.call(runner));
       if (answer.acknowledged) settle('commit');
       else settle(commitMayStand(answer) ? 'unknown' : 'rollback');
