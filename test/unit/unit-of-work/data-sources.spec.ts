@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { UnitAbortedError } from '../../../lib/errors/unit-aborted.error.js';
 import { currentUnit } from '../../../lib/unit-of-work/ambient.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { reachableDatabases } from '../../support/databases.js';
@@ -8,13 +9,17 @@ describe.each(await reachableDatabases())('units on two data sources, $name', (d
   let first: NotesApp;
   let second: NotesApp;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     first = await openNotes(database);
     second = await openNotes(database);
   });
-  afterEach(async () => {
+  afterAll(async () => {
     await first.database.close();
     await second.database.close();
+  });
+  beforeEach(async () => {
+    await first.clear();
+    await second.clear();
   });
 
   it('leave the other data source alone', async () => {
@@ -71,15 +76,28 @@ describe.each(await reachableDatabases())('units on two data sources, $name', (d
     expect(await first.saved()).toEqual(['after', 'outer']);
   });
 
+  it('refuse a manager that is in a unit of another data source', async () => {
+    const failing = second.transactor.run((unit) =>
+      first.transactor.run(() => first.write('lost'), { manager: unit.manager }),
+    );
+    await expect(failing).rejects.toThrow(UnitAbortedError);
+    const foreign = second.dataSource.transaction((manager) =>
+      first.transactor.run(() => first.write('lost'), { manager }),
+    );
+    await expect(foreign).rejects.toThrow(UnitAbortedError);
+    expect([await first.saved(), await second.saved()]).toEqual([[], []]);
+  });
+
+  // The last one: it takes the overrides off.
   it('give the data source back as it was when the last transactor closes', async () => {
-    const members = ['createQueryRunner', 'createEntityManager'] as const;
-    expect(members.map((member) => Object.hasOwn(first.dataSource, member))).toEqual([true, true]);
+    const members = ['createQueryRunner', 'createEntityManager', 'transaction'] as const;
+    expect(members.map((member) => Object.hasOwn(first.dataSource, member))).toEqual([true, true, true]);
     const extra = new Transactor(first.dataSource);
     first.transactor.close();
-    expect(members.map((member) => Object.hasOwn(first.dataSource, member))).toEqual([true, true]);
+    expect(members.map((member) => Object.hasOwn(first.dataSource, member))).toEqual([true, true, true]);
     extra.close();
     extra.close();
-    expect(members.map((member) => Object.hasOwn(first.dataSource, member))).toEqual([false, false]);
+    expect(members.map((member) => Object.hasOwn(first.dataSource, member))).toEqual([false, false, false]);
     expect(Object.hasOwn(first.dataSource.manager, 'transaction')).toBe(false);
     await first.write('plain');
     expect(await first.saved()).toEqual(['plain']);

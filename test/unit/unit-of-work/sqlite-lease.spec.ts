@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SecondConnectionError } from '../../../lib/errors/second-connection.error.js';
 import { detach } from '../../../lib/unit-of-work/ambient.js';
 import { reachableDatabases } from '../../support/databases.js';
+import { gate } from '../../support/gate.js';
 import { Note } from '../../support/unit-entities.js';
 import { type NotesApp, openNotes } from '../../support/unit-notes.js';
 
@@ -67,6 +68,38 @@ describe.each(await reachableDatabases('memory', 'file'))('the one connection of
     await expect(unit).rejects.toThrow(SecondConnectionError);
     expect(await app.saved()).toEqual([]);
     expect(await older.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+
+  it('is refused at once to another query runner inside of the application’s own transaction', async () => {
+    const older = app.dataSource.createQueryRunner();
+    const transaction = app.dataSource.transaction(async (manager) => {
+      await manager.insert(Note, { id: 'own' });
+      await older.query('SELECT 1');
+    });
+    await expect(transaction).rejects.toThrow(SecondConnectionError);
+    expect(await app.saved()).toEqual([]);
+  });
+
+  it('is kept by a query runner until the last of its statements has ended', async () => {
+    const runner = app.dataSource.createQueryRunner();
+    const slow = gate();
+    const subscriber = {
+      beforeQuery: ({ query }: { query: string }) => (query.includes('slow') ? slow.opened : undefined),
+    };
+    app.dataSource.subscribers.push(subscriber);
+    const first = runner.query('SELECT 1');
+    await Promise.resolve();
+    const second = runner.query(`INSERT INTO note (id) VALUES ('slow')`);
+    await first;
+    const unit = app.transactor.run(async () => {
+      await app.write('undone');
+      slow.open();
+      await second;
+      throw new Error('no');
+    });
+    setImmediate(slow.open);
+    await expect(unit).rejects.toThrow('no');
+    expect(await app.saved()).toEqual(['slow']);
   });
 
   it('is given to detached work once the unit has ended', async () => {
