@@ -73,12 +73,12 @@ export class MysqlStatements extends StepwiseStatements {
   }
 }
 
-// STRAIGHT_JOIN: from the list of moves to the table by its primary key, whatever the optimizer thinks of their sizes.
+// From the list of moves to the table by its primary key: for a small table the optimizer would scan it, and wait for all its locks.
 function moveSql({ file }: OwnershipNames): string {
   const { table, column } = file;
   const list = `JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(36) PATH '$.fileId', toType VARCHAR(64) PATH '$.toType', toId VARCHAR(191) PATH '$.toId', field VARCHAR(128) PATH '$.field'))`;
   const set = `f.${column('ownerType')} = v.toType, f.${column('ownerId')} = v.toId, f.${column('ownerField')} = v.field`;
-  return `UPDATE ${list} v STRAIGHT_JOIN ${table} f ON f.${column('id')} = v.id SET ${set}, f.${column('pinned')} = f.${column('pinned')} OR ?`;
+  return `UPDATE ${list} v STRAIGHT_JOIN ${table} f FORCE INDEX (PRIMARY) ON f.${column('id')} = v.id SET ${set}, f.${column('pinned')} = f.${column('pinned')} OR ?`;
 }
 
 function recordSql({ history }: OwnershipNames): string {

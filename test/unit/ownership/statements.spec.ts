@@ -253,5 +253,24 @@ describe.each(databases.filter(({ name }) => name !== 'SQLite'))(
         await close();
       }
     }, 60_000);
+
+    it('wait for nobody who holds other files', async () => {
+      const { dataSource, close } = await openDatabase();
+      try {
+        const statements = transferStatementsFor(dataSource);
+        const [held, free] = [await insertFile(dataSource, {}), await insertFile(dataSource, {})];
+        const attach = (id: string) =>
+          dataSource.transaction('READ COMMITTED', (manager) =>
+            statements.transfer(manager, [to(id, { toId: 'p', from: 'anyone' })], terms),
+          );
+        await dataSource.transaction('READ COMMITTED', async (holder) => {
+          await statements.lock(holder, [held]);
+          // While the holder is still there: waiting for it would never end.
+          expect(await attach(free)).toMatchObject([{ verdict: 'moved' }]);
+        });
+      } finally {
+        await close();
+      }
+    });
   },
 );
