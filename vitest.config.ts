@@ -1,7 +1,9 @@
 import { fileURLToPath } from 'node:url';
-import { configDefaults, defineConfig } from 'vitest/config';
+import { defineConfig } from 'vitest/config';
 
 const lib = (path: string) => fileURLToPath(new URL(`./lib/${path}`, import.meta.url));
+
+const tests = { setupFiles: ['test/support/setup.ts'], testTimeout: 20_000 };
 
 export default defineConfig({
   // vitest takes decorator options from a tsconfig only for the files that it includes; these hold for every file.
@@ -14,9 +16,11 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.spec.ts', 'sample/**/*.spec.ts'],
-    exclude: [...configDefaults.exclude, 'test/package/**'],
-    setupFiles: ['test/support/setup.ts'],
-    testTimeout: 20_000,
+    maxWorkers: '100%',
+    projects: [
+      // Loading Nest and TypeORM costs more than most files of tests: those that share no names of entities share their modules.
+      { extends: true, test: { ...tests, name: 'unit', include: ['test/unit/**/*.spec.ts'], isolate: false } },
+      { extends: true, test: { ...tests, name: 'e2e', include: ['test/e2e/**/*.spec.ts', 'sample/**/*.spec.ts'] } },
+    ],
   },
 });
