@@ -9,6 +9,7 @@ import type { Task, TaskLike } from '../task-queue/task.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
 import { DetachedFields } from './detached/detached-fields.js';
 import { CallOutcome } from './owner-resolution.js';
+import { setPins } from './pins.js';
 import type { Move } from './statements/transfer-statements.js';
 import { TransferRuntime } from './transfer-runtime.js';
 import type { Refusal, RefusalMessage, TransferTarget } from './transfer-target.js';
@@ -61,6 +62,9 @@ export async function runTransfers(transfers: readonly Transfer[], queue: UnitQu
     return isDone ? [] : (requests.get(file.fileId)?.target.refusal(file, outcome) ?? []);
   });
   if (refusals.length > 0) throw errorOf(refusals);
+  // The record names it now: unpinned, its owner could give it away from under the record.
+  const unpinned = outcomes.filter(({ verdict, before }) => verdict === 'kept' && !before.pinned);
+  await setPins(runtime.statements, queue.unit.manager, unpinned, true, terms.actor);
   return owners;
 }
 

@@ -379,6 +379,17 @@ describe('@TransferOwnership', () => {
     expect(await historyOf(app.dataSource, id)).toEqual([]);
   });
 
+  it("pins a file that is the owner's already, so that nobody takes it from under the record", async () => {
+    await start();
+    const id = await insert({ ownerType: 'package', ownerId: '1', pinned: false });
+    expect((await app.send('/packages', { title: 'x', attachmentId: id })).status).toBe(201);
+    expect((await historyOf(app.dataSource, id)).map(({ action }) => action)).toEqual(['pin']);
+    expect(await app.dataSource.getRepository(ManagedFile).findOneByOrFail({ id })).toMatchObject({
+      pinned: true,
+      ownerField: 'attachmentId',
+    });
+  });
+
   it('answers 409 when the file changed between the check and the transfer', async () => {
     await start();
     const changes: Partial<Record<string, (id: string) => Promise<unknown>>> = {

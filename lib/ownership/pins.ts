@@ -1,0 +1,24 @@
+import type { EntityManager } from 'typeorm';
+import type { Actor } from '../files/actor.js';
+import { ManagedFile } from '../files/managed-file.entity.js';
+import type { TransferAction } from './file-transfer.entity.js';
+import type { MoveOutcome, TransferStatements } from './statements/transfer-statements.js';
+import { ownerOf } from './statements/verdict.js';
+
+/** Pins or unpins files that the caller has locked, and tells so in their history. */
+export async function setPins(
+  statements: TransferStatements,
+  manager: EntityManager,
+  files: readonly Pick<MoveOutcome, 'fileId' | 'before'>[],
+  pinned: boolean,
+  actor: Actor | null,
+): Promise<void> {
+  if (files.length === 0) return;
+  const action: TransferAction = pinned ? 'pin' : 'unpin';
+  const ids = files.map(({ fileId }) => fileId);
+  await manager.update(ManagedFile, ids, { pinned });
+  const entries = files.map(({ fileId, before }) => {
+    return { fileId, action, from: ownerOf(before), to: ownerOf(before), forced: false };
+  });
+  await statements.record(manager, entries, actor);
+}
