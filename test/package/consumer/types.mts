@@ -33,7 +33,7 @@ import * as testing from 'nestjs-files/testing';
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
 
 @Entity()
-@OwnsFiles('package', { onDelete: 'release' })
+@OwnsFiles('package')
 export class Package {
   @PrimaryGeneratedColumn('uuid')
   id!: string;
