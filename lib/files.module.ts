@@ -41,6 +41,7 @@ import { FileTransfer } from './ownership/file-transfer.entity.js';
 import { ServerCheck } from './migrations/server-check.js';
 import { MANAGER_CHECK } from './ownership/manager-check.js';
 import { Ownership } from './ownership/ownership.service.js';
+import { OwnerRemovals } from './ownership/removal/owner-removals.js';
 import { TransferRuntime } from './ownership/transfer-runtime.js';
 import { StoredBytes } from './storage/adapters/stored-bytes.entity.js';
 import { getStorageToken } from './storage/inject-storage.js';
@@ -136,6 +137,7 @@ function assemble(
       { provide: OwnershipPort, useClass: Ownership },
       option(MANAGER_CHECK, ({ isManager }) => isManager),
       TransferRuntime,
+      OwnerRemovals,
       { provide: APP_FILTER, useClass: FilesErrorFilter },
       PolicyRegistry,
       RouteExplorer,

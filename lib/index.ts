@@ -57,6 +57,7 @@ export { FileTransfer } from './ownership/file-transfer.entity.js';
 export type { TransferAction } from './ownership/file-transfer.entity.js';
 export { OwnershipTransferTask } from './ownership/ownership-transfer.task.js';
 export { OwnsFiles } from './ownership/owns-files.decorator.js';
+export type { OwnerRemovalPolicy, OwnsFilesOptions } from './ownership/owns-files.decorator.js';
 export type { TransferStrategy } from './ownership/stated-target.js';
 
 // Access
@@ -132,6 +133,8 @@ export { MalformedUploadError } from './errors/malformed-upload.error.js';
 export { MigrationLockError } from './errors/migration-lock.error.js';
 export { MultipartExpectedError } from './errors/multipart-expected.error.js';
 export { OutOfQueueError } from './errors/out-of-queue.error.js';
+export { OwnerHasFilesError } from './errors/owner-has-files.error.js';
+export { OwnerNotFoundError } from './errors/owner-not-found.error.js';
 export { OwnerNotResolvedError } from './errors/owner-not-resolved.error.js';
 export { OwnerReferenceError } from './errors/owner-reference.error.js';
 export { PreconditionFailedError } from './errors/precondition-failed.error.js';

@@ -15,6 +15,7 @@ import { FileTransfer } from './file-transfer.entity.js';
 import type { TransferAction } from './file-transfer.entity.js';
 import type { HistoryEntry, Move, MoveOutcome, TransferStatements } from './statements/transfer-statements.js';
 import { ownerOf } from './statements/verdict.js';
+import { assertOwnerExists } from './owner-existence.js';
 import { TransferRuntime } from './transfer-runtime.js';
 
 /** Ownership for trusted code: nothing here asks who may. Every change is in the history. */
@@ -28,7 +29,10 @@ export class Ownership extends OwnershipPort {
     super();
   }
 
-  /** Moves all of the files to the owner, or none. A file that is the owner's already stays as it is, but for `pin`. */
+  /**
+   * Moves all of the files to the owner, or none. A file that is the owner's already stays as it is, but for `pin`. Owners of a class
+   * with `@OwnsFiles()` have to exist.
+   */
   async transfer(ids: readonly string[], to: TransferOptions & { field?: string }): Promise<void> {
     const { ownerType, ownerId, pin = false, force = false, field = null } = to;
     assertOwnerReference({ type: ownerType, id: ownerId });
@@ -38,6 +42,7 @@ export class Ownership extends OwnershipPort {
     if (moves.length === 0) return;
     const actor = to.actor === undefined ? await this.actors.current() : to.actor;
     await this.#inTransaction(async (manager) => {
+      await assertOwnerExists(manager, { type: ownerType, id: ownerId });
       const outcomes = await this.#statements.transfer(manager, moves, { actor, isManager: true, force, pin });
       for (const outcome of outcomes) refuse(outcome);
       const unpinned = outcomes.filter(({ verdict, before }) => verdict === 'kept' && !before.pinned);

@@ -3,14 +3,28 @@ import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
 
 type EntityClass = abstract new (...args: never[]) => object;
 
+/** What becomes of an owner's files when TypeORM removes its entity. */
+export type OwnerRemovalPolicy = 'keep' | 'restrict' | 'delete' | 'release';
+
+export interface OwnsFilesOptions {
+  /**
+   * What becomes of the files when TypeORM removes the entity: they stay as they are, keep it from being removed, are deleted with it,
+   * or are nobody's. Soft removal leaves them alone. @default 'keep'
+   */
+  readonly onDelete?: OwnerRemovalPolicy;
+  /** The property that is the owner's id. @default 'id', else the only primary column */
+  readonly idField?: string;
+}
+
 const classes = new Map<string, Set<EntityClass>>();
 const types = new WeakMap<EntityClass, string>();
+const settings = new WeakMap<EntityClass, OwnsFilesOptions>();
 
 /**
  * Says that the entities of a class own files, as owners of this type.
- * @example \@Entity() \@OwnsFiles('package') export class Package {}
+ * @example \@Entity() \@OwnsFiles('package', { onDelete: 'delete' }) export class Package {}
  */
-export function OwnsFiles(ownerType: string): (target: EntityClass) => void {
+export function OwnsFiles(ownerType: string, options: OwnsFilesOptions = {}): (target: EntityClass) => void {
   assertOwnerReference({ type: ownerType, id: 'any' });
   return (target) => {
     const other = types.get(target);
@@ -22,6 +36,7 @@ export function OwnsFiles(ownerType: string): (target: EntityClass) => void {
       );
     }
     types.set(target, ownerType);
+    settings.set(target, options);
     const known = classes.get(ownerType);
     if (known) known.add(target);
     else classes.set(ownerType, new Set([target]));
@@ -30,9 +45,14 @@ export function OwnsFiles(ownerType: string): (target: EntityClass) => void {
 
 /** The owner type of an entity class, or of the nearest class it extends. */
 export function ownerTypeOf(entityClass: EntityClass): string | undefined {
-  for (let at: unknown = entityClass; typeof at === 'function'; at = Object.getPrototypeOf(at)) {
-    const type = types.get(at as EntityClass);
-    if (type !== undefined) return type;
+  return ownershipOf(entityClass)?.ownerType;
+}
+
+/** What an entity class, or the nearest class it extends, says about the files it owns. */
+export function ownershipOf(entityClass: unknown): (OwnsFilesOptions & { readonly ownerType: string }) | undefined {
+  for (let at = entityClass; typeof at === 'function'; at = Object.getPrototypeOf(at) as unknown) {
+    const ownerType = types.get(at as EntityClass);
+    if (ownerType !== undefined) return { ownerType, ...settings.get(at as EntityClass) };
   }
   return undefined;
 }

@@ -1,0 +1,15 @@
+import { FilesError } from './files-error.js';
+
+/** An owner is not removed, because it owns files and its class says `onDelete: 'restrict'`. */
+export class OwnerHasFilesError extends FilesError {
+  readonly code = 'FILES_OWNER_HAS_FILES';
+
+  constructor(
+    readonly ownerType: string,
+    readonly ownerId: string,
+    readonly count: number,
+  ) {
+    const files = count === 1 ? 'a file' : `${count} files`;
+    super(`${ownerType} ${ownerId} owns ${files}, so it is not removed: transfer or delete what it owns before it.`);
+  }
+}

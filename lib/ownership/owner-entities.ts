@@ -1,0 +1,33 @@
+import type { DataSource, EntityMetadata } from 'typeorm';
+import { ownershipOf } from './owns-files.decorator.js';
+import type { OwnerRemovalPolicy } from './owns-files.decorator.js';
+
+export type OwnerColumn = EntityMetadata['columns'][number];
+
+/** What entities of the data source own files as. */
+export interface OwnerEntity {
+  readonly metadata: EntityMetadata;
+  readonly ownerType: string;
+  readonly onDelete: OwnerRemovalPolicy;
+  /** The owner's id; none where the class has several primary columns and none called `id`. */
+  readonly idColumn: OwnerColumn | undefined;
+}
+
+/** The entities whose class, or a class it extends, has `@OwnsFiles()`. */
+export function ownerEntitiesOf({ entityMetadatas }: DataSource): OwnerEntity[] {
+  return entityMetadatas.flatMap((metadata) => ownerEntity(metadata) ?? []);
+}
+
+/** The entity as an owner, if it is one; `entityClass` where that says more than the metadata does. */
+export function ownerEntity(metadata: EntityMetadata, entityClass: unknown = metadata.target): OwnerEntity | undefined {
+  const ownership = ownershipOf(entityClass);
+  if (!ownership) return undefined;
+  const { ownerType, onDelete = 'keep', idField } = ownership;
+  return { metadata, ownerType, onDelete, idColumn: idColumnOf(metadata, idField) };
+}
+
+function idColumnOf(metadata: EntityMetadata, idField: string | undefined): OwnerColumn | undefined {
+  const named = metadata.findColumnWithPropertyName(idField ?? 'id');
+  if (named || idField !== undefined) return named;
+  return metadata.primaryColumns.length === 1 ? metadata.primaryColumns[0] : undefined;
+}

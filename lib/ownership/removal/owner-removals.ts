@@ -1,0 +1,141 @@
+import { Injectable } from '@nestjs/common';
+import type { OnApplicationBootstrap, OnModuleDestroy, OnModuleInit } from '@nestjs/common';
+import type { EntityManager, EntitySubscriberInterface, QueryRunner, RemoveEvent } from 'typeorm';
+import { OwnerHasFilesError } from '../../errors/owner-has-files.error.js';
+import { UnitAbortedError } from '../../errors/unit-aborted.error.js';
+import { Transactor } from '../../unit-of-work/transactor.js';
+import { deleteFiles, releaseFiles } from '../let-go.js';
+import { ownerEntitiesOf } from '../owner-entities.js';
+import { heldFiles } from '../statements/held-files.js';
+import type { FileSnapshot } from '../statements/transfer-statements.js';
+import { TransferRuntime } from '../transfer-runtime.js';
+import { noId, RemovedOwners } from './removed-owner.js';
+import type { RemovedOwner } from './removed-owner.js';
+
+interface Flush {
+  readonly events: RemoveEvent<object>[];
+  readonly done: Promise<void>;
+}
+
+type Deal = (manager: EntityManager, owners: readonly RemovedOwner[]) => Promise<void>;
+
+/**
+ * Deals with the files of the owners that TypeORM removes, in the transaction that removes them. All owners that go in one flush are
+ * dealt with together. Refusals come before the first row goes; files go after their owners, whose rows may refer to them.
+ */
+@Injectable()
+export class OwnerRemovals
+  implements EntitySubscriberInterface<object>, OnModuleInit, OnApplicationBootstrap, OnModuleDestroy
+{
+  readonly #owners = new RemovedOwners();
+  readonly #before = new WeakMap<QueryRunner, Flush>();
+  readonly #after = new WeakMap<QueryRunner, Flush>();
+
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly runtime: TransferRuntime,
+  ) {}
+
+  onModuleInit(): void {
+    this.#subscribe();
+  }
+
+  /** A data source that was not initialized before has got its entities by now, and a new list of subscribers. */
+  onApplicationBootstrap(): void {
+    this.#subscribe();
+  }
+
+  onModuleDestroy(): void {
+    const { subscribers } = this.transactor.dataSource;
+    const at = subscribers.indexOf(this);
+    if (at >= 0) subscribers.splice(at, 1);
+  }
+
+  beforeRemove(event: RemoveEvent<object>): Promise<void> | undefined {
+    return this.#gather(this.#before, event, (manager, owners) => this.#admit(manager, owners));
+  }
+
+  afterRemove(event: RemoveEvent<object>): Promise<void> | undefined {
+    return this.#gather(this.#after, event, (manager, owners) => this.#letGo(manager, owners));
+  }
+
+  /** TypeORM tells of all entities of a flush at once, before it waits for anything. */
+  #gather(flushes: WeakMap<QueryRunner, Flush>, event: RemoveEvent<object>, deal: Deal): Promise<void> | undefined {
+    if (!this.#owners.concerns(event)) return undefined;
+    const { queryRunner, manager } = event;
+    const open = flushes.get(queryRunner);
+    if (open) {
+      open.events.push(event);
+      return open.done;
+    }
+    const events = [event];
+    const done = Promise.resolve().then(async () => {
+      flushes.delete(queryRunner);
+      const owners: RemovedOwner[] = [];
+      for (const one of events) owners.push(...(await this.#owners.of(one)));
+      await deal(manager, owners);
+    });
+    // TypeORM does not wait for it where another subscriber throws.
+    done.catch(() => undefined);
+    flushes.set(queryRunner, { events, done });
+    return done;
+  }
+
+  #subscribe(): void {
+    const { dataSource } = this.transactor;
+    const owners = ownerEntitiesOf(dataSource).filter(({ onDelete }) => onDelete !== 'keep');
+    for (const owner of owners) if (!owner.idColumn) throw noId(owner);
+    if (owners.length > 0 && !dataSource.subscribers.includes(this)) dataSource.subscribers.push(this);
+  }
+
+  async #admit(manager: EntityManager, owners: readonly RemovedOwner[]): Promise<void> {
+    const isFree = owners.every(({ onDelete }) => onDelete === 'restrict');
+    if (!isFree && !manager.queryRunner?.isTransactionActive) {
+      throw new UnitAbortedError(
+        'an owner of files was removed with `transaction: false`, so its files could not go with it',
+      );
+    }
+    const held = await heldFiles(manager, holdingsOf(owners.filter(({ onDelete }) => onDelete === 'restrict')));
+    if (held.length > 0) refuse(await this.runtime.statements.look(manager, held), owners);
+  }
+
+  async #letGo(manager: EntityManager, owners: readonly RemovedOwner[]): Promise<void> {
+    const held = await heldFiles(manager, holdingsOf(owners));
+    if (held.length === 0) return;
+    await this.transactor.run(
+      async (unit) => {
+        const locked = await this.runtime.statements.lock(unit.manager, held);
+        // Files that came while the owners went: the rows of these are locked only now.
+        refuse(locked, owners);
+        await releaseFiles(this.runtime, unit, ownedBy(locked, owners, 'release'));
+        await deleteFiles(this.runtime, unit, ownedBy(locked, owners, 'delete'));
+      },
+      { manager },
+    );
+  }
+}
+
+function refuse(files: readonly FileSnapshot[], owners: readonly RemovedOwner[]): void {
+  const [first] = ownedBy(files, owners, 'restrict');
+  if (!first || first.ownerType === null || first.ownerId === null) return;
+  const { ownerType, ownerId } = first;
+  const count = files.filter((file) => file.ownerType === ownerType && file.ownerId === ownerId).length;
+  throw new OwnerHasFilesError(ownerType, ownerId, count);
+}
+
+function ownedBy(
+  files: readonly FileSnapshot[],
+  owners: readonly RemovedOwner[],
+  policy: RemovedOwner['onDelete'],
+): FileSnapshot[] {
+  const keys = new Set(owners.filter(({ onDelete }) => onDelete === policy).map(({ type, id }) => keyOf(type, id)));
+  return files.filter(({ ownerType, ownerId }) => keys.has(keyOf(ownerType, ownerId)));
+}
+
+function holdingsOf(owners: readonly RemovedOwner[]): { owner: RemovedOwner }[] {
+  return owners.map((owner) => ({ owner }));
+}
+
+function keyOf(type: string | null, id: string | null): string {
+  return JSON.stringify([type, id]);
+}

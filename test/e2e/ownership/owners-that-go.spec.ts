@@ -1,0 +1,231 @@
+import { Readable } from 'node:stream';
+import { Controller, Inject, Param, Post } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FileIntent } from '../../../lib/files/file-intent.entity.js';
+import { OwnerRemovals } from '../../../lib/ownership/removal/owner-removals.js';
+import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
+import { reachableDatabases } from '../../support/databases.js';
+import { Clause, Contract, Loan, OWNERS, Reading, Room, Shelf } from '../../support/owner-entities.js';
+import { ownershipApp } from '../../support/ownership-app.js';
+import type { OwnershipApp } from '../../support/ownership-app.js';
+import { fileById, historyOf, insertFile } from '../../support/ownership-databases.js';
+
+@Controller('loans')
+class LoansController {
+  constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
+
+  @Post(':id/end') @WithTaskQueue() async end(@Param('id') id: string) {
+    const loans = this.dataSource.getRepository(Loan);
+    await loans.remove(await loans.findOneByOrFail({ id }));
+    return {};
+  }
+}
+
+const nobodys = { ownerType: null, ownerId: null, ownerField: null, pinned: false };
+
+describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners that go on $name', (database) => {
+  let app: OwnershipApp;
+  let number = 0;
+  beforeAll(async () => {
+    const providers = [OwnerRemovals];
+    app = await ownershipApp({ controllers: [LoansController], providers, entities: OWNERS, database });
+  });
+  afterAll(() => app?.close());
+
+  const repository = <T extends object>(entity: new () => T) => app.dataSource.getRepository<T>(entity);
+  const save = <T extends object>(entity: new () => T, values: object = {}): Promise<T> =>
+    app.dataSource.manager.save(Object.assign(new entity(), values));
+  const read = (id: string) => fileById(app.dataSource, id);
+  const history = (id: string) => historyOf(app.dataSource, id);
+
+  /** A pinned file of the owner's with bytes at its location, which is its id. */
+  async function fileOf(ownerType: string, id: string | number): Promise<string> {
+    const file = await insertFile(app.dataSource, { ownerType, ownerId: String(id), ownerField: 'a', pinned: true });
+    await app.storage.write(file, Readable.from([Buffer.from('x')]));
+    return file;
+  }
+  const isStored = (id: string) => app.storage.exists(id);
+
+  it('keeps the files of a removed owner unless told otherwise', async () => {
+    const room = await save(Room);
+    const file = await fileOf('room', room.id);
+    await repository(Room).remove(room);
+    expect([await read(file), await isStored(file)]).toMatchObject([{ ownerType: 'room', pinned: true }, true]);
+  });
+
+  it('deletes the files with their owner, outside of a unit of work, and the bytes after the commit', async () => {
+    const [shelf, other] = [await save(Shelf), await save(Shelf)];
+    const [file, stays] = [await fileOf('shelf', shelf.id), await fileOf('shelf', other.id)];
+    const same = await fileOf('loan', shelf.id);
+    const from = { type: 'shelf', id: String(shelf.id) };
+    await repository(Shelf).remove(shelf);
+    expect([await read(file), await isStored(file)]).toEqual([null, false]);
+    expect(await history(file)).toMatchObject([
+      { action: 'delete', fromType: from.type, fromId: from.id, toId: null, actorId: null },
+    ]);
+    expect([await read(stays), await read(same)]).toMatchObject([{ ownerType: 'shelf' }, { ownerType: 'loan' }]);
+    expect(await repository(FileIntent).count()).toBe(0);
+  });
+
+  it('deletes a file that the row of its owner refers to', async () => {
+    const shelf = await save(Shelf);
+    const file = await fileOf('shelf', shelf.id);
+    await save(Shelf, { id: shelf.id, picture: { id: file } });
+    await repository(Shelf).remove(shelf);
+    expect(await read(file)).toBeNull();
+  });
+
+  it('deletes bytes after the commit of a unit of work, and not before', async () => {
+    const shelf = await save(Shelf);
+    const file = await fileOf('shelf', shelf.id);
+    await app.queue.run(async () => {
+      await repository(Shelf).remove(shelf);
+      expect([await read(file), await isStored(file)]).toEqual([null, true]);
+    });
+    expect(await isStored(file)).toBe(false);
+  });
+
+  it.each(['a unit of work', 'a transaction of the application'])('undoes all of it with %s', async (kind) => {
+    const [shelf, loan] = [await save(Shelf), await save(Loan)];
+    const [deleted, released] = [await fileOf('shelf', shelf.id), await fileOf('loan', loan.id)];
+    const work = async () => {
+      await app.dataSource.manager.remove([shelf, loan]);
+      throw new Error('later');
+    };
+    const inTransaction = app.dataSource.transaction.bind(app.dataSource);
+    const run =
+      kind === 'a unit of work'
+        ? app.queue.run(work)
+        : inTransaction(async (manager) => {
+            await manager.remove([shelf, loan]);
+            throw new Error('later');
+          });
+    await expect(run).rejects.toThrow('later');
+    expect(await isStored(deleted)).toBe(true);
+    expect([await read(deleted), await read(released)]).toMatchObject([{ pinned: true }, { ownerType: 'loan' }]);
+    expect([...(await history(deleted)), ...(await history(released))]).toEqual([]);
+    expect(await repository(FileIntent).count()).toBe(0);
+  });
+
+  it('releases the files, unpinned, in the name of the actor', async () => {
+    const loan = await save(Loan);
+    const files = [await fileOf('loan', loan.id), await fileOf('loan', loan.id)];
+    expect((await app.send(`/loans/${loan.id}/end`, {})).status).toBe(201);
+    for (const file of files) {
+      expect([await read(file), await isStored(file)]).toMatchObject([nobodys, true]);
+      expect(await history(file)).toMatchObject([{ action: 'release', fromId: loan.id, actorId: 'ada' }]);
+    }
+  });
+
+  it.each([true, false])('removes no owner that has files where these restrict it (in a unit: %s)', async (isUnit) => {
+    const contracts = [await save(Contract, { id: `c${++number}` }), await save(Contract, { id: `c${++number}` })];
+    const [free, bound] = contracts as [Contract, Contract];
+    const { id } = free;
+    const file = await fileOf('contract', bound.id);
+    await fileOf('contract', bound.id);
+    const run = () => repository(Contract).remove([free, bound]);
+    await expect(isUnit ? app.queue.run(run) : run()).rejects.toMatchObject({
+      code: 'FILES_OWNER_HAS_FILES',
+      ownerType: 'contract',
+      ownerId: bound.id,
+      count: 2,
+    });
+    expect(await repository(Contract).countBy([{ id: free.id }, { id: bound.id }])).toBe(2);
+    expect(await read(file)).toMatchObject({ ownerId: bound.id });
+    await repository(Contract).remove(free);
+    expect(await repository(Contract).existsBy({ id })).toBe(false);
+  });
+
+  it('leaves a unit of work as it was that catches the refusal', async () => {
+    const contract = await save(Contract, { id: `c${++number}` });
+    await fileOf('contract', contract.id);
+    await app.queue.run(async () => {
+      await expect(repository(Contract).remove(contract)).rejects.toThrow(`contract ${contract.id} owns a file`);
+    });
+    expect(await repository(Contract).existsBy({ id: contract.id })).toBe(true);
+  });
+
+  it('leaves the files of softly removed owners alone', async () => {
+    const [contract, shelf] = [await save(Contract, { id: `c${++number}` }), await save(Shelf)];
+    const files = [await fileOf('contract', contract.id), await fileOf('shelf', shelf.id)];
+    await app.dataSource.manager.softRemove([contract, shelf]);
+    expect(await Promise.all(files.map(read))).toMatchObject([{ pinned: true }, { pinned: true }]);
+    await app.dataSource.manager.recover([contract, shelf]);
+    expect(await repository(Shelf).existsBy({ id: shelf.id })).toBe(true);
+  });
+
+  it('sees orphans', async () => {
+    const room = await save(Room, { shelves: [new Shelf(), new Shelf()] });
+    const [kept, orphan] = room.shelves as [Shelf, Shelf];
+    const [stays, goes] = [await fileOf('shelf', kept.id), await fileOf('shelf', orphan.id)];
+    await save(Room, { id: room.id, shelves: [kept] });
+    expect([(await read(stays))?.ownerType, await read(goes), await isStored(goes)]).toEqual(['shelf', null, false]);
+  });
+
+  it('sees cascades, and reads the id from the field that it is in', async () => {
+    const contract = await save(Contract, { id: `c${++number}` });
+    const clause = await save(Clause, { number: String(9_000_000_000 + number), contract });
+    const file = await fileOf('contract', contract.id);
+    const remove = async () => {
+      const found = await repository(Clause).findOneOrFail({
+        where: { key: clause.key },
+        relations: { contract: true },
+      });
+      await repository(Clause).remove(found);
+    };
+    await expect(remove()).rejects.toMatchObject({ code: 'FILES_OWNER_HAS_FILES', ownerType: 'contract' });
+    await app.ownership.transfer([file], { ownerType: 'clause', ownerId: clause.number, force: true });
+    await expect(remove()).rejects.toMatchObject({ code: 'FILES_OWNER_HAS_FILES', ownerId: clause.number });
+    await app.ownership.transfer([file], { ownerType: 'somebody', ownerId: 'else', force: true });
+    await remove();
+    expect(await repository(Contract).existsBy({ id: contract.id })).toBe(false);
+  });
+
+  it('sees orphans whose id is not their key', async () => {
+    const contract = await save(Contract, { id: `c${++number}` });
+    const clause = await save(Clause, { number: String(9_000_000_000 + number), contract });
+    const file = await fileOf('clause', clause.number);
+    const empty = () => save(Contract, { id: contract.id, clauses: [] });
+    await expect(empty()).rejects.toMatchObject({ code: 'FILES_OWNER_HAS_FILES', ownerId: clause.number });
+    await app.ownership.transfer([file], { ownerType: 'contract', ownerId: contract.id, force: true });
+    await empty();
+    expect(await repository(Clause).existsBy({ key: clause.key })).toBe(false);
+  });
+
+  it('takes one statement where the owners have no files, and the same number however many files there are', async () => {
+    const counts: number[] = [];
+    for (const files of [0, 1, 5]) {
+      const shelves = await Promise.all([1, 2, 3].map(() => save(Shelf)));
+      for (const { id } of shelves) for (let at = 0; at < files; at++) await fileOf('shelf', id);
+      app.statements.length = 0;
+      await app.queue.run(() => repository(Shelf).remove(shelves));
+      counts.push(app.statements.filter((sql) => /files_(file|transfer)\b/.test(sql)).length);
+    }
+    const [none, one] = counts;
+    expect(counts).toEqual([1, one, one]);
+    expect(none).toBe(1);
+  });
+
+  it('refuses a removal without a transaction', async () => {
+    const shelf = await save(Shelf);
+    await expect(repository(Shelf).remove(shelf, { transaction: false })).rejects.toMatchObject({
+      code: 'FILES_UNIT_ABORTED',
+    });
+    expect(await repository(Shelf).existsBy({ id: shelf.id })).toBe(true);
+  });
+});
+
+describe('the subscriber', () => {
+  it('is on the data source for as long as the application runs, and only where a class wants it', async () => {
+    const plain = await ownershipApp({ providers: [OwnerRemovals], entities: [Reading] });
+    expect(plain.dataSource.subscribers).toHaveLength(0);
+    await plain.close();
+    const app = await ownershipApp({ providers: [OwnerRemovals], entities: [Loan] });
+    const { subscribers } = app.dataSource;
+    expect(subscribers).toHaveLength(1);
+    await app.app.close();
+    expect(subscribers).toHaveLength(0);
+    await app.close();
+  });
+});
