@@ -6,6 +6,7 @@ import { FileIntent } from '../../../lib/files/file-intent.entity.js';
 import { OwnerRemovals } from '../../../lib/ownership/removal/owner-removals.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
 import { reachableDatabases } from '../../support/databases.js';
+import { examplesNotRun } from '../../support/doc-examples.js';
 import { Clause, Contract, Loan, OWNERS, Reading, Room, Shelf } from '../../support/owner-entities.js';
 import { ownershipApp } from '../../support/ownership-app.js';
 import type { OwnershipApp } from '../../support/ownership-app.js';
@@ -228,4 +229,9 @@ describe('the subscriber', () => {
     expect(subscribers).toHaveLength(0);
     await app.close();
   });
+});
+
+it('declares the owners of docs/ownership.md', async () => {
+  const entities = new URL('../../support/owner-entities.ts', import.meta.url);
+  expect(await examplesNotRun('ownership.md', entities.href)).toEqual([]);
 });
