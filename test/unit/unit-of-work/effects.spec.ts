@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { currentUnit } from '../../../lib/unit-of-work/ambient.js';
 import { reachableDatabases } from '../../support/databases.js';
+import { gate } from '../../support/gate.js';
 import { type NotesApp, openNotes } from '../../support/unit-notes.js';
 
 Logger.overrideLogger(false);
@@ -92,6 +93,26 @@ describe.each(await reachableDatabases())('on $name with a pool of one, effects'
     });
     expect(inside).toBeUndefined();
     expect(await app.saved()).toEqual(['by a unit of the effect', 'by the effect', 'own']);
+  });
+
+  it('run outside of every unit, also of one on another data source or one that has ended', async () => {
+    const other = await openNotes(kind);
+    const seen: unknown[] = [];
+    await other.transactor.run(async () => {
+      await run((unit) => {
+        unit.afterCommit(() => seen.push(currentUnit(), other.transactor.current()));
+      });
+    });
+    await other.database.close();
+    const end = gate();
+    let late: Promise<unknown> | undefined;
+    await run(() => {
+      late = end.opened.then(() => run((unit) => unit.afterCommit(() => app.write('by the effect'))));
+    });
+    end.open();
+    await late;
+    expect(seen).toEqual([undefined, undefined]);
+    expect(await app.saved()).toEqual(['by the effect']);
   });
 
   it('are awaited by the caller of the unit', async () => {
