@@ -54,7 +54,7 @@ export type {
 
 // Ownership
 export { FileTransfer } from './ownership/file-transfer.entity.js';
-export type { TransferAction } from './ownership/file-transfer.entity.js';
+export type { TransferAction } from './files/transfer-action.js';
 export { OwnershipTransferTask } from './ownership/ownership-transfer.task.js';
 export { OwnsFiles } from './ownership/owns-files.decorator.js';
 export type { OwnerRemovalPolicy, OwnsFilesOptions } from './ownership/owns-files.decorator.js';

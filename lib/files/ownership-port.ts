@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Actor } from './actor.js';
 import type { ManagedFile } from './managed-file.entity.js';
+import type { TransferAction } from './transfer-action.js';
 
 /** Where a transfer goes, and how. */
 export interface TransferOptions {
@@ -18,7 +19,7 @@ export interface TransferOptions {
 export interface OwnershipChange {
   id: string;
   fileId: string;
-  action: string;
+  action: TransferAction;
   fromType: string | null;
   fromId: string | null;
   toType: string | null;

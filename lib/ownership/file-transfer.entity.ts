@@ -1,9 +1,7 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { BINARY_TABLE, flag, id, text, uuid, when } from '../files/columns.js';
 import type { OwnershipChange } from '../files/ownership-port.js';
-
-/** What happened to a file's ownership: a new row each time, never changed. */
-export type TransferAction = 'create' | 'transfer' | 'pin' | 'unpin' | 'release' | 'delete';
+import type { TransferAction } from '../files/transfer-action.js';
 
 /** One line of a file's history. It has no foreign key, because the history outlives the file. */
 @Entity('files_transfer', BINARY_TABLE)

@@ -2,7 +2,7 @@ import { In } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
-import type { TransferAction } from './file-transfer.entity.js';
+import type { TransferAction } from '../files/transfer-action.js';
 import type { FileSnapshot } from './statements/transfer-statements.js';
 import { ownerOf } from './statements/verdict.js';
 import type { TransferRuntime } from './transfer-runtime.js';

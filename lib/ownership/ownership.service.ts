@@ -12,10 +12,10 @@ import { OwnershipPort } from '../files/ownership-port.js';
 import type { TransferOptions } from '../files/ownership-port.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { FileTransfer } from './file-transfer.entity.js';
-import type { TransferAction } from './file-transfer.entity.js';
 import type { HistoryEntry, Move, MoveOutcome, TransferStatements } from './statements/transfer-statements.js';
 import { ownerOf } from './statements/verdict.js';
 import { assertOwnerExists } from './owner-existence.js';
+import { setPins } from './pins.js';
 import { TransferRuntime } from './transfer-runtime.js';
 
 /** Ownership for trusted code: nothing here asks who may. Every change is in the history. */
@@ -46,7 +46,7 @@ export class Ownership extends OwnershipPort {
       const outcomes = await this.#statements.transfer(manager, moves, { actor, isManager: true, force, pin });
       for (const outcome of outcomes) refuse(outcome);
       const unpinned = outcomes.filter(({ verdict, before }) => verdict === 'kept' && !before.pinned);
-      if (pin) await this.#setPins(manager, unpinned, true, actor);
+      if (pin) await setPins(this.#statements, manager, unpinned, true, actor);
     });
   }
 
@@ -80,24 +80,8 @@ export class Ownership extends OwnershipPort {
       const [file] = await this.#statements.lock(manager, [fileId]);
       if (!file) throw new FileNotFoundError(id);
       if (pinned && file.ownerType === null) throw new FileUnownedError(fileId);
-      if (file.pinned !== pinned) await this.#setPins(manager, [{ fileId, before: file }], pinned, actor);
+      if (file.pinned !== pinned) await setPins(this.#statements, manager, [{ fileId, before: file }], pinned, actor);
     });
-  }
-
-  async #setPins(
-    manager: EntityManager,
-    files: readonly Pick<MoveOutcome, 'fileId' | 'before'>[],
-    pinned: boolean,
-    actor: Actor | null,
-  ): Promise<void> {
-    if (files.length === 0) return;
-    const action: TransferAction = pinned ? 'pin' : 'unpin';
-    const ids = files.map(({ fileId }) => fileId);
-    await manager.update(ManagedFile, ids, { pinned });
-    const entries = files.map(({ fileId, before }) => {
-      return { fileId, action, from: ownerOf(before), to: ownerOf(before), forced: false };
-    });
-    await this.#statements.record(manager, entries, actor);
   }
 
   async #record(

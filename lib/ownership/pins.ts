@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Actor } from '../files/actor.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
-import type { TransferAction } from './file-transfer.entity.js';
+import type { TransferAction } from '../files/transfer-action.js';
 import type { MoveOutcome, TransferStatements } from './statements/transfer-statements.js';
 import { ownerOf } from './statements/verdict.js';
 

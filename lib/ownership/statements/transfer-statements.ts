@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Actor } from '../../files/actor.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
-import type { TransferAction } from '../file-transfer.entity.js';
+import type { TransferAction } from '../../files/transfer-action.js';
 
 /** One file's way to its owner. The files of one call are distinct. */
 export interface Move {
