@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Actor } from '../../files/actor.js';
 import { uuidV7 } from '../../files/uuid-v7.js';
+import { HISTORY_COLUMNS } from './history-columns.js';
 import { ownershipNames } from './names.js';
 import type { OwnershipNames } from './names.js';
 import { StepwiseStatements } from './stepwise.statements.js';
@@ -83,25 +84,12 @@ function moveSql({ file }: OwnershipNames): string {
 
 function recordSql({ history }: OwnershipNames): string {
   const { table, column } = history;
-  const properties = [
-    'id',
-    'fileId',
-    'action',
-    'fromType',
-    'fromId',
-    'toType',
-    'toId',
-    'forced',
-    'actorType',
-    'actorId',
-    'at',
-  ] as const;
   const last = `SELECT MAX(h.${column('at')}) + 1 FROM ${table} h WHERE h.${column('fileId')} = v.fileId`;
   const list =
     `JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(36) PATH '$.id', fileId CHAR(36) PATH '$.fileId', action VARCHAR(32) PATH '$.action', ` +
     `fromType VARCHAR(64) PATH '$.fromType', fromId VARCHAR(191) PATH '$.fromId', toType VARCHAR(64) PATH '$.toType', toId VARCHAR(191) PATH '$.toId', forced TINYINT PATH '$.forced'))`;
   return (
-    `INSERT INTO ${table} (${properties.map(column).join(', ')}) ` +
+    `INSERT INTO ${table} (${HISTORY_COLUMNS.map(column).join(', ')}) ` +
     `SELECT v.id, v.fileId, v.action, v.fromType, v.fromId, v.toType, v.toId, v.forced, ?, ?, GREATEST(?, COALESCE((${last}), 0)) FROM ${list} v`
   );
 }

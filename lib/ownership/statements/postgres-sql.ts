@@ -1,3 +1,4 @@
+import { HISTORY_COLUMNS } from './history-columns.js';
 import type { OwnershipNames } from './names.js';
 
 /**
@@ -39,7 +40,7 @@ u AS (
   RETURNING t.${f('id')} AS id
 ),
 h AS (
-  INSERT INTO ${history.table} (${HISTORY.map(history.column).join(', ')})
+  INSERT INTO ${history.table} (${HISTORY_COLUMNS.map(history.column).join(', ')})
   SELECT v.history_id, v.id, 'transfer', v.owner_type, v.owner_id, v.to_type, v.to_id, v.pinned, $7::text, $8::text, ${nextInstant(history, 'v.id')}
   FROM v JOIN u ON u.id = v.id WHERE v.verdict = 'moved'
 )
@@ -48,7 +49,7 @@ SELECT v.id, v.verdict, v.owner_type AS "fromType", v.owner_id AS "fromId", v.pi
 
 export function recordSql({ history }: OwnershipNames): string {
   return `
-INSERT INTO ${history.table} (${HISTORY.map(history.column).join(', ')})
+INSERT INTO ${history.table} (${HISTORY_COLUMNS.map(history.column).join(', ')})
 SELECT e.id, e.file_id, e.action, e.from_type, e.from_id, e.to_type, e.to_id, e.forced, $9::text, $10::text, ${nextInstant(history, 'e.file_id')}
 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bool[])
   AS e(id, file_id, action, from_type, from_id, to_type, to_id, forced)`;
@@ -57,20 +58,6 @@ FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text
 export function lookSql({ file, snapshot }: OwnershipNames): string {
   return `SELECT ${snapshot} FROM ${file.table} WHERE ${file.column('id')} = ANY($1::uuid[])`;
 }
-
-const HISTORY = [
-  'id',
-  'fileId',
-  'action',
-  'fromType',
-  'fromId',
-  'toType',
-  'toId',
-  'forced',
-  'actorType',
-  'actorId',
-  'at',
-] as const;
 
 // The server's clock, so that writers on several machines agree; read when the row is made, after the wait for the lock.
 function nextInstant({ table, column }: OwnershipNames['history'], fileId: string): string {

@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Actor } from '../../files/actor.js';
 import { uuidV7 } from '../../files/uuid-v7.js';
+import { HISTORY_COLUMNS } from './history-columns.js';
 import { ownershipNames } from './names.js';
 import type { OwnershipNames } from './names.js';
 import { StepwiseStatements } from './stepwise.statements.js';
@@ -54,23 +55,10 @@ function moveSql({ file }: OwnershipNames): string {
 
 function recordSql({ history }: OwnershipNames): string {
   const { table, column } = history;
-  const properties = [
-    'id',
-    'fileId',
-    'action',
-    'fromType',
-    'fromId',
-    'toType',
-    'toId',
-    'forced',
-    'actorType',
-    'actorId',
-    'at',
-  ] as const;
   const values = Array.from({ length: 8 }, (_, index) => listed(index)).join(', ');
   const last = `SELECT max(h.${column('at')}) + 1 FROM ${table} AS h WHERE h.${column('fileId')} = ${listed(1)}`;
   return (
-    `INSERT INTO ${table} (${properties.map(column).join(', ')}) ` +
+    `INSERT INTO ${table} (${HISTORY_COLUMNS.map(column).join(', ')}) ` +
     `SELECT ${values}, ?, ?, max(?, coalesce((${last}), 0)) FROM json_each(?) AS v`
   );
 }
