@@ -41,6 +41,9 @@ import { FileTransfer } from './ownership/file-transfer.entity.js';
 import { ServerCheck } from './migrations/server-check.js';
 import { MANAGER_CHECK } from './ownership/manager-check.js';
 import { Ownership } from './ownership/ownership.service.js';
+import { FileUsage } from './ownership/quotas/file-usage.entity.js';
+import { QUOTAS } from './ownership/quotas/quota-options.js';
+import { Quotas } from './ownership/quotas/quotas.js';
 import { OwnerRemovals } from './ownership/removal/owner-removals.js';
 import { TransferRuntime } from './ownership/transfer-runtime.js';
 import { StoredBytes } from './storage/adapters/stored-bytes.entity.js';
@@ -53,9 +56,18 @@ import { Transactor } from './unit-of-work/transactor.js';
 import { UndecoratedRoutesCheck } from './validation/undecorated-routes.check.js';
 
 /** The entities of the library, for data sources that list theirs: `entities: [...FILES_ENTITIES, …]`. */
-export const FILES_ENTITIES = [ManagedFile, FileIntent, StoredBytes, FileTransfer, FileLink] as const;
+export const FILES_ENTITIES = [ManagedFile, FileIntent, StoredBytes, FileTransfer, FileLink, FileUsage] as const;
 
-const PUBLIC_PROVIDERS = [ActorSource, FilesAccess, FilesLinks, FilesService, FilesSweeper, StorageRegistry, TaskQueue];
+const PUBLIC_PROVIDERS = [
+  ActorSource,
+  FilesAccess,
+  FilesLinks,
+  FilesService,
+  FilesSweeper,
+  Quotas,
+  StorageRegistry,
+  TaskQueue,
+];
 
 /**
  * Managed files for the whole application: import it once, in the root module.
@@ -135,6 +147,7 @@ function assemble(
       ContentStore,
       FileWriter,
       { provide: OwnershipPort, useClass: Ownership },
+      option(QUOTAS, ({ quotas }) => quotas),
       option(MANAGER_CHECK, ({ isManager }) => isManager),
       TransferRuntime,
       OwnerRemovals,

@@ -7,6 +7,8 @@ import { readSweeperOptions } from './files/sweeper-options.js';
 import type { CheckedSweeperOptions, SweeperOptions } from './files/sweeper-options.js';
 import { readLinksOptions } from './links/links-options.js';
 import type { LinksOptions } from './links/links-options.js';
+import { readQuotas } from './ownership/quotas/quota-options.js';
+import type { QuotaOptions } from './ownership/quotas/quota-options.js';
 import type { Storage } from './storage/storage.js';
 
 /** What `FilesModule.forRoot()` takes. */
@@ -29,6 +31,8 @@ export interface FilesModuleOptions extends FilesModuleShape {
   scanAsUpdate?: boolean;
   /** When bytes are removed that no file refers to; `false` never, unless `FilesSweeper.sweep()` is called. @default every hour, a day old */
   sweeper?: SweeperOptions | false;
+  /** How much owners may have, by owner type: `{ user: { bytes: '1GiB', count: 1000 } }`. @default no limit */
+  quotas?: QuotaOptions;
   /** What signs temporary and one-time links. @default none, and such links cannot be made */
   links?: LinksOptions;
 }
@@ -64,6 +68,7 @@ export interface CheckedFilesOptions extends AccessOptions {
   actor: ActorResolver;
   sweeper: CheckedSweeperOptions;
   links: Readonly<LinksOptions> | undefined;
+  quotas: QuotaOptions;
 }
 
 /** Fills in the defaults; throws `FilesOptionError` for what cannot be honoured. */
@@ -87,6 +92,7 @@ export function checkOptions(options: FilesFactoryOptions): CheckedFilesOptions 
     scanAsUpdate: options.scanAsUpdate ?? true,
     sweeper: readSweeperOptions(options.sweeper),
     links: readLinksOptions(options.links),
+    quotas: readQuotas(options.quotas),
   };
 }
 

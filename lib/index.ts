@@ -58,6 +58,9 @@ export type { TransferAction } from './files/transfer-action.js';
 export { OwnershipTransferTask } from './ownership/ownership-transfer.task.js';
 export { OwnsFiles } from './ownership/owns-files.decorator.js';
 export type { OwnerRemovalPolicy, OwnsFilesOptions } from './ownership/owns-files.decorator.js';
+export { FileUsage } from './ownership/quotas/file-usage.entity.js';
+export type { Quota, QuotaOption, QuotaOptions } from './ownership/quotas/quota-options.js';
+export { Quotas } from './ownership/quotas/quotas.js';
 export type { TransferStrategy } from './ownership/stated-target.js';
 
 // Access
@@ -138,6 +141,7 @@ export { OwnerNotFoundError } from './errors/owner-not-found.error.js';
 export { OwnerNotResolvedError } from './errors/owner-not-resolved.error.js';
 export { OwnerReferenceError } from './errors/owner-reference.error.js';
 export { PreconditionFailedError } from './errors/precondition-failed.error.js';
+export { QuotaExceededError } from './errors/quota-exceeded.error.js';
 export { RangeInvalidError } from './errors/range-invalid.error.js';
 export { RangeNotSatisfiableError } from './errors/range-not-satisfiable.error.js';
 export { RequestInvalidError } from './errors/request-invalid.error.js';

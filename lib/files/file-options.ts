@@ -13,6 +13,11 @@ export interface CreateFileOptions {
   contentType?: string;
   /** Who the history names, and who owns the file where no owner is named. @default the actor of the current call */
   actor?: Actor | null;
+  /**
+   * For how many bytes the owner has to have room before the content is read, where that is known: its own, or those of all files that
+   * come together. What it turns out to have is checked again. @default 0
+   */
+  room?: number;
 }
 
 /** One of several files that are made together. */
@@ -44,6 +49,8 @@ export interface ForceOption {
 }
 
 export interface ReplaceOptions extends ForceOption {
+  /** How many bytes the content will have, where that is known: its owner has to have room for them before they are read. */
+  size?: number;
   /** Called with the locked file, in the transaction that gives it the content; what it throws leaves everything as it was. */
   allow?: (file: ManagedFile) => void | Promise<void>;
 }

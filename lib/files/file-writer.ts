@@ -101,13 +101,15 @@ export class FileWriter {
     }
   }
 
-  async replace(file: ManagedFile, source: Readable, { force = false, allow }: ReplaceOptions): Promise<ManagedFile> {
+  async replace(file: ManagedFile, source: Readable, options: ReplaceOptions): Promise<ManagedFile> {
+    const { force = false, allow, size } = options;
     const storage = this.storages.get(file.storage);
     storage.require(Capability.CREATE | Capability.REMOVE);
     const { id, name, contentType } = file;
     const check = (found: string) => {
       if (found !== contentType) throw new FileTypeChangedError(id, contentType, found);
     };
+    if (size !== undefined) await this.ownership.assertRoom(ownerOf(file), { bytes: size - file.size, count: 0 });
     const content = await this.contents.put(source, storage, { name, contentType, check });
     return this.contents.commit(content, async (unit) => {
       const current = await lockFile(unit.manager, id, { operation: 'replacing its content', force });
@@ -122,6 +124,7 @@ export class FileWriter {
     const to = this.storages.get(options.storage ?? file.storage);
     const name = cleanFileName(options.name ?? file.name);
     const owner = await this.#ownerOf(options.owner);
+    await this.ownership.assertRoom(owner, { bytes: file.size, count: 1 });
     return this.#add({ content: await this.contents.copy(file, this.storages.get(file.storage), to), name, owner });
   }
 
@@ -145,8 +148,9 @@ export class FileWriter {
     storage.require(Capability.CREATE);
     const name = cleanFileName(options.name);
     const contentType = readClaim(options.contentType);
-    const { actor, owner = actor } = options;
+    const { actor, owner = actor, room = 0 } = options;
     const stored = { name, owner: await this.#ownerOf(owner), actor };
+    await this.ownership.assertRoom(stored.owner, { bytes: room, count: 1 });
     return { ...stored, content: await this.contents.put(source, storage, { name, contentType }) };
   }
 
@@ -193,7 +197,10 @@ export class FileWriter {
     const changes = { ...bytesOf(content), ...further, locationKey: locationKey(content.location), storageData: null };
     await unit.manager.update(ManagedFile, { id: file.id }, changes);
     await this.contents.remove(unit, [file]);
-    return Object.assign(file, changes);
+    const { size } = file;
+    Object.assign(file, changes);
+    if (file.size !== size) await this.ownership.onResize(file, size, unit.manager);
+    return file;
   }
 
   async #ownerOf(owner: OwnerReference | null | undefined): Promise<OwnerReference | null> {
@@ -246,4 +253,8 @@ function readClaim(contentType: string | undefined): string | undefined {
 // HTTP tells states of a file apart by the second.
 function secondAfter(last: Date): Date {
   return new Date(Math.max(Date.now(), (Math.floor(last.getTime() / 1000) + 1) * 1000));
+}
+
+function ownerOf({ ownerType, ownerId }: ManagedFile): OwnerReference | null {
+  return ownerType === null || ownerId === null ? null : { type: ownerType, id: ownerId };
 }

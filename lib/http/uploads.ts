@@ -16,6 +16,8 @@ import { receiveContent } from './raw-content.js';
 import { receiveForm } from './upload.js';
 import type { Upload } from './upload.js';
 
+// More than fields and the headers of parts come to at their limits: what a form has beyond it are bytes of its files.
+const FORM_OVERHEAD = 1024 * 1024;
 const OCTETS = 'application/octet-stream';
 
 /** Takes bytes that come over HTTP. No unit of work is open while they do. */
@@ -32,7 +34,8 @@ export class Uploads {
   /** Makes all files of a form, or none. */
   async create(request: IncomingMessage, context: ExecutionContext): Promise<ManagedFile[]> {
     const actor = await this.actors.of(context);
-    return receiveForm(request, (uploads) => this.files.createAll(this.#allowed(uploads, actor)));
+    const room = Math.max(0, declaredSize(request) - FORM_OVERHEAD);
+    return receiveForm(request, (uploads) => this.files.createAll(this.#allowed(uploads, actor, room)));
   }
 
   /** Gives a file new content, if it is still allowed, and still on the conditions of the request, when all of it is there. */
@@ -46,19 +49,31 @@ export class Uploads {
         await this.access.assertCan(actor, 'update', current);
         assertPreconditions(request, current);
       };
-      return await receiveContent(request, (content) => this.files.replace(file.id, content, { allow }));
+      return await receiveContent(request, (content) =>
+        this.files.replace(file.id, content, { allow, size: declaredSize(request) }),
+      );
     } catch (error) {
       discardRest(request);
       throw error;
     }
   }
 
-  async *#allowed(uploads: AsyncIterable<Upload>, actor: Actor | null): AsyncGenerator<NewFile, void, void> {
+  async *#allowed(
+    uploads: AsyncIterable<Upload>,
+    actor: Actor | null,
+    room: number,
+  ): AsyncGenerator<NewFile, void, void> {
     for await (const { storage = this.defaultStorage, ...upload } of uploads) {
       await this.access.assertCanUpload(actor, storage);
-      yield { ...upload, storage, actor };
+      yield { ...upload, storage, actor, room };
     }
   }
+}
+
+/** What the client says it sends; 0 where it does not say. */
+function declaredSize({ headers }: IncomingMessage): number {
+  const size = Number(headers['content-length']);
+  return Number.isSafeInteger(size) ? size : 0;
 }
 
 // The bytes decide; but a form, say, is not sent here on purpose.

@@ -85,7 +85,17 @@ const BYTES: TableBlueprint = {
   ],
 };
 
-const TABLES = [FILE, TRANSFER, INTENT, LINK, BYTES];
+const USAGE: TableBlueprint = {
+  name: 'files_usage',
+  columns: [
+    primary('owner_type', text(64)),
+    primary('owner_id', text(191)),
+    column('bytes', 'bigint'),
+    column('file_count', 'bigint'),
+  ],
+};
+
+const TABLES = [FILE, TRANSFER, INTENT, LINK, BYTES, USAGE];
 
 /** The tables of the first release. Tables that `synchronize` has made are left as they are. */
 export class CreateFilesTables1767225600000 implements MigrationInterface {

@@ -42,6 +42,8 @@ async function record(
   const { actor } = await runtime.actor();
   const entries = files.map((file) => ({ fileId: file.id, action, from: ownerOf(file), to: null, forced: false }));
   await runtime.statements.record(manager, entries, actor);
+  const changes = files.map((file) => ({ owner: ownerOf(file), bytes: -file.size, count: -1 }));
+  await runtime.quotas.charge(manager, changes);
 }
 
 async function inChunks(files: LockedFiles, run: (ids: string[]) => Promise<unknown>): Promise<void> {

@@ -8,6 +8,7 @@ import type { Actor } from '../files/actor.js';
 import { normalizeFileId } from '../files/file-id.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import { assertOwnerReference } from '../files/owner-reference.js';
+import type { OwnerReference } from '../files/owner-reference.js';
 import { OwnershipPort } from '../files/ownership-port.js';
 import type { TransferOptions } from '../files/ownership-port.js';
 import { Transactor } from '../unit-of-work/transactor.js';
@@ -16,6 +17,9 @@ import type { HistoryEntry, Move, MoveOutcome, TransferStatements } from './stat
 import { ownerOf } from './statements/verdict.js';
 import { assertOwnerExists } from './owner-existence.js';
 import { setPins } from './pins.js';
+import { chargeMoves } from './quotas/charge-moves.js';
+import type { Quotas } from './quotas/quotas.js';
+import type { Amount } from './quotas/usage.js';
 import { TransferRuntime } from './transfer-runtime.js';
 
 /** Ownership for trusted code: nothing here asks who may. Every change is in the history. */
@@ -41,10 +45,12 @@ export class Ownership extends OwnershipPort {
     });
     if (moves.length === 0) return;
     const actor = to.actor === undefined ? await this.actors.current() : to.actor;
-    await this.#inTransaction(async (manager) => {
+    const needsSavepoint = this.#quotas.isCounted(ownerType);
+    await this.#inTransaction(needsSavepoint, async (manager) => {
       await assertOwnerExists(manager, { type: ownerType, id: ownerId });
       const outcomes = await this.#statements.transfer(manager, moves, { actor, isManager: true, force, pin });
       for (const outcome of outcomes) refuse(outcome);
+      await chargeMoves(this.runtime, manager, moves, outcomes);
       const unpinned = outcomes.filter(({ verdict, before }) => verdict === 'kept' && !before.pinned);
       if (pin) await setPins(this.#statements, manager, unpinned, true, actor);
     });
@@ -67,16 +73,26 @@ export class Ownership extends OwnershipPort {
 
   async onCreate(file: ManagedFile, manager: EntityManager, actor?: Actor | null): Promise<void> {
     await this.#record(manager, file, { action: 'create', from: null, to: ownerOf(file), forced: false }, actor);
+    await this.#quotas.charge(manager, [{ owner: ownerOf(file), bytes: file.size, count: 1 }]);
   }
 
   async onDelete(file: ManagedFile, manager: EntityManager): Promise<void> {
     await this.#record(manager, file, { action: 'delete', from: ownerOf(file), to: null, forced: file.pinned });
+    await this.#quotas.charge(manager, [{ owner: ownerOf(file), bytes: -file.size, count: -1 }], file.id);
+  }
+
+  async onResize(file: ManagedFile, bytesBefore: number, manager: EntityManager): Promise<void> {
+    await this.#quotas.charge(manager, [{ owner: ownerOf(file), bytes: file.size - bytesBefore, count: 0 }]);
+  }
+
+  async assertRoom(owner: OwnerReference | null, more: Amount): Promise<void> {
+    await this.#quotas.assertRoom(owner, more.bytes, more.count);
   }
 
   async #pin(id: string, pinned: boolean): Promise<void> {
     const fileId = fileIdOf(id);
     const actor = await this.actors.current();
-    await this.#inTransaction(async (manager) => {
+    await this.#inTransaction(false, async (manager) => {
       const [file] = await this.#statements.lock(manager, [fileId]);
       if (!file) throw new FileNotFoundError(id);
       if (pinned && file.ownerType === null) throw new FileUnownedError(fileId);
@@ -94,13 +110,17 @@ export class Ownership extends OwnershipPort {
     await this.#statements.record(manager, [{ fileId: id, ...entry }], by);
   }
 
+  get #quotas(): Quotas {
+    return this.runtime.quotas;
+  }
+
   get #statements(): TransferStatements {
     return this.runtime.statements;
   }
 
-  // Refusals come before anything is written, so that within a unit no savepoint is needed.
-  #inTransaction(work: (manager: EntityManager) => Promise<void>): Promise<void> {
-    const unit = this.transactor.current();
+  // Within a unit no savepoint is needed where refusals come before anything is written.
+  #inTransaction(needsSavepoint: boolean, work: (manager: EntityManager) => Promise<void>): Promise<void> {
+    const unit = needsSavepoint ? undefined : this.transactor.current();
     return unit ? work(unit.manager) : this.transactor.run(({ manager }) => work(manager));
   }
 }

@@ -10,6 +10,7 @@ import type { UnitQueue } from '../task-queue/unit-queue.js';
 import { DetachedFields } from './detached/detached-fields.js';
 import { CallOutcome } from './owner-resolution.js';
 import { setPins } from './pins.js';
+import { chargeMoves } from './quotas/charge-moves.js';
 import type { Move } from './statements/transfer-statements.js';
 import { TransferRuntime } from './transfer-runtime.js';
 import type { Refusal, RefusalMessage, TransferTarget } from './transfer-target.js';
@@ -62,6 +63,7 @@ export async function runTransfers(transfers: readonly Transfer[], queue: UnitQu
     return isDone ? [] : (requests.get(file.fileId)?.target.refusal(file, outcome) ?? []);
   });
   if (refusals.length > 0) throw errorOf(refusals);
+  await chargeMoves(runtime, queue.unit.manager, moves, outcomes);
   // The record names it now: unpinned, its owner could give it away from under the record.
   const unpinned = outcomes.filter(({ verdict, before }) => verdict === 'kept' && !before.pinned);
   await setPins(runtime.statements, queue.unit.manager, unpinned, true, terms.actor);

@@ -8,6 +8,7 @@ import { ContentStore } from '../files/content-store.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { MANAGER_CHECK } from './manager-check.js';
 import type { ManagerCheck } from './manager-check.js';
+import { Quotas } from './quotas/quotas.js';
 import type { TransferStatements } from './statements/transfer-statements.js';
 import { transferStatementsFor } from './statements/transfer-statements-for.js';
 
@@ -26,6 +27,7 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
     private readonly transactor: Transactor,
     private readonly actors: ActorSource,
     readonly content: ContentStore,
+    readonly quotas: Quotas,
     @Optional() @Inject(MANAGER_CHECK) private readonly check: ManagerCheck = () => false,
   ) {}
 

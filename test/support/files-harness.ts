@@ -64,6 +64,14 @@ class NotingOwnership extends OwnershipPort {
     if (this.fault) throw this.fault;
   }
 
+  assertRoom(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async onResize(file: ManagedFile, bytesBefore: number, manager: EntityManager): Promise<void> {
+    await manager.insert(Note, { text: `resized ${file.id} from ${bytesBefore} to ${file.size}` });
+  }
+
   async onDelete(file: ManagedFile, manager: EntityManager): Promise<void> {
     await manager.insert(Note, { text: `deleted ${file.id}` });
     if (this.fault) throw this.fault;

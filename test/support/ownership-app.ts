@@ -1,5 +1,12 @@
 import { Module } from '@nestjs/common';
-import type { ExecutionContext, INestApplication, PipeTransform, Type, WebSocketAdapter } from '@nestjs/common';
+import type {
+  ExecutionContext,
+  INestApplication,
+  PipeTransform,
+  Provider,
+  Type,
+  WebSocketAdapter,
+} from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { Column, DataSource, Entity, OneToMany, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
@@ -15,6 +22,10 @@ import { FilesErrorFilter } from '../../lib/http/files-error.filter.js';
 import { FileTransfer } from '../../lib/ownership/file-transfer.entity.js';
 import { MANAGER_CHECK } from '../../lib/ownership/manager-check.js';
 import { Ownership } from '../../lib/ownership/ownership.service.js';
+import { FileUsage } from '../../lib/ownership/quotas/file-usage.entity.js';
+import { QUOTAS } from '../../lib/ownership/quotas/quota-options.js';
+import type { QuotaOptions } from '../../lib/ownership/quotas/quota-options.js';
+import { Quotas } from '../../lib/ownership/quotas/quotas.js';
 import { TransferRuntime } from '../../lib/ownership/transfer-runtime.js';
 import type { Storage } from '../../lib/storage/storage.js';
 import { STORAGES, StorageRegistry } from '../../lib/storage/storage-registry.js';
@@ -53,7 +64,7 @@ export interface OwnershipApp {
 
 export interface OwnershipAppOptions {
   controllers?: Type[];
-  providers?: Type[];
+  providers?: Provider[];
   adapter?: (app: INestApplication) => WebSocketAdapter;
   pipes?: PipeTransform[];
   actor?: Actor | null;
@@ -61,6 +72,7 @@ export interface OwnershipAppOptions {
   /** @default SQLite in memory */
   database?: TestDatabase;
   entities?: Type[];
+  quotas?: QuotaOptions;
 }
 
 /** The ownership room in an application on SQLite, with packages and their resources. The actor is the user "ada". */
@@ -74,7 +86,7 @@ export async function ownershipApp(options: OwnershipAppOptions = {}): Promise<O
   } = options;
   const statements: string[] = [];
   const [inMemory] = await reachableDatabases('memory');
-  const entities = [ManagedFile, FileIntent, FileTransfer, Package, Resource, ...(options.entities ?? [])];
+  const entities = [ManagedFile, FileIntent, FileTransfer, FileUsage, Package, Resource, ...(options.entities ?? [])];
   const open = await (options.database ?? (inMemory as TestDatabase)).open({ entities });
   const { dataSource } = open;
   Object.assign(dataSource, { logger: { ...silent, logQuery: (sql: string) => statements.push(sql) } });
@@ -93,6 +105,8 @@ export async function ownershipApp(options: OwnershipAppOptions = {}): Promise<O
       { provide: STORAGES, useValue: { default: storage } },
       StorageRegistry,
       ActorSource,
+      { provide: QUOTAS, useValue: options.quotas ?? {} },
+      Quotas,
       IntentJournal,
       ContentStore,
       Ownership,

@@ -25,7 +25,8 @@ export function ownershipNames(dataSource: DataSource): OwnershipNames {
   return { file, history: tableNames<FileTransfer>(dataSource, FileTransfer), snapshot };
 }
 
-function tableNames<Entity extends ObjectLiteral>(
+/** The quoted names of an entity's table and columns. */
+export function tableNames<Entity extends ObjectLiteral>(
   dataSource: DataSource,
   entity: EntityTarget<Entity>,
 ): TableNames<Entity> {

@@ -1,0 +1,35 @@
+import type { EntityManager } from 'typeorm';
+import { ownerOf } from '../statements/verdict.js';
+import type { Move, MoveOutcome } from '../statements/transfer-statements.js';
+import type { TransferRuntime } from '../transfer-runtime.js';
+import type { UsageChange } from './quotas.js';
+
+/** Counts the files that moved for their new owners, and no more for those before. Nothing is asked where neither has a quota. */
+export async function chargeMoves(
+  { quotas, statements }: TransferRuntime,
+  manager: EntityManager,
+  moves: readonly Move[],
+  outcomes: readonly MoveOutcome[],
+): Promise<void> {
+  const before = new Map(
+    outcomes.filter(({ verdict }) => verdict === 'moved').map((outcome) => [outcome.fileId, ownerOf(outcome.before)]),
+  );
+  const moved = moves.filter(({ fileId, toType }) => {
+    const from = before.get(fileId);
+    return from !== undefined && (quotas.isCounted(toType) || (from !== null && quotas.isCounted(from.type)));
+  });
+  if (moved.length === 0) return;
+  const files = await statements.look(
+    manager,
+    moved.map(({ fileId }) => fileId),
+  );
+  const sizes = new Map(files.map(({ id, size }) => [id, size]));
+  const changes = moved.flatMap(({ fileId, toType, toId }): UsageChange[] => {
+    const bytes = sizes.get(fileId) ?? 0;
+    return [
+      { owner: { type: toType, id: toId }, bytes, count: 1 },
+      { owner: before.get(fileId) ?? null, bytes: -bytes, count: -1 },
+    ];
+  });
+  await quotas.charge(manager, changes);
+}

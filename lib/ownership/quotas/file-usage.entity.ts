@@ -1,0 +1,11 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { BINARY_TABLE, int8, text } from '../../files/columns.js';
+
+/** What the files of one owner come to. Owners without a quota have no row; the row is also what changes of one owner wait for. */
+@Entity('files_usage', BINARY_TABLE)
+export class FileUsage {
+  @PrimaryColumn({ ...text(64, { name: 'owner_type' }), nullable: false }) ownerType!: string;
+  @PrimaryColumn({ ...text(191, { name: 'owner_id' }), nullable: false }) ownerId!: string;
+  @Column(int8()) bytes!: number;
+  @Column(int8({ name: 'file_count' })) count!: number;
+}

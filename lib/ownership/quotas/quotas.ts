@@ -1,0 +1,98 @@
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { QuotaExceededError } from '../../errors/quota-exceeded.error.js';
+import type { OwnerReference } from '../../files/owner-reference.js';
+import { Transactor } from '../../unit-of-work/transactor.js';
+import { QUOTAS, readLimits } from './quota-options.js';
+import type { Limits, QuotaOptions } from './quota-options.js';
+import { addUsage, countedUsage, recordedUsage, recountUsage } from './usage.js';
+import type { Amount } from './usage.js';
+
+/** A file that comes to an owner, or goes from it. */
+export interface UsageChange {
+  readonly owner: OwnerReference | null;
+  readonly bytes: number;
+  readonly count: number;
+}
+
+/**
+ * How much owners have, and may have. Owner types without a quota cost nothing. What an owner has is kept in a row that every change of
+ * its files locks, so that two of them cannot both take the last byte.
+ */
+@Injectable()
+export class Quotas {
+  constructor(
+    private readonly transactor: Transactor,
+    @Optional() @Inject(QUOTAS) private readonly options: QuotaOptions = {},
+  ) {}
+
+  /** Whether owners of this type are counted. */
+  isCounted(ownerType: string): boolean {
+    return Object.hasOwn(this.options, ownerType);
+  }
+
+  /** What the owner has. */
+  async usage(owner: OwnerReference): Promise<Amount> {
+    const { manager } = this.transactor.dataSource;
+    const row = this.isCounted(owner.type) ? await recordedUsage(manager, owner) : null;
+    return row ? { bytes: row.bytes, count: row.count } : countedUsage(manager, owner);
+  }
+
+  /**
+   * Throws `QuotaExceededError` unless the owner has room for so many more bytes, and one more file, as things are: nothing is reserved.
+   * For a refusal before the bytes of an upload are read.
+   */
+  async assertRoom(owner: OwnerReference | null, bytes: number, count = 1): Promise<void> {
+    const limits = owner && (await this.#limitsOf(owner));
+    if (!limits) return;
+    const has = await this.usage(owner);
+    assertWithin(owner, limits, { bytes: has.bytes + bytes, count: has.count + count }, { bytes, count });
+  }
+
+  /** Counts the owner's files again, where they were changed past this library or while the owner's type had no quota. */
+  recount(owner: OwnerReference): Promise<Amount> {
+    return this.transactor.run(({ manager }) => recountUsage(manager, owner));
+  }
+
+  /**
+   * Adds what came to owners, and takes off what went, in the transaction that changed the files and after it did; a file that is still
+   * to be deleted is `going`. Throws `QuotaExceededError` where an owner now has more than it may have.
+   */
+  async charge(manager: EntityManager, changes: readonly UsageChange[], going?: string): Promise<void> {
+    for (const { owner, added } of this.#netOf(changes)) {
+      // Before the row is locked: the application may take its time.
+      const limits = added.bytes > 0 || added.count > 0 ? await this.#limitsOf(owner) : undefined;
+      await addUsage(manager, owner, added, going);
+      const usage = limits && (await recordedUsage(manager, owner));
+      if (usage) assertWithin(owner, limits, usage, added);
+    }
+  }
+
+  async #limitsOf({ type, id }: OwnerReference): Promise<Limits | undefined> {
+    const option = this.isCounted(type) ? this.options[type] : undefined;
+    const quota = typeof option === 'function' ? await option(id) : option;
+    return quota ? readLimits(type, quota) : undefined;
+  }
+
+  /** One change for each owner, in an order that is the same for everybody: their rows are locked one after the other. */
+  #netOf(changes: readonly UsageChange[]): { owner: OwnerReference; added: Amount }[] {
+    const net = new Map<string, { owner: OwnerReference; added: Amount }>();
+    for (const { owner, bytes, count } of changes) {
+      if (!owner || !this.isCounted(owner.type)) continue;
+      const key = JSON.stringify([owner.type, owner.id]);
+      const { added } = net.get(key) ?? { added: { bytes: 0, count: 0 } };
+      net.set(key, { owner, added: { bytes: added.bytes + bytes, count: added.count + count } });
+    }
+    const changed = [...net].filter(([, { added }]) => added.bytes !== 0 || added.count !== 0);
+    return changed.toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([, change]) => change);
+  }
+}
+
+function assertWithin({ type, id }: OwnerReference, limits: Limits, usage: Amount, added: Amount): void {
+  for (const limited of ['bytes', 'count'] as const) {
+    // An owner that has too much already may still lose some of it.
+    if (added[limited] > 0 && usage[limited] > limits[limited]) {
+      throw new QuotaExceededError(type, id, limited, limits[limited], usage[limited]);
+    }
+  }
+}

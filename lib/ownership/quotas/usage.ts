@@ -1,0 +1,92 @@
+import type { DataSource, EntityManager } from 'typeorm';
+import { ManagedFile } from '../../files/managed-file.entity.js';
+import type { OwnerReference } from '../../files/owner-reference.js';
+import { tableNames } from '../statements/names.js';
+import { FileUsage } from './file-usage.entity.js';
+
+/** Bytes and files: what an owner has, or what is added to it. */
+export interface Amount {
+  readonly bytes: number;
+  readonly count: number;
+}
+
+/** What the owner has by its row, which changes keep; undefined before the first of them. */
+export function recordedUsage(manager: EntityManager, owner: OwnerReference): Promise<FileUsage | null> {
+  return manager.findOneBy(FileUsage, keyOf(owner));
+}
+
+/** What the owner has by its files; without one of them, if named. */
+export async function countedUsage(manager: EntityManager, owner: OwnerReference, without?: string): Promise<Amount> {
+  const query = manager
+    .createQueryBuilder(ManagedFile, 'file')
+    .select('SUM(file.size)', 'bytes')
+    .addSelect('COUNT(*)', 'count')
+    .where(keyOf(owner));
+  if (without !== undefined) query.andWhere('file.id <> :without', { without });
+  const row = await query.getRawOne<Record<string, unknown>>();
+  return { bytes: Number(row?.['bytes'] ?? 0), count: Number(row?.['count'] ?? 0) };
+}
+
+/**
+ * Adds to what the owner has; its row is locked from now on. The files have changed already, but for the one that is `going`. An owner
+ * without a row is counted: whoever changed its files before has left a row, and whoever does it now waits for this one.
+ */
+export async function addUsage(
+  manager: EntityManager,
+  owner: OwnerReference,
+  added: Amount,
+  going?: string,
+): Promise<void> {
+  const { bytes, count } = namesOf(manager.dataSource);
+  const change = { bytes: () => `${bytes} + (${added.bytes})`, count: () => `${count} + (${added.count})` };
+  const { affected } = await manager.update(FileUsage, keyOf(owner), change);
+  if (affected === 0) await setUsage(manager, owner, await countedUsage(manager, owner, going), added);
+}
+
+/** Writes the owner's row; where somebody else has written it meanwhile, adds to that. */
+async function setUsage(
+  manager: EntityManager,
+  { type, id }: OwnerReference,
+  usage: Amount,
+  added: Amount,
+): Promise<void> {
+  await manager.query(insertSql(manager.dataSource), [type, id, usage.bytes, usage.count, added.bytes, added.count]);
+}
+
+/** Makes the owner's row say what its files come to. */
+export async function recountUsage(manager: EntityManager, owner: OwnerReference): Promise<Amount> {
+  // Locks the row, and makes it where there is none.
+  await addUsage(manager, owner, { bytes: 0, count: 0 });
+  const counted = await countedUsage(manager, owner);
+  await manager.update(FileUsage, keyOf(owner), { ...counted });
+  return counted;
+}
+
+function insertSql(dataSource: DataSource): string {
+  const { table, ownerType, ownerId, bytes, count } = namesOf(dataSource);
+  const isMysql = ['mysql', 'mariadb'].includes(dataSource.options.type);
+  const taken = isMysql ? 'ON DUPLICATE KEY UPDATE' : `ON CONFLICT (${ownerType}, ${ownerId}) DO UPDATE SET`;
+  const own = (column: string) => (isMysql ? column : `${table}.${column}`);
+  const [type, id, has, files, more, moreFiles] = Array.from({ length: 6 }, (_, index) =>
+    dataSource.driver.createParameter('', index),
+  );
+  return (
+    `INSERT INTO ${table} (${ownerType}, ${ownerId}, ${bytes}, ${count}) VALUES (${type}, ${id}, ${has}, ${files}) ` +
+    `${taken} ${bytes} = ${own(bytes)} + ${more}, ${count} = ${own(count)} + ${moreFiles}`
+  );
+}
+
+function namesOf(dataSource: DataSource) {
+  const { table, column } = tableNames<FileUsage>(dataSource, FileUsage);
+  return {
+    table,
+    ownerType: column('ownerType'),
+    ownerId: column('ownerId'),
+    bytes: column('bytes'),
+    count: column('count'),
+  };
+}
+
+function keyOf({ type, id }: OwnerReference): { ownerType: string; ownerId: string } {
+  return { ownerType: type, ownerId: id };
+}

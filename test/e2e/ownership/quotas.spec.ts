@@ -1,0 +1,304 @@
+import { Readable } from 'node:stream';
+import { Body, Controller, Inject, Post, ValidationPipe } from '@nestjs/common';
+import { IsOptional } from 'class-validator';
+import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { DEFAULT_STORAGE, FileWriter } from '../../../lib/files/file-writer.js';
+import { FilesService } from '../../../lib/files/files.service.js';
+import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
+import { OwnershipPort } from '../../../lib/files/ownership-port.js';
+import { OwnershipTransferTask } from '../../../lib/ownership/ownership-transfer.task.js';
+import { Ownership } from '../../../lib/ownership/ownership.service.js';
+import { FileUsage } from '../../../lib/ownership/quotas/file-usage.entity.js';
+import { readQuotas } from '../../../lib/ownership/quotas/quota-options.js';
+import { Quotas } from '../../../lib/ownership/quotas/quotas.js';
+import { OwnerRemovals } from '../../../lib/ownership/removal/owner-removals.js';
+import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
+import { TransferOwnership } from '../../../lib/validation/transfer-ownership.constraint.js';
+import { reachableDatabases } from '../../support/databases.js';
+import { formWith, startApp } from '../../support/http-app.js';
+import { Loan, OWNERS } from '../../support/owner-entities.js';
+import { ownershipApp, Package } from '../../support/ownership-app.js';
+import type { OwnershipApp } from '../../support/ownership-app.js';
+import { insertFile } from '../../support/ownership-databases.js';
+
+class AttachDto {
+  @IsOptional() @TransferOwnership('package', { detached: 'delete' }) attachmentId?: string | null;
+}
+
+@Controller('packages')
+class PackagesController {
+  constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
+
+  @Post() @WithTaskQueue() create(@Body() dto: AttachDto) {
+    return this.dataSource.getRepository(Package).save({ title: 'x', ...dto });
+  }
+}
+
+const bytes = (size: number) => Buffer.alloc(size, 'x');
+const exceeded = (limited: string) => ({ code: 'FILES_QUOTA_EXCEEDED', limited });
+
+describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('quotas on $name', (database) => {
+  let app: OwnershipApp;
+  let files: FilesService;
+  let quotas: Quotas;
+  let number = 0;
+  let ada: { type: string; id: string };
+  beforeAll(async () => {
+    app = await ownershipApp({
+      controllers: [PackagesController],
+      pipes: [new ValidationPipe({ transform: true })],
+      providers: [
+        { provide: OwnershipPort, useExisting: Ownership },
+        { provide: DEFAULT_STORAGE, useValue: 'default' },
+        OwnerRemovals,
+        FileWriter,
+        FilesService,
+      ],
+      entities: OWNERS,
+      database,
+      quotas: readQuotas({
+        user: { bytes: '1kB', count: 10 },
+        team: (id) => Promise.resolve(id === 'free' ? null : { count: 1 }),
+        package: { bytes: 100 },
+        loan: { bytes: 100 },
+      }),
+    });
+    files = app.app.get(FilesService);
+    quotas = app.app.get(Quotas);
+  });
+  afterAll(() => app?.close());
+  beforeEach(() => void (ada = { type: 'user', id: `ada-${++number}` }));
+
+  const create = (size: number, owner: typeof ada | null = ada) => files.create(bytes(size), { name: 'a.txt', owner });
+  const count = () => app.dataSource.getRepository(ManagedFile).countBy({ ownerType: ada.type, ownerId: ada.id });
+  const row = (owner: typeof ada) =>
+    app.dataSource.getRepository(FileUsage).findOneBy({ ownerType: owner.type, ownerId: owner.id });
+  const real = async (owner: typeof ada) => {
+    const [{ bytes: sum, count: rows } = { bytes: 0, count: 0 }] = await app.dataSource
+      .getRepository(ManagedFile)
+      .createQueryBuilder('file')
+      .select('COALESCE(SUM(file.size), 0)', 'bytes')
+      .addSelect('COUNT(*)', 'count')
+      .where({ ownerType: owner.type, ownerId: owner.id })
+      .getRawMany<{ bytes: unknown; count: unknown }>();
+    return { bytes: Number(sum), count: Number(rows) };
+  };
+
+  it('takes what there is room for, to the last byte, and leaves nothing of the rest', async () => {
+    await create(999);
+    await expect(create(2)).rejects.toMatchObject({ ...exceeded('bytes'), ownerId: ada.id, limit: 1000 });
+    await create(1);
+    await expect(create(1)).rejects.toMatchObject(exceeded('bytes'));
+    expect(await quotas.usage(ada)).toEqual({ bytes: 1000, count: 2 });
+    expect(await real(ada)).toEqual({ bytes: 1000, count: 2 });
+  });
+
+  it('takes as many files as there may be, and no more', async () => {
+    for (let at = 0; at < 10; at++) await create(1);
+    await expect(create(0)).rejects.toMatchObject({ ...exceeded('count'), limit: 10 });
+    expect(await count()).toBe(10);
+  });
+
+  it('gives the last byte to one of several that want it at once', async () => {
+    await create(900);
+    const results = await Promise.allSettled(Array.from({ length: 6 }, () => create(60)));
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const result of results)
+      if (result.status === 'rejected') expect(result.reason).toMatchObject(exceeded('bytes'));
+    expect(await quotas.usage(ada)).toEqual({ bytes: 960, count: 2 });
+  });
+
+  it('gives the last byte to one also where nothing was counted before', async () => {
+    await insertFile(app.dataSource, { ownerType: ada.type, ownerId: ada.id, size: 900 });
+    expect(await row(ada)).toBeNull();
+    const results = await Promise.allSettled(Array.from({ length: 6 }, () => create(60)));
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect(await row(ada)).toMatchObject({ bytes: 960, count: 2 });
+  });
+
+  it('counts files that are there already, whatever happens first', async () => {
+    const of = (owner: typeof ada, size: number) =>
+      insertFile(app.dataSource, { ownerType: owner.type, ownerId: owner.id, size });
+    const [one, two, three] = ['x', 'y', 'z'].map((id) => ({ type: 'user', id: `${id}-${number}` }));
+    const [a] = [await of(one!, 10), await of(one!, 20), await of(two!, 30), await of(two!, 40), await of(three!, 50)];
+    await files.delete(a);
+    expect(await row(one!)).toMatchObject({ bytes: 20, count: 1 });
+    const b = await of(two!, 5);
+    await files.transferOwnership(b, { ownerType: 'user', ownerId: three!.id });
+    expect(await row(two!)).toMatchObject({ bytes: 70, count: 2 });
+    expect(await row(three!)).toMatchObject({ bytes: 55, count: 2 });
+  });
+
+  it('follows files that are moved, replaced and deleted', async () => {
+    const [file, other] = [await create(100), await create(50)];
+    const eve = { type: 'user', id: `eve-${number}` };
+    await files.transferOwnership([file.id, other.id], { ownerType: 'user', ownerId: eve.id });
+    expect([await quotas.usage(ada), await quotas.usage(eve)]).toEqual([
+      { bytes: 0, count: 0 },
+      { bytes: 150, count: 2 },
+    ]);
+    await files.replace(file.id, bytes(900));
+    expect(await row(eve)).toMatchObject({ bytes: 950, count: 2 });
+    await expect(files.replace(file.id, bytes(951))).rejects.toMatchObject(exceeded('bytes'));
+    await expect(files.replace(file.id, Readable.from([]), { size: 951 })).rejects.toMatchObject(exceeded('bytes'));
+    expect(await row(eve)).toMatchObject(await real(eve));
+    await files.delete(file.id);
+    expect(await row(eve)).toMatchObject({ bytes: 50, count: 1 });
+    await files.transferOwnership(other.id, { ownerType: 'nobody', ownerId: 'at all' });
+    expect(await row(eve)).toMatchObject({ bytes: 0, count: 0 });
+  });
+
+  it('refuses a transfer that there is no room for, and leaves a unit of work usable that catches it', async () => {
+    await create(950);
+    const file = await create(60, null);
+    await app.queue.run(async () => {
+      const refused = files.transferOwnership(file.id, { ownerType: 'user', ownerId: ada.id });
+      await expect(refused).rejects.toMatchObject(exceeded('bytes'));
+    });
+    expect(await files.show(file.id)).toMatchObject({ ownerType: null });
+    expect(await files.history(file.id)).toHaveLength(1);
+    expect(await row(ada)).toMatchObject({ bytes: 950, count: 1 });
+  });
+
+  it('is undone with the unit of work', async () => {
+    await create(10);
+    const failed = app.queue.run(async () => {
+      await create(10);
+      throw new Error('later');
+    });
+    await expect(failed).rejects.toThrow('later');
+    expect(await row(ada)).toMatchObject({ bytes: 10, count: 1 });
+  });
+
+  it('holds for what a record names: 413, and nothing is saved', async () => {
+    const owner = { type: 'user', id: 'ada' };
+    const [fits, large] = [await create(100, owner), await create(101, owner)];
+    const before = await app.dataSource.getRepository(Package).count();
+    const refused = await app.send('/packages', { attachmentId: large.id });
+    expect([refused.status, refused.body['code']]).toEqual([413, 'FILES_QUOTA_EXCEEDED']);
+    expect(await app.dataSource.getRepository(Package).count()).toBe(before);
+    const saved = await app.send('/packages', { attachmentId: fits.id });
+    expect(saved.status).toBe(201);
+    const pkg = { type: 'package', id: String(saved.body['id']) };
+    expect(await row(pkg)).toMatchObject({ bytes: 100, count: 1 });
+    // What goes makes room for what comes.
+    const next = await create(90, owner);
+    expect((await app.send('/packages', { id: saved.body['id'], attachmentId: next.id })).status).toBe(201);
+    expect(await row(pkg)).toMatchObject({ bytes: 90, count: 1 });
+    expect(await row(owner)).toMatchObject(await real(owner));
+  });
+
+  it('goes down with an owner whose files are released, and with explicit tasks', async () => {
+    const loan = await app.dataSource.manager.save(new Loan());
+    const owner = { type: 'loan', id: loan.id };
+    const file = await create(40);
+    await app.queue.run(() => app.queue.add(new OwnershipTransferTask(file.id, 'loan', loan.id, 'value')));
+    expect([await row(owner), await row(ada)]).toMatchObject([{ bytes: 40, count: 1 }, { bytes: 0 }]);
+    await app.dataSource.getRepository(Loan).remove(loan);
+    expect(await row(owner)).toMatchObject({ bytes: 0, count: 0 });
+  });
+
+  it('asks for the quota of an owner, which may have none', async () => {
+    const [team, free] = [
+      { type: 'team', id: `t-${number}` },
+      { type: 'team', id: 'free' },
+    ];
+    await create(5000, team);
+    await expect(create(1, team)).rejects.toMatchObject(exceeded('count'));
+    await create(1, free);
+    await create(1, free);
+  });
+
+  it('refuses before the content is read where its size is known, or nothing fits any more', async () => {
+    let isRead = false;
+    const content = () =>
+      new Readable({
+        read() {
+          isRead = true;
+          this.push(null);
+        },
+      });
+    await expect(files.create(content(), { name: 'a', owner: ada, room: 1001 })).rejects.toMatchObject(
+      exceeded('bytes'),
+    );
+    await expect(quotas.assertRoom(ada, 1001)).rejects.toMatchObject(exceeded('bytes'));
+    await quotas.assertRoom(ada, 1000);
+    await quotas.assertRoom({ type: 'group', id: '1' }, 1e12);
+    await quotas.assertRoom(null, 1e12);
+    expect(isRead).toBe(false);
+  });
+
+  it('lets an owner that has too much lose some of it', async () => {
+    for (const size of [5000, 10]) await insertFile(app.dataSource, { ownerType: ada.type, ownerId: ada.id, size });
+    const [first] = await app.dataSource.getRepository(ManagedFile).findBy({ ownerId: ada.id, size: 10 });
+    await files.delete(first!.id);
+    expect(await row(ada)).toMatchObject({ bytes: 5000, count: 1 });
+    await expect(create(1)).rejects.toMatchObject(exceeded('bytes'));
+  });
+
+  it('counts again what was changed past it', async () => {
+    await create(10);
+    await app.dataSource.getRepository(ManagedFile).update({ ownerId: ada.id }, { size: 700 });
+    expect(await quotas.recount(ada)).toEqual({ bytes: 700, count: 1 });
+    expect(await row(ada)).toMatchObject({ bytes: 700, count: 1 });
+  });
+
+  it('keeps count while files come, move and go at once', async () => {
+    const owners = [1, 2, 3].map((at) => ({ type: 'user', id: `busy-${number}-${at}` }));
+    const random = (below: number) => Math.floor(Math.random() * below);
+    const worker = async () => {
+      for (let round = 0; round < 6; round++) {
+        try {
+          const file = await create(1 + random(40), owners[random(3)]);
+          const to = owners[random(3)]!;
+          if (random(2)) await files.transferOwnership(file.id, { ownerType: 'user', ownerId: to.id });
+          if (random(2)) await files.delete(file.id);
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'FILES_QUOTA_EXCEEDED' });
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: 6 }, worker));
+    for (const owner of owners) {
+      const counted = await row(owner);
+      expect({ bytes: counted?.bytes ?? 0, count: counted?.count ?? 0 }).toEqual(await real(owner));
+    }
+  });
+
+  it('costs nothing where the owner type has no quota', async () => {
+    app.statements.length = 0;
+    const file = await create(10, { type: 'group', id: '1' });
+    await files.transferOwnership(file.id, { ownerType: 'group', ownerId: '2' });
+    await files.delete(file.id);
+    expect(app.statements.filter((sql) => /usage|SUM\(/i.test(sql))).toEqual([]);
+  });
+});
+
+describe('the option', () => {
+  it.each([
+    [{ user: {} }, /limits neither bytes nor count/],
+    [{ user: { bytes: '1 apple' } }, /no number of bytes/],
+    [{ user: { count: -1 } }, /no number of files/],
+    [{ user: { count: 1.5 } }, /no number of files/],
+    [{ user: { size: 1 } }, /no limit "size"/],
+    [{ user: 5 }, /must be like/],
+  ])('is refused at boot: %j', (quotas, reason) => {
+    expect(() => readQuotas(quotas as never)).toThrow(reason);
+  });
+
+  it('answers 413 over HTTP, before the content is sent where its size is declared', async () => {
+    const app = await startApp({ options: { quotas: { user: { bytes: '2MiB' } } } });
+    const upload = (size: number) => app.fetch('/files', { method: 'POST', user: 'ada', body: formWith(bytes(size)) });
+    expect((await upload(2 * 1024 * 1024)).status).toBe(201);
+    const refused = await upload(1);
+    expect([refused.status, await refused.json()]).toMatchObject([413, { code: 'FILES_QUOTA_EXCEEDED' }]);
+    const declared = await app.fetch('/files', {
+      method: 'POST',
+      user: 'eve',
+      body: formWith(bytes(4 * 1024 * 1024)),
+    });
+    expect(declared.status).toBe(413);
+    expect(await app.stored()).toHaveLength(1);
+  });
+});
