@@ -4,6 +4,7 @@ import { IsOptional } from 'class-validator';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DEFAULT_STORAGE, FileWriter } from '../../../lib/files/file-writer.js';
+import { FilesModule } from '../../../lib/files.module.js';
 import { FilesService } from '../../../lib/files/files.service.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { OwnershipPort } from '../../../lib/files/ownership-port.js';
@@ -13,10 +14,12 @@ import { FileUsage } from '../../../lib/ownership/quotas/file-usage.entity.js';
 import { readQuotas } from '../../../lib/ownership/quotas/quota-options.js';
 import { Quotas } from '../../../lib/ownership/quotas/quotas.js';
 import { OwnerRemovals } from '../../../lib/ownership/removal/owner-removals.js';
+import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
 import { TransferOwnership } from '../../../lib/validation/transfer-ownership.constraint.js';
 import { reachableDatabases } from '../../support/databases.js';
-import { formWith, startApp } from '../../support/http-app.js';
+import { formWith, PLATFORMS, startApp } from '../../support/http-app.js';
+import { answerTo, FILE_PART, openUpload } from '../../support/http-raw.js';
 import { Loan, OWNERS } from '../../support/owner-entities.js';
 import { ownershipApp, Package } from '../../support/ownership-app.js';
 import type { OwnershipApp } from '../../support/ownership-app.js';
@@ -287,18 +290,33 @@ describe('the option', () => {
     expect(() => readQuotas(quotas as never)).toThrow(reason);
   });
 
-  it('answers 413 over HTTP, before the content is sent where its size is declared', async () => {
-    const app = await startApp({ options: { quotas: { user: { bytes: '2MiB' } } } });
+  it.each(PLATFORMS)('answers 413 on %s, before the content is sent where its size is declared', async (platform) => {
+    const app = await startApp({ platform, options: { quotas: { user: { bytes: '2MiB' } } } });
     const upload = (size: number) => app.fetch('/files', { method: 'POST', user: 'ada', body: formWith(bytes(size)) });
     expect((await upload(2 * 1024 * 1024)).status).toBe(201);
     const refused = await upload(1);
     expect([refused.status, await refused.json()]).toMatchObject([413, { code: 'FILES_QUOTA_EXCEEDED' }]);
-    const declared = await app.fetch('/files', {
-      method: 'POST',
-      user: 'eve',
-      body: formWith(bytes(4 * 1024 * 1024)),
-    });
-    expect(declared.status).toBe(413);
+
+    const announced = openUpload(app, { 'content-length': 4 * 1024 * 1024 });
+    announced.write(FILE_PART);
+    expect(await answerTo(announced)).toMatchObject({ status: 413, body: { code: 'FILES_QUOTA_EXCEEDED' } });
+    announced.destroy();
     expect(await app.stored()).toHaveLength(1);
+  });
+
+  it('is read as docs/ownership.md has it', async () => {
+    const plans = { quotaOf: (id: string) => (id === '1' ? { count: 1 } : null) };
+    const app = await startApp({
+      // prettier-ignore
+      module:
+FilesModule.forRoot({
+  storages: { default: fsStorage({ root: 'var/files' }) },
+  quotas: { user: { bytes: '1GiB', count: 1000 }, package: (id) => plans.quotaOf(id) },
+}),
+    });
+    const [quotas, one, two] = [app.app.get(Quotas), { type: 'package', id: '1' }, { type: 'package', id: '2' }];
+    await expect(quotas.assertRoom(one, 0, 2)).rejects.toMatchObject(exceeded('count'));
+    await expect(quotas.assertRoom({ type: 'user', id: 'ada' }, 2 ** 31)).rejects.toMatchObject(exceeded('bytes'));
+    await expect(quotas.assertRoom(two, 2 ** 31, 2000)).resolves.toBeUndefined();
   });
 });

@@ -33,7 +33,7 @@ import * as testing from 'nestjs-files/testing';
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
 
 @Entity()
-@OwnsFiles('package')
+@OwnsFiles('package', { onDelete: 'release' })
 export class Package {
   @PrimaryGeneratedColumn('uuid')
   id!: string;
@@ -116,6 +116,7 @@ const options: FilesModuleOptions = {
   },
   uploads: 'authenticated',
   cascade: { package: true },
+  quotas: { user: { bytes: '1GiB' }, package: (id) => (id === '1' ? { count: 10 } : null) },
 };
 
 @Module({

@@ -21,7 +21,7 @@ const sources = fileURLToPath(new URL('../consumer', import.meta.url));
 
 let directory: string | undefined;
 
-/** Packs the library, installs the tarball into an empty project beside its peers, and tells the tests where. */
+/** Packs the library, installs the tarball into an empty project beside the peers it needs, and tells the tests where. */
 export async function setup(project: TestProject): Promise<void> {
   directory = await realpath(await mkdtemp(join(tmpdir(), 'nestjs-files-consumer-')));
   const tarball = await pack(directory);
@@ -42,8 +42,9 @@ async function pack(destination: string): Promise<string> {
 }
 
 async function install(project: string, tarball: string): Promise<void> {
-  const { peerDependencies } = await manifest(repository);
-  const beside = [...Object.keys(peerDependencies ?? {}), 'better-sqlite3', '@types/node'];
+  const { peerDependencies = {}, peerDependenciesMeta = {} } = await manifest(repository);
+  const needed = Object.keys(peerDependencies).filter((name) => !peerDependenciesMeta[name]?.optional);
+  const beside = [...needed, 'better-sqlite3', '@types/node'];
   const versions = await Promise.all(
     beside.map(async (name) => [name, (await manifest(join(repository, 'node_modules', name))).version] as const),
   );
@@ -68,6 +69,7 @@ async function npm(cwd: string, ...args: string[]): Promise<void> {
 interface Manifest {
   version: string;
   peerDependencies?: Record<string, string>;
+  peerDependenciesMeta?: Record<string, { optional?: boolean }>;
 }
 
 async function manifest(of: string): Promise<Manifest> {
