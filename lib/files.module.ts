@@ -75,6 +75,7 @@ const PUBLIC_PROVIDERS = [
  */
 @Module({})
 export class FilesModule implements OnApplicationShutdown {
+  /** @internal */
   constructor(
     private readonly transactor: Transactor,
     modules: ModulesContainer,
@@ -88,6 +89,7 @@ export class FilesModule implements OnApplicationShutdown {
     }
   }
 
+  /** The module with its options; throws `FilesOptionError` at boot for what cannot be honoured. */
   static forRoot(options: FilesModuleOptions): DynamicModule {
     const source = { provide: FILES_OPTIONS, useFactory: () => checkOptions(options) };
     return assemble(options, [source, ...storageProviders(Object.keys(options.storages ?? {}))]);
@@ -111,6 +113,7 @@ export class FilesModule implements OnApplicationShutdown {
     return assemble(options, [source, ...storageProviders(storageNames)], imports);
   }
 
+  /** @internal */
   onApplicationShutdown(): void {
     this.transactor.close();
   }

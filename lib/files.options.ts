@@ -42,7 +42,12 @@ export interface FilesModuleShape {
   /** The name of the TypeORM data source that has the files. @default TypeORM's default data source */
   dataSource?: string;
   /** Where the REST controller is, or `false` for none. @default { path: 'files' } */
-  http?: { path: string } | false;
+  http?:
+    | {
+        /** Without the global prefix. */
+        path: string;
+      }
+    | false;
 }
 
 /**
@@ -50,9 +55,11 @@ export interface FilesModuleShape {
  * Nest wants to know entities and routes before it calls any factory.
  */
 export interface FilesModuleAsyncOptions extends FilesModuleShape, Pick<ModuleMetadata, 'imports'> {
+  /** What the factory is called with. */
   inject?: FactoryProvider['inject'];
   /** The storages that are injected with `@InjectStorage(name)`, for the same reason. @default [] */
   storageNames?: string[];
+  /** Gives the options. It is called once, at boot. */
   useFactory: (...dependencies: never[]) => FilesFactoryOptions | Promise<FilesFactoryOptions>;
 }
 

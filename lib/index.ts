@@ -1,6 +1,11 @@
 // Module
 export { FILES_ENTITIES, FilesModule } from './files.module.js';
-export type { FilesFactoryOptions, FilesModuleAsyncOptions, FilesModuleOptions } from './files.options.js';
+export type {
+  FilesFactoryOptions,
+  FilesModuleAsyncOptions,
+  FilesModuleOptions,
+  FilesModuleShape,
+} from './files.options.js';
 export { FILES_MIGRATIONS } from './migrations/files-migrations.js';
 export { runMigrations } from './migrations/run-migrations.js';
 
@@ -11,6 +16,7 @@ export type { TaskFunction, TaskLike } from './task-queue/task.js';
 export { TaskQueue } from './task-queue/task-queue.js';
 export { WithTaskQueue } from './task-queue/with-task-queue.decorator.js';
 export type { WithTaskQueueOptions } from './task-queue/with-task-queue.decorator.js';
+export type { IsolationLevel } from './unit-of-work/dialects/dialect.js';
 export type { UnitOptions } from './unit-of-work/transactor.js';
 
 // Validation
@@ -35,6 +41,7 @@ export type {
 } from './files/file-options.js';
 export { FilesSweeper } from './files/files-sweeper.js';
 export { FileIntent } from './files/file-intent.entity.js';
+export type { IntentKind } from './files/file-intent.entity.js';
 export { ManagedFile } from './files/managed-file.entity.js';
 export type { OwnerReference } from './files/owner-reference.js';
 export type { OwnershipChange, TransferOptions } from './files/ownership-port.js';
@@ -55,6 +62,8 @@ export type {
 // Ownership
 export { FileTransfer } from './ownership/file-transfer.entity.js';
 export type { TransferAction } from './files/transfer-action.js';
+export type { DetachedPolicy } from './ownership/detached/detached-field.js';
+export type { IdField } from './ownership/id-field.js';
 export { OwnershipTransferTask } from './ownership/ownership-transfer.task.js';
 export { OwnsFiles } from './ownership/owns-files.decorator.js';
 export type { OwnerRemovalPolicy, OwnsFilesOptions } from './ownership/owns-files.decorator.js';

@@ -6,14 +6,39 @@ import type { OwnerOperation } from './operations.js';
  * policy of the owner's type was asked for `operation`; `null` is "I do not know". `none`: nobody was there to allow it, and why.
  */
 export type AccessDecision =
-  | { allowed: true; rule: 'manager' | 'owner' }
-  | { allowed: boolean; rule: 'file-policy'; policy: string }
   | {
+      /** The actor may. */
+      allowed: true;
+      /** Who the actor is. */
+      rule: 'manager' | 'owner';
+    }
+  | {
+      /** What the hook said. */
       allowed: boolean;
-      rule: 'cascade';
-      owner: OwnerReference;
-      operation: OwnerOperation;
+      /** A hook decided. */
+      rule: 'file-policy';
+      /** The class of the hook. */
       policy: string;
+    }
+  | {
+      /** Whether the answer was true. */
+      allowed: boolean;
+      /** The policy of the owner's type decided. */
+      rule: 'cascade';
+      /** The owner whose policy was asked. */
+      owner: OwnerReference;
+      /** What it was asked for. */
+      operation: OwnerOperation;
+      /** The class of the policy. */
+      policy: string;
+      /** What it said. */
       answer: boolean | null;
     }
-  | { allowed: false; rule: 'none'; reason: 'unowned' | 'type-not-cascaded' | 'storage-not-cascaded' };
+  | {
+      /** The actor may not. */
+      allowed: false;
+      /** Nobody was asked. */
+      rule: 'none';
+      /** Why nobody was. */
+      reason: 'unowned' | 'type-not-cascaded' | 'storage-not-cascaded';
+    };

@@ -10,7 +10,10 @@ export const ACCESS_OPTIONS = Symbol('ACCESS_OPTIONS');
 export type UploadPolicy =
   | 'managers'
   | 'authenticated'
-  | { storages: readonly string[] }
+  | {
+      /** Their names. */
+      storages: readonly string[];
+    }
   | ((actor: Actor | null, storage: string) => boolean | Promise<boolean>);
 
 /** The part of the module's options that decides about access. */

@@ -20,16 +20,19 @@ import { PolicyRegistry } from './policy-registry.js';
  */
 @Injectable()
 export class FilesAccess {
+  /** @internal */
   constructor(
     @Inject(ACCESS_OPTIONS) private readonly options: AccessOptions,
     private readonly policies: PolicyRegistry,
     private readonly files: FilesService,
   ) {}
 
+  /** Whether the actor may do everything with every file. */
   async isManager(actor: Actor | null): Promise<boolean> {
     return (await this.options.isManager(actor)) === true;
   }
 
+  /** Whether the actor may do this with the file. */
   async can(actor: Actor | null, operation: FileOperation, file: ManagedFile): Promise<boolean> {
     return (await this.allowed(actor, operation, [file])).length === 1;
   }
@@ -81,6 +84,7 @@ export class FilesAccess {
     return answer === true;
   }
 
+  /** Throws `AuthenticationRequiredError` or `AccessDeniedError` unless `canOwner`. */
   async assertCanOwner(actor: Actor | null, operation: OwnerOperation, owner: OwnerReference): Promise<void> {
     if (await this.canOwner(actor, operation, owner)) return;
     throw refusal(actor, operation, `${owner.type} ${owner.id}`);
@@ -95,6 +99,7 @@ export class FilesAccess {
     return actor !== null && (uploads === 'authenticated' || uploads.storages.includes(storage));
   }
 
+  /** Throws `AuthenticationRequiredError` or `AccessDeniedError` unless `canUpload`. */
   async assertCanUpload(actor: Actor | null, storage: string): Promise<void> {
     if (!(await this.canUpload(actor, storage))) throw refusal(actor, 'upload to', `storage "${storage}"`);
   }

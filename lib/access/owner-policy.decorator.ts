@@ -6,6 +6,7 @@ export const OWNER_POLICY = Symbol('OWNER_POLICY');
 
 /** Decides for all owners of one type. `null` is "I do not know", which counts as no. */
 export interface FileOwnerPolicy {
+  /** Whether the actor may do this with the owner; anything but true refuses. */
   allows(operation: OwnerOperation, actor: Actor | null, ownerId: string): boolean | null | Promise<boolean | null>;
 
   /** Answers for a list in one call: gives those of the ids that are allowed. Without it, `allows` is asked for each. */

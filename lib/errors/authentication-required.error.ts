@@ -5,7 +5,9 @@ export class AuthenticationRequiredError extends FilesError {
   readonly code = 'FILES_AUTHENTICATION_REQUIRED';
 
   constructor(
+    /** What was asked for. */
     readonly operation: string,
+    /** What it was asked of. */
     readonly subject: string,
   ) {
     super(`Sign in to ${operation} ${subject}.`);

@@ -5,7 +5,9 @@ export class CapabilityMissingError extends FilesError {
   readonly code = 'FILES_CAPABILITY_MISSING';
 
   constructor(
+    /** The storage's name. */
     readonly storage: string,
+    /** The names of the capabilities. */
     readonly missing: readonly string[],
   ) {
     super(

@@ -4,7 +4,10 @@ import { FilesError } from './files-error.js';
 export class ContentTypeError extends FilesError {
   readonly code = 'FILES_CONTENT_TYPE';
 
-  constructor(readonly contentType: string) {
+  constructor(
+    /** What was given. */
+    readonly contentType: string,
+  ) {
     super(
       `${JSON.stringify(contentType.slice(0, 200))} is not a content type. It needs a main type and a subtype, like "text/csv".`,
     );

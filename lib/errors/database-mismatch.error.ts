@@ -5,7 +5,9 @@ export class DatabaseMismatchError extends FilesError {
   readonly code = 'FILES_DATABASE_MISMATCH';
 
   constructor(
+    /** As configured. */
     readonly type: string,
+    /** What the server says it is. */
     readonly server: string,
   ) {
     super(

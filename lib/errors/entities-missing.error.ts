@@ -5,7 +5,9 @@ export class EntitiesMissingError extends FilesError {
   readonly code = 'FILES_ENTITIES_MISSING';
 
   constructor(
+    /** The data source's name. */
     readonly dataSource: string,
+    /** The names of the entities. */
     readonly missing: readonly string[],
   ) {
     super(

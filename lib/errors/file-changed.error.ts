@@ -4,7 +4,10 @@ import { FilesError } from './files-error.js';
 export class FileChangedError extends FilesError {
   readonly code = 'FILES_FILE_CHANGED';
 
-  constructor(readonly fileIds: readonly string[]) {
+  constructor(
+    /** The files. */
+    readonly fileIds: readonly string[],
+  ) {
     super(`Changed since it was checked: file ${fileIds.join(', ')}. Nothing was saved; send the request again.`);
   }
 }

@@ -5,7 +5,9 @@ export class FileCorruptError extends FilesError {
   readonly code = 'FILES_FILE_CORRUPT';
 
   constructor(
+    /** The file. */
     readonly fileId: string,
+    /** The storage's name. */
     readonly storage: string,
   ) {
     super(

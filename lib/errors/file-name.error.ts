@@ -5,6 +5,7 @@ export class FileNameError extends FilesError {
   readonly code = 'FILES_FILE_NAME';
 
   constructor(
+    /** What was given. */
     readonly value: unknown,
     reason: string,
   ) {

@@ -4,7 +4,10 @@ import { FilesError } from './files-error.js';
 export class FileNotFoundError extends FilesError {
   readonly code = 'FILES_FILE_NOT_FOUND';
 
-  constructor(readonly fileId: unknown) {
+  constructor(
+    /** What was given as its id. */
+    readonly fileId: unknown,
+  ) {
     super(`There is no file with the id ${JSON.stringify(fileId)}.`);
   }
 }

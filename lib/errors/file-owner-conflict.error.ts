@@ -5,7 +5,9 @@ export class FileOwnerConflictError extends FilesError {
   readonly code = 'FILES_OWNER_CONFLICT';
 
   constructor(
+    /** The file. */
     readonly fileId: string,
+    /** Each as its type and id. */
     readonly owners: readonly string[],
   ) {
     super(`File ${fileId} is named for several owners: ${owners.join(', ')}. A file has one owner: name it once.`);

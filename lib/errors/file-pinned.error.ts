@@ -5,6 +5,7 @@ export class FilePinnedError extends FilesError {
   readonly code = 'FILES_FILE_PINNED';
 
   constructor(
+    /** The file. */
     readonly fileId: string,
     operation: string,
   ) {

@@ -5,8 +5,11 @@ export class FileTypeNotAcceptedError extends FilesError {
   readonly code = 'FILES_FILE_TYPE_NOT_ACCEPTED';
 
   constructor(
+    /** The storage's name. */
     readonly storage: string,
+    /** The content type that was found. */
     readonly contentType: string,
+    /** The storage's patterns. */
     readonly acceptedTypes: readonly string[],
   ) {
     super(`The file is ${contentType}. Storage "${storage}" accepts ${acceptedTypes.join(', ') || 'no type at all'}.`);

@@ -4,7 +4,10 @@ import { FilesError } from './files-error.js';
 export class FileUnownedError extends FilesError {
   readonly code = 'FILES_FILE_UNOWNED';
 
-  constructor(readonly fileId: string) {
+  constructor(
+    /** The file. */
+    readonly fileId: string,
+  ) {
     super(`File ${fileId} has no owner and cannot be pinned. Transfer it to one first.`);
   }
 }

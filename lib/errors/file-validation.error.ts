@@ -4,7 +4,10 @@ import { FilesError } from './files-error.js';
 export class FileValidationError extends FilesError {
   readonly code = 'FILES_VALIDATION';
 
-  constructor(readonly messages: string[]) {
+  constructor(
+    /** One for each field, as `ValidationPipe` has them. */
+    readonly messages: string[],
+  ) {
     super(messages.join('; '));
   }
 }

@@ -5,6 +5,7 @@ export class FilesOptionError extends FilesError {
   readonly code = 'FILES_OPTION';
 
   constructor(
+    /** The option's name. */
     readonly option: string,
     reason: string,
   ) {

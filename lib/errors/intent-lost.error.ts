@@ -5,7 +5,9 @@ export class IntentLostError extends FilesError {
   readonly code = 'FILES_INTENT_LOST';
 
   constructor(
+    /** The storage's name. */
     readonly storage: string,
+    /** Where in the storage. */
     readonly location: string,
   ) {
     super(

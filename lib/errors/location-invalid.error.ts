@@ -5,6 +5,7 @@ export class LocationInvalidError extends FilesError {
   readonly code = 'FILES_LOCATION_INVALID';
 
   constructor(
+    /** Where in the storage. */
     readonly location: string,
     reason: string,
   ) {

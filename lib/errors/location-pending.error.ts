@@ -5,7 +5,9 @@ export class LocationPendingError extends FilesError {
   readonly code = 'FILES_LOCATION_PENDING';
 
   constructor(
+    /** The storage's name. */
     readonly storage: string,
+    /** Where in the storage. */
     readonly location: string,
   ) {
     super(

@@ -5,7 +5,9 @@ export class LocationRegisteredError extends FilesError {
   readonly code = 'FILES_LOCATION_REGISTERED';
 
   constructor(
+    /** The storage's name. */
     readonly storage: string,
+    /** Where in the storage. */
     readonly location: string,
     options?: ErrorOptions,
   ) {

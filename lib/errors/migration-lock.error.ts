@@ -4,7 +4,10 @@ import { FilesError } from './files-error.js';
 export class MigrationLockError extends FilesError {
   readonly code = 'FILES_MIGRATION_LOCK';
 
-  constructor(readonly lock: string) {
+  constructor(
+    /** The lock's name. */
+    readonly lock: string,
+  ) {
     super(
       `The database refused the lock "${lock}", which lets one process migrate at a time. ` +
         'See which connection holds it, end that one, and migrate again.',

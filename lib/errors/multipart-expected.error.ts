@@ -4,7 +4,10 @@ import { FilesError } from './files-error.js';
 export class MultipartExpectedError extends FilesError {
   readonly code = 'FILES_MULTIPART_EXPECTED';
 
-  constructor(readonly contentType: string | undefined) {
+  constructor(
+    /** The request's content type. */
+    readonly contentType: string | undefined,
+  ) {
     super(
       `The upload is ${JSON.stringify(contentType?.slice(0, 200) ?? 'of no type')}. Send it as multipart/form-data, the file in the field "file".`,
     );

@@ -5,8 +5,11 @@ export class OwnerHasFilesError extends FilesError {
   readonly code = 'FILES_OWNER_HAS_FILES';
 
   constructor(
+    /** The owner's type. */
     readonly ownerType: string,
+    /** The owner's id. */
     readonly ownerId: string,
+    /** How many files it owns. */
     readonly count: number,
   ) {
     const files = count === 1 ? 'a file' : `${count} files`;

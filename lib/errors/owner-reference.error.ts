@@ -5,7 +5,9 @@ export class OwnerReferenceError extends FilesError {
   readonly code = 'FILES_OWNER_REFERENCE';
 
   constructor(
+    /** Which part of the owner. */
     readonly field: 'type' | 'id',
+    /** What was given. */
     readonly value: unknown,
     reason: string,
   ) {

@@ -4,7 +4,10 @@ import { FilesError } from './files-error.js';
 export class PreconditionFailedError extends FilesError {
   readonly code = 'FILES_PRECONDITION_FAILED';
 
-  constructor(readonly fileId: string) {
+  constructor(
+    /** The file. */
+    readonly fileId: string,
+  ) {
     super(`The content of file ${fileId} is not what the conditions of the request ask for. Read it again.`);
   }
 }

@@ -5,9 +5,13 @@ export class QuotaExceededError extends FilesError {
   readonly code = 'FILES_QUOTA_EXCEEDED';
 
   constructor(
+    /** The owner's type. */
     readonly ownerType: string,
+    /** The owner's id. */
     readonly ownerId: string,
+    /** What there is too much of. */
     readonly limited: 'bytes' | 'count',
+    /** How much there may be. */
     readonly limit: number,
     /** What the owner would have. */
     wanted: number,

@@ -5,8 +5,11 @@ export class RangeInvalidError extends FilesError {
   readonly code = 'FILES_RANGE_INVALID';
 
   constructor(
+    /** The first byte. */
     readonly start: number,
+    /** The last byte. */
     readonly end: number,
+    /** The file's size in bytes. */
     readonly size?: number,
   ) {
     super(`Range ${start}-${end} is not within ${size === undefined ? 'any file' : `the ${size} bytes of the file`}.`);

@@ -5,7 +5,9 @@ export class RangeNotSatisfiableError extends FilesError {
   readonly code = 'FILES_RANGE_NOT_SATISFIABLE';
 
   constructor(
+    /** The header. */
     readonly range: string,
+    /** The file's size in bytes. */
     readonly size: number,
   ) {
     super(`Range "${range}" is not within the ${size} bytes of the file.`);

@@ -5,7 +5,9 @@ export class RequestInvalidError extends FilesError {
   readonly code = 'FILES_REQUEST_INVALID';
 
   constructor(
+    /** Body, query or another part. */
     readonly part: string,
+    /** One for each fault. */
     readonly reasons: readonly string[],
   ) {
     super(`The ${part} of the request is invalid: ${reasons.join('; ')}.`);

@@ -5,6 +5,7 @@ export class SearchQueryError extends FilesError {
   readonly code = 'FILES_SEARCH_QUERY';
 
   constructor(
+    /** The place in the search's options. */
     readonly at: string,
     reason: string,
   ) {

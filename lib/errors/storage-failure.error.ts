@@ -5,8 +5,11 @@ export class StorageFailureError extends FilesError {
   readonly code = 'FILES_STORAGE_FAILURE';
 
   constructor(
+    /** The storage's name. */
     readonly storage: string,
+    /** What was asked for. */
     readonly operation: string,
+    /** Where in the storage. */
     readonly location: string,
     cause: unknown,
   ) {

@@ -5,7 +5,9 @@ export class StorageNameError extends FilesError {
   readonly code = 'FILES_STORAGE_NAME';
 
   constructor(
+    /** The name that it has. */
     readonly first: string,
+    /** The name that it was to get. */
     readonly second: string,
   ) {
     super(`One storage is configured as "${first}" and as "${second}". Make a storage of its own for each name.`);

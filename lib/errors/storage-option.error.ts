@@ -5,7 +5,9 @@ export class StorageOptionError extends FilesError {
   readonly code = 'FILES_STORAGE_OPTION';
 
   constructor(
+    /** The option's name. */
     readonly option: string,
+    /** What was given. */
     readonly value: unknown,
     expected: string,
   ) {

@@ -4,7 +4,10 @@ import { FilesError } from './files-error.js';
 export class TransferStrategyError extends FilesError {
   readonly code = 'FILES_TRANSFER_STRATEGY';
 
-  constructor(readonly strategy: unknown) {
+  constructor(
+    /** What was given. */
+    readonly strategy: unknown,
+  ) {
     super(`Strategy ${JSON.stringify(strategy)} of OwnershipTransferTask is not known. Use 'path' or 'value'.`);
   }
 }

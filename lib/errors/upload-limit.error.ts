@@ -5,7 +5,9 @@ export class UploadLimitError extends FilesError {
   readonly code = 'FILES_UPLOAD_LIMIT';
 
   constructor(
+    /** What is limited. */
     readonly limit: string,
+    /** The limit. */
     readonly max: number,
   ) {
     super(`The upload is over a limit: ${limit} may be at most ${max}.`);

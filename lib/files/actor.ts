@@ -4,8 +4,14 @@ import { queueOf } from '../task-queue/current-queue.js';
 import { currentUnit } from '../unit-of-work/ambient.js';
 
 /** Who is acting: `{ type: 'user', id: '42' }`. Anonymous is `null`. */
-export type Actor = { type: string; id: string };
+export type Actor = {
+  /** Usually `user`. */
+  type: string;
+  /** As text, also where ids are numbers. */
+  id: string;
+};
 
+/** Tells who acts in a route's call: `(context) => context.switchToHttp().getRequest().user`. Asked once per call. */
 export type ActorResolver = (context: ExecutionContext) => Actor | null | undefined | Promise<Actor | null | undefined>;
 
 /** The application's `actor` option. */

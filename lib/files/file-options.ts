@@ -3,7 +3,9 @@ import type { Actor } from './actor.js';
 import type { ManagedFile } from './managed-file.entity.js';
 import type { OwnerReference } from './owner-reference.js';
 
+/** What a new file is called, where its bytes go and who owns it. */
 export interface CreateFileOptions {
+  /** As people see it, in any script; `FileNameError` for what no file may be called. */
   name: string;
   /** @default the `defaultStorage` of the module */
   storage?: string;
@@ -22,9 +24,11 @@ export interface CreateFileOptions {
 
 /** One of several files that are made together. */
 export interface NewFile extends CreateFileOptions {
+  /** The bytes. A stream is consumed. */
   content: Readable | Uint8Array;
 }
 
+/** What is told about bytes that are there already. */
 export interface RegisterFileOptions {
   /** @default the last part of the location */
   name?: string;
@@ -34,6 +38,7 @@ export interface RegisterFileOptions {
   owner?: OwnerReference | null;
 }
 
+/** What differs from the original. */
 export interface CopyFileOptions {
   /** @default the name of the original */
   name?: string;
@@ -43,11 +48,13 @@ export interface CopyFileOptions {
   owner?: OwnerReference | null;
 }
 
+/** For what a pin protects from. */
 export interface ForceOption {
   /** Also if the file is pinned. @default false */
   force?: boolean;
 }
 
+/** How content is replaced. */
 export interface ReplaceOptions extends ForceOption {
   /** How many bytes the content will have, where that is known: its owner has to have room for them before they are read. */
   size?: number;

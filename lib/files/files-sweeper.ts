@@ -29,6 +29,7 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
   #isStopped = false;
   #tidiedAt = Number.NEGATIVE_INFINITY;
 
+  /** @internal */
   constructor(
     private readonly storages: StorageRegistry,
     private readonly transactor: Transactor,
@@ -41,6 +42,7 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
     return this.#sweep(true);
   }
 
+  /** @internal */
   onApplicationBootstrap(): void {
     if (this.options.isTimed) this.#wait();
   }

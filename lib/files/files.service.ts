@@ -41,6 +41,7 @@ const IDS_PER_STATEMENT = 10_000;
  */
 @Injectable()
 export class FilesService {
+  /** @internal */
   constructor(
     private readonly storages: StorageRegistry,
     private readonly transactor: Transactor,
@@ -179,6 +180,7 @@ export class FilesService {
     await this.ownership.pin(idOf(id));
   }
 
+  /** Lifts the pin. A file that is not pinned, or has no owner, is left as it is. */
   async unpin(id: string): Promise<void> {
     await this.ownership.unpin(idOf(id));
   }

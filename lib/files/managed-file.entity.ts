@@ -8,21 +8,31 @@ import type { PublicFile } from './public-file.js';
 @Unique('uq_files_file_location', ['storage', 'locationKey'])
 @Index('ix_files_file_owner', ['ownerType', 'ownerId', 'id'])
 export class ManagedFile {
+  /** A time-ordered UUID, in lower case. */
   @PrimaryColumn(id()) id!: string;
+  /** As the client gave it, in any script, without control characters and separators. */
   @Column(text(255)) name!: string;
+  /** The name of the storage that has the bytes. */
   @Column(text(64)) storage!: string;
+  /** Where the bytes are in their storage; never told to clients. */
   @Column(text(1024)) location!: string;
   /** SHA-256 of the location in hex: databases limit the size of what a unique index covers. */
   @Column(text(64, { name: 'location_key' })) locationKey!: string;
+  /** What the bytes are, whatever the client said. */
   @Column(text(255, { name: 'content_type' })) contentType!: string;
   /** Bytes. */
   @Column(int8()) size!: number;
+  /** Of the content, in hex. */
   @Column(text(128)) hash!: string;
+  /** An algorithm of `node:crypto`. */
   @Column(text(32, { name: 'hash_algorithm' })) hashAlgorithm!: string;
+  /** When its first content was stored. */
   @Column(when({ name: 'created_at' })) createdAt!: Date;
   /** When it got the content it has, if that is not its first; in another second than the content before. */
   @Column(when({ name: 'replaced_at', nullable: true })) replacedAt!: Date | null;
+  /** Null for none; then so is `ownerId`. */
   @Column(text(64, { name: 'owner_type', nullable: true })) ownerType!: string | null;
+  /** The owner's id, as text. */
   @Column(text(191, { name: 'owner_id', nullable: true })) ownerId!: string | null;
   /** The owner's field that holds this file's id, where that is known. */
   @Column(text(128, { name: 'owner_field', nullable: true })) ownerField!: string | null;
@@ -33,6 +43,7 @@ export class ManagedFile {
   /** Free for the application. */
   @Column(data({ name: 'plugin_data', nullable: true })) pluginData!: Record<string, unknown> | null;
 
+  /** What clients may know of it. */
   toJSON(): PublicFile {
     return toPublicFile(this);
   }

@@ -2,7 +2,9 @@ import { OwnerReferenceError } from '../errors/owner-reference.error.js';
 
 /** Who owns a file: any kind of entity of the application, by its id. */
 export interface OwnerReference {
+  /** Up to 64 characters: `package`. */
   type: string;
+  /** Up to 191 characters. */
   id: string;
 }
 

@@ -6,7 +6,9 @@ import type { OwnerReference } from './owner-reference.js';
 
 /** Where a transfer goes, and how. */
 export interface TransferOptions {
+  /** The new owner's type. */
   ownerType: string;
+  /** The new owner's id. */
   ownerId: string;
   /** @default false — the pin is left as it is */
   pin?: boolean;
@@ -18,16 +20,27 @@ export interface TransferOptions {
 
 /** One line of a file's history. */
 export interface OwnershipChange {
+  /** A time-ordered UUID. */
   id: string;
+  /** The file, which may be gone by now. */
   fileId: string;
+  /** What was done. */
   action: TransferAction;
+  /** The owner before; null for none. */
   fromType: string | null;
+  /** The id of the owner before; null for none. */
   fromId: string | null;
+  /** The owner after; null for none. */
   toType: string | null;
+  /** The id of the owner after; null for none. */
   toId: string | null;
+  /** Who did it; null for anonymous. */
   actorType: string | null;
+  /** The id of who did it; null for anonymous. */
   actorId: string | null;
+  /** Whether a pin was overridden. */
   forced: boolean;
+  /** Rises with each row of one file, whatever the clocks of the writers say. */
   at: Date;
 }
 

@@ -2,18 +2,31 @@ import type { ManagedFile } from './managed-file.entity.js';
 
 /** A file as clients see it: without where its bytes are. */
 export interface PublicFile {
+  /** Names the file in requests. It opens nothing by itself. */
   id: string;
+  /** As people see it. */
   name: string;
+  /** The name of the storage. */
   storage: string;
+  /** What the bytes are. */
   contentType: string;
+  /** Bytes. */
   size: number;
+  /** Of the content, in hex. */
   hash: string;
+  /** An algorithm of `node:crypto`. */
   hashAlgorithm: string;
+  /** When its first content was stored. */
   createdAt: Date;
+  /** Null for none. */
   ownerType: string | null;
+  /** Null for none. */
   ownerId: string | null;
+  /** The owner's field that holds the id, where that is known. */
   ownerField: string | null;
+  /** Protected from transfer, deletion and replacement. */
   pinned: boolean;
+  /** The application's own. */
   pluginData: Record<string, unknown> | null;
 }
 

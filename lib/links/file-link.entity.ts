@@ -5,7 +5,10 @@ import { BINARY_TABLE, id, uuid, when } from '../files/columns.js';
 @Entity('files_link', BINARY_TABLE)
 @Index('ix_files_link_expires', ['expiresAt'])
 export class FileLink {
+  /** Is part of the token. */
   @PrimaryColumn(id()) id!: string;
+  /** What the link opens. */
   @Column(uuid({ name: 'file_id' })) fileId!: string;
+  /** When the row may be removed, used or not. */
   @Column(when({ name: 'expires_at' })) expiresAt!: Date;
 }

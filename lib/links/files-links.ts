@@ -27,12 +27,15 @@ export interface TemporaryLink {
   url: string | undefined;
   /** What `open()` takes; `undefined` where the storage made the link. */
   token: string | undefined;
+  /** From then on it opens nothing. */
   expiresAt: Date;
 }
 
 /** What a link leads to. */
 export interface OpenedLink {
+  /** The file as it is now. */
   file: ManagedFile;
+  /** Whether to save or to show it. */
   purpose: LinkPurpose;
 }
 
@@ -50,6 +53,7 @@ export interface FoundLink extends OpenedLink {
  */
 @Injectable()
 export class FilesLinks {
+  /** @internal */
   constructor(
     private readonly files: FilesService,
     private readonly storages: StorageRegistry,

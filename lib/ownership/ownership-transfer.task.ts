@@ -14,10 +14,13 @@ import type { TransferTarget } from './transfer-target.js';
  * @example queue.add(new OwnershipTransferTask(fileId, 'package', 'id'));
  */
 export class OwnershipTransferTask extends Task {
+  /** @internal */
   readonly target: TransferTarget;
 
   constructor(
+    /** The file to transfer. */
     readonly fileId: string,
+    /** The new owner's type. */
     readonly ownerType: string,
     destination: string | (string | number)[] | TransferTarget,
     strategy: TransferStrategy = 'path',
@@ -35,10 +38,12 @@ export class OwnershipTransferTask extends Task {
     return owner;
   }
 
+  /** @internal */
   static prepare(tasks: readonly OwnershipTransferTask[], queue: UnitQueue): Promise<void> {
     return lockTransfers(tasks, queue);
   }
 
+  /** @internal */
   static runBatch(tasks: readonly OwnershipTransferTask[], _idx: number, queue: UnitQueue): Promise<OwnerReference[]> {
     return runTransfers(tasks, queue);
   }

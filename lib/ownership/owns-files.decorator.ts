@@ -6,6 +6,7 @@ type EntityClass = abstract new (...args: never[]) => object;
 /** What becomes of an owner's files when TypeORM removes its entity. */
 export type OwnerRemovalPolicy = 'keep' | 'restrict' | 'delete' | 'release';
 
+/** What holds for the owners of a class. */
 export interface OwnsFilesOptions {
   /**
    * What becomes of the files when TypeORM removes the entity: they stay as they are, keep it from being removed, are deleted with it,

@@ -9,6 +9,7 @@ import type { CallOutcome } from './owner-resolution.js';
 import type { MoveOutcome } from './statements/transfer-statements.js';
 import type { Refusal, TransferTarget } from './transfer-target.js';
 
+/** `'path'`: the destination leads to the owner's id in the result. `'value'`: it is the id. */
 export type TransferStrategy = 'path' | 'value';
 
 /** An owner that the application named by itself: by a path into the result, or by its id. The actor need not own the file. */

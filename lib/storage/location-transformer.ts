@@ -6,6 +6,7 @@ export interface LocationInput {
   name: string;
   /** What the bytes were found to be. */
   contentType: string;
+  /** The time of the upload. */
   now: Date;
 }
 

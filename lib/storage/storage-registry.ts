@@ -15,6 +15,7 @@ const MAX_NAME_LENGTH = 64;
 export class StorageRegistry implements OnModuleInit {
   readonly #storages: ReadonlyMap<string, Storage>;
 
+  /** @internal */
   constructor(
     @Inject(STORAGES) storages: Record<string, Storage>,
     @Optional() private readonly transactor?: Transactor,
@@ -35,6 +36,7 @@ export class StorageRegistry implements OnModuleInit {
     }
   }
 
+  /** The names of all storages, as configured. */
   get names(): string[] {
     return [...this.#storages.keys()];
   }
@@ -46,10 +48,12 @@ export class StorageRegistry implements OnModuleInit {
     return storage;
   }
 
+  /** The storage, or `undefined`. */
   find(name: string): Storage | undefined {
     return this.#storages.get(name);
   }
 
+  /** @internal */
   async onModuleInit(): Promise<void> {
     for (const storage of this.#storages.values()) await storage.prepare({ dataSource: this.transactor?.dataSource });
   }

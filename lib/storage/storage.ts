@@ -14,18 +14,23 @@ import type { StorageLimits } from './storage-limits.js';
 
 /** Both ends are included, as in HTTP: `{ start: 0, end: 9 }` is the first ten bytes. */
 export interface ByteRange {
+  /** The first byte; the first of all is 0. */
   start: number;
+  /** The last byte, itself included. */
   end: number;
 }
 
+/** What is known about bytes without reading them. */
 export interface StoredObject {
   /** Bytes. */
   size: number;
+  /** When the bytes were written. */
   modifiedAt: Date;
 }
 
 /** One object of a scan. */
 export interface LocatedObject extends StoredObject {
+  /** Where in the storage. */
   location: string;
 }
 
@@ -37,6 +42,7 @@ export interface StorageContext {
 
 /** What a clean-up removed. */
 export interface Leftovers {
+  /** How many. */
   count: number;
   /** Bytes. */
   size: number;
@@ -48,11 +54,13 @@ export interface Leftovers {
  * methods check the capability and the location, and wrap what fails unexpectedly in a `StorageFailureError`.
  */
 export abstract class Storage {
+  /** What it can do: what the adapter provides, without what the option `disable` takes away. */
   readonly capabilities: Capability;
   /** Bytes; `undefined` is no limit. */
   readonly maxSize: number | undefined;
   /** Patterns for `matchesContentType`; `undefined` accepts everything. */
   readonly acceptedTypes: readonly string[] | undefined;
+  /** An algorithm of `node:crypto`. */
   readonly hashAlgorithm: string;
   readonly #locate: LocationTransformer;
   #name: string | undefined;
@@ -139,6 +147,7 @@ export abstract class Storage {
     return this.#run('remove', Capability.REMOVE, location, () => this.erase(location));
   }
 
+  /** Whether bytes are there. */
   async exists(location: string): Promise<boolean> {
     return (await this.#run('exists', Capability.EXISTS, location, () => this.inspect(location))) !== undefined;
   }
@@ -187,7 +196,9 @@ export abstract class Storage {
   protected abstract put(location: string, content: Readable): Promise<void>;
   /** Resolves once reading can begin; throws `LocationNotFoundError`. */
   protected abstract open(location: string, range: ByteRange | undefined): Promise<Readable>;
+  /** Deletes the bytes; nothing there is a no-op. */
   protected abstract erase(location: string): Promise<void>;
+  /** Size and date; `undefined` where nothing is. */
   protected abstract inspect(location: string): Promise<StoredObject | undefined>;
 
   /** Throws `LocationNotFoundError` and `LocationTakenError`. */
@@ -200,14 +211,17 @@ export abstract class Storage {
     return Promise.reject(new CapabilityMissingError(this.name, ['MOVE']));
   }
 
+  /** All objects, or those below a directory, in any order. */
   protected list(_directory: string | undefined): AsyncIterable<LocatedObject> {
     throw new CapabilityMissingError(this.name, ['SCAN']);
   }
 
+  /** The address of the bytes. */
   protected publicLink(_location: string): Promise<string> {
     return Promise.reject(new CapabilityMissingError(this.name, ['LINK_PERMANENT']));
   }
 
+  /** Removes what writes that never ended have left, if it is older. */
   protected purge(_before: Date): Promise<Leftovers> {
     return Promise.resolve({ count: 0, size: 0 });
   }

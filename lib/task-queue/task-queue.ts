@@ -9,6 +9,7 @@ import type { UnitQueue } from './unit-queue.js';
 /** This call's task queue. One instance serves all calls: what it means depends on where it is used. */
 @Injectable()
 export class TaskQueue {
+  /** @internal */
   constructor(private readonly transactor: Transactor) {}
 
   /** Whether a unit of work is open here. */
@@ -53,7 +54,10 @@ export class TaskQueue {
     }, options);
   }
 
-  /** Runs `work` in a unit of work and gives it the queue, which it has to drain. */
+  /**
+   * Runs `work` in a unit of work and gives it the queue, which it has to drain.
+   * @internal
+   */
   runQueued<T>(work: (queue: UnitQueue) => Promise<T>, options: UnitOptions = {}): Promise<T> {
     return this.transactor.run((unit) => work(openQueue(unit)), options);
   }

@@ -21,6 +21,7 @@ export abstract class Task {
   }
 }
 
+/** What can be queued: a function, or an object of a class that extends `Task`. */
 export type TaskLike = TaskFunction | Task;
 
 /** A class of tasks that do together, in a constant number of statements, what each could do alone. */

@@ -12,6 +12,7 @@ import { type Decoration, WITH_TASK_QUEUE } from './decoration.js';
 const QUEUE = Symbol('nestjs-files:task-queue');
 const NAME = '@WithTaskQueue()';
 
+/** How the unit of work of a decorated method runs. */
 export type WithTaskQueueOptions = Pick<UnitOptions, 'isolationLevel' | 'retry' | 'timeout'>;
 
 type AsyncMethod = (...args: never[]) => Promise<unknown> | Observable<unknown> | unknown;

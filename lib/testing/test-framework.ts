@@ -1,6 +1,8 @@
 /** What is used of a test framework: vitest's, jest's and node:test's functions all fit. */
 export interface TestFramework {
+  /** Groups tests under a title. */
   describe(name: string, define: () => void): unknown;
+  /** Defines a test. */
   it(name: string, run: () => Promise<void>): unknown;
 }
 

@@ -19,6 +19,7 @@ import { UnitTransaction } from './unit-transaction.js';
 
 const DEFAULT_TIMEOUT = 60_000;
 
+/** How a unit of work runs. */
 export interface UnitOptions {
   /** Isolation of the transaction; READ COMMITTED by default. Only a root unit has a say. */
   isolationLevel?: IsolationLevel;

@@ -17,6 +17,7 @@ import { fileConstraint } from './file-constraint.js';
 import { observeField } from './observe-field.js';
 import { customMessage, describeProblems } from './problems.js';
 
+/** How `@TransferOwnership()` finds the owner, and which files it takes. */
 export interface TransferOwnershipOptions {
   /** Where the owner's id is in the result: a name, or steps of which `'..'` goes to the parent object. @default 'id' */
   idField?: IdField;

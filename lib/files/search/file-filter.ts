@@ -67,8 +67,11 @@ type PathFilter = { [path: `${FileDataColumn}.${string}`]: FileDataFilter };
 export type FileFilter = ColumnFilter &
   DataFilter &
   PathFilter & {
+    /** One of these owners; null is none. */
     owner?: OwnerReference | null | readonly (OwnerReference | null)[];
+    /** All of them hold. */
     $and?: readonly FileFilter[];
+    /** One of them holds. */
     $or?: readonly FileFilter[];
   };
 
@@ -89,19 +92,25 @@ export interface PageOptions {
   after?: string | null;
 }
 
+/** Which files, in which order, and which page of them. */
 export interface SearchOptions extends PageOptions {
+  /** All files without it. */
   filters?: FileFilter;
 }
 
+/** Whose files, and which of them. */
 export interface ScanOptions extends SearchOptions {
   /** With `ownerId`. @default the actor of the current call */
   ownerType?: string;
+  /** With `ownerType`. */
   ownerId?: string;
 }
 
+/** A page of files. */
 export interface FoundFiles {
   /** How many files match on all pages. */
   count: number;
+  /** The files of this page. */
   results: ManagedFile[];
   /** What to give as `after` for the page that follows; null on the last one. */
   next: string | null;

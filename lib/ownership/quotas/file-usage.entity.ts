@@ -4,8 +4,12 @@ import { BINARY_TABLE, int8, text } from '../../files/columns.js';
 /** What the files of one owner come to. Owners without a quota have no row; the row is also what changes of one owner wait for. */
 @Entity('files_usage', BINARY_TABLE)
 export class FileUsage {
+  /** The owner's type. */
   @PrimaryColumn({ ...text(64, { name: 'owner_type' }), nullable: false }) ownerType!: string;
+  /** The owner's id. */
   @PrimaryColumn({ ...text(191, { name: 'owner_id' }), nullable: false }) ownerId!: string;
+  /** Of all its files. */
   @Column(int8()) bytes!: number;
+  /** How many files. */
   @Column(int8({ name: 'file_count' })) count!: number;
 }

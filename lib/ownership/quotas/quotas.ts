@@ -21,6 +21,7 @@ export interface UsageChange {
  */
 @Injectable()
 export class Quotas {
+  /** @internal */
   constructor(
     private readonly transactor: Transactor,
     @Optional() @Inject(QUOTAS) private readonly options: QuotaOptions = {},
@@ -57,6 +58,7 @@ export class Quotas {
   /**
    * Adds what came to owners, and takes off what went, in the transaction that changed the files and after it did; a file that is still
    * to be deleted is `going`. Throws `QuotaExceededError` where an owner now has more than it may have.
+   * @internal
    */
   async charge(manager: EntityManager, changes: readonly UsageChange[], going?: string): Promise<void> {
     for (const { owner, added } of this.#netOf(changes)) {

@@ -6,6 +6,7 @@ import type { StorageLimits } from '../storage-limits.js';
 import { Storage } from '../storage.js';
 import type { ByteRange, LocatedObject, StoredObject } from '../storage.js';
 
+/** What `memoryStorage()` takes. */
 export type MemoryStorageOptions = StorageLimits;
 
 /** Keeps files in this process's memory, for tests and trials: `memoryStorage({ maxSize: '1MiB' })`. */

@@ -12,14 +12,18 @@ const base64 = {
 /** A part of an object that `databaseStorage` keeps. Every object has a part 0, also if it is empty. */
 @Entity('files_bytes', { engine: 'InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin ROW_FORMAT=DYNAMIC' })
 export class StoredBytes {
+  /** The name of the storage. */
   @PrimaryColumn({ type: 'varchar', length: 64 }) storage!: string;
   /** SHA-256 of the location in hex. */
   @PrimaryColumn({ type: 'varchar', length: 64, name: 'location_key' }) locationKey!: string;
+  /** Counts from 0. */
   @PrimaryColumn({ type: 'integer' }) part!: number;
+  /** Where the object is. */
   @Column({ type: 'varchar', length: 1024 }) location!: string;
   /** Bytes of the whole object. */
   @Column({ type: 'integer' }) size!: number;
   /** Epoch milliseconds; some databases answer a text. */
   @Column({ type: 'bigint', name: 'stored_at' }) storedAt!: number | string;
+  /** Of this part. */
   @Column({ type: 'text', transformer: base64 }) bytes!: Buffer;
 }

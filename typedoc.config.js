@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+
+const { exports } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
+
+/** The API reference: everything that can be imported, `npm run docs`. What has no documentation fails it. */
+export default {
+  name: 'nestjs-files',
+  entryPoints: Object.values(exports)
+    .filter((entry) => typeof entry !== 'string')
+    .map(({ types }) => types.replace('./dist/', 'lib/').replace(/\.d\.ts$/, '.ts')),
+  tsconfig: 'tsconfig.build.json',
+  out: 'docs/api',
+  readme: 'none',
+  excludePrivate: true,
+  excludeInternal: true,
+  excludeExternals: true,
+  disableSources: true,
+  validation: { notExported: true, notDocumented: true, invalidLink: true },
+  treatWarningsAsErrors: true,
+  treatValidationWarningsAsErrors: true,
+  // Parts of types that are told apart only in the code, and parameters that no application passes.
+  intentionallyNotExported: [
+    'Amount',
+    'AsyncMethod',
+    'ColumnFilter',
+    'CreateFilesTables1767225600000',
+    'DataFilter',
+    'EntityClass',
+    'JsonOperators',
+    'JsonScalar',
+    'Operators',
+    'PathFilter',
+    'SortTerm',
+    'TransferTarget',
+  ],
+};
