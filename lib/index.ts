@@ -45,6 +45,7 @@ export type { IntentKind } from './files/file-intent.entity.js';
 export { ManagedFile } from './files/managed-file.entity.js';
 export type { OwnerReference } from './files/owner-reference.js';
 export type { OwnershipChange, TransferOptions } from './files/ownership-port.js';
+export type { SweepStep } from './files/sweep-preview.js';
 export type { SweepReport } from './files/sweep-report.js';
 export type { SweeperOptions } from './files/sweeper-options.js';
 export { toPublicFile } from './files/public-file.js';

@@ -12,6 +12,8 @@ import { claimIntents } from './intent-leases.js';
 import { locationKey } from '../storage/location-key.js';
 import { ManagedFile } from './managed-file.entity.js';
 import { MARKERS, readMarker } from './marker-intent.js';
+import { previewSweep } from './sweep-preview.js';
+import type { SweepStep } from './sweep-preview.js';
 import { emptyReport } from './sweep-report.js';
 import type { SweepReport } from './sweep-report.js';
 import { SWEEPER_OPTIONS } from './sweeper-options.js';
@@ -40,6 +42,12 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
   /** Sweeps once; who asks while a sweep is running gets that one's report. Outside of any unit of work, wherever it is called. */
   sweep(): Promise<SweepReport> {
     return this.#sweep(true);
+  }
+
+  /** What a sweep would do now; nothing is changed. The unfinished writes that storages have left are not in it. */
+  preview({ rows = 100 }: { rows?: number } = {}): Promise<SweepStep[]> {
+    const moment = { now: new Date(this.now()), abandonedBefore: this.#abandonedBefore(), rows };
+    return detach(() => previewSweep(this.transactor, this.storages, moment));
   }
 
   /** @internal */

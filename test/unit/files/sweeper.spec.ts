@@ -8,6 +8,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { FileIntent } from '../../../lib/files/file-intent.entity.js';
 import { FilesSweeper } from '../../../lib/files/files-sweeper.js';
+import { leaveMarker } from '../../../lib/files/marker-intent.js';
+import type { SweepStep } from '../../../lib/files/sweep-preview.js';
 import { locationKey } from '../../../lib/storage/location-key.js';
 import { readSweeperOptions } from '../../../lib/files/sweeper-options.js';
 import { uuidV7 } from '../../../lib/files/uuid-v7.js';
@@ -27,6 +29,10 @@ afterAll(() => Logger.overrideLogger(['log', 'warn', 'error']));
 function intent(kind: 'create' | 'delete', location: string, createdAt: number, storage = 'default') {
   const at = { id: uuidV7(), storage, location, locationKey: locationKey(location), createdAt: new Date(createdAt) };
   return Object.assign(new FileIntent(), at, { kind, leaseOwner: null, leaseUntil: null });
+}
+
+function step(kind: 'create' | 'delete', location: string, since: number, outcome: SweepStep['outcome']): SweepStep {
+  return { storage: 'default', location, kind, since: new Date(since), outcome };
 }
 
 describe('FilesSweeper', () => {
@@ -66,6 +72,41 @@ describe('FilesSweeper', () => {
     expect(await sweeper.sweep()).toMatchObject({ examined: 2, kept: 2, finished: 0, bytesRemoved: 0 });
     expect(await text(await files.stream(id))).toBe('content');
     expect(await intents()).toEqual([]);
+  });
+
+  it('tells what it would do, and does nothing of it', async () => {
+    const { sweeper, clock, files, registry, dataSource, root, intents } = await filesHarness();
+    const { location } = await files.create(content, { name: 'x' });
+    await registry.get('default').write('abandoned', source());
+    const leased = { leaseOwner: randomUUID(), leaseUntil: new Date(clock.now + 1) };
+    await dataSource
+      .getRepository(FileIntent)
+      .insert([
+        intent('create', 'abandoned', clock.now - 3 * DAY),
+        intent('delete', location, clock.now - 2 * DAY),
+        intent('create', 'under-way', clock.now - DAY + 1),
+        Object.assign(intent('delete', 'taken', clock.now), leased),
+      ]);
+    const before = [await filesBelow(root), await intents()];
+
+    expect(await sweeper.preview()).toEqual([
+      step('create', 'abandoned', clock.now - 3 * DAY, 'remove'),
+      step('delete', location, clock.now - 2 * DAY, 'keep'),
+      step('create', 'under-way', clock.now - DAY + 1, 'wait'),
+      step('delete', 'taken', clock.now, 'wait'),
+    ]);
+    expect(await sweeper.preview({ rows: 1 })).toHaveLength(1);
+    expect([await filesBelow(root), await intents()]).toEqual(before);
+    expect(await sweeper.sweep()).toMatchObject({ finished: 1, kept: 1 });
+  });
+
+  it('tells of the markers in storages too', async () => {
+    const { sweeper, clock, registry } = await filesHarness();
+    clock.now = Date.now();
+    await leaveMarker(registry.get('memory'), 'half-written');
+    expect(await sweeper.preview()).toMatchObject([{ kind: 'marker', location: 'half-written', outcome: 'wait' }]);
+    clock.now += 2 * DAY;
+    expect(await sweeper.preview()).toMatchObject([{ storage: 'memory', location: 'half-written', outcome: 'remove' }]);
   });
 
   it('removes only in the storage that the intent names', async () => {
