@@ -2,6 +2,7 @@ import type { FactoryProvider, ModuleMetadata } from '@nestjs/common';
 import type { AccessOptions, UploadPolicy } from './access/access-options.js';
 import { FilesOptionError } from './errors/files-option.error.js';
 import type { Actor, ActorResolver } from './files/actor.js';
+import type { ByOwnerType } from './files/owner-type-name.js';
 import { requestUser } from './access/request-user.js';
 import { readSweeperOptions } from './files/sweeper-options.js';
 import type { CheckedSweeperOptions, SweeperOptions } from './files/sweeper-options.js';
@@ -24,7 +25,7 @@ export interface FilesModuleOptions extends FilesModuleShape {
   /** Who may upload, managers aside. @default 'managers' */
   uploads?: UploadPolicy;
   /** The owner types whose files follow their `OwnerPolicy`: in all storages (`true`) or in these. @default none */
-  cascade?: Record<string, true | string[]>;
+  cascade?: ByOwnerType<true | string[]>;
   /** Whether an owner policy's `update` answers for `file_transfer`. @default true */
   transferAsUpdate?: boolean;
   /** Whether an owner policy's `update` answers for `file_scan`. @default true */

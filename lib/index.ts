@@ -44,6 +44,9 @@ export { FileIntent } from './files/file-intent.entity.js';
 export type { IntentKind } from './files/file-intent.entity.js';
 export { ManagedFile } from './files/managed-file.entity.js';
 export type { OwnerReference } from './files/owner-reference.js';
+export type { OwnerEntity, OwnerTypeName } from './files/owner-type-name.js';
+// With a star: TypeScript does not let applications add to an interface that is exported anew by its name.
+export type * from './files/file-owner-types.js';
 export type { OwnershipChange, TransferOptions } from './files/ownership-port.js';
 export type { SweepStep } from './files/sweep-preview.js';
 export type { SweepReport } from './files/sweep-report.js';

@@ -1,5 +1,6 @@
 import { SetMetadata } from '@nestjs/common';
 import type { Actor } from '../files/actor.js';
+import type { OwnerTypeName } from '../files/owner-type-name.js';
 import type { OwnerOperation } from './operations.js';
 
 export const OWNER_POLICY = Symbol('OWNER_POLICY');
@@ -23,7 +24,7 @@ export interface FileOwnerPolicy {
  *     @OwnerPolicy('package') export class PackageFiles implements FileOwnerPolicy { … }
  */
 export function OwnerPolicy(
-  ownerType: string,
+  ownerType: OwnerTypeName,
 ): <T extends abstract new (...args: never[]) => FileOwnerPolicy>(target: T) => void {
   return SetMetadata(OWNER_POLICY, ownerType);
 }

@@ -3,11 +3,12 @@ import type { Actor } from './actor.js';
 import type { ManagedFile } from './managed-file.entity.js';
 import type { TransferAction } from './transfer-action.js';
 import type { OwnerReference } from './owner-reference.js';
+import type { OwnerTypeName } from './owner-type-name.js';
 
 /** Where a transfer goes, and how. */
 export interface TransferOptions {
   /** The new owner's type. */
-  ownerType: string;
+  ownerType: OwnerTypeName;
   /** The new owner's id. */
   ownerId: string;
   /** @default false — the pin is left as it is */

@@ -1,4 +1,5 @@
 import type { OwnerReference } from '../files/owner-reference.js';
+import type { OwnerTypeName } from '../files/owner-type-name.js';
 import { currentQueue } from '../task-queue/current-queue.js';
 import { OutOfQueueError } from '../errors/out-of-queue.error.js';
 import { Task } from '../task-queue/task.js';
@@ -21,7 +22,7 @@ export class OwnershipTransferTask extends Task {
     /** The file to transfer. */
     readonly fileId: string,
     /** The new owner's type. */
-    readonly ownerType: string,
+    readonly ownerType: OwnerTypeName,
     destination: string | (string | number)[] | TransferTarget,
     strategy: TransferStrategy = 'path',
   ) {

@@ -1,7 +1,8 @@
 import { assertOwnerReference } from '../files/owner-reference.js';
+import type { OwnerEntity, OwnerTypeName } from '../files/owner-type-name.js';
 import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
 
-type EntityClass = abstract new (...args: never[]) => object;
+type EntityClass<Entity = object> = abstract new (...args: never[]) => Entity;
 
 /** What becomes of an owner's files when TypeORM removes its entity. */
 export type OwnerRemovalPolicy = 'keep' | 'restrict' | 'delete' | 'release';
@@ -25,7 +26,10 @@ const settings = new WeakMap<EntityClass, OwnsFilesOptions>();
  * Says that the entities of a class own files, as owners of this type.
  * @example \@Entity() \@OwnsFiles('package', { onDelete: 'delete' }) export class Package {}
  */
-export function OwnsFiles(ownerType: string, options: OwnsFilesOptions = {}): (target: EntityClass) => void {
+export function OwnsFiles<T extends OwnerTypeName>(
+  ownerType: T,
+  options: OwnsFilesOptions = {},
+): (target: EntityClass<OwnerEntity<T>>) => void {
   assertOwnerReference({ type: ownerType, id: 'any' });
   return (target) => {
     const other = types.get(target);

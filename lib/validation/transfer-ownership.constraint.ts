@@ -2,6 +2,7 @@ import type { ValidationArguments, ValidationOptions } from 'class-validator';
 import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
 import { OutOfQueueError } from '../errors/out-of-queue.error.js';
 import { assertOwnerReference } from '../files/owner-reference.js';
+import type { OwnerEntity, OwnerTypeName } from '../files/owner-type-name.js';
 import type { DetachedPolicy } from '../ownership/detached/detached-field.js';
 import { queueDetached } from '../ownership/detached/detached-fields.task.js';
 import { queueClaim } from '../ownership/file-claims.js';
@@ -18,12 +19,15 @@ import { observeField } from './observe-field.js';
 import { customMessage, describeProblems } from './problems.js';
 
 /** How `@TransferOwnership()` finds the owner, and which files it takes. */
-export interface TransferOwnershipOptions {
+// oxlint-disable-next-line typescript/no-explicit-any -- the application writes the type of its own DTO here
+export interface TransferOwnershipOptions<T extends OwnerTypeName = OwnerTypeName, Result = OwnerEntity<T>, Dto = any> {
   /** Where the owner's id is in the result: a name, or steps of which `'..'` goes to the parent object. @default 'id' */
   idField?: IdField;
-  /** The owner, or its id, for results that do not show the file. @default the entity of the result that holds the file */
-  // oxlint-disable-next-line typescript/no-explicit-any -- the application writes the types of its own result and DTO here
-  owner?: (result: any, dto: any) => unknown;
+  /**
+   * The owner, or its id, for results that do not show the file. The result is taken to be the owner unless the function says what it
+   * is. @default the entity of the result that holds the file
+   */
+  owner?: (result: Result, dto: Dto) => OwnerEntity<T> | string | number | null | undefined;
   /** Takes files that nobody owns, too. @default false */
   allowUnowned?: boolean;
   /**
@@ -33,6 +37,9 @@ export interface TransferOwnershipOptions {
    */
   detached?: DetachedPolicy;
 }
+
+/** Decorates a property of the DTO; a method, so that it is a `PropertyDecorator` whatever the DTO is. */
+type FieldOf<Dto> = { decorate(target: Dto, property: string | symbol): void }['decorate'];
 
 export const TRANSFER_OWNERSHIP = 'transferOwnership';
 
@@ -46,11 +53,12 @@ const DETACHED: readonly DetachedPolicy[] = ['keep', 'release', 'delete'];
  * @example \@TransferOwnership('package') attachmentId!: string;
  * @example \@TransferOwnership('package', ['..', 'id']) fileId!: string; // the parent of the resource owns it
  */
-export function TransferOwnership(
-  ownerType: string,
-  options: IdField | TransferOwnershipOptions = {},
+// oxlint-disable-next-line typescript/no-explicit-any -- as above
+export function TransferOwnership<T extends OwnerTypeName, Result = OwnerEntity<T>, Dto = any>(
+  ownerType: T,
+  options: IdField | TransferOwnershipOptions<T, Result, Dto> = {},
   validationOptions: ValidationOptions = {},
-): PropertyDecorator {
+): FieldOf<Dto> {
   assertOwnerReference({ type: ownerType, id: 'any' });
   const { steps, owner, allowUnowned, detached } = readOptions(options);
   const rule = {};
@@ -112,9 +120,9 @@ export function TransferOwnership(
     validationOptions,
   );
 
-  return (target, key) => {
-    constraint(target, key);
-    if (detached !== 'keep') observer.decorate(target, key);
+  return (target, property) => {
+    constraint(target as object, property);
+    if (detached !== 'keep') observer.decorate(target as object, property);
   };
 }
 

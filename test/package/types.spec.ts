@@ -7,6 +7,11 @@ it('has types that check in a strict project, also those of the library itself',
   expect(code, output).toBe(0);
 });
 
+it('takes only the owner types that an application declares, with their entities, in a strict project', async () => {
+  const { code, output } = await tool('tsc', ['-p', join(inject('consumer'), 'typed-owners/tsconfig.json')]);
+  expect(code, output).toBe(0);
+});
+
 it('has types that resolve from ES modules and from CommonJS', async () => {
   // The package is ESM only. attw calls its CommonJS side "cjs-resolves-to-esm", which is a fault where require() cannot
   // load ES modules; every Node that `engines` admits can. All other rules hold for both sides.

@@ -1,5 +1,6 @@
 import type { ManagedFile } from '../managed-file.entity.js';
 import type { OwnerReference } from '../owner-reference.js';
+import type { OwnerTypeName } from '../owner-type-name.js';
 
 /** A column of a file, by its name on the entity. */
 export type FileColumn = Exclude<keyof ManagedFile, 'toJSON'>;
@@ -101,7 +102,7 @@ export interface SearchOptions extends PageOptions {
 /** Whose files, and which of them. */
 export interface ScanOptions extends SearchOptions {
   /** With `ownerId`. @default the actor of the current call */
-  ownerType?: string;
+  ownerType?: OwnerTypeName;
   /** With `ownerType`. */
   ownerId?: string;
 }

@@ -1,4 +1,5 @@
 import { FilesOptionError } from '../../errors/files-option.error.js';
+import type { ByOwnerType } from '../../files/owner-type-name.js';
 import { parseByteSize } from '../../storage/byte-size.js';
 
 /** How much an owner may have. What is not named is not limited. */
@@ -13,7 +14,7 @@ export interface Quota {
 export type QuotaOption = Quota | ((ownerId: string) => Quota | null | undefined | Promise<Quota | null | undefined>);
 
 /** The quotas of the application, by owner type. */
-export type QuotaOptions = Readonly<Record<string, QuotaOption>>;
+export type QuotaOptions = Readonly<ByOwnerType<QuotaOption>>;
 
 /** A quota in numbers. */
 export interface Limits {

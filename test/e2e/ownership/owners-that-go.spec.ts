@@ -231,8 +231,9 @@ describe('the subscriber', () => {
   });
 });
 
-it('declares the owners of docs/ownership.md, whose quotas have a spec of their own', async () => {
-  const specs = ['../../support/owner-entities.ts', './quotas.spec.ts'].map(
+it('declares the owners of docs/ownership.md, whose quotas and types have specs of their own', async () => {
+  const types = '../../package/consumer/typed-owners/owners.mts';
+  const specs = ['../../support/owner-entities.ts', './quotas.spec.ts', types].map(
     (path) => new URL(path, import.meta.url).href,
   );
   expect(await examplesNotRun('ownership.md', ...specs)).toEqual([]);
