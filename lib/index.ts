@@ -26,7 +26,7 @@ export { FileExists } from './validation/file-exists.constraint.js';
 export { MaxFileSize } from './validation/max-file-size.constraint.js';
 export { ParseFileSize } from './validation/parse-file-size.pipe.js';
 export { TransferOwnership } from './validation/transfer-ownership.constraint.js';
-export type { TransferOwnershipOptions } from './validation/transfer-ownership.constraint.js';
+export type { TransferOwnershipOptions } from './validation/rules/transfer-options.js';
 
 // Files
 export type { Actor, ActorResolver } from './files/actor.js';

@@ -1,8 +1,6 @@
 import type { ValidationOptions } from 'class-validator';
-import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
-import { isContentTypePattern, matchesContentType } from '../storage/content-type.js';
 import { fileConstraint } from './file-constraint.js';
-import { NO_FILE } from './file-exists.constraint.js';
+import { acceptFileTypeRule } from './rules/accept-file-type.rule.js';
 import { splitOptions } from './split-options.js';
 
 /**
@@ -11,21 +9,5 @@ import { splitOptions } from './split-options.js';
  */
 export function AcceptFileType(...args: [type: string, ...more: (string | ValidationOptions)[]]): PropertyDecorator {
   const [types, options] = splitOptions(args);
-  const wrong = types.find((type) => !isContentTypePattern(type));
-  if (types.length === 0 || wrong !== undefined) {
-    const why =
-      wrong === undefined ? 'it names no type.' : `"${wrong}" is no content type. Use 'text/csv', 'image' or 'csv'.`;
-    throw new InvalidDecorationError('@AcceptFileType()', 'a property', why);
-  }
-  const accepted = types.join(', ');
-  const problem = `File type must be one of ${accepted}`;
-  return fileConstraint(
-    {
-      name: 'acceptFileType',
-      constraints: [accepted],
-      noFile: NO_FILE,
-      check: (file) => (file ? (matchesContentType(file.contentType, types) ? undefined : problem) : NO_FILE),
-    },
-    options,
-  );
+  return fileConstraint(acceptFileTypeRule(types, '@AcceptFileType()'), options);
 }

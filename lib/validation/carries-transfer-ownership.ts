@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { getMetadataStorage } from 'class-validator';
-import { TRANSFER_OWNERSHIP } from './transfer-ownership.constraint.js';
+import { TRANSFER_OWNERSHIP } from './rules/transfer-ownership.rule.js';
 
 type DtoClass = abstract new (...args: never[]) => unknown;
 

@@ -1,35 +1,17 @@
 import { registerDecorator } from 'class-validator';
 import type { ValidationArguments, ValidationOptions } from 'class-validator';
-import { normalizeFileId } from '../files/file-id.js';
-import type { FileSnapshot } from '../ownership/statements/transfer-statements.js';
-import { EarlyCheck } from './early-check.js';
 import { describeProblems } from './problems.js';
-
-/** A rule about the file, or each of the files, that a field names. */
-export interface FileRule {
-  /** What class-validator calls it. */
-  readonly name: string;
-  /** What `$constraint1` stands for in messages. */
-  readonly constraints: readonly unknown[];
-  /** What is wrong with a value that is no file's id. */
-  readonly noFile: string;
-  /** Called before anything else; throws where the rule cannot be checked. */
-  begin?(args: ValidationArguments): void;
-  /** What is wrong with the file, if anything. */
-  check(file: FileSnapshot | undefined, args: ValidationArguments): string | undefined | Promise<string | undefined>;
-  /** What is wrong with a list that names a file twice; without it, that is fine. */
-  readonly repeated?: string;
-  /** Called when nothing is wrong with the files. */
-  accept?(files: readonly FileSnapshot[], args: ValidationArguments): void;
-}
-
-type Found = Map<string, unknown[]>;
+import { examine } from './rules/file-rule.js';
+import type { FileRule, Found } from './rules/file-rule.js';
 
 /**
  * Makes the decorator of a rule. It is a plain object for class-validator, which needs no container, and works on a field with one
- * id, with several, and with `each`. Anything but well-formed ids is refused before the database is asked.
+ * id, with several, and with `each`.
  */
-export function fileConstraint(rule: FileRule, options: ValidationOptions = {}): PropertyDecorator {
+export function fileConstraint(
+  rule: FileRule<ValidationArguments>,
+  options: ValidationOptions = {},
+): PropertyDecorator {
   const { name, constraints } = rule;
   // By DTO and property: class-validator asks for the message later, and does not say which of the checks it is about.
   const found = new WeakMap<object, Map<string, Found>>();
@@ -53,7 +35,7 @@ export function fileConstraint(rule: FileRule, options: ValidationOptions = {}):
     if (!args) return `$property: ${rule.noFile}`;
     const problems = found.get(args.object)?.get(args.property) ?? new Map([[rule.noFile, [args.value]]]);
     found.get(args.object)?.delete(args.property);
-    return describeProblems('$property', problems, Array.isArray(args.value));
+    return `$property: ${describeProblems(problems, Array.isArray(args.value))}`;
   }
 
   return (target, property) => {
@@ -84,34 +66,14 @@ function misshape(declared: unknown, value: unknown, each = false): string | und
   return declared === Array && !each && typeof value === 'string' ? 'Must be a list of file ids' : undefined;
 }
 
-async function problemsOf(rule: FileRule, value: unknown, args: ValidationArguments): Promise<Found> {
-  const problems: Found = new Map();
-  const report = (problem: string, id: unknown): unknown =>
-    problems.set(problem, [...(problems.get(problem) ?? []), id]);
-  const ids: string[] = [];
-  for (const item of Array.isArray(value) ? (value as unknown[]) : [value]) {
-    // Ids are written in lower case; another spelling of one would be another text in the application's own column.
-    if (typeof item === 'string' && normalizeFileId(item) === item) ids.push(item);
-    else report(rule.noFile, item);
-  }
-  if (rule.repeated !== undefined) for (const id of repeatedIn(ids, value, args)) report(rule.repeated, id);
-  if (problems.size > 0 || ids.length === 0) return problems;
-  const check = EarlyCheck.current();
-  const files = await Promise.all(ids.map((id) => check.find(id)));
-  for (const [index, id] of ids.entries()) {
-    const problem = await rule.check(files[index], args);
-    if (problem !== undefined) report(problem, id);
-  }
-  const found = files.filter((file) => file !== undefined);
-  if (problems.size === 0) rule.accept?.(found, args);
+async function problemsOf(
+  rule: FileRule<ValidationArguments>,
+  value: unknown,
+  args: ValidationArguments,
+): Promise<Found> {
+  // With `each`, the value is one item, and the list is the field's.
+  const list = Array.isArray(value) ? (value as unknown[]) : (args.object as Record<string, unknown>)[args.property];
+  const { problems, files } = await examine(rule, value, args, list);
+  if (problems.size === 0 && files.length > 0) rule.accept?.(files, args);
   return problems;
-}
-
-/** The ids that the field names more than once. With `each`, the value is one item, and the list is the field's. */
-function repeatedIn(ids: readonly string[], value: unknown, { object, property }: ValidationArguments): string[] {
-  const all: unknown = Array.isArray(value) ? value : (object as Record<string, unknown>)[property];
-  if (!Array.isArray(all)) return [];
-  const seen = new Set<unknown>();
-  const twice = new Set(all.filter((id: unknown) => seen.has(id) || !seen.add(id)));
-  return [...new Set(ids)].filter((id) => twice.has(id));
 }

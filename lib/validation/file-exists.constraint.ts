@@ -1,12 +1,8 @@
 import type { ValidationOptions } from 'class-validator';
 import { fileConstraint } from './file-constraint.js';
-
-export const NO_FILE = 'File does not exist';
+import { FILE_EXISTS } from './rules/file-exists.rule.js';
 
 /** The field names a file that exists, or a list of such. */
 export function FileExists(options?: ValidationOptions): PropertyDecorator {
-  return fileConstraint(
-    { name: 'fileExists', constraints: [], noFile: NO_FILE, check: (file) => (file ? undefined : NO_FILE) },
-    options,
-  );
+  return fileConstraint(FILE_EXISTS, options);
 }

@@ -5,12 +5,12 @@ export type Problems = ReadonlyMap<string, readonly unknown[]>;
 
 const MAX_LENGTH = 64;
 
-/** `attachmentId: File is pinned`; the field of a list names the ids: `attachmentIds: File is pinned: 0199…, 019a…`. */
-export function describeProblems(property: string, problems: Problems, isList: boolean): string {
+/** `File is pinned`; of a list, with the ids: `File is pinned: 0199…, 019a…`. */
+export function describeProblems(problems: Problems, isList: boolean): string {
   const texts = [...problems].map(([problem, ids]) =>
     isList && ids.length > 0 ? `${problem}: ${[...new Set(ids.map(shortened))].join(', ')}` : problem,
   );
-  return `${property}: ${texts.join('; ')}`;
+  return texts.join('; ');
 }
 
 /** The message that the application gave for the constraint, as class-validator writes it; undefined where it gave none. */

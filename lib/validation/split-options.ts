@@ -1,7 +1,5 @@
-import type { ValidationOptions } from 'class-validator';
-
-/** Takes the validation options off the end of a decorator's list of texts. */
-export function splitOptions(args: readonly (string | ValidationOptions)[]): [string[], ValidationOptions | undefined] {
+/** Takes the options off the end of a list of texts. */
+export function splitOptions<Options extends object>(args: readonly (string | Options)[]): [string[], Options?] {
   const texts = args.filter((arg) => typeof arg === 'string');
   return [texts, args.find((arg) => typeof arg !== 'string')];
 }

@@ -1,0 +1,22 @@
+import { InvalidDecorationError } from '../../errors/invalid-decoration.error.js';
+import { isContentTypePattern, matchesContentType } from '../../storage/content-type.js';
+import { NO_FILE } from './file-exists.rule.js';
+import type { FileRule } from './file-rule.js';
+
+/** The rule, as `declaredBy` states it; throws where that makes no sense. */
+export function acceptFileTypeRule(types: readonly string[], declaredBy: string): FileRule {
+  const wrong = types.find((type) => !isContentTypePattern(type));
+  if (types.length === 0 || wrong !== undefined) {
+    const why =
+      wrong === undefined ? 'it names no type.' : `"${wrong}" is no content type. Use 'text/csv', 'image' or 'csv'.`;
+    throw new InvalidDecorationError(declaredBy, 'a property', why);
+  }
+  const accepted = types.join(', ');
+  const problem = `File type must be one of ${accepted}`;
+  return {
+    name: 'acceptFileType',
+    constraints: [accepted],
+    noFile: NO_FILE,
+    check: (file) => (file ? (matchesContentType(file.contentType, types) ? undefined : problem) : NO_FILE),
+  };
+}

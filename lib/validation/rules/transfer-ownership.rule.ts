@@ -1,0 +1,85 @@
+import { OutOfQueueError } from '../../errors/out-of-queue.error.js';
+import { queueDetached } from '../../ownership/detached/detached-fields.task.js';
+import { queueClaim } from '../../ownership/file-claims.js';
+import type { CheckedClaim, ClaimRefusal } from '../../ownership/file-claims.js';
+import { idsIn } from '../../ownership/object-index.js';
+import { TransferRuntime } from '../../ownership/transfer-runtime.js';
+import { currentQueue } from '../../task-queue/current-queue.js';
+import type { UnitQueue } from '../../task-queue/unit-queue.js';
+import { earlyRefusal } from '../early-refusal.js';
+import type { FileField, FileRule } from './file-rule.js';
+import type { TransferTerms } from './transfer-options.js';
+
+export const TRANSFER_OWNERSHIP = 'transferOwnership';
+export const REFUSALS: Record<ClaimRefusal, string> = {
+  foreign: 'Is not an owner of the file',
+  pinned: 'File is pinned',
+};
+
+/** How a kind of validation declares the rule. */
+export interface TransferDeclaration<Field extends FileField> {
+  /** What it is called there. */
+  readonly declaredBy: string;
+  /** What stands for the declaration, whatever copies of the object are validated. */
+  identity(field: Field): object;
+  /** What a late refusal says about files of the field. */
+  message(field: Field): CheckedClaim['message'];
+}
+
+/** A rule that also sees values that name no file. */
+export interface TransferRule<Field extends FileField> extends FileRule<Field> {
+  /** To be called for every value but undefined, before the files of any field are accepted. */
+  see(value: unknown, field: Field): void;
+}
+
+/** Checks whether the actor may give the files away, and queues their transfer. */
+export function transferRule<Field extends FileField>(
+  { ownerType, steps, owner, allowUnowned, detached }: TransferTerms,
+  { declaredBy, identity, message }: TransferDeclaration<Field>,
+): TransferRule<Field> {
+  function queueFor({ targetName, property }: Field): UnitQueue {
+    const queue = currentQueue();
+    if (queue) return queue;
+    throw new OutOfQueueError(
+      `${targetName}.${property} has ${declaredBy}('${ownerType}') and was validated outside of a unit of work: the handler lacks ` +
+        '@WithTaskQueue(). Put it there, or validate within TaskQueue.run().',
+    );
+  }
+
+  function describe(field: Field) {
+    const { object: dto, targetName: dtoName, property } = field;
+    return { dto, dtoName, property, ownerType, idSteps: steps, owner, rule: identity(field) };
+  }
+
+  return {
+    name: TRANSFER_OWNERSHIP,
+    constraints: [ownerType],
+    noFile: REFUSALS.foreign,
+    repeated: 'A file is named twice',
+    begin: (field) => void queueFor(field),
+    async check(file, field) {
+      const runtime = TransferRuntime.of(queueFor(field).unit.dataSource);
+      const refusal = earlyRefusal(file, { ...(await runtime.actor()), ownerType, allowUnowned });
+      return refusal && REFUSALS[refusal];
+    },
+    see(value, field) {
+      if (detached === 'keep') return;
+      const isEmpty = value === null || (Array.isArray(value) && value.length === 0);
+      queueDetached(
+        queueFor(field),
+        isEmpty ? { ...describe(field), detached, sent: value === null ? null : [] } : undefined,
+      );
+    },
+    accept(files, field) {
+      const queue = queueFor(field);
+      const described = describe(field);
+      if (detached !== 'keep') {
+        // With `each`, the value is only one of the ids.
+        const sent = idsIn((field.object as Record<string, unknown>)[field.property]);
+        queueDetached(queue, { ...described, detached, sent });
+      }
+      const claim = { ...described, allowUnowned, message: message(field) };
+      for (const file of files) queueClaim(queue, { ...claim, fileId: file.id, seen: file });
+    },
+  };
+}
