@@ -117,6 +117,7 @@ export { AccessDeniedError } from './errors/access-denied.error.js';
 export { AuthenticationRequiredError } from './errors/authentication-required.error.js';
 export { ByteSizeError } from './errors/byte-size.error.js';
 export { CapabilityMissingError } from './errors/capability-missing.error.js';
+export { CommitLostError } from './errors/commit-lost.error.js';
 export { CommitOutcomeUnknownError } from './errors/commit-outcome-unknown.error.js';
 export { ContentTypeError } from './errors/content-type.error.js';
 export { DatabaseMismatchError } from './errors/database-mismatch.error.js';

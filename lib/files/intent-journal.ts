@@ -6,6 +6,7 @@ import { IntentLostError } from '../errors/intent-lost.error.js';
 import { LocationPendingError } from '../errors/location-pending.error.js';
 import type { Storage } from '../storage/storage.js';
 import { ambientOf } from '../unit-of-work/ambient.js';
+import type { CommitOutcome } from '../unit-of-work/commit-outcome.js';
 import type { Scope } from '../unit-of-work/scope.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { FILES_CLOCK } from './clock.js';
@@ -94,7 +95,10 @@ export class IntentJournal implements OnApplicationShutdown {
       settle: async (unit) => {
         if (seesEveryCommit(this.transactor.dataSource)) {
           // No sweeper can claim it between this and the commit, and none has.
-          if ((await unit.manager.delete(FileIntent, unclaimed)).affected === 1) return;
+          if ((await unit.manager.delete(FileIntent, unclaimed)).affected === 1) {
+            unit.addWitness((manager) => isSettled(manager, id));
+            return;
+          }
         } else {
           // A snapshot from before the intent does not show it. Renewed, it cannot be swept before this unit has long ended.
           const renewed = await intents.update(unclaimed, { createdAt: new Date(this.now()) });
@@ -111,6 +115,13 @@ export class IntentJournal implements OnApplicationShutdown {
     const intent = { id: uuidV7(), storage, location, locationKey: locationKey(location), kind, createdAt };
     return Object.assign(new FileIntent(), intent, { leaseOwner: null, leaseUntil: null });
   }
+}
+
+/** The row of the intent waits for the unit that removed it, and is still there if that one was rolled back. */
+async function isSettled(manager: EntityManager, id: string): Promise<CommitOutcome> {
+  const query = manager.createQueryBuilder(FileIntent, 'intent').where({ id });
+  const row = await (isSqlite(manager.dataSource) ? query : query.setLock('pessimistic_write')).getOne();
+  return row ? 'rolled back' : 'committed';
 }
 
 /** Whether what this flow writes is in a transaction: a unit of work's, or one that the application opened. */

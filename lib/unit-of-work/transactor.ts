@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import { CommitLostError } from '../errors/commit-lost.error.js';
 import { CommitOutcomeUnknownError } from '../errors/commit-outcome-unknown.error.js';
 import { UnitAbortedError } from '../errors/unit-aborted.error.js';
 import { ambientNode, ambientOf, within } from './ambient.js';
+import { commitOutcome } from './commit-outcome.js';
 import { type DataSourceOverride, overrideDataSource } from './data-source-override.js';
 import { isTransient } from './database-fault.js';
 import type { Dialect, IsolationLevel } from './dialects/dialect.js';
@@ -109,23 +111,44 @@ export class Transactor {
     await this.#begin(transaction, end, isolation);
     let outcome: 'commit' | 'rollback' | 'unknown' = 'rollback';
     let clean = false;
+    let lost = false;
     try {
       const result = await end.before(within(scope, async () => work(unit)));
       scope.finish();
-      await end.beforeCommitted(transaction.commit());
+      try {
+        await end.beforeCommitted(transaction.commit());
+        clean = true;
+      } catch (error) {
+        if (!(error instanceof CommitOutcomeUnknownError)) throw error;
+        lost = true;
+        await transaction.giveUp();
+        await this.#assertCommitted(transaction, timeout, error);
+      }
       outcome = 'commit';
-      clean = true;
       return result;
     } catch (error) {
       scope.abandon();
-      if (error instanceof CommitOutcomeUnknownError) outcome = 'unknown';
-      else clean = await transaction.rollback();
+      if (!lost) clean = await transaction.rollback();
+      else if (!(error instanceof CommitLostError)) outcome = 'unknown';
       throw error;
     } finally {
       end.clear();
       await (clean ? runner.release() : transaction.giveUp());
       if (outcome !== 'unknown') await runEffects(scope.effects, outcome);
     }
+  }
+
+  /** Throws CommitLostError if the COMMIT whose reply was lost did nothing, and what is given if nobody can say. */
+  async #assertCommitted(
+    { witnesses }: UnitTransaction,
+    timeout: number,
+    unknown: CommitOutcomeUnknownError,
+  ): Promise<void> {
+    const ask: Parameters<typeof commitOutcome>[2] = (work, patience) =>
+      this.#root(({ manager }) => work(manager), { isolationLevel: 'READ COMMITTED', timeout: patience });
+    const outcome = await within(undefined, () => commitOutcome(witnesses, timeout, ask));
+    if (outcome === 'rolled back') throw new CommitLostError(unknown.cause);
+    if (outcome === undefined) throw unknown;
   }
 
   async #begin(transaction: UnitTransaction, end: UnitDeadline, isolation?: IsolationLevel): Promise<void> {

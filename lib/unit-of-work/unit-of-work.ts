@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { ambientOf } from './ambient.js';
+import type { Witness } from './commit-outcome.js';
 import type { Effect } from './effects.js';
 import type { Scope } from './scope.js';
 
@@ -40,6 +41,12 @@ export class UnitOfWork {
   /** Runs `effect` once this unit's work has been undone, by itself or by an outer unit; a failure is logged. */
   afterRollback(effect: () => unknown): void {
     this.#wait({ when: 'rollback', run: effect }, 'afterRollback() was called');
+  }
+
+  /** Lets `witness` be asked whether the root unit was committed, if the reply to its COMMIT is lost. One that is undone has no say. */
+  addWitness(witness: Witness): void {
+    this.#place().assertActive('addWitness() was called');
+    this.scope.transaction.addWitness(witness);
   }
 
   /** State that belongs to this unit, made when it is first asked for. */

@@ -7,6 +7,7 @@ import { CommitOutcomeUnknownError } from '../errors/commit-outcome-unknown.erro
 import { UnitAbortedError } from '../errors/unit-aborted.error.js';
 import { UnitEndedError } from '../errors/unit-ended.error.js';
 import { ambientNode, within } from './ambient.js';
+import type { Witness } from './commit-outcome.js';
 import { commitMayStand, type Dialect, type IsolationLevel } from './dialects/dialect.js';
 import { FacadeFactory } from './runner-facade.js';
 import type { Scope } from './scope.js';
@@ -19,6 +20,8 @@ interface Savepoint {
   readonly scope: Scope | undefined;
   /** Set when somebody else wrote beside it: undoing it would undo their work too. */
   shared: boolean;
+  /** How many witnesses there were before it. */
+  readonly witnesses: number;
 }
 
 /** The time for which one statement has the connection. */
@@ -30,6 +33,7 @@ interface Turn {
 const turns = new AsyncLocalStorage<Turn>();
 
 const READS = /^\s*(select|show|explain|pragma)\b/i;
+const ROLLS_BACK = /\brollback\b/i;
 
 /**
  * The transaction of a unit of work on its one connection. Statements run one at a time; after the end was
@@ -43,6 +47,7 @@ export class UnitTransaction {
   #tail: Promise<unknown> = Promise.resolve();
   readonly #savepoints: Savepoint[] = [];
   readonly #streams = new Set<Readable>();
+  #witnesses: Witness[] = [];
   /** Makes the query runners that share this transaction. */
   readonly facades: FacadeFactory;
   readonly #baseDepth: number;
@@ -70,6 +75,15 @@ export class UnitTransaction {
     return this.#doom?.error;
   }
 
+  /** Who can tell whether it was committed. What a savepoint undid has no say. */
+  get witnesses(): readonly Witness[] {
+    return this.#witnesses;
+  }
+
+  addWitness(witness: Witness): void {
+    this.#witnesses.push(witness);
+  }
+
   begin(isolation?: IsolationLevel): Promise<void> {
     return this.#asForeign(() => this.runner.startTransaction(isolation));
   }
@@ -86,6 +100,8 @@ export class UnitTransaction {
         scope.assertActive('A query was issued');
         this.#assertUsable();
         if (this.dialect.endsTransaction(sql)) this.#refuse(sql);
+        // To a savepoint that is not known here: what it undoes nobody can say.
+        if (ROLLS_BACK.test(sql)) this.#witnesses = [];
         if (!READS.test(sql)) this.#markShared(scope, through);
         return this.#observe(run);
       }),
@@ -116,7 +132,7 @@ export class UnitTransaction {
     await this.#exclusive(async () => {
       this.#assertUsable();
       await this.#observe(() => this.runner.startTransaction());
-      this.#savepoints.push({ owner, scope, shared: false });
+      this.#savepoints.push({ owner, scope, shared: false, witnesses: this.#witnesses.length });
     });
   }
 
@@ -133,7 +149,8 @@ export class UnitTransaction {
     return this.#exclusive(async () => {
       if (this.#sealed) return;
       try {
-        const { shared } = this.#pop(owner);
+        const { shared, witnesses } = this.#pop(owner);
+        this.#witnesses = this.#witnesses.slice(0, witnesses);
         if (this.#doom) return;
         await this.runner.rollbackTransaction();
         if (shared)

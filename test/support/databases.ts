@@ -19,8 +19,18 @@ export interface OpenOptions {
 export interface TestDatabase {
   readonly name: string;
   readonly kind: Kind;
-  /** Makes an empty database of the caller's own with the tables of its entities. */
+  /** Makes an empty database of the caller's own. */
+  create(): Promise<EmptyDatabase>;
+  /** The same, with the tables of the caller's entities, and open. */
   open(options: OpenOptions): Promise<OpenDatabase>;
+}
+
+/** A database without tables, and with nobody in it. */
+export interface EmptyDatabase {
+  /** How to connect to it. */
+  readonly options: DataSourceOptions;
+  /** Drops it; whoever is connected still is thrown out. */
+  drop(): Promise<void>;
 }
 
 /** A database that exists for one test file. */
@@ -36,8 +46,9 @@ export interface OpenDatabase {
 
 type Target = DataSourceOptions & { poolSize?: number };
 
-async function openOn(target: Target, options: OpenOptions, shared: boolean, drop: () => Promise<void>) {
+async function openOn({ options: target, drop }: EmptyDatabase, options: OpenOptions): Promise<OpenDatabase> {
   const { entities } = options;
+  const shared = target.database === ':memory:';
   const dataSource = await new DataSource({ ...target, synchronize: true, ...options } as Target).initialize();
   const opened = [dataSource];
   const also = async (extra: Partial<OpenOptions>): Promise<DataSource> => {
@@ -47,7 +58,7 @@ async function openOn(target: Target, options: OpenOptions, shared: boolean, dro
     return another;
   };
   const observer = shared ? dataSource : await also({ entities: [], poolSize: 1 });
-  const database: OpenDatabase = {
+  return {
     dataSource,
     connect: (extra = {}) => also(extra),
     read: (sql) => observer.query<Row[]>(sql),
@@ -56,33 +67,29 @@ async function openOn(target: Target, options: OpenOptions, shared: boolean, dro
       await drop();
     },
   };
-  return database;
 }
 
-const memory: TestDatabase = {
-  name: 'SQLite in memory',
-  kind: 'memory',
-  open: (options) => openOn({ type: 'better-sqlite3', database: ':memory:' }, options, true, () => Promise.resolve()),
-};
+function testDatabase(name: string, kind: Kind, create: TestDatabase['create']): TestDatabase {
+  return { name, kind, create, open: async (options) => openOn(await create(), options) };
+}
+
+const memory = testDatabase('SQLite in memory', 'memory', () =>
+  Promise.resolve({ options: { type: 'better-sqlite3', database: ':memory:' }, drop: () => Promise.resolve() }),
+);
 
 // No test outlives a power failure.
 const careless = (connection: { pragma(source: string): unknown }): void => {
   connection.pragma('synchronous = OFF');
 };
 
-const file: TestDatabase = {
-  name: 'SQLite in a file',
-  kind: 'file',
-  open: async (options) => {
-    const directory = await mkdtemp(join(tmpdir(), 'nestjs-files-'));
-    return openOn(
-      { type: 'better-sqlite3', database: join(directory, 'test.sqlite'), prepareDatabase: careless },
-      options,
-      false,
-      () => rm(directory, { recursive: true }),
-    );
-  },
-};
+const file = testDatabase('SQLite in a file', 'file', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'nestjs-files-'));
+  const database = join(directory, 'test.sqlite');
+  return {
+    options: { type: 'better-sqlite3', database, prepareDatabase: careless },
+    drop: () => rm(directory, { recursive: true }),
+  };
+});
 
 interface Server {
   readonly name: string;
@@ -92,22 +99,27 @@ interface Server {
 }
 
 function server({ name, kind, url, type }: Server): TestDatabase {
-  const open = async (options: OpenOptions): Promise<OpenDatabase> => {
+  return testDatabase(name, kind, async () => {
     const database = `files_test_${randomUUID().slice(-12)}`;
-    const login = { type, host: url.hostname, port: Number(url.port), username: url.username, password: url.password };
-    const admin = await new DataSource({
-      ...login,
-      database: url.pathname.slice(1),
-      poolSize: 1,
-    } as Target).initialize();
+    const login = {
+      type,
+      host: url.hostname,
+      port: Number(url.port),
+      username: decodeURIComponent(url.username),
+      password: decodeURIComponent(url.password),
+    };
+    const maintenance = { ...login, database: url.pathname.slice(1), poolSize: 1 } as Target;
+    const admin = await new DataSource(maintenance).initialize();
     await admin.query(`CREATE DATABASE ${database}`);
     if (type === 'postgres') await admin.query(`ALTER DATABASE ${database} SET synchronous_commit = off`);
-    return openOn({ ...login, database, poolSize: 10 } as Target, options, false, async () => {
-      await admin.query(`DROP DATABASE ${database}${type === 'postgres' ? ' WITH (FORCE)' : ''}`);
-      await admin.destroy();
-    });
-  };
-  return { name, kind, open };
+    return {
+      options: { ...login, database, poolSize: 10 } as Target,
+      drop: async () => {
+        await admin.query(`DROP DATABASE ${database}${type === 'postgres' ? ' WITH (FORCE)' : ''}`);
+        await admin.destroy();
+      },
+    };
+  });
 }
 
 function servers(): Server[] {
@@ -138,13 +150,38 @@ function listens(url: URL): Promise<boolean> {
   });
 }
 
-/** SQLite, and the servers that answer; of the kinds that are named, or of all. */
+const SELECTABLE: Record<string, Kind[]> = { sqlite: ['memory', 'file'], postgres: ['postgres'], mariadb: ['mariadb'] };
+
+/** Which databases to run on, where not on all: `FILES_TEST_DATABASES=postgres`, or several with commas. */
+function selected(): Kind[] {
+  const names = (process.env['FILES_TEST_DATABASES'] ?? '').split(',').filter((name) => name !== '');
+  return names.flatMap((name) => {
+    const kinds = SELECTABLE[name];
+    if (!kinds) throw new Error(`FILES_TEST_DATABASES: "${name}" is none of ${Object.keys(SELECTABLE).join(', ')}`);
+    return kinds;
+  });
+}
+
+/**
+ * SQLite, and the servers that answer; of the kinds that are named, or of all. Where databases were selected, only these; but tests of one
+ * kind alone run on that one.
+ */
 export async function reachableDatabases(...kinds: Kind[]): Promise<TestDatabase[]> {
-  const found: TestDatabase[] = [memory, file];
-  for (const one of servers()) {
+  const wanted = (kind: Kind): boolean => kinds.length === 0 || kinds.includes(kind);
+  const isSelected = (kind: Kind): boolean => wanted(kind) && selected().includes(kind);
+  const isAsked = [memory, file, ...servers()].some(({ kind }) => isSelected(kind)) ? isSelected : wanted;
+  const found: TestDatabase[] = [memory, file].filter(({ kind }) => isAsked(kind));
+  for (const one of servers().filter(({ kind }) => isAsked(kind))) {
     if (await listens(one.url)) found.push(server(one));
-    else if (kinds.length === 0 || kinds.includes(one.kind))
-      console.log(`${one.name} does not answer on ${one.url.host}: its tests are skipped`);
+    else console.log(`${one.name} does not answer on ${one.url.host}: its tests are skipped`);
   }
-  return found.filter(({ kind }) => kinds.length === 0 || kinds.includes(kind));
+  return found;
+}
+
+/** The database of tests that need one, whatever kind it is: the first that was selected, else SQLite in memory. */
+export async function theDatabase(): Promise<TestDatabase> {
+  const [kind = 'memory'] = selected();
+  const [found] = await reachableDatabases(kind);
+  if (!found) throw new Error(`FILES_TEST_DATABASES: ${kind} was selected and does not answer`);
+  return found;
 }

@@ -21,6 +21,7 @@ import { StoredBytes } from '../../lib/storage/adapters/stored-bytes.entity.js';
 import type { Storage } from '../../lib/storage/storage.js';
 import { TaskQueue } from '../../lib/task-queue/task-queue.js';
 import { Transactor } from '../../lib/unit-of-work/transactor.js';
+import { theDatabase } from './databases.js';
 import { newDirectory } from './files-directory.js';
 
 /** What the port was told, in a table of its own: it has to come and go with the file's row. */
@@ -129,24 +130,26 @@ export async function assembleFiles(dataSource: DataSource, storages: Record<str
 
 export type AssembledFiles = Awaited<ReturnType<typeof assembleFiles>>;
 
-/** A files service on a database in memory, with a storage on disk and one in memory. */
+/** A files service on a database of its own, with a storage on disk and one in memory. */
 export async function filesHarness(storages: Record<string, Storage> = {}) {
   const root = newDirectory();
   const statements: string[] = [];
+  const { options, drop } = await (await theDatabase()).create();
   const dataSource = new DataSource({
+    ...options,
     logging: ['query'],
     logger: new StatementLog(statements),
-    type: 'better-sqlite3',
-    database: ':memory:',
     entities: HARNESS_ENTITIES,
     synchronize: true,
   });
   await dataSource.initialize();
+  statements.length = 0;
   const all = { default: fsStorage({ root }), memory: memoryStorage(), ...storages };
   const assembled = await assembleFiles(dataSource, all);
   onTestFinished(async () => {
     await assembled.close();
     await dataSource.destroy();
+    await drop();
   });
   return { root, statements, ...assembled };
 }

@@ -6,11 +6,12 @@ import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import type { Request } from 'express';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { DataSource } from 'typeorm';
+import type { DataSource, DataSourceOptions } from 'typeorm';
 import { onTestFinished } from 'vitest';
 import { FilesModule } from '../../lib/files.module.js';
 import type { FilesModuleOptions } from '../../lib/files.options.js';
 import { fsStorage } from '../../lib/storage/adapters/fs.storage.js';
+import { theDatabase } from './databases.js';
 import { filesBelow, newDirectory } from './files-directory.js';
 
 export const PLATFORMS = ['express', 'fastify'] as const;
@@ -30,6 +31,8 @@ export interface HttpApp {
 }
 
 interface Setup {
+  /** How to connect to its database. @default one of its own */
+  database?: DataSourceOptions;
   platform?: Platform;
   options?: Partial<FilesModuleOptions>;
   /** Replaces the module that `options` would make. */
@@ -41,10 +44,14 @@ interface Setup {
   prepare?(app: INestApplication): void | Promise<void>;
 }
 
-/** The one database of an application's tests. */
-export function database(name?: string): DynamicModule {
-  const options = { type: 'better-sqlite3', database: ':memory:', synchronize: true, autoLoadEntities: true } as const;
-  return TypeOrmModule.forRoot({ ...options, ...(name === undefined ? {} : { name }) });
+/** A database for an application: one of its own until the test is over, or the one that is given. */
+export function database(name?: string, given?: DataSourceOptions): DynamicModule {
+  const useFactory = async () => {
+    const { options, drop } = given ? { options: given, drop: undefined } : await (await theDatabase()).create();
+    if (drop) onTestFinished(drop);
+    return { ...options, synchronize: true, autoLoadEntities: true };
+  };
+  return TypeOrmModule.forRootAsync({ useFactory, ...(name === undefined ? {} : { name }) });
 }
 
 /** Takes the user from the header `x-user`. */
@@ -66,7 +73,7 @@ export async function startApp(setup: Setup = {}): Promise<HttpApp> {
       ...setup.options,
     });
   const testing = await Test.createTestingModule({
-    imports: [database(setup.options?.dataSource), module, ...(setup.imports ?? [])],
+    imports: [database(setup.options?.dataSource, setup.database), module, ...(setup.imports ?? [])],
     controllers: setup.controllers ?? [],
     providers: setup.providers ?? [],
   }).compile();

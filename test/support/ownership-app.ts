@@ -31,7 +31,7 @@ import type { Storage } from '../../lib/storage/storage.js';
 import { STORAGES, StorageRegistry } from '../../lib/storage/storage-registry.js';
 import { TaskQueue } from '../../lib/task-queue/task-queue.js';
 import { Transactor } from '../../lib/unit-of-work/transactor.js';
-import { reachableDatabases } from './databases.js';
+import { theDatabase } from './databases.js';
 import type { TestDatabase } from './databases.js';
 
 @Entity()
@@ -69,13 +69,13 @@ export interface OwnershipAppOptions {
   pipes?: PipeTransform[];
   actor?: Actor | null;
   isManager?: boolean;
-  /** @default SQLite in memory */
+  /** @default that of tests that need one */
   database?: TestDatabase;
   entities?: Type[];
   quotas?: QuotaOptions;
 }
 
-/** The ownership room in an application on SQLite, with packages and their resources. The actor is the user "ada". */
+/** The ownership room in an application, with packages and their resources. The actor is the user "ada". */
 export async function ownershipApp(options: OwnershipAppOptions = {}): Promise<OwnershipApp> {
   const {
     controllers = [],
@@ -85,9 +85,8 @@ export async function ownershipApp(options: OwnershipAppOptions = {}): Promise<O
     isManager = false,
   } = options;
   const statements: string[] = [];
-  const [inMemory] = await reachableDatabases('memory');
   const entities = [ManagedFile, FileIntent, FileTransfer, FileUsage, Package, Resource, ...(options.entities ?? [])];
-  const open = await (options.database ?? (inMemory as TestDatabase)).open({ entities });
+  const open = await (options.database ?? (await theDatabase())).open({ entities });
   const { dataSource } = open;
   Object.assign(dataSource, { logger: { ...silent, logQuery: (sql: string) => statements.push(sql) } });
   const storage = memoryStorage();

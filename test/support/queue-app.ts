@@ -11,6 +11,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { Column, DataSource, Entity, type MixedList, PrimaryColumn } from 'typeorm';
+import { theDatabase } from './databases.js';
 import { DecoratedRoutesCheck } from '../../lib/task-queue/decorated-routes.check.js';
 import { RouteExplorer } from '../../lib/task-queue/route-explorer.js';
 import { TaskQueue } from '../../lib/task-queue/task-queue.js';
@@ -66,12 +67,13 @@ export interface QueueAppOptions extends Pick<ModuleMetadata, 'controllers' | 'p
   entities?: MixedList<new () => object>;
 }
 
-/** A listening application with the task queue, on an SQLite database of its own. */
+/** A listening application with the task queue, on a database of its own. */
 export async function queueApp(options: QueueAppOptions): Promise<QueueApp> {
   const { platform = 'express', pipes = [], controllers = [], providers = [], imports = [] } = options;
+  const { options: own, drop } = await (await theDatabase()).create();
   const testing = await Test.createTestingModule({
     imports: [
-      TypeOrmModule.forRoot({ type: 'better-sqlite3', database: ':memory:', entities: [Note], synchronize: true }),
+      TypeOrmModule.forRoot({ ...own, entities: [Note], synchronize: true }),
       TypeOrmModule.forFeature([Note]),
       QueueModule.over(),
       ...imports,
@@ -93,7 +95,10 @@ export async function queueApp(options: QueueAppOptions): Promise<QueueApp> {
     queue: app.get(TaskQueue),
     url: await app.getUrl(),
     ids: async () => (await dataSource.getRepository(Note).find({ order: { id: 'ASC' } })).map(({ id }) => id),
-    close: () => app.close(),
+    close: async () => {
+      await app.close();
+      await drop();
+    },
   };
 }
 

@@ -2,6 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import type { Actor } from '../../files/actor.js';
 import { uuidV7 } from '../../files/uuid-v7.js';
 import { HISTORY_COLUMNS } from './history-columns.js';
+import { witnessHistory } from './history-witness.js';
 import { ownershipNames } from './names.js';
 import type { OwnershipNames } from './names.js';
 import { StepwiseStatements } from './stepwise.statements.js';
@@ -55,6 +56,7 @@ export class MysqlStatements extends StepwiseStatements {
       };
     });
     await manager.query(this.#record, [actor?.type ?? null, actor?.id ?? null, Date.now(), JSON.stringify(rows)]);
+    witnessHistory(manager, rows[0]?.id);
   }
 
   protected async move(manager: EntityManager, moves: readonly Move[], pin: boolean): Promise<void> {

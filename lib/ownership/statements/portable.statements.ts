@@ -4,6 +4,7 @@ import type { Actor } from '../../files/actor.js';
 import { ManagedFile } from '../../files/managed-file.entity.js';
 import { uuidV7 } from '../../files/uuid-v7.js';
 import { FileTransfer } from '../file-transfer.entity.js';
+import { witnessHistory } from './history-witness.js';
 import { StepwiseStatements } from './stepwise.statements.js';
 import type { FileSnapshot, HistoryEntry, Move } from './transfer-statements.js';
 import { toSnapshot } from './verdict.js';
@@ -22,9 +23,10 @@ export class PortableStatements extends StepwiseStatements {
 
   async record(manager: EntityManager, entries: readonly HistoryEntry[], actor: Actor | null): Promise<void> {
     for (const { fileId, action, from, to, forced } of entries) {
+      const id = uuidV7();
       const last = await manager.maximum(FileTransfer, 'at' as never, { fileId });
       await manager.insert(FileTransfer, {
-        id: uuidV7(),
+        id,
         fileId,
         action,
         fromType: from?.type ?? null,
@@ -36,6 +38,7 @@ export class PortableStatements extends StepwiseStatements {
         forced,
         at: new Date(Math.max(Date.now(), Number(last ?? 0) + 1)),
       });
+      witnessHistory(manager, id);
     }
   }
 

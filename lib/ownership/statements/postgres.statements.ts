@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Actor } from '../../files/actor.js';
 import { uuidV7 } from '../../files/uuid-v7.js';
+import { witnessHistory } from './history-witness.js';
 import { ownershipNames } from './names.js';
 import type { OwnershipNames } from './names.js';
 import { lookSql, recordSql, transferSql } from './postgres-sql.js';
@@ -29,13 +30,14 @@ export class PostgresStatements extends TransferStatements {
     { actor, isManager, force, pin }: TransferTerms,
   ): Promise<MoveOutcome[]> {
     if (moves.length === 0) return [];
+    const historyIds = moves.map(() => uuidV7());
     const columns = [
       moves.map(({ fileId }) => fileId),
       moves.map(({ toType }) => toType),
       moves.map(({ toId }) => toId),
       moves.map(({ field }) => field),
       moves.map(({ from }) => from),
-      moves.map(() => uuidV7()),
+      historyIds,
     ];
     const isOne = moves.length === 1;
     const terms = [actor?.type ?? null, actor?.id ?? null, isManager, force, pin];
@@ -43,8 +45,11 @@ export class PostgresStatements extends TransferStatements {
       ...(isOne ? columns.map(([value]) => value) : columns),
       ...terms,
     ]);
-    const outcomes = new Map(rows.map((row) => [row['id'], toOutcome(row)]));
-    return moves.flatMap(({ fileId }) => outcomes.get(fileId) ?? []);
+    const found = new Map(rows.map((row) => [row['id'], toOutcome(row)]));
+    const outcomes = moves.flatMap(({ fileId }) => found.get(fileId) ?? []);
+    const isDone = outcomes.every(({ verdict }) => verdict === 'moved' || verdict === 'kept');
+    if (isDone) witnessHistory(manager, historyIds[outcomes.findIndex(({ verdict }) => verdict === 'moved')]);
+    return outcomes;
   }
 
   lock(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
@@ -58,8 +63,9 @@ export class PostgresStatements extends TransferStatements {
   }
 
   async record(manager: EntityManager, entries: readonly HistoryEntry[], actor: Actor | null): Promise<void> {
+    const ids = entries.map(() => uuidV7());
     await manager.query(this.#record, [
-      entries.map(() => uuidV7()),
+      ids,
       entries.map(({ fileId }) => fileId),
       entries.map(({ action }) => action),
       entries.map(({ from }) => from?.type ?? null),
@@ -70,6 +76,7 @@ export class PostgresStatements extends TransferStatements {
       actor?.type ?? null,
       actor?.id ?? null,
     ]);
+    witnessHistory(manager, ids[0]);
   }
 
   async #read(manager: EntityManager, ids: readonly string[], sql: string): Promise<FileSnapshot[]> {

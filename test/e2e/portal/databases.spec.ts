@@ -19,7 +19,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the port
 
   afterAll(async () => {
     // A server keeps the database if it is not closed, also when the portal did not start on it.
-    await portal?.app.close();
+    await portal?.close();
     await database.close();
   });
 

@@ -11,7 +11,7 @@ describe.each(PLATFORMS)('the ten actions on %s', (platform) => {
     portal = await startPortal(platform);
   });
 
-  afterAll(() => portal.app.close());
+  afterAll(() => portal.close());
 
   const picture = () => portal.alice.upload(png, 'picture.png', 'image/png');
 

@@ -18,7 +18,7 @@ describe.each(PLATFORMS)('what the portal refuses on %s', (platform) => {
     portal = await startPortal(platform, { packageQuota: QUOTA });
   });
 
-  afterAll(() => portal.app.close());
+  afterAll(() => portal.close());
 
   /** Holds that the file is still Alice's own and that no record of the name is there. */
   async function expectNothingHappened(fileId: string, name: string): Promise<void> {

@@ -23,7 +23,7 @@ function hasCurl(): boolean {
 describe.skipIf(!hasCurl())('the story in a shell', () => {
   let portal: Portal | undefined;
 
-  afterEach(() => portal?.app.close());
+  afterEach(() => portal?.close());
 
   async function start(platform: Platform): Promise<string> {
     const directory = newDirectory();

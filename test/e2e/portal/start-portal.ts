@@ -5,6 +5,7 @@ import { Test } from '@nestjs/testing';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { PortalModule } from '../../../sample/portal/portal.module.js';
 import type { PortalOptions } from '../../../sample/portal/portal.options.js';
+import { theDatabase } from '../../support/databases.js';
 import { DEMO_ACCOUNTS } from '../../../sample/portal/users/demo-accounts.js';
 import { PortalClient } from './portal-client.js';
 
@@ -18,14 +19,16 @@ export interface Portal {
   visitor: PortalClient;
   alice: PortalClient;
   bob: PortalClient;
+  close(): Promise<void>;
 }
 
 /** The portal, listening, with a database and a storage of its own, and the people of the story. */
 export async function startPortal(platform: Platform, options: PortalOptions = {}): Promise<Portal> {
+  const own = options.database ? undefined : await (await theDatabase()).create();
   const module = await Test.createTestingModule({
     imports: [
       PortalModule.forRoot({
-        database: { type: 'better-sqlite3', database: ':memory:' },
+        ...(own ? { database: own.options } : {}),
         storage: memoryStorage({ maxSize: '20MiB' }),
         ...options,
       }),
@@ -38,5 +41,9 @@ export async function startPortal(platform: Platform, options: PortalOptions = {
   const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
   const visitor = new PortalClient(url);
   const [alice, bob] = await Promise.all(DEMO_ACCOUNTS.map(({ name, password }) => visitor.logIn(name, password)));
-  return { app, url, visitor, alice: alice!, bob: bob! };
+  const close = async () => {
+    await app.close();
+    await own?.drop();
+  };
+  return { app, url, visitor, alice: alice!, bob: bob!, close };
 }

@@ -21,7 +21,7 @@ describe.each(PLATFORMS)('the story of the portal on %s', (platform) => {
     portal = await startPortal(platform);
   });
 
-  afterAll(() => portal.app.close());
+  afterAll(() => portal.close());
 
   it('welcomes with what there is to try', async () => {
     const { status, body } = await portal.visitor.get<{ accounts: { name: string }[] }>('/');

@@ -6,7 +6,7 @@ import { PortableStatements } from '../../../lib/ownership/statements/portable.s
 import type { Move, TransferStatements, TransferTerms } from '../../../lib/ownership/statements/transfer-statements.js';
 import { transferStatementsFor } from '../../../lib/ownership/statements/transfer-statements-for.js';
 import { fileById, historyOf, insertFile, reachableDatabases } from '../../support/ownership-databases.js';
-import type { OpenDatabase } from '../../support/ownership-databases.js';
+import type { OpenDatabase } from '../../support/databases.js';
 
 const actor = { type: 'user', id: 'ada' };
 const target = { toType: 'package', toId: '7' };
@@ -213,7 +213,7 @@ describe.each(databases)('the number of statements on $name', ({ open: openDatab
   });
 });
 
-describe.each(databases.filter(({ name }) => name !== 'SQLite'))(
+describe.each(databases.filter(({ kind }) => kind !== 'memory'))(
   'racing transfers on $name',
   ({ open: openDatabase }) => {
     it('give a file to exactly one of two owners, whose history row agrees, and never deadlock', async () => {

@@ -1,0 +1,26 @@
+import type { EntityManager } from 'typeorm';
+import { ambientOf } from '../../unit-of-work/ambient.js';
+import type { CommitOutcome } from '../../unit-of-work/commit-outcome.js';
+import { databaseFault } from '../../unit-of-work/database-fault.js';
+import { FileTransfer } from '../file-transfer.entity.js';
+
+/** Lets the unit that wrote this row of the history be told by it whether it was committed. */
+export function witnessHistory({ dataSource }: EntityManager, id: string | undefined): void {
+  const here = ambientOf(dataSource);
+  if (id === undefined || here?.kind !== 'scope') return;
+  here.transaction.addWitness((manager) => rowStands(manager, id));
+}
+
+/** The same row once more: its insert waits for a transaction that has written it, and is refused if that one was committed. */
+async function rowStands(manager: EntityManager, id: string): Promise<CommitOutcome> {
+  const nobody = { fromType: null, fromId: null, toType: null, toId: null, actorType: null, actorId: null };
+  const row = { id, fileId: id, action: 'create' as const, ...nobody, forced: false, at: new Date() };
+  try {
+    // Nothing of this stays, so that no subscriber is to hear of it.
+    await manager.createQueryBuilder().insert().into(FileTransfer).values(row).callListeners(false).execute();
+    return 'rolled back';
+  } catch (error) {
+    if (databaseFault(error) !== 'unique') throw error;
+    return 'committed';
+  }
+}
