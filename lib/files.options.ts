@@ -3,7 +3,7 @@ import type { AccessOptions, UploadPolicy } from './access/access-options.js';
 import { FilesOptionError } from './errors/files-option.error.js';
 import type { Actor, ActorResolver } from './files/actor.js';
 import type { ByOwnerType } from './files/owner-type-name.js';
-import { requestUser } from './access/request-user.js';
+import { callUser } from './access/call-user.js';
 import { readSweeperOptions } from './files/sweeper-options.js';
 import type { CheckedSweeperOptions, SweeperOptions } from './files/sweeper-options.js';
 import { readLinksOptions } from './links/links-options.js';
@@ -18,7 +18,7 @@ export interface FilesModuleOptions extends FilesModuleShape {
   storages: Record<string, Storage>;
   /** The storage that is used when none is named. @default 'default' */
   defaultStorage?: string;
-  /** Who is acting. @default the `user` of the HTTP request: `{ type: 'user', id: user.id }`, or `null` without one */
+  /** Who is acting. @default the `user` that guards left on the call, on every transport: `{ type: 'user', id: user.id }`, or `null` */
   actor?: ActorResolver;
   /** Who may do everything with every file. @default nobody */
   isManager?: (actor: Actor | null) => boolean | Promise<boolean>;
@@ -94,7 +94,7 @@ export function checkOptions(options: FilesFactoryOptions): CheckedFilesOptions 
     defaultStorage,
     uploads,
     cascade,
-    actor: options.actor ?? requestUser,
+    actor: options.actor ?? callUser,
     isManager: options.isManager ?? (() => false),
     transferAsUpdate: options.transferAsUpdate ?? true,
     scanAsUpdate: options.scanAsUpdate ?? true,

@@ -98,7 +98,8 @@ export type { LinkPurpose } from './links/link-token.js';
 export type { LinksOptions } from './links/links-options.js';
 export type { TemporaryLinkRequest, TemporaryLinkStorage } from './storage/temporary-link.js';
 
-// HTTP
+// Answers to clients
+export { FilesErrorFilter } from './http/files-error.filter.js';
 export { toHttpException } from './http/to-http-exception.js';
 
 // Storage

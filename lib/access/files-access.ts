@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AccessDeniedError } from '../errors/access-denied.error.js';
 import { AuthenticationRequiredError } from '../errors/authentication-required.error.js';
 import { FileNotFoundError } from '../errors/file-not-found.error.js';
+import { actAs } from '../files/actor.js';
 import type { Actor } from '../files/actor.js';
 import { FilesService } from '../files/files.service.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
@@ -26,6 +27,14 @@ export class FilesAccess {
     private readonly policies: PolicyRegistry,
     private readonly files: FilesService,
   ) {}
+
+  /**
+   * Runs `work` as this actor: for cron jobs, scripts and command handlers, which no call of a user is around.
+   * @example await access.actAs({ type: 'user', id: 'ada' }, () => importer.importOne(row));
+   */
+  actAs<T>(actor: Actor | null, work: () => T): T {
+    return actAs(actor, work);
+  }
 
   /** Whether the actor may do everything with every file. */
   async isManager(actor: Actor | null): Promise<boolean> {

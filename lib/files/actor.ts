@@ -1,7 +1,9 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Inject, Injectable } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { queueOf } from '../task-queue/current-queue.js';
 import { currentUnit } from '../unit-of-work/ambient.js';
+import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 
 /** Who is acting: `{ type: 'user', id: '42' }`. Anonymous is `null`. */
 export type Actor = {
@@ -16,6 +18,19 @@ export type ActorResolver = (context: ExecutionContext) => Actor | null | undefi
 
 /** The application's `actor` option. */
 export const ACTOR_RESOLVER = Symbol('ACTOR_RESOLVER');
+
+interface Acting {
+  readonly actor: Actor | null;
+  /** The unit of work that was open when it was said who acts. */
+  readonly inside: UnitOfWork | undefined;
+}
+
+const storage = new AsyncLocalStorage<Acting>();
+
+/** Runs `work` as this actor, whoever the call around it belongs to. */
+export function actAs<T>(actor: Actor | null, work: () => T): T {
+  return storage.run({ actor, inside: currentUnit() }, work);
+}
 
 /** Tells who is acting. The application's resolver is asked once per execution context. */
 @Injectable()
@@ -34,11 +49,15 @@ export class ActorSource {
     return actor;
   }
 
-  /** The actor of the current call: of the nearest unit of work that a route opened; `null` outside of any. */
+  /** Who `actAs` said, or the actor of the route around the current unit of work, whichever is nearer; else `null`. */
   async current(): Promise<Actor | null> {
-    let queue = queueOf(currentUnit());
-    while (queue && queue.context === undefined) queue = queueOf(queue.unit.parent);
-    return queue?.context === undefined ? null : this.of(queue.context);
+    const acting = storage.getStore();
+    for (let unit = currentUnit(); unit; unit = unit.parent) {
+      if (acting?.inside === unit) break;
+      const queue = queueOf(unit);
+      if (queue?.unit === unit && queue.context !== undefined) return this.of(queue.context);
+    }
+    return acting?.actor ?? null;
   }
 
   async #ask(context: ExecutionContext): Promise<Actor | null> {

@@ -1,16 +1,21 @@
 import { Catch, Logger } from '@nestjs/common';
-import type { ArgumentsHost, ExceptionFilter } from '@nestjs/common';
+import type { ArgumentsHost, ExceptionFilter, HttpException } from '@nestjs/common';
 import { ApplicationConfig, BaseExceptionFilter } from '@nestjs/core';
 import { throwError } from 'rxjs';
 import { FilesError } from '../errors/files-error.js';
-import { isServerFault, toHttpException } from './to-http-exception.js';
+import { statusOf } from './error-status.js';
+import { isServerFault, publicMessage } from './public-message.js';
+import { sendException } from './socket-exception.js';
+import { toGraphqlError } from './to-graphql-error.js';
+import { toHttpException } from './to-http-exception.js';
 
 /** Where `@Catch()` leaves the types that a filter handles. */
 const CATCHES = '__filterCatchExceptions__';
 
 /**
- * Answers errors of the library over HTTP. The application's own global filters keep the last word about the form: one that
- * catches `FilesError` gets the error, one that catches `HttpException` or everything gets the exception made of it.
+ * Answers errors of the library on every transport, with their code and without what is the server's own. The application's own
+ * global filters keep the last word: one that catches `FilesError` gets the error; over HTTP, one that catches `HttpException` or
+ * everything gets the exception made of it. Nest applies no global filters to gateways: put it there with `@UseFilters(FilesErrorFilter)`.
  */
 @Catch(FilesError)
 export class FilesErrorFilter extends BaseExceptionFilter {
@@ -22,19 +27,33 @@ export class FilesErrorFilter extends BaseExceptionFilter {
 
   override catch(error: FilesError, host: ArgumentsHost): unknown {
     const type = host.getType<string>();
-    // A message handler's filter answers with a stream; what it throws is lost on some transports.
-    if (type === 'rpc') return throwError(() => ({ status: 'error', code: error.code, message: error.message }));
-    if (type !== 'http') throw error;
-    const own = this.#applicationFilters();
+    const own = type === 'ws' ? [] : this.#applicationFilters();
     const specific = own.find((filter) => catches(filter).some((caught) => error instanceof caught));
     if (specific !== undefined) return specific.catch(error, host);
-    const exception = toHttpException(error);
-    if (isServerFault(exception.getStatus())) this.#logger.error(error);
+    const isFault = isServerFault(statusOf(error.code));
+    if (isFault) this.#logger.error(error);
+    switch (type) {
+      case 'http':
+        return this.#answer(toHttpException(error), host, own);
+      case 'graphql':
+        throw toGraphqlError(error);
+      case 'rpc':
+        // An event has nobody who hears the answer, and cannot be told from a message here.
+        if (!isFault) this.#logger.warn(`${error.code}: ${error.message}`);
+        // A message handler's filter answers with a stream; what it throws is lost on some transports.
+        return throwError(() => ({ status: 'error', code: error.code, message: publicMessage(error) }));
+      case 'ws':
+        return sendException(error, host);
+      default:
+        throw error;
+    }
+  }
+
+  #answer(exception: HttpException, host: ArgumentsHost, own: readonly ExceptionFilter[]): unknown {
     const general = own.find(
       (filter) => catches(filter).length === 0 || catches(filter).some((caught) => exception instanceof caught),
     );
-    if (general !== undefined) return general.catch(exception, host);
-    return super.catch(exception, host);
+    return general === undefined ? super.catch(exception, host) : general.catch(exception, host);
   }
 
   /** In the order in which Nest asks: the last one registered first. */

@@ -1,8 +1,9 @@
 import { STATUS_CODES } from 'node:http';
-import { BadRequestException, HttpException, HttpStatus } from '@nestjs/common';
+import { BadRequestException, HttpException } from '@nestjs/common';
 import { FileValidationError } from '../errors/file-validation.error.js';
 import type { FilesError } from '../errors/files-error.js';
 import { statusOf } from './error-status.js';
+import { publicMessage } from './public-message.js';
 
 /**
  * The HTTP answer to an error of the library: `{ statusCode, code, message, error }`. Where the server is at fault, the message
@@ -12,10 +13,6 @@ export function toHttpException(error: FilesError): HttpException {
   if (error instanceof FileValidationError) return new BadRequestException(error.messages, { cause: error });
   const statusCode = statusOf(error.code);
   const reason = STATUS_CODES[statusCode] ?? 'Error';
-  const message = isServerFault(statusCode) ? reason : error.message;
-  return new HttpException({ statusCode, code: error.code, message, error: reason }, statusCode, { cause: error });
-}
-
-export function isServerFault(status: HttpStatus): boolean {
-  return status >= HttpStatus.INTERNAL_SERVER_ERROR;
+  const body = { statusCode, code: error.code, message: publicMessage(error), error: reason };
+  return new HttpException(body, statusCode, { cause: error });
 }

@@ -142,7 +142,8 @@ function servers(): Server[] {
   ];
 }
 
-function listens(url: URL): Promise<boolean> {
+/** Whether a server answers there. */
+export function listens(url: URL): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(Number(url.port), url.hostname);
     socket.once('connect', () => resolve(true)).once('error', () => resolve(false));

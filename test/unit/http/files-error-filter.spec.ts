@@ -1,11 +1,13 @@
-import { BadRequestException, Catch, HttpException } from '@nestjs/common';
+import { BadRequestException, Catch, HttpException, Logger } from '@nestjs/common';
 import type { ArgumentsHost, ExceptionFilter } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/internal';
 import { firstValueFrom, isObservable } from 'rxjs';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { FileNotFoundError } from '../../../lib/errors/file-not-found.error.js';
+import { FileValidationError } from '../../../lib/errors/file-validation.error.js';
 import { FilesError } from '../../../lib/errors/files-error.js';
+import { OutOfQueueError } from '../../../lib/errors/out-of-queue.error.js';
 import { FilesErrorFilter } from '../../../lib/http/files-error.filter.js';
 
 class Recording implements ExceptionFilter {
@@ -25,8 +27,8 @@ class BadRequests extends Recording {}
 
 const error = new FileNotFoundError('7');
 
-function host(type: string): ArgumentsHost {
-  const context = new ExecutionContextHost([]);
+function host(type: string, args: unknown[] = []): ArgumentsHost {
+  const context = new ExecutionContextHost(args);
   context.setType(type);
   return context;
 }
@@ -37,6 +39,16 @@ function filterAmong(...filters: ExceptionFilter[]): FilesErrorFilter {
   config.useGlobalFilters(...filters, filter);
   return filter;
 }
+
+const logged: unknown[] = [];
+
+beforeEach(() => {
+  logged.length = 0;
+  for (const level of ['warn', 'error'] as const) {
+    const log = vi.spyOn(Logger.prototype, level).mockImplementation((message) => void logged.push(message));
+    onTestFinished(() => log.mockRestore());
+  }
+});
 
 describe('FilesErrorFilter', () => {
   it.each([
@@ -63,13 +75,73 @@ describe('FilesErrorFilter', () => {
     expect([first.caught.length, last.caught.length]).toEqual([0, 1]);
   });
 
-  it('answers message handlers with a stream that fails', async () => {
-    const answer = filterAmong(new Everything()).catch(error, host('rpc'));
-    if (!isObservable(answer)) throw new Error('not a stream');
-    await expect(firstValueFrom(answer)).rejects.toEqual({ status: 'error', code: error.code, message: error.message });
+  it.each([
+    ['rpc', 'message handlers'],
+    ['graphql', 'resolvers'],
+  ])('leaves the error itself to a filter of the application for it, of %s too', (type) => {
+    const own = new FilesOnly();
+    filterAmong(own, new Everything()).catch(error, host(type));
+    expect(own.caught).toEqual([error]);
   });
 
-  it.each(['graphql', 'ws', 'of another kind'])('hands the error back to a transport that is %s', (type) => {
-    expect(() => filterAmong(new Everything()).catch(error, host(type))).toThrow(error);
+  it.each([
+    ['a message handler', 'rpc'],
+    ['a resolver', 'graphql'],
+    ['a gateway', 'ws'],
+  ])('keeps what is the server’s own from clients of %s', async (_, type) => {
+    const fault = new OutOfQueueError('the class SecretImporter lacks it');
+    const told = JSON.stringify(await seenBy(type, fault));
+    expect(logged).toEqual([fault]);
+    expect(told).toContain('"code":"FILES_OUT_OF_QUEUE"');
+    expect(told).toContain('"message":"Internal Server Error"');
+    expect(told).not.toContain('SecretImporter');
+  });
+
+  it('answers message handlers with a stream that fails', async () => {
+    expect(await seenBy('rpc', error)).toEqual({ status: 'error', code: error.code, message: error.message });
+    // An event's publisher hears nothing of it.
+    expect(logged).toEqual([`FILES_FILE_NOT_FOUND: ${error.message}`]);
+  });
+
+  it('throws what graphql-js shows the code of', async () => {
+    const originalError = { statusCode: 404, code: error.code, message: error.message, error: 'Not Found' };
+    expect(await seenBy('graphql', error)).toEqual({
+      message: error.message,
+      extensions: { code: error.code, originalError },
+    });
+  });
+
+  it('throws what Nest’s drivers know as validation', () => {
+    const late = new FileValidationError(['fileId: File is pinned']);
+    expect(() => filterAmong().catch(late, host('graphql'))).toThrow(BadRequestException);
+  });
+
+  it.each([
+    ['ws', { readyState: 1, emit: () => expect.unreachable() }],
+    ['socket.io', {}],
+  ])('sends clients of %s an exception', async (_, client) => {
+    const cause = { pattern: 'create', data: { title: 'x' } };
+    const exception = { status: 'error', code: error.code, message: error.message, cause };
+    expect(await seenBy('ws', error, client)).toEqual({ event: 'exception', data: exception });
+  });
+
+  it('hands the error back to a transport of another kind', () => {
+    expect(() => filterAmong(new Everything()).catch(error, host('of another kind'))).toThrow(error);
   });
 });
+
+/** What the other side gets to see. */
+async function seenBy(type: string, thrown: FilesError, client = {}): Promise<unknown> {
+  const sent: unknown[] = [];
+  const socket = {
+    emit: (event: string, data: unknown) => sent.push({ event, data }),
+    send: (text: string) => sent.push(JSON.parse(text)),
+    ...client,
+  };
+  try {
+    const answer = filterAmong(new Everything()).catch(thrown, host(type, [socket, { title: 'x' }, 'create']));
+    return isObservable(answer) ? await firstValueFrom(answer) : sent[0];
+  } catch (seen) {
+    return seen instanceof Error ? { message: seen.message, ...seen } : seen;
+  }
+}
