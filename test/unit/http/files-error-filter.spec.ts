@@ -142,6 +142,6 @@ async function seenBy(type: string, thrown: FilesError, client = {}): Promise<un
     const answer = filterAmong(new Everything()).catch(thrown, host(type, [socket, { title: 'x' }, 'create']));
     return isObservable(answer) ? await firstValueFrom(answer) : sent[0];
   } catch (seen) {
-    return seen instanceof Error ? { message: seen.message, ...seen } : seen;
+    return seen instanceof Error ? { ...seen, message: seen.message } : seen;
   }
 }

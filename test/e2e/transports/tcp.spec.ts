@@ -1,0 +1,101 @@
+import type { Server } from 'node:net';
+import { Logger, Module, UseFilters, Controller } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { ClientProxyFactory, MessagePattern, Transport } from '@nestjs/microservices';
+import { lastValueFrom, toArray } from 'rxjs';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { FileNotFoundError, FilesErrorFilter } from '../../../lib/index.js';
+import { describeTransport, startTransport } from '../../support/describe-transport.js';
+import { microservice } from '../../support/message-handlers.js';
+import { insertFile } from '../../support/ownership-databases.js';
+
+const here = { host: '127.0.0.1', port: 0 };
+const clientOf = (server: unknown) => {
+  const { port } = (server as Server).address() as { port: number };
+  return { transport: Transport.TCP, options: { ...here, port } } as const;
+};
+const tcp = microservice({ transport: Transport.TCP, options: here }, clientOf);
+
+await describeTransport('a message handler over TCP', tcp);
+
+describe('a message handler', () => {
+  it('lets the client know what validation says, by an exceptionFactory as on any microservice', async () => {
+    const { create, dataSource } = await startTransport(tcp);
+    const attachmentId = await insertFile(dataSource, { ownerType: 'user', ownerId: 'ben' });
+    await expect(create({ title: 'x', attachmentId }, 'ada')).rejects.toEqual({
+      errors: ['attachmentId: Is not an owner of the file'],
+    });
+  });
+
+  it('answers with a stream after the commit, with all of its values', async () => {
+    const { createAll, titles, packages } = await startTransport(tcp);
+    const answered = lastValueFrom(createAll(['one', 'two', 'three']).pipe(toArray()));
+    expect((await answered).map(({ title }) => title)).toEqual(['one', 'two', 'three']);
+    expect([await titles(), packages.committed]).toEqual([
+      ['one', 'three', 'two'],
+      ['one', 'two', 'three'],
+    ]);
+  });
+
+  it('answers with no value of a stream that fails in the end, and saves none', async () => {
+    const { createAll, titles } = await startTransport(tcp);
+    const seen: unknown[] = [];
+    const all = createAll(['one', 'two', 'the handler fails']);
+    await new Promise<void>((resolve) => all.subscribe({ next: (value) => seen.push(value), error: () => resolve() }));
+    expect([seen, await titles()]).toEqual([[], []]);
+  });
+
+  it('finishes its work when the client goes away', async () => {
+    const { create, close, titles, packages } = await startTransport(tcp);
+    const answer = create({ title: 'waits' }, 'ada').catch((error: unknown) => error);
+    await packages.reached.opened;
+    close?.();
+    packages.goOn.open();
+    await packages.ended('waits');
+    expect([await titles(), packages.undone]).toEqual([['waits'], []]);
+    await answer;
+  });
+
+  it('saves what an event says, or logs why not, because nobody hears an answer', async () => {
+    const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+    onTestFinished(() => warn.mockRestore());
+    const service = await startTransport(tcp);
+    await service.import({ title: 'pinned' });
+    await service.import({ title: 'event' });
+    await Promise.all(['pinned', 'event'].map((title) => service.packages.ended(title)));
+    expect(await service.titles()).toEqual(['event']);
+    await vi.waitFor(() =>
+      expect(warn).toHaveBeenCalledWith(expect.stringMatching(/^FILES_FILE_PINNED: File 7 is pinned/)),
+    );
+  });
+
+  it('of a hybrid application without inheritAppConfig answers with the code by @UseFilters()', async () => {
+    @Controller()
+    class Handlers {
+      @MessagePattern('without')
+      without(): never {
+        throw new FileNotFoundError('7');
+      }
+
+      @MessagePattern('with')
+      @UseFilters(FilesErrorFilter)
+      with(): never {
+        throw new FileNotFoundError('7');
+      }
+    }
+    @Module({ controllers: [Handlers] })
+    class Hybrid {}
+
+    const app = await NestFactory.create(Hybrid, { logger: false });
+    const server = app.connectMicroservice({ transport: Transport.TCP, options: here });
+    await app.startAllMicroservices();
+    const client = ClientProxyFactory.create(clientOf(server.unwrap()));
+    onTestFinished(async () => {
+      await client.close();
+      await app.close();
+    });
+    const answer = (pattern: string) => lastValueFrom(client.send(pattern, {}));
+    await expect(answer('without')).rejects.toEqual({ status: 'error', message: 'Internal server error' });
+    await expect(answer('with')).rejects.toMatchObject({ code: 'FILES_FILE_NOT_FOUND' });
+  });
+});
