@@ -23,6 +23,8 @@ export interface TransportUnderTest<Started extends StartedTransport = StartedTr
   /** Whose files records are given. @default 'ada' */
   readonly filesOf?: 'ada' | 'nobody';
   start(module: DynamicModule): Promise<Started>;
+  /** Why it cannot be tested here. */
+  readonly skip?: string | undefined;
   /** What callers are told, where there are any: of the library's own errors, of its faults, and of what the application threw. */
   readonly told?: { error(code: string, message: string): unknown; unknown: unknown };
 }
@@ -48,10 +50,11 @@ async function closeAll(started: StartedTransport, made: TransportModule): Promi
 
 /** What holds on every transport: everything is committed, or nothing, and calls at the same time have nothing to do with each other. */
 export async function describeTransport(name: string, transport: TransportUnderTest): Promise<void> {
-  const { contextType, filesOf = 'ada', told } = transport;
+  const { contextType, filesOf = 'ada', told, skip } = transport;
+  if (skip !== undefined) console.log(skip);
   const databases = await reachableDatabases('memory', 'postgres');
 
-  describe.each(databases)(`${name} on $name`, ({ kind, ...database }) => {
+  describe.skipIf(skip !== undefined).each(databases)(`${name} on $name`, ({ kind, ...database }) => {
     let made: TransportModule;
     let started: StartedTransport;
     let dataSource: DataSource;

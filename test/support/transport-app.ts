@@ -57,6 +57,8 @@ export class Packages {
   /** Opens when a call whose title has "waits" is in its handler; that goes on when `goOn` opens. */
   reached = gate();
   goOn = gate();
+  /** Opens when a client has gone away, where the application is told. */
+  clientGone = gate();
 
   constructor(
     @InjectRepository(Package) private readonly packages: Repository<Package>,
