@@ -13,7 +13,7 @@ export interface Place {
 /** Where the objects inside a value are, for finding them again by identity or by the file they hold. */
 export class ObjectIndex {
   readonly #places = new Map<object, Place>();
-  readonly #holders = new Map<string, Map<string, Place[]>>();
+  readonly #holders = new Map<string, ReadonlyMap<string, readonly Place[]>>();
   #named: Set<string> | undefined;
 
   constructor(root: unknown) {
@@ -50,18 +50,22 @@ export class ObjectIndex {
   /** The objects that hold the file's id under the property. */
   holding(property: string, fileId: string): readonly Place[] {
     let holders = this.#holders.get(property);
-    if (holders === undefined) {
-      this.#holders.set(property, (holders = new Map<string, Place[]>()));
-      for (const place of this.#places.values()) {
-        for (const held of idsIn(read(place.object, property))) {
-          const others = holders.get(held);
-          if (others) others.push(place);
-          else holders.set(held, [place]);
-        }
-      }
-    }
+    if (holders === undefined) this.#holders.set(property, (holders = byHeldFile(this.#places.values(), property)));
     return holders.get(fileId) ?? [];
   }
+}
+
+/** The places by the ids of the files that their objects hold in the property. */
+export function byHeldFile(places: Iterable<Place>, property: string): ReadonlyMap<string, readonly Place[]> {
+  const holders = new Map<string, Place[]>();
+  for (const place of places) {
+    for (const held of new Set(idsIn(read(place.object, property)))) {
+      const others = holders.get(held);
+      if (others) others.push(place);
+      else holders.set(held, [place]);
+    }
+  }
+  return holders;
 }
 
 /** The objects at the path, with any place of a list standing for all of its places. */

@@ -1,7 +1,7 @@
 import { FileOwnerConflictError } from '../errors/file-owner-conflict.error.js';
 import { OwnerNotResolvedError } from '../errors/owner-not-resolved.error.js';
 import { idAt, idHolder, ownerIdOf } from './id-field.js';
-import { idsIn, ObjectIndex, placesLike, read } from './object-index.js';
+import { byHeldFile, idsIn, ObjectIndex, placesLike, read } from './object-index.js';
 import type { Place, Step } from './object-index.js';
 
 /** A field of a DTO that says: this file becomes that entity's. */
@@ -23,6 +23,8 @@ type FieldOf = Omit<FileClaim, 'fileId'> & { readonly fileId: string | undefined
 export class CallOutcome {
   #arguments: ObjectIndex | undefined;
   #result: ObjectIndex | undefined;
+  readonly #named = new Map<object, ReadonlySet<string>>();
+  readonly #alike = new Map<string, ReadonlyMap<string, readonly Place[]>>();
 
   constructor(
     readonly args: readonly unknown[],
@@ -37,6 +39,22 @@ export class CallOutcome {
 
   get inResult(): ObjectIndex {
     return (this.#result ??= new ObjectIndex(this.result));
+  }
+
+  /** Whether a field's value names the file. A list is read once, however many files are looked for. */
+  isNamedBy(value: unknown, fileId: string): boolean {
+    if (typeof value !== 'object' || value === null) return value === fileId;
+    let ids = this.#named.get(value);
+    if (ids === undefined) this.#named.set(value, (ids = new Set(idsIn(value))));
+    return ids.has(fileId);
+  }
+
+  /** The objects of the result at the path, in whatever place of its lists, that hold the file in the property. */
+  holdersLike(path: readonly Step[], property: string, fileId: string): readonly Place[] {
+    const key = JSON.stringify([path.map((step) => (typeof step === 'number' ? 0 : step)), property]);
+    let holders = this.#alike.get(key);
+    if (holders === undefined) this.#alike.set(key, (holders = byHeldFile(placesLike(this.result, path), property)));
+    return holders.get(fileId) ?? [];
   }
 }
 
@@ -117,30 +135,31 @@ function ownersAt(claim: FileClaim, { path }: Place, outcome: CallOutcome): stri
 }
 
 /** A DTO that is an argument itself: the whole result is its entity. */
-function ownerOfRoot(claim: FileClaim, { result, inResult }: CallOutcome): string {
+function ownerOfRoot(claim: FileClaim, outcome: CallOutcome): string {
+  const { result } = outcome;
   if (typeof result !== 'object' || result === null) throw unresolved(claim, 'the result is not an object');
   const root = { object: result, parents: [] };
   const shown = [result, idHolder(root, claim.idSteps)]
     .map((object) => fieldOf(object, claim.property))
     .filter((value) => value !== undefined);
-  if (shown.length > 0 && !shown.some((value) => idsIn(value).includes(claim.fileId))) {
+  if (shown.length > 0 && !shown.some((value) => outcome.isNamedBy(value, claim.fileId))) {
     throw unresolved(claim, `the result holds something else in "${claim.property}"`);
   }
-  if (shown.length === 0 && inResult.holding(claim.property, claim.fileId).length > 0) {
+  if (shown.length === 0 && outcome.inResult.holding(claim.property, claim.fileId).length > 0) {
     throw unresolved(claim, 'not the result itself, but an object inside of it holds the file');
   }
   return idAt(root, claim.idSteps) ?? fail(claim, `the result has no id at "${claim.idSteps.join('.')}"`);
 }
 
 /** A nested DTO: the entities at the same place of the result, or beside it, that hold the file. */
-function ownersLike(claim: FileClaim, path: readonly Step[], { result }: CallOutcome): string[] {
-  const holders = placesLike(result, path).filter(({ object }) =>
-    idsIn(read(object, claim.property)).includes(claim.fileId),
-  );
-  return holders.map(
-    (holder) =>
-      idAt(holder, claim.idSteps) ?? fail(claim, `the entity that holds it has no id at "${claim.idSteps.join('.')}"`),
-  );
+function ownersLike(claim: FileClaim, path: readonly Step[], outcome: CallOutcome): string[] {
+  return outcome
+    .holdersLike(path, claim.property, claim.fileId)
+    .map(
+      (holder) =>
+        idAt(holder, claim.idSteps) ??
+        fail(claim, `the entity that holds it has no id at "${claim.idSteps.join('.')}"`),
+    );
 }
 
 function fieldOf(object: unknown, property: string): unknown {

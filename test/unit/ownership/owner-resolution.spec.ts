@@ -309,3 +309,38 @@ describe('a DTO that the method did not get', () => {
     expect(() => resolveOwner(claimOf({ fileId: 'a' }, 'fileId'), outcomeOf([twice], result))).toThrow(conflict);
   });
 });
+
+describe('many files of one call', () => {
+  const ids = Array.from({ length: 500 }, (_, n) => `file-${n}`);
+
+  it('cost one look at the list of the result that holds them', () => {
+    let looks = 0;
+    class Watched extends Array<string> {
+      override [Symbol.iterator]() {
+        looks++;
+        return super[Symbol.iterator]();
+      }
+    }
+    const dto = { fileIds: ids };
+    const outcome = outcomeOf([dto], { id: 7, fileIds: Watched.from(ids) });
+    const claims = ids.map((fileId) => ({ ...claimOf(dto, 'fileIds'), fileId }));
+    expect(new Set(claims.map((claim) => resolveOwner(claim, outcome)))).toEqual(new Set(['7']));
+    expect(looks).toBe(1);
+  });
+
+  it('cost one look at each object of the result that holds one of them', () => {
+    let looks = 0;
+    const holder = (fileId: string, n: number) => ({
+      id: n,
+      get fileId() {
+        looks++;
+        return fileId;
+      },
+    });
+    const dtos = ids.map((fileId) => ({ fileId }));
+    const outcome = outcomeOf([{ resources: dtos }], { resources: ids.map(holder).toReversed() });
+    const owners = dtos.map((dto) => resolveOwner(claimOf(dto, 'fileId'), outcome));
+    expect(owners).toEqual(ids.map((_, n) => String(n)));
+    expect(looks).toBe(ids.length);
+  });
+});
