@@ -1,0 +1,86 @@
+// What does it cost to save a record whose files become its own? Each contestant is an application of its own, over HTTP.
+
+import 'reflect-metadata';
+import { DataSource } from 'typeorm';
+import type { DataSourceOptions } from 'typeorm';
+import { FILES_ENTITIES } from '../lib/index.js';
+import { startChild } from './support/child.js';
+import type { Child } from './support/child.js';
+import { contest, printStandings } from './support/contest.js';
+import { dropDatabase, makeDatabase } from './support/databases.js';
+import type { BenchDatabase } from './support/databases.js';
+import { fileId, fillTables, Package, PACKAGES } from './support/files-table.js';
+import { load } from './support/load.js';
+import type { Call } from './support/load.js';
+
+const BY_HAND = { postgres: 'pg', mariadb: 'mysql2', sqlite: 'better-sqlite3' } as const;
+/** How many files a request attaches, and how many requests make a round. */
+const SIZES = [
+  [1, 2000],
+  [10, 1000],
+  [100, 200],
+  [1000, 24],
+] as const;
+
+function calls(files: number, requests: number): Call[] {
+  return Array.from({ length: requests }, (_, n) => {
+    const ids = Array.from({ length: files }, (_, at) => fileId(n * files + at));
+    const id = (n % PACKAGES) + 1;
+    const body = files === 1 ? { title: `t${n}`, attachmentId: ids[0] } : { title: `t${n}`, fileIds: ids };
+    return { method: 'PATCH', path: files === 1 ? `/packages/${id}` : `/collections/${id}`, body };
+  });
+}
+
+function contestantsFor(kind: BenchDatabase, files: number): string[] {
+  const names = [BY_HAND[kind], 'nestjs-files', 'dataSource.transaction'];
+  // Around one shared connection the others lose what a neighbour rolls back: on SQLite there is nothing to compare.
+  return files === 1 && kind !== 'sqlite' ? [...names, 'typeorm-transactional', 'nestjs-cls'] : names;
+}
+
+export async function attach(
+  kinds: readonly BenchDatabase[] = ['postgres', 'mariadb', 'sqlite'],
+  sizes?: number[],
+): Promise<void> {
+  for (const kind of kinds) {
+    const database = await makeDatabase(kind);
+    if (!database) continue;
+    try {
+      await measure(kind, database, sizes);
+    } finally {
+      await dropDatabase(kind);
+    }
+  }
+}
+
+async function measure(kind: BenchDatabase, database: DataSourceOptions, only?: number[]): Promise<void> {
+  const entities = [...FILES_ENTITIES, Package];
+  const source = await new DataSource({ ...database, entities, synchronize: true } as DataSourceOptions).initialize();
+  const running: Child[] = [];
+  try {
+    for (const [files, requests] of SIZES) {
+      if (only && !only.includes(files)) continue;
+      const list = calls(files, requests);
+      const contestants = [];
+      for (const name of contestantsFor(kind, files)) {
+        const child = await startChild(
+          new URL('./attach/serve.js', import.meta.url).href,
+          name,
+          JSON.stringify(database),
+        );
+        running.push(child);
+        const round = async (): Promise<number> => {
+          await fillTables(source, files * requests);
+          return load(child.port, list);
+        };
+        await round();
+        contestants.push({ name, round });
+      }
+      const standings = await contest(contestants);
+      printStandings(`${files} file${files === 1 ? '' : 's'} in a request, ${kind}`, 'requests/s', standings);
+      await Promise.all(running.splice(0).map((child) => child.stop()));
+    }
+  } finally {
+    await Promise.all(running.map((child) => child.stop()));
+    await source.destroy();
+  }
+}
