@@ -10,8 +10,8 @@ export type Cut = 'before' | 'sent' | 'reply' | 'late' | 'hang';
 
 export interface Plan {
   readonly cut: Cut;
-  /** The first statement whose text matches. */
-  readonly at: RegExp;
+  /** The first statement whose text matches, or the n-th from here, where the first is 1. */
+  readonly at: RegExp | number;
   /** Milliseconds, for `late`. @default 200 */
   readonly delay?: number;
   /** Refuse connections from then on. */
@@ -25,7 +25,8 @@ export interface TcpProxy {
   readonly statements: readonly string[];
   /** Whether the plan's statement came. */
   readonly fired: boolean;
-  arm(plan: Plan): void;
+  /** Counts from here, and breaks nothing without a plan. */
+  arm(plan?: Plan): void;
   /** Lets everything through again. */
   disarm(): void;
   /** Breaks every connection there is. */
@@ -33,7 +34,8 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-type OnMessage = (message: Buffer, sql?: string) => void;
+/** `isRun` is whether the server runs a statement when it has this message. */
+type OnMessage = (message: Buffer, isRun: boolean, sql?: string) => void;
 
 const SSL_REQUEST = 80_877_103;
 
@@ -53,9 +55,10 @@ function postgresReader(onMessage: OnMessage): (chunk: Buffer) => void {
       const type = started ? String.fromCharCode(message[0]!) : '';
       if (!started) started = message.readUInt32BE(4) !== SSL_REQUEST;
       const name = message.indexOf(0, 5) + 1;
-      if (type === 'Q') onMessage(message, message.toString('utf8', 5, size - 1));
-      else if (type === 'P') onMessage(message, message.toString('utf8', name, message.indexOf(0, name)));
-      else onMessage(message);
+      if (type === 'Q') onMessage(message, true, message.toString('utf8', 5, size - 1));
+      else if (type === 'P') onMessage(message, false, message.toString('utf8', name, message.indexOf(0, name)));
+      // Sync, after the other parts of what Parse began.
+      else onMessage(message, type === 'S');
     }
   };
 }
@@ -73,7 +76,7 @@ function mysqlReader(onMessage: OnMessage): (chunk: Buffer) => void {
       const packet = buffer.subarray(0, size);
       buffer = buffer.subarray(size);
       const isQuery = packet[3] === 0 && [COM_QUERY, COM_STMT_PREPARE].includes(packet[4]!);
-      onMessage(packet, isQuery ? packet.toString('utf8', 5) : undefined);
+      onMessage(packet, isQuery, isQuery ? packet.toString('utf8', 5) : undefined);
     }
   };
 }
@@ -98,6 +101,7 @@ export async function tcpProxy(
     const upstream = connect(target.port, target.host);
     let muted = false;
     let onReply: (() => void) | undefined;
+    let isSending = false;
     const cut = (): void => {
       muted = true;
       client.destroy();
@@ -113,7 +117,6 @@ export async function tcpProxy(
     }
     const breakAt = (message: Buffer, { cut: mode, delay: time = 200 }: Plan): void => {
       if (mode === 'before') return cut();
-      if (mode === 'sent') return void upstream.write(message, () => setImmediate(cut));
       if (mode === 'late') {
         muted = true;
         client.destroy();
@@ -126,13 +129,18 @@ export async function tcpProxy(
       };
       upstream.write(message);
     };
-    const onMessage: OnMessage = (message, sql) => {
+    const isPlanned = (sql: string): boolean =>
+      typeof plan?.at === 'number' ? statements.length === plan.at : plan?.at.test(sql) === true;
+    const onMessage: OnMessage = (message, isRun, sql) => {
       if (muted) return;
       if (sql !== undefined) statements.push(sql);
-      if (sql !== undefined && plan && !fired && plan.at.test(sql)) {
+      if (sql !== undefined && plan && !fired && isPlanned(sql)) {
         fired = true;
-        breakAt(message, plan);
-      } else upstream.write(message);
+        if (plan.cut !== 'sent') return breakAt(message, plan);
+        isSending = true;
+      }
+      const isCut = isSending && isRun;
+      upstream.write(message, () => isCut && setImmediate(cut));
     };
     client.on('data', kind === 'postgres' ? postgresReader(onMessage) : mysqlReader(onMessage));
     upstream.on('data', (chunk) => {
