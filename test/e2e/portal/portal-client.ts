@@ -39,6 +39,11 @@ export class PortalClient {
     return new PortalClient(this.url, body.token, body.user.id);
   }
 
+  /** The same user at another process of the portal. */
+  at(url: string): PortalClient {
+    return new PortalClient(url, this.token, this.id);
+  }
+
   get<T = PortalJson>(path: string): Promise<Answer<T>> {
     return this.#json<T>(path, {});
   }
@@ -49,6 +54,16 @@ export class PortalClient {
 
   patch(path: string, body: object): Promise<Answer> {
     return this.#json(path, { method: 'PATCH', ...asJson(body) });
+  }
+
+  delete(path: string): Promise<Answer> {
+    return this.#json(path, { method: 'DELETE' });
+  }
+
+  /** Sends new content for a file. */
+  putFile(id: string, content: Uint8Array<ArrayBuffer>): Promise<Answer> {
+    const headers = { 'content-type': 'application/octet-stream' };
+    return this.#json(`/files/${id}/content`, { method: 'PUT', body: content, headers });
   }
 
   /** Sends a form as browsers do. */

@@ -1,0 +1,75 @@
+import type { Answer, PortalClient } from '../e2e/portal/portal-client.js';
+
+/** Makes what the operation starts from; what it gives sends the one request that is to be disturbed. */
+type Operation = (alice: PortalClient) => Promise<() => Promise<Answer<unknown>>>;
+
+const PDF = 'application/pdf';
+
+function pdf(text: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.from(`%PDF-1.7\n% ${text}\n`));
+}
+
+function upload(alice: PortalClient, name: string): Promise<string> {
+  return alice.upload(pdf(name), `${name}.pdf`, PDF);
+}
+
+async function save(alice: PortalClient, path: string, body: object): Promise<string> {
+  const { status, body: saved } = await alice.post(path, body);
+  if (status !== 201) throw new Error(`POST ${path} was refused: ${status} ${JSON.stringify(saved)}`);
+  return saved.id;
+}
+
+const savePackage = (alice: PortalClient, attachmentId: string | null = null) =>
+  save(alice, '/packages', { name: 'trial', title: 'Trial', attachmentId });
+
+/** Everything that brings files, their bytes and their owners together or apart. */
+export const OPERATIONS: Record<string, Operation> = {
+  create: async (alice) => () => alice.sendFile(pdf('new'), 'new.pdf', PDF),
+
+  'attach to new records': async (alice) => {
+    const [attachmentId, fileId] = [await upload(alice, 'attachment'), await upload(alice, 'data')];
+    const resources = [{ name: 'data', fileId }];
+    return () => alice.post('/packages', { name: 'trial', title: 'Trial', attachmentId, resources });
+  },
+
+  'attach to a record': async (alice) => {
+    const [id, attachmentId] = [await savePackage(alice), await upload(alice, 'attachment')];
+    return () => alice.patch(`/packages/${id}`, { attachmentId });
+  },
+
+  replace: async (alice) => {
+    const id = await upload(alice, 'old');
+    return () => alice.putFile(id, pdf('quite another content'));
+  },
+
+  detach: async (alice) => {
+    const id = await savePackage(alice, await upload(alice, 'attachment'));
+    return () => alice.patch(`/packages/${id}`, { attachmentId: null });
+  },
+
+  'detach and release': async (alice) => {
+    const id = await save(alice, '/drafts', { coverId: await upload(alice, 'cover') });
+    return () => alice.patch(`/drafts/${id}`, { coverId: null });
+  },
+
+  'detach and delete': async (alice) => {
+    const id = await save(alice, '/drafts', { scanId: await upload(alice, 'scan') });
+    return () => alice.patch(`/drafts/${id}`, { scanId: null });
+  },
+
+  'attach another and delete': async (alice) => {
+    const id = await save(alice, '/drafts', { scanId: await upload(alice, 'scan') });
+    const scanId = await upload(alice, 'other');
+    return () => alice.patch(`/drafts/${id}`, { scanId });
+  },
+
+  delete: async (alice) => {
+    const id = await upload(alice, 'old');
+    return () => alice.delete(`/files/${id}`);
+  },
+
+  transfer: async (alice) => {
+    const [id, ownerId] = [await upload(alice, 'given'), await savePackage(alice)];
+    return () => alice.post(`/files/${id}/transfer`, { ownerType: 'package', ownerId });
+  },
+};

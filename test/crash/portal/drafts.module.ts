@@ -1,0 +1,53 @@
+import { Body, Controller, Module, Param, ParseUUIDPipe, Patch, Post, UseGuards } from '@nestjs/common';
+import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
+import { IsOptional, IsUUID } from 'class-validator';
+import { OwnsFiles, TransferOwnership, WithTaskQueue } from 'nestjs-files';
+import { Column, Entity, PrimaryGeneratedColumn, Repository } from 'typeorm';
+import { SignedInGuard } from '../../../sample/portal/auth/signed-in.guard.js';
+
+/** What the portal lacks: fields that let go of the files that they hold no more. */
+@Entity()
+@OwnsFiles('draft')
+export class Draft {
+  @PrimaryGeneratedColumn('uuid')
+  id!: string;
+
+  @Column('uuid', { nullable: true })
+  coverId!: string | null;
+
+  @Column('uuid', { nullable: true })
+  scanId!: string | null;
+}
+
+class DraftDto {
+  @IsOptional()
+  @IsUUID()
+  @TransferOwnership('draft', { detached: 'release' })
+  coverId?: string | null;
+
+  @IsOptional()
+  @IsUUID()
+  @TransferOwnership('draft', { detached: 'delete' })
+  scanId?: string | null;
+}
+
+@Controller('drafts')
+@UseGuards(SignedInGuard)
+class DraftsController {
+  constructor(@InjectRepository(Draft) private readonly drafts: Repository<Draft>) {}
+
+  @Post()
+  @WithTaskQueue()
+  create(@Body() dto: DraftDto): Promise<Draft> {
+    return this.drafts.save(this.drafts.create(dto));
+  }
+
+  @Patch(':id')
+  @WithTaskQueue()
+  async update(@Param('id', ParseUUIDPipe) id: string, @Body() dto: DraftDto): Promise<Draft> {
+    return this.drafts.save(this.drafts.merge(await this.drafts.findOneByOrFail({ id }), dto));
+  }
+}
+
+@Module({ imports: [TypeOrmModule.forFeature([Draft])], controllers: [DraftsController] })
+export class DraftsModule {}

@@ -1,0 +1,68 @@
+import { rm, mkdir } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { TypeOrmModuleOptions } from '@nestjs/typeorm';
+import { DEMO_ACCOUNTS } from '../../sample/portal/users/demo-accounts.js';
+import { fsStorage } from 'nestjs-files/storage/fs';
+import { PortalClient } from '../e2e/portal/portal-client.js';
+import type { OpenDatabase, TestDatabase } from '../support/databases.js';
+import { newDirectory } from '../support/files-directory.js';
+import { clearTables, readState } from './portal-state.js';
+import type { PortalState } from './portal-state.js';
+import { startCrashPortal } from './portal/crash-portal.js';
+
+// What dead clients have left at work, or in a transaction.
+const BUSY: Record<string, string> = {
+  postgres: `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'`,
+  mariadb:
+    `SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID() AND (command <> 'Sleep' ` +
+    'OR id IN (SELECT trx_mysql_thread_id FROM information_schema.innodb_trx))',
+};
+
+/** A database and a directory of files, which portals come to and go from; read past the library. */
+export class Stage {
+  private constructor(
+    private readonly database: OpenDatabase,
+    readonly kind: TestDatabase['kind'],
+    readonly root: string,
+    /** At no portal in particular. */
+    readonly alice: PortalClient,
+  ) {}
+
+  static async build({ open, kind }: TestDatabase): Promise<Stage> {
+    const [database, root] = [await open({ entities: [] }), newDirectory()];
+    // The first portal makes the tables and the people.
+    const { app, url } = await startCrashPortal({
+      database: { ...database.dataSource.options },
+      storage: fsStorage({ root }),
+    });
+    const [{ name, password }] = DEMO_ACCOUNTS as [(typeof DEMO_ACCOUNTS)[number]];
+    const alice = await new PortalClient(url).logIn(name, password);
+    await app.close();
+    return new Stage(database, kind, root, alice);
+  }
+
+  /** The options of another data source on the database. */
+  get options(): TypeOrmModuleOptions {
+    return { ...this.database.dataSource.options, synchronize: false } as TypeOrmModuleOptions;
+  }
+
+  async clear(): Promise<void> {
+    await clearTables(this.database.dataSource);
+    await rm(this.root, { recursive: true });
+    await mkdir(this.root);
+  }
+
+  state(): Promise<PortalState> {
+    return readState(this.database.dataSource, this.root);
+  }
+
+  /** Resolves when the server has done what it still had to do for connections that are dead. */
+  async quiet(): Promise<void> {
+    const busy = BUSY[this.kind];
+    while (busy && (await this.database.read(busy)).length > 0) await delay(2);
+  }
+
+  async close(): Promise<void> {
+    await this.database.close();
+  }
+}
