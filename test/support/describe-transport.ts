@@ -23,6 +23,8 @@ export interface TransportUnderTest<Started extends StartedTransport = StartedTr
   /** Whose files records are given. @default 'ada' */
   readonly filesOf?: 'ada' | 'nobody';
   start(module: DynamicModule): Promise<Started>;
+  /** @default SQLite in memory, and PostgreSQL where it answers */
+  readonly databases?: readonly ('memory' | 'postgres')[];
   /** Why it cannot be tested here. */
   readonly skip?: string | undefined;
   /** What callers are told, where there are any: of the library's own errors, of its faults, and of what the application threw. */
@@ -52,7 +54,7 @@ async function closeAll(started: StartedTransport, made: TransportModule): Promi
 export async function describeTransport(name: string, transport: TransportUnderTest): Promise<void> {
   const { contextType, filesOf = 'ada', told, skip } = transport;
   if (skip !== undefined) console.log(skip);
-  const databases = await reachableDatabases('memory', 'postgres');
+  const databases = await reachableDatabases(...(transport.databases ?? (['memory', 'postgres'] as const)));
 
   describe.skipIf(skip !== undefined).each(databases)(`${name} on $name`, ({ kind, ...database }) => {
     let made: TransportModule;
