@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DataSource, QueryRunner } from 'typeorm';
+import type { Line } from './line.js';
 import type { Scope } from './scope.js';
 import type { UnitOfWork } from './unit-of-work.js';
 
@@ -9,6 +10,8 @@ export interface ForeignTransaction {
   readonly enclosing: AmbientNode | undefined;
   readonly dataSource: DataSource;
   readonly runner: QueryRunner;
+  /** Units that join here wait for each other. */
+  readonly line: Line;
 }
 
 /** Work that was taken out of whatever encloses it. */

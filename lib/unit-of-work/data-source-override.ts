@@ -2,10 +2,11 @@ import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { ambientNode, ambientOf, within } from './ambient.js';
 import type { IsolationLevel } from './dialects/dialect.js';
 import { quietOnceEnded } from './quiet.js';
+import { Line, lineOf } from './line.js';
 import { isFacade, type RunnerFacade, scopeOf } from './runner-facade.js';
 import { Scope } from './scope.js';
 import { realRunner } from './shared-view.js';
-import { leaseConnection } from './sqlite-lease.js';
+import { leaseConnection, sharesConnection } from './sqlite-lease.js';
 import { overrideMember } from './override-member.js';
 
 type Work = (manager: EntityManager) => Promise<unknown>;
@@ -49,6 +50,8 @@ export function overrideDataSource(dataSource: DataSource): DataSourceOverride {
 
 function install(dataSource: DataSource): Installed {
   const createQueryRunner = dataSource.createQueryRunner.bind(dataSource);
+  // Not read again later: typeorm-transactional answers with another one inside of its transactions.
+  const { manager } = dataSource;
   const createEntityManager = dataSource.createEntityManager.bind(dataSource);
   const restore = [
     leaseConnection(dataSource),
@@ -59,14 +62,14 @@ function install(dataSource: DataSource): Installed {
       return here.transaction.facades.create(here);
     }),
     overrideMember(dataSource, 'createEntityManager', (runner?: QueryRunner) => {
-      const manager = createEntityManager(runner);
-      nestTransactions(dataSource, manager);
-      return manager;
+      const created = createEntityManager(runner);
+      nestTransactions(dataSource, created);
+      return created;
     }),
-    nestTransactions(dataSource, dataSource.manager),
+    nestTransactions(dataSource, manager),
     // Not through an async function in between, whose promise nobody could keep quiet.
     overrideMember(dataSource, 'transaction', ((...args: Parameters<Transaction>) =>
-      (dataSource.manager.transaction as Transaction)(...args)) as DataSource['transaction']),
+      (manager.transaction as Transaction)(...args)) as DataSource['transaction']),
   ];
   return { users: 0, createQueryRunner, restore };
 }
@@ -75,7 +78,7 @@ function install(dataSource: DataSource): Installed {
 function nestTransactions(dataSource: DataSource, manager: EntityManager): () => void {
   const transaction = manager.transaction.bind(manager) as Transaction;
 
-  const run = async (first: IsolationLevel | Work, second?: Work): Promise<unknown> => {
+  const begin = async (first: IsolationLevel | Work, second?: Work): Promise<unknown> => {
     const isolation = typeof first === 'string' ? first : undefined;
     const work = typeof first === 'function' ? first : second;
     // TypeORM says what is wrong with the call.
@@ -83,17 +86,29 @@ function nestTransactions(dataSource: DataSource, manager: EntityManager): () =>
     const { queryRunner } = manager;
     const here = ambientOf(dataSource);
     if (isFacade(queryRunner)) return nested(scopeOf(queryRunner), queryRunner, isolation, work);
-    if (!queryRunner && here?.kind === 'scope') return nested(here, undefined, isolation, work);
-    return transaction(isolation, (inner) => {
-      const runner = realRunner(inner.queryRunner as QueryRunner);
-      return within({ kind: 'foreign', enclosing: ambientNode(), dataSource, runner }, () => work(inner));
-    });
+    const own = queryRunner && realRunner(queryRunner);
+    if (here?.kind === 'scope' && (!own || own === here.transaction.runner)) {
+      return nested(here, undefined, isolation, work);
+    }
+    const around =
+      here?.kind === 'foreign' && (own ? own === here.runner : sharesConnection(dataSource)) ? here : undefined;
+    const run = (): Promise<unknown> =>
+      transaction(isolation, (inner) => {
+        const runner = realRunner(inner.queryRunner as QueryRunner);
+        const line = around ? new Line() : lineOf(runner);
+        return within({ kind: 'foreign', enclosing: ambientNode(), dataSource, runner, line }, async () => {
+          const result = await work(inner);
+          line.finish();
+          return result;
+        });
+      });
+    return around ? around.line.enter(run) : run();
   };
 
   return overrideMember(manager, 'transaction', ((first: IsolationLevel | Work, second?: Work) => {
     const { queryRunner } = manager;
     const here = isFacade(queryRunner) ? scopeOf(queryRunner) : ambientOf(dataSource);
-    return quietOnceEnded(here, run(first, second));
+    return quietOnceEnded(here, begin(first, second));
   }) as EntityManager['transaction']);
 }
 

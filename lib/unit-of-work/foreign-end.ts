@@ -14,18 +14,7 @@ interface Waiting {
   outcome: Outcome | 'unknown' | undefined;
 }
 
-const turns = new WeakMap<QueryRunner, Promise<unknown>>();
 const watched = new WeakMap<QueryRunner, Waiting[]>();
-
-/** Runs units that join the same transaction one after the other: savepoints must nest. */
-export function inTurn<T>(runner: QueryRunner, run: () => Promise<T>): Promise<T> {
-  const turn = (turns.get(runner) ?? Promise.resolve()).then(run);
-  turns.set(
-    runner,
-    turn.catch(() => undefined),
-  );
-  return turn;
-}
 
 /**
  * Calls `run` when the application has ended the transaction it opened on this query runner and has released the
@@ -37,13 +26,13 @@ export function onForeignEnd(runner: QueryRunner, dialect: Dialect, run: Waiting
 }
 
 /** Makes the application's transaction fail, whose connection is no longer in it: what it writes would be committed at once. */
-export function refuseStatements(runner: QueryRunner, cause: unknown): void {
+export function refuseStatements(runner: QueryRunner, error: UnitAbortedError): void {
   const restore = overrideMember(runner, 'query', ((sql: string, ...rest: unknown[]) => {
     if (sql === 'ROLLBACK') {
       restore();
       return runner.query(sql, ...(rest as []));
     }
-    return Promise.reject(new UnitAbortedError('its transaction had already failed', cause));
+    return Promise.reject(error);
   }) as QueryRunner['query']);
 }
 

@@ -24,6 +24,11 @@ interface SqliteDriver {
 
 type RunnerClass = new (driver: SqliteDriver) => QueryRunner;
 
+/** Whether TypeORM has one connection for everything that goes through the data source. */
+export function sharesConnection(dataSource: DataSource): boolean {
+  return dataSource.options.type === 'better-sqlite3';
+}
+
 /**
  * TypeORM shares one SQLite connection among everything, so that one caller's ROLLBACK undid what another had been told was
  * saved. This leases it like a pool of one: to a query runner for the time of its transaction, else for one statement.

@@ -3,6 +3,7 @@ import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { CommitLostError } from '../errors/commit-lost.error.js';
 import { CommitOutcomeUnknownError } from '../errors/commit-outcome-unknown.error.js';
 import { UnitAbortedError } from '../errors/unit-aborted.error.js';
+import { UnitTimeoutError } from '../errors/unit-timeout.error.js';
 import { ambientNode, ambientOf, within } from './ambient.js';
 import { commitOutcome } from './commit-outcome.js';
 import { type DataSourceOverride, overrideDataSource } from './data-source-override.js';
@@ -10,7 +11,9 @@ import { isTransient } from './database-fault.js';
 import type { Dialect, IsolationLevel } from './dialects/dialect.js';
 import { dialectOf } from './dialects/dialect-of.js';
 import { runEffects } from './effects.js';
-import { inTurn, onForeignEnd, refuseStatements } from './foreign-end.js';
+import { onForeignEnd, refuseStatements } from './foreign-end.js';
+import { JoinedRunner } from './joined-runner.js';
+import { type Line, lineOf } from './line.js';
 import { quietOnceEnded } from './quiet.js';
 import { isFacade, scopeOf } from './runner-facade.js';
 import { Scope } from './scope.js';
@@ -34,6 +37,9 @@ export interface UnitOptions {
   /** Rolls the unit back when it is aborted. */
   signal?: AbortSignal;
 }
+
+const BESIDE =
+  'work beside a unit of work that had joined the transaction was undone with it; await one, then start the other';
 
 type Work<T> = (unit: UnitOfWork) => T | Promise<T>;
 
@@ -61,7 +67,7 @@ export class Transactor {
     const here = ambientOf(this.dataSource);
     if (options.manager) return this.#runIn(options.manager, work);
     if (here?.kind === 'scope' && here.isActive) return this.#nest(here, work);
-    if (here?.kind === 'foreign' && here.runner.isTransactionActive) return this.#join(here.runner, work);
+    if (here?.kind === 'foreign' && here.runner.isTransactionActive) return this.#join(here.runner, here.line, work);
     return this.#retrying(work, options);
   }
 
@@ -79,7 +85,9 @@ export class Transactor {
     const runner = realRunner(queryRunner);
     const here = ambientOf(this.dataSource);
     const joined = here?.kind === 'scope' && here.isActive && here.transaction.runner === runner;
-    return joined ? this.#nest(here, work) : this.#join(runner, work);
+    if (joined) return this.#nest(here, work);
+    const line = here?.kind === 'foreign' && here.runner === runner ? here.line : lineOf(runner);
+    return this.#join(runner, line, work);
   }
 
   async #retrying<T>(work: Work<T>, options: UnitOptions): Promise<T> {
@@ -159,7 +167,7 @@ export class Transactor {
       end.clear();
       // The pool may still be about to hand out a connection.
       void begun.catch(() => undefined).then(() => transaction.giveUp());
-      throw error;
+      throw error instanceof UnitTimeoutError ? new UnitTimeoutError(end.timeout, true) : error;
     }
   }
 
@@ -186,22 +194,28 @@ export class Transactor {
   }
 
   /** A root unit under a savepoint of the application's own transaction; its effects wait for that one's end. */
-  #join<T>(runner: QueryRunner, work: Work<T>): Promise<T> {
-    return inTurn(runner, async () => {
+  #join<T>(runner: QueryRunner, line: Line, work: Work<T>): Promise<T> {
+    const joined = JoinedRunner.of(runner);
+    const assertOpen = joined.expectOpen();
+    return line.enterUnit(async () => {
+      assertOpen();
       const transaction = new UnitTransaction(this.dataSource, runner, this.#dialect, undefined);
       const scope = new Scope(transaction, undefined, ambientNode());
       const unit = new UnitOfWork(scope, undefined);
-      await transaction.begin();
+      joined.take(transaction);
       try {
+        await transaction.begin();
         const result = await within(scope, async () => work(unit));
         scope.finish();
         await transaction.commit();
+        joined.takeBack(transaction);
         onForeignEnd(runner, this.#dialect, (outcome) => runEffects(scope.effects, outcome));
         return result;
       } catch (error) {
         scope.abandon();
         const undone = await transaction.rollback();
-        if (!undone) refuseStatements(runner, error);
+        if (joined.takeBack(transaction)) refuseStatements(runner, new UnitAbortedError(BESIDE, error));
+        else if (!undone) refuseStatements(runner, new UnitAbortedError('its transaction had already failed', error));
         onForeignEnd(runner, this.#dialect, () => runEffects(scope.effects, 'rollback'));
         throw error;
       }

@@ -11,7 +11,7 @@ export class UnitDeadline {
 
   constructor(
     transaction: UnitTransaction,
-    timeout: number,
+    readonly timeout: number,
     private readonly signal?: AbortSignal,
   ) {
     let fail: (error: Error) => void = () => undefined;

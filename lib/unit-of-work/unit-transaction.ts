@@ -9,6 +9,7 @@ import { UnitEndedError } from '../errors/unit-ended.error.js';
 import { ambientNode, within } from './ambient.js';
 import type { Witness } from './commit-outcome.js';
 import { commitMayStand, type Dialect, type IsolationLevel } from './dialects/dialect.js';
+import { lineOf } from './line.js';
 import { FacadeFactory } from './runner-facade.js';
 import type { Scope } from './scope.js';
 import { depthOf, setDepth } from './transaction-depth.js';
@@ -34,6 +35,11 @@ const turns = new AsyncLocalStorage<Turn>();
 
 const READS = /^\s*(select|show|explain|pragma)\b/i;
 const ROLLS_BACK = /\brollback\b/i;
+
+/** Whether the statement leaves the rows as they are. */
+export function isRead(sql: string): boolean {
+  return READS.test(sql);
+}
 
 /**
  * The transaction of a unit of work on its one connection. Statements run one at a time; after the end was
@@ -84,8 +90,14 @@ export class UnitTransaction {
     this.#witnesses.push(witness);
   }
 
+  /** Whether the flow is in the turn of one of its statements. */
+  get hasTurn(): boolean {
+    const turn = turns.getStore();
+    return turn?.transaction === this && !turn.over;
+  }
+
   begin(isolation?: IsolationLevel): Promise<void> {
-    return this.#asForeign(() => this.runner.startTransaction(isolation));
+    return this.#exclusive(() => this.#asForeign(() => this.runner.startTransaction(isolation)));
   }
 
   /** Makes every later statement and the commit fail with this error. */
@@ -102,7 +114,7 @@ export class UnitTransaction {
         if (this.dialect.endsTransaction(sql)) this.#refuse(sql);
         // To a savepoint that is not known here: what it undoes nobody can say.
         if (ROLLS_BACK.test(sql)) this.#witnesses = [];
-        if (!READS.test(sql)) this.#markShared(scope, through);
+        if (!isRead(sql)) this.#markShared(scope, through);
         return this.#observe(run);
       }),
     );
@@ -211,6 +223,18 @@ export class UnitTransaction {
     return Promise.race([done, this.#lost]);
   }
 
+  /** Ends without a statement of its own, because what it has joined is about to be rolled back. Never throws. */
+  async desert(error: unknown): Promise<void> {
+    this.abort(error);
+    this.#sealed = true;
+    for (const stream of this.#streams) stream.destroy();
+    await this.#exclusive(() => {
+      this.#over = true;
+      setDepth(this.runner, this.#baseDepth);
+      return Promise.resolve();
+    });
+  }
+
   /** Takes the connection from whoever still holds it, and out of the pool. Never throws. */
   async giveUp(): Promise<void> {
     this.#sealed = true;
@@ -224,8 +248,7 @@ export class UnitTransaction {
 
   // What a subscriber does while its statement holds the connection is a part of that statement's turn.
   #exclusive<T>(run: () => Promise<T>): Promise<T> {
-    const current = turns.getStore();
-    if (current?.transaction === this && !current.over) return run();
+    if (this.hasTurn) return run();
     const own: Turn = { transaction: this, over: false };
     const turn = this.#tail.then(() => turns.run(own, run)).finally(() => (own.over = true));
     this.#tail = turn.catch(() => undefined);
@@ -235,7 +258,7 @@ export class UnitTransaction {
   // For TypeORM's subscribers the root transaction is one like any other: SQLite's one connection is shared with them.
   #asForeign<T>(run: () => Promise<T>): Promise<T> {
     const { dataSource, runner } = this;
-    return within({ kind: 'foreign', enclosing: ambientNode(), dataSource, runner }, run);
+    return within({ kind: 'foreign', enclosing: ambientNode(), dataSource, runner, line: lineOf(runner) }, run);
   }
 
   #refuse(sql: string): never {

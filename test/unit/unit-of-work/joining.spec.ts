@@ -1,5 +1,8 @@
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { AsyncResource } from 'node:async_hooks';
+import { UnawaitedWorkError } from '../../../lib/errors/unawaited-work.error.js';
+import { UnitEndedError } from '../../../lib/errors/unit-ended.error.js';
 import { UnitAbortedError } from '../../../lib/errors/unit-aborted.error.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { Note } from '../../support/unit-entities.js';
@@ -136,6 +139,113 @@ describe.each(await reachableDatabases())(
         expect(await app.saved()).toEqual(['next', 'taken']);
       },
     );
+
+    it('nests what is called in a nested transaction of the manager that it has joined', async () => {
+      await app.dataSource.transaction((manager) =>
+        app.transactor.run(async () => {
+          await manager.transaction(() => unit('inner'));
+          const undone = manager.transaction(async () => {
+            await unit('undone');
+            throw new Error('nested');
+          });
+          await expect(undone).rejects.toThrow('nested');
+          await manager.insert(Note, { id: 'outer' });
+        }),
+      );
+      expect(await app.saved()).toEqual(['inner', 'outer']);
+    });
+
+    it('fails the application’s transaction that returns before it, and leaves the connection clean', async () => {
+      const units: Promise<unknown>[] = [];
+      const careless = app.dataSource.transaction(async (manager) => {
+        await manager.insert(Note, { id: 'own' });
+        units.push(unit('a'), unit('b'));
+      });
+      await expect(careless).rejects.toThrow(UnawaitedWorkError);
+      for (const one of await Promise.allSettled(units)) expect(one.status).toBe('rejected');
+      expect(await app.saved()).toEqual([]);
+      await app.transactor.run(() => app.write('next'));
+      expect(await app.saved()).toEqual(['next']);
+    });
+
+    it('fails the nested transaction that returns before it, and nothing else', async () => {
+      await app.dataSource.transaction(async (manager) => {
+        const careless = manager.transaction(() => {
+          void unit('lost');
+          return Promise.resolve();
+        });
+        await expect(careless).rejects.toThrow(UnawaitedWorkError);
+        await unit('kept');
+      });
+      expect(await app.saved()).toEqual(['kept']);
+    });
+
+    it('fails the COMMIT of a query runner that does not wait for it', async () => {
+      const runner = app.dataSource.createQueryRunner();
+      await runner.startTransaction();
+      let release = (): void => undefined;
+      const held = new Promise<void>((resolve) => (release = resolve));
+      let begun = (): void => undefined;
+      const started = new Promise<void>((resolve) => (begun = resolve));
+      const joined = app.transactor.run(
+        async () => {
+          await app.write('joined');
+          begun();
+          await held;
+        },
+        { manager: runner.manager },
+      );
+      await started;
+      await expect(runner.commitTransaction()).rejects.toThrow(UnawaitedWorkError);
+      await runner.rollbackTransaction();
+      release();
+      await expect(joined).rejects.toThrow('was rolled back');
+      await runner.release();
+      expect(await app.saved()).toEqual([]);
+    });
+
+    it('has what the application’s manager does inside of it', async () => {
+      let go = (): void => undefined;
+      const gate = new Promise<void>((resolve) => (go = resolve));
+      const late: Promise<unknown>[] = [];
+      await app.dataSource.transaction(async (manager) => {
+        const careless = app.transactor.run(() => void manager.insert(Note, { id: 'lost' }).catch(() => undefined));
+        await expect(careless).rejects.toThrow(UnawaitedWorkError);
+        await app.transactor.run(() => {
+          late.push(gate.then(() => manager.insert(Note, { id: 'late' })));
+          return manager.insert(Note, { id: 'kept' });
+        });
+        go();
+        await expect(late[0]).rejects.toThrow(UnitEndedError);
+      });
+      expect(await app.saved()).toEqual(['kept']);
+    });
+
+    it('is not ended through the application’s query runner', async () => {
+      await app.dataSource.transaction(async (manager) => {
+        await app.transactor.run(async () => {
+          await expect(manager.queryRunner?.commitTransaction()).rejects.toThrow('dataSource.transaction()');
+          await expect(manager.queryRunner?.rollbackTransaction()).rejects.toThrow('dataSource.transaction()');
+          await expect(manager.queryRunner?.startTransaction()).rejects.toThrow('dataSource.transaction()');
+          await app.write('kept');
+        });
+      });
+      expect(await app.saved()).toEqual(['kept']);
+    });
+
+    it('fails the application’s transaction when it takes along what was written beside it', async () => {
+      const both = app.dataSource.transaction(async (manager) => {
+        const outside = new AsyncResource('outside');
+        const failing = app.transactor.run(async () => {
+          await app.write('unit');
+          await outside.runInAsyncScope(() => manager.insert(Note, { id: 'beside' }));
+          throw new Error('unit');
+        });
+        await failing.catch(() => undefined);
+      });
+      await expect(both).rejects.toThrow('beside a unit of work');
+      expect(await app.saved()).toEqual([]);
+    });
 
     it('refuses a manager that is in no transaction', async () => {
       await expect(app.transactor.run(() => 1, { manager: app.dataSource.manager })).rejects.toThrow(UnitAbortedError);

@@ -1,0 +1,127 @@
+import type { Readable } from 'node:stream';
+import type { QueryRunner } from 'typeorm';
+import { UnawaitedWorkError } from '../errors/unawaited-work.error.js';
+import { UnitAbortedError } from '../errors/unit-aborted.error.js';
+import { ambientOf } from './ambient.js';
+import { overrideMember } from './override-member.js';
+import { TOO_LATE } from './line.js';
+import type { Scope } from './scope.js';
+import { depthOf } from './transaction-depth.js';
+import { isRead, type UnitTransaction } from './unit-transaction.js';
+
+type Query = (...args: unknown[]) => Promise<never>;
+
+const joined = new WeakMap<QueryRunner, JoinedRunner>();
+
+/**
+ * The query runner of an application's own transaction, for as long as units of work may join it. Managers that the
+ * application keeps (typeorm-transactional, nestjs-cls, a callback's argument) use it directly: inside of a unit, what they do
+ * is the unit's; beside one, it must not be undone with the unit, nor end what the unit is in.
+ */
+export class JoinedRunner {
+  #unit: UnitTransaction | undefined;
+  #wroteBeside = false;
+  #transactions = 0;
+  readonly #restore: (() => void)[];
+
+  private constructor(private readonly runner: QueryRunner) {
+    const { query, stream, startTransaction, commitTransaction, rollbackTransaction, release } = runner;
+    this.#restore = [
+      overrideMember(runner, 'query', ((...args) => this.#query(query.bind(runner) as Query, ...args)) as Query),
+      overrideMember(runner, 'stream', ((...args: Parameters<QueryRunner['stream']>) => {
+        const open = (): Promise<Readable> => stream.apply(runner, args);
+        const scope = this.#scope();
+        return scope ? scope.transaction.stream(scope, open) : open();
+      }) as QueryRunner['stream']),
+      overrideMember(runner, 'startTransaction', async (isolation) => {
+        if (this.#isForeign()) this.#refuse('begun');
+        await startTransaction.call(runner, isolation);
+      }),
+      overrideMember(runner, 'commitTransaction', async () => {
+        if (this.#isForeign()) this.#refuse('committed');
+        this.#leave();
+        await commitTransaction.call(runner);
+      }),
+      overrideMember(runner, 'rollbackTransaction', async () => {
+        if (this.#isForeign()) {
+          if (this.#scope()) this.#refuse('rolled back');
+          const unit = this.#unit;
+          this.#unit = undefined;
+          await unit?.desert(new UnitAbortedError('the transaction that it had joined was rolled back'));
+        }
+        this.#leave();
+        await rollbackTransaction.call(runner);
+      }),
+      overrideMember(runner, 'release', async () => {
+        this.#transactions++;
+        joined.delete(runner);
+        for (const undo of this.#restore.reverse()) undo();
+        await release.call(runner);
+      }),
+    ];
+  }
+
+  static of(runner: QueryRunner): JoinedRunner {
+    const known = joined.get(runner) ?? new JoinedRunner(runner);
+    joined.set(runner, known);
+    return known;
+  }
+
+  /**
+   * Gives what throws UnitAbortedError once the transaction that is open now has ended: a unit that waited for its turn must
+   * not begin one of its own.
+   */
+  expectOpen(): () => void {
+    const now = this.#transactions;
+    return () => {
+      if (now === this.#transactions && this.runner.isTransactionActive) return;
+      throw new UnitAbortedError(TOO_LATE);
+    };
+  }
+
+  /** Lets the unit have the transaction. */
+  take(unit: UnitTransaction): void {
+    this.#unit = unit;
+    this.#wroteBeside = false;
+  }
+
+  /** Takes it back; says whether the application wrote beside the unit meanwhile. */
+  takeBack(unit: UnitTransaction): boolean {
+    if (this.#unit !== unit) return false;
+    this.#unit = undefined;
+    return this.#wroteBeside;
+  }
+
+  #query(query: Query, ...args: unknown[]): Promise<never> {
+    const sql = String(args[0]);
+    const scope = this.#scope();
+    if (scope && !scope.transaction.hasTurn) {
+      return scope.transaction.statement(scope, this.runner, sql, () => query(...args));
+    }
+    if (!scope && this.#isForeign() && !isRead(sql)) this.#wroteBeside = true;
+    return query(...args);
+  }
+
+  /** From the moment on when the whole transaction is being ended, no unit may join it. */
+  #leave(): void {
+    if (depthOf(this.runner) <= 1) this.#transactions++;
+  }
+
+  /** Where in a unit that has joined the flow is, also when that has ended. */
+  #scope(): Scope | undefined {
+    const here = ambientOf(this.runner.dataSource);
+    return here?.kind === 'scope' && here.transaction.runner === this.runner ? here : undefined;
+  }
+
+  /** Whether somebody else than the unit itself is at the query runner while the unit has it. */
+  #isForeign(): boolean {
+    return this.#unit !== undefined && !this.#unit.hasTurn;
+  }
+
+  #refuse(what: string): never {
+    if (!this.#scope()) throw new UnawaitedWorkError(1, 0);
+    throw new UnitAbortedError(
+      `a transaction was ${what} through the query runner that it had joined; use dataSource.transaction() inside of it`,
+    );
+  }
+}
