@@ -167,6 +167,7 @@ export { StorageFailureError } from './errors/storage-failure.error.js';
 export { StorageNameError } from './errors/storage-name.error.js';
 export { StorageOptionError } from './errors/storage-option.error.js';
 export { TaskFailedError } from './errors/task-failed.error.js';
+export { TransactionNotJoinedError } from './errors/transaction-not-joined.error.js';
 export { TransferStrategyError } from './errors/transfer-strategy.error.js';
 export { UnawaitedWorkError } from './errors/unawaited-work.error.js';
 export { UnitAbortedError } from './errors/unit-aborted.error.js';

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { OutOfQueueError } from '../errors/out-of-queue.error.js';
 import { detach } from '../unit-of-work/ambient.js';
+import { isHandedOtherTransaction } from '../unit-of-work/handed-transaction.js';
 import { Transactor, type UnitOptions } from '../unit-of-work/transactor.js';
 import { openQueue, queueOf } from './current-queue.js';
 import type { TaskLike } from './task.js';
@@ -60,6 +61,11 @@ export class TaskQueue {
    */
   runQueued<T>(work: (queue: UnitQueue) => Promise<T>, options: UnitOptions = {}): Promise<T> {
     return this.transactor.run((unit) => work(openQueue(unit)), options);
+  }
+
+  /** Whether an argument brings an open transaction that a unit opened here would not be in. */
+  isHandedOtherTransaction(args: readonly unknown[]): boolean {
+    return isHandedOtherTransaction(this.transactor.dataSource, args);
   }
 
   /** Runs `fn` outside of any unit of work, so that what it starts may outlive the unit. */

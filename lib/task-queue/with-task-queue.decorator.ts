@@ -2,6 +2,7 @@ import { Inject, Optional, UseInterceptors } from '@nestjs/common';
 import { isObservable, type Observable, tap } from 'rxjs';
 import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
 import { OutOfQueueError } from '../errors/out-of-queue.error.js';
+import { TransactionNotJoinedError } from '../errors/transaction-not-joined.error.js';
 import type { UnitOptions } from '../unit-of-work/transactor.js';
 import { currentQueue } from './current-queue.js';
 import { RouteCall } from './route-call.js';
@@ -47,6 +48,7 @@ export function WithTaskQueue(options: WithTaskQueueOptions = {}) {
         const why = `${place} was called on an object that Nest did not make, or without FilesModule,`;
         return Promise.reject(new OutOfQueueError(OutOfQueueError.remedy(why)));
       }
+      if (queue.isHandedOtherTransaction(args)) return Promise.reject(new TransactionNotJoinedError(place));
       return queue.runQueued(async (unitQueue) => {
         unitQueue.args = args;
         const result: unknown = await original.apply(this, args as never[]);
