@@ -4,7 +4,6 @@ import { UnawaitedWorkError } from '../errors/unawaited-work.error.js';
 import { UnitAbortedError } from '../errors/unit-aborted.error.js';
 import { ambientOf } from './ambient.js';
 import { overrideMember } from './override-member.js';
-import { TOO_LATE } from './line.js';
 import type { Scope } from './scope.js';
 import { depthOf } from './transaction-depth.js';
 import { isRead, type UnitTransaction } from './unit-transaction.js';
@@ -67,16 +66,10 @@ export class JoinedRunner {
     return known;
   }
 
-  /**
-   * Gives what throws UnitAbortedError once the transaction that is open now has ended: a unit that waited for its turn must
-   * not begin one of its own.
-   */
-  expectOpen(): () => void {
+  /** Tells later whether the transaction that is open now still is. */
+  watch(): () => boolean {
     const now = this.#transactions;
-    return () => {
-      if (now === this.#transactions && this.runner.isTransactionActive) return;
-      throw new UnitAbortedError(TOO_LATE);
-    };
+    return () => now === this.#transactions && this.runner.isTransactionActive;
   }
 
   /** Lets the unit have the transaction. */

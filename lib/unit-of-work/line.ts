@@ -2,7 +2,7 @@ import type { QueryRunner } from 'typeorm';
 import { UnawaitedWorkError } from '../errors/unawaited-work.error.js';
 import { UnitAbortedError } from '../errors/unit-aborted.error.js';
 
-export const TOO_LATE = 'the transaction that it was to join ended before; await every call inside of it';
+const TOO_LATE = 'the transaction that it was to join ended before; await every call inside of it';
 
 /** What runs one after the other in one place of an application's own transaction, because savepoints must nest. */
 export class Line {
@@ -16,11 +16,12 @@ export class Line {
     return turn;
   }
 
-  /** Runs a unit of work when it is its turn; if the place is left before, its failure is not reported a second time. */
-  enterUnit<T>(run: () => Promise<T>): Promise<T> {
+  /** Runs a unit of work when it is its turn and the transaction is still open; if the place is left before, its failure is not reported a second time. */
+  enterUnit<T>(isOpen: () => boolean, run: () => Promise<T>): Promise<T> {
     this.#units++;
     const turn = this.enter(() => {
-      if (this.#finished) throw new UnitAbortedError(TOO_LATE);
+      // It must not begin a transaction of its own.
+      if (this.#finished || !isOpen()) throw new UnitAbortedError(TOO_LATE);
       return run();
     }).finally(() => this.#units--);
     const promise = new Promise<T>((resolve, reject) => {

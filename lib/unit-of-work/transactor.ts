@@ -196,9 +196,8 @@ export class Transactor {
   /** A root unit under a savepoint of the application's own transaction; its effects wait for that one's end. */
   #join<T>(runner: QueryRunner, line: Line, work: Work<T>): Promise<T> {
     const joined = JoinedRunner.of(runner);
-    const assertOpen = joined.expectOpen();
-    return line.enterUnit(async () => {
-      assertOpen();
+    const isOpen = joined.watch();
+    return line.enterUnit(isOpen, async () => {
       const transaction = new UnitTransaction(this.dataSource, runner, this.#dialect, undefined);
       const scope = new Scope(transaction, undefined, ambientNode());
       const unit = new UnitOfWork(scope, undefined);
@@ -216,7 +215,8 @@ export class Transactor {
         const undone = await transaction.rollback();
         if (joined.takeBack(transaction)) refuseStatements(runner, new UnitAbortedError(BESIDE, error));
         else if (!undone) refuseStatements(runner, new UnitAbortedError('its transaction had already failed', error));
-        onForeignEnd(runner, this.#dialect, () => runEffects(scope.effects, 'rollback'));
+        if (isOpen()) onForeignEnd(runner, this.#dialect, () => runEffects(scope.effects, 'rollback'));
+        else await runEffects(scope.effects, 'rollback');
         throw error;
       }
     });

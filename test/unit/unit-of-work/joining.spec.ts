@@ -157,12 +157,22 @@ describe.each(await reachableDatabases())(
 
     it('fails the application’s transaction that returns before it, and leaves the connection clean', async () => {
       const units: Promise<unknown>[] = [];
-      const careless = app.dataSource.transaction(async (manager) => {
-        await manager.insert(Note, { id: 'own' });
-        units.push(unit('a'), unit('b'));
+      const careless = app.dataSource.transaction(async () => {
+        const begun = new Promise<void>((resolve) => {
+          const running = app.transactor.run(async (current) => {
+            current.afterRollback(() => log.push('a rolled back'));
+            await app.write('a');
+            resolve();
+            await app.write('more');
+            await app.write('and more');
+          });
+          units.push(running, unit('b'));
+        });
+        await begun;
       });
       await expect(careless).rejects.toThrow(UnawaitedWorkError);
       for (const one of await Promise.allSettled(units)) expect(one.status).toBe('rejected');
+      expect(log).toEqual(['a rolled back']);
       expect(await app.saved()).toEqual([]);
       await app.transactor.run(() => app.write('next'));
       expect(await app.saved()).toEqual(['next']);
