@@ -20,7 +20,19 @@ export default defineConfig({
     projects: [
       // Loading Nest and TypeORM costs more than most files of tests: those that share no names of entities share their modules.
       { extends: true, test: { ...tests, name: 'unit', include: ['test/unit/**/*.spec.ts'], isolate: false } },
-      { extends: true, test: { ...tests, name: 'e2e', include: ['test/e2e/**/*.spec.ts', 'test/crash/some-points.spec.ts', 'sample/**/*.spec.ts'] } },
+      {
+        extends: true,
+        test: {
+          ...tests,
+          name: 'e2e',
+          include: [
+            'test/e2e/**/*.spec.ts',
+            'test/crash/some-points.spec.ts',
+            'test/races/**/*.spec.ts',
+            'sample/**/*.spec.ts',
+          ],
+        },
+      },
     ],
   },
 });

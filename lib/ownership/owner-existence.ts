@@ -3,51 +3,88 @@ import { OwnerNotFoundError } from '../errors/owner-not-found.error.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import { ownerIdOf } from './id-field.js';
 import { ownerEntitiesOf } from './owner-entities.js';
-import type { OwnerColumn } from './owner-entities.js';
+import type { OwnerColumn, OwnerEntity } from './owner-entities.js';
 
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const INTEGER = /^(0|-?[1-9]\d{0,18})$/;
 const INTEGER_BITS: Readonly<Record<string, number>> = { smallint: 16, integer: 32, bigint: 64 };
 const TEXTS = new Set(['character varying', 'character', 'text']);
 
+const OWNERS_PER_STATEMENT = 10_000;
+
 /**
- * Throws `OwnerNotFoundError` where the owner's type is that of an entity class and there is no such entity, or it is softly removed;
- * else it cannot be removed before this transaction ends. Ids that go through a transformer cannot be looked for, and are trusted.
+ * Throws `OwnerNotFoundError` where an owner's type is that of an entity class and there is no such entity, or it is softly removed;
+ * else none of them can be removed before this transaction ends. Ids that go through a transformer cannot be looked for, and are trusted.
  */
-export async function assertOwnerExists(manager: EntityManager, { type, id }: OwnerReference): Promise<void> {
-  const entities = ownerEntitiesOf(manager.dataSource).filter(({ ownerType }) => ownerType === type);
-  if (entities.length === 0) return;
-  for (const { metadata, idColumn } of entities) {
-    if (!idColumn || idColumn.transformer || (await isThere(manager, metadata.target, idColumn, id))) return;
+export async function assertOwnersExist(
+  manager: EntityManager,
+  owners: readonly OwnerReference[],
+  entities: readonly OwnerEntity[] = ownerEntitiesOf(manager.dataSource),
+): Promise<void> {
+  const idsByType = new Map<string, Set<string>>();
+  for (const { type, id } of owners) idsByType.set(type, (idsByType.get(type) ?? new Set()).add(id));
+  for (const [type, ids] of idsByType) {
+    const missing = await missingId(
+      manager,
+      entities.filter(({ ownerType }) => ownerType === type),
+      [...ids],
+    );
+    if (missing !== undefined) throw new OwnerNotFoundError(type, missing);
   }
-  throw new OwnerNotFoundError(type, id);
 }
 
-async function isThere(
+/** One of the ids that is that of none of the entities, if there is one. */
+async function missingId(
+  manager: EntityManager,
+  entities: readonly OwnerEntity[],
+  ids: readonly string[],
+): Promise<string | undefined> {
+  if (entities.length === 0) return undefined;
+  let missing = ids;
+  for (const { metadata, idColumn } of entities) {
+    if (!idColumn || idColumn.transformer) return undefined;
+    const there = await thoseThere(manager, metadata.target, idColumn, missing);
+    missing = missing.filter((id) => !there.has(id));
+  }
+  return missing[0];
+}
+
+async function thoseThere(
   manager: EntityManager,
   target: Parameters<EntityManager['getRepository']>[0],
   column: OwnerColumn,
-  id: string,
-): Promise<boolean> {
-  const value = comparable(manager.dataSource, column, id);
-  if (value === undefined) return false;
-  const query = manager.createQueryBuilder(target, 'owner').select(value, 'id').where(`${value} = :id`, { id });
+  ids: readonly string[],
+): Promise<Set<string | undefined>> {
+  const there = new Set<string | undefined>();
   const lock = lockFor(manager.dataSource);
-  const rows = await (lock ? query.setLock(lock) : query).getRawMany<{ id: unknown }>();
-  // MySQL finds 1 by `1abc`, and `a` by `A`, which are other owners.
-  return rows.some((row) => ownerIdOf(row.id) === id);
+  const { value, comparable } = comparison(manager.dataSource, column);
+  const possible = ids.filter((id) => comparable(id)).toSorted();
+  for (let at = 0; at < possible.length; at += OWNERS_PER_STATEMENT) {
+    const query = manager
+      .createQueryBuilder(target, 'owner')
+      .select(value, 'id')
+      .where(`${value} IN (:...ids)`, { ids: possible.slice(at, at + OWNERS_PER_STATEMENT) });
+    const rows = await (lock ? query.setLock(lock) : query).getRawMany<{ id: unknown }>();
+    // MySQL finds 1 by `1abc`, and `a` by `A`, which are other owners.
+    for (const { id } of rows) there.add(ownerIdOf(id));
+  }
+  return there;
 }
 
-/** What can be compared with the id; nothing if the column has no such value. An error of PostgreSQL would end the transaction. */
-function comparable(dataSource: DataSource, column: OwnerColumn, id: string): string | undefined {
+/** What can be compared with ids, and with which of them: for others there is no such value, and an error of PostgreSQL would end the transaction. */
+function comparison(
+  dataSource: DataSource,
+  column: OwnerColumn,
+): { value: string; comparable: (id: string) => boolean } {
   const value = `owner.${column.propertyPath}`;
-  if (dataSource.options.type !== 'postgres') return value;
+  const any = () => true;
+  if (dataSource.options.type !== 'postgres') return { value, comparable: any };
   const type = dataSource.driver.normalizeType(column);
-  if (TEXTS.has(type)) return value;
-  if (type === 'uuid') return UUID.test(id) ? value : undefined;
+  if (TEXTS.has(type)) return { value, comparable: any };
+  if (type === 'uuid') return { value, comparable: (id) => UUID.test(id) };
   const bits = INTEGER_BITS[type];
-  if (bits === undefined) return `CAST(${value} AS text)`;
-  return INTEGER.test(id) && BigInt.asIntN(bits, BigInt(id)) === BigInt(id) ? value : undefined;
+  if (bits === undefined) return { value: `CAST(${value} AS text)`, comparable: any };
+  return { value, comparable: (id) => INTEGER.test(id) && BigInt.asIntN(bits, BigInt(id)) === BigInt(id) };
 }
 
 function lockFor({ options: { type } }: DataSource): 'for_key_share' | 'pessimistic_read' | undefined {

@@ -15,7 +15,7 @@ import { Transactor } from '../unit-of-work/transactor.js';
 import { FileTransfer } from './file-transfer.entity.js';
 import type { HistoryEntry, Move, MoveOutcome, TransferStatements } from './statements/transfer-statements.js';
 import { ownerOf } from './statements/verdict.js';
-import { assertOwnerExists } from './owner-existence.js';
+import { assertOwnersExist } from './owner-existence.js';
 import { setPins } from './pins.js';
 import { chargeMoves } from './quotas/charge-moves.js';
 import type { Quotas } from './quotas/quotas.js';
@@ -47,7 +47,7 @@ export class Ownership extends OwnershipPort {
     const actor = to.actor === undefined ? await this.actors.current() : to.actor;
     const needsSavepoint = this.#quotas.isCounted(ownerType);
     await this.#inTransaction(needsSavepoint, async (manager) => {
-      await assertOwnerExists(manager, { type: ownerType, id: ownerId });
+      await assertOwnersExist(manager, [{ type: ownerType, id: ownerId }]);
       const outcomes = await this.#statements.transfer(manager, moves, { actor, isManager: true, force, pin });
       for (const outcome of outcomes) refuse(outcome);
       await chargeMoves(this.runtime, manager, moves, outcomes);

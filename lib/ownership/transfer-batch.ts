@@ -9,6 +9,7 @@ import type { Task, TaskLike } from '../task-queue/task.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
 import { DetachedFields } from './detached/detached-fields.js';
 import { CallOutcome } from './owner-resolution.js';
+import { assertOwnersExist } from './owner-existence.js';
 import { setPins } from './pins.js';
 import { chargeMoves } from './quotas/charge-moves.js';
 import type { Move } from './statements/transfer-statements.js';
@@ -52,8 +53,10 @@ export async function lockTransfers(transfers: readonly Transfer[], queue: UnitQ
 export async function runTransfers(transfers: readonly Transfer[], queue: UnitQueue): Promise<OwnerReference[]> {
   const runtime = TransferRuntime.of(queue.unit.dataSource);
   const outcome = outcomeOf(queue);
-  await letDetachedGo(transfers, queue);
   const owners = transfers.map(({ target }) => target.owner(outcome));
+  // The record that was saved may have been removed meanwhile; whoever removes it deals with its files, and waits for this transaction.
+  await assertOwnersExist(queue.unit.manager, owners, runtime.removableOwners);
+  await letDetachedGo(transfers, queue);
   const requests = requestsOf(transfers, owners, queue);
   const moves = [...requests.values()].map(({ move }) => move);
   const terms = { ...(await runtime.actor()), force: false, pin: true };

@@ -8,6 +8,8 @@ import { ContentStore } from '../files/content-store.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { MANAGER_CHECK } from './manager-check.js';
 import type { ManagerCheck } from './manager-check.js';
+import { ownerEntitiesOf } from './owner-entities.js';
+import type { OwnerEntity } from './owner-entities.js';
 import { Quotas } from './quotas/quotas.js';
 import type { TransferStatements } from './statements/transfer-statements.js';
 import { transferStatementsFor } from './statements/transfer-statements-for.js';
@@ -22,6 +24,7 @@ const live = new Map<DataSource, TransferRuntime>();
 export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
   readonly #managers = new WeakMap<Actor, Promise<boolean>>();
   #statements: TransferStatements | undefined;
+  #removableOwners: readonly OwnerEntity[] | undefined;
 
   constructor(
     private readonly transactor: Transactor,
@@ -59,6 +62,11 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
   get statements(): TransferStatements {
     // Not before the data source is initialized: the names of columns are its metadata.
     return (this.#statements ??= transferStatementsFor(this.dataSource));
+  }
+
+  /** The entities with whose removal something is done to their files. */
+  get removableOwners(): readonly OwnerEntity[] {
+    return (this.#removableOwners ??= ownerEntitiesOf(this.dataSource).filter(({ onDelete }) => onDelete !== 'keep'));
   }
 
   onModuleInit(): void {

@@ -1,5 +1,7 @@
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
+import { OwnershipTransferTask } from '../../../lib/ownership/ownership-transfer.task.js';
 import { FilesService } from '../../../lib/files/files.service.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { startApp, uploadFile, formWith } from '../../support/http-app.js';
@@ -71,6 +73,25 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('missin
       await app.ownership.transfer([file], { ownerType, ownerId: String(ownerId) });
       expect(await fileById(app.dataSource, file)).toMatchObject({ ownerType, ownerId: String(ownerId) });
     }
+  });
+
+  it('saves no record that was removed meanwhile, while its file is attached', async () => {
+    const files = [await insertFile(app.dataSource), await insertFile(app.dataSource)];
+    const attach = (contracts: string[]) =>
+      app.queue.run(() => {
+        for (const [at, id] of contracts.entries()) {
+          app.queue.add(new OwnershipTransferTask(files[at]!, 'contract', id, 'value'));
+        }
+      });
+    await save(Contract, { id: 'c-2' });
+    app.statements.length = 0;
+    await expect(attach(['c-1', 'c-gone'])).rejects.toMatchObject({ code: 'FILES_OWNER_NOT_FOUND', ownerId: 'c-gone' });
+    // One statement for all of them.
+    expect(app.statements.filter((sql) => sql.includes('contract'))).toHaveLength(1);
+    for (const file of files) expect(await historyOf(app.dataSource, file)).toEqual([]);
+    await app.dataSource.getRepository(ManagedFile).update(files, { ownerType: 'user', ownerId: 'ada' });
+    await attach(['c-1', 'c-2']);
+    expect(await fileById(app.dataSource, files[1]!)).toMatchObject({ ownerType: 'contract', ownerId: 'c-2' });
   });
 
   it('moves no file to an owner that is softly removed', async () => {
