@@ -44,7 +44,7 @@ async function pack(destination: string): Promise<string> {
 async function install(project: string, tarball: string): Promise<void> {
   const { peerDependencies = {}, peerDependenciesMeta = {} } = await manifest(repository);
   const needed = Object.keys(peerDependencies).filter((name) => !peerDependenciesMeta[name]?.optional);
-  const beside = [...needed, 'better-sqlite3', '@types/node'];
+  const beside = [...needed, '@nestjs/platform-express', 'better-sqlite3', '@types/node'];
   const versions = await Promise.all(
     beside.map(async (name) => [name, (await manifest(join(repository, 'node_modules', name))).version] as const),
   );

@@ -1,0 +1,47 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { expect, inject, it, onTestFinished } from 'vitest';
+import { shellBlocks, writePageFiles } from '../support/doc-pages.js';
+import { run, tool } from './support/run.js';
+
+const [, , ...story] = shellBlocks('getting-started.md');
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Starts what the page has built, and waits until it says that it runs. */
+async function start(directory: string, port: number): Promise<void> {
+  const child = spawn(process.execPath, ['dist/main.js'], { cwd: directory, env: { ...process.env, PORT: `${port}` } });
+  onTestFinished(() => void child.kill());
+  let said = '';
+  for await (const chunk of child.stdout) {
+    said += String(chunk);
+    if (said.includes('successfully started')) return void child.stdout.resume();
+  }
+  throw new Error(`It did not start: ${said}`);
+}
+
+it('compiles and runs as docs/getting-started.md says, with the packed library', { timeout: 120_000 }, async () => {
+  const directory = join(inject('consumer'), 'getting-started');
+  writePageFiles('getting-started.md', directory);
+  await writeFile(join(directory, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
+
+  const compiled = await tool('tsc', [], directory);
+  expect(compiled.code, compiled.output).toBe(0);
+  const port = await freePort();
+  await start(directory, port);
+  const script = story.join('\n').replace('localhost:3000', `localhost:${port}`);
+  const { stdout } = await run('bash', ['-euc', script], directory);
+
+  expect(stdout.split('\n').filter((line) => /^\d{3}$/.test(line))).toEqual(['404', '400', '200', '201', '200', '400']);
+});
