@@ -53,7 +53,9 @@ it('becomes an application that keeps the promise, block by block', { timeout: 3
 it('installs every package that its files import, and runs what it builds', () => {
   const imported = blocksOf('getting-started.md')
     .filter(({ language }) => language === 'ts')
-    .flatMap(({ text }) => [...text.matchAll(/(?:from|import) '((?:@[^/']+\/)?[^./'][^/']*)/g)].map(([, name]) => name));
+    .flatMap(({ text }) =>
+      [...text.matchAll(/(?:from|import) '((?:@[^/']+\/)?[^./'][^/']*)/g)].map(([, name]) => name),
+    );
   const installed = install.split(/[\s\\]+/).map((word) => word.replace(/(?<=.)@\d+$/, ''));
 
   expect(imported).toContain('nestjs-files');

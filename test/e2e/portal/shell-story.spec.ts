@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { afterEach, describe, expect, it } from 'vitest';
+import { shellBlocks } from '../../support/doc-pages.js';
 import { newDirectory } from '../../support/files-directory.js';
 import { startPortal } from './start-portal.js';
 import type { Platform, Portal } from './start-portal.js';
@@ -48,6 +49,18 @@ describe.skipIf(!hasCurl())('the story in a shell', () => {
     const { stdout } = await run('bash', [STORY, await start('fastify')]);
 
     expect(stdout).toContain('The story ends well.');
+  });
+
+  it('is told by the README, too', { timeout: 60_000 }, async () => {
+    const [, , story = ''] = shellBlocks('../README.md');
+    const script = story.replace('http://localhost:3000', await start('express'));
+
+    const { stdout } = await run('bash', ['-euc', script], { cwd: newDirectory() });
+
+    expect(stdout.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 404', 'HTTP/1.1 200']);
+    expect(stdout).toContain('"statusCode":400');
+    expect(stdout).toContain('"ownerType":"user"');
+    expect(stdout).toMatch(/alice/i);
   });
 
   it('fails at the first expectation that is disappointed', async () => {

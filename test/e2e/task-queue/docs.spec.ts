@@ -1,6 +1,6 @@
 import { Body, Controller, Injectable, Post } from '@nestjs/common';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
-import { NO_PREVIOUS_TASK, Task, TaskFailedError, TaskQueue, WithTaskQueue } from 'nestjs-files';
+import { TaskFailedError, TaskQueue, WithTaskQueue } from 'nestjs-files';
 import { Column, Entity, PrimaryGeneratedColumn, Repository } from 'typeorm';
 import { expect, it } from 'vitest';
 import { examplesNotRun } from '../../support/doc-examples.js';
@@ -70,21 +70,6 @@ class CreatePackageDto {
   title!: string;
 }
 
-/** Writes a line of the audit log in the commit that it is about. */
-export class AuditTask extends Task {
-  constructor(private readonly action: string) {
-    super();
-  }
-
-  run(result: unknown, idx: number, prev: unknown): string {
-    const id = Task.extract(result, 'id');
-    audit.push({ action: this.action, id, idx, isFirst: prev === NO_PREVIOUS_TASK });
-    return `audited ${String(id)}`;
-  }
-}
-
-const audit: object[] = [];
-
 @Controller('packages')
 class PackagesController {
   constructor(@InjectRepository(Package) private readonly packages: Repository<Package>) {}
@@ -117,7 +102,10 @@ it('does what docs/task-queue.md says', async () => {
   const [index, mailer, queue] = [app.get(SearchIndex), app.get(Mailer), app.get(TaskQueue)];
 
   const failed = await app.get(Imports).importAll(['one', 'refused', 'two', 'one']);
-  const error = await app.get(Importer).importOne('refused').catch((thrown: unknown) => thrown);
+  const error = await app
+    .get(Importer)
+    .importOne('refused')
+    .catch((thrown: unknown) => thrown);
   const saved = await queue.run(async () => {
     queue.add((pkg: Package) => index.write(pkg.id, pkg.title));
     return packages.save({ title: 'By hand' });

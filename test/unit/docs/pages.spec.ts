@@ -48,7 +48,7 @@ describe('the code of the pages', () => {
     expect(pages.filter((page) => fences(page) !== 2 * blocksOf(page).length)).toEqual([]);
   });
 
-  it('is TypeScript that a spec runs, line for line', () => {
+  it('is TypeScript that a spec runs, token for token', () => {
     expect(pagesWith('ts').filter((page) => !isCoveredBy(page, 'examplesNotRun', 'writePageFiles'))).toEqual([]);
   });
 

@@ -1,0 +1,213 @@
+import { readFileSync } from 'node:fs';
+import { Body, Controller, Injectable, Module, Param, Patch, ValidationPipe } from '@nestjs/common';
+import type { NestMiddleware } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
+import { IsOptional } from 'class-validator';
+import type { NextFunction, Request, Response } from 'express';
+import {
+  AcceptFileType,
+  FilesError,
+  FilesModule,
+  FilesService,
+  OwnerPolicy,
+  OwnershipTransferTask,
+  TaskQueue,
+  TransferOwnership,
+  WithTaskQueue,
+} from 'nestjs-files';
+import type { Actor, FileOwnerPolicy, OwnerOperation } from 'nestjs-files';
+import { fsStorage } from 'nestjs-files/storage/fs';
+import { Column, DataSource, Entity, PrimaryGeneratedColumn, Repository } from 'typeorm';
+import { expect, it, onTestFinished } from 'vitest';
+import { examplesNotRun } from '../../support/doc-examples.js';
+import { shellBlocks } from '../../support/doc-pages.js';
+import { newDirectory } from '../../support/files-directory.js';
+import { formWith } from '../../support/http-app.js';
+
+const [tryIt = '', install] = shellBlocks('../README.md');
+
+interface Row {
+  title: string;
+  fileId: string;
+}
+
+@Entity()
+class Package {
+  @PrimaryGeneratedColumn('uuid') id!: string;
+  @Column('varchar', { default: '' }) title!: string;
+  @Column('uuid', { nullable: true }) attachmentId!: string | null;
+  @Column('varchar', { default: 'private' }) visibility!: string;
+  @Column('varchar', { nullable: true }) creatorId!: string | null;
+}
+
+@Injectable()
+class SearchIndex {
+  isBroken = false;
+  readonly written: string[] = [];
+
+  write(id: string): void {
+    if (this.isBroken) throw new Error('the index is broken');
+    this.written.push(id);
+  }
+}
+
+@Injectable()
+class Mailer {
+  readonly sent: string[] = [];
+
+  announce(title: string): void {
+    this.sent.push(title);
+  }
+}
+
+@Injectable()
+@OwnerPolicy('package')
+export class PackageFiles implements FileOwnerPolicy {
+  constructor(@InjectRepository(Package) private readonly packages: Repository<Package>) {}
+
+  async allows(operation: OwnerOperation, actor: Actor | null, ownerId: string) {
+    const found = await this.packages.findOneBy({ id: ownerId });
+    if (operation === 'show' && found?.visibility === 'public') return true;
+    return actor !== null && found?.creatorId === actor.id;
+  }
+}
+
+export class UpdatePackageDto {
+  @IsOptional() @AcceptFileType('application/pdf') @TransferOwnership('package') attachmentId?: string; // 1. decorate the field
+}
+
+@Controller('packages')
+export class PackagesController {
+  constructor(@InjectRepository(Package) private readonly packages: Repository<Package>) {}
+
+  @Patch(':id')
+  @WithTaskQueue() // 2. decorate the handler
+  update(@Param('id') id: string, @Body() dto: UpdatePackageDto) {
+    return this.packages.save({ id, ...dto });
+  }
+}
+
+@Injectable()
+export class Importer {
+  constructor(
+    private readonly queue: TaskQueue,
+    private readonly index: SearchIndex,
+    private readonly mailer: Mailer,
+    @InjectRepository(Package) private readonly packages: Repository<Package>,
+  ) {}
+
+  @WithTaskQueue()
+  async importOne(row: Row): Promise<Package> {
+    this.queue.add(new OwnershipTransferTask(row.fileId, 'package', 'id')); // the package's id, read from the result
+    this.queue.add((pkg: Package) => this.index.write(pkg.id)); // throws: nothing was saved
+    this.queue.afterCommit(() => this.mailer.announce(row.title)); // fails: logged, the package stands
+    return this.packages.save({ title: row.title, attachmentId: row.fileId });
+  }
+}
+
+const here = process.cwd();
+process.chdir(newDirectory());
+
+@Module({
+  imports: [
+    TypeOrmModule.forRoot({
+      type: 'better-sqlite3',
+      database: 'app.sqlite',
+      autoLoadEntities: true,
+      synchronize: true,
+    }),
+    TypeOrmModule.forFeature([Package]),
+    FilesModule.forRoot({
+      storages: { default: fsStorage({ root: 'var/files' }) }, // from 'nestjs-files/storage/fs'
+      uploads: 'authenticated',
+      cascade: { package: true },
+    }),
+  ],
+  controllers: [PackagesController],
+  providers: [PackageFiles],
+})
+export class AppModule {}
+
+@Module({
+  imports: [AppModule, TypeOrmModule.forFeature([Package])],
+  providers: [Importer, SearchIndex, Mailer],
+})
+class WholeModule {}
+
+/** What the application's login leaves on the request. */
+const logIn: NestMiddleware['use'] = (
+  request: Request & { user?: object },
+  _response: Response,
+  next: NextFunction,
+) => {
+  const id = request.header('x-user');
+  if (id) request.user = { id };
+  next();
+};
+
+async function start() {
+  const testing = await Test.createTestingModule({ imports: [WholeModule] }).compile();
+  const app = testing.createNestApplication({ logger: false });
+  app.use(logIn);
+  app.useGlobalPipes(new ValidationPipe());
+  await app.listen(0, '127.0.0.1');
+  process.chdir(here);
+  onTestFinished(() => app.close());
+  const url = await app.getUrl();
+  return { app, packages: app.get(DataSource).getRepository(Package), url };
+}
+
+it('runs every example of the README and of docs/errors.md', async () => {
+  expect(await examplesNotRun('../README.md', import.meta.url)).toEqual([]);
+  expect(await examplesNotRun('errors.md', import.meta.url)).toEqual([]);
+});
+
+it('does what the README says', async () => {
+  const { app, packages, url } = await start();
+  const files = app.get(FilesService);
+  const ada = { 'x-user': 'ada' };
+  const json = { ...ada, 'content-type': 'application/json' };
+  const pkg = await packages.save({ visibility: 'public' });
+  const form = formWith('%PDF-1.7\n', 'report.pdf');
+  const uploaded = await fetch(`${url}/files`, { method: 'POST', headers: ada, body: form });
+  const { id } = (await uploaded.json()) as { id: string };
+  const content = async () => (await fetch(`${url}/files/${id}/content`)).status;
+
+  const closed = await content();
+  const body = JSON.stringify({ attachmentId: id });
+  const patched = await fetch(`${url}/packages/${pkg.id}`, { method: 'PATCH', headers: json, body });
+  const deletion = await (async () => {
+    try {
+      await files.delete(id);
+    } catch (error) {
+      if (error instanceof FilesError && error.code === 'FILES_FILE_PINNED') return 'unpin it first';
+      throw error;
+    }
+    return 'deleted';
+  })();
+
+  expect([uploaded.status, closed, patched.status, await content()]).toEqual([201, 404, 200, 200]);
+  expect(await files.show(id)).toMatchObject({ ownerType: 'package', ownerId: pkg.id, ownerField: 'attachmentId' });
+  expect(deletion).toBe('unpin it first');
+
+  const [importer, index, mailer] = [app.get(Importer), app.get(SearchIndex), app.get(Mailer)];
+  const create = () => files.create(Buffer.from('x'), { name: 'x', owner: null });
+  const [first, second] = [await create(), await create()];
+  const imported = await importer.importOne({ title: 'first', fileId: first.id });
+  index.isBroken = true;
+  await expect(importer.importOne({ title: 'second', fileId: second.id })).rejects.toThrow('broken');
+
+  expect([index.written, mailer.sent, await packages.count()]).toEqual([[imported.id], ['first'], 2]);
+  expect([(await files.show(first.id)).ownerId, (await files.show(second.id)).ownerId]).toEqual([imported.id, null]);
+});
+
+it('names commands that CI runs from a clean checkout', () => {
+  const ci = readFileSync(new URL('../../../.ci/run', import.meta.url), 'utf8');
+  const commands = tryIt.split('\n').flatMap((line) => line.replace(/#.*/, '').split('&&'));
+  const named = new Set(commands.map((command) => command.trim()).filter((command) => command !== ''));
+  expect([...named].toSorted()).toEqual(['npm ci', 'npm start', 'npm test']);
+  for (const script of ['npm ci', 'npm start', 'tests tests test']) expect(ci).toContain(script);
+  // test/package installs the packed library as any other.
+  expect(install).toBe('npm install nestjs-files\n');
+});

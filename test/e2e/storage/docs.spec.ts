@@ -1,0 +1,283 @@
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { buffer } from 'node:stream/consumers';
+import { Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import { Controller, Get, Injectable } from '@nestjs/common';
+import {
+  Capability,
+  dateLocation,
+  FilesModule,
+  FilesService,
+  FilesSweeper,
+  InjectStorage,
+  LocationNotFoundError,
+  LocationTakenError,
+  Storage,
+  WithTaskQueue,
+} from 'nestjs-files';
+import type {
+  ByteRange,
+  FilesModuleOptions,
+  LocationTransformer,
+  ManagedFile,
+  StorageLimits,
+  StoredObject,
+} from 'nestjs-files';
+import { databaseStorage } from 'nestjs-files/storage/database';
+import { fsStorage } from 'nestjs-files/storage/fs';
+import { linkStorage } from 'nestjs-files/storage/link';
+import { describeStorage } from 'nestjs-files/testing';
+import { describe, expect, it } from 'vitest';
+import { examplesNotRun } from '../../support/doc-examples.js';
+import { shellBlocks } from '../../support/doc-pages.js';
+import { newDirectory } from '../../support/files-directory.js';
+import { byHeader, startApp } from '../../support/http-app.js';
+
+const run = promisify(execFile);
+
+/** What the SDK of some cloud offers. */
+class Bucket {
+  readonly #objects = new Map<string, { bytes: Buffer; modifiedAt: Date }>();
+
+  async putIfAbsent(key: string, content: Readable): Promise<boolean> {
+    const bytes = await buffer(content);
+    if (this.#objects.has(key)) return false;
+    this.#objects.set(key, { bytes, modifiedAt: new Date() });
+    return true;
+  }
+
+  async get(key: string, range?: ByteRange): Promise<Readable | undefined> {
+    const found = this.#objects.get(key)?.bytes;
+    return found && Readable.from([Buffer.from(range ? found.subarray(range.start, range.end + 1) : found)]);
+  }
+
+  async delete(key: string): Promise<void> {
+    this.#objects.delete(key);
+  }
+
+  async head(key: string): Promise<StoredObject | undefined> {
+    const found = this.#objects.get(key);
+    return found && { size: found.bytes.length, modifiedAt: found.modifiedAt };
+  }
+}
+
+export class BucketStorage extends Storage {
+  readonly #bucket: Bucket;
+
+  constructor(bucket: Bucket, limits: StorageLimits = {}) {
+    super(
+      Capability.CREATE |
+        Capability.STREAM |
+        Capability.RANGE |
+        Capability.REMOVE |
+        Capability.EXISTS |
+        Capability.ANALYZE,
+      limits,
+    );
+    this.#bucket = bucket;
+  }
+
+  protected async put(location: string, content: Readable): Promise<void> {
+    // Told before the bytes are taken, where it can be; what decides is the bucket.
+    const isTaken = (await this.#bucket.head(location)) !== undefined;
+    const isNew = !isTaken && (await this.#bucket.putIfAbsent(location, content));
+    if (!isNew) throw new LocationTakenError(this.name, location);
+  }
+
+  protected async open(location: string, range: ByteRange | undefined): Promise<Readable> {
+    const bytes = await this.#bucket.get(location, range);
+    if (!bytes) throw new LocationNotFoundError(this.name, location);
+    return bytes;
+  }
+
+  protected async erase(location: string): Promise<void> {
+    await this.#bucket.delete(location);
+  }
+
+  protected async inspect(location: string): Promise<StoredObject | undefined> {
+    return this.#bucket.head(location);
+  }
+}
+
+describeStorage('bucket', (limits) => new BucketStorage(new Bucket(), limits), { describe, it });
+
+@Injectable()
+export class Thumbnails {
+  constructor(@InjectStorage('images') private readonly images: Storage) {}
+
+  has(location: string): Promise<boolean> {
+    return this.images.exists(location);
+  }
+}
+
+@Injectable()
+export class Reports {
+  constructor(private readonly files: FilesService) {}
+
+  @WithTaskQueue()
+  async make(rows: AsyncIterable<string>): Promise<ManagedFile> {
+    const file = await this.files.create(Readable.from(rows), {
+      name: 'report.csv',
+      storage: 'tables',
+      contentType: 'text/csv',
+      owner: { type: 'user', id: 'reports' },
+    });
+    if (file.size === 0) throw new Error('There is nothing to report');
+    return file;
+  }
+}
+
+@Controller('scans')
+class ScansController {
+  constructor(private readonly files: FilesService) {}
+
+  @Get()
+  @WithTaskQueue()
+  async scan(): Promise<string> {
+    const { files } = this;
+    await files.scan({ ownerType: 'package', ownerId: '42' });
+    await files.scan({ rows: 50 }); // those of the actor of the current call
+    return 'scanned';
+  }
+}
+
+const tenant = 'acme';
+const byTenant: LocationTransformer = ({ uuid, now }) => `${tenant}/${now.getUTCFullYear()}/${uuid}`;
+
+/** The modules of the pages, each made in a directory of its own. */
+const modules = {
+  storages: () =>
+    FilesModule.forRoot({
+      storages: {
+        default: fsStorage({ root: 'var/files', maxSize: '50MiB' }),
+        images: fsStorage({ root: 'var/images', acceptedTypes: ['image'], location: dateLocation }),
+        icons: databaseStorage({ maxSize: '256KiB', acceptedTypes: ['image'] }),
+        links: linkStorage({ domains: ['*.example.org'] }),
+      },
+    }),
+  uploads: () =>
+    FilesModule.forRoot({
+      storages: {
+        default: fsStorage({ root: 'var/files', maxSize: '20MiB' }),
+        tables: fsStorage({ root: 'var/tables', acceptedTypes: ['text/csv'] }),
+      },
+      uploads: (actor, storage) => actor !== null && storage === 'tables',
+    }),
+  intents: () =>
+    FilesModule.forRoot({
+      storages: { default: fsStorage({ root: 'var/files' }) },
+      sweeper: { interval: 3_600_000, grace: 86_400_000 },
+    }),
+};
+
+async function start(page: keyof typeof modules, providers = [Reports]) {
+  const here = process.cwd();
+  const directory = newDirectory();
+  process.chdir(directory);
+  try {
+    return { ...(await startApp({ module: modules[page](), providers })), directory };
+  } finally {
+    process.chdir(here);
+  }
+}
+
+/** Runs what a page says, as somebody who is signed in. */
+async function inShell(block: string | undefined, url: string, cwd: string): Promise<unknown> {
+  const script = `curl() { command curl -H 'x-user: ada' "$@"; }\n${block?.replace('http://localhost:3000', url)}`;
+  const { stdout } = await run('bash', ['-euc', script], { cwd });
+  return JSON.parse(stdout) as unknown;
+}
+
+it('runs every example of the pages about bytes', async () => {
+  expect(await examplesNotRun('storages.md', import.meta.url)).toEqual([]);
+  expect(await examplesNotRun('uploads.md', import.meta.url)).toEqual([]);
+  expect(await examplesNotRun('intents-and-sweeper.md', import.meta.url)).toEqual([]);
+  expect(await examplesNotRun('search.md', import.meta.url)).toEqual([]);
+});
+
+it('has the storages of docs/storages.md', async () => {
+  const { app } = await start('storages', [Thumbnails] as never);
+  const files = app.get(FilesService);
+  const png = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex');
+
+  const image = await files.create(png, { name: 'a.png', storage: 'images' });
+  const icon = await files.create(png, { name: 'a.png', storage: 'icons' });
+  const text = files.create(Buffer.from('text'), { name: 'a.png', storage: 'images' });
+
+  await expect(text).rejects.toMatchObject({ code: 'FILES_FILE_TYPE_NOT_ACCEPTED' });
+  expect(image.location).toMatch(/^\d{4}\/\d\d\/\d\d\//);
+  expect(await app.get(Thumbnails).has(image.location)).toBe(true);
+  expect(await buffer(await files.stream(icon))).toEqual(png);
+  const located = { uuid: 'u', name: 'n', contentType: 'text/plain', now: new Date('2026-01-01') };
+  expect(byTenant(located)).toBe('acme/2026/u');
+});
+
+it('takes uploads as docs/uploads.md says', async () => {
+  const options: Partial<FilesModuleOptions> = {
+    actor: byHeader,
+    storages: { default: fsStorage({ root: newDirectory() }), tables: fsStorage({ root: newDirectory() }) },
+  };
+  const directory = newDirectory();
+  const { url } = await startApp({ options });
+  const { app } = await start('uploads');
+  const reports = app.get(Reports);
+
+  const [upload] = shellBlocks('uploads.md');
+  const uploaded = await inShell(upload, url, directory);
+  const report = await reports.make(Readable.from(['name,size\n', 'a,1\n']));
+
+  expect(uploaded).toMatchObject({ name: 'table.csv', contentType: 'text/csv', storage: 'tables', ownerId: 'ada' });
+  expect(report).toMatchObject({ contentType: 'text/csv', size: 14, ownerId: 'reports' });
+  await expect(reports.make(Readable.from([]))).rejects.toThrow();
+  expect((await app.get(FilesService).search()).count).toBe(1);
+});
+
+it('sweeps as docs/intents-and-sweeper.md says', async () => {
+  const { app } = await start('intents');
+  const sweeper = app.get(FilesSweeper);
+
+  const steps = await sweeper.preview(); // what it would do, and does not
+  const report = await sweeper.sweep(); // { examined, finished, kept, failed, bytesRemoved, leftovers }
+
+  expect(steps).toEqual([]);
+  expect(Object.keys(report)).toEqual(['examined', 'finished', 'kept', 'failed', 'bytesRemoved', 'leftovers']);
+});
+
+it('answers the commands of docs/http.md', async () => {
+  const storages = { default: fsStorage({ root: newDirectory() }), images: fsStorage({ root: newDirectory() }) };
+  const { url } = await startApp({ options: { storages } });
+  const directory = newDirectory();
+  writeFileSync(`${directory}/photo.png`, Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex'));
+
+  const answers = [];
+  for (const block of shellBlocks('http.md')) answers.push(await inShell(block, url, directory));
+
+  expect(answers).toMatchObject([{ storage: 'images' }, { count: 1, results: [{ name: 'photo.png' }] }]);
+});
+
+it('searches as docs/search.md says', async () => {
+  const { app, fetch } = await startApp({ controllers: [ScansController] });
+  const files = app.get(FilesService);
+  const create = (name: string, owner: string) =>
+    files.create(Buffer.alloc(2000, 'x'), { name, owner: { type: 'package', id: owner } });
+  for (const name of ['b.PDF', 'a.txt', 'c.pdf']) await create(name, '42');
+  const names: string[] = [];
+  const console = { log: (name: string) => names.push(name) };
+
+  const { count, results, next } = await files.search({
+    filters: { ownerType: 'package', size: { $gt: 1024 }, name: { $ilike: '%.pdf' } },
+    sort: [['createdAt', 'desc'], 'name'],
+    rows: 20,
+  });
+  let after: string | null = null;
+  do {
+    const page = await files.search({ sort: 'name', rows: 100, after });
+    for (const file of page.results) console.log(file.name);
+    after = page.next;
+  } while (after !== null);
+
+  expect([count, results.length, next]).toEqual([2, 2, null]);
+  expect(names.toSorted()).toEqual(['a.txt', 'b.PDF', 'c.pdf']);
+  expect(await (await fetch('/scans', { user: 'ada' })).text()).toBe('scanned');
+});
