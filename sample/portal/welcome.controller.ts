@@ -1,9 +1,14 @@
-import { Controller, Get } from '@nestjs/common';
+import { Controller, Get, Redirect } from '@nestjs/common';
 import { DEMO_ACCOUNTS } from './users/demo-accounts.js';
 
 @Controller()
 export class WelcomeController {
   @Get()
+  @Redirect('/web')
+  toThePages(): void {}
+
+  /** What there is to try without the pages. */
+  @Get('api')
   welcome(): object {
     return {
       welcome: 'A data portal whose records are saved if and only if the files they name are their own.',

@@ -13,6 +13,6 @@ import { TokenGuard } from './token.guard.js';
   imports: [TypeOrmModule.forFeature([User, Credential, Session])],
   controllers: [LoginController],
   providers: [CredentialsService, SessionsService, { provide: APP_GUARD, useClass: TokenGuard }],
-  exports: [CredentialsService],
+  exports: [CredentialsService, SessionsService],
 })
 export class AuthModule {}

@@ -27,6 +27,10 @@ export class SessionsService {
     return { token, user };
   }
 
+  async close(token: string): Promise<void> {
+    await this.sessions.delete({ tokenHash: hash(token) });
+  }
+
   /** Whose token this is; `null` for one that is unknown or has expired. */
   async userOf(token: string): Promise<User | null> {
     const session = await this.sessions.findOneBy({ tokenHash: hash(token), expiresAt: MoreThan(new Date()) });

@@ -5,6 +5,7 @@ import { FilesService } from 'nestjs-files';
 export interface FileLink {
   id: string;
   name: string;
+  contentType: string;
   url: string;
 }
 
@@ -15,7 +16,9 @@ export class FileLinks {
   /** Looks files up at once, and gives the function that tells them: `link(pkg.attachmentId)`. */
   async to(ids: readonly (string | null)[]): Promise<(id: string | null) => FileLink | null> {
     const files = await this.files.findMany(ids.filter((id) => id !== null));
-    const links = new Map(files.map(({ id, name }) => [id, { id, name, url: `/files/${id}/content` }]));
+    const links = new Map(
+      files.map(({ id, name, contentType }) => [id, { id, name, contentType, url: `/files/${id}/content` }]),
+    );
     return (id) => links.get(id ?? '') ?? null;
   }
 }

@@ -1,8 +1,9 @@
-import { IsOptional, IsString, IsUUID, Length, Matches } from 'class-validator';
+import { IsOptional, IsString, IsUUID, Length } from 'class-validator';
 import { AcceptFileType, TransferOwnership } from 'nestjs-files';
+import { IsName } from '../is-name.js';
 
 export class CreateGroupDto {
-  @Matches(/^[a-z0-9-]{2,100}$/)
+  @IsName()
   name!: string;
 
   @IsString()

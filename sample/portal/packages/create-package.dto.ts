@@ -1,11 +1,12 @@
 import { Type } from 'class-transformer';
-import { IsArray, IsIn, IsOptional, IsString, IsUUID, Length, Matches, ValidateNested } from 'class-validator';
+import { IsArray, IsIn, IsOptional, IsString, IsUUID, Length, ValidateNested } from 'class-validator';
 import { AcceptFileType, TransferOwnership } from 'nestjs-files';
+import { IsName } from '../is-name.js';
 import { NestedResourceDto } from '../resources/nested-resource.dto.js';
 import type { Visibility } from './package.entity.js';
 
 export class CreatePackageDto {
-  @Matches(/^[a-z0-9-]{2,100}$/)
+  @IsName()
   name!: string;
 
   @IsString()

@@ -18,16 +18,17 @@ export class PackagesService {
 
   listFor(viewer: User | null): Promise<Package[]> {
     return this.packages.find({
-      where: [{ visibility: 'public' }, ...(viewer ? [{ creatorId: viewer.id }] : [])],
+      where: viewer?.isManager ? {} : [{ visibility: 'public' }, ...(viewer ? [{ creatorId: viewer.id }] : [])],
       relations: { resources: true },
       order: { name: 'ASC', resources: { name: 'ASC' } },
     });
   }
 
-  /** A package that the viewer may not see is not there. */
+  /** A package that the viewer may not see is not there. Managers see all. */
   async show(id: string, viewer: User | null): Promise<Package> {
     const pkg = await this.packages.findOne({ where: { id }, relations: { resources: true } });
-    if (!pkg?.isVisibleTo(viewer?.id)) throw new NotFoundException(`There is no package ${id}.`);
+    if (!pkg || !(viewer?.isManager || pkg.isVisibleTo(viewer?.id)))
+      throw new NotFoundException(`There is no package ${id}.`);
     return pkg;
   }
 

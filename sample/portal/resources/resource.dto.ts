@@ -8,7 +8,7 @@ export class ResourceDto {
   name!: string;
 
   /** A file of whoever saves the resource; saving makes it the resource's. */
-  @IsUUID()
+  @IsUUID(undefined, { message: '$property must be the id of a file' })
   @TransferOwnership('resource')
   fileId!: string;
 }

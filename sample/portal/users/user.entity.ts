@@ -15,4 +15,8 @@ export class User {
 
   @Column('uuid', { nullable: true })
   avatarId!: string | null;
+
+  /** Managers may do everything with every file. */
+  @Column('boolean', { default: false })
+  isManager!: boolean;
 }

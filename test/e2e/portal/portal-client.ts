@@ -29,7 +29,7 @@ export interface PortalJson {
 export class PortalClient {
   constructor(
     private readonly url: string,
-    private readonly token?: string,
+    readonly token?: string,
     readonly id?: string,
   ) {}
 

@@ -19,6 +19,8 @@ export interface Portal {
   visitor: PortalClient;
   alice: PortalClient;
   bob: PortalClient;
+  /** A manager. */
+  mary: PortalClient;
   close(): Promise<void>;
 }
 
@@ -40,10 +42,12 @@ export async function startPortal(platform: Platform, options: PortalOptions = {
   await app.listen(0, '127.0.0.1');
   const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
   const visitor = new PortalClient(url);
-  const [alice, bob] = await Promise.all(DEMO_ACCOUNTS.map(({ name, password }) => visitor.logIn(name, password)));
+  const [alice, bob, mary] = await Promise.all(
+    DEMO_ACCOUNTS.map(({ name, password }) => visitor.logIn(name, password)),
+  );
   const close = async () => {
     await app.close();
     await own?.drop();
   };
-  return { app, url, visitor, alice: alice!, bob: bob!, close };
+  return { app, url, visitor, alice: alice!, bob: bob!, mary: mary!, close };
 }

@@ -24,10 +24,10 @@ describe.each(PLATFORMS)('the story of the portal on %s', (platform) => {
   afterAll(() => portal.close());
 
   it('welcomes with what there is to try', async () => {
-    const { status, body } = await portal.visitor.get<{ accounts: { name: string }[] }>('/');
+    const { status, body } = await portal.visitor.get<{ accounts: { name: string }[] }>('/api');
 
     expect(status).toBe(200);
-    expect(body.accounts.map(({ name }) => name)).toEqual(['alice', 'bob']);
+    expect(body.accounts.map(({ name }) => name)).toEqual(['alice', 'bob', 'mary']);
   });
 
   it('lets only who has logged in upload', async () => {
@@ -64,6 +64,7 @@ describe.each(PLATFORMS)('the story of the portal on %s', (platform) => {
     expect(body.attachment).toEqual({
       id: fileId,
       name: 'Jahresbericht 2025.pdf',
+      contentType: 'application/pdf',
       url: `/files/${fileId}/content`,
     });
     for (const reader of [alice, bob, visitor]) {

@@ -1,0 +1,74 @@
+import { get } from './api.js';
+import { fill, h } from './dom.js';
+import { thumbnail } from './file-view.js';
+import { field } from './form.js';
+import { userId } from './page.js';
+import { acceptDrops, upload } from './uploads.js';
+
+/** The user's files that are in no record, and the fields on this page that offer them: what one uploads, all offer. */
+const own = await get(`/files?ownerType=user&ownerId=${userId}&sort=createdAt:desc&rows=200`);
+const files = own.results.filter(({ pinned }) => !pinned);
+const fields = new Set();
+
+/**
+ * A field for a file: one of the user's own, or one that is uploaded on the spot. Its input's value is the id, empty for none.
+ * @param {string} label
+ * @param {string} name
+ * @param {{ current?: any, images?: boolean, hint?: string }} [options] `current` is the file that the record has already
+ */
+export function fileField(label, name, { current, images = false, hint } = {}) {
+  const select = h('select', { onchange: look });
+  const uploads = h('ul', { class: 'uploads' });
+  const picker = h('input', { type: 'file', class: 'unseen', accept: images ? 'image/*' : null, onchange: pick });
+  const preview = h('span', {});
+  const offer = (file) => {
+    if (images && !file.contentType?.startsWith('image/') && file !== current) return;
+    select.append(h('option', { value: file.id }, file === current ? `${file.name} (as it is)` : file.name));
+  };
+
+  fill(select, h('option', { value: '' }, 'No file'));
+  for (const file of current ? [current, ...files] : files) offer(file);
+  select.value = current?.id ?? '';
+  fields.add(offer);
+  look();
+
+  const beside = [h('label', { class: 'quiet upload-button' }, 'Upload', picker), preview];
+  const element = field(label, name, select, { hint, beside });
+  element.append(uploads);
+  acceptDrops(element, (dropped) => add(dropped[0]));
+  return { element, select };
+
+  function pick() {
+    void add(picker.files[0]);
+    picker.value = '';
+  }
+
+  async function add(chosen) {
+    const file = chosen && (await upload(uploads, chosen));
+    if (!file) return;
+    files.unshift(file);
+    for (const offerTo of fields) offerTo(file);
+    select.value = file.id;
+    look();
+    select.focus();
+  }
+
+  function look() {
+    const file = [current, ...files].find((each) => each?.id === select.value);
+    fill(preview, file && thumbnail(file));
+  }
+}
+
+/** Which of the files that were chosen are the user's own now, as the portal says. */
+export async function stillOwn(ids) {
+  const chosen = ids.filter((id) => files.some((file) => file.id === id));
+  const found = await Promise.all(chosen.map((id) => get(`/files/${id}`)));
+  return found.filter(({ ownerType, ownerId }) => ownerType === 'user' && ownerId === userId);
+}
+
+/** What to say of the files when a record was not saved. */
+export async function tellStillOwn(ids) {
+  const names = (await stillOwn(ids)).map(({ name }) => name);
+  if (names.length === 0) return null;
+  return h('p', { class: 'faint' }, `Still yours: ${names.join(', ')}`);
+}

@@ -1,0 +1,39 @@
+import { IsIn, IsOptional, IsString, ValidateIf } from 'class-validator';
+import type { FileOperation } from 'nestjs-files';
+
+const OPERATIONS: FileOperation[] = ['show', 'stream', 'update', 'delete', 'transfer', 'pin'];
+
+/** What a manager looks for. */
+export class FindFilesDto {
+  /** A part of the name. */
+  @IsOptional()
+  @IsString()
+  name?: string;
+
+  /** The type of the owner; `none` for files without one. */
+  @IsOptional()
+  @IsString()
+  ownerType?: string;
+
+  /** The begin of the content type: `image/`. */
+  @IsOptional()
+  @IsString()
+  contentType?: string;
+
+  @IsOptional()
+  @IsIn(['yes', 'no'])
+  pinned?: 'yes' | 'no';
+
+  /** For whom access is explained: the id of a user, or nobody who has logged in. */
+  @ValidateIf((query: FindFilesDto) => query.as !== undefined)
+  @IsString()
+  as?: string;
+
+  @IsOptional()
+  @IsIn(OPERATIONS)
+  operation: FileOperation = 'show';
+
+  @IsOptional()
+  @IsString()
+  after?: string;
+}

@@ -1,0 +1,57 @@
+import { Controller, Get, Param, Query, UseGuards } from '@nestjs/common';
+import { FilesAccess, FilesService, RequireFileAccess } from 'nestjs-files';
+import type { FileOperation } from 'nestjs-files';
+import { CurrentUser } from '../auth/current-user.decorator.js';
+import { SignedInGuard } from '../auth/signed-in.guard.js';
+import { User } from '../users/user.entity.js';
+import { FileViews } from './file-views.js';
+import type { FileView, HistoryView } from './file-views.js';
+import { OwnerPages } from './owner-pages.js';
+
+const ROWS = 50;
+const OPERATIONS = ['update', 'pin', 'delete'] as const satisfies FileOperation[];
+
+interface FilesPage {
+  count: number;
+  files: FileView[];
+  next: string | null;
+}
+
+interface FilePage {
+  file: FileView;
+  history: HistoryView[];
+  /** What the viewer may do with it. */
+  allowed: FileOperation[];
+}
+
+/** Files with what the pages tell about them. What the pages do with files, they do with the library's own routes. */
+@Controller('web/data/files')
+export class MyFilesController {
+  constructor(
+    private readonly files: FilesService,
+    private readonly access: FilesAccess,
+    private readonly owners: OwnerPages,
+    private readonly views: FileViews,
+  ) {}
+
+  /** The user's own files and those of records that the user has made, the newest first. */
+  @Get()
+  @UseGuards(SignedInGuard)
+  async list(@CurrentUser() user: User, @Query('after') after: string | undefined): Promise<FilesPage> {
+    const owner = await this.owners.lookedAfterBy(user);
+    const page = { sort: ['createdAt', 'desc'], rows: ROWS, after: after ?? null } as const;
+    const { count, results, next } = await this.files.search({ filters: { owner }, ...page });
+    return { count, files: await this.views.of(results, user), next };
+  }
+
+  @Get(':id')
+  @RequireFileAccess('show', 'id')
+  async show(@Param('id') id: string, @CurrentUser() user: User | null): Promise<FilePage> {
+    const file = await this.files.show(id);
+    const actor = user && { type: 'user', id: user.id };
+    const decisions = await Promise.all(OPERATIONS.map((operation) => this.access.explain(actor, operation, file)));
+    const allowed = OPERATIONS.filter((_, index) => decisions[index]?.allowed);
+    const [view] = await this.views.of([file], user);
+    return { file: view as FileView, history: await this.views.historyOf(file.id, user), allowed };
+  }
+}

@@ -1,0 +1,26 @@
+import { applyDecorators, Get, Header } from '@nestjs/common';
+
+/** Nothing but the portal's own scripts, styles and images; no scripts in the page itself; in nobody's frame. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** What every answer with HTML says. */
+export const HtmlAnswer = () =>
+  applyDecorators(
+    Header('Content-Type', 'text/html; charset=utf-8'),
+    Header('Content-Security-Policy', POLICY),
+    Header('X-Content-Type-Options', 'nosniff'),
+    Header('Referrer-Policy', 'same-origin'),
+    Header('Cache-Control', 'private, no-store'),
+  );
+
+/** Routes that answer with a page. */
+export const PageRoute = (...paths: string[]) => applyDecorators(Get(paths), HtmlAnswer());
