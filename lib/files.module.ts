@@ -25,6 +25,9 @@ import type {
   FilesModuleOptions,
   FilesModuleShape,
 } from './files.options.js';
+import { ActionRoutes } from './http/action-routes.js';
+import { ActionRoutesCheck } from './http/action-routes.check.js';
+import { ActionUploads } from './http/action-uploads.js';
 import { Downloads } from './http/downloads.js';
 import { FileGate } from './http/file-gate.js';
 import { FileLists } from './http/file-lists.js';
@@ -46,9 +49,11 @@ import { QUOTAS } from './ownership/quotas/quota-options.js';
 import { Quotas } from './ownership/quotas/quotas.js';
 import { OwnerRemovals } from './ownership/removal/owner-removals.js';
 import { TransferRuntime } from './ownership/transfer-runtime.js';
+import { DOWNLOADS_PATH, FileStaging } from './staging/file-staging.js';
 import { StoredBytes } from './storage/adapters/stored-bytes.entity.js';
 import { getStorageToken } from './storage/inject-storage.js';
 import { STORAGES, StorageRegistry } from './storage/storage-registry.js';
+import { CallPreparation } from './task-queue/call-preparation.js';
 import { DecoratedRoutesCheck } from './task-queue/decorated-routes.check.js';
 import { RouteExplorer } from './task-queue/route-explorer.js';
 import { TaskQueue } from './task-queue/task-queue.js';
@@ -60,6 +65,7 @@ export const FILES_ENTITIES = [ManagedFile, FileIntent, StoredBytes, FileTransfe
 
 const PUBLIC_PROVIDERS = [
   ActorSource,
+  FileStaging,
   FilesAccess,
   FilesLinks,
   FilesService,
@@ -139,6 +145,7 @@ function assemble(
       option(STORAGES, ({ storages }) => storages),
       option(LINKS_OPTIONS, ({ links }) => links),
       { provide: LINKS_PATH, useFactory: () => (http === false ? undefined : linksPath(http.path)) },
+      { provide: DOWNLOADS_PATH, useFactory: () => (http === false ? undefined : http.path) },
       OneTimeLinks,
       option(SWEEPER_OPTIONS, ({ sweeper }) => sweeper),
       {
@@ -160,11 +167,15 @@ function assemble(
       ServerCheck,
       DecoratedRoutesCheck,
       UndecoratedRoutesCheck,
+      ActionRoutes,
+      ActionRoutesCheck,
+      FastifyRawBody,
+      { provide: CallPreparation, useClass: ActionUploads },
       ...PUBLIC_PROVIDERS,
-      ...(http === false ? [] : [FastifyRawBody, FileGate, FileLists, Downloads, Uploads]),
+      ...(http === false ? [] : [FileGate, FileLists, Downloads, Uploads]),
     ],
     controllers: http === false ? [] : [createLinksController(http.path), ...createFilesControllers(http.path)],
-    exports: [...PUBLIC_PROVIDERS, ...storageTokens],
+    exports: [...PUBLIC_PROVIDERS, CallPreparation, ...storageTokens],
   };
 }
 

@@ -25,6 +25,8 @@ export { AcceptFileType } from './validation/accept-file-type.constraint.js';
 export { FileExists } from './validation/file-exists.constraint.js';
 export { MaxFileSize } from './validation/max-file-size.constraint.js';
 export { ParseFileSize } from './validation/parse-file-size.pipe.js';
+export { UploadAs } from './validation/upload-as.constraint.js';
+export type { UploadAsOptions } from './validation/upload-as.constraint.js';
 export { TransferOwnership } from './validation/transfer-ownership.constraint.js';
 export type { TransferOwnershipOptions } from './validation/rules/transfer-options.js';
 
@@ -75,6 +77,15 @@ export { FileUsage } from './ownership/quotas/file-usage.entity.js';
 export type { Quota, QuotaOption, QuotaOptions } from './ownership/quotas/quota-options.js';
 export { Quotas } from './ownership/quotas/quotas.js';
 export type { TransferStrategy } from './ownership/stated-target.js';
+
+// Uploads in actions
+export { FileStaging } from './staging/file-staging.js';
+export type { StageOptions } from './staging/file-staging.js';
+export { findStagedFile } from './staging/staged-files.js';
+export type { StagedFile } from './staging/staged-file.js';
+export type { UploadAndAttachOptions } from './staging/stated-attachment.js';
+export { UploadAndAttachTask } from './staging/upload-and-attach.task.js';
+export type { AttachAs } from './staging/upload-rule.js';
 
 // Access
 export type { AccessDecision } from './access/access-decision.js';
@@ -176,3 +187,4 @@ export { UnitTimeoutError } from './errors/unit-timeout.error.js';
 export { UnknownStorageError } from './errors/unknown-storage.error.js';
 export { UploadAbortedError } from './errors/upload-aborted.error.js';
 export { UploadLimitError } from './errors/upload-limit.error.js';
+export { UploadNotTakenError } from './errors/upload-not-taken.error.js';

@@ -14,7 +14,7 @@ export class OwnerNotResolvedError extends FilesError {
     const question = fileId === undefined ? 'whose field was emptied' : `who becomes the owner of file ${fileId}`;
     super(
       `${place}: cannot tell ${question}: ${reason}. Say it: queue.bind(dto, entity) in the handler, ` +
-        `or @TransferOwnership(type, { owner: (result, dto) => entity }); or return entities with the id and the field that names the file.`,
+        `or owner: (result, dto) => entity in the field's decorator; or return entities with the id and the field that names the file.`,
     );
   }
 }

@@ -21,6 +21,8 @@ import { uuidV7 } from './uuid-v7.js';
 /** Bytes that wait for the row that will answer for them. */
 export interface NewContent extends StoredContent {
   readonly storage: string;
+  /** What answers for the bytes until then; nothing where they are written with the row. */
+  readonly intent?: Intent | undefined;
   /** In the transaction that writes the row. */
   attach(unit: UnitOfWork): Promise<void>;
   /** When that did not come to stay. Never throws: what it cannot remove is the sweeper's. */
@@ -89,13 +91,22 @@ export class ContentStore {
       return await this.transactor.run(async (unit) => {
         for (const content of contents) unit.afterRollback(() => content.discard());
         isUnitToDiscard = true;
-        for (const content of contents) await content.attach(unit);
+        await this.attachAll(unit, contents);
         return work(unit);
       });
     } catch (error) {
       if (!isUnitToDiscard) await this.discardAll(contents);
       throw error;
     }
+  }
+
+  /** Lets rows that this unit writes answer for the contents. */
+  async attachAll(unit: UnitOfWork, contents: readonly NewContent[]): Promise<void> {
+    await this.journal.settleAll(
+      unit,
+      contents.flatMap(({ intent }) => intent ?? []),
+    );
+    for (const content of contents) if (content.intent === undefined) await content.attach(unit);
   }
 
   /** Takes stored content away that will not be committed. */
@@ -143,6 +154,7 @@ export class ContentStore {
     return {
       ...stored,
       storage: storage.name,
+      intent,
       attach: async (unit) => intent?.settle(unit),
       discard: async () => {
         await this.#tidily(storage, stored.location, async () => {

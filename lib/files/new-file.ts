@@ -9,10 +9,10 @@ export type StoredFile = Pick<
   'name' | 'storage' | 'location' | 'contentType' | 'size' | 'hash' | 'hashAlgorithm'
 >;
 
-/** The row of a file that is new: unpinned, with a fresh id. */
-export function newFile(stored: StoredFile, owner: OwnerReference | null): ManagedFile {
+/** The row of a file that is new: unpinned, with a fresh id unless it is known already. */
+export function newFile(stored: StoredFile, owner: OwnerReference | null, id = uuidV7()): ManagedFile {
   return Object.assign(new ManagedFile(), stored, {
-    id: uuidV7(),
+    id,
     locationKey: locationKey(stored.location),
     createdAt: new Date(),
     replacedAt: null,

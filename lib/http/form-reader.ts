@@ -26,10 +26,17 @@ export interface FilePart {
 
 export type Part = FieldPart | FilePart;
 
-const MAX_FIELDS = 20;
-const MAX_FILES = 20;
-const MAX_FIELD_SIZE = 8 * 1024;
-const MAX_PARTS = 50;
+/** How much a form may have. */
+export interface FormLimits {
+  readonly fields: number;
+  readonly files: number;
+  /** Of all parts. */
+  readonly parts: number;
+  /** Bytes of one field. */
+  readonly fieldSize: number;
+}
+
+const UPLOAD_LIMITS: FormLimits = { fields: 20, files: 20, parts: 50, fieldSize: 8 * 1024 };
 
 /**
  * Reads a multipart/form-data request part by part, at the pace of the caller: what comes after a file is parsed while its
@@ -43,9 +50,12 @@ export class FormReader {
   #taken: Readable | undefined;
 
   /** Throws if the request cannot be such a form. */
-  constructor(private readonly request: IncomingMessage) {
-    this.#parser = openParser(request);
-    this.#listen();
+  constructor(
+    private readonly request: IncomingMessage,
+    limits: FormLimits = UPLOAD_LIMITS,
+  ) {
+    this.#parser = openParser(request, limits);
+    this.#listen(limits);
     request.pipe(this.#parser);
   }
 
@@ -65,10 +75,10 @@ export class FormReader {
     this.#inbox.end();
   }
 
-  #listen(): void {
+  #listen({ fields, files, parts, fieldSize }: FormLimits): void {
     this.#parser
       .on('field', (name: string | undefined, value, { valueTruncated }) => {
-        if (valueTruncated) this.#fail(new UploadLimitError('the bytes of a field', MAX_FIELD_SIZE));
+        if (valueTruncated) this.#fail(new UploadLimitError('the bytes of a field', fieldSize));
         else this.#inbox.put({ kind: 'field', name: name ?? '', value });
       })
       .on('file', (name: string | undefined, body, { filename, mimeType }: busboy.FileInfo) => {
@@ -78,9 +88,9 @@ export class FormReader {
         body.once('close', () => this.#bodies.delete(body));
         this.#inbox.put({ kind: 'file', name: name ?? '', filename: unescaped(filename), contentType: mimeType, body });
       })
-      .on('filesLimit', () => this.#fail(new UploadLimitError('the number of files', MAX_FILES)))
-      .on('fieldsLimit', () => this.#fail(new UploadLimitError('the number of fields', MAX_FIELDS)))
-      .on('partsLimit', () => this.#fail(new UploadLimitError('the number of parts', MAX_PARTS - 1)))
+      .on('filesLimit', () => this.#fail(new UploadLimitError('the number of files', files)))
+      .on('fieldsLimit', () => this.#fail(new UploadLimitError('the number of fields', fields)))
+      .on('partsLimit', () => this.#fail(new UploadLimitError('the number of parts', parts - 1)))
       .on('error', (error) => this.#fail(malformed(error)))
       .on('close', () => this.#inbox.end());
     // Node tells an interrupted request by an error, by closing, or by both.
@@ -98,16 +108,20 @@ export class FormReader {
   }
 }
 
-function openParser(request: IncomingMessage): busboy.Busboy {
+/** Whether a request of this content type is a form with parts. */
+export function isForm(contentType: string | undefined): boolean {
+  return /^\s*multipart\/form-data\s*(?:;|$)/i.test(contentType ?? '');
+}
+
+function openParser(request: IncomingMessage, limits: FormLimits): busboy.Busboy {
   const contentType = request.headers['content-type'];
-  if (!/^\s*multipart\/form-data\s*(?:;|$)/i.test(contentType ?? '')) throw new MultipartExpectedError(contentType);
+  if (!isForm(contentType)) throw new MultipartExpectedError(contentType);
   if (request.readableEnded) {
     throw new MalformedUploadError('its body was read before it came here, by a middleware of the application');
   }
   if (request.destroyed) throw new UploadAbortedError();
-  const limits = { files: MAX_FILES, fields: MAX_FIELDS, fieldSize: MAX_FIELD_SIZE, parts: MAX_PARTS };
   try {
-    return busboy({ headers: request.headers, defParamCharset: 'utf8', limits });
+    return busboy({ headers: request.headers, defParamCharset: 'utf8', limits: { ...limits } });
   } catch (error) {
     throw malformed(error);
   }

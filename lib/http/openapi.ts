@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Type } from '@nestjs/common';
+import { rulesOf } from '../task-queue/nested-classes.js';
 import { ContentEndpoints } from './content-endpoints.js';
 import { FilesEndpoints } from './files-endpoints.js';
 import { ListFilesInput, RenameFileInput, TransferFileInput } from './inputs.js';
@@ -158,6 +159,16 @@ export function findSwagger(from: string): Swagger | undefined {
   }
 }
 
+/** A field of an action's body that takes files. */
+interface DescribedField {
+  readonly dtoClass: abstract new (...args: never[]) => object;
+  readonly property: string;
+  readonly isList: boolean;
+}
+
+const SWAGGER_CONSUMES = 'swagger/apiConsumes';
+const SWAGGER_PROPERTY = 'swagger/apiModelProperties';
+
 let isDescribed = false;
 
 /** Describes the routes for OpenAPI, once. Without @nestjs/swagger it does nothing. */
@@ -168,6 +179,27 @@ export function describeRoutes(swagger: Swagger | undefined): void {
   for (const [{ prototype }, properties] of INPUTS) {
     for (const [name, schema] of Object.entries(properties)) swagger.ApiProperty(schema)(prototype as object, name);
   }
+}
+
+/** Says that an action takes a form, and which of its fields are files, where the application has not said more. */
+export function describeAction(swagger: Swagger, handler: object, fields: readonly DescribedField[]): void {
+  if (!Reflect.hasMetadata(SWAGGER_CONSUMES, handler)) {
+    Reflect.defineMetadata(SWAGGER_CONSUMES, ['multipart/form-data', 'application/json'], handler);
+  }
+  for (const { dtoClass, property, isList } of fields) {
+    const prototype = dtoClass.prototype as object;
+    const known = Reflect.getMetadata(SWAGGER_PROPERTY, prototype, property) as { format?: string } | undefined;
+    if (known?.format !== undefined) continue;
+    const required = !isOptional(dtoClass, property);
+    swagger.ApiProperty(isList ? { type: 'array', items: BINARY, required } : { ...BINARY, required })(
+      prototype,
+      property,
+    );
+  }
+}
+
+function isOptional(dtoClass: unknown, property: string): boolean {
+  return rulesOf(dtoClass).some(({ propertyName, name }) => propertyName === property && name === 'isOptional');
 }
 
 function describeRoute(swagger: Swagger, { endpoints, method, summary, answers, body }: Route): void {

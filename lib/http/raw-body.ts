@@ -2,12 +2,15 @@ import { Injectable, SetMetadata } from '@nestjs/common';
 import type { OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { isForm } from './form-reader.js';
 
 /** What `@RouteConfig()` of @nestjs/platform-fastify sets; that package is not there on Express. */
 const FASTIFY_ROUTE_CONFIG = '__fastify_route_config__';
 const RAW_BODY = 'nestjs-files:raw-body';
+const RAW_FORM = 'nestjs-files:raw-form';
 
 interface FastifyRequest {
+  raw: IncomingMessage;
   headers: IncomingHttpHeaders | undefined;
   routeOptions: { config?: Record<string, unknown> };
 }
@@ -25,6 +28,12 @@ type Done = (error: null, payload?: unknown) => void;
 /** The handler reads the request's body by itself, from `rawRequest()`. */
 export function RawBody(): MethodDecorator {
   return SetMetadata(FASTIFY_ROUTE_CONFIG, { [RAW_BODY]: true });
+}
+
+/** As `RawBody`, for forms alone, on a handler that is decorated already; the routes are not registered yet. */
+export function leaveFormsRaw(handler: object): void {
+  const config = Reflect.getMetadata(FASTIFY_ROUTE_CONFIG, handler) as object | undefined;
+  Reflect.defineMetadata(FASTIFY_ROUTE_CONFIG, { ...config, [RAW_FORM]: true }, handler);
 }
 
 /** Node's request under that of the platform. */
@@ -60,6 +69,7 @@ export class FastifyRawBody implements OnModuleInit {
   }
 }
 
-function isRaw(request: FastifyRequest): boolean {
-  return request.routeOptions.config?.[RAW_BODY] === true;
+function isRaw({ raw, routeOptions: { config } }: FastifyRequest): boolean {
+  // Not the request's own headers: those may be covered.
+  return config?.[RAW_BODY] === true || (config?.[RAW_FORM] === true && isForm(raw.headers['content-type']));
 }

@@ -43,8 +43,7 @@ async function* uploadsOf(form: FormReader): AsyncGenerator<Upload, void, void> 
     if (part.kind === 'file') {
       assertFileField(part.name);
       count++;
-      const content = Readable.from(bytesOf(part, form), { objectMode: false });
-      yield { name: part.filename ?? '', contentType: part.contentType, storage, content };
+      yield { name: part.filename ?? '', contentType: part.contentType, storage, content: contentOf(part, form) };
     } else if (part.name === STORAGE_FIELD) {
       if (count > 0) throw new MalformedUploadError(`the field "${STORAGE_FIELD}" comes after the file`);
       if (part.value !== '') storage = part.value;
@@ -57,6 +56,11 @@ function assertFileField(name: string): void {
   if (name === FILE_FIELD) return;
   const field = JSON.stringify(name.slice(0, 100));
   throw new MalformedUploadError(`the file is in the field ${field}, not in "${FILE_FIELD}"`);
+}
+
+/** The bytes of a file, to be read before the form's next part is asked for; they fail as the form fails. */
+export function contentOf(file: FilePart, form: FormReader): Readable {
+  return Readable.from(bytesOf(file, form), { objectMode: false });
 }
 
 async function* bytesOf(file: FilePart, form: FormReader): AsyncGenerator<Buffer, void, void> {

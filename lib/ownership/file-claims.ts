@@ -2,7 +2,7 @@ import { FileOwnerConflictError } from '../errors/file-owner-conflict.error.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
 import { OwnershipTransferTask } from './ownership-transfer.task.js';
-import { dtoPlaces, resolveOwner } from './owner-resolution.js';
+import { dtoPlaces, receivedOf, resolveOwner } from './owner-resolution.js';
 import type { CallOutcome, FileClaim } from './owner-resolution.js';
 import type { Move, MoveOutcome, OwnershipState } from './statements/transfer-statements.js';
 import type { Refusal, RefusalMessage, TransferTarget } from './transfer-target.js';
@@ -65,7 +65,7 @@ export class FileClaims implements TransferTarget {
   owner(outcome: CallOutcome): OwnerReference {
     this.#isTaken = true;
     const owners = new Map<string, OwnerReference>();
-    for (const claim of this.#current(outcome)) {
+    for (const claim of receivedOf(this.#claims, outcome)) {
       const owner = { type: claim.ownerType, id: resolveOwner(claim, outcome) };
       owners.set(`${owner.type} ${owner.id}`, owner);
     }
@@ -80,7 +80,7 @@ export class FileClaims implements TransferTarget {
     const isUnchanged =
       before.ownerType === seen.ownerType && before.ownerId === seen.ownerId && before.pinned === seen.pinned;
     if ((verdict !== 'foreign' && verdict !== 'pinned') || !isUnchanged) return { kind: 'changed', fileId };
-    const messages = this.#current(outcome).map((claim): RefusalMessage => {
+    const messages = receivedOf(this.#claims, outcome).map((claim): RefusalMessage => {
       const [place] = dtoPlaces(claim, outcome);
       // Nest puts the way to a nested DTO before its messages.
       const way = (place?.path.slice(1) ?? []).map((step) => `${step}.`).join('');
@@ -91,12 +91,5 @@ export class FileClaims implements TransferTarget {
       };
     });
     return { kind: 'invalid', messages };
-  }
-
-  /** Of a field that was validated several times, the claims on the DTOs that the method got, if there are such. */
-  #current(outcome: CallOutcome): CheckedClaim[] {
-    const isReceived = ({ dto }: CheckedClaim): boolean => outcome.inArguments.find(dto) !== undefined;
-    const received = new Set(this.#claims.filter(isReceived).map(({ rule }) => rule));
-    return this.#claims.filter((claim) => !received.has(claim.rule) || isReceived(claim));
   }
 }

@@ -12,6 +12,8 @@ export interface FileClaim {
   readonly property: string;
   readonly ownerType: string;
   readonly idSteps: readonly string[];
+  /** Another property under which the entity may hold the file. */
+  readonly heldAs?: string | undefined;
   /** The entity, or its id. */
   readonly owner?: ((result: never, dto: never) => unknown) | undefined;
 }
@@ -58,6 +60,16 @@ export class CallOutcome {
   }
 }
 
+/** Of a field that was validated several times, what was found on the DTOs that the method got, if there are such. */
+export function receivedOf<T extends { readonly dto: object; readonly rule: object }>(
+  found: readonly T[],
+  { inArguments }: CallOutcome,
+): T[] {
+  const isReceived = ({ dto }: T): boolean => inArguments.find(dto) !== undefined;
+  const rules = new Set(found.filter(isReceived).map(({ rule }) => rule));
+  return found.filter((one) => !rules.has(one.rule) || isReceived(one));
+}
+
 /**
  * Where the claim's DTO is in the arguments. Pipes without `transform` validate a copy that the method never gets: then each object
  * that names the same file in the same property.
@@ -72,8 +84,19 @@ export function dtoPlaces({ dto, property, fileId }: FileClaim, { inArguments }:
  * results in another order, merged or wrapped give the right owner or OwnerNotResolvedError, never a wrong one.
  */
 export function resolveOwner(claim: FileClaim, outcome: CallOutcome): string {
+  return findOwner(claim, outcome).id;
+}
+
+/** An owner, and the objects that its id was read from: none where only the id is known. */
+export interface FoundOwner {
+  readonly id: string;
+  readonly entities: readonly object[];
+}
+
+/** As `resolveOwner`, with what the result says the owner is. */
+export function findOwner(claim: FileClaim, outcome: CallOutcome): FoundOwner {
   const resolved = bindings(claim, outcome) ?? named(claim, outcome) ?? located(claim, outcome);
-  const ids = new Set(resolved);
+  const ids = new Set(resolved.map((one) => one.id));
   const [id] = ids;
   if (id === undefined) throw unresolved(claim, 'no entity of the result holds it in that field');
   if (ids.size > 1)
@@ -81,7 +104,12 @@ export function resolveOwner(claim: FileClaim, outcome: CallOutcome): string {
       claim.fileId,
       [...ids].map((owner) => `${claim.ownerType} ${owner}`),
     );
-  return id;
+  return { id, entities: [...new Set(resolved.flatMap(({ entity }) => entity ?? []))] };
+}
+
+interface Candidate {
+  readonly id: string;
+  readonly entity: object | undefined;
 }
 
 /** The owner's id where `bind()` or the field's `owner()` says who that is. */
@@ -92,50 +120,54 @@ export function statedOwner(
 ): string | undefined {
   const claim = { ...field, fileId: undefined };
   const entity = outcome.bound(field.dto) ?? (received && outcome.bound(received));
-  return entity ? idOfBound(claim, entity, outcome) : named(claim, outcome)?.[0];
+  return (entity ? ofBound(claim, entity, outcome) : named(claim, outcome)?.[0])?.id;
 }
 
-function bindings(claim: FileClaim, outcome: CallOutcome): string[] | undefined {
+function bindings(claim: FileClaim, outcome: CallOutcome): Candidate[] | undefined {
   const direct = outcome.bound(claim.dto);
-  if (direct) return [idOfBound(claim, direct, outcome)];
+  if (direct) return [ofBound(claim, direct, outcome)];
   const places = dtoPlaces(claim, outcome);
   if (!places.some(({ object }) => outcome.bound(object))) return undefined;
   return places.flatMap((place) => {
     const entity = outcome.bound(place.object);
-    return entity ? [idOfBound(claim, entity, outcome)] : ownersAt(claim, place, outcome);
+    return entity ? [ofBound(claim, entity, outcome)] : ownersAt(claim, place, outcome);
   });
 }
 
-function idOfBound(claim: FieldOf, entity: object, { inResult }: CallOutcome): string {
+function ofBound(claim: FieldOf, entity: object, { inResult }: CallOutcome): Candidate {
   // Its parents are needed only to go up, and known only inside the result.
   const place = inResult.find(entity) ?? { object: entity, parents: [] };
-  return idAt(place, claim.idSteps) ?? fail(claim, `the bound entity has no id at "${claim.idSteps.join('.')}"`);
+  return candidate(claim, place, 'the bound entity');
 }
 
-function named(claim: FieldOf, { result }: CallOutcome): string[] | undefined {
+function named(claim: FieldOf, { result }: CallOutcome): Candidate[] | undefined {
   if (!claim.owner) return undefined;
   const owner = claim.owner(result as never, claim.dto as never);
-  const isEntity = typeof owner === 'object' && owner !== null;
-  const id = isEntity ? idAt({ object: owner, parents: [] }, claim.idSteps) : ownerIdOf(owner);
-  return [
-    id ?? fail(claim, `owner() gave ${isEntity ? `an entity without "${claim.idSteps.join('.')}"` : typeof owner}`),
-  ];
+  if (typeof owner === 'object' && owner !== null)
+    return [candidate(claim, { object: owner, parents: [] }, 'what owner() gave')];
+  return [{ id: ownerIdOf(owner) ?? fail(claim, `owner() gave ${typeof owner}`), entity: undefined }];
 }
 
-function located(claim: FileClaim, outcome: CallOutcome): string[] {
+/** The owner that is found from a place; `what` is what messages call that. */
+function candidate(claim: FieldOf, place: Pick<Place, 'object' | 'parents'>, what: string): Candidate {
+  const id = idAt(place, claim.idSteps) ?? fail(claim, `${what} has no id at "${claim.idSteps.join('.')}"`);
+  return { id, entity: idHolder(place, claim.idSteps) as object };
+}
+
+function located(claim: FileClaim, outcome: CallOutcome): Candidate[] {
   const places = dtoPlaces(claim, outcome);
   if (places.length === 0) throw unresolved(claim, 'the DTO is not among the arguments of the method');
   return places.flatMap((place) => ownersAt(claim, place, outcome));
 }
 
-function ownersAt(claim: FileClaim, { path }: Place, outcome: CallOutcome): string[] {
+function ownersAt(claim: FileClaim, { path }: Place, outcome: CallOutcome): Candidate[] {
   // The first step is the place of the argument.
   const inside = path.slice(1);
   return inside.length === 0 ? [ownerOfRoot(claim, outcome)] : ownersLike(claim, inside, outcome);
 }
 
 /** A DTO that is an argument itself: the whole result is its entity. */
-function ownerOfRoot(claim: FileClaim, outcome: CallOutcome): string {
+function ownerOfRoot(claim: FileClaim, outcome: CallOutcome): Candidate {
   const { result } = outcome;
   if (typeof result !== 'object' || result === null) throw unresolved(claim, 'the result is not an object');
   const root = { object: result, parents: [] };
@@ -145,21 +177,26 @@ function ownerOfRoot(claim: FileClaim, outcome: CallOutcome): string {
   if (shown.length > 0 && !shown.some((value) => outcome.isNamedBy(value, claim.fileId))) {
     throw unresolved(claim, `the result holds something else in "${claim.property}"`);
   }
-  if (shown.length === 0 && outcome.inResult.holding(claim.property, claim.fileId).length > 0) {
+  if (shown.length === 0 && isHeldInside(claim, outcome)) {
     throw unresolved(claim, 'not the result itself, but an object inside of it holds the file');
   }
-  return idAt(root, claim.idSteps) ?? fail(claim, `the result has no id at "${claim.idSteps.join('.')}"`);
+  return candidate(claim, root, 'the result');
 }
 
 /** A nested DTO: the entities at the same place of the result, or beside it, that hold the file. */
-function ownersLike(claim: FileClaim, path: readonly Step[], outcome: CallOutcome): string[] {
-  return outcome
-    .holdersLike(path, claim.property, claim.fileId)
-    .map(
-      (holder) =>
-        idAt(holder, claim.idSteps) ??
-        fail(claim, `the entity that holds it has no id at "${claim.idSteps.join('.')}"`),
-    );
+function ownersLike(claim: FileClaim, path: readonly Step[], outcome: CallOutcome): Candidate[] {
+  const holders = propertiesOf(claim).flatMap((property) => outcome.holdersLike(path, property, claim.fileId));
+  return holders.map((holder) => candidate(claim, holder, 'the entity that holds it'));
+}
+
+/** Whether an object within the result holds the file, and not the result itself. */
+function isHeldInside(claim: FileClaim, { result, inResult }: CallOutcome): boolean {
+  const holders = propertiesOf(claim).flatMap((property) => inResult.holding(property, claim.fileId));
+  return holders.length > 0 && !holders.some(({ object }) => object === result);
+}
+
+function propertiesOf({ property, heldAs = property }: FieldOf): readonly string[] {
+  return [...new Set([property, heldAs])];
 }
 
 function fieldOf(object: unknown, property: string): unknown {

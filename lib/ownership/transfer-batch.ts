@@ -73,7 +73,8 @@ export async function runTransfers(transfers: readonly Transfer[], queue: UnitQu
   return owners;
 }
 
-function outcomeOf(queue: UnitQueue): CallOutcome {
+/** What the call came to, as far as owners are concerned. */
+export function outcomeOf(queue: UnitQueue): CallOutcome {
   return new CallOutcome(queue.args, entityResult(queue), (dto) => queue.bound(dto));
 }
 

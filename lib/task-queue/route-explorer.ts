@@ -14,6 +14,8 @@ import { decorationOf } from './decoration.js';
 export interface Route {
   /** `Controller.method`, for messages. */
   readonly place: string;
+  /** The method that answers. */
+  readonly handler: object;
   readonly isDecorated: boolean;
   readonly isSse: boolean;
   /** The handler answers by itself: `@Res()` without `passthrough`. */
@@ -66,6 +68,7 @@ function routeOf(controller: Type, prototype: Record<string, unknown>, method: s
       .map(([, argument]) => argument);
   return {
     place: `${controller.name}.${method}`,
+    handler,
     isDecorated: decorationOf(handler) !== undefined,
     isSse: Reflect.getMetadata(SSE_METADATA, handler) === true,
     takesResponse: of(RouteParamtypes.RESPONSE).length > 0 && !passthrough,

@@ -1,6 +1,7 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor, Optional } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import { OutOfQueueError } from '../errors/out-of-queue.error.js';
+import { CallPreparation, type PreparedCall } from './call-preparation.js';
 import { isClientGone } from './client-connection.js';
 import { decorationOf } from './decoration.js';
 import { RouteCall } from './route-call.js';
@@ -13,7 +14,10 @@ import { TaskQueue } from './task-queue.js';
 @Injectable()
 export class TaskQueueInterceptor implements NestInterceptor {
   // Optional, because Nest resolves it for decorated providers too, which tests may build without FilesModule.
-  constructor(@Optional() private readonly taskQueue?: TaskQueue) {}
+  constructor(
+    @Optional() private readonly taskQueue?: TaskQueue,
+    @Optional() private readonly preparation?: CallPreparation,
+  ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const { taskQueue } = this;
@@ -28,17 +32,19 @@ export class TaskQueueInterceptor implements NestInterceptor {
     return new Observable((subscriber) => {
       const giveUp = new AbortController();
       let settled = false;
-      const unit = taskQueue.runQueued(
-        async (queue) => {
-          queue.context = context;
-          const call = RouteCall.expect(queue, decoration.token);
-          const values = await collect(next, giveUp.signal);
-          await queue.drain(call.resultOr(values.at(-1)));
-          return values;
-        },
-        { ...decoration.options, signal: giveUp.signal },
-      );
-      unit.then(
+      const run = (prepared?: PreparedCall): Promise<unknown[]> =>
+        taskQueue.runQueued(
+          async (queue) => {
+            queue.context = context;
+            const call = RouteCall.expect(queue, decoration.token);
+            const values = await collect(next, giveUp.signal);
+            await queue.drain(call.resultOr(values.at(-1)));
+            prepared?.beforeCommit();
+            return values;
+          },
+          { ...decoration.options, signal: giveUp.signal },
+        );
+      this.#prepared(context, giveUp.signal, run).then(
         (values) => {
           settled = true;
           for (const value of values) subscriber.next(value);
@@ -53,6 +59,22 @@ export class TaskQueueInterceptor implements NestInterceptor {
         // A client that went away tears down too, but its work is done as a whole; whoever gives up on it wants it undone.
         if (!settled && !isClientGone(context)) giveUp.abort(new Error('An outer interceptor gave up on the handler'));
       };
+    });
+  }
+
+  #prepared<T>(
+    context: ExecutionContext,
+    signal: AbortSignal,
+    run: (prepared?: PreparedCall) => Promise<T>,
+  ): Promise<T> {
+    const preparing = this.preparation?.prepare(context, signal);
+    if (!preparing) return run();
+    return preparing.then(async (prepared) => {
+      try {
+        return await run(prepared);
+      } finally {
+        await prepared.end();
+      }
     });
   }
 }

@@ -1,5 +1,6 @@
 import type { FileSnapshot } from '../ownership/statements/transfer-statements.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
+import { findStagedFile } from '../staging/staged-files.js';
 import { currentUnit, detach } from '../unit-of-work/ambient.js';
 
 interface Batch {
@@ -35,8 +36,10 @@ export class EarlyCheck {
     return check;
   }
 
-  /** The file, or undefined. The id has to be a well-formed one. */
+  /** The file, also one that came with the call and is in no table yet; or undefined. The id has to be a well-formed one. */
   async find(id: string): Promise<FileSnapshot | undefined> {
+    const staged = findStagedFile(id);
+    if (staged) return staged.toSnapshot();
     const { ids, files } = (this.#batch ??= this.#open());
     ids.add(id);
     return (await files).get(id);

@@ -24,11 +24,16 @@ export interface RawAnswer {
 }
 
 /** Opens an upload of the user `anna` and leaves it to the caller to write the body. */
-export function openUpload(app: HttpApp, headers: RequestOptions['headers'] = {}, agent?: Agent): ClientRequest {
+export function openUpload(
+  app: Pick<HttpApp, 'port'>,
+  headers: RequestOptions['headers'] = {},
+  agent?: Agent,
+  path = '/files',
+): ClientRequest {
   return request({
     host: '127.0.0.1',
     port: app.port,
-    path: '/files',
+    path,
     method: 'POST',
     agent: agent ?? new Agent({ keepAlive: false }),
     headers: { 'x-user': 'anna', 'content-type': `multipart/form-data; boundary=${BOUNDARY}`, ...headers },

@@ -1,6 +1,7 @@
 import type { UnitQueue } from '../../task-queue/unit-queue.js';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
 import { deleteFiles, releaseFiles } from '../let-go.js';
+import { receivedOf } from '../owner-resolution.js';
 import type { CallOutcome } from '../owner-resolution.js';
 import { heldFiles } from '../statements/held-files.js';
 import type { FileSnapshot } from '../statements/transfer-statements.js';
@@ -43,7 +44,7 @@ export class DetachedFields {
    * unit, are locked in one statement in the order of their ids; what is claimed, or still named by the result, stays.
    */
   async letGo({ unit }: UnitQueue, outcome: CallOutcome, claimed: ReadonlySet<string>): Promise<void> {
-    const fields = received(this.#fields, outcome);
+    const fields = receivedOf(this.#fields, outcome);
     this.#fields = [];
     if (fields.length === 0) return;
     const resolved = fields.map((field): Resolved => ({ field, owners: fieldOwners(field, outcome) }));
@@ -64,13 +65,6 @@ export class DetachedFields {
     await releaseFiles(runtime, unit, released);
     await deleteFiles(runtime, unit, deleted);
   }
-}
-
-/** Of a field that was validated several times, what was found on the DTOs that the method got, if there are such. */
-function received(fields: readonly DetachedField[], { inArguments }: CallOutcome): DetachedField[] {
-  const isReceived = ({ dto }: DetachedField): boolean => inArguments.find(dto) !== undefined;
-  const rules = new Set(fields.filter(isReceived).map(({ rule }) => rule));
-  return fields.filter((field) => !rules.has(field.rule) || isReceived(field));
 }
 
 function holderOf(file: FileSnapshot, resolved: readonly Resolved[]): DetachedField | undefined {

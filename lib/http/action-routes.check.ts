@@ -1,0 +1,59 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { OnModuleInit } from '@nestjs/common';
+import type { DataSource } from 'typeorm';
+import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
+import { DEFAULT_STORAGE } from '../files/file-writer.js';
+import { DOWNLOADS_PATH } from '../staging/file-staging.js';
+import { holdsList, ownerFields } from '../staging/owner-fields.js';
+import { allUploadFields } from '../staging/upload-fields.js';
+import type { UploadField } from '../staging/upload-rule.js';
+import { Capability } from '../storage/capability.js';
+import { StorageRegistry } from '../storage/storage-registry.js';
+import { Transactor } from '../unit-of-work/transactor.js';
+import { ActionRoutes } from './action-routes.js';
+import { describeAction, findSwagger } from './openapi.js';
+
+/** Refuses to start where `@UploadAs()` could not do what it says, and tells OpenAPI about the routes that take files. */
+@Injectable()
+export class ActionRoutesCheck implements OnModuleInit {
+  constructor(
+    private readonly routes: ActionRoutes,
+    private readonly storages: StorageRegistry,
+    private readonly transactor: Transactor,
+    @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
+    @Inject(DOWNLOADS_PATH) private readonly downloads: string | undefined,
+  ) {}
+
+  onModuleInit(): void {
+    const swagger = findSwagger(import.meta.url);
+    for (const { handler, bodyTypes } of this.routes.all()) {
+      const fields = bodyTypes.flatMap((type) => allUploadFields(type));
+      for (const field of fields) this.#check(field, this.transactor.dataSource);
+      if (swagger) describeAction(swagger, handler, fields);
+    }
+  }
+
+  #check({ place, rule, isList }: UploadField, dataSource: DataSource): void {
+    const { storage: name = this.defaultStorage, attachAs, field, ownerType, isStated } = rule;
+    const refuse = (why: string): never => {
+      throw new InvalidDecorationError('@UploadAs()', place, why);
+    };
+    const storage = this.storages.find(name);
+    if (!storage)
+      return refuse(`no storage is named "${name}". Configured storages: ${this.storages.names.join(', ')}.`);
+    if (!storage.supports(Capability.CREATE | Capability.REMOVE))
+      refuse(`storage "${name}" does not both take and remove files.`);
+    if (attachAs === 'permanentLink' && this.downloads === undefined && !storage.supports(Capability.LINK_PERMANENT))
+      refuse(`storage "${name}" is not public, and without the option http there is no route to its files.`);
+    if (!isStated) return;
+    const columns = ownerFields(dataSource, ownerType, field);
+    if (columns.length === 0)
+      refuse(
+        `no class with @OwnsFiles('${ownerType}') has a column and property "${field}". Name one with the option field.`,
+      );
+    if (isList && !columns.some(holdsList))
+      refuse(
+        `it takes several files, but "${field}" holds one value. Make it a simple-array, a json or an array column.`,
+      );
+  }
+}

@@ -1,0 +1,106 @@
+import type { IncomingMessage } from 'node:http';
+import { Injectable } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
+import { FileNameError } from '../errors/file-name.error.js';
+import { MalformedUploadError } from '../errors/malformed-upload.error.js';
+import { UploadAbortedError } from '../errors/upload-aborted.error.js';
+import { FileStaging } from '../staging/file-staging.js';
+import { StagedFiles } from '../staging/staged-files.js';
+import { uploadFieldAt } from '../staging/upload-fields.js';
+import type { UploadField } from '../staging/upload-rule.js';
+import { CallPreparation } from '../task-queue/call-preparation.js';
+import type { PreparedCall } from '../task-queue/call-preparation.js';
+import { ActionRoutes } from './action-routes.js';
+import type { ActionRoute } from './action-routes.js';
+import { discardRest } from './discard-rest.js';
+import { fieldPath, quoted } from './field-path.js';
+import { FormBody } from './form-body.js';
+import { FormReader, isForm } from './form-reader.js';
+import type { FilePart, FormLimits } from './form-reader.js';
+import { rawRequest } from './raw-body.js';
+import { contentOf } from './upload.js';
+
+const LIMITS: FormLimits = { fields: 200, files: 20, parts: 250, fieldSize: 64 * 1024 };
+
+type PlatformRequest = (IncomingMessage | { raw: IncomingMessage }) & { body?: unknown };
+
+/** Reads a form that comes to a route whose body takes files: stores these, and gives the pipes the body with their ids in it. */
+@Injectable()
+export class ActionUploads extends CallPreparation {
+  constructor(
+    private readonly routes: ActionRoutes,
+    private readonly staging: FileStaging,
+  ) {
+    super();
+  }
+
+  prepare(context: ExecutionContext, signal: AbortSignal): Promise<PreparedCall> | undefined {
+    if (context.getType() !== 'http') return undefined;
+    const route = this.routes.find(context.getHandler());
+    if (!route) return undefined;
+    const request = context.switchToHttp().getRequest<PlatformRequest>();
+    return isForm(rawRequest(request).headers['content-type'])
+      ? this.#receive(request, route, StagedFiles.open(context), signal)
+      : undefined;
+  }
+
+  async #receive(
+    request: PlatformRequest,
+    route: ActionRoute,
+    files: StagedFiles,
+    signal: AbortSignal,
+  ): Promise<PreparedCall> {
+    const raw = rawRequest(request);
+    let form: FormReader | undefined;
+    try {
+      form = new FormReader(raw, LIMITS);
+      request.body = await this.#read(form, route, files, signal);
+      return files;
+    } catch (error) {
+      form?.close();
+      discardRest(raw);
+      await files.end();
+      throw error;
+    }
+  }
+
+  async #read(
+    form: FormReader,
+    { bodyTypes }: ActionRoute,
+    files: StagedFiles,
+    signal: AbortSignal,
+  ): Promise<Record<string, unknown>> {
+    const body = new FormBody();
+    for (let part = await form.next(); part !== undefined; part = await form.next()) {
+      if (signal.aborted) throw new UploadAbortedError();
+      const { name } = part;
+      const path = fieldPath(name);
+      if (part.kind === 'field') {
+        body.addText(name, path, part.value);
+        continue;
+      }
+      const field = uploadFieldAt(bodyTypes, path.at(-1) === '' ? path.slice(0, -1) : path);
+      if (!field) throw new MalformedUploadError(`the field ${quoted(name)} takes no files`);
+      if (!field.isList && (path.at(-1) === '' || body.has(path)))
+        throw new MalformedUploadError(`the field ${quoted(name)} takes one file`);
+      if (!(await isChosen(part))) continue;
+      const file = await this.#store(part, form, field);
+      files.add(file, name);
+      body.addFile(name, path, file.id, field.isList && !/^\d+$/.test(path.at(-1) ?? ''));
+    }
+    return body.toObject();
+  }
+
+  #store(part: FilePart, form: FormReader, { rule }: UploadField) {
+    const { filename: name = '', contentType } = part;
+    return this.staging.stage(contentOf(part, form), { name, contentType, storage: rule.storage });
+  }
+}
+
+/** Browsers send a field of a form in which no file was chosen as a file without a name and content. */
+async function isChosen({ filename = '', body }: FilePart): Promise<boolean> {
+  if (filename !== '') return true;
+  for await (const chunk of body as AsyncIterable<Buffer>)
+    if (chunk.length > 0) throw new FileNameError('', 'it is empty');
+  return false;
+}

@@ -1,0 +1,89 @@
+import { FileOwnerConflictError } from '../errors/file-owner-conflict.error.js';
+import { ManagedFile } from '../files/managed-file.entity.js';
+import { newFile } from '../files/new-file.js';
+import { assertOwnerReference } from '../files/owner-reference.js';
+import { DetachedFields } from '../ownership/detached/detached-fields.js';
+import { letDetachedGo, outcomeOf } from '../ownership/transfer-batch.js';
+import { TransferRuntime } from '../ownership/transfer-runtime.js';
+import type { UnitQueue } from '../task-queue/unit-queue.js';
+import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
+import type { Attachment, AttachmentTarget, PlacedFile } from './attachment.js';
+import { planWrites } from './field-writes.js';
+import { writeFields } from './write-fields.js';
+import type { StagedFile } from './staged-file.js';
+
+/** A queued upload, as the batch sees it. */
+export interface QueuedUpload {
+  readonly staged: StagedFile;
+  readonly target: AttachmentTarget;
+}
+
+interface NewRow {
+  readonly staged: StagedFile;
+  readonly file: ManagedFile;
+}
+
+const ATTACHED = Symbol('nestjs-files:attached');
+const ROWS_PER_STATEMENT = 1000;
+
+/** Makes all of the staged files their owners', or throws. Resolves with the file of each. */
+export async function attachUploads(uploads: readonly QueuedUpload[], queue: UnitQueue): Promise<ManagedFile[]> {
+  const { unit } = queue;
+  const outcome = outcomeOf(queue);
+  const placed = uploads.map(({ staged, target }): PlacedFile => ({ staged, ...target.resolve(outcome) }));
+  const rows = unit.slot(ATTACHED, () => new Map<string, NewRow>());
+  const fresh = placed.filter(({ staged }) => !rows.has(staged.id));
+  for (const one of placed) rows.set(one.staged.id, rowOf(one, rows.get(one.staged.id)));
+  // Before what the fields held goes: what the result still names would stay.
+  const writes = await planWrites(unit.dataSource, fresh, outcome);
+  for (const { detached } of fresh) if (detached) DetachedFields.of(unit).add(detached);
+  await letDetachedGo([], queue);
+  await insertRows(unit, [...new Set(fresh.map(({ staged }) => rows.get(staged.id) as NewRow))]);
+  await writeFields(unit, writes);
+  return placed.map(({ staged }) => rows.get(staged.id)?.file as ManagedFile);
+}
+
+/** The row that is noted already, or a new one. One file has one owner. */
+function rowOf({ staged, owner, field }: PlacedFile, noted: NewRow | undefined): NewRow {
+  assertOwnerReference(owner);
+  if (noted) {
+    assertSame(noted.file, owner);
+    return noted;
+  }
+  const { id, name, content } = staged;
+  const { storage, location, contentType, size, hash, hashAlgorithm } = content;
+  const stored = { name, storage, location, contentType, size, hash, hashAlgorithm };
+  return { staged, file: Object.assign(newFile(stored, owner, id), { pinned: true, ownerField: field ?? null }) };
+}
+
+function assertSame({ id, ownerType, ownerId }: ManagedFile, owner: Attachment['owner']): void {
+  if (ownerType === owner.type && ownerId === owner.id) return;
+  throw new FileOwnerConflictError(id, [`${ownerType} ${ownerId}`, `${owner.type} ${owner.id}`]);
+}
+
+/** Writes the rows, their history and what their owners have more of, and lets the rows answer for the bytes. */
+async function insertRows(unit: UnitOfWork, rows: readonly NewRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  const { manager, dataSource } = unit;
+  const runtime = TransferRuntime.of(dataSource);
+  for (const { staged } of rows) staged.attachedIn(unit);
+  await runtime.content.attachAll(
+    unit,
+    rows.map(({ staged }) => staged.content),
+  );
+  for (let at = 0; at < rows.length; at += ROWS_PER_STATEMENT) {
+    // Copies, which TypeORM may change; its type has no place for JSON of any shape.
+    const some = rows.slice(at, at + ROWS_PER_STATEMENT).map(({ file }) => ({ ...file }) as object);
+    await manager.insert(ManagedFile, some);
+  }
+  const created = rows.map(({ file }) => {
+    const to = { type: file.ownerType as string, id: file.ownerId as string };
+    return { fileId: file.id, action: 'create' as const, from: null, to, forced: false, bytes: file.size };
+  });
+  const { actor } = await runtime.actor();
+  await runtime.statements.record(manager, created, actor);
+  await runtime.quotas.charge(
+    manager,
+    created.map(({ to, bytes }) => ({ owner: to, bytes, count: 1 })),
+  );
+}

@@ -1,0 +1,34 @@
+import type { OwnerReference } from '../files/owner-reference.js';
+import type { DetachedField } from '../ownership/detached/detached-field.js';
+import type { CallOutcome } from '../ownership/owner-resolution.js';
+import type { StagedFile } from './staged-file.js';
+import type { AttachAs } from './upload-rule.js';
+
+/** Where a staged file belongs, and what is written of it there. */
+export interface Attachment {
+  readonly owner: OwnerReference;
+  /** What the result says the owner is; nothing where it shows only its id. */
+  readonly entities: readonly object[];
+  /** For messages: the DTO's field, or the task. */
+  readonly place: string;
+  readonly attachAs: AttachAs;
+  /** The owner's property; none where nothing is to be written. */
+  readonly field: string | undefined;
+  /** Whether the owner has to have that property. */
+  readonly isStated: boolean;
+  /** All files of the field in their order, where it is a list. */
+  readonly list: readonly StagedFile[] | undefined;
+  /** What becomes of the files that the field held before. */
+  readonly detached?: DetachedField | undefined;
+}
+
+/** Tells where a staged file belongs, when the result of the call is known. */
+export interface AttachmentTarget {
+  /** Throws `OwnerNotResolvedError` where the result does not tell. */
+  resolve(outcome: CallOutcome): Attachment;
+}
+
+/** A staged file, and where it belongs. */
+export interface PlacedFile extends Attachment {
+  readonly staged: StagedFile;
+}

@@ -1,0 +1,111 @@
+import type { DataSource } from 'typeorm';
+import { OwnerNotResolvedError } from '../errors/owner-not-resolved.error.js';
+import { ownerIdOf } from '../ownership/id-field.js';
+import { idsIn } from '../ownership/object-index.js';
+import type { CallOutcome } from '../ownership/owner-resolution.js';
+import type { PlacedFile } from './attachment.js';
+import { ownerFields } from './owner-fields.js';
+import type { OwnerField } from './owner-fields.js';
+import type { StagedFile } from './staged-file.js';
+
+/** A value for one owner's field. */
+export interface FieldWrite {
+  readonly target: OwnerField;
+  readonly ownerId: string;
+  readonly value: unknown;
+  /** For messages. */
+  readonly place: string;
+  readonly fileId: string;
+}
+
+/**
+ * What is to be written into the owners' fields; the entities of the result get it at once, so that the response shows the record as it
+ * will be. A field that is the owner's own list, with other things in it besides the files, keeps them.
+ */
+export async function planWrites(
+  dataSource: DataSource,
+  files: readonly PlacedFile[],
+  outcome: CallOutcome,
+): Promise<FieldWrite[]> {
+  const writes: FieldWrite[] = [];
+  for (const group of groupsOf(files)) {
+    const [first] = group;
+    if (first?.field === undefined) continue;
+    const { owner, field, place, staged } = first;
+    const shown = [...new Set(group.flatMap(({ entities }) => entities))];
+    const target = targetFor(dataSource, first, shown);
+    if (!target) continue;
+    const entities = [...new Set([...shown, ...instancesOf(target, owner.id, outcome)])] as Record<string, unknown>[];
+    const values = await valuesOf(group);
+    const fresh = first.list ? [...values.values()] : onlyOf(group, values);
+    const held = entities.map((entity) => entity[field]).find((value) => idsIn(value).some((id) => values.has(id)));
+    const value = held === undefined ? fresh : replaced(held, values);
+    for (const entity of entities) entity[field] = value;
+    writes.push({ target, ownerId: owner.id, value, place, fileId: staged.id });
+  }
+  return writes;
+}
+
+/** The files of one field of one owner together. */
+function groupsOf(files: readonly PlacedFile[]): PlacedFile[][] {
+  const groups = new Map<string, PlacedFile[]>();
+  for (const file of files) {
+    const key = JSON.stringify([file.owner.type, file.owner.id, file.field]);
+    groups.set(key, [...(groups.get(key) ?? []), file]);
+  }
+  return [...groups.values()];
+}
+
+function targetFor(
+  dataSource: DataSource,
+  { owner, field = '', place, isStated, staged }: PlacedFile,
+  shown: readonly object[],
+): OwnerField | undefined {
+  const targets = ownerFields(dataSource, owner.type, field);
+  const shownAs = targets.filter(({ metadata: { target } }) =>
+    shown.some((entity) => typeof target === 'function' && entity instanceof target),
+  );
+  const [target, ...others] = shownAs.length > 0 ? shownAs : targets;
+  const isOne = others.every(({ metadata }) => metadata.tablePath === target?.metadata.tablePath);
+  if (target && isOne) return target;
+  if (!isStated) return undefined;
+  const reason = target
+    ? `several classes own as "${owner.type}" and have a field "${field}"`
+    : `no class with @OwnsFiles('${owner.type}') has a column for "${field}"`;
+  throw new OwnerNotResolvedError(place, staged.id, reason);
+}
+
+/** Entities of the result that are the owner, though its id was read elsewhere. */
+function instancesOf({ metadata: { target }, idColumn }: OwnerField, id: string, { inResult }: CallOutcome): object[] {
+  if (typeof target !== 'function') return [];
+  const property = idColumn.propertyName;
+  return inResult
+    .having(property)
+    .map(({ object }) => object)
+    .filter((object) => object instanceof target && ownerIdOf(Reflect.get(object, property)) === id);
+}
+
+/** What stands for each file in the field, by the file's id, in the order of the field. */
+async function valuesOf(group: readonly PlacedFile[]): Promise<Map<string, string>> {
+  const values = new Map<string, string>();
+  for (const { attachAs, list, staged } of group) {
+    for (const file of list ?? [staged]) values.set(file.id, await valueOf(file, attachAs));
+  }
+  return values;
+}
+
+async function valueOf(file: StagedFile, attachAs: PlacedFile['attachAs']): Promise<string> {
+  return attachAs === 'id' ? file.id : file.address();
+}
+
+function onlyOf([first, ...others]: readonly PlacedFile[], values: ReadonlyMap<string, string>): string | undefined {
+  if (!first || others.length === 0) return values.get(first?.staged.id ?? '');
+  const { place, staged, field = '', owner } = first;
+  const reason = `several files are for the one field "${field}" of ${owner.type} ${owner.id}`;
+  throw new OwnerNotResolvedError(place, staged.id, reason);
+}
+
+function replaced(held: unknown, values: ReadonlyMap<string, string>): unknown {
+  if (Array.isArray(held)) return held.map((item) => replaced(item, values));
+  return typeof held === 'string' ? (values.get(held) ?? held) : held;
+}

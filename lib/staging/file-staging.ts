@@ -1,0 +1,74 @@
+import type { Readable } from 'node:stream';
+import { Inject, Injectable } from '@nestjs/common';
+import { ApplicationConfig } from '@nestjs/core';
+import { ContentTypeError } from '../errors/content-type.error.js';
+import { asReadable } from '../files/as-readable.js';
+import { ContentStore } from '../files/content-store.js';
+import { cleanFileName } from '../files/file-name.js';
+import { DEFAULT_STORAGE } from '../files/file-writer.js';
+import { Capability } from '../storage/capability.js';
+import { parseContentType } from '../storage/content-type.js';
+import { StorageRegistry } from '../storage/storage-registry.js';
+import { currentUnit } from '../unit-of-work/ambient.js';
+import { StagedFile } from './staged-file.js';
+
+/** The path of the files' routes, without the global prefix; `undefined` where there are none. */
+export const DOWNLOADS_PATH = Symbol('DOWNLOADS_PATH');
+
+export interface StageOptions {
+  name: string;
+  /** @default the `defaultStorage` of the module */
+  storage?: string | undefined;
+  /** What the client says the content is: a hint for what the bytes cannot tell. */
+  contentType?: string | undefined;
+}
+
+/**
+ * Stores bytes for files that a unit of work is going to make: before it is opened, so that it is short, or within it.
+ * @example queue.add(new UploadAndAttachTask(await staging.stage(content, { name }), 'package', { field: 'coverId' }));
+ */
+@Injectable()
+export class FileStaging {
+  constructor(
+    private readonly contents: ContentStore,
+    private readonly storages: StorageRegistry,
+    private readonly config: ApplicationConfig,
+    @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
+    @Inject(DOWNLOADS_PATH) private readonly path: string | undefined,
+  ) {}
+
+  /**
+   * Stores the content: counted, hashed, its type found and checked. What was staged within a unit of work goes again unless that unit
+   * attaches it; outside of one, call `end()` when nobody will, else the sweeper finds the bytes after its grace period.
+   */
+  async stage(content: Readable | Uint8Array, options: StageOptions): Promise<StagedFile> {
+    const unit = currentUnit();
+    const source = asReadable(content);
+    try {
+      const storage = this.storages.get(options.storage ?? this.defaultStorage);
+      const name = cleanFileName(options.name);
+      const contentType = readClaim(options.contentType);
+      const stored = await this.contents.put(source, storage, { name, ...(contentType && { contentType }) });
+      const file = new StagedFile(stored, name, (staged) => this.#addressOf(staged));
+      unit?.afterRollback(() => file.end());
+      unit?.afterCommit(() => file.end());
+      return file;
+    } finally {
+      source.destroy();
+    }
+  }
+
+  async #addressOf({ id, content }: StagedFile): Promise<string> {
+    const storage = this.storages.get(content.storage);
+    if (storage.supports(Capability.LINK_PERMANENT)) return storage.permanentLink(content.location);
+    if (this.path === undefined) storage.require(Capability.LINK_PERMANENT);
+    const steps = `${this.config.getGlobalPrefix()}/${this.path}/${id}/content`.split('/');
+    return `/${steps.filter((step) => step !== '').join('/')}`;
+  }
+}
+
+function readClaim(contentType: string | undefined): string | undefined {
+  const type = contentType === undefined ? undefined : parseContentType(contentType);
+  if (contentType !== undefined && type === undefined) throw new ContentTypeError(contentType);
+  return type;
+}

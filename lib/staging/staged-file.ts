@@ -1,0 +1,78 @@
+import type { NewContent } from '../files/content-store.js';
+import { uuidV7 } from '../files/uuid-v7.js';
+import type { FileSnapshot } from '../ownership/statements/transfer-statements.js';
+import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
+
+/** Where a file can be fetched; throws where that is nowhere. */
+export type FileAddress = (file: StagedFile) => Promise<string>;
+
+/**
+ * A file whose bytes are stored and that is in no table yet. `UploadAndAttachTask` makes it a file; otherwise its bytes go again. Only
+ * the library makes these: nothing that a client sends is one.
+ */
+export class StagedFile {
+  /** The id that the file will have. */
+  readonly id: string = uuidV7();
+  /** As it will be kept. */
+  readonly name: string;
+  readonly storage: string;
+  /** What the bytes are. */
+  readonly contentType: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Hex. */
+  readonly hash: string;
+  readonly hashAlgorithm: string;
+  readonly #content: NewContent;
+  readonly #address: FileAddress;
+  #isAttached = false;
+  #isOver = false;
+
+  constructor(content: NewContent, name: string, address: FileAddress) {
+    this.name = name;
+    this.storage = content.storage;
+    this.contentType = content.contentType;
+    this.size = content.size;
+    this.hash = content.hash;
+    this.hashAlgorithm = content.hashAlgorithm;
+    this.#content = content;
+    this.#address = address;
+  }
+
+  /** Whether a unit of work that still stands has made it a file. */
+  get isAttached(): boolean {
+    return this.#isAttached;
+  }
+
+  /** The bytes, for whoever writes the row. */
+  get content(): NewContent {
+    return this.#content;
+  }
+
+  /** Where everybody may fetch it, or the application's own route to its content. */
+  address(): Promise<string> {
+    return this.#address(this);
+  }
+
+  /** Says that the unit makes it a file; it is one until that is undone. */
+  attachedIn(unit: UnitOfWork): void {
+    this.#isAttached = true;
+    unit.afterRollback(async () => {
+      this.#isAttached = false;
+      if (this.#isOver) await this.#content.discard();
+    });
+  }
+
+  /** Nobody will attach it any more: takes the bytes away, now or once a unit that attached it is undone. Never throws. */
+  async end(): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if (!this.#isAttached) await this.#content.discard();
+  }
+
+  /** As what constraints see it: a file that nobody owns. */
+  toSnapshot(): FileSnapshot {
+    const { id, storage, contentType, size } = this;
+    return { id, storage, contentType, size, ownerType: null, ownerId: null, ownerField: null, pinned: false };
+  }
+}

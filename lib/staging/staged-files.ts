@@ -1,0 +1,56 @@
+import type { ExecutionContext } from '@nestjs/common';
+import { UploadNotTakenError } from '../errors/upload-not-taken.error.js';
+import type { PreparedCall } from '../task-queue/call-preparation.js';
+import { queueOf } from '../task-queue/current-queue.js';
+import { currentUnit } from '../unit-of-work/ambient.js';
+import type { StagedFile } from './staged-file.js';
+
+const calls = new WeakMap<ExecutionContext, StagedFiles>();
+
+/** The files that came with a route's call. */
+export class StagedFiles implements PreparedCall {
+  readonly #files = new Map<string, { file: StagedFile; field: string }>();
+
+  private constructor() {}
+
+  /** Those of a call that is about to be made. */
+  static open(context: ExecutionContext): StagedFiles {
+    const files = new StagedFiles();
+    calls.set(context, files);
+    return files;
+  }
+
+  /** Those of the call that this flow's unit of work belongs to. */
+  static current(): StagedFiles | undefined {
+    let queue = queueOf(currentUnit());
+    while (queue && queue.context === undefined) queue = queueOf(queue.unit.parent);
+    return queue?.context && calls.get(queue.context);
+  }
+
+  /** Takes a file in; `field` is where it is in the form. */
+  add(file: StagedFile, field: string): void {
+    this.#files.set(file.id, { file, field });
+  }
+
+  find(id: string): StagedFile | undefined {
+    return this.#files.get(id)?.file;
+  }
+
+  /** Throws where a file was sent for a field that nobody validated: a record could name it, and it would not be there. */
+  beforeCommit(): void {
+    for (const { file, field } of this.#files.values()) if (!file.isAttached) throw new UploadNotTakenError(field);
+  }
+
+  async end(): Promise<void> {
+    await Promise.all([...this.#files.values()].map(({ file }) => file.end()));
+  }
+}
+
+/**
+ * The file that came with the current call under this id, before it is in any table: for what a handler wants to know of it. `undefined`
+ * for ids of other files, and outside of the call's unit of work.
+ * @example const { name, size } = findStagedFile(dto.coverId)!;
+ */
+export function findStagedFile(id: string): StagedFile | undefined {
+  return StagedFiles.current()?.find(id);
+}

@@ -1,0 +1,41 @@
+import { OutOfQueueError } from '../errors/out-of-queue.error.js';
+import type { ManagedFile } from '../files/managed-file.entity.js';
+import { currentQueue } from '../task-queue/current-queue.js';
+import { Task } from '../task-queue/task.js';
+import type { UnitQueue } from '../task-queue/unit-queue.js';
+import { attachUploads } from './attach-uploads.js';
+import type { AttachmentTarget } from './attachment.js';
+import { StatedAttachment } from './stated-attachment.js';
+import type { UploadAndAttachOptions } from './stated-attachment.js';
+import type { StagedFile } from './staged-file.js';
+
+/**
+ * Makes a staged file the file of an entity of the result: its row is written with its owner, pinned, and its id or address into the
+ * owner's field where one is named. Adjacent tasks are one batch. Returns the file.
+ * @example queue.add(new UploadAndAttachTask(staged, 'package', { field: 'coverId' }));
+ */
+export class UploadAndAttachTask extends Task {
+  readonly target: AttachmentTarget;
+
+  constructor(
+    readonly staged: StagedFile,
+    readonly ownerType: string,
+    options: UploadAndAttachOptions | AttachmentTarget = {},
+  ) {
+    super();
+    this.target = 'resolve' in options ? options : new StatedAttachment(staged, ownerType, options);
+  }
+
+  /** Attaches this file alone. */
+  async run(): Promise<ManagedFile> {
+    const queue = currentQueue();
+    if (!queue) throw new OutOfQueueError(OutOfQueueError.remedy('An upload was attached'));
+    const [file] = await attachUploads([this], queue);
+    return file as ManagedFile;
+  }
+
+  /** Attaches adjacent uploads in a number of statements that does not depend on their number. */
+  static runBatch(tasks: readonly UploadAndAttachTask[], _idx: number, queue: UnitQueue): Promise<ManagedFile[]> {
+    return attachUploads(tasks, queue);
+  }
+}

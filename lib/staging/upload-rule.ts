@@ -1,0 +1,47 @@
+import type { DetachedPolicy } from '../ownership/detached/detached-field.js';
+import { rulesOf } from '../task-queue/nested-classes.js';
+
+/** What class-validator calls the constraint of `@UploadAs()`. */
+export const UPLOAD_AS = 'uploadAs';
+
+/** What is written into the owner's field: the file's id, or where the file can be fetched. */
+export type AttachAs = 'id' | 'permanentLink';
+
+/** What `@UploadAs()` says about a field. */
+export interface UploadRule {
+  readonly ownerType: string;
+  readonly idSteps: readonly string[];
+  readonly owner: ((result: never, dto: never) => unknown) | undefined;
+  /** `undefined` is the module's default storage. */
+  readonly storage: string | undefined;
+  readonly attachAs: AttachAs;
+  /** The owner's property. */
+  readonly field: string;
+  /** Whether the application said what is to be written where, so that it has to be possible. */
+  readonly isStated: boolean;
+  readonly detached: DetachedPolicy;
+}
+
+/** A field that takes files, as one class declares it. */
+export interface UploadField {
+  /** `CreatePackageDto.cover`, for messages. */
+  readonly place: string;
+  readonly dtoClass: abstract new (...args: never[]) => object;
+  readonly property: string;
+  /** Whether it takes several files. */
+  readonly isList: boolean;
+  readonly rule: UploadRule;
+}
+
+/** The fields with `@UploadAs()` of the class and those it extends. */
+export function uploadFieldsOf(dtoClass: unknown): UploadField[] {
+  return rulesOf(dtoClass).flatMap(({ name, propertyName: property, each, constraints }): UploadField[] => {
+    if (name !== UPLOAD_AS) return [];
+    const owner = dtoClass as UploadField['dtoClass'];
+    const declared: unknown = Reflect.getMetadata('design:type', owner.prototype as object, property);
+    const [, rule] = constraints as [string, UploadRule];
+    return [
+      { place: `${owner.name}.${property}`, dtoClass: owner, property, isList: each || declared === Array, rule },
+    ];
+  });
+}

@@ -1,0 +1,55 @@
+import type { DataSource } from 'typeorm';
+import { OwnerNotResolvedError } from '../errors/owner-not-resolved.error.js';
+import { tableNames } from '../ownership/statements/names.js';
+import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
+import type { FieldWrite } from './field-writes.js';
+
+const OWNERS_PER_STATEMENT = 1000;
+
+/**
+ * Writes the owners' fields: one statement a field, whatever the number of owners. Not through TypeORM's update, which would count the
+ * record's version up once more than the result says. Throws `OwnerNotResolvedError` where an owner is not in its table.
+ */
+export async function writeFields(unit: UnitOfWork, writes: readonly FieldWrite[]): Promise<void> {
+  const byColumn = new Map<unknown, FieldWrite[]>();
+  for (const write of writes) {
+    const { column } = write.target;
+    byColumn.set(column, [...(byColumn.get(column) ?? []), write]);
+  }
+  for (const some of byColumn.values()) {
+    for (let at = 0; at < some.length; at += OWNERS_PER_STATEMENT) {
+      await update(unit, some.slice(at, at + OWNERS_PER_STATEMENT));
+    }
+  }
+}
+
+async function update({ manager, dataSource }: UnitOfWork, writes: readonly FieldWrite[]): Promise<void> {
+  const [first] = writes;
+  if (!first) return;
+  const { sql, parameters } = updateSql(dataSource, first, writes);
+  const result = await manager.queryRunner?.query(sql, parameters, true);
+  if (result?.affected === writes.length) return;
+  const ids = writes.map(({ ownerId }) => ownerId).join(', ');
+  const { metadata, ownerType } = first.target;
+  const reason = `of ${ownerType} ${ids} not all are in table "${metadata.tablePath}", so their field cannot be written`;
+  throw new OwnerNotResolvedError(first.place, first.fileId, reason);
+}
+
+function updateSql(dataSource: DataSource, { target }: FieldWrite, writes: readonly FieldWrite[]) {
+  const { driver } = dataSource;
+  const { metadata, column, idColumn } = target;
+  const { table } = tableNames(dataSource, metadata.target);
+  const [field, id] = [column, idColumn].map(({ databaseName }) => driver.escape(databaseName));
+  const parameters: unknown[] = [];
+  const parameter = (value: unknown): string => driver.createParameter('', parameters.push(value) - 1);
+  // PostgreSQL takes the branches of a CASE for texts, and does not turn those into ids by itself.
+  const type = `${driver.normalizeType(column)}${column.isArray ? '[]' : ''}`;
+  const typed = (sql: string): string => (dataSource.options.type === 'postgres' ? `CAST(${sql} AS ${type})` : sql);
+  const cases = writes.map(
+    ({ ownerId, value }) =>
+      `WHEN ${id} = ${parameter(ownerId)} THEN ${typed(parameter(driver.preparePersistentValue(value, column)))}`,
+  );
+  const ids = writes.map(({ ownerId }) => parameter(ownerId)).join(', ');
+  const sql = `UPDATE ${table} SET ${field} = CASE ${cases.join(' ')} END WHERE ${id} IN (${ids})`;
+  return { sql, parameters };
+}

@@ -1,0 +1,68 @@
+import { createRequire } from 'node:module';
+import { getMetadataStorage } from 'class-validator';
+
+type DtoClass = abstract new (...args: never[]) => unknown;
+type Rule = ReturnType<ReturnType<typeof getMetadataStorage>['getTargetValidationMetadatas']>[number];
+
+interface TypeMetadata {
+  typeFunction?: () => unknown;
+  options?: { discriminator?: { subTypes: { value: unknown }[] } };
+}
+
+interface TransformStorage {
+  findTypeMetadata(target: DtoClass, property: string): TypeMetadata | undefined;
+}
+
+const NESTED = 'nestedValidation';
+
+/** What class-validator knows of a class and those it extends; nothing of what is no class. */
+export function rulesOf(dtoClass: unknown): readonly Rule[] {
+  return typeof dtoClass === 'function'
+    ? getMetadataStorage().getTargetValidationMetadatas(dtoClass, '', false, false)
+    : [];
+}
+
+/** The classes that a property with `@ValidateNested()` may be validated as; none for other properties. */
+export function nestedClasses(dtoClass: unknown, property: string): readonly unknown[] {
+  const isNested = rulesOf(dtoClass).some(({ type, propertyName }) => type === NESTED && propertyName === property);
+  return isNested ? classesOf(dtoClass as DtoClass, property) : [];
+}
+
+/** Whether `has` answers true for one of the rules of the class, or of a class that its properties are validated as. */
+export function carriesRule(dtoClass: unknown, has: (rule: Rule) => boolean, visited = new Set<unknown>()): boolean {
+  if (typeof dtoClass !== 'function' || visited.has(dtoClass)) return false;
+  visited.add(dtoClass);
+  const rules = rulesOf(dtoClass);
+  if (rules.some(has)) return true;
+  const nested = rules.filter(({ type }) => type === NESTED).map(({ propertyName }) => propertyName);
+  return [...new Set(nested)].some((property) =>
+    classesOf(dtoClass as DtoClass, property).some((inner) => carriesRule(inner, has, visited)),
+  );
+}
+
+function classesOf(dtoClass: DtoClass, property: string): unknown[] {
+  const designType: unknown = Reflect.getMetadata('design:type', dtoClass.prototype as object, property);
+  const type = transformStorage()?.findTypeMetadata(dtoClass, property);
+  return [designType, declaredType(type), ...(type?.options?.discriminator?.subTypes ?? []).map(({ value }) => value)];
+}
+
+function declaredType(type: TypeMetadata | undefined): unknown {
+  try {
+    return type?.typeFunction?.();
+  } catch {
+    // A type function may lean on the object at hand, which there is none of.
+    return undefined;
+  }
+}
+
+// class-transformer tells types only through its storage, which its main module does not export.
+function transformStorage(): TransformStorage | undefined {
+  try {
+    const { defaultMetadataStorage } = createRequire(import.meta.url)('class-transformer/cjs/storage.js') as {
+      defaultMetadataStorage: TransformStorage;
+    };
+    return defaultMetadataStorage;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,119 @@
+import type { ValidationArguments, ValidationOptions } from 'class-validator';
+import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
+import { OutOfQueueError } from '../errors/out-of-queue.error.js';
+import type { OwnerEntity, OwnerTypeName } from '../files/owner-type-name.js';
+import { queueDetached } from '../ownership/detached/detached-fields.task.js';
+import { findStagedFile } from '../staging/staged-files.js';
+import { queueUpload } from '../staging/upload-claims.js';
+import { UPLOAD_AS } from '../staging/upload-rule.js';
+import type { AttachAs, UploadRule } from '../staging/upload-rule.js';
+import { currentQueue } from '../task-queue/current-queue.js';
+import type { UnitQueue } from '../task-queue/unit-queue.js';
+import { fileConstraint } from './file-constraint.js';
+import { observeField } from './observe-field.js';
+import { readTransferTerms } from './rules/transfer-options.js';
+import type { TransferOwnershipOptions } from './rules/transfer-options.js';
+
+/** Where the files of `@UploadAs()` go, and what is written of them. */
+// oxlint-disable-next-line typescript/no-explicit-any -- the application writes the type of its own DTO here
+export interface UploadAsOptions<
+  T extends OwnerTypeName = OwnerTypeName,
+  Result = OwnerEntity<T>,
+  Dto = any,
+> extends Omit<TransferOwnershipOptions<T, Result, Dto>, 'allowUnowned'> {
+  /** Where the file goes. Its limits of size and type hold while it arrives. @default the `defaultStorage` of the module */
+  storage?: string;
+  /** What is written into `field`: the file's id, or where it can be fetched. @default 'id' */
+  attachAs?: AttachAs;
+  /** The property of the owner's entity that it is written into. @default the decorated property, if the entity has it */
+  field?: string;
+}
+
+/** Decorates a property of the DTO; a method, so that it is a `PropertyDecorator` whatever the DTO is. */
+type FieldOf<Dto> = { decorate(target: Dto, property: string | symbol): void }['decorate'];
+
+const NAME = '@UploadAs';
+const NO_UPLOAD = 'Must be an uploaded file';
+const KINDS: readonly AttachAs[] = ['id', 'permanentLink'];
+
+/**
+ * The field receives a file, or several, with the other fields of a multipart form: stored before the transaction opens, and the saved
+ * entity's own in the same commit. To pipes and the handler it is the id that the file will have. Goes with `@WithTaskQueue()` on the handler.
+ * @example \@UploadAs('package', { storage: 'images' }) coverId?: string;
+ * @example \@UploadAs('package', { attachAs: 'permanentLink', field: 'coverUrl' }) cover?: string;
+ */
+// oxlint-disable-next-line typescript/no-explicit-any -- the application writes the type of its own DTO here
+export function UploadAs<T extends OwnerTypeName, Result = OwnerEntity<T>, Dto = any>(
+  ownerType: T,
+  options: UploadAsOptions<T, Result, Dto> = {},
+  validationOptions: ValidationOptions = {},
+): FieldOf<Dto> {
+  return (dto, key) => {
+    const target = dto as object;
+    const rule = readRule(ownerType, options, String(key));
+    constraintOf(rule, validationOptions)(target, key);
+    // What is emptied under another name than the owner's is the handler's business.
+    if (rule.detached !== 'keep' && rule.field === key) observerOf(rule, validationOptions)(target, key);
+  };
+}
+
+function constraintOf(rule: UploadRule, validationOptions: ValidationOptions): PropertyDecorator {
+  return fileConstraint(
+    {
+      name: UPLOAD_AS,
+      constraints: [rule.ownerType, rule],
+      noFile: NO_UPLOAD,
+      begin: (args) => void queueFor(args, rule),
+      check: (file) => (file && findStagedFile(file.id) ? undefined : NO_UPLOAD),
+      accept(files, args) {
+        const queue = queueFor(args, rule);
+        const value: unknown = (args.object as Record<string, unknown>)[args.property];
+        const list = Array.isArray(value) ? value.flatMap((id: string) => findStagedFile(id) ?? []) : undefined;
+        for (const { id: fileId } of files) {
+          const staged = findStagedFile(fileId);
+          if (staged) queueUpload(queue, staged, { ...claimOf(rule, args.object, args.property), fileId, list });
+        }
+      },
+    },
+    validationOptions,
+  );
+}
+
+/** Sees the field emptied, which constraints do not. */
+function observerOf(rule: UploadRule, validationOptions: ValidationOptions): PropertyDecorator {
+  const { detached } = rule;
+  const observer = observeField((dto, value, property) => {
+    const isEmpty = value === null || (Array.isArray(value) && value.length === 0);
+    if (!isEmpty || detached === 'keep') return;
+    const queue = queueFor({ targetName: dto.constructor.name, property }, rule);
+    queueDetached(queue, { ...claimOf(rule, dto, property), detached, sent: value === null ? null : [] });
+  }, validationOptions);
+  return observer.decorate;
+}
+
+function claimOf(rule: UploadRule, dto: object, property: string) {
+  const { ownerType, idSteps, owner, field } = rule;
+  return { dto, dtoName: dto.constructor.name, property, heldAs: field, ownerType, idSteps, owner, rule };
+}
+
+function queueFor(
+  { targetName, property }: Pick<ValidationArguments, 'targetName' | 'property'>,
+  { ownerType }: UploadRule,
+): UnitQueue {
+  const queue = currentQueue();
+  if (queue) return queue;
+  throw new OutOfQueueError(
+    `${targetName}.${property} has @UploadAs('${ownerType}') and was validated outside of a unit of work: the handler lacks ` +
+      '@WithTaskQueue(). Put it there.',
+  );
+}
+
+function readRule(ownerType: string, options: UploadAsOptions, property: string): UploadRule {
+  const { storage, attachAs = 'id', field = property, ...ownerOptions } = options;
+  const { steps, owner, detached } = readTransferTerms(ownerType, ownerOptions, NAME);
+  const refuse = (why: string) => new InvalidDecorationError(`${NAME}()`, property, why);
+  if (!KINDS.includes(attachAs)) throw refuse(`attachAs must be one of ${KINDS.join(', ')}.`);
+  if (typeof field !== 'string' || field === '') throw refuse('field must be the name of a property of the owner.');
+  const isStated = options.attachAs !== undefined || options.field !== undefined;
+  return { ownerType, idSteps: steps, owner, storage, attachAs, field, isStated, detached };
+}

@@ -1,0 +1,119 @@
+import { Logger } from '@nestjs/common';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { CommitOutcomeUnknownError } from '../../../lib/errors/commit-outcome-unknown.error.js';
+import { addTask } from '../../../lib/task-queue/add-task.js';
+import { UnitTransaction } from '../../../lib/unit-of-work/unit-transaction.js';
+import { actionApp, actionForm, textFile } from '../../support/action-app.js';
+import { PLATFORMS } from '../../support/http-app.js';
+import { BOUNDARY, openUpload, part } from '../../support/http-raw.js';
+
+beforeAll(() => Logger.overrideLogger(false));
+afterAll(() => Logger.overrideLogger(['log', 'warn', 'error']));
+
+const NOTHING = { galleries: 0, files: 0, intents: 0, stored: 0 };
+const form = (title = 'Sea') =>
+  actionForm([
+    ['title', title],
+    ['coverId', textFile('cover')],
+    ['images', textFile('a')],
+    ['images', textFile('b')],
+    ['pictures[0][label]', 'x'],
+    ['pictures[0][fileId]', textFile('nested')],
+  ]);
+
+describe.each(PLATFORMS)('nothing of the record and its files stays on %s', (platform) => {
+  const fail = () => {
+    throw new Error('no');
+  };
+
+  it.each([
+    ['a pipe refuses another field', 400, undefined, ''],
+    ['the handler throws', 500, fail, undefined],
+    ['a task throws', 500, () => addTask(fail), undefined],
+    [
+      'the commit is refused',
+      500,
+      async (dataSource: { query(sql: string): Promise<unknown> }) => {
+        await dataSource.query('INSERT INTO promise (id, kept) VALUES (1, 99)');
+      },
+      undefined,
+    ],
+  ])('when %s', async (_, expected, afterwards, title) => {
+    const app = await actionApp({ platform });
+    await app.dataSource.query(
+      'CREATE TABLE promise (id int primary key, kept int references promise (id) DEFERRABLE INITIALLY DEFERRED)',
+    );
+    if (afterwards) app.afterwards.run = () => (afterwards as (source: unknown) => unknown)(app.dataSource);
+    const { status } = await app.send('/galleries', form(title));
+    expect(status).toBe(expected);
+    expect(await app.counts()).toEqual(NOTHING);
+  });
+
+  it('when no transaction can be had', async () => {
+    const app = await actionApp({ platform });
+    const begin = vi.spyOn(UnitTransaction.prototype, 'begin').mockRejectedValueOnce(new Error('no connection'));
+    expect((await app.send('/galleries', form())).status).toBe(500);
+    begin.mockRestore();
+    expect(await app.counts()).toEqual(NOTHING);
+  });
+
+  it('when the client goes away in the middle of the form', async () => {
+    const app = await actionApp({ platform });
+    const sent = openUpload(app, {}, undefined, '/galleries');
+    sent.on('error', () => {});
+    sent.write(part('name="title"', 'Sea') + part('name="images"; filename="a.txt"', 'whole'));
+    sent.write(part('name="coverId"; filename="b.txt"', 'x'.repeat(100_000)).slice(0, -20));
+    await vi.waitFor(async () => expect((await app.counts()).intents).toBeGreaterThan(0), { timeout: 5_000 });
+    sent.destroy();
+    await vi.waitFor(async () => expect(await app.counts()).toEqual(NOTHING), { timeout: 5_000 });
+    expect(BOUNDARY).toBeDefined();
+  });
+
+  it('when the form ends before it is complete', async () => {
+    const app = await actionApp({ platform });
+    const response = await app.fetch('/galleries', {
+      method: 'POST',
+      body: part('name="title"', 'Sea') + part('name="coverId"; filename="b.txt"', 'b'),
+      headers: { 'content-type': `multipart/form-data; boundary=${BOUNDARY}` },
+    });
+    expect([response.status, await response.json()]).toMatchObject([400, { code: 'FILES_MALFORMED_UPLOAD' }]);
+    expect(await app.counts()).toEqual(NOTHING);
+  });
+});
+
+describe('the bytes of an action', () => {
+  it('stay for the next attempt after a deadlock', async () => {
+    const app = await actionApp();
+    let attempts = 0;
+    app.afterwards.run = () => {
+      attempts++;
+      if (attempts < 3) addTask(() => Promise.reject(Object.assign(new Error('deadlock'), { code: '40P01' })));
+    };
+    const { status, body } = await app.send('/galleries/again', form());
+    expect({ status, attempts }).toEqual({ status: 201, attempts: 3 });
+    expect((await app.files()).map(({ id }) => id)).toContain(body['coverId']);
+    expect(await app.counts()).toEqual({ galleries: 1, files: 4, intents: 0, stored: 4 });
+  });
+
+  it('go when all attempts are over', async () => {
+    const app = await actionApp();
+    app.afterwards.run = () => addTask(() => Promise.reject(Object.assign(new Error('deadlock'), { code: '40P01' })));
+    expect((await app.send('/galleries/again', form())).status).toBe(500);
+    expect(await app.counts()).toEqual(NOTHING);
+  });
+
+  it('stay when nobody knows whether the record came to stay', async () => {
+    const app = await actionApp();
+    const { commit } = UnitTransaction.prototype;
+    const spy = vi.spyOn(UnitTransaction.prototype, 'commit').mockImplementationOnce(async function (
+      this: UnitTransaction,
+    ) {
+      await commit.call(this);
+      throw new CommitOutcomeUnknownError(new Error('the connection was lost'));
+    });
+    const { status, body } = await app.send('/galleries', form());
+    spy.mockRestore();
+    expect([status, body]).toMatchObject([503, { code: 'FILES_COMMIT_OUTCOME_UNKNOWN' }]);
+    expect(await app.counts()).toMatchObject({ stored: 4 });
+  });
+});
