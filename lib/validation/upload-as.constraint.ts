@@ -15,10 +15,10 @@ import { readTransferTerms } from './rules/transfer-options.js';
 import type { TransferOwnershipOptions } from './rules/transfer-options.js';
 
 /** Where the files of `@UploadAs()` go, and what is written of them. */
-// oxlint-disable-next-line typescript/no-explicit-any -- the application writes the type of its own DTO here
 export interface UploadAsOptions<
   T extends OwnerTypeName = OwnerTypeName,
   Result = OwnerEntity<T>,
+  // oxlint-disable-next-line typescript/no-explicit-any -- the application writes the type of its own DTO here
   Dto = any,
 > extends Omit<TransferOwnershipOptions<T, Result, Dto>, 'allowUnowned'> {
   /** Where the file goes. Its limits of size and type hold while it arrives. @default the `defaultStorage` of the module */

@@ -5,7 +5,6 @@ import { Type as TransformType } from 'class-transformer';
 import { IsOptional, IsString, MinLength, ValidateNested } from 'class-validator';
 import { Column, DataSource, Entity, ManyToOne, OneToMany, PrimaryGeneratedColumn, VersionColumn } from 'typeorm';
 import type { Relation } from 'typeorm';
-import { FILES_ENTITIES } from '../../lib/files.module.js';
 import type { FilesModuleOptions } from '../../lib/files.options.js';
 import { FileIntent } from '../../lib/files/file-intent.entity.js';
 import { ManagedFile } from '../../lib/files/managed-file.entity.js';
@@ -115,13 +114,12 @@ export interface ActionSetup {
 /** Galleries that are saved together with their files. The validation pipe is as strict as it can be. */
 export async function actionApp(setup: ActionSetup = {}): Promise<ActionApp> {
   const { pipe = { transform: true, whitelist: true, forbidNonWhitelisted: true } } = setup;
-  const entities = [...FILES_ENTITIES, Gallery, Picture, ...(setup.entities ?? [])];
-  const open = await setup.database?.open({ entities });
-  if (open) onTestFinished(() => open.close());
+  const own = await setup.database?.create();
+  if (own) onTestFinished(own.drop);
   const app = await startApp({
     ...(setup.platform && { platform: setup.platform }),
     ...(setup.options && { options: setup.options }),
-    ...(open && { database: open.dataSource.options }),
+    ...(own && { database: own.options }),
     imports: [TypeOrmModule.forFeature([Gallery, Picture, ...(setup.entities ?? [])])],
     controllers: setup.controllers ?? [GalleriesController],
     providers: [Afterwards],

@@ -40,6 +40,8 @@ describe.each(PLATFORMS)('nothing of the record and its files stays on %s', (pla
     ],
   ])('when %s', async (_, expected, afterwards, title) => {
     const app = await actionApp({ platform });
+    // MariaDB has no constraints that wait for the commit.
+    if (app.dataSource.options.type === 'mariadb') return;
     await app.dataSource.query(
       'CREATE TABLE promise (id int primary key, kept int references promise (id) DEFERRABLE INITIALLY DEFERRED)',
     );
