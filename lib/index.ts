@@ -90,6 +90,7 @@ export type { AttachAs } from './staging/upload-rule.js';
 // Access
 export type { AccessDecision } from './access/access-decision.js';
 export type { UploadPolicy } from './access/access-options.js';
+export { callUser } from './access/call-user.js';
 export { FileAccessGuard } from './access/file-access.guard.js';
 export type { FileIdSource } from './access/file-access.guard.js';
 export { FilePolicy } from './access/file-policy.decorator.js';

@@ -1,18 +1,16 @@
 import type { IncomingMessage } from 'node:http';
-import { Injectable, UseFilters, UseInterceptors, UsePipes, ValidationPipe } from '@nestjs/common';
-import type { CallHandler, DynamicModule, ExecutionContext, INestApplication, NestInterceptor } from '@nestjs/common';
+import { UseFilters, UseInterceptors, UsePipes, ValidationPipe } from '@nestjs/common';
+import type { DynamicModule, INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { MessageBody, SubscribeMessage, WebSocketGateway, WsException } from '@nestjs/websockets';
 import type { WebSocketAdapter } from '@nestjs/common';
-import { throwError, timeout } from 'rxjs';
-import type { Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { FilesErrorFilter, WithTaskQueue } from '../../lib/index.js';
 import { startTransport } from './describe-transport.js';
 import type { StartedTransport, TransportUnderTest } from './describe-transport.js';
 import type { Package } from './ownership-app.js';
 import { insertFile } from './ownership-databases.js';
-import { PackageDto, Packages } from './transport-app.js';
+import { GiveUp, PackageDto, Packages } from './transport-app.js';
 
 /** A client that has connected as a user. */
 export interface GatewayClient {
@@ -30,13 +28,6 @@ interface Client {
   user?: { id: string | null };
   data?: { user?: { id: unknown } };
   handshake?: { query: Record<string, unknown> };
-}
-
-@Injectable()
-class GiveUp implements NestInterceptor {
-  intercept(_: ExecutionContext, next: CallHandler): Observable<unknown> {
-    return next.handle().pipe(timeout({ first: 30, with: () => throwError(() => new WsException('gave up')) }));
-  }
 }
 
 @WebSocketGateway()
@@ -149,7 +140,7 @@ export function describeGateway(name: string, transport: TransportUnderTest<Star
       const { connect, packages, titles } = await startTransport(transport);
       const client = await connect('ada');
       client.send('create in time', { title: 'waits' });
-      expect(await client.answer).toMatchObject({ event: 'exception', data: { message: 'gave up' } });
+      expect(await client.answer).toMatchObject({ event: 'exception', data: { message: 'Internal server error' } });
       packages.goOn.open();
       await packages.ended('waits');
       expect([await titles(), packages.committed]).toEqual([[], []]);

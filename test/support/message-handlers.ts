@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Controller, Injectable, UseGuards, UsePipes, ValidationPipe } from '@nestjs/common';
+import { Controller, Injectable, UseGuards, UseInterceptors, UsePipes, ValidationPipe } from '@nestjs/common';
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ClientProxyFactory, EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
@@ -10,11 +10,12 @@ import { expect } from 'vitest';
 import { WithTaskQueue } from '../../lib/index.js';
 import type { StartedTransport, TransportUnderTest } from './describe-transport.js';
 import type { Package } from './ownership-app.js';
-import { PackageDto, Packages } from './transport-app.js';
+import { GiveUp, PackageDto, Packages } from './transport-app.js';
 
 // A broker is shared with whoever else tests at the moment.
 const run = randomUUID();
 const CREATE = `packages.create.${run}`;
+const IN_TIME = `packages.create-in-time.${run}`;
 const IMPORT = `packages.import.${run}`;
 const CREATE_ALL = `packages.create-all.${run}`;
 
@@ -46,6 +47,13 @@ class MessageHandlers {
     return this.packages.create(dto);
   }
 
+  @MessagePattern(IN_TIME)
+  @WithTaskQueue()
+  @UseInterceptors(GiveUp)
+  createInTime(@Payload('dto') dto: PackageDto): Promise<Package> {
+    return this.packages.create(dto);
+  }
+
   @EventPattern<string>(IMPORT)
   @WithTaskQueue()
   async import(@Payload('dto') dto: PackageDto): Promise<void> {
@@ -61,6 +69,7 @@ class MessageHandlers {
 
 export interface StartedMicroservice extends StartedTransport {
   readonly client: ClientProxy;
+  createInTime(dto: PackageDto): Promise<unknown>;
   /** All that a handler answers with a stream. */
   createAll(titles: string[]): Observable<Package>;
   import(dto: PackageDto): Promise<unknown>;
@@ -91,6 +100,7 @@ export function microservice(
         app,
         client,
         create: (dto, as) => lastValueFrom(client.send(CREATE, { as, dto })),
+        createInTime: (dto) => lastValueFrom(client.send(IN_TIME, { as: 'ada', dto })),
         createAll: (titles) => client.send(CREATE_ALL, { as: 'ada', titles }),
         import: (dto) => lastValueFrom(client.emit(IMPORT, { as: 'ada', dto }), { defaultValue: undefined }),
         close: () => client.close(),

@@ -1,5 +1,5 @@
 import { EventEmitter, on } from 'node:events';
-import { Injectable, UseGuards, ValidationPipe } from '@nestjs/common';
+import { Injectable, UseGuards, UseInterceptors, ValidationPipe } from '@nestjs/common';
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { ApolloDriver } from '@nestjs/apollo';
 import type { ApolloDriverConfig } from '@nestjs/apollo';
@@ -32,7 +32,7 @@ import { TaskQueue, TransferOwnership, WithTaskQueue } from '../../lib/index.js'
 import type { StartedTransport, TransportUnderTest } from './describe-transport.js';
 import type { Platform } from './http-app.js';
 import { Package } from './ownership-app.js';
-import { Packages } from './transport-app.js';
+import { GiveUp, Packages } from './transport-app.js';
 import type { PackageDto } from './transport-app.js';
 
 @InputType()
@@ -104,6 +104,13 @@ class PackagesResolver {
     return this.packages.create(args);
   }
 
+  @Mutation(() => PackageType)
+  @WithTaskQueue()
+  @UseInterceptors(GiveUp)
+  createInTime(@Args('input') input: PackageInput): Promise<Package> {
+    return this.packages.create(input);
+  }
+
   /** A field that writes: not what fields are for, but it happens. */
   @ResolveField(() => PackageType)
   @WithTaskQueue()
@@ -135,7 +142,7 @@ export interface GraphqlAnswer {
 }
 
 export interface StartedGraphql extends StartedTransport {
-  ask(query: string, variables?: object, user?: string): Promise<GraphqlAnswer>;
+  ask(query: string, variables?: object, user?: string, signal?: AbortSignal): Promise<GraphqlAnswer>;
 }
 
 const CREATE = 'mutation ($input: PackageInput!) { create(input: $input) { id title } }';
@@ -170,9 +177,14 @@ export function graphql(
       app.useGlobalPipes(new ValidationPipe({ transform: true }));
       await app.listen(0, '127.0.0.1');
       const url = `${await app.getUrl()}/graphql`;
-      const ask = async (query: string, variables = {}, user = 'ada') => {
+      const ask = async (query: string, variables = {}, user = 'ada', signal: AbortSignal | null = null) => {
         const headers = { 'content-type': 'application/json', 'x-user': user };
-        const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ query, variables }) });
+        const response = await fetch(url, {
+          method: 'POST',
+          headers,
+          body: JSON.stringify({ query, variables }),
+          signal,
+        });
         return (await response.json()) as GraphqlAnswer;
       };
       return {

@@ -1,8 +1,10 @@
 import { Injectable, Module } from '@nestjs/common';
-import type { DynamicModule, ModuleMetadata } from '@nestjs/common';
+import type { CallHandler, DynamicModule, ExecutionContext, ModuleMetadata, NestInterceptor } from '@nestjs/common';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import { Type } from 'class-transformer';
 import { IsOptional, IsString, ValidateNested } from 'class-validator';
+import { timeout } from 'rxjs';
+import type { Observable } from 'rxjs';
 import { Repository } from 'typeorm';
 import { callUser } from '../../lib/access/call-user.js';
 import {
@@ -98,6 +100,14 @@ export class Packages {
     if (title.includes('pinned')) throw new FilePinnedError('7', 'delete');
     if (title.includes('misconfigured')) throw new OutOfQueueError(SECRET);
     return saved;
+  }
+}
+
+/** An interceptor outside of the unit of work that does not wait for long. */
+@Injectable()
+export class GiveUp implements NestInterceptor {
+  intercept(_: ExecutionContext, next: CallHandler): Observable<unknown> {
+    return next.handle().pipe(timeout({ first: 30 }));
   }
 }
 

@@ -3,6 +3,7 @@ import { GraphQLSchemaHost } from '@nestjs/graphql';
 import { describe, expect, it } from 'vitest';
 import { ManagedFile } from '../../../lib/index.js';
 import { describeTransport, startTransport } from '../../support/describe-transport.js';
+import { gate } from '../../support/gate.js';
 import { insertFile } from '../../support/ownership-databases.js';
 import { graphql } from '../../support/resolvers.js';
 
@@ -44,6 +45,24 @@ describe('a resolver', () => {
       ['one'],
       ['two: the handler fails'],
     ]);
+  });
+
+  it('finishes its work when the client goes away, and undoes it when an interceptor gives up', async () => {
+    const { ask, packages, titles } = await startTransport(graphql('express'));
+    const leave = new AbortController();
+    const gone = ask('mutation { create(input: { title: "waits" }) { id } }', {}, 'ada', leave.signal);
+    await packages.reached.opened;
+    leave.abort();
+    await expect(gone).rejects.toThrow('aborted');
+    packages.goOn.open();
+    await packages.ended('waits');
+
+    packages.goOn = gate();
+    const { errors } = await ask('mutation { createInTime(input: { title: "waits too long" }) { id } }');
+    expect(errors?.[0]?.message).toBe('Timeout has occurred');
+    packages.goOn.open();
+    await packages.ended('waits too long');
+    expect([await titles(), packages.undone]).toEqual([['waits'], ['waits too long']]);
   });
 
   it('answers what validation says in one form, before the handler and in the end', async () => {

@@ -56,6 +56,14 @@ describe('a message handler', () => {
     await answer;
   });
 
+  it('undoes its work when an interceptor gives up on it', async () => {
+    const { createInTime, titles, packages } = await startTransport(tcp);
+    await expect(createInTime({ title: 'waits' })).rejects.toMatchObject({ status: 'error' });
+    packages.goOn.open();
+    await packages.ended('waits');
+    expect([await titles(), packages.undone]).toEqual([[], ['waits']]);
+  });
+
   it('saves what an event says, or logs why not, because nobody hears an answer', async () => {
     const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
     onTestFinished(() => warn.mockRestore());
