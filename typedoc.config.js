@@ -22,6 +22,7 @@ export default {
   intentionallyNotExported: [
     'Amount',
     'AsyncMethod',
+    'ByOwnerType',
     'ColumnFilter',
     'CreateFilesTables1767225600000',
     'DataFilter',

@@ -12,10 +12,13 @@ import { MARKERS, readMarker } from './marker-intent.js';
 
 /** What a sweep would do with bytes that no file's row answers for. */
 export interface SweepStep {
+  /** The name of the storage. */
   storage: string;
+  /** Where in the storage. */
   location: string;
   /** What was to become of the bytes when nobody came back. A marker is an intent that lies beside the bytes, on SQLite. */
   kind: IntentKind | 'marker';
+  /** When the intent was written. */
   since: Date;
   /** `remove` the bytes; `keep` them, because a file refers to them, so that only the intent goes; `wait`, because it is not due yet. */
   outcome: 'remove' | 'keep' | 'wait';

@@ -25,6 +25,7 @@ export class FilesErrorFilter extends BaseExceptionFilter {
     super();
   }
 
+  /** Answers the error, on whatever transport it came. */
   override catch(error: FilesError, host: ArgumentsHost): unknown {
     const type = host.getType<string>();
     const own = type === 'ws' ? [] : this.#applicationFilters();
