@@ -21,6 +21,7 @@ export default {
   // Parts of types that are told apart only in the code, and parameters that no application passes.
   intentionallyNotExported: [
     'Amount',
+    'AnyRule',
     'AsyncMethod',
     'ByOwnerType',
     'ColumnFilter',
@@ -31,6 +32,9 @@ export default {
     'JsonScalar',
     'Operators',
     'PathFilter',
+    'RulesOf',
+    'SchemaResult',
+    'SchemaTypes',
     'SortTerm',
     'TransferTarget',
   ],

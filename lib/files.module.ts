@@ -58,6 +58,7 @@ import { DecoratedRoutesCheck } from './task-queue/decorated-routes.check.js';
 import { RouteExplorer } from './task-queue/route-explorer.js';
 import { TaskQueue } from './task-queue/task-queue.js';
 import { Transactor } from './unit-of-work/transactor.js';
+import { SchemaRoutesCheck } from './validation/schema-routes.check.js';
 import { UndecoratedRoutesCheck } from './validation/undecorated-routes.check.js';
 
 /** The entities of the library, for data sources that list theirs: `entities: [...FILES_ENTITIES, …]`. */
@@ -166,6 +167,7 @@ function assemble(
       RouteExplorer,
       ServerCheck,
       DecoratedRoutesCheck,
+      SchemaRoutesCheck,
       UndecoratedRoutesCheck,
       ActionRoutes,
       ActionRoutesCheck,

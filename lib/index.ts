@@ -30,6 +30,20 @@ export type { UploadAsOptions } from './validation/upload-as.constraint.js';
 export { TransferOwnership } from './validation/transfer-ownership.constraint.js';
 export type { TransferOwnershipOptions } from './validation/rules/transfer-options.js';
 
+// Validation with Standard Schema
+export type { FileRules, RuleTree } from './validation/schema/file-rules.js';
+export {
+  acceptFileStorage,
+  acceptFileType,
+  fileExists,
+  maxFileSize,
+  transferOwnership,
+} from './validation/schema/rules.js';
+export type { SchemaRuleOptions } from './validation/schema/rules.js';
+export type { SchemaFileRule } from './validation/schema/schema-file-rule.js';
+export type { SchemaOutput, StandardSchema } from './validation/schema/standard-schema.js';
+export { withFiles } from './validation/schema/with-files.js';
+
 // Files
 export type { Actor, ActorResolver } from './files/actor.js';
 export { FilesService } from './files/files.service.js';

@@ -2,12 +2,13 @@ import { Injectable, type Type } from '@nestjs/common';
 import {
   CUSTOM_ROUTE_ARGS_METADATA,
   METHOD_METADATA,
+  PIPES_METADATA,
   RESPONSE_PASSTHROUGH_METADATA,
   ROUTE_ARGS_METADATA,
   RouteParamtypes,
   SSE_METADATA,
 } from '@nestjs/common/internal';
-import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { ApplicationConfig, DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { decorationOf } from './decoration.js';
 
 /** What can be known of an HTTP route before it is called. */
@@ -24,12 +25,22 @@ export interface Route {
   readonly takesNext: boolean;
   /** The types of its whole `@Body()` parameters, as the compiler emitted them. */
   readonly bodyTypes: readonly unknown[];
+  /** Its parameters with a schema: `@Body({ schema })` and the like. */
+  readonly schemas: readonly SchemaParameter[];
+}
+
+/** A parameter that is to be validated with a schema. */
+export interface SchemaParameter {
+  readonly schema: unknown;
+  /** The pipes that it goes through: instances or classes. */
+  readonly pipes: readonly unknown[];
 }
 
 interface RouteArgument {
   readonly index: number;
   readonly data?: unknown;
   readonly schema?: unknown;
+  readonly pipes?: readonly unknown[];
 }
 
 /** Lists the HTTP routes of the application. */
@@ -38,6 +49,7 @@ export class RouteExplorer {
   constructor(
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
+    private readonly config: ApplicationConfig,
   ) {}
 
   routes(): Route[] {
@@ -53,19 +65,29 @@ export class RouteExplorer {
     return this.scanner
       .getAllMethodNames(prototype)
       .filter((method) => Reflect.hasMetadata(METHOD_METADATA, prototype[method] as object))
-      .map((method) => routeOf(controller, prototype, method));
+      .map((method) => routeOf(controller, prototype, method, this.#globalPipes()));
+  }
+
+  #globalPipes(): unknown[] {
+    const scoped = this.config.getGlobalRequestPipes().map(({ metatype }) => metatype);
+    return [...this.config.getGlobalPipes(), ...scoped];
   }
 }
 
-function routeOf(controller: Type, prototype: Record<string, unknown>, method: string): Route {
+function routeOf(
+  controller: Type,
+  prototype: Record<string, unknown>,
+  method: string,
+  globalPipes: readonly unknown[],
+): Route {
   const handler = prototype[method] as object;
   const args = (Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method) ?? {}) as Record<string, RouteArgument>;
   const types = (Reflect.getMetadata('design:paramtypes', prototype, method) ?? []) as unknown[];
   const passthrough = Reflect.getMetadata(RESPONSE_PASSTHROUGH_METADATA, controller, method) === true;
+  const own = Object.entries(args).filter(([key]) => !key.includes(CUSTOM_ROUTE_ARGS_METADATA));
+  const pipes = [...globalPipes, ...pipesOn(controller), ...pipesOn(handler)];
   const of = (kind: RouteParamtypes): RouteArgument[] =>
-    Object.entries(args)
-      .filter(([key]) => !key.includes(CUSTOM_ROUTE_ARGS_METADATA) && key.startsWith(`${kind}:`))
-      .map(([, argument]) => argument);
+    own.filter(([key]) => key.startsWith(`${kind}:`)).map(([, argument]) => argument);
   return {
     place: `${controller.name}.${method}`,
     handler,
@@ -76,5 +98,12 @@ function routeOf(controller: Type, prototype: Record<string, unknown>, method: s
     bodyTypes: of(RouteParamtypes.BODY)
       .filter(({ data, schema }) => data === undefined && schema === undefined)
       .map(({ index }) => types[index]),
+    schemas: own
+      .filter(([, { schema }]) => schema !== undefined)
+      .map(([, argument]) => ({ schema: argument.schema, pipes: [...pipes, ...(argument.pipes ?? [])] })),
   };
+}
+
+function pipesOn(target: object): unknown[] {
+  return (Reflect.getMetadata(PIPES_METADATA, target) ?? []) as unknown[];
 }

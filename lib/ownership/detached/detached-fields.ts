@@ -35,7 +35,9 @@ export class DetachedFields {
 
   add(field: DetachedField): void {
     // Once for each item of a list with `each`.
-    const isKnown = this.#fields.some(({ dto, rule }) => dto === field.dto && rule === field.rule);
+    const isKnown = this.#fields.some(
+      ({ dto, rule, property }) => dto === field.dto && rule === field.rule && property === field.property,
+    );
     if (!isKnown) this.#fields.push(field);
   }
 

@@ -2,7 +2,7 @@ import { OutOfQueueError } from '../../errors/out-of-queue.error.js';
 import { queueDetached } from '../../ownership/detached/detached-fields.task.js';
 import { queueClaim } from '../../ownership/file-claims.js';
 import type { CheckedClaim, ClaimRefusal } from '../../ownership/file-claims.js';
-import { idsIn } from '../../ownership/object-index.js';
+import { idsIn, read } from '../../ownership/object-index.js';
 import { TransferRuntime } from '../../ownership/transfer-runtime.js';
 import { currentQueue } from '../../task-queue/current-queue.js';
 import type { UnitQueue } from '../../task-queue/unit-queue.js';
@@ -75,7 +75,7 @@ export function transferRule<Field extends FileField>(
       const described = describe(field);
       if (detached !== 'keep') {
         // With `each`, the value is only one of the ids.
-        const sent = idsIn((field.object as Record<string, unknown>)[field.property]);
+        const sent = idsIn(read(field.object, field.property));
         queueDetached(queue, { ...described, detached, sent });
       }
       const claim = { ...described, allowUnowned, message: message(field) };

@@ -5,8 +5,10 @@ import {
   OwnershipTransferTask,
   OwnsFiles,
   TransferOwnership,
+  transferOwnership,
+  withFiles,
 } from 'nestjs-files';
-import type { FileOwnerPolicy, OwnerEntity, OwnerTypeName } from 'nestjs-files';
+import type { FileOwnerPolicy, OwnerEntity, OwnerTypeName, StandardSchema } from 'nestjs-files';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 
 declare module 'nestjs-files' {
@@ -79,6 +81,25 @@ export class ResourceDto {
   @TransferOwnership('package', { owner: (result: Package, dto: { packageId: string }) => dto.packageId })
   wrongDto!: string;
 }
+
+declare const schema: StandardSchema<unknown, ResourceDto>;
+
+withFiles(schema, {
+  fileId: transferOwnership('resource'),
+  coverId: transferOwnership('resource', { owner: (result) => result.fileId && result }),
+  posterId: transferOwnership('resource', {
+    owner: (result: Package, dto: ResourceDto) => result.resources.find(({ fileId }) => fileId === dto.posterId),
+  }),
+  // @ts-expect-error a typing error in the owner type
+  thumbId: transferOwnership('pakage'),
+});
+
+withFiles(schema, {
+  // @ts-expect-error a package has no such property
+  fileId: transferOwnership('package', { owner: (result) => result.name }),
+  // @ts-expect-error the DTO of the function is another one
+  coverId: transferOwnership('package', { owner: (result: Package, dto: { packageId: string }) => dto.packageId }),
+});
 
 @OwnerPolicy('package')
 export class PackageFiles implements FileOwnerPolicy {

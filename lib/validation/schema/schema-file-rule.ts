@@ -1,0 +1,32 @@
+import type { Step } from '../../ownership/object-index.js';
+import type { FileField, FileRule } from '../rules/file-rule.js';
+import { TRANSFER_OWNERSHIP } from '../rules/transfer-ownership.rule.js';
+
+/** A field of a parsed value. */
+export interface SchemaField extends FileField {
+  readonly value: unknown;
+  readonly path: readonly Step[];
+  /** What stands for the rule's place in the schema. */
+  readonly place: object;
+}
+
+type Rule = FileRule<SchemaField> & { see?(value: unknown, field: SchemaField): void };
+
+/** A rule about the files that a field names, for `withFiles()`. `Dto` is the object that has the field. */
+export class SchemaFileRule<Dto = unknown> {
+  /** Only the compiler reads it: a rule for fields of one object does not fit those of another. */
+  declare readonly dto?: (dto: Dto) => void;
+
+  /** @internal */
+  constructor(
+    /** @internal The rule itself. */
+    readonly rule: Rule,
+    /** @internal Said instead of what the rule would say. */
+    readonly message?: string | undefined,
+  ) {}
+
+  /** @internal Whether the files change their owner. */
+  get transfers(): boolean {
+    return this.rule.name === TRANSFER_OWNERSHIP;
+  }
+}
