@@ -50,7 +50,7 @@ export function describeCrashes(plans: readonly Plan[]): void {
       subject = await WAYS[way](stage);
       // The first time, connections are opened and tables looked up.
       for (const operation of Object.keys(OPERATIONS)) await rehearse(stage, subject, operation);
-    });
+    }, 60_000);
 
     afterAll(async () => {
       await subject?.close();

@@ -30,6 +30,8 @@ export async function compilePortal(directory: string): Promise<string> {
     build: { ssr: pathOf('portal.child.ts'), outDir: directory, target: 'node20' },
   });
   await symlink(pathOf('../../../node_modules'), join(directory, 'node_modules'), 'junction');
+  // What lies beside the modules, and is not compiled.
+  await symlink(pathOf('../../../sample/portal/web/assets'), join(directory, 'assets'), 'junction');
   return join(directory, 'portal.child.js');
 }
 
