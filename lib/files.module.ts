@@ -48,7 +48,7 @@ import { FileUsage } from './ownership/quotas/file-usage.entity.js';
 import { QUOTAS } from './ownership/quotas/quota-options.js';
 import { Quotas } from './ownership/quotas/quotas.js';
 import { OwnerRemovals } from './ownership/removal/owner-removals.js';
-import { TransferRuntime } from './ownership/transfer-runtime.js';
+import { PREPARED_STATEMENTS, TransferRuntime } from './ownership/transfer-runtime.js';
 import { DOWNLOADS_PATH, FileStaging } from './staging/file-staging.js';
 import { StoredBytes } from './storage/adapters/stored-bytes.entity.js';
 import { getStorageToken } from './storage/inject-storage.js';
@@ -160,6 +160,7 @@ function assemble(
       { provide: OwnershipPort, useClass: Ownership },
       option(QUOTAS, ({ quotas }) => quotas),
       option(MANAGER_CHECK, ({ isManager }) => isManager),
+      option(PREPARED_STATEMENTS, ({ preparedStatements }) => preparedStatements),
       TransferRuntime,
       OwnerRemovals,
       { provide: APP_FILTER, useClass: FilesErrorFilter },

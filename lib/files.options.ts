@@ -34,6 +34,11 @@ export interface FilesModuleOptions extends FilesModuleShape {
   sweeper?: SweeperOptions | false;
   /** How much owners may have, by owner type: `{ user: { bytes: '1GiB', count: 1000 } }`. @default no limit */
   quotas?: QuotaOptions;
+  /**
+   * Whether PostgreSQL keeps the plans of the library's own statements, per connection. Take it back for a pooler that gives each
+   * transaction another connection and does not know prepared statements (PgBouncer before 1.21). @default true
+   */
+  preparedStatements?: boolean;
   /** What signs temporary and one-time links. @default none, and such links cannot be made */
   links?: LinksOptions;
 }
@@ -77,6 +82,7 @@ export interface CheckedFilesOptions extends AccessOptions {
   sweeper: CheckedSweeperOptions;
   links: Readonly<LinksOptions> | undefined;
   quotas: QuotaOptions;
+  preparedStatements: boolean;
 }
 
 /** Fills in the defaults; throws `FilesOptionError` for what cannot be honoured. */
@@ -101,6 +107,7 @@ export function checkOptions(options: FilesFactoryOptions): CheckedFilesOptions 
     sweeper: readSweeperOptions(options.sweeper),
     links: readLinksOptions(options.links),
     quotas: readQuotas(options.quotas),
+    preparedStatements: options.preparedStatements ?? true,
   };
 }
 

@@ -14,6 +14,8 @@ import { Quotas } from './quotas/quotas.js';
 import type { TransferStatements } from './statements/transfer-statements.js';
 import { transferStatementsFor } from './statements/transfer-statements-for.js';
 
+export const PREPARED_STATEMENTS = Symbol('PREPARED_STATEMENTS');
+
 const live = new Map<DataSource, TransferRuntime>();
 
 /**
@@ -32,6 +34,7 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
     readonly content: ContentStore,
     readonly quotas: Quotas,
     @Optional() @Inject(MANAGER_CHECK) private readonly check: ManagerCheck = () => false,
+    @Optional() @Inject(PREPARED_STATEMENTS) private readonly prepared = true,
   ) {}
 
   /** The runtime of the application whose data source this is; throws where FilesModule is not imported. */
@@ -61,7 +64,7 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
 
   get statements(): TransferStatements {
     // Not before the data source is initialized: the names of columns are its metadata.
-    return (this.#statements ??= transferStatementsFor(this.dataSource));
+    return (this.#statements ??= transferStatementsFor(this.dataSource, this.prepared));
   }
 
   /** The entities with whose removal something is done to their files. */

@@ -96,8 +96,9 @@ export class UnitTransaction {
     return turn?.transaction === this && !turn.over;
   }
 
-  begin(isolation?: IsolationLevel): Promise<void> {
-    return this.#exclusive(() => this.#asForeign(() => this.runner.startTransaction(isolation)));
+  async begin(isolation?: IsolationLevel): Promise<void> {
+    await this.#exclusive(() => this.#asForeign(() => this.runner.startTransaction(isolation)));
+    this.dialect.begun(this.runner);
   }
 
   /** Makes every later statement and the commit fail with this error. */

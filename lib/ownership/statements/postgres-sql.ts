@@ -55,8 +55,9 @@ FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text
   AS e(id, file_id, action, from_type, from_id, to_type, to_id, forced)`;
 }
 
-export function lookSql({ file, snapshot }: OwnershipNames): string {
-  return `SELECT ${snapshot} FROM ${file.table} WHERE ${file.column('id')} = ANY($1::uuid[])`;
+export function lookSql({ file, snapshot }: OwnershipNames, files: 'one' | 'many'): string {
+  const match = files === 'one' ? '$1::uuid' : 'ANY($1::uuid[])';
+  return `SELECT ${snapshot} FROM ${file.table} WHERE ${file.column('id')} = ${match}`;
 }
 
 // The server's clock, so that writers on several machines agree; read when the row is made, after the wait for the lock.

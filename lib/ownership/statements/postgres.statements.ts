@@ -1,9 +1,9 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Actor } from '../../files/actor.js';
 import { uuidV7 } from '../../files/uuid-v7.js';
+import { nameStatement } from '../../unit-of-work/dialects/named-statements.js';
 import { witnessHistory } from './history-witness.js';
 import { ownershipNames } from './names.js';
-import type { OwnershipNames } from './names.js';
 import { lookSql, recordSql, transferSql } from './postgres-sql.js';
 import type { FileSnapshot, HistoryEntry, Move, MoveOutcome, TransferTerms, Verdict } from './transfer-statements.js';
 import { TransferStatements } from './transfer-statements.js';
@@ -11,17 +11,25 @@ import { stateOf, toSnapshot } from './verdict.js';
 
 /** PostgreSQL: a transfer is one statement. */
 export class PostgresStatements extends TransferStatements {
-  readonly #names: OwnershipNames;
   readonly #one: string;
   readonly #many: string;
   readonly #record: string;
+  readonly #lookAtOne: string;
+  readonly #lookAtMany: string;
+  readonly #lock: string;
 
-  constructor(dataSource: DataSource) {
+  constructor(dataSource: DataSource, prepared: boolean) {
     super();
-    this.#names = ownershipNames(dataSource);
-    this.#one = transferSql(this.#names, 'one');
-    this.#many = transferSql(this.#names, 'many');
-    this.#record = recordSql(this.#names);
+    const names = ownershipNames(dataSource);
+    const id = names.file.column('id');
+    const text = (sql: string): string => (prepared ? nameStatement(dataSource, sql) : sql);
+    this.#one = text(transferSql(names, 'one'));
+    this.#many = text(transferSql(names, 'many'));
+    this.#record = text(recordSql(names));
+    this.#lookAtOne = text(lookSql(names, 'one'));
+    this.#lookAtMany = text(lookSql(names, 'many'));
+    // Not FOR UPDATE: an application's row with a foreign key to the file holds a KEY SHARE lock on it, and both would wait.
+    this.#lock = text(`${lookSql(names, 'many')} ORDER BY ${id} FOR NO KEY UPDATE`);
   }
 
   async transfer(
@@ -53,13 +61,12 @@ export class PostgresStatements extends TransferStatements {
   }
 
   lock(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
-    // Not FOR UPDATE: an application's row with a foreign key to the file holds a KEY SHARE lock on it, and both would wait.
-    const id = this.#names.file.column('id');
-    return this.#read(manager, ids, `${lookSql(this.#names)} ORDER BY ${id} FOR NO KEY UPDATE`);
+    return read(manager, this.#lock, ids);
   }
 
   look(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
-    return this.#read(manager, ids, lookSql(this.#names));
+    const [id] = ids;
+    return ids.length === 1 ? read(manager, this.#lookAtOne, id) : read(manager, this.#lookAtMany, ids);
   }
 
   async record(manager: EntityManager, entries: readonly HistoryEntry[], actor: Actor | null): Promise<void> {
@@ -78,11 +85,15 @@ export class PostgresStatements extends TransferStatements {
     ]);
     witnessHistory(manager, ids[0]);
   }
+}
 
-  async #read(manager: EntityManager, ids: readonly string[], sql: string): Promise<FileSnapshot[]> {
-    const rows: Record<string, unknown>[] = await manager.query(sql, [ids]);
-    return rows.map(toSnapshot);
-  }
+async function read(
+  manager: EntityManager,
+  sql: string,
+  ids: readonly string[] | string | undefined,
+): Promise<FileSnapshot[]> {
+  const rows: Record<string, unknown>[] = await manager.query(sql, [ids]);
+  return rows.map(toSnapshot);
 }
 
 function toOutcome(row: Record<string, unknown>): MoveOutcome {

@@ -5,11 +5,11 @@ import { PostgresStatements } from './postgres.statements.js';
 import { SqliteStatements } from './sqlite.statements.js';
 import type { TransferStatements } from './transfer-statements.js';
 
-/** The statements for the data source's database. */
-export function transferStatementsFor(dataSource: DataSource): TransferStatements {
+/** The statements for the data source's database; whether connections may keep their plans. */
+export function transferStatementsFor(dataSource: DataSource, prepared = true): TransferStatements {
   switch (dataSource.options.type) {
     case 'postgres':
-      return new PostgresStatements(dataSource);
+      return new PostgresStatements(dataSource, prepared);
     case 'mysql':
     case 'mariadb':
       return new MysqlStatements(dataSource);

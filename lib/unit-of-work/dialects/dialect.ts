@@ -44,6 +44,8 @@ export interface Dialect {
   readonly defaultIsolation: IsolationLevel;
   /** The isolation to ask for at BEGIN; undefined leaves the database's default. */
   isolation(requested: IsolationLevel | undefined, configured: IsolationLevel | undefined): IsolationLevel | undefined;
+  /** Called when the runner's connection has a transaction that is the unit's own. */
+  begun(runner: QueryRunner): void;
   /** Whether this statement would begin or end the transaction, behind the unit's back; it is refused before it runs. */
   endsTransaction(sql: string): boolean;
   /** Whether this error left the connection without its transaction, so that the next statement would autocommit. */

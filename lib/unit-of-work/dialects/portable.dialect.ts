@@ -11,6 +11,8 @@ export class PortableDialect implements Dialect {
     return requested;
   }
 
+  begun(_runner: QueryRunner): void {}
+
   endsTransaction(sql: string): boolean {
     return controlsTransaction(sql);
   }

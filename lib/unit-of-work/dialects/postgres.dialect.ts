@@ -1,9 +1,10 @@
 import type { QueryRunner } from 'typeorm';
 import { observedCommit, type CommitAnswer, type IsolationLevel } from './dialect.js';
+import { sendNames } from './named-statements.js';
 import { PortableDialect } from './portable.dialect.js';
 
 interface PostgresRunner extends QueryRunner {
-  readonly databaseConnection?: { getTransactionStatus?(): string | null };
+  readonly databaseConnection?: Parameters<typeof sendNames>[1] & { getTransactionStatus?(): string | null };
   readonly releaseCallback?: (error: Error) => void;
   releasePostgresConnection(error?: Error): Promise<void>;
 }
@@ -11,6 +12,11 @@ interface PostgresRunner extends QueryRunner {
 export class PostgresDialect extends PortableDialect {
   override isolation(requested?: IsolationLevel, configured?: IsolationLevel): IsolationLevel | undefined {
     return requested ?? (configured && 'READ COMMITTED');
+  }
+
+  override begun(runner: QueryRunner): void {
+    const { databaseConnection } = runner as PostgresRunner;
+    if (databaseConnection) sendNames(runner.dataSource, databaseConnection);
   }
 
   // A text of several statements may have ended it. The status is stale after an error, not after a success.
