@@ -16,8 +16,12 @@ export interface RunnerFacade extends QueryRunner {
 interface FacadeState {
   readonly transaction: UnitTransaction;
   readonly home: Scope;
+  readonly createManager: (runner: QueryRunner) => EntityManager;
   depth: number;
   released: boolean;
+  data: object;
+  manager: EntityManager | undefined;
+  broadcaster: Broadcaster | undefined;
 }
 
 export function isFacade(runner: QueryRunner | undefined): runner is RunnerFacade {
@@ -33,95 +37,156 @@ export function scopeOf(facade: RunnerFacade): Scope {
 
 /** Makes the query runners that one transaction hands out. */
 export class FacadeFactory {
-  readonly #prototype: object;
-
   constructor(
     readonly transaction: UnitTransaction,
     private readonly createManager: (runner: QueryRunner) => EntityManager,
-  ) {
-    // What is not overridden is inherited from the real runner and calls back into the overrides.
-    this.#prototype = Object.create(
-      transaction.runner,
-      Object.getOwnPropertyDescriptors(overrides(transaction)),
-    ) as object;
-  }
+  ) {}
 
   create(home: Scope): RunnerFacade {
-    const state: FacadeState = { transaction: this.transaction, home, depth: 0, released: false };
-    const facade = Object.create(this.#prototype, {
-      [FACADE]: { value: state },
-      data: { value: {}, writable: true },
-      manager: { value: undefined, writable: true },
-    }) as RunnerFacade;
-    const Broadcaster = this.transaction.runner.broadcaster.constructor as new (runner: QueryRunner) => object;
-    Object.defineProperty(facade, 'broadcaster', { value: new Broadcaster(facade) });
-    Object.assign(facade, { manager: this.createManager(facade) });
-    return facade;
+    const { transaction, createManager } = this;
+    const facade = Object.create(prototypeFor(transaction.runner)) as { [FACADE]: FacadeState };
+    facade[FACADE] = {
+      transaction,
+      home,
+      createManager,
+      depth: 0,
+      released: false,
+      data: {},
+      manager: undefined,
+      broadcaster: undefined,
+    };
+    return facade as RunnerFacade;
   }
 }
 
-function overrides(transaction: UnitTransaction): ThisType<RunnerFacade> & object {
-  const { runner } = transaction;
-  return {
-    get isTransactionActive(): boolean {
-      return true;
-    },
+interface SharedPrototype {
+  readonly prototype: object;
+  readonly members: Set<PropertyKey>;
+}
 
-    get isReleased(): boolean {
-      return (this as unknown as RunnerFacade)[FACADE].released;
-    },
+const prototypes = new WeakMap<object, SharedPrototype>();
 
-    connect(): Promise<unknown> {
-      return runner.connect();
-    },
+/**
+ * What facades of a kind of runner inherit: the overrides, then the runner's class. Fields of the runner are looked up in the runner
+ * itself, and what a method sets stays with the facade it was called on. One object for all units: making it is slow.
+ */
+function prototypeFor(runner: QueryRunner): object {
+  const base = Object.getPrototypeOf(runner) as object;
+  let shared = prototypes.get(base);
+  if (!shared) {
+    const prototype = Object.create(base, Object.getOwnPropertyDescriptors(overrides)) as object;
+    prototypes.set(base, (shared = { prototype, members: new Set(Reflect.ownKeys(overrides)) }));
+  }
+  for (const member of Reflect.ownKeys(runner)) if (!shared.members.has(member)) delegate(shared, member);
+  return shared.prototype;
+}
 
-    async query(sql: string, parameters?: unknown[], structured = false): Promise<unknown> {
-      assertHeld(this);
-      const run = (): Promise<QueryResult> => runner.query(sql, parameters, true);
-      const result = await transaction.statement(scopeOf(this), this, sql, run);
-      return structured ? result : result.raw;
+function delegate({ prototype, members }: SharedPrototype, member: PropertyKey): void {
+  members.add(member);
+  Object.defineProperty(prototype, member, {
+    configurable: true,
+    get(this: RunnerFacade): unknown {
+      return Reflect.get(this[FACADE].transaction.runner, member);
     },
+    set(this: RunnerFacade, value: unknown) {
+      Object.defineProperty(this, member, { configurable: true, enumerable: true, writable: true, value });
+    },
+  });
+}
 
-    async stream(sql: string, parameters?: unknown[], onEnd?: () => void, onError?: () => void): Promise<Readable> {
-      assertHeld(this);
-      return transaction.stream(scopeOf(this), () => runner.stream(sql, parameters, onEnd, onError));
-    },
+type Broadcaster = QueryRunner['broadcaster'];
 
-    async startTransaction(isolation?: IsolationLevel): Promise<void> {
-      assertHeld(this);
-      if (strongerIsolation(isolation, transaction.isolation)) {
-        throw new UnitAbortedError(
-          `a nested transaction asked for ${isolation}, which only the unit itself can have: @WithTaskQueue({ isolationLevel: '${isolation}' })`,
-        );
-      }
-      const scope = scopeOf(this);
-      await transaction.openSavepoint(this, scope.openedBy === this ? scope : undefined);
-      this[FACADE].depth++;
-    },
+// What is not overridden is the runner's own and calls back into these.
+const overrides: ThisType<RunnerFacade> & object = {
+  get isTransactionActive(): boolean {
+    return true;
+  },
 
-    // Beyond its own depth there is nothing of the caller's to end.
-    async commitTransaction(): Promise<void> {
-      if (this[FACADE].depth === 0) return;
-      this[FACADE].depth--;
-      await transaction.releaseSavepoint(this);
-    },
+  get isReleased(): boolean {
+    return stateOf(this).released;
+  },
 
-    async rollbackTransaction(): Promise<void> {
-      if (this[FACADE].depth === 0) return;
-      this[FACADE].depth--;
-      await transaction.rollbackToSavepoint(this);
-    },
+  get data(): object {
+    return stateOf(this).data;
+  },
 
-    async release(): Promise<void> {
-      while (this[FACADE].depth > 0) await this.rollbackTransaction();
-      this[FACADE].released = true;
-    },
+  set data(data: object) {
+    stateOf(this).data = data;
+  },
 
-    async [Symbol.asyncDispose](): Promise<void> {
-      while (this[FACADE].depth > 0) await this.commitTransaction();
-      await this.release();
-    },
-  } as ThisType<RunnerFacade> & object;
+  get manager(): EntityManager {
+    const state = stateOf(this);
+    return (state.manager ??= state.createManager(this as QueryRunner));
+  },
+
+  set manager(manager: EntityManager) {
+    stateOf(this).manager = manager;
+  },
+
+  get broadcaster(): Broadcaster {
+    const state = stateOf(this);
+    const { constructor } = state.transaction.runner.broadcaster;
+    return (state.broadcaster ??= new (constructor as new (runner: object) => Broadcaster)(this));
+  },
+
+  connect(): Promise<unknown> {
+    return this[FACADE].transaction.runner.connect();
+  },
+
+  async query(sql: string, parameters?: unknown[], structured = false): Promise<unknown> {
+    assertHeld(this);
+    const { transaction } = this[FACADE];
+    const run = (): Promise<QueryResult> => transaction.runner.query(sql, parameters, true);
+    const result = await transaction.statement(scopeOf(this), this, sql, run);
+    return structured ? result : result.raw;
+  },
+
+  async stream(sql: string, parameters?: unknown[], onEnd?: () => void, onError?: () => void): Promise<Readable> {
+    assertHeld(this);
+    const { transaction } = this[FACADE];
+    return transaction.stream(scopeOf(this), () => transaction.runner.stream(sql, parameters, onEnd, onError));
+  },
+
+  async startTransaction(isolation?: IsolationLevel): Promise<void> {
+    assertHeld(this);
+    const { transaction } = this[FACADE];
+    if (strongerIsolation(isolation, transaction.isolation)) {
+      throw new UnitAbortedError(
+        `a nested transaction asked for ${isolation}, which only the unit itself can have: @WithTaskQueue({ isolationLevel: '${isolation}' })`,
+      );
+    }
+    const scope = scopeOf(this);
+    await transaction.openSavepoint(this, scope.openedBy === this ? scope : undefined);
+    this[FACADE].depth++;
+  },
+
+  // Beyond its own depth there is nothing of the caller's to end.
+  async commitTransaction(): Promise<void> {
+    if (this[FACADE].depth === 0) return;
+    this[FACADE].depth--;
+    await this[FACADE].transaction.releaseSavepoint(this);
+  },
+
+  async rollbackTransaction(): Promise<void> {
+    if (this[FACADE].depth === 0) return;
+    this[FACADE].depth--;
+    await this[FACADE].transaction.rollbackToSavepoint(this);
+  },
+
+  async release(): Promise<void> {
+    while (this[FACADE].depth > 0) await this.rollbackTransaction();
+    this[FACADE].released = true;
+  },
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    while (this[FACADE].depth > 0) await this.commitTransaction();
+    await this.release();
+  },
+};
+
+// The getters of an object literal do not know ThisType.
+function stateOf(facade: unknown): FacadeState {
+  return (facade as RunnerFacade)[FACADE];
 }
 
 function assertHeld(facade: RunnerFacade): void {

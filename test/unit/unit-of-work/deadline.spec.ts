@@ -62,7 +62,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, a unit',
         late = over.opened.then(() => app.write('late'));
         await late;
       },
-      { timeout: 30 },
+      { timeout: 200 },
     );
     await expect(unit).rejects.toBeInstanceOf(UnitTimeoutError);
     over.open();

@@ -146,8 +146,7 @@ describe.each(await reachableDatabases())('on $name, work that was left running'
       const runner = app.dataSource.createQueryRunner();
       held = { unit: current, runner, manager: runner.manager };
       inUnit = AsyncLocalStorage.snapshot();
-      // The real runner is what the facade inherits from.
-      const real = Object.getPrototypeOf(Object.getPrototypeOf(runner)) as QueryRunner;
+      const real = current['scope'].transaction.runner;
       const { query, release } = real;
       real.query = async function (this: QueryRunner, ...args: Parameters<QueryRunner['query']>) {
         if (args[0] === 'ROLLBACK') during();
