@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { Body, Controller, Injectable, Post, ValidationPipe } from '@nestjs/common';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import { Type } from 'class-transformer';
@@ -20,6 +23,7 @@ import {
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { actionForm, textFile } from '../../support/action-app.js';
 import { examplesNotRun } from '../../support/doc-examples.js';
+import { shellBlocks } from '../../support/doc-pages.js';
 import { newDirectory } from '../../support/files-directory.js';
 import { startApp } from '../../support/http-app.js';
 
@@ -110,21 +114,17 @@ it('runs every example of docs/uploads-in-actions.md', async () => {
 
 it('does what docs/uploads-in-actions.md says', async () => {
   const app = await start();
-  const form = () =>
-    actionForm([
-      ['title', 'Sea'],
-      ['coverId', textFile('cover')],
-      ['booklet', textFile('booklet')],
-      ['tracks[0][title]', 'Waves'],
-      ['tracks[0][fileId]', textFile('lyrics')],
-    ]);
-  const answer = await app.fetch('/albums', { method: 'POST', body: form() });
-  const album = (await answer.json()) as Album;
+  const directory = newDirectory();
+  for (const name of ['cover.png', 'booklet.pdf', 'lyrics.txt']) writeFileSync(`${directory}/${name}`, name);
+  const [command = ''] = shellBlocks('uploads-in-actions.md');
+  const script = command.replace('curl', 'curl -s').replace('http://localhost:3000', app.url);
+  const { stdout } = await promisify(execFile)('sh', ['-c', script], { cwd: directory });
+  const album = JSON.parse(stdout) as Album;
   const files = await app.dataSource.getRepository(ManagedFile).find({ order: { name: 'ASC' } });
   const [booklet, cover, lyrics] = files;
   expect(files).toMatchObject([
-    { name: 'booklet.txt', storage: 'default', ownerType: 'album', ownerId: String(album.id) },
-    { name: 'cover.txt', storage: 'images', ownerType: 'album', ownerId: String(album.id) },
+    { name: 'booklet.pdf', storage: 'default', ownerType: 'album', ownerId: String(album.id) },
+    { name: 'cover.png', storage: 'images', ownerType: 'album', ownerId: String(album.id) },
     { name: 'lyrics.txt', storage: 'default', ownerType: 'track', ownerId: String(album.tracks[0]?.id) },
   ]);
   expect(album).toMatchObject({
