@@ -15,6 +15,7 @@ export class Scope {
   #tail: Promise<unknown> = Promise.resolve();
   #unit: UnitOfWork | undefined;
   readonly #effects: Effect[] = [];
+  #late: ((effect: Effect) => void) | undefined;
 
   constructor(
     readonly transaction: UnitTransaction,
@@ -59,7 +60,14 @@ export class Scope {
   }
 
   addEffect(effect: Effect): void {
-    this.#effects.push(effect);
+    if (this.#late) this.#late(effect);
+    else this.#effects.push(effect);
+  }
+
+  /** Gives what waits for the end of the root, which has come. What nested work that was left running passes after it goes to `late`. */
+  endEffects(late: (effect: Effect) => void): readonly Effect[] {
+    this.#late = late;
+    return this.#effects;
   }
 
   /** Lets the place around wait for the effects: all of them, or, when the work was undone, what waits for its rollback. */

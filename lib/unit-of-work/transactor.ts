@@ -142,7 +142,13 @@ export class Transactor {
     } finally {
       end.clear();
       await (clean ? runner.release() : transaction.giveUp());
-      if (outcome !== 'unknown') await runEffects(scope.effects, outcome);
+      if (outcome !== 'unknown') {
+        const ended = outcome;
+        await runEffects(
+          scope.endEffects((effect) => void runEffects([effect], ended)),
+          ended,
+        );
+      }
     }
   }
 

@@ -232,6 +232,32 @@ describe.each(await reachableDatabases())('on $name with a pool of one, effects'
     });
   });
 
+  it('of nested work that its unit does not wait for any longer run when that work ends', async () => {
+    const [inside, goOn, undone] = [gate(), gate(), gate()];
+    const giveUp = new AbortController();
+    let nested: Promise<unknown> | undefined;
+    const root = run(
+      async () => {
+        nested = run(async (unit) => {
+          queue('nested');
+          unit.afterRollback(undone.open);
+          inside.open();
+          await goOn.opened;
+        });
+        await nested;
+      },
+      { signal: giveUp.signal },
+    );
+    await inside.opened;
+    giveUp.abort(failure);
+    await expect(root).rejects.toMatchObject({ code: 'FILES_UNIT_ABORTED' });
+    expect(happened).toEqual([]);
+    goOn.open();
+    await expect(nested).rejects.toThrow();
+    await undone.opened;
+    expect(happened).toEqual(['nested undone']);
+  });
+
   it('queued by name for the root do not go with the nested unit', async () => {
     await run(async (root) => {
       await survive(
