@@ -122,24 +122,36 @@ function server({ name, kind, url, type }: Server): TestDatabase {
   });
 }
 
+// A URL need not name the usual port.
+const USUAL_PORTS: Record<string, string> = { postgres: '5432', mariadb: '3306' };
+
+function serverUrl(kind: 'postgres' | 'mariadb', schemes: string[], usual: string): URL {
+  const named = process.env[`FILES_TEST_${kind.toUpperCase()}`] ?? process.env['DATABASE_URL'] ?? '';
+  const url = new URL(schemes.some((scheme) => named.startsWith(`${scheme}:`)) ? named : usual);
+  url.port ||= USUAL_PORTS[kind]!;
+  return url;
+}
+
 function servers(): Server[] {
-  const given = process.env['DATABASE_URL'] ?? '';
-  const of = (schemes: string[], fallback: string): URL =>
-    new URL(schemes.some((scheme) => given.startsWith(`${scheme}:`)) ? given : fallback);
   return [
     {
       name: 'PostgreSQL',
       kind: 'postgres',
       type: 'postgres',
-      url: of(['postgres', 'postgresql'], 'postgres://postgres@127.0.0.1:5432/postgres'),
+      url: serverUrl('postgres', ['postgres', 'postgresql'], 'postgres://postgres@127.0.0.1:5432/postgres'),
     },
     {
       name: 'MariaDB',
       kind: 'mariadb',
       type: 'mariadb',
-      url: of(['mysql', 'mariadb'], 'mysql://root@127.0.0.1:3306/'),
+      url: serverUrl('mariadb', ['mysql', 'mariadb'], 'mysql://root@127.0.0.1:3306/'),
     },
   ];
+}
+
+/** The PostgreSQL server at this address. */
+export function databaseOn(url: URL): TestDatabase {
+  return server({ name: 'PostgreSQL', kind: 'postgres', type: 'postgres', url });
 }
 
 /** Whether a server answers there. */
