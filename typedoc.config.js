@@ -21,6 +21,7 @@ export default {
   // Parts of types that are told apart only in the code, and parameters that no application passes.
   intentionallyNotExported: [
     'Amount',
+    'AttachmentTarget',
     'AnyRule',
     'AsyncMethod',
     'ByOwnerType',

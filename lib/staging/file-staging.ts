@@ -15,7 +15,9 @@ import { StagedFile } from './staged-file.js';
 /** The path of the files' routes, without the global prefix; `undefined` where there are none. */
 export const DOWNLOADS_PATH = Symbol('DOWNLOADS_PATH');
 
+/** What a staged file is called, and where its bytes go. */
 export interface StageOptions {
+  /** As people see it; `FileNameError` for what no file may be called. */
   name: string;
   /** @default the `defaultStorage` of the module */
   storage?: string | undefined;
@@ -29,6 +31,7 @@ export interface StageOptions {
  */
 @Injectable()
 export class FileStaging {
+  /** @internal */
   constructor(
     private readonly contents: ContentStore,
     private readonly storages: StorageRegistry,

@@ -15,6 +15,7 @@ export class StagedFile {
   readonly id: string = uuidV7();
   /** As it will be kept. */
   readonly name: string;
+  /** The name of the storage. */
   readonly storage: string;
   /** What the bytes are. */
   readonly contentType: string;
@@ -22,12 +23,14 @@ export class StagedFile {
   readonly size: number;
   /** Hex. */
   readonly hash: string;
+  /** An algorithm of `node:crypto`. */
   readonly hashAlgorithm: string;
   readonly #content: NewContent;
   readonly #address: FileAddress;
   #isAttached = false;
   #isOver = false;
 
+  /** @internal */
   constructor(content: NewContent, name: string, address: FileAddress) {
     this.name = name;
     this.storage = content.storage;
@@ -44,7 +47,10 @@ export class StagedFile {
     return this.#isAttached;
   }
 
-  /** The bytes, for whoever writes the row. */
+  /**
+   * The bytes, for whoever writes the row.
+   * @internal
+   */
   get content(): NewContent {
     return this.#content;
   }
@@ -54,7 +60,10 @@ export class StagedFile {
     return this.#address(this);
   }
 
-  /** Says that the unit makes it a file; it is one until that is undone. */
+  /**
+   * Says that the unit makes it a file; it is one until that is undone.
+   * @internal
+   */
   attachedIn(unit: UnitOfWork): void {
     this.#isAttached = true;
     unit.afterRollback(async () => {
@@ -70,7 +79,10 @@ export class StagedFile {
     if (!this.#isAttached) await this.#content.discard();
   }
 
-  /** As what constraints see it: a file that nobody owns. */
+  /**
+   * As what constraints see it: a file that nobody owns.
+   * @internal
+   */
   toSnapshot(): FileSnapshot {
     const { id, storage, contentType, size } = this;
     return { id, storage, contentType, size, ownerType: null, ownerId: null, ownerField: null, pinned: false };

@@ -9,6 +9,7 @@ import type { AttachAs } from './upload-rule.js';
 
 const TASK = 'UploadAndAttachTask';
 
+/** Whose the file becomes, and what is written of it. */
 export interface UploadAndAttachOptions {
   /** Where the owner's id is in the result: a name, or steps like `['package', 'id']`. @default 'id' */
   idField?: IdField;

@@ -15,10 +15,13 @@ import type { StagedFile } from './staged-file.js';
  * @example queue.add(new UploadAndAttachTask(staged, 'package', { field: 'coverId' }));
  */
 export class UploadAndAttachTask extends Task {
+  /** @internal */
   readonly target: AttachmentTarget;
 
   constructor(
+    /** The file to attach. */
     readonly staged: StagedFile,
+    /** The owner's type. */
     readonly ownerType: string,
     options: UploadAndAttachOptions | AttachmentTarget = {},
   ) {
@@ -34,7 +37,10 @@ export class UploadAndAttachTask extends Task {
     return file as ManagedFile;
   }
 
-  /** Attaches adjacent uploads in a number of statements that does not depend on their number. */
+  /**
+   * Attaches adjacent uploads in a number of statements that does not depend on their number.
+   * @internal
+   */
   static runBatch(tasks: readonly UploadAndAttachTask[], _idx: number, queue: UnitQueue): Promise<ManagedFile[]> {
     return attachUploads(tasks, queue);
   }

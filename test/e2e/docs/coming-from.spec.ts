@@ -12,8 +12,10 @@ import {
   MaxFileSize,
   OwnerPolicy,
   OwnershipTransferTask,
+  OwnsFiles,
   TaskQueue,
   TransferOwnership,
+  UploadAs,
   WithTaskQueue,
 } from 'nestjs-files';
 import type { FileOwnerPolicy } from 'nestjs-files';
@@ -32,6 +34,7 @@ class OldArticle {
 }
 
 @Entity()
+@OwnsFiles('article')
 class Article {
   @PrimaryGeneratedColumn('uuid') id!: string;
   @Column('varchar', { unique: true }) title!: string;
@@ -65,21 +68,19 @@ export class ArticlesController {
   }
 }
 
+export class ArticleFormDto {
+  @IsNotEmpty() title!: string;
+  @UploadAs('article', { field: 'attachmentId' }) @AcceptFileType('application/pdf') attachment!: string;
+}
+
 @Controller('articles')
 class FormsController {
-  constructor(
-    @InjectRepository(Article) private readonly articles: Repository<Article>,
-    private readonly files: FilesService,
-    private readonly queue: TaskQueue,
-  ) {}
+  constructor(@InjectRepository(Article) private readonly articles: Repository<Article>) {}
 
   @Post('by-form')
-  @WithTaskQueue() // above: the form is read before the transaction begins
-  @UseInterceptors(FileInterceptor('attachment', { limits: { fileSize: 1024 * 1024 } }))
-  async createByForm(@Body('title') title: string, @UploadedFile() upload: Express.Multer.File) {
-    const file = await this.files.create(upload.buffer, { name: upload.originalname, owner: null });
-    this.queue.add(new OwnershipTransferTask(file.id, 'article', 'id'));
-    return this.articles.save({ title, attachmentId: file.id });
+  @WithTaskQueue()
+  createByForm(@Body() { title }: ArticleFormDto) {
+    return this.articles.save({ title });
   }
 }
 

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { Body, Controller, Injectable, Param, Patch, Post, ValidationPipe } from '@nestjs/common';
 import { PartialType } from '@nestjs/mapped-types';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
@@ -17,6 +19,7 @@ import {
   Task,
   TaskQueue,
   TransferOwnership,
+  UploadAs,
   WithTaskQueue,
 } from 'nestjs-files';
 import type { Quota } from 'nestjs-files';
@@ -25,8 +28,11 @@ import { Column, Entity, ManyToOne, OneToMany, PrimaryColumn, PrimaryGeneratedCo
 import type { Relation } from 'typeorm';
 import { expect, it } from 'vitest';
 import { examplesNotRun } from '../../support/doc-examples.js';
+import { shellBlocks } from '../../support/doc-pages.js';
 import { newDirectory } from '../../support/files-directory.js';
 import { formWith, startApp, uploadFile } from '../../support/http-app.js';
+
+const run = promisify(execFile);
 
 @Entity()
 @OwnsFiles('package')
@@ -83,6 +89,11 @@ export class SaveCoverDto {
   @TransferOwnership('package', { owner: (result: { data: Package }) => result.data }) attachmentId!: string;
 }
 
+export class PublishDto {
+  @IsNotEmpty() title!: string;
+  @UploadAs('package') @AcceptFileType('application/pdf') @MaxFileSize('20MiB') attachmentId!: string;
+}
+
 class FromInboxDto {
   @IsNotEmpty() title!: string;
   @FileExists() fileId!: string;
@@ -119,6 +130,12 @@ class PackagesController {
   @WithTaskQueue()
   async cover(@Body() dto: SaveCoverDto) {
     return { data: await this.packages.save({ ...dto }) };
+  }
+
+  @Post('published')
+  @WithTaskQueue()
+  publish(@Body() dto: PublishDto) {
+    return this.packages.save({ ...dto });
   }
 
   @Post('from-inbox')
@@ -196,6 +213,7 @@ it('runs every example of the pages about ownership', async () => {
   expect(await examplesNotRun('transfer.md', import.meta.url)).toEqual([]);
   expect(await examplesNotRun('recipes/transfer-by-validator.md', import.meta.url)).toEqual([]);
   expect(await examplesNotRun('recipes/transfer-by-hand.md', import.meta.url)).toEqual([]);
+  expect(await examplesNotRun('recipes/upload-in-the-action.md', import.meta.url)).toEqual([]);
   expect(await examplesNotRun('recipes/an-action-of-your-own.md', import.meta.url)).toEqual([]);
 });
 
@@ -261,6 +279,17 @@ it('transfers by hand, and in an action of its own, as the recipes say', async (
   await dataSource.query('CREATE TRIGGER full BEFORE INSERT ON audit_entry BEGIN SELECT RAISE(ABORT, "full"); END');
   await expect(app.get(Releases).release(pkg.id)).rejects.toThrow('full');
   expect([await stored(), await dataSource.getRepository(Package).count()]).toEqual([before, 2]);
+});
+
+it('uploads in the action, as the recipe says', async () => {
+  const { url, ownerOf } = await start();
+  const [upload = ''] = shellBlocks('recipes/upload-in-the-action.md');
+
+  const { stdout } = await run('bash', ['-euc', upload.replace('http://localhost:3000', url)], { cwd: newDirectory() });
+
+  const { id, title, attachmentId } = JSON.parse(stdout) as Package;
+  expect(title).toBe('Report');
+  expect(await ownerOf(String(attachmentId))).toEqual(['package', id, true]);
 });
 
 it('lets files go with their owners, and counts them, as docs/ownership.md says', async () => {
