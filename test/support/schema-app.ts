@@ -40,6 +40,9 @@ const Owned = withFiles(z.object({ items: z.array(z.object({ name: z.string(), f
     }),
   },
 });
+const Parts = withFiles(z.object({ parts: z.array(z.object({ id: z.number(), fileId: z.string().nullable() })) }), {
+  parts: { fileId: transferOwnership('part', { detached: 'release' }) },
+});
 const Looked = withFiles(z.object({ fileId: z.string() }), { fileId: fileExists() });
 
 interface Saved {
@@ -87,6 +90,12 @@ export class SchemaPackagesController {
   @WithTaskQueue()
   owned(@Body({ schema: Owned }) dto: { items: { name: string }[] }) {
     return { made: new Map(dto.items.map(({ name }, index) => [name, index + 70])) };
+  }
+
+  @Post('parts')
+  @WithTaskQueue()
+  parts(@Body({ schema: Parts }) dto: { parts: object[] }) {
+    return { id: 1, parts: dto.parts.map((part) => ({ ...part })).toReversed() };
   }
 
   @Post('hidden')
