@@ -1,34 +1,19 @@
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TestDatabase } from '../support/databases.js';
-import { newDirectory } from '../support/files-directory.js';
 import { Matrix } from './matrix.js';
 import { OPERATIONS } from './operations.js';
-import { compilePortal } from './portal/portal-process.js';
-import { Stage } from './stage.js';
-import { CutPortal } from './subjects/cut-portal.js';
-import { FailingStoragePortal } from './subjects/failing-storage-portal.js';
-import { KilledPortal } from './subjects/killed-portal.js';
-import type { Subject } from './subjects/subject.js';
 import { disturb, rehearse } from './trial.js';
+import type { Disturbance, Verdict } from './trial.js';
+import { gather } from './troupe.js';
+import type { Troupe, Way } from './troupe.js';
 
-const WAYS = {
-  'its process is killed': async (stage: Stage) => KilledPortal.start(await compiled(), stage),
-  'its connection is cut': (stage: Stage) => CutPortal.start(stage),
-  'its storage fails': (stage: Stage) => FailingStoragePortal.start(stage),
-} satisfies Record<string, (stage: Stage) => Promise<Subject>>;
-
-type Way = keyof typeof WAYS;
-
-/** On which database what happens to the portal, and at how many of all cells: `every: 3` is every third. */
+/** On which database what happens to the portal, and how often: `every: 3` is a third of all cells. */
 export interface Plan {
   readonly database: TestDatabase;
   readonly way: Way;
   readonly every: number;
 }
-
-let module: Promise<string> | undefined;
-const compiled = () => (module ??= compilePortal(newDirectory()));
 
 /** Disturbs every operation of the portal at its points, holds it to its word, and prints the matrix. */
 export function describeCrashes(plans: readonly Plan[]): void {
@@ -41,34 +26,47 @@ export function describeCrashes(plans: readonly Plan[]): void {
   });
 
   describe.each(plans)('the portal on $database.name, when $way', ({ database, way, every }) => {
-    let stage: Stage;
-    let subject: Subject;
-    let cell = 0;
+    let troupe: Troupe | undefined;
+    let count = 0;
 
-    beforeAll(async () => {
-      stage = await Stage.build(database);
-      subject = await WAYS[way](stage);
-      // The first time, connections are opened and tables looked up.
-      for (const operation of Object.keys(OPERATIONS)) await rehearse(stage, subject, operation);
-    }, 60_000);
-
-    afterAll(async () => {
-      await subject?.close();
-      await stage?.close();
-    });
+    beforeAll(async () => void (troupe = await gather(database, way)), 60_000);
+    afterAll(() => troupe?.close());
 
     it.each(Object.keys(OPERATIONS))('keeps its word wherever it is in "%s"', async (operation) => {
+      const { seats, awaitAll } = troupe!;
+      // Twice: the first time, connections are opened.
+      for (const { stage, subject } of seats) await rehearse(stage, subject, operation);
+      const rehearsals = await Promise.all(seats.map(({ stage, subject }) => rehearse(stage, subject, operation)));
+      const cells = cellsOf(seats[0]!.subject.faults, rehearsals[0]!.points);
+      const verdicts = new Map<Cell, Verdict>();
+      for (const batch of batchesOf(cells, seats.length).filter(() => count++ % every === 0)) {
+        awaitAll(batch.length);
+        const disturbed = batch.map(async (cell, index) => {
+          const { stage, subject } = seats[index]!;
+          verdicts.set(cell, await disturb(stage, subject, operation, { ...cell, rehearsal: rehearsals[index]! }));
+        });
+        await Promise.all(disturbed);
+      }
       const failures: string[] = [];
-      const rehearsal = await rehearse(stage, subject, operation);
-      for (const fault of subject.faults) {
-        for (const [index, point] of rehearsal.points.entries()) {
-          if (cell++ % every !== 0) continue;
-          const { isDone, problems } = await disturb(stage, subject, operation, { at: index + 1, fault, rehearsal });
-          matrix.add(`${database.name}, ${way}`, operation, fault, problems.length > 0 ? '!' : isDone ? '+' : '-');
-          failures.push(...problems.map((problem) => `${fault} at ${index + 1}, ${point}: ${problem}`));
-        }
+      for (const cell of cells) {
+        const verdict = verdicts.get(cell);
+        if (!verdict) continue;
+        matrix.add(`${database.name}, ${way}`, operation, cell.fault, verdict);
+        failures.push(...verdict.problems.map((problem) => `${cell.fault} at ${cell.at}, ${cell.point}: ${problem}`));
       }
       expect(failures).toEqual([]);
     });
   });
+}
+
+type Cell = Pick<Disturbance, 'at' | 'fault'> & { readonly point: string };
+
+/** So many at once, from all over. */
+function batchesOf(cells: readonly Cell[], size: number): Cell[][] {
+  const count = Math.ceil(cells.length / size);
+  return Array.from({ length: count }, (_, batch) => cells.filter((_cell, index) => index % count === batch));
+}
+
+function cellsOf(faults: readonly string[], points: readonly string[]): Cell[] {
+  return faults.flatMap((fault) => points.map((point, index) => ({ fault, at: index + 1, point })));
 }

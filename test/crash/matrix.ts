@@ -1,11 +1,11 @@
-/** What is found at one point: undone, done, or wrong. */
-export type Cell = '-' | '+' | '!';
+import type { Verdict } from './trial.js';
 
 /** What became of each operation, at each point, with each fault. */
 export class Matrix {
   readonly #parts = new Map<string, Map<string, string>>();
 
-  add(part: string, operation: string, fault: string, cell: Cell): void {
+  add(part: string, operation: string, fault: string, { isDone, problems }: Verdict): void {
+    const cell = problems.length > 0 ? '!' : isDone ? '+' : '-';
     const lines = this.#parts.get(part) ?? new Map<string, string>();
     const line = `${operation.padEnd(26)} ${fault.padEnd(12)}`;
     this.#parts.set(part, lines.set(line, (lines.get(line) ?? '') + cell));

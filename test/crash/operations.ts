@@ -26,6 +26,8 @@ const savePackage = (alice: PortalClient, attachmentId: string | null = null) =>
 export const OPERATIONS: Record<string, Operation> = {
   create: async (alice) => () => alice.sendFile(pdf('new'), 'new.pdf', PDF),
 
+  'create within a unit': async (alice) => () => alice.post('/drafts/printed'),
+
   'attach to new records': async (alice) => {
     const [attachmentId, fileId] = [await upload(alice, 'attachment'), await upload(alice, 'data')];
     const resources = [{ name: 'data', fileId }];

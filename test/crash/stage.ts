@@ -49,7 +49,8 @@ export class Stage {
   async clear(): Promise<void> {
     await clearTables(this.database.dataSource);
     await rm(this.root, { recursive: true });
-    await mkdir(this.root);
+    // A portal that is about to start makes it, too.
+    await mkdir(this.root, { recursive: true });
   }
 
   state(): Promise<PortalState> {

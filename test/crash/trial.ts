@@ -32,12 +32,19 @@ export async function rehearse(stage: Stage, subject: Subject, operation: string
   return { points: [...points], before, after };
 }
 
+export interface Disturbance {
+  /** Which of the points, of which the first is 1. */
+  readonly at: number;
+  readonly fault: string;
+  readonly rehearsal: Rehearsal;
+}
+
 /** Disturbs the operation at one point, lets the portal recover, sweeps, and looks at what is there. */
 export async function disturb(
   stage: Stage,
   subject: Subject,
   operation: string,
-  { at, fault, rehearsal }: { at: number; fault: string; rehearsal: Rehearsal },
+  { at, fault, rehearsal }: Disturbance,
 ): Promise<Verdict> {
   await stage.clear();
   const send = await OPERATIONS[operation]!(stage.alice.at(subject.url));

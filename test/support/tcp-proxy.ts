@@ -43,6 +43,7 @@ const SSL_REQUEST = 80_877_103;
 function postgresReader(onMessage: OnMessage): (chunk: Buffer) => void {
   let buffer: Buffer = Buffer.alloc(0);
   let started = false;
+  const texts = new Map<string, string>();
   return (chunk) => {
     buffer = Buffer.concat([buffer, chunk]);
     for (;;) {
@@ -55,12 +56,18 @@ function postgresReader(onMessage: OnMessage): (chunk: Buffer) => void {
       const type = started ? String.fromCharCode(message[0]!) : '';
       if (!started) started = message.readUInt32BE(4) !== SSL_REQUEST;
       const name = message.indexOf(0, 5) + 1;
-      if (type === 'Q') onMessage(message, true, message.toString('utf8', 5, size - 1));
-      else if (type === 'P') onMessage(message, false, message.toString('utf8', name, message.indexOf(0, name)));
-      // Sync, after the other parts of what Parse began.
+      if (type === 'P') texts.set(textAt(message, 5), textAt(message, name));
+      if (type === 'Q') onMessage(message, true, textAt(message, 5));
+      // A statement that was prepared before is only bound; the name comes after that of the portal.
+      else if (type === 'B') onMessage(message, false, texts.get(textAt(message, name)));
+      // Sync is what they run at.
       else onMessage(message, type === 'S');
     }
   };
+}
+
+function textAt(message: Buffer, at: number): string {
+  return message.toString('utf8', at, message.indexOf(0, at));
 }
 
 const COM_QUERY = 0x03;

@@ -1,7 +1,7 @@
 import { Body, Controller, Module, Param, ParseUUIDPipe, Patch, Post, UseGuards } from '@nestjs/common';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import { IsOptional, IsUUID } from 'class-validator';
-import { OwnsFiles, TransferOwnership, WithTaskQueue } from 'nestjs-files';
+import { FilesService, OwnsFiles, TransferOwnership, WithTaskQueue } from 'nestjs-files';
 import { Column, Entity, PrimaryGeneratedColumn, Repository } from 'typeorm';
 import { SignedInGuard } from '../../../sample/portal/auth/signed-in.guard.js';
 
@@ -34,12 +34,25 @@ class DraftDto {
 @Controller('drafts')
 @UseGuards(SignedInGuard)
 class DraftsController {
-  constructor(@InjectRepository(Draft) private readonly drafts: Repository<Draft>) {}
+  constructor(
+    @InjectRepository(Draft) private readonly drafts: Repository<Draft>,
+    private readonly files: FilesService,
+  ) {}
 
   @Post()
   @WithTaskQueue()
   create(@Body() dto: DraftDto): Promise<Draft> {
     return this.drafts.save(this.drafts.create(dto));
+  }
+
+  /** Bytes are written while the transaction is open. */
+  @Post('printed')
+  @WithTaskQueue()
+  async print(): Promise<Draft> {
+    const draft = await this.drafts.save(this.drafts.create());
+    const content = Buffer.from('%PDF-1.7\n% printed\n');
+    const { id } = await this.files.create(content, { name: 'printed.pdf', owner: { type: 'draft', id: draft.id } });
+    return this.drafts.save(Object.assign(draft, { coverId: id }));
   }
 
   @Patch(':id')

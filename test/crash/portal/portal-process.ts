@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { on, once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,16 +9,20 @@ import type { SweepReport } from 'nestjs-files';
 import { build } from 'vite';
 import type { Moment } from './steps.js';
 
-export interface ChildOptions {
+/** Where a portal has its rows and its bytes. */
+export interface Place {
   database: TypeOrmModuleOptions;
   /** The directory of the storage. */
   root: string;
 }
 
-export interface ChildCommand {
+export interface Command {
+  portal: number;
   do: 'count' | 'steps' | 'sweep';
-  deadly?: { at: number; moment: Moment } | undefined;
+  last?: { at: number; moment: Moment } | undefined;
 }
+
+type Message = { urls: string[] } | { portal: number; held: true } | { portal: number; result: unknown };
 
 const pathOf = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
@@ -35,58 +39,57 @@ export async function compilePortal(directory: string): Promise<string> {
   return join(directory, 'portal.child.js');
 }
 
-/** The portal in a process of its own. */
+/** Portals in one process of their own: what takes long is to start it, not to start another portal in it. */
 export class PortalProcess {
-  // Keeps the answers that come before they are asked for.
-  readonly #answers: AsyncIterator<[{ answer: unknown }]>;
   readonly #child: ChildProcess;
-  readonly #started: Promise<string>;
-  /** Resolves when the process is no more. */
-  readonly ended: Promise<unknown>;
+  readonly #ended: Promise<unknown>;
+  readonly #started: Promise<string[]>;
+  readonly #results = new EventEmitter();
 
-  /** Starts it; use it when it is `ready`. */
-  constructor(module: string, options: ChildOptions) {
-    this.#child = spawn(process.execPath, [module, JSON.stringify(options)], {
+  /** Starts it; use it when it is `ready`. `onHeld` hears of each portal that has come to the step where it is to hold. */
+  constructor(module: string, places: readonly Place[], onHeld: (portal: number) => void) {
+    this.#child = spawn(process.execPath, [module, JSON.stringify(places)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
-    this.#answers = on(this.#child, 'message') as AsyncIterator<[{ answer: unknown }]>;
-    this.ended = once(this.#child, 'exit');
-    this.#started = this.#answer() as Promise<string>;
+    this.#ended = once(this.#child, 'exit');
+    this.#started = new Promise((resolve, reject) => {
+      this.#child.on('message', (message: Message) => {
+        if ('urls' in message) resolve(message.urls);
+        else if ('held' in message) onHeld(message.portal);
+        else this.#results.emit(`${message.portal}`, message.result);
+      });
+      void this.#ended.then(() => reject(new Error('The process of the portals has ended')));
+    });
     // Whoever waits for it hears of it; nobody may.
     this.#started.catch(() => undefined);
   }
 
-  /** Resolves with where it listens. */
-  ready(): Promise<string> {
+  /** Resolves with where the portals listen. */
+  ready(): Promise<string[]> {
     return this.#started;
   }
 
-  /** Counts its steps from here; it dies at the one that is named. */
-  async count(deadly?: ChildCommand['deadly']): Promise<void> {
-    await this.#ask({ do: 'count', deadly });
+  /** Counts the portal's steps from here; it holds at the one that is named. */
+  async count(portal: number, last?: Command['last']): Promise<void> {
+    await this.#ask({ portal, do: 'count', last });
   }
 
-  async steps(): Promise<string[]> {
-    return (await this.#ask({ do: 'steps' })) as string[];
+  async steps(portal: number): Promise<string[]> {
+    return (await this.#ask({ portal, do: 'steps' })) as string[];
   }
 
-  async sweep(): Promise<SweepReport> {
-    return (await this.#ask({ do: 'sweep' })) as SweepReport;
+  async sweep(portal: number): Promise<SweepReport> {
+    return (await this.#ask({ portal, do: 'sweep' })) as SweepReport;
   }
 
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
-    await this.ended;
+    await this.#ended;
   }
 
-  #ask(command: ChildCommand): Promise<unknown> {
+  async #ask(command: Command): Promise<unknown> {
+    const answered = once(this.#results, `${command.portal}`);
     this.#child.send(command);
-    return this.#answer();
-  }
-
-  async #answer(): Promise<unknown> {
-    const ended = this.ended.then(() => Promise.reject(new Error('The process of the portal has ended')));
-    const { value } = await Promise.race([this.#answers.next(), ended]);
-    return (value as [{ answer: unknown }])[0].answer;
+    return (await answered)[0];
   }
 }

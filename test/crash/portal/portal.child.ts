@@ -1,31 +1,52 @@
 import 'reflect-metadata';
+import type { INestApplication } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
 import { FilesSweeper } from 'nestjs-files';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { startCrashPortal } from './crash-portal.js';
+import type { Command, Place } from './portal-process.js';
 import { Steps } from './steps.js';
-import type { ChildCommand, ChildOptions } from './portal-process.js';
 import { watchFileSystem, watchStatements } from './watched.js';
 
-/** The portal as a process of its own, which dies where it is told to, and with whoever started it. */
+/** Portals in a process of their own, which hold where they are told to, and end with whoever started the process. */
 process.on('disconnect', () => process.exit());
-const { database, root } = JSON.parse(process.argv[2]!) as ChildOptions;
-const steps = new Steps();
-watchStatements(database as DataSourceOptions, steps);
-watchFileSystem(steps);
+
+interface Running {
+  place: Place;
+  steps: Steps;
+  app?: INestApplication;
+}
+
+const running: Running[] = (JSON.parse(process.argv[2]!) as Place[]).map((place, portal) => ({
+  place,
+  steps: new Steps(() => process.send!({ portal, held: true })),
+}));
+const stepsOf = (path: string) =>
+  running.find(({ place }) => place.database.database === path || path.startsWith(place.root))?.steps;
+
+watchStatements(running[0]!.place.database as DataSourceOptions, stepsOf);
+watchFileSystem(stepsOf);
 // The tables are there, and looking for them takes longer than all the rest.
 DataSource.prototype.synchronize = () => Promise.resolve();
 
-const { app, url } = await startCrashPortal({ database, storage: fsStorage({ root, fsync: false }) });
-
-const obey: Record<ChildCommand['do'], (command: ChildCommand) => unknown> = {
-  count: ({ deadly }) => steps.count(deadly),
-  steps: () => steps.names,
-  sweep: () => app.get(FilesSweeper).sweep(),
+const commands: Record<Command['do'], (portal: Running, command: Command) => unknown> = {
+  count: ({ steps }, { last }) => steps.count(last),
+  steps: ({ steps }) => steps.names,
+  sweep: ({ app }) => app!.get(FilesSweeper).sweep(),
 };
 
-process.on('message', (command: ChildCommand) => {
-  void Promise.resolve(obey[command.do](command)).then((answer) => process.send!({ answer }));
+process.on('message', (command: Command) => {
+  const { portal } = command;
+  const answer = Promise.resolve(commands[command.do](running[portal]!, command));
+  void answer.then((result) => process.send!({ portal, result }));
 });
-process.send!({ answer: url });
+
+const urls: string[] = [];
+for (const portal of running) {
+  const { database, root } = portal.place;
+  const { app, url } = await startCrashPortal({ database, storage: fsStorage({ root, fsync: false }) });
+  portal.app = app;
+  urls.push(url);
+}
+process.send!({ urls });

@@ -1,29 +1,34 @@
 export type Moment = 'before' | 'after';
 
-/** Counts what a process does to the world outside of it, and kills the process at one of these steps. */
+/** Counts what a portal does to the world outside of it, and holds it for ever at one of these steps. */
 export class Steps {
   #names: string[] = [];
-  #deadly: { at: number; moment: Moment } | undefined;
+  #last: { at: number; moment: Moment } | undefined;
+
+  /** `onHeld` is called when the step has come. */
+  constructor(private readonly onHeld: () => void) {}
 
   /** What was done since the last `count`. */
   get names(): readonly string[] {
     return this.#names;
   }
 
-  /** Counts from here; dies at the n-th step from here, if one is named. The first is 1. */
-  count(deadly?: { at: number; moment: Moment }): void {
-    [this.#names, this.#deadly] = [[], deadly];
+  /** Counts from here; holds at the n-th step from here, if one is named. The first is 1. */
+  count(last?: { at: number; moment: Moment }): void {
+    [this.#names, this.#last] = [[], last];
   }
 
   async through<T>(name: string, work: () => Promise<T>): Promise<T> {
     const at = this.#names.push(name);
-    this.#die(at, 'before');
+    await this.#hold(at, 'before');
     const result = await work();
-    this.#die(at, 'after');
+    await this.#hold(at, 'after');
     return result;
   }
 
-  #die(at: number, moment: Moment): void {
-    if (this.#deadly?.at === at && this.#deadly.moment === moment) process.kill(process.pid, 'SIGKILL');
+  async #hold(at: number, moment: Moment): Promise<void> {
+    if (this.#last?.at !== at || this.#last.moment !== moment) return;
+    this.onHeld();
+    await new Promise(() => undefined);
   }
 }

@@ -15,5 +15,4 @@ export interface Subject {
   /** Makes the portal work again, by a new process if need be; tells whether the fault came. `answer` is what the request got. */
   recover(answer: Answer<unknown> | undefined): Promise<boolean> | boolean;
   sweep(): Promise<SweepReport>;
-  close(): Promise<void>;
 }

@@ -1,0 +1,42 @@
+import { newDirectory } from '../support/files-directory.js';
+import type { TestDatabase } from '../support/databases.js';
+import { compilePortal } from './portal/portal-process.js';
+import { Stage } from './stage.js';
+import { CutPortal } from './subjects/cut-portal.js';
+import { FailingStoragePortal } from './subjects/failing-storage-portal.js';
+import { KilledPortals } from './subjects/killed-portals.js';
+import type { Subject } from './subjects/subject.js';
+
+/** Portals of one kind, each on a stage of its own, that can be disturbed at the same time. */
+export interface Troupe {
+  readonly seats: readonly { readonly stage: Stage; readonly subject: Subject }[];
+  /** Called before so many of them are disturbed at once. */
+  awaitAll(count: number): void;
+  close(): Promise<void>;
+}
+
+export type Way = 'its process is killed' | 'its connection is cut' | 'its storage fails';
+
+// One process serves that many portals: a server has so many connections.
+const PER_PROCESS = 5;
+
+let module: Promise<string> | undefined;
+
+export async function gather(database: TestDatabase, way: Way): Promise<Troupe> {
+  const stages: Stage[] = [];
+  for (let built = 0; built < (way === 'its process is killed' ? PER_PROCESS : 1); built++)
+    stages.push(await Stage.build(database));
+  const closing = async (portals: { close(): Promise<void> }) => {
+    await portals.close();
+    for (const stage of stages) await stage.close();
+  };
+  if (way === 'its process is killed') {
+    module ??= compilePortal(newDirectory());
+    const all = await KilledPortals.start(await module, stages);
+    const seats = all.portals.map((subject, index) => ({ stage: stages[index]!, subject }));
+    return { seats, awaitAll: (count) => all.awaitAll(count), close: () => closing(all) };
+  }
+  const stage = stages[0]!;
+  const subject = await (way === 'its storage fails' ? FailingStoragePortal.start(stage) : CutPortal.start(stage));
+  return { seats: [{ stage, subject }], awaitAll: () => undefined, close: () => closing(subject) };
+}
