@@ -9,6 +9,13 @@ function pdf(text: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(Buffer.from(`%PDF-1.7\n% ${text}\n`));
 }
 
+/** A form with a file in each of the fields. */
+function formWith(...fields: string[]): FormData {
+  const form = new FormData();
+  for (const field of fields) form.set(field, new Blob([pdf(field)], { type: PDF }), `${field}.pdf`);
+  return form;
+}
+
 function upload(alice: PortalClient, name: string): Promise<string> {
   return alice.upload(pdf(name), `${name}.pdf`, PDF);
 }
@@ -27,6 +34,13 @@ export const OPERATIONS: Record<string, Operation> = {
   create: async (alice) => () => alice.sendFile(pdf('new'), 'new.pdf', PDF),
 
   'create within a unit': async (alice) => () => alice.post('/drafts/printed'),
+
+  'upload in an action': async (alice) => () => alice.sendForm('POST', '/drafts/filled', formWith('coverId', 'scanId')),
+
+  'upload in place of another': async (alice) => {
+    const id = await save(alice, '/drafts', { scanId: await upload(alice, 'scan') });
+    return () => alice.sendForm('PATCH', `/drafts/${id}/filled`, formWith('scanId'));
+  },
 
   'attach to new records': async (alice) => {
     const [attachmentId, fileId] = [await upload(alice, 'attachment'), await upload(alice, 'data')];

@@ -1,7 +1,7 @@
 import { Body, Controller, Module, Param, ParseUUIDPipe, Patch, Post, UseGuards } from '@nestjs/common';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import { IsOptional, IsUUID } from 'class-validator';
-import { FilesService, OwnsFiles, TransferOwnership, WithTaskQueue } from 'nestjs-files';
+import { FilesService, OwnsFiles, TransferOwnership, UploadAs, WithTaskQueue } from 'nestjs-files';
 import { Column, Entity, PrimaryGeneratedColumn, Repository } from 'typeorm';
 import { SignedInGuard } from '../../../sample/portal/auth/signed-in.guard.js';
 
@@ -31,6 +31,17 @@ class DraftDto {
   scanId?: string | null;
 }
 
+/** The same fields, sent with the files themselves. */
+class FilledDraftDto {
+  @IsOptional()
+  @UploadAs('draft', { detached: 'release' })
+  coverId?: string | null;
+
+  @IsOptional()
+  @UploadAs('draft', { detached: 'delete' })
+  scanId?: string | null;
+}
+
 @Controller('drafts')
 @UseGuards(SignedInGuard)
 class DraftsController {
@@ -42,7 +53,7 @@ class DraftsController {
   @Post()
   @WithTaskQueue()
   create(@Body() dto: DraftDto): Promise<Draft> {
-    return this.drafts.save(this.drafts.create(dto));
+    return this.#save(this.drafts.create(), dto);
   }
 
   /** Bytes are written while the transaction is open. */
@@ -55,10 +66,26 @@ class DraftsController {
     return this.drafts.save(Object.assign(draft, { coverId: id }));
   }
 
+  @Post('filled')
+  @WithTaskQueue()
+  createFilled(@Body() dto: FilledDraftDto): Promise<Draft> {
+    return this.#save(this.drafts.create(), dto);
+  }
+
   @Patch(':id')
   @WithTaskQueue()
   async update(@Param('id', ParseUUIDPipe) id: string, @Body() dto: DraftDto): Promise<Draft> {
-    return this.drafts.save(this.drafts.merge(await this.drafts.findOneByOrFail({ id }), dto));
+    return this.#save(await this.drafts.findOneByOrFail({ id }), dto);
+  }
+
+  @Patch(':id/filled')
+  @WithTaskQueue()
+  async updateFilled(@Param('id', ParseUUIDPipe) id: string, @Body() dto: FilledDraftDto): Promise<Draft> {
+    return this.#save(await this.drafts.findOneByOrFail({ id }), dto);
+  }
+
+  #save(draft: Draft, dto: DraftDto): Promise<Draft> {
+    return this.drafts.save(this.drafts.merge(draft, dto));
   }
 }
 

@@ -67,10 +67,14 @@ export class PortalClient {
   }
 
   /** Sends a form as browsers do. */
+  sendForm(method: 'POST' | 'PATCH', path: string, form: FormData): Promise<Answer> {
+    return this.#json(path, { method, body: form });
+  }
+
   sendFile(content: Uint8Array<ArrayBuffer>, name: string, type: string): Promise<Answer> {
     const form = new FormData();
     form.set('file', new Blob([content], { type }), name);
-    return this.#json('/files', { method: 'POST', body: form });
+    return this.sendForm('POST', '/files', form);
   }
 
   /** The id of a new file of this user. */
