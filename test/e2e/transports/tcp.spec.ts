@@ -16,7 +16,7 @@ const clientOf = (server: unknown) => {
 };
 const tcp = microservice({ transport: Transport.TCP, options: here }, clientOf);
 
-await describeTransport('a message handler over TCP', tcp);
+await describeTransport('a message handler over TCP', { ...tcp, databases: ['memory', 'postgres'] });
 
 describe('a message handler', () => {
   it('lets the client know what validation says, by an exceptionFactory as on any microservice', async () => {
