@@ -1,3 +1,5 @@
+/** @module nestjs-files */
+
 // Module
 export { FILES_ENTITIES, FilesModule } from './files.module.js';
 export type {

@@ -1,3 +1,5 @@
+/** @module nestjs-files/testing */
+
 export { memoryStorage } from '../storage/adapters/memory.storage.js';
 export type { MemoryStorageOptions } from '../storage/adapters/memory.storage.js';
 export { describeStorage } from './describe-storage.js';

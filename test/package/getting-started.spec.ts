@@ -8,7 +8,7 @@ import { expect, inject, it, onTestFinished } from 'vitest';
 import { shellBlocks, writePageFiles } from '../support/doc-pages.js';
 import { run, tool } from './support/run.js';
 
-const [, , ...story] = shellBlocks('getting-started.md');
+const [, , ...story] = shellBlocks('getting-started.md', 6);
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');

@@ -28,9 +28,11 @@ export function blocksOf(page: string): Block[] {
   return [...fences].map(([, file, language = '', text = '']) => ({ language, text, file }));
 }
 
-/** The shell blocks of a page, for the spec that runs them all. */
-export function shellBlocks(page: string): string[] {
-  return blocksOf(page).flatMap(({ language, text }) => (language === 'sh' ? [text] : []));
+/** The shell blocks of a page, for a spec that knows how many there are: a new one must not go unnoticed. */
+export function shellBlocks(page: string, count = 1): string[] {
+  const blocks = blocksOf(page).flatMap(({ language, text }) => (language === 'sh' ? [text] : []));
+  if (blocks.length === count) return blocks;
+  throw new Error(`docs/${page} has ${blocks.length} shell blocks, and its spec runs ${count}`);
 }
 
 /** Writes the files that a page tells its readers to make, and gives their paths. */

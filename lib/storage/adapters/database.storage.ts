@@ -1,3 +1,5 @@
+/** @module nestjs-files/storage/database */
+
 import { Readable } from 'node:stream';
 import { Between, MoreThan } from 'typeorm';
 import type { DataSource, EntityManager, Repository } from 'typeorm';

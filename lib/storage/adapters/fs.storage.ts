@@ -1,3 +1,5 @@
+/** @module nestjs-files/storage/fs */
+
 import type { Stats } from 'node:fs';
 import { constants, copyFile, lstat, open, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';

@@ -1,3 +1,5 @@
+/** @module nestjs-files/storage/link */
+
 import { request as requestHttp } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { request as requestHttps } from 'node:https';

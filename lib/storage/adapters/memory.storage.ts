@@ -1,3 +1,5 @@
+/** @module nestjs-files/storage/memory */
+
 import { Readable } from 'node:stream';
 import { LocationNotFoundError } from '../../errors/location-not-found.error.js';
 import { LocationTakenError } from '../../errors/location-taken.error.js';

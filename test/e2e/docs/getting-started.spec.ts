@@ -13,7 +13,7 @@ import { newDirectory } from '../../support/files-directory.js';
 
 const run = promisify(execFile);
 const MODULES = fileURLToPath(new URL('../../../node_modules', import.meta.url));
-const [install = '', build, ...story] = shellBlocks('getting-started.md');
+const [install = '', build, ...story] = shellBlocks('getting-started.md', 6);
 
 /** The application that a newcomer has after the last block, from the files of the page. */
 async function startNewcomersApp(): Promise<{ directory: string; url: string }> {

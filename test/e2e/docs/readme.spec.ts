@@ -25,7 +25,7 @@ import { shellBlocks } from '../../support/doc-pages.js';
 import { newDirectory } from '../../support/files-directory.js';
 import { formWith } from '../../support/http-app.js';
 
-const [tryIt = '', install] = shellBlocks('../README.md');
+const [tryIt = '', install] = shellBlocks('../README.md', 3);
 
 interface Row {
   title: string;

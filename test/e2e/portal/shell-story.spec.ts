@@ -52,7 +52,7 @@ describe.skipIf(!hasCurl())('the story in a shell', () => {
   });
 
   it('is told by the README, too', { timeout: 60_000 }, async () => {
-    const [, , story = ''] = shellBlocks('../README.md');
+    const [, , story = ''] = shellBlocks('../README.md', 3);
     const script = story.replace('http://localhost:3000', await start('express'));
 
     const { stdout } = await run('bash', ['-euc', script], { cwd: newDirectory() });

@@ -251,7 +251,7 @@ it('answers the commands of docs/http.md', async () => {
   writeFileSync(`${directory}/photo.png`, Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex'));
 
   const answers = [];
-  for (const block of shellBlocks('http.md')) answers.push(await inShell(block, url, directory));
+  for (const block of shellBlocks('http.md', 2)) answers.push(await inShell(block, url, directory));
 
   expect(answers).toMatchObject([{ storage: 'images' }, { count: 1, results: [{ name: 'photo.png' }] }]);
 });
