@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { In, IsNull, LessThanOrEqual } from 'typeorm';
 import type { EntityManager, SelectQueryBuilder } from 'typeorm';
 import type { Transactor } from '../unit-of-work/transactor.js';
+import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { FileIntent } from './file-intent.entity.js';
+import { skipsLocked } from './skips-locked.js';
 
 /** What may be claimed, and for how long. */
 export interface Claim {
@@ -19,13 +21,31 @@ const CLAIM_RETRIES = 5;
  * Makes due intents the caller's: those to delete at once, as their deletion is committed; those to create when they are old. Nobody else
  * gets them while the lease lasts. Empty when nothing is due.
  */
-export async function claimIntents(transactor: Transactor, claim: Claim): Promise<FileIntent[]> {
+export function claimIntents(transactor: Transactor, claim: Claim): Promise<FileIntent[]> {
+  return skipsLocked(transactor.dataSource) ? claimUnlocked(transactor, claim) : claimByToken(transactor, claim);
+}
+
+/** Those that somebody else is about to claim are skipped: nobody waits. */
+function claimUnlocked(transactor: Transactor, claim: Claim): Promise<FileIntent[]> {
+  const leased = { leaseOwner: randomUUID(), leaseUntil: claim.leaseUntil };
+  const work = async ({ manager }: UnitOfWork): Promise<FileIntent[]> => {
+    const query = due(manager.createQueryBuilder(FileIntent, 'intent'), claim);
+    const claimed = await query.setLock('pessimistic_write').setOnLocked('skip_locked').getMany();
+    const ids = claimed.map(({ id }) => id);
+    if (ids.length > 0) await manager.update(FileIntent, ids, leased);
+    return claimed.map((intent) => Object.assign(intent, leased));
+  };
+  return transactor.run(work, { retry: CLAIM_RETRIES });
+}
+
+/** On every database: of those who want an intent, one changes it in one statement from what they all have seen. */
+async function claimByToken(transactor: Transactor, claim: Claim): Promise<FileIntent[]> {
   for (;;) {
     const token = randomUUID();
-    const due = await dueIntents(transactor.dataSource.manager, claim);
-    if (due.length === 0) return [];
-    // One statement on every database: of those who want an intent, one changes it from what they all have seen.
-    await transactor.run(({ manager }) => lease(manager, due, token, claim), { retry: CLAIM_RETRIES });
+    const query = transactor.dataSource.manager.createQueryBuilder(FileIntent, 'intent').select('intent.id');
+    const ids = (await due(query, claim).getMany()).map(({ id }) => id);
+    if (ids.length === 0) return [];
+    await transactor.run(({ manager }) => lease(manager, ids, token, claim), { retry: CLAIM_RETRIES });
     const claimed = await transactor.dataSource
       .getRepository(FileIntent)
       .find({ where: { leaseOwner: token }, order: { id: 'ASC' } });
@@ -33,10 +53,8 @@ export async function claimIntents(transactor: Transactor, claim: Claim): Promis
   }
 }
 
-async function dueIntents(manager: EntityManager, { limit, ...claim }: Claim): Promise<string[]> {
-  const query = unleased(manager.createQueryBuilder(FileIntent, 'intent').select('intent.id'), claim);
-  const found = await query.orderBy('intent.createdAt').addOrderBy('intent.id').limit(limit).getMany();
-  return found.map(({ id }) => id);
+function due(query: SelectQueryBuilder<FileIntent>, { limit, ...claim }: Claim): SelectQueryBuilder<FileIntent> {
+  return unleased(query, claim).orderBy('intent.createdAt').addOrderBy('intent.id').limit(limit);
 }
 
 function unleased(

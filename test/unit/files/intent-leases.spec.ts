@@ -1,0 +1,84 @@
+import type { DataSource } from 'typeorm';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { FileIntent } from '../../../lib/files/file-intent.entity.js';
+import { claimIntents } from '../../../lib/files/intent-leases.js';
+import { skipsLocked } from '../../../lib/files/skips-locked.js';
+import { uuidV7 } from '../../../lib/files/uuid-v7.js';
+import { Transactor } from '../../../lib/unit-of-work/transactor.js';
+import { reachableDatabases } from '../../support/databases.js';
+import type { TestDatabase } from '../../support/databases.js';
+
+it.each([
+  ['postgres', '15.18', true],
+  ['mysql', '5.7.44', false],
+  ['mysql', '8.4.0', true],
+  ['mysql', '9.1.0', true],
+  ['mariadb', '10.5.29', false],
+  ['mariadb', '10.6.0', true],
+  ['mariadb', '11.8.2', true],
+  ['mysql', '10.4.3', false],
+  ['mysql', undefined, false],
+  ['better-sqlite3', undefined, false],
+])('knows whether SKIP LOCKED is a word of %s %s: %s', (type, version, expected) => {
+  expect(skipsLocked({ options: { type }, driver: { version } } as unknown as DataSource)).toBe(expected);
+});
+
+async function start({ open }: TestDatabase, workers: number, count: number) {
+  const database = await open({ entities: [FileIntent] });
+  const now = Date.now();
+  const sources = [database.dataSource];
+  while (sources.length < workers) sources.push(await database.connect());
+  const transactors = sources.map((source) => new Transactor(source));
+  onTestFinished(async () => {
+    for (const transactor of transactors) transactor.close();
+    await database.close();
+  });
+  const rows = Array.from({ length: count }, (_, at) =>
+    Object.assign(new FileIntent(), {
+      id: uuidV7(),
+      storage: 'default',
+      location: `bytes/${at}`,
+      locationKey: String(at),
+      kind: 'delete',
+      createdAt: new Date(now + at),
+      leaseOwner: null,
+      leaseUntil: null,
+    }),
+  );
+  await database.dataSource.getRepository(FileIntent).insert(rows);
+  const claim = { now: new Date(now), abandonedBefore: new Date(0), leaseUntil: new Date(now + 60_000), limit: 7 };
+  return { dataSource: database.dataSource, transactors, claim, ids: rows.map(({ id }) => id) };
+}
+
+describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('a claim of intents on $name', (database) => {
+  const forms = database.kind === 'mariadb' ? ['SKIP LOCKED', 'any database'] : ['its own'];
+
+  it.each(forms)('by several sweepers at once gives each intent to one of them, in the words of %s', async (form) => {
+    const { transactors, claim, ids, dataSource } = await start(database, 4, 100);
+    if (form === 'any database')
+      for (const one of transactors) Object.assign(one.dataSource.driver, { version: '10.5.0' });
+    const claimed: string[] = [];
+    const sweep = async (transactor: Transactor) => {
+      for (;;) {
+        const intents = await claimIntents(transactor, claim);
+        if (intents.length === 0) return;
+        expect(new Set(intents.map(({ leaseOwner }) => leaseOwner)).size).toBe(1);
+        claimed.push(...intents.map(({ id }) => id));
+      }
+    };
+    await Promise.all(transactors.map(sweep));
+    expect(claimed).toHaveLength(100);
+    expect(new Set(claimed)).toEqual(new Set(ids));
+    expect(await dataSource.getRepository(FileIntent).countBy({ leaseUntil: claim.leaseUntil })).toBe(100);
+  });
+
+  it.runIf(database.kind !== 'file')('does not wait for intents that somebody else has locked', async () => {
+    const { transactors, claim, ids } = await start(database, 2, 10);
+    const [holder, other] = transactors as [Transactor, Transactor];
+    await holder.run(async ({ manager }) => {
+      await manager.query(`SELECT id FROM files_intent WHERE id = '${ids[0]}' FOR UPDATE`);
+      const claimed = await claimIntents(other, claim);
+      expect(claimed.map(({ id }) => id)).toEqual(ids.slice(1, 8));
+    });
+  });
+});
