@@ -1,7 +1,7 @@
 /**
  * The rooms of the library, from the public face on the left to the ground on the right:
  *
- *   index → files.module → http, cli, validation → access, links, staging → ownership → files → storage, task-queue, migrations → unit-of-work → errors
+ *   index → files.module → http, cli, validation → access, links, staging → ownership → files → storage, task-queue, migrations → unit-of-work → errors, diagnostics
  *   testing → storage
  *
  * A room may import itself and the rooms to its right; neighbours on one step stay apart.
@@ -15,7 +15,7 @@ const steps = [
   ['files'],
   ['storage', 'task-queue', 'migrations'],
   ['unit-of-work'],
-  ['errors'],
+  ['errors', 'diagnostics'],
 ];
 
 /** Steps whose parts are one room in several files, so that they may see each other. */
@@ -24,7 +24,7 @@ const together = new Set(['files.module', 'files.options']);
 const roomPath = (room) => `^lib/${room.replace('.', '\\.')}(\\.ts$|/)`;
 
 const mayImport = (room) => {
-  if (room === 'testing') return ['testing', 'storage', 'unit-of-work', 'errors'];
+  if (room === 'testing') return ['testing', 'storage', 'unit-of-work', 'errors', 'diagnostics'];
   const step = steps.findIndex((rooms) => rooms.includes(room));
   return [...(together.has(room) ? steps[step] : [room]), ...steps.slice(step + 1).flat()];
 };

@@ -140,6 +140,18 @@ export { StorageRegistry } from './storage/storage-registry.js';
 export { Storage } from './storage/storage.js';
 export type { ByteRange, Leftovers, LocatedObject, StorageContext, StoredObject } from './storage/storage.js';
 
+// Diagnostics
+export { FILES_CHANNELS } from './diagnostics/traces.js';
+export type {
+  DownloadTrace,
+  DrainTrace,
+  SweepTrace,
+  TaskTrace,
+  TransferTrace,
+  UnitTrace,
+  UploadTrace,
+} from './diagnostics/traces.js';
+
 // Errors
 export { FilesError } from './errors/files-error.js';
 export { AccessDeniedError } from './errors/access-denied.error.js';

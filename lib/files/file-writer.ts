@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { Inject, Injectable } from '@nestjs/common';
+import { type UploadTrace, uploadTrace } from '../diagnostics/traces.js';
 import { FileChangedError } from '../errors/file-changed.error.js';
 import { FileTypeChangedError } from '../errors/file-type-changed.error.js';
 import { LocationRegisteredError } from '../errors/location-registered.error.js';
@@ -17,7 +18,7 @@ import { ActorSource } from './actor.js';
 import type { Actor } from './actor.js';
 import { asReadable } from './as-readable.js';
 import { ContentStore } from './content-store.js';
-import type { NewContent } from './content-store.js';
+import type { NewContent, PutHints } from './content-store.js';
 import { examine } from './examine.js';
 import { cleanFileName } from './file-name.js';
 import type {
@@ -110,7 +111,10 @@ export class FileWriter {
       if (found !== contentType) throw new FileTypeChangedError(id, contentType, found);
     };
     if (size !== undefined) await this.ownership.assertRoom(ownerOf(file), { bytes: size - file.size, count: 0 });
-    const content = await this.contents.put(source, storage, { name, contentType, check });
+    const content = await uploadTrace.run(
+      () => ({ operation: 'replace', storage: storage.name, fileId: id }),
+      (trace) => this.#receive(source, storage, { name, contentType, check }, trace),
+    );
     return this.contents.commit(content, async (unit) => {
       const current = await lockFile(unit.manager, id, { operation: 'replacing its content', force });
       if (current.storage !== storage.name) throw new FileChangedError([id]);
@@ -151,7 +155,17 @@ export class FileWriter {
     const { actor, owner = actor, room = 0 } = options;
     const stored = { name, owner: await this.#ownerOf(owner), actor };
     await this.ownership.assertRoom(stored.owner, { bytes: room, count: 1 });
-    return { ...stored, content: await this.contents.put(source, storage, { name, contentType }) };
+    const content = await uploadTrace.run(
+      () => ({ operation: 'create', storage: storage.name }),
+      (trace) => this.#receive(source, storage, { name, contentType }, trace),
+    );
+    return { ...stored, content };
+  }
+
+  async #receive(source: Readable, storage: Storage, hints: PutHints, trace?: UploadTrace): Promise<NewContent> {
+    const content = await this.contents.put(source, storage, hints);
+    if (trace) Object.assign(trace, { bytes: content.size, contentType: content.contentType });
+    return content;
   }
 
   async #add(stored: Stored): Promise<ManagedFile> {

@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
+import { type SweepTrace, sweepTrace } from '../diagnostics/traces.js';
 import { Capability } from '../storage/capability.js';
 import type { Storage } from '../storage/storage.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
@@ -79,11 +80,16 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   #sweep(tidy: boolean): Promise<SweepReport> {
-    this.#running ??= detach(() => this.#sweepAll(tidy)).finally(() => (this.#running = undefined));
+    this.#running ??= detach(() =>
+      sweepTrace.run(
+        () => ({ examined: 0, finished: 0, failed: 0, bytesRemoved: 0 }),
+        (trace) => this.#sweepAll(tidy, trace),
+      ),
+    ).finally(() => (this.#running = undefined));
     return this.#running;
   }
 
-  async #sweepAll(tidy: boolean): Promise<SweepReport> {
+  async #sweepAll(tidy: boolean, trace?: SweepTrace): Promise<SweepReport> {
     const report = emptyReport();
     await this.#sweepIntents(report);
     for (const name of this.storages.names) {
@@ -93,6 +99,8 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
       if (tidy) await this.#attempt(report, `the leftovers of storage "${name}"`, () => this.#tidy(storage, report));
     }
     if (tidy) this.#tidiedAt = this.now();
+    const { examined, finished, failed, bytesRemoved } = report;
+    if (trace) Object.assign(trace, { examined, finished, failed, bytesRemoved });
     return report;
   }
 

@@ -4,6 +4,7 @@ import { In } from 'typeorm';
 import type { Repository } from 'typeorm';
 import { FileNotFoundError } from '../errors/file-not-found.error.js';
 import { FilePinnedError } from '../errors/file-pinned.error.js';
+import { downloadTrace } from '../diagnostics/traces.js';
 import { RangeInvalidError } from '../errors/range-invalid.error.js';
 import { Capability } from '../storage/capability.js';
 import type { ByteRange } from '../storage/storage.js';
@@ -31,6 +32,7 @@ import type { OwnershipChange, TransferOptions } from './ownership-port.js';
 import type { FoundFiles, ScanOptions, SearchOptions } from './search/file-filter.js';
 import { scanFiles } from './search/scan-files.js';
 import { searchFiles } from './search/search-files.js';
+import { tracedDownload } from './traced-download.js';
 
 // The smallest of the databases' limits on parameters is 32766.
 const IDS_PER_STATEMENT = 10_000;
@@ -110,10 +112,11 @@ export class FilesService {
 
   /** The bytes of a file, or a range of them cut at the file's end. Who gets the stream has to consume or destroy it. */
   async stream(file: string | ManagedFile, range?: ByteRange): Promise<Readable> {
-    const { storage, location, size } = typeof file === 'string' ? await this.show(file) : file;
-    if (range === undefined) return this.storages.get(storage).read(location);
-    if (range.start >= size) throw new RangeInvalidError(range.start, range.end, size);
-    return this.storages.get(storage).read(location, range);
+    const { id, storage, location, size } = typeof file === 'string' ? await this.show(file) : file;
+    if (range && range.start >= size) throw new RangeInvalidError(range.start, range.end, size);
+    const read = (): Promise<Readable> => this.storages.get(storage).read(location, range);
+    const bytes = range ? Math.min(range.end + 1, size) - range.start : size;
+    return downloadTrace.hasSubscribers ? tracedDownload({ fileId: id, storage, bytes }, read) : read();
   }
 
   /** Changes the name and nothing else. A pinned file needs `force`. */

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { transferTrace } from '../diagnostics/traces.js';
 import { FileNotFoundError } from '../errors/file-not-found.error.js';
 import { FilePinnedError } from '../errors/file-pinned.error.js';
 import { FileUnownedError } from '../errors/file-unowned.error.js';
@@ -46,14 +47,16 @@ export class Ownership extends OwnershipPort {
     if (moves.length === 0) return;
     const actor = to.actor === undefined ? await this.actors.current() : to.actor;
     const needsSavepoint = this.#quotas.isCounted(ownerType);
-    await this.#inTransaction(needsSavepoint, async (manager) => {
+    const describe = () => ({ fileIds: moves.map(({ fileId }) => fileId), owners: [{ type: ownerType, id: ownerId }] });
+    const transfer = async (manager: EntityManager): Promise<void> => {
       await assertOwnersExist(manager, [{ type: ownerType, id: ownerId }]);
       const outcomes = await this.#statements.transfer(manager, moves, { actor, isManager: true, force, pin });
       for (const outcome of outcomes) refuse(outcome);
       await chargeMoves(this.runtime, manager, moves, outcomes);
       const unpinned = outcomes.filter(({ verdict, before }) => verdict === 'kept' && !before.pinned);
       if (pin) await setPins(this.#statements, manager, unpinned, true, actor);
-    });
+    };
+    await transferTrace.run(describe, () => this.#inTransaction(needsSavepoint, transfer));
   }
 
   /** Pins an owned file; a pinned one is left alone. */

@@ -1,3 +1,4 @@
+import { type TransferTrace, transferTrace } from '../diagnostics/traces.js';
 import { FileChangedError } from '../errors/file-changed.error.js';
 import { FileNotFoundError } from '../errors/file-not-found.error.js';
 import { FileOwnerConflictError } from '../errors/file-owner-conflict.error.js';
@@ -50,10 +51,22 @@ export async function lockTransfers(transfers: readonly Transfer[], queue: UnitQ
 }
 
 /** Transfers and pins all of the files, or throws. Resolves with the owner of each. */
-export async function runTransfers(transfers: readonly Transfer[], queue: UnitQueue): Promise<OwnerReference[]> {
+export function runTransfers(transfers: readonly Transfer[], queue: UnitQueue): Promise<OwnerReference[]> {
+  return transferTrace.run(
+    () => ({ fileIds: transfers.map(({ fileId }) => fileId) }),
+    (trace) => transferAll(transfers, queue, trace),
+  );
+}
+
+async function transferAll(
+  transfers: readonly Transfer[],
+  queue: UnitQueue,
+  trace?: TransferTrace,
+): Promise<OwnerReference[]> {
   const runtime = TransferRuntime.of(queue.unit.dataSource);
   const outcome = outcomeOf(queue);
   const owners = transfers.map(({ target }) => target.owner(outcome));
+  if (trace) trace.owners = owners;
   // The record that was saved may have been removed meanwhile; whoever removes it deals with its files, and waits for this transaction.
   await assertOwnersExist(queue.unit.manager, owners, runtime.removableOwners);
   await letDetachedGo(transfers, queue);

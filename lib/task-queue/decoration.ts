@@ -5,7 +5,7 @@ export const WITH_TASK_QUEUE = 'nestjs-files:with-task-queue';
 
 /** What `@WithTaskQueue()` leaves on the method; the token links its wrapper and its interceptor. */
 export interface Decoration {
-  readonly options: Pick<UnitOptions, 'isolationLevel' | 'retry' | 'timeout'>;
+  readonly options: Pick<UnitOptions, 'isolationLevel' | 'name' | 'retry' | 'timeout'>;
   readonly token: symbol;
 }
 

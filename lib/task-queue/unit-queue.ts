@@ -1,4 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common';
+import { type DrainTrace, drainTrace, taskTrace } from '../diagnostics/traces.js';
 import { OutOfQueueError } from '../errors/out-of-queue.error.js';
 import { TaskFailedError } from '../errors/task-failed.error.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
@@ -57,26 +58,57 @@ export class UnitQueue {
   }
 
   /** Runs all tasks, those they add included; the first error ends it. */
-  async drain(result: unknown): Promise<void> {
+  drain(result: unknown): Promise<void> {
+    return drainTrace.run(
+      () => ({ tasks: this.size }),
+      (trace) => this.#drain(result, trace),
+    );
+  }
+
+  async #drain(result: unknown, trace?: DrainTrace): Promise<void> {
     this.#result = result;
     await this.#prepare();
+    const { hasSubscribers } = taskTrace;
     let prev: unknown = NO_PREVIOUS_TASK;
-    for (let idx = 0; this.size > 0;) {
-      const task = this.#take();
-      const batch = batchClassOf(task);
-      const tasks = batch ? [task, ...this.#takeWhile(batch)] : [task];
-      try {
-        if (batch) prev = (await batch.runBatch(tasks as never, idx, this)).at(-1);
-        else {
-          const value = typeof task === 'function' ? task(result as never, idx, prev) : task.run(result, idx, prev);
+    let idx = 0;
+    try {
+      while (this.size > 0) {
+        const task = this.#take();
+        const batch = batchClassOf(task);
+        const tasks = batch ? [task, ...this.#takeWhile(batch)] : [task];
+        try {
+          const value = hasSubscribers
+            ? this.#traced(task, tasks, batch, idx, prev)
+            : this.#run(task, tasks, batch, idx, prev);
           prev = isThenable(value) ? await value : value;
+        } catch (error) {
+          throw TaskFailedError.blame(error, taskName(task), idx, tasks.length);
         }
-      } catch (error) {
-        throw TaskFailedError.blame(error, taskName(task), idx, tasks.length);
+        idx += tasks.length;
       }
-      idx += tasks.length;
+    } finally {
+      if (trace) trace.tasks = idx;
+      if (this.unit.trace) this.unit.trace.tasks += idx;
     }
     this.#drained = true;
+  }
+
+  #run(task: TaskLike, tasks: TaskLike[], batch: BatchTaskClass | undefined, idx: number, prev: unknown): unknown {
+    if (batch) return batch.runBatch(tasks as never, idx, this).then((values) => values.at(-1));
+    return typeof task === 'function' ? task(this.#result as never, idx, prev) : task.run(this.#result, idx, prev);
+  }
+
+  #traced(
+    task: TaskLike,
+    tasks: TaskLike[],
+    batch: BatchTaskClass | undefined,
+    idx: number,
+    prev: unknown,
+  ): Promise<unknown> {
+    return taskTrace.run(
+      () => ({ name: taskName(task), idx, count: tasks.length }),
+      async () => this.#run(task, tasks, batch, idx, prev),
+    );
   }
 
   async #prepare(): Promise<void> {
@@ -98,7 +130,8 @@ export class UnitQueue {
   #take(): TaskLike {
     const task = this.#tasks[this.#head] as TaskLike;
     this.#tasks[this.#head++] = undefined;
-    if (this.#head === this.#tasks.length || this.#head >= COMPACT_AFTER) {
+    const half = this.#tasks.length / 2;
+    if (this.#head === this.#tasks.length || (this.#head >= COMPACT_AFTER && this.#head >= half)) {
       this.#tasks = this.#tasks.slice(this.#head);
       this.#head = 0;
     }

@@ -38,7 +38,8 @@ export function WithTaskQueue(options: WithTaskQueueOptions = {}) {
   ): void => {
     const place = placeOf(target, key);
     const original = methodOf(target, place, descriptor);
-    const decoration: Decoration = { options, token: Symbol(place) };
+    const named = { ...options, name: place };
+    const decoration: Decoration = { options: named, token: Symbol(place) };
 
     function withTaskQueue(this: Decorated, ...args: unknown[]): unknown {
       const call = RouteCall.claim(currentQueue(), decoration.token);
@@ -55,7 +56,7 @@ export function WithTaskQueue(options: WithTaskQueueOptions = {}) {
         if (isObservable(result)) throw new InvalidDecorationError(NAME, place, OBSERVABLE);
         await unitQueue.drain(result);
         return result;
-      }, options);
+      }, named);
     }
 
     takeAfter(withTaskQueue, original);

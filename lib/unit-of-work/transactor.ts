@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import { type UnitTrace, unitTrace } from '../diagnostics/traces.js';
 import { CommitLostError } from '../errors/commit-lost.error.js';
 import { CommitOutcomeUnknownError } from '../errors/commit-outcome-unknown.error.js';
 import { UnitAbortedError } from '../errors/unit-aborted.error.js';
@@ -34,6 +35,8 @@ export interface UnitOptions {
   timeout?: number;
   /** Run inside the transaction that this entity manager is in; its owner commits. */
   manager?: EntityManager;
+  /** What traces and logs call it; a decorated method's own name otherwise. */
+  name?: string;
   /** Rolls the unit back when it is aborted. */
   signal?: AbortSignal;
 }
@@ -65,9 +68,10 @@ export class Transactor {
    */
   run<T>(work: Work<T>, options: UnitOptions = {}): Promise<T> {
     const here = ambientOf(this.dataSource);
-    if (options.manager) return this.#runIn(options.manager, work);
-    if (here?.kind === 'scope' && here.isActive) return this.#nest(here, work);
-    if (here?.kind === 'foreign' && here.runner.isTransactionActive) return this.#join(here.runner, here.line, work);
+    if (options.manager) return this.#runIn(options.manager, work, options);
+    if (here?.kind === 'scope' && here.isActive) return this.#nest(here, work, options);
+    if (here?.kind === 'foreign' && here.runner.isTransactionActive)
+      return this.#join(here.runner, here.line, work, options);
     return this.#retrying(work, options);
   }
 
@@ -76,25 +80,28 @@ export class Transactor {
     this.#override.remove();
   }
 
-  #runIn<T>(manager: EntityManager, work: Work<T>): Promise<T> {
+  #runIn<T>(manager: EntityManager, work: Work<T>, options: UnitOptions): Promise<T> {
     const { queryRunner } = manager;
     if (!queryRunner?.isTransactionActive || queryRunner.dataSource !== this.dataSource) {
       return Promise.reject(new UnitAbortedError('the `manager` it was given is in no transaction of its data source'));
     }
-    if (isFacade(queryRunner)) return this.#nest(scopeOf(queryRunner), work);
+    if (isFacade(queryRunner)) return this.#nest(scopeOf(queryRunner), work, options);
     const runner = realRunner(queryRunner);
     const here = ambientOf(this.dataSource);
     const joined = here?.kind === 'scope' && here.isActive && here.transaction.runner === runner;
-    if (joined) return this.#nest(here, work);
+    if (joined) return this.#nest(here, work, options);
     const line = here?.kind === 'foreign' && here.runner === runner ? here.line : lineOf(runner);
-    return this.#join(runner, line, work);
+    return this.#join(runner, line, work, options);
   }
 
   async #retrying<T>(work: Work<T>, options: UnitOptions): Promise<T> {
     const { retry = 0, signal } = options;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#root(work, options);
+        return await unitTrace.run(
+          () => ({ name: options.name, kind: 'root', attempt, tasks: 0 }),
+          (trace) => this.#root(work, options, trace),
+        );
       } catch (error) {
         if (attempt > retry || signal?.aborted || !isTransient(error)) throw error;
         await delay(Math.random() * Math.min(5 * 2 ** attempt, 250));
@@ -102,7 +109,11 @@ export class Transactor {
     }
   }
 
-  async #root<T>(work: Work<T>, { isolationLevel, timeout = DEFAULT_TIMEOUT, signal }: UnitOptions): Promise<T> {
+  async #root<T>(
+    work: Work<T>,
+    { isolationLevel, timeout = DEFAULT_TIMEOUT, signal }: UnitOptions,
+    trace?: UnitTrace,
+  ): Promise<T> {
     const { dataSource } = this;
     const configured = (dataSource.options as { isolationLevel?: IsolationLevel }).isolationLevel;
     const isolation = this.#dialect.isolation(isolationLevel, configured);
@@ -114,7 +125,7 @@ export class Transactor {
       isolation ?? this.#dialect.defaultIsolation,
     );
     const scope = new Scope(transaction, undefined, ambientNode());
-    const unit = new UnitOfWork(scope, undefined);
+    const unit = new UnitOfWork(scope, undefined, trace);
     const end = new UnitDeadline(transaction, timeout, signal);
     await this.#begin(transaction, end, isolation);
     let outcome: 'commit' | 'rollback' | 'unknown' = 'rollback';
@@ -141,6 +152,7 @@ export class Transactor {
       throw error;
     } finally {
       end.clear();
+      if (trace) trace.outcome = outcome;
       await (clean ? runner.release() : transaction.giveUp());
       if (outcome !== 'unknown') {
         const ended = outcome;
@@ -177,36 +189,38 @@ export class Transactor {
     }
   }
 
-  #nest<T>(outer: Scope, work: Work<T>): Promise<T> {
-    const nested = outer.nest(async () => {
-      const { transaction } = outer;
-      const scope = new Scope(transaction, outer, ambientNode());
-      const unit = new UnitOfWork(scope, outer.unit);
-      await transaction.openSavepoint(scope, scope);
-      try {
-        const result = await within(scope, async () => work(unit));
-        scope.finish();
-        await transaction.releaseSavepoint(scope);
-        scope.passEffects(false);
-        return result;
-      } catch (error) {
-        scope.abandon();
-        await transaction.rollbackToSavepoint(scope);
-        scope.passEffects(true);
-        throw error;
-      }
-    });
+  #nest<T>(outer: Scope, work: Work<T>, { name }: UnitOptions): Promise<T> {
+    const nested = outer.nest(() =>
+      traced('nested', name, async (trace) => {
+        const { transaction } = outer;
+        const scope = new Scope(transaction, outer, ambientNode());
+        const unit = new UnitOfWork(scope, outer.unit, trace);
+        await transaction.openSavepoint(scope, scope);
+        try {
+          const result = await within(scope, async () => work(unit));
+          scope.finish();
+          await transaction.releaseSavepoint(scope);
+          scope.passEffects(false);
+          return result;
+        } catch (error) {
+          scope.abandon();
+          await transaction.rollbackToSavepoint(scope);
+          scope.passEffects(true);
+          throw error;
+        }
+      }),
+    );
     return quietOnceEnded(outer, nested);
   }
 
   /** A root unit under a savepoint of the application's own transaction; its effects wait for that one's end. */
-  #join<T>(runner: QueryRunner, line: Line, work: Work<T>): Promise<T> {
+  #join<T>(runner: QueryRunner, line: Line, work: Work<T>, { name }: UnitOptions): Promise<T> {
     const joined = JoinedRunner.of(runner);
     const isOpen = joined.watch();
-    return line.enterUnit(isOpen, async () => {
+    const join = async (trace?: UnitTrace): Promise<T> => {
       const transaction = new UnitTransaction(this.dataSource, runner, this.#dialect, undefined);
       const scope = new Scope(transaction, undefined, ambientNode());
-      const unit = new UnitOfWork(scope, undefined);
+      const unit = new UnitOfWork(scope, undefined, trace);
       joined.take(transaction);
       try {
         await transaction.begin();
@@ -225,6 +239,25 @@ export class Transactor {
         else await runEffects(scope.effects, 'rollback');
         throw error;
       }
-    });
+    };
+    return line.enterUnit(isOpen, () => traced('joined', name, join));
   }
+}
+
+/** A unit whose transaction is somebody else's: what its trace tells is what became of its savepoint. */
+function traced<T>(
+  kind: 'nested' | 'joined',
+  name: string | undefined,
+  run: (trace?: UnitTrace) => Promise<T>,
+): Promise<T> {
+  return unitTrace.run(
+    () => ({ name, kind, attempt: 1, tasks: 0 }),
+    async (trace) => {
+      if (!trace) return run();
+      trace.outcome = 'rollback';
+      const result = await run(trace);
+      trace.outcome = 'commit';
+      return result;
+    },
+  );
 }

@@ -1,4 +1,5 @@
 import type { DataSource, EntityManager } from 'typeorm';
+import type { UnitTrace } from '../diagnostics/traces.js';
 import { ambientOf } from './ambient.js';
 import type { Witness } from './commit-outcome.js';
 import type { Effect } from './effects.js';
@@ -12,6 +13,8 @@ export class UnitOfWork {
   constructor(
     private readonly scope: Scope,
     readonly parent: UnitOfWork | undefined,
+    /** What is told of this unit, where somebody wants to know. */
+    readonly trace?: UnitTrace,
   ) {
     scope.unit = this;
   }

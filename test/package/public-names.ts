@@ -11,6 +11,7 @@ export const publicNames = [
   'ContentTypeError',
   'DatabaseMismatchError',
   'EntitiesMissingError',
+  'FILES_CHANNELS',
   'FILES_ENTITIES',
   'FILES_MIGRATIONS',
   'FileAccessGuard',

@@ -1,0 +1,53 @@
+import { tracingChannel, type TracingChannel } from 'node:diagnostics_channel';
+import { Logger } from '@nestjs/common';
+
+/** What the line at level debug is made of, once the work is done. */
+export interface TraceLine<T> {
+  /** The logger's context. */
+  readonly context: string;
+  readonly text: (payload: T) => string;
+}
+
+/** One kind of work: published on a tracing channel, and told at level debug. Costs nothing where nobody listens. */
+export class Trace<T extends object> {
+  readonly #channel: TracingChannel<unknown, T>;
+  readonly #line: TraceLine<T> | undefined;
+  #logger: Logger | undefined;
+
+  constructor(name: string, line?: TraceLine<T>) {
+    this.#channel = tracingChannel<unknown, T>(name);
+    this.#line = line;
+  }
+
+  /** Whether anybody listens on the channel. */
+  get hasSubscribers(): boolean {
+    return this.#channel.hasSubscribers;
+  }
+
+  /** Runs the work; the payload is described, and given to the work to add to, only where somebody wants it. */
+  run<R>(describe: () => T, work: (payload?: T) => Promise<R>): Promise<R> {
+    const { hasSubscribers } = this;
+    const line = Logger.isLevelEnabled('debug') ? this.#line : undefined;
+    if (!hasSubscribers && !line) return work();
+    const payload = describe();
+    const traced = (): Promise<R> =>
+      hasSubscribers ? this.#channel.tracePromise(() => work(payload), payload) : work(payload);
+    return line ? this.#told(line, payload, traced) : traced();
+  }
+
+  async #told<R>({ context, text }: TraceLine<T>, payload: T, run: () => Promise<R>): Promise<R> {
+    const from = performance.now();
+    const tell = (end: string): void => {
+      this.#logger ??= new Logger(context);
+      this.#logger.debug(`${text(payload)} ${end} ${(performance.now() - from).toFixed(1)} ms`);
+    };
+    try {
+      const result = await run();
+      tell('in');
+      return result;
+    } catch (error) {
+      tell(`failed (${error instanceof Error ? error.message : String(error)}) after`);
+      throw error;
+    }
+  }
+}

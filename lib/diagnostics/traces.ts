@@ -1,0 +1,110 @@
+import { Trace } from './trace.js';
+
+/** The names of the tracing channels, for `tracingChannel()` of `node:diagnostics_channel`. */
+export const FILES_CHANNELS = {
+  unit: 'nestjs-files:unit',
+  drain: 'nestjs-files:drain',
+  task: 'nestjs-files:task',
+  transfer: 'nestjs-files:transfer',
+  upload: 'nestjs-files:upload',
+  download: 'nestjs-files:download',
+  sweep: 'nestjs-files:sweep',
+} as const;
+
+/** A unit of work, from BEGIN to the end of its effects. One that is run again is another trace. */
+export interface UnitTrace {
+  /** The decorated method, or what `TaskQueue.run()` was told. */
+  readonly name?: string | undefined;
+  /** In a transaction of its own, in another unit's, or in the application's. */
+  readonly kind: 'root' | 'nested' | 'joined';
+  /** 1, and one more for each time it was run again. */
+  readonly attempt: number;
+  /** How many tasks were run. */
+  tasks: number;
+  /** What became of its transaction, or of its savepoint; undefined where none was opened. */
+  outcome?: 'commit' | 'rollback' | 'unknown';
+}
+
+/** The drain of a unit's queue. */
+export interface DrainTrace {
+  /** How many tasks waited; at the end, how many were run. */
+  tasks: number;
+}
+
+/** A task, or several that run as one batch. */
+export interface TaskTrace {
+  /** Of the function, or of the class. */
+  readonly name: string;
+  /** Place in the drain, of the first one in a batch. */
+  readonly idx: number;
+  readonly count: number;
+}
+
+/** A change of owner of one file or several. */
+export interface TransferTrace {
+  readonly fileIds: readonly string[];
+  /** The new owners, one for all or one for each file; undefined until they are known. */
+  owners?: readonly { readonly type: string; readonly id: string }[];
+}
+
+/** Bytes on their way into a storage. */
+export interface UploadTrace {
+  readonly operation: 'create' | 'replace';
+  readonly storage: string;
+  /** Of the file that is replaced; a new one gets its id later. */
+  readonly fileId?: string;
+  /** Known once all bytes are there. */
+  bytes?: number;
+  contentType?: string;
+}
+
+/** Bytes on their way out, until the stream is closed. An error is a reader that went away, or a storage that failed. */
+export interface DownloadTrace {
+  readonly fileId: string;
+  readonly storage: string;
+  /** How many bytes were asked for. */
+  readonly bytes: number;
+}
+
+/** A sweep for what crashes have left. */
+export interface SweepTrace {
+  examined: number;
+  finished: number;
+  failed: number;
+  bytesRemoved: number;
+}
+
+export const unitTrace = new Trace<UnitTrace>(FILES_CHANNELS.unit, {
+  context: 'UnitOfWork',
+  text: ({ name = 'A unit of work', kind, attempt, outcome, tasks }) => {
+    const end = { commit: 'was committed', rollback: 'was rolled back', unknown: 'may be committed' };
+    const again = attempt > 1 ? `, attempt ${attempt}` : '';
+    return `${name} (${kind}${again}) ${outcome ? end[outcome] : 'was not begun'}: ${tasks} task(s),`;
+  },
+});
+
+export const drainTrace = new Trace<DrainTrace>(FILES_CHANNELS.drain);
+
+export const taskTrace = new Trace<TaskTrace>(FILES_CHANNELS.task);
+
+export const transferTrace = new Trace<TransferTrace>(FILES_CHANNELS.transfer, {
+  context: 'Ownership',
+  text: ({ fileIds, owners = [] }) => {
+    const to = owners.slice(0, 3).map(({ type, id }) => `${type} ${id}`);
+    return `Transfer of ${fileIds.length} file(s) to ${[...new Set(to)].join(', ') || 'nobody'}${owners.length > 3 ? ', …' : ''}`;
+  },
+});
+
+export const uploadTrace = new Trace<UploadTrace>(FILES_CHANNELS.upload, {
+  context: 'Upload',
+  text: ({ operation, storage, bytes, contentType = 'unknown type' }) =>
+    `Upload (${operation}) of ${bytes ?? 'unknown'} bytes, ${contentType}, to storage "${storage}"`,
+});
+
+export const downloadTrace = new Trace<DownloadTrace>(FILES_CHANNELS.download);
+
+export const sweepTrace = new Trace<SweepTrace>(FILES_CHANNELS.sweep, {
+  context: 'FilesSweeper',
+  text: ({ examined, finished, bytesRemoved }) =>
+    `Sweep: ${examined} examined, ${finished} finished, ${bytesRemoved} bytes removed,`,
+});
