@@ -1,5 +1,5 @@
 import { Body, Controller, Inject, Injectable, Param, ParseIntPipe, Patch, Post, ValidationPipe } from '@nestjs/common';
-import type { Type, ValidationPipeOptions } from '@nestjs/common';
+import type { Provider, Type, ValidationPipeOptions } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Type as TransformType } from 'class-transformer';
 import { IsOptional, IsString, MinLength, ValidateNested } from 'class-validator';
@@ -8,6 +8,8 @@ import type { Relation } from 'typeorm';
 import type { FilesModuleOptions } from '../../lib/files.options.js';
 import { FileIntent } from '../../lib/files/file-intent.entity.js';
 import { ManagedFile } from '../../lib/files/managed-file.entity.js';
+import { fsStorage } from '../../lib/storage/adapters/fs.storage.js';
+import type { StorageLimits } from '../../lib/storage/storage-limits.js';
 import { OwnsFiles } from '../../lib/ownership/owns-files.decorator.js';
 import { WithTaskQueue } from '../../lib/task-queue/with-task-queue.decorator.js';
 import { AcceptFileType } from '../../lib/validation/accept-file-type.constraint.js';
@@ -15,6 +17,7 @@ import { MaxFileSize } from '../../lib/validation/max-file-size.constraint.js';
 import { UploadAs } from '../../lib/validation/upload-as.constraint.js';
 import { onTestFinished } from 'vitest';
 import type { TestDatabase } from './databases.js';
+import { filesBelow, newDirectory } from './files-directory.js';
 import { startApp } from './http-app.js';
 import type { HttpApp, Platform } from './http-app.js';
 
@@ -107,22 +110,26 @@ export interface ActionSetup {
   database?: TestDatabase;
   pipe?: ValidationPipeOptions | null;
   options?: Partial<FilesModuleOptions>;
+  /** Limits of the storage. */
+  limits?: StorageLimits;
   controllers?: Type[];
+  providers?: Provider[];
   entities?: Type[];
 }
 
 /** Galleries that are saved together with their files. The validation pipe is as strict as it can be. */
 export async function actionApp(setup: ActionSetup = {}): Promise<ActionApp> {
   const { pipe = { transform: true, whitelist: true, forbidNonWhitelisted: true } } = setup;
+  const root = newDirectory();
   const own = await setup.database?.create();
   if (own) onTestFinished(own.drop);
   const app = await startApp({
     ...(setup.platform && { platform: setup.platform }),
-    ...(setup.options && { options: setup.options }),
+    options: { storages: { default: fsStorage({ root, ...setup.limits }) }, ...setup.options },
     ...(own && { database: own.options }),
     imports: [TypeOrmModule.forFeature([Gallery, Picture, ...(setup.entities ?? [])])],
     controllers: setup.controllers ?? [GalleriesController],
-    providers: [Afterwards],
+    providers: [Afterwards, ...(setup.providers ?? [])],
     prepare: (nest) => void (pipe && nest.useGlobalPipes(new ValidationPipe(pipe))),
   });
   const { dataSource } = app;
@@ -144,7 +151,7 @@ export async function actionApp(setup: ActionSetup = {}): Promise<ActionApp> {
       galleries: await count(Gallery),
       files: await count(ManagedFile),
       intents: await count(FileIntent),
-      stored: (await app.stored()).length,
+      stored: (await filesBelow(root)).length,
     }),
     files: () => dataSource.getRepository(ManagedFile).find({ order: { id: 'ASC' } }),
   };

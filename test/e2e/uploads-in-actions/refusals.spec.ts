@@ -1,0 +1,262 @@
+import { Body, Controller, Injectable, Logger, Post } from '@nestjs/common';
+import type { CanActivate } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { IsOptional, IsString, ValidateIf } from 'class-validator';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
+import { UploadAs } from '../../../lib/validation/upload-as.constraint.js';
+import type { UploadAsOptions } from '../../../lib/validation/upload-as.constraint.js';
+import { actionApp, actionForm, textFile } from '../../support/action-app.js';
+import type { ActionApp } from '../../support/action-app.js';
+import { PLATFORMS } from '../../support/http-app.js';
+import { BOUNDARY, form, part } from '../../support/http-raw.js';
+
+afterEach(() => vi.restoreAllMocks());
+
+const NOTHING = { galleries: 0, files: 0, intents: 0, stored: 0 };
+const TITLE = part('name="title"', 'Sea');
+const file = (name: string, content = 'hello', filename = 'a.txt') =>
+  part(`name="${name}"; filename="${filename}"`, content);
+const text = (name: string, value = 'x') => part(`name="${name}"`, value);
+const repeat = (count: number, make: (at: number) => string) => Array.from({ length: count }, (_, at) => make(at));
+
+async function sendRaw(app: ActionApp, ...parts: string[]) {
+  const response = await app.fetch('/galleries', {
+    method: 'POST',
+    user: 'anna',
+    body: form(...parts),
+    headers: { 'content-type': `multipart/form-data; boundary=${BOUNDARY}` },
+  });
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
+/** What is wrong with a form, how it is answered, and the form. */
+const WRONG: [string, number, string | RegExp, string[]][] = [
+  ['a file in a field of texts', 400, 'FILES_MALFORMED_UPLOAD', [file('title')]],
+  ['a file in a field that is not there', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('other')]],
+  ['a file inside of a field that takes one', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('coverId[0]')]],
+  ['a file below a nested list', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('pictures[0][other]')]],
+  ['a second file where one is expected', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('coverId'), file('coverId')]],
+  ['a list where one file is expected', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('coverId[]')]],
+  [
+    'a file without a name',
+    400,
+    'FILES_FILE_NAME',
+    [TITLE, part('name="coverId"; filename=""', 'hello', 'Content-Type: application/octet-stream')],
+  ],
+  ['a field without a name', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('images'), text('')]],
+  ['a name that is not closed', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('images'), text('a[b')]],
+  ['a name with an empty step', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('images'), text('a[][b]')]],
+  ['a way to the prototype', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('images'), text('__proto__[x]')]],
+  ['a nested way to it', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('images'), text('a[constructor][prototype][x]')]],
+  ['a value that is an object', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('images'), text('a'), text('a[b]')]],
+  ['an object that is a value', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('images'), text('a.b'), text('a')]],
+  ['deep names', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('images'), text(`a${'[b]'.repeat(17)}`)]],
+  ['many files', 413, 'FILES_UPLOAD_LIMIT', [TITLE, ...repeat(21, () => file('images'))]],
+  ['many fields', 413, 'FILES_UPLOAD_LIMIT', [file('images'), ...repeat(201, (at) => text(`f${at}`))]],
+  ['a long field', 413, 'FILES_UPLOAD_LIMIT', [file('images'), text('title', 'x'.repeat(70_000))]],
+  [
+    'long fields',
+    413,
+    'FILES_UPLOAD_LIMIT',
+    [file('images'), ...repeat(18, (at) => text(`f${at}`, 'x'.repeat(60_000)))],
+  ],
+  [
+    'a file that is larger than the storage takes',
+    413,
+    'FILES_FILE_TOO_LARGE',
+    [TITLE, file('images', 'x'.repeat(5_000))],
+  ],
+  ['a type that the storage does not take', 415, 'FILES_FILE_TYPE_NOT_ACCEPTED', [TITLE, file('images', '%PDF-1.7\n')]],
+  ['a quota', 413, 'FILES_QUOTA_EXCEEDED', [TITLE, file('images'), file('images'), file('images')]],
+  [
+    'a size that the field does not take',
+    400,
+    /coverId: File must not be larger than 1kB/,
+    [TITLE, file('coverId', 'x'.repeat(1_001))],
+  ],
+  [
+    'a type that the field does not take',
+    400,
+    /coverId: File type must be one of text/,
+    [TITLE, file('coverId', '{}\u0000')],
+  ],
+  ['one field that is wrong', 400, /title/, [file('coverId'), file('images')]],
+  [
+    'a field that the DTO does not have',
+    400,
+    /property other should not exist/,
+    [TITLE, file('coverId'), text('other')],
+  ],
+];
+
+describe.each(PLATFORMS)('on %s, of a form that is refused', (platform) => {
+  it('nothing is saved, the handler is not asked, and the next request is served', async () => {
+    const app = await actionApp({
+      platform,
+      limits: { maxSize: 4_000, acceptedTypes: ['text', 'octet-stream'] },
+      options: { quotas: { gallery: { count: 2 } } },
+    });
+    let handled = 0;
+    app.afterwards.run = () => void handled++;
+    for (const [what, status, answer, parts] of WRONG) {
+      const { body, ...answered } = await sendRaw(app, ...parts);
+      expect(answered.status, `${what}: ${JSON.stringify(body)}`).toBe(status);
+      if (typeof answer === 'string') expect(body['code'], what).toBe(answer);
+      else expect(String(body['message']), what).toMatch(answer);
+      expect(await app.counts(), what).toEqual(NOTHING);
+      expect(handled, what).toBe(what === 'a quota' || handled > 0 ? 1 : 0);
+    }
+    expect(({} as Record<string, unknown>)['x']).toBeUndefined();
+    const unchosen = part('name="coverId"; filename=""', '', 'Content-Type: application/octet-stream');
+    const { status, body } = await sendRaw(app, TITLE, unchosen, file('images'));
+    expect([status, body]).toMatchObject([201, { coverId: null, images: [expect.any(String)] }]);
+  });
+
+  it('nothing is read that a guard does not let in', async () => {
+    @Injectable()
+    class Nobody implements CanActivate {
+      canActivate = () => false;
+    }
+    const app = await actionApp({ platform, providers: [{ provide: APP_GUARD, useClass: Nobody }] });
+    expect((await sendRaw(app, TITLE, file('coverId'))).status).toBe(403);
+    expect(await app.counts()).toEqual(NOTHING);
+  });
+
+  it('nothing stays where no pipe looked at the field', async () => {
+    class Dto {
+      @IsString() title!: string;
+      @ValidateIf(({ title }: Dto) => title === 'Sun') @UploadAs('gallery') coverId?: string;
+    }
+    @Controller('galleries')
+    class Galleries {
+      @Post()
+      @WithTaskQueue()
+      create(@Body() dto: Dto) {
+        return { id: 1, ...dto };
+      }
+    }
+    for (const pipe of [null, {}]) {
+      const app = await actionApp({ platform, pipe, controllers: [Galleries] });
+      expect(await sendRaw(app, TITLE, file('coverId'))).toMatchObject({
+        status: 400,
+        body: { code: 'FILES_UPLOAD_NOT_TAKEN' },
+      });
+      expect(await app.counts()).toEqual(NOTHING);
+    }
+  });
+});
+
+describe('at boot', () => {
+  function controllerWith(options: UploadAsOptions, list = false) {
+    class Dto {
+      @IsOptional() coverId?: string;
+      @IsOptional() images?: string[];
+    }
+    const property = list ? 'images' : 'coverId';
+    UploadAs('gallery', options)(Dto.prototype, property);
+    @Controller('galleries')
+    class Galleries {
+      @Post()
+      @WithTaskQueue()
+      create(@Body() dto: Dto) {
+        return dto;
+      }
+    }
+    return [Galleries];
+  }
+
+  it.each([
+    [{ storage: 'other' }, false, /Dto\.coverId: no storage is named "other"/],
+    [{ field: 'nothing' }, false, /no class with @OwnsFiles\('gallery'\) has a column and property "nothing"/],
+    [{ field: 'coverId' }, true, /takes several files, but "coverId" holds one value/],
+  ])('%j is refused', async (options, list, message) => {
+    const started = actionApp({ controllers: controllerWith(options, list) });
+    await expect(started).rejects.toMatchObject({
+      code: 'FILES_INVALID_DECORATION',
+      message: expect.stringMatching(message) as string,
+    });
+  });
+
+  it('a permanent link that leads nowhere is refused', async () => {
+    const started = actionApp({ controllers: controllerWith({ attachAs: 'permanentLink' }), options: { http: false } });
+    await expect(started).rejects.toThrow('without the option http there is no route');
+  });
+
+  it.each([{ attachAs: 'name' }, { field: '' }, { idField: [] }, { allow: true }])('%j is refused', (options) => {
+    expect(() => controllerWith(options as UploadAsOptions)).toThrow(
+      expect.objectContaining({ code: 'FILES_INVALID_DECORATION' }) as Error,
+    );
+  });
+
+  it('a route without a unit of work is warned about', async () => {
+    const warn = vi.spyOn(Logger.prototype, 'warn').mockReturnValue();
+    class Dto {
+      @IsOptional() @UploadAs('gallery') coverId?: string;
+    }
+    @Controller('galleries')
+    class Galleries {
+      @Post() create(@Body() dto: Dto) {
+        return dto;
+      }
+    }
+    await actionApp({ controllers: [Galleries] });
+    expect(warn).toHaveBeenCalledWith(expect.stringMatching(/Galleries\.create takes a body with @UploadAs\(\)/));
+  });
+
+  it('OpenAPI is told which fields are files', async () => {
+    const app = await actionApp();
+    const { paths, components } = SwaggerModule.createDocument(app.app, new DocumentBuilder().build());
+    expect(Object.keys((paths['/galleries']?.post?.requestBody as { content: object }).content)).toEqual([
+      'multipart/form-data',
+      'application/json',
+    ]);
+    const { properties, required } = components?.schemas?.['GalleryDto'] as { properties: object; required?: string[] };
+    expect(properties).toMatchObject({
+      coverId: { type: 'string', format: 'binary' },
+      images: { type: 'array', items: { type: 'string', format: 'binary' } },
+    });
+    expect(required ?? []).not.toContain('coverId');
+  });
+});
+
+it('works without the routes of the files', async () => {
+  const app = await actionApp({
+    platform: 'fastify',
+    options: { http: false },
+    controllers: (() => {
+      class Dto {
+        @IsString() title!: string;
+        @UploadAs('gallery') coverId!: string;
+      }
+      @Controller('galleries')
+      class Galleries {
+        @Post()
+        @WithTaskQueue()
+        create(@Body() { title, coverId }: Dto) {
+          return { id: title, coverId };
+        }
+      }
+      return [Galleries];
+    })(),
+  });
+  const answer = await app.send(
+    '/galleries',
+    actionForm([
+      ['title', '1'],
+      ['coverId', textFile('a')],
+    ]),
+  );
+  // The record is not there.
+  expect([answer.status, answer.body]).toMatchObject([500, { code: 'FILES_OWNER_NOT_RESOLVED' }]);
+  await app.dataSource.query(`INSERT INTO gallery (id, title, version) VALUES (1, 'x', 1)`);
+  const again = await app.send(
+    '/galleries',
+    actionForm([
+      ['title', '1'],
+      ['coverId', textFile('a')],
+    ]),
+  );
+  expect([again.status, again.body]).toMatchObject([201, { coverId: (await app.files())[0]?.id }]);
+});
