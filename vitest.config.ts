@@ -33,6 +33,17 @@ export default defineConfig({
           ],
         },
       },
+      // Skipped where there is no Chromium.
+      {
+        extends: true,
+        test: {
+          ...tests,
+          name: 'browser',
+          isolate: false,
+          include: ['test/browser/**/*.spec.ts'],
+          testTimeout: 60_000,
+        },
+      },
     ],
   },
 });

@@ -59,16 +59,17 @@ export function fileField(label, name, { current, images = false, hint } = {}) {
   }
 }
 
-/** Which of the files that were chosen are the user's own now, as the portal says. */
-export async function stillOwn(ids) {
-  const chosen = ids.filter((id) => files.some((file) => file.id === id));
-  const found = await Promise.all(chosen.map((id) => get(`/files/${id}`)));
-  return found.filter(({ ownerType, ownerId }) => ownerType === 'user' && ownerId === userId);
-}
-
-/** What to say of the files when a record was not saved. */
+/**
+ * What to say of the files that were chosen when a record is not saved: as the portal says, not as it should be.
+ * @param {string[]} ids
+ */
 export async function tellStillOwn(ids) {
-  const names = (await stillOwn(ids)).map(({ name }) => name);
-  if (names.length === 0) return null;
-  return h('p', { class: 'faint' }, `Still yours: ${names.join(', ')}`);
+  const chosen = ids.filter((id) => files.some((file) => file.id === id));
+  // What somebody else has now is not there.
+  const found = await Promise.allSettled(chosen.map((id) => get(`/files/${id}`)));
+  const names = found
+    .map((answer) => (answer.status === 'fulfilled' ? answer.value : {}))
+    .filter(({ ownerType, ownerId }) => ownerType === 'user' && ownerId === userId)
+    .map(({ name }) => name);
+  return names.length > 0 && h('p', { class: 'faint' }, `Still yours: ${names.join(', ')}`);
 }
