@@ -42,7 +42,7 @@ export class Pages {
       await Promise.all(this.#contexts.map((context) => context.close()));
       const faults = this.#faults;
       [this.#contexts, this.#faults] = [[], []];
-      expect(faults).toEqual([]);
+      if (faults.length > 0) throw new Error(`The scripts of the pages failed:\n${faults.join('\n')}`);
     });
     afterAll(async () => {
       await this.#browser?.close();
