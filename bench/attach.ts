@@ -1,15 +1,14 @@
 // What does it cost to save a record whose files become its own? Each contestant is an application of its own, over HTTP.
 
 import 'reflect-metadata';
-import { DataSource } from 'typeorm';
-import type { DataSourceOptions } from 'typeorm';
-import { FILES_ENTITIES } from '../lib/index.js';
+import type { DataSource, DataSourceOptions } from 'typeorm';
 import { startChild } from './support/child.js';
 import type { Child } from './support/child.js';
 import { contest, printStandings } from './support/contest.js';
-import { dropDatabase, makeDatabase } from './support/databases.js';
+import type { Contestant } from './support/contest.js';
+import { withFilesDatabase } from './support/databases.js';
 import type { BenchDatabase } from './support/databases.js';
-import { fileId, fillTables, Package, PACKAGES } from './support/files-table.js';
+import { fileId, fillTables, PACKAGES } from './support/files-table.js';
 import { load } from './support/load.js';
 import type { Call } from './support/load.js';
 
@@ -37,50 +36,43 @@ function contestantsFor(kind: BenchDatabase, files: number): string[] {
   return files === 1 && kind !== 'sqlite' ? [...names, 'typeorm-transactional', 'nestjs-cls'] : names;
 }
 
-export async function attach(
-  kinds: readonly BenchDatabase[] = ['postgres', 'mariadb', 'sqlite'],
-  sizes?: number[],
-): Promise<void> {
-  for (const kind of kinds) {
-    const database = await makeDatabase(kind);
-    if (!database) continue;
-    try {
-      await measure(kind, database, sizes);
-    } finally {
-      await dropDatabase(kind);
-    }
+export async function attach(): Promise<void> {
+  for (const kind of ['postgres', 'mariadb', 'sqlite'] as const) {
+    await withFilesDatabase(kind, async (database, source) => {
+      for (const [files, requests] of SIZES) await measure(kind, database, source, files, requests);
+    });
   }
 }
 
-async function measure(kind: BenchDatabase, database: DataSourceOptions, only?: number[]): Promise<void> {
-  const entities = [...FILES_ENTITIES, Package];
-  const source = await new DataSource({ ...database, entities, synchronize: true } as DataSourceOptions).initialize();
+async function measure(
+  kind: BenchDatabase,
+  database: DataSourceOptions,
+  source: DataSource,
+  files: number,
+  requests: number,
+): Promise<void> {
+  const list = calls(files, requests);
   const running: Child[] = [];
+  const contestants: Contestant[] = [];
   try {
-    for (const [files, requests] of SIZES) {
-      if (only && !only.includes(files)) continue;
-      const list = calls(files, requests);
-      const contestants = [];
-      for (const name of contestantsFor(kind, files)) {
-        const child = await startChild(
-          new URL('./attach/serve.js', import.meta.url).href,
-          name,
-          JSON.stringify(database),
-        );
-        running.push(child);
-        const round = async (): Promise<number> => {
-          await fillTables(source, files * requests);
-          return load(child.port, list);
-        };
-        await round();
-        contestants.push({ name, round });
-      }
-      const standings = await contest(contestants);
-      printStandings(`${files} file${files === 1 ? '' : 's'} in a request, ${kind}`, 'requests/s', standings);
-      await Promise.all(running.splice(0).map((child) => child.stop()));
+    for (const name of contestantsFor(kind, files)) {
+      const child = await startChild(
+        new URL('./attach/serve.js', import.meta.url).href,
+        name,
+        JSON.stringify(database),
+      );
+      running.push(child);
+      const round = async (): Promise<number> => {
+        await fillTables(source, files * requests);
+        return load(child.port, list);
+      };
+      // What the first requests compile is not what a request costs.
+      await round();
+      contestants.push({ name, round });
     }
+    const title = `${files} file${files === 1 ? '' : 's'} in a request, ${kind}`;
+    printStandings(title, 'requests/s', await contest(contestants));
   } finally {
     await Promise.all(running.map((child) => child.stop()));
-    await source.destroy();
   }
 }

@@ -1,9 +1,13 @@
 // npm run bench [-- question …]: asks all questions, or these.
 
 import { attach } from './attach.js';
+import { bytes } from './bytes.js';
+import { handler } from './handler.js';
+import { queue } from './queue.js';
+import { scan } from './scan.js';
 import { describeMachine } from './support/machine.js';
 
-const QUESTIONS: Record<string, () => Promise<void>> = { attach };
+const QUESTIONS: Record<string, () => Promise<void>> = { attach, handler, queue, bytes, scan };
 
 const [, , ...named] = process.argv;
 const unknown = named.find((name) => !Object.hasOwn(QUESTIONS, name));

@@ -3,32 +3,53 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DataSource } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
+import { FILES_ENTITIES } from '../../lib/index.js';
+import { Package } from './files-table.js';
 
 export type BenchDatabase = 'postgres' | 'mariadb' | 'sqlite';
 
-const NAME = `files_bench_${process.pid}`;
+let made = 0;
 
-// `bench` as a schema of its own would be dropped by others: each process that measures has a database of its own.
 const SERVERS = {
   postgres: { type: 'postgres', host: '127.0.0.1', username: 'postgres' },
   mariadb: { type: 'mariadb', host: '127.0.0.1', username: 'root' },
 } as const;
 
-/** Makes an empty database, and gives what to connect to it with; undefined where its server does not answer. */
-export async function makeDatabase(kind: BenchDatabase): Promise<DataSourceOptions | undefined> {
-  if (kind === 'sqlite') return { type: 'better-sqlite3', database: join(tmpdir(), `${NAME}.sqlite`), enableWAL: true };
+/** Runs `work` on a new database that has the tables of files and nothing in them; skips it where the server does not answer. */
+export async function withFilesDatabase(
+  kind: BenchDatabase,
+  work: (database: DataSourceOptions, source: DataSource) => Promise<void>,
+): Promise<void> {
+  const name = `files_bench_${process.pid}_${++made}`;
+  const database = await makeDatabase(kind, name);
+  if (!database) return;
   try {
-    await administer(kind, `CREATE DATABASE ${NAME}`);
+    const options = { ...database, entities: [...FILES_ENTITIES, Package], synchronize: true } as DataSourceOptions;
+    const source = await new DataSource(options).initialize();
+    try {
+      await work(database, source);
+    } finally {
+      await source.destroy();
+    }
+  } finally {
+    await dropDatabase(kind, name);
+  }
+}
+
+async function makeDatabase(kind: BenchDatabase, name: string): Promise<DataSourceOptions | undefined> {
+  if (kind === 'sqlite') return { type: 'better-sqlite3', database: join(tmpdir(), `${name}.sqlite`), enableWAL: true };
+  try {
+    await administer(kind, `CREATE DATABASE ${name}`);
   } catch (error) {
     console.log(`${kind} was skipped: ${String(error)}`);
     return undefined;
   }
-  return { ...SERVERS[kind], database: NAME, poolSize: 10 };
+  return { ...SERVERS[kind], database: name, poolSize: 10 };
 }
 
-export async function dropDatabase(kind: BenchDatabase): Promise<void> {
-  if (kind !== 'sqlite') return administer(kind, `DROP DATABASE ${NAME}`);
-  for (const suffix of ['', '-wal', '-shm']) await rm(join(tmpdir(), `${NAME}.sqlite${suffix}`), { force: true });
+async function dropDatabase(kind: BenchDatabase, name: string): Promise<void> {
+  if (kind !== 'sqlite') return administer(kind, `DROP DATABASE ${name}${kind === 'postgres' ? ' WITH (FORCE)' : ''}`);
+  for (const suffix of ['', '-wal', '-shm']) await rm(join(tmpdir(), `${name}.sqlite${suffix}`), { force: true });
 }
 
 async function administer(kind: 'postgres' | 'mariadb', statement: string): Promise<void> {
