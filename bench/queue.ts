@@ -29,7 +29,8 @@ async function plainLoop(tasks: readonly TaskLike[]): Promise<unknown> {
   const waiting: TaskLike[] = [];
   for (const task of tasks) waiting.push(task);
   let prev: unknown = NO_PREVIOUS_TASK;
-  for (const [idx, task] of waiting.entries()) {
+  for (let idx = 0; idx < waiting.length; idx++) {
+    const task = waiting[idx]!;
     const value: unknown =
       typeof task === 'function' ? task(undefined as never, idx, prev) : task.run(undefined, idx, prev);
     prev = value instanceof Promise ? await value : value;

@@ -5,7 +5,7 @@ import { TaskFailedError } from '../errors/task-failed.error.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { type BatchTaskClass, batchClassOf, NO_PREVIOUS_TASK, type TaskLike, taskName } from './task.js';
 
-// Array.shift() is linear in what is left; a head index that now and then drops what is done is not.
+// Array.shift() is linear in what is left; a head index that drops what is done, once that is most of it, is not.
 const COMPACT_AFTER = 4096;
 
 /** The tasks of one unit of work, first in, first out, and what is known about the call they were queued in. */
@@ -18,6 +18,7 @@ export class UnitQueue {
   #tasks: (TaskLike | undefined)[] = [];
   #head = 0;
   #drained = false;
+  #mayPrepare = false;
   readonly #bindings = new Map<object, object>();
 
   constructor(readonly unit: UnitOfWork) {}
@@ -40,6 +41,7 @@ export class UnitQueue {
   add(task: TaskLike): void {
     if (this.#drained)
       throw new OutOfQueueError(OutOfQueueError.remedy('A task was queued after the queue had drained,'));
+    this.#mayPrepare ||= batchClassOf(task)?.prepare !== undefined;
     this.#tasks.push(task);
   }
 
@@ -67,7 +69,7 @@ export class UnitQueue {
 
   async #drain(result: unknown, trace?: DrainTrace): Promise<void> {
     this.#result = result;
-    await this.#prepare();
+    if (this.#mayPrepare) await this.#prepare();
     const { hasSubscribers } = taskTrace;
     let prev: unknown = NO_PREVIOUS_TASK;
     let idx = 0;
@@ -75,16 +77,17 @@ export class UnitQueue {
       while (this.size > 0) {
         const task = this.#take();
         const batch = batchClassOf(task);
-        const tasks = batch ? [task, ...this.#takeWhile(batch)] : [task];
+        const tasks = batch && [task, ...this.#takeWhile(batch)];
+        const count = tasks?.length ?? 1;
         try {
           const value = hasSubscribers
             ? this.#traced(task, tasks, batch, idx, prev)
             : this.#run(task, tasks, batch, idx, prev);
           prev = isThenable(value) ? await value : value;
         } catch (error) {
-          throw TaskFailedError.blame(error, taskName(task), idx, tasks.length);
+          throw TaskFailedError.blame(error, taskName(task), idx, count);
         }
-        idx += tasks.length;
+        idx += count;
       }
     } finally {
       if (trace) trace.tasks = idx;
@@ -93,20 +96,26 @@ export class UnitQueue {
     this.#drained = true;
   }
 
-  #run(task: TaskLike, tasks: TaskLike[], batch: BatchTaskClass | undefined, idx: number, prev: unknown): unknown {
+  #run(
+    task: TaskLike,
+    tasks: TaskLike[] | undefined,
+    batch: BatchTaskClass | undefined,
+    idx: number,
+    prev: unknown,
+  ): unknown {
     if (batch) return batch.runBatch(tasks as never, idx, this).then((values) => values.at(-1));
     return typeof task === 'function' ? task(this.#result as never, idx, prev) : task.run(this.#result, idx, prev);
   }
 
   #traced(
     task: TaskLike,
-    tasks: TaskLike[],
+    tasks: TaskLike[] | undefined,
     batch: BatchTaskClass | undefined,
     idx: number,
     prev: unknown,
   ): Promise<unknown> {
     return taskTrace.run(
-      () => ({ name: taskName(task), idx, count: tasks.length }),
+      () => ({ name: taskName(task), idx, count: tasks?.length ?? 1 }),
       async () => this.#run(task, tasks, batch, idx, prev),
     );
   }
