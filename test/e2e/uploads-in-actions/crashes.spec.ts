@@ -59,10 +59,10 @@ it('leaves a record with its files or neither, wherever the power was cut', asyn
     await next.app.get(FilesSweeper).sweep();
     const galleries = await next.dataSource.getRepository(Gallery).find();
     const files = await next.dataSource.getRepository(ManagedFile).find();
-    const named = galleries.flatMap(({ coverId, images }) => [coverId, ...(images ?? [])]).sort();
+    const named = galleries.flatMap(({ coverId, images }) => [coverId ?? 'none', ...(images ?? [])]).toSorted();
     const point = `cut after ${steps} steps: ${status}`;
-    expect(files.map(({ id }) => id).sort(), point).toEqual(named);
-    expect((await filesBelow(next.root)).sort(), point).toEqual(files.map(({ location }) => location).sort());
+    expect(files.map(({ id }) => id).toSorted(), point).toEqual(named);
+    expect((await filesBelow(next.root)).toSorted(), point).toEqual(files.map(({ location }) => location).toSorted());
     expect(await next.dataSource.getRepository(FileIntent).count(), point).toBe(0);
     outcomes.add(`${status} ${named.length}`);
     await next.halt();

@@ -208,16 +208,17 @@ describe('at boot', () => {
   it('OpenAPI is told which fields are files', async () => {
     const app = await actionApp();
     const { paths, components } = SwaggerModule.createDocument(app.app, new DocumentBuilder().build());
-    expect(Object.keys((paths['/galleries']?.post?.requestBody as { content: object }).content)).toEqual([
-      'multipart/form-data',
-      'application/json',
-    ]);
-    const { properties, required } = components?.schemas?.['GalleryDto'] as { properties: object; required?: string[] };
-    expect(properties).toMatchObject({
-      coverId: { type: 'string', format: 'binary' },
-      images: { type: 'array', items: { type: 'string', format: 'binary' } },
+    expect(paths['/galleries']?.post?.requestBody).toMatchObject({
+      content: { 'multipart/form-data': {}, 'application/json': {} },
     });
-    expect(required ?? []).not.toContain('coverId');
+    const described = components?.schemas?.['GalleryDto'];
+    expect(described).not.toHaveProperty('required');
+    expect(described).toMatchObject({
+      properties: {
+        coverId: { type: 'string', format: 'binary' },
+        images: { type: 'array', items: { type: 'string', format: 'binary' } },
+      },
+    });
   });
 });
 
