@@ -4,10 +4,12 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, inject, it, onTestFinished } from 'vitest';
 import { shellBlocks, writePageFiles } from '../support/doc-pages.js';
-import { run, tool } from './support/run.js';
+import { node, run, tool } from './support/run.js';
 
+const ANSWERS = fileURLToPath(new URL('../../.ci/answers.mjs', import.meta.url));
 const [, , ...story] = shellBlocks('getting-started.md', 6);
 
 async function freePort(): Promise<number> {
@@ -19,16 +21,13 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Starts what the page has built, and waits until it says that it runs. */
+/** Starts what the page has built, and waits for its first answer. */
 async function start(directory: string, port: number): Promise<void> {
-  const child = spawn(process.execPath, ['dist/main.js'], { cwd: directory, env: { ...process.env, PORT: `${port}` } });
+  const env = { ...process.env, PORT: `${port}` };
+  const child = spawn(process.execPath, ['dist/main.js'], { cwd: directory, env, stdio: 'ignore' });
   onTestFinished(() => void child.kill());
-  let said = '';
-  for await (const chunk of child.stdout) {
-    said += String(chunk);
-    if (said.includes('successfully started')) return void child.stdout.resume();
-  }
-  throw new Error(`It did not start: ${said}`);
+  const answered = await node([ANSWERS, `http://localhost:${port}`, `${child.pid}`]);
+  expect(answered.code, answered.output).toBe(0);
 }
 
 it('compiles and runs as docs/getting-started.md says, with the packed library', { timeout: 120_000 }, async () => {
