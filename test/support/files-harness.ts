@@ -22,6 +22,7 @@ import type { Storage } from '../../lib/storage/storage.js';
 import { TaskQueue } from '../../lib/task-queue/task-queue.js';
 import { Transactor } from '../../lib/unit-of-work/transactor.js';
 import { theDatabase } from './databases.js';
+import type { TestDatabase } from './databases.js';
 import { newDirectory } from './files-directory.js';
 
 /** What the port was told, in a table of its own: it has to come and go with the file's row. */
@@ -131,10 +132,10 @@ export async function assembleFiles(dataSource: DataSource, storages: Record<str
 export type AssembledFiles = Awaited<ReturnType<typeof assembleFiles>>;
 
 /** A files service on a database of its own, with a storage on disk and one in memory. */
-export async function filesHarness(storages: Record<string, Storage> = {}) {
+export async function filesHarness(storages: Record<string, Storage> = {}, kind?: TestDatabase) {
   const root = newDirectory();
   const statements: string[] = [];
-  const { options, drop } = await (await theDatabase()).create();
+  const { options, drop } = await (kind ?? (await theDatabase())).create();
   const dataSource = new DataSource({
     ...options,
     logging: ['query'],

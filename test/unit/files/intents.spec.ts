@@ -78,9 +78,11 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('an intent on $na
   });
 });
 
-describe('an intent on SQLite', () => {
+describe('an intent on SQLite', async () => {
+  const [inMemory] = await reachableDatabases('memory');
+
   it('lies beside the bytes while a unit is open, and is gone after its commit', async () => {
-    const { files, transactor, registry } = await filesHarness();
+    const { files, transactor, registry } = await filesHarness({}, inMemory);
     const markers = async () => {
       const found: string[] = [];
       for await (const { location } of registry.get('memory').scan(MARKERS)) found.push(location);
@@ -94,7 +96,10 @@ describe('an intent on SQLite', () => {
   });
 
   it('says what a storage lacks, in which it could not be found again', async () => {
-    const { files, transactor, rows } = await filesHarness({ blind: memoryStorage({ disable: Capability.SCAN }) });
+    const { files, transactor, rows } = await filesHarness(
+      { blind: memoryStorage({ disable: Capability.SCAN }) },
+      inMemory,
+    );
     const inUnit = transactor.run(() => files.create(content, { name: 'x', storage: 'blind' }));
     await expect(inUnit).rejects.toMatchObject({ code: 'FILES_CAPABILITY_MISSING', missing: ['SCAN'] });
     await files.create(content, { name: 'x', storage: 'blind' });

@@ -187,7 +187,9 @@ describe('FilesSweeper on its interval', () => {
   afterEach(() => void vi.useRealTimers());
 
   async function timed(options: Parameters<typeof readSweeperOptions>[0]) {
-    const world = await filesHarness();
+    // A server's pool has timers of its own.
+    const [inMemory] = await reachableDatabases('memory');
+    const world = await filesHarness({}, inMemory);
     const { registry, transactor, clock } = world;
     const sweeper = new FilesSweeper(registry, transactor, readSweeperOptions(options), () => clock.now);
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });

@@ -552,7 +552,9 @@ describe('@TransferOwnership', () => {
       expect((await app.send('/files', { fileIds })).status).toBe(201);
       counts.push(app.statements.filter((sql) => /files_(file|transfer)/.test(sql)).length);
     }
-    expect(counts).toEqual([4, 4]);
+    const [one = 0, many] = counts;
+    expect(many).toBe(one);
+    expect(one).toBeLessThanOrEqual(4);
   });
 
   it('looks at all files of a request with one statement', async () => {
