@@ -82,7 +82,8 @@ export function form(fields, { save, onrefused, back }) {
     const place = input?.closest('.field')?.querySelector('.problem');
     if (!place) return false;
     input.setAttribute('aria-invalid', 'true');
-    place.append(h('span', {}, `${problem.charAt(0).toUpperCase()}${problem.slice(1)}. `));
+    // What is wrong first is what helps: what is no id is no file of the user's either.
+    place.textContent ||= `${problem.charAt(0).toUpperCase()}${problem.slice(1)}.`;
     return true;
   }
 }
