@@ -22,7 +22,7 @@ const picked = (name: string, content: Uint8Array, mimeType = 'application/pdf')
 });
 
 describe.skipIf(!chromium)('my files in a browser', () => {
-  const pages = new Pages(chromium, { storage: memoryStorage({ maxSize: '4MiB' }) });
+  const pages = new Pages(chromium, { storage: memoryStorage({ maxSize: '1MiB' }) });
   const rowOf = (page: Page, name: string) => page.locator('.files li').filter({ hasText: name });
   const uploadOf = (page: Page, name: string) => page.locator('.upload').filter({ hasText: name });
 
@@ -44,7 +44,7 @@ describe.skipIf(!chromium)('my files in a browser', () => {
         downloadThroughput: -1,
         uploadThroughput,
       });
-    await set(400_000);
+    await set(200_000);
     return { end: async () => void (await set(-1)) };
   }
 
@@ -59,8 +59,8 @@ describe.skipIf(!chromium)('my files in a browser', () => {
     await page
       .getByLabel('Choose files')
       .setInputFiles([
-        picked('first.pdf', pdf(600_000)),
-        picked('unwanted.pdf', pdf(3_000_000)),
+        picked('first.pdf', pdf(200_000)),
+        picked('unwanted.pdf', pdf(1_000_000)),
         picked('picture.png', png, 'image/png'),
       ]);
     for (const name of ['first.pdf', 'unwanted.pdf']) {
@@ -105,11 +105,11 @@ describe.skipIf(!chromium)('my files in a browser', () => {
   it('says why an upload is refused', async () => {
     const page = await pages.as(pages.portal.alice, '/web/files');
 
-    await page.getByLabel('Choose files').setInputFiles(picked('huge.pdf', pdf(5 * 1024 * 1024)));
+    await page.getByLabel('Choose files').setInputFiles(picked('huge.pdf', pdf(1_200_000)));
 
     const problem = page.getByRole('alert').filter({ hasText: 'huge.pdf' });
     await problem.waitFor();
-    expect(await problem.innerText()).toMatch(/large/);
+    expect(await problem.innerText()).toContain('larger than the 1048576 bytes');
     await page.getByRole('button', { name: 'Dismiss' }).click();
     await problem.waitFor({ state: 'detached' });
   });
