@@ -2,12 +2,19 @@ import { Trace } from './trace.js';
 
 /** The names of the tracing channels, for `tracingChannel()` of `node:diagnostics_channel`. */
 export const FILES_CHANNELS = {
+  /** Units of work: `UnitTrace`. */
   unit: 'nestjs-files:unit',
+  /** Drains of their queues: `DrainTrace`. */
   drain: 'nestjs-files:drain',
+  /** Tasks: `TaskTrace`. */
   task: 'nestjs-files:task',
+  /** Changes of owner: `TransferTrace`. */
   transfer: 'nestjs-files:transfer',
+  /** Bytes that come: `UploadTrace`. */
   upload: 'nestjs-files:upload',
+  /** Bytes that go: `DownloadTrace`. */
   download: 'nestjs-files:download',
+  /** Sweeps: `SweepTrace`. */
   sweep: 'nestjs-files:sweep',
 } as const;
 
@@ -37,30 +44,42 @@ export interface TaskTrace {
   readonly name: string;
   /** Place in the drain, of the first one in a batch. */
   readonly idx: number;
+  /** How many tasks ran as one batch. */
   readonly count: number;
 }
 
 /** A change of owner of one file or several. */
 export interface TransferTrace {
+  /** The files. */
   readonly fileIds: readonly string[];
   /** The new owners, one for all or one for each file; undefined until they are known. */
-  owners?: readonly { readonly type: string; readonly id: string }[];
+  owners?: readonly {
+    /** The owner's type. */
+    readonly type: string;
+    /** The owner's id. */
+    readonly id: string;
+  }[];
 }
 
 /** Bytes on their way into a storage. */
 export interface UploadTrace {
+  /** What the bytes are for. */
   readonly operation: 'create' | 'replace';
+  /** The name of the storage. */
   readonly storage: string;
   /** Of the file that is replaced; a new one gets its id later. */
   readonly fileId?: string;
   /** Known once all bytes are there. */
   bytes?: number;
+  /** What the bytes were found to be. */
   contentType?: string;
 }
 
 /** Bytes on their way out, until the stream is closed. An error is a reader that went away, or a storage that failed. */
 export interface DownloadTrace {
+  /** The file. */
   readonly fileId: string;
+  /** The name of the storage. */
   readonly storage: string;
   /** How many bytes were asked for. */
   readonly bytes: number;
@@ -68,9 +87,13 @@ export interface DownloadTrace {
 
 /** A sweep for what crashes have left. */
 export interface SweepTrace {
+  /** Intents and markers that were due. */
   examined: number;
+  /** Of these: their bytes are gone now. */
   finished: number;
+  /** What could not be done, and is tried again. */
   failed: number;
+  /** As far as the storages tell sizes. */
   bytesRemoved: number;
 }
 
