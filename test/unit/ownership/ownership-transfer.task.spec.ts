@@ -128,7 +128,10 @@ describe('OwnershipTransferTask', () => {
       await run(null, ...tasks);
       counts.push(app.statements.filter((sql) => /files_/.test(sql)).length);
     }
-    expect(counts).toEqual([3, 3]);
+    const [one = 0, many] = counts;
+    expect(many).toBe(one);
+    // On PostgreSQL one for all of it.
+    expect(one).toBeLessThanOrEqual(3);
   });
 
   it('locks the files of all batches before the first one', async () => {

@@ -3,14 +3,16 @@ import { ManagedFile } from '../../../../lib/files/managed-file.entity.js';
 import { newFile } from '../../../../lib/files/new-file.js';
 import type { OwnerReference } from '../../../../lib/files/owner-reference.js';
 import type { ScanOptions } from '../../../../lib/files/search/file-filter.js';
+import { reachableDatabases } from '../../../support/databases.js';
+import type { TestDatabase } from '../../../support/databases.js';
 import { contextOf, filesHarness } from '../../../support/files-harness.js';
 
 const ADA = { type: 'user', id: 'ada' };
 const BOB = { type: 'user', id: 'bob' };
 const PACKAGE = { type: 'package', id: '1' };
 
-async function scanHarness() {
-  const harness = await filesHarness();
+async function scanHarness(kind?: TestDatabase) {
+  const harness = await filesHarness({}, kind);
   const { dataSource, queue, files } = harness;
   const store = (name: string, owner: OwnerReference | null) => {
     const content = { hash: '00', hashAlgorithm: 'sha256', contentType: 'text/plain', size: name.length };
@@ -76,7 +78,8 @@ describe('FilesService.scan', () => {
   });
 
   it('goes through the index on owners, in its order', async () => {
-    const { files, dataSource, statements } = await scanHarness();
+    const [inMemory] = await reachableDatabases('memory');
+    const { files, dataSource, statements } = await scanHarness(inMemory);
     const { next } = await files.scan({ ownerType: 'user', ownerId: 'ada', rows: 1 });
     statements.length = 0;
     await files.scan({ ownerType: 'user', ownerId: 'ada', rows: 1, after: next });
