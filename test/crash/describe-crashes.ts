@@ -15,6 +15,9 @@ export interface Plan {
   readonly every: number;
 }
 
+// Starting processes takes long on a machine that is busy.
+const TIMEOUT = 600_000;
+
 /** Disturbs every operation of the portal at its points, holds it to its word, and prints the matrix. */
 export function describeCrashes(plans: readonly Plan[]): void {
   const matrix = new Matrix();
@@ -29,33 +32,47 @@ export function describeCrashes(plans: readonly Plan[]): void {
     let troupe: Troupe | undefined;
     let count = 0;
 
-    beforeAll(async () => void (troupe = await gather(database, way)), 60_000);
+    beforeAll(async () => void (troupe = await gather(database, way)), TIMEOUT);
     afterAll(() => troupe?.close());
 
-    it.each(Object.keys(OPERATIONS))('keeps its word wherever it is in "%s"', async (operation) => {
-      const { seats, awaitAll } = troupe!;
-      // Twice: the first time, connections are opened.
-      for (const { stage, subject } of seats) await rehearse(stage, subject, operation);
-      const rehearsals = await Promise.all(seats.map(({ stage, subject }) => rehearse(stage, subject, operation)));
-      const cells = cellsOf(seats[0]!.subject.faults, rehearsals[0]!.points);
-      const verdicts = new Map<Cell, Verdict>();
-      for (const batch of batchesOf(cells, seats.length).filter(() => count++ % every === 0)) {
-        awaitAll(batch.length);
-        const disturbed = batch.map(async (cell, index) => {
-          const { stage, subject } = seats[index]!;
-          verdicts.set(cell, await disturb(stage, subject, operation, { ...cell, rehearsal: rehearsals[index]! }));
-        });
-        await Promise.all(disturbed);
-      }
-      const failures: string[] = [];
-      for (const cell of cells) {
-        const verdict = verdicts.get(cell);
-        if (!verdict) continue;
-        matrix.add(`${database.name}, ${way}`, operation, cell.fault, verdict);
-        failures.push(...verdict.problems.map((problem) => `${cell.fault} at ${cell.at}, ${cell.point}: ${problem}`));
-      }
-      expect(failures).toEqual([]);
-    });
+    it.each(Object.keys(OPERATIONS))(
+      'keeps its word wherever it is in "%s"',
+      async (operation) => {
+        const { seats, renew, awaitAll } = troupe!;
+        const [first, ...others] = seats;
+        const { stage, subject } = first!;
+        // The first time, connections are opened.
+        if (!renew) await rehearse(stage, subject, operation);
+        const rehearsal = await rehearse(stage, subject, operation);
+        const cells = cellsOf(subject.faults, rehearsal.points);
+        const batches = batchesOf(cells, seats.length).filter(() => count++ % every === 0);
+        if (batches.length === 0) return;
+        const rehearsals = await Promise.all(others.map((seat) => rehearse(seat.stage, seat.subject, operation)));
+        rehearsals.unshift(rehearsal);
+        await renew?.();
+        const verdicts = new Map<Cell, Verdict>();
+        for (const batch of batches) {
+          awaitAll(batch.length);
+          const disturbed = batch.map(async (cell, index) => {
+            const seat = seats[index]!;
+            verdicts.set(
+              cell,
+              await disturb(seat.stage, seat.subject, operation, { ...cell, rehearsal: rehearsals[index]! }),
+            );
+          });
+          await Promise.all(disturbed);
+        }
+        const failures: string[] = [];
+        for (const cell of cells) {
+          const verdict = verdicts.get(cell);
+          if (!verdict) continue;
+          matrix.add(`${database.name}, ${way}`, operation, cell.fault, verdict);
+          failures.push(...verdict.problems.map((problem) => `${cell.fault} at ${cell.at}, ${cell.point}: ${problem}`));
+        }
+        expect(failures).toEqual([]);
+      },
+      TIMEOUT,
+    );
   });
 }
 

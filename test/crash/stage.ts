@@ -1,4 +1,5 @@
-import { rm, mkdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TypeOrmModuleOptions } from '@nestjs/typeorm';
 import { DEMO_ACCOUNTS } from '../../sample/portal/users/demo-accounts.js';
@@ -48,9 +49,8 @@ export class Stage {
 
   async clear(): Promise<void> {
     await clearTables(this.database.dataSource);
-    await rm(this.root, { recursive: true });
-    // A portal that is about to start makes it, too.
-    await mkdir(this.root, { recursive: true });
+    // Not the directory itself, which a portal that is about to start expects.
+    for (const name of await readdir(this.root)) await rm(join(this.root, name), { recursive: true });
   }
 
   state(): Promise<PortalState> {

@@ -7,9 +7,16 @@ import { FailingStoragePortal } from './subjects/failing-storage-portal.js';
 import { KilledPortals } from './subjects/killed-portals.js';
 import type { Subject } from './subjects/subject.js';
 
+interface Seat {
+  readonly stage: Stage;
+  readonly subject: Subject;
+}
+
 /** Portals of one kind, each on a stage of its own, that can be disturbed at the same time. */
 export interface Troupe {
-  readonly seats: readonly { readonly stage: Stage; readonly subject: Subject }[];
+  readonly seats: readonly Seat[];
+  /** Starts a new process, where each disturbance is to meet one. */
+  readonly renew?: () => Promise<void>;
   /** Called before so many of them are disturbed at once. */
   awaitAll(count: number): void;
   close(): Promise<void>;
@@ -34,7 +41,7 @@ export async function gather(database: TestDatabase, way: Way): Promise<Troupe> 
     module ??= compilePortal(newDirectory());
     const all = await KilledPortals.start(await module, stages);
     const seats = all.portals.map((subject, index) => ({ stage: stages[index]!, subject }));
-    return { seats, awaitAll: (count) => all.awaitAll(count), close: () => closing(all) };
+    return { seats, renew: () => all.replace(), awaitAll: (count) => all.awaitAll(count), close: () => closing(all) };
   }
   const stage = stages[0]!;
   const subject = await (way === 'its storage fails' ? FailingStoragePortal.start(stage) : CutPortal.start(stage));

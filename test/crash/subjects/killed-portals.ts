@@ -45,7 +45,7 @@ export class KilledPortals {
   awaitAll(count: number): void {
     this.#awaited = count;
     const arrived = new Promise<void>((resolve) => (this.#onAllThere = resolve));
-    this.#replaced = arrived.then(() => this.#replace());
+    this.#replaced = arrived.then(() => this.replace());
   }
 
   /** Another one is where it should be. */
@@ -58,13 +58,14 @@ export class KilledPortals {
     return this.#replaced;
   }
 
-  async close(): Promise<void> {
-    await Promise.all(this.#processes.map((process) => process.kill()));
-  }
-
-  async #replace(): Promise<void> {
+  /** Kills the process; resolves when another one has taken over. */
+  async replace(): Promise<void> {
     await this.#processes.shift()!.kill();
     await this.#use();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#processes.map((process) => process.kill()));
   }
 
   async #use(): Promise<void> {
