@@ -18,12 +18,6 @@ export interface QueuedUpload {
   readonly target: AttachmentTarget;
 }
 
-interface NewRow {
-  readonly staged: StagedFile;
-  readonly file: ManagedFile;
-}
-
-const ATTACHED = Symbol('nestjs-files:attached');
 const ROWS_PER_STATEMENT = 1000;
 
 /** Makes all of the staged files their owners', or throws. Resolves with the file of each. */
@@ -31,29 +25,30 @@ export async function attachUploads(uploads: readonly QueuedUpload[], queue: Uni
   const { unit } = queue;
   const outcome = outcomeOf(queue);
   const placed = uploads.map(({ staged, target }): PlacedFile => ({ staged, ...target.resolve(outcome) }));
-  const rows = unit.slot(ATTACHED, () => new Map<string, NewRow>());
-  const fresh = placed.filter(({ staged }) => !rows.has(staged.id));
-  for (const one of placed) rows.set(one.staged.id, rowOf(one, rows.get(one.staged.id)));
+  // A nested unit of work may have validated the same DTO, and attached its files.
+  const fresh = placed.filter(({ staged }) => staged.fileIn(unit) === undefined);
+  const files = new Map<StagedFile, ManagedFile>();
+  for (const one of placed) files.set(one.staged, fileOf(one, files.get(one.staged) ?? one.staged.fileIn(unit)));
   // Before what the fields held goes: what the result still names would stay.
-  const writes = await planWrites(unit.dataSource, fresh, outcome);
+  const writes = await planWrites(unit.dataSource, placed, outcome);
   for (const { detached } of fresh) if (detached) DetachedFields.of(unit).add(detached);
   await letDetachedGo([], queue);
-  await insertRows(unit, [...new Set(fresh.map(({ staged }) => rows.get(staged.id) as NewRow))]);
+  await insertRows(unit, new Map(fresh.map(({ staged }) => [staged, files.get(staged) as ManagedFile])));
   await writeFields(unit, writes);
-  return placed.map(({ staged }) => rows.get(staged.id)?.file as ManagedFile);
+  return placed.map(({ staged }) => files.get(staged) as ManagedFile);
 }
 
-/** The row that is noted already, or a new one. One file has one owner. */
-function rowOf({ staged, owner, field }: PlacedFile, noted: NewRow | undefined): NewRow {
+/** The file that is noted already, or a new one. One file has one owner. */
+function fileOf({ staged, owner, field }: PlacedFile, noted: ManagedFile | undefined): ManagedFile {
   assertOwnerReference(owner);
   if (noted) {
-    assertSame(noted.file, owner);
+    assertSame(noted, owner);
     return noted;
   }
   const { id, name, content } = staged;
   const { storage, location, contentType, size, hash, hashAlgorithm } = content;
   const stored = { name, storage, location, contentType, size, hash, hashAlgorithm };
-  return { staged, file: Object.assign(newFile(stored, owner, id), { pinned: true, ownerField: field ?? null }) };
+  return Object.assign(newFile(stored, owner, id), { pinned: true, ownerField: field ?? null });
 }
 
 function assertSame({ id, ownerType, ownerId }: ManagedFile, owner: Attachment['owner']): void {
@@ -62,21 +57,22 @@ function assertSame({ id, ownerType, ownerId }: ManagedFile, owner: Attachment['
 }
 
 /** Writes the rows, their history and what their owners have more of, and lets the rows answer for the bytes. */
-async function insertRows(unit: UnitOfWork, rows: readonly NewRow[]): Promise<void> {
-  if (rows.length === 0) return;
+async function insertRows(unit: UnitOfWork, fresh: ReadonlyMap<StagedFile, ManagedFile>): Promise<void> {
+  if (fresh.size === 0) return;
+  const rows = [...fresh.values()];
   const { manager, dataSource } = unit;
   const runtime = TransferRuntime.of(dataSource);
-  for (const { staged } of rows) staged.attachedIn(unit);
+  for (const [staged, file] of fresh) staged.attachedIn(unit, file);
   await runtime.content.attachAll(
     unit,
-    rows.map(({ staged }) => staged.content),
+    [...fresh.keys()].map(({ content }) => content),
   );
   for (let at = 0; at < rows.length; at += ROWS_PER_STATEMENT) {
     // Copies, which TypeORM may change; its type has no place for JSON of any shape.
-    const some = rows.slice(at, at + ROWS_PER_STATEMENT).map(({ file }) => ({ ...file }) as object);
+    const some = rows.slice(at, at + ROWS_PER_STATEMENT).map((file) => ({ ...file }) as object);
     await manager.insert(ManagedFile, some);
   }
-  const created = rows.map(({ file }) => {
+  const created = rows.map((file) => {
     const to = { type: file.ownerType as string, id: file.ownerId as string };
     return { fileId: file.id, action: 'create' as const, from: null, to, forced: false, bytes: file.size };
   });

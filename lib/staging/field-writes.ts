@@ -38,7 +38,8 @@ export async function planWrites(
     const entities = [...new Set([...shown, ...instancesOf(target, owner.id, outcome)])] as Record<string, unknown>[];
     const values = await valuesOf(group);
     const fresh = first.list ? [...values.values()] : onlyOf(group, values);
-    const held = entities.map((entity) => entity[field]).find((value) => idsIn(value).some((id) => values.has(id)));
+    const known = new Set([...values].flat());
+    const held = entities.map((entity) => entity[field]).find((value) => idsIn(value).some((one) => known.has(one)));
     const value = held === undefined ? fresh : replaced(held, values);
     for (const entity of entities) entity[field] = value;
     writes.push({ target, ownerId: owner.id, value, place, fileId: staged.id });

@@ -10,6 +10,7 @@ import { Capability } from '../storage/capability.js';
 import { parseContentType } from '../storage/content-type.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { currentUnit } from '../unit-of-work/ambient.js';
+import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { StagedFile } from './staged-file.js';
 
 /** The path of the files' routes, without the global prefix; `undefined` where there are none. */
@@ -53,11 +54,21 @@ export class FileStaging {
       const contentType = readClaim(options.contentType);
       const stored = await this.contents.put(source, storage, { name, ...(contentType && { contentType }) });
       const file = new StagedFile(stored, name, (staged) => this.#addressOf(staged));
-      unit?.afterRollback(() => file.end());
-      unit?.afterCommit(() => file.end());
+      await this.#endWith(unit, file);
       return file;
     } finally {
       source.destroy();
+    }
+  }
+
+  async #endWith(unit: UnitOfWork | undefined, file: StagedFile): Promise<void> {
+    try {
+      unit?.afterRollback(() => file.end());
+      unit?.afterCommit(() => file.end());
+    } catch (error) {
+      // The unit has ended while the bytes were on their way.
+      await file.end();
+      throw error;
     }
   }
 

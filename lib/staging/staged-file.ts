@@ -1,7 +1,15 @@
 import type { NewContent } from '../files/content-store.js';
+import type { ManagedFile } from '../files/managed-file.entity.js';
 import { uuidV7 } from '../files/uuid-v7.js';
 import type { FileSnapshot } from '../ownership/statements/transfer-statements.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
+
+/** The row that a unit of work has written. */
+interface Attached {
+  readonly file: ManagedFile;
+  readonly root: UnitOfWork;
+  readonly isUndone: () => boolean;
+}
 
 /** Where a file can be fetched; throws where that is nowhere. */
 export type FileAddress = (file: StagedFile) => Promise<string>;
@@ -27,7 +35,7 @@ export class StagedFile {
   readonly hashAlgorithm: string;
   readonly #content: NewContent;
   readonly #address: FileAddress;
-  #isAttached = false;
+  readonly #attachments = new Set<Attached>();
   #isOver = false;
 
   /** @internal */
@@ -44,7 +52,7 @@ export class StagedFile {
 
   /** Whether a unit of work that still stands has made it a file. */
   get isAttached(): boolean {
-    return this.#isAttached;
+    return this.#standing().length > 0;
   }
 
   /**
@@ -61,14 +69,23 @@ export class StagedFile {
   }
 
   /**
-   * Says that the unit makes it a file; it is one until that is undone.
+   * The file that this transaction has made of it already, be it in a nested unit of work.
    * @internal
    */
-  attachedIn(unit: UnitOfWork): void {
-    this.#isAttached = true;
+  fileIn({ root }: UnitOfWork): ManagedFile | undefined {
+    return this.#standing().find((one) => one.root === root)?.file;
+  }
+
+  /**
+   * Says that the unit makes it this file; it is one until that is undone. Another unit may do so again then.
+   * @internal
+   */
+  attachedIn(unit: UnitOfWork, file: ManagedFile): void {
+    const attached = { file, root: unit.root, isUndone: unit.watch() };
+    this.#attachments.add(attached);
     unit.afterRollback(async () => {
-      this.#isAttached = false;
-      if (this.#isOver) await this.#content.discard();
+      this.#attachments.delete(attached);
+      if (this.#isOver && !this.isAttached) await this.#content.discard();
     });
   }
 
@@ -76,7 +93,7 @@ export class StagedFile {
   async end(): Promise<void> {
     if (this.#isOver) return;
     this.#isOver = true;
-    if (!this.#isAttached) await this.#content.discard();
+    if (!this.isAttached) await this.#content.discard();
   }
 
   /**
@@ -86,5 +103,9 @@ export class StagedFile {
   toSnapshot(): FileSnapshot {
     const { id, storage, contentType, size } = this;
     return { id, storage, contentType, size, ownerType: null, ownerId: null, ownerField: null, pinned: false };
+  }
+
+  #standing(): Attached[] {
+    return [...this.#attachments].filter(({ isUndone }) => !isUndone());
   }
 }

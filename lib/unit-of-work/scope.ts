@@ -10,6 +10,7 @@ import type { UnitTransaction } from './unit-transaction.js';
 export class Scope {
   readonly kind = 'scope';
   #ended = false;
+  #undone = false;
   #nested = 0;
   #statements = 0;
   #tail: Promise<unknown> = Promise.resolve();
@@ -31,6 +32,11 @@ export class Scope {
 
   get isActive(): boolean {
     return !this.#ended && !this.transaction.isSealed;
+  }
+
+  /** Whether it was undone before the end of the root. */
+  get isUndone(): boolean {
+    return this.#undone || (this.parent?.isUndone ?? false);
   }
 
   /** The unit of work that this place belongs to. */
@@ -72,6 +78,7 @@ export class Scope {
 
   /** Lets the place around wait for the effects: all of them, or, when the work was undone, what waits for its rollback. */
   passEffects(undone: boolean): void {
+    this.#undone = undone;
     for (const effect of this.#effects) {
       if (!undone) this.parent?.addEffect(effect);
       else if (effect.when !== 'commit') this.parent?.addEffect({ when: 'end', run: effect.run });

@@ -52,6 +52,12 @@ export class UnitOfWork {
     this.scope.transaction.addWitness(witness);
   }
 
+  /** Tells later whether what is done here now was undone: at once for a part of the root, while effects wait for its end. */
+  watch(): () => boolean {
+    const place = this.#place();
+    return () => place.isUndone;
+  }
+
   /** State that belongs to this unit, made when it is first asked for. */
   slot<T>(key: symbol, create: () => T): T {
     if (!this.#slots.has(key)) this.#slots.set(key, create());
