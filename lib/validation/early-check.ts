@@ -1,6 +1,6 @@
 import type { FileSnapshot } from '../ownership/statements/transfer-statements.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
-import { findStagedFile } from '../staging/staged-files.js';
+import { StagedFiles } from '../staging/staged-files.js';
 import { currentUnit, detach } from '../unit-of-work/ambient.js';
 
 interface Batch {
@@ -36,13 +36,15 @@ export class EarlyCheck {
     return check;
   }
 
-  /** The file, also one that came with the call and is in no table yet; or undefined. The id has to be a well-formed one. */
-  async find(id: string): Promise<FileSnapshot | undefined> {
-    const staged = findStagedFile(id);
-    if (staged) return staged.toSnapshot();
-    const { ids, files } = (this.#batch ??= this.#open());
-    ids.add(id);
-    return (await files).get(id);
+  /** The files by their ids, also those that came with the call and are in no table yet. The ids have to be well-formed. */
+  async find(ids: readonly string[]): Promise<ReadonlyMap<string, FileSnapshot>> {
+    const sent = StagedFiles.current();
+    const staged = new Map(ids.flatMap((id) => sent?.find(id)?.toSnapshot() ?? []).map((file) => [file.id, file]));
+    if (staged.size > 0 && ids.every((id) => staged.has(id))) return staged;
+    const batch = (this.#batch ??= this.#open());
+    for (const id of ids) if (!staged.has(id)) batch.ids.add(id);
+    const files = await batch.files;
+    return staged.size === 0 ? files : new Map([...files, ...staged]);
   }
 
   #open(): Batch {

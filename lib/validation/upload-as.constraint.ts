@@ -64,7 +64,7 @@ function constraintOf(rule: UploadRule, validationOptions: ValidationOptions): P
       constraints: [rule.ownerType, rule],
       noFile: NO_UPLOAD,
       begin: (args) => void queueFor(args, rule),
-      check: (file) => (file && findStagedFile(file.id) ? undefined : NO_UPLOAD),
+      checker: () => (file) => (file && findStagedFile(file.id) ? undefined : NO_UPLOAD),
       accept(files, args) {
         const queue = queueFor(args, rule);
         const value: unknown = (args.object as Record<string, unknown>)[args.property];

@@ -11,6 +11,6 @@ export function acceptFileStorageRule(storages: readonly string[], declaredBy: s
     name: 'acceptFileStorage',
     constraints: [accepted],
     noFile: NO_FILE,
-    check: (file) => (file ? (storages.includes(file.storage) ? undefined : problem) : NO_FILE),
+    checker: () => (file) => (file ? (storages.includes(file.storage) ? undefined : problem) : NO_FILE),
   };
 }

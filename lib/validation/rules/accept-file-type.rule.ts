@@ -17,6 +17,6 @@ export function acceptFileTypeRule(types: readonly string[], declaredBy: string)
     name: 'acceptFileType',
     constraints: [accepted],
     noFile: NO_FILE,
-    check: (file) => (file ? (matchesContentType(file.contentType, types) ? undefined : problem) : NO_FILE),
+    checker: () => (file) => (file ? (matchesContentType(file.contentType, types) ? undefined : problem) : NO_FILE),
   };
 }

@@ -6,5 +6,5 @@ export const FILE_EXISTS: FileRule = {
   name: 'fileExists',
   constraints: [],
   noFile: NO_FILE,
-  check: (file) => (file ? undefined : NO_FILE),
+  checker: () => (file) => (file ? undefined : NO_FILE),
 };

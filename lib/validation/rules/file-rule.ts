@@ -10,6 +10,9 @@ export interface FileField {
   readonly targetName: string;
 }
 
+/** What is wrong with the file, if anything. */
+export type FileCheck = (file: FileSnapshot | undefined) => string | undefined;
+
 /** A rule about the file, or each of the files, that a field names. */
 export interface FileRule<Field extends FileField = FileField> {
   /** What class-validator calls it. */
@@ -20,8 +23,8 @@ export interface FileRule<Field extends FileField = FileField> {
   readonly noFile: string;
   /** Called before anything else; throws where the rule cannot be checked. */
   begin?(field: Field): void;
-  /** What is wrong with the file, if anything. */
-  check(file: FileSnapshot | undefined, field: Field): string | undefined | Promise<string | undefined>;
+  /** Gives what tells what is wrong with a file; called once for all files of the value. */
+  checker(field: Field): FileCheck | Promise<FileCheck>;
   /** What is wrong with a list that names a file twice; without it, that is fine. */
   readonly repeated?: string;
   /** Called when nothing is wrong with the files. */
@@ -47,8 +50,11 @@ export async function examine<Field extends FileField>(
   list: unknown = value,
 ): Promise<Examined> {
   const problems: Found = new Map();
-  const report = (problem: string, id: unknown): unknown =>
-    problems.set(problem, [...(problems.get(problem) ?? []), id]);
+  const report = (problem: string, id: unknown): void => {
+    const ids = problems.get(problem);
+    if (ids) ids.push(id);
+    else problems.set(problem, [id]);
+  };
   const ids: string[] = [];
   for (const item of Array.isArray(value) ? (value as unknown[]) : [value]) {
     // Ids are written in lower case; another spelling of one would be another text in the application's own column.
@@ -57,13 +63,13 @@ export async function examine<Field extends FileField>(
   }
   if (rule.repeated !== undefined) for (const id of repeatedIn(ids, list)) report(rule.repeated, id);
   if (problems.size > 0 || ids.length === 0) return { problems, files: [] };
-  const check = EarlyCheck.current();
-  const files = await Promise.all(ids.map((id) => check.find(id)));
-  for (const [index, id] of ids.entries()) {
-    const problem = await rule.check(files[index], field);
+  const files = await EarlyCheck.current().find(ids);
+  const check = await rule.checker(field);
+  for (const id of ids) {
+    const problem = check(files.get(id));
     if (problem !== undefined) report(problem, id);
   }
-  return { problems, files: files.filter((file) => file !== undefined) };
+  return { problems, files: ids.flatMap((id) => files.get(id) ?? []) };
 }
 
 /** The ids that the list names more than once. */

@@ -10,6 +10,6 @@ export function maxFileSizeRule(maxSize: number | string): FileRule {
     name: 'maxFileSize',
     constraints: [maxSize],
     noFile: NO_FILE,
-    check: (file) => (file ? (file.size <= bytes ? undefined : problem) : NO_FILE),
+    checker: () => (file) => (file ? (file.size <= bytes ? undefined : problem) : NO_FILE),
   };
 }

@@ -57,10 +57,13 @@ export function transferRule<Field extends FileField>(
     noFile: REFUSALS.foreign,
     repeated: 'A file is named twice',
     begin: (field) => void queueFor(field),
-    async check(file, field) {
+    async checker(field) {
       const runtime = TransferRuntime.of(queueFor(field).unit.dataSource);
-      const refusal = earlyRefusal(file, { ...(await runtime.actor()), ownerType, allowUnowned });
-      return refusal && REFUSALS[refusal];
+      const terms = { ...(await runtime.actor()), ownerType, allowUnowned };
+      return (file) => {
+        const refusal = earlyRefusal(file, terms);
+        return refusal && REFUSALS[refusal];
+      };
     },
     see(value, field) {
       if (detached === 'keep') return;
