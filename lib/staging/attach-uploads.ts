@@ -3,6 +3,7 @@ import { ManagedFile } from '../files/managed-file.entity.js';
 import { newFile } from '../files/new-file.js';
 import { assertOwnerReference } from '../files/owner-reference.js';
 import { DetachedFields } from '../ownership/detached/detached-fields.js';
+import { assertOwnersExist } from '../ownership/owner-existence.js';
 import { letDetachedGo, outcomeOf } from '../ownership/transfer-batch.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
@@ -29,6 +30,9 @@ export async function attachUploads(uploads: readonly QueuedUpload[], queue: Uni
   const fresh = placed.filter(({ staged }) => staged.fileIn(unit) === undefined);
   const files = new Map<StagedFile, ManagedFile>();
   for (const one of placed) files.set(one.staged, fileOf(one, files.get(one.staged) ?? one.staged.fileIn(unit)));
+  // As with transfers: whoever removes the record meanwhile deals with its files, and waits for this transaction.
+  const owners = placed.map(({ owner }) => owner);
+  await assertOwnersExist(unit.manager, owners, TransferRuntime.of(unit.dataSource).removableOwners);
   // Before what the fields held goes: what the result still names would stay.
   const writes = await planWrites(unit.dataSource, placed, outcome);
   for (const { detached } of fresh) if (detached) DetachedFields.of(unit).add(detached);
