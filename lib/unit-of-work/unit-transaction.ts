@@ -250,10 +250,19 @@ export class UnitTransaction {
   // What a subscriber does while its statement holds the connection is a part of that statement's turn.
   #exclusive<T>(run: () => Promise<T>): Promise<T> {
     if (this.hasTurn) return run();
-    const own: Turn = { transaction: this, over: false };
-    const turn = this.#tail.then(() => turns.run(own, run)).finally(() => (own.over = true));
-    this.#tail = turn.catch(() => undefined);
+    const turn = this.#turnAfter(this.#tail, run);
+    this.#tail = turn.then(settled, settled);
     return turn;
+  }
+
+  async #turnAfter<T>(before: Promise<unknown>, run: () => Promise<T>): Promise<T> {
+    await before;
+    const own: Turn = { transaction: this, over: false };
+    try {
+      return await turns.run(own, run);
+    } finally {
+      own.over = true;
+    }
   }
 
   // For TypeORM's subscribers the root transaction is one like any other: SQLite's one connection is shared with them.
@@ -306,6 +315,8 @@ export class UnitTransaction {
     return top;
   }
 }
+
+function settled(): void {}
 
 function stackOf(error: unknown): string | undefined {
   return error instanceof Error ? error.stack : String(error);
