@@ -5,7 +5,7 @@ import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
 import { DEFAULT_STORAGE } from '../files/file-writer.js';
 import { DOWNLOADS_PATH } from '../staging/file-staging.js';
 import { holdsList, ownerFields } from '../staging/owner-fields.js';
-import { allUploadFields } from '../staging/upload-fields.js';
+import { allUploadFields, fieldsByName } from '../staging/upload-fields.js';
 import type { UploadField } from '../staging/upload-rule.js';
 import { Capability } from '../storage/capability.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
@@ -29,8 +29,19 @@ export class ActionRoutesCheck implements OnModuleInit {
     for (const { handler, bodyTypes } of this.routes.all()) {
       const fields = bodyTypes.flatMap((type) => allUploadFields(type));
       for (const field of fields) this.#check(field, this.transactor.dataSource);
+      for (const alike of fieldsByName(bodyTypes)) this.#checkSame(alike);
       if (swagger) describeAction(swagger, handler, fields);
     }
+  }
+
+  /** What a part of a form is to become is not known while it arrives, but where it goes has to be. */
+  #checkSame([first, ...others]: readonly UploadField[]): void {
+    const storageOf = ({ rule }: UploadField): string => rule.storage ?? this.defaultStorage;
+    const other = others.find((one) => first && storageOf(one) !== storageOf(first));
+    if (!first || !other) return;
+    const storages = `"${storageOf(first)}", or with ${other.place} to "${storageOf(other)}"`;
+    const why = `a file for it would go to storage ${storages}. Give one storage, or the properties different names.`;
+    throw new InvalidDecorationError('@UploadAs()', first.place, why);
   }
 
   #check({ place, rule, isList }: UploadField, dataSource: DataSource): void {

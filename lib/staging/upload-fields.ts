@@ -31,3 +31,33 @@ export function uploadFieldAt(classes: readonly unknown[], path: readonly string
   if (inner.length === 0) return undefined;
   return uploadFieldAt(inner, PLACE.test(rest[0] ?? '') ? rest.slice(1) : rest);
 }
+
+/**
+ * The fields that a form has one name for: more than one where a value may be validated as one of several classes, and where a field is
+ * declared anew.
+ */
+export function fieldsByName(classes: readonly unknown[], visited = new Set<string>()): UploadField[][] {
+  const several = [...new Set(classes.filter((one) => typeof one === 'function'))];
+  const key = several.map(numberOf).toSorted((one, other) => one - other).join();
+  if (several.length === 0 || visited.has(key)) return [];
+  visited.add(key);
+  const fields = several.flatMap(uploadFieldsOf);
+  const names = new Set(fields.map(({ property }) => property));
+  const properties = new Set(several.flatMap((one) => rulesOf(one).map(({ propertyName }) => propertyName)));
+  const nested = [...properties].flatMap((property) =>
+    fieldsByName(
+      several.flatMap((one) => nestedClasses(one, property)),
+      visited,
+    ),
+  );
+  return [...[...names].map((name) => fields.filter(({ property }) => property === name)), ...nested];
+}
+
+const numbers = new WeakMap<object, number>();
+let count = 0;
+
+function numberOf(dtoClass: object): number {
+  const number = numbers.get(dtoClass) ?? count++;
+  numbers.set(dtoClass, number);
+  return number;
+}

@@ -2,8 +2,10 @@ import { Body, Controller, Injectable, Logger, Post } from '@nestjs/common';
 import type { CanActivate } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
-import { IsOptional, IsString, ValidateIf } from 'class-validator';
+import { Type as TransformType } from 'class-transformer';
+import { IsOptional, IsString, ValidateIf, ValidateNested } from 'class-validator';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
 import { UploadAs } from '../../../lib/validation/upload-as.constraint.js';
 import type { UploadAsOptions } from '../../../lib/validation/upload-as.constraint.js';
@@ -182,6 +184,37 @@ describe('at boot', () => {
   it('a permanent link that leads nowhere is refused', async () => {
     const started = actionApp({ controllers: controllerWith({ attachAs: 'permanentLink' }), options: { http: false } });
     await expect(started).rejects.toThrow('without the option http there is no route');
+  });
+
+  it('a name that would be another storage for another class is refused', async () => {
+    class Item {
+      @IsString() kind!: string;
+    }
+    class Photo extends Item {
+      @UploadAs('picture', { storage: 'public' }) fileId!: string;
+    }
+    class Contract extends Item {
+      @UploadAs('picture') fileId!: string;
+    }
+    const subTypes = [Photo, Contract].map((value) => ({ value, name: value.name }));
+    class Dto {
+      @ValidateNested({ each: true })
+      @TransformType(() => Item, { discriminator: { property: 'kind', subTypes } })
+      items!: Item[];
+    }
+    @Controller('galleries')
+    class Galleries {
+      @Post()
+      @WithTaskQueue()
+      create(@Body() dto: Dto) {
+        return dto;
+      }
+    }
+    const storages = { default: memoryStorage(), public: memoryStorage() };
+    const started = actionApp({ controllers: [Galleries], options: { storages } });
+    await expect(started).rejects.toThrow(
+      '@UploadAs() on Photo.fileId: a file for it would go to storage "public", or with Contract.fileId to "default".',
+    );
   });
 
   it.each([{ attachAs: 'name' }, { field: '' }, { idField: [] }, { allow: true }])('%j is refused', (options) => {
