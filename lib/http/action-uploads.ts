@@ -52,27 +52,25 @@ export class ActionUploads extends CallPreparation {
   ): Promise<PreparedCall> {
     const raw = rawRequest(request);
     let form: FormReader | undefined;
+    const abort = (): void => form?.fail(new UploadAbortedError());
+    signal.addEventListener('abort', abort, { once: true });
     try {
       form = new FormReader(raw, LIMITS);
-      request.body = await this.#read(form, route, files, signal);
+      request.body = await this.#read(form, route, files);
       return files;
     } catch (error) {
       form?.close();
       discardRest(raw);
       await files.end();
       throw error;
+    } finally {
+      signal.removeEventListener('abort', abort);
     }
   }
 
-  async #read(
-    form: FormReader,
-    { bodyTypes }: ActionRoute,
-    files: StagedFiles,
-    signal: AbortSignal,
-  ): Promise<Record<string, unknown>> {
+  async #read(form: FormReader, { bodyTypes }: ActionRoute, files: StagedFiles): Promise<Record<string, unknown>> {
     const body = new FormBody();
     for (let part = await form.next(); part !== undefined; part = await form.next()) {
-      if (signal.aborted) throw new UploadAbortedError();
       const { name } = part;
       const path = fieldPath(name);
       if (part.kind === 'field') {

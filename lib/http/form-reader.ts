@@ -78,7 +78,7 @@ export class FormReader {
   #listen({ fields, files, parts, fieldSize }: FormLimits): void {
     this.#parser
       .on('field', (name: string | undefined, value, { valueTruncated }) => {
-        if (valueTruncated) this.#fail(new UploadLimitError('the bytes of a field', fieldSize));
+        if (valueTruncated) this.fail(new UploadLimitError('the bytes of a field', fieldSize));
         else this.#inbox.put({ kind: 'field', name: name ?? '', value });
       })
       .on('file', (name: string | undefined, body, { filename, mimeType }: busboy.FileInfo) => {
@@ -88,21 +88,22 @@ export class FormReader {
         body.once('close', () => this.#bodies.delete(body));
         this.#inbox.put({ kind: 'file', name: name ?? '', filename: unescaped(filename), contentType: mimeType, body });
       })
-      .on('filesLimit', () => this.#fail(new UploadLimitError('the number of files', files)))
-      .on('fieldsLimit', () => this.#fail(new UploadLimitError('the number of fields', fields)))
-      .on('partsLimit', () => this.#fail(new UploadLimitError('the number of parts', parts - 1)))
-      .on('error', (error) => this.#fail(malformed(error)))
+      .on('filesLimit', () => this.fail(new UploadLimitError('the number of files', files)))
+      .on('fieldsLimit', () => this.fail(new UploadLimitError('the number of fields', fields)))
+      .on('partsLimit', () => this.fail(new UploadLimitError('the number of parts', parts - 1)))
+      .on('error', (error) => this.fail(malformed(error)))
       .on('close', () => this.#inbox.end());
     // Node tells an interrupted request by an error, by closing, or by both.
-    this.request.on('error', () => this.#fail(new UploadAbortedError()));
+    this.request.on('error', () => this.fail(new UploadAbortedError()));
     this.request.on('close', this.#onClose);
   }
 
   readonly #onClose = (): void => {
-    if (!this.request.complete) this.#fail(new UploadAbortedError());
+    if (!this.request.complete) this.fail(new UploadAbortedError());
   };
 
-  #fail(error: Error): void {
+  /** Ends the reading, also of a body that somebody reads, with this error. */
+  fail(error: Error): void {
     this.#inbox.fail(error);
     for (const body of this.#bodies) body.destroy(error);
   }

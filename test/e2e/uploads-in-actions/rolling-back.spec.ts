@@ -1,11 +1,13 @@
-import { Logger } from '@nestjs/common';
+import { Controller, Logger, RequestTimeoutException, UseInterceptors } from '@nestjs/common';
+import type { NestInterceptor } from '@nestjs/common';
+import { merge, mergeMap, Subject, throwError } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CommitOutcomeUnknownError } from '../../../lib/errors/commit-outcome-unknown.error.js';
 import { addTask } from '../../../lib/task-queue/add-task.js';
 import { UnitTransaction } from '../../../lib/unit-of-work/unit-transaction.js';
-import { actionApp, actionForm, textFile } from '../../support/action-app.js';
+import { actionApp, actionForm, GalleriesController, textFile } from '../../support/action-app.js';
 import { PLATFORMS } from '../../support/http-app.js';
-import { BOUNDARY, openUpload, part } from '../../support/http-raw.js';
+import { answerTo, BOUNDARY, openUpload, part } from '../../support/http-raw.js';
 
 beforeAll(() => Logger.overrideLogger(false));
 afterAll(() => Logger.overrideLogger(['log', 'warn', 'error']));
@@ -69,6 +71,27 @@ describe.each(PLATFORMS)('nothing of the record and its files stays on %s', (pla
     sent.destroy();
     await vi.waitFor(async () => expect(await app.counts()).toEqual(NOTHING), { timeout: 5_000 });
     expect(BOUNDARY).toBeDefined();
+  });
+
+  it('when an interceptor gives up before the form is there, whatever the client goes on to send', async () => {
+    const over = new Subject<void>();
+    const giveUp: NestInterceptor = {
+      intercept: (_, next) =>
+        merge(next.handle(), over.pipe(mergeMap(() => throwError(() => new RequestTimeoutException())))),
+    };
+    @Controller('galleries')
+    @UseInterceptors(giveUp)
+    class Impatient extends GalleriesController {}
+    const app = await actionApp({ platform, controllers: [Impatient] });
+    const sent = openUpload(app, {}, undefined, '/galleries');
+    sent.on('error', () => {});
+    sent.write(part('name="title"', 'Sea') + part('name="images"; filename="a.txt"', 'whole'));
+    sent.write(part('name="coverId"; filename="b.txt"', 'x'.repeat(100_000)).slice(0, -20));
+    await vi.waitFor(async () => expect((await app.counts()).intents).toBe(2), { timeout: 5_000 });
+    over.next();
+    expect((await answerTo(sent)).status).toBe(408);
+    await vi.waitFor(async () => expect(await app.counts()).toEqual(NOTHING), { timeout: 2_000 });
+    sent.destroy();
   });
 
   it('when the form ends before it is complete', async () => {
