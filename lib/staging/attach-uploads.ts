@@ -2,6 +2,7 @@ import { FileOwnerConflictError } from '../errors/file-owner-conflict.error.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import { newFile } from '../files/new-file.js';
 import { assertOwnerReference } from '../files/owner-reference.js';
+import type { OwnerReference } from '../files/owner-reference.js';
 import { DetachedFields } from '../ownership/detached/detached-fields.js';
 import { assertOwnersExist } from '../ownership/owner-existence.js';
 import { letDetachedGo, outcomeOf } from '../ownership/transfer-batch.js';
@@ -10,6 +11,7 @@ import type { UnitQueue } from '../task-queue/unit-queue.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import type { Attachment, AttachmentTarget, PlacedFile } from './attachment.js';
 import { planWrites } from './field-writes.js';
+import type { FieldWrite } from './field-writes.js';
 import { writeFields } from './write-fields.js';
 import type { StagedFile } from './staged-file.js';
 
@@ -30,16 +32,21 @@ export async function attachUploads(uploads: readonly QueuedUpload[], queue: Uni
   const fresh = placed.filter(({ staged }) => staged.fileIn(unit) === undefined);
   const files = new Map<StagedFile, ManagedFile>();
   for (const one of placed) files.set(one.staged, fileOf(one, files.get(one.staged) ?? one.staged.fileIn(unit)));
-  // As with transfers: whoever removes the record meanwhile deals with its files, and waits for this transaction.
-  const owners = placed.map(({ owner }) => owner);
-  await assertOwnersExist(unit.manager, owners, TransferRuntime.of(unit.dataSource).removableOwners);
   // Before what the fields held goes: what the result still names would stay.
   const writes = await planWrites(unit.dataSource, placed, outcome);
+  // As with transfers: whoever removes the record meanwhile deals with its files, and waits for this transaction.
+  await assertOwnersExist(unit.manager, unwritten(placed, writes), TransferRuntime.of(unit.dataSource).removableOwners);
   for (const { detached } of fresh) if (detached) DetachedFields.of(unit).add(detached);
   await letDetachedGo([], queue);
   await insertRows(unit, new Map(fresh.map(({ staged }) => [staged, files.get(staged) as ManagedFile])));
   await writeFields(unit, writes);
   return placed.map(({ staged }) => files.get(staged) as ManagedFile);
+}
+
+/** The owners of which nothing is written: two who lock one for reading and then write it would wait for each other. */
+function unwritten(placed: readonly PlacedFile[], writes: readonly FieldWrite[]): OwnerReference[] {
+  const written = new Set(writes.map(({ target, ownerId }) => JSON.stringify([target.ownerType, ownerId])));
+  return placed.map(({ owner }) => owner).filter(({ type, id }) => !written.has(JSON.stringify([type, id])));
 }
 
 /** The file that is noted already, or a new one. One file has one owner. */

@@ -38,7 +38,10 @@ export function uploadFieldAt(classes: readonly unknown[], path: readonly string
  */
 export function fieldsByName(classes: readonly unknown[], visited = new Set<string>()): UploadField[][] {
   const several = [...new Set(classes.filter((one) => typeof one === 'function'))];
-  const key = several.map(numberOf).toSorted((one, other) => one - other).join();
+  const key = several
+    .map(numberOf)
+    .toSorted((one, other) => one - other)
+    .join();
   if (several.length === 0 || visited.has(key)) return [];
   visited.add(key);
   const fields = several.flatMap(uploadFieldsOf);

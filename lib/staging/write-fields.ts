@@ -1,6 +1,8 @@
 import type { DataSource } from 'typeorm';
 import { OwnerNotResolvedError } from '../errors/owner-not-resolved.error.js';
+import { assertOwnersExist } from '../ownership/owner-existence.js';
 import { tableNames } from '../ownership/statements/names.js';
+import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import type { FieldWrite } from './field-writes.js';
 
@@ -8,7 +10,8 @@ const OWNERS_PER_STATEMENT = 1000;
 
 /**
  * Writes the owners' fields: one statement a field, whatever the number of owners. Not through TypeORM's update, which would count the
- * record's version up once more than the result says. Throws `OwnerNotResolvedError` where an owner is not in its table.
+ * record's version up once more than the result says. Throws where an owner is not in its
+ * table: `OwnerNotFoundError` where it may have been removed meanwhile, else `OwnerNotResolvedError`.
  */
 export async function writeFields(unit: UnitOfWork, writes: readonly FieldWrite[]): Promise<void> {
   const byColumn = new Map<unknown, FieldWrite[]>();
@@ -29,6 +32,8 @@ async function update({ manager, dataSource }: UnitOfWork, writes: readonly Fiel
   const { sql, parameters } = updateSql(dataSource, first, writes);
   const result = await manager.queryRunner?.query(sql, parameters, true);
   if (result?.affected === writes.length) return;
+  const owners = writes.map(({ target, ownerId }) => ({ type: target.ownerType, id: ownerId }));
+  await assertOwnersExist(manager, owners, TransferRuntime.of(dataSource).removableOwners);
   const ids = writes.map(({ ownerId }) => ownerId).join(', ');
   const { metadata, ownerType } = first.target;
   const reason = `of ${ownerType} ${ids} not all are in table "${metadata.tablePath}", so their field cannot be written`;
