@@ -3,6 +3,9 @@ import { UnitAbortedError } from '../errors/unit-aborted.error.js';
 import { UnitTimeoutError } from '../errors/unit-timeout.error.js';
 import type { UnitTransaction } from './unit-transaction.js';
 
+// A timer for longer would fire at once: https://nodejs.org/docs/latest-v20.x/api/timers.html#settimeoutcallback-delay-args
+const LONGEST = 2 ** 31 - 1;
+
 /** What ends a unit from outside: its deadline, which also takes its connection, and its caller's signal. */
 export class UnitDeadline {
   readonly #reached: Promise<never>;
@@ -21,10 +24,13 @@ export class UnitDeadline {
       transaction.abort(error);
       fail(error);
     };
-    this.#timer = setTimeout(() => {
-      end(new UnitTimeoutError(timeout));
-      void transaction.giveUp();
-    }, timeout);
+    this.#timer = setTimeout(
+      () => {
+        end(new UnitTimeoutError(timeout));
+        void transaction.giveUp();
+      },
+      Math.min(timeout, LONGEST),
+    );
     if (!signal) return;
     this.#onAbort = () => end(new UnitAbortedError('its caller gave up before it was done', signal.reason));
     if (signal.aborted) this.#onAbort();

@@ -46,6 +46,18 @@ describe.each(await reachableDatabases())('on $name with a pool of one, a unit',
     expect(undone).toBe(1);
   });
 
+  it.each([Infinity, 2 ** 31])('has as good as none after %s milliseconds', async (timeout) => {
+    const unit = run(
+      async () => {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        await app.write('own');
+      },
+      { timeout },
+    );
+    await unit;
+    expect(await app.saved()).toEqual(['own']);
+  });
+
   it('leaves a pool that works after its deadline', async () => {
     await expect(run(never, { timeout: 20 })).rejects.toBeInstanceOf(UnitTimeoutError);
     await app.write('plain');
