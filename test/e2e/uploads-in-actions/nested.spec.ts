@@ -105,6 +105,25 @@ describe('a file that is staged by hand', () => {
     expect(await app.counts()).toEqual({ galleries: 1, files: 1, intents: 0, stored: 1 });
   });
 
+  it('may be in two fields of its owner, whatever is queued in between', async () => {
+    const app = await nestedApp();
+    const [queue, staging] = [app.app.get(TaskQueue), app.app.get(FileStaging)];
+    const galleries = app.dataSource.getRepository(Gallery);
+    await queue.run(async () => {
+      const staged = await staging.stage(Buffer.from('waves'), { name: 'waves.txt' });
+      queue.add(new UploadAndAttachTask(staged, 'gallery', { field: 'coverId' }));
+      queue.add(() => undefined);
+      queue.add(new UploadAndAttachTask(staged, 'gallery', { field: 'posterUrl', attachAs: 'permanentLink' }));
+      return galleries.save({ title: 'Sea' });
+    });
+    const [file] = await app.files();
+    expect(await galleries.findOneBy({ id: 1 })).toMatchObject({
+      coverId: file?.id,
+      posterUrl: `/files/${file?.id}/content`,
+    });
+    expect(await app.counts()).toEqual({ galleries: 1, files: 1, intents: 0, stored: 1 });
+  });
+
   it('goes where the only unit that attached it was undone', async () => {
     const app = await nestedApp();
     const [queue, staging] = [app.app.get(TaskQueue), app.app.get(FileStaging)];
