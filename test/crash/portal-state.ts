@@ -97,7 +97,7 @@ function wrongHistory({ id, name, owner_type, owner_id }: Row, history: Row[]): 
 }
 
 /** Every file has its bytes, and nothing else is in the directory: no bytes without a file, no temporary file, no marker. */
-async function wrongBytes(files: Row[], root: string): Promise<string[]> {
+export async function wrongBytes(files: Row[], root: string): Promise<string[]> {
   const wrong: string[] = [];
   const found = await readdir(root, { recursive: true, withFileTypes: true });
   const stored = new Set(

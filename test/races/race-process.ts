@@ -1,27 +1,14 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { symlink } from 'node:fs/promises';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'vite';
+import { compileModule } from '../support/compiled-module.js';
 import type { RaceAppOptions } from './race-app.js';
 
 export type RaceCommand = { start: RaceAppOptions } | { begin: string };
 type RaceReport = { ready: true } | { url: string } | { failed: string } | { arrived: string };
 
-const pathOf = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
-
-/** Compiles the application and the library into one module for Node, in `directory`; gives its path. */
-async function compileRaceApp(directory: string): Promise<string> {
-  await build({
-    configFile: pathOf('../../vitest.config.ts'),
-    logLevel: 'error',
-    build: { ssr: pathOf('race.child.ts'), outDir: directory, target: 'node20' },
-  });
-  await symlink(pathOf('../../node_modules'), join(directory, 'node_modules'), 'junction');
-  return join(directory, 'race.child.js');
-}
+const SOURCE = fileURLToPath(new URL('race.child.ts', import.meta.url));
 
 /** Two processes of the application; handlers of both can wait for each other. */
 export class RaceProcesses {
@@ -40,7 +27,7 @@ export class RaceProcesses {
   }
 
   static async start(directory: string): Promise<RaceProcesses> {
-    const processes = new RaceProcesses(await compileRaceApp(directory));
+    const processes = new RaceProcesses(await compileModule(SOURCE, directory));
     await Promise.all(processes.#children.map((child) => once(child, 'message')));
     return processes;
   }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TypeOrmModuleOptions } from '@nestjs/typeorm';
 import type { SweepReport } from 'nestjs-files';
-import { build } from 'vite';
+import { compileModule } from '../../support/compiled-module.js';
 import type { Moment } from './steps.js';
 
 /** Where a portal has its rows and its bytes. */
@@ -28,15 +28,10 @@ const pathOf = (relative: string) => fileURLToPath(new URL(relative, import.meta
 
 /** Compiles the portal and the library into one module for Node, in `directory`; gives its path. */
 export async function compilePortal(directory: string): Promise<string> {
-  await build({
-    configFile: pathOf('../../../vitest.config.ts'),
-    logLevel: 'error',
-    build: { ssr: pathOf('portal.child.ts'), outDir: directory, target: 'node20' },
-  });
-  await symlink(pathOf('../../../node_modules'), join(directory, 'node_modules'), 'junction');
+  const module = await compileModule(pathOf('portal.child.ts'), directory);
   // What lies beside the modules, and is not compiled.
   await symlink(pathOf('../../../sample/portal/web/assets'), join(directory, 'assets'), 'junction');
-  return join(directory, 'portal.child.js');
+  return module;
 }
 
 /** Portals in one process of their own: what takes long is to start it, not to start another portal in it. */

@@ -1,0 +1,33 @@
+import type { DataSource } from 'typeorm';
+import type { Mischief } from './mischief.js';
+import type { UnitCount } from './unit-count.js';
+
+/** What the application has in hand at one moment. */
+export interface Measure {
+  /** Bytes, after a collection. */
+  readonly heap: number;
+  readonly rss: number;
+  /** What keeps its event loop alive, and how much of each: `{ Timeout: 1 }`. */
+  readonly resources: Readonly<Record<string, number>>;
+  /** Of the database's connections; undefined where there is no pool. */
+  readonly pool: { readonly total: number; readonly idle: number; readonly waiting: number } | undefined;
+  readonly units: { readonly open: number; readonly ended: Readonly<Record<string, number>> };
+  readonly faults: Readonly<Record<string, number>>;
+}
+
+interface PgPool {
+  readonly totalCount: number;
+  readonly idleCount: number;
+  readonly waitingCount: number;
+}
+
+/** Needs `--expose-gc`. */
+export function takeMeasure(dataSource: DataSource, { open, ended }: UnitCount, { counts }: Mischief): Measure {
+  globalThis.gc!();
+  const { heapUsed: heap, rss } = process.memoryUsage();
+  const resources: Record<string, number> = {};
+  for (const name of process.getActiveResourcesInfo()) resources[name] = (resources[name] ?? 0) + 1;
+  const { master } = dataSource.driver as unknown as { master?: PgPool };
+  const pool = master && { total: master.totalCount, idle: master.idleCount, waiting: master.waitingCount };
+  return { heap, rss, resources, pool, units: { open, ended }, faults: counts };
+}

@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { reachableDatabases } from '../support/databases.js';
+import type { Measure } from './measure.js';
+import { tellSoak } from './soak-report.js';
+import { SoakWorld } from './soak-world.js';
+import type { Rest } from './soak-world.js';
+import { Tally } from './tally.js';
+import { growthPerMinute } from './trend.js';
+
+const SECONDS = Number(process.env['SOAK_SECONDS'] ?? 600);
+const CLIENTS = Number(process.env['SOAK_CLIENTS'] ?? 100);
+const SEED = Number(process.env['SOAK_SEED'] ?? 1);
+const POOL_SIZE = 5;
+
+const MIB = 1024 * 1024;
+const WARM_UP = Math.min(60, SECONDS / 3);
+// Before that many seconds, what is in hand at the moment hides what is kept for ever.
+const TELLING = 180;
+/** In a minute. */
+const MOST_GROWTH = { heap: MIB, rss: 4 * MIB };
+
+// PostgreSQL, else SQLite.
+const database = (await reachableDatabases('file', 'postgres')).at(-1)!;
+
+describe(`${CLIENTS} clients for ${SECONDS} s, with faults, on ${database.name}`, () => {
+  const tally = new Tally();
+  const memory: { at: number; measure: Measure }[] = [];
+  let world: SoakWorld;
+  let first: Rest;
+  let last: Rest;
+  let growth: typeof MOST_GROWTH;
+
+  beforeAll(
+    async () => {
+      world = await SoakWorld.open(database, { clients: CLIENTS, poolSize: POOL_SIZE, seed: SEED }, tally);
+      const began = performance.now();
+      const sample = async (): Promise<void> => {
+        memory.push({ at: performance.now() - began, measure: await world.process.measure() });
+      };
+      const tick = Math.min(10_000, SECONDS * 50);
+      await world.storm(WARM_UP * 1000, sample, tick);
+      first = await world.rest();
+      const warm = memory.length;
+      await world.storm((SECONDS - WARM_UP) * 1000, sample, tick);
+      last = await world.rest();
+      const growthOf = (what: 'heap' | 'rss') =>
+        growthPerMinute(memory.slice(warm).map(({ at, measure }) => ({ at, value: measure[what] })));
+      growth = { heap: growthOf('heap'), rss: growthOf('rss') };
+      const cuts = world.cuts?.count ?? 0;
+      console.log(tellSoak({ name: database.name, seconds: SECONDS, tally, cuts, memory, growth, first, last }));
+    },
+    (SECONDS + 240) * 1000,
+  );
+
+  afterAll(() => world?.close());
+
+  it('answers every request, and never with what cannot be', () => {
+    expect(world.clients.flatMap(({ wrong }) => wrong)).toEqual([]);
+    expect(world.clients.reduce((sum, { wire }) => sum + wire.hung, 0)).toBe(0);
+  });
+
+  it('does most of what it is asked to, whatever goes wrong meanwhile', () => {
+    expect(tally.count((told) => told.startsWith('2'))).toBeGreaterThan(tally.total / 2);
+    for (const [fault, count] of Object.entries(last.faults)) expect(count, fault).toBeGreaterThan(0);
+  });
+
+  it('keeps no unit open, and no timer', () => {
+    expect(last.units.open).toBe(0);
+    expect(last.resources).not.toHaveProperty('Timeout');
+    expect(last.resources).toEqual(expect.objectContaining({ ...first.resources, TCPSocketWrap: expect.anything() }));
+  });
+
+  it('keeps no connection, and no lease: all of them can be lent at once', async () => {
+    if (last.pool) {
+      expect(last.pool).toEqual({ total: last.pool.total, idle: last.pool.total, waiting: 0 });
+      expect(last.pool.total).toBeLessThanOrEqual(POOL_SIZE);
+      expect(await world.connections(last.pool.total)).toEqual({ idle: last.pool.total });
+    }
+    await world.process.ask('lendAll');
+  });
+
+  it('keeps no file open', () => {
+    if (!first.handles || !last.handles) return console.log('Handles are told of on Linux alone');
+    const own = (handles: readonly string[]) => handles.filter((target) => !target.startsWith('socket:')).length;
+    expect(world.filesAmong(last.handles)).toEqual([]);
+    expect(own(last.handles)).toBe(own(first.handles));
+    const beside = ({ handles, pool }: Rest) => handles!.length - (pool?.total ?? 0);
+    expect(beside(last)).toBe(beside(first));
+  });
+
+  it('does not grow', () => {
+    if (SECONDS - WARM_UP < TELLING)
+      return console.log(`The memory of less than ${TELLING} s after the warm-up tells nothing`);
+    expect(growth.heap).toBeLessThan(MOST_GROWTH.heap);
+    expect(growth.rss).toBeLessThan(MOST_GROWTH.rss);
+  });
+
+  it('has persisted what it reported, and nothing else', { timeout: 300_000 }, async () => {
+    expect(await world.sweep()).toMatchObject({ failed: 0 });
+    expect(await world.wronglyPersisted()).toEqual([]);
+    await world.expectOwnership();
+  });
+});
