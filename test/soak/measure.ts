@@ -13,6 +13,17 @@ export interface Measure {
   readonly pool: { readonly total: number; readonly idle: number; readonly waiting: number } | undefined;
   readonly units: { readonly open: number; readonly ended: Readonly<Record<string, number>> };
   readonly faults: Readonly<Record<string, number>>;
+  /** Files that somebody forgot to close, and that were closed when they were collected. */
+  readonly forgotten: number;
+}
+
+let forgotten = 0;
+
+/** To be called at the start. */
+export function watchForgotten(): void {
+  process.on('warning', ({ message }) => {
+    if (message.startsWith('Closing file descriptor')) forgotten++;
+  });
 }
 
 interface PgPool {
@@ -29,5 +40,5 @@ export function takeMeasure(dataSource: DataSource, { open, ended }: UnitCount, 
   for (const name of process.getActiveResourcesInfo()) resources[name] = (resources[name] ?? 0) + 1;
   const { master } = dataSource.driver as unknown as { master?: PgPool };
   const pool = master && { total: master.totalCount, idle: master.idleCount, waiting: master.waitingCount };
-  return { heap, rss, resources, pool, units: { open, ended }, faults: counts };
+  return { heap, rss, resources, pool, units: { open, ended }, faults: counts, forgotten };
 }

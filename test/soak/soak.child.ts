@@ -10,12 +10,13 @@ import { SWEEPER_OPTIONS } from '../../lib/files/sweeper-options.js';
 import { Mischief } from './mischief.js';
 import { startSoakApp } from './soak-app.js';
 import type { SoakCommand, SoakPlace } from './soak-process.js';
-import { takeMeasure } from './measure.js';
+import { takeMeasure, watchForgotten } from './measure.js';
 import { UnitCount } from './unit-count.js';
 
 /** The application as a process of its own, which ends with whoever started it. */
 process.on('disconnect', () => process.exit());
 
+watchForgotten();
 const { database, root, seed, poolSize } = JSON.parse(process.argv[2]!) as SoakPlace;
 const storage = faultyStorage(fsStorage({ root, fsync: false }));
 const mischief = new Mischief(storage, seed);

@@ -80,6 +80,7 @@ describe(`${CLIENTS} clients for ${SECONDS} s, with faults, on ${database.name}`
   });
 
   it('keeps no file open', () => {
+    expect(last.forgotten).toBe(0);
     if (!first.handles || !last.handles) return console.log('Handles are told of on Linux alone');
     const own = (handles: readonly string[]) => handles.filter((target) => !target.startsWith('socket:')).length;
     expect(world.filesAmong(last.handles)).toEqual([]);
