@@ -17,7 +17,7 @@ export const READINGS: Readonly<Record<string, (client: ClientView) => SoakReque
       if (results.some(({ ownerId }) => ownerId !== user)) return `${user} finds files of others`;
       return isOwn && results[0]?.id !== id ? `${user} does not find ${id} by its name ${state.name}` : undefined;
     };
-    return { kind: 'search', message: { method: 'GET', path: `/files?${query}` }, check };
+    return { kind: 'search', message: { method: 'GET', path: `/files?${query.toString()}` }, check };
   },
 
   download: (client) => download(client, false),

@@ -28,6 +28,19 @@ interface Plan {
 
 const PATIENCE = 30_000;
 
+/** What is at work beside the server, the pipe to whoever started it, and the pool: a timer, say, or a file that is written. */
+export function workOf({ resources, pool }: Measure): string[] {
+  const expected: Record<string, number> = { TCPServerWrap: 1, TCPSocketWrap: pool?.total ?? 0, PipeWrap: Infinity };
+  return Object.entries(resources).flatMap(([name, count]) =>
+    count > (expected[name] ?? 0) ? [`${count} ${name}`] : [],
+  );
+}
+
+function isBusy(measure: Measure): boolean {
+  const { units, pool } = measure;
+  return units.open > 0 || workOf(measure).length > 0 || (pool !== undefined && pool.idle !== pool.total);
+}
+
 /** The application, the clients that keep it busy, and what puts it out; and a look at its database past it. */
 export class SoakWorld {
   private constructor(
@@ -86,9 +99,8 @@ export class SoakWorld {
       // Twice: what the first collection frees may hold what the second one does.
       await this.process.measure();
       const measure = await this.process.measure();
-      const { pool, units, resources } = measure;
-      const isBusy = units.open > 0 || (pool && pool.idle !== pool.total) || resources['TCPSocketWrap'] !== pool?.total;
-      if (!isBusy || performance.now() > patience) return { ...measure, handles: await this.process.handles() };
+      if (!isBusy(measure) || performance.now() > patience)
+        return { ...measure, handles: await this.process.handles() };
       await delay(200);
     }
   }

@@ -24,18 +24,17 @@ export class Tally {
   }
 
   toString(): string {
-    const lines = [...this.#counts].toSorted().map(([kind, counts]) => `  ${kind.padEnd(18)}${listed(counts)}`);
-    return [
-      ...lines,
-      '  refusals',
-      ...[...this.#codes].toSorted().map(([code, count]) => `    ${count} × ${code}`),
-    ].join('\n');
+    const lines = sorted(this.#counts).map(([kind, counts]) => `  ${kind.padEnd(18)}${listed(counts)}`);
+    return [...lines, '  refusals', ...sorted(this.#codes).map(([code, count]) => `    ${count} × ${code}`)].join('\n');
   }
 }
 
 function listed(counts: ReadonlyMap<string, number>): string {
-  return [...counts]
-    .toSorted()
+  return sorted(counts)
     .map(([told, count]) => `${told}: ${count}`)
     .join(', ');
+}
+
+function sorted<T>(counts: ReadonlyMap<string, T>): [string, T][] {
+  return [...counts].toSorted(([one], [other]) => one.localeCompare(other));
 }
