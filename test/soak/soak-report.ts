@@ -25,7 +25,7 @@ export function tellSoak({ name, seconds, tally, cuts, memory, growth, first, la
     `  faults: ${listed({ ...faults, 'connections cut': cuts })}`,
     `  units: ${listed(units.ended)}`,
     `  memory under load, heap/rss in MiB: ${line.join(', ')}`,
-    `  growth under load: heap ${mib(growth.heap)} MiB/min, rss ${mib(growth.rss)} MiB/min`,
+    `  growth under load, in the second half: heap ${mib(growth.heap)} MiB/min, rss ${mib(growth.rss)} MiB/min`,
     `  at rest, after the warm-up and at the end: heap ${mib(first.heap)} and ${mib(last.heap)} MiB, rss ${mib(first.rss)} and ${mib(last.rss)} MiB, ` +
       `handles ${first.handles?.length ?? 'untold'} and ${last.handles?.length ?? 'untold'}`,
     `  resources at rest: ${listed(first.resources)}; ${listed(last.resources)}`,
