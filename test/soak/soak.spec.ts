@@ -50,7 +50,19 @@ describe(`${CLIENTS} clients for ${SECONDS} s, with faults, on ${database.name}`
         );
       growth = { heap: growthOf('heap'), rss: growthOf('rss') };
       const cuts = world.cuts?.count ?? 0;
-      console.log(tellSoak({ name: database.name, seconds: SECONDS, tally, cuts, memory, growth, first, last }));
+      console.log(
+        tellSoak({
+          name: database.name,
+          seconds: SECONDS,
+          tally,
+          cuts,
+          ledgers: world.clients.map(({ ledger }) => ledger),
+          memory,
+          growth,
+          first,
+          last,
+        }),
+      );
     },
     (SECONDS + 240) * 1000,
   );
