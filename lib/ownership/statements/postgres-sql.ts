@@ -37,12 +37,12 @@ u AS (
   FROM v WHERE t.${f('id')} = v.id
     AND (v.verdict = 'moved' OR v.verdict = 'kept' AND v.field <> coalesce(v.owner_field, ''))
     AND NOT EXISTS (SELECT FROM v AS other WHERE other.verdict NOT IN ('moved', 'kept'))
-  RETURNING t.${f('id')} AS id
+  RETURNING v.id, v.verdict, v.history_id, v.owner_type, v.owner_id, v.to_type, v.to_id, v.pinned
 ),
 h AS (
   INSERT INTO ${history.table} (${HISTORY_COLUMNS.map(history.column).join(', ')})
-  SELECT v.history_id, v.id, 'transfer', v.owner_type, v.owner_id, v.to_type, v.to_id, v.pinned, $7::text, $8::text, ${nextInstant(history, 'v.id')}
-  FROM v JOIN u ON u.id = v.id WHERE v.verdict = 'moved'
+  SELECT u.history_id, u.id, 'transfer', u.owner_type, u.owner_id, u.to_type, u.to_id, u.pinned, $7::text, $8::text, ${nextInstant(history, 'u.id')}
+  FROM u WHERE u.verdict = 'moved'
 )
 SELECT v.id, v.verdict, v.owner_type AS "fromType", v.owner_id AS "fromId", v.pinned FROM v`;
 }
