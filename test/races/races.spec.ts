@@ -8,7 +8,7 @@ import { RaceWorld, storm } from './race-world.js';
 import type { Answer } from './race-world.js';
 
 // `npm run test:races` runs them a thousand times.
-const ROUNDS = Number(process.env['RACES_ROUNDS'] ?? 20);
+const ROUNDS = Number(process.env['RACES_ROUNDS'] ?? 12);
 const AT_ONCE = 8;
 
 let directory: string;
