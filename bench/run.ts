@@ -5,9 +5,17 @@ import { bytes } from './bytes.js';
 import { handler } from './handler.js';
 import { queue } from './queue.js';
 import { scan } from './scan.js';
+import { uploadMemory } from './upload-memory.js';
 import { describeMachine } from './support/machine.js';
 
-const QUESTIONS: Record<string, () => Promise<void>> = { attach, handler, queue, bytes, scan };
+const QUESTIONS: Record<string, () => Promise<void>> = {
+  attach,
+  handler,
+  queue,
+  bytes,
+  scan,
+  'upload-memory': uploadMemory,
+};
 
 const [, , ...named] = process.argv;
 const unknown = named.find((name) => !Object.hasOwn(QUESTIONS, name));

@@ -1,6 +1,4 @@
 // How much memory does an upload take, by its size? Each size gets a fresh server in a process of its own.
-//
-//   npx tsc --noEmit false --outDir node_modules/.bench && node node_modules/.bench/bench/upload-memory.js
 
 import 'reflect-metadata';
 import { fork } from 'node:child_process';
@@ -91,10 +89,10 @@ async function measure(platform: string, mebibytes: number): Promise<string> {
   }
 }
 
-async function main(): Promise<void> {
+export async function uploadMemory(): Promise<void> {
   console.log('| platform | upload | peak before | growth | time |\n| --- | --- | --- | --- | --- |');
   for (const platform of PLATFORMS) for (const size of SIZES) console.log(await measure(platform, size));
 }
 
 const [, , mode, platform = '', root = ''] = process.argv;
-await (mode === 'serve' ? serve(platform, root) : main());
+if (mode === 'serve') await serve(platform, root);

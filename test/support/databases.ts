@@ -73,8 +73,11 @@ function testDatabase(name: string, kind: Kind, create: TestDatabase['create']):
   return { name, kind, create, open: async (options) => openOn(await create(), options) };
 }
 
+/** SQLite without a file: for tests that speak its dialect, whichever database the others run on. */
+export const IN_MEMORY = { type: 'better-sqlite3', database: ':memory:' } as const;
+
 const memory = testDatabase('SQLite in memory', 'memory', () =>
-  Promise.resolve({ options: { type: 'better-sqlite3', database: ':memory:' }, drop: () => Promise.resolve() }),
+  Promise.resolve({ options: IN_MEMORY, drop: () => Promise.resolve() }),
 );
 
 // No test outlives a power failure.

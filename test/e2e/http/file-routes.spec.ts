@@ -6,6 +6,7 @@ import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { FileTransfer } from '../../../lib/ownership/file-transfer.entity.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { newDirectory } from '../../support/files-directory.js';
+import { IN_MEMORY } from '../../support/databases.js';
 import { formWith, PLATFORMS, startApp, uploadFile } from '../../support/http-app.js';
 import type { HttpApp } from '../../support/http-app.js';
 
@@ -26,7 +27,8 @@ interface Answer {
 }
 
 describe.each(PLATFORMS)('the routes of a file on %s', (platform) => {
-  const start = () => startApp({ platform, providers: [Packages], options: { cascade: { package: true } } });
+  const start = (setup: { database?: typeof IN_MEMORY } = {}) =>
+    startApp({ platform, providers: [Packages], options: { cascade: { package: true } }, ...setup });
 
   const call = async (app: HttpApp, user: string | undefined, method: string, path: string, body?: unknown) => {
     const json =
@@ -383,7 +385,7 @@ describe.each(PLATFORMS)('the routes of a file on %s', (platform) => {
     });
 
     it('stores none of several when the last row cannot be written', async () => {
-      const app = await start();
+      const app = await start({ database: IN_MEMORY });
       await app.dataSource.query(
         `CREATE TRIGGER refuse BEFORE INSERT ON files_file WHEN NEW.name = '2.txt' BEGIN SELECT RAISE(ABORT, 'no'); END`,
       );

@@ -30,6 +30,7 @@ import { expect, it } from 'vitest';
 import { examplesNotRun } from '../../support/doc-examples.js';
 import { shellBlocks } from '../../support/doc-pages.js';
 import { newDirectory } from '../../support/files-directory.js';
+import { IN_MEMORY } from '../../support/databases.js';
 import { formWith, startApp, uploadFile } from '../../support/http-app.js';
 
 const run = promisify(execFile);
@@ -181,8 +182,9 @@ export class Releases {
 
 const ENTITIES = [Package, Resource, Loan, Clause, AuditEntry];
 
-async function start(options = {}) {
+async function start(options = {}, setup: { database?: typeof IN_MEMORY } = {}) {
   const app = await startApp({
+    ...setup,
     options,
     imports: [TypeOrmModule.forFeature(ENTITIES)],
     controllers: [PackagesController],
@@ -258,7 +260,7 @@ it('finds the owner of results that say nothing, when it is told', async () => {
 });
 
 it('transfers by hand, and in an action of its own, as the recipes say', async () => {
-  const { app, dataSource, files, send, upload, ownerOf, stored } = await start();
+  const { app, dataSource, files, send, upload, ownerOf, stored } = await start({}, { database: IN_MEMORY });
   const [inbox, spare] = [await upload(), await upload()];
 
   const refused = await send('POST', '/packages/from-inbox', { title: 'x', fileId: inbox }, 'eve');

@@ -6,6 +6,7 @@ import { CommitOutcomeUnknownError } from '../../../lib/errors/commit-outcome-un
 import { addTask } from '../../../lib/task-queue/add-task.js';
 import { UnitTransaction } from '../../../lib/unit-of-work/unit-transaction.js';
 import { actionApp, actionForm, GalleriesController, textFile } from '../../support/action-app.js';
+import { reachableDatabases } from '../../support/databases.js';
 import { PLATFORMS } from '../../support/http-app.js';
 import { answerTo, BOUNDARY, openUpload, part } from '../../support/http-raw.js';
 
@@ -128,7 +129,9 @@ describe('the bytes of an action', () => {
   });
 
   it('stay when nobody knows whether the record came to stay', async () => {
-    const app = await actionApp();
+    // There is no other connection that could be asked.
+    const [database] = await reachableDatabases('memory');
+    const app = await actionApp({ database: database! });
     const { commit } = UnitTransaction.prototype;
     const spy = vi.spyOn(UnitTransaction.prototype, 'commit').mockImplementationOnce(async function (
       this: UnitTransaction,
