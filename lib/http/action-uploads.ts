@@ -8,6 +8,7 @@ import { FileStaging } from '../staging/file-staging.js';
 import { StagedFiles } from '../staging/staged-files.js';
 import { uploadFieldAt } from '../staging/upload-fields.js';
 import type { UploadField } from '../staging/upload-rule.js';
+import type { Abandonment } from '../task-queue/abandonment.js';
 import { CallPreparation } from '../task-queue/call-preparation.js';
 import type { PreparedCall } from '../task-queue/call-preparation.js';
 import { ActionRoutes } from './action-routes.js';
@@ -34,13 +35,13 @@ export class ActionUploads extends CallPreparation {
     super();
   }
 
-  prepare(context: ExecutionContext, signal: AbortSignal): Promise<PreparedCall> | undefined {
+  prepare(context: ExecutionContext, abandonment: Abandonment): Promise<PreparedCall> | undefined {
     if (context.getType() !== 'http') return undefined;
     const route = this.routes.find(context.getHandler());
     if (!route) return undefined;
     const request = context.switchToHttp().getRequest<PlatformRequest>();
     return isForm(rawRequest(request).headers['content-type'])
-      ? this.#receive(request, route, StagedFiles.open(context), signal)
+      ? this.#receive(request, route, StagedFiles.open(context), abandonment)
       : undefined;
   }
 
@@ -48,12 +49,11 @@ export class ActionUploads extends CallPreparation {
     request: PlatformRequest,
     route: ActionRoute,
     files: StagedFiles,
-    signal: AbortSignal,
+    abandonment: Abandonment,
   ): Promise<PreparedCall> {
     const raw = rawRequest(request);
     let form: FormReader | undefined;
-    const abort = (): void => form?.fail(new UploadAbortedError());
-    signal.addEventListener('abort', abort, { once: true });
+    abandonment.whenAbandoned(() => form?.fail(new UploadAbortedError()));
     try {
       form = new FormReader(raw, LIMITS);
       request.body = await this.#read(form, route, files);
@@ -64,7 +64,7 @@ export class ActionUploads extends CallPreparation {
       await files.end();
       throw error;
     } finally {
-      signal.removeEventListener('abort', abort);
+      form = undefined;
     }
   }
 

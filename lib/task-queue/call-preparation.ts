@@ -1,4 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common';
+import type { Abandonment } from './abandonment.js';
 
 /** A call that was readied. */
 export interface PreparedCall {
@@ -13,6 +14,6 @@ export interface PreparedCall {
  * a request.
  */
 export abstract class CallPreparation {
-  /** Nothing, at once, where there is nothing to do. What it throws answers the request; `signal` says that nobody waits any more. */
-  abstract prepare(context: ExecutionContext, signal: AbortSignal): Promise<PreparedCall> | undefined;
+  /** Nothing, at once, where there is nothing to do. What it throws answers the request. */
+  abstract prepare(context: ExecutionContext, abandonment: Abandonment): Promise<PreparedCall> | undefined;
 }

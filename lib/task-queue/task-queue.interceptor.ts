@@ -1,6 +1,7 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor, Optional } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import { OutOfQueueError } from '../errors/out-of-queue.error.js';
+import { Abandonment } from './abandonment.js';
 import { CallPreparation, type PreparedCall } from './call-preparation.js';
 import { isClientGone } from './client-connection.js';
 import { decorationOf } from './decoration.js';
@@ -30,21 +31,20 @@ export class TaskQueueInterceptor implements NestInterceptor {
       );
     }
     return new Observable((subscriber) => {
-      const giveUp = new AbortController();
+      const abandonment = new Abandonment();
       let settled = false;
       const run = (prepared?: PreparedCall): Promise<unknown[]> =>
-        taskQueue.runQueued(
-          async (queue) => {
-            queue.context = context;
-            const call = RouteCall.expect(queue, decoration.token);
-            const values = await collect(next, giveUp.signal);
-            await queue.drain(call.resultOr(values.at(-1)));
-            prepared?.beforeCommit();
-            return values;
-          },
-          { ...decoration.options, signal: giveUp.signal },
-        );
-      this.#prepared(context, giveUp.signal, run).then(
+        taskQueue.runQueued(async (queue) => {
+          abandonment.throwIfAbandoned();
+          abandonment.whenAbandoned((reason) => queue.unit.abandon(reason));
+          queue.context = context;
+          const call = RouteCall.expect(queue, decoration.token);
+          const values = await collect(next, abandonment);
+          await queue.drain(call.resultOr(values.at(-1)));
+          prepared?.beforeCommit();
+          return values;
+        }, decoration.options);
+      this.#prepared(context, abandonment, run).then(
         (values) => {
           settled = true;
           for (const value of values) subscriber.next(value);
@@ -57,17 +57,18 @@ export class TaskQueueInterceptor implements NestInterceptor {
       );
       return () => {
         // A client that went away tears down too, but its work is done as a whole; whoever gives up on it wants it undone.
-        if (!settled && !isClientGone(context)) giveUp.abort(new Error('An outer interceptor gave up on the handler'));
+        if (settled || isClientGone(context)) return;
+        abandonment.abandon(new Error('An outer interceptor gave up on the handler'));
       };
     });
   }
 
   #prepared<T>(
     context: ExecutionContext,
-    signal: AbortSignal,
+    abandonment: Abandonment,
     run: (prepared?: PreparedCall) => Promise<T>,
   ): Promise<T> {
-    const preparing = this.preparation?.prepare(context, signal);
+    const preparing = this.preparation?.prepare(context, abandonment);
     if (!preparing) return run();
     return preparing.then(async (prepared) => {
       try {
@@ -80,7 +81,7 @@ export class TaskQueueInterceptor implements NestInterceptor {
 }
 
 /** All values that the handler emits; `handle()` has to be called where the pipes are to run. */
-function collect(next: CallHandler<unknown>, signal: AbortSignal): Promise<unknown[]> {
+function collect(next: CallHandler<unknown>, abandonment: Abandonment): Promise<unknown[]> {
   return new Promise((resolve, reject) => {
     const values: unknown[] = [];
     const subscription = next.handle().subscribe({
@@ -88,6 +89,6 @@ function collect(next: CallHandler<unknown>, signal: AbortSignal): Promise<unkno
       error: reject,
       complete: () => resolve(values),
     });
-    signal.addEventListener('abort', () => subscription.unsubscribe(), { once: true });
+    abandonment.whenAbandoned(() => subscription.unsubscribe());
   });
 }

@@ -3,6 +3,7 @@ import type { DataSource, QueryRunner } from 'typeorm';
 import type { Line } from './line.js';
 import type { Scope } from './scope.js';
 import type { UnitOfWork } from './unit-of-work.js';
+import type { UnitTransaction } from './unit-transaction.js';
 
 /** The callback of a transaction that the application opened by itself. */
 export interface ForeignTransaction {
@@ -14,6 +15,14 @@ export interface ForeignTransaction {
   readonly line: Line;
 }
 
+/** The time for which one statement has the unit's connection. */
+export interface Turn {
+  readonly kind: 'turn';
+  readonly enclosing: AmbientNode | undefined;
+  readonly transaction: UnitTransaction;
+  over: boolean;
+}
+
 /** Work that was taken out of whatever encloses it. */
 export interface Detachment {
   readonly kind: 'detached';
@@ -21,7 +30,7 @@ export interface Detachment {
 }
 
 /** What an asynchronous flow is inside of; a chain, because units of several data sources nest. */
-export type AmbientNode = Scope | ForeignTransaction | Detachment;
+export type AmbientNode = Scope | ForeignTransaction | Turn | Detachment;
 
 const storage = new AsyncLocalStorage<AmbientNode | undefined>();
 
@@ -37,7 +46,7 @@ export function within<T>(node: AmbientNode | undefined, fn: () => T): T {
 /** The innermost scope or foreign transaction of the data source in this flow, ended ones included. */
 export function ambientOf(dataSource: DataSource): Scope | ForeignTransaction | undefined {
   for (let node = storage.getStore(); node && node.kind !== 'detached'; node = node.enclosing) {
-    if (node.dataSource === dataSource) return node;
+    if (node.kind !== 'turn' && node.dataSource === dataSource) return node;
   }
   return undefined;
 }
@@ -50,12 +59,20 @@ export function openTransactionAround(
   let detached = false;
   for (let node = storage.getStore(); node; node = node.enclosing) {
     if (node.kind === 'detached') detached = true;
-    else if (node.dataSource !== dataSource) continue;
+    else if (node.kind === 'turn' || node.dataSource !== dataSource) continue;
     else if (node.kind === 'scope' && node.isActive) return { where: 'a unit of work', detached };
     else if (node.kind === 'foreign' && node.runner !== runner && node.runner.isTransactionActive)
       return { where: 'a transaction', detached };
   }
   return undefined;
+}
+
+/** Whether the flow is in the turn of one of the transaction's statements. */
+export function isInTurn(transaction: UnitTransaction): boolean {
+  for (let node = storage.getStore(); node; node = node.enclosing) {
+    if (node.kind === 'turn' && node.transaction === transaction && !node.over) return true;
+  }
+  return false;
 }
 
 /** The unit of work that this flow is in; undefined outside of one, and where it has ended. */

@@ -85,14 +85,13 @@ export class Scope {
     }
   }
 
-  /** Counts a statement as running until it settles. */
-  async statement<T>(run: () => Promise<T>): Promise<T> {
+  /** Counts a statement as running, until `endStatement()`. */
+  beginStatement(): void {
     this.#statements++;
-    try {
-      return await run();
-    } finally {
-      this.#statements--;
-    }
+  }
+
+  endStatement(): void {
+    this.#statements--;
   }
 
   /** Runs nested work after the nested work that was started here before it: savepoints must nest. */

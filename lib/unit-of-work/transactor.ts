@@ -125,17 +125,17 @@ export class Transactor {
       isolation ?? this.#dialect.defaultIsolation,
     );
     const scope = new Scope(transaction, undefined, ambientNode());
-    const unit = new UnitOfWork(scope, undefined, trace);
     const end = new UnitDeadline(transaction, timeout, signal);
+    const unit = new UnitOfWork(scope, undefined, trace, end);
     await this.#begin(transaction, end, isolation);
     let outcome: 'commit' | 'rollback' | 'unknown' = 'rollback';
     let clean = false;
     let lost = false;
     try {
-      const result = await end.before(within(scope, async () => work(unit)));
+      const result = await end.before(() => within(scope, () => work(unit)));
       scope.finish();
       try {
-        await end.beforeCommitted(transaction.commit());
+        await end.beforeCommitted(() => transaction.commit());
         clean = true;
       } catch (error) {
         if (!(error instanceof CommitOutcomeUnknownError)) throw error;
@@ -156,10 +156,8 @@ export class Transactor {
       await (clean ? runner.release() : transaction.giveUp());
       if (outcome !== 'unknown') {
         const ended = outcome;
-        await runEffects(
-          scope.endEffects((effect) => void runEffects([effect], ended)),
-          ended,
-        );
+        const effects = scope.endEffects((effect) => void runEffects([effect], ended));
+        if (effects.length > 0) await runEffects(effects, ended);
       }
     }
   }
@@ -178,13 +176,15 @@ export class Transactor {
   }
 
   async #begin(transaction: UnitTransaction, end: UnitDeadline, isolation?: IsolationLevel): Promise<void> {
-    const begun = transaction.begin(isolation);
+    let begun: Promise<void> | undefined;
     try {
-      await end.before(begun);
+      await end.before(() => (begun = transaction.begin(isolation)));
     } catch (error) {
       end.clear();
       // The pool may still be about to hand out a connection.
-      void begun.catch(() => undefined).then(() => transaction.giveUp());
+      void Promise.resolve(begun)
+        .catch(() => undefined)
+        .then(() => transaction.giveUp());
       throw error instanceof UnitTimeoutError ? new UnitTimeoutError(end.timeout, true) : error;
     }
   }

@@ -6,45 +6,46 @@ import type { UnitTransaction } from './unit-transaction.js';
 // A timer for longer would fire at once: https://nodejs.org/docs/latest-v20.x/api/timers.html#settimeoutcallback-delay-args
 const LONGEST = 2 ** 31 - 1;
 
-/** What ends a unit from outside: its deadline, which also takes its connection, and its caller's signal. */
+/** What ends a unit from outside: its deadline, which also takes its connection, and a caller that gives up. */
 export class UnitDeadline {
-  readonly #reached: Promise<never>;
+  #ended: Error | undefined;
+  #fail: ((error: Error) => void) | undefined;
+  #isHeld = true;
   readonly #timer: NodeJS.Timeout;
-  #onAbort: (() => void) | undefined;
 
   constructor(
-    transaction: UnitTransaction,
+    private readonly transaction: UnitTransaction,
     readonly timeout: number,
     private readonly signal?: AbortSignal,
   ) {
-    let fail: (error: Error) => void = () => undefined;
-    this.#reached = new Promise<never>((_, reject) => (fail = reject));
-    this.#reached.catch(() => undefined);
-    const end = (error: Error): void => {
-      transaction.abort(error);
-      fail(error);
-    };
     this.#timer = setTimeout(
       () => {
-        end(new UnitTimeoutError(timeout));
+        this.#end(new UnitTimeoutError(timeout));
         void transaction.giveUp();
       },
       Math.min(timeout, LONGEST),
     );
-    if (!signal) return;
-    this.#onAbort = () => end(new UnitAbortedError('its caller gave up before it was done', signal.reason));
-    if (signal.aborted) this.#onAbort();
-    else signal.addEventListener('abort', this.#onAbort, { once: true });
+    if (signal?.aborted) this.#onAbort();
+    else signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  /** The same outcome, or the deadline's error if that comes first. */
-  before<T>(work: Promise<T>): Promise<T> {
-    return Promise.race([this.#reached, work]);
+  /** The caller gives up: from the COMMIT on, that changes nothing. */
+  abandon(reason: unknown): void {
+    if (this.#isHeld) this.#end(new UnitAbortedError('its caller gave up before it was done', reason));
+  }
+
+  /** The outcome of the work, or the deadline's error if that comes first. For one work at a time. */
+  before<T>(work: () => T | Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#fail = reject;
+      if (this.#ended) reject(this.#ended);
+      else Promise.resolve(work()).then(resolve, reject);
+    });
   }
 
   /** The same outcome of a COMMIT: no caller can call it off any more, and past the deadline nobody knows. */
-  async beforeCommitted(commit: Promise<void>): Promise<void> {
-    this.#ignoreSignal();
+  async beforeCommitted(commit: () => Promise<void>): Promise<void> {
+    this.#letGo();
     try {
       await this.before(commit);
     } catch (error) {
@@ -54,10 +55,19 @@ export class UnitDeadline {
 
   clear(): void {
     clearTimeout(this.#timer);
-    this.#ignoreSignal();
+    this.#letGo();
   }
 
-  #ignoreSignal(): void {
-    if (this.#onAbort) this.signal?.removeEventListener('abort', this.#onAbort);
+  readonly #onAbort = (): void => this.abandon(this.signal?.reason);
+
+  #letGo(): void {
+    this.#isHeld = false;
+    this.signal?.removeEventListener('abort', this.#onAbort);
+  }
+
+  #end(error: Error): void {
+    this.transaction.abort(error);
+    this.#ended ??= error;
+    this.#fail?.(this.#ended);
   }
 }

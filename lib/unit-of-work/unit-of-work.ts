@@ -4,6 +4,7 @@ import { ambientOf } from './ambient.js';
 import type { Witness } from './commit-outcome.js';
 import type { Effect } from './effects.js';
 import type { Scope } from './scope.js';
+import type { UnitDeadline } from './unit-deadline.js';
 
 /** One call's transaction, or its part of the caller's: what it did becomes permanent as a whole or not at all. */
 export class UnitOfWork {
@@ -15,6 +16,7 @@ export class UnitOfWork {
     readonly parent: UnitOfWork | undefined,
     /** What is told of this unit, where somebody wants to know. */
     readonly trace?: UnitTrace,
+    private readonly deadline?: UnitDeadline,
   ) {
     scope.unit = this;
   }
@@ -34,6 +36,11 @@ export class UnitOfWork {
 
   get isActive(): boolean {
     return this.scope.isActive;
+  }
+
+  /** Nobody waits for the unit any more: it is rolled back, where it is a root that has not come to its COMMIT. */
+  abandon(reason: unknown): void {
+    this.deadline?.abandon(reason);
   }
 
   /** Runs `effect` after the root unit has committed, outside of any unit, in the order of the calls; a failure is logged. */

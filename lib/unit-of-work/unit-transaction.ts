@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { Logger } from '@nestjs/common';
 import type { DataSource, QueryRunner } from 'typeorm';
 import type { Readable } from 'node:stream';
@@ -6,13 +5,14 @@ import { finished } from 'node:stream/promises';
 import { CommitOutcomeUnknownError } from '../errors/commit-outcome-unknown.error.js';
 import { UnitAbortedError } from '../errors/unit-aborted.error.js';
 import { UnitEndedError } from '../errors/unit-ended.error.js';
-import { ambientNode, within } from './ambient.js';
+import { ambientNode, isInTurn, type Turn, within } from './ambient.js';
 import type { Witness } from './commit-outcome.js';
 import { commitMayStand, type Dialect, type IsolationLevel } from './dialects/dialect.js';
 import { lineOf } from './line.js';
 import { FacadeFactory } from './runner-facade.js';
 import type { Scope } from './scope.js';
 import { depthOf, setDepth } from './transaction-depth.js';
+import { Turnstile } from './turnstile.js';
 
 /** An open savepoint, and who may end it: a nested unit's scope or a query runner. */
 interface Savepoint {
@@ -24,14 +24,6 @@ interface Savepoint {
   /** How many witnesses there were before it. */
   readonly witnesses: number;
 }
-
-/** The time for which one statement has the connection. */
-interface Turn {
-  readonly transaction: UnitTransaction;
-  over: boolean;
-}
-
-const turns = new AsyncLocalStorage<Turn>();
 
 const READS = /^\s*(select|show|explain|pragma)\b/i;
 const ROLLS_BACK = /\brollback\b/i;
@@ -50,7 +42,7 @@ export class UnitTransaction {
   #over = false;
   #doom: { error: unknown } | undefined;
   #lastFailure: unknown;
-  #tail: Promise<unknown> = Promise.resolve();
+  readonly #turnstile = new Turnstile();
   readonly #savepoints: Savepoint[] = [];
   readonly #streams = new Set<Readable>();
   #witnesses: Witness[] = [];
@@ -92,8 +84,7 @@ export class UnitTransaction {
 
   /** Whether the flow is in the turn of one of its statements. */
   get hasTurn(): boolean {
-    const turn = turns.getStore();
-    return turn?.transaction === this && !turn.over;
+    return isInTurn(this);
   }
 
   async begin(isolation?: IsolationLevel): Promise<void> {
@@ -107,9 +98,10 @@ export class UnitTransaction {
   }
 
   /** Runs one statement of the scope, through the query runner that it was given to. */
-  statement<T>(scope: Scope, through: object, sql: string, run: () => Promise<T>): Promise<T> {
-    return scope.statement(() =>
-      this.#exclusive(async () => {
+  async statement<T>(scope: Scope, through: object, sql: string, run: () => Promise<T>): Promise<T> {
+    scope.beginStatement();
+    try {
+      return await this.#exclusive(() => {
         scope.assertActive('A query was issued');
         this.#assertUsable();
         if (this.dialect.endsTransaction(sql)) this.#refuse(sql);
@@ -117,26 +109,27 @@ export class UnitTransaction {
         if (ROLLS_BACK.test(sql)) this.#witnesses = [];
         if (!isRead(sql)) this.#markShared(scope, through);
         return this.#observe(run);
-      }),
-    );
+      });
+    } finally {
+      scope.endStatement();
+    }
   }
 
   /** Opens a stream and holds the connection until it is closed. */
   stream(scope: Scope, open: () => Promise<Readable>): Promise<Readable> {
     return new Promise((resolve, reject) => {
-      const held = scope.statement(() =>
-        this.#exclusive(async () => {
-          scope.assertActive('A stream was opened');
-          this.#assertUsable();
-          const stream = await this.#observe(open);
-          this.#streams.add(stream);
-          resolve(stream);
-          // Its errors reach the reader; here only its end counts.
-          await finished(stream, { readable: true, writable: false }).catch(() => undefined);
-          this.#streams.delete(stream);
-        }),
-      );
-      held.catch(reject);
+      scope.beginStatement();
+      const held = this.#exclusive(async () => {
+        scope.assertActive('A stream was opened');
+        this.#assertUsable();
+        const stream = await this.#observe(open);
+        this.#streams.add(stream);
+        resolve(stream);
+        // Its errors reach the reader; here only its end counts.
+        await finished(stream, { readable: true, writable: false }).catch(() => undefined);
+        this.#streams.delete(stream);
+      });
+      held.finally(() => scope.endStatement()).catch(reject);
     });
   }
 
@@ -248,20 +241,16 @@ export class UnitTransaction {
   }
 
   // What a subscriber does while its statement holds the connection is a part of that statement's turn.
-  #exclusive<T>(run: () => Promise<T>): Promise<T> {
+  async #exclusive<T>(run: () => Promise<T>): Promise<T> {
     if (this.hasTurn) return run();
-    const turn = this.#turnAfter(this.#tail, run);
-    this.#tail = turn.then(settled, settled);
-    return turn;
-  }
-
-  async #turnAfter<T>(before: Promise<unknown>, run: () => Promise<T>): Promise<T> {
-    await before;
-    const own: Turn = { transaction: this, over: false };
+    const wait = this.#turnstile.enter();
+    if (wait) await wait;
+    const turn: Turn = { kind: 'turn', enclosing: ambientNode(), transaction: this, over: false };
     try {
-      return await turns.run(own, run);
+      return await within(turn, run);
     } finally {
-      own.over = true;
+      turn.over = true;
+      this.#turnstile.leave();
     }
   }
 
@@ -315,8 +304,6 @@ export class UnitTransaction {
     return top;
   }
 }
-
-function settled(): void {}
 
 function stackOf(error: unknown): string | undefined {
   return error instanceof Error ? error.stack : String(error);
