@@ -37,6 +37,8 @@ export function scopeOf(facade: RunnerFacade): Scope {
 
 /** Makes the query runners that one transaction hands out. */
 export class FacadeFactory {
+  #prototype: object | undefined;
+
   constructor(
     readonly transaction: UnitTransaction,
     private readonly createManager: (runner: QueryRunner) => EntityManager,
@@ -44,7 +46,9 @@ export class FacadeFactory {
 
   create(home: Scope): RunnerFacade {
     const { transaction, createManager } = this;
-    const facade = Object.create(prototypeFor(transaction.runner)) as { [FACADE]: FacadeState };
+    // The runner has all its members once it is in a transaction.
+    this.#prototype ??= prototypeFor(transaction.runner);
+    const facade = Object.create(this.#prototype) as { [FACADE]: FacadeState };
     facade[FACADE] = {
       transaction,
       home,
@@ -130,7 +134,7 @@ const overrides: ThisType<RunnerFacade> & object = {
   },
 
   connect(): Promise<unknown> {
-    return this[FACADE].transaction.runner.connect();
+    return this[FACADE].transaction.connection();
   },
 
   async query(sql: string, parameters?: unknown[], structured = false): Promise<unknown> {

@@ -39,7 +39,15 @@ export function leaseConnection(dataSource: DataSource): () => void {
   const { timeout = BUSY_TIMEOUT, readonly: isReadonly = false } = dataSource.options;
   const shared = driver.createQueryRunner('master');
   const lease = new Lease(dataSource);
-  const leased = (runner: QueryRunner): QueryRunner => leaseRunner(runner, driver, lease, { timeout, isReadonly });
+  let connection: SqliteConnection | undefined;
+  // SQLite's own waiting blocks the event loop; whileBusy() waits in its place.
+  const stopBlocking = (): void => {
+    if (connection === driver.databaseConnection) return;
+    connection = driver.databaseConnection;
+    connection.pragma('busy_timeout = 0');
+  };
+  const options = { timeout, isReadonly, stopBlocking };
+  const leased = (runner: QueryRunner): QueryRunner => leaseRunner(runner, driver, lease, options);
   leased(shared);
   const restore = overrideMember(driver, 'createQueryRunner', () => {
     const here = ambientOf(dataSource);
@@ -59,7 +67,7 @@ function leaseRunner(
   runner: QueryRunner,
   driver: SqliteDriver,
   lease: Lease,
-  options: { timeout: number; isReadonly: boolean },
+  options: { timeout: number; isReadonly: boolean; stopBlocking: () => void },
 ): QueryRunner {
   const query = runner.query.bind(runner) as (...args: unknown[]) => Promise<unknown>;
   const start = runner.startTransaction.bind(runner);
@@ -67,14 +75,6 @@ function leaseRunner(
   let held: Promise<() => void> | undefined;
   let owned = false;
   let running = 0;
-  let connection: SqliteConnection | undefined;
-
-  // SQLite's own waiting blocks the event loop; whileBusy() waits in its place.
-  const stopBlocking = (): void => {
-    if (connection === driver.databaseConnection) return;
-    connection = driver.databaseConnection;
-    connection.pragma('busy_timeout = 0');
-  };
 
   const hold = async (): Promise<void> => {
     held ??= lease.acquire(runner);
@@ -99,8 +99,8 @@ function leaseRunner(
     async query(sql: string, ...rest: unknown[]): Promise<unknown> {
       running++;
       try {
-        await hold();
-        stopBlocking();
+        if (!owned) await hold();
+        options.stopBlocking();
         // A deferred transaction that reads and then writes fails at once if another process wrote in between.
         const text = sql === 'BEGIN TRANSACTION' && !options.isReadonly ? 'BEGIN IMMEDIATE TRANSACTION' : sql;
         return await whileBusy(() => query(text, ...rest), canRetry(sql, driver), options.timeout);

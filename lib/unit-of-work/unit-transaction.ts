@@ -40,6 +40,7 @@ export function isRead(sql: string): boolean {
 export class UnitTransaction {
   #sealed = false;
   #over = false;
+  #isUsed = false;
   #doom: { error: unknown } | undefined;
   #lastFailure: unknown;
   readonly #turnstile = new Turnstile();
@@ -88,8 +89,8 @@ export class UnitTransaction {
   }
 
   async begin(isolation?: IsolationLevel): Promise<void> {
-    await this.#exclusive(() => this.#asForeign(() => this.runner.startTransaction(isolation)));
-    this.dialect.begun(this.runner);
+    const start = (): Promise<void> => this.runner.startTransaction(isolation);
+    await this.#exclusive(() => this.#asForeign(() => this.dialect.begin(this.runner, start)));
   }
 
   /** Makes every later statement and the commit fail with this error. */
@@ -115,6 +116,12 @@ export class UnitTransaction {
     }
   }
 
+  /** The driver's connection, in the transaction. */
+  async connection(): Promise<unknown> {
+    if (!this.#isUsed) await this.#exclusive(() => this.#observe(() => this.dialect.ready(this.runner)));
+    return this.runner.connect();
+  }
+
   /** Opens a stream and holds the connection until it is closed. */
   stream(scope: Scope, open: () => Promise<Readable>): Promise<Readable> {
     return new Promise((resolve, reject) => {
@@ -122,7 +129,10 @@ export class UnitTransaction {
       const held = this.#exclusive(async () => {
         scope.assertActive('A stream was opened');
         this.#assertUsable();
-        const stream = await this.#observe(open);
+        const stream = await this.#observe(async () => {
+          await this.dialect.ready(this.runner);
+          return open();
+        });
         this.#streams.add(stream);
         resolve(stream);
         // Its errors reach the reader; here only its end counts.
@@ -272,6 +282,7 @@ export class UnitTransaction {
   }
 
   async #observe<T>(run: () => Promise<T>): Promise<T> {
+    this.#isUsed = true;
     try {
       const result = await run();
       if (this.dialect.endedTransaction(this.runner, result)) {

@@ -44,8 +44,10 @@ export interface Dialect {
   readonly defaultIsolation: IsolationLevel;
   /** The isolation to ask for at BEGIN; undefined leaves the database's default. */
   isolation(requested: IsolationLevel | undefined, configured: IsolationLevel | undefined): IsolationLevel | undefined;
-  /** Called when the runner's connection has a transaction that is the unit's own. */
-  begun(runner: QueryRunner): void;
+  /** Begins a transaction, or a savepoint in it, that is the unit's own: `start` is TypeORM's way. It may reach the server with the first statement. */
+  begin(runner: QueryRunner, start: () => Promise<void>): Promise<void>;
+  /** Has the transaction begun on the server, for what goes there past the query runner. */
+  ready(runner: QueryRunner): Promise<void>;
   /** Whether this statement would begin or end the transaction, behind the unit's back; it is refused before it runs. */
   endsTransaction(sql: string): boolean;
   /** Whether this error left the connection without its transaction, so that the next statement would autocommit. */

@@ -11,7 +11,13 @@ export class PortableDialect implements Dialect {
     return requested;
   }
 
-  begun(_runner: QueryRunner): void {}
+  begin(_runner: QueryRunner, start: () => Promise<void>): Promise<void> {
+    return start();
+  }
+
+  ready(_runner: QueryRunner): Promise<void> {
+    return Promise.resolve();
+  }
 
   endsTransaction(sql: string): boolean {
     return controlsTransaction(sql);

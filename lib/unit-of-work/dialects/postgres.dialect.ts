@@ -1,10 +1,11 @@
 import type { QueryRunner } from 'typeorm';
 import { observedCommit, type CommitAnswer, type IsolationLevel } from './dialect.js';
-import { sendNames } from './named-statements.js';
 import { PortableDialect } from './portable.dialect.js';
+import { type PgClient, PostgresClient } from './postgres-client.js';
 
 interface PostgresRunner extends QueryRunner {
-  readonly databaseConnection?: Parameters<typeof sendNames>[1] & { getTransactionStatus?(): string | null };
+  readonly databaseConnection?: PgClient;
+  connect(): Promise<PgClient>;
   readonly releaseCallback?: (error: Error) => void;
   releasePostgresConnection(error?: Error): Promise<void>;
 }
@@ -14,9 +15,18 @@ export class PostgresDialect extends PortableDialect {
     return requested ?? (configured && 'READ COMMITTED');
   }
 
-  override begun(runner: QueryRunner): void {
+  override async begin(runner: QueryRunner, start: () => Promise<void>): Promise<void> {
+    await (await clientOf(runner)).holdBegin(start);
+  }
+
+  override async ready(runner: QueryRunner): Promise<void> {
+    await (await clientOf(runner)).begin();
+  }
+
+  override lostTransaction(runner: QueryRunner, error: unknown): boolean {
     const { databaseConnection } = runner as PostgresRunner;
-    if (databaseConnection) sendNames(runner.dataSource, databaseConnection);
+    const isOutside = databaseConnection && PostgresClient.of(runner.dataSource, databaseConnection).isOutside;
+    return isOutside === true || super.lostTransaction(runner, error);
   }
 
   // A text of several statements may have ended it. The status is stale after an error, not after a success.
@@ -42,4 +52,8 @@ export class PostgresDialect extends PortableDialect {
     if (postgres.releaseCallback) Object.assign(postgres, { isReleased: false });
     await postgres.releasePostgresConnection(error);
   }
+}
+
+async function clientOf(runner: QueryRunner): Promise<PostgresClient> {
+  return PostgresClient.of(runner.dataSource, await (runner as PostgresRunner).connect());
 }

@@ -1,0 +1,90 @@
+/** A statement as `pg` takes it. */
+export interface Statement {
+  readonly text: string;
+  readonly values?: unknown;
+  readonly name?: string | undefined;
+  readonly queryMode?: 'extended';
+}
+
+/** What a query of `pg` writes its messages to. */
+interface Connection {
+  readonly stream: { cork(): void; uncork(): void };
+  readonly submittedNamedStatements: Record<string, string>;
+  parse(message: { text: string }): void;
+  bind(message: object): void;
+  execute(message: object): void;
+}
+
+/** The query that a client of `pg` works with. */
+interface Query {
+  name: string | undefined;
+  submit(connection: Connection): Error | null;
+  handleCommandComplete(message: object, connection: Connection): void;
+  handleError(error: Error, connection: Connection): void;
+}
+
+type Callback = (error: Error | null, result: unknown) => void;
+
+/** `Query` of `pg`. */
+export type QueryClass = new (statement: Statement, values: undefined, callback: Callback) => Query;
+
+/** A statement that goes to the server together with the BEGIN before it: if that fails, the server does not run it. */
+export type BeginWith = new (
+  begin: readonly string[],
+  statement: Statement,
+  callback: Callback,
+) => Query & {
+  /** Whether BEGIN failed, or nothing is known of it. */
+  readonly isOutside: boolean;
+};
+
+/**
+ * Makes the class of such statements.
+ * The messages: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
+ */
+export function beginWith(base: QueryClass): BeginWith {
+  return class extends base {
+    #unanswered: number;
+    readonly #name: string | undefined;
+
+    constructor(
+      private readonly begin: readonly string[],
+      statement: Statement,
+      callback: Callback,
+    ) {
+      super({ ...statement, queryMode: 'extended' }, undefined, callback);
+      this.#unanswered = begin.length;
+      this.#name = this.name;
+    }
+
+    get isOutside(): boolean {
+      return this.#unanswered > 0;
+    }
+
+    override submit(connection: Connection): Error | null {
+      connection.stream.cork();
+      try {
+        for (const text of this.begin) {
+          connection.parse({ text });
+          connection.bind({});
+          connection.execute({});
+        }
+        return super.submit(connection);
+      } finally {
+        connection.stream.uncork();
+        // The client notes under this name that a statement is parsed: not when it is BEGIN.
+        this.name = undefined;
+      }
+    }
+
+    override handleCommandComplete(message: object, connection: Connection): void {
+      if (this.#unanswered === 0) super.handleCommandComplete(message, connection);
+      else if (--this.#unanswered === 0) this.name = this.#name;
+    }
+
+    override handleError(error: Error, connection: Connection): void {
+      if (this.#name && this.isOutside) Reflect.deleteProperty(connection.submittedNamedStatements, this.#name);
+      super.handleError(error, connection);
+    }
+  };
+}

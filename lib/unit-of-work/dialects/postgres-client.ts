@@ -1,0 +1,133 @@
+import type { DataSource } from 'typeorm';
+import { beginWith, type BeginWith, type QueryClass, type Statement } from './begin-with.js';
+import { statementName } from './named-statements.js';
+
+type Send = (query: unknown, values?: unknown, ...rest: unknown[]) => unknown;
+
+/** A client of `pg`. */
+export interface PgClient {
+  query: Send;
+  readonly constructor: { Query?: QueryClass };
+  readonly connection?: { parse?: unknown; readonly stream: { destroy(error: unknown): void } };
+  readonly pipeline?: boolean;
+  getTransactionStatus?(): string | null;
+}
+
+// As TypeORM words them.
+const BEGINS = /^START TRANSACTION$|^SET TRANSACTION ISOLATION LEVEL /;
+const ENDS = new Set(['COMMIT', 'ROLLBACK']);
+const known = new WeakMap<PgClient, PostgresClient>();
+const classes = new WeakMap<QueryClass, BeginWith>();
+
+/** A client of `pg` in units of work: BEGIN is sent with the first statement that has parameters, and some statements by name. */
+export class PostgresClient {
+  /** What has to be sent before anything else. */
+  #held: string[] = [];
+  #holds = false;
+  #isOutside = false;
+  readonly #send: Send;
+  readonly #beginWith: BeginWith | undefined;
+
+  private constructor(
+    private readonly dataSource: DataSource,
+    private readonly client: PgClient,
+  ) {
+    this.#send = client.query.bind(client) as Send;
+    this.#beginWith = beginWithOf(client);
+    client.query = (...query) => this.#query(...query);
+  }
+
+  static of(dataSource: DataSource, client: PgClient): PostgresClient {
+    const wrapped = known.get(client) ?? new PostgresClient(dataSource, client);
+    known.set(client, wrapped);
+    return wrapped;
+  }
+
+  /** Whether BEGIN was sent and failed: what comes after it would be committed at once. */
+  get isOutside(): boolean {
+    return this.#isOutside;
+  }
+
+  /** Runs `start`, and holds the statements back that begin a transaction. */
+  async holdBegin(start: () => Promise<void>): Promise<void> {
+    this.#holds = this.#beginWith !== undefined;
+    this.#isOutside = false;
+    try {
+      await start();
+    } finally {
+      this.#holds = false;
+    }
+  }
+
+  /** Sends what is held back. */
+  async begin(): Promise<void> {
+    if (this.#held.length === 0) return;
+    const text = this.#held.join('; ');
+    this.#held = [];
+    try {
+      await this.#send(text);
+    } catch (error) {
+      this.#isOutside = true;
+      throw error;
+    }
+  }
+
+  #query(query: unknown, values?: unknown, ...rest: unknown[]): unknown {
+    const isText = typeof query === 'string' && typeof values !== 'function' && rest.length === 0;
+    if (isText && this.#holds && BEGINS.test(query)) {
+      this.#held.push(query);
+      return answer(query);
+    }
+    if (this.#held.length > 0) return isText ? this.#afterBegin(query, values) : this.#other(query, values, ...rest);
+    return isText ? this.#send(this.#named(query, values)) : this.#send(query, values, ...rest);
+  }
+
+  #named(text: string, values: unknown): Statement {
+    const name = statementName(this.dataSource, text);
+    return name === undefined ? { text, values } : { name, text, values };
+  }
+
+  async #afterBegin(text: string, values: unknown): Promise<unknown> {
+    if (ENDS.has(text)) {
+      this.#held = [];
+      return answer(text);
+    }
+    // Without parameters it may be several statements, which only go alone.
+    if (this.#beginWith && Array.isArray(values) && values.length > 0)
+      return this.#withBegin(this.#beginWith, text, values);
+    await this.begin();
+    return this.#send(text, values);
+  }
+
+  #withBegin(Query: BeginWith, text: string, values: unknown): Promise<unknown> {
+    const begin = this.#held;
+    this.#held = [];
+    return new Promise((resolve, reject) => {
+      const query = new Query(begin, this.#named(text, values), (error, result) => {
+        this.#isOutside = query.isOutside;
+        if (error) reject(error);
+        else resolve(result);
+      });
+      this.#send(query);
+    });
+  }
+
+  /** Cursors and the like, which are written at once: if BEGIN fails, they must not stay. */
+  #other(...query: Parameters<Send>): unknown {
+    this.begin().catch((error: unknown) => this.client.connection?.stream.destroy(error));
+    return this.#send(...query);
+  }
+}
+
+function answer(command: string): Promise<object> {
+  return Promise.resolve({ command, rowCount: null, rows: [], fields: [] });
+}
+
+/** None for a client of another make, such as `pg-native`, or in a mode of its own. */
+function beginWithOf(client: PgClient): BeginWith | undefined {
+  const { Query } = client.constructor;
+  if (!Query || !client.connection?.parse || client.pipeline) return undefined;
+  const made = classes.get(Query) ?? beginWith(Query);
+  classes.set(Query, made);
+  return made;
+}
