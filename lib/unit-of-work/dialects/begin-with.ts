@@ -1,11 +1,3 @@
-/** A statement as `pg` takes it. */
-export interface Statement {
-  readonly text: string;
-  readonly values?: unknown;
-  readonly name?: string | undefined;
-  readonly queryMode?: 'extended';
-}
-
 /** What a query of `pg` writes its messages to. */
 interface Connection {
   readonly stream: { cork(): void; uncork(): void };
@@ -18,6 +10,7 @@ interface Connection {
 /** The query that a client of `pg` works with. */
 interface Query {
   name: string | undefined;
+  queryMode: string | undefined;
   submit(connection: Connection): Error | null;
   handleCommandComplete(message: object, connection: Connection): void;
   handleError(error: Error, connection: Connection): void;
@@ -26,17 +19,22 @@ interface Query {
 type Callback = (error: Error | null, result: unknown) => void;
 
 /** `Query` of `pg`. */
-export type QueryClass = new (statement: Statement, values: undefined, callback: Callback) => Query;
+export type QueryClass = new (text: string, values: unknown, callback: Callback) => Query;
 
-/** A statement that goes to the server together with the BEGIN before it: if that fails, the server does not run it. */
-export type BeginWith = new (
-  begin: readonly string[],
-  statement: Statement,
-  callback: Callback,
-) => Query & {
-  /** Whether BEGIN failed, or nothing is known of it. */
+/** A statement with parameters; it is prepared under its name, if it has one. */
+export interface Statement {
+  readonly text: string;
+  readonly values: readonly unknown[];
+  readonly name: string | undefined;
+}
+
+interface WithBegin extends Query {
+  /** Whether BEGIN failed, or nothing is known of it yet. */
   readonly isOutside: boolean;
-};
+}
+
+/** A statement that goes to the server together with what begins its transaction: if that fails, the server does not run it. */
+export type BeginWith = new (begin: readonly string[], statement: Statement, callback: Callback) => WithBegin;
 
 /**
  * Makes the class of such statements.
@@ -44,17 +42,18 @@ export type BeginWith = new (
  */
 export function beginWith(base: QueryClass): BeginWith {
   return class extends base {
-    #unanswered: number;
     readonly #name: string | undefined;
+    #unanswered: number;
 
     constructor(
       private readonly begin: readonly string[],
-      statement: Statement,
+      { text, values, name }: Statement,
       callback: Callback,
     ) {
-      super({ ...statement, queryMode: 'extended' }, undefined, callback);
+      super(text, values, callback);
+      this.queryMode = 'extended';
+      this.#name = name;
       this.#unanswered = begin.length;
-      this.#name = this.name;
     }
 
     get isOutside(): boolean {
@@ -69,11 +68,12 @@ export function beginWith(base: QueryClass): BeginWith {
           connection.bind({});
           connection.execute({});
         }
+        this.name = this.#name;
         return super.submit(connection);
       } finally {
-        connection.stream.uncork();
         // The client notes under this name that a statement is parsed: not when it is BEGIN.
         this.name = undefined;
+        connection.stream.uncork();
       }
     }
 

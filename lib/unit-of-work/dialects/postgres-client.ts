@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { beginWith, type BeginWith, type QueryClass, type Statement } from './begin-with.js';
+import { beginWith, type BeginWith, type QueryClass } from './begin-with.js';
 import { statementName } from './named-statements.js';
 
 type Send = (query: unknown, values?: unknown, ...rest: unknown[]) => unknown;
@@ -79,12 +79,8 @@ export class PostgresClient {
       return answer(query);
     }
     if (this.#held.length > 0) return isText ? this.#afterBegin(query, values) : this.#other(query, values, ...rest);
-    return isText ? this.#send(this.#named(query, values)) : this.#send(query, values, ...rest);
-  }
-
-  #named(text: string, values: unknown): Statement {
-    const name = statementName(this.dataSource, text);
-    return name === undefined ? { text, values } : { name, text, values };
+    const name = isText ? statementName(this.dataSource, query) : undefined;
+    return name === undefined ? this.#send(query, values, ...rest) : this.#send({ name, text: query, values });
   }
 
   async #afterBegin(text: string, values: unknown): Promise<unknown> {
@@ -99,11 +95,12 @@ export class PostgresClient {
     return this.#send(text, values);
   }
 
-  #withBegin(Query: BeginWith, text: string, values: unknown): Promise<unknown> {
+  #withBegin(Query: BeginWith, text: string, values: readonly unknown[]): Promise<unknown> {
     const begin = this.#held;
+    const name = statementName(this.dataSource, text);
     this.#held = [];
     return new Promise((resolve, reject) => {
-      const query = new Query(begin, this.#named(text, values), (error, result) => {
+      const query = new Query(begin, { text, values, name }, (error, result) => {
         this.#isOutside = query.isOutside;
         if (error) reject(error);
         else resolve(result);
