@@ -3,10 +3,8 @@ import { type DrainTrace, drainTrace, taskTrace } from '../diagnostics/traces.js
 import { OutOfQueueError } from '../errors/out-of-queue.error.js';
 import { TaskFailedError } from '../errors/task-failed.error.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
+import { Fifo } from './fifo.js';
 import { type BatchTaskClass, batchClassOf, NO_PREVIOUS_TASK, type TaskLike, taskName } from './task.js';
-
-// Array.shift() is linear in what is left; a head index that drops what is done, once that is most of it, is not.
-const COMPACT_AFTER = 4096;
 
 /** The tasks of one unit of work, first in, first out, and what is known about the call they were queued in. */
 export class UnitQueue {
@@ -15,8 +13,7 @@ export class UnitQueue {
   /** The context of the route that opened the unit. */
   context: ExecutionContext | undefined;
   #result: unknown;
-  #tasks: (TaskLike | undefined)[] = [];
-  #head = 0;
+  readonly #tasks = new Fifo<TaskLike>();
   #drained = false;
   #mayPrepare = false;
   readonly #bindings = new Map<object, object>();
@@ -30,18 +27,18 @@ export class UnitQueue {
 
   /** How many tasks wait to run. */
   get size(): number {
-    return this.#tasks.length - this.#head;
+    return this.#tasks.size;
   }
 
   /** The tasks that wait to run. */
   tasks(): readonly TaskLike[] {
-    return this.#tasks.slice(this.#head) as TaskLike[];
+    return [...this.#tasks];
   }
 
   add(task: TaskLike): void {
     if (this.#drained)
       throw new OutOfQueueError(OutOfQueueError.remedy('A task was queued after the queue had drained,'));
-    this.#mayPrepare ||= batchClassOf(task)?.prepare !== undefined;
+    if (typeof task !== 'function') this.#mayPrepare ||= batchClassOf(task)?.prepare !== undefined;
     this.#tasks.push(task);
   }
 
@@ -74,8 +71,7 @@ export class UnitQueue {
     let prev: unknown = NO_PREVIOUS_TASK;
     let idx = 0;
     try {
-      while (this.size > 0) {
-        const task = this.#take();
+      for (let task = this.#tasks.shift(); task; task = this.#tasks.shift()) {
         const batch = batchClassOf(task);
         const tasks = batch && [task, ...this.#takeWhile(batch)];
         const count = tasks?.length ?? 1;
@@ -136,20 +132,12 @@ export class UnitQueue {
     for (const [batch, { tasks, runs }] of classes) if (runs > 1) await batch.prepare?.(tasks as never, this);
   }
 
-  #take(): TaskLike {
-    const task = this.#tasks[this.#head] as TaskLike;
-    this.#tasks[this.#head++] = undefined;
-    const half = this.#tasks.length / 2;
-    if (this.#head === this.#tasks.length || (this.#head >= COMPACT_AFTER && this.#head >= half)) {
-      this.#tasks = this.#tasks.slice(this.#head);
-      this.#head = 0;
-    }
-    return task;
-  }
-
   #takeWhile(batch: BatchTaskClass): TaskLike[] {
     const taken: TaskLike[] = [];
-    while (this.size > 0 && batchClassOf(this.#tasks[this.#head] as TaskLike) === batch) taken.push(this.#take());
+    for (let next = this.#tasks.peek(); next && batchClassOf(next) === batch; next = this.#tasks.peek()) {
+      taken.push(next);
+      this.#tasks.shift();
+    }
     return taken;
   }
 }

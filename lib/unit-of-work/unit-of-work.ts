@@ -8,7 +8,7 @@ import type { UnitDeadline } from './unit-deadline.js';
 
 /** One call's transaction, or its part of the caller's: what it did becomes permanent as a whole or not at all. */
 export class UnitOfWork {
-  readonly #slots = new Map<symbol, unknown>();
+  readonly #slots: Record<symbol, unknown> = {};
   #manager: EntityManager | undefined;
 
   constructor(
@@ -67,13 +67,12 @@ export class UnitOfWork {
 
   /** State that belongs to this unit, made when it is first asked for. */
   slot<T>(key: symbol, create: () => T): T {
-    if (!this.#slots.has(key)) this.#slots.set(key, create());
-    return this.#slots.get(key) as T;
+    return (this.#slots[key] ??= create()) as T;
   }
 
   /** The slot's state, if it was made. */
   peek<T>(key: symbol): T | undefined {
-    return this.#slots.get(key) as T | undefined;
+    return this.#slots[key] as T | undefined;
   }
 
   // Where the flow is in this unit: a nested transaction() that is undone takes the effects that it queued along.
