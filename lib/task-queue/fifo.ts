@@ -44,7 +44,7 @@ export class Fifo<T extends object> {
   *[Symbol.iterator](): Generator<T> {
     let from = this.#taken;
     for (let piece: Piece<T> | undefined = this.#first; piece; piece = piece.next) {
-      for (; from < piece.items.length; from++) yield piece.items[from]!;
+      for (; from < piece.items.length; from++) yield piece.items[from] as T;
       from = 0;
     }
   }
