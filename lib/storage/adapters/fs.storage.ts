@@ -13,6 +13,7 @@ import { Capability } from '../capability.js';
 import type { StorageLimits } from '../storage-limits.js';
 import { Storage } from '../storage.js';
 import type { ByteRange, Leftovers, LocatedObject, StoredObject } from '../storage.js';
+import { FsFlush } from './fs-flush.js';
 import { publish } from './fs-publish.js';
 import { FsRoot, isFault, isMissing, syncDirectory } from './fs-root.js';
 import type { FsPlace } from './fs-root.js';
@@ -174,10 +175,12 @@ class FsStorage extends Storage {
 
   async #fill(partial: string, content: Readable): Promise<void> {
     const handle = await open(partial, 'wx');
+    const flush = this.#fsync ? new FsFlush(handle) : undefined;
     try {
-      await writeContent(handle, content);
-      if (this.#fsync) await handle.datasync();
+      await writeContent(handle, content, (size) => flush?.add(size));
+      await flush?.finish();
     } finally {
+      await flush?.settle();
       await handle.close();
     }
   }

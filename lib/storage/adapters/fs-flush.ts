@@ -1,0 +1,35 @@
+import type { FileHandle } from 'node:fs/promises';
+
+const FLUSH_SIZE = 64 * 1024 * 1024;
+
+/**
+ * Flushes a file to the disk, beginning while it is still written: at the end there is little left to wait for. Call `finish` before the
+ * file is called stored, and in any case `settle` before it is closed.
+ */
+export class FsFlush {
+  #written = 0;
+  #latest: Promise<void> = Promise.resolve();
+
+  constructor(private readonly handle: FileHandle) {}
+
+  /** Bytes were written. Waits where the disk falls behind by more than one flush. */
+  async add(size: number): Promise<void> {
+    this.#written += size;
+    if (this.#written < FLUSH_SIZE) return;
+    this.#written = 0;
+    await this.#latest;
+    this.#latest = this.handle.datasync();
+    this.#latest.catch(() => {}); // thrown where it is waited for
+  }
+
+  /** Waits until the disk has all of it. Throws what any of the flushes failed with: the system reports a lost write only once. */
+  async finish(): Promise<void> {
+    await this.#latest;
+    await this.handle.datasync();
+  }
+
+  /** Waits until nothing uses the file any more. Never throws. */
+  async settle(): Promise<void> {
+    await this.#latest.catch(() => {});
+  }
+}
