@@ -42,9 +42,8 @@ const PROVIDED =
   Capability.EXISTS |
   Capability.SCAN |
   Capability.ANALYZE;
-// Measured: whole files go out faster in pieces of a mebibyte; of a part, most of that might be read in vain.
+// Measured: files go out faster in pieces of a mebibyte, and parts of them in as few pieces as that. Beyond a range nothing is read.
 const READ_SIZE = 1024 * 1024;
-const RANGE_READ_SIZE = 256 * 1024;
 // Windows has no such flag.
 const OPEN_TO_READ = constants.O_RDONLY | ((constants.O_NOFOLLOW as number | undefined) ?? 0);
 
@@ -76,7 +75,7 @@ class FsStorage extends Storage {
     const handle = await this.#openFile(location);
     const found = await handle.stat();
     if (found.isFile()) {
-      const highWaterMark = range ? RANGE_READ_SIZE : Math.min(READ_SIZE, Math.max(found.size, 1));
+      const highWaterMark = Math.min(READ_SIZE, Math.max(found.size, 1));
       return handle.createReadStream({ ...range, highWaterMark });
     }
     await handle.close();
