@@ -1,11 +1,13 @@
-import { Injectable } from '@nestjs/common';
+import { Controller, Get, Headers, Injectable } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Column, DataSource, Entity, In, PrimaryColumn } from 'typeorm';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { FilePolicy, FilesAccess, FilesService, OwnerPolicy } from '../../../lib/index.js';
 import type { Actor, FileAccessPolicy, FileOwnerPolicy, ManagedFile, OwnerOperation } from '../../../lib/index.js';
+import type { FileList } from '../../../lib/http/file-lists.js';
 import { insertFile } from '../../support/ownership-databases.js';
-import { startApp } from '../../support/http-app.js';
+import { PLATFORMS, startApp } from '../../support/http-app.js';
+import type { HttpApp, Platform } from '../../support/http-app.js';
 
 @Entity()
 class Package {
@@ -67,6 +69,14 @@ class Embargo implements FileAccessPolicy {
   }
 }
 
+/** The statements that are sent from now on. */
+function statementsOf(dataSource: DataSource): string[] {
+  const statements: string[] = [];
+  const logger = { ...dataSource.logger, logQuery: (sql: string) => statements.push(sql) };
+  Object.assign(dataSource, { logger: Object.setPrototypeOf(logger, dataSource.logger as object) });
+  return statements;
+}
+
 it.each([
   { files: 12, owners: 4 },
   { files: 300, owners: 100 },
@@ -86,9 +96,7 @@ it.each([
     const name = index % 5 === 0 ? 'secret' : 'open';
     await insertFile(app.dataSource, { name, ownerType, ownerId: `${index % owners}` });
   }
-  const statements: string[] = [];
-  const logger = { ...app.dataSource.logger, logQuery: (sql: string) => statements.push(sql) };
-  Object.assign(app.dataSource, { logger: Object.setPrototypeOf(logger, app.dataSource.logger as object) });
+  const statements = statementsOf(app.dataSource);
   const { results } = await files.search({ rows: 1000 });
   const listing = statements.length;
   const allowed = await access.allowed({ type: 'user', id: 'anna' }, 'show', results);
@@ -100,4 +108,68 @@ it.each([
   });
   expect(expected.length).toBeGreaterThan(0);
   expect(allowed).toEqual(expected);
+});
+
+/** Shows whoever asks those of the latest files that they may see. */
+@Controller('latest')
+class LatestFiles {
+  constructor(
+    private readonly files: FilesService,
+    private readonly access: FilesAccess,
+  ) {}
+
+  @Get()
+  async list(@Headers('x-user') id: string): Promise<ManagedFile[]> {
+    const { results } = await this.files.search({ rows: 100 });
+    return this.access.allowed({ type: 'user', id }, 'show', results);
+  }
+}
+
+/** 100 files of 20 owners: the packages with even numbers are Anna's, and everybody sees the files of groups. */
+async function startWithFiles(platform: Platform): Promise<HttpApp & { statements: string[] }> {
+  const app = await startApp({
+    platform,
+    imports: [TypeOrmModule.forFeature([Package, Group])],
+    options: { cascade: { package: true, group: true } },
+    controllers: [LatestFiles],
+    providers: [PackageFiles, GroupFiles],
+  });
+  for (let owner = 0; owner < 10; owner++) {
+    await app.dataSource.getRepository(Package).insert({ id: `${owner}`, authorId: owner % 2 === 0 ? 'anna' : 'ben' });
+    await app.dataSource.getRepository(Group).insert({ id: `${owner}` });
+  }
+  for (let index = 0; index < 100; index++) {
+    const ownerType = index % 20 < 10 ? 'package' : 'group';
+    await insertFile(app.dataSource, { ownerType, ownerId: `${index % 10}` });
+  }
+  return { ...app, statements: statementsOf(app.dataSource) };
+}
+
+describe.each(PLATFORMS)('a request for 100 files of 20 owners, on %s', (platform) => {
+  it('asks about all rights in one statement for each type of owner', async () => {
+    const { fetch, statements } = await startWithFiles(platform);
+    const files = (await (await fetch('/latest', { user: 'anna' })).json()) as { ownerType: string; ownerId: string }[];
+    // Two are the listing: its page and its count.
+    expect(statements).toHaveLength(2 + 2);
+    expect(files.filter(({ ownerType }) => ownerType === 'group')).toHaveLength(50);
+    const packages = files.filter(({ ownerType }) => ownerType === 'package');
+    expect(packages).toHaveLength(25);
+    expect(packages.every(({ ownerId }) => Number(ownerId) % 2 === 0)).toBe(true);
+  });
+
+  it('asks nothing beyond the listing for a manager', async () => {
+    const { fetch, statements } = await startWithFiles(platform);
+    const { count, results } = (await (await fetch('/files?rows=100', { user: 'admin' })).json()) as FileList;
+    expect([count, results.length]).toEqual([100, 100]);
+    expect(statements).toHaveLength(2);
+  });
+
+  it('asks once for the right to list the files of one of the owners', async () => {
+    const { fetch, statements } = await startWithFiles(platform);
+    const path = '/files?ownerType=package&ownerId=2&rows=100';
+    const { results } = (await (await fetch(path, { user: 'anna' })).json()) as FileList;
+    expect(results).toHaveLength(5);
+    expect(statements).toHaveLength(1 + 2);
+    expect((await fetch(path, { user: 'ben' })).status).toBe(403);
+  });
 });
