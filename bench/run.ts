@@ -1,7 +1,7 @@
-// npm run bench [-- question …]: asks all questions, or these.
+// npm run bench [-- question …]: asks all questions, or these. `bytes` is both `bytes-uploads` and `bytes-downloads`.
 
 import { attach } from './attach.js';
-import { bytes } from './bytes.js';
+import { downloads, uploads } from './bytes.js';
 import { handler } from './handler.js';
 import { queue } from './queue.js';
 import { scan } from './scan.js';
@@ -12,14 +12,18 @@ const QUESTIONS: Record<string, () => Promise<void>> = {
   attach,
   handler,
   queue,
-  bytes,
+  'bytes-uploads': uploads,
+  'bytes-downloads': downloads,
   scan,
   'upload-memory': uploadMemory,
 };
 
 const [, , ...named] = process.argv;
-const unknown = named.find((name) => !Object.hasOwn(QUESTIONS, name));
+const isMeant = (question: string, name: string): boolean => question === name || question.startsWith(`${name}-`);
+const unknown = named.find((name) => !Object.keys(QUESTIONS).some((question) => isMeant(question, name)));
 if (unknown !== undefined)
   throw new Error(`There is no question "${unknown}". Questions: ${Object.keys(QUESTIONS).join(', ')}`);
 console.log(describeMachine());
-for (const [name, ask] of Object.entries(QUESTIONS)) if (named.length === 0 || named.includes(name)) await ask();
+for (const [question, ask] of Object.entries(QUESTIONS)) {
+  if (named.length === 0 || named.some((name) => isMeant(question, name))) await ask();
+}
