@@ -50,14 +50,14 @@ export class ActorSource {
   }
 
   /** Who `actAs` said, or the actor of the route around the current unit of work, whichever is nearer; else `null`. */
-  async current(): Promise<Actor | null> {
+  current(): Promise<Actor | null> {
     const acting = storage.getStore();
     for (let unit = currentUnit(); unit; unit = unit.parent) {
       if (acting?.inside === unit) break;
       const queue = queueOf(unit);
       if (queue?.unit === unit && queue.context !== undefined) return this.of(queue.context);
     }
-    return acting?.actor ?? null;
+    return Promise.resolve(acting?.actor ?? null);
   }
 
   async #ask(context: ExecutionContext): Promise<Actor | null> {

@@ -124,10 +124,13 @@ function* childrenOf(place: Place): Generator<Place> {
 
 function dataOf(object: object): [string, unknown][] {
   if (object instanceof Map) return [...object].map(([key, value]) => [String(key), value]);
-  // A getter of an instance may be a lazy relation, which would start a query.
-  return Object.entries(Object.getOwnPropertyDescriptors(object)).flatMap(([key, property]) =>
-    property.enumerable && 'value' in property ? [[key, property.value as unknown] as [string, unknown]] : [],
-  );
+  const data: [string, unknown][] = [];
+  for (const key of Object.keys(object)) {
+    // A getter of an instance may be a lazy relation, which would start a query.
+    const property = Object.getOwnPropertyDescriptor(object, key);
+    if (property && 'value' in property) data.push([key, property.value]);
+  }
+  return data;
 }
 
 function childAt(place: Place, step: Step, object: unknown): Place[] {

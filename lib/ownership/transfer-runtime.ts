@@ -16,6 +16,11 @@ import { transferStatementsFor } from './statements/transfer-statements-for.js';
 
 export const PREPARED_STATEMENTS = Symbol('PREPARED_STATEMENTS');
 
+interface Acting {
+  readonly actor: Actor | null;
+  readonly isManager: boolean;
+}
+
 const live = new Map<DataSource, TransferRuntime>();
 
 /**
@@ -25,6 +30,7 @@ const live = new Map<DataSource, TransferRuntime>();
 @Injectable()
 export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
   readonly #managers = new WeakMap<Actor, Promise<boolean>>();
+  readonly #acting = new WeakMap<Promise<Actor | null>, Promise<Acting>>();
   #statements: TransferStatements | undefined;
   #removableOwners: readonly OwnerEntity[] | undefined;
 
@@ -81,8 +87,15 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
   }
 
   /** The actor of the current call, and whether that is a manager. The application is asked once per actor object. */
-  async actor(): Promise<{ actor: Actor | null; isManager: boolean }> {
-    const actor = await this.actors.current();
+  actor(): Promise<Acting> {
+    const actor = this.actors.current();
+    let acting = this.#acting.get(actor);
+    if (acting === undefined) this.#acting.set(actor, (acting = this.#describe(actor)));
+    return acting;
+  }
+
+  async #describe(current: Promise<Actor | null>): Promise<Acting> {
+    const actor = await current;
     return { actor, isManager: await this.#isManager(actor) };
   }
 

@@ -15,7 +15,9 @@ export class UnitQueue {
   #result: unknown;
   readonly #tasks = new Fifo<TaskLike>();
   #drained = false;
-  #mayPrepare = false;
+  readonly #batches = new Set<BatchTaskClass>();
+  #lastBatch: BatchTaskClass | undefined;
+  #isScattered = false;
   readonly #bindings = new Map<object, object>();
 
   constructor(readonly unit: UnitOfWork) {}
@@ -38,7 +40,7 @@ export class UnitQueue {
   add(task: TaskLike): void {
     if (this.#drained)
       throw new OutOfQueueError(OutOfQueueError.remedy('A task was queued after the queue had drained,'));
-    if (typeof task !== 'function') this.#mayPrepare ||= batchClassOf(task)?.prepare !== undefined;
+    this.#note(batchClassOf(task));
     this.#tasks.push(task);
   }
 
@@ -66,7 +68,7 @@ export class UnitQueue {
 
   async #drain(result: unknown, trace?: DrainTrace): Promise<void> {
     this.#result = result;
-    if (this.#mayPrepare) await this.#prepare();
+    if (this.#isScattered) await this.#prepare();
     const { hasSubscribers } = taskTrace;
     let prev: unknown = NO_PREVIOUS_TASK;
     let idx = 0;
@@ -114,6 +116,15 @@ export class UnitQueue {
       () => ({ name: taskName(task), idx, count: tasks?.length ?? 1 }),
       async () => this.#run(task, tasks, batch, idx, prev),
     );
+  }
+
+  // Tasks of a class that are not all adjacent will be several batches.
+  #note(batch: BatchTaskClass | undefined): void {
+    if (batch === this.#lastBatch) return;
+    this.#lastBatch = batch;
+    if (!batch) return;
+    this.#isScattered ||= this.#batches.has(batch);
+    this.#batches.add(batch);
   }
 
   async #prepare(): Promise<void> {

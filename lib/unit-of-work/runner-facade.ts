@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { type EntityManager, type QueryRunner, QueryRunnerAlreadyReleasedError, type QueryResult } from 'typeorm';
 import { ambientOf } from './ambient.js';
 import { strongerIsolation, type IsolationLevel } from './dialects/dialect.js';
+import { skipIdleBroadcasts } from './idle-broadcasts.js';
 import { UnitAbortedError } from '../errors/unit-aborted.error.js';
 import type { Scope } from './scope.js';
 import type { UnitTransaction } from './unit-transaction.js';
@@ -130,19 +131,23 @@ const overrides: ThisType<RunnerFacade> & object = {
   get broadcaster(): Broadcaster {
     const state = stateOf(this);
     const { constructor } = state.transaction.runner.broadcaster;
-    return (state.broadcaster ??= new (constructor as new (runner: object) => Broadcaster)(this));
+    return (state.broadcaster ??= skipIdleBroadcasts(
+      new (constructor as new (runner: object) => Broadcaster)(this),
+      state.transaction.dataSource,
+    ));
   },
 
   connect(): Promise<unknown> {
     return this[FACADE].transaction.connection();
   },
 
-  async query(sql: string, parameters?: unknown[], structured = false): Promise<unknown> {
-    assertHeld(this);
-    const { transaction } = this[FACADE];
+  // Not async: each promise between the caller and the driver is tracked by AsyncLocalStorage on Node 20.
+  query(sql: string, parameters?: unknown[], structured = false): Promise<unknown> {
+    const { transaction, released } = this[FACADE];
+    if (released) return Promise.reject(new QueryRunnerAlreadyReleasedError());
     const run = (): Promise<QueryResult> => transaction.runner.query(sql, parameters, true);
-    const result = await transaction.statement(scopeOf(this), this, sql, run);
-    return structured ? result : result.raw;
+    const result = transaction.statement(scopeOf(this), this, sql, run);
+    return structured ? result : result.then(({ raw }): unknown => raw);
   },
 
   async stream(sql: string, parameters?: unknown[], onEnd?: () => void, onError?: () => void): Promise<Readable> {

@@ -13,6 +13,7 @@ import type { Dialect, IsolationLevel } from './dialects/dialect.js';
 import { dialectOf } from './dialects/dialect-of.js';
 import { runEffects } from './effects.js';
 import { onForeignEnd, refuseStatements } from './foreign-end.js';
+import { skipIdleBroadcasts } from './idle-broadcasts.js';
 import { JoinedRunner } from './joined-runner.js';
 import { type Line, lineOf } from './line.js';
 import { quietOnceEnded } from './quiet.js';
@@ -118,6 +119,7 @@ export class Transactor {
     const configured = (dataSource.options as { isolationLevel?: IsolationLevel }).isolationLevel;
     const isolation = this.#dialect.isolation(isolationLevel, configured);
     const runner = this.#override.createQueryRunner();
+    skipIdleBroadcasts(runner.broadcaster, dataSource);
     const transaction = new UnitTransaction(
       dataSource,
       runner,

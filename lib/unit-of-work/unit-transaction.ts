@@ -25,6 +25,7 @@ interface Savepoint {
   readonly witnesses: number;
 }
 
+const logger = new Logger('UnitOfWork');
 const READS = /^\s*(select|show|explain|pragma)\b/i;
 const ROLLS_BACK = /\brollback\b/i;
 
@@ -50,9 +51,8 @@ export class UnitTransaction {
   /** Makes the query runners that share this transaction. */
   readonly facades: FacadeFactory;
   readonly #baseDepth: number;
-  #lose: (value: false) => void = () => undefined;
-  readonly #lost = new Promise<false>((resolve) => (this.#lose = resolve));
-  readonly #logger = new Logger('UnitOfWork');
+  #isLost = false;
+  #onLost: (() => void) | undefined;
 
   constructor(
     readonly dataSource: DataSource,
@@ -99,21 +99,15 @@ export class UnitTransaction {
   }
 
   /** Runs one statement of the scope, through the query runner that it was given to. */
-  async statement<T>(scope: Scope, through: object, sql: string, run: () => Promise<T>): Promise<T> {
+  statement<T>(scope: Scope, through: object, sql: string, run: () => Promise<T>): Promise<T> {
     scope.beginStatement();
-    try {
-      return await this.#exclusive(() => {
-        scope.assertActive('A query was issued');
-        this.#assertUsable();
-        if (this.dialect.endsTransaction(sql)) this.#refuse(sql);
-        // To a savepoint that is not known here: what it undoes nobody can say.
-        if (ROLLS_BACK.test(sql)) this.#witnesses = [];
-        if (!isRead(sql)) this.#markShared(scope, through);
+    return this.#exclusive(
+      () => {
+        this.#admit(scope, through, sql);
         return this.#observe(run);
-      });
-    } finally {
-      scope.endStatement();
-    }
+      },
+      () => scope.endStatement(),
+    );
   }
 
   /** The driver's connection, in the transaction. */
@@ -195,7 +189,7 @@ export class UnitTransaction {
     const answer = await this.dialect.commit(this.runner, () => this.#asForeign(() => this.runner.commitTransaction()));
     const { refusal, error } = answer;
     if (answer.acknowledged) {
-      if (error !== undefined) this.#logger.error('A subscriber failed after the commit, which stands', stackOf(error));
+      if (error !== undefined) logger.error('A subscriber failed after the commit, which stands', stackOf(error));
       return;
     }
     if (refusal !== undefined) {
@@ -219,12 +213,16 @@ export class UnitTransaction {
         return true;
       } catch (error) {
         setDepth(this.runner, this.#baseDepth);
-        this.#logger.warn(`ROLLBACK failed, the connection is given up: ${String(error)}`);
+        logger.warn(`ROLLBACK failed, the connection is given up: ${String(error)}`);
         return false;
       }
     });
     // A statement on a connection that was given up may never come back.
-    return Promise.race([done, this.#lost]);
+    const lost = new Promise<false>((resolve) => {
+      this.#onLost = () => resolve(false);
+      if (this.#isLost) this.#onLost();
+    });
+    return Promise.race([done, lost]);
   }
 
   /** Ends without a statement of its own, because what it has joined is about to be rolled back. Never throws. */
@@ -242,25 +240,30 @@ export class UnitTransaction {
   /** Takes the connection from whoever still holds it, and out of the pool. Never throws. */
   async giveUp(): Promise<void> {
     this.#sealed = true;
-    this.#lose(false);
+    this.#isLost = true;
+    this.#onLost?.();
     try {
       await this.dialect.destroy(this.runner);
     } catch (error) {
-      this.#logger.error('A connection could not be given up', stackOf(error));
+      logger.error('A connection could not be given up', stackOf(error));
     }
   }
 
   // What a subscriber does while its statement holds the connection is a part of that statement's turn.
-  async #exclusive<T>(run: () => Promise<T>): Promise<T> {
-    if (this.hasTurn) return run();
-    const wait = this.#turnstile.enter();
-    if (wait) await wait;
-    const turn: Turn = { kind: 'turn', enclosing: ambientNode(), transaction: this, over: false };
+  async #exclusive<T>(run: () => Promise<T>, end?: () => void): Promise<T> {
+    let turn: Turn | undefined;
     try {
+      if (this.hasTurn) return await run();
+      const wait = this.#turnstile.enter();
+      if (wait) await wait;
+      turn = { kind: 'turn', enclosing: ambientNode(), transaction: this, over: false };
       return await within(turn, run);
     } finally {
-      turn.over = true;
-      this.#turnstile.leave();
+      if (turn) {
+        turn.over = true;
+        this.#turnstile.leave();
+      }
+      end?.();
     }
   }
 
@@ -268,6 +271,15 @@ export class UnitTransaction {
   #asForeign<T>(run: () => Promise<T>): Promise<T> {
     const { dataSource, runner } = this;
     return within({ kind: 'foreign', enclosing: ambientNode(), dataSource, runner, line: lineOf(runner) }, run);
+  }
+
+  #admit(scope: Scope, through: object, sql: string): void {
+    scope.assertActive('A query was issued');
+    this.#assertUsable();
+    if (this.dialect.endsTransaction(sql)) this.#refuse(sql);
+    // To a savepoint that is not known here: what it undoes nobody can say.
+    if (ROLLS_BACK.test(sql)) this.#witnesses = [];
+    if (this.#savepoints.length > 0 && !isRead(sql)) this.#markShared(scope, through);
   }
 
   #refuse(sql: string): never {
@@ -281,19 +293,21 @@ export class UnitTransaction {
     if (this.#sealed) throw new UnitEndedError('A query was issued');
   }
 
-  async #observe<T>(run: () => Promise<T>): Promise<T> {
+  #observe<T>(run: () => Promise<T>): Promise<T> {
     this.#isUsed = true;
-    try {
-      const result = await run();
-      if (this.dialect.endedTransaction(this.runner, result)) {
-        this.abort(new UnitAbortedError('a statement ended the transaction (DDL commits on this database)'));
-      }
-      return result;
-    } catch (error) {
-      this.#lastFailure = error;
-      if (this.dialect.lostTransaction(this.runner, error)) this.abort(error);
-      throw error;
-    }
+    return run().then(
+      (result) => {
+        if (this.dialect.endedTransaction(this.runner, result)) {
+          this.abort(new UnitAbortedError('a statement ended the transaction (DDL commits on this database)'));
+        }
+        return result;
+      },
+      (error: unknown) => {
+        this.#lastFailure = error;
+        if (this.dialect.lostTransaction(this.runner, error)) this.abort(error);
+        throw error;
+      },
+    );
   }
 
   #markShared(scope: Scope, through: object): void {

@@ -1,6 +1,5 @@
 import type { QueryRunner } from 'typeorm';
 import { databaseFault } from '../database-fault.js';
-import { overrideMember } from '../override-member.js';
 import { setDepth } from '../transaction-depth.js';
 
 /** Transaction isolation as TypeORM names it. */
@@ -63,17 +62,17 @@ export interface Dialect {
 /** Notes whether the COMMIT was acknowledged, whatever subscribers do when they hear of it. */
 export async function observedCommit(runner: QueryRunner, commit: () => Promise<void>): Promise<CommitAnswer> {
   const { broadcaster } = runner;
-  const tell = broadcaster.broadcastAfterQueryEvent.bind(broadcaster);
+  const { broadcastAfterQueryEvent } = broadcaster;
   let acknowledged = false;
   let reply: unknown;
-  const restore = overrideMember(broadcaster, 'broadcastAfterQueryEvent', (...event) => {
+  broadcaster.broadcastAfterQueryEvent = (...event) => {
     const [, sql, , success, , raw] = event;
     if (sql === 'COMMIT' && success) {
       acknowledged = true;
       reply = raw as unknown;
     }
-    tell(...event);
-  });
+    broadcastAfterQueryEvent.apply(broadcaster, event);
+  };
   try {
     await commit();
     return { acknowledged, reply };
@@ -85,6 +84,6 @@ export async function observedCommit(runner: QueryRunner, commit: () => Promise<
     }
     return { acknowledged, reply, error };
   } finally {
-    restore();
+    broadcaster.broadcastAfterQueryEvent = broadcastAfterQueryEvent;
   }
 }
