@@ -21,7 +21,7 @@ export function assertOwnerReference(owner: OwnerReference): void {
     // MySQL and MariaDB pad texts when they compare: `abc` would own what is of `abc `.
     if (value.trim() !== value) throw refuse('it must not have space around it');
     if (UNSAFE.test(value)) throw refuse('it must not have control characters');
-    if ([...value].length > MAX_LENGTH[field])
+    if (value.length > MAX_LENGTH[field] && [...value].length > MAX_LENGTH[field])
       throw refuse(`it must not be longer than ${MAX_LENGTH[field]} characters`);
   }
 }

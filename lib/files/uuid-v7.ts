@@ -1,32 +1,40 @@
-import { randomFillSync } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 
 const MAX_COUNTER = 0xfff;
-const RANDOM_BYTES = 8;
+const RANDOM_DIGITS = 16;
 // Asking the system for each id costs more than all the rest.
-const pool = Buffer.allocUnsafe(512 * RANDOM_BYTES);
-let used = pool.length;
+const POOLED_IDS = 512;
+let pool = '';
+let used = 0;
 let lastTime = 0;
 let counter = 0;
+let prefix = '';
 
 /** A time-ordered UUID (RFC 9562, version 7). Each one made by this process is greater than those before it. */
 export function uuidV7(): string {
   const now = Date.now();
-  if (now > lastTime) [lastTime, counter] = [now, 0];
-  else if (++counter > MAX_COUNTER) [lastTime, counter] = [lastTime + 1, 0];
-  const time = lastTime.toString(16).padStart(12, '0');
-  const version = (0x7000 | counter).toString(16);
+  if (now > lastTime) startAt(now);
+  else if (++counter > MAX_COUNTER) startAt(lastTime + 1);
   const random = nextRandom();
-  return `${time.slice(0, 8)}-${time.slice(8)}-${version}-${random.slice(0, 4)}-${random.slice(4)}`;
+  const version = (0x7000 | counter).toString(16);
+  // The first two bits are the variant's.
+  const variant = (8 | (Number.parseInt(random.charAt(0), 16) & 3)).toString(16);
+  return `${prefix}${version}-${variant}${random.slice(1, 4)}-${random.slice(4)}`;
 }
 
-/** Eight random bytes in hex; the first two bits are the variant's. */
+function startAt(time: number): void {
+  lastTime = time;
+  counter = 0;
+  const digits = time.toString(16).padStart(12, '0');
+  prefix = `${digits.slice(0, 8)}-${digits.slice(8)}-`;
+}
+
+/** Sixteen random hexadecimal digits. */
 function nextRandom(): string {
   if (used === pool.length) {
-    randomFillSync(pool);
+    pool = randomBytes((POOLED_IDS * RANDOM_DIGITS) / 2).toString('hex');
     used = 0;
   }
-  const start = used;
-  used += RANDOM_BYTES;
-  pool[start] = 0x80 | (pool.readUInt8(start) & 0x3f);
-  return pool.toString('hex', start, used);
+  used += RANDOM_DIGITS;
+  return pool.slice(used - RANDOM_DIGITS, used);
 }

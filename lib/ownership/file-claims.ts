@@ -64,9 +64,10 @@ export class FileClaims implements TransferTarget {
 
   owner(outcome: CallOutcome): OwnerReference {
     this.#isTaken = true;
+    if (this.#claims.length === 1) return ownerBy(this.first, outcome);
     const owners = new Map<string, OwnerReference>();
     for (const claim of receivedOf(this.#claims, outcome)) {
-      const owner = { type: claim.ownerType, id: resolveOwner(claim, outcome) };
+      const owner = ownerBy(claim, outcome);
       owners.set(`${owner.type} ${owner.id}`, owner);
     }
     const [owner, ...others] = owners.values();
@@ -92,4 +93,8 @@ export class FileClaims implements TransferTarget {
     });
     return { kind: 'invalid', messages };
   }
+}
+
+function ownerBy(claim: CheckedClaim, outcome: CallOutcome): OwnerReference {
+  return { type: claim.ownerType, id: resolveOwner(claim, outcome) };
 }

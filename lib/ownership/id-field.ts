@@ -15,7 +15,7 @@ export function idAt(place: Pick<Place, 'object' | 'parents'>, steps: readonly s
 
 /** The object that the id is read from. */
 export function idHolder(place: Pick<Place, 'object' | 'parents'>, steps: readonly string[]): unknown {
-  return follow(place, steps.slice(0, -1))?.value;
+  return steps.length === 1 ? place.object : follow(place, steps.slice(0, -1))?.value;
 }
 
 /** An entity's id as an owner's id: a text, or a number written out. */

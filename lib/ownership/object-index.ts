@@ -85,10 +85,13 @@ export function placesLike(root: unknown, path: readonly Step[]): Place[] {
 export function idsIn(value: unknown): string[] {
   if (typeof value === 'string') return [value];
   if (!isData(value)) return [];
-  if (Array.isArray(value) || value instanceof Set)
-    return [...value].flatMap((item) => (isList(item) ? [] : idsIn(item)));
-  const id: unknown = read(value, 'id');
-  return typeof id === 'string' ? [id] : [];
+  const ids: string[] = [];
+  const add = (id: unknown): void => {
+    if (typeof id === 'string') ids.push(id);
+  };
+  if (!Array.isArray(value) && !(value instanceof Set)) add(read(value, 'id'));
+  else for (const item of value as Iterable<unknown>) add(isData(item) && !isList(item) ? read(item, 'id') : item);
+  return ids;
 }
 
 export function read(object: object, key: string): unknown {

@@ -84,7 +84,7 @@ export function dtoPlaces({ dto, property, fileId }: FileClaim, { inArguments }:
  * results in another order, merged or wrapped give the right owner or OwnerNotResolvedError, never a wrong one.
  */
 export function resolveOwner(claim: FileClaim, outcome: CallOutcome): string {
-  return findOwner(claim, outcome).id;
+  return agreedId(claim, candidates(claim, outcome));
 }
 
 /** An owner, and the objects that its id was read from: none where only the id is known. */
@@ -95,21 +95,25 @@ export interface FoundOwner {
 
 /** As `resolveOwner`, with what the result says the owner is. */
 export function findOwner(claim: FileClaim, outcome: CallOutcome): FoundOwner {
-  const resolved = bindings(claim, outcome) ?? named(claim, outcome) ?? located(claim, outcome);
-  const ids = new Set(resolved.map((one) => one.id));
-  const [id] = ids;
-  if (id === undefined) throw unresolved(claim, 'no entity of the result holds it in that field');
-  if (ids.size > 1)
-    throw new FileOwnerConflictError(
-      claim.fileId,
-      [...ids].map((owner) => `${claim.ownerType} ${owner}`),
-    );
-  return { id, entities: [...new Set(resolved.flatMap(({ entity }) => entity ?? []))] };
+  const found = candidates(claim, outcome);
+  return { id: agreedId(claim, found), entities: [...new Set(found.flatMap(({ entity }) => entity ?? []))] };
 }
 
 interface Candidate {
   readonly id: string;
   readonly entity: object | undefined;
+}
+
+function candidates(claim: FileClaim, outcome: CallOutcome): Candidate[] {
+  return bindings(claim, outcome) ?? named(claim, outcome) ?? located(claim, outcome);
+}
+
+function agreedId(claim: FileClaim, found: readonly Candidate[]): string {
+  const [first] = found;
+  if (first === undefined) throw unresolved(claim, 'no entity of the result holds it in that field');
+  if (found.every(({ id }) => id === first.id)) return first.id;
+  const owners = new Set(found.map(({ id }) => `${claim.ownerType} ${id}`));
+  throw new FileOwnerConflictError(claim.fileId, [...owners]);
 }
 
 /** The owner's id where `bind()` or the field's `owner()` says who that is. */
@@ -171,16 +175,15 @@ function ownerOfRoot(claim: FileClaim, outcome: CallOutcome): Candidate {
   const { result } = outcome;
   if (typeof result !== 'object' || result === null) throw unresolved(claim, 'the result is not an object');
   const root = { object: result, parents: [] };
-  const shown = [result, idHolder(root, claim.idSteps)]
-    .map((object) => fieldOf(object, claim.property))
-    .filter((value) => value !== undefined);
-  if (shown.length > 0 && !shown.some((value) => outcome.isNamedBy(value, claim.fileId))) {
+  const owner = candidate(claim, root, 'the result');
+  const shown = [fieldOf(result, claim.property), fieldOf(owner.entity, claim.property)];
+  if (shown.every((value) => value === undefined)) {
+    if (isHeldInside(claim, outcome))
+      throw unresolved(claim, 'not the result itself, but an object inside of it holds the file');
+  } else if (!shown.some((value) => value !== undefined && outcome.isNamedBy(value, claim.fileId))) {
     throw unresolved(claim, `the result holds something else in "${claim.property}"`);
   }
-  if (shown.length === 0 && isHeldInside(claim, outcome)) {
-    throw unresolved(claim, 'not the result itself, but an object inside of it holds the file');
-  }
-  return candidate(claim, root, 'the result');
+  return owner;
 }
 
 /** A nested DTO: the entities at the same place of the result, or beside it, that hold the file. */

@@ -11,6 +11,7 @@ export async function chargeMoves(
   moves: readonly Move[],
   outcomes: readonly MoveOutcome[],
 ): Promise<void> {
+  if (quotas.isEmpty) return;
   const before = new Map(
     outcomes.filter(({ verdict }) => verdict === 'moved').map((outcome) => [outcome.fileId, ownerOf(outcome.before)]),
   );

@@ -27,6 +27,11 @@ export class Quotas {
     @Optional() @Inject(QUOTAS) private readonly options: QuotaOptions = {},
   ) {}
 
+  /** Whether no owners are counted at all. */
+  get isEmpty(): boolean {
+    return Object.keys(this.options).length === 0;
+  }
+
   /** Whether owners of this type are counted. */
   isCounted(ownerType: string): boolean {
     return Object.hasOwn(this.options, ownerType);

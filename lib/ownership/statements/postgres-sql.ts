@@ -1,21 +1,28 @@
 import { HISTORY_COLUMNS } from './history-columns.js';
 import type { OwnershipNames } from './names.js';
 
+/** How many files move, and how much their moves have in common. */
+export type TransferForm = 'one' | 'alike' | 'many';
+
+const MOVES: Record<TransferForm, string> = {
+  one: 'SELECT $1::uuid AS id, $2::text AS to_type, $3::text AS to_id, $4::text AS field, $5::text AS taken_from, $6::uuid AS history_id',
+  alike: `SELECT n.id, $2::text AS to_type, $3::text AS to_id, $4::text AS field, $5::text AS taken_from, n.history_id
+    FROM unnest($1::uuid[], $6::uuid[]) AS n(id, history_id)`,
+  many: `SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[])
+    AS n(id, to_type, to_id, field, taken_from, history_id)`,
+};
+
 /**
  * Lock, decide, move and write history in one statement. `f` waits for the locks and has the newest version of each row; `v` reads
  * only `f`, so the verdict is about what is locked, although the statement's snapshot may be older. `u` writes all or nothing.
- * For one file there is a twin without arrays: with arrays PostgreSQL would plan it anew each time.
+ * For one file there is a twin without arrays: with arrays PostgreSQL would plan it anew each time. Moves that are alike but for their
+ * files, as those of one field are, need arrays of ids alone.
  */
-export function transferSql({ file, history }: OwnershipNames, files: 'one' | 'many'): string {
+export function transferSql({ file, history }: OwnershipNames, form: TransferForm): string {
   const { table, column: f } = file;
-  const moves =
-    files === 'one'
-      ? `SELECT $1::uuid AS id, $2::text AS to_type, $3::text AS to_id, $4::text AS field, $5::text AS taken_from, $6::uuid AS history_id`
-      : `SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[])
-           AS w(id, to_type, to_id, field, taken_from, history_id)`;
-  const match = files === 'one' ? `${f('id')} = $1::uuid` : `${f('id')} = ANY($1::uuid[]) ORDER BY ${f('id')}`;
+  const match = form === 'one' ? `${f('id')} = $1::uuid` : `${f('id')} = ANY($1::uuid[]) ORDER BY ${f('id')}`;
   return `
-WITH w AS MATERIALIZED (${moves}),
+WITH w AS MATERIALIZED (${MOVES[form]}),
 f AS MATERIALIZED (
   SELECT ${f('id')} AS id, ${f('ownerType')} AS owner_type, ${f('ownerId')} AS owner_id, ${f('pinned')} AS pinned, ${f('ownerField')} AS owner_field
   FROM ${table} WHERE ${match} FOR NO KEY UPDATE

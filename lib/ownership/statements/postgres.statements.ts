@@ -5,14 +5,14 @@ import { nameStatement } from '../../unit-of-work/dialects/named-statements.js';
 import { witnessHistory } from './history-witness.js';
 import { ownershipNames } from './names.js';
 import { lookSql, recordSql, transferSql } from './postgres-sql.js';
+import type { TransferForm } from './postgres-sql.js';
 import type { FileSnapshot, HistoryEntry, Move, MoveOutcome, TransferTerms, Verdict } from './transfer-statements.js';
 import { TransferStatements } from './transfer-statements.js';
 import { stateOf, toSnapshot } from './verdict.js';
 
 /** PostgreSQL: a transfer is one statement. */
 export class PostgresStatements extends TransferStatements {
-  readonly #one: string;
-  readonly #many: string;
+  readonly #transfer: Record<TransferForm, string>;
   readonly #record: string;
   readonly #lookAtOne: string;
   readonly #lookAtMany: string;
@@ -23,8 +23,8 @@ export class PostgresStatements extends TransferStatements {
     const names = ownershipNames(dataSource);
     const id = names.file.column('id');
     const text = (sql: string): string => (prepared ? nameStatement(dataSource, sql) : sql);
-    this.#one = text(transferSql(names, 'one'));
-    this.#many = text(transferSql(names, 'many'));
+    const transfer = (form: TransferForm): string => text(transferSql(names, form));
+    this.#transfer = { one: transfer('one'), alike: transfer('alike'), many: transfer('many') };
     this.#record = text(recordSql(names));
     this.#lookAtOne = text(lookSql(names, 'one'));
     this.#lookAtMany = text(lookSql(names, 'many'));
@@ -37,21 +37,23 @@ export class PostgresStatements extends TransferStatements {
     moves: readonly Move[],
     { actor, isManager, force, pin }: TransferTerms,
   ): Promise<MoveOutcome[]> {
-    if (moves.length === 0) return [];
+    const [first] = moves;
+    if (!first) return [];
     const historyIds = moves.map(() => uuidV7());
-    const columns = [
-      moves.map(({ fileId }) => fileId),
-      moves.map(({ toType }) => toType),
-      moves.map(({ toId }) => toId),
-      moves.map(({ field }) => field),
-      moves.map(({ from }) => from),
-      historyIds,
-    ];
-    const isOne = moves.length === 1;
-    const terms = [actor?.type ?? null, actor?.id ?? null, isManager, force, pin];
-    const rows: Record<string, unknown>[] = await manager.query(isOne ? this.#one : this.#many, [
-      ...(isOne ? columns.map(([value]) => value) : columns),
-      ...terms,
+    const form = moves.length === 1 ? 'one' : moves.every((move) => isAlike(move, first)) ? 'alike' : 'many';
+    const ofMoves = <K extends keyof Move>(key: K) => (form === 'many' ? moves.map((move) => move[key]) : first[key]);
+    const rows: Record<string, unknown>[] = await manager.query(this.#transfer[form], [
+      form === 'one' ? first.fileId : uuids(moves.map(({ fileId }) => fileId)),
+      ofMoves('toType'),
+      ofMoves('toId'),
+      ofMoves('field'),
+      ofMoves('from'),
+      form === 'one' ? historyIds[0] : uuids(historyIds),
+      actor?.type ?? null,
+      actor?.id ?? null,
+      isManager,
+      force,
+      pin,
     ]);
     const found = new Map(rows.map((row) => [row['id'], toOutcome(row)]));
     const outcomes = moves.flatMap(({ fileId }) => found.get(fileId) ?? []);
@@ -61,19 +63,20 @@ export class PostgresStatements extends TransferStatements {
   }
 
   lock(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
-    return read(manager, this.#lock, ids);
+    return read(manager, this.#lock, uuids(ids));
   }
 
   look(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
     const [id] = ids;
-    return ids.length === 1 ? read(manager, this.#lookAtOne, id) : read(manager, this.#lookAtMany, ids);
+    const isOne = ids.length === 1 && id !== undefined;
+    return isOne ? read(manager, this.#lookAtOne, id) : read(manager, this.#lookAtMany, uuids(ids));
   }
 
   async record(manager: EntityManager, entries: readonly HistoryEntry[], actor: Actor | null): Promise<void> {
     const ids = entries.map(() => uuidV7());
     await manager.query(this.#record, [
-      ids,
-      entries.map(({ fileId }) => fileId),
+      uuids(ids),
+      uuids(entries.map(({ fileId }) => fileId)),
       entries.map(({ action }) => action),
       entries.map(({ from }) => from?.type ?? null),
       entries.map(({ from }) => from?.id ?? null),
@@ -87,13 +90,18 @@ export class PostgresStatements extends TransferStatements {
   }
 }
 
-async function read(
-  manager: EntityManager,
-  sql: string,
-  ids: readonly string[] | string | undefined,
-): Promise<FileSnapshot[]> {
+async function read(manager: EntityManager, sql: string, ids: string): Promise<FileSnapshot[]> {
   const rows: Record<string, unknown>[] = await manager.query(sql, [ids]);
   return rows.map(toSnapshot);
+}
+
+function isAlike({ toType, toId, field, from }: Move, other: Move): boolean {
+  return toType === other.toType && toId === other.toId && field === other.field && from === other.from;
+}
+
+/** An array of UUIDs as PostgreSQL reads it. The driver would quote each of them, which takes longer than the rest of the call. */
+function uuids(ids: readonly string[]): string {
+  return `{${ids.join(',')}}`;
 }
 
 function toOutcome(row: Record<string, unknown>): MoveOutcome {
