@@ -1,3 +1,4 @@
+const FIRST_PIECE = 16;
 const PIECE = 1024;
 
 interface Piece<T> {
@@ -5,11 +6,13 @@ interface Piece<T> {
   next: Piece<T> | undefined;
 }
 
-/** First in, first out. In pieces: one long array is slow to grow, and its `shift()` takes time for all that is left. */
+/** First in, first out. In pieces of a fixed size: one long array is slow to grow, and its `shift()` takes time for all that is left. */
 export class Fifo<T extends object> {
-  #first: Piece<T> = { items: [], next: undefined };
+  #first: Piece<T> = pieceOf(FIRST_PIECE);
   #last = this.#first;
+  /** How many of the first piece are taken, and how many places of the last are used. */
   #taken = 0;
+  #used = 0;
   #size = 0;
 
   get size(): number {
@@ -17,14 +20,18 @@ export class Fifo<T extends object> {
   }
 
   push(item: T): void {
-    if (this.#last.items.length === PIECE) this.#last = this.#last.next = { items: [], next: undefined };
-    this.#last.items.push(item);
+    if (this.#used === this.#last.items.length) {
+      this.#last = this.#last.next = pieceOf(PIECE);
+      this.#used = 0;
+    }
+    this.#last.items[this.#used++] = item;
     this.#size++;
   }
 
   /** What comes next, if anything. */
   peek(): T | undefined {
-    if (this.#taken === PIECE && this.#first.next) {
+    if (this.#size === 0) return undefined;
+    if (this.#taken === this.#first.items.length && this.#first.next) {
       this.#first = this.#first.next;
       this.#taken = 0;
     }
@@ -34,7 +41,7 @@ export class Fifo<T extends object> {
   /** Takes what comes next, if anything. */
   shift(): T | undefined {
     const item = this.peek();
-    if (!item) return undefined;
+    if (item === undefined) return undefined;
     this.#first.items[this.#taken++] = undefined;
     this.#size--;
     return item;
@@ -42,10 +49,14 @@ export class Fifo<T extends object> {
 
   /** What is in it, in order. */
   *[Symbol.iterator](): Generator<T> {
-    let from = this.#taken;
     for (let piece: Piece<T> | undefined = this.#first; piece; piece = piece.next) {
-      for (; from < piece.items.length; from++) yield piece.items[from] as T;
-      from = 0;
+      for (const item of piece.items) if (item !== undefined) yield item;
     }
   }
+}
+
+function pieceOf<T>(size: number): Piece<T> {
+  const items: (T | undefined)[] = [];
+  items.length = size;
+  return { items, next: undefined };
 }
