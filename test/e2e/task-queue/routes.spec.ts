@@ -322,8 +322,9 @@ describe.each(PLATFORMS)('@WithTaskQueue() on %s routes', (platform) => {
     sent.on('error', () => undefined);
     sent.end(JSON.stringify({ id: 'n' }));
     await held.reached;
+    // The transaction, and not the savepoint of a decorated method that the handler calls.
     const committed = new Promise<void>((resolve) => {
-      running.dataSource.subscribers.push({ afterTransactionCommit: () => resolve() });
+      running.dataSource.subscribers.push({ afterQuery: ({ query }) => void (query === 'COMMIT' && resolve()) });
     });
     const gone = new Promise((resolve) => sent.on('close', resolve));
     sent.destroy();
