@@ -53,11 +53,9 @@ export async function examine(
   const contentType = await sniffContentType(head.subarray(0, sniffSize(head)), claim);
   assertAccepted(contentType, storage);
   const digests = new Map<string, string>();
-  const body = Readable.from(chunks, { highWaterMark: READ_AHEAD });
-  if (head.length > 0) body.unshift(head);
   return {
     contentType,
-    body,
+    body: Readable.from(joined(head, chunks), { highWaterMark: READ_AHEAD }),
     digest: (hashAlgorithm = storage.hashAlgorithm) => {
       const hash = digests.get(hashAlgorithm) ?? hashes.get(hashAlgorithm)?.digest('hex') ?? '';
       digests.set(hashAlgorithm, hash);
@@ -83,6 +81,11 @@ async function takeHead(chunks: AsyncIterator<Buffer>): Promise<Buffer> {
     if (size >= wanted) wanted = sniffSize(Buffer.concat(taken));
   }
   return Buffer.concat(taken);
+}
+
+async function* joined(head: Buffer, chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void> {
+  if (head.length > 0) yield head;
+  yield* chunks;
 }
 
 function asBuffer(chunk: Uint8Array | string): Buffer {
