@@ -120,6 +120,20 @@ describe('upload', () => {
     expect(await filesBelow(root)).toEqual([]);
   });
 
+  it('fails alone where the source fails before the storage reads: it reads nothing ahead that nobody waits for', async () => {
+    const storage = memoryStorage();
+    const fault = new Error('the client went away');
+    const source = new Readable({ read() {} });
+    source.push(Buffer.alloc(MiB));
+    const write = storage.write.bind(storage);
+    storage.write = async (location, content) => {
+      source.destroy(fault);
+      await new Promise((resolve) => setImmediate(resolve));
+      await write(location, content);
+    };
+    await expect(upload(source, storage, { name: 'x' })).rejects.toBe(fault);
+  });
+
   it('fails for a source that was destroyed before', async () => {
     const source = new Readable({ read() {} });
     source.destroy(new Error('too late'));
