@@ -94,6 +94,7 @@ describe.each(await reachableDatabases())('units on two data sources, $name', (d
     expect(members.map((member) => Object.hasOwn(first.dataSource, member))).toEqual([true, true, true]);
     const extra = new Transactor(first.dataSource);
     first.transactor.close();
+    first.transactor.close();
     expect(members.map((member) => Object.hasOwn(first.dataSource, member))).toEqual([true, true, true]);
     extra.close();
     extra.close();

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { UnitAbortedError } from '../../../lib/errors/unit-aborted.error.js';
@@ -162,9 +163,17 @@ describe.each(await reachableDatabases())('on $name with a pool of one, a unit',
     expect(await app.saved()).toEqual(['next']);
   });
 
-  it('stays committed when its caller gives up afterwards', async () => {
+  it('stays committed when its caller gives up afterwards, and listens no more', async () => {
     const caller = new AbortController();
-    await run(() => app.write('own'), { signal: caller.signal });
+    const listeners = () => getEventListeners(caller.signal, 'abort').length;
+    await run(
+      async () => {
+        await app.write('own');
+        expect(listeners()).toBe(1);
+      },
+      { signal: caller.signal },
+    );
+    expect(listeners()).toBe(0);
     caller.abort();
     expect(await app.saved()).toEqual(['own']);
   });

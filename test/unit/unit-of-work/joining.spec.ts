@@ -5,6 +5,7 @@ import { UnawaitedWorkError } from '../../../lib/errors/unawaited-work.error.js'
 import { UnitEndedError } from '../../../lib/errors/unit-ended.error.js';
 import { UnitAbortedError } from '../../../lib/errors/unit-aborted.error.js';
 import { reachableDatabases } from '../../support/databases.js';
+import { gate } from '../../support/gate.js';
 import { Note } from '../../support/unit-entities.js';
 import { type NotesApp, openNotes } from '../../support/unit-notes.js';
 
@@ -234,9 +235,11 @@ describe.each(await reachableDatabases())(
     it('is not ended through the application’s query runner', async () => {
       await app.dataSource.transaction(async (manager) => {
         await app.transactor.run(async () => {
-          await expect(manager.queryRunner?.commitTransaction()).rejects.toThrow('dataSource.transaction()');
-          await expect(manager.queryRunner?.rollbackTransaction()).rejects.toThrow('dataSource.transaction()');
-          await expect(manager.queryRunner?.startTransaction()).rejects.toThrow('dataSource.transaction()');
+          await expect(manager.queryRunner?.commitTransaction()).rejects.toThrow(
+            /was committed.*dataSource.transaction/,
+          );
+          await expect(manager.queryRunner?.rollbackTransaction()).rejects.toThrow(/was rolled back through/);
+          await expect(manager.queryRunner?.startTransaction()).rejects.toThrow(/was begun through/);
           await app.write('kept');
         });
       });
@@ -256,6 +259,76 @@ describe.each(await reachableDatabases())(
       await expect(both).rejects.toThrow('beside a unit of work');
       expect(await app.saved()).toEqual([]);
     });
+
+    it('is undone alone when the application only reads beside it', async () => {
+      await app.dataSource.transaction(async (manager) => {
+        const outside = new AsyncResource('outside');
+        const failing = app.transactor.run(async () => {
+          await app.write('unit');
+          await outside.runInAsyncScope(() => manager.query('SELECT id FROM note'));
+          throw new Error('unit');
+        });
+        await expect(failing).rejects.toThrow('unit');
+        await manager.insert(Note, { id: 'own' });
+      });
+      expect(await app.saved()).toEqual(['own']);
+    });
+
+    it('does not join the transaction that comes after the one it was called in', async () => {
+      const runner = app.dataSource.createQueryRunner();
+      await runner.startTransaction();
+      const [started, held] = [gate(), gate()];
+      const first = app.transactor.run(
+        async () => {
+          await app.write('first');
+          started.open();
+          await held.opened;
+        },
+        { manager: runner.manager },
+      );
+      const second = app.transactor.run(() => app.write('second'), { manager: runner.manager });
+      const ends = Promise.allSettled([first, second]);
+      await started.opened;
+      await runner.rollbackTransaction();
+      await runner.startTransaction();
+      held.open();
+      expect(await ends).toMatchObject([
+        { reason: { message: expect.stringContaining('was rolled back') as string } },
+        { reason: { message: expect.stringContaining('ended before') as string } },
+      ]);
+      await runner.commitTransaction();
+      await runner.release();
+      expect(await app.saved()).toEqual([]);
+    });
+
+    it('leaves a query runner as it was when that is released', async () => {
+      const runner = app.dataSource.createQueryRunner();
+      const { commitTransaction, query } = runner;
+      await runner.startTransaction();
+      await app.transactor.run(() => app.write('joined'), { manager: runner.manager });
+      expect(runner.commitTransaction).not.toBe(commitTransaction);
+      await runner.commitTransaction();
+      await runner.release();
+      expect([runner.commitTransaction, runner.query]).toEqual([commitTransaction, query]);
+      expect(await app.saved()).toEqual(['joined']);
+    });
+
+    it.runIf(database.kind === 'memory' || database.kind === 'file')(
+      'shares its connection with the query runners that the application asks for, and their savepoints',
+      async () => {
+        await app.dataSource.transaction(async (manager) => {
+          const another = app.dataSource.createQueryRunner();
+          expect(another.isTransactionActive).toBe(true);
+          await another.startTransaction();
+          await another.query(`INSERT INTO note (id) VALUES ('undone')`);
+          await another.rollbackTransaction();
+          await another.release();
+          expect(manager.queryRunner?.isTransactionActive).toBe(true);
+          await manager.insert(Note, { id: 'own' });
+        });
+        expect(await app.saved()).toEqual(['own']);
+      },
+    );
 
     it('refuses a manager that is in no transaction', async () => {
       await expect(app.transactor.run(() => 1, { manager: app.dataSource.manager })).rejects.toThrow(UnitAbortedError);

@@ -178,6 +178,26 @@ describe.each(await reachableDatabases())('on $name, a query runner made inside 
     });
   });
 
+  it('tells the subscribers that listen of its statements and its transactions', async () => {
+    const heard: string[] = [];
+    const subscribers = [
+      {},
+      { beforeQuery: ({ query }: { query: string }) => void (query.startsWith('SELECT') && heard.push(query)) },
+      { afterTransactionStart: () => void heard.push('started') },
+      { beforeTransactionCommit: () => void heard.push('committing') },
+    ];
+    app.dataSource.subscribers.push(...subscribers);
+    await run(async () => {
+      const other = runner();
+      await other.query('SELECT 1');
+      await other.release();
+      await app.dataSource.query('SELECT 2');
+    });
+    app.dataSource.subscribers.splice(-subscribers.length);
+    expect(heard).toEqual(expect.arrayContaining(['SELECT 1', 'SELECT 2', 'committing']));
+    expect(heard.filter((one) => one === 'committing')).toHaveLength(1);
+  });
+
   it('can be disposed of', async () => {
     await run(async () => {
       const other = runner();
