@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { resolveOwner } from '../../../lib/ownership/owner-resolution.js';
 import { claimOf, outcomeOf } from '../../support/ownership-claims.js';
@@ -342,5 +343,73 @@ describe('many files of one call', () => {
     const owners = dtos.map((dto) => resolveOwner(claimOf(dto, 'fileId'), outcome));
     expect(owners).toEqual(ids.map((_, n) => String(n)));
     expect(looks).toBe(ids.length);
+  });
+});
+
+describe('a refusal says why', () => {
+  const dto = { fileId: 'a' };
+  const refusal = (args: unknown[], result: unknown, claim = {}, bindings: [object, object][] = []): string => {
+    try {
+      return resolveOwner(claimOf(dto, 'fileId', claim), outcomeOf(args, result, bindings));
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const nested = [{ parts: [dto] }];
+
+  it.each([
+    ['no entity of the result holds it in that field', nested, { parts: [{ id: 1, fileId: 'b' }] }, {}],
+    ['the DTO is not among the arguments of the method', ['7'], { id: 7 }, {}],
+    ['the result is not an object', [dto], 'text', {}],
+    ['the result is not an object', [dto], null, {}],
+    ['the result holds something else in "fileId"', [dto], { id: 7, fileId: 'b' }, {}],
+    [
+      'not the result itself, but an object inside of it holds the file',
+      [dto],
+      { id: 7, parts: [{ id: 1, fileId: 'a' }] },
+      {},
+    ],
+    ['the result has no id at "part.id"', [dto], { fileId: 'a' }, { idSteps: ['part', 'id'] }],
+    ['the entity that holds it has no id at "id"', nested, { parts: [{ fileId: 'a' }] }, {}],
+    ['owner() gave boolean', [dto], { id: 7 }, { owner: () => true }],
+    ['what owner() gave has no id at "id"', [dto], { id: 7 }, { owner: () => ({}) }],
+  ])('%s', (reason, args, result, claim) => {
+    expect(refusal(args, result, claim)).toContain(reason);
+    expect(refusal(args, result, claim)).toContain('ResourceDto.fileId');
+  });
+
+  it('the bound entity has no id', () => {
+    expect(refusal([dto], { id: 7 }, {}, [[dto, {}]])).toContain('the bound entity has no id at "id"');
+  });
+
+  it('the owners that a file was given to', () => {
+    expect(refusal(nested, { parts: [1, 2].map((id) => ({ id, fileId: 'a' })) })).toMatch(/resource 1.*resource 2/);
+  });
+});
+
+describe('what comes with the data', () => {
+  const dto = { fileId: 'a' };
+  const owner = (result: unknown, args: unknown[] = [dto]) =>
+    resolveOwner(claimOf(dto, 'fileId'), outcomeOf(args, result));
+
+  it('is looked through in sets and maps, too', () => {
+    const entity = { id: 1, fileId: 'a' };
+    expect(owner({ parts: new Set([entity]) }, [{ parts: new Set([dto]) }])).toBe('1');
+    expect(owner({ part: new Map([['one', entity]]) }, [{ part: new Map([['one', dto]]) }])).toBe('1');
+  });
+
+  it.each([new EventEmitter(), Promise.resolve(), new Date(), new Uint8Array(1)])(
+    'is not looked for in what is no data: %o',
+    (stranger) => {
+      const holder = Object.assign(stranger, { parts: [{ id: 1, fileId: 'a' }] });
+      expect(owner({ id: 7, holder })).toBe('7');
+    },
+  );
+
+  it('is not looked for behind getters, nor in what is not enumerable', () => {
+    const asked = { id: 7 };
+    Object.defineProperty(asked, 'lazy', { enumerable: true, get: () => [{ id: 1, fileId: 'a' }] });
+    Object.defineProperty(asked, 'hidden', { enumerable: false, value: [{ id: 1, fileId: 'a' }] });
+    expect(owner(asked)).toBe('7');
   });
 });
