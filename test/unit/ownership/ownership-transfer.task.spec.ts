@@ -74,6 +74,29 @@ describe('OwnershipTransferTask', () => {
     expect(await read(id)).toMatchObject(theirs);
   });
 
+  it.each([
+    ['parts', 'path', 'the result at "parts" is no id'],
+    ['', 'value', 'the value given is no id'],
+  ] as const)('says where it looked for an id: %j as a %s', async (destination, strategy, reason) => {
+    const task = new OwnershipTransferTask(await insert(), 'package', destination, strategy);
+    await expect(run({ parts: [] }, task)).rejects.toThrow(reason);
+    await expect(run({ parts: [] }, task)).rejects.toThrow('OwnershipTransferTask');
+  });
+
+  it('can be run by another task, and by nobody outside of a queue', async () => {
+    const id = await insert();
+    const task = new OwnershipTransferTask(id, 'package', 'id');
+    await expect(task.run()).rejects.toThrow(/A transfer was run/);
+    await run({ id: 7 }, async () => void (await task.run()));
+    expect(await read(id)).toMatchObject({ ownerType: 'package', ownerId: '7', pinned: true });
+  });
+
+  it('names both owners that a file was to have', async () => {
+    const id = await insert();
+    const to = (owner: string) => new OwnershipTransferTask(id, 'package', owner, 'value');
+    await expect(run(null, to('1'), to('2'))).rejects.toThrow(/package 1.*package 2/);
+  });
+
   it('refuses missing and pinned files, and takes the others of the batch back', async () => {
     const fine = await insert();
     const to = (id: string) => new OwnershipTransferTask(id, 'package', 'id');

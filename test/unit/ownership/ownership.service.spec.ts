@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { actAs } from '../../../lib/files/actor.js';
 import { uuidV7 } from '../../../lib/files/uuid-v7.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { ownershipApp } from '../../support/ownership-app.js';
@@ -107,6 +108,28 @@ describe('ownership', () => {
       { action: 'create', fromId: null, toType: 'user', toId: 'ada', forced: false },
       { action: 'delete', fromType: 'user', fromId: 'ada', toId: null, forced: true },
     ]);
+  });
+
+  it('tells in the history who did it', async () => {
+    const id = await insert(mine);
+    const by = { type: 'user', id: 'ben' };
+    const file = (await read(id)) as ManagedFile;
+    await actAs(by, async () => {
+      await app.dataSource.transaction((manager) => app.ownership.onCreate(file, manager));
+      await app.dataSource.transaction((manager) => app.ownership.onCreate(file, manager, { type: 'job', id: '1' }));
+      await app.dataSource.transaction((manager) => app.ownership.onCreate(file, manager, null));
+      await app.ownership.pin(id);
+      await app.ownership.transfer([id], { ...to, force: true });
+      await app.ownership.transfer([id], { ...to, ownerId: '8', force: true, actor: null });
+    });
+    const history = await app.ownership.history(id);
+    expect(history.map(({ actorId }) => actorId)).toEqual(['ben', '1', null, 'ben', 'ben', null]);
+  });
+
+  it('asks nothing where no file is transferred', async () => {
+    app.statements.length = 0;
+    await app.ownership.transfer([], to);
+    expect(app.statements).toEqual([]);
   });
 
   it('keeps the history in order, however fast it is written', async () => {
