@@ -27,6 +27,11 @@ const GROUPS = {
       'test/unit/validation/{undecorated-routes,carries-transfer-ownership,schema/schema-routes}.spec.ts',
       'test/e2e/task-queue/routes.spec.ts',
     ],
+    more: [
+      'test/unit/ownership/ownership-transfer.task.spec.ts',
+      'test/unit/diagnostics/*.spec.ts',
+      'test/e2e/joining/joining.spec.ts',
+    ],
   },
   'unit-of-work': {
     mutate: [
