@@ -43,7 +43,7 @@ describe.each(await reachableDatabases('file'))('on $name, a call is handed', (d
   });
 
   it('no other transaction where it is that of the flow', async () => {
-    const own = await dataSource.transaction((manager) => isOther(manager, manager.getRepository(Note)));
+    const own = await dataSource.transaction(async (manager) => isOther(manager, manager.getRepository(Note)));
     const units = await app.transactor.run(({ manager }) => isOther(manager, manager.getRepository(Note)));
     const joined = await dataSource.transaction((manager) => app.transactor.run(() => isOther(manager)));
     expect([own, units, joined]).toEqual([false, false, false]);
