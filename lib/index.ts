@@ -19,7 +19,7 @@ export { TaskQueue } from './task-queue/task-queue.js';
 export { WithTaskQueue } from './task-queue/with-task-queue.decorator.js';
 export type { WithTaskQueueOptions } from './task-queue/with-task-queue.decorator.js';
 export type { IsolationLevel } from './unit-of-work/dialects/dialect.js';
-export type { UnitOptions } from './unit-of-work/transactor.js';
+export type { UnitOptions } from './unit-of-work/unit-options.js';
 
 // Validation
 export { AcceptFileStorage } from './validation/accept-file-storage.constraint.js';

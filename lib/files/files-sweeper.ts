@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import { type SweepTrace, sweepTrace } from '../diagnostics/traces.js';
+import { stackOf } from '../errors/stack-of.js';
 import { Capability } from '../storage/capability.js';
 import type { Storage } from '../storage/storage.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
@@ -74,7 +75,7 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
       const report = await this.#sweep(this.now() - this.#tidiedAt >= this.options.grace);
       if (report.examined + report.leftovers > 0) this.#logger.log(`Swept: ${JSON.stringify(report)}`);
     } catch (error) {
-      this.#logger.error('The sweep failed; the next one tries again', error instanceof Error ? error.stack : error);
+      this.#logger.error('The sweep failed; the next one tries again', stackOf(error));
     }
     this.#wait();
   }

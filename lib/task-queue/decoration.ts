@@ -1,4 +1,4 @@
-import type { UnitOptions } from '../unit-of-work/transactor.js';
+import type { UnitOptions } from '../unit-of-work/unit-options.js';
 
 /** Metadata key of a decorated method. */
 export const WITH_TASK_QUEUE = 'nestjs-files:with-task-queue';

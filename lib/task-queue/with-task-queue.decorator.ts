@@ -3,7 +3,7 @@ import { isObservable, type Observable, tap } from 'rxjs';
 import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
 import { OutOfQueueError } from '../errors/out-of-queue.error.js';
 import { TransactionNotJoinedError } from '../errors/transaction-not-joined.error.js';
-import type { UnitOptions } from '../unit-of-work/transactor.js';
+import type { UnitOptions } from '../unit-of-work/unit-options.js';
 import { currentQueue } from './current-queue.js';
 import { RouteCall } from './route-call.js';
 import { TaskQueueInterceptor } from './task-queue.interceptor.js';

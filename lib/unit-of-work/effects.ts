@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { stackOf } from '../errors/stack-of.js';
 import { within } from './ambient.js';
 
 /** Something outside of the database that waits for the end of a root unit; 'end' runs however it ended. */
@@ -16,8 +17,7 @@ export async function runEffects(effects: readonly Effect[], outcome: 'commit' |
     try {
       await within(undefined, run);
     } catch (error) {
-      const stack = error instanceof Error ? error.stack : String(error);
-      logger.error(`An effect after the ${outcome} failed; the ${outcome} itself stands`, stack);
+      logger.error(`An effect after the ${outcome} failed; the ${outcome} itself stands`, stackOf(error));
     }
   }
 }

@@ -5,8 +5,9 @@ import { UnitAbortedError } from '../errors/unit-aborted.error.js';
 import { ambientOf } from './ambient.js';
 import { overrideMember } from './override-member.js';
 import type { Scope } from './scope.js';
+import { isRead } from './statement-kind.js';
 import { depthOf } from './transaction-depth.js';
-import { isRead, type UnitTransaction } from './unit-transaction.js';
+import type { UnitTransaction } from './unit-transaction.js';
 
 type Query = (...args: unknown[]) => Promise<never>;
 

@@ -1,39 +1,23 @@
 import { Logger } from '@nestjs/common';
 import type { DataSource, QueryRunner } from 'typeorm';
 import type { Readable } from 'node:stream';
-import { finished } from 'node:stream/promises';
-import { CommitOutcomeUnknownError } from '../errors/commit-outcome-unknown.error.js';
+import { stackOf } from '../errors/stack-of.js';
 import { UnitAbortedError } from '../errors/unit-aborted.error.js';
 import { UnitEndedError } from '../errors/unit-ended.error.js';
-import { ambientNode, isInTurn, type Turn, within } from './ambient.js';
+import { ambientNode, within } from './ambient.js';
 import type { Witness } from './commit-outcome.js';
-import { commitMayStand, type Dialect, type IsolationLevel } from './dialects/dialect.js';
+import type { Dialect, IsolationLevel } from './dialects/dialect.js';
 import { lineOf } from './line.js';
+import { OpenStreams } from './open-streams.js';
+import { commitRoot } from './root-commit.js';
 import { FacadeFactory } from './runner-facade.js';
+import { type Savepoint, Savepoints } from './savepoints.js';
 import type { Scope } from './scope.js';
+import { isRead, rollsBack } from './statement-kind.js';
 import { depthOf, setDepth } from './transaction-depth.js';
 import { Turnstile } from './turnstile.js';
 
-/** An open savepoint, and who may end it: a nested unit's scope or a query runner. */
-interface Savepoint {
-  readonly owner: object;
-  /** What runs in here belongs inside of it; none for a transaction that was started by hand. */
-  readonly scope: Scope | undefined;
-  /** Set when somebody else wrote beside it: undoing it would undo their work too. */
-  shared: boolean;
-  /** How many witnesses there were before it. */
-  readonly witnesses: number;
-}
-
 const logger = new Logger('UnitOfWork');
-const READS = /^\s*(select|show|explain|pragma)\b/i;
-const ROLLS_BACK = /\brollback\b/i;
-
-/** Whether the statement leaves the rows as they are. */
-export function isRead(sql: string): boolean {
-  return READS.test(sql);
-}
-
 /**
  * The transaction of a unit of work on its one connection. Statements run one at a time; after the end was
  * asked for, or the database ended it by itself, nothing more is executed.
@@ -44,9 +28,9 @@ export class UnitTransaction {
   #isUsed = false;
   #doom: { error: unknown } | undefined;
   #lastFailure: unknown;
-  readonly #turnstile = new Turnstile();
-  readonly #savepoints: Savepoint[] = [];
-  readonly #streams = new Set<Readable>();
+  readonly #turnstile = new Turnstile(this);
+  readonly #savepoints = new Savepoints();
+  readonly #streams = new OpenStreams();
   #witnesses: Witness[] = [];
   /** Makes the query runners that share this transaction. */
   readonly facades: FacadeFactory;
@@ -85,12 +69,12 @@ export class UnitTransaction {
 
   /** Whether the flow is in the turn of one of its statements. */
   get hasTurn(): boolean {
-    return isInTurn(this);
+    return this.#turnstile.isMine;
   }
 
   async begin(isolation?: IsolationLevel): Promise<void> {
     const start = (): Promise<void> => this.runner.startTransaction(isolation);
-    await this.#exclusive(() => this.#asForeign(() => this.dialect.begin(this.runner, start)));
+    await this.#turnstile.exclusive(() => this.#asForeign(() => this.dialect.begin(this.runner, start)));
   }
 
   /** Makes every later statement and the commit fail with this error. */
@@ -101,7 +85,7 @@ export class UnitTransaction {
   /** Runs one statement of the scope, through the query runner that it was given to. */
   statement<T>(scope: Scope, through: object, sql: string, run: () => Promise<T>): Promise<T> {
     scope.beginStatement();
-    return this.#exclusive(
+    return this.#turnstile.exclusive(
       () => {
         this.#admit(scope, through, sql);
         return this.#observe(run);
@@ -112,7 +96,7 @@ export class UnitTransaction {
 
   /** The driver's connection, in the transaction. */
   async connection(): Promise<unknown> {
-    if (!this.#isUsed) await this.#exclusive(() => this.#observe(() => this.dialect.ready(this.runner)));
+    if (!this.#isUsed) await this.#turnstile.exclusive(() => this.#observe(() => this.dialect.ready(this.runner)));
     return this.runner.connect();
   }
 
@@ -120,18 +104,15 @@ export class UnitTransaction {
   stream(scope: Scope, open: () => Promise<Readable>): Promise<Readable> {
     return new Promise((resolve, reject) => {
       scope.beginStatement();
-      const held = this.#exclusive(async () => {
+      const held = this.#turnstile.exclusive(async () => {
         scope.assertActive('A stream was opened');
         this.#assertUsable();
         const stream = await this.#observe(async () => {
           await this.dialect.ready(this.runner);
           return open();
         });
-        this.#streams.add(stream);
         resolve(stream);
-        // Its errors reach the reader; here only its end counts.
-        await finished(stream, { readable: true, writable: false }).catch(() => undefined);
-        this.#streams.delete(stream);
+        await this.#streams.closed(stream);
       });
       held.finally(() => scope.endStatement()).catch(reject);
     });
@@ -139,15 +120,15 @@ export class UnitTransaction {
 
   /** Opens a savepoint; `scope` is the place whose work belongs inside of it. */
   async openSavepoint(owner: object, scope?: Scope): Promise<void> {
-    await this.#exclusive(async () => {
+    await this.#turnstile.exclusive(async () => {
       this.#assertUsable();
       await this.#observe(() => this.runner.startTransaction());
-      this.#savepoints.push({ owner, scope, shared: false, witnesses: this.#witnesses.length });
+      this.#savepoints.push({ owner, scope, witnesses: this.#witnesses.length });
     });
   }
 
   releaseSavepoint(owner: object): Promise<void> {
-    return this.#exclusive(async () => {
+    return this.#turnstile.exclusive(async () => {
       this.#assertUsable();
       this.#pop(owner);
       await this.#observe(() => this.runner.commitTransaction());
@@ -156,7 +137,7 @@ export class UnitTransaction {
 
   /** Undoes what was done since the savepoint; where that cannot be, the whole unit is doomed. Never throws. */
   rollbackToSavepoint(owner: object): Promise<void> {
-    return this.#exclusive(async () => {
+    return this.#turnstile.exclusive(async () => {
       if (this.#sealed) return;
       try {
         const { shared, witnesses } = this.#pop(owner);
@@ -175,35 +156,24 @@ export class UnitTransaction {
 
   /** Commits. Throws UnitAbortedError if the database did not, CommitOutcomeUnknownError if nobody can say. */
   async commit(): Promise<void> {
-    await this.#exclusive(async () => {
+    await this.#turnstile.exclusive(async () => {
       this.#sealed = true;
       if (this.#doom) throw new UnitAbortedError('its transaction had already failed', this.#doom.error);
-      if (this.#savepoints.length > 0) throw new UnitAbortedError('a transaction started by hand was never ended');
-      if (this.#baseDepth > 0) await this.runner.commitTransaction();
-      else await this.#commitRoot();
+      if (this.#savepoints.areOpen) throw new UnitAbortedError('a transaction started by hand was never ended');
+      const commit = (): Promise<void> => this.runner.commitTransaction();
+      let refusal: string | undefined;
+      if (this.#baseDepth > 0) await commit();
+      else refusal = await commitRoot(this.dialect, this.runner, () => this.#asForeign(commit));
       this.#over = true;
+      if (refusal !== undefined) throw new UnitAbortedError(refusal, this.#lastFailure);
     });
-  }
-
-  async #commitRoot(): Promise<void> {
-    const answer = await this.dialect.commit(this.runner, () => this.#asForeign(() => this.runner.commitTransaction()));
-    const { refusal, error } = answer;
-    if (answer.acknowledged) {
-      if (error !== undefined) logger.error('A subscriber failed after the commit, which stands', stackOf(error));
-      return;
-    }
-    if (refusal !== undefined) {
-      this.#over = true;
-      throw new UnitAbortedError(refusal, this.#lastFailure);
-    }
-    throw commitMayStand(answer) ? new CommitOutcomeUnknownError(error) : error;
   }
 
   /** Rolls back; resolves with whether the connection is known to be out of the transaction. Never throws. */
   async rollback(): Promise<boolean> {
     this.#sealed = true;
-    for (const stream of this.#streams) stream.destroy();
-    const done = this.#exclusive(async () => {
+    this.#streams.destroy();
+    const done = this.#turnstile.exclusive(async () => {
       if (this.#over) return true;
       if (!this.runner.isTransactionActive || this.runner.isReleased) return false;
       setDepth(this.runner, this.#baseDepth + 1);
@@ -229,8 +199,8 @@ export class UnitTransaction {
   async desert(error: unknown): Promise<void> {
     this.abort(error);
     this.#sealed = true;
-    for (const stream of this.#streams) stream.destroy();
-    await this.#exclusive(() => {
+    this.#streams.destroy();
+    await this.#turnstile.exclusive(() => {
       this.#over = true;
       setDepth(this.runner, this.#baseDepth);
       return Promise.resolve();
@@ -249,24 +219,6 @@ export class UnitTransaction {
     }
   }
 
-  // What a subscriber does while its statement holds the connection is a part of that statement's turn.
-  async #exclusive<T>(run: () => Promise<T>, end?: () => void): Promise<T> {
-    let turn: Turn | undefined;
-    try {
-      if (this.hasTurn) return await run();
-      const wait = this.#turnstile.enter();
-      if (wait) await wait;
-      turn = { kind: 'turn', enclosing: ambientNode(), transaction: this, over: false };
-      return await within(turn, run);
-    } finally {
-      if (turn) {
-        turn.over = true;
-        this.#turnstile.leave();
-      }
-      end?.();
-    }
-  }
-
   // For TypeORM's subscribers the root transaction is one like any other: SQLite's one connection is shared with them.
   #asForeign<T>(run: () => Promise<T>): Promise<T> {
     const { dataSource, runner } = this;
@@ -278,8 +230,8 @@ export class UnitTransaction {
     this.#assertUsable();
     if (this.dialect.endsTransaction(sql)) this.#refuse(sql);
     // To a savepoint that is not known here: what it undoes nobody can say.
-    if (ROLLS_BACK.test(sql)) this.#witnesses = [];
-    if (this.#savepoints.length > 0 && !isRead(sql)) this.#markShared(scope, through);
+    if (rollsBack(sql)) this.#witnesses = [];
+    if (this.#savepoints.areOpen && !isRead(sql)) this.#savepoints.noteWrite(scope, through);
   }
 
   #refuse(sql: string): never {
@@ -310,26 +262,11 @@ export class UnitTransaction {
     );
   }
 
-  #markShared(scope: Scope, through: object): void {
-    for (const savepoint of this.#savepoints) {
-      const { owner, scope: inner } = savepoint;
-      const inside = inner ? scope.isWithin(inner) : owner === through || scope.isOpenedBy(owner);
-      savepoint.shared ||= !inside;
-    }
+  #pop(owner: object): Savepoint & { readonly shared: boolean } {
+    const top = this.#savepoints.pop(owner);
+    if (top) return top;
+    const error = new UnitAbortedError('nested transactions were not ended in the reverse order of their start');
+    this.abort(error);
+    throw error;
   }
-
-  #pop(owner: object): Savepoint {
-    const top = this.#savepoints.at(-1);
-    if (top?.owner !== owner) {
-      const error = new UnitAbortedError('nested transactions were not ended in the reverse order of their start');
-      this.abort(error);
-      throw error;
-    }
-    this.#savepoints.pop();
-    return top;
-  }
-}
-
-function stackOf(error: unknown): string | undefined {
-  return error instanceof Error ? error.stack : String(error);
 }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CommitLostError } from '../../../lib/errors/commit-lost.error.js';
 import { CommitOutcomeUnknownError } from '../../../lib/errors/commit-outcome-unknown.error.js';
 import type { CommitOutcome } from '../../../lib/unit-of-work/commit-outcome.js';
-import type { UnitOptions } from '../../../lib/unit-of-work/transactor.js';
+import type { UnitOptions } from '../../../lib/unit-of-work/unit-options.js';
 import type { UnitOfWork } from '../../../lib/unit-of-work/unit-of-work.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { proxied } from '../../support/proxied-database.js';

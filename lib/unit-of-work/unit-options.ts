@@ -1,0 +1,22 @@
+import type { EntityManager } from 'typeorm';
+import type { IsolationLevel } from './dialects/dialect.js';
+import type { UnitOfWork } from './unit-of-work.js';
+
+/** How a unit of work runs. */
+export interface UnitOptions {
+  /** Isolation of the transaction; READ COMMITTED by default. Only a root unit has a say. */
+  isolationLevel?: IsolationLevel;
+  /** How often to run the work again after a deadlock or serialization failure. @default 0 */
+  retry?: number;
+  /** Milliseconds after which an open root unit is rolled back and its connection given up. @default 60000 */
+  timeout?: number;
+  /** Run inside the transaction that this entity manager is in; its owner commits. */
+  manager?: EntityManager;
+  /** What traces and logs call it; a decorated method's own name otherwise. */
+  name?: string;
+  /** Rolls the unit back when it is aborted. */
+  signal?: AbortSignal;
+}
+
+/** What a unit of work is opened for. */
+export type Work<T> = (unit: UnitOfWork) => T | Promise<T>;
