@@ -201,7 +201,7 @@ export async function joiningApp(
 }
 
 const MARKS: [RegExp, string][] = [
-  [/^(BEGIN|START TRANSACTION)/i, 'BEGIN'],
+  [/^(BEGIN(?! NOT ATOMIC)|START TRANSACTION)/i, 'BEGIN'],
   [/^SAVEPOINT/i, '['],
   [/^RELEASE SAVEPOINT/i, ']'],
   [/^ROLLBACK TO SAVEPOINT/i, ')'],

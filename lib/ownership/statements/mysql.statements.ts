@@ -6,10 +6,18 @@ import { witnessHistory } from './history-witness.js';
 import { ownershipNames } from './names.js';
 import type { OwnershipNames } from './names.js';
 import { StepwiseStatements } from './stepwise.statements.js';
-import type { FileSnapshot, HistoryEntry, Move } from './transfer-statements.js';
+import type { FileSnapshot, HistoryEntry, Move, TransferTerms } from './transfer-statements.js';
+import { isAlike } from './transfer-statements.js';
 import { toSnapshot } from './verdict.js';
 
 const IDS_PER_STATEMENT = 10_000;
+
+/** A statement, and the row of the history that it writes first, if any. */
+export interface Statement {
+  readonly sql: string;
+  readonly values: unknown[];
+  readonly witness?: string | undefined;
+}
 
 /**
  * MySQL and MariaDB. Every writer locks files by the primary key in the order of ids first: without the index named, a statement may
@@ -17,14 +25,14 @@ const IDS_PER_STATEMENT = 10_000;
  */
 export class MysqlStatements extends StepwiseStatements {
   readonly #names: OwnershipNames;
-  readonly #move: string;
-  readonly #record: string;
+  readonly #move: Record<'alike' | 'many', string>;
+  readonly #record: Record<'one' | 'many', string>;
 
   constructor(dataSource: DataSource) {
     super();
     this.#names = ownershipNames(dataSource);
-    this.#move = moveSql(this.#names);
-    this.#record = recordSql(this.#names);
+    this.#move = { alike: moveAlikeSql(this.#names), many: moveSql(this.#names) };
+    this.#record = { one: recordOneSql(this.#names), many: recordSql(this.#names) };
   }
 
   lock(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
@@ -42,25 +50,48 @@ export class MysqlStatements extends StepwiseStatements {
     return this.#read(manager, ids, `SELECT ${snapshot} FROM ${file.table} WHERE ${file.column('id')} IN (?)`);
   }
 
-  async record(manager: EntityManager, entries: readonly HistoryEntry[], actor: Actor | null): Promise<void> {
-    const rows = entries.map(({ fileId, action, from, to, forced }) => {
-      return {
-        id: uuidV7(),
-        fileId,
-        action,
-        fromType: from?.type,
-        fromId: from?.id,
-        toType: to?.type,
-        toId: to?.id,
-        forced,
-      };
-    });
-    await manager.query(this.#record, [actor?.type ?? null, actor?.id ?? null, Date.now(), JSON.stringify(rows)]);
-    witnessHistory(manager, rows[0]?.id);
+  record(manager: EntityManager, entries: readonly HistoryEntry[], actor: Actor | null): Promise<void> {
+    return this.write(manager, [this.#recording(entries, actor)]);
   }
 
-  protected async move(manager: EntityManager, moves: readonly Move[], pin: boolean): Promise<void> {
-    await manager.query(this.#move, [JSON.stringify(moves), pin]);
+  protected move(manager: EntityManager, moves: readonly Move[], pin: boolean): Promise<void> {
+    return this.write(manager, [this.#moving(moves, pin)]);
+  }
+
+  protected override moveAndRecord(
+    manager: EntityManager,
+    moves: readonly Move[],
+    entries: readonly HistoryEntry[],
+    { pin, actor }: TransferTerms,
+  ): Promise<void> {
+    return this.write(manager, [this.#moving(moves, pin), this.#recording(entries, actor)]);
+  }
+
+  /** Runs the statements, one after the other. */
+  protected async write(manager: EntityManager, statements: readonly Statement[]): Promise<void> {
+    for (const { sql, values, witness } of statements) {
+      await manager.query(sql, values);
+      witnessHistory(manager, witness);
+    }
+  }
+
+  #moving(moves: readonly Move[], pin: boolean): Statement {
+    const [first] = moves;
+    if (!first || moves.length > IDS_PER_STATEMENT || !moves.every((move) => isAlike(move, first))) {
+      return { sql: this.#move.many, values: [JSON.stringify(moves), pin] };
+    }
+    const { toType, toId, field } = first;
+    return { sql: this.#move.alike, values: [toType, toId, field, pin, moves.map(({ fileId }) => fileId)] };
+  }
+
+  #recording(entries: readonly HistoryEntry[], actor: Actor | null): Statement {
+    const rows = entries.map((entry) => rowOf(entry));
+    const [first] = rows;
+    const by = [actor?.type ?? null, actor?.id ?? null, Date.now()];
+    if (first && rows.length === 1) {
+      return { sql: this.#record.one, values: [...Object.values(first), ...by, first.fileId], witness: first.id };
+    }
+    return { sql: this.#record.many, values: [...by, JSON.stringify(rows)], witness: first?.id };
   }
 
   async #read(manager: EntityManager, ids: readonly string[], sql: string): Promise<FileSnapshot[]> {
@@ -76,6 +107,18 @@ export class MysqlStatements extends StepwiseStatements {
   }
 }
 
+/** The columns of a history row that are not the same for all files of a call. */
+function rowOf({ fileId, action, from, to, forced }: HistoryEntry) {
+  const [fromType, fromId] = [from?.type ?? null, from?.id ?? null];
+  return { id: uuidV7(), fileId, action, fromType, fromId, toType: to?.type ?? null, toId: to?.id ?? null, forced };
+}
+
+function moveAlikeSql({ file }: OwnershipNames): string {
+  const { table, column } = file;
+  const set = `${column('ownerType')} = ?, ${column('ownerId')} = ?, ${column('ownerField')} = ?`;
+  return `UPDATE ${table} FORCE INDEX (PRIMARY) SET ${set}, ${column('pinned')} = ${column('pinned')} OR ? WHERE ${column('id')} IN (?)`;
+}
+
 // From the list of moves to the table by its primary key: for a small table the optimizer would scan it, and wait for all its locks.
 function moveSql({ file }: OwnershipNames): string {
   const { table, column } = file;
@@ -84,14 +127,23 @@ function moveSql({ file }: OwnershipNames): string {
   return `UPDATE ${list} v STRAIGHT_JOIN ${table} f FORCE INDEX (PRIMARY) ON f.${column('id')} = v.id SET ${set}, f.${column('pinned')} = f.${column('pinned')} OR ?`;
 }
 
-function recordSql({ history }: OwnershipNames): string {
-  const { table, column } = history;
-  const last = `SELECT MAX(h.${column('at')}) + 1 FROM ${table} h WHERE h.${column('fileId')} = v.fileId`;
+function recordOneSql(names: OwnershipNames): string {
+  return `${insertSql(names)} SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${nextInstant(names, '?')}`;
+}
+
+function recordSql(names: OwnershipNames): string {
   const list =
     `JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(36) PATH '$.id', fileId CHAR(36) PATH '$.fileId', action VARCHAR(32) PATH '$.action', ` +
     `fromType VARCHAR(64) PATH '$.fromType', fromId VARCHAR(191) PATH '$.fromId', toType VARCHAR(64) PATH '$.toType', toId VARCHAR(191) PATH '$.toId', forced TINYINT PATH '$.forced'))`;
-  return (
-    `INSERT INTO ${table} (${HISTORY_COLUMNS.map(column).join(', ')}) ` +
-    `SELECT v.id, v.fileId, v.action, v.fromType, v.fromId, v.toType, v.toId, v.forced, ?, ?, GREATEST(?, COALESCE((${last}), 0)) FROM ${list} v`
-  );
+  const row = 'v.id, v.fileId, v.action, v.fromType, v.fromId, v.toType, v.toId, v.forced';
+  return `${insertSql(names)} SELECT ${row}, ?, ?, ${nextInstant(names, 'v.fileId')} FROM ${list} v`;
+}
+
+function insertSql({ history: { table, column } }: OwnershipNames): string {
+  return `INSERT INTO ${table} (${HISTORY_COLUMNS.map(column).join(', ')})`;
+}
+
+/** The instant that is given, unless the history of the file has it or a later one already. */
+function nextInstant({ history: { table, column } }: OwnershipNames, fileId: string): string {
+  return `GREATEST(?, COALESCE((SELECT MAX(h.${column('at')}) + 1 FROM ${table} h WHERE h.${column('fileId')} = ${fileId}), 0))`;
 }

@@ -7,7 +7,7 @@ import { ownershipNames } from './names.js';
 import { lookSql, recordSql, transferSql } from './postgres-sql.js';
 import type { TransferForm } from './postgres-sql.js';
 import type { FileSnapshot, HistoryEntry, Move, MoveOutcome, TransferTerms, Verdict } from './transfer-statements.js';
-import { TransferStatements } from './transfer-statements.js';
+import { isAlike, TransferStatements } from './transfer-statements.js';
 import { stateOf, toSnapshot } from './verdict.js';
 
 /** PostgreSQL: a transfer is one statement. */
@@ -93,10 +93,6 @@ export class PostgresStatements extends TransferStatements {
 async function read(manager: EntityManager, sql: string, ids: string): Promise<FileSnapshot[]> {
   const rows: Record<string, unknown>[] = await manager.query(sql, [ids]);
   return rows.map(toSnapshot);
-}
-
-function isAlike({ toType, toId, field, from }: Move, other: Move): boolean {
-  return toType === other.toType && toId === other.toId && field === other.field && from === other.from;
 }
 
 /** An array of UUIDs as PostgreSQL reads it. The driver would quote each of them, which takes longer than the rest of the call. */

@@ -19,9 +19,8 @@ export abstract class StepwiseStatements extends TransferStatements {
     const isRefused = outcomes.some(({ verdict }) => verdict !== 'moved' && verdict !== 'kept');
     if (isRefused) return outcomes;
     if (moved.length > 0) {
-      await this.move(manager, moved, terms.pin);
       const entries = moved.map((move) => entryOf(move, files.get(move.fileId)));
-      await this.record(manager, entries, terms.actor);
+      await this.moveAndRecord(manager, moved, entries, terms);
     }
     const rehung = moves.filter(
       ({ fileId, field }, index) =>
@@ -29,6 +28,17 @@ export abstract class StepwiseStatements extends TransferStatements {
     );
     if (rehung.length > 0) await this.move(manager, rehung, false);
     return outcomes;
+  }
+
+  /** Gives the locked files to their owners, and writes that into the history. */
+  protected async moveAndRecord(
+    manager: EntityManager,
+    moves: readonly Move[],
+    entries: readonly HistoryEntry[],
+    { pin, actor }: TransferTerms,
+  ): Promise<void> {
+    await this.move(manager, moves, pin);
+    await this.record(manager, entries, actor);
   }
 
   /** Gives the locked files to their owners. */

@@ -14,6 +14,11 @@ export interface Move {
   readonly from: 'actor' | 'unowned' | 'anyone';
 }
 
+/** Whether the moves differ in their files alone. */
+export function isAlike({ toType, toId, field, from }: Move, other: Move): boolean {
+  return toType === other.toType && toId === other.toId && field === other.field && from === other.from;
+}
+
 /** Under which conditions the files of one call move. */
 export interface TransferTerms {
   readonly actor: Actor | null;

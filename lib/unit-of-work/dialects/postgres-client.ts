@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { beginWith, type BeginWith, type QueryClass } from './begin-with.js';
+import { HeldBegin } from './held-begin.js';
 import { statementName } from './named-statements.js';
 
 type Send = (query: unknown, values?: unknown, ...rest: unknown[]) => unknown;
@@ -13,18 +14,12 @@ export interface PgClient {
   getTransactionStatus?(): string | null;
 }
 
-// As TypeORM words them.
-const BEGINS = /^START TRANSACTION$|^SET TRANSACTION ISOLATION LEVEL /;
-const ENDS = new Set(['COMMIT', 'ROLLBACK']);
 const known = new WeakMap<PgClient, PostgresClient>();
 const classes = new WeakMap<QueryClass, BeginWith>();
 
 /** A client of `pg` in units of work: BEGIN is sent with the first statement that has parameters, and some statements by name. */
 export class PostgresClient {
-  /** What has to be sent before anything else. */
-  #held: string[] = [];
-  #holds = false;
-  #isOutside = false;
+  readonly #held = new HeldBegin();
   readonly #send: Send;
   readonly #beginWith: BeginWith | undefined;
 
@@ -45,49 +40,34 @@ export class PostgresClient {
 
   /** Whether BEGIN was sent and failed: what comes after it would be committed at once. */
   get isOutside(): boolean {
-    return this.#isOutside;
+    return this.#held.isOutside;
   }
 
   /** Runs `start`, and holds the statements back that begin a transaction. */
-  async holdBegin(start: () => Promise<void>): Promise<void> {
-    this.#holds = this.#beginWith !== undefined;
-    this.#isOutside = false;
-    try {
-      await start();
-    } finally {
-      this.#holds = false;
-    }
+  holdBegin(start: () => Promise<void>): Promise<void> {
+    return this.#beginWith ? this.#held.during(start) : start();
   }
 
   /** Sends what is held back. */
   async begin(): Promise<void> {
-    if (this.#held.length === 0) return;
-    const text = this.#held.join('; ');
-    this.#held = [];
+    if (!this.#held.isWaiting) return;
     try {
-      await this.#send(text);
+      await this.#send(this.#held.release().join('; '));
     } catch (error) {
-      this.#isOutside = true;
+      this.#held.isOutside = true;
       throw error;
     }
   }
 
   #query(query: unknown, values?: unknown, ...rest: unknown[]): unknown {
     const isText = typeof query === 'string' && typeof values !== 'function' && rest.length === 0;
-    if (isText && this.#holds && BEGINS.test(query)) {
-      this.#held.push(query);
-      return answer(query);
-    }
-    if (this.#held.length > 0) return isText ? this.#afterBegin(query, values) : this.#other(query, values, ...rest);
+    if (isText && this.#held.takes(query)) return answer(query);
+    if (this.#held.isWaiting) return isText ? this.#afterBegin(query, values) : this.#other(query, values, ...rest);
     const name = isText ? statementName(this.dataSource, query) : undefined;
     return name === undefined ? this.#send(query, values, ...rest) : this.#send({ name, text: query, values });
   }
 
   async #afterBegin(text: string, values: unknown): Promise<unknown> {
-    if (ENDS.has(text)) {
-      this.#held = [];
-      return answer(text);
-    }
     // Without parameters it may be several statements, which only go alone.
     if (this.#beginWith && Array.isArray(values) && values.length > 0)
       return this.#withBegin(this.#beginWith, text, values);
@@ -96,12 +76,11 @@ export class PostgresClient {
   }
 
   #withBegin(Query: BeginWith, text: string, values: readonly unknown[]): Promise<unknown> {
-    const begin = this.#held;
+    const begin = this.#held.release();
     const name = statementName(this.dataSource, text);
-    this.#held = [];
     return new Promise((resolve, reject) => {
       const query = new Query(begin, { text, values, name }, (error, result) => {
-        this.#isOutside = query.isOutside;
+        this.#held.isOutside = query.isOutside;
         if (error) reject(error);
         else resolve(result);
       });
