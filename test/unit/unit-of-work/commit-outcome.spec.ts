@@ -166,6 +166,13 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('on $name, a COMM
     await expect(unit).rejects.toBeInstanceOf(CommitOutcomeUnknownError);
   });
 
+  it('of the application’s own transaction leaves the effects of units that had joined it undone', async () => {
+    proxy.arm({ cut: 'reply', at: COMMIT });
+    await expect(app.dataSource.transaction(() => save())).rejects.toThrow();
+    expect(happened).toEqual(['ran']);
+    expect(await app.saved()).toEqual(['own']);
+  });
+
   it('leaves a pool that works', async () => {
     for (const cut of ['before', 'sent', 'reply', 'hang'] as const) {
       await app.clear();

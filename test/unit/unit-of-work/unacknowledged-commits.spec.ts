@@ -1,0 +1,219 @@
+import { Logger } from '@nestjs/common';
+import type { EntitySubscriberInterface, QueryRunner } from 'typeorm';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { CommitLostError } from '../../../lib/errors/commit-lost.error.js';
+import { CommitOutcomeUnknownError } from '../../../lib/errors/commit-outcome-unknown.error.js';
+import type { Witness } from '../../../lib/unit-of-work/commit-outcome.js';
+import type { UnitOptions } from '../../../lib/unit-of-work/transactor.js';
+import { reachableDatabases } from '../../support/databases.js';
+import { Note } from '../../support/unit-entities.js';
+import { type NotesApp, openNotes } from '../../support/unit-notes.js';
+
+Logger.overrideLogger(false);
+
+const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+
+/** What becomes of a COMMIT on its way: it does not arrive, or its reply does not. */
+type Loss = 'before' | 'reply';
+
+// SQLite has no network to lose a COMMIT in. Whether servers are understood is tested in commit-outcome.spec.ts.
+describe.each(await reachableDatabases('memory'))('on $name, a COMMIT that is not acknowledged', (database) => {
+  let app: NotesApp;
+  let happened: string[];
+
+  beforeAll(async () => void (app = await openNotes(database)));
+  afterAll(() => app.database.close());
+  beforeEach(async () => {
+    happened = [];
+    await app.clear();
+  });
+  afterEach(() => {
+    app.dataSource.subscribers.length = 0;
+    vi.restoreAllMocks();
+  });
+
+  /** Loses the next COMMIT. */
+  function lose(loss: Loss): void {
+    const subscriber: EntitySubscriberInterface = {
+      beforeQuery: async ({ query, queryRunner }) => {
+        if (query !== 'COMMIT') return;
+        app.dataSource.subscribers.length = 0;
+        if (loss === 'reply') await done(queryRunner!);
+        throw reset;
+      },
+    };
+    app.dataSource.subscribers.push(subscriber);
+  }
+
+  async function done(runner: QueryRunner): Promise<void> {
+    const connection = (await runner.connect()) as { exec(sql: string): void };
+    connection.exec('COMMIT');
+  }
+
+  const seen: Witness = async (manager) =>
+    (await manager.existsBy(Note, { id: 'own' })) ? 'committed' : 'rolled back';
+
+  function save(witnesses: Witness[] = [seen], options: UnitOptions = {}): Promise<string> {
+    return app.transactor.run(async (unit) => {
+      happened.push('ran');
+      unit.afterCommit(() => happened.push('committed'));
+      unit.afterRollback(() => happened.push('rolled back'));
+      await app.write('own');
+      for (const witness of witnesses) unit.addWitness(witness);
+      return 'result';
+    }, options);
+  }
+
+  it('was done where a witness finds what the unit wrote: the call succeeds', async () => {
+    lose('reply');
+    expect(await save()).toBe('result');
+    expect(happened).toEqual(['ran', 'committed']);
+    expect(await app.saved()).toEqual(['own']);
+  });
+
+  it('was not done where a witness does not: the call fails, with what broke, and may be repeated', async () => {
+    lose('before');
+    const failed = save();
+    await expect(failed).rejects.toBeInstanceOf(CommitLostError);
+    await expect(failed).rejects.toMatchObject({ cause: reset });
+    expect(happened).toEqual(['ran', 'rolled back']);
+    expect(await app.saved()).toEqual([]);
+    expect(await save()).toBe('result');
+  });
+
+  it('is told by the first witness that can tell', async () => {
+    const asked: string[] = [];
+    const witness =
+      (name: string, outcome?: 'committed' | 'rolled back'): Witness =>
+      () => {
+        asked.push(name);
+        return Promise.resolve(outcome);
+      };
+    lose('reply');
+    expect(await save([witness('dumb'), witness('first', 'committed'), witness('second', 'rolled back')])).toBe(
+      'result',
+    );
+    expect(asked).toEqual(['dumb', 'first']);
+  });
+
+  it('is nobody’s to tell without a witness, nor where none knows: no effect runs, nor the work again', async () => {
+    for (const witnesses of [[], [() => Promise.resolve(undefined)]]) {
+      happened = [];
+      await app.clear();
+      lose('reply');
+      const failed = save(witnesses, { retry: 3 });
+      await expect(failed).rejects.toBeInstanceOf(CommitOutcomeUnknownError);
+      await expect(failed).rejects.toMatchObject({ cause: reset });
+      expect(happened).toEqual(['ran']);
+      expect(await app.saved()).toEqual(['own']);
+    }
+  });
+
+  it('keeps nothing that a witness writes', async () => {
+    lose('reply');
+    const writing: Witness = async (manager) => {
+      await manager.insert(Note, { id: 'by the witness' });
+      return 'committed';
+    };
+    expect(await save([writing])).toBe('result');
+    expect(await app.saved()).toEqual(['own']);
+  });
+
+  it.each([
+    ['are lost', 'ECONNRESET'],
+    ['are too many', '53300'],
+  ])('is asked about again while connections %s', async (_, code) => {
+    let asked = 0;
+    lose('reply');
+    const reached: Witness = (manager) =>
+      ++asked < 3 ? Promise.reject(Object.assign(new Error('unreachable'), { code })) : seen(manager);
+    expect(await save([reached])).toBe('result');
+    expect(asked).toBe(3);
+  });
+
+  it('is not known where a witness fails, which is logged', async () => {
+    const warned = vi.spyOn(Logger.prototype, 'warn').mockReset();
+    lose('reply');
+    await expect(save([() => Promise.reject(new Error('broken'))])).rejects.toBeInstanceOf(CommitOutcomeUnknownError);
+    expect(warned.mock.calls).toEqual([['What became of a COMMIT could not be found out: Error: broken']]);
+  });
+
+  it('is not known where the database cannot be reached for as long as the unit had', async () => {
+    vi.spyOn(Logger.prototype, 'warn').mockReset();
+    const start = performance.now();
+    lose('reply');
+    await expect(save([() => Promise.reject(reset)], { timeout: 60 })).rejects.toBeInstanceOf(
+      CommitOutcomeUnknownError,
+    );
+    expect(performance.now() - start).toBeLessThan(1_000);
+  });
+
+  it('at the deadline was done or not, as witnesses say', async () => {
+    const beforeTransactionCommit = () => new Promise<never>(() => app.dataSource.subscribers.pop());
+    app.dataSource.subscribers.push({ beforeTransactionCommit });
+    const failed = save([seen], { timeout: 40 });
+    await expect(failed).rejects.toBeInstanceOf(CommitLostError);
+    await expect(failed).rejects.toMatchObject({ cause: { code: 'FILES_UNIT_TIMEOUT' } });
+    expect(happened).toEqual(['ran', 'rolled back']);
+    expect(await app.saved()).toEqual([]);
+  });
+
+  it('is not told by witnesses of what was undone before', async () => {
+    const wrong: Witness = () => Promise.resolve('rolled back');
+    lose('reply');
+    const unit = app.transactor.run(async (current) => {
+      await app.transactor.run((nested) => nested.addWitness(seen));
+      const undone = app.transactor.run((nested) => {
+        nested.addWitness(wrong);
+        throw new Error('undo');
+      });
+      await undone.catch(() => undefined);
+      await app.write('own');
+      expect(current.isActive).toBe(true);
+      return 'result';
+    });
+    expect(await unit).toBe('result');
+  });
+
+  it('is nobody’s to tell once the application has rolled back to a savepoint of its own', async () => {
+    lose('reply');
+    const unit = app.transactor.run(async (current) => {
+      await app.write('own');
+      await app.dataSource.query('SAVEPOINT mine');
+      current.addWitness(seen);
+      await app.dataSource.query('ROLLBACK TO SAVEPOINT mine');
+    });
+    await expect(unit).rejects.toBeInstanceOf(CommitOutcomeUnknownError);
+  });
+
+  it('fails the unit with what broke it where the COMMIT cannot have been sent', async () => {
+    const refused = new Error('refused');
+    const beforeTransactionCommit = () => Promise.reject(refused);
+    app.dataSource.subscribers.push({ beforeTransactionCommit });
+    await expect(save()).rejects.toBe(refused);
+    expect(happened).toEqual(['ran', 'rolled back']);
+  });
+
+  describe('of the application’s own transaction', () => {
+    const joined = () =>
+      app.dataSource.transaction(async () => {
+        await save();
+      });
+
+    it('leaves the effects of units that had joined it undone', async () => {
+      lose('reply');
+      await expect(joined()).rejects.toBe(reset);
+      expect(happened).toEqual(['ran']);
+    });
+
+    it('is a rollback for them where it was refused', async () => {
+      const refused = new Error('refused');
+      const beforeTransactionCommit = () => Promise.reject(refused);
+      app.dataSource.subscribers.push({ beforeTransactionCommit });
+      await expect(joined()).rejects.toBe(refused);
+      expect(happened).toEqual(['ran', 'rolled back']);
+      app.dataSource.subscribers.length = 0;
+      expect(await app.saved()).toEqual([]);
+    });
+  });
+});
