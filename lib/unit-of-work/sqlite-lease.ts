@@ -38,6 +38,7 @@ export function leaseConnection(dataSource: DataSource): () => void {
   const driver = dataSource.driver as unknown as SqliteDriver;
   const { timeout = BUSY_TIMEOUT, readonly: isReadonly = false } = dataSource.options;
   const shared = driver.createQueryRunner('master');
+  const { stmtCache } = shared as unknown as { stmtCache: Map<string, unknown> };
   const lease = new Lease(dataSource);
   let connection: SqliteConnection | undefined;
   // SQLite's own waiting blocks the event loop; whileBusy() waits in its place.
@@ -45,6 +46,8 @@ export function leaseConnection(dataSource: DataSource): () => void {
     if (connection === driver.databaseConnection) return;
     connection = driver.databaseConnection;
     connection.pragma('busy_timeout = 0');
+    // The data source was opened anew, and what it knows are statements of the connection that is closed.
+    stmtCache.clear();
   };
   const options = { timeout, isReadonly, stopBlocking };
   const leased = (runner: QueryRunner): QueryRunner => leaseRunner(runner, driver, lease, options);
@@ -53,7 +56,7 @@ export function leaseConnection(dataSource: DataSource): () => void {
     const here = ambientOf(dataSource);
     if (here?.kind === 'foreign' && here.runner.isTransactionActive) return sharedView(here.runner);
     const runner = new (shared.constructor as RunnerClass)(driver);
-    Object.assign(runner, { stmtCache: (shared as unknown as { stmtCache: unknown }).stmtCache });
+    Object.assign(runner, { stmtCache });
     return leased(runner);
   });
   return () => {
