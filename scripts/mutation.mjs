@@ -38,7 +38,9 @@ const GROUPS = {
       'lib/unit-of-work/!(sqlite-lease|commit-outcome|database-fault).ts',
       'lib/unit-of-work/dialects/!(postgres*|mysql*|begin-with|named-statements).ts',
     ],
-    tests: ['test/unit/unit-of-work/!(sqlite-*|commit-outcome|broken-connections|named-statements|begin-with).spec.ts'],
+    tests: [
+      'test/unit/unit-of-work/!(sqlite-*|commit-outcome|broken-connections|server-restarts|named-statements|begin-with).spec.ts',
+    ],
     more: [
       'test/unit/unit-of-work/{sqlite-lease,commit-outcome,broken-connections,begin-with,doomed,retry,nesting,joining,query-runner,deadline}.spec.ts',
       'test/unit/diagnostics/*.spec.ts',
@@ -58,7 +60,8 @@ const GROUPS = {
       'lib/unit-of-work/dialects/named-statements.ts',
     ],
     tests: [
-      'test/unit/unit-of-work/{commit-outcome,broken-connections,named-statements,begin-with,doomed,retry,nesting}.spec.ts',
+      'test/unit/unit-of-work/{database-fault,dialects,unacknowledged-commits,commit-outcome,broken-connections}.spec.ts',
+      'test/unit/unit-of-work/{named-statements,begin-with,doomed,retry,nesting}.spec.ts',
     ],
     databases: SERVERS,
   },

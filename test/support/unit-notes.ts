@@ -1,6 +1,7 @@
 import type { DataSource, Repository } from 'typeorm';
 import { Transactor } from '../../lib/unit-of-work/transactor.js';
 import type { OpenDatabase, OpenOptions, TestDatabase } from './databases.js';
+import { gate } from './gate.js';
 import { Note } from './unit-entities.js';
 
 /** An application whose records are notes. */
@@ -39,4 +40,23 @@ export function appOn(dataSource: DataSource, database: OpenDatabase): NotesApp 
     },
     clear: () => dataSource.query('DELETE FROM note'),
   };
+}
+
+/** Starts units that hold a connection each, and gives what they wait for. */
+export async function holdConnections(app: NotesApp, count: number) {
+  const [all, end] = [gate(), gate()];
+  const undone: number[] = [];
+  let holding = 0;
+  const units = Array.from({ length: count }, (_, at) =>
+    app.transactor.run(async (unit) => {
+      unit.afterRollback(() => undone.push(at));
+      await app.write(`held ${at}`);
+      if (++holding === count) all.open();
+      await end.opened;
+      await app.write(`late ${at}`);
+    }),
+  );
+  const ends = Promise.allSettled(units);
+  await all.opened;
+  return { end, ends, undone };
 }

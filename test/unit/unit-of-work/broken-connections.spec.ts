@@ -1,36 +1,15 @@
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { UnitAbortedError } from '../../../lib/errors/unit-aborted.error.js';
-import { databaseOn, reachableDatabases } from '../../support/databases.js';
-import { gate } from '../../support/gate.js';
-import { privateServer } from '../../support/private-server.js';
+import { reachableDatabases } from '../../support/databases.js';
 import { proxied } from '../../support/proxied-database.js';
 import type { Cut, TcpProxy } from '../../support/tcp-proxy.js';
 import { Note } from '../../support/unit-entities.js';
-import { appOn, type NotesApp, openNotes } from '../../support/unit-notes.js';
+import { appOn, holdConnections, type NotesApp } from '../../support/unit-notes.js';
 
 Logger.overrideLogger(false);
 
 const failure = new Error('undo');
-
-/** Starts units that hold a connection each, and gives what they wait for. */
-async function hold(app: NotesApp, count: number) {
-  const end = gate();
-  const undone: number[] = [];
-  let holding = 0;
-  const units = Array.from({ length: count }, (_, at) =>
-    app.transactor.run(async (unit) => {
-      unit.afterRollback(() => undone.push(at));
-      await app.write(`held ${at}`);
-      holding++;
-      await end.opened;
-      await app.write(`late ${at}`);
-    }),
-  );
-  const ends = Promise.allSettled(units);
-  await vi.waitUntil(() => holding === count);
-  return { end, ends, undone };
-}
 
 describe.each(await reachableDatabases('postgres', 'mariadb'))(
   'on $name, a unit whose connection breaks',
@@ -88,7 +67,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))(
     );
 
     it('with all others, while it waits, is rolled back; the next ones work', async () => {
-      const { end, ends, undone } = await hold(app, 3);
+      const { end, ends, undone } = await holdConnections(app, 3);
       proxy.cutAll();
       end.open();
       expect((await ends).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
@@ -98,24 +77,3 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))(
     });
   },
 );
-
-const server = await privateServer();
-afterAll(() => server?.stop());
-
-describe.runIf(server)('a PostgreSQL server that restarts', () => {
-  it('rolls back the units that are open, and serves the next ones', async () => {
-    const app = await openNotes(databaseOn(new URL(server!.url)), { poolSize: 4 });
-    await app.write('before');
-    const { end, ends, undone } = await hold(app, 3);
-    await server!.restart();
-    end.open();
-    expect((await ends).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
-    expect(undone).toHaveLength(3);
-    await Promise.all([1, 2, 3, 4, 5].map((at) => app.transactor.run(() => app.write(`next ${at}`))));
-    expect((await app.notes.find()).map(({ id }) => id).toSorted()).toEqual([
-      'before',
-      ...[1, 2, 3, 4, 5].map((at) => `next ${at}`),
-    ]);
-    await app.dataSource.destroy();
-  });
-});

@@ -1,0 +1,103 @@
+import { type DataSource, QueryRunnerAlreadyReleasedError, type QueryRunner } from 'typeorm';
+import { describe, expect, it } from 'vitest';
+import { commitMayStand, type IsolationLevel, strongerIsolation } from '../../../lib/unit-of-work/dialects/dialect.js';
+import { dialectOf } from '../../../lib/unit-of-work/dialects/dialect-of.js';
+
+const lost = Object.assign(new Error('reset'), { code: 'ECONNRESET' });
+const deadlock = Object.assign(new Error('deadlock'), { code: 'ER_LOCK_DEADLOCK', errno: 1213 });
+const lockTimeout = Object.assign(new Error('lock timeout'), { code: 'ER_LOCK_WAIT_TIMEOUT', errno: 1205 });
+const other = Object.assign(new Error('syntax'), { code: '42601' });
+
+const dialect = (type: string) => dialectOf({ options: { type } } as DataSource);
+const runner = {} as QueryRunner;
+
+describe('the dialect of a database', () => {
+  it('asks for the isolation that the database is known to need', () => {
+    const asked = (type: string, requested?: IsolationLevel, configured?: IsolationLevel) =>
+      dialect(type).isolation(requested, configured);
+    for (const type of ['postgres', 'mysql', 'mariadb', 'mssql'])
+      expect([type, asked(type, 'SERIALIZABLE'), asked(type, 'SERIALIZABLE', 'READ COMMITTED')]).toEqual([
+        type,
+        'SERIALIZABLE',
+        'SERIALIZABLE',
+      ]);
+    expect([asked('postgres'), asked('postgres', undefined, 'SERIALIZABLE')]).toEqual([undefined, 'READ COMMITTED']);
+    expect([asked('mysql'), asked('mariadb')]).toEqual(['READ COMMITTED', 'READ COMMITTED']);
+    expect([asked('mssql'), asked('mssql', undefined, 'SERIALIZABLE')]).toEqual([undefined, undefined]);
+    expect([asked('better-sqlite3', 'READ UNCOMMITTED'), asked('better-sqlite3')]).toEqual([undefined, undefined]);
+  });
+
+  it('knows what a transaction runs at when nothing was asked for', () => {
+    const levels = ['postgres', 'mysql', 'mssql', 'better-sqlite3'].map((type) => dialect(type).defaultIsolation);
+    expect(levels).toEqual(['READ COMMITTED', 'READ COMMITTED', 'READ COMMITTED', 'SERIALIZABLE']);
+  });
+
+  it('knows which statements end a transaction', () => {
+    const ending = (sql: string) =>
+      ['postgres', 'mysql', 'mssql', 'better-sqlite3'].map((type) => dialect(type).endsTransaction(sql));
+    expect(ending('COMMIT')).toEqual([true, true, true, true]);
+    expect(ending('CREATE TABLE other (id int)')).toEqual([false, true, false, false]);
+    expect(ending('SELECT 1')).toEqual([false, false, false, false]);
+  });
+
+  it('knows which errors leave no transaction', () => {
+    const losing = (error: Error) =>
+      ['postgres', 'mariadb', 'mssql'].map((type) => dialect(type).lostTransaction(runner, error));
+    expect(losing(lost)).toEqual([true, true, true]);
+    expect(losing(deadlock)).toEqual([false, true, false]);
+    expect(losing(lockTimeout)).toEqual([false, true, false]);
+    expect(losing(other)).toEqual([false, false, false]);
+  });
+
+  it('takes MySQL’s word for whether a statement has left the transaction', () => {
+    const ended = (result: unknown) => dialect('mariadb').endedTransaction(runner, result);
+    expect([{ raw: { serverStatus: 2 } }, { raw: { serverStatus: 3 } }].map(ended)).toEqual([true, false]);
+    expect([{ raw: { serverStatus: 'idle' } }, { raw: {} }, { raw: null }, {}, undefined].map(ended)).toEqual(
+      Array(5).fill(false),
+    );
+  });
+
+  it('of one that is not known holds what holds for all', async () => {
+    const steps: string[] = [];
+    const step = (name: string) => () => Promise.resolve(void steps.push(name));
+    const portable = dialect('mssql');
+    await portable.begin(runner, step('begun'));
+    await portable.ready(runner);
+    expect(portable.endedTransaction(runner, undefined)).toBe(false);
+    await portable.destroy({ release: step('released') } as unknown as QueryRunner);
+    expect(steps).toEqual(['begun', 'released']);
+  });
+});
+
+describe('an isolation', () => {
+  it('is stronger than those before it', () => {
+    const levels: IsolationLevel[] = [
+      'READ UNCOMMITTED',
+      'READ COMMITTED',
+      'REPEATABLE READ',
+      'SNAPSHOT',
+      'SERIALIZABLE',
+    ];
+    for (const [at, requested] of levels.entries())
+      expect(levels.map((actual) => strongerIsolation(requested, actual))).toEqual(
+        levels.map((_, below) => below < at),
+      );
+  });
+
+  it('is not where one of the two is not known', () => {
+    expect([strongerIsolation('SERIALIZABLE'), strongerIsolation(undefined, 'READ COMMITTED')]).toEqual([false, false]);
+    expect(strongerIsolation('NO SUCH' as IsolationLevel, 'READ UNCOMMITTED')).toBe(false);
+  });
+});
+
+describe('a COMMIT that was not acknowledged', () => {
+  it('may stand if the connection was lost once it was sent, and only then', () => {
+    const released = new QueryRunnerAlreadyReleasedError();
+    expect([lost, released, other, undefined].map((error) => commitMayStand({ acknowledged: false, error }))).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
+  });
+});
