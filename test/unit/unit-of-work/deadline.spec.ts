@@ -43,6 +43,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, a unit',
       { timeout: 50 },
     );
     await expect(unit).rejects.toBeInstanceOf(UnitTimeoutError);
+    await expect(unit).rejects.toThrow('The unit of work was still open after 50 ms and was rolled back.');
     expect(await app.saved()).toEqual([]);
     expect(undone).toBe(1);
   });
@@ -115,7 +116,9 @@ describe.each(await reachableDatabases())('on $name with a pool of one, a unit',
       await end.opened;
     });
     await holding.opened;
-    await expect(run(() => app.write('own'), { timeout: 30 })).rejects.toBeInstanceOf(UnitTimeoutError);
+    const late = run(() => app.write('own'), { timeout: 30 });
+    await expect(late).rejects.toBeInstanceOf(UnitTimeoutError);
+    await expect(late).rejects.toThrow('The unit of work waited 30 ms for a connection, and nothing was executed.');
     end.open();
     await holder;
     await run(() => app.write('next'), { timeout: 2_000 });
@@ -134,7 +137,10 @@ describe.each(await reachableDatabases())('on $name with a pool of one, a unit',
       { signal: caller.signal },
     );
     await expect(unit).rejects.toBeInstanceOf(UnitAbortedError);
-    await expect(unit).rejects.toMatchObject({ cause: { message: 'the client went away' } });
+    await expect(unit).rejects.toMatchObject({
+      message: 'The unit of work was rolled back: its caller gave up before it was done.',
+      cause: { message: 'the client went away' },
+    });
     expect(await app.saved()).toEqual([]);
     await app.write('next');
     expect(await app.saved()).toEqual(['next']);
@@ -161,6 +167,53 @@ describe.each(await reachableDatabases())('on $name with a pool of one, a unit',
     expect(ran).toBe(false);
     await run(() => app.write('next'));
     expect(await app.saved()).toEqual(['next']);
+  });
+
+  it('is committed although its caller gives up when the COMMIT is under way', async () => {
+    const caller = new AbortController();
+    const beforeTransactionCommit = () => caller.abort();
+    app.dataSource.subscribers.push({ beforeTransactionCommit });
+    const unit = run(
+      (current) => {
+        current.afterCommit(() => current.abandon(new Error('too late')));
+        return app.write('own');
+      },
+      { signal: caller.signal },
+    );
+    await unit.finally(() => app.dataSource.subscribers.pop());
+    expect(caller.signal.aborted).toBe(true);
+    expect(await app.saved()).toEqual(['own']);
+  });
+
+  it('may be committed or not when its COMMIT is still under way at its deadline', async () => {
+    const beforeTransactionCommit = never;
+    app.dataSource.subscribers.push({ beforeTransactionCommit });
+    const effects: string[] = [];
+    const unit = run(
+      async (current) => {
+        current.afterCommit(() => effects.push('committed'));
+        current.afterRollback(() => effects.push('rolled back'));
+        await app.write('own');
+      },
+      { timeout: 50 },
+    );
+    await expect(unit.finally(() => app.dataSource.subscribers.pop())).rejects.toMatchObject({
+      code: 'FILES_COMMIT_OUTCOME_UNKNOWN',
+      cause: { code: 'FILES_UNIT_TIMEOUT' },
+    });
+    expect(effects).toEqual([]);
+    await app.write('next');
+    expect(await app.saved()).toEqual(['next']);
+  });
+
+  it('is ended by its root alone: a nested one has no say', async () => {
+    await run(() =>
+      run(async (nested) => {
+        nested.abandon(new Error('no'));
+        await app.write('own');
+      }),
+    );
+    expect(await app.saved()).toEqual(['own']);
   });
 
   it('stays committed when its caller gives up afterwards, and listens no more', async () => {

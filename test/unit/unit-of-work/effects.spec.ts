@@ -232,6 +232,27 @@ describe.each(await reachableDatabases())('on $name with a pool of one, effects'
     });
   });
 
+  describe.each(ways)('that are left undone with $way', ({ nest }) => {
+    it('need not be waited for by what asks whether its work was undone', async () => {
+      const watches = new Map<string, () => boolean>();
+      const watch = (name: string): void => void watches.set(name, app.transactor.current()!.watch());
+      const undone = () => [...watches].filter(([, isUndone]) => isUndone()).map(([name]) => name);
+      await run(async () => {
+        watch('root');
+        await nest(() => Promise.resolve(watch('kept')));
+        await survive(
+          nest(async () => {
+            watch('undone');
+            await nest(() => Promise.resolve(watch('kept in what is undone')));
+            throw failure;
+          }),
+        );
+        expect(undone()).toEqual(['undone', 'kept in what is undone']);
+      });
+      expect(undone()).toEqual(['undone', 'kept in what is undone']);
+    });
+  });
+
   it('of nested work that its unit does not wait for any longer run when that work ends', async () => {
     const [inside, goOn, undone] = [gate(), gate(), gate()];
     const giveUp = new AbortController();

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { UnitAbortedError } from '../../../lib/errors/unit-aborted.error.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
 import { type NotesApp, openNotes } from '../../support/unit-notes.js';
@@ -109,7 +108,10 @@ describe.each(await reachableDatabases())('on $name, nested work', (kind) => {
           inside.opened.then(() => app.write('beside')).then(besideDone.open),
         ]),
       );
-      await expect(unit).rejects.toBeInstanceOf(UnitAbortedError);
+      await expect(unit).rejects.toMatchObject({
+        message: 'The unit of work was rolled back: its transaction had already failed.',
+        cause: { message: expect.stringContaining('work beside a nested transaction was undone with it') as string },
+      });
       expect(await app.saved()).toEqual([]);
     });
 
@@ -171,11 +173,26 @@ describe.each(await reachableDatabases())('on $name, nested work', (kind) => {
     });
   });
 
+  it('may ask for the isolation that the unit has, or for less', async () => {
+    const isolationLevel = 'SERIALIZABLE';
+    await run(
+      async () => {
+        await app.dataSource.transaction('SERIALIZABLE', () => app.write('the same'));
+        await app.dataSource.transaction('READ UNCOMMITTED', () => app.write('less'));
+      },
+      { isolationLevel },
+    );
+    expect(await app.saved()).toEqual(['less', 'the same']);
+  });
+
   it.runIf(kind.kind !== 'memory' && kind.kind !== 'file')(
     'cannot ask for a stronger isolation than the unit',
     async () => {
       const unit = run(() => app.dataSource.transaction('SERIALIZABLE', () => app.write('inner')));
-      await expect(unit).rejects.toBeInstanceOf(UnitAbortedError);
+      await expect(unit).rejects.toThrow(
+        'The unit of work was rolled back: a nested transaction asked for SERIALIZABLE, which only the unit itself can have: ' +
+          "@WithTaskQueue({ isolationLevel: 'SERIALIZABLE' }).",
+      );
       expect(await app.saved()).toEqual([]);
     },
   );

@@ -118,7 +118,9 @@ describe.each(await reachableDatabases())('on $name, a query runner made inside 
       await other.startTransaction();
       await other.manager.insert(Note, { id: 'inner' });
     });
-    await expect(unit).rejects.toBeInstanceOf(UnitAbortedError);
+    await expect(unit).rejects.toThrow(
+      'The unit of work was rolled back: a transaction started by hand was never ended.',
+    );
     expect(await app.saved()).toEqual([]);
   });
 
@@ -152,7 +154,13 @@ describe.each(await reachableDatabases())('on $name, a query runner made inside 
         await first[end]().catch(() => undefined);
         await second[end]().catch(() => undefined);
       });
-      await expect(unit).rejects.toBeInstanceOf(UnitAbortedError);
+      await expect(unit).rejects.toMatchObject({
+        message: 'The unit of work was rolled back: its transaction had already failed.',
+        cause: {
+          message:
+            'The unit of work was rolled back: nested transactions were not ended in the reverse order of their start.',
+        },
+      });
       expect(await app.saved()).toEqual([]);
     },
   );
@@ -164,8 +172,59 @@ describe.each(await reachableDatabases())('on $name, a query runner made inside 
       await app.write('through a repository');
       await other.rollbackTransaction();
     });
-    await expect(unit).rejects.toBeInstanceOf(UnitAbortedError);
+    await expect(unit).rejects.toMatchObject({
+      code: 'FILES_UNIT_ABORTED',
+      cause: {
+        message:
+          'The unit of work was rolled back: work beside a nested transaction was undone with it; await one, then start the other.',
+      },
+    });
     expect(await app.saved()).toEqual([]);
+  });
+
+  it('may read through others during its transaction, and be rolled back alone', async () => {
+    await run(async () => {
+      const other = runner();
+      await other.startTransaction();
+      await other.manager.insert(Note, { id: 'undone' });
+      for (const sql of ['SELECT id FROM note', '  select id FROM note', 'EXPLAIN SELECT id FROM note'])
+        await app.dataSource.query(sql);
+      await other.rollbackTransaction();
+      await app.write('own');
+    });
+    expect(await app.saved()).toEqual(['own']);
+  });
+
+  it('may have its transaction around nested ones, which write for it', async () => {
+    await run(async () => {
+      const other = runner();
+      await other.startTransaction();
+      await other.manager.transaction((manager) => manager.insert(Note, { id: 'undone' }));
+      await other.rollbackTransaction();
+      await app.write('own');
+    });
+    expect(await app.saved()).toEqual(['own']);
+  });
+
+  it('keeps what is set on it to itself', async () => {
+    await run(() => {
+      const [first, second] = [runner(), runner()];
+      const { manager } = second;
+      Object.assign(first, { loadedTables: ['only here'], manager });
+      const tables = [first, second].map((one) => (one as unknown as { loadedTables: unknown }).loadedTables);
+      expect(tables).toEqual([['only here'], []]);
+      expect([first.manager, second.manager]).toEqual([manager, manager]);
+    });
+  });
+
+  it('gives what TypeORM’s own gives', async () => {
+    await app.write('own');
+    await run(async () => {
+      const other = runner();
+      expect(await other.query('SELECT id FROM note')).toEqual([{ id: 'own' }]);
+      expect(await other.query('SELECT id FROM note', [], true)).toMatchObject({ records: [{ id: 'own' }] });
+      expect([other.isTransactionActive, other.isReleased, other.data]).toEqual([true, false, {}]);
+    });
   });
 
   it('has data and a manager of its own', async () => {

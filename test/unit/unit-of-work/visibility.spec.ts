@@ -1,6 +1,8 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
+import { type QueryRunner, QueryRunnerAlreadyReleasedError } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { detach } from '../../../lib/unit-of-work/ambient.js';
+import { overrideMember } from '../../../lib/unit-of-work/override-member.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { type OpenDatabase, reachableDatabases } from '../../support/databases.js';
 import { ActiveNote, unitEntities } from '../../support/unit-entities.js';
@@ -94,20 +96,39 @@ describe.each(databases)('on $name, inside of a unit', ({ open, kind }) => {
   });
 });
 
-describe.each(databases.filter(({ kind }) => kind === 'mariadb'))(
+/** A stream of rows for the driver of SQLite, which has none. */
+async function streamRows(this: QueryRunner, sql: string, parameters: unknown[] = [], onEnd?: () => void) {
+  const connection = (await this.connect()) as {
+    prepare(text: string): { iterate(...values: unknown[]): Iterable<unknown> };
+  };
+  const rows = Readable.from(connection.prepare(sql).iterate(...parameters));
+  return onEnd ? rows.on('end', onEnd) : rows;
+}
+
+describe.each(databases.filter(({ kind }) => kind === 'mariadb' || kind === 'memory'))(
   'on $name, a stream of a query builder',
-  ({ open }) => {
+  ({ open, kind }) => {
     let database: OpenDatabase;
     let transactor: Transactor;
     let app: Injected;
+    let restore = (): void => undefined;
 
     beforeAll(async () => {
       database = await open({ entities: unitEntities, poolSize: 1 });
       app = inject(database.dataSource);
       transactor = new Transactor(database.dataSource);
+      if (kind === 'memory') {
+        const runner = database.dataSource.createQueryRunner();
+        const { prototype } = runner.constructor as { prototype: object };
+        restore = overrideMember(prototype, 'stream' as never, streamRows as never);
+        await runner.release();
+      }
     });
 
-    afterAll(() => database.close());
+    afterAll(async () => {
+      restore();
+      await database.close();
+    });
 
     beforeEach(() => seed(database.dataSource));
 
@@ -140,6 +161,61 @@ describe.each(databases.filter(({ kind }) => kind === 'mariadb'))(
         await app.notes.insert({ id: 'after' });
       });
       expect(await app.notes.existsBy({ id: 'after' })).toBe(true);
+    });
+
+    it('waits for the statements before it, and has the parameters that it was given', async () => {
+      await transactor.run(async () => {
+        const runner = database.dataSource.createQueryRunner();
+        const before = runner.query(`INSERT INTO note (id) VALUES ('new')`);
+        let ends = 0;
+        const rows = await runner.stream('SELECT id FROM note WHERE id = ?', ['new'], () => ends++);
+        expect(await rows.toArray()).toEqual([{ id: 'new' }]);
+        expect(ends).toBe(1);
+        await before;
+      });
+    });
+
+    it('is refused by a query runner that was released, and where the unit has ended', async () => {
+      const runner = await transactor.run(async () => {
+        const released = database.dataSource.createQueryRunner();
+        await released.release();
+        await expect(released.stream('SELECT 1')).rejects.toBeInstanceOf(QueryRunnerAlreadyReleasedError);
+        return database.dataSource.createQueryRunner();
+      });
+      await expect(runner.stream('SELECT 1')).rejects.toThrow('A stream was opened after its unit of work had ended.');
+    });
+
+    it('that cannot be opened fails its caller alone', async () => {
+      await transactor.run(async () => {
+        const runner = database.dataSource.createQueryRunner();
+        const failed = runner.stream('SELECT 1 FROM nowhere').then((rows) => rows.toArray());
+        await expect(failed).rejects.toThrow(/nowhere/);
+        await app.notes.insert({ id: 'after' });
+      });
+      expect(await app.notes.existsBy({ id: 'after' })).toBe(true);
+    });
+
+    it('is closed by the rollback of its unit', async () => {
+      let rows: Readable | undefined;
+      const unit = transactor.run(async () => {
+        rows = await stream();
+        throw undo;
+      });
+      await expect(unit).rejects.toBe(undo);
+      expect(rows?.destroyed).toBe(true);
+    });
+
+    it('of a joined unit is that of the transaction of the application', async () => {
+      const left = 'SELECT id FROM note WHERE deleted_at IS NULL';
+      await database.dataSource.transaction(async (manager) => {
+        await transactor.run(async () => {
+          const rows = await manager.queryRunner!.stream(left);
+          const later = app.notes.insert({ id: 'later' });
+          expect(await rows.toArray()).toEqual([{ id: 'kept' }]);
+          await later;
+        });
+        expect(await (await manager.queryRunner!.stream(left)).toArray()).toHaveLength(2);
+      });
     });
   },
 );
