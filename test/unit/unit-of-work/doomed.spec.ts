@@ -33,7 +33,11 @@ onEach(['postgres'], 'a unit whose failed statement was swallowed', (app) => {
         .catch(() => undefined);
     });
     await expect(unit).rejects.toBeInstanceOf(UnitAbortedError);
-    await expect(unit).rejects.toMatchObject({ cause: { driverError: { code: '23505' } } });
+    await expect(unit).rejects.toMatchObject({
+      message:
+        'The unit of work was rolled back: a statement failed, its error was swallowed, and PostgreSQL answered COMMIT with ROLLBACK.',
+      cause: { driverError: { code: '23505' } },
+    });
     expect(await app().saved()).toEqual([]);
   });
 
@@ -168,8 +172,29 @@ onEach(everywhere, 'a statement that would end the transaction of a unit', (app,
       await app().dataSource.query('SELECT 1; COMMIT');
       await app().write('late');
     });
-    await expect(unit).rejects.toBeInstanceOf(UnitAbortedError);
+    await expect(unit).rejects.toMatchObject({
+      cause: {
+        message: 'The unit of work was rolled back: a statement ended the transaction (DDL commits on this database).',
+      },
+    });
     expect(await app().saved()).toEqual([]);
+  });
+
+  it('is quoted, as far as it is short', async () => {
+    const refused: unknown[] = [];
+    const unit = app().transactor.run(async () => {
+      const sql = '  COMMIT /* 7890123456789012345678901234567890123456789 */';
+      await app()
+        .dataSource.query(sql)
+        .catch((error: unknown) => refused.push(error));
+    });
+    const message =
+      'The unit of work was rolled back: "COMMIT /* 789012345678901234567890123456" would end its transaction.';
+    await expect(unit).rejects.toMatchObject({
+      message: 'The unit of work was rolled back: its transaction had already failed.',
+      cause: { message },
+    });
+    expect(refused).toMatchObject([{ message }]);
   });
 
   it('is not confused with a savepoint, nor with a text that looks like one', async () => {
@@ -218,7 +243,9 @@ onEach(everywhere, 'a unit whose subscriber fails', (app, kind) => {
       await app().write('own');
     });
     expect(effect).toHaveBeenCalledOnce();
-    expect(logged).toHaveBeenCalled();
+    expect(logged.mock.calls).toEqual([
+      ['A subscriber failed after the commit, which stands', expect.stringContaining('Error: subscriber') as string],
+    ]);
     expect(await app().saved()).toEqual(['own']);
   }
 
@@ -252,6 +279,7 @@ onEach(everywhere, 'a unit whose subscriber fails', (app, kind) => {
 
   it.each(['beforeTransactionRollback', 'afterTransactionRollback'])('in %s has been rolled back', async (event) => {
     const undo = new Error('undo');
+    const warned = vi.spyOn(Logger.prototype, 'warn').mockReset();
     await withSubscriber({ [event]: fail }, async () => {
       const unit = app().transactor.run(async () => {
         await app().write('own');
@@ -259,6 +287,7 @@ onEach(everywhere, 'a unit whose subscriber fails', (app, kind) => {
       });
       await expect(unit).rejects.toBe(undo);
     });
+    expect(warned.mock.calls).toEqual([['ROLLBACK failed, the connection is given up: Error: subscriber']]);
     await app().transactor.run(() => app().write('next'));
     expect(await app().saved()).toEqual(['next']);
   });

@@ -134,14 +134,22 @@ describe.each(await reachableDatabases())('on $name with a pool of one, effects'
     });
     await survive(
       run((unit) => {
-        unit.afterRollback(() => Promise.reject(new Error('another')));
+        unit.afterRollback(() => Promise.reject('a text'));
         queue('undone');
         throw failure;
       }),
     );
     expect(result).toBe('result');
     expect(happened).toEqual(['last committed', 'undone undone']);
-    expect(logged).toHaveBeenCalledTimes(3);
+    const failed = (outcome: string, stack: string) => [
+      `An effect after the ${outcome} failed; the ${outcome} itself stands`,
+      expect.stringContaining(stack) as string,
+    ];
+    expect(logged.mock.calls).toEqual([
+      failed('commit', 'Error: failure\n'),
+      failed('commit', 'Error: failure\n'),
+      failed('rollback', 'a text'),
+    ]);
   });
 
   it('of a rollback run when the COMMIT fails', async () => {

@@ -136,6 +136,10 @@ describe.each(await reachableDatabases())(
           await manager.insert(Note, { id: 'late' });
         });
         await expect(swallowed).rejects.toThrow(UnitAbortedError);
+        await expect(swallowed).rejects.toMatchObject({
+          message: 'The unit of work was rolled back: its transaction had already failed.',
+          cause: { driverError: { code: 'SQLITE_CONSTRAINT_PRIMARYKEY' } },
+        });
         await app.transactor.run(() => app.write('next'));
         expect(await app.saved()).toEqual(['next', 'taken']);
       },
@@ -256,7 +260,12 @@ describe.each(await reachableDatabases())(
         });
         await failing.catch(() => undefined);
       });
-      await expect(both).rejects.toThrow('beside a unit of work');
+      await expect(both).rejects.toMatchObject({
+        message:
+          'The unit of work was rolled back: work beside a unit of work that had joined the transaction was undone with it; ' +
+          'await one, then start the other.',
+        cause: { message: 'unit' },
+      });
       expect(await app.saved()).toEqual([]);
     });
 
@@ -292,9 +301,15 @@ describe.each(await reachableDatabases())(
       await runner.rollbackTransaction();
       await runner.startTransaction();
       held.open();
+      const aborted = (why: string, cause?: string) => ({
+        reason: { message: `The unit of work was rolled back: ${why}.`, ...(cause && { cause: { message: cause } }) },
+      });
       expect(await ends).toMatchObject([
-        { reason: { message: expect.stringContaining('was rolled back') as string } },
-        { reason: { message: expect.stringContaining('ended before') as string } },
+        aborted(
+          'its transaction had already failed',
+          'The unit of work was rolled back: the transaction that it had joined was rolled back.',
+        ),
+        aborted('the transaction that it was to join ended before; await every call inside of it'),
       ]);
       await runner.commitTransaction();
       await runner.release();
@@ -331,7 +346,9 @@ describe.each(await reachableDatabases())(
     );
 
     it('refuses a manager that is in no transaction', async () => {
-      await expect(app.transactor.run(() => 1, { manager: app.dataSource.manager })).rejects.toThrow(UnitAbortedError);
+      await expect(app.transactor.run(() => 1, { manager: app.dataSource.manager })).rejects.toThrow(
+        'The unit of work was rolled back: the `manager` it was given is in no transaction of its data source.',
+      );
     });
   },
 );

@@ -17,14 +17,19 @@ interface Held {
   manager: EntityManager;
 }
 
-const lateWrites: { title: string; write: (app: NotesApp, held: Held) => Promise<unknown> }[] = [
+const lateWrites: { title: string; what?: string; write: (app: NotesApp, held: Held) => Promise<unknown> }[] = [
   { title: 'an injected repository', write: (app) => app.write('late') },
   { title: 'save of an injected repository', write: (app) => app.notes.save({ id: 'late' }) },
   { title: 'dataSource.query', write: ({ dataSource }) => dataSource.query(`INSERT INTO note (id) VALUES ('late')`) },
-  { title: 'dataSource.transaction', write: (app) => app.dataSource.transaction(() => app.write('late')) },
+  {
+    title: 'dataSource.transaction',
+    what: 'Nested work was started',
+    write: (app) => app.dataSource.transaction(() => app.write('late')),
+  },
   { title: 'the manager of the unit', write: (_, { unit }) => unit.manager.insert(Note, { id: 'late' }) },
   {
     title: 'a transaction of the manager of the unit',
+    what: 'Nested work was started',
     write: (_, { unit }) => unit.manager.transaction((manager) => manager.insert(Note, { id: 'late' })),
   },
   { title: 'a query runner that is still held', write: (_, { runner }) => runner.query(`DELETE FROM note`) },
@@ -71,8 +76,14 @@ describe.each(await reachableDatabases())('on $name, work that was left running'
   const own = { commits: ['own'], 'rolls back': [] };
 
   describe.each(['commits', 'rolls back'] as const)('when the unit %s', (ends) => {
-    it.each(lateWrites)('is refused $title', async ({ write }) => {
-      await expect(leave(ends, (held) => write(app, held))).rejects.toBeInstanceOf(UnitEndedError);
+    it.each(lateWrites)('is refused $title', async ({ write, what = 'A query was issued' }) => {
+      const late = leave(ends, (held) => write(app, held));
+      await expect(late).rejects.toBeInstanceOf(UnitEndedError);
+      await expect(late).rejects.toMatchObject({
+        message:
+          `${what} after its unit of work had ended. Await all work inside the decorated method, ` +
+          'or start it with TaskQueue.detach() if it is meant to outlive the unit.',
+      });
       expect(await app.saved()).toEqual(own[ends]);
     });
 
@@ -86,12 +97,30 @@ describe.each(await reachableDatabases())('on $name, work that was left running'
       await expect(leave(ends, () => app.notes.find())).rejects.toBeInstanceOf(UnitEndedError);
     });
 
-    it('is refused an effect', async () => {
-      const late = leave(ends, ({ unit }) => {
-        unit.afterCommit(() => undefined);
+    it('is refused effects and witnesses', async () => {
+      const refused: unknown[] = [];
+      await leave(ends, ({ unit }) => {
+        const calls = [
+          () => unit.afterCommit(() => undefined),
+          () => unit.afterRollback(() => undefined),
+          () => unit.addWitness(() => Promise.resolve(undefined)),
+        ];
+        for (const call of calls) {
+          try {
+            call();
+          } catch (error) {
+            refused.push(error);
+          }
+        }
         return Promise.resolve();
       });
-      await expect(late).rejects.toBeInstanceOf(UnitEndedError);
+      const refusal = (what: string) => ({
+        code: 'FILES_UNIT_ENDED',
+        message: expect.stringMatching(
+          new RegExp(`^${what}\\(\\) was called after its unit of work had ended`),
+        ) as string,
+      });
+      expect(refused).toMatchObject(['afterCommit', 'afterRollback', 'addWitness'].map(refusal));
     });
 
     it('is told that there is no current unit', async () => {

@@ -148,6 +148,15 @@ describe.each(await reachableDatabases())('on $name, nested work', (kind) => {
     expect(await app.saved()).toEqual(['kept0', 'kept1', 'kept2']);
   });
 
+  it('is not begun by a call of transaction() without work, as TypeORM says', async () => {
+    await run(async () => {
+      const call = app.dataSource.transaction('SERIALIZABLE', undefined as never);
+      await expect(call).rejects.toThrow('Transaction method requires callback in second parameter');
+      await app.write('own');
+    });
+    expect(await app.saved()).toEqual(['own']);
+  });
+
   it('has a unit with its parent and its root', async () => {
     await run(async (root) => {
       expect(app.transactor.current()).toBe(root);

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { CommitLostError } from '../../../lib/errors/commit-lost.error.js';
 import { CommitOutcomeUnknownError } from '../../../lib/errors/commit-outcome-unknown.error.js';
 import type { Witness } from '../../../lib/unit-of-work/commit-outcome.js';
-import type { UnitOptions } from '../../../lib/unit-of-work/transactor.js';
+import type { UnitOptions } from '../../../lib/unit-of-work/unit-options.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { Note } from '../../support/unit-entities.js';
 import { type NotesApp, openNotes } from '../../support/unit-notes.js';

@@ -73,6 +73,21 @@ describe.each(await reachableDatabases())('on $name with a pool of one, work tha
     await expectCleanPool();
   });
 
+  it('is counted in what is said of it', async () => {
+    const message = (what: string) =>
+      `The method returned while ${what} it had started were still running, so its work was rolled back. ` +
+      'Await them, start them with TaskQueue.detach(), or queue them with afterCommit().';
+    const units = run(() => {
+      leave(run(() => app.write('left')));
+      leave(app.dataSource.transaction(() => app.write('left')));
+    });
+    await expect(units).rejects.toMatchObject({ message: message('2 nested call(s) or transaction(s)') });
+    const runner = () => app.dataSource.createQueryRunner();
+    const statements = run(() => ['SELECT 1', 'SELECT 2', 'SELECT 3'].map((sql) => leave(runner().query(sql))));
+    await expect(statements).rejects.toMatchObject({ message: message('3 statement(s) or stream(s)') });
+    await expectCleanPool();
+  });
+
   it('is never kept in part when the caller catches what it did to a nested unit', async () => {
     const unit = run(async () => {
       await app.write('own');
