@@ -25,13 +25,10 @@ const GROUPS = {
     tests: [
       'test/unit/task-queue/*.spec.ts',
       'test/unit/validation/{undecorated-routes,carries-transfer-ownership,schema/schema-routes}.spec.ts',
+      'test/unit/diagnostics/*.spec.ts',
       'test/e2e/task-queue/routes.spec.ts',
     ],
-    more: [
-      'test/unit/ownership/ownership-transfer.task.spec.ts',
-      'test/unit/diagnostics/*.spec.ts',
-      'test/e2e/joining/joining.spec.ts',
-    ],
+    more: ['test/unit/ownership/ownership-transfer.task.spec.ts', 'test/e2e/joining/joining.spec.ts'],
   },
   'unit-of-work': {
     mutate: [
@@ -40,10 +37,10 @@ const GROUPS = {
     ],
     tests: [
       'test/unit/unit-of-work/!(sqlite-*|commit-outcome|broken-connections|server-restarts|named-statements|begin-with).spec.ts',
+      'test/unit/diagnostics/*.spec.ts',
     ],
     more: [
       'test/unit/unit-of-work/{sqlite-lease,commit-outcome,broken-connections,begin-with,doomed,retry,nesting,joining,query-runner,deadline}.spec.ts',
-      'test/unit/diagnostics/*.spec.ts',
     ],
   },
   lease: {
