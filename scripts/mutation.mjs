@@ -36,7 +36,7 @@ const GROUPS = {
       'lib/unit-of-work/dialects/!(postgres*|mysql*|begin-with|named-statements).ts',
     ],
     tests: [
-      'test/unit/unit-of-work/!(sqlite-*|commit-outcome|broken-connections|server-restarts|named-statements|begin-with).spec.ts',
+      'test/unit/unit-of-work/!(sqlite-*|commit-outcome|broken-connections|server-restarts|named-statements|postgres-client|begin-with).spec.ts',
       'test/unit/diagnostics/*.spec.ts',
     ],
     more: [
@@ -58,7 +58,7 @@ const GROUPS = {
     ],
     tests: [
       'test/unit/unit-of-work/{database-fault,dialects,unacknowledged-commits,commit-outcome,broken-connections}.spec.ts',
-      'test/unit/unit-of-work/{named-statements,begin-with,doomed,retry,nesting}.spec.ts',
+      'test/unit/unit-of-work/{postgres-client,named-statements,begin-with,doomed,retry,nesting,deadline}.spec.ts',
     ],
     databases: SERVERS,
   },

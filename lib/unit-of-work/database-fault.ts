@@ -90,7 +90,7 @@ function isReleased(error: unknown): boolean {
 
 function causes(error: unknown): unknown[] {
   const chain: unknown[] = [];
-  for (let at = error; at !== undefined && !chain.includes(at); at = at instanceof Error ? at.cause : undefined) {
+  for (let at = error; !chain.includes(at); at = at instanceof Error ? at.cause : undefined) {
     chain.push(at);
   }
   return chain;

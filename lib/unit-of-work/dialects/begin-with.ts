@@ -10,7 +10,6 @@ interface Connection {
 /** The query that a client of `pg` works with. */
 interface Query {
   name: string | undefined;
-  queryMode: string | undefined;
   submit(connection: Connection): Error | null;
   handleCommandComplete(message: object, connection: Connection): void;
   handleError(error: Error, connection: Connection): void;
@@ -51,7 +50,6 @@ export function beginWith(base: QueryClass): BeginWith {
       callback: Callback,
     ) {
       super(text, values, callback);
-      this.queryMode = 'extended';
       this.#name = name;
       this.#unanswered = begin.length;
     }

@@ -101,15 +101,56 @@ describe.each(await reachableDatabases('postgres'))('BEGIN, held back on $name,'
     return () => app.dataSource.query('ROLLBACK');
   }
 
-  it('fails the unit where it fails, whatever becomes of the error', async () => {
+  it.each([
+    ['with a statement', () => app.dataSource.query(INSERT, ['a'])],
+    ['before one', () => app.dataSource.query("INSERT INTO note (id) VALUES ('a')")],
+  ])('fails the unit where it fails %s, whatever becomes of the error', async (_, write) => {
     const restore = await spoil();
     const unit = app.transactor.run(async () => {
-      await app.dataSource.query(INSERT, ['a']).catch(() => undefined);
-      await app.dataSource.query(INSERT, ['b']).catch(() => undefined);
+      await expect(write()).rejects.toMatchObject({ driverError: { code: '25P02' } });
+      await expect(app.dataSource.query(INSERT, ['b'])).rejects.toMatchObject({ name: 'UnitAbortedError' });
     });
     await expect(unit).rejects.toMatchObject({ name: 'UnitAbortedError' });
     await restore();
     expect(await app.saved()).toEqual([]);
+  });
+
+  it('is sent at once in a transaction of the application', async () => {
+    await app.transactor.run(() => app.dataSource.query(INSERT, ['a']));
+    proxy.arm();
+    const runner = app.dataSource.createQueryRunner();
+    await runner.startTransaction('SERIALIZABLE');
+    expect(proxy.statements).toEqual(['START TRANSACTION', 'SET TRANSACTION ISOLATION LEVEL SERIALIZABLE']);
+    await runner.rollbackTransaction();
+    await runner.release();
+  });
+
+  it('is sent at once by a client that sends statements without waiting for the answers', async () => {
+    const pipelined = await app.database.connect({ extra: { pipeline: true } } as object);
+    const other = appOn(pipelined, app.database);
+    const unit = other.transactor.run(async () => {
+      await pipelined.createQueryRunner().connect();
+      await pipelined.query(INSERT, ['a']);
+      throw failure;
+    });
+    await expect(unit).rejects.toBe(failure);
+    expect(await app.saved()).toEqual([]);
+    await other.transactor.run(() => pipelined.query(INSERT, ['a']));
+    expect(await app.saved()).toEqual(['a']);
+    await pipelined.destroy();
+  });
+
+  it('is a statement of its own, with which none is prepared', async () => {
+    const sql = nameStatement(app.dataSource, 'SELECT $1::int + 50 AS n');
+    const ask = () => app.dataSource.query<object[]>(sql, [2]);
+    const prepared = 'SELECT statement FROM pg_prepared_statements ORDER BY statement';
+    const kept = await app.transactor.run(async () => {
+      await app.dataSource.query(INSERT, ['a']);
+      expect([await ask(), await ask()]).toEqual([[{ n: 52 }], [{ n: 52 }]]);
+      return app.dataSource.query<{ statement: string }[]>(prepared);
+    });
+    expect(kept.map(({ statement }) => statement)).toContain(sql);
+    expect(kept.map(({ statement }) => statement)).not.toContain('START TRANSACTION');
   });
 
   it('leaves named statements as they were where it fails', async () => {

@@ -22,8 +22,14 @@ const faults: [DatabaseFault, object[]][] = [
   ['foreign-key', [{ code: '23503' }, { errno: 1451 }, { errno: 1452 }, { code: 'SQLITE_CONSTRAINT_FOREIGNKEY' }]],
   ['deadlock', [{ code: '40P01' }, { code: 'ER_LOCK_DEADLOCK', errno: 1213 }]],
   ['serialization', [{ code: '40001' }, { errno: 1020 }, { code: 'SQLITE_BUSY_SNAPSHOT' }]],
-  ['lock-timeout', [{ code: '55P03' }, { errno: 1205 }, { errno: 3572 }, { code: 'SQLITE_BUSY' }]],
-  ['read-only', [{ code: '25006' }, { errno: 1290 }, { errno: 1792 }, { errno: 1836 }, { code: 'SQLITE_READONLY' }]],
+  [
+    'lock-timeout',
+    [{ code: '55P03' }, { errno: 1205 }, { errno: 3572 }, { code: 'SQLITE_BUSY' }, { code: 'SQLITE_BUSY_RECOVERY' }],
+  ],
+  [
+    'read-only',
+    [{ code: '25006' }, { errno: 1290 }, { errno: 1792 }, { errno: 1836 }, { code: 'SQLITE_READONLY_DBMOVED' }],
+  ],
   ['too-many-connections', [{ code: '53300' }, { errno: 1040 }, { errno: 1203 }]],
   [
     'lost',

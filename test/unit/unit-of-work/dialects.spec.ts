@@ -6,6 +6,7 @@ import { dialectOf } from '../../../lib/unit-of-work/dialects/dialect-of.js';
 const lost = Object.assign(new Error('reset'), { code: 'ECONNRESET' });
 const deadlock = Object.assign(new Error('deadlock'), { code: 'ER_LOCK_DEADLOCK', errno: 1213 });
 const lockTimeout = Object.assign(new Error('lock timeout'), { code: 'ER_LOCK_WAIT_TIMEOUT', errno: 1205 });
+const changed = Object.assign(new Error('record has changed'), { code: 'ER_CHECKREAD', errno: 1020 });
 const other = Object.assign(new Error('syntax'), { code: '42601' });
 
 const dialect = (type: string) => dialectOf({ options: { type } } as DataSource);
@@ -45,6 +46,7 @@ describe('the dialect of a database', () => {
       ['postgres', 'mariadb', 'mssql'].map((type) => dialect(type).lostTransaction(runner, error));
     expect(losing(lost)).toEqual([true, true, true]);
     expect(losing(deadlock)).toEqual([false, true, false]);
+    expect(losing(changed)).toEqual([false, true, false]);
     expect(losing(lockTimeout)).toEqual([false, true, false]);
     expect(losing(other)).toEqual([false, false, false]);
   });
@@ -55,6 +57,34 @@ describe('the dialect of a database', () => {
     expect([{ raw: { serverStatus: 'idle' } }, { raw: {} }, { raw: null }, {}, undefined].map(ended)).toEqual(
       Array(5).fill(false),
     );
+  });
+
+  it('takes PostgreSQL’s word, as far as its client passes it on', () => {
+    const ended = (databaseConnection?: object) =>
+      dialect('postgres').endedTransaction({ databaseConnection } as unknown as QueryRunner, undefined);
+    expect(['I', 'T', 'E'].map((status) => ended({ getTransactionStatus: () => status }))).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect([ended({}), ended()]).toEqual([false, false]);
+  });
+
+  it('has connections given up in the way of their drivers', async () => {
+    const steps: unknown[] = [];
+    const connection = { destroy: () => steps.push('destroyed') };
+    const [mysql, unconnected] = [{ databaseConnection: connection }, {}];
+    for (const one of [mysql, unconnected]) await dialect('mysql').destroy(one as unknown as QueryRunner);
+    expect([mysql, unconnected]).toMatchObject([{ isReleased: true }, { isReleased: true }]);
+    const releasePostgresConnection = ({ message }: Error) => Promise.resolve(void steps.push(message));
+    const [held, waiting] = [
+      { releasePostgresConnection, isReleased: true, releaseCallback: () => undefined },
+      { releasePostgresConnection, isReleased: true },
+    ];
+    for (const one of [held, waiting]) await dialect('postgres').destroy(one as unknown as QueryRunner);
+    expect([held.isReleased, waiting.isReleased]).toEqual([false, true]);
+    const still = 'its transaction may still be open';
+    expect(steps).toEqual(['destroyed', still, still]);
   });
 
   it('of one that is not known holds what holds for all', async () => {
