@@ -46,6 +46,7 @@ const GROUPS = {
   lease: {
     mutate: ['lib/unit-of-work/sqlite-lease.ts'],
     tests: ['test/unit/unit-of-work/{sqlite-*,query-runner,joining,nesting,data-sources,late-work}.spec.ts'],
+    more: ['test/unit/unit-of-work/{data-sources,joining}.spec.ts'],
   },
   servers: {
     mutate: [

@@ -117,6 +117,29 @@ describe.each(await reachableDatabases())(
     });
 
     it.runIf(database.kind === 'memory' || database.kind === 'file')(
+      'runs before or after a nested dataSource.transaction, which shares the one connection',
+      async () => {
+        const nested = (id: string, fails = false) =>
+          app.dataSource.transaction(async (manager) => {
+            await manager.insert(Note, { id: `${id}1` });
+            await manager.insert(Note, { id: `${id}2` });
+            if (fails) throw new Error(id);
+          });
+        const ends = await app.dataSource.transaction(() =>
+          Promise.allSettled([unit('a'), nested('b', true), unit('c', true), nested('d'), unit('e')]),
+        );
+        expect(ends.map((end) => (end.status === 'rejected' ? String(end.reason) : 'done'))).toEqual([
+          'done',
+          'Error: b',
+          'Error: c',
+          'done',
+          'done',
+        ]);
+        expect(await app.saved()).toEqual(['a', 'd1', 'd2', 'e']);
+      },
+    );
+
+    it.runIf(database.kind === 'memory' || database.kind === 'file')(
       'joins below a nested dataSource.transaction, which shares the one connection',
       async () => {
         await app.dataSource.transaction(() => app.dataSource.transaction(() => unit('kept')));

@@ -49,6 +49,26 @@ describe.each(await reachableDatabases('file'))('the one connection of $name', (
     expect(await busyTimeout(dataSource)).toBe(1_234);
   });
 
+  it('has each statement prepared once, whoever runs it', async () => {
+    await app.notes.count();
+    const { databaseConnection } = app.dataSource.driver as unknown as { databaseConnection: BetterSqlite.Database };
+    const prepared = vi.spyOn(databaseConnection, 'prepare');
+    await app.notes.count();
+    await app.transactor.run(() => Promise.all([app.notes.count(), app.notes.count()]));
+    const counts = prepared.mock.calls.filter(([sql]) => sql.startsWith('SELECT COUNT'));
+    prepared.mockRestore();
+    expect(counts).toEqual([]);
+  });
+
+  it('is TypeORM’s own again, with its query runner, when the last transactor has closed', async () => {
+    app.transactor.close();
+    const runner = app.dataSource.createQueryRunner();
+    const members = ['query', 'release', 'startTransaction'];
+    expect(members.filter((member) => Object.hasOwn(runner, member))).toEqual([]);
+    await runner.manager.insert(Note, { id: 'own' });
+    expect(await app.saved()).toEqual(['own']);
+  });
+
   it('has SQLite’s usual patience again where none was configured', async () => {
     const { dataSource, transactor } = await another({});
     expect(await busyTimeout(dataSource)).toBe(0);
