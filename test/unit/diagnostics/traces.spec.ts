@@ -3,7 +3,8 @@ import { ConsoleLogger, Logger } from '@nestjs/common';
 import { QueryFailedError } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Trace } from '../../../lib/diagnostics/trace.js';
-import { FILES_CHANNELS, type UnitTrace } from '../../../lib/diagnostics/traces.js';
+import { type DrainTrace, FILES_CHANNELS, type TaskTrace, type UnitTrace } from '../../../lib/diagnostics/traces.js';
+import { Task } from '../../../lib/task-queue/task.js';
 import { TaskQueue } from '../../../lib/task-queue/task-queue.js';
 import { UnitQueue } from '../../../lib/task-queue/unit-queue.js';
 import type { UnitOfWork } from '../../../lib/unit-of-work/unit-of-work.js';
@@ -122,6 +123,35 @@ describe('a trace', () => {
       ['first', 0, 1, 'one'],
       ['anonymous', 1, 1, 'one two'],
     ]);
+  });
+
+  it('counts the tasks that a drain has run, those of a batch one by one', async () => {
+    class Together extends Task {
+      override run(): void {}
+      static runBatch(tasks: readonly Together[]): Promise<unknown[]> {
+        return Promise.resolve(tasks.map((_, at) => `together ${at}`));
+      }
+    }
+    const drains = published<DrainTrace>(FILES_CHANNELS.drain);
+    const units = published<UnitTrace>(FILES_CHANNELS.unit);
+    const tasks = published<TaskTrace & { result: unknown }>(FILES_CHANNELS.task);
+    const unit = queue.run(() => {
+      for (const task of [
+        new Together(),
+        new Together(),
+        () => 'alone',
+        () => Promise.reject(new Error('no')),
+        () => 1,
+      ])
+        queue.add(task);
+    });
+    await expect(unit).rejects.toThrow('no');
+    expect(tasks.map(({ name, idx, count, result }) => [name, idx, count, result])).toEqual([
+      ['Together', 0, 2, 'together 1'],
+      ['anonymous', 2, 1, 'alone'],
+      ['anonymous', 3, 1, undefined],
+    ]);
+    expect([...drains, ...units].map((trace) => trace.tasks)).toEqual([3, 3]);
   });
 
   it('is a line at level debug', async () => {

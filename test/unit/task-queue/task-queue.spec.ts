@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Repository } from 'typeorm';
+import { type EntityManager, Repository } from 'typeorm';
 import { OutOfQueueError } from '../../../lib/errors/out-of-queue.error.js';
 import { TaskFailedError } from '../../../lib/errors/task-failed.error.js';
 import { UnawaitedWorkError } from '../../../lib/errors/unawaited-work.error.js';
@@ -10,6 +10,7 @@ import { addTask } from '../../../lib/task-queue/add-task.js';
 import { NO_PREVIOUS_TASK, Task } from '../../../lib/task-queue/task.js';
 import { TaskQueue } from '../../../lib/task-queue/task-queue.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
+import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { Note, queueApp, type QueueApp } from '../../support/queue-app.js';
 
 type Step = () => unknown;
@@ -33,6 +34,11 @@ class Notes {
   forget(id: string, child: Step): { id: string } {
     void child();
     return { id };
+  }
+
+  @WithTaskQueue()
+  hand(_manager: EntityManager): string {
+    return 'taken';
   }
 
   @WithTaskQueue()
@@ -186,6 +192,9 @@ describe('TaskQueue', () => {
     it('is undefined where the path leads nowhere', () => {
       expect(Task.extract(null, 'id')).toBeUndefined();
       expect(Task.extract({ a: 1 }, 'a.b.c')).toBeUndefined();
+      expect(Task.extract({ a: null }, 'a.b')).toBeUndefined();
+      expect(Task.extract('text', 'length')).toBeUndefined();
+      expect(Task.extract({ a: 1 }, 'b')).toBeUndefined();
     });
   });
 
@@ -278,6 +287,17 @@ describe('TaskQueue', () => {
         notes.write('outer', () => notes.write('inner', () => Promise.reject(new Error('no')))),
       ).rejects.toThrow('no');
       expect(await running.ids()).toEqual([]);
+    });
+
+    it('leaves tasks to the queue around where a nested unit of work has none', async () => {
+      const seen: unknown[] = [];
+      await notes.write('outer', () =>
+        running.app.get(Transactor).run(() => {
+          queue.add((result) => seen.push(result));
+          expect([queue.isActive, queue.size]).toEqual([true, 1]);
+        }),
+      );
+      expect(seen).toEqual([{ id: 'outer' }]);
     });
 
     it('drops the tasks of a nested call that failed', async () => {
@@ -430,8 +450,24 @@ describe('TaskQueue', () => {
     await expect(notes.failSync()).rejects.toThrow('sync');
   });
 
-  it('refuses a call on an object that Nest did not make', async () => {
+  it('refuses a call on an object that Nest did not make, or on none', async () => {
     const orphan = new Notes(queue, notes.notes);
     await expect(orphan.write('n')).rejects.toThrow(/Notes\.write was called on an object that Nest did not make/);
+    const { hand } = Notes.prototype;
+    const onNothing = hand as unknown as () => Promise<string>;
+    await expect(onNothing()).rejects.toThrow(/Notes\.hand was called on an object that Nest did not make/);
+  });
+
+  it('refuses a call that is handed another open transaction', async () => {
+    const runner = running.dataSource.createQueryRunner();
+    expect(await notes.hand(runner.manager)).toBe('taken');
+    await runner.startTransaction();
+    const refused = Promise.resolve(notes.hand(runner.manager));
+    await expect(refused).rejects.toMatchObject({
+      code: 'FILES_TRANSACTION_NOT_JOINED',
+      message: expect.stringMatching(/^Notes\.hand was called with an entity manager/) as string,
+    });
+    await runner.rollbackTransaction();
+    await runner.release();
   });
 });
