@@ -81,7 +81,8 @@ export function beginWith(base: QueryClass): BeginWith {
     }
 
     override handleError(error: Error, connection: Connection): void {
-      if (this.#name && this.isOutside) Reflect.deleteProperty(connection.submittedNamedStatements, this.#name);
+      // The client does so under the name that it knows, which is none while BEGIN is not answered.
+      if (this.#name) Reflect.deleteProperty(connection.submittedNamedStatements, this.#name);
       super.handleError(error, connection);
     }
   };

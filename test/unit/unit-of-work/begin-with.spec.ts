@@ -140,6 +140,15 @@ describe.each(await reachableDatabases('postgres'))('BEGIN, held back on $name,'
     await pipelined.destroy();
   });
 
+  it('takes nothing away from what the statement gives', async () => {
+    await app.write('a');
+    const first = (sql: string, values: unknown[]) =>
+      app.transactor.run(() => app.dataSource.query<unknown>(sql, values));
+    expect(await first('UPDATE note SET body = $1', ['x'])).toEqual([[], 1]);
+    expect(await first('SELECT id FROM note WHERE body = $1', ['x'])).toEqual([{ id: 'a' }]);
+    expect(await first('DELETE FROM note WHERE body = $1 RETURNING id', ['x'])).toEqual([[{ id: 'a' }], 1]);
+  });
+
   it('is a statement of its own, with which none is prepared', async () => {
     const sql = nameStatement(app.dataSource, 'SELECT $1::int + 50 AS n');
     const ask = () => app.dataSource.query<object[]>(sql, [2]);

@@ -199,6 +199,9 @@ describe.each(await reachableDatabases())(
         await begun;
       });
       await expect(careless).rejects.toThrow(UnawaitedWorkError);
+      await expect(careless).rejects.toThrow(
+        'while 2 nested call(s) or transaction(s) it had started were still running',
+      );
       for (const one of await Promise.allSettled(units)) expect(one.status).toBe('rejected');
       expect(log).toEqual(['a rolled back']);
       expect(await app.saved()).toEqual([]);
@@ -234,7 +237,11 @@ describe.each(await reachableDatabases())(
         { manager: runner.manager },
       );
       await started;
-      await expect(runner.commitTransaction()).rejects.toThrow(UnawaitedWorkError);
+      const careless = runner.commitTransaction();
+      await expect(careless).rejects.toThrow(UnawaitedWorkError);
+      await expect(careless).rejects.toThrow(
+        'while 1 nested call(s) or transaction(s) it had started were still running',
+      );
       await runner.rollbackTransaction();
       release();
       await expect(joined).rejects.toThrow('was rolled back');
@@ -304,6 +311,66 @@ describe.each(await reachableDatabases())(
         await manager.insert(Note, { id: 'own' });
       });
       expect(await app.saved()).toEqual(['own']);
+    });
+
+    it('may be followed by others in the same transaction, whatever became of it and who wrote beside it', async () => {
+      await app.dataSource.transaction(async (manager) => {
+        const outside = new AsyncResource('outside');
+        await app.transactor.run(async () => {
+          await app.write('first');
+          await outside.runInAsyncScope(() => manager.insert(Note, { id: 'beside' }));
+        });
+        const failing = app.transactor.run(async () => {
+          await app.write('undone');
+          throw new Error('second');
+        });
+        await expect(failing).rejects.toThrow('second');
+        await unit('third');
+      });
+      expect(await app.saved()).toEqual(['beside', 'first', 'third']);
+      expect(log).toEqual(['third committed, saved: 3']);
+    });
+
+    it('is told of the end of its own transaction, where its query runner goes on with another', async () => {
+      const runner = app.dataSource.createQueryRunner();
+      const joined = async (id: string) => {
+        await runner.startTransaction();
+        await app.transactor.run(
+          async (current) => {
+            current.afterCommit(() => log.push(`${id} committed`));
+            current.afterRollback(() => log.push(`${id} rolled back`));
+            await app.write(id);
+          },
+          { manager: runner.manager },
+        );
+      };
+      await joined('first');
+      await runner.commitTransaction();
+      await joined('second');
+      await runner.rollbackTransaction();
+      await joined('third');
+      await runner.commitTransaction();
+      expect(log).toEqual([]);
+      await runner.release();
+      expect(log).toEqual(['first committed', 'second rolled back', 'third committed']);
+      expect(await app.saved()).toEqual(['first', 'third']);
+    });
+
+    it('is rolled back with a transaction whose query runner is released before its end', async () => {
+      const runner = app.dataSource.createQueryRunner();
+      await runner.startTransaction();
+      await app.transactor.run(
+        async (current) => {
+          current.afterCommit(() => log.push('committed'));
+          current.afterRollback(() => log.push('rolled back'));
+          await app.write('joined');
+        },
+        { manager: runner.manager },
+      );
+      if (database.kind === 'postgres' || database.kind === 'mariadb') await runner.rollbackTransaction();
+      await runner.release();
+      expect(log).toEqual(['rolled back']);
+      expect(await app.saved()).toEqual([]);
     });
 
     it('does not join the transaction that comes after the one it was called in', async () => {
