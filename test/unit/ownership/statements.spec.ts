@@ -1,11 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { DataSource } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { uuidV7 } from '../../../lib/files/uuid-v7.js';
+import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { FileTransfer } from '../../../lib/ownership/file-transfer.entity.js';
+import { MysqlStatements } from '../../../lib/ownership/statements/mysql.statements.js';
 import { PortableStatements } from '../../../lib/ownership/statements/portable.statements.js';
+import { PostgresStatements } from '../../../lib/ownership/statements/postgres.statements.js';
+import { SqliteStatements } from '../../../lib/ownership/statements/sqlite.statements.js';
 import type { Move, TransferStatements, TransferTerms } from '../../../lib/ownership/statements/transfer-statements.js';
 import { transferStatementsFor } from '../../../lib/ownership/statements/transfer-statements-for.js';
 import { fileById, historyOf, insertFile, reachableDatabases } from '../../support/ownership-databases.js';
+import { IN_MEMORY } from '../../support/databases.js';
 import type { OpenDatabase } from '../../support/databases.js';
 
 const actor = { type: 'user', id: 'ada' };
@@ -180,6 +185,23 @@ function blank(fileId: string): Omit<FileTransfer, 'id' | 'at'> {
   const nothing = { fromType: null, fromId: null, toType: null, toId: null, actorType: null, actorId: null };
   return { fileId, action: 'create', forced: false, ...nothing };
 }
+
+describe('the statements for a database', () => {
+  it.each([
+    ['postgres', PostgresStatements],
+    ['mysql', MysqlStatements],
+    ['mariadb', MysqlStatements],
+    ['better-sqlite3', SqliteStatements],
+    ['sqljs', SqliteStatements],
+    ['oracle', PortableStatements],
+  ])('are those that %s has, or those that all have', async (type, expected) => {
+    const dataSource = new DataSource({ ...IN_MEMORY, entities: [ManagedFile, FileTransfer] });
+    await dataSource.initialize();
+    const named = Object.create(dataSource, { options: { value: { type } } }) as DataSource;
+    expect(transferStatementsFor(named)).toBeInstanceOf(expected);
+    await dataSource.destroy();
+  });
+});
 
 describe.each(databases)('the number of statements on $name', ({ open: openDatabase }) => {
   it('does not depend on the number of files', async () => {
