@@ -1,8 +1,18 @@
 import { Readable } from 'node:stream';
 import { Controller, Inject, Param, Post } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import {
+  ChildEntity,
+  Column,
+  DataSource,
+  Entity,
+  PrimaryColumn,
+  PrimaryGeneratedColumn,
+  TableInheritance,
+} from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { OwnerHasFilesError } from '../../../lib/errors/owner-has-files.error.js';
 import { FileIntent } from '../../../lib/files/file-intent.entity.js';
+import { OwnsFiles } from '../../../lib/ownership/owns-files.decorator.js';
 import { OwnerRemovals } from '../../../lib/ownership/removal/owner-removals.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
 import { reachableDatabases } from '../../support/databases.js';
@@ -23,6 +33,33 @@ class LoansController {
   }
 }
 
+@Entity()
+@TableInheritance({ column: { type: 'varchar', name: 'kind' } })
+class Vehicle {
+  @PrimaryGeneratedColumn() id!: number;
+}
+@ChildEntity()
+@OwnsFiles('truck', { onDelete: 'delete' })
+class Truck extends Vehicle {}
+@ChildEntity()
+@OwnsFiles('bicycle')
+class Bicycle extends Vehicle {}
+
+@Entity()
+@OwnsFiles('seat', { onDelete: 'delete' })
+class Seat {
+  @PrimaryColumn('int') line!: number;
+  @PrimaryColumn('int') place!: number;
+}
+@Entity()
+@OwnsFiles('ticket', { onDelete: 'delete', idField: 'price' })
+class Ticket {
+  @PrimaryGeneratedColumn() id!: number;
+  @Column('simple-json') price!: object;
+}
+
+const NO_ID = (name: string) =>
+  `@OwnsFiles() on class ${name}: with \`onDelete\` it needs an id that is a text or a number: a column \`id\`, one primary column, or what \`idField\` names.`;
 const nobodys = { ownerType: null, ownerId: null, ownerField: null, pinned: false };
 
 describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners that go on $name', (database) => {
@@ -30,7 +67,8 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners
   let number = 0;
   beforeAll(async () => {
     const providers = [OwnerRemovals];
-    app = await ownershipApp({ controllers: [LoansController], providers, entities: OWNERS, database });
+    const entities = [...OWNERS, Vehicle, Truck, Bicycle, Ticket];
+    app = await ownershipApp({ controllers: [LoansController], providers, entities, database });
   });
   afterAll(() => app?.close());
 
@@ -131,11 +169,58 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners
       ownerType: 'contract',
       ownerId: bound.id,
       count: 2,
+      message: `contract ${bound.id} owns 2 files, so it is not removed: transfer or delete what it owns before it.`,
     });
     expect(await repository(Contract).countBy([{ id: free.id }, { id: bound.id }])).toBe(2);
     expect(await read(file)).toMatchObject({ ownerId: bound.id });
     await repository(Contract).remove(free);
     expect(await repository(Contract).existsBy({ id })).toBe(false);
+  });
+
+  it('counts the files of the owner that it refuses to remove, and none of others that go with it', async () => {
+    const id = String(9_100_000_000 + ++number);
+    const [one, other] = [await save(Contract, { id }), await save(Contract, { id: `c${++number}` })];
+    const clause = await save(Clause, { number: id, contract: null });
+    const owners: [string, string, number][] = [
+      ['contract', one.id, 2],
+      ['contract', other.id, 3],
+      ['clause', clause.number, 1],
+    ];
+    for (const [type, owner, count] of owners) for (let at = 0; at < count; at++) await fileOf(type, owner);
+    const refused: unknown = await app.dataSource.manager.remove([one, other, clause]).catch((error: unknown) => error);
+    const { ownerType, ownerId, count } = refused as OwnerHasFilesError;
+    expect(owners).toContainEqual([ownerType, ownerId, count]);
+    const shelf = await save(Shelf, { id: Number(id) - 9_000_000_000 });
+    const restricted = await save(Contract, { id: String(shelf.id) });
+    const file = await fileOf('shelf', shelf.id);
+    await app.dataSource.manager.remove([shelf, restricted]);
+    expect(await read(file)).toBeNull();
+  });
+
+  it('asks no row for what it has in hand: the owner itself, or its key', async () => {
+    const shelf = await save(Shelf);
+    const room = await save(Room, { shelves: [new Shelf()] });
+    const clause = await save(Clause, { number: String(9_000_000_000 + ++number), contract: null });
+    const asked = async (work: () => Promise<unknown>) => {
+      app.statements.length = 0;
+      await work();
+      return app.statements.filter((sql) => /^SELECT .*\bowner\b/.test(sql)).length;
+    };
+    expect(await asked(() => repository(Shelf).remove(shelf))).toBe(0);
+    expect(await asked(() => repository(Clause).remove(clause))).toBe(0);
+    expect(await asked(() => save(Room, { id: room.id, shelves: [] }))).toBe(0);
+    const contract = await save(Contract, { id: `c${++number}` });
+    for (let at = 0; at < 2; at++) await save(Clause, { number: String(9_000_000_000 + ++number), contract });
+    // The key is not the id: each row once, for the time before its removal and for that after it.
+    expect(await asked(() => save(Contract, { id: contract.id, clauses: [] }))).toBe(2);
+  });
+
+  it('takes the word of the class that an entity is of, whichever repository removes it', async () => {
+    const vehicles = [await save(Truck), await save(Bicycle)];
+    const [truck, bicycle] = vehicles as [Truck, Bicycle];
+    const [goes, stays] = [await fileOf('truck', truck.id), await fileOf('bicycle', bicycle.id)];
+    await repository(Vehicle).remove(await repository(Vehicle).find());
+    expect([await read(goes), (await read(stays))?.ownerType]).toEqual([null, 'bicycle']);
   });
 
   it('leaves a unit of work as it was that catches the refusal', async () => {
@@ -212,8 +297,27 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners
     const shelf = await save(Shelf);
     await expect(repository(Shelf).remove(shelf, { transaction: false })).rejects.toMatchObject({
       code: 'FILES_UNIT_ABORTED',
+      message: expect.stringContaining(
+        'an owner of files was removed with `transaction: false`, so its files could not go with it',
+      ) as string,
     });
     expect(await repository(Shelf).existsBy({ id: shelf.id })).toBe(true);
+    const contract = await save(Contract, { id: `c${++number}` });
+    await repository(Contract).remove(contract, { transaction: false });
+    expect(await repository(Contract).existsBy({ id: `c${number}` })).toBe(false);
+  });
+
+  it('removes no owner whose id is neither a text nor a number', async () => {
+    const ticket = await save(Ticket, { price: { euro: 5 } });
+    await expect(repository(Ticket).remove(ticket)).rejects.toThrow(NO_ID('Ticket'));
+    expect(await repository(Ticket).existsBy({ id: ticket.id })).toBe(true);
+  });
+
+  it('removes without a word what is not there any more', async () => {
+    const clause = await save(Clause, { number: String(9_000_000_000 + ++number), contract: null });
+    const ghost = Object.assign(new Clause(), { key: clause.key + 1000 });
+    await repository(Clause).remove(ghost);
+    expect(await repository(Clause).existsBy({ key: clause.key })).toBe(true);
   });
 });
 
@@ -228,6 +332,28 @@ describe('the subscriber', () => {
     await app.app.close();
     expect(subscribers).toHaveLength(0);
     await app.close();
+  });
+
+  it('leaves the other subscribers where they are', async () => {
+    const app = await ownershipApp({ providers: [OwnerRemovals], entities: [Loan] });
+    const removals = app.app.get(OwnerRemovals);
+    const { subscribers } = app.dataSource;
+    const other = {};
+    subscribers.push(other);
+    removals.onModuleDestroy();
+    expect(subscribers).toEqual([other]);
+    removals.onModuleDestroy();
+    expect(subscribers).toEqual([other]);
+    removals.onApplicationBootstrap();
+    expect(subscribers).toEqual([other, removals]);
+    await app.close();
+  });
+
+  it('does not start with a class whose owners have no one id', async () => {
+    const [database] = await reachableDatabases('memory');
+    await expect(ownershipApp({ providers: [OwnerRemovals], entities: [Seat], database: database! })).rejects.toThrow(
+      NO_ID('Seat'),
+    );
   });
 });
 

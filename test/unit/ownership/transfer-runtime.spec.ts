@@ -1,6 +1,9 @@
 import { DataSource } from 'typeorm';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { actAs, ActorSource } from '../../../lib/files/actor.js';
+import type { ManagerCheck } from '../../../lib/ownership/manager-check.js';
 import { TransferRuntime } from '../../../lib/ownership/transfer-runtime.js';
+import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { IN_MEMORY } from '../../support/databases.js';
 import { ownershipApp } from '../../support/ownership-app.js';
 import type { OwnershipApp } from '../../support/ownership-app.js';
@@ -34,5 +37,50 @@ describe('the runtime of transfers', () => {
     await apps.pop()?.close();
     expect(TransferRuntime.only()).toBe(one.app.get(TransferRuntime));
     expect(() => TransferRuntime.of(other.dataSource)).toThrow('belongs to no running');
+  });
+
+  it('stays that of the application that was started last on a data source, when another one ends', async () => {
+    const one = await start();
+    const first = one.app.get(TransferRuntime);
+    const second = new TransferRuntime(
+      new Transactor(one.dataSource),
+      one.app.get(ActorSource),
+      first.content,
+      first.quotas,
+    );
+    second.onModuleInit();
+    first.onModuleDestroy();
+    expect(TransferRuntime.of(one.dataSource)).toBe(second);
+    second.onModuleDestroy();
+    expect(() => TransferRuntime.of(one.dataSource)).toThrow('belongs to no running FilesModule');
+  });
+});
+
+describe('whether the actor is a manager', () => {
+  const ada = { type: 'user', id: 'ada' };
+
+  async function runtimeWith(...check: ManagerCheck[]) {
+    const app = await ownershipApp();
+    onTestFinished(() => app.close());
+    const { content, quotas } = app.app.get(TransferRuntime);
+    return new TransferRuntime(new Transactor(app.dataSource), app.app.get(ActorSource), content, quotas, ...check);
+  }
+  const as = <T>(actor: typeof ada | null, work: () => Promise<T>) => actAs(actor, work);
+
+  it('is asked once for an actor, and whenever nobody acts', async () => {
+    const asked: unknown[] = [];
+    const runtime = await runtimeWith((actor) => asked.push(actor) > 0);
+    for (let time = 0; time < 2; time++) {
+      expect(await as(ada, () => runtime.actor())).toEqual({ actor: ada, isManager: true });
+    }
+    expect(asked).toEqual([ada]);
+    for (let time = 0; time < 2; time++) await as(null, () => runtime.actor());
+    expect(asked).toEqual([ada, null, null]);
+  });
+
+  it('is no unless the application says yes', async () => {
+    for (const runtime of [await runtimeWith(), await runtimeWith(() => 'yes' as never)]) {
+      expect(await as(ada, () => runtime.actor())).toEqual({ actor: ada, isManager: false });
+    }
   });
 });
