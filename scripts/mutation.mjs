@@ -2,23 +2,33 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 
 const SERVERS = 'postgres,mariadb';
+const SERVER_STATEMENTS = [
+  'lib/ownership/statements/{mysql,postgres}*.ts',
+  'lib/ownership/statements/{history-witness,portable.statements,transfer-statements-for}.ts',
+  'lib/ownership/owner-existence.ts',
+  'lib/ownership/quotas/usage.ts',
+];
 
 // Which mutants are held against which tests. What those do not notice, which are quick and on SQLite, is held against the slow ones and
 // on a server; what is written for servers alone, at once.
 const GROUPS = {
   ownership: {
-    mutate: ['lib/ownership/**/*.ts', '!lib/ownership/statements/mysql*.ts', '!lib/ownership/statements/postgres*.ts'],
+    mutate: ['lib/ownership/**/*.ts', ...SERVER_STATEMENTS.map((path) => `!${path}`)],
     tests: [
       'test/unit/ownership/!(*.property).spec.ts',
       'test/unit/validation/transfer-ownership.spec.ts',
+      'test/unit/diagnostics/traces.spec.ts',
       'test/e2e/ownership/!(docs).spec.ts',
     ],
     more: ['test/unit/ownership/*.spec.ts', 'test/e2e/ownership/!(docs).spec.ts', 'test/e2e/transports/ws.spec.ts'],
   },
   'server-statements': {
-    mutate: ['lib/ownership/statements/mysql*.ts', 'lib/ownership/statements/postgres*.ts'],
-    tests: ['test/unit/ownership/statements.spec.ts'],
-    databases: SERVERS,
+    mutate: SERVER_STATEMENTS,
+    tests: [
+      'test/unit/ownership/{statements,history-witness,owner-existence}.spec.ts',
+      'test/e2e/ownership/{owners-that-are-not,quotas}.spec.ts',
+    ],
+    databases: `sqlite,${SERVERS}`,
   },
   'task-queue': {
     mutate: ['lib/task-queue/*.ts'],
