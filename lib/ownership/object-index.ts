@@ -126,7 +126,6 @@ function* childrenOf(place: Place): Generator<Place> {
 }
 
 function dataOf(object: object): [string, unknown][] {
-  if (object instanceof Map) return [...object].map(([key, value]) => [String(key), value]);
   const data: [string, unknown][] = [];
   for (const key of Object.keys(object)) {
     // A getter of an instance may be a lazy relation, which would start a query.

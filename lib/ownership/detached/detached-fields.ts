@@ -48,7 +48,6 @@ export class DetachedFields {
   async letGo({ unit }: UnitQueue, outcome: CallOutcome, claimed: ReadonlySet<string>): Promise<void> {
     const fields = receivedOf(this.#fields, outcome);
     this.#fields = [];
-    if (fields.length === 0) return;
     const resolved = fields.map((field): Resolved => ({ field, owners: fieldOwners(field, outcome) }));
     const holdings = resolved.flatMap(({ field, owners }) =>
       owners.map((id) => ({ owner: { type: field.ownerType, id }, field: field.property })),

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { resolveOwner } from '../../../lib/ownership/owner-resolution.js';
+import { findOwner, resolveOwner } from '../../../lib/ownership/owner-resolution.js';
 import { claimOf, outcomeOf } from '../../support/ownership-claims.js';
 
 const unresolved = expect.objectContaining({ code: 'FILES_OWNER_NOT_RESOLVED' }) as Error;
@@ -411,5 +411,68 @@ describe('what comes with the data', () => {
     Object.defineProperty(asked, 'lazy', { enumerable: true, get: () => [{ id: 1, fileId: 'a' }] });
     Object.defineProperty(asked, 'hidden', { enumerable: false, value: [{ id: 1, fileId: 'a' }] });
     expect(owner(asked)).toBe('7');
+  });
+});
+
+describe('the entities of an owner', () => {
+  const dto = { fileId: 'a' };
+  const found = (args: unknown[], result: unknown, claim = {}, bindings: [object, object][] = []) =>
+    findOwner(claimOf(dto, 'fileId', claim), outcomeOf(args, result, bindings));
+
+  it('are those that its id was read from, each once', () => {
+    const root = { id: 7, fileId: 'a', package: { id: 9, fileId: 'a' } };
+    expect(found([dto], root)).toEqual({ id: '7', entities: [root] });
+    expect(found([dto], root).entities[0]).toBe(root);
+    expect(found([dto], root, { idSteps: ['package', 'id'] }).entities[0]).toBe(root.package);
+    const parts = [{ fileId: 'a' }, { fileId: 'a' }];
+    const whole = { id: 7, parts };
+    const up = found([{ parts: [dto] }], whole, { idSteps: ['..', 'id'] });
+    expect(up.entities).toEqual([whole]);
+    const copies = [
+      { id: 1, fileId: 'a' },
+      { id: 1, fileId: 'a' },
+    ];
+    expect(found([{ parts: [dto] }], { parts: copies }).entities).toEqual(copies);
+  });
+
+  it('are what bind() and owner() gave, and none for an id alone', () => {
+    const entity = { id: 3 };
+    expect(found([dto], {}, {}, [[dto, entity]]).entities).toEqual([entity]);
+    expect(found([dto], {}, { owner: () => entity }).entities).toEqual([entity]);
+    expect(found([dto], {}, { owner: () => 3 })).toEqual({ id: '3', entities: [] });
+  });
+
+  it('are looked for under both names of the field', () => {
+    const claim = { heldAs: 'picture' };
+    const result = {
+      parts: [
+        { id: 1, picture: { id: 'a' } },
+        { id: 2, fileId: 'b' },
+      ],
+    };
+    expect(found([{ parts: [dto] }], result, claim).id).toBe('1');
+    expect(() => found([{ parts: [dto] }], { parts: [{ id: 1, photo: 'a' }] }, claim)).toThrow(unresolved);
+    expect(() => found([dto], { id: 7, parts: [{ id: 1, picture: 'a' }] }, claim)).toThrow(
+      'not the result itself, but an object inside of it holds the file',
+    );
+    expect(found([dto], { id: 7, picture: { id: 'a' } }, claim).id).toBe('7');
+  });
+
+  it('are of the copies that were bound, and found by place where one was not', () => {
+    const sent = { parts: [{ fileId: 'a' }, { fileId: 'a' }] };
+    const result = { parts: [{ id: 5, fileId: 'a' }] };
+    const one = (id: number): [object, object][] => [[sent.parts[1]!, { id }]];
+    expect(found([sent], result, {}, one(5)).id).toBe('5');
+    expect(() => found([sent], result, {}, one(6))).toThrow('resource 5, resource 6');
+  });
+});
+
+describe('a conflict', () => {
+  it('names each owner once', () => {
+    const parts = [1, 2, 1].map((id) => ({ id, fileId: 'a' }));
+    const dto = { fileId: 'a' };
+    expect(() => resolveOwner(claimOf(dto, 'fileId'), outcomeOf([{ parts: [dto] }], { parts }))).toThrow(
+      'File a is named for several owners: resource 1, resource 2. A file has one owner: name it once.',
+    );
   });
 });

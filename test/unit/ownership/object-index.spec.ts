@@ -1,0 +1,134 @@
+import { EventEmitter } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { byHeldFile, idsIn, ObjectIndex, placesLike, read } from '../../../lib/ownership/object-index.js';
+
+describe('the objects inside of a value', () => {
+  const leaf = { name: 'leaf', fileId: 'a' };
+  const middle = { leaves: [{ fileId: 'b' }, leaf], set: new Set([{ fileId: 'c' }]) };
+  const root = { middle, map: new Map<unknown, object>([[7, { fileId: 'd' }]]) };
+
+  it('have a way that leads to them, and parents, of which lists are none', () => {
+    const index = new ObjectIndex(root);
+    expect(index.find(root)).toEqual({ object: root, path: [], parents: [] });
+    expect(index.find(middle)).toEqual({ object: middle, path: ['middle'], parents: [root] });
+    expect(index.find(leaf)).toEqual({ object: leaf, path: ['middle', 'leaves', 1], parents: [root, middle] });
+    const [inSet] = middle.set;
+    expect(index.find(inSet!)).toMatchObject({ path: ['middle', 'set', 0], parents: [root, middle] });
+    expect(index.find(root.map.get(7)!)).toMatchObject({ path: ['map', '7'], parents: [root] });
+    expect([middle.leaves, middle.set, root.map, {}].map((list) => index.find(list))).toEqual(Array(4).fill(undefined));
+  });
+
+  it('are where the shortest way leads', () => {
+    const shared = { name: 'shared' };
+    const value = { deep: { deeper: { shared } }, near: { shared } };
+    expect(new ObjectIndex(value).find(shared)?.path).toEqual(['near', 'shared']);
+  });
+
+  it('are found by a property that they have, and by the file in it', () => {
+    const index = new ObjectIndex([root, { other: 'a', fileId: undefined }]);
+    const objects = (places: readonly { object: object }[]) => places.map(({ object }) => object);
+    expect(objects(index.having('fileId'))).toHaveLength(4);
+    expect(objects(index.having('name'))).toEqual([leaf]);
+    expect(objects(index.holding('fileId', 'a'))).toEqual([leaf]);
+    expect(objects(index.holding('other', 'a'))).toHaveLength(1);
+    expect(objects(index.holding('fileId', 'z'))).toEqual([]);
+  });
+
+  it('name the files that stand anywhere in them', () => {
+    const index = new ObjectIndex({
+      text: 'a',
+      list: ['b', { id: 'c' }],
+      set: new Set(['d']),
+      inner: { related: { id: 'e' }, number: 5 },
+      map: new Map([['file', 'f']]),
+    });
+    const named = ['a', 'b', 'c', 'd', 'e', 'f'].filter((id) => index.names(id));
+    expect(named).toEqual(['a', 'b', 'c', 'd', 'e']);
+    expect(['5', 'text', 'g', 'object'].filter((id) => index.names(id))).toEqual([]);
+    expect(new ObjectIndex('a').names('a')).toBe(false);
+  });
+
+  it.each([undefined, null, 'text', 5, () => 1, new EventEmitter(), Promise.resolve(), new Date(), Buffer.from('x')])(
+    'are none in %s',
+    (value) => {
+      const index = new ObjectIndex(value);
+      expect(index.having('constructor')).toEqual([]);
+      expect(placesLike(value, [])).toEqual([]);
+    },
+  );
+
+  it('are found by each file that they hold, once', () => {
+    const both = { object: { fileIds: ['a', 'b', 'a'] }, path: [], parents: [] };
+    const one = { object: { fileIds: ['b'] }, path: ['x'], parents: [] };
+    const held = byHeldFile([both, one], 'fileIds');
+    expect([...held]).toEqual([
+      ['a', [both]],
+      ['b', [both, one]],
+    ]);
+  });
+});
+
+describe('places like one', () => {
+  const [a, b, c] = [{ id: 1 }, { id: 2 }, { id: 3 }];
+  const objects = (root: unknown, path: (string | number)[]) => placesLike(root, path).map(({ object }) => object);
+
+  it('are all of a list, wherever in it the one is', () => {
+    const root = { lists: [{ parts: [a, b] }, { parts: new Set([c]) }] };
+    expect(objects(root, ['lists', 0, 'parts', 5])).toEqual([a, b, c]);
+    expect(placesLike(root, ['lists', 0, 'parts', 5]).map(({ path }) => path)).toEqual([
+      ['lists', 0, 'parts', 0],
+      ['lists', 0, 'parts', 1],
+      ['lists', 1, 'parts', 0],
+    ]);
+    expect(placesLike(root, ['lists', 0, 'parts', 0])[0]?.parents).toEqual([root, root.lists[0]]);
+  });
+
+  it('are under the same key of a map, and no other', () => {
+    const root = {
+      byName: new Map([
+        ['x', a],
+        ['y', b],
+      ]),
+    };
+    expect(objects(root, ['byName', 'x'])).toEqual([a]);
+    expect(objects(root, ['byName', 'z'])).toEqual([]);
+    expect(objects(root, ['byName', 0])).toEqual([a, b]);
+  });
+
+  it('are none where the way leads through something else', () => {
+    expect(objects({ parts: a }, ['parts', 0])).toEqual([]);
+    expect(objects({ parts: [a] }, ['parts', 'length'])).toEqual([]);
+    expect(objects({ parts: Object.assign([a], { first: b }) }, ['parts', 'first'])).toEqual([]);
+    expect(objects({ parts: [a] }, ['parts'])).toEqual([]);
+    expect(objects({ parts: [[a]] }, ['parts', 0])).toEqual([]);
+    expect(objects({ parts: ['text', null, a] }, ['parts', 0])).toEqual([a]);
+    expect(objects({}, ['parts'])).toEqual([]);
+    expect(objects(a, [])).toEqual([a]);
+  });
+});
+
+describe('the files that a value names', () => {
+  it.each([
+    ['a', ['a']],
+    [{ id: 'a' }, ['a']],
+    [
+      ['a', { id: 'b' }, 7, null, { id: 8 }, ['c']],
+      ['a', 'b'],
+    ],
+    [new Set(['a', { id: 'b' }]), ['a', 'b']],
+    [new Map([['id', 'a']]), ['a']],
+    [[new Map([['id', 'a']])], []],
+    [[Object.assign(['x'], { id: 'a' })], []],
+    [7, []],
+    [null, []],
+    [undefined, []],
+    [Object.assign(new Date(), { id: 'a' }), []],
+    [[Object.assign(new Date(), { id: 'a' })], []],
+  ])('%j are %j', (value, ids) => {
+    expect(idsIn(value)).toEqual(ids);
+  });
+
+  it('are read by the key of a map or the name of a property', () => {
+    expect([read(new Map([['size', 'a']]), 'size'), read({ size: 'b' }, 'size')]).toEqual(['a', 'b']);
+  });
+});
