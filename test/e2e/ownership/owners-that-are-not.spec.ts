@@ -94,6 +94,14 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('missin
     expect(await fileById(app.dataSource, files[1]!)).toMatchObject({ ownerType: 'contract', ownerId: 'c-2' });
   });
 
+  it('does not look for an owner in whose removal files have no part, as it was just saved', async () => {
+    const file = await insertFile(app.dataSource);
+    app.statements.length = 0;
+    await app.queue.run(() => app.queue.add(new OwnershipTransferTask(file, 'room', '4711', 'value')));
+    expect(app.statements.filter((sql) => sql.includes('room'))).toEqual([]);
+    expect(await fileById(app.dataSource, file)).toMatchObject({ ownerType: 'room', ownerId: '4711' });
+  });
+
   it('moves no file to an owner that is softly removed', async () => {
     const shelf = await save(Shelf);
     await app.dataSource.manager.softRemove(shelf);

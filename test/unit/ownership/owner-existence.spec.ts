@@ -36,6 +36,23 @@ class Seat {
 }
 
 @Entity()
+@OwnsFiles('harbour')
+class Harbour {
+  @PrimaryColumn('varchar', { length: 40 }) code!: string;
+  @Column('varchar', { length: 40 }) name!: string;
+}
+
+@Entity()
+@OwnsFiles('pier', { idField: 'name' })
+class Pier extends Harbour {
+  @Column('varchar', { length: 40 }) declare id: string;
+}
+
+@Entity()
+@OwnsFiles('buoy', { idField: 'none' })
+class Buoy extends Harbour {}
+
+@Entity()
 @OwnsFiles('flag')
 class Flag {
   @PrimaryColumn('smallint') id!: number;
@@ -50,10 +67,12 @@ class Star {
 describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners on $name', (database) => {
   let open: OpenDatabase;
   beforeAll(async () => {
-    open = await database.open({ entities: [Ship, Submarine, Crate, Seat, Flag, Star] });
+    open = await database.open({ entities: [Ship, Submarine, Crate, Seat, Harbour, Pier, Buoy, Flag, Star] });
     await open.dataSource.manager.save([
       Object.assign(new Ship(), { id: 'anna' }),
       Object.assign(new Submarine(), { id: 'nemo' }),
+      Object.assign(new Harbour(), { code: 'HH', name: 'Hamburg' }),
+      Object.assign(new Pier(), { code: 'P1', name: 'one', id: 'first' }),
       Object.assign(new Flag(), { id: -32768 }),
       Object.assign(new Flag(), { id: 32767 }),
       Object.assign(new Flag(), { id: 0 }),
@@ -78,8 +97,19 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners
     await expect(check(['flag', '0'], ['vessel', '0'])).rejects.toThrow('There is no vessel "0"');
   });
 
+  it('are looked for by `idField`, or their only primary column', async () => {
+    await check(['harbour', 'HH'], ['pier', 'one']);
+    for (const [type, id] of [
+      ['harbour', 'Hamburg'],
+      ['pier', 'first'],
+      ['pier', 'P1'],
+    ] as const) {
+      await expect(check([type, id])).rejects.toThrow(`There is no ${type} "${id}"`);
+    }
+  });
+
   it('are trusted where their id cannot be looked for: it is transformed, or there is no one column', async () => {
-    await check(['crate', '1'], ['seat', '1-2']);
+    await check(['crate', '1'], ['seat', '1-2'], ['buoy', 'x']);
     await expect(check(['crate', '1'], ['vessel', 'x'])).rejects.toThrow('There is no vessel "x"');
   });
 

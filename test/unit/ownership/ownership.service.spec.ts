@@ -126,6 +126,46 @@ describe('ownership', () => {
     expect(history.map(({ actorId }) => actorId)).toEqual(['ben', '1', null, 'ben', 'ben', null]);
   });
 
+  it('moves a file once that is named twice, and knows a file by no other text', async () => {
+    const id = await insert(mine);
+    await app.ownership.transfer([id, id], to);
+    expect(await actions(id)).toEqual(['transfer']);
+    for (const act of [
+      () => app.ownership.history('x'),
+      () => app.ownership.pin('x'),
+      () => app.ownership.unpin('x'),
+      () => app.ownership.transfer(['x'], to),
+    ]) {
+      await expect(act()).rejects.toMatchObject({ code: 'FILES_FILE_NOT_FOUND', fileId: 'x' });
+    }
+  });
+
+  it('says why it refuses', async () => {
+    const [pinned, unowned] = [await insert({ ...mine, pinned: true }), await insert()];
+    await expect(app.ownership.transfer([pinned], to)).rejects.toThrow(
+      `File ${pinned} is pinned: a transfer needs \`force\`, or \`unpin\` before it.`,
+    );
+    await expect(app.ownership.pin(unowned)).rejects.toThrow(
+      `File ${unowned} has no owner and cannot be pinned. Transfer it to one first.`,
+    );
+  });
+
+  it('opens no savepoint in a unit of work, where refusals come before anything is written', async () => {
+    const id = await insert(mine);
+    const began = async (work: () => Promise<void>) => {
+      app.statements.length = 0;
+      await work();
+      return app.statements.filter((sql) => /^(BEGIN|START|SAVEPOINT)/i.test(sql)).length;
+    };
+    const all = async () => {
+      await app.ownership.pin(id);
+      await app.ownership.unpin(id);
+      await app.ownership.transfer([id], to);
+    };
+    expect(await began(() => app.queue.run(all))).toBe(1);
+    expect(await began(all)).toBe(3);
+  });
+
   it('asks nothing where no file is transferred', async () => {
     app.statements.length = 0;
     await app.ownership.transfer([], to);
