@@ -9,6 +9,7 @@ import { PostgresStatements } from '../../../lib/ownership/statements/postgres.s
 import { SqliteStatements } from '../../../lib/ownership/statements/sqlite.statements.js';
 import type { Move, TransferStatements, TransferTerms } from '../../../lib/ownership/statements/transfer-statements.js';
 import { transferStatementsFor } from '../../../lib/ownership/statements/transfer-statements-for.js';
+import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { fileById, historyOf, insertFile, reachableDatabases } from '../../support/ownership-databases.js';
 import { IN_MEMORY } from '../../support/databases.js';
 import type { OpenDatabase } from '../../support/databases.js';
@@ -172,6 +173,40 @@ describe.each(forms)('transfer statements on $form', ({ database, statementsFor 
     expect(await historyOf(dataSource, id)).toEqual([]);
   });
 
+  it.each([{ toType: 'part' }, { toId: '8' }, { field: 'coverId' }, { field: null }])(
+    'moves two files that have all in common but %j',
+    async (difference) => {
+      const [one, other] = [await insertFile(dataSource, mine), await insertFile(dataSource, mine)];
+      const moves = [to(one), to(other, difference)];
+      await transfer(moves);
+      const rows = await Promise.all([one, other].map((id) => fileById(dataSource, id)));
+      expect(rows.map((row) => [row?.ownerType, row?.ownerId, row?.ownerField])).toEqual(
+        moves.map(({ toType, toId, field }) => [toType, toId, field]),
+      );
+    },
+  );
+
+  it('takes from each file what its own move may take', async () => {
+    const [one, other] = [await insertFile(dataSource, theirs), await insertFile(dataSource, theirs)];
+    const verdicts = async (moves: Move[]) => (await transfer(moves)).map(({ verdict }) => verdict);
+    expect(await verdicts([to(one, { from: 'anyone' }), to(other)])).toEqual(['moved', 'foreign']);
+    expect(await verdicts([to(one), to(other, { from: 'anyone' })])).toEqual(['foreign', 'moved']);
+    expect(await verdicts([])).toEqual([]);
+  });
+
+  it('writes each line of the history with what it is about', async () => {
+    const [one, other] = [await insertFile(dataSource), await insertFile(dataSource)];
+    const entries = [
+      { fileId: one, action: 'release' as const, from: { type: 'a', id: '1' }, to: null, forced: false },
+      { fileId: other, action: 'transfer' as const, from: null, to: { type: 'b', id: '2' }, forced: true },
+    ];
+    await dataSource.transaction((manager) => statements.record(manager, entries, actor));
+    expect([...(await historyOf(dataSource, one)), ...(await historyOf(dataSource, other))]).toMatchObject([
+      { action: 'release', fromType: 'a', fromId: '1', toType: null, toId: null, forced: false, actorId: 'ada' },
+      { action: 'transfer', fromType: null, fromId: null, toType: 'b', toId: '2', forced: true, actorType: 'user' },
+    ]);
+  });
+
   it('moves several files to several owners', async () => {
     const ids = await Promise.all(Array.from({ length: 30 }, () => insertFile(dataSource, mine)));
     const outcomes = await transfer(ids.map((id, index) => to(id, { toType: 'resource', toId: `r${index}` })));
@@ -200,6 +235,30 @@ describe('the statements for a database', () => {
     const named = Object.create(dataSource, { options: { value: { type } } }) as DataSource;
     expect(transferStatementsFor(named)).toBeInstanceOf(expected);
     await dataSource.destroy();
+  });
+});
+
+describe.each(databases.filter(({ kind }) => kind === 'postgres'))('plans on $name', ({ open: openDatabase }) => {
+  it.each([true, false])('are kept by a connection where they may be: %s', async (isPrepared) => {
+    const { dataSource, close } = await openDatabase();
+    const transactor = new Transactor(dataSource);
+    try {
+      const statements = transferStatementsFor(dataSource, isPrepared);
+      const id = await insertFile(dataSource);
+      const kept = await transactor.run(async ({ manager }) => {
+        await statements.transfer(manager, [to(id, { from: 'anyone' })], terms);
+        await statements.lock(manager, [id]);
+        await statements.look(manager, [id]);
+        await statements.look(manager, [id, uuidV7()]);
+        await statements.record(manager, [], null);
+        const [row] = await manager.query<{ count: string }[]>('SELECT count(*) FROM pg_prepared_statements');
+        return Number(row?.count);
+      });
+      expect(kept).toBe(isPrepared ? 5 : 0);
+    } finally {
+      transactor.close();
+      await close();
+    }
   });
 });
 
