@@ -25,7 +25,7 @@ const GROUPS = {
   'server-statements': {
     mutate: SERVER_STATEMENTS,
     tests: [
-      'test/unit/ownership/{statements,history-witness,owner-existence}.spec.ts',
+      'test/unit/ownership/{statements,history-witness,owner-existence,quotas}.spec.ts',
       'test/e2e/ownership/{owners-that-are-not,quotas}.spec.ts',
     ],
     databases: `sqlite,${SERVERS}`,

@@ -1,7 +1,12 @@
+import type { EntityManager } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
+import { FileUsage } from '../../../lib/ownership/quotas/file-usage.entity.js';
 import { readQuotas } from '../../../lib/ownership/quotas/quota-options.js';
 import { Quotas } from '../../../lib/ownership/quotas/quotas.js';
 import type { UsageChange } from '../../../lib/ownership/quotas/quotas.js';
+import { addUsage, recordedUsage } from '../../../lib/ownership/quotas/usage.js';
+import { reachableDatabases } from '../../support/databases.js';
 import { ownershipApp } from '../../support/ownership-app.js';
 import type { OwnershipApp } from '../../support/ownership-app.js';
 import { insertFile } from '../../support/ownership-databases.js';
@@ -150,6 +155,31 @@ describe('quotas', () => {
       await app.ownership.transfer([id], { ownerType: 'group', ownerId: '9' });
     });
     expect((await app.ownership.history(id)).map(({ toId }) => toId)).toEqual(['9']);
+  });
+});
+
+describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('the row of an owner on $name', (database) => {
+  it('is added to where somebody else has written it meanwhile', async () => {
+    const { dataSource, close } = await database.open({ entities: [ManagedFile, FileUsage] });
+    try {
+      const ada = { type: 'user', id: 'ada' };
+      await insertFile(dataSource, { ownerType: ada.type, ownerId: ada.id, size: 100 });
+      await dataSource.transaction(async (manager) => {
+        const overtaken = Object.create(manager, {
+          query: {
+            value: async (sql: string, values: unknown[]) => {
+              await addUsage(manager, ada, { bytes: 5, count: 1 });
+              return manager.query<unknown>(sql, values);
+            },
+          },
+        }) as EntityManager;
+        await addUsage(overtaken, ada, { bytes: 7, count: 2 });
+      });
+      // The first counted the file as it is; the second says what it changed.
+      expect(await recordedUsage(dataSource.manager, ada)).toMatchObject({ bytes: 107, count: 3 });
+    } finally {
+      await close();
+    }
   });
 });
 
