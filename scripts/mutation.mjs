@@ -3,8 +3,11 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 
 const SERVERS = 'postgres,mariadb';
 const SERVER_STATEMENTS = [
-  'lib/ownership/statements/{mysql,postgres}*.ts',
-  'lib/ownership/statements/{history-witness,portable.statements,transfer-statements-for}.ts',
+  'lib/ownership/statements/mysql*.ts',
+  'lib/ownership/statements/postgres*.ts',
+  'lib/ownership/statements/history-witness.ts',
+  'lib/ownership/statements/portable.statements.ts',
+  'lib/ownership/statements/transfer-statements-for.ts',
   'lib/ownership/owner-existence.ts',
   'lib/ownership/quotas/usage.ts',
 ];

@@ -119,7 +119,15 @@ export async function ownershipApp(options: OwnershipAppOptions = {}): Promise<O
   const app = module.createNestApplication({ logger: false });
   app.useGlobalPipes(...pipes);
   if (options.adapter) app.useWebSocketAdapter(options.adapter(app));
-  await app.listen(0, '127.0.0.1');
+  const close = async () => {
+    await app.close();
+    transactor.close();
+    await open.close();
+  };
+  await app.listen(0, '127.0.0.1').catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
   const url = await app.getUrl();
   return {
     app,
@@ -134,11 +142,7 @@ export async function ownershipApp(options: OwnershipAppOptions = {}): Promise<O
       const text = await response.text();
       return { status: response.status, body: text ? (JSON.parse(text) as Record<string, unknown>) : {} };
     },
-    close: async () => {
-      await app.close();
-      transactor.close();
-      await open.close();
-    },
+    close,
   };
 }
 
