@@ -11,6 +11,8 @@ export interface MysqlConnection {
 
 // Several statements in one text, or what has no rows, go alone.
 const IS_ONE_SELECT = /^\s*select\b[^;]*$/i;
+// ER_CANT_CHANGE_TX_CHARACTERISTICS, and ER_XAER_RMFAIL of an XA transaction: https://mariadb.com/kb/en/mariadb-error-code-reference/
+const OPEN_BEFORE = new Set<number | undefined>([1568, 1399]);
 const known = new WeakMap<MysqlConnection, MariadbConnection>();
 
 /**
@@ -71,7 +73,7 @@ export class MariadbConnection {
   #afterBegin(sql: string, values: unknown[], answer: Answer): void {
     if (IS_ONE_SELECT.test(sql)) {
       this.#send(this.#compound(sql), ...values, (error: Error | null, results: unknown, fields: unknown) => {
-        if (error) this.#askWhetherOutside(() => answer(error));
+        if (error) this.#askWhetherOutside(error, () => answer(error));
         else answer(null, ...rowsOf(results, fields));
       });
       return;
@@ -88,10 +90,11 @@ export class MariadbConnection {
     return `BEGIN NOT ATOMIC ${[...this.#held.release(), ...others].map((sql) => `${sql}\n; `).join('')}END`;
   }
 
-  /** The error does not say which of the statements it is of. */
-  #askWhetherOutside(done: () => void): void {
-    this.#send('SELECT @@in_transaction AS isInside', (error: Error | null, rows?: { isInside: number }[]) => {
-      this.#held.isOutside = error !== null || rows?.[0]?.isInside !== 1;
+  /** The error does not say which of the statements it is of; that of a transaction which somebody left open does. */
+  #askWhetherOutside(failure: Error & { errno?: number }, done: () => void): void {
+    const wasOpen = OPEN_BEFORE.has(failure.errno);
+    this.#send('SELECT @@in_transaction AS isInside', (error: Error | null, rows?: { isInside: unknown }[]) => {
+      this.#held.isOutside = wasOpen || error !== null || Number(rows?.[0]?.isInside) !== 1;
       done();
     });
   }
