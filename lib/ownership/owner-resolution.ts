@@ -153,7 +153,11 @@ function named(claim: FieldOf, { result }: CallOutcome): Candidate[] | undefined
 }
 
 /** The owner that is found from a place; `what` is what messages call that. */
-function candidate(claim: FieldOf, place: Pick<Place, 'object' | 'parents'>, what: string): Candidate {
+function candidate(
+  claim: FieldOf,
+  place: Pick<Place, 'object' | 'parents'>,
+  what: string,
+): Candidate & { readonly entity: object } {
   const id = idAt(place, claim.idSteps) ?? fail(claim, `${what} has no id at "${claim.idSteps.join('.')}"`);
   return { id, entity: idHolder(place, claim.idSteps) as object };
 }
@@ -176,11 +180,11 @@ function ownerOfRoot(claim: FileClaim, outcome: CallOutcome): Candidate {
   if (typeof result !== 'object' || result === null) throw unresolved(claim, 'the result is not an object');
   const root = { object: result, parents: [] };
   const owner = candidate(claim, root, 'the result');
-  const shown = [fieldOf(result, claim.property), fieldOf(owner.entity, claim.property)];
+  const shown = [result, owner.entity].map((object) => read(object, claim.property));
   if (shown.every((value) => value === undefined)) {
     if (isHeldInside(claim, outcome))
       throw unresolved(claim, 'not the result itself, but an object inside of it holds the file');
-  } else if (!shown.some((value) => value !== undefined && outcome.isNamedBy(value, claim.fileId))) {
+  } else if (!shown.some((value) => outcome.isNamedBy(value, claim.fileId))) {
     throw unresolved(claim, `the result holds something else in "${claim.property}"`);
   }
   return owner;
@@ -200,10 +204,6 @@ function isHeldInside(claim: FileClaim, { result, inResult }: CallOutcome): bool
 
 function propertiesOf({ property, heldAs = property }: FieldOf): readonly string[] {
   return [...new Set([property, heldAs])];
-}
-
-function fieldOf(object: unknown, property: string): unknown {
-  return typeof object === 'object' && object !== null ? read(object, property) : undefined;
 }
 
 function unresolved(claim: FieldOf, reason: string): OwnerNotResolvedError {

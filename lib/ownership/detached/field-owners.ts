@@ -48,11 +48,8 @@ function ownersLike(
   outcome: CallOutcome,
 ): string[] {
   const places = placesLike(outcome.result, path);
-  const same = places.filter(({ object }) => object === dto || object === field.dto);
   const dtoId = idAt({ object: dto, parents: [] }, field.idSteps);
-  const known =
-    same.length > 0 ? same : places.filter((place) => dtoId !== undefined && idAt(place, field.idSteps) === dtoId);
-  const candidates = dtoId === undefined && same.length === 0 ? places : known;
+  const candidates = dtoId === undefined ? places : places.filter((place) => idAt(place, field.idSteps) === dtoId);
   const emptied = candidates.filter(({ object }) => !contradicts(field, read(object, field.property)));
   if (emptied.length === 0) {
     throw unresolved(field, `the result has no entity at its place whose "${field.property}" is empty`);

@@ -12,26 +12,32 @@ export interface RemovedOwner {
   readonly onDelete: Exclude<OwnerRemovalPolicy, 'keep'>;
 }
 
+/** The removal of an owner. */
+export interface OwnerRemoval {
+  readonly event: RemoveEvent<object>;
+  readonly owner: OwnerEntity;
+  readonly onDelete: RemovedOwner['onDelete'];
+}
+
+/** The removal that TypeORM tells of, if it is that of an owner whose files are not to stay as they are. */
+export function removalOf(event: RemoveEvent<object>): OwnerRemoval | undefined {
+  const owner = ownerOf(event);
+  const onDelete = owner?.onDelete ?? 'keep';
+  return owner && onDelete !== 'keep' ? { event, owner, onDelete } : undefined;
+}
+
 /** Finds out which owners removals are about, also of those that TypeORM knows by their primary key only, as it does orphans. */
 export class RemovedOwners {
   readonly #lookedUp = new WeakMap<QueryRunner, Map<string, unknown>>();
 
-  /** Whether the files of the event's entity are not to stay as they are. */
-  concerns(event: RemoveEvent<object>): boolean {
-    return (ownerOf(event)?.onDelete ?? 'keep') !== 'keep';
-  }
-
-  /** The owner that the event is about. Wants to be called before the removal, too: then a row is there to be asked. */
-  async of(event: RemoveEvent<object>): Promise<RemovedOwner[]> {
-    const owner = ownerOf(event);
-    if (!owner || owner.onDelete === 'keep') return [];
-    const { ownerType: type, onDelete } = owner;
+  /** The owner that goes. Wants to be called before the removal, too: then a row is there to be asked. */
+  async of({ event, owner, onDelete }: OwnerRemoval): Promise<RemovedOwner[]> {
     const value = seenId(event, owner) ?? (await this.#idInRow(event, owner));
-    const id = ownerIdOf(value);
     // No row, no owner.
     if (value === undefined) return [];
+    const id = ownerIdOf(value);
     if (id === undefined) throw noId(owner);
-    return [{ type, id, onDelete }];
+    return [{ type: owner.ownerType, id, onDelete }];
   }
 
   async #idInRow({ queryRunner, manager, entityId }: RemoveEvent<object>, owner: OwnerEntity): Promise<unknown> {
@@ -67,9 +73,7 @@ function seenId({ databaseEntity, entityId }: RemoveEvent<object>, { metadata, i
   const value: unknown = databaseEntity && idColumn?.getEntityValue(databaseEntity);
   if (value !== undefined && value !== null) return value;
   const isKey = idColumn?.isPrimary === true && metadata.primaryColumns.length === 1;
-  if (!isKey) return undefined;
-  const key: unknown = entityId;
-  return typeof key === 'object' && key !== null ? (idColumn.getEntityValue(key) as unknown) : key;
+  return isKey ? entityId : undefined;
 }
 
 function primaryPaths({ metadata }: OwnerEntity): string[] {
