@@ -104,6 +104,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners
       { action: 'delete', fromType: from.type, fromId: from.id, toId: null, actorId: null },
     ]);
     expect([await read(stays), await read(same)]).toMatchObject([{ ownerType: 'shelf' }, { ownerType: 'loan' }]);
+    expect([await isStored(stays), await isStored(same)]).toEqual([true, true]);
     expect(await repository(FileIntent).count()).toBe(0);
   });
 
@@ -303,6 +304,9 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners
     });
     expect(await repository(Shelf).existsBy({ id: shelf.id })).toBe(true);
     const contract = await save(Contract, { id: `c${++number}` });
+    await expect(app.dataSource.manager.remove([contract, shelf], { transaction: false })).rejects.toMatchObject({
+      code: 'FILES_UNIT_ABORTED',
+    });
     await repository(Contract).remove(contract, { transaction: false });
     expect(await repository(Contract).existsBy({ id: `c${number}` })).toBe(false);
   });
@@ -345,6 +349,10 @@ describe('the subscriber', () => {
     removals.onModuleDestroy();
     expect(subscribers).toEqual([other]);
     removals.onApplicationBootstrap();
+    removals.onApplicationBootstrap();
+    expect(subscribers).toEqual([other, removals]);
+    removals.onModuleDestroy();
+    removals.onModuleInit();
     expect(subscribers).toEqual([other, removals]);
     await app.close();
   });

@@ -1,9 +1,10 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { DetachedField } from '../../../lib/ownership/detached/detached-field.js';
-import { queueDetached } from '../../../lib/ownership/detached/detached-fields.task.js';
+import { DetachedFieldsTask, queueDetached } from '../../../lib/ownership/detached/detached-fields.task.js';
 import { queueClaim } from '../../../lib/ownership/file-claims.js';
 import { OwnershipTransferTask } from '../../../lib/ownership/ownership-transfer.task.js';
+import type { TaskLike } from '../../../lib/task-queue/task.js';
 import type { UnitQueue } from '../../../lib/task-queue/unit-queue.js';
 import { ownershipApp } from '../../support/ownership-app.js';
 import type { OwnershipApp } from '../../support/ownership-app.js';
@@ -143,20 +144,40 @@ describe('the emptied fields of a call', () => {
     expect(await actions(file)).toEqual(['release']);
   });
 
+  it('take tasks of other classes for what they are', async () => {
+    const file = await held();
+    const other = { run: () => Promise.resolve(), fileId: 'no id of a file' };
+    await run((queue) => {
+      queueDetached(queue, emptied());
+      queue.add({ run: () => Promise.resolve() } as unknown as TaskLike);
+      queue.add(other as unknown as TaskLike);
+      queue.add(Object.assign(() => 0, { target: {} }));
+    });
+    expect(await read(file)).toMatchObject(nobodys);
+  });
+
+  it('need a unit of work', async () => {
+    await expect(new DetachedFieldsTask().run()).rejects.toThrow(/^A field was emptied/);
+  });
+
   it('are asked for once, and locked only where they hold a file', async () => {
     const counts: number[] = [];
-    for (const files of [0, 1]) {
+    for (const [files, detached] of [
+      [0, 'release'],
+      [1, 'release'],
+      [1, 'delete'],
+    ] as const) {
       for (let at = 0; at < files; at++) await held();
       app.statements.length = 0;
       await run((queue) => {
-        queueDetached(queue, emptied());
+        queueDetached(queue, emptied({ detached }));
         queueDetached(queue, undefined);
         queue.add(() => 0);
         queueDetached(queue, undefined);
       });
       counts.push(asked());
     }
-    // The files that they hold; the lock, the release and its history.
-    expect(counts).toEqual([1, 4]);
+    // The files that they hold; the lock, the release and its history; to delete, also where they are, and the intent before and after.
+    expect(counts).toEqual([1, 4, 7]);
   });
 });

@@ -45,6 +45,11 @@ describe('an emptied field of a body', () => {
     const named = { fileId: 'a' };
     const outcome = outcomeOf([named], { id: 8, fileId: 'a' });
     expect(fieldOwners(emptied(named, { sent: ['a'] }), outcome)).toEqual(['8']);
+    const parts = [
+      { id: 1, fileId: 'b' },
+      { id: 2, fileId: 'a' },
+    ];
+    expect(fieldOwners(emptied(named, { sent: ['a'] }), outcomeOf([{ parts: [named] }], { parts }))).toEqual(['2']);
   });
 
   it('is that of the entity which bind() or owner() names', () => {
@@ -91,7 +96,8 @@ describe('an emptied field of an item', () => {
 });
 
 describe('a field that was validated several times', () => {
-  const [copy, received, rule, other] = [{}, {}, { name: 'rule' }, { name: 'other' }];
+  const [copy, received] = [{ name: 'copy' }, { name: 'received' }];
+  const [rule, other] = [{ name: 'rule' }, { name: 'other' }];
 
   it('counts on the DTOs that the method got, if there are such', () => {
     const found = [

@@ -34,6 +34,19 @@ describe('the objects inside of a value', () => {
     expect(objects(index.holding('fileId', 'z'))).toEqual([]);
   });
 
+  it('are looked at once, however many files are looked for', () => {
+    let looks = 0;
+    const watched = {
+      get fileId() {
+        looks++;
+        return 'a';
+      },
+    };
+    const index = new ObjectIndex([watched]);
+    for (const id of ['a', 'b', 'c']) index.holding('fileId', id);
+    expect(looks).toBe(1);
+  });
+
   it('name the files that stand anywhere in them', () => {
     const index = new ObjectIndex({
       text: 'a',

@@ -213,6 +213,20 @@ describe('nested DTOs', () => {
     expect([owner(a), owner(b)]).toEqual(['1', '2']);
   });
 
+  it('are told apart by their lists and their properties', () => {
+    const sent = { parts: [{ fileId: 'a' }], drafts: [{ fileId: 'a', coverId: 'a' }] };
+    const outcome = outcomeOf([sent], {
+      parts: [{ id: 1, fileId: 'a' }],
+      drafts: [
+        { id: 2, fileId: 'a' },
+        { id: 3, coverId: 'a' },
+      ],
+    });
+    const owner = (dto: object, property = 'fileId') => resolveOwner(claimOf(dto, property), outcome);
+    const [draft] = sent.drafts;
+    expect([owner(sent.parts[0]!), owner(draft!), owner(draft!, 'coverId')]).toEqual(['1', '2', '3']);
+  });
+
   it('are never given to an entity of another list', () => {
     expect(() => ownersOf({ id: 7, drafts: [{ id: 1, fileId: 'a' }], resources: [{ id: 2 }] }, {}, [a])).toThrow(
       unresolved,
@@ -263,6 +277,10 @@ describe('bind()', () => {
 
   it('is refused when the entity has no id', () => {
     expect(() => resolveOwner(claimOf(a, 'fileId'), outcomeOf([body], {}, [[a, {}]]))).toThrow(unresolved);
+  });
+
+  it('counts for a DTO that the method did not get', () => {
+    expect(resolveOwner(claimOf(a, 'fileId'), outcomeOf(['7'], {}, [[a, { id: 3 }]]))).toBe('3');
   });
 
   it('works when the pipe validated a copy of what the method got', () => {
@@ -372,6 +390,7 @@ describe('a refusal says why', () => {
     ['the result has no id at "part.id"', [dto], { fileId: 'a' }, { idSteps: ['part', 'id'] }],
     ['the entity that holds it has no id at "id"', nested, { parts: [{ fileId: 'a' }] }, {}],
     ['owner() gave boolean', [dto], { id: 7 }, { owner: () => true }],
+    ['owner() gave object', [dto], { id: 7 }, { owner: () => null }],
     ['what owner() gave has no id at "id"', [dto], { id: 7 }, { owner: () => ({}) }],
   ])('%s', (reason, args, result, claim) => {
     expect(refusal(args, result, claim)).toContain(reason);
@@ -456,6 +475,7 @@ describe('the entities of an owner', () => {
       'not the result itself, but an object inside of it holds the file',
     );
     expect(found([dto], { id: 7, picture: { id: 'a' } }, claim).id).toBe('7');
+    expect(found([dto], { id: 7, picture: 'a', parts: [{ id: 1, picture: 'a' }] }, claim).id).toBe('7');
   });
 
   it('are of the copies that were bound, and found by place where one was not', () => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { actAs } from '../../../lib/files/actor.js';
 import { uuidV7 } from '../../../lib/files/uuid-v7.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
+import { FileTransfer } from '../../../lib/ownership/file-transfer.entity.js';
 import { ownershipApp } from '../../support/ownership-app.js';
 import type { OwnershipApp } from '../../support/ownership-app.js';
 import { fileById, insertFile } from '../../support/ownership-databases.js';
@@ -69,8 +70,8 @@ describe('ownership', () => {
     await app.ownership.unpin(id);
     expect(await read(id)).toMatchObject({ pinned: false });
     expect(await app.ownership.history(id)).toMatchObject([
-      { action: 'pin', fromId: 'ada', toId: 'ada' },
-      { action: 'unpin', fromId: 'ada', toId: 'ada' },
+      { action: 'pin', fromId: 'ada', toId: 'ada', forced: false },
+      { action: 'unpin', fromId: 'ada', toId: 'ada', forced: false },
     ]);
   });
 
@@ -164,6 +165,36 @@ describe('ownership', () => {
     };
     expect(await began(() => app.queue.run(all))).toBe(1);
     expect(await began(all)).toBe(3);
+  });
+
+  it('pins what it moves with the move', async () => {
+    const id = await insert(mine);
+    await app.ownership.transfer([id], { ...to, pin: true });
+    expect(await read(id)).toMatchObject({ ...to, pinned: true });
+    expect(await actions(id)).toEqual(['transfer']);
+  });
+
+  it('tells the history in its order, whatever that of its rows is', async () => {
+    const [id, at] = [await insert(mine), new Date()];
+    const row = (toId: string, rowId: string, ago: number) => ({
+      id: rowId,
+      fileId: id,
+      action: 'transfer' as const,
+      fromType: null,
+      fromId: null,
+      toType: 'part',
+      toId,
+      forced: false,
+      actorType: null,
+      actorId: null,
+      at: new Date(at.getTime() - ago),
+    });
+    const [one, two] = [uuidV7(), uuidV7()];
+    await app.dataSource
+      .getRepository(FileTransfer)
+      .insert([row('last', uuidV7(), 0), row('third', two, 5), row('second', one, 5), row('first', uuidV7(), 9)]);
+    const history = await app.ownership.history(id);
+    expect(history.map(({ toId }) => toId)).toEqual(['first', 'second', 'third', 'last']);
   });
 
   it('asks nothing where no file is transferred', async () => {

@@ -1,35 +1,39 @@
 import { describe, expect, it } from 'vitest';
-import { entityClassesOf, ownerTypeOf, OwnsFiles } from '../../../lib/ownership/owns-files.decorator.js';
-
-@OwnsFiles('bookcase')
-class Bookcase {}
-class GlassBookcase extends Bookcase {}
-@OwnsFiles('bookcase')
-class OldBookcase {}
-class Unrelated {}
+import { entityClassesOf, ownershipOf, ownerTypeOf, OwnsFiles } from '../../../lib/ownership/owns-files.decorator.js';
 
 describe('@OwnsFiles', () => {
   it('tells the owner type of an entity class, and of those that extend it', () => {
-    expect([Bookcase, GlassBookcase, OldBookcase, Unrelated].map(ownerTypeOf)).toEqual([
-      'bookcase',
-      'bookcase',
-      'bookcase',
-      undefined,
+    class Bookcase {}
+    class GlassBookcase extends Bookcase {}
+    class Unrelated {}
+    OwnsFiles('bookcase')(Bookcase);
+    expect([Bookcase, GlassBookcase, Unrelated].map(ownerTypeOf)).toEqual(['bookcase', 'bookcase', undefined]);
+    OwnsFiles('glass', { onDelete: 'delete', idField: 'number' })(GlassBookcase);
+    expect([Bookcase, GlassBookcase].map(ownershipOf)).toEqual([
+      { ownerType: 'bookcase' },
+      { ownerType: 'glass', onDelete: 'delete', idField: 'number' },
     ]);
+    expect([undefined, null, 'Bookcase', {}].map(ownershipOf)).toEqual(Array(4).fill(undefined));
   });
 
   it('tells the entity classes of an owner type', () => {
-    expect(entityClassesOf('bookcase')).toEqual([Bookcase, OldBookcase]);
-    expect(entityClassesOf('drawer')).toEqual([]);
+    const [Drawer, OldDrawer] = [class Drawer {}, class OldDrawer {}];
+    OwnsFiles('drawer')(Drawer);
+    OwnsFiles('drawer')(OldDrawer);
+    OwnsFiles('drawer', { onDelete: 'release' })(Drawer);
+    expect(entityClassesOf('drawer')).toEqual([Drawer, OldDrawer]);
+    expect(ownershipOf(Drawer)).toEqual({ ownerType: 'drawer', onDelete: 'release' });
+    expect(entityClassesOf('chest')).toEqual([]);
   });
 
   it('is refused with a second type for one class, and with a type that no file may have', () => {
-    expect(() => OwnsFiles('drawer')(Bookcase)).toThrow(
-      '@OwnsFiles() on class Bookcase: it is the owner type "bookcase" already.',
+    class Cupboard {}
+    OwnsFiles('cupboard')(Cupboard);
+    expect(() => OwnsFiles('chest')(Cupboard)).toThrow(
+      '@OwnsFiles() on class Cupboard: it is the owner type "cupboard" already.',
     );
-    expect(() => OwnsFiles('bookcase')(Bookcase)).not.toThrow();
-    expect(entityClassesOf('bookcase')).toEqual([Bookcase, OldBookcase]);
-    expect(() => OwnsFiles('')).toThrow(/Owner type/);
+    expect(ownerTypeOf(Cupboard)).toBe('cupboard');
+    expect(() => OwnsFiles('')).toThrow(/Owner type.*not empty/);
     expect(() => OwnsFiles('x'.repeat(65))).toThrow(/64/);
   });
 });

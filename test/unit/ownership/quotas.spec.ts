@@ -77,7 +77,8 @@ describe('quotas', () => {
     await charge(change(team, 500, 1));
     asked = [];
     expect(await statements(() => charge(change(team, -500, -1)))).toBe(1);
-    await charge(change(team, 0, 0));
+    await charge(change(team, -1, 0));
+    await charge(change(team, 0, -1));
     expect(asked).toEqual([]);
     await charge(change(team, 10, 0));
     await charge(change(team, -5, 1));
@@ -135,9 +136,10 @@ describe('quotas', () => {
     const counted = /files_usage|AS "?`?size/;
     expect(await statements(() => to('group', '2'))).toBe(0);
     const plain = await statements(() => to('group', '3'), counted);
+    expect(plain).toBe(app.dataSource.options.type === 'postgres' ? 0 : 1);
     expect(await statements(() => to('team', team.id), counted)).toBeGreaterThan(plain);
     expect(await quotas.usage(team)).toEqual({ bytes: 50, count: 1 });
-    expect(await statements(() => to('team', team.id))).toBe(0);
+    expect(await statements(() => to('team', team.id), counted)).toBe(plain);
     await to('user', user.id);
     expect([await quotas.usage(team), await quotas.usage(user)]).toEqual([
       { bytes: 0, count: 0 },

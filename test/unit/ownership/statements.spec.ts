@@ -1,8 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { DataSource } from 'typeorm';
 import { uuidV7 } from '../../../lib/files/uuid-v7.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { FileTransfer } from '../../../lib/ownership/file-transfer.entity.js';
+import { heldFiles } from '../../../lib/ownership/statements/held-files.js';
+import type { Holding } from '../../../lib/ownership/statements/held-files.js';
 import { MysqlStatements } from '../../../lib/ownership/statements/mysql.statements.js';
 import { PortableStatements } from '../../../lib/ownership/statements/portable.statements.js';
 import { PostgresStatements } from '../../../lib/ownership/statements/postgres.statements.js';
@@ -63,6 +65,7 @@ describe.each(forms)('transfer statements on $form', ({ database, statementsFor 
     { file: { ...theirs, ...pinned }, move: { from: 'anyone' as const }, change: {}, verdict: 'pinned' },
     { file: theirs, move: {}, change: { isManager: true }, verdict: 'moved' },
     { file: { ...theirs, ...pinned }, move: {}, change: { isManager: true }, verdict: 'pinned' },
+    { file: { ownerType: 'part', ownerId: '7' }, move: {}, change: {}, verdict: 'foreign' },
     { file: { ownerType: 'package', ownerId: '8' }, move: {}, change: {}, verdict: 'foreign' },
     { file: {}, move: {}, change: {}, verdict: 'foreign' },
     { file: {}, move: {}, change: { actor: nobody }, verdict: 'foreign' },
@@ -137,6 +140,9 @@ describe.each(forms)('transfer statements on $form', ({ database, statementsFor 
       ['unpin', 2],
     ]);
     expect(history[2]).toMatchObject({ actorType: null, actorId: null, fromType: null, toId: null });
+    const other = await insertFile(dataSource, mine);
+    await transfer([to(other)]);
+    expect((await historyOf(dataSource, other))[0]?.at.getTime()).toBeLessThan(ahead.getTime());
   });
 
   it('looks at files and locks them, leaving out those that are not there', async () => {
@@ -160,6 +166,25 @@ describe.each(forms)('transfer statements on $form', ({ database, statementsFor 
     expect(looked).toContainEqual(first);
     expect(locked).toContainEqual(first);
     expect(await statements.look(dataSource.manager, [])).toEqual([]);
+  });
+
+  it('locks files in the order of their ids, and no others; a look locks none', async () => {
+    if (database.kind === 'memory') return;
+    const [a, b, other] = [uuidV7(), uuidV7(), uuidV7()];
+    for (const id of [b, other, a]) await insertFile(dataSource, { id });
+    const isFree = async (id: string) => {
+      const rows: unknown[] = await dataSource.query(
+        `SELECT id FROM files_file WHERE id = '${id}' FOR UPDATE SKIP LOCKED`,
+      );
+      return rows.length === 1;
+    };
+    await dataSource.transaction('READ COMMITTED', async (manager) => {
+      await statements.look(manager, [a, b]);
+      expect(await isFree(a)).toBe(true);
+      const locked = await statements.lock(manager, [b, a]);
+      expect(locked.map(({ id }) => id)).toEqual([a, b]);
+      expect(await Promise.all([a, b, other].map(isFree))).toEqual([false, false, true]);
+    });
   });
 
   it('notes the field of a file that its owner has already, and leaves the rest of it alone', async () => {
@@ -207,6 +232,25 @@ describe.each(forms)('transfer statements on $form', ({ database, statementsFor 
     ]);
   });
 
+  it('finds the files of owners, or those that a field of theirs holds', async () => {
+    const of = (ownerType: string, ownerId: string, ownerField: string | null) =>
+      insertFile(dataSource, { ownerType, ownerId, ownerField });
+    const a = await of('shelf', '1', 'a');
+    const b = await of('shelf', '1', 'b');
+    const other = await of('shelf', '2', 'a');
+    await of('board', '1', 'a');
+    const none = await of('board', '2', null);
+    const shelf = { type: 'shelf', id: '1' };
+    const held = async (...holdings: Holding[]) => new Set(await heldFiles(dataSource.manager, holdings));
+    expect(await held({ owner: shelf })).toEqual(new Set([a, b]));
+    expect(await held({ owner: shelf, field: 'a' })).toEqual(new Set([a]));
+    expect(await held({ owner: shelf, field: 'b' }, { owner: { type: 'board', id: '2' } })).toEqual(new Set([b, none]));
+    expect(await held({ owner: shelf, field: 'a' }, { owner: { type: 'shelf', id: '2' }, field: 'a' })).toEqual(
+      new Set([a, other]),
+    );
+    expect(await held()).toEqual(new Set());
+  });
+
   it('moves several files to several owners', async () => {
     const ids = await Promise.all(Array.from({ length: 30 }, () => insertFile(dataSource, mine)));
     const outcomes = await transfer(ids.map((id, index) => to(id, { toType: 'resource', toId: `r${index}` })));
@@ -239,14 +283,27 @@ describe('the statements for a database', () => {
 });
 
 describe.each(databases.filter(({ kind }) => kind === 'postgres'))('plans on $name', ({ open: openDatabase }) => {
-  it.each([true, false])('are kept by a connection where they may be: %s', async (isPrepared) => {
+  it.each([undefined, true, false])('are kept by a connection where they may be: %s', async (isPrepared) => {
     const { dataSource, close } = await openDatabase();
     const transactor = new Transactor(dataSource);
     try {
       const statements = transferStatementsFor(dataSource, isPrepared);
       const id = await insertFile(dataSource);
       const kept = await transactor.run(async ({ manager }) => {
-        await statements.transfer(manager, [to(id, { from: 'anyone' })], terms);
+        // One file, two for one owner, two for two owners.
+        const other = await insertFile(dataSource);
+        for (const moves of [[id], [id, other]]) {
+          await statements.transfer(
+            manager,
+            moves.map((file) => to(file, { from: 'anyone' })),
+            terms,
+          );
+        }
+        await statements.transfer(manager, [to(id), to(other, { toId: '8' })], {
+          ...terms,
+          isManager: true,
+          force: true,
+        });
         await statements.lock(manager, [id]);
         await statements.look(manager, [id]);
         await statements.look(manager, [id, uuidV7()]);
@@ -254,7 +311,7 @@ describe.each(databases.filter(({ kind }) => kind === 'postgres'))('plans on $na
         const [row] = await manager.query<{ count: string }[]>('SELECT count(*) FROM pg_prepared_statements');
         return Number(row?.count);
       });
-      expect(kept).toBe(isPrepared ? 5 : 0);
+      expect(kept).toBe(isPrepared === false ? 0 : 7);
     } finally {
       transactor.close();
       await close();
@@ -264,6 +321,25 @@ describe.each(databases.filter(({ kind }) => kind === 'postgres'))('plans on $na
 
 describe.each(databases)('the number of statements on $name', ({ open: openDatabase }) => {
   const ways = { 'to one owner': () => '7', 'to an owner each': (index: number) => String(index) };
+
+  it('is that of the decision alone where nothing moves', async () => {
+    const { dataSource, close } = await openDatabase();
+    try {
+      const statements = transferStatementsFor(dataSource);
+      const id = await insertFile(dataSource, { ownerType: 'package', ownerId: '7', ownerField: 'attachmentId' });
+      await dataSource.transaction(async (manager) => {
+        const asked = vi.spyOn(manager.queryRunner!, 'query');
+        await statements.transfer(manager, [to(id)], terms);
+        expect(asked).toHaveBeenCalledTimes(1);
+        await statements.transfer(manager, [to(id, { field: 'coverId' })], terms);
+        expect(asked).toHaveBeenCalledTimes(dataSource.options.type === 'postgres' ? 2 : 3);
+        await statements.transfer(manager, [to(id, { field: null })], terms);
+        expect(asked).toHaveBeenCalledTimes(dataSource.options.type === 'postgres' ? 3 : 4);
+      });
+    } finally {
+      await close();
+    }
+  });
 
   it.each(Object.entries(ways))('does not depend on the number of files: %s', async (_, ownerOf) => {
     const { dataSource, close } = await openDatabase();

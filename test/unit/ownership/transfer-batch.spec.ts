@@ -1,5 +1,8 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ExecutionContext } from '@nestjs/common';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { TransferTrace } from '../../../lib/diagnostics/traces.js';
+import { uuidV7 } from '../../../lib/files/uuid-v7.js';
 import { queueClaim } from '../../../lib/ownership/file-claims.js';
 import type { CheckedClaim } from '../../../lib/ownership/file-claims.js';
 import { OwnershipTransferTask } from '../../../lib/ownership/ownership-transfer.task.js';
@@ -119,6 +122,34 @@ describe('transfers of one call', () => {
   ])('see that %j is not what the check saw', async (file, seen) => {
     const id = await insert(file);
     expect(await refusal((queue) => queueClaim(queue, claim(id, { seen })))).toContain('Changed since it was checked');
+  });
+
+  it("see that a file is gone that was nobody's", async () => {
+    const gone = await refusal((queue) => queueClaim(queue, claim(uuidV7(), { seen: free, allowUnowned: true })));
+    expect(gone).toContain('Changed since it was checked');
+  });
+
+  it('are told to those who listen: the files, and who gets them', async () => {
+    const seen: TransferTrace[] = [];
+    const listener = (payload: unknown) => void seen.push(payload as TransferTrace);
+    subscribe('tracing:nestjs-files:transfer:asyncEnd', listener);
+    onTestFinished(() => void unsubscribe('tracing:nestjs-files:transfer:asyncEnd', listener));
+    const [a, b] = [await insert(), await insert()];
+    await run((queue) => {
+      queueClaim(queue, claim(a));
+      queue.add(to(b, '8', 'part'));
+    });
+    await app.ownership.transfer([a, b], { ownerType: 'user', ownerId: 'ada', force: true });
+    expect(seen).toMatchObject([
+      {
+        fileIds: [a, b],
+        owners: [
+          { type: 'package', id: '7' },
+          { type: 'part', id: '8' },
+        ],
+      },
+      { fileIds: [a, b], owners: [{ type: 'user', id: 'ada' }] },
+    ]);
   });
 
   it('are refused where a file is to have two owners, by their type or their id', async () => {
