@@ -75,6 +75,14 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('missin
     }
   });
 
+  it('does not look for an owner in whose removal files have no part, as it was just saved', async () => {
+    const file = await insertFile(app.dataSource);
+    app.statements.length = 0;
+    await app.queue.run(() => app.queue.add(new OwnershipTransferTask(file, 'room', '4711', 'value')));
+    expect(app.statements.filter((sql) => sql.includes('room'))).toEqual([]);
+    expect(await fileById(app.dataSource, file)).toMatchObject({ ownerType: 'room', ownerId: '4711' });
+  });
+
   it('saves no record that was removed meanwhile, while its file is attached', async () => {
     const files = [await insertFile(app.dataSource), await insertFile(app.dataSource)];
     const attach = (contracts: string[]) =>
@@ -92,14 +100,6 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('missin
     await app.dataSource.getRepository(ManagedFile).update(files, { ownerType: 'user', ownerId: 'ada' });
     await attach(['c-1', 'c-2']);
     expect(await fileById(app.dataSource, files[1]!)).toMatchObject({ ownerType: 'contract', ownerId: 'c-2' });
-  });
-
-  it('does not look for an owner in whose removal files have no part, as it was just saved', async () => {
-    const file = await insertFile(app.dataSource);
-    app.statements.length = 0;
-    await app.queue.run(() => app.queue.add(new OwnershipTransferTask(file, 'room', '4711', 'value')));
-    expect(app.statements.filter((sql) => sql.includes('room'))).toEqual([]);
-    expect(await fileById(app.dataSource, file)).toMatchObject({ ownerType: 'room', ownerId: '4711' });
   });
 
   it('moves no file to an owner that is softly removed', async () => {

@@ -149,7 +149,7 @@ describe('the emptied fields of a call', () => {
     const other = { run: () => Promise.resolve(), fileId: 'no id of a file' };
     await run((queue) => {
       queueDetached(queue, emptied());
-      queue.add({ run: () => Promise.resolve() } as unknown as TaskLike);
+      queue.add({ run: () => Promise.resolve(), target: {} } as unknown as TaskLike);
       queue.add(other as unknown as TaskLike);
       queue.add(Object.assign(() => 0, { target: {} }));
     });

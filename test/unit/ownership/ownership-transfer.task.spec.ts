@@ -102,7 +102,10 @@ describe('OwnershipTransferTask', () => {
     const to = (id: string) => new OwnershipTransferTask(id, 'package', 'id');
     const pinned = await insert({ pinned: true });
     await expect(run({ id: 7 }, to(fine), to(uuidV7()))).rejects.toThrow(code('FILES_FILE_NOT_FOUND'));
-    await expect(run({ id: 7 }, to(fine), to('no id'))).rejects.toThrow(code('FILES_FILE_NOT_FOUND'));
+    await expect(run({ id: 7 }, to(fine), to('no id'))).rejects.toMatchObject({
+      code: 'FILES_FILE_NOT_FOUND',
+      fileId: 'no id',
+    });
     await expect(run({ id: 7 }, to(fine), to(pinned))).rejects.toThrow(code('FILES_FILE_PINNED'));
     await expect(run({ id: 7 }, to(fine), () => 0, to(pinned))).rejects.toThrow(code('FILES_FILE_PINNED'));
     expect(await read(fine)).toMatchObject(theirs);

@@ -200,7 +200,9 @@ describe('the option of quotas', () => {
     [{ bytes: 'x' }, 'has no number of bytes: "x". Give a number, or a text like "1GiB"'],
     [{ bytes: -1 }, 'has no number of bytes: -1. Give a number, or a text like "1GiB"'],
   ])('is refused where it is %j', (user, reason) => {
-    expect(() => readQuotas({ user } as never)).toThrow(option(reason));
+    expect(() => readQuotas({ user } as never)).toThrow(
+      expect.objectContaining({ code: 'FILES_OPTION', message: option(reason) }) as Error,
+    );
   });
 
   it('takes any limit there can be, and functions', () => {

@@ -10,6 +10,7 @@ import { PortableStatements } from '../../../lib/ownership/statements/portable.s
 import { PostgresStatements } from '../../../lib/ownership/statements/postgres.statements.js';
 import { SqliteStatements } from '../../../lib/ownership/statements/sqlite.statements.js';
 import type { Move, TransferStatements, TransferTerms } from '../../../lib/ownership/statements/transfer-statements.js';
+import { ownerOf, stateOf } from '../../../lib/ownership/statements/verdict.js';
 import { transferStatementsFor } from '../../../lib/ownership/statements/transfer-statements-for.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { fileById, historyOf, insertFile, reachableDatabases } from '../../support/ownership-databases.js';
@@ -264,6 +265,14 @@ function blank(fileId: string): Omit<FileTransfer, 'id' | 'at'> {
   const nothing = { fromType: null, fromId: null, toType: null, toId: null, actorType: null, actorId: null };
   return { fileId, action: 'create', forced: false, ...nothing };
 }
+
+it("takes a file without a whole owner for nobody's, as one that is not there", () => {
+  expect(ownerOf({ ownerType: 'user', ownerId: 'ada' })).toEqual({ type: 'user', id: 'ada' });
+  expect(ownerOf({ ownerType: null, ownerId: null })).toBeNull();
+  expect(ownerOf({ ownerType: 'user', ownerId: null })).toBeNull();
+  expect(ownerOf({ ownerType: null, ownerId: 'ada' })).toBeNull();
+  expect(stateOf(undefined)).toEqual({ ownerType: null, ownerId: null, pinned: false });
+});
 
 describe('the statements for a database', () => {
   it.each([
