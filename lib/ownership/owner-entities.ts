@@ -18,9 +18,9 @@ export function ownerEntitiesOf({ entityMetadatas }: DataSource): OwnerEntity[] 
   return entityMetadatas.flatMap((metadata) => ownerEntity(metadata) ?? []);
 }
 
-/** The entity as an owner, if it is one; `entityClass` where that says more than the metadata does. */
-export function ownerEntity(metadata: EntityMetadata, entityClass: unknown = metadata.target): OwnerEntity | undefined {
-  const ownership = ownershipOf(entityClass);
+/** The entity as an owner, if it is one. */
+export function ownerEntity(metadata: EntityMetadata): OwnerEntity | undefined {
+  const ownership = ownershipOf(metadata.target);
   if (!ownership) return undefined;
   const { ownerType, onDelete = 'keep', idField } = ownership;
   return { metadata, ownerType, onDelete, idColumn: idColumnOf(metadata, idField) };

@@ -9,11 +9,11 @@ import { ownerEntitiesOf } from '../owner-entities.js';
 import { heldFiles } from '../statements/held-files.js';
 import type { FileSnapshot } from '../statements/transfer-statements.js';
 import { TransferRuntime } from '../transfer-runtime.js';
-import { noId, removalOf, RemovedOwners } from './removed-owner.js';
-import type { OwnerRemoval, RemovedOwner } from './removed-owner.js';
+import { mayConcern, noId, RemovedOwners } from './removed-owner.js';
+import type { RemovedOwner } from './removed-owner.js';
 
 interface Flush {
-  readonly removals: OwnerRemoval[];
+  readonly events: RemoveEvent<object>[];
   readonly done: Promise<void>;
 }
 
@@ -61,24 +61,23 @@ export class OwnerRemovals
 
   /** TypeORM tells of all entities of a flush at once, before it waits for anything. */
   #gather(flushes: WeakMap<QueryRunner, Flush>, event: RemoveEvent<object>, deal: Deal): Promise<void> | undefined {
-    const removal = removalOf(event);
-    if (!removal) return undefined;
+    if (!mayConcern(event)) return undefined;
     const { queryRunner, manager } = event;
     const open = flushes.get(queryRunner);
     if (open) {
-      open.removals.push(removal);
+      open.events.push(event);
       return open.done;
     }
-    const removals = [removal];
+    const events = [event];
     const done = Promise.resolve().then(async () => {
       flushes.delete(queryRunner);
       const owners: RemovedOwner[] = [];
-      for (const one of removals) owners.push(...(await this.#owners.of(one)));
+      for (const one of events) owners.push(...(await this.#owners.of(one)));
       await deal(manager, owners);
     });
     // TypeORM does not wait for it where another subscriber throws.
     done.catch(() => undefined);
-    flushes.set(queryRunner, { removals, done });
+    flushes.set(queryRunner, { events, done });
     return done;
   }
 

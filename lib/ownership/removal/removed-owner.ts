@@ -1,4 +1,4 @@
-import type { QueryRunner, RemoveEvent } from 'typeorm';
+import type { EntityManager, EntityMetadata, QueryRunner, RemoveEvent, SelectQueryBuilder } from 'typeorm';
 import { InvalidDecorationError } from '../../errors/invalid-decoration.error.js';
 import { ownerIdOf } from '../id-field.js';
 import { ownerEntity } from '../owner-entities.js';
@@ -12,18 +12,15 @@ export interface RemovedOwner {
   readonly onDelete: Exclude<OwnerRemovalPolicy, 'keep'>;
 }
 
-/** The removal of an owner. */
-export interface OwnerRemoval {
-  readonly event: RemoveEvent<object>;
-  readonly owner: OwnerEntity;
-  readonly onDelete: RemovedOwner['onDelete'];
-}
-
-/** The removal that TypeORM tells of, if it is that of an owner whose files are not to stay as they are. */
-export function removalOf(event: RemoveEvent<object>): OwnerRemoval | undefined {
-  const owner = ownerOf(event);
-  const onDelete = owner?.onDelete ?? 'keep';
-  return owner && onDelete !== 'keep' ? { event, owner, onDelete } : undefined;
+/** Whether the removal may be that of an owner whose files are not to stay as they are. */
+export function mayConcern(event: RemoveEvent<object>): boolean {
+  const { metadata } = event;
+  const loaded = loadedOf(event);
+  // Of an orphan only the class that the relation names is known; its own may extend that.
+  const owners = loaded
+    ? [ownerOf(metadata, loaded)]
+    : [metadata, ...metadata.childEntityMetadatas].map((one) => ownerOf(one));
+  return owners.some((owner) => (owner?.onDelete ?? 'keep') !== 'keep');
 }
 
 /** Finds out which owners removals are about, also of those that TypeORM knows by their primary key only, as it does orphans. */
@@ -31,7 +28,10 @@ export class RemovedOwners {
   readonly #lookedUp = new WeakMap<QueryRunner, Map<string, unknown>>();
 
   /** The owner that goes. Wants to be called before the removal, too: then a row is there to be asked. */
-  async of({ event, owner, onDelete }: OwnerRemoval): Promise<RemovedOwner[]> {
+  async of(event: RemoveEvent<object>): Promise<RemovedOwner[]> {
+    const owner = ownerOf(event.metadata, loadedOf(event) ?? (await this.#rowOfSubclass(event)));
+    const onDelete = owner?.onDelete ?? 'keep';
+    if (!owner || onDelete === 'keep') return [];
     const value = seenId(event, owner) ?? (await this.#idInRow(event, owner));
     // No row, no owner.
     if (value === undefined) return [];
@@ -40,17 +40,30 @@ export class RemovedOwners {
     return [{ type: owner.ownerType, id, onDelete }];
   }
 
-  async #idInRow({ queryRunner, manager, entityId }: RemoveEvent<object>, owner: OwnerEntity): Promise<unknown> {
+  async #rowOfSubclass(event: RemoveEvent<object>): Promise<object | undefined> {
+    const { manager, metadata, entityId } = event;
+    if (metadata.childEntityMetadatas.length === 0) return undefined;
+    const find = () => rowOf(manager, metadata, entityId).getOne();
+    return ((await this.#once(event, `row of ${metadata.name}`, find)) as object | null) ?? undefined;
+  }
+
+  #idInRow(event: RemoveEvent<object>, owner: OwnerEntity): Promise<unknown> {
     const { metadata, idColumn } = owner;
+    return this.#once(event, metadata.name, async () => {
+      if (!idColumn) return undefined;
+      const paths = [`owner.${idColumn.propertyPath}`, ...primaryPaths(owner)];
+      const row: unknown = await rowOf(event.manager, metadata, event.entityId).select(paths).getOne();
+      return row === null ? undefined : (idColumn.getEntityValue(row as object) as unknown);
+    });
+  }
+
+  /** What was found before the removal is what counts after it. */
+  async #once({ queryRunner, entityId }: RemoveEvent<object>, what: string, find: () => Promise<unknown>) {
     const known = this.#lookedUp.get(queryRunner) ?? new Map<string, unknown>();
     this.#lookedUp.set(queryRunner, known);
-    const key = `${metadata.name} ${JSON.stringify(entityId)}`;
-    if (!idColumn || known.has(key)) return known.get(key);
-    const query = manager.createQueryBuilder(metadata.target, 'owner').withDeleted().whereInIds(entityId);
-    const row: unknown = await query.select([`owner.${idColumn.propertyPath}`, ...primaryPaths(owner)]).getOne();
-    const value: unknown = row === null ? undefined : idColumn.getEntityValue(row as object);
-    known.set(key, value);
-    return value;
+    const key = `${what} ${JSON.stringify(entityId)}`;
+    if (!known.has(key)) known.set(key, await find());
+    return known.get(key);
   }
 }
 
@@ -62,10 +75,16 @@ export function noId({ metadata }: OwnerEntity): InvalidDecorationError {
   );
 }
 
-function ownerOf({ metadata, databaseEntity, entity }: RemoveEvent<object>): OwnerEntity | undefined {
-  // Of single-table inheritance, the metadata may be those of the class above.
-  const loaded = databaseEntity ?? entity;
-  return ownerEntity(metadata, loaded?.constructor) ?? ownerEntity(metadata);
+function loadedOf({ databaseEntity, entity }: RemoveEvent<object>): object | undefined {
+  return (databaseEntity as object | undefined) ?? entity;
+}
+
+function ownerOf(metadata: EntityMetadata, loaded?: object): OwnerEntity | undefined {
+  return ownerEntity(loaded ? metadata.findInheritanceMetadata(loaded) : metadata);
+}
+
+function rowOf(manager: EntityManager, { target }: EntityMetadata, id: unknown): SelectQueryBuilder<object> {
+  return manager.createQueryBuilder<object>(target, 'owner').withDeleted().whereInIds(id);
 }
 
 /** The id where TypeORM has it in hand. After the removal it has taken it off the entity. */

@@ -5,10 +5,13 @@ import {
   Column,
   DataSource,
   Entity,
+  ManyToOne,
+  OneToMany,
   PrimaryColumn,
   PrimaryGeneratedColumn,
   TableInheritance,
 } from 'typeorm';
+import type { Relation } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OwnerHasFilesError } from '../../../lib/errors/owner-has-files.error.js';
 import { FileIntent } from '../../../lib/files/file-intent.entity.js';
@@ -37,6 +40,13 @@ class LoansController {
 @TableInheritance({ column: { type: 'varchar', name: 'kind' } })
 class Vehicle {
   @PrimaryGeneratedColumn() id!: number;
+  @ManyToOne(() => Garage, (garage) => garage.vehicles, { orphanedRowAction: 'delete' })
+  garage!: Relation<Garage> | null;
+}
+@Entity()
+class Garage {
+  @PrimaryGeneratedColumn() id!: number;
+  @OneToMany(() => Vehicle, (vehicle) => vehicle.garage, { cascade: true }) vehicles!: Relation<Vehicle>[];
 }
 @ChildEntity()
 @OwnsFiles('truck', { onDelete: 'delete' })
@@ -67,7 +77,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners
   let number = 0;
   beforeAll(async () => {
     const providers = [OwnerRemovals];
-    const entities = [...OWNERS, Vehicle, Truck, Bicycle, Ticket];
+    const entities = [...OWNERS, Garage, Vehicle, Truck, Bicycle, Ticket];
     app = await ownershipApp({ controllers: [LoansController], providers, entities, database });
   });
   afterAll(() => app?.close());
@@ -223,6 +233,15 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners
     const [truck, bicycle] = vehicles as [Truck, Bicycle];
     const [goes, stays] = [await fileOf('truck', truck.id), await fileOf('bicycle', bicycle.id)];
     await repository(Vehicle).remove(await repository(Vehicle).find());
+    expect([await read(goes), (await read(stays))?.ownerType]).toEqual([null, 'bicycle']);
+  });
+
+  it('takes the word of the class that an orphan is of, though the relation names another', async () => {
+    const [truck, bicycle] = [new Truck(), new Bicycle()];
+    const { id } = await save(Garage, { vehicles: [truck, bicycle, new Vehicle()] });
+    const [goes, stays] = [await fileOf('truck', truck.id), await fileOf('bicycle', bicycle.id)];
+    await save(Garage, { id, vehicles: [] });
+    expect(await repository(Vehicle).count()).toBe(0);
     expect([await read(goes), (await read(stays))?.ownerType]).toEqual([null, 'bicycle']);
   });
 
