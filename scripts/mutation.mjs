@@ -49,7 +49,7 @@ const GROUPS = {
       'lib/unit-of-work/dialects/!(postgres*|mysql*|begin-with|named-statements).ts',
     ],
     tests: [
-      'test/unit/unit-of-work/!(sqlite-*|commit-outcome|broken-connections|server-restarts|named-statements|postgres-client|begin-with).spec.ts',
+      'test/unit/unit-of-work/!(sqlite-!(connection)|commit-outcome|broken-connections|server-restarts|named-statements|postgres-client|begin-with).spec.ts',
       'test/unit/diagnostics/*.spec.ts',
     ],
     more: [

@@ -43,7 +43,7 @@ export function overrideDataSource(dataSource: DataSource): DataSourceOverride {
       removed = true;
       if (--entry.users > 0) return;
       installed.delete(dataSource);
-      for (const restore of entry.restore.reverse()) restore();
+      for (const restore of entry.restore) restore();
     },
   };
 }

@@ -44,7 +44,6 @@ function watch(runner: QueryRunner, dialect: Dialect): Waiting[] {
   const settle = (outcome: Outcome | 'unknown'): void => {
     // TypeORM takes a transaction whose COMMIT was lost for an open one.
     const depth = runner.isTransactionActive && outcome !== 'unknown' ? depthOf(runner) : 0;
-    if (outcome === 'commit' && depth > 0) return;
     for (const unit of waiting) if (unit.depth > depth) unit.outcome ??= outcome;
   };
 

@@ -55,7 +55,7 @@ export class JoinedRunner {
       overrideMember(runner, 'release', async () => {
         this.#transactions++;
         joined.delete(runner);
-        for (const undo of this.#restore.reverse()) undo();
+        for (const undo of this.#restore) undo();
         await release.call(runner);
       }),
     ];

@@ -78,9 +78,7 @@ export class UnitOfWork {
   // Where the flow is in this unit: a nested transaction() that is undone takes the effects that it queued along.
   #place(): Scope {
     const here = ambientOf(this.dataSource);
-    return here?.kind === 'scope' && here.unit === this && here.transaction === this.scope.transaction
-      ? here
-      : this.scope;
+    return here?.kind === 'scope' && here.unit === this ? here : this.scope;
   }
 
   #wait(effect: Effect, what: string): void {

@@ -53,11 +53,6 @@ export class UnitTransaction {
     return this.#sealed;
   }
 
-  /** Why the transaction can no longer be committed, if so. */
-  get doom(): unknown {
-    return this.#doom?.error;
-  }
-
   /** Who can tell whether it was committed. What a savepoint undid has no say. */
   get witnesses(): readonly Witness[] {
     return this.#witnesses;

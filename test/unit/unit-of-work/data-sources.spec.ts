@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { UnitAbortedError } from '../../../lib/errors/unit-aborted.error.js';
-import { currentUnit } from '../../../lib/unit-of-work/ambient.js';
+import { currentUnit, detach } from '../../../lib/unit-of-work/ambient.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { appOn, type NotesApp, openNotes } from '../../support/unit-notes.js';
@@ -44,6 +44,14 @@ describe.each(await reachableDatabases())('units on two data sources, $name', (d
       await expect(inner).rejects.toThrow('inner');
     });
     expect([await first.saved(), await second.saved()]).toEqual([['outer', 'outer from inner'], []]);
+  });
+
+  it('are around what is done in a transaction of the other data source', async () => {
+    await first.transactor.run(async (unit) => {
+      const around = await second.dataSource.transaction(() => Promise.resolve(currentUnit()));
+      expect(around).toBe(unit);
+      expect(detach(() => [currentUnit(), first.transactor.current()])).toEqual([undefined, undefined]);
+    });
   });
 
   it('are both undone when both fail', async () => {
@@ -102,5 +110,16 @@ describe.each(await reachableDatabases())('units on two data sources, $name', (d
     expect(Object.hasOwn(first.dataSource.manager, 'transaction')).toBe(false);
     await first.write('plain');
     expect(await first.saved()).toEqual(['plain']);
+    const again = new Transactor(first.dataSource);
+    expect(members.map((member) => Object.hasOwn(first.dataSource, member))).toEqual([true, true, true]);
+    expect(Object.hasOwn(first.dataSource.manager, 'transaction')).toBe(true);
+    const failing = again.run(async () => {
+      await first.write('undone');
+      await first.dataSource.createEntityManager().transaction(() => first.write('nested'));
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+    expect(await first.saved()).toEqual(['plain']);
+    again.close();
   });
 });

@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { Logger } from '@nestjs/common';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { UnitOfWork } from '../../../lib/unit-of-work/unit-of-work.js';
 import { UnitAbortedError } from '../../../lib/errors/unit-aborted.error.js';
 import { UnitTimeoutError } from '../../../lib/errors/unit-timeout.error.js';
 import { reachableDatabases } from '../../support/databases.js';
@@ -107,6 +108,23 @@ describe.each(await reachableDatabases())('on $name with a pool of one, a unit',
     expect(await id()).not.toEqual(own);
   });
 
+  it.runIf(hasServer)('keeps the connection that it had where it ends in time', async () => {
+    const id = () => app.dataSource.query<unknown>(connectionId[kind]!);
+    const own = await id();
+    expect(await run(id)).toEqual(own);
+    await expect(run(() => Promise.reject(new Error('undo')))).rejects.toThrow('undo');
+    expect(await id()).toEqual(own);
+  });
+
+  it.runIf(!hasServer)('leaves no timer and no listener behind, however it ends', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { signal } = new AbortController();
+    await run(() => app.write('own'), { signal });
+    await expect(run(() => Promise.reject(new Error('undo')), { signal })).rejects.toThrow('undo');
+    expect([vi.getTimerCount(), getEventListeners(signal, 'abort')]).toEqual([0, []]);
+  });
+
   it('waits for its connection no longer than its deadline, and gives it back when it comes', async () => {
     const holding = gate();
     const end = gate();
@@ -160,6 +178,19 @@ describe.each(await reachableDatabases())('on $name with a pool of one, a unit',
     expect(await app.saved()).toEqual([]);
   });
 
+  it('says of several reasons the first', async () => {
+    const caller = new AbortController();
+    const unit = run(
+      (current) => {
+        current.abandon(new Error('first'));
+        caller.abort(new Error('second'));
+        return never();
+      },
+      { signal: caller.signal },
+    );
+    await expect(unit).rejects.toMatchObject({ code: 'FILES_UNIT_ABORTED', cause: { message: 'first' } });
+  });
+
   it('does nothing when its caller had given up before', async () => {
     let ran = false;
     const unit = run(() => (ran = true), { signal: AbortSignal.abort() });
@@ -171,16 +202,22 @@ describe.each(await reachableDatabases())('on $name with a pool of one, a unit',
 
   it('is committed although its caller gives up when the COMMIT is under way', async () => {
     const caller = new AbortController();
-    const beforeTransactionCommit = () => caller.abort();
+    let begun: UnitOfWork | undefined;
+    const beforeTransactionCommit = async () => {
+      caller.abort();
+      begun?.abandon(new Error('too late'));
+      await new Promise(setImmediate);
+    };
     app.dataSource.subscribers.push({ beforeTransactionCommit });
     const unit = run(
-      (current) => {
-        current.afterCommit(() => current.abandon(new Error('too late')));
-        return app.write('own');
+      async (current) => {
+        await app.write('own');
+        begun = current;
+        return 'result';
       },
       { signal: caller.signal },
     );
-    await unit.finally(() => app.dataSource.subscribers.pop());
+    expect(await unit.finally(() => app.dataSource.subscribers.pop())).toBe('result');
     expect(caller.signal.aborted).toBe(true);
     expect(await app.saved()).toEqual(['own']);
   });

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { QueryRunner } from 'typeorm';
 import { UnitAbortedError } from '../../../lib/errors/unit-aborted.error.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
@@ -113,6 +114,91 @@ onEach(['mariadb'], 'a unit that lost a deadlock', (app) => {
     expect(reasons).toHaveLength(1);
     expect(await app().saved()).toEqual(['a', 'b']);
     expect((await app().notes.find()).map(({ amount }) => amount)).toEqual([1, 1]);
+  });
+});
+
+onEach(['memory', 'file', 'postgres'], 'a unit whose COMMIT is refused', (app, kind) => {
+  const deferred = 'REFERENCES note (id) DEFERRABLE INITIALLY DEFERRED';
+
+  beforeAll(() => app().dataSource.query(`CREATE TABLE reply (id varchar(40), note_id varchar(40) ${deferred})`));
+  afterAll(() => app().dataSource.query('DROP TABLE reply'));
+
+  const refusal = { code: kind === 'postgres' ? '23503' : 'SQLITE_CONSTRAINT_FOREIGNKEY' };
+  const orphan = () => app().dataSource.query(`INSERT INTO reply (id, note_id) VALUES ('one', 'nowhere')`);
+
+  it.each([
+    ['and others were not before it', () => undefined],
+    ['and others were done before it', (runner: QueryRunner) => runner.query('SELECT 1')],
+  ])('%s has been rolled back, with what the database says', async (_, beforeCommit) => {
+    const effects: string[] = [];
+    const { dataSource, transactor } = app();
+    dataSource.subscribers.push({ beforeTransactionCommit: ({ queryRunner }) => void beforeCommit(queryRunner!) });
+    const unit = transactor.run(async (current) => {
+      current.afterCommit(() => effects.push('committed'));
+      current.afterRollback(() => effects.push('rolled back'));
+      await app().write('own');
+      await orphan();
+    });
+    await expect(unit.finally(() => dataSource.subscribers.pop())).rejects.toMatchObject({ driverError: refusal });
+    expect(effects).toEqual(['rolled back']);
+    expect(await app().saved()).toEqual([]);
+    await transactor.run(() => app().write('next'));
+    expect(await app().saved()).toEqual(['next']);
+  });
+
+  it('is undone with the transaction of the application that it had joined', async () => {
+    const effects: string[] = [];
+    const transaction = app().dataSource.transaction(() =>
+      app().transactor.run(async (current) => {
+        current.afterCommit(() => effects.push('committed'));
+        current.afterRollback(() => effects.push('rolled back'));
+        await orphan();
+      }),
+    );
+    await expect(transaction).rejects.toMatchObject({ driverError: refusal });
+    expect(effects).toEqual(['rolled back']);
+  });
+});
+
+onEach(['memory', 'file'], 'a unit whose transaction was ended past TypeORM', (app) => {
+  it('fails, and says so, as soon as it comes to light', async () => {
+    const unit = app().transactor.run(async () => {
+      await app().write('own');
+      const connection = (await app().dataSource.createQueryRunner().connect()) as { exec(sql: string): void };
+      connection.exec('COMMIT');
+      await app().notes.count();
+      await expect(app().write('late')).rejects.toThrow(
+        'The unit of work was rolled back: its transaction had already failed.',
+      );
+    });
+    await expect(unit).rejects.toMatchObject({
+      message: 'The unit of work was rolled back: its transaction had already failed.',
+      cause: {
+        message: 'The unit of work was rolled back: a statement ended the transaction (DDL commits on this database).',
+      },
+    });
+    expect(await app().saved()).toEqual(['own']);
+  });
+
+  it('and whose connection cannot be given up fails all the same, which is logged', async () => {
+    const logged = vi.spyOn(Logger.prototype, 'error').mockReset();
+    vi.spyOn(Logger.prototype, 'warn').mockReset();
+    let release = (): Promise<void> => Promise.resolve();
+    const failure = new Error('undo');
+    const unit = app().transactor.run(async (current) => {
+      const { runner } = current['scope'].transaction;
+      release = runner.release.bind(runner);
+      runner.release = () => Promise.reject(new Error('stuck'));
+      runner.rollbackTransaction = () => Promise.reject(new Error('broken'));
+      await app().write('own');
+      throw failure;
+    });
+    await expect(unit).rejects.toBe(failure);
+    expect(logged.mock.calls).toEqual([
+      ['A connection could not be given up', expect.stringContaining('Error: stuck') as string],
+    ]);
+    await release();
+    expect(await app().saved()).toEqual([]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { currentUnit } from '../../../lib/unit-of-work/ambient.js';
+import { currentUnit, detach } from '../../../lib/unit-of-work/ambient.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
 import { type NotesApp, openNotes } from '../../support/unit-notes.js';
@@ -285,6 +285,14 @@ describe.each(await reachableDatabases())('on $name with a pool of one, effects'
     await expect(nested).rejects.toThrow();
     await undone.opened;
     expect(happened).toEqual(['nested undone']);
+  });
+
+  it('queued from outside of the flow of their unit are that unit’s', async () => {
+    await run((unit) => {
+      detach(() => unit.afterCommit(say('committed')));
+      expect(detach(() => unit.watch())()).toBe(false);
+    });
+    expect(happened).toEqual(['committed']);
   });
 
   it('queued by name for the root do not go with the nested unit', async () => {

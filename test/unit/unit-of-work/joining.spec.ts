@@ -56,6 +56,7 @@ describe.each(await reachableDatabases())(
       await app.dataSource.transaction(async (manager) => {
         await unit('joined', true).catch(() => undefined);
         await manager.insert(Note, { id: 'own' });
+        expect(log).toEqual([]);
       });
       expect(await app.saved()).toEqual(['own']);
       expect(log).toEqual(['joined rolled back']);
@@ -100,6 +101,29 @@ describe.each(await reachableDatabases())(
         }),
       );
       expect(await app.saved()).toEqual(['outer']);
+    });
+
+    // MariaDB does not tell a transaction what it runs at.
+    it.runIf(database.kind !== 'mariadb')('has the isolation that the application asked for', async () => {
+      const isPostgres = database.kind === 'postgres';
+      const sql = isPostgres
+        ? `SELECT current_setting('transaction_isolation') AS level`
+        : 'SELECT read_uncommitted AS level FROM pragma_read_uncommitted';
+      await app.dataSource.transaction(isPostgres ? 'REPEATABLE READ' : 'READ UNCOMMITTED', async () => {
+        await unit('joined');
+        const level = await app.transactor.run(() => app.dataSource.query<object[]>(sql));
+        expect(level).toEqual([{ level: isPostgres ? 'repeatable read' : 1 }]);
+      });
+      if (!isPostgres) await app.dataSource.query('PRAGMA read_uncommitted = false');
+    });
+
+    it('joins through the manager of a nested transaction that it is given', async () => {
+      await app.dataSource.transaction((manager) =>
+        manager.transaction(async (inner) => {
+          await app.transactor.run(() => app.write('kept'), { manager: inner, timeout: 1_000 });
+        }),
+      );
+      expect(await app.saved()).toEqual(['kept']);
     });
 
     it('joins below a nested transaction of the application', async () => {
@@ -229,7 +253,8 @@ describe.each(await reachableDatabases())(
       let begun = (): void => undefined;
       const started = new Promise<void>((resolve) => (begun = resolve));
       const joined = app.transactor.run(
-        async () => {
+        async (current) => {
+          current.afterRollback(() => log.push('rolled back'));
           await app.write('joined');
           begun();
           await held;
@@ -237,6 +262,7 @@ describe.each(await reachableDatabases())(
         { manager: runner.manager },
       );
       await started;
+      await runner.manager.insert(Note, { id: 'beside' });
       const careless = runner.commitTransaction();
       await expect(careless).rejects.toThrow(UnawaitedWorkError);
       await expect(careless).rejects.toThrow(
@@ -245,8 +271,12 @@ describe.each(await reachableDatabases())(
       await runner.rollbackTransaction();
       release();
       await expect(joined).rejects.toThrow('was rolled back');
+      expect(log).toEqual(['rolled back']);
+      await runner.startTransaction();
+      await runner.manager.insert(Note, { id: 'next' });
+      await runner.commitTransaction();
       await runner.release();
-      expect(await app.saved()).toEqual([]);
+      expect(await app.saved()).toEqual(['next']);
     });
 
     it('has what the application’s manager does inside of it', async () => {
@@ -404,6 +434,33 @@ describe.each(await reachableDatabases())(
       await runner.commitTransaction();
       await runner.release();
       expect(await app.saved()).toEqual([]);
+    });
+
+    it('is committed with a transaction after whose COMMIT a subscriber fails, which is over', async () => {
+      const runner = app.dataSource.createQueryRunner();
+      const { broadcastAfterQueryEvent } = runner.broadcaster;
+      await runner.startTransaction();
+      await app.transactor.run(
+        async (current) => {
+          current.afterCommit(() => log.push('committed'));
+          await app.write('joined');
+        },
+        { manager: runner.manager },
+      );
+      const refused = new Error('subscriber');
+      app.dataSource.subscribers.push({
+        afterQuery: ({ query }) => (query === 'COMMIT' ? Promise.reject(refused) : undefined),
+      });
+      const end = runner.commitTransaction().finally(() => app.dataSource.subscribers.pop());
+      await expect(end).rejects.toBe(refused);
+      expect(runner.isTransactionActive).toBe(false);
+      expect(runner.broadcaster.broadcastAfterQueryEvent).toBe(broadcastAfterQueryEvent);
+      await runner.startTransaction();
+      await runner.manager.insert(Note, { id: 'undone' });
+      await runner.rollbackTransaction();
+      await runner.release();
+      expect(log).toEqual(['committed']);
+      expect(await app.saved()).toEqual(['joined']);
     });
 
     it('leaves a query runner as it was when that is released', async () => {

@@ -213,6 +213,23 @@ describe.each(await reachableDatabases())('on $name, work that was left running'
     expect(await app.saved()).toEqual(['root']);
   });
 
+  it('in nested work that was kept is refused while the root goes on', async () => {
+    const end = gate();
+    const late: Promise<unknown>[] = [];
+    await run(async () => {
+      const nested = async () => {
+        late.push(end.opened.then(() => app.write('late')));
+        await app.write(`nested${late.length}`);
+      };
+      await run(nested);
+      await app.dataSource.transaction(nested);
+      end.open();
+      for (const one of late) await expect(one).rejects.toBeInstanceOf(UnitEndedError);
+      await app.write('root');
+    });
+    expect(await app.saved()).toEqual(['nested1', 'nested2', 'root']);
+  });
+
   it('may use a manager of a nested unit in the unit around it', async () => {
     await run(async () => {
       const { manager } = await run((nested) => nested);

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { detach } from '../../../lib/unit-of-work/ambient.js';
 import { reachableDatabases } from '../../support/databases.js';
+import type { EntityManager } from 'typeorm';
 import { gate } from '../../support/gate.js';
+import { Note } from '../../support/unit-entities.js';
 import { type NotesApp, openNotes } from '../../support/unit-notes.js';
 
 const failure = new Error('failure');
@@ -131,6 +134,69 @@ describe.each(await reachableDatabases())('on $name, nested work', (kind) => {
       expect(await app.saved()).toEqual(['beside', 'inner']);
     });
   });
+
+  it('takes along nothing silently that others wrote through its manager', async () => {
+    const leaked = gate();
+    const besideDone = gate();
+    let manager: EntityManager | undefined;
+    const unit = run(() =>
+      Promise.allSettled([
+        app.dataSource.transaction(async (own) => {
+          manager = own;
+          await app.write('inner');
+          leaked.open();
+          await besideDone.opened;
+          throw failure;
+        }),
+        leaked.opened.then(() => manager?.query(`INSERT INTO note (id) VALUES ('beside')`)).then(besideDone.open),
+      ]),
+    );
+    await expect(unit).rejects.toMatchObject({ code: 'FILES_UNIT_ABORTED' });
+    expect(await app.saved()).toEqual([]);
+  });
+
+  it('goes on in the unit whose manager it is given, from wherever it is called', async () => {
+    await run(async (outer) => {
+      const { manager } = outer;
+      const inner = detach(() =>
+        run(
+          async (current) => {
+            expect(current.parent).toBe(outer);
+            await app.write('inner');
+            throw failure;
+          },
+          { manager },
+        ),
+      );
+      await expect(inner).rejects.toBe(failure);
+      await app.write('outer');
+    });
+    expect(await app.saved()).toEqual(['outer']);
+  });
+
+  it.runIf(kind.kind !== 'memory' && kind.kind !== 'file')(
+    'is not what goes on in the transaction of another query runner, with a connection of its own',
+    async () => {
+      const other = app.dataSource.createQueryRunner();
+      await other.startTransaction();
+      const unit = run(async () => {
+        await app.write('undone');
+        await other.manager.transaction((manager) => manager.insert(Note, { id: 'kept' }));
+        await run(
+          async (joined) => {
+            expect(joined.parent).toBeUndefined();
+            await joined.manager.insert(Note, { id: 'joined' });
+          },
+          { manager: other.manager },
+        );
+        throw failure;
+      });
+      await expect(unit).rejects.toBe(failure);
+      await other.commitTransaction();
+      await other.release();
+      expect(await app.saved()).toEqual(['joined', 'kept']);
+    },
+  );
 
   it('of different kinds runs one after the other', async () => {
     await run(async () => {

@@ -118,9 +118,9 @@ describe.each(await reachableDatabases())('on $name, a query runner made inside 
       await other.startTransaction();
       await other.manager.insert(Note, { id: 'inner' });
     });
-    await expect(unit).rejects.toThrow(
-      'The unit of work was rolled back: a transaction started by hand was never ended.',
-    );
+    await expect(unit).rejects.toMatchObject({
+      message: 'The unit of work was rolled back: a transaction started by hand was never ended.',
+    });
     expect(await app.saved()).toEqual([]);
   });
 
@@ -199,7 +199,8 @@ describe.each(await reachableDatabases())('on $name, a query runner made inside 
     await run(async () => {
       const other = runner();
       await other.startTransaction();
-      await other.manager.transaction((manager) => manager.insert(Note, { id: 'undone' }));
+      await other.manager.transaction(() => app.write('undone'));
+      await other.manager.transaction((inner) => inner.transaction(() => app.write('undone, too')));
       await other.rollbackTransaction();
       await app.write('own');
     });
@@ -231,7 +232,7 @@ describe.each(await reachableDatabases())('on $name, a query runner made inside 
     await run(() => {
       const [first, second] = [runner(), runner()];
       Object.assign(first, { data: { only: 'here' } });
-      expect(second.data).toEqual({});
+      expect([first.data, second.data]).toEqual([{ only: 'here' }, {}]);
       expect(first.manager).not.toBe(second.manager);
       expect(first.manager.queryRunner).toBe(first);
     });

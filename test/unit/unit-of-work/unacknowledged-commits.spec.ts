@@ -176,12 +176,12 @@ describe.each(await reachableDatabases('memory'))('on $name, a COMMIT that is no
     const wrong: Witness = () => Promise.resolve('rolled back');
     lose('reply');
     const unit = app.transactor.run(async (current) => {
-      await app.transactor.run((nested) => nested.addWitness(seen));
       const undone = app.transactor.run((nested) => {
         nested.addWitness(wrong);
         throw new Error('undo');
       });
       await undone.catch(() => undefined);
+      await app.transactor.run((nested) => nested.addWitness(seen));
       await app.write('own');
       expect(current.isActive).toBe(true);
       return 'result';
@@ -190,6 +190,7 @@ describe.each(await reachableDatabases('memory'))('on $name, a COMMIT that is no
   });
 
   it('is nobody’s to tell once the application has rolled back to a savepoint of its own', async () => {
+    const warned = vi.spyOn(Logger.prototype, 'warn').mockReset();
     lose('reply');
     const unit = app.transactor.run(async (current) => {
       await app.write('own');
@@ -198,6 +199,25 @@ describe.each(await reachableDatabases('memory'))('on $name, a COMMIT that is no
       await app.dataSource.query('ROLLBACK TO SAVEPOINT mine');
     });
     await expect(unit).rejects.toBeInstanceOf(CommitOutcomeUnknownError);
+    expect(warned).not.toHaveBeenCalled();
+  });
+
+  it('leaves also those effects undone that waited for its end in any case', async () => {
+    const nest = () =>
+      app.transactor.run(async () => {
+        const undone = app.transactor.run((nested) => {
+          nested.afterRollback(() => happened.push('nested rolled back'));
+          throw new Error('undo');
+        });
+        await undone.catch(() => undefined);
+        await save([]);
+      });
+    lose('reply');
+    await expect(nest()).rejects.toBeInstanceOf(CommitOutcomeUnknownError);
+    await app.clear();
+    lose('reply');
+    await expect(app.dataSource.transaction(nest)).rejects.toBe(reset);
+    expect(happened).toEqual(['ran', 'ran']);
   });
 
   it('fails the unit with what broke it where the COMMIT cannot have been sent', async () => {

@@ -88,6 +88,21 @@ describe.each(await reachableDatabases())('on $name with a pool of one, work tha
     await expectCleanPool();
   });
 
+  it('is not begun at all where other nested work is under way', async () => {
+    let begun = 0;
+    const unit = run(() => {
+      leave(run(() => app.write(`left ${++begun}`)));
+      leave(run(() => app.write(`left ${++begun}`)));
+    });
+    await expect(unit).rejects.toBeInstanceOf(UnawaitedWorkError);
+    const [, second] = await Promise.all(left);
+    expect(second).toMatchObject({
+      code: 'FILES_UNIT_ENDED',
+      message: expect.stringMatching(/^Nested work was started after its unit of work had ended/) as string,
+    });
+    await expectCleanPool();
+  });
+
   it('is never kept in part when the caller catches what it did to a nested unit', async () => {
     const unit = run(async () => {
       await app.write('own');
