@@ -3,6 +3,7 @@ import { UnitAbortedError } from '../../../lib/errors/unit-aborted.error.js';
 import { currentUnit, detach } from '../../../lib/unit-of-work/ambient.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { reachableDatabases } from '../../support/databases.js';
+import { gate } from '../../support/gate.js';
 import { appOn, type NotesApp, openNotes } from '../../support/unit-notes.js';
 
 describe.each(await reachableDatabases())('units on two data sources, $name', (database) => {
@@ -52,6 +53,30 @@ describe.each(await reachableDatabases())('units on two data sources, $name', (d
       expect(around).toBe(unit);
       expect(detach(() => [currentUnit(), first.transactor.current()])).toEqual([undefined, undefined]);
     });
+  });
+
+  it('wait for the other data source while somebody else has its connection', async () => {
+    const ways = [
+      (work: () => Promise<void>) => first.transactor.run(work),
+      (work: () => Promise<void>) => first.dataSource.transaction(work),
+    ];
+    for (const [at, way] of ways.entries()) {
+      const [holding, end] = [gate(), gate()];
+      const holder = second.transactor.run(async () => {
+        await second.write(`holder ${at}`);
+        holding.open();
+        await end.opened;
+      });
+      await holding.opened;
+      await way(async () => {
+        await first.write(`own ${at}`);
+        const late = second.write(`late ${at}`);
+        setImmediate(end.open);
+        await late;
+      });
+      await holder;
+    }
+    expect(await second.saved()).toEqual(['holder 0', 'holder 1', 'late 0', 'late 1']);
   });
 
   it('are both undone when both fail', async () => {

@@ -170,6 +170,21 @@ describe.each(await reachableDatabases('file'))('the one connection of $name', (
     await expect(app.dataSource.transaction(ask)).rejects.toMatchObject({ message: refusal('a transaction') });
   });
 
+  it('is waited for by what goes on after its unit has ended', async () => {
+    const next = gate();
+    let late: Promise<unknown> = Promise.resolve();
+    await app.transactor.run(() => {
+      late = next.opened.then(() => app.transactor.run(() => app.write('late')));
+    });
+    await app.transactor.run(async () => {
+      await app.write('own');
+      next.open();
+      for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+    });
+    await late;
+    expect(await app.saved()).toEqual(['late', 'own']);
+  });
+
   describe('that somebody keeps', () => {
     beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
     afterEach(() => void vi.useRealTimers());
