@@ -46,10 +46,10 @@ const GROUPS = {
   'unit-of-work': {
     mutate: [
       'lib/unit-of-work/!(sqlite-lease|commit-outcome|database-fault).ts',
-      'lib/unit-of-work/dialects/!(postgres*|mysql*|mariadb*|is-mariadb|held-begin|begin-with|named-statements).ts',
+      'lib/unit-of-work/dialects/!(postgres*|mysql*|held-begin|begin-with|named-statements).ts',
     ],
     tests: [
-      'test/unit/unit-of-work/!(sqlite-!(connection)|commit-outcome|broken-connections|server-restarts|named-statements|postgres-client|mariadb-begin|begin-with).spec.ts',
+      'test/unit/unit-of-work/!(sqlite-!(connection)|commit-outcome|broken-connections|server-restarts|named-statements|postgres-client|begin-with).spec.ts',
       'test/unit/diagnostics/*.spec.ts',
     ],
     more: [
@@ -67,15 +67,13 @@ const GROUPS = {
       'lib/unit-of-work/database-fault.ts',
       'lib/unit-of-work/dialects/postgres*.ts',
       'lib/unit-of-work/dialects/mysql*.ts',
-      'lib/unit-of-work/dialects/mariadb*.ts',
-      'lib/unit-of-work/dialects/is-mariadb.ts',
       'lib/unit-of-work/dialects/held-begin.ts',
       'lib/unit-of-work/dialects/begin-with.ts',
       'lib/unit-of-work/dialects/named-statements.ts',
     ],
     tests: [
       'test/unit/unit-of-work/{database-fault,dialects,unacknowledged-commits,commit-outcome,broken-connections}.spec.ts',
-      'test/unit/unit-of-work/{postgres-client,named-statements,begin-with,mariadb-begin,doomed,retry,nesting,deadline}.spec.ts',
+      'test/unit/unit-of-work/{postgres-client,named-statements,begin-with,doomed,retry,nesting,deadline}.spec.ts',
     ],
     databases: SERVERS,
   },

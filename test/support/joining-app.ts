@@ -201,7 +201,7 @@ export async function joiningApp(
 }
 
 const MARKS: [RegExp, string][] = [
-  [/^(BEGIN(?! NOT ATOMIC)|START TRANSACTION)/i, 'BEGIN'],
+  [/^(BEGIN|START TRANSACTION)/i, 'BEGIN'],
   [/^SAVEPOINT/i, '['],
   [/^RELEASE SAVEPOINT/i, ']'],
   [/^ROLLBACK TO SAVEPOINT/i, ')'],

@@ -6,18 +6,11 @@ import { witnessHistory } from './history-witness.js';
 import { ownershipNames } from './names.js';
 import type { OwnershipNames } from './names.js';
 import { StepwiseStatements } from './stepwise.statements.js';
-import type { FileSnapshot, HistoryEntry, Move, TransferTerms } from './transfer-statements.js';
+import type { FileSnapshot, HistoryEntry, Move } from './transfer-statements.js';
 import { isAlike } from './transfer-statements.js';
 import { toSnapshot } from './verdict.js';
 
 const IDS_PER_STATEMENT = 10_000;
-
-/** A statement, and the row of the history that it writes first, if any. */
-export interface Statement {
-  readonly sql: string;
-  readonly values: unknown[];
-  readonly witness?: string | undefined;
-}
 
 /**
  * MySQL and MariaDB. Every writer locks files by the primary key in the order of ids first: without the index named, a statement may
@@ -50,48 +43,26 @@ export class MysqlStatements extends StepwiseStatements {
     return this.#read(manager, ids, `SELECT ${snapshot} FROM ${file.table} WHERE ${file.column('id')} IN (?)`);
   }
 
-  record(manager: EntityManager, entries: readonly HistoryEntry[], actor: Actor | null): Promise<void> {
-    return this.write(manager, [this.#recording(entries, actor)]);
-  }
-
-  protected move(manager: EntityManager, moves: readonly Move[], pin: boolean): Promise<void> {
-    return this.write(manager, [this.#moving(moves, pin)]);
-  }
-
-  protected override moveAndRecord(
-    manager: EntityManager,
-    moves: readonly Move[],
-    entries: readonly HistoryEntry[],
-    { pin, actor }: TransferTerms,
-  ): Promise<void> {
-    return this.write(manager, [this.#moving(moves, pin), this.#recording(entries, actor)]);
-  }
-
-  /** Runs the statements, one after the other. */
-  protected async write(manager: EntityManager, statements: readonly Statement[]): Promise<void> {
-    for (const { sql, values, witness } of statements) {
-      await manager.query(sql, values);
-      witnessHistory(manager, witness);
-    }
-  }
-
-  #moving(moves: readonly Move[], pin: boolean): Statement {
-    const [first] = moves;
-    if (!first || moves.length > IDS_PER_STATEMENT || !moves.every((move) => isAlike(move, first))) {
-      return { sql: this.#move.many, values: [JSON.stringify(moves), pin] };
-    }
-    const { toType, toId, field } = first;
-    return { sql: this.#move.alike, values: [toType, toId, field, pin, moves.map(({ fileId }) => fileId)] };
-  }
-
-  #recording(entries: readonly HistoryEntry[], actor: Actor | null): Statement {
+  async record(manager: EntityManager, entries: readonly HistoryEntry[], actor: Actor | null): Promise<void> {
     const rows = entries.map((entry) => rowOf(entry));
     const [first] = rows;
     const by = [actor?.type ?? null, actor?.id ?? null, Date.now()];
     if (first && rows.length === 1) {
-      return { sql: this.#record.one, values: [...Object.values(first), ...by, first.fileId], witness: first.id };
+      await manager.query(this.#record.one, [...Object.values(first), ...by, first.fileId]);
+    } else {
+      await manager.query(this.#record.many, [...by, JSON.stringify(rows)]);
     }
-    return { sql: this.#record.many, values: [...by, JSON.stringify(rows)], witness: first?.id };
+    witnessHistory(manager, first?.id);
+  }
+
+  protected async move(manager: EntityManager, moves: readonly Move[], pin: boolean): Promise<void> {
+    const [first] = moves;
+    if (!first || moves.length > IDS_PER_STATEMENT || !moves.every((move) => isAlike(move, first))) {
+      await manager.query(this.#move.many, [JSON.stringify(moves), pin]);
+    } else {
+      const { toType, toId, field } = first;
+      await manager.query(this.#move.alike, [toType, toId, field, pin, moves.map(({ fileId }) => fileId)]);
+    }
   }
 
   async #read(manager: EntityManager, ids: readonly string[], sql: string): Promise<FileSnapshot[]> {

@@ -20,7 +20,8 @@ export abstract class StepwiseStatements extends TransferStatements {
     if (isRefused) return outcomes;
     if (moved.length > 0) {
       const entries = moved.map((move) => entryOf(move, files.get(move.fileId)));
-      await this.moveAndRecord(manager, moved, entries, terms);
+      await this.move(manager, moved, terms.pin);
+      await this.record(manager, entries, terms.actor);
     }
     const rehung = moves.filter(
       ({ fileId, field }, index) =>
@@ -28,17 +29,6 @@ export abstract class StepwiseStatements extends TransferStatements {
     );
     if (rehung.length > 0) await this.move(manager, rehung, false);
     return outcomes;
-  }
-
-  /** Gives the locked files to their owners, and writes that into the history. */
-  protected async moveAndRecord(
-    manager: EntityManager,
-    moves: readonly Move[],
-    entries: readonly HistoryEntry[],
-    { pin, actor }: TransferTerms,
-  ): Promise<void> {
-    await this.move(manager, moves, pin);
-    await this.record(manager, entries, actor);
   }
 
   /** Gives the locked files to their owners. */

@@ -1,6 +1,4 @@
 import type { DataSource } from 'typeorm';
-import { isMariadb } from '../../unit-of-work/dialects/is-mariadb.js';
-import { MariadbStatements } from './mariadb.statements.js';
 import { MysqlStatements } from './mysql.statements.js';
 import { PortableStatements } from './portable.statements.js';
 import { PostgresStatements } from './postgres.statements.js';
@@ -14,7 +12,7 @@ export function transferStatementsFor(dataSource: DataSource, prepared = true): 
       return new PostgresStatements(dataSource, prepared);
     case 'mysql':
     case 'mariadb':
-      return isMariadb(dataSource) ? new MariadbStatements(dataSource) : new MysqlStatements(dataSource);
+      return new MysqlStatements(dataSource);
     case 'better-sqlite3':
     case 'sqljs':
       return new SqliteStatements(dataSource);

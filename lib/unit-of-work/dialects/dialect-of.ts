@@ -1,6 +1,5 @@
 import type { DataSource } from 'typeorm';
 import type { Dialect } from './dialect.js';
-import { MariadbDialect } from './mariadb.dialect.js';
 import { MysqlDialect } from './mysql.dialect.js';
 import { PortableDialect } from './portable.dialect.js';
 import { PostgresDialect } from './postgres.dialect.js';
@@ -11,9 +10,8 @@ export function dialectOf(dataSource: DataSource): Dialect {
   switch (dataSource.options.type) {
     case 'postgres':
       return new PostgresDialect();
-    case 'mariadb':
-      return new MariadbDialect();
     case 'mysql':
+    case 'mariadb':
       return new MysqlDialect();
     case 'better-sqlite3':
       return new SqliteDialect();

@@ -2,7 +2,7 @@ const LEAD = String.raw`^(?:\s|--[^\n]*\n|/\*[^]*?\*/)*`;
 
 const CONTROL = new RegExp(
   LEAD +
-    String.raw`(?:begin(?!\s+not\s+atomic\b(?![^]*\b(?:commit|rollback|start\s+transaction)\b))|start\s+transaction|commit|end|abort|prepare\s+transaction|xa|set\s+(?:session\s+|@@)?autocommit|` +
+    String.raw`(?:begin|start\s+transaction|commit|end|abort|prepare\s+transaction|xa|set\s+(?:session\s+|@@)?autocommit|` +
     String.raw`rollback(?!\s+(?:work\s+|transaction\s+)?to\b))\b`,
   'i',
 );
@@ -16,7 +16,7 @@ const IMPLICIT_COMMIT = new RegExp(
   'i',
 );
 
-/** Whether the statement begins or ends a transaction; savepoints do not, nor do MariaDB's compound statements by themselves. */
+/** Whether the statement begins or ends a transaction; savepoints do not. */
 export function controlsTransaction(sql: string): boolean {
   return CONTROL.test(sql);
 }
