@@ -18,12 +18,15 @@ describe.skipIf(!chromium)('the portal in a browser', () => {
     const keys = page.keyboard;
     await look(page, 'login');
 
-    // The first field has the focus.
+    // The first field has the focus, as soon as the browser gives it.
+    const focused = page.locator('#name:focus');
+    await focused.waitFor();
     await keys.type('alice');
     await keys.press('Tab');
     await keys.type('wrong');
     await keys.press('Enter');
     await page.getByRole('alert').getByText('the password is another one').waitFor();
+    await focused.waitFor();
     await keys.press('Tab');
     await keys.type('through-the-looking-glass');
     await keys.press('Enter');
