@@ -52,7 +52,7 @@ export function runJoined<T>(
   const joined = JoinedRunner.of(runner);
   const isOpen = joined.watch();
   const join = async (trace?: UnitTrace): Promise<T> => {
-    const transaction = new UnitTransaction(dataSource, runner, dialect, undefined);
+    const transaction = new UnitTransaction(dataSource, runner, dialect, undefined, joined.state);
     const scope = new Scope(transaction, undefined, ambientNode());
     const unit = new UnitOfWork(scope, undefined, trace);
     joined.take(transaction);

@@ -5,8 +5,9 @@ import { UnitAbortedError } from '../errors/unit-aborted.error.js';
 import { ambientOf } from './ambient.js';
 import { overrideMember } from './override-member.js';
 import type { Scope } from './scope.js';
-import { isRead } from './statement-kind.js';
+import { isRead, rollsBack } from './statement-kind.js';
 import { depthOf } from './transaction-depth.js';
+import { TransactionState } from './transaction-state.js';
 import type { UnitTransaction } from './unit-transaction.js';
 
 type Query = (...args: unknown[]) => Promise<never>;
@@ -22,6 +23,7 @@ export class JoinedRunner {
   #unit: UnitTransaction | undefined;
   #wroteBeside = false;
   #transactions = 0;
+  #state = new TransactionState();
   readonly #restore: (() => void)[];
 
   private constructor(private readonly runner: QueryRunner) {
@@ -39,6 +41,11 @@ export class JoinedRunner {
       }),
       overrideMember(runner, 'commitTransaction', async () => {
         if (this.#isForeign()) this.#refuse('committed');
+        if (depthOf(runner) <= 1 && this.#state.hasHooks) {
+          await this.#state.runHooks();
+          // Anew, because units that the hooks opened watch for the commit by now.
+          return runner.commitTransaction();
+        }
         this.#leave();
         await commitTransaction.call(runner);
       }),
@@ -49,6 +56,7 @@ export class JoinedRunner {
           this.#unit = undefined;
           await unit?.desert(new UnitAbortedError('the transaction that it had joined was rolled back'));
         }
+        if (depthOf(runner) > 1) this.#state.noteUndone();
         this.#leave();
         await rollbackTransaction.call(runner);
       }),
@@ -65,6 +73,11 @@ export class JoinedRunner {
     const known = joined.get(runner) ?? new JoinedRunner(runner);
     joined.set(runner, known);
     return known;
+  }
+
+  /** What is kept about the transaction that is open now. */
+  get state(): TransactionState {
+    return this.#state;
   }
 
   /** Tells later whether the transaction that is open now still is. */
@@ -92,13 +105,16 @@ export class JoinedRunner {
     if (scope && !scope.transaction.hasTurn) {
       return scope.transaction.statement(scope, this.runner, sql, () => query(...args));
     }
+    if (rollsBack(sql)) this.#state.noteUndone();
     if (!scope && this.#isForeign() && !isRead(sql)) this.#wroteBeside = true;
     return query(...args);
   }
 
   /** From the moment on when the whole transaction is being ended, no unit may join it. */
   #leave(): void {
-    if (depthOf(this.runner) <= 1) this.#transactions++;
+    if (depthOf(this.runner) > 1) return;
+    this.#transactions++;
+    this.#state = new TransactionState();
   }
 
   /** Where in a unit that has joined the flow is, also when that has ended. */

@@ -12,6 +12,7 @@ import type { Dialect, IsolationLevel } from './dialects/dialect.js';
 import { runEffects } from './effects.js';
 import { skipIdleBroadcasts } from './idle-broadcasts.js';
 import { Scope } from './scope.js';
+import { TransactionState } from './transaction-state.js';
 import { UnitDeadline } from './unit-deadline.js';
 import type { UnitOptions, Work } from './unit-options.js';
 import { UnitOfWork } from './unit-of-work.js';
@@ -53,7 +54,8 @@ export class RootUnits {
     const isolation = dialect.isolation(isolationLevel, configured);
     const runner = this.override.createQueryRunner();
     skipIdleBroadcasts(runner.broadcaster, dataSource);
-    const transaction = new UnitTransaction(dataSource, runner, dialect, isolation ?? dialect.defaultIsolation);
+    const state = new TransactionState();
+    const transaction = new UnitTransaction(dataSource, runner, dialect, isolation ?? dialect.defaultIsolation, state);
     const scope = new Scope(transaction, undefined, ambientNode());
     const end = new UnitDeadline(transaction, timeout, signal);
     const unit = new UnitOfWork(scope, undefined, trace, end);
@@ -63,6 +65,7 @@ export class RootUnits {
     let lost = false;
     try {
       const result = await end.before(() => within(scope, () => work(unit)));
+      if (state.hasHooks) await end.before(() => within(scope, () => state.runHooks()));
       scope.finish();
       try {
         await end.beforeCommitted(() => transaction.commit());

@@ -5,6 +5,7 @@ import { strongerIsolation, type IsolationLevel } from './dialects/dialect.js';
 import { skipIdleBroadcasts } from './idle-broadcasts.js';
 import { UnitAbortedError } from '../errors/unit-aborted.error.js';
 import type { Scope } from './scope.js';
+import type { UnitOfWork } from './unit-of-work.js';
 import type { UnitTransaction } from './unit-transaction.js';
 
 const FACADE = Symbol('nestjs-files:runner-facade');
@@ -12,6 +13,17 @@ const FACADE = Symbol('nestjs-files:runner-facade');
 /** A query runner that shares a unit's transaction, with a depth of its own: whoever holds it cannot end the unit. */
 export interface RunnerFacade extends QueryRunner {
   readonly [FACADE]: FacadeState;
+}
+
+/** The query runner whose transaction the facade shares. */
+export function sharedRunner(facade: RunnerFacade): QueryRunner {
+  return facade[FACADE].transaction.runner;
+}
+
+/** The unit of work that opened the facade's transaction; none where the application did. */
+export function rootUnitOf(facade: RunnerFacade): UnitOfWork | undefined {
+  const { transaction, home } = facade[FACADE];
+  return transaction.isJoined ? undefined : home.unit?.root;
 }
 
 interface FacadeState {

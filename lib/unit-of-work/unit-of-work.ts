@@ -4,6 +4,7 @@ import { ambientOf } from './ambient.js';
 import type { Witness } from './commit-outcome.js';
 import type { Effect } from './effects.js';
 import type { Scope } from './scope.js';
+import type { TransactionState } from './transaction-state.js';
 import type { UnitDeadline } from './unit-deadline.js';
 
 /** One call's transaction, or its part of the caller's: what it did becomes permanent as a whole or not at all. */
@@ -28,6 +29,11 @@ export class UnitOfWork {
   /** An entity manager in this unit's transaction; injected repositories and managers are in it by themselves. */
   get manager(): EntityManager {
     return (this.#manager ??= this.scope.transaction.facades.create(this.scope).manager);
+  }
+
+  /** What is kept about the database's transaction that the unit is in. */
+  get transactionState(): TransactionState {
+    return this.scope.transaction.state;
   }
 
   get root(): UnitOfWork {

@@ -13,6 +13,7 @@ import { commitRoot } from './root-commit.js';
 import { FacadeFactory } from './runner-facade.js';
 import { type Savepoint, Savepoints } from './savepoints.js';
 import type { Scope } from './scope.js';
+import type { TransactionState } from './transaction-state.js';
 import { isRead, rollsBack } from './statement-kind.js';
 import { depthOf, setDepth } from './transaction-depth.js';
 import { Turnstile } from './turnstile.js';
@@ -44,9 +45,16 @@ export class UnitTransaction {
     readonly dialect: Dialect,
     /** What the unit runs at; undefined where the application opened the transaction. */
     readonly isolation: IsolationLevel | undefined,
+    /** Lasts as long as the database's transaction: longer than the unit, where the application opened it. */
+    readonly state: TransactionState,
   ) {
     this.#baseDepth = depthOf(runner);
     this.facades = new FacadeFactory(this, (facade) => dataSource.createEntityManager(facade));
+  }
+
+  /** Whether the application opened the transaction that the unit is in. */
+  get isJoined(): boolean {
+    return this.#baseDepth > 0;
   }
 
   get isSealed(): boolean {
@@ -138,6 +146,7 @@ export class UnitTransaction {
         const { shared, witnesses } = this.#pop(owner);
         this.#witnesses = this.#witnesses.slice(0, witnesses);
         if (this.#doom) return;
+        this.state.noteUndone();
         await this.runner.rollbackTransaction();
         if (shared)
           throw new UnitAbortedError(
@@ -225,7 +234,10 @@ export class UnitTransaction {
     this.#assertUsable();
     if (this.dialect.endsTransaction(sql)) this.#refuse(sql);
     // To a savepoint that is not known here: what it undoes nobody can say.
-    if (rollsBack(sql)) this.#witnesses = [];
+    if (rollsBack(sql)) {
+      this.#witnesses = [];
+      this.state.noteUndone();
+    }
     if (this.#savepoints.areOpen && !isRead(sql)) this.#savepoints.noteWrite(scope, through);
   }
 

@@ -1,0 +1,44 @@
+/** Runs before the COMMIT, in the transaction; what it throws rolls everything back. */
+export type BeforeCommit = () => Promise<void>;
+
+/** What is kept about one transaction of the database for as long as it is open, whoever opened it. */
+export class TransactionState {
+  readonly #slots = new Map<symbol, unknown>();
+  readonly #hooks: BeforeCommit[] = [];
+  #undone = 0;
+
+  /** How often a part of the transaction was rolled back to a savepoint. */
+  get undone(): number {
+    return this.#undone;
+  }
+
+  /** Notes that a part of the transaction was rolled back to a savepoint. */
+  noteUndone(): void {
+    this.#undone++;
+  }
+
+  /** State that belongs to the transaction, made when it is first asked for. */
+  slot<T>(key: symbol, create: () => T): T {
+    if (!this.#slots.has(key)) this.#slots.set(key, create());
+    return this.#slots.get(key) as T;
+  }
+
+  /** The slot's state, if it was made. */
+  peek<T>(key: symbol): T | undefined {
+    return this.#slots.get(key) as T | undefined;
+  }
+
+  beforeCommit(hook: BeforeCommit): void {
+    this.#hooks.push(hook);
+  }
+
+  /** Whether anything is to run before the COMMIT. */
+  get hasHooks(): boolean {
+    return this.#hooks.length > 0;
+  }
+
+  /** Runs the hooks, each once. */
+  async runHooks(): Promise<void> {
+    for (let hook = this.#hooks.shift(); hook; hook = this.#hooks.shift()) await hook();
+  }
+}
