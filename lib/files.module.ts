@@ -47,6 +47,7 @@ import { Ownership } from './ownership/ownership.service.js';
 import { FileUsage } from './ownership/quotas/file-usage.entity.js';
 import { QUOTAS } from './ownership/quotas/quota-options.js';
 import { Quotas } from './ownership/quotas/quotas.js';
+import { RecordGuard } from './ownership/guard/record-guard.js';
 import { OwnerRemovals } from './ownership/removal/owner-removals.js';
 import { PREPARED_STATEMENTS, TransferRuntime } from './ownership/transfer-runtime.js';
 import { DOWNLOADS_PATH, FileStaging } from './staging/file-staging.js';
@@ -163,6 +164,7 @@ function assemble(
       option(PREPARED_STATEMENTS, ({ preparedStatements }) => preparedStatements),
       TransferRuntime,
       OwnerRemovals,
+      RecordGuard,
       { provide: APP_FILTER, useClass: FilesErrorFilter },
       PolicyRegistry,
       RouteExplorer,

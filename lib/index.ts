@@ -84,7 +84,8 @@ export type {
 // Ownership
 export { FileTransfer } from './ownership/file-transfer.entity.js';
 export type { TransferAction } from './files/transfer-action.js';
-export type { DetachedPolicy } from './ownership/detached/detached-field.js';
+export { FileField } from './ownership/guard/file-field.decorator.js';
+export type { FileFieldOptions, ReplacePolicy } from './ownership/guard/file-field.decorator.js';
 export type { IdField } from './ownership/id-field.js';
 export { OwnershipTransferTask } from './ownership/ownership-transfer.task.js';
 export { OwnsFiles } from './ownership/owns-files.decorator.js';
@@ -174,6 +175,9 @@ export { FileTypeChangedError } from './errors/file-type-changed.error.js';
 export { FileTypeNotAcceptedError } from './errors/file-type-not-accepted.error.js';
 export { FileUnownedError } from './errors/file-unowned.error.js';
 export { FileValidationError } from './errors/file-validation.error.js';
+export { FilesInUseError } from './errors/files-in-use.error.js';
+export { FilesNotNamedError } from './errors/files-not-named.error.js';
+export { FilesNotOwnError } from './errors/files-not-own.error.js';
 export { FilesOptionError } from './errors/files-option.error.js';
 export { IntentLostError } from './errors/intent-lost.error.js';
 export { InvalidDecorationError } from './errors/invalid-decoration.error.js';
@@ -199,6 +203,7 @@ export { PreconditionFailedError } from './errors/precondition-failed.error.js';
 export { QuotaExceededError } from './errors/quota-exceeded.error.js';
 export { RangeInvalidError } from './errors/range-invalid.error.js';
 export { RangeNotSatisfiableError } from './errors/range-not-satisfiable.error.js';
+export { RecordWriteUnseenError } from './errors/record-write-unseen.error.js';
 export { RequestInvalidError } from './errors/request-invalid.error.js';
 export { RuntimeMissingError } from './errors/runtime-missing.error.js';
 export { SearchQueryError } from './errors/search-query.error.js';

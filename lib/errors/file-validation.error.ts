@@ -7,7 +7,8 @@ export class FileValidationError extends FilesError {
   constructor(
     /** One for each field, as `ValidationPipe` has them. */
     readonly messages: string[],
+    options?: ErrorOptions,
   ) {
-    super(messages.join('; '));
+    super(messages.join('; '), options);
   }
 }

@@ -25,6 +25,7 @@ import type {
 } from './file-options.js';
 import { FileWriter } from './file-writer.js';
 import { lockFile } from './lock-files.js';
+import { deleteFileRows } from './delete-file-rows.js';
 import { ManagedFile } from './managed-file.entity.js';
 import { assertOwnerReference } from './owner-reference.js';
 import { OwnershipPort } from './ownership-port.js';
@@ -167,7 +168,7 @@ export class FilesService {
       storage.require(Capability.REMOVE);
       if (file.pinned && !force) throw new FilePinnedError(fileId, 'deleting it');
       await this.ownership.onDelete(file, unit.manager);
-      await unit.manager.delete(ManagedFile, { id: fileId });
+      await deleteFileRows(unit.manager, [fileId]);
       await this.contents.remove(unit, [file]);
     });
   }

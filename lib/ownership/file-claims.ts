@@ -1,6 +1,8 @@
 import { FileOwnerConflictError } from '../errors/file-owner-conflict.error.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
+import { rowOwner } from './guard/row-owner.js';
+import type { RowOwners, WantedOwner } from './guard/row-owners.js';
 import { OwnershipTransferTask } from './ownership-transfer.task.js';
 import { dtoPlaces, receivedOf, resolveOwner } from './owner-resolution.js';
 import type { CallOutcome, FileClaim } from './owner-resolution.js';
@@ -57,17 +59,23 @@ export class FileClaims implements TransferTarget {
     return this.#claims.every(({ allowUnowned }) => allowUnowned) ? 'unowned' : 'actor';
   }
 
+  get wanted(): WantedOwner {
+    const { fileId, ownerType } = this.first;
+    const { seen } = this.#last;
+    return { fileId, ownerType, seenId: seen.ownerType === ownerType ? seen.ownerId : null };
+  }
+
   add(claim: CheckedClaim): void {
     this.#claims.push(claim);
     this.#last = claim;
   }
 
-  owner(outcome: CallOutcome): OwnerReference {
+  owner(outcome: CallOutcome, rows: RowOwners): OwnerReference {
     this.#isTaken = true;
-    if (this.#claims.length === 1) return ownerBy(this.first, outcome);
+    if (this.#claims.length === 1) return ownerBy(this.first, outcome, rows);
     const owners = new Map<string, OwnerReference>();
     for (const claim of receivedOf(this.#claims, outcome)) {
-      const owner = ownerBy(claim, outcome);
+      const owner = ownerBy(claim, outcome, rows);
       owners.set(`${owner.type} ${owner.id}`, owner);
     }
     const [owner, ...others] = owners.values();
@@ -95,6 +103,7 @@ export class FileClaims implements TransferTarget {
   }
 }
 
-function ownerBy(claim: CheckedClaim, outcome: CallOutcome): OwnerReference {
+function ownerBy(claim: CheckedClaim, outcome: CallOutcome, rows: RowOwners): OwnerReference {
+  if (rows.isGuarded(claim.ownerType)) return rowOwner(claim, outcome, rows);
   return { type: claim.ownerType, id: resolveOwner(claim, outcome) };
 }

@@ -1,5 +1,6 @@
 import { In } from 'typeorm';
 import type { EntityManager } from 'typeorm';
+import { deleteFileRows } from '../files/delete-file-rows.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import type { TransferAction } from '../files/transfer-action.js';
@@ -13,11 +14,15 @@ const IDS_PER_STATEMENT = 10_000;
 type LockedFiles = readonly FileSnapshot[];
 
 /** Makes the files nobody's, and unpins them: the pin was their owner's. */
-export async function releaseFiles(runtime: TransferRuntime, unit: UnitOfWork, files: LockedFiles): Promise<void> {
+export async function releaseFiles(
+  runtime: TransferRuntime,
+  manager: EntityManager,
+  files: LockedFiles,
+): Promise<void> {
   if (files.length === 0) return;
   const nobody = { ownerType: null, ownerId: null, ownerField: null, pinned: false };
-  await inChunks(files, (ids) => unit.manager.update(ManagedFile, ids, nobody));
-  await record(runtime, unit.manager, files, 'release');
+  await inChunks(files, (ids) => manager.update(ManagedFile, ids, nobody));
+  await record(runtime, manager, files, 'release');
 }
 
 /** Deletes the files: their rows in this unit, their bytes after it. */
@@ -29,7 +34,7 @@ export async function deleteFiles(runtime: TransferRuntime, unit: UnitOfWork, fi
     rows.push(...(await unit.manager.find(ManagedFile, { select, where: { id: In(ids) } })));
   });
   await runtime.content.remove(unit, rows);
-  await inChunks(files, (ids) => unit.manager.delete(ManagedFile, ids));
+  await inChunks(files, (ids) => deleteFileRows(unit.manager, ids));
   await record(runtime, unit.manager, files, 'delete');
 }
 

@@ -47,6 +47,15 @@ export class ObjectIndex {
     return this.#named.has(fileId);
   }
 
+  /** The ways to the properties that hold the file's id, seen from the root's items. */
+  pathsTo(fileId: string): Step[][] {
+    return [...this.#places.values()].flatMap(({ object, path }) =>
+      dataOf(object)
+        .filter(([, value]) => idsIn(value).includes(fileId))
+        .map(([property]) => [...path.slice(1), property]),
+    );
+  }
+
   /** The objects that hold the file's id under the property. */
   holding(property: string, fileId: string): readonly Place[] {
     let holders = this.#holders.get(property);

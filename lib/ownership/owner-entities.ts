@@ -1,6 +1,6 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
 import { ownershipOf } from './owns-files.decorator.js';
-import type { OwnerRemovalPolicy } from './owns-files.decorator.js';
+import type { OwnerRemovalPolicy, OwnsFilesOptions } from './owns-files.decorator.js';
 
 export type OwnerColumn = EntityMetadata['columns'][number];
 
@@ -9,6 +9,7 @@ export interface OwnerEntity {
   readonly metadata: EntityMetadata;
   readonly ownerType: string;
   readonly onDelete: OwnerRemovalPolicy;
+  readonly guard: NonNullable<OwnsFilesOptions['guard']>;
   /** The owner's id; none where the class has several primary columns and none called `id`. */
   readonly idColumn: OwnerColumn | undefined;
 }
@@ -22,8 +23,8 @@ export function ownerEntitiesOf({ entityMetadatas }: DataSource): OwnerEntity[] 
 export function ownerEntity(metadata: EntityMetadata): OwnerEntity | undefined {
   const ownership = ownershipOf(metadata.target);
   if (!ownership) return undefined;
-  const { ownerType, onDelete = 'keep', idField } = ownership;
-  return { metadata, ownerType, onDelete, idColumn: idColumnOf(metadata, idField) };
+  const { ownerType, onDelete = 'keep', guard = 'always', idField } = ownership;
+  return { metadata, ownerType, onDelete, guard, idColumn: idColumnOf(metadata, idField) };
 }
 
 function idColumnOf(metadata: EntityMetadata, idField: string | undefined): OwnerColumn | undefined {

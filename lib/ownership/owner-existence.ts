@@ -72,7 +72,7 @@ async function thoseThere(
 }
 
 /** What can be compared with ids, and with which of them: for others there is no such value, and an error of PostgreSQL would end the transaction. */
-function comparison(
+export function comparison(
   dataSource: DataSource,
   column: OwnerColumn,
 ): { value: string; comparable: (id: string) => boolean } {

@@ -1,6 +1,7 @@
 import { FileOwnerConflictError } from '../errors/file-owner-conflict.error.js';
 import { OwnerNotResolvedError } from '../errors/owner-not-resolved.error.js';
 import { idAt, idHolder, ownerIdOf } from './id-field.js';
+import { otherEntity } from './other-entity.js';
 import { byHeldFile, idsIn, ObjectIndex, placesLike, read } from './object-index.js';
 import type { Place, Step } from './object-index.js';
 
@@ -99,6 +100,16 @@ export function findOwner(claim: FileClaim, outcome: CallOutcome): FoundOwner {
   return { id: agreedId(claim, found), entities: [...new Set(found.flatMap(({ entity }) => entity ?? []))] };
 }
 
+/** As `findOwner`; undefined where the result does not tell. */
+export function shownOwner(claim: FileClaim, outcome: CallOutcome): FoundOwner | undefined {
+  try {
+    return findOwner(claim, outcome);
+  } catch (error) {
+    if (error instanceof OwnerNotResolvedError || error instanceof FileOwnerConflictError) return undefined;
+    throw error;
+  }
+}
+
 interface Candidate {
   readonly id: string;
   readonly entity: object | undefined;
@@ -159,7 +170,11 @@ function candidate(
   what: string,
 ): Candidate & { readonly entity: object } {
   const id = idAt(place, claim.idSteps) ?? fail(claim, `${what} has no id at "${claim.idSteps.join('.')}"`);
-  return { id, entity: idHolder(place, claim.idSteps) as object };
+  const entity = idHolder(place, claim.idSteps) as object;
+  const other = otherEntity(entity, claim.ownerType);
+  if (other !== undefined)
+    throw unresolved(claim, `${what} is of class ${other}, which does not own as "${claim.ownerType}"`);
+  return { id, entity };
 }
 
 function located(claim: FileClaim, outcome: CallOutcome): Candidate[] {

@@ -16,6 +16,7 @@ import { Transactor } from '../unit-of-work/transactor.js';
 import { FileTransfer } from './file-transfer.entity.js';
 import type { HistoryEntry, Move, MoveOutcome, TransferStatements } from './statements/transfer-statements.js';
 import { ownerOf } from './statements/verdict.js';
+import { noteCreated, noteMoves, noteTaken } from './guard/note-moves.js';
 import { assertOwnersExist } from './owner-existence.js';
 import { setPins } from './pins.js';
 import { chargeMoves } from './quotas/charge-moves.js';
@@ -52,6 +53,7 @@ export class Ownership extends OwnershipPort {
       await assertOwnersExist(manager, [{ type: ownerType, id: ownerId }]);
       const outcomes = await this.#statements.transfer(manager, moves, { actor, isManager: true, force, pin });
       for (const outcome of outcomes) refuse(outcome);
+      noteMoves(this.runtime, manager, moves, outcomes);
       await chargeMoves(this.runtime, manager, moves, outcomes);
       const unpinned = outcomes.filter(({ verdict, before }) => verdict === 'kept' && !before.pinned);
       if (pin) await setPins(this.#statements, manager, unpinned, true, actor);
@@ -77,11 +79,15 @@ export class Ownership extends OwnershipPort {
   async onCreate(file: ManagedFile, manager: EntityManager, actor?: Actor | null): Promise<void> {
     await this.#record(manager, file, { action: 'create', from: null, to: ownerOf(file), forced: false }, actor);
     await this.#quotas.charge(manager, [{ owner: ownerOf(file), bytes: file.size, count: 1 }]);
+    const owner = ownerOf(file);
+    if (owner) noteCreated(this.runtime, manager, file.id, owner);
   }
 
   async onDelete(file: ManagedFile, manager: EntityManager): Promise<void> {
     await this.#record(manager, file, { action: 'delete', from: ownerOf(file), to: null, forced: file.pinned });
     await this.#quotas.charge(manager, [{ owner: ownerOf(file), bytes: -file.size, count: -1 }], file.id);
+    const owner = ownerOf(file);
+    if (owner) noteTaken(this.runtime, manager, file.id, owner);
   }
 
   async onResize(file: ManagedFile, bytesBefore: number, manager: EntityManager): Promise<void> {

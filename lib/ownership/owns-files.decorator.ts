@@ -16,6 +16,11 @@ export interface OwnsFilesOptions {
   readonly onDelete?: OwnerRemovalPolicy;
   /** The property that is the owner's id. @default 'id', else the only primary column */
   readonly idField?: string;
+  /**
+   * When rows of a class with `@FileField()` are checked: always, or only in units of work, where writes of the application outside of
+   * them are trusted. @default 'always'
+   */
+  readonly guard?: 'always' | 'units';
 }
 
 const classes = new Map<string, Set<EntityClass>>();

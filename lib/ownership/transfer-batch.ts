@@ -8,7 +8,12 @@ import { assertOwnerReference } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { Task, TaskLike } from '../task-queue/task.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
-import { DetachedFields } from './detached/detached-fields.js';
+import { findLedger, transactionOf } from './guard/ledger-of.js';
+import { filesLetGo, letRecordsGo } from './guard/let-records-go.js';
+import { followRecords } from './guard/follow-records.js';
+import { noteMoves } from './guard/note-moves.js';
+import type { RecordLedger } from './guard/record-ledger.js';
+import { RowOwners } from './guard/row-owners.js';
 import { CallOutcome } from './owner-resolution.js';
 import { assertOwnersExist } from './owner-existence.js';
 import { setPins } from './pins.js';
@@ -31,22 +36,14 @@ interface Request {
 const GIVEN = Symbol('nestjs-files:given');
 
 /**
- * Deals with what the fields of the call held before and name no more. It comes before the transfers, because one statement has to lock
- * the files of both in the order of their ids.
+ * Locks the files of all queued transfers in the order of their ids, for transfers that are not one batch, with those that records let go
+ * of.
  */
-export async function letDetachedGo(transfers: readonly Transfer[], queue: UnitQueue): Promise<void> {
-  const fields = DetachedFields.find(queue.unit);
-  if (!fields?.isWaiting) return;
-  const given = queue.unit.peek<Map<string, OwnerReference>>(GIVEN)?.keys() ?? [];
-  const claimed = [...transfers, ...queue.tasks().flatMap(transferOf)].map(({ fileId }) => idOf(fileId));
-  await fields.letGo(queue, outcomeOf(queue), new Set([...given, ...claimed]));
-}
-
-/** Locks the files of all queued transfers in the order of their ids, for transfers that are not one batch. */
 export async function lockTransfers(transfers: readonly Transfer[], queue: UnitQueue): Promise<void> {
-  await letDetachedGo(transfers, queue);
   const { unit } = queue;
-  const ids = new Set(transfers.map(({ fileId }) => idOf(fileId)));
+  const ledger = findLedger(unit.manager);
+  const gone = ledger ? await filesLetGo(ledger, unit.manager) : [];
+  const ids = new Set([...transfers.map(({ fileId }) => idOf(fileId)), ...gone]);
   await TransferRuntime.of(unit.dataSource).statements.lock(unit.manager, [...ids]);
 }
 
@@ -64,35 +61,59 @@ async function transferAll(
   trace?: TransferTrace,
 ): Promise<OwnerReference[]> {
   const runtime = TransferRuntime.of(queue.unit.dataSource);
+  const { manager } = queue.unit;
   const outcome = outcomeOf(queue);
-  const owners = transfers.map(({ target }) => target.owner(outcome));
+  const ledger = findLedger(manager);
+  if (ledger) await followRecords(runtime, ledger, manager);
+  const rows = await RowOwners.find(
+    manager,
+    transfers.flatMap(({ target }) => target.wanted ?? []),
+  );
+  const owners = transfers.map(({ target }) => target.owner(outcome, rows));
   if (trace) trace.owners = owners;
   // The record that was saved may have been removed meanwhile; whoever removes it deals with its files, and waits for this transaction.
-  await assertOwnersExist(queue.unit.manager, owners, runtime.removableOwners);
-  await letDetachedGo(transfers, queue);
+  await assertOwnersExist(
+    manager,
+    owners.filter((owner) => !rows.isWritten(owner)),
+    runtime.ownerEntities,
+  );
+  if (ledger) await letGoBefore(transfers, queue, ledger);
   const requests = requestsOf(transfers, owners, queue);
   const moves = [...requests.values()].map(({ move }) => move);
   const terms = { ...(await runtime.actor()), force: false, pin: true };
-  const outcomes = await runtime.statements.transfer(queue.unit.manager, moves, terms);
+  const outcomes = await runtime.statements.transfer(manager, moves, terms);
   const refusals = outcomes.flatMap((file) => {
     const isDone = file.verdict === 'moved' || file.verdict === 'kept';
-    return isDone ? [] : (requests.get(file.fileId)?.target.refusal(file, outcome) ?? []);
+    if (isDone) return [];
+    // As it was when it was checked, where this transaction itself took it from an owner of old.
+    const before = ledger?.beforeDisinherited(file.fileId) ?? file.before;
+    return requests.get(file.fileId)?.target.refusal({ ...file, before }, outcome) ?? [];
   });
   if (refusals.length > 0) throw errorOf(refusals);
-  await chargeMoves(runtime, queue.unit.manager, moves, outcomes);
+  noteMoves(runtime, manager, moves, outcomes);
+  await chargeMoves(runtime, manager, moves, outcomes);
   // The record names it now: unpinned, its owner could give it away from under the record.
   const unpinned = outcomes.filter(({ verdict, before }) => verdict === 'kept' && !before.pinned);
-  await setPins(runtime.statements, queue.unit.manager, unpinned, true, terms.actor);
+  await setPins(runtime.statements, manager, unpinned, true, terms.actor);
   return owners;
+}
+
+/** Deals with what records let go of: their files and those of the transfers are locked by one statement, in the order of their ids. */
+async function letGoBefore(transfers: readonly Transfer[], queue: UnitQueue, ledger: RecordLedger): Promise<void> {
+  const { manager, dataSource } = queue.unit;
+  if ((await filesLetGo(ledger, manager)).length === 0) return;
+  await lockTransfers(transfers, queue);
+  const claimed = [...transfers, ...queue.tasks().flatMap(transferOf)].map(({ fileId }) => idOf(fileId));
+  await letRecordsGo(TransferRuntime.of(dataSource), ledger, transactionOf(manager), claimed);
+}
+
+function transferOf(task: TaskLike): Transfer[] {
+  return typeof task === 'object' && 'fileId' in task && 'target' in task ? [task as Task & Transfer] : [];
 }
 
 /** What the call came to, as far as owners are concerned. */
 export function outcomeOf(queue: UnitQueue): CallOutcome {
   return new CallOutcome(queue.args, entityResult(queue), (dto) => queue.bound(dto));
-}
-
-function transferOf(task: TaskLike): Transfer[] {
-  return typeof task === 'object' && 'fileId' in task && 'target' in task ? [task as Task & Transfer] : [];
 }
 
 // A gateway wraps what it made: https://docs.nestjs.com/websockets/gateways#multiple-responses

@@ -5,7 +5,9 @@ import { RuntimeMissingError } from '../errors/runtime-missing.error.js';
 import { ActorSource } from '../files/actor.js';
 import type { Actor } from '../files/actor.js';
 import { ContentStore } from '../files/content-store.js';
+import type { OpenTransaction } from '../unit-of-work/open-transaction.js';
 import { Transactor } from '../unit-of-work/transactor.js';
+import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { MANAGER_CHECK } from './manager-check.js';
 import type { ManagerCheck } from './manager-check.js';
 import { ownerEntitiesOf } from './owner-entities.js';
@@ -32,7 +34,7 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
   readonly #managers = new WeakMap<Actor, Promise<boolean>>();
   readonly #acting = new WeakMap<Promise<Actor | null>, Promise<Acting>>();
   #statements: TransferStatements | undefined;
-  #removableOwners: readonly OwnerEntity[] | undefined;
+  #ownerEntities: readonly OwnerEntity[] | undefined;
 
   constructor(
     private readonly transactor: Transactor,
@@ -73,9 +75,14 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
     return (this.#statements ??= transferStatementsFor(this.dataSource, this.prepared));
   }
 
-  /** The entities with whose removal something is done to their files. */
-  get removableOwners(): readonly OwnerEntity[] {
-    return (this.#removableOwners ??= ownerEntitiesOf(this.dataSource).filter(({ onDelete }) => onDelete !== 'keep'));
+  /** The entities that own files. */
+  get ownerEntities(): readonly OwnerEntity[] {
+    return (this.#ownerEntities ??= ownerEntitiesOf(this.dataSource));
+  }
+
+  /** Runs `work` in a unit of work of the transaction. */
+  inUnit<T>({ unit, manager }: OpenTransaction, work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
+    return unit ? work(unit) : this.transactor.run(work, { manager });
   }
 
   onModuleInit(): void {

@@ -1,4 +1,5 @@
 import type { OwnerReference } from '../files/owner-reference.js';
+import type { RowOwners, WantedOwner } from './guard/row-owners.js';
 import type { CallOutcome } from './owner-resolution.js';
 import type { Move, MoveOutcome } from './statements/transfer-statements.js';
 
@@ -6,8 +7,10 @@ import type { Move, MoveOutcome } from './statements/transfer-statements.js';
 export interface TransferTarget {
   readonly field: string | null;
   readonly from: Move['from'];
-  /** The owner, read from the result of the call. */
-  owner(outcome: CallOutcome): OwnerReference;
+  /** The file's way to its owner by the rows that name it; none where the application named the owner. */
+  readonly wanted: WantedOwner | undefined;
+  /** The owner: by the rows that name the file, where the owner type is guarded, else read from the result of the call. */
+  owner(outcome: CallOutcome, rows: RowOwners): OwnerReference;
   /** What a refused transfer comes to. */
   refusal(refused: MoveOutcome, outcome: CallOutcome): Refusal;
 }

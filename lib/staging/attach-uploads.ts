@@ -1,11 +1,13 @@
 import { FileOwnerConflictError } from '../errors/file-owner-conflict.error.js';
+import { FilesNotNamedError } from '../errors/files-not-named.error.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import { newFile } from '../files/new-file.js';
 import { assertOwnerReference } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
-import { DetachedFields } from '../ownership/detached/detached-fields.js';
+import { noteCreated } from '../ownership/guard/note-moves.js';
+import { RowOwners } from '../ownership/guard/row-owners.js';
 import { assertOwnersExist } from '../ownership/owner-existence.js';
-import { letDetachedGo, outcomeOf } from '../ownership/transfer-batch.js';
+import { outcomeOf } from '../ownership/transfer-batch.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
@@ -17,6 +19,7 @@ import type { StagedFile } from './staged-file.js';
 
 /** A queued upload, as the batch sees it. */
 export interface QueuedUpload {
+  readonly ownerType: string;
   readonly staged: StagedFile;
   readonly target: AttachmentTarget;
 }
@@ -27,20 +30,31 @@ const ROWS_PER_STATEMENT = 1000;
 export async function attachUploads(uploads: readonly QueuedUpload[], queue: UnitQueue): Promise<ManagedFile[]> {
   const { unit } = queue;
   const outcome = outcomeOf(queue);
-  const placed = uploads.map(({ staged, target }): PlacedFile => ({ staged, ...target.resolve(outcome) }));
+  const wanted = uploads.map(({ staged, ownerType }) => ({ fileId: staged.id, ownerType, seenId: null }));
+  const rows = await RowOwners.written(unit.manager, wanted);
+  const placed = uploads.map(({ staged, target }): PlacedFile => ({ staged, ...target.resolve(outcome, rows) }));
   // A nested unit of work may have validated the same DTO, and attached its files.
   const fresh = placed.filter(({ staged }) => staged.fileIn(unit) === undefined);
   const files = new Map<StagedFile, ManagedFile>();
   for (const one of placed) files.set(one.staged, fileOf(one, files.get(one.staged) ?? one.staged.fileIn(unit)));
   // Before what the fields held goes: what the result still names would stay.
   const writes = await planWrites(unit.dataSource, placed, outcome);
+  assertNamed(placed, rows, writes);
   // As with transfers: whoever removes the record meanwhile deals with its files, and waits for this transaction.
-  await assertOwnersExist(unit.manager, unwritten(placed, writes), TransferRuntime.of(unit.dataSource).removableOwners);
-  for (const { detached } of fresh) if (detached) DetachedFields.of(unit).add(detached);
-  await letDetachedGo([], queue);
+  const unseen = unwritten(placed, writes).filter((owner) => !rows.isWritten(owner));
+  await assertOwnersExist(unit.manager, unseen, TransferRuntime.of(unit.dataSource).ownerEntities);
   await insertRows(unit, new Map(fresh.map(({ staged }) => [staged, files.get(staged) as ManagedFile])));
   await writeFields(unit, writes);
   return placed.map(({ staged }) => files.get(staged) as ManagedFile);
+}
+
+/** A file that is uploaded for a record is named by it: by what the handler saved, or by what is written now. */
+function assertNamed(placed: readonly PlacedFile[], rows: RowOwners, writes: readonly FieldWrite[]): void {
+  const written = new Set(writes.map(({ target, ownerId }) => JSON.stringify([target.ownerType, ownerId])));
+  for (const { staged, owner, place, isChosen } of placed) {
+    const isNamed = rows.of(staged.id, owner.type).length > 0 || written.has(JSON.stringify([owner.type, owner.id]));
+    if (rows.isGuarded(owner.type) && !isNamed && !isChosen) throw new FilesNotNamedError(place, staged.id, owner.type);
+  }
 }
 
 /** The owners of which nothing is written: two who lock one for reading and then write it would wait for each other. */
@@ -82,6 +96,9 @@ async function insertRows(unit: UnitOfWork, fresh: ReadonlyMap<StagedFile, Manag
     // Copies, which TypeORM may change; its type has no place for JSON of any shape.
     const some = rows.slice(at, at + ROWS_PER_STATEMENT).map((file) => ({ ...file }) as object);
     await manager.insert(ManagedFile, some);
+  }
+  for (const { id, ownerType, ownerId } of rows) {
+    noteCreated(runtime, manager, id, { type: ownerType as string, id: ownerId as string });
   }
   const created = rows.map((file) => {
     const to = { type: file.ownerType as string, id: file.ownerId as string };

@@ -1,5 +1,5 @@
 import type { OwnerReference } from '../files/owner-reference.js';
-import type { DetachedField } from '../ownership/detached/detached-field.js';
+import type { RowOwners } from '../ownership/guard/row-owners.js';
 import type { CallOutcome } from '../ownership/owner-resolution.js';
 import type { StagedFile } from './staged-file.js';
 import type { AttachAs } from './upload-rule.js';
@@ -9,6 +9,8 @@ export interface Attachment {
   readonly owner: OwnerReference;
   /** What the result says the owner is; nothing where it shows only its id. */
   readonly entities: readonly object[];
+  /** Whether the application chose the owner itself, whose row need not name the file. */
+  readonly isChosen: boolean;
   /** For messages: the DTO's field, or the task. */
   readonly place: string;
   readonly attachAs: AttachAs;
@@ -18,14 +20,12 @@ export interface Attachment {
   readonly isStated: boolean;
   /** All files of the field in their order, where it is a list. */
   readonly list: readonly StagedFile[] | undefined;
-  /** What becomes of the files that the field held before. */
-  readonly detached?: DetachedField | undefined;
 }
 
 /** Tells where a staged file belongs, when the result of the call is known. */
 export interface AttachmentTarget {
-  /** Throws `OwnerNotResolvedError` where the result does not tell. */
-  resolve(outcome: CallOutcome): Attachment;
+  /** Throws `OwnerNotResolvedError` where neither a row names the file nor the result tells. */
+  resolve(outcome: CallOutcome, rows: RowOwners): Attachment;
 }
 
 /** A staged file, and where it belongs. */

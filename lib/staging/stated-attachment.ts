@@ -41,6 +41,7 @@ export class StatedAttachment implements AttachmentTarget {
     return {
       owner: { type: this.ownerType, id },
       entities: [idHolder(root, this.#steps) as object],
+      isChosen: true,
       place: TASK,
       attachAs,
       field,

@@ -1,6 +1,8 @@
 import { FileOwnerConflictError } from '../errors/file-owner-conflict.error.js';
-import { findOwner, receivedOf } from '../ownership/owner-resolution.js';
-import type { CallOutcome, FileClaim } from '../ownership/owner-resolution.js';
+import { rowOwner } from '../ownership/guard/row-owner.js';
+import type { RowOwners } from '../ownership/guard/row-owners.js';
+import { findOwner, receivedOf, shownOwner } from '../ownership/owner-resolution.js';
+import type { CallOutcome, FileClaim, FoundOwner } from '../ownership/owner-resolution.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
 import type { Attachment, AttachmentTarget } from './attachment.js';
 import type { StagedFile } from './staged-file.js';
@@ -40,8 +42,9 @@ export class UploadClaims implements AttachmentTarget {
   }
 
   /** The owner that the field's DTO became. */
-  resolve(outcome: CallOutcome): Attachment {
-    const found = receivedOf(this.#claims, outcome).map((claim) => ({ claim, owner: findOwner(claim, outcome) }));
+  resolve(outcome: CallOutcome, rows: RowOwners): Attachment {
+    const received = receivedOf(this.#claims, outcome);
+    const found = received.map((claim) => ({ claim, owner: ownerBy(claim, outcome, rows) }));
     const owners = new Set(found.map(({ claim, owner }) => `${claim.ownerType} ${owner.id}`));
     const last = found.at(-1);
     if (last === undefined || owners.size > 1)
@@ -52,26 +55,20 @@ export class UploadClaims implements AttachmentTarget {
     return {
       owner: { type: ownerType, id },
       entities: [...new Set(found.flatMap(({ owner }) => owner.entities))],
+      isChosen: false,
       place: `${dtoName}.${property}`,
       attachAs: rule.attachAs,
       field: rule.field,
       isStated: rule.isStated,
       list,
-      detached: detachedBy(claim, id),
     };
   }
 }
 
-/** What the owner's field held before: it is looked for under the owner's name of it, and the owner is known. */
-function detachedBy({ fileId, list, ...claim }: UploadClaim, ownerId: string): Attachment['detached'] {
-  const { rule } = claim;
-  if (rule.detached === 'keep') return undefined;
-  return {
-    ...claim,
-    property: rule.field,
-    owner: () => ownerId,
-    detached: rule.detached,
-    rule,
-    sent: list?.map(({ id }) => id) ?? [fileId],
-  };
+/** By the row that names the file; where the library is still to write the field, by the result. */
+function ownerBy(claim: UploadClaim, outcome: CallOutcome, rows: RowOwners): FoundOwner {
+  if (rows.of(claim.fileId, claim.ownerType).length === 0) return findOwner(claim, outcome);
+  const { id } = rowOwner(claim, outcome, rows);
+  const shown = shownOwner(claim, outcome);
+  return { id, entities: shown?.id === id ? shown.entities : [] };
 }

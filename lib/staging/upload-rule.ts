@@ -1,4 +1,3 @@
-import type { DetachedPolicy } from '../ownership/detached/detached-field.js';
 import { rulesOf } from '../task-queue/nested-classes.js';
 
 /** What class-validator calls the constraint of `@UploadAs()`. */
@@ -19,7 +18,6 @@ export interface UploadRule {
   readonly field: string;
   /** Whether the application said what is to be written where, so that it has to be possible. */
   readonly isStated: boolean;
-  readonly detached: DetachedPolicy;
 }
 
 /** A field that takes files, as one class declares it. */

@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { OwnerNotResolvedError } from '../errors/owner-not-resolved.error.js';
+import { noteWrite } from '../ownership/guard/note-write.js';
 import { assertOwnersExist } from '../ownership/owner-existence.js';
 import { tableNames } from '../ownership/statements/names.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
@@ -30,13 +31,15 @@ async function update({ manager, dataSource }: UnitOfWork, writes: readonly Fiel
   const [first] = writes;
   if (!first) return;
   const { sql, parameters } = updateSql(dataSource, first, writes);
-  const result = await manager.queryRunner?.query(sql, parameters, true);
+  const ids = writes.map(({ ownerId }) => ownerId);
+  const result = await noteWrite(TransferRuntime.of(dataSource), manager, first.target.metadata, ids, async () =>
+    manager.queryRunner?.query(sql, parameters, true),
+  );
   if (result?.affected === writes.length) return;
   const owners = writes.map(({ target, ownerId }) => ({ type: target.ownerType, id: ownerId }));
-  await assertOwnersExist(manager, owners, TransferRuntime.of(dataSource).removableOwners);
-  const ids = writes.map(({ ownerId }) => ownerId).join(', ');
+  await assertOwnersExist(manager, owners, TransferRuntime.of(dataSource).ownerEntities);
   const { metadata, ownerType } = first.target;
-  const reason = `of ${ownerType} ${ids} not all are in table "${metadata.tablePath}", so their field cannot be written`;
+  const reason = `of ${ownerType} ${ids.join(', ')} not all are in table "${metadata.tablePath}", so their field cannot be written`;
   throw new OwnerNotResolvedError(first.place, first.fileId, reason);
 }
 

@@ -2,7 +2,6 @@ import type { ValidationArguments, ValidationOptions } from 'class-validator';
 import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
 import { OutOfQueueError } from '../errors/out-of-queue.error.js';
 import type { OwnerEntity, OwnerTypeName } from '../files/owner-type-name.js';
-import { queueDetached } from '../ownership/detached/detached-fields.task.js';
 import { findStagedFile } from '../staging/staged-files.js';
 import { queueUpload } from '../staging/upload-claims.js';
 import { UPLOAD_AS } from '../staging/upload-rule.js';
@@ -10,7 +9,6 @@ import type { AttachAs, UploadRule } from '../staging/upload-rule.js';
 import { currentQueue } from '../task-queue/current-queue.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
 import { fileConstraint } from './file-constraint.js';
-import { observeField } from './observe-field.js';
 import { readTransferTerms } from './rules/transfer-options.js';
 import type { TransferOwnershipOptions } from './rules/transfer-options.js';
 
@@ -52,8 +50,6 @@ export function UploadAs<T extends OwnerTypeName, Result = OwnerEntity<T>, Dto =
     const target = dto as object;
     const rule = readRule(ownerType, options, String(key));
     constraintOf(rule, validationOptions)(target, key);
-    // What is emptied under another name than the owner's is the handler's business.
-    if (rule.detached !== 'keep' && rule.field === key) observerOf(rule, validationOptions)(target, key);
   };
 }
 
@@ -79,18 +75,6 @@ function constraintOf(rule: UploadRule, validationOptions: ValidationOptions): P
   );
 }
 
-/** Sees the field emptied, which constraints do not. */
-function observerOf(rule: UploadRule, validationOptions: ValidationOptions): PropertyDecorator {
-  const { detached } = rule;
-  const observer = observeField((dto, value, property) => {
-    const isEmpty = value === null || (Array.isArray(value) && value.length === 0);
-    if (!isEmpty || detached === 'keep') return;
-    const queue = queueFor({ targetName: dto.constructor.name, property }, rule);
-    queueDetached(queue, { ...claimOf(rule, dto, property), detached, sent: value === null ? null : [] });
-  }, validationOptions);
-  return observer.decorate;
-}
-
 function claimOf(rule: UploadRule, dto: object, property: string) {
   const { ownerType, idSteps, owner, field } = rule;
   return { dto, dtoName: dto.constructor.name, property, heldAs: field, ownerType, idSteps, owner, rule };
@@ -110,10 +94,10 @@ function queueFor(
 
 function readRule(ownerType: string, options: UploadAsOptions, property: string): UploadRule {
   const { storage, attachAs = 'id', field = property, ...ownerOptions } = options;
-  const { steps, owner, detached } = readTransferTerms(ownerType, ownerOptions, NAME);
+  const { steps, owner } = readTransferTerms(ownerType, ownerOptions, NAME);
   const refuse = (why: string) => new InvalidDecorationError(`${NAME}()`, property, why);
   if (!KINDS.includes(attachAs)) throw refuse(`attachAs must be one of ${KINDS.join(', ')}.`);
   if (typeof field !== 'string' || field === '') throw refuse('field must be the name of a property of the owner.');
   const isStated = options.attachAs !== undefined || options.field !== undefined;
-  return { ownerType, idSteps: steps, owner, storage, attachAs, field, isStated, detached };
+  return { ownerType, idSteps: steps, owner, storage, attachAs, field, isStated };
 }

@@ -22,6 +22,7 @@ import {
   FILES_ENTITIES,
   FilesModule,
   OwnerPolicy,
+  FileField,
   OwnsFiles,
   TaskQueue,
   TransferOwnership,
@@ -40,22 +41,22 @@ export class Shelf {
   @PrimaryGeneratedColumn('uuid') id!: string;
   @Column('varchar', { length: 64 }) label!: string;
   @Column('varchar', { length: 64 }) keeper!: string;
-  @Column('varchar', { length: 36, nullable: true }) coverId!: string | null;
-  @Column('varchar', { length: 36, nullable: true }) scanId!: string | null;
+  @FileField({ onReplace: 'release' }) @Column('varchar', { length: 36, nullable: true }) coverId!: string | null;
+  @FileField({ onReplace: 'delete' }) @Column('varchar', { length: 36, nullable: true }) scanId!: string | null;
 }
 
 export const SOAK_ENTITIES = [...FILES_ENTITIES, Shelf];
 
 class ShelfDto {
   @IsOptional() @IsString() @MinLength(1) @MaxLength(64) label?: string;
-  @IsOptional() @IsUUID() @TransferOwnership('shelf', { detached: 'release' }) coverId?: string | null;
-  @IsOptional() @IsUUID() @TransferOwnership('shelf', { detached: 'delete' }) scanId?: string | null;
+  @IsOptional() @IsUUID() @TransferOwnership('shelf') coverId?: string | null;
+  @IsOptional() @IsUUID() @TransferOwnership('shelf') scanId?: string | null;
 }
 
 class FilledShelfDto {
   @IsOptional() @IsString() @MinLength(1) @MaxLength(64) label?: string;
-  @IsOptional() @UploadAs('shelf', { detached: 'release' }) coverId?: string | null;
-  @IsOptional() @UploadAs('shelf', { detached: 'delete' }) scanId?: string | null;
+  @IsOptional() @UploadAs('shelf') coverId?: string | null;
+  @IsOptional() @UploadAs('shelf') scanId?: string | null;
 }
 
 @OwnerPolicy('shelf')

@@ -10,6 +10,7 @@ import { FileIntent } from '../../lib/files/file-intent.entity.js';
 import { ManagedFile } from '../../lib/files/managed-file.entity.js';
 import { fsStorage } from '../../lib/storage/adapters/fs.storage.js';
 import type { StorageLimits } from '../../lib/storage/storage-limits.js';
+import { FileField } from '../../lib/ownership/guard/file-field.decorator.js';
 import { OwnsFiles } from '../../lib/ownership/owns-files.decorator.js';
 import { WithTaskQueue } from '../../lib/task-queue/with-task-queue.decorator.js';
 import { AcceptFileType } from '../../lib/validation/accept-file-type.constraint.js';
@@ -26,9 +27,9 @@ import type { HttpApp, Platform } from './http-app.js';
 export class Gallery {
   @PrimaryGeneratedColumn() id!: number;
   @Column('varchar') title!: string;
-  @Column('varchar', { nullable: true }) coverId!: string | null;
+  @FileField({ onReplace: 'delete' }) @Column('varchar', { nullable: true }) coverId!: string | null;
   @Column('varchar', { nullable: true }) posterUrl!: string | null;
-  @Column('simple-json', { nullable: true }) images!: string[] | null;
+  @FileField() @Column('simple-json', { nullable: true }) images!: string[] | null;
   @VersionColumn() version!: number;
   @OneToMany(() => Picture, (picture) => picture.gallery, { cascade: true }) pictures!: Relation<Picture>[];
 }
@@ -38,7 +39,7 @@ export class Gallery {
 export class Picture {
   @PrimaryGeneratedColumn('uuid') id!: string;
   @Column('varchar') label!: string;
-  @Column('varchar', { nullable: true }) fileId!: string | null;
+  @FileField() @Column('varchar', { nullable: true }) fileId!: string | null;
   @ManyToOne(() => Gallery, (gallery) => gallery.pictures) gallery!: Relation<Gallery>;
 }
 
@@ -49,8 +50,7 @@ export class PictureDto {
 
 export class GalleryDto {
   @IsString() @MinLength(1) title!: string;
-  @IsOptional() @UploadAs('gallery', { detached: 'delete' }) @AcceptFileType('text') @MaxFileSize('1kB') coverId?:
-    string | null;
+  @IsOptional() @UploadAs('gallery') @AcceptFileType('text') @MaxFileSize('1kB') coverId?: string | null;
   @IsOptional() @UploadAs('gallery', { attachAs: 'permanentLink', field: 'posterUrl' }) poster?: string;
   @IsOptional() @UploadAs('gallery', { attachAs: 'id' }) images?: string[];
   @IsOptional() @ValidateNested({ each: true }) @TransformType(() => PictureDto) pictures?: PictureDto[];

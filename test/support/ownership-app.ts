@@ -19,6 +19,7 @@ import { ContentStore } from '../../lib/files/content-store.js';
 import { FileIntent } from '../../lib/files/file-intent.entity.js';
 import { IntentJournal } from '../../lib/files/intent-journal.js';
 import { FilesErrorFilter } from '../../lib/http/files-error.filter.js';
+import { RecordGuard } from '../../lib/ownership/guard/record-guard.js';
 import { FileTransfer } from '../../lib/ownership/file-transfer.entity.js';
 import { MANAGER_CHECK } from '../../lib/ownership/manager-check.js';
 import { Ownership } from '../../lib/ownership/ownership.service.js';
@@ -111,6 +112,7 @@ export async function ownershipApp(options: OwnershipAppOptions = {}): Promise<O
       Ownership,
       TaskQueue,
       TransferRuntime,
+      RecordGuard,
     ],
   })
   class OwnershipTestModule {}

@@ -8,7 +8,7 @@ import { WithTaskQueue } from '../../lib/task-queue/with-task-queue.decorator.js
 import { Package, Resource } from './ownership-app.js';
 
 const rules = {
-  attachmentId: [transferOwnership('package', { detached: 'release' }), acceptFileType('pdf')],
+  attachmentId: [transferOwnership('package'), acceptFileType('pdf')],
   resources: { fileId: transferOwnership('resource') },
 };
 
@@ -39,9 +39,6 @@ const Owned = withFiles(z.object({ items: z.array(z.object({ name: z.string(), f
       owner: (result: { made: Map<string, number> }, dto: { name: string }) => result.made.get(dto.name),
     }),
   },
-});
-const Parts = withFiles(z.object({ parts: z.array(z.object({ id: z.number(), fileId: z.string().nullable() })) }), {
-  parts: { fileId: transferOwnership('part', { detached: 'release' }) },
 });
 const Looked = withFiles(z.object({ fileId: z.string() }), { fileId: fileExists() });
 
@@ -90,12 +87,6 @@ export class SchemaPackagesController {
   @WithTaskQueue()
   owned(@Body({ schema: Owned }) dto: { items: { name: string }[] }) {
     return { made: new Map(dto.items.map(({ name }, index) => [name, index + 70])) };
-  }
-
-  @Post('parts')
-  @WithTaskQueue()
-  parts(@Body({ schema: Parts }) dto: { parts: object[] }) {
-    return { id: 1, parts: dto.parts.map((part) => ({ ...part })).toReversed() };
   }
 
   @Post('hidden')

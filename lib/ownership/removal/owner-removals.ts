@@ -5,6 +5,7 @@ import { OwnerHasFilesError } from '../../errors/owner-has-files.error.js';
 import { UnitAbortedError } from '../../errors/unit-aborted.error.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { deleteFiles, releaseFiles } from '../let-go.js';
+import { guardedEntity } from '../guard/guarded-entities.js';
 import { ownerEntitiesOf } from '../owner-entities.js';
 import { heldFiles } from '../statements/held-files.js';
 import type { FileSnapshot } from '../statements/transfer-statements.js';
@@ -83,7 +84,9 @@ export class OwnerRemovals
 
   #subscribe(): void {
     const { dataSource } = this.transactor;
-    const owners = ownerEntitiesOf(dataSource).filter(({ onDelete }) => onDelete !== 'keep');
+    const owners = ownerEntitiesOf(dataSource).filter(
+      (owner) => owner.onDelete !== 'keep' && !guardedEntity(owner.metadata),
+    );
     for (const owner of owners) if (!owner.idColumn) throw noId(owner);
     if (owners.length > 0 && !dataSource.subscribers.includes(this)) dataSource.subscribers.push(this);
   }
@@ -107,7 +110,7 @@ export class OwnerRemovals
         const locked = await this.runtime.statements.lock(unit.manager, held);
         // Files that came while the owners went: the rows of these are locked only now.
         refuse(locked, owners);
-        await releaseFiles(this.runtime, unit, ownedBy(locked, owners, 'release'));
+        await releaseFiles(this.runtime, unit.manager, ownedBy(locked, owners, 'release'));
         await deleteFiles(this.runtime, unit, ownedBy(locked, owners, 'delete'));
       },
       { manager },

@@ -1,6 +1,7 @@
 import type { EntityManager, EntityMetadata, QueryRunner, RemoveEvent, SelectQueryBuilder } from 'typeorm';
 import { InvalidDecorationError } from '../../errors/invalid-decoration.error.js';
 import { ownerIdOf } from '../id-field.js';
+import { guardedEntity } from '../guard/guarded-entities.js';
 import { ownerEntity } from '../owner-entities.js';
 import type { OwnerEntity } from '../owner-entities.js';
 import type { OwnerRemovalPolicy } from '../owns-files.decorator.js';
@@ -80,7 +81,9 @@ function loadedOf({ databaseEntity, entity }: RemoveEvent<object>): object | und
 }
 
 function ownerOf(metadata: EntityMetadata, loaded?: object): OwnerEntity | undefined {
-  return ownerEntity(loaded ? metadata.findInheritanceMetadata(loaded) : metadata);
+  const found = loaded ? metadata.findInheritanceMetadata(loaded) : metadata;
+  // The files of guarded entities are dealt with where their rows are.
+  return guardedEntity(found) ? undefined : ownerEntity(found);
 }
 
 function rowOf(manager: EntityManager, { target }: EntityMetadata, id: unknown): SelectQueryBuilder<object> {

@@ -1,8 +1,6 @@
 import { OutOfQueueError } from '../../errors/out-of-queue.error.js';
-import { queueDetached } from '../../ownership/detached/detached-fields.task.js';
 import { queueClaim } from '../../ownership/file-claims.js';
 import type { CheckedClaim, ClaimRefusal } from '../../ownership/file-claims.js';
-import { idsIn, read } from '../../ownership/object-index.js';
 import { TransferRuntime } from '../../ownership/transfer-runtime.js';
 import { currentQueue } from '../../task-queue/current-queue.js';
 import type { UnitQueue } from '../../task-queue/unit-queue.js';
@@ -26,17 +24,11 @@ export interface TransferDeclaration<Field extends FileField> {
   message(field: Field): CheckedClaim['message'];
 }
 
-/** A rule that also sees values that name no file. */
-export interface TransferRule<Field extends FileField> extends FileRule<Field> {
-  /** To be called for every value but undefined, before the files of any field are accepted. */
-  see(value: unknown, field: Field): void;
-}
-
 /** Checks whether the actor may give the files away, and queues their transfer. */
 export function transferRule<Field extends FileField>(
-  { ownerType, steps, owner, allowUnowned, detached }: TransferTerms,
+  { ownerType, steps, owner, allowUnowned }: TransferTerms,
   { declaredBy, identity, message }: TransferDeclaration<Field>,
-): TransferRule<Field> {
+): FileRule<Field> {
   function queueFor({ targetName, property }: Field): UnitQueue {
     const queue = currentQueue();
     if (queue) return queue;
@@ -44,11 +36,6 @@ export function transferRule<Field extends FileField>(
       `${targetName}.${property} has ${declaredBy}('${ownerType}') and was validated outside of a unit of work: the handler lacks ` +
         '@WithTaskQueue(). Put it there, or validate within TaskQueue.run().',
     );
-  }
-
-  function describe(field: Field) {
-    const { object: dto, targetName: dtoName, property } = field;
-    return { dto, dtoName, property, ownerType, idSteps: steps, owner, rule: identity(field) };
   }
 
   return {
@@ -65,22 +52,10 @@ export function transferRule<Field extends FileField>(
         return refusal && REFUSALS[refusal];
       };
     },
-    see(value, field) {
-      if (detached === 'keep') return;
-      const isEmpty = value === null || (Array.isArray(value) && value.length === 0);
-      queueDetached(
-        queueFor(field),
-        isEmpty ? { ...describe(field), detached, sent: value === null ? null : [] } : undefined,
-      );
-    },
     accept(files, field) {
       const queue = queueFor(field);
-      const described = describe(field);
-      if (detached !== 'keep') {
-        // With `each`, the value is only one of the ids.
-        const sent = idsIn(read(field.object, field.property));
-        queueDetached(queue, { ...described, detached, sent });
-      }
+      const { object: dto, targetName: dtoName, property } = field;
+      const described = { dto, dtoName, property, ownerType, idSteps: steps, owner, rule: identity(field) };
       const claim = { ...described, allowUnowned, message: message(field) };
       for (const file of files) queueClaim(queue, { ...claim, fileId: file.id, seen: file });
     },

@@ -10,8 +10,6 @@ export interface SchemaField extends FileField {
   readonly place: object;
 }
 
-type Rule = FileRule<SchemaField> & { see?(value: unknown, field: SchemaField): void };
-
 /** A rule about the files that a field names, for `withFiles()`. `Dto` is the object that has the field. */
 export class SchemaFileRule<Dto = unknown> {
   /** Only the compiler reads it: a rule for fields of one object does not fit those of another. */
@@ -20,7 +18,7 @@ export class SchemaFileRule<Dto = unknown> {
   /** @internal */
   constructor(
     /** @internal The rule itself. */
-    readonly rule: Rule,
+    readonly rule: FileRule<SchemaField>,
     /** @internal Said instead of what the rule would say. */
     readonly message?: string | undefined,
   ) {}

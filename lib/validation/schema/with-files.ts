@@ -55,14 +55,12 @@ async function validateFiles<Output>(
   result: { readonly value: Output },
   sent: unknown,
 ): Promise<SchemaResult<Output>> {
-  const there = ruleFields(tree, result.value, sent);
-  const named = there.filter(({ fields: [{ value }] }) => value !== null);
+  const named = ruleFields(tree, result.value, sent).filter(({ fields: [{ value }] }) => value !== null);
   for (const { rule, fields } of named) rule.rule.begin?.(fields[0]);
   const examined = await Promise.all(named.map(examineField));
   const issues = examined.flatMap(({ issue }) => issue ?? []);
   if (issues.length > 0) return { issues };
   // A value that is refused leaves nothing in the queue.
-  for (const { rule, fields } of there) for (const field of fields) rule.rule.see?.(field.value, field);
   for (const { rule, fields, files } of examined) {
     if (files.length > 0) for (const field of fields) rule.rule.accept?.(files, field);
   }

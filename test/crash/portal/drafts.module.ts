@@ -1,7 +1,7 @@
 import { Body, Controller, Module, Param, ParseUUIDPipe, Patch, Post, UseGuards } from '@nestjs/common';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import { IsOptional, IsUUID } from 'class-validator';
-import { FilesService, OwnsFiles, TransferOwnership, UploadAs, WithTaskQueue } from 'nestjs-files';
+import { FileField, FilesService, OwnsFiles, TransferOwnership, UploadAs, WithTaskQueue } from 'nestjs-files';
 import { Column, Entity, PrimaryGeneratedColumn, Repository } from 'typeorm';
 import { SignedInGuard } from '../../../sample/portal/auth/signed-in.guard.js';
 
@@ -12,9 +12,11 @@ export class Draft {
   @PrimaryGeneratedColumn('uuid')
   id!: string;
 
+  @FileField({ onReplace: 'release' })
   @Column('uuid', { nullable: true })
   coverId!: string | null;
 
+  @FileField({ onReplace: 'delete' })
   @Column('uuid', { nullable: true })
   scanId!: string | null;
 }
@@ -22,23 +24,23 @@ export class Draft {
 class DraftDto {
   @IsOptional()
   @IsUUID()
-  @TransferOwnership('draft', { detached: 'release' })
+  @TransferOwnership('draft')
   coverId?: string | null;
 
   @IsOptional()
   @IsUUID()
-  @TransferOwnership('draft', { detached: 'delete' })
+  @TransferOwnership('draft')
   scanId?: string | null;
 }
 
 /** The same fields, sent with the files themselves. */
 class FilledDraftDto {
   @IsOptional()
-  @UploadAs('draft', { detached: 'release' })
+  @UploadAs('draft')
   coverId?: string | null;
 
   @IsOptional()
-  @UploadAs('draft', { detached: 'delete' })
+  @UploadAs('draft')
   scanId?: string | null;
 }
 

@@ -9,6 +9,7 @@ import type { Request } from 'express';
 import {
   AcceptFileType,
   FileExists,
+  FileField,
   FilesModule,
   FilesService,
   MaxFileSize,
@@ -40,15 +41,16 @@ const run = promisify(execFile);
 export class Package {
   @PrimaryGeneratedColumn('uuid') id!: string;
   @Column('varchar') title!: string;
-  @Column('uuid', { nullable: true }) attachmentId!: string | null;
+  @FileField({ onReplace: 'release' }) @Column('uuid', { nullable: true }) attachmentId!: string | null;
   @OneToMany(() => Resource, (resource) => resource.package, { cascade: true }) resources!: Relation<Resource>[];
 }
 
 @Entity()
+@OwnsFiles('resource')
 class Resource {
   @PrimaryGeneratedColumn('uuid') id!: string;
   @Column('varchar') title!: string;
-  @Column('uuid') fileId!: string;
+  @FileField() @Column('uuid') fileId!: string;
   @ManyToOne(() => Package, (pkg) => pkg.resources) package!: Relation<Package>;
 }
 
@@ -79,7 +81,7 @@ export class ResourceDto {
 
 export class SavePackageDto {
   @IsNotEmpty() title!: string;
-  @IsOptional() @TransferOwnership('package', { detached: 'release' }) attachmentId?: string | null;
+  @IsOptional() @TransferOwnership('package') attachmentId?: string | null;
   @IsOptional() @ValidateNested({ each: true }) @Type(() => ResourceDto) resources?: ResourceDto[];
 }
 

@@ -75,12 +75,16 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('missin
     }
   });
 
-  it('does not look for an owner in whose removal files have no part, as it was just saved', async () => {
+  it('looks for an owner of every declared type, with one statement', async () => {
     const file = await insertFile(app.dataSource);
     app.statements.length = 0;
-    await app.queue.run(() => app.queue.add(new OwnershipTransferTask(file, 'room', '4711', 'value')));
-    expect(app.statements.filter((sql) => sql.includes('room'))).toEqual([]);
-    expect(await fileById(app.dataSource, file)).toMatchObject({ ownerType: 'room', ownerId: '4711' });
+    const give = (id: string) =>
+      app.queue.run(() => app.queue.add(new OwnershipTransferTask(file, 'room', id, 'value')));
+    await expect(give('4711')).rejects.toMatchObject({ code: 'FILES_OWNER_NOT_FOUND', ownerId: '4711' });
+    expect(app.statements.filter((sql) => sql.includes('room'))).toHaveLength(1);
+    const { id } = await save(Room);
+    await give(String(id));
+    expect(await fileById(app.dataSource, file)).toMatchObject({ ownerType: 'room', ownerId: String(id) });
   });
 
   it('saves no record that was removed meanwhile, while its file is attached', async () => {

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { Body, Controller, Inject, Post, ValidationPipe } from '@nestjs/common';
 import { IsOptional } from 'class-validator';
-import { DataSource } from 'typeorm';
+import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DEFAULT_STORAGE, FileWriter } from '../../../lib/files/file-writer.js';
 import { FilesModule } from '../../../lib/files.module.js';
@@ -9,9 +9,11 @@ import { FilesService } from '../../../lib/files/files.service.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { OwnershipPort } from '../../../lib/files/ownership-port.js';
 import { OwnershipTransferTask } from '../../../lib/ownership/ownership-transfer.task.js';
+import { FileField } from '../../../lib/ownership/guard/file-field.decorator.js';
 import { Ownership } from '../../../lib/ownership/ownership.service.js';
 import { FileUsage } from '../../../lib/ownership/quotas/file-usage.entity.js';
 import { readQuotas } from '../../../lib/ownership/quotas/quota-options.js';
+import { OwnsFiles } from '../../../lib/ownership/owns-files.decorator.js';
 import { Quotas } from '../../../lib/ownership/quotas/quotas.js';
 import { OwnerRemovals } from '../../../lib/ownership/removal/owner-removals.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
@@ -21,20 +23,27 @@ import { reachableDatabases } from '../../support/databases.js';
 import { formWith, PLATFORMS, startApp } from '../../support/http-app.js';
 import { answerTo, FILE_PART, openUpload } from '../../support/http-raw.js';
 import { Loan, OWNERS } from '../../support/owner-entities.js';
-import { ownershipApp, Package } from '../../support/ownership-app.js';
+import { ownershipApp } from '../../support/ownership-app.js';
 import type { OwnershipApp } from '../../support/ownership-app.js';
 import { insertFile } from '../../support/ownership-databases.js';
 
-class AttachDto {
-  @IsOptional() @TransferOwnership('package', { detached: 'delete' }) attachmentId?: string | null;
+@Entity()
+@OwnsFiles('crate')
+class Crate {
+  @PrimaryGeneratedColumn() id!: number;
+  @FileField({ onReplace: 'delete' }) @Column('uuid', { nullable: true }) attachmentId!: string | null;
 }
 
-@Controller('packages')
-class PackagesController {
+class AttachDto {
+  @IsOptional() @TransferOwnership('crate') attachmentId?: string | null;
+}
+
+@Controller('crates')
+class CratesController {
   constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
 
   @Post() @WithTaskQueue() create(@Body() dto: AttachDto) {
-    return this.dataSource.getRepository(Package).save({ title: 'x', ...dto });
+    return this.dataSource.getRepository(Crate).save({ ...dto });
   }
 }
 
@@ -49,7 +58,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('quotas
   let ada: { type: string; id: string };
   beforeAll(async () => {
     app = await ownershipApp({
-      controllers: [PackagesController],
+      controllers: [CratesController],
       pipes: [new ValidationPipe({ transform: true })],
       providers: [
         { provide: OwnershipPort, useExisting: Ownership },
@@ -58,12 +67,12 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('quotas
         FileWriter,
         FilesService,
       ],
-      entities: OWNERS,
+      entities: [...OWNERS, Crate],
       database,
       quotas: readQuotas({
         user: { bytes: '1kB', count: 10 },
         team: (id) => Promise.resolve(id === 'free' ? null : { count: 1 }),
-        package: { bytes: 100 },
+        crate: { bytes: 100 },
         loan: { bytes: 100 },
       }),
     });
@@ -177,18 +186,18 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('quotas
   it('holds for what a record names: 413, and nothing is saved', async () => {
     const owner = { type: 'user', id: 'ada' };
     const [fits, large] = [await create(100, owner), await create(101, owner)];
-    const before = await app.dataSource.getRepository(Package).count();
-    const refused = await app.send('/packages', { attachmentId: large.id });
+    const before = await app.dataSource.getRepository(Crate).count();
+    const refused = await app.send('/crates', { attachmentId: large.id });
     expect([refused.status, refused.body['code']]).toEqual([413, 'FILES_QUOTA_EXCEEDED']);
-    expect(await app.dataSource.getRepository(Package).count()).toBe(before);
-    const saved = await app.send('/packages', { attachmentId: fits.id });
+    expect(await app.dataSource.getRepository(Crate).count()).toBe(before);
+    const saved = await app.send('/crates', { attachmentId: fits.id });
     expect(saved.status).toBe(201);
-    const pkg = { type: 'package', id: String(saved.body['id']) };
-    expect(await row(pkg)).toMatchObject({ bytes: 100, count: 1 });
+    const crate = { type: 'crate', id: String(saved.body['id']) };
+    expect(await row(crate)).toMatchObject({ bytes: 100, count: 1 });
     // What goes makes room for what comes.
     const next = await create(90, owner);
-    expect((await app.send('/packages', { id: saved.body['id'], attachmentId: next.id })).status).toBe(201);
-    expect(await row(pkg)).toMatchObject({ bytes: 90, count: 1 });
+    expect((await app.send('/crates', { id: saved.body['id'], attachmentId: next.id })).status).toBe(201);
+    expect(await row(crate)).toMatchObject({ bytes: 90, count: 1 });
     expect(await row(owner)).toMatchObject(await real(owner));
   });
 

@@ -33,7 +33,7 @@ const UpdateAlbum = withFiles(
     photos: z.array(z.object({ fileId: z.uuid(), caption: z.string() })),
   }),
   {
-    coverId: [transferOwnership('album', { detached: 'release' }), acceptFileType('image')],
+    coverId: [transferOwnership('album'), acceptFileType('image')],
     photos: { fileId: transferOwnership('photo') },
   },
 );

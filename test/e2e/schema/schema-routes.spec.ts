@@ -63,37 +63,6 @@ describe.each(PLATFORMS)('@Body({ schema }) on %s', (platform) => {
     expect(await files.history(b)).toMatchObject([{ action: 'create' }, { action: 'transfer', actorId: 'ada' }]);
   });
 
-  it.each(KINDS)('lets go of what is set to null, and of nothing else: $name', async ({ path, transform }) => {
-    const { send, file, ownerOf } = await open({ transform });
-    const a = await file();
-    const { body } = await send(path, { title: 'x', attachmentId: a });
-    const { id } = body;
-    expect((await send(path, { id, title: 'y' })).status).toBe(201);
-    expect(await ownerOf(a)).toEqual(['package', String(id), true]);
-    expect((await send(path, { id, title: 'y', attachmentId: null })).status).toBe(201);
-    expect(await ownerOf(a)).toEqual([null, null, false]);
-  });
-
-  it.each([true, false])('lets go of what objects of a list set to null, with transform: %s', async (transform) => {
-    const { send, file, ownerOf } = await open({ transform });
-    const [a, b] = [await file(), await file()];
-    const parts = [
-      { id: 1, fileId: a },
-      { id: 2, fileId: b },
-    ];
-    expect((await send('/parts', { parts })).status).toBe(201);
-    expect([await ownerOf(a), await ownerOf(b)]).toEqual([
-      ['part', '1', true],
-      ['part', '2', true],
-    ]);
-    const emptied = parts.map(({ id }) => ({ id, fileId: null }));
-    expect((await send('/parts', { parts: emptied })).status).toBe(201);
-    expect([await ownerOf(a), await ownerOf(b)]).toEqual([
-      [null, null, false],
-      [null, null, false],
-    ]);
-  });
-
   it('changes nothing when the handler fails', async () => {
     const { send, file, ownerOf, packages } = await open();
     const a = await file();

@@ -283,7 +283,7 @@ it('works without the routes of the files', async () => {
     ]),
   );
   // The record is not there.
-  expect([answer.status, answer.body]).toMatchObject([500, { code: 'FILES_OWNER_NOT_RESOLVED' }]);
+  expect([answer.status, answer.body]).toMatchObject([422, { code: 'FILES_OWNER_NOT_FOUND' }]);
   await app.dataSource.query(`INSERT INTO gallery (id, title, version) VALUES (1, 'x', 1)`);
   const again = await app.send(
     '/galleries',

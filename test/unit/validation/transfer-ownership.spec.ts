@@ -588,8 +588,7 @@ describe('@TransferOwnership', () => {
 
   it.each([
     ['an unknown option', { onDelete: 'delete' }],
-    ['an unknown policy', { detached: 'remove' }],
-    ['a policy for a field of another object', { detached: 'delete', idField: ['..', 'id'] }],
+    ["a policy, which is the entity's to declare", { detached: 'delete' }],
     ['no steps', []],
     ['steps that end in the air', ['..']],
     ['an empty name', ''],

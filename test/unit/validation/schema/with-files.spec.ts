@@ -235,9 +235,9 @@ describe('withFiles()', () => {
 
   it('queues nothing of a value that it refuses', async () => {
     const schema = withFiles(z.object({ one: z.string(), two: z.string(), three: z.string().nullable() }), {
-      one: transferOwnership('package', { detached: 'release', allowUnowned: true }),
+      one: transferOwnership('package', { allowUnowned: true }),
       two: transferOwnership('package'),
-      three: transferOwnership('package', { detached: 'release' }),
+      three: transferOwnership('package'),
     });
     const one = await insert({});
     await app.queue.run(async () => {

@@ -1,0 +1,55 @@
+import { FilesNotOwnError } from '../../errors/files-not-own.error.js';
+import { FileValidationError } from '../../errors/file-validation.error.js';
+import type { FilesError } from '../../errors/files-error.js';
+import { queueOf } from '../../task-queue/current-queue.js';
+import type { OpenTransaction } from '../../unit-of-work/open-transaction.js';
+import { ObjectIndex } from '../object-index.js';
+import type { TransferRuntime } from '../transfer-runtime.js';
+import type { GuardedField } from './guarded-entities.js';
+import { isOwner, ownerOfRow } from './record-ledger.js';
+import type { CurrentRow, RecordLedger } from './record-ledger.js';
+
+/**
+ * Throws `FilesNotOwnError` where a written row names a file that is not its own, or is not there. What the transaction has transferred
+ * itself needs no statement; other files are locked, so that nobody takes them before the commit.
+ */
+export async function assertNamedAreOwn(
+  runtime: TransferRuntime,
+  ledger: RecordLedger,
+  transaction: OpenTransaction,
+): Promise<void> {
+  const { manager } = transaction;
+  const rows = await ledger.current(manager);
+  const open = new Set<string>();
+  for (const row of rows) {
+    for (const [field, { ids, junk }] of row.values) {
+      if (junk.length > 0) throw refusal(transaction, row, field, junk.map(String));
+      for (const id of ids) if (!isOwner(ownerOfRow(row), ledger.ownerGiven(id))) open.add(id);
+    }
+  }
+  if (open.size === 0) return;
+  const locked = await runtime.statements.lock(manager, [...open]);
+  const owners = new Map(locked.map(({ id, ownerType, ownerId }) => [id, { type: ownerType, id: ownerId }]));
+  for (const row of rows) {
+    const owner = ownerOfRow(row);
+    for (const [field, { ids }] of row.values) {
+      const foreign = ids.filter((id) => open.has(id) && !isOwner(owner, owners.get(id)));
+      if (foreign.length > 0) throw refusal(transaction, row, field, foreign);
+    }
+  }
+}
+
+/** What a client sent is its mistake, in the words of validation; it does not learn whether a foreign file exists. */
+function refusal(
+  { unit }: OpenTransaction,
+  { entity, ownerId }: CurrentRow,
+  field: GuardedField,
+  values: readonly string[],
+): FilesError {
+  const error = new FilesNotOwnError(entity.metadata.name, ownerId, field.name, values);
+  const sent = new ObjectIndex(queueOf(unit)?.args ?? []);
+  const places = values.flatMap((value) => sent.pathsTo(value));
+  if (places.length === 0) return error;
+  const messages = new Set(places.map((place) => `${place.join('.')}: Is not an owner of the file`));
+  return new FileValidationError([...messages], { cause: error });
+}

@@ -1,0 +1,172 @@
+import type { EntityManager } from 'typeorm';
+import type { OwnerReference } from '../../files/owner-reference.js';
+import { chargeMoves } from '../quotas/charge-moves.js';
+import { releaseFiles } from '../let-go.js';
+import { heldFiles } from '../statements/held-files.js';
+import type { FileSnapshot, Move } from '../statements/transfer-statements.js';
+import type { TransferRuntime } from '../transfer-runtime.js';
+import { isOwner, ownerOfRow } from './record-ledger.js';
+import type { CurrentRow, RecordLedger, WrittenRow } from './record-ledger.js';
+import { rowsByKey } from './record-rows.js';
+import type { RecordRow } from './record-rows.js';
+
+/**
+ * Lets files follow their records: to the new id of an owner whose id has changed, and from a removed row to the one that takes its place.
+ * An owner that got its id from the application does not inherit what an earlier owner of that id has left. Called before transfers, and
+ * once more before the COMMIT.
+ */
+export async function followRecords(
+  runtime: TransferRuntime,
+  ledger: RecordLedger,
+  manager: EntityManager,
+): Promise<void> {
+  const current = await ledger.current(manager);
+  await followIds(runtime, ledger, manager, current);
+  await adopt(runtime, ledger, manager, current);
+  await disinherit(runtime, ledger, manager, current);
+}
+
+async function followIds(
+  runtime: TransferRuntime,
+  ledger: RecordLedger,
+  manager: EntityManager,
+  current: readonly CurrentRow[],
+): Promise<void> {
+  const changed = current.flatMap((row) => changedId(row) ?? []);
+  if (changed.length === 0) return;
+  const held = await heldFiles(
+    manager,
+    changed.map(({ from }) => ({ owner: from })),
+  );
+  for (const { row, to } of changed) row.row.followedTo = to.id;
+  const locked = held.length === 0 ? [] : await runtime.statements.lock(manager, held);
+  const moves = locked.flatMap((file) => {
+    const one = changed.find(({ row, from }) => isOwner(from, ownerOf(file)) && follows(row, file.id));
+    return one ? [moveTo(one.to, file)] : [];
+  });
+  await move(runtime, ledger, manager, moves);
+}
+
+interface ChangedId {
+  readonly row: CurrentRow;
+  readonly from: OwnerReference;
+  readonly to: OwnerReference;
+}
+
+function changedId(row: CurrentRow): ChangedId | undefined {
+  const { before, followedTo } = row.row;
+  const known = followedTo ?? before?.ownerId;
+  if (known === undefined || known === row.ownerId) return undefined;
+  return { row, from: { type: row.entity.ownerType, id: known }, to: ownerOfRow(row) };
+}
+
+/** All files of an owner follow its id. Of an owner that has several rows, those that this row names do. */
+function follows({ entity, row: { before }, values }: CurrentRow, fileId: string): boolean {
+  if (entity.isOneRow) return true;
+  return entity.fields.some((field) => (values.get(field) ?? before?.values.get(field))?.ids.includes(fileId));
+}
+
+/** What a removed row owned goes to a row that names it now, if a manager does that, or if both have the same parents. */
+async function adopt(
+  runtime: TransferRuntime,
+  ledger: RecordLedger,
+  manager: EntityManager,
+  current: readonly CurrentRow[],
+): Promise<void> {
+  const removed = [...ledger.rows].filter(({ isRemoved, before }) => isRemoved && before);
+  if (removed.length === 0) return;
+  const named = new Set(current.flatMap(({ values }) => [...values.values()].flatMap(({ ids }) => ids)));
+  for (const id of named) if (ledger.ownerGiven(id)) named.delete(id);
+  if (named.size === 0) return;
+  const locked = await runtime.statements.lock(manager, [...named]);
+  const moves: Move[] = [];
+  for (const file of locked) {
+    const former = removed.find(({ before }) => before && isFormer(before, file));
+    if (!former) continue;
+    for (const heir of await ledger.naming(manager, file.id)) {
+      if (heir.entity.ownerType !== file.ownerType || !(await mayInherit(runtime, manager, former, heir))) continue;
+      if (isOwner(ownerOfRow(heir), ownerOf(file))) ledger.given([file.id], ownerOfRow(heir));
+      else moves.push(moveTo(ownerOfRow(heir), file));
+      break;
+    }
+  }
+  await move(runtime, ledger, manager, moves);
+}
+
+function isFormer({ entity, ownerId }: RecordRow, file: FileSnapshot): boolean {
+  return file.ownerType === entity.ownerType && file.ownerId === ownerId;
+}
+
+async function mayInherit(
+  runtime: TransferRuntime,
+  manager: EntityManager,
+  { before }: WrittenRow,
+  { entity, key }: CurrentRow,
+): Promise<boolean> {
+  if ((await runtime.actor()).isManager) return true;
+  if (!before || entity.metadata.tablePath !== before.entity.metadata.tablePath) return false;
+  const [heir] = await rowsByKey(manager, entity, [key]);
+  const parents = [...before.parents].filter(([, value]) => value !== null && value !== undefined);
+  return (
+    heir !== undefined &&
+    parents.length > 0 &&
+    [...before.parents].every(([column, value]) => String(heir.parents.get(column)) === String(value))
+  );
+}
+
+/** Files that an earlier owner of a chosen id has left lose their owner. */
+async function disinherit(
+  runtime: TransferRuntime,
+  ledger: RecordLedger,
+  manager: EntityManager,
+  current: readonly CurrentRow[],
+): Promise<void> {
+  const removed = new Set(
+    [...ledger.rows].flatMap(({ isRemoved, before }) =>
+      isRemoved && before ? [JSON.stringify([before.entity.ownerType, before.ownerId])] : [],
+    ),
+  );
+  const chosen = current.filter(({ row, entity, ownerId }) => {
+    // What a row leaves that is removed in this transaction is dealt with by its own policy.
+    return row.before === null && row.choseId && !removed.has(JSON.stringify([entity.ownerType, ownerId]));
+  });
+  if (chosen.length === 0) return;
+  for (const { row } of chosen) row.choseId = false;
+  const owners = chosen.map(ownerOfRow);
+  const held = await heldFiles(
+    manager,
+    owners.map((owner) => ({ owner })),
+  );
+  const left = held.filter((id) => ledger.ownerGiven(id) === undefined);
+  if (left.length === 0) return;
+  const locked = await runtime.statements.lock(manager, left);
+  const inherited = locked.filter((file) => owners.some((owner) => isOwner(owner, ownerOf(file))));
+  for (const file of inherited) ledger.disinherited(file.id, file);
+  await releaseFiles(runtime, manager, inherited);
+}
+
+async function move(
+  runtime: TransferRuntime,
+  ledger: RecordLedger,
+  manager: EntityManager,
+  moves: readonly Move[],
+): Promise<void> {
+  if (moves.length === 0) return;
+  const { actor } = await runtime.actor();
+  const outcomes = await runtime.statements.transfer(manager, moves, {
+    actor,
+    isManager: true,
+    force: true,
+    pin: false,
+  });
+  await chargeMoves(runtime, manager, moves, outcomes);
+  for (const { fileId, toType, toId } of moves) ledger.given([fileId], { type: toType, id: toId });
+}
+
+function moveTo({ type, id }: OwnerReference, { id: fileId, ownerField }: FileSnapshot): Move {
+  return { fileId, toType: type, toId: id, field: ownerField, from: 'anyone' };
+}
+
+function ownerOf({ ownerType, ownerId }: FileSnapshot): { type: string | null; id: string | null } {
+  return { type: ownerType, id: ownerId };
+}

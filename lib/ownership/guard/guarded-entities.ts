@@ -1,0 +1,117 @@
+import type { DataSource, EntityMetadata, ObjectLiteral } from 'typeorm';
+import { InvalidDecorationError } from '../../errors/invalid-decoration.error.js';
+import { ownerEntity } from '../owner-entities.js';
+import type { OwnerColumn, OwnerEntity } from '../owner-entities.js';
+import { declaredField } from './file-field.decorator.js';
+import type { DeclaredField } from './file-field.decorator.js';
+
+/** A column that names files. */
+export interface GuardedField extends DeclaredField {
+  readonly column: OwnerColumn;
+  /** The property, with the way to it through embedded objects. */
+  readonly name: string;
+}
+
+/** An entity whose rows own the files that their declared fields name. */
+export interface GuardedEntity extends OwnerEntity {
+  readonly idColumn: OwnerColumn;
+  readonly fields: readonly GuardedField[];
+  /** Whether writes outside of units of work are checked, too. */
+  readonly isGuardedOutside: boolean;
+  /** Whether no two rows have the same owner id. */
+  readonly isOneRow: boolean;
+  /** Columns that refer to a parent. */
+  readonly parentColumns: readonly OwnerColumn[];
+  /** Whether what the row lets go of, or a change of its owner id, has to be seen before it is written. */
+  readonly letsGo: boolean;
+}
+
+const known = new WeakMap<EntityMetadata, GuardedEntity | null>();
+const all = new WeakMap<DataSource, readonly GuardedEntity[]>();
+
+/** The guarded entities of the data source. It must be initialized. */
+export function guardedEntitiesOf(dataSource: DataSource): readonly GuardedEntity[] {
+  let entities = all.get(dataSource);
+  if (!entities || entities.some(({ metadata }) => !dataSource.entityMetadatas.includes(metadata))) {
+    entities = dataSource.entityMetadatas.flatMap((metadata) => guardedEntity(metadata) ?? []);
+    all.set(dataSource, entities);
+  }
+  return entities;
+}
+
+/** The guarded entities whose rows are owners of this type. */
+export function guardedOwners(dataSource: DataSource, ownerType: string): readonly GuardedEntity[] {
+  return guardedEntitiesOf(dataSource).filter((entity) => entity.ownerType === ownerType);
+}
+
+/** The entity as a guarded one, if it has a declared field. */
+export function guardedEntity(metadata: EntityMetadata): GuardedEntity | undefined {
+  let entity = known.get(metadata);
+  if (entity === undefined) known.set(metadata, (entity = describe(metadata) ?? null));
+  return entity ?? undefined;
+}
+
+/** The entity that a row is, where several share its table. */
+export function entityOfRow(entity: GuardedEntity, row: ObjectLiteral): GuardedEntity {
+  const { discriminatorColumn, childEntityMetadatas } = entity.metadata;
+  if (!discriminatorColumn || childEntityMetadatas.length === 0) return entity;
+  const value: unknown = row[discriminatorColumn.databaseName];
+  const child = childEntityMetadatas.find(({ discriminatorValue }) => String(discriminatorValue) === String(value));
+  return (child && guardedEntity(child)) ?? entity;
+}
+
+function describe(metadata: EntityMetadata): GuardedEntity | undefined {
+  const fields = metadata.columns.flatMap((column) => fieldOf(column) ?? []);
+  if (fields.length === 0) return undefined;
+  const refuse = (why: string) => new InvalidDecorationError('@FileField()', `class ${metadata.name}`, why);
+  const owner = ownerEntity(metadata);
+  if (!owner)
+    throw refuse("it does not say what its rows own files as. Add @OwnsFiles('its-owner-type') to the class.");
+  const { idColumn } = owner;
+  if (!idColumn) {
+    throw refuse(
+      'its owner id is not one column: it has several primary columns and none called `id`. Name a unique one: ' +
+        `@OwnsFiles('${owner.ownerType}', { idField: '…' }).`,
+    );
+  }
+  const isOneRow = isAlone(metadata, idColumn);
+  return {
+    ...owner,
+    idColumn,
+    fields,
+    isGuardedOutside: owner.guard !== 'units',
+    isOneRow,
+    parentColumns: metadata.manyToOneRelations.flatMap(({ joinColumns }) => joinColumns),
+    letsGo: fields.some(({ onReplace }) => onReplace !== 'keep'),
+  };
+}
+
+/** The field that the column is, if it was declared: by its own property, or by that of the relation it joins. */
+function fieldOf(column: OwnerColumn): GuardedField | undefined {
+  const { relationMetadata, embeddedMetadata, target, propertyName, propertyPath } = column;
+  const classes = [target, embeddedMetadata?.type];
+  const own = firstDeclared(classes, propertyName);
+  if (own) return { ...own, column, name: propertyPath };
+  const related =
+    relationMetadata && firstDeclared([relationMetadata.target, ...classes], relationMetadata.propertyName);
+  return related && { ...related, column, name: relationMetadata.propertyPath };
+}
+
+function firstDeclared(classes: readonly unknown[], property: string): DeclaredField | undefined {
+  for (const one of classes) {
+    const declared = declaredField(one, property);
+    if (declared) return declared;
+  }
+  return undefined;
+}
+
+/** Whether an owner id is that of one row: unless the column refers to a parent, or is a part of a key. */
+function isAlone({ primaryColumns, uniques, indices }: EntityMetadata, idColumn: OwnerColumn): boolean {
+  const covers = (columns: readonly OwnerColumn[]) => columns.length === 1 && columns[0] === idColumn;
+  return (
+    covers(primaryColumns) ||
+    uniques.some(({ columns }) => covers(columns)) ||
+    indices.some(({ isUnique, columns }) => isUnique && covers(columns)) ||
+    (!idColumn.referencedColumn && !primaryColumns.includes(idColumn))
+  );
+}

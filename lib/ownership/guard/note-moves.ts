@@ -1,0 +1,43 @@
+import type { EntityManager } from 'typeorm';
+import type { OwnerReference } from '../../files/owner-reference.js';
+import { ownerOf } from '../statements/verdict.js';
+import type { Move, MoveOutcome } from '../statements/transfer-statements.js';
+import type { TransferRuntime } from '../transfer-runtime.js';
+import { guardedEntitiesOf, guardedOwners } from './guarded-entities.js';
+import { ledgerOf } from './ledger-of.js';
+
+/** Notes transfers that were done: whose the files are now, and from which guarded owners they were taken. */
+export function noteMoves(
+  runtime: TransferRuntime,
+  manager: EntityManager,
+  moves: readonly Move[],
+  outcomes: readonly MoveOutcome[],
+): void {
+  if (guardedEntitiesOf(manager.dataSource).length === 0) return;
+  const ledger = ledgerOf(runtime, manager);
+  for (const { fileId, toType, toId } of moves) ledger.given([fileId], { type: toType, id: toId });
+  for (const { fileId, verdict, before } of outcomes) {
+    const owner = ownerOf(before);
+    if (verdict === 'moved' && owner) noteTaken(runtime, manager, fileId, owner);
+  }
+}
+
+/** Notes that a file was taken from its owner, by a transfer or because it was deleted. */
+export function noteTaken(
+  runtime: TransferRuntime,
+  manager: EntityManager,
+  fileId: string,
+  owner: OwnerReference,
+): void {
+  if (guardedOwners(manager.dataSource, owner.type).length > 0) ledgerOf(runtime, manager).taken(fileId, owner);
+}
+
+/** Notes that the owner got a new file. */
+export function noteCreated(
+  runtime: TransferRuntime,
+  manager: EntityManager,
+  fileId: string,
+  owner: OwnerReference,
+): void {
+  if (guardedOwners(manager.dataSource, owner.type).length > 0) ledgerOf(runtime, manager).given([fileId], owner);
+}

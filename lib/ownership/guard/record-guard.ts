@@ -1,0 +1,78 @@
+import { Injectable } from '@nestjs/common';
+import type { OnApplicationBootstrap, OnModuleDestroy, OnModuleInit } from '@nestjs/common';
+import type { QueryRunner } from 'typeorm';
+import { Transactor } from '../../unit-of-work/transactor.js';
+import { watchWrites } from '../../unit-of-work/watch-writes.js';
+import type { WriteBuilder } from '../../unit-of-work/watch-writes.js';
+import { TransferRuntime } from '../transfer-runtime.js';
+import { guardedEntitiesOf } from './guarded-entities.js';
+import { ledgerOf } from './ledger-of.js';
+import { guardedWrite } from './record-writes.js';
+import type { GuardedWrite } from './record-writes.js';
+
+/**
+ * Sees every write of guarded rows, in units of work and outside of them, and has them checked before the commit. A write outside of any
+ * transaction gets one.
+ */
+@Injectable()
+export class RecordGuard implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
+  #end: (() => void) | undefined;
+
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly runtime: TransferRuntime,
+  ) {}
+
+  onModuleInit(): void {
+    this.#watch();
+  }
+
+  /** A data source that was not initialized before has its entities by now. */
+  onApplicationBootstrap(): void {
+    this.#watch();
+  }
+
+  onModuleDestroy(): void {
+    this.#end?.();
+  }
+
+  #watch(): void {
+    const { dataSource } = this.transactor;
+    if (this.#end || !dataSource.isInitialized || guardedEntitiesOf(dataSource).length === 0) return;
+    this.#end = watchWrites(dataSource, (builder, execute) => {
+      const write = guardedWrite(builder);
+      const isIgnored = write && !write.entity.isGuardedOutside && !this.transactor.current();
+      return write && !isIgnored ? this.#run(write, builder, execute) : execute();
+    });
+  }
+
+  async #run(write: GuardedWrite, builder: WriteBuilder, execute: () => Promise<unknown>): Promise<unknown> {
+    const { queryRunner } = builder;
+    const runner = queryRunner ?? this.transactor.dataSource.createQueryRunner();
+    builder.queryRunner = runner;
+    try {
+      return await (runner.isTransactionActive
+        ? this.#note(write, runner, execute)
+        : this.#alone(write, runner, execute));
+    } finally {
+      builder.queryRunner = queryRunner;
+      if (!queryRunner) await runner.release();
+    }
+  }
+
+  #note(write: GuardedWrite, runner: QueryRunner, execute: () => Promise<unknown>): Promise<unknown> {
+    return write.run(execute, ledgerOf(this.runtime, runner.manager), runner.manager);
+  }
+
+  async #alone(write: GuardedWrite, runner: QueryRunner, execute: () => Promise<unknown>): Promise<unknown> {
+    await runner.startTransaction();
+    try {
+      const result = await this.#note(write, runner, execute);
+      await runner.commitTransaction();
+      return result;
+    } catch (error) {
+      if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
+      throw error;
+    }
+  }
+}

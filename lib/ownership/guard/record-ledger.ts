@@ -1,0 +1,251 @@
+import type { EntityManager, ObjectLiteral } from 'typeorm';
+import type { OwnerReference } from '../../files/owner-reference.js';
+import type { OpenTransaction } from '../../unit-of-work/open-transaction.js';
+import type { TransactionState } from '../../unit-of-work/transaction-state.js';
+import { ownerIdOf } from '../id-field.js';
+import type { GuardedEntity, GuardedField } from './guarded-entities.js';
+import { rowsByKey } from './record-rows.js';
+import type { FieldValues, RecordRow } from './record-rows.js';
+import type { OwnershipState } from '../statements/transfer-statements.js';
+import type { NamedFiles } from './named-files.js';
+
+/** A row of a guarded entity that the transaction wrote. */
+export interface WrittenRow {
+  readonly entity: GuardedEntity;
+  readonly key: ObjectLiteral;
+  /** What it was before the first write; null where the transaction inserted it, undefined where nobody had to know. */
+  before: RecordRow | null | undefined;
+  /** The owner id, as far as the writes tell. */
+  ownerId: string | undefined;
+  /** The fields that were written, as the last write left them. */
+  readonly written: Map<GuardedField, NamedFiles>;
+  /** Whether it was inserted under an owner id of the application's choice, which may have been another row's. */
+  choseId: boolean;
+  /** The owner id that its files have followed it to. */
+  followedTo: string | undefined;
+  isRemoved: boolean;
+  /** What the writes do not tell has to be read. */
+  isUnsure: boolean;
+}
+
+/** A written row as it is now. */
+export interface CurrentRow {
+  readonly row: WrittenRow;
+  readonly entity: GuardedEntity;
+  readonly key: ObjectLiteral;
+  readonly ownerId: string;
+  /** What the written fields name now; all fields, where the row was read. */
+  readonly values: FieldValues;
+}
+
+const UNTOUCHED = { choseId: false, followedTo: undefined, isRemoved: false, isUnsure: false };
+const LEDGER = Symbol('nestjs-files:record-ledger');
+
+/** What one transaction did to guarded rows and to the owners of files, until it is settled before the COMMIT. */
+export class RecordLedger {
+  readonly #rows = new Map<string, WrittenRow>();
+  #given = new Map<string, OwnerReference>();
+  readonly #taken = new Map<string, OwnerReference>();
+  readonly #disinherited = new Map<string, OwnershipState>();
+  #undone: number;
+  #naming: Map<string, CurrentRow[]> | undefined;
+
+  private constructor(private readonly state: TransactionState) {
+    this.#undone = state.undone;
+  }
+
+  /** The ledger of the transaction; `settle` is called with it before the COMMIT. */
+  static of({ state }: OpenTransaction, settle: (ledger: RecordLedger) => Promise<void>): RecordLedger {
+    return state.slot(LEDGER, () => {
+      const ledger = new RecordLedger(state);
+      state.beforeCommit(() => settle(ledger));
+      return ledger;
+    });
+  }
+
+  /** The ledger of the transaction, if anything was noted in it. */
+  static find({ state }: OpenTransaction): RecordLedger | undefined {
+    return state.peek(LEDGER);
+  }
+
+  get rows(): Iterable<WrittenRow> {
+    return this.#rows.values();
+  }
+
+  /** Notes an inserted row. */
+  inserted(
+    entity: GuardedEntity,
+    key: ObjectLiteral,
+    ownerId: string | undefined,
+    values: FieldValues,
+    choseId: boolean,
+  ): void {
+    const row = this.#row(entity, key);
+    row.choseId = choseId;
+    // One that was removed and is inserted under the same key was there before.
+    if (row.before === undefined && !row.isRemoved) row.before = null;
+    row.isRemoved = false;
+    this.#write(row, ownerId, values);
+  }
+
+  /** Notes an updated row. */
+  updated(entity: GuardedEntity, key: ObjectLiteral, ownerId: string | undefined, values: FieldValues): void {
+    this.#write(this.#row(entity, key), ownerId, values);
+  }
+
+  /** Whether parts of the transaction were undone, so that what was noted may not stand. */
+  get isUndone(): boolean {
+    return this.state.undone > 0;
+  }
+
+  /** Notes what a row is before it is written. */
+  seen(record: RecordRow): void {
+    const row = this.#row(record.entity, record.key);
+    if (row.before === undefined) row.before = record;
+    row.ownerId ??= record.ownerId;
+  }
+
+  /** Notes a row whose values only the database knows. */
+  unsure(entity: GuardedEntity, key: ObjectLiteral): void {
+    this.#row(entity, key).isUnsure = true;
+    this.#naming = undefined;
+  }
+
+  removed(record: RecordRow): void {
+    this.seen(record);
+    this.#row(record.entity, record.key).isRemoved = true;
+    this.#naming = undefined;
+  }
+
+  /** Notes that the files are the owner's, and locked. */
+  given(fileIds: Iterable<string>, owner: OwnerReference): void {
+    for (const id of fileIds) this.#given.set(id, owner);
+  }
+
+  /** Notes that the file was taken from the owner: transferred or deleted. */
+  taken(fileId: string, owner: OwnerReference): void {
+    if (!this.#taken.has(fileId)) this.#taken.set(fileId, owner);
+  }
+
+  /** Notes that the file lost its owner here, because that one only has the id of an earlier owner. */
+  disinherited(fileId: string, state: OwnershipState): void {
+    this.#disinherited.set(fileId, state);
+  }
+
+  /** What the file was before it lost its owner here. */
+  beforeDisinherited(fileId: string): OwnershipState | undefined {
+    return this.#disinherited.get(fileId);
+  }
+
+  get takenFiles(): ReadonlyMap<string, OwnerReference> {
+    return this.#taken;
+  }
+
+  /** The owner that the file was given to in this transaction; undefined where it was not, or may have been taken back. */
+  ownerGiven(fileId: string): OwnerReference | undefined {
+    this.#forgetUndone();
+    return this.#given.get(fileId);
+  }
+
+  /** The rows as they are now. What the writes themselves do not tell is read: one statement for each entity. */
+  async current(manager: EntityManager): Promise<readonly CurrentRow[]> {
+    this.#forgetUndone();
+    const unsure = [...this.#rows.values()].filter(({ isUnsure }) => isUnsure);
+    for (const [entity, rows] of groupByEntity(unsure)) await this.#reread(manager, entity, rows);
+    return [...this.#rows.values()].flatMap((row) => currentOf(row) ?? []);
+  }
+
+  /** The rows that name the file now. */
+  async naming(manager: EntityManager, fileId: string): Promise<readonly CurrentRow[]> {
+    this.#forgetUndone();
+    if (!this.#naming) {
+      const naming = new Map<string, CurrentRow[]>();
+      for (const row of await this.current(manager)) {
+        for (const id of new Set([...row.values.values()].flatMap(({ ids }) => ids))) {
+          const others = naming.get(id);
+          if (others) others.push(row);
+          else naming.set(id, [row]);
+        }
+      }
+      this.#naming = naming;
+    }
+    return this.#naming.get(fileId) ?? [];
+  }
+
+  async #reread(manager: EntityManager, entity: GuardedEntity, rows: readonly WrittenRow[]): Promise<void> {
+    const found = await rowsByKey(
+      manager,
+      entity,
+      rows.map(({ key }) => key),
+    );
+    const byKey = new Map(found.map((record) => [keyOf(record.entity, record.key), record]));
+    for (const row of rows) {
+      const record = byKey.get(keyOf(row.entity, row.key));
+      row.isUnsure = false;
+      row.isRemoved = record === undefined;
+      if (!record) continue;
+      row.ownerId = record.ownerId;
+      for (const [field, named] of record.values) row.written.set(field, named);
+    }
+  }
+
+  /** After a rollback to a savepoint nobody knows which of the writes stand, and which of the transfers. */
+  #forgetUndone(): void {
+    if (this.state.undone === this.#undone) return;
+    this.#undone = this.state.undone;
+    this.#given = new Map();
+    this.#naming = undefined;
+    for (const row of this.#rows.values()) Object.assign(row, { isUnsure: true, followedTo: undefined });
+  }
+
+  #row(entity: GuardedEntity, key: ObjectLiteral): WrittenRow {
+    const text = keyOf(entity, key);
+    let row = this.#rows.get(text);
+    if (!row) {
+      row = { entity, key, before: undefined, ownerId: undefined, written: new Map(), ...UNTOUCHED };
+      this.#rows.set(text, row);
+    }
+    return row;
+  }
+
+  #write(row: WrittenRow, ownerId: string | undefined, values: FieldValues): void {
+    for (const [field, value] of values) row.written.set(field, value);
+    if (ownerId !== undefined) row.ownerId = ownerId;
+    if (row.ownerId === undefined) row.isUnsure = true;
+    this.#naming = undefined;
+  }
+}
+
+/** The owner that a row of the entity with this owner id is. */
+export function ownerOfRow({ entity, ownerId }: Pick<CurrentRow, 'entity' | 'ownerId'>): OwnerReference {
+  return { type: entity.ownerType, id: ownerId };
+}
+
+/** The same for the rows of one table, whatever class they were written as. */
+function keyOf({ metadata }: GuardedEntity, key: ObjectLiteral): string {
+  return JSON.stringify([
+    metadata.tablePath,
+    ...metadata.primaryColumns.map((column) => textOf(column.getEntityValue(key))),
+  ]);
+}
+
+function textOf(value: unknown): unknown {
+  return ownerIdOf(value) ?? (typeof value === 'bigint' ? String(value) : value);
+}
+
+function currentOf(row: WrittenRow): CurrentRow | undefined {
+  const { entity, key, ownerId, written, isRemoved } = row;
+  if (isRemoved || ownerId === undefined) return undefined;
+  return { row, entity, key, ownerId, values: written };
+}
+
+function groupByEntity(rows: readonly WrittenRow[]): Map<GuardedEntity, WrittenRow[]> {
+  const groups = new Map<GuardedEntity, WrittenRow[]>();
+  for (const row of rows) groups.set(row.entity, [...(groups.get(row.entity) ?? []), row]);
+  return groups;
+}
+
+/** Whether the two are one owner. */
+export function isOwner(owner: OwnerReference, other: { type: string | null; id: string | null } | undefined): boolean {
+  return other !== undefined && owner.type === other.type && owner.id === other.id;
+}

@@ -1,0 +1,180 @@
+import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
+import { ownerIdOf } from '../id-field.js';
+import { comparison } from '../owner-existence.js';
+import type { OwnerColumn } from '../owner-entities.js';
+import { entityOfRow } from './guarded-entities.js';
+import type { GuardedEntity, GuardedField } from './guarded-entities.js';
+import { filesNamedBy } from './named-files.js';
+import type { NamedFiles } from './named-files.js';
+
+/** A row of a guarded entity as the database has it. */
+export interface RecordRow {
+  readonly entity: GuardedEntity;
+  /** The primary key, by property. */
+  readonly key: ObjectLiteral;
+  readonly ownerId: string | undefined;
+  readonly values: FieldValues;
+  /** What its columns that refer to a parent hold, by their names. */
+  readonly parents: ReadonlyMap<string, unknown>;
+}
+
+/** What fields of a row name. */
+export type FieldValues = ReadonlyMap<GuardedField, NamedFiles>;
+
+/** A condition in SQL, with what stands for its parameters. */
+export interface Condition {
+  readonly sql: string;
+  readonly parameters: readonly unknown[];
+}
+
+const ROWS_PER_STATEMENT = 1_000;
+
+/** The rows with these primary keys; missing ones are left out. One statement for a thousand of them. */
+export async function rowsByKey(
+  manager: EntityManager,
+  entity: GuardedEntity,
+  keys: readonly ObjectLiteral[],
+  lock = false,
+): Promise<RecordRow[]> {
+  const rows: RecordRow[] = [];
+  for (let at = 0; at < keys.length; at += ROWS_PER_STATEMENT) {
+    const some = keys.slice(at, at + ROWS_PER_STATEMENT);
+    rows.push(...(await readRows(manager, entity, keyCondition(manager.dataSource, entity, some), lock)));
+  }
+  return rows;
+}
+
+/** The rows whose owner id is one of these. */
+export async function rowsOfOwners(
+  manager: EntityManager,
+  entity: GuardedEntity,
+  ownerIds: readonly string[],
+  lock = false,
+): Promise<RecordRow[]> {
+  const { dataSource } = manager;
+  const { idColumn } = entity;
+  const { value, comparable } = comparison(dataSource, idColumn);
+  const ids = ownerIds.filter((id) => comparable(id));
+  const rows: RecordRow[] = [];
+  for (let at = 0; at < ids.length; at += ROWS_PER_STATEMENT) {
+    const some = ids.slice(at, at + ROWS_PER_STATEMENT);
+    const where = value.startsWith('CAST(') ? anyText(dataSource, idColumn, some) : anyOf(dataSource, idColumn, some);
+    const found = await readRows(manager, entity, where, lock);
+    // MySQL finds 1 by `1abc`, and `a` by `A`.
+    rows.push(...found.filter(({ ownerId }) => ownerId !== undefined && some.includes(ownerId)));
+  }
+  return rows;
+}
+
+/** The rows of which a column of one id names one of the files. By index; lists are not looked into. */
+export async function rowsNaming(
+  manager: EntityManager,
+  entity: GuardedEntity,
+  fileIds: readonly string[],
+): Promise<RecordRow[]> {
+  const { dataSource } = manager;
+  const columns = entity.fields.map(({ column }) => column).filter((column) => !isList(column));
+  if (columns.length === 0) return [];
+  const rows: RecordRow[] = [];
+  for (let at = 0; at < fileIds.length; at += ROWS_PER_STATEMENT) {
+    const some = fileIds.slice(at, at + ROWS_PER_STATEMENT);
+    const conditions: Condition[] = [];
+    for (const column of columns) {
+      const used = conditions.flatMap(({ parameters }) => parameters).length;
+      conditions.push(anyOf(dataSource, column, some, used));
+    }
+    const sql = conditions.map((condition) => `(${condition.sql})`).join(' OR ');
+    const parameters = conditions.flatMap((condition) => condition.parameters);
+    rows.push(...(await readRows(manager, entity, { sql, parameters }, false)));
+  }
+  return rows;
+}
+
+/** Whether the column can hold several ids. */
+export function isList({ isArray, type }: OwnerColumn): boolean {
+  return isArray || type === 'simple-array' || type === 'simple-json' || type === 'json' || type === 'jsonb';
+}
+
+/** Reads rows, deleted softly or not, with their files; locked until the transaction ends where the database can. */
+export async function readRows(
+  manager: EntityManager,
+  entity: GuardedEntity,
+  where: Condition,
+  lock: boolean,
+): Promise<RecordRow[]> {
+  const { dataSource } = manager;
+  const { metadata } = entity;
+  const quote = (name: string): string => dataSource.driver.escape(name);
+  const columns = columnsOf(entity).map(({ databaseName }) => quote(databaseName));
+  const table = metadata.tablePath.split('.').map(quote).join('.');
+  const sql = `SELECT ${columns.join(', ')} FROM ${table} WHERE ${where.sql}${lock ? lockClause(dataSource) : ''}`;
+  const rows: ObjectLiteral[] = await manager.query(sql, [...where.parameters]);
+  return rows.map((row) => toRecord(dataSource, entityOfRow(entity, row), row));
+}
+
+/** That the primary key is one of these. */
+export function keyCondition(
+  dataSource: DataSource,
+  { metadata }: GuardedEntity,
+  keys: readonly ObjectLiteral[],
+): Condition {
+  const [single, ...more] = metadata.primaryColumns;
+  if (single && more.length === 0) {
+    return anyOf(
+      dataSource,
+      single,
+      keys.map((key): unknown => single.getEntityValue(key)),
+    );
+  }
+  const parameters: unknown[] = [];
+  const { driver } = dataSource;
+  const rows = keys.map((key) => {
+    const parts = metadata.primaryColumns.map((column) => {
+      const value = driver.preparePersistentValue(column.getEntityValue(key), column) as unknown;
+      return `${driver.escape(column.databaseName)} = ${driver.createParameter('', parameters.push(value) - 1)}`;
+    });
+    return `(${parts.join(' AND ')})`;
+  });
+  return { sql: rows.join(' OR '), parameters };
+}
+
+function anyOf(dataSource: DataSource, column: OwnerColumn, values: readonly unknown[], used = 0): Condition {
+  const { driver } = dataSource;
+  const parameters = values.map((value): unknown => driver.preparePersistentValue(value, column));
+  const places = parameters.map((_, index) => driver.createParameter('', used + index));
+  return { sql: `${driver.escape(column.databaseName)} IN (${places.join(', ')})`, parameters };
+}
+
+function anyText({ driver }: DataSource, { databaseName }: OwnerColumn, values: readonly string[]): Condition {
+  const places = values.map((_, index) => driver.createParameter('', index));
+  return { sql: `CAST(${driver.escape(databaseName)} AS text) IN (${places.join(', ')})`, parameters: values };
+}
+
+function columnsOf({ metadata, idColumn, fields, parentColumns }: GuardedEntity): OwnerColumn[] {
+  const { primaryColumns, discriminatorColumn } = metadata;
+  const own = fields.map(({ column }) => column);
+  const all = [...primaryColumns, idColumn, ...own, ...parentColumns, discriminatorColumn];
+  return [...new Set(all.filter((column) => column !== undefined))];
+}
+
+function toRecord(dataSource: DataSource, entity: GuardedEntity, row: ObjectLiteral): RecordRow {
+  const valueOf = (column: OwnerColumn): unknown =>
+    dataSource.driver.prepareHydratedValue(row[column.databaseName], column);
+  const key: ObjectLiteral = {};
+  for (const column of entity.metadata.primaryColumns) column.setEntityValue(key, valueOf(column));
+  return {
+    entity,
+    key,
+    ownerId: ownerIdOf(valueOf(entity.idColumn)),
+    values: new Map(
+      entity.fields.map((field) => [field, filesNamedBy(dataSource, field, valueOf(field.column))] as const),
+    ),
+    parents: new Map(entity.parentColumns.map(({ databaseName }) => [databaseName, row[databaseName] as unknown])),
+  };
+}
+
+// PostgreSQL: a row of another table with a foreign key to this one must not wait.
+function lockClause({ options: { type } }: DataSource): string {
+  if (type === 'postgres') return ' FOR NO KEY UPDATE';
+  return type === 'mysql' || type === 'mariadb' ? ' FOR UPDATE' : '';
+}

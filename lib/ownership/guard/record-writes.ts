@@ -1,0 +1,268 @@
+import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
+import { RecordWriteUnseenError } from '../../errors/record-write-unseen.error.js';
+import type { WriteBuilder } from '../../unit-of-work/watch-writes.js';
+import type { OwnerColumn } from '../owner-entities.js';
+import { canonicalId } from './canonical-id.js';
+import { guardedEntity } from './guarded-entities.js';
+import type { GuardedEntity, GuardedField } from './guarded-entities.js';
+import { filesNamedBy } from './named-files.js';
+import type { NamedFiles } from './named-files.js';
+import type { RecordLedger } from './record-ledger.js';
+import { writtenKeys } from './written-keys.js';
+import { keyCondition, readRows, rowsByKey } from './record-rows.js';
+import type { Condition, FieldValues, RecordRow } from './record-rows.js';
+
+type Values = Readonly<Record<string, unknown>>;
+type Execute = () => Promise<unknown>;
+
+/** What a write does to a guarded entity; undefined where it does not touch what is guarded. */
+export interface GuardedWrite {
+  readonly entity: GuardedEntity;
+  /** Does the write, and notes it. Needs the builder's query runner to be in a transaction. */
+  run(execute: Execute, ledger: RecordLedger, manager: EntityManager): Promise<unknown>;
+}
+
+/** What the builder writes, if it writes a declared field, an owner id, or the existence of a guarded row. */
+export function guardedWrite(builder: WriteBuilder): GuardedWrite | undefined {
+  const { mainAlias, queryType } = builder.expressionMap;
+  if (!mainAlias?.hasMetadata) return undefined;
+  const entity = guardedEntity(mainAlias.metadata);
+  if (!entity) return undefined;
+  if (queryType === 'insert') return insertion(builder, entity);
+  if (queryType === 'update') return update(builder, entity);
+  if (queryType === 'delete') return { entity, run: (...args) => deleteRows(builder, entity, ...args) };
+  if (queryType === 'restore') return { entity, run: (...args) => recoverRows(builder, entity, ...args) };
+  return undefined;
+}
+
+function insertion(builder: WriteBuilder, entity: GuardedEntity): GuardedWrite | undefined {
+  const { valuesSet, insertFromSelect, onConflict, onIgnore, onUpdate } = builder.expressionMap;
+  if (insertFromSelect) throw new RecordWriteUnseenError(entity.metadata.name, 'INSERT … SELECT');
+  const rows = (Array.isArray(valuesSet) ? valuesSet : [valuesSet ?? {}]) as readonly Values[];
+  if (onConflict !== undefined || onUpdate || onIgnore) {
+    return { entity, run: (...args) => upsertRows(builder, entity, rows, ...args) };
+  }
+  const values = rows.map((row) => writtenValues(builder.dataSource, entity, row));
+  const concerns = values.some((row) => row.expressions || row.choosesId || namesAny(row.fields));
+  if (!concerns) return undefined;
+  return { entity, run: (execute, ledger) => insertRows(builder, entity, rows, values, execute, ledger) };
+}
+
+async function insertRows(
+  builder: WriteBuilder,
+  entity: GuardedEntity,
+  rows: readonly Values[],
+  values: readonly Written[],
+  execute: Execute,
+  ledger: RecordLedger,
+): Promise<unknown> {
+  const { expressionMap } = builder;
+  if (!expressionMap.updateEntity) {
+    // The keys are wanted, but not in the caller's objects.
+    expressionMap.updateEntity = true;
+    expressionMap.valuesSet = rows.map((row) => ({ ...row }));
+  }
+  const result = (await execute()) as { identifiers: ObjectLiteral[]; generatedMaps: ObjectLiteral[] };
+  for (const [index, row] of rows.entries()) {
+    const whole = [row, result.generatedMaps[index], result.identifiers[index]];
+    const { metadata, idColumn } = entity;
+    const key: ObjectLiteral = {};
+    for (const column of metadata.primaryColumns) column.setEntityValue(key, valueIn(whole, column));
+    const { fields, expressions, choosesId } = values[index] as Written;
+    const ownerId = canonicalId(builder.dataSource, idColumn, valueIn(whole, idColumn));
+    ledger.inserted(entity, key, ownerId, fields, choosesId);
+    if (expressions) ledger.unsure(entity, key);
+  }
+  return result;
+}
+
+/** Rows that are inserted or, where one is there already, updated or left alone: they are known by their unique values alone. */
+async function upsertRows(
+  builder: WriteBuilder,
+  entity: GuardedEntity,
+  rows: readonly Values[],
+  execute: Execute,
+  ledger: RecordLedger,
+  manager: EntityManager,
+): Promise<unknown> {
+  const where = uniqueCondition(builder.dataSource, entity, rows);
+  const before = where ? await readRows(manager, entity, where, true) : [];
+  for (const record of before) ledger.seen(record);
+  const result = (await execute()) as { identifiers: (ObjectLiteral | undefined)[] };
+  const after = where ? await readRows(manager, entity, where, true) : [];
+  const known = result.identifiers.filter((key) => key && entity.metadata.hasAllPrimaryKeys?.(key));
+  const byKey = await rowsByKey(manager, entity, known as ObjectLiteral[]);
+  const wasThere = new Set(before.map(({ key }) => JSON.stringify(key)));
+  for (const record of [...after, ...byKey]) {
+    const isNew = !wasThere.has(JSON.stringify(record.key));
+    if (isNew) ledger.inserted(entity, record.key, record.ownerId, record.values, entity.isOneRow);
+    else ledger.updated(entity, record.key, record.ownerId, record.values);
+  }
+  return result;
+}
+
+function update(builder: WriteBuilder, entity: GuardedEntity): GuardedWrite | undefined {
+  const { valuesSet } = builder.expressionMap;
+  const values = writtenValues(builder.dataSource, entity, (valuesSet ?? {}) as Values, true);
+  if (values.fields.size === 0 && !values.expressions && !values.changesId) return undefined;
+  return { entity, run: (...args) => updateRows(builder, entity, values, ...args) };
+}
+
+async function updateRows(
+  builder: WriteBuilder,
+  entity: GuardedEntity,
+  { fields, expressions, changesId }: Written,
+  execute: Execute,
+  ledger: RecordLedger,
+  manager: EntityManager,
+): Promise<unknown> {
+  const keys = writtenKeys(builder, entity);
+  const { metadata, idColumn, letsGo } = entity;
+  // Of a table of several classes only the row tells which one it is.
+  const isOneClass = metadata.childEntityMetadatas.length === 0;
+  const idIsKey = metadata.primaryColumns.includes(idColumn);
+  const isKnown = keys !== undefined && isOneClass && idIsKey && !changesId && !letsGo && !expressions;
+  if (isKnown) {
+    const result = (await execute()) as { affected?: number };
+    for (const key of keys) {
+      ledger.updated(
+        entity,
+        key,
+        canonicalId(builder.dataSource, entity.idColumn, entity.idColumn.getEntityValue(key)),
+        fields,
+      );
+      // Some of them are not there.
+      if (result.affected !== keys.length) ledger.unsure(entity, key);
+    }
+    return result;
+  }
+  const before = await rowsOf(builder, entity, manager);
+  for (const record of before) ledger.seen(record);
+  const result = await execute();
+  for (const record of before) {
+    ledger.updated(
+      record.entity,
+      record.key,
+      changesId ? undefined : record.ownerId,
+      asFieldsOf(record.entity, fields),
+    );
+    if (expressions || changesId) ledger.unsure(record.entity, record.key);
+  }
+  return result;
+}
+
+async function deleteRows(
+  builder: WriteBuilder,
+  entity: GuardedEntity,
+  execute: Execute,
+  ledger: RecordLedger,
+  manager: EntityManager,
+): Promise<unknown> {
+  const before = await rowsOf(builder, entity, manager);
+  const result = await execute();
+  for (const record of before) ledger.removed(record);
+  return result;
+}
+
+async function recoverRows(
+  builder: WriteBuilder,
+  entity: GuardedEntity,
+  execute: Execute,
+  ledger: RecordLedger,
+  manager: EntityManager,
+): Promise<unknown> {
+  const before = await rowsOf(builder, entity, manager);
+  const result = await execute();
+  for (const { key, ownerId, values } of before) ledger.updated(entity, key, ownerId, values);
+  return result;
+}
+
+/** The values by the fields of the class that a row is of, if they were written by a class that it extends. */
+function asFieldsOf(entity: GuardedEntity, values: FieldValues): FieldValues {
+  const named = [...values].flatMap(([field, value]) => {
+    const own = entity.fields.find(({ column }) => column.databaseName === field.column.databaseName);
+    return own ? [[own, value] as const] : [];
+  });
+  return new Map(named);
+}
+
+/** The rows that the builder is about to write, locked. */
+function rowsOf(builder: WriteBuilder, entity: GuardedEntity, manager: EntityManager): Promise<RecordRow[]> {
+  const keys = writtenKeys(builder, entity);
+  const where = keys ? keyCondition(builder.dataSource, entity, keys) : criteriaOf(builder);
+  return readRows(manager, entity, where, true);
+}
+
+/** The builder's own condition: as a deletion it has no other parameters than this. */
+function criteriaOf(builder: WriteBuilder): Condition {
+  const [sql, parameters] = builder.clone().delete().getQueryAndParameters();
+  const at = sql.indexOf(' WHERE ');
+  return at < 0 ? { sql: '1 = 1', parameters: [] } : { sql: sql.slice(at + ' WHERE '.length), parameters };
+}
+
+/** What is written into declared fields and the owner id. */
+interface Written {
+  readonly fields: FieldValues;
+  /** Whether SQL says what is written. */
+  readonly expressions: boolean;
+  /** Whether an update changes the owner id. */
+  readonly changesId: boolean;
+  /** Whether an insertion says which owner the row is, and no other row is the same: another may have been it before. */
+  readonly choosesId: boolean;
+}
+
+function writtenValues(dataSource: DataSource, entity: GuardedEntity, values: Values, isUpdate = false): Written {
+  const fields = new Map<GuardedField, NamedFiles>();
+  let expressions = false;
+  for (const field of entity.fields) {
+    const { column } = field;
+    const value: unknown = column.getEntityValue(values);
+    if (value === undefined || !(isUpdate ? column.isUpdate : column.isInsert)) continue;
+    if (typeof value === 'function') expressions = true;
+    else fields.set(field, filesNamedBy(dataSource, field, value));
+  }
+  const { idColumn, isOneRow } = entity;
+  const hasId = idColumn.getEntityValue(values) !== undefined;
+  return { fields, expressions, changesId: isUpdate && idColumn.isUpdate && hasId, choosesId: isOneRow && hasId };
+}
+
+function namesAny(fields: FieldValues): boolean {
+  return [...fields.values()].some(({ ids, junk }) => ids.length > 0 || junk.length > 0);
+}
+
+function valueIn(sources: readonly (ObjectLiteral | undefined)[], column: OwnerColumn): unknown {
+  for (const source of sources) {
+    const value: unknown = source && column.getEntityValue(source);
+    if (value !== undefined && value !== null && typeof value !== 'function') return value;
+  }
+  return undefined;
+}
+
+/** That a row has the same primary or unique values as one of those that are to be inserted. */
+function uniqueCondition(
+  dataSource: DataSource,
+  entity: GuardedEntity,
+  rows: readonly Values[],
+): Condition | undefined {
+  const { metadata } = entity;
+  const keys = [
+    metadata.primaryColumns,
+    ...metadata.uniques.map(({ columns }) => columns),
+    ...metadata.indices.filter(({ isUnique }) => isUnique).map(({ columns }) => columns),
+  ];
+  const { driver } = dataSource;
+  const parameters: unknown[] = [];
+  const conditions: string[] = [];
+  for (const row of rows) {
+    for (const columns of keys) {
+      const parts = columns.map((column): [OwnerColumn, unknown] => [column, column.getEntityValue(row)]);
+      if (parts.some(([, value]) => value === undefined || value === null || typeof value === 'function')) continue;
+      const terms = parts.map(([column, value]) => {
+        const place = driver.createParameter('', parameters.push(driver.preparePersistentValue(value, column)) - 1);
+        return `${driver.escape(column.databaseName)} = ${place}`;
+      });
+      conditions.push(`(${terms.join(' AND ')})`);
+    }
+  }
+  return conditions.length === 0 ? undefined : { sql: conditions.join(' OR '), parameters };
+}

@@ -1,0 +1,81 @@
+import { OwnerHasFilesError } from '../../errors/owner-has-files.error.js';
+import type { OwnerReference } from '../../files/owner-reference.js';
+import type { OpenTransaction } from '../../unit-of-work/open-transaction.js';
+import { deleteFiles, releaseFiles } from '../let-go.js';
+import type { OwnerRemovalPolicy } from '../owns-files.decorator.js';
+import { heldFiles } from '../statements/held-files.js';
+import type { FileSnapshot } from '../statements/transfer-statements.js';
+import type { TransferRuntime } from '../transfer-runtime.js';
+import { filesInUse } from './files-in-use.js';
+import { isOwner } from './record-ledger.js';
+import type { RecordLedger, WrittenRow } from './record-ledger.js';
+import type { RecordRow } from './record-rows.js';
+
+type Policy = Exclude<OwnerRemovalPolicy, 'keep'>;
+
+interface Removed {
+  readonly record: RecordRow;
+  readonly owner: OwnerReference;
+  readonly policy: Policy;
+}
+
+/** Does what `onDelete` says with the files that removed rows owned, and that no other row has taken over. */
+export async function dealWithRemoved(
+  runtime: TransferRuntime,
+  ledger: RecordLedger,
+  transaction: OpenTransaction,
+): Promise<void> {
+  const { manager } = transaction;
+  const current = await ledger.current(manager);
+  const again = new Set(current.map(({ entity, ownerId }) => keyOf(entity.ownerType, ownerId)));
+  const removed = [...ledger.rows].flatMap((row) => removedRow(row, again) ?? []);
+  if (removed.length === 0) return;
+  const held = await heldFiles(
+    manager,
+    removed.map(({ owner }) => ({ owner })),
+  );
+  if (held.length === 0) return;
+  const used = await filesInUse(
+    manager,
+    ledger,
+    removed.map(({ record, owner }) => ({ ...record, ownerId: owner.id })),
+  );
+  const locked = await runtime.statements.lock(manager, held);
+  const dropped: Record<Policy, FileSnapshot[]> = { restrict: [], release: [], delete: [] };
+  for (const file of locked) {
+    const one = removed.find(({ owner, record }) => isOwner(owner, stateOf(file)) && mayHold(record, file.id));
+    if (!one || used.isUsed(one.owner, file.id) || isOwner(one.owner, ledger.ownerGiven(file.id))) continue;
+    dropped[one.policy].push(file);
+  }
+  const [kept] = dropped.restrict;
+  if (kept) {
+    const { type, id } = stateOf(kept);
+    const count = dropped.restrict.filter((file) => isOwner({ type, id }, stateOf(file))).length;
+    throw new OwnerHasFilesError(type, id, count);
+  }
+  await runtime.inUnit(transaction, async (unit) => {
+    await releaseFiles(runtime, unit.manager, dropped.release);
+    await deleteFiles(runtime, unit, dropped.delete);
+  });
+}
+
+/** Files that stay with an owner whose id is used again would be another's. */
+function removedRow({ isRemoved, before }: WrittenRow, again: ReadonlySet<string>): Removed | undefined {
+  if (!isRemoved || !before || before.ownerId === undefined) return undefined;
+  const { ownerType: type, onDelete } = before.entity;
+  const policy = onDelete === 'keep' && again.has(keyOf(type, before.ownerId)) ? 'release' : onDelete;
+  return policy === 'keep' ? undefined : { record: before, owner: { type, id: before.ownerId }, policy };
+}
+
+/** A row that shares its owner with others has had the files that it named; one that is an owner by itself, all of them. */
+function mayHold({ entity, values }: RecordRow, fileId: string): boolean {
+  return entity.isOneRow || [...values.values()].some(({ ids }) => ids.includes(fileId));
+}
+
+function stateOf({ ownerType, ownerId }: FileSnapshot): OwnerReference {
+  return { type: ownerType ?? '', id: ownerId ?? '' };
+}
+
+function keyOf(type: string, id: string): string {
+  return JSON.stringify([type, id]);
+}

@@ -1,0 +1,25 @@
+import type { OpenTransaction } from '../../unit-of-work/open-transaction.js';
+import type { TransferRuntime } from '../transfer-runtime.js';
+import { assertNamedAreOwn } from './assert-named-are-own.js';
+import { assertNotInUse } from './assert-not-in-use.js';
+import { followRecords } from './follow-records.js';
+import { letRecordsGo } from './let-records-go.js';
+import type { RecordLedger } from './record-ledger.js';
+import { dealWithRemoved } from './removed-records.js';
+
+/**
+ * Ends what a transaction did to records: files follow their records, those that records let go of and those of removed records are dealt
+ * with. Then every written row names only files of its own, and no file was taken from a row that names it; throws where that is not so.
+ */
+export async function settleRecords(
+  runtime: TransferRuntime,
+  ledger: RecordLedger,
+  transaction: OpenTransaction,
+): Promise<void> {
+  const { manager } = transaction;
+  await followRecords(runtime, ledger, manager);
+  await letRecordsGo(runtime, ledger, transaction);
+  await dealWithRemoved(runtime, ledger, transaction);
+  await assertNamedAreOwn(runtime, ledger, transaction);
+  await assertNotInUse(runtime, ledger, manager);
+}

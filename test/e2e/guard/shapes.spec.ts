@@ -1,0 +1,205 @@
+import {
+  ChildEntity,
+  Column,
+  DefaultNamingStrategy,
+  Entity,
+  PrimaryColumn,
+  PrimaryGeneratedColumn,
+  TableInheritance,
+} from 'typeorm';
+import type { DataSourceOptions } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FileField, FilesNotOwnError, OwnsFiles } from '../../../lib/index.js';
+import { reachableDatabases } from '../../support/databases.js';
+import type { TestDatabase } from '../../support/databases.js';
+import { guardedApp } from '../../support/guarded-app.js';
+import type { GuardedApp } from '../../support/guarded-app.js';
+
+/** A value that stands for an id. */
+class Ref {
+  constructor(readonly file: string) {}
+}
+const ref = {
+  to: (value: Ref | null | undefined) => value?.file ?? value,
+  from: (stored: string | null) => (stored === null ? null : new Ref(stored)),
+};
+const joined = {
+  to: (value: Set<string> | undefined) => (value === undefined ? undefined : [...value].join(' + ')),
+  from: (stored: string | null) => new Set(stored ? stored.split(' + ') : []),
+};
+
+class Cover {
+  @FileField({ onReplace: 'release' }) @Column('varchar', { length: 36, nullable: true }) imageId!: string | null;
+  @Column('varchar', { default: '' }) alt!: string;
+}
+
+@Entity()
+@OwnsFiles('shape')
+class Shape {
+  @PrimaryGeneratedColumn('uuid') id!: string;
+  @FileField() @Column('varchar', { length: 36, nullable: true }) text!: string | null;
+  @FileField({ onReplace: 'release' }) @Column('simple-array', { nullable: true }) simpleArray!: string[] | null;
+  @FileField({ onReplace: 'release' }) @Column('simple-json', { nullable: true }) simpleJson!: string[] | null;
+  @FileField({ onReplace: 'release' }) @Column('json', { nullable: true }) json!: string[] | null;
+  @FileField() @Column('varchar', { length: 36, nullable: true, transformer: ref }) reference!: Ref | null;
+  @FileField() @Column('text', { nullable: true, transformer: joined as never }) joined!: Set<string> | null;
+  @Column(() => Cover) cover!: Cover;
+}
+
+@Entity()
+@TableInheritance({ column: { type: 'varchar', name: 'kind', length: 20 } })
+@OwnsFiles('animal')
+class Animal {
+  @PrimaryGeneratedColumn() id!: number;
+  @FileField({ onReplace: 'release' }) @Column('uuid', { nullable: true }) photoId!: string | null;
+}
+@ChildEntity()
+@OwnsFiles('dog')
+class Dog extends Animal {
+  @FileField({ onReplace: 'release' }) @Column('uuid', { nullable: true }) licenceId!: string | null;
+}
+@ChildEntity()
+class Cat extends Animal {}
+
+abstract class Base {
+  @PrimaryGeneratedColumn() id!: number;
+  @FileField() @Column('uuid', { nullable: true }) fileId!: string | null;
+}
+@Entity()
+@OwnsFiles('leaf')
+class Leaf extends Base {}
+
+@Entity()
+@OwnsFiles('ledger')
+class BigLedger {
+  @PrimaryColumn('bigint') id!: string;
+  @FileField() @Column('uuid', { nullable: true }) fileId!: string | null;
+}
+
+@Entity()
+@OwnsFiles('line', { idField: 'code', onDelete: 'delete' })
+class OrderLine {
+  @PrimaryColumn('int') order!: number;
+  @PrimaryColumn('int') line!: number;
+  @Column('varchar', { length: 40, unique: true }) code!: string;
+  @FileField({ onReplace: 'release' }) @Column('uuid', { nullable: true }) fileId!: string | null;
+}
+
+const ENTITIES = [Shape, Animal, Dog, Cat, Leaf, BigLedger, OrderLine];
+
+class Snake extends DefaultNamingStrategy {
+  override columnName(property: string, custom: string | undefined, prefixes: string[]): string {
+    return custom ?? `c_${[...prefixes, property].join('_').toLowerCase()}`;
+  }
+  override tableName(target: string, given: string | undefined): string {
+    return `t_${given ?? target.toLowerCase()}`;
+  }
+}
+
+/** The same database with other names. */
+function renamed(database: TestDatabase): TestDatabase {
+  return {
+    ...database,
+    name: `${database.name} with a naming strategy and a prefix`,
+    create: async () => {
+      const { options, drop } = await database.create();
+      return { options: { ...options, entityPrefix: 'p_', namingStrategy: new Snake() } as DataSourceOptions, drop };
+    },
+  };
+}
+
+const databases = await reachableDatabases('memory', 'postgres', 'mariadb');
+
+describe.each([...databases, ...databases.map(renamed)])('Declared fields on $name', (database) => {
+  let app: GuardedApp;
+  beforeAll(async () => {
+    app = await guardedApp({ database, entities: ENTITIES });
+  });
+  afterAll(() => app.close());
+
+  /** Saves a row that names files of the row's own, in one unit. */
+  async function savedWith<T extends object>(
+    entity: new () => T,
+    type: string,
+    value: (ids: string[]) => object,
+    idOf: (row: T) => unknown = (row) => (row as { id: unknown }).id,
+  ): Promise<{ row: T; ids: string[] }> {
+    const ids = [await app.upload(), await app.upload()];
+    const row = await app.queue.run(async () => {
+      const saved = (await app.dataSource.getRepository(entity).save(value(ids) as never)) as T;
+      const named = ids.filter((id) => JSON.stringify([value(ids), [...nested(value(ids))]]).includes(id));
+      await app.files.transferOwnership(named, { ownerType: type, ownerId: String(idOf(saved)), pin: true });
+      return saved;
+    });
+    return { row, ids };
+  }
+  const nested = (value: object): string[] =>
+    Object.values(value).flatMap((one: unknown) => (one instanceof Set ? ([...one] as string[]) : []));
+
+  it.each<[string, (ids: string[]) => object]>([
+    ['varchar', ([a]) => ({ text: a })],
+    ['simple-array', (ids) => ({ simpleArray: ids })],
+    ['simple-json', (ids) => ({ simpleJson: ids })],
+    ['json', (ids) => ({ json: ids })],
+    ['a transformer of one', ([a]) => ({ reference: new Ref(a!) })],
+    ['a transformer of several', (ids) => ({ joined: new Set(ids) })],
+    ['an embedded column', ([a]) => ({ cover: { imageId: a, alt: '' } })],
+  ])('are guarded: %s', async (_, value) => {
+    const { row } = await savedWith(Shape, 'shape', value);
+    expect(row.id).toMatch(/^[0-9a-f-]{36}$/);
+    const foreign = [await app.upload('bob'), await app.upload('bob')];
+    const shapes = app.dataSource.getRepository(Shape);
+    await expect(shapes.save(value(foreign) as never)).rejects.toThrow(FilesNotOwnError);
+    await expect(shapes.update(row.id, value(foreign))).rejects.toThrow(FilesNotOwnError);
+    await expect(app.queue.run(() => shapes.update({ id: row.id }, value(foreign)))).rejects.toThrow(FilesNotOwnError);
+  });
+
+  it.each<[string, (ids: string[]) => object, object]>([
+    ['simple-array', (ids) => ({ simpleArray: ids }), { simpleArray: [] }],
+    ['simple-json', (ids) => ({ simpleJson: ids }), { simpleJson: null }],
+    ['json', (ids) => ({ json: ids }), { json: [] }],
+    ['an embedded column', ([a]) => ({ cover: { imageId: a, alt: '' } }), { cover: { imageId: null } }],
+  ])('let go by their former value: %s', async (_, value, emptied) => {
+    const { row, ids } = await savedWith(Shape, 'shape', value);
+    await app.dataSource.getRepository(Shape).update(row.id, emptied);
+    expect(await app.ownerOf(ids[0]!)).toBe('-');
+  });
+
+  it('belong to the class of a row in a table of several', async () => {
+    const { row: dog, ids } = await savedWith(Dog, 'dog', ([a, b]) => ({ photoId: a, licenceId: b }));
+    const { row: cat, ids: photos } = await savedWith(Cat, 'animal', ([a]) => ({ photoId: a }));
+    await app.dataSource.getRepository(Animal).update({ id: dog.id }, { photoId: null });
+    await app.dataSource.getRepository(Animal).update(cat.id, { photoId: null });
+    expect(await app.ownerOf(ids[0]!)).toBe('-');
+    expect(await app.ownerOf(ids[1]!)).toBe(`dog ${dog.id}*`);
+    expect(await app.ownerOf(photos[0]!)).toBe('-');
+    await expect(app.dataSource.getRepository(Animal).update(dog.id, { photoId: photos[0]! })).rejects.toThrow(
+      /Dog|Animal/,
+    );
+  });
+
+  it('are inherited from a class that is no entity', async () => {
+    await savedWith(Leaf, 'leaf', ([a]) => ({ fileId: a }));
+    const file = await app.upload('bob');
+    await expect(app.dataSource.getRepository(Leaf).save({ fileId: file })).rejects.toThrow(FilesNotOwnError);
+  });
+
+  it('belong to owners with large numbers', async () => {
+    await savedWith(BigLedger, 'ledger', ([a]) => ({ id: '9007199254740991', fileId: a }));
+    const file = await app.fileOf('ledger', '9007199254740991');
+    await app.dataSource.getRepository(BigLedger).update('9007199254740991', { fileId: file });
+    await app.dataSource.getRepository(BigLedger).update({ id: '09007199254740991' }, { fileId: file });
+    await expect(app.files.delete(file, { force: true })).rejects.toThrow(/still names/);
+  });
+
+  it('belong to owners with composite keys, by idField', async () => {
+    const value = ([a]: string[]) => ({ order: 7, line: 1, code: '7/1', fileId: a });
+    const { ids } = await savedWith(OrderLine, 'line', value, () => '7/1');
+    const lines = app.dataSource.getRepository(OrderLine);
+    const other = await app.fileOf('line', '7/1');
+    await lines.update({ order: 7, line: 1 }, { fileId: other });
+    expect(await app.ownerOf(ids[0]!)).toBe('-');
+    await lines.delete({ order: 7, line: 1 });
+    expect(await app.ownerOf(other)).toBeUndefined();
+  });
+});
