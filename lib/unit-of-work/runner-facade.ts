@@ -4,6 +4,7 @@ import { ambientOf } from './ambient.js';
 import { strongerIsolation, type IsolationLevel } from './dialects/dialect.js';
 import { skipIdleBroadcasts } from './idle-broadcasts.js';
 import { UnitAbortedError } from '../errors/unit-aborted.error.js';
+import { emptyCache, SCHEMA_CACHES } from './schema-caches.js';
 import type { Scope } from './scope.js';
 import type { UnitOfWork } from './unit-of-work.js';
 import type { UnitTransaction } from './unit-transaction.js';
@@ -85,7 +86,8 @@ const prototypes = new WeakMap<object, SharedPrototype>();
 
 /**
  * What facades of a kind of runner inherit: the overrides, then the runner's class. Fields of the runner are looked up in the runner
- * itself, and what a method sets stays with the facade it was called on. One object for all units: making it is slow.
+ * itself, and what a method sets stays with the facade it was called on, as do the caches that methods change in place. One object for
+ * all units: making it is slow.
  */
 function prototypeFor(runner: QueryRunner): object {
   const base = Object.getPrototypeOf(runner) as object;
@@ -103,7 +105,11 @@ function delegate({ prototype, members }: SharedPrototype, member: PropertyKey):
   Object.defineProperty(prototype, member, {
     configurable: true,
     get(this: RunnerFacade): unknown {
-      return Reflect.get(this[FACADE].transaction.runner, member);
+      const { runner } = this[FACADE].transaction;
+      if (!SCHEMA_CACHES.has(member)) return Reflect.get(runner, member);
+      const cache = emptyCache(runner, member);
+      Reflect.set(this, member, cache);
+      return cache;
     },
     set(this: RunnerFacade, value: unknown) {
       Object.defineProperty(this, member, { configurable: true, enumerable: true, writable: true, value });

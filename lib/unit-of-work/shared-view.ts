@@ -1,4 +1,5 @@
 import type { QueryRunner } from 'typeorm';
+import { emptyCache, SCHEMA_CACHES } from './schema-caches.js';
 
 const REAL = Symbol('nestjs-files:real-runner');
 
@@ -9,7 +10,7 @@ export function sharedView(runner: QueryRunner): QueryRunner {
     get: () => state[member],
     set: (value: unknown) => (state[member] = value),
   });
-  return Object.create(runner, {
+  const view = Object.create(runner, {
     isTransactionActive: delegated('isTransactionActive'),
     transactionDepth: delegated('transactionDepth'),
     [REAL]: { value: runner },
@@ -17,6 +18,8 @@ export function sharedView(runner: QueryRunner): QueryRunner {
     manager: { value: undefined, writable: true },
     release: { value: () => Promise.resolve() },
   }) as QueryRunner;
+  for (const cache of SCHEMA_CACHES) Reflect.set(view, cache, emptyCache(runner, cache));
+  return view;
 }
 
 /** The query runner that is behind a shared view; else itself. */

@@ -1,0 +1,18 @@
+import type { QueryRunner } from 'typeorm';
+
+/**
+ * What TypeORM keeps in a query runner while it changes the schema: the SQL that undoes it, and tables as they were read. Shared by several
+ * query runners, one would undo what another did, or write a table back as it was before.
+ */
+export const SCHEMA_CACHES: ReadonlySet<PropertyKey> = new Set([
+  'cachedTablePaths',
+  'loadedTables',
+  'loadedViews',
+  'sqlInMemory',
+]);
+
+/** An empty cache of the same kind as this one of the query runner. */
+export function emptyCache(runner: QueryRunner, cache: PropertyKey): object {
+  const { constructor } = Reflect.get(runner, cache) as object;
+  return new (constructor as new () => object)();
+}
