@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { DataSource } from 'typeorm';
 import type { AmbientNode } from './ambient.js';
 import type { Effect } from './effects.js';
@@ -13,6 +14,7 @@ export class Scope {
   #undone = false;
   #nested = 0;
   #statements = 0;
+  #streams: Set<Readable> | undefined;
   #tail: Promise<unknown> = Promise.resolve();
   #unit: UnitOfWork | undefined;
   readonly #effects: Effect[] = [];
@@ -94,6 +96,16 @@ export class Scope {
     this.#statements--;
   }
 
+  /** Counts a stream as running until its reader is done with it, which is before it is closed, or until `closeStream()`. */
+  openStream(stream: Readable): void {
+    this.#streams ??= new Set();
+    this.#streams.add(stream);
+  }
+
+  closeStream(stream: Readable): void {
+    this.#streams?.delete(stream);
+  }
+
   /** Runs nested work after the nested work that was started here before it: savepoints must nest. */
   async nest<T>(run: () => Promise<T>): Promise<T> {
     this.assertActive('Nested work was started');
@@ -113,11 +125,18 @@ export class Scope {
   /** Ends the scope; throws UnawaitedWorkError while anything it started still runs. */
   finish(): void {
     this.#ended = true;
-    if (this.#nested > 0 || this.#statements > 0) throw new UnawaitedWorkError(this.#nested, this.#statements);
+    const statements = this.#statements + this.#readStreams();
+    if (this.#nested > 0 || statements > 0) throw new UnawaitedWorkError(this.#nested, statements);
   }
 
   /** Ends the scope whatever still runs: its work is about to be undone. */
   abandon(): void {
     this.#ended = true;
+  }
+
+  /** How many streams somebody may still read. */
+  #readStreams(): number {
+    if (!this.#streams) return 0;
+    return [...this.#streams].filter(({ readableEnded, destroyed }) => !readableEnded && !destroyed).length;
   }
 }

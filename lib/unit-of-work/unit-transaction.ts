@@ -106,18 +106,23 @@ export class UnitTransaction {
   /** Opens a stream and holds the connection until it is closed. */
   stream(scope: Scope, open: () => Promise<Readable>): Promise<Readable> {
     return new Promise((resolve, reject) => {
-      scope.beginStatement();
-      const held = this.#turnstile.exclusive(async () => {
+      const opening = async (): Promise<Readable> => {
         scope.assertActive('A stream was opened');
         this.#assertUsable();
-        const stream = await this.#observe(async () => {
+        return this.#observe(async () => {
           await this.dialect.ready(this.runner);
           return open();
         });
+      };
+      scope.beginStatement();
+      const held = this.#turnstile.exclusive(async () => {
+        const stream = await opening().finally(() => scope.endStatement());
+        scope.openStream(stream);
         resolve(stream);
         await this.#streams.closed(stream);
+        scope.closeStream(stream);
       });
-      held.finally(() => scope.endStatement()).catch(reject);
+      held.catch(reject);
     });
   }
 

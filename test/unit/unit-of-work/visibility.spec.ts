@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { type QueryRunner, QueryRunnerAlreadyReleasedError } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -105,7 +106,7 @@ async function streamRows(this: QueryRunner, sql: string, parameters: unknown[] 
   return onEnd ? rows.on('end', onEnd) : rows;
 }
 
-describe.each(databases.filter(({ kind }) => kind === 'mariadb' || kind === 'memory'))(
+describe.each(databases.filter(({ kind }) => kind !== 'file'))(
   'on $name, a stream of a query builder',
   ({ open, kind }) => {
     let database: OpenDatabase;
@@ -155,6 +156,44 @@ describe.each(databases.filter(({ kind }) => kind === 'mariadb' || kind === 'mem
       expect(await app.notes.existsBy({ id: 'new' })).toBe(false);
     });
 
+    it.each<{ title: string; leave: (rows: Readable) => unknown }>([
+      { title: 'was read to its end', leave: (rows) => once(rows.resume(), 'end') },
+      { title: 'its reader gave up', leave: (rows) => rows.destroy() },
+      { title: 'has failed', leave: (rows) => rows.on('error', () => undefined).destroy(new Error('no')) },
+    ])('that $title, but may not be closed yet, does not fail the unit', async ({ leave }) => {
+      let isClosed = false;
+      await transactor.run(async () => {
+        await app.notes.insert({ id: 'own' });
+        await transactor.run(async () => {
+          await leave(await stream());
+        });
+        const rows = await stream();
+        rows.on('close', () => (isClosed = true));
+        await leave(rows);
+      });
+      expect(isClosed).toBe(true);
+      expect(await app.notes.existsBy({ id: 'own' })).toBe(true);
+    });
+
+    it('that is being read fails the unit', async () => {
+      const unit = transactor.run(async () => {
+        await app.notes.insert({ id: 'new' });
+        const rows = (await stream())[Symbol.asyncIterator]();
+        await rows.next();
+      });
+      await expect(unit).rejects.toMatchObject({ code: 'FILES_UNAWAITED_WORK' });
+      expect(await app.notes.existsBy({ id: 'new' })).toBe(false);
+    });
+
+    it('that is being opened fails the unit', async () => {
+      let opening: Promise<unknown> | undefined;
+      const unit = transactor.run(() => {
+        opening = stream().catch(() => undefined);
+      });
+      await expect(unit).rejects.toMatchObject({ code: 'FILES_UNAWAITED_WORK' });
+      await opening;
+    });
+
     it('that its reader gives up leaves the unit usable', async () => {
       await transactor.run(async () => {
         for await (const _row of await stream()) break;
@@ -168,7 +207,8 @@ describe.each(databases.filter(({ kind }) => kind === 'mariadb' || kind === 'mem
         const runner = database.dataSource.createQueryRunner();
         const before = runner.query(`INSERT INTO note (id) VALUES ('new')`);
         let ends = 0;
-        const rows = await runner.stream('SELECT id FROM note WHERE id = ?', ['new'], () => ends++);
+        const parameter = kind === 'postgres' ? '$1' : '?';
+        const rows = await runner.stream(`SELECT id FROM note WHERE id = ${parameter}`, ['new'], () => ends++);
         expect(await rows.toArray()).toEqual([{ id: 'new' }]);
         expect(ends).toBe(1);
         await before;
@@ -187,8 +227,11 @@ describe.each(databases.filter(({ kind }) => kind === 'mariadb' || kind === 'mem
 
     it('that cannot be opened fails its caller alone', async () => {
       await transactor.run(async () => {
-        const runner = database.dataSource.createQueryRunner();
-        const failed = runner.stream('SELECT 1 FROM nowhere').then((rows) => rows.toArray());
+        // Nested, because PostgreSQL goes on only from a savepoint.
+        const failed = transactor.run(async () => {
+          const rows = await database.dataSource.createQueryRunner().stream('SELECT 1 FROM nowhere');
+          await rows.toArray();
+        });
         await expect(failed).rejects.toThrow(/nowhere/);
         await app.notes.insert({ id: 'after' });
       });
