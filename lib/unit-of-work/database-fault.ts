@@ -51,8 +51,12 @@ const LOST_CODE = /^(08...|57P0[1-5]|ECONN\w+|EPIPE|ETIMEDOUT|PROTOCOL_\w+)$/;
 // pg and mysql2 report some broken connections without a code.
 const LOST_MESSAGE = /connection terminated|not queryable|read timeout|closed state|connection is closed/i;
 
+// https://www.postgresql.org/docs/current/runtime-config-logging.html#RUNTIME-CONFIG-SEVERITY-LEVELS
+const ENDS_CONNECTION = new Set(['FATAL', 'PANIC']);
+
 interface DriverError {
   code?: string | number;
+  severity?: string;
   errno?: number;
   fatal?: boolean;
   message?: string;
@@ -68,6 +72,17 @@ export function databaseFault(error: unknown): DatabaseFault {
   if (errno !== undefined && MYSQL[errno]) return MYSQL[errno];
   const lost = fatal === true || LOST_CODE.test(text) || (!SQLSTATE.test(text) && LOST_MESSAGE.test(message ?? ''));
   return lost || isReleased(error) ? 'lost' : 'other';
+}
+
+/**
+ * Whether the connection is gone, so that nothing more can be done on it. PostgreSQL also gives codes of class 08 to errors of one statement:
+ * a NUL in its text, a wrong number of parameters, another server that a foreign table is on.
+ */
+export function isConnectionLost(error: unknown): boolean {
+  if (databaseFault(error) !== 'lost') return false;
+  const { code, severity } = driverErrorOf(error);
+  const isOfStatement = String(code).startsWith('08') && severity !== undefined && !ENDS_CONNECTION.has(severity);
+  return !isOfStatement;
 }
 
 /** Whether the same work may succeed when it is run once more. */

@@ -1,5 +1,5 @@
 import type { QueryRunner } from 'typeorm';
-import { databaseFault } from '../database-fault.js';
+import { isConnectionLost } from '../database-fault.js';
 import { controlsTransaction } from './transaction-control.js';
 import { observedCommit, type CommitAnswer, type Dialect, type IsolationLevel } from './dialect.js';
 
@@ -24,7 +24,7 @@ export class PortableDialect implements Dialect {
   }
 
   lostTransaction(_runner: QueryRunner, error: unknown): boolean {
-    return databaseFault(error) === 'lost';
+    return isConnectionLost(error);
   }
 
   endedTransaction(_runner: QueryRunner, _result: unknown): boolean {

@@ -1,6 +1,6 @@
 import { QueryFailedError, QueryRunnerAlreadyReleasedError } from 'typeorm';
 import { describe, expect, it } from 'vitest';
-import { type DatabaseFault, databaseFault, isTransient } from '../../../lib/unit-of-work/database-fault.js';
+import { type DatabaseFault, databaseFault, isConnectionLost, isTransient } from '../../../lib/unit-of-work/database-fault.js';
 
 /** What a driver throws. */
 const thrown = (properties: object, message = 'refused') => Object.assign(new Error(message), properties);
@@ -128,5 +128,21 @@ describe('an error after which the same work may succeed', () => {
       false,
       false,
     ]);
+  });
+});
+
+describe('an error of class 08', () => {
+  it.each([
+    [false, { code: '08P01', severity: 'ERROR' }],
+    [false, { code: '08006', severity: 'FEHLER' }],
+    [true, { code: '08P01', severity: 'FATAL' }],
+    [true, { code: '08006', severity: 'PANIC' }],
+    [true, { code: '08006' }],
+    [true, { code: '57P01', severity: 'ERROR' }],
+    [true, { code: 'ECONNRESET' }],
+    [false, { code: '42601', severity: 'FATAL' }],
+    [false, {}],
+  ])('means a lost connection (%s) only where the server has ended it: %o', (isLost, error) => {
+    expect([isConnectionLost(thrown(error)), isConnectionLost(failed(error))]).toEqual([isLost, isLost]);
   });
 });

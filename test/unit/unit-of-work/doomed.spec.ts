@@ -69,6 +69,29 @@ onEach(['postgres'], 'a unit whose failed statement was swallowed', (app) => {
   });
 });
 
+onEach(['postgres'], 'a unit with a statement that failed with a code of class 08', (app) => {
+  it.each([
+    ['a NUL in its text', () => app().dataSource.query("SELECT 'a\0b'"), '08P01'],
+    ['too many parameters', () => app().dataSource.query('SELECT $1::int', [1, 2]), '08P01'],
+    [
+      'a function that says so',
+      () => app().dataSource.query(`DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '08006'; END $$`),
+      '08006',
+    ],
+  ])('commits, if that had a savepoint to itself: %s', async (_, statement, code) => {
+    const { transactor, dataSource } = app();
+    const failed = expect.objectContaining({ driverError: expect.objectContaining({ code }) as unknown }) as unknown;
+    await transactor.run(async () => {
+      await app().write('one');
+      await expect(transactor.run(statement)).rejects.toEqual(failed);
+      await expect(dataSource.transaction(statement)).rejects.toEqual(failed);
+      await app().write('two');
+    });
+    expect(await app().saved()).toEqual(['one', 'two']);
+    await expect(transactor.run(statement)).rejects.toEqual(failed);
+  });
+});
+
 onEach(['mariadb'], 'a unit that lost a deadlock', (app) => {
   /** Two units lock each other out; resolves with what the one that the server chose saw. */
   async function deadlock(afterwards: () => Promise<unknown>): Promise<unknown[]> {
