@@ -181,6 +181,7 @@ export { FilesNotOwnError } from './errors/files-not-own.error.js';
 export { FilesOptionError } from './errors/files-option.error.js';
 export { IntentLostError } from './errors/intent-lost.error.js';
 export { InvalidDecorationError } from './errors/invalid-decoration.error.js';
+export { IsolationLevelError } from './errors/isolation-level.error.js';
 export { LeaseTimeoutError } from './errors/lease-timeout.error.js';
 export { LinkExpiredError } from './errors/link-expired.error.js';
 export { LinkNotFoundError } from './errors/link-not-found.error.js';

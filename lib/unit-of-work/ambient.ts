@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DataSource, QueryRunner } from 'typeorm';
+import type { BegunWith } from './dialects/dialect.js';
 import type { Line } from './line.js';
 import type { Scope } from './scope.js';
 import type { UnitOfWork } from './unit-of-work.js';
@@ -11,6 +12,8 @@ export interface ForeignTransaction {
   readonly enclosing: AmbientNode | undefined;
   readonly dataSource: DataSource;
   readonly runner: QueryRunner;
+  /** What it was begun with. */
+  readonly isolation: BegunWith;
   /** Units that join here wait for each other. */
   readonly line: Line;
 }

@@ -1,6 +1,6 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { ambientNode, ambientOf, within } from './ambient.js';
-import type { IsolationLevel } from './dialects/dialect.js';
+import type { BegunWith, IsolationLevel } from './dialects/dialect.js';
 import { quietOnceEnded } from './quiet.js';
 import { Line, lineOf } from './line.js';
 import { isFacade, type RunnerFacade, scopeOf } from './runner-facade.js';
@@ -8,6 +8,7 @@ import { Scope } from './scope.js';
 import { realRunner } from './shared-view.js';
 import { leaseConnection, sharesConnection } from './sqlite-lease.js';
 import { overrideMember } from './override-member.js';
+import { depthOf } from './transaction-depth.js';
 
 type Work = (manager: EntityManager) => Promise<unknown>;
 type Transaction = (first: IsolationLevel | Work | undefined, second?: Work) => Promise<unknown>;
@@ -96,7 +97,16 @@ function nestTransactions(dataSource: DataSource, manager: EntityManager): () =>
       transaction(isolation, (inner) => {
         const runner = realRunner(inner.queryRunner as QueryRunner);
         const line = around ? new Line() : lineOf(runner);
-        return within({ kind: 'foreign', enclosing: ambientNode(), dataSource, runner, line }, async () => {
+        const begunWith = around ? around.isolation : begunBy(runner, isolation);
+        const node = {
+          kind: 'foreign',
+          enclosing: ambientNode(),
+          dataSource,
+          runner,
+          isolation: begunWith,
+          line,
+        } as const;
+        return within(node, async () => {
           const result = await work(inner);
           line.finish();
           return result;
@@ -110,6 +120,12 @@ function nestTransactions(dataSource: DataSource, manager: EntityManager): () =>
     const here = isFacade(queryRunner) ? scopeOf(queryRunner) : ambientOf(dataSource);
     return quietOnceEnded(here, begin(first, second));
   }) as EntityManager['transaction']);
+}
+
+/** What the runner's transaction was begun with, where `manager.transaction()` has begun it. */
+function begunBy(runner: QueryRunner, isolation: IsolationLevel | undefined): BegunWith {
+  if (depthOf(runner) > 1) return undefined;
+  return isolation ?? (runner.dataSource.options as { isolationLevel?: IsolationLevel }).isolationLevel ?? 'none';
 }
 
 function nested(

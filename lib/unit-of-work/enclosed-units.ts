@@ -1,17 +1,19 @@
-import type { DataSource, QueryRunner } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { type UnitTrace, unitTrace } from '../diagnostics/traces.js';
 import { UnitAbortedError } from '../errors/unit-aborted.error.js';
-import { ambientNode, within } from './ambient.js';
+import { ambientNode, type ForeignTransaction, within } from './ambient.js';
 import type { Dialect } from './dialects/dialect.js';
 import { runEffects } from './effects.js';
 import { onForeignEnd, refuseStatements } from './foreign-end.js';
 import { JoinedRunner } from './joined-runner.js';
-import type { Line } from './line.js';
 import { quietOnceEnded } from './quiet.js';
 import { Scope } from './scope.js';
 import type { UnitOptions, Work } from './unit-options.js';
 import { UnitOfWork } from './unit-of-work.js';
 import { UnitTransaction } from './unit-transaction.js';
+
+/** A transaction that the application has opened. */
+export type Foreign = Pick<ForeignTransaction, 'runner' | 'isolation' | 'line'>;
 
 const BESIDE =
   'work beside a unit of work that had joined the transaction was undone with it; await one, then start the other';
@@ -45,14 +47,14 @@ export function runNested<T>(outer: Scope, work: Work<T>, { name }: UnitOptions)
 export function runJoined<T>(
   dataSource: DataSource,
   dialect: Dialect,
-  { runner, line }: { runner: QueryRunner; line: Line },
+  { runner, isolation, line }: Foreign,
   work: Work<T>,
   { name }: UnitOptions,
 ): Promise<T> {
   const joined = JoinedRunner.of(runner);
   const isOpen = joined.watch();
   const join = async (trace?: UnitTrace): Promise<T> => {
-    const transaction = new UnitTransaction(dataSource, runner, dialect, undefined, joined.state);
+    const transaction = new UnitTransaction(dataSource, runner, dialect, isolation, joined.state);
     const scope = new Scope(transaction, undefined, ambientNode());
     const unit = new UnitOfWork(scope, undefined, trace);
     joined.take(transaction);

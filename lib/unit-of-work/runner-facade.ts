@@ -1,9 +1,8 @@
 import type { Readable } from 'node:stream';
 import { type EntityManager, type QueryRunner, QueryRunnerAlreadyReleasedError, type QueryResult } from 'typeorm';
 import { ambientOf } from './ambient.js';
-import { strongerIsolation, type IsolationLevel } from './dialects/dialect.js';
+import type { IsolationLevel } from './dialects/dialect.js';
 import { skipIdleBroadcasts } from './idle-broadcasts.js';
-import { UnitAbortedError } from '../errors/unit-aborted.error.js';
 import { emptyCache, SCHEMA_CACHES } from './schema-caches.js';
 import type { Scope } from './scope.js';
 import type { UnitOfWork } from './unit-of-work.js';
@@ -177,11 +176,7 @@ const overrides: ThisType<RunnerFacade> & object = {
   async startTransaction(isolation?: IsolationLevel): Promise<void> {
     assertHeld(this);
     const { transaction } = this[FACADE];
-    if (strongerIsolation(isolation, transaction.isolation)) {
-      throw new UnitAbortedError(
-        `a nested transaction asked for ${isolation}, which only the unit itself can have: @WithTaskQueue({ isolationLevel: '${isolation}' })`,
-      );
-    }
+    if (isolation) await transaction.assertIsolation(isolation);
     const scope = scopeOf(this);
     await transaction.openSavepoint(this, scope.openedBy === this ? scope : undefined);
     this[FACADE].depth++;

@@ -1,11 +1,11 @@
-import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { UnitAbortedError } from '../errors/unit-aborted.error.js';
 import { ambientOf } from './ambient.js';
 import { type DataSourceOverride, overrideDataSource } from './data-source-override.js';
 import type { Dialect } from './dialects/dialect.js';
 import { dialectOf } from './dialects/dialect-of.js';
-import { runJoined, runNested } from './enclosed-units.js';
-import { type Line, lineOf } from './line.js';
+import { type Foreign, runJoined, runNested } from './enclosed-units.js';
+import { lineOf } from './line.js';
 import { RootUnits } from './root-units.js';
 import { isFacade, scopeOf } from './runner-facade.js';
 import { realRunner } from './shared-view.js';
@@ -57,11 +57,11 @@ export class Transactor {
     const here = ambientOf(this.dataSource);
     const joined = here?.kind === 'scope' && here.isActive && here.transaction.runner === runner;
     if (joined) return runNested(here, work, options);
-    const line = here?.kind === 'foreign' && here.runner === runner ? here.line : lineOf(runner);
-    return this.#join({ runner, line }, work, options);
+    const isHere = here?.kind === 'foreign' && here.runner === runner;
+    return this.#join(isHere ? here : { runner, isolation: undefined, line: lineOf(runner) }, work, options);
   }
 
-  #join<T>(foreign: { runner: QueryRunner; line: Line }, work: Work<T>, options: UnitOptions): Promise<T> {
+  #join<T>(foreign: Foreign, work: Work<T>, options: UnitOptions): Promise<T> {
     return runJoined(this.dataSource, this.#dialect, foreign, work, options);
   }
 }

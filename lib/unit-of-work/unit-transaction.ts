@@ -2,11 +2,12 @@ import { Logger } from '@nestjs/common';
 import type { DataSource, QueryRunner } from 'typeorm';
 import type { Readable } from 'node:stream';
 import { stackOf } from '../errors/stack-of.js';
+import { IsolationLevelError } from '../errors/isolation-level.error.js';
 import { UnitAbortedError } from '../errors/unit-aborted.error.js';
 import { UnitEndedError } from '../errors/unit-ended.error.js';
 import { ambientNode, within } from './ambient.js';
 import type { Witness } from './commit-outcome.js';
-import type { Dialect, IsolationLevel } from './dialects/dialect.js';
+import { type BegunWith, type Dialect, type IsolationLevel, strongerIsolation } from './dialects/dialect.js';
 import { lineOf } from './line.js';
 import { OpenStreams } from './open-streams.js';
 import { commitRoot } from './root-commit.js';
@@ -43,8 +44,8 @@ export class UnitTransaction {
     readonly dataSource: DataSource,
     readonly runner: QueryRunner,
     readonly dialect: Dialect,
-    /** What the unit runs at; undefined where the application opened the transaction. */
-    readonly isolation: IsolationLevel | undefined,
+    /** What it was begun with, by the unit or by the application. */
+    private readonly begunWith: BegunWith,
     /** Lasts as long as the database's transaction: longer than the unit, where the application opened it. */
     readonly state: TransactionState,
   ) {
@@ -55,6 +56,11 @@ export class UnitTransaction {
   /** Whether the application opened the transaction that the unit is in. */
   get isJoined(): boolean {
     return this.#baseDepth > 0;
+  }
+
+  /** What it is known to run at. */
+  get isolation(): IsolationLevel | undefined {
+    return this.begunWith === 'none' ? undefined : this.begunWith;
   }
 
   get isSealed(): boolean {
@@ -124,6 +130,14 @@ export class UnitTransaction {
       });
       held.catch(reject);
     });
+  }
+
+  /** Throws IsolationLevelError if it does not run, or is not known to run, at this isolation or a stronger one. */
+  async assertIsolation(requested: IsolationLevel): Promise<void> {
+    const actual = await (this.#baseDepth === 0
+      ? this.isolation
+      : this.#turnstile.exclusive(() => this.#observe(() => this.dialect.isolationOf(this.runner, this.begunWith))));
+    if (strongerIsolation(requested, actual)) throw new IsolationLevelError(requested, actual);
   }
 
   /** Opens a savepoint; `scope` is the place whose work belongs inside of it. */
@@ -230,8 +244,9 @@ export class UnitTransaction {
 
   // For TypeORM's subscribers the root transaction is one like any other: SQLite's one connection is shared with them.
   #asForeign<T>(run: () => Promise<T>): Promise<T> {
-    const { dataSource, runner } = this;
-    return within({ kind: 'foreign', enclosing: ambientNode(), dataSource, runner, line: lineOf(runner) }, run);
+    const { dataSource, runner, begunWith: isolation } = this;
+    const line = lineOf(runner);
+    return within({ kind: 'foreign', enclosing: ambientNode(), dataSource, runner, isolation, line }, run);
   }
 
   #admit(scope: Scope, through: object, sql: string): void {

@@ -13,11 +13,13 @@ const BY_STRENGTH: IsolationLevel[] = [
   'SERIALIZABLE',
 ];
 
-/** Whether `requested` promises more than `actual`; unknown levels promise nothing. */
-export function strongerIsolation(requested?: IsolationLevel, actual?: IsolationLevel): boolean {
-  if (!requested || !actual) return false;
+/** Whether `requested` promises more than `actual`; what is not known promises nothing. */
+export function strongerIsolation(requested: IsolationLevel, actual: IsolationLevel = 'READ UNCOMMITTED'): boolean {
   return BY_STRENGTH.indexOf(requested) > BY_STRENGTH.indexOf(actual);
 }
+
+/** What is known of the isolation that the application began its transaction with; none where it did not ask for any. */
+export type BegunWith = IsolationLevel | 'none' | undefined;
 
 /** What became of a COMMIT. */
 export interface CommitAnswer {
@@ -43,6 +45,8 @@ export interface Dialect {
   readonly defaultIsolation: IsolationLevel;
   /** The isolation to ask for at BEGIN; undefined leaves the database's default. */
   isolation(requested: IsolationLevel | undefined, configured: IsolationLevel | undefined): IsolationLevel | undefined;
+  /** The isolation of the application's transaction that the runner is in; undefined where it cannot be found out. */
+  isolationOf(runner: QueryRunner, begunWith: BegunWith): Promise<IsolationLevel | undefined>;
   /** Begins a transaction, or a savepoint in it, that is the unit's own: `start` is TypeORM's way. It may reach the server with the first statement. */
   begin(runner: QueryRunner, start: () => Promise<void>): Promise<void>;
   /** Has the transaction begun on the server, for what goes there past the query runner. */

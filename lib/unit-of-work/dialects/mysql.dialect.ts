@@ -1,6 +1,6 @@
 import type { QueryRunner } from 'typeorm';
 import { databaseFault } from '../database-fault.js';
-import type { IsolationLevel } from './dialect.js';
+import type { BegunWith, IsolationLevel } from './dialect.js';
 import { PortableDialect } from './portable.dialect.js';
 import { commitsImplicitly } from './transaction-control.js';
 
@@ -17,6 +17,14 @@ export class MysqlDialect extends PortableDialect {
   // REPEATABLE READ reads stale rows and takes gap locks that deadlock even sorted writers.
   override isolation(requested?: IsolationLevel): IsolationLevel {
     return requested ?? 'READ COMMITTED';
+  }
+
+  // A transaction does not tell what it runs at; the session tells what it gives to those that do not ask.
+  override async isolationOf(runner: QueryRunner, begunWith: BegunWith): Promise<IsolationLevel | undefined> {
+    if (begunWith !== 'none') return begunWith;
+    const sql = `SHOW VARIABLES WHERE Variable_name IN ('transaction_isolation', 'tx_isolation')`;
+    const [row] = (await runner.query(sql)) as [{ Value: string }];
+    return row.Value.replace('-', ' ') as IsolationLevel;
   }
 
   override endsTransaction(sql: string): boolean {

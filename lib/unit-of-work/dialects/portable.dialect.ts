@@ -1,7 +1,7 @@
 import type { QueryRunner } from 'typeorm';
 import { isConnectionLost } from '../database-fault.js';
 import { controlsTransaction } from './transaction-control.js';
-import { observedCommit, type CommitAnswer, type Dialect, type IsolationLevel } from './dialect.js';
+import { type BegunWith, observedCommit, type CommitAnswer, type Dialect, type IsolationLevel } from './dialect.js';
 
 /** What holds for any database that TypeORM knows. */
 export class PortableDialect implements Dialect {
@@ -9,6 +9,10 @@ export class PortableDialect implements Dialect {
 
   isolation(requested: IsolationLevel | undefined, _configured?: IsolationLevel): IsolationLevel | undefined {
     return requested;
+  }
+
+  isolationOf(_runner: QueryRunner, begunWith: BegunWith): Promise<IsolationLevel | undefined> {
+    return Promise.resolve(begunWith === 'none' ? undefined : begunWith);
   }
 
   begin(_runner: QueryRunner, start: () => Promise<void>): Promise<void> {

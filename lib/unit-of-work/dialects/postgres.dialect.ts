@@ -15,6 +15,11 @@ export class PostgresDialect extends PortableDialect {
     return requested ?? (configured && 'READ COMMITTED');
   }
 
+  override async isolationOf(runner: QueryRunner): Promise<IsolationLevel | undefined> {
+    const [row] = (await runner.query('SHOW transaction_isolation')) as [{ transaction_isolation: string }];
+    return row.transaction_isolation.toUpperCase() as IsolationLevel;
+  }
+
   override async begin(runner: QueryRunner, start: () => Promise<void>): Promise<void> {
     await (await clientOf(runner)).holdBegin(start);
   }

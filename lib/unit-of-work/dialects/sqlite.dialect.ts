@@ -14,6 +14,10 @@ export class SqliteDialect extends PortableDialect {
     return undefined;
   }
 
+  override isolationOf(): Promise<IsolationLevel> {
+    return Promise.resolve(this.defaultIsolation);
+  }
+
   // Some errors make the engine roll back by itself: https://www.sqlite.org/lang_transaction.html
   override lostTransaction(runner: QueryRunner): boolean {
     return !inTransaction(runner);

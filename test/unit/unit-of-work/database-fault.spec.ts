@@ -1,6 +1,11 @@
 import { QueryFailedError, QueryRunnerAlreadyReleasedError } from 'typeorm';
 import { describe, expect, it } from 'vitest';
-import { type DatabaseFault, databaseFault, isConnectionLost, isTransient } from '../../../lib/unit-of-work/database-fault.js';
+import {
+  type DatabaseFault,
+  databaseFault,
+  isConnectionLost,
+  isTransient,
+} from '../../../lib/unit-of-work/database-fault.js';
 
 /** What a driver throws. */
 const thrown = (properties: object, message = 'refused') => Object.assign(new Error(message), properties);

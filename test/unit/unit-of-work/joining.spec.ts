@@ -4,6 +4,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { UnawaitedWorkError } from '../../../lib/errors/unawaited-work.error.js';
 import { UnitEndedError } from '../../../lib/errors/unit-ended.error.js';
 import { UnitAbortedError } from '../../../lib/errors/unit-aborted.error.js';
+import type { IsolationLevel } from '../../../lib/unit-of-work/dialects/dialect.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
 import { Note } from '../../support/unit-entities.js';
@@ -115,6 +116,53 @@ describe.each(await reachableDatabases())(
         expect(level).toEqual([{ level: isPostgres ? 'repeatable read' : 1 }]);
       });
       if (!isPostgres) await app.dataSource.query('PRAGMA read_uncommitted = false');
+    });
+
+    describe('and asks for an isolation inside of it', () => {
+      const isSqlite = database.kind === 'memory' || database.kind === 'file';
+      const inner = (level: IsolationLevel) =>
+        app.transactor.run(() => app.dataSource.transaction(level, () => app.write(level)));
+      const refused = { code: 'FILES_ISOLATION_LEVEL' };
+
+      it('has it where the application has asked for as much', async () => {
+        await app.dataSource.transaction('SERIALIZABLE', async (manager) => {
+          await inner('READ COMMITTED');
+          await manager.transaction(() => inner('SERIALIZABLE'));
+        });
+        expect(await app.saved()).toEqual(['READ COMMITTED', 'SERIALIZABLE']);
+      });
+
+      it('has what the database gives to those that ask for none', async () => {
+        await app.dataSource.transaction(() => inner('READ COMMITTED'));
+        expect(await app.saved()).toEqual(['READ COMMITTED']);
+      });
+
+      it.skipIf(isSqlite)('is refused more than that', async () => {
+        await app.dataSource.transaction('READ COMMITTED', async (manager) => {
+          await expect(inner('SERIALIZABLE')).rejects.toMatchObject(refused);
+          await manager.insert(Note, { id: 'own' });
+        });
+        await app.dataSource.transaction(() => expect(inner('SERIALIZABLE')).rejects.toMatchObject(refused));
+        expect(await app.saved()).toEqual(['own']);
+      });
+
+      it('is refused what the application may have asked for where nobody can tell', async () => {
+        const runner = app.dataSource.createQueryRunner();
+        await runner.startTransaction('SERIALIZABLE');
+        const joined = app.transactor.run(
+          ({ manager }) => manager.transaction('SERIALIZABLE', (nested) => nested.insert(Note, { id: 'joined' })),
+          { manager: runner.manager },
+        );
+        if (database.kind === 'mariadb') {
+          await expect(joined).rejects.toMatchObject({
+            ...refused,
+            message: expect.stringContaining('runs at a level that cannot be found out') as string,
+          });
+        } else await joined;
+        await runner.commitTransaction();
+        await runner.release();
+        expect(await app.saved()).toEqual(database.kind === 'mariadb' ? [] : ['joined']);
+      });
     });
 
     it('joins through the manager of a nested transaction that it is given', async () => {

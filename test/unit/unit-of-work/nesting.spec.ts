@@ -261,14 +261,21 @@ describe.each(await reachableDatabases())('on $name, nested work', (kind) => {
   });
 
   it.runIf(kind.kind !== 'memory' && kind.kind !== 'file')(
-    'cannot ask for a stronger isolation than the unit',
+    'cannot ask for a stronger isolation than the unit, which stands where that is caught',
     async () => {
-      const unit = run(() => app.dataSource.transaction('SERIALIZABLE', () => app.write('inner')));
-      await expect(unit).rejects.toThrow(
-        'The unit of work was rolled back: a nested transaction asked for SERIALIZABLE, which only the unit itself can have: ' +
-          "@WithTaskQueue({ isolationLevel: 'SERIALIZABLE' }).",
-      );
-      expect(await app.saved()).toEqual([]);
+      const inner = () => app.dataSource.transaction('SERIALIZABLE', () => app.write('inner'));
+      await run(async () => {
+        await expect(inner()).rejects.toMatchObject({
+          code: 'FILES_ISOLATION_LEVEL',
+          message:
+            'A nested transaction asked for SERIALIZABLE, but the transaction that it is in runs at READ COMMITTED. Ask where that one ' +
+            "begins: @WithTaskQueue({ isolationLevel: 'SERIALIZABLE' }) or dataSource.transaction('SERIALIZABLE', …).",
+        });
+        await run(() => expect(inner()).rejects.toMatchObject({ code: 'FILES_ISOLATION_LEVEL' }));
+        await app.write('own');
+      });
+      expect(await app.saved()).toEqual(['own']);
+      await expect(run(inner)).rejects.toMatchObject({ code: 'FILES_ISOLATION_LEVEL' });
     },
   );
 });
