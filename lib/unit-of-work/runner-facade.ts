@@ -31,6 +31,8 @@ interface FacadeState {
   readonly home: Scope;
   readonly createManager: (runner: QueryRunner) => EntityManager;
   depth: number;
+  /** Whether a statement failed in the transaction that it has begun. */
+  failed: boolean;
   released: boolean;
   data: object;
   manager: EntityManager | undefined;
@@ -67,6 +69,7 @@ export class FacadeFactory {
       home,
       createManager,
       depth: 0,
+      failed: false,
       released: false,
       data: {},
       manager: undefined,
@@ -164,6 +167,7 @@ const overrides: ThisType<RunnerFacade> & object = {
     if (released) return Promise.reject(new QueryRunnerAlreadyReleasedError());
     const run = (): Promise<QueryResult> => transaction.runner.query(sql, parameters, true);
     const result = transaction.statement(scopeOf(this), this, sql, run);
+    if (this[FACADE].depth > 0) result.catch(() => (this[FACADE].failed = true));
     return structured ? result : result.then(({ raw }): unknown => raw);
   },
 
@@ -179,7 +183,7 @@ const overrides: ThisType<RunnerFacade> & object = {
     if (isolation) await transaction.assertIsolation(isolation);
     const scope = scopeOf(this);
     await transaction.openSavepoint(this, scope.openedBy === this ? scope : undefined);
-    this[FACADE].depth++;
+    if (this[FACADE].depth++ === 0) this[FACADE].failed = false;
   },
 
   // Beyond its own depth there is nothing of the caller's to end.
@@ -200,8 +204,9 @@ const overrides: ThisType<RunnerFacade> & object = {
     this[FACADE].released = true;
   },
 
+  // TypeORM's own commits, also on an exception, which nobody tells it; what can be seen of one is a statement that failed.
   async [Symbol.asyncDispose](): Promise<void> {
-    while (this[FACADE].depth > 0) await this.commitTransaction();
+    while (this[FACADE].depth > 0 && !this[FACADE].failed) await this.commitTransaction();
     await this.release();
   },
 };

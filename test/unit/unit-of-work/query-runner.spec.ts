@@ -269,6 +269,23 @@ describe.each(await reachableDatabases())('on $name, a query runner made inside 
     expect(await app.saved()).toEqual(['inner']);
   });
 
+  it('undoes what it had begun where it is disposed of after a statement failed', async () => {
+    await run(async () => {
+      await app.write('own');
+      const broken = (async () => {
+        await using other = runner();
+        await other.startTransaction();
+        await other.manager.insert(Note, { id: 'inner' });
+        await other.manager.insert(Note, { id: 'own' });
+      })();
+      await expect(broken).rejects.toThrow();
+      await using further = runner();
+      await further.startTransaction();
+      await further.manager.insert(Note, { id: 'further' });
+    });
+    expect(await app.saved()).toEqual(['further', 'own']);
+  });
+
   it('looks at the schema through the transaction', async () => {
     await run(async () => {
       const other = runner();
