@@ -122,7 +122,8 @@ export class FilesModule implements OnApplicationShutdown {
   }
 
   /** @internal */
-  onApplicationShutdown(): void {
+  async onApplicationShutdown(): Promise<void> {
+    await this.transactor.drain();
     this.transactor.close();
   }
 }
@@ -152,8 +153,9 @@ function assemble(
       option(SWEEPER_OPTIONS, ({ sweeper }) => sweeper),
       {
         provide: Transactor,
-        inject: [getDataSourceToken(dataSource)],
-        useFactory: (source: DataSource) => transactorOf(source, dataSource),
+        inject: [getDataSourceToken(dataSource), FILES_OPTIONS],
+        useFactory: (source: DataSource, { shutdownTimeout }: CheckedFilesOptions) =>
+          transactorOf(source, shutdownTimeout, dataSource),
       },
       IntentJournal,
       ContentStore,
@@ -196,7 +198,7 @@ function storageProviders(names: readonly string[]): Provider[] {
   }));
 }
 
-function transactorOf(dataSource: DataSource, name = 'default'): Transactor {
+function transactorOf(dataSource: DataSource, shutdownTimeout: number, name = 'default'): Transactor {
   const missing = FILES_ENTITIES.filter((entity) => !dataSource.hasMetadata(entity));
   // Before it is initialized, a data source knows no entity at all.
   if (dataSource.isInitialized && missing.length > 0) {
@@ -205,5 +207,5 @@ function transactorOf(dataSource: DataSource, name = 'default'): Transactor {
       missing.map((entity) => entity.name),
     );
   }
-  return new Transactor(dataSource);
+  return new Transactor(dataSource, shutdownTimeout);
 }

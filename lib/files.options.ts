@@ -39,6 +39,11 @@ export interface FilesModuleOptions extends FilesModuleShape {
    * transaction another connection and does not know prepared statements (PgBouncer before 1.21). @default true
    */
   preparedStatements?: boolean;
+  /**
+   * How many milliseconds a shutdown waits for units of work that are open, once HTTP is closed; then they are rolled back.
+   * @default 10000
+   */
+  shutdownTimeout?: number;
   /** What signs temporary and one-time links. @default none, and such links cannot be made */
   links?: LinksOptions;
 }
@@ -83,6 +88,7 @@ export interface CheckedFilesOptions extends AccessOptions {
   links: Readonly<LinksOptions> | undefined;
   quotas: QuotaOptions;
   preparedStatements: boolean;
+  shutdownTimeout: number;
 }
 
 /** Fills in the defaults; throws `FilesOptionError` for what cannot be honoured. */
@@ -108,6 +114,7 @@ export function checkOptions(options: FilesFactoryOptions): CheckedFilesOptions 
     links: readLinksOptions(options.links),
     quotas: readQuotas(options.quotas),
     preparedStatements: options.preparedStatements ?? true,
+    shutdownTimeout: readShutdownTimeout(options.shutdownTimeout),
   };
 }
 
@@ -118,6 +125,11 @@ export function assertBesideFactory(options: object): void {
       throw new FilesOptionError(option, 'the factory of forRootAsync() gave it too late. Put it beside `useFactory`');
     }
   }
+}
+
+function readShutdownTimeout(timeout = 10_000): number {
+  if (Number.isInteger(timeout) && timeout >= 0 && timeout < 2 ** 31) return timeout;
+  throw new FilesOptionError('shutdownTimeout', `it must be a whole number of milliseconds, and is ${String(timeout)}`);
 }
 
 function checkUploads(uploads: UploadPolicy, known: readonly string[]): void {

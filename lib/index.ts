@@ -209,6 +209,7 @@ export { RequestInvalidError } from './errors/request-invalid.error.js';
 export { RuntimeMissingError } from './errors/runtime-missing.error.js';
 export { SearchQueryError } from './errors/search-query.error.js';
 export { SecondConnectionError } from './errors/second-connection.error.js';
+export { ShuttingDownError } from './errors/shutting-down.error.js';
 export { StorageFailureError } from './errors/storage-failure.error.js';
 export { StorageNameError } from './errors/storage-name.error.js';
 export { StorageOptionError } from './errors/storage-option.error.js';

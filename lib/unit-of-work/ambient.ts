@@ -70,6 +70,14 @@ export function openTransactionAround(
   return undefined;
 }
 
+/** Whether the flow began in a unit of the data source: it is an effect of one, or was detached from it. */
+export function hasUnitAround(dataSource: DataSource): boolean {
+  for (let node = storage.getStore(); node; node = node.enclosing) {
+    if (node.kind === 'scope' && node.dataSource === dataSource) return true;
+  }
+  return false;
+}
+
 /** Whether the flow is in the turn of one of the transaction's statements. */
 export function isInTurn(transaction: UnitTransaction): boolean {
   for (let node = storage.getStore(); node; node = node.enclosing) {

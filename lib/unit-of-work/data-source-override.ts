@@ -20,8 +20,14 @@ export interface DataSourceOverride {
   remove(): void;
 }
 
+/** What to do around the end of the data source. */
+export interface AroundDestroy {
+  before(): Promise<void>;
+  after(): void;
+}
+
 interface Installed {
-  users: number;
+  users: Set<AroundDestroy>;
   createQueryRunner: DataSource['createQueryRunner'];
   restore: (() => void)[];
 }
@@ -32,17 +38,14 @@ const installed = new WeakMap<DataSource, Installed>();
  * Makes everything that TypeORM does through this data source take part in the unit of work it is called in: TypeORM asks
  * `dataSource.createQueryRunner()` for every operation that was not given a query runner.
  */
-export function overrideDataSource(dataSource: DataSource): DataSourceOverride {
+export function overrideDataSource(dataSource: DataSource, destroy: AroundDestroy): DataSourceOverride {
   const entry = installed.get(dataSource) ?? install(dataSource);
   installed.set(dataSource, entry);
-  entry.users++;
-  let removed = false;
+  entry.users.add(destroy);
   return {
     createQueryRunner: entry.createQueryRunner,
     remove: () => {
-      if (removed) return;
-      removed = true;
-      if (--entry.users > 0) return;
+      if (!entry.users.delete(destroy) || entry.users.size > 0) return;
       installed.delete(dataSource);
       for (const restore of entry.restore) restore();
     },
@@ -54,8 +57,17 @@ function install(dataSource: DataSource): Installed {
   // Not read again later: typeorm-transactional answers with another one inside of its transactions.
   const { manager } = dataSource;
   const createEntityManager = dataSource.createEntityManager.bind(dataSource);
+  const users = new Set<AroundDestroy>();
+  const destroy = dataSource.destroy.bind(dataSource);
   const restore = [
     leaseConnection(dataSource),
+    // TypeORM cuts every open transaction within milliseconds.
+    overrideMember(dataSource, 'destroy', async () => {
+      const around = [...users];
+      await Promise.all(around.map(({ before }) => before()));
+      await destroy();
+      for (const { after } of around) after();
+    }),
     overrideMember(dataSource, 'createQueryRunner', (mode) => {
       const here = ambientOf(dataSource);
       if (here?.kind !== 'scope') return createQueryRunner(mode);
@@ -72,7 +84,7 @@ function install(dataSource: DataSource): Installed {
     overrideMember(dataSource, 'transaction', ((...args: Parameters<Transaction>) =>
       (manager.transaction as Transaction)(...args)) as DataSource['transaction']),
   ];
-  return { users: 0, createQueryRunner, restore };
+  return { users, createQueryRunner, restore };
 }
 
 /** Makes `manager.transaction()` a nested scope inside of a unit, and marks its callback outside of one. */

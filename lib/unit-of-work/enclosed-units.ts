@@ -64,15 +64,15 @@ export function runJoined<T>(
       scope.finish();
       await transaction.commit();
       joined.takeBack(transaction);
-      onForeignEnd(runner, dialect, (outcome) => runEffects(scope.effects, outcome));
+      onForeignEnd(runner, dialect, (outcome) => runEffects(scope.effects, outcome, scope));
       return result;
     } catch (error) {
       scope.abandon();
       const undone = await transaction.rollback();
       if (joined.takeBack(transaction)) refuseStatements(runner, new UnitAbortedError(BESIDE, error));
       else if (!undone) refuseStatements(runner, new UnitAbortedError('its transaction had already failed', error));
-      if (isOpen()) onForeignEnd(runner, dialect, () => runEffects(scope.effects, 'rollback'));
-      else await runEffects(scope.effects, 'rollback');
+      if (isOpen()) onForeignEnd(runner, dialect, () => runEffects(scope.effects, 'rollback', scope));
+      else await runEffects(scope.effects, 'rollback', scope);
       throw error;
     }
   };

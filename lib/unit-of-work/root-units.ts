@@ -4,13 +4,14 @@ import { type UnitTrace, unitTrace } from '../diagnostics/traces.js';
 import { CommitLostError } from '../errors/commit-lost.error.js';
 import { CommitOutcomeUnknownError } from '../errors/commit-outcome-unknown.error.js';
 import { UnitTimeoutError } from '../errors/unit-timeout.error.js';
-import { ambientNode, within } from './ambient.js';
+import { ambientNode, hasUnitAround, within } from './ambient.js';
 import { commitOutcome } from './commit-outcome.js';
 import type { DataSourceOverride } from './data-source-override.js';
 import { isTransient } from './database-fault.js';
 import type { Dialect, IsolationLevel } from './dialects/dialect.js';
 import { runEffects } from './effects.js';
 import { skipIdleBroadcasts } from './idle-broadcasts.js';
+import type { OpenUnits } from './open-units.js';
 import { Scope } from './scope.js';
 import { TransactionState } from './transaction-state.js';
 import { UnitDeadline } from './unit-deadline.js';
@@ -26,21 +27,27 @@ export class RootUnits {
     private readonly dataSource: DataSource,
     private readonly override: DataSourceOverride,
     private readonly dialect: Dialect,
+    private readonly open: OpenUnits,
   ) {}
 
   /** Commits when `work` resolves, rolls back when it rejects; runs it again after a transient fault, as often as `retry` says. */
   async run<T>(work: Work<T>, options: UnitOptions): Promise<T> {
     const { retry = 0, signal } = options;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await unitTrace.run(
-          () => ({ name: options.name, kind: 'root', attempt, tasks: 0 }),
-          (trace) => this.#once(work, options, trace),
-        );
-      } catch (error) {
-        if (attempt > retry || signal?.aborted || !isTransient(error)) throw error;
-        await delay(Math.random() * Math.min(5 * 2 ** attempt, 250));
+    this.open.enter(hasUnitAround(this.dataSource));
+    try {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await unitTrace.run(
+            () => ({ name: options.name, kind: 'root', attempt, tasks: 0 }),
+            (trace) => this.#once(work, options, trace),
+          );
+        } catch (error) {
+          if (attempt > retry || signal?.aborted || !isTransient(error)) throw error;
+          await delay(Math.random() * Math.min(5 * 2 ** attempt, 250));
+        }
       }
+    } finally {
+      this.open.leave();
     }
   }
 
@@ -59,6 +66,7 @@ export class RootUnits {
     const scope = new Scope(transaction, undefined, ambientNode());
     const end = new UnitDeadline(transaction, timeout, signal);
     const unit = new UnitOfWork(scope, undefined, trace, end);
+    this.open.add(end);
     await this.#begin(transaction, end, isolation);
     let outcome: 'commit' | 'rollback' | 'unknown' = 'rollback';
     let clean = false;
@@ -84,13 +92,13 @@ export class RootUnits {
       else if (!(error instanceof CommitLostError)) outcome = 'unknown';
       throw error;
     } finally {
-      end.clear();
+      this.#clear(end);
       if (trace) trace.outcome = outcome;
       await (clean ? runner.release() : transaction.giveUp());
       if (outcome !== 'unknown') {
         const ended = outcome;
-        const effects = scope.endEffects((effect) => void runEffects([effect], ended));
-        if (effects.length > 0) await runEffects(effects, ended);
+        const effects = scope.endEffects((effect) => void runEffects([effect], ended, scope));
+        if (effects.length > 0) await runEffects(effects, ended, scope);
       }
     }
   }
@@ -108,12 +116,17 @@ export class RootUnits {
     if (outcome === undefined) throw unknown;
   }
 
+  #clear(end: UnitDeadline): void {
+    end.clear();
+    this.open.delete(end);
+  }
+
   async #begin(transaction: UnitTransaction, end: UnitDeadline, isolation?: IsolationLevel): Promise<void> {
     let begun: Promise<void> | undefined;
     try {
       await end.before(() => (begun = transaction.begin(isolation)));
     } catch (error) {
-      end.clear();
+      this.#clear(end);
       // The pool may still be about to hand out a connection.
       void Promise.resolve(begun)
         .catch(() => undefined)

@@ -6,6 +6,7 @@ import type { Dialect } from './dialects/dialect.js';
 import { dialectOf } from './dialects/dialect-of.js';
 import { type Foreign, runJoined, runNested } from './enclosed-units.js';
 import { lineOf } from './line.js';
+import { OpenUnits } from './open-units.js';
 import { RootUnits } from './root-units.js';
 import { isFacade, scopeOf } from './runner-facade.js';
 import { realRunner } from './shared-view.js';
@@ -18,10 +19,19 @@ export class Transactor {
   readonly #dialect: Dialect;
   readonly #roots: RootUnits;
 
-  constructor(readonly dataSource: DataSource) {
-    this.#override = overrideDataSource(dataSource);
+  readonly #open = new OpenUnits();
+
+  constructor(
+    readonly dataSource: DataSource,
+    /** How many milliseconds `drain()` waits for units that are open. */
+    private readonly shutdownTimeout = 10_000,
+  ) {
+    this.#override = overrideDataSource(dataSource, {
+      before: () => this.drain(),
+      after: () => this.#open.reopen(),
+    });
     this.#dialect = dialectOf(dataSource);
-    this.#roots = new RootUnits(dataSource, this.#override, this.#dialect);
+    this.#roots = new RootUnits(dataSource, this.#override, this.#dialect, this.#open);
   }
 
   /** The unit of this data source that the flow is in, if it is still open. */
@@ -40,6 +50,11 @@ export class Transactor {
     if (here?.kind === 'scope' && here.isActive) return runNested(here, work, options);
     if (here?.kind === 'foreign' && here.runner.isTransactionActive) return this.#join(here, work, options);
     return this.#roots.run(work, options);
+  }
+
+  /** Begins no unit any more and waits for those that are open, as `DataSource.destroy()` does, too. Never throws. */
+  drain(): Promise<void> {
+    return this.#open.drain(this.shutdownTimeout);
   }
 
   /** Takes the overrides off the data source. */
@@ -62,6 +77,8 @@ export class Transactor {
   }
 
   #join<T>(foreign: Foreign, work: Work<T>, options: UnitOptions): Promise<T> {
-    return runJoined(this.dataSource, this.#dialect, foreign, work, options);
+    const joined = runJoined(this.dataSource, this.#dialect, foreign, work, options);
+    this.#open.wait(joined);
+    return joined;
   }
 }

@@ -1,4 +1,5 @@
 import { CommitOutcomeUnknownError } from '../errors/commit-outcome-unknown.error.js';
+import { ShuttingDownError } from '../errors/shutting-down.error.js';
 import { UnitAbortedError } from '../errors/unit-aborted.error.js';
 import { UnitTimeoutError } from '../errors/unit-timeout.error.js';
 import type { UnitTransaction } from './unit-transaction.js';
@@ -34,6 +35,12 @@ export class UnitDeadline {
     if (this.#isHeld) this.#end(new UnitAbortedError('its caller gave up before it was done', reason));
   }
 
+  /** The application is shutting down, and has waited for so many milliseconds: as if the deadline had come. */
+  shutDown(waited: number): void {
+    this.#end(new ShuttingDownError(waited));
+    void this.transaction.giveUp();
+  }
+
   /** The outcome of the work, or the deadline's error if that comes first. For one work at a time. */
   before<T>(work: () => T | Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -49,7 +56,8 @@ export class UnitDeadline {
     try {
       await this.before(commit);
     } catch (error) {
-      throw error instanceof UnitTimeoutError ? new CommitOutcomeUnknownError(error) : error;
+      const isLate = error instanceof UnitTimeoutError || error instanceof ShuttingDownError;
+      throw isLate ? new CommitOutcomeUnknownError(error) : error;
     }
   }
 

@@ -12,6 +12,7 @@ describe('the options of the module', () => {
       uploads: 'managers',
       cascade: {},
       transferAsUpdate: true,
+      shutdownTimeout: 10_000,
     });
     expect(options.isManager({ type: 'user', id: '1' })).toBe(false);
   });
@@ -27,6 +28,10 @@ describe('the options of the module', () => {
     ['cascade', { storages, cascade: { user: true as const } }],
     ['cascade', { storages, cascade: { package: ['videos'] } }],
     ['cascade', { storages, cascade: { package: false as never } }],
+    ['shutdownTimeout', { storages, shutdownTimeout: -1 }],
+    ['shutdownTimeout', { storages, shutdownTimeout: Number.NaN }],
+    ['shutdownTimeout', { storages, shutdownTimeout: 2 ** 31 }],
+    ['shutdownTimeout', { storages, shutdownTimeout: '5s' as never }],
   ])('name "%s" when it cannot be honoured', (option, options) => {
     expect(() => checkOptions(options)).toThrow(`FilesModule option "${option}"`);
   });

@@ -1,0 +1,74 @@
+import { Injectable, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
+import { DataSource, type Repository } from 'typeorm';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { FilesModule, type FilesModuleOptions, TaskQueue, WithTaskQueue } from '../../../lib/index.js';
+import { memoryStorage } from '../../../lib/testing/index.js';
+import { reachableDatabases, type TestDatabase } from '../../support/databases.js';
+import { gate } from '../../support/gate.js';
+import { Note } from '../../support/unit-entities.js';
+
+/** Work that no request waits for, as a cron job's. */
+@Injectable()
+class Job {
+  readonly begun = gate();
+  readonly end = gate();
+
+  constructor(
+    @InjectRepository(Note) private readonly notes: Repository<Note>,
+    readonly queue: TaskQueue,
+  ) {}
+
+  @WithTaskQueue()
+  async run(): Promise<void> {
+    await this.notes.insert({ id: 'early' });
+    this.begun.open();
+    await this.end.opened;
+    await this.notes.insert({ id: 'late' });
+  }
+}
+
+const databases = (await reachableDatabases()).filter(({ kind }) => kind !== 'memory');
+
+async function start(kind: TestDatabase, options: Partial<FilesModuleOptions> = {}) {
+  const { options: own, drop } = await kind.create();
+  onTestFinished(drop);
+  const database = { ...own, entities: [Note], synchronize: true };
+  @Module({
+    imports: [
+      TypeOrmModule.forRoot({ ...database, autoLoadEntities: true }),
+      TypeOrmModule.forFeature([Note]),
+      FilesModule.forRoot({ storages: { default: memoryStorage() }, sweeper: false, ...options }),
+    ],
+    providers: [Job],
+  })
+  class AppModule {}
+  const app = await NestFactory.createApplicationContext(AppModule, { logger: false });
+  const observer = await new DataSource({ ...own, entities: [Note] }).initialize();
+  onTestFinished(() => observer.destroy());
+  const saved = async () => (await observer.getRepository(Note).find({ order: { id: 'ASC' } })).map(({ id }) => id);
+  return { app, job: app.get(Job), saved };
+}
+
+describe.each(databases)('on $name, app.close()', (kind) => {
+  it('waits for a job that no request holds, and lets no other begin', async () => {
+    const { app, job, saved } = await start(kind);
+    const run = job.run();
+    await job.begun.opened;
+    const closed = app.close();
+    job.end.open();
+    await Promise.all([run, closed]);
+    expect(await saved()).toEqual(['early', 'late']);
+    await expect(job.run()).rejects.toMatchObject({ code: 'FILES_SHUTTING_DOWN' });
+  });
+
+  it('rolls a job back that takes longer than `shutdownTimeout`', async () => {
+    const { app, job, saved } = await start(kind, { shutdownTimeout: 20 });
+    const run = job.run().catch((error: unknown) => error);
+    await job.begun.opened;
+    await app.close();
+    expect(await run).toMatchObject({ code: 'FILES_SHUTTING_DOWN' });
+    expect(await saved()).toEqual([]);
+  });
+});
