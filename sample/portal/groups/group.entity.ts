@@ -1,4 +1,4 @@
-import { OwnsFiles } from 'nestjs-files';
+import { FileField, OwnsFiles } from 'nestjs-files';
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
 
 /** A subject that packages are about. */
@@ -14,6 +14,7 @@ export class Group {
   @Column('varchar', { length: 200 })
   title!: string;
 
+  @FileField()
   @Column('uuid', { nullable: true })
   imageId!: string | null;
 

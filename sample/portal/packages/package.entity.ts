@@ -1,4 +1,4 @@
-import { OwnsFiles } from 'nestjs-files';
+import { FileField, OwnsFiles } from 'nestjs-files';
 import { Column, Entity, OneToMany, PrimaryGeneratedColumn } from 'typeorm';
 import type { Relation } from 'typeorm';
 import { Resource } from '../resources/resource.entity.js';
@@ -21,6 +21,7 @@ export class Package {
   @Column('varchar', { length: 10, default: 'private' })
   visibility!: Visibility;
 
+  @FileField()
   @Column('uuid', { nullable: true })
   attachmentId!: string | null;
 

@@ -40,7 +40,9 @@ export class PackagesService {
   }
 
   create({ resources = [], ...rest }: CreatePackageDto, creator: User): Promise<Package> {
-    return this.packages.save(this.packages.create({ ...rest, resources, creatorId: creator.id }));
+    const pkg = this.packages.create({ ...rest, resources: [], creatorId: creator.id });
+    pkg.resources = resources.map((dto) => this.#resourceFor(pkg, dto));
+    return this.packages.save(pkg);
   }
 
   async update(id: string, { resources, ...rest }: UpdatePackageDto, user: User): Promise<Package> {

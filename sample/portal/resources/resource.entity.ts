@@ -1,4 +1,4 @@
-import { OwnsFiles } from 'nestjs-files';
+import { FileField, OwnsFiles } from 'nestjs-files';
 import { Column, Entity, ManyToOne, PrimaryGeneratedColumn, Unique } from 'typeorm';
 import type { Relation } from 'typeorm';
 import type { Package } from '../packages/package.entity.js';
@@ -14,6 +14,7 @@ export class Resource {
   @Column('varchar', { length: 100 })
   name!: string;
 
+  @FileField()
   @Column('uuid')
   fileId!: string;
 

@@ -1,4 +1,4 @@
-import { OwnsFiles } from 'nestjs-files';
+import { FileField, OwnsFiles } from 'nestjs-files';
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
 
 @Entity()
@@ -13,6 +13,7 @@ export class User {
   @Column('varchar', { length: 200 })
   fullName!: string;
 
+  @FileField()
   @Column('uuid', { nullable: true })
   avatarId!: string | null;
 

@@ -1,5 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { Body, Controller, Injectable, Module, Param, Patch, ValidationPipe } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Injectable,
+  Module,
+  NotFoundException,
+  Param,
+  Patch,
+  Req,
+  ValidationPipe,
+} from '@nestjs/common';
 import type { NestMiddleware } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
@@ -7,11 +17,13 @@ import { IsOptional } from 'class-validator';
 import type { NextFunction, Request, Response } from 'express';
 import {
   AcceptFileType,
+  FileField,
   FilesError,
   FilesModule,
   FilesService,
   OwnerPolicy,
   OwnershipTransferTask,
+  OwnsFiles,
   TaskQueue,
   TransferOwnership,
   WithTaskQueue,
@@ -33,12 +45,13 @@ interface Row {
 }
 
 @Entity()
+@OwnsFiles('package')
 class Package {
   @PrimaryGeneratedColumn('uuid') id!: string;
   @Column('varchar', { default: '' }) title!: string;
-  @Column('uuid', { nullable: true }) attachmentId!: string | null;
   @Column('varchar', { default: 'private' }) visibility!: string;
   @Column('varchar', { nullable: true }) creatorId!: string | null;
+  @FileField({ onReplace: 'delete' }) @Column('uuid', { nullable: true }) attachmentId!: string | null; // 1. declare the column
 }
 
 @Injectable()
@@ -74,7 +87,7 @@ export class PackageFiles implements FileOwnerPolicy {
 }
 
 export class UpdatePackageDto {
-  @IsOptional() @AcceptFileType('application/pdf') @TransferOwnership('package') attachmentId?: string; // 1. decorate the field
+  @IsOptional() @AcceptFileType('application/pdf') @TransferOwnership('package') attachmentId?: string; // 2. decorate the field
 }
 
 @Controller('packages')
@@ -82,9 +95,11 @@ export class PackagesController {
   constructor(@InjectRepository(Package) private readonly packages: Repository<Package>) {}
 
   @Patch(':id')
-  @WithTaskQueue() // 2. decorate the handler
-  update(@Param('id') id: string, @Body() dto: UpdatePackageDto) {
-    return this.packages.save({ id, ...dto });
+  @WithTaskQueue() // 3. decorate the handler
+  async update(@Param('id') id: string, @Body() dto: UpdatePackageDto, @Req() { user }: { user: { id: string } }) {
+    // Whether this user may change the package is your application's to say.
+    if (!(await this.packages.existsBy({ id, creatorId: user.id }))) throw new NotFoundException();
+    return this.packages.save({ ...dto, id });
   }
 }
 
@@ -150,7 +165,7 @@ async function start() {
   const testing = await Test.createTestingModule({ imports: [WholeModule] }).compile();
   const app = testing.createNestApplication({ logger: false });
   app.use(logIn);
-  app.useGlobalPipes(new ValidationPipe());
+  app.useGlobalPipes(new ValidationPipe({ whitelist: true }));
   await app.listen(0, '127.0.0.1');
   process.chdir(here);
   onTestFinished(() => app.close());
@@ -168,7 +183,7 @@ it('does what the README says', async () => {
   const files = app.get(FilesService);
   const ada = { 'x-user': 'ada' };
   const json = { ...ada, 'content-type': 'application/json' };
-  const pkg = await packages.save({ visibility: 'public' });
+  const pkg = await packages.save({ visibility: 'public', creatorId: 'ada' });
   const form = formWith('%PDF-1.7\n', 'report.pdf');
   const uploaded = await fetch(`${url}/files`, { method: 'POST', headers: ada, body: form });
   const { id } = (await uploaded.json()) as { id: string };
