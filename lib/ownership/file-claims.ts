@@ -59,10 +59,13 @@ export class FileClaims implements TransferTarget {
     return this.#claims.every(({ allowUnowned }) => allowUnowned) ? 'unowned' : 'actor';
   }
 
-  get wanted(): WantedOwner {
-    const { fileId, ownerType } = this.first;
+  get wanted(): readonly WantedOwner[] {
+    const { fileId } = this.first;
     const { seen } = this.#last;
-    return { fileId, ownerType, seenId: seen.ownerType === ownerType ? seen.ownerId : null };
+    const types = new Set(this.#claims.map(({ ownerType }) => ownerType));
+    return [...types].map((ownerType) => {
+      return { fileId, ownerType, seenId: seen.ownerType === ownerType ? seen.ownerId : null };
+    });
   }
 
   add(claim: CheckedClaim): void {

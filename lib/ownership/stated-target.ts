@@ -16,7 +16,7 @@ export type TransferStrategy = 'path' | 'value';
 export class StatedTarget implements TransferTarget {
   readonly field = null;
   readonly from = 'anyone';
-  readonly wanted = undefined;
+  readonly wanted = [];
 
   constructor(
     private readonly fileId: string,

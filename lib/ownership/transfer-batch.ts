@@ -67,7 +67,7 @@ async function transferAll(
   if (ledger) await followRecords(runtime, ledger, manager);
   const rows = await RowOwners.find(
     manager,
-    transfers.flatMap(({ target }) => target.wanted ?? []),
+    transfers.flatMap(({ target }) => target.wanted),
   );
   const owners = transfers.map(({ target }) => target.owner(outcome, rows));
   if (trace) trace.owners = owners;

@@ -7,8 +7,8 @@ import type { Move, MoveOutcome } from './statements/transfer-statements.js';
 export interface TransferTarget {
   readonly field: string | null;
   readonly from: Move['from'];
-  /** The file's way to its owner by the rows that name it; none where the application named the owner. */
-  readonly wanted: WantedOwner | undefined;
+  /** Which owners are to be found by the rows that name the file; none where the application named the owner. */
+  readonly wanted: readonly WantedOwner[];
   /** The owner: by the rows that name the file, where the owner type is guarded, else read from the result of the call. */
   owner(outcome: CallOutcome, rows: RowOwners): OwnerReference;
   /** What a refused transfer comes to. */

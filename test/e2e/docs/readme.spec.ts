@@ -44,16 +44,6 @@ interface Row {
   fileId: string;
 }
 
-@Entity()
-@OwnsFiles('package')
-class Package {
-  @PrimaryGeneratedColumn('uuid') id!: string;
-  @Column('varchar', { default: '' }) title!: string;
-  @Column('varchar', { default: 'private' }) visibility!: string;
-  @Column('varchar', { nullable: true }) creatorId!: string | null;
-  @FileField({ onReplace: 'delete' }) @Column('uuid', { nullable: true }) attachmentId!: string | null; // 1. declare the column
-}
-
 @Injectable()
 class SearchIndex {
   isBroken = false;
@@ -74,16 +64,14 @@ class Mailer {
   }
 }
 
-@Injectable()
-@OwnerPolicy('package')
-export class PackageFiles implements FileOwnerPolicy {
-  constructor(@InjectRepository(Package) private readonly packages: Repository<Package>) {}
-
-  async allows(operation: OwnerOperation, actor: Actor | null, ownerId: string) {
-    const found = await this.packages.findOneBy({ id: ownerId });
-    if (operation === 'show' && found?.visibility === 'public') return true;
-    return actor !== null && found?.creatorId === actor.id;
-  }
+@Entity()
+@OwnsFiles('package')
+class Package {
+  @PrimaryGeneratedColumn('uuid') id!: string;
+  @Column('varchar', { default: '' }) title!: string;
+  @Column('varchar', { default: 'private' }) visibility!: string;
+  @Column('varchar', { nullable: true }) creatorId!: string | null;
+  @FileField({ onReplace: 'delete' }) @Column('uuid', { nullable: true }) attachmentId!: string | null; // 1. declare the column
 }
 
 export class UpdatePackageDto {
@@ -100,6 +88,18 @@ export class PackagesController {
     // Whether this user may change the package is your application's to say.
     if (!(await this.packages.existsBy({ id, creatorId: user.id }))) throw new NotFoundException();
     return this.packages.save({ ...dto, id });
+  }
+}
+
+@Injectable()
+@OwnerPolicy('package')
+export class PackageFiles implements FileOwnerPolicy {
+  constructor(@InjectRepository(Package) private readonly packages: Repository<Package>) {}
+
+  async allows(operation: OwnerOperation, actor: Actor | null, ownerId: string) {
+    const found = await this.packages.findOneBy({ id: ownerId });
+    if (operation === 'show' && found?.visibility === 'public') return true;
+    return actor !== null && found?.creatorId === actor.id;
   }
 }
 
