@@ -60,6 +60,7 @@ import { RouteExplorer } from './task-queue/route-explorer.js';
 import { TaskQueue } from './task-queue/task-queue.js';
 import { Transactor } from './unit-of-work/transactor.js';
 import { SchemaRoutesCheck } from './validation/schema-routes.check.js';
+import { HiddenFieldsCheck } from './validation/hidden-fields.check.js';
 import { UndecoratedRoutesCheck } from './validation/undecorated-routes.check.js';
 
 /** The entities of the library, for data sources that list theirs: `entities: [...FILES_ENTITIES, …]`. */
@@ -174,6 +175,7 @@ function assemble(
       DecoratedRoutesCheck,
       SchemaRoutesCheck,
       UndecoratedRoutesCheck,
+      HiddenFieldsCheck,
       ActionRoutes,
       ActionRoutesCheck,
       FastifyRawBody,

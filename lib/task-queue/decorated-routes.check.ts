@@ -31,5 +31,11 @@ export class DecoratedRoutesCheck implements OnModuleInit {
           'Give the parameter a DTO class.',
       );
     }
+    if (route.bodyTypes.includes(Array)) {
+      this.#logger.warn(
+        `${route.place} has @WithTaskQueue() and a list as @Body(): ValidationPipe does not validate its items, so no file is transferred. ` +
+          'Use @Body(new ParseArrayPipe({ items: Dto })).',
+      );
+    }
   }
 }

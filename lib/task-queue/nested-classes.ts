@@ -11,6 +11,8 @@ interface TypeMetadata {
 
 interface TransformStorage {
   findTypeMetadata(target: DtoClass, property: string): TypeMetadata | undefined;
+  /** By class and property. */
+  readonly _typeMetadatas?: ReadonlyMap<unknown, ReadonlyMap<string, unknown>>;
 }
 
 const NESTED = 'nestedValidation';
@@ -38,6 +40,50 @@ export function carriesRule(dtoClass: unknown, has: (rule: Rule) => boolean, vis
   return [...new Set(nested)].some((property) =>
     classesOf(dtoClass as DtoClass, property).some((inner) => carriesRule(inner, has, visited)),
   );
+}
+
+/** A property that holds objects of a class, or is validated as if it did. */
+export interface NestedProperty {
+  readonly property: string;
+  /** Whether it has `@ValidateNested()`. */
+  readonly isNested: boolean;
+  /** Whether `@Type()` names its class. */
+  readonly isTyped: boolean;
+  readonly isList: boolean;
+  readonly types: readonly unknown[];
+}
+
+/** The properties of the class with `@ValidateNested()` or `@Type()`. */
+export function nestedProperties(dtoClass: unknown): NestedProperty[] {
+  const storage = transformStorage();
+  const rules = rulesOf(dtoClass);
+  const properties = new Set(rules.filter(({ type }) => type === NESTED).map(({ propertyName }) => propertyName));
+  const nested = new Set(properties);
+  for (const property of typedProperties(dtoClass)) properties.add(property);
+  return [...properties].map((property) => {
+    const designType: unknown = Reflect.getMetadata(
+      'design:type',
+      (dtoClass as DtoClass).prototype as object,
+      property,
+    );
+    const type = storage?.findTypeMetadata(dtoClass as DtoClass, property);
+    return {
+      property,
+      isNested: nested.has(property),
+      isTyped: declaredType(type) !== undefined,
+      isList: designType === Array,
+      types: classesOf(dtoClass as DtoClass, property).filter((one) => typeof one === 'function' && one !== Array),
+    };
+  });
+}
+
+/** The properties with `@Type()` of the class and those it extends. */
+function typedProperties(dtoClass: unknown): string[] {
+  const typed: string[] = [];
+  for (let at = dtoClass; typeof at === 'function'; at = Object.getPrototypeOf(at) as unknown) {
+    typed.push(...(transformStorage()?._typeMetadatas?.get(at)?.keys() ?? []));
+  }
+  return typed;
 }
 
 function classesOf(dtoClass: DtoClass, property: string): unknown[] {

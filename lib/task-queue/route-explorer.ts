@@ -1,4 +1,4 @@
-import { Injectable, type Type } from '@nestjs/common';
+import { Injectable, ParseArrayPipe, type Type } from '@nestjs/common';
 import {
   CUSTOM_ROUTE_ARGS_METADATA,
   METHOD_METADATA,
@@ -23,7 +23,7 @@ export interface Route {
   readonly takesResponse: boolean;
   /** The handler may leave the answer to the next middleware: `@Next()`. */
   readonly takesNext: boolean;
-  /** The types of its whole `@Body()` parameters, as the compiler emitted them. */
+  /** The types of its whole `@Body()` parameters, as the compiler emitted them; of a list with `ParseArrayPipe`, that of its items. */
   readonly bodyTypes: readonly unknown[];
   /** Its parameters with a schema: `@Body({ schema })` and the like. */
   readonly schemas: readonly SchemaParameter[];
@@ -97,11 +97,17 @@ function routeOf(
     takesNext: of(RouteParamtypes.NEXT).length > 0,
     bodyTypes: of(RouteParamtypes.BODY)
       .filter(({ data, schema }) => data === undefined && schema === undefined)
-      .map(({ index }) => types[index]),
+      .map(({ index, pipes: own }) => itemsOf([...pipes, ...(own ?? [])]) ?? types[index]),
     schemas: own
       .filter(([, { schema }]) => schema !== undefined)
       .map(([, argument]) => ({ schema: argument.schema, pipes: [...pipes, ...(argument.pipes ?? [])] })),
   };
+}
+
+/** What `ParseArrayPipe` validates the items of a list as. */
+function itemsOf(among: readonly unknown[]): unknown {
+  const pipe = among.find((one) => one instanceof ParseArrayPipe) as { options?: { items?: unknown } } | undefined;
+  return pipe?.options?.items;
 }
 
 function pipesOn(target: object): unknown[] {

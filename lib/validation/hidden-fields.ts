@@ -1,0 +1,42 @@
+import { nestedProperties, rulesOf } from '../task-queue/nested-classes.js';
+import { carriesTransferOwnership } from './carries-transfer-ownership.js';
+import { TRANSFER_OWNERSHIP } from './rules/transfer-ownership.rule.js';
+
+type DtoClass = abstract new (...args: never[]) => unknown;
+
+/** Fields with `@TransferOwnership()` that validation will not see: each with its place, and what to do. */
+export function hiddenFields(dtoClass: unknown, visited = new Set<unknown>()): string[] {
+  if (typeof dtoClass !== 'function' || visited.has(dtoClass)) return [];
+  visited.add(dtoClass);
+  const found = redeclared(dtoClass as DtoClass);
+  for (const { property, isNested, types, isTyped, isList } of nestedProperties(dtoClass)) {
+    const place = `${dtoClass.name}.${property}`;
+    const carries = types.some((type) => carriesTransferOwnership(type));
+    if (carries && !isNested) found.push(`${place} has @Type() and lacks @ValidateNested(): add it.`);
+    if (isNested && !isTyped && (carries || isList)) {
+      found.push(
+        `${place} has @ValidateNested() and lacks @Type(() => …): its objects are validated as no class. Add it.`,
+      );
+    }
+    for (const type of types) found.push(...hiddenFields(type, visited));
+  }
+  return found;
+}
+
+/** class-validator drops an inherited constraint where a subclass declares the property anew with another of the same type. */
+function redeclared(dtoClass: DtoClass): string[] {
+  const own = transferred(dtoClass);
+  const hidden = new Set<string>();
+  for (let at = Object.getPrototypeOf(dtoClass) as unknown; typeof at === 'function'; at = Object.getPrototypeOf(at)) {
+    for (const property of transferred(at)) if (!own.has(property)) hidden.add(property);
+  }
+  return [...hidden].map(
+    (property) =>
+      `${dtoClass.name}.${property} declares an inherited field anew, and so hides its @TransferOwnership(): repeat it there.`,
+  );
+}
+
+function transferred(dtoClass: unknown): Set<string> {
+  const rules = rulesOf(dtoClass).filter(({ name }) => name === TRANSFER_OWNERSHIP);
+  return new Set(rules.map(({ propertyName }) => propertyName));
+}
