@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import type { DynamicModule, OnApplicationShutdown, Provider } from '@nestjs/common';
+import type { DynamicModule, NestModule, OnApplicationShutdown, Provider } from '@nestjs/common';
 import { APP_FILTER, DiscoveryModule, ModulesContainer } from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
@@ -83,10 +83,11 @@ const PUBLIC_PROVIDERS = [
  * @example FilesModule.forRoot({ storages: { default: fsStorage({ root: 'var/files' }) } })
  */
 @Module({})
-export class FilesModule implements OnApplicationShutdown {
+export class FilesModule implements NestModule, OnApplicationShutdown {
   /** @internal */
   constructor(
     private readonly transactor: Transactor,
+    private readonly filter: FilesErrorFilter,
     modules: ModulesContainer,
   ) {
     const imported = [...modules.values()].filter(({ metatype }) => metatype === FilesModule);
@@ -120,6 +121,12 @@ export class FilesModule implements OnApplicationShutdown {
       },
     };
     return assemble(options, [source, ...storageProviders(storageNames)], imports);
+  }
+
+  /** @internal */
+  configure(): void {
+    // The last moment before Nest registers the routes with their filters: the application has added its own.
+    this.filter.comeFirst();
   }
 
   /** @internal */
@@ -168,7 +175,8 @@ function assemble(
       TransferRuntime,
       OwnerRemovals,
       RecordGuard,
-      { provide: APP_FILTER, useClass: FilesErrorFilter },
+      FilesErrorFilter,
+      { provide: APP_FILTER, useExisting: FilesErrorFilter },
       PolicyRegistry,
       RouteExplorer,
       ServerCheck,

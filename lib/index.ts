@@ -129,7 +129,6 @@ export type { TemporaryLinkRequest, TemporaryLinkStorage } from './storage/tempo
 
 // Answers to clients
 export { FilesErrorFilter } from './http/files-error.filter.js';
-export { toHttpException } from './http/to-http-exception.js';
 
 // Storage
 export { Capability } from './storage/capability.js';
@@ -155,6 +154,7 @@ export type {
 
 // Errors
 export { FilesError } from './errors/files-error.js';
+export type { FilesErrorBody } from './errors/files-error.js';
 export { AccessDeniedError } from './errors/access-denied.error.js';
 export { AuthenticationRequiredError } from './errors/authentication-required.error.js';
 export { ByteSizeError } from './errors/byte-size.error.js';

@@ -1,4 +1,5 @@
 import { FilesError } from './files-error.js';
+import type { FilesErrorBody } from './files-error.js';
 
 /** What a client sent turned out to be wrong after validation was over; over HTTP it reads like a validation error. */
 export class FileValidationError extends FilesError {
@@ -10,5 +11,10 @@ export class FileValidationError extends FilesError {
     options?: ErrorOptions,
   ) {
     super(messages.join('; '), options);
+  }
+
+  /** The body that `ValidationPipe` gives, with the code. */
+  override getResponse(): FilesErrorBody {
+    return { ...super.getResponse(), message: this.messages };
   }
 }

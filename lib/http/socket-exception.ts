@@ -1,6 +1,5 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import type { FilesError } from '../errors/files-error.js';
-import { publicMessage } from './public-message.js';
 
 interface SocketClient {
   /** Only clients of ws have one. Their `emit` reaches nobody. */
@@ -13,7 +12,7 @@ interface SocketClient {
 export function sendException(error: FilesError, host: ArgumentsHost): void {
   const call = host.switchToWs();
   const cause = { pattern: call.getPattern(), data: call.getData<unknown>() };
-  const data = { status: 'error', code: error.code, message: publicMessage(error), cause };
+  const data = { status: 'error', code: error.code, message: error.publicMessage, cause };
   const client = call.getClient<SocketClient>();
   if (client.readyState === undefined) client.emit('exception', data);
   else client.send(JSON.stringify({ event: 'exception', data }));

@@ -119,7 +119,6 @@ export const publicNames = [
   'maxFileSize',
   'runMigrations',
   'shardedLocation',
-  'toHttpException',
   'toPublicFile',
   'transferOwnership',
   'uuidLocation',

@@ -60,7 +60,12 @@ describe.each(PLATFORMS)('errors of the library on %s', (platform) => {
     const response = await app.fetch('/errors/late');
     expect([response.status, await response.json()]).toEqual([
       400,
-      { message: ['resources.0.fileId: File is pinned'], error: 'Bad Request', statusCode: 400 },
+      {
+        statusCode: 400,
+        code: 'FILES_VALIDATION',
+        message: ['resources.0.fileId: File is pinned'],
+        error: 'Bad Request',
+      },
     ]);
   });
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { ERROR_STATUS } from '../../../lib/http/error-status.js';
+import { ERROR_STATUS } from '../../../lib/errors/error-status.js';
 import { readPage } from '../../support/doc-pages.js';
 
 const rows = [...readPage('errors.md').matchAll(/^\| `(FILES_\w+)` \| (\d{3}) \| ([^|]+) \| ([^|]+) \|$/gm)];

@@ -56,10 +56,18 @@ describe('FilesErrorFilter', () => {
     ['HTTP exceptions', new HttpOnly()],
   ])('leaves the form to a filter of the application for %s, as an HTTP exception', (_, own) => {
     filterAmong(new BadRequests(), own).catch(error, host('http'));
-    expect(own.caught).toEqual([expect.any(HttpException)]);
+    expect(own.caught).toEqual([error]);
+    expect(error).toBeInstanceOf(HttpException);
+  });
+
+  it('gives such a filter nothing of a fault that it must not tell, and logs it', () => {
+    const own = new Everything();
+    const fault = new OutOfQueueError();
+    filterAmong(own).catch(fault, host('http'));
     const [exception] = own.caught as [HttpException];
-    expect(exception.getStatus()).toBe(404);
-    expect(exception.cause).toBe(error);
+    expect(exception.getResponse()).toEqual(fault.getResponse());
+    expect([exception.message, exception.cause]).toEqual(['Internal Server Error', fault]);
+    expect(logged).toEqual([fault]);
   });
 
   it('leaves the error itself to a filter of the application for it', () => {
@@ -113,7 +121,7 @@ describe('FilesErrorFilter', () => {
 
   it('throws what Nest’s drivers know as validation', () => {
     const late = new FileValidationError(['fileId: File is pinned']);
-    expect(() => filterAmong().catch(late, host('graphql'))).toThrow(BadRequestException);
+    expect(() => filterAmong().catch(late, host('graphql'))).toThrow(late);
   });
 
   it.each([

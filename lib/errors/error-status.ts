@@ -77,3 +77,8 @@ export const ERROR_STATUS: Readonly<Record<string, HttpStatus>> = {
 export function statusOf(code: string): HttpStatus {
   return ERROR_STATUS[code] ?? HttpStatus.INTERNAL_SERVER_ERROR;
 }
+
+/** Whether the application is at fault, and not its client. */
+export function isServerFault(status: number): boolean {
+  return status >= 500;
+}

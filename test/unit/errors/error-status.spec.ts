@@ -4,8 +4,8 @@ import { FileNotFoundError } from '../../../lib/errors/file-not-found.error.js';
 import type { FilesError } from '../../../lib/errors/files-error.js';
 import { FileValidationError } from '../../../lib/errors/file-validation.error.js';
 import { OutOfQueueError } from '../../../lib/errors/out-of-queue.error.js';
-import { ERROR_STATUS } from '../../../lib/http/error-status.js';
-import { toHttpException } from '../../../lib/http/to-http-exception.js';
+import { ERROR_STATUS } from '../../../lib/errors/error-status.js';
+import { TaskFailedError } from '../../../lib/errors/task-failed.error.js';
 import * as library from '../../../lib/index.js';
 
 const ERRORS = new URL('../../../lib/errors/', import.meta.url);
@@ -34,28 +34,51 @@ describe('the statuses', () => {
   });
 
   it('come with the message where the client is at fault', () => {
-    expect(toHttpException(new FileNotFoundError('7')).getResponse()).toEqual({
-      statusCode: 404,
-      code: 'FILES_FILE_NOT_FOUND',
-      message: 'There is no file with the id "7".',
-      error: 'Not Found',
-    });
+    const error = new FileNotFoundError('7');
+    expect([error.getStatus(), error.getResponse()]).toEqual([
+      404,
+      {
+        statusCode: 404,
+        code: 'FILES_FILE_NOT_FOUND',
+        message: 'There is no file with the id "7".',
+        error: 'Not Found',
+      },
+    ]);
   });
 
   it('come without it where the server is', () => {
     const error = new OutOfQueueError();
-    const exception = toHttpException(error);
-    expect(exception.getResponse()).toEqual({
+    expect(error.getResponse()).toEqual({
       statusCode: 500,
       code: 'FILES_OUT_OF_QUEUE',
       message: 'Internal Server Error',
       error: 'Internal Server Error',
     });
-    expect(exception.cause).toBe(error);
+    expect(error.message).not.toBe('Internal Server Error');
   });
 
   it('look like those of the ValidationPipe for what is found out late', () => {
-    const exception = toHttpException(new FileValidationError(['fileId is pinned']));
-    expect(exception.getResponse()).toEqual({ message: ['fileId is pinned'], error: 'Bad Request', statusCode: 400 });
+    expect(new FileValidationError(['fileId is pinned']).getResponse()).toEqual({
+      statusCode: 400,
+      code: 'FILES_VALIDATION',
+      message: ['fileId is pinned'],
+      error: 'Bad Request',
+    });
+  });
+
+  it('are where filters look that read fields, as the driver of GraphQL does', () => {
+    const error: object = new FileNotFoundError('7');
+    expect(error).toMatchObject({ status: 404, response: { code: 'FILES_FILE_NOT_FOUND' } });
+    expect(Object.keys(error)).not.toContain('response');
+  });
+
+  it.each([
+    ['nothing', [], false],
+    ['undefined', [undefined], true],
+    ['zero', [0], true],
+    ['an error', [new Error('x')], true],
+  ])('leave the cause as it was given: %s', (_, cause, isThere) => {
+    const error = cause.length === 0 ? new OutOfQueueError() : new TaskFailedError('x', 1, 1, ...cause);
+    expect([Object.hasOwn(error, 'cause'), error.cause]).toEqual([isThere, cause[0]]);
   });
 });
