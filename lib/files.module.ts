@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule, NestModule, OnApplicationShutdown, Provider } from '@nestjs/common';
-import { APP_FILTER, DiscoveryModule, ModulesContainer } from '@nestjs/core';
+import { APP_FILTER, ApplicationConfig, DiscoveryModule, ModulesContainer } from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { ACCESS_OPTIONS } from './access/access-options.js';
@@ -12,6 +12,7 @@ import { ACTOR_RESOLVER, ActorSource } from './files/actor.js';
 import { ContentStore } from './files/content-store.js';
 import { FileIntent } from './files/file-intent.entity.js';
 import { DEFAULT_STORAGE, FileWriter } from './files/file-writer.js';
+import { FilesAddresses } from './files/files-addresses.js';
 import { FilesService } from './files/files.service.js';
 import { FilesSweeper } from './files/files-sweeper.js';
 import { IntentJournal } from './files/intent-journal.js';
@@ -32,13 +33,15 @@ import { Downloads } from './http/downloads.js';
 import { FileGate } from './http/file-gate.js';
 import { FileLists } from './http/file-lists.js';
 import { createFilesControllers } from './http/files.controller.js';
+import type { FilesControllers } from './http/files.controller.js';
 import { FilesErrorFilter } from './http/files-error.filter.js';
-import { createLinksController, linksPath } from './http/links.controller.js';
+import { readHttpOptions } from './http/http-options.js';
 import { FastifyRawBody } from './http/raw-body.js';
+import { RouteAddresses } from './http/route-addresses.js';
 import { Uploads } from './http/uploads.js';
 import { FileLink } from './links/file-link.entity.js';
 import { FilesLinks } from './links/files-links.js';
-import { LINKS_OPTIONS, LINKS_PATH } from './links/links-options.js';
+import { LINKS_OPTIONS } from './links/links-options.js';
 import { OneTimeLinks } from './links/one-time-links.js';
 import { FileTransfer } from './ownership/file-transfer.entity.js';
 import { ServerCheck } from './migrations/server-check.js';
@@ -50,7 +53,7 @@ import { Quotas } from './ownership/quotas/quotas.js';
 import { RecordGuard } from './ownership/guard/record-guard.js';
 import { OwnerRemovals } from './ownership/removal/owner-removals.js';
 import { PREPARED_STATEMENTS, TransferRuntime } from './ownership/transfer-runtime.js';
-import { DOWNLOADS_PATH, FileStaging } from './staging/file-staging.js';
+import { FileStaging } from './staging/file-staging.js';
 import { StoredBytes } from './storage/adapters/stored-bytes.entity.js';
 import { getStorageToken } from './storage/inject-storage.js';
 import { STORAGES, StorageRegistry } from './storage/storage-registry.js';
@@ -136,14 +139,17 @@ export class FilesModule implements NestModule, OnApplicationShutdown {
   }
 }
 
+const NO_ROUTES: FilesControllers = { all: [], addressed: { content: undefined, link: undefined } };
+
 function assemble(
-  { dataSource, http = { path: 'files' } }: FilesModuleShape,
+  { dataSource, http = {} }: FilesModuleShape,
   providers: Provider[],
   imports: NonNullable<DynamicModule['imports']> = [],
 ): DynamicModule {
   const storageTokens = providers.flatMap((provider) =>
     'provide' in provider && typeof provider.provide === 'string' ? [provider.provide] : [],
   );
+  const { all: controllers, addressed } = http === false ? NO_ROUTES : createFilesControllers(readHttpOptions(http));
   return {
     module: FilesModule,
     global: true,
@@ -155,8 +161,12 @@ function assemble(
       option(DEFAULT_STORAGE, ({ defaultStorage }) => defaultStorage),
       option(STORAGES, ({ storages }) => storages),
       option(LINKS_OPTIONS, ({ links }) => links),
-      { provide: LINKS_PATH, useFactory: () => (http === false ? undefined : linksPath(http.path)) },
-      { provide: DOWNLOADS_PATH, useFactory: () => (http === false ? undefined : http.path) },
+      {
+        provide: FilesAddresses,
+        inject: [ApplicationConfig, ModulesContainer],
+        useFactory: (config: ApplicationConfig, modules: ModulesContainer) =>
+          new RouteAddresses(addressed, FilesModule, config, modules),
+      },
       OneTimeLinks,
       option(SWEEPER_OPTIONS, ({ sweeper }) => sweeper),
       {
@@ -191,7 +201,7 @@ function assemble(
       ...PUBLIC_PROVIDERS,
       ...(http === false ? [] : [FileGate, FileLists, Downloads, Uploads]),
     ],
-    controllers: http === false ? [] : [createLinksController(http.path), ...createFilesControllers(http.path)],
+    controllers: [...controllers],
     exports: [...PUBLIC_PROVIDERS, CallPreparation, ...storageTokens],
   };
 }

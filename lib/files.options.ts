@@ -6,6 +6,7 @@ import type { ByOwnerType } from './files/owner-type-name.js';
 import { callUser } from './access/call-user.js';
 import { readSweeperOptions } from './files/sweeper-options.js';
 import type { CheckedSweeperOptions, SweeperOptions } from './files/sweeper-options.js';
+import type { FilesHttpOptions } from './http/http-options.js';
 import { readLinksOptions } from './links/links-options.js';
 import type { LinksOptions } from './links/links-options.js';
 import { readQuotas } from './ownership/quotas/quota-options.js';
@@ -52,13 +53,8 @@ export interface FilesModuleOptions extends FilesModuleShape {
 export interface FilesModuleShape {
   /** The name of the TypeORM data source that has the files. @default TypeORM's default data source */
   dataSource?: string;
-  /** Where the REST controller is, or `false` for none. @default { path: 'files' } */
-  http?:
-    | {
-        /** Without the global prefix. */
-        path: string;
-      }
-    | false;
+  /** Where the REST routes are, and what else stands above them; `false` for none. @default { path: 'files' } */
+  http?: FilesHttpOptions | false;
 }
 
 /**

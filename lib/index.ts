@@ -128,6 +128,7 @@ export type { LinksOptions } from './links/links-options.js';
 export type { TemporaryLinkRequest, TemporaryLinkStorage } from './storage/temporary-link.js';
 
 // Answers to clients
+export type { FilesHttpOptions, FilesRoute, RouteDecorators } from './http/http-options.js';
 export { FilesErrorFilter } from './http/files-error.filter.js';
 
 // Storage

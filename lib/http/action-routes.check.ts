@@ -3,7 +3,7 @@ import type { OnModuleInit } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
 import { DEFAULT_STORAGE } from '../files/file-writer.js';
-import { DOWNLOADS_PATH } from '../staging/file-staging.js';
+import { FilesAddresses } from '../files/files-addresses.js';
 import { holdsList, ownerFields } from '../staging/owner-fields.js';
 import { allUploadFields, fieldsByName } from '../staging/upload-fields.js';
 import type { UploadField } from '../staging/upload-rule.js';
@@ -20,8 +20,8 @@ export class ActionRoutesCheck implements OnModuleInit {
     private readonly routes: ActionRoutes,
     private readonly storages: StorageRegistry,
     private readonly transactor: Transactor,
+    private readonly addresses: FilesAddresses,
     @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
-    @Inject(DOWNLOADS_PATH) private readonly downloads: string | undefined,
   ) {}
 
   onModuleInit(): void {
@@ -54,8 +54,9 @@ export class ActionRoutesCheck implements OnModuleInit {
       return refuse(`no storage is named "${name}". Configured storages: ${this.storages.names.join(', ')}.`);
     if (!storage.supports(Capability.CREATE | Capability.REMOVE))
       refuse(`storage "${name}" does not both take and remove files.`);
-    if (attachAs === 'permanentLink' && this.downloads === undefined && !storage.supports(Capability.LINK_PERMANENT))
-      refuse(`storage "${name}" is not public, and without the option http there is no route to its files.`);
+    const hasAddress = storage.supports(Capability.LINK_PERMANENT) || this.addresses.contentOf('') !== undefined;
+    if (attachAs === 'permanentLink' && !hasAddress)
+      refuse(`storage "${name}" is not public, and the option http leaves out the route to the content of files.`);
     if (!isStated) return;
     const columns = ownerFields(dataSource, ownerType, field);
     if (columns.length === 0)

@@ -2,21 +2,48 @@ import { Controller } from '@nestjs/common';
 import type { Type } from '@nestjs/common';
 import { ContentEndpoints } from './content-endpoints.js';
 import { FilesEndpoints } from './files-endpoints.js';
+import type { CheckedHttpOptions, FilesRoute } from './http-options.js';
+import { LinksEndpoints, linksPath } from './links.controller.js';
 import { describeRoutes, findSwagger } from './openapi.js';
+import { ownRoutes } from './own-routes.js';
 import { OwnershipEndpoints } from './ownership-endpoints.js';
+import type { AddressedRoutes, GetRoute } from './route-addresses.js';
+
+/** The controllers of a module. */
+export interface FilesControllers {
+  readonly all: readonly Type[];
+  readonly addressed: AddressedRoutes;
+}
 
 /** Makes the controllers for a path. Each module gets classes of its own, so that two applications may have two paths. */
-export function createFilesControllers(path: string): Type[] {
+export function createFilesControllers(options: CheckedHttpOptions): FilesControllers {
   describeRoutes(findSwagger(import.meta.url));
+  const { path } = options;
+
+  @Controller(linksPath(path))
+  class LinksController extends LinksEndpoints {}
+  ownRoutes(LinksController, { open: 'link' }, options);
 
   @Controller(path)
   class FilesController extends FilesEndpoints {}
+  const methods = { create: 'upload', list: 'list', show: 'show', rename: 'rename', delete: 'delete' } as const;
+  ownRoutes(FilesController, methods, options);
 
   @Controller(path)
   class FileContentController extends ContentEndpoints {}
+  ownRoutes(FileContentController, { content: 'download', replace: 'replace' }, options);
 
   @Controller(path)
   class FileOwnershipController extends OwnershipEndpoints {}
+  const changes = { transfer: 'transfer', pin: 'pin', unpin: 'unpin', history: 'history' } as const;
+  ownRoutes(FileOwnershipController, changes, options);
 
-  return [FilesController, FileContentController, FileOwnershipController];
+  const addressed = (name: FilesRoute, route: GetRoute) => (options.decoratorsOf(name) ? route : undefined);
+  return {
+    all: [LinksController, FilesController, FileContentController, FileOwnershipController],
+    addressed: {
+      content: addressed('download', { controller: FileContentController, method: 'content' }),
+      link: addressed('link', { controller: LinksController, method: 'open' }),
+    },
+  };
 }

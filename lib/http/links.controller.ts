@@ -1,5 +1,5 @@
-import { Controller, Get, Injectable, Param } from '@nestjs/common';
-import type { ExecutionContext, StreamableFile, Type } from '@nestjs/common';
+import { Get, Injectable, Param } from '@nestjs/common';
+import type { ExecutionContext, StreamableFile } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { create as contentDisposition } from 'content-disposition';
 import type { IncomingMessage } from 'node:http';
@@ -55,11 +55,4 @@ export abstract class LinksEndpoints {
 /** The path of the links' route below that of the files. */
 export function linksPath(filesPath: string): string {
   return `${filesPath.replace(/\/+$/, '')}/links`;
-}
-
-/** Makes the controller for the path of the files. */
-export function createLinksController(filesPath: string): Type<LinksEndpoints> {
-  @Controller(linksPath(filesPath))
-  class LinksController extends LinksEndpoints {}
-  return LinksController;
 }

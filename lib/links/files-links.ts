@@ -1,5 +1,4 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
-import { ApplicationConfig } from '@nestjs/core';
 import { AuthenticationRequiredError } from '../errors/authentication-required.error.js';
 import { FileNotFoundError } from '../errors/file-not-found.error.js';
 import { FilesOptionError } from '../errors/files-option.error.js';
@@ -9,6 +8,7 @@ import { LinkUsedError } from '../errors/link-used.error.js';
 import type { Actor } from '../files/actor.js';
 import { FILES_CLOCK } from '../files/clock.js';
 import type { Clock } from '../files/clock.js';
+import { FilesAddresses } from '../files/files-addresses.js';
 import { FilesService } from '../files/files.service.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
@@ -17,7 +17,7 @@ import { readLinkOptions } from './link-options.js';
 import type { CheckedLinkOptions, LinkOptions } from './link-options.js';
 import { isBoundLink, signLink, verifyLink } from './link-token.js';
 import type { LinkPurpose } from './link-token.js';
-import { LINKS_OPTIONS, LINKS_PATH } from './links-options.js';
+import { LINKS_OPTIONS } from './links-options.js';
 import type { LinksOptions } from './links-options.js';
 import { OneTimeLinks } from './one-time-links.js';
 
@@ -58,9 +58,8 @@ export class FilesLinks {
     private readonly files: FilesService,
     private readonly storages: StorageRegistry,
     private readonly rows: OneTimeLinks,
-    private readonly config: ApplicationConfig,
+    private readonly addresses: FilesAddresses,
     @Inject(LINKS_OPTIONS) private readonly options: Readonly<LinksOptions> | undefined,
-    @Inject(LINKS_PATH) private readonly path: string | undefined,
     @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
   ) {}
 
@@ -153,10 +152,7 @@ export class FilesLinks {
   }
 
   #urlOf(token: string): string | undefined {
-    if (this.options?.url !== undefined) return `${this.options.url}/${token}`;
-    if (this.path === undefined) return undefined;
-    const steps = `${this.config.getGlobalPrefix()}/${this.path}`.split('/').filter((step) => step !== '');
-    return `/${[...steps, token].join('/')}`;
+    return this.options?.url === undefined ? this.addresses.linkOf(token) : `${this.options.url}/${token}`;
   }
 
   async #fileOf(id: string): Promise<ManagedFile> {

@@ -14,9 +14,6 @@ export interface LinksOptions {
 /** The application's `links` option, read by `readLinksOptions`; `undefined` without one. */
 export const LINKS_OPTIONS = Symbol('LINKS_OPTIONS');
 
-/** The path of the links' route, without the global prefix; `undefined` where there is no route. */
-export const LINKS_PATH = Symbol('LINKS_PATH');
-
 const MIN_SECRET_BYTES = 32;
 
 /** Throws `FilesOptionError` for what would make links that others can forge. */

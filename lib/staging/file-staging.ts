@@ -1,20 +1,17 @@
 import type { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
-import { ApplicationConfig } from '@nestjs/core';
 import { ContentTypeError } from '../errors/content-type.error.js';
 import { asReadable } from '../files/as-readable.js';
 import { ContentStore } from '../files/content-store.js';
 import { cleanFileName } from '../files/file-name.js';
 import { DEFAULT_STORAGE } from '../files/file-writer.js';
+import { FilesAddresses } from '../files/files-addresses.js';
 import { Capability } from '../storage/capability.js';
 import { parseContentType } from '../storage/content-type.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { currentUnit } from '../unit-of-work/ambient.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { StagedFile } from './staged-file.js';
-
-/** The path of the files' routes, without the global prefix; `undefined` where there are none. */
-export const DOWNLOADS_PATH = Symbol('DOWNLOADS_PATH');
 
 /** What a staged file is called, and where its bytes go. */
 export interface StageOptions {
@@ -36,9 +33,8 @@ export class FileStaging {
   constructor(
     private readonly contents: ContentStore,
     private readonly storages: StorageRegistry,
-    private readonly config: ApplicationConfig,
+    private readonly addresses: FilesAddresses,
     @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
-    @Inject(DOWNLOADS_PATH) private readonly path: string | undefined,
   ) {}
 
   /**
@@ -74,10 +70,8 @@ export class FileStaging {
 
   async #addressOf({ id, content }: StagedFile): Promise<string> {
     const storage = this.storages.get(content.storage);
-    if (storage.supports(Capability.LINK_PERMANENT)) return storage.permanentLink(content.location);
-    if (this.path === undefined) storage.require(Capability.LINK_PERMANENT);
-    const steps = `${this.config.getGlobalPrefix()}/${this.path}/${id}/content`.split('/');
-    return `/${steps.filter((step) => step !== '').join('/')}`;
+    const route = storage.supports(Capability.LINK_PERMANENT) ? undefined : this.addresses.contentOf(id);
+    return route ?? storage.permanentLink(content.location);
   }
 }
 

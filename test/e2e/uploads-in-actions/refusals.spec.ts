@@ -183,7 +183,7 @@ describe('at boot', () => {
 
   it('a permanent link that leads nowhere is refused', async () => {
     const started = actionApp({ controllers: controllerWith({ attachAs: 'permanentLink' }), options: { http: false } });
-    await expect(started).rejects.toThrow('without the option http there is no route');
+    await expect(started).rejects.toThrow('the option http leaves out the route');
   });
 
   it('a name that would be another storage for another class is refused', async () => {
