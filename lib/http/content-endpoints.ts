@@ -1,5 +1,5 @@
-import { Get, Injectable, Param, Put } from '@nestjs/common';
-import type { ExecutionContext, StreamableFile } from '@nestjs/common';
+import { Get, Injectable, Param, Put, Res } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import { toPublicFile } from '../files/public-file.js';
 import type { PublicFile } from '../files/public-file.js';
@@ -24,8 +24,10 @@ export abstract class ContentEndpoints {
   async content(
     @Param('id') id: string,
     @CallContext() context: ExecutionContext,
-  ): Promise<StreamableFile | undefined> {
-    return this.downloads.answer(await this.gate.find(id, 'stream', context), context);
+    @Res() response: unknown,
+  ): Promise<void> {
+    const file = await this.gate.find(id, 'stream', context);
+    this.downloads.send(await this.downloads.answer(file, context), response);
   }
 
   /** Takes the new content as the body, as `application/octet-stream`. */

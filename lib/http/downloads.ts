@@ -47,6 +47,14 @@ export class Downloads {
     return new StreamableFile(body, { type: file.contentType, length: range.end - range.start + 1 });
   }
 
+  /**
+   * Answers with what `answer()` gave. Not by returning it from the handler, which takes the response for that: interceptors of the
+   * application, such as one that puts results into an envelope, would make JSON of the stream.
+   */
+  send(body: StreamableFile | undefined, response: unknown): void {
+    this.adapters.httpAdapter.reply(response, body);
+  }
+
   #rangeOf(file: ManagedFile, header: string | undefined, context: ExecutionContext): ByteRange | undefined {
     const range = requestedRange(header, file.size);
     if (range !== 'unsatisfiable') return range;

@@ -1,5 +1,5 @@
-import { Get, Injectable, Param } from '@nestjs/common';
-import type { ExecutionContext, StreamableFile } from '@nestjs/common';
+import { Get, Injectable, Param, Res } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { create as contentDisposition } from 'content-disposition';
 import type { IncomingMessage } from 'node:http';
@@ -27,7 +27,8 @@ export abstract class LinksEndpoints {
   async open(
     @Param('token') token: string,
     @CallContext() context: ExecutionContext,
-  ): Promise<StreamableFile | undefined> {
+    @Res() response: unknown,
+  ): Promise<void> {
     this.#set(context, SECRECY);
     const { file, purpose, take, giveBack } = await this.links.find(token, await this.actors.of(context));
     const isHead = rawRequest(context.switchToHttp().getRequest<IncomingMessage>()).method === 'HEAD';
@@ -38,7 +39,7 @@ export abstract class LinksEndpoints {
       if (purpose === 'download') {
         this.#set(context, { 'Content-Disposition': contentDisposition(file.name, { type: 'attachment' }) });
       }
-      return body;
+      this.downloads.send(body, response);
     } catch (error) {
       // A storage that fails does not cost the link.
       if (!isHead) await giveBack();
