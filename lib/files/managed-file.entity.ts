@@ -1,7 +1,11 @@
+import { Exclude } from 'class-transformer';
 import { Column, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 import { BINARY_TABLE, data, flag, id, int8, text, when } from './columns.js';
 import { toPublicFile } from './public-file.js';
 import type { PublicFile } from './public-file.js';
+
+// Nest's ClassSerializerInterceptor does not ask `toJSON()`.
+const Private = () => Exclude({ toPlainOnly: true });
 
 /** A managed file: its bytes are at `location` in `storage`; at most one owner. As JSON it does not tell where its bytes are. */
 @Entity('files_file', BINARY_TABLE)
@@ -15,9 +19,9 @@ export class ManagedFile {
   /** The name of the storage that has the bytes. */
   @Column(text(64)) storage!: string;
   /** Where the bytes are in their storage; never told to clients. */
-  @Column(text(1024)) location!: string;
+  @Private() @Column(text(1024)) location!: string;
   /** SHA-256 of the location in hex: databases limit the size of what a unique index covers. */
-  @Column(text(64, { name: 'location_key' })) locationKey!: string;
+  @Private() @Column(text(64, { name: 'location_key' })) locationKey!: string;
   /** What the bytes are, whatever the client said. */
   @Column(text(255, { name: 'content_type' })) contentType!: string;
   /** Bytes. */
@@ -29,7 +33,7 @@ export class ManagedFile {
   /** When its first content was stored. */
   @Column(when({ name: 'created_at' })) createdAt!: Date;
   /** When it got the content it has, if that is not its first; in another second than the content before. */
-  @Column(when({ name: 'replaced_at', nullable: true })) replacedAt!: Date | null;
+  @Private() @Column(when({ name: 'replaced_at', nullable: true })) replacedAt!: Date | null;
   /** Null for none; then so is `ownerId`. */
   @Column(text(64, { name: 'owner_type', nullable: true })) ownerType!: string | null;
   /** The owner's id, as text. */
@@ -39,7 +43,7 @@ export class ManagedFile {
   /** Protected from transfer, deletion and replacement until unpinned or forced. */
   @Column(flag()) pinned!: boolean;
   /** What the storage adapter remembers about the bytes. */
-  @Column(data({ name: 'storage_data', nullable: true })) storageData!: Record<string, unknown> | null;
+  @Private() @Column(data({ name: 'storage_data', nullable: true })) storageData!: Record<string, unknown> | null;
   /** Free for the application. */
   @Column(data({ name: 'plugin_data', nullable: true })) pluginData!: Record<string, unknown> | null;
 
