@@ -1,9 +1,11 @@
+import { Logger } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import type { Actor } from '../files/actor.js';
+import { idText } from '../files/id-text.js';
 
 /** What guards and middleware leave a user on. */
 interface Holder {
-  readonly user?: { readonly id?: string | number | bigint | null } | null;
+  readonly user?: { readonly id?: unknown } | null;
 }
 
 interface GraphqlContext extends Holder {
@@ -22,11 +24,26 @@ interface SocketClient extends Holder {
  * Looks only where the server writes, never into what the client or a peer sent.
  */
 export function callUser(context: ExecutionContext): Actor | null {
-  for (const holder of holders(context)) {
-    const id = holder?.user?.id;
-    if (id != null) return { type: 'user', id: String(id) };
+  const users = holders(context)
+    .map((holder) => holder?.user)
+    .filter((user) => typeof user === 'object' && user !== null);
+  for (const user of users) {
+    const id = idText(user.id);
+    if (id !== undefined) return { type: 'user', id };
   }
+  if (users[0] !== undefined) warnOnce(users[0]);
   return null;
+}
+
+let hasWarned = false;
+
+function warnOnce(user: object): void {
+  if (hasWarned) return;
+  hasWarned = true;
+  new Logger('FilesModule').warn(
+    `A call has a user without an id, { ${Object.keys(user).join(', ')} }, and counts as anonymous. Say in the option "actor" of FilesModule ` +
+      "who acts: (context) => ({ type: 'user', id: context.switchToHttp().getRequest().user.sub }).",
+  );
 }
 
 function holders(context: ExecutionContext): readonly (Holder | null | undefined)[] {

@@ -4,14 +4,18 @@ import type { ExecutionContext } from '@nestjs/common';
 import { queueOf } from '../task-queue/current-queue.js';
 import { currentUnit } from '../unit-of-work/ambient.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
+import { readActor } from './read-actor.js';
 
-/** Who is acting: `{ type: 'user', id: '42' }`. Anonymous is `null`. */
-export type Actor = {
+/**
+ * Who is acting: `{ type: 'user', id: '42' }`. Anonymous is `null`. What the application puts on it besides reaches its policies.
+ * @example declare module 'nestjs-files' { interface Actor { roles?: string[] } }
+ */
+export interface Actor {
   /** Usually `user`. */
   type: string;
   /** As text, also where ids are numbers. */
   id: string;
-};
+}
 
 /** Tells who acts in a route's call: `(context) => context.switchToHttp().getRequest().user`. Asked once per call. */
 export type ActorResolver = (context: ExecutionContext) => Actor | null | undefined | Promise<Actor | null | undefined>;
@@ -29,7 +33,7 @@ const storage = new AsyncLocalStorage<Acting>();
 
 /** Runs `work` as this actor, whoever the call around it belongs to. */
 export function actAs<T>(actor: Actor | null, work: () => T): T {
-  return storage.run({ actor, inside: currentUnit() }, work);
+  return storage.run({ actor: readActor(actor, 'actAs()'), inside: currentUnit() }, work);
 }
 
 /** Tells who is acting. The application's resolver is asked once per execution context. */
@@ -61,8 +65,6 @@ export class ActorSource {
   }
 
   async #ask(context: ExecutionContext): Promise<Actor | null> {
-    const actor = await this.resolve(context);
-    // Ids of users are often numbers; in the database and in comparisons they are strings.
-    return actor ? { type: String(actor.type), id: String(actor.id) } : null;
+    return readActor(await this.resolve(context));
   }
 }

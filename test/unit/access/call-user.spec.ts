@@ -1,5 +1,6 @@
+import { Logger } from '@nestjs/common';
 import { ExecutionContextHost } from '@nestjs/core/internal';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { callUser } from '../../../lib/access/call-user.js';
 import type { Actor } from '../../../lib/files/actor.js';
 
@@ -51,5 +52,25 @@ describe('callUser', () => {
 
   it('takes the id 0 for an id', () => {
     expect(actorOf('http', [{ user: { id: 0 } }])).toEqual({ type: 'user', id: '0' });
+  });
+
+  it.each([[''], [Number.NaN], [{}], [['7']], [true]])('takes %j for none', (id) => {
+    expect(actorOf('http', [{ user: { id } }])).toBeNull();
+  });
+
+  it('warns once of users without an id, and tells none of their values', async () => {
+    vi.resetModules();
+    const { callUser: fresh } = await import('../../../lib/access/call-user.js');
+    const warned: unknown[] = [];
+    const log = vi.spyOn(Logger.prototype, 'warn').mockImplementation((message) => void warned.push(message));
+    onTestFinished(() => log.mockRestore());
+    for (const request of [{}, { user: { id: 7 } }, { user: { sub: 'secret', email: 'e' } }, { user: { sub: '8' } }]) {
+      const context = new ExecutionContextHost([request]);
+      context.setType('http');
+      fresh(context);
+    }
+    expect(warned).toEqual([expect.stringContaining('{ sub, email }')]);
+    expect(warned[0]).toContain('option "actor"');
+    expect(warned[0]).not.toContain('secret');
   });
 });

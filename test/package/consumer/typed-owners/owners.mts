@@ -8,7 +8,7 @@ import {
   transferOwnership,
   withFiles,
 } from 'nestjs-files';
-import type { FileOwnerPolicy, OwnerEntity, OwnerTypeName, StandardSchema } from 'nestjs-files';
+import type { Actor, FileOwnerPolicy, OwnerEntity, OwnerOperation, OwnerTypeName, StandardSchema } from 'nestjs-files';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 
 declare module 'nestjs-files' {
@@ -16,6 +16,9 @@ declare module 'nestjs-files' {
     package: Package;
     resource: Resource;
     user: User;
+  }
+  interface Actor {
+    roles?: string[];
   }
 }
 
@@ -103,8 +106,10 @@ withFiles(schema, {
 
 @OwnerPolicy('package')
 export class PackageFiles implements FileOwnerPolicy {
-  allows(): boolean {
-    return true;
+  allows(_: OwnerOperation, actor: Actor | null): boolean {
+    // @ts-expect-error a typing error in what the application put on actors
+    if (actor?.rolse) return false;
+    return actor?.roles?.includes('editor') === true;
   }
 }
 
@@ -126,6 +131,7 @@ export async function hand(files: FilesService, fileId: string): Promise<void> {
 
 const storages = { default: memoryStorage() };
 FilesModule.forRoot({ storages, cascade: { package: true }, quotas: { user: { count: 3 } } });
+FilesModule.forRoot({ storages, actor: () => ({ type: 'user', id: '7', roles: ['editor'] }) });
 // @ts-expect-error a typing error in the owner type
 FilesModule.forRoot({ storages, cascade: { pakage: true } });
 // @ts-expect-error a typing error in the owner type
