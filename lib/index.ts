@@ -201,6 +201,7 @@ export { OwnerHasFilesError } from './errors/owner-has-files.error.js';
 export { OwnerNotFoundError } from './errors/owner-not-found.error.js';
 export { OwnerNotResolvedError } from './errors/owner-not-resolved.error.js';
 export { OwnerReferenceError } from './errors/owner-reference.error.js';
+export { PolicyAnswerError } from './errors/policy-answer.error.js';
 export { PreconditionFailedError } from './errors/precondition-failed.error.js';
 export { QuotaExceededError } from './errors/quota-exceeded.error.js';
 export { RangeInvalidError } from './errors/range-invalid.error.js';

@@ -1,4 +1,6 @@
 import type { Actor } from '../files/actor.js';
+import { PolicyAnswerError } from '../errors/policy-answer.error.js';
+import { idText } from '../files/id-text.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import type { AccessDecision } from './access-decision.js';
 import type { FileAccessPolicy } from './file-policy.decorator.js';
@@ -34,12 +36,25 @@ export async function askOwnerPolicy(
 ): Promise<Map<string, boolean | null>> {
   if (policy.allowsMany !== undefined && ownerIds.length > 1) {
     const allowed: unknown = await policy.allowsMany(operation, actor, ownerIds);
-    // A text is iterable too: '12' would allow the owners 1 and 2.
-    const ids = new Set(typeof allowed === 'string' ? [] : (allowed as Iterable<string>));
+    const ids = idsOf(allowed, policy.constructor.name);
     return new Map(ownerIds.map((id) => [id, ids.has(id)]));
   }
   const answers = await Promise.all(ownerIds.map(async (id) => await policy.allows(operation, actor, id)));
   return new Map(ownerIds.map((id, index) => [id, answers[index] === null ? null : answers[index] === true]));
+}
+
+/** The ids that a policy allows, as texts: those of its records are often numbers. No answer allows nothing. */
+function idsOf(allowed: unknown, policy: string): ReadonlySet<string> {
+  if (allowed === undefined || allowed === null) return new Set();
+  // A text is iterable too: '12' would allow the owners 1 and 2.
+  if (typeof allowed !== 'object' || !(Symbol.iterator in allowed)) throw new PolicyAnswerError(policy, typeof allowed);
+  const ids = [...(allowed as Iterable<unknown>)].map((id) => {
+    const text = idText(id);
+    if (text === undefined)
+      throw new PolicyAnswerError(policy, `a list with ${id === null ? 'null' : typeof id} in it`);
+    return text;
+  });
+  return new Set(ids);
 }
 
 // Asynchronous throughout: where a policy throws at once, the rejections of its neighbours would be nobody's, which ends the process.

@@ -10,12 +10,15 @@ export interface FileOwnerPolicy {
   /** Whether the actor may do this with the owner; anything but true refuses. */
   allows(operation: OwnerOperation, actor: Actor | null, ownerId: string): boolean | null | Promise<boolean | null>;
 
-  /** Answers for a list in one call: gives those of the ids that are allowed. Without it, `allows` is asked for each. */
+  /**
+   * Answers for a list in one call: gives those of the ids that are allowed, as texts or as the numbers that they are of in the database.
+   * Without it, `allows` is asked for each.
+   */
   allowsMany?(
     operation: OwnerOperation,
     actor: Actor | null,
     ownerIds: readonly string[],
-  ): Iterable<string> | Promise<Iterable<string>>;
+  ): Iterable<string | number | bigint> | Promise<Iterable<string | number | bigint>>;
 }
 
 /**

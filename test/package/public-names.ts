@@ -74,6 +74,7 @@ export const publicNames = [
   'OwnershipTransferTask',
   'OwnsFiles',
   'ParseFileSize',
+  'PolicyAnswerError',
   'PreconditionFailedError',
   'QuotaExceededError',
   'Quotas',

@@ -43,7 +43,7 @@ describe('access is closed', () => {
     expect(await access.can(anna, 'show', fileOf('package:1'))).toBe(false);
   });
 
-  it.each([undefined, null, '12', [], [1, 2], [true, true], {}, true])(
+  it.each([undefined, null, '12', [], [3, 4], [true, true], [['1'], ['2']], [{}], {}, true])(
     'where the policy of owners answers %j for a list',
     async (answer) => {
       const access = await accessWith({ cascade: { package: true } }, [ownerPolicy({ allowsMany: () => answer })]);

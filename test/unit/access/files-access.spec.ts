@@ -128,6 +128,49 @@ describe('FilesAccess, for lists', () => {
     expect(calls).toEqual([['1', '2']]);
   });
 
+  it.each([
+    ['numbers', [1, 2]],
+    ['bigints', [1n, 2n]],
+    ['a set', new Set([1, '2'])],
+    ['objects with a text', [{ toString: () => '1' }, { toString: () => '2' }]],
+  ])('compares ids as texts, also where the policy gives %s', async (_, answer) => {
+    @OwnerPolicy('package')
+    class Numeric implements FileOwnerPolicy {
+      allows(): boolean {
+        throw new Error('asked one by one');
+      }
+      allowsMany(): Iterable<string> {
+        return answer as Iterable<string>;
+      }
+    }
+    const access = await accessWith({ cascade: { package: true } }, [Numeric]);
+    const files = ['package:1', 'package:2', 'package:3'].map((owner) => fileOf(owner));
+    expect(await access.allowed(anna, 'show', files)).toEqual(files.slice(0, 2));
+  });
+
+  it.each([
+    ['a list with undefined in it', [undefined]],
+    ['a list with null in it', [null]],
+    ['a list with object in it', [{ id: '1' }]],
+    ['a list with boolean in it', [true, true]],
+    ['string', '12'],
+    ['boolean', true],
+    ['object', {}],
+  ])('throws, naming the policy, where it gives %s', async (found, answer) => {
+    @OwnerPolicy('package')
+    class Mistaken implements FileOwnerPolicy {
+      allows(): boolean {
+        return true;
+      }
+      allowsMany(): Iterable<string> {
+        return answer as Iterable<string>;
+      }
+    }
+    const access = await accessWith({ cascade: { package: true } }, [Mistaken]);
+    const allowed = access.allowed(anna, 'show', [fileOf('package:1'), fileOf('package:2')]);
+    await expect(allowed).rejects.toThrow(`Mistaken.allowsMany() gave ${found}.`);
+  });
+
   it('asks once for each owner where the policy answers one by one', async () => {
     const access = await accessWith({ cascade: { package: true } }, [PackagePolicy]);
     const files = ['package:1', 'package:2', 'package:1'].map((owner) => fileOf(owner));
