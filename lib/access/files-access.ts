@@ -10,6 +10,7 @@ import type { OwnerReference } from '../files/owner-reference.js';
 import type { AccessDecision } from './access-decision.js';
 import { ACCESS_OPTIONS } from './access-options.js';
 import type { AccessOptions } from './access-options.js';
+import { askFilePolicies } from './ask-policies.js';
 import { decideAccess } from './decide-access.js';
 import { isSameOwner } from './is-same-owner.js';
 import type { FileOperation, OwnerOperation } from './operations.js';
@@ -91,6 +92,23 @@ export class FilesAccess {
     if (isSameOwner(actor, owner.type, owner.id) || (await this.isManager(actor))) return true;
     const answer = await this.policies.find(owner.type)?.allows(this.#asked(operation), actor, owner.id);
     return answer === true;
+  }
+
+  /**
+   * What takes those files out of a list of this owner's that a `FilePolicy` refuses to show; `undefined` where nothing can be refused.
+   * @internal
+   */
+  async sieveFor(
+    actor: Actor | null,
+    owner: OwnerReference,
+  ): Promise<((files: readonly ManagedFile[]) => Promise<ManagedFile[]>) | undefined> {
+    const { hooks } = this.policies;
+    if (hooks.length === 0 || isSameOwner(actor, owner.type, owner.id) || (await this.isManager(actor)))
+      return undefined;
+    return async (files) => {
+      const verdicts = await askFilePolicies(hooks, 'show', actor, files);
+      return files.filter((_, index) => verdicts[index]?.allowed !== false);
+    };
   }
 
   /** Throws `AuthenticationRequiredError` or `AccessDeniedError` unless `canOwner`. */

@@ -129,7 +129,8 @@ export class FileWriter {
     const name = cleanFileName(options.name ?? file.name);
     const owner = await this.#ownerOf(options.owner);
     await this.ownership.assertRoom(owner, { bytes: file.size, count: 1 });
-    return this.#add({ content: await this.contents.copy(file, this.storages.get(file.storage), to), name, owner });
+    const content = await this.contents.copy(file, this.storages.get(file.storage), to);
+    return this.#add({ content, name, owner, pluginData: structuredClone(file.pluginData) });
   }
 
   async move(file: ManagedFile, storage: string): Promise<ManagedFile> {
@@ -177,8 +178,8 @@ export class FileWriter {
     const contents = stored.map(({ content }) => content);
     return this.contents.commitAll(contents, async (unit) => {
       const files: ManagedFile[] = [];
-      for (const { content, name, owner, actor } of stored) {
-        const file = newFile({ ...bytesOf(content), name }, owner);
+      for (const { content, name, owner, actor, pluginData = null } of stored) {
+        const file = Object.assign(newFile({ ...bytesOf(content), name }, owner), { pluginData });
         await this.#insertNew(unit, file, actor);
         files.push(file);
       }
@@ -238,6 +239,7 @@ interface Stored {
   name: string;
   owner: OwnerReference | null;
   actor?: Actor | null | undefined;
+  pluginData?: ManagedFile['pluginData'];
 }
 
 function bytesOf({ storage, location, contentType, size, hash, hashAlgorithm }: Bytes): Bytes {

@@ -146,7 +146,7 @@ export class FilesService {
     }
   }
 
-  /** Another file with the same content, by itself from then on: `await files.copy(id, { storage: 'archive', owner: null })`. */
+  /** Another file with the same content and `pluginData`, by itself from then on: `await files.copy(id, { storage: 'archive', owner: null })`. */
   async copy(id: string, options: CopyFileOptions = {}): Promise<ManagedFile> {
     return this.writer.copy(await this.show(id), options);
   }

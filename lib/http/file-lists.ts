@@ -10,6 +10,8 @@ import type { OwnerReference } from '../files/owner-reference.js';
 import { toPublicFile } from '../files/public-file.js';
 import type { PublicFile } from '../files/public-file.js';
 import type { FoundFiles } from '../files/search/file-filter.js';
+import { searchVisibleFiles } from '../files/search/search-visible-files.js';
+import { Transactor } from '../unit-of-work/transactor.js';
 import type { ListFilesInput } from './inputs.js';
 import { assertPublicFields, readListOptions } from './list-options.js';
 
@@ -29,6 +31,7 @@ export class FileLists {
     private readonly files: FilesService,
     private readonly access: FilesAccess,
     private readonly actors: ActorSource,
+    private readonly transactor: Transactor,
   ) {}
 
   async find(query: ListFilesInput, context: ExecutionContext): Promise<FileList> {
@@ -46,7 +49,9 @@ export class FileLists {
     const owner = named ?? actor;
     if (owner === null) throw new AuthenticationRequiredError('list', 'files');
     await this.access.assertCanOwner(actor, 'file_scan', owner);
-    return this.files.scan({ ...options, ownerType: owner.type, ownerId: owner.id });
+    const sieve = await this.access.sieveFor(actor, owner);
+    if (sieve === undefined) return this.files.scan({ ...options, ownerType: owner.type, ownerId: owner.id });
+    return searchVisibleFiles(this.transactor.dataSource, options, { owner }, sieve);
   }
 }
 

@@ -2,8 +2,8 @@ import { Controller, Get, Headers, Injectable } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Column, DataSource, Entity, In, PrimaryColumn } from 'typeorm';
 import { describe, expect, it } from 'vitest';
-import { FilePolicy, FilesAccess, FilesService, OwnerPolicy } from '../../../lib/index.js';
-import type { Actor, FileAccessPolicy, FileOwnerPolicy, ManagedFile, OwnerOperation } from '../../../lib/index.js';
+import { FilePolicy, FilesAccess, FilesService, ManagedFile, OwnerPolicy } from '../../../lib/index.js';
+import type { Actor, FileAccessPolicy, FileOwnerPolicy, OwnerOperation } from '../../../lib/index.js';
 import type { FileList } from '../../../lib/http/file-lists.js';
 import { insertFile } from '../../support/ownership-databases.js';
 import { PLATFORMS, startApp } from '../../support/http-app.js';
@@ -171,5 +171,79 @@ describe.each(PLATFORMS)('a request for 100 files of 20 owners, on %s', (platfor
     expect(results).toHaveLength(5);
     expect(statements).toHaveLength(1 + 2);
     expect((await fetch(path, { user: 'ben' })).status).toBe(403);
+  });
+});
+
+/** The files of package 1 for everybody; the hook hides those under embargo. */
+@OwnerPolicy('package')
+class OpenPackage implements FileOwnerPolicy {
+  allows(): boolean {
+    return true;
+  }
+}
+
+@FilePolicy()
+class Confidential implements FileAccessPolicy {
+  allows(_operation: unknown, actor: Actor | null, file: ManagedFile): false | null {
+    return file.pluginData?.['embargo'] === true && actor?.id !== 'chief' ? false : null;
+  }
+}
+
+describe.each(PLATFORMS)('a listing of files of which some are refused, on %s', (platform) => {
+  async function start() {
+    const app = await startApp({
+      platform,
+      options: { cascade: { package: true } },
+      providers: [OpenPackage, Confidential],
+    });
+    const files = app.app.get(FilesService);
+    const owner = { type: 'package', id: '1' };
+    for (let index = 0; index < 9; index++) {
+      const isHidden = index % 3 === 0;
+      const name = isHidden ? `merger-${index}.txt` : `note-${index}.txt`;
+      const { id } = await files.create(Buffer.from(name), { name, owner });
+      const pluginData = { embargo: isHidden };
+      await app.dataSource.getRepository(ManagedFile).update(id, { pluginData });
+    }
+    const list = async (query: string, user?: string) => {
+      const path = `/files?ownerType=package&ownerId=1${query}`;
+      const response = await app.fetch(path, user === undefined ? {} : { user });
+      return (await response.json()) as FileList;
+    };
+    return { app, list };
+  }
+
+  it('is as if these were not there', async () => {
+    const { list } = await start();
+    const first = await list('&rows=4');
+    const second = await list(`&rows=4&after=${first.next}`);
+    expect([first.count, first.results.length, second.count, second.results.length, second.next]).toEqual([
+      6,
+      4,
+      6,
+      2,
+      null,
+    ]);
+    const told = JSON.stringify([first, second]);
+    expect(told).not.toContain('merger');
+    expect(told).not.toContain('"embargo":true');
+    const probe = encodeURIComponent(JSON.stringify({ name: { $like: 'merger%' } }));
+    expect(await list(`&filters=${probe}`)).toEqual({ count: 0, results: [], next: null });
+  });
+
+  it('is whole for those whom nothing is refused', async () => {
+    const { list } = await start();
+    expect((await list('', 'admin')).count).toBe(9);
+    expect((await list('', 'chief')).count).toBe(9);
+  });
+
+  it('keeps what a hook goes by when a file is copied', async () => {
+    const { app, list } = await start();
+    const files = app.app.get(FilesService);
+    const { results } = await list('&rows=1&sort=name', 'admin');
+    const copy = await files.copy(results[0]!.id, { owner: { type: 'package', id: '1' } });
+    expect(copy.pluginData).toEqual({ embargo: true });
+    expect((await app.fetch(`/files/${copy.id}/content`)).status).toBe(404);
+    expect((await list('')).count).toBe(6);
   });
 });

@@ -177,6 +177,15 @@ describe('FilesService.copy', () => {
     expect(await registry.get('memory').exists(far.location)).toBe(true);
   });
 
+  it('keeps the data of the application, apart from the original', async () => {
+    const { files, dataSource } = await filesHarness();
+    const { id } = await files.create(content, { name: 'x', owner: user });
+    await dataSource.getRepository(ManagedFile).update(id, { pluginData: { embargo: true, tags: ['a'] } });
+    const copy = await files.copy(id, { owner: null });
+    await dataSource.getRepository(ManagedFile).update(id, { pluginData: null });
+    expect((await files.show(copy.id)).pluginData).toEqual({ embargo: true, tags: ['a'] });
+  });
+
   it('copies without reading where the storage can, and else reads', async () => {
     const able = faultyStorage(memoryStorage());
     const unable = faultyStorage(memoryStorage({ disable: Capability.COPY }));

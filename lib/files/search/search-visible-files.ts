@@ -1,0 +1,50 @@
+import type { DataSource } from 'typeorm';
+import type { ManagedFile } from '../managed-file.entity.js';
+import type { FileFilter, FoundFiles, SearchOptions } from './file-filter.js';
+import { FileSearch } from './file-search.js';
+import { LIMITS } from './limits.js';
+
+/** Gives those of the files that are to be seen, in their order. */
+export type Sieve = (files: readonly ManagedFile[]) => Promise<readonly ManagedFile[]>;
+
+/**
+ * As `searchFiles`, as if the files that the sieve holds back were not there: pages are full, and neither `count` nor `next` tells of
+ * them. All that match have to be looked at for that, a bounded number at a time.
+ */
+export async function searchVisibleFiles(
+  dataSource: DataSource,
+  options: SearchOptions,
+  scope: FileFilter,
+  sieve: Sieve,
+): Promise<FoundFiles> {
+  const search = new FileSearch(dataSource, options, scope);
+  const { start, rows, after } = search;
+  let count = 0;
+  const found: ManagedFile[] = [];
+  for await (const file of visible(search, null, sieve)) {
+    // One more than asked for tells whether there is a next page.
+    if (after === null && count >= start && found.length <= rows) found.push(file);
+    count++;
+  }
+  if (after !== null && count > 0) {
+    let passed = 0;
+    for await (const file of visible(search, after, sieve)) {
+      if (passed++ >= start) found.push(file);
+      if (found.length > rows) break;
+    }
+  }
+  const results = found.slice(0, rows);
+  const last = results.at(-1);
+  return { count, results, next: last && found.length > rows ? search.cursorOf(last) : null };
+}
+
+async function* visible(search: FileSearch, from: string | null, sieve: Sieve): AsyncGenerator<ManagedFile, void> {
+  let after = from;
+  for (;;) {
+    const files = await search.find(after, 0, LIMITS.rows);
+    yield* await sieve(files);
+    const last = files.at(-1);
+    if (last === undefined || files.length < LIMITS.rows) return;
+    after = search.cursorOf(last);
+  }
+}
