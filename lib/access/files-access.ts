@@ -2,11 +2,15 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AccessDeniedError } from '../errors/access-denied.error.js';
 import { AuthenticationRequiredError } from '../errors/authentication-required.error.js';
 import { FileNotFoundError } from '../errors/file-not-found.error.js';
+import { OwnerReferenceError } from '../errors/owner-reference.error.js';
 import { actAs } from '../files/actor.js';
 import type { Actor } from '../files/actor.js';
 import { FilesService } from '../files/files.service.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import type { OwnerReference } from '../files/owner-reference.js';
+import { isPossibleOwner } from '../ownership/possible-owner.js';
+import { databaseFault } from '../unit-of-work/database-fault.js';
+import { Transactor } from '../unit-of-work/transactor.js';
 import type { AccessDecision } from './access-decision.js';
 import { ACCESS_OPTIONS } from './access-options.js';
 import type { AccessOptions } from './access-options.js';
@@ -27,6 +31,7 @@ export class FilesAccess {
     @Inject(ACCESS_OPTIONS) private readonly options: AccessOptions,
     private readonly policies: PolicyRegistry,
     private readonly files: FilesService,
+    private readonly transactor: Transactor,
   ) {}
 
   /**
@@ -90,8 +95,14 @@ export class FilesAccess {
   /** Whether the actor may do this with an owner of files. `update` answers for `file_transfer` and `file_scan` unless the options say otherwise. */
   async canOwner(actor: Actor | null, operation: OwnerOperation, owner: OwnerReference): Promise<boolean> {
     if (isSameOwner(actor, owner.type, owner.id) || (await this.isManager(actor))) return true;
-    const answer = await this.policies.find(owner.type)?.allows(this.#asked(operation), actor, owner.id);
-    return answer === true;
+    // Policies look for the owner; what cannot be there is not there.
+    if (!isPossibleOwner(this.transactor.dataSource, owner)) return false;
+    try {
+      return (await this.policies.find(owner.type)?.allows(this.#asked(operation), actor, owner.id)) === true;
+    } catch (error) {
+      if (databaseFault(error) !== 'invalid-value') throw error;
+      throw new OwnerReferenceError('id', owner.id, `no ${owner.type} can have it`, { cause: error });
+    }
   }
 
   /**

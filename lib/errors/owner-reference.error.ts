@@ -10,7 +10,8 @@ export class OwnerReferenceError extends FilesError {
     /** What was given. */
     readonly value: unknown,
     reason: string,
+    options?: ErrorOptions,
   ) {
-    super(`Owner ${field} ${JSON.stringify(value)?.slice(0, 300)} is refused: ${reason}.`);
+    super(`Owner ${field} ${JSON.stringify(value)?.slice(0, 300)} is refused: ${reason}.`, options);
   }
 }

@@ -8,6 +8,7 @@ export type DatabaseFault =
   | 'read-only'
   | 'too-many-connections'
   | 'lost'
+  | 'invalid-value'
   | 'other';
 
 const POSTGRES: Record<string, DatabaseFault> = {
@@ -18,6 +19,8 @@ const POSTGRES: Record<string, DatabaseFault> = {
   '55P03': 'lock-timeout',
   '25006': 'read-only',
   '53300': 'too-many-connections',
+  '22P02': 'invalid-value',
+  '22003': 'invalid-value',
 };
 
 const MYSQL: Record<number, DatabaseFault> = {

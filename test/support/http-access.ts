@@ -7,6 +7,7 @@ import { FilesAccess } from '../../lib/access/files-access.js';
 import { PolicyRegistry } from '../../lib/access/policy-registry.js';
 import { FilesService } from '../../lib/files/files.service.js';
 import { ManagedFile } from '../../lib/files/managed-file.entity.js';
+import { Transactor } from '../../lib/unit-of-work/transactor.js';
 
 /** A `FilesAccess` in an application of its own, booted with the policies. */
 export async function accessWith(options: Partial<AccessOptions>, policies: Provider[] = []): Promise<FilesAccess> {
@@ -23,6 +24,7 @@ export async function accessWith(options: Partial<AccessOptions>, policies: Prov
     providers: [
       { provide: ACCESS_OPTIONS, useValue: all },
       { provide: FilesService, useValue: {} },
+      { provide: Transactor, useValue: { dataSource: { entityMetadatas: [] } } },
       PolicyRegistry,
       FilesAccess,
       ...policies,
