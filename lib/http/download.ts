@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
-import { create as contentDisposition } from 'content-disposition';
 import { FilesError } from '../errors/files-error.js';
 import { StorageFailureError } from '../errors/storage-failure.error.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
+import { dispositionFor } from './disposition.js';
 import { validatorHeaders, validatorsOf } from './validators.js';
 
 /**
@@ -25,7 +25,7 @@ export function downloadHeaders(file: ManagedFile): Record<string, string> {
 }
 
 function dispositionOf({ name, contentType }: ManagedFile): string {
-  return contentDisposition(name, { type: INLINE.has(contentType) ? 'inline' : 'attachment' });
+  return dispositionFor(name, INLINE.has(contentType) ? 'inline' : 'attachment');
 }
 
 /** Waits until the content has bytes or has ended: what fails before can still be answered with an error. */

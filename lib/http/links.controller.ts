@@ -1,11 +1,11 @@
 import { Get, Injectable, Param, Res } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { create as contentDisposition } from 'content-disposition';
 import type { IncomingMessage } from 'node:http';
 import { ActorSource } from '../files/actor.js';
 import { FilesLinks } from '../links/files-links.js';
 import { CallContext } from './call-context.decorator.js';
+import { dispositionFor } from './disposition.js';
 import { Downloads } from './downloads.js';
 import { rawRequest } from './raw-body.js';
 
@@ -37,7 +37,7 @@ export abstract class LinksEndpoints {
       const body = await this.downloads.answer(file, context);
       this.#set(context, SECRECY);
       if (purpose === 'download') {
-        this.#set(context, { 'Content-Disposition': contentDisposition(file.name, { type: 'attachment' }) });
+        this.#set(context, { 'Content-Disposition': dispositionFor(file.name, 'attachment') });
       }
       this.downloads.send(body, response);
     } catch (error) {

@@ -24,6 +24,8 @@ describe('cleanFileName', () => {
     ['a\nb\r\0\u0085\u007f.txt', 'a_b____.txt'],
     ['invoice\u202efdp.exe', 'invoice_fdp.exe'],
     ['half \ud83d.txt', 'half _.txt'],
+    ['U\u0308bersicht.pdf', '\u00dcbersicht.pdf'],
+    ['\u1112\u1161\u11ab.txt', '\ud55c.txt'],
     [' edges ', 'edges'],
     ['..', '__'],
     ['.', '_'],
