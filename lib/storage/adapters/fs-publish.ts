@@ -8,22 +8,22 @@ const LINK_REFUSED = ['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EML
  * Gives a complete file its final name, at once and never over another file: `false` when the name is taken. The partial name may
  * be left behind.
  */
-export async function publish(partial: string, path: string): Promise<boolean> {
+export async function publish(partial: string, path: string, mode: number): Promise<boolean> {
   try {
     // `rename` would overwrite silently.
     await link(partial, path);
     return true;
   } catch (error) {
     if (isFault(error, 'EEXIST')) return false;
-    if (isFault(error, ...LINK_REFUSED)) return publishByRename(partial, path);
+    if (isFault(error, ...LINK_REFUSED)) return publishByRename(partial, path, mode);
     throw error;
   }
 }
 
 // The placeholder claims the name exclusively; after a crash here it is an empty file without a row.
-async function publishByRename(partial: string, path: string): Promise<boolean> {
+async function publishByRename(partial: string, path: string, mode: number): Promise<boolean> {
   try {
-    await (await open(path, 'wx')).close();
+    await (await open(path, 'wx', mode)).close();
   } catch (error) {
     if (isFault(error, 'EEXIST')) return false;
     throw error;

@@ -1,6 +1,14 @@
-import { mkdir, open, realpath } from 'node:fs/promises';
+import { chmod, mkdir, open, realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { LocationInvalidError } from '../../errors/location-invalid.error.js';
+
+/** Who may read what is made. */
+export interface FsModes {
+  readonly file: number;
+  readonly directory: number;
+  /** Whether the application said so: then it is exactly this, whatever the umask is. */
+  readonly isAsked: boolean;
+}
 
 /** Where a location is on disk. */
 export interface FsPlace {
@@ -16,11 +24,17 @@ export interface FsPlace {
 export class FsRoot {
   #real: string | undefined;
 
-  constructor(private readonly path: string) {}
+  constructor(
+    private readonly path: string,
+    private readonly modes: FsModes,
+  ) {}
 
   /** Makes the directory, if it is missing, and resolves it. */
   async prepare(): Promise<string> {
-    await mkdir(this.path, { recursive: true });
+    // What is above the root is not the storage's own.
+    await mkdir(dirname(this.path), { recursive: true });
+    if ((await mkdir(this.path, { recursive: true, mode: this.modes.directory })) !== undefined)
+      await this.#open(this.path);
     return (this.#real = await realpath(this.path));
   }
 
@@ -34,6 +48,11 @@ export class FsRoot {
   async make(location: string): Promise<FsPlace> {
     const directory = await this.#makeDirectory(dirname(location), location);
     return { directory, path: join(directory, basename(location)) };
+  }
+
+  /** The process's umask may have closed more than was asked for. */
+  async #open(directory: string): Promise<void> {
+    if (this.modes.isAsked) await chmod(directory, this.modes.directory);
   }
 
   async #findDirectory(directory: string, location: string): Promise<string | undefined> {
@@ -56,7 +75,9 @@ export class FsRoot {
     if (directory === '.') return this.prepare();
     const parent = await this.#makeDirectory(dirname(directory), location);
     try {
-      await mkdir(join(parent, basename(directory)));
+      const made = join(parent, basename(directory));
+      await mkdir(made, { mode: this.modes.directory });
+      await this.#open(made);
       await syncDirectory(parent);
     } catch (error) {
       if (!isFault(error, 'EEXIST')) throw error;

@@ -1,7 +1,7 @@
 /** @module nestjs-files/storage/fs */
 
 import type { Stats } from 'node:fs';
-import { constants, copyFile, lstat, open, unlink } from 'node:fs/promises';
+import { chmod, constants, copyFile, lstat, open, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -16,7 +16,7 @@ import type { ByteRange, Leftovers, LocatedObject, StoredObject } from '../stora
 import { FsFlush } from './fs-flush.js';
 import { publish } from './fs-publish.js';
 import { FsRoot, isFault, isMissing, syncDirectory } from './fs-root.js';
-import type { FsPlace } from './fs-root.js';
+import type { FsModes, FsPlace } from './fs-root.js';
 import { isPartial, partialOf, walk } from './fs-walk.js';
 import { writeContent } from './fs-write.js';
 
@@ -25,6 +25,13 @@ export interface FsStorageOptions extends StorageLimits {
   root: string;
   /** Waits until the disk has the bytes. Without it a power cut can leave files empty. @default true */
   fsync?: boolean;
+  /** Who may read files and directories that are made, whatever the umask is. @default { file: 0o600, directory: 0o700 } */
+  modes?: {
+    /** Such as `0o640`. */
+    file?: number;
+    /** Such as `0o750`. */
+    directory?: number;
+  };
 }
 
 /** Keeps files below a directory: `fsStorage({ root: 'var/files', maxSize: '50MiB' })`. */
@@ -50,11 +57,13 @@ const OPEN_TO_READ = constants.O_RDONLY | ((constants.O_NOFOLLOW as number | und
 class FsStorage extends Storage {
   readonly #root: FsRoot;
   readonly #fsync: boolean;
+  readonly #modes: FsModes;
 
-  constructor({ root, fsync = true, ...limits }: FsStorageOptions) {
+  constructor({ root, fsync = true, modes, ...limits }: FsStorageOptions) {
     super(PROVIDED, limits);
     if (typeof root !== 'string' || root === '') throw new StorageOptionError('root', root, 'the path of a directory');
-    this.#root = new FsRoot(resolve(root));
+    this.#modes = readModes(modes);
+    this.#root = new FsRoot(resolve(root), this.#modes);
     this.#fsync = fsync;
   }
 
@@ -110,7 +119,7 @@ class FsStorage extends Storage {
     if (!source || !(await look(source))?.isFile()) throw new LocationNotFoundError(this.name, from);
     const target = await this.#root.make(to);
     try {
-      if (!(await publish(source.path, target.path))) throw new LocationTakenError(this.name, to);
+      if (!(await publish(source.path, target.path, this.#modes.file))) throw new LocationTakenError(this.name, to);
     } catch (error) {
       if (isMissing(error)) throw new LocationNotFoundError(this.name, from);
       throw error;
@@ -151,7 +160,7 @@ class FsStorage extends Storage {
     const partial = join(place.directory, partialOf(basename(location)));
     try {
       await fill(partial);
-      if (!(await publish(partial, place.path))) throw new LocationTakenError(this.name, location);
+      if (!(await publish(partial, place.path, this.#modes.file))) throw new LocationTakenError(this.name, location);
     } catch (error) {
       if (isFault(error, 'ENOTDIR')) throw new LocationInvalidError(location, 'a part of it is a file');
       throw error;
@@ -166,6 +175,8 @@ class FsStorage extends Storage {
     if (!source || !(await look(source))?.isFile()) throw new LocationNotFoundError(this.name, from);
     try {
       await copyFile(source.path, partial, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+      // It copies the mode too.
+      await chmod(partial, this.#modes.file);
     } catch (error) {
       if (isMissing(error)) throw new LocationNotFoundError(this.name, from);
       throw error;
@@ -173,9 +184,10 @@ class FsStorage extends Storage {
   }
 
   async #fill(partial: string, content: Readable): Promise<void> {
-    const handle = await open(partial, 'wx');
+    const handle = await open(partial, 'wx', this.#modes.file);
     const flush = this.#fsync ? new FsFlush(handle) : undefined;
     try {
+      if (this.#modes.isAsked) await handle.chmod(this.#modes.file);
       await writeContent(handle, content, (size) => flush?.add(size));
       await flush?.finish();
     } finally {
@@ -204,6 +216,23 @@ class FsStorage extends Storage {
       throw error;
     }
   }
+}
+
+function readModes(asked: FsStorageOptions['modes']): FsModes {
+  const { file = 0o600, directory = 0o700 } = asked ?? {};
+  for (const [name, mode, least] of [
+    ['file', file, 0o600],
+    ['directory', directory, 0o700],
+  ] as const) {
+    const isMode = Number.isInteger(mode) && mode <= 0o7777 && (mode & least) === least;
+    if (!isMode)
+      throw new StorageOptionError(
+        `modes.${name}`,
+        mode,
+        `a mode with which the application itself may read and write, like 0o${least.toString(8)}`,
+      );
+  }
+  return { file, directory, isAsked: asked !== undefined };
 }
 
 async function syncFile(path: string): Promise<void> {
