@@ -191,6 +191,7 @@ export { LinkUsedError } from './errors/link-used.error.js';
 export { LocationInvalidError } from './errors/location-invalid.error.js';
 export { LocationNotFoundError } from './errors/location-not-found.error.js';
 export { LocationPendingError } from './errors/location-pending.error.js';
+export { LocationRefusedError } from './errors/location-refused.error.js';
 export { LocationRegisteredError } from './errors/location-registered.error.js';
 export { LocationTakenError } from './errors/location-taken.error.js';
 export { MalformedUploadError } from './errors/malformed-upload.error.js';

@@ -34,7 +34,7 @@ export interface Examined {
 export async function examine(
   content: Readable,
   storage: Storage,
-  { claim, algorithms = [] }: { claim?: string; algorithms?: readonly string[] } = {},
+  { claim, algorithms = [] }: { claim?: string | undefined; algorithms?: readonly string[] } = {},
 ): Promise<Examined> {
   const hashes = new Map([storage.hashAlgorithm, ...algorithms].map((name) => [name, createHash(name)]));
   let size = 0;

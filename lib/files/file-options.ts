@@ -32,6 +32,8 @@ export interface NewFile extends CreateFileOptions {
 export interface RegisterFileOptions {
   /** @default the last part of the location */
   name?: string;
+  /** What the content is said to be, such as `text/csv`: a hint for what the bytes cannot tell. */
+  contentType?: string;
   /** @default the `defaultStorage` of the module */
   storage?: string;
   /** `null` for none. @default the actor of the current call, else none */

@@ -4,6 +4,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type UploadTrace, uploadTrace } from '../diagnostics/traces.js';
 import { FileChangedError } from '../errors/file-changed.error.js';
 import { FileTypeChangedError } from '../errors/file-type-changed.error.js';
+import { LocationInvalidError } from '../errors/location-invalid.error.js';
+import { LocationRefusedError } from '../errors/location-refused.error.js';
 import { LocationRegisteredError } from '../errors/location-registered.error.js';
 import { LocationTakenError } from '../errors/location-taken.error.js';
 import { ContentTypeError } from '../errors/content-type.error.js';
@@ -83,11 +85,12 @@ export class FileWriter {
   async register(location: string, options: RegisterFileOptions): Promise<ManagedFile> {
     const storage = this.storages.get(options.storage ?? this.defaultStorage);
     storage.require(Capability.ANALYZE);
-    storage.assertLocation(location);
+    await unlessRefused(storage, () => storage.assertLocation(location));
     const name = cleanFileName(options.name ?? storage.nameOf(location));
+    const claim = readClaim(options.contentType);
     const owner = await this.#ownerOf(options.owner);
     await this.#assertUnregistered(storage, location);
-    const file = newFile({ ...(await analyze(storage, location)), name, storage: storage.name }, owner);
+    const file = newFile({ ...(await analyze(storage, location, claim)), name, storage: storage.name }, owner);
     const insert = async (unit: UnitOfWork) => {
       await this.#insert(unit, file);
       // After the insert: a deletion that had the location before has left its intent by now.
@@ -247,15 +250,24 @@ function bytesOf({ storage, location, contentType, size, hash, hashAlgorithm }: 
 }
 
 /** What the bytes at a location are: all of them are read. */
-async function analyze(storage: Storage, location: string): Promise<Omit<Bytes, 'storage'>> {
-  const source = await storage.read(location);
+async function analyze(storage: Storage, location: string, claim: string | undefined): Promise<Omit<Bytes, 'storage'>> {
+  const source = await unlessRefused(storage, () => storage.read(location));
   try {
-    const { body, contentType, digest } = await examine(source, storage);
+    const { body, contentType, digest } = await examine(source, storage, { claim });
     body.resume();
     await finished(body);
     return { location, contentType, ...digest() };
   } finally {
     source.destroy();
+  }
+}
+
+/** Whoever registers a location has named it: that it is refused is no fault of the application's own locations. */
+async function unlessRefused<T>({ name }: Storage, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof LocationInvalidError ? new LocationRefusedError(name, error) : error;
   }
 }
 

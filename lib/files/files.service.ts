@@ -74,7 +74,8 @@ export class FilesService {
 
   /**
    * Makes a file of bytes that are in a storage already: `await files.register('2026/report.pdf', { storage: 'archive' })`. They are
-   * read once, for their size, hash and type. Throws `LocationRegisteredError` and `LocationNotFoundError`.
+   * read once, for their size, hash and type. Throws `LocationRegisteredError`, `LocationNotFoundError`, and `LocationRefusedError` for a place that
+   * the storage does not read from.
    */
   async register(location: string, options: RegisterFileOptions = {}): Promise<ManagedFile> {
     return this.writer.register(location, options);

@@ -57,6 +57,7 @@ export const publicNames = [
   'LocationInvalidError',
   'LocationNotFoundError',
   'LocationPendingError',
+  'LocationRefusedError',
   'LocationRegisteredError',
   'LocationTakenError',
   'MalformedUploadError',

@@ -22,6 +22,8 @@ export interface LinkStorageOptions extends StorageLimits {
   protocols?: readonly ('http' | 'https')[];
   /** Milliseconds without a byte after which a read is given up. @default 10_000 */
   timeout?: number;
+  /** Milliseconds after which a read is given up although bytes come. @default 3_600_000, an hour */
+  totalTimeout?: number;
   /** Reads also from addresses of private networks; for tests and intranets. @default false */
   allowPrivateNetworks?: boolean;
 }
@@ -39,24 +41,31 @@ const PROVIDED =
 const DOMAIN = /^(?:\*\.)?[a-z0-9.-]+(?::\d+)?$/;
 const MAX_LENGTH = 1024;
 const MAX_REDIRECTS = 5;
+// Longer ones end at once in Node.
+const MAX_TIMEOUT = 2_147_483_647;
 
 class LinkStorage extends Storage {
   readonly #protocols: readonly string[];
   readonly #domains: readonly string[];
   readonly #timeout: number;
+  readonly #totalTimeout: number;
   readonly #allowPrivate: boolean;
 
   constructor(options: LinkStorageOptions) {
-    const { domains, protocols = ['https'], timeout = 10_000, allowPrivateNetworks = false, ...limits } = options;
+    const { domains, protocols = ['https'], timeout = 10_000, totalTimeout = 3_600_000, ...rest } = options;
+    const { allowPrivateNetworks = false, ...limits } = rest;
     super(PROVIDED, limits);
     const wrong = (protocols as readonly string[]).find((protocol) => !['http', 'https'].includes(protocol));
     if (wrong !== undefined) throw new StorageOptionError('protocols', wrong, "'http' or 'https'");
     if (!Array.isArray(domains) || domains.length === 0 || !domains.every((domain) => DOMAIN.test(domain)))
       throw new StorageOptionError('domains', domains, "hosts like 'example.com' or '*.example.org'");
-    if (!(timeout > 0)) throw new StorageOptionError('timeout', timeout, 'milliseconds');
+    for (const [name, value] of Object.entries({ timeout, totalTimeout }))
+      if (!(value > 0 && value <= MAX_TIMEOUT))
+        throw new StorageOptionError(name, value, `milliseconds, at most ${MAX_TIMEOUT}`);
     this.#protocols = protocols.map((protocol) => `${protocol}:`);
     this.#domains = domains;
     this.#timeout = timeout;
+    this.#totalTimeout = totalTimeout;
     this.#allowPrivate = allowPrivateNetworks;
   }
 
@@ -114,11 +123,24 @@ class LinkStorage extends Storage {
   }
 
   async #get(location: string, range: ByteRange | undefined): Promise<IncomingMessage> {
+    const deadline = new Deadline(this.#totalTimeout);
+    try {
+      const response = await this.#follow(location, range, deadline);
+      response.once('close', () => deadline.lift());
+      return response;
+    } catch (error) {
+      deadline.lift();
+      throw error;
+    }
+  }
+
+  async #follow(location: string, range: ByteRange | undefined, deadline: Deadline): Promise<IncomingMessage> {
     let url = location;
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
       // Also where a redirect leads: an allowed server must not send us to one that is not.
       this.assertLocation(url);
-      const response = await this.#request(new URL(url), range);
+      const response = await this.#request(new URL(url), range, deadline);
+      deadline.watch(response);
       const { location: next } = response.headers;
       const isRedirect = [301, 302, 303, 307, 308].includes(response.statusCode ?? 0);
       if (!isRedirect || next === undefined) return response;
@@ -128,7 +150,7 @@ class LinkStorage extends Storage {
     throw new Error(`more than ${MAX_REDIRECTS} redirects`);
   }
 
-  #request(url: URL, range: ByteRange | undefined): Promise<IncomingMessage> {
+  #request(url: URL, range: ByteRange | undefined, deadline: Deadline): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const request = url.protocol === 'https:' ? requestHttps : requestHttp;
       const asked = request(url, {
@@ -138,6 +160,7 @@ class LinkStorage extends Storage {
         // Encoded bytes are not the file's.
         headers: { 'accept-encoding': 'identity', ...(range && { range: `bytes=${range.start}-${range.end}` }) },
       });
+      deadline.watch(asked);
       asked.on('timeout', () => asked.destroy(new Error(`nothing came for ${this.#timeout} ms`)));
       asked.on('error', reject);
       asked.on('response', (response) => {
@@ -148,6 +171,29 @@ class LinkStorage extends Storage {
       });
       asked.end();
     });
+  }
+}
+
+/** Ends what it watches when the time is over, and what it is to watch later at once. */
+class Deadline {
+  #latest: { destroy(error: Error): unknown } | undefined;
+  #error: Error | undefined;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(milliseconds: number) {
+    this.#timer = setTimeout(() => {
+      this.#error = new Error(`it took longer than ${milliseconds} ms`);
+      this.#latest?.destroy(this.#error);
+    }, milliseconds).unref();
+  }
+
+  watch(stream: { destroy(error: Error): unknown }): void {
+    this.#latest = stream;
+    if (this.#error) stream.destroy(this.#error);
+  }
+
+  lift(): void {
+    clearTimeout(this.#timer);
   }
 }
 

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns';
 import { BlockList, isIP } from 'node:net';
 import type { LookupFunction } from 'node:net';
+import { LocationInvalidError } from '../../errors/location-invalid.error.js';
 
 // https://www.iana.org/assignments/iana-ipv4-special-registry, …/iana-ipv6-special-registry
 // Two lists: in one, an IPv4 address would be looked for among the IPv6 networks as well.
@@ -10,6 +11,8 @@ for (const [network, prefix] of [
   ['10.0.0.0', 8],
   ['100.64.0.0', 10],
   ['127.0.0.0', 8],
+  // The host service of Azure: https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
+  ['168.63.129.16', 32],
   ['169.254.0.0', 16],
   ['172.16.0.0', 12],
   ['192.0.0.0', 24],
@@ -43,7 +46,8 @@ export const lookupPublic: LookupFunction = (hostname, options, done) => {
   lookup(hostname, { ...options, all: true }, (error, addresses) => {
     const refused = addresses?.find(({ address }) => !isPublicAddress(address));
     if (error) done(error, '');
-    else if (refused) done(new Error(`${hostname} leads to ${refused.address}, which is not public`), '');
+    // Without the address: the names of a private network are its own.
+    else if (refused) done(new LocationInvalidError(hostname, 'it leads to an address that is not public'), '');
     else if (options.all) done(null, addresses);
     else done(null, addresses[0]?.address ?? '', addresses[0]?.family);
   });

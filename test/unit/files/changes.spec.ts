@@ -44,7 +44,7 @@ describe('FilesService.register', () => {
     const refused = [
       ['a/file', {}, 'FILES_LOCATION_REGISTERED'],
       ['missing', {}, 'FILES_LOCATION_NOT_FOUND'],
-      ['../x', {}, 'FILES_LOCATION_INVALID'],
+      ['../x', {}, 'FILES_LOCATION_REFUSED'],
       ['file', { storage: 'nowhere' }, 'FILES_UNKNOWN_STORAGE'],
       ['file', { storage: 'blind' }, 'FILES_CAPABILITY_MISSING'],
       ['a/file', { name: ' ' }, 'FILES_FILE_NAME'],
@@ -159,6 +159,28 @@ describe('FilesService.replace', () => {
     const { id } = await files.create(content, { name: 'x', storage: 'archive' });
     const refused = files.replace(id, Buffer.from('other'));
     await expect(refused).rejects.toMatchObject({ code: 'FILES_CAPABILITY_MISSING', missing: ['REMOVE'] });
+  });
+});
+
+describe('FilesService.register, with a content type', () => {
+  it.each([
+    ['text/csv', 'a,b', 'text/csv'],
+    ['application/json; charset=utf-8', '{}', 'application/json'],
+    ['text/markdown', '# Title', 'text/markdown'],
+    ['text/html', 'plain', 'text/plain'],
+    ['text/csv', '<svg xmlns="http://www.w3.org/2000/svg"/>', 'image/svg+xml'],
+    [undefined, 'a,b', 'text/plain'],
+  ])('takes %s for a hint about %j, as an upload does', async (contentType, bytes, expected) => {
+    const { files, registry } = await filesHarness();
+    await registry.get('default').write('there/data', Readable.from([Buffer.from(bytes)]));
+    const file = await files.register('there/data', contentType === undefined ? {} : { contentType });
+    expect(file.contentType).toBe(expected);
+  });
+
+  it('refuses a hint that is no content type before it reads', async () => {
+    const { files } = await filesHarness();
+    const refused = files.register('nothing/there', { contentType: 'csv' });
+    await expect(refused).rejects.toMatchObject({ code: 'FILES_CONTENT_TYPE' });
   });
 });
 

@@ -90,6 +90,50 @@ describe('linkStorage', () => {
     await expect(linkStorage({ ...options, timeout: 20 }).read(`${url}/silent`)).rejects.toThrow('20 ms');
   });
 
+  it('gives a read up that takes too long, though bytes come', async () => {
+    const { url, options } = await serve((request, response) => {
+      if (request.url === '/round') return void response.writeHead(302, { location: '/round' }).end();
+      const timer = setInterval(() => response.write('x'), 5);
+      response.on('close', () => clearInterval(timer));
+    });
+    const storage = linkStorage({ ...options, totalTimeout: 60 });
+    await expect(text(await storage.read(`${url}/drip`))).rejects.toThrow('it took longer than 60 ms');
+    const { files } = await filesHarness({ links: storage });
+    await expect(files.register(`${url}/drip`, { storage: 'links' })).rejects.toThrow('it took longer than 60 ms');
+  });
+
+  it('gives a read up whose server never begins to answer, and one that is sent on and on', async () => {
+    const { url, options } = await serve((request, response) => {
+      if (request.url !== '/slow') return;
+      setTimeout(() => response.writeHead(302, { location: '/slow' }).end(), 25);
+    });
+    const storage = linkStorage({ ...options, totalTimeout: 60 });
+    await expect(storage.read(`${url}/silent`)).rejects.toThrow('it took longer than 60 ms');
+    await expect(storage.read(`${url}/slow`)).rejects.toThrow('it took longer than 60 ms');
+  });
+
+  it.each([
+    ['http://10.1.2.3/', 'does not name 10.1.2.3'],
+    ['http://HOST/out', '169.254.169.254'],
+    ['http://localhost:PORT/', 'leads to an address that is not public'],
+  ])('registers nothing at %s, which is no fault of the server', async (address, reason) => {
+    const { host, options } = await serve((_, response) =>
+      response.writeHead(302, { location: 'http://169.254.169.254/secret' }).end(),
+    );
+    const port = host.split(':')[1]!;
+    const isLocal = address.includes('localhost');
+    const storage = linkStorage({
+      ...options,
+      domains: [host, `localhost:${port}`],
+      allowPrivateNetworks: !isLocal,
+    });
+    const { files } = await filesHarness({ links: storage });
+    const location = address.replace('HOST', host).replace('PORT', port);
+    const refused = files.register(location, { storage: 'links' });
+    await expect(refused).rejects.toMatchObject({ code: 'FILES_LOCATION_REFUSED', status: 422 });
+    await expect(refused).rejects.toThrow(reason);
+  });
+
   it('reads no more than its limit', async () => {
     const { url, options } = await serve((_, response) => response.end('x'.repeat(100_000)));
     const { files } = await filesHarness({ links: linkStorage({ ...options, maxSize: 10 }) });
@@ -110,6 +154,8 @@ describe('linkStorage', () => {
 
   it('knows private addresses, also in disguise', () => {
     const closed = ['127.0.0.1', '10.1.2.3', '172.31.0.1', '192.168.1.1', '169.254.169.254', '100.64.0.1', '0.0.0.0'];
+    // Host services of clouds: of most, of Azure, of Oracle, of Alibaba, of AWS over IPv6.
+    closed.push('168.63.129.16', '192.0.0.192', '100.100.100.200', 'fd00:ec2::254', '::ffff:168.63.129.16');
     for (const one of [
       ...closed,
       '224.0.0.1',
@@ -122,7 +168,8 @@ describe('linkStorage', () => {
       'x',
     ])
       expect(isPublicAddress(one), one).toBe(false);
-    for (const one of ['93.184.215.14', '172.32.0.1', '2606:4700::1111']) expect(isPublicAddress(one), one).toBe(true);
+    for (const one of ['93.184.215.14', '172.32.0.1', '168.63.129.17', '2606:4700::1111'])
+      expect(isPublicAddress(one), one).toBe(true);
   });
 
   it('refuses options that make no sense, naming them', () => {
@@ -130,5 +177,6 @@ describe('linkStorage', () => {
     expect(() => linkStorage({ domains: ['https://example.com'] })).toThrow('"domains"');
     expect(() => linkStorage({ domains: ['example.com'], protocols: ['ftp' as 'http'] })).toThrow('"protocols"');
     expect(() => linkStorage({ domains: ['example.com'], timeout: 0 })).toThrow('"timeout"');
+    expect(() => linkStorage({ domains: ['example.com'], totalTimeout: 2 ** 31 })).toThrow('"totalTimeout"');
   });
 });
