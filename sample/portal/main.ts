@@ -1,12 +1,13 @@
 import { NestFactory } from '@nestjs/core';
 import { DEMO_ACCOUNTS } from './users/demo-accounts.js';
 import { PortalModule } from './portal.module.js';
+import { addressFrom } from './portal.options.js';
 
-const port = Number(process.env['PORT'] ?? 3000);
+const { port, host } = addressFrom(process.env);
 
 const app = await NestFactory.create(PortalModule.forRoot());
 app.enableShutdownHooks();
-await app.listen(port);
+await app.listen(port, host);
 
 console.log(`
 The data portal is at http://localhost:${port}

@@ -13,6 +13,11 @@ export interface PortalOptions {
 
 export const PACKAGE_QUOTA = Symbol('PACKAGE_QUOTA');
 
+/** Where `npm start` listens: everybody knows the passwords of the accounts, so on this machine alone, unless `HOST` says otherwise. */
+export function addressFrom({ PORT = '3000', HOST = '127.0.0.1' }: NodeJS.ProcessEnv): { port: number; host: string } {
+  return { port: Number(PORT), host: HOST };
+}
+
 export function withDefaults(options: PortalOptions): Required<PortalOptions> {
   return {
     database: { type: 'better-sqlite3', database: 'var/portal.sqlite' },

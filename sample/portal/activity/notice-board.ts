@@ -9,7 +9,8 @@ export class NoticeBoard {
   #notices: string[] = [];
 
   post(notice: string): void {
-    this.#logger.log(notice);
+    // Names are what people write: a line break would begin a line of the log that nobody has written.
+    this.#logger.log(notice.replaceAll(/[\p{Cc}\u2028\u2029]/gu, ' '));
     this.#notices = [notice, ...this.#notices].slice(0, KEPT);
   }
 

@@ -5,6 +5,7 @@ import { User } from '../users/user.entity.js';
 import { Credential } from './credential.entity.js';
 import { CredentialsService } from './credentials.service.js';
 import { LoginController } from './login.controller.js';
+import { LogInThrottle } from './log-in-throttle.js';
 import { Session } from './session.entity.js';
 import { SessionsService } from './sessions.service.js';
 import { TokenGuard } from './token.guard.js';
@@ -12,7 +13,7 @@ import { TokenGuard } from './token.guard.js';
 @Module({
   imports: [TypeOrmModule.forFeature([User, Credential, Session])],
   controllers: [LoginController],
-  providers: [CredentialsService, SessionsService, { provide: APP_GUARD, useClass: TokenGuard }],
-  exports: [CredentialsService, SessionsService],
+  providers: [CredentialsService, LogInThrottle, SessionsService, { provide: APP_GUARD, useClass: TokenGuard }],
+  exports: [CredentialsService, LogInThrottle, SessionsService],
 })
 export class AuthModule {}

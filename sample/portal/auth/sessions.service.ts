@@ -4,6 +4,8 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { LessThan, MoreThan, Repository } from 'typeorm';
 import { User } from '../users/user.entity.js';
 import { CredentialsService } from './credentials.service.js';
+import type { LogInDto } from './log-in.dto.js';
+import { LogInThrottle } from './log-in-throttle.js';
 import { Session } from './session.entity.js';
 
 const EIGHT_HOURS = 8 * 60 * 60 * 1000;
@@ -14,12 +16,15 @@ export class SessionsService {
     @InjectRepository(Session) private readonly sessions: Repository<Session>,
     @InjectRepository(User) private readonly users: Repository<User>,
     private readonly credentials: CredentialsService,
+    private readonly throttle: LogInThrottle,
   ) {}
 
-  /** A token for the user of this name; `null` if the password is not theirs. */
-  async open(name: string, password: string): Promise<{ token: string; user: User } | null> {
+  /** A token for the user of this name; `null` if the password is not theirs. `from` is the address of the client. */
+  async open({ name, password }: LogInDto, from: string): Promise<{ token: string; user: User } | null> {
+    this.throttle.begin(name, from);
     const user = await this.users.findOneBy({ name });
     if (!(await this.credentials.isRight(user?.id, password)) || !user) return null;
+    this.throttle.succeed(name, from);
     const token = randomBytes(32).toString('base64url');
     const now = Date.now();
     await this.sessions.delete({ expiresAt: LessThan(new Date(now)) });
@@ -29,6 +34,11 @@ export class SessionsService {
 
   async close(token: string): Promise<void> {
     await this.sessions.delete({ tokenHash: hash(token) });
+  }
+
+  /** Ends all sessions of a user. */
+  async closeAll(userId: string): Promise<void> {
+    await this.sessions.delete({ userId });
   }
 
   /** Whose token this is; `null` for one that is unknown or has expired. */

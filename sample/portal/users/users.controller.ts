@@ -9,7 +9,8 @@ import { UpdateUserDto } from './update-user.dto.js';
 import { User } from './user.entity.js';
 import { UsersService } from './users.service.js';
 
-type UserView = User & { avatar: FileLink | null };
+/** Who manages is nobody else's business. */
+type UserView = Omit<User, 'isManager'> & { avatar: FileLink | null };
 
 @Controller('users')
 export class UsersController {
@@ -48,11 +49,15 @@ export class UsersController {
 
   async #view(users: readonly User[]): Promise<UserView[]> {
     const link = await this.links.to(users.map(({ avatarId }) => avatarId));
-    return users.map((user) => ({ ...user, avatar: link(user.avatarId) }));
+    return users.map((user) => viewOf(user, link(user.avatarId)));
   }
 
   async #viewOne(user: User): Promise<UserView> {
     const link = await this.links.to([user.avatarId]);
-    return { ...user, avatar: link(user.avatarId) };
+    return viewOf(user, link(user.avatarId));
   }
+}
+
+function viewOf({ isManager: _, ...user }: User, avatar: FileLink | null): UserView {
+  return { ...user, avatar };
 }

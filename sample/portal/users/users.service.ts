@@ -2,6 +2,8 @@ import { ForbiddenException, Injectable, NotFoundException } from '@nestjs/commo
 import { InjectRepository } from '@nestjs/typeorm';
 import { In, Repository } from 'typeorm';
 import { CredentialsService } from '../auth/credentials.service.js';
+import { LogInThrottle } from '../auth/log-in-throttle.js';
+import { SessionsService } from '../auth/sessions.service.js';
 import type { CreateUserDto } from './create-user.dto.js';
 import type { UpdateUserDto } from './update-user.dto.js';
 import { User } from './user.entity.js';
@@ -11,6 +13,8 @@ export class UsersService {
   constructor(
     @InjectRepository(User) private readonly users: Repository<User>,
     private readonly credentials: CredentialsService,
+    private readonly sessions: SessionsService,
+    private readonly throttle: LogInThrottle,
   ) {}
 
   list(): Promise<User[]> {
@@ -30,11 +34,24 @@ export class UsersService {
   }
 
   /** Users change only themselves. */
-  async update(id: string, { password, ...rest }: UpdateUserDto, actor: User): Promise<User> {
+  async update(id: string, { password, currentPassword = '', ...rest }: UpdateUserDto, actor: User): Promise<User> {
     if (id !== actor.id) throw new ForbiddenException('You may change only your own account.');
+    if (password !== undefined) await this.#assertPassword(actor, currentPassword);
     const user = await this.users.save(this.users.merge(await this.show(id), rest));
-    if (password !== undefined) await this.credentials.set(id, password);
+    if (password !== undefined) {
+      await this.credentials.set(id, password);
+      // This one too: whoever changed it knows the new password.
+      await this.sessions.closeAll(id);
+    }
     return user;
+  }
+
+  /** May be guessed as often as at the log-in, and no more. */
+  async #assertPassword({ id, name }: User, password: string): Promise<void> {
+    this.throttle.begin(name, 'a session');
+    if (!(await this.credentials.isRight(id, password)))
+      throw new ForbiddenException('The current password is another one.');
+    this.throttle.succeed(name, 'a session');
   }
 
   /** The names of the users that exist, by id. */

@@ -6,9 +6,8 @@ import { SignedInGuard } from '../auth/signed-in.guard.js';
 import { User } from '../users/user.entity.js';
 import { FileViews } from './file-views.js';
 import type { FileView, HistoryView } from './file-views.js';
-import { OwnerPages } from './owner-pages.js';
+import { FilesOfUser } from './files-of-user.js';
 
-const ROWS = 50;
 const OPERATIONS = ['update', 'pin', 'delete'] as const satisfies FileOperation[];
 
 interface FilesPage {
@@ -30,7 +29,7 @@ export class MyFilesController {
   constructor(
     private readonly files: FilesService,
     private readonly access: FilesAccess,
-    private readonly owners: OwnerPages,
+    private readonly filesOfUser: FilesOfUser,
     private readonly views: FileViews,
   ) {}
 
@@ -38,10 +37,8 @@ export class MyFilesController {
   @Get()
   @UseGuards(SignedInGuard)
   async list(@CurrentUser() user: User, @Query('after') after: string | undefined): Promise<FilesPage> {
-    const owner = await this.owners.lookedAfterBy(user);
-    const page = { sort: ['createdAt', 'desc'], rows: ROWS, after: after ?? null } as const;
-    const { count, results, next } = await this.files.search({ filters: { owner }, ...page });
-    return { count, files: await this.views.of(results, user), next };
+    const { count, files, next } = await this.filesOfUser.find(user, after);
+    return { count, files: await this.views.of(files, user), next };
   }
 
   @Get(':id')

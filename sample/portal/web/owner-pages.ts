@@ -16,9 +16,6 @@ export interface OwnerPage {
   url: string | null;
 }
 
-/** A search takes up to 2000 values. */
-const MOST_OWNERS = 300;
-
 type Found = { id: string; title: string; url: string };
 
 @Injectable()
@@ -42,25 +39,6 @@ export class OwnerPages {
       const { title = null, url = null } = pages.get(`${type} ${id}`) ?? {};
       return { type, title, url };
     };
-  }
-
-  /** The user, and what the user has made. */
-  async lookedAfterBy({ id }: User): Promise<OwnerReference[]> {
-    const made = { where: { creatorId: id }, take: MOST_OWNERS };
-    const [packages, groups, organizations, resources] = await Promise.all([
-      this.packages.find(made),
-      this.groups.find(made),
-      this.organizations.find(made),
-      this.resources.find({ where: { package: { creatorId: id } }, take: MOST_OWNERS }),
-    ]);
-    const as = (type: string, records: readonly { id: string }[]) => records.map((record) => ({ type, id: record.id }));
-    return [
-      { type: 'user', id },
-      ...as('package', packages),
-      ...as('resource', resources),
-      ...as('group', groups),
-      ...as('organization', organizations),
-    ];
   }
 
   async #find(type: string, list: readonly string[], viewer: User | null): Promise<Found[]> {

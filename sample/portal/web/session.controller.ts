@@ -1,4 +1,16 @@
-import { Body, Controller, ForbiddenException, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  ForbiddenException,
+  HttpCode,
+  HttpException,
+  HttpStatus,
+  Ip,
+  Post,
+  Query,
+  Req,
+  Res,
+} from '@nestjs/common';
 import { LogInDto } from '../auth/log-in.dto.js';
 import { isSameOrigin } from '../auth/same-origin.js';
 import { SessionsService } from '../auth/sessions.service.js';
@@ -32,17 +44,19 @@ export class SessionController {
   @Post('login')
   @HtmlAnswer()
   async logIn(
-    @Body() { name, password }: LogInDto,
+    @Body() dto: LogInDto,
     @Query('next') next: unknown,
     @Req() request: PortalRequest,
     @Res({ passthrough: true }) response: PortalResponse,
+    @Ip() from: string,
   ): Promise<string> {
     // Or another site could log somebody in as somebody else.
     if (!isSameOrigin(request.headers)) throw new ForbiddenException('Another site has sent this request.');
-    const session = await this.sessions.open(name, password);
-    if (!session) {
-      response.status(401);
-      return this.#page(request, { name, problem: 'There is no such name, or the password is another one.' });
+    const session = await this.sessions.open(dto, from).catch(tooMany);
+    if (session === null || session instanceof HttpException) {
+      response.status(session === null ? HttpStatus.UNAUTHORIZED : session.getStatus());
+      const problem = session?.message ?? 'There is no such name, or the password is another one.';
+      return this.#page(request, { name: dto.name, problem });
     }
     response.header('Set-Cookie', sessionCookie.set(session.token));
     return redirect(response, pathWithin(next));
@@ -62,6 +76,12 @@ export class SessionController {
   #page({ user, url }: PortalRequest, { name = '', problem = '' } = {}): string {
     return renderPage({ user, assets: this.assets.address, url, content: logInForm(name, problem) });
   }
+}
+
+/** Is told on the page, and not as JSON. */
+function tooMany(error: unknown): HttpException {
+  if (error instanceof HttpException && error.getStatus() === 429) return error;
+  throw error;
 }
 
 function redirect(response: PortalResponse, to: string): string {

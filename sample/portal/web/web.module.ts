@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { ManagedFile } from 'nestjs-files';
 import { AuthModule } from '../auth/auth.module.js';
 import { Group } from '../groups/group.entity.js';
 import { Organization } from '../organizations/organization.entity.js';
@@ -9,6 +10,7 @@ import { User } from '../users/user.entity.js';
 import { UsersModule } from '../users/users.module.js';
 import { AssetsController } from './assets.controller.js';
 import { Assets } from './assets.js';
+import { FilesOfUser } from './files-of-user.js';
 import { FileViews } from './file-views.js';
 import { ManageController } from './manage.controller.js';
 import { MyFilesController } from './my-files.controller.js';
@@ -18,8 +20,12 @@ import { SessionController } from './session.controller.js';
 
 /** The portal as people see it: pages, which use the API as any client does. Nothing else in the portal knows of them. */
 @Module({
-  imports: [TypeOrmModule.forFeature([User, Package, Resource, Group, Organization]), AuthModule, UsersModule],
+  imports: [
+    TypeOrmModule.forFeature([ManagedFile, User, Package, Resource, Group, Organization]),
+    AuthModule,
+    UsersModule,
+  ],
   controllers: [SessionController, PagesController, AssetsController, MyFilesController, ManageController],
-  providers: [Assets, FileViews, OwnerPages],
+  providers: [Assets, FilesOfUser, FileViews, OwnerPages],
 })
 export class WebModule {}

@@ -1,12 +1,23 @@
+import { randomUUID } from 'node:crypto';
+import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Package } from '../../../sample/portal/packages/package.entity.js';
+import { Resource } from '../../../sample/portal/resources/resource.entity.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { OpenDatabase } from '../../support/databases.js';
+import { insertFile } from '../../support/ownership-databases.js';
 import { sha256 } from './portal-client.js';
 import { csv, freshName, pdf } from './samples.js';
 import { startPortal } from './start-portal.js';
 import type { Portal } from './start-portal.js';
 
 const QUOTA = 20_000;
+
+interface Page {
+  count: number;
+  files: { id: string }[];
+  next: string | null;
+}
 
 describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the portal on $name', ({ open }) => {
   let database: OpenDatabase;
@@ -43,6 +54,44 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the port
       ownerId: body.resources[0]!.id,
     });
     expect((await bob.get(`/packages/${body.id}`)).body).toMatchObject({ attachmentId, resources: [{ fileId }] });
+  });
+
+  it('lists the files of a user who has made many records, page by page', async () => {
+    const { bob, visitor } = portal;
+    const dataSource = portal.app.get(DataSource);
+    const account = { name: freshName('dora'), password: 'once-upon-a-time' };
+    await bob.post('/users', { ...account, fullName: 'Dora' });
+    const dora = await visitor.logIn(account.name, account.password);
+    const creatorId = dora.id!;
+    // More records than a search takes owners.
+    const packages = Array.from({ length: 90 }, (_, index) => {
+      return { name: freshName(`many-${index}`), title: 'Many', visibility: 'public' as const, creatorId };
+    });
+    const made = await dataSource.getRepository(Package).save(packages);
+    const packageId = made.at(-1)!.id;
+    const resource = await dataSource.getRepository(Resource).save({ name: 'part', packageId, fileId: randomUUID() });
+    const owners = [
+      ...made.map(({ id }) => ['package', id]),
+      ['resource', resource.id],
+      ...Array.from({ length: 20 }, () => ['user', creatorId]),
+    ];
+    const expected: string[] = [];
+    for (const [ownerType = '', ownerId = ''] of owners) {
+      expected.push(await insertFile(dataSource, { ownerType, ownerId }));
+    }
+    const others = await bob.upload(pdf());
+    const seen: string[] = [];
+    let after = '';
+    do {
+      const { status, body } = await dora.get<Page>(`/web/data/files${after && `?after=${after}`}`);
+      expect([status, body.count]).toEqual([200, expected.length]);
+      seen.push(...body.files.map(({ id }) => id));
+      after = body.next ?? '';
+    } while (after !== '');
+    expect(seen.toSorted()).toEqual(expected.toSorted());
+    expect(seen).not.toContain(others);
+    for (const wrong of ['x', '1.nope', `1.${'f'.repeat(36)}`])
+      expect((await dora.get(`/web/data/files?after=${wrong}`)).status).toBe(200);
   });
 
   it('replaces the list of resources', async () => {
