@@ -6,6 +6,7 @@ import { FILES_CLOCK } from '../files/clock.js';
 import type { Clock } from '../files/clock.js';
 import { uuidV7 } from '../files/uuid-v7.js';
 import { Transactor } from '../unit-of-work/transactor.js';
+import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { FileLink } from './file-link.entity.js';
 
 const CLEANING_INTERVAL = 60_000;
@@ -37,8 +38,11 @@ export class OneTimeLinks {
 
   /** Uses the link up; throws `LinkUsedError` for all but one of those who try. */
   async take(id: string): Promise<void> {
-    // One statement: databases let only one delete a row, also where several are at it.
-    const { affected } = await this.#rows.delete({ id });
+    // Databases let only one delete a row, also where several are at it. In a unit, which is READ COMMITTED: by itself the statement
+    // would run at what the database defaults to, where those who lose fail instead.
+    const unit = this.transactor.current();
+    const remove = ({ manager }: UnitOfWork) => manager.delete(FileLink, { id });
+    const { affected } = await (unit ? remove(unit) : this.transactor.run(remove));
     if (affected !== 1) throw new LinkUsedError();
   }
 

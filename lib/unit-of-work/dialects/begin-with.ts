@@ -33,7 +33,7 @@ interface WithBegin extends Query {
 }
 
 /** A statement that goes to the server together with what begins its transaction: if that fails, the server does not run it. */
-export type BeginWith = new (begin: readonly string[], statement: Statement, callback: Callback) => WithBegin;
+export type BeginWith = new (begin: string, statement: Statement, callback: Callback) => WithBegin;
 
 /**
  * Makes the class of such statements.
@@ -42,30 +42,27 @@ export type BeginWith = new (begin: readonly string[], statement: Statement, cal
 export function beginWith(base: QueryClass): BeginWith {
   return class extends base {
     readonly #name: string | undefined;
-    #unanswered: number;
+    #isOutside = true;
 
     constructor(
-      private readonly begin: readonly string[],
+      private readonly begin: string,
       { text, values, name }: Statement,
       callback: Callback,
     ) {
       super(text, values, callback);
       this.#name = name;
-      this.#unanswered = begin.length;
     }
 
     get isOutside(): boolean {
-      return this.#unanswered > 0;
+      return this.#isOutside;
     }
 
     override submit(connection: Connection): Error | null {
       connection.stream.cork();
       try {
-        for (const text of this.begin) {
-          connection.parse({ text });
-          connection.bind({});
-          connection.execute({});
-        }
+        connection.parse({ text: this.begin });
+        connection.bind({});
+        connection.execute({});
         this.name = this.#name;
         return super.submit(connection);
       } finally {
@@ -76,8 +73,12 @@ export function beginWith(base: QueryClass): BeginWith {
     }
 
     override handleCommandComplete(message: object, connection: Connection): void {
-      if (this.#unanswered === 0) super.handleCommandComplete(message, connection);
-      else if (--this.#unanswered === 0) this.name = this.#name;
+      if (!this.#isOutside) {
+        super.handleCommandComplete(message, connection);
+        return;
+      }
+      this.#isOutside = false;
+      this.name = this.#name;
     }
 
     override handleError(error: Error, connection: Connection): void {

@@ -43,16 +43,17 @@ export class PostgresClient {
     return this.#held.isOutside;
   }
 
-  /** Runs `start`, and holds the statements back that begin a transaction. */
-  holdBegin(start: () => Promise<void>): Promise<void> {
-    return this.#beginWith ? this.#held.during(start) : start();
+  /** Runs `start`, and holds back what begins a transaction: until the first statement, or its end where they cannot go together. */
+  async holdBegin(start: () => Promise<void>): Promise<void> {
+    await this.#held.during(start);
+    if (!this.#beginWith) await this.begin();
   }
 
   /** Sends what is held back. */
   async begin(): Promise<void> {
     if (!this.#held.isWaiting) return;
     try {
-      await this.#send(this.#held.release().join('; '));
+      await this.#send(this.#held.release());
     } catch (error) {
       this.#held.isOutside = true;
       throw error;

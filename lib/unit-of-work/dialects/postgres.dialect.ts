@@ -11,8 +11,9 @@ interface PostgresRunner extends QueryRunner {
 }
 
 export class PostgresDialect extends PortableDialect {
-  override isolation(requested?: IsolationLevel, configured?: IsolationLevel): IsolationLevel | undefined {
-    return requested ?? (configured && 'READ COMMITTED');
+  // The options, the role, the database or the server may have another default. Asking costs nothing: it goes with BEGIN.
+  override isolation(requested?: IsolationLevel): IsolationLevel {
+    return requested ?? 'READ COMMITTED';
   }
 
   override async isolationOf(runner: QueryRunner): Promise<IsolationLevel | undefined> {

@@ -22,8 +22,8 @@ describe('the dialect of a database', () => {
         'SERIALIZABLE',
         'SERIALIZABLE',
       ]);
-    expect([asked('postgres'), asked('postgres', undefined, 'SERIALIZABLE')]).toEqual([undefined, 'READ COMMITTED']);
-    expect([asked('mysql'), asked('mariadb')]).toEqual(['READ COMMITTED', 'READ COMMITTED']);
+    for (const type of ['postgres', 'mysql', 'mariadb'])
+      expect([asked(type), asked(type, undefined, 'SERIALIZABLE')]).toEqual(['READ COMMITTED', 'READ COMMITTED']);
     expect([asked('mssql'), asked('mssql', undefined, 'SERIALIZABLE')]).toEqual([undefined, undefined]);
     expect([asked('better-sqlite3', 'READ UNCOMMITTED'), asked('better-sqlite3')]).toEqual([undefined, undefined]);
   });
