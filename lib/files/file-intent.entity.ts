@@ -1,5 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { BINARY_TABLE, id, text, uuid, when } from './columns.js';
+import { Authoritative } from '../unit-of-work/authoritative.js';
 
 /** What is to become of the bytes if nobody comes back: both kinds end with their removal, unless a file refers to them. */
 export type IntentKind = 'create' | 'delete';
@@ -9,6 +10,7 @@ export type IntentKind = 'create' | 'delete';
  * the last one is gone, so that a crash in between is found and finished.
  */
 @Entity('files_intent', BINARY_TABLE)
+@Authoritative()
 @Index('ix_files_intent_location', ['storage', 'locationKey'])
 @Index('ix_files_intent_due', ['createdAt'])
 export class FileIntent {

@@ -2,6 +2,8 @@ import { DataSource } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
 import { FileIntent } from './file-intent.entity.js';
 
+type ReplicatedOptions = DataSourceOptions & { readonly replication?: { readonly master: object } };
+
 /**
  * A connection for intents that have to commit while the caller's transaction is open. It is not one of the application's pool: were
  * all of those held by units that wait for another one here, none would ever end.
@@ -27,8 +29,10 @@ export class IntentConnection {
   }
 
   #connect(): Promise<DataSource> {
-    const { options } = this.dataSource;
+    // Intents are written and removed, which is for the master alone.
+    const { replication, ...options } = this.dataSource.options as ReplicatedOptions;
     const own = {
+      ...replication?.master,
       entities: [FileIntent],
       subscribers: [],
       migrations: [],

@@ -3,12 +3,14 @@ import { Column, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 import { BINARY_TABLE, data, flag, id, int8, text, when } from './columns.js';
 import { toPublicFile } from './public-file.js';
 import type { PublicFile } from './public-file.js';
+import { Authoritative } from '../unit-of-work/authoritative.js';
 
 // Nest's ClassSerializerInterceptor does not ask `toJSON()`.
 const Private = () => Exclude({ toPlainOnly: true });
 
 /** A managed file: its bytes are at `location` in `storage`; at most one owner. As JSON it does not tell where its bytes are. */
 @Entity('files_file', BINARY_TABLE)
+@Authoritative()
 @Unique('uq_files_file_location', ['storage', 'locationKey'])
 @Index('ix_files_file_owner', ['ownerType', 'ownerId', 'id'])
 export class ManagedFile {

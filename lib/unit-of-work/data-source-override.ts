@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { ambientNode, ambientOf, within } from './ambient.js';
+import { readAuthoritatively } from './authoritative.js';
 import type { BegunWith, IsolationLevel } from './dialects/dialect.js';
 import { quietOnceEnded } from './quiet.js';
 import { Line, lineOf } from './line.js';
@@ -68,6 +69,7 @@ function install(dataSource: DataSource): Installed {
       await destroy();
       for (const { after } of around) after();
     }),
+    readAuthoritatively(dataSource),
     overrideMember(dataSource, 'createQueryRunner', (mode) => {
       const here = ambientOf(dataSource);
       if (here?.kind !== 'scope') return createQueryRunner(mode);

@@ -87,7 +87,7 @@ function ownerOf(metadata: EntityMetadata, loaded?: object): OwnerEntity | undef
 }
 
 function rowOf(manager: EntityManager, { target }: EntityMetadata, id: unknown): SelectQueryBuilder<object> {
-  return manager.createQueryBuilder<object>(target, 'owner').withDeleted().whereInIds(id);
+  return manager.createQueryBuilder<object>(target, 'owner').withDeleted().whereInIds(id).cache(false);
 }
 
 /** The id where TypeORM has it in hand. After the removal it has taken it off the entity. */

@@ -7,6 +7,7 @@ import { FileTooLargeError } from '../../errors/file-too-large.error.js';
 import { LocationNotFoundError } from '../../errors/location-not-found.error.js';
 import { LocationTakenError } from '../../errors/location-taken.error.js';
 import { StorageOptionError } from '../../errors/storage-option.error.js';
+import { readAuthoritatively } from '../../unit-of-work/authoritative.js';
 import { databaseFault } from '../../unit-of-work/database-fault.js';
 import { Capability } from '../capability.js';
 import { locationKey } from '../location-key.js';
@@ -68,6 +69,8 @@ class DatabaseStorage extends Storage {
         'a data source with the entity StoredBytes of FILES_ENTITIES',
       );
     }
+    // Another data source than that of FilesModule sees to it by nobody else.
+    readAuthoritatively(this.#dataSource);
   }
 
   protected async put(location: string, content: Readable): Promise<void> {

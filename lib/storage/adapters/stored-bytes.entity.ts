@@ -1,4 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Authoritative } from '../../unit-of-work/authoritative.js';
 
 /** Bytes of a part: as text they fill the 64 KiB of a TEXT of MySQL. */
 export const PART_SIZE = 48_000;
@@ -11,6 +12,7 @@ const base64 = {
 
 /** A part of an object that `databaseStorage` keeps. Every object has a part 0, also if it is empty. */
 @Entity('files_bytes', { engine: 'InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin ROW_FORMAT=DYNAMIC' })
+@Authoritative()
 export class StoredBytes {
   /** The name of the storage. */
   @PrimaryColumn({ type: 'varchar', length: 64 }) storage!: string;

@@ -6,7 +6,7 @@ import { memoryStorage } from 'nestjs-files/storage/memory';
 import { Column, DataSource, Entity, PrimaryGeneratedColumn, Table } from 'typeorm';
 import type { DataSourceOptions, MigrationInterface, QueryRunner } from 'typeorm';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { reachableDatabases } from '../../support/databases.js';
+import { IN_MEMORY, reachableDatabases } from '../../support/databases.js';
 import { examplesNotRun } from '../../support/doc-examples.js';
 import { newDirectory } from '../../support/files-directory.js';
 
@@ -86,6 +86,21 @@ for (const kind of ['file', 'postgres', 'mariadb', 'migrated'] as const) {
     });
   });
 }
+
+it('asks the master', async () => {
+  const dataSource = await new DataSource({ ...IN_MEMORY, entities: [Package], synchronize: true }).initialize();
+  onTestFinished(() => dataSource.destroy());
+  const { id } = await dataSource.manager.save(Package, { attachmentId: null });
+  const find = async (ownerId: string) => {
+    const runner = dataSource.createQueryRunner('master');
+    try {
+      return await runner.manager.findOneBy(Package, { id: ownerId });
+    } finally {
+      await runner.release();
+    }
+  };
+  expect(await find(id)).toMatchObject({ id });
+});
 
 it('migrates in one process at a time', async () => {
   const dataSource = new DataSource({
