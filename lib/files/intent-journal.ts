@@ -17,6 +17,7 @@ import type { IntentKind } from './file-intent.entity.js';
 import type { Intent } from './intent.js';
 import { IntentConnection } from './intent-connection.js';
 import { isSqlite } from './is-sqlite.js';
+import { lockShared } from './lock-files.js';
 import { locationKey } from '../storage/location-key.js';
 import { leaveMarker } from './marker-intent.js';
 import { uuidV7 } from './uuid-v7.js';
@@ -74,9 +75,10 @@ export class IntentJournal implements OnApplicationShutdown {
   async assertNonePending(manager: EntityManager, storage: Storage, location: string): Promise<void> {
     const query = manager
       .createQueryBuilder(FileIntent, 'intent')
+      .select('intent.id', 'id')
       .where({ storage: storage.name, locationKey: locationKey(location) });
     // A locking read sees what is committed now, at every level of isolation.
-    const found = await (isSqlite(manager.dataSource) ? query : query.setLock('pessimistic_read')).getMany();
+    const found = await lockShared(manager, query);
     if (found.length > 0) throw new LocationPendingError(storage.name, location);
   }
 

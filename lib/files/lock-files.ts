@@ -1,4 +1,4 @@
-import type { EntityManager } from 'typeorm';
+import type { EntityManager, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import { FileNotFoundError } from '../errors/file-not-found.error.js';
 import { FilePinnedError } from '../errors/file-pinned.error.js';
 import { isSqlite } from './is-sqlite.js';
@@ -30,4 +30,24 @@ export async function lockFile(
   if (!file) throw new FileNotFoundError(id);
   if (refuse && file.pinned && !refuse.force) throw new FilePinnedError(id, refuse.operation);
   return file;
+}
+
+/**
+ * The raw rows of the query, which nobody changes before the transaction ends; others may lock them in the same way. `forKeyShare` lets
+ * PostgreSQL change all but their keys.
+ */
+export function lockShared<Row extends object>(
+  manager: EntityManager,
+  query: SelectQueryBuilder<ObjectLiteral>,
+  { forKeyShare = false } = {},
+): Promise<Row[]> {
+  const { dataSource } = manager;
+  const { type } = dataSource.options;
+  if (isSqlite(dataSource)) return query.getRawMany();
+  if (type === 'mysql' || type === 'mariadb') {
+    // For the type mysql TypeORM writes FOR SHARE, which a MariaDB server refuses. Both servers know this.
+    const [sql, parameters] = query.getQueryAndParameters();
+    return manager.query(`${sql} LOCK IN SHARE MODE`, parameters);
+  }
+  return query.setLock(forKeyShare && type === 'postgres' ? 'for_key_share' : 'pessimistic_read').getRawMany();
 }

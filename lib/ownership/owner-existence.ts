@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { OwnerNotFoundError } from '../errors/owner-not-found.error.js';
+import { lockShared } from '../files/lock-files.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import { ownerIdOf } from './id-field.js';
 import { ownerEntitiesOf } from './owner-entities.js';
@@ -56,7 +57,6 @@ async function thoseThere(
   ids: readonly string[],
 ): Promise<Set<string | undefined>> {
   const there = new Set<string | undefined>();
-  const lock = lockFor(manager.dataSource);
   const { value, comparable } = comparison(manager.dataSource, column);
   const possible = ids.filter((id) => comparable(id)).toSorted();
   for (let at = 0; at < possible.length; at += OWNERS_PER_STATEMENT) {
@@ -64,7 +64,7 @@ async function thoseThere(
       .createQueryBuilder(target, 'owner')
       .select(value, 'id')
       .where(`${value} IN (:...ids)`, { ids: possible.slice(at, at + OWNERS_PER_STATEMENT) });
-    const rows = await (lock ? query.setLock(lock) : query).getRawMany<{ id: unknown }>();
+    const rows = await lockShared<{ id: unknown }>(manager, query, { forKeyShare: true });
     // MySQL finds 1 by `1abc`, and `a` by `A`, which are other owners.
     for (const { id } of rows) there.add(ownerIdOf(id));
   }
@@ -85,9 +85,4 @@ export function comparison(
   const bits = INTEGER_BITS[type];
   if (bits === undefined) return { value: `CAST(${value} AS text)`, comparable: any };
   return { value, comparable: (id) => INTEGER.test(id) && BigInt.asIntN(bits, BigInt(id)) === BigInt(id) };
-}
-
-function lockFor({ options: { type } }: DataSource): 'for_key_share' | 'pessimistic_read' | undefined {
-  if (type === 'postgres') return 'for_key_share';
-  return type === 'mysql' || type === 'mariadb' ? 'pessimistic_read' : undefined;
 }

@@ -49,7 +49,7 @@ export function database(name?: string, given?: DataSourceOptions): DynamicModul
   const useFactory = async () => {
     const { options, drop } = given ? { options: given, drop: undefined } : await (await theDatabase()).create();
     if (drop) onTestFinished(drop);
-    return { ...options, synchronize: true, autoLoadEntities: true };
+    return { synchronize: true, autoLoadEntities: true, ...options };
   };
   return TypeOrmModule.forRootAsync({ useFactory, ...(name === undefined ? {} : { name }) });
 }
