@@ -21,6 +21,7 @@ export function idHolder(place: Pick<Place, 'object' | 'parents'>, steps: readon
 /** An entity's id as an owner's id: a text, or a number written out. */
 export function ownerIdOf(id: unknown): string | undefined {
   if (typeof id === 'number') return Number.isFinite(id) ? String(id) : undefined;
+  if (typeof id === 'bigint') return String(id);
   return typeof id === 'string' && id !== '' ? id : undefined;
 }
 

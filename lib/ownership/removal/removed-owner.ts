@@ -62,7 +62,7 @@ export class RemovedOwners {
   async #once({ queryRunner, entityId }: RemoveEvent<object>, what: string, find: () => Promise<unknown>) {
     const known = this.#lookedUp.get(queryRunner) ?? new Map<string, unknown>();
     this.#lookedUp.set(queryRunner, known);
-    const key = `${what} ${JSON.stringify(entityId)}`;
+    const key = `${what} ${keyOf(entityId)}`;
     if (!known.has(key)) known.set(key, await find());
     return known.get(key);
   }
@@ -74,6 +74,11 @@ export function noId({ metadata }: OwnerEntity): InvalidDecorationError {
     `class ${metadata.name}`,
     'with `onDelete` it needs an id that is a text or a number: a column `id`, one primary column, or what `idField` names.',
   );
+}
+
+/** JSON has no bigint. One is the same key as its text, which is that of the same row. */
+function keyOf(id: unknown): string {
+  return JSON.stringify(id, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
 }
 
 function loadedOf({ databaseEntity, entity }: RemoveEvent<object>): object | undefined {

@@ -36,7 +36,14 @@ describe('the steps to an id', () => {
   });
 
   it('end in a text or a number', () => {
-    expect([0, -1, 1.5, 'a', ' '].map(ownerIdOf)).toEqual(['0', '-1', '1.5', 'a', ' ']);
-    expect([Number.NaN, Infinity, '', true, null, undefined, {}, 7n].map(ownerIdOf)).toEqual(Array(8).fill(undefined));
+    expect([0, -1, 1.5, 9007199254740993n, 'a', ' '].map(ownerIdOf)).toEqual([
+      '0',
+      '-1',
+      '1.5',
+      '9007199254740993',
+      'a',
+      ' ',
+    ]);
+    expect([Number.NaN, Infinity, '', true, null, undefined, {}].map(ownerIdOf)).toEqual(Array(7).fill(undefined));
   });
 });
