@@ -4,7 +4,9 @@ import type { DataSource, QueryRunner, TableColumnOptions } from 'typeorm';
 type ColumnKind = 'uuid' | 'integer' | 'bigint' | 'boolean' | 'text' | 'json' | { readonly varchar: number };
 
 interface ColumnBlueprint {
-  readonly name: string;
+  readonly property: string;
+  /** What the entity calls the column, where it does not go by its property. */
+  readonly name: string | undefined;
   readonly kind: ColumnKind;
   readonly nullable?: boolean;
   readonly primary?: boolean;
@@ -12,11 +14,17 @@ interface ColumnBlueprint {
 
 interface IndexBlueprint {
   readonly name: string;
+  /** Their properties. */
   readonly columns: readonly string[];
 }
 
-/** A table as a migration makes it, for every database. It does not follow the entities: what has been run does not change. */
+/**
+ * A table as a migration makes it, for every database, under the names that the application's naming strategy gives. It does not follow
+ * the entities: what has been run does not change.
+ */
 export interface TableBlueprint {
+  /** The class, of which a naming strategy may make a name. */
+  readonly entity: string;
   readonly name: string;
   readonly columns: readonly ColumnBlueprint[];
   readonly indices?: readonly IndexBlueprint[];
@@ -26,27 +34,35 @@ export interface TableBlueprint {
 // Without it MySQL and MariaDB compare by the collation of the server.
 const ENGINE = 'InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin ROW_FORMAT=DYNAMIC';
 
-export function column(name: string, kind: ColumnKind): ColumnBlueprint {
-  return { name, kind };
+export function column(property: string, kind: ColumnKind, name = snakeCase(property)): ColumnBlueprint {
+  return { property, name: name === property ? undefined : name, kind };
 }
 
-export function nullable(name: string, kind: ColumnKind): ColumnBlueprint {
-  return { name, kind, nullable: true };
+export function nullable(property: string, kind: ColumnKind): ColumnBlueprint {
+  return { ...column(property, kind), nullable: true };
 }
 
-export function primary(name: string, kind: ColumnKind): ColumnBlueprint {
-  return { name, kind, primary: true };
+export function primary(property: string, kind: ColumnKind): ColumnBlueprint {
+  return { ...column(property, kind), primary: true };
+}
+
+function snakeCase(property: string): string {
+  return property.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 /** Makes the table, unless it is there. */
 export async function createFrom(blueprint: TableBlueprint, runner: QueryRunner): Promise<void> {
   const { dataSource } = runner;
-  const indices = (blueprint.indices ?? []).map(({ name, columns }) => ({ name, columnNames: [...columns] }));
-  const uniques = (blueprint.uniques ?? []).map(({ name, columns }) => ({ name, columnNames: [...columns] }));
+  const named = new Map(blueprint.columns.map((one) => [one.property, columnName(one, dataSource)]));
+  const onColumns = ({ name, columns }: IndexBlueprint) => {
+    return { name, columnNames: columns.map((property) => named.get(property) ?? property) };
+  };
+  const indices = (blueprint.indices ?? []).map(onColumns);
+  const uniques = (blueprint.uniques ?? []).map(onColumns);
   // There, a unique constraint is nothing but an index.
   const isMysql = ['mysql', 'mariadb'].includes(dataSource.options.type);
   const table = new Table({
-    name: tablePath(blueprint.name, dataSource),
+    name: tablePath(blueprint, dataSource),
     columns: blueprint.columns.map((one) => columnOptions(one, dataSource)),
     engine: ENGINE,
     indices: isMysql ? [...indices, ...uniques.map((unique) => ({ ...unique, isUnique: true }))] : indices,
@@ -57,17 +73,31 @@ export async function createFrom(blueprint: TableBlueprint, runner: QueryRunner)
 
 /** Drops the table, if it is there. */
 export async function drop(blueprint: TableBlueprint, runner: QueryRunner): Promise<void> {
-  await runner.dropTable(tablePath(blueprint.name, runner.dataSource), true);
+  await runner.dropTable(tablePath(blueprint, runner.dataSource), true);
 }
 
-function tablePath(name: string, { driver, options, namingStrategy }: DataSource): string {
+function tablePath(
+  { entity, name }: TableBlueprint,
+  { driver, options, namingStrategy, entityMetadatas }: DataSource,
+): string {
   const { entityPrefix, schema } = options as { entityPrefix?: string; schema?: string };
-  const table = entityPrefix ? namingStrategy.prefixTableName(entityPrefix, name) : name;
+  // Bundlers give classes other names.
+  const { targetName } = entityMetadatas.find(({ givenTableName }) => givenTableName === name) ?? {
+    targetName: entity,
+  };
+  const own = namingStrategy.tableName(targetName, name);
+  const table = entityPrefix ? namingStrategy.prefixTableName(entityPrefix, own) : own;
   return driver.buildTableName(table, schema, driver.database);
 }
 
-function columnOptions(blueprint: ColumnBlueprint, { driver }: DataSource): TableColumnOptions {
-  const { name, kind } = blueprint;
+function columnName({ property, name }: ColumnBlueprint, { namingStrategy }: DataSource): string {
+  return namingStrategy.columnName(property, name, []);
+}
+
+function columnOptions(blueprint: ColumnBlueprint, dataSource: DataSource): TableColumnOptions {
+  const { kind } = blueprint;
+  const { driver } = dataSource;
+  const name = columnName(blueprint, dataSource);
   const shared = { name, isNullable: blueprint.nullable ?? false, isPrimary: blueprint.primary ?? false };
   if (typeof kind === 'object') return { ...shared, type: 'varchar', length: String(kind.varchar) };
   // The driver knows what it takes for a UUID, and how long that is.

@@ -6,92 +6,98 @@ import { withMigrationLock } from './migration-lock.js';
 const text = (varchar: number) => ({ varchar });
 
 const FILE: TableBlueprint = {
+  entity: 'ManagedFile',
   name: 'files_file',
   columns: [
     primary('id', 'uuid'),
     column('name', text(255)),
     column('storage', text(64)),
     column('location', text(1024)),
-    column('location_key', text(64)),
-    column('content_type', text(255)),
+    column('locationKey', text(64)),
+    column('contentType', text(255)),
     column('size', 'bigint'),
     column('hash', text(128)),
-    column('hash_algorithm', text(32)),
-    column('created_at', 'bigint'),
-    nullable('replaced_at', 'bigint'),
-    nullable('owner_type', text(64)),
-    nullable('owner_id', text(191)),
-    nullable('owner_field', text(128)),
+    column('hashAlgorithm', text(32)),
+    column('createdAt', 'bigint'),
+    nullable('replacedAt', 'bigint'),
+    nullable('ownerType', text(64)),
+    nullable('ownerId', text(191)),
+    nullable('ownerField', text(128)),
     column('pinned', 'boolean'),
-    nullable('storage_data', 'json'),
-    nullable('plugin_data', 'json'),
+    nullable('storageData', 'json'),
+    nullable('pluginData', 'json'),
   ],
-  uniques: [{ name: 'uq_files_file_location', columns: ['storage', 'location_key'] }],
-  indices: [{ name: 'ix_files_file_owner', columns: ['owner_type', 'owner_id', 'id'] }],
+  uniques: [{ name: 'uq_files_file_location', columns: ['storage', 'locationKey'] }],
+  indices: [{ name: 'ix_files_file_owner', columns: ['ownerType', 'ownerId', 'id'] }],
 };
 
 const TRANSFER: TableBlueprint = {
+  entity: 'FileTransfer',
   name: 'files_transfer',
   columns: [
     primary('id', 'uuid'),
-    column('file_id', 'uuid'),
+    column('fileId', 'uuid'),
     column('action', text(32)),
-    nullable('from_type', text(64)),
-    nullable('from_id', text(191)),
-    nullable('to_type', text(64)),
-    nullable('to_id', text(191)),
-    nullable('actor_type', text(64)),
-    nullable('actor_id', text(191)),
+    nullable('fromType', text(64)),
+    nullable('fromId', text(191)),
+    nullable('toType', text(64)),
+    nullable('toId', text(191)),
+    nullable('actorType', text(64)),
+    nullable('actorId', text(191)),
     column('forced', 'boolean'),
     column('at', 'bigint'),
   ],
-  indices: [{ name: 'ix_files_transfer_file', columns: ['file_id', 'at', 'id'] }],
+  indices: [{ name: 'ix_files_transfer_file', columns: ['fileId', 'at', 'id'] }],
 };
 
 const INTENT: TableBlueprint = {
+  entity: 'FileIntent',
   name: 'files_intent',
   columns: [
     primary('id', 'uuid'),
     column('storage', text(64)),
     column('location', text(1024)),
-    column('location_key', text(64)),
+    column('locationKey', text(64)),
     column('kind', text(16)),
-    column('created_at', 'bigint'),
-    nullable('lease_owner', 'uuid'),
-    nullable('lease_until', 'bigint'),
+    column('createdAt', 'bigint'),
+    nullable('leaseOwner', 'uuid'),
+    nullable('leaseUntil', 'bigint'),
   ],
   indices: [
-    { name: 'ix_files_intent_location', columns: ['storage', 'location_key'] },
-    { name: 'ix_files_intent_due', columns: ['created_at'] },
+    { name: 'ix_files_intent_location', columns: ['storage', 'locationKey'] },
+    { name: 'ix_files_intent_due', columns: ['createdAt'] },
   ],
 };
 
 const LINK: TableBlueprint = {
+  entity: 'FileLink',
   name: 'files_link',
-  columns: [primary('id', 'uuid'), column('file_id', 'uuid'), column('expires_at', 'bigint')],
-  indices: [{ name: 'ix_files_link_expires', columns: ['expires_at'] }],
+  columns: [primary('id', 'uuid'), column('fileId', 'uuid'), column('expiresAt', 'bigint')],
+  indices: [{ name: 'ix_files_link_expires', columns: ['expiresAt'] }],
 };
 
 const BYTES: TableBlueprint = {
+  entity: 'StoredBytes',
   name: 'files_bytes',
   columns: [
     primary('storage', text(64)),
-    primary('location_key', text(64)),
+    primary('locationKey', text(64)),
     primary('part', 'integer'),
     column('location', text(1024)),
     column('size', 'integer'),
-    column('stored_at', 'bigint'),
+    column('storedAt', 'bigint'),
     column('bytes', 'text'),
   ],
 };
 
 const USAGE: TableBlueprint = {
+  entity: 'FileUsage',
   name: 'files_usage',
   columns: [
-    primary('owner_type', text(64)),
-    primary('owner_id', text(191)),
+    primary('ownerType', text(64)),
+    primary('ownerId', text(191)),
     column('bytes', 'bigint'),
-    column('file_count', 'bigint'),
+    column('count', 'bigint', 'file_count'),
   ],
 };
 

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
+import { DefaultNamingStrategy } from 'typeorm';
 import type { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FILES_ENTITIES } from '../../../lib/files.module.js';
@@ -10,6 +11,39 @@ import { reachableDatabases } from '../../support/databases.js';
 import type { OpenDatabase } from '../../support/databases.js';
 
 const MIGRATED = { entities: [...FILES_ENTITIES], migrations: [...FILES_MIGRATIONS] };
+
+class Renaming extends DefaultNamingStrategy {
+  override tableName(target: string, given?: string): string {
+    return `t_${given ?? target}s`;
+  }
+
+  override columnName(property: string, given: string, prefixes: string[]): string {
+    return `c_${super.columnName(property, given, prefixes)}`;
+  }
+}
+
+class ByClass extends DefaultNamingStrategy {
+  override tableName(target: string): string {
+    return `Tbl${target}`;
+  }
+
+  override columnName(property: string): string {
+    return property.toUpperCase();
+  }
+
+  override prefixTableName(prefix: string, table: string): string {
+    return `${table}_${prefix}`;
+  }
+
+  override primaryKeyName(table: string | object): string {
+    return `pk_${typeof table === 'string' ? table : (table as { name: string }).name}`.slice(-60);
+  }
+}
+
+const NAMING_STRATEGIES = [
+  { name: 'what it is given, changed', namingStrategy: new Renaming(), table: 'p_t_files_files' },
+  { name: 'what the class and its properties are called', namingStrategy: new ByClass(), table: 'TblManagedFile_p_' },
+];
 
 /** What TypeORM would do to make the database as the entities say. */
 async function differences(dataSource: DataSource): Promise<string[]> {
@@ -59,6 +93,20 @@ for (const kind of await reachableDatabases('file', 'postgres', 'mariadb')) {
       const dataSource = await connect({ entityPrefix: 'app_' });
       await dataSource.runMigrations();
       expect(await tables(dataSource)).toContain('app_files_file');
+      expect(await differences(dataSource)).toEqual([]);
+    });
+
+    it.each(NAMING_STRATEGIES)('make it with the names of a strategy: $name', async ({ namingStrategy, table }) => {
+      const named = { namingStrategy, entityPrefix: 'p_' };
+      // The runner of migrations need not know the entities.
+      const runner = await connect({ ...named, entities: [] });
+      await runner.runMigrations();
+      const dataSource = await connect(named);
+      expect(await tables(dataSource)).toContain(table);
+      expect(await differences(dataSource)).toEqual([]);
+      await dataSource.undoLastMigration();
+      expect(await tables(dataSource)).toEqual([]);
+      await dataSource.runMigrations();
       expect(await differences(dataSource)).toEqual([]);
     });
 
