@@ -1,20 +1,28 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { QueryRunner } from 'typeorm';
 import { MigrationLockError } from '../errors/migration-lock.error.js';
+import { openBeside } from '../unit-of-work/open-beside.js';
 
 // Any two numbers that nobody else is likely to lock.
 const POSTGRES_KEY = '1852403572, 1718185573';
 const MYSQL_NAME = "CONCAT('nestjs-files:', MD5(DATABASE()))";
 const ONE_DAY = 86_400;
+const POLL = 100;
+
+const locked = new WeakSet<QueryRunner>();
 
 /**
  * Runs `work` while no other process of this database does: the others wait, and then find done what there was to do. Within a
- * transaction of PostgreSQL or SQLite they wait for its end.
+ * transaction of PostgreSQL or SQLite they wait for its end. Who has the lock of the query runner already need not wait.
  */
 export async function withMigrationLock<T>(runner: QueryRunner, work: () => Promise<T>): Promise<T> {
+  if (locked.has(runner)) return work();
   const unlock = await lock(runner);
+  locked.add(runner);
   try {
     return await work();
   } finally {
+    locked.delete(runner);
     await unlock();
   }
 }
@@ -32,13 +40,46 @@ async function lock(runner: QueryRunner): Promise<() => Promise<unknown>> {
   }
 }
 
+// Locks of a transaction alone: a pooler may give each transaction another session, and the lock of one would stay there.
 async function lockPostgres(runner: QueryRunner): Promise<() => Promise<unknown>> {
   if (runner.isTransactionActive) {
-    await runner.query(`SELECT pg_advisory_xact_lock(${POSTGRES_KEY})`);
+    await whenFree(() => tryPostgres(runner));
     return () => Promise.resolve();
   }
-  await runner.query(`SELECT pg_advisory_lock(${POSTGRES_KEY})`);
-  return () => runner.query(`SELECT pg_advisory_unlock(${POSTGRES_KEY})`);
+  const beside = await openBeside(runner.dataSource, []);
+  const holder = beside.createQueryRunner();
+  try {
+    await whenFree(async () => {
+      await holder.startTransaction('READ COMMITTED');
+      await holder.query('SET LOCAL idle_in_transaction_session_timeout = 0');
+      if (await tryPostgres(holder)) return true;
+      await holder.rollbackTransaction();
+      return false;
+    });
+  } catch (error) {
+    await holder.release();
+    await beside.destroy();
+    throw error;
+  }
+  return async () => {
+    await holder.rollbackTransaction();
+    await holder.release();
+    await beside.destroy();
+  };
+}
+
+async function tryPostgres(runner: QueryRunner): Promise<boolean> {
+  const rows: unknown = await runner.query(`SELECT pg_try_advisory_xact_lock(${POSTGRES_KEY}) AS locked`);
+  return (rows as { locked: boolean }[])[0]?.locked === true;
+}
+
+/** A statement that waits for a lock has a snapshot, for whose end a CREATE INDEX CONCURRENTLY of the lock's holder would wait. */
+async function whenFree(attempt: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + ONE_DAY * 1000;
+  while (!(await attempt())) {
+    if (performance.now() > deadline) throw new MigrationLockError('nestjs-files');
+    await delay(POLL);
+  }
 }
 
 // Such locks belong to the whole server, and so have the name of the database in theirs.
