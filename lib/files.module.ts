@@ -51,6 +51,8 @@ import { FileUsage } from './ownership/quotas/file-usage.entity.js';
 import { QUOTAS } from './ownership/quotas/quota-options.js';
 import { Quotas } from './ownership/quotas/quotas.js';
 import { RecordGuard } from './ownership/guard/record-guard.js';
+import { RecordsElsewhereCheck } from './ownership/records-elsewhere.check.js';
+import { DatabaseCascadesCheck } from './ownership/removal/database-cascades.check.js';
 import { OwnerRemovals } from './ownership/removal/owner-removals.js';
 import { PREPARED_STATEMENTS, TransferRuntime } from './ownership/transfer-runtime.js';
 import { FileStaging } from './staging/file-staging.js';
@@ -185,6 +187,8 @@ function assemble(
       TransferRuntime,
       OwnerRemovals,
       RecordGuard,
+      DatabaseCascadesCheck,
+      RecordsElsewhereCheck,
       FilesErrorFilter,
       { provide: APP_FILTER, useExisting: FilesErrorFilter },
       PolicyRegistry,

@@ -12,6 +12,11 @@ export function Authoritative(): ClassDecorator {
   return (target) => void entities.add(target);
 }
 
+/** Whether the target of an entity's metadata is marked so. */
+export function isAuthoritative(target: unknown): boolean {
+  return typeof target === 'function' && entities.has(target);
+}
+
 /** Sees to both for the marked entities of the data source; the function it returns takes that back. */
 export function readAuthoritatively(dataSource: DataSource): () => void {
   if (sources.has(dataSource)) return () => undefined;
@@ -19,8 +24,7 @@ export function readAuthoritatively(dataSource: DataSource): () => void {
   const create = dataSource.createQueryBuilder.bind(dataSource) as (...args: unknown[]) => Query;
   const createQueryBuilder = (...args: unknown[]): Query => {
     const query = create(...args);
-    const target = query.expressionMap.mainAlias?.target;
-    return typeof target === 'function' && entities.has(target) ? authoritative(query) : query;
+    return isAuthoritative(query.expressionMap.mainAlias?.target) ? authoritative(query) : query;
   };
   const restore = [
     overrideMember(dataSource, 'createQueryBuilder', createQueryBuilder as DataSource['createQueryBuilder']),

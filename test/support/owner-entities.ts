@@ -2,6 +2,7 @@ import {
   Column,
   DeleteDateColumn,
   Entity,
+  Generated,
   JoinColumn,
   ManyToOne,
   OneToMany,
@@ -59,4 +60,12 @@ export class Reading {
   @PrimaryColumn('decimal', { precision: 6, scale: 2 }) id!: string;
 }
 
-export const OWNERS = [Room, Shelf, Loan, Contract, Clause, Reading];
+@Entity()
+@OwnsFiles('seat', { onDelete: 'delete' })
+export class Seat {
+  @PrimaryColumn('int') line!: number;
+  @PrimaryColumn('int') place!: number;
+  @Column('uuid') @Generated('uuid') id!: string;
+}
+
+export const OWNERS = [Room, Shelf, Loan, Contract, Clause, Reading, Seat];

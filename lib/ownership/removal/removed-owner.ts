@@ -72,7 +72,8 @@ export function noId({ metadata }: OwnerEntity): InvalidDecorationError {
   return new InvalidDecorationError(
     '@OwnsFiles()',
     `class ${metadata.name}`,
-    'with `onDelete` it needs an id that is a text or a number: a column `id`, one primary column, or what `idField` names.',
+    'with `onDelete` it needs an id that is a text or a number: a column `id`, one primary column, or what `idField` names. ' +
+      "With a composite key, add a column of its own: `@Column('uuid') @Generated('uuid') id`.",
   );
 }
 

@@ -20,7 +20,7 @@ import { OwnerRemovals } from '../../../lib/ownership/removal/owner-removals.js'
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { examplesNotRun } from '../../support/doc-examples.js';
-import { Clause, Contract, Loan, OWNERS, Reading, Room, Shelf } from '../../support/owner-entities.js';
+import { Clause, Contract, Loan, OWNERS, Reading, Room, Seat, Shelf } from '../../support/owner-entities.js';
 import { ownershipApp } from '../../support/ownership-app.js';
 import type { OwnershipApp } from '../../support/ownership-app.js';
 import { fileById, historyOf, insertFile } from '../../support/ownership-databases.js';
@@ -56,8 +56,8 @@ class Truck extends Vehicle {}
 class Bicycle extends Vehicle {}
 
 @Entity()
-@OwnsFiles('seat', { onDelete: 'delete' })
-class Seat {
+@OwnsFiles('bench', { onDelete: 'delete' })
+class Bench {
   @PrimaryColumn('int') line!: number;
   @PrimaryColumn('int') place!: number;
 }
@@ -69,7 +69,7 @@ class Ticket {
 }
 
 const NO_ID = (name: string) =>
-  `@OwnsFiles() on class ${name}: with \`onDelete\` it needs an id that is a text or a number: a column \`id\`, one primary column, or what \`idField\` names.`;
+  `@OwnsFiles() on class ${name}: with \`onDelete\` it needs an id that is a text or a number: a column \`id\`, one primary column, or what \`idField\` names. With a composite key, add a column of its own: \`@Column('uuid') @Generated('uuid') id\`.`;
 const nobodys = { ownerType: null, ownerId: null, ownerField: null, pinned: false };
 
 describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners that go on $name', (database) => {
@@ -338,6 +338,20 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners
     expect(await repository(Ticket).existsBy({ id: ticket.id })).toBe(true);
   });
 
+  it('deletes the files of an owner with a composite key by its column `id`', async () => {
+    const [seat, other] = [await save(Seat, { line: 1, place: 2 }), await save(Seat, { line: 2, place: 1 })];
+    const { ownership } = app;
+    const file = await insertFile(app.dataSource, { ownerType: 'user', ownerId: 'ada' });
+    await app.storage.write(file, Readable.from([Buffer.from('x')]));
+    await ownership.transfer([file], { ownerType: 'seat', ownerId: seat.id });
+    const missing = ownership.transfer([file], { ownerType: 'seat', ownerId: '1' });
+    await expect(missing).rejects.toMatchObject({ code: 'FILES_OWNER_NOT_FOUND' });
+    await repository(Seat).remove(other);
+    expect(await read(file)).toMatchObject({ ownerId: seat.id });
+    await repository(Seat).remove(Object.assign(new Seat(), { line: 1, place: 2 }));
+    expect(await read(file)).toBeNull();
+  });
+
   it('removes without a word what is not there any more', async () => {
     const clause = await save(Clause, { number: String(9_000_000_000 + ++number), contract: null });
     const ghost = Object.assign(new Clause(), { key: clause.key + 1000 });
@@ -380,8 +394,8 @@ describe('the subscriber', () => {
 
   it('does not start with a class whose owners have no one id', async () => {
     const [database] = await reachableDatabases('memory');
-    const starting = ownershipApp({ providers: [OwnerRemovals], entities: [Seat], database: database! });
-    await expect(starting).rejects.toMatchObject({ message: NO_ID('Seat') });
+    const starting = ownershipApp({ providers: [OwnerRemovals], entities: [Bench], database: database! });
+    await expect(starting).rejects.toMatchObject({ message: NO_ID('Bench') });
   });
 });
 

@@ -1,0 +1,30 @@
+import { Injectable, Logger } from '@nestjs/common';
+import type { OnApplicationBootstrap } from '@nestjs/common';
+import { Transactor } from '../../unit-of-work/transactor.js';
+import { ownerEntitiesOf } from '../owner-entities.js';
+import type { OwnerEntity } from '../owner-entities.js';
+
+/** Warns at boot about owners whose rows the database may remove by itself: nobody hears of it, and their files stay. */
+@Injectable()
+export class DatabaseCascadesCheck implements OnApplicationBootstrap {
+  readonly #logger = new Logger('OwnsFiles');
+
+  constructor(private readonly transactor: Transactor) {}
+
+  onApplicationBootstrap(): void {
+    const owners = ownerEntitiesOf(this.transactor.dataSource).filter(({ onDelete }) => onDelete !== 'keep');
+    for (const warning of owners.flatMap(warningsOf)) this.#logger.warn(warning);
+  }
+}
+
+function warningsOf({ metadata, ownerType, onDelete }: OwnerEntity): string[] {
+  const cascades = metadata.relations.filter((relation) =>
+    relation.foreignKeys.some((key) => key.onDelete === 'CASCADE'),
+  );
+  return cascades.map(
+    ({ propertyPath, inverseEntityMetadata }) =>
+      `Files of type "${ownerType}" can be left behind: with \`onDelete: 'CASCADE'\` on ${metadata.name}.${propertyPath} the database ` +
+      `removes ${metadata.name} rows by itself, and @OwnsFiles() never hears of it (\`onDelete: '${onDelete}'\`). Take the CASCADE off ` +
+      `and remove the ${metadata.name} entities with \`cascade: ['remove']\` or before the ${inverseEntityMetadata.name}.`,
+  );
+}
