@@ -4,12 +4,19 @@ import type { Bind, JsonValueSql, SearchDialect } from './search-dialect.js';
 
 // `json` keeps what PostgreSQL cannot read, NUL and halves of characters, and to look into such a value fails the whole query.
 // https://www.postgresql.org/docs/current/datatype-json.html
-const UNREADABLE = String.raw`'(?<!\\)((?:\\\\)*)\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})'`;
+const UNREADABLE = literal(String.raw`(?<!\\)((?:\\\\)*)\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})`);
+const REPLACEMENT = literal(String.raw`\1\\ufffd`);
+const ESCAPE = literal(String.raw`\u`);
+
+/** In plain quotes a backslash is itself or not, as `standard_conforming_strings` says. */
+function literal(text: string): string {
+  return `E'${text.replaceAll('\\', String.raw`\\`)}'`;
+}
 
 function readable(column: string): string {
   const text = `CAST(${column} AS text)`;
-  const replaced = String.raw`regexp_replace(${text}, ${UNREADABLE}, '\1\\ufffd', 'g')`;
-  return String.raw`CASE WHEN strpos(${text}, '\u') > 0 THEN CAST(${replaced} AS json) ELSE ${column} END`;
+  const replaced = `regexp_replace(${text}, ${UNREADABLE}, ${REPLACEMENT}, 'g')`;
+  return `CASE WHEN strpos(${text}, ${ESCAPE}) > 0 THEN CAST(${replaced} AS json) ELSE ${column} END`;
 }
 
 export class PostgresSearchDialect implements SearchDialect {

@@ -8,13 +8,13 @@ export class SqliteSearchDialect implements SearchDialect {
     return isIn(text, values.map(bind));
   }
 
-  // LIKE does not mind the case of ASCII.
+  // LIKE does not mind the case of ASCII, unless `PRAGMA case_sensitive_like` is on.
   like(text: string, pattern: Pattern, bind: Bind): string {
     return `${text} GLOB ${bind(pattern.toGlob())}`;
   }
 
   ilike(text: string, pattern: Pattern, bind: Bind): string {
-    return `${text} LIKE ${bind(pattern.toLike())} ESCAPE '!'`;
+    return `LOWER(${text}) LIKE LOWER(${bind(pattern.toLike())}) ESCAPE '!'`;
   }
 
   jsonValue(column: string, keys: readonly string[], bind: Bind): JsonValueSql {
