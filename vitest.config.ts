@@ -29,6 +29,7 @@ export default defineConfig({
             'test/e2e/**/*.spec.ts',
             'test/crash/some-points.spec.ts',
             'test/races/**/*.spec.ts',
+            'test/compatibility/**/*.spec.ts',
             'sample/**/*.spec.ts',
           ],
         },

@@ -17,13 +17,15 @@ export interface TransactionPooler {
 
 const PATHS = ['/usr/sbin/pgbouncer', '/usr/local/bin/pgbouncer', '/opt/homebrew/bin/pgbouncer'];
 
-/** Starts one for the server that the options lead to; none, and it is said why, where PgBouncer is not installed. */
-export async function transactionPooler(server: DataSourceOptions): Promise<TransactionPooler | undefined> {
+/** Where PgBouncer is; nowhere, and it is said, where it is not installed. */
+export function installedPooler(): string | undefined {
   const binary = PATHS.find((path) => existsSync(path));
-  if (!binary) {
-    console.log('PgBouncer is not installed: the tests through a transaction pooler are skipped');
-    return undefined;
-  }
+  if (!binary) console.log('PgBouncer is not installed: the tests through a transaction pooler are skipped');
+  return binary;
+}
+
+/** Starts it for the server that the options lead to. */
+export async function transactionPooler(binary: string, server: DataSourceOptions): Promise<TransactionPooler> {
   const { host, port, username, password } = server as unknown as Record<string, string>;
   const directory = mkdtempSync(join(tmpdir(), 'nestjs-files-pgbouncer-'));
   const listenPort = await freePort();

@@ -1,9 +1,9 @@
 import { FILES_ENTITIES, FILES_MIGRATIONS, runMigrations } from 'nestjs-files';
 import { DataSource } from 'typeorm';
 import type { DataSourceOptions, MigrationInterface, QueryRunner } from 'typeorm';
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { reachableDatabases } from '../../support/databases.js';
-import { transactionPooler } from '../../support/transaction-pooler.js';
+import { installedPooler, transactionPooler } from '../../support/transaction-pooler.js';
 
 class CreateIndex1767312000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
@@ -17,26 +17,23 @@ class CreateIndex1767312000000 implements MigrationInterface {
 }
 
 const [postgres] = (await reachableDatabases('postgres')).filter(({ kind }) => kind === 'postgres');
-const { options: server, drop } = (await postgres?.create()) ?? {};
-const pooler = server && (await transactionPooler(server));
-afterAll(async () => {
-  await pooler?.stop();
-  await drop?.();
-});
+const binary = postgres && installedPooler();
 
-describe.runIf(pooler)('migrations through a pooler that gives each transaction another session', () => {
+describe.runIf(binary)('migrations through a pooler that gives each transaction another session', () => {
   it.each(['all', 'each', 'none'] as const)('run in one process of many, with transactions for %s', async (mode) => {
-    const { options, drop: dropDatabase } = await postgres!.create();
+    const { options, drop } = await postgres!.create();
+    const pooler = await transactionPooler(binary!, options);
     const open = async (through: DataSourceOptions) => {
       const migrations = [...FILES_MIGRATIONS, ...(mode === 'none' ? [CreateIndex1767312000000] : [])];
       const more = { entities: [...FILES_ENTITIES], migrations, poolSize: 1 };
       return new DataSource({ ...through, ...more } as DataSourceOptions).initialize();
     };
-    const sources = await Promise.all([1, 2, 3, 4].map(() => open(pooler!.through(options))));
+    const sources = await Promise.all([1, 2, 3, 4].map(() => open(pooler.through(options))));
     const direct = await open(options);
     onTestFinished(async () => {
       for (const source of [...sources, direct]) await source.destroy();
-      await dropDatabase();
+      await pooler.stop();
+      await drop();
     });
     const ran = await Promise.all(sources.map((source) => runMigrations(source, { transaction: mode })));
     expect(ran.filter(({ length }) => length > 0)).toHaveLength(1);
