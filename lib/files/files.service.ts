@@ -2,11 +2,13 @@ import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { In } from 'typeorm';
 import type { Repository } from 'typeorm';
+import { FileCorruptError } from '../errors/file-corrupt.error.js';
 import { FileNotFoundError } from '../errors/file-not-found.error.js';
 import { FilePinnedError } from '../errors/file-pinned.error.js';
 import { downloadTrace } from '../diagnostics/traces.js';
 import { RangeInvalidError } from '../errors/range-invalid.error.js';
 import { Capability } from '../storage/capability.js';
+import { exactLength } from '../storage/exact-length.js';
 import type { ByteRange } from '../storage/storage.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { Transactor } from '../unit-of-work/transactor.js';
@@ -112,12 +114,18 @@ export class FilesService {
     return scanFiles(this.transactor.dataSource, this.actors, options);
   }
 
-  /** The bytes of a file, or a range of them cut at the file's end. Who gets the stream has to consume or destroy it. */
+  /**
+   * The bytes of a file, or a range of them cut at the file's end. Who gets the stream has to consume or destroy it. It has as many bytes as
+   * the file: it fails with `FileCorruptError` where the storage has fewer, and what the storage has beyond them is left out.
+   */
   async stream(file: string | ManagedFile, range?: ByteRange): Promise<Readable> {
     const { id, storage, location, size } = typeof file === 'string' ? await this.show(file) : file;
     if (range && range.start >= size) throw new RangeInvalidError(range.start, range.end, size);
-    const read = (): Promise<Readable> => this.storages.get(storage).read(location, range);
     const bytes = range ? Math.min(range.end + 1, size) - range.start : size;
+    const read = async (): Promise<Readable> => {
+      const content = await this.storages.get(storage).read(location, range);
+      return exactLength(content, bytes, () => new FileCorruptError(id, storage));
+    };
     return downloadTrace.hasSubscribers ? tracedDownload({ fileId: id, storage, bytes }, read) : read();
   }
 

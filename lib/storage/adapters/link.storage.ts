@@ -10,6 +10,7 @@ import { LocationInvalidError } from '../../errors/location-invalid.error.js';
 import { LocationNotFoundError } from '../../errors/location-not-found.error.js';
 import { StorageOptionError } from '../../errors/storage-option.error.js';
 import { Capability } from '../capability.js';
+import { exactLength } from '../exact-length.js';
 import type { StorageLimits } from '../storage-limits.js';
 import { Storage } from '../storage.js';
 import type { ByteRange, StoredObject } from '../storage.js';
@@ -101,7 +102,7 @@ class LinkStorage extends Storage {
     const response = await this.#get(location, range);
     const { statusCode = 0 } = response;
     if (statusCode === 200) return range ? cut(response, range) : response;
-    if (statusCode === 206 && range) return response;
+    if (statusCode === 206 && range) return partOf(response, range);
     response.destroy();
     if (statusCode === 404 || statusCode === 410) throw new LocationNotFoundError(this.name, location);
     throw new Error(`the server answered ${statusCode}`);
@@ -199,6 +200,19 @@ class Deadline {
 
 function isWithin(host: string, domain: string): boolean {
   return domain.startsWith('*.') ? host.endsWith(domain.slice(1)) : host === domain;
+}
+
+/** The range that the server says it sends, if that is the one it was asked for. */
+function partOf(response: IncomingMessage, { start, end }: ByteRange): Readable {
+  const told = response.headers['content-range'];
+  const [, first, last, size] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/i.exec(told ?? '') ?? [];
+  const wantedLast = size === undefined || size === '*' ? end : Math.min(end, Number(size) - 1);
+  if (Number(first) === start && Number(last) === wantedLast) {
+    const length = wantedLast - start + 1;
+    return exactLength(response, length, () => new Error(`fewer than ${length} bytes came of the range ${told}`));
+  }
+  response.destroy();
+  throw new Error(`the server answered with the range ${told ?? '(none)'} instead of bytes ${start}-${wantedLast}`);
 }
 
 /** The range of a response that is all of the file, because its server does not know ranges. */

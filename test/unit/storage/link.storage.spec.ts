@@ -60,10 +60,37 @@ describe('linkStorage', () => {
     const { url, storage } = await serve((request, response) => {
       if (!isKnown) return void response.end('0123456789');
       const [, start, end] = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? '') ?? [];
-      response.writeHead(206).end('0123456789'.slice(Number(start), Number(end) + 1));
+      const last = Math.min(Number(end), 9);
+      response.writeHead(206, { 'content-range': `bytes ${start}-${last}/10` });
+      response.end('0123456789'.slice(Number(start), last + 1));
     });
     expect(await text(await storage.read(`${url}/`, { start: 2, end: 4 }))).toBe('234');
     expect(await text(await storage.read(`${url}/`, { start: 8, end: 20 }))).toBe('89');
+  });
+
+  it.each([
+    ['another range', 'bytes 0-2/10', '012', 'with the range bytes 0-2/10 instead of bytes 2-4'],
+    ['a longer range', 'bytes 2-9/10', '23456789', 'bytes 2-9/10 instead of bytes 2-4'],
+    ['a shorter range', 'bytes 2-3/10', '23', 'bytes 2-3/10 instead of bytes 2-4'],
+    ['a range of another unit', 'lines 2-4/10', '234', 'lines 2-4/10 instead'],
+    ['no range', undefined, '234', '(none) instead'],
+    ['fewer bytes than it announces', 'bytes 2-4/*', '23', 'fewer than 3 bytes'],
+  ])('refuses a part for which the server sends %s', async (_, contentRange, body, message) => {
+    const { url, storage } = await serve((_request, response) => {
+      if (contentRange !== undefined) response.setHeader('content-range', contentRange);
+      response.writeHead(206).write(body);
+      response.end();
+    });
+    const read = async () => text(await storage.read(`${url}/`, { start: 2, end: 4 }));
+    await expect(read()).rejects.toThrow(message);
+  });
+
+  it('leaves out what a server sends beyond the range that it announces', async () => {
+    const { url, storage } = await serve((_, response) => {
+      response.writeHead(206, { 'content-range': 'bytes 2-4/*' }).write('234');
+      response.end('56789');
+    });
+    expect(await text(await storage.read(`${url}/`, { start: 2, end: 4 }))).toBe('234');
   });
 
   it('follows redirects, but not to where it may not read, and not for ever', async () => {
