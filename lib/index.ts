@@ -57,6 +57,7 @@ export type {
   RegisterFileOptions,
   ReplaceOptions,
 } from './files/file-options.js';
+export type { FileContent } from './files/open-content.js';
 export { FilesSweeper } from './files/files-sweeper.js';
 export { FileIntent } from './files/file-intent.entity.js';
 export type { IntentKind } from './files/file-intent.entity.js';
@@ -162,6 +163,7 @@ export { ByteSizeError } from './errors/byte-size.error.js';
 export { CapabilityMissingError } from './errors/capability-missing.error.js';
 export { CommitLostError } from './errors/commit-lost.error.js';
 export { CommitOutcomeUnknownError } from './errors/commit-outcome-unknown.error.js';
+export { ContentSpentError } from './errors/content-spent.error.js';
 export { ContentTypeError } from './errors/content-type.error.js';
 export { DatabaseMismatchError } from './errors/database-mismatch.error.js';
 export { EntitiesMissingError } from './errors/entities-missing.error.js';

@@ -9,11 +9,11 @@ import type { Storage } from '../storage/storage.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
-import { asReadable } from './as-readable.js';
 import type { Examined } from './examine.js';
 import type { Intent } from './intent.js';
 import { IntentJournal } from './intent-journal.js';
 import type { ManagedFile } from './managed-file.entity.js';
+import { streamOf } from './open-content.js';
 import { upload } from './upload.js';
 import type { StoredContent, UploadHints } from './upload.js';
 import { uuidV7 } from './uuid-v7.js';
@@ -176,7 +176,7 @@ export class ContentStore {
     return {
       ...stored,
       storage: storage.name,
-      attach: () => storage.write(stored.location, asReadable(bytes)),
+      attach: () => storage.write(stored.location, streamOf(bytes)),
       discard: async () => {},
     };
   }

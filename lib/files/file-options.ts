@@ -1,6 +1,6 @@
-import type { Readable } from 'node:stream';
 import type { Actor } from './actor.js';
 import type { ManagedFile } from './managed-file.entity.js';
+import type { FileContent } from './open-content.js';
 import type { OwnerReference } from './owner-reference.js';
 
 /** What a new file is called, where its bytes go and who owns it. */
@@ -25,7 +25,7 @@ export interface CreateFileOptions {
 /** One of several files that are made together. */
 export interface NewFile extends CreateFileOptions {
   /** The bytes. A stream is consumed. */
-  content: Readable | Uint8Array;
+  content: FileContent;
 }
 
 /** What is told about bytes that are there already. */

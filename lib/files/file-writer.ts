@@ -18,7 +18,6 @@ import { Transactor } from '../unit-of-work/transactor.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { ActorSource } from './actor.js';
 import type { Actor } from './actor.js';
-import { asReadable } from './as-readable.js';
 import { ContentStore } from './content-store.js';
 import type { NewContent, PutHints } from './content-store.js';
 import { examine } from './examine.js';
@@ -36,6 +35,7 @@ import { lockFile } from './lock-files.js';
 import { ManagedFile } from './managed-file.entity.js';
 import { newFile } from './new-file.js';
 import type { StoredFile } from './new-file.js';
+import { openContent } from './open-content.js';
 import { assertOwnerReference } from './owner-reference.js';
 import type { OwnerReference } from './owner-reference.js';
 import { OwnershipPort } from './ownership-port.js';
@@ -68,7 +68,7 @@ export class FileWriter {
     const stored: Stored[] = [];
     try {
       for await (const { content, ...options } of files) {
-        const source = asReadable(content);
+        const source = await openContent(content, `the file "${options.name}"`);
         try {
           stored.push(await this.#put(source, options));
         } finally {

@@ -13,7 +13,6 @@ import type { ByteRange } from '../storage/storage.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { ActorSource } from './actor.js';
-import { asReadable } from './as-readable.js';
 import { ContentStore } from './content-store.js';
 import { normalizeFileId } from './file-id.js';
 import { cleanFileName } from './file-name.js';
@@ -29,6 +28,8 @@ import { FileWriter } from './file-writer.js';
 import { lockFile } from './lock-files.js';
 import { deleteFileRows } from './delete-file-rows.js';
 import { ManagedFile } from './managed-file.entity.js';
+import { openContent } from './open-content.js';
+import type { FileContent } from './open-content.js';
 import { assertOwnerReference } from './owner-reference.js';
 import { OwnershipPort } from './ownership-port.js';
 import type { OwnershipChange, TransferOptions } from './ownership-port.js';
@@ -58,10 +59,11 @@ export class FilesService {
 
   /**
    * Stores the content and makes its file: `await files.create(request, { name: 'report.pdf' })`. The content is consumed, and
-   * destroyed when it fails. Throws `FileTooLargeError` and `FileTypeNotAcceptedError` by the storage's limits.
+   * destroyed when it fails. Throws `FileTooLargeError` and `FileTypeNotAcceptedError` by the storage's limits, and `ContentSpentError` for a
+   * stream that was read before.
    */
-  async create(content: Readable | Uint8Array, options: CreateFileOptions): Promise<ManagedFile> {
-    const source = asReadable(content);
+  async create(content: FileContent, options: CreateFileOptions): Promise<ManagedFile> {
+    const source = await openContent(content, `the file "${options.name}"`);
     try {
       return await this.writer.create(source, options);
     } finally {
@@ -144,8 +146,8 @@ export class FilesService {
    * Gives the file new content of the same type, at a new location; the old bytes go once that is committed. The content is consumed, and
    * destroyed when it fails. A pinned file needs `force`. Throws `FileTypeChangedError`.
    */
-  async replace(id: string, content: Readable | Uint8Array, options: ReplaceOptions = {}): Promise<ManagedFile> {
-    const source = asReadable(content);
+  async replace(id: string, content: FileContent, options: ReplaceOptions = {}): Promise<ManagedFile> {
+    const source = await openContent(content, `file ${id}`);
     try {
       const file = await this.show(id);
       if (file.pinned && !options.force) throw new FilePinnedError(file.id, 'replacing its content');

@@ -117,7 +117,7 @@ export function isForm(contentType: string | undefined): boolean {
 function openParser(request: IncomingMessage, limits: FormLimits): busboy.Busboy {
   const contentType = request.headers['content-type'];
   if (!isForm(contentType)) throw new MultipartExpectedError(contentType);
-  if (request.readableEnded) {
+  if (request.readableEnded || request.readableDidRead) {
     throw new MalformedUploadError('its body was read before it came here, by a middleware of the application');
   }
   if (request.destroyed) throw new UploadAbortedError();

@@ -29,7 +29,7 @@ export async function receiveContent<T>(
 }
 
 function assertWhole(request: IncomingMessage): void {
-  if (request.readableEnded) {
+  if (request.readableEnded || request.readableDidRead) {
     throw new MalformedUploadError(
       'its body was read before it came here, by a parser of the application. Send it as application/octet-stream',
     );

@@ -1,11 +1,11 @@
-import type { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import { ContentTypeError } from '../errors/content-type.error.js';
-import { asReadable } from '../files/as-readable.js';
 import { ContentStore } from '../files/content-store.js';
 import { cleanFileName } from '../files/file-name.js';
 import { DEFAULT_STORAGE } from '../files/file-writer.js';
 import { FilesAddresses } from '../files/files-addresses.js';
+import { openContent } from '../files/open-content.js';
+import type { FileContent } from '../files/open-content.js';
 import { Capability } from '../storage/capability.js';
 import { parseContentType } from '../storage/content-type.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
@@ -41,9 +41,9 @@ export class FileStaging {
    * Stores the content: counted, hashed, its type found and checked. What was staged within a unit of work goes again unless that unit
    * attaches it; outside of one, call `end()` when nobody will, else the sweeper finds the bytes after its grace period.
    */
-  async stage(content: Readable | Uint8Array, options: StageOptions): Promise<StagedFile> {
+  async stage(content: FileContent, options: StageOptions): Promise<StagedFile> {
     const unit = currentUnit();
-    const source = asReadable(content);
+    const source = await openContent(content, `the file "${options.name}"`);
     try {
       const storage = this.storages.get(options.storage ?? this.defaultStorage);
       const name = cleanFileName(options.name);

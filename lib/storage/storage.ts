@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { DataSource } from 'typeorm';
 import { CapabilityMissingError } from '../errors/capability-missing.error.js';
+import { ContentSpentError } from '../errors/content-spent.error.js';
 import { FilesError } from '../errors/files-error.js';
 import { RangeInvalidError } from '../errors/range-invalid.error.js';
 import { StorageFailureError } from '../errors/storage-failure.error.js';
@@ -123,12 +124,14 @@ export abstract class Storage {
 
   /**
    * Stores the content at a location where nothing is: `LocationTakenError` otherwise, also for the losers of a race.
-   * Either all of the content is there afterwards or nothing is. A failed write destroys the content.
+   * Either all of the content is there afterwards or nothing is. A failed write destroys the content. `ContentSpentError` for a stream that
+   * was read before.
    */
   async write(location: string, content: Readable): Promise<void> {
     // What the content emits when nobody listens any more must not become an uncaught error.
     content.on('error', () => {});
     try {
+      if (content.readableDidRead) throw new ContentSpentError(`location "${location}" of storage "${this.name}"`);
       await this.#run('write', Capability.CREATE, location, () => this.put(location, content), content);
     } finally {
       content.destroy();

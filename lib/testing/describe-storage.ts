@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { CapabilityMissingError } from '../errors/capability-missing.error.js';
+import { ContentSpentError } from '../errors/content-spent.error.js';
 import { LocationInvalidError } from '../errors/location-invalid.error.js';
 import { LocationNotFoundError } from '../errors/location-not-found.error.js';
 import { LocationTakenError } from '../errors/location-taken.error.js';
@@ -259,6 +261,15 @@ export function describeStorage(name: string, factory: StorageFactory, framework
       await assert.rejects(storage.write('cut', content));
       await assert.rejects(storage.read('cut'), LocationNotFoundError);
       await storage.write('cut', source('again'));
+    });
+
+    test('refuses a source that was read before', async (storage) => {
+      const content = source('con', 'tent');
+      await once(content, 'readable');
+      content.read(1);
+      await assert.rejects(storage.write('spent', content), ContentSpentError);
+      assert.equal(content.destroyed, true);
+      await assert.rejects(storage.read('spent'), LocationNotFoundError);
     });
 
     test('destroys a source that it does not take, whatever it says to that', async (storage) => {

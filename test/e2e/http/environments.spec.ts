@@ -150,6 +150,29 @@ describe('beside what an application does on Express', () => {
     expect(answer).toMatchObject({ status: 400, body: { code: 'FILES_MALFORMED_UPLOAD' } });
     expect(answer.body.message).toContain('read before it came here, by a middleware');
   });
+
+  it.each([
+    ['a form', '/files', 'POST', form(FILE_PART), `multipart/form-data; boundary=${BOUNDARY}`],
+    ['new content', '/content', 'PUT', '{"a":2}', 'application/octet-stream'],
+  ])('refuses %s that a middleware has begun to read', async (_, path, method, body, contentType) => {
+    let isMeddling = false;
+    const app = await startApp({
+      prepare: (nest) =>
+        void nest.use((request: IncomingMessage, _response: unknown, next: () => void) => {
+          if (!isMeddling) return next();
+          request.once('readable', () => {
+            request.read(1);
+            next();
+          });
+        }),
+    });
+    const { id } = await uploadFile(app, 'anna', formWith('{"a":1}', 'a.json'));
+    isMeddling = true;
+    const url = method === 'PUT' ? `/files/${id}${path}` : path;
+    const response = await app.fetch(url, { method, user: 'anna', body, headers: { 'content-type': contentType } });
+    expect([response.status, await response.json()]).toMatchObject([400, { code: 'FILES_MALFORMED_UPLOAD' }]);
+    expect(await app.dataSource.getRepository(ManagedFile).find()).toMatchObject([{ id, size: 7 }]);
+  });
 });
 
 describe('beside what an application does on Fastify', () => {

@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { Body, Controller, Inject, Injectable, Post } from '@nestjs/common';
 import { validateOrReject } from 'class-validator';
 import { DataSource } from 'typeorm';
@@ -139,6 +140,16 @@ describe('a file that is staged by hand', () => {
       await nested.catch(() => undefined);
       expect(staged.isAttached).toBe(false);
     });
+    expect(await app.counts()).toEqual({ galleries: 0, files: 0, intents: 0, stored: 0 });
+  });
+
+  it('is refused, and nothing is stored, where its stream was read before', async () => {
+    const app = await nestedApp();
+    const content = new PassThrough();
+    content.end('waves');
+    await text(content);
+    const staged = app.app.get(FileStaging).stage(content, { name: 'waves.txt' });
+    await expect(staged).rejects.toMatchObject({ code: 'FILES_CONTENT_SPENT' });
     expect(await app.counts()).toEqual({ galleries: 0, files: 0, intents: 0, stored: 0 });
   });
 
