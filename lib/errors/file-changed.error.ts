@@ -7,7 +7,11 @@ export class FileChangedError extends FilesError {
   constructor(
     /** The files. */
     readonly fileIds: readonly string[],
+    options?: ErrorOptions,
   ) {
-    super(`Changed since it was checked: file ${fileIds.join(', ')}. Nothing was saved; send the request again.`);
+    super(
+      `Changed since it was checked: file ${fileIds.join(', ')}. Nothing was saved; send the request again.`,
+      options,
+    );
   }
 }

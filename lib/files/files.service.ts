@@ -2,9 +2,11 @@ import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { In } from 'typeorm';
 import type { Repository } from 'typeorm';
+import { FileChangedError } from '../errors/file-changed.error.js';
 import { FileCorruptError } from '../errors/file-corrupt.error.js';
 import { FileNotFoundError } from '../errors/file-not-found.error.js';
 import { FilePinnedError } from '../errors/file-pinned.error.js';
+import { LocationNotFoundError } from '../errors/location-not-found.error.js';
 import { downloadTrace } from '../diagnostics/traces.js';
 import { RangeInvalidError } from '../errors/range-invalid.error.js';
 import { Capability } from '../storage/capability.js';
@@ -118,10 +120,20 @@ export class FilesService {
 
   /**
    * The bytes of a file, or a range of them cut at the file's end. Who gets the stream has to consume or destroy it. It has as many bytes as
-   * the file: it fails with `FileCorruptError` where the storage has fewer, and what the storage has beyond them is left out.
+   * the file: it fails with `FileCorruptError` where the storage has fewer, and what the storage has beyond them is left out. Throws `FileChangedError` where
+   * the row that was given is not the file's any more: it was replaced or moved.
    */
   async stream(file: string | ManagedFile, range?: ByteRange): Promise<Readable> {
-    const { id, storage, location, size } = typeof file === 'string' ? await this.show(file) : file;
+    if (typeof file === 'string') return this.#read(file, (current) => this.#open(current, range));
+    try {
+      return await this.#open(file, range);
+    } catch (error) {
+      await this.#changedSince(file, error);
+      throw new FileChangedError([file.id], { cause: error });
+    }
+  }
+
+  async #open({ id, storage, location, size }: ManagedFile, range: ByteRange | undefined): Promise<Readable> {
     if (range && range.start >= size) throw new RangeInvalidError(range.start, range.end, size);
     const bytes = range ? Math.min(range.end + 1, size) - range.start : size;
     const read = async (): Promise<Readable> => {
@@ -159,7 +171,7 @@ export class FilesService {
 
   /** Another file with the same content and `pluginData`, by itself from then on: `await files.copy(id, { storage: 'archive', owner: null })`. */
   async copy(id: string, options: CopyFileOptions = {}): Promise<ManagedFile> {
-    return this.writer.copy(await this.show(id), options);
+    return this.#read(id, (file) => this.writer.copy(file, options));
   }
 
   /**
@@ -167,7 +179,7 @@ export class FilesService {
    * storage already: a no-op. Throws `FileChangedError` when somebody else moved or replaced them meanwhile.
    */
   async move(id: string, storage: string): Promise<ManagedFile> {
-    return this.writer.move(await this.show(id), storage);
+    return this.#read(id, (file) => this.writer.move(file, storage));
   }
 
   /** Deletes the row, and the bytes once that is committed. A pinned file needs `force`. */
@@ -203,6 +215,24 @@ export class FilesService {
   /** Every change of the file's owner, oldest first; it outlives the file. */
   async history(id: string): Promise<OwnershipChange[]> {
     return this.ownership.history(idOf(id));
+  }
+
+  /** Reads the bytes of the file; those of its new content where it was replaced, or moved, since its row was read. */
+  async #read<T>(id: string, read: (file: ManagedFile) => Promise<T>): Promise<T> {
+    const file = await this.show(id);
+    try {
+      return await read(file);
+    } catch (error) {
+      return read(await this.#changedSince(file, error));
+    }
+  }
+
+  /** The row as it is now, where that is why the bytes were not found; throws the error otherwise. */
+  async #changedSince({ id, storage, location }: ManagedFile, error: unknown): Promise<ManagedFile> {
+    if (!(error instanceof LocationNotFoundError)) throw error;
+    const current = await this.show(id);
+    if (current.storage === storage && current.location === location) throw error;
+    return current;
   }
 
   get #files(): Repository<ManagedFile> {

@@ -26,8 +26,8 @@ export abstract class ContentEndpoints {
     @CallContext() context: ExecutionContext,
     @Res() response: unknown,
   ): Promise<void> {
-    const file = await this.gate.find(id, 'stream', context);
-    this.downloads.send(await this.downloads.answer(file, context), response);
+    const find = () => this.gate.find(id, 'stream', context);
+    this.downloads.send(await this.downloads.answer(find, context), response);
   }
 
   /** Takes the new content as the body, as `application/octet-stream`. */

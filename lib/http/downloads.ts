@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { HttpStatus, Injectable, StreamableFile } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { FileChangedError } from '../errors/file-changed.error.js';
 import { PreconditionFailedError } from '../errors/precondition-failed.error.js';
 import { RangeNotSatisfiableError } from '../errors/range-not-satisfiable.error.js';
 import { FilesService } from '../files/files.service.js';
@@ -16,6 +17,8 @@ import { evaluatePreconditions, isRangeOfCurrent } from './preconditions.js';
 import { rawRequest } from './raw-body.js';
 import { validatorHeaders, validatorsOf } from './validators.js';
 
+const MAX_ATTEMPTS = 5;
+
 /** Answers requests for the content of files as https://www.rfc-editor.org/rfc/rfc9110 has it. */
 @Injectable()
 export class Downloads {
@@ -25,8 +28,27 @@ export class Downloads {
     private readonly adapters: HttpAdapterHost,
   ) {}
 
-  /** Sets status and headers, and gives the body; there is none when the client has the content already. */
-  async answer(file: ManagedFile, context: ExecutionContext): Promise<StreamableFile | undefined> {
+  /** Finds the file, sets status and headers, and gives the body; there is none when the client has the content already. */
+  async answer(
+    find: () => Promise<ManagedFile>,
+    context: ExecutionContext,
+    beforeBody?: () => Promise<void>,
+  ): Promise<StreamableFile | undefined> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#answer(await find(), context, beforeBody);
+      } catch (error) {
+        // Replaced or moved since its row was read: access is asked again, for what it is now.
+        if (!(error instanceof FileChangedError) || attempt === MAX_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  async #answer(
+    file: ManagedFile,
+    context: ExecutionContext,
+    beforeBody?: () => Promise<void>,
+  ): Promise<StreamableFile | undefined> {
     const request = rawRequest(context.switchToHttp().getRequest<IncomingMessage>());
     const current = validatorsOf(file);
     const verdict = evaluatePreconditions(request, current);
@@ -39,6 +61,7 @@ export class Downloads {
     const isForPart = request.method === 'GET' && this.#hasRanges(file) && isRangeOfCurrent(request.headers, current);
     const range = isForPart ? this.#rangeOf(file, request.headers.range, context) : undefined;
     const isHead = request.method === 'HEAD';
+    if (!isHead) await beforeBody?.();
     const body = isHead ? Readable.from([]) : await opened(await this.files.stream(file, range), file);
     this.#set(context, { ...downloadHeaders(file), 'Accept-Ranges': this.#hasRanges(file) ? 'bytes' : 'none' });
     if (range === undefined) return new StreamableFile(body, { type: file.contentType, length: file.size });

@@ -1,13 +1,14 @@
 import { Get, Injectable, Param, Res } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import type { IncomingMessage } from 'node:http';
+import { FileNotFoundError } from '../errors/file-not-found.error.js';
+import { LinkNotFoundError } from '../errors/link-not-found.error.js';
 import { ActorSource } from '../files/actor.js';
+import type { ManagedFile } from '../files/managed-file.entity.js';
 import { FilesLinks } from '../links/files-links.js';
 import { CallContext } from './call-context.decorator.js';
 import { dispositionFor } from './disposition.js';
 import { Downloads } from './downloads.js';
-import { rawRequest } from './raw-body.js';
 
 // Whoever has the link has the file: neither caches nor other sites are to have it.
 const SECRECY = { 'Cache-Control': 'private, no-store', 'Referrer-Policy': 'no-referrer' };
@@ -22,7 +23,7 @@ export abstract class LinksEndpoints {
     private readonly adapters: HttpAdapterHost,
   ) {}
 
-  /** HEAD comes here too, and does not use the link: programs look at links before people do. */
+  /** What has no body does not use the link: HEAD, because programs look at links before people do, and 304. */
   @Get(':token')
   async open(
     @Param('token') token: string,
@@ -30,20 +31,25 @@ export abstract class LinksEndpoints {
     @Res() response: unknown,
   ): Promise<void> {
     this.#set(context, SECRECY);
-    const { file, purpose, take, giveBack } = await this.links.find(token, await this.actors.of(context));
-    const isHead = rawRequest(context.switchToHttp().getRequest<IncomingMessage>()).method === 'HEAD';
-    if (!isHead) await take();
+    const link = await this.links.find(token, await this.actors.of(context));
+    let file: ManagedFile | undefined;
+    let isTaken = false;
+    const take = async (): Promise<void> => {
+      if (!isTaken) await link.take();
+      isTaken = true;
+    };
     try {
-      const body = await this.downloads.answer(file, context);
+      const find = async () => (file = file ? await link.look() : link.file);
+      const body = await this.downloads.answer(find, context, take);
       this.#set(context, SECRECY);
-      if (purpose === 'download') {
+      if (link.purpose === 'download' && file) {
         this.#set(context, { 'Content-Disposition': dispositionFor(file.name, 'attachment') });
       }
       this.downloads.send(body, response);
     } catch (error) {
       // A storage that fails does not cost the link.
-      if (!isHead) await giveBack();
-      throw error;
+      if (isTaken) await link.giveBack();
+      throw error instanceof FileNotFoundError ? new LinkNotFoundError() : error;
     }
   }
 

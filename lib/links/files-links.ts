@@ -41,6 +41,8 @@ export interface OpenedLink {
 
 /** What a link leads to, and that it has not been used for yet. */
 export interface FoundLink extends OpenedLink {
+  /** The file as it is by now; throws `LinkNotFoundError` where it is gone. */
+  look(): Promise<ManagedFile>;
   /** Uses a one-time link up; throws `LinkUsedError` when somebody else was faster. Links of other kinds stay. */
   take(): Promise<void>;
   /** Undoes `take()`: nothing came of the use. */
@@ -118,11 +120,13 @@ export class FilesLinks {
     const { fileId, purpose, expiresAt, linkId } = claims;
     if (expiresAt.getTime() <= this.now()) throw new LinkExpiredError();
     if (linkId !== undefined && !(await this.rows.has(linkId))) throw new LinkUsedError();
-    const file = await this.#fileOf(fileId);
-    if (linkId === undefined) return { file, purpose, take: doNothing, giveBack: doNothing };
+    const look = () => this.#fileOf(fileId);
+    const file = await look();
+    if (linkId === undefined) return { file, purpose, look, take: doNothing, giveBack: doNothing };
     return {
       file,
       purpose,
+      look,
       take: () => this.rows.take(linkId),
       giveBack: () => this.rows.giveBack({ id: linkId, fileId, expiresAt }),
     };

@@ -122,6 +122,19 @@ describe.each(PLATFORMS)('links on %s', (platform) => {
     expect(await app.dataSource.getRepository(FileLink).count()).toBe(0);
   });
 
+  it.each([
+    ['what the client has already', 304, (etag: string) => ({ 'if-none-match': etag })],
+    ['what is not as the client expects', 412, () => ({ 'if-match': '"other"' })],
+    ['a range that is not there', 416, () => ({ range: 'bytes=99-' })],
+  ])('are not used up by a request for %s', async (_, status, headersOf) => {
+    const { app, id, links } = await linksApp(platform);
+    const { url } = await links.oneTime(id);
+    const etag = (await answer(app, url, { method: 'HEAD' })).headers.get('etag') ?? '';
+    expect(await answer(app, url, { headers: headersOf(etag) })).toMatchObject({ status });
+    expect(await app.dataSource.getRepository(FileLink).count()).toBe(1);
+    expect(await answer(app, url)).toMatchObject({ status: 200, text: 'hello' });
+  });
+
   it('give the content to one of many who use a one-time link at once', async () => {
     const { app, id, links } = await linksApp(platform);
     const { url } = await links.oneTime(id);
