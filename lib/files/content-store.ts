@@ -64,11 +64,11 @@ export class ContentStore {
 
   /** Copies a file's bytes to a new location, by the storage itself where it can. What arrives is what the file's hash says. */
   async copy(file: ManagedFile, from: Storage, to: Storage): Promise<NewContent> {
-    const { name, contentType, size, hash, hashAlgorithm } = file;
+    const { name, contentType, charset, size, hash, hashAlgorithm } = file;
     if (from === to && !to.isTransactional && to.supports(Capability.COPY)) {
       const location = to.locationFor({ uuid: uuidV7(), name, contentType, now: new Date() });
       const intent = await this.#place(to, location, () => to.copy(file.location, location));
-      return this.#placed(to, { location, contentType, size, hash, hashAlgorithm }, intent);
+      return this.#placed(to, { location, contentType, charset, size, hash, hashAlgorithm }, intent);
     }
     to.require(Capability.CREATE);
     const source = await from.read(file.location);

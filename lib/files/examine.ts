@@ -5,6 +5,7 @@ import { FileTypeNotAcceptedError } from '../errors/file-type-not-accepted.error
 import { matchesContentType } from '../storage/content-type.js';
 import type { Storage } from '../storage/storage.js';
 import { sniffContentType, sniffSize } from './sniff-content-type.js';
+import { charsetOf } from './sniff-text.js';
 
 // Chunks, not bytes: joining them to larger ones costs more than it saves. Enough to have the storage's next write ready.
 const READ_AHEAD = 8;
@@ -21,6 +22,8 @@ export interface Digest {
 /** Content whose first bytes have been looked at. */
 export interface Examined {
   contentType: string;
+  /** Of a text; null for all other content. */
+  charset: string | null;
   /** All of the content, counted and hashed as it is read. */
   body: Readable;
   /** Once the body has been read. Another algorithm must have been asked for before. */
@@ -50,11 +53,13 @@ export async function examine(
   }
   const chunks = measured();
   const head = await takeHead(chunks);
-  const contentType = await sniffContentType(head.subarray(0, sniffSize(head)), claim);
+  const sniffed = head.subarray(0, sniffSize(head));
+  const contentType = await sniffContentType(sniffed, claim);
   assertAccepted(contentType, storage);
   const digests = new Map<string, string>();
   return {
     contentType,
+    charset: contentType.startsWith('text/') ? charsetOf(sniffed) : null,
     body: Readable.from(joined(head, chunks), { highWaterMark: READ_AHEAD }),
     digest: (hashAlgorithm = storage.hashAlgorithm) => {
       const hash = digests.get(hashAlgorithm) ?? hashes.get(hashAlgorithm)?.digest('hex') ?? '';

@@ -245,18 +245,18 @@ interface Stored {
   pluginData?: ManagedFile['pluginData'];
 }
 
-function bytesOf({ storage, location, contentType, size, hash, hashAlgorithm }: Bytes): Bytes {
-  return { storage, location, contentType, size, hash, hashAlgorithm };
+function bytesOf({ storage, location, contentType, charset, size, hash, hashAlgorithm }: Bytes): Bytes {
+  return { storage, location, contentType, charset, size, hash, hashAlgorithm };
 }
 
 /** What the bytes at a location are: all of them are read. */
 async function analyze(storage: Storage, location: string, claim: string | undefined): Promise<Omit<Bytes, 'storage'>> {
   const source = await unlessRefused(storage, () => storage.read(location));
   try {
-    const { body, contentType, digest } = await examine(source, storage, { claim });
+    const { body, contentType, charset, digest } = await examine(source, storage, { claim });
     body.resume();
     await finished(body);
-    return { location, contentType, ...digest() };
+    return { location, contentType, charset, ...digest() };
   } finally {
     source.destroy();
   }

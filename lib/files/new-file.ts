@@ -6,7 +6,7 @@ import { uuidV7 } from './uuid-v7.js';
 /** What is known of a file once its bytes are stored. */
 export type StoredFile = Pick<
   ManagedFile,
-  'name' | 'storage' | 'location' | 'contentType' | 'size' | 'hash' | 'hashAlgorithm'
+  'name' | 'storage' | 'location' | 'contentType' | 'charset' | 'size' | 'hash' | 'hashAlgorithm'
 >;
 
 /** The row of a file that is new: unpinned, with a fresh id unless it is known already. */

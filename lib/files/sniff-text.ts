@@ -10,7 +10,7 @@ const BINARY = /[\u0000-\u0008\u000b\u000e-\u001a\u001c-\u001f]/;
 
 /** The bytes as text: UTF-8, or UTF-16 with a byte order mark, without control characters. `undefined` for anything else. */
 export function decodeText(bytes: Uint8Array): string | undefined {
-  const encoding = BYTE_ORDER_MARKS.find(([mark]) => mark.every((byte, at) => bytes[at] === byte))?.[1] ?? 'utf-8';
+  const encoding = encodingOf(bytes);
   try {
     // As a stream, because the last character may be cut.
     const text = new TextDecoder(encoding, { fatal: true }).decode(bytes, { stream: true });
@@ -18,4 +18,13 @@ export function decodeText(bytes: Uint8Array): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** How text of these first bytes is encoded, for `Content-Type`; null where that is not known. */
+export function charsetOf(bytes: Uint8Array): string | null {
+  return decodeText(bytes) === undefined ? null : encodingOf(bytes);
+}
+
+function encodingOf(bytes: Uint8Array): string {
+  return BYTE_ORDER_MARKS.find(([mark]) => mark.every((byte, at) => bytes[at] === byte))?.[1] ?? 'utf-8';
 }

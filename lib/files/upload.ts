@@ -16,6 +16,8 @@ export interface UploadHints {
 export interface StoredContent extends Digest {
   location: string;
   contentType: string;
+  /** Of a text; null for all other content. */
+  charset: string | null;
 }
 
 /** How examined content gets to its location. */
@@ -34,10 +36,10 @@ export async function upload(
   try {
     const { name, contentType: claim, algorithms } = hints;
     const examined = await examine(content, storage, { claim, algorithms });
-    const { contentType } = examined;
+    const { contentType, charset } = examined;
     const location = storage.locationFor({ uuid: uuidV7(), name, contentType, now: new Date() });
     await write(location, examined);
-    return { location, contentType, ...examined.digest() };
+    return { location, contentType, charset, ...examined.digest() };
   } finally {
     content.destroy();
   }

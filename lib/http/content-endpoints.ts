@@ -1,4 +1,4 @@
-import { Get, Injectable, Param, Put, Res } from '@nestjs/common';
+import { Get, Header, Injectable, Param, Put, Res } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import { toPublicFile } from '../files/public-file.js';
@@ -6,6 +6,7 @@ import type { PublicFile } from '../files/public-file.js';
 import { CallContext } from './call-context.decorator.js';
 import { Downloads } from './downloads.js';
 import { FileGate } from './file-gate.js';
+import { PRIVATE } from './private-answer.js';
 import { RawBody, rawRequest } from './raw-body.js';
 import { Uploads } from './uploads.js';
 
@@ -21,6 +22,7 @@ export abstract class ContentEndpoints {
 
   /** HEAD comes here too, on both platforms. */
   @Get(':id/content')
+  @Header(...PRIVATE)
   async content(
     @Param('id') id: string,
     @CallContext() context: ExecutionContext,

@@ -12,16 +12,22 @@ import { validatorHeaders, validatorsOf } from './validators.js';
  */
 const INLINE = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/avif', 'text/plain']);
 
-/** The headers of a file's content, besides its type and length. */
-export function downloadHeaders(file: ManagedFile): Record<string, string> {
+/** The headers of a file's content, besides its type and length. A 304 has them too: it tells the client what is new of them. */
+export function downloadHeaders(file: ManagedFile, hasRanges: boolean): Record<string, string> {
   return {
     'Content-Disposition': dispositionOf(file),
     'X-Content-Type-Options': 'nosniff',
     'Content-Security-Policy': "sandbox; default-src 'none'",
-    'Cache-Control': 'private, no-cache',
-    'Accept-Ranges': 'none',
+    // Whoever encodes the content on its way makes other bytes of it, under a strong tag and ranges that are not theirs.
+    'Cache-Control': 'private, no-cache, no-transform',
+    'Accept-Ranges': hasRanges ? 'bytes' : 'none',
     ...validatorHeaders(validatorsOf(file)),
   };
+}
+
+/** The file's type, for a text with how its bytes are to be read: browsers guess it by the country otherwise. */
+export function typeOf({ contentType, charset }: ManagedFile): string {
+  return charset === null ? contentType : `${contentType}; charset=${charset}`;
 }
 
 function dispositionOf({ name, contentType }: ManagedFile): string {

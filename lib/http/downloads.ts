@@ -12,10 +12,10 @@ import { Capability } from '../storage/capability.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import type { ByteRange } from '../storage/storage.js';
 import { requestedRange } from './byte-range.js';
-import { downloadHeaders, opened } from './download.js';
+import { downloadHeaders, opened, typeOf } from './download.js';
 import { evaluatePreconditions, isRangeOfCurrent } from './preconditions.js';
 import { rawRequest } from './raw-body.js';
-import { validatorHeaders, validatorsOf } from './validators.js';
+import { validatorsOf } from './validators.js';
 
 const MAX_ATTEMPTS = 5;
 
@@ -54,7 +54,7 @@ export class Downloads {
     const verdict = evaluatePreconditions(request, current);
     if (verdict === 'failed') throw new PreconditionFailedError(file.id);
     if (verdict === 'unmodified') {
-      this.#set(context, { ...validatorHeaders(current), 'Cache-Control': 'private, no-cache' });
+      this.#setHeaders(file, context);
       this.#setStatus(context, HttpStatus.NOT_MODIFIED);
       return undefined;
     }
@@ -63,11 +63,14 @@ export class Downloads {
     const isHead = request.method === 'HEAD';
     if (!isHead) await beforeBody?.();
     const body = isHead ? Readable.from([]) : await opened(await this.files.stream(file, range), file);
-    this.#set(context, { ...downloadHeaders(file), 'Accept-Ranges': this.#hasRanges(file) ? 'bytes' : 'none' });
-    if (range === undefined) return new StreamableFile(body, { type: file.contentType, length: file.size });
+    // @fastify/compress does not look at `no-transform`, but at this.
+    request.headers['x-no-compression'] = 'no-transform';
+    this.#setHeaders(file, context);
+    const type = typeOf(file);
+    if (range === undefined) return new StreamableFile(body, { type, length: file.size });
     this.#set(context, { 'Content-Range': `bytes ${range.start}-${range.end}/${file.size}` });
     this.#setStatus(context, HttpStatus.PARTIAL_CONTENT);
-    return new StreamableFile(body, { type: file.contentType, length: range.end - range.start + 1 });
+    return new StreamableFile(body, { type, length: range.end - range.start + 1 });
   }
 
   /**
@@ -87,6 +90,14 @@ export class Downloads {
 
   #hasRanges({ storage }: ManagedFile): boolean {
     return this.storages.get(storage).supports(Capability.STREAM | Capability.RANGE);
+  }
+
+  #setHeaders(file: ManagedFile, context: ExecutionContext): void {
+    this.#set(context, downloadHeaders(file, this.#hasRanges(file)));
+    // An application may show its files on other sites, and say so itself.
+    const policy = 'Cross-Origin-Resource-Policy';
+    const stated: unknown = this.adapters.httpAdapter.getHeader(context.switchToHttp().getResponse(), policy);
+    if (stated === undefined) this.#set(context, { [policy]: 'same-site' });
   }
 
   #set(context: ExecutionContext, headers: Record<string, string>): void {

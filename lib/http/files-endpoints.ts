@@ -1,4 +1,4 @@
-import { Body, Delete, Get, HttpCode, HttpStatus, Injectable, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Delete, Get, Header, HttpCode, HttpStatus, Injectable, Param, Patch, Post, Query } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import { FilesService } from '../files/files.service.js';
@@ -10,6 +10,7 @@ import { FileGate } from './file-gate.js';
 import { FileLists } from './file-lists.js';
 import type { FileList } from './file-lists.js';
 import { ListFilesInput, RenameFileInput } from './inputs.js';
+import { PRIVATE } from './private-answer.js';
 import { RawBody, rawRequest } from './raw-body.js';
 import { Uploads } from './uploads.js';
 import { ValidInput } from './valid-input.pipe.js';
@@ -39,6 +40,7 @@ export abstract class FilesEndpoints {
   }
 
   @Get()
+  @Header(...PRIVATE)
   async list(
     @Query(new ValidInput()) query: ListFilesInput,
     @CallContext() context: ExecutionContext,
@@ -47,6 +49,7 @@ export abstract class FilesEndpoints {
   }
 
   @Get(':id')
+  @Header(...PRIVATE)
   async show(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {
     return toPublicFile(await this.gate.find(id, 'show', context));
   }

@@ -11,7 +11,7 @@ import { dispositionFor } from './disposition.js';
 import { Downloads } from './downloads.js';
 
 // Whoever has the link has the file: neither caches nor other sites are to have it.
-const SECRECY = { 'Cache-Control': 'private, no-store', 'Referrer-Policy': 'no-referrer' };
+const SECRECY = { 'Cache-Control': 'private, no-store, no-transform', 'Referrer-Policy': 'no-referrer' };
 
 /** Where signed links lead; the controller made of it has the path. */
 @Injectable()

@@ -1,4 +1,4 @@
-import { Body, Delete, Get, HttpCode, HttpStatus, Injectable, Param, Post, Put } from '@nestjs/common';
+import { Body, Delete, Get, Header, HttpCode, HttpStatus, Injectable, Param, Post, Put } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { FilesAccess } from '../access/files-access.js';
 import { AccessDeniedError } from '../errors/access-denied.error.js';
@@ -14,6 +14,7 @@ import { WithTaskQueue } from '../task-queue/with-task-queue.decorator.js';
 import { CallContext } from './call-context.decorator.js';
 import { FileGate } from './file-gate.js';
 import { TransferFileInput } from './inputs.js';
+import { PRIVATE } from './private-answer.js';
 import { ValidInput } from './valid-input.pipe.js';
 
 /** Who owns files, over HTTP, guarded; the controller made of it has the path. */
@@ -67,6 +68,7 @@ export abstract class OwnershipEndpoints {
 
   /** For those who may change the file: it names others. That of a deleted file is for managers. */
   @Get(':id/history')
+  @Header(...PRIVATE)
   async history(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<OwnershipChange[]> {
     const isManager = await this.access.isManager(await this.actors.of(context));
     if (!isManager) return this.files.history((await this.gate.find(id, 'update', context)).id);

@@ -15,6 +15,7 @@ const FILE: TableBlueprint = {
     column('location', text(1024)),
     column('locationKey', text(64)),
     column('contentType', text(255)),
+    nullable('charset', text(32)),
     column('size', 'bigint'),
     column('hash', text(128)),
     column('hashAlgorithm', text(32)),

@@ -71,8 +71,8 @@ function fileOf({ staged, owner, field }: PlacedFile, noted: ManagedFile | undef
     return noted;
   }
   const { id, name, content } = staged;
-  const { storage, location, contentType, size, hash, hashAlgorithm } = content;
-  const stored = { name, storage, location, contentType, size, hash, hashAlgorithm };
+  const { storage, location, contentType, charset, size, hash, hashAlgorithm } = content;
+  const stored = { name, storage, location, contentType, charset, size, hash, hashAlgorithm };
   return Object.assign(newFile(stored, owner, id), { pinned: true, ownerField: field ?? null });
 }
 

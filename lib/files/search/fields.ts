@@ -18,6 +18,7 @@ const KINDS: Record<FileColumn, FieldKind | [FieldKind, 'nullable']> = {
   location: 'text',
   locationKey: 'text',
   contentType: 'text',
+  charset: ['text', 'nullable'],
   size: 'integer',
   hash: 'text',
   hashAlgorithm: 'text',

@@ -54,7 +54,7 @@ describe.each(PLATFORMS)('links on %s', (platform) => {
     const { 'cache-control': _, date: __, ...expected } = Object.fromEntries(download.headers);
     expect(Object.fromEntries(linked.headers)).toMatchObject(expected);
     expect(linked.headers.get('content-disposition')).toMatch(/^inline; .*a%20n%C3%A4me\.txt/);
-    expect(linked.headers.get('cache-control')).toBe('private, no-store');
+    expect(linked.headers.get('cache-control')).toBe('private, no-store, no-transform');
     expect(linked.headers.get('referrer-policy')).toBe('no-referrer');
     const saved = await answer(app, (await links.temporary(id)).url);
     expect(saved.headers.get('content-disposition')).toMatch(/^attachment; .*a%20n%C3%A4me\.txt/);
@@ -77,7 +77,7 @@ describe.each(PLATFORMS)('links on %s', (platform) => {
     await delay(5);
     const gone = await answer(app, url);
     expect(gone).toMatchObject({ status: 410, code: 'FILES_LINK_EXPIRED' });
-    expect(gone.headers.get('cache-control')).toBe('private, no-store');
+    expect(gone.headers.get('cache-control')).toBe('private, no-store, no-transform');
     expect(gone.headers.get('referrer-policy')).toBe('no-referrer');
   });
 

@@ -15,7 +15,13 @@ async function scanHarness(kind?: TestDatabase) {
   const harness = await filesHarness({}, kind);
   const { dataSource, queue, files } = harness;
   const store = (name: string, owner: OwnerReference | null) => {
-    const content = { hash: '00', hashAlgorithm: 'sha256', contentType: 'text/plain', size: name.length };
+    const content = {
+      hash: '00',
+      hashAlgorithm: 'sha256',
+      contentType: 'text/plain',
+      charset: null,
+      size: name.length,
+    };
     const file = newFile({ name, storage: 'default', location: name, ...content }, owner);
     return dataSource.getRepository(ManagedFile).insert({ ...file } as object);
   };

@@ -11,7 +11,7 @@ import { filesHarness } from '../../../support/files-harness.js';
 const ADA = { type: 'user', id: 'ada' };
 
 function file(name: string, size: number, more: Partial<ManagedFile> = {}): ManagedFile {
-  const content = { hash: '00', hashAlgorithm: 'sha256', contentType: 'text/plain', size };
+  const content = { hash: '00', hashAlgorithm: 'sha256', contentType: 'text/plain', charset: null, size };
   const stored = newFile({ name, storage: 'default', location: name, ...content }, null);
   return Object.assign(stored, more);
 }
