@@ -33,7 +33,11 @@ async function serve(platform: string, root: string): Promise<void> {
         synchronize: true,
         autoLoadEntities: true,
       }),
-      FilesModule.forRoot({ storages: { default: fsStorage({ root }) }, uploads: () => true, sweeper: false }),
+      FilesModule.forRoot({
+        storages: { default: fsStorage({ root, maxSize: Infinity }) },
+        uploads: () => true,
+        sweeper: false,
+      }),
     ],
   })
   class AppModule {}

@@ -48,7 +48,7 @@ class ByHandModule {}
   imports: [
     TypeOrmModule.forRoot({ type: 'better-sqlite3', database: ':memory:', synchronize: true, autoLoadEntities: true }),
     FilesModule.forRoot({
-      storages: { default: fsStorage({ root }) },
+      storages: { default: fsStorage({ root, maxSize: Infinity }) },
       actor: () => ({ type: 'user', id: 'ada' }),
       uploads: 'authenticated',
       sweeper: false,

@@ -7,8 +7,8 @@ export class QuotaExceededError extends FilesError {
   constructor(
     /** The owner's type. */
     readonly ownerType: string,
-    /** The owner's id. */
-    readonly ownerId: string,
+    /** The owner's id; undefined where the file is too large for each owner of the type. */
+    readonly ownerId: string | undefined,
     /** What there is too much of. */
     readonly limited: 'bytes' | 'count',
     /** How much there may be. */
@@ -18,7 +18,9 @@ export class QuotaExceededError extends FilesError {
   ) {
     const things = limited === 'bytes' ? 'bytes' : 'files';
     super(
-      `${ownerType} ${ownerId} may have ${limit} ${things}, and would have ${wanted}. Delete files of it, or raise its quota.`,
+      ownerId === undefined
+        ? `Each ${ownerType} may have ${limit} ${things}, and would have ${wanted}. Send a smaller file, or raise its quota.`
+        : `${ownerType} ${ownerId} may have ${limit} ${things}, and would have ${wanted}. Delete files of it, or raise its quota.`,
     );
   }
 }

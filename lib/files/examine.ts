@@ -4,6 +4,7 @@ import { FileTooLargeError } from '../errors/file-too-large.error.js';
 import { FileTypeNotAcceptedError } from '../errors/file-type-not-accepted.error.js';
 import { matchesContentType } from '../storage/content-type.js';
 import type { Storage } from '../storage/storage.js';
+import type { Room } from './room.js';
 import { sniffContentType, sniffSize } from './sniff-content-type.js';
 import { charsetOf } from './sniff-text.js';
 
@@ -30,14 +31,23 @@ export interface Examined {
   digest(algorithm?: string): Digest;
 }
 
+export interface ExamineHints {
+  /** What the client says the content is. */
+  claim?: string | undefined;
+  /** Further algorithms to hash with. */
+  algorithms?: readonly string[] | undefined;
+  /** What the content has to fit into. */
+  room?: Room | undefined;
+}
+
 /**
  * Looks at content on its way to a storage, in one pass: its type is found and checked at once; it is counted against the storage's
- * limit and hashed while the body is read. Memory does not depend on its size.
+ * limit and the owner's room, and hashed while the body is read. Memory does not depend on its size.
  */
 export async function examine(
   content: Readable,
   storage: Storage,
-  { claim, algorithms = [] }: { claim?: string | undefined; algorithms?: readonly string[] } = {},
+  { claim, algorithms = [], room }: ExamineHints = {},
 ): Promise<Examined> {
   const hashes = new Map([storage.hashAlgorithm, ...algorithms].map((name) => [name, createHash(name)]));
   let size = 0;
@@ -47,6 +57,7 @@ export async function examine(
       size += bytes.length;
       if (storage.maxSize !== undefined && size > storage.maxSize)
         throw new FileTooLargeError(storage.name, storage.maxSize);
+      if (room !== undefined && size > room.bytes) throw room.exceeded(size);
       for (const hash of hashes.values()) hash.update(bytes);
       yield bytes;
     }

@@ -39,6 +39,7 @@ import { openContent } from './open-content.js';
 import { assertOwnerReference } from './owner-reference.js';
 import type { OwnerReference } from './owner-reference.js';
 import { OwnershipPort } from './ownership-port.js';
+import type { Room } from './room.js';
 
 /** The name of the storage that is used when none is named. */
 export const DEFAULT_STORAGE = Symbol('DEFAULT_STORAGE');
@@ -70,7 +71,7 @@ export class FileWriter {
       for await (const { content, ...options } of files) {
         const source = await openContent(content, `the file "${options.name}"`);
         try {
-          stored.push(await this.#put(source, options));
+          stored.push(await this.#put(source, options, stored));
         } finally {
           source.destroy();
         }
@@ -113,10 +114,12 @@ export class FileWriter {
     const check = (found: string) => {
       if (found !== contentType) throw new FileTypeChangedError(id, contentType, found);
     };
-    if (size !== undefined) await this.ownership.assertRoom(ownerOf(file), { bytes: size - file.size, count: 0 });
+    const more = { bytes: (size ?? 0) - file.size, count: 0 };
+    // The bytes that go make room.
+    const room = (await this.ownership.roomFor(ownerOf(file), more))?.without(-file.size);
     const content = await uploadTrace.run(
       () => ({ operation: 'replace', storage: storage.name, fileId: id }),
-      (trace) => this.#receive(source, storage, { name, contentType, check }, trace),
+      (trace) => this.#receive(source, storage, { name, contentType, check, room }, trace),
     );
     return this.contents.commit(content, async (unit) => {
       const current = await lockFile(unit.manager, id, { operation: 'replacing its content', force });
@@ -131,7 +134,7 @@ export class FileWriter {
     const to = this.storages.get(options.storage ?? file.storage);
     const name = cleanFileName(options.name ?? file.name);
     const owner = await this.#ownerOf(options.owner);
-    await this.ownership.assertRoom(owner, { bytes: file.size, count: 1 });
+    await this.ownership.roomFor(owner, { bytes: file.size, count: 1 });
     const content = await this.contents.copy(file, this.storages.get(file.storage), to);
     return this.#add({ content, name, owner, pluginData: structuredClone(file.pluginData) });
   }
@@ -151,19 +154,31 @@ export class FileWriter {
   }
 
   /** No transaction is open while bytes flow, unless the caller's own. */
-  async #put(source: Readable, options: CreateFileOptions): Promise<Stored> {
+  async #put(source: Readable, options: CreateFileOptions, before: readonly Stored[] = []): Promise<Stored> {
     const storage = this.storages.get(options.storage ?? this.defaultStorage);
     storage.require(Capability.CREATE);
     const name = cleanFileName(options.name);
     const contentType = readClaim(options.contentType);
-    const { actor, owner = actor, room = 0 } = options;
+    const { actor, owner = actor } = options;
     const stored = { name, owner: await this.#ownerOf(owner), actor };
-    await this.ownership.assertRoom(stored.owner, { bytes: room, count: 1 });
+    const room = await this.#roomFor(stored.owner, options.room ?? 0, before);
     const content = await uploadTrace.run(
       () => ({ operation: 'create', storage: storage.name }),
-      (trace) => this.#receive(source, storage, { name, contentType }, trace),
+      (trace) => this.#receive(source, storage, { name, contentType, room }, trace),
     );
     return { ...stored, content };
+  }
+
+  /** What is left of the owner's room, when the files that are made together with it are in it. */
+  async #roomFor(
+    owner: OwnerReference | null,
+    announced: number,
+    before: readonly Stored[],
+  ): Promise<Room | undefined> {
+    const own = before.filter((one) => one.owner?.type === owner?.type && one.owner?.id === owner?.id);
+    const taken = own.reduce((sum, { content }) => sum + content.size, 0);
+    const more = { bytes: Math.max(announced, taken), count: own.length + 1 };
+    return (await this.ownership.roomFor(owner, more))?.without(taken);
   }
 
   async #receive(source: Readable, storage: Storage, hints: PutHints, trace?: UploadTrace): Promise<NewContent> {

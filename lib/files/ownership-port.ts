@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm';
 import type { Actor } from './actor.js';
 import type { ManagedFile } from './managed-file.entity.js';
 import type { TransferAction } from './transfer-action.js';
+import type { Room } from './room.js';
 import type { OwnerReference } from './owner-reference.js';
 import type { OwnerTypeName } from './owner-type-name.js';
 
@@ -55,8 +56,11 @@ export abstract class OwnershipPort {
   abstract history(id: string): Promise<OwnershipChange[]>;
   /** Called in the transaction that inserts the row, after it. Who acts is the actor of the current call unless named. */
   abstract onCreate(file: ManagedFile, manager: EntityManager, actor?: Actor | null): Promise<void>;
-  /** Throws where the owner has no room for so much more: asked before bytes are read, and nothing is reserved. */
-  abstract assertRoom(owner: OwnerReference | null, more: { bytes: number; count: number }): Promise<void>;
+  /**
+   * How much room the owner has, `undefined` for a type without limits. Throws where it has none for so much more: asked before bytes are
+   * read, and nothing is reserved.
+   */
+  abstract roomFor(owner: OwnerReference | null, more: { bytes: number; count: number }): Promise<Room | undefined>;
   /** Called in the transaction that lets the row refer to bytes of another size, after it, with the row locked. */
   abstract onResize(file: ManagedFile, bytesBefore: number, manager: EntityManager): Promise<void>;
   /** Called in the transaction that deletes the row, before it, with the row locked. */

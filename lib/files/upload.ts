@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Storage } from '../storage/storage.js';
 import { examine } from './examine.js';
 import type { Digest, Examined } from './examine.js';
+import type { Room } from './room.js';
 import { uuidV7 } from './uuid-v7.js';
 
 export interface UploadHints {
@@ -10,6 +11,8 @@ export interface UploadHints {
   contentType?: string;
   /** Further algorithms to hash with. */
   algorithms?: readonly string[];
+  /** What the content has to fit into. */
+  room?: Room | undefined;
 }
 
 /** What an upload found out. */
@@ -34,8 +37,8 @@ export async function upload(
   write: Writing = (location, { body }) => storage.write(location, body),
 ): Promise<StoredContent> {
   try {
-    const { name, contentType: claim, algorithms } = hints;
-    const examined = await examine(content, storage, { claim, algorithms });
+    const { name, contentType: claim, algorithms, room } = hints;
+    const examined = await examine(content, storage, { claim, algorithms, room });
     const { contentType, charset } = examined;
     const location = storage.locationFor({ uuid: uuidV7(), name, contentType, now: new Date() });
     await write(location, examined);

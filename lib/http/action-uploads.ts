@@ -91,7 +91,12 @@ export class ActionUploads extends CallPreparation {
 
   #store(part: FilePart, form: FormReader, { rule }: UploadField) {
     const { filename: name = '', contentType } = part;
-    return this.staging.stage(contentOf(part, form), { name, contentType, storage: rule.storage });
+    return this.staging.stage(contentOf(part, form), {
+      name,
+      contentType,
+      storage: rule.storage,
+      ownerType: rule.ownerType,
+    });
   }
 }
 

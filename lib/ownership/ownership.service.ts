@@ -12,6 +12,7 @@ import { assertOwnerReference } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import { OwnershipPort } from '../files/ownership-port.js';
 import type { TransferOptions } from '../files/ownership-port.js';
+import type { Room } from '../files/room.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { FileTransfer } from './file-transfer.entity.js';
 import type { HistoryEntry, Move, MoveOutcome, TransferStatements } from './statements/transfer-statements.js';
@@ -94,8 +95,8 @@ export class Ownership extends OwnershipPort {
     await this.#quotas.charge(manager, [{ owner: ownerOf(file), bytes: file.size - bytesBefore, count: 0 }]);
   }
 
-  async assertRoom(owner: OwnerReference | null, more: Amount): Promise<void> {
-    await this.#quotas.assertRoom(owner, more.bytes, more.count);
+  roomFor(owner: OwnerReference | null, more: Amount): Promise<Room | undefined> {
+    return this.#quotas.roomFor(owner, more);
   }
 
   async #pin(id: string, pinned: boolean): Promise<void> {

@@ -6,6 +6,8 @@ import { DEFAULT_STORAGE } from '../files/file-writer.js';
 import { FilesAddresses } from '../files/files-addresses.js';
 import { openContent } from '../files/open-content.js';
 import type { FileContent } from '../files/open-content.js';
+import type { OwnerTypeName } from '../files/owner-type-name.js';
+import { Quotas } from '../ownership/quotas/quotas.js';
 import { Capability } from '../storage/capability.js';
 import { parseContentType } from '../storage/content-type.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
@@ -21,6 +23,8 @@ export interface StageOptions {
   storage?: string | undefined;
   /** What the client says the content is: a hint for what the bytes cannot tell. */
   contentType?: string | undefined;
+  /** What the file is going to belong to, where that is known: what is more than its quota of bytes is not stored. */
+  ownerType?: OwnerTypeName | undefined;
 }
 
 /**
@@ -34,6 +38,7 @@ export class FileStaging {
     private readonly contents: ContentStore,
     private readonly storages: StorageRegistry,
     private readonly addresses: FilesAddresses,
+    private readonly quotas: Quotas,
     @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
   ) {}
 
@@ -48,7 +53,11 @@ export class FileStaging {
       const storage = this.storages.get(options.storage ?? this.defaultStorage);
       const name = cleanFileName(options.name);
       const contentType = readClaim(options.contentType);
-      const stored = await this.contents.put(source, storage, { name, ...(contentType && { contentType }) });
+      const stored = await this.contents.put(source, storage, {
+        name,
+        ...(contentType && { contentType }),
+        room: options.ownerType === undefined ? undefined : this.quotas.roomOfType(options.ownerType),
+      });
       const file = new StagedFile(stored, name, (staged) => this.#addressOf(staged));
       await this.#endWith(unit, file);
       return file;

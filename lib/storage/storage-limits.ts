@@ -5,9 +5,12 @@ import type { Capability } from './capability.js';
 import { isContentTypePattern } from './content-type.js';
 import type { LocationTransformer } from './location-transformer.js';
 
+// Without a limit, whoever may upload could fill the disk.
+const DEFAULT_MAX_SIZE = '100MiB';
+
 /** What every storage can be told. */
 export interface StorageLimits {
-  /** The largest file: bytes, or a text like `'10MiB'`. @default no limit */
+  /** The largest file: bytes, or a text like `'10MiB'`; `Infinity` for no limit. @default '100MiB' */
   maxSize?: number | string;
   /** Content types as `matchesContentType` reads them: `['application/pdf', 'image']`. @default every type */
   acceptedTypes?: readonly string[];
@@ -29,7 +32,7 @@ export interface ReadLimits {
 
 /** Reads the limits; a wrong one throws `StorageOptionError`, which names the option. */
 export function readLimits({
-  maxSize,
+  maxSize = DEFAULT_MAX_SIZE,
   acceptedTypes,
   hashAlgorithm = 'sha256',
   overwrite = false,
@@ -45,10 +48,10 @@ export function readLimits({
   return { maxSize: readMaxSize(maxSize), acceptedTypes, hashAlgorithm };
 }
 
-function readMaxSize(maxSize: number | string | undefined): number | undefined {
+function readMaxSize(maxSize: number | string): number | undefined {
   try {
-    return maxSize === undefined ? undefined : parseByteSize(maxSize);
+    return maxSize === Infinity ? undefined : parseByteSize(maxSize);
   } catch {
-    throw new StorageOptionError('maxSize', maxSize, "bytes, or a text like '10MiB'");
+    throw new StorageOptionError('maxSize', maxSize, "bytes, a text like '10MiB', or Infinity for no limit");
   }
 }

@@ -28,7 +28,7 @@ export class FaultyStorage extends Storage {
   #count = 0;
 
   constructor(private readonly inner: Storage) {
-    const { maxSize, acceptedTypes, hashAlgorithm } = inner;
+    const { maxSize = Infinity, acceptedTypes, hashAlgorithm } = inner;
     super(inner.capabilities, { maxSize, acceptedTypes, hashAlgorithm });
   }
 

@@ -66,8 +66,8 @@ class NotingOwnership extends OwnershipPort {
     if (this.fault) throw this.fault;
   }
 
-  assertRoom(): Promise<void> {
-    return Promise.resolve();
+  roomFor(): Promise<undefined> {
+    return Promise.resolve(undefined);
   }
 
   async onResize(file: ManagedFile, bytesBefore: number, manager: EntityManager): Promise<void> {

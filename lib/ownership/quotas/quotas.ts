@@ -2,6 +2,7 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { QuotaExceededError } from '../../errors/quota-exceeded.error.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
+import { Room } from '../../files/room.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { QUOTAS, readLimits } from './quota-options.js';
 import type { Limits, QuotaOptions } from './quota-options.js';
@@ -49,10 +50,30 @@ export class Quotas {
    * For a refusal before the bytes of an upload are read.
    */
   async assertRoom(owner: OwnerReference | null, bytes: number, count = 1): Promise<void> {
+    await this.roomFor(owner, { bytes, count });
+  }
+
+  /**
+   * As `assertRoom()`, and tells how many bytes the owner may still take; `undefined` where these are not limited.
+   * @internal
+   */
+  async roomFor(owner: OwnerReference | null, added: Amount): Promise<Room | undefined> {
     const limits = owner && (await this.#limitsOf(owner));
-    if (!limits) return;
+    if (!limits) return undefined;
     const has = await this.usage(owner);
-    assertWithin(owner, limits, { bytes: has.bytes + bytes, count: has.count + count }, { bytes, count });
+    assertWithin(owner, limits, { bytes: has.bytes + added.bytes, count: has.count + added.count }, added);
+    return roomWithin(limits, owner, has.bytes);
+  }
+
+  /**
+   * How many bytes an owner of this type may have at most, before it is known which one; `undefined` where the type has no quota of bytes,
+   * or where only the application can tell.
+   * @internal
+   */
+  roomOfType(ownerType: string): Room | undefined {
+    const option = this.isCounted(ownerType) ? this.options[ownerType] : undefined;
+    if (option === undefined || typeof option === 'function') return undefined;
+    return roomWithin(readLimits(ownerType, option), { type: ownerType }, 0);
   }
 
   /** Counts the owner's files again, where they were changed past this library or while the owner's type had no quota. */
@@ -93,6 +114,12 @@ export class Quotas {
     const changed = [...net].filter(([, { added }]) => added.bytes !== 0 || added.count !== 0);
     return changed.toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([, change]) => change);
   }
+}
+
+function roomWithin({ bytes: limit }: Limits, owner: Partial<OwnerReference> & { type: string }, has: number) {
+  if (limit === Infinity) return undefined;
+  const exceeded = (more: number) => new QuotaExceededError(owner.type, owner.id, 'bytes', limit, has + more);
+  return new Room(Math.max(0, limit - has), exceeded);
 }
 
 function assertWithin({ type, id }: OwnerReference, limits: Limits, usage: Amount, added: Amount): void {

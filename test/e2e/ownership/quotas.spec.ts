@@ -1,8 +1,9 @@
+import { request } from 'node:http';
 import { Readable } from 'node:stream';
 import { Body, Controller, Inject, Post, ValidationPipe } from '@nestjs/common';
 import { IsOptional } from 'class-validator';
 import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DEFAULT_STORAGE, FileWriter } from '../../../lib/files/file-writer.js';
 import { FilesModule } from '../../../lib/files.module.js';
 import { FilesService } from '../../../lib/files/files.service.js';
@@ -16,11 +17,12 @@ import { readQuotas } from '../../../lib/ownership/quotas/quota-options.js';
 import { OwnsFiles } from '../../../lib/ownership/owns-files.decorator.js';
 import { Quotas } from '../../../lib/ownership/quotas/quotas.js';
 import { OwnerRemovals } from '../../../lib/ownership/removal/owner-removals.js';
+import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
 import { TransferOwnership } from '../../../lib/validation/transfer-ownership.constraint.js';
 import { reachableDatabases } from '../../support/databases.js';
-import { formWith, PLATFORMS, startApp } from '../../support/http-app.js';
+import { formWith, PLATFORMS, startApp, uploadFile } from '../../support/http-app.js';
 import { answerTo, FILE_PART, openUpload } from '../../support/http-raw.js';
 import { Loan, OWNERS } from '../../support/owner-entities.js';
 import { ownershipApp } from '../../support/ownership-app.js';
@@ -241,6 +243,83 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('quotas
     expect(isRead).toBe(false);
   });
 
+  /** Content whose length nobody knows, and how much of it was asked for. */
+  const unannounced = (size: number) => {
+    const source = { given: 0, content: new Readable({ highWaterMark: 100, read: next }) };
+    function next() {
+      if (source.given >= size) return void source.content.push(null);
+      source.given += 100;
+      source.content.push(bytes(100));
+    }
+    return source;
+  };
+
+  /** How many bytes the storage was given. */
+  const written = async (work: () => Promise<unknown>) => {
+    let count = 0;
+    const write = app.storage.write.bind(app.storage);
+    const spy = vi.spyOn(app.storage, 'write').mockImplementation((location, content) => {
+      async function* counted() {
+        for await (const chunk of content as AsyncIterable<Buffer>) {
+          count += chunk.length;
+          yield chunk;
+        }
+      }
+      return write(location, Readable.from(counted()));
+    });
+    await work();
+    spy.mockRestore();
+    return count;
+  };
+
+  it('takes in no more of a new file than there is room for', async () => {
+    await create(300);
+    const source = unannounced(60_000);
+    const count = await written(async () => {
+      await expect(files.create(source.content, { name: 'a', owner: ada })).rejects.toMatchObject(exceeded('bytes'));
+    });
+    // The first bytes are looked at before anything is stored.
+    expect(count).toBe(0);
+    expect(source.given).toBeLessThan(2000);
+    expect(await row(ada)).toMatchObject({ bytes: 300, count: 1 });
+    await files.create(unannounced(700).content, { name: 'a', owner: ada });
+    expect(await row(ada)).toMatchObject({ bytes: 1000, count: 2 });
+  });
+
+  it('takes in no more of new content than there is room for, without what goes', async () => {
+    const file = await create(600);
+    await create(300);
+    const source = unannounced(60_000);
+    await expect(files.replace(file.id, source.content)).rejects.toMatchObject(exceeded('bytes'));
+    expect(source.given).toBeLessThan(2000);
+    await files.replace(file.id, unannounced(700).content);
+    expect(await row(ada)).toMatchObject({ bytes: 1000, count: 2 });
+  });
+
+  it('lets an owner that has too much replace a file by a smaller one', async () => {
+    const file = await create(600);
+    await insertFile(app.dataSource, { ownerType: ada.type, ownerId: ada.id, size: 5000 });
+    await quotas.recount(ada);
+    await files.replace(file.id, unannounced(500).content);
+    await expect(files.replace(file.id, unannounced(600).content)).rejects.toMatchObject(exceeded('bytes'));
+    expect(await row(ada)).toMatchObject({ bytes: 5500, count: 2 });
+  });
+
+  it('takes in no more of several files than there is room for', async () => {
+    const sources = [400, 400, 60_000].map(unannounced);
+    async function* several(owner = ada) {
+      for (const { content } of sources) yield { content, name: 'a', owner };
+    }
+    await expect(files.createAll(several())).rejects.toMatchObject(exceeded('bytes'));
+    expect(sources[2]!.given).toBeLessThan(1000);
+    expect(await count()).toBe(0);
+    async function* both() {
+      yield { content: bytes(600), name: 'a', owner: ada, room: 1000 };
+      yield { content: bytes(400), name: 'b', owner: ada, room: 1000 };
+    }
+    expect(await files.createAll(both())).toHaveLength(2);
+  });
+
   it('lets an owner that has too much lose some of it', async () => {
     for (const size of [5000, 10]) await insertFile(app.dataSource, { ownerType: ada.type, ownerId: ada.id, size });
     const [first] = await app.dataSource.getRepository(ManagedFile).findBy({ ownerId: ada.id, size: 10 });
@@ -311,6 +390,47 @@ describe('the option', () => {
     expect(await answerTo(announced)).toMatchObject({ status: 413, body: { code: 'FILES_QUOTA_EXCEEDED' } });
     announced.destroy();
     expect(await app.stored()).toHaveLength(1);
+  });
+
+  it.each(PLATFORMS)('bounds on %s what is written of a body without a length', async (platform) => {
+    const storage = memoryStorage();
+    const app = await startApp({
+      platform,
+      options: { storages: { default: storage }, quotas: { user: { bytes: '1MB' } } },
+    });
+    const written: number[] = [];
+    const write = storage.write.bind(storage);
+    vi.spyOn(storage, 'write').mockImplementation((location, content) => {
+      const at = written.push(0) - 1;
+      async function* counted() {
+        for await (const chunk of content as AsyncIterable<Buffer>) {
+          written[at]! += chunk.length;
+          yield chunk;
+        }
+      }
+      return write(location, Readable.from(counted()));
+    });
+    const { id } = await uploadFile(app, 'anna', formWith(bytes(600_000)));
+    const huge = bytes(16 * 1024 * 1024);
+    const form = openUpload(app);
+    form.on('error', () => {});
+    const answer = answerTo(form);
+    form.write(FILE_PART.slice(0, -2));
+    form.end(huge);
+    expect(await answer).toMatchObject({ status: 413, body: { code: 'FILES_QUOTA_EXCEEDED' } });
+
+    const replaced = request(`${app.url}/files/${id}/content`, { method: 'PUT', headers: { 'x-user': 'anna' } });
+    replaced.on('error', () => {});
+    const refusal = answerTo(replaced);
+    replaced.write('x');
+    replaced.end(huge);
+    expect(await refusal).toMatchObject({ status: 413, body: { code: 'FILES_QUOTA_EXCEEDED' } });
+    const [first, ...refused] = written;
+    expect(first).toBe(600_000);
+    expect(refused).toHaveLength(2);
+    expect(Math.min(...refused)).toBeGreaterThan(0);
+    expect(refused[0]).toBeLessThanOrEqual(400_000);
+    expect(refused[1]).toBeLessThanOrEqual(1_000_000);
   });
 
   it('is read as docs/ownership.md has it', async () => {

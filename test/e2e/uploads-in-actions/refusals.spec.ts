@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { Body, Controller, Injectable, Logger, Post } from '@nestjs/common';
 import type { CanActivate } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
@@ -6,6 +7,7 @@ import { Type as TransformType } from 'class-transformer';
 import { IsOptional, IsString, ValidateIf, ValidateNested } from 'class-validator';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
+import { StorageRegistry } from '../../../lib/storage/storage-registry.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
 import { UploadAs } from '../../../lib/validation/upload-as.constraint.js';
 import type { UploadAsOptions } from '../../../lib/validation/upload-as.constraint.js';
@@ -114,6 +116,29 @@ describe.each(PLATFORMS)('on %s, of a form that is refused', (platform) => {
     const unchosen = part('name="coverId"; filename=""', '', 'Content-Type: application/octet-stream');
     const { status, body } = await sendRaw(app, TITLE, unchosen, file('images'));
     expect([status, body]).toMatchObject([201, { coverId: null, images: [expect.any(String)] }]);
+  });
+
+  it('no more of a file is written than an owner of its type may have', async () => {
+    const app = await actionApp({ platform, options: { quotas: { gallery: { bytes: 200_000 } } } });
+    const storage = app.app.get(StorageRegistry).get('default');
+    let written = 0;
+    const write = storage.write.bind(storage);
+    storage.write = (location, content) => {
+      async function* counted() {
+        for await (const chunk of content as AsyncIterable<Buffer>) {
+          written += chunk.length;
+          yield chunk;
+        }
+      }
+      return write(location, Readable.from(counted()));
+    };
+    const form = actionForm([
+      ['title', 'Sea'],
+      ['coverId', textFile('x'.repeat(8_000_000), 'waves.txt')],
+    ]);
+    expect(await app.send('/galleries', form)).toMatchObject({ status: 413, body: { code: 'FILES_QUOTA_EXCEEDED' } });
+    expect(written).toBeLessThanOrEqual(200_000);
+    expect(await app.counts()).toEqual(NOTHING);
   });
 
   it('nothing is read that a guard does not let in', async () => {

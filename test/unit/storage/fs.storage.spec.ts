@@ -109,6 +109,7 @@ describe('fsStorage', () => {
   it('refuses options that make no sense, naming them', () => {
     expect(() => fsStorage({ root: '' })).toThrow('"root"');
     expect(() => fsStorage({ root: 'x', maxSize: '10 apples' })).toThrow('"maxSize"');
+    expect(() => fsStorage({ root: 'x', maxSize: -Infinity })).toThrow('"maxSize"');
     expect(() => fsStorage({ root: 'x', acceptedTypes: ['a/b/c'] })).toThrow('"acceptedTypes"');
     expect(() => fsStorage({ root: 'x', hashAlgorithm: 'rot13' })).toThrow('"hashAlgorithm"');
   });

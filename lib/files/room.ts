@@ -1,0 +1,13 @@
+/** How many bytes an owner may still take: content is counted against it while it is read. */
+export class Room {
+  constructor(
+    readonly bytes: number,
+    /** What is thrown when so many bytes are to come. */
+    readonly exceeded: (bytes: number) => Error,
+  ) {}
+
+  /** What is left when so many bytes of it are taken. */
+  without(taken: number): Room {
+    return new Room(this.bytes - taken, (bytes) => this.exceeded(bytes + taken));
+  }
+}
