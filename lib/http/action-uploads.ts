@@ -60,8 +60,7 @@ export class ActionUploads extends CallPreparation {
       return files;
     } catch (error) {
       form?.close();
-      discardRest(raw);
-      await files.end();
+      await Promise.all([discardRest(raw), files.end()]);
       throw error;
     } finally {
       form = undefined;

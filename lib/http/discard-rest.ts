@@ -3,21 +3,50 @@ import type { IncomingMessage } from 'node:http';
 const MAX_BYTES = 32 * 1024 * 1024;
 const MAX_MILLISECONDS = 5_000;
 
+/** Runs `work`, which reads the body of the request; when it fails, what is left of the body is discarded. */
+export async function orDiscard<T>(request: IncomingMessage, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await discardRest(request);
+    throw error;
+  }
+}
+
 /**
- * Reads on, for a while, after a request was answered early: a client that writes first and reads later gets the answer, and
- * the connection stays usable. One that sends on and on is cut off.
+ * Reads on, for a while, when a request is answered early: a client that writes first and reads later gets the answer, and the connection
+ * stays usable. One that sends on and on is cut off. Where the connection ends with the answer, resolves only when the rest was read:
+ * whatever is unread then makes the system reset the connection, and the reset overtakes the answer.
  */
-export function discardRest(request: IncomingMessage): void {
+export async function discardRest(request: IncomingMessage): Promise<void> {
   if (request.readableEnded || request.destroyed) return;
-  let seen = 0;
-  const cutOff = (): void => void request.destroy();
-  const timer = setTimeout(cutOff, MAX_MILLISECONDS).unref();
-  request.on('error', () => {});
-  request.once('end', () => clearTimeout(timer));
-  request.once('close', () => clearTimeout(timer));
-  request.on('data', (chunk: Buffer) => {
-    seen += chunk.length;
-    if (seen > MAX_BYTES) cutOff();
+  const isKept = isKeptAlive(request);
+  const discarded = new Promise<void>((resolve) => {
+    let seen = 0;
+    const stop = (): void => {
+      if (isKept) request.destroy();
+      else request.pause();
+      resolve();
+    };
+    const timer = setTimeout(stop, MAX_MILLISECONDS).unref();
+    const done = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    request.on('error', () => {});
+    request.once('end', done).once('close', done);
+    request.on('data', (chunk: Buffer) => {
+      seen += chunk.length;
+      if (seen > MAX_BYTES) stop();
+    });
+    request.resume();
   });
-  request.resume();
+  if (!isKept) await discarded;
+}
+
+/** Whether the client keeps the connection: https://www.rfc-editor.org/rfc/rfc9112#section-9.3 */
+function isKeptAlive({ headers, httpVersionMajor, httpVersionMinor }: IncomingMessage): boolean {
+  const asked = (headers.connection ?? '').toLowerCase().split(/\s*,\s*/);
+  if (asked.includes('close')) return false;
+  return httpVersionMajor > 1 || httpVersionMinor >= 1 || asked.includes('keep-alive');
 }

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { MalformedUploadError } from '../errors/malformed-upload.error.js';
-import { discardRest } from './discard-rest.js';
 import { FormReader } from './form-reader.js';
 import type { FilePart } from './form-reader.js';
 
@@ -19,7 +18,7 @@ export interface Upload {
 
 /**
  * Reads the files of a form and gives them to `store` one by one, while they arrive; they end only when the form was found complete.
- * When `store` fails, or the form turns out to be wrong, the error is thrown at once and the rest of the request is discarded.
+ * When `store` fails, or the form turns out to be wrong, the error is thrown at once and the rest of the request is left unread.
  */
 export async function receiveForm<T>(
   request: IncomingMessage,
@@ -31,7 +30,6 @@ export async function receiveForm<T>(
     return await store(uploadsOf(form));
   } catch (error) {
     form?.close();
-    discardRest(request);
     throw error;
   }
 }

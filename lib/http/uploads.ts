@@ -11,7 +11,7 @@ import { FilesService } from '../files/files.service.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import { FileGate } from './file-gate.js';
 import { assertPreconditions } from './preconditions.js';
-import { discardRest } from './discard-rest.js';
+import { orDiscard } from './discard-rest.js';
 import { receiveContent } from './raw-content.js';
 import { receiveForm } from './upload.js';
 import type { Upload } from './upload.js';
@@ -33,14 +33,16 @@ export class Uploads {
 
   /** Makes all files of a form, or none. */
   async create(request: IncomingMessage, context: ExecutionContext): Promise<ManagedFile[]> {
-    const actor = await this.actors.of(context);
-    const room = Math.max(0, declaredSize(request) - FORM_OVERHEAD);
-    return receiveForm(request, (uploads) => this.files.createAll(this.#allowed(uploads, actor, room)));
+    return orDiscard(request, async () => {
+      const actor = await this.actors.of(context);
+      const room = Math.max(0, declaredSize(request) - FORM_OVERHEAD);
+      return receiveForm(request, (uploads) => this.files.createAll(this.#allowed(uploads, actor, room)));
+    });
   }
 
   /** Gives a file new content, if it is still allowed, and still on the conditions of the request, when all of it is there. */
   async replace(id: string, request: IncomingMessage, context: ExecutionContext): Promise<ManagedFile> {
-    try {
+    return orDiscard(request, async () => {
       const actor = await this.actors.of(context);
       const file = await this.gate.find(id, 'update', context);
       assertPreconditions(request, file);
@@ -49,13 +51,10 @@ export class Uploads {
         await this.access.assertCan(actor, 'update', current);
         assertPreconditions(request, current);
       };
-      return await receiveContent(request, (content) =>
+      return receiveContent(request, (content) =>
         this.files.replace(file.id, content, { allow, size: declaredSize(request) }),
       );
-    } catch (error) {
-      discardRest(request);
-      throw error;
-    }
+    });
   }
 
   async *#allowed(

@@ -1,0 +1,63 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { onTestFinished, vi } from 'vitest';
+import { listens } from './databases.js';
+import { newDirectory } from './files-directory.js';
+
+/** Whether nginx is installed; says so where it is not. */
+export function hasNginx(): boolean {
+  try {
+    execFileSync('nginx', ['-v'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    console.log('nginx is not installed: the tests behind it are skipped');
+    return false;
+  }
+}
+
+/** Starts nginx in front of a server, as the distribution has it but for the limit of bodies; it ends with the test. */
+export async function nginxBefore(port: number, directives: readonly string[] = []): Promise<URL> {
+  const directory = newDirectory();
+  const url = new URL(`http://127.0.0.1:${await freePort()}`);
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+  const configuration = `
+    ${process.getuid?.() === 0 ? 'user root;' : ''}
+    daemon off;
+    pid ${directory}/nginx.pid;
+    error_log ${directory}/error.log;
+    events {}
+    http {
+      access_log off;
+      ${temporary.map((name) => `${name}_temp_path ${directory}/${name};`).join(' ')}
+      client_max_body_size 0;
+      server {
+        listen ${url.host};
+        location / { proxy_pass http://127.0.0.1:${port}; ${directives.map((one) => `${one};`).join(' ')} }
+      }
+    }`;
+  const path = join(directory, 'nginx.conf');
+  writeFileSync(path, configuration);
+  const nginx = spawn('nginx', ['-p', directory, '-c', path], { stdio: 'ignore' });
+  onTestFinished(async () => {
+    if (nginx.exitCode !== null) return;
+    nginx.kill();
+    await once(nginx, 'exit');
+  });
+  await vi.waitFor(async () => {
+    if (!(await listens(url)))
+      throw new Error(`nginx does not answer on ${url.host}; its log is ${directory}/error.log`);
+  });
+  return url;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
