@@ -173,6 +173,7 @@ export { FileNameError } from './errors/file-name.error.js';
 export { FileNotFoundError } from './errors/file-not-found.error.js';
 export { FileOwnerConflictError } from './errors/file-owner-conflict.error.js';
 export { FilePinnedError } from './errors/file-pinned.error.js';
+export { FileStorageMissingError } from './errors/file-storage-missing.error.js';
 export { FileTooLargeError } from './errors/file-too-large.error.js';
 export { FileTypeChangedError } from './errors/file-type-changed.error.js';
 export { FileTypeNotAcceptedError } from './errors/file-type-not-accepted.error.js';

@@ -119,7 +119,7 @@ export class ContentStore {
    * `CapabilityMissingError` where a storage cannot remove, before anything happened.
    */
   async remove(unit: UnitOfWork, files: readonly Pick<ManagedFile, 'storage' | 'location'>[]): Promise<void> {
-    const places = files.map(({ storage, location }) => ({ storage: this.storages.get(storage), location }));
+    const places = files.map((file) => ({ storage: this.storages.of(file), location: file.location }));
     for (const { storage } of places) storage.require(Capability.REMOVE);
     const later = places.filter(({ storage }) => !storage.isTransactional);
     for (const { storage, location } of places) if (storage.isTransactional) await storage.remove(location);

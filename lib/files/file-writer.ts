@@ -108,7 +108,7 @@ export class FileWriter {
 
   async replace(file: ManagedFile, source: Readable, options: ReplaceOptions): Promise<ManagedFile> {
     const { force = false, allow, size } = options;
-    const storage = this.storages.get(file.storage);
+    const storage = this.storages.of(file);
     storage.require(Capability.CREATE | Capability.REMOVE);
     const { id, name, contentType } = file;
     const check = (found: string) => {
@@ -131,17 +131,17 @@ export class FileWriter {
   }
 
   async copy(file: ManagedFile, options: CopyFileOptions): Promise<ManagedFile> {
-    const to = this.storages.get(options.storage ?? file.storage);
+    const to = options.storage === undefined ? this.storages.of(file) : this.storages.get(options.storage);
     const name = cleanFileName(options.name ?? file.name);
     const owner = await this.#ownerOf(options.owner);
     await this.ownership.roomFor(owner, { bytes: file.size, count: 1 });
-    const content = await this.contents.copy(file, this.storages.get(file.storage), to);
+    const content = await this.contents.copy(file, this.storages.of(file), to);
     return this.#add({ content, name, owner, pluginData: structuredClone(file.pluginData) });
   }
 
   async move(file: ManagedFile, storage: string): Promise<ManagedFile> {
     const to = this.storages.get(storage);
-    const from = this.storages.get(file.storage);
+    const from = this.storages.of(file);
     if (from === to) return file;
     from.require(Capability.REMOVE);
     const content = await this.contents.copy(file, from, to);

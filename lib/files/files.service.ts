@@ -137,7 +137,7 @@ export class FilesService {
     if (range && range.start >= size) throw new RangeInvalidError(range.start, range.end, size);
     const bytes = range ? Math.min(range.end + 1, size) - range.start : size;
     const read = async (): Promise<Readable> => {
-      const content = await this.storages.get(storage).read(location, range);
+      const content = await this.storages.of({ storage }).read(location, range);
       return exactLength(content, bytes, () => new FileCorruptError(id, storage));
     };
     return downloadTrace.hasSubscribers ? tracedDownload({ fileId: id, storage, bytes }, read) : read();
@@ -187,7 +187,7 @@ export class FilesService {
     const fileId = idOf(id);
     await this.transactor.run(async (unit) => {
       const file = await lockFile(unit.manager, fileId);
-      const storage = this.storages.get(file.storage);
+      const storage = this.storages.of(file);
       storage.require(Capability.REMOVE);
       if (file.pinned && !force) throw new FilePinnedError(fileId, 'deleting it');
       await this.ownership.onDelete(file, unit.manager);

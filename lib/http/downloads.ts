@@ -88,8 +88,8 @@ export class Downloads {
     throw new RangeNotSatisfiableError(header ?? '', file.size);
   }
 
-  #hasRanges({ storage }: ManagedFile): boolean {
-    return this.storages.get(storage).supports(Capability.STREAM | Capability.RANGE);
+  #hasRanges(file: ManagedFile): boolean {
+    return this.storages.of(file).supports(Capability.STREAM | Capability.RANGE);
   }
 
   #setHeaders(file: ManagedFile, context: ExecutionContext): void {

@@ -122,7 +122,12 @@ function openParser(request: IncomingMessage, limits: FormLimits): busboy.Busboy
   }
   if (request.destroyed) throw new UploadAbortedError();
   try {
-    return busboy({ headers: request.headers, defParamCharset: 'utf8', limits: { ...limits } });
+    // busboy takes a field of exactly the limit for one that was cut.
+    return busboy({
+      headers: request.headers,
+      defParamCharset: 'utf8',
+      limits: { ...limits, fieldSize: limits.fieldSize + 1 },
+    });
   } catch (error) {
     throw malformed(error);
   }

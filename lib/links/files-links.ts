@@ -73,7 +73,7 @@ export class FilesLinks {
     const checked = readLinkOptions(options);
     const file = await this.files.show(fileId);
     const expiresAt = this.#expiry(checked);
-    const storage = this.storages.get(file.storage);
+    const storage = this.storages.of(file);
     if (checked.actor === null && makesTemporaryLinks(storage)) {
       const disposition = checked.purpose === 'inline' ? 'inline' : 'attachment';
       const { name, contentType, location } = file;
@@ -94,8 +94,8 @@ export class FilesLinks {
 
   /** The address of the bytes in a public storage; throws `CapabilityMissingError` for others. */
   async permanent(fileId: string): Promise<string> {
-    const { storage, location } = await this.files.show(fileId);
-    return this.storages.get(storage).permanentLink(location);
+    const file = await this.files.show(fileId);
+    return this.storages.of(file).permanentLink(file.location);
   }
 
   /**

@@ -1,5 +1,6 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { OnModuleInit } from '@nestjs/common';
+import { FileStorageMissingError } from '../errors/file-storage-missing.error.js';
 import { StorageOptionError } from '../errors/storage-option.error.js';
 import { UnknownStorageError } from '../errors/unknown-storage.error.js';
 import { Transactor } from '../unit-of-work/transactor.js';
@@ -45,6 +46,16 @@ export class StorageRegistry implements OnModuleInit {
   get(name: string): Storage {
     const storage = this.#storages.get(name);
     if (storage === undefined) throw new UnknownStorageError(name, this.names);
+    return storage;
+  }
+
+  /**
+   * The storage that has a file's bytes; throws `FileStorageMissingError`, which is the application's fault: clients did not name it.
+   * @internal
+   */
+  of({ storage: name }: { storage: string }): Storage {
+    const storage = this.#storages.get(name);
+    if (storage === undefined) throw new FileStorageMissingError(name, this.names);
     return storage;
   }
 

@@ -97,6 +97,23 @@ describe.each(PLATFORMS)('uploads on %s', (platform) => {
     await expectNothing(app);
   });
 
+  it.each([
+    ['8192 letters', 'x'.repeat(8192), 201],
+    ['8192 bytes of other letters', 'ä'.repeat(4096), 201],
+    ['8193 letters', 'x'.repeat(8193), 413],
+    ['8193 bytes of other letters', `${'ä'.repeat(4096)}x`, 413],
+  ])('takes fields of up to 8 KiB: one of %s', async (_, value, status) => {
+    const app = await startApp({ platform });
+    expect(await post(app, form(field('a', value), FILE_PART))).toMatchObject({ status });
+  });
+
+  it('takes as many fields and files as it says', async () => {
+    const app = await startApp({ platform });
+    const body = form(...repeat(20, (index) => field(`f${index}`)), ...repeat(20, () => FILE_PART));
+    expect((await post(app, body)).status).toBe(201);
+    expect(await app.dataSource.getRepository(ManagedFile).count()).toBe(20);
+  });
+
   it('takes a file between other fields, in any number of pieces', async () => {
     const app = await startApp({ platform });
     const body = Buffer.from(form(field('a'), field('storage', 'default'), FILE_PART, field('b')));

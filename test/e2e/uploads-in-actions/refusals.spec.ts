@@ -118,6 +118,14 @@ describe.each(PLATFORMS)('on %s, of a form that is refused', (platform) => {
     expect([status, body]).toMatchObject([201, { coverId: null, images: [expect.any(String)] }]);
   });
 
+  it.each([
+    [64 * 1024, 201],
+    [64 * 1024 + 1, 413],
+  ])('a field of %i bytes is answered with %i', async (size, status) => {
+    const app = await actionApp({ platform });
+    expect((await sendRaw(app, text('title', 'x'.repeat(size)), file('coverId'))).status).toBe(status);
+  });
+
   it('no more of a file is written than an owner of its type may have', async () => {
     const app = await actionApp({ platform, options: { quotas: { gallery: { bytes: 200_000 } } } });
     const storage = app.app.get(StorageRegistry).get('default');
