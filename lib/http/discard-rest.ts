@@ -2,6 +2,8 @@ import type { IncomingMessage } from 'node:http';
 
 const MAX_BYTES = 32 * 1024 * 1024;
 const MAX_MILLISECONDS = 5_000;
+// A client that has sent nothing for so long waits for the answer.
+const MAX_IDLE_MILLISECONDS = 1_000;
 
 /** Runs `work`, which reads the body of the request; when it fails, what is left of the body is discarded. */
 export async function orDiscard<T>(request: IncomingMessage, work: () => Promise<T>): Promise<T> {
@@ -24,19 +26,23 @@ export async function discardRest(request: IncomingMessage): Promise<void> {
   const discarded = new Promise<void>((resolve) => {
     let seen = 0;
     const stop = (): void => {
+      clearTimeout(idle);
       if (isKept) request.destroy();
       else request.pause();
       resolve();
     };
     const timer = setTimeout(stop, MAX_MILLISECONDS).unref();
+    const idle = isKept ? undefined : setTimeout(stop, MAX_IDLE_MILLISECONDS).unref();
     const done = (): void => {
       clearTimeout(timer);
+      clearTimeout(idle);
       resolve();
     };
     request.on('error', () => {});
     request.once('end', done).once('close', done);
     request.on('data', (chunk: Buffer) => {
       seen += chunk.length;
+      idle?.refresh();
       if (seen > MAX_BYTES) stop();
     });
     request.resume();

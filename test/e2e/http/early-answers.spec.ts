@@ -64,7 +64,7 @@ async function writeThenRead(port: number, version: string, refused: Refused, ..
   return text(socket);
 }
 
-describe.each(PLATFORMS)('the answer on %s', (platform) => {
+describe.each(PLATFORMS)('the answer on %s', { timeout: 60_000 }, (platform) => {
   it.each<[string, string, string[]]>([
     ['of HTTP/1.0', '1.0', []],
     ['that is to be closed', '1.1', ['Connection: close']],
@@ -74,6 +74,16 @@ describe.each(PLATFORMS)('the answer on %s', (platform) => {
       const answer = await writeThenRead(port, version, refused, ...headers);
       expect([name, /^HTTP\/1.1 (\d+)/.exec(answer)?.[1]]).toEqual([name, String(refused.status)]);
     }
+  });
+
+  it('comes soon where the client has stopped sending, and waits for it', async () => {
+    const { port } = await refusals(platform);
+    const socket = connect(port, '127.0.0.1').setEncoding('latin1');
+    const headers = ['Host: x', `Content-Type: ${OCTETS}`, 'Content-Length: 1000000', 'Connection: close'];
+    const begun = performance.now();
+    socket.write(['POST /files HTTP/1.1', ...headers, '', 'the beginning'].join('\r\n'));
+    expect(await text(socket)).toMatch(/^HTTP\/1.1 415/);
+    expect(performance.now() - begun).toBeLessThan(4_000);
   });
 
   it('ends a connection on which more comes than is read for it', async () => {
