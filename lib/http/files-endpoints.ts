@@ -2,6 +2,7 @@ import { Body, Delete, Get, Header, HttpCode, HttpStatus, Injectable, Param, Pat
 import type { ExecutionContext } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import { FilesService } from '../files/files.service.js';
+import type { ManagedFile } from '../files/managed-file.entity.js';
 import { toPublicFile } from '../files/public-file.js';
 import type { PublicFile } from '../files/public-file.js';
 import { WithTaskQueue } from '../task-queue/with-task-queue.decorator.js';
@@ -9,7 +10,7 @@ import { CallContext } from './call-context.decorator.js';
 import { FileGate } from './file-gate.js';
 import { FileLists } from './file-lists.js';
 import type { FileList } from './file-lists.js';
-import { ListFilesInput, RenameFileInput } from './inputs.js';
+import { ListFilesInput, RenameFileInput, UploadInput } from './inputs.js';
 import { PRIVATE } from './private-answer.js';
 import { RawBody, rawRequest } from './raw-body.js';
 import { Uploads } from './uploads.js';
@@ -27,16 +28,18 @@ export abstract class FilesEndpoints {
   ) {}
 
   /**
-   * Takes a form with files in the field `file` and, before them, the storage in `storage`. All of them are stored, or none. The answer to
-   * one file is the file, to several `{ files }`, in their order.
+   * Takes a form with a file in the field `file` and, before it, the storage in `storage`, and answers the file. With `?multiple=true` it takes
+   * one file or several: all of them are stored, or none, and the answer is `{ files }`, in their order.
    */
   @Post()
   @RawBody()
-  async create(@CallContext() context: ExecutionContext): Promise<PublicFile | { files: PublicFile[] }> {
+  async create(
+    @Query() query: UploadInput,
+    @CallContext() context: ExecutionContext,
+  ): Promise<PublicFile | { files: PublicFile[] }> {
     const request = rawRequest(context.switchToHttp().getRequest<IncomingMessage>());
-    const files = (await this.uploads.create(request, context)).map(toPublicFile);
-    const [only] = files;
-    return only !== undefined && files.length === 1 ? only : { files };
+    const { files, isList } = await this.uploads.create(request, query, context);
+    return isList ? { files: files.map(toPublicFile) } : toPublicFile(files[0] as ManagedFile);
   }
 
   @Get()

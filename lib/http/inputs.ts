@@ -1,4 +1,4 @@
-import { IsBoolean, IsNumberString, IsOptional, IsString } from 'class-validator';
+import { IsBoolean, IsIn, IsNumberString, IsOptional, IsString } from 'class-validator';
 
 /** The body of `PATCH /files/:id`. */
 export class RenameFileInput {
@@ -13,6 +13,12 @@ export class TransferFileInput {
   @IsOptional() @IsBoolean() pin?: boolean;
   /** Also a pinned file; for managers. */
   @IsOptional() @IsBoolean() force?: boolean;
+}
+
+/** The query of `POST /files`. */
+export class UploadInput {
+  /** Whether the form may have several files, and the answer is a list of them. */
+  @IsOptional() @IsIn(['true', 'false']) multiple?: string;
 }
 
 /** The query of `GET /files`. */

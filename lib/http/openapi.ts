@@ -3,7 +3,7 @@ import type { Type } from '@nestjs/common';
 import { rulesOf } from '../task-queue/nested-classes.js';
 import { ContentEndpoints } from './content-endpoints.js';
 import { FilesEndpoints } from './files-endpoints.js';
-import { ListFilesInput, RenameFileInput, TransferFileInput } from './inputs.js';
+import { ListFilesInput, RenameFileInput, TransferFileInput, UploadInput } from './inputs.js';
 import { OwnershipEndpoints } from './ownership-endpoints.js';
 
 type Decorate<T extends unknown[]> = (...options: T) => MethodDecorator & PropertyDecorator;
@@ -85,6 +85,7 @@ const ROUTES: readonly Route[] = [
     summary: 'Upload files',
     answers: {
       201: { oneOf: [FILE, { type: 'object', properties: { files: FILES } }] },
+      400: undefined,
       413: undefined,
       415: undefined,
     },
@@ -131,6 +132,7 @@ const ROUTES: readonly Route[] = [
 const FLAG = { type: 'boolean', required: false };
 const OPTIONAL = { ...TEXT, required: false };
 const INPUTS: readonly [Type, Record<string, object>][] = [
+  [UploadInput, { multiple: { enum: ['true', 'false'], required: false } }],
   [RenameFileInput, { name: TEXT }],
   [TransferFileInput, { ownerType: TEXT, ownerId: TEXT, pin: FLAG, force: FLAG }],
   [

@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { FilesAccess } from '../access/files-access.js';
 import { FileTypeChangedError } from '../errors/file-type-changed.error.js';
+import { MalformedUploadError } from '../errors/malformed-upload.error.js';
 import { ActorSource } from '../files/actor.js';
 import type { Actor } from '../files/actor.js';
 import type { NewFile } from '../files/file-options.js';
@@ -10,11 +11,13 @@ import { DEFAULT_STORAGE } from '../files/file-writer.js';
 import { FilesService } from '../files/files.service.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import { FileGate } from './file-gate.js';
+import { UploadInput } from './inputs.js';
 import { assertPreconditions } from './preconditions.js';
 import { orDiscard } from './discard-rest.js';
 import { receiveContent } from './raw-content.js';
 import { receiveForm } from './upload.js';
 import type { Upload } from './upload.js';
+import { ValidInput } from './valid-input.pipe.js';
 
 // More than fields and the headers of parts come to at their limits: what a form has beyond it are bytes of its files.
 const FORM_OVERHEAD = 1024 * 1024;
@@ -31,12 +34,22 @@ export class Uploads {
     @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
   ) {}
 
-  /** Makes all files of a form, or none. */
-  async create(request: IncomingMessage, context: ExecutionContext): Promise<ManagedFile[]> {
+  /** Makes all files of a form, or none; several only if the query asks for a list. */
+  async create(
+    request: IncomingMessage,
+    query: UploadInput,
+    context: ExecutionContext,
+  ): Promise<{ files: ManagedFile[]; isList: boolean }> {
     return orDiscard(request, async () => {
+      // Not by a pipe: what that refuses leaves the body unread.
+      const input = new ValidInput().transform(query, { type: 'query', metatype: UploadInput }) as UploadInput;
+      const isList = input.multiple === 'true';
       const actor = await this.actors.of(context);
       const room = Math.max(0, declaredSize(request) - FORM_OVERHEAD);
-      return receiveForm(request, (uploads) => this.files.createAll(this.#allowed(uploads, actor, room)));
+      const files = await receiveForm(request, (uploads) =>
+        this.files.createAll(this.#allowed(isList ? uploads : onlyOne(uploads), actor, room)),
+      );
+      return { files, isList };
     });
   }
 
@@ -66,6 +79,14 @@ export class Uploads {
       await this.access.assertCanUpload(actor, storage);
       yield { ...upload, storage, actor, room };
     }
+  }
+}
+
+async function* onlyOne(uploads: AsyncIterable<Upload>): AsyncGenerator<Upload, void, void> {
+  let count = 0;
+  for await (const upload of uploads) {
+    if (++count > 1) throw new MalformedUploadError('it has several files. Send one, or all of them to ?multiple=true');
+    yield upload;
   }
 }
 

@@ -50,8 +50,13 @@ export async function answerTo(sent: ClientRequest): Promise<RawAnswer> {
 }
 
 /** Sends a whole body. */
-export function post(app: HttpApp, body: string | Buffer, headers: RequestOptions['headers'] = {}): Promise<RawAnswer> {
-  const sent = openUpload(app, headers);
+export function post(
+  app: HttpApp,
+  body: string | Buffer,
+  headers: RequestOptions['headers'] = {},
+  path?: string,
+): Promise<RawAnswer> {
+  const sent = openUpload(app, headers, undefined, path);
   const answer = answerTo(sent);
   sent.end(body);
   return answer;

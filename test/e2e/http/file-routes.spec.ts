@@ -362,7 +362,11 @@ describe.each(PLATFORMS)('the routes of a file on %s', (platform) => {
     it('takes several files and answers them in their order', async () => {
       const app = await start();
       const contents = ['small', 'large\n'.repeat(100_000), '', 'x'.repeat(300_000), 'last'];
-      const response = await app.fetch('/files', { method: 'POST', user: 'anna', body: several(...contents) });
+      const response = await app.fetch('/files?multiple=true', {
+        method: 'POST',
+        user: 'anna',
+        body: several(...contents),
+      });
       expect(response.status).toBe(201);
       const { files } = (await response.json()) as { files: { id: string; name: string }[] };
       expect(files.map(({ name }) => name)).toEqual(contents.map((_, index) => `${index}.txt`));
@@ -372,12 +376,28 @@ describe.each(PLATFORMS)('the routes of a file on %s', (platform) => {
       expect(created).toHaveLength(contents.length);
     });
 
+    it.each([
+      ['', 1, 201, { name: '0.txt' }],
+      ['?multiple=false', 1, 201, { name: '0.txt' }],
+      ['?multiple=true', 1, 201, { files: [{ name: '0.txt' }] }],
+      ['?multiple=true', 2, 201, { files: [{ name: '0.txt' }, { name: '1.txt' }] }],
+      ['', 2, 400, { code: 'FILES_MALFORMED_UPLOAD' }],
+      ['?multiple=yes', 1, 400, { code: 'FILES_REQUEST_INVALID' }],
+      ['?multiple=true&multiple=true', 1, 400, { code: 'FILES_REQUEST_INVALID' }],
+    ])('answers "%s" with %i files in one shape', async (query, count, status, answer) => {
+      const app = await start();
+      const body = several(...Array.from({ length: count }, () => 'hello'));
+      const response = await app.fetch(`/files${query}`, { method: 'POST', user: 'anna', body });
+      expect([response.status, await response.json()]).toMatchObject([status, answer]);
+      expect(await app.stored()).toHaveLength(status === 201 ? count : 0);
+    });
+
     it('stores none of several when one is refused', async () => {
       const root = newDirectory();
       const storages = { default: fsStorage({ root, maxSize: 100 }) };
       const app = await startApp({ platform, options: { storages } });
       const body = several('fine', 'fine too', 'x'.repeat(101));
-      const response = await app.fetch('/files', { method: 'POST', user: 'anna', body });
+      const response = await app.fetch('/files?multiple=true', { method: 'POST', user: 'anna', body });
       expect([response.status, await response.json()]).toMatchObject([413, { code: 'FILES_FILE_TOO_LARGE' }]);
       expect(await rows(app)).toBe('[]');
       expect(await app.dataSource.query('SELECT * FROM files_intent')).toEqual([]);
@@ -389,7 +409,11 @@ describe.each(PLATFORMS)('the routes of a file on %s', (platform) => {
       await app.dataSource.query(
         `CREATE TRIGGER refuse BEFORE INSERT ON files_file WHEN NEW.name = '2.txt' BEGIN SELECT RAISE(ABORT, 'no'); END`,
       );
-      const response = await app.fetch('/files', { method: 'POST', user: 'anna', body: several('a', 'b', 'c') });
+      const response = await app.fetch('/files?multiple=true', {
+        method: 'POST',
+        user: 'anna',
+        body: several('a', 'b', 'c'),
+      });
       expect(response.status).toBe(500);
       expect([await rows(app), await app.stored()]).toEqual(['[]', []]);
       expect(await app.dataSource.query('SELECT * FROM files_intent')).toEqual([]);

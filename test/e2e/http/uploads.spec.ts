@@ -92,7 +92,8 @@ const WRONG: [string, number, string, string, string?][] = [
 describe.each(PLATFORMS)('uploads on %s', (platform) => {
   it.each(WRONG)('refuses %s and keeps nothing', async (_, status, code, body, contentType) => {
     const app = await startApp({ platform });
-    const answer = await post(app, body, contentType === undefined ? {} : { 'content-type': contentType });
+    const headers = contentType === undefined ? {} : { 'content-type': contentType };
+    const answer = await post(app, body, headers, '/files?multiple=true');
     expect(answer).toMatchObject({ status, body: { statusCode: status, code } });
     await expectNothing(app);
   });
@@ -110,7 +111,7 @@ describe.each(PLATFORMS)('uploads on %s', (platform) => {
   it('takes as many fields and files as it says', async () => {
     const app = await startApp({ platform });
     const body = form(...repeat(20, (index) => field(`f${index}`)), ...repeat(20, () => FILE_PART));
-    expect((await post(app, body)).status).toBe(201);
+    expect((await post(app, body, {}, '/files?multiple=true')).status).toBe(201);
     expect(await app.dataSource.getRepository(ManagedFile).count()).toBe(20);
   });
 
