@@ -13,6 +13,7 @@ export class FilesNotOwnError extends FilesError {
     readonly field: string,
     /** What the field names: ids of files that are another owner's or do not exist, or values that are no id. */
     readonly fileIds: readonly string[],
+    options?: ErrorOptions,
   ) {
     const [first] = fileIds;
     const files =
@@ -20,6 +21,7 @@ export class FilesNotOwnError extends FilesError {
     super(
       `${entityName} ${ownerId}: ${field} names ${files} not its own, so nothing was saved. Put @TransferOwnership() on the field of the ` +
         'DTO and @WithTaskQueue() on the handler, or transfer the file in the same transaction.',
+      options,
     );
   }
 }

@@ -3,6 +3,7 @@ import type { QueryRunner } from 'typeorm';
 import { UnawaitedWorkError } from '../errors/unawaited-work.error.js';
 import { UnitAbortedError } from '../errors/unit-aborted.error.js';
 import { ambientOf } from './ambient.js';
+import { guardRefusal } from './guard-refusal.js';
 import { overrideMember } from './override-member.js';
 import type { Scope } from './scope.js';
 import { isRead, rollsBack } from './statement-kind.js';
@@ -47,7 +48,9 @@ export class JoinedRunner {
           return runner.commitTransaction();
         }
         this.#leave();
-        await commitTransaction.call(runner);
+        await commitTransaction.call(runner).catch((error: unknown) => {
+          throw guardRefusal(error) ?? error;
+        });
       }),
       overrideMember(runner, 'rollbackTransaction', async () => {
         if (this.#isForeign()) {

@@ -3,6 +3,7 @@ import type { QueryRunner } from 'typeorm';
 import { CommitOutcomeUnknownError } from '../errors/commit-outcome-unknown.error.js';
 import { commitMayStand, type Dialect } from './dialects/dialect.js';
 import { stackOf } from '../errors/stack-of.js';
+import { guardRefusal } from './guard-refusal.js';
 
 const logger = new Logger('UnitOfWork');
 
@@ -22,5 +23,5 @@ export async function commitRoot(
     return undefined;
   }
   if (refusal !== undefined) return refusal;
-  throw commitMayStand(answer) ? new CommitOutcomeUnknownError(error) : error;
+  throw commitMayStand(answer) ? new CommitOutcomeUnknownError(error) : (guardRefusal(error) ?? error);
 }
