@@ -1,0 +1,113 @@
+import type { EntityTarget, ObjectLiteral, QueryRunner } from 'typeorm';
+import { DatabaseGuardError } from '../../../errors/database-guard.error.js';
+import { ManagedFile } from '../../../files/managed-file.entity.js';
+import { withMigrationLock } from '../../../migrations/migration-lock.js';
+import { tableNames } from '../../statements/names.js';
+import type { TableNames } from '../../statements/names.js';
+import { guardedTables } from './guarded-table.js';
+import type { GuardedTable } from './guarded-table.js';
+import { createInUse } from './in-use-sql.js';
+import { createNamed } from './named-sql.js';
+import { createNotOwn, isForeign } from './not-own-sql.js';
+import { identifier } from './sql-text.js';
+import { guardNameOf, storedTable } from './stored-table.js';
+import { functionPath } from './trigger-sql.js';
+
+/** How guards are made. */
+export interface GuardOptions {
+  /** What is done on databases other than PostgreSQL, which cannot check at the commit: throw, or nothing. @default 'refuse' */
+  readonly otherDatabases?: 'refuse' | 'skip';
+  /** Whether the rows that are there already are checked, which reads the tables once. @default true */
+  readonly validate?: boolean;
+}
+
+/** Entities with `@FileField()` columns, by class or name. */
+export type GuardedTargets = readonly EntityTarget<ObjectLiteral>[];
+
+/**
+ * Has PostgreSQL check at every COMMIT, whoever writes, that the rows of these entities name only their own files, and that nobody takes
+ * away a file that they name. Guards that are there are made anew. All entities that share a table are guarded together.
+ * @example await createGuards(queryRunner, [Package])
+ */
+export async function createGuards(
+  runner: QueryRunner,
+  entities: GuardedTargets,
+  { otherDatabases = 'refuse', validate = true }: GuardOptions = {},
+): Promise<void> {
+  const { dataSource } = runner;
+  if (!isPostgres(runner)) {
+    if (otherDatabases === 'skip') return;
+    throw new DatabaseGuardError(
+      `rows with @FileField() on ${dataSource.options.type}`,
+      'only PostgreSQL checks at the end of a transaction. Set `otherDatabases: "skip"` where the migration is for several databases.',
+    );
+  }
+  await inTransaction(runner, async () => {
+    // Its quoted name says no schema where the data source names none, and later sessions may search others.
+    const { path } = await storedTable(runner, dataSource.getMetadata(ManagedFile));
+    const files = { ...tableNames(dataSource, ManagedFile), table: path };
+    for (const guarded of await guardedTables(runner, entities)) {
+      await dropNamed(runner, guarded.name);
+      const statements = [...createNamed(guarded), ...createNotOwn(guarded, files), ...createInUse(guarded, files)];
+      for (const statement of statements) await runner.query(statement);
+      if (validate) await assertValid(runner, guarded, files);
+    }
+  });
+}
+
+/**
+ * Takes the guards off the entities' tables; a text may also be the name of a table, for a class that is no more. Without guards it does
+ * nothing.
+ */
+export async function dropGuards(runner: QueryRunner, entities: GuardedTargets): Promise<void> {
+  if (!isPostgres(runner)) return;
+  const { dataSource } = runner;
+  await inTransaction(runner, async () => {
+    for (const entity of entities) {
+      const isTable = typeof entity === 'string' && !dataSource.hasMetadata(entity);
+      await dropNamed(runner, await guardNameOf(runner, isTable ? entity : dataSource.getMetadata(entity).tablePath));
+    }
+  });
+}
+
+function isPostgres({ dataSource }: QueryRunner): boolean {
+  return dataSource.options.type === 'postgres';
+}
+
+async function inTransaction(runner: QueryRunner, work: () => Promise<void>): Promise<void> {
+  if (runner.isTransactionActive) return withMigrationLock(runner, work);
+  await runner.startTransaction();
+  try {
+    await withMigrationLock(runner, work);
+    await runner.commitTransaction();
+  } catch (error) {
+    await runner.rollbackTransaction();
+    throw error;
+  }
+}
+
+async function dropNamed(runner: QueryRunner, name: string): Promise<void> {
+  const triggers = `SELECT tgname AS name, tgrelid::regclass AS place FROM pg_trigger WHERE starts_with(tgname, $1)`;
+  const functions = `SELECT oid::regprocedure AS place FROM pg_proc WHERE starts_with(proname, $1)`;
+  for (const trigger of (await runner.query(triggers, [name])) as { name: string; place: string }[]) {
+    await runner.query(`DROP TRIGGER ${identifier(trigger.name)} ON ${trigger.place}`);
+  }
+  for (const { place } of (await runner.query(functions, [name])) as { place: string }[]) {
+    await runner.query(`DROP FUNCTION ${place}`);
+  }
+}
+
+async function assertValid(runner: QueryRunner, guarded: GuardedTable, files: TableNames<ManagedFile>): Promise<void> {
+  const { path } = guarded.table;
+  const [row] = (await runner.query(`
+    SELECT n.entity, n.owner_id, n.field, n.value
+    FROM ${path} AS r CROSS JOIN LATERAL ${functionPath(guarded, 'named')}(r) AS n
+    LEFT JOIN ${files.table} AS f ON f.${files.column('id')} = n.file
+    WHERE ${isForeign(files)} LIMIT 1`)) as Record<'entity' | 'owner_id' | 'field' | 'value', string>[];
+  if (!row) return;
+  throw new DatabaseGuardError(
+    row.entity,
+    `${row.entity} ${row.owner_id} names file ${row.value} in ${row.field}, which is not its own. Repair such rows first, or set ` +
+      '`validate: false` to leave them as they are.',
+  );
+}
