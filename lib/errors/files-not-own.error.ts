@@ -24,4 +24,9 @@ export class FilesNotOwnError extends FilesError {
       options,
     );
   }
+
+  /** As validation says it: clients do not learn whether a foreign file exists, nor how the application is to be mended. */
+  override get publicMessage(): string {
+    return `${this.field}: Is not an owner of the file`;
+  }
 }
