@@ -62,13 +62,9 @@ describe('The boot', () => {
     const told = warn.mock.calls.map(([message]) => String(message)).filter((message) => message.startsWith('Routes.'));
     warn.mockRestore();
     await app.close();
-    expect(told.map((message) => message.split(/[ :]/)[0]).toSorted()).toEqual([
-      'Routes.deep',
-      'Routes.list',
-      'Routes.redeclared',
-      'Routes.untyped',
-      'Routes.unvalidated',
-    ]);
+    expect(new Set(told.map((message) => message.split(/[ :]/)[0]))).toEqual(
+      new Set(['Routes.deep', 'Routes.list', 'Routes.redeclared', 'Routes.untyped', 'Routes.unvalidated']),
+    );
     expect(told.join()).toMatch(/RedeclaredDto.fileId declares an inherited field anew/);
     expect(told.join()).toMatch(/UntypedDto.things has @ValidateNested\(\) and lacks @Type/);
     expect(told.join()).toMatch(/UnvalidatedDto.thing has @Type\(\) and lacks @ValidateNested\(\)/);
