@@ -210,7 +210,8 @@ async function start(options = {}, setup: { database?: typeof IN_MEMORY } = {}) 
   };
 }
 
-const SPECS = [import.meta.url, new URL('../../package/consumer/typed-owners/owners.mts', import.meta.url).href];
+const ELSEWHERE = ['../../package/consumer/typed-owners/owners.mts', '../../support/owner-entities.ts'];
+const SPECS = [import.meta.url, ...ELSEWHERE.map((path) => new URL(path, import.meta.url).href)];
 
 it('runs every example of the pages about ownership', async () => {
   expect(await examplesNotRun('ownership.md', ...SPECS)).toEqual([]);

@@ -17,6 +17,9 @@ declare module 'nestjs-files' {
     resource: Resource;
     user: User;
   }
+}
+
+declare module 'nestjs-files' {
   interface Actor {
     roles?: string[];
   }
