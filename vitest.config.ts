@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 const lib = (path: string) => fileURLToPath(new URL(`./lib/${path}`, import.meta.url));
 
-const tests = { setupFiles: ['test/support/setup.ts'], testTimeout: 20_000 };
+const tests = { setupFiles: ['test/support/setup.ts'], testTimeout: 60_000, hookTimeout: 60_000 };
 
 export default defineConfig({
   // vitest takes decorator options from a tsconfig only for the files that it includes; these hold for every file.
@@ -42,7 +42,7 @@ export default defineConfig({
           name: 'browser',
           isolate: false,
           include: ['test/browser/**/*.spec.ts'],
-          testTimeout: 60_000,
+          testTimeout: 120_000,
         },
       },
     ],

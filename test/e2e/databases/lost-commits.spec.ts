@@ -132,7 +132,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('a COMMIT whose r
     const app = await start();
     const files = app.app.get(FilesService);
     const upload = (name: string) =>
-      app.app.get(TaskQueue).run(() => files.create(Buffer.from(name), { name }), { timeout: 300 });
+      app.app.get(TaskQueue).run(() => files.create(Buffer.from(name), { name }), { timeout: 1_500 });
     for (const [at, cut] of (['reply', 'before'] as const).entries()) {
       app.proxy.arm({ cut, at: COMMIT, refuse: true });
       await expect(upload(cut)).rejects.toMatchObject({ code: 'FILES_COMMIT_OUTCOME_UNKNOWN' });

@@ -64,7 +64,7 @@ describe.each(PLATFORMS)('the files controller on %s', (platform) => {
     const { headers } = await app.fetch(`/files/${id}/content`, { user: 'anna' });
     expect(headers.get('content-type')).toMatch(/^text\/plain/);
     expect(headers.get('content-disposition')).toBe(
-      `inline; filename="a \\"quoted\\" n?me.txt"; filename*=UTF-8''a%20%22quoted%22%20n%C3%A4me.txt`,
+      `inline; filename="a \\"quoted\\" name.txt"; filename*=UTF-8''a%20%22quoted%22%20n%C3%A4me.txt`,
     );
     expect(headers.get('x-content-type-options')).toBe('nosniff');
     expect(headers.get('content-security-policy')).toBe("sandbox; default-src 'none'");
@@ -84,7 +84,7 @@ describe.each(PLATFORMS)('the files controller on %s', (platform) => {
     const { headers } = await app.fetch(`/files/${id}/content`, { user: 'anna' });
     expect(headers.get('content-type')?.split(';')[0]).toBe(contentType);
     expect(headers.get('content-disposition')).toBe(
-      `${disposition}; filename="???.txt"; filename*=UTF-8''%E6%97%A5%E6%9C%AC%E8%AA%9E.txt`,
+      `${disposition}; filename=___.txt; filename*=UTF-8''%E6%97%A5%E6%9C%AC%E8%AA%9E.txt`,
     );
   });
 

@@ -35,7 +35,7 @@ describe.skipIf(!hasCurl())('the story in a shell', () => {
     return portal.url;
   }
 
-  it('ends well on express, also when it is told again', { timeout: 60_000 }, async () => {
+  it('ends well on express, also when it is told again', { timeout: 180_000 }, async () => {
     const url = await start('express');
 
     const first = await run('bash', [STORY, url]);
@@ -45,13 +45,13 @@ describe.skipIf(!hasCurl())('the story in a shell', () => {
     expect(again.stdout).toContain('The story ends well.');
   });
 
-  it('ends well on fastify', { timeout: 60_000 }, async () => {
+  it('ends well on fastify', { timeout: 180_000 }, async () => {
     const { stdout } = await run('bash', [STORY, await start('fastify')]);
 
     expect(stdout).toContain('The story ends well.');
   });
 
-  it('is told by the README, too', { timeout: 60_000 }, async () => {
+  it('is told by the README, too', { timeout: 180_000 }, async () => {
     const [, , story = ''] = shellBlocks('../README.md', 3);
     const script = story.replace('http://localhost:3000', await start('express'));
 
