@@ -1,0 +1,76 @@
+import { Body, Controller, Param, ParseIntPipe, Patch, ValidationPipe } from '@nestjs/common';
+import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FileField, OwnsFiles, TransferOwnership, WithTaskQueue } from '../../../lib/index.js';
+import { reachableDatabases } from '../../support/databases.js';
+import { guardedApp } from '../../support/guarded-app.js';
+import type { GuardedApp } from '../../support/guarded-app.js';
+
+class Plain {
+  @PrimaryGeneratedColumn() id!: number;
+  @Column('uuid', { nullable: true }) fileId!: string | null;
+  @Column('simple-json', { nullable: true }) fileIds!: string[] | null;
+}
+@Entity()
+class Loose extends Plain {}
+
+@Entity()
+@OwnsFiles('shelf')
+class Shelf {
+  @PrimaryGeneratedColumn() id!: number;
+  @FileField() @Column('uuid', { nullable: true }) fileId!: string | null;
+  @FileField() @Column('simple-json', { nullable: true }) fileIds!: string[] | null;
+}
+
+class LooseDto {
+  @TransferOwnership('loose') fileIds!: string[];
+}
+class ShelfDto {
+  @TransferOwnership('shelf') fileIds!: string[];
+}
+
+@Controller()
+class Shelves {
+  constructor(private readonly dataSource: DataSource) {}
+
+  @Patch('loose/:id') @WithTaskQueue() async loose(
+    @Param('id', ParseIntPipe) id: number,
+    @Body() { fileIds }: LooseDto,
+  ) {
+    await this.dataSource.getRepository(Loose).update(id, { fileIds });
+    return { id, fileIds };
+  }
+
+  @Patch('shelves/:id') @WithTaskQueue() async shelf(
+    @Param('id', ParseIntPipe) id: number,
+    @Body() { fileIds }: ShelfDto,
+  ) {
+    await this.dataSource.getRepository(Shelf).update(id, { fileIds });
+    return {};
+  }
+}
+
+describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Attaching on $name', (database) => {
+  let app: GuardedApp;
+  beforeAll(async () => {
+    app = await guardedApp({
+      database,
+      entities: [Loose, Shelf],
+      controllers: [Shelves],
+      prepare: (nest) => void nest.useGlobalPipes(new ValidationPipe()),
+    });
+  });
+  afterAll(() => app.close());
+
+  it.each([1, 10])('takes no statement more for a guarded record: %i files', async (count) => {
+    const kinds = async (path: string, id: number) => {
+      const fileIds = await Promise.all(Array.from({ length: count }, () => app.upload()));
+      app.statements.length = 0;
+      expect(await app.send('PATCH', `/${path}/${id}`, { fileIds })).toMatchObject({ status: 200 });
+      return app.statements.map((sql) => sql.trim().split(/\s/)[0]);
+    };
+    const loose = await app.dataSource.getRepository(Loose).save({});
+    const shelf = await app.dataSource.getRepository(Shelf).save({});
+    expect(await kinds('shelves', shelf.id)).toEqual(await kinds('loose', loose.id));
+  });
+});
