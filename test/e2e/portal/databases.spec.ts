@@ -1,8 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Package } from '../../../sample/portal/packages/package.entity.js';
-import { Resource } from '../../../sample/portal/resources/resource.entity.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { OpenDatabase } from '../../support/databases.js';
 import { insertFile } from '../../support/ownership-databases.js';
@@ -69,13 +67,10 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the port
     });
     const made = await dataSource.getRepository(Package).save(packages);
     const packageId = made.at(-1)!.id;
-    const resource = await dataSource.getRepository(Resource).save({ name: 'part', packageId, fileId: randomUUID() });
-    const owners = [
-      ...made.map(({ id }) => ['package', id]),
-      ['resource', resource.id],
-      ...Array.from({ length: 20 }, () => ['user', creatorId]),
-    ];
-    const expected: string[] = [];
+    const fileId = await dora.upload(csv, 'a.csv', 'text/csv');
+    expect((await dora.post('/resources', { packageId, name: 'part', fileId })).status).toBe(201);
+    const owners = [...made.map(({ id }) => ['package', id]), ...Array.from({ length: 20 }, () => ['user', creatorId])];
+    const expected = [fileId];
     for (const [ownerType = '', ownerId = ''] of owners) {
       expected.push(await insertFile(dataSource, { ownerType, ownerId }));
     }
