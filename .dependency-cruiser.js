@@ -1,7 +1,7 @@
 /**
  * The rooms of the library, from the public face on the left to the ground on the right:
  *
- *   index → files.module → http, cli, validation → access, links, staging → ownership → files → storage, task-queue, migrations → unit-of-work → errors, diagnostics
+ *   index → files.module → http, cli, validation → access, audit, links, staging → ownership → files → storage, task-queue, migrations → unit-of-work → errors, diagnostics
  *   testing → storage
  *
  * A room may import itself and the rooms to its right; neighbours on one step stay apart.
@@ -10,7 +10,7 @@ const steps = [
   ['index'],
   ['files.module', 'files.options'],
   ['http', 'cli', 'validation'],
-  ['access', 'links', 'staging'],
+  ['access', 'audit', 'links', 'staging'],
   ['ownership'],
   ['files'],
   ['storage', 'task-queue', 'migrations'],

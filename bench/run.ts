@@ -1,6 +1,7 @@
 // npm run bench [-- question …]: asks all questions, or these. `bytes` is both `bytes-uploads` and `bytes-downloads`.
 
 import { attach } from './attach.js';
+import { audit } from './audit.js';
 import { downloads, uploads } from './bytes.js';
 import { handler } from './handler.js';
 import { queue } from './queue.js';
@@ -15,6 +16,7 @@ const QUESTIONS: Record<string, () => Promise<void>> = {
   'bytes-uploads': uploads,
   'bytes-downloads': downloads,
   scan,
+  audit,
   'upload-memory': uploadMemory,
 };
 

@@ -6,6 +6,7 @@ import type { DataSource } from 'typeorm';
 import { ACCESS_OPTIONS } from './access/access-options.js';
 import { FilesAccess } from './access/files-access.js';
 import { PolicyRegistry } from './access/policy-registry.js';
+import { FilesAudit } from './audit/files-audit.js';
 import { EntitiesMissingError } from './errors/entities-missing.error.js';
 import { FilesOptionError } from './errors/files-option.error.js';
 import { ACTOR_RESOLVER, ActorSource } from './files/actor.js';
@@ -75,6 +76,7 @@ const PUBLIC_PROVIDERS = [
   ActorSource,
   FileStaging,
   FilesAccess,
+  FilesAudit,
   FilesLinks,
   FilesService,
   FilesSweeper,

@@ -122,6 +122,25 @@ export { OwnerPolicy } from './access/owner-policy.decorator.js';
 export type { FileOwnerPolicy } from './access/owner-policy.decorator.js';
 export { RequireFileAccess } from './access/require-file-access.decorator.js';
 
+// Audit
+export type {
+  AuditedRecord,
+  AuditFinding,
+  BytesFinding,
+  FieldFinding,
+  ForeignFileFinding,
+  InvalidIdFinding,
+  MissingBytesFinding,
+  MissingFileFinding,
+  OwnerGoneFinding,
+  UncheckedBytesFinding,
+  UnnamedFileFinding,
+  WrongHashFinding,
+  WrongSizeFinding,
+} from './audit/audit-finding.js';
+export type { AuditOptions } from './audit/audit-options.js';
+export { FilesAudit } from './audit/files-audit.js';
+
 // Links
 export { FileLink } from './links/file-link.entity.js';
 export { FilesLinks } from './links/files-links.js';
@@ -148,6 +167,7 @@ export type { ByteRange, Leftovers, LocatedObject, StorageContext, StoredObject 
 // Diagnostics
 export { FILES_CHANNELS } from './diagnostics/traces.js';
 export type {
+  AuditTrace,
   DownloadTrace,
   DrainTrace,
   SweepTrace,
@@ -161,6 +181,7 @@ export type {
 export { FilesError } from './errors/files-error.js';
 export type { FilesErrorBody } from './errors/files-error.js';
 export { AccessDeniedError } from './errors/access-denied.error.js';
+export { AuditOptionError } from './errors/audit-option.error.js';
 export { AuthenticationRequiredError } from './errors/authentication-required.error.js';
 export { ByteSizeError } from './errors/byte-size.error.js';
 export { CapabilityMissingError } from './errors/capability-missing.error.js';

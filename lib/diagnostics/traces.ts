@@ -16,6 +16,8 @@ export const FILES_CHANNELS = {
   download: 'nestjs-files:download',
   /** Sweeps: `SweepTrace`. */
   sweep: 'nestjs-files:sweep',
+  /** Audits: `AuditTrace`. */
+  audit: 'nestjs-files:audit',
 } as const;
 
 /** A unit of work, from BEGIN to the end of its effects. One that is run again is another trace. */
@@ -97,6 +99,16 @@ export interface SweepTrace {
   bytesRemoved: number;
 }
 
+/** An audit, until its loop ends. */
+export interface AuditTrace {
+  /** Rows of guarded classes that were read. */
+  records: number;
+  /** Files that were looked at. */
+  files: number;
+  /** What was found. */
+  findings: number;
+}
+
 export const unitTrace = new Trace<UnitTrace>(FILES_CHANNELS.unit, {
   context: 'UnitOfWork',
   text: ({ name = 'A unit of work', kind, attempt, outcome, tasks }) => {
@@ -130,4 +142,9 @@ export const sweepTrace = new Trace<SweepTrace>(FILES_CHANNELS.sweep, {
   context: 'FilesSweeper',
   text: ({ examined, finished, bytesRemoved }) =>
     `Sweep: ${examined} examined, ${finished} finished, ${bytesRemoved} bytes removed,`,
+});
+
+export const auditTrace = new Trace<AuditTrace>(FILES_CHANNELS.audit, {
+  context: 'FilesAudit',
+  text: ({ records, files, findings }) => `Audit of ${records} record(s) and ${files} file(s): ${findings} finding(s),`,
 });

@@ -3,6 +3,7 @@ import { HttpStatus } from '@nestjs/common';
 /** The HTTP status of every error of the library, by its code. What is 500 is a fault of the application or its storages. */
 export const ERROR_STATUS: Readonly<Record<string, HttpStatus>> = {
   FILES_ACCESS_DENIED: HttpStatus.FORBIDDEN,
+  FILES_AUDIT_OPTION: HttpStatus.INTERNAL_SERVER_ERROR,
   FILES_AUTHENTICATION_REQUIRED: HttpStatus.UNAUTHORIZED,
   FILES_BYTE_SIZE: HttpStatus.BAD_REQUEST,
   FILES_CAPABILITY_MISSING: HttpStatus.CONFLICT,

@@ -33,6 +33,7 @@ import { Column, Entity, PrimaryColumn, Repository } from 'typeorm';
 import { afterAll, expect, it } from 'vitest';
 import {
   FILES_CHANNELS,
+  FilesAudit,
   FilesService,
   FilesSweeper,
   TransferOwnership,
@@ -253,7 +254,7 @@ it('tells what failed, and how the unit ended', async () => {
   expect(failed.at(-1)?.attributes['outcome']).toBe('rollback');
 });
 
-it('follows bytes in and out, and sweeps, and keeps the span of whoever asked around them', async () => {
+it('follows bytes in and out, sweeps and audits, and keeps the span of whoever asked around them', async () => {
   const { app } = await start();
   const { id } = await uploadFile(app, 'ada', formWith('four'));
   spans.reset();
@@ -263,10 +264,17 @@ it('follows bytes in and out, and sweeps, and keeps the span of whoever asked ar
     await files.replace(id, Buffer.from('longer'));
     expect(await text(await files.stream(id, { start: 1, end: 3 }))).toBe('ong');
     await app.app.get(FilesSweeper).sweep();
+    expect(await app.app.get(FilesAudit).run().next()).toMatchObject({ done: true });
   });
   span.end();
   expect(paths()).toEqual(
-    expect.arrayContaining(['outside > upload', 'outside > unit', 'outside > download', 'outside > sweep']),
+    expect.arrayContaining([
+      'outside > upload',
+      'outside > unit',
+      'outside > download',
+      'outside > sweep',
+      'outside > audit',
+    ]),
   );
   const of = (name: string) => spans.getFinishedSpans().find((one) => one.name === `nestjs-files ${name}`)?.attributes;
   expect(of('upload')).toEqual({ storage: 'default', bytes: 6 });

@@ -1,0 +1,21 @@
+import { auditBytes } from './audit-bytes.js';
+import type { AuditFinding } from './audit-finding.js';
+import { auditOwners } from './audit-owners.js';
+import type { AuditScope } from './audit-scope.js';
+import { FILES_PER_PAGE, nextFiles } from './file-pages.js';
+import { ownerTypes } from './owner-types.js';
+
+/** Goes through the files: whether their owners are there and name them, and whether they have their bytes. */
+export async function* auditFiles(scope: AuditScope): AsyncGenerator<AuditFinding, void> {
+  const types = ownerTypes(scope.dataSource);
+  let after: string | undefined;
+  for (let isLast = false; !isLast;) {
+    scope.signal?.throwIfAborted();
+    const files = await scope.reads.now((manager) => nextFiles(manager, after, scope.since));
+    scope.counts.files += files.length;
+    yield* await auditOwners(scope, types, files);
+    if (scope.bytes) yield* auditBytes(scope, files);
+    after = files.at(-1)?.id;
+    isLast = files.length < FILES_PER_PAGE;
+  }
+}

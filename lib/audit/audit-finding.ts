@@ -1,0 +1,127 @@
+import type { OwnerReference } from '../files/owner-reference.js';
+
+/** A row that names files. */
+export interface AuditedRecord {
+  /** The name of its entity class. */
+  readonly entity: string;
+  /** Its primary key, by property. */
+  readonly key: Readonly<Record<string, unknown>>;
+  /** What it owns files as; null where the column of the owner's id is empty. */
+  readonly owner: OwnerReference | null;
+}
+
+/** What is wrong with a declared field of a record. */
+export interface FieldFinding {
+  /** The record. */
+  readonly record: AuditedRecord;
+  /** The declared field, with the way to it through embedded objects. */
+  readonly field: string;
+}
+
+/** A record names a file that is not there. */
+export interface MissingFileFinding extends FieldFinding {
+  /** Tells the findings apart. */
+  readonly kind: 'missing-file';
+  /** What the field names. */
+  readonly fileId: string;
+}
+
+/** A record names a file that is not its own. */
+export interface ForeignFileFinding extends FieldFinding {
+  /** Tells the findings apart. */
+  readonly kind: 'foreign-file';
+  /** What the field names. */
+  readonly fileId: string;
+  /** Who owns the file; null for no owner. */
+  readonly owner: OwnerReference | null;
+}
+
+/** A declared field holds a value that can be the id of no file. */
+export interface InvalidIdFinding extends FieldFinding {
+  /** Tells the findings apart. */
+  readonly kind: 'invalid-id';
+  /** The value, as a short text. */
+  readonly value: string;
+}
+
+/** A file's owner has no row, softly removed or not, in any class of its type. */
+export interface OwnerGoneFinding {
+  /** Tells the findings apart. */
+  readonly kind: 'owner-gone';
+  /** The file. */
+  readonly fileId: string;
+  /** Who owns the file, by its row. */
+  readonly owner: OwnerReference;
+  /** Whether the file is pinned. */
+  readonly pinned: boolean;
+}
+
+/** A file is owned and pinned, and no declared field of its owner names it. */
+export interface UnnamedFileFinding {
+  /** Tells the findings apart. */
+  readonly kind: 'unnamed-file';
+  /** The file. */
+  readonly fileId: string;
+  /** Who owns the file. */
+  readonly owner: OwnerReference;
+  /** Whether a field of the owner has `onReplace: 'keep'`, which leaves such files on purpose. */
+  readonly mayBeKept: boolean;
+}
+
+/** What is wrong with the bytes of a file. */
+export interface BytesFinding {
+  /** The file. */
+  readonly fileId: string;
+  /** The name of the storage that should have the bytes. */
+  readonly storage: string;
+  /** Where in the storage. */
+  readonly location: string;
+}
+
+/** A file has no bytes. */
+export interface MissingBytesFinding extends BytesFinding {
+  /** Tells the findings apart. */
+  readonly kind: 'missing-bytes';
+}
+
+/** A file has more bytes or fewer than its row says. */
+export interface WrongSizeFinding extends BytesFinding {
+  /** Tells the findings apart. */
+  readonly kind: 'wrong-size';
+  /** Bytes, as the row has it. */
+  readonly expected: number;
+  /** Bytes, as the storage has them. */
+  readonly found: number;
+}
+
+/** A file has other bytes than its row says; only where they were read (`deep`). */
+export interface WrongHashFinding extends BytesFinding {
+  /** Tells the findings apart. */
+  readonly kind: 'wrong-hash';
+  /** An algorithm of `node:crypto`. */
+  readonly algorithm: string;
+  /** In hex, as the row has it. */
+  readonly expected: string;
+  /** In hex, of the bytes that were read. */
+  readonly found: string;
+}
+
+/** Nobody can say whether the bytes are right: their storage failed, or is not configured. */
+export interface UncheckedBytesFinding extends BytesFinding {
+  /** Tells the findings apart. */
+  readonly kind: 'unchecked-bytes';
+  /** The error, or what is not configured. */
+  readonly reason: string;
+}
+
+/** What an audit found. `JSON.stringify()` takes each of them. */
+export type AuditFinding =
+  | MissingFileFinding
+  | ForeignFileFinding
+  | InvalidIdFinding
+  | OwnerGoneFinding
+  | UnnamedFileFinding
+  | MissingBytesFinding
+  | WrongSizeFinding
+  | WrongHashFinding
+  | UncheckedBytesFinding;

@@ -1,0 +1,36 @@
+import { AuditOptionError } from '../errors/audit-option.error.js';
+
+/** What an audit looks at, and how. */
+export interface AuditOptions {
+  /** Only what was written since then, as far as the database tells; docs/audit.md says what that leaves out. @default everything */
+  since?: Date;
+  /** Whether storages are asked for the bytes of each file: that they are there, and how many. @default true */
+  bytes?: boolean;
+  /** Whether all bytes are read and hashed. @default false */
+  deep?: boolean;
+  /** How many files have their bytes looked at side by side. @default 16 */
+  concurrency?: number;
+  /** Ends the audit: the loop over it throws the signal's reason. */
+  signal?: AbortSignal;
+}
+
+export interface CheckedAuditOptions {
+  readonly since: Date | undefined;
+  readonly bytes: boolean;
+  readonly deep: boolean;
+  readonly concurrency: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Fills in the defaults; throws `AuditOptionError` for what makes no sense. */
+export function readAuditOptions(options: AuditOptions): CheckedAuditOptions {
+  const { since, bytes = true, deep = false, concurrency = 16, signal } = options;
+  if (since !== undefined && !(since instanceof Date && Number.isFinite(since.getTime()))) {
+    throw new AuditOptionError('since', `it is ${String(since)}, and must be a valid Date`);
+  }
+  if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
+    throw new AuditOptionError('concurrency', `it is ${String(concurrency)}, and must be a whole number above zero`);
+  }
+  if (deep && !bytes) throw new AuditOptionError('deep', 'it reads bytes, and `bytes` is false. Leave out one of them');
+  return { since, bytes, deep, concurrency, signal };
+}

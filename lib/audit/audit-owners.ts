@@ -1,0 +1,97 @@
+import type { EntityManager } from 'typeorm';
+import type { GuardedEntity } from '../ownership/guard/guarded-entities.js';
+import type { AuditFinding } from './audit-finding.js';
+import type { AuditScope } from './audit-scope.js';
+import { filesById } from './file-pages.js';
+import type { AuditedFile } from './file-pages.js';
+import { existingOwners, isFoundByFile, rowsNaming, rowsOfOwners } from './owner-rows.js';
+import type { OwnerType } from './owner-types.js';
+import type { AuditedRow } from './record-pages.js';
+
+/** A file of which an owner is known. */
+interface OwnedFile extends AuditedFile {
+  readonly ownerType: string;
+  readonly ownerId: string;
+}
+
+/** Whether the owners of a page of files are there, and name those that are pinned. */
+export async function auditOwners(
+  scope: AuditScope,
+  types: ReadonlyMap<string, OwnerType>,
+  files: readonly AuditedFile[],
+): Promise<AuditFinding[]> {
+  const suspects = await scope.reads.now((manager) => judgeFiles(manager, types, files, false));
+  if (suspects.length === 0) return [];
+  // Files and rows were read one after the other: what looks wrong is read once more, as of one moment.
+  return scope.reads.atOnce(async (manager) => {
+    const ids = suspects.map(({ fileId }) => fileId);
+    return judgeFiles(manager, types, await filesById(manager, ids), true);
+  });
+}
+
+type Finding = AuditFinding & { readonly fileId: string };
+
+/** Unless it is to be exact, owners may seem to be gone whose rows do not name the file. */
+async function judgeFiles(
+  manager: EntityManager,
+  types: ReadonlyMap<string, OwnerType>,
+  files: readonly AuditedFile[],
+  exact: boolean,
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const type of types.values()) {
+    const owned = files.filter((file): file is OwnedFile => file.ownerType === type.type);
+    if (owned.length > 0) findings.push(...(await judgeOfType(manager, type, owned, exact)));
+  }
+  return findings;
+}
+
+async function judgeOfType(
+  manager: EntityManager,
+  type: OwnerType,
+  files: readonly OwnedFile[],
+  exact: boolean,
+): Promise<Finding[]> {
+  const known = new Set<string>();
+  const unnamed = new Map(files.map((file) => [file.id, file]));
+  for (const entity of type.guarded) {
+    if (unnamed.size === 0) break;
+    for await (const row of rowsFor(manager, entity, [...unnamed.values()], exact)) {
+      known.add(row.ownerId ?? '');
+      for (const { ids } of row.values.values()) {
+        for (const id of ids) if (unnamed.get(id)?.ownerId === row.ownerId) unnamed.delete(id);
+      }
+    }
+  }
+  const open = [...unnamed.values()];
+  const others = open.length === 0 ? new Set() : await existingOwners(manager, type.others, ownersOf(open));
+  return open.flatMap((file) => (others.has(file.ownerId) ? [] : judge(file, type, known.has(file.ownerId))));
+}
+
+function rowsFor(
+  manager: EntityManager,
+  entity: GuardedEntity,
+  files: readonly OwnedFile[],
+  exact: boolean,
+): AsyncIterable<AuditedRow> {
+  // An owner may have any number of rows, and no index leads to them.
+  if (!exact && !entity.isOneRow && isFoundByFile(entity)) {
+    return rowsNaming(
+      manager,
+      entity,
+      files.map(({ id }) => id),
+    );
+  }
+  return rowsOfOwners(manager, entity, ownersOf(files));
+}
+
+function judge(file: OwnedFile, { type, mayKeep }: OwnerType, isThere: boolean): Finding[] {
+  const { id: fileId, ownerId: id, pinned } = file;
+  const owner = { type, id };
+  if (!isThere) return [{ kind: 'owner-gone', fileId, owner, pinned }];
+  return pinned ? [{ kind: 'unnamed-file', fileId, owner, mayBeKept: mayKeep }] : [];
+}
+
+function ownersOf(files: readonly OwnedFile[]): string[] {
+  return [...new Set(files.map(({ ownerId }) => ownerId))];
+}

@@ -1,0 +1,14 @@
+import type { DataSource } from 'typeorm';
+import type { TransferStatements } from '../ownership/statements/transfer-statements.js';
+import type { StorageRegistry } from '../storage/storage-registry.js';
+import type { AuditReads } from './audit-reads.js';
+import type { CheckedAuditOptions } from './audit-options.js';
+
+/** What the parts of one audit share. */
+export interface AuditScope extends CheckedAuditOptions {
+  readonly dataSource: DataSource;
+  readonly reads: AuditReads;
+  readonly statements: TransferStatements;
+  readonly storages: StorageRegistry;
+  readonly counts: { records: number; files: number };
+}

@@ -1,0 +1,31 @@
+import type { DataSource, EntityMetadata } from 'typeorm';
+import { isSqlite } from '../files/is-sqlite.js';
+import type { Where } from './record-pages.js';
+import { quoted } from './sql.js';
+
+// Of a day nobody knows which part is meant.
+const TYPES = new Set(['datetime', 'timestamp', 'timestamp without time zone', 'timestamp with time zone']);
+
+// Columns may keep whole seconds only.
+const ROUNDING = 1_000;
+
+/**
+ * That a row was written since then, by its `@UpdateDateColumn()`. Undefined where it has none, or one that cannot be compared: then all
+ * rows have to be read. The database's own clock and time zone decide, which stamped the rows.
+ */
+export function changedSince(
+  dataSource: DataSource,
+  { updateDateColumn: column }: EntityMetadata,
+  since: Date | undefined,
+): Where | undefined {
+  if (!since || !column || column.transformer || !TYPES.has(dataSource.driver.normalizeType(column))) return undefined;
+  const name = quoted(dataSource, column.databaseName);
+  return (bind) => `${name} >= ${momentOf(dataSource, since.getTime() - ROUNDING, bind)} OR ${name} IS NULL`;
+}
+
+function momentOf(dataSource: DataSource, at: number, bind: (value: unknown) => string): string {
+  if (isSqlite(dataSource)) return bind(new Date(at).toISOString().slice(0, 19).replace('T', ' '));
+  const age = Date.now() - at;
+  if (dataSource.options.type !== 'postgres') return `NOW(6) - INTERVAL ${bind(age * 1_000)} MICROSECOND`;
+  return `now() - CAST(${bind(age)} AS double precision) * interval '1 millisecond'`;
+}

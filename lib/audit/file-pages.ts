@@ -1,0 +1,80 @@
+import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
+import { ManagedFile } from '../files/managed-file.entity.js';
+import { FileTransfer } from '../ownership/file-transfer.entity.js';
+import { tableNames } from '../ownership/statements/names.js';
+import { query } from './sql.js';
+import type { Bind } from './sql.js';
+
+/** What an audit has to know of a file. */
+export interface AuditedFile {
+  readonly id: string;
+  readonly ownerType: string | null;
+  readonly ownerId: string | null;
+  readonly pinned: boolean;
+  readonly storage: string;
+  readonly location: string;
+  readonly size: number;
+  readonly hash: string;
+  readonly hashAlgorithm: string;
+}
+
+export const FILES_PER_PAGE = 1_000;
+
+const PROPERTIES = [
+  'id',
+  'ownerType',
+  'ownerId',
+  'pinned',
+  'storage',
+  'location',
+  'size',
+  'hash',
+  'hashAlgorithm',
+] as const;
+
+/** The next files after an id, in the order of ids; with `since`, those that were stored, replaced or given away since then. */
+export function nextFiles(
+  manager: EntityManager,
+  after: string | undefined,
+  since: Date | undefined,
+): Promise<AuditedFile[]> {
+  const { column } = tableNames<ManagedFile>(manager.dataSource, ManagedFile);
+  return select(manager, (bind) => {
+    const conditions = [
+      ...(after === undefined ? [] : [`${column('id')} > ${bind(after)}`]),
+      ...(since === undefined ? [] : [changedSince(manager.dataSource, since, bind)]),
+    ];
+    const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
+    return `${where} ORDER BY ${column('id')} LIMIT ${FILES_PER_PAGE}`;
+  });
+}
+
+/** The files with these ids; what is gone is left out. */
+export function filesById(manager: EntityManager, ids: readonly string[]): Promise<AuditedFile[]> {
+  const { column } = tableNames<ManagedFile>(manager.dataSource, ManagedFile);
+  return select(manager, (bind) => ` WHERE ${column('id')} IN (${ids.map(bind).join(', ')})`);
+}
+
+async function select(manager: EntityManager, tail: (bind: Bind) => string): Promise<AuditedFile[]> {
+  const { dataSource } = manager;
+  const { table, column } = tableNames<ManagedFile>(dataSource, ManagedFile);
+  const columns = PROPERTIES.map((property) => `${column(property)} AS ${dataSource.driver.escape(property)}`);
+  const rows = await query(manager, (bind) => `SELECT ${columns.join(', ')} FROM ${table}${tail(bind)}`);
+  return rows.map(toFile);
+}
+
+function changedSince(dataSource: DataSource, since: Date, bind: Bind): string {
+  const { table, column } = tableNames<ManagedFile>(dataSource, ManagedFile);
+  const history = tableNames<FileTransfer>(dataSource, FileTransfer);
+  const at = (name: string): string => `${name} >= ${bind(since.getTime())}`;
+  const ways = [
+    at(column('createdAt')),
+    at(column('replacedAt')),
+    `EXISTS (SELECT 1 FROM ${history.table} WHERE ${history.table}.${history.column('fileId')} = ${table}.${column('id')} AND ${at(history.column('at'))})`,
+  ];
+  return `(${ways.join(' OR ')})`;
+}
+
+function toFile(row: ObjectLiteral): AuditedFile {
+  return { ...(row as AuditedFile), pinned: Boolean(row['pinned']), size: Number(row['size']) };
+}

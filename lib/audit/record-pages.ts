@@ -1,0 +1,127 @@
+import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
+import { entityOfRow } from '../ownership/guard/guarded-entities.js';
+import type { GuardedEntity, GuardedField } from '../ownership/guard/guarded-entities.js';
+import { filesNamedBy } from '../ownership/guard/named-files.js';
+import type { NamedFiles } from '../ownership/guard/named-files.js';
+import { ownerIdOf } from '../ownership/id-field.js';
+import type { OwnerColumn } from '../ownership/owner-entities.js';
+import type { GuardedTable } from './guarded-tables.js';
+import { query, quoted } from './sql.js';
+import type { Bind } from './sql.js';
+
+/** The values of a primary key, as the database takes them again. */
+export type Place = readonly unknown[];
+
+/** A row of a guarded class. */
+export interface AuditedRow {
+  readonly entity: GuardedEntity;
+  readonly place: Place;
+  /** The primary key, by property. */
+  readonly key: Readonly<Record<string, unknown>>;
+  readonly ownerId: string | undefined;
+  readonly values: ReadonlyMap<GuardedField, NamedFiles>;
+}
+
+/** A condition in SQL. */
+export type Where = (bind: Bind) => string;
+
+export const ROWS_PER_PAGE = 500;
+
+const PLACE = 'nestjs_files_place_';
+const TIMES = new Set(['date', 'time', 'datetime', 'timestamp']);
+
+/** The next rows after a place, softly removed ones too, in the order of the primary key; the first ones of all without a place. */
+export function nextRows(
+  manager: EntityManager,
+  table: GuardedTable,
+  after: Place | undefined,
+  where?: Where,
+): Promise<AuditedRow[]> {
+  return select(manager, table, (bind) => {
+    const conditions = [after && isAfter(manager.dataSource, table, after, bind), where?.(bind)];
+    const all = conditions.flatMap((condition) => (condition === undefined ? [] : `(${condition})`)).join(' AND ');
+    const order = keyNames(manager.dataSource, table).join(', ');
+    return `${all === '' ? '' : ` WHERE ${all}`} ORDER BY ${order} LIMIT ${ROWS_PER_PAGE}`;
+  });
+}
+
+/** The rows at these places; what is gone is left out. */
+export function rowsAt(manager: EntityManager, table: GuardedTable, places: readonly Place[]): Promise<AuditedRow[]> {
+  const names = keyNames(manager.dataSource, table);
+  const isAt = (place: Place, bind: Bind): string =>
+    names.map((name, index) => `${name} = ${bind(place[index])}`).join(' AND ');
+  return select(manager, table, (bind) => {
+    const [name] = names;
+    if (names.length === 1) return ` WHERE ${name} IN (${places.map(([value]) => bind(value)).join(', ')})`;
+    return ` WHERE ${places.map((place) => `(${isAt(place, bind)})`).join(' OR ')}`;
+  });
+}
+
+async function select(manager: EntityManager, table: GuardedTable, tail: Where): Promise<AuditedRow[]> {
+  const { dataSource } = manager;
+  const { metadata } = table.root;
+  const columns = [
+    ...table.columns.map(({ databaseName }) => quoted(dataSource, databaseName)),
+    ...metadata.primaryColumns.flatMap((column, index) => {
+      const text = asText(dataSource, column);
+      return text === undefined ? [] : `${text} AS ${quoted(dataSource, `${PLACE}${index}`)}`;
+    }),
+  ];
+  const from = `SELECT ${columns.join(', ')} FROM ${quoted(dataSource, metadata.tablePath)}`;
+  const rows = await query(manager, (bind) => from + tail(bind));
+  return rows.map((row) => toRow(dataSource, table, row));
+}
+
+/** Where the driver makes another value of the key, which may be rounded, what makes a text of it. */
+function asText(dataSource: DataSource, column: OwnerColumn): string | undefined {
+  const name = quoted(dataSource, column.databaseName);
+  if (dataSource.options.type === 'postgres') return `CAST(${name} AS text)`;
+  return TIMES.has(dataSource.driver.normalizeType(column)) ? `CAST(${name} AS char)` : undefined;
+}
+
+function keyNames(dataSource: DataSource, { root }: GuardedTable): string[] {
+  return root.metadata.primaryColumns.map(({ databaseName }) => quoted(dataSource, databaseName));
+}
+
+function isAfter(dataSource: DataSource, table: GuardedTable, after: Place, bind: Bind): string {
+  const names = keyNames(dataSource, table);
+  const { type } = dataSource.options;
+  if (type !== 'mysql' && type !== 'mariadb') return `(${names.join(', ')}) > (${after.map(bind).join(', ')})`;
+  // These use no index for rows of values, and several ranges of it for what is written out.
+  const ways = names.map((name, index) => {
+    const same = names.slice(0, index).map((earlier, at) => `${earlier} = ${bind(after[at])}`);
+    return [...same, `${name} > ${bind(after[index])}`].join(' AND ');
+  });
+  return ways.map((way) => `(${way})`).join(' OR ');
+}
+
+function toRow(dataSource: DataSource, table: GuardedTable, row: ObjectLiteral): AuditedRow {
+  const { driver } = dataSource;
+  const entity = entityOfRow(table.root, row);
+  const { primaryColumns } = table.root.metadata;
+  const raw = ({ databaseName }: OwnerColumn): unknown => row[databaseName];
+  const hydrated = (column: OwnerColumn): unknown => driver.prepareHydratedValue(raw(column), column);
+  return {
+    entity,
+    place: primaryColumns.map((column, index): unknown => row[`${PLACE}${index}`] ?? raw(column)),
+    key: Object.fromEntries(primaryColumns.map((column) => [column.propertyPath, plain(hydrated(column))])),
+    ownerId: ownerIdOf(hydrated(entity.idColumn)),
+    values: new Map(entity.fields.map((field) => [field, namedFiles(dataSource, field, raw(field.column))])),
+  };
+}
+
+// A value that was written past TypeORM may be none that it can read.
+function namedFiles(dataSource: DataSource, field: GuardedField, raw: unknown): NamedFiles {
+  if (raw === null || raw === undefined) return { ids: [], junk: [] };
+  let value: unknown;
+  try {
+    value = dataSource.driver.prepareHydratedValue(raw, field.column);
+  } catch {
+    return { ids: [], junk: [raw] };
+  }
+  return filesNamedBy(dataSource, field, value);
+}
+
+function plain(value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
+}
