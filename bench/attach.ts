@@ -21,7 +21,8 @@ const SIZES = [
   [1000, 24],
 ] as const;
 
-function calls(files: number, requests: number): Call[] {
+/** Requests that attach so many files each. */
+export function attachCalls(files: number, requests: number): Call[] {
   return Array.from({ length: requests }, (_, n) => {
     const ids = Array.from({ length: files }, (_, at) => fileId(n * files + at));
     const id = (n % PACKAGES) + 1;
@@ -51,7 +52,7 @@ async function measure(
   files: number,
   requests: number,
 ): Promise<void> {
-  const list = calls(files, requests);
+  const list = attachCalls(files, requests);
   const running: Child[] = [];
   const contestants: Contestant[] = [];
   try {

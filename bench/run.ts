@@ -3,6 +3,7 @@
 import { attach } from './attach.js';
 import { audit } from './audit.js';
 import { downloads, uploads } from './bytes.js';
+import { guards } from './guards.js';
 import { handler } from './handler.js';
 import { queue } from './queue.js';
 import { scan } from './scan.js';
@@ -11,6 +12,7 @@ import { describeMachine } from './support/machine.js';
 
 const QUESTIONS: Record<string, () => Promise<void>> = {
   attach,
+  guards,
   handler,
   queue,
   'bytes-uploads': uploads,

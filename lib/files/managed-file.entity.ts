@@ -27,7 +27,7 @@ export class ManagedFile {
   /** What the bytes are, whatever the client said. */
   @Column(text(255, { name: 'content_type' })) contentType!: string;
   /** How the bytes of a text are to be read, like `utf-8`, where that was found; null for all other files. */
-  @Column(text(32, { nullable: true })) charset!: string | null;
+  @Private() @Column(text(32, { nullable: true })) charset!: string | null;
   /** Bytes. */
   @Column(int8()) size!: number;
   /** Of the content, in hex. */

@@ -50,10 +50,10 @@ describe.each(PLATFORMS)('an interceptor that puts results into an envelope, on 
       await response.text(),
     ]);
     expect(await Promise.all(told)).toEqual([
-      [200, 'text/plain', '12', content],
-      [206, 'text/plain', '5', 'world'],
-      [200, 'text/plain', '12', ''],
-      [304, null, null, ''],
+      [200, 'text/plain; charset=utf-8', '12', content],
+      [206, 'text/plain; charset=utf-8', '5', 'world'],
+      [200, 'text/plain; charset=utf-8', '12', ''],
+      [304, 'text/plain; charset=utf-8', null, ''],
     ]);
   });
 

@@ -326,7 +326,7 @@ describe('@TransferOwnership', () => {
     ];
     duringHandler = () => Promise.reject(new Error('the handler ran'));
     for (const id of [...refused, await insert({ ...mine, ownerId: 'bob', pinned: true })]) {
-      expect(await app.send('/packages', { title: 'x', attachmentId: id })).toEqual(
+      expect(await app.send('/packages', { title: 'x', attachmentId: id })).toMatchObject(
         refusal('attachmentId: Is not an owner of the file'),
       );
     }
@@ -358,7 +358,7 @@ describe('@TransferOwnership', () => {
       await insert({ ownerType: 'package', ownerId: '77' }),
     ];
     for (const id of theirs) {
-      expect(await app.send('/packages', { title: 'x', attachmentId: id })).toEqual(
+      expect(await app.send('/packages', { title: 'x', attachmentId: id })).toMatchObject(
         refusal('attachmentId: Is not an owner of the file'),
       );
     }
@@ -423,7 +423,7 @@ describe('@TransferOwnership', () => {
       { ownerType: 'package', ownerId: '77', pinned: true },
     ]) {
       const id = await insert(file);
-      expect(await app.send('/packages', { title: 'x', attachmentId: id })).toEqual(
+      expect(await app.send('/packages', { title: 'x', attachmentId: id })).toMatchObject(
         refusal('attachmentId: File is pinned'),
       );
     }
@@ -503,7 +503,7 @@ describe('@TransferOwnership', () => {
     await start();
     const ids = [await insert({ ...mine, ownerId: 'bob' }), await insert({ ownerType: 'package', ownerId: '77' })];
     for (const id of ids) {
-      expect(await app.send('/message', { attachmentId: id })).toEqual(
+      expect(await app.send('/message', { attachmentId: id })).toMatchObject(
         refusal(`MessageDto.attachmentId: no package may have ${id}`),
       );
     }

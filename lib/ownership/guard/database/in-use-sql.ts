@@ -48,7 +48,7 @@ BEGIN
     IF FOUND THEN RETURN NULL; END IF;
     ${rows}
     WHERE (${candidates})
-      AND n.file = OLD.${column('id')} AND n.owner_type = OLD.${column('ownerType')} AND n.owner_id = OLD.${column('ownerId')}
+      AND n.value = OLD.${column('id')}::text AND n.owner_type = OLD.${column('ownerType')} AND n.owner_id = OLD.${column('ownerId')}
     LIMIT 1;
   END IF;
   IF NOT FOUND THEN RETURN NULL; END IF;
@@ -67,13 +67,13 @@ function mayName({ id, isOneRow, fields }: GuardedClass, { column }: TableNames<
   return conditions.join(' OR ');
 }
 
-/** A long list is parsed only where it may name the file. In JSON, other characters can stand for those of an id. */
+/** A long list is parsed only where it may name the file: in JSON, an escape can stand for a character of the id. */
 function mentionsFile({ column: { name }, form }: StoredField, fileId: string): string {
   const value = `r.${identifier(name)}`;
   if (form === 'uuid') return `${value} = ${fileId}`;
-  const text = `lower(${value}::text)`;
-  const escapes = form === 'json' ? ` OR strpos(${text}, '\\') > 0` : '';
-  return `(strpos(${text}, ${fileId}::text) > 0${escapes})`;
+  const text = `${value}::text COLLATE "C"`;
+  const searched = form === 'json' ? `replace(${text}, '\\', ${fileId}::text)` : text;
+  return `strpos(lower(${searched}), ${fileId}::text) > 0`;
 }
 
 function isOwner(id: StoredColumn, ownerId: string): string {

@@ -1,18 +1,17 @@
 import type { GuardedClass, GuardedTable, RowKind, StoredField } from './guarded-table.js';
-import { identifier, literal, uuidIn } from './sql-text.js';
+import { identifier, literal } from './sql-text.js';
 import { functionPath } from './trigger-sql.js';
 
 /**
- * Makes the function that gives what a row names: the class, the owner, the field, what stands there, and the file's id if it is one. It
- * takes a row of the table, so that PostgreSQL does not drop the table before its guards; and is of a kind that is expanded where it is
- * called.
+ * Makes the function that gives what a row names: the class, the owner, the field, and what stands there in lower case. It takes a row of
+ * the table, so that PostgreSQL does not drop the table before its guards; and is of a kind that is expanded where it is called.
  */
 export function createNamed(guarded: GuardedTable): string[] {
   const { table, classes } = guarded;
   const fields = classes.flatMap((one) => one.fields.map((field) => namedBy(guarded, one, field)));
   // Not UNION ALL: "variable not found in subplan target list" is what PostgreSQL 15 answers to that, expanded on whole rows.
   const body = `
-SELECT f.entity, f.owner_type, f.owner_id, f.field, lower(v.value), ${uuidIn('v.value')}
+SELECT f.entity, f.owner_type, f.owner_id, f.field, lower(v.value)
 FROM (VALUES
   ${fields.join(',\n  ')}
 ) AS f (entity, owner_type, owner_id, field, ids) CROSS JOIN LATERAL unnest(f.ids) AS v (value)
@@ -21,7 +20,7 @@ WHERE v.value <> ''`;
   return [
     ...(readsJson ? [createJson(guarded)] : []),
     `CREATE FUNCTION ${functionPath(guarded, 'named')}(named_by ${table.path})
-RETURNS TABLE (entity text, owner_type text, owner_id text, field text, value text, file uuid)
+RETURNS TABLE (entity text, owner_type text, owner_id text, field text, value text)
 LANGUAGE sql STABLE AS ${literal(body)}`,
   ];
 }

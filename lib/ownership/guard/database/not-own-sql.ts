@@ -2,7 +2,7 @@ import type { ManagedFile } from '../../../files/managed-file.entity.js';
 import { GUARD_CONSTRAINTS } from '../../../unit-of-work/guard-refusal.js';
 import type { TableNames } from '../../statements/names.js';
 import type { GuardedTable, StoredField } from './guarded-table.js';
-import { identifier, literal } from './sql-text.js';
+import { identifier, literal, uuidIn } from './sql-text.js';
 import type { StoredColumn } from './stored-table.js';
 import { deferredTrigger, functionPath, raise, triggerFunction } from './trigger-sql.js';
 
@@ -29,7 +29,12 @@ export function createNotOwn(guarded: GuardedTable, files: TableNames<ManagedFil
   ];
 }
 
-/** Whether `n`, what a row names, is not the row's own file `f`, for a join of both. */
+/** Joins the files `f` to what rows name, `n`. */
+export function withFiles({ table, column }: TableNames<ManagedFile>): string {
+  return `LEFT JOIN ${table} AS f ON f.${column('id')} = ${uuidIn('n.value')}`;
+}
+
+/** Whether what a row names is not the row's own file. */
 export function isForeign({ column }: TableNames<ManagedFile>): string {
   return `(f.${column('ownerType')} = n.owner_type AND f.${column('ownerId')} = n.owner_id) IS NOT TRUE`;
 }
@@ -55,11 +60,11 @@ BEGIN
       array_agg(n.value) FILTER (WHERE ${isForeign(files)})
     INTO others, foreigners
     FROM (
-      SELECT n.owner_type, n.owner_id, n.value, n.file
+      SELECT n.owner_type, n.owner_id, n.value
       FROM ${table.path} AS written CROSS JOIN LATERAL ${named}(written) AS n WHERE ${same('written', 'NEW')}
       EXCEPT
-      SELECT o.owner_type, o.owner_id, o.value, o.file FROM ${named}(OLD) AS o WHERE ${same('OLD', 'NEW')}
-    ) AS n LEFT JOIN ${files.table} AS f ON f.${id} = n.file;
+      SELECT o.owner_type, o.owner_id, o.value FROM ${named}(OLD) AS o WHERE ${same('OLD', 'NEW')}
+    ) AS n ${withFiles(files)};
     EXIT WHEN others IS NULL OR pass = 2;
     -- Waits for those who are taking the files away, and looks again. The files are written as well: a transaction at REPEATABLE READ
     -- that takes them away later does not see the row, but fails at a file that was written meanwhile.

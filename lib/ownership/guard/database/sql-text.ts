@@ -9,9 +9,9 @@ export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-/** The UUID in a text, for comparing it with a column by its index; null for any other text. */
+/** The UUID in a text in lower case, for comparing it with a column by its index; null for any other text. */
 export function uuidIn(text: string): string {
-  return `CASE WHEN ${text} ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN ${text}::uuid END`;
+  return `CASE WHEN ${text} ~ '^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN ${text}::uuid END`;
 }
 
 /** The integer in a text; null for any other text. */
