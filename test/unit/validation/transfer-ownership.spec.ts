@@ -362,13 +362,13 @@ describe('@TransferOwnership', () => {
         refusal('attachmentId: Is not an owner of the file'),
       );
     }
-    expect(await app.send('/files', { fileIds: theirs })).toEqual(
+    expect(await app.send('/files', { fileIds: theirs })).toMatchObject(
       refusal(`fileIds: Is not an owner of the file: ${theirs.toSorted().join(', ')}`),
     );
     const resource = await insert({ ownerType: 'resource', ownerId: '77', pinned: true });
     expect(
       await app.send('/packages', { title: 'x', resources: [{ fileId: await insert() }, { fileId: resource }] }),
-    ).toEqual(refusal('resources.1.fileId: Is not an owner of the file'));
+    ).toMatchObject(refusal('resources.1.fileId: Is not an owner of the file'));
     expect(await packages()).toBe(0);
   });
 
