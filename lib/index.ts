@@ -205,6 +205,7 @@ export { FileTypeNotAcceptedError } from './errors/file-type-not-accepted.error.
 export { FileUnownedError } from './errors/file-unowned.error.js';
 export { FileValidationError } from './errors/file-validation.error.js';
 export { FilesInUseError } from './errors/files-in-use.error.js';
+export type { FileUse } from './errors/files-in-use.error.js';
 export { FilesNotNamedError } from './errors/files-not-named.error.js';
 export { FilesNotOwnError } from './errors/files-not-own.error.js';
 export { FilesOptionError } from './errors/files-option.error.js';

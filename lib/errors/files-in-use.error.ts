@@ -2,7 +2,9 @@ import { FilesError } from './files-error.js';
 
 /** Where a file is named. */
 export interface FileUse {
+  /** The owner's type. */
   readonly ownerType: string;
+  /** The owner's id. */
   readonly ownerId: string;
   /** The declared field. */
   readonly field: string;
