@@ -120,11 +120,15 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('an aud
       const found = await run();
       storage.heal();
 
-      expect(found).toMatchObject([
-        { kind: 'unchecked-bytes', fileId: files[0]!.id, storage: 'attic', reason: 'no storage is named "attic"' },
-        { kind: 'unchecked-bytes', fileId: files[1]!.id, reason: expect.stringContaining('no network') as string },
-        { kind: 'unchecked-bytes', fileId: files[2]!.id },
-      ]);
+      // Several files are looked at side by side.
+      expect(found).toHaveLength(3);
+      expect(found).toEqual(
+        expect.arrayContaining([
+          expect.objectContaining({ fileId: files[0]!.id, storage: 'attic', reason: 'no storage is named "attic"' }),
+          expect.objectContaining({ fileId: files[1]!.id, reason: expect.stringContaining('no network') as string }),
+          expect.objectContaining({ kind: 'unchecked-bytes', fileId: files[2]!.id }),
+        ]),
+      );
       expect(await kinds({ deep: true })).toEqual(['unchecked-bytes', 'unchecked-bytes']);
     });
 
