@@ -20,6 +20,12 @@ export async function assertNamedAreOwn(
 ): Promise<void> {
   const { manager } = transaction;
   const rows = await ledger.current(manager);
+  for (const { entity, written } of ledger.ownerless()) {
+    for (const [field, { ids, junk }] of written) {
+      const named = [...ids, ...junk.map(String)];
+      if (named.length > 0) throw refusal(transaction, { entity, ownerId: '(without an owner id)' }, field, named);
+    }
+  }
   const open = new Set<string>();
   for (const row of rows) {
     for (const [field, { ids, junk }] of row.values) {
@@ -42,7 +48,7 @@ export async function assertNamedAreOwn(
 /** What a client sent is its mistake, in the words of validation; it does not learn whether a foreign file exists. */
 function refusal(
   { unit }: OpenTransaction,
-  { entity, ownerId }: CurrentRow,
+  { entity, ownerId }: Pick<CurrentRow, 'entity' | 'ownerId'>,
   field: GuardedField,
   values: readonly string[],
 ): FilesError {

@@ -155,6 +155,11 @@ export class RecordLedger {
     return [...this.#rows.values()].flatMap((row) => currentOf(row) ?? []);
   }
 
+  /** The rows that are there and have no owner id: what they name can be nobody's own. To be called after `current()`. */
+  ownerless(): readonly WrittenRow[] {
+    return [...this.#rows.values()].filter(({ isRemoved, ownerId }) => !isRemoved && ownerId === undefined);
+  }
+
   /** The rows that name the file now. */
   async naming(manager: EntityManager, fileId: string): Promise<readonly CurrentRow[]> {
     this.#forgetUndone();

@@ -85,7 +85,16 @@ class OrderLine {
   @FileField({ onReplace: 'release' }) @Column('uuid', { nullable: true }) fileId!: string | null;
 }
 
-const ENTITIES = [Shape, Animal, Dog, Cat, Leaf, BigLedger, OrderLine];
+/** Its files belong to a shelf, if it stands on one. */
+@Entity()
+@OwnsFiles('stand', { idField: 'standId' })
+class Leaflet {
+  @PrimaryGeneratedColumn() id!: number;
+  @Column('int', { nullable: true }) standId!: number | null;
+  @FileField() @Column('uuid', { nullable: true }) coverId!: string | null;
+}
+
+const ENTITIES = [Leaflet, Shape, Animal, Dog, Cat, Leaf, BigLedger, OrderLine];
 
 class Snake extends DefaultNamingStrategy {
   override columnName(property: string, custom: string | undefined, prefixes: string[]): string {
@@ -176,6 +185,18 @@ describe.each([...databases, ...databases.map(renamed)])('Declared fields on $na
     await expect(app.dataSource.getRepository(Animal).update(dog.id, { photoId: photos[0]! })).rejects.toThrow(
       /Dog|Animal/,
     );
+  });
+
+  it('name nothing where a row has no owner id', async () => {
+    const leaflets = app.dataSource.getRepository(Leaflet);
+    const file = await app.upload('bob');
+    await expect(leaflets.save({ standId: null, coverId: file })).rejects.toThrow(FilesNotOwnError);
+    await expect(app.queue.run(() => leaflets.insert({ coverId: file }))).rejects.toThrow(FilesNotOwnError);
+    const { id } = await leaflets.save({ standId: 7 });
+    await leaflets.update(id, { coverId: await app.fileOf('stand', 7) });
+    await expect(leaflets.update(id, { standId: null })).rejects.toThrow(FilesNotOwnError);
+    await leaflets.update(id, { standId: null, coverId: null });
+    expect(await leaflets.countBy({ coverId: file })).toBe(0);
   });
 
   it('are inherited from a class that is no entity', async () => {
