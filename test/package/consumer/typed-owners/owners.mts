@@ -68,7 +68,7 @@ export class ResourceDto {
   })
   thumbId!: string;
 
-  @TransferOwnership('package', { owner: (result: { saved: Package }) => result.saved.id, detached: 'delete' })
+  @TransferOwnership('package', { owner: (result: { saved: Package }) => result.saved.id })
   readmeId!: string | null;
 
   // @ts-expect-error a typing error in the owner type
