@@ -64,8 +64,18 @@ export class PostgresClient {
     const isText = typeof query === 'string' && typeof values !== 'function' && rest.length === 0;
     if (isText && this.#held.takes(query)) return answer(query);
     if (this.#held.isWaiting) return isText ? this.#afterBegin(query, values) : this.#other(query, values, ...rest);
-    const name = isText ? statementName(this.dataSource, query) : undefined;
-    return name === undefined ? this.#send(query, values, ...rest) : this.#send({ name, text: query, values });
+    if (!isText) return this.#send(query, values, ...rest);
+    const name = statementName(this.dataSource, query);
+    return name === undefined ? this.#ask(query, values) : this.#ask({ name, text: query, values });
+  }
+
+  // A promise of the driver's own keeps its result in memory until the next major collection of garbage, however soon it is dropped.
+  #ask(query: unknown, values?: unknown): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#send(query, values, (error: unknown, result: unknown) =>
+        error ? reject(error as Error) : resolve(result),
+      );
+    });
   }
 
   async #afterBegin(text: string, values: unknown): Promise<unknown> {
@@ -73,7 +83,7 @@ export class PostgresClient {
     if (this.#beginWith && Array.isArray(values) && values.length > 0)
       return this.#withBegin(this.#beginWith, text, values);
     await this.begin();
-    return this.#send(text, values);
+    return this.#ask(text, values);
   }
 
   #withBegin(Query: BeginWith, text: string, values: readonly unknown[]): Promise<unknown> {

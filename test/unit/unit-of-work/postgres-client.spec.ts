@@ -17,8 +17,11 @@ function clientOf(make: object = {}) {
   }
   const client = {
     query: (...query: unknown[]) => {
-      sent.push(query.length === 1 ? query[0] : query);
-      return Promise.resolve({ command: 'DONE' });
+      const callback = query.findIndex((part) => typeof part === 'function');
+      const rest = callback === -1 ? query : query.toSpliced(callback, 1);
+      sent.push(rest.length === 1 ? rest[0] : rest);
+      if (callback === -1) return Promise.resolve({ command: 'DONE' });
+      (query[callback] as (error: null, result: object) => void)(null, { command: 'DONE' });
     },
     connection: { parse: () => undefined, stream: { destroy: () => undefined } },
     constructor: { Query: Query as unknown as QueryClass },
@@ -116,15 +119,20 @@ describe('a client of PostgreSQL', () => {
     const text = nameStatement(dataSource, 'SELECT $1::int');
     const name = statementName(dataSource, text);
     expect(name).toMatch(/^nestjs_files_[0-9a-f]{24}$/);
-    const callback = (): void => undefined;
-    const others = [
-      [text, callback],
-      [text, [1], callback],
+    const answers: unknown[] = [];
+    const callback = (_: unknown, result: unknown): unknown => answers.push(result);
+    answers.push(await client.query(text, [1]));
+    answers.push(await client.query('SELECT 1', [1]));
+    client.query(text, callback);
+    client.query(text, [1], callback);
+    client.query({ text, values: [1] });
+    expect(sent).toEqual([
+      [{ name, text, values: [1] }, undefined],
       ['SELECT 1', [1]],
+      text,
+      [text, [1]],
       [{ text, values: [1] }, undefined],
-    ];
-    await client.query(text, [1]);
-    for (const query of others) await client.query(...(query as [unknown]));
-    expect(sent).toEqual([{ name, text, values: [1] }, ...others]);
+    ]);
+    expect(answers).toEqual(Array.from({ length: 4 }, () => ({ command: 'DONE' })));
   });
 });
