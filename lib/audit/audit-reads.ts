@@ -10,7 +10,7 @@ export class AuditReads {
 
   /** Reads what is committed when each statement begins. */
   now<T>(read: Read<T>): Promise<T> {
-    return detach(() => read(this.transactor.dataSource.manager));
+    return this.transactor.read(read);
   }
 
   /** Reads as of one moment: all statements see the same commits. */

@@ -1,6 +1,6 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { UnitAbortedError } from '../errors/unit-aborted.error.js';
-import { ambientOf } from './ambient.js';
+import { ambientOf, detach } from './ambient.js';
 import { type DataSourceOverride, overrideDataSource } from './data-source-override.js';
 import type { Dialect } from './dialects/dialect.js';
 import { dialectOf } from './dialects/dialect-of.js';
@@ -55,6 +55,19 @@ export class Transactor {
   /** Begins no unit any more and waits for those that are open, as `DataSource.destroy()` does, too. Never throws. */
   drain(): Promise<void> {
     return this.#open.drain(this.shutdownTimeout);
+  }
+
+  /** Reads on one connection, outside of any unit of work and of any transaction, wherever it is called. */
+  read<T>(read: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return detach(async () => {
+      const runner = this.dataSource.createQueryRunner();
+      try {
+        await this.#dialect.ready(runner);
+        return await read(runner.manager);
+      } finally {
+        await runner.release();
+      }
+    });
   }
 
   /** Takes the overrides off the data source. */

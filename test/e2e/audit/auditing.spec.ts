@@ -117,7 +117,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('an aud
       await setFile(files[0]!.id, { storage: 'attic' });
       await setFile(files[1]!.id, { hashAlgorithm: 'rot13' });
       storage.failFrom(1, 'before', new Error('no network'));
-      const found = await run();
+      const found = await run({ concurrency: 1 });
       storage.heal();
 
       // Several files are looked at side by side.
