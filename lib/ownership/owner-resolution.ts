@@ -133,8 +133,9 @@ export function statedOwner(
   received: object | undefined,
   outcome: CallOutcome,
 ): string | undefined {
-  const claim = { ...field, fileId: undefined };
   const entity = outcome.bound(field.dto) ?? (received && outcome.bound(received));
+  if (!entity && !field.owner) return undefined;
+  const claim = { ...field, fileId: undefined };
   return (entity ? ofBound(claim, entity, outcome) : named(claim, outcome)?.[0])?.id;
 }
 

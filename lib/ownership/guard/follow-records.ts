@@ -80,10 +80,11 @@ async function adopt(
   if (named.size === 0) return;
   const locked = await runtime.statements.lock(manager, [...named]);
   const moves: Move[] = [];
+  const naming = await ledger.naming(manager);
   for (const file of locked) {
     const former = removed.find(({ before }) => before && isFormer(before, file));
     if (!former) continue;
-    for (const heir of await ledger.naming(manager, file.id)) {
+    for (const heir of naming.get(file.id) ?? []) {
       if (heir.entity.ownerType !== file.ownerType || !(await mayInherit(runtime, manager, former, heir))) continue;
       if (isOwner(ownerOfRow(heir), ownerOf(file))) ledger.given([file.id], ownerOfRow(heir));
       else moves.push(moveTo(ownerOfRow(heir), file));

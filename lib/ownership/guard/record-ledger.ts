@@ -48,7 +48,9 @@ export class RecordLedger {
   readonly #taken = new Map<string, OwnerReference>();
   readonly #disinherited = new Map<string, OwnershipState>();
   #undone: number;
-  #naming: Map<string, CurrentRow[]> | undefined;
+  /** What was read off the rows since the last change. */
+  #current: readonly CurrentRow[] | undefined;
+  #naming: ReadonlyMap<string, readonly CurrentRow[]> | undefined;
 
   private constructor(private readonly state: TransactionState) {
     this.#undone = state.undone;
@@ -103,18 +105,18 @@ export class RecordLedger {
     const row = this.#row(record.entity, record.key);
     if (row.before === undefined) row.before = record;
     row.ownerId ??= record.ownerId;
+    this.#changed();
   }
 
   /** Notes a row whose values only the database knows. */
   unsure(entity: GuardedEntity, key: ObjectLiteral): void {
     this.#row(entity, key).isUnsure = true;
-    this.#naming = undefined;
+    this.#changed();
   }
 
   removed(record: RecordRow): void {
     this.seen(record);
     this.#row(record.entity, record.key).isRemoved = true;
-    this.#naming = undefined;
   }
 
   /** Notes that the files are the owner's, and locked. */
@@ -150,9 +152,10 @@ export class RecordLedger {
   /** The rows as they are now. What the writes themselves do not tell is read: one statement for each entity. */
   async current(manager: EntityManager): Promise<readonly CurrentRow[]> {
     this.#forgetUndone();
+    if (this.#current) return this.#current;
     const unsure = [...this.#rows.values()].filter(({ isUnsure }) => isUnsure);
     for (const [entity, rows] of groupByEntity(unsure)) await this.#reread(manager, entity, rows);
-    return [...this.#rows.values()].flatMap((row) => currentOf(row) ?? []);
+    return (this.#current = [...this.#rows.values()].flatMap((row) => currentOf(row) ?? []));
   }
 
   /** The rows that are there and have no owner id: what they name can be nobody's own. To be called after `current()`. */
@@ -160,21 +163,10 @@ export class RecordLedger {
     return [...this.#rows.values()].filter(({ isRemoved, ownerId }) => !isRemoved && ownerId === undefined);
   }
 
-  /** The rows that name the file now. */
-  async naming(manager: EntityManager, fileId: string): Promise<readonly CurrentRow[]> {
-    this.#forgetUndone();
-    if (!this.#naming) {
-      const naming = new Map<string, CurrentRow[]>();
-      for (const row of await this.current(manager)) {
-        for (const id of new Set([...row.values.values()].flatMap(({ ids }) => ids))) {
-          const others = naming.get(id);
-          if (others) others.push(row);
-          else naming.set(id, [row]);
-        }
-      }
-      this.#naming = naming;
-    }
-    return this.#naming.get(fileId) ?? [];
+  /** The rows that name files now, by the file's id. */
+  async naming(manager: EntityManager): Promise<ReadonlyMap<string, readonly CurrentRow[]>> {
+    const current = await this.current(manager);
+    return (this.#naming ??= byNamedFile(current));
   }
 
   async #reread(manager: EntityManager, entity: GuardedEntity, rows: readonly WrittenRow[]): Promise<void> {
@@ -199,7 +191,7 @@ export class RecordLedger {
     if (this.state.undone === this.#undone) return;
     this.#undone = this.state.undone;
     this.#given = new Map();
-    this.#naming = undefined;
+    this.#changed();
     for (const row of this.#rows.values()) Object.assign(row, { isUnsure: true, followedTo: undefined });
   }
 
@@ -217,6 +209,11 @@ export class RecordLedger {
     for (const [field, value] of values) row.written.set(field, value);
     if (ownerId !== undefined) row.ownerId = ownerId;
     if (row.ownerId === undefined) row.isUnsure = true;
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#current = undefined;
     this.#naming = undefined;
   }
 }
@@ -242,6 +239,20 @@ function currentOf(row: WrittenRow): CurrentRow | undefined {
   const { entity, key, ownerId, written, isRemoved } = row;
   if (isRemoved || ownerId === undefined) return undefined;
   return { row, entity, key, ownerId, values: written };
+}
+
+function byNamedFile(rows: readonly CurrentRow[]): ReadonlyMap<string, readonly CurrentRow[]> {
+  const naming = new Map<string, CurrentRow[]>();
+  for (const row of rows) {
+    for (const { ids } of row.values.values()) {
+      for (const id of ids) {
+        const others = naming.get(id);
+        if (!others) naming.set(id, [row]);
+        else if (!others.includes(row)) others.push(row);
+      }
+    }
+  }
+  return naming;
 }
 
 function groupByEntity(rows: readonly WrittenRow[]): Map<GuardedEntity, WrittenRow[]> {

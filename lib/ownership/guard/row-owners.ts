@@ -14,12 +14,16 @@ export interface WantedOwner {
   readonly seenId: string | null;
 }
 
+interface OwnersOfType {
+  readonly classes: readonly GuardedEntity[];
+  readonly byFile: Map<string, OwnerReference[]>;
+  /** The ids of owners whose rows this transaction has written, and that so cannot be removed by anybody else. */
+  readonly written: Set<string>;
+}
+
 /** The owners whose rows name files. */
 export class RowOwners {
-  readonly #owners = new Map<string, Map<string, OwnerReference>>();
-  /** Owners whose rows this transaction has written, and that so cannot be removed by anybody else. */
-  readonly #written = new Set<string>();
-  readonly #types = new Map<string, readonly GuardedEntity[]>();
+  readonly #types = new Map<string, OwnersOfType>();
 
   private constructor(private readonly manager: EntityManager) {}
 
@@ -50,38 +54,42 @@ export class RowOwners {
 
   /** Whether rows say who the owners of this type are. */
   isGuarded(ownerType: string): boolean {
-    return this.#classesOf(ownerType).length > 0;
+    return this.#ofType(ownerType).classes.length > 0;
   }
 
   /** The owners of the type whose rows name the file. */
   of(fileId: string, ownerType: string): readonly OwnerReference[] {
-    return [...(this.#owners.get(keyOf(ownerType, fileId))?.values() ?? [])];
+    return this.#ofType(ownerType).byFile.get(fileId) ?? [];
   }
 
   /** Whether the transaction has written the owner's row. */
   isWritten({ type, id }: OwnerReference): boolean {
-    return this.#written.has(keyOf(type, id));
+    return this.#ofType(type).written.has(id);
   }
 
   /** Resolves with those that it does not tell. */
   async #byLedger(wanted: readonly WantedOwner[]): Promise<readonly WantedOwner[]> {
     const ledger = findLedger(this.manager);
     if (!ledger) return wanted;
-    const unknown: WantedOwner[] = [];
-    for (const one of wanted) {
-      const rows = await ledger.naming(this.manager, one.fileId);
-      const owned = rows.filter(({ entity }) => entity.ownerType === one.ownerType);
-      for (const { ownerId } of owned) this.#written.add(this.#add(one.fileId, { type: one.ownerType, id: ownerId }));
-      if (owned.length === 0) unknown.push(one);
-    }
-    return unknown;
+    const naming = await ledger.naming(this.manager);
+    return wanted.filter(({ fileId, ownerType }) => {
+      const { written } = this.#ofType(ownerType);
+      let isUnknown = true;
+      for (const { entity, ownerId } of naming.get(fileId) ?? []) {
+        if (entity.ownerType !== ownerType) continue;
+        isUnknown = false;
+        this.#add(fileId, ownerType, ownerId);
+        written.add(ownerId);
+      }
+      return isUnknown;
+    });
   }
 
   /** By the columns of one id; lists only of the owner that has the file already. */
   async #byRows(type: string, wanted: readonly WantedOwner[]): Promise<void> {
     const ids = new Set(wanted.map(({ fileId }) => fileId));
     const owners = [...new Set(wanted.flatMap(({ seenId }) => seenId ?? []))];
-    for (const entity of this.#classesOf(type)) {
+    for (const entity of this.#ofType(type).classes) {
       this.#addRows(await rowsNaming(this.manager, entity, [...ids]), ids);
       if (owners.length > 0) this.#addRows(await rowsOfOwners(this.manager, entity, owners), ids);
     }
@@ -91,24 +99,23 @@ export class RowOwners {
     for (const { entity, ownerId, values } of rows) {
       if (ownerId === undefined) continue;
       const named = [...values.values()].flatMap(({ ids }) => ids).filter((id) => fileIds.has(id));
-      for (const id of named) this.#add(id, { type: entity.ownerType, id: ownerId });
+      for (const id of named) this.#add(id, entity.ownerType, ownerId);
     }
   }
 
-  #add(fileId: string, owner: OwnerReference): string {
-    const key = keyOf(owner.type, fileId);
-    const known = this.#owners.get(key) ?? new Map<string, OwnerReference>();
-    this.#owners.set(key, known.set(owner.id, owner));
-    return keyOf(owner.type, owner.id);
+  #add(fileId: string, type: string, id: string): void {
+    const { byFile } = this.#ofType(type);
+    const owners = byFile.get(fileId);
+    if (!owners) byFile.set(fileId, [{ type, id }]);
+    else if (!owners.some((owner) => owner.id === id)) owners.push({ type, id });
   }
 
-  #classesOf(type: string): readonly GuardedEntity[] {
-    let classes = this.#types.get(type);
-    if (!classes) this.#types.set(type, (classes = guardedOwners(this.manager.dataSource, type)));
-    return classes;
+  #ofType(type: string): OwnersOfType {
+    let owners = this.#types.get(type);
+    if (!owners) {
+      owners = { classes: guardedOwners(this.manager.dataSource, type), byFile: new Map(), written: new Set() };
+      this.#types.set(type, owners);
+    }
+    return owners;
   }
-}
-
-function keyOf(type: string, id: string): string {
-  return `${type} ${id}`;
 }
