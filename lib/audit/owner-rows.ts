@@ -2,7 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import type { GuardedEntity } from '../ownership/guard/guarded-entities.js';
 import { isList } from '../ownership/guard/record-rows.js';
 import { ownerIdOf } from '../ownership/id-field.js';
-import { comparison } from '../ownership/owner-existence.js';
+import { comparedColumn, comparison } from '../ownership/owner-existence.js';
 import type { OwnerColumn, OwnerEntity } from '../ownership/owner-entities.js';
 import { guardedTables, sharesTable } from './guarded-tables.js';
 import type { GuardedTable } from './guarded-tables.js';
@@ -58,7 +58,7 @@ export async function existingOwners(
   for (const { metadata, idColumn } of entities) {
     const ids = idColumn ? comparable(manager.dataSource, idColumn, ownerIds) : [];
     if (!idColumn || ids.length === 0) continue;
-    const { value } = comparison(manager.dataSource, idColumn);
+    const value = comparedColumn(manager.dataSource, idColumn);
     const rows = await manager
       .createQueryBuilder(metadata.target, 'owner')
       .withDeleted()

@@ -57,7 +57,8 @@ async function thoseThere(
   ids: readonly string[],
 ): Promise<Set<string | undefined>> {
   const there = new Set<string | undefined>();
-  const { value, comparable } = comparison(manager.dataSource, column);
+  const value = comparedColumn(manager.dataSource, column);
+  const { comparable } = comparison(manager.dataSource, column);
   const possible = ids.filter((id) => comparable(id)).toSorted();
   for (let at = 0; at < possible.length; at += OWNERS_PER_STATEMENT) {
     const query = manager
@@ -71,18 +72,29 @@ async function thoseThere(
   return there;
 }
 
-/** What can be compared with ids, and with which of them: for others there is no such value, and an error of PostgreSQL would end the transaction. */
+/**
+ * Whether a column has to be read as text to be compared with ids, and with which of them it can be: others are in none of its rows, and an
+ * error of PostgreSQL would end the transaction.
+ */
 export function comparison(
   dataSource: DataSource,
   column: OwnerColumn,
-): { value: string; comparable: (id: string) => boolean } {
-  const value = `owner.${column.propertyPath}`;
+): { isCast: boolean; comparable: (id: string) => boolean } {
   const any = () => true;
-  if (dataSource.options.type !== 'postgres') return { value, comparable: any };
+  if (dataSource.options.type !== 'postgres') return { isCast: false, comparable: any };
   const type = dataSource.driver.normalizeType(column);
-  if (TEXTS.has(type)) return { value, comparable: any };
-  if (type === 'uuid') return { value, comparable: (id) => UUID.test(id) };
+  if (TEXTS.has(type)) return { isCast: false, comparable: any };
+  if (type === 'uuid') return { isCast: false, comparable: (id) => UUID.test(id) };
   const bits = INTEGER_BITS[type];
-  if (bits === undefined) return { value: `CAST(${value} AS text)`, comparable: any };
-  return { value, comparable: (id) => INTEGER.test(id) && BigInt.asIntN(bits, BigInt(id)) === BigInt(id) };
+  if (bits === undefined) return { isCast: true, comparable: any };
+  return {
+    isCast: false,
+    comparable: (id) => INTEGER.test(id) && BigInt.asIntN(bits, BigInt(id)) === BigInt(id),
+  };
+}
+
+/** The column of the alias `owner`, as it is compared with ids. */
+export function comparedColumn(dataSource: DataSource, column: OwnerColumn): string {
+  const value = `owner.${column.propertyPath}`;
+  return comparison(dataSource, column).isCast ? `CAST(${value} AS text)` : value;
 }

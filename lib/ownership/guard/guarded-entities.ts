@@ -16,6 +16,8 @@ export interface GuardedField extends DeclaredField {
 export interface GuardedEntity extends OwnerEntity {
   readonly idColumn: OwnerColumn;
   readonly fields: readonly GuardedField[];
+  /** It and the guarded classes that extend it and have their rows in the same table. */
+  readonly classes: readonly GuardedEntity[];
   /** Whether writes outside of units of work are checked, too. */
   readonly isGuardedOutside: boolean;
   /** Whether no two rows have the same owner id. */
@@ -51,12 +53,18 @@ export function guardedEntity(metadata: EntityMetadata): GuardedEntity | undefin
   return entity ?? undefined;
 }
 
+/** The classes that extend this one and have their rows in the same table. */
+export function heirsInTable({ childEntityMetadatas, tablePath }: EntityMetadata): EntityMetadata[] {
+  return childEntityMetadatas.filter((child) => child.tablePath === tablePath);
+}
+
 /** The entity that a row is, where several share its table. */
 export function entityOfRow(entity: GuardedEntity, row: ObjectLiteral): GuardedEntity {
-  const { discriminatorColumn, childEntityMetadatas } = entity.metadata;
-  if (!discriminatorColumn || childEntityMetadatas.length === 0) return entity;
+  const { discriminatorColumn } = entity.metadata;
+  const children = heirsInTable(entity.metadata);
+  if (!discriminatorColumn || children.length === 0) return entity;
   const value: unknown = row[discriminatorColumn.databaseName];
-  const child = childEntityMetadatas.find(({ discriminatorValue }) => String(discriminatorValue) === String(value));
+  const child = children.find(({ discriminatorValue }) => String(discriminatorValue) === String(value));
   return (child && guardedEntity(child)) ?? entity;
 }
 
@@ -64,7 +72,7 @@ function describe(metadata: EntityMetadata): GuardedEntity | undefined {
   const fields = metadata.columns.flatMap((column) => fieldOf(column) ?? []);
   if (fields.length === 0) return undefined;
   const refuse = (why: string) => new InvalidDecorationError('@FileField()', `class ${metadata.name}`, why);
-  const owner = ownerEntity(metadata);
+  const owner = ownerEntity(metadata) ?? tableOfOwners(metadata);
   if (!owner)
     throw refuse("it does not say what its rows own files as. Add @OwnsFiles('its-owner-type') to the class.");
   const { idColumn } = owner;
@@ -75,7 +83,7 @@ function describe(metadata: EntityMetadata): GuardedEntity | undefined {
     );
   }
   const isOneRow = isAlone(metadata, idColumn);
-  return {
+  const entity: Omit<GuardedEntity, 'classes'> = {
     ...owner,
     idColumn,
     fields,
@@ -84,6 +92,16 @@ function describe(metadata: EntityMetadata): GuardedEntity | undefined {
     parentColumns: metadata.manyToOneRelations.flatMap(({ joinColumns }) => joinColumns),
     letsGo: fields.some(({ onReplace }) => onReplace !== 'keep'),
   };
+  const classes: GuardedEntity[] = [];
+  const guarded = Object.assign(entity, { classes });
+  classes.push(guarded, ...heirsInTable(metadata).flatMap((heir) => guardedEntity(heir) ?? []));
+  return guarded;
+}
+
+/** A class that owns nothing itself, but has classes in its table that do: writes of their rows may go through it. */
+function tableOfOwners(metadata: EntityMetadata): OwnerEntity | undefined {
+  if (!heirsInTable(metadata).some((child) => ownerEntity(child))) return undefined;
+  return { metadata, ownerType: '', onDelete: 'keep', guard: 'always', idColumn: metadata.primaryColumns[0] };
 }
 
 /** The field that the column is, if it was declared: by its own property, or by that of the relation it joins. */

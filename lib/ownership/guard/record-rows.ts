@@ -2,7 +2,7 @@ import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
 import { ownerIdOf } from '../id-field.js';
 import { comparison } from '../owner-existence.js';
 import type { OwnerColumn } from '../owner-entities.js';
-import { entityOfRow } from './guarded-entities.js';
+import { entityOfRow, heirsInTable } from './guarded-entities.js';
 import type { GuardedEntity, GuardedField } from './guarded-entities.js';
 import { filesNamedBy } from './named-files.js';
 import type { NamedFiles } from './named-files.js';
@@ -53,15 +53,16 @@ export async function rowsOfOwners(
 ): Promise<RecordRow[]> {
   const { dataSource } = manager;
   const { idColumn } = entity;
-  const { value, comparable } = comparison(dataSource, idColumn);
+  const { isCast, comparable } = comparison(dataSource, idColumn);
   const ids = ownerIds.filter((id) => comparable(id));
   const rows: RecordRow[] = [];
   for (let at = 0; at < ids.length; at += ROWS_PER_STATEMENT) {
     const some = ids.slice(at, at + ROWS_PER_STATEMENT);
-    const where = value.startsWith('CAST(') ? anyText(dataSource, idColumn, some) : anyOf(dataSource, idColumn, some);
+    const where = isCast ? anyText(dataSource, idColumn, some) : anyOf(dataSource, idColumn, some);
     const found = await readRows(manager, entity, where, lock);
     // MySQL finds 1 by `1abc`, and `a` by `A`.
-    rows.push(...found.filter(({ ownerId }) => ownerId !== undefined && some.includes(ownerId)));
+    const wanted = new Set<string | undefined>(some);
+    rows.push(...found.filter((row) => row.entity.ownerType === entity.ownerType && wanted.has(row.ownerId)));
   }
   return rows;
 }
@@ -85,7 +86,8 @@ export async function rowsNaming(
     }
     const sql = conditions.map((condition) => `(${condition.sql})`).join(' OR ');
     const parameters = conditions.flatMap((condition) => condition.parameters);
-    rows.push(...(await readRows(manager, entity, { sql, parameters }, false)));
+    const found = await readRows(manager, entity, { sql, parameters }, false);
+    rows.push(...found.filter((row) => row.entity.ownerType === entity.ownerType));
   }
   return rows;
 }
@@ -107,9 +109,20 @@ export async function readRows(
   const quote = (name: string): string => dataSource.driver.escape(name);
   const columns = columnsOf(entity).map(({ databaseName }) => quote(databaseName));
   const table = metadata.tablePath.split('.').map(quote).join('.');
-  const sql = `SELECT ${columns.join(', ')} FROM ${table} WHERE ${where.sql}${lock ? lockClause(dataSource) : ''}`;
-  const rows: ObjectLiteral[] = await manager.query(sql, [...where.parameters]);
+  const { sql, parameters } = ofClass(dataSource, entity, where);
+  const select = `SELECT ${columns.join(', ')} FROM ${table} WHERE ${sql}${lock ? lockClause(dataSource) : ''}`;
+  const rows: ObjectLiteral[] = await manager.query(select, [...parameters]);
   return rows.map((row) => toRecord(dataSource, entityOfRow(entity, row), row));
+}
+
+/** The condition, and that a row is of this class or of one that extends it, where its table has rows of others. */
+function ofClass({ driver }: DataSource, { metadata }: GuardedEntity, { sql, parameters }: Condition): Condition {
+  const { discriminatorColumn, parentEntityMetadata } = metadata;
+  if (!discriminatorColumn || !parentEntityMetadata) return { sql, parameters };
+  const classes = [metadata, ...heirsInTable(metadata)].map(({ discriminatorValue }) => discriminatorValue);
+  const places = classes.map((_, index) => driver.createParameter('', parameters.length + index));
+  const isOne = `${driver.escape(discriminatorColumn.databaseName)} IN (${places.join(', ')})`;
+  return { sql: `(${sql}) AND ${isOne}`, parameters: [...parameters, ...classes] };
 }
 
 /** That the primary key is one of these. */
@@ -150,11 +163,14 @@ function anyText({ driver }: DataSource, { databaseName }: OwnerColumn, values: 
   return { sql: `CAST(${driver.escape(databaseName)} AS text) IN (${places.join(', ')})`, parameters: values };
 }
 
-function columnsOf({ metadata, idColumn, fields, parentColumns }: GuardedEntity): OwnerColumn[] {
+/** What a row says, of whichever class of the table it is. */
+function columnsOf({ metadata, classes }: GuardedEntity): OwnerColumn[] {
   const { primaryColumns, discriminatorColumn } = metadata;
-  const own = fields.map(({ column }) => column);
-  const all = [...primaryColumns, idColumn, ...own, ...parentColumns, discriminatorColumn];
-  return [...new Set(all.filter((column) => column !== undefined))];
+  const own = classes.flatMap(({ idColumn, fields, parentColumns }) => {
+    return [idColumn, ...fields.map(({ column }) => column), ...parentColumns];
+  });
+  const all = [...primaryColumns, ...own, discriminatorColumn].filter((column) => column !== undefined);
+  return [...new Map(all.map((column) => [column.databaseName, column])).values()];
 }
 
 function toRecord(dataSource: DataSource, entity: GuardedEntity, row: ObjectLiteral): RecordRow {

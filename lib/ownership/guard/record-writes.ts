@@ -117,9 +117,9 @@ async function updateRows(
   manager: EntityManager,
 ): Promise<unknown> {
   const keys = writtenKeys(builder, entity);
-  const { metadata, idColumn, letsGo } = entity;
+  const { metadata, idColumn, letsGo, classes } = entity;
   // Of a table of several classes only the row tells which one it is.
-  const isOneClass = metadata.childEntityMetadatas.length === 0;
+  const isOneClass = classes.length === 1;
   const idIsKey = metadata.primaryColumns.includes(idColumn);
   const isKnown = keys !== undefined && isOneClass && idIsKey && !changesId && !letsGo && !expressions;
   if (isKnown) {
@@ -221,9 +221,10 @@ function writtenValues(dataSource: DataSource, entity: GuardedEntity, values: Va
     if (typeof value === 'function') expressions = true;
     else fields.set(field, filesNamedBy(dataSource, field, value));
   }
-  const { idColumn, isOneRow } = entity;
-  const hasId = idColumn.getEntityValue(values) !== undefined;
-  return { fields, expressions, changesId: isUpdate && idColumn.isUpdate && hasId, choosesId: isOneRow && hasId };
+  const { idColumn, isOneRow, classes } = entity;
+  const has = (column: OwnerColumn) => column.getEntityValue(values) !== undefined;
+  const changesId = isUpdate && classes.some((one) => one.idColumn.isUpdate && has(one.idColumn));
+  return { fields, expressions, changesId, choosesId: isOneRow && has(idColumn) };
 }
 
 function namesAny(fields: FieldValues): boolean {

@@ -61,6 +61,27 @@ class Dog extends Animal {
 @ChildEntity()
 class Cat extends Animal {}
 
+/** Only some of the classes of its table own files, each by an id of its own. */
+@Entity()
+@TableInheritance({ column: { type: 'varchar', name: 'kind', length: 20 } })
+class Plant {
+  @PrimaryGeneratedColumn() id!: number;
+  @Column('varchar', { length: 40, default: '' }) name!: string;
+}
+@ChildEntity()
+@OwnsFiles('tree', { onDelete: 'delete' })
+class Tree extends Plant {
+  @FileField({ onReplace: 'release' }) @Column('uuid', { nullable: true }) mapId!: string | null;
+}
+@ChildEntity()
+@OwnsFiles('fern', { idField: 'tag' })
+class Fern extends Plant {
+  @Column('varchar', { length: 20, nullable: true, unique: true }) tag!: string | null;
+  @FileField() @Column('uuid', { nullable: true }) pressedId!: string | null;
+}
+@ChildEntity()
+class Moss extends Plant {}
+
 abstract class Base {
   @PrimaryGeneratedColumn() id!: number;
   @FileField() @Column('uuid', { nullable: true }) fileId!: string | null;
@@ -68,6 +89,13 @@ abstract class Base {
 @Entity()
 @OwnsFiles('leaf')
 class Leaf extends Base {}
+
+/** A table of its own, with the columns of another entity. */
+@Entity()
+@OwnsFiles('twig')
+class Twig extends Leaf {
+  @FileField({ onReplace: 'release' }) @Column('uuid', { nullable: true }) budId!: string | null;
+}
 
 @Entity()
 @OwnsFiles('ledger')
@@ -94,7 +122,7 @@ class Leaflet {
   @FileField() @Column('uuid', { nullable: true }) coverId!: string | null;
 }
 
-const ENTITIES = [Leaflet, Shape, Animal, Dog, Cat, Leaf, BigLedger, OrderLine];
+const ENTITIES = [Leaflet, Shape, Animal, Dog, Cat, Plant, Tree, Fern, Moss, Leaf, Twig, BigLedger, OrderLine];
 
 class Snake extends DefaultNamingStrategy {
   override columnName(property: string, custom: string | undefined, prefixes: string[]): string {
@@ -187,6 +215,40 @@ describe.each([...databases, ...databases.map(renamed)])('Declared fields on $na
     );
   });
 
+  it('are guarded in a table whose root owns nothing, also in writes through the root', async () => {
+    const { row: tree, ids } = await savedWith(Tree, 'tree', ([a]) => ({ mapId: a }));
+    const { row: fern, ids: pressed } = await savedWith(
+      Fern,
+      'fern',
+      ([a]) => ({ tag: 'f1', pressedId: a }),
+      () => 'f1',
+    );
+    const moss = await app.dataSource.getRepository(Moss).save({ name: 'green' });
+    const plants = app.dataSource.getRepository(Plant);
+    await plants.update({ id: moss.id }, { name: 'grey' });
+    const foreign = await app.upload('bob');
+    const rename = (id: number, set: object) => plants.createQueryBuilder().update().set(set).where({ id }).execute();
+    await expect(rename(tree.id, { mapId: foreign })).rejects.toThrow(FilesNotOwnError);
+    await expect(rename(fern.id, { pressedId: ids[0] })).rejects.toThrow(FilesNotOwnError);
+    await expect(rename(moss.id, { mapId: ids[0] })).rejects.toThrow(FilesNotOwnError);
+    await rename(fern.id, { tag: 'f2' });
+    expect(await app.ownerOf(pressed[0]!)).toBe('fern f2*');
+    await plants.delete([tree.id, fern.id, moss.id]);
+    expect(await app.ownerOf(ids[0]!)).toBeUndefined();
+    expect(await app.ownerOf(pressed[0]!)).toBe('fern f2*');
+  });
+
+  it('are in use only by rows of the class that owns them', async () => {
+    const { row: tree, ids } = await savedWith(Tree, 'tree', ([a]) => ({ mapId: a }));
+    await expect(app.files.delete(ids[0]!, { force: true })).rejects.toThrow(/still names/);
+    const trees = app.dataSource.getRepository(Tree);
+    await expect(app.dataSource.getRepository(Fern).update(tree.id, { pressedId: ids[0]! })).resolves.toMatchObject({
+      affected: 0,
+    });
+    await trees.update(tree.id, { mapId: null });
+    expect(await app.ownerOf(ids[0]!)).toBe('-');
+  });
+
   it('name nothing where a row has no owner id', async () => {
     const leaflets = app.dataSource.getRepository(Leaflet);
     const file = await app.upload('bob');
@@ -203,6 +265,15 @@ describe.each([...databases, ...databases.map(renamed)])('Declared fields on $na
     await savedWith(Leaf, 'leaf', ([a]) => ({ fileId: a }));
     const file = await app.upload('bob');
     await expect(app.dataSource.getRepository(Leaf).save({ fileId: file })).rejects.toThrow(FilesNotOwnError);
+  });
+
+  it('are inherited from an entity with a table of its own', async () => {
+    const { row: leaf, ids: leaves } = await savedWith(Leaf, 'leaf', ([a]) => ({ fileId: a }));
+    const { row: twig, ids } = await savedWith(Twig, 'twig', ([a, b]) => ({ fileId: a, budId: b }));
+    await expect(app.dataSource.getRepository(Twig).update(twig.id, { fileId: leaves[0]! })).rejects.toThrow(/Twig/);
+    await expect(app.dataSource.getRepository(Leaf).update(leaf.id, { fileId: ids[0]! })).rejects.toThrow(/Leaf/);
+    await app.dataSource.getRepository(Twig).update(twig.id, { budId: null });
+    expect(await app.ownerOf(ids[1]!)).toBe('-');
   });
 
   it('belong to owners with large numbers', async () => {
