@@ -2,6 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import type { UnitTrace } from '../diagnostics/traces.js';
 import { ambientOf } from './ambient.js';
 import type { Witness } from './commit-outcome.js';
+import type { IsolationLevel } from './dialects/dialect.js';
 import type { Effect } from './effects.js';
 import type { Scope } from './scope.js';
 import type { TransactionState } from './transaction-state.js';
@@ -34,6 +35,11 @@ export class UnitOfWork {
   /** What is kept about the database's transaction that the unit is in. */
   get transactionState(): TransactionState {
     return this.scope.transaction.state;
+  }
+
+  /** The isolation that the transaction is known to run at. */
+  get isolation(): IsolationLevel | undefined {
+    return this.scope.transaction.isolation;
   }
 
   get root(): UnitOfWork {

@@ -17,6 +17,7 @@ import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import { IsArray } from 'class-validator';
 import type { Request } from 'express';
 import {
+  FileField,
   FILES_ENTITIES,
   FilesModule,
   OwnershipTransferTask,
@@ -34,7 +35,7 @@ import type { DataSourceOptions } from 'typeorm';
 @OwnsFiles('page')
 export class Page {
   @PrimaryGeneratedColumn() id!: number;
-  @Column('simple-json') fileIds!: string[];
+  @FileField() @Column('simple-json') fileIds!: string[];
 }
 
 /** A record that comes and goes, and whose files are counted. */
@@ -42,7 +43,7 @@ export class Page {
 @OwnsFiles('folder', { onDelete: 'release' })
 export class Folder {
   @PrimaryGeneratedColumn() id!: number;
-  @Column('varchar', { length: 36, nullable: true }) fileId!: string | null;
+  @FileField() @Column('varchar', { length: 36, nullable: true }) fileId!: string | null;
 }
 
 export const RACE_ENTITIES = [...FILES_ENTITIES, Page, Folder];
@@ -111,9 +112,13 @@ class FoldersController {
   /** Gives files to folders, in the order of the list. */
   @Post('moves')
   @WithTaskQueue()
-  move(@Body() { moves }: MovesDto): object {
+  async move(@Body() { moves }: MovesDto): Promise<object> {
     for (const { fileId, folderId } of moves) {
       this.queue.add(new OwnershipTransferTask(fileId, 'folder', String(folderId), 'value'));
+    }
+    // Rows are locked in one order by all who do this.
+    for (const { fileId, folderId } of moves.toSorted((one, other) => one.folderId - other.folderId)) {
+      await this.folders.update(folderId, { fileId });
     }
     return {};
   }

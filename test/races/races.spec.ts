@@ -133,14 +133,28 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('two proc
     });
   });
 
+  it('name a file of the record and delete the file', async () => {
+    await storm(ROUNDS, AT_ONCE, async () => {
+      const folder = await world.folder();
+      const file = await world.file({ ownerType: 'folder', ownerId: folder });
+      const [named, deleted] = await Promise.all([
+        world.send('PATCH', `/folders/${folder}`, { json: { fileId: file }, user: 'admin' }),
+        world.send('DELETE', `/files/${file}?force=true`, { user: 'admin' }),
+      ]);
+      expect([named.status === 200, named.status === 200 || refused(named)]).toEqual([deleted.status !== 204, true]);
+      expect(deleted.status === 204 || refused(deleted)).toBe(true);
+      expect((await world.find(file)) === null).toBe(deleted.status === 204);
+    });
+  });
+
   it('move files among owners with quotas, to and fro: no deadlock, and the counts are right', async () => {
     const folders = [await world.folder(), await world.folder(), await world.folder()];
     await storm(Math.ceil(ROUNDS / 2), AT_ONCE, async (round) => {
       const order = round % 2 === 0 ? folders : folders.toReversed();
-      const moves: { fileId: string; folderId: string }[] = [];
+      const moves: { fileId: string; folderId: number }[] = [];
       for (const [at, ownerId] of order.entries()) {
         const fileId = await world.file({ ownerType: 'folder', ownerId });
-        moves.push({ fileId, folderId: order[(at + 1) % order.length]! });
+        moves.push({ fileId, folderId: Number(order[(at + 1) % order.length]) });
       }
       const { status } = await world.send('POST', '/folders/moves', { user: 'admin', json: { moves } });
       expect(status).toBe(201);

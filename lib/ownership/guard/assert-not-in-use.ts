@@ -1,18 +1,20 @@
 import type { EntityManager } from 'typeorm';
 import { FilesInUseError } from '../../errors/files-in-use.error.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
+import type { OpenTransaction } from '../../unit-of-work/open-transaction.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import { guardedOwners } from './guarded-entities.js';
 import { isOwner } from './record-ledger.js';
 import type { RecordLedger } from './record-ledger.js';
-import { rowsOfOwners } from './record-rows.js';
+import { latestRowsOfOwners } from './record-rows.js';
 
 /** Throws `FilesInUseError` where a file was deleted or transferred, and a row of its owner before still names it. */
 export async function assertNotInUse(
   runtime: TransferRuntime,
   ledger: RecordLedger,
-  manager: EntityManager,
+  transaction: OpenTransaction,
 ): Promise<void> {
+  const { manager } = transaction;
   const byType = new Map<string, Map<string, OwnerReference>>();
   for (const [fileId, owner] of await takenFrom(runtime, ledger, manager)) {
     const files = byType.get(owner.type) ?? new Map<string, OwnerReference>();
@@ -21,7 +23,7 @@ export async function assertNotInUse(
   for (const [type, files] of byType) {
     const ids = [...new Set([...files.values()].map(({ id }) => id))];
     for (const entity of guardedOwners(manager.dataSource, type)) {
-      for (const { ownerId, values } of await rowsOfOwners(manager, entity, ids)) {
+      for (const { ownerId, values } of await latestRowsOfOwners(transaction, entity, ids)) {
         for (const [field, named] of values) {
           const used = named.ids.find((id) => files.get(id)?.id === ownerId);
           if (used !== undefined)

@@ -1,9 +1,10 @@
-import type { EntityManager, ObjectLiteral } from 'typeorm';
+import type { ObjectLiteral } from 'typeorm';
 import type { OwnerReference } from '../../files/owner-reference.js';
+import type { OpenTransaction } from '../../unit-of-work/open-transaction.js';
 import { guardedOwners } from './guarded-entities.js';
 import type { GuardedEntity } from './guarded-entities.js';
 import type { RecordLedger } from './record-ledger.js';
-import { rowsOfOwners } from './record-rows.js';
+import { latestRowsOfOwners } from './record-rows.js';
 
 /** Which files the rows of some owners name. */
 export interface FilesInUse {
@@ -15,10 +16,11 @@ export interface FilesInUse {
  * statement where a row is all that its owner has.
  */
 export async function filesInUse(
-  manager: EntityManager,
+  transaction: OpenTransaction,
   ledger: RecordLedger,
   rows: readonly { entity: GuardedEntity; key: ObjectLiteral; ownerId: string }[],
 ): Promise<FilesInUse> {
+  const { manager } = transaction;
   const used = new Set<string>();
   const add = (type: string, ownerId: string, fileId: string) => used.add(JSON.stringify([type, ownerId, fileId]));
   const idsByType = new Map<string, Set<string>>();
@@ -30,7 +32,7 @@ export async function filesInUse(
     const tables = new Set(owners.map(({ metadata }) => metadata.tablePath));
     if (tables.size === 1 && owners.every(({ isOneRow }) => isOneRow)) continue;
     for (const entity of owners) {
-      for (const { ownerId, values } of await rowsOfOwners(manager, entity, [...ids])) {
+      for (const { ownerId, values } of await latestRowsOfOwners(transaction, entity, [...ids])) {
         for (const { ids: named } of values.values()) for (const id of named) add(type, ownerId as string, id);
       }
     }

@@ -27,7 +27,7 @@ export async function letRecordsGo(
   const letGo = lettingGo(await ledger.current(manager));
   for (const id of claimed) letGo.delete(id);
   if (letGo.size === 0) return;
-  const used = await filesInUse(manager, ledger, ownersOf(letGo));
+  const used = await filesInUse(transaction, ledger, ownersOf(letGo));
   const gone = [...letGo].filter(([id, { row }]) => !used.isUsed(ownerOfRow(row), id));
   if (gone.length === 0) return;
   const policies = new Map(gone);

@@ -169,6 +169,15 @@ export class RecordLedger {
     return (this.#naming ??= byNamedFile(current));
   }
 
+  /** The owner of the type whose row was written to name the file, and is not there: somebody else has removed it meanwhile. */
+  vanished(ownerType: string, fileId: string): OwnerReference | undefined {
+    for (const { entity, ownerId, isRemoved, written } of this.#rows.values()) {
+      if (!isRemoved || entity.ownerType !== ownerType || ownerId === undefined) continue;
+      if ([...written.values()].some(({ ids }) => ids.includes(fileId))) return { type: ownerType, id: ownerId };
+    }
+    return undefined;
+  }
+
   async #reread(manager: EntityManager, entity: GuardedEntity, rows: readonly WrittenRow[]): Promise<void> {
     const found = await rowsByKey(
       manager,

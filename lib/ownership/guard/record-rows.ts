@@ -1,4 +1,5 @@
 import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
+import type { OpenTransaction } from '../../unit-of-work/open-transaction.js';
 import { ownerIdOf } from '../id-field.js';
 import { comparison } from '../owner-existence.js';
 import type { OwnerColumn } from '../owner-entities.js';
@@ -65,6 +66,18 @@ export async function rowsOfOwners(
     rows.push(...found.filter((row) => row.entity.ownerType === entity.ownerType && wanted.has(row.ownerId)));
   }
   return rows;
+}
+
+/**
+ * As `rowsOfOwners`, as they are now: where a transaction has a snapshot, they are locked, which shows what others have committed since, or
+ * on PostgreSQL fails with a serialization error where they were changed.
+ */
+export function latestRowsOfOwners(
+  { unit, manager }: OpenTransaction,
+  entity: GuardedEntity,
+  ownerIds: readonly string[],
+): Promise<RecordRow[]> {
+  return rowsOfOwners(manager, entity, ownerIds, unit?.isolation !== 'READ COMMITTED');
 }
 
 /** The rows of which a column of one id names one of the files. By index; lists are not looked into. */

@@ -36,7 +36,7 @@ export async function dealWithRemoved(
   );
   if (held.length === 0) return;
   const used = await filesInUse(
-    manager,
+    transaction,
     ledger,
     removed.map(({ record, owner }) => ({ ...record, ownerId: owner.id })),
   );

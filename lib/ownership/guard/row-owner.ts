@@ -1,5 +1,6 @@
 import { FileOwnerConflictError } from '../../errors/file-owner-conflict.error.js';
 import { FilesNotNamedError } from '../../errors/files-not-named.error.js';
+import { OwnerNotFoundError } from '../../errors/owner-not-found.error.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { dtoPlaces, statedOwner } from '../owner-resolution.js';
 import type { CallOutcome, FileClaim } from '../owner-resolution.js';
@@ -7,7 +8,7 @@ import type { RowOwners } from './row-owners.js';
 
 /**
  * The owner whose row names the claimed file. Where several do, `queue.bind()` or the field's `owner` chooses one of them. Throws
- * `FilesNotNamedError` where no row does, or not that of the chosen one.
+ * `FilesNotNamedError` where no row does, or not that of the chosen one, and `OwnerNotFoundError` where the row was removed meanwhile.
  */
 export function rowOwner(claim: FileClaim, outcome: CallOutcome, rows: RowOwners): OwnerReference {
   const { fileId, ownerType, dtoName, property } = claim;
@@ -15,7 +16,12 @@ export function rowOwner(claim: FileClaim, outcome: CallOutcome, rows: RowOwners
   const stated = statedOwner(claim, dtoPlaces(claim, outcome)[0]?.object, outcome);
   const candidates = stated === undefined ? owners : owners.filter(({ id }) => id === stated);
   const [owner, ...others] = candidates;
-  if (owner === undefined) throw new FilesNotNamedError(`${dtoName}.${property}`, fileId, ownerType);
+  if (owner === undefined) {
+    const gone = rows.vanished(fileId, ownerType);
+    throw gone
+      ? new OwnerNotFoundError(gone.type, gone.id)
+      : new FilesNotNamedError(`${dtoName}.${property}`, fileId, ownerType);
+  }
   if (others.length > 0) {
     throw new FileOwnerConflictError(
       fileId,

@@ -62,6 +62,11 @@ export class RowOwners {
     return this.#ofType(ownerType).byFile.get(fileId) ?? [];
   }
 
+  /** The owner whose row would name the file, if it had not been removed while it was written. */
+  vanished(fileId: string, ownerType: string): OwnerReference | undefined {
+    return findLedger(this.manager)?.vanished(ownerType, fileId);
+  }
+
   /** Whether the transaction has written the owner's row. */
   isWritten({ type, id }: OwnerReference): boolean {
     return this.#ofType(type).written.has(id);
