@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Body, Controller, Param, ParseIntPipe, Patch, Post, Put, UsePipes, ValidationPipe } from '@nestjs/common';
 import type { INestApplication } from '@nestjs/common';
 import { PartialType } from '@nestjs/mapped-types';
@@ -15,7 +16,7 @@ import {
 import { reachableDatabases } from '../../support/databases.js';
 import { guardedApp } from '../../support/guarded-app.js';
 import type { GuardedApp } from '../../support/guarded-app.js';
-import { Album, Clause, Letter, Room, Ticket, Track } from '../../support/guarded-entities.js';
+import { Album, Binder, Clause, Letter, Page, Room, Ticket, Track } from '../../support/guarded-entities.js';
 import { PLATFORMS } from '../../support/http-app.js';
 
 class TicketDto {
@@ -384,6 +385,26 @@ describe.each(cases)('The guard on $name, $platform', ({ database, platform }) =
     expect(await app.historyOf(file)).toEqual(['create', 'transfer', 'transfer']);
     await app.dataSource.getRepository(Clause).update({ number }, { number: number + 1 });
     expect(await app.ownerOf(file)).toBe(`clause ${number + 1}*`);
+  });
+
+  it('lets the files of a child follow it to another parent, and leaves those of its siblings', async () => {
+    const [pages, binders] = [app.dataSource.getRepository(Page), app.dataSource.getRepository(Binder)];
+    const [from, to] = [await binders.save({ id: randomUUID() }), await binders.save({ id: randomUUID() })];
+    const [label, moved, left] = [
+      await app.fileOf('binder', from.id),
+      await app.fileOf('binder', from.id),
+      await app.fileOf('binder', from.id),
+    ];
+    await binders.update(from.id, { labelId: label });
+    const page = await pages.save({ binderId: from.id, scanId: moved });
+    await pages.save({ binderId: from.id, scanId: left });
+    await pages.save({ ...page, binderId: to.id });
+    expect(await app.ownerOf(moved)).toBe(`binder ${to.id}*`);
+    expect(await app.historyOf(moved)).toContain('transfer');
+    expect(await app.ownerOf(left)).toBe(`binder ${from.id}*`);
+    expect(await app.ownerOf(label)).toBe(`binder ${from.id}*`);
+    await pages.update({ binderId: to.id }, { binderId: from.id });
+    expect(await app.ownerOf(moved)).toBe(`binder ${from.id}*`);
   });
 
   it('lets no owner inherit the files of an earlier one with its id', async () => {

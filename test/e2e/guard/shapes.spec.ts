@@ -1,15 +1,18 @@
 import {
   ChildEntity,
   Column,
+  DataSource,
   DefaultNamingStrategy,
   Entity,
+  JoinColumn,
+  ManyToOne,
   PrimaryColumn,
   PrimaryGeneratedColumn,
   TableInheritance,
 } from 'typeorm';
-import type { DataSourceOptions } from 'typeorm';
+import type { DataSourceOptions, Relation } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FileField, FilesNotOwnError, OwnsFiles } from '../../../lib/index.js';
+import { FileField, FilesNotOwnError, ManagedFile, OwnsFiles } from '../../../lib/index.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { TestDatabase } from '../../support/databases.js';
 import { guardedApp } from '../../support/guarded-app.js';
@@ -122,6 +125,20 @@ class Leaflet {
   @FileField() @Column('uuid', { nullable: true }) coverId!: string | null;
 }
 
+/** With the columns that only PostgreSQL has, in a schema of its own. */
+@Entity({ schema: 'guarded' })
+@OwnsFiles('cabinet')
+class Cabinet {
+  @PrimaryGeneratedColumn('uuid') id!: string;
+  @FileField({ onReplace: 'release' }) @Column('uuid', { array: true, default: [] }) uuids!: string[];
+  @FileField({ onReplace: 'release' }) @Column('varchar', { array: true, nullable: true }) texts!: string[] | null;
+  @FileField({ onReplace: 'release' }) @Column('jsonb', { default: [] }) jsonb!: string[];
+  @FileField({ onReplace: 'release' })
+  @ManyToOne(() => ManagedFile, { nullable: true })
+  @JoinColumn({ name: 'front_file' })
+  front!: Relation<ManagedFile> | null;
+}
+
 const ENTITIES = [Leaflet, Shape, Animal, Dog, Cat, Plant, Tree, Fern, Moss, Leaf, Twig, BigLedger, OrderLine];
 
 class Snake extends DefaultNamingStrategy {
@@ -141,6 +158,20 @@ function renamed(database: TestDatabase): TestDatabase {
     create: async () => {
       const { options, drop } = await database.create();
       return { options: { ...options, entityPrefix: 'p_', namingStrategy: new Snake() } as DataSourceOptions, drop };
+    },
+  };
+}
+
+/** The same database with the schema that `Cabinet` is in. */
+function withSchema(database: TestDatabase): TestDatabase {
+  return {
+    ...database,
+    create: async () => {
+      const { options, drop } = await database.create();
+      const source = await new DataSource({ ...options, synchronize: false }).initialize();
+      await source.query('CREATE SCHEMA guarded');
+      await source.destroy();
+      return { options, drop };
     },
   };
 }
@@ -293,5 +324,31 @@ describe.each([...databases, ...databases.map(renamed)])('Declared fields on $na
     expect(await app.ownerOf(ids[0]!)).toBe('-');
     await lines.delete({ order: 7, line: 1 });
     expect(await app.ownerOf(other)).toBeUndefined();
+  });
+});
+
+describe.each(databases.filter(({ kind }) => kind === 'postgres'))('Declared fields of $name alone', (database) => {
+  let app: GuardedApp;
+  beforeAll(async () => {
+    app = await guardedApp({ database: withSchema(database), entities: [Cabinet] });
+  });
+  afterAll(() => app.close());
+
+  it.each<[string, (ids: string[]) => object, object]>([
+    ['a list of uuids', (ids) => ({ uuids: ids }), { uuids: [] }],
+    ['a list of texts', (ids) => ({ texts: ids }), { texts: null }],
+    ['jsonb', (ids) => ({ jsonb: ids }), { jsonb: [] }],
+    ['a join column', ([id]) => ({ front: { id } }), { front: null }],
+  ])('are guarded, and let go by their former value: %s', async (_, value, emptied) => {
+    const cabinets = app.dataSource.getRepository(Cabinet);
+    const { id } = await cabinets.save({});
+    const ids = [await app.fileOf('cabinet', id), await app.fileOf('cabinet', id)];
+    const foreign = [await app.upload('bob'), await app.upload('bob')];
+    await expect(cabinets.save(value(foreign))).rejects.toThrow(FilesNotOwnError);
+    await cabinets.save({ id, ...value(ids) });
+    await expect(cabinets.update(id, value(foreign))).rejects.toThrow(FilesNotOwnError);
+    await expect(app.files.delete(ids[0]!, { force: true })).rejects.toThrow(/still names/);
+    await cabinets.save({ id, ...emptied });
+    expect(await app.ownerOf(ids[0]!)).toBe('-');
   });
 });

@@ -213,6 +213,34 @@ describe.each(PLATFORMS)('what the portal refuses on %s', (platform) => {
     expect((await alice.get(`/packages/${pkg.id}`)).body.attachmentId).toBeNull();
   });
 
+  it.each(['a new package', 'a package of the own'])(
+    'leaves a resource and its file to their package when %s names it',
+    async (which) => {
+      const { alice, bob } = portal;
+      const fileId = await alice.upload(pdf());
+      const { body: pkg } = await alice.post('/packages', {
+        name: freshName('robbed'),
+        title: 'Robbed',
+        visibility: 'public',
+        resources: [{ name: 'data', fileId }],
+      });
+      const resources = [{ id: pkg.resources[0]!.id, name: 'mine', fileId }];
+      const name = freshName('robber');
+      const own = (await bob.post('/packages', { name: freshName('own'), title: 'Own' })).body;
+
+      const { status } =
+        which === 'a new package'
+          ? await bob.post('/packages', { name, title: 'Robber', resources })
+          : await bob.patch(`/packages/${own.id}`, { resources });
+
+      expect(status).toBe(400);
+      const kept = [{ id: pkg.resources[0]!.id, name: 'data', fileId }];
+      expect((await alice.get(`/packages/${pkg.id}`)).body.resources).toMatchObject(kept);
+      expect((await bob.delete(`/files/${fileId}`)).status).toBe(403);
+      expect((await alice.get(`/files/${fileId}`)).body.ownerId).toBe(pkg.resources[0]!.id);
+    },
+  );
+
   it('does not tell of a private package to who would change it', async () => {
     const { body: pkg } = await portal.alice.post('/packages', { name: freshName('hid'), title: 'Hidden' });
 
