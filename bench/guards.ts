@@ -5,13 +5,12 @@ import { DataSource } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
 import { createGuards, FILES_ENTITIES } from '../lib/index.js';
 import { attachCalls } from './attach.js';
-import { GuardedPackage } from './guards/package.entity.js';
 import { startChild } from './support/child.js';
 import type { Child } from './support/child.js';
 import { contest, printStandings } from './support/contest.js';
 import type { Contestant } from './support/contest.js';
 import { withFilesDatabase } from './support/databases.js';
-import { fillTables } from './support/files-table.js';
+import { fillTables, Package } from './support/files-table.js';
 import { load } from './support/load.js';
 
 const SIZES = [
@@ -35,9 +34,9 @@ export async function guards(): Promise<void> {
 }
 
 async function guard(database: DataSourceOptions): Promise<void> {
-  const options = { ...database, entities: [...FILES_ENTITIES, GuardedPackage] } as DataSourceOptions;
+  const options = { ...database, entities: [...FILES_ENTITIES, Package] } as DataSourceOptions;
   const source = await new DataSource(options).initialize();
-  await createGuards(source.createQueryRunner(), [GuardedPackage]);
+  await createGuards(source.createQueryRunner(), [Package]);
   await source.destroy();
 }
 
@@ -49,7 +48,8 @@ async function measure(places: readonly Place[], files: number, requests: number
   const contestants: Contestant[] = [];
   try {
     for (const [name, database, source] of places) {
-      const child = await startChild(new URL('./guards/serve.js', import.meta.url).href, JSON.stringify(database));
+      const serve = new URL('./attach/serve.js', import.meta.url).href;
+      const child = await startChild(serve, 'nestjs-files', JSON.stringify(database));
       running.push(child);
       const round = async (): Promise<number> => {
         // Records go before their files.

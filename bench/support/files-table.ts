@@ -1,13 +1,15 @@
 import type { DataSource } from 'typeorm';
 import { Entity, Column, PrimaryColumn } from 'typeorm';
+import { FileField, OwnsFiles } from '../../lib/index.js';
 
 /** What files are attached to. */
 @Entity('package')
+@OwnsFiles('package')
 export class Package {
   @PrimaryColumn('integer') id!: number;
   @Column('varchar', { length: 200 }) title!: string;
-  @Column('varchar', { length: 36, nullable: true }) attachmentId!: string | null;
-  @Column('json', { nullable: true }) fileIds!: string[] | null;
+  @FileField() @Column('varchar', { length: 36, nullable: true }) attachmentId!: string | null;
+  @FileField() @Column('json', { nullable: true }) fileIds!: string[] | null;
 }
 
 export const PACKAGES = 256;

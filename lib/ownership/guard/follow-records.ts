@@ -21,19 +21,20 @@ export async function followRecords(
   manager: EntityManager,
 ): Promise<void> {
   const current = await ledger.current(manager);
-  await followIds(runtime, ledger, manager, current);
-  await adopt(runtime, ledger, manager, current);
-  await disinherit(runtime, ledger, manager, current);
+  const changed = current.flatMap((row) => changedId(row) ?? []);
+  if (changed.length > 0) await followIds(runtime, ledger, manager, changed);
+  const removed = [...ledger.rows].filter(({ isRemoved, before }) => isRemoved && before);
+  if (removed.length > 0) await adopt(runtime, ledger, manager, removed);
+  const chosen = rowsOfChosenId(current, removed);
+  if (chosen.length > 0) await disinherit(runtime, ledger, manager, chosen);
 }
 
 async function followIds(
   runtime: TransferRuntime,
   ledger: RecordLedger,
   manager: EntityManager,
-  current: readonly CurrentRow[],
+  changed: readonly ChangedId[],
 ): Promise<void> {
-  const changed = current.flatMap((row) => changedId(row) ?? []);
-  if (changed.length === 0) return;
   const held = await heldFiles(
     manager,
     changed.map(({ from }) => ({ owner: from })),
@@ -71,16 +72,13 @@ async function adopt(
   runtime: TransferRuntime,
   ledger: RecordLedger,
   manager: EntityManager,
-  current: readonly CurrentRow[],
+  removed: readonly WrittenRow[],
 ): Promise<void> {
-  const removed = [...ledger.rows].filter(({ isRemoved, before }) => isRemoved && before);
-  if (removed.length === 0) return;
-  const named = new Set(current.flatMap(({ values }) => [...values.values()].flatMap(({ ids }) => ids)));
-  for (const id of named) if (ledger.ownerGiven(id)) named.delete(id);
-  if (named.size === 0) return;
-  const locked = await runtime.statements.lock(manager, [...named]);
-  const moves: Move[] = [];
   const naming = await ledger.naming(manager);
+  const named = [...naming.keys()].filter((id) => !ledger.ownerGiven(id));
+  if (named.length === 0) return;
+  const locked = await runtime.statements.lock(manager, named);
+  const moves: Move[] = [];
   for (const file of locked) {
     const former = removed.find(({ before }) => before && isFormer(before, file));
     if (!former) continue;
@@ -115,23 +113,21 @@ async function mayInherit(
   );
 }
 
+/** The inserted rows that got their owner id from the application, unless a row that had it is removed here: its own policy counts. */
+function rowsOfChosenId(current: readonly CurrentRow[], removed: readonly WrittenRow[]): CurrentRow[] {
+  const freed = new Set(removed.map(({ before }) => JSON.stringify([before?.entity.ownerType, before?.ownerId])));
+  return current.filter(({ row, entity, ownerId }) => {
+    return row.before === null && row.choseId && !freed.has(JSON.stringify([entity.ownerType, ownerId]));
+  });
+}
+
 /** Files that an earlier owner of a chosen id has left lose their owner. */
 async function disinherit(
   runtime: TransferRuntime,
   ledger: RecordLedger,
   manager: EntityManager,
-  current: readonly CurrentRow[],
+  chosen: readonly CurrentRow[],
 ): Promise<void> {
-  const removed = new Set(
-    [...ledger.rows].flatMap(({ isRemoved, before }) =>
-      isRemoved && before ? [JSON.stringify([before.entity.ownerType, before.ownerId])] : [],
-    ),
-  );
-  const chosen = current.filter(({ row, entity, ownerId }) => {
-    // What a row leaves that is removed in this transaction is dealt with by its own policy.
-    return row.before === null && row.choseId && !removed.has(JSON.stringify([entity.ownerType, ownerId]));
-  });
-  if (chosen.length === 0) return;
   for (const { row } of chosen) row.choseId = false;
   const owners = chosen.map(ownerOfRow);
   const held = await heldFiles(
