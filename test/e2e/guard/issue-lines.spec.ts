@@ -153,6 +153,14 @@ class Desk {
     const letter = await letters.findOneOrFail({ where: { id }, relations: { attachment: true } });
     return letters.save(Object.assign(letter, dto));
   }
+  @Patch('letters/:id/merged') @WithTaskQueue() async merged(
+    @Param('id', ParseIntPipe) id: number,
+    @Body() dto: LetterDto,
+  ) {
+    const letters = this.dataSource.getRepository(Letter);
+    const letter = await letters.findOneOrFail({ where: { id }, relations: { attachment: true } });
+    return letters.save(letters.merge(letter, dto));
+  }
   @Patch('clauses/:key') @WithTaskQueue() async clause(
     @Param('key', ParseIntPipe) key: number,
     @Body() dto: ClauseDto,
@@ -365,14 +373,21 @@ describe.each(cases)('The guard on $name, $platform', ({ database, platform }) =
     expect(await app.ownerOf(file)).toBe(`track ${track.id}*`);
   });
 
-  it('refuses where a loaded relation keeps TypeORM from writing the column', async () => {
-    const { id } = await app.dataSource.getRepository(Letter).save({ subject: 'x' });
+  it.each(['', '/merged'])('refuses where a loaded relation keeps TypeORM from writing the column: %s', async (way) => {
+    const letters = app.dataSource.getRepository(Letter);
+    const { id } = await letters.save({ subject: 'x' });
     const [old, fresh] = [await app.upload(), await app.upload()];
-    await app.send('PATCH', `/letters/${id}`, { attachmentId: old });
-    const { status, body } = await app.send('PATCH', `/letters/${id}`, { attachmentId: fresh });
+    await app.files.transferOwnership(old, { ownerType: 'letter', ownerId: String(id), pin: true });
+    await letters.update(id, { attachmentId: old });
+    const { status, body } = await app.send('PATCH', `/letters/${id}${way}`, { attachmentId: fresh });
     expect([status, body['code']]).toEqual([500, 'FILES_NOT_NAMED']);
     expect(await app.ownerOf(fresh)).toBe('user ada');
     expect(await app.ownerOf(old)).toBe(`letter ${id}*`);
+    // Whatever the answer shows, the row counts.
+    await app.send('PATCH', `/letters/${id}${way}`, { attachmentId: null });
+    const { attachmentId } = await letters.findOneByOrFail({ id });
+    expect([attachmentId, await app.ownerOf(old)]).toEqual([old, `letter ${id}*`]);
+    await expect(app.files.delete(old, { force: true })).rejects.toThrow(/still names/);
   });
 
   it('lets files follow a record whose owner id changes', async () => {
