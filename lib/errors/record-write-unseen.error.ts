@@ -7,12 +7,12 @@ export class RecordWriteUnseenError extends FilesError {
   constructor(
     /** The entity class. */
     readonly entityName: string,
-    /** What kind of statement. */
+    /** What was about to be written, and how. */
     readonly statement: string,
+    remedy = 'Read the rows first, then save() or insert() them.',
   ) {
     super(
-      `${statement} into ${entityName} was refused: the class has @FileField() columns, and the files that the new rows name cannot be ` +
-        'checked. Read the rows first, then save() or insert() them.',
+      `${statement} was refused: ${entityName} has @FileField() columns, and the files that its rows would name cannot be checked. ${remedy}`,
     );
   }
 }

@@ -17,6 +17,7 @@ interface Expression {
   readonly onIgnore?: unknown;
   readonly onUpdate?: { readonly overwrite?: readonly string[]; readonly conflict?: string | readonly string[] };
   updateEntity: boolean;
+  readonly callListeners: boolean;
 }
 
 /** A query builder that writes: TypeORM makes one for every write but raw SQL, of repositories, managers, cascades and relations too. */

@@ -37,31 +37,35 @@ export function guardedWrite(builder: WriteBuilder): GuardedWrite | undefined {
 
 function insertion(builder: WriteBuilder, entity: GuardedEntity): GuardedWrite | undefined {
   const { valuesSet, insertFromSelect, onConflict, onIgnore, onUpdate } = builder.expressionMap;
-  if (insertFromSelect) throw new RecordWriteUnseenError(entity.metadata.name, 'INSERT … SELECT');
+  if (insertFromSelect)
+    throw new RecordWriteUnseenError(entity.metadata.name, `INSERT … SELECT into ${entity.metadata.name}`);
   const rows = (Array.isArray(valuesSet) ? valuesSet : [valuesSet ?? {}]) as readonly Values[];
   if (onConflict !== undefined || onUpdate || onIgnore) {
     return { entity, run: (...args) => upsertRows(builder, entity, rows, ...args) };
   }
-  const values = rows.map((row) => writtenValues(builder.dataSource, entity, row));
-  const concerns = values.some((row) => row.expressions || row.choosesId || namesAny(row.fields));
-  if (!concerns) return undefined;
-  return { entity, run: (execute, ledger) => insertRows(builder, entity, rows, values, execute, ledger) };
+  const values = (): Written[] => rows.map((row) => writtenValues(builder.dataSource, entity, row));
+  const concerns = values().some((row) => row.expressions || row.choosesId || namesAny(row.fields));
+  if (!concerns && !mayBeHeard(builder, 'Insert')) return undefined;
+  return { entity, run: (execute, ledger) => insertRows(builder, entity, rows, execute, ledger) };
 }
 
 async function insertRows(
   builder: WriteBuilder,
   entity: GuardedEntity,
-  rows: readonly Values[],
-  values: readonly Written[],
+  given: readonly Values[],
   execute: Execute,
   ledger: RecordLedger,
 ): Promise<unknown> {
   const { expressionMap } = builder;
+  let rows = given;
   if (!expressionMap.updateEntity) {
     // The keys are wanted, but not in the caller's objects.
     expressionMap.updateEntity = true;
-    expressionMap.valuesSet = rows.map((row) => ({ ...row }));
+    rows = given.map((row) => Object.assign(Object.create(Object.getPrototypeOf(row) as object) as object, row));
+    expressionMap.valuesSet = rows;
   }
+  let values: Written[] = [];
+  beforeSql(builder, () => (values = rows.map((row) => writtenValues(builder.dataSource, entity, row))));
   const result = (await execute()) as { identifiers: ObjectLiteral[]; generatedMaps: ObjectLiteral[] };
   for (const [index, row] of rows.entries()) {
     const whole = [row, result.generatedMaps[index], result.identifiers[index]];
@@ -103,9 +107,48 @@ async function upsertRows(
 
 function update(builder: WriteBuilder, entity: GuardedEntity): GuardedWrite | undefined {
   const { valuesSet } = builder.expressionMap;
-  const values = writtenValues(builder.dataSource, entity, (valuesSet ?? {}) as Values, true);
+  const read = (): Written => writtenValues(builder.dataSource, entity, (valuesSet ?? {}) as Values, true);
+  const values = read();
+  if (mayBeHeard(builder, 'Update')) {
+    beforeSql(builder, () => {
+      // What the rows named before would have had to be read by now.
+      if (!areSame(values, read())) throw changedByListener(entity);
+    });
+  }
   if (values.fields.size === 0 && !values.expressions && !values.changesId) return undefined;
   return { entity, run: (...args) => updateRows(builder, entity, values, ...args) };
+}
+
+/** Whether entity listeners or subscribers hear of the write before its SQL is made, and may change its values. */
+function mayBeHeard({ dataSource, expressionMap }: WriteBuilder, what: 'Insert' | 'Update'): boolean {
+  const { callListeners, mainAlias } = expressionMap;
+  if (!callListeners || !mainAlias) return false;
+  const isHeard = mainAlias.metadata[`before${what}Listeners`].length > 0;
+  return isHeard || dataSource.subscribers.some((subscriber) => subscriber[`before${what}`]);
+}
+
+/** Runs `look` when TypeORM makes the SQL: the values are what listeners have left of them. */
+function beforeSql(builder: WriteBuilder, look: () => void): void {
+  const make = builder.getQueryAndParameters.bind(builder);
+  builder.getQueryAndParameters = () => {
+    look();
+    return make();
+  };
+}
+
+function changedByListener({ metadata: { name } }: GuardedEntity): RecordWriteUnseenError {
+  const remedy = 'save() the entity, or give the value to update().';
+  return new RecordWriteUnseenError(name, `A listener's change of what update() writes into ${name}`, remedy);
+}
+
+function areSame(one: Written, other: Written): boolean {
+  const textOf = ({ fields, expressions, changesId }: Written): string =>
+    JSON.stringify([
+      [...fields].map(([{ name }, { ids, junk }]) => [name, ids, junk.map(String)]),
+      expressions,
+      changesId,
+    ]);
+  return textOf(one) === textOf(other);
 }
 
 async function updateRows(
