@@ -56,6 +56,7 @@ import { RecordsElsewhereCheck } from './ownership/records-elsewhere.check.js';
 import { DatabaseCascadesCheck } from './ownership/removal/database-cascades.check.js';
 import { OwnerRemovals } from './ownership/removal/owner-removals.js';
 import { PREPARED_STATEMENTS, TransferRuntime } from './ownership/transfer-runtime.js';
+import { VALIDATION_OPTIONS } from './ownership/validation-options.js';
 import { FileStaging } from './staging/file-staging.js';
 import { StoredBytes } from './storage/adapters/stored-bytes.entity.js';
 import { getStorageToken } from './storage/inject-storage.js';
@@ -186,6 +187,7 @@ function assemble(
       option(QUOTAS, ({ quotas }) => quotas),
       option(MANAGER_CHECK, ({ isManager }) => isManager),
       option(PREPARED_STATEMENTS, ({ preparedStatements }) => preparedStatements),
+      option(VALIDATION_OPTIONS, ({ validation }) => validation),
       TransferRuntime,
       OwnerRemovals,
       RecordGuard,

@@ -11,6 +11,8 @@ import { readLinksOptions } from './links/links-options.js';
 import type { LinksOptions } from './links/links-options.js';
 import { readQuotas } from './ownership/quotas/quota-options.js';
 import type { QuotaOptions } from './ownership/quotas/quota-options.js';
+import { readValidationOptions } from './ownership/validation-options.js';
+import type { CheckedValidationOptions, FilesValidationOptions } from './ownership/validation-options.js';
 import type { Storage } from './storage/storage.js';
 
 /** What `FilesModule.forRoot()` takes. */
@@ -45,6 +47,8 @@ export interface FilesModuleOptions extends FilesModuleShape {
    * @default 10000
    */
   shutdownTimeout?: number;
+  /** What holds for fields of DTOs and schemas that name files: `{ maxFiles: 100 }`. */
+  validation?: FilesValidationOptions;
   /** What signs temporary and one-time links. @default none, and such links cannot be made */
   links?: LinksOptions;
 }
@@ -83,6 +87,7 @@ export interface CheckedFilesOptions extends AccessOptions {
   sweeper: CheckedSweeperOptions;
   links: Readonly<LinksOptions> | undefined;
   quotas: QuotaOptions;
+  validation: CheckedValidationOptions;
   preparedStatements: boolean;
   shutdownTimeout: number;
 }
@@ -109,6 +114,7 @@ export function checkOptions(options: FilesFactoryOptions): CheckedFilesOptions 
     sweeper: readSweeperOptions(options.sweeper),
     links: readLinksOptions(options.links),
     quotas: readQuotas(options.quotas),
+    validation: readValidationOptions(options.validation),
     preparedStatements: options.preparedStatements ?? true,
     shutdownTimeout: readShutdownTimeout(options.shutdownTimeout),
   };

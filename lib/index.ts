@@ -8,6 +8,7 @@ export type {
   FilesModuleOptions,
   FilesModuleShape,
 } from './files.options.js';
+export type { FilesValidationOptions } from './ownership/validation-options.js';
 export { FILES_MIGRATIONS } from './migrations/files-migrations.js';
 export { runMigrations } from './migrations/run-migrations.js';
 
@@ -24,6 +25,7 @@ export type { UnitOptions } from './unit-of-work/unit-options.js';
 // Validation
 export { AcceptFileStorage } from './validation/accept-file-storage.constraint.js';
 export { AcceptFileType } from './validation/accept-file-type.constraint.js';
+export type { FileFieldValidationOptions } from './validation/file-constraint.js';
 export { FileExists } from './validation/file-exists.constraint.js';
 export { MaxFileSize } from './validation/max-file-size.constraint.js';
 export { ParseFileSize } from './validation/parse-file-size.pipe.js';

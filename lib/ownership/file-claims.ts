@@ -4,7 +4,7 @@ import type { UnitQueue } from '../task-queue/unit-queue.js';
 import { rowOwner } from './guard/row-owner.js';
 import type { RowOwners, WantedOwner } from './guard/row-owners.js';
 import { OwnershipTransferTask } from './ownership-transfer.task.js';
-import { dtoPlaces, receivedOf, resolveOwner } from './owner-resolution.js';
+import { distinctClaims, dtoPlaces, receivedOf, resolveOwner } from './owner-resolution.js';
 import type { CallOutcome, FileClaim } from './owner-resolution.js';
 import type { Move, MoveOutcome, OwnershipState } from './statements/transfer-statements.js';
 import type { Refusal, RefusalMessage, TransferTarget } from './transfer-target.js';
@@ -77,7 +77,7 @@ export class FileClaims implements TransferTarget {
     this.#isTaken = true;
     if (this.#claims.length === 1) return ownerBy(this.first, outcome, rows);
     const owners = new Map<string, OwnerReference>();
-    for (const claim of receivedOf(this.#claims, outcome)) {
+    for (const claim of distinctClaims(receivedOf(this.#claims, outcome), outcome)) {
       const owner = ownerBy(claim, outcome, rows);
       owners.set(`${owner.type} ${owner.id}`, owner);
     }

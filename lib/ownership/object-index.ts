@@ -14,7 +14,7 @@ export interface Place {
 export class ObjectIndex {
   readonly #places = new Map<object, Place>();
   readonly #holders = new Map<string, ReadonlyMap<string, readonly Place[]>>();
-  #named: Set<string> | undefined;
+  #paths: ReadonlyMap<string, readonly Step[][]> | undefined;
 
   constructor(root: unknown) {
     const queue: Place[] = isData(root) ? [{ object: root, path: [], parents: [] }] : [];
@@ -39,21 +39,10 @@ export class ObjectIndex {
     return [...this.#places.values()].filter(({ object }) => read(object, property) !== undefined);
   }
 
-  /** Whether any object holds the file's id under any property. */
-  names(fileId: string): boolean {
-    this.#named ??= new Set(
-      [...this.#places.values()].flatMap(({ object }) => dataOf(object).flatMap(([, value]) => idsIn(value))),
-    );
-    return this.#named.has(fileId);
-  }
-
   /** The ways to the properties that hold the file's id, seen from the root's items. */
-  pathsTo(fileId: string): Step[][] {
-    return [...this.#places.values()].flatMap(({ object, path }) =>
-      dataOf(object)
-        .filter(([, value]) => idsIn(value).includes(fileId))
-        .map(([property]) => [...path.slice(1), property]),
-    );
+  pathsTo(fileId: string): readonly Step[][] {
+    this.#paths ??= pathsById(this.#places.values());
+    return this.#paths.get(fileId) ?? [];
   }
 
   /** The objects that hold the file's id under the property. */
@@ -62,6 +51,20 @@ export class ObjectIndex {
     if (holders === undefined) this.#holders.set(property, (holders = byHeldFile(this.#places.values(), property)));
     return holders.get(fileId) ?? [];
   }
+}
+
+function pathsById(places: Iterable<Place>): ReadonlyMap<string, readonly Step[][]> {
+  const paths = new Map<string, Step[][]>();
+  for (const { object, path } of places) {
+    for (const [property, value] of dataOf(object)) {
+      for (const id of new Set(idsIn(value))) {
+        const others = paths.get(id) ?? [];
+        paths.set(id, others);
+        others.push([...path.slice(1), property]);
+      }
+    }
+  }
+  return paths;
 }
 
 /** The places by the ids of the files that their objects hold in the property. */

@@ -72,6 +72,30 @@ export function receivedOf<T extends { readonly dto: object; readonly rule: obje
 }
 
 /**
+ * Claims of one file without those that lead where another leads: of a field of many DTOs, whose places differ only in lists. All of them
+ * would look at all objects of the result that hold the file.
+ */
+export function distinctClaims<T extends FileClaim & { readonly rule: object }>(
+  claims: readonly T[],
+  outcome: CallOutcome,
+): T[] {
+  const seen = new Map<object, Set<string>>();
+  return claims.filter(({ dto, owner, rule }) => {
+    if (owner || outcome.bound(dto)) return true;
+    const place = outcome.inArguments.find(dto);
+    const kinds = seen.get(rule) ?? new Set<string>();
+    seen.set(rule, kinds);
+    const kind = place ? kindOf(place) : '';
+    return !kinds.has(kind) && Boolean(kinds.add(kind));
+  });
+}
+
+/** The same for places in the arguments that differ only in the places of lists. */
+function kindOf({ path }: Place): string {
+  return JSON.stringify(path.slice(1).map((step) => (typeof step === 'number' ? 0 : step)));
+}
+
+/**
  * Where the claim's DTO is in the arguments. Pipes without `transform` validate a copy that the method never gets: then each object
  * that names the same file in the same property.
  */
@@ -144,10 +168,7 @@ function bindings(claim: FileClaim, outcome: CallOutcome): Candidate[] | undefin
   if (direct) return [ofBound(claim, direct, outcome)];
   const places = dtoPlaces(claim, outcome);
   if (!places.some(({ object }) => outcome.bound(object))) return undefined;
-  return places.flatMap((place) => {
-    const entity = outcome.bound(place.object);
-    return entity ? [ofBound(claim, entity, outcome)] : ownersAt(claim, place, outcome);
-  });
+  return ownersAtAll(claim, places, outcome);
 }
 
 function ofBound(claim: FieldOf, entity: object, { inResult }: CallOutcome): Candidate {
@@ -181,7 +202,20 @@ function candidate(
 function located(claim: FileClaim, outcome: CallOutcome): Candidate[] {
   const places = dtoPlaces(claim, outcome);
   if (places.length === 0) throw unresolved(claim, 'the DTO is not among the arguments of the method');
-  return places.flatMap((place) => ownersAt(claim, place, outcome));
+  return ownersAtAll(claim, places, outcome);
+}
+
+/** What was bound to the places; else what is like them in the result, looked for once for places that differ only in lists. */
+function ownersAtAll(claim: FileClaim, places: readonly Place[], outcome: CallOutcome): Candidate[] {
+  const seen = new Set<string>();
+  return places.flatMap((place) => {
+    const entity = outcome.bound(place.object);
+    if (entity) return [ofBound(claim, entity, outcome)];
+    const kind = kindOf(place);
+    if (seen.has(kind)) return [];
+    seen.add(kind);
+    return ownersAt(claim, place, outcome);
+  });
 }
 
 function ownersAt(claim: FileClaim, { path }: Place, outcome: CallOutcome): Candidate[] {

@@ -163,7 +163,9 @@ function errorOf(refusals: readonly Refusal[]): Error {
     if (refusal.kind === 'changed') changed.push(refusal.fileId);
     else {
       for (const { key, write, fileId } of refusal.messages) {
-        fields.set(key, { write, fileIds: [...(fields.get(key)?.fileIds ?? []), fileId] });
+        const field = fields.get(key);
+        if (field) field.fileIds.push(fileId);
+        else fields.set(key, { write, fileIds: [fileId] });
       }
     }
   }

@@ -15,6 +15,8 @@ import type { OwnerEntity } from './owner-entities.js';
 import { Quotas } from './quotas/quotas.js';
 import type { TransferStatements } from './statements/transfer-statements.js';
 import { transferStatementsFor } from './statements/transfer-statements-for.js';
+import { readValidationOptions, VALIDATION_OPTIONS } from './validation-options.js';
+import type { CheckedValidationOptions } from './validation-options.js';
 
 export const PREPARED_STATEMENTS = Symbol('PREPARED_STATEMENTS');
 
@@ -43,6 +45,7 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
     readonly quotas: Quotas,
     @Optional() @Inject(MANAGER_CHECK) private readonly check: ManagerCheck = () => false,
     @Optional() @Inject(PREPARED_STATEMENTS) private readonly prepared = true,
+    @Optional() @Inject(VALIDATION_OPTIONS) readonly validation: CheckedValidationOptions = readValidationOptions(),
   ) {}
 
   /** The runtime of the application whose data source this is; throws where FilesModule is not imported. */

@@ -28,6 +28,7 @@ export async function planWrites(
   outcome: CallOutcome,
 ): Promise<FieldWrite[]> {
   const writes: FieldWrite[] = [];
+  const instances = new Instances(outcome);
   for (const group of groupsOf(files)) {
     const [first] = group;
     if (first?.field === undefined) continue;
@@ -35,7 +36,7 @@ export async function planWrites(
     const shown = [...new Set(group.flatMap(({ entities }) => entities))];
     const target = targetFor(dataSource, first, shown);
     if (!target) continue;
-    const entities = [...new Set([...shown, ...instancesOf(target, owner.id, outcome)])] as Record<string, unknown>[];
+    const entities = [...new Set([...shown, ...instances.of(target, owner.id)])] as Record<string, unknown>[];
     const values = await valuesOf(group);
     const fresh = first.list ? [...values.values()] : onlyOf(group, values);
     const known = new Set([...values].flat());
@@ -52,7 +53,9 @@ function groupsOf(files: readonly PlacedFile[]): PlacedFile[][] {
   const groups = new Map<string, PlacedFile[]>();
   for (const file of files) {
     const key = JSON.stringify([file.owner.type, file.owner.id, file.field]);
-    groups.set(key, [...(groups.get(key) ?? []), file]);
+    const group = groups.get(key);
+    if (group) group.push(file);
+    else groups.set(key, [file]);
   }
   return [...groups.values()];
 }
@@ -77,20 +80,38 @@ function targetFor(
 }
 
 /** Entities of the result that are the owner, though its id was read elsewhere. */
-function instancesOf({ metadata: { target }, idColumn }: OwnerField, id: string, { inResult }: CallOutcome): object[] {
-  if (typeof target !== 'function') return [];
-  const property = idColumn.propertyName;
-  return inResult
-    .having(property)
-    .map(({ object }) => object)
-    .filter((object) => object instanceof target && ownerIdOf(Reflect.get(object, property)) === id);
+class Instances {
+  readonly #byClass = new Map<OwnerField['metadata'], ReadonlyMap<string | undefined, readonly object[]>>();
+
+  constructor(private readonly outcome: CallOutcome) {}
+
+  of(target: OwnerField, id: string): readonly object[] {
+    let byId = this.#byClass.get(target.metadata);
+    if (byId === undefined) this.#byClass.set(target.metadata, (byId = this.#find(target)));
+    return byId.get(id) ?? [];
+  }
+
+  #find({ metadata: { target }, idColumn }: OwnerField): Map<string | undefined, object[]> {
+    const byId = new Map<string | undefined, object[]>();
+    if (typeof target !== 'function') return byId;
+    const property = idColumn.propertyName;
+    for (const { object } of this.outcome.inResult.having(property)) {
+      if (!(object instanceof target)) continue;
+      const id = ownerIdOf(Reflect.get(object, property));
+      const others = byId.get(id) ?? [];
+      byId.set(id, others);
+      others.push(object);
+    }
+    return byId;
+  }
 }
 
 /** What stands for each file in the field, by the file's id, in the order of the field. */
 async function valuesOf(group: readonly PlacedFile[]): Promise<Map<string, string>> {
   const values = new Map<string, string>();
   for (const { attachAs, list, staged } of group) {
-    for (const file of list ?? [staged]) values.set(file.id, await valueOf(file, attachAs));
+    // The files of a list have the whole list each.
+    for (const file of list ?? [staged]) if (!values.has(file.id)) values.set(file.id, await valueOf(file, attachAs));
   }
   return values;
 }

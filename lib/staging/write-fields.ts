@@ -18,7 +18,9 @@ export async function writeFields(unit: UnitOfWork, writes: readonly FieldWrite[
   const byColumn = new Map<unknown, FieldWrite[]>();
   for (const write of writes) {
     const { column } = write.target;
-    byColumn.set(column, [...(byColumn.get(column) ?? []), write]);
+    const some = byColumn.get(column);
+    if (some) some.push(write);
+    else byColumn.set(column, [write]);
   }
   for (const some of byColumn.values()) {
     for (let at = 0; at < some.length; at += OWNERS_PER_STATEMENT) {

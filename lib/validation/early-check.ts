@@ -17,20 +17,25 @@ const outside = new WeakMap<TransferRuntime, EarlyCheck>();
 export class EarlyCheck {
   #batch: Batch | undefined;
 
-  constructor(private readonly read: Read) {}
+  constructor(
+    private readonly read: Read,
+    /** How many files a list may name, unless its field says otherwise. */
+    readonly maxFiles: number,
+  ) {}
 
   /** The check of the current unit of work; outside of one, that of the application. */
   static current(): EarlyCheck {
     const unit = currentUnit();
     if (unit) {
-      const { statements } = TransferRuntime.of(unit.dataSource);
-      return unit.slot(CHECK, () => new EarlyCheck((ids) => statements.look(unit.manager, ids)));
+      const { statements, validation } = TransferRuntime.of(unit.dataSource);
+      return unit.slot(CHECK, () => new EarlyCheck((ids) => statements.look(unit.manager, ids), validation.maxFiles));
     }
     const runtime = TransferRuntime.only();
     let check = outside.get(runtime);
     if (!check) {
       // Callers of one tick share the statement, so it must be in nobody's context.
-      check = new EarlyCheck((ids) => detach(() => runtime.statements.look(runtime.dataSource.manager, ids)));
+      const { statements, dataSource, validation } = runtime;
+      check = new EarlyCheck((ids) => detach(() => statements.look(dataSource.manager, ids)), validation.maxFiles);
       outside.set(runtime, check);
     }
     return check;
@@ -39,12 +44,17 @@ export class EarlyCheck {
   /** The files by their ids, also those that came with the call and are in no table yet. The ids have to be well-formed. */
   async find(ids: readonly string[]): Promise<ReadonlyMap<string, FileSnapshot>> {
     const sent = StagedFiles.current();
-    const staged = new Map(ids.flatMap((id) => sent?.find(id)?.toSnapshot() ?? []).map((file) => [file.id, file]));
-    if (staged.size > 0 && ids.every((id) => staged.has(id))) return staged;
+    const found = new Map(ids.flatMap((id) => sent?.find(id)?.toSnapshot() ?? []).map((file) => [file.id, file]));
+    const others = ids.filter((id) => !found.has(id));
+    if (others.length === 0) return found;
     const batch = (this.#batch ??= this.#open());
-    for (const id of ids) if (!staged.has(id)) batch.ids.add(id);
+    for (const id of others) batch.ids.add(id);
     const files = await batch.files;
-    return staged.size === 0 ? files : new Map([...files, ...staged]);
+    for (const id of others) {
+      const file = files.get(id);
+      if (file) found.set(id, file);
+    }
+    return found;
   }
 
   #open(): Batch {

@@ -1,7 +1,8 @@
-import type { ValidationArguments, ValidationOptions } from 'class-validator';
+import type { ValidationArguments } from 'class-validator';
 import type { OwnerEntity, OwnerTypeName } from '../files/owner-type-name.js';
 import type { IdField } from '../ownership/id-field.js';
 import { fileConstraint } from './file-constraint.js';
+import type { FileFieldValidationOptions } from './file-constraint.js';
 import { customMessage, describeProblems } from './problems.js';
 import { readTransferTerms } from './rules/transfer-options.js';
 import type { TransferOwnershipOptions } from './rules/transfer-options.js';
@@ -22,7 +23,7 @@ const NAME = '@TransferOwnership';
 export function TransferOwnership<T extends OwnerTypeName, Result = OwnerEntity<T>, Dto = any>(
   ownerType: T,
   options: IdField | TransferOwnershipOptions<T, Result, Dto> = {},
-  validationOptions: ValidationOptions = {},
+  validationOptions: FileFieldValidationOptions = {},
 ): FieldOf<Dto> {
   const terms = readTransferTerms(ownerType, options, NAME);
   const declaration = {};

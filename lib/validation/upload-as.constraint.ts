@@ -1,4 +1,4 @@
-import type { ValidationArguments, ValidationOptions } from 'class-validator';
+import type { ValidationArguments } from 'class-validator';
 import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
 import { OutOfQueueError } from '../errors/out-of-queue.error.js';
 import type { OwnerEntity, OwnerTypeName } from '../files/owner-type-name.js';
@@ -9,6 +9,7 @@ import type { AttachAs, UploadRule } from '../staging/upload-rule.js';
 import { currentQueue } from '../task-queue/current-queue.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
 import { fileConstraint } from './file-constraint.js';
+import type { FileFieldValidationOptions } from './file-constraint.js';
 import { readTransferTerms } from './rules/transfer-options.js';
 import type { TransferOwnershipOptions } from './rules/transfer-options.js';
 
@@ -44,7 +45,7 @@ const KINDS: readonly AttachAs[] = ['id', 'permanentLink'];
 export function UploadAs<T extends OwnerTypeName, Result = OwnerEntity<T>, Dto = any>(
   ownerType: T,
   options: UploadAsOptions<T, Result, Dto> = {},
-  validationOptions: ValidationOptions = {},
+  validationOptions: FileFieldValidationOptions = {},
 ): FieldOf<Dto> {
   return (dto, key) => {
     const target = dto as object;
@@ -53,7 +54,7 @@ export function UploadAs<T extends OwnerTypeName, Result = OwnerEntity<T>, Dto =
   };
 }
 
-function constraintOf(rule: UploadRule, validationOptions: ValidationOptions): PropertyDecorator {
+function constraintOf(rule: UploadRule, validationOptions: FileFieldValidationOptions): PropertyDecorator {
   return fileConstraint(
     {
       name: UPLOAD_AS,

@@ -8,7 +8,6 @@ import type { TransferRuntime } from '../transfer-runtime.js';
 import { isOwner, ownerOfRow } from './record-ledger.js';
 import type { CurrentRow, RecordLedger, WrittenRow } from './record-ledger.js';
 import { rowsByKey } from './record-rows.js';
-import type { RecordRow } from './record-rows.js';
 
 /**
  * Lets files follow their records: to the new id of an owner whose id has changed, and from a removed row to the one that takes its place.
@@ -41,8 +40,12 @@ async function followIds(
   );
   for (const { row, to } of changed) row.row.followedTo = to.id;
   const locked = held.length === 0 ? [] : await runtime.statements.lock(manager, held);
+  const following = new Map<string, ChangedId>();
+  for (const one of changed) {
+    for (const key of keysOf(one)) if (!following.has(key)) following.set(key, one);
+  }
   const moves = locked.flatMap((file) => {
-    const one = changed.find(({ row, from }) => isOwner(from, ownerOf(file)) && follows(row, file.id));
+    const one = following.get(keyOf(ownerOf(file))) ?? following.get(keyOf(ownerOf(file), file.id));
     return one ? [moveTo(one.to, file)] : [];
   });
   await move(runtime, ledger, manager, moves);
@@ -62,9 +65,10 @@ function changedId(row: CurrentRow): ChangedId | undefined {
 }
 
 /** All files of an owner follow its id. Of an owner that has several rows, those that this row names do. */
-function follows({ entity, row: { before }, values }: CurrentRow, fileId: string): boolean {
-  if (entity.isOneRow) return true;
-  return entity.fields.some((field) => (values.get(field) ?? before?.values.get(field))?.ids.includes(fileId));
+function keysOf({ from, row: { entity, row, values } }: ChangedId): string[] {
+  if (entity.isOneRow) return [keyOf(from)];
+  const named = entity.fields.flatMap((field) => (values.get(field) ?? row.before?.values.get(field))?.ids ?? []);
+  return named.map((id) => keyOf(from, id));
 }
 
 /** What a removed row owned goes to a row that names it now, if a manager does that, or if both have the same parents. */
@@ -74,13 +78,18 @@ async function adopt(
   manager: EntityManager,
   removed: readonly WrittenRow[],
 ): Promise<void> {
+  const formers = new Map<string, WrittenRow>();
+  for (const row of removed) {
+    const key = keyOf({ type: row.before?.entity.ownerType ?? null, id: row.before?.ownerId ?? null });
+    if (!formers.has(key)) formers.set(key, row);
+  }
   const naming = await ledger.naming(manager);
   const named = [...naming.keys()].filter((id) => !ledger.ownerGiven(id));
   if (named.length === 0) return;
   const locked = await runtime.statements.lock(manager, named);
   const moves: Move[] = [];
   for (const file of locked) {
-    const former = removed.find(({ before }) => before && isFormer(before, file));
+    const former = formers.get(keyOf(ownerOf(file)));
     if (!former) continue;
     for (const heir of naming.get(file.id) ?? []) {
       if (heir.entity.ownerType !== file.ownerType || !(await mayInherit(runtime, manager, former, heir))) continue;
@@ -90,10 +99,6 @@ async function adopt(
     }
   }
   await move(runtime, ledger, manager, moves);
-}
-
-function isFormer({ entity, ownerId }: RecordRow, file: FileSnapshot): boolean {
-  return file.ownerType === entity.ownerType && file.ownerId === ownerId;
 }
 
 async function mayInherit(
@@ -137,7 +142,8 @@ async function disinherit(
   const left = held.filter((id) => ledger.ownerGiven(id) === undefined);
   if (left.length === 0) return;
   const locked = await runtime.statements.lock(manager, left);
-  const inherited = locked.filter((file) => owners.some((owner) => isOwner(owner, ownerOf(file))));
+  const keys = new Set(owners.map((owner) => keyOf(owner)));
+  const inherited = locked.filter((file) => keys.has(keyOf(ownerOf(file))));
   for (const file of inherited) ledger.disinherited(file.id, file);
   await releaseFiles(runtime, manager, inherited);
 }
@@ -162,6 +168,10 @@ async function move(
 
 function moveTo({ type, id }: OwnerReference, { id: fileId, ownerField }: FileSnapshot): Move {
   return { fileId, toType: type, toId: id, field: ownerField, from: 'anyone' };
+}
+
+function keyOf({ type, id }: { type: string | null; id: string | null }, fileId?: string): string {
+  return JSON.stringify([type, id, fileId]);
 }
 
 function ownerOf({ ownerType, ownerId }: FileSnapshot): { type: string | null; id: string | null } {

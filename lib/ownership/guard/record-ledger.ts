@@ -257,7 +257,8 @@ function byNamedFile(rows: readonly CurrentRow[]): ReadonlyMap<string, readonly 
       for (const id of ids) {
         const others = naming.get(id);
         if (!others) naming.set(id, [row]);
-        else if (!others.includes(row)) others.push(row);
+        // Row by row: one that names the file twice is the last.
+        else if (others.at(-1) !== row) others.push(row);
       }
     }
   }
@@ -266,7 +267,11 @@ function byNamedFile(rows: readonly CurrentRow[]): ReadonlyMap<string, readonly 
 
 function groupByEntity(rows: readonly WrittenRow[]): Map<GuardedEntity, WrittenRow[]> {
   const groups = new Map<GuardedEntity, WrittenRow[]>();
-  for (const row of rows) groups.set(row.entity, [...(groups.get(row.entity) ?? []), row]);
+  for (const row of rows) {
+    const group = groups.get(row.entity);
+    if (group) group.push(row);
+    else groups.set(row.entity, [row]);
+  }
   return groups;
 }
 

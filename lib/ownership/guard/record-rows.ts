@@ -62,8 +62,8 @@ export async function rowsOfOwners(
     const where = isCast ? anyText(dataSource, idColumn, some) : anyOf(dataSource, idColumn, some);
     const found = await readRows(manager, entity, where, lock);
     // MySQL finds 1 by `1abc`, and `a` by `A`.
-    const wanted = new Set<string | undefined>(some);
-    rows.push(...found.filter((row) => row.entity.ownerType === entity.ownerType && wanted.has(row.ownerId)));
+    const asked = new Set<string | undefined>(some);
+    for (const row of found) if (row.entity.ownerType === entity.ownerType && asked.has(row.ownerId)) rows.push(row);
   }
   return rows;
 }
@@ -99,8 +99,9 @@ export async function rowsNaming(
     }
     const sql = conditions.map((condition) => `(${condition.sql})`).join(' OR ');
     const parameters = conditions.flatMap((condition) => condition.parameters);
-    const found = await readRows(manager, entity, { sql, parameters }, false);
-    rows.push(...found.filter((row) => row.entity.ownerType === entity.ownerType));
+    for (const row of await readRows(manager, entity, { sql, parameters }, false)) {
+      if (row.entity.ownerType === entity.ownerType) rows.push(row);
+    }
   }
   return rows;
 }

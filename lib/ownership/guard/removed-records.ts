@@ -42,8 +42,13 @@ export async function dealWithRemoved(
   );
   const locked = await runtime.statements.lock(manager, held);
   const dropped: Record<Policy, FileSnapshot[]> = { restrict: [], release: [], delete: [] };
+  const holders = new Map<string, Removed>();
+  for (const one of removed) {
+    for (const key of keysOf(one)) if (!holders.has(key)) holders.set(key, one);
+  }
   for (const file of locked) {
-    const one = removed.find(({ owner, record }) => isOwner(owner, stateOf(file)) && mayHold(record, file.id));
+    const { type, id } = stateOf(file);
+    const one = holders.get(keyOf(type, id)) ?? holders.get(keyOf(type, id, file.id));
     if (!one || used.isUsed(one.owner, file.id) || isOwner(one.owner, ledger.ownerGiven(file.id))) continue;
     dropped[one.policy].push(file);
   }
@@ -68,14 +73,15 @@ function removedRow({ isRemoved, before }: WrittenRow, again: ReadonlySet<string
 }
 
 /** A row that shares its owner with others has had the files that it named; one that is an owner by itself, all of them. */
-function mayHold({ entity, values }: RecordRow, fileId: string): boolean {
-  return entity.isOneRow || [...values.values()].some(({ ids }) => ids.includes(fileId));
+function keysOf({ owner: { type, id }, record: { entity, values } }: Removed): string[] {
+  if (entity.isOneRow) return [keyOf(type, id)];
+  return [...values.values()].flatMap(({ ids }) => ids.map((fileId) => keyOf(type, id, fileId)));
 }
 
 function stateOf({ ownerType, ownerId }: FileSnapshot): OwnerReference {
   return { type: ownerType ?? '', id: ownerId ?? '' };
 }
 
-function keyOf(type: string, id: string): string {
-  return JSON.stringify([type, id]);
+function keyOf(type: string, id: string, fileId?: string): string {
+  return JSON.stringify([type, id, fileId]);
 }

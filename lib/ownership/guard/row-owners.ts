@@ -59,7 +59,8 @@ export class RowOwners {
 
   /** The owners of the type whose rows name the file. */
   of(fileId: string, ownerType: string): readonly OwnerReference[] {
-    return this.#ofType(ownerType).byFile.get(fileId) ?? [];
+    const owners = this.#ofType(ownerType).byFile.get(fileId) ?? [];
+    return owners.length < 2 ? owners : [...new Map(owners.map((owner) => [owner.id, owner])).values()];
   }
 
   /** The owner whose row would name the file, if it had not been removed while it was written. */
@@ -111,8 +112,8 @@ export class RowOwners {
   #add(fileId: string, type: string, id: string): void {
     const { byFile } = this.#ofType(type);
     const owners = byFile.get(fileId);
-    if (!owners) byFile.set(fileId, [{ type, id }]);
-    else if (!owners.some((owner) => owner.id === id)) owners.push({ type, id });
+    if (owners) owners.push({ type, id });
+    else byFile.set(fileId, [{ type, id }]);
   }
 
   #ofType(type: string): OwnersOfType {

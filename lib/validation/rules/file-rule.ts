@@ -40,14 +40,14 @@ interface Examined {
 }
 
 /**
- * Checks one id, or a list of ids. Anything but well-formed ids is refused before the database is asked. `list` is the whole list of the
- * field, of which the value may be one item.
+ * Checks one id, or a list of ids. Lists that name more than `maxFiles`, and anything but well-formed ids, are refused before the database
+ * is asked. The work is proportional to the length of the list.
  */
 export async function examine<Field extends FileField>(
   rule: FileRule<Field>,
   value: unknown,
   field: Field,
-  list: unknown = value,
+  maxFiles?: number,
 ): Promise<Examined> {
   const problems: Found = new Map();
   const report = (problem: string, id: unknown): void => {
@@ -55,13 +55,16 @@ export async function examine<Field extends FileField>(
     if (ids) ids.push(id);
     else problems.set(problem, [id]);
   };
+  const items: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const limit = Array.isArray(value) ? (maxFiles ?? EarlyCheck.current().maxFiles) : Infinity;
+  if (items.length > limit) return { problems: new Map([[`Must name at most ${limit} files`, []]]), files: [] };
   const ids: string[] = [];
-  for (const item of Array.isArray(value) ? (value as unknown[]) : [value]) {
+  for (const item of items) {
     // Ids are written in lower case; another spelling of one would be another text in the application's own column.
     if (typeof item === 'string' && normalizeFileId(item) === item) ids.push(item);
     else report(rule.noFile, item);
   }
-  if (rule.repeated !== undefined) for (const id of repeatedIn(ids, list)) report(rule.repeated, id);
+  if (rule.repeated !== undefined) for (const id of repeatedIn(ids)) report(rule.repeated, id);
   if (problems.size > 0 || ids.length === 0) return { problems, files: [] };
   const files = await EarlyCheck.current().find(ids);
   const check = await rule.checker(field);
@@ -72,10 +75,8 @@ export async function examine<Field extends FileField>(
   return { problems, files: ids.flatMap((id) => files.get(id) ?? []) };
 }
 
-/** The ids that the list names more than once. */
-function repeatedIn(ids: readonly string[], list: unknown): string[] {
-  if (!Array.isArray(list)) return [];
-  const seen = new Set<unknown>();
-  const twice = new Set(list.filter((id: unknown) => seen.has(id) || !seen.add(id)));
-  return [...new Set(ids)].filter((id) => twice.has(id));
+/** The ids that are there more than once. */
+function repeatedIn(ids: readonly string[]): ReadonlySet<string> {
+  const seen = new Set<string>();
+  return new Set(ids.filter((id) => seen.has(id) || !seen.add(id)));
 }

@@ -1,9 +1,11 @@
 import type { OwnerEntity, OwnerTypeName } from '../../files/owner-type-name.js';
 import type { IdField } from '../../ownership/id-field.js';
+import { readMaxFiles } from '../max-files.js';
 import { describeProblems } from '../problems.js';
 import { acceptFileStorageRule } from '../rules/accept-file-storage.rule.js';
 import { acceptFileTypeRule } from '../rules/accept-file-type.rule.js';
 import { FILE_EXISTS } from '../rules/file-exists.rule.js';
+import type { FileRule } from '../rules/file-rule.js';
 import { maxFileSizeRule } from '../rules/max-file-size.rule.js';
 import { readTransferTerms } from '../rules/transfer-options.js';
 import type { TransferOwnershipOptions } from '../rules/transfer-options.js';
@@ -16,6 +18,8 @@ import type { SchemaField } from './schema-file-rule.js';
 export interface SchemaRuleOptions {
   /** Said instead of what the rule would say. */
   message?: string;
+  /** How many files a list may name. @default the module's `validation.maxFiles` */
+  maxFiles?: number;
 }
 
 /**
@@ -27,7 +31,7 @@ export interface SchemaRuleOptions {
 export function transferOwnership<T extends OwnerTypeName, Result = OwnerEntity<T>, Dto = any>(
   ownerType: T,
   options: IdField | TransferOwnershipOptions<T, Result, Dto> = {},
-  { message }: SchemaRuleOptions = {},
+  { message, maxFiles }: SchemaRuleOptions = {},
 ): SchemaFileRule<Dto> {
   const declaredBy = 'transferOwnership';
   const rule = transferRule<SchemaField>(readTransferTerms(ownerType, options, declaredBy), {
@@ -38,27 +42,33 @@ export function transferOwnership<T extends OwnerTypeName, Result = OwnerEntity<
       (reason, fileIds) =>
         `${property}: ${message ?? describeProblems(new Map([[REFUSALS[reason], fileIds]]), Array.isArray(value))}`,
   });
-  return new SchemaFileRule(rule, message);
+  return new SchemaFileRule(rule, message, readMaxFiles(maxFiles, `${declaredBy}()`));
 }
 
 /** As `@FileExists()`, for a schema: the field names a file that exists, or a list of such. */
-export function fileExists({ message }: SchemaRuleOptions = {}): SchemaFileRule {
-  return new SchemaFileRule(FILE_EXISTS, message);
+export function fileExists(options?: SchemaRuleOptions): SchemaFileRule {
+  return schemaRule(FILE_EXISTS, 'fileExists()', options);
 }
 
 /** As `@AcceptFileType()`, for a schema: the field names files of these types. Options may come last. */
 export function acceptFileType(...args: [type: string, ...more: (string | SchemaRuleOptions)[]]): SchemaFileRule {
   const [types, options] = splitOptions(args);
-  return new SchemaFileRule(acceptFileTypeRule(types, 'acceptFileType()'), options?.message);
+  const declaredBy = 'acceptFileType()';
+  return schemaRule(acceptFileTypeRule(types, declaredBy), declaredBy, options);
 }
 
 /** As `@AcceptFileStorage()`, for a schema: the field names files in these storages. Options may come last. */
 export function acceptFileStorage(...args: [name: string, ...more: (string | SchemaRuleOptions)[]]): SchemaFileRule {
   const [storages, options] = splitOptions(args);
-  return new SchemaFileRule(acceptFileStorageRule(storages, 'acceptFileStorage()'), options?.message);
+  const declaredBy = 'acceptFileStorage()';
+  return schemaRule(acceptFileStorageRule(storages, declaredBy), declaredBy, options);
 }
 
 /** As `@MaxFileSize()`, for a schema: the field names files of at most this size. */
-export function maxFileSize(maxSize: number | string, { message }: SchemaRuleOptions = {}): SchemaFileRule {
-  return new SchemaFileRule(maxFileSizeRule(maxSize), message);
+export function maxFileSize(maxSize: number | string, options?: SchemaRuleOptions): SchemaFileRule {
+  return schemaRule(maxFileSizeRule(maxSize), 'maxFileSize()', options);
+}
+
+function schemaRule(rule: FileRule, declaredBy: string, { message, maxFiles }: SchemaRuleOptions = {}): SchemaFileRule {
+  return new SchemaFileRule(rule, message, readMaxFiles(maxFiles, declaredBy));
 }

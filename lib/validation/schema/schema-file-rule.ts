@@ -21,6 +21,8 @@ export class SchemaFileRule<Dto = unknown> {
     readonly rule: FileRule<SchemaField>,
     /** @internal Said instead of what the rule would say. */
     readonly message?: string | undefined,
+    /** @internal How many files a list may name, where the field says so. */
+    readonly maxFiles?: number | undefined,
   ) {}
 
   /** @internal Whether the files change their owner. */

@@ -69,7 +69,7 @@ async function validateFiles<Output>(
 
 async function examineField({ rule, fields }: RuleField) {
   const [field] = fields;
-  const { problems, files } = await examine(rule.rule, field.value, field);
+  const { problems, files } = await examine(rule.rule, field.value, field, rule.maxFiles);
   const message = rule.message ?? describeProblems(problems, Array.isArray(field.value));
   return { rule, fields, files, issue: problems.size > 0 ? { message, path: field.path } : undefined };
 }

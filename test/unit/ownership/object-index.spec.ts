@@ -55,10 +55,10 @@ describe('the objects inside of a value', () => {
       inner: { related: { id: 'e' }, number: 5 },
       map: new Map([['file', 'f']]),
     });
-    const named = ['a', 'b', 'c', 'd', 'e', 'f'].filter((id) => index.names(id));
+    const named = ['a', 'b', 'c', 'd', 'e', 'f'].filter((id) => index.pathsTo(id).length > 0);
     expect(named).toEqual(['a', 'b', 'c', 'd', 'e']);
-    expect(['5', 'text', 'g', 'object'].filter((id) => index.names(id))).toEqual([]);
-    expect(new ObjectIndex('a').names('a')).toBe(false);
+    expect(['5', 'text', 'g', 'object'].filter((id) => index.pathsTo(id).length > 0)).toEqual([]);
+    expect(new ObjectIndex('a').pathsTo('a')).toEqual([]);
   });
 
   it.each([undefined, null, 'text', 5, () => 1, new EventEmitter(), Promise.resolve(), new Date(), Buffer.from('x')])(
