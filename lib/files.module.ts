@@ -1,6 +1,13 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule, NestModule, OnApplicationShutdown, Provider } from '@nestjs/common';
-import { APP_FILTER, ApplicationConfig, DiscoveryModule, ModulesContainer } from '@nestjs/core';
+import {
+  APP_FILTER,
+  APP_INTERCEPTOR,
+  ApplicationConfig,
+  DiscoveryModule,
+  ModuleRef,
+  ModulesContainer,
+} from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { ACCESS_OPTIONS } from './access/access-options.js';
@@ -46,6 +53,8 @@ import { LINKS_OPTIONS } from './links/links-options.js';
 import { OneTimeLinks } from './links/one-time-links.js';
 import { FileTransfer } from './ownership/file-transfer.entity.js';
 import { ServerCheck } from './migrations/server-check.js';
+import { FILE_SIGHT } from './ownership/file-sight.js';
+import type { FileSight } from './ownership/file-sight.js';
 import { MANAGER_CHECK } from './ownership/manager-check.js';
 import { Ownership } from './ownership/ownership.service.js';
 import { FileUsage } from './ownership/quotas/file-usage.entity.js';
@@ -67,6 +76,7 @@ import { RouteExplorer } from './task-queue/route-explorer.js';
 import { TaskQueue } from './task-queue/task-queue.js';
 import { Transactor } from './unit-of-work/transactor.js';
 import { SchemaRoutesCheck } from './validation/schema-routes.check.js';
+import { FieldProblemsInterceptor } from './validation/field-problems.interceptor.js';
 import { HiddenFieldsCheck } from './validation/hidden-fields.check.js';
 import { UndecoratedRoutesCheck } from './validation/undecorated-routes.check.js';
 
@@ -188,6 +198,7 @@ function assemble(
       option(MANAGER_CHECK, ({ isManager }) => isManager),
       option(PREPARED_STATEMENTS, ({ preparedStatements }) => preparedStatements),
       option(VALIDATION_OPTIONS, ({ validation }) => validation),
+      { provide: FILE_SIGHT, inject: [ModuleRef], useFactory: fileSight },
       TransferRuntime,
       OwnerRemovals,
       RecordGuard,
@@ -195,6 +206,8 @@ function assemble(
       RecordsElsewhereCheck,
       FilesErrorFilter,
       { provide: APP_FILTER, useExisting: FilesErrorFilter },
+      FieldProblemsInterceptor,
+      { provide: APP_INTERCEPTOR, useExisting: FieldProblemsInterceptor },
       PolicyRegistry,
       RouteExplorer,
       ServerCheck,
@@ -224,6 +237,11 @@ function storageProviders(names: readonly string[]): Provider[] {
     inject: [StorageRegistry],
     useFactory: (storages: StorageRegistry) => storages.get(name),
   }));
+}
+
+/** FilesAccess needs the files, and these the runtime that asks for it: it is found when it is asked. */
+function fileSight(module: ModuleRef): FileSight {
+  return (actor, files) => module.get(FilesAccess).sight(actor, files);
 }
 
 function transactorOf(dataSource: DataSource, shutdownTimeout: number, name = 'default'): Transactor {

@@ -205,6 +205,7 @@ export { FileTooLargeError } from './errors/file-too-large.error.js';
 export { FileTypeChangedError } from './errors/file-type-changed.error.js';
 export { FileTypeNotAcceptedError } from './errors/file-type-not-accepted.error.js';
 export { FileUnownedError } from './errors/file-unowned.error.js';
+export type { FieldProblem, FileProblem, FileProblemCode, FileProblemMessages } from './errors/file-problem.js';
 export { FileValidationError } from './errors/file-validation.error.js';
 export { FilesInUseError } from './errors/files-in-use.error.js';
 export type { FileUse } from './errors/files-in-use.error.js';

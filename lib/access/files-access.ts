@@ -8,6 +8,8 @@ import type { Actor } from '../files/actor.js';
 import { FilesService } from '../files/files.service.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import type { OwnerReference } from '../files/owner-reference.js';
+import type { Sight } from '../ownership/file-sight.js';
+import type { FileSnapshot } from '../ownership/statements/transfer-statements.js';
 import { isPossibleOwner } from '../ownership/possible-owner.js';
 import { databaseFault } from '../unit-of-work/database-fault.js';
 import { Transactor } from '../unit-of-work/transactor.js';
@@ -106,6 +108,17 @@ export class FilesAccess {
   }
 
   /**
+   * How the actor sees the files, of which the rows are read only where hooks want to look at them.
+   * @internal
+   */
+  async sight(actor: Actor | null, files: readonly FileSnapshot[]): Promise<ReadonlyMap<string, Sight>> {
+    const subjects = this.policies.hooks.length > 0 ? await this.files.findMany(files.map(({ id }) => id)) : files;
+    // The policies of owners are asked for ids, so that a snapshot tells enough.
+    const decisions = await this.explainMany(actor, 'show', subjects as readonly ManagedFile[]);
+    return new Map(subjects.map(({ id }, index) => [id, sightBy(decisions[index])]));
+  }
+
+  /**
    * What takes those files out of a list of this owner's that a `FilePolicy` refuses to show; `undefined` where nothing can be refused.
    * @internal
    */
@@ -147,6 +160,11 @@ export class FilesAccess {
     const asUpdate = (operation === 'file_transfer' && transferAsUpdate) || (operation === 'file_scan' && scanAsUpdate);
     return asUpdate ? 'update' : operation;
   }
+}
+
+function sightBy(decision: AccessDecision | undefined): Sight {
+  if (decision?.allowed) return 'shown';
+  return decision?.rule === 'none' ? 'unknown' : 'hidden';
 }
 
 function refusal(actor: Actor | null, operation: string, subject: string): Error {

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { HttpException, HttpStatus } from '@nestjs/common';
 import { isServerFault, statusOf } from './error-status.js';
+import type { FieldProblem } from './file-problem.js';
 
 /**
  * Every error of the library. `code` is stable; the message is for people and may change. It is an `HttpException`, so that every exception
@@ -57,4 +58,6 @@ export interface FilesErrorBody {
   message: string | string[];
   /** The name of the status. */
   error: string;
+  /** What is wrong with which field, where the code is `FILES_VALIDATION`. */
+  problems?: readonly FieldProblem[];
 }

@@ -1,3 +1,4 @@
+import { problemText, UNAVAILABLE } from './file-problem.js';
 import { FilesError } from './files-error.js';
 
 /** A row names files that are not its own, so nothing was saved. */
@@ -27,6 +28,6 @@ export class FilesNotOwnError extends FilesError {
 
   /** As validation says it: clients do not learn whether a foreign file exists, nor how the application is to be mended. */
   override get publicMessage(): string {
-    return `${this.field}: Is not an owner of the file`;
+    return `${this.field}: ${problemText(UNAVAILABLE)}`;
   }
 }

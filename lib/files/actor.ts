@@ -4,6 +4,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import { queueOf } from '../task-queue/current-queue.js';
 import { currentUnit } from '../unit-of-work/ambient.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
+import { currentCall } from './call-scope.js';
 import { readActor } from './read-actor.js';
 
 /**
@@ -24,7 +25,7 @@ export type ActorResolver = (context: ExecutionContext) => Actor | null | undefi
 export const ACTOR_RESOLVER = Symbol('ACTOR_RESOLVER');
 
 interface Acting {
-  readonly actor: Actor | null;
+  readonly actor: Promise<Actor | null>;
   /** The unit of work that was open when it was said who acts. */
   readonly inside: UnitOfWork | undefined;
 }
@@ -33,7 +34,7 @@ const storage = new AsyncLocalStorage<Acting>();
 
 /** Runs `work` as this actor, whoever the call around it belongs to. */
 export function actAs<T>(actor: Actor | null, work: () => T): T {
-  return storage.run({ actor: readActor(actor, 'actAs()'), inside: currentUnit() }, work);
+  return storage.run({ actor: Promise.resolve(readActor(actor, 'actAs()')), inside: currentUnit() }, work);
 }
 
 /** Tells who is acting. The application's resolver is asked once per execution context. */
@@ -55,13 +56,23 @@ export class ActorSource {
 
   /** Who `actAs` said, or the actor of the route around the current unit of work, whichever is nearer; else `null`. */
   current(): Promise<Actor | null> {
+    return this.#stated() ?? Promise.resolve(null);
+  }
+
+  /** As `current()`, and the actor of a route without a unit of work; undefined where no call is around, so that nobody says who acts. */
+  known(): Promise<Actor | null> | undefined {
+    const call = currentCall();
+    return this.#stated() ?? (call && this.of(call.context));
+  }
+
+  #stated(): Promise<Actor | null> | undefined {
     const acting = storage.getStore();
     for (let unit = currentUnit(); unit; unit = unit.parent) {
       if (acting?.inside === unit) break;
       const queue = queueOf(unit);
       if (queue?.unit === unit && queue.context !== undefined) return this.of(queue.context);
     }
-    return Promise.resolve(acting?.actor ?? null);
+    return acting?.actor;
   }
 
   async #ask(context: ExecutionContext): Promise<Actor | null> {

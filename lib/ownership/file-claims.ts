@@ -1,3 +1,4 @@
+import type { FieldProblem } from '../errors/file-problem.js';
 import { FileOwnerConflictError } from '../errors/file-owner-conflict.error.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
@@ -18,8 +19,10 @@ export interface CheckedClaim extends FileClaim {
   readonly allowUnowned: boolean;
   /** What the early check saw. */
   readonly seen: OwnershipState;
-  /** What the constraint says about these files of the field. */
-  readonly message: (reason: ClaimRefusal, fileIds: readonly string[]) => string;
+  /** Whether nobody has said that the actor may see the file, so that a refusal must not tell that it is there. */
+  readonly isHidden: boolean;
+  /** What the constraint says about these files of the field; `way` leads to its DTO. */
+  readonly message: (reason: ClaimRefusal, fileIds: readonly string[], way: string) => FieldProblem;
 }
 
 const CLAIMS = Symbol('nestjs-files:claims');
@@ -88,18 +91,20 @@ export class FileClaims implements TransferTarget {
   }
 
   refusal({ verdict, before, fileId }: MoveOutcome, outcome: CallOutcome): Refusal {
-    const { seen } = this.#last;
+    const { seen, isHidden } = this.#last;
     const isUnchanged =
       before.ownerType === seen.ownerType && before.ownerId === seen.ownerId && before.pinned === seen.pinned;
-    if ((verdict !== 'foreign' && verdict !== 'pinned') || !isUnchanged) return { kind: 'changed', fileId };
+    const isTold = (verdict === 'foreign' || verdict === 'pinned') && isUnchanged;
+    if (!isTold && !isHidden) return { kind: 'changed', fileId };
+    const reason = isHidden || verdict !== 'pinned' ? 'foreign' : 'pinned';
     const messages = receivedOf(this.#claims, outcome).map((claim): RefusalMessage => {
       const [place] = dtoPlaces(claim, outcome);
       // Nest puts the way to a nested DTO before its messages.
       const way = (place?.path.slice(1) ?? []).map((step) => `${step}.`).join('');
       return {
-        key: `${way}${claim.property} ${verdict}`,
+        key: `${way}${claim.property} ${reason}`,
         fileId,
-        write: (fileIds) => way + claim.message(verdict, fileIds),
+        write: (fileIds) => claim.message(reason, fileIds, way),
       };
     });
     return { kind: 'invalid', messages };

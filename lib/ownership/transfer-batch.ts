@@ -170,7 +170,11 @@ function errorOf(refusals: readonly Refusal[]): Error {
     }
   }
   if (changed.length > 0) return new FileChangedError(changed);
-  return new FileValidationError([...fields.values()].map(({ write, fileIds }) => write(fileIds)));
+  const problems = [...fields.values()].map(({ write, fileIds }) => write(fileIds));
+  return new FileValidationError(
+    problems.map(({ message }) => message),
+    { problems },
+  );
 }
 
 function idOf(fileId: string): string {

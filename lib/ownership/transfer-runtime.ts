@@ -8,12 +8,15 @@ import { ContentStore } from '../files/content-store.js';
 import type { OpenTransaction } from '../unit-of-work/open-transaction.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
+import { currentUnit } from '../unit-of-work/ambient.js';
+import { FILE_SIGHT } from './file-sight.js';
+import type { FileSight, Sight } from './file-sight.js';
 import { MANAGER_CHECK } from './manager-check.js';
 import type { ManagerCheck } from './manager-check.js';
 import { ownerEntitiesOf } from './owner-entities.js';
 import type { OwnerEntity } from './owner-entities.js';
 import { Quotas } from './quotas/quotas.js';
-import type { TransferStatements } from './statements/transfer-statements.js';
+import type { FileSnapshot, TransferStatements } from './statements/transfer-statements.js';
 import { transferStatementsFor } from './statements/transfer-statements-for.js';
 import { readValidationOptions, VALIDATION_OPTIONS } from './validation-options.js';
 import type { CheckedValidationOptions } from './validation-options.js';
@@ -46,6 +49,7 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
     @Optional() @Inject(MANAGER_CHECK) private readonly check: ManagerCheck = () => false,
     @Optional() @Inject(PREPARED_STATEMENTS) private readonly prepared = true,
     @Optional() @Inject(VALIDATION_OPTIONS) readonly validation: CheckedValidationOptions = readValidationOptions(),
+    @Optional() @Inject(FILE_SIGHT) private readonly sightOf?: FileSight,
   ) {}
 
   /** The runtime of the application whose data source this is; throws where FilesModule is not imported. */
@@ -69,6 +73,14 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
     return runtime;
   }
 
+  /** What holds for fields that name files, where the validation is going on. */
+  static validation(): CheckedValidationOptions {
+    const unit = currentUnit();
+    const [only, ...others] = live.values();
+    const runtime = (unit && live.get(unit.dataSource)) ?? (others.length === 0 ? only : undefined);
+    return runtime?.validation ?? readValidationOptions();
+  }
+
   get dataSource(): DataSource {
     return this.transactor.dataSource;
   }
@@ -81,6 +93,24 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
   /** The entities that own files. */
   get ownerEntities(): readonly OwnerEntity[] {
     return (this.#ownerEntities ??= ownerEntitiesOf(this.dataSource));
+  }
+
+  /** Who would see files now; undefined where no call is around: the application's own code sees all of them. */
+  viewer(): Promise<Actor | null> | undefined {
+    return this.sightOf && this.actors.known();
+  }
+
+  /** How the viewer sees the files. */
+  async sight(
+    viewer: Promise<Actor | null> | undefined,
+    files: readonly FileSnapshot[],
+  ): Promise<ReadonlyMap<string, Sight>> {
+    const all = (ids: readonly FileSnapshot[]) => ids.map(({ id }) => [id, 'shown'] as const);
+    if (viewer === undefined || !this.sightOf) return new Map(all(files));
+    const actor = await viewer;
+    const isOwn = ({ ownerType, ownerId }: FileSnapshot) => actor?.type === ownerType && actor?.id === ownerId;
+    const others = files.filter((file) => !isOwn(file));
+    return new Map([...all(files), ...(others.length > 0 ? await this.sightOf(actor, others) : [])]);
   }
 
   /** Runs `work` in a unit of work of the transaction. */

@@ -1,3 +1,4 @@
+import type { FieldProblem } from '../errors/file-problem.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { RowOwners, WantedOwner } from './guard/row-owners.js';
 import type { CallOutcome } from './owner-resolution.js';
@@ -26,5 +27,5 @@ export interface RefusalMessage {
   /** The same for all messages that become one. */
   readonly key: string;
   readonly fileId: string;
-  readonly write: (fileIds: readonly string[]) => string;
+  readonly write: (fileIds: readonly string[]) => FieldProblem;
 }

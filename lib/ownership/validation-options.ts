@@ -1,9 +1,16 @@
+import { FILE_PROBLEM_CODES } from '../errors/file-problem.js';
+import type { FileProblemCode, FileProblemMessages } from '../errors/file-problem.js';
 import { FilesOptionError } from '../errors/files-option.error.js';
 
 /** The option `validation`: what holds for fields that name files, unless they say otherwise. */
 export interface FilesValidationOptions {
   /** How many files a list of ids may name; longer lists are refused before the database is asked. `Infinity` lifts the limit. @default 1000 */
   maxFiles?: number;
+  /**
+   * What people read in place of the library's messages, by code: `{ FILE_UNAVAILABLE: 'Choose one of your own files' }`. A `message` of a
+   * decorator or a rule comes first. @default those of the library
+   */
+  messages?: FileProblemMessages;
 }
 
 /** The options with their defaults. */
@@ -12,12 +19,22 @@ export type CheckedValidationOptions = Required<FilesValidationOptions>;
 export const VALIDATION_OPTIONS = Symbol('VALIDATION_OPTIONS');
 
 /** Fills in the defaults; throws `FilesOptionError`. */
-export function readValidationOptions({ maxFiles = 1000 }: FilesValidationOptions = {}): CheckedValidationOptions {
+export function readValidationOptions({
+  maxFiles = 1000,
+  messages = {},
+}: FilesValidationOptions = {}): CheckedValidationOptions {
   if (!isMaxFiles(maxFiles)) {
     const why = `it must be a whole number above 0, or Infinity, and is ${String(maxFiles)}`;
     throw new FilesOptionError('validation.maxFiles', why);
   }
-  return { maxFiles };
+  for (const [code, text] of Object.entries(messages)) {
+    const refuse = (why: string) => new FilesOptionError('validation.messages', why);
+    if (!FILE_PROBLEM_CODES.includes(code as FileProblemCode))
+      throw refuse(`there is no code "${code}". The codes are ${FILE_PROBLEM_CODES.join(', ')}`);
+    if (typeof text !== 'string' && typeof text !== 'function')
+      throw refuse(`the message for ${code} must be a text or a function, and is ${typeof text}`);
+  }
+  return { maxFiles, messages };
 }
 
 /** Whether it limits how many files a list may name. */

@@ -1,71 +1,93 @@
+import type { EntityManager } from 'typeorm';
+import type { Actor } from '../files/actor.js';
+import type { Sight } from '../ownership/file-sight.js';
 import type { FileSnapshot } from '../ownership/statements/transfer-statements.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import { StagedFiles } from '../staging/staged-files.js';
 import { currentUnit, detach } from '../unit-of-work/ambient.js';
 
-interface Batch {
-  readonly ids: Set<string>;
-  readonly files: Promise<Map<string, FileSnapshot>>;
+/** A file, and how the actor of the call sees it. */
+export interface SeenFile extends FileSnapshot {
+  readonly sight: Sight;
 }
 
-type Read = (ids: readonly string[]) => Promise<FileSnapshot[]>;
+type Viewer = Promise<Actor | null> | undefined;
+type Seen = ReadonlyMap<string, SeenFile>;
+
+interface Batch {
+  /** By who asks: outside of units of work, several calls may share a batch. */
+  readonly ids: Map<Viewer, Set<string>>;
+  readonly files: Promise<ReadonlyMap<Viewer, Seen>>;
+}
 
 const CHECK = Symbol('nestjs-files:early-check');
 const outside = new WeakMap<TransferRuntime, EarlyCheck>();
 
-/** Looks files up for constraints. All that is asked in one tick is one SELECT. */
+/** Looks files up for constraints. All that is asked in one tick is one SELECT, and one question to each owner type's policy. */
 export class EarlyCheck {
   #batch: Batch | undefined;
 
-  constructor(
-    private readonly read: Read,
-    /** How many files a list may name, unless its field says otherwise. */
-    readonly maxFiles: number,
+  private constructor(
+    private readonly runtime: TransferRuntime,
+    /** That of the unit of work; outside of one, that of the data source. */
+    private readonly manager: EntityManager,
   ) {}
 
   /** The check of the current unit of work; outside of one, that of the application. */
   static current(): EarlyCheck {
     const unit = currentUnit();
-    if (unit) {
-      const { statements, validation } = TransferRuntime.of(unit.dataSource);
-      return unit.slot(CHECK, () => new EarlyCheck((ids) => statements.look(unit.manager, ids), validation.maxFiles));
-    }
+    if (unit) return unit.slot(CHECK, () => new EarlyCheck(TransferRuntime.of(unit.dataSource), unit.manager));
     const runtime = TransferRuntime.only();
     let check = outside.get(runtime);
-    if (!check) {
-      // Callers of one tick share the statement, so it must be in nobody's context.
-      const { statements, dataSource, validation } = runtime;
-      check = new EarlyCheck((ids) => detach(() => statements.look(dataSource.manager, ids)), validation.maxFiles);
-      outside.set(runtime, check);
-    }
+    if (!check) outside.set(runtime, (check = new EarlyCheck(runtime, runtime.dataSource.manager)));
     return check;
   }
 
   /** The files by their ids, also those that came with the call and are in no table yet. The ids have to be well-formed. */
-  async find(ids: readonly string[]): Promise<ReadonlyMap<string, FileSnapshot>> {
+  async find(ids: readonly string[]): Promise<Seen> {
     const sent = StagedFiles.current();
-    const found = new Map(ids.flatMap((id) => sent?.find(id)?.toSnapshot() ?? []).map((file) => [file.id, file]));
+    const found = new Map<string, SeenFile>();
+    for (const id of ids) {
+      const file = sent?.find(id)?.toSnapshot();
+      if (file) found.set(id, { ...file, sight: 'shown' });
+    }
     const others = ids.filter((id) => !found.has(id));
     if (others.length === 0) return found;
+    const viewer = this.runtime.viewer();
     const batch = (this.#batch ??= this.#open());
-    for (const id of others) batch.ids.add(id);
-    const files = await batch.files;
+    const asked = batch.ids.get(viewer) ?? new Set<string>();
+    batch.ids.set(viewer, asked);
+    for (const id of others) asked.add(id);
+    const files = (await batch.files).get(viewer);
     for (const id of others) {
-      const file = files.get(id);
+      const file = files?.get(id);
       if (file) found.set(id, file);
     }
     return found;
   }
 
   #open(): Batch {
-    const ids = new Set<string>();
+    const ids: Batch['ids'] = new Map();
     // After the microtasks that are waiting: pipes of several parameters reach their constraints a few of those apart.
     const tick = new Promise<void>((resolve) => void Promise.resolve().then(() => process.nextTick(resolve)));
-    const files = tick.then(async () => {
+    const files = tick.then(() => {
       this.#batch = undefined;
-      const found = await this.read([...ids]);
-      return new Map(found.map((file) => [file.id, file]));
+      // Callers of one tick share the statement, so that outside of a unit it must be in nobody's context.
+      return currentUnit() ? this.#look(ids) : detach(() => this.#look(ids));
     });
     return { ids, files };
+  }
+
+  async #look(asked: Batch['ids']): Promise<ReadonlyMap<Viewer, Seen>> {
+    const { statements } = this.runtime;
+    const all = new Set([...asked.values()].flatMap((ids) => [...ids]));
+    const found = await statements.look(this.manager, [...all]);
+    const seen = new Map<Viewer, Seen>();
+    for (const [viewer, ids] of asked) {
+      const files = found.filter(({ id }) => ids.has(id));
+      const sights = await this.runtime.sight(viewer, files);
+      seen.set(viewer, new Map(files.map((file) => [file.id, { ...file, sight: sights.get(file.id) ?? 'hidden' }])));
+    }
+    return seen;
   }
 }

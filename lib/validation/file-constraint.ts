@@ -1,9 +1,15 @@
 import { registerDecorator } from 'class-validator';
 import type { ValidationArguments, ValidationOptions } from 'class-validator';
+import { UNAVAILABLE } from '../errors/file-problem.js';
+import type { FileProblem } from '../errors/file-problem.js';
+import { TransferRuntime } from '../ownership/transfer-runtime.js';
+import { rulesOf } from '../task-queue/nested-classes.js';
 import { readMaxFiles } from './max-files.js';
-import { describeProblems } from './problems.js';
+import { customMessage, describeProblems, noteProblems, problemsOf } from './problems.js';
+import type { Problems } from './problems.js';
 import { examine } from './rules/file-rule.js';
-import type { FileRule, Found } from './rules/file-rule.js';
+import type { FieldClaim, FileRule } from './rules/file-rule.js';
+import { TRANSFER_OWNERSHIP } from './rules/transfer-ownership.rule.js';
 
 /** Options of a decorator for a field that names files: those of class-validator, and one more. */
 export interface FileFieldValidationOptions extends ValidationOptions {
@@ -20,38 +26,46 @@ export function fileConstraint(
   given: FileFieldValidationOptions = {},
 ): PropertyDecorator {
   const { name, constraints } = rule;
-  const { maxFiles, ...options } = given;
-  const limit = readMaxFiles(maxFiles, `@${name.charAt(0).toUpperCase()}${name.slice(1)}()`);
+  const { maxFiles: limit, message: custom, context, ...options } = given;
+  const maxFiles = readMaxFiles(limit, `@${name.charAt(0).toUpperCase()}${name.slice(1)}()`);
   // By DTO and property: class-validator asks for the message later, and does not say which of the checks it is about.
-  const found = new WeakMap<object, Map<string, Found>>();
+  const found = new WeakMap<object, Map<string, Problems>>();
   // With `each`, class-validator calls once for each item, with the same arguments: the first call checks the whole list for all of them.
   const lists = new WeakMap<ValidationArguments, Promise<boolean>>();
+  let last: Problems = new Map();
 
   function validate(declared: unknown, value: unknown, args: ValidationArguments): Promise<boolean> {
     const items = options.each ? itemsOf(args.value) : undefined;
     if (items === undefined) return check(args, misshape(declared, value), value);
     let answer = lists.get(args);
     if (answer === undefined) {
-      const misshapen = items.some((item) => Array.isArray(item)) ? ONE_ID : undefined;
+      const misshapen = items.some((item) => Array.isArray(item)) ? ONE_FILE : undefined;
       lists.set(args, (answer = check(args, misshapen, items)));
     }
     return answer;
   }
 
-  async function check(args: ValidationArguments, misshapen: string | undefined, value: unknown): Promise<boolean> {
+  async function check(
+    args: ValidationArguments,
+    misshapen: FileProblem | undefined,
+    value: unknown,
+  ): Promise<boolean> {
     rule.begin?.(args);
-    const problems: Found = misshapen ? new Map([[misshapen, []]]) : await problemsOf(rule, value, args, limit);
+    const problems = misshapen ? problemsOf(misshapen) : await problemsIn(rule, value, args, maxFiles);
     if (problems.size === 0) return true;
-    const fields = found.get(args.object) ?? new Map<string, Found>();
+    const fields = found.get(args.object) ?? new Map<string, Problems>();
     found.set(args.object, fields.set(args.property, problems));
     return false;
   }
 
-  function defaultMessage(args?: ValidationArguments): string {
-    if (!args) return `$property: ${rule.noFile}`;
-    const problems = found.get(args.object)?.get(args.property) ?? new Map([[rule.noFile, [args.value]]]);
+  function message(args: ValidationArguments): string {
+    last = found.get(args.object)?.get(args.property) ?? problemsOf(rule.noFile ?? UNAVAILABLE, [args.value]);
     found.get(args.object)?.delete(args.property);
-    return `$property: ${describeProblems(problems, itemsOf(args.value) !== undefined)}`;
+    const { messages } = TransferRuntime.validation();
+    const text = customMessage(custom, args);
+    const said = text ?? `${args.property}: ${describeProblems(last, itemsOf(args.value) !== undefined, messages)}`;
+    noteProblems(last, args.property, said);
+    return said;
   }
 
   return (target, property) => {
@@ -62,23 +76,31 @@ export function fileConstraint(
       propertyName: String(property),
       async: true,
       constraints: [...constraints],
-      options,
+      options: { ...options, message, context: contextOf(context, () => last) },
       validator: {
         validate: (value: unknown, args) => validate(declared, value, args as ValidationArguments),
-        defaultMessage,
       },
     });
   };
 }
 
-const ONE_ID = 'Must be one file id, not a list';
+/**
+ * What class-validator puts into `ValidationError.contexts`, with the codes of what is wrong. It copies the properties right after it has
+ * asked for the message.
+ */
+function contextOf(given: unknown, last: () => Problems): object {
+  const codes = { enumerable: true, get: () => [...last().keys()] };
+  return Object.defineProperty({ ...(given as object | undefined) }, 'codes', codes);
+}
+
+const ONE_FILE: FileProblem = { code: 'ONE_FILE' };
 
 /** What is wrong with one id for many, or many for one: the handler counts on the type that the field declares. */
-function misshape(declared: unknown, value: unknown): string | undefined {
+function misshape(declared: unknown, value: unknown): FileProblem | undefined {
   if (declared === undefined) return undefined;
   // A union (`string[] | null`) shows up as Object, and is a list only with `each`.
-  if (Array.isArray(value)) return declared === Array ? undefined : ONE_ID;
-  return declared === Array && typeof value === 'string' ? 'Must be a list of file ids' : undefined;
+  if (Array.isArray(value)) return declared === Array ? undefined : ONE_FILE;
+  return declared === Array && typeof value === 'string' ? { code: 'LIST_OF_FILES' } : undefined;
 }
 
 /** What class-validator takes for a list with `each`. */
@@ -87,13 +109,21 @@ function itemsOf(value: unknown): readonly unknown[] | undefined {
   return value instanceof Set || value instanceof Map ? [...(value as Set<unknown>).values()] : undefined;
 }
 
-async function problemsOf(
+async function problemsIn(
   rule: FileRule<ValidationArguments>,
   value: unknown,
   args: ValidationArguments,
   maxFiles: number | undefined,
-): Promise<Found> {
-  const { problems, files } = await examine(rule, value, args, maxFiles);
+): Promise<Problems> {
+  const claims = claimsOf(args);
+  const { problems, files } = await examine(rule, value, args, { claims, maxFiles });
   if (problems.size === 0 && files.length > 0) rule.accept?.(files, args);
   return problems;
+}
+
+/** What the decorators of the field take files for. */
+function claimsOf({ object, property }: ValidationArguments): FieldClaim[] {
+  return rulesOf(object.constructor).flatMap(({ name, propertyName, constraints }) =>
+    name === TRANSFER_OWNERSHIP && propertyName === property ? [(constraints as [string, FieldClaim])[1]] : [],
+  );
 }

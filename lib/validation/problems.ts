@@ -1,16 +1,37 @@
 import type { ValidationArguments, ValidationOptions } from 'class-validator';
+import { problemText } from '../errors/file-problem.js';
+import type { FileProblem, FileProblemCode, FileProblemMessages } from '../errors/file-problem.js';
+import { currentCall } from '../files/call-scope.js';
+
+/** A problem, and the ids that have it: none where it is the field's. */
+export interface FoundProblem {
+  readonly problem: FileProblem;
+  readonly ids: unknown[];
+}
 
 /** What is wrong with a field, and with which of its ids. */
-export type Problems = ReadonlyMap<string, readonly unknown[]>;
+export type Problems = ReadonlyMap<FileProblemCode, FoundProblem>;
 
 const MAX_LENGTH = 64;
 
-/** `File is pinned`; of a list, with the ids: `File is pinned: 0199…, 019a…`. */
-export function describeProblems(problems: Problems, isList: boolean): string {
-  const texts = [...problems].map(([problem, ids]) =>
-    isList && ids.length > 0 ? `${problem}: ${[...new Set(ids.map(shortened))].join(', ')}` : problem,
-  );
+/** Problems of a field as a whole, or of one of its ids. */
+export function problemsOf(problem: FileProblem, ids: unknown[] = []): Problems {
+  return new Map([[problem.code, { problem, ids }]]);
+}
+
+/** `The file is named twice`; of a list, with the ids: `The file is named twice: 0199…, 019a…`. */
+export function describeProblems(problems: Problems, isList: boolean, messages: FileProblemMessages): string {
+  const texts = [...problems.values()].map(({ problem, ids }) => {
+    const text = problemText(problem, messages);
+    return isList && ids.length > 0 ? `${text}: ${[...new Set(ids.map(shortened))].join(', ')}` : text;
+  });
   return texts.join('; ');
+}
+
+/** Notes for the answer to the call what the message about the field is about. */
+export function noteProblems(problems: Problems, field: string, message: string): void {
+  const call = currentCall();
+  for (const code of problems.keys()) call?.problems.push({ field, code, message });
 }
 
 /** The message that the application gave for the constraint, as class-validator writes it; undefined where it gave none. */

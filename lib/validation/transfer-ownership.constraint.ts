@@ -1,9 +1,11 @@
 import type { ValidationArguments } from 'class-validator';
+import type { FieldProblem } from '../errors/file-problem.js';
 import type { OwnerEntity, OwnerTypeName } from '../files/owner-type-name.js';
 import type { IdField } from '../ownership/id-field.js';
+import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import { fileConstraint } from './file-constraint.js';
 import type { FileFieldValidationOptions } from './file-constraint.js';
-import { customMessage, describeProblems } from './problems.js';
+import { customMessage, describeProblems, problemsOf } from './problems.js';
 import { readTransferTerms } from './rules/transfer-options.js';
 import type { TransferOwnershipOptions } from './rules/transfer-options.js';
 import { REFUSALS, transferRule } from './rules/transfer-ownership.rule.js';
@@ -30,9 +32,13 @@ export function TransferOwnership<T extends OwnerTypeName, Result = OwnerEntity<
 
   function messageFor(args: ValidationArguments) {
     const field: unknown = (args.object as Record<string, unknown>)[args.property];
-    return (reason: keyof typeof REFUSALS, fileIds: readonly string[]): string =>
-      customMessage(validationOptions.message, args) ??
-      `${args.property}: ${describeProblems(new Map([[REFUSALS[reason], fileIds]]), Array.isArray(field))}`;
+    return (reason: keyof typeof REFUSALS, fileIds: readonly string[], way: string): FieldProblem => {
+      const problem = REFUSALS[reason];
+      const { messages } = TransferRuntime.validation();
+      const text = describeProblems(problemsOf(problem, [...fileIds]), Array.isArray(field), messages);
+      const message = customMessage(validationOptions.message, args) ?? `${args.property}: ${text}`;
+      return { field: way + args.property, code: problem.code, message: way + message };
+    };
   }
 
   const rule = transferRule<ValidationArguments>(terms, {

@@ -1,4 +1,5 @@
 import type { ValidationArguments } from 'class-validator';
+import type { FileProblem } from '../errors/file-problem.js';
 import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
 import { OutOfQueueError } from '../errors/out-of-queue.error.js';
 import type { OwnerEntity, OwnerTypeName } from '../files/owner-type-name.js';
@@ -32,7 +33,7 @@ export interface UploadAsOptions<
 type FieldOf<Dto> = { decorate(target: Dto, property: string | symbol): void }['decorate'];
 
 const NAME = '@UploadAs';
-const NO_UPLOAD = 'Must be an uploaded file';
+const NO_UPLOAD: FileProblem = { code: 'UPLOAD_EXPECTED' };
 const KINDS: readonly AttachAs[] = ['id', 'permanentLink'];
 
 /**

@@ -84,7 +84,7 @@ describe.skipIf(!chromium)('records in a browser', () => {
     await save(page);
 
     await first.getByText('Must be the id of a file').waitFor();
-    await second.getByText('Is not an owner of the file').waitFor();
+    await second.getByText('The file does not exist, or you may not use it').waitFor();
     await second.getByText('Must be longer than or equal to 1 characters').waitFor();
     await page.getByText('Must be 2 to 100 small letters, digits or dashes').waitFor();
     expect(await first.getByLabel('Name').getAttribute('aria-invalid')).toBeNull();

@@ -113,7 +113,7 @@ export function describeGateway(name: string, transport: TransportUnderTest<Star
       const { create, dataSource } = await startTransport(transport);
       const attachmentId = await insertFile(dataSource, { ownerType: 'user', ownerId: 'ben' });
       await expect(create({ title: 'x', attachmentId }, 'ada')).rejects.toEqual({
-        errors: ['attachmentId: Is not an owner of the file'],
+        errors: ['attachmentId: The file does not exist, or you may not use it'],
       });
     });
 

@@ -1,3 +1,4 @@
+import { problemText, UNAVAILABLE } from '../../errors/file-problem.js';
 import { FilesNotOwnError } from '../../errors/files-not-own.error.js';
 import { FileValidationError } from '../../errors/file-validation.error.js';
 import type { FilesError } from '../../errors/files-error.js';
@@ -23,13 +24,14 @@ export async function assertNamedAreOwn(
   for (const { entity, written } of ledger.ownerless()) {
     for (const [field, { ids, junk }] of written) {
       const named = [...ids, ...junk.map(String)];
-      if (named.length > 0) throw refusal(transaction, { entity, ownerId: '(without an owner id)' }, field, named);
+      if (named.length > 0)
+        throw refusal(runtime, transaction, { entity, ownerId: '(without an owner id)' }, field, named);
     }
   }
   const open = new Set<string>();
   for (const row of rows) {
     for (const [field, { ids, junk }] of row.values) {
-      if (junk.length > 0) throw refusal(transaction, row, field, junk.map(String));
+      if (junk.length > 0) throw refusal(runtime, transaction, row, field, junk.map(String));
       for (const id of ids) if (!isOwner(ownerOfRow(row), ledger.ownerGiven(id))) open.add(id);
     }
   }
@@ -40,13 +42,14 @@ export async function assertNamedAreOwn(
     const owner = ownerOfRow(row);
     for (const [field, { ids }] of row.values) {
       const foreign = ids.filter((id) => open.has(id) && !isOwner(owner, owners.get(id)));
-      if (foreign.length > 0) throw refusal(transaction, row, field, foreign);
+      if (foreign.length > 0) throw refusal(runtime, transaction, row, field, foreign);
     }
   }
 }
 
 /** What a client sent is its mistake, in the words of validation; it does not learn whether a foreign file exists. */
 function refusal(
+  runtime: TransferRuntime,
   { unit }: OpenTransaction,
   { entity, ownerId }: Pick<CurrentRow, 'entity' | 'ownerId'>,
   field: GuardedField,
@@ -56,6 +59,11 @@ function refusal(
   const sent = new ObjectIndex(queueOf(unit)?.args ?? []);
   const places = values.flatMap((value) => sent.pathsTo(value));
   if (places.length === 0) return error;
-  const messages = new Set(places.map((place) => `${place.join('.')}: Is not an owner of the file`));
-  return new FileValidationError([...messages], { cause: error });
+  const text = problemText(UNAVAILABLE, runtime.validation.messages);
+  const fields = [...new Set(places.map((place) => place.join('.')))];
+  const problems = fields.map((name) => ({ field: name, code: UNAVAILABLE.code, message: `${name}: ${text}` }));
+  return new FileValidationError(
+    problems.map(({ message }) => message),
+    { cause: error, problems },
+  );
 }

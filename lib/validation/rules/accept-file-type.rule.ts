@@ -1,6 +1,6 @@
 import { InvalidDecorationError } from '../../errors/invalid-decoration.error.js';
 import { isContentTypePattern, matchesContentType } from '../../storage/content-type.js';
-import { NO_FILE } from './file-exists.rule.js';
+import { checkOf } from './file-rule.js';
 import type { FileRule } from './file-rule.js';
 
 /** The rule, as `declaredBy` states it; throws where that makes no sense. */
@@ -12,11 +12,11 @@ export function acceptFileTypeRule(types: readonly string[], declaredBy: string)
     throw new InvalidDecorationError(declaredBy, 'a property', why);
   }
   const accepted = types.join(', ');
-  const problem = `File type must be one of ${accepted}`;
   return {
     name: 'acceptFileType',
     constraints: [accepted],
-    noFile: NO_FILE,
-    checker: () => (file) => (file ? (matchesContentType(file.contentType, types) ? undefined : problem) : NO_FILE),
+    checker: checkOf({ code: 'FILE_TYPE', constraint: accepted }, ({ contentType }) =>
+      matchesContentType(contentType, types),
+    ),
   };
 }

@@ -1,6 +1,11 @@
+import { UNAVAILABLE } from '../../errors/file-problem.js';
+import type { FileProblem } from '../../errors/file-problem.js';
 import { normalizeFileId } from '../../files/file-id.js';
-import type { FileSnapshot } from '../../ownership/statements/transfer-statements.js';
+import { TransferRuntime } from '../../ownership/transfer-runtime.js';
 import { EarlyCheck } from '../early-check.js';
+import type { SeenFile } from '../early-check.js';
+import { problemsOf } from '../problems.js';
+import type { FoundProblem, Problems } from '../problems.js';
 
 /** A field with files: class-validator's `ValidationArguments` are one, and so is the place that a schema's rule stands for. */
 export interface FileField {
@@ -10,8 +15,14 @@ export interface FileField {
   readonly targetName: string;
 }
 
+/** A rule of the field that takes files for owners of the type. */
+export interface FieldClaim {
+  readonly ownerType: string;
+  readonly allowUnowned: boolean;
+}
+
 /** What is wrong with the file, if anything. */
-export type FileCheck = (file: FileSnapshot | undefined) => string | undefined;
+export type FileCheck = (file: SeenFile | undefined) => FileProblem | undefined;
 
 /** A rule about the file, or each of the files, that a field names. */
 export interface FileRule<Field extends FileField = FileField> {
@@ -19,24 +30,29 @@ export interface FileRule<Field extends FileField = FileField> {
   readonly name: string;
   /** What `$constraint1` stands for in messages. */
   readonly constraints: readonly unknown[];
-  /** What is wrong with a value that is no file's id. */
-  readonly noFile: string;
+  /** What is wrong with a value that is no file's id. @default that the file is not available */
+  readonly noFile?: FileProblem;
   /** Called before anything else; throws where the rule cannot be checked. */
   begin?(field: Field): void;
   /** Gives what tells what is wrong with a file; called once for all files of the value. */
-  checker(field: Field): FileCheck | Promise<FileCheck>;
-  /** What is wrong with a list that names a file twice; without it, that is fine. */
-  readonly repeated?: string;
+  checker(field: Field, claims: readonly FieldClaim[]): FileCheck | Promise<FileCheck>;
+  /** Whether a list must not name a file twice. */
+  readonly isOnce?: boolean;
   /** Called when nothing is wrong with the files. */
-  accept?(files: readonly FileSnapshot[], field: Field): void;
+  accept?(files: readonly SeenFile[], field: Field): void;
 }
 
-/** What is wrong, and with which ids. */
-export type Found = Map<string, unknown[]>;
-
 interface Examined {
-  readonly problems: Found;
-  readonly files: readonly FileSnapshot[];
+  readonly problems: Problems;
+  readonly files: readonly SeenFile[];
+}
+
+/** What else of the field's declaration decides. */
+export interface FieldTerms {
+  /** What other rules of the field, or this one, take files for. */
+  readonly claims: readonly FieldClaim[];
+  /** How many files a list may name. @default the module's limit */
+  readonly maxFiles?: number | undefined;
 }
 
 /**
@@ -47,32 +63,46 @@ export async function examine<Field extends FileField>(
   rule: FileRule<Field>,
   value: unknown,
   field: Field,
-  maxFiles?: number,
+  { claims, maxFiles }: FieldTerms,
 ): Promise<Examined> {
-  const problems: Found = new Map();
-  const report = (problem: string, id: unknown): void => {
-    const ids = problems.get(problem);
-    if (ids) ids.push(id);
-    else problems.set(problem, [id]);
+  const problems = new Map<FileProblem['code'], FoundProblem>();
+  const report = (problem: FileProblem, id: unknown): void => {
+    const found = problems.get(problem.code);
+    if (found) found.ids.push(id);
+    else problems.set(problem.code, { problem, ids: [id] });
   };
   const items: readonly unknown[] = Array.isArray(value) ? value : [value];
-  const limit = Array.isArray(value) ? (maxFiles ?? EarlyCheck.current().maxFiles) : Infinity;
-  if (items.length > limit) return { problems: new Map([[`Must name at most ${limit} files`, []]]), files: [] };
+  const limit = Array.isArray(value) ? (maxFiles ?? TransferRuntime.validation().maxFiles) : Infinity;
+  if (items.length > limit) return { problems: problemsOf({ code: 'TOO_MANY_FILES', constraint: limit }), files: [] };
   const ids: string[] = [];
   for (const item of items) {
     // Ids are written in lower case; another spelling of one would be another text in the application's own column.
     if (typeof item === 'string' && normalizeFileId(item) === item) ids.push(item);
-    else report(rule.noFile, item);
+    else report(rule.noFile ?? UNAVAILABLE, item);
   }
-  if (rule.repeated !== undefined) for (const id of repeatedIn(ids)) report(rule.repeated, id);
+  if (rule.isOnce) for (const id of repeatedIn(ids)) report({ code: 'FILE_NAMED_TWICE' }, id);
   if (problems.size > 0 || ids.length === 0) return { problems, files: [] };
   const files = await EarlyCheck.current().find(ids);
-  const check = await rule.checker(field);
+  const check = await rule.checker(field, claims);
   for (const id of ids) {
     const problem = check(files.get(id));
     if (problem !== undefined) report(problem, id);
   }
   return { problems, files: ids.flatMap((id) => files.get(id) ?? []) };
+}
+
+/**
+ * A check of what a file is. Of a file that the actor may not see nothing is told: it is like one that is not there. A file that a claim
+ * of the field takes, or is to refuse when the record is known, is left to the claim.
+ */
+export function checkOf(problem: FileProblem, isFine: (file: SeenFile) => boolean): FileRule['checker'] {
+  return (_, claims) => (file) => {
+    if (!file) return UNAVAILABLE;
+    const isTaken = claims.some(({ allowUnowned }) => allowUnowned && file.ownerType === null);
+    if (file.sight === 'shown' || isTaken) return isFine(file) ? undefined : problem;
+    const isLeft = file.sight === 'unknown' && claims.some(({ ownerType }) => ownerType === file.ownerType);
+    return isLeft ? undefined : UNAVAILABLE;
+  };
 }
 
 /** The ids that are there more than once. */

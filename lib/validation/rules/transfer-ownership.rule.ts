@@ -1,3 +1,5 @@
+import { UNAVAILABLE } from '../../errors/file-problem.js';
+import type { FileProblem } from '../../errors/file-problem.js';
 import { OutOfQueueError } from '../../errors/out-of-queue.error.js';
 import { queueClaim } from '../../ownership/file-claims.js';
 import type { CheckedClaim, ClaimRefusal } from '../../ownership/file-claims.js';
@@ -5,13 +7,13 @@ import { TransferRuntime } from '../../ownership/transfer-runtime.js';
 import { currentQueue } from '../../task-queue/current-queue.js';
 import type { UnitQueue } from '../../task-queue/unit-queue.js';
 import { earlyRefusal } from '../early-refusal.js';
-import type { FileField, FileRule } from './file-rule.js';
+import type { FieldClaim, FileField, FileRule } from './file-rule.js';
 import type { TransferTerms } from './transfer-options.js';
 
 export const TRANSFER_OWNERSHIP = 'transferOwnership';
-export const REFUSALS: Record<ClaimRefusal, string> = {
-  foreign: 'Is not an owner of the file',
-  pinned: 'File is pinned',
+export const REFUSALS: Record<ClaimRefusal, FileProblem> = {
+  foreign: UNAVAILABLE,
+  pinned: { code: 'FILE_PROTECTED' },
 };
 
 /** How a kind of validation declares the rule. */
@@ -40,9 +42,9 @@ export function transferRule<Field extends FileField>(
 
   return {
     name: TRANSFER_OWNERSHIP,
-    constraints: [ownerType],
-    noFile: REFUSALS.foreign,
-    repeated: 'A file is named twice',
+    // The second is for the other rules of the field.
+    constraints: [ownerType, { ownerType, allowUnowned } satisfies FieldClaim],
+    isOnce: true,
     begin: (field) => void queueFor(field),
     async checker(field) {
       const runtime = TransferRuntime.of(queueFor(field).unit.dataSource);
@@ -57,7 +59,8 @@ export function transferRule<Field extends FileField>(
       const { object: dto, targetName: dtoName, property } = field;
       const described = { dto, dtoName, property, ownerType, idSteps: steps, owner, rule: identity(field) };
       const claim = { ...described, allowUnowned, message: message(field) };
-      for (const file of files) queueClaim(queue, { ...claim, fileId: file.id, seen: file });
+      for (const file of files)
+        queueClaim(queue, { ...claim, fileId: file.id, seen: file, isHidden: file.sight !== 'shown' });
     },
   };
 }

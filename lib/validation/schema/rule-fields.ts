@@ -31,7 +31,7 @@ export function ruleFields(tree: RuleTree, parsed: unknown, sent: unknown): Rule
   function visit(at: RuleTree, value: unknown, raw: unknown, path: readonly Step[], holder: Holder): void {
     if (value === undefined) return;
     const rules = fieldRules(at);
-    if (rules) found.push(...rules.map((rule, index) => fieldOf(rule, index, value, raw, path, holder)));
+    if (rules) found.push(...rules.map((_, index) => fieldOf(rules, index, value, raw, path, holder)));
     else if (Array.isArray(value) || value instanceof Set) {
       const others = Array.isArray(raw) ? (raw as unknown[]) : [];
       [...(value as Iterable<unknown>)].forEach((item, i) => visit(at, item, others[i], [...path, i], holder));
@@ -48,7 +48,7 @@ export function ruleFields(tree: RuleTree, parsed: unknown, sent: unknown): Rule
 }
 
 function fieldOf(
-  rule: SchemaFileRule<never>,
+  rules: readonly SchemaFileRule<never>[],
   index: number,
   held: unknown,
   raw: unknown,
@@ -57,7 +57,9 @@ function fieldOf(
 ): RuleField {
   const value: unknown = held instanceof Set ? [...(held as Set<unknown>)] : held;
   const targetName = ['schema', ...path.slice(0, -1)].join('.');
-  const field = { object, property, targetName, value, path, place: placeOf(place, String(index)) };
+  const rule = rules[index] as SchemaFileRule<never>;
+  const claims = rules.flatMap((one) => one.claims);
+  const field = { object, property, targetName, value, path, place: placeOf(place, String(index)), claims };
   const isTwin = typeof sent === 'object' && sent !== null && sent !== object && isSame(value, raw);
   // With `transform: false` the handler gets what was sent, and its objects are to be found there by identity.
   return { rule, fields: isTwin ? [field, { ...field, object: sent }] : [field] };

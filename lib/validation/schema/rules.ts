@@ -1,7 +1,8 @@
 import type { OwnerEntity, OwnerTypeName } from '../../files/owner-type-name.js';
 import type { IdField } from '../../ownership/id-field.js';
+import { TransferRuntime } from '../../ownership/transfer-runtime.js';
 import { readMaxFiles } from '../max-files.js';
-import { describeProblems } from '../problems.js';
+import { describeProblems, problemsOf } from '../problems.js';
 import { acceptFileStorageRule } from '../rules/accept-file-storage.rule.js';
 import { acceptFileTypeRule } from '../rules/accept-file-type.rule.js';
 import { FILE_EXISTS } from '../rules/file-exists.rule.js';
@@ -39,8 +40,12 @@ export function transferOwnership<T extends OwnerTypeName, Result = OwnerEntity<
     identity: ({ place }) => place,
     message:
       ({ property, value }) =>
-      (reason, fileIds) =>
-        `${property}: ${message ?? describeProblems(new Map([[REFUSALS[reason], fileIds]]), Array.isArray(value))}`,
+      (reason, fileIds, way) => {
+        const problem = REFUSALS[reason];
+        const { messages } = TransferRuntime.validation();
+        const text = message ?? describeProblems(problemsOf(problem, [...fileIds]), Array.isArray(value), messages);
+        return { field: way + property, code: problem.code, message: `${way}${property}: ${text}` };
+      },
   });
   return new SchemaFileRule(rule, message, readMaxFiles(maxFiles, `${declaredBy}()`));
 }

@@ -1,5 +1,5 @@
 import type { Step } from '../../ownership/object-index.js';
-import type { FileField, FileRule } from '../rules/file-rule.js';
+import type { FieldClaim, FileField, FileRule } from '../rules/file-rule.js';
 import { TRANSFER_OWNERSHIP } from '../rules/transfer-ownership.rule.js';
 
 /** A field of a parsed value. */
@@ -8,6 +8,8 @@ export interface SchemaField extends FileField {
   readonly path: readonly Step[];
   /** What stands for the rule's place in the schema. */
   readonly place: object;
+  /** What the rules of the field take files for. */
+  readonly claims: readonly FieldClaim[];
 }
 
 /** A rule about the files that a field names, for `withFiles()`. `Dto` is the object that has the field. */
@@ -28,5 +30,10 @@ export class SchemaFileRule<Dto = unknown> {
   /** @internal Whether the files change their owner. */
   get transfers(): boolean {
     return this.rule.name === TRANSFER_OWNERSHIP;
+  }
+
+  /** @internal What it takes files for. */
+  get claims(): readonly FieldClaim[] {
+    return this.transfers ? [this.rule.constraints[1] as FieldClaim] : [];
   }
 }

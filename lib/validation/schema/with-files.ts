@@ -1,5 +1,6 @@
 import { InvalidDecorationError } from '../../errors/invalid-decoration.error.js';
-import { describeProblems } from '../problems.js';
+import { TransferRuntime } from '../../ownership/transfer-runtime.js';
+import { describeProblems, noteProblems } from '../problems.js';
 import { examine } from '../rules/file-rule.js';
 import type { FileRules, RuleTree } from './file-rules.js';
 import { ruleFields } from './rule-fields.js';
@@ -69,7 +70,12 @@ async function validateFiles<Output>(
 
 async function examineField({ rule, fields }: RuleField) {
   const [field] = fields;
-  const { problems, files } = await examine(rule.rule, field.value, field, rule.maxFiles);
-  const message = rule.message ?? describeProblems(problems, Array.isArray(field.value));
-  return { rule, fields, files, issue: problems.size > 0 ? { message, path: field.path } : undefined };
+  const { value, path, claims } = field;
+  const { problems, files } = await examine(rule.rule, value, field, { claims, maxFiles: rule.maxFiles });
+  const { messages } = TransferRuntime.validation();
+  const message = rule.message ?? describeProblems(problems, Array.isArray(value), messages);
+  const name = path.join('.');
+  // As the StandardSchemaValidationPipe says it.
+  noteProblems(problems, name, name === '' ? message : `${name}: ${message}`);
+  return { rule, fields, files, issue: problems.size > 0 ? { message, path } : undefined };
 }

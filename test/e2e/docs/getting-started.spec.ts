@@ -47,7 +47,7 @@ it('becomes an application that keeps the promise, block by block', { timeout: 3
   expect(statuses).toEqual(['404', '400', '200', '201', '200', '400']);
   expect(stdout).toContain('"ownerType":"user"');
   expect(stdout).toContain('%PDF-1.7');
-  expect(stdout).toContain('attachmentId: Is not an owner of the file');
+  expect(stdout).toContain('attachmentId: The file does not exist, or you may not use it');
 });
 
 it('installs every package that its files import, and runs what it builds', () => {

@@ -18,7 +18,7 @@ class Errors {
   }
   @Get('late')
   late(): void {
-    throw new FileValidationError(['resources.0.fileId: File is pinned']);
+    throw new FileValidationError(['resources.0.fileId: The file is protected and cannot be used here']);
   }
   @Get('fault')
   fault(): void {
@@ -63,7 +63,7 @@ describe.each(PLATFORMS)('errors of the library on %s', (platform) => {
       {
         statusCode: 400,
         code: 'FILES_VALIDATION',
-        message: ['resources.0.fileId: File is pinned'],
+        message: ['resources.0.fileId: The file is protected and cannot be used here'],
         error: 'Bad Request',
       },
     ]);

@@ -238,7 +238,10 @@ it('transfers by validator as the pages say', async () => {
 
   expect(created.status).toBe(201);
   expect(await ownerOf(nested)).toEqual(['resource', resources[0]?.id, true]);
-  expect(foreign).toMatchObject({ status: 400, body: { message: ['attachmentId: Is not an owner of the file'] } });
+  expect(foreign).toMatchObject({
+    status: 400,
+    body: { message: ['attachmentId: The file does not exist, or you may not use it'] },
+  });
   expect(await ownerOf(first)).toEqual([null, null, false]);
   expect(await ownerOf(second)).toEqual(['package', id, true]);
   const history = await files.history(file.id); // oldest first

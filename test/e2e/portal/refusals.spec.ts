@@ -129,8 +129,8 @@ describe.each(PLATFORMS)('what the portal refuses on %s', (platform) => {
     const nested = await save({ resources: [{ name: 'data', fileId }] });
 
     expect([attached.status, nested.status]).toEqual([400, 400]);
-    expect(attached.body.message).toEqual(['attachmentId: Is not an owner of the file']);
-    expect(nested.body.message).toEqual([expect.stringContaining('Is not an owner of the file')]);
+    expect(attached.body.message).toEqual(['attachmentId: The file does not exist, or you may not use it']);
+    expect(nested.body.message).toEqual([expect.stringContaining('The file does not exist, or you may not use it')]);
     expect((await alice.get(`/files/${fileId}`)).body.ownerId).toBe(alice.id);
   });
 
@@ -182,7 +182,7 @@ describe.each(PLATFORMS)('what the portal refuses on %s', (platform) => {
     const { status, body } = await alice.post('/packages', { name: freshName('pin'), title: 'Pinned', attachmentId });
 
     expect(status).toBe(400);
-    expect(body.message).toEqual(['attachmentId: File is pinned']);
+    expect(body.message).toEqual(['attachmentId: The file is protected and cannot be used here']);
   });
 
   it('refuses types that the field does not accept, by what the bytes are', async () => {

@@ -84,7 +84,10 @@ describe.each(PLATFORMS)('@Body({ schema }) on %s', (platform) => {
         body: {
           statusCode: 400,
           error: 'Bad Request',
-          message: ['attachmentId: File type must be one of pdf', 'resources.1.fileId: Is not an owner of the file'],
+          message: [
+            'attachmentId: File type must be one of pdf',
+            'resources.1.fileId: The file does not exist, or you may not use it',
+          ],
         },
       });
     }
@@ -142,7 +145,9 @@ describe.each(PLATFORMS)('@Body({ schema }) on %s', (platform) => {
     expect([status, body['code']]).toEqual([500, 'FILES_OUT_OF_QUEUE']);
     expect([await ownerOf(a), await packages()]).toEqual([['user', 'ada', false], 0]);
     expect((await send(`/look?fileId=${a}`, {})).status).toBe(201);
-    expect((await send(`/look?fileId=${uuidV7()}`, {})).body['message']).toEqual(['fileId: File does not exist']);
+    expect((await send(`/look?fileId=${uuidV7()}`, {})).body['message']).toEqual([
+      'fileId: The file does not exist, or you may not use it',
+    ]);
   });
 });
 

@@ -76,10 +76,10 @@ describe('a resolver', () => {
       extensions: { code: 'BAD_REQUEST', originalError: { message: [message], error: 'Bad Request', statusCode: 400 } },
     });
     const early = create({ title: 'of ben', attachmentId: bens }, 'ada');
-    await expect(early).rejects.toMatchObject(refusal('attachmentId: Is not an owner of the file'));
+    await expect(early).rejects.toMatchObject(refusal('attachmentId: The file does not exist, or you may not use it'));
     // The file of another package: only the result tells that it is not this one's.
     const late = create({ title: 'second', attachmentId: mine }, 'ada');
-    await expect(late).rejects.toMatchObject(refusal('attachmentId: Is not an owner of the file'));
+    await expect(late).rejects.toMatchObject(refusal('attachmentId: The file does not exist, or you may not use it'));
   });
 });
 

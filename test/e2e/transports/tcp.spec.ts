@@ -23,7 +23,7 @@ describe('a message handler', () => {
     const { create, dataSource } = await startTransport(tcp);
     const attachmentId = await insertFile(dataSource, { ownerType: 'user', ownerId: 'ben' });
     await expect(create({ title: 'x', attachmentId }, 'ada')).rejects.toEqual({
-      errors: ['attachmentId: Is not an owner of the file'],
+      errors: ['attachmentId: The file does not exist, or you may not use it'],
     });
   });
 

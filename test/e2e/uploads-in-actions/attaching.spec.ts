@@ -202,7 +202,7 @@ describe.each(PLATFORMS)('the body on %s', (platform) => {
     for (const coverId of imitations) {
       const answer = await app.send('/galleries', { title: 'Sea', coverId });
       expect(answer.status).toBe(400);
-      expect((answer.body['message'] as string[]).join()).toMatch(/coverId: Must be (an uploaded file|one file id)/);
+      expect((answer.body['message'] as string[]).join()).toMatch(/coverId: Must be (an uploaded file|one file)/);
       const form = await app.send(
         '/galleries',
         actionForm([

@@ -120,7 +120,7 @@ describe('FilesErrorFilter', () => {
   });
 
   it('throws what Nest’s drivers know as validation', () => {
-    const late = new FileValidationError(['fileId: File is pinned']);
+    const late = new FileValidationError(['fileId: The file is protected and cannot be used here']);
     expect(() => filterAmong().catch(late, host('graphql'))).toThrow(late);
   });
 

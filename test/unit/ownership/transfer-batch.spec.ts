@@ -21,6 +21,10 @@ const theirs = { ownerType: 'user', ownerId: 'bob' };
 const free = { ownerType: null, ownerId: null, pinned: false };
 const ada = { getType: () => 'http' } as ExecutionContext;
 
+function said(field: string, text: string) {
+  return { field, code: 'FILE_UNAVAILABLE' as const, message: `${field}: ${text}` };
+}
+
 /** A claim of the field `attachmentId` of a DTO, which packages get. */
 function claim(fileId: string, more: Partial<CheckedClaim> = {}): CheckedClaim {
   return {
@@ -29,7 +33,8 @@ function claim(fileId: string, more: Partial<CheckedClaim> = {}): CheckedClaim {
     rule: {},
     allowUnowned: false,
     seen: { ...mine, pinned: false },
-    message: (reason, fileIds) => `attachmentId: ${reason} ${fileIds.join(', ')}`,
+    isHidden: false,
+    message: (reason, fileIds) => said('attachmentId', `${reason} ${fileIds.join(', ')}`),
     ...more,
   };
 }
@@ -96,7 +101,10 @@ describe('transfers of one call', () => {
     const seen = { ...theirs, pinned: false };
     const refused = await refusal((queue) => {
       for (const id of [a, b]) queueClaim(queue, claim(id, { seen, dto: { attachmentId: [a, b] } }));
-      queueClaim(queue, claim(c, { seen, property: 'coverId', dto: { coverId: c }, message: () => 'coverId: no' }));
+      queueClaim(
+        queue,
+        claim(c, { seen, property: 'coverId', dto: { coverId: c }, message: () => said('coverId', 'no') }),
+      );
     });
     expect(refused?.split(/[\n;] ?/)).toEqual([`attachmentId: foreign ${a}, ${b}`, 'coverId: no']);
   });

@@ -61,19 +61,21 @@ describe('constraints on files', () => {
     ]);
     const missing = uuidV7();
     expect(await check({ exists: missing, type: missing, storage: missing, size: missing })).toEqual(
-      ['exists', 'type', 'storage', 'size'].map((field) => `${field}: File does not exist`),
+      ['exists', 'type', 'storage', 'size'].map((field) => `${field}: The file does not exist, or you may not use it`),
     );
   });
 
   it('name the files of a list that are wrong, by what is wrong', async () => {
     const [pdf, html, missing] = [await insert(), await insert({ contentType: 'text/html' }), uuidV7()];
     expect(await check({ type: [pdf, html, missing] })).toEqual([
-      `type: File type must be one of application/pdf, image: ${html}; File does not exist: ${missing}`,
+      `type: File type must be one of application/pdf, image: ${html}; The file does not exist, or you may not use it: ${missing}`,
     ]);
     expect(await messages(Object.assign(new EachDto(), { files: [pdf, 7] }))).toEqual([
-      'files: File does not exist: 7',
+      'files: The file does not exist, or you may not use it: 7',
     ]);
-    expect(await messages(Object.assign(new EachDto(), { files: 7 }))).toEqual(['files: File does not exist']);
+    expect(await messages(Object.assign(new EachDto(), { files: 7 }))).toEqual([
+      'files: The file does not exist, or you may not use it',
+    ]);
   });
 
   it('forget the last validation of the same object', async () => {
@@ -96,7 +98,9 @@ describe('constraints on files', () => {
   it('refuse what is no id without asking the database', async () => {
     app.statements.length = 0;
     for (const exists of [1, {}, '', 'x', true, [[]], [null], uuidV7().toUpperCase(), 'x\u0000']) {
-      expect((await check({ exists }))[0]).toMatch(/^exists: (File does not exist|Must be one file id)/);
+      expect((await check({ exists }))[0]).toMatch(
+        /^exists: (The file does not exist, or you may not use it|Must be one file)/,
+      );
     }
     expect(app.statements).toEqual([]);
   });
@@ -117,7 +121,7 @@ describe('constraints on files', () => {
     app.statements.length = 0;
     const refused = app.queue.run(() => messages(Object.assign(new EveryDto(), { id, more })));
     // Nobody acts outside of a route, so the transfer is refused; the rest is fine.
-    expect(await refused).toEqual(['id: Is not an owner of the file']);
+    expect(await refused).toEqual(['id: The file does not exist, or you may not use it']);
     expect(fileStatements()).toHaveLength(1);
   });
 
@@ -133,9 +137,11 @@ describe('constraints on files', () => {
     const other = await ownershipApp();
     const dto = Object.assign(new AllDto(), { exists: uuidV7() });
     await expect(validate(dto)).rejects.toThrow(/2 applications.*@WithTaskQueue\(\)/);
-    expect(await other.queue.run(() => messages(dto))).toEqual(['exists: File does not exist']);
+    expect(await other.queue.run(() => messages(dto))).toEqual([
+      'exists: The file does not exist, or you may not use it',
+    ]);
     await other.close();
-    expect(await messages(dto)).toEqual(['exists: File does not exist']);
+    expect(await messages(dto)).toEqual(['exists: The file does not exist, or you may not use it']);
   });
 
   it('need a running application', async () => {

@@ -327,18 +327,18 @@ describe('@TransferOwnership', () => {
     duringHandler = () => Promise.reject(new Error('the handler ran'));
     for (const id of [...refused, await insert({ ...mine, ownerId: 'bob', pinned: true })]) {
       expect(await app.send('/packages', { title: 'x', attachmentId: id })).toMatchObject(
-        refusal('attachmentId: Is not an owner of the file'),
+        refusal('attachmentId: The file does not exist, or you may not use it'),
       );
     }
     const [first, second] = refused;
     expect(await app.send('/packages', { title: 'x', resources: [{ fileId: own }, { fileId: first }] })).toEqual(
-      refusal('resources.1.fileId: Is not an owner of the file'),
+      refusal('resources.1.fileId: The file does not exist, or you may not use it'),
     );
     expect(await app.send('/files', { fileIds: [own, first, second] })).toEqual(
-      refusal(`fileIds: Is not an owner of the file: ${first}, ${second}`),
+      refusal(`fileIds: The file does not exist, or you may not use it: ${first}, ${second}`),
     );
     expect(await app.send('/each', { fileIds: [first, own, second] })).toEqual(
-      refusal(`fileIds: Is not an owner of the file: ${first}, ${second}`),
+      refusal(`fileIds: The file does not exist, or you may not use it: ${first}, ${second}`),
     );
     expect(await read(own)).toMatchObject({ ...mine, pinned: false });
   });
@@ -347,7 +347,7 @@ describe('@TransferOwnership', () => {
     await start();
     const id = await insert({ ...mine, pinned: true });
     expect(await app.send('/packages', { title: 'x', attachmentId: id })).toEqual(
-      refusal('attachmentId: File is pinned'),
+      refusal('attachmentId: The file is protected and cannot be used here'),
     );
   });
 
@@ -359,16 +359,16 @@ describe('@TransferOwnership', () => {
     ];
     for (const id of theirs) {
       expect(await app.send('/packages', { title: 'x', attachmentId: id })).toMatchObject(
-        refusal('attachmentId: Is not an owner of the file'),
+        refusal('attachmentId: The file does not exist, or you may not use it'),
       );
     }
     expect(await app.send('/files', { fileIds: theirs })).toMatchObject(
-      refusal(`fileIds: Is not an owner of the file: ${theirs.toSorted().join(', ')}`),
+      refusal(`fileIds: The file does not exist, or you may not use it: ${theirs.toSorted().join(', ')}`),
     );
     const resource = await insert({ ownerType: 'resource', ownerId: '77', pinned: true });
     expect(
       await app.send('/packages', { title: 'x', resources: [{ fileId: await insert() }, { fileId: resource }] }),
-    ).toMatchObject(refusal('resources.1.fileId: Is not an owner of the file'));
+    ).toMatchObject(refusal('resources.1.fileId: The file does not exist, or you may not use it'));
     expect(await packages()).toBe(0);
   });
 
@@ -424,7 +424,7 @@ describe('@TransferOwnership', () => {
     ]) {
       const id = await insert(file);
       expect(await app.send('/packages', { title: 'x', attachmentId: id })).toMatchObject(
-        refusal('attachmentId: File is pinned'),
+        refusal('attachmentId: The file is protected and cannot be used here'),
       );
     }
   });
@@ -433,13 +433,13 @@ describe('@TransferOwnership', () => {
     await start({ actor: null });
     const id = await insert({});
     expect(await app.send('/packages', { title: 'x', attachmentId: id })).toEqual(
-      refusal('attachmentId: Is not an owner of the file'),
+      refusal('attachmentId: The file does not exist, or you may not use it'),
     );
     expect((await app.send('/unowned', { attachmentId: id })).status).toBe(201);
     expect(await read(id)).toMatchObject({ ownerType: 'package', pinned: true });
     const owned = await insert();
     expect(await app.send('/unowned', { attachmentId: owned })).toEqual(
-      refusal('attachmentId: Is not an owner of the file'),
+      refusal('attachmentId: The file does not exist, or you may not use it'),
     );
   });
 
@@ -464,15 +464,19 @@ describe('@TransferOwnership', () => {
     app.statements.length = 0;
     for (const attachmentId of wrong.filter((value) => !Array.isArray(value))) {
       expect(await app.send('/packages', { title: 'x', attachmentId })).toEqual(
-        refusal('attachmentId: Is not an owner of the file'),
+        refusal('attachmentId: The file does not exist, or you may not use it'),
       );
     }
-    expect((await app.send('/files', {})).body).toMatchObject({ message: ['fileIds: Is not an owner of the file'] });
+    expect((await app.send('/files', {})).body).toMatchObject({
+      message: ['fileIds: The file does not exist, or you may not use it'],
+    });
     expect((await app.send('/files', { fileIds: null })).body).toMatchObject({
-      message: ['fileIds: Is not an owner of the file'],
+      message: ['fileIds: The file does not exist, or you may not use it'],
     });
     const list = await app.send('/files', { fileIds: [fine, 7, null, { $ne: 1 }, 'y'.repeat(100), 'a\u0000b'] });
-    expect(list).toEqual(refusal(`fileIds: Is not an owner of the file: 7, object, ${'y'.repeat(63)}…, a�b`));
+    expect(list).toEqual(
+      refusal(`fileIds: The file does not exist, or you may not use it: 7, object, ${'y'.repeat(63)}…, a�b`),
+    );
     expect(app.statements.filter((sql) => /files_file/i.test(sql))).toEqual([]);
   });
 
@@ -481,10 +485,10 @@ describe('@TransferOwnership', () => {
     const id = await insert();
     expect((await app.send('/files', { fileIds: [] })).status).toBe(201);
     expect(await app.send('/files', { fileIds: [id, await insert(), id] })).toEqual(
-      refusal(`fileIds: A file is named twice: ${id}`),
+      refusal(`fileIds: The file is named twice: ${id}`),
     );
     expect(await app.send('/each', { fileIds: [id, await insert(), id] })).toEqual(
-      refusal(`fileIds: A file is named twice: ${id}`),
+      refusal(`fileIds: The file is named twice: ${id}`),
     );
   });
 
@@ -493,10 +497,10 @@ describe('@TransferOwnership', () => {
     const id = await insert();
     for (const attachmentId of [[id], []]) {
       expect(await app.send('/packages', { title: 't', attachmentId })).toEqual(
-        refusal('attachmentId: Must be one file id, not a list'),
+        refusal('attachmentId: Must be one file, not a list'),
       );
     }
-    expect(await app.send('/files', { fileIds: id })).toEqual(refusal('fileIds: Must be a list of file ids'));
+    expect(await app.send('/files', { fileIds: id })).toEqual(refusal('fileIds: Must be a list of files'));
   });
 
   it('uses the message it was given, early and late', async () => {

@@ -75,7 +75,7 @@ export function form(fields, { save, onrefused, back }) {
     for (const problem of element.querySelectorAll('.problem')) problem.textContent = '';
   }
 
-  /** `title must not be empty`, `attachmentId: File is pinned`: the field comes first. */
+  /** `title must not be empty`, `attachmentId: The file is protected and cannot be used here`: the field comes first. */
   function showBeside(message) {
     const [, name, problem] = /^([\w.]+):? (.*)$/s.exec(message) ?? [];
     const input = [...element.elements].find((each) => each.name === name);

@@ -38,7 +38,7 @@ async function issuesOf(schema: StandardSchema, value: unknown): Promise<string[
   );
 }
 
-const NO_FILE = 'File does not exist';
+const NO_FILE = 'The file does not exist, or you may not use it';
 const missing = uuidV7();
 
 describe('withFiles()', () => {
@@ -241,7 +241,9 @@ describe('withFiles()', () => {
     });
     const one = await insert({});
     await app.queue.run(async () => {
-      expect(await issuesOf(schema, { one, two: missing, three: null })).toEqual(['two: Is not an owner of the file']);
+      expect(await issuesOf(schema, { one, two: missing, three: null })).toEqual([
+        'two: The file does not exist, or you may not use it',
+      ]);
       expect(app.queue.size).toBe(0);
     });
   });

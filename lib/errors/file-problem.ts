@@ -1,0 +1,65 @@
+/** What can be wrong with a field that names files, or with one of its files. The codes do not change. */
+export type FileProblemCode =
+  /** The file is not there, or the actor may not see or give it: both read the same. */
+  | 'FILE_UNAVAILABLE'
+  /** A pin protects the file. */
+  | 'FILE_PROTECTED'
+  | 'FILE_NAMED_TWICE'
+  | 'FILE_TYPE'
+  | 'FILE_STORAGE'
+  | 'FILE_SIZE'
+  | 'TOO_MANY_FILES'
+  /** A list came where one file is expected. */
+  | 'ONE_FILE'
+  /** One file came where a list is expected. */
+  | 'LIST_OF_FILES'
+  /** The field takes files of the form. */
+  | 'UPLOAD_EXPECTED';
+
+/** What is wrong. */
+export interface FileProblem {
+  /** Names the problem, for programs. */
+  readonly code: FileProblemCode;
+  /** What the field asks for: types, storages, a size, or a number of files. */
+  readonly constraint?: string | number;
+}
+
+/** Texts for people in place of those of the library, by code: `$constraint1` stands for what the field asks for. */
+export type FileProblemMessages = Readonly<
+  Partial<Record<FileProblemCode, string | ((problem: FileProblem) => string)>>
+>;
+
+/** What is wrong with a field, as it is in the body of an answer. */
+export interface FieldProblem {
+  /** The way to the field: `resources.0.fileId`. */
+  readonly field: string;
+  /** Names the problem, for programs. */
+  readonly code: FileProblemCode;
+  /** The message, as it is among the body's. */
+  readonly message: string;
+}
+
+const TEXTS: Readonly<Record<FileProblemCode, string>> = {
+  FILE_UNAVAILABLE: 'The file does not exist, or you may not use it',
+  FILE_PROTECTED: 'The file is protected and cannot be used here',
+  FILE_NAMED_TWICE: 'The file is named twice',
+  FILE_TYPE: 'File type must be one of $constraint1',
+  FILE_STORAGE: 'File storage must be one of $constraint1',
+  FILE_SIZE: 'File must not be larger than $constraint1',
+  TOO_MANY_FILES: 'Must name at most $constraint1 files',
+  ONE_FILE: 'Must be one file, not a list',
+  LIST_OF_FILES: 'Must be a list of files',
+  UPLOAD_EXPECTED: 'Must be an uploaded file',
+};
+
+/** The codes of all problems. */
+export const FILE_PROBLEM_CODES = Object.keys(TEXTS) as readonly FileProblemCode[];
+
+export const UNAVAILABLE: FileProblem = { code: 'FILE_UNAVAILABLE' };
+
+/** What people read of the problem. */
+export function problemText(problem: FileProblem, messages: FileProblemMessages = {}): string {
+  const { code, constraint = '' } = problem;
+  const text = messages[code] ?? TEXTS[code];
+  return typeof text === 'function' ? text(problem) : text.replaceAll('$constraint1', () => String(constraint));
+}

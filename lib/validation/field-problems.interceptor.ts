@@ -1,0 +1,106 @@
+import { HttpException, Injectable } from '@nestjs/common';
+import type { CallHandler, ExecutionContext, NestInterceptor, OnModuleInit } from '@nestjs/common';
+import { Observable } from 'rxjs';
+import { FilesError } from '../errors/files-error.js';
+import type { FieldProblem } from '../errors/file-problem.js';
+import { inCallScope } from '../files/call-scope.js';
+import { decorationOf } from '../task-queue/decoration.js';
+import { carriesRule } from '../task-queue/nested-classes.js';
+import { RouteExplorer } from '../task-queue/route-explorer.js';
+import { FILE_RULES } from './rules/rule-names.js';
+import { hasFileRules } from './schema/with-files.js';
+
+/**
+ * Puts the code, and that of each field, into the answer to a call whose validation found something wrong with a file, where it has the form
+ * that Nest's own pipes give. Handlers whose parameters name no files are left alone.
+ */
+@Injectable()
+export class FieldProblemsInterceptor implements NestInterceptor, OnModuleInit {
+  readonly #concerned = new WeakMap<object, boolean>();
+
+  constructor(private readonly explorer: RouteExplorer) {}
+
+  onModuleInit(): void {
+    for (const { handler, bodyTypes, schemas } of this.explorer.routes()) {
+      if (bodyTypes.some(namesFiles) || schemas.some(({ schema }) => hasFileRules(schema)))
+        this.#concerned.set(handler, true);
+    }
+  }
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    if (!this.#isConcerned(context)) return next.handle();
+    const problems: FieldProblem[] = [];
+    // Inner interceptors may begin when they are called, or when they are subscribed to.
+    return new Observable((subscriber) =>
+      inCallScope({ context, problems }, () =>
+        next.handle().subscribe({
+          next: (value) => subscriber.next(value),
+          error: (error: unknown) => {
+            complete(error, problems);
+            subscriber.error(error);
+          },
+          complete: () => subscriber.complete(),
+        }),
+      ),
+    );
+  }
+
+  #isConcerned(context: ExecutionContext): boolean {
+    const handler = context.getHandler();
+    let isConcerned = this.#concerned.get(handler);
+    if (isConcerned === undefined) {
+      const prototype = context.getClass().prototype as object;
+      const types = (Reflect.getMetadata('design:paramtypes', prototype, handler.name) ?? []) as unknown[];
+      isConcerned = decorationOf(handler) !== undefined || types.some(namesFiles);
+      this.#concerned.set(handler, isConcerned);
+    }
+    return isConcerned;
+  }
+}
+
+function namesFiles(type: unknown): boolean {
+  return carriesRule(type, ({ name }) => FILE_RULES.has(name ?? ''));
+}
+
+function complete(error: unknown, problems: readonly FieldProblem[]): void {
+  if (problems.length === 0 || !(error instanceof HttpException) || error instanceof FilesError) return;
+  const body = error.getResponse();
+  if (typeof body !== 'object' || !('message' in body) || !Array.isArray(body.message)) return;
+  const noted = new Map<string, Map<FieldProblem['code'], FieldProblem>>();
+  for (const problem of problems) {
+    const same = noted.get(problem.message) ?? new Map<FieldProblem['code'], FieldProblem>();
+    noted.set(problem.message, same.set(problem.code, problem));
+  }
+  // Several decorators of a field may say the same of its file.
+  const messages = [...new Set<unknown>(body.message)];
+  const told = messages.flatMap((message) => (typeof message === 'string' ? problemsTold(message, noted) : []));
+  if (told.length === 0) return;
+  const { message: _, statusCode, error: name, ...rest } = body as Record<string, unknown>;
+  for (const key of Object.keys(body)) delete (body as Record<string, unknown>)[key];
+  // In the order that a late refusal has: even that would tell whether the file was seen.
+  Object.assign(body, {
+    statusCode,
+    code: 'FILES_VALIDATION',
+    message: messages,
+    error: name,
+    ...rest,
+    problems: told,
+  });
+}
+
+const MAX_DEPTH = 32;
+
+/** What the message is about; the `ValidationPipe` puts the way to a nested object before those of its fields. */
+function problemsTold(
+  message: string,
+  noted: ReadonlyMap<string, ReadonlyMap<FieldProblem['code'], FieldProblem>>,
+): FieldProblem[] {
+  for (let at = 0, depth = 0; depth < MAX_DEPTH; depth++) {
+    const same = noted.get(message.slice(at));
+    if (same)
+      return [...same.values()].map(({ field, code }) => ({ field: message.slice(0, at) + field, code, message }));
+    at = message.indexOf('.', at) + 1;
+    if (at === 0) break;
+  }
+  return [];
+}

@@ -1,0 +1,205 @@
+import { Body, Controller, Injectable, Post, ValidationPipe } from '@nestjs/common';
+import { Type } from 'class-transformer';
+import { IsOptional, validate, ValidateNested } from 'class-validator';
+import { DataSource } from 'typeorm';
+import { describe, expect, it } from 'vitest';
+import { uuidV7 } from '../../../lib/files/uuid-v7.js';
+import {
+  AcceptFileStorage,
+  AcceptFileType,
+  FileExists,
+  FilesService,
+  ManagedFile,
+  MaxFileSize,
+  OwnerPolicy,
+  TransferOwnership,
+  WithTaskQueue,
+} from '../../../lib/index.js';
+import type { Actor, FileOwnerPolicy, FilesModuleOptions, OwnerOperation } from '../../../lib/index.js';
+import { PLATFORMS, startApp } from '../../support/http-app.js';
+import type { Platform } from '../../support/http-app.js';
+
+class LookDto {
+  @IsOptional() @FileExists() exists?: string;
+  @IsOptional() @AcceptFileType('image') type?: string;
+  @IsOptional() @AcceptFileStorage('images') storage?: string;
+  @IsOptional() @MaxFileSize(1) size?: string;
+  @IsOptional() @FileExists({ each: true }) several?: string[];
+}
+class NoteDto {
+  @IsOptional() @AcceptFileType('image') @TransferOwnership('note') fileId?: string;
+  @IsOptional() @TransferOwnership('note') plainId?: string;
+  @IsOptional() @TransferOwnership('album') albumFileId?: string;
+}
+class NotesDto {
+  @ValidateNested({ each: true }) @Type(() => NoteDto) notes!: NoteDto[];
+}
+
+let handled = 0;
+let meanwhile: (dataSource: DataSource) => Promise<unknown> = async () => undefined;
+
+@Controller()
+class Notes {
+  constructor(private readonly dataSource: DataSource) {}
+
+  @Post('look') look(@Body() dto: LookDto) {
+    return { ...dto };
+  }
+  @Post('notes') @WithTaskQueue() async note(@Body() dto: NoteDto) {
+    handled++;
+    await meanwhile(this.dataSource);
+    return { id: '1', ...dto };
+  }
+  @Post('many') @WithTaskQueue() many(@Body() { notes }: NotesDto) {
+    return { notes: notes.map((note, at) => ({ id: String(at), ...note })) };
+  }
+}
+
+/** The notes whose ids begin with "open" are everybody's to see. */
+@Injectable()
+@OwnerPolicy('note')
+class NotePolicy implements FileOwnerPolicy {
+  calls = 0;
+  allows(operation: OwnerOperation, actor: Actor | null, id: string) {
+    this.calls++;
+    return (operation === 'show' && id.startsWith('open')) || actor?.id === 'editor';
+  }
+  allowsMany(operation: OwnerOperation, actor: Actor | null, ids: readonly string[]) {
+    this.calls++;
+    return ids.filter((id) => (operation === 'show' && id.startsWith('open')) || actor?.id === 'editor');
+  }
+}
+
+async function notesApp(platform: Platform, options: Partial<FilesModuleOptions> = {}) {
+  const app = await startApp({
+    platform,
+    options: { cascade: { note: true }, ...options },
+    controllers: [Notes],
+    providers: [NotePolicy],
+    prepare: (nest) => void nest.useGlobalPipes(new ValidationPipe({ transform: true })),
+  });
+  const files = app.app.get(FilesService);
+  const fileOf = async (type: string, id: string) =>
+    (await files.create(Buffer.from('%PDF-1.7\n'), { name: 'a.pdf', owner: { type, id } })).id;
+  const send = async (path: string, body: object) => {
+    const headers = { 'content-type': 'application/json' };
+    const response = await app.fetch(path, { method: 'POST', user: 'ada', body: JSON.stringify(body), headers });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+  /** What is answered, without the ids. */
+  const answer = async (path: string, body: object) =>
+    JSON.stringify(await send(path, body)).replaceAll(/[\da-f]{8}-[\da-f-]{27}/g, 'an id');
+  return { ...app, fileOf, send, answer, policy: app.app.get(NotePolicy) };
+}
+
+const TEXT = 'The file does not exist, or you may not use it';
+
+describe.each(PLATFORMS)('a file that one may not see, on %s,', (platform) => {
+  it('reads like one that is missing, in a route with and without a unit of work', async () => {
+    const { fileOf, send, answer } = await notesApp(platform);
+    const hidden = [await fileOf('user', 'bob'), await fileOf('note', 'closed'), await fileOf('album', '1')];
+    for (const id of hidden) {
+      for (const field of ['exists', 'type', 'storage', 'size'])
+        expect(await answer('/look', { [field]: id })).toBe(await answer('/look', { [field]: uuidV7() }));
+      expect(await answer('/look', { several: [id] })).toBe(await answer('/look', { several: [uuidV7()] }));
+    }
+    for (const field of ['fileId', 'plainId', 'albumFileId']) {
+      for (const id of hidden.slice(0, 2))
+        expect(await answer('/notes', { [field]: id })).toBe(await answer('/notes', { [field]: uuidV7() }));
+    }
+    expect(await send('/look', { type: hidden[0] })).toMatchObject({
+      status: 400,
+      body: { code: 'FILES_VALIDATION', message: [`type: ${TEXT}`], problems: [{ code: 'FILE_UNAVAILABLE' }] },
+    });
+  });
+
+  it('is refused before the handler runs where the policy of the owner says so', async () => {
+    const { fileOf, send } = await notesApp(platform);
+    handled = 0;
+    expect((await send('/notes', { plainId: await fileOf('note', 'closed') })).status).toBe(400);
+    expect(handled).toBe(0);
+    // Everybody may see this one, and only the record tells whose it is.
+    expect((await send('/notes', { plainId: await fileOf('note', 'open') })).body).toMatchObject({
+      code: 'FILES_VALIDATION',
+      message: [`plainId: ${TEXT}`],
+      problems: [{ field: 'plainId', code: 'FILE_UNAVAILABLE', message: `plainId: ${TEXT}` }],
+    });
+    expect(handled).toBe(1);
+  });
+
+  it('reads like one that is missing where no policy says who may see it, also if it changes meanwhile', async () => {
+    const { fileOf, send, answer } = await notesApp(platform);
+    const missing = await answer('/notes', { albumFileId: uuidV7() });
+    const hidden = await fileOf('album', '2');
+    expect(await answer('/notes', { albumFileId: hidden })).toBe(missing);
+    meanwhile = (dataSource) =>
+      dataSource.getRepository(ManagedFile).update(hidden, { ownerType: 'user', ownerId: 'eve' });
+    expect(await answer('/notes', { albumFileId: hidden })).toBe(missing);
+    const own = await fileOf('user', 'ada');
+    meanwhile = (dataSource) => dataSource.getRepository(ManagedFile).update(own, { ownerId: 'eve' });
+    expect((await send('/notes', { albumFileId: own })).status).toBe(409);
+    meanwhile = async () => undefined;
+  });
+
+  it('is the kept file of its record all the same', async () => {
+    const { fileOf, send } = await notesApp(platform, { cascade: {} });
+    const kept = await fileOf('note', '1');
+    expect((await send('/notes', { fileId: kept })).status).toBe(201);
+  });
+
+  it('is looked at for those who may see it', async () => {
+    const { fileOf, send } = await notesApp(platform);
+    for (const id of [await fileOf('user', 'ada'), await fileOf('note', 'open')]) {
+      expect((await send('/look', { exists: id })).status).toBe(201);
+      expect((await send('/look', { type: id })).body).toMatchObject({
+        message: ['type: File type must be one of image'],
+        problems: [{ field: 'type', code: 'FILE_TYPE', message: 'type: File type must be one of image' }],
+      });
+    }
+  });
+
+  it('is asked about once for all fields of a body', async () => {
+    const { fileOf, send, policy } = await notesApp(platform);
+    const open = await Promise.all(['open1', 'open2', 'open3'].map((id) => fileOf('note', id)));
+    expect((await send('/look', { exists: open[0], several: open })).status).toBe(201);
+    expect(policy.calls).toBe(1);
+  });
+
+  it('has its code with the way to a nested field', async () => {
+    const { fileOf, send } = await notesApp(platform);
+    const notes = [{ plainId: await fileOf('user', 'ada') }, { plainId: await fileOf('user', 'bob') }, { fileId: 7 }];
+    const { body } = await send('/many', { notes });
+    expect(body['problems']).toEqual([
+      { field: 'notes.1.plainId', code: 'FILE_UNAVAILABLE', message: `notes.1.plainId: ${TEXT}` },
+      { field: 'notes.2.fileId', code: 'FILE_UNAVAILABLE', message: `notes.2.fileId: ${TEXT}` },
+    ]);
+  });
+
+  it('is said in the words of the application, early and late', async () => {
+    const messages = { FILE_UNAVAILABLE: 'Choose a file of your own', FILE_TYPE: 'Only $constraint1, please' };
+    const { fileOf, send } = await notesApp(platform, { validation: { messages } });
+    const own = await fileOf('user', 'ada');
+    const bodies = [{ plainId: uuidV7() }, { plainId: await fileOf('note', 'open') }, { fileId: own }];
+    const said = [];
+    for (const body of bodies) said.push((await send('/notes', body)).body['message']);
+    expect(said).toEqual([
+      ['plainId: Choose a file of your own'],
+      ['plainId: Choose a file of your own'],
+      ['fileId: Only image, please'],
+    ]);
+  });
+});
+
+describe('problems of fields', () => {
+  it('have their codes in the errors of class-validator', async () => {
+    await startApp();
+    const [error] = await validate(Object.assign(new LookDto(), { exists: 7 }));
+    expect(error?.contexts).toEqual({ fileExists: { codes: ['FILE_UNAVAILABLE'] } });
+  });
+
+  it.each([{ NOPE: 'text' }, { FILE_TYPE: 7 }])('are refused at boot with the messages %j', async (messages) => {
+    await expect(startApp({ options: { validation: { messages: messages as never } } })).rejects.toThrow(
+      /validation\.messages/,
+    );
+  });
+});
