@@ -4,6 +4,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import { FileNameError } from '../errors/file-name.error.js';
 import { MalformedUploadError } from '../errors/malformed-upload.error.js';
 import { UploadAbortedError } from '../errors/upload-aborted.error.js';
+import { emptyFields } from '../staging/empty-fields.js';
 import { FileStaging } from '../staging/file-staging.js';
 import { StagedFiles } from '../staging/staged-files.js';
 import { uploadFieldAt } from '../staging/upload-fields.js';
@@ -40,9 +41,10 @@ export class ActionUploads extends CallPreparation {
     const route = this.routes.find(context.getHandler());
     if (!route) return undefined;
     const request = context.switchToHttp().getRequest<PlatformRequest>();
-    return isForm(rawRequest(request).headers['content-type'])
-      ? this.#receive(request, route, StagedFiles.open(context), abandonment)
-      : undefined;
+    if (isForm(rawRequest(request).headers['content-type']))
+      return this.#receive(request, route, StagedFiles.open(context), abandonment);
+    emptyFields(request.body, route.bodyTypes);
+    return undefined;
   }
 
   async #receive(
@@ -72,20 +74,24 @@ export class ActionUploads extends CallPreparation {
     for (let part = await form.next(); part !== undefined; part = await form.next()) {
       const { name } = part;
       const path = fieldPath(name);
+      const field = uploadFieldAt(bodyTypes, path.at(-1) === '' ? path.slice(0, -1) : path);
+      // Files of a list may be sent under its name, or each under its place.
+      const isItem = field?.isList === true && !/^\d+$/.test(path.at(-1) ?? '');
       if (part.kind === 'field') {
-        body.addText(name, path, part.value);
+        body.addText(name, path, part.value, isItem);
         continue;
       }
-      const field = uploadFieldAt(bodyTypes, path.at(-1) === '' ? path.slice(0, -1) : path);
       if (!field) throw new MalformedUploadError(`the field ${quoted(name)} takes no files`);
-      if (!field.isList && (path.at(-1) === '' || body.has(path)))
+      if (!field.isList && (path.at(-1) === '' || body.hasFile(path)))
         throw new MalformedUploadError(`the field ${quoted(name)} takes one file`);
       if (!(await isChosen(part))) continue;
       const file = await this.#store(part, form, field);
       files.add(file, name);
-      body.addFile(name, path, file.id, field.isList && !/^\d+$/.test(path.at(-1) ?? ''));
+      body.addFile(name, path, file.id, isItem);
     }
-    return body.toObject();
+    const made = body.toObject();
+    emptyFields(made, bodyTypes);
+    return made;
   }
 
   #store(part: FilePart, form: FormReader, { rule }: UploadField) {

@@ -10,8 +10,10 @@ type Branch = Map<string, Node>;
 
 /** What was sent under one name, once or more often. */
 interface Leaf {
-  readonly values: string[];
+  values: string[];
   isList: boolean;
+  /** Whether it is the id of a file that came with the form, which takes the place of any text. */
+  isFile: boolean;
 }
 
 /** The body that the fields of a form come to: objects, and lists where all names on a level are numbers. */
@@ -20,22 +22,28 @@ export class FormBody {
   #bytes = 0;
 
   /** Adds a text; names sent several times, and those that end in `[]`, make lists. */
-  addText(name: string, path: readonly string[], value: string): void {
+  addText(name: string, path: readonly string[], value: string, isList = false): void {
     this.#bytes += Buffer.byteLength(value);
     if (this.#bytes > MAX_BYTES) throw new UploadLimitError('the bytes of all fields', MAX_BYTES);
-    this.#add(name, path, value, path.at(-1) === '');
+    const leaf = this.#leaf(name, path);
+    leaf.isList ||= isList || path.at(-1) === '';
+    if (!leaf.isFile) leaf.values.push(value);
   }
 
-  /** Adds the id of a file to the field that takes it. */
+  /** Adds the id of a file to the field that takes it: to the others of a list, or in place of what a text says, like the id of the file before. */
   addFile(name: string, path: readonly string[], id: string, isList: boolean): void {
-    this.#add(name, path, id, isList);
+    const leaf = this.#leaf(name, path);
+    leaf.isList ||= isList;
+    leaf.isFile = !leaf.isList;
+    if (leaf.isFile) leaf.values = [id];
+    else leaf.values.push(id);
   }
 
-  /** Whether something was sent under the name already. */
-  has(path: readonly string[]): boolean {
+  /** Whether a file was sent under the name already, or fields below it. */
+  hasFile(path: readonly string[]): boolean {
     let node: Node | undefined = this.#root;
     for (const step of withoutEnd(path)) node = node instanceof Map ? node.get(step) : undefined;
-    return node !== undefined;
+    return node instanceof Map || node?.isFile === true;
   }
 
   /** The body, made of plain objects and lists. Places that were left out of a list do not count. */
@@ -43,7 +51,7 @@ export class FormBody {
     return Object.fromEntries([...this.#root].map(([key, node]) => [key, plain(node)]));
   }
 
-  #add(name: string, path: readonly string[], value: string, isList: boolean): void {
+  #leaf(name: string, path: readonly string[]): Leaf {
     const steps = withoutEnd(path);
     const last = steps.at(-1) ?? '';
     let branch = this.#root;
@@ -53,11 +61,10 @@ export class FormBody {
       branch.set(step, next);
       branch = next;
     }
-    const leaf = branch.get(last) ?? { values: [], isList };
+    const leaf = branch.get(last) ?? { values: [], isList: false, isFile: false };
     if (leaf instanceof Map) throw contradiction(name);
-    leaf.values.push(value);
-    leaf.isList ||= isList;
     branch.set(last, leaf);
+    return leaf;
   }
 }
 

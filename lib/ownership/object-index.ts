@@ -71,7 +71,7 @@ function pathsById(places: Iterable<Place>): ReadonlyMap<string, readonly Step[]
 export function byHeldFile(places: Iterable<Place>, property: string): ReadonlyMap<string, readonly Place[]> {
   const holders = new Map<string, Place[]>();
   for (const place of places) {
-    for (const held of new Set(idsIn(read(place.object, property)))) {
+    for (const held of new Set(idsIn(readPath(place.object, property)))) {
       const others = holders.get(held);
       if (others) others.push(place);
       else holders.set(held, [place]);
@@ -108,6 +108,15 @@ export function idsIn(value: unknown): string[] {
 
 export function read(object: object, key: string): unknown {
   return object instanceof Map ? object.get(key) : (object as Record<string, unknown>)[key];
+}
+
+/** As `read`, also of an object within: `media.fileId`. */
+export function readPath(object: object, path: string): unknown {
+  const value = read(object, path);
+  if (value !== undefined || !path.includes('.')) return value;
+  let at: unknown = object;
+  for (const step of path.split('.')) at = isData(at) ? read(at, step) : undefined;
+  return at;
 }
 
 function isList(value: unknown): value is unknown[] | Set<unknown> | Map<unknown, unknown> {

@@ -18,8 +18,8 @@ export interface Attachment {
   readonly field: string | undefined;
   /** Whether the owner has to have that property. */
   readonly isStated: boolean;
-  /** All files of the field in their order, where it is a list. */
-  readonly list: readonly StagedFile[] | undefined;
+  /** All files of the field in their order, where it is a list; of those that are the owner's already the ids. */
+  readonly list: readonly (StagedFile | string)[] | undefined;
 }
 
 /** Tells where a staged file belongs, when the result of the call is known. */

@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { OwnerNotResolvedError } from '../errors/owner-not-resolved.error.js';
 import { ownerIdOf } from '../ownership/id-field.js';
-import { idsIn } from '../ownership/object-index.js';
+import { idsIn, readPath } from '../ownership/object-index.js';
 import type { CallOutcome } from '../ownership/owner-resolution.js';
 import type { PlacedFile } from './attachment.js';
 import { ownerFields } from './owner-fields.js';
@@ -36,13 +36,15 @@ export async function planWrites(
     const shown = [...new Set(group.flatMap(({ entities }) => entities))];
     const target = targetFor(dataSource, first, shown);
     if (!target) continue;
-    const entities = [...new Set([...shown, ...instances.of(target, owner.id)])] as Record<string, unknown>[];
+    const entities = [...new Set([...shown, ...instances.of(target, owner.id)])];
     const values = await valuesOf(group);
     const fresh = first.list ? [...values.values()] : onlyOf(group, values);
     const known = new Set([...values].flat());
-    const held = entities.map((entity) => entity[field]).find((value) => idsIn(value).some((one) => known.has(one)));
+    const held = entities
+      .map((entity) => readPath(entity, field))
+      .find((value) => idsIn(value).some((one) => known.has(one)));
     const value = held === undefined ? fresh : replaced(held, values);
-    for (const entity of entities) entity[field] = value;
+    for (const entity of entities) setPath(entity, field, value);
     writes.push({ target, ownerId: owner.id, value, place, fileId: staged.id });
   }
   return writes;
@@ -111,7 +113,10 @@ async function valuesOf(group: readonly PlacedFile[]): Promise<Map<string, strin
   const values = new Map<string, string>();
   for (const { attachAs, list, staged } of group) {
     // The files of a list have the whole list each.
-    for (const file of list ?? [staged]) if (!values.has(file.id)) values.set(file.id, await valueOf(file, attachAs));
+    for (const file of list ?? [staged]) {
+      const id = typeof file === 'string' ? file : file.id;
+      if (!values.has(id)) values.set(id, typeof file === 'string' ? id : await valueOf(file, attachAs));
+    }
   }
   return values;
 }
@@ -125,6 +130,18 @@ function onlyOf([first, ...others]: readonly PlacedFile[], values: ReadonlyMap<s
   const { place, staged, field = '', owner } = first;
   const reason = `several files are for the one field "${field}" of ${owner.type} ${owner.id}`;
   throw new OwnerNotResolvedError(place, staged.id, reason);
+}
+
+/** Sets a property of the entity, or of one that is embedded in it. */
+function setPath(entity: object, path: string, value: unknown): void {
+  const steps = path.split('.');
+  const last = steps.pop() ?? path;
+  let at = entity as Record<string, unknown>;
+  for (const step of steps) {
+    const inner = at[step];
+    at = (typeof inner === 'object' && inner !== null ? inner : (at[step] = {})) as Record<string, unknown>;
+  }
+  at[last] = value;
 }
 
 function replaced(held: unknown, values: ReadonlyMap<string, string>): unknown {

@@ -12,8 +12,8 @@ import type { UploadRule } from './upload-rule.js';
 /** A field of a DTO that names a staged file. */
 export interface UploadClaim extends FileClaim {
   readonly rule: UploadRule;
-  /** All files that the field names, in their order; none where it is no list. */
-  readonly list: readonly StagedFile[] | undefined;
+  /** All files that the field names, in their order, of those that did not come with the call the ids; none where it is no list. */
+  readonly list: readonly (StagedFile | string)[] | undefined;
 }
 
 const CLAIMS = Symbol('nestjs-files:upload-claims');

@@ -3,11 +3,12 @@ import type { ValidationArguments, ValidationOptions } from 'class-validator';
 import { UNAVAILABLE } from '../errors/file-problem.js';
 import type { FileProblem } from '../errors/file-problem.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
+import { UPLOAD_AS } from '../staging/upload-rule.js';
 import { rulesOf } from '../task-queue/nested-classes.js';
 import { readMaxFiles } from './max-files.js';
 import { customMessage, describeProblems, noteProblems, problemsOf } from './problems.js';
 import type { Problems } from './problems.js';
-import { examine } from './rules/file-rule.js';
+import { examine, normalized } from './rules/file-rule.js';
 import type { FieldClaim, FileRule } from './rules/file-rule.js';
 import { TRANSFER_OWNERSHIP } from './rules/transfer-ownership.rule.js';
 
@@ -93,6 +94,7 @@ function contextOf(given: unknown, last: () => Problems): object {
   return Object.defineProperty({ ...(given as object | undefined) }, 'codes', codes);
 }
 
+const CLAIMS: ReadonlySet<string> = new Set([TRANSFER_OWNERSHIP, UPLOAD_AS]);
 const ONE_FILE: FileProblem = { code: 'ONE_FILE' };
 
 /** What is wrong with one id for many, or many for one: the handler counts on the type that the field declares. */
@@ -117,13 +119,21 @@ async function problemsIn(
 ): Promise<Problems> {
   const claims = claimsOf(args);
   const { problems, files } = await examine(rule, value, args, { claims, maxFiles });
+  if (problems.size === 0) normalize(args);
   if (problems.size === 0 && files.length > 0) rule.accept?.(files, args);
   return problems;
+}
+
+/** The handler gets the ids as files have them. */
+function normalize({ object, property }: ValidationArguments): void {
+  const values = object as Record<string, unknown>;
+  const ids = normalized(values[property]);
+  if (ids !== values[property]) values[property] = ids;
 }
 
 /** What the decorators of the field take files for. */
 function claimsOf({ object, property }: ValidationArguments): FieldClaim[] {
   return rulesOf(object.constructor).flatMap(({ name, propertyName, constraints }) =>
-    name === TRANSFER_OWNERSHIP && propertyName === property ? [(constraints as [string, FieldClaim])[1]] : [],
+    CLAIMS.has(name ?? '') && propertyName === property ? [(constraints as [string, FieldClaim])[1]] : [],
   );
 }

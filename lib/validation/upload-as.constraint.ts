@@ -1,16 +1,22 @@
 import type { ValidationArguments } from 'class-validator';
-import type { FileProblem } from '../errors/file-problem.js';
+import { UNAVAILABLE } from '../errors/file-problem.js';
+import type { FieldProblem, FileProblem } from '../errors/file-problem.js';
 import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
 import { OutOfQueueError } from '../errors/out-of-queue.error.js';
 import type { OwnerEntity, OwnerTypeName } from '../files/owner-type-name.js';
+import { queueClaim } from '../ownership/file-claims.js';
+import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import { findStagedFile } from '../staging/staged-files.js';
 import { queueUpload } from '../staging/upload-claims.js';
 import { UPLOAD_AS } from '../staging/upload-rule.js';
 import type { AttachAs, UploadRule } from '../staging/upload-rule.js';
 import { currentQueue } from '../task-queue/current-queue.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
+import { earlyRefusal } from './early-refusal.js';
+import type { SeenFile } from './early-check.js';
 import { fileConstraint } from './file-constraint.js';
 import type { FileFieldValidationOptions } from './file-constraint.js';
+import { describeProblems, problemsOf } from './problems.js';
 import { readTransferTerms } from './rules/transfer-options.js';
 import type { TransferOwnershipOptions } from './rules/transfer-options.js';
 
@@ -62,19 +68,42 @@ function constraintOf(rule: UploadRule, validationOptions: FileFieldValidationOp
       constraints: [rule.ownerType, rule],
       noFile: NO_UPLOAD,
       begin: (args) => void queueFor(args, rule),
-      checker: () => (file) => (file && findStagedFile(file.id) ? undefined : NO_UPLOAD),
+      checker: () => (file) => (file && findStagedFile(file.id) ? undefined : refusalOf(file, rule)),
       accept(files, args) {
         const queue = queueFor(args, rule);
         const value: unknown = (args.object as Record<string, unknown>)[args.property];
-        const list = Array.isArray(value) ? value.flatMap((id: string) => findStagedFile(id) ?? []) : undefined;
-        for (const { id: fileId } of files) {
+        const list = Array.isArray(value) ? value.map((id: string) => findStagedFile(id) ?? id) : undefined;
+        const claim = claimOf(rule, args.object, args.property);
+        for (const file of files) {
+          const fileId = file.id;
           const staged = findStagedFile(fileId);
-          if (staged) queueUpload(queue, staged, { ...claimOf(rule, args.object, args.property), fileId, list });
+          if (staged) queueUpload(queue, staged, { ...claim, fileId, list });
+          else queueClaim(queue, { ...claim, ...KEPT, message: keptMessage(args), fileId, seen: file });
         }
       },
     },
     validationOptions,
   );
+}
+
+/** A file that the record has already. Whether that is so, only the drain can tell. */
+const KEPT = { allowUnowned: false, isHidden: true };
+
+/** Why a file that did not come with the call is refused early: it cannot be one that the owner has. */
+function refusalOf(file: SeenFile | undefined, { attachAs, ownerType }: UploadRule): FileProblem | undefined {
+  // A link does not say which file it was.
+  if (attachAs !== 'id') return NO_UPLOAD;
+  const nobody = { actor: null, isManager: false, ownerType, allowUnowned: false };
+  return earlyRefusal(file, nobody) && UNAVAILABLE;
+}
+
+function keptMessage({ object, property }: ValidationArguments) {
+  const isList = Array.isArray((object as Record<string, unknown>)[property]);
+  return (_: unknown, fileIds: readonly string[], way: string): FieldProblem => {
+    const { messages } = TransferRuntime.validation();
+    const text = describeProblems(problemsOf(UNAVAILABLE, [...fileIds]), isList, messages);
+    return { field: way + property, code: UNAVAILABLE.code, message: `${way}${property}: ${text}` };
+  };
 }
 
 function claimOf(rule: UploadRule, dto: object, property: string) {

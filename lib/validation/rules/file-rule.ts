@@ -76,9 +76,9 @@ export async function examine<Field extends FileField>(
   if (items.length > limit) return { problems: problemsOf({ code: 'TOO_MANY_FILES', constraint: limit }), files: [] };
   const ids: string[] = [];
   for (const item of items) {
-    // Ids are written in lower case; another spelling of one would be another text in the application's own column.
-    if (typeof item === 'string' && normalizeFileId(item) === item) ids.push(item);
-    else report(rule.noFile ?? UNAVAILABLE, item);
+    const id = normalizeFileId(item);
+    if (id === undefined) report(rule.noFile ?? UNAVAILABLE, item);
+    else ids.push(id);
   }
   if (rule.isOnce) for (const id of repeatedIn(ids)) report({ code: 'FILE_NAMED_TWICE' }, id);
   if (problems.size > 0 || ids.length === 0) return { problems, files: [] };
@@ -103,6 +103,19 @@ export function checkOf(problem: FileProblem, isFine: (file: SeenFile) => boolea
     const isLeft = file.sight === 'unknown' && claims.some(({ ownerType }) => ownerType === file.ownerType);
     return isLeft ? undefined : UNAVAILABLE;
   };
+}
+
+/** The ids of a field as files have them, in lower case: another spelling would be another text in the application's own column. */
+export function normalized(value: unknown): unknown {
+  if (Array.isArray(value)) return value.some(isAnother) ? value.map((item) => normalized(item)) : value;
+  if (value instanceof Set)
+    return [...value].some(isAnother) ? new Set([...value].map((item) => normalized(item))) : value;
+  return isAnother(value) ? normalizeFileId(value) : value;
+}
+
+function isAnother(value: unknown): boolean {
+  const id = normalizeFileId(value);
+  return id !== undefined && id !== value;
 }
 
 /** The ids that are there more than once. */

@@ -1,10 +1,12 @@
 import { InvalidDecorationError } from '../../errors/invalid-decoration.error.js';
+import { read } from '../../ownership/object-index.js';
 import { TransferRuntime } from '../../ownership/transfer-runtime.js';
 import { describeProblems, noteProblems } from '../problems.js';
-import { examine } from '../rules/file-rule.js';
+import { examine, normalized } from '../rules/file-rule.js';
 import type { FileRules, RuleTree } from './file-rules.js';
 import { ruleFields } from './rule-fields.js';
 import type { RuleField } from './rule-fields.js';
+import type { SchemaField } from './schema-file-rule.js';
 import { allRules, fieldRules } from './rule-tree.js';
 import type { SchemaResult, StandardSchema } from './standard-schema.js';
 
@@ -61,11 +63,24 @@ async function validateFiles<Output>(
   const examined = await Promise.all(named.map(examineField));
   const issues = examined.flatMap(({ issue }) => issue ?? []);
   if (issues.length > 0) return { issues };
+  for (const { fields } of named) for (const field of fields) normalize(field);
   // A value that is refused leaves nothing in the queue.
   for (const { rule, fields, files } of examined) {
     if (files.length > 0) for (const field of fields) rule.rule.accept?.(files, field);
   }
-  return result;
+  return named.some(({ fields: [{ path }] }) => path.length === 0)
+    ? { value: normalized(result.value) as Output }
+    : result;
+}
+
+/** The handler gets the ids as files have them. */
+function normalize({ object, property, path }: SchemaField): void {
+  if (path.length === 0) return;
+  const held = read(object, property);
+  const ids = normalized(held);
+  if (ids === held) return;
+  if (object instanceof Map) object.set(property, ids);
+  else (object as Record<string, unknown>)[property] = ids;
 }
 
 async function examineField({ rule, fields }: RuleField) {

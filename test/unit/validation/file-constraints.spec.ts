@@ -97,12 +97,19 @@ describe('constraints on files', () => {
 
   it('refuse what is no id without asking the database', async () => {
     app.statements.length = 0;
-    for (const exists of [1, {}, '', 'x', true, [[]], [null], uuidV7().toUpperCase(), 'x\u0000']) {
+    for (const exists of [1, {}, '', 'x', true, [[]], [null], 'x\u0000']) {
       expect((await check({ exists }))[0]).toMatch(
         /^exists: (The file does not exist, or you may not use it|Must be one file)/,
       );
     }
     expect(app.statements).toEqual([]);
+  });
+
+  it('give the handler the ids in lower case', async () => {
+    const id = await insert();
+    const dto = Object.assign(new AllDto(), { exists: id.toUpperCase(), size: [id.toUpperCase()] });
+    expect(await messages(dto)).toEqual([]);
+    expect([dto.exists, dto.size]).toEqual([id, [id]]);
   });
 
   it('share one SELECT in a tick, also outside of a unit of work', async () => {

@@ -233,6 +233,20 @@ describe('withFiles()', () => {
     await expect(run).rejects.toThrow('enough');
   });
 
+  it('gives the ids in lower case, wherever they stand', async () => {
+    const id = await insert();
+    const anything = {
+      '~standard': { version: 1 as const, vendor: 'test', validate: (value: unknown) => ({ value }) },
+    };
+    const upper = id.toUpperCase();
+    const rules = { one: fileExists(), list: fileExists(), set: fileExists(), map: { '*': fileExists() } };
+    const sent = { one: upper, list: [upper], set: new Set([upper]), map: new Map([['a', upper]]) };
+    expect(await withFiles(anything, rules)['~standard'].validate(sent)).toEqual({
+      value: { one: id, list: [id], set: new Set([id]), map: new Map([['a', id]]) },
+    });
+    expect(await withFiles(anything, fileExists())['~standard'].validate(upper)).toEqual({ value: id });
+  });
+
   it('queues nothing of a value that it refuses', async () => {
     const schema = withFiles(z.object({ one: z.string(), two: z.string(), three: z.string().nullable() }), {
       one: transferOwnership('package', { allowUnowned: true }),
