@@ -4,6 +4,7 @@ import { FileTransfer } from '../ownership/file-transfer.entity.js';
 import { tableNames } from '../ownership/statements/names.js';
 import { query } from './sql.js';
 import type { Bind } from './sql.js';
+import { dataSourceOf } from '../unit-of-work/data-source-of.js';
 
 /** What an audit has to know of a file. */
 export interface AuditedFile {
@@ -38,11 +39,11 @@ export function nextFiles(
   after: string | undefined,
   since: Date | undefined,
 ): Promise<AuditedFile[]> {
-  const { column } = tableNames<ManagedFile>(manager.dataSource, ManagedFile);
+  const { column } = tableNames<ManagedFile>(dataSourceOf(manager), ManagedFile);
   return select(manager, (bind) => {
     const conditions = [
       ...(after === undefined ? [] : [`${column('id')} > ${bind(after)}`]),
-      ...(since === undefined ? [] : [changedSince(manager.dataSource, since, bind)]),
+      ...(since === undefined ? [] : [changedSince(dataSourceOf(manager), since, bind)]),
     ];
     const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
     return `${where} ORDER BY ${column('id')} LIMIT ${FILES_PER_PAGE}`;
@@ -51,12 +52,12 @@ export function nextFiles(
 
 /** The files with these ids; what is gone is left out. */
 export function filesById(manager: EntityManager, ids: readonly string[]): Promise<AuditedFile[]> {
-  const { column } = tableNames<ManagedFile>(manager.dataSource, ManagedFile);
+  const { column } = tableNames<ManagedFile>(dataSourceOf(manager), ManagedFile);
   return select(manager, (bind) => ` WHERE ${column('id')} IN (${ids.map(bind).join(', ')})`);
 }
 
 async function select(manager: EntityManager, tail: (bind: Bind) => string): Promise<AuditedFile[]> {
-  const { dataSource } = manager;
+  const dataSource = dataSourceOf(manager);
   const { table, column } = tableNames<ManagedFile>(dataSource, ManagedFile);
   const columns = PROPERTIES.map((property) => `${column(property)} AS ${dataSource.driver.escape(property)}`);
   const rows = await query(manager, (bind) => `SELECT ${columns.join(', ')} FROM ${table}${tail(bind)}`);

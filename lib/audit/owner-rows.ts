@@ -9,6 +9,7 @@ import type { GuardedTable } from './guarded-tables.js';
 import { nextRows, ROWS_PER_PAGE } from './record-pages.js';
 import type { AuditedRow, Place, Where } from './record-pages.js';
 import { isOneOf } from './sql.js';
+import { dataSourceOf } from '../unit-of-work/data-source-of.js';
 
 const INTEGER = /^-?\d+$/;
 const INTEGERS = new Set(['smallint', 'int', 'integer', 'bigint', 'mediumint', 'tinyint']);
@@ -19,7 +20,7 @@ export async function* rowsOfOwners(
   entity: GuardedEntity,
   ownerIds: readonly string[],
 ): AsyncGenerator<AuditedRow, void> {
-  const { dataSource } = manager;
+  const dataSource = dataSourceOf(manager);
   const ids = comparable(dataSource, entity.idColumn, ownerIds);
   if (ids.length === 0) return;
   const wanted = new Set(ids);
@@ -42,7 +43,7 @@ export async function* rowsNaming(
   fileIds: readonly string[],
 ): AsyncGenerator<AuditedRow, void> {
   const names: Where = (bind) =>
-    entity.fields.map(({ column }) => isOneOf(manager.dataSource, column, fileIds, bind)).join(' OR ');
+    entity.fields.map(({ column }) => isOneOf(dataSourceOf(manager), column, fileIds, bind)).join(' OR ');
   for await (const row of rowsWhere(manager, entity, names)) {
     if (row.entity.ownerType === entity.ownerType) yield row;
   }
@@ -56,9 +57,9 @@ export async function existingOwners(
 ): Promise<ReadonlySet<string>> {
   const there = new Set<string>();
   for (const { metadata, idColumn } of entities) {
-    const ids = idColumn ? comparable(manager.dataSource, idColumn, ownerIds) : [];
+    const ids = idColumn ? comparable(dataSourceOf(manager), idColumn, ownerIds) : [];
     if (!idColumn || ids.length === 0) continue;
-    const value = comparedColumn(manager.dataSource, idColumn);
+    const value = comparedColumn(dataSourceOf(manager), idColumn);
     const rows = await manager
       .createQueryBuilder(metadata.target, 'owner')
       .withDeleted()
@@ -75,7 +76,7 @@ async function* rowsWhere(
   entity: GuardedEntity,
   where: Where,
 ): AsyncGenerator<AuditedRow, void> {
-  const table = tableOf(manager.dataSource, entity);
+  const table = tableOf(dataSourceOf(manager), entity);
   let after: Place | undefined;
   for (;;) {
     const rows = await nextRows(manager, table, after, where);

@@ -8,6 +8,7 @@ import type { OwnerColumn } from '../ownership/owner-entities.js';
 import type { GuardedTable } from './guarded-tables.js';
 import { query, quoted } from './sql.js';
 import type { Bind } from './sql.js';
+import { dataSourceOf } from '../unit-of-work/data-source-of.js';
 
 /** The values of a primary key, as the database takes them again. */
 export type Place = readonly unknown[];
@@ -38,16 +39,16 @@ export function nextRows(
   where?: Where,
 ): Promise<AuditedRow[]> {
   return select(manager, table, (bind) => {
-    const conditions = [after && isAfter(manager.dataSource, table, after, bind), where?.(bind)];
+    const conditions = [after && isAfter(dataSourceOf(manager), table, after, bind), where?.(bind)];
     const all = conditions.flatMap((condition) => (condition === undefined ? [] : `(${condition})`)).join(' AND ');
-    const order = keyNames(manager.dataSource, table).join(', ');
+    const order = keyNames(dataSourceOf(manager), table).join(', ');
     return `${all === '' ? '' : ` WHERE ${all}`} ORDER BY ${order} LIMIT ${ROWS_PER_PAGE}`;
   });
 }
 
 /** The rows at these places; what is gone is left out. */
 export function rowsAt(manager: EntityManager, table: GuardedTable, places: readonly Place[]): Promise<AuditedRow[]> {
-  const names = keyNames(manager.dataSource, table);
+  const names = keyNames(dataSourceOf(manager), table);
   const isAt = (place: Place, bind: Bind): string =>
     names.map((name, index) => `${name} = ${bind(place[index])}`).join(' AND ');
   return select(manager, table, (bind) => {
@@ -58,7 +59,7 @@ export function rowsAt(manager: EntityManager, table: GuardedTable, places: read
 }
 
 async function select(manager: EntityManager, table: GuardedTable, tail: Where): Promise<AuditedRow[]> {
-  const { dataSource } = manager;
+  const dataSource = dataSourceOf(manager);
   const { metadata } = table.root;
   const columns = [
     ...table.columns.map(({ databaseName }) => quoted(dataSource, databaseName)),

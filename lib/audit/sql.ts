@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
 import { isSqlite } from '../files/is-sqlite.js';
 import type { OwnerColumn } from '../ownership/owner-entities.js';
+import { dataSourceOf } from '../unit-of-work/data-source-of.js';
 
 /** Puts a value among the parameters, and gives what stands for it in the text. */
 export type Bind = (value: unknown) => string;
@@ -18,7 +19,7 @@ const ARRAY_TYPES: Readonly<Record<string, string>> = {
 /** Runs the statement that `text` writes with its parameters. */
 export async function query(manager: EntityManager, text: (bind: Bind) => string): Promise<ObjectLiteral[]> {
   const parameters: unknown[] = [];
-  const bind: Bind = (value) => manager.dataSource.driver.createParameter('', parameters.push(value) - 1);
+  const bind: Bind = (value) => dataSourceOf(manager).driver.createParameter('', parameters.push(value) - 1);
   return manager.query<ObjectLiteral[]>(text(bind), parameters);
 }
 

@@ -1,4 +1,5 @@
-import type { ColumnOptions, EntityOptions, ValueTransformer } from 'typeorm';
+import { LessThanOrEqual } from 'typeorm';
+import type { ColumnOptions, EntityOptions, FindOperator, ValueTransformer } from 'typeorm';
 
 /**
  * Makes every string of the table compare by its bytes on MySQL and MariaDB, whatever the server's default is. PostgreSQL
@@ -41,6 +42,11 @@ export function int8(options: ColumnOptions = {}): ColumnOptions {
 /** An instant with milliseconds, read as a `Date`. Raw query builder parameters need `date.getTime()`. */
 export function when(options: ColumnOptions = {}): ColumnOptions {
   return { type: 'bigint', transformer: instant, ...options };
+}
+
+/** At the instant or before, for updates and deletions: TypeORM 0.3 gives their operators to no transformer. */
+export function notAfter(moment: Date): FindOperator<Date> {
+  return LessThanOrEqual(moment.getTime()) as FindOperator<never>;
 }
 
 /** A boolean without a database default: set it in code. */

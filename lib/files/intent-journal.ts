@@ -21,6 +21,7 @@ import { lockShared } from './lock-files.js';
 import { locationKey } from '../storage/location-key.js';
 import { leaveMarker } from './marker-intent.js';
 import { uuidV7 } from './uuid-v7.js';
+import { dataSourceOf } from '../unit-of-work/data-source-of.js';
 
 /** Where bytes are. */
 interface Place {
@@ -140,7 +141,7 @@ export class IntentJournal implements OnApplicationShutdown {
 /** The row of the intent waits for the unit that removed it, and is still there if that one was rolled back. */
 async function isSettled(manager: EntityManager, id: string): Promise<CommitOutcome> {
   const query = manager.createQueryBuilder(FileIntent, 'intent').where({ id });
-  const row = await (isSqlite(manager.dataSource) ? query : query.setLock('pessimistic_write')).getOne();
+  const row = await (isSqlite(dataSourceOf(manager)) ? query : query.setLock('pessimistic_write')).getOne();
   return row ? 'rolled back' : 'committed';
 }
 

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { In, IsNull, LessThanOrEqual } from 'typeorm';
+import { In, IsNull } from 'typeorm';
 import type { EntityManager, SelectQueryBuilder } from 'typeorm';
 import type { Transactor } from '../unit-of-work/transactor.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
+import { notAfter } from './columns.js';
 import { FileIntent } from './file-intent.entity.js';
 import { skipsLocked } from './skips-locked.js';
 
@@ -73,7 +74,7 @@ async function lease(manager: EntityManager, ids: readonly string[], token: stri
     .set({ leaseOwner: token, leaseUntil: claim.leaseUntil })
     .where([
       { id: In(ids.toSorted()), leaseUntil: IsNull() },
-      { id: In(ids.toSorted()), leaseUntil: LessThanOrEqual(claim.now) },
+      { id: In(ids.toSorted()), leaseUntil: notAfter(claim.now) },
     ])
     .execute();
 }

@@ -3,6 +3,7 @@ import { FileNotFoundError } from '../errors/file-not-found.error.js';
 import { FilePinnedError } from '../errors/file-pinned.error.js';
 import { isSqlite } from './is-sqlite.js';
 import { ManagedFile } from './managed-file.entity.js';
+import { dataSourceOf } from '../unit-of-work/data-source-of.js';
 
 /**
  * The files, locked until the transaction ends, in the order of their ids: whoever locks several in one order cannot deadlock. What
@@ -14,7 +15,7 @@ export async function lockFiles(manager: EntityManager, ids: readonly string[]):
     .where('file.id IN (:...ids)', { ids: [...new Set(ids)] })
     .orderBy('file.id');
   // SQLite has one writer at a time, and TypeORM refuses the clause there.
-  return (isSqlite(manager.dataSource) ? query : query.setLock('pessimistic_write')).getMany();
+  return (isSqlite(dataSourceOf(manager)) ? query : query.setLock('pessimistic_write')).getMany();
 }
 
 /**
@@ -41,7 +42,7 @@ export function lockShared<Row extends object>(
   query: SelectQueryBuilder<ObjectLiteral>,
   { forKeyShare = false } = {},
 ): Promise<Row[]> {
-  const { dataSource } = manager;
+  const dataSource = dataSourceOf(manager);
   const { type } = dataSource.options;
   if (isSqlite(dataSource)) return query.getRawMany();
   if (type === 'mysql' || type === 'mariadb') {

@@ -1,7 +1,8 @@
 import { RequestMethod } from '@nestjs/common';
 import type { Type } from '@nestjs/common';
-import { addLeadingSlash, MODULE_PATH, PATH_METADATA, VERSION_METADATA } from '@nestjs/common/internal';
-import type { VersionValue } from '@nestjs/common/internal';
+import { MODULE_PATH, PATH_METADATA, VERSION_METADATA } from '@nestjs/common/constants.js';
+import type { VersionValue } from '@nestjs/common/interfaces/version-options.interface.js';
+import { addLeadingSlash } from '@nestjs/common/utils/shared.utils.js';
 import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 // The router itself makes paths with it; @nestjs/swagger imports it from there too.
 import { RoutePathFactory } from '@nestjs/core/router/route-path-factory.js';

@@ -1,9 +1,9 @@
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
-import { LessThanOrEqual } from 'typeorm';
 import type { Repository } from 'typeorm';
 import { LinkUsedError } from '../errors/link-used.error.js';
 import { FILES_CLOCK } from '../files/clock.js';
 import type { Clock } from '../files/clock.js';
+import { notAfter } from '../files/columns.js';
 import { uuidV7 } from '../files/uuid-v7.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
@@ -53,7 +53,7 @@ export class OneTimeLinks {
 
   /** Removes the rows of links that have expired, and gives their number. */
   async removeExpired(): Promise<number> {
-    const { affected } = await this.#rows.delete({ expiresAt: LessThanOrEqual(new Date(this.now())) });
+    const { affected } = await this.#rows.delete({ expiresAt: notAfter(new Date(this.now())) });
     return affected ?? 0;
   }
 

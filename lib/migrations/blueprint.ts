@@ -1,5 +1,6 @@
 import { Table } from 'typeorm';
 import type { DataSource, QueryRunner, TableColumnOptions } from 'typeorm';
+import { dataSourceOf } from '../unit-of-work/data-source-of.js';
 
 type ColumnKind = 'uuid' | 'integer' | 'bigint' | 'boolean' | 'text' | 'json' | { readonly varchar: number };
 
@@ -52,7 +53,7 @@ function snakeCase(property: string): string {
 
 /** Makes the table, unless it is there. */
 export async function createFrom(blueprint: TableBlueprint, runner: QueryRunner): Promise<void> {
-  const { dataSource } = runner;
+  const dataSource = dataSourceOf(runner);
   const named = new Map(blueprint.columns.map((one) => [one.property, columnName(one, dataSource)]));
   const onColumns = ({ name, columns }: IndexBlueprint) => {
     return { name, columnNames: columns.map((property) => named.get(property) ?? property) };
@@ -73,7 +74,7 @@ export async function createFrom(blueprint: TableBlueprint, runner: QueryRunner)
 
 /** Drops the table, if it is there. */
 export async function drop(blueprint: TableBlueprint, runner: QueryRunner): Promise<void> {
-  await runner.dropTable(tablePath(blueprint, runner.dataSource), true);
+  await runner.dropTable(tablePath(blueprint, dataSourceOf(runner)), true);
 }
 
 function tablePath(

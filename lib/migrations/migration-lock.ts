@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { QueryRunner } from 'typeorm';
 import { MigrationLockError } from '../errors/migration-lock.error.js';
 import { openBeside } from '../unit-of-work/open-beside.js';
+import { dataSourceOf } from '../unit-of-work/data-source-of.js';
 
 // Any two numbers that nobody else is likely to lock.
 const POSTGRES_KEY = '1852403572, 1718185573';
@@ -28,7 +29,7 @@ export async function withMigrationLock<T>(runner: QueryRunner, work: () => Prom
 }
 
 async function lock(runner: QueryRunner): Promise<() => Promise<unknown>> {
-  switch (runner.dataSource.options.type) {
+  switch (dataSourceOf(runner).options.type) {
     case 'postgres':
       return lockPostgres(runner);
     case 'mysql':
@@ -46,7 +47,7 @@ async function lockPostgres(runner: QueryRunner): Promise<() => Promise<unknown>
     await whenFree(() => tryPostgres(runner));
     return () => Promise.resolve();
   }
-  const beside = await openBeside(runner.dataSource, []);
+  const beside = await openBeside(dataSourceOf(runner), []);
   const holder = beside.createQueryRunner();
   try {
     await whenFree(async () => {

@@ -5,6 +5,7 @@ import type { OwnerReference } from '../files/owner-reference.js';
 import { ownerIdOf } from './id-field.js';
 import { ownerEntitiesOf } from './owner-entities.js';
 import type { OwnerColumn, OwnerEntity } from './owner-entities.js';
+import { dataSourceOf } from '../unit-of-work/data-source-of.js';
 
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const INTEGER = /^(0|-?[1-9]\d{0,18})$/;
@@ -20,7 +21,7 @@ const OWNERS_PER_STATEMENT = 10_000;
 export async function assertOwnersExist(
   manager: EntityManager,
   owners: readonly OwnerReference[],
-  entities: readonly OwnerEntity[] = ownerEntitiesOf(manager.dataSource),
+  entities: readonly OwnerEntity[] = ownerEntitiesOf(dataSourceOf(manager)),
 ): Promise<void> {
   const idsByType = new Map<string, Set<string>>();
   for (const { type, id } of owners) idsByType.set(type, (idsByType.get(type) ?? new Set()).add(id));
@@ -57,8 +58,8 @@ async function thoseThere(
   ids: readonly string[],
 ): Promise<Set<string | undefined>> {
   const there = new Set<string | undefined>();
-  const value = comparedColumn(manager.dataSource, column);
-  const { comparable } = comparison(manager.dataSource, column);
+  const value = comparedColumn(dataSourceOf(manager), column);
+  const { comparable } = comparison(dataSourceOf(manager), column);
   const possible = ids.filter((id) => comparable(id)).toSorted();
   for (let at = 0; at < possible.length; at += OWNERS_PER_STATEMENT) {
     const query = manager

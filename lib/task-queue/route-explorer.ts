@@ -5,9 +5,9 @@ import {
   PIPES_METADATA,
   RESPONSE_PASSTHROUGH_METADATA,
   ROUTE_ARGS_METADATA,
-  RouteParamtypes,
   SSE_METADATA,
-} from '@nestjs/common/internal';
+} from '@nestjs/common/constants.js';
+import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import { ApplicationConfig, DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { decorationOf } from './decoration.js';
 
@@ -84,7 +84,9 @@ function routeOf(
   const args = (Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method) ?? {}) as Record<string, RouteArgument>;
   const types = (Reflect.getMetadata('design:paramtypes', prototype, method) ?? []) as unknown[];
   const passthrough = Reflect.getMetadata(RESPONSE_PASSTHROUGH_METADATA, controller, method) === true;
-  const own = Object.entries(args).filter(([key]) => !key.includes(CUSTOM_ROUTE_ARGS_METADATA));
+  const own = Object.entries(args)
+    .filter(([key]) => !key.includes(CUSTOM_ROUTE_ARGS_METADATA))
+    .map(([key, argument]) => [key, withSchema(argument)] as const);
   const pipes = [...globalPipes, ...pipesOn(controller), ...pipesOn(handler)];
   const of = (kind: RouteParamtypes): RouteArgument[] =>
     own.filter(([key]) => key.startsWith(`${kind}:`)).map(([, argument]) => argument);
@@ -102,6 +104,16 @@ function routeOf(
       .filter(([, { schema }]) => schema !== undefined)
       .map(([, argument]) => ({ schema: argument.schema, pipes: [...pipes, ...(argument.pipes ?? [])] })),
   };
+}
+
+/** Nest 11, which has no schemas, keeps the options of `@Body({ schema })` as if they were a pipe. */
+function withSchema(argument: RouteArgument): RouteArgument {
+  const options = argument.pipes?.find(isSchemaOptions);
+  return options ? { ...argument, schema: options.schema } : argument;
+}
+
+function isSchemaOptions(pipe: unknown): pipe is { schema: unknown } {
+  return typeof pipe === 'object' && pipe !== null && 'schema' in pipe && !('transform' in pipe);
 }
 
 /** What `ParseArrayPipe` validates the items of a list as. */

@@ -1,6 +1,7 @@
 import type { DataSource, ObjectLiteral, QueryRunner, SelectQueryBuilder } from 'typeorm';
 import { ambientOf } from './ambient.js';
 import { overrideMember } from './override-member.js';
+import { dataSourceOf } from './data-source-of.js';
 
 type Query = SelectQueryBuilder<ObjectLiteral>;
 
@@ -38,7 +39,7 @@ export function readAuthoritatively(dataSource: DataSource): () => void {
 
 function authoritative(query: Query): Query {
   query.expressionMap.cache = false;
-  const { dataSource } = query;
+  const dataSource = dataSourceOf(query);
   if (!dataSource.driver.isReplicated) return query;
   const clone = query.clone.bind(query);
   return Object.assign(query, {

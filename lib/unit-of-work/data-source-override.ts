@@ -10,6 +10,7 @@ import { realRunner } from './shared-view.js';
 import { leaseConnection, sharesConnection } from './sqlite-lease.js';
 import { overrideMember } from './override-member.js';
 import { depthOf } from './transaction-depth.js';
+import { dataSourceOf } from './data-source-of.js';
 
 type Work = (manager: EntityManager) => Promise<unknown>;
 type Transaction = (first: IsolationLevel | Work | undefined, second?: Work) => Promise<unknown>;
@@ -139,7 +140,7 @@ function nestTransactions(dataSource: DataSource, manager: EntityManager): () =>
 /** What the runner's transaction was begun with, where `manager.transaction()` has begun it. */
 function begunBy(runner: QueryRunner, isolation: IsolationLevel | undefined): BegunWith {
   if (depthOf(runner) > 1) return undefined;
-  return isolation ?? (runner.dataSource.options as { isolationLevel?: IsolationLevel }).isolationLevel ?? 'none';
+  return isolation ?? (dataSourceOf(runner).options as { isolationLevel?: IsolationLevel }).isolationLevel ?? 'none';
 }
 
 function nested(

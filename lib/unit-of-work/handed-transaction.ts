@@ -2,12 +2,13 @@ import { type DataSource, EntityManager, type QueryRunner, Repository } from 'ty
 import { ambientOf } from './ambient.js';
 import { isFacade } from './runner-facade.js';
 import { realRunner } from './shared-view.js';
+import { dataSourceOf } from './data-source-of.js';
 
 /** Whether one of the arguments is in an open transaction of the data source that a unit opened here would not be in. */
 export function isHandedOtherTransaction(dataSource: DataSource, args: readonly unknown[]): boolean {
   return args.some((arg) => {
     const runner = runnerOf(arg);
-    if (!runner?.isTransactionActive || runner.dataSource !== dataSource || isFacade(runner)) return false;
+    if (!runner?.isTransactionActive || dataSourceOf(runner) !== dataSource || isFacade(runner)) return false;
     const here = ambientOf(dataSource);
     return realRunner(runner) !== (here?.kind === 'scope' ? here.transaction.runner : here?.runner);
   });

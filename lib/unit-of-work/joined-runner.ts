@@ -10,6 +10,7 @@ import { isRead, rollsBack } from './statement-kind.js';
 import { depthOf } from './transaction-depth.js';
 import { TransactionState } from './transaction-state.js';
 import type { UnitTransaction } from './unit-transaction.js';
+import { dataSourceOf } from './data-source-of.js';
 
 type Query = (...args: unknown[]) => Promise<never>;
 
@@ -122,7 +123,7 @@ export class JoinedRunner {
 
   /** Where in a unit that has joined the flow is, also when that has ended. */
   #scope(): Scope | undefined {
-    const here = ambientOf(this.runner.dataSource);
+    const here = ambientOf(dataSourceOf(this.runner));
     return here?.kind === 'scope' && here.transaction.runner === this.runner ? here : undefined;
   }
 

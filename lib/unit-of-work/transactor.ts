@@ -12,6 +12,7 @@ import { isFacade, scopeOf } from './runner-facade.js';
 import { realRunner } from './shared-view.js';
 import type { UnitOptions, Work } from './unit-options.js';
 import type { UnitOfWork } from './unit-of-work.js';
+import { dataSourceOf } from './data-source-of.js';
 
 /** Opens units of work on one data source. */
 export class Transactor {
@@ -77,7 +78,7 @@ export class Transactor {
 
   #runIn<T>(manager: EntityManager, work: Work<T>, options: UnitOptions): Promise<T> {
     const { queryRunner } = manager;
-    if (!queryRunner?.isTransactionActive || queryRunner.dataSource !== this.dataSource) {
+    if (!queryRunner?.isTransactionActive || dataSourceOf(queryRunner) !== this.dataSource) {
       return Promise.reject(new UnitAbortedError('the `manager` it was given is in no transaction of its data source'));
     }
     if (isFacade(queryRunner)) return runNested(scopeOf(queryRunner), work, options);

@@ -1,4 +1,5 @@
 import type { DataSource, EntityMetadata, ObjectLiteral, QueryRunner, SelectQueryBuilder } from 'typeorm';
+import type { Connected } from './data-source-of.js';
 import { overrideMember } from './override-member.js';
 
 type Values = Readonly<Record<string, unknown>>;
@@ -21,15 +22,14 @@ interface Expression {
 }
 
 /** A query builder that writes: TypeORM makes one for every write but raw SQL, of repositories, managers, cascades and relations too. */
-export interface WriteBuilder {
-  readonly dataSource: DataSource;
+export type WriteBuilder = Connected & {
   readonly expressionMap: Expression;
   queryRunner?: QueryRunner | undefined;
   execute(): Promise<unknown>;
   getQueryAndParameters(): [sql: string, parameters: unknown[]];
   delete(): WriteBuilder;
   clone(): WriteBuilder;
-}
+};
 
 /** Called in place of a write; `execute` does it. */
 export type WriteWatch = (builder: WriteBuilder, execute: () => Promise<unknown>) => Promise<unknown>;

@@ -1,10 +1,12 @@
-import { Injectable, Logger, StandardSchemaValidationPipe } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import type { OnModuleInit } from '@nestjs/common';
+import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
 import { RouteExplorer } from '../task-queue/route-explorer.js';
 import type { Route } from '../task-queue/route-explorer.js';
 import { hasFileRules, transfersFiles } from './schema/with-files.js';
+import { knowsSchemas, readsSchemas } from './schema-pipe.js';
 
-/** Warns at boot about routes whose schemas would check nothing, or could not: Nest takes `{ schema }` without a word. */
+/** Warns at boot about routes whose schemas would check nothing, or could not: Nest takes `{ schema }` without a word. Refuses them in Nest 11. */
 @Injectable()
 export class SchemaRoutesCheck implements OnModuleInit {
   readonly #logger = new Logger('StandardSchema');
@@ -17,6 +19,14 @@ export class SchemaRoutesCheck implements OnModuleInit {
 
   #check({ place, isDecorated, schemas }: Route): void {
     const concerned = schemas.filter(({ schema }) => isDecorated || hasFileRules(schema));
+    if (concerned.length > 0 && !knowsSchemas) {
+      throw new InvalidDecorationError(
+        '{ schema }',
+        place,
+        'Nest 11 has no schemas and drops it without a word, so that nothing would be validated. Use NestJS 12, a DTO with ' +
+          "@TransferOwnership() and its like, or a pipe that calls schema['~standard'].validate().",
+      );
+    }
     if (concerned.some(({ pipes }) => !pipes.some(readsSchemas))) {
       this.#logger.warn(
         `${place} has a parameter with { schema }, but no StandardSchemaValidationPipe: nothing is validated, and no file is checked or ` +
@@ -29,9 +39,4 @@ export class SchemaRoutesCheck implements OnModuleInit {
       );
     }
   }
-}
-
-function readsSchemas(pipe: unknown): boolean {
-  if (typeof pipe !== 'function') return pipe instanceof StandardSchemaValidationPipe;
-  return pipe === StandardSchemaValidationPipe || pipe.prototype instanceof StandardSchemaValidationPipe;
 }

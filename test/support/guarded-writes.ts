@@ -65,6 +65,18 @@ export const WRITES: [string, Write][] = [
         .execute(),
   ],
   [
+    'an insert query builder that ignores conflicts and leaves its values alone',
+    (app, id) =>
+      app.dataSource
+        .createQueryBuilder()
+        .insert()
+        .into(Ticket)
+        .values({ imageIds: [id] })
+        .orIgnore()
+        .updateEntity(false)
+        .execute(),
+  ],
+  [
     'an update query builder without listeners',
     async (app, id) =>
       app.dataSource

@@ -49,7 +49,8 @@ export function database(name?: string, given?: DataSourceOptions): DynamicModul
   const useFactory = async () => {
     const { options, drop } = given ? { options: given, drop: undefined } : await (await theDatabase()).create();
     if (drop) onTestFinished(drop);
-    return { synchronize: true, autoLoadEntities: true, ...options };
+    // @nestjs/typeorm 11 looks for the name here too, when it shuts down.
+    return { synchronize: true, autoLoadEntities: true, ...(name !== undefined && { name }), ...options };
   };
   return TypeOrmModule.forRootAsync({ useFactory, ...(name === undefined ? {} : { name }) });
 }

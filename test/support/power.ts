@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { DataSource, QueryRunner } from 'typeorm';
+import { dataSourceOf } from '../../lib/unit-of-work/data-source-of.js';
 import type { Storage } from '../../lib/storage/storage.js';
 
 /** What a process runs on: after it was cut, nothing that the process does has any effect. */
@@ -41,7 +42,7 @@ export function powerDatabase(dataSource: DataSource, power: Power): () => void 
   const query = prototype.query;
   prototype.query = function (this: QueryRunner, ...args: Parameters<QueryRunner['query']>) {
     const run = () => query.apply(this, args);
-    return this.dataSource === dataSource ? power.through(run) : run();
+    return dataSourceOf(this) === dataSource ? power.through(run) : run();
   } as QueryRunner['query'];
   return () => void (prototype.query = query);
 }

@@ -7,6 +7,7 @@ import { guardedOwners } from './guarded-entities.js';
 import { isOwner } from './record-ledger.js';
 import type { RecordLedger } from './record-ledger.js';
 import { latestRowsOfOwners } from './record-rows.js';
+import { dataSourceOf } from '../../unit-of-work/data-source-of.js';
 
 /** Throws `FilesInUseError` where a file was deleted or transferred, and a row of its owner before still names it. */
 export async function assertNotInUse(
@@ -22,7 +23,7 @@ export async function assertNotInUse(
   }
   for (const [type, files] of byType) {
     const ids = [...new Set([...files.values()].map(({ id }) => id))];
-    for (const entity of guardedOwners(manager.dataSource, type)) {
+    for (const entity of guardedOwners(dataSourceOf(manager), type)) {
       for (const { ownerId, values } of await latestRowsOfOwners(transaction, entity, ids)) {
         for (const [field, named] of values) {
           const used = named.ids.find((id) => files.get(id)?.id === ownerId);

@@ -5,6 +5,7 @@ import { guardedOwners } from './guarded-entities.js';
 import type { GuardedEntity } from './guarded-entities.js';
 import type { RecordLedger } from './record-ledger.js';
 import { latestRowsOfOwners } from './record-rows.js';
+import { dataSourceOf } from '../../unit-of-work/data-source-of.js';
 
 /** Which files the rows of some owners name. */
 export interface FilesInUse {
@@ -28,7 +29,7 @@ export async function filesInUse(
     idsByType.set(entity.ownerType, (idsByType.get(entity.ownerType) ?? new Set()).add(ownerId));
   }
   for (const [type, ids] of idsByType) {
-    const owners = guardedOwners(manager.dataSource, type);
+    const owners = guardedOwners(dataSourceOf(manager), type);
     const tables = new Set(owners.map(({ metadata }) => metadata.tablePath));
     if (tables.size === 1 && owners.every(({ isOneRow }) => isOneRow)) continue;
     for (const entity of owners) {

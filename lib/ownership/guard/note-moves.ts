@@ -5,6 +5,7 @@ import type { Move, MoveOutcome } from '../statements/transfer-statements.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import { guardedEntitiesOf, guardedOwners } from './guarded-entities.js';
 import { ledgerOf } from './ledger-of.js';
+import { dataSourceOf } from '../../unit-of-work/data-source-of.js';
 
 /** Notes transfers that were done: whose the files are now, and from which guarded owners they were taken. */
 export function noteMoves(
@@ -13,7 +14,7 @@ export function noteMoves(
   moves: readonly Move[],
   outcomes: readonly MoveOutcome[],
 ): void {
-  if (guardedEntitiesOf(manager.dataSource).length === 0) return;
+  if (guardedEntitiesOf(dataSourceOf(manager)).length === 0) return;
   const ledger = ledgerOf(runtime, manager);
   for (const { fileId, toType, toId } of moves) ledger.given([fileId], { type: toType, id: toId });
   for (const { fileId, verdict, before } of outcomes) {
@@ -29,7 +30,7 @@ export function noteTaken(
   fileId: string,
   owner: OwnerReference,
 ): void {
-  if (guardedOwners(manager.dataSource, owner.type).length > 0) ledgerOf(runtime, manager).taken(fileId, owner);
+  if (guardedOwners(dataSourceOf(manager), owner.type).length > 0) ledgerOf(runtime, manager).taken(fileId, owner);
 }
 
 /** Notes that the owner got a new file. */
@@ -39,5 +40,5 @@ export function noteCreated(
   fileId: string,
   owner: OwnerReference,
 ): void {
-  if (guardedOwners(manager.dataSource, owner.type).length > 0) ledgerOf(runtime, manager).given([fileId], owner);
+  if (guardedOwners(dataSourceOf(manager), owner.type).length > 0) ledgerOf(runtime, manager).given([fileId], owner);
 }

@@ -7,6 +7,7 @@ import { entityOfRow, heirsInTable } from './guarded-entities.js';
 import type { GuardedEntity, GuardedField } from './guarded-entities.js';
 import { filesNamedBy } from './named-files.js';
 import type { NamedFiles } from './named-files.js';
+import { dataSourceOf } from '../../unit-of-work/data-source-of.js';
 
 /** A row of a guarded entity as the database has it. */
 export interface RecordRow {
@@ -40,7 +41,7 @@ export async function rowsByKey(
   const rows: RecordRow[] = [];
   for (let at = 0; at < keys.length; at += ROWS_PER_STATEMENT) {
     const some = keys.slice(at, at + ROWS_PER_STATEMENT);
-    rows.push(...(await readRows(manager, entity, keyCondition(manager.dataSource, entity, some), lock)));
+    rows.push(...(await readRows(manager, entity, keyCondition(dataSourceOf(manager), entity, some), lock)));
   }
   return rows;
 }
@@ -52,7 +53,7 @@ export async function rowsOfOwners(
   ownerIds: readonly string[],
   lock = false,
 ): Promise<RecordRow[]> {
-  const { dataSource } = manager;
+  const dataSource = dataSourceOf(manager);
   const { idColumn } = entity;
   const { isCast, comparable } = comparison(dataSource, idColumn);
   const ids = ownerIds.filter((id) => comparable(id));
@@ -86,7 +87,7 @@ export async function rowsNaming(
   entity: GuardedEntity,
   fileIds: readonly string[],
 ): Promise<RecordRow[]> {
-  const { dataSource } = manager;
+  const dataSource = dataSourceOf(manager);
   const columns = entity.fields.map(({ column }) => column).filter((column) => !isList(column));
   if (columns.length === 0) return [];
   const rows: RecordRow[] = [];
@@ -118,7 +119,7 @@ export async function readRows(
   where: Condition,
   lock: boolean,
 ): Promise<RecordRow[]> {
-  const { dataSource } = manager;
+  const dataSource = dataSourceOf(manager);
   const { metadata } = entity;
   const quote = (name: string): string => dataSource.driver.escape(name);
   const columns = columnsOf(entity).map(({ databaseName }) => quote(databaseName));

@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
 import { RecordWriteUnseenError } from '../../errors/record-write-unseen.error.js';
+import { dataSourceOf } from '../../unit-of-work/data-source-of.js';
 import type { WriteBuilder } from '../../unit-of-work/watch-writes.js';
 import type { OwnerColumn } from '../owner-entities.js';
 import { canonicalId } from './canonical-id.js';
@@ -40,10 +41,10 @@ function insertion(builder: WriteBuilder, entity: GuardedEntity): GuardedWrite |
   if (insertFromSelect)
     throw new RecordWriteUnseenError(entity.metadata.name, `INSERT … SELECT into ${entity.metadata.name}`);
   const rows = (Array.isArray(valuesSet) ? valuesSet : [valuesSet ?? {}]) as readonly Values[];
-  if (onConflict !== undefined || onUpdate || onIgnore) {
+  if (onConflict || onUpdate || onIgnore) {
     return { entity, run: (...args) => upsertRows(builder, entity, rows, ...args) };
   }
-  const values = (): Written[] => rows.map((row) => writtenValues(builder.dataSource, entity, row));
+  const values = (): Written[] => rows.map((row) => writtenValues(dataSourceOf(builder), entity, row));
   const concerns = values().some((row) => row.expressions || row.choosesId || namesAny(row.fields));
   if (!concerns && !mayBeHeard(builder, 'Insert')) return undefined;
   return { entity, run: (execute, ledger) => insertRows(builder, entity, rows, execute, ledger) };
@@ -56,16 +57,9 @@ async function insertRows(
   execute: Execute,
   ledger: RecordLedger,
 ): Promise<unknown> {
-  const { expressionMap } = builder;
-  let rows = given;
-  if (!expressionMap.updateEntity) {
-    // The keys are wanted, but not in the caller's objects.
-    expressionMap.updateEntity = true;
-    rows = given.map((row) => Object.assign(Object.create(Object.getPrototypeOf(row) as object) as object, row));
-    expressionMap.valuesSet = rows;
-  }
+  const rows = wantKeys(builder, given);
   let values: Written[] = [];
-  beforeSql(builder, () => (values = rows.map((row) => writtenValues(builder.dataSource, entity, row))));
+  beforeSql(builder, () => (values = rows.map((row) => writtenValues(dataSourceOf(builder), entity, row))));
   const result = (await execute()) as { identifiers: ObjectLiteral[]; generatedMaps: ObjectLiteral[] };
   for (const [index, row] of rows.entries()) {
     const whole = [row, result.generatedMaps[index], result.identifiers[index]];
@@ -73,11 +67,19 @@ async function insertRows(
     const key: ObjectLiteral = {};
     for (const column of metadata.primaryColumns) column.setEntityValue(key, valueIn(whole, column));
     const { fields, expressions, choosesId } = values[index] as Written;
-    const ownerId = canonicalId(builder.dataSource, idColumn, valueIn(whole, idColumn));
+    const ownerId = canonicalId(dataSourceOf(builder), idColumn, valueIn(whole, idColumn));
     ledger.inserted(entity, key, ownerId, fields, choosesId);
     if (expressions) ledger.unsure(entity, key);
   }
   return result;
+}
+
+/** Lets the keys be read back, but not into the caller's objects where these are to be left alone. Gives the rows as they are inserted. */
+function wantKeys({ expressionMap }: WriteBuilder, rows: readonly Values[]): readonly Values[] {
+  if (expressionMap.updateEntity) return rows;
+  const copies = rows.map((row) => Object.assign(Object.create(Object.getPrototypeOf(row) as object) as object, row));
+  Object.assign(expressionMap, { updateEntity: true, valuesSet: copies });
+  return copies;
 }
 
 /** Rows that are inserted or, where one is there already, updated or left alone: they are known by their unique values alone. */
@@ -89,9 +91,10 @@ async function upsertRows(
   ledger: RecordLedger,
   manager: EntityManager,
 ): Promise<unknown> {
-  const where = uniqueCondition(builder.dataSource, entity, rows);
+  const where = uniqueCondition(dataSourceOf(builder), entity, rows);
   const before = where ? await readRows(manager, entity, where, true) : [];
   for (const record of before) ledger.seen(record);
+  wantKeys(builder, rows);
   const result = (await execute()) as { identifiers: (ObjectLiteral | undefined)[] };
   const after = where ? await readRows(manager, entity, where, true) : [];
   const known = result.identifiers.filter((key) => key && entity.metadata.hasAllPrimaryKeys?.(key));
@@ -107,7 +110,7 @@ async function upsertRows(
 
 function update(builder: WriteBuilder, entity: GuardedEntity): GuardedWrite | undefined {
   const { valuesSet } = builder.expressionMap;
-  const read = (): Written => writtenValues(builder.dataSource, entity, (valuesSet ?? {}) as Values, true);
+  const read = (): Written => writtenValues(dataSourceOf(builder), entity, (valuesSet ?? {}) as Values, true);
   const values = read();
   if (mayBeHeard(builder, 'Update')) {
     beforeSql(builder, () => {
@@ -120,11 +123,11 @@ function update(builder: WriteBuilder, entity: GuardedEntity): GuardedWrite | un
 }
 
 /** Whether entity listeners or subscribers hear of the write before its SQL is made, and may change its values. */
-function mayBeHeard({ dataSource, expressionMap }: WriteBuilder, what: 'Insert' | 'Update'): boolean {
-  const { callListeners, mainAlias } = expressionMap;
+function mayBeHeard(builder: WriteBuilder, what: 'Insert' | 'Update'): boolean {
+  const { callListeners, mainAlias } = builder.expressionMap;
   if (!callListeners || !mainAlias) return false;
   const isHeard = mainAlias.metadata[`before${what}Listeners`].length > 0;
-  return isHeard || dataSource.subscribers.some((subscriber) => subscriber[`before${what}`]);
+  return isHeard || dataSourceOf(builder).subscribers.some((subscriber) => subscriber[`before${what}`]);
 }
 
 /** Runs `look` when TypeORM makes the SQL: the values are what listeners have left of them. */
@@ -171,7 +174,7 @@ async function updateRows(
       ledger.updated(
         entity,
         key,
-        canonicalId(builder.dataSource, entity.idColumn, entity.idColumn.getEntityValue(key)),
+        canonicalId(dataSourceOf(builder), entity.idColumn, entity.idColumn.getEntityValue(key)),
         fields,
       );
       // Some of them are not there.
@@ -232,7 +235,7 @@ function asFieldsOf(entity: GuardedEntity, values: FieldValues): FieldValues {
 /** The rows that the builder is about to write, locked. */
 function rowsOf(builder: WriteBuilder, entity: GuardedEntity, manager: EntityManager): Promise<RecordRow[]> {
   const keys = writtenKeys(builder, entity);
-  const where = keys ? keyCondition(builder.dataSource, entity, keys) : criteriaOf(builder);
+  const where = keys ? keyCondition(dataSourceOf(builder), entity, keys) : criteriaOf(builder);
   return readRows(manager, entity, where, true);
 }
 

@@ -5,6 +5,7 @@ import type { GuardedEntity } from './guarded-entities.js';
 import { findLedger } from './ledger-of.js';
 import { rowsNaming, rowsOfOwners } from './record-rows.js';
 import type { RecordRow } from './record-rows.js';
+import { dataSourceOf } from '../../unit-of-work/data-source-of.js';
 
 /** A file that is to become the owner's whose row names it. */
 export interface WantedOwner {
@@ -119,7 +120,7 @@ export class RowOwners {
   #ofType(type: string): OwnersOfType {
     let owners = this.#types.get(type);
     if (!owners) {
-      owners = { classes: guardedOwners(this.manager.dataSource, type), byFile: new Map(), written: new Set() };
+      owners = { classes: guardedOwners(dataSourceOf(this.manager), type), byFile: new Map(), written: new Set() };
       this.#types.set(type, owners);
     }
     return owners;

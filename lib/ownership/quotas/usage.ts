@@ -3,6 +3,7 @@ import { ManagedFile } from '../../files/managed-file.entity.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { tableNames } from '../statements/names.js';
 import { FileUsage } from './file-usage.entity.js';
+import { dataSourceOf } from '../../unit-of-work/data-source-of.js';
 
 /** Bytes and files: what an owner has, or what is added to it. */
 export interface Amount {
@@ -37,7 +38,7 @@ export async function addUsage(
   added: Amount,
   going?: string,
 ): Promise<void> {
-  const { bytes, count } = namesOf(manager.dataSource);
+  const { bytes, count } = namesOf(dataSourceOf(manager));
   const change = { bytes: () => `${bytes} + (${added.bytes})`, count: () => `${count} + (${added.count})` };
   const { affected } = await manager.update(FileUsage, keyOf(owner), change);
   if (affected === 0) await setUsage(manager, owner, await countedUsage(manager, owner, going), added);
@@ -50,7 +51,7 @@ async function setUsage(
   usage: Amount,
   added: Amount,
 ): Promise<void> {
-  await manager.query(insertSql(manager.dataSource), [type, id, usage.bytes, usage.count, added.bytes, added.count]);
+  await manager.query(insertSql(dataSourceOf(manager)), [type, id, usage.bytes, usage.count, added.bytes, added.count]);
 }
 
 /** Makes the owner's row say what its files come to. */

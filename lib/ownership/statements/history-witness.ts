@@ -1,14 +1,15 @@
 import type { EntityManager } from 'typeorm';
 import { ambientOf } from '../../unit-of-work/ambient.js';
 import type { CommitOutcome } from '../../unit-of-work/commit-outcome.js';
+import { dataSourceOf } from '../../unit-of-work/data-source-of.js';
 import { databaseFault } from '../../unit-of-work/database-fault.js';
 import { FileTransfer } from '../file-transfer.entity.js';
 
 /** Lets the unit that wrote this row of the history be told by it whether it was committed. */
-export function witnessHistory({ dataSource }: EntityManager, id: string | undefined): void {
-  const here = ambientOf(dataSource);
+export function witnessHistory(manager: EntityManager, id: string | undefined): void {
+  const here = ambientOf(dataSourceOf(manager));
   if (id === undefined || here?.kind !== 'scope') return;
-  here.transaction.addWitness((manager) => rowStands(manager, id));
+  here.transaction.addWitness((beside) => rowStands(beside, id));
 }
 
 /** The same row once more: its insert waits for a transaction that has written it, and is refused if that one was committed. */

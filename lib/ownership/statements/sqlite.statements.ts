@@ -41,7 +41,8 @@ export class SqliteStatements extends StepwiseStatements {
 
   protected async move(manager: EntityManager, moves: readonly Move[], pin: boolean): Promise<void> {
     const rows = moves.map(({ fileId, toType, toId, field }) => [fileId, toType, toId, field]);
-    await manager.query(this.#move, [pin, JSON.stringify(rows)]);
+    // SQLite has no booleans, and TypeORM 0.3 does not make numbers of them.
+    await manager.query(this.#move, [Number(pin), JSON.stringify(rows)]);
   }
 }
 

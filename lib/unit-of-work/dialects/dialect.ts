@@ -5,7 +5,8 @@ import { setDepth } from '../transaction-depth.js';
 /** Transaction isolation as TypeORM names it. */
 export type IsolationLevel = NonNullable<Parameters<QueryRunner['startTransaction']>[0]>;
 
-const BY_STRENGTH: IsolationLevel[] = [
+// TypeORM 0.3 does not know SNAPSHOT.
+const BY_STRENGTH: readonly string[] = [
   'READ UNCOMMITTED',
   'READ COMMITTED',
   'REPEATABLE READ',

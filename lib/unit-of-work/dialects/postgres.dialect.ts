@@ -2,6 +2,7 @@ import type { QueryRunner } from 'typeorm';
 import { observedCommit, type CommitAnswer, type IsolationLevel } from './dialect.js';
 import { PortableDialect } from './portable.dialect.js';
 import { type PgClient, PostgresClient } from './postgres-client.js';
+import { dataSourceOf } from '../data-source-of.js';
 
 interface PostgresRunner extends QueryRunner {
   readonly databaseConnection?: PgClient;
@@ -31,7 +32,7 @@ export class PostgresDialect extends PortableDialect {
 
   override lostTransaction(runner: QueryRunner, error: unknown): boolean {
     const { databaseConnection } = runner as PostgresRunner;
-    const isOutside = databaseConnection && PostgresClient.of(runner.dataSource, databaseConnection).isOutside;
+    const isOutside = databaseConnection && PostgresClient.of(dataSourceOf(runner), databaseConnection).isOutside;
     return isOutside === true || super.lostTransaction(runner, error);
   }
 
@@ -61,5 +62,5 @@ export class PostgresDialect extends PortableDialect {
 }
 
 async function clientOf(runner: QueryRunner): Promise<PostgresClient> {
-  return PostgresClient.of(runner.dataSource, await (runner as PostgresRunner).connect());
+  return PostgresClient.of(dataSourceOf(runner), await (runner as PostgresRunner).connect());
 }

@@ -1,6 +1,7 @@
 import type { QueryRunner } from 'typeorm';
 import type { IsolationLevel } from './dialect.js';
 import { PortableDialect } from './portable.dialect.js';
+import { dataSourceOf } from '../data-source-of.js';
 
 interface SqliteDriver {
   databaseConnection: { inTransaction: boolean };
@@ -29,5 +30,5 @@ export class SqliteDialect extends PortableDialect {
 }
 
 function inTransaction(runner: QueryRunner): boolean {
-  return (runner.dataSource.driver as unknown as SqliteDriver).databaseConnection.inTransaction;
+  return (dataSourceOf(runner).driver as unknown as SqliteDriver).databaseConnection.inTransaction;
 }

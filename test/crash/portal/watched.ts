@@ -2,6 +2,7 @@ import { promises } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { DataSource } from 'typeorm';
 import type { DataSourceOptions, QueryRunner } from 'typeorm';
+import { dataSourceOf } from '../../../lib/unit-of-work/data-source-of.js';
 import type { Steps } from './steps.js';
 
 /** The steps of whose database or directory this is, if it is somebody's. */
@@ -16,7 +17,7 @@ export function watchStatements(options: DataSourceOptions, stepsOf: StepsOf): v
   const query = runners.query;
   runners.query = function (this: QueryRunner, ...args: Parameters<QueryRunner['query']>) {
     const run = () => query.apply(this, args);
-    const steps = stepsOf(String(this.dataSource.options.database));
+    const steps = stepsOf(String(dataSourceOf(this).options.database));
     return steps ? steps.through(args[0], run) : run();
   } as QueryRunner['query'];
 }

@@ -24,6 +24,7 @@ import { Clause, Contract, Loan, OWNERS, Reading, Room, Seat, Shelf } from '../.
 import { ownershipApp } from '../../support/ownership-app.js';
 import type { OwnershipApp } from '../../support/ownership-app.js';
 import { fileById, historyOf, insertFile } from '../../support/ownership-databases.js';
+import { isTypeorm03 } from '../../support/versions.js';
 
 @Controller('loans')
 class LoansController {
@@ -271,7 +272,8 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners
     expect([(await read(stays))?.ownerType, await read(goes), await isStored(goes)]).toEqual(['shelf', null, false]);
   });
 
-  it('sees cascades, and reads the id from the field that it is in', async () => {
+  // TypeORM 0.3 removes nothing by a cascade from the side of many.
+  it.skipIf(isTypeorm03)('sees cascades, and reads the id from the field that it is in', async () => {
     const contract = await save(Contract, { id: `c${++number}` });
     const clause = await save(Clause, { number: String(9_000_000_000 + number), contract });
     const file = await fileOf('contract', contract.id);

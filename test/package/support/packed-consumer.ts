@@ -35,14 +35,15 @@ export async function teardown(): Promise<void> {
 }
 
 async function pack(destination: string): Promise<string> {
-  await npm(repository, 'pack', '--pack-destination', destination);
+  // With older versions of the peers, the library is still the one that is published.
+  await npm(process.env['PACKED_FROM'] ?? repository, 'pack', '--pack-destination', destination);
   const name = (await readdir(destination)).find((file) => file.endsWith('.tgz'));
   if (!name) throw new Error(`npm pack left no tarball in ${destination}.`);
   return join(destination, name);
 }
 
 async function install(project: string, tarball: string): Promise<void> {
-  const { peerDependencies = {}, peerDependenciesMeta = {} } = await manifest(repository);
+  const { peerDependencies = {}, peerDependenciesMeta = {} } = await manifest(process.env['PACKED_FROM'] ?? repository);
   const needed = Object.keys(peerDependencies).filter((name) => !peerDependenciesMeta[name]?.optional);
   const beside = [...needed, '@nestjs/platform-express', 'better-sqlite3', '@types/node'];
   const versions = await Promise.all(

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { ExecutionContextHost } from '@nestjs/core/internal';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { callUser } from '../../../lib/access/call-user.js';
 import type { Actor } from '../../../lib/files/actor.js';

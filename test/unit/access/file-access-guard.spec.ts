@@ -1,5 +1,5 @@
 import type { CanActivate } from '@nestjs/common';
-import { ExecutionContextHost } from '@nestjs/core/internal';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { describe, expect, it } from 'vitest';
 import { FileAccessGuard } from '../../../lib/access/file-access.guard.js';
 import type { FileIdSource } from '../../../lib/access/file-access.guard.js';

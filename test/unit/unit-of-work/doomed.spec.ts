@@ -6,6 +6,7 @@ import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
 import { Note } from '../../support/unit-entities.js';
 import { type NotesApp, openNotes } from '../../support/unit-notes.js';
+import { hearsStatements } from '../../support/versions.js';
 
 Logger.overrideLogger(false);
 
@@ -362,12 +363,12 @@ onEach(everywhere, 'a unit whose subscriber fails', (app, kind) => {
     await withSubscriber({ afterTransactionCommit: fail }, committed);
   });
 
-  it('when it hears of the COMMIT has been committed, and says so', async () => {
+  it.runIf(hearsStatements)('when it hears of the COMMIT has been committed, and says so', async () => {
     const afterQuery = ({ query }: { query: string }) => (query === 'COMMIT' ? fail() : undefined);
     await withSubscriber({ afterQuery }, committed);
   });
 
-  it('at once when it hears of the COMMIT has been committed, and says so', async () => {
+  it.runIf(hearsStatements)('at once when it hears of the COMMIT has been committed, and says so', async () => {
     const afterQuery = ({ query }: { query: string }) => {
       if (query === 'COMMIT') throw new Error('subscriber');
     };

@@ -7,6 +7,7 @@ import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
 import { Note } from '../../support/unit-entities.js';
 import { appOn, type NotesApp, openNotes } from '../../support/unit-notes.js';
+import { hearsStatements } from '../../support/versions.js';
 
 describe.each(await reachableDatabases('file'))('the one connection of $name', (database) => {
   let app: NotesApp;
@@ -91,7 +92,7 @@ describe.each(await reachableDatabases('file'))('the one connection of $name', (
     await expect(reader.transactor.run(() => reader.write('late'))).rejects.toThrow('readonly');
   });
 
-  it('waits at COMMIT for those who read the file', async () => {
+  it.runIf(hearsStatements)('waits at COMMIT for those who read the file', async () => {
     const reader = connection();
     reader.exec('BEGIN');
     reader.prepare('SELECT * FROM note').all();
@@ -123,7 +124,7 @@ describe.each(await reachableDatabases('file'))('the one connection of $name', (
     expect(await app.saved()).toEqual(['own']);
   });
 
-  it('stays in its transaction when a savepoint fails', async () => {
+  it.runIf(hearsStatements)('stays in its transaction when a savepoint fails', async () => {
     const runner = app.dataSource.createQueryRunner();
     await runner.startTransaction();
     await runner.manager.insert(Note, { id: 'own' });

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { EntitySubscriberInterface, QueryRunner } from 'typeorm';
+import type { QueryRunner } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CommitLostError } from '../../../lib/errors/commit-lost.error.js';
 import { CommitOutcomeUnknownError } from '../../../lib/errors/commit-outcome-unknown.error.js';
@@ -34,15 +34,17 @@ describe.each(await reachableDatabases('memory'))('on $name, a COMMIT that is no
 
   /** Loses the next COMMIT. */
   function lose(loss: Loss): void {
-    const subscriber: EntitySubscriberInterface = {
-      beforeQuery: async ({ query, queryRunner }) => {
-        if (query !== 'COMMIT') return;
-        app.dataSource.subscribers.splice(app.dataSource.subscribers.indexOf(subscriber), 1);
-        if (loss === 'reply') await done(queryRunner!);
-        throw reset;
-      },
-    };
-    app.dataSource.subscribers.push(subscriber);
+    const runners = Object.getPrototypeOf(app.dataSource.driver.createQueryRunner('master')) as QueryRunner;
+    const { query } = runners;
+    const lost = vi.spyOn(runners, 'query').mockImplementation(async function (
+      this: QueryRunner,
+      ...args: Parameters<typeof query>
+    ) {
+      if (args[0] !== 'COMMIT') return query.apply(this, args) as unknown;
+      lost.mockRestore();
+      if (loss === 'reply') await done(this);
+      throw reset;
+    });
   }
 
   async function done(runner: QueryRunner): Promise<void> {

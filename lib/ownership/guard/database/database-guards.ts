@@ -12,6 +12,7 @@ import { createNotOwn, isForeign, withFiles } from './not-own-sql.js';
 import { identifier } from './sql-text.js';
 import { guardNameOf, storedTable } from './stored-table.js';
 import { functionPath } from './trigger-sql.js';
+import { dataSourceOf } from '../../../unit-of-work/data-source-of.js';
 
 /** How guards are made. */
 export interface GuardOptions {
@@ -34,7 +35,7 @@ export async function createGuards(
   entities: GuardedTargets,
   { otherDatabases = 'refuse', validate = true }: GuardOptions = {},
 ): Promise<void> {
-  const { dataSource } = runner;
+  const dataSource = dataSourceOf(runner);
   if (!isPostgres(runner)) {
     if (otherDatabases === 'skip') return;
     throw new DatabaseGuardError(
@@ -61,7 +62,7 @@ export async function createGuards(
  */
 export async function dropGuards(runner: QueryRunner, entities: GuardedTargets): Promise<void> {
   if (!isPostgres(runner)) return;
-  const { dataSource } = runner;
+  const dataSource = dataSourceOf(runner);
   await inTransaction(runner, async () => {
     for (const entity of entities) {
       const isTable = typeof entity === 'string' && !dataSource.hasMetadata(entity);
@@ -70,8 +71,8 @@ export async function dropGuards(runner: QueryRunner, entities: GuardedTargets):
   });
 }
 
-function isPostgres({ dataSource }: QueryRunner): boolean {
-  return dataSource.options.type === 'postgres';
+function isPostgres(runner: QueryRunner): boolean {
+  return dataSourceOf(runner).options.type === 'postgres';
 }
 
 async function inTransaction(runner: QueryRunner, work: () => Promise<void>): Promise<void> {

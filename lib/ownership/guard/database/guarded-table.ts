@@ -1,4 +1,4 @@
-import type { EntityMetadata, EntityTarget, ObjectLiteral, QueryRunner } from 'typeorm';
+import type { DataSource, EntityMetadata, EntityTarget, ObjectLiteral, QueryRunner } from 'typeorm';
 import { DatabaseGuardError } from '../../../errors/database-guard.error.js';
 import { guardedEntitiesOf, guardedEntity } from '../guarded-entities.js';
 import type { GuardedEntity } from '../guarded-entities.js';
@@ -7,6 +7,7 @@ import { idForm, isPlainId } from './stored-ids.js';
 import type { IdForm } from './stored-ids.js';
 import { storedTable } from './stored-table.js';
 import type { StoredColumn, StoredTable } from './stored-table.js';
+import { dataSourceOf } from '../../../unit-of-work/data-source-of.js';
 
 /** A table whose rows name files. */
 export interface GuardedTable {
@@ -48,7 +49,7 @@ export async function guardedTables(
   runner: QueryRunner,
   entities: readonly EntityTarget<ObjectLiteral>[],
 ): Promise<GuardedTable[]> {
-  const { dataSource } = runner;
+  const dataSource = dataSourceOf(runner);
   const byPath = new Map<string, EntityMetadata>();
   for (const entity of entities) {
     const metadata = dataSource.getMetadata(entity);
@@ -60,7 +61,7 @@ export async function guardedTables(
     const table = await storedTable(runner, metadata);
     const classes = guardedEntitiesOf(dataSource).filter((entity) => entity.metadata.tablePath === path);
     const described = classes
-      .map((entity) => describe(runner, table, entity))
+      .map((entity) => describe(dataSource, table, entity))
       .filter(({ fields }) => fields.length > 0);
     if (described.length === 0)
       throw new DatabaseGuardError(metadata.name, `${path} has none of its columns with @FileField() yet.`);
@@ -70,7 +71,7 @@ export async function guardedTables(
   return tables;
 }
 
-function describe({ dataSource }: QueryRunner, table: StoredTable, entity: GuardedEntity): GuardedClass {
+function describe(dataSource: DataSource, table: StoredTable, entity: GuardedEntity): GuardedClass {
   const { metadata, ownerType, idColumn, isOneRow } = entity;
   const id = table.get(idColumn);
   const refuse = (property: string, what: string) =>
