@@ -17,6 +17,7 @@ import { FilesAudit } from './audit/files-audit.js';
 import { EntitiesMissingError } from './errors/entities-missing.error.js';
 import { FilesOptionError } from './errors/files-option.error.js';
 import { ACTOR_RESOLVER, ActorSource } from './files/actor.js';
+import { ByteRemovals, CONCURRENT_REMOVALS } from './files/byte-removals.js';
 import { ContentStore } from './files/content-store.js';
 import { FileIntent } from './files/file-intent.entity.js';
 import { DEFAULT_STORAGE, FileWriter } from './files/file-writer.js';
@@ -191,6 +192,8 @@ function assemble(
           transactorOf(source, shutdownTimeout, dataSource),
       },
       IntentJournal,
+      option(CONCURRENT_REMOVALS, ({ concurrentRemovals }) => concurrentRemovals),
+      ByteRemovals,
       ContentStore,
       FileWriter,
       { provide: OwnershipPort, useClass: Ownership },

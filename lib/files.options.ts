@@ -4,6 +4,7 @@ import { FilesOptionError } from './errors/files-option.error.js';
 import type { Actor, ActorResolver } from './files/actor.js';
 import type { ByOwnerType } from './files/owner-type-name.js';
 import { callUser } from './access/call-user.js';
+import { readConcurrentRemovals } from './files/byte-removals.js';
 import { readSweeperOptions } from './files/sweeper-options.js';
 import type { CheckedSweeperOptions, SweeperOptions } from './files/sweeper-options.js';
 import type { FilesHttpOptions } from './http/http-options.js';
@@ -35,6 +36,8 @@ export interface FilesModuleOptions extends FilesModuleShape {
   scanAsUpdate?: boolean;
   /** When bytes are removed that no file refers to; `false` never, unless `FilesSweeper.sweep()` is called. @default every hour, a day old */
   sweeper?: SweeperOptions | false;
+  /** How many bytes of deleted files this process removes at once, after the responses: each removal is a call of its storage. @default 4 */
+  concurrentRemovals?: number;
   /** How much owners may have, by owner type: `{ user: { bytes: '1GiB', count: 1000 } }`. @default no limit */
   quotas?: QuotaOptions;
   /**
@@ -85,6 +88,7 @@ export interface CheckedFilesOptions extends AccessOptions {
   defaultStorage: string;
   actor: ActorResolver;
   sweeper: CheckedSweeperOptions;
+  concurrentRemovals: number;
   links: Readonly<LinksOptions> | undefined;
   quotas: QuotaOptions;
   validation: CheckedValidationOptions;
@@ -112,6 +116,7 @@ export function checkOptions(options: FilesFactoryOptions): CheckedFilesOptions 
     transferAsUpdate: options.transferAsUpdate ?? true,
     scanAsUpdate: options.scanAsUpdate ?? true,
     sweeper: readSweeperOptions(options.sweeper),
+    concurrentRemovals: readConcurrentRemovals(options.concurrentRemovals),
     links: readLinksOptions(options.links),
     quotas: readQuotas(options.quotas),
     validation: readValidationOptions(options.validation),

@@ -9,6 +9,7 @@ import type { Storage } from '../storage/storage.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
+import { ByteRemovals } from './byte-removals.js';
 import type { Examined } from './examine.js';
 import type { Intent } from './intent.js';
 import { IntentJournal } from './intent-journal.js';
@@ -45,6 +46,7 @@ export class ContentStore {
     private readonly storages: StorageRegistry,
     private readonly transactor: Transactor,
     private readonly journal: IntentJournal,
+    private readonly removals: ByteRemovals,
   ) {}
 
   /** Stores the content at a new location; `commit` it next. It is destroyed when this fails, and nothing is stored then. */
@@ -89,7 +91,7 @@ export class ContentStore {
     let isUnitToDiscard = false;
     try {
       return await this.transactor.run(async (unit) => {
-        for (const content of contents) unit.afterRollback(() => content.discard());
+        unit.afterRollback(() => this.discardAll(contents));
         isUnitToDiscard = true;
         await this.attachAll(unit, contents);
         return work(unit);
@@ -111,25 +113,24 @@ export class ContentStore {
 
   /** Takes stored content away that will not be committed. */
   async discardAll(contents: readonly NewContent[]): Promise<void> {
-    await Promise.all(contents.map((content) => content.discard()));
+    await Promise.all(contents.map((content) => this.removals.inTurn(() => content.discard())));
   }
 
   /**
-   * Takes away bytes that no row refers to when this unit commits: with it, or after it, if need be by the sweeper. Throws
-   * `CapabilityMissingError` where a storage cannot remove, before anything happened.
+   * Takes away bytes that no row refers to when this unit commits: with it, or after it, when nobody waits, if need be by the sweeper.
+   * Throws `CapabilityMissingError` where a storage cannot remove, before anything happened. Its statements do not grow with the files.
    */
   async remove(unit: UnitOfWork, files: readonly Pick<ManagedFile, 'storage' | 'location'>[]): Promise<void> {
     const places = files.map((file) => ({ storage: this.storages.of(file), location: file.location }));
-    for (const { storage } of places) storage.require(Capability.REMOVE);
-    const later = places.filter(({ storage }) => !storage.isTransactional);
-    for (const { storage, location } of places) if (storage.isTransactional) await storage.remove(location);
-    const intents = await this.journal.announceRemovals(unit.manager, later);
-    for (const { id, storage, location } of intents) {
-      unit.afterCommit(async () => {
-        await storage.remove(location);
-        await this.journal.drop(id);
-      });
+    const storages = [...new Set(places.map(({ storage }) => storage))];
+    for (const storage of storages) storage.require(Capability.REMOVE);
+    for (const storage of storages.filter(({ isTransactional }) => isTransactional)) {
+      const own = places.filter((place) => place.storage === storage);
+      await storage.removeAll(own.map(({ location }) => location));
     }
+    const later = places.filter(({ storage }) => !storage.isTransactional);
+    const removals = await this.journal.announceRemovals(unit.manager, later);
+    unit.afterCommit(() => this.removals.add(removals));
   }
 
   /** Writes bytes that an intent answers for. When that fails, nothing is left, or the intent is. */

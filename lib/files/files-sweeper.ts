@@ -7,6 +7,7 @@ import type { Storage } from '../storage/storage.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { detach } from '../unit-of-work/ambient.js';
 import { Transactor } from '../unit-of-work/transactor.js';
+import { ByteRemovals } from './byte-removals.js';
 import { FILES_CLOCK } from './clock.js';
 import type { Clock } from './clock.js';
 import { FileIntent } from './file-intent.entity.js';
@@ -37,12 +38,17 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
   constructor(
     private readonly storages: StorageRegistry,
     private readonly transactor: Transactor,
+    private readonly removals: ByteRemovals,
     @Inject(SWEEPER_OPTIONS) private readonly options: CheckedSweeperOptions,
     @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
   ) {}
 
-  /** Sweeps once; who asks while a sweep is running gets that one's report. Outside of any unit of work, wherever it is called. */
-  sweep(): Promise<SweepReport> {
+  /**
+   * Sweeps once, after the removals that this process has under way; who asks while a sweep is running gets that one's report. Outside of
+   * any unit of work, wherever it is called.
+   */
+  async sweep(): Promise<SweepReport> {
+    await this.removals.idle();
     return this.#sweep(true);
   }
 

@@ -31,6 +31,7 @@ interface Place {
 
 // Eight parameters each; the smallest of the databases' limits is 32766.
 const ROWS_PER_STATEMENT = 1000;
+const IDS_PER_STATEMENT = 10_000;
 
 /** Writes down which bytes no row answers for, where no crash and no rollback loses it. */
 @Injectable()
@@ -52,7 +53,7 @@ export class IntentJournal implements OnApplicationShutdown {
     return this.#record(await this.#connection.open(), storage, location);
   }
 
-  /** Writes down in the caller's transaction that the bytes have to go; `drop` each when they are gone. */
+  /** Writes down in the caller's transaction that the bytes have to go; `drop` them when they are gone. */
   async announceRemovals(manager: EntityManager, places: readonly Place[]): Promise<(Place & { id: string })[]> {
     const removals = places.map(({ storage, location }) => {
       const intent = this.#make('delete', storage, location);
@@ -68,8 +69,11 @@ export class IntentJournal implements OnApplicationShutdown {
     return removals;
   }
 
-  async drop(id: string): Promise<void> {
-    await this.transactor.dataSource.getRepository(FileIntent).delete({ id });
+  /** The bytes are gone. */
+  async drop(ids: readonly string[]): Promise<void> {
+    const intents = this.transactor.dataSource.getRepository(FileIntent);
+    for (let at = 0; at < ids.length; at += IDS_PER_STATEMENT)
+      await intents.delete(ids.slice(at, at + IDS_PER_STATEMENT));
   }
 
   /** Throws `LocationPendingError` if bytes are on their way to the location, or away from it. */

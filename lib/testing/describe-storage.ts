@@ -156,6 +156,21 @@ export function describeStorage(name: string, factory: StorageFactory, framework
     );
 
     test(
+      'removes several at once, what is not there among them',
+      async (storage) => {
+        for (const name of ['a', 'b', 'c']) await storage.write(`d/${name}`, source(name));
+        await storage.removeAll(['d/a', 'd/none', 'd/c']);
+        await assert.rejects(storage.read('d/a'), LocationNotFoundError);
+        assert.equal(String(await contentOf(storage, 'd/b')), 'b');
+        await assert.rejects(storage.removeAll(['d/b', '../x']), LocationInvalidError);
+        await storage.removeAll([]);
+        assert.equal(String(await contentOf(storage, 'd/b')), 'b');
+        await assert.rejects(storage.read('d/c'), LocationNotFoundError);
+      },
+      Capability.REMOVE,
+    );
+
+    test(
       'knows what exists and its size',
       async (storage) => {
         await storage.write('d/known', source('12345'));

@@ -11,6 +11,7 @@ const logger = new Logger('UnitOfWork');
 /** The calls that have a unit of work open on a data source, and the end of them all. */
 export class OpenUnits {
   readonly #deadlines = new Set<UnitDeadline>();
+  readonly #stops = new Set<() => void>();
   #count = 0;
   #isIdle = (): void => undefined;
   #drain: Promise<void> | undefined;
@@ -31,6 +32,13 @@ export class OpenUnits {
     this.#count++;
     const leave = (): void => this.leave();
     call.then(leave, leave);
+  }
+
+  /** Counts work that follows a commit as under way. `stop` is called when a shutdown waits no longer: then the work has to end soon. */
+  follow(work: Promise<unknown>, stop: () => void): void {
+    this.#stops.add(stop);
+    this.wait(work.finally(() => this.#stops.delete(stop)));
+    if (this.#waited !== undefined) stop();
   }
 
   /** Lets the unit be ended from here. */
@@ -57,10 +65,12 @@ export class OpenUnits {
   async #end(timeout: number): Promise<void> {
     if (await this.#idleWithin(timeout)) return;
     logger.warn(
-      `The shutdown rolls back what is still open after ${timeout} ms: ${this.#deadlines.size} unit(s) of work`,
+      `The shutdown ends what is still open after ${timeout} ms: it rolls back ${this.#deadlines.size} unit(s) of work, and stops ` +
+        `${this.#stops.size} piece(s) of work after a commit`,
     );
     this.#waited = timeout;
     for (const deadline of this.#deadlines) deadline.shutDown(timeout);
+    for (const stop of this.#stops) stop();
     if (!(await this.#idleWithin(GRACE))) logger.warn(`The shutdown leaves ${this.#count} call(s) that do not end`);
   }
 

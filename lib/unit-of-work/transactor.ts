@@ -58,6 +58,14 @@ export class Transactor {
     return this.#open.drain(this.shutdownTimeout);
   }
 
+  /**
+   * Lets a shutdown wait for work that follows a commit, as it waits for units. `stop` is called once it waits no longer: the work has to
+   * end soon then. It must not reject.
+   */
+  follow(work: Promise<void>, stop: () => void): void {
+    this.#open.follow(work, stop);
+  }
+
   /** Reads on one connection, outside of any unit of work and of any transaction, wherever it is called. */
   read<T>(read: (manager: EntityManager) => Promise<T>): Promise<T> {
     return detach(async () => {

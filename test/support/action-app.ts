@@ -6,6 +6,7 @@ import { IsOptional, IsString, MinLength, ValidateNested } from 'class-validator
 import { Column, DataSource, Entity, ManyToOne, OneToMany, PrimaryGeneratedColumn, VersionColumn } from 'typeorm';
 import type { Relation } from 'typeorm';
 import type { FilesModuleOptions } from '../../lib/files.options.js';
+import { ByteRemovals } from '../../lib/files/byte-removals.js';
 import { FileIntent } from '../../lib/files/file-intent.entity.js';
 import { ManagedFile } from '../../lib/files/managed-file.entity.js';
 import { fsStorage } from '../../lib/storage/adapters/fs.storage.js';
@@ -147,12 +148,15 @@ export async function actionApp(setup: ActionSetup = {}): Promise<ActionApp> {
       });
       return { status: response.status, body: (await response.json()) as Record<string, unknown> };
     },
-    counts: async () => ({
-      galleries: await count(Gallery),
-      files: await count(ManagedFile),
-      intents: await count(FileIntent),
-      stored: (await filesBelow(root)).length,
-    }),
+    counts: async () => {
+      await app.app.get(ByteRemovals).idle();
+      return {
+        galleries: await count(Gallery),
+        files: await count(ManagedFile),
+        intents: await count(FileIntent),
+        stored: (await filesBelow(root)).length,
+      };
+    },
     files: () => dataSource.getRepository(ManagedFile).find({ order: { id: 'ASC' } }),
   };
 }

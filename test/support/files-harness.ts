@@ -6,6 +6,7 @@ import { fsStorage } from 'nestjs-files/storage/fs';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { ActorSource } from '../../lib/files/actor.js';
 import type { Actor } from '../../lib/files/actor.js';
+import { ByteRemovals } from '../../lib/files/byte-removals.js';
 import { ContentStore } from '../../lib/files/content-store.js';
 import { FileIntent } from '../../lib/files/file-intent.entity.js';
 import { FileWriter } from '../../lib/files/file-writer.js';
@@ -23,7 +24,7 @@ import { TaskQueue } from '../../lib/task-queue/task-queue.js';
 import { Transactor } from '../../lib/unit-of-work/transactor.js';
 import { theDatabase } from './databases.js';
 import type { TestDatabase } from './databases.js';
-import { newDirectory } from './files-directory.js';
+import { filesBelow, newDirectory } from './files-directory.js';
 
 /** What the port was told, in a table of its own: it has to come and go with the file's row. */
 @Entity('note')
@@ -103,11 +104,13 @@ export async function assembleFiles(dataSource: DataSource, storages: Record<str
   const clock = { now: Date.now() };
   const now = () => clock.now;
   const journal = new IntentJournal(transactor, now);
-  const contents = new ContentStore(registry, transactor, journal);
+  const removals = new ByteRemovals(transactor, journal);
+  const contents = new ContentStore(registry, transactor, journal, removals);
   const writer = new FileWriter(registry, transactor, actors, ownership, contents, journal, 'default');
   const files = new FilesService(registry, transactor, actors, ownership, contents, writer);
-  const sweeper = new FilesSweeper(registry, transactor, readSweeperOptions(), now);
+  const sweeper = new FilesSweeper(registry, transactor, removals, readSweeperOptions(), now);
   const close = async () => {
+    await removals.idle();
     await journal.onApplicationShutdown();
     transactor.close();
   };
@@ -119,10 +122,15 @@ export async function assembleFiles(dataSource: DataSource, storages: Record<str
     ownership,
     clock,
     journal,
+    removals,
     files,
     sweeper,
     close,
-    intents: () => dataSource.getRepository(FileIntent).find({ order: { id: 'ASC' } }),
+    /** Once what was given up is removed. */
+    intents: async () => {
+      await removals.idle();
+      return dataSource.getRepository(FileIntent).find({ order: { id: 'ASC' } });
+    },
     notes: async () => (await dataSource.getRepository(Note).find({ order: { text: 'ASC' } })).map(({ text }) => text),
     rows: () => dataSource.getRepository(ManagedFile).count(),
     queue: new TaskQueue(transactor),
@@ -152,7 +160,12 @@ export async function filesHarness(storages: Record<string, Storage> = {}, kind?
     await dataSource.destroy();
     await drop();
   });
-  return { root, statements, ...assembled };
+  /** What is in the storage on disk, once what was given up is removed. */
+  const stored = async () => {
+    await assembled.removals.idle();
+    return filesBelow(root);
+  };
+  return { root, stored, statements, ...assembled };
 }
 
 /** A route's context, as far as the harness looks at it. */

@@ -8,6 +8,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { DataSource, DataSourceOptions } from 'typeorm';
 import { onTestFinished } from 'vitest';
+import { ByteRemovals } from '../../lib/files/byte-removals.js';
 import { FilesModule } from '../../lib/files.module.js';
 import type { FilesModuleOptions } from '../../lib/files.options.js';
 import { fsStorage } from '../../lib/storage/adapters/fs.storage.js';
@@ -26,7 +27,7 @@ export interface HttpApp {
   dataSource: DataSource;
   /** A request of a user, or of nobody. */
   fetch(path: string, init?: RequestInit & { user?: string }): Promise<Response>;
-  /** What is left in the storage: relative paths. */
+  /** What is left in the storage, once what was given up is removed: relative paths. */
   stored(): Promise<string[]>;
 }
 
@@ -97,7 +98,10 @@ export async function startApp(setup: Setup = {}): Promise<HttpApp> {
     dataSource: app.get(getDataSourceToken(setup.options?.dataSource)),
     fetch: (path, { user, headers, ...init } = {}) =>
       fetch(url + path, { ...init, headers: { ...(user === undefined ? {} : { 'x-user': user }), ...headers } }),
-    stored: () => filesBelow(root),
+    stored: async () => {
+      await app.get(ByteRemovals).idle();
+      return filesBelow(root);
+    },
   };
 }
 

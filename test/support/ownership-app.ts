@@ -15,6 +15,7 @@ import { ACTOR_RESOLVER, ActorSource } from '../../lib/files/actor.js';
 import type { Actor } from '../../lib/files/actor.js';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { ManagedFile } from '../../lib/files/managed-file.entity.js';
+import { ByteRemovals } from '../../lib/files/byte-removals.js';
 import { ContentStore } from '../../lib/files/content-store.js';
 import { FileIntent } from '../../lib/files/file-intent.entity.js';
 import { IntentJournal } from '../../lib/files/intent-journal.js';
@@ -57,6 +58,8 @@ export interface OwnershipApp {
   readonly queue: TaskQueue;
   /** What the database was asked, in order. */
   readonly statements: string[];
+  /** Waits until what was given up is removed. */
+  settled(): Promise<void>;
   /** The storage `default`. */
   readonly storage: Storage;
   send(path: string, body: unknown): Promise<{ status: number; body: Record<string, unknown> }>;
@@ -108,6 +111,7 @@ export async function ownershipApp(options: OwnershipAppOptions = {}): Promise<O
       { provide: QUOTAS, useValue: options.quotas ?? {} },
       Quotas,
       IntentJournal,
+      ByteRemovals,
       ContentStore,
       Ownership,
       TaskQueue,
@@ -138,6 +142,7 @@ export async function ownershipApp(options: OwnershipAppOptions = {}): Promise<O
     queue: app.get(TaskQueue),
     statements,
     storage,
+    settled: () => app.get(ByteRemovals).idle(),
     send: async (path, body) => {
       const headers = { 'content-type': 'application/json' };
       const response = await fetch(`${url}${path}`, { method: 'POST', headers, body: JSON.stringify(body) });

@@ -13,6 +13,7 @@ describe('the options of the module', () => {
       cascade: {},
       transferAsUpdate: true,
       shutdownTimeout: 10_000,
+      concurrentRemovals: 4,
     });
     expect(options.isManager({ type: 'user', id: '1' })).toBe(false);
   });
@@ -28,6 +29,8 @@ describe('the options of the module', () => {
     ['cascade', { storages, cascade: { user: true as const } }],
     ['cascade', { storages, cascade: { package: ['videos'] } }],
     ['cascade', { storages, cascade: { package: false as never } }],
+    ['concurrentRemovals', { storages, concurrentRemovals: 0 }],
+    ['concurrentRemovals', { storages, concurrentRemovals: 1.5 }],
     ['shutdownTimeout', { storages, shutdownTimeout: -1 }],
     ['shutdownTimeout', { storages, shutdownTimeout: Number.NaN }],
     ['shutdownTimeout', { storages, shutdownTimeout: 2 ** 31 }],

@@ -1,7 +1,7 @@
 /** @module nestjs-files/storage/database */
 
 import { Readable } from 'node:stream';
-import { Between, MoreThan } from 'typeorm';
+import { Between, In, MoreThan } from 'typeorm';
 import type { DataSource, EntityManager, Repository } from 'typeorm';
 import { FileTooLargeError } from '../../errors/file-too-large.error.js';
 import { LocationNotFoundError } from '../../errors/location-not-found.error.js';
@@ -47,6 +47,7 @@ const PROVIDED =
 // Together less than a megabyte, which every server takes in one packet.
 const PARTS_PER_STATEMENT = 16;
 const ROWS_PER_PAGE = 500;
+const KEYS_PER_STATEMENT = 10_000;
 
 class DatabaseStorage extends Storage {
   #dataSource: DataSource | undefined;
@@ -97,6 +98,13 @@ class DatabaseStorage extends Storage {
 
   protected async erase(location: string): Promise<void> {
     await this.#bytes.delete(this.#at(location));
+  }
+
+  protected override async eraseAll(locations: readonly string[]): Promise<void> {
+    for (let at = 0; at < locations.length; at += KEYS_PER_STATEMENT) {
+      const keys = locations.slice(at, at + KEYS_PER_STATEMENT).map(locationKey);
+      await this.#bytes.delete({ storage: this.name, locationKey: In(keys) });
+    }
   }
 
   protected async inspect(location: string): Promise<StoredObject | undefined> {

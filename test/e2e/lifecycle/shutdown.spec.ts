@@ -3,10 +3,19 @@ import { NestFactory } from '@nestjs/core';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource, type Repository } from 'typeorm';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { FilesModule, type FilesModuleOptions, TaskQueue, WithTaskQueue } from '../../../lib/index.js';
+import {
+  FileIntent,
+  FilesModule,
+  type FilesModuleOptions,
+  FilesService,
+  TaskQueue,
+  WithTaskQueue,
+} from '../../../lib/index.js';
 import { memoryStorage } from '../../../lib/testing/index.js';
 import { reachableDatabases, type TestDatabase } from '../../support/databases.js';
+import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { gate } from '../../support/gate.js';
+import { HeldStorage } from '../../support/held-storage.js';
 import { Note } from '../../support/unit-entities.js';
 
 /** Work that no request waits for, as a cron job's. */
@@ -45,10 +54,11 @@ async function start(kind: TestDatabase, options: Partial<FilesModuleOptions> = 
   })
   class AppModule {}
   const app = await NestFactory.createApplicationContext(AppModule, { logger: false });
-  const observer = await new DataSource({ ...own, entities: [Note] }).initialize();
+  const observer = await new DataSource({ ...own, entities: [Note, FileIntent] }).initialize();
   onTestFinished(() => observer.destroy());
   const saved = async () => (await observer.getRepository(Note).find({ order: { id: 'ASC' } })).map(({ id }) => id);
-  return { app, job: app.get(Job), saved };
+  const intents = () => observer.getRepository(FileIntent).count();
+  return { app, job: app.get(Job), saved, intents };
 }
 
 describe.each(databases)('on $name, app.close()', (kind) => {
@@ -70,5 +80,39 @@ describe.each(databases)('on $name, app.close()', (kind) => {
     await app.close();
     expect(await run).toMatchObject({ code: 'FILES_SHUTTING_DOWN' });
     expect(await saved()).toEqual([]);
+  });
+
+  it('waits for bytes that are removed after a commit', async () => {
+    const storage = new HeldStorage();
+    const { app, intents } = await start(kind, { storages: { default: storage } });
+    const files = app.get(FilesService);
+    const { id, location } = await files.create(Buffer.from('x'), { name: 'x', owner: null });
+    storage.hold();
+    await files.delete(id);
+    const closed = app.close();
+    expect([await intents(), await storage.exists(location)]).toEqual([1, true]);
+    storage.release();
+    await closed;
+    expect([await intents(), await storage.exists(location)]).toEqual([0, false]);
+  });
+
+  it('leaves bytes to the sweeper whose removal would take longer than `shutdownTimeout`', async () => {
+    const storage = new HeldStorage();
+    const options = { storages: { default: storage }, shutdownTimeout: 20, concurrentRemovals: 1 };
+    const { app, intents } = await start(kind, options);
+    const files = app.get(FilesService);
+    const made = [1, 2].map((name) => files.create(Buffer.from('x'), { name: `${name}`, owner: null }));
+    const [first, second] = await Promise.all(made);
+    storage.hold();
+    await files.delete(first!.id);
+    await files.delete(second!.id);
+    const stopped = gate();
+    app.get(Transactor).follow(stopped.opened, () => {
+      storage.release();
+      stopped.open();
+    });
+    await app.close();
+    expect([await intents(), await storage.exists(first!.location)]).toEqual([1, false]);
+    expect(await storage.exists(second!.location)).toBe(true);
   });
 });

@@ -95,7 +95,10 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners
     await app.storage.write(file, Readable.from([Buffer.from('x')]));
     return file;
   }
-  const isStored = (id: string) => app.storage.exists(id);
+  const isStored = async (id: string) => {
+    await app.settled();
+    return app.storage.exists(id);
+  };
 
   it('keeps the files of a removed owner unless told otherwise', async () => {
     const room = await save(Room);

@@ -8,7 +8,6 @@ import { uuidV7 } from '../../../lib/files/uuid-v7.js';
 import { Capability } from '../../../lib/storage/capability.js';
 import type { Storage } from '../../../lib/storage/storage.js';
 import { reachableDatabases } from '../../support/databases.js';
-import { filesBelow } from '../../support/files-directory.js';
 import { assembleFiles, filesHarness, HARNESS_ENTITIES } from '../../support/files-harness.js';
 import { pdf, png } from '../../support/files-samples.js';
 
@@ -113,23 +112,23 @@ describe('FilesService.rename', () => {
 
 describe('FilesService.replace', () => {
   it('gives the file other bytes at another location, and takes the old ones away', async () => {
-    const { files, root, intents } = await filesHarness();
+    const { files, stored, intents } = await filesHarness();
     const file = await files.create(content, { name: 'x', owner: user });
     const replaced = await files.replace(file.id, Buffer.from('something else'));
     expect(replaced).toMatchObject({ id: file.id, name: 'x', ownerId: '1', size: 14, createdAt: file.createdAt });
     expect(await files.show(file.id)).toEqual(replaced);
     expect(await text(await files.stream(file.id))).toBe('something else');
-    expect([await filesBelow(root), await intents()]).toEqual([[replaced.location], []]);
+    expect([await stored(), await intents()]).toEqual([[replaced.location], []]);
   });
 
   it('refuses another type before it stores anything, and keeps a type that only a client could tell', async () => {
-    const { files, root } = await filesHarness();
+    const { files, stored } = await filesHarness();
     const table = await files.create(Buffer.from('a,b'), { name: 'x', contentType: 'text/csv' });
     expect((await files.replace(table.id, Buffer.from('c,d'))).contentType).toBe('text/csv');
-    const before = await filesBelow(root);
+    const before = await stored();
     const refused = files.replace(table.id, png);
     await expect(refused).rejects.toMatchObject({ code: 'FILES_FILE_TYPE_CHANGED', contentType: 'image/png' });
-    expect(await filesBelow(root)).toEqual(before);
+    expect(await stored()).toEqual(before);
   });
 
   it('refuses pinned files without force, and destroys the content', async () => {
@@ -143,7 +142,7 @@ describe('FilesService.replace', () => {
   });
 
   it('refuses a file that is pinned while the bytes flow, and keeps its content', async () => {
-    const { files, root } = await filesHarness();
+    const { files, stored } = await filesHarness();
     const { id, location } = await files.create(content, { name: 'x', owner: user });
     const source = new Readable({ read() {} });
     source.push('other');
@@ -151,7 +150,7 @@ describe('FilesService.replace', () => {
     await files.pin(id);
     source.push(null);
     await expect(replacing).rejects.toMatchObject({ code: 'FILES_FILE_PINNED' });
-    expect(await filesBelow(root)).toEqual([location]);
+    expect(await stored()).toEqual([location]);
   });
 
   it('needs a storage that can create and remove', async () => {
@@ -234,13 +233,13 @@ describe('FilesService.copy', () => {
 
 describe('FilesService.move', () => {
   it('takes the bytes to another storage, verified, and everything else stays', async () => {
-    const { files, root, intents } = await filesHarness({ other: memoryStorage({ hashAlgorithm: 'sha512' }) });
+    const { files, stored, intents } = await filesHarness({ other: memoryStorage({ hashAlgorithm: 'sha512' }) });
     const file = await files.create(content, { name: 'x', owner: user });
     await files.pin(file.id);
     const moved = await files.move(file.id, 'other');
     expect(moved).toMatchObject({ id: file.id, storage: 'other', hashAlgorithm: 'sha512', pinned: true, ownerId: '1' });
     expect(await text(await files.stream(file.id))).toBe('content');
-    expect([await filesBelow(root), await intents()]).toEqual([[], []]);
+    expect([await stored(), await intents()]).toEqual([[], []]);
   });
 
   it('has nothing to do within the storage', async () => {
@@ -251,11 +250,11 @@ describe('FilesService.move', () => {
   });
 
   it('keeps the old bytes when those that arrive are not what they were', async () => {
-    const { files, dataSource, root, registry } = await filesHarness();
+    const { files, dataSource, stored, registry } = await filesHarness();
     const { id, location } = await files.create(content, { name: 'x' });
     await dataSource.getRepository(ManagedFile).update({ id }, { hash: '0'.repeat(64) });
     await expect(files.move(id, 'memory')).rejects.toMatchObject({ code: 'FILES_FILE_CORRUPT', fileId: id });
-    expect(await filesBelow(root)).toEqual([location]);
+    expect(await stored()).toEqual([location]);
     for await (const found of registry.get('memory').scan()) expect(found).toBeUndefined();
   });
 

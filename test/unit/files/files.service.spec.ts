@@ -6,7 +6,6 @@ import { CommitOutcomeUnknownError } from '../../../lib/errors/commit-outcome-un
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { uuidV7 } from '../../../lib/files/uuid-v7.js';
 import { Capability } from '../../../lib/storage/capability.js';
-import { filesBelow } from '../../support/files-directory.js';
 import { contextOf, filesHarness, Thing } from '../../support/files-harness.js';
 import { pdf } from '../../support/files-samples.js';
 
@@ -15,7 +14,7 @@ const user = { type: 'user', id: '1' };
 
 describe('FilesService.create', () => {
   it('stores the bytes and a row that tells all about them', async () => {
-    const { files, root } = await filesHarness();
+    const { files, stored } = await filesHarness();
     const file = await files.create(Readable.from([pdf]), { name: 'документ.pdf', owner: user });
     expect(file).toMatchObject({
       name: 'документ.pdf',
@@ -29,15 +28,15 @@ describe('FilesService.create', () => {
       pinned: false,
     });
     expect(await files.show(file.id)).toEqual(file);
-    expect(await filesBelow(root)).toEqual([file.location]);
+    expect(await stored()).toEqual([file.location]);
   });
 
   it('takes bytes as well as a stream, to the storage that is named', async () => {
-    const { files, root } = await filesHarness();
+    const { files, stored } = await filesHarness();
     const file = await files.create(new Uint8Array(content), { name: 'x', storage: 'memory' });
     expect(file).toMatchObject({ size: 7, storage: 'memory', ownerType: null });
     expect(await text(await files.stream(file.id))).toBe('content');
-    expect(await filesBelow(root)).toEqual([]);
+    expect(await stored()).toEqual([]);
   });
 
   it('takes a part of a larger buffer for what it is, and large ones whole', async () => {
@@ -55,7 +54,7 @@ describe('FilesService.create', () => {
   });
 
   it('destroys the content and stores nothing when something is wrong with what it is told', async () => {
-    const { files, root, rows } = await filesHarness({ closed: memoryStorage({ disable: Capability.CREATE }) });
+    const { files, stored, rows } = await filesHarness({ closed: memoryStorage({ disable: Capability.CREATE }) });
     const wrong = [
       [{ name: '' }, 'FILES_FILE_NAME'],
       [{ name: 'x', storage: 'nowhere' }, 'FILES_UNKNOWN_STORAGE'],
@@ -71,7 +70,7 @@ describe('FilesService.create', () => {
       await expect(files.create(source, options)).rejects.toMatchObject({ code });
       expect(source.destroyed).toBe(true);
     }
-    expect(await filesBelow(root)).toEqual([]);
+    expect(await stored()).toEqual([]);
     expect(await rows()).toBe(0);
   });
 
@@ -95,40 +94,40 @@ describe('FilesService.create', () => {
   });
 
   it('removes the bytes and the row when ownership fails', async () => {
-    const { files, ownership, root, rows, notes } = await filesHarness();
+    const { files, ownership, stored, rows, notes } = await filesHarness();
     ownership.fault = new Error('no history');
     await expect(files.create(content, { name: 'x' })).rejects.toThrow('no history');
-    expect(await filesBelow(root)).toEqual([]);
+    expect(await stored()).toEqual([]);
     expect([await rows(), await notes()]).toEqual([0, []]);
   });
 
   it('removes the bytes when the row cannot be written', async () => {
-    const { files, root, dataSource } = await filesHarness();
+    const { files, stored, dataSource } = await filesHarness();
     await dataSource.query('DROP TABLE files_file');
     await expect(files.create(content, { name: 'x' })).rejects.toThrow('files_file');
-    expect(await filesBelow(root)).toEqual([]);
+    expect(await stored()).toEqual([]);
   });
 
   it('removes the bytes when no transaction can be had', async () => {
-    const { files, root, transactor } = await filesHarness();
+    const { files, stored, transactor } = await filesHarness();
     transactor.run = () => Promise.reject(new Error('no connection'));
     await expect(files.create(content, { name: 'x' })).rejects.toThrow('no connection');
-    expect(await filesBelow(root)).toEqual([]);
+    expect(await stored()).toEqual([]);
   });
 
   it('leaves the bytes alone when nobody knows whether the row came to stay', async () => {
-    const { files, root, rows, transactor } = await filesHarness();
+    const { files, stored, rows, transactor } = await filesHarness();
     const run = transactor.run.bind(transactor);
     transactor.run = async (work) => {
       await run(work);
       throw new CommitOutcomeUnknownError(new Error('the connection was lost'));
     };
     await expect(files.create(content, { name: 'x' })).rejects.toBeInstanceOf(CommitOutcomeUnknownError);
-    expect([await rows(), (await filesBelow(root)).length]).toEqual([1, 1]);
+    expect([await rows(), (await stored()).length]).toEqual([1, 1]);
   });
 
   it('survives a source that fails while nobody reads it', async () => {
-    const { files, root, actors } = await filesHarness();
+    const { files, stored, actors } = await filesHarness();
     const early = new Readable({ read() {} });
     const fault = new Error('early');
     actors.current = async () => {
@@ -140,7 +139,7 @@ describe('FilesService.create', () => {
     const late = new Readable({ read() {}, destroy: (_, done) => done(new Error('cannot be closed')) });
     await expect(files.create(late, { name: '' })).rejects.toMatchObject({ code: 'FILES_FILE_NAME' });
     await new Promise(setImmediate);
-    expect(await filesBelow(root)).toEqual([]);
+    expect(await stored()).toEqual([]);
   });
 
   it('refuses a location that another row has, and leaves that file alone', async () => {
@@ -157,27 +156,27 @@ describe('FilesService.create', () => {
 
 describe('FilesService.create in a unit of work', () => {
   it('makes its row part of the unit and keeps the bytes when it commits', async () => {
-    const { files, queue, root, rows, dataSource } = await filesHarness();
+    const { files, queue, stored, rows, dataSource } = await filesHarness();
     await queue.run(async () => {
       const file = await files.create(content, { name: 'x' });
       await dataSource.getRepository(Thing).insert({ id: 't', fileId: file.id });
     });
-    expect([await rows(), await filesBelow(root)]).toEqual([1, [expect.any(String)]]);
+    expect([await rows(), await stored()]).toEqual([1, [expect.any(String)]]);
   });
 
   it('removes row and bytes when the unit is rolled back later', async () => {
-    const { files, queue, root, rows } = await filesHarness();
+    const { files, queue, stored, rows } = await filesHarness();
     const unit = queue.run(async () => {
       const { location } = await files.create(content, { name: 'x' });
-      expect(await filesBelow(root)).toContain(location);
+      expect(await stored()).toContain(location);
       throw new Error('later');
     });
     await expect(unit).rejects.toThrow('later');
-    expect([await rows(), await filesBelow(root)]).toEqual([0, []]);
+    expect([await rows(), await stored()]).toEqual([0, []]);
   });
 
   it('removes only what an inner unit made when the outer goes on', async () => {
-    const { files, queue, root, rows } = await filesHarness();
+    const { files, queue, stored, rows } = await filesHarness();
     const kept = await queue.run(async () => {
       const outer = await files.create(content, { name: 'outer' });
       const inner = queue.run(async () => {
@@ -187,7 +186,7 @@ describe('FilesService.create in a unit of work', () => {
       await expect(inner).rejects.toThrow('inner');
       return outer;
     });
-    expect([await rows(), await filesBelow(root)]).toEqual([1, [kept.location]]);
+    expect([await rows(), await stored()]).toEqual([1, [kept.location]]);
   });
 
   it('gives the file to the actor of the call, also of one further out', async () => {
@@ -309,46 +308,46 @@ describe('FilesService.stream', () => {
 
 describe('FilesService.delete', () => {
   it('removes the row and then the bytes', async () => {
-    const { files, root, rows, notes } = await filesHarness();
+    const { files, stored, rows, notes } = await filesHarness();
     const { id } = await files.create(content, { name: 'x' });
     await files.delete(id);
-    expect([await rows(), await filesBelow(root)]).toEqual([0, []]);
+    expect([await rows(), await stored()]).toEqual([0, []]);
     expect(await notes()).toContain(`deleted ${id}`);
     await expect(files.delete(id)).rejects.toMatchObject({ code: 'FILES_FILE_NOT_FOUND' });
   });
 
   it('leaves row and bytes of a pinned file unless forced', async () => {
-    const { files, root, rows } = await filesHarness();
+    const { files, stored, rows } = await filesHarness();
     const { id } = await files.create(content, { name: 'x' });
     await files.pin(id);
     await expect(files.delete(id)).rejects.toMatchObject({ code: 'FILES_FILE_PINNED', fileId: id });
-    expect([await rows(), (await filesBelow(root)).length]).toEqual([1, 1]);
+    expect([await rows(), (await stored()).length]).toEqual([1, 1]);
     await files.delete(id, { force: true });
-    expect([await rows(), await filesBelow(root)]).toEqual([0, []]);
+    expect([await rows(), await stored()]).toEqual([0, []]);
   });
 
   it('keeps the bytes until the unit commits, and when it does not', async () => {
-    const { files, queue, root, rows } = await filesHarness();
+    const { files, queue, stored, rows } = await filesHarness();
     const { id } = await files.create(content, { name: 'x' });
     const undone = queue.run(async () => {
       await files.delete(id);
       throw new Error('later');
     });
     await expect(undone).rejects.toThrow('later');
-    expect([await rows(), (await filesBelow(root)).length]).toEqual([1, 1]);
+    expect([await rows(), (await stored()).length]).toEqual([1, 1]);
     await queue.run(async () => {
       await files.delete(id);
-      expect(await filesBelow(root)).toHaveLength(1);
+      expect(await stored()).toHaveLength(1);
     });
-    expect([await rows(), await filesBelow(root)]).toEqual([0, []]);
+    expect([await rows(), await stored()]).toEqual([0, []]);
   });
 
   it('keeps both when ownership refuses', async () => {
-    const { files, ownership, root, rows } = await filesHarness();
+    const { files, ownership, stored, rows } = await filesHarness();
     const { id } = await files.create(content, { name: 'x' });
     ownership.fault = new Error('refused');
     await expect(files.delete(id)).rejects.toThrow('refused');
-    expect([await rows(), (await filesBelow(root)).length]).toEqual([1, 1]);
+    expect([await rows(), (await stored()).length]).toEqual([1, 1]);
   });
 
   it('deletes the row of bytes that are gone already', async () => {

@@ -15,7 +15,6 @@ import { readSweeperOptions } from '../../../lib/files/sweeper-options.js';
 import { uuidV7 } from '../../../lib/files/uuid-v7.js';
 import { Capability } from '../../../lib/storage/capability.js';
 import { reachableDatabases } from '../../support/databases.js';
-import { filesBelow } from '../../support/files-directory.js';
 import { assembleFiles, filesHarness, HARNESS_ENTITIES } from '../../support/files-harness.js';
 
 const HOUR = 3_600_000;
@@ -37,12 +36,12 @@ function step(kind: 'create' | 'delete', location: string, since: number, outcom
 
 describe('FilesSweeper', () => {
   it('leaves a creation alone until its grace is over, then removes its bytes', async () => {
-    const { sweeper, clock, registry, dataSource, root, intents } = await filesHarness();
+    const { sweeper, clock, registry, dataSource, stored, intents } = await filesHarness();
     await registry.get('default').write('abandoned', source());
     await dataSource.getRepository(FileIntent).insert(intent('create', 'abandoned', clock.now));
     clock.now += DAY - 1;
     expect(await sweeper.sweep()).toMatchObject({ examined: 0 });
-    expect(await filesBelow(root)).toEqual(['abandoned']);
+    expect(await stored()).toEqual(['abandoned']);
     clock.now += 1;
     expect(await sweeper.sweep()).toEqual({
       examined: 1,
@@ -52,15 +51,15 @@ describe('FilesSweeper', () => {
       bytesRemoved: 7,
       leftovers: 0,
     });
-    expect([await filesBelow(root), await intents()]).toEqual([[], []]);
+    expect([await stored(), await intents()]).toEqual([[], []]);
   });
 
   it('finishes a deletion at once', async () => {
-    const { sweeper, clock, registry, dataSource, root } = await filesHarness();
+    const { sweeper, clock, registry, dataSource, stored } = await filesHarness();
     await registry.get('default').write('deleted', source());
     await dataSource.getRepository(FileIntent).insert(intent('delete', 'deleted', clock.now));
     expect(await sweeper.sweep()).toMatchObject({ examined: 1, finished: 1 });
-    expect(await filesBelow(root)).toEqual([]);
+    expect(await stored()).toEqual([]);
   });
 
   it('never removes the bytes of a file, whatever an intent says', async () => {
@@ -75,7 +74,7 @@ describe('FilesSweeper', () => {
   });
 
   it('tells what it would do, and does nothing of it', async () => {
-    const { sweeper, clock, files, registry, dataSource, root, intents } = await filesHarness();
+    const { sweeper, clock, files, registry, dataSource, stored, intents } = await filesHarness();
     const { location } = await files.create(content, { name: 'x' });
     await registry.get('default').write('abandoned', source());
     const leased = { leaseOwner: randomUUID(), leaseUntil: new Date(clock.now + 1) };
@@ -87,7 +86,7 @@ describe('FilesSweeper', () => {
         intent('create', 'under-way', clock.now - DAY + 1),
         Object.assign(intent('delete', 'taken', clock.now), leased),
       ]);
-    const before = [await filesBelow(root), await intents()];
+    const before = [await stored(), await intents()];
 
     expect(await sweeper.preview()).toEqual([
       step('create', 'abandoned', clock.now - 3 * DAY, 'remove'),
@@ -96,7 +95,7 @@ describe('FilesSweeper', () => {
       step('delete', 'taken', clock.now, 'wait'),
     ]);
     expect(await sweeper.preview({ rows: 1 })).toHaveLength(1);
-    expect([await filesBelow(root), await intents()]).toEqual(before);
+    expect([await stored(), await intents()]).toEqual(before);
     expect(await sweeper.sweep()).toMatchObject({ finished: 1, kept: 1 });
   });
 
@@ -153,13 +152,13 @@ describe('FilesSweeper', () => {
   });
 
   it('removes unfinished files that are old', async () => {
-    const { sweeper, clock, root } = await filesHarness();
+    const { sweeper, clock, root, stored } = await filesHarness();
     const partial = join(root, `.x.${randomUUID()}.part`);
     await writeFile(partial, 'half');
     await utimes(partial, new Date(clock.now - 2 * DAY), new Date(clock.now - 2 * DAY));
     await writeFile(join(root, `.y.${randomUUID()}.part`), 'half');
     expect(await sweeper.sweep()).toMatchObject({ leftovers: 1, bytesRemoved: 4 });
-    expect(await filesBelow(root)).toEqual([expect.stringMatching(/^\.y/)]);
+    expect(await stored()).toEqual([expect.stringMatching(/^\.y/)]);
   });
 
   it('gives everybody who asks meanwhile the same report', async () => {
@@ -190,8 +189,8 @@ describe('FilesSweeper on its interval', () => {
     // A server's pool has timers of its own.
     const [inMemory] = await reachableDatabases('memory');
     const world = await filesHarness({}, inMemory);
-    const { registry, transactor, clock } = world;
-    const sweeper = new FilesSweeper(registry, transactor, readSweeperOptions(options), () => clock.now);
+    const { registry, transactor, removals, clock } = world;
+    const sweeper = new FilesSweeper(registry, transactor, removals, readSweeperOptions(options), () => clock.now);
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     sweeper.onApplicationBootstrap();
     return { ...world, sweeper };
