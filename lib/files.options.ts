@@ -1,5 +1,5 @@
 import type { FactoryProvider, ModuleMetadata } from '@nestjs/common';
-import type { AccessOptions, UploadPolicy } from './access/access-options.js';
+import type { AccessOptions, ScanRight, UploadPolicy } from './access/access-options.js';
 import { FilesOptionError } from './errors/files-option.error.js';
 import type { Actor, ActorResolver } from './files/actor.js';
 import type { ByOwnerType } from './files/owner-type-name.js';
@@ -32,8 +32,11 @@ export interface FilesModuleOptions extends FilesModuleShape {
   cascade?: ByOwnerType<true | string[]>;
   /** Whether an owner policy's `update` answers for `file_transfer`. @default true */
   transferAsUpdate?: boolean;
-  /** Whether an owner policy's `update` answers for `file_scan`. @default true */
-  scanAsUpdate?: boolean;
+  /**
+   * The right on an owner that listing its files asks its policy for. @default 'show' where `cascade` lists the owner's type with `true`, so that
+   * who may list the files may open them; else 'update'
+   */
+  scanAs?: ScanRight;
   /** When bytes are removed that no file refers to; `false` never, unless `FilesSweeper.sweep()` is called. @default every hour, a day old */
   sweeper?: SweeperOptions | false;
   /** How many bytes of deleted files this process removes at once, after the responses: each removal is a call of its storage. @default 4 */
@@ -114,7 +117,7 @@ export function checkOptions(options: FilesFactoryOptions): CheckedFilesOptions 
     actor: options.actor ?? callUser,
     isManager: options.isManager ?? (() => false),
     transferAsUpdate: options.transferAsUpdate ?? true,
-    scanAsUpdate: options.scanAsUpdate ?? true,
+    scanAs: readScanRight(options),
     sweeper: readSweeperOptions(options.sweeper),
     concurrentRemovals: readConcurrentRemovals(options.concurrentRemovals),
     links: readLinksOptions(options.links),
@@ -139,6 +142,13 @@ function readShutdownTimeout(timeout = 10_000): number {
   throw new FilesOptionError('shutdownTimeout', `it must be a whole number of milliseconds, and is ${String(timeout)}`);
 }
 
+function readScanRight({ scanAs, ...others }: FilesFactoryOptions): ScanRight | undefined {
+  if ('scanAsUpdate' in others)
+    throw new FilesOptionError('scanAsUpdate', "it is gone. Say scanAs: 'update', 'show' or 'file_scan'");
+  if (scanAs === undefined || ['show', 'update', 'file_scan'].includes(scanAs)) return scanAs;
+  throw new FilesOptionError('scanAs', `it must be 'show', 'update' or 'file_scan', and is ${JSON.stringify(scanAs)}`);
+}
+
 function checkUploads(uploads: UploadPolicy, known: readonly string[]): void {
   if (uploads === 'managers' || uploads === 'authenticated' || typeof uploads === 'function') return;
   if (!Array.isArray(uploads?.storages)) {
@@ -149,8 +159,9 @@ function checkUploads(uploads: UploadPolicy, known: readonly string[]): void {
 
 function checkCascade(cascade: Readonly<Record<string, true | readonly string[]>>, known: readonly string[]): void {
   for (const [ownerType, storages] of Object.entries(cascade)) {
-    if (ownerType === 'user') {
-      throw new FilesOptionError('cascade', 'it names "user": a user\'s files are that user\'s alone. Take it out');
+    if (ownerType === 'user' && storages === true) {
+      const why = 'it opens "user" for all storages, and uploads are their user\'s until a record names them. ';
+      throw new FilesOptionError('cascade', `${why}Name the storages that others may see: { user: ['avatars'] }`);
     }
     if (storages === true) continue;
     if (!Array.isArray(storages))

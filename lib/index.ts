@@ -112,7 +112,7 @@ export type { AttachAs } from './staging/upload-rule.js';
 
 // Access
 export type { AccessDecision } from './access/access-decision.js';
-export type { UploadPolicy } from './access/access-options.js';
+export type { ScanRight, UploadPolicy } from './access/access-options.js';
 export { callUser } from './access/call-user.js';
 export { FileAccessGuard } from './access/file-access.guard.js';
 export type { FileIdSource } from './access/file-access.guard.js';
@@ -231,6 +231,7 @@ export { MigrationLockError } from './errors/migration-lock.error.js';
 export { MultipartExpectedError } from './errors/multipart-expected.error.js';
 export { OutOfQueueError } from './errors/out-of-queue.error.js';
 export { OwnerHasFilesError } from './errors/owner-has-files.error.js';
+export { OwnerNamesFilesError } from './errors/owner-names-files.error.js';
 export { OwnerNotFoundError } from './errors/owner-not-found.error.js';
 export { OwnerNotResolvedError } from './errors/owner-not-resolved.error.js';
 export { OwnerReferenceError } from './errors/owner-reference.error.js';

@@ -16,11 +16,14 @@ export type UploadPolicy =
     }
   | ((actor: Actor | null, storage: string) => boolean | Promise<boolean>);
 
+/** The right on an owner that listing its files asks for. */
+export type ScanRight = 'show' | 'update' | 'file_scan';
+
 /** The part of the module's options that decides about access. */
 export interface AccessOptions {
   isManager: (actor: Actor | null) => boolean | Promise<boolean>;
   uploads: UploadPolicy;
   cascade: Readonly<Record<string, true | readonly string[]>>;
   transferAsUpdate: boolean;
-  scanAsUpdate: boolean;
+  scanAs: ScanRight | undefined;
 }

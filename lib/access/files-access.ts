@@ -94,13 +94,15 @@ export class FilesAccess {
     throw refusal(actor, operation, `file ${file.id}`);
   }
 
-  /** Whether the actor may do this with an owner of files. `update` answers for `file_transfer` and `file_scan` unless the options say otherwise. */
+  /** Whether the actor may do this with an owner of files. What answers for `file_transfer` and `file_scan` is said by the options. */
   async canOwner(actor: Actor | null, operation: OwnerOperation, owner: OwnerReference): Promise<boolean> {
     if (isSameOwner(actor, owner.type, owner.id) || (await this.isManager(actor))) return true;
     // Policies look for the owner; what cannot be there is not there.
     if (!isPossibleOwner(this.transactor.dataSource, owner)) return false;
     try {
-      return (await this.policies.find(owner.type)?.allows(this.#asked(operation), actor, owner.id)) === true;
+      return (
+        (await this.policies.find(owner.type)?.allows(this.#asked(operation, owner.type), actor, owner.id)) === true
+      );
     } catch (error) {
       if (databaseFault(error) !== 'invalid-value') throw error;
       throw new OwnerReferenceError('id', owner.id, `no ${owner.type} can have it`, { cause: error });
@@ -155,10 +157,12 @@ export class FilesAccess {
     if (!(await this.canUpload(actor, storage))) throw refusal(actor, 'upload to', `storage "${storage}"`);
   }
 
-  #asked(operation: OwnerOperation): OwnerOperation {
-    const { transferAsUpdate, scanAsUpdate } = this.options;
-    const asUpdate = (operation === 'file_transfer' && transferAsUpdate) || (operation === 'file_scan' && scanAsUpdate);
-    return asUpdate ? 'update' : operation;
+  #asked(operation: OwnerOperation, type: string): OwnerOperation {
+    const { transferAsUpdate, scanAs, cascade } = this.options;
+    if (operation === 'file_transfer' && transferAsUpdate) return 'update';
+    if (operation !== 'file_scan') return operation;
+    // Where all files of the owner follow its `show`, the list tells nothing that those who may open them may not know.
+    return scanAs ?? (Object.hasOwn(cascade, type) && cascade[type] === true ? 'show' : 'update');
   }
 }
 

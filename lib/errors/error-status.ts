@@ -50,6 +50,7 @@ export const ERROR_STATUS: Readonly<Record<string, HttpStatus>> = {
   FILES_OWNER_CONFLICT: HttpStatus.UNPROCESSABLE_ENTITY,
   FILES_OWNER_HAS_FILES: HttpStatus.CONFLICT,
   // The file of the route is there; what the body names is not.
+  FILES_OWNER_NAMES_FILES: HttpStatus.UNPROCESSABLE_ENTITY,
   FILES_OWNER_NOT_FOUND: HttpStatus.UNPROCESSABLE_ENTITY,
   FILES_OWNER_NOT_RESOLVED: HttpStatus.INTERNAL_SERVER_ERROR,
   FILES_OWNER_REFERENCE: HttpStatus.BAD_REQUEST,

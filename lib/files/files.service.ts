@@ -143,12 +143,12 @@ export class FilesService {
     return downloadTrace.hasSubscribers ? tracedDownload({ fileId: id, storage, bytes }, read) : read();
   }
 
-  /** Changes the name and nothing else. A pinned file needs `force`. */
-  async rename(id: string, name: string, { force = false }: ForceOption = {}): Promise<ManagedFile> {
+  /** Changes the name and nothing else, also of a pinned file: who owns it and what it holds stay. */
+  async rename(id: string, name: string): Promise<ManagedFile> {
     const fileId = idOf(id);
     const clean = cleanFileName(name);
     return this.transactor.run(async ({ manager }) => {
-      const file = await lockFile(manager, fileId, { operation: 'renaming it', force });
+      const file = await lockFile(manager, fileId);
       await manager.update(ManagedFile, { id: fileId }, { name: clean });
       return Object.assign(file, { name: clean });
     });

@@ -3,11 +3,14 @@ import type { ExecutionContext } from '@nestjs/common';
 import { FilesAccess } from '../access/files-access.js';
 import { AccessDeniedError } from '../errors/access-denied.error.js';
 import { FileNotFoundError } from '../errors/file-not-found.error.js';
+import { OwnerNamesFilesError } from '../errors/owner-names-files.error.js';
 import { ActorSource } from '../files/actor.js';
 import { normalizeFileId } from '../files/file-id.js';
 import { FilesService } from '../files/files.service.js';
 import { assertOwnerReference } from '../files/owner-reference.js';
 import type { OwnershipChange } from '../files/ownership-port.js';
+import { guardedOwners } from '../ownership/guard/guarded-entities.js';
+import { Transactor } from '../unit-of-work/transactor.js';
 import { toPublicFile } from '../files/public-file.js';
 import type { PublicFile } from '../files/public-file.js';
 import { WithTaskQueue } from '../task-queue/with-task-queue.decorator.js';
@@ -26,9 +29,13 @@ export abstract class OwnershipEndpoints {
     private readonly access: FilesAccess,
     private readonly actors: ActorSource,
     private readonly gate: FileGate,
+    private readonly transactor: Transactor,
   ) {}
 
-  /** Asks for both ends: the right to give the file away, and the right to give files to the owner. */
+  /**
+   * Asks for both ends: the right to give the file away, and the right to give files to the owner. Owners whose records name their files get
+   * them by being saved.
+   */
   @Post(':id/transfer')
   @WithTaskQueue()
   @HttpCode(HttpStatus.OK)
@@ -46,6 +53,12 @@ export abstract class OwnershipEndpoints {
     if (force && !(await this.access.isManager(actor))) {
       throw new AccessDeniedError('force a transfer of', `file ${file.id}`);
     }
+    const isThere = file.ownerType === ownerType && file.ownerId === ownerId;
+    // People have files that no row names.
+    const isPerson = ownerType === actor?.type;
+    // A row that names the file would be checked by its field's decorators; here nothing would be.
+    if (!isThere && !isPerson && guardedOwners(this.transactor.dataSource, ownerType).length > 0)
+      throw new OwnerNamesFilesError(ownerType);
     await this.files.transferOwnership(file.id, { ownerType, ownerId, pin, force });
     return toPublicFile(await this.files.show(file.id));
   }

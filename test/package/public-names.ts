@@ -74,6 +74,7 @@ export const publicNames = [
   'NO_PREVIOUS_TASK',
   'OutOfQueueError',
   'OwnerHasFilesError',
+  'OwnerNamesFilesError',
   'OwnerNotFoundError',
   'OwnerNotResolvedError',
   'OwnerPolicy',

@@ -16,7 +16,7 @@ export async function accessWith(options: Partial<AccessOptions>, policies: Prov
     uploads: 'managers',
     cascade: {},
     transferAsUpdate: true,
-    scanAsUpdate: true,
+    scanAs: undefined,
     ...options,
   };
   const module = await Test.createTestingModule({

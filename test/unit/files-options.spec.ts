@@ -27,6 +27,8 @@ describe('the options of the module', () => {
     ['uploads', { storages, uploads: 'everybody' as never }],
     ['uploads', { storages, uploads: null as never }],
     ['cascade', { storages, cascade: { user: true as const } }],
+    ['scanAs', { storages, scanAs: 'delete' as never }],
+    ['scanAsUpdate', { storages, scanAsUpdate: false } as never],
     ['cascade', { storages, cascade: { package: ['videos'] } }],
     ['cascade', { storages, cascade: { package: false as never } }],
     ['concurrentRemovals', { storages, concurrentRemovals: 0 }],

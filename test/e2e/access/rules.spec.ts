@@ -122,18 +122,50 @@ describe('files over HTTP', () => {
   it.each([
     [{}, { update: true }, 200, 200],
     [{ transferAsUpdate: false }, { update: true }, 403, 200],
-    [{ scanAsUpdate: false }, { update: true }, 200, 403],
-    [{ transferAsUpdate: false, scanAsUpdate: false }, { file_transfer: true, file_scan: true }, 200, 200],
+    [{ scanAs: 'file_scan' }, { update: true }, 200, 403],
+    [{ cascade: { package: true } }, { show: true }, 403, 200],
+    [{ cascade: { package: ['images' as string] } }, { show: true }, 403, 403],
+    [{ transferAsUpdate: false, scanAs: 'file_scan' }, { file_transfer: true, file_scan: true }, 200, 200],
     [{}, { file_transfer: true, file_scan: true }, 403, 403],
-  ] as const)('go to, and are listed of, an owner with %j and %j', async (options, grants, transferred, listed) => {
-    const { app, create } = await rulesApp(options, grants);
-    const transfer = await app.fetch(`/files/${await create('user', 'ben')}/transfer`, {
-      method: 'POST',
-      user: 'ben',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ ownerType: 'package', ownerId: '1' }),
-    });
-    const list = await app.fetch('/files?ownerType=package&ownerId=1', { user: 'ben' });
-    expect([transfer.status, list.status]).toEqual([transferred, listed]);
+  ] satisfies [Partial<FilesModuleOptions>, Grants, number, number][])(
+    'go to, and are listed of, an owner with %j and %j',
+    async (options, grants, transferred, listed) => {
+      const { app, create } = await rulesApp(options, grants);
+      const transfer = await app.fetch(`/files/${await create('user', 'ben')}/transfer`, {
+        method: 'POST',
+        user: 'ben',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ ownerType: 'package', ownerId: '1' }),
+      });
+      const list = await app.fetch('/files?ownerType=package&ownerId=1', { user: 'ben' });
+      expect([transfer.status, list.status]).toEqual([transferred, listed]);
+    },
+  );
+
+  it('are renamed when they are pinned, too', async () => {
+    const { app, create } = await rulesApp({ cascade: { package: true } }, EVERYTHING);
+    const id = await create('package', '1');
+    await app.app.get(FilesService).pin(id);
+    const rename = { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: '{"name":"y.txt"}' };
+    const renamed = await app.fetch(`/files/${id}`, { ...rename, user: 'ben' });
+    expect([renamed.status, await renamed.json()]).toMatchObject([200, { name: 'y.txt', pinned: true }]);
+  });
+
+  it('of users are seen in the storages that the cascade opens for them', async () => {
+    @OwnerPolicy('user')
+    class UserFiles implements FileOwnerPolicy {
+      allows(operation: OwnerOperation) {
+        return operation === 'show';
+      }
+    }
+    const storages = { default: memoryStorage(), avatars: memoryStorage() };
+    const app = await startApp({ options: { storages, cascade: { user: ['avatars'] } }, providers: [UserFiles] });
+    const files = app.app.get(FilesService);
+    const owner = { type: 'user', id: 'anna' };
+    const avatar = await files.create(Buffer.from('x'), { name: 'a.txt', storage: 'avatars', owner });
+    const draft = await files.create(Buffer.from('x'), { name: 'b.txt', owner });
+    expect((await app.fetch(`/files/${avatar.id}/content`)).status).toBe(200);
+    expect((await app.fetch(`/files/${draft.id}/content`, { user: 'ben' })).status).toBe(404);
+    expect((await app.fetch('/files?ownerType=user&ownerId=anna', { user: 'ben' })).status).toBe(403);
   });
 });

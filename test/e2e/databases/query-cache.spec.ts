@@ -115,7 +115,7 @@ describe.each(cases)('with every query cached in the $store, on $database.name,'
     expect(await app.send('POST', '/pages', { fileId })).toMatchObject({ status: 400 });
     const files = app.app.get(FilesService);
     const pinned = { code: 'FILES_FILE_PINNED' };
-    await expect(files.rename(fileId, 'renamed.txt')).rejects.toMatchObject(pinned);
+    await expect(files.delete(fileId)).rejects.toMatchObject(pinned);
     await app.other.query(`UPDATE files_file SET pinned = ${database.kind === 'postgres' ? 'false' : '0'}`);
     await files.rename(fileId, 'renamed.txt');
     expect(await files.show(fileId)).toMatchObject({ name: 'renamed.txt', pinned: false });

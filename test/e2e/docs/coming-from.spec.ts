@@ -171,7 +171,7 @@ it('goes from ckanext-files as the page says', async () => {
       uploads: 'authenticated',
       cascade: { package: true, group: true },
       transferAsUpdate: true,
-      scanAsUpdate: true,
+      scanAs: 'update',
       isManager: (actor) => admins.has(actor?.id ?? ''),
     });
   expect(module).not.toThrow();

@@ -293,8 +293,11 @@ describe.each(PLATFORMS)('the routes of a file on %s', (platform) => {
       const app = await filled();
       const owner = { ownerType: 'package', ownerId: '2' };
       expect(await list(app, 'anna', owner)).toMatchObject({ status: 200, names: ['e.txt'] });
-      expect(await list(app, 'ben', owner)).toMatchObject({ status: 403, code: 'FILES_ACCESS_DENIED' });
-      expect(await list(app, undefined, owner)).toMatchObject({ status: 401 });
+      // Who may open all of its files may list them.
+      expect(await list(app, 'ben', owner)).toMatchObject({ status: 200, names: ['e.txt'] });
+      const closed = { ownerType: 'package', ownerId: '1' };
+      expect(await list(app, 'ben', closed)).toMatchObject({ status: 403, code: 'FILES_ACCESS_DENIED' });
+      expect(await list(app, undefined, closed)).toMatchObject({ status: 401 });
       expect(await list(app, 'ben', { ownerType: 'user', ownerId: 'anna' })).toMatchObject({ status: 403 });
       expect(await list(app, 'admin', owner)).toMatchObject({ names: ['e.txt'] });
     });

@@ -159,14 +159,14 @@ describe.each(PLATFORMS)('the pages of the portal on %s', (platform) => {
   it('do not tell the title of a private package in the history of a file', async () => {
     const { alice, bob } = portal;
     const fileId = await alice.upload(pdf());
-    const packages = [];
     for (const visibility of ['private', 'public']) {
-      packages.push(
-        (await alice.post('/packages', { name: freshName('p'), title: `A ${visibility} title`, visibility })).body,
-      );
-    }
-    for (const { id: ownerId } of packages) {
-      await alice.post(`/files/${fileId}/transfer`, { ownerType: 'package', ownerId });
+      const title = `A ${visibility} title`;
+      const { body } = await alice.post('/packages', { name: freshName('p'), title, visibility, attachmentId: fileId });
+      if (visibility === 'public') continue;
+      // She takes it back, and gives it to the next one.
+      await alice.patch(`/packages/${body.id}`, { attachmentId: null });
+      await alice.delete(`/files/${fileId}/pin`);
+      await alice.post(`/files/${fileId}/transfer`, { ownerType: 'user', ownerId: alice.id });
     }
 
     const seenBy = async (reader: typeof alice) => JSON.stringify((await reader.get(`/web/data/files/${fileId}`)).body);

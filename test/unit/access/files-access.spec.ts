@@ -227,12 +227,17 @@ describe('FilesAccess, for owners', () => {
     }
     const asUpdate = await accessWith({}, [Updates]);
     const apart = await accessWith({ transferAsUpdate: false }, [Updates]);
-    const scanApart = await accessWith({ scanAsUpdate: false }, [Updates]);
+    const scanApart = await accessWith({ scanAs: 'file_scan' }, [Updates]);
     expect(await asUpdate.canOwner(ben, 'file_transfer', owner)).toBe(true);
     expect(await asUpdate.canOwner(ben, 'file_scan', owner)).toBe(true);
     expect(await apart.canOwner(ben, 'file_transfer', owner)).toBe(false);
     expect(await apart.canOwner(ben, 'file_scan', owner)).toBe(true);
     expect(await scanApart.canOwner(ben, 'file_scan', owner)).toBe(false);
+    // Who may open all files of an owner may list them, too.
+    const open = await accessWith({ cascade: { package: true } }, [Updates]);
+    expect(await open.canOwner(ben, 'file_scan', owner)).toBe(false);
+    const partly = await accessWith({ cascade: { package: ['images'] } }, [Updates]);
+    expect(await partly.canOwner(ben, 'file_scan', owner)).toBe(true);
   });
 });
 

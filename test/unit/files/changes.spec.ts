@@ -98,15 +98,14 @@ describe('FilesService.rename', () => {
     expect(await files.show(file.id)).toEqual({ ...file, name: 'новое_имя' });
   });
 
-  it('refuses pinned files without force, unknown ones and names that are none', async () => {
+  it('changes that of a pinned file, and refuses unknown ones and names that are none', async () => {
     const { files } = await filesHarness();
     const { id } = await files.create(content, { name: 'x', owner: user });
     await files.pin(id);
-    await expect(files.rename(id, 'y')).rejects.toMatchObject({ code: 'FILES_FILE_PINNED' });
-    await expect(files.rename(id, '', { force: true })).rejects.toMatchObject({ code: 'FILES_FILE_NAME' });
+    await expect(files.rename(id, '')).rejects.toMatchObject({ code: 'FILES_FILE_NAME' });
     await expect(files.rename(uuidV7(), 'y')).rejects.toMatchObject({ code: 'FILES_FILE_NOT_FOUND' });
     expect((await files.show(id)).name).toBe('x');
-    expect((await files.rename(id, 'y', { force: true })).name).toBe('y');
+    expect(await files.rename(id, 'y')).toMatchObject({ name: 'y', pinned: true });
   });
 });
 

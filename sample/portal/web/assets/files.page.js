@@ -67,7 +67,7 @@ function row(file) {
         { class: 'quiet', href: contentUrl(file.id), download: true, 'aria-label': `Download ${file.name}` },
         'Download',
       ),
-      !file.pinned && action('Rename', () => rename(file, item), { describe: `Rename ${file.name}` }),
+      action('Rename', () => rename(file, item), { describe: `Rename ${file.name}` }),
       !file.pinned && action('Delete', () => remove(file, item), { describe: `Delete ${file.name}` }),
     ),
   );
