@@ -11,7 +11,7 @@ import { Capability } from '../storage/capability.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { ActionRoutes } from './action-routes.js';
-import { describeAction, findSwagger } from './openapi.js';
+import { describeAction } from './openapi.js';
 
 /** Refuses to start where `@UploadAs()` could not do what it says, and tells OpenAPI about the routes that take files. */
 @Injectable()
@@ -25,12 +25,11 @@ export class ActionRoutesCheck implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    const swagger = findSwagger(import.meta.url);
     for (const { handler, bodyTypes } of this.routes.all()) {
       const fields = bodyTypes.flatMap((type) => allUploadFields(type));
       for (const field of fields) this.#check(field, this.transactor.dataSource);
       for (const alike of fieldsByName(bodyTypes)) this.#checkSame(alike);
-      if (swagger) describeAction(swagger, handler, fields);
+      describeAction(handler, fields);
     }
   }
 

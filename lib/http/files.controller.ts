@@ -4,7 +4,7 @@ import { ContentEndpoints } from './content-endpoints.js';
 import { FilesEndpoints } from './files-endpoints.js';
 import type { CheckedHttpOptions, FilesRoute } from './http-options.js';
 import { LinksEndpoints, linksPath } from './links.controller.js';
-import { describeRoutes, findSwagger } from './openapi.js';
+import { describeRoutes } from './openapi.js';
 import { ownRoutes } from './own-routes.js';
 import { OwnershipEndpoints } from './ownership-endpoints.js';
 import type { AddressedRoutes, GetRoute } from './route-addresses.js';
@@ -17,7 +17,7 @@ export interface FilesControllers {
 
 /** Makes the controllers for a path. Each module gets classes of its own, so that two applications may have two paths. */
 export function createFilesControllers(options: CheckedHttpOptions): FilesControllers {
-  describeRoutes(findSwagger(import.meta.url));
+  describeRoutes();
   const { path } = options;
 
   @Controller(linksPath(path))

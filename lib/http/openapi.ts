@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import type { Type } from '@nestjs/common';
 import { rulesOf } from '../task-queue/nested-classes.js';
 import { ContentEndpoints } from './content-endpoints.js';
@@ -6,18 +5,14 @@ import { FilesEndpoints } from './files-endpoints.js';
 import { ListFilesInput, RenameFileInput, TransferFileInput, UploadInput } from './inputs.js';
 import { OwnershipEndpoints } from './ownership-endpoints.js';
 
-type Decorate<T extends unknown[]> = (...options: T) => MethodDecorator & PropertyDecorator;
-
-const SWAGGER = '@nestjs/swagger';
-
-/** What is used of @nestjs/swagger, which need not be installed. */
-export interface Swagger {
-  ApiBody: Decorate<[object]>;
-  ApiConsumes: Decorate<[string]>;
-  ApiOperation: Decorate<[object]>;
-  ApiProperty: Decorate<[object]>;
-  ApiResponse: Decorate<[object]>;
-}
+// Where @nestjs/swagger, which need not be installed, looks for what its decorators say. To import them would be to find another copy of
+// it than that of a bundled application, or none.
+const OPERATION = 'swagger/apiOperation';
+const RESPONSES = 'swagger/apiResponse';
+const CONSUMES = 'swagger/apiConsumes';
+const PARAMETERS = 'swagger/apiParameters';
+const PROPERTIES = 'swagger/apiModelPropertiesArray';
+const PROPERTY = 'swagger/apiModelProperties';
 
 const TEXT = { type: 'string' };
 const BINARY = { type: 'string', format: 'binary' };
@@ -132,7 +127,7 @@ const ROUTES: readonly Route[] = [
 const FLAG = { type: 'boolean', required: false };
 const OPTIONAL = { ...TEXT, required: false };
 const INPUTS: readonly [Type, Record<string, object>][] = [
-  [UploadInput, { multiple: { enum: ['true', 'false'], required: false } }],
+  [UploadInput, { multiple: { ...TEXT, enum: ['true', 'false'], required: false } }],
   [RenameFileInput, { name: TEXT }],
   [TransferFileInput, { ownerType: TEXT, ownerId: TEXT, pin: FLAG, force: FLAG }],
   [
@@ -149,18 +144,6 @@ const INPUTS: readonly [Type, Record<string, object>][] = [
   ],
 ];
 
-/** @nestjs/swagger as `from` would import it; `undefined` where it is not installed. */
-export function findSwagger(from: string): Swagger | undefined {
-  const require = createRequire(from);
-  try {
-    return require(SWAGGER) as Swagger;
-  } catch (error) {
-    const { code } = error as { code?: unknown };
-    if (code === 'MODULE_NOT_FOUND' || code === 'ERR_REQUIRE_ESM') return undefined;
-    throw error;
-  }
-}
-
 /** A field of an action's body that takes files. */
 interface DescribedField {
   readonly dtoClass: abstract new (...args: never[]) => object;
@@ -168,35 +151,30 @@ interface DescribedField {
   readonly isList: boolean;
 }
 
-const SWAGGER_CONSUMES = 'swagger/apiConsumes';
-const SWAGGER_PROPERTY = 'swagger/apiModelProperties';
-
 let isDescribed = false;
 
-/** Describes the routes for OpenAPI, once. Without @nestjs/swagger it does nothing. */
-export function describeRoutes(swagger: Swagger | undefined): void {
-  if (isDescribed || swagger === undefined) return;
+/** Describes the routes for OpenAPI, once. */
+export function describeRoutes(): void {
+  if (isDescribed) return;
   isDescribed = true;
-  for (const route of ROUTES) describeRoute(swagger, route);
+  for (const route of ROUTES) describeRoute(route);
   for (const [{ prototype }, properties] of INPUTS) {
-    for (const [name, schema] of Object.entries(properties)) swagger.ApiProperty(schema)(prototype as object, name);
+    for (const [name, schema] of Object.entries(properties)) describeProperty(prototype as object, name, schema);
   }
 }
 
 /** Says that an action takes a form, and which of its fields are files, where the application has not said more. */
-export function describeAction(swagger: Swagger, handler: object, fields: readonly DescribedField[]): void {
-  if (!Reflect.hasMetadata(SWAGGER_CONSUMES, handler)) {
-    Reflect.defineMetadata(SWAGGER_CONSUMES, ['multipart/form-data', 'application/json'], handler);
+export function describeAction(handler: object, fields: readonly DescribedField[]): void {
+  if (!Reflect.hasMetadata(CONSUMES, handler)) {
+    Reflect.defineMetadata(CONSUMES, ['multipart/form-data', 'application/json'], handler);
   }
   for (const { dtoClass, property, isList } of fields) {
     const prototype = dtoClass.prototype as object;
-    const known = Reflect.getMetadata(SWAGGER_PROPERTY, prototype, property) as { format?: string } | undefined;
+    const known = Reflect.getMetadata(PROPERTY, prototype, property) as { format?: string } | undefined;
     if (known?.format !== undefined) continue;
     const required = !isOptional(dtoClass, property);
-    swagger.ApiProperty(isList ? { type: 'array', items: BINARY, required } : { ...BINARY, required })(
-      prototype,
-      property,
-    );
+    const schema = isList ? { type: 'array', items: BINARY, isArray: false, required } : { ...BINARY, required };
+    describeProperty(prototype, property, schema);
   }
 }
 
@@ -204,12 +182,22 @@ function isOptional(dtoClass: unknown, property: string): boolean {
   return rulesOf(dtoClass).some(({ propertyName, name }) => propertyName === property && name === 'isOptional');
 }
 
-function describeRoute(swagger: Swagger, { endpoints, method, summary, answers, body }: Route): void {
-  const decorators = Object.entries(answers).map(([status, schema]) =>
-    swagger.ApiResponse({ status: Number(status), description: '', ...(schema && { schema }) }),
-  );
-  decorators.push(swagger.ApiOperation({ summary }));
-  if (body) decorators.push(swagger.ApiConsumes(body.type), swagger.ApiBody({ schema: body.schema }));
-  const descriptor = Object.getOwnPropertyDescriptor(endpoints.prototype, method);
-  if (descriptor) for (const decorate of decorators) decorate(endpoints.prototype, method, descriptor);
+function describeRoute({ endpoints, method, summary, answers, body }: Route): void {
+  const handler = (endpoints.prototype as Record<string, object>)[method] as object;
+  const responses = Object.entries(answers).map(([status, schema]) => [
+    status,
+    { description: '', ...(schema && { schema }) },
+  ]);
+  Reflect.defineMetadata(OPERATION, { summary }, handler);
+  Reflect.defineMetadata(RESPONSES, Object.fromEntries(responses), handler);
+  if (!body) return;
+  Reflect.defineMetadata(CONSUMES, [body.type], handler);
+  Reflect.defineMetadata(PARAMETERS, [{ in: 'body', type: String, required: true, schema: body.schema }], handler);
+}
+
+function describeProperty(prototype: object, property: string, schema: object): void {
+  const listed = (Reflect.getMetadata(PROPERTIES, prototype) ?? []) as string[];
+  if (!listed.includes(`:${property}`)) Reflect.defineMetadata(PROPERTIES, [...listed, `:${property}`], prototype);
+  const known = Reflect.getMetadata(PROPERTY, prototype, property) as object | undefined;
+  Reflect.defineMetadata(PROPERTY, { ...known, ...schema }, prototype, property);
 }

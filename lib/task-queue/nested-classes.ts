@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import { Type } from 'class-transformer';
 import { getMetadataStorage } from 'class-validator';
 
 type DtoClass = abstract new (...args: never[]) => unknown;
@@ -9,11 +9,8 @@ interface TypeMetadata {
   options?: { discriminator?: { subTypes: { value: unknown }[] } };
 }
 
-interface TransformStorage {
-  findTypeMetadata(target: DtoClass, property: string): TypeMetadata | undefined;
-  /** By class and property. */
-  readonly _typeMetadatas?: ReadonlyMap<unknown, ReadonlyMap<string, unknown>>;
-}
+/** By class and property. */
+type TypeMetadatas = ReadonlyMap<unknown, ReadonlyMap<string, TypeMetadata>>;
 
 const NESTED = 'nestedValidation';
 
@@ -55,7 +52,6 @@ export interface NestedProperty {
 
 /** The properties of the class with `@ValidateNested()` or `@Type()`. */
 export function nestedProperties(dtoClass: unknown): NestedProperty[] {
-  const storage = transformStorage();
   const rules = rulesOf(dtoClass);
   const properties = new Set(rules.filter(({ type }) => type === NESTED).map(({ propertyName }) => propertyName));
   const nested = new Set(properties);
@@ -66,7 +62,7 @@ export function nestedProperties(dtoClass: unknown): NestedProperty[] {
       (dtoClass as DtoClass).prototype as object,
       property,
     );
-    const type = storage?.findTypeMetadata(dtoClass as DtoClass, property);
+    const type = typeMetadataOf(dtoClass, property);
     return {
       property,
       isNested: nested.has(property),
@@ -81,14 +77,14 @@ export function nestedProperties(dtoClass: unknown): NestedProperty[] {
 function typedProperties(dtoClass: unknown): string[] {
   const typed: string[] = [];
   for (let at = dtoClass; typeof at === 'function'; at = Object.getPrototypeOf(at) as unknown) {
-    typed.push(...(transformStorage()?._typeMetadatas?.get(at)?.keys() ?? []));
+    typed.push(...(typeMetadatas().get(at)?.keys() ?? []));
   }
   return typed;
 }
 
 function classesOf(dtoClass: DtoClass, property: string): unknown[] {
   const designType: unknown = Reflect.getMetadata('design:type', dtoClass.prototype as object, property);
-  const type = transformStorage()?.findTypeMetadata(dtoClass, property);
+  const type = typeMetadataOf(dtoClass, property);
   return [designType, declaredType(type), ...(type?.options?.discriminator?.subTypes ?? []).map(({ value }) => value)];
 }
 
@@ -101,14 +97,35 @@ function declaredType(type: TypeMetadata | undefined): unknown {
   }
 }
 
-// class-transformer tells types only through its storage, which its main module does not export.
-function transformStorage(): TransformStorage | undefined {
-  try {
-    const { defaultMetadataStorage } = createRequire(import.meta.url)('class-transformer/cjs/storage.js') as {
-      defaultMetadataStorage: TransformStorage;
-    };
-    return defaultMetadataStorage;
-  } catch {
-    return undefined;
+/** What `@Type()` says of the property of the class, or of the nearest one it extends. */
+function typeMetadataOf(dtoClass: unknown, property: string): TypeMetadata | undefined {
+  for (let at = dtoClass; typeof at === 'function'; at = Object.getPrototypeOf(at) as unknown) {
+    const found = typeMetadatas().get(at)?.get(property);
+    if (found) return found;
   }
+  return undefined;
+}
+
+let known: TypeMetadatas | undefined;
+
+/**
+ * class-transformer exports no way to its storage, and the file that it is in would be another copy beside that of a bundled application. So
+ * `@Type()` itself is asked where it puts what it is told.
+ */
+function typeMetadatas(): TypeMetadatas {
+  if (known) return known;
+  class Asked {}
+  const { set } = Map.prototype;
+  Map.prototype.set = function (this: Map<unknown, unknown>, key: unknown, value: unknown) {
+    if (key === Asked) known = this as TypeMetadatas;
+    return set.call(this, key, value);
+  };
+  try {
+    Type(() => Asked)(Asked.prototype, 'asked');
+  } finally {
+    Map.prototype.set = set;
+  }
+  if (!known)
+    throw new Error('class-transformer does not keep what @Type() says in a Map: this version of it is not supported.');
+  return known;
 }

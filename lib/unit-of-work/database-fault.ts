@@ -1,3 +1,5 @@
+import { QueryRunnerAlreadyReleasedError } from 'typeorm';
+
 /** What a database error means, whatever the driver calls it. */
 export type DatabaseFault =
   | 'unique'
@@ -103,7 +105,7 @@ function driverErrorOf(error: unknown): DriverError {
 
 // TypeORM releases a runner whose idle connection broke; what comes next says only that it was released.
 function isReleased(error: unknown): boolean {
-  return error instanceof Error && error.name === 'QueryRunnerAlreadyReleasedError';
+  return error instanceof QueryRunnerAlreadyReleasedError;
 }
 
 function causes(error: unknown): unknown[] {

@@ -1,4 +1,4 @@
-import type { QueryRunner } from 'typeorm';
+import { type QueryRunner, QueryRunnerAlreadyReleasedError } from 'typeorm';
 import { databaseFault } from '../database-fault.js';
 import { setDepth } from '../transaction-depth.js';
 
@@ -36,7 +36,7 @@ export interface CommitAnswer {
 /** Whether a COMMIT that was not acknowledged may have been done all the same. */
 export function commitMayStand({ error }: CommitAnswer): boolean {
   // A runner that was released before COMMIT could be sent did not commit.
-  const sent = !(error instanceof Error && error.name === 'QueryRunnerAlreadyReleasedError');
+  const sent = !(error instanceof QueryRunnerAlreadyReleasedError);
   return sent && databaseFault(error) === 'lost';
 }
 

@@ -3,6 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { Body, Controller, Get, Module, Param, Post, ValidationPipe } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
+// TypeORM loads it by a name that webpack does not see.
+import driver from 'better-sqlite3';
 import { Type } from 'class-transformer';
 import { IsOptional, IsString, ValidateNested } from 'class-validator';
 import { FileField, FilesModule, OwnsFiles, TransferOwnership, UploadAs, WithTaskQueue } from 'nestjs-files';
@@ -77,7 +79,13 @@ class OrdersController {
 
 @Module({
   imports: [
-    TypeOrmModule.forRoot({ type: 'better-sqlite3', database: ':memory:', autoLoadEntities: true, synchronize: true }),
+    TypeOrmModule.forRoot({
+      type: 'better-sqlite3',
+      driver,
+      database: ':memory:',
+      autoLoadEntities: true,
+      synchronize: true,
+    }),
     TypeOrmModule.forFeature([Order, Item]),
     FilesModule.forRoot({
       storages: { default: fsStorage({ root: process.env['FILES_ROOT'] ?? 'var/files' }) },
