@@ -22,6 +22,7 @@ export default {
   intentionallyNotExported: [
     'Amount',
     'AttachmentTarget',
+    'AddStorageMarks1767225600001',
     'AnyRule',
     'AsyncMethod',
     'ByOwnerType',

@@ -27,6 +27,8 @@ import { FilesSweeper } from './files/files-sweeper.js';
 import { IntentJournal } from './files/intent-journal.js';
 import { ManagedFile } from './files/managed-file.entity.js';
 import { OwnershipPort } from './files/ownership-port.js';
+import { StorageMark } from './files/storage-mark.entity.js';
+import { INSTALLATION, StorageMarks } from './files/storage-marks.js';
 import { SWEEPER_OPTIONS } from './files/sweeper-options.js';
 import { assertBesideFactory, checkOptions, FILES_OPTIONS } from './files.options.js';
 import type {
@@ -70,6 +72,7 @@ import { VALIDATION_OPTIONS } from './ownership/validation-options.js';
 import { FileStaging } from './staging/file-staging.js';
 import { StoredBytes } from './storage/adapters/stored-bytes.entity.js';
 import { getStorageToken } from './storage/inject-storage.js';
+import { StorageAdmission } from './storage/storage-admission.js';
 import { STORAGES, StorageRegistry } from './storage/storage-registry.js';
 import { CallPreparation } from './task-queue/call-preparation.js';
 import { DecoratedRoutesCheck } from './task-queue/decorated-routes.check.js';
@@ -82,7 +85,15 @@ import { HiddenFieldsCheck } from './validation/hidden-fields.check.js';
 import { UndecoratedRoutesCheck } from './validation/undecorated-routes.check.js';
 
 /** The entities of the library, for data sources that list theirs: `entities: [...FILES_ENTITIES, …]`. */
-export const FILES_ENTITIES = [ManagedFile, FileIntent, StoredBytes, FileTransfer, FileLink, FileUsage] as const;
+export const FILES_ENTITIES = [
+  ManagedFile,
+  FileIntent,
+  StoredBytes,
+  StorageMark,
+  FileTransfer,
+  FileLink,
+  FileUsage,
+] as const;
 
 const PUBLIC_PROVIDERS = [
   ActorSource,
@@ -192,6 +203,8 @@ function assemble(
           transactorOf(source, shutdownTimeout, dataSource),
       },
       IntentJournal,
+      option(INSTALLATION, ({ installation }) => installation),
+      { provide: StorageAdmission, useClass: StorageMarks },
       option(CONCURRENT_REMOVALS, ({ concurrentRemovals }) => concurrentRemovals),
       ByteRemovals,
       ContentStore,

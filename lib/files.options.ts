@@ -39,6 +39,11 @@ export interface FilesModuleOptions extends FilesModuleShape {
   scanAs?: ScanRight;
   /** When bytes are removed that no file refers to; `false` never, unless `FilesSweeper.sweep()` is called. @default every hour, a day old */
   sweeper?: SweeperOptions | false;
+  /**
+   * Names this installation in the marks of its storages, such as 'production': what a copy of its database is not. See docs/storages.md.
+   * @default the name of the database, and its server on PostgreSQL
+   */
+  installation?: string;
   /** How many bytes of deleted files this process removes at once, after the responses: each removal is a call of its storage. @default 4 */
   concurrentRemovals?: number;
   /** How much owners may have, by owner type: `{ user: { bytes: '1GiB', count: 1000 } }`. @default no limit */
@@ -92,6 +97,7 @@ export interface CheckedFilesOptions extends AccessOptions {
   actor: ActorResolver;
   sweeper: CheckedSweeperOptions;
   concurrentRemovals: number;
+  installation: string | undefined;
   links: Readonly<LinksOptions> | undefined;
   quotas: QuotaOptions;
   validation: CheckedValidationOptions;
@@ -120,6 +126,7 @@ export function checkOptions(options: FilesFactoryOptions): CheckedFilesOptions 
     scanAs: readScanRight(options),
     sweeper: readSweeperOptions(options.sweeper),
     concurrentRemovals: readConcurrentRemovals(options.concurrentRemovals),
+    installation: readInstallation(options.installation),
     links: readLinksOptions(options.links),
     quotas: readQuotas(options.quotas),
     validation: readValidationOptions(options.validation),
@@ -147,6 +154,12 @@ function readScanRight({ scanAs, ...others }: FilesFactoryOptions): ScanRight | 
     throw new FilesOptionError('scanAsUpdate', "it is gone. Say scanAs: 'update', 'show' or 'file_scan'");
   if (scanAs === undefined || ['show', 'update', 'file_scan'].includes(scanAs)) return scanAs;
   throw new FilesOptionError('scanAs', `it must be 'show', 'update' or 'file_scan', and is ${JSON.stringify(scanAs)}`);
+}
+
+function readInstallation(installation: string | undefined): string | undefined {
+  if (installation === undefined || (typeof installation === 'string' && installation.trim() !== ''))
+    return installation;
+  throw new FilesOptionError('installation', `it must be a name, and is ${JSON.stringify(installation)}`);
 }
 
 function checkUploads(uploads: UploadPolicy, known: readonly string[]): void {

@@ -118,12 +118,13 @@ export class ContentStore {
 
   /**
    * Takes away bytes that no row refers to when this unit commits: with it, or after it, when nobody waits, if need be by the sweeper.
-   * Throws `CapabilityMissingError` where a storage cannot remove, before anything happened. Its statements do not grow with the files.
+   * Throws `CapabilityMissingError` where a storage cannot remove, and `StorageMarkError` where it is another place, before anything happened. Its statements do not grow with the files.
    */
   async remove(unit: UnitOfWork, files: readonly Pick<ManagedFile, 'storage' | 'location'>[]): Promise<void> {
     const places = files.map((file) => ({ storage: this.storages.of(file), location: file.location }));
     const storages = [...new Set(places.map(({ storage }) => storage))];
     for (const storage of storages) storage.require(Capability.REMOVE);
+    for (const storage of storages) await storage.assertMarked();
     for (const storage of storages.filter(({ isTransactional }) => isTransactional)) {
       const own = places.filter((place) => place.storage === storage);
       await storage.removeAll(own.map(({ location }) => location));

@@ -1,4 +1,5 @@
+import { AddStorageMarks1767225600001 } from './add-storage-marks.migration.js';
 import { CreateFilesTables1767225600000 } from './create-files-tables.migration.js';
 
 /** The migrations of the library, for TypeORM's own runner: `migrations: [...FILES_MIGRATIONS, …]`. */
-export const FILES_MIGRATIONS = [CreateFilesTables1767225600000] as const;
+export const FILES_MIGRATIONS = [CreateFilesTables1767225600000, AddStorageMarks1767225600001] as const;

@@ -4,6 +4,7 @@ import { FileStorageMissingError } from '../errors/file-storage-missing.error.js
 import { StorageOptionError } from '../errors/storage-option.error.js';
 import { UnknownStorageError } from '../errors/unknown-storage.error.js';
 import { Transactor } from '../unit-of-work/transactor.js';
+import { StorageAdmission } from './storage-admission.js';
 import { Storage } from './storage.js';
 
 /** The configured storages, by name. */
@@ -20,6 +21,7 @@ export class StorageRegistry implements OnModuleInit {
   constructor(
     @Inject(STORAGES) storages: Record<string, Storage>,
     @Optional() private readonly transactor?: Transactor,
+    @Optional() private readonly admission?: StorageAdmission,
   ) {
     this.#storages = new Map(Object.entries(storages));
     for (const [name, storage] of this.#storages) {
@@ -66,6 +68,8 @@ export class StorageRegistry implements OnModuleInit {
 
   /** @internal */
   async onModuleInit(): Promise<void> {
+    // First: what is not admitted is not touched.
+    await this.admission?.admit([...this.#storages.values()]);
     for (const storage of this.#storages.values()) await storage.prepare({ dataSource: this.transactor?.dataSource });
   }
 }

@@ -3,15 +3,20 @@ import type { DataSource } from 'typeorm';
 import { CapabilityMissingError } from '../errors/capability-missing.error.js';
 import { ContentSpentError } from '../errors/content-spent.error.js';
 import { FilesError } from '../errors/files-error.js';
+import { LocationNotFoundError } from '../errors/location-not-found.error.js';
 import { RangeInvalidError } from '../errors/range-invalid.error.js';
 import { StorageFailureError } from '../errors/storage-failure.error.js';
+import { StorageMarkError } from '../errors/storage-mark.error.js';
 import { StorageNameError } from '../errors/storage-name.error.js';
 import { Capability, capabilityNames } from './capability.js';
 import { assertLocation } from './location.js';
 import { shardedLocation } from './location-transformer.js';
 import type { LocationInput, LocationTransformer } from './location-transformer.js';
+import type { MarkPlace } from './mark-place.js';
 import { readLimits } from './storage-limits.js';
 import type { StorageLimits } from './storage-limits.js';
+
+const CHANGES = ['write', 'remove', 'copy', 'move'];
 
 /** Both ends are included, as in HTTP: `{ start: 0, end: 9 }` is the first ten bytes. */
 export interface ByteRange {
@@ -64,6 +69,7 @@ export abstract class Storage {
   /** An algorithm of `node:crypto`. */
   readonly hashAlgorithm: string;
   readonly #locate: LocationTransformer;
+  #mark: string | undefined;
   #name: string | undefined;
 
   protected constructor(provided: Capability, limits: StorageLimits = {}) {
@@ -119,6 +125,32 @@ export abstract class Storage {
     return location.slice(location.lastIndexOf('/') + 1);
   }
 
+  /** Where its mark is; `undefined` for a storage that can be no other place than the one it is taken for. */
+  get markPlace(): MarkPlace | undefined {
+    return undefined;
+  }
+
+  /**
+   * From now on, whatever writes, removes or scans looks for this mark first.
+   * @internal
+   */
+  expectMark(mark: string): void {
+    this.#mark = mark;
+  }
+
+  /** Throws `StorageMarkError` where the storage is not the place that it was at boot: it is not mounted any more, or another database's. */
+  async assertMarked(): Promise<void> {
+    const { markPlace } = this;
+    if (this.#mark === undefined || markPlace === undefined) return;
+    const found = await markPlace.read();
+    if (found === this.#mark) return;
+    const reason =
+      found === undefined
+        ? 'its mark is not there any more. Is it mounted?'
+        : 'its mark has changed: another database has adopted it, or something else is mounted there.';
+    throw new StorageMarkError(this.name, markPlace.place, reason);
+  }
+
   /** Makes the storage ready at boot, so that a wrong option is found there. */
   async prepare(_context?: StorageContext): Promise<void> {}
 
@@ -160,7 +192,7 @@ export abstract class Storage {
 
   /** Whether bytes are there. */
   async exists(location: string): Promise<boolean> {
-    return (await this.#run('exists', Capability.EXISTS, location, () => this.inspect(location))) !== undefined;
+    return (await this.stat(location)) !== undefined;
   }
 
   /** What is known about the bytes without reading them; `undefined` when nothing is there. */
@@ -183,6 +215,7 @@ export abstract class Storage {
     this.require(Capability.SCAN);
     if (directory !== undefined) this.assertLocation(directory);
     try {
+      await this.assertMarked();
       yield* this.list(directory);
     } catch (error) {
       throw this.#failure('scan', directory ?? '', error);
@@ -197,6 +230,7 @@ export abstract class Storage {
   /** Removes what writes that never ended have left, if it is older; a storage without such leftovers does nothing. */
   async removeLeftovers(before: Date): Promise<Leftovers> {
     try {
+      await this.assertMarked();
       return await this.purge(before);
     } catch (error) {
       throw this.#failure('remove leftovers', '', error);
@@ -264,8 +298,13 @@ export abstract class Storage {
     this.require(needed);
     this.assertLocation(location);
     try {
-      return await work();
+      if (CHANGES.includes(name)) await this.assertMarked();
+      const result = await work();
+      // Nothing is there, or not the place.
+      if (result === undefined && name === 'stat') await this.assertMarked();
+      return result;
     } catch (error) {
+      if (error instanceof LocationNotFoundError) await this.assertMarked();
       if (content !== undefined && isFaultOf(content, error)) throw error;
       throw this.#failure(name, location, error);
     }

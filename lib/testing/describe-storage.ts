@@ -170,6 +170,18 @@ export function describeStorage(name: string, factory: StorageFactory, framework
       Capability.REMOVE,
     );
 
+    test('keeps a mark where it has a place for one', async (storage) => {
+      const { markPlace } = storage;
+      if (!markPlace) return;
+      assert.equal(await markPlace.read(), undefined);
+      const winners = await Promise.all(['one', 'two'].map((mark) => markPlace.create(mark)));
+      assert.equal(winners.filter(Boolean).length, 1);
+      assert.equal(await markPlace.read(), winners[0] ? 'one' : 'two');
+      await markPlace.replace('three');
+      assert.deepEqual([await markPlace.read(), await markPlace.create('four')], ['three', false]);
+      if (storage.supports(Capability.SCAN)) for await (const { location } of storage.scan()) assert.fail(location);
+    });
+
     test(
       'knows what exists and its size',
       async (storage) => {

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { MarkPlace } from '../storage/mark-place.js';
 import { Storage } from '../storage/storage.js';
 import type { ByteRange, Leftovers, LocatedObject, StorageContext, StoredObject } from '../storage/storage.js';
 import type { LocationInput } from '../storage/location-transformer.js';
@@ -54,6 +55,10 @@ export class FaultyStorage extends Storage {
 
   override get isTransactional(): boolean {
     return this.inner.isTransactional;
+  }
+
+  override get markPlace(): MarkPlace | undefined {
+    return this.inner.markPlace;
   }
 
   override assignName(name: string): void {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
+import { filesBelow } from '../support/files-directory.js';
 import type { Row } from '../support/databases.js';
 
 /** The fields of records that name files, by the table and the type of owner. */
@@ -99,10 +100,7 @@ function wrongHistory({ id, name, owner_type, owner_id }: Row, history: Row[]): 
 /** Every file has its bytes, and nothing else is in the directory: no bytes without a file, no temporary file, no marker. */
 export async function wrongBytes(files: Row[], root: string): Promise<string[]> {
   const wrong: string[] = [];
-  const found = await readdir(root, { recursive: true, withFileTypes: true });
-  const stored = new Set(
-    found.filter((entry) => entry.isFile()).map((entry) => relative(root, join(entry.parentPath, entry.name))),
-  );
+  const stored = new Set(await filesBelow(root));
   for (const { name, location, size, hash } of files) {
     const bytes = stored.delete(str(location)) ? await readFile(join(root, str(location))) : undefined;
     if (!bytes) wrong.push(`the bytes of file ${str(name)} are not there`);

@@ -50,8 +50,10 @@ export class Stage {
 
   async clear(): Promise<void> {
     await clearTables(this.database.dataSource);
-    // Not the directory itself, which a portal that is about to start expects.
-    for (const name of await readdir(this.root)) await rm(join(this.root, name), { recursive: true });
+    // Not the directory itself and its mark, which a portal that is about to start expects.
+    for (const directory of [this.root, join(this.root, '.nestjs-files')])
+      for (const name of await readdir(directory))
+        if (!['.nestjs-files', 'mark'].includes(name)) await rm(join(directory, name), { recursive: true });
   }
 
   state(): Promise<PortalState> {

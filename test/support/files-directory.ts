@@ -17,11 +17,12 @@ export function newDirectory(): string {
   return path;
 }
 
-/** The files below a directory, by their relative paths. */
+/** The files below a directory, by their relative paths; without the mark of a storage. */
 export async function filesBelow(root: string): Promise<string[]> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true });
   return entries
     .filter((entry) => !entry.isDirectory())
     .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
+    .filter((path) => path !== '.nestjs-files/mark')
     .sort();
 }

@@ -31,6 +31,7 @@ describe('the options of the module', () => {
     ['scanAsUpdate', { storages, scanAsUpdate: false } as never],
     ['cascade', { storages, cascade: { package: ['videos'] } }],
     ['cascade', { storages, cascade: { package: false as never } }],
+    ['installation', { storages, installation: ' ' }],
     ['concurrentRemovals', { storages, concurrentRemovals: 0 }],
     ['concurrentRemovals', { storages, concurrentRemovals: 1.5 }],
     ['shutdownTimeout', { storages, shutdownTimeout: -1 }],

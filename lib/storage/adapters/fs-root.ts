@@ -56,9 +56,10 @@ export class FsRoot {
   }
 
   async #findDirectory(directory: string, location: string): Promise<string | undefined> {
-    const root = this.#real ?? (await this.prepare());
+    let root: string;
     let real: string;
     try {
+      root = this.#real ?? (await realpath(this.path));
       real = await realpath(join(root, directory));
     } catch (error) {
       if (isMissing(error)) return undefined;

@@ -10,11 +10,13 @@ import { LocationNotFoundError } from '../../errors/location-not-found.error.js'
 import { LocationTakenError } from '../../errors/location-taken.error.js';
 import { StorageOptionError } from '../../errors/storage-option.error.js';
 import { Capability } from '../capability.js';
+import type { MarkPlace } from '../mark-place.js';
 import type { StorageLimits } from '../storage-limits.js';
 import { Storage } from '../storage.js';
 import type { ByteRange, Leftovers, LocatedObject, StoredObject } from '../storage.js';
 import { FsFlush } from './fs-flush.js';
 import { publish } from './fs-publish.js';
+import { FS_MARK, FsMark } from './fs-mark.js';
 import { FsRoot, isFault, isMissing, syncDirectory } from './fs-root.js';
 import type { FsModes, FsPlace } from './fs-root.js';
 import { isPartial, partialOf, walk } from './fs-walk.js';
@@ -56,6 +58,7 @@ const OPEN_TO_READ = constants.O_RDONLY | ((constants.O_NOFOLLOW as number | und
 
 class FsStorage extends Storage {
   readonly #root: FsRoot;
+  readonly #mark: FsMark;
   readonly #fsync: boolean;
   readonly #modes: FsModes;
 
@@ -64,7 +67,12 @@ class FsStorage extends Storage {
     if (typeof root !== 'string' || root === '') throw new StorageOptionError('root', root, 'the path of a directory');
     this.#modes = readModes(modes);
     this.#root = new FsRoot(resolve(root), this.#modes);
+    this.#mark = new FsMark(resolve(root), this.#root, this.#modes);
     this.#fsync = fsync;
+  }
+
+  override get markPlace(): MarkPlace {
+    return this.#mark;
   }
 
   override async prepare(): Promise<void> {
@@ -73,6 +81,7 @@ class FsStorage extends Storage {
 
   override assertLocation(location: string): void {
     super.assertLocation(location);
+    if (location === FS_MARK) throw new LocationInvalidError(location, 'it is that of the mark of the storage');
     if (isPartial(basename(location))) throw new LocationInvalidError(location, 'it is named as an unfinished file is');
   }
 
@@ -134,7 +143,7 @@ class FsStorage extends Storage {
     if (directory !== undefined && place === undefined) return;
     const files = place ? walk(place.directory, `${directory}/`) : walk(await this.#root.prepare());
     for await (const { location, path } of files) {
-      if (isPartial(basename(location))) continue;
+      if (isPartial(basename(location)) || location === FS_MARK) continue;
       const found = await look({ path });
       if (found?.isFile()) yield { location, size: found.size, modifiedAt: found.mtime };
     }

@@ -1,12 +1,16 @@
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { Controller, Get, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { DataSourceOptions } from 'typeorm';
 import {
+  adoptStorage,
   Capability,
   dateLocation,
+  FILES_ENTITIES,
   FilesModule,
   FilesService,
   FilesSweeper,
@@ -28,7 +32,8 @@ import { databaseStorage } from 'nestjs-files/storage/database';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { linkStorage } from 'nestjs-files/storage/link';
 import { describeStorage } from 'nestjs-files/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { theDatabase } from '../../support/databases.js';
 import { examplesNotRun } from '../../support/doc-examples.js';
 import { shellBlocks } from '../../support/doc-pages.js';
 import { newDirectory } from '../../support/files-directory.js';
@@ -194,6 +199,26 @@ it('runs every example of the pages about bytes', async () => {
   expect(await examplesNotRun('uploads.md', import.meta.url)).toEqual([]);
   expect(await examplesNotRun('intents-and-sweeper.md', import.meta.url)).toEqual([]);
   expect(await examplesNotRun('search.md', import.meta.url)).toEqual([]);
+});
+
+it('adopts a root as docs/storages.md says', async () => {
+  const { options, drop } = await (await theDatabase()).create();
+  onTestFinished(drop);
+  const dataSource = new DataSource({
+    ...options,
+    entities: [...FILES_ENTITIES],
+    synchronize: true,
+  } as DataSourceOptions);
+  const here = process.cwd();
+  process.chdir(newDirectory());
+  onTestFinished(() => process.chdir(here));
+
+  await dataSource.initialize(); // with FILES_ENTITIES
+  await adoptStorage(dataSource, 'default', fsStorage({ root: 'var/files' })); // with { installation }, where the module has it
+  await dataSource.destroy();
+
+  const isMarked = options.database !== ':memory:';
+  expect(existsSync('var/files/.nestjs-files/mark')).toBe(isMarked);
 });
 
 it('has the storages of docs/storages.md', async () => {

@@ -1,0 +1,11 @@
+/** Where a storage keeps its mark, which tells the place from another one, such as the directory in which nothing is mounted. */
+export interface MarkPlace {
+  /** For messages: a path, or an address. */
+  readonly place: string;
+  /** The mark; `undefined` where there is none, or no place. Called before each write and removal, so it has to be cheap. */
+  read(): Promise<string | undefined>;
+  /** Writes the mark where there is none: `false` where there is one, also for the losers of a race. */
+  create(mark: string): Promise<boolean>;
+  /** Writes the mark, in place of the one that is there. */
+  replace(mark: string): Promise<void>;
+}
