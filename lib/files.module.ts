@@ -39,6 +39,7 @@ import type {
 } from './files.options.js';
 import { ActionRoutes } from './http/action-routes.js';
 import { ActionRoutesCheck } from './http/action-routes.check.js';
+import { UPLOAD_IDLE_TIMEOUT } from './http/arrival.js';
 import { ActionUploads } from './http/action-uploads.js';
 import { Downloads } from './http/downloads.js';
 import { FileGate } from './http/file-gate.js';
@@ -46,7 +47,7 @@ import { FileLists } from './http/file-lists.js';
 import { createFilesControllers } from './http/files.controller.js';
 import type { FilesControllers } from './http/files.controller.js';
 import { FilesErrorFilter } from './http/files-error.filter.js';
-import { readHttpOptions } from './http/http-options.js';
+import { readHttpOptions, UPLOAD_IDLE_DEFAULT } from './http/http-options.js';
 import { FastifyRawBody } from './http/raw-body.js';
 import { RouteAddresses } from './http/route-addresses.js';
 import { Uploads } from './http/uploads.js';
@@ -176,7 +177,8 @@ function assemble(
   const storageTokens = providers.flatMap((provider) =>
     'provide' in provider && typeof provider.provide === 'string' ? [provider.provide] : [],
   );
-  const { all: controllers, addressed } = http === false ? NO_ROUTES : createFilesControllers(readHttpOptions(http));
+  const checked = http === false ? undefined : readHttpOptions(http);
+  const { all: controllers, addressed } = checked ? createFilesControllers(checked) : NO_ROUTES;
   return {
     module: FilesModule,
     global: true,
@@ -194,6 +196,7 @@ function assemble(
         useFactory: (config: ApplicationConfig, modules: ModulesContainer) =>
           new RouteAddresses(addressed, FilesModule, config, modules),
       },
+      { provide: UPLOAD_IDLE_TIMEOUT, useValue: checked?.uploadIdleTimeout ?? UPLOAD_IDLE_DEFAULT },
       OneTimeLinks,
       option(SWEEPER_OPTIONS, ({ sweeper }) => sweeper),
       {

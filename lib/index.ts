@@ -262,5 +262,6 @@ export { UnitEndedError } from './errors/unit-ended.error.js';
 export { UnitTimeoutError } from './errors/unit-timeout.error.js';
 export { UnknownStorageError } from './errors/unknown-storage.error.js';
 export { UploadAbortedError } from './errors/upload-aborted.error.js';
+export { UploadIdleError } from './errors/upload-idle.error.js';
 export { UploadLimitError } from './errors/upload-limit.error.js';
 export { UploadNotTakenError } from './errors/upload-not-taken.error.js';

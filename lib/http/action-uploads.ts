@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { FileNameError } from '../errors/file-name.error.js';
 import { MalformedUploadError } from '../errors/malformed-upload.error.js';
@@ -14,6 +14,7 @@ import { CallPreparation } from '../task-queue/call-preparation.js';
 import type { PreparedCall } from '../task-queue/call-preparation.js';
 import { ActionRoutes } from './action-routes.js';
 import type { ActionRoute } from './action-routes.js';
+import { UPLOAD_IDLE_TIMEOUT } from './arrival.js';
 import { discardRest } from './discard-rest.js';
 import { fieldPath, quoted } from './field-path.js';
 import { FormBody } from './form-body.js';
@@ -32,6 +33,7 @@ export class ActionUploads extends CallPreparation {
   constructor(
     private readonly routes: ActionRoutes,
     private readonly staging: FileStaging,
+    @Inject(UPLOAD_IDLE_TIMEOUT) private readonly idleTimeout: number,
   ) {
     super();
   }
@@ -57,7 +59,7 @@ export class ActionUploads extends CallPreparation {
     let form: FormReader | undefined;
     abandonment.whenAbandoned(() => form?.fail(new UploadAbortedError()));
     try {
-      form = new FormReader(raw, LIMITS);
+      form = new FormReader(raw, this.idleTimeout, LIMITS);
       request.body = await this.#read(form, route, files);
       return files;
     } catch (error) {

@@ -5,6 +5,7 @@ import { MalformedUploadError } from '../errors/malformed-upload.error.js';
 import { MultipartExpectedError } from '../errors/multipart-expected.error.js';
 import { UploadAbortedError } from '../errors/upload-aborted.error.js';
 import { UploadLimitError } from '../errors/upload-limit.error.js';
+import { watchArrival } from './arrival.js';
 import { Inbox } from './inbox.js';
 
 export interface FieldPart {
@@ -47,15 +48,18 @@ export class FormReader {
   readonly #parser: busboy.Busboy;
   /** Bodies that were parsed, and of which not everything was read. */
   readonly #bodies = new Set<Readable>();
+  readonly #unwatch: () => void;
   #taken: Readable | undefined;
 
   /** Throws if the request cannot be such a form. */
   constructor(
     private readonly request: IncomingMessage,
+    idleTimeout: number,
     limits: FormLimits = UPLOAD_LIMITS,
   ) {
     this.#parser = openParser(request, limits);
     this.#listen(limits);
+    this.#unwatch = watchArrival(request, idleTimeout, (error) => this.fail(error));
     request.pipe(this.#parser);
   }
 
@@ -69,6 +73,7 @@ export class FormReader {
 
   /** Leaves the rest of the request unread. */
   close(): void {
+    this.#unwatch();
     this.request.off('close', this.#onClose);
     this.request.unpipe(this.#parser);
     this.#parser.destroy();

@@ -33,29 +33,44 @@ export interface FilesHttpOptions {
   decorators?: RouteDecorators | Readonly<Partial<Record<FilesRoute | 'all', RouteDecorators>>>;
   /** Routes that the application does without: `['transfer', 'pin', 'unpin']`. @default none */
   without?: readonly FilesRoute[];
+  /**
+   * How many milliseconds an upload may stand still, that is send less than a kilobyte, before it is ended with a 408; on all platforms, and
+   * also for forms of `@UploadAs()`. Uploads that make progress may take as long as they need. `Infinity` never ends one. @default 60000
+   */
+  uploadIdleTimeout?: number;
 }
 
 /** The options with their defaults. */
 export interface CheckedHttpOptions {
   readonly path: string;
+  readonly uploadIdleTimeout: number;
   /** The decorators of a route, the first to be applied first; `undefined` where it is left out. */
   decoratorsOf(route: FilesRoute): RouteDecorators | undefined;
 }
+
+export const UPLOAD_IDLE_DEFAULT = 60_000;
 
 /** Fills in the defaults; throws `FilesOptionError`. */
 export function readHttpOptions({
   path = 'files',
   decorators = [],
   without = [],
+  uploadIdleTimeout = UPLOAD_IDLE_DEFAULT,
 }: FilesHttpOptions): CheckedHttpOptions {
   const byRoute: Readonly<Partial<Record<FilesRoute | 'all', RouteDecorators>>> = isList(decorators)
     ? { all: decorators }
     : decorators;
   for (const name of Object.keys(byRoute)) if (name !== 'all') assertRoute('http.decorators', name);
   for (const name of without) assertRoute('http.without', name);
+  const isTime = uploadIdleTimeout > 0 && (uploadIdleTimeout < 2 ** 31 || uploadIdleTimeout === Infinity);
+  if (!isTime) {
+    const why = `it must be a number of milliseconds above 0, or Infinity, and is ${uploadIdleTimeout}`;
+    throw new FilesOptionError('http.uploadIdleTimeout', why);
+  }
   const { all = [] } = byRoute;
   return {
     path,
+    uploadIdleTimeout,
     // Decorators above each other are applied from the one that is nearest to the method.
     decoratorsOf: (route) =>
       without.includes(route) ? undefined : [...all.toReversed(), ...(byRoute[route] ?? []).toReversed()],

@@ -3,10 +3,12 @@ import { PassThrough } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { MalformedUploadError } from '../errors/malformed-upload.error.js';
 import { UploadAbortedError } from '../errors/upload-aborted.error.js';
+import { watchArrival } from './arrival.js';
 
 /** Gives the body of a request to `store` while it arrives. When `store` fails, the rest of the request is left unread. */
 export async function receiveContent<T>(
   request: IncomingMessage,
+  idleTimeout: number,
   store: (content: Readable) => Promise<T>,
 ): Promise<T> {
   const content = new PassThrough();
@@ -15,8 +17,10 @@ export async function receiveContent<T>(
   const abort = (): void => {
     if (!request.complete) content.destroy(new UploadAbortedError());
   };
+  let unwatch: (() => void) | undefined;
   try {
     assertWhole(request);
+    unwatch = watchArrival(request, idleTimeout, (error) => content.destroy(error));
     request.on('error', abort).on('close', abort).pipe(content);
     return await store(content);
   } catch (error) {
@@ -24,6 +28,7 @@ export async function receiveContent<T>(
     content.destroy();
     throw error;
   } finally {
+    unwatch?.();
     request.off('close', abort);
   }
 }

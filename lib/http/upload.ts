@@ -22,11 +22,12 @@ export interface Upload {
  */
 export async function receiveForm<T>(
   request: IncomingMessage,
+  idleTimeout: number,
   store: (uploads: AsyncIterable<Upload>) => Promise<T>,
 ): Promise<T> {
   let form: FormReader | undefined;
   try {
-    form = new FormReader(request);
+    form = new FormReader(request, idleTimeout);
     return await store(uploadsOf(form));
   } catch (error) {
     form?.close();

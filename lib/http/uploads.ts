@@ -10,6 +10,7 @@ import type { NewFile } from '../files/file-options.js';
 import { DEFAULT_STORAGE } from '../files/file-writer.js';
 import { FilesService } from '../files/files.service.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
+import { UPLOAD_IDLE_TIMEOUT } from './arrival.js';
 import { FileGate } from './file-gate.js';
 import { UploadInput } from './inputs.js';
 import { assertPreconditions } from './preconditions.js';
@@ -32,6 +33,7 @@ export class Uploads {
     private readonly actors: ActorSource,
     private readonly gate: FileGate,
     @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
+    @Inject(UPLOAD_IDLE_TIMEOUT) private readonly idleTimeout: number,
   ) {}
 
   /** Makes all files of a form, or none; several only if the query asks for a list. */
@@ -46,7 +48,7 @@ export class Uploads {
       const isList = input.multiple === 'true';
       const actor = await this.actors.of(context);
       const room = Math.max(0, declaredSize(request) - FORM_OVERHEAD);
-      const files = await receiveForm(request, (uploads) =>
+      const files = await receiveForm(request, this.idleTimeout, (uploads) =>
         this.files.createAll(this.#allowed(isList ? uploads : onlyOne(uploads), actor, room)),
       );
       return { files, isList };
@@ -64,7 +66,7 @@ export class Uploads {
         await this.access.assertCan(actor, 'update', current);
         assertPreconditions(request, current);
       };
-      return receiveContent(request, (content) =>
+      return receiveContent(request, this.idleTimeout, (content) =>
         this.files.replace(file.id, content, { allow, size: declaredSize(request) }),
       );
     });

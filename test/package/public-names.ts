@@ -116,6 +116,7 @@ export const publicNames = [
   'UploadAbortedError',
   'UploadAndAttachTask',
   'UploadAs',
+  'UploadIdleError',
   'UploadLimitError',
   'UploadNotTakenError',
   'WithTaskQueue',

@@ -1,0 +1,150 @@
+import { once } from 'node:events';
+import { request as open } from 'node:http';
+import type { ClientRequest, IncomingMessage, Server } from 'node:http';
+import { setTimeout as pass } from 'node:timers/promises';
+import { Body, Controller, Post, ValidationPipe } from '@nestjs/common';
+import { describe, expect, it } from 'vitest';
+import { FilesModule, UploadAs, WithTaskQueue } from '../../../lib/index.js';
+import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
+import { BOUNDARY } from '../../support/http-raw.js';
+import { byHeader, formWith, PLATFORMS, startApp, uploadFile } from '../../support/http-app.js';
+import type { HttpApp, Platform } from '../../support/http-app.js';
+
+class NoteDto {
+  @UploadAs('note') file!: string;
+}
+@Controller()
+class Notes {
+  @Post('notes') @WithTaskQueue() create(@Body() { file }: NoteDto) {
+    return { id: 1, file };
+  }
+  @Post('plain') plain(@Body() body: object) {
+    return body;
+  }
+}
+
+const REQUEST_TIMEOUT = 300;
+
+async function slowApp(platform: Platform, uploadIdleTimeout: number, delay = 0) {
+  const storage = memoryStorage();
+  const write = storage.write.bind(storage);
+  Object.assign(storage, { write: (...args: Parameters<typeof write>) => pass(delay).then(() => write(...args)) });
+  return startApp({
+    platform,
+    module: FilesModule.forRoot({
+      storages: { default: storage },
+      actor: byHeader,
+      uploads: 'authenticated',
+      http: { uploadIdleTimeout },
+    }),
+    controllers: [Notes],
+    prepare: (nest) => {
+      nest.useGlobalPipes(new ValidationPipe());
+      const times = { requestTimeout: REQUEST_TIMEOUT, headersTimeout: 200, connectionsCheckingInterval: 20 };
+      Object.assign(nest.getHttpServer() as Server, times);
+    },
+  });
+}
+
+function send({ port }: HttpApp, method: string, path: string, contentType: string): ClientRequest {
+  const headers = { 'x-user': 'ada', 'content-type': contentType };
+  const sent = open({ host: '127.0.0.1', port, method, path, headers, agent: false });
+  sent.on('error', () => undefined);
+  return sent;
+}
+
+/** Opens a form with a file, of which the head is sent. */
+function openForm(app: HttpApp, path = '/files'): ClientRequest {
+  const sent = send(app, 'POST', path, `multipart/form-data; boundary=${BOUNDARY}`);
+  sent.write(
+    `--${BOUNDARY}\r\ncontent-disposition: form-data; name="file"; filename="a.txt"\r\ncontent-type: text/plain\r\n\r\n`,
+  );
+  return sent;
+}
+const END = `\r\n--${BOUNDARY}--\r\n`;
+
+async function answerTo(sent: ClientRequest): Promise<{ status: number | undefined; code: unknown }> {
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  const chunks = (await response.toArray()) as Buffer[];
+  const text = Buffer.concat(chunks).toString();
+  return {
+    status: response.statusCode,
+    code: text.startsWith('{') ? (JSON.parse(text) as { code?: string }).code : undefined,
+  };
+}
+
+/** Sends so many bytes, again and again, until an answer is there or the time is over. */
+async function drip(sent: ClientRequest, bytes: number, milliseconds: number): Promise<void> {
+  let isAnswered = false;
+  sent.once('response', () => (isAnswered = true));
+  const until = performance.now() + milliseconds;
+  while (!isAnswered && performance.now() < until) {
+    sent.write('x'.repeat(bytes));
+    await pass(40);
+  }
+}
+
+describe.each(PLATFORMS)('a slow upload on %s', (platform) => {
+  it.each(['/files', '/notes'])('to %s takes as long as it needs while it makes progress', async (path) => {
+    const app = await slowApp(platform, 2_000);
+    const sent = openForm(app, path);
+    const answer = answerTo(sent);
+    await drip(sent, 1024, 4 * REQUEST_TIMEOUT);
+    sent.end(END);
+    expect((await answer).status).toBe(201);
+  });
+
+  it.each([
+    ['/files', 0],
+    ['/files', 1],
+    ['/notes', 0],
+  ])('to %s is ended when it stands still, sending %i bytes now and then', async (path, bytes) => {
+    const app = await slowApp(platform, 250);
+    const sent = openForm(app, path);
+    const answer = answerTo(sent);
+    sent.write('x'.repeat(2048));
+    await drip(sent, bytes, 5_000);
+    expect(await answer).toEqual({ status: 408, code: 'FILES_UPLOAD_IDLE' });
+    sent.destroy();
+    expect(await (await app.fetch('/files', { user: 'ada' })).json()).toMatchObject({ count: 0 });
+  });
+
+  it('of new content is ended, and the old content stays', async () => {
+    const app = await slowApp(platform, 250);
+    const { id } = await uploadFile(app, 'ada', formWith('before'));
+    const sent = send(app, 'PUT', `/files/${id}/content`, 'application/octet-stream');
+    sent.write('after');
+    expect(await answerTo(sent)).toEqual({ status: 408, code: 'FILES_UPLOAD_IDLE' });
+    sent.destroy();
+    expect(await (await app.fetch(`/files/${id}/content`, { user: 'ada' })).text()).toBe('before');
+  });
+
+  it('is not ended while the storage holds it back', async () => {
+    const app = await slowApp(platform, 250, 1_000);
+    const sent = openForm(app);
+    const answer = answerTo(sent);
+    sent.write(Buffer.alloc(8 * 1024 * 1024, 'x'));
+    sent.end(END);
+    expect((await answer).status).toBe(201);
+  });
+
+  it('leaves the request timeout of other routes alone', async () => {
+    const app = await slowApp(platform, 5_000);
+    const upload = openForm(app);
+    const uploaded = answerTo(upload);
+    const other = send(app, 'POST', '/plain', 'application/json');
+    other.write('{"a":');
+    const [answered] = await Promise.all([
+      Promise.race([answerTo(other).then(({ status }) => status), once(other, 'close').then(() => 'closed')]),
+      drip(upload, 1024, 4 * REQUEST_TIMEOUT),
+    ]);
+    expect([408, 'closed']).toContain(answered);
+    upload.end(END);
+    expect((await uploaded).status).toBe(201);
+  });
+});
+
+it.each([0, -1, Number.NaN, 2 ** 31])('the option http.uploadIdleTimeout is refused with %s', (uploadIdleTimeout) => {
+  const make = () => FilesModule.forRoot({ storages: { default: memoryStorage() }, http: { uploadIdleTimeout } });
+  expect(make).toThrow(/http\.uploadIdleTimeout/);
+});
