@@ -2,7 +2,7 @@
  * The rooms of the library, from the public face on the left to the ground on the right:
  *
  *   index → files.module → http, cli, validation → access, audit, links, staging → ownership → files → storage, task-queue, migrations → unit-of-work → errors, diagnostics
- *   testing → storage
+ *   testing → storage, task-queue
  *
  * A room may import itself and the rooms to its right; neighbours on one step stay apart.
  */
@@ -24,7 +24,7 @@ const together = new Set(['files.module', 'files.options']);
 const roomPath = (room) => `^lib/${room.replace('.', '\\.')}(\\.ts$|/)`;
 
 const mayImport = (room) => {
-  if (room === 'testing') return ['testing', 'storage', 'unit-of-work', 'errors', 'diagnostics'];
+  if (room === 'testing') return ['testing', 'storage', 'task-queue', 'unit-of-work', 'errors', 'diagnostics'];
   const step = steps.findIndex((rooms) => rooms.includes(room));
   return [...(together.has(room) ? steps[step] : [room]), ...steps.slice(step + 1).flat()];
 };

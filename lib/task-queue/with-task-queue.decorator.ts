@@ -68,6 +68,11 @@ export function WithTaskQueue(options: WithTaskQueueOptions = {}) {
   };
 }
 
+/** Runs the decorated methods of the object in units of the queue, as if Nest had made it; gives the object. */
+export function servedBy<T extends object>(queue: TaskQueue, object: T): T {
+  return Object.assign(object, { [QUEUE]: queue });
+}
+
 const OBSERVABLE =
   'it returned an Observable to a direct caller, which would read it after the commit. Return a promise of its values.';
 

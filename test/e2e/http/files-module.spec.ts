@@ -24,7 +24,8 @@ const sqlite = { type: 'better-sqlite3', database: ':memory:', synchronize: true
 const options = (): FilesModuleOptions => ({ storages: { default: memoryStorage() } });
 const boot = async (...imports: Parameters<typeof Test.createTestingModule>[0]['imports'] & object[]) => {
   const module = await Test.createTestingModule({ imports }).compile();
-  onTestFinished(() => module.close());
+  // On Nest 11 the end fails with what the boot failed with.
+  onTestFinished(() => module.close().catch(() => undefined));
   return module.init();
 };
 

@@ -1,0 +1,53 @@
+import { batchClassOf } from '../task-queue/task.js';
+import type { TaskLike } from '../task-queue/task.js';
+import { TaskQueue } from '../task-queue/task-queue.js';
+import type { UnitQueue } from '../task-queue/unit-queue.js';
+import { servedBy } from '../task-queue/with-task-queue.decorator.js';
+import type { UnitOptions } from '../unit-of-work/unit-options.js';
+import { Transactor } from '../unit-of-work/transactor.js';
+import { noDatabase } from './no-database.js';
+
+/**
+ * A `TaskQueue` for tests of services with `@WithTaskQueue()`, without a database.
+ * @example const service = testTaskQueue().serve(new Importer(queue, repositoryMock));
+ */
+export function testTaskQueue(): TestTaskQueue {
+  return new TestTaskQueue();
+}
+
+/**
+ * Units of work as they are, over a database that holds nothing: tasks run after the result is known, effects after the commit, and
+ * `afterRollback` where the method or a task throws. Batch tasks, such as `OwnershipTransferTask`, are only noted: they need a database. A `manager` to join, which would be a mock, is not looked at.
+ */
+export class TestTaskQueue extends TaskQueue {
+  readonly #tasks: TaskLike[] = [];
+
+  constructor() {
+    super(new Transactor(noDatabase()));
+  }
+
+  /** All tasks that were queued, in order, also those of units that failed. */
+  get tasks(): readonly TaskLike[] {
+    return this.#tasks;
+  }
+
+  /** Runs the decorated methods of an object that Nest did not make in units of this queue, and gives the object. */
+  serve<T extends object>(object: T): T {
+    return servedBy(this, object);
+  }
+
+  /** @internal */
+  override runQueued<T>(
+    work: (queue: UnitQueue) => Promise<T>,
+    { manager: _, ...options }: UnitOptions = {},
+  ): Promise<T> {
+    return super.runQueued((queue) => {
+      const add = queue.add.bind(queue);
+      queue.add = (task) => {
+        add(batchClassOf(task) ? () => undefined : task);
+        this.#tasks.push(task);
+      };
+      return work(queue);
+    }, options);
+  }
+}
