@@ -78,7 +78,7 @@ export class ContentStore {
       const found = digest(hashAlgorithm);
       if (found.size !== size || found.hash !== hash) throw new FileCorruptError(file.id, from.name);
     };
-    return this.put(source, to, { name, contentType, algorithms: [hashAlgorithm], verify });
+    return this.put(source, to, { name, contentType, isExamined: true, algorithms: [hashAlgorithm], verify });
   }
 
   /** Runs `work`, which writes the row, in one transaction with the content; when that does not come to stay, the bytes go. */

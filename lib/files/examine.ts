@@ -6,7 +6,8 @@ import { matchesContentType } from '../storage/content-type.js';
 import type { Storage } from '../storage/storage.js';
 import type { Room } from './room.js';
 import { sniffContentType, sniffSize } from './sniff-content-type.js';
-import { charsetOf } from './sniff-text.js';
+import { readText } from './sniff-text.js';
+import type { TypeHints } from './type-hints.js';
 
 // Chunks, not bytes: joining them to larger ones costs more than it saves. Enough to have the storage's next write ready.
 const READ_AHEAD = 8;
@@ -31,9 +32,7 @@ export interface Examined {
   digest(algorithm?: string): Digest;
 }
 
-export interface ExamineHints {
-  /** What the client says the content is. */
-  claim?: string | undefined;
+export interface ExamineHints extends TypeHints {
   /** Further algorithms to hash with. */
   algorithms?: readonly string[] | undefined;
   /** What the content has to fit into. */
@@ -47,7 +46,7 @@ export interface ExamineHints {
 export async function examine(
   content: Readable,
   storage: Storage,
-  { claim, algorithms = [], room }: ExamineHints = {},
+  { algorithms = [], room, ...said }: ExamineHints = {},
 ): Promise<Examined> {
   const hashes = new Map([storage.hashAlgorithm, ...algorithms].map((name) => [name, createHash(name)]));
   let size = 0;
@@ -65,12 +64,12 @@ export async function examine(
   const chunks = measured();
   const head = await takeHead(chunks);
   const sniffed = head.subarray(0, sniffSize(head));
-  const contentType = await sniffContentType(sniffed, claim);
+  const contentType = await sniffContentType(sniffed, said);
   assertAccepted(contentType, storage);
   const digests = new Map<string, string>();
   return {
     contentType,
-    charset: contentType.startsWith('text/') ? charsetOf(sniffed) : null,
+    charset: contentType.startsWith('text/') ? (readText(sniffed)?.charset ?? null) : null,
     body: Readable.from(joined(head, chunks), { highWaterMark: READ_AHEAD }),
     digest: (hashAlgorithm = storage.hashAlgorithm) => {
       const hash = digests.get(hashAlgorithm) ?? hashes.get(hashAlgorithm)?.digest('hex') ?? '';

@@ -38,6 +38,7 @@ import type { StoredFile } from './new-file.js';
 import { openContent } from './open-content.js';
 import { assertOwnerReference } from './owner-reference.js';
 import type { OwnerReference } from './owner-reference.js';
+import type { TypeHints } from './type-hints.js';
 import { OwnershipPort } from './ownership-port.js';
 import type { Room } from './room.js';
 
@@ -91,7 +92,10 @@ export class FileWriter {
     const claim = readClaim(options.contentType);
     const owner = await this.#ownerOf(options.owner);
     await this.#assertUnregistered(storage, location);
-    const file = newFile({ ...(await analyze(storage, location, claim)), name, storage: storage.name }, owner);
+    const file = newFile(
+      { ...(await analyze(storage, location, { claim, name })), name, storage: storage.name },
+      owner,
+    );
     const insert = async (unit: UnitOfWork) => {
       await this.#insert(unit, file);
       // After the insert: a deletion that had the location before has left its intent by now.
@@ -119,7 +123,7 @@ export class FileWriter {
     const room = (await this.ownership.roomFor(ownerOf(file), more))?.without(-file.size);
     const content = await uploadTrace.run(
       () => ({ operation: 'replace', storage: storage.name, fileId: id }),
-      (trace) => this.#receive(source, storage, { name, contentType, check, room }, trace),
+      (trace) => this.#receive(source, storage, { name, contentType, isExamined: true, check, room }, trace),
     );
     return this.contents.commit(content, async (unit) => {
       const current = await lockFile(unit.manager, id, { operation: 'replacing its content', force });
@@ -265,10 +269,10 @@ function bytesOf({ storage, location, contentType, charset, size, hash, hashAlgo
 }
 
 /** What the bytes at a location are: all of them are read. */
-async function analyze(storage: Storage, location: string, claim: string | undefined): Promise<Omit<Bytes, 'storage'>> {
+async function analyze(storage: Storage, location: string, said: TypeHints): Promise<Omit<Bytes, 'storage'>> {
   const source = await unlessRefused(storage, () => storage.read(location));
   try {
-    const { body, contentType, charset, digest } = await examine(source, storage, { claim });
+    const { body, contentType, charset, digest } = await examine(source, storage, said);
     body.resume();
     await finished(body);
     return { location, contentType, charset, ...digest() };

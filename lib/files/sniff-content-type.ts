@@ -1,7 +1,11 @@
 import { fileTypeFromBuffer } from 'file-type';
 import { parseContentType } from '../storage/content-type.js';
-import { sniffMarkup } from './sniff-markup.js';
-import { decodeText } from './sniff-text.js';
+import { isMarkdownMarkup, sniffMarkup } from './sniff-markup.js';
+import { compoundType, openXmlType } from './sniff-office.js';
+import { readText } from './sniff-text.js';
+import { textKindOf } from './text-kind.js';
+import { extensionOf } from './type-hints.js';
+import type { TypeHints } from './type-hints.js';
 
 const HEAD_SIZE = 4100;
 // What is inside of a zip (docx, epub, jar, …) may be told by an entry that comes late.
@@ -22,9 +26,12 @@ const SIGNED_TEXT = new Set([
   'text/vtt',
 ]);
 
-// What a client may say about a text. Nothing that a browser runs or renders: no HTML, SVG, XML, scripts, style sheets.
-const CLAIMABLE =
-  /^(?:text\/(?:plain|csv|tab-separated-values|markdown|calendar|vcard|vtt|yaml|rtf)|application\/(?:json|jsonl|x-ndjson|yaml|x-yaml|toml|sql|(?:[a-z0-9.-]+\+)json|(?:[a-z0-9.-]+\+)yaml))$/;
+// Where bytes could be text as well, no name makes text of these.
+const ARCHIVE = /zip|compress|-7z|-rar|-tar|-xz|-lz|lz4|zstd|archive|cpio|-cab|-deb|-rpm|msdownload|x-elf|mach-binary/;
+
+// Readers look for it in so many bytes: mail and scanners put something before it.
+const PDF_WITHIN = 1024;
+const PDF = /%PDF-\d\.\d/;
 
 /** How many of the first bytes `sniffContentType` wants to see, judged by those there are. */
 export function sniffSize(head: Uint8Array): number {
@@ -32,21 +39,48 @@ export function sniffSize(head: Uint8Array): number {
 }
 
 /**
- * What the bytes are. The client's claim counts only among kinds of plain text, which bytes cannot tell apart; binary content that
- * nobody knows is `application/octet-stream` whatever is claimed.
+ * What the bytes are. Claim and name count only where bytes cannot tell: among kinds of plain text and of Office documents, and for what stands
+ * before a PDF. Nothing becomes HTML, SVG, XML or a script by them; binary content that nobody knows is `application/octet-stream`.
  */
-export async function sniffContentType(head: Uint8Array, claim?: string): Promise<string> {
+export async function sniffContentType(head: Uint8Array, hints: TypeHints = {}): Promise<string> {
   const signed = await typeBySignature(head);
-  const text = decodeText(head);
-  if (text === undefined) {
-    // XML in an old encoding: what is looked at is ASCII in all of them.
-    const markup = signed === 'application/xml' ? sniffMarkup(Buffer.from(head).toString('latin1')) : undefined;
-    return markup ?? signed ?? 'application/octet-stream';
-  }
+  const read = readText(head);
+  const kind = textKindOf(hints);
+  const isText = read !== undefined && (!read.isUnsure || (kind !== undefined && !ARCHIVE.test(signed ?? '')));
+  if (!isText) return binaryType(head, signed, hints);
+  const { text } = read;
   const markup = sniffMarkup(text);
-  if (markup !== undefined) return markup;
+  const isMarkdown = kind === 'text/markdown' && markup === 'text/html' && isMarkdownMarkup(text);
+  if (markup !== undefined && !isMarkdown) return markup;
   if (signed !== undefined && (SIGNED_TEXT.has(signed) || /^GIF8[79]a/.test(text))) return signed;
-  return claim !== undefined && CLAIMABLE.test(claim) ? claim : 'text/plain';
+  return latePdf(head, hints) ?? kind ?? 'text/plain';
+}
+
+function binaryType(head: Uint8Array, signed: string | undefined, hints: TypeHints): string {
+  switch (signed) {
+    case undefined:
+      return latePdf(head, hints) ?? 'application/octet-stream';
+    case 'application/xml':
+      // In an old encoding: what is looked at is ASCII in all of them.
+      return sniffMarkup(Buffer.from(head).toString('latin1')) ?? signed;
+    case 'application/zip':
+      return openXmlType(head, hints) ?? signed;
+    case 'application/x-cfb':
+      return compoundType(hints) ?? signed;
+    default:
+      return signed;
+  }
+}
+
+/** A PDF behind something else: behind blanks, or where claim or name say that it is one, and it does not begin as a document of a browser. */
+function latePdf(head: Uint8Array, { claim, name }: TypeHints): string | undefined {
+  const start = Buffer.from(head.subarray(0, PDF_WITHIN)).toString('latin1');
+  const at = start.search(PDF);
+  if (at < 0) return undefined;
+  // oxlint-disable-next-line no-control-regex -- zeros are blanks in a PDF
+  const isBehindBlanks = /^(?:\u00ef\u00bb\u00bf)?[\u0000\s]*$/.test(start.slice(0, at));
+  const isSaid = claim === 'application/pdf' || extensionOf(name) === 'pdf';
+  return isBehindBlanks || (isSaid && sniffMarkup(start) === undefined) ? 'application/pdf' : undefined;
 }
 
 async function typeBySignature(head: Uint8Array): Promise<string | undefined> {

@@ -8,6 +8,14 @@ const ROOT = /^<([a-z_][^\s/>]*)([^>]*)/i;
 const HTML_ROOT =
   /^<(?:html|head|body|script|iframe|h1|div|font|table|a|style|title|b|br|p|meta|link|img|form|input|object|embed|base)[\s>]/i;
 
+// With these, Markdown begins often enough: pictures and what is centred. A document of a browser's own does not have to.
+const MARKDOWN_ROOT = /^<(?:p|a|b|br|div|h1|font|img|table)[\s>]/i;
+
+/** Whether text that counts as HTML is as well how Markdown begins. No browser renders it under that name. */
+export function isMarkdownMarkup(text: string): boolean {
+  return !XML_DECLARATION.test(text) && MARKDOWN_ROOT.test(withoutPrologue(text));
+}
+
 /**
  * The type of a text that is HTML, SVG or XML by its document type or its root element; `undefined` for any other text. What
  * cannot be decided because the text is cut within its prologue counts as what is worst.

@@ -7,24 +7,43 @@ const BYTE_ORDER_MARKS: [bytes: number[], encoding: string][] = [
 // What text never has: https://mimesniff.spec.whatwg.org/#binary-data-byte
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
 const BINARY = /[\u0000-\u0008\u000b\u000e-\u001a\u001c-\u001f]/;
+// Without the mark of the end of DOS files and the separators of files, groups, records and units, which exports of tables have.
+// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+const BINARY_IN_TABLES = /[\u0000-\u0008\u000b\u000e-\u0019]/;
 
-/** The bytes as text: UTF-8, or UTF-16 with a byte order mark, without control characters. `undefined` for anything else. */
-export function decodeText(bytes: Uint8Array): string | undefined {
-  const encoding = encodingOf(bytes);
+/** The first bytes of a text. */
+export interface TextHead {
+  readonly text: string;
+  /** For `Content-Type`; null where it is not known. */
+  readonly charset: string | null;
+  /** Whether bytes that are no text could look like this as well, so that a name or a claim has to say that they are one. */
+  readonly isUnsure: boolean;
+}
+
+/**
+ * The bytes as text: UTF-8, or UTF-16 with a byte order mark, without control characters. Less sure are separators of tables, and bytes
+ * above 127 that are no UTF-8: those are some older encoding, read as Latin-1, so that what is ASCII in it can be looked at. `undefined` for
+ * anything else.
+ */
+export function readText(bytes: Uint8Array): TextHead | undefined {
+  const mark = BYTE_ORDER_MARKS.find(([start]) => start.every((byte, at) => bytes[at] === byte));
+  const charset = mark?.[1] ?? 'utf-8';
+  const decoded = decode(bytes, charset);
+  if (decoded === undefined && mark) return undefined;
+  const text = decoded ?? Buffer.from(bytes).toString('latin1');
+  if (BINARY_IN_TABLES.test(text)) return undefined;
+  return {
+    text,
+    charset: decoded === undefined ? null : charset,
+    isUnsure: decoded === undefined || BINARY.test(text),
+  };
+}
+
+function decode(bytes: Uint8Array, charset: string): string | undefined {
   try {
     // As a stream, because the last character may be cut.
-    const text = new TextDecoder(encoding, { fatal: true }).decode(bytes, { stream: true });
-    return BINARY.test(text) ? undefined : text;
+    return new TextDecoder(charset, { fatal: true }).decode(bytes, { stream: true });
   } catch {
     return undefined;
   }
-}
-
-/** How text of these first bytes is encoded, for `Content-Type`; null where that is not known. */
-export function charsetOf(bytes: Uint8Array): string | null {
-  return decodeText(bytes) === undefined ? null : encodingOf(bytes);
-}
-
-function encodingOf(bytes: Uint8Array): string {
-  return BYTE_ORDER_MARKS.find(([mark]) => mark.every((byte, at) => bytes[at] === byte))?.[1] ?? 'utf-8';
 }

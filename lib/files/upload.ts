@@ -9,6 +9,8 @@ export interface UploadHints {
   name: string;
   /** What the client says the content is. */
   contentType?: string;
+  /** Whether `contentType` is what the content was found to be before: then its name says nothing more. @default false */
+  isExamined?: boolean;
   /** Further algorithms to hash with. */
   algorithms?: readonly string[];
   /** What the content has to fit into. */
@@ -37,8 +39,9 @@ export async function upload(
   write: Writing = (location, { body }) => storage.write(location, body),
 ): Promise<StoredContent> {
   try {
-    const { name, contentType: claim, algorithms, room } = hints;
-    const examined = await examine(content, storage, { claim, algorithms, room });
+    const { name, contentType: claim, isExamined = false, algorithms, room } = hints;
+    const said = { claim, ...(!isExamined && { name }) };
+    const examined = await examine(content, storage, { ...said, algorithms, room });
     const { contentType, charset } = examined;
     const location = storage.locationFor({ uuid: uuidV7(), name, contentType, now: new Date() });
     await write(location, examined);

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { sniffContentType, sniffSize } from '../../../lib/files/sniff-content-type.js';
 import { DOCX_TYPES, gzip, pdf, png, zip } from '../../support/files-samples.js';
 
-const sniff = (content: string | Uint8Array, claim?: string) => sniffContentType(Buffer.from(content as string), claim);
+const sniff = (content: string | Uint8Array, claim?: string) =>
+  sniffContentType(Buffer.from(content as string), { claim });
 
 describe('sniffContentType', () => {
   it.each([
@@ -99,7 +100,7 @@ describe('sniffContentType', () => {
   it('takes unknown bytes for nothing else, whatever is claimed', async () => {
     const unknown = Buffer.from([0, 1, 2, 3, 200, 201, 7, 7, 7, 7, 7, 7]);
     expect(await sniff(unknown)).toBe('application/octet-stream');
-    for (const claim of ['image/png', 'text/csv', 'application/pdf']) {
+    for (const claim of ['image/png', 'text/csv', 'application/pdf', 'application/msword']) {
       expect(await sniff(unknown, claim)).toBe('application/octet-stream');
     }
   });

@@ -1,0 +1,52 @@
+import { extensionOf } from './type-hints.js';
+import type { TypeHints } from './type-hints.js';
+
+// What a client may say about a text. Nothing that a browser runs or renders: no HTML, SVG, XML, scripts, style sheets.
+const CLAIMABLE =
+  /^(?:text\/(?:csv|tab-separated-values|markdown|calendar|vcard|vtt|yaml|rtf)|application\/(?:json|jsonl|x-ndjson|yaml|x-yaml|toml|sql|(?:[a-z0-9.-]+\+)json|(?:[a-z0-9.-]+\+)yaml))$/;
+
+// What else clients call them.
+const ALIASES: Readonly<Record<string, string>> = {
+  'application/csv': 'text/csv',
+  'application/x-csv': 'text/csv',
+  'text/x-csv': 'text/csv',
+  'text/comma-separated-values': 'text/csv',
+  'text/x-comma-separated-values': 'text/csv',
+  'text/tsv': 'text/tab-separated-values',
+  'text/x-tsv': 'text/tab-separated-values',
+  'text/x-markdown': 'text/markdown',
+  'text/json': 'application/json',
+  'text/x-yaml': 'text/yaml',
+};
+
+const BY_EXTENSION: Readonly<Record<string, string>> = {
+  csv: 'text/csv',
+  tsv: 'text/tab-separated-values',
+  tab: 'text/tab-separated-values',
+  md: 'text/markdown',
+  markdown: 'text/markdown',
+  json: 'application/json',
+  geojson: 'application/geo+json',
+  jsonl: 'application/jsonl',
+  ndjson: 'application/x-ndjson',
+  yaml: 'application/yaml',
+  yml: 'application/yaml',
+  toml: 'application/toml',
+  sql: 'application/sql',
+  ics: 'text/calendar',
+  vcf: 'text/vcard',
+  vtt: 'text/vtt',
+  txt: 'text/plain',
+  text: 'text/plain',
+  log: 'text/plain',
+};
+
+/**
+ * Which kind of text claim and name say that it is; `undefined` where they do not say that it is one. A claim that says something about the
+ * text counts first; `text/plain`, and what is no kind of text (Windows claims that CSV is `application/vnd.ms-excel`), leaves it to the name.
+ */
+export function textKindOf({ claim = '', name }: TypeHints): string | undefined {
+  const claimed = ALIASES[claim] ?? claim;
+  if (CLAIMABLE.test(claimed)) return claimed;
+  return BY_EXTENSION[extensionOf(name)] ?? (claim === 'text/plain' ? claim : undefined);
+}
