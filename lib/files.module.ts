@@ -57,6 +57,8 @@ import { LINKS_OPTIONS } from './links/links-options.js';
 import { OneTimeLinks } from './links/one-time-links.js';
 import { FileTransfer } from './ownership/file-transfer.entity.js';
 import { ServerCheck } from './migrations/server-check.js';
+import { CHANGEABLE_OWNERS } from './ownership/changeable-owners.js';
+import type { ChangeableOwners } from './ownership/changeable-owners.js';
 import { FILE_SIGHT } from './ownership/file-sight.js';
 import type { FileSight } from './ownership/file-sight.js';
 import { MANAGER_CHECK } from './ownership/manager-check.js';
@@ -218,6 +220,7 @@ function assemble(
       option(PREPARED_STATEMENTS, ({ preparedStatements }) => preparedStatements),
       option(VALIDATION_OPTIONS, ({ validation }) => validation),
       { provide: FILE_SIGHT, inject: [ModuleRef], useFactory: fileSight },
+      { provide: CHANGEABLE_OWNERS, inject: [ModuleRef], useFactory: changeableOwners },
       TransferRuntime,
       OwnerRemovals,
       RecordGuard,
@@ -261,6 +264,10 @@ function storageProviders(names: readonly string[]): Provider[] {
 /** FilesAccess needs the files, and these the runtime that asks for it: it is found when it is asked. */
 function fileSight(module: ModuleRef): FileSight {
   return (actor, files) => module.get(FilesAccess).sight(actor, files);
+}
+
+function changeableOwners(module: ModuleRef): ChangeableOwners {
+  return (actor, type, ids) => module.get(FilesAccess).changeable(actor, type, ids);
 }
 
 function transactorOf(dataSource: DataSource, shutdownTimeout: number, name = 'default'): Transactor {

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AccessDeniedError } from '../errors/access-denied.error.js';
 import { AuthenticationRequiredError } from '../errors/authentication-required.error.js';
+import { FilesOptionError } from '../errors/files-option.error.js';
 import { FileNotFoundError } from '../errors/file-not-found.error.js';
 import { OwnerReferenceError } from '../errors/owner-reference.error.js';
 import { actAs } from '../files/actor.js';
@@ -16,7 +17,7 @@ import { Transactor } from '../unit-of-work/transactor.js';
 import type { AccessDecision } from './access-decision.js';
 import { ACCESS_OPTIONS } from './access-options.js';
 import type { AccessOptions } from './access-options.js';
-import { askFilePolicies } from './ask-policies.js';
+import { askFilePolicies, askOwnerPolicy } from './ask-policies.js';
 import { decideAccess } from './decide-access.js';
 import { isSameOwner } from './is-same-owner.js';
 import type { FileOperation, OwnerOperation } from './operations.js';
@@ -107,6 +108,21 @@ export class FilesAccess {
       if (databaseFault(error) !== 'invalid-value') throw error;
       throw new OwnerReferenceError('id', owner.id, `no ${owner.type} can have it`, { cause: error });
     }
+  }
+
+  /**
+   * Those of the owners that the actor may change, whatever `cascade` says.
+   * @internal
+   */
+  async changeable(actor: Actor | null, ownerType: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
+    if (await this.isManager(actor)) return new Set(ids);
+    const policy = this.policies.find(ownerType);
+    if (policy === undefined) {
+      const why = `"${ownerType}" has no policy to ask. Add a provider decorated with @OwnerPolicy('${ownerType}')`;
+      throw new FilesOptionError('authorize', why);
+    }
+    const answers = await askOwnerPolicy(policy, 'update', actor, ids);
+    return new Set(ids.filter((id) => isSameOwner(actor, ownerType, id) || answers.get(id) === true));
   }
 
   /**

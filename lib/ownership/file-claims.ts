@@ -17,6 +17,8 @@ export interface CheckedClaim extends FileClaim {
   /** The decorated field, whatever copy of the DTO it was validated on. */
   readonly rule: object;
   readonly allowUnowned: boolean;
+  /** Whether the actor has to have the right to change the owner. */
+  readonly authorize: boolean;
   /** What the early check saw. */
   readonly seen: OwnershipState;
   /** Whether nobody has said that the actor may see the file, so that a refusal must not tell that it is there. */
@@ -55,6 +57,10 @@ export class FileClaims implements TransferTarget {
 
   get field(): string {
     return this.first.property;
+  }
+
+  get authorize(): boolean {
+    return this.#claims.some(({ authorize }) => authorize);
   }
 
   /** What the strictest of the claims allows. */

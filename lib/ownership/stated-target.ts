@@ -16,6 +16,7 @@ export type TransferStrategy = 'path' | 'value';
 export class StatedTarget implements TransferTarget {
   readonly field = null;
   readonly from = 'anyone';
+  readonly authorize = false;
   readonly wanted = [];
 
   constructor(

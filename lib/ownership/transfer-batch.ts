@@ -8,6 +8,7 @@ import { assertOwnerReference } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { Task, TaskLike } from '../task-queue/task.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
+import { ChangeRights } from './guard/change-rights.js';
 import { findLedger, transactionOf } from './guard/ledger-of.js';
 import { filesLetGo, letRecordsGo } from './guard/let-records-go.js';
 import { followRecords } from './guard/follow-records.js';
@@ -71,6 +72,7 @@ async function transferAll(
   );
   const owners = transfers.map(({ target }) => target.owner(outcome, rows));
   if (trace) trace.owners = owners;
+  await ChangeRights.find(queue.unit)?.assert(owners.filter((_, index) => transfers[index]?.target.authorize));
   // The record that was saved may have been removed meanwhile; whoever removes it deals with its files, and waits for this transaction.
   await assertOwnersExist(
     manager,

@@ -11,6 +11,8 @@ import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { currentUnit } from '../unit-of-work/ambient.js';
 import { FILE_SIGHT } from './file-sight.js';
 import type { FileSight, Sight } from './file-sight.js';
+import { CHANGEABLE_OWNERS } from './changeable-owners.js';
+import type { ChangeableOwners } from './changeable-owners.js';
 import { MANAGER_CHECK } from './manager-check.js';
 import type { ManagerCheck } from './manager-check.js';
 import { ownerEntitiesOf } from './owner-entities.js';
@@ -50,6 +52,7 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
     @Optional() @Inject(PREPARED_STATEMENTS) private readonly prepared = true,
     @Optional() @Inject(VALIDATION_OPTIONS) readonly validation: CheckedValidationOptions = readValidationOptions(),
     @Optional() @Inject(FILE_SIGHT) private readonly sightOf?: FileSight,
+    @Optional() @Inject(CHANGEABLE_OWNERS) private readonly changeableOf?: ChangeableOwners,
   ) {}
 
   /** The runtime of the application whose data source this is; throws where FilesModule is not imported. */
@@ -111,6 +114,11 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
     const isOwn = ({ ownerType, ownerId }: FileSnapshot) => actor?.type === ownerType && actor?.id === ownerId;
     const others = files.filter((file) => !isOwn(file));
     return new Map([...all(files), ...(others.length > 0 ? await this.sightOf(actor, others) : [])]);
+  }
+
+  /** Which of the owners the actor may change: all of them where nobody is there to ask. */
+  async changeable(actor: Actor | null, ownerType: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
+    return this.changeableOf ? this.changeableOf(actor, ownerType, ids) : new Set(ids);
   }
 
   /** Runs `work` in a unit of work of the transaction. */

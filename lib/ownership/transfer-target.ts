@@ -8,6 +8,8 @@ import type { Move, MoveOutcome } from './statements/transfer-statements.js';
 export interface TransferTarget {
   readonly field: string | null;
   readonly from: Move['from'];
+  /** Whether the actor has to have the right to change the owner. */
+  readonly authorize: boolean;
   /** Which owners are to be found by the rows that name the file; none where the application named the owner. */
   readonly wanted: readonly WantedOwner[];
   /** The owner: by the rows that name the file, where the owner type is guarded, else read from the result of the call. */

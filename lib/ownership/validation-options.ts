@@ -7,6 +7,11 @@ export interface FilesValidationOptions {
   /** How many files a list of ids may name; longer lists are refused before the database is asked. `Infinity` lifts the limit. @default 1000 */
   maxFiles?: number;
   /**
+   * Whether claims of DTOs ask the owner's policy for `update` of records that are there already, as they were before the handler changed
+   * them. For owner types with `@FileField()`; a field's own `authorize` comes first. @default false
+   */
+  authorize?: boolean;
+  /**
    * What people read in place of the library's messages, by code: `{ FILE_UNAVAILABLE: 'Choose one of your own files' }`. A `message` of a
    * decorator or a rule comes first. @default those of the library
    */
@@ -21,6 +26,7 @@ export const VALIDATION_OPTIONS = Symbol('VALIDATION_OPTIONS');
 /** Fills in the defaults; throws `FilesOptionError`. */
 export function readValidationOptions({
   maxFiles = 1000,
+  authorize = false,
   messages = {},
 }: FilesValidationOptions = {}): CheckedValidationOptions {
   if (!isMaxFiles(maxFiles)) {
@@ -34,7 +40,7 @@ export function readValidationOptions({
     if (typeof text !== 'string' && typeof text !== 'function')
       throw refuse(`the message for ${code} must be a text or a function, and is ${typeof text}`);
   }
-  return { maxFiles, messages };
+  return { maxFiles, authorize, messages };
 }
 
 /** Whether it limits how many files a list may name. */

@@ -4,6 +4,7 @@ import { ManagedFile } from '../files/managed-file.entity.js';
 import { newFile } from '../files/new-file.js';
 import { assertOwnerReference } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
+import { ChangeRights } from '../ownership/guard/change-rights.js';
 import { noteCreated } from '../ownership/guard/note-moves.js';
 import { RowOwners } from '../ownership/guard/row-owners.js';
 import { assertOwnersExist } from '../ownership/owner-existence.js';
@@ -33,6 +34,7 @@ export async function attachUploads(uploads: readonly QueuedUpload[], queue: Uni
   const wanted = uploads.map(({ staged, ownerType }) => ({ fileId: staged.id, ownerType, seenId: null }));
   const rows = await RowOwners.written(unit.manager, wanted);
   const placed = uploads.map(({ staged, target }): PlacedFile => ({ staged, ...target.resolve(outcome, rows) }));
+  await ChangeRights.find(unit)?.assert(placed.filter(({ authorize }) => authorize).map(({ owner }) => owner));
   // A nested unit of work may have validated the same DTO, and attached its files.
   const fresh = placed.filter(({ staged }) => staged.fileIn(unit) === undefined);
   const files = new Map<StagedFile, ManagedFile>();

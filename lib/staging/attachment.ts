@@ -11,6 +11,8 @@ export interface Attachment {
   readonly entities: readonly object[];
   /** Whether the application chose the owner itself, whose row need not name the file. */
   readonly isChosen: boolean;
+  /** Whether the actor has to have the right to change the owner. */
+  readonly authorize: boolean;
   /** For messages: the DTO's field, or the task. */
   readonly place: string;
   readonly attachAs: AttachAs;

@@ -42,6 +42,7 @@ export class StatedAttachment implements AttachmentTarget {
       owner: { type: this.ownerType, id },
       entities: [idHolder(root, this.#steps) as object],
       isChosen: true,
+      authorize: false,
       place: TASK,
       attachAs,
       field,

@@ -12,6 +12,8 @@ import type { UploadRule } from './upload-rule.js';
 /** A field of a DTO that names a staged file. */
 export interface UploadClaim extends FileClaim {
   readonly rule: UploadRule;
+  /** Whether the actor has to have the right to change the owner. */
+  readonly authorize: boolean;
   /** All files that the field names, in their order, of those that did not come with the call the ids; none where it is no list. */
   readonly list: readonly (StagedFile | string)[] | undefined;
 }
@@ -56,6 +58,7 @@ export class UploadClaims implements AttachmentTarget {
       owner: { type: ownerType, id },
       entities: [...new Set(found.flatMap(({ owner }) => owner.entities))],
       isChosen: false,
+      authorize: received.some(({ authorize }) => authorize),
       place: `${dtoName}.${property}`,
       attachAs: rule.attachAs,
       field: rule.field,

@@ -11,6 +11,8 @@ export interface UploadRule {
   readonly ownerType: string;
   readonly idSteps: readonly string[];
   readonly owner: ((result: never, dto: never) => unknown) | undefined;
+  /** Whether the actor has to have the right to change the owner; `undefined` is the module's default. */
+  readonly authorize: boolean | undefined;
   /** `undefined` is the module's default storage. */
   readonly storage: string | undefined;
   readonly attachAs: AttachAs;

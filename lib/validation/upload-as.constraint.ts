@@ -5,6 +5,7 @@ import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
 import { OutOfQueueError } from '../errors/out-of-queue.error.js';
 import type { OwnerEntity, OwnerTypeName } from '../files/owner-type-name.js';
 import { queueClaim } from '../ownership/file-claims.js';
+import { wantChange } from '../ownership/want-change.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import { findStagedFile } from '../staging/staged-files.js';
 import { queueUpload } from '../staging/upload-claims.js';
@@ -73,7 +74,8 @@ function constraintOf(rule: UploadRule, validationOptions: FileFieldValidationOp
         const queue = queueFor(args, rule);
         const value: unknown = (args.object as Record<string, unknown>)[args.property];
         const list = Array.isArray(value) ? value.map((id: string) => findStagedFile(id) ?? id) : undefined;
-        const claim = claimOf(rule, args.object, args.property);
+        const authorize = wantChange(queue, rule.ownerType, rule.authorize, `${args.targetName}.${args.property}`);
+        const claim = { ...claimOf(rule, args.object, args.property), authorize };
         for (const file of files) {
           const fileId = file.id;
           const staged = findStagedFile(fileId);
@@ -125,10 +127,10 @@ function queueFor(
 
 function readRule(ownerType: string, options: UploadAsOptions, property: string): UploadRule {
   const { storage, attachAs = 'id', field = property, ...ownerOptions } = options;
-  const { steps, owner } = readTransferTerms(ownerType, ownerOptions, NAME);
+  const { steps, owner, authorize } = readTransferTerms(ownerType, ownerOptions, NAME);
   const refuse = (why: string) => new InvalidDecorationError(`${NAME}()`, property, why);
   if (!KINDS.includes(attachAs)) throw refuse(`attachAs must be one of ${KINDS.join(', ')}.`);
   if (typeof field !== 'string' || field === '') throw refuse('field must be the name of a property of the owner.');
   const isStated = options.attachAs !== undefined || options.field !== undefined;
-  return { ownerType, idSteps: steps, owner, storage, attachAs, field, isStated };
+  return { ownerType, idSteps: steps, owner, authorize, storage, attachAs, field, isStated };
 }

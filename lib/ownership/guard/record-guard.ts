@@ -5,6 +5,7 @@ import { Transactor } from '../../unit-of-work/transactor.js';
 import { watchWrites } from '../../unit-of-work/watch-writes.js';
 import type { WriteBuilder } from '../../unit-of-work/watch-writes.js';
 import { TransferRuntime } from '../transfer-runtime.js';
+import { ChangeRights } from './change-rights.js';
 import { guardedEntitiesOf } from './guarded-entities.js';
 import { ledgerOf } from './ledger-of.js';
 import { guardedWrite } from './record-writes.js';
@@ -39,7 +40,10 @@ export class RecordGuard implements OnModuleInit, OnApplicationBootstrap, OnModu
   #watch(): void {
     const { dataSource } = this.transactor;
     if (this.#end || !dataSource.isInitialized || guardedEntitiesOf(dataSource).length === 0) return;
-    this.#end = watchWrites(dataSource, (builder, execute) => {
+    this.#end = watchWrites(dataSource, (builder, inner) => {
+      const unit = this.transactor.current();
+      const rights = ChangeRights.find(unit);
+      const execute = rights && unit ? () => rights.around(builder, unit, inner) : inner;
       const write = guardedWrite(builder);
       const isIgnored = write && !write.entity.isGuardedOutside && !this.transactor.current();
       return write && !isIgnored ? this.#run(write, builder, execute) : execute();

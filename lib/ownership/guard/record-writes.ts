@@ -223,6 +223,31 @@ async function recoverRows(
   return result;
 }
 
+/** The rows that are there and that the builder is about to write, locked. */
+export async function rowsToWrite(
+  builder: WriteBuilder,
+  entity: GuardedEntity,
+  manager: EntityManager,
+): Promise<RecordRow[]> {
+  const { queryType, valuesSet, onConflict, onUpdate, onIgnore } = builder.expressionMap;
+  if (queryType !== 'insert') return rowsOf(builder, entity, manager);
+  if (onConflict === undefined && !onUpdate && !onIgnore) return [];
+  const rows = (Array.isArray(valuesSet) ? valuesSet : [valuesSet ?? {}]) as readonly Values[];
+  const where = uniqueCondition(builder.dataSource, entity, rows);
+  return where ? readRows(manager, entity, where, true) : [];
+}
+
+/** What an insertion has written into a column of one of its rows. */
+export function writtenValue(
+  { expressionMap: { valuesSet } }: WriteBuilder,
+  index: number,
+  identifier: object | undefined,
+  column: OwnerColumn,
+): unknown {
+  const row = Array.isArray(valuesSet) ? (valuesSet as readonly Values[])[index] : (valuesSet as Values | undefined);
+  return valueIn([identifier, row], column);
+}
+
 /** The values by the fields of the class that a row is of, if they were written by a class that it extends. */
 function asFieldsOf(entity: GuardedEntity, values: FieldValues): FieldValues {
   const named = [...values].flatMap(([field, value]) => {

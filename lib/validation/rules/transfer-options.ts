@@ -16,6 +16,11 @@ export interface TransferOwnershipOptions<T extends OwnerTypeName = OwnerTypeNam
   owner?: (result: Result, dto: Dto) => OwnerEntity<T> | string | number | null | undefined;
   /** Takes files that nobody owns, too. @default false */
   allowUnowned?: boolean;
+  /**
+   * Asks the owner's policy whether the actor may `update` the record, as it was before the handler changed it; not for records that the call
+   * inserts. Its class needs `@FileField()`. @default the module's `validation.authorize`
+   */
+  authorize?: boolean;
 }
 
 /** The options, read. */
@@ -24,6 +29,7 @@ export interface TransferTerms {
   readonly steps: readonly string[];
   readonly owner: ((result: never, dto: never) => unknown) | undefined;
   readonly allowUnowned: boolean;
+  readonly authorize: boolean | undefined;
 }
 
 /** Reads what `declaredBy` was given; throws where that makes no sense. */
@@ -34,7 +40,7 @@ export function readTransferTerms(
 ): TransferTerms {
   assertOwnerReference({ type: ownerType, id: 'any' });
   const options: TransferOwnershipOptions = typeof given === 'string' || isSteps(given) ? { idField: given } : given;
-  const { idField = 'id', owner, allowUnowned = false, ...unknown } = options;
+  const { idField = 'id', owner, allowUnowned = false, authorize, ...unknown } = options;
   const refuse = (why: string) => new InvalidDecorationError(`${declaredBy}()`, 'a property', why);
   const [name] = Object.keys(unknown);
   if (name === 'detached') {
@@ -47,7 +53,7 @@ export function readTransferTerms(
   }
   if (owner && steps.includes('..'))
     throw refuse("idField goes up with '..', but owner() gives the owner itself. Give one of them.");
-  return { ownerType, steps, owner, allowUnowned };
+  return { ownerType, steps, owner, allowUnowned, authorize };
 }
 
 function isSteps(given: IdField | TransferOwnershipOptions): given is readonly string[] {

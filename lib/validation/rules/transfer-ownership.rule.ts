@@ -3,6 +3,7 @@ import type { FileProblem } from '../../errors/file-problem.js';
 import { OutOfQueueError } from '../../errors/out-of-queue.error.js';
 import { queueClaim } from '../../ownership/file-claims.js';
 import type { CheckedClaim, ClaimRefusal } from '../../ownership/file-claims.js';
+import { wantChange } from '../../ownership/want-change.js';
 import { TransferRuntime } from '../../ownership/transfer-runtime.js';
 import { currentQueue } from '../../task-queue/current-queue.js';
 import type { UnitQueue } from '../../task-queue/unit-queue.js';
@@ -28,7 +29,7 @@ export interface TransferDeclaration<Field extends FileField> {
 
 /** Checks whether the actor may give the files away, and queues their transfer. */
 export function transferRule<Field extends FileField>(
-  { ownerType, steps, owner, allowUnowned }: TransferTerms,
+  { ownerType, steps, owner, allowUnowned, authorize }: TransferTerms,
   { declaredBy, identity, message }: TransferDeclaration<Field>,
 ): FileRule<Field> {
   function queueFor({ targetName, property }: Field): UnitQueue {
@@ -58,7 +59,8 @@ export function transferRule<Field extends FileField>(
       const queue = queueFor(field);
       const { object: dto, targetName: dtoName, property } = field;
       const described = { dto, dtoName, property, ownerType, idSteps: steps, owner, rule: identity(field) };
-      const claim = { ...described, allowUnowned, message: message(field) };
+      const authorized = wantChange(queue, ownerType, authorize, `${dtoName}.${property}`);
+      const claim = { ...described, allowUnowned, authorize: authorized, message: message(field) };
       for (const file of files)
         queueClaim(queue, { ...claim, fileId: file.id, seen: file, isHidden: file.sight !== 'shown' });
     },

@@ -32,6 +32,7 @@ function claim(fileId: string, more: Partial<CheckedClaim> = {}): CheckedClaim {
     owner: () => '7',
     rule: {},
     allowUnowned: false,
+    authorize: false,
     seen: { ...mine, pinned: false },
     isHidden: false,
     message: (reason, fileIds) => said('attachmentId', `${reason} ${fileIds.join(', ')}`),

@@ -1,0 +1,123 @@
+import { AccessDeniedError } from '../../errors/access-denied.error.js';
+import { AuthenticationRequiredError } from '../../errors/authentication-required.error.js';
+import { InvalidDecorationError } from '../../errors/invalid-decoration.error.js';
+import type { OwnerReference } from '../../files/owner-reference.js';
+import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
+import type { WriteBuilder } from '../../unit-of-work/watch-writes.js';
+import { ownerIdOf } from '../id-field.js';
+import type { TransferRuntime } from '../transfer-runtime.js';
+import { guardedOwners } from './guarded-entities.js';
+import type { GuardedEntity } from './guarded-entities.js';
+import { rowsToWrite, writtenValue } from './record-writes.js';
+
+const NO_FIELDS = { fields: [], parentColumns: [] };
+const RIGHTS = Symbol('nestjs-files:change-rights');
+
+/**
+ * Whether the actor of a unit of work may change the owners that its claims are for. Each is asked about before the unit first writes its row:
+ * what the handler writes must not decide who may write it.
+ */
+export class ChangeRights {
+  readonly #tables = new Map<string, GuardedEntity[]>();
+  readonly #types = new Set<string>();
+  readonly #inserted = new Set<string>();
+  readonly #answers = new Map<string, boolean>();
+
+  private constructor(private readonly runtime: TransferRuntime) {}
+
+  /** Wants the right to change owners of this type; throws where their rows are not watched. Called before the handler. */
+  static want(runtime: TransferRuntime, { root }: UnitOfWork, ownerType: string, place: string): void {
+    const rights = root.slot(RIGHTS, () => new ChangeRights(runtime));
+    if (rights.#types.has(ownerType)) return;
+    const entities = guardedOwners(root.dataSource, ownerType);
+    if (entities.length === 0) {
+      const why = `authorize needs the rows of "${ownerType}" to be watched: put @FileField() above the column that names files.`;
+      throw new InvalidDecorationError('authorize', place, why);
+    }
+    rights.#types.add(ownerType);
+    const [known] = entities;
+    // The row that is the owner may name no files itself.
+    const owners = runtime.ownerEntities.flatMap((owner) =>
+      known && owner.ownerType === ownerType && owner.idColumn
+        ? [{ ...known, ...owner, ...NO_FIELDS, idColumn: owner.idColumn }]
+        : [],
+    );
+    for (const entity of [...owners, ...entities.flatMap(withParent)]) {
+      const { tablePath } = entity.metadata;
+      rights.#tables.set(tablePath, [...(rights.#tables.get(tablePath) ?? []), entity]);
+    }
+  }
+
+  /** Those of the unit, if any of its claims wants them. */
+  static find(unit: UnitOfWork | undefined): ChangeRights | undefined {
+    return unit?.root.peek<ChangeRights>(RIGHTS);
+  }
+
+  /** Does the write; asks first about the owners whose rows are there already. */
+  async around(builder: WriteBuilder, unit: UnitOfWork, execute: () => Promise<unknown>): Promise<unknown> {
+    const { mainAlias, queryType } = builder.expressionMap;
+    const entities = mainAlias?.hasMetadata ? this.#tables.get(mainAlias.metadata.tablePath) : undefined;
+    if (!entities) return execute();
+    for (const entity of entities) {
+      const rows = await rowsToWrite(builder, entity, unit.manager);
+      await this.#ask(
+        entity.ownerType,
+        rows.flatMap(({ ownerId }) => ownerId ?? []),
+      );
+    }
+    const result = await execute();
+    if (queryType === 'insert') for (const entity of entities) this.#note(builder, entity, result);
+    return result;
+  }
+
+  /** Throws unless the actor may change all of them, those aside that the unit itself has inserted. */
+  async assert(owners: readonly OwnerReference[]): Promise<void> {
+    const existing = owners.filter((owner) => !this.#inserted.has(keyOf(owner)));
+    for (const type of new Set(existing.map(({ type: one }) => one))) {
+      const ids = existing.filter((owner) => owner.type === type).map(({ id }) => id);
+      await this.#ask(type, [...new Set(ids)]);
+    }
+    const refused = existing.find((owner) => this.#answers.get(keyOf(owner)) !== true);
+    if (refused === undefined) return;
+    const { actor } = await this.runtime.actor();
+    const subject = `${refused.type} ${refused.id}`;
+    throw actor === null
+      ? new AuthenticationRequiredError('update', subject)
+      : new AccessDeniedError('update', subject);
+  }
+
+  async #ask(type: string, ids: readonly string[]): Promise<void> {
+    const open = ids.filter((id) => {
+      const key = keyOf({ type, id });
+      return !this.#answers.has(key) && !this.#inserted.has(key);
+    });
+    if (open.length === 0) return;
+    const { actor } = await this.runtime.actor();
+    const allowed = await this.runtime.changeable(actor, type, open);
+    for (const id of open) this.#answers.set(keyOf({ type, id }), allowed.has(id));
+  }
+
+  /** Only a row that is the owner itself makes an owner; one that has a parent may belong to one of old. */
+  #note(builder: WriteBuilder, { metadata, idColumn, ownerType }: GuardedEntity, result: unknown): void {
+    const [key, ...more] = metadata.primaryColumns;
+    if (key !== idColumn || more.length > 0 || idColumn.referencedColumn) return;
+    const { identifiers } = result as { identifiers: readonly (object | undefined)[] };
+    for (const [index, identifier] of identifiers.entries()) {
+      const id = ownerIdOf(writtenValue(builder, index, identifier, idColumn));
+      if (id !== undefined && !this.#answers.has(keyOf({ type: ownerType, id })))
+        this.#inserted.add(keyOf({ type: ownerType, id }));
+    }
+  }
+}
+
+/** The entity, and the class of its parent where that is the owner. */
+function withParent(entity: GuardedEntity): GuardedEntity[] {
+  const { referencedColumn } = entity.idColumn;
+  if (!referencedColumn) return [entity];
+  const { entityMetadata: metadata } = referencedColumn;
+  return [entity, { ...entity, ...NO_FIELDS, metadata, idColumn: referencedColumn }];
+}
+
+function keyOf({ type, id }: OwnerReference): string {
+  return JSON.stringify([type, id]);
+}

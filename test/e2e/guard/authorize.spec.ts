@@ -1,0 +1,220 @@
+import { Body, Controller, Injectable, Param, Patch, Post, Put, ValidationPipe } from '@nestjs/common';
+import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
+import { IsOptional } from 'class-validator';
+import { Column, Entity, PrimaryGeneratedColumn, Repository } from 'typeorm';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { FileField, OwnerPolicy, OwnsFiles, TransferOwnership, UploadAs, WithTaskQueue } from '../../../lib/index.js';
+import type { Actor, FileOwnerPolicy, FilesModuleOptions, OwnerOperation } from '../../../lib/index.js';
+import { reachableDatabases } from '../../support/databases.js';
+import { formWith, PLATFORMS, startApp, uploadFile } from '../../support/http-app.js';
+import type { HttpApp } from '../../support/http-app.js';
+
+@Entity('dossier')
+@OwnsFiles('dossier')
+class Dossier {
+  @PrimaryGeneratedColumn() id!: number;
+  @Column('varchar', { nullable: true }) creatorId!: string | null;
+  @Column('varchar', { nullable: true, unique: true }) code!: string | null;
+  @FileField() @Column('varchar', { nullable: true }) fileId!: string | null;
+}
+/** A folder names no files itself; its sheets do, and it owns them. */
+@Entity('folder')
+@OwnsFiles('folder')
+class Folder {
+  @PrimaryGeneratedColumn() id!: number;
+  @Column('varchar', { nullable: true }) creatorId!: string | null;
+}
+@Entity('sheet')
+@OwnsFiles('folder', { idField: 'folderId' })
+class Sheet {
+  @PrimaryGeneratedColumn() id!: number;
+  @Column('int') folderId!: number;
+  @FileField() @Column('varchar', { nullable: true }) fileId!: string | null;
+}
+
+const AUTHORIZED = { authorize: true };
+class DossierDto {
+  @IsOptional() creatorId?: string;
+  @IsOptional() @TransferOwnership('dossier', AUTHORIZED) fileId?: string;
+}
+class UsualDto {
+  @IsOptional() creatorId?: string;
+  @IsOptional() @TransferOwnership('dossier') fileId?: string;
+}
+class UploadDto {
+  @IsOptional() creatorId?: string;
+  @UploadAs('dossier', AUTHORIZED) fileId!: string;
+}
+class SheetDto {
+  @IsOptional() creatorId?: string;
+  @TransferOwnership('folder', AUTHORIZED) fileId!: string;
+}
+class UnwatchedDto {
+  @TransferOwnership('shelf', AUTHORIZED) fileId!: string;
+}
+
+@Controller('dossiers')
+class Dossiers {
+  constructor(
+    @InjectRepository(Dossier) private readonly dossiers: Repository<Dossier>,
+    @InjectRepository(Folder) private readonly folders: Repository<Folder>,
+    @InjectRepository(Sheet) private readonly sheets: Repository<Sheet>,
+  ) {}
+
+  @Post('folders') @WithTaskQueue() async fold(@Body() { creatorId, fileId }: SheetDto) {
+    const folder = await this.folders.save({ creatorId: creatorId ?? null });
+    await this.sheets.save({ folderId: folder.id, fileId });
+    return folder;
+  }
+  @Post('folders/:id/sheets') @WithTaskQueue() async add(@Param('id') id: string, @Body() dto: SheetDto) {
+    if (dto.creatorId !== undefined) await this.folders.update(id, { creatorId: dto.creatorId });
+    return this.sheets.save({ folderId: Number(id), fileId: dto.fileId });
+  }
+  @Post() @WithTaskQueue() create(@Body() dto: DossierDto) {
+    return this.dossiers.save({ ...dto });
+  }
+  @Post('late') @WithTaskQueue() async createLate(@Body() { fileId }: DossierDto) {
+    const { id } = await this.dossiers.save({ creatorId: 'somebody' });
+    return this.dossiers.save({ id, fileId: fileId ?? null });
+  }
+  @Patch(':id') @WithTaskQueue() update(@Param('id') id: string, @Body() dto: DossierDto) {
+    return this.dossiers.save({ ...dto, id: Number(id) });
+  }
+  @Patch(':id/usual') @WithTaskQueue() usual(@Param('id') id: string, @Body() dto: UsualDto) {
+    return this.dossiers.save({ ...dto, id: Number(id) });
+  }
+  @Patch(':id/steps') @WithTaskQueue() async steps(@Param('id') id: string, @Body() { creatorId, fileId }: DossierDto) {
+    await this.dossiers
+      .createQueryBuilder()
+      .update()
+      .set({ creatorId: creatorId ?? null })
+      .where({ id })
+      .execute();
+    await this.dossiers.update({ id: Number(id) }, { fileId: fileId ?? null });
+    return { id: Number(id), fileId };
+  }
+  @Patch(':id/upsert') @WithTaskQueue() async upsert(@Param('id') id: string, @Body() dto: DossierDto) {
+    await this.dossiers.upsert({ ...dto, code: 'theirs' }, ['code']);
+    return this.dossiers.findOneByOrFail({ id: Number(id) });
+  }
+  @Put(':id/file') @WithTaskQueue() upload(@Param('id') id: string, @Body() dto: UploadDto) {
+    return this.dossiers.save({ ...dto, id: Number(id) });
+  }
+  @Post('unwatched') @WithTaskQueue() unwatched(@Body() dto: UnwatchedDto) {
+    return { id: 1, ...dto };
+  }
+}
+
+@Injectable()
+@OwnerPolicy('dossier')
+class DossierPolicy implements FileOwnerPolicy {
+  constructor(@InjectRepository(Dossier) private readonly dossiers: Repository<Dossier>) {}
+
+  async allows(operation: OwnerOperation, actor: Actor | null, id: string) {
+    const found = await this.dossiers.findOneBy({ id: Number(id) });
+    return operation === 'update' && actor !== null && found?.creatorId === actor.id;
+  }
+}
+
+@Injectable()
+@OwnerPolicy('folder')
+class FolderPolicy implements FileOwnerPolicy {
+  constructor(@InjectRepository(Folder) private readonly folders: Repository<Folder>) {}
+
+  async allows(_: OwnerOperation, actor: Actor | null, id: string) {
+    return actor !== null && (await this.folders.existsBy({ id: Number(id), creatorId: actor.id }));
+  }
+}
+
+const databases = await reachableDatabases();
+const both = databases.flatMap((database) =>
+  PLATFORMS.map((platform) => ({ name: database.name, database, platform })),
+);
+
+describe.each(both)('authorize on $name, $platform', ({ database, platform }) => {
+  let app: HttpApp;
+  let theirs: string;
+  const start = async (options: Partial<FilesModuleOptions> = {}) => {
+    const own = await database.create();
+    onTestFinished(own.drop);
+    app = await startApp({
+      platform,
+      options,
+      database: own.options,
+      imports: [TypeOrmModule.forFeature([Dossier, Folder, Sheet])],
+      controllers: [Dossiers],
+      providers: [DossierPolicy, FolderPolicy],
+      prepare: (nest) => void nest.useGlobalPipes(new ValidationPipe()),
+    });
+    theirs = String((await dossiers().save({ creatorId: 'bob', code: 'theirs' })).id);
+  };
+  const dossiers = () => app.dataSource.getRepository(Dossier);
+  const own = async (user = 'ada') => (await uploadFile(app, user, formWith('hello'))).id;
+  const send = async (method: string, path: string, body: object, user = 'ada') => {
+    const isForm = body instanceof FormData;
+    const response = await app.fetch(`/dossiers${path}`, {
+      method,
+      user,
+      body: isForm ? body : JSON.stringify(body),
+      headers: isForm ? {} : { 'content-type': 'application/json' },
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+  const stored = async (id: string) => {
+    const { creatorId, fileId } = await dossiers().findOneByOrFail({ id: Number(id) });
+    return { creatorId, fileId };
+  };
+  beforeEach(() => start());
+
+  it.each(['', '/steps', '/upsert'])('lets nobody in who makes the record their own in PATCH %s', async (path) => {
+    const fileId = await own();
+    const answer = await send('PATCH', `/${theirs}${path}`, { creatorId: 'ada', fileId });
+    expect(answer).toMatchObject({ status: 403, body: { code: 'FILES_ACCESS_DENIED' } });
+    expect(await stored(theirs)).toEqual({ creatorId: 'bob', fileId: null });
+  });
+
+  it.each(['', '/steps', '/upsert'])('lets those who may change the record give it away in PATCH %s', async (path) => {
+    const fileId = await own('bob');
+    expect((await send('PATCH', `/${theirs}${path}`, { creatorId: 'ada', fileId }, 'bob')).status).toBe(200);
+    expect(await stored(theirs)).toEqual({ creatorId: 'ada', fileId });
+  });
+
+  it('asks about files that come with the form', async () => {
+    const form = () => {
+      const made = new FormData();
+      made.append('creatorId', 'ada');
+      made.append('fileId', new Blob(['hello']), 'a.txt');
+      return made;
+    };
+    expect((await send('PUT', `/${theirs}/file`, form())).status).toBe(403);
+    expect(await stored(theirs)).toEqual({ creatorId: 'bob', fileId: null });
+    expect((await send('PUT', `/${theirs}/file`, form(), 'bob')).status).toBe(200);
+  });
+
+  it.each(['', '/late'])('asks nothing about a record that the call inserts: POST %s', async (path) => {
+    const fileId = await own();
+    expect(await send('POST', path, { fileId })).toMatchObject({ status: 201, body: { fileId } });
+  });
+
+  it('asks about the owner of a row that is inserted, as it was before', async () => {
+    const { id } = await app.dataSource.getRepository(Folder).save({ creatorId: 'bob' });
+    const path = `/folders/${id}/sheets`;
+    expect((await send('POST', path, { fileId: await own(), creatorId: 'ada' })).status).toBe(403);
+    expect((await send('POST', path, { fileId: await own() })).status).toBe(403);
+    expect(await app.dataSource.getRepository(Sheet).count()).toBe(0);
+    expect((await send('POST', path, { fileId: await own('bob') }, 'bob')).status).toBe(201);
+    expect((await send('POST', '/folders', { fileId: await own() })).status).toBe(201);
+  });
+
+  it('is left out unless a field or the module asks for it', async () => {
+    expect((await send('PATCH', `/${theirs}/usual`, { fileId: await own() })).status).toBe(200);
+    await start({ validation: { authorize: true } });
+    expect((await send('PATCH', `/${theirs}/usual`, { fileId: await own() })).status).toBe(403);
+    expect((await send('PATCH', `/${theirs}/usual`, { fileId: await own('admin') }, 'admin')).status).toBe(200);
+  });
+
+  it('is refused where the rows of the owner are not watched', async () => {
+    const answer = await send('POST', '/unwatched', { fileId: await own() });
+    expect(answer).toMatchObject({ status: 500, body: { code: 'FILES_INVALID_DECORATION' } });
+  });
+});
