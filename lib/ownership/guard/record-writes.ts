@@ -231,9 +231,9 @@ export async function rowsToWrite(
 ): Promise<RecordRow[]> {
   const { queryType, valuesSet, onConflict, onUpdate, onIgnore } = builder.expressionMap;
   if (queryType !== 'insert') return rowsOf(builder, entity, manager);
-  if (onConflict === undefined && !onUpdate && !onIgnore) return [];
+  if (!onConflict && !onUpdate && !onIgnore) return [];
   const rows = (Array.isArray(valuesSet) ? valuesSet : [valuesSet ?? {}]) as readonly Values[];
-  const where = uniqueCondition(builder.dataSource, entity, rows);
+  const where = uniqueCondition(dataSourceOf(builder), entity, rows);
   return where ? readRows(manager, entity, where, true) : [];
 }
 
