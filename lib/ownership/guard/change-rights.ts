@@ -10,7 +10,7 @@ import { guardedOwners } from './guarded-entities.js';
 import type { GuardedEntity } from './guarded-entities.js';
 import { rowsToWrite, writtenValue } from './record-writes.js';
 
-const NO_FIELDS = { fields: [], parentColumns: [] };
+const NO_FIELDS = { fields: [], parentColumns: [], heirs: [] };
 const RIGHTS = Symbol('nestjs-files:change-rights');
 
 /**

@@ -16,8 +16,8 @@ export interface GuardedField extends DeclaredField {
 export interface GuardedEntity extends OwnerEntity {
   readonly idColumn: OwnerColumn;
   readonly fields: readonly GuardedField[];
-  /** It and the guarded classes that extend it and have their rows in the same table. */
-  readonly classes: readonly GuardedEntity[];
+  /** The guarded classes that extend it and have their rows in the same table. */
+  readonly heirs: readonly GuardedEntity[];
   /** Whether writes outside of units of work are checked, too. */
   readonly isGuardedOutside: boolean;
   /** Whether no two rows have the same owner id. */
@@ -83,7 +83,7 @@ function describe(metadata: EntityMetadata): GuardedEntity | undefined {
     );
   }
   const isOneRow = isAlone(metadata, idColumn);
-  const entity: Omit<GuardedEntity, 'classes'> = {
+  return {
     ...owner,
     idColumn,
     fields,
@@ -91,11 +91,8 @@ function describe(metadata: EntityMetadata): GuardedEntity | undefined {
     isOneRow,
     parentColumns: metadata.manyToOneRelations.flatMap(({ joinColumns }) => joinColumns),
     letsGo: fields.some(({ onReplace }) => onReplace !== 'keep'),
+    heirs: heirsInTable(metadata).flatMap((heir) => guardedEntity(heir) ?? []),
   };
-  const classes: GuardedEntity[] = [];
-  const guarded = Object.assign(entity, { classes });
-  classes.push(guarded, ...heirsInTable(metadata).flatMap((heir) => guardedEntity(heir) ?? []));
-  return guarded;
 }
 
 /** A class that owns nothing itself, but has classes in its table that do: writes of their rows may go through it. */

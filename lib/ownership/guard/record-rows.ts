@@ -179,9 +179,9 @@ function anyText({ driver }: DataSource, { databaseName }: OwnerColumn, values: 
 }
 
 /** What a row says, of whichever class of the table it is. */
-function columnsOf({ metadata, classes }: GuardedEntity): OwnerColumn[] {
-  const { primaryColumns, discriminatorColumn } = metadata;
-  const own = classes.flatMap(({ idColumn, fields, parentColumns }) => {
+function columnsOf(entity: GuardedEntity): OwnerColumn[] {
+  const { primaryColumns, discriminatorColumn } = entity.metadata;
+  const own = [entity, ...entity.heirs].flatMap(({ idColumn, fields, parentColumns }) => {
     return [idColumn, ...fields.map(({ column }) => column), ...parentColumns];
   });
   const all = [...primaryColumns, ...own, discriminatorColumn].filter((column) => column !== undefined);

@@ -163,9 +163,9 @@ async function updateRows(
   manager: EntityManager,
 ): Promise<unknown> {
   const keys = writtenKeys(builder, entity);
-  const { metadata, idColumn, letsGo, classes } = entity;
+  const { metadata, idColumn, letsGo, heirs } = entity;
   // Of a table of several classes only the row tells which one it is.
-  const isOneClass = classes.length === 1;
+  const isOneClass = heirs.length === 0;
   const idIsKey = metadata.primaryColumns.includes(idColumn);
   const isKnown = keys !== undefined && isOneClass && idIsKey && !changesId && !letsGo && !expressions;
   if (isKnown) {
@@ -292,9 +292,9 @@ function writtenValues(dataSource: DataSource, entity: GuardedEntity, values: Va
     if (typeof value === 'function') expressions = true;
     else fields.set(field, filesNamedBy(dataSource, field, value));
   }
-  const { idColumn, isOneRow, classes } = entity;
+  const { idColumn, isOneRow, heirs } = entity;
   const has = (column: OwnerColumn) => column.getEntityValue(values) !== undefined;
-  const changesId = isUpdate && classes.some((one) => one.idColumn.isUpdate && has(one.idColumn));
+  const changesId = isUpdate && [entity, ...heirs].some((one) => one.idColumn.isUpdate && has(one.idColumn));
   return { fields, expressions, changesId, choosesId: isOneRow && has(idColumn) };
 }
 
