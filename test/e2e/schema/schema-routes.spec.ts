@@ -77,17 +77,21 @@ describe.each(PLATFORMS)('@Body({ schema }) on %s', (platform) => {
   it('answers 400 with the paths of the fields, like other issues of the schema', async () => {
     const { send, file, packages } = await open();
     const [text, missing] = [await file('words'), uuidV7()];
+    const problem = (field: string, code: string, what: string) => ({ field, code, message: `${field}: ${what}` });
+    const problems = [
+      problem('attachmentId', 'FILE_TYPE', 'File type must be one of pdf'),
+      problem('resources.1.fileId', 'FILE_UNAVAILABLE', 'The file does not exist, or you may not use it'),
+    ];
     for (const path of ['/zod', '/valibot']) {
       const sent = { title: 'x', attachmentId: text, resources: [{ fileId: await file() }, { fileId: missing }] };
       expect(await send(path, sent)).toEqual({
         status: 400,
         body: {
           statusCode: 400,
+          code: 'FILES_VALIDATION',
           error: 'Bad Request',
-          message: [
-            'attachmentId: File type must be one of pdf',
-            'resources.1.fileId: The file does not exist, or you may not use it',
-          ],
+          message: problems.map(({ message }) => message),
+          problems,
         },
       });
     }
