@@ -42,14 +42,15 @@ describe.each(await reachableDatabases('postgres', 'mariadb', 'memory'))(
       const effects: string[] = [];
       const bothHold = gate();
       let runs = 0;
+      let holding = 0;
       const one = (first: string, second: string) =>
         run(
           async (unit) => {
-            const attempt = ++runs;
+            runs++;
             unit.afterCommit(() => effects.push('committed'));
             unit.afterRollback(() => effects.push('undone'));
             await app.notes.increment({ id: first }, 'amount', 1);
-            if (attempt === 2) bothHold.open();
+            if (++holding === 2) bothHold.open();
             await bothHold.opened;
             await app.notes.increment({ id: second }, 'amount', 1);
           },
