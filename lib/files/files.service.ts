@@ -13,6 +13,7 @@ import { Capability } from '../storage/capability.js';
 import { exactLength } from '../storage/exact-length.js';
 import type { ByteRange } from '../storage/storage.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
+import { Quiet } from '../unit-of-work/quiet.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { ActorSource } from './actor.js';
 import { ContentStore } from './content-store.js';
@@ -48,6 +49,25 @@ const IDS_PER_STATEMENT = 10_000;
  * bytes of an undone creation are removed after it, bytes of a deleted file after the commit.
  */
 @Injectable()
+@Quiet(
+  'create',
+  'createAll',
+  'register',
+  'show',
+  'findMany',
+  'search',
+  'scan',
+  'stream',
+  'rename',
+  'replace',
+  'copy',
+  'move',
+  'delete',
+  'transferOwnership',
+  'pin',
+  'unpin',
+  'history',
+)
 export class FilesService {
   /** @internal */
   constructor(

@@ -81,6 +81,7 @@ export function noDatabase(): DataSource {
     createQueryRunner: () => new Runner(dataSource) as unknown as QueryRunner,
     createEntityManager: (runner?: QueryRunner) => new EntityManager(dataSource, runner),
     createQueryBuilder: () => undefined,
+    query: () => undefined,
     transaction: () => undefined,
     destroy: () => Promise.resolve(),
   } as unknown as DataSource;

@@ -86,6 +86,14 @@ export function isInTurn(transaction: UnitTransaction): boolean {
   return false;
 }
 
+/** The innermost place of the nesting that this flow is in, also where that has ended. */
+export function scopeHere(): Scope | undefined {
+  for (let node = storage.getStore(); node && node.kind !== 'detached'; node = node.enclosing) {
+    if (node.kind === 'scope') return node;
+  }
+  return undefined;
+}
+
 /** The unit of work that this flow is in; undefined outside of one, and where it has ended. */
 export function currentUnit(): UnitOfWork | undefined {
   for (let node = storage.getStore(); node && node.kind !== 'detached'; node = node.enclosing) {

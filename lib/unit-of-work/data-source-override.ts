@@ -1,7 +1,8 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
-import { ambientNode, ambientOf, within } from './ambient.js';
+import { ambientNode, ambientOf, scopeHere, within } from './ambient.js';
 import { readAuthoritatively } from './authoritative.js';
 import type { BegunWith, IsolationLevel } from './dialects/dialect.js';
+import { quietManager } from './quiet-manager.js';
 import { quietOnceEnded } from './quiet.js';
 import { Line, lineOf } from './line.js';
 import { isFacade, type RunnerFacade, scopeOf } from './runner-facade.js';
@@ -61,6 +62,7 @@ function install(dataSource: DataSource): Installed {
   const createEntityManager = dataSource.createEntityManager.bind(dataSource);
   const users = new Set<AroundDestroy>();
   const destroy = dataSource.destroy.bind(dataSource);
+  const query = dataSource.query.bind(dataSource) as (...args: unknown[]) => Promise<unknown>;
   const restore = [
     leaseConnection(dataSource),
     // TypeORM cuts every open transaction within milliseconds.
@@ -79,10 +81,14 @@ function install(dataSource: DataSource): Installed {
     }),
     overrideMember(dataSource, 'createEntityManager', (runner?: QueryRunner) => {
       const created = createEntityManager(runner);
+      quietManager(created);
       nestTransactions(dataSource, created);
       return created;
     }),
+    quietManager(manager),
     nestTransactions(dataSource, manager),
+    overrideMember(dataSource, 'query', ((...args: Parameters<DataSource['query']>) =>
+      quietOnceEnded(scopeHere(), query(...args))) as DataSource['query']),
     // Not through an async function in between, whose promise nobody could keep quiet.
     overrideMember(dataSource, 'transaction', ((...args: Parameters<Transaction>) =>
       (manager.transaction as Transaction)(...args)) as DataSource['transaction']),

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { type EntityManager, type QueryRunner, QueryRunnerAlreadyReleasedError, type QueryResult } from 'typeorm';
 import { ambientOf } from './ambient.js';
 import type { IsolationLevel } from './dialects/dialect.js';
+import { quietOnceEnded } from './quiet.js';
 import { skipIdleBroadcasts } from './idle-broadcasts.js';
 import { emptyCache, SCHEMA_CACHES } from './schema-caches.js';
 import type { Scope } from './scope.js';
@@ -171,10 +172,12 @@ const overrides: ThisType<RunnerFacade> & object = {
     return structured ? result : result.then(({ raw }): unknown => raw);
   },
 
-  async stream(sql: string, parameters?: unknown[], onEnd?: () => void, onError?: () => void): Promise<Readable> {
-    assertHeld(this);
-    const { transaction } = this[FACADE];
-    return transaction.stream(scopeOf(this), () => transaction.runner.stream(sql, parameters, onEnd, onError));
+  stream(sql: string, parameters?: unknown[], onEnd?: () => void, onError?: () => void): Promise<Readable> {
+    const { transaction, released } = this[FACADE];
+    if (released) return Promise.reject(new QueryRunnerAlreadyReleasedError());
+    const scope = scopeOf(this);
+    const open = (): Promise<Readable> => transaction.runner.stream(sql, parameters, onEnd, onError);
+    return quietOnceEnded(scope, transaction.stream(scope, open));
   },
 
   async startTransaction(isolation?: IsolationLevel): Promise<void> {

@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Logger } from '@nestjs/common';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { UnawaitedWorkError } from '../../../lib/errors/unawaited-work.error.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
+import { Note } from '../../support/unit-entities.js';
 import { type NotesApp, openNotes } from '../../support/unit-notes.js';
 
 describe.each(await reachableDatabases())('on $name with a pool of one, work that is not awaited', (kind) => {
@@ -145,6 +147,53 @@ describe.each(await reachableDatabases())('on $name with a pool of one, work tha
     });
     expect(await app.saved()).toEqual(['nested']);
   });
+
+  const forgotten: { title: string; start: () => Promise<unknown> }[] = [
+    ...kinds,
+    { title: 'a save of a manager', start: () => app.dataSource.manager.save(Note, { id: 'left' }) },
+    { title: 'a removal', start: () => app.notes.delete('own') },
+    { title: 'a count', start: () => app.notes.count() },
+    { title: 'an update', start: () => app.notes.update('own', { amount: 2 }) },
+    { title: 'a query', start: () => app.dataSource.query('SELECT * FROM note') },
+  ];
+
+  it.each(forgotten)('raises no unhandled rejection, is logged and fails the unit: $title', async ({ start }) => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown): unknown => unhandled.push(error);
+    const warned = vi.spyOn(Logger.prototype, 'warn').mockReset();
+    process.on('unhandledRejection', note);
+    const unit = run(async () => {
+      await app.write('own');
+      // Several, so that some of them wait for their turn while the unit ends.
+      for (let i = 0; i < 3; i++) void start();
+    });
+    await expect(unit).rejects.toBeInstanceOf(UnawaitedWorkError);
+    await expectCleanPool();
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
+    expect(warned).toHaveBeenCalledWith(expect.stringMatching(/^Work that was left running failed after its unit/));
+    warned.mockRestore();
+  });
+
+  it.runIf(kind.kind === 'postgres' || kind.kind === 'mariadb')(
+    'raises no unhandled rejection, is logged and fails the unit: a stream',
+    async () => {
+      const unhandled: unknown[] = [];
+      const note = (error: unknown): unknown => unhandled.push(error);
+      process.on('unhandledRejection', note).on('uncaughtException', note);
+      const unit = run(async () => {
+        await app.write('own');
+        const runner = app.dataSource.createQueryRunner();
+        for (let i = 0; i < 3; i++) void runner.stream('SELECT * FROM note');
+      });
+      await expect(unit).rejects.toBeInstanceOf(UnawaitedWorkError);
+      await expectCleanPool();
+      await new Promise((resolve) => setImmediate(resolve));
+      process.off('unhandledRejection', note).off('uncaughtException', note);
+      expect(unhandled).toEqual([]);
+    },
+  );
 
   it('raises no unhandled rejection when it is refused', async () => {
     const unhandled: unknown[] = [];

@@ -1,0 +1,70 @@
+import type { EntityManager } from 'typeorm';
+import { overrideMember } from './override-member.js';
+import { quietPrototype } from './quiet.js';
+
+/** What entity managers and repositories answer with a promise. */
+const METHODS = [
+  'average',
+  'clear',
+  'count',
+  'countBy',
+  'decrement',
+  'delete',
+  'deleteAll',
+  'exists',
+  'existsBy',
+  'find',
+  'findAndCount',
+  'findAndCountBy',
+  'findBy',
+  'findByIds',
+  'findOne',
+  'findOneBy',
+  'findOneById',
+  'findOneByOrFail',
+  'findOneOrFail',
+  'increment',
+  'insert',
+  'maximum',
+  'minimum',
+  'preload',
+  'query',
+  'recover',
+  'remove',
+  'restore',
+  'save',
+  'softDelete',
+  'softRemove',
+  'sum',
+  'update',
+  'updateAll',
+  'upsert',
+];
+
+type Repositories = Map<unknown, object> | object[];
+
+/** Makes calls of the manager and of its repositories quiet that are left running; the function it returns takes that back. */
+export function quietManager(manager: EntityManager): () => void {
+  const base = Object.getPrototypeOf(manager) as object;
+  Object.setPrototypeOf(manager, quietPrototype(base, METHODS));
+  const { getRepository } = manager;
+  const { repositories } = manager as unknown as { repositories: Repositories };
+  for (const repository of repositories.values()) quietRepository(repository);
+  const restore = overrideMember(manager, 'getRepository', function (this: EntityManager, target) {
+    const repository = getRepository.call(this, target);
+    quietRepository(repository);
+    return repository as never;
+  });
+  return () => {
+    restore();
+    Object.setPrototypeOf(manager, base);
+  };
+}
+
+const quieted = new WeakSet<object>();
+
+function quietRepository(repository: object): void {
+  if (quieted.has(repository)) return;
+  quieted.add(repository);
+  Object.setPrototypeOf(repository, quietPrototype(Object.getPrototypeOf(repository) as object, METHODS));
+}
