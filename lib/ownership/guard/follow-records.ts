@@ -24,7 +24,7 @@ export async function followRecords(
   if (changed.length > 0) await followIds(runtime, ledger, manager, changed);
   const removed = [...ledger.rows].filter(({ isRemoved, before }) => isRemoved && before);
   if (removed.length > 0) await adopt(runtime, ledger, manager, removed);
-  const chosen = rowsOfChosenId(current, removed);
+  const chosen = rowsOfNewId(current, removed);
   if (chosen.length > 0) await disinherit(runtime, ledger, manager, chosen);
 }
 
@@ -118,11 +118,16 @@ async function mayInherit(
   );
 }
 
-/** The inserted rows that got their owner id from the application, unless a row that had it is removed here: its own policy counts. */
-function rowsOfChosenId(current: readonly CurrentRow[], removed: readonly WrittenRow[]): CurrentRow[] {
+/**
+ * The rows that got their owner id from the application, by an insertion or an update, unless a row that had it is removed here: its own policy
+ * counts.
+ */
+function rowsOfNewId(current: readonly CurrentRow[], removed: readonly WrittenRow[]): CurrentRow[] {
   const freed = new Set(removed.map(({ before }) => JSON.stringify([before?.entity.ownerType, before?.ownerId])));
   return current.filter(({ row, entity, ownerId }) => {
-    return row.before === null && row.choseId && !freed.has(JSON.stringify([entity.ownerType, ownerId]));
+    const { before, choseId, isDisinherited } = row;
+    const isNew = before === null ? choseId : before && entity.isOneRow && before.ownerId !== ownerId;
+    return isNew && !isDisinherited && !freed.has(JSON.stringify([entity.ownerType, ownerId]));
   });
 }
 
@@ -133,17 +138,19 @@ async function disinherit(
   manager: EntityManager,
   chosen: readonly CurrentRow[],
 ): Promise<void> {
-  for (const { row } of chosen) row.choseId = false;
+  for (const { row } of chosen) row.isDisinherited = true;
   const owners = chosen.map(ownerOfRow);
   const held = await heldFiles(
     manager,
     owners.map((owner) => ({ owner })),
   );
-  const left = held.filter((id) => ledger.ownerGiven(id) === undefined);
-  if (left.length === 0) return;
-  const locked = await runtime.statements.lock(manager, left);
-  const keys = new Set(owners.map((owner) => keyOf(owner)));
-  const inherited = locked.filter((file) => keys.has(keyOf(ownerOf(file))));
+  if (held.length === 0) return;
+  const locked = await runtime.statements.lock(manager, held);
+  const byKey = new Map(owners.map((owner) => [keyOf(owner), owner]));
+  const inherited = locked.filter((file) => {
+    const owner = byKey.get(keyOf(ownerOf(file)));
+    return owner !== undefined && !ledger.wasGiven(file.id, owner);
+  });
   for (const file of inherited) ledger.disinherited(file.id, file);
   await releaseFiles(runtime, manager, inherited);
 }

@@ -89,7 +89,9 @@ function describe(metadata: EntityMetadata): GuardedEntity | undefined {
     fields,
     isGuardedOutside: owner.guard !== 'units',
     isOneRow,
-    parentColumns: metadata.manyToOneRelations.flatMap(({ joinColumns }) => joinColumns),
+    parentColumns: metadata.manyToOneRelations
+      .flatMap(({ joinColumns }) => joinColumns)
+      .filter((column) => !fields.some((field) => field.column === column)),
     letsGo: fields.some(({ onReplace }) => onReplace !== 'keep'),
     heirs: heirsInTable(metadata).flatMap((heir) => guardedEntity(heir) ?? []),
   };
@@ -120,13 +122,12 @@ function firstDeclared(classes: readonly unknown[], property: string): DeclaredF
   return undefined;
 }
 
-/** Whether an owner id is that of one row: unless the column refers to a parent, or is a part of a key. */
+/** Whether an owner id is that of one row: its column is the primary key, or unique. */
 function isAlone({ primaryColumns, uniques, indices }: EntityMetadata, idColumn: OwnerColumn): boolean {
   const covers = (columns: readonly OwnerColumn[]) => columns.length === 1 && columns[0] === idColumn;
   return (
     covers(primaryColumns) ||
     uniques.some(({ columns }) => covers(columns)) ||
-    indices.some(({ isUnique, columns }) => isUnique && covers(columns)) ||
-    (!idColumn.referencedColumn && !primaryColumns.includes(idColumn))
+    indices.some(({ isUnique, columns }) => isUnique && covers(columns))
   );
 }

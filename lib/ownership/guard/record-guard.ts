@@ -44,8 +44,13 @@ export class RecordGuard implements OnModuleInit, OnApplicationBootstrap, OnModu
       const unit = this.transactor.current();
       const rights = ChangeRights.find(unit);
       const execute = rights && unit ? () => rights.around(builder, unit, inner) : inner;
-      const write = guardedWrite(builder);
-      const isIgnored = write && !write.entity.isGuardedOutside && !this.transactor.current();
+      let write: GuardedWrite | undefined;
+      try {
+        write = guardedWrite(builder);
+      } catch (error) {
+        return Promise.reject(error as Error);
+      }
+      const isIgnored = write && !write.entity.isGuardedOutside && !unit;
       return write && !isIgnored ? this.#run(write, builder, execute) : execute();
     });
   }

@@ -12,7 +12,8 @@ import type { NamedFiles } from './named-files.js';
 /** A row of a guarded entity that the transaction wrote. */
 export interface WrittenRow {
   readonly entity: GuardedEntity;
-  readonly key: ObjectLiteral;
+  /** As it was written; as the database has it, once the row was read. */
+  key: ObjectLiteral;
   /** What it was before the first write; null where the transaction inserted it, undefined where nobody had to know. */
   before: RecordRow | null | undefined;
   /** The owner id, as far as the writes tell. */
@@ -21,6 +22,8 @@ export interface WrittenRow {
   readonly written: Map<GuardedField, NamedFiles>;
   /** Whether it was inserted under an owner id of the application's choice, which may have been another row's. */
   choseId: boolean;
+  /** Whether files that an earlier owner of its id has left were looked for. */
+  isDisinherited: boolean;
   /** The owner id that its files have followed it to. */
   followedTo: string | undefined;
   isRemoved: boolean;
@@ -38,13 +41,21 @@ export interface CurrentRow {
   readonly values: FieldValues;
 }
 
-const UNTOUCHED = { choseId: false, followedTo: undefined, isRemoved: false, isUnsure: false };
+const UNTOUCHED = {
+  choseId: false,
+  isDisinherited: false,
+  followedTo: undefined,
+  isRemoved: false,
+  isUnsure: false,
+};
 const LEDGER = Symbol('nestjs-files:record-ledger');
 
 /** What one transaction did to guarded rows and to the owners of files, until it is settled before the COMMIT. */
 export class RecordLedger {
   readonly #rows = new Map<string, WrittenRow>();
   #given = new Map<string, OwnerReference>();
+  /** What was given before a part of the transaction was undone. */
+  readonly #formerlyGiven = new Map<string, OwnerReference>();
   readonly #taken = new Map<string, OwnerReference>();
   readonly #disinherited = new Map<string, OwnershipState>();
   #undone: number;
@@ -114,6 +125,13 @@ export class RecordLedger {
     this.#changed();
   }
 
+  /** Notes that an update has given the row another primary key. */
+  rekeyed(entity: GuardedEntity, from: ObjectLiteral, to: ObjectLiteral): void {
+    const row = this.#row(entity, from);
+    row.isUnsure = true;
+    this.#moveTo(row, from, to);
+  }
+
   removed(record: RecordRow): void {
     this.seen(record);
     this.#row(record.entity, record.key).isRemoved = true;
@@ -147,6 +165,13 @@ export class RecordLedger {
   ownerGiven(fileId: string): OwnerReference | undefined {
     this.#forgetUndone();
     return this.#given.get(fileId);
+  }
+
+  /** Whether the file was given to the owner in this transaction, also if that may have been taken back. */
+  wasGiven(fileId: string, owner: OwnerReference): boolean {
+    const { type, id } = this.#given.get(fileId) ?? this.#formerlyGiven.get(fileId) ?? owner;
+    const isKnown = this.#given.has(fileId) || this.#formerlyGiven.has(fileId);
+    return isKnown && isOwner(owner, { type, id });
   }
 
   /** The rows as they are now. What the writes themselves do not tell is read: one statement for each entity. */
@@ -185,23 +210,51 @@ export class RecordLedger {
       rows.map(({ key }) => key),
     );
     const byKey = new Map(found.map((record) => [keyOf(record.entity, record.key), record]));
+    const others: WrittenRow[] = [];
     for (const row of rows) {
-      const record = byKey.get(keyOf(row.entity, row.key));
-      row.isUnsure = false;
-      row.isRemoved = record === undefined;
-      if (!record) continue;
-      row.ownerId = record.ownerId;
-      for (const [field, named] of record.values) row.written.set(field, named);
+      const text = keyOf(row.entity, row.key);
+      const record = byKey.get(text);
+      byKey.delete(text);
+      if (record) this.#read(row, record);
+      else others.push(row);
     }
+    // A key that was written in another form than the database has it (`+7`, another case) is that of one of these.
+    const [other, ...more] = others;
+    const isOne = more.length === 0 && byKey.size === 1;
+    for (const record of byKey.values()) {
+      const row = isOne && other ? other : this.#row(record.entity, record.key);
+      if (row === other) this.#moveTo(row, row.key, record.key);
+      else if (others.every(({ before }) => before === null)) Object.assign(row, { before: null, choseId: true });
+      this.#read(row, record);
+    }
+    for (const row of others) if (row.isUnsure) Object.assign(row, { isUnsure: false, isRemoved: true });
+  }
+
+  #read(row: WrittenRow, record: RecordRow): void {
+    Object.assign(row, { isUnsure: false, isRemoved: false, ownerId: record.ownerId });
+    for (const [field, named] of record.values) row.written.set(field, named);
+  }
+
+  #moveTo(row: WrittenRow, from: ObjectLiteral, to: ObjectLiteral): void {
+    const text = keyOf(row.entity, to);
+    const there = this.#rows.get(text);
+    this.#rows.delete(keyOf(row.entity, from));
+    // One that was there has left the key, or was removed: it is dealt with as what it was.
+    if (there && there !== row) this.#rows.set(`${text} ${this.#rows.size}`, there);
+    row.key = to;
+    this.#rows.set(text, row);
+    this.#changed();
   }
 
   /** After a rollback to a savepoint nobody knows which of the writes stand, and which of the transfers. */
   #forgetUndone(): void {
     if (this.state.undone === this.#undone) return;
     this.#undone = this.state.undone;
+    for (const [id, owner] of this.#given) this.#formerlyGiven.set(id, owner);
     this.#given = new Map();
     this.#changed();
-    for (const row of this.#rows.values()) Object.assign(row, { isUnsure: true, followedTo: undefined });
+    for (const row of this.#rows.values())
+      Object.assign(row, { isUnsure: true, isDisinherited: false, followedTo: undefined });
   }
 
   #row(entity: GuardedEntity, key: ObjectLiteral): WrittenRow {

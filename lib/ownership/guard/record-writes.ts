@@ -118,7 +118,7 @@ function update(builder: WriteBuilder, entity: GuardedEntity): GuardedWrite | un
       if (!areSame(values, read())) throw changedByListener(entity);
     });
   }
-  if (values.fields.size === 0 && !values.expressions && !values.changesId) return undefined;
+  if (values.fields.size === 0 && !values.expressions && !values.changesId && !values.newKey) return undefined;
   return { entity, run: (...args) => updateRows(builder, entity, values, ...args) };
 }
 
@@ -144,6 +144,12 @@ function changedByListener({ metadata: { name } }: GuardedEntity): RecordWriteUn
   return new RecordWriteUnseenError(name, `A listener's change of what update() writes into ${name}`, remedy);
 }
 
+/** Rows that came to meet the condition after it was asked; or it answers by chance. */
+function moreThanRead({ metadata: { name } }: GuardedEntity): RecordWriteUnseenError {
+  const remedy = 'Run it again; or read the rows first, and update them by their ids.';
+  return new RecordWriteUnseenError(name, `An update of more rows of ${name} than its condition had found`, remedy);
+}
+
 function areSame(one: Written, other: Written): boolean {
   const textOf = ({ fields, expressions, changesId }: Written): string =>
     JSON.stringify([
@@ -157,7 +163,7 @@ function areSame(one: Written, other: Written): boolean {
 async function updateRows(
   builder: WriteBuilder,
   entity: GuardedEntity,
-  { fields, expressions, changesId }: Written,
+  { fields, expressions, changesId, newKey }: Written,
   execute: Execute,
   ledger: RecordLedger,
   manager: EntityManager,
@@ -167,7 +173,7 @@ async function updateRows(
   // Of a table of several classes only the row tells which one it is.
   const isOneClass = heirs.length === 0;
   const idIsKey = metadata.primaryColumns.includes(idColumn);
-  const isKnown = keys !== undefined && isOneClass && idIsKey && !changesId && !letsGo && !expressions;
+  const isKnown = keys !== undefined && isOneClass && idIsKey && !changesId && !newKey && !letsGo && !expressions;
   if (isKnown) {
     const result = (await execute()) as { affected?: number };
     for (const key of keys) {
@@ -184,7 +190,9 @@ async function updateRows(
   }
   const before = await rowsOf(builder, entity, manager);
   for (const record of before) ledger.seen(record);
-  const result = await execute();
+  const result = (await execute()) as { affected?: number };
+  const { affected = before.length } = result;
+  if (affected > before.length) throw moreThanRead(entity);
   for (const record of before) {
     ledger.updated(
       record.entity,
@@ -192,7 +200,9 @@ async function updateRows(
       changesId ? undefined : record.ownerId,
       asFieldsOf(record.entity, fields),
     );
-    if (expressions || changesId) ledger.unsure(record.entity, record.key);
+    // A limit leaves some of them alone.
+    if (expressions || changesId || affected !== before.length) ledger.unsure(record.entity, record.key);
+    if (newKey) ledger.rekeyed(record.entity, record.key, { ...record.key, ...newKey });
   }
   return result;
 }
@@ -205,8 +215,11 @@ async function deleteRows(
   manager: EntityManager,
 ): Promise<unknown> {
   const before = await rowsOf(builder, entity, manager);
-  const result = await execute();
-  for (const record of before) ledger.removed(record);
+  const result = (await execute()) as { affected?: number | null };
+  for (const record of before) {
+    ledger.removed(record);
+    if (result.affected !== before.length) ledger.unsure(record.entity, record.key);
+  }
   return result;
 }
 
@@ -278,6 +291,8 @@ interface Written {
   readonly expressions: boolean;
   /** Whether an update changes the owner id. */
   readonly changesId: boolean;
+  /** The values of primary columns that an update changes, by property. */
+  readonly newKey: ObjectLiteral | undefined;
   /** Whether an insertion says which owner the row is, and no other row is the same: another may have been it before. */
   readonly choosesId: boolean;
 }
@@ -295,7 +310,32 @@ function writtenValues(dataSource: DataSource, entity: GuardedEntity, values: Va
   const { idColumn, isOneRow, heirs } = entity;
   const has = (column: OwnerColumn) => column.getEntityValue(values) !== undefined;
   const changesId = isUpdate && [entity, ...heirs].some((one) => one.idColumn.isUpdate && has(one.idColumn));
-  return { fields, expressions, changesId, choosesId: isOneRow && has(idColumn) };
+  const newKey = isUpdate ? changedKey(entity, values) : undefined;
+  return { fields, expressions, changesId, newKey, choosesId: isOneRow && has(idColumn) };
+}
+
+/** Throws where nobody can tell which rows, or of which class, those are that the update leaves. */
+function changedKey({ metadata }: GuardedEntity, values: Values): ObjectLiteral | undefined {
+  const { name, primaryColumns, discriminatorColumn } = metadata;
+  const written = (column: OwnerColumn): unknown => (column.isUpdate ? column.getEntityValue(values) : undefined);
+  const key: ObjectLiteral = {};
+  for (const column of primaryColumns) {
+    const value = written(column);
+    if (typeof value === 'function')
+      throw new RecordWriteUnseenError(
+        name,
+        `An update of the primary key of ${name} by SQL`,
+        'Give the value itself.',
+      );
+    if (value !== undefined) column.setEntityValue(key, value);
+  }
+  if (discriminatorColumn && written(discriminatorColumn) !== undefined)
+    throw new RecordWriteUnseenError(
+      name,
+      `A change of the class of rows of ${name}`,
+      'Insert a row of the other class.',
+    );
+  return Object.keys(key).length === 0 ? undefined : key;
 }
 
 function namesAny(fields: FieldValues): boolean {

@@ -6,6 +6,7 @@ import { UnitAbortedError } from '../../errors/unit-aborted.error.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { deleteFiles, releaseFiles } from '../let-go.js';
 import { guardedEntity } from '../guard/guarded-entities.js';
+import { noteTaken } from '../guard/note-moves.js';
 import { ownerEntitiesOf } from '../owner-entities.js';
 import { heldFiles } from '../statements/held-files.js';
 import type { FileSnapshot } from '../statements/transfer-statements.js';
@@ -110,8 +111,15 @@ export class OwnerRemovals
         const locked = await this.runtime.statements.lock(unit.manager, held);
         // Files that came while the owners went: the rows of these are locked only now.
         refuse(locked, owners);
-        await releaseFiles(this.runtime, unit.manager, ownedBy(locked, owners, 'release'));
-        await deleteFiles(this.runtime, unit, ownedBy(locked, owners, 'delete'));
+        const released = ownedBy(locked, owners, 'release');
+        const deleted = ownedBy(locked, owners, 'delete');
+        // Rows of a guarded class may be owners of the same type, and still name them.
+        for (const { id, ownerType, ownerId } of [...released, ...deleted]) {
+          if (ownerType === null || ownerId === null) continue;
+          noteTaken(this.runtime, unit.manager, id, { type: ownerType, id: ownerId });
+        }
+        await releaseFiles(this.runtime, unit.manager, released);
+        await deleteFiles(this.runtime, unit, deleted);
       },
       { manager },
     );
