@@ -30,10 +30,20 @@ function tell({ transaction }: Scope, error: unknown): void {
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
 
+/** Whether such a method is called by another one: repositories call their manager, whose promise they pass on. */
+let isInside = false;
+
 /** A method whose promises are quiet once the unit of work ends that it was called in; `find` gives the method itself. */
 function quietly(find: () => Method): Method {
   return function (...args) {
-    const result = find().apply(this, args);
+    if (isInside) return find().apply(this, args);
+    let result: unknown;
+    isInside = true;
+    try {
+      result = find().apply(this, args);
+    } finally {
+      isInside = false;
+    }
     const scope = result instanceof Promise ? scopeHere() : undefined;
     return scope ? quietOnceEnded(scope, result as Promise<unknown>) : result;
   };
