@@ -1,5 +1,4 @@
 import type { EntityManager } from 'typeorm';
-import { overrideMember } from './override-member.js';
 import { quietPrototype } from './quiet.js';
 
 /** What entity managers and repositories answer with a promise. */
@@ -45,19 +44,20 @@ type Repositories = Map<unknown, object> | object[];
 
 /** Makes calls of the manager and of its repositories quiet that are left running; the function it returns takes that back. */
 export function quietManager(manager: EntityManager): () => void {
-  const base = Object.getPrototypeOf(manager) as object;
-  Object.setPrototypeOf(manager, quietPrototype(base, METHODS));
-  const { getRepository } = manager;
+  const base = Object.getPrototypeOf(manager) as EntityManager;
+  const quiet = quietPrototype(base, METHODS);
+  if (!Object.hasOwn(quiet, 'getRepository')) Object.defineProperty(quiet, 'getRepository', { value: quietGet(base) });
+  Object.setPrototypeOf(manager, quiet);
   const { repositories } = manager as unknown as { repositories: Repositories };
   for (const repository of repositories.values()) quietRepository(repository);
-  const restore = overrideMember(manager, 'getRepository', function (this: EntityManager, target) {
-    const repository = getRepository.call(this, target);
+  return () => void Object.setPrototypeOf(manager, base);
+}
+
+function quietGet(base: EntityManager) {
+  return function (this: EntityManager, target: Parameters<EntityManager['getRepository']>[0]): object {
+    const repository = base.getRepository.call(this, target);
     quietRepository(repository);
-    return repository as never;
-  });
-  return () => {
-    restore();
-    Object.setPrototypeOf(manager, base);
+    return repository;
   };
 }
 
