@@ -46,6 +46,12 @@ export class UnitOfWork {
     return this.parent?.root ?? this;
   }
 
+  /** The unit that the flow is in, where it is this one or is nested in it; else this one. */
+  get innermost(): UnitOfWork {
+    const here = ambientOf(this.dataSource);
+    return (here?.kind === 'scope' && here.isWithin(this.scope) && here.unit) || this;
+  }
+
   get isActive(): boolean {
     return this.scope.isActive;
   }
