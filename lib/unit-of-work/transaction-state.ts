@@ -4,7 +4,7 @@ export type BeforeCommit = () => Promise<void>;
 /** What is kept about one transaction of the database for as long as it is open, whoever opened it. */
 export class TransactionState {
   readonly #slots = new Map<symbol, unknown>();
-  readonly #hooks: BeforeCommit[] = [];
+  readonly #hooks = new Set<BeforeCommit>();
   #undone = 0;
 
   /** How often a part of the transaction was rolled back to a savepoint. */
@@ -29,16 +29,19 @@ export class TransactionState {
   }
 
   beforeCommit(hook: BeforeCommit): void {
-    this.#hooks.push(hook);
+    this.#hooks.add(hook);
   }
 
   /** Whether anything is to run before the COMMIT. */
   get hasHooks(): boolean {
-    return this.#hooks.length > 0;
+    return this.#hooks.size > 0;
   }
 
-  /** Runs the hooks, each once. */
+  /** Runs the hooks, also those that are added meanwhile, each until it has succeeded once: a COMMIT that one refused is refused again. */
   async runHooks(): Promise<void> {
-    for (let hook = this.#hooks.shift(); hook; hook = this.#hooks.shift()) await hook();
+    for (const hook of this.#hooks) {
+      await hook();
+      this.#hooks.delete(hook);
+    }
   }
 }
