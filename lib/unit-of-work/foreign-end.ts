@@ -39,12 +39,21 @@ export function refuseStatements(runner: QueryRunner, error: UnitAbortedError): 
 function watch(runner: QueryRunner, dialect: Dialect): Waiting[] {
   const waiting: Waiting[] = [];
   watched.set(runner, waiting);
-  const { commitTransaction, rollbackTransaction, release } = runner;
+  const { query, commitTransaction, rollbackTransaction, release } = runner;
+  let isCommitting = false;
 
   const settle = (outcome: Outcome | 'unknown'): void => {
-    // TypeORM takes a transaction whose COMMIT was lost for an open one.
-    const depth = runner.isTransactionActive && outcome !== 'unknown' ? depthOf(runner) : 0;
+    // TypeORM takes a transaction for an open one whose COMMIT was lost, or that was committed this moment.
+    const depth = runner.isTransactionActive && outcome === 'rollback' ? depthOf(runner) : 0;
     for (const unit of waiting) if (unit.depth > depth) unit.outcome ??= outcome;
+  };
+
+  const commit = async (send: () => Promise<unknown>): Promise<void> => {
+    const answer = await dialect.commit(runner, async () => void (await send()));
+    if (answer.acknowledged) settle('commit');
+    else settle(commitMayStand(answer) ? 'unknown' : 'rollback');
+    if (answer.refusal !== undefined) throw new UnitAbortedError(answer.refusal);
+    if (answer.error !== undefined) throw answer.error;
   };
 
   const restore = [
@@ -55,12 +64,18 @@ function watch(runner: QueryRunner, dialect: Dialect): Waiting[] {
         for (const unit of waiting) unit.depth = Math.min(unit.depth, depthOf(runner));
         return;
       }
-      const answer = await dialect.commit(runner, () => commitTransaction.call(runner));
-      if (answer.acknowledged) settle('commit');
-      else settle(commitMayStand(answer) ? 'unknown' : 'rollback');
-      if (answer.refusal !== undefined) throw new UnitAbortedError(answer.refusal);
-      if (answer.error !== undefined) throw answer.error;
+      isCommitting = true;
+      try {
+        await commit(() => commitTransaction.call(runner));
+      } finally {
+        isCommitting = false;
+      }
     }),
+    // A unit that joined when subscribers heard of the COMMIT came too late for the above.
+    overrideMember(runner, 'query', ((...args: Parameters<QueryRunner['query']>) => {
+      const run = (): Promise<unknown> => query.apply(runner, args);
+      return args[0] === 'COMMIT' && !isCommitting ? commit(run) : run();
+    }) as QueryRunner['query']),
     overrideMember(runner, 'rollbackTransaction', async () => {
       await rollbackTransaction.call(runner);
       settle('rollback');

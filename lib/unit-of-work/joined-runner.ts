@@ -109,9 +109,18 @@ export class JoinedRunner {
     if (scope && !scope.transaction.hasTurn) {
       return scope.transaction.statement(scope, this.runner, sql, () => query(...args));
     }
+    // What subscribers wrote when they heard of the COMMIT, after the hooks of before were run.
+    if (sql === 'COMMIT' && this.#state.hasHooks) return this.#commitLate(...args);
     if (rollsBack(sql)) this.#state.noteUndone();
     if (!scope && this.#isForeign() && !isRead(sql)) this.#wroteBeside = true;
     return query(...args);
+  }
+
+  async #commitLate(...args: unknown[]): Promise<never> {
+    await this.#state.runHooks();
+    this.#leave();
+    // Anew, because units that the hooks opened watch for the commit by now.
+    return (this.runner.query as Query)(...args);
   }
 
   /** From the moment on when the whole transaction is being ended, no unit may join it. */
