@@ -1,4 +1,4 @@
-import type { DataSource, EntityMetadata, ObjectLiteral, QueryRunner, SelectQueryBuilder } from 'typeorm';
+import type { DataSource, EntityMetadata, ObjectLiteral, QueryRunner } from 'typeorm';
 import type { Connected } from './data-source-of.js';
 import { overrideMember } from './override-member.js';
 
@@ -36,53 +36,54 @@ export type WriteWatch = (builder: WriteBuilder, execute: () => Promise<unknown>
 
 /**
  * Lets `watch` be called around every write that goes through a query builder of this data source; the function it returns ends that.
- * All builders come from `dataSource.createQueryBuilder()`, on the instance, like query runners.
+ * All builders come from `dataSource.createQueryBuilder()`, on the instance, like query runners, or from one another.
  */
 export function watchWrites(dataSource: DataSource, watch: WriteWatch): () => void {
-  const create = dataSource.createQueryBuilder.bind(dataSource) as (...args: unknown[]) => SelectQueryBuilder<object>;
-  const { prototype } = watchedClass(create().constructor as BuilderClass, watch);
-  const watched = (...args: unknown[]): unknown => Object.setPrototypeOf(create(...args), prototype);
-  return overrideMember(dataSource, 'createQueryBuilder', watched as DataSource['createQueryBuilder']);
+  const create = dataSource.createQueryBuilder.bind(dataSource) as (...args: unknown[]) => object;
+  const watched = watcher(create().constructor as BuilderClass, watch);
+  const createWatched = (...args: unknown[]): unknown => watched(create(...args));
+  return overrideMember(dataSource, 'createQueryBuilder', createWatched as DataSource['createQueryBuilder']);
 }
 
-// oxlint-disable-next-line typescript/no-explicit-any -- a mixin class takes any arguments
-type BuilderClass = new (...args: any[]) => SelectQueryBuilder<object>;
+type Method = (this: object, ...args: unknown[]) => unknown;
+type BuilderClass = new (...args: unknown[]) => object;
 
-/** A builder of this class makes builders that are watched; so do its clones, because TypeORM makes these by their constructor. */
-function watchedClass(base: BuilderClass, watch: WriteWatch): BuilderClass {
-  const around = <T>(builder: T): T => {
-    const write = builder as unknown as WriteBuilder;
-    const execute = write.execute.bind(write);
-    write.execute = () => watch(write, execute);
-    return builder;
-  };
-  return class extends base {
-    override insert(): ReturnType<SelectQueryBuilder<object>['insert']> {
-      return around(super.insert());
-    }
+/** The methods that turn one builder into one of another class. */
+const TURNS = ['select', 'insert', 'update', 'delete', 'softDelete', 'restore', 'relation'];
 
-    override update(...args: unknown[]): never {
-      return around((super.update as (...given: unknown[]) => unknown)(...args)) as never;
-    }
+/**
+ * Makes builders watched: they become of a class whose writes are watched, and that turns them into watched builders only. So do their
+ * clones and the builders that they create, because TypeORM makes these by their constructor.
+ */
+function watcher(selecting: BuilderClass, watch: WriteWatch): <T extends object>(builder: T) => T {
+  const classes = new Map<unknown, BuilderClass>();
 
-    override delete(): ReturnType<SelectQueryBuilder<object>['delete']> {
-      return around(super.delete());
+  function watchedClass(base: BuilderClass): BuilderClass {
+    const watchedOne = class extends base {};
+    const methods = base.prototype as Record<string, Method>;
+    const define = (name: string, value: Method): void => {
+      Object.defineProperty(watchedOne.prototype, name, { value, writable: true, configurable: true });
+    };
+    for (const turn of TURNS) {
+      const inner = methods[turn] as Method;
+      define(turn, function (...args) {
+        return watched(inner.apply(this, args) as object);
+      });
     }
+    if (base !== selecting) {
+      const inner = methods['execute'] as Method;
+      define('execute', function () {
+        return watch(this as WriteBuilder, () => inner.call(this) as Promise<unknown>);
+      });
+    }
+    classes.set(base, watchedOne).set(watchedOne, watchedOne);
+    return watchedOne;
+  }
 
-    override softDelete(): ReturnType<SelectQueryBuilder<object>['softDelete']> {
-      return around(super.softDelete());
-    }
-
-    override restore(): ReturnType<SelectQueryBuilder<object>['restore']> {
-      return around(super.restore());
-    }
-
-    override relation(...args: unknown[]): never {
-      const relation = (super.relation as (...given: unknown[]) => object)(...args);
-      // It writes through builders of its own kind.
-      return Object.assign(relation, {
-        createQueryBuilder: (runner?: QueryRunner) => this.createQueryBuilder(runner),
-      }) as never;
-    }
-  };
+  function watched<T extends object>(builder: T): T {
+    const base = builder.constructor as BuilderClass;
+    const { prototype } = classes.get(base) ?? watchedClass(base);
+    return Object.setPrototypeOf(builder, prototype as object) as T;
+  }
+  return watched;
 }
