@@ -17,6 +17,7 @@ interface Expression {
   readonly onConflict?: string;
   readonly onIgnore?: unknown;
   readonly onUpdate?: { readonly overwrite?: readonly string[]; readonly conflict?: string | readonly string[] };
+  readonly commonTableExpressions: readonly { readonly alias: string }[];
   updateEntity: boolean;
   readonly callListeners: boolean;
 }

@@ -273,15 +273,41 @@ function asFieldsOf(entity: GuardedEntity, values: FieldValues): FieldValues {
 /** The rows that the builder is about to write, locked. */
 function rowsOf(builder: WriteBuilder, entity: GuardedEntity, manager: EntityManager): Promise<RecordRow[]> {
   const keys = writtenKeys(builder, entity);
-  const where = keys ? keyCondition(dataSourceOf(builder), entity, keys) : criteriaOf(builder);
+  const where = keys ? keyCondition(dataSourceOf(builder), entity, keys) : criteriaOf(builder, entity);
   return readRows(manager, entity, where, true);
 }
 
-/** The builder's own condition: as a deletion it has no other parameters than this. */
-function criteriaOf(builder: WriteBuilder): Condition {
-  const [sql, parameters] = builder.clone().delete().getQueryAndParameters();
+/** The builder's own condition: as a deletion that says nothing else it has no other parameters than this. */
+function criteriaOf(builder: WriteBuilder, { metadata: { name } }: GuardedEntity): Condition {
+  const deletion = builder.clone().delete();
+  const { commonTableExpressions } = deletion.expressionMap;
+  Object.assign(deletion.expressionMap, {
+    comment: undefined,
+    commonTableExpressions: [],
+    returning: '',
+    extraReturningColumns: [],
+  });
+  const [sql, parameters] = deletion.getQueryAndParameters();
   const at = sql.indexOf(' WHERE ');
-  return at < 0 ? { sql: '1 = 1', parameters: [] } : { sql: sql.slice(at + ' WHERE '.length), parameters };
+  if (at < 0) return { sql: '1 = 1', parameters: [] };
+  const condition = sql.slice(at + ' WHERE '.length);
+  for (const { alias } of commonTableExpressions) {
+    if (mentions(condition, alias)) throw ofCommonTable(name, alias);
+  }
+  return { sql: condition, parameters };
+}
+
+function mentions(sql: string, name: string): boolean {
+  return new RegExp(`(?<!\\w)${name.replaceAll(/\W/g, String.raw`\$&`)}(?!\\w)`, 'i').test(sql);
+}
+
+function ofCommonTable(name: string, alias: string): RecordWriteUnseenError {
+  const remedy = 'Write the condition with a subquery in the place of the common table expression.';
+  return new RecordWriteUnseenError(
+    name,
+    `A write of the rows of ${name} that the common table "${alias}" names`,
+    remedy,
+  );
 }
 
 /** What is written into declared fields and the owner id. */
