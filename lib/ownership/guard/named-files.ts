@@ -20,19 +20,34 @@ export function filesNamedBy(dataSource: DataSource, { column }: GuardedField, v
     const id = normalizeFileId(value);
     if (id !== undefined) return { ids: [id], junk: [] };
   }
-  const read = split(idsIn(value));
+  const read = namedIn(value);
   if (!column.transformer || (read.ids.length > 0 && read.junk.length === 0)) return orWhole(read, value);
   const stored: unknown = dataSource.driver.preparePersistentValue(value, column);
-  return orWhole(split(storedIds(stored)), stored);
+  return orWhole(namedInStored(stored), stored);
 }
 
-function split(texts: readonly string[]): NamedFiles {
+/** What one value names, or the items of a list. What a list has beside ids and related objects is not left out: it is stored too. */
+function namedIn(value: unknown): NamedFiles {
+  if (!isList(value)) return split(idsIn(value));
+  return split([...value].flatMap((item) => (item === null || item === undefined ? [] : [idOf(item)])));
+}
+
+function idOf(item: unknown): unknown {
+  const [id] = isList(item) ? [] : idsIn(item);
+  return id ?? item;
+}
+
+function isList(value: unknown): value is Iterable<unknown> {
+  return Array.isArray(value) || value instanceof Set;
+}
+
+function split(values: readonly unknown[]): NamedFiles {
   const ids = new Set<string>();
   const junk: unknown[] = [];
-  for (const text of texts) {
-    const id = normalizeFileId(text);
+  for (const value of values) {
+    const id = typeof value === 'string' ? normalizeFileId(value) : undefined;
     if (id !== undefined) ids.add(id);
-    else if (text !== '') junk.push(text);
+    else if (value !== '') junk.push(value);
   }
   return { ids: [...ids], junk };
 }
@@ -44,12 +59,11 @@ function orWhole(named: NamedFiles, value: unknown): NamedFiles {
   return isEmpty || (value instanceof Set && value.size === 0) ? NOTHING : { ids: [], junk: [value] };
 }
 
-function storedIds(stored: unknown): string[] {
-  if (typeof stored !== 'string') return idsIn(stored);
-  if (normalizeFileId(stored) !== undefined) return [stored];
+function namedInStored(stored: unknown): NamedFiles {
+  if (typeof stored !== 'string' || normalizeFileId(stored) !== undefined) return namedIn(stored);
   try {
-    return idsIn(JSON.parse(stored));
+    return namedIn(JSON.parse(stored));
   } catch {
-    return stored.split(',').map((text) => text.trim());
+    return namedIn(stored.split(',').map((text) => text.trim()));
   }
 }
