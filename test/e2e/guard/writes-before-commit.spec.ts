@@ -139,8 +139,9 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))(
 
     it('leaves the next transaction of the query runner as strict', async () => {
       const foreign = await app.upload('bob');
+      const { id } = await ticketWithFile();
       const next = ownRunner(async (runner) => {
-        scribe.next = ({ manager }) => manager.insert(Ticket, { title: 'b' });
+        scribe.next = ({ manager }) => manager.update(Ticket, id, { attachmentId: null });
         await runner.commitTransaction();
         await runner.startTransaction();
         await runner.manager.insert(Ticket, { attachmentId: foreign });
