@@ -3,6 +3,10 @@ import { ownerIdOf } from '../id-field.js';
 import type { OwnerColumn } from '../owner-entities.js';
 
 const INTEGERS = new Set(['smallint', 'integer', 'int', 'bigint', 'mediumint', 'tinyint', 'int2', 'int4', 'int8']);
+// Not `char` and `character`: PostgreSQL fills these with spaces.
+const TEXTS = new Set(['text', 'varchar', 'character varying']);
+const DECIMAL = /^(?:0|-?[1-9]\d*)$/;
+const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 
 /**
  * The owner id as the database would give it back, for a value that the application wrote or looked for. Undefined where the two may
@@ -11,11 +15,12 @@ const INTEGERS = new Set(['smallint', 'integer', 'int', 'bigint', 'mediumint', '
 export function canonicalId(dataSource: DataSource, column: OwnerColumn, value: unknown): string | undefined {
   if (column.transformer) return undefined;
   const id = ownerIdOf(value);
-  if (id === undefined || typeof value === 'number') return id;
+  if (id === undefined) return undefined;
   const type = dataSource.driver.normalizeType(column);
-  if (INTEGERS.has(type)) return /^-?\d+$/.test(id) ? String(BigInt(id)) : undefined;
-  if (type === 'uuid') return id.toLowerCase();
-  // Texts that differ only in case, or in spaces at the end, are the same to most of its collations.
-  const isExact = !['mysql', 'mariadb'].includes(dataSource.options.type);
-  return isExact && (type === 'text' || type.startsWith('char') || type.startsWith('varchar')) ? id : undefined;
+  if (INTEGERS.has(type)) return DECIMAL.test(id) ? id : undefined;
+  if (type === 'uuid') return UUID.test(id.toLowerCase()) ? id.toLowerCase() : undefined;
+  // Texts that differ in case, or in spaces at the end, may be the same to a collation, as they are to most of MySQL's.
+  const isExact = !column.collation && !['mysql', 'mariadb'].includes(dataSource.options.type);
+  const isWhole = typeof value !== 'number' || Number.isSafeInteger(value);
+  return isExact && isWhole && TEXTS.has(type) ? id : undefined;
 }

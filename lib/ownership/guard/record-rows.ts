@@ -158,7 +158,7 @@ export function keyCondition(
   const { driver } = dataSource;
   const rows = keys.map((key) => {
     const parts = metadata.primaryColumns.map((column) => {
-      const value = driver.preparePersistentValue(column.getEntityValue(key), column) as unknown;
+      const value = bound(dataSource, column, column.getEntityValue(key));
       return `${driver.escape(column.databaseName)} = ${driver.createParameter('', parameters.push(value) - 1)}`;
     });
     return `(${parts.join(' AND ')})`;
@@ -168,9 +168,15 @@ export function keyCondition(
 
 function anyOf(dataSource: DataSource, column: OwnerColumn, values: readonly unknown[], used = 0): Condition {
   const { driver } = dataSource;
-  const parameters = values.map((value): unknown => driver.preparePersistentValue(value, column));
+  const parameters = values.map((value) => bound(dataSource, column, value));
   const places = parameters.map((_, index) => driver.createParameter('', used + index));
   return { sql: `${driver.escape(column.databaseName)} IN (${places.join(', ')})`, parameters };
+}
+
+// TypeORM writes whole numbers into its SQL. Bound, they are reals to better-sqlite3, and texts like `7.0` to a column of texts.
+function bound({ driver }: DataSource, column: OwnerColumn, value: unknown): unknown {
+  const prepared: unknown = driver.preparePersistentValue(value, column);
+  return Number.isSafeInteger(prepared) ? String(prepared) : prepared;
 }
 
 function anyText({ driver }: DataSource, { databaseName }: OwnerColumn, values: readonly string[]): Condition {

@@ -1,5 +1,8 @@
 import type { ObjectLiteral } from 'typeorm';
+import { dataSourceOf } from '../../unit-of-work/data-source-of.js';
 import type { WriteBuilder } from '../../unit-of-work/watch-writes.js';
+import { ownerIdOf } from '../id-field.js';
+import { canonicalId } from './canonical-id.js';
 import type { GuardedEntity } from './guarded-entities.js';
 
 interface Predicate {
@@ -7,11 +10,25 @@ interface Predicate {
   readonly parameters?: readonly string[];
 }
 
-/** The primary keys that the builder says it writes; undefined where it has other criteria. */
+/**
+ * The primary keys that the builder says it writes; undefined where it has other criteria, or where the database may write a key otherwise:
+ * `+7`, or a uuid without dashes.
+ */
 export function writtenKeys(builder: WriteBuilder, entity: GuardedEntity): ObjectLiteral[] | undefined {
   const { whereEntities } = builder.expressionMap;
-  if (whereEntities.length === 0) return keysInCriteria(builder, entity);
-  return whereEntities.map((one) => entity.metadata.getEntityIdMap(one) as ObjectLiteral);
+  const { metadata } = entity;
+  const dataSource = dataSourceOf(builder);
+  const keys =
+    whereEntities.length === 0
+      ? keysInCriteria(builder, entity)
+      : whereEntities.map((one) => metadata.getEntityIdMap(one) as ObjectLiteral);
+  const isAsRead = (key: ObjectLiteral): boolean =>
+    metadata.primaryColumns.every((column) => {
+      const value: unknown = column.getEntityValue(key);
+      const id = canonicalId(dataSource, column, value);
+      return id !== undefined && id === ownerIdOf(value);
+    });
+  return keys?.every(isAsRead) ? keys : undefined;
 }
 
 // `update(id, …)`, `update([id, …], …)` and `update({ id }, …)`, as TypeORM keeps them: one predicate about the primary column.
