@@ -91,17 +91,22 @@ async function upsertRows(
   ledger: RecordLedger,
   manager: EntityManager,
 ): Promise<unknown> {
-  const where = uniqueCondition(dataSourceOf(builder), entity, rows);
-  const before = where ? await readRows(manager, entity, where, true) : [];
+  const dataSource = dataSourceOf(builder);
+  const known = uniqueCondition(dataSource, entity, rows);
+  const before = known ? await readRows(manager, entity, known, true) : [];
   for (const record of before) ledger.seen(record);
-  wantKeys(builder, rows);
+  const inserted = wantKeys(builder, rows);
+  let where = known;
+  beforeSql(builder, () => (where = uniqueCondition(dataSource, entity, inserted)));
   const result = (await execute()) as { identifiers: (ObjectLiteral | undefined)[] };
+  // A listener may have given the unique value: then nobody knows which of the rows were there.
+  const isAsBefore = JSON.stringify(where) === JSON.stringify(known);
   const after = where ? await readRows(manager, entity, where, true) : [];
-  const known = result.identifiers.filter((key) => key && entity.metadata.hasAllPrimaryKeys?.(key));
-  const byKey = await rowsByKey(manager, entity, known as ObjectLiteral[]);
+  const keys = result.identifiers.filter((key) => key && entity.metadata.hasAllPrimaryKeys?.(key));
+  const byKey = await rowsByKey(manager, entity, keys as ObjectLiteral[]);
   const wasThere = new Set(before.map(({ key }) => JSON.stringify(key)));
   for (const record of [...after, ...byKey]) {
-    const isNew = !wasThere.has(JSON.stringify(record.key));
+    const isNew = isAsBefore && !wasThere.has(JSON.stringify(record.key));
     if (isNew) ledger.inserted(entity, record.key, record.ownerId, record.values, entity.isOneRow);
     else ledger.updated(entity, record.key, record.ownerId, record.values);
   }
@@ -376,7 +381,11 @@ function valueIn(sources: readonly (ObjectLiteral | undefined)[], column: OwnerC
   return undefined;
 }
 
-/** That a row has the same primary or unique values as one of those that are to be inserted. */
+function uniqueBySql(name: string): RecordWriteUnseenError {
+  return new RecordWriteUnseenError(name, `An upsert into ${name} whose unique value is SQL`, 'Give the value itself.');
+}
+
+/** That a row has the same primary or unique values as one of those that are to be inserted. Throws where SQL says what such a value is. */
 function uniqueCondition(
   dataSource: DataSource,
   entity: GuardedEntity,
@@ -394,7 +403,8 @@ function uniqueCondition(
   for (const row of rows) {
     for (const columns of keys) {
       const parts = columns.map((column): [OwnerColumn, unknown] => [column, column.getEntityValue(row)]);
-      if (parts.some(([, value]) => value === undefined || value === null || typeof value === 'function')) continue;
+      if (parts.some(([, value]) => typeof value === 'function')) throw uniqueBySql(metadata.name);
+      if (parts.some(([, value]) => value === undefined || value === null)) continue;
       const terms = parts.map(([column, value]) => {
         const place = driver.createParameter('', parameters.push(driver.preparePersistentValue(value, column)) - 1);
         return `${driver.escape(column.databaseName)} = ${place}`;
