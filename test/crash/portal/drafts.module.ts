@@ -1,7 +1,16 @@
-import { Body, Controller, Module, Param, ParseUUIDPipe, Patch, Post, UseGuards } from '@nestjs/common';
+import { Body, Controller, Injectable, Module, Param, ParseUUIDPipe, Patch, Post, UseGuards } from '@nestjs/common';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import { IsOptional, IsUUID } from 'class-validator';
-import { FileField, FilesService, OwnsFiles, TransferOwnership, UploadAs, WithTaskQueue } from 'nestjs-files';
+import {
+  FileField,
+  FilesService,
+  OwnerPolicy,
+  OwnsFiles,
+  TransferOwnership,
+  UploadAs,
+  WithTaskQueue,
+} from 'nestjs-files';
+import type { FileOwnerPolicy } from 'nestjs-files';
 import { Column, Entity, PrimaryGeneratedColumn, Repository } from 'typeorm';
 import { SignedInGuard } from '../../../sample/portal/auth/signed-in.guard.js';
 
@@ -91,5 +100,14 @@ class DraftsController {
   }
 }
 
-@Module({ imports: [TypeOrmModule.forFeature([Draft])], controllers: [DraftsController] })
+/** A shelf names no files: they are given to it by themselves, by whoever likes. */
+@Injectable()
+@OwnerPolicy('shelf')
+class ShelfFiles implements FileOwnerPolicy {
+  allows(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+}
+
+@Module({ imports: [TypeOrmModule.forFeature([Draft])], controllers: [DraftsController], providers: [ShelfFiles] })
 export class DraftsModule {}
