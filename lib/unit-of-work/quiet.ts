@@ -57,8 +57,8 @@ export function Quiet(...names: string[]): ClassDecorator {
   return ({ prototype }) => {
     const methods = prototype as unknown as Record<string, Method>;
     for (const name of names) {
-      const method = methods[name] as Method;
-      const value = quietly(() => counted(method));
+      const method = counted(methods[name] as Method);
+      const value = quietly(() => method);
       Object.defineProperty(prototype, name, { configurable: true, writable: true, value });
     }
   };

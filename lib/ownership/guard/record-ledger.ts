@@ -1,4 +1,5 @@
 import type { EntityManager, ObjectLiteral } from 'typeorm';
+import type { FilesError } from '../../errors/files-error.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { OpenTransaction } from '../../unit-of-work/open-transaction.js';
 import type { TransactionState } from '../../unit-of-work/transaction-state.js';
@@ -54,6 +55,9 @@ const LEDGER = Symbol('nestjs-files:record-ledger');
 export class RecordLedger {
   readonly #rows = new Map<string, WrittenRow>();
   #given = new Map<string, OwnerReference>();
+  /** Rows that were removed, and whose keys others have got since. */
+  readonly #displaced: WrittenRow[] = [];
+  #refusal: FilesError | undefined;
   /** What was given before a part of the transaction was undone. */
   readonly #formerlyGiven = new Map<string, OwnerReference>();
   readonly #taken = new Map<string, OwnerReference>();
@@ -82,7 +86,17 @@ export class RecordLedger {
   }
 
   get rows(): Iterable<WrittenRow> {
-    return this.#rows.values();
+    return [...this.#rows.values(), ...this.#displaced];
+  }
+
+  /** Notes that the transaction must not commit, also if the application swallows the error: a write was done that nobody could see. */
+  refuse(error: FilesError): FilesError {
+    return (this.#refusal ??= error);
+  }
+
+  /** Throws what the transaction was refused with. */
+  assertNotRefused(): void {
+    if (this.#refusal) throw this.#refusal;
   }
 
   /** Notes an inserted row. */
@@ -169,9 +183,7 @@ export class RecordLedger {
 
   /** Whether the file was given to the owner in this transaction, also if that may have been taken back. */
   wasGiven(fileId: string, owner: OwnerReference): boolean {
-    const { type, id } = this.#given.get(fileId) ?? this.#formerlyGiven.get(fileId) ?? owner;
-    const isKnown = this.#given.has(fileId) || this.#formerlyGiven.has(fileId);
-    return isKnown && isOwner(owner, { type, id });
+    return isOwner(owner, this.#given.get(fileId)) || isOwner(owner, this.#formerlyGiven.get(fileId));
   }
 
   /** The rows as they are now. What the writes themselves do not tell is read: one statement for each entity. */
@@ -204,20 +216,20 @@ export class RecordLedger {
   }
 
   async #reread(manager: EntityManager, entity: GuardedEntity, rows: readonly WrittenRow[]): Promise<void> {
-    const found = await rowsByKey(
-      manager,
-      entity,
-      rows.map(({ key }) => key),
-    );
+    const keys = rows.flatMap(({ key, before }) => (before && before.key !== key ? [key, before.key] : [key]));
+    const found = await rowsByKey(manager, entity, keys);
     const byKey = new Map(found.map((record) => [keyOf(record.entity, record.key), record]));
-    const others: WrittenRow[] = [];
-    for (const row of rows) {
-      const text = keyOf(row.entity, row.key);
+    const take = (row: WrittenRow, key: ObjectLiteral): boolean => {
+      const text = keyOf(row.entity, key);
       const record = byKey.get(text);
+      if (!record) return false;
       byKey.delete(text);
-      if (record) this.#read(row, record);
-      else others.push(row);
-    }
+      if (key !== row.key) this.#moveTo(row, row.key, key);
+      this.#read(row, record);
+      return true;
+    };
+    // A change of the key that was undone has left the row where it was before.
+    const others = rows.filter((row) => !take(row, row.key)).filter((row) => !row.before || !take(row, row.before.key));
     // A key that was written in another form than the database has it (`+7`, another case) is that of one of these.
     const [other, ...more] = others;
     const isOne = more.length === 0 && byKey.size === 1;
@@ -239,8 +251,7 @@ export class RecordLedger {
     const text = keyOf(row.entity, to);
     const there = this.#rows.get(text);
     this.#rows.delete(keyOf(row.entity, from));
-    // One that was there has left the key, or was removed: it is dealt with as what it was.
-    if (there && there !== row) this.#rows.set(`${text} ${this.#rows.size}`, there);
+    if (there && there !== row) this.#displaced.push(there);
     row.key = to;
     this.#rows.set(text, row);
     this.#changed();

@@ -37,10 +37,10 @@ export function guardedWrite(builder: WriteBuilder): GuardedWrite | undefined {
 }
 
 function insertion(builder: WriteBuilder, entity: GuardedEntity): GuardedWrite | undefined {
-  const { valuesSet, insertFromSelect, onConflict, onIgnore, onUpdate } = builder.expressionMap;
+  const { insertFromSelect, onConflict, onIgnore, onUpdate } = builder.expressionMap;
   if (insertFromSelect)
     throw new RecordWriteUnseenError(entity.metadata.name, `INSERT … SELECT into ${entity.metadata.name}`);
-  const rows = (Array.isArray(valuesSet) ? valuesSet : [valuesSet ?? {}]) as readonly Values[];
+  const rows = rowsToInsert(builder);
   if (onConflict || onUpdate || onIgnore) {
     return { entity, run: (...args) => upsertRows(builder, entity, rows, ...args) };
   }
@@ -48,6 +48,10 @@ function insertion(builder: WriteBuilder, entity: GuardedEntity): GuardedWrite |
   const concerns = values().some((row) => row.expressions || row.choosesId || namesAny(row.fields));
   if (!concerns && !mayBeHeard(builder, 'Insert')) return undefined;
   return { entity, run: (execute, ledger) => insertRows(builder, entity, rows, execute, ledger) };
+}
+
+function rowsToInsert({ expressionMap: { valuesSet } }: WriteBuilder): readonly Values[] {
+  return (Array.isArray(valuesSet) ? valuesSet : [valuesSet ?? {}]) as readonly Values[];
 }
 
 async function insertRows(
@@ -197,7 +201,7 @@ async function updateRows(
   for (const record of before) ledger.seen(record);
   const result = (await execute()) as { affected?: number };
   const { affected = before.length } = result;
-  if (affected > before.length) throw moreThanRead(entity);
+  if (affected > before.length) throw ledger.refuse(moreThanRead(entity));
   for (const record of before) {
     ledger.updated(
       record.entity,
@@ -247,23 +251,21 @@ export async function rowsToWrite(
   entity: GuardedEntity,
   manager: EntityManager,
 ): Promise<RecordRow[]> {
-  const { queryType, valuesSet, onConflict, onUpdate, onIgnore } = builder.expressionMap;
+  const { queryType, onConflict, onUpdate, onIgnore } = builder.expressionMap;
   if (queryType !== 'insert') return rowsOf(builder, entity, manager);
   if (!onConflict && !onUpdate && !onIgnore) return [];
-  const rows = (Array.isArray(valuesSet) ? valuesSet : [valuesSet ?? {}]) as readonly Values[];
-  const where = uniqueCondition(dataSourceOf(builder), entity, rows);
+  const where = uniqueCondition(dataSourceOf(builder), entity, rowsToInsert(builder));
   return where ? readRows(manager, entity, where, true) : [];
 }
 
 /** What an insertion has written into a column of one of its rows. */
 export function writtenValue(
-  { expressionMap: { valuesSet } }: WriteBuilder,
+  builder: WriteBuilder,
   index: number,
   identifier: object | undefined,
   column: OwnerColumn,
 ): unknown {
-  const row = Array.isArray(valuesSet) ? (valuesSet as readonly Values[])[index] : (valuesSet as Values | undefined);
-  return valueIn([identifier, row], column);
+  return valueIn([identifier, rowsToInsert(builder)[index]], column);
 }
 
 /** The values by the fields of the class that a row is of, if they were written by a class that it extends. */

@@ -17,6 +17,7 @@ export async function settleRecords(
   transaction: OpenTransaction,
 ): Promise<void> {
   const { manager } = transaction;
+  ledger.assertNotRefused();
   await followRecords(runtime, ledger, manager);
   await letRecordsGo(runtime, ledger, transaction);
   await dealWithRemoved(runtime, ledger, transaction);

@@ -11,7 +11,7 @@ import {
   PrimaryGeneratedColumn,
   TableInheritance,
 } from 'typeorm';
-import type { Relation } from 'typeorm';
+import type { EntitySubscriberInterface, Relation } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   FileField,
@@ -166,6 +166,36 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Keys o
     expect(await slots().findOneByOrFail({ id: to })).toMatchObject({ fileId: file });
     expect(await app.ownerOf(file)).toBe(`slot ${to}*`);
     await expect(app.files.delete(file, { force: true })).rejects.toThrow(FilesInUseError);
+  });
+
+  it('leave the files where they are when their change is undone', async () => {
+    const { id, file } = await slotWithFile();
+    const to = newId();
+    await app.queue.run(async () => {
+      const nested = app.queue.run(async () => {
+        await slots().update({ id }, { id: to });
+        throw new Error('undone');
+      });
+      await nested.catch(() => undefined);
+    });
+    expect(await slots().findOneByOrFail({ id })).toMatchObject({ fileId: file });
+    expect(await app.ownerOf(file)).toBe(`slot ${id}*`);
+  });
+
+  it('refuse the whole unit that has updated more rows than its condition had found, also if the error is swallowed', async () => {
+    const file = await app.upload('bob');
+    await slots().save({ id: newId(), title: 'crowd' });
+    const latecomer: EntitySubscriberInterface<Slot> = {
+      listenTo: () => Slot,
+      beforeUpdate: ({ manager }) => manager.insert(Slot, { id: newId(), title: 'crowd' }),
+    };
+    app.dataSource.subscribers.push(latecomer);
+    const unit = app.queue.run(async () => {
+      await expect(slots().update({ title: 'crowd' }, { fileId: file })).rejects.toThrow(RecordWriteUnseenError);
+    });
+    await expect(unit).rejects.toThrow(RecordWriteUnseenError);
+    app.dataSource.subscribers.pop();
+    expect(await slots().countBy({ fileId: file })).toBe(0);
   });
 
   it('let no row name a foreign file while they change', async () => {
