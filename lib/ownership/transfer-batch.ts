@@ -65,21 +65,19 @@ async function transferAll(
   const { manager } = queue.unit;
   const outcome = outcomeOf(queue);
   const ledger = findLedger(manager);
-  if (ledger) await followRecords(runtime, ledger, manager);
+  if (ledger && !ledger.onlyGivesValues) await followRecords(runtime, ledger, manager);
   const rows = await RowOwners.find(
     manager,
     transfers.flatMap(({ target }) => target.wanted),
   );
   const owners = transfers.map(({ target }) => target.owner(outcome, rows));
   if (trace) trace.owners = owners;
-  await ChangeRights.find(queue.unit)?.assert(owners.filter((_, index) => transfers[index]?.target.authorize));
+  const rights = ChangeRights.find(queue.unit);
+  if (rights) await rights.assert(owners.filter((_, index) => transfers[index]?.target.authorize));
   // The record that was saved may have been removed meanwhile; whoever removes it deals with its files, and waits for this transaction.
-  await assertOwnersExist(
-    manager,
-    owners.filter((owner) => !rows.isWritten(owner)),
-    runtime.ownerEntities,
-  );
-  if (ledger) await letGoBefore(transfers, queue, ledger);
+  const unwritten = owners.filter((owner) => !rows.isWritten(owner));
+  if (unwritten.length > 0) await assertOwnersExist(manager, unwritten, runtime.ownerEntities);
+  if (ledger && !ledger.onlyGivesValues) await letGoBefore(transfers, queue, ledger);
   const requests = requestsOf(transfers, owners, queue);
   const moves = [...requests.values()].map(({ move }) => move);
   const terms = { ...(await runtime.actor()), force: false, pin: true };
@@ -93,10 +91,10 @@ async function transferAll(
   });
   if (refusals.length > 0) throw errorOf(refusals);
   noteMoves(runtime, manager, moves, outcomes);
-  await chargeMoves(runtime, manager, moves, outcomes);
+  if (!runtime.quotas.isEmpty) await chargeMoves(runtime, manager, moves, outcomes);
   // The record names it now: unpinned, its owner could give it away from under the record.
   const unpinned = outcomes.filter(({ verdict, before }) => verdict === 'kept' && !before.pinned);
-  await setPins(runtime.statements, manager, unpinned, true, terms.actor);
+  if (unpinned.length > 0) await setPins(runtime.statements, manager, unpinned, true, terms.actor);
   return owners;
 }
 

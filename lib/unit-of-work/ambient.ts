@@ -32,8 +32,15 @@ export interface Detachment {
   readonly enclosing: AmbientNode | undefined;
 }
 
+/** Something that a flow carries along for whoever looks for it. */
+export interface Carried {
+  readonly kind: 'carried';
+  readonly enclosing: AmbientNode | undefined;
+  readonly value: object;
+}
+
 /** What an asynchronous flow is inside of; a chain, because units of several data sources nest. */
-export type AmbientNode = Scope | ForeignTransaction | Turn | Detachment;
+export type AmbientNode = Scope | ForeignTransaction | Turn | Detachment | Carried;
 
 const storage = new AsyncLocalStorage<AmbientNode | undefined>();
 
@@ -49,7 +56,7 @@ export function within<T>(node: AmbientNode | undefined, fn: () => T): T {
 /** The innermost scope or foreign transaction of the data source in this flow, ended ones included. */
 export function ambientOf(dataSource: DataSource): Scope | ForeignTransaction | undefined {
   for (let node = storage.getStore(); node && node.kind !== 'detached'; node = node.enclosing) {
-    if (node.kind !== 'turn' && node.dataSource === dataSource) return node;
+    if ((node.kind === 'scope' || node.kind === 'foreign') && node.dataSource === dataSource) return node;
   }
   return undefined;
 }
@@ -62,7 +69,7 @@ export function openTransactionAround(
   let detached = false;
   for (let node = storage.getStore(); node; node = node.enclosing) {
     if (node.kind === 'detached') detached = true;
-    else if (node.kind === 'turn' || node.dataSource !== dataSource) continue;
+    else if (node.kind === 'turn' || node.kind === 'carried' || node.dataSource !== dataSource) continue;
     else if (node.kind === 'scope' && node.isActive) return { where: 'a unit of work', detached };
     else if (node.kind === 'foreign' && node.runner !== runner && node.runner.isTransactionActive)
       return { where: 'a transaction', detached };
@@ -98,6 +105,19 @@ export function scopeHere(): Scope | undefined {
 export function currentUnit(): UnitOfWork | undefined {
   for (let node = storage.getStore(); node && node.kind !== 'detached'; node = node.enclosing) {
     if (node.kind === 'scope') return node.isActive ? node.unit : undefined;
+  }
+  return undefined;
+}
+
+/** Lets the flow of `fn` carry the value along. By the one storage that there is, because Node.js hands each of them on to each promise. */
+export function carrying<T>(value: object, fn: () => T): T {
+  return within({ kind: 'carried', enclosing: ambientNode(), value }, fn);
+}
+
+/** The nearest value of the class that the flow carries, whatever it is inside of. */
+export function carried<T extends object>(kind: abstract new (...args: never[]) => T): T | undefined {
+  for (let node = storage.getStore(); node; node = node.enclosing) {
+    if (node.kind === 'carried' && node.value instanceof kind) return node.value;
   }
   return undefined;
 }

@@ -14,7 +14,7 @@ import { depthOf } from './transaction-depth.js';
 import { dataSourceOf } from './data-source-of.js';
 
 type Work = (manager: EntityManager) => Promise<unknown>;
-type Transaction = (first: IsolationLevel | Work | undefined, second?: Work) => Promise<unknown>;
+type Transaction = (this: EntityManager, first: IsolationLevel | Work | undefined, second?: Work) => Promise<unknown>;
 
 /** The data source's own ways, for the unit of work itself. */
 export interface DataSourceOverride {
@@ -81,41 +81,39 @@ function install(dataSource: DataSource): Installed {
     }),
     overrideMember(dataSource, 'createEntityManager', (runner?: QueryRunner) => {
       const created = createEntityManager(runner);
-      quietManager(created);
-      nestTransactions(dataSource, created);
+      quietManager(created, nestTransaction);
       return created;
     }),
-    quietManager(manager),
-    nestTransactions(dataSource, manager),
+    quietManager(manager, nestTransaction),
     overrideMember(dataSource, 'query', ((...args: Parameters<DataSource['query']>) =>
       quietOnceEnded(scopeHere(), query(...args))) as DataSource['query']),
     // Not through an async function in between, whose promise nobody could keep quiet.
     overrideMember(dataSource, 'transaction', ((...args: Parameters<Transaction>) =>
-      (manager.transaction as Transaction)(...args)) as DataSource['transaction']),
+      (manager.transaction as Transaction).call(manager, ...args)) as DataSource['transaction']),
   ];
   return { users, createQueryRunner, restore };
 }
 
 /** Makes `manager.transaction()` a nested scope inside of a unit, and marks its callback outside of one. */
-function nestTransactions(dataSource: DataSource, manager: EntityManager): () => void {
-  const transaction = manager.transaction.bind(manager) as Transaction;
+function nestTransaction(manager: EntityManager, own: Transaction, args: unknown[]): Promise<unknown> {
+  const dataSource = dataSourceOf(manager);
 
   const begin = async (first: IsolationLevel | Work, second?: Work): Promise<unknown> => {
     const isolation = typeof first === 'string' ? first : undefined;
     const work = typeof first === 'function' ? first : second;
     // TypeORM says what is wrong with the call.
-    if (!work) return transaction(first, second);
+    if (!work) return own.call(manager, first, second);
     const { queryRunner } = manager;
     const here = ambientOf(dataSource);
-    if (isFacade(queryRunner)) return nested(scopeOf(queryRunner), queryRunner, isolation, work);
-    const own = queryRunner && realRunner(queryRunner);
-    if (here?.kind === 'scope' && (!own || own === here.transaction.runner)) {
-      return nested(here, undefined, isolation, work);
+    if (isFacade(queryRunner)) return nested(scopeOf(queryRunner), queryRunner, own, isolation, work);
+    const real = queryRunner && realRunner(queryRunner);
+    if (here?.kind === 'scope' && (!real || real === here.transaction.runner)) {
+      return nested(here, undefined, own, isolation, work);
     }
     const around =
-      here?.kind === 'foreign' && (own ? own === here.runner : sharesConnection(dataSource)) ? here : undefined;
+      here?.kind === 'foreign' && (real ? real === here.runner : sharesConnection(dataSource)) ? here : undefined;
     const run = (): Promise<unknown> =>
-      transaction(isolation, (inner) => {
+      own.call(manager, isolation, (inner) => {
         const runner = realRunner(inner.queryRunner as QueryRunner);
         const line = around ? new Line() : lineOf(runner);
         const begunWith = around ? around.isolation : begunBy(runner, isolation);
@@ -136,11 +134,9 @@ function nestTransactions(dataSource: DataSource, manager: EntityManager): () =>
     return around ? around.line.enter(run) : run();
   };
 
-  return overrideMember(manager, 'transaction', ((first: IsolationLevel | Work, second?: Work) => {
-    const { queryRunner } = manager;
-    const here = isFacade(queryRunner) ? scopeOf(queryRunner) : ambientOf(dataSource);
-    return quietOnceEnded(here, begin(first, second));
-  }) as EntityManager['transaction']);
+  const { queryRunner } = manager;
+  const here = isFacade(queryRunner) ? scopeOf(queryRunner) : ambientOf(dataSource);
+  return quietOnceEnded(here, begin(...(args as Parameters<typeof begin>)));
 }
 
 /** What the runner's transaction was begun with, where `manager.transaction()` has begun it. */
@@ -152,6 +148,7 @@ function begunBy(runner: QueryRunner, isolation: IsolationLevel | undefined): Be
 function nested(
   outer: Scope,
   through: RunnerFacade | undefined,
+  own: Transaction,
   isolation: IsolationLevel | undefined,
   work: Work,
 ): Promise<unknown> {
@@ -159,9 +156,8 @@ function nested(
     const runner = through ?? outer.transaction.facades.create(outer);
     const scope = new Scope(outer.transaction, outer, ambientNode(), runner);
     // TypeORM's own, which opens and ends the savepoint through the runner.
-    const { transaction } = Object.getPrototypeOf(runner.manager) as { transaction: Transaction };
     const run = (): Promise<unknown> =>
-      transaction.call(runner.manager, isolation, async (manager) => {
+      own.call(runner.manager, isolation, async (manager) => {
         const result = await work(manager);
         scope.finish();
         return result;

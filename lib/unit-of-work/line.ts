@@ -4,10 +4,12 @@ import { UnitAbortedError } from '../errors/unit-aborted.error.js';
 
 const TOO_LATE = 'the transaction that it was to join ended before; await every call inside of it';
 
+const NOTHING = Promise.resolve();
+
 /** What runs one after the other in one place of an application's own transaction, because savepoints must nest. */
 export class Line {
   #units = 0;
-  #tail: Promise<unknown> = Promise.resolve();
+  #tail: Promise<unknown> = NOTHING;
   #finished = false;
 
   enter<T>(run: () => Promise<T>): Promise<T> {

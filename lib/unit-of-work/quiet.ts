@@ -10,11 +10,9 @@ const logger = new Logger('UnitOfWork');
  */
 export function quietOnceEnded<T>(scope: Scope | ForeignTransaction | undefined, work: Promise<T>): Promise<T> {
   if (scope?.kind !== 'scope') return work;
-  const promise = new Promise<T>((resolve, reject) => {
-    work.then(resolve, (error: unknown) => {
-      if (!scope.isActive) promise.catch((late: unknown) => tell(scope, late));
-      reject(error);
-    });
+  const promise = work.catch((error: unknown) => {
+    if (!scope.isActive) promise.catch((late: unknown) => tell(scope, late));
+    throw error;
   });
   return promise;
 }

@@ -72,8 +72,12 @@ export class RootUnits {
     let clean = false;
     let lost = false;
     try {
-      const result = await end.before(() => within(scope, () => work(unit)));
-      if (state.hasHooks) await end.before(() => within(scope, () => state.runHooks()));
+      const whole = async (): Promise<T> => {
+        const done = await work(unit);
+        if (scope.isActive && state.hasHooks) await state.runHooks();
+        return done;
+      };
+      const result = await end.before(() => within(scope, whole));
       scope.finish();
       try {
         await end.beforeCommitted(() => transaction.commit());

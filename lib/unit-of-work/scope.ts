@@ -7,6 +7,8 @@ import { UnitEndedError } from '../errors/unit-ended.error.js';
 import type { UnitOfWork } from './unit-of-work.js';
 import type { UnitTransaction } from './unit-transaction.js';
 
+const NOTHING = Promise.resolve();
+
 /** A place in the nesting of one transaction: a unit of work, or the callback of a nested `transaction()`. */
 export class Scope {
   readonly kind = 'scope';
@@ -15,7 +17,7 @@ export class Scope {
   #nested = 0;
   #statements = 0;
   #streams: Set<Readable> | undefined;
-  #tail: Promise<unknown> = Promise.resolve();
+  #tail: Promise<unknown> = NOTHING;
   #unit: UnitOfWork | undefined;
   readonly #effects: Effect[] = [];
   #late: ((effect: Effect) => void) | undefined;

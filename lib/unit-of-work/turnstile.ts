@@ -14,28 +14,24 @@ export class Turnstile {
   }
 
   /** Runs `run` in a turn of its own; what a subscriber does while its statement has the connection is a part of that statement's turn. */
-  async exclusive<T>(run: () => Promise<T>, end?: () => void): Promise<T> {
-    let turn: Turn | undefined;
-    try {
-      if (this.isMine) return await run();
-      const wait = this.#enter();
-      if (wait) await wait;
-      turn = { kind: 'turn', enclosing: ambientNode(), transaction: this.transaction, over: false };
-      return await within(turn, run);
-    } finally {
-      if (turn) {
-        turn.over = true;
-        this.#leave();
-      }
-      end?.();
-    }
+  exclusive<T>(run: () => Promise<T>, end: () => void = () => undefined): Promise<T> {
+    if (this.isMine) return runThen(run, end);
+    if (this.#taken)
+      return new Promise<void>((resolve) => this.#waiting.push(resolve)).then(() => this.#take(run, end));
+    this.#taken = true;
+    return this.#take(run, end);
   }
 
-  /** Nothing where it is free, else what to wait for. */
-  #enter(): Promise<void> | undefined {
-    if (this.#taken) return new Promise((resolve) => this.#waiting.push(resolve));
-    this.#taken = true;
-    return undefined;
+  #take<T>(run: () => Promise<T>, end: () => void): Promise<T> {
+    const turn: Turn = { kind: 'turn', enclosing: ambientNode(), transaction: this.transaction, over: false };
+    return runThen(
+      () => within(turn, run),
+      () => {
+        turn.over = true;
+        this.#leave();
+        end();
+      },
+    );
   }
 
   #leave(): void {
@@ -43,4 +39,25 @@ export class Turnstile {
     if (next) next();
     else this.#taken = false;
   }
+}
+
+// Not async: each promise between the caller and the driver is tracked by AsyncLocalStorage on Node 20.
+function runThen<T>(run: () => Promise<T>, end: () => void): Promise<T> {
+  let work: Promise<T>;
+  try {
+    work = run();
+  } catch (error) {
+    end();
+    return Promise.reject(error as Error);
+  }
+  return work.then(
+    (value) => {
+      end();
+      return value;
+    },
+    (error: unknown) => {
+      end();
+      throw error;
+    },
+  );
 }

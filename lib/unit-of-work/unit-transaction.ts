@@ -81,9 +81,9 @@ export class UnitTransaction {
     return this.#turnstile.isMine;
   }
 
-  async begin(isolation?: IsolationLevel): Promise<void> {
-    const start = (): Promise<void> => this.runner.startTransaction(isolation);
-    await this.#turnstile.exclusive(() => this.#asForeign(() => this.dialect.begin(this.runner, start)));
+  begin(isolation?: IsolationLevel): Promise<void> {
+    const start = (at?: IsolationLevel): Promise<void> => this.runner.startTransaction(at);
+    return this.#turnstile.exclusive(() => this.#asForeign(() => this.dialect.begin(this.runner, start, isolation)));
   }
 
   /** Makes every later statement and the commit fail with this error. */
@@ -178,8 +178,8 @@ export class UnitTransaction {
   }
 
   /** Commits. Throws UnitAbortedError if the database did not, CommitOutcomeUnknownError if nobody can say. */
-  async commit(): Promise<void> {
-    await this.#turnstile.exclusive(async () => {
+  commit(): Promise<void> {
+    return this.#turnstile.exclusive(async () => {
       this.#sealed = true;
       if (this.#doom) throw new UnitAbortedError('its transaction had already failed', this.#doom.error);
       if (this.#savepoints.areOpen) throw new UnitAbortedError('a transaction started by hand was never ended');

@@ -69,7 +69,7 @@ export class EarlyCheck {
   #open(): Batch {
     const ids: Batch['ids'] = new Map();
     // After the microtasks that are waiting: pipes of several parameters reach their constraints a few of those apart.
-    const tick = new Promise<void>((resolve) => void Promise.resolve().then(() => process.nextTick(resolve)));
+    const tick = new Promise<void>((resolve) => queueMicrotask(() => process.nextTick(resolve)));
     const files = tick.then(() => {
       this.#batch = undefined;
       // Callers of one tick share the statement, so that outside of a unit it must be in nobody's context.
@@ -84,7 +84,7 @@ export class EarlyCheck {
     const found = await statements.look(this.manager, [...all]);
     const seen = new Map<Viewer, Seen>();
     for (const [viewer, ids] of asked) {
-      const files = found.filter(({ id }) => ids.has(id));
+      const files = asked.size === 1 ? found : found.filter(({ id }) => ids.has(id));
       const sights = await this.runtime.sight(viewer, files);
       seen.set(viewer, new Map(files.map((file) => [file.id, { ...file, sight: sights.get(file.id) ?? 'hidden' }])));
     }

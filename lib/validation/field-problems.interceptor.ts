@@ -3,7 +3,7 @@ import type { CallHandler, ExecutionContext, NestInterceptor, OnModuleInit } fro
 import { Observable } from 'rxjs';
 import { FilesError } from '../errors/files-error.js';
 import type { FieldProblem } from '../errors/file-problem.js';
-import { inCallScope } from '../files/call-scope.js';
+import { CallScope, inCallScope } from '../files/call-scope.js';
 import { decorationOf } from '../task-queue/decoration.js';
 import { carriesRule } from '../task-queue/nested-classes.js';
 import { RouteExplorer } from '../task-queue/route-explorer.js';
@@ -29,14 +29,14 @@ export class FieldProblemsInterceptor implements NestInterceptor, OnModuleInit {
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (!this.#isConcerned(context)) return next.handle();
-    const problems: FieldProblem[] = [];
+    const call = new CallScope(context);
     // Inner interceptors may begin when they are called, or when they are subscribed to.
     return new Observable((subscriber) =>
-      inCallScope({ context, problems }, () =>
+      inCallScope(call, () =>
         next.handle().subscribe({
           next: (value) => subscriber.next(value),
           error: (error: unknown) => {
-            complete(error, problems);
+            complete(error, call.problems);
             subscriber.error(error);
           },
           complete: () => subscriber.complete(),

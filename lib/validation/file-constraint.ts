@@ -117,8 +117,7 @@ async function problemsIn(
   args: ValidationArguments,
   maxFiles: number | undefined,
 ): Promise<Problems> {
-  const claims = claimsOf(args);
-  const { problems, files } = await examine(rule, value, args, { claims, maxFiles });
+  const { problems, files } = await examine(rule, value, args, { claims: claimsOf(args), maxFiles });
   if (problems.size === 0) normalize(args);
   if (problems.size === 0 && files.length > 0) rule.accept?.(files, args);
   return problems;
@@ -131,9 +130,17 @@ function normalize({ object, property }: ValidationArguments): void {
   if (ids !== values[property]) values[property] = ids;
 }
 
+const claims = new WeakMap<object, Map<string, FieldClaim[]>>();
+
 /** What the decorators of the field take files for. */
 function claimsOf({ object, property }: ValidationArguments): FieldClaim[] {
-  return rulesOf(object.constructor).flatMap(({ name, propertyName, constraints }) =>
-    CLAIMS.has(name ?? '') && propertyName === property ? [(constraints as [string, FieldClaim])[1]] : [],
-  );
+  const ofClass = claims.get(object.constructor) ?? new Map<string, FieldClaim[]>();
+  let ofField = ofClass.get(property);
+  if (!ofField) {
+    ofField = rulesOf(object.constructor).flatMap(({ name, propertyName, constraints }) =>
+      CLAIMS.has(name ?? '') && propertyName === property ? [(constraints as [string, FieldClaim])[1]] : [],
+    );
+    claims.set(object.constructor, ofClass.set(property, ofField));
+  }
+  return ofField;
 }

@@ -11,16 +11,14 @@ import { isOwner, ownerOfRow } from './record-ledger.js';
 import type { CurrentRow, RecordLedger } from './record-ledger.js';
 
 /**
- * Throws `FilesNotOwnError` where a written row names a file that is not its own, or is not there. What the transaction has transferred
- * itself needs no statement; other files are locked, so that nobody takes them before the commit.
+ * The files that written rows name and that the transaction has not transferred to them itself. Throws `FilesNotOwnError` where a row names
+ * what can be no file of its own.
  */
-export async function assertNamedAreOwn(
+export function namedAndNotGiven(
   runtime: TransferRuntime,
   ledger: RecordLedger,
   transaction: OpenTransaction,
-): Promise<void> {
-  const { manager } = transaction;
-  const rows = await ledger.current(manager);
+): ReadonlySet<string> {
   for (const { entity, written } of ledger.ownerless()) {
     for (const [field, { ids, junk }] of written) {
       const named = [...ids, ...junk.map(String)];
@@ -29,16 +27,28 @@ export async function assertNamedAreOwn(
     }
   }
   const open = new Set<string>();
-  for (const row of rows) {
+  for (const row of ledger.current) {
     for (const [field, { ids, junk }] of row.values) {
       if (junk.length > 0) throw refusal(runtime, transaction, row, field, junk.map(String));
       for (const id of ids) if (!isOwner(ownerOfRow(row), ledger.ownerGiven(id))) open.add(id);
     }
   }
-  if (open.size === 0) return;
-  const locked = await runtime.statements.lock(manager, [...open]);
+  return open;
+}
+
+/**
+ * Throws `FilesNotOwnError` where a written row names one of the files that is not its own, or is not there. They are locked, so that nobody
+ * takes them before the commit.
+ */
+export async function assertNamedAreOwn(
+  runtime: TransferRuntime,
+  ledger: RecordLedger,
+  transaction: OpenTransaction,
+  open: ReadonlySet<string>,
+): Promise<void> {
+  const locked = await runtime.statements.lock(transaction.manager, [...open]);
   const owners = new Map(locked.map(({ id, ownerType, ownerId }) => [id, { type: ownerType, id: ownerId }]));
-  for (const row of rows) {
+  for (const row of ledger.current) {
     const owner = ownerOfRow(row);
     for (const [field, { ids }] of row.values) {
       const foreign = ids.filter((id) => open.has(id) && !isOwner(owner, owners.get(id)));

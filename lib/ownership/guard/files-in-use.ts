@@ -38,7 +38,8 @@ export async function filesInUse(
       }
     }
   }
-  for (const { entity, ownerId, values } of await ledger.current(manager)) {
+  if (ledger.isUnsure) await ledger.read(manager);
+  for (const { entity, ownerId, values } of ledger.current) {
     for (const { ids } of values.values()) for (const id of ids) add(entity.ownerType, ownerId, id);
   }
   return { isUsed: ({ type, id }, fileId) => used.has(JSON.stringify([type, id, fileId])) };

@@ -19,7 +19,8 @@ export async function followRecords(
   ledger: RecordLedger,
   manager: EntityManager,
 ): Promise<void> {
-  const current = await ledger.current(manager);
+  if (ledger.isUnsure) await ledger.read(manager);
+  const { current } = ledger;
   const changed = current.flatMap((row) => changedId(row) ?? []);
   if (changed.length > 0) await followIds(runtime, ledger, manager, changed);
   const removed = [...ledger.rows].filter(({ isRemoved, before }) => isRemoved && before);
@@ -83,7 +84,8 @@ async function adopt(
     const key = keyOf({ type: row.before?.entity.ownerType ?? null, id: row.before?.ownerId ?? null });
     if (!formers.has(key)) formers.set(key, row);
   }
-  const naming = await ledger.naming(manager);
+  if (ledger.isUnsure) await ledger.read(manager);
+  const { naming } = ledger;
   const named = [...naming.keys()].filter((id) => !ledger.ownerGiven(id));
   if (named.length === 0) return;
   const locked = await runtime.statements.lock(manager, named);

@@ -7,7 +7,11 @@ import { settleRecords } from './settle-records.js';
 
 /** The ledger of the entity manager's transaction, which is settled before the COMMIT. */
 export function ledgerOf(runtime: TransferRuntime, manager: EntityManager): RecordLedger {
-  const transaction = transactionOf(manager);
+  return ledgerIn(runtime, transactionOf(manager));
+}
+
+/** The ledger of the transaction, which is settled before the COMMIT. */
+export function ledgerIn(runtime: TransferRuntime, transaction: OpenTransaction): RecordLedger {
   return RecordLedger.of(transaction, (ledger) => settleRecords(runtime, ledger, transaction));
 }
 

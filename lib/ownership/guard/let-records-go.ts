@@ -24,7 +24,8 @@ export async function letRecordsGo(
   claimed: readonly string[] = [],
 ): Promise<void> {
   const { manager } = transaction;
-  const letGo = lettingGo(await ledger.current(manager));
+  if (ledger.isUnsure) await ledger.read(manager);
+  const letGo = lettingGo(ledger.current);
   for (const id of claimed) letGo.delete(id);
   if (letGo.size === 0) return;
   const used = await filesInUse(transaction, ledger, ownersOf(letGo));
@@ -45,7 +46,8 @@ export async function letRecordsGo(
 
 /** The ids of the files that the rows have let go of so far, for whoever locks files before. */
 export async function filesLetGo(ledger: RecordLedger, manager: EntityManager): Promise<string[]> {
-  return [...lettingGo(await ledger.current(manager)).keys()];
+  if (ledger.isUnsure) await ledger.read(manager);
+  return [...lettingGo(ledger.current).keys()];
 }
 
 function lettingGo(rows: readonly CurrentRow[]): Map<string, LetGo> {

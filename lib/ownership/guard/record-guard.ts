@@ -1,13 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { OnApplicationBootstrap, OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import type { QueryRunner } from 'typeorm';
+import { openTransaction } from '../../unit-of-work/open-transaction.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
+import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
 import { watchWrites } from '../../unit-of-work/watch-writes.js';
 import type { WriteBuilder } from '../../unit-of-work/watch-writes.js';
 import { TransferRuntime } from '../transfer-runtime.js';
 import { ChangeRights } from './change-rights.js';
 import { guardedEntitiesOf } from './guarded-entities.js';
-import { ledgerOf } from './ledger-of.js';
+import { ledgerIn } from './ledger-of.js';
 import { guardedWrite } from './record-writes.js';
 import type { GuardedWrite } from './record-writes.js';
 
@@ -51,13 +53,19 @@ export class RecordGuard implements OnModuleInit, OnApplicationBootstrap, OnModu
         return Promise.reject(error as Error);
       }
       const isIgnored = write && !write.entity.isGuardedOutside && !unit;
-      return write && !isIgnored ? this.#run(write, builder, execute) : execute();
+      return write && !isIgnored ? this.#run(write, builder, execute, unit) : execute();
     });
   }
 
-  async #run(write: GuardedWrite, builder: WriteBuilder, execute: () => Promise<unknown>): Promise<unknown> {
+  async #run(
+    write: GuardedWrite,
+    builder: WriteBuilder,
+    execute: () => Promise<unknown>,
+    unit?: UnitOfWork,
+  ): Promise<unknown> {
     const { queryRunner } = builder;
-    const runner = queryRunner ?? this.transactor.dataSource.createQueryRunner();
+    const given = queryRunner ?? unit?.manager.queryRunner;
+    const runner = given ?? this.transactor.dataSource.createQueryRunner();
     builder.queryRunner = runner;
     try {
       return await (runner.isTransactionActive
@@ -65,12 +73,13 @@ export class RecordGuard implements OnModuleInit, OnApplicationBootstrap, OnModu
         : this.#alone(write, runner, execute));
     } finally {
       builder.queryRunner = queryRunner;
-      if (!queryRunner) await runner.release();
+      if (!given) await runner.release();
     }
   }
 
   #note(write: GuardedWrite, runner: QueryRunner, execute: () => Promise<unknown>): Promise<unknown> {
-    return write.run(execute, ledgerOf(this.runtime, runner.manager), runner.manager);
+    const transaction = openTransaction(runner);
+    return write.run(execute, ledgerIn(this.runtime, transaction), transaction.manager);
   }
 
   async #alone(write: GuardedWrite, runner: QueryRunner, execute: () => Promise<unknown>): Promise<unknown> {

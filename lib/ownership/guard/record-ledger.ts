@@ -186,23 +186,37 @@ export class RecordLedger {
     return isOwner(owner, this.#given.get(fileId)) || isOwner(owner, this.#formerlyGiven.get(fileId));
   }
 
-  /** The rows as they are now. What the writes themselves do not tell is read: one statement for each entity. */
-  async current(manager: EntityManager): Promise<readonly CurrentRow[]> {
+  /** Whether the writes themselves do not tell what the rows are now: then `read()` has to be called before `current`. */
+  get isUnsure(): boolean {
     this.#forgetUndone();
-    if (this.#current) return this.#current;
-    const unsure = [...this.#rows.values()].filter(({ isUnsure }) => isUnsure);
-    for (const [entity, rows] of groupByEntity(unsure)) await this.#reread(manager, entity, rows);
-    return (this.#current = [...this.#rows.values()].flatMap((row) => currentOf(row) ?? []));
+    return this.#current === undefined && this.#unsure().length > 0;
   }
 
-  /** The rows that are there and have no owner id: what they name can be nobody's own. To be called after `current()`. */
+  /** Reads what the writes do not tell: one statement for each entity. */
+  async read(manager: EntityManager): Promise<void> {
+    for (const [entity, rows] of groupByEntity(this.#unsure())) await this.#reread(manager, entity, rows);
+  }
+
+  /** The rows as they are now. */
+  get current(): readonly CurrentRow[] {
+    if (this.isUnsure) throw new TypeError('The rows have to be read first');
+    return (this.#current ??= [...this.#rows.values()].flatMap((row) => currentOf(row) ?? []));
+  }
+
+  /** Whether the writes gave rows values, and nothing that was there before has to be dealt with: no file follows a row, and none is let go of. */
+  get onlyGivesValues(): boolean {
+    if (this.isUnsure || this.#displaced.length > 0) return false;
+    return [...this.#rows.values()].every(({ before, isRemoved, choseId }) => !before && !isRemoved && !choseId);
+  }
+
+  /** The rows that are there and have no owner id: what they name can be nobody's own. */
   ownerless(): readonly WrittenRow[] {
     return [...this.#rows.values()].filter(({ isRemoved, ownerId }) => !isRemoved && ownerId === undefined);
   }
 
   /** The rows that name files now, by the file's id. */
-  async naming(manager: EntityManager): Promise<ReadonlyMap<string, readonly CurrentRow[]>> {
-    const current = await this.current(manager);
+  get naming(): ReadonlyMap<string, readonly CurrentRow[]> {
+    const { current } = this;
     return (this.#naming ??= byNamedFile(current));
   }
 
@@ -213,6 +227,10 @@ export class RecordLedger {
       if ([...written.values()].some(({ ids }) => ids.includes(fileId))) return { type: ownerType, id: ownerId };
     }
     return undefined;
+  }
+
+  #unsure(): WrittenRow[] {
+    return [...this.#rows.values()].filter(({ isUnsure }) => isUnsure);
   }
 
   async #reread(manager: EntityManager, entity: GuardedEntity, rows: readonly WrittenRow[]): Promise<void> {

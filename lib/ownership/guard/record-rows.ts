@@ -7,6 +7,7 @@ import { entityOfRow, heirsInTable } from './guarded-entities.js';
 import type { GuardedEntity, GuardedField } from './guarded-entities.js';
 import { filesNamedBy } from './named-files.js';
 import type { NamedFiles } from './named-files.js';
+import { sendSql } from '../../unit-of-work/send-sql.js';
 import { dataSourceOf } from '../../unit-of-work/data-source-of.js';
 
 /** A row of a guarded entity as the database has it. */
@@ -126,7 +127,7 @@ export async function readRows(
   const table = metadata.tablePath.split('.').map(quote).join('.');
   const { sql, parameters } = ofClass(dataSource, entity, where);
   const select = `SELECT ${columns.join(', ')} FROM ${table} WHERE ${sql}${lock ? lockClause(dataSource) : ''}`;
-  const rows: ObjectLiteral[] = await manager.query(select, [...parameters]);
+  const rows: ObjectLiteral[] = await sendSql(manager, select, parameters);
   return rows.map((row) => toRecord(dataSource, entityOfRow(entity, row), row));
 }
 

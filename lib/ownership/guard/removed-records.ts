@@ -26,8 +26,8 @@ export async function dealWithRemoved(
   transaction: OpenTransaction,
 ): Promise<void> {
   const { manager } = transaction;
-  const current = await ledger.current(manager);
-  const again = new Set(current.map(({ entity, ownerId }) => keyOf(entity.ownerType, ownerId)));
+  if (ledger.isUnsure) await ledger.read(manager);
+  const again = new Set(ledger.current.map(({ entity, ownerId }) => keyOf(entity.ownerType, ownerId)));
   const removed = [...ledger.rows].flatMap((row) => removedRow(row, again) ?? []);
   if (removed.length === 0) return;
   const held = await heldFiles(

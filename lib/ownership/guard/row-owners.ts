@@ -3,6 +3,7 @@ import type { OwnerReference } from '../../files/owner-reference.js';
 import { guardedOwners } from './guarded-entities.js';
 import type { GuardedEntity } from './guarded-entities.js';
 import { findLedger } from './ledger-of.js';
+import type { RecordLedger } from './record-ledger.js';
 import { rowsNaming, rowsOfOwners } from './record-rows.js';
 import type { RecordRow } from './record-rows.js';
 import { dataSourceOf } from '../../unit-of-work/data-source-of.js';
@@ -36,7 +37,9 @@ export class RowOwners {
     const owners = new RowOwners(manager);
     const guarded = wanted.filter(({ ownerType }) => owners.isGuarded(ownerType));
     if (guarded.length === 0) return owners;
-    const unknown = await owners.#byLedger(guarded);
+    const ledger = findLedger(manager);
+    if (ledger?.isUnsure) await ledger.read(manager);
+    const unknown = owners.#byLedger(ledger, guarded);
     for (const type of new Set(unknown.map(({ ownerType }) => ownerType))) {
       await owners.#byRows(
         type,
@@ -49,7 +52,12 @@ export class RowOwners {
   /** As `find`, by what the transaction wrote alone: of files that nobody can have named before. */
   static async written(manager: EntityManager, wanted: readonly WantedOwner[]): Promise<RowOwners> {
     const owners = new RowOwners(manager);
-    await owners.#byLedger(wanted.filter(({ ownerType }) => owners.isGuarded(ownerType)));
+    const ledger = findLedger(manager);
+    if (ledger?.isUnsure) await ledger.read(manager);
+    owners.#byLedger(
+      ledger,
+      wanted.filter(({ ownerType }) => owners.isGuarded(ownerType)),
+    );
     return owners;
   }
 
@@ -74,11 +82,10 @@ export class RowOwners {
     return this.#ofType(type).written.has(id);
   }
 
-  /** Resolves with those that it does not tell. */
-  async #byLedger(wanted: readonly WantedOwner[]): Promise<readonly WantedOwner[]> {
-    const ledger = findLedger(this.manager);
+  /** Gives those that it does not tell. */
+  #byLedger(ledger: RecordLedger | undefined, wanted: readonly WantedOwner[]): readonly WantedOwner[] {
     if (!ledger) return wanted;
-    const naming = await ledger.naming(this.manager);
+    const { naming } = ledger;
     return wanted.filter(({ fileId, ownerType }) => {
       const { written } = this.#ofType(ownerType);
       let isUnknown = true;

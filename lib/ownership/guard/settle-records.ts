@@ -1,6 +1,6 @@
 import type { OpenTransaction } from '../../unit-of-work/open-transaction.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
-import { assertNamedAreOwn } from './assert-named-are-own.js';
+import { assertNamedAreOwn, namedAndNotGiven } from './assert-named-are-own.js';
 import { assertNotInUse } from './assert-not-in-use.js';
 import { followRecords } from './follow-records.js';
 import { letRecordsGo } from './let-records-go.js';
@@ -18,9 +18,13 @@ export async function settleRecords(
 ): Promise<void> {
   const { manager } = transaction;
   ledger.assertNotRefused();
-  await followRecords(runtime, ledger, manager);
-  await letRecordsGo(runtime, ledger, transaction);
-  await dealWithRemoved(runtime, ledger, transaction);
-  await assertNamedAreOwn(runtime, ledger, transaction);
+  if (!ledger.onlyGivesValues) {
+    await followRecords(runtime, ledger, manager);
+    await letRecordsGo(runtime, ledger, transaction);
+    await dealWithRemoved(runtime, ledger, transaction);
+  }
+  if (ledger.isUnsure) await ledger.read(manager);
+  const open = namedAndNotGiven(runtime, ledger, transaction);
+  if (open.size > 0) await assertNamedAreOwn(runtime, ledger, transaction, open);
   if (ledger.takenFiles.size > 0) await assertNotInUse(runtime, ledger, transaction);
 }

@@ -2,6 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import type { Actor } from '../../files/actor.js';
 import { uuidV7 } from '../../files/uuid-v7.js';
 import { HISTORY_COLUMNS } from './history-columns.js';
+import { sendSql } from '../../unit-of-work/send-sql.js';
 import { witnessHistory } from './history-witness.js';
 import { ownershipNames } from './names.js';
 import type { OwnershipNames } from './names.js';
@@ -48,9 +49,9 @@ export class MysqlStatements extends StepwiseStatements {
     const [first] = rows;
     const by = [actor?.type ?? null, actor?.id ?? null, Date.now()];
     if (first && rows.length === 1) {
-      await manager.query(this.#record.one, [...Object.values(first), ...by, first.fileId]);
+      await sendSql(manager, this.#record.one, [...Object.values(first), ...by, first.fileId]);
     } else {
-      await manager.query(this.#record.many, [...by, JSON.stringify(rows)]);
+      await sendSql(manager, this.#record.many, [...by, JSON.stringify(rows)]);
     }
     witnessHistory(manager, first?.id);
   }
@@ -58,10 +59,10 @@ export class MysqlStatements extends StepwiseStatements {
   protected async move(manager: EntityManager, moves: readonly Move[], pin: boolean): Promise<void> {
     const [first] = moves;
     if (!first || moves.length > IDS_PER_STATEMENT || !moves.every((move) => isAlike(move, first))) {
-      await manager.query(this.#move.many, [JSON.stringify(moves), pin]);
+      await sendSql(manager, this.#move.many, [JSON.stringify(moves), pin]);
     } else {
       const { toType, toId, field } = first;
-      await manager.query(this.#move.alike, [toType, toId, field, pin, moves.map(({ fileId }) => fileId)]);
+      await sendSql(manager, this.#move.alike, [toType, toId, field, pin, moves.map(({ fileId }) => fileId)]);
     }
   }
 
@@ -69,7 +70,7 @@ export class MysqlStatements extends StepwiseStatements {
     const sorted = ids.toSorted();
     const files: FileSnapshot[] = [];
     for (let start = 0; start < sorted.length; start += IDS_PER_STATEMENT) {
-      const rows: Record<string, unknown>[] = await manager.query(sql, [
+      const rows: Record<string, unknown>[] = await sendSql(manager, sql, [
         sorted.slice(start, start + IDS_PER_STATEMENT),
       ]);
       files.push(...rows.map(toSnapshot));

@@ -2,6 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import type { Actor } from '../../files/actor.js';
 import { uuidV7 } from '../../files/uuid-v7.js';
 import { nameStatement } from '../../unit-of-work/dialects/named-statements.js';
+import { sendSql } from '../../unit-of-work/send-sql.js';
 import { witnessHistory } from './history-witness.js';
 import { ownershipNames } from './names.js';
 import { lookSql, recordSql, transferSql } from './postgres-sql.js';
@@ -42,7 +43,7 @@ export class PostgresStatements extends TransferStatements {
     const historyIds = moves.map(() => uuidV7());
     const form = moves.length === 1 ? 'one' : moves.every((move) => isAlike(move, first)) ? 'alike' : 'many';
     const ofMoves = <K extends keyof Move>(key: K) => (form === 'many' ? moves.map((move) => move[key]) : first[key]);
-    const rows: Record<string, unknown>[] = await manager.query(this.#transfer[form], [
+    const rows: Record<string, unknown>[] = await sendSql(manager, this.#transfer[form], [
       form === 'one' ? first.fileId : uuids(moves.map(({ fileId }) => fileId)),
       ofMoves('toType'),
       ofMoves('toId'),
@@ -74,7 +75,7 @@ export class PostgresStatements extends TransferStatements {
 
   async record(manager: EntityManager, entries: readonly HistoryEntry[], actor: Actor | null): Promise<void> {
     const ids = entries.map(() => uuidV7());
-    await manager.query(this.#record, [
+    await sendSql(manager, this.#record, [
       uuids(ids),
       uuids(entries.map(({ fileId }) => fileId)),
       entries.map(({ action }) => action),
@@ -91,7 +92,7 @@ export class PostgresStatements extends TransferStatements {
 }
 
 async function read(manager: EntityManager, sql: string, ids: string): Promise<FileSnapshot[]> {
-  const rows: Record<string, unknown>[] = await manager.query(sql, [ids]);
+  const rows: Record<string, unknown>[] = await sendSql(manager, sql, [ids]);
   return rows.map(toSnapshot);
 }
 

@@ -2,6 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import type { Actor } from '../../files/actor.js';
 import { uuidV7 } from '../../files/uuid-v7.js';
 import { HISTORY_COLUMNS } from './history-columns.js';
+import { sendSql } from '../../unit-of-work/send-sql.js';
 import { ownershipNames } from './names.js';
 import type { OwnershipNames } from './names.js';
 import { StepwiseStatements } from './stepwise.statements.js';
@@ -28,7 +29,7 @@ export class SqliteStatements extends StepwiseStatements {
   }
 
   async look(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
-    const rows: Record<string, unknown>[] = await manager.query(this.#look, [JSON.stringify(ids)]);
+    const rows: Record<string, unknown>[] = await sendSql(manager, this.#look, [JSON.stringify(ids)]);
     return rows.map(toSnapshot);
   }
 
@@ -36,13 +37,13 @@ export class SqliteStatements extends StepwiseStatements {
     const rows = entries.map(({ fileId, action, from, to, forced }) => {
       return [uuidV7(), fileId, action, from?.type, from?.id, to?.type, to?.id, forced];
     });
-    await manager.query(this.#record, [actor?.type ?? null, actor?.id ?? null, Date.now(), JSON.stringify(rows)]);
+    await sendSql(manager, this.#record, [actor?.type ?? null, actor?.id ?? null, Date.now(), JSON.stringify(rows)]);
   }
 
   protected async move(manager: EntityManager, moves: readonly Move[], pin: boolean): Promise<void> {
     const rows = moves.map(({ fileId, toType, toId, field }) => [fileId, toType, toId, field]);
     // SQLite has no booleans, and TypeORM 0.3 does not make numbers of them.
-    await manager.query(this.#move, [Number(pin), JSON.stringify(rows)]);
+    await sendSql(manager, this.#move, [Number(pin), JSON.stringify(rows)]);
   }
 }
 

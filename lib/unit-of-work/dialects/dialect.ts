@@ -40,6 +40,9 @@ export function commitMayStand({ error }: CommitAnswer): boolean {
   return sent && databaseFault(error) === 'lost';
 }
 
+/** TypeORM's way to begin a transaction. */
+export type Start = (isolation: IsolationLevel | undefined) => Promise<void>;
+
 /** What the unit of work must know of a database to take its word, where the driver's promise says less. */
 export interface Dialect {
   /** What a transaction runs at when nothing was asked for. */
@@ -48,8 +51,8 @@ export interface Dialect {
   isolation(requested: IsolationLevel | undefined, configured: IsolationLevel | undefined): IsolationLevel | undefined;
   /** The isolation of the application's transaction that the runner is in; undefined where it cannot be found out. */
   isolationOf(runner: QueryRunner, begunWith: BegunWith): Promise<IsolationLevel | undefined>;
-  /** Begins a transaction, or a savepoint in it, that is the unit's own: `start` is TypeORM's way. It may reach the server with the first statement. */
-  begin(runner: QueryRunner, start: () => Promise<void>): Promise<void>;
+  /** Begins a transaction that is the unit's own; it may reach the server with the first statement. */
+  begin(runner: QueryRunner, start: Start, isolation?: IsolationLevel): Promise<void>;
   /** Has the transaction begun on the server, for what goes there past the query runner. */
   ready(runner: QueryRunner): Promise<void>;
   /** Whether this statement would begin or end the transaction, behind the unit's back; it is refused before it runs. */

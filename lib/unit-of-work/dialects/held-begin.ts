@@ -1,11 +1,12 @@
 // As TypeORM words them.
 const BEGIN = 'START TRANSACTION';
-const SET_ISOLATION = /^SET TRANSACTION (?=ISOLATION LEVEL )/;
+const SET_ISOLATION = 'SET TRANSACTION ISOLATION LEVEL ';
 const ENDS = new Set(['COMMIT', 'ROLLBACK']);
 
 /** What begins a transaction on one connection, held back until something goes there that it can go with. */
 export class HeldBegin {
   #statement: string | undefined;
+  #isolation: string | undefined;
   #holds = false;
   /** Whether it was sent and failed: what comes after it would be committed at once. */
   isOutside = false;
@@ -15,9 +16,10 @@ export class HeldBegin {
     return this.#statement !== undefined;
   }
 
-  /** Runs `start`, and holds back what it sends to begin a transaction. */
-  async during(start: () => Promise<void>): Promise<void> {
+  /** Runs `start`, and holds back what it sends to begin a transaction; at this isolation, whatever it asks for itself. */
+  async during(start: () => Promise<void>, isolation?: string): Promise<void> {
     this.#holds = true;
+    this.#isolation = isolation;
     this.isOutside = false;
     try {
       await start();
@@ -28,10 +30,11 @@ export class HeldBegin {
 
   /** Whether the statement was taken, and needs not be sent now: it begins, or ends what was never begun on the server. */
   takes(sql: string): boolean {
-    if (this.#holds && sql === BEGIN) this.#statement = BEGIN;
     // One statement does both.
-    else if (this.#holds && this.#statement === BEGIN && SET_ISOLATION.test(sql))
-      this.#statement = sql.replace(SET_ISOLATION, `${BEGIN} `);
+    if (this.#holds && sql === BEGIN)
+      this.#statement = this.#isolation ? `${BEGIN} ISOLATION LEVEL ${this.#isolation}` : BEGIN;
+    else if (this.#holds && this.isWaiting && sql.startsWith(SET_ISOLATION))
+      this.#statement = this.#isolation ? this.#statement : sql.replace(SET_ISOLATION, `${BEGIN} ISOLATION LEVEL `);
     else if (this.isWaiting && ENDS.has(sql)) this.#statement = undefined;
     else return false;
     return true;

@@ -1,7 +1,14 @@
 import type { QueryRunner } from 'typeorm';
 import { isConnectionLost } from '../database-fault.js';
 import { controlsTransaction } from './transaction-control.js';
-import { type BegunWith, observedCommit, type CommitAnswer, type Dialect, type IsolationLevel } from './dialect.js';
+import {
+  type BegunWith,
+  observedCommit,
+  type CommitAnswer,
+  type Dialect,
+  type IsolationLevel,
+  type Start,
+} from './dialect.js';
 
 /** What holds for any database that TypeORM knows. */
 export class PortableDialect implements Dialect {
@@ -15,8 +22,8 @@ export class PortableDialect implements Dialect {
     return Promise.resolve(begunWith === 'none' ? undefined : begunWith);
   }
 
-  begin(_runner: QueryRunner, start: () => Promise<void>): Promise<void> {
-    return start();
+  begin(_runner: QueryRunner, start: Start, isolation?: IsolationLevel): Promise<void> {
+    return start(isolation);
   }
 
   ready(_runner: QueryRunner): Promise<void> {

@@ -43,10 +43,13 @@ export class PostgresClient {
     return this.#held.isOutside;
   }
 
-  /** Runs `start`, and holds back what begins a transaction: until the first statement, or its end where they cannot go together. */
-  async holdBegin(start: () => Promise<void>): Promise<void> {
-    await this.#held.during(start);
-    if (!this.#beginWith) await this.begin();
+  /**
+   * Runs `start`, and holds back what begins a transaction: until the first statement, or its end where they cannot go together. With an
+   * `isolation`, it begins at this one.
+   */
+  holdBegin(start: () => Promise<void>, isolation?: string): Promise<void> {
+    const begun = this.#held.during(start, isolation);
+    return this.#beginWith ? begun : begun.then(() => this.begin());
   }
 
   /** Sends what is held back. */

@@ -1,5 +1,5 @@
 import type { QueryRunner } from 'typeorm';
-import { observedCommit, type CommitAnswer, type IsolationLevel } from './dialect.js';
+import { observedCommit, type CommitAnswer, type IsolationLevel, type Start } from './dialect.js';
 import { PortableDialect } from './portable.dialect.js';
 import { type PgClient, PostgresClient } from './postgres-client.js';
 import { dataSourceOf } from '../data-source-of.js';
@@ -22,8 +22,13 @@ export class PostgresDialect extends PortableDialect {
     return row.transaction_isolation.toUpperCase() as IsolationLevel;
   }
 
-  override async begin(runner: QueryRunner, start: () => Promise<void>): Promise<void> {
-    await (await clientOf(runner)).holdBegin(start);
+  override begin(runner: QueryRunner, start: Start, isolation?: IsolationLevel): Promise<void> {
+    return clientOf(runner).then((client) =>
+      // TypeORM would send a statement more, which is held back, too, but goes through all its layers before.
+      isolation === 'READ COMMITTED'
+        ? client.holdBegin(() => start(undefined), isolation)
+        : client.holdBegin(() => start(isolation)),
+    );
   }
 
   override async ready(runner: QueryRunner): Promise<void> {
@@ -61,6 +66,6 @@ export class PostgresDialect extends PortableDialect {
   }
 }
 
-async function clientOf(runner: QueryRunner): Promise<PostgresClient> {
-  return PostgresClient.of(dataSourceOf(runner), await (runner as PostgresRunner).connect());
+function clientOf(runner: QueryRunner): Promise<PostgresClient> {
+  return (runner as PostgresRunner).connect().then((client) => PostgresClient.of(dataSourceOf(runner), client));
 }
