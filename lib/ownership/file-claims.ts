@@ -69,12 +69,12 @@ export class FileClaims implements TransferTarget {
   }
 
   get wanted(): readonly WantedOwner[] {
-    const { fileId } = this.first;
     const { seen } = this.#last;
-    const types = new Set(this.#claims.map(({ ownerType }) => ownerType));
-    return [...types].map((ownerType) => {
+    const by = ({ fileId, ownerType }: CheckedClaim): WantedOwner => {
       return { fileId, ownerType, seenId: seen.ownerType === ownerType ? seen.ownerId : null };
-    });
+    };
+    if (this.#claims.length === 1) return [by(this.first)];
+    return [...new Map(this.#claims.map((claim) => [claim.ownerType, by(claim)])).values()];
   }
 
   add(claim: CheckedClaim): void {

@@ -32,9 +32,19 @@ export class CallOutcome {
   constructor(
     readonly args: readonly unknown[],
     readonly result: unknown,
-    /** The entity that `queue.bind(dto, entity)` named. */
-    readonly bound: (dto: object) => object | undefined = () => undefined,
+    /** The entities that `queue.bind(dto, entity)` named. */
+    private readonly bindings: ReadonlyMap<object, object> = new Map(),
   ) {}
+
+  /** Whether `queue.bind()` was called at all. */
+  get hasBindings(): boolean {
+    return this.bindings.size > 0;
+  }
+
+  /** The entity that `queue.bind(dto, entity)` named. */
+  bound(dto: object): object | undefined {
+    return this.bindings.get(dto);
+  }
 
   get inArguments(): ObjectIndex {
     return (this.#arguments ??= new ObjectIndex(this.args));

@@ -15,6 +15,7 @@ import { followRecords } from './guard/follow-records.js';
 import { noteMoves } from './guard/note-moves.js';
 import type { RecordLedger } from './guard/record-ledger.js';
 import { RowOwners } from './guard/row-owners.js';
+import type { WantedOwner } from './guard/row-owners.js';
 import { CallOutcome } from './owner-resolution.js';
 import { assertOwnersExist } from './owner-existence.js';
 import { setPins } from './pins.js';
@@ -66,10 +67,9 @@ async function transferAll(
   const outcome = outcomeOf(queue);
   const ledger = findLedger(manager);
   if (ledger && !ledger.onlyGivesValues) await followRecords(runtime, ledger, manager);
-  const rows = await RowOwners.find(
-    manager,
-    transfers.flatMap(({ target }) => target.wanted),
-  );
+  const wanted: WantedOwner[] = [];
+  for (const { target } of transfers) wanted.push(...target.wanted);
+  const rows = await RowOwners.find(manager, wanted);
   const owners = transfers.map(({ target }) => target.owner(outcome, rows));
   if (trace) trace.owners = owners;
   const rights = ChangeRights.find(queue.unit);
@@ -113,7 +113,7 @@ function transferOf(task: TaskLike): Transfer[] {
 
 /** What the call came to, as far as owners are concerned. */
 export function outcomeOf(queue: UnitQueue): CallOutcome {
-  return new CallOutcome(queue.args, entityResult(queue), (dto) => queue.bound(dto));
+  return new CallOutcome(queue.args, entityResult(queue), queue.bindings());
 }
 
 // A gateway wraps what it made: https://docs.nestjs.com/websockets/gateways#multiple-responses
@@ -135,7 +135,7 @@ function requestsOf(
     if (!transfer) continue;
     const { target } = transfer;
     const fileId = idOf(transfer.fileId);
-    assertOwnerReference(owner);
+    if (owner !== owners[index - 1]) assertOwnerReference(owner);
     assertSame(fileId, given.get(fileId) ?? owner, owner);
     given.set(fileId, owner);
     const before = requests.get(fileId);

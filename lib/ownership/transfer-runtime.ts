@@ -103,17 +103,9 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
     return this.sightOf && this.actors.known();
   }
 
-  /** How the viewer sees the files. */
-  async sight(
-    viewer: Promise<Actor | null> | undefined,
-    files: readonly FileSnapshot[],
-  ): Promise<ReadonlyMap<string, Sight>> {
-    const all = (ids: readonly FileSnapshot[]) => ids.map(({ id }) => [id, 'shown'] as const);
-    if (viewer === undefined || !this.sightOf) return new Map(all(files));
-    const actor = await viewer;
-    const isOwn = ({ ownerType, ownerId }: FileSnapshot) => actor?.type === ownerType && actor?.id === ownerId;
-    const others = files.filter((file) => !isOwn(file));
-    return new Map([...all(files), ...(others.length > 0 ? await this.sightOf(actor, others) : [])]);
+  /** How the actor sees files that it does not own itself. */
+  sight(actor: Actor | null, files: readonly FileSnapshot[]): Promise<ReadonlyMap<string, Sight>> {
+    return this.sightOf ? this.sightOf(actor, files) : Promise.resolve(new Map());
   }
 
   /** Which of the owners the actor may change: all of them where nobody is there to ask. */

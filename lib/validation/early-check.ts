@@ -43,27 +43,21 @@ export class EarlyCheck {
     return check;
   }
 
-  /** The files by their ids, also those that came with the call and are in no table yet. The ids have to be well-formed. */
+  /**
+   * The files by their ids, also those that came with the call and are in no table yet; perhaps with others that were asked for in the same tick.
+   * The ids have to be well-formed.
+   */
   async find(ids: readonly string[]): Promise<Seen> {
-    const sent = StagedFiles.current();
-    const found = new Map<string, SeenFile>();
-    for (const id of ids) {
-      const file = sent?.find(id)?.toSnapshot();
-      if (file) found.set(id, { ...file, sight: 'shown' });
-    }
-    const others = ids.filter((id) => !found.has(id));
-    if (others.length === 0) return found;
+    const sent = sentWith(ids);
+    const others = sent.size === 0 ? ids : ids.filter((id) => !sent.has(id));
+    if (others.length === 0) return sent;
     const viewer = this.runtime.viewer();
     const batch = (this.#batch ??= this.#open());
     const asked = batch.ids.get(viewer) ?? new Set<string>();
     batch.ids.set(viewer, asked);
     for (const id of others) asked.add(id);
-    const files = (await batch.files).get(viewer);
-    for (const id of others) {
-      const file = files?.get(id);
-      if (file) found.set(id, file);
-    }
-    return found;
+    const files = (await batch.files).get(viewer) ?? sent;
+    return sent.size === 0 ? files : new Map([...files, ...sent]);
   }
 
   #open(): Batch {
@@ -80,14 +74,41 @@ export class EarlyCheck {
 
   async #look(asked: Batch['ids']): Promise<ReadonlyMap<Viewer, Seen>> {
     const { statements } = this.runtime;
-    const all = new Set([...asked.values()].flatMap((ids) => [...ids]));
+    const [only, ...more] = asked.values();
+    const all = more.length === 0 && only ? only : new Set([...asked.values()].flatMap((ids) => [...ids]));
     const found = await statements.look(this.manager, [...all]);
     const seen = new Map<Viewer, Seen>();
     for (const [viewer, ids] of asked) {
-      const files = asked.size === 1 ? found : found.filter(({ id }) => ids.has(id));
-      const sights = await this.runtime.sight(viewer, files);
-      seen.set(viewer, new Map(files.map((file) => [file.id, { ...file, sight: sights.get(file.id) ?? 'hidden' }])));
+      // Each viewer has snapshots of its own, because they say how it sees the file.
+      const files = asked.size === 1 ? found : found.filter(({ id }) => ids.has(id)).map((file) => ({ ...file }));
+      seen.set(viewer, await this.#see(viewer, files));
     }
     return seen;
   }
+
+  async #see(viewer: Viewer, files: readonly FileSnapshot[]): Promise<Seen> {
+    const actor = await viewer;
+    const isShown = ({ ownerType, ownerId }: FileSnapshot): boolean =>
+      viewer === undefined || (ownerType === actor?.type && ownerId === actor?.id);
+    const others = files.filter((file) => !isShown(file));
+    const sights = others.length > 0 ? await this.runtime.sight(actor ?? null, others) : undefined;
+    const seen = new Map<string, SeenFile>();
+    for (const file of files) {
+      const sight: Sight = isShown(file) ? 'shown' : (sights?.get(file.id) ?? 'hidden');
+      seen.set(file.id, Object.assign(file, { sight }));
+    }
+    return seen;
+  }
+}
+
+/** The files that came with the call. */
+function sentWith(ids: readonly string[]): Map<string, SeenFile> {
+  const found = new Map<string, SeenFile>();
+  const sent = StagedFiles.current();
+  if (!sent) return found;
+  for (const id of ids) {
+    const file = sent.find(id)?.toSnapshot();
+    if (file) found.set(id, { ...file, sight: 'shown' });
+  }
+  return found;
 }

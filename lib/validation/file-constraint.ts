@@ -52,8 +52,14 @@ export function fileConstraint(
     value: unknown,
   ): Promise<boolean> {
     rule.begin?.(args);
-    const problems = misshapen ? problemsOf(misshapen) : await problemsIn(rule, value, args, maxFiles);
-    if (problems.size === 0) return true;
+    const { problems, files } = misshapen
+      ? { problems: problemsOf(misshapen), files: [] }
+      : await examine(rule, value, args, { claims: claimsOf(args), maxFiles });
+    if (problems.size === 0) {
+      normalize(args);
+      if (files.length > 0) rule.accept?.(files, args);
+      return true;
+    }
     const fields = found.get(args.object) ?? new Map<string, Problems>();
     found.set(args.object, fields.set(args.property, problems));
     return false;
@@ -109,18 +115,6 @@ function misshape(declared: unknown, value: unknown): FileProblem | undefined {
 function itemsOf(value: unknown): readonly unknown[] | undefined {
   if (Array.isArray(value)) return value as unknown[];
   return value instanceof Set || value instanceof Map ? [...(value as Set<unknown>).values()] : undefined;
-}
-
-async function problemsIn(
-  rule: FileRule<ValidationArguments>,
-  value: unknown,
-  args: ValidationArguments,
-  maxFiles: number | undefined,
-): Promise<Problems> {
-  const { problems, files } = await examine(rule, value, args, { claims: claimsOf(args), maxFiles });
-  if (problems.size === 0) normalize(args);
-  if (problems.size === 0 && files.length > 0) rule.accept?.(files, args);
-  return problems;
 }
 
 /** The handler gets the ids as files have them. */

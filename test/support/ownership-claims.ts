@@ -15,5 +15,5 @@ export function outcomeOf(
   bindings: readonly [object, object][] = [],
 ): CallOutcome {
   const bound = new Map(bindings);
-  return new CallOutcome(args, result, (dto) => bound.get(dto));
+  return new CallOutcome(args, result, bound);
 }

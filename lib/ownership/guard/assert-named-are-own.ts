@@ -7,7 +7,7 @@ import type { OpenTransaction } from '../../unit-of-work/open-transaction.js';
 import { ObjectIndex } from '../object-index.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import type { GuardedField } from './guarded-entities.js';
-import { isOwner, ownerOfRow } from './record-ledger.js';
+import { isOwner } from './record-ledger.js';
 import type { CurrentRow, RecordLedger } from './record-ledger.js';
 
 /**
@@ -30,7 +30,7 @@ export function namedAndNotGiven(
   for (const row of ledger.current) {
     for (const [field, { ids, junk }] of row.values) {
       if (junk.length > 0) throw refusal(runtime, transaction, row, field, junk.map(String));
-      for (const id of ids) if (!isOwner(ownerOfRow(row), ledger.ownerGiven(id))) open.add(id);
+      for (const id of ids) if (!isOwner(row.owner, ledger.ownerGiven(id))) open.add(id);
     }
   }
   return open;
@@ -49,7 +49,7 @@ export async function assertNamedAreOwn(
   const locked = await runtime.statements.lock(transaction.manager, [...open]);
   const owners = new Map(locked.map(({ id, ownerType, ownerId }) => [id, { type: ownerType, id: ownerId }]));
   for (const row of ledger.current) {
-    const owner = ownerOfRow(row);
+    const owner = row.owner;
     for (const [field, { ids }] of row.values) {
       const foreign = ids.filter((id) => open.has(id) && !isOwner(owner, owners.get(id)));
       if (foreign.length > 0) throw refusal(runtime, transaction, row, field, foreign);

@@ -5,7 +5,7 @@ import { releaseFiles } from '../let-go.js';
 import { heldFiles } from '../statements/held-files.js';
 import type { FileSnapshot, Move } from '../statements/transfer-statements.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
-import { isOwner, ownerOfRow } from './record-ledger.js';
+import { isOwner } from './record-ledger.js';
 import type { CurrentRow, RecordLedger, WrittenRow } from './record-ledger.js';
 import { rowsByKey } from './record-rows.js';
 
@@ -62,7 +62,7 @@ function changedId(row: CurrentRow): ChangedId | undefined {
   const { before, followedTo } = row.row;
   const known = followedTo ?? before?.ownerId;
   if (known === undefined || known === row.ownerId) return undefined;
-  return { row, from: { type: row.entity.ownerType, id: known }, to: ownerOfRow(row) };
+  return { row, from: { type: row.entity.ownerType, id: known }, to: row.owner };
 }
 
 /** All files of an owner follow its id. Of an owner that has several rows, those that this row names do. */
@@ -95,8 +95,8 @@ async function adopt(
     if (!former) continue;
     for (const heir of naming.get(file.id) ?? []) {
       if (heir.entity.ownerType !== file.ownerType || !(await mayInherit(runtime, manager, former, heir))) continue;
-      if (isOwner(ownerOfRow(heir), ownerOf(file))) ledger.given([file.id], ownerOfRow(heir));
-      else moves.push(moveTo(ownerOfRow(heir), file));
+      if (isOwner(heir.owner, ownerOf(file))) ledger.given(file.id, heir.owner);
+      else moves.push(moveTo(heir.owner, file));
       break;
     }
   }
@@ -141,7 +141,7 @@ async function disinherit(
   chosen: readonly CurrentRow[],
 ): Promise<void> {
   for (const { row } of chosen) row.isDisinherited = true;
-  const owners = chosen.map(ownerOfRow);
+  const owners = chosen.map(({ owner }) => owner);
   const held = await heldFiles(
     manager,
     owners.map((owner) => ({ owner })),
@@ -172,7 +172,7 @@ async function move(
     pin: false,
   });
   await chargeMoves(runtime, manager, moves, outcomes);
-  for (const { fileId, toType, toId } of moves) ledger.given([fileId], { type: toType, id: toId });
+  for (const { fileId, toType, toId } of moves) ledger.given(fileId, { type: toType, id: toId });
 }
 
 function moveTo({ type, id }: OwnerReference, { id: fileId, ownerField }: FileSnapshot): Move {

@@ -5,7 +5,7 @@ import type { FileSnapshot } from '../statements/transfer-statements.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import type { ReplacePolicy } from './file-field.decorator.js';
 import { filesInUse } from './files-in-use.js';
-import { isOwner, ownerOfRow } from './record-ledger.js';
+import { isOwner } from './record-ledger.js';
 import type { CurrentRow, RecordLedger } from './record-ledger.js';
 
 interface LetGo {
@@ -29,14 +29,14 @@ export async function letRecordsGo(
   for (const id of claimed) letGo.delete(id);
   if (letGo.size === 0) return;
   const used = await filesInUse(transaction, ledger, ownersOf(letGo));
-  const gone = [...letGo].filter(([id, { row }]) => !used.isUsed(ownerOfRow(row), id));
+  const gone = [...letGo].filter(([id, { row }]) => !used.isUsed(row.owner, id));
   if (gone.length === 0) return;
   const policies = new Map(gone);
   const locked = await runtime.statements.lock(manager, [...policies.keys()]);
   const dropped: Record<LetGo['onReplace'], FileSnapshot[]> = { release: [], delete: [] };
   for (const file of locked) {
     const { row, onReplace } = policies.get(file.id) as LetGo;
-    if (isOwner(ownerOfRow(row), { type: file.ownerType, id: file.ownerId })) dropped[onReplace].push(file);
+    if (isOwner(row.owner, { type: file.ownerType, id: file.ownerId })) dropped[onReplace].push(file);
   }
   await runtime.inUnit(transaction, async (unit) => {
     await releaseFiles(runtime, unit.manager, dropped.release);

@@ -29,10 +29,13 @@ export function filesNamedBy(dataSource: DataSource, { column }: GuardedField, v
 /** What one value names, or the items of a list. What a list has beside ids and related objects is not left out: it is stored too. */
 function namedIn(value: unknown): NamedFiles {
   if (!isList(value)) return split(idsIn(value));
-  return split([...value].flatMap((item) => (item === null || item === undefined ? [] : [idOf(item)])));
+  const items: unknown[] = [];
+  for (const item of value) if (item !== null && item !== undefined) items.push(idOf(item));
+  return split(items);
 }
 
 function idOf(item: unknown): unknown {
+  if (typeof item === 'string') return item;
   const [id] = isList(item) ? [] : idsIn(item);
   return id ?? item;
 }

@@ -16,10 +16,15 @@ export function noteMoves(
 ): void {
   if (guardedEntitiesOf(dataSourceOf(manager)).length === 0) return;
   const ledger = ledgerOf(runtime, manager);
-  for (const { fileId, toType, toId } of moves) ledger.given([fileId], { type: toType, id: toId });
+  let given: OwnerReference | undefined;
+  for (const { fileId, toType: type, toId: id } of moves) {
+    if (given?.type !== type || given.id !== id) given = { type, id };
+    ledger.given(fileId, given);
+  }
+  const guarded = new Set(guardedEntitiesOf(dataSourceOf(manager)).map(({ ownerType }) => ownerType));
   for (const { fileId, verdict, before } of outcomes) {
-    const owner = ownerOf(before);
-    if (verdict === 'moved' && owner) noteTaken(runtime, manager, fileId, owner);
+    const owner = verdict === 'moved' && before.ownerType !== null && guarded.has(before.ownerType) && ownerOf(before);
+    if (owner) ledger.taken(fileId, owner);
   }
 }
 
@@ -40,5 +45,5 @@ export function noteCreated(
   fileId: string,
   owner: OwnerReference,
 ): void {
-  if (guardedOwners(dataSourceOf(manager), owner.type).length > 0) ledgerOf(runtime, manager).given([fileId], owner);
+  if (guardedOwners(dataSourceOf(manager), owner.type).length > 0) ledgerOf(runtime, manager).given(fileId, owner);
 }

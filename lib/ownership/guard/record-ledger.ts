@@ -38,6 +38,8 @@ export interface CurrentRow {
   readonly entity: GuardedEntity;
   readonly key: ObjectLiteral;
   readonly ownerId: string;
+  /** The owner that the row is: one object for all of its files. */
+  readonly owner: OwnerReference;
   /** What the written fields name now; all fields, where the row was read. */
   readonly values: FieldValues;
 }
@@ -151,9 +153,9 @@ export class RecordLedger {
     this.#row(record.entity, record.key).isRemoved = true;
   }
 
-  /** Notes that the files are the owner's, and locked. */
-  given(fileIds: Iterable<string>, owner: OwnerReference): void {
-    for (const id of fileIds) this.#given.set(id, owner);
+  /** Notes that the file is the owner's, and locked. */
+  given(fileId: string, owner: OwnerReference): void {
+    this.#given.set(fileId, owner);
   }
 
   /** Notes that the file was taken from the owner: transferred or deleted. */
@@ -309,17 +311,13 @@ export class RecordLedger {
   }
 }
 
-/** The owner that a row of the entity with this owner id is. */
-export function ownerOfRow({ entity, ownerId }: Pick<CurrentRow, 'entity' | 'ownerId'>): OwnerReference {
-  return { type: entity.ownerType, id: ownerId };
-}
-
 /** The same for the rows of one table, whatever class they were written as. */
-function keyOf({ metadata }: GuardedEntity, key: ObjectLiteral): string {
-  return JSON.stringify([
-    metadata.tablePath,
-    ...metadata.primaryColumns.map((column) => textOf(column.getEntityValue(key))),
-  ]);
+function keyOf({ metadata: { tablePath, primaryColumns } }: GuardedEntity, key: ObjectLiteral): string {
+  const values = primaryColumns.map((column) => textOf(column.getEntityValue(key)));
+  const [only] = values;
+  return values.length === 1 && typeof only === 'string'
+    ? `${tablePath} ${only}`
+    : JSON.stringify([tablePath, ...values]);
 }
 
 function textOf(value: unknown): unknown {
@@ -329,7 +327,7 @@ function textOf(value: unknown): unknown {
 function currentOf(row: WrittenRow): CurrentRow | undefined {
   const { entity, key, ownerId, written, isRemoved } = row;
   if (isRemoved || ownerId === undefined) return undefined;
-  return { row, entity, key, ownerId, values: written };
+  return { row, entity, key, ownerId, owner: { type: entity.ownerType, id: ownerId }, values: written };
 }
 
 function byNamedFile(rows: readonly CurrentRow[]): ReadonlyMap<string, readonly CurrentRow[]> {
@@ -359,5 +357,5 @@ function groupByEntity(rows: readonly WrittenRow[]): Map<GuardedEntity, WrittenR
 
 /** Whether the two are one owner. */
 export function isOwner(owner: OwnerReference, other: { type: string | null; id: string | null } | undefined): boolean {
-  return other !== undefined && owner.type === other.type && owner.id === other.id;
+  return owner === other || (other !== undefined && owner.type === other.type && owner.id === other.id);
 }

@@ -186,12 +186,7 @@ async function updateRows(
   if (isKnown) {
     const result = (await execute()) as { affected?: number };
     for (const key of keys) {
-      ledger.updated(
-        entity,
-        key,
-        canonicalId(dataSourceOf(builder), entity.idColumn, entity.idColumn.getEntityValue(key)),
-        fields,
-      );
+      ledger.updated(entity, key, canonicalId(dataSourceOf(builder), idColumn, idColumn.getEntityValue(key)), fields);
       // Some of them are not there.
       if (result.affected !== keys.length) ledger.unsure(entity, key);
     }

@@ -13,7 +13,8 @@ import type { RowOwners } from './row-owners.js';
 export function rowOwner(claim: FileClaim, outcome: CallOutcome, rows: RowOwners): OwnerReference {
   const { fileId, ownerType, dtoName, property } = claim;
   const owners = rows.of(fileId, ownerType);
-  const stated = statedOwner(claim, dtoPlaces(claim, outcome)[0]?.object, outcome);
+  const received = outcome.hasBindings ? dtoPlaces(claim, outcome)[0]?.object : undefined;
+  const stated = statedOwner(claim, received, outcome);
   const candidates = stated === undefined ? owners : owners.filter(({ id }) => id === stated);
   const [owner, ...others] = candidates;
   if (owner === undefined) {

@@ -87,13 +87,13 @@ export class RowOwners {
     if (!ledger) return wanted;
     const { naming } = ledger;
     return wanted.filter(({ fileId, ownerType }) => {
-      const { written } = this.#ofType(ownerType);
+      const { byFile, written } = this.#ofType(ownerType);
       let isUnknown = true;
-      for (const { entity, ownerId } of naming.get(fileId) ?? []) {
-        if (entity.ownerType !== ownerType) continue;
+      for (const { owner } of naming.get(fileId) ?? []) {
+        if (owner.type !== ownerType) continue;
         isUnknown = false;
-        this.#add(fileId, ownerType, ownerId);
-        written.add(ownerId);
+        add(byFile, fileId, owner);
+        written.add(owner.id);
       }
       return isUnknown;
     });
@@ -113,15 +113,9 @@ export class RowOwners {
     for (const { entity, ownerId, values } of rows) {
       if (ownerId === undefined) continue;
       const named = [...values.values()].flatMap(({ ids }) => ids).filter((id) => fileIds.has(id));
-      for (const id of named) this.#add(id, entity.ownerType, ownerId);
+      const owner = { type: entity.ownerType, id: ownerId };
+      for (const id of named) add(this.#ofType(owner.type).byFile, id, owner);
     }
-  }
-
-  #add(fileId: string, type: string, id: string): void {
-    const { byFile } = this.#ofType(type);
-    const owners = byFile.get(fileId);
-    if (owners) owners.push({ type, id });
-    else byFile.set(fileId, [{ type, id }]);
   }
 
   #ofType(type: string): OwnersOfType {
@@ -132,4 +126,10 @@ export class RowOwners {
     }
     return owners;
   }
+}
+
+function add(byFile: Map<string, OwnerReference[]>, fileId: string, owner: OwnerReference): void {
+  const owners = byFile.get(fileId);
+  if (owners) owners.push(owner);
+  else byFile.set(fileId, [owner]);
 }

@@ -1,6 +1,6 @@
 import { UNAVAILABLE } from '../../errors/file-problem.js';
 import type { FileProblem } from '../../errors/file-problem.js';
-import { normalizeFileId } from '../../files/file-id.js';
+import { isFileId, normalizeFileId } from '../../files/file-id.js';
 import { TransferRuntime } from '../../ownership/transfer-runtime.js';
 import { EarlyCheck } from '../early-check.js';
 import type { SeenFile } from '../early-check.js';
@@ -105,6 +105,8 @@ export function checkOf(problem: FileProblem, isFine: (file: SeenFile) => boolea
   };
 }
 
+const UPPER_CASE = /[A-F]/;
+
 /** The ids of a field as files have them, in lower case: another spelling would be another text in the application's own column. */
 export function normalized(value: unknown): unknown {
   if (Array.isArray(value)) return value.some(isAnother) ? value.map((item) => normalized(item)) : value;
@@ -114,8 +116,7 @@ export function normalized(value: unknown): unknown {
 }
 
 function isAnother(value: unknown): boolean {
-  const id = normalizeFileId(value);
-  return id !== undefined && id !== value;
+  return typeof value === 'string' && UPPER_CASE.test(value) && isFileId(value);
 }
 
 /** The ids that are there more than once. */

@@ -58,11 +58,27 @@ export function transferRule<Field extends FileField>(
     accept(files, field) {
       const queue = queueFor(field);
       const { object: dto, targetName: dtoName, property } = field;
-      const described = { dto, dtoName, property, ownerType, idSteps: steps, owner, rule: identity(field) };
+      const rule = identity(field);
       const authorized = wantChange(queue, ownerType, authorize, `${dtoName}.${property}`);
-      const claim = { ...described, allowUnowned, authorize: authorized, message: message(field) };
-      for (const file of files)
-        queueClaim(queue, { ...claim, fileId: file.id, seen: file, isHidden: file.sight !== 'shown' });
+      const said = message(field);
+      for (const file of files) {
+        // One literal: a copy of what all of them share takes seven times as long.
+        queueClaim(queue, {
+          fileId: file.id,
+          dto,
+          dtoName,
+          property,
+          ownerType,
+          idSteps: steps,
+          owner,
+          rule,
+          allowUnowned,
+          authorize: authorized,
+          seen: file,
+          isHidden: file.sight !== 'shown',
+          message: said,
+        });
+      }
     },
   };
 }
