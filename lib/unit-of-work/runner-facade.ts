@@ -166,7 +166,7 @@ const overrides: ThisType<RunnerFacade> & object = {
   query(sql: string, parameters?: unknown[], structured = false): Promise<unknown> {
     const { transaction, released } = this[FACADE];
     if (released) return Promise.reject(new QueryRunnerAlreadyReleasedError());
-    const run = (): Promise<QueryResult> => transaction.runner.query(sql, parameters, true);
+    const run = (): Promise<QueryResult> => transaction.dialect.query(transaction.runner, sql, parameters);
     const result = transaction.statement(scopeOf(this), this, sql, run);
     if (this[FACADE].depth > 0) result.catch(() => (this[FACADE].failed = true));
     return structured ? result : result.then(({ raw }): unknown => raw);

@@ -1,4 +1,4 @@
-import { type QueryRunner, QueryRunnerAlreadyReleasedError } from 'typeorm';
+import { type QueryResult, type QueryRunner, QueryRunnerAlreadyReleasedError } from 'typeorm';
 import { databaseFault } from '../database-fault.js';
 import { setDepth } from '../transaction-depth.js';
 
@@ -53,6 +53,8 @@ export interface Dialect {
   isolationOf(runner: QueryRunner, begunWith: BegunWith): Promise<IsolationLevel | undefined>;
   /** Begins a transaction that is the unit's own; it may reach the server with the first statement. */
   begin(runner: QueryRunner, start: Start, isolation?: IsolationLevel): Promise<void>;
+  /** Runs a statement through the runner. */
+  query(runner: QueryRunner, sql: string, parameters?: unknown[]): Promise<QueryResult>;
   /** Has the transaction begun on the server, for what goes there past the query runner. */
   ready(runner: QueryRunner): Promise<void>;
   /** Whether this statement would begin or end the transaction, behind the unit's back; it is refused before it runs. */

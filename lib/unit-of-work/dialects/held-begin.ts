@@ -28,6 +28,12 @@ export class HeldBegin {
     }
   }
 
+  /** Holds back what begins a transaction at this isolation; gives its text. */
+  hold(isolation: string): string {
+    this.isOutside = false;
+    return (this.#statement = `${BEGIN} ISOLATION LEVEL ${isolation}`);
+  }
+
   /** Whether the statement was taken, and needs not be sent now: it begins, or ends what was never begun on the server. */
   takes(sql: string): boolean {
     // One statement does both.

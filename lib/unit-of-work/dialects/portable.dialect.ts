@@ -1,4 +1,4 @@
-import type { QueryRunner } from 'typeorm';
+import type { QueryResult, QueryRunner } from 'typeorm';
 import { isConnectionLost } from '../database-fault.js';
 import { controlsTransaction } from './transaction-control.js';
 import {
@@ -24,6 +24,10 @@ export class PortableDialect implements Dialect {
 
   begin(_runner: QueryRunner, start: Start, isolation?: IsolationLevel): Promise<void> {
     return start(isolation);
+  }
+
+  query(runner: QueryRunner, sql: string, parameters?: unknown[]): Promise<QueryResult> {
+    return runner.query(sql, parameters, true);
   }
 
   ready(_runner: QueryRunner): Promise<void> {

@@ -52,6 +52,16 @@ export class PostgresClient {
     return this.#beginWith ? begun : begun.then(() => this.begin());
   }
 
+  /** Whether what begins a transaction can be held back until the first statement. */
+  get canHold(): boolean {
+    return this.#beginWith !== undefined;
+  }
+
+  /** Holds back a BEGIN at this isolation; gives its text. */
+  hold(isolation: string): string {
+    return this.#held.hold(isolation);
+  }
+
   /** Sends what is held back. */
   async begin(): Promise<void> {
     if (!this.#held.isWaiting) return;

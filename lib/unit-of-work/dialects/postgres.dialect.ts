@@ -1,8 +1,10 @@
-import type { QueryRunner } from 'typeorm';
+import type { QueryResult, QueryRunner } from 'typeorm';
 import { observedCommit, type CommitAnswer, type IsolationLevel, type Start } from './dialect.js';
+import { answerTo, directQuery, isUnheard, type PgAnswer } from './direct-query.js';
 import { PortableDialect } from './portable.dialect.js';
 import { type PgClient, PostgresClient } from './postgres-client.js';
 import { dataSourceOf } from '../data-source-of.js';
+import { depthOf, setDepth } from '../transaction-depth.js';
 
 interface PostgresRunner extends QueryRunner {
   readonly databaseConnection?: PgClient;
@@ -24,11 +26,14 @@ export class PostgresDialect extends PortableDialect {
 
   override begin(runner: QueryRunner, start: Start, isolation?: IsolationLevel): Promise<void> {
     return clientOf(runner).then((client) =>
-      // TypeORM would send a statement more, which is held back, too, but goes through all its layers before.
       isolation === 'READ COMMITTED'
-        ? client.holdBegin(() => start(undefined), isolation)
+        ? beginAt(isolation, runner, client, start)
         : client.holdBegin(() => start(isolation)),
     );
+  }
+
+  override query(runner: QueryRunner, sql: string, parameters?: unknown[]): Promise<QueryResult> {
+    return directQuery(runner, sql, parameters);
   }
 
   override async ready(runner: QueryRunner): Promise<void> {
@@ -49,8 +54,9 @@ export class PostgresDialect extends PortableDialect {
   // COMMIT of a failed transaction succeeds with the command tag ROLLBACK, and TypeORM drops the tag:
   // https://www.postgresql.org/docs/current/sql-commit.html
   override async commit(runner: QueryRunner, commit: () => Promise<void>): Promise<CommitAnswer> {
-    const answer = await observedCommit(runner, commit);
-    const tag = (answer.reply as { command?: string } | undefined)?.command;
+    const isDirect = depthOf(runner) === 1 && isUnheard(runner, 'commit');
+    const answer = await (isDirect ? directCommit(runner) : observedCommit(runner, commit));
+    const tag = (answer.reply as PgAnswer | undefined)?.command;
     if (!answer.acknowledged || tag === 'COMMIT') return answer;
     const refusal = `a statement failed, its error was swallowed, and PostgreSQL answered COMMIT with ${tag}`;
     return { acknowledged: false, refusal };
@@ -64,6 +70,31 @@ export class PostgresDialect extends PortableDialect {
     if (postgres.releaseCallback) Object.assign(postgres, { isReleased: false });
     await postgres.releasePostgresConnection(error);
   }
+}
+
+/** TypeORM would send a statement more, which is held back, too, but goes through all its layers before. */
+function beginAt(
+  isolation: IsolationLevel,
+  runner: QueryRunner,
+  client: PostgresClient,
+  start: Start,
+): Promise<void> | void {
+  if (depthOf(runner) > 0 || !client.canHold || !isUnheard(runner, 'start'))
+    return client.holdBegin(() => start(undefined), isolation);
+  dataSourceOf(runner).logger.logQuery(client.hold(isolation), undefined, runner);
+  Object.assign(runner, { isTransactionActive: true });
+  setDepth(runner, 1);
+}
+
+function directCommit(runner: QueryRunner): Promise<CommitAnswer> {
+  return answerTo(runner, 'COMMIT', undefined, (reply) => reply).then(
+    (reply) => {
+      Object.assign(runner, { isTransactionActive: false });
+      setDepth(runner, 0);
+      return { acknowledged: true, reply };
+    },
+    (error: unknown) => ({ acknowledged: false, error }),
+  );
 }
 
 function clientOf(runner: QueryRunner): Promise<PostgresClient> {
