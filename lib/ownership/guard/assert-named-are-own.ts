@@ -7,6 +7,7 @@ import type { OpenTransaction } from '../../unit-of-work/open-transaction.js';
 import { ObjectIndex } from '../object-index.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import type { GuardedField } from './guarded-entities.js';
+import { textOfJunk } from './named-files.js';
 import { isOwner } from './record-ledger.js';
 import type { CurrentRow, RecordLedger } from './record-ledger.js';
 
@@ -21,7 +22,7 @@ export function namedAndNotGiven(
 ): ReadonlySet<string> {
   for (const { entity, written } of ledger.ownerless()) {
     for (const [field, { ids, junk }] of written) {
-      const named = [...ids, ...junk.map(String)];
+      const named = [...ids, ...junk.map(textOfJunk)];
       if (named.length > 0)
         throw refusal(runtime, transaction, { entity, ownerId: '(without an owner id)' }, field, named);
     }
@@ -29,7 +30,7 @@ export function namedAndNotGiven(
   const open = new Set<string>();
   for (const row of ledger.current) {
     for (const [field, { ids, junk }] of row.values) {
-      if (junk.length > 0) throw refusal(runtime, transaction, row, field, junk.map(String));
+      if (junk.length > 0) throw refusal(runtime, transaction, row, field, junk.map(textOfJunk));
       for (const id of ids) if (!isOwner(row.owner, ledger.ownerGiven(id))) open.add(id);
     }
   }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { DataSource } from 'typeorm';
 import { normalizeFileId } from '../../files/file-id.js';
 import { idsIn } from '../object-index.js';
@@ -7,6 +8,11 @@ import type { GuardedField } from './guarded-entities.js';
 export interface NamedFiles {
   readonly ids: readonly string[];
   readonly junk: readonly unknown[];
+}
+
+/** A value that is no id, as a text: also one that JSON made of `{ "toString": 1 }`, which `String()` cannot convert. */
+export function textOfJunk(value: unknown): string {
+  return typeof value === 'object' && value !== null ? inspect(value, { breakLength: Infinity }) : String(value);
 }
 
 const NOTHING: NamedFiles = { ids: [], junk: [] };

@@ -6,7 +6,7 @@ import type { OwnerColumn } from '../owner-entities.js';
 import { canonicalId } from './canonical-id.js';
 import { guardedEntity } from './guarded-entities.js';
 import type { GuardedEntity, GuardedField } from './guarded-entities.js';
-import { filesNamedBy } from './named-files.js';
+import { filesNamedBy, textOfJunk } from './named-files.js';
 import type { NamedFiles } from './named-files.js';
 import type { RecordLedger } from './record-ledger.js';
 import { writtenKeys } from './written-keys.js';
@@ -162,7 +162,7 @@ function moreThanRead({ metadata: { name } }: GuardedEntity): RecordWriteUnseenE
 function areSame(one: Written, other: Written): boolean {
   const textOf = ({ fields, expressions, changesId }: Written): string =>
     JSON.stringify([
-      [...fields].map(([{ name }, { ids, junk }]) => [name, ids, junk.map(String)]),
+      [...fields].map(([{ name }, { ids, junk }]) => [name, ids, junk.map(textOfJunk)]),
       expressions,
       changesId,
     ]);
