@@ -68,6 +68,7 @@ import { QUOTAS } from './ownership/quotas/quota-options.js';
 import { Quotas } from './ownership/quotas/quotas.js';
 import { RecordGuard } from './ownership/guard/record-guard.js';
 import { RecordsElsewhereCheck } from './ownership/records-elsewhere.check.js';
+import { UnseenWritesCheck } from './ownership/guard/unseen-writes.check.js';
 import { DatabaseCascadesCheck } from './ownership/removal/database-cascades.check.js';
 import { OwnerRemovals } from './ownership/removal/owner-removals.js';
 import { PREPARED_STATEMENTS, TransferRuntime } from './ownership/transfer-runtime.js';
@@ -225,6 +226,7 @@ function assemble(
       OwnerRemovals,
       RecordGuard,
       DatabaseCascadesCheck,
+      UnseenWritesCheck,
       RecordsElsewhereCheck,
       FilesErrorFilter,
       { provide: APP_FILTER, useExisting: FilesErrorFilter },

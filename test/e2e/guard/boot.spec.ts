@@ -1,7 +1,18 @@
 import { Body, Controller, Logger, ParseArrayPipe, Post } from '@nestjs/common';
 import { Type } from 'class-transformer';
 import { IsUUID, ValidateNested } from 'class-validator';
-import { Column, DataSource, Entity, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
+import {
+  ChildEntity,
+  Column,
+  DataSource,
+  Entity,
+  JoinColumn,
+  ManyToOne,
+  PrimaryColumn,
+  PrimaryGeneratedColumn,
+  TableInheritance,
+} from 'typeorm';
+import type { Relation } from 'typeorm';
 import { describe, expect, it, vi } from 'vitest';
 import { FileField, OwnsFiles, TransferOwnership, WithTaskQueue } from '../../../lib/index.js';
 import { guardedEntitiesOf } from '../../../lib/ownership/guard/guarded-entities.js';
@@ -55,7 +66,57 @@ class Pair {
   @FileField() @Column('uuid', { nullable: true }) fileId!: string | null;
 }
 
+@Entity()
+class Shelf {
+  @PrimaryColumn('varchar', { length: 36 }) code!: string;
+}
+
+@Entity('jar')
+@OwnsFiles('shelf', { idField: 'shelfCode' })
+class Jar {
+  @PrimaryGeneratedColumn() id!: number;
+  @Column('varchar', { length: 36 }) shelfCode!: string;
+  @ManyToOne(() => Shelf, { onUpdate: 'CASCADE' }) @JoinColumn({ name: 'shelfCode' }) shelf!: Relation<Shelf>;
+  @FileField() @Column('varchar', { length: 36, nullable: true }) labelId!: string | null;
+}
+
+@Entity('jar', { synchronize: false })
+class JarLabel {
+  @PrimaryColumn('int') id!: number;
+  @Column('varchar', { length: 36, nullable: true }) labelId!: string | null;
+}
+
+@Entity()
+@TableInheritance({ column: { type: 'varchar', name: 'kind' } })
+class Box {
+  @PrimaryGeneratedColumn() id!: number;
+}
+
+@ChildEntity()
+@OwnsFiles('crate')
+class Crate extends Box {
+  @FileField() @Column('varchar', { length: 36, nullable: true }) fileId!: string | null;
+}
+
+@ChildEntity()
+class Carton extends Box {}
+
 describe('The boot', () => {
+  it('warns of another class with the table, and of owner ids that the database changes', async () => {
+    const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+    const entities = [Shelf, Jar, JarLabel, Box, Crate, Carton];
+    const app = await guardedApp({ database: await theDatabase(), entities });
+    const told = warn.mock.calls.map(([message]) => String(message));
+    warn.mockRestore();
+    await app.close();
+    expect(told).toEqual([
+      'What is written as JarLabel is not checked: it has the table "jar" of Jar, and declares none of its files. Put @OwnsFiles() and ' +
+        '@FileField() on JarLabel, too, or write through Jar.',
+      'Files of type "shelf" can be left behind: with `onUpdate: \'CASCADE\'` on Jar.shelfCode the database changes the owner id by itself when ' +
+        'the Shelf gets another one. Take the CASCADE off, and save the Jar entities with their new id.',
+    ]);
+  });
+
   it('warns of fields that no constraint will see, and says what to do', async () => {
     const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
     const app = await guardedApp({ database: await theDatabase(), controllers: [Routes] });
