@@ -5,6 +5,7 @@ import { ManagedFile } from '../files/managed-file.entity.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import type { TransferAction } from '../files/transfer-action.js';
 import type { FileSnapshot } from './statements/transfer-statements.js';
+import { findLedger } from './guard/ledger-of.js';
 import { ownerOf } from './statements/verdict.js';
 import type { TransferRuntime } from './transfer-runtime.js';
 
@@ -44,6 +45,8 @@ async function record(
   files: LockedFiles,
   action: TransferAction,
 ): Promise<void> {
+  const ledger = findLedger(manager);
+  for (const { id } of files) ledger?.dropped(id);
   const { actor } = await runtime.actor();
   const entries = files.map((file) => ({ fileId: file.id, action, from: ownerOf(file), to: null, forced: false }));
   await runtime.statements.record(manager, entries, actor);

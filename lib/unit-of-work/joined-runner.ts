@@ -68,6 +68,9 @@ export class JoinedRunner {
         this.#transactions++;
         joined.delete(runner);
         for (const undo of this.#restore) undo();
+        // Whoever gets the connection next would commit what nobody has checked.
+        if (runner.isTransactionActive && this.#state.hasHooks)
+          await rollbackTransaction.call(runner).catch(() => undefined);
         await release.call(runner);
       }),
     ];

@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import { type UnitTrace, unitTrace } from '../diagnostics/traces.js';
 import { CommitLostError } from '../errors/commit-lost.error.js';
 import { CommitOutcomeUnknownError } from '../errors/commit-outcome-unknown.error.js';
+import { UnawaitedWorkError } from '../errors/unawaited-work.error.js';
 import { UnitTimeoutError } from '../errors/unit-timeout.error.js';
 import { ambientNode, hasUnitAround, within } from './ambient.js';
 import { commitOutcome } from './commit-outcome.js';
@@ -79,6 +80,8 @@ export class RootUnits {
       };
       const result = await end.before(() => within(scope, whole));
       scope.finish();
+      // What was written after the hooks of before have run was written by nobody who waited for it.
+      if (state.hasHooks) throw new UnawaitedWorkError(0, 1);
       try {
         await end.beforeCommitted(() => transaction.commit());
         clean = true;

@@ -40,8 +40,14 @@ export class TransactionState {
   /** Runs the hooks, also those that are added meanwhile, each until it has succeeded once: a COMMIT that one refused is refused again. */
   async runHooks(): Promise<void> {
     for (const hook of this.#hooks) {
-      await hook();
+      // It may be added anew while it runs.
       this.#hooks.delete(hook);
+      try {
+        await hook();
+      } catch (error) {
+        this.#hooks.add(hook);
+        throw error;
+      }
     }
   }
 }

@@ -16,17 +16,19 @@ export async function assertNotInUse(
   transaction: OpenTransaction,
 ): Promise<void> {
   const { manager } = transaction;
-  const byType = new Map<string, Map<string, OwnerReference>>();
-  for (const [fileId, owner] of await takenFrom(runtime, ledger, manager)) {
-    const files = byType.get(owner.type) ?? new Map<string, OwnerReference>();
-    byType.set(owner.type, files.set(fileId, owner));
+  const byType = new Map<string, Map<string, string[]>>();
+  for (const [fileId, owners] of await takenFrom(runtime, ledger, manager)) {
+    for (const { type, id } of owners) {
+      const files = byType.get(type) ?? new Map<string, string[]>();
+      byType.set(type, files.set(fileId, [...(files.get(fileId) ?? []), id]));
+    }
   }
   for (const [type, files] of byType) {
-    const ids = [...new Set([...files.values()].map(({ id }) => id))];
+    const ids = [...new Set([...files.values()].flat())];
     for (const entity of guardedOwners(dataSourceOf(manager), type)) {
       for (const { ownerId, values } of await latestRowsOfOwners(transaction, entity, ids)) {
         for (const [field, named] of values) {
-          const used = named.ids.find((id) => files.get(id)?.id === ownerId);
+          const used = named.ids.find((id) => files.get(id)?.includes(ownerId as string));
           if (used !== undefined)
             throw new FilesInUseError([used], { ownerType: type, ownerId: ownerId as string, field: field.name });
         }
@@ -35,15 +37,18 @@ export async function assertNotInUse(
   }
 }
 
-/** The files that were taken, and stay so: what took them may have been undone. */
+/** The files that were taken, and are not given back: what took them may have been undone. */
 async function takenFrom(
   { statements }: TransferRuntime,
   ledger: RecordLedger,
   manager: EntityManager,
-): Promise<ReadonlyMap<string, OwnerReference>> {
+): Promise<ReadonlyMap<string, readonly OwnerReference[]>> {
   const { takenFiles } = ledger;
-  if (takenFiles.size === 0 || !ledger.isUndone) return takenFiles;
-  const files = await statements.look(manager, [...takenFiles.keys()]);
-  const owners = new Map(files.map(({ id, ownerType, ownerId }) => [id, { type: ownerType, id: ownerId }]));
-  return new Map([...takenFiles].filter(([id, owner]) => !isOwner(owner, owners.get(id))));
+  let ownerOf = (id: string): Parameters<typeof isOwner>[1] => ledger.ownerGiven(id);
+  if (ledger.isUndone) {
+    const files = await statements.look(manager, [...takenFiles.keys()]);
+    const owners = new Map(files.map(({ id, ownerType, ownerId }) => [id, { type: ownerType, id: ownerId }]));
+    ownerOf = (id) => owners.get(id);
+  }
+  return new Map([...takenFiles].map(([id, owners]) => [id, owners.filter((one) => !isOwner(one, ownerOf(id)))]));
 }

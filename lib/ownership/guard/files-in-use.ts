@@ -1,7 +1,7 @@
 import type { ObjectLiteral } from 'typeorm';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { OpenTransaction } from '../../unit-of-work/open-transaction.js';
-import { guardedOwners } from './guarded-entities.js';
+import { guardedOwners, isSharedOwner } from './guarded-entities.js';
 import type { GuardedEntity } from './guarded-entities.js';
 import type { RecordLedger } from './record-ledger.js';
 import { latestRowsOfOwners } from './record-rows.js';
@@ -29,10 +29,8 @@ export async function filesInUse(
     idsByType.set(entity.ownerType, (idsByType.get(entity.ownerType) ?? new Set()).add(ownerId));
   }
   for (const [type, ids] of idsByType) {
-    const owners = guardedOwners(dataSourceOf(manager), type);
-    const tables = new Set(owners.map(({ metadata }) => metadata.tablePath));
-    if (tables.size === 1 && owners.every(({ isOneRow }) => isOneRow)) continue;
-    for (const entity of owners) {
+    if (!isSharedOwner(dataSourceOf(manager), type)) continue;
+    for (const entity of guardedOwners(dataSourceOf(manager), type)) {
       for (const { ownerId, values } of await latestRowsOfOwners(transaction, entity, [...ids])) {
         for (const { ids: named } of values.values()) for (const id of named) add(type, ownerId as string, id);
       }

@@ -7,7 +7,10 @@ import type { FileSnapshot, Move } from '../statements/transfer-statements.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import { isOwner } from './record-ledger.js';
 import type { CurrentRow, RecordLedger, WrittenRow } from './record-ledger.js';
-import { rowsByKey } from './record-rows.js';
+import { latestRowsOfOwners, rowsByKey } from './record-rows.js';
+import { dataSourceOf } from '../../unit-of-work/data-source-of.js';
+import { guardedOwners, isSharedOwner } from './guarded-entities.js';
+import { transactionOf } from './ledger-of.js';
 
 /**
  * Lets files follow their records: to the new id of an owner whose id has changed, and from a removed row to the one that takes its place.
@@ -127,9 +130,9 @@ async function mayInherit(
 function rowsOfNewId(current: readonly CurrentRow[], removed: readonly WrittenRow[]): CurrentRow[] {
   const freed = new Set(removed.map(({ before }) => JSON.stringify([before?.entity.ownerType, before?.ownerId])));
   return current.filter(({ row, entity, ownerId }) => {
-    const { before, choseId, isDisinherited } = row;
+    const { before, choseId, disinheritedAs } = row;
     const isNew = before === null ? choseId : before && entity.isOneRow && before.ownerId !== ownerId;
-    return isNew && !isDisinherited && !freed.has(JSON.stringify([entity.ownerType, ownerId]));
+    return isNew && disinheritedAs !== ownerId && !freed.has(JSON.stringify([entity.ownerType, ownerId]));
   });
 }
 
@@ -140,7 +143,7 @@ async function disinherit(
   manager: EntityManager,
   chosen: readonly CurrentRow[],
 ): Promise<void> {
-  for (const { row } of chosen) row.isDisinherited = true;
+  for (const { row, ownerId } of chosen) row.disinheritedAs = ownerId;
   const owners = chosen.map(({ owner }) => owner);
   const held = await heldFiles(
     manager,
@@ -149,12 +152,32 @@ async function disinherit(
   if (held.length === 0) return;
   const locked = await runtime.statements.lock(manager, held);
   const byKey = new Map(owners.map((owner) => [keyOf(owner), owner]));
+  const named = await namedByOthers(manager, chosen);
   const inherited = locked.filter((file) => {
     const owner = byKey.get(keyOf(ownerOf(file)));
-    return owner !== undefined && !ledger.wasGiven(file.id, owner);
+    return owner !== undefined && !ledger.wasGiven(file.id, owner) && !named.has(keyOf(owner, file.id));
   });
   for (const file of inherited) ledger.disinherited(file.id, file);
   await releaseFiles(runtime, manager, inherited);
+}
+
+/** What rows of other classes name that own as the same owners: an id that one of them has is no earlier owner's. */
+async function namedByOthers(manager: EntityManager, chosen: readonly CurrentRow[]): Promise<ReadonlySet<string>> {
+  const named = new Set<string>();
+  const dataSource = dataSourceOf(manager);
+  for (const type of new Set(chosen.map(({ owner }) => owner.type))) {
+    const own = chosen.filter(({ owner }) => owner.type === type);
+    const tables = new Set(own.map(({ entity }) => entity.metadata.tablePath));
+    for (const entity of guardedOwners(dataSource, type)) {
+      if (tables.has(entity.metadata.tablePath)) continue;
+      const ids = own.map(({ ownerId }) => ownerId);
+      for (const { ownerId, values } of await latestRowsOfOwners(transactionOf(manager), entity, ids)) {
+        const files = [...values.values()].flatMap((value) => value.ids);
+        for (const fileId of files) named.add(keyOf({ type, id: ownerId ?? null }, fileId));
+      }
+    }
+  }
+  return named;
 }
 
 async function move(
@@ -172,6 +195,13 @@ async function move(
     pin: false,
   });
   await chargeMoves(runtime, manager, moves, outcomes);
+  // Other rows of the owner that they come from may name them.
+  const dataSource = dataSourceOf(manager);
+  for (const { fileId, verdict, before } of outcomes) {
+    const from = ownerOf(before);
+    if (verdict !== 'moved' || from.type === null || from.id === null) continue;
+    if (isSharedOwner(dataSource, from.type)) ledger.taken(fileId, { type: from.type, id: from.id });
+  }
   for (const { fileId, toType, toId } of moves) ledger.given(fileId, { type: toType, id: toId });
 }
 
@@ -183,6 +213,9 @@ function keyOf({ type, id }: { type: string | null; id: string | null }, fileId?
   return JSON.stringify([type, id, fileId]);
 }
 
-function ownerOf({ ownerType, ownerId }: FileSnapshot): { type: string | null; id: string | null } {
+function ownerOf({ ownerType, ownerId }: Pick<FileSnapshot, 'ownerType' | 'ownerId'>): {
+  type: string | null;
+  id: string | null;
+} {
   return { type: ownerType, id: ownerId };
 }

@@ -46,6 +46,13 @@ export function guardedOwners(dataSource: DataSource, ownerType: string): readon
   return guardedEntitiesOf(dataSource).filter((entity) => entity.ownerType === ownerType);
 }
 
+/** Whether an owner of the type may have several guarded rows: of one class, or of several. */
+export function isSharedOwner(dataSource: DataSource, ownerType: string): boolean {
+  const owners = guardedOwners(dataSource, ownerType);
+  const tables = new Set(owners.map(({ metadata }) => metadata.tablePath));
+  return tables.size > 1 || owners.some(({ isOneRow }) => !isOneRow);
+}
+
 /** The entity as a guarded one, if it has a declared field. */
 export function guardedEntity(metadata: EntityMetadata): GuardedEntity | undefined {
   let entity = known.get(metadata);

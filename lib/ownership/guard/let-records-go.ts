@@ -28,14 +28,13 @@ export async function letRecordsGo(
   const letGo = lettingGo(ledger.current);
   for (const id of claimed) letGo.delete(id);
   if (letGo.size === 0) return;
+  // First the lock: whoever comes to name one of the files has it, too.
+  const locked = await runtime.statements.lock(manager, [...letGo.keys()]);
   const used = await filesInUse(transaction, ledger, ownersOf(letGo));
-  const gone = [...letGo].filter(([id, { row }]) => !used.isUsed(row.owner, id));
-  if (gone.length === 0) return;
-  const policies = new Map(gone);
-  const locked = await runtime.statements.lock(manager, [...policies.keys()]);
   const dropped: Record<LetGo['onReplace'], FileSnapshot[]> = { release: [], delete: [] };
   for (const file of locked) {
-    const { row, onReplace } = policies.get(file.id) as LetGo;
+    const { row, onReplace } = letGo.get(file.id) as LetGo;
+    if (used.isUsed(row.owner, file.id)) continue;
     if (isOwner(row.owner, { type: file.ownerType, id: file.ownerId })) dropped[onReplace].push(file);
   }
   await runtime.inUnit(transaction, async (unit) => {

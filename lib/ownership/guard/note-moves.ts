@@ -16,15 +16,15 @@ export function noteMoves(
 ): void {
   if (guardedEntitiesOf(dataSourceOf(manager)).length === 0) return;
   const ledger = ledgerOf(runtime, manager);
-  let given: OwnerReference | undefined;
-  for (const { fileId, toType: type, toId: id } of moves) {
-    if (given?.type !== type || given.id !== id) given = { type, id };
-    ledger.given(fileId, given);
-  }
   const guarded = new Set(guardedEntitiesOf(dataSourceOf(manager)).map(({ ownerType }) => ownerType));
   for (const { fileId, verdict, before } of outcomes) {
     const owner = verdict === 'moved' && before.ownerType !== null && guarded.has(before.ownerType) && ownerOf(before);
     if (owner) ledger.taken(fileId, owner);
+  }
+  let given: OwnerReference | undefined;
+  for (const { fileId, toType: type, toId: id } of moves) {
+    if (given?.type !== type || given.id !== id) given = { type, id };
+    ledger.given(fileId, given);
   }
 }
 

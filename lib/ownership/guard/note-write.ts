@@ -16,7 +16,7 @@ export async function noteWrite<T>(
   if (!entity) return write();
   const ledger = ledgerOf(runtime, manager);
   for (const record of await rowsOfOwners(manager, entity, ownerIds, true)) ledger.seen(record);
-  const result = await write();
+  const result = await ledger.during(write());
   for (const { key, ownerId, values } of await rowsOfOwners(manager, entity, ownerIds)) {
     ledger.updated(entity, key, ownerId, values);
   }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { OnApplicationBootstrap, OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import type { QueryRunner } from 'typeorm';
+import { carried, carrying } from '../../unit-of-work/ambient.js';
 import { openTransaction } from '../../unit-of-work/open-transaction.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
@@ -13,6 +14,11 @@ import { ledgerIn } from './ledger-of.js';
 import { guardedWrite } from './record-writes.js';
 import type { GuardedWrite } from './record-writes.js';
 
+/** The transaction that a write outside of any has got. */
+class OwnTransaction {
+  constructor(readonly runner: QueryRunner) {}
+}
+
 /**
  * Sees every write of guarded rows, in units of work and outside of them, and has them checked before the commit. A write outside of any
  * transaction gets one.
@@ -20,6 +26,8 @@ import type { GuardedWrite } from './record-writes.js';
 @Injectable()
 export class RecordGuard implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   #end: (() => void) | undefined;
+  /** The writes that have a transaction of their own, by the application's query runner that it is on. */
+  readonly #alone = new WeakMap<QueryRunner, Promise<void>>();
 
   constructor(
     private readonly transactor: Transactor,
@@ -66,11 +74,13 @@ export class RecordGuard implements OnModuleInit, OnApplicationBootstrap, OnModu
     const { queryRunner } = builder;
     const given = queryRunner ?? unit?.manager.queryRunner;
     const runner = given ?? this.transactor.dataSource.createQueryRunner();
+    // A transaction that another write has opened for itself is not the application's.
+    if (carried(OwnTransaction)?.runner !== runner) while (this.#alone.has(runner)) await this.#alone.get(runner);
     builder.queryRunner = runner;
     try {
       return await (runner.isTransactionActive
         ? this.#note(write, runner, execute)
-        : this.#alone(write, runner, execute));
+        : this.#inOwn(write, runner, execute));
     } finally {
       builder.queryRunner = queryRunner;
       if (!given) await runner.release();
@@ -79,10 +89,25 @@ export class RecordGuard implements OnModuleInit, OnApplicationBootstrap, OnModu
 
   #note(write: GuardedWrite, runner: QueryRunner, execute: () => Promise<unknown>): Promise<unknown> {
     const transaction = openTransaction(runner);
-    return write.run(execute, ledgerIn(this.runtime, transaction), transaction.manager);
+    const ledger = ledgerIn(this.runtime, transaction);
+    return ledger.during(write.run(execute, ledger, transaction.manager));
   }
 
-  async #alone(write: GuardedWrite, runner: QueryRunner, execute: () => Promise<unknown>): Promise<unknown> {
+  async #inOwn(write: GuardedWrite, runner: QueryRunner, execute: () => Promise<unknown>): Promise<unknown> {
+    const work = carrying(new OwnTransaction(runner), () => this.#committed(write, runner, execute));
+    const end = work.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#alone.set(runner, end);
+    try {
+      return await work;
+    } finally {
+      if (this.#alone.get(runner) === end) this.#alone.delete(runner);
+    }
+  }
+
+  async #committed(write: GuardedWrite, runner: QueryRunner, execute: () => Promise<unknown>): Promise<unknown> {
     await runner.startTransaction();
     try {
       const result = await this.#note(write, runner, execute);

@@ -1,5 +1,6 @@
 import type { EntityManager, ObjectLiteral } from 'typeorm';
 import type { FilesError } from '../../errors/files-error.js';
+import { RecordWriteUnseenError } from '../../errors/record-write-unseen.error.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { OpenTransaction } from '../../unit-of-work/open-transaction.js';
 import type { TransactionState } from '../../unit-of-work/transaction-state.js';
@@ -23,8 +24,8 @@ export interface WrittenRow {
   readonly written: Map<GuardedField, NamedFiles>;
   /** Whether it was inserted under an owner id of the application's choice, which may have been another row's. */
   choseId: boolean;
-  /** Whether files that an earlier owner of its id has left were looked for. */
-  isDisinherited: boolean;
+  /** The owner id under which files that an earlier owner has left were looked for. */
+  disinheritedAs: string | undefined;
   /** The owner id that its files have followed it to. */
   followedTo: string | undefined;
   isRemoved: boolean;
@@ -46,7 +47,7 @@ export interface CurrentRow {
 
 const UNTOUCHED = {
   choseId: false,
-  isDisinherited: false,
+  disinheritedAs: undefined,
   followedTo: undefined,
   isRemoved: false,
   isUnsure: false,
@@ -62,24 +63,29 @@ export class RecordLedger {
   #refusal: FilesError | undefined;
   /** What was given before a part of the transaction was undone. */
   readonly #formerlyGiven = new Map<string, OwnerReference>();
-  readonly #taken = new Map<string, OwnerReference>();
+  readonly #taken = new Map<string, readonly OwnerReference[]>();
   readonly #disinherited = new Map<string, OwnershipState>();
   #undone: number;
   /** What was read off the rows since the last change. */
   #current: readonly CurrentRow[] | undefined;
   #naming: ReadonlyMap<string, readonly CurrentRow[]> | undefined;
 
-  private constructor(private readonly state: TransactionState) {
+  readonly #settle: () => Promise<void>;
+  /** Writes that have begun, and are not noted yet. */
+  readonly #writing = new Set<Promise<unknown>>();
+
+  private constructor(
+    private readonly state: TransactionState,
+    settle: (ledger: RecordLedger) => Promise<void>,
+  ) {
     this.#undone = state.undone;
+    this.#settle = () => settle(this);
+    state.beforeCommit(this.#settle);
   }
 
   /** The ledger of the transaction; `settle` is called with it before the COMMIT. */
   static of({ state }: OpenTransaction, settle: (ledger: RecordLedger) => Promise<void>): RecordLedger {
-    return state.slot(LEDGER, () => {
-      const ledger = new RecordLedger(state);
-      state.beforeCommit(() => settle(ledger));
-      return ledger;
-    });
+    return state.slot(LEDGER, () => new RecordLedger(state, settle));
   }
 
   /** The ledger of the transaction, if anything was noted in it. */
@@ -99,6 +105,28 @@ export class RecordLedger {
   /** Throws what the transaction was refused with. */
   assertNotRefused(): void {
     if (this.#refusal) throw this.#refusal;
+  }
+
+  /** Runs with the write under way; the settlement comes after it. */
+  during<T>(write: Promise<T>): Promise<T> {
+    this.#writing.add(write);
+    const end = (): void => {
+      this.#writing.delete(write);
+      // Also of what was written after a settlement.
+      this.state.beforeCommit(this.#settle);
+    };
+    write.then(end, end);
+    return write;
+  }
+
+  /** Whether writes are under way. */
+  get isWriting(): boolean {
+    return this.#writing.size > 0;
+  }
+
+  /** Resolves when no write is under way. */
+  async written(): Promise<void> {
+    while (this.#writing.size > 0) await Promise.allSettled(this.#writing);
   }
 
   /** Notes an inserted row. */
@@ -150,7 +178,10 @@ export class RecordLedger {
 
   removed(record: RecordRow): void {
     this.seen(record);
-    this.#row(record.entity, record.key).isRemoved = true;
+    const row = this.#row(record.entity, record.key);
+    // One that was inserted here may have got files since.
+    row.before ??= record;
+    row.isRemoved = true;
   }
 
   /** Notes that the file is the owner's, and locked. */
@@ -158,9 +189,16 @@ export class RecordLedger {
     this.#given.set(fileId, owner);
   }
 
+  /** Notes that the file has no owner any more, or is gone. */
+  dropped(fileId: string): void {
+    this.#given.delete(fileId);
+  }
+
   /** Notes that the file was taken from the owner: transferred or deleted. */
   taken(fileId: string, owner: OwnerReference): void {
-    if (!this.#taken.has(fileId)) this.#taken.set(fileId, owner);
+    this.#given.delete(fileId);
+    const owners = this.#taken.get(fileId) ?? [];
+    if (!owners.some((one) => isOwner(one, owner))) this.#taken.set(fileId, [...owners, owner]);
   }
 
   /** Notes that the file lost its owner here, because that one only has the id of an earlier owner. */
@@ -173,7 +211,7 @@ export class RecordLedger {
     return this.#disinherited.get(fileId);
   }
 
-  get takenFiles(): ReadonlyMap<string, OwnerReference> {
+  get takenFiles(): ReadonlyMap<string, readonly OwnerReference[]> {
     return this.#taken;
   }
 
@@ -263,6 +301,11 @@ export class RecordLedger {
   }
 
   #read(row: WrittenRow, record: RecordRow): void {
+    // One that was inserted here and has got another id since: its files follow, and it inherits none.
+    if (row.before === null && row.ownerId !== undefined && row.ownerId !== record.ownerId) {
+      row.choseId ||= row.entity.isOneRow;
+      row.followedTo ??= row.ownerId;
+    }
     Object.assign(row, { isUnsure: false, isRemoved: false, ownerId: record.ownerId });
     for (const [field, named] of record.values) row.written.set(field, named);
   }
@@ -271,7 +314,11 @@ export class RecordLedger {
     const text = keyOf(row.entity, to);
     const there = this.#rows.get(text);
     this.#rows.delete(keyOf(row.entity, from));
-    if (there && there !== row) this.#displaced.push(there);
+    if (there && there !== row) {
+      // Where parts of the transaction were undone, that one may still be there, under the key that it had.
+      if (this.isUndone) this.refuse(keyUsedAgain(row.entity));
+      this.#displaced.push(there);
+    }
     row.key = to;
     this.#rows.set(text, row);
     this.#changed();
@@ -285,17 +332,22 @@ export class RecordLedger {
     this.#given = new Map();
     this.#changed();
     for (const row of this.#rows.values())
-      Object.assign(row, { isUnsure: true, isDisinherited: false, followedTo: undefined });
+      Object.assign(row, { isUnsure: true, disinheritedAs: undefined, followedTo: undefined });
   }
 
   #row(entity: GuardedEntity, key: ObjectLiteral): WrittenRow {
     const text = keyOf(entity, key);
-    let row = this.#rows.get(text);
+    let row = this.#rows.get(text) ?? (this.isUndone ? this.#undoneRow(text) : undefined);
     if (!row) {
       row = { entity, key, before: undefined, ownerId: undefined, written: new Map(), ...UNTOUCHED };
       this.#rows.set(text, row);
     }
     return row;
+  }
+
+  /** The row that had the key before it was given another one, which was undone. */
+  #undoneRow(text: string): WrittenRow | undefined {
+    return [...this.#rows.values()].find(({ before }) => before && keyOf(before.entity, before.key) === text);
   }
 
   #write(row: WrittenRow, ownerId: string | undefined, values: FieldValues): void {
@@ -318,6 +370,11 @@ function keyOf({ metadata: { tablePath, primaryColumns } }: GuardedEntity, key: 
   return values.length === 1 && typeof only === 'string'
     ? `${tablePath} ${only}`
     : JSON.stringify([tablePath, ...values]);
+}
+
+function keyUsedAgain({ metadata: { name } }: GuardedEntity): RecordWriteUnseenError {
+  const remedy = 'Give each row a key of its own, or do it in another transaction.';
+  return new RecordWriteUnseenError(name, `A primary key of ${name} that another row had before it was undone`, remedy);
 }
 
 function textOf(value: unknown): unknown {

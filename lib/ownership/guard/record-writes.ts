@@ -1,4 +1,5 @@
-import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
+import { QueryFailedError } from 'typeorm';
+import type { DataSource, EntityManager, EntityMetadata, ObjectLiteral } from 'typeorm';
 import { RecordWriteUnseenError } from '../../errors/record-write-unseen.error.js';
 import { dataSourceOf } from '../../unit-of-work/data-source-of.js';
 import type { WriteBuilder } from '../../unit-of-work/watch-writes.js';
@@ -15,6 +16,19 @@ import type { Condition, FieldValues, RecordRow } from './record-rows.js';
 
 type Values = Readonly<Record<string, unknown>>;
 type Execute = () => Promise<unknown>;
+
+/**
+ * Does the write; `onFailure` is called where it may have been done although it rejects: a listener threw after the statement. A statement that
+ * fails has done nothing.
+ */
+async function done<T>(execute: Execute, onFailure: (error: Error) => void): Promise<T> {
+  try {
+    return (await execute()) as T;
+  } catch (error) {
+    if (!(error instanceof QueryFailedError)) onFailure(error as Error);
+    throw error;
+  }
+}
 
 /** What a write does to a guarded entity; undefined where it does not touch what is guarded. */
 export interface GuardedWrite {
@@ -64,18 +78,33 @@ async function insertRows(
   const rows = wantKeys(builder, given);
   let values: Written[] = [];
   beforeSql(builder, () => (values = rows.map((row) => writtenValues(dataSourceOf(builder), entity, row))));
-  const result = (await execute()) as { identifiers: ObjectLiteral[]; generatedMaps: ObjectLiteral[] };
-  for (const [index, row] of rows.entries()) {
-    const whole = [row, result.generatedMaps[index], result.identifiers[index]];
-    const { metadata, idColumn } = entity;
-    const key: ObjectLiteral = {};
-    for (const column of metadata.primaryColumns) column.setEntityValue(key, valueIn(whole, column));
-    const { fields, expressions, choosesId } = values[index] as Written;
-    const ownerId = canonicalId(dataSourceOf(builder), idColumn, valueIn(whole, idColumn));
-    ledger.inserted(entity, key, ownerId, fields, choosesId);
-    if (expressions) ledger.unsure(entity, key);
-  }
+  const note = (result?: { identifiers: ObjectLiteral[]; generatedMaps: ObjectLiteral[] }): void => {
+    for (const [index, row] of rows.entries()) {
+      const whole = [row, result?.generatedMaps[index], result?.identifiers[index]];
+      const { metadata, idColumn } = entity;
+      const key: ObjectLiteral = {};
+      for (const column of metadata.primaryColumns) column.setEntityValue(key, valueIn(whole, column));
+      const { fields, expressions, choosesId } = values[index] as Written;
+      const ownerId = canonicalId(dataSourceOf(builder), idColumn, valueIn(whole, idColumn));
+      ledger.inserted(entity, key, ownerId, fields, choosesId);
+      if (expressions || !result) ledger.unsure(entity, key);
+    }
+  };
+  const result = await done<Parameters<typeof note>[0]>(execute, () => {
+    // Before the SQL was made, nothing was sent.
+    if (values.length === 0) return;
+    const isKnown = ({ primaryColumns }: EntityMetadata, row: Values): boolean =>
+      primaryColumns.every((column) => valueIn([row], column) !== undefined);
+    if (rows.every((row) => isKnown(entity.metadata, row))) note();
+    else ledger.refuse(failedAfterWrite(entity));
+  });
+  note(result);
   return result;
+}
+
+function failedAfterWrite({ metadata: { name } }: GuardedEntity): RecordWriteUnseenError {
+  const remedy = 'Let the error roll the transaction back, or do the write in a nested transaction.';
+  return new RecordWriteUnseenError(name, `An insertion into ${name} that a listener failed after`, remedy);
 }
 
 /** Lets the keys be read back, but not into the caller's objects where these are to be left alone. Gives the rows as they are inserted. */
@@ -102,7 +131,9 @@ async function upsertRows(
   const inserted = wantKeys(builder, rows);
   let where = known;
   beforeSql(builder, () => (where = uniqueCondition(dataSource, entity, inserted)));
-  const result = (await execute()) as { identifiers: (ObjectLiteral | undefined)[] };
+  const result = await done<{ identifiers: (ObjectLiteral | undefined)[] }>(execute, () =>
+    ledger.refuse(failedAfterWrite(entity)),
+  );
   // A listener may have given the unique value: then nobody knows which of the rows were there.
   const isAsBefore = JSON.stringify(where) === JSON.stringify(known);
   const after = where ? await readRows(manager, entity, where, true) : [];
@@ -184,30 +215,36 @@ async function updateRows(
   const idIsKey = metadata.primaryColumns.includes(idColumn);
   const isKnown = keys !== undefined && isOneClass && idIsKey && !changesId && !newKey && !letsGo && !expressions;
   if (isKnown) {
-    const result = (await execute()) as { affected?: number };
-    for (const key of keys) {
-      ledger.updated(entity, key, canonicalId(dataSourceOf(builder), idColumn, idColumn.getEntityValue(key)), fields);
-      // Some of them are not there.
-      if (result.affected !== keys.length) ledger.unsure(entity, key);
-    }
+    const note = (isSure: boolean): void => {
+      for (const key of keys) {
+        ledger.updated(entity, key, canonicalId(dataSourceOf(builder), idColumn, idColumn.getEntityValue(key)), fields);
+        if (!isSure) ledger.unsure(entity, key);
+      }
+    };
+    const result = await done<{ affected?: number }>(execute, () => note(false));
+    // Some of them may not be there.
+    note(result.affected === keys.length);
     return result;
   }
   const before = await rowsOf(builder, entity, manager);
   for (const record of before) ledger.seen(record);
-  const result = (await execute()) as { affected?: number };
+  const note = (isSure: boolean): void => {
+    for (const record of before) {
+      ledger.updated(
+        record.entity,
+        record.key,
+        changesId ? undefined : record.ownerId,
+        asFieldsOf(record.entity, fields),
+      );
+      if (expressions || changesId || !isSure) ledger.unsure(record.entity, record.key);
+      if (newKey) ledger.rekeyed(record.entity, record.key, { ...record.key, ...newKey });
+    }
+  };
+  const result = await done<{ affected?: number }>(execute, () => note(false));
   const { affected = before.length } = result;
   if (affected > before.length) throw ledger.refuse(moreThanRead(entity));
-  for (const record of before) {
-    ledger.updated(
-      record.entity,
-      record.key,
-      changesId ? undefined : record.ownerId,
-      asFieldsOf(record.entity, fields),
-    );
-    // A limit leaves some of them alone.
-    if (expressions || changesId || affected !== before.length) ledger.unsure(record.entity, record.key);
-    if (newKey) ledger.rekeyed(record.entity, record.key, { ...record.key, ...newKey });
-  }
+  // A limit leaves some of them alone.
+  note(affected === before.length);
   return result;
 }
 
@@ -219,11 +256,14 @@ async function deleteRows(
   manager: EntityManager,
 ): Promise<unknown> {
   const before = await rowsOf(builder, entity, manager);
-  const result = (await execute()) as { affected?: number | null };
-  for (const record of before) {
-    ledger.removed(record);
-    if (result.affected !== before.length) ledger.unsure(record.entity, record.key);
-  }
+  const note = (isSure: boolean): void => {
+    for (const record of before) {
+      ledger.removed(record);
+      if (!isSure) ledger.unsure(record.entity, record.key);
+    }
+  };
+  const result = await done<{ affected?: number | null }>(execute, () => note(false));
+  note(result.affected === before.length);
   return result;
 }
 
@@ -235,8 +275,11 @@ async function recoverRows(
   manager: EntityManager,
 ): Promise<unknown> {
   const before = await rowsOf(builder, entity, manager);
-  const result = await execute();
-  for (const { key, ownerId, values } of before) ledger.updated(entity, key, ownerId, values);
+  const note = (): void => {
+    for (const { key, ownerId, values } of before) ledger.updated(entity, key, ownerId, values);
+  };
+  const result = await done(execute, note);
+  note();
   return result;
 }
 

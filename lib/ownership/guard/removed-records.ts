@@ -35,12 +35,13 @@ export async function dealWithRemoved(
     removed.map(({ owner }) => ({ owner })),
   );
   if (held.length === 0) return;
+  // First the lock: whoever comes to name one of the files has it, too.
+  const locked = await runtime.statements.lock(manager, held);
   const used = await filesInUse(
     transaction,
     ledger,
     removed.map(({ record, owner }) => ({ ...record, ownerId: owner.id })),
   );
-  const locked = await runtime.statements.lock(manager, held);
   const dropped: Record<Policy, FileSnapshot[]> = { restrict: [], release: [], delete: [] };
   const holders = new Map<string, Removed>();
   for (const one of removed) {
@@ -49,7 +50,10 @@ export async function dealWithRemoved(
   for (const file of locked) {
     const { type, id } = stateOf(file);
     const one = holders.get(keyOf(type, id)) ?? holders.get(keyOf(type, id, file.id));
-    if (!one || used.isUsed(one.owner, file.id) || isOwner(one.owner, ledger.ownerGiven(file.id))) continue;
+    if (!one || used.isUsed(one.owner, file.id)) continue;
+    // Of an owner that is there again, or was inserted by whoever gave it the file.
+    const isThere = again.has(keyOf(one.owner.type, one.owner.id));
+    if (isThere && isOwner(one.owner, ledger.ownerGiven(file.id))) continue;
     dropped[one.policy].push(file);
   }
   const [kept] = dropped.restrict;

@@ -17,6 +17,8 @@ export async function settleRecords(
   transaction: OpenTransaction,
 ): Promise<void> {
   const { manager } = transaction;
+  // A unit of work fails if it ends before its writes do; an application's transaction does not.
+  if (ledger.isWriting && !transaction.unit) await ledger.written();
   ledger.assertNotRefused();
   if (!ledger.onlyGivesValues) {
     await followRecords(runtime, ledger, manager);
