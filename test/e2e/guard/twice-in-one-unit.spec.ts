@@ -1,0 +1,187 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FilesNotOwnError, OwnerHasFilesError, OwnershipTransferTask } from '../../../lib/index.js';
+import { reachableDatabases } from '../../support/databases.js';
+import { guardedApp } from '../../support/guarded-app.js';
+import type { GuardedApp } from '../../support/guarded-app.js';
+import { Album, Binder, Clause, Room, Ticket, Track } from '../../support/guarded-entities.js';
+
+const undo = (): never => {
+  throw new Error('undone');
+};
+const aNumber = () => Math.floor(Math.random() * 1e8);
+
+describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one unit on $name', (database) => {
+  let app: GuardedApp;
+  beforeAll(async () => {
+    app = await guardedApp({ database });
+  });
+  afterAll(() => app.close());
+  const repo = <T extends object>(type: new () => T) => app.dataSource.getRepository<T>(type);
+  const give = (file: string, ownerType: string, ownerId: string) =>
+    app.files.transferOwnership(file, { ownerType, ownerId, force: true, pin: true });
+
+  /** Has the queue drained in between, by a transfer that has nothing to do with it. */
+  async function drain(): Promise<void> {
+    const file = await app.upload();
+    await app.queue.run(async () => {
+      app.queue.add(new OwnershipTransferTask(file, 'track', 'id'));
+      return repo(Track).save({ fileId: file });
+    });
+  }
+
+  it('a row whose change of the key was undone is checked when another gets that key', async () => {
+    const foreign = await app.fileOf('track', 77);
+    const [one, two, third] = [randomUUID(), randomUUID(), randomUUID()];
+    await repo(Room).save([{ id: one }, { id: two }]);
+    const work = app.queue.run(async () => {
+      await repo(Room).update(one, { planId: foreign });
+      await app.dataSource.transaction((manager) => manager.update(Room, one, { id: third }).then(undo)).catch(() => 0);
+      await repo(Room).update(two, { id: third });
+    });
+    await expect(work).rejects.toThrow();
+    expect((await repo(Room).findOneByOrFail({ id: one })).planId).toBeNull();
+  });
+
+  it('a row whose change of the key was undone keeps the files that it owns', async () => {
+    const { id } = await repo(Ticket).save({ title: 'before' });
+    const extra = await app.fileOf('ticket', id);
+    await app.queue.run(async () => {
+      const other = randomUUID();
+      await app.dataSource
+        .transaction((manager) => manager.update(Ticket, id, { id: other }).then(undo))
+        .catch(() => 0);
+      await repo(Ticket).update(id, { coverId: null, title: 'after' });
+    });
+    expect((await repo(Ticket).findOneByOrFail({ id })).title).toBe('after');
+    expect(await app.ownerOf(extra)).toBe(`ticket ${id}*`);
+  });
+
+  it('a file that is moved and then deleted is missed', async () => {
+    const [one, two] = [randomUUID(), randomUUID()];
+    await repo(Room).save([{ id: one }, { id: two }]);
+    const file = await app.fileOf('room', one);
+    await repo(Room).update(one, { planId: file });
+    const work = app.queue.run(async () => {
+      await give(file, 'room', two);
+      await repo(Room).update(one, { planId: null });
+      await repo(Room).update(two, { planId: file });
+      await app.files.delete(file, { force: true });
+    });
+    await expect(work).rejects.toBeInstanceOf(FilesNotOwnError);
+    expect(await app.ownerOf(file)).toBe(`room ${one}*`);
+  });
+
+  it('a file that is given away and back stays with its row', async () => {
+    const id = randomUUID();
+    await repo(Room).insert({ id });
+    const file = await app.fileOf('room', id);
+    await repo(Room).update(id, { planId: file });
+    await app.queue.run(async () => {
+      await give(file, 'user', 'ada');
+      await give(file, 'room', id);
+    });
+    expect(await app.ownerOf(file)).toBe(`room ${id}*`);
+  });
+
+  it.each(['attachmentId', 'coverId'])('a file that %s let go of is not named again', async (field) => {
+    const { id } = await repo(Ticket).save({ title: 'before' });
+    const [file, other] = [await app.fileOf('ticket', id), await app.fileOf('ticket', id)];
+    await repo(Ticket).update(id, { [field]: file });
+    const write = (named: string) => async () => {
+      await repo(Ticket).update(id, { [field]: named });
+      app.queue.add(new OwnershipTransferTask(named, 'ticket', 'id'));
+      return { id };
+    };
+    const work = app.queue.run(async () => {
+      await app.queue.run(write(file));
+      await app.queue.run(write(other));
+      await repo(Ticket).update(id, { [field]: file });
+    });
+    await expect(work).rejects.toBeInstanceOf(FilesNotOwnError);
+    expect(await app.ownerOf(file)).toBe(`ticket ${id}*`);
+  });
+
+  it.each([false, true])('a row that gets a file and is removed deletes it, made there: %s', async (isMade) => {
+    const { id } = await (isMade ? { id: randomUUID() } : repo(Ticket).save({ title: 'before' }));
+    const file = await app.upload();
+    await app.queue.run(async () => {
+      if (isMade) await repo(Ticket).insert({ id });
+      await give(file, 'ticket', id);
+      await repo(Ticket).update(id, { attachmentId: file });
+      await repo(Ticket).delete(id);
+    });
+    expect(await repo(Ticket).existsBy({ id })).toBe(false);
+    expect(await app.ownerOf(file)).toBeUndefined();
+  });
+
+  it('a row that gets a file and restricts is not removed', async () => {
+    const { id } = await repo(Binder).save({ id: randomUUID() });
+    const file = await app.upload();
+    const work = app.queue.run(async () => {
+      await give(file, 'binder', id);
+      await repo(Binder).delete(id);
+    });
+    await expect(work).rejects.toBeInstanceOf(OwnerHasFilesError);
+    expect(await app.ownerOf(file)).toBe('user ada');
+  });
+
+  it('a child that gets a file in a nested unit and is orphaned deletes it', async () => {
+    const file = await app.upload();
+    const album = await repo(Album).save({ tracks: [] });
+    await app.queue.run(async () => {
+      await app.queue.run(async () => {
+        app.queue.add(new OwnershipTransferTask(file, 'track', 'id'));
+        return repo(Track).save({ name: 'a', fileId: file, album });
+      });
+      const loaded = await repo(Album).findOneOrFail({ where: { id: album.id }, relations: { tracks: true } });
+      loaded.tracks = [];
+      await repo(Album).save(loaded);
+    });
+    expect(await repo(Track).countBy({ fileId: file })).toBe(0);
+    expect(await app.ownerOf(file)).toBeUndefined();
+  });
+
+  it('files follow a row that is made and gets another owner id', async () => {
+    const [file, number] = [await app.upload(), aNumber()];
+    await app.queue.run(async () => {
+      const { key } = await repo(Clause).save({ number });
+      await give(file, 'clause', String(number));
+      await repo(Clause).update(key, { fileId: file });
+      await repo(Clause).update(key, { number: number + 1 });
+    });
+    expect(await app.ownerOf(file)).toBe(`clause ${number + 1}*`);
+  });
+
+  it.each([false, true])(
+    'a row that gets two new owner ids inherits nothing, drained in between: %s',
+    async (isDrained) => {
+      const number = aNumber();
+      const left = await app.fileOf('clause', number + 2);
+      const { key } = await repo(Clause).save({ number });
+      const work = app.queue.run(async () => {
+        await repo(Clause).update(key, { number: number + 1 });
+        if (isDrained) await drain();
+        await repo(Clause).update(key, { number: number + 2, fileId: left });
+      });
+      await expect(work).rejects.toBeInstanceOf(FilesNotOwnError);
+      expect(await app.ownerOf(left)).toBe(`clause ${number + 2}*`);
+    },
+  );
+
+  it.each([false, true])(
+    'a row that is made and gets another id inherits nothing, drained in between: %s',
+    async (isDrained) => {
+      const [id, to] = [randomUUID(), randomUUID()];
+      const left = await app.fileOf('room', to);
+      const work = app.queue.run(async () => {
+        await repo(Room).insert({ id });
+        if (isDrained) await drain();
+        await repo(Room).update(id, { id: to });
+        await repo(Room).update(to, { planId: left });
+      });
+      await expect(work).rejects.toBeInstanceOf(FilesNotOwnError);
+      expect(await app.ownerOf(left)).toBe(`room ${to}*`);
+    },
+  );
+});
