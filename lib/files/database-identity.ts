@@ -1,11 +1,13 @@
 import { resolve } from 'node:path';
 import { realpath } from 'node:fs/promises';
 import type { DataSource } from 'typeorm';
+import { sharesConnection } from '../unit-of-work/shared-connection.js';
 import { ManagedFile } from './managed-file.entity.js';
 
 /**
  * What tells this database from a copy of it: `installation` where the application says so, else the server (PostgreSQL), the name of
- * the database or the path of its file, and the table of files. `undefined` for one in memory, which no copy and no other process has.
+ * the database or the path of its file, and the table of files. `undefined` for one in memory, which no copy and no other process has, and for
+ * PGlite, which does not tell whether it is.
  */
 export async function databaseIdentity(dataSource: DataSource, installation?: string): Promise<string | undefined> {
   const { type, database } = dataSource.options;
@@ -17,6 +19,7 @@ export async function databaseIdentity(dataSource: DataSource, installation?: st
       'SELECT current_database() AS "name", current_schema() AS "schema", ' +
         `has_function_privilege('pg_control_system()', 'execute') AS "mayAsk"`,
     );
+    if (sharesConnection(dataSource)) return undefined;
     return `postgres ${row?.mayAsk ? await systemOf(dataSource) : '-'} ${row?.name} ${row?.schema} ${tablePath}`;
   }
   if (type === 'mysql' || type === 'mariadb') {

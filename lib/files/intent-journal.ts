@@ -8,6 +8,7 @@ import type { Storage } from '../storage/storage.js';
 import { ambientOf } from '../unit-of-work/ambient.js';
 import type { CommitOutcome } from '../unit-of-work/commit-outcome.js';
 import type { Scope } from '../unit-of-work/scope.js';
+import { sharesConnection } from '../unit-of-work/shared-connection.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { FILES_CLOCK } from './clock.js';
@@ -49,7 +50,7 @@ export class IntentJournal implements OnApplicationShutdown {
   async announce(storage: Storage, location: string): Promise<Intent> {
     const { dataSource } = this.transactor;
     if (!isInTransaction(dataSource)) return this.#record(dataSource, storage, location);
-    if (isSqlite(dataSource)) return leaveMarker(storage, location);
+    if (isSqlite(dataSource) || sharesConnection(dataSource)) return leaveMarker(storage, location);
     return this.#record(await this.#connection.open(), storage, location);
   }
 
@@ -157,5 +158,5 @@ function isInTransaction(dataSource: DataSource): boolean {
 
 function seesEveryCommit(dataSource: DataSource): boolean {
   const here = ambientOf(dataSource) as Scope | undefined;
-  return isSqlite(dataSource) || here?.transaction?.isolation === 'READ COMMITTED';
+  return isSqlite(dataSource) || sharesConnection(dataSource) || here?.transaction?.isolation === 'READ COMMITTED';
 }

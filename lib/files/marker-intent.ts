@@ -9,7 +9,7 @@ import { uuidV7 } from './uuid-v7.js';
 export const MARKERS = '.nestjs-files/intents';
 
 /**
- * An intent that lies beside the bytes, in their storage: on SQLite the one connection is the caller's while a unit of work is open, so
+ * An intent that lies beside the bytes, in their storage: on SQLite and PGlite the one connection is the caller's while a unit of work is open, so
  * that nothing can be committed beside it.
  */
 export async function leaveMarker(storage: Storage, location: string): Promise<Intent> {

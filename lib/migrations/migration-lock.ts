@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { QueryRunner } from 'typeorm';
 import { MigrationLockError } from '../errors/migration-lock.error.js';
 import { openBeside } from '../unit-of-work/open-beside.js';
+import { isPglite, type PostgresConnection } from '../unit-of-work/pglite.js';
 import { dataSourceOf } from '../unit-of-work/data-source-of.js';
 
 // Any two numbers that nobody else is likely to lock.
@@ -47,6 +48,8 @@ async function lockPostgres(runner: QueryRunner): Promise<() => Promise<unknown>
     await whenFree(() => tryPostgres(runner));
     return () => Promise.resolve();
   }
+  // Its one session has every lock already.
+  if (await isPglite((await runner.connect()) as PostgresConnection)) return () => Promise.resolve();
   const beside = await openBeside(dataSourceOf(runner), []);
   const holder = beside.createQueryRunner();
   try {

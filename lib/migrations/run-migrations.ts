@@ -1,5 +1,6 @@
 import { MigrationExecutor } from 'typeorm';
 import type { DataSource, Migration, QueryRunner } from 'typeorm';
+import { isOnPglite } from '../unit-of-work/pglite-lease.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { withMigrationLock } from './migration-lock.js';
 
@@ -17,16 +18,21 @@ export async function runMigrations(
   const executor = new MigrationExecutor(dataSource, runner);
   executor.transaction = options.transaction ?? dataSource.options.migrationsTransactionMode ?? 'all';
   const run = () => executor.executePendingMigrations();
-  const isSqlite = !['postgres', 'mysql', 'mariadb'].includes(dataSource.options.type);
+  const { type } = dataSource.options;
   try {
-    return isSqlite ? await inOneTransaction(runner, run) : await withMigrationLock(runner, run);
+    if (type === 'postgres') await runner.connect();
+    // PGlite has no lock that another connection would not have, too.
+    const isAlone = isOnPglite(dataSource)
+      ? executor.transaction === 'all'
+      : !['postgres', 'mysql', 'mariadb'].includes(type);
+    return isAlone ? await inOneTransaction(runner, run) : await withMigrationLock(runner, run);
   } finally {
     await runner.release();
     transactor.close();
   }
 }
 
-// SQLite has no other lock than that of a transaction.
+// SQLite and PGlite have no other lock than that of a transaction.
 async function inOneTransaction<T>(runner: QueryRunner, work: () => Promise<T>): Promise<T> {
   // Turns foreign keys off, which cannot be done within the transaction: tables that are rebuilt would lose what refers to them.
   await runner.beforeMigration();

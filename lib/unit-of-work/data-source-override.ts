@@ -8,7 +8,7 @@ import { Line, lineOf } from './line.js';
 import { isFacade, type RunnerFacade, scopeOf } from './runner-facade.js';
 import { Scope } from './scope.js';
 import { realRunner } from './shared-view.js';
-import { leaseConnection, sharesConnection } from './sqlite-lease.js';
+import { leaseConnection, sharesConnection } from './shared-connection.js';
 import { overrideMember } from './override-member.js';
 import { depthOf } from './transaction-depth.js';
 import { dataSourceOf } from './data-source-of.js';

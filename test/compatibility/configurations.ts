@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { DataSource, DefaultNamingStrategy } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
 import { reachableDatabases } from '../support/databases.js';
+import { pgliteBehindSocket, pgliteHere } from '../support/pglite.js';
 import { installedPooler, transactionPooler } from '../support/transaction-pooler.js';
 import type { Platform } from '../support/http-app.js';
 
@@ -95,6 +97,15 @@ const replicated: Configuration['prepare'] = async ({ type, ...login }) => {
   return { options: { type, replication: { master: login, slaves: [login] } } as unknown as DataSourceOptions };
 };
 
+/** Beside the file that is not used. */
+const inThisProcess: Configuration['prepare'] = ({ database }) =>
+  Promise.resolve({ options: pgliteHere(join(dirname(String(database)), 'pglite')) });
+
+const behindSocket: Configuration['prepare'] = async () => {
+  const { options, drop } = await pgliteBehindSocket();
+  return { options, undo: drop };
+};
+
 const ALWAYS_CACHED = { cache: { type: 'database', alwaysEnabled: true, duration: 60_000 } };
 const types = {
   getTypeParser: (oid: number, format?: 'text') =>
@@ -166,6 +177,8 @@ export const CONFIGURATIONS: readonly Configuration[] = [
     kind: 'postgres',
     options: { extra: { options: '-c standard_conforming_strings=off' } },
   },
+  { name: 'PGlite, `typeorm-pglite`', kind: 'file', isSample: true, prepare: inThisProcess },
+  { name: 'PGlite, `pglite-socket`', kind: 'file', prepare: behindSocket },
   { name: 'MariaDB', kind: 'mariadb', platform: 'fastify' },
   { name: 'MariaDB, `synchronize`', kind: 'mariadb', isSynchronized: true },
   { name: 'MariaDB, `type: mysql`', kind: 'mariadb', isSample: true, isNeverAlike: true, tables: { type: 'mysql' } },

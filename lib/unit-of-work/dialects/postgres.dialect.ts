@@ -4,6 +4,7 @@ import { answerTo, directQuery, isUnheard, type PgAnswer } from './direct-query.
 import { PortableDialect } from './portable.dialect.js';
 import { type PgClient, PostgresClient } from './postgres-client.js';
 import { dataSourceOf } from '../data-source-of.js';
+import { isOnPglite } from '../pglite-lease.js';
 import { depthOf, setDepth } from '../transaction-depth.js';
 
 interface PostgresRunner extends QueryRunner {
@@ -25,11 +26,12 @@ export class PostgresDialect extends PortableDialect {
   }
 
   override begin(runner: QueryRunner, start: Start, isolation?: IsolationLevel): Promise<void> {
-    return clientOf(runner).then((client) =>
-      isolation === 'READ COMMITTED'
+    return clientOf(runner).then((client) => {
+      if (!client) return start(isolation);
+      return isolation === 'READ COMMITTED'
         ? beginAt(isolation, runner, client, start)
-        : client.holdBegin(() => start(isolation)),
-    );
+        : client.holdBegin(() => start(isolation));
+    });
   }
 
   override query(runner: QueryRunner, sql: string, parameters?: unknown[]): Promise<QueryResult> {
@@ -37,12 +39,12 @@ export class PostgresDialect extends PortableDialect {
   }
 
   override async ready(runner: QueryRunner): Promise<void> {
-    await (await clientOf(runner)).begin();
+    await (await clientOf(runner))?.begin();
   }
 
   override lostTransaction(runner: QueryRunner, error: unknown): boolean {
     const { databaseConnection } = runner as PostgresRunner;
-    const isOutside = databaseConnection && PostgresClient.of(dataSourceOf(runner), databaseConnection).isOutside;
+    const isOutside = databaseConnection && wrapped(runner, databaseConnection)?.isOutside;
     return isOutside === true || super.lostTransaction(runner, error);
   }
 
@@ -65,6 +67,8 @@ export class PostgresDialect extends PortableDialect {
   // pg-pool destroys a client that is released with an error.
   override async destroy(runner: QueryRunner): Promise<void> {
     const postgres = runner as PostgresRunner;
+    // No other connection would be another session: it is rolled back.
+    if (isOnPglite(dataSourceOf(runner))) return runner.release();
     const error = new Error('its transaction may still be open');
     // A runner that was given up while it waited for the pool still gets its connection, and TypeORM would keep it for ever.
     if (postgres.releaseCallback) Object.assign(postgres, { isReleased: false });
@@ -97,6 +101,12 @@ function directCommit(runner: QueryRunner): Promise<CommitAnswer> {
   );
 }
 
-function clientOf(runner: QueryRunner): Promise<PostgresClient> {
-  return (runner as PostgresRunner).connect().then((client) => PostgresClient.of(dataSourceOf(runner), client));
+function clientOf(runner: QueryRunner): Promise<PostgresClient | undefined> {
+  return (runner as PostgresRunner).connect().then((client) => wrapped(runner, client));
+}
+
+/** None on PGlite, where one client is everybody's: what it held back would go with another's statements, and names of statements are taken. */
+function wrapped(runner: QueryRunner, client: PgClient): PostgresClient | undefined {
+  const dataSource = dataSourceOf(runner);
+  return isOnPglite(dataSource) ? undefined : PostgresClient.of(dataSource, client);
 }

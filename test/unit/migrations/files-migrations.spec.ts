@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
-import { DefaultNamingStrategy } from 'typeorm';
-import type { DataSource } from 'typeorm';
+import { DataSource, DefaultNamingStrategy } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FILES_ENTITIES } from '../../../lib/files.module.js';
 import { FILES_MIGRATIONS } from '../../../lib/migrations/files-migrations.js';
 import { runMigrations } from '../../../lib/migrations/run-migrations.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { OpenDatabase } from '../../support/databases.js';
+import { pgliteHere } from '../../support/pglite.js';
 
 const MIGRATED = { entities: [...FILES_ENTITIES], migrations: [...FILES_MIGRATIONS] };
 
@@ -196,4 +196,22 @@ it('the migrations wait for the transaction of another process on SQLite', async
   expect(await differences(dataSource)).toEqual([]);
   expect(await database.read('SELECT * FROM other')).toEqual([]);
   await database.close();
+});
+
+describe('the migrations on PGlite', () => {
+  // A connection beside it would be the same, and its end that of the database in memory.
+  it.each(['none', 'each'] as const)('need no second connection with transactions for %s', async (transaction) => {
+    const dataSource = await new DataSource({ ...pgliteHere(), ...MIGRATED } as never).initialize();
+    await dataSource.runMigrations({ transaction });
+    expect(await differences(dataSource)).toEqual([]);
+    await dataSource.destroy();
+  });
+
+  it('run once, by whom they are run at once', async () => {
+    const dataSource = await new DataSource({ ...pgliteHere(), ...MIGRATED } as never).initialize();
+    const runs = await Promise.all([runMigrations(dataSource), runMigrations(dataSource)]);
+    expect(runs.map(({ length }) => length)).toEqual([FILES_MIGRATIONS.length, 0]);
+    expect(await differences(dataSource)).toEqual([]);
+    await dataSource.destroy();
+  });
 });

@@ -164,7 +164,7 @@ describe.each(await reachableDatabases('file'))('the one connection of $name', (
   it('is refused to older query runners in words that say where', async () => {
     const older = app.dataSource.createQueryRunner();
     const refusal = (where: string) =>
-      `A second SQLite connection was asked for inside ${where}, which holds the only one. ` +
+      `A second connection was asked for inside ${where}, which holds the only one. ` +
       'Use the data source or repositories in place of an older query runner, or do the work in afterCommit().';
     const ask = () => older.query('SELECT 1');
     await expect(app.transactor.run(ask)).rejects.toMatchObject({ message: refusal('a unit of work') });
@@ -207,7 +207,7 @@ describe.each(await reachableDatabases('file'))('the one connection of $name', (
       await vi.advanceTimersByTimeAsync(1);
       expect(await first).toBeInstanceOf(LeaseTimeoutError);
       expect(await first).toMatchObject({
-        message: expect.stringContaining('The SQLite connection was busy for 60000 ms.') as string,
+        message: expect.stringContaining('The one connection was busy for 60000 ms.') as string,
       });
       await runner.rollbackTransaction();
       await runner.release();

@@ -1,17 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SecondConnectionError } from '../../../lib/errors/second-connection.error.js';
 import { detach } from '../../../lib/unit-of-work/ambient.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
+import { PGLITES } from '../../support/pglite.js';
 import { Note } from '../../support/unit-entities.js';
 import { type NotesApp, openNotes } from '../../support/unit-notes.js';
 
-describe.each(await reachableDatabases('memory', 'file'))('the one connection of $name', (database) => {
+const databases = [...(await reachableDatabases('memory', 'file')), ...PGLITES];
+
+describe.each(databases)('the one connection of $name', (database) => {
   let app: NotesApp;
 
-  beforeEach(async () => void (app = await openNotes(database)));
-  afterEach(() => app.database.close());
+  beforeAll(async () => void (app = await openNotes(database)));
+  beforeEach(() => app.clear());
+  afterAll(() => app.database.close());
 
   // Yields to the neighbours between statements, as a handler does that waits for something else.
   const pause = () => delay(Math.random() * 3);
