@@ -1,7 +1,9 @@
-import { DataSource } from 'typeorm';
+import type { Socket } from 'node:net';
+import { DataSource, QueryFailedError } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { UnitAbortedError } from '../../../lib/errors/unit-aborted.error.js';
 import { UnitTimeoutError } from '../../../lib/errors/unit-timeout.error.js';
+import { detach } from '../../../lib/unit-of-work/ambient.js';
 import { sharesConnection } from '../../../lib/unit-of-work/shared-connection.js';
 import { isPglite, type PostgresConnection } from '../../../lib/unit-of-work/pglite.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';
@@ -69,6 +71,26 @@ describe.each(PGLITES)('$name', (database) => {
     const ids = Array.from({ length: 30 }, (_, i) => String(i).padStart(2, '0'));
     await Promise.all(ids.map((id) => app.transactor.run(() => app.write(id))));
     expect(await app.saved()).toEqual(ids);
+  });
+});
+
+describe('PGlite behind a socket', () => {
+  it('is connected to anew where the connection breaks inside of a unit', async () => {
+    const app = await openNotes(PGLITES[1]!);
+    const waiting: Promise<unknown>[] = [];
+    const broken = app.transactor.run(async ({ manager }) => {
+      await app.write('undone');
+      waiting.push(detach(() => app.transactor.run(() => app.write('waiting'))));
+      const client = (await manager.queryRunner!.connect()) as { connection: { stream: Socket } };
+      client.connection.stream.destroy();
+      await app.write('lost');
+    });
+    await expect(broken).rejects.toThrow(QueryFailedError);
+    await Promise.allSettled(waiting);
+    await app.transactor.run(() => app.write('next'));
+    expect(await app.saved()).toContain('next');
+    expect(await app.saved()).not.toContain('undone');
+    await app.database.close();
   });
 });
 
