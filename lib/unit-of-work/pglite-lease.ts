@@ -81,13 +81,11 @@ function leased(runner: PostgresRunner, lease: Lease): QueryRunner {
   return leaseRunner(runner, lease, {
     isInTransaction: () => isOpen,
     run: async (query, sql, ...rest) => {
-      try {
-        const result = await query(sql, ...rest);
-        if (BEGINS.test(sql)) isOpen = true;
-        return result;
-      } finally {
-        if (ENDS.test(sql)) isOpen = false;
-      }
+      const result = await query(sql, ...rest);
+      if (BEGINS.test(sql)) isOpen = true;
+      // A COMMIT that fails is followed by a ROLLBACK, which is not to wait for the transaction of somebody else.
+      else if (ENDS.test(sql)) isOpen = false;
+      return result;
     },
     rollBack: async (query) => {
       try {

@@ -33,6 +33,20 @@ describe.each(PGLITES)('$name', (database) => {
     expect(await app.saved()).toEqual([]);
   });
 
+  it('is the next unit’s where a COMMIT fails', async () => {
+    await app.dataSource.query(
+      'CREATE TABLE line (note varchar(40) REFERENCES note (id) DEFERRABLE INITIALLY DEFERRED)',
+    );
+    const order: string[] = [];
+    const failing = app.transactor.run(() => app.dataSource.query(`INSERT INTO line VALUES ('nowhere')`));
+    const next = app.transactor.run(() => app.write('next'));
+    await Promise.all([
+      failing.catch((error: unknown) => order.push((error as { driverError: { code: string } }).driverError.code)),
+      next.then(() => order.push('next')),
+    ]);
+    expect([order, await app.saved()]).toEqual([['23503', 'next'], ['next']]);
+  });
+
   it('runs units at the isolation that they ask for', async () => {
     const level = () => app.dataSource.query<object[]>('SHOW transaction_isolation');
     expect(await app.transactor.run(level, { isolationLevel: 'SERIALIZABLE' })).toEqual([
