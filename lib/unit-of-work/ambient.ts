@@ -61,15 +61,15 @@ export function ambientOf(dataSource: DataSource): Scope | ForeignTransaction | 
   return undefined;
 }
 
-/** The innermost open transaction of another query runner around this flow, also where the flow was detached from it. */
+/** The innermost open transaction of another query runner of these data sources around this flow, also where the flow was detached from it. */
 export function openTransactionAround(
-  dataSource: DataSource,
+  dataSources: { has(dataSource: DataSource): boolean },
   runner: QueryRunner,
 ): { where: string; detached: boolean } | undefined {
   let detached = false;
   for (let node = storage.getStore(); node; node = node.enclosing) {
     if (node.kind === 'detached') detached = true;
-    else if (node.kind === 'turn' || node.kind === 'carried' || node.dataSource !== dataSource) continue;
+    else if (node.kind === 'turn' || node.kind === 'carried' || !dataSources.has(node.dataSource)) continue;
     else if (node.kind === 'scope' && node.isActive) return { where: 'a unit of work', detached };
     else if (node.kind === 'foreign' && node.runner !== runner && node.runner.isTransactionActive)
       return { where: 'a transaction', detached };

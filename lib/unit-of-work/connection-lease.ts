@@ -1,4 +1,4 @@
-import type { QueryRunner } from 'typeorm';
+import type { DataSource, QueryRunner } from 'typeorm';
 import { openTransactionAround } from './ambient.js';
 import { LeaseTimeoutError } from '../errors/lease-timeout.error.js';
 import { SecondConnectionError } from '../errors/second-connection.error.js';
@@ -73,10 +73,12 @@ export function leaseRunner(runner: QueryRunner, lease: Lease, connection: Lease
 /** First come, first served. */
 export class Lease {
   readonly #waiting: (() => void)[] = [];
+  readonly #dataSources = new WeakSet<DataSource>();
   #taken = false;
 
   /** Resolves, when the connection is the caller's, with what gives it back. */
   async acquire(runner: QueryRunner): Promise<() => void> {
+    this.#dataSources.add(dataSourceOf(runner));
     if (this.#taken) await this.#wait(runner);
     this.#taken = true;
     return () => {
@@ -87,7 +89,7 @@ export class Lease {
   }
 
   #wait(runner: QueryRunner): Promise<void> {
-    const around = openTransactionAround(dataSourceOf(runner), runner);
+    const around = openTransactionAround(this.#dataSources, runner);
     if (around && !around.detached) return Promise.reject(new SecondConnectionError(around.where));
     const limit = around ? DETACHED_LEASE_TIMEOUT : LEASE_TIMEOUT;
     return new Promise((resolve, reject) => {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { DataSource, QueryFailedError } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { SecondConnectionError } from '../../../lib/errors/second-connection.error.js';
 import { UnitAbortedError } from '../../../lib/errors/unit-aborted.error.js';
 import { UnitTimeoutError } from '../../../lib/errors/unit-timeout.error.js';
 import { detach } from '../../../lib/unit-of-work/ambient.js';
@@ -126,6 +127,8 @@ describe('PGlite in this process', () => {
     await expect(failing).rejects.toThrow('no');
     await next;
     expect(await app.saved()).toEqual(['next']);
+    const inside = app.transactor.run(() => transactor.run(({ manager }) => manager.insert(Note, { id: 'inside' })));
+    await expect(inside).rejects.toThrow(SecondConnectionError);
     transactor.close();
     await app.database.close();
   });
