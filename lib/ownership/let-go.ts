@@ -5,7 +5,7 @@ import { ManagedFile } from '../files/managed-file.entity.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import type { TransferAction } from '../files/transfer-action.js';
 import type { FileSnapshot } from './statements/transfer-statements.js';
-import { findLedger } from './guard/ledger-of.js';
+import { findLedger } from './guard/find-ledger.js';
 import { ownerOf } from './statements/verdict.js';
 import type { TransferRuntime } from './transfer-runtime.js';
 

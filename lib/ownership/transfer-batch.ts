@@ -9,7 +9,7 @@ import type { OwnerReference } from '../files/owner-reference.js';
 import type { Task, TaskLike } from '../task-queue/task.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
 import { ChangeRights } from './guard/change-rights.js';
-import { findLedger, transactionOf } from './guard/ledger-of.js';
+import { findLedger, transactionOf } from './guard/find-ledger.js';
 import { filesLetGo, letRecordsGo } from './guard/let-records-go.js';
 import { followRecords } from './guard/follow-records.js';
 import { noteMoves } from './guard/note-moves.js';

@@ -10,7 +10,7 @@ import type { CurrentRow, RecordLedger, WrittenRow } from './record-ledger.js';
 import { latestRowsOfOwners, rowsByKey } from './record-rows.js';
 import { dataSourceOf } from '../../unit-of-work/data-source-of.js';
 import { guardedOwners, isSharedOwner } from './guarded-entities.js';
-import { transactionOf } from './ledger-of.js';
+import { transactionOf } from './find-ledger.js';
 
 /**
  * Lets files follow their records: to the new id of an owner whose id has changed, and from a removed row to the one that takes its place.

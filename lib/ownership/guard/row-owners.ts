@@ -2,7 +2,7 @@ import type { EntityManager } from 'typeorm';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { guardedOwners } from './guarded-entities.js';
 import type { GuardedEntity } from './guarded-entities.js';
-import { findLedger } from './ledger-of.js';
+import { findLedger } from './find-ledger.js';
 import type { RecordLedger } from './record-ledger.js';
 import { rowsNaming, rowsOfOwners } from './record-rows.js';
 import type { RecordRow } from './record-rows.js';
