@@ -28,10 +28,14 @@ export class FileGate {
     return file;
   }
 
-  /** As `find`, and locked until the unit of work ends: what was allowed is what is changed. */
+  /**
+   * As `find`, and locked until the unit of work ends: what was allowed is what is changed. Access is asked before the lock, too: who waits for it
+   * would know that the file is there.
+   */
   async claim(id: string, operation: FileOperation, context: ExecutionContext): Promise<ManagedFile> {
     const unit = this.transactor.current();
     if (!unit) throw new OutOfQueueError();
+    await this.find(id, operation, context);
     const actor = await this.actors.of(context);
     const file = await lockFile(unit.manager, storedId(id));
     await this.access.assertCan(actor, operation, file);

@@ -52,11 +52,17 @@ export async function attachUploads(uploads: readonly QueuedUpload[], queue: Uni
 
 /** A file that is uploaded for a record is named by it: by what the handler saved, or by what is written now. */
 function assertNamed(placed: readonly PlacedFile[], rows: RowOwners, writes: readonly FieldWrite[]): void {
-  const written = new Set(writes.map(({ target, ownerId }) => JSON.stringify([target.ownerType, ownerId])));
+  const written = new Set(
+    writes.flatMap(({ target, ownerId, files }) => files.map((id) => keyOf(target.ownerType, ownerId, id))),
+  );
   for (const { staged, owner, place, isChosen } of placed) {
-    const isNamed = rows.of(staged.id, owner.type).length > 0 || written.has(JSON.stringify([owner.type, owner.id]));
+    const isNamed = rows.of(staged.id, owner.type).length > 0 || written.has(keyOf(owner.type, owner.id, staged.id));
     if (rows.isGuarded(owner.type) && !isNamed && !isChosen) throw new FilesNotNamedError(place, staged.id, owner.type);
   }
+}
+
+function keyOf(ownerType: string, ownerId: string, fileId: string): string {
+  return JSON.stringify([ownerType, ownerId, fileId]);
 }
 
 /** The owners of which nothing is written: two who lock one for reading and then write it would wait for each other. */

@@ -13,6 +13,8 @@ export interface FieldWrite {
   readonly target: OwnerField;
   readonly ownerId: string;
   readonly value: unknown;
+  /** The ids of the files that it names. */
+  readonly files: readonly string[];
   /** For messages. */
   readonly place: string;
   readonly fileId: string;
@@ -45,7 +47,8 @@ export async function planWrites(
       .find((value) => idsIn(value).some((one) => known.has(one)));
     const value = held === undefined ? fresh : replaced(held, values);
     for (const entity of entities) setPath(entity, field, value);
-    writes.push({ target, ownerId: owner.id, value, place, fileId: staged.id });
+    const named = group.map((one) => one.staged.id);
+    writes.push({ target, ownerId: owner.id, value, files: named, place, fileId: staged.id });
   }
   return writes;
 }
