@@ -5,6 +5,7 @@ import { FILES_ENTITIES, FILES_MIGRATIONS, FilesModule, FilesService, runMigrati
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { Column, DataSource, Entity, PrimaryGeneratedColumn, Table } from 'typeorm';
 import type { DataSourceOptions, MigrationInterface, QueryRunner } from 'typeorm';
+import { PGliteDriver } from 'typeorm-pglite';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { IN_MEMORY, reachableDatabases } from '../../support/databases.js';
 import { examplesNotRun } from '../../support/doc-examples.js';
@@ -29,6 +30,14 @@ class CreatePackages1767312000000 implements MigrationInterface {
 }
 
 const modules = {
+  pglite: () =>
+    TypeOrmModule.forRoot({
+      type: 'postgres',
+      driver: new PGliteDriver({ dataDir: 'pglite' }).driver, // or {}: in memory
+      installExtensions: false,
+      uuidExtension: 'pgcrypto',
+      autoLoadEntities: true,
+    }),
   file: () => TypeOrmModule.forRoot({ type: 'better-sqlite3', database: 'app.sqlite', autoLoadEntities: true }),
   postgres: () =>
     TypeOrmModule.forRoot({ type: 'postgres', url: process.env.DATABASE_URL, autoLoadEntities: true, poolSize: 20 }),
@@ -86,6 +95,15 @@ for (const kind of ['file', 'postgres', 'mariadb', 'migrated'] as const) {
     });
   });
 }
+
+it('has files in the database of the pages: pglite', async () => {
+  const { files, dataSource } = await boot(modules.pglite);
+  await dataSource.synchronize();
+
+  const file = await files.create(Buffer.from('x'), { name: 'x' });
+
+  expect((await files.show(file.id)).size).toBe(1);
+});
 
 it('asks the master', async () => {
   const dataSource = await new DataSource({ ...IN_MEMORY, entities: [Package], synchronize: true }).initialize();
