@@ -14,7 +14,7 @@ interface LetGo {
 }
 
 /**
- * Releases or deletes the files that a row named before it was written, and that no row of its owner names any more; but not those that are
+ * Releases or deletes the files that a row named before it was written, or between two writes, and that no row of its owner names any more; but not those that are
  * `claimed` for another owner. Called before transfers, so that what goes makes room in a quota, and once more before the COMMIT.
  */
 export async function letRecordsGo(
@@ -52,12 +52,13 @@ export async function filesLetGo(ledger: RecordLedger, manager: EntityManager): 
 function lettingGo(rows: readonly CurrentRow[]): Map<string, LetGo> {
   const letGo = new Map<string, LetGo>();
   for (const row of rows) {
-    const { before } = row.row;
-    if (!before || !row.entity.letsGo) continue;
+    const { before, formerly } = row.row;
+    if (!row.entity.letsGo) continue;
     const now = new Set(
-      row.entity.fields.flatMap((field) => (row.values.get(field) ?? before.values.get(field))?.ids ?? []),
+      row.entity.fields.flatMap((field) => (row.values.get(field) ?? before?.values.get(field))?.ids ?? []),
     );
-    for (const [{ onReplace }, { ids }] of before.values) {
+    const between = [...formerly].map(([field, ids]) => [field, { ids }] as const);
+    for (const [{ onReplace }, { ids }] of [...(before?.values ?? []), ...between]) {
       if (onReplace === 'keep') continue;
       for (const id of ids) if (!now.has(id)) letGo.set(id, { row, onReplace });
     }

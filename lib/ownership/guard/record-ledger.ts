@@ -22,6 +22,8 @@ export interface WrittenRow {
   ownerId: string | undefined;
   /** The fields that were written, as the last write left them. */
   readonly written: Map<GuardedField, NamedFiles>;
+  /** What earlier writes of the transaction have left in the fields. */
+  readonly formerly: Map<GuardedField, Set<string>>;
   /** Whether it was inserted under an owner id of the application's choice, which may have been another row's. */
   choseId: boolean;
   /** The owner id under which files that an earlier owner has left were looked for. */
@@ -246,7 +248,9 @@ export class RecordLedger {
   /** Whether the writes gave rows values, and nothing that was there before has to be dealt with: no file follows a row, and none is let go of. */
   get onlyGivesValues(): boolean {
     if (this.isUnsure || this.#displaced.length > 0) return false;
-    return [...this.#rows.values()].every(({ before, isRemoved, choseId }) => !before && !isRemoved && !choseId);
+    return [...this.#rows.values()].every(
+      ({ before, formerly, isRemoved, choseId }) => !before && formerly.size === 0 && !isRemoved && !choseId,
+    );
   }
 
   /** The rows that are there and have no owner id: what they name can be nobody's own. */
@@ -331,15 +335,25 @@ export class RecordLedger {
     for (const [id, owner] of this.#given) this.#formerlyGiven.set(id, owner);
     this.#given = new Map();
     this.#changed();
-    for (const row of this.#rows.values())
+    for (const row of this.#rows.values()) {
       Object.assign(row, { isUnsure: true, disinheritedAs: undefined, followedTo: undefined });
+      row.formerly.clear();
+    }
   }
 
   #row(entity: GuardedEntity, key: ObjectLiteral): WrittenRow {
     const text = keyOf(entity, key);
     let row = this.#rows.get(text) ?? (this.isUndone ? this.#undoneRow(text) : undefined);
     if (!row) {
-      row = { entity, key, before: undefined, ownerId: undefined, written: new Map(), ...UNTOUCHED };
+      row = {
+        entity,
+        key,
+        before: undefined,
+        ownerId: undefined,
+        written: new Map(),
+        formerly: new Map(),
+        ...UNTOUCHED,
+      };
       this.#rows.set(text, row);
     }
     return row;
@@ -351,7 +365,14 @@ export class RecordLedger {
   }
 
   #write(row: WrittenRow, ownerId: string | undefined, values: FieldValues): void {
-    for (const [field, value] of values) row.written.set(field, value);
+    this.#forgetUndone();
+    for (const [field, value] of values) {
+      const { ids = [] } = row.written.get(field) ?? {};
+      // What nobody is sure of may have been undone.
+      if (ids.length > 0 && !row.isUnsure)
+        row.formerly.set(field, new Set([...(row.formerly.get(field) ?? []), ...ids]));
+      row.written.set(field, value);
+    }
     if (ownerId !== undefined) row.ownerId = ownerId;
     if (row.ownerId === undefined) row.isUnsure = true;
     this.#changed();

@@ -102,6 +102,49 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     expect(await app.ownerOf(file)).toBe(`ticket ${id}*`);
   });
 
+  it.each([false, true])(
+    'a row that gets a file and then another lets the first go, made there: %s',
+    async (isMade) => {
+      const { id } = await (isMade ? { id: randomUUID() } : repo(Ticket).save({ title: 'before' }));
+      const [first, second] = [await app.upload(), await app.upload()];
+      const attach = (file: string) => async () => {
+        await repo(Ticket).save({ id, attachmentId: file });
+        app.queue.add(new OwnershipTransferTask(file, 'ticket', 'id'));
+        return { id };
+      };
+      await app.queue.run(async () => {
+        await app.queue.run(attach(first));
+        await app.queue.run(attach(second));
+      });
+      expect([await app.ownerOf(first), await app.ownerOf(second)]).toEqual([undefined, `ticket ${id}*`]);
+    },
+  );
+
+  it('a row that named a file in a part that was undone keeps it', async () => {
+    const { id } = await repo(Ticket).save({ title: 'before' });
+    const extra = await app.fileOf('ticket', id);
+    await app.queue.run(async () => {
+      await repo(Ticket).update(id, { title: 'between' });
+      await app.dataSource
+        .transaction((manager) => manager.update(Ticket, id, { attachmentId: extra }).then(undo))
+        .catch(() => 0);
+      await repo(Ticket).update(id, { attachmentId: null });
+    });
+    expect(await app.ownerOf(extra)).toBe(`ticket ${id}*`);
+  });
+
+  it('a row that names a file of its user and then another leaves the first alone', async () => {
+    const { id } = await repo(Ticket).save({ title: 'before' });
+    const [first, second] = [await app.upload(), await app.upload()];
+    await app.queue.run(async () => {
+      await repo(Ticket).update(id, { attachmentId: first });
+      await repo(Ticket).update(id, { attachmentId: second });
+      app.queue.add(new OwnershipTransferTask(second, 'ticket', 'id'));
+      return { id };
+    });
+    expect([await app.ownerOf(first), await app.ownerOf(second)]).toEqual(['user ada', `ticket ${id}*`]);
+  });
+
   it.each([false, true])('a row that gets a file and is removed deletes it, made there: %s', async (isMade) => {
     const { id } = await (isMade ? { id: randomUUID() } : repo(Ticket).save({ title: 'before' }));
     const file = await app.upload();
