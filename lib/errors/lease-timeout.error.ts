@@ -6,7 +6,7 @@ export class LeaseTimeoutError extends FilesError {
 
   constructor(milliseconds: number) {
     super(
-      `The one connection was busy for ${milliseconds} ms. ` +
+      `The database has one connection, and it was busy for ${milliseconds} ms. ` +
         'If detached work is awaited inside the unit it was detached from, do not await it there: use afterCommit(). ' +
         'If the caller holds a query runner with an open transaction, run the work in that: TaskQueue.run(fn, { manager }).',
     );

@@ -1,5 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { QueryRunner } from 'typeorm';
+import { Logger } from '@nestjs/common';
+import { stackOf } from '../errors/stack-of.js';
 import { UnawaitedWorkError } from '../errors/unawaited-work.error.js';
 import { UnitAbortedError } from '../errors/unit-aborted.error.js';
 import { ambientOf } from './ambient.js';
@@ -7,10 +9,12 @@ import { guardRefusal } from './guard-refusal.js';
 import { overrideMember } from './override-member.js';
 import type { Scope } from './scope.js';
 import { isRead, rollsBack } from './statement-kind.js';
-import { depthOf } from './transaction-depth.js';
+import { depthOf, setDepth } from './transaction-depth.js';
 import { TransactionState } from './transaction-state.js';
 import type { UnitTransaction } from './unit-transaction.js';
 import { dataSourceOf } from './data-source-of.js';
+
+const logger = new Logger('UnitOfWork');
 
 type Query = (...args: unknown[]) => Promise<never>;
 
@@ -68,9 +72,16 @@ export class JoinedRunner {
         this.#transactions++;
         joined.delete(runner);
         for (const undo of this.#restore) undo();
-        // Whoever gets the connection next would commit what nobody has checked.
-        if (runner.isTransactionActive && this.#state.hasHooks)
-          await rollbackTransaction.call(runner).catch(() => undefined);
+        // Whoever gets the connection next would commit what nobody has checked. A savepoint may be open in it.
+        if (runner.isTransactionActive && this.#state.hasHooks) {
+          setDepth(runner, 1);
+          await rollbackTransaction.call(runner).catch((error: unknown) => {
+            logger.error(
+              'The transaction of a query runner that was released could not be rolled back',
+              stackOf(error),
+            );
+          });
+        }
         await release.call(runner);
       }),
     ];

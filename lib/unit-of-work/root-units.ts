@@ -80,7 +80,7 @@ export class RootUnits {
       };
       const result = await end.before(() => within(scope, whole));
       scope.finish();
-      // What was written after the hooks of before have run was written by nobody who waited for it.
+      // A write that ended after the hooks had run was not awaited.
       if (state.hasHooks) throw new UnawaitedWorkError(0, 1);
       try {
         await end.beforeCommitted(() => transaction.commit());

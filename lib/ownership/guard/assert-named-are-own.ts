@@ -47,9 +47,10 @@ export async function assertNamedAreOwn(
   transaction: OpenTransaction,
   open: ReadonlySet<string>,
 ): Promise<void> {
+  const rows = ledger.current;
   const locked = await runtime.statements.lock(transaction.manager, [...open]);
   const owners = new Map(locked.map(({ id, ownerType, ownerId }) => [id, { type: ownerType, id: ownerId }]));
-  for (const row of ledger.current) {
+  for (const row of rows) {
     const owner = row.owner;
     for (const [field, { ids }] of row.values) {
       const foreign = ids.filter((id) => open.has(id) && !isOwner(owner, owners.get(id)));

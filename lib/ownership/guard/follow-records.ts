@@ -5,7 +5,7 @@ import { releaseFiles } from '../let-go.js';
 import { heldFiles } from '../statements/held-files.js';
 import type { FileSnapshot, Move } from '../statements/transfer-statements.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
-import { isOwner } from './record-ledger.js';
+import { hasOtherId, isOwner } from './record-ledger.js';
 import type { CurrentRow, RecordLedger, WrittenRow } from './record-ledger.js';
 import { latestRowsOfOwners, rowsByKey } from './record-rows.js';
 import { dataSourceOf } from '../../unit-of-work/data-source-of.js';
@@ -62,8 +62,8 @@ interface ChangedId {
 }
 
 function changedId(row: CurrentRow): ChangedId | undefined {
-  const { before, followedTo } = row.row;
-  const known = followedTo ?? before?.ownerId;
+  const { before, insertedAs, followedTo } = row.row;
+  const known = followedTo ?? (before === null ? insertedAs : before?.ownerId);
   if (known === undefined || known === row.ownerId) return undefined;
   return { row, from: { type: row.entity.ownerType, id: known }, to: row.owner };
 }
@@ -131,7 +131,8 @@ function rowsOfNewId(current: readonly CurrentRow[], removed: readonly WrittenRo
   const freed = new Set(removed.map(({ before }) => JSON.stringify([before?.entity.ownerType, before?.ownerId])));
   return current.filter(({ row, entity, ownerId }) => {
     const { before, choseId, disinheritedAs } = row;
-    const isNew = before === null ? choseId : before && entity.isOneRow && before.ownerId !== ownerId;
+    const isOther = before === null ? hasOtherId(row) : before && before.ownerId !== ownerId;
+    const isNew = (before === null && choseId) || (isOther && entity.isOneRow);
     return isNew && disinheritedAs !== ownerId && !freed.has(JSON.stringify([entity.ownerType, ownerId]));
   });
 }
@@ -152,7 +153,7 @@ async function disinherit(
   if (held.length === 0) return;
   const locked = await runtime.statements.lock(manager, held);
   const byKey = new Map(owners.map((owner) => [keyOf(owner), owner]));
-  const named = await namedByOthers(manager, chosen);
+  const named = await namedByOthers(manager, ledger, chosen);
   const inherited = locked.filter((file) => {
     const owner = byKey.get(keyOf(ownerOf(file)));
     return owner !== undefined && !ledger.wasGiven(file.id, owner) && !named.has(keyOf(owner, file.id));
@@ -161,19 +162,27 @@ async function disinherit(
   await releaseFiles(runtime, manager, inherited);
 }
 
-/** What rows of other classes name that own as the same owners: an id that one of them has is no earlier owner's. */
-async function namedByOthers(manager: EntityManager, chosen: readonly CurrentRow[]): Promise<ReadonlySet<string>> {
+/**
+ * What rows of other classes that own as the same owners have named since before the transaction: an id that one of them has is no earlier
+ * owner's.
+ */
+async function namedByOthers(
+  manager: EntityManager,
+  ledger: RecordLedger,
+  chosen: readonly CurrentRow[],
+): Promise<ReadonlySet<string>> {
   const named = new Set<string>();
-  const dataSource = dataSourceOf(manager);
   for (const type of new Set(chosen.map(({ owner }) => owner.type))) {
     const own = chosen.filter(({ owner }) => owner.type === type);
     const tables = new Set(own.map(({ entity }) => entity.metadata.tablePath));
-    for (const entity of guardedOwners(dataSource, type)) {
-      if (tables.has(entity.metadata.tablePath)) continue;
-      const ids = own.map(({ ownerId }) => ownerId);
-      for (const { ownerId, values } of await latestRowsOfOwners(transactionOf(manager), entity, ids)) {
-        const files = [...values.values()].flatMap((value) => value.ids);
-        for (const fileId of files) named.add(keyOf({ type, id: ownerId ?? null }, fileId));
+    const others = guardedOwners(dataSourceOf(manager), type).filter(({ metadata }) => !tables.has(metadata.tablePath));
+    const ids = own.map(({ ownerId }) => ownerId);
+    for (const entity of others) {
+      for (const record of await latestRowsOfOwners(transactionOf(manager), entity, ids)) {
+        const written = ledger.find(record);
+        const values = written ? written.before?.values : record.values;
+        const files = [...(values?.values() ?? [])].flatMap((value) => value.ids);
+        for (const fileId of files) named.add(keyOf({ type, id: record.ownerId ?? null }, fileId));
       }
     }
   }

@@ -14,8 +14,9 @@ interface LetGo {
 }
 
 /**
- * Releases or deletes the files that a row named before it was written, or between two writes, and that no row of its owner names any more; but not those that are
- * `claimed` for another owner. Called before transfers, so that what goes makes room in a quota, and once more before the COMMIT.
+ * Releases or deletes the files that a row named before it was written, or between two writes, and that no row of its owner names any more;
+ * but not those that are `claimed` for another owner. Called before transfers, so that what goes makes room in a quota, and once more before
+ * the COMMIT.
  */
 export async function letRecordsGo(
   runtime: TransferRuntime,

@@ -27,7 +27,7 @@ class OwnTransaction {
 export class RecordGuard implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   #end: (() => void) | undefined;
   /** The writes that have a transaction of their own, by the application's query runner that it is on. */
-  readonly #alone = new WeakMap<QueryRunner, Promise<void>>();
+  readonly #alone = new WeakMap<QueryRunner, Promise<unknown>>();
 
   constructor(
     private readonly transactor: Transactor,
@@ -75,7 +75,9 @@ export class RecordGuard implements OnModuleInit, OnApplicationBootstrap, OnModu
     const given = queryRunner ?? unit?.manager.queryRunner;
     const runner = given ?? this.transactor.dataSource.createQueryRunner();
     // A transaction that another write has opened for itself is not the application's.
-    if (carried(OwnTransaction)?.runner !== runner) while (this.#alone.has(runner)) await this.#alone.get(runner);
+    if (carried(OwnTransaction)?.runner !== runner) {
+      while (this.#alone.has(runner)) await Promise.allSettled([this.#alone.get(runner)]);
+    }
     builder.queryRunner = runner;
     try {
       return await (runner.isTransactionActive
@@ -95,15 +97,11 @@ export class RecordGuard implements OnModuleInit, OnApplicationBootstrap, OnModu
 
   async #inOwn(write: GuardedWrite, runner: QueryRunner, execute: () => Promise<unknown>): Promise<unknown> {
     const work = carrying(new OwnTransaction(runner), () => this.#committed(write, runner, execute));
-    const end = work.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#alone.set(runner, end);
+    this.#alone.set(runner, work);
     try {
       return await work;
     } finally {
-      if (this.#alone.get(runner) === end) this.#alone.delete(runner);
+      this.#alone.delete(runner);
     }
   }
 

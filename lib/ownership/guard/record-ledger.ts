@@ -20,6 +20,10 @@ export interface WrittenRow {
   before: RecordRow | null | undefined;
   /** The owner id, as far as the writes tell. */
   ownerId: string | undefined;
+  /** The owner id that it was inserted with, if the transaction inserted it. */
+  insertedAs: string | undefined;
+  /** What it was before it was removed; of a row that the transaction had inserted itself, too. */
+  removedAs: RecordRow | undefined;
   /** The fields that were written, as the last write left them. */
   readonly written: Map<GuardedField, NamedFiles>;
   /** What earlier writes of the transaction have left in the fields. */
@@ -48,6 +52,10 @@ export interface CurrentRow {
 }
 
 const UNTOUCHED = {
+  before: undefined,
+  ownerId: undefined,
+  insertedAs: undefined,
+  removedAs: undefined,
   choseId: false,
   disinheritedAs: undefined,
   followedTo: undefined,
@@ -62,6 +70,9 @@ export class RecordLedger {
   #given = new Map<string, OwnerReference>();
   /** Rows that were removed, and whose keys others have got since. */
   readonly #displaced: WrittenRow[] = [];
+  readonly #settle: () => Promise<void>;
+  /** Writes that have begun, and are not noted yet. */
+  readonly #writing = new Set<Promise<unknown>>();
   #refusal: FilesError | undefined;
   /** What was given before a part of the transaction was undone. */
   readonly #formerlyGiven = new Map<string, OwnerReference>();
@@ -71,10 +82,6 @@ export class RecordLedger {
   /** What was read off the rows since the last change. */
   #current: readonly CurrentRow[] | undefined;
   #naming: ReadonlyMap<string, readonly CurrentRow[]> | undefined;
-
-  readonly #settle: () => Promise<void>;
-  /** Writes that have begun, and are not noted yet. */
-  readonly #writing = new Set<Promise<unknown>>();
 
   private constructor(
     private readonly state: TransactionState,
@@ -109,12 +116,11 @@ export class RecordLedger {
     if (this.#refusal) throw this.#refusal;
   }
 
-  /** Runs with the write under way; the settlement comes after it. */
+  /** Counts the write as under way until it settles. What it has written is settled after that, also where a settlement came before. */
   during<T>(write: Promise<T>): Promise<T> {
     this.#writing.add(write);
     const end = (): void => {
       this.#writing.delete(write);
-      // Also of what was written after a settlement.
       this.state.beforeCommit(this.#settle);
     };
     write.then(end, end);
@@ -143,6 +149,7 @@ export class RecordLedger {
     row.choseId = choseId;
     // One that was removed and is inserted under the same key was there before.
     if (row.before === undefined && !row.isRemoved) row.before = null;
+    if (row.before === null) row.insertedAs = ownerId;
     row.isRemoved = false;
     this.#write(row, ownerId, values);
   }
@@ -181,8 +188,7 @@ export class RecordLedger {
   removed(record: RecordRow): void {
     this.seen(record);
     const row = this.#row(record.entity, record.key);
-    // One that was inserted here may have got files since.
-    row.before ??= record;
+    row.removedAs = row.before ?? record;
     row.isRemoved = true;
   }
 
@@ -245,11 +251,11 @@ export class RecordLedger {
     return (this.#current ??= [...this.#rows.values()].flatMap((row) => currentOf(row) ?? []));
   }
 
-  /** Whether the writes gave rows values, and nothing that was there before has to be dealt with: no file follows a row, and none is let go of. */
+  /** Whether the writes gave values to rows and did nothing else: no file follows a row, none is let go of, and none is inherited. */
   get onlyGivesValues(): boolean {
     if (this.isUnsure || this.#displaced.length > 0) return false;
     return [...this.#rows.values()].every(
-      ({ before, formerly, isRemoved, choseId }) => !before && formerly.size === 0 && !isRemoved && !choseId,
+      (row) => !row.before && row.formerly.size === 0 && !row.isRemoved && !row.choseId && !hasOtherId(row),
     );
   }
 
@@ -271,6 +277,11 @@ export class RecordLedger {
       if ([...written.values()].some(({ ids }) => ids.includes(fileId))) return { type: ownerType, id: ownerId };
     }
     return undefined;
+  }
+
+  /** The row, if the transaction wrote it. */
+  find({ entity, key }: Pick<RecordRow, 'entity' | 'key'>): WrittenRow | undefined {
+    return this.#rows.get(keyOf(entity, key));
   }
 
   #unsure(): WrittenRow[] {
@@ -305,11 +316,7 @@ export class RecordLedger {
   }
 
   #read(row: WrittenRow, record: RecordRow): void {
-    // One that was inserted here and has got another id since: its files follow, and it inherits none.
-    if (row.before === null && row.ownerId !== undefined && row.ownerId !== record.ownerId) {
-      row.choseId ||= row.entity.isOneRow;
-      row.followedTo ??= row.ownerId;
-    }
+    if (row.before === null) row.insertedAs ??= record.ownerId;
     Object.assign(row, { isUnsure: false, isRemoved: false, ownerId: record.ownerId });
     for (const [field, named] of record.values) row.written.set(field, named);
   }
@@ -345,15 +352,7 @@ export class RecordLedger {
     const text = keyOf(entity, key);
     let row = this.#rows.get(text) ?? (this.isUndone ? this.#undoneRow(text) : undefined);
     if (!row) {
-      row = {
-        entity,
-        key,
-        before: undefined,
-        ownerId: undefined,
-        written: new Map(),
-        formerly: new Map(),
-        ...UNTOUCHED,
-      };
+      row = { entity, key, written: new Map(), formerly: new Map(), ...UNTOUCHED };
       this.#rows.set(text, row);
     }
     return row;
@@ -369,7 +368,7 @@ export class RecordLedger {
     for (const [field, value] of values) {
       const { ids = [] } = row.written.get(field) ?? {};
       // What nobody is sure of may have been undone.
-      if (ids.length > 0 && !row.isUnsure)
+      if (ids.length > 0 && row.entity.letsGo && !row.isUnsure)
         row.formerly.set(field, new Set([...(row.formerly.get(field) ?? []), ...ids]));
       row.written.set(field, value);
     }
@@ -400,6 +399,11 @@ function keyUsedAgain({ metadata: { name } }: GuardedEntity): RecordWriteUnseenE
 
 function textOf(value: unknown): unknown {
   return ownerIdOf(value) ?? (typeof value === 'bigint' ? String(value) : value);
+}
+
+/** Whether a row that the transaction inserted has got another owner id since. */
+export function hasOtherId({ before, insertedAs, ownerId }: WrittenRow): boolean {
+  return before === null && insertedAs !== undefined && insertedAs !== ownerId;
 }
 
 function currentOf(row: WrittenRow): CurrentRow | undefined {

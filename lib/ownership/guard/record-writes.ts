@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import { QueryFailedError } from 'typeorm';
-import type { DataSource, EntityManager, EntityMetadata, ObjectLiteral } from 'typeorm';
+import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
 import { RecordWriteUnseenError } from '../../errors/record-write-unseen.error.js';
 import { dataSourceOf } from '../../unit-of-work/data-source-of.js';
 import type { WriteBuilder } from '../../unit-of-work/watch-writes.js';
@@ -18,16 +19,29 @@ type Values = Readonly<Record<string, unknown>>;
 type Execute = () => Promise<unknown>;
 
 /**
- * Does the write; `onFailure` is called where it may have been done although it rejects: a listener threw after the statement. A statement that
- * fails has done nothing.
+ * Does the write. `onFailure` is called where it may have been done although it rejects: a listener failed after the statement. A statement that
+ * was not made, or that fails itself, has done nothing.
  */
-async function done<T>(execute: Execute, onFailure: (error: Error) => void): Promise<T> {
+async function done<T>(builder: WriteBuilder, execute: Execute, onFailure: () => void): Promise<T> {
+  const make = builder.getQueryAndParameters;
+  let made: [sql: string, parameters: unknown[]] | undefined;
+  builder.getQueryAndParameters = () => (made = make.call(builder));
   try {
     return (await execute()) as T;
   } catch (error) {
-    if (!(error instanceof QueryFailedError)) onFailure(error as Error);
+    if (made && !isFailureOf(made, error)) onFailure();
     throw error;
+  } finally {
+    builder.getQueryAndParameters = make;
   }
+}
+
+/** Whether it is this statement that failed, and not one of a listener. SQLite's query runner makes numbers of booleans. */
+function isFailureOf([sql, parameters]: [sql: string, parameters: unknown[]], error: unknown): boolean {
+  if (!(error instanceof QueryFailedError) || error.query !== sql) return false;
+  const asSent = (values: unknown[]): unknown[] =>
+    values.map((value) => (typeof value === 'boolean' ? Number(value) : value));
+  return isDeepStrictEqual(asSent((error.parameters ?? []) as unknown[]), asSent(parameters));
 }
 
 /** What a write does to a guarded entity; undefined where it does not touch what is guarded. */
@@ -90,12 +104,11 @@ async function insertRows(
       if (expressions || !result) ledger.unsure(entity, key);
     }
   };
-  const result = await done<Parameters<typeof note>[0]>(execute, () => {
-    // Before the SQL was made, nothing was sent.
-    if (values.length === 0) return;
-    const isKnown = ({ primaryColumns }: EntityMetadata, row: Values): boolean =>
-      primaryColumns.every((column) => valueIn([row], column) !== undefined);
-    if (rows.every((row) => isKnown(entity.metadata, row))) note();
+  const result = await done<Parameters<typeof note>[0]>(builder, execute, () => {
+    // TypeORM has put the keys into the rows by then, where the database gives them.
+    const { primaryColumns } = entity.metadata;
+    const isKnown = (row: Values): boolean => primaryColumns.every((column) => valueIn([row], column) !== undefined);
+    if (rows.every(isKnown)) note();
     else ledger.refuse(failedAfterWrite(entity));
   });
   note(result);
@@ -131,7 +144,7 @@ async function upsertRows(
   const inserted = wantKeys(builder, rows);
   let where = known;
   beforeSql(builder, () => (where = uniqueCondition(dataSource, entity, inserted)));
-  const result = await done<{ identifiers: (ObjectLiteral | undefined)[] }>(execute, () =>
+  const result = await done<{ identifiers: (ObjectLiteral | undefined)[] }>(builder, execute, () =>
     ledger.refuse(failedAfterWrite(entity)),
   );
   // A listener may have given the unique value: then nobody knows which of the rows were there.
@@ -221,7 +234,7 @@ async function updateRows(
         if (!isSure) ledger.unsure(entity, key);
       }
     };
-    const result = await done<{ affected?: number }>(execute, () => note(false));
+    const result = await done<{ affected?: number }>(builder, execute, () => note(false));
     // Some of them may not be there.
     note(result.affected === keys.length);
     return result;
@@ -240,7 +253,7 @@ async function updateRows(
       if (newKey) ledger.rekeyed(record.entity, record.key, { ...record.key, ...newKey });
     }
   };
-  const result = await done<{ affected?: number }>(execute, () => note(false));
+  const result = await done<{ affected?: number }>(builder, execute, () => note(false));
   const { affected = before.length } = result;
   if (affected > before.length) throw ledger.refuse(moreThanRead(entity));
   // A limit leaves some of them alone.
@@ -262,7 +275,7 @@ async function deleteRows(
       if (!isSure) ledger.unsure(record.entity, record.key);
     }
   };
-  const result = await done<{ affected?: number | null }>(execute, () => note(false));
+  const result = await done<{ affected?: number | null }>(builder, execute, () => note(false));
   note(result.affected === before.length);
   return result;
 }
@@ -278,7 +291,7 @@ async function recoverRows(
   const note = (): void => {
     for (const { key, ownerId, values } of before) ledger.updated(entity, key, ownerId, values);
   };
-  const result = await done(execute, note);
+  const result = await done(builder, execute, note);
   note();
   return result;
 }

@@ -17,6 +17,8 @@ interface Removed {
   readonly record: RecordRow;
   readonly owner: OwnerReference;
   readonly policy: Policy;
+  /** Whether the transaction had inserted it: it owns what it was given since, and not what an earlier owner of its id has left. */
+  readonly wasInserted: boolean;
 }
 
 /** Does what `onDelete` says with the files that removed rows owned, and that no other row has taken over. */
@@ -51,9 +53,9 @@ export async function dealWithRemoved(
     const { type, id } = stateOf(file);
     const one = holders.get(keyOf(type, id)) ?? holders.get(keyOf(type, id, file.id));
     if (!one || used.isUsed(one.owner, file.id)) continue;
-    // Of an owner that is there again, or was inserted by whoever gave it the file.
-    const isThere = again.has(keyOf(one.owner.type, one.owner.id));
-    if (isThere && isOwner(one.owner, ledger.ownerGiven(file.id))) continue;
+    if (one.wasInserted && !ledger.wasGiven(file.id, one.owner)) continue;
+    const isThereAgain = again.has(keyOf(one.owner.type, one.owner.id));
+    if (isThereAgain && isOwner(one.owner, ledger.ownerGiven(file.id))) continue;
     dropped[one.policy].push(file);
   }
   const [kept] = dropped.restrict;
@@ -69,11 +71,13 @@ export async function dealWithRemoved(
 }
 
 /** Files that stay with an owner whose id is used again would be another's. */
-function removedRow({ isRemoved, before }: WrittenRow, again: ReadonlySet<string>): Removed | undefined {
-  if (!isRemoved || !before || before.ownerId === undefined) return undefined;
-  const { ownerType: type, onDelete } = before.entity;
-  const policy = onDelete === 'keep' && again.has(keyOf(type, before.ownerId)) ? 'release' : onDelete;
-  return policy === 'keep' ? undefined : { record: before, owner: { type, id: before.ownerId }, policy };
+function removedRow({ isRemoved, before, removedAs }: WrittenRow, again: ReadonlySet<string>): Removed | undefined {
+  const record = before ?? removedAs;
+  if (!isRemoved || !record || record.ownerId === undefined) return undefined;
+  const { ownerType: type, onDelete } = record.entity;
+  const policy = onDelete === 'keep' && again.has(keyOf(type, record.ownerId)) ? 'release' : onDelete;
+  if (policy === 'keep') return undefined;
+  return { record, owner: { type, id: record.ownerId }, policy, wasInserted: before === null };
 }
 
 /** A row that shares its owner with others has had the files that it named; one that is an owner by itself, all of them. */

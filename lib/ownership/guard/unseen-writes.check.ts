@@ -28,7 +28,7 @@ function otherClasses({ metadata }: GuardedEntity, { entityMetadatas }: DataSour
     .filter((other) => !guardedEntity(other))
     .map(
       (other) =>
-        `What is written as ${other.name} is not checked: it has the table "${tablePath}" of ${name}, and declares none of its files. ` +
+        `Writes through ${other.name} are not checked: it maps the table "${tablePath}" of ${name} and declares none of its files. ` +
         `Put @OwnsFiles() and @FileField() on ${other.name}, too, or write through ${name}.`,
     );
 }

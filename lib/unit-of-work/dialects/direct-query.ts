@@ -19,8 +19,8 @@ const OF_STARTS: readonly Event[] = ['beforeTransactionStart', 'afterTransaction
 const OF_COMMITS: readonly Event[] = ['beforeTransactionCommit', 'afterTransactionCommit'];
 
 /**
- * Whether nobody would notice if a statement went to the driver past TypeORM's query runner: no subscriber listens, nothing has taken the place
- * of the runner's `query()`, and it is connected.
+ * Whether nobody would notice if a statement went to the driver past TypeORM's query runner: no subscriber listens, this runner's `query()` was
+ * not overridden, and it is connected.
  */
 export function isUnheard(runner: QueryRunner, what?: 'start' | 'commit'): boolean {
   const { subscribers } = dataSourceOf(runner);

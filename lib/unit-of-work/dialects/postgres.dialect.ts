@@ -76,7 +76,7 @@ export class PostgresDialect extends PortableDialect {
   }
 }
 
-/** TypeORM would send a statement more, which is held back, too, but goes through all its layers before. */
+/** Begins with one statement. TypeORM would make two, BEGIN and the isolation level, which both pass all of its layers before they are held back. */
 function beginAt(
   isolation: IsolationLevel,
   runner: QueryRunner,

@@ -110,7 +110,7 @@ describe('The boot', () => {
     warn.mockRestore();
     await app.close();
     expect(told).toEqual([
-      'What is written as JarLabel is not checked: it has the table "jar" of Jar, and declares none of its files. Put @OwnsFiles() and ' +
+      'Writes through JarLabel are not checked: it maps the table "jar" of Jar and declares none of its files. Put @OwnsFiles() and ' +
         '@FileField() on JarLabel, too, or write through Jar.',
       'Files of type "shelf" can be left behind: with `onUpdate: \'CASCADE\'` on Jar.shelfCode the database changes the owner id by itself when ' +
         'the Shelf gets another one. Take the CASCADE off, and save the Jar entities with their new id.',

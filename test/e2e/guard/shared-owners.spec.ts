@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Column, Entity, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
 import type { EntitySubscriberInterface } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FileField, FilesInUseError, OwnsFiles } from '../../../lib/index.js';
+import { FileField, FilesInUseError, FilesNotOwnError, OwnsFiles } from '../../../lib/index.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
 import { guardedApp } from '../../support/guarded-app.js';
@@ -63,6 +63,17 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))(
       const file = await app.fileOf('doc', id);
       await repo(DocPart).save({ docId: id, fileId: file });
       await repo(Doc).insert({ id });
+      expect(await app.ownerOf(file)).toBe(`doc ${id}*`);
+    });
+
+    it('inherits nothing by a part that is made with it', async () => {
+      const id = randomUUID();
+      const file = await app.fileOf('doc', id);
+      const work = app.queue.run(async () => {
+        await repo(DocPart).insert({ docId: id, fileId: file });
+        await repo(Doc).insert({ id });
+      });
+      await expect(work).rejects.toBeInstanceOf(FilesNotOwnError);
       expect(await app.ownerOf(file)).toBe(`doc ${id}*`);
     });
 

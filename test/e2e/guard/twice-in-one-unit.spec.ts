@@ -57,7 +57,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     expect(await app.ownerOf(extra)).toBe(`ticket ${id}*`);
   });
 
-  it('a file that is moved and then deleted is missed', async () => {
+  it('a file that is moved to another row and then deleted is not lost', async () => {
     const [one, two] = [randomUUID(), randomUUID()];
     await repo(Room).save([{ id: one }, { id: two }]);
     const file = await app.fileOf('room', one);
@@ -183,6 +183,55 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     });
     expect(await repo(Track).countBy({ fileId: file })).toBe(0);
     expect(await app.ownerOf(file)).toBeUndefined();
+  });
+
+  it('a row that is made, removed and made again inherits nothing', async () => {
+    const id = randomUUID();
+    const left = await app.fileOf('room', id);
+    const work = app.queue.run(async () => {
+      await repo(Room).insert({ id });
+      await repo(Room).delete(id);
+      await repo(Room).insert({ id, planId: left });
+    });
+    await expect(work).rejects.toBeInstanceOf(FilesNotOwnError);
+    expect(await app.ownerOf(left)).toBe(`room ${id}*`);
+  });
+
+  it('a row that is made in place of another that was made there inherits nothing', async () => {
+    const number = aNumber();
+    const left = await app.fileOf('clause', number);
+    const work = app.queue.run(async () => {
+      const { key } = await repo(Clause).save({ number });
+      await repo(Clause).delete(key);
+      await repo(Clause).save({ number, fileId: left });
+    });
+    await expect(work).rejects.toBeInstanceOf(FilesNotOwnError);
+    expect(await app.ownerOf(left)).toBe(`clause ${number}*`);
+  });
+
+  it('a row that is made and removed leaves alone what an earlier owner of its id has left', async () => {
+    const id = randomUUID();
+    const left = await app.fileOf('ticket', id);
+    await app.queue.run(async () => {
+      await repo(Ticket).insert({ id });
+      await repo(Ticket).delete(id);
+    });
+    expect(await app.ownerOf(left)).toBe(`ticket ${id}*`);
+  });
+
+  it('a row whose new owner id is undone takes no files of that id', async () => {
+    const number = aNumber();
+    const left = await app.fileOf('clause', number + 1);
+    await app.queue.run(async () => {
+      const { key } = await repo(Clause).save({ number });
+      const change = app.queue.run(async () => {
+        await repo(Clause).update(key, { number: number + 1 });
+        await drain();
+        undo();
+      });
+      await change.catch(() => 0);
+    });
+    expect(await app.ownerOf(left)).toBe(`clause ${number + 1}*`);
   });
 
   it('files follow a row that is made and gets another owner id', async () => {

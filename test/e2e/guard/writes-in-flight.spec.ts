@@ -102,12 +102,13 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))(
     });
 
     // In memory there is one connection, whose transaction the next runner would be in.
-    it.skipIf(database.kind === 'memory')(
-      'is rolled back where its query runner is released without an end',
-      async () => {
+    it.skipIf(database.kind === 'memory').each([1, 2])(
+      'is rolled back where its query runner is released %i deep in a transaction',
+      async (depth) => {
         const runner = app.dataSource.createQueryRunner();
         await runner.startTransaction();
         await runner.manager.insert(Room, { id, planId: foreign });
+        if (depth === 2) await runner.startTransaction();
         await runner.release();
         await app.queue.run(() => repo(Ticket).save({ title: 'the next one' }));
         expect(await repo(Room).findOneBy({ id })).toBeNull();
@@ -125,6 +126,38 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))(
       );
       await expect(work).rejects.toBeInstanceOf(FilesNotOwnError);
       expect(await repo(Room).findOneBy({ id })).toBeNull();
+    });
+
+    it('is checked where a statement of its listener fails', async () => {
+      const afterInsert: EntitySubscriberInterface['afterInsert'] = ({ manager }) =>
+        manager.transaction((inner) => inner.query('SELECT nothing_here'));
+      const work = heard({ listenTo: () => Room, afterInsert }, () =>
+        app.queue.run(async () => void (await repo(Room).insert({ id, planId: foreign }).catch(ignored))),
+      );
+      await expect(work).rejects.toBeInstanceOf(FilesNotOwnError);
+      expect(await repo(Room).findOneBy({ id })).toBeNull();
+    });
+
+    it('is no reason to refuse the others where its listener fails before an upsert', async () => {
+      await heard({ listenTo: () => Room, beforeInsert: fail }, () =>
+        app.queue.run(async () => {
+          await repo(Ticket).insert({ id });
+          const upsert = repo(Room).createQueryBuilder().insert().values({ id }).orUpdate(['planId'], ['id']);
+          await upsert.execute().catch(ignored);
+        }),
+      );
+      expect([await repo(Ticket).existsBy({ id }), await repo(Room).existsBy({ id })]).toEqual([true, false]);
+    });
+
+    // PostgreSQL aborts the transaction.
+    it.skipIf(database.kind === 'postgres')('is no reason to refuse the others where it fails itself', async () => {
+      await repo(Room).insert({ id });
+      const file = await app.upload();
+      await app.queue.run(async () => {
+        await repo(Room).insert({ id, planId: file }).catch(ignored);
+        await repo(Ticket).insert({ id });
+      });
+      expect([await repo(Ticket).existsBy({ id }), await app.ownerOf(file)]).toEqual([true, 'user ada']);
     });
 
     it.each(['planId', 'attachmentId'])('is checked where a listener fails after an update of %s', async (field) => {

@@ -207,7 +207,7 @@ describe.each(await reachableDatabases('file'))('the one connection of $name', (
       await vi.advanceTimersByTimeAsync(1);
       expect(await first).toBeInstanceOf(LeaseTimeoutError);
       expect(await first).toMatchObject({
-        message: expect.stringContaining('The one connection was busy for 60000 ms.') as string,
+        message: expect.stringContaining('The database has one connection, and it was busy for 60000 ms.') as string,
       });
       await runner.rollbackTransaction();
       await runner.release();
