@@ -40,7 +40,7 @@ export async function attachUploads(uploads: readonly QueuedUpload[], queue: Uni
   const files = new Map<StagedFile, ManagedFile>();
   for (const one of placed) files.set(one.staged, fileOf(one, files.get(one.staged) ?? one.staged.fileIn(unit)));
   // Before what the fields held goes: what the result still names would stay.
-  const writes = await planWrites(unit.dataSource, placed, outcome);
+  const writes = await planWrites(unit.dataSource, unsaved(placed, rows), outcome);
   assertNamed(placed, rows, writes);
   // As with transfers: whoever removes the record meanwhile deals with its files, and waits for this transaction.
   const unseen = unwritten(placed, writes).filter((owner) => !rows.isWritten(owner));
@@ -48,6 +48,18 @@ export async function attachUploads(uploads: readonly QueuedUpload[], queue: Uni
   await insertRows(unit, new Map(fresh.map(({ staged }) => [staged, files.get(staged) as ManagedFile])));
   await writeFields(unit, writes);
   return placed.map(({ staged }) => files.get(staged) as ManagedFile);
+}
+
+/** The files whose fields the handler has not saved as they are to be: these are left to write. An owner may have several rows, each with its own. */
+function unsaved(placed: readonly PlacedFile[], rows: RowOwners): PlacedFile[] {
+  const fields = new Map<string, ReadonlySet<string>>();
+  return placed.filter(({ staged, owner, field, attachAs, list }) => {
+    if (field === undefined || attachAs !== 'id') return true;
+    const key = JSON.stringify([owner.type, field]);
+    const named = fields.get(key) ?? rows.namedIn(field, owner.type);
+    fields.set(key, named);
+    return !(list ?? [staged]).every((file) => named.has(typeof file === 'string' ? file : file.id));
+  });
 }
 
 /** A file that is uploaded for a record is named by it: by what the handler saved, or by what is written now. */

@@ -40,9 +40,12 @@ async function update({ manager, dataSource }: UnitOfWork, writes: readonly Fiel
   if (result?.affected === writes.length) return;
   const owners = writes.map(({ target, ownerId }) => ({ type: target.ownerType, id: ownerId }));
   await assertOwnersExist(manager, owners, TransferRuntime.of(dataSource).ownerEntities);
-  const { metadata, ownerType } = first.target;
-  const reason = `of ${ownerType} ${ids.join(', ')} not all are in table "${metadata.tablePath}", so their field cannot be written`;
-  throw new OwnerNotResolvedError(first.place, first.fileId, reason);
+  const { metadata, ownerType, column } = first.target;
+  const found =
+    Number(result?.affected) > writes.length
+      ? `table "${metadata.tablePath}" has several rows of ${ownerType} ${ids.join(', ')}, so the handler has to save "${column.propertyPath}" itself`
+      : `of ${ownerType} ${ids.join(', ')} not all are in table "${metadata.tablePath}", so their field cannot be written`;
+  throw new OwnerNotResolvedError(first.place, first.fileId, found);
 }
 
 function updateSql(dataSource: DataSource, { target }: FieldWrite, writes: readonly FieldWrite[]) {

@@ -72,6 +72,16 @@ export class RowOwners {
     return owners.length < 2 ? owners : [...new Map(owners.map((owner) => [owner.id, owner])).values()];
   }
 
+  /** The files that rows which this transaction has written name in the field. */
+  namedIn(field: string, ownerType: string): ReadonlySet<string> {
+    const ids = new Set<string>();
+    for (const { owner, values } of findLedger(this.manager)?.current ?? []) {
+      if (owner.type !== ownerType) continue;
+      for (const [{ name }, named] of values) if (name === field) for (const id of named.ids) ids.add(id);
+    }
+    return ids;
+  }
+
   /** The owner whose row would name the file, if it had not been removed while it was written. */
   vanished(fileId: string, ownerType: string): OwnerReference | undefined {
     return findLedger(this.manager)?.vanished(ownerType, fileId);
