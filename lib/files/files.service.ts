@@ -85,17 +85,19 @@ export class FilesService {
    * stream that was read before.
    */
   async create(content: FileContent, options: CreateFileOptions): Promise<ManagedFile> {
-    const source = await openContent(content, `the file "${options.name}"`);
-    try {
-      return await this.writer.create(source, options);
-    } finally {
-      source.destroy();
-    }
+    return this.transactor.staying(async () => {
+      const source = await openContent(content, `the file "${options.name}"`);
+      try {
+        return await this.writer.create(source, options);
+      } finally {
+        source.destroy();
+      }
+    });
   }
 
   /** As `create`, for several: all of them are made, in one commit, or none. The next one is asked for when one is stored. */
   async createAll(files: AsyncIterable<NewFile>): Promise<ManagedFile[]> {
-    return this.writer.createAll(files);
+    return this.transactor.staying(() => this.writer.createAll(files));
   }
 
   /**
@@ -104,7 +106,7 @@ export class FilesService {
    * the storage does not read from.
    */
   async register(location: string, options: RegisterFileOptions = {}): Promise<ManagedFile> {
-    return this.writer.register(location, options);
+    return this.transactor.staying(() => this.writer.register(location, options));
   }
 
   /** The file; throws `FileNotFoundError`. */
@@ -179,19 +181,21 @@ export class FilesService {
    * destroyed when it fails. A pinned file needs `force`. Throws `FileTypeChangedError`.
    */
   async replace(id: string, content: FileContent, options: ReplaceOptions = {}): Promise<ManagedFile> {
-    const source = await openContent(content, `file ${id}`);
-    try {
-      const file = await this.show(id);
-      if (file.pinned && !options.force) throw new FilePinnedError(file.id, 'replacing its content');
-      return await this.writer.replace(file, source, options);
-    } finally {
-      source.destroy();
-    }
+    return this.transactor.staying(async () => {
+      const source = await openContent(content, `file ${id}`);
+      try {
+        const file = await this.show(id);
+        if (file.pinned && !options.force) throw new FilePinnedError(file.id, 'replacing its content');
+        return await this.writer.replace(file, source, options);
+      } finally {
+        source.destroy();
+      }
+    });
   }
 
   /** Another file with the same content and `pluginData`, by itself from then on: `await files.copy(id, { storage: 'archive', owner: null })`. */
   async copy(id: string, options: CopyFileOptions = {}): Promise<ManagedFile> {
-    return this.#read(id, (file) => this.writer.copy(file, options));
+    return this.transactor.staying(() => this.#read(id, (file) => this.writer.copy(file, options)));
   }
 
   /**
@@ -199,7 +203,7 @@ export class FilesService {
    * storage already: a no-op. Throws `FileChangedError` when somebody else moved or replaced them meanwhile.
    */
   async move(id: string, storage: string): Promise<ManagedFile> {
-    return this.#read(id, (file) => this.writer.move(file, storage));
+    return this.transactor.staying(() => this.#read(id, (file) => this.writer.move(file, storage)));
   }
 
   /** Deletes the row, and the bytes once that is committed. A pinned file needs `force`. */

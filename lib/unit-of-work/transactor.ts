@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { UnitAbortedError } from '../errors/unit-aborted.error.js';
-import { ambientOf, detach } from './ambient.js';
+import { UnitEndedError } from '../errors/unit-ended.error.js';
+import { ambientOf, carried, carrying, detach } from './ambient.js';
 import { type DataSourceOverride, overrideDataSource } from './data-source-override.js';
 import type { Dialect } from './dialects/dialect.js';
 import { dialectOf } from './dialects/dialect-of.js';
@@ -10,9 +11,15 @@ import { OpenUnits } from './open-units.js';
 import { RootUnits } from './root-units.js';
 import { isFacade, scopeOf } from './runner-facade.js';
 import { realRunner } from './shared-view.js';
+import type { Scope } from './scope.js';
 import type { UnitOptions, Work } from './unit-options.js';
 import type { UnitOfWork } from './unit-of-work.js';
 import { dataSourceOf } from './data-source-of.js';
+
+/** What `staying()` runs, and the place that it began in. */
+class Operation {
+  constructor(readonly scope: Scope) {}
+}
 
 /** Opens units of work on one data source. */
 export class Transactor {
@@ -50,7 +57,18 @@ export class Transactor {
     if (options.manager) return this.#runIn(options.manager, work, options);
     if (here?.kind === 'scope' && here.isActive) return runNested(here, work, options);
     if (here?.kind === 'foreign' && here.runner.isTransactionActive) return this.#join(here, work, options);
+    if (here?.kind === 'scope' && carried(Operation)?.scope === here)
+      return Promise.reject(new UnitEndedError('A file was written'));
     return this.#roots.run(work, options);
+  }
+
+  /**
+   * Runs an operation whose bytes flow before it writes rows. Called in a unit of work, it writes them there or, where that has ended
+   * meanwhile, throws `UnitEndedError`: on its own it would outlive a unit that was undone.
+   */
+  staying<T>(operation: () => Promise<T>): Promise<T> {
+    const here = ambientOf(this.dataSource);
+    return here?.kind === 'scope' && here.isActive ? carrying(new Operation(here), operation) : operation();
   }
 
   /** Begins no unit any more and waits for those that are open, as `DataSource.destroy()` does, too. Never throws. */

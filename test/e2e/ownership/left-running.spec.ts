@@ -1,6 +1,13 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { Logger } from '@nestjs/common';
-import { FilesService, TaskQueue, UnawaitedWorkError } from 'nestjs-files';
-import { expect, it, onTestFinished, vi } from 'vitest';
+import { FilesService, ManagedFile, TaskQueue, UnawaitedWorkError, UnitEndedError } from 'nestjs-files';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { FileIntent } from '../../../lib/files/file-intent.entity.js';
+import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
+import { reachableDatabases } from '../../support/databases.js';
+import { filesBelow, newDirectory } from '../../support/files-directory.js';
 import { startApp } from '../../support/http-app.js';
 
 type Leave = (files: FilesService, id: string) => Promise<unknown>;
@@ -38,13 +45,40 @@ it.each(LEFT)('fails the unit and is logged, but ends no process: %s', async (_,
   expect(unhandled).toEqual([]);
 });
 
-it('fails the unit, also between two statements: a file that is made', async () => {
-  const { app } = await startApp();
-  const [files, queue] = [app.get(FilesService), app.get(TaskQueue)];
-  let left: Promise<unknown> | undefined;
-  const unit = queue.run(() => {
-    left = files.create(Buffer.from('left'), { name: 'left.txt' }).catch((error: unknown) => error);
+type Write = (files: FilesService, id: string) => Promise<unknown>;
+
+const WRITES: [title: string, write: Write][] = [
+  ['create', (files) => files.create(Buffer.from('left'), { name: 'left.txt' })],
+  ['createAll', (files) => files.createAll(Readable.from([{ content: Buffer.from('left'), name: 'left.txt' }]))],
+  ['register', (files) => files.register('there.txt')],
+  ['replace', (files, id) => files.replace(id, Buffer.from('left'))],
+  ['copy', (files, id) => files.copy(id)],
+  ['move', (files, id) => files.move(id, 'other')],
+];
+
+describe.each(await reachableDatabases('memory', 'file', 'postgres', 'mariadb'))('on $name', (database) => {
+  it.each(WRITES)('undoes a file operation that nobody waited for with its unit: %s', async (_, write) => {
+    const [root, other] = [newDirectory(), newDirectory()];
+    const own = await database.create();
+    onTestFinished(own.drop);
+    const storages = { default: fsStorage({ root }), other: fsStorage({ root: other }) };
+    const { app, dataSource } = await startApp({ database: own.options, options: { storages } });
+    const [files, queue] = [app.get(FilesService), app.get(TaskQueue)];
+    const { id } = await files.create(Buffer.from('kept'), { name: 'kept.txt' });
+    await writeFile(join(root, 'there.txt'), 'there');
+    const state = async () => [
+      await dataSource.getRepository(ManagedFile).find(),
+      await dataSource.getRepository(FileIntent).count(),
+      await filesBelow(root),
+      await filesBelow(other),
+    ];
+    const before = await state();
+    let left: Promise<unknown> | undefined;
+    const unit = queue.run(() => {
+      left = write(files, id).catch((error: unknown) => error);
+    });
+    await expect(unit).rejects.toBeInstanceOf(UnawaitedWorkError);
+    expect(await left).toBeInstanceOf(UnitEndedError);
+    expect(await state()).toEqual(before);
   });
-  await expect(unit).rejects.toBeInstanceOf(UnawaitedWorkError);
-  await left;
 });
