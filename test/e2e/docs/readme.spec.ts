@@ -37,7 +37,7 @@ import { shellBlocks } from '../../support/doc-pages.js';
 import { newDirectory } from '../../support/files-directory.js';
 import { formWith } from '../../support/http-app.js';
 
-const [tryIt = '', install] = shellBlocks('../README.md', 3);
+const [install, tryIt = ''] = shellBlocks('../README.md', 3);
 
 interface Row {
   title: string;
@@ -85,7 +85,7 @@ export class PackagesController {
   @Patch(':id')
   @WithTaskQueue() // 3. decorate the handler
   async update(@Param('id') id: string, @Body() dto: UpdatePackageDto, @Req() { user }: { user: { id: string } }) {
-    // Whether this user may change the package is your application's to say.
+    // Your application decides who may change the package.
     if (!(await this.packages.existsBy({ id, creatorId: user.id }))) throw new NotFoundException();
     return this.packages.save({ ...dto, id });
   }
@@ -115,8 +115,8 @@ export class Importer {
   @WithTaskQueue()
   async importOne(row: Row): Promise<Package> {
     this.queue.add(new OwnershipTransferTask(row.fileId, 'package', 'id')); // the package's id, read from the result
-    this.queue.add((pkg: Package) => this.index.write(pkg.id)); // throws: nothing was saved
-    this.queue.afterCommit(() => this.mailer.announce(row.title)); // fails: logged, the package stands
+    this.queue.add((pkg: Package) => this.index.write(pkg.id)); // if it throws, nothing is saved
+    this.queue.afterCommit(() => this.mailer.announce(row.title)); // if it fails, that is logged, and the package stays saved
     return this.packages.save({ title: row.title, attachmentId: row.fileId });
   }
 }
@@ -134,7 +134,7 @@ process.chdir(newDirectory());
     }),
     TypeOrmModule.forFeature([Package]),
     FilesModule.forRoot({
-      storages: { default: fsStorage({ root: 'var/files' }) }, // from 'nestjs-files/storage/fs'
+      storages: { default: fsStorage({ root: 'var/files' }) },
       uploads: 'authenticated',
       cascade: { package: true },
     }),
