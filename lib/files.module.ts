@@ -140,7 +140,7 @@ export class FilesModule implements NestModule, OnApplicationShutdown {
   }
 
   /**
-   * As `forRoot()`, with options that a factory gives. What decides about entities and routes stands beside the factory.
+   * As `forRoot()`, with options from a factory. Options that decide about entities and routes are given next to the factory.
    * @example FilesModule.forRootAsync({ inject: [ConfigService], useFactory: (config) => ({ storages }), http: { path: 'api/files' } })
    */
   static forRootAsync(options: FilesModuleAsyncOptions): DynamicModule {

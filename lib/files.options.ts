@@ -73,8 +73,8 @@ export interface FilesModuleShape {
 }
 
 /**
- * What `FilesModule.forRootAsync()` takes. `dataSource` and `http` stand beside the factory and not in what it gives, because
- * Nest wants to know entities and routes before it calls any factory.
+ * What `FilesModule.forRootAsync()` takes. `dataSource` and `http` are given next to the factory, not by it, because
+ * Nest needs entities and routes before it calls any factory.
  */
 export interface FilesModuleAsyncOptions extends FilesModuleShape, Pick<ModuleMetadata, 'imports'> {
   /** What the factory is called with. */
@@ -135,7 +135,7 @@ export function checkOptions(options: FilesFactoryOptions): CheckedFilesOptions 
   };
 }
 
-/** Throws if a factory gave what has to stand beside it. */
+/** Throws if a factory returned an option that must be given next to it. */
 export function assertBesideFactory(options: object): void {
   for (const option of ['dataSource', 'http'] as const) {
     if (option in options) {

@@ -66,7 +66,7 @@ export type { IntentKind } from './files/file-intent.entity.js';
 export { ManagedFile } from './files/managed-file.entity.js';
 export type { OwnerReference } from './files/owner-reference.js';
 export type { OwnerEntity, OwnerTypeName } from './files/owner-type-name.js';
-// With a star: TypeScript does not let applications add to an interface that is exported anew by its name.
+// With a star, because TypeScript does not allow augmenting an interface that is re-exported by name.
 export type * from './files/file-owner-types.js';
 export type { OwnershipChange, TransferOptions } from './files/ownership-port.js';
 export type { SweepStep } from './files/sweep-preview.js';

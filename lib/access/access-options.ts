@@ -3,7 +3,7 @@ import type { Actor } from '../files/actor.js';
 export const ACCESS_OPTIONS = Symbol('ACCESS_OPTIONS');
 
 /**
- * Who may upload, managers aside. `'managers'`: nobody else. `'authenticated'`: everybody who is signed in. `{ storages }`:
+ * Who may upload, besides managers. `'managers'`: no one else. `'authenticated'`: every signed-in user. `{ storages }`:
  * these too, but only to the storages listed. A function answers for itself, also for anonymous actors; the storage is as the
  * client named it.
  */

@@ -57,7 +57,7 @@ function idsOf(allowed: unknown, policy: string): ReadonlySet<string> {
   return new Set(ids);
 }
 
-// Asynchronous throughout: where a policy throws at once, the rejections of its neighbours would be nobody's, which ends the process.
+// Always asynchronous: if one policy threw synchronously, the rejections of the others would be unhandled, which ends the process.
 async function answersOf(
   hook: FileAccessPolicy,
   operation: FileOperation,

@@ -58,7 +58,7 @@ async function followOwners(
   return decisions;
 }
 
-/** The owner whose policy answers for the file, or why nobody's does. */
+/** The owner whose policy decides about the file, or the reason why none does. */
 function ownerFollowed(
   { ownerType: type, ownerId: id, storage }: ManagedFile,
   cascade: AccessOptions['cascade'],

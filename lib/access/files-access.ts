@@ -24,8 +24,8 @@ import type { FileOperation, OwnerOperation } from './operations.js';
 import { PolicyRegistry } from './policy-registry.js';
 
 /**
- * Who may do what with files. Asked in this order: a manager may everything; who owns the file may; the `FilePolicy` hooks
- * answer; the `OwnerPolicy` of the owner's type answers where `cascade` lists the type and the storage; else no.
+ * Who may do what with files. Asked in this order: a manager may do everything; who owns the file may; the `FilePolicy` hooks
+ * answer; the `OwnerPolicy` of the owner's type answers where `cascade` lists the type and the storage; otherwise access is denied.
  */
 @Injectable()
 export class FilesAccess {

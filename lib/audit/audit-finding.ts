@@ -110,7 +110,7 @@ export interface WrongHashFinding extends BytesFinding {
 export interface UncheckedBytesFinding extends BytesFinding {
   /** Tells the findings apart. */
   readonly kind: 'unchecked-bytes';
-  /** The error, or what is not configured. */
+  /** The error, or the missing configuration. */
   readonly reason: string;
 }
 

@@ -3,7 +3,7 @@ import { isSqlite } from '../files/is-sqlite.js';
 import type { OwnerColumn } from '../ownership/owner-entities.js';
 import { dataSourceOf } from '../unit-of-work/data-source-of.js';
 
-/** Puts a value among the parameters, and gives what stands for it in the text. */
+/** Adds a value to the parameters and returns its placeholder. */
 export type Bind = (value: unknown) => string;
 
 const ARRAY_TYPES: Readonly<Record<string, string>> = {

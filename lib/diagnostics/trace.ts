@@ -8,7 +8,7 @@ export interface TraceLine<T> {
   readonly text: (payload: T) => string;
 }
 
-/** One kind of work: published on a tracing channel, and told at level debug. Costs nothing where nobody listens. */
+/** One kind of work: published on a tracing channel, and logged at debug level. Costs nothing where nobody listens. */
 export class Trace<T extends object> {
   readonly #channel: TracingChannel<unknown, T>;
   readonly #line: TraceLine<T> | undefined;

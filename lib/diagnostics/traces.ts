@@ -24,7 +24,7 @@ export const FILES_CHANNELS = {
 export interface UnitTrace {
   /** The decorated method, or what `TaskQueue.run()` was told. */
   readonly name?: string | undefined;
-  /** In a transaction of its own, in another unit's, or in the application's. */
+  /** `root`: in a new transaction. `nested`: in another unit's. `joined`: in the application's. */
   readonly kind: 'root' | 'nested' | 'joined';
   /** 1, and one more for each time it was run again. */
   readonly attempt: number;

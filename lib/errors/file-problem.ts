@@ -24,7 +24,7 @@ export interface FileProblem {
   readonly constraint?: string | number;
 }
 
-/** Texts for people in place of those of the library, by code: `$constraint1` stands for what the field asks for. */
+/** Messages that replace the library's, by code. `$constraint1` is replaced by what the field requires. */
 export type FileProblemMessages = Readonly<
   Partial<Record<FileProblemCode, string | ((problem: FileProblem) => string)>>
 >;

@@ -10,6 +10,6 @@ export class StorageNameError extends FilesError {
     /** The name that it was to get. */
     readonly second: string,
   ) {
-    super(`One storage is configured as "${first}" and as "${second}". Make a storage of its own for each name.`);
+    super(`One storage is configured as "${first}" and as "${second}". Create a separate storage for each name.`);
   }
 }

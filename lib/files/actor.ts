@@ -37,7 +37,7 @@ export function actAs<T>(actor: Actor | null, work: () => T): T {
   return storage.run({ actor: Promise.resolve(readActor(actor, 'actAs()')), inside: currentUnit() }, work);
 }
 
-/** Tells who is acting. The application's resolver is asked once per execution context. */
+/** Resolves the current actor. The application's resolver is called once per execution context. */
 @Injectable()
 export class ActorSource {
   readonly #resolved = new WeakMap<ExecutionContext, Promise<Actor | null>>();

@@ -41,7 +41,7 @@ export class ByteRemovals {
   add(removals: readonly Removal[]): void {
     if (removals.length === 0) return;
     let isStopped = false;
-    // A flow of its own: who gave the bytes up has nothing to do with it any more.
+    // Outside of the caller's context: the removal outlives the call.
     const work = within(undefined, () => this.#removeAll(removals, () => isStopped));
     this.#under.add(work);
     void work.finally(() => this.#under.delete(work));
@@ -80,7 +80,7 @@ export class ByteRemovals {
   }
 }
 
-/** The default, or what the application says; throws `FilesOptionError` for what is no number of removals. */
+/** The configured number of concurrent removals, or the default. Throws `FilesOptionError` unless it is a positive integer. */
 export function readConcurrentRemovals(concurrency = DEFAULT_CONCURRENCY): number {
   if (Number.isSafeInteger(concurrency) && concurrency > 0) return concurrency;
   throw new FilesOptionError(

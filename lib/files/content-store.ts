@@ -26,7 +26,7 @@ export interface NewContent extends StoredContent {
   readonly intent?: Intent | undefined;
   /** In the transaction that writes the row. */
   attach(unit: UnitOfWork): Promise<void>;
-  /** When that did not come to stay. Never throws: what it cannot remove is the sweeper's. */
+  /** Removes the bytes when no row was committed for them. Never throws: what it cannot remove is left to the sweeper. */
   discard(): Promise<void>;
 }
 
@@ -81,7 +81,7 @@ export class ContentStore {
     return this.put(source, to, { name, contentType, isExamined: true, algorithms: [hashAlgorithm], verify });
   }
 
-  /** Runs `work`, which writes the row, in one transaction with the content; when that does not come to stay, the bytes go. */
+  /** Runs `work`, which writes the row, in one transaction with the content. If it is not committed, the bytes are removed. */
   async commit<T>(content: NewContent, work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
     return this.commitAll([content], work);
   }

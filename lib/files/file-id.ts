@@ -1,6 +1,6 @@
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** Whether the value can be the id of a file: PostgreSQL answers anything but a UUID with an error of its own. */
+/** Whether the value can be a file's id. PostgreSQL fails on anything that is not a UUID. */
 export function isFileId(value: unknown): value is string {
   return typeof value === 'string' && UUID.test(value);
 }

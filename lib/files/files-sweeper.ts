@@ -44,8 +44,8 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
   ) {}
 
   /**
-   * Sweeps once, after the removals that this process has under way; who asks while a sweep is running gets that one's report. Outside of
-   * any unit of work, wherever it is called.
+   * Sweeps once, after the removals that this process has in progress. A call during a sweep returns the report of that sweep. It runs
+   * outside of any unit of work, wherever it is called.
    */
   async sweep(): Promise<SweepReport> {
     await this.removals.idle();

@@ -116,7 +116,7 @@ export class FilesService {
     return file;
   }
 
-  /** The files with these ids, in their order; what is not there is left out. One statement. */
+  /** The files with these ids, in the order of the ids. Missing files are left out. One statement. */
   async findMany(ids: readonly string[]): Promise<ManagedFile[]> {
     const wanted = [...new Set(ids.map(normalizeFileId).filter((id) => id !== undefined))];
     const found = new Map<string, ManagedFile>();

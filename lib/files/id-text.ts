@@ -1,6 +1,6 @@
 /**
- * An id as it is stored and compared: ids of users are often numbers, and in the database they are texts. `undefined` for what is no id,
- * above all for a property that is not there: `String(undefined)` would be the same id for everybody.
+ * An id as it is stored and compared: as text, because users' ids are often numbers. `undefined` if the value is not an id. That matters most
+ * for a missing property: `String(undefined)` would give everybody the same id.
  */
 export function idText(id: unknown): string | undefined {
   if (typeof id === 'string') return id === '' ? undefined : id;

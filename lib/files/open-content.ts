@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { ContentSpentError } from '../errors/content-spent.error.js';
 
 /**
- * The bytes of a file: at hand, a stream that nothing has read, or a function that opens them. A unit of work with `retry` calls the
+ * The bytes of a file: in memory, as an unread stream, or as a function that opens one. A unit of work with `retry` calls the
  * function again; a stream can be read only once.
  */
 export type FileContent = OpenContent | (() => OpenContent | Promise<OpenContent>);

@@ -2,7 +2,7 @@ import type { ManagedFile } from './managed-file.entity.js';
 
 /** A file as clients see it: without where its bytes are. */
 export interface PublicFile {
-  /** Names the file in requests. It opens nothing by itself. */
+  /** Identifies the file in requests. Knowing it grants no access. */
   id: string;
   /** As people see it. */
   name: string;

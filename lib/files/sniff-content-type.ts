@@ -12,7 +12,7 @@ const HEAD_SIZE = 4100;
 const ZIP_HEAD_SIZE = 64 * 1024;
 const ZIP = [0x50, 0x4b, 0x03, 0x04];
 
-// Formats that are text and have a signature of their own. The signatures of binary formats are as short as `BM`, so text may
+// Text formats that have a signature. The signatures of binary formats are as short as `BM`, so text may
 // begin with one by chance.
 const SIGNED_TEXT = new Set([
   'application/pdf',

@@ -173,7 +173,7 @@ class Admission {
   #anothers({ database }: Mark): string {
     return (
       `it is marked as that of another database (${database}), and this is ${this.database}. ` +
-      'Where this database is a copy, give it a place of its own.'
+      'If this database is a copy, configure a separate place for it.'
     );
   }
 

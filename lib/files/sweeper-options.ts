@@ -16,7 +16,7 @@ export interface SweeperOptions {
 export const SWEEPER_OPTIONS = Symbol('SWEEPER_OPTIONS');
 
 export interface CheckedSweeperOptions extends Required<SweeperOptions> {
-  /** Whether it sweeps by itself. */
+  /** Whether it sweeps on a timer. */
   isTimed: boolean;
 }
 

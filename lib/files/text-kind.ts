@@ -42,8 +42,8 @@ const BY_EXTENSION: Readonly<Record<string, string>> = {
 };
 
 /**
- * Which kind of text claim and name say that it is; `undefined` where they do not say that it is one. A claim that says something about the
- * text counts first; `text/plain`, and what is no kind of text (Windows claims that CSV is `application/vnd.ms-excel`), leaves it to the name.
+ * The text type that the client's content type or the file's name indicates; `undefined` if neither indicates one. The content type counts
+ * first. The name decides if the content type is `text/plain` or not a text type (Windows sends `application/vnd.ms-excel` for CSV).
  */
 export function textKindOf({ claim = '', name }: TypeHints): string | undefined {
   const claimed = ALIASES[claim] ?? claim;

@@ -7,8 +7,8 @@ import { dispositionFor } from './disposition.js';
 import { validatorHeaders, validatorsOf } from './validators.js';
 
 /**
- * What a browser may show by itself. Never anything that can carry a script: no SVG, no HTML, no XML. PDF is not on it
- * because browsers refuse to show one under the sandboxing policy.
+ * The types that a browser may show inline. None of them can carry a script: no SVG, HTML or XML. PDF is missing because
+ * browsers refuse to show it under the sandboxing policy.
  */
 const INLINE = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/avif', 'text/plain']);
 

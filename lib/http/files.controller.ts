@@ -15,7 +15,7 @@ export interface FilesControllers {
   readonly addressed: AddressedRoutes;
 }
 
-/** Makes the controllers for a path. Each module gets classes of its own, so that two applications may have two paths. */
+/** Creates the controllers for a path. Each module gets separate classes, so that two applications can use two paths. */
 export function createFilesControllers(options: CheckedHttpOptions): FilesControllers {
   describeRoutes();
   const { path } = options;

@@ -21,7 +21,7 @@ export interface FilePart {
   filename: string | undefined;
   /** The client's claim. */
   contentType: string;
-  /** Has no limit of its own: who reads it counts. */
+  /** Has no limit; its reader counts the bytes. */
   body: Readable;
 }
 

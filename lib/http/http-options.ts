@@ -1,6 +1,6 @@
 import { FilesOptionError } from '../errors/files-option.error.js';
 
-/** The routes of the library, by name. `link` is the one that opens signed links. */
+/** The routes of the library, by name. `link` opens signed links. */
 export const FILES_ROUTES = [
   'upload',
   'list',
@@ -71,7 +71,7 @@ export function readHttpOptions({
   return {
     path,
     uploadIdleTimeout,
-    // Decorators above each other are applied from the one that is nearest to the method.
+    // Decorators are applied from the bottom up.
     decoratorsOf: (route) =>
       without.includes(route) ? undefined : [...all.toReversed(), ...(byRoute[route] ?? []).toReversed()],
   };

@@ -5,8 +5,8 @@ import type { CheckedHttpOptions, FilesRoute } from './http-options.js';
 export type RouteMethods = Readonly<Record<string, FilesRoute>>;
 
 /**
- * Gives the controller methods of its own in place of those it inherits, with the application's decorators. Another module, of another
- * application in the same process, has others. Routes that are left out are hidden.
+ * Overrides the controller's inherited methods, to add the application's decorators. Another module in the same process
+ * may have other decorators. Routes that are left out are hidden.
  */
 export function ownRoutes(controller: Type, methods: RouteMethods, options: CheckedHttpOptions): void {
   const prototype = controller.prototype as Record<string, (...args: unknown[]) => unknown>;

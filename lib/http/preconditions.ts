@@ -22,12 +22,12 @@ export function evaluatePreconditions({ method, headers }: ConditionalRequest, c
   return isRead ? 'unmodified' : 'failed';
 }
 
-/** Throws `PreconditionFailedError` unless the request may change the file's content as it is now. */
+/** Throws `PreconditionFailedError` unless the request's conditions hold for the file's current content. */
 export function assertPreconditions(request: ConditionalRequest, file: ManagedFile): void {
   if (evaluatePreconditions(request, validatorsOf(file)) === 'failed') throw new PreconditionFailedError(file.id);
 }
 
-/** Whether a range may be taken of the content as it is now, so that the client can add it to the part it has. */
+/** Whether `If-Range` matches the current content, so that the client can append the range to the part it has. */
 export function isRangeOfCurrent(headers: IncomingHttpHeaders, { etag, lastModified }: Validators): boolean {
   const condition = headers['if-range'];
   if (condition === undefined) return true;

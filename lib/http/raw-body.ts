@@ -25,7 +25,7 @@ interface FastifyInstance {
 
 type Done = (error: null, payload?: unknown) => void;
 
-/** The handler reads the request's body by itself, from `rawRequest()`. */
+/** The handler reads the request's body itself, from `rawRequest()`. */
 export function RawBody(): MethodDecorator {
   return SetMetadata(FASTIFY_ROUTE_CONFIG, { [RAW_BODY]: true });
 }
@@ -42,7 +42,7 @@ export function rawRequest(request: IncomingMessage | { raw: IncomingMessage }):
 }
 
 /**
- * Keeps Fastify from parsing the bodies of marked routes: it answers 415 to forms by itself otherwise. A content type parser
+ * Keeps Fastify from parsing the bodies of marked routes: otherwise it answers 415 to forms. A content type parser
  * would take forms away from the application's own routes, so the body is hidden instead, and only on these routes.
  */
 @Injectable()

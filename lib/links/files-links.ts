@@ -33,7 +33,7 @@ export interface TemporaryLink {
 
 /** What a link leads to. */
 export interface OpenedLink {
-  /** The file as it is now. */
+  /** The current file. */
   file: ManagedFile;
   /** Whether to save or to show it. */
   purpose: LinkPurpose;
@@ -66,8 +66,8 @@ export class FilesLinks {
   ) {}
 
   /**
-   * A link that can be used until it expires. Nothing is stored for it: only a new secret, or deleting the file, takes it back. A
-   * storage that makes such links by itself makes it, unless it is for one actor.
+   * A link that can be used until it expires. Nothing is stored for it: only a new secret, or deleting the file, takes it back. If
+   * the storage can sign URLs, the storage makes the link, unless it is for one actor.
    */
   async temporary(fileId: string, options: LinkOptions = {}): Promise<TemporaryLink> {
     const checked = readLinkOptions(options);

@@ -9,7 +9,7 @@ export interface LinkOptions {
   expiresIn?: number;
   /** @default 'download' */
   purpose?: LinkPurpose;
-  /** The only one who may use it. @default whoever has it */
+  /** The only actor who may use the link. @default anyone who has the link */
   actor?: Actor;
 }
 
@@ -30,9 +30,9 @@ export function readLinkOptions(options: LinkOptions): CheckedLinkOptions {
   if (!LINK_PURPOSES.includes(purpose)) {
     throw new LinkOptionError('purpose', purpose, LINK_PURPOSES.map((known) => `"${known}"`).join(' or '));
   }
-  // `actor: null`, from a caller who is nobody, must not become a link for everybody.
+  // `actor: null`, from an anonymous caller, must not become a link for everybody.
   if (actor !== undefined && (actor === null || !actor.type || !actor.id)) {
-    throw new LinkOptionError('actor', actor, 'who may use the link, or left out for whoever has it');
+    throw new LinkOptionError('actor', actor, 'an actor with type and id, or left out for anyone who has the link');
   }
   return { expiresIn, purpose, actor: actor === undefined ? null : { type: String(actor.type), id: String(actor.id) } };
 }

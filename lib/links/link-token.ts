@@ -42,7 +42,7 @@ export function signLink(claims: LinkClaims, actor: Actor | null, secret: string
 /** The claims of a token that one of the secrets has signed for this actor, or for everybody; `undefined` for all others. */
 export function verifyLink(token: string, actor: Actor | null, secrets: readonly string[]): LinkClaims | undefined {
   const bytes = Buffer.from(token, 'base64url');
-  // Node skips what is no base64url: one token would have many spellings.
+  // Node skips invalid base64url characters, so that one token would have many spellings.
   if (bytes.toString('base64url') !== token) return undefined;
   const [flags = 0] = bytes;
   const length = (flags & ONE_TIME) === 0 ? LINK_ID : LINK_ID + 16;

@@ -21,7 +21,7 @@ export function readLinksOptions(options: LinksOptions | undefined): Readonly<Li
   if (options === undefined) return undefined;
   const { secrets, url } = options ?? {};
   if (!Array.isArray(secrets) || secrets.length === 0) {
-    throw new FilesOptionError('links.secrets', 'it must be a list of secrets, the one that signs first');
+    throw new FilesOptionError('links.secrets', 'it must be a list of secrets; the first one signs');
   }
   for (const [index, secret] of secrets.entries()) {
     if (typeof secret === 'string' && Buffer.byteLength(secret) >= MIN_SECRET_BYTES) continue;

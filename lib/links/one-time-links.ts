@@ -38,8 +38,8 @@ export class OneTimeLinks {
 
   /** Uses the link up; throws `LinkUsedError` for all but one of those who try. */
   async take(id: string): Promise<void> {
-    // Databases let only one delete a row, also where several are at it. In a unit, which is READ COMMITTED: by itself the statement
-    // would run at what the database defaults to, where those who lose fail instead.
+    // Of several concurrent deletions of a row, the database lets one succeed. In a unit, because that runs at READ COMMITTED: at a
+    // higher default isolation the losers would fail instead.
     const unit = this.transactor.current();
     const remove = ({ manager }: UnitOfWork) => manager.delete(FileLink, { id });
     const { affected } = await (unit ? remove(unit) : this.transactor.run(remove));

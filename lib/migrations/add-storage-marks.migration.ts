@@ -17,7 +17,7 @@ export class AddStorageMarks1767225600001 implements MigrationInterface {
     await withMigrationLock(runner, () => createFrom(STORAGE, runner));
   }
 
-  /** Drops the table: the next boot marks the storages anew. */
+  /** Drops the table: the next boot marks the storages again. */
   async down(runner: QueryRunner): Promise<void> {
     await withMigrationLock(runner, () => drop(STORAGE, runner));
   }

@@ -26,7 +26,7 @@ interface Comparisons<T> {
 }
 
 interface Patterns {
-  /** `%` stands for any text, `_` for any character, `\` takes the next character as it is. */
+  /** `%` matches any text, `_` any character; `\` escapes the next character. */
   $like?: string;
   /** As `$like`, without regard to case; beyond ASCII that depends on the database. */
   $ilike?: string;

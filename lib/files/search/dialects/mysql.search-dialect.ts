@@ -5,7 +5,7 @@ import type { Bind, JsonValueSql, SearchDialect } from './search-dialect.js';
 
 /** MySQL and MariaDB. */
 export class MysqlSearchDialect implements SearchDialect {
-  // Texts are padded with spaces when they are compared. The first condition is the one that an index answers.
+  // Texts are padded with spaces when they are compared. The first condition can use an index.
   textIn(text: string, values: readonly string[], bind: Bind): string {
     const bound = values.map((value) => ({ value: bind(value), length: bind([...value].length) }));
     const same = bound.map(({ value, length }) => `(${value}, ${length})`);

@@ -1,7 +1,7 @@
 import type { Pattern } from '../pattern.js';
 import type { Bound } from '../values.js';
 
-/** Binds a value and gives what stands for it in SQL. */
+/** Binds a value and returns its placeholder in SQL. */
 export type Bind = (value: Bound) => string;
 
 /** SQL for one value in JSON. What is of another type is NULL. */
@@ -23,6 +23,6 @@ export interface SearchDialect {
   ilike(text: string, pattern: Pattern, bind: Bind): string;
   jsonValue(column: string, keys: readonly string[], bind: Bind): JsonValueSql;
   bindNumber(value: number, bind: Bind): string;
-  /** Where `null` goes when it is to come before all values; undefined where it does by itself. */
+  /** The clause that sorts `null` before all values; undefined where that is the database's default. */
   nulls(direction: 'asc' | 'desc'): 'NULLS FIRST' | 'NULLS LAST' | undefined;
 }
