@@ -11,7 +11,7 @@ import { AuditReads } from './audit-reads.js';
 import { auditRecords } from './audit-records.js';
 import type { AuditScope } from './audit-scope.js';
 
-/** Holds the database and the storages to the promise: every record names files of its own, and every file is there. */
+/** Checks the promise in the database and the storages: every record names only its own files, and every file exists. */
 @Injectable()
 export class FilesAudit {
   /** @internal */

@@ -193,7 +193,7 @@ export class FilesService {
     });
   }
 
-  /** Another file with the same content and `pluginData`, by itself from then on: `await files.copy(id, { storage: 'archive', owner: null })`. */
+  /** Creates an independent file with the same content and `pluginData`: `await files.copy(id, { storage: 'archive', owner: null })`. */
   async copy(id: string, options: CopyFileOptions = {}): Promise<ManagedFile> {
     return this.transactor.staying(() => this.#read(id, (file) => this.writer.copy(file, options)));
   }
@@ -251,7 +251,7 @@ export class FilesService {
     }
   }
 
-  /** The row as it is now, where that is why the bytes were not found; throws the error otherwise. */
+  /** The current row, if it has changed and the bytes were not found for that reason; throws the error otherwise. */
   async #changedSince({ id, storage, location }: ManagedFile, error: unknown): Promise<ManagedFile> {
     if (!(error instanceof LocationNotFoundError)) throw error;
     const current = await this.show(id);

@@ -14,7 +14,7 @@ const IDS_PER_STATEMENT = 10_000;
 /** Files that the caller has locked. */
 type LockedFiles = readonly FileSnapshot[];
 
-/** Makes the files nobody's, and unpins them: the pin was their owner's. */
+/** Removes the owner of the files, and unpins them: the pin belonged to the owner. */
 export async function releaseFiles(
   runtime: TransferRuntime,
   manager: EntityManager,

@@ -19,7 +19,7 @@ export class ObjectIndex {
   constructor(root: unknown) {
     const queue: Place[] = isData(root) ? [{ object: root, path: [], parents: [] }] : [];
     const seen = new Set<object>(queue.map(({ object }) => object));
-    // Grows while it is walked: breadth first, so that an object's shortest path is the one that counts.
+    // Grows while it is walked: breadth first, so that an object is found by its shortest path.
     for (const place of queue) {
       if (!isList(place.object)) this.#places.set(place.object, place);
       for (const child of childrenOf(place)) {

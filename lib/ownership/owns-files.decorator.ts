@@ -10,8 +10,8 @@ export type OwnerRemovalPolicy = 'keep' | 'restrict' | 'delete' | 'release';
 /** What holds for the owners of a class. */
 export interface OwnsFilesOptions {
   /**
-   * What becomes of the files when TypeORM removes the entity: they stay as they are, keep it from being removed, are deleted with it,
-   * or are nobody's. Soft removal leaves them alone. @default 'keep'
+   * What becomes of the files when TypeORM removes the entity: they stay as they are, prevent the removal, are deleted with it,
+   * or lose their owner. Soft removal leaves them alone. @default 'keep'
    */
   readonly onDelete?: OwnerRemovalPolicy;
   /** The property that is the owner's id. @default 'id', else the only primary column */

@@ -12,7 +12,7 @@ import type { Refusal, TransferTarget } from './transfer-target.js';
 /** `'path'`: the destination leads to the owner's id in the result. `'value'`: it is the id. */
 export type TransferStrategy = 'path' | 'value';
 
-/** An owner that the application named by itself: by a path into the result, or by its id. The actor need not own the file. */
+/** An owner that the application stated, by a path into the result or by its id. The actor need not own the file. */
 export class StatedTarget implements TransferTarget {
   readonly field = null;
   readonly from = 'anyone';

@@ -113,7 +113,7 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
     return this.changeableOf ? this.changeableOf(actor, ownerType, ids) : new Set(ids);
   }
 
-  /** Runs `work` in a unit of work of the transaction: the one that the flow is in, so that it is undone with it. */
+  /** Runs `work` in the transaction's current unit of work, so that it is undone with that unit. */
   inUnit<T>({ unit, manager }: OpenTransaction, work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
     return unit ? work(unit.innermost) : this.transactor.run(work, { manager });
   }

@@ -18,7 +18,7 @@ export interface TransferTarget {
   refusal(refused: MoveOutcome, outcome: CallOutcome): Refusal;
 }
 
-/** An error of its own; a file that changed since it was checked; or what the pipe would have said, had it known. */
+/** An error; a file that has changed since it was checked; or the message that the pipe would have given. */
 export type Refusal =
   | { readonly kind: 'error'; readonly error: Error }
   | { readonly kind: 'changed'; readonly fileId: string }

@@ -12,7 +12,7 @@ export interface FilesValidationOptions {
    */
   authorize?: boolean;
   /**
-   * What people read in place of the library's messages, by code: `{ FILE_UNAVAILABLE: 'Choose one of your own files' }`. A `message` of a
+   * Messages that replace the library's, by code: `{ FILE_UNAVAILABLE: 'Choose one of your own files' }`. A `message` of a
    * decorator or a rule comes first. @default those of the library
    */
   messages?: FileProblemMessages;

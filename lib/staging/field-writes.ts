@@ -111,7 +111,7 @@ class Instances {
   }
 }
 
-/** What stands for each file in the field, by the file's id, in the order of the field. */
+/** The value of each file in the field, by the file's id, in the order of the field. */
 async function valuesOf(group: readonly PlacedFile[]): Promise<Map<string, string>> {
   const values = new Map<string, string>();
   for (const { attachAs, list, staged } of group) {

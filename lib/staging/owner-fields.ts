@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import { ownerEntitiesOf } from '../ownership/owner-entities.js';
 import type { OwnerColumn, OwnerEntity } from '../ownership/owner-entities.js';
 
-/** A property of a class of owners that is a column, and the one that tells them apart. */
+/** A column of an owner class, and the class's id column. */
 export interface OwnerField extends OwnerEntity {
   readonly idColumn: OwnerColumn;
   readonly column: OwnerColumn;

@@ -19,7 +19,7 @@ export interface UploadAndAttachOptions {
   field?: string;
 }
 
-/** An owner that the application named by itself: by a path into the result. */
+/** An owner that the application stated, by a path into the result. */
 export class StatedAttachment implements AttachmentTarget {
   readonly #steps: readonly string[];
 

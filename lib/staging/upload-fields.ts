@@ -33,8 +33,8 @@ export function uploadFieldAt(classes: readonly unknown[], path: readonly string
 }
 
 /**
- * The fields that a form has one name for: more than one where a value may be validated as one of several classes, and where a field is
- * declared anew.
+ * The fields that share one name in a form: several if a value may be validated as one of several classes, or if a subclass redeclares the
+ * field.
  */
 export function fieldsByName(classes: readonly unknown[], visited = new Set<string>()): UploadField[][] {
   const several = [...new Set(classes.filter((one) => typeof one === 'function'))];

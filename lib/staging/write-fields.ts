@@ -55,7 +55,7 @@ function updateSql(dataSource: DataSource, { target }: FieldWrite, writes: reado
   const [field, id] = [column, idColumn].map(({ databaseName }) => driver.escape(databaseName));
   const parameters: unknown[] = [];
   const parameter = (value: unknown): string => driver.createParameter('', parameters.push(value) - 1);
-  // PostgreSQL takes the branches of a CASE for texts, and does not turn those into ids by itself.
+  // PostgreSQL treats the branches of a CASE as text, and does not cast text to ids.
   const type = `${driver.normalizeType(column)}${column.isArray ? '[]' : ''}`;
   const typed = (sql: string): string => (dataSource.options.type === 'postgres' ? `CAST(${sql} AS ${type})` : sql);
   const cases = writes.map(

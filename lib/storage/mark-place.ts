@@ -6,6 +6,6 @@ export interface MarkPlace {
   read(): Promise<string | undefined>;
   /** Writes the mark where there is none: `false` where there is one, also for the losers of a race. */
   create(mark: string): Promise<boolean>;
-  /** Writes the mark, in place of the one that is there. */
+  /** Replaces the existing mark. */
   replace(mark: string): Promise<void>;
 }

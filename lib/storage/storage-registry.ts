@@ -68,7 +68,7 @@ export class StorageRegistry implements OnModuleInit {
 
   /** @internal */
   async onModuleInit(): Promise<void> {
-    // First: what is not admitted is not touched.
+    // First, so that a storage that is not admitted is not touched.
     await this.admission?.admit([...this.#storages.values()]);
     for (const storage of this.#storages.values()) await storage.prepare({ dataSource: this.transactor?.dataSource });
   }

@@ -4,7 +4,7 @@ import { UnitQueue } from './unit-queue.js';
 
 const QUEUE = Symbol('nestjs-files:queue');
 
-/** Gives the unit of work a queue of its own. */
+/** Opens a queue for the unit of work. */
 export function openQueue(unit: UnitOfWork): UnitQueue {
   return unit.slot(QUEUE, () => new UnitQueue(unit));
 }

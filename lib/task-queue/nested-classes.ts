@@ -14,7 +14,7 @@ type TypeMetadatas = ReadonlyMap<unknown, ReadonlyMap<string, TypeMetadata>>;
 
 const NESTED = 'nestedValidation';
 
-/** What class-validator knows of a class and those it extends; nothing of what is no class. */
+/** The class-validator rules of a class and its superclasses; empty for anything that is not a class. */
 export function rulesOf(dtoClass: unknown): readonly Rule[] {
   return typeof dtoClass === 'function'
     ? getMetadataStorage().getTargetValidationMetadatas(dtoClass, '', false, false)
@@ -92,7 +92,7 @@ function declaredType(type: TypeMetadata | undefined): unknown {
   try {
     return type?.typeFunction?.();
   } catch {
-    // A type function may lean on the object at hand, which there is none of.
+    // A type function may need the validated object, and there is none here.
     return undefined;
   }
 }

@@ -19,7 +19,7 @@ export interface Route {
   readonly handler: object;
   readonly isDecorated: boolean;
   readonly isSse: boolean;
-  /** The handler answers by itself: `@Res()` without `passthrough`. */
+  /** The handler sends the response itself: `@Res()` without `passthrough`. */
   readonly takesResponse: boolean;
   /** The handler may leave the answer to the next middleware: `@Next()`. */
   readonly takesNext: boolean;

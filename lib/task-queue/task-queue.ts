@@ -29,7 +29,7 @@ export class TaskQueue {
     this.#get('A task was queued').add(task);
   }
 
-  /** Says which entity a DTO became, for results that do not tell by themselves. */
+  /** States which entity a DTO became, for results that do not show it. */
   bind(dto: object, entity: object): void {
     this.#get('bind() was called').bind(dto, entity);
   }
@@ -45,7 +45,7 @@ export class TaskQueue {
   }
 
   /**
-   * Runs `work` in a unit of work with a queue of its own, which drains before the commit.
+   * Runs `work` in a unit of work with a new queue, which drains before the commit.
    * @example const pkg = await queue.run(async () => { queue.add(notify); return packages.save(dto); });
    */
   run<T>(work: () => T | Promise<T>, options: UnitOptions = {}): Promise<T> {

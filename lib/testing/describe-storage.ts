@@ -110,7 +110,7 @@ export function describeStorage(name: string, factory: StorageFactory, framework
       await assert.rejects(storage.read('no/such/directory'), LocationNotFoundError);
     });
 
-    test('gives every reader bytes of their own', async (storage) => {
+    test('gives each reader separate bytes', async (storage) => {
       await storage.write('own', source('content'));
       for await (const chunk of await storage.read('own')) (chunk as Buffer).fill(0);
       assert.equal(String(await contentOf(storage, 'own')), 'content');
@@ -142,7 +142,7 @@ export function describeStorage(name: string, factory: StorageFactory, framework
     );
 
     test(
-      'removes what is there and has nothing to do for what is not',
+      'removes an existing location and ignores a missing one',
       async (storage) => {
         await storage.write('d/removed', source('x'));
         await storage.remove('d/removed');
@@ -156,7 +156,7 @@ export function describeStorage(name: string, factory: StorageFactory, framework
     );
 
     test(
-      'removes several at once, what is not there among them',
+      'removes several locations at once, missing ones included',
       async (storage) => {
         for (const name of ['a', 'b', 'c']) await storage.write(`d/${name}`, source(name));
         await storage.removeAll(['d/a', 'd/none', 'd/c']);

@@ -6,7 +6,7 @@ import type { Scope } from './scope.js';
 import type { UnitOfWork } from './unit-of-work.js';
 import type { UnitTransaction } from './unit-transaction.js';
 
-/** The callback of a transaction that the application opened by itself. */
+/** The callback of a transaction that the application opened. */
 export interface ForeignTransaction {
   readonly kind: 'foreign';
   readonly enclosing: AmbientNode | undefined;

@@ -8,7 +8,7 @@ type Query = SelectQueryBuilder<ObjectLiteral>;
 const entities = new WeakSet<object>();
 const sources = new WeakSet<DataSource>();
 
-/** Marks an entity whose rows decide: they are read from the master, and come out of no cache, unless a query asks for one by itself. */
+/** Marks an entity whose rows decide: they are read from the master and never from a cache, unless a query explicitly asks for one. */
 export function Authoritative(): ClassDecorator {
   return (target) => void entities.add(target);
 }

@@ -12,7 +12,7 @@ export type CommitOutcome = 'committed' | 'rolled back';
  */
 export type Witness = (manager: EntityManager) => Promise<CommitOutcome | undefined>;
 
-/** Runs the work in a transaction of its own, for at most so many milliseconds. */
+/** Runs the work in a new transaction, for at most `timeout` milliseconds. */
 type InTransaction = (work: (manager: EntityManager) => Promise<never>, timeout: number) => Promise<never>;
 
 const PATIENCE = 5_000;

@@ -22,7 +22,7 @@ export class Line {
   enterUnit<T>(isOpen: () => boolean, run: () => Promise<T>): Promise<T> {
     this.#units++;
     const turn = this.enter(() => {
-      // It must not begin a transaction of its own.
+      // It must not begin a new transaction.
       if (this.#finished || !isOpen()) throw new UnitAbortedError(TOO_LATE);
       return run();
     }).finally(() => this.#units--);

@@ -22,7 +22,7 @@ import { UnitTransaction } from './unit-transaction.js';
 
 const DEFAULT_TIMEOUT = 60_000;
 
-/** Opens units of work that have a connection and a transaction of their own. */
+/** Opens units of work that have their own connection and transaction. */
 export class RootUnits {
   constructor(
     private readonly dataSource: DataSource,

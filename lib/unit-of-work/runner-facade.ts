@@ -11,7 +11,7 @@ import type { UnitTransaction } from './unit-transaction.js';
 
 const FACADE = Symbol('nestjs-files:runner-facade');
 
-/** A query runner that shares a unit's transaction, with a depth of its own: whoever holds it cannot end the unit. */
+/** A query runner that shares a unit's transaction and counts its own depth, so that its user cannot end the unit. */
 export interface RunnerFacade extends QueryRunner {
   readonly [FACADE]: FacadeState;
 }

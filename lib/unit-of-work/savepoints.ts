@@ -9,7 +9,7 @@ export interface Savepoint {
   readonly witnesses: number;
 }
 
-/** The open savepoints of a transaction: the one that was opened last ends first. */
+/** The open savepoints of a transaction: the last one opened ends first. */
 export class Savepoints {
   readonly #open: (Savepoint & { shared: boolean })[] = [];
 

@@ -1,8 +1,8 @@
 import type { QueryRunner } from 'typeorm';
 
 /**
- * What TypeORM keeps in a query runner while it changes the schema: the SQL that undoes it, and tables as they were read. Shared by several
- * query runners, one would undo what another did, or write a table back as it was before.
+ * What TypeORM keeps in a query runner while it changes the schema: the SQL that undoes it, and tables as they were read. If several
+ * query runners shared it, one could undo the changes of another, or restore an outdated table.
  */
 export const SCHEMA_CACHES: ReadonlySet<PropertyKey> = new Set([
   'cachedTablePaths',

@@ -37,7 +37,7 @@ export function leaseSqlite(dataSource: DataSource): () => void {
     if (connection === driver.databaseConnection) return;
     connection = driver.databaseConnection;
     connection.pragma('busy_timeout = 0');
-    // The data source was opened anew, and what it knows are statements of the connection that is closed.
+    // The data source was reopened: its cached statements belong to the closed connection.
     stmtCache.clear();
   };
   const options = { timeout, isReadonly, stopBlocking };

@@ -40,7 +40,7 @@ export class TransactionState {
   /** Runs the hooks, also those that are added meanwhile, each until it has succeeded once: a COMMIT that one refused is refused again. */
   async runHooks(): Promise<void> {
     for (const hook of this.#hooks) {
-      // It may be added anew while it runs.
+      // It may be added again while it runs.
       this.#hooks.delete(hook);
       try {
         await hook();

@@ -13,7 +13,7 @@ export class Turnstile {
     return isInTurn(this.transaction);
   }
 
-  /** Runs `run` in a turn of its own; what a subscriber does while its statement has the connection is a part of that statement's turn. */
+  /** Runs `run` in a turn. What a subscriber does while its statement has the connection belongs to that statement's turn. */
   exclusive<T>(run: () => Promise<T>, end: () => void = () => undefined): Promise<T> {
     if (this.isMine) return runThen(run, end);
     if (this.#taken)

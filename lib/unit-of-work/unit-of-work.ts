@@ -27,7 +27,7 @@ export class UnitOfWork {
     return this.scope.dataSource;
   }
 
-  /** An entity manager in this unit's transaction; injected repositories and managers are in it by themselves. */
+  /** An entity manager in this unit's transaction; injected repositories and managers use it automatically. */
   get manager(): EntityManager {
     return (this.#manager ??= this.scope.transaction.facades.create(this.scope).manager);
   }
@@ -66,7 +66,7 @@ export class UnitOfWork {
     this.#wait({ when: 'commit', run: effect }, 'afterCommit() was called');
   }
 
-  /** Runs `effect` once this unit's work has been undone, by itself or by an outer unit; a failure is logged. */
+  /** Runs `effect` once this unit's work has been undone, alone or with an outer unit; a failure is logged. */
   afterRollback(effect: () => unknown): void {
     this.#wait({ when: 'rollback', run: effect }, 'afterRollback() was called');
   }

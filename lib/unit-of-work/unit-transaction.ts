@@ -22,7 +22,7 @@ import { Turnstile } from './turnstile.js';
 const logger = new Logger('UnitOfWork');
 /**
  * The transaction of a unit of work on its one connection. Statements run one at a time; after the end was
- * asked for, or the database ended it by itself, nothing more is executed.
+ * requested, or the database has ended the transaction, nothing more is executed.
  */
 export class UnitTransaction {
   #sealed = false;
@@ -218,7 +218,7 @@ export class UnitTransaction {
     return Promise.race([done, lost]);
   }
 
-  /** Ends without a statement of its own, because what it has joined is about to be rolled back. Never throws. */
+  /** Ends without a statement, because the transaction that it has joined is about to be rolled back. Never throws. */
   async desert(error: unknown): Promise<void> {
     this.abort(error);
     this.#sealed = true;

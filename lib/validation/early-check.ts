@@ -15,7 +15,7 @@ type Viewer = Promise<Actor | null> | undefined;
 type Seen = ReadonlyMap<string, SeenFile>;
 
 interface Batch {
-  /** By who asks: outside of units of work, several calls may share a batch. */
+  /** By viewer: outside of units of work, several calls may share a batch. */
   readonly ids: Map<Viewer, Set<string>>;
   readonly files: Promise<ReadonlyMap<Viewer, Seen>>;
 }
@@ -66,7 +66,7 @@ export class EarlyCheck {
     const tick = new Promise<void>((resolve) => queueMicrotask(() => process.nextTick(resolve)));
     const files = tick.then(() => {
       this.#batch = undefined;
-      // Callers of one tick share the statement, so that outside of a unit it must be in nobody's context.
+      // Callers of one tick share the statement, so outside of a unit it must not run in the context of one of them.
       return currentUnit() ? this.#look(ids) : detach(() => this.#look(ids));
     });
     return { ids, files };
@@ -79,7 +79,7 @@ export class EarlyCheck {
     const found = await statements.look(this.manager, [...all]);
     const seen = new Map<Viewer, Seen>();
     for (const [viewer, ids] of asked) {
-      // Each viewer has snapshots of its own, because they say how it sees the file.
+      // Each viewer has separate snapshots, because they say how it sees the file.
       const files = asked.size === 1 ? found : found.filter(({ id }) => ids.has(id)).map((file) => ({ ...file }));
       seen.set(viewer, await this.#see(viewer, files));
     }

@@ -23,7 +23,7 @@ export function hiddenFields(dtoClass: unknown, visited = new Set<unknown>()): s
   return found;
 }
 
-/** class-validator drops an inherited constraint where a subclass declares the property anew with another of the same type. */
+/** class-validator drops an inherited constraint if a subclass redeclares the property with another one of the same type. */
 function redeclared(dtoClass: DtoClass): string[] {
   const own = transferred(dtoClass);
   const hidden = new Set<string>();
@@ -32,7 +32,7 @@ function redeclared(dtoClass: DtoClass): string[] {
   }
   return [...hidden].map(
     (property) =>
-      `${dtoClass.name}.${property} declares an inherited field anew, and so hides its @TransferOwnership(): repeat it there.`,
+      `${dtoClass.name}.${property} redeclares an inherited field, which drops its @TransferOwnership(): repeat the decorator there.`,
   );
 }
 

@@ -21,7 +21,7 @@ const NAME = '@TransferOwnership';
  * @example \@TransferOwnership('package') attachmentId!: string;
  * @example \@TransferOwnership('package', ['..', 'id']) fileId!: string; // the parent of the resource owns it
  */
-// oxlint-disable-next-line typescript/no-explicit-any -- the application writes the type of its own DTO here
+// oxlint-disable-next-line typescript/no-explicit-any -- the application supplies its DTO's type here
 export function TransferOwnership<T extends OwnerTypeName, Result = OwnerEntity<T>, Dto = any>(
   ownerType: T,
   options: IdField | TransferOwnershipOptions<T, Result, Dto> = {},

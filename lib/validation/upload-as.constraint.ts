@@ -25,7 +25,7 @@ import type { TransferOwnershipOptions } from './rules/transfer-options.js';
 export interface UploadAsOptions<
   T extends OwnerTypeName = OwnerTypeName,
   Result = OwnerEntity<T>,
-  // oxlint-disable-next-line typescript/no-explicit-any -- the application writes the type of its own DTO here
+  // oxlint-disable-next-line typescript/no-explicit-any -- the application supplies its DTO's type here
   Dto = any,
 > extends Omit<TransferOwnershipOptions<T, Result, Dto>, 'allowUnowned'> {
   /** Where the file goes. Its limits of size and type hold while it arrives. @default the `defaultStorage` of the module */
@@ -49,7 +49,7 @@ const KINDS: readonly AttachAs[] = ['id', 'permanentLink'];
  * @example \@UploadAs('package', { storage: 'images' }) coverId?: string;
  * @example \@UploadAs('package', { attachAs: 'permanentLink', field: 'coverUrl' }) cover?: string;
  */
-// oxlint-disable-next-line typescript/no-explicit-any -- the application writes the type of its own DTO here
+// oxlint-disable-next-line typescript/no-explicit-any -- the application supplies its DTO's type here
 export function UploadAs<T extends OwnerTypeName, Result = OwnerEntity<T>, Dto = any>(
   ownerType: T,
   options: UploadAsOptions<T, Result, Dto> = {},

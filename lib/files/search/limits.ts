@@ -1,4 +1,4 @@
-/** What one search may be made of, so that none is a burden: databases have limits of their own, and answer with faults. */
+/** How large one search may be. Beyond their own limits, databases fail with unclear errors. */
 export const LIMITS = {
   /** Rows of a page. */
   rows: 1000,

@@ -13,7 +13,7 @@ import type { CurrentRow, RecordLedger } from './record-ledger.js';
 
 /**
  * The files that written rows name and that the transaction has not transferred to them itself. Throws `FilesNotOwnError` where a row names
- * what can be no file of its own.
+ * something that cannot be its own file.
  */
 export function namedAndNotGiven(
   runtime: TransferRuntime,

@@ -13,7 +13,7 @@ import { guardedOwners, isSharedOwner } from './guarded-entities.js';
 import { transactionOf } from './find-ledger.js';
 
 /**
- * Lets files follow their records: to the new id of an owner whose id has changed, and from a removed row to the one that takes its place.
+ * Lets files follow their records: to the new id of an owner whose id has changed, and from a removed row to the row that replaces it.
  * An owner that got its id from the application does not inherit what an earlier owner of that id has left. Called before transfers, and
  * once more before the COMMIT.
  */

@@ -26,7 +26,7 @@ class OwnTransaction {
 @Injectable()
 export class RecordGuard implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   #end: (() => void) | undefined;
-  /** The writes that have a transaction of their own, by the application's query runner that it is on. */
+  /** The writes that run in a transaction opened for them, by the application's query runner. */
   readonly #alone = new WeakMap<QueryRunner, Promise<unknown>>();
 
   constructor(

@@ -39,7 +39,7 @@ export interface WrittenRow {
   isUnsure: boolean;
 }
 
-/** A written row as it is now. */
+/** The current state of a written row. */
 export interface CurrentRow {
   readonly row: WrittenRow;
   readonly entity: GuardedEntity;
@@ -259,7 +259,7 @@ export class RecordLedger {
     );
   }
 
-  /** The rows that are there and have no owner id: what they name can be nobody's own. */
+  /** The existing rows without an owner id. They cannot own the files that they name. */
   ownerless(): readonly WrittenRow[] {
     return [...this.#rows.values()].filter(({ isRemoved, ownerId }) => !isRemoved && ownerId === undefined);
   }
@@ -393,7 +393,7 @@ function keyOf({ metadata: { tablePath, primaryColumns } }: GuardedEntity, key: 
 }
 
 function keyUsedAgain({ metadata: { name } }: GuardedEntity): RecordWriteUnseenError {
-  const remedy = 'Give each row a key of its own, or do it in another transaction.';
+  const remedy = 'Give each row a different key, or use another transaction.';
   return new RecordWriteUnseenError(name, `A primary key of ${name} that another row had before it was undone`, remedy);
 }
 

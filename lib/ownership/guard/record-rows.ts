@@ -24,7 +24,7 @@ export interface RecordRow {
 /** What fields of a row name. */
 export type FieldValues = ReadonlyMap<GuardedField, NamedFiles>;
 
-/** A condition in SQL, with what stands for its parameters. */
+/** An SQL condition and its parameters. */
 export interface Condition {
   readonly sql: string;
   readonly parameters: readonly unknown[];

@@ -80,7 +80,7 @@ function removedRow({ isRemoved, before, removedAs }: WrittenRow, again: Readonl
   return { record, owner: { type, id: record.ownerId }, policy, wasInserted: before === null };
 }
 
-/** A row that shares its owner with others has had the files that it named; one that is an owner by itself, all of them. */
+/** If several rows are one owner, a row had only the files that it named. Otherwise it had all of the owner's files. */
 function keysOf({ owner: { type, id }, record: { entity, values } }: Removed): string[] {
   if (entity.isOneRow) return [keyOf(type, id)];
   return [...values.values()].flatMap(({ ids }) => ids.map((fileId) => keyOf(type, id, fileId)));

@@ -8,8 +8,8 @@ import type { RecordLedger } from './record-ledger.js';
 import { dealWithRemoved } from './removed-records.js';
 
 /**
- * Ends what a transaction did to records: files follow their records, those that records let go of and those of removed records are dealt
- * with. Then every written row names only files of its own, and no file was taken from a row that names it; throws where that is not so.
+ * Settles what a transaction did to records. Files follow their records; the policies are applied to the files that records no longer name and
+ * to those of removed records. Then it throws unless every written row names only its own files and no file was taken from a row that names it.
  */
 export async function settleRecords(
   runtime: TransferRuntime,

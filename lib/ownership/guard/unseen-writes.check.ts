@@ -43,6 +43,6 @@ function updatedByDatabase({ metadata, idColumn, ownerType }: GuardedEntity): st
   return keys.map(
     ({ referencedEntityMetadata: parent }) =>
       `Files of type "${ownerType}" can be left behind: with \`onUpdate: 'CASCADE'\` on ${metadata.name}.${idColumn.propertyPath} the database changes ` +
-      `the owner id by itself when the ${parent.name} gets another one. Take the CASCADE off, and save the ${metadata.name} entities with their new id.`,
+      `the owner id without TypeORM when the ${parent.name} gets another one. Remove the CASCADE, and save the ${metadata.name} entities with their new id.`,
   );
 }

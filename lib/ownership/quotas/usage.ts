@@ -29,7 +29,7 @@ export async function countedUsage(manager: EntityManager, owner: OwnerReference
 }
 
 /**
- * Adds to what the owner has; its row is locked from now on. The files have changed already, but for the one that is `going`. An owner
+ * Adds to what the owner has; its row is locked from now on. The files have changed already, except for the one that is `going`. An owner
  * without a row is counted: whoever changed its files before has left a row, and whoever does it now waits for this one.
  */
 export async function addUsage(

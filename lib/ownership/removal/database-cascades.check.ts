@@ -4,7 +4,7 @@ import { Transactor } from '../../unit-of-work/transactor.js';
 import { ownerEntitiesOf } from '../owner-entities.js';
 import type { OwnerEntity } from '../owner-entities.js';
 
-/** Warns at boot about owners whose rows the database may remove by itself: nobody hears of it, and their files stay. */
+/** Warns at boot about owners whose rows the database may remove by a cascade: the library does not notice, and their files stay. */
 @Injectable()
 export class DatabaseCascadesCheck implements OnApplicationBootstrap {
   readonly #logger = new Logger('OwnsFiles');
@@ -24,7 +24,7 @@ function warningsOf({ metadata, ownerType, onDelete }: OwnerEntity): string[] {
   return cascades.map(
     ({ propertyPath, inverseEntityMetadata }) =>
       `Files of type "${ownerType}" can be left behind: with \`onDelete: 'CASCADE'\` on ${metadata.name}.${propertyPath} the database ` +
-      `removes ${metadata.name} rows by itself, and @OwnsFiles() never hears of it (\`onDelete: '${onDelete}'\`). Take the CASCADE off ` +
+      `removes ${metadata.name} rows without TypeORM, so \`onDelete: '${onDelete}'\` is not applied. Remove the CASCADE ` +
       `and remove the ${metadata.name} entities with \`cascade: ['remove']\` or before the ${inverseEntityMetadata.name}.`,
   );
 }

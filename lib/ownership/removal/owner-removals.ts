@@ -96,7 +96,7 @@ export class OwnerRemovals
     const isFree = owners.every(({ onDelete }) => onDelete === 'restrict');
     if (!isFree && !manager.queryRunner?.isTransactionActive) {
       throw new UnitAbortedError(
-        'an owner of files was removed with `transaction: false`, so its files could not go with it',
+        'an owner of files was removed with `transaction: false`, so its files could not be removed in the same commit',
       );
     }
     const held = await heldFiles(manager, holdingsOf(owners.filter(({ onDelete }) => onDelete === 'restrict')));

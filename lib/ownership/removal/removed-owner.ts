@@ -73,7 +73,7 @@ export function noId({ metadata }: OwnerEntity): InvalidDecorationError {
     '@OwnsFiles()',
     `class ${metadata.name}`,
     'with `onDelete` it needs an id that is a text or a number: a column `id`, one primary column, or what `idField` names. ' +
-      "With a composite key, add a column of its own: `@Column('uuid') @Generated('uuid') id`.",
+      "With a composite key, add a separate column: `@Column('uuid') @Generated('uuid') id`.",
   );
 }
 

@@ -15,7 +15,7 @@ const MOVES: Record<TransferForm, string> = {
 /**
  * Lock, decide, move and write history in one statement. `f` waits for the locks and has the newest version of each row; `v` reads
  * only `f`, so the verdict is about what is locked, although the statement's snapshot may be older. `u` writes all or nothing.
- * For one file there is a twin without arrays: with arrays PostgreSQL would plan it anew each time. Moves that are alike but for their
+ * One file has a statement without arrays: with arrays PostgreSQL would plan it again each time. Moves that are alike but for their
  * files, as those of one field are, need arrays of ids alone.
  */
 export function transferSql({ file, history }: OwnershipNames, form: TransferForm): string {

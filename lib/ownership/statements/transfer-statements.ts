@@ -10,7 +10,7 @@ export interface Move {
   readonly toId: string;
   /** The owner's field that holds the file's id. */
   readonly field: string | null;
-  /** Whose file may be taken besides the actor's: nobody's, or anybody's. */
+  /** Which files may be taken besides the actor's: unowned ones, or any. */
   readonly from: 'actor' | 'unowned' | 'anyone';
 }
 

@@ -15,7 +15,7 @@ export function verdictOf(
   return file.pinned && !force ? 'pinned' : 'moved';
 }
 
-/** The file's ownership alone; that of a file that is not there is nobody's. */
+/** The file's ownership. A missing file has no owner. */
 export function stateOf(file: OwnershipState | undefined): OwnershipState {
   return { ownerType: file?.ownerType ?? null, ownerId: file?.ownerId ?? null, pinned: file?.pinned ?? false };
 }

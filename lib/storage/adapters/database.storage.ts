@@ -171,7 +171,7 @@ class DatabaseStorage extends Storage {
     }
   }
 
-  /** The caller's transaction, under a savepoint, or one of its own. */
+  /** Runs in the caller's transaction, under a savepoint, or in a new one. */
   async #inTransaction(location: string, work: (manager: EntityManager) => Promise<void>): Promise<void> {
     try {
       await this.#source.transaction(work);

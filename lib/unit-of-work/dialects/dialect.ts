@@ -14,7 +14,7 @@ const BY_STRENGTH: readonly string[] = [
   'SERIALIZABLE',
 ];
 
-/** Whether `requested` promises more than `actual`; what is not known promises nothing. */
+/** Whether `requested` promises more than `actual`; an unknown level promises nothing. */
 export function strongerIsolation(requested: IsolationLevel, actual: IsolationLevel = 'READ UNCOMMITTED'): boolean {
   return BY_STRENGTH.indexOf(requested) > BY_STRENGTH.indexOf(actual);
 }

@@ -34,7 +34,7 @@ export class HeldBegin {
     return (this.#statement = `${BEGIN} ISOLATION LEVEL ${isolation}`);
   }
 
-  /** Whether the statement was taken, and needs not be sent now: it begins, or ends what was never begun on the server. */
+  /** Whether the statement was taken and need not be sent now: it begins a transaction, or ends one that was never begun on the server. */
   takes(sql: string): boolean {
     // One statement does both.
     if (this.#holds && sql === BEGIN)

@@ -123,7 +123,7 @@ function answer(command: string): Promise<object> {
   return Promise.resolve({ command, rowCount: null, rows: [], fields: [] });
 }
 
-/** None for a client of another make, such as `pg-native`, or in a mode of its own. */
+/** None for other clients, such as `pg-native`, or in a special mode. */
 function beginWithOf(client: PgClient): BeginWith | undefined {
   const { Query } = client.constructor;
   if (!Query || !client.connection?.parse || client.pipeline) return undefined;

@@ -19,7 +19,7 @@ export class SqliteDialect extends PortableDialect {
     return Promise.resolve(this.defaultIsolation);
   }
 
-  // Some errors make the engine roll back by itself: https://www.sqlite.org/lang_transaction.html
+  // Some errors make the engine roll back: https://www.sqlite.org/lang_transaction.html
   override lostTransaction(runner: QueryRunner): boolean {
     return !inTransaction(runner);
   }

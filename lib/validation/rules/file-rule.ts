@@ -7,7 +7,7 @@ import type { SeenFile } from '../early-check.js';
 import { problemsOf } from '../problems.js';
 import type { FoundProblem, Problems } from '../problems.js';
 
-/** A field with files: class-validator's `ValidationArguments` are one, and so is the place that a schema's rule stands for. */
+/** A field with files: class-validator's `ValidationArguments`, or the place of a schema's rule. */
 export interface FileField {
   readonly object: object;
   readonly property: string;
@@ -28,7 +28,7 @@ export type FileCheck = (file: SeenFile | undefined) => FileProblem | undefined;
 export interface FileRule<Field extends FileField = FileField> {
   /** What class-validator calls it. */
   readonly name: string;
-  /** What `$constraint1` stands for in messages. */
+  /** The values of `$constraint1` and so on in messages. */
   readonly constraints: readonly unknown[];
   /** What is wrong with a value that is no file's id. @default that the file is not available */
   readonly noFile?: FileProblem;

@@ -5,7 +5,7 @@ import { idSteps } from '../../ownership/id-field.js';
 import type { IdField } from '../../ownership/id-field.js';
 
 /** How `@TransferOwnership()` and `transferOwnership()` find the owner, and which files they take. */
-// oxlint-disable-next-line typescript/no-explicit-any -- the application writes the type of its own DTO here
+// oxlint-disable-next-line typescript/no-explicit-any -- the application supplies its DTO's type here
 export interface TransferOwnershipOptions<T extends OwnerTypeName = OwnerTypeName, Result = OwnerEntity<T>, Dto = any> {
   /** Where the owner's id is in the result: a name, or steps of which `'..'` goes to the parent object. @default 'id' */
   idField?: IdField;
@@ -17,8 +17,8 @@ export interface TransferOwnershipOptions<T extends OwnerTypeName = OwnerTypeNam
   /** Takes files that nobody owns, too. @default false */
   allowUnowned?: boolean;
   /**
-   * Asks the owner's policy whether the actor may `update` the record, as it was before the handler changed it; not for records that the call
-   * inserts. Its class needs `@FileField()`. @default the module's `validation.authorize`
+   * Asks the owner's policy whether the actor may `update` the record, in its state before the handler changed it. Records that the call inserts
+   * are not asked about. Its class needs `@FileField()`. @default the module's `validation.authorize`
    */
   authorize?: boolean;
 }

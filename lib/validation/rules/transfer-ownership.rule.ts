@@ -21,7 +21,7 @@ export const REFUSALS: Record<ClaimRefusal, FileProblem> = {
 export interface TransferDeclaration<Field extends FileField> {
   /** What it is called there. */
   readonly declaredBy: string;
-  /** What stands for the declaration, whatever copies of the object are validated. */
+  /** Identifies the declaration, whatever copies of the object are validated. */
   identity(field: Field): object;
   /** What a late refusal says about files of the field. */
   message(field: Field): CheckedClaim['message'];

@@ -1,8 +1,8 @@
 import type { SchemaFileRule } from './schema-file-rule.js';
 
 /**
- * Rules about the files in what a schema makes, in its own shape: a rule, or several, where an id or a list of ids is; an object of rules
- * where an object is, or a list of objects. `'*'` stands for all keys of a record.
+ * Rules for the files in a schema's output, in the shape of that output: a rule or several for an id or a list of ids, an object of rules
+ * for an object or a list of objects. `'*'` means all keys of a record.
  * @example { coverId: fileExists(), resources: { fileId: [transferOwnership('resource'), acceptFileType('csv')] } }
  */
 export type FileRules<Output> = RulesOf<Output, object>;

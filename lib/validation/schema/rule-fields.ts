@@ -15,7 +15,7 @@ interface Holder {
   readonly object: object;
   readonly sent: unknown;
   readonly property: string;
-  /** What stands for the property's place among the rules. */
+  /** Identifies the property's place among the rules. */
   readonly place: object;
 }
 

@@ -28,7 +28,7 @@ export interface SchemaRuleOptions {
  * Goes with `@WithTaskQueue()` on the handler.
  * @example withFiles(z.object({ attachmentId: z.string() }), { attachmentId: transferOwnership('package') })
  */
-// oxlint-disable-next-line typescript/no-explicit-any -- the application writes the type of its own DTO here
+// oxlint-disable-next-line typescript/no-explicit-any -- the application supplies its DTO's type here
 export function transferOwnership<T extends OwnerTypeName, Result = OwnerEntity<T>, Dto = any>(
   ownerType: T,
   options: IdField | TransferOwnershipOptions<T, Result, Dto> = {},

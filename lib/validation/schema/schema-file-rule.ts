@@ -6,7 +6,7 @@ import { TRANSFER_OWNERSHIP } from '../rules/transfer-ownership.rule.js';
 export interface SchemaField extends FileField {
   readonly value: unknown;
   readonly path: readonly Step[];
-  /** What stands for the rule's place in the schema. */
+  /** Identifies the rule's place in the schema. */
   readonly place: object;
   /** What the rules of the field take files for. */
   readonly claims: readonly FieldClaim[];

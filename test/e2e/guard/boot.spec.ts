@@ -112,8 +112,8 @@ describe('The boot', () => {
     expect(told).toEqual([
       'Writes through JarLabel are not checked: it maps the table "jar" of Jar and declares none of its files. Put @OwnsFiles() and ' +
         '@FileField() on JarLabel, too, or write through Jar.',
-      'Files of type "shelf" can be left behind: with `onUpdate: \'CASCADE\'` on Jar.shelfCode the database changes the owner id by itself when ' +
-        'the Shelf gets another one. Take the CASCADE off, and save the Jar entities with their new id.',
+      'Files of type "shelf" can be left behind: with `onUpdate: \'CASCADE\'` on Jar.shelfCode the database changes the owner id without TypeORM when ' +
+        'the Shelf gets another one. Remove the CASCADE, and save the Jar entities with their new id.',
     ]);
   });
 
@@ -126,7 +126,7 @@ describe('The boot', () => {
     expect(new Set(told.map((message) => message.split(/[ :]/)[0]))).toEqual(
       new Set(['Routes.deep', 'Routes.list', 'Routes.redeclared', 'Routes.untyped', 'Routes.unvalidated']),
     );
-    expect(told.join()).toMatch(/RedeclaredDto.fileId declares an inherited field anew/);
+    expect(told.join()).toMatch(/RedeclaredDto.fileId redeclares an inherited field/);
     expect(told.join()).toMatch(/UntypedDto.things has @ValidateNested\(\) and lacks @Type/);
     expect(told.join()).toMatch(/UnvalidatedDto.thing has @Type\(\) and lacks @ValidateNested\(\)/);
     expect(told.join()).toMatch(/ParseArrayPipe/);

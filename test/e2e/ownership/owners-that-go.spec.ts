@@ -70,7 +70,7 @@ class Ticket {
 }
 
 const NO_ID = (name: string) =>
-  `@OwnsFiles() on class ${name}: with \`onDelete\` it needs an id that is a text or a number: a column \`id\`, one primary column, or what \`idField\` names. With a composite key, add a column of its own: \`@Column('uuid') @Generated('uuid') id\`.`;
+  `@OwnsFiles() on class ${name}: with \`onDelete\` it needs an id that is a text or a number: a column \`id\`, one primary column, or what \`idField\` names. With a composite key, add a separate column: \`@Column('uuid') @Generated('uuid') id\`.`;
 const nobodys = { ownerType: null, ownerId: null, ownerField: null, pinned: false };
 
 describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners that go on $name', (database) => {
@@ -325,7 +325,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners
     await expect(repository(Shelf).remove(shelf, { transaction: false })).rejects.toMatchObject({
       code: 'FILES_UNIT_ABORTED',
       message: expect.stringContaining(
-        'an owner of files was removed with `transaction: false`, so its files could not go with it',
+        'an owner of files was removed with `transaction: false`, so its files could not be removed in the same commit',
       ) as string,
     });
     expect(await repository(Shelf).existsBy({ id: shelf.id })).toBe(true);

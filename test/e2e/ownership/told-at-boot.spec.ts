@@ -55,14 +55,14 @@ const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefin
 afterEach(() => warn.mockClear());
 const warnings = () => warn.mock.calls.map(([message]) => String(message));
 
-it('tells of owners whose rows the database removes by itself', async () => {
+it('warns of owners whose rows the database removes by a cascade', async () => {
   await startApp({ imports: [TypeOrmModule.forFeature([Folder, Page, Item, Picture, Sheet])] });
   expect(warnings()).toEqual([
-    'Files of type "page" can be left behind: with `onDelete: \'CASCADE\'` on Page.folder the database removes Page rows by itself, and ' +
-      "@OwnsFiles() never hears of it (`onDelete: 'delete'`). Take the CASCADE off and remove the Page entities with `cascade: ['remove']` " +
+    'Files of type "page" can be left behind: with `onDelete: \'CASCADE\'` on Page.folder the database removes Page rows without ' +
+      "TypeORM, so `onDelete: 'delete'` is not applied. Remove the CASCADE and remove the Page entities with `cascade: ['remove']` " +
       'or before the Folder.',
-    'Files of type "picture" can be left behind: with `onDelete: \'CASCADE\'` on Picture.folder the database removes Picture rows by itself, and ' +
-      "@OwnsFiles() never hears of it (`onDelete: 'restrict'`). Take the CASCADE off and remove the Picture entities with `cascade: ['remove']` " +
+    'Files of type "picture" can be left behind: with `onDelete: \'CASCADE\'` on Picture.folder the database removes Picture rows without ' +
+      "TypeORM, so `onDelete: 'restrict'` is not applied. Remove the CASCADE and remove the Picture entities with `cascade: ['remove']` " +
       'or before the Folder.',
   ]);
 });

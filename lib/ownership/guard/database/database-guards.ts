@@ -27,7 +27,7 @@ export type GuardedTargets = readonly EntityTarget<ObjectLiteral>[];
 
 /**
  * Has PostgreSQL check at every COMMIT, whoever writes, that the rows of these entities name only their own files, and that nobody takes
- * away a file that they name. Guards that are there are made anew. All entities that share a table are guarded together.
+ * away a file that they name. Existing guards are replaced. All entities that share a table are guarded together.
  * @example await createGuards(queryRunner, [Package])
  */
 export async function createGuards(

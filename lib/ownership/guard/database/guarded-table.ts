@@ -77,7 +77,7 @@ function describe(dataSource: DataSource, table: StoredTable, entity: GuardedEnt
   const refuse = (property: string, what: string) =>
     new DatabaseGuardError(
       metadata.name,
-      `the transformer of ${property} keeps ${what} in a form of its own, which only the application can read. Leave the class out.`,
+      `the transformer of ${property} stores ${what} in a form that only the application can read. Leave the class out.`,
     );
   if (!isPlainId(dataSource, idColumn, id)) throw refuse(idColumn.propertyPath, 'the owner id');
   // A column that a later migration adds is guarded by that one.

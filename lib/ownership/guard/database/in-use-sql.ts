@@ -67,7 +67,7 @@ function mayName({ id, isOneRow, fields }: GuardedClass, { column }: TableNames<
   return conditions.join(' OR ');
 }
 
-/** A long list is parsed only where it may name the file: in JSON, an escape can stand for a character of the id. */
+/** A long list is parsed only where it may name the file: in JSON, a character of the id may be written as an escape. */
 function mentionsFile({ column: { name }, form }: StoredField, fileId: string): string {
   const value = `r.${identifier(name)}`;
   if (form === 'uuid') return `${value} = ${fileId}`;
