@@ -41,6 +41,11 @@ export abstract class LinksEndpoints {
     try {
       const find = async () => (file = file ? await link.look() : link.file);
       const body = await this.downloads.answer(find, context, take);
+      // Taken for content that was replaced before it could be sent, and what came in its place the client has.
+      if (body === undefined && isTaken) {
+        isTaken = false;
+        await link.giveBack();
+      }
       this.#set(context, SECRECY);
       if (link.purpose === 'download' && file) {
         this.#set(context, { 'Content-Disposition': dispositionFor(file.name, 'attachment') });

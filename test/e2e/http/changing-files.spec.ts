@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { FilesLinks, FilesService } from '../../../lib/index.js';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
@@ -79,6 +80,16 @@ describe.each(PLATFORMS)('a download on %s', (platform) => {
     expect(answer).toMatchObject({ status, ...(content !== undefined && { content }) });
     if (status === 404) expect(JSON.parse(answer.content)).toMatchObject({ code: 'FILES_LINK_NOT_FOUND' });
     expect(await app.dataSource.query('SELECT * FROM files_link')).toHaveLength(left);
+  });
+
+  it('by a one-time link of a file that becomes what the client has meanwhile leaves the link unused', async () => {
+    const { app, id, files, beforeRead } = await start();
+    const { url } = await app.app.get(FilesLinks).oneTime(id);
+    beforeRead(() => files.replace(id, Buffer.from('the new content')));
+    const known = createHash('sha256').update('the new content').digest('hex');
+    expect(await download(app, url!, { 'if-none-match': `"${known}"` })).toMatchObject({ status: 304, content: '' });
+    expect(await download(app, url!)).toMatchObject({ status: 200, content: 'the new content' });
+    expect(await app.dataSource.query('SELECT * FROM files_link')).toHaveLength(0);
   });
 
   it('of a file whose bytes are gone is a fault of the server', async () => {
