@@ -22,7 +22,7 @@ export interface WrittenRow {
   ownerId: string | undefined;
   /** The owner id that it was inserted with, if the transaction inserted it. */
   insertedAs: string | undefined;
-  /** What it was before it was removed; of a row that the transaction had inserted itself, too. */
+  /** What it was when it was removed, after whatever the transaction had written before. */
   removedAs: RecordRow | undefined;
   /** The fields that were written, as the last write left them. */
   readonly written: Map<GuardedField, NamedFiles>;
@@ -164,10 +164,12 @@ export class RecordLedger {
     return this.state.undone > 0;
   }
 
-  /** Notes what a row is before it is written. */
+  /** Notes what a row is before it is written; after a part of the transaction was undone, also what stands of its earlier writes. */
   seen(record: RecordRow): void {
+    this.#forgetUndone();
     const row = this.#row(record.entity, record.key);
     if (row.before === undefined) row.before = record;
+    else if (row.isUnsure && this.isUndone) this.#read(row, record);
     row.ownerId ??= record.ownerId;
     this.#changed();
   }
@@ -188,7 +190,7 @@ export class RecordLedger {
   removed(record: RecordRow): void {
     this.seen(record);
     const row = this.#row(record.entity, record.key);
-    row.removedAs = row.before ?? record;
+    row.removedAs = record;
     row.isRemoved = true;
   }
 

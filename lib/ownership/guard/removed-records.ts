@@ -17,8 +17,9 @@ interface Removed {
   readonly record: RecordRow;
   readonly owner: OwnerReference;
   readonly policy: Policy;
-  /** Whether the transaction had inserted it: it owns what it was given since, and not what an earlier owner of its id has left. */
-  readonly wasInserted: boolean;
+  /** What the transaction made of it owns what it was given since, and not what an earlier owner of its id has left. */
+  readonly ownsGivenOnly: boolean;
+  readonly fileIds: readonly string[];
 }
 
 /** Does what `onDelete` says with the files that removed rows owned, and that no other row has taken over. */
@@ -30,7 +31,7 @@ export async function dealWithRemoved(
   const { manager } = transaction;
   if (ledger.isUnsure) await ledger.read(manager);
   const again = new Set(ledger.current.map(({ entity, ownerId }) => keyOf(entity.ownerType, ownerId)));
-  const removed = [...ledger.rows].flatMap((row) => removedRow(row, again) ?? []);
+  const removed = [...ledger.rows].flatMap((row) => removedRow(row, again));
   if (removed.length === 0) return;
   const held = await heldFiles(
     manager,
@@ -53,7 +54,7 @@ export async function dealWithRemoved(
     const { type, id } = stateOf(file);
     const one = holders.get(keyOf(type, id)) ?? holders.get(keyOf(type, id, file.id));
     if (!one || used.isUsed(one.owner, file.id)) continue;
-    if (one.wasInserted && !ledger.wasGiven(file.id, one.owner)) continue;
+    if (one.ownsGivenOnly && !ledger.wasGiven(file.id, one.owner)) continue;
     const isThereAgain = again.has(keyOf(one.owner.type, one.owner.id));
     if (isThereAgain && isOwner(one.owner, ledger.ownerGiven(file.id))) continue;
     dropped[one.policy].push(file);
@@ -70,20 +71,31 @@ export async function dealWithRemoved(
   });
 }
 
+/** The row as it was before the transaction, and as it was when it was removed. */
+function removedRow({ isRemoved, before, removedAs, formerly }: WrittenRow, again: ReadonlySet<string>): Removed[] {
+  if (!isRemoved) return [];
+  const between = [...formerly].flatMap(([{ onReplace }, ids]) => (onReplace === 'keep' ? [] : [...ids]));
+  return [...removedState(before, false, [], again), ...removedState(removedAs, true, between, again)];
+}
+
 /** Files that stay with an owner whose id is used again would be another's. */
-function removedRow({ isRemoved, before, removedAs }: WrittenRow, again: ReadonlySet<string>): Removed | undefined {
-  const record = before ?? removedAs;
-  if (!isRemoved || !record || record.ownerId === undefined) return undefined;
+function removedState(
+  record: RecordRow | null | undefined,
+  ownsGivenOnly: boolean,
+  between: readonly string[],
+  again: ReadonlySet<string>,
+): Removed[] {
+  if (!record || record.ownerId === undefined) return [];
   const { ownerType: type, onDelete } = record.entity;
   const policy = onDelete === 'keep' && again.has(keyOf(type, record.ownerId)) ? 'release' : onDelete;
-  if (policy === 'keep') return undefined;
-  return { record, owner: { type, id: record.ownerId }, policy, wasInserted: before === null };
+  if (policy === 'keep') return [];
+  const fileIds = [...[...record.values.values()].flatMap(({ ids }) => ids), ...between];
+  return [{ record, owner: { type, id: record.ownerId }, policy, ownsGivenOnly, fileIds }];
 }
 
 /** If several rows are one owner, a row had only the files that it named. Otherwise it had all of the owner's files. */
-function keysOf({ owner: { type, id }, record: { entity, values } }: Removed): string[] {
-  if (entity.isOneRow) return [keyOf(type, id)];
-  return [...values.values()].flatMap(({ ids }) => ids.map((fileId) => keyOf(type, id, fileId)));
+function keysOf({ owner: { type, id }, record: { entity }, fileIds }: Removed): string[] {
+  return entity.isOneRow ? [keyOf(type, id)] : fileIds.map((fileId) => keyOf(type, id, fileId));
 }
 
 function stateOf({ ownerType, ownerId }: FileSnapshot): OwnerReference {

@@ -307,9 +307,9 @@ describe.skipIf(!postgres)('guards in the database', () => {
   it('are refused where only the application can read what is stored', async () => {
     await withRunner(database.dataSource, async (runner) => {
       await expect(createGuards(runner, [Poster])).rejects.toThrow(
-        'Poster: the transformer of fileId keeps ids in a form',
+        'Poster: the transformer of fileId stores ids in a form',
       );
-      await expect(createGuards(runner, [Stamp])).rejects.toThrow('Stamp: the transformer of id keeps the owner id');
+      await expect(createGuards(runner, [Stamp])).rejects.toThrow('Stamp: the transformer of id stores the owner id');
       await expect(createGuards(runner, [Plain])).rejects.toThrow('Plain: it has no column with @FileField()');
       await session.query('ALTER TABLE shelf RENAME TO elsewhere');
       await expect(createGuards(runner, [Shelf])).rejects.toThrow('Shelf: its table shelf is not there');

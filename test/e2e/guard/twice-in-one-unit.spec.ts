@@ -1,10 +1,32 @@
 import { randomUUID } from 'node:crypto';
+import { Column, Entity, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FilesNotOwnError, OwnerHasFilesError, OwnershipTransferTask } from '../../../lib/index.js';
+import {
+  FileField,
+  FilesNotOwnError,
+  OwnerHasFilesError,
+  OwnershipTransferTask,
+  OwnsFiles,
+} from '../../../lib/index.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { guardedApp } from '../../support/guarded-app.js';
 import type { GuardedApp } from '../../support/guarded-app.js';
-import { Album, Binder, Clause, Room, Ticket, Track } from '../../support/guarded-entities.js';
+import { Album, Binder, Clause, GUARDED, Room, Ticket, Track } from '../../support/guarded-entities.js';
+
+@Entity()
+@OwnsFiles('shelf', { onDelete: 'delete' })
+class Shelf {
+  @PrimaryColumn('uuid') id!: string;
+}
+
+/** Its files belong to the shelf that it is on. */
+@Entity()
+@OwnsFiles('shelf', { idField: 'shelfId', onDelete: 'delete' })
+class Jar {
+  @PrimaryGeneratedColumn() id!: number;
+  @Column('uuid') shelfId!: string;
+  @FileField({ onReplace: 'delete' }) @Column('uuid', { nullable: true }) fileId!: string | null;
+}
 
 const undo = (): never => {
   throw new Error('undone');
@@ -14,7 +36,7 @@ const aNumber = () => Math.floor(Math.random() * 1e8);
 describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one unit on $name', (database) => {
   let app: GuardedApp;
   beforeAll(async () => {
-    app = await guardedApp({ database });
+    app = await guardedApp({ database, entities: [...GUARDED, Shelf, Jar] });
   });
   afterAll(() => app.close());
   const repo = <T extends object>(type: new () => T) => app.dataSource.getRepository<T>(type);
@@ -183,6 +205,81 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     });
     expect(await repo(Track).countBy({ fileId: file })).toBe(0);
     expect(await app.ownerOf(file)).toBeUndefined();
+  });
+
+  it.each(['made there', 'there before'])(
+    'a row, %s, deletes the file that it replaces after another part was undone',
+    async (which) => {
+      const id = which === 'made there' ? randomUUID() : (await repo(Ticket).save({ title: 'before' })).id;
+      const attach = (file: string) =>
+        app.queue.run(async () => {
+          await repo(Ticket).save({ id, attachmentId: file });
+          app.queue.add(new OwnershipTransferTask(file, 'ticket', 'id'));
+          return { id };
+        });
+      const [one, two] = [await app.upload(), await app.upload()];
+      await app.queue.run(async () => {
+        await attach(one);
+        await app.dataSource
+          .transaction((manager) => manager.insert(Ticket, { title: 'other' }).then(undo))
+          .catch(() => 0);
+        await attach(two);
+      });
+      expect([await app.ownerOf(one), await app.ownerOf(two)]).toEqual([undefined, `ticket ${id}*`]);
+    },
+  );
+
+  describe('a child of an owner of several rows', () => {
+    async function newShelf() {
+      const shelf = randomUUID();
+      await repo(Shelf).insert({ id: shelf });
+      const attach = (id: number, file: string) =>
+        app.queue.run(async () => {
+          await repo(Jar).update(id, { fileId: file });
+          app.queue.add(new OwnershipTransferTask(file, 'shelf', 'id'));
+          return { id: shelf };
+        });
+      return { shelf, attach };
+    }
+
+    it.each(['named another', 'named none'])(
+      'deletes the file that it got before it is removed: it %s',
+      async (which) => {
+        const { shelf, attach } = await newShelf();
+        const old = which === 'named another' ? await app.fileOf('shelf', shelf) : null;
+        const { id } = await repo(Jar).save({ shelfId: shelf, fileId: old });
+        const next = await app.upload();
+        await app.queue.run(async () => {
+          await attach(id, next);
+          await repo(Jar).delete(id);
+        });
+        expect([old && (await app.ownerOf(old)), await app.ownerOf(next)]).toEqual([old && undefined, undefined]);
+      },
+    );
+
+    it('deletes all files that it got, when it is made and removed', async () => {
+      const { shelf, attach } = await newShelf();
+      const [one, two] = [await app.upload(), await app.upload()];
+      await app.queue.run(async () => {
+        const { id } = await repo(Jar).save({ shelfId: shelf });
+        await attach(id, one);
+        await attach(id, two);
+        await repo(Jar).delete(id);
+      });
+      expect([await app.ownerOf(one), await app.ownerOf(two)]).toEqual([undefined, undefined]);
+    });
+
+    it('deletes the file that it got and let go of, when it is made and removed', async () => {
+      const { shelf, attach } = await newShelf();
+      const one = await app.upload();
+      await app.queue.run(async () => {
+        const { id } = await repo(Jar).save({ shelfId: shelf });
+        await attach(id, one);
+        await repo(Jar).update(id, { fileId: null });
+        await repo(Jar).delete(id);
+      });
+      expect(await app.ownerOf(one)).toBeUndefined();
+    });
   });
 
   it('a row that is made, removed and made again inherits nothing', async () => {
