@@ -223,7 +223,7 @@ describe.each(databases)('the mark of a directory, on $name', (kind) => {
     });
     const staging = { database: other.options };
     await expect(boot(root, staging)).rejects.toMatchObject(
-      refused(/that of another database .*Where this database is a copy/),
+      refused(/that of another database .*If this database is a copy/),
     );
     expect(await filesBelow(root)).toHaveLength(2);
     expect(await production.sweeper.sweep()).toMatchObject({ finished: 1, failed: 0 });
