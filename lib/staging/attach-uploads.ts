@@ -34,13 +34,14 @@ export async function attachUploads(uploads: readonly QueuedUpload[], queue: Uni
   const wanted = uploads.map(({ staged, ownerType }) => ({ fileId: staged.id, ownerType, seenId: null }));
   const rows = await RowOwners.written(unit.manager, wanted);
   const placed = uploads.map(({ staged, target }): PlacedFile => ({ staged, ...target.resolve(outcome, rows) }));
+  const unsaved = unsavedOf(placed, rows);
   await ChangeRights.find(unit)?.assert(placed.filter(({ authorize }) => authorize).map(({ owner }) => owner));
   // A nested unit of work may have validated the same DTO, and attached its files.
   const fresh = placed.filter(({ staged }) => staged.fileIn(unit) === undefined);
   const files = new Map<StagedFile, ManagedFile>();
   for (const one of placed) files.set(one.staged, fileOf(one, files.get(one.staged) ?? one.staged.fileIn(unit)));
   // Before what the fields held goes: what the result still names would stay.
-  const writes = await planWrites(unit.dataSource, unsaved(placed, rows), outcome);
+  const writes = await planWrites(unit.dataSource, unsaved, outcome);
   assertNamed(placed, rows, writes);
   // As with transfers: whoever removes the record meanwhile deals with its files, and waits for this transaction.
   const unseen = unwritten(placed, writes).filter((owner) => !rows.isWritten(owner));
@@ -50,15 +51,16 @@ export async function attachUploads(uploads: readonly QueuedUpload[], queue: Uni
   return placed.map(({ staged }) => files.get(staged) as ManagedFile);
 }
 
-/** The files whose fields the handler has not saved as they are to be: these are left to write. An owner may have several rows, each with its own. */
-function unsaved(placed: readonly PlacedFile[], rows: RowOwners): PlacedFile[] {
-  const fields = new Map<string, ReadonlySet<string>>();
+/** The files that their owner's rows do not name in the field yet. The library still has to write these. */
+function unsavedOf(placed: readonly PlacedFile[], rows: RowOwners): PlacedFile[] {
+  const fields = new Map<string, ReadonlyMap<string, ReadonlySet<string>>>();
   return placed.filter(({ staged, owner, field, attachAs, list }) => {
     if (field === undefined || attachAs !== 'id') return true;
     const key = JSON.stringify([owner.type, field]);
-    const named = fields.get(key) ?? rows.namedIn(field, owner.type);
-    fields.set(key, named);
-    return !(list ?? [staged]).every((file) => named.has(typeof file === 'string' ? file : file.id));
+    const byOwner = fields.get(key) ?? rows.namedIn(field, owner.type);
+    fields.set(key, byOwner);
+    const named = byOwner.get(owner.id);
+    return !(list ?? [staged]).every((file) => named?.has(typeof file === 'string' ? file : file.id));
   });
 }
 

@@ -2,6 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { UnitAbortedError } from '../errors/unit-aborted.error.js';
 import { UnitEndedError } from '../errors/unit-ended.error.js';
 import { ambientOf, carried, carrying, detach } from './ambient.js';
+import type { ForeignTransaction } from './ambient.js';
 import { type DataSourceOverride, overrideDataSource } from './data-source-override.js';
 import type { Dialect } from './dialects/dialect.js';
 import { dialectOf } from './dialects/dialect-of.js';
@@ -16,9 +17,9 @@ import type { UnitOptions, Work } from './unit-options.js';
 import type { UnitOfWork } from './unit-of-work.js';
 import { dataSourceOf } from './data-source-of.js';
 
-/** What `staying()` runs, and the place that it began in. */
+/** The place in which an operation of `staying()` began. */
 class Operation {
-  constructor(readonly scope: Scope) {}
+  constructor(readonly place: Scope | ForeignTransaction) {}
 }
 
 /** Opens units of work on one data source. */
@@ -57,18 +58,18 @@ export class Transactor {
     if (options.manager) return this.#runIn(options.manager, work, options);
     if (here?.kind === 'scope' && here.isActive) return runNested(here, work, options);
     if (here?.kind === 'foreign' && here.runner.isTransactionActive) return this.#join(here, work, options);
-    if (here?.kind === 'scope' && carried(Operation)?.scope === here)
-      return Promise.reject(new UnitEndedError('A file was written'));
+    if (here && carried(Operation)?.place === here) return Promise.reject(new UnitEndedError('A file was written'));
     return this.#roots.run(work, options);
   }
 
   /**
-   * Runs an operation whose bytes flow before it writes rows. Called in a unit of work, it writes them there or, where that has ended
-   * meanwhile, throws `UnitEndedError`: on its own it would outlive a unit that was undone.
+   * Runs an operation whose bytes flow before it writes rows. Called in a unit of work or in the application's transaction, it writes
+   * them there. If that has ended meanwhile, it throws `UnitEndedError`: on its own it would outlive work that was undone.
    */
   staying<T>(operation: () => Promise<T>): Promise<T> {
     const here = ambientOf(this.dataSource);
-    return here?.kind === 'scope' && here.isActive ? carrying(new Operation(here), operation) : operation();
+    const isOpen = here?.kind === 'scope' ? here.isActive : here?.runner.isTransactionActive;
+    return here && isOpen ? carrying(new Operation(here), operation) : operation();
   }
 
   /** Begins no unit any more and waits for those that are open, as `DataSource.destroy()` does, too. Never throws. */

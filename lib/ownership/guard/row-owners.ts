@@ -72,14 +72,16 @@ export class RowOwners {
     return owners.length < 2 ? owners : [...new Map(owners.map((owner) => [owner.id, owner])).values()];
   }
 
-  /** The files that rows which this transaction has written name in the field. */
-  namedIn(field: string, ownerType: string): ReadonlySet<string> {
-    const ids = new Set<string>();
+  /** The files that the rows written by this transaction name in the field, by the id of their owner. */
+  namedIn(field: string, ownerType: string): ReadonlyMap<string, ReadonlySet<string>> {
+    const byOwner = new Map<string, Set<string>>();
     for (const { owner, values } of findLedger(this.manager)?.current ?? []) {
       if (owner.type !== ownerType) continue;
-      for (const [{ name }, named] of values) if (name === field) for (const id of named.ids) ids.add(id);
+      const named = byOwner.get(owner.id) ?? new Set();
+      byOwner.set(owner.id, named);
+      for (const [{ name }, { ids }] of values) if (name === field) for (const id of ids) named.add(id);
     }
-    return ids;
+    return byOwner;
   }
 
   /** The owner whose row would name the file, if it had not been removed while it was written. */

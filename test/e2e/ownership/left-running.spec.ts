@@ -57,13 +57,13 @@ const WRITES: [title: string, write: Write][] = [
 ];
 
 describe.each(await reachableDatabases('memory', 'file', 'postgres', 'mariadb'))('on $name', (database) => {
-  it.each(WRITES)('undoes a file operation that nobody waited for with its unit: %s', async (_, write) => {
+  async function start() {
     const [root, other] = [newDirectory(), newDirectory()];
     const own = await database.create();
     onTestFinished(own.drop);
     const storages = { default: fsStorage({ root }), other: fsStorage({ root: other }) };
     const { app, dataSource } = await startApp({ database: own.options, options: { storages } });
-    const [files, queue] = [app.get(FilesService), app.get(TaskQueue)];
+    const files = app.get(FilesService);
     const { id } = await files.create(Buffer.from('kept'), { name: 'kept.txt' });
     await writeFile(join(root, 'there.txt'), 'there');
     const state = async () => [
@@ -72,6 +72,11 @@ describe.each(await reachableDatabases('memory', 'file', 'postgres', 'mariadb'))
       await filesBelow(root),
       await filesBelow(other),
     ];
+    return { queue: app.get(TaskQueue), dataSource, files, id, state };
+  }
+
+  it.each(WRITES)('undoes a file operation that nobody awaited with its unit: %s', async (_, write) => {
+    const { queue, files, id, state } = await start();
     const before = await state();
     let left: Promise<unknown> | undefined;
     const unit = queue.run(() => {
@@ -79,6 +84,19 @@ describe.each(await reachableDatabases('memory', 'file', 'postgres', 'mariadb'))
     });
     await expect(unit).rejects.toBeInstanceOf(UnawaitedWorkError);
     expect(await left).toBeInstanceOf(UnitEndedError);
+    expect(await state()).toEqual(before);
+  });
+
+  it.each(WRITES)('undoes a file operation that nobody awaited with the transaction: %s', async (_, write) => {
+    const { dataSource, files, id, state } = await start();
+    const before = await state();
+    let left: Promise<unknown> | undefined;
+    const transaction = dataSource.transaction(async () => {
+      left = write(files, id).catch((error: unknown) => error);
+      throw new Error('undone');
+    });
+    await expect(transaction).rejects.toThrow();
+    expect(await left).toBeInstanceOf(Error);
     expect(await state()).toEqual(before);
   });
 });
