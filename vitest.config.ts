@@ -7,6 +7,8 @@ const lib = (path: string) => fileURLToPath(new URL(`./lib/${path}`, import.meta
 // Nest 11 has no schemas: test/unit/validation/schema/refused-schemas.spec.ts.
 const ofSchemas = ['test/e2e/schema/**', 'test/unit/validation/schema/schema-routes.spec.ts'];
 const exclude = [...configDefaults.exclude, ...(isNest11 ? ofSchemas : [])];
+// Loading Nest and TypeORM costs more than most files of tests. These files share their modules, because the owner types they declare agree.
+const together = 'test/e2e/{http,joining,lifecycle,links,storage,transports,uploads-in-actions}/**/*.spec.ts';
 const tests = { exclude, setupFiles: ['test/support/setup.ts'], testTimeout: 60_000, hookTimeout: 60_000 };
 
 export default defineConfig({
@@ -22,13 +24,14 @@ export default defineConfig({
   test: {
     maxWorkers: '100%',
     projects: [
-      // Loading Nest and TypeORM costs more than most files of tests: those that share no names of entities share their modules.
       { extends: true, test: { ...tests, name: 'unit', include: ['test/unit/**/*.spec.ts'], isolate: false } },
+      { extends: true, test: { ...tests, name: 'together', include: [together], isolate: false } },
       {
         extends: true,
         test: {
           ...tests,
           name: 'e2e',
+          exclude: [...exclude, together],
           include: [
             'test/e2e/**/*.spec.ts',
             'test/crash/some-points.spec.ts',

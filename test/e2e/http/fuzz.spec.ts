@@ -11,9 +11,9 @@ import { JunkMaker } from '../../support/http-junk.js';
 import { HttpWire } from '../../support/http-wire.js';
 
 const SEED = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
-const REQUESTS = Number(process.env['FUZZ_REQUESTS'] ?? 5_050);
+const REQUESTS = Number(process.env['FUZZ_REQUESTS'] ?? 1_650);
 const CONNECTIONS = 8;
-const WARM_UP = 1_000;
+const WARM_UP = 600;
 const MAX_GROWTH = 24 * 1024 * 1024;
 
 const TABLES = ['files_file', 'files_transfer', 'files_intent'];

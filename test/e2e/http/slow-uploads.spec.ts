@@ -103,7 +103,7 @@ describe.each(PLATFORMS)('a slow upload on %s', (platform) => {
     const sent = openForm(app, path);
     const answer = answerTo(sent);
     sent.write('x'.repeat(2048));
-    await drip(sent, bytes, 5_000);
+    await drip(sent, bytes, 1_500);
     expect(await answer).toEqual({ status: 408, code: 'FILES_UPLOAD_IDLE' });
     sent.destroy();
     expect(await (await app.fetch('/files', { user: 'ada' })).json()).toMatchObject({ count: 0 });

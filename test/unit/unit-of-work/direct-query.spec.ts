@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { reachableDatabases } from '../../support/databases.js';
 import { type NotesApp, openNotes } from '../../support/unit-notes.js';
 
-const onPostgres = (await reachableDatabases()).filter(({ kind }) => kind === 'postgres');
+const onPostgres = await reachableDatabases('postgres');
 
 /** Notes what a data source logs. */
 function logOf(dataSource: DataSource): { log: unknown[][]; restore: () => void } {

@@ -75,7 +75,7 @@ async function ownFiles(count: number): Promise<string[]> {
   return made;
 }
 
-const N = 2_000;
+const N = 1_000;
 
 /** How many times longer 4 n take than n, in processor time; the best of two rounds, and the first warms up. */
 async function growth<Input>(
