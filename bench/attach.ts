@@ -14,7 +14,7 @@ import type { Call } from './support/load.js';
 
 const BY_HAND = { postgres: 'pg', mariadb: 'mysql2', sqlite: 'better-sqlite3' } as const;
 /** How many files a request attaches, and how many requests make a round. */
-const SIZES = [
+export const SIZES = [
   [1, 2000],
   [10, 1000],
   [100, 200],

@@ -6,15 +6,20 @@ import { contest, printStandings } from './support/contest.js';
 import { withFilesDatabase } from './support/databases.js';
 import { fillTables, PACKAGES } from './support/files-table.js';
 import { load } from './support/load.js';
+import type { Call } from './support/load.js';
 
-const CALLS = Array.from({ length: 2000 }, (_, n) => {
-  return { method: 'PATCH', path: `/packages/${(n % PACKAGES) + 1}`, body: { title: `t${n}` } };
-});
+/** Requests of which none changes a column that names files. */
+export function handlerCalls(): Call[] {
+  return Array.from({ length: 2000 }, (_, n) => {
+    return { method: 'PATCH', path: `/packages/${(n % PACKAGES) + 1}`, body: { title: `t${n}` } };
+  });
+}
 
 export async function handler(): Promise<void> {
   for (const kind of ['postgres', 'mariadb', 'sqlite'] as const) {
     await withFilesDatabase(kind, async (database, source) => {
       await fillTables(source, 1);
+      const calls = handlerCalls();
       const names = ['dataSource.transaction', 'nestjs-files'];
       const start = (name: string) =>
         startChild(new URL('./handler/serve.js', import.meta.url).href, name, JSON.stringify(database));
@@ -22,7 +27,7 @@ export async function handler(): Promise<void> {
       try {
         const contestants = children.map(({ port }, index) => ({
           name: names[index]!,
-          round: () => load(port, CALLS),
+          round: () => load(port, calls),
         }));
         for (const { round } of contestants) await round();
         printStandings(`A handler that queues nothing, ${kind}`, 'requests/s', await contest(contestants, 7));

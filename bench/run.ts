@@ -1,5 +1,8 @@
 // npm run bench [-- question …]: asks all questions, or these. `bytes` is both `bytes-uploads` and `bytes-downloads`.
+// npm run bench -- [question …] --against <git ref> [--rounds 9] [--on postgres]: asks them of this build and of another commit, side by side.
 
+import { parseArgs } from 'node:util';
+import { against, COMPARABLE } from './against.js';
 import { attach } from './attach.js';
 import { audit } from './audit.js';
 import { downloads, uploads } from './bytes.js';
@@ -8,6 +11,7 @@ import { handler } from './handler.js';
 import { queue } from './queue.js';
 import { scan } from './scan.js';
 import { uploadMemory } from './upload-memory.js';
+import { buildOf } from './support/build.js';
 import { describeMachine } from './support/machine.js';
 
 const QUESTIONS: Record<string, () => Promise<void>> = {
@@ -22,12 +26,15 @@ const QUESTIONS: Record<string, () => Promise<void>> = {
   'upload-memory': uploadMemory,
 };
 
-const [, , ...named] = process.argv;
+const { values, positionals: named } = parseArgs({
+  allowPositionals: true,
+  options: { against: { type: 'string' }, rounds: { type: 'string', default: '9' }, on: { type: 'string' } },
+});
+const known = values.against === undefined ? Object.keys(QUESTIONS) : COMPARABLE;
 const isMeant = (question: string, name: string): boolean => question === name || question.startsWith(`${name}-`);
-const unknown = named.find((name) => !Object.keys(QUESTIONS).some((question) => isMeant(question, name)));
-if (unknown !== undefined)
-  throw new Error(`There is no question "${unknown}". Questions: ${Object.keys(QUESTIONS).join(', ')}`);
+const unknown = named.find((name) => !known.some((question) => isMeant(question, name)));
+if (unknown !== undefined) throw new Error(`There is no question "${unknown}" here. Questions: ${known.join(', ')}`);
+const asked = known.filter((question) => named.length === 0 || named.some((name) => isMeant(question, name)));
 console.log(describeMachine());
-for (const [question, ask] of Object.entries(QUESTIONS)) {
-  if (named.length === 0 || named.some((name) => isMeant(question, name))) await ask();
-}
+if (values.against === undefined) for (const question of asked) await QUESTIONS[question]!();
+else await against(buildOf(values.against), asked, Number(values.rounds), values.on);

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 
 export interface Child {
   readonly port: number;
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
@@ -22,7 +23,7 @@ export async function startChild(module: string, ...args: string[]): Promise<Chi
     child.kill();
     await exited;
   };
-  return { port: message.port, stop };
+  return { port: message.port, pid: child.pid!, stop };
 }
 
 /** Lets an application listen, and tells the parent where. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,9 +7,8 @@ import type { DataSourceOptions } from 'typeorm';
 import { FILES_ENTITIES } from '../../lib/index.js';
 import { Package } from './files-table.js';
 
-export type BenchDatabase = 'postgres' | 'mariadb' | 'sqlite';
-
-let made = 0;
+export const BENCH_DATABASES = ['postgres', 'mariadb', 'sqlite'] as const;
+export type BenchDatabase = (typeof BENCH_DATABASES)[number];
 
 const SERVERS = {
   postgres: { type: 'postgres', host: '127.0.0.1', username: 'postgres' },
@@ -20,7 +20,7 @@ export async function withFilesDatabase(
   kind: BenchDatabase,
   work: (database: DataSourceOptions, source: DataSource) => Promise<void>,
 ): Promise<void> {
-  const name = `files_bench_${process.pid}_${++made}`;
+  const name = `files_bench_${randomBytes(6).toString('hex')}`;
   const database = await makeDatabase(kind, name);
   if (!database) return;
   try {
