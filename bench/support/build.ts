@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -16,26 +16,32 @@ export const thisBuild: Build = { name: 'this build', root: new URL('../', impor
 
 const repository = execFileSync('git', ['rev-parse', '--show-toplevel'], { encoding: 'utf8' }).trim();
 
-/** Builds a commit in a folder of its own, which is gone when the process ends. Its packages are those of this checkout if it locks the same. */
+/**
+ * Builds a commit in a folder of its own, which is gone when the process ends. It gets the packages of this checkout, so that only the
+ * library differs; its own where it does not compile with these.
+ */
 export function buildOf(ref: string): Build {
   const folder = mkdtempSync(join(tmpdir(), 'nestjs-files-bench-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-  const run = (command: string, ...args: string[]) =>
-    execFileSync(command, args, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
   const commit = execFileSync('git', ['rev-parse', '--verify', `${ref}^{commit}`], {
     cwd: repository,
     encoding: 'utf8',
   });
+  const run = (command: string, ...args: string[]): void =>
+    void execFileSync(command, args, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
+  const compile = (): void =>
+    run(process.execPath, 'node_modules/typescript/bin/tsc', '--noEmit', 'false', '--outDir', 'node_modules/.bench');
   run('git', 'clone', '--quiet', '--no-checkout', '--shared', repository, folder);
   run('git', 'checkout', '--quiet', '--detach', commit.trim());
-  const locked = (root: string): string => readFileSync(join(root, 'package-lock.json'), 'utf8');
-  const packages = join(repository, 'node_modules');
-  if (locked(folder) === locked(repository) && existsSync(packages)) {
-    cpSync(packages, join(folder, 'node_modules'), { recursive: true, verbatimSymlinks: true });
-  } else {
-    run('npm', 'ci');
+  cpSync(join(repository, 'node_modules'), join(folder, 'node_modules'), { recursive: true, verbatimSymlinks: true });
+  rmSync(join(folder, 'node_modules/.bench'), { recursive: true, force: true });
+  try {
+    compile();
+  } catch {
+    console.log(`${ref} does not compile with the packages of this checkout: its own are installed`);
+    run('npm', 'ci', '--silent');
+    compile();
   }
-  run(process.execPath, 'node_modules/typescript/bin/tsc', '--noEmit', 'false', '--outDir', 'node_modules/.bench');
   return { name: ref, root: pathToFileURL(`${folder}/node_modules/.bench/bench/`) };
 }
 
