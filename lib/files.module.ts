@@ -14,8 +14,7 @@ import { ACCESS_OPTIONS } from './access/access-options.js';
 import { FilesAccess } from './access/files-access.js';
 import { PolicyRegistry } from './access/policy-registry.js';
 import { FilesAudit } from './audit/files-audit.js';
-import { EntitiesMissingError } from './errors/entities-missing.error.js';
-import { FilesOptionError } from './errors/files-option.error.js';
+import { EntitiesMissingError, OptionInvalidError } from './errors/setup.errors.js';
 import { ACTOR_RESOLVER, ActorSource } from './files/actor.js';
 import { ByteRemovals, CONCURRENT_REMOVALS } from './files/byte-removals.js';
 import { ContentStore } from './files/content-store.js';
@@ -126,14 +125,14 @@ export class FilesModule implements NestModule, OnApplicationShutdown {
   ) {
     const imported = [...modules.values()].filter(({ metatype }) => metatype === FilesModule);
     if (imported.length > 1) {
-      throw new FilesOptionError(
+      throw new OptionInvalidError(
         'storages',
         'the module is imported twice. Import it once, in the root module, with all storages',
       );
     }
   }
 
-  /** The module with its options; throws `FilesOptionError` at boot for what cannot be honoured. */
+  /** The module with its options; throws `OptionInvalidError` at boot for what cannot be honoured. */
   static forRoot(options: FilesModuleOptions): DynamicModule {
     const source = { provide: FILES_OPTIONS, useFactory: () => checkOptions(options) };
     return assemble(options, [source, ...storageProviders(Object.keys(options.storages ?? {}))]);

@@ -1,6 +1,6 @@
 import type { FactoryProvider, ModuleMetadata } from '@nestjs/common';
 import type { AccessOptions, ScanRight, UploadPolicy } from './access/access-options.js';
-import { FilesOptionError } from './errors/files-option.error.js';
+import { OptionInvalidError } from './errors/setup.errors.js';
 import type { Actor, ActorResolver } from './files/actor.js';
 import type { ByOwnerType } from './files/owner-type-name.js';
 import { callUser } from './access/call-user.js';
@@ -105,12 +105,15 @@ export interface CheckedFilesOptions extends AccessOptions {
   shutdownTimeout: number;
 }
 
-/** Fills in the defaults; throws `FilesOptionError` for what cannot be honoured. */
+/** Fills in the defaults; throws `OptionInvalidError` for what cannot be honoured. */
 export function checkOptions(options: FilesFactoryOptions): CheckedFilesOptions {
   const { storages, defaultStorage = 'default', uploads = 'managers', cascade = {} } = options;
   const known = Object.keys(storages ?? {});
   if (known.length === 0) {
-    throw new FilesOptionError('storages', "it is empty. Configure one: { default: fsStorage({ root: 'var/files' }) }");
+    throw new OptionInvalidError(
+      'storages',
+      "it is empty. Configure one: { default: fsStorage({ root: 'var/files' }) }",
+    );
   }
   assertKnown('defaultStorage', [defaultStorage], known);
   checkUploads(uploads, known);
@@ -139,33 +142,42 @@ export function checkOptions(options: FilesFactoryOptions): CheckedFilesOptions 
 export function assertBesideFactory(options: object): void {
   for (const option of ['dataSource', 'http'] as const) {
     if (option in options) {
-      throw new FilesOptionError(option, 'the factory of forRootAsync() gave it too late. Put it beside `useFactory`');
+      throw new OptionInvalidError(
+        option,
+        'the factory of forRootAsync() gave it too late. Put it beside `useFactory`',
+      );
     }
   }
 }
 
 function readShutdownTimeout(timeout = 10_000): number {
   if (Number.isInteger(timeout) && timeout >= 0 && timeout < 2 ** 31) return timeout;
-  throw new FilesOptionError('shutdownTimeout', `it must be a whole number of milliseconds, and is ${String(timeout)}`);
+  throw new OptionInvalidError(
+    'shutdownTimeout',
+    `it must be a whole number of milliseconds, and is ${String(timeout)}`,
+  );
 }
 
 function readScanRight({ scanAs, ...others }: FilesFactoryOptions): ScanRight | undefined {
   if ('scanAsUpdate' in others)
-    throw new FilesOptionError('scanAsUpdate', "it is gone. Say scanAs: 'update', 'show' or 'file_scan'");
+    throw new OptionInvalidError('scanAsUpdate', "it is gone. Say scanAs: 'update', 'show' or 'file_scan'");
   if (scanAs === undefined || ['show', 'update', 'file_scan'].includes(scanAs)) return scanAs;
-  throw new FilesOptionError('scanAs', `it must be 'show', 'update' or 'file_scan', and is ${JSON.stringify(scanAs)}`);
+  throw new OptionInvalidError(
+    'scanAs',
+    `it must be 'show', 'update' or 'file_scan', and is ${JSON.stringify(scanAs)}`,
+  );
 }
 
 function readInstallation(installation: string | undefined): string | undefined {
   if (installation === undefined || (typeof installation === 'string' && installation.trim() !== ''))
     return installation;
-  throw new FilesOptionError('installation', `it must be a name, and is ${JSON.stringify(installation)}`);
+  throw new OptionInvalidError('installation', `it must be a name, and is ${JSON.stringify(installation)}`);
 }
 
 function checkUploads(uploads: UploadPolicy, known: readonly string[]): void {
   if (uploads === 'managers' || uploads === 'authenticated' || typeof uploads === 'function') return;
   if (!Array.isArray(uploads?.storages)) {
-    throw new FilesOptionError('uploads', "it must be 'managers', 'authenticated', { storages: […] } or a function");
+    throw new OptionInvalidError('uploads', "it must be 'managers', 'authenticated', { storages: […] } or a function");
   }
   assertKnown('uploads', uploads.storages, known);
 }
@@ -174,11 +186,11 @@ function checkCascade(cascade: Readonly<Record<string, true | readonly string[]>
   for (const [ownerType, storages] of Object.entries(cascade)) {
     if (ownerType === 'user' && storages === true) {
       const why = 'it opens "user" for all storages, and uploads are their user\'s until a record names them. ';
-      throw new FilesOptionError('cascade', `${why}Name the storages that others may see: { user: ['avatars'] }`);
+      throw new OptionInvalidError('cascade', `${why}Name the storages that others may see: { user: ['avatars'] }`);
     }
     if (storages === true) continue;
     if (!Array.isArray(storages))
-      throw new FilesOptionError('cascade', `"${ownerType}" must be true or a list of storages`);
+      throw new OptionInvalidError('cascade', `"${ownerType}" must be true or a list of storages`);
     assertKnown('cascade', storages, known);
   }
 }
@@ -186,5 +198,5 @@ function checkCascade(cascade: Readonly<Record<string, true | readonly string[]>
 function assertKnown(option: string, named: readonly string[], known: readonly string[]): void {
   const unknown = named.find((name) => !known.includes(name));
   if (unknown === undefined) return;
-  throw new FilesOptionError(option, `no storage is named "${unknown}". Configured storages: ${known.join(', ')}`);
+  throw new OptionInvalidError(option, `no storage is named "${unknown}". Configured storages: ${known.join(', ')}`);
 }

@@ -185,83 +185,99 @@ export type {
 // Errors
 export { FilesError } from './errors/files-error.js';
 export type { FilesErrorBody } from './errors/files-error.js';
-export { AccessDeniedError } from './errors/access-denied.error.js';
-export { AuditOptionError } from './errors/audit-option.error.js';
-export { AuthenticationRequiredError } from './errors/authentication-required.error.js';
-export { ByteSizeError } from './errors/byte-size.error.js';
-export { CapabilityMissingError } from './errors/capability-missing.error.js';
-export { CommitLostError } from './errors/commit-lost.error.js';
-export { CommitOutcomeUnknownError } from './errors/commit-outcome-unknown.error.js';
-export { ContentSpentError } from './errors/content-spent.error.js';
-export { ContentTypeError } from './errors/content-type.error.js';
-export { DatabaseGuardError } from './errors/database-guard.error.js';
-export { DatabaseMismatchError } from './errors/database-mismatch.error.js';
-export { EntitiesMissingError } from './errors/entities-missing.error.js';
-export { FileChangedError } from './errors/file-changed.error.js';
-export { FileCorruptError } from './errors/file-corrupt.error.js';
-export { FileNameError } from './errors/file-name.error.js';
-export { FileNotFoundError } from './errors/file-not-found.error.js';
-export { FileOwnerConflictError } from './errors/file-owner-conflict.error.js';
-export { FilePinnedError } from './errors/file-pinned.error.js';
-export { FileStorageMissingError } from './errors/file-storage-missing.error.js';
-export { FileTooLargeError } from './errors/file-too-large.error.js';
-export { FileTypeChangedError } from './errors/file-type-changed.error.js';
-export { FileTypeNotAcceptedError } from './errors/file-type-not-accepted.error.js';
-export { FileUnownedError } from './errors/file-unowned.error.js';
+export {
+  AccessDeniedError,
+  AuthenticationRequiredError,
+  LinkExpiredError,
+  LinkNotFoundError,
+  LinkUsedError,
+  PolicyAnswerInvalidError,
+} from './errors/access.errors.js';
+export {
+  AuditOptionInvalidError,
+  DatabaseMismatchError,
+  EntitiesMissingError,
+  OptionInvalidError,
+  DecorationInvalidError,
+  LinkOptionInvalidError,
+  MigrationLockRefusedError,
+  RuntimeMissingError,
+  StorageMarkMismatchedError,
+  StorageNamedTwiceError,
+  StorageOptionInvalidError,
+  TransferStrategyUnknownError,
+} from './errors/setup.errors.js';
+export {
+  ByteSizeInvalidError,
+  UploadMalformedError,
+  MultipartExpectedError,
+  PreconditionFailedError,
+  RangeInvalidError,
+  RangeNotSatisfiableError,
+  RequestInvalidError,
+  SearchQueryInvalidError,
+  UploadAbortedError,
+  UploadIdleError,
+  UploadLimitExceededError,
+  UploadNotTakenError,
+} from './errors/requests.errors.js';
+export {
+  CapabilityMissingError,
+  LocationInvalidError,
+  LocationNotFoundError,
+  LocationPendingError,
+  LocationRefusedError,
+  LocationRegisteredError,
+  LocationTakenError,
+  StorageFailedError,
+  StorageUnknownError,
+} from './errors/storage.errors.js';
+export {
+  CommitLostError,
+  CommitOutcomeUnknownError,
+  IsolationLevelRefusedError,
+  LeaseTimeoutError,
+  TaskQueueMissingError,
+  SecondConnectionMissingError,
+  ShuttingDownError,
+  TaskFailedError,
+  TransactionNotJoinedError,
+  WorkUnawaitedError,
+  UnitAbortedError,
+  UnitEndedError,
+  UnitTimeoutError,
+} from './errors/units.errors.js';
+export {
+  ContentSpentError,
+  ContentTypeInvalidError,
+  FileChangedError,
+  FileCorruptError,
+  FileNameInvalidError,
+  FileNotFoundError,
+  FilePinnedError,
+  FileStorageMissingError,
+  FileTooLargeError,
+  FileTypeChangedError,
+  FileTypeNotAcceptedError,
+  FileUnownedError,
+  ValidationFailedError,
+  IntentLostError,
+} from './errors/files.errors.js';
+export {
+  DatabaseGuardImpossibleError,
+  FilesInUseError,
+  FilesNotNamedError,
+  FilesNotOwnError,
+  RecordWriteUnseenError,
+} from './errors/guard.errors.js';
+export {
+  OwnerConflictError,
+  OwnerHasFilesError,
+  OwnerNamesFilesError,
+  OwnerNotFoundError,
+  OwnerNotResolvedError,
+  OwnerReferenceInvalidError,
+  QuotaExceededError,
+} from './errors/ownership.errors.js';
 export type { FieldProblem, FileProblem, FileProblemCode, FileProblemMessages } from './errors/file-problem.js';
-export { FileValidationError } from './errors/file-validation.error.js';
-export { FilesInUseError } from './errors/files-in-use.error.js';
-export type { FileUse } from './errors/files-in-use.error.js';
-export { FilesNotNamedError } from './errors/files-not-named.error.js';
-export { FilesNotOwnError } from './errors/files-not-own.error.js';
-export { FilesOptionError } from './errors/files-option.error.js';
-export { IntentLostError } from './errors/intent-lost.error.js';
-export { InvalidDecorationError } from './errors/invalid-decoration.error.js';
-export { IsolationLevelError } from './errors/isolation-level.error.js';
-export { LeaseTimeoutError } from './errors/lease-timeout.error.js';
-export { LinkExpiredError } from './errors/link-expired.error.js';
-export { LinkNotFoundError } from './errors/link-not-found.error.js';
-export { LinkOptionError } from './errors/link-option.error.js';
-export { LinkUsedError } from './errors/link-used.error.js';
-export { LocationInvalidError } from './errors/location-invalid.error.js';
-export { LocationNotFoundError } from './errors/location-not-found.error.js';
-export { LocationPendingError } from './errors/location-pending.error.js';
-export { LocationRefusedError } from './errors/location-refused.error.js';
-export { LocationRegisteredError } from './errors/location-registered.error.js';
-export { LocationTakenError } from './errors/location-taken.error.js';
-export { MalformedUploadError } from './errors/malformed-upload.error.js';
-export { MigrationLockError } from './errors/migration-lock.error.js';
-export { MultipartExpectedError } from './errors/multipart-expected.error.js';
-export { OutOfQueueError } from './errors/out-of-queue.error.js';
-export { OwnerHasFilesError } from './errors/owner-has-files.error.js';
-export { OwnerNamesFilesError } from './errors/owner-names-files.error.js';
-export { OwnerNotFoundError } from './errors/owner-not-found.error.js';
-export { OwnerNotResolvedError } from './errors/owner-not-resolved.error.js';
-export { OwnerReferenceError } from './errors/owner-reference.error.js';
-export { PolicyAnswerError } from './errors/policy-answer.error.js';
-export { PreconditionFailedError } from './errors/precondition-failed.error.js';
-export { QuotaExceededError } from './errors/quota-exceeded.error.js';
-export { RangeInvalidError } from './errors/range-invalid.error.js';
-export { RangeNotSatisfiableError } from './errors/range-not-satisfiable.error.js';
-export { RecordWriteUnseenError } from './errors/record-write-unseen.error.js';
-export { RequestInvalidError } from './errors/request-invalid.error.js';
-export { RuntimeMissingError } from './errors/runtime-missing.error.js';
-export { SearchQueryError } from './errors/search-query.error.js';
-export { SecondConnectionError } from './errors/second-connection.error.js';
-export { ShuttingDownError } from './errors/shutting-down.error.js';
-export { StorageFailureError } from './errors/storage-failure.error.js';
-export { StorageMarkError } from './errors/storage-mark.error.js';
-export { StorageNameError } from './errors/storage-name.error.js';
-export { StorageOptionError } from './errors/storage-option.error.js';
-export { TaskFailedError } from './errors/task-failed.error.js';
-export { TransactionNotJoinedError } from './errors/transaction-not-joined.error.js';
-export { TransferStrategyError } from './errors/transfer-strategy.error.js';
-export { UnawaitedWorkError } from './errors/unawaited-work.error.js';
-export { UnitAbortedError } from './errors/unit-aborted.error.js';
-export { UnitEndedError } from './errors/unit-ended.error.js';
-export { UnitTimeoutError } from './errors/unit-timeout.error.js';
-export { UnknownStorageError } from './errors/unknown-storage.error.js';
-export { UploadAbortedError } from './errors/upload-aborted.error.js';
-export { UploadIdleError } from './errors/upload-idle.error.js';
-export { UploadLimitError } from './errors/upload-limit.error.js';
-export { UploadNotTakenError } from './errors/upload-not-taken.error.js';
+export type { FileUse } from './errors/guard.errors.js';

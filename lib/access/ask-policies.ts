@@ -1,5 +1,5 @@
 import type { Actor } from '../files/actor.js';
-import { PolicyAnswerError } from '../errors/policy-answer.error.js';
+import { PolicyAnswerInvalidError } from '../errors/access.errors.js';
 import { idText } from '../files/id-text.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import type { AccessDecision } from './access-decision.js';
@@ -47,11 +47,12 @@ export async function askOwnerPolicy(
 function idsOf(allowed: unknown, policy: string): ReadonlySet<string> {
   if (allowed === undefined || allowed === null) return new Set();
   // A text is iterable too: '12' would allow the owners 1 and 2.
-  if (typeof allowed !== 'object' || !(Symbol.iterator in allowed)) throw new PolicyAnswerError(policy, typeof allowed);
+  if (typeof allowed !== 'object' || !(Symbol.iterator in allowed))
+    throw new PolicyAnswerInvalidError(policy, typeof allowed);
   const ids = [...(allowed as Iterable<unknown>)].map((id) => {
     const text = idText(id);
     if (text === undefined)
-      throw new PolicyAnswerError(policy, `a list with ${id === null ? 'null' : typeof id} in it`);
+      throw new PolicyAnswerInvalidError(policy, `a list with ${id === null ? 'null' : typeof id} in it`);
     return text;
   });
   return new Set(ids);

@@ -1,7 +1,7 @@
 import { Injectable, mixin } from '@nestjs/common';
 import type { CanActivate, ExecutionContext, Type } from '@nestjs/common';
-import { FileNotFoundError } from '../errors/file-not-found.error.js';
-import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
+import { FileNotFoundError } from '../errors/files.errors.js';
+import { DecorationInvalidError } from '../errors/setup.errors.js';
 import { ActorSource } from '../files/actor.js';
 import { normalizeFileId } from '../files/file-id.js';
 import { FilesService } from '../files/files.service.js';
@@ -47,7 +47,7 @@ function named(name: string, context: ExecutionContext): unknown {
   const { params } = input as { params: object };
   if (Object.hasOwn(params, name)) return ownValue(params, name);
   const place = `${context.getClass().name}.${context.getHandler().name}`;
-  throw new InvalidDecorationError(
+  throw new DecorationInvalidError(
     '@RequireFileAccess()',
     place,
     `its route has no parameter "${name}". Name one that it has, or give a function: (request) => request.body.fileId`,

@@ -1,9 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { AccessDeniedError } from '../errors/access-denied.error.js';
-import { AuthenticationRequiredError } from '../errors/authentication-required.error.js';
-import { FilesOptionError } from '../errors/files-option.error.js';
-import { FileNotFoundError } from '../errors/file-not-found.error.js';
-import { OwnerReferenceError } from '../errors/owner-reference.error.js';
+import { AccessDeniedError, AuthenticationRequiredError } from '../errors/access.errors.js';
+import { OptionInvalidError } from '../errors/setup.errors.js';
+import { FileNotFoundError } from '../errors/files.errors.js';
+import { OwnerReferenceInvalidError } from '../errors/ownership.errors.js';
 import { actAs } from '../files/actor.js';
 import type { Actor } from '../files/actor.js';
 import { FilesService } from '../files/files.service.js';
@@ -106,7 +105,7 @@ export class FilesAccess {
       );
     } catch (error) {
       if (databaseFault(error) !== 'invalid-value') throw error;
-      throw new OwnerReferenceError('id', owner.id, `no ${owner.type} can have it`, { cause: error });
+      throw new OwnerReferenceInvalidError('id', owner.id, `no ${owner.type} can have it`, { cause: error });
     }
   }
 
@@ -119,7 +118,7 @@ export class FilesAccess {
     const policy = this.policies.find(ownerType);
     if (policy === undefined) {
       const why = `"${ownerType}" has no policy to ask. Add a provider decorated with @OwnerPolicy('${ownerType}')`;
-      throw new FilesOptionError('authorize', why);
+      throw new OptionInvalidError('authorize', why);
     }
     const answers = await askOwnerPolicy(policy, 'update', actor, ids);
     return new Set(ids.filter((id) => isSameOwner(actor, ownerType, id) || answers.get(id) === true));

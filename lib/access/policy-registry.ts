@@ -1,8 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { OnModuleInit } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
-import { FilesOptionError } from '../errors/files-option.error.js';
-import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
+import { OptionInvalidError, DecorationInvalidError } from '../errors/setup.errors.js';
 import { ACCESS_OPTIONS } from './access-options.js';
 import type { AccessOptions } from './access-options.js';
 import { FILE_POLICY } from './file-policy.decorator.js';
@@ -32,11 +31,11 @@ export class PolicyRegistry implements OnModuleInit {
     return this.#owners.get(ownerType);
   }
 
-  /** The policy of a type that `cascade` lists; throws `FilesOptionError` where there is none. */
+  /** The policy of a type that `cascade` lists; throws `OptionInvalidError` where there is none. */
   get(ownerType: string): FileOwnerPolicy {
     const policy = this.#owners.get(ownerType);
     if (policy !== undefined) return policy;
-    throw new FilesOptionError(
+    throw new OptionInvalidError(
       'cascade',
       `"${ownerType}" has no policy. Add a provider decorated with @OwnerPolicy('${ownerType}'), or take the type out`,
     );
@@ -63,7 +62,7 @@ export class PolicyRegistry implements OnModuleInit {
     const other = this.#owners.get(ownerType);
     if (other !== undefined) {
       const why = `${other.constructor.name} is the policy of "${ownerType}" already. One type has one policy.`;
-      throw new InvalidDecorationError(`@OwnerPolicy('${ownerType}')`, className, why);
+      throw new DecorationInvalidError(`@OwnerPolicy('${ownerType}')`, className, why);
     }
     this.#owners.set(ownerType, policy);
   }
@@ -78,7 +77,7 @@ function classOf(wrapper: Wrapper): { name: string } | undefined {
 
 function singleton(wrapper: Wrapper, policy: { name: string }): unknown {
   if (wrapper.isDependencyTreeStatic() && !wrapper.isTransient) return wrapper.instance;
-  throw new InvalidDecorationError(
+  throw new DecorationInvalidError(
     Reflect.hasMetadata(FILE_POLICY, policy) ? '@FilePolicy()' : '@OwnerPolicy()',
     policy.name,
     'a policy must be a singleton, and so must what it injects: it is asked outside of requests too.',

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
-import { LocationNotFoundError } from '../errors/location-not-found.error.js';
+import { LocationNotFoundError } from '../errors/storage.errors.js';
 import { Capability } from '../storage/capability.js';
 import type { Storage } from '../storage/storage.js';
 import { detach } from '../unit-of-work/ambient.js';

@@ -1,4 +1,4 @@
-import { AuditOptionError } from '../errors/audit-option.error.js';
+import { AuditOptionInvalidError } from '../errors/setup.errors.js';
 
 /** What an audit looks at, and how. */
 export interface AuditOptions {
@@ -22,15 +22,19 @@ export interface CheckedAuditOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Fills in the defaults; throws `AuditOptionError` for what makes no sense. */
+/** Fills in the defaults; throws `AuditOptionInvalidError` for what makes no sense. */
 export function readAuditOptions(options: AuditOptions): CheckedAuditOptions {
   const { since, bytes = true, deep = false, concurrency = 16, signal } = options;
   if (since !== undefined && !(since instanceof Date && Number.isFinite(since.getTime()))) {
-    throw new AuditOptionError('since', `it is ${String(since)}, and must be a valid Date`);
+    throw new AuditOptionInvalidError('since', `it is ${String(since)}, and must be a valid Date`);
   }
   if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
-    throw new AuditOptionError('concurrency', `it is ${String(concurrency)}, and must be a whole number above zero`);
+    throw new AuditOptionInvalidError(
+      'concurrency',
+      `it is ${String(concurrency)}, and must be a whole number above zero`,
+    );
   }
-  if (deep && !bytes) throw new AuditOptionError('deep', 'it reads bytes, and `bytes` is false. Leave out one of them');
+  if (deep && !bytes)
+    throw new AuditOptionInvalidError('deep', 'it reads bytes, and `bytes` is false. Leave out one of them');
   return { since, bytes, deep, concurrency, signal };
 }

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { HttpException, HttpStatus } from '@nestjs/common';
-import { isServerFault, statusOf } from './error-status.js';
+import { isServerFault, statusOf, type FilesErrorCode } from './error-status.js';
 import type { FieldProblem } from './file-problem.js';
 
 /**
@@ -9,7 +9,7 @@ import type { FieldProblem } from './file-problem.js';
  */
 export abstract class FilesError extends HttpException {
   /** Names the kind of error, for programs: `FILES_…`. It does not change. */
-  abstract readonly code: string;
+  abstract readonly code: FilesErrorCode;
 
   constructor(message: string, options: ErrorOptions = {}) {
     super(message, HttpStatus.INTERNAL_SERVER_ERROR, options);
@@ -53,11 +53,11 @@ export interface FilesErrorBody {
   /** The HTTP status. */
   statusCode: number;
   /** The error's code. */
-  code: string;
+  code: FilesErrorCode;
   /** For people; a list where several fields are wrong. */
   message: string | string[];
   /** The name of the status. */
   error: string;
-  /** What is wrong with which field, where the code is `FILES_VALIDATION`. */
+  /** What is wrong with which field, where the code is `FILES_VALIDATION_FAILED`. */
   problems?: readonly FieldProblem[];
 }

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
-import { FilesOptionError } from '../errors/files-option.error.js';
+import { OptionInvalidError } from '../errors/setup.errors.js';
 import type { Storage } from '../storage/storage.js';
 import { within } from '../unit-of-work/ambient.js';
 import { Transactor } from '../unit-of-work/transactor.js';
@@ -80,10 +80,10 @@ export class ByteRemovals {
   }
 }
 
-/** The configured number of concurrent removals, or the default. Throws `FilesOptionError` unless it is a positive integer. */
+/** The configured number of concurrent removals, or the default. Throws `OptionInvalidError` unless it is a positive integer. */
 export function readConcurrentRemovals(concurrency = DEFAULT_CONCURRENCY): number {
   if (Number.isSafeInteger(concurrency) && concurrency > 0) return concurrency;
-  throw new FilesOptionError(
+  throw new OptionInvalidError(
     'concurrentRemovals',
     `it is ${String(concurrency)}, and must be a whole number above zero`,
   );

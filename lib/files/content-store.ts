@@ -1,9 +1,8 @@
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { Injectable, Logger } from '@nestjs/common';
-import { FileCorruptError } from '../errors/file-corrupt.error.js';
-import { LocationTakenError } from '../errors/location-taken.error.js';
-import { StorageFailureError } from '../errors/storage-failure.error.js';
+import { FileCorruptError } from '../errors/files.errors.js';
+import { LocationTakenError, StorageFailedError } from '../errors/storage.errors.js';
 import { Capability } from '../storage/capability.js';
 import type { Storage } from '../storage/storage.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
@@ -118,7 +117,7 @@ export class ContentStore {
 
   /**
    * Takes away bytes that no row refers to when this unit commits: with it, or after it, when nobody waits, if need be by the sweeper.
-   * Throws `CapabilityMissingError` where a storage cannot remove, and `StorageMarkError` where it is another place, before anything happened. Its statements do not grow with the files.
+   * Throws `CapabilityMissingError` where a storage cannot remove, and `StorageMarkMismatchedError` where it is another place, before anything happened. Its statements do not grow with the files.
    */
   async remove(unit: UnitOfWork, files: readonly Pick<ManagedFile, 'storage' | 'location'>[]): Promise<void> {
     const places = files.map((file) => ({ storage: this.storages.of(file), location: file.location }));
@@ -146,7 +145,7 @@ export class ContentStore {
         if (!(error instanceof LocationTakenError) && storage.supports(Capability.REMOVE))
           await storage.remove(location);
         // A write whose answer was lost may still arrive, so the intent stays for the sweeper.
-        if (!(error instanceof StorageFailureError)) await intent.withdraw();
+        if (!(error instanceof StorageFailedError)) await intent.withdraw();
       });
       throw error;
     }

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { FilesInUseError } from '../errors/files-in-use.error.js';
+import { FilesInUseError } from '../errors/guard.errors.js';
 import { databaseFault } from '../unit-of-work/database-fault.js';
 import { ManagedFile } from './managed-file.entity.js';
 

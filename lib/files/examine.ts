@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { FileTooLargeError } from '../errors/file-too-large.error.js';
-import { FileTypeNotAcceptedError } from '../errors/file-type-not-accepted.error.js';
+import { FileTooLargeError, FileTypeNotAcceptedError } from '../errors/files.errors.js';
 import { matchesContentType } from '../storage/content-type.js';
 import type { Storage } from '../storage/storage.js';
 import type { Room } from './room.js';

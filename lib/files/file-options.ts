@@ -5,7 +5,7 @@ import type { OwnerReference } from './owner-reference.js';
 
 /** What a new file is called, where its bytes go and who owns it. */
 export interface CreateFileOptions {
-  /** As people see it, in any script; `FileNameError` for what no file may be called. */
+  /** As people see it, in any script; `FileNameInvalidError` for what no file may be called. */
   name: string;
   /** @default the `defaultStorage` of the module */
   storage?: string;

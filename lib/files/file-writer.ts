@@ -2,13 +2,13 @@ import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { type UploadTrace, uploadTrace } from '../diagnostics/traces.js';
-import { FileChangedError } from '../errors/file-changed.error.js';
-import { FileTypeChangedError } from '../errors/file-type-changed.error.js';
-import { LocationInvalidError } from '../errors/location-invalid.error.js';
-import { LocationRefusedError } from '../errors/location-refused.error.js';
-import { LocationRegisteredError } from '../errors/location-registered.error.js';
-import { LocationTakenError } from '../errors/location-taken.error.js';
-import { ContentTypeError } from '../errors/content-type.error.js';
+import { ContentTypeInvalidError, FileChangedError, FileTypeChangedError } from '../errors/files.errors.js';
+import {
+  LocationInvalidError,
+  LocationRefusedError,
+  LocationRegisteredError,
+  LocationTakenError,
+} from '../errors/storage.errors.js';
 import { Capability } from '../storage/capability.js';
 import { parseContentType } from '../storage/content-type.js';
 import type { Storage } from '../storage/storage.js';
@@ -293,7 +293,7 @@ async function unlessRefused<T>({ name }: Storage, work: () => T | Promise<T>): 
 function readClaim(contentType: string | undefined): string | undefined {
   if (contentType === undefined) return undefined;
   const type = parseContentType(contentType);
-  if (type === undefined) throw new ContentTypeError(contentType);
+  if (type === undefined) throw new ContentTypeInvalidError(contentType);
   return type;
 }
 

@@ -2,13 +2,10 @@ import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { In } from 'typeorm';
 import type { Repository } from 'typeorm';
-import { FileChangedError } from '../errors/file-changed.error.js';
-import { FileCorruptError } from '../errors/file-corrupt.error.js';
-import { FileNotFoundError } from '../errors/file-not-found.error.js';
-import { FilePinnedError } from '../errors/file-pinned.error.js';
-import { LocationNotFoundError } from '../errors/location-not-found.error.js';
+import { FileChangedError, FileCorruptError, FileNotFoundError, FilePinnedError } from '../errors/files.errors.js';
+import { LocationNotFoundError } from '../errors/storage.errors.js';
 import { downloadTrace } from '../diagnostics/traces.js';
-import { RangeInvalidError } from '../errors/range-invalid.error.js';
+import { RangeInvalidError } from '../errors/requests.errors.js';
 import { Capability } from '../storage/capability.js';
 import { exactLength } from '../storage/exact-length.js';
 import type { ByteRange } from '../storage/storage.js';
@@ -129,7 +126,7 @@ export class FilesService {
 
   /**
    * The files that match: `await files.search({ filters: { size: { $gt: 1024 } }, sort: ['createdAt', 'desc'], rows: 20 })`.
-   * Throws `SearchQueryError` for what cannot be searched.
+   * Throws `SearchQueryInvalidError` for what cannot be searched.
    */
   search(options: SearchOptions = {}): Promise<FoundFiles> {
     return searchFiles(this.transactor.dataSource, options);

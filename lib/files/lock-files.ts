@@ -1,6 +1,5 @@
 import type { EntityManager, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
-import { FileNotFoundError } from '../errors/file-not-found.error.js';
-import { FilePinnedError } from '../errors/file-pinned.error.js';
+import { FileNotFoundError, FilePinnedError } from '../errors/files.errors.js';
 import { isSqlite } from './is-sqlite.js';
 import { ManagedFile } from './managed-file.entity.js';
 import { dataSourceOf } from '../unit-of-work/data-source-of.js';

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { ContentSpentError } from '../errors/content-spent.error.js';
+import { ContentSpentError } from '../errors/files.errors.js';
 
 /**
  * The bytes of a file: in memory, as an unread stream, or as a function that opens one. A unit of work with `retry` calls the

@@ -1,4 +1,4 @@
-import { OwnerReferenceError } from '../errors/owner-reference.error.js';
+import { OwnerReferenceInvalidError } from '../errors/ownership.errors.js';
 
 /** Who owns a file: any kind of entity of the application, by its id. */
 export interface OwnerReference {
@@ -12,11 +12,11 @@ const MAX_LENGTH = { type: 64, id: 191 };
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
 const UNSAFE = /[\u0000-\u001f\u007f]|\p{Surrogate}/u;
 
-/** Throws `OwnerReferenceError` unless every database keeps the reference as it is and tells it from every other. */
+/** Throws `OwnerReferenceInvalidError` unless every database keeps the reference as it is and tells it from every other. */
 export function assertOwnerReference(owner: OwnerReference): void {
   for (const field of ['type', 'id'] as const) {
     const value: unknown = owner[field];
-    const refuse = (reason: string) => new OwnerReferenceError(field, value, reason);
+    const refuse = (reason: string) => new OwnerReferenceInvalidError(field, value, reason);
     if (typeof value !== 'string' || value === '') throw refuse('it must be a text that is not empty');
     // MySQL and MariaDB pad texts when they compare: `abc` would own what is of `abc `.
     if (value.trim() !== value) throw refuse('it must not have space around it');

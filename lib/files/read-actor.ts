@@ -1,9 +1,9 @@
-import { FilesOptionError } from '../errors/files-option.error.js';
+import { OptionInvalidError } from '../errors/setup.errors.js';
 import type { Actor } from './actor.js';
 import { idText } from './id-text.js';
 
 /**
- * The actor with type and id as texts, and whatever else the application put on it. Throws `FilesOptionError` without one of both: all such
+ * The actor with type and id as texts, and whatever else the application put on it. Throws `OptionInvalidError` without one of both: all such
  * actors would be one and the same owner.
  */
 export function readActor(actor: Actor | null | undefined, source = 'it'): Actor | null {
@@ -14,7 +14,7 @@ export function readActor(actor: Actor | null | undefined, source = 'it'): Actor
     return text === id ? actor : withId(actor, text);
   }
   const has = typeof actor === 'object' ? `{ ${Object.keys(actor).join(', ')} }` : typeof actor;
-  throw new FilesOptionError(
+  throw new OptionInvalidError(
     'actor',
     `${source} gave ${has}, which has no ${text === undefined ? 'id' : 'type'}. An actor is a type and an id, or null for nobody: ` +
       "(context) => { const { user } = context.switchToHttp().getRequest(); return user ? { type: 'user', id: user.sub } : null; }",

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { OnApplicationBootstrap } from '@nestjs/common';
 import type { DataSource, Repository } from 'typeorm';
-import { StorageMarkError } from '../errors/storage-mark.error.js';
+import { StorageMarkMismatchedError } from '../errors/setup.errors.js';
 import { Capability } from '../storage/capability.js';
 import type { MarkPlace } from '../storage/mark-place.js';
 import { StorageAdmission } from '../storage/storage-admission.js';
@@ -127,7 +127,7 @@ class Admission {
     try {
       return (await this.#place.create(write(mark))) ? mark.id : undefined;
     } catch (error) {
-      throw new StorageMarkError(
+      throw new StorageMarkMismatchedError(
         this.storage.name,
         this.#place.place,
         `it has no mark, and none can be written: ${String(error)}. Where it is read only, give the storage ` +
@@ -177,10 +177,10 @@ class Admission {
     );
   }
 
-  #refuse(reason: string): StorageMarkError {
+  #refuse(reason: string): StorageMarkMismatchedError {
     const { name } = this.storage;
     const adopt = `If this is the right place, adopt it: adoptStorage(dataSource, '${name}', storage).`;
-    return new StorageMarkError(name, this.#place.place, `${reason} ${adopt}`);
+    return new StorageMarkMismatchedError(name, this.#place.place, `${reason} ${adopt}`);
   }
 }
 

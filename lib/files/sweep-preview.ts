@@ -1,5 +1,5 @@
 import { In } from 'typeorm';
-import { LocationNotFoundError } from '../errors/location-not-found.error.js';
+import { LocationNotFoundError } from '../errors/storage.errors.js';
 import { Capability } from '../storage/capability.js';
 import { locationKey } from '../storage/location-key.js';
 import type { Storage } from '../storage/storage.js';

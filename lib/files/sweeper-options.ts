@@ -1,4 +1,4 @@
-import { FilesOptionError } from '../errors/files-option.error.js';
+import { OptionInvalidError } from '../errors/setup.errors.js';
 
 /** How the sweeper works. Times are in milliseconds. */
 export interface SweeperOptions {
@@ -22,7 +22,7 @@ export interface CheckedSweeperOptions extends Required<SweeperOptions> {
 
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-/** Fills in the defaults; throws `FilesOptionError` for what makes no sense. */
+/** Fills in the defaults; throws `OptionInvalidError` for what makes no sense. */
 export function readSweeperOptions(options: SweeperOptions | false = {}): CheckedSweeperOptions {
   const checked = {
     interval: 3_600_000,
@@ -35,7 +35,10 @@ export function readSweeperOptions(options: SweeperOptions | false = {}): Checke
   for (const option of ['interval', 'grace', 'batch', 'lease'] as const) {
     const value = checked[option];
     if (!Number.isSafeInteger(value) || value < 1 || (option === 'interval' && value > LONGEST_TIMER))
-      throw new FilesOptionError(`sweeper.${option}`, `it is ${String(value)}, and must be a whole number above zero`);
+      throw new OptionInvalidError(
+        `sweeper.${option}`,
+        `it is ${String(value)}, and must be a whole number above zero`,
+      );
   }
   return checked;
 }

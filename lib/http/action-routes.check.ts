@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { OnModuleInit } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
-import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
+import { DecorationInvalidError } from '../errors/setup.errors.js';
 import { DEFAULT_STORAGE } from '../files/file-writer.js';
 import { FilesAddresses } from '../files/files-addresses.js';
 import { holdsList, ownerFields } from '../staging/owner-fields.js';
@@ -40,13 +40,13 @@ export class ActionRoutesCheck implements OnModuleInit {
     if (!first || !other) return;
     const storages = `"${storageOf(first)}", or with ${other.place} to "${storageOf(other)}"`;
     const why = `a file for it would go to storage ${storages}. Give one storage, or the properties different names.`;
-    throw new InvalidDecorationError('@UploadAs()', first.place, why);
+    throw new DecorationInvalidError('@UploadAs()', first.place, why);
   }
 
   #check({ place, rule, isList }: UploadField, dataSource: DataSource): void {
     const { storage: name = this.defaultStorage, attachAs, field, ownerType, isStated } = rule;
     const refuse = (why: string): never => {
-      throw new InvalidDecorationError('@UploadAs()', place, why);
+      throw new DecorationInvalidError('@UploadAs()', place, why);
     };
     const storage = this.storages.find(name);
     if (!storage)

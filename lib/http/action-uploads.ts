@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
-import { FileNameError } from '../errors/file-name.error.js';
-import { MalformedUploadError } from '../errors/malformed-upload.error.js';
-import { UploadAbortedError } from '../errors/upload-aborted.error.js';
+import { FileNameInvalidError } from '../errors/files.errors.js';
+import { UploadMalformedError, UploadAbortedError } from '../errors/requests.errors.js';
 import { emptyFields } from '../staging/empty-fields.js';
 import { FileStaging } from '../staging/file-staging.js';
 import { StagedFiles } from '../staging/staged-files.js';
@@ -83,9 +82,9 @@ export class ActionUploads extends CallPreparation {
         body.addText(name, path, part.value, isItem);
         continue;
       }
-      if (!field) throw new MalformedUploadError(`the field ${quoted(name)} takes no files`);
+      if (!field) throw new UploadMalformedError(`the field ${quoted(name)} takes no files`);
       if (!field.isList && (path.at(-1) === '' || body.hasFile(path)))
-        throw new MalformedUploadError(`the field ${quoted(name)} takes one file`);
+        throw new UploadMalformedError(`the field ${quoted(name)} takes one file`);
       if (!(await isChosen(part))) continue;
       const file = await this.#store(part, form, field);
       files.add(file, name);
@@ -111,6 +110,6 @@ export class ActionUploads extends CallPreparation {
 async function isChosen({ filename = '', body }: FilePart): Promise<boolean> {
   if (filename !== '') return true;
   for await (const chunk of body as AsyncIterable<Buffer>)
-    if (chunk.length > 0) throw new FileNameError('', 'it is empty');
+    if (chunk.length > 0) throw new FileNameInvalidError('', 'it is empty');
   return false;
 }

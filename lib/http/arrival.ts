@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { UploadIdleError } from '../errors/upload-idle.error.js';
+import { UploadIdleError } from '../errors/requests.errors.js';
 import { overrideMember } from '../unit-of-work/override-member.js';
 
 /** How long an upload may stand still, in milliseconds. */

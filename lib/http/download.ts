@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { FilesError } from '../errors/files-error.js';
-import { StorageFailureError } from '../errors/storage-failure.error.js';
+import { StorageFailedError } from '../errors/storage.errors.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import { dispositionFor } from './disposition.js';
 import { validatorHeaders, validatorsOf } from './validators.js';
@@ -40,6 +40,6 @@ export async function opened(content: Readable, { storage, location }: ManagedFi
     if (content.readableLength === 0 && !content.readableEnded) await once(content, 'readable');
     return content;
   } catch (error) {
-    throw error instanceof FilesError ? error : new StorageFailureError(storage, 'read', location, error);
+    throw error instanceof FilesError ? error : new StorageFailedError(storage, 'read', location, error);
   }
 }

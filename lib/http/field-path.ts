@@ -1,4 +1,4 @@
-import { MalformedUploadError } from '../errors/malformed-upload.error.js';
+import { UploadMalformedError } from '../errors/requests.errors.js';
 
 const MAX_STEPS = 16;
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
@@ -7,10 +7,10 @@ const LATER = /^(?:\.([^.[\]]+)|\[([^[\]]*)\])/;
 
 /**
  * The way into the body that the name of a form's field tells: `resources[0][file]` and `resources.0.file` are `['resources', '0', 'file']`,
- * and `tags[]` is `['tags', '']`. Throws `MalformedUploadError` for other names.
+ * and `tags[]` is `['tags', '']`. Throws `UploadMalformedError` for other names.
  */
 export function fieldPath(name: string): readonly string[] {
-  const refuse = (why: string) => new MalformedUploadError(`the field ${quoted(name)} ${why}`);
+  const refuse = (why: string) => new UploadMalformedError(`the field ${quoted(name)} ${why}`);
   const [first] = STEP.exec(name) ?? [];
   if (first === undefined) throw refuse('has no name');
   const path = [first];

@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { FilesAccess } from '../access/files-access.js';
 import type { FileOperation } from '../access/operations.js';
-import { FileNotFoundError } from '../errors/file-not-found.error.js';
-import { OutOfQueueError } from '../errors/out-of-queue.error.js';
+import { FileNotFoundError } from '../errors/files.errors.js';
+import { TaskQueueMissingError } from '../errors/units.errors.js';
 import { ActorSource } from '../files/actor.js';
 import { normalizeFileId } from '../files/file-id.js';
 import { FilesService } from '../files/files.service.js';
@@ -34,7 +34,7 @@ export class FileGate {
    */
   async claim(id: string, operation: FileOperation, context: ExecutionContext): Promise<ManagedFile> {
     const unit = this.transactor.current();
-    if (!unit) throw new OutOfQueueError();
+    if (!unit) throw new TaskQueueMissingError();
     await this.find(id, operation, context);
     const actor = await this.actors.of(context);
     const file = await lockFile(unit.manager, storedId(id));

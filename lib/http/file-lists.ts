@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { FilesAccess } from '../access/files-access.js';
-import { AuthenticationRequiredError } from '../errors/authentication-required.error.js';
-import { RequestInvalidError } from '../errors/request-invalid.error.js';
+import { AuthenticationRequiredError } from '../errors/access.errors.js';
+import { RequestInvalidError } from '../errors/requests.errors.js';
 import { ActorSource } from '../files/actor.js';
 import { FilesService } from '../files/files.service.js';
 import { assertOwnerReference } from '../files/owner-reference.js';

@@ -1,5 +1,4 @@
-import { MalformedUploadError } from '../errors/malformed-upload.error.js';
-import { UploadLimitError } from '../errors/upload-limit.error.js';
+import { UploadMalformedError, UploadLimitExceededError } from '../errors/requests.errors.js';
 import { quoted } from './field-path.js';
 
 const MAX_BYTES = 1024 * 1024;
@@ -24,7 +23,7 @@ export class FormBody {
   /** Adds a text; names sent several times, and those that end in `[]`, make lists. */
   addText(name: string, path: readonly string[], value: string, isList = false): void {
     this.#bytes += Buffer.byteLength(value);
-    if (this.#bytes > MAX_BYTES) throw new UploadLimitError('the bytes of all fields', MAX_BYTES);
+    if (this.#bytes > MAX_BYTES) throw new UploadLimitExceededError('the bytes of all fields', MAX_BYTES);
     const leaf = this.#leaf(name, path);
     leaf.isList ||= isList || path.at(-1) === '';
     if (!leaf.isFile) leaf.values.push(value);
@@ -73,8 +72,8 @@ function withoutEnd(path: readonly string[]): readonly string[] {
   return path.at(-1) === '' ? path.slice(0, -1) : path;
 }
 
-function contradiction(name: string): MalformedUploadError {
-  return new MalformedUploadError(`the field ${quoted(name)} is both a value and an object`);
+function contradiction(name: string): UploadMalformedError {
+  return new UploadMalformedError(`the field ${quoted(name)} is both a value and an object`);
 }
 
 function plain(node: Node): unknown {

@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import busboy from 'busboy';
-import { MalformedUploadError } from '../errors/malformed-upload.error.js';
-import { MultipartExpectedError } from '../errors/multipart-expected.error.js';
-import { UploadAbortedError } from '../errors/upload-aborted.error.js';
-import { UploadLimitError } from '../errors/upload-limit.error.js';
+import {
+  UploadMalformedError,
+  MultipartExpectedError,
+  UploadAbortedError,
+  UploadLimitExceededError,
+} from '../errors/requests.errors.js';
 import { watchArrival } from './arrival.js';
 import { Inbox } from './inbox.js';
 
@@ -83,7 +85,7 @@ export class FormReader {
   #listen({ fields, files, parts, fieldSize }: FormLimits): void {
     this.#parser
       .on('field', (name: string | undefined, value, { valueTruncated }) => {
-        if (valueTruncated) this.fail(new UploadLimitError('the bytes of a field', fieldSize));
+        if (valueTruncated) this.fail(new UploadLimitExceededError('the bytes of a field', fieldSize));
         else this.#inbox.put({ kind: 'field', name: name ?? '', value });
       })
       .on('file', (name: string | undefined, body, { filename, mimeType }: busboy.FileInfo) => {
@@ -93,9 +95,9 @@ export class FormReader {
         body.once('close', () => this.#bodies.delete(body));
         this.#inbox.put({ kind: 'file', name: name ?? '', filename: unescaped(filename), contentType: mimeType, body });
       })
-      .on('filesLimit', () => this.fail(new UploadLimitError('the number of files', files)))
-      .on('fieldsLimit', () => this.fail(new UploadLimitError('the number of fields', fields)))
-      .on('partsLimit', () => this.fail(new UploadLimitError('the number of parts', parts - 1)))
+      .on('filesLimit', () => this.fail(new UploadLimitExceededError('the number of files', files)))
+      .on('fieldsLimit', () => this.fail(new UploadLimitExceededError('the number of fields', fields)))
+      .on('partsLimit', () => this.fail(new UploadLimitExceededError('the number of parts', parts - 1)))
       .on('error', (error) => this.fail(malformed(error)))
       .on('close', () => this.#inbox.end());
     // Node tells an interrupted request by an error, by closing, or by both.
@@ -123,7 +125,7 @@ function openParser(request: IncomingMessage, limits: FormLimits): busboy.Busboy
   const contentType = request.headers['content-type'];
   if (!isForm(contentType)) throw new MultipartExpectedError(contentType);
   if (request.readableEnded || request.readableDidRead) {
-    throw new MalformedUploadError('its body was read before it came here, by a middleware of the application');
+    throw new UploadMalformedError('its body was read before it came here, by a middleware of the application');
   }
   if (request.destroyed) throw new UploadAbortedError();
   try {
@@ -138,9 +140,9 @@ function openParser(request: IncomingMessage, limits: FormLimits): busboy.Busboy
   }
 }
 
-function malformed(error: unknown): MalformedUploadError {
+function malformed(error: unknown): UploadMalformedError {
   const reason = error instanceof Error ? error.message.replace(/^Multipart: /, '') : String(error);
-  return new MalformedUploadError(reason.charAt(0).toLowerCase() + reason.slice(1), { cause: error });
+  return new UploadMalformedError(reason.charAt(0).toLowerCase() + reason.slice(1), { cause: error });
 }
 
 /** Browsers and curl write a quote in a name as %22: https://html.spec.whatwg.org/#multipart-form-data */

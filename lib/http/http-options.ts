@@ -1,4 +1,4 @@
-import { FilesOptionError } from '../errors/files-option.error.js';
+import { OptionInvalidError } from '../errors/setup.errors.js';
 
 /** The routes of the library, by name. `link` opens signed links. */
 export const FILES_ROUTES = [
@@ -50,7 +50,7 @@ export interface CheckedHttpOptions {
 
 export const UPLOAD_IDLE_DEFAULT = 60_000;
 
-/** Fills in the defaults; throws `FilesOptionError`. */
+/** Fills in the defaults; throws `OptionInvalidError`. */
 export function readHttpOptions({
   path = 'files',
   decorators = [],
@@ -65,7 +65,7 @@ export function readHttpOptions({
   const isTime = uploadIdleTimeout > 0 && (uploadIdleTimeout < 2 ** 31 || uploadIdleTimeout === Infinity);
   if (!isTime) {
     const why = `it must be a number of milliseconds above 0, or Infinity, and is ${uploadIdleTimeout}`;
-    throw new FilesOptionError('http.uploadIdleTimeout', why);
+    throw new OptionInvalidError('http.uploadIdleTimeout', why);
   }
   const { all = [] } = byRoute;
   return {
@@ -83,5 +83,5 @@ function isList(decorators: FilesHttpOptions['decorators']): decorators is Route
 
 function assertRoute(option: string, name: string): void {
   if ((FILES_ROUTES as readonly string[]).includes(name)) return;
-  throw new FilesOptionError(option, `there is no route "${name}". The routes are ${FILES_ROUTES.join(', ')}`);
+  throw new OptionInvalidError(option, `there is no route "${name}". The routes are ${FILES_ROUTES.join(', ')}`);
 }

@@ -1,8 +1,8 @@
 import { Get, Injectable, Param, Res } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { FileNotFoundError } from '../errors/file-not-found.error.js';
-import { LinkNotFoundError } from '../errors/link-not-found.error.js';
+import { FileNotFoundError } from '../errors/files.errors.js';
+import { LinkNotFoundError } from '../errors/access.errors.js';
 import { ActorSource } from '../files/actor.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import { FilesLinks } from '../links/files-links.js';

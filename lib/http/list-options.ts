@@ -1,4 +1,4 @@
-import { SearchQueryError } from '../errors/search-query.error.js';
+import { SearchQueryInvalidError } from '../errors/requests.errors.js';
 import type { SearchOptions } from '../files/search/file-filter.js';
 import type { ListFilesInput } from './inputs.js';
 
@@ -16,7 +16,7 @@ export function readListOptions({ start, rows, after, sort, filters }: ListFiles
   };
 }
 
-/** Throws `SearchQueryError` for fields that only managers may look at. */
+/** Throws `SearchQueryInvalidError` for fields that only managers may look at. */
 export function assertPublicFields({ filters, sort }: SearchOptions): void {
   assertPublicFilters(filters, 'filters');
   for (const name of [sort].flat(2)) assertPublic(name, 'sort');
@@ -32,7 +32,7 @@ function assertPublicFilters(filters: unknown, at: string): void {
 
 function assertPublic(name: unknown, at: string): void {
   const [column = ''] = typeof name === 'string' ? name.split('.') : [];
-  if (PRIVATE.has(column)) throw new SearchQueryError(at, `only managers search by "${column}"`);
+  if (PRIVATE.has(column)) throw new SearchQueryInvalidError(at, `only managers search by "${column}"`);
 }
 
 /** `size:desc,name`, or JSON. */
@@ -48,6 +48,6 @@ function readJson(text: string, at: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new SearchQueryError(at, 'it is not JSON');
+    throw new SearchQueryInvalidError(at, 'it is not JSON');
   }
 }

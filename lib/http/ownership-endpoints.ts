@@ -1,9 +1,9 @@
 import { Body, Delete, Get, Header, HttpCode, HttpStatus, Injectable, Param, Post, Put } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { FilesAccess } from '../access/files-access.js';
-import { AccessDeniedError } from '../errors/access-denied.error.js';
-import { FileNotFoundError } from '../errors/file-not-found.error.js';
-import { OwnerNamesFilesError } from '../errors/owner-names-files.error.js';
+import { AccessDeniedError } from '../errors/access.errors.js';
+import { FileNotFoundError } from '../errors/files.errors.js';
+import { OwnerNamesFilesError } from '../errors/ownership.errors.js';
 import { ActorSource } from '../files/actor.js';
 import { normalizeFileId } from '../files/file-id.js';
 import { FilesService } from '../files/files.service.js';

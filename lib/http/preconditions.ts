@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import fresh from 'fresh';
-import { PreconditionFailedError } from '../errors/precondition-failed.error.js';
+import { PreconditionFailedError } from '../errors/requests.errors.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import { parseHttpDate } from './http-date.js';
 import { validatorHeaders, validatorsOf } from './validators.js';

@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { PassThrough } from 'node:stream';
 import type { Readable } from 'node:stream';
-import { MalformedUploadError } from '../errors/malformed-upload.error.js';
-import { UploadAbortedError } from '../errors/upload-aborted.error.js';
+import { UploadMalformedError, UploadAbortedError } from '../errors/requests.errors.js';
 import { watchArrival } from './arrival.js';
 
 /** Gives the body of a request to `store` while it arrives. When `store` fails, the rest of the request is left unread. */
@@ -35,13 +34,13 @@ export async function receiveContent<T>(
 
 function assertWhole(request: IncomingMessage): void {
   if (request.readableEnded || request.readableDidRead) {
-    throw new MalformedUploadError(
+    throw new UploadMalformedError(
       'its body was read before it came here, by a parser of the application. Send it as application/octet-stream',
     );
   }
   if (request.destroyed) throw new UploadAbortedError();
-  if (request.headers['content-range'] !== undefined) throw new MalformedUploadError('it is a part of a file');
+  if (request.headers['content-range'] !== undefined) throw new UploadMalformedError('it is a part of a file');
   if (!/^(?:identity)?$/i.test(request.headers['content-encoding'] ?? '')) {
-    throw new MalformedUploadError('its content is encoded');
+    throw new UploadMalformedError('its content is encoded');
   }
 }

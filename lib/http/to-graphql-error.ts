@@ -1,5 +1,5 @@
 import type { FilesError } from '../errors/files-error.js';
-import { FileValidationError } from '../errors/file-validation.error.js';
+import { ValidationFailedError } from '../errors/files.errors.js';
 
 /**
  * What a resolver throws for an error of the library: graphql-js puts `extensions` into the answer, so clients find the code where
@@ -7,7 +7,7 @@ import { FileValidationError } from '../errors/file-validation.error.js';
  */
 export function toGraphqlError(error: FilesError): Error {
   // Nest's driver gives it the form that errors of the ValidationPipe have.
-  if (error instanceof FileValidationError) return error;
+  if (error instanceof ValidationFailedError) return error;
   const extensions = { code: error.code, originalError: error.getResponse() };
   return Object.assign(new Error(error.publicMessage, { cause: error }), { extensions });
 }

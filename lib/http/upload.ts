@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
-import { MalformedUploadError } from '../errors/malformed-upload.error.js';
+import { UploadMalformedError } from '../errors/requests.errors.js';
 import { FormReader } from './form-reader.js';
 import type { FilePart } from './form-reader.js';
 
@@ -44,17 +44,17 @@ async function* uploadsOf(form: FormReader): AsyncGenerator<Upload, void, void> 
       count++;
       yield { name: part.filename ?? '', contentType: part.contentType, storage, content: contentOf(part, form) };
     } else if (part.name === STORAGE_FIELD) {
-      if (count > 0) throw new MalformedUploadError(`the field "${STORAGE_FIELD}" comes after the file`);
+      if (count > 0) throw new UploadMalformedError(`the field "${STORAGE_FIELD}" comes after the file`);
       if (part.value !== '') storage = part.value;
     }
   }
-  if (count === 0) throw new MalformedUploadError(`it has no file in the field "${FILE_FIELD}"`);
+  if (count === 0) throw new UploadMalformedError(`it has no file in the field "${FILE_FIELD}"`);
 }
 
 function assertFileField(name: string): void {
   if (name === FILE_FIELD) return;
   const field = JSON.stringify(name.slice(0, 100));
-  throw new MalformedUploadError(`the file is in the field ${field}, not in "${FILE_FIELD}"`);
+  throw new UploadMalformedError(`the file is in the field ${field}, not in "${FILE_FIELD}"`);
 }
 
 /** The bytes of a file, to be read before the form's next part is asked for; they fail as the form fails. */

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { FilesAccess } from '../access/files-access.js';
-import { FileTypeChangedError } from '../errors/file-type-changed.error.js';
-import { MalformedUploadError } from '../errors/malformed-upload.error.js';
+import { FileTypeChangedError } from '../errors/files.errors.js';
+import { UploadMalformedError } from '../errors/requests.errors.js';
 import { ActorSource } from '../files/actor.js';
 import type { Actor } from '../files/actor.js';
 import type { NewFile } from '../files/file-options.js';
@@ -87,7 +87,7 @@ export class Uploads {
 async function* onlyOne(uploads: AsyncIterable<Upload>): AsyncGenerator<Upload, void, void> {
   let count = 0;
   for await (const upload of uploads) {
-    if (++count > 1) throw new MalformedUploadError('it has several files. Send one, or all of them to ?multiple=true');
+    if (++count > 1) throw new UploadMalformedError('it has several files. Send one, or all of them to ?multiple=true');
     yield upload;
   }
 }

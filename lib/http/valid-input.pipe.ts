@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { ArgumentMetadata, PipeTransform, Type } from '@nestjs/common';
 import { getMetadataStorage, validateSync } from 'class-validator';
-import { RequestInvalidError } from '../errors/request-invalid.error.js';
+import { RequestInvalidError } from '../errors/requests.errors.js';
 
 /** Makes the parameter's class of what was sent, and throws `RequestInvalidError`: the application may have no `ValidationPipe`. */
 @Injectable()

@@ -1,10 +1,12 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
-import { AuthenticationRequiredError } from '../errors/authentication-required.error.js';
-import { FileNotFoundError } from '../errors/file-not-found.error.js';
-import { FilesOptionError } from '../errors/files-option.error.js';
-import { LinkExpiredError } from '../errors/link-expired.error.js';
-import { LinkNotFoundError } from '../errors/link-not-found.error.js';
-import { LinkUsedError } from '../errors/link-used.error.js';
+import {
+  AuthenticationRequiredError,
+  LinkExpiredError,
+  LinkNotFoundError,
+  LinkUsedError,
+} from '../errors/access.errors.js';
+import { FileNotFoundError } from '../errors/files.errors.js';
+import { OptionInvalidError } from '../errors/setup.errors.js';
 import type { Actor } from '../files/actor.js';
 import { FILES_CLOCK } from '../files/clock.js';
 import type { Clock } from '../files/clock.js';
@@ -145,7 +147,7 @@ export class FilesLinks {
   #secrets(): string {
     const [first] = this.options?.secrets ?? [];
     if (first !== undefined) return first;
-    throw new FilesOptionError(
+    throw new OptionInvalidError(
       'links',
       'it is not set, and links have to be signed: { secrets: [process.env.LINKS_SECRET] }',
     );

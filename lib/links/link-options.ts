@@ -1,4 +1,4 @@
-import { LinkOptionError } from '../errors/link-option.error.js';
+import { LinkOptionInvalidError } from '../errors/setup.errors.js';
 import type { Actor } from '../files/actor.js';
 import { LINK_PURPOSES } from './link-token.js';
 import type { LinkPurpose } from './link-token.js';
@@ -21,18 +21,22 @@ export interface CheckedLinkOptions {
 
 const TEN_YEARS = 315_360_000;
 
-/** Fills in the defaults; throws `LinkOptionError`. */
+/** Fills in the defaults; throws `LinkOptionInvalidError`. */
 export function readLinkOptions(options: LinkOptions): CheckedLinkOptions {
   const { expiresIn = 3600, purpose = 'download', actor } = options;
   if (!Number.isFinite(expiresIn) || expiresIn <= 0 || expiresIn > TEN_YEARS) {
-    throw new LinkOptionError('expiresIn', expiresIn, `a number of seconds above zero, at most ${TEN_YEARS}`);
+    throw new LinkOptionInvalidError('expiresIn', expiresIn, `a number of seconds above zero, at most ${TEN_YEARS}`);
   }
   if (!LINK_PURPOSES.includes(purpose)) {
-    throw new LinkOptionError('purpose', purpose, LINK_PURPOSES.map((known) => `"${known}"`).join(' or '));
+    throw new LinkOptionInvalidError('purpose', purpose, LINK_PURPOSES.map((known) => `"${known}"`).join(' or '));
   }
   // `actor: null`, from an anonymous caller, must not become a link for everybody.
   if (actor !== undefined && (actor === null || !actor.type || !actor.id)) {
-    throw new LinkOptionError('actor', actor, 'an actor with type and id, or left out for anyone who has the link');
+    throw new LinkOptionInvalidError(
+      'actor',
+      actor,
+      'an actor with type and id, or left out for anyone who has the link',
+    );
   }
   return { expiresIn, purpose, actor: actor === undefined ? null : { type: String(actor.type), id: String(actor.id) } };
 }

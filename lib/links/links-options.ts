@@ -1,4 +1,4 @@
-import { FilesOptionError } from '../errors/files-option.error.js';
+import { OptionInvalidError } from '../errors/setup.errors.js';
 
 /** The options of signed links. */
 export interface LinksOptions {
@@ -16,20 +16,20 @@ export const LINKS_OPTIONS = Symbol('LINKS_OPTIONS');
 
 const MIN_SECRET_BYTES = 32;
 
-/** Throws `FilesOptionError` for what would make links that others can forge. */
+/** Throws `OptionInvalidError` for what would make links that others can forge. */
 export function readLinksOptions(options: LinksOptions | undefined): Readonly<LinksOptions> | undefined {
   if (options === undefined) return undefined;
   const { secrets, url } = options ?? {};
   if (!Array.isArray(secrets) || secrets.length === 0) {
-    throw new FilesOptionError('links.secrets', 'it must be a list of secrets; the first one signs');
+    throw new OptionInvalidError('links.secrets', 'it must be a list of secrets; the first one signs');
   }
   for (const [index, secret] of secrets.entries()) {
     if (typeof secret === 'string' && Buffer.byteLength(secret) >= MIN_SECRET_BYTES) continue;
     const reason = `it must be a text of ${MIN_SECRET_BYTES} bytes or more, like what "openssl rand -base64 32" prints`;
-    throw new FilesOptionError(`links.secrets[${index}]`, reason);
+    throw new OptionInvalidError(`links.secrets[${index}]`, reason);
   }
   if (url !== undefined && (typeof url !== 'string' || url === '')) {
-    throw new FilesOptionError(
+    throw new OptionInvalidError(
       'links.url',
       'it must be what stands before the token, like https://example.org/files/links',
     );

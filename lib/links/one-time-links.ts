@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import type { Repository } from 'typeorm';
-import { LinkUsedError } from '../errors/link-used.error.js';
+import { LinkUsedError } from '../errors/access.errors.js';
 import { FILES_CLOCK } from '../files/clock.js';
 import type { Clock } from '../files/clock.js';
 import { notAfter } from '../files/columns.js';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { QueryRunner } from 'typeorm';
-import { MigrationLockError } from '../errors/migration-lock.error.js';
+import { MigrationLockRefusedError } from '../errors/setup.errors.js';
 import { openBeside } from '../unit-of-work/open-beside.js';
 import { isPglite, type PostgresConnection } from '../unit-of-work/pglite.js';
 import { dataSourceOf } from '../unit-of-work/data-source-of.js';
@@ -81,7 +81,7 @@ async function tryPostgres(runner: QueryRunner): Promise<boolean> {
 async function whenFree(attempt: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + ONE_DAY * 1000;
   while (!(await attempt())) {
-    if (performance.now() > deadline) throw new MigrationLockError('nestjs-files');
+    if (performance.now() > deadline) throw new MigrationLockRefusedError('nestjs-files');
     await delay(POLL);
   }
 }
@@ -90,7 +90,7 @@ async function whenFree(attempt: () => Promise<boolean>): Promise<void> {
 async function lockMysql(runner: QueryRunner): Promise<() => Promise<unknown>> {
   const rows: unknown = await runner.query(`SELECT GET_LOCK(${MYSQL_NAME}, ${ONE_DAY}) AS locked`);
   const [answer] = rows as { locked: number | string | null }[];
-  if (Number(answer?.locked) !== 1) throw new MigrationLockError('nestjs-files');
+  if (Number(answer?.locked) !== 1) throw new MigrationLockRefusedError('nestjs-files');
   return () => runner.query(`SELECT RELEASE_LOCK(${MYSQL_NAME})`);
 }
 

@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { OnModuleInit } from '@nestjs/common';
-import { DatabaseMismatchError } from '../errors/database-mismatch.error.js';
+import { DatabaseMismatchError } from '../errors/setup.errors.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 
 /**

@@ -1,5 +1,5 @@
 import type { FieldProblem } from '../errors/file-problem.js';
-import { FileOwnerConflictError } from '../errors/file-owner-conflict.error.js';
+import { OwnerConflictError } from '../errors/ownership.errors.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
 import { rowOwner } from './guard/row-owner.js';
@@ -91,8 +91,7 @@ export class FileClaims implements TransferTarget {
       owners.set(`${owner.type} ${owner.id}`, owner);
     }
     const [owner, ...others] = owners.values();
-    if (owner === undefined || others.length > 0)
-      throw new FileOwnerConflictError(this.first.fileId, [...owners.keys()]);
+    if (owner === undefined || others.length > 0) throw new OwnerConflictError(this.first.fileId, [...owners.keys()]);
     return owner;
   }
 

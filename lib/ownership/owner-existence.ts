@@ -1,5 +1,5 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import { OwnerNotFoundError } from '../errors/owner-not-found.error.js';
+import { OwnerNotFoundError } from '../errors/ownership.errors.js';
 import { lockShared } from '../files/lock-files.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import { ownerIdOf } from './id-field.js';

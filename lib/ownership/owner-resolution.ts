@@ -1,5 +1,4 @@
-import { FileOwnerConflictError } from '../errors/file-owner-conflict.error.js';
-import { OwnerNotResolvedError } from '../errors/owner-not-resolved.error.js';
+import { OwnerConflictError, OwnerNotResolvedError } from '../errors/ownership.errors.js';
 import { idAt, idHolder, ownerIdOf } from './id-field.js';
 import { otherEntity } from './other-entity.js';
 import { byHeldFile, idsIn, ObjectIndex, placesLike, read } from './object-index.js';
@@ -139,7 +138,7 @@ export function shownOwner(claim: FileClaim, outcome: CallOutcome): FoundOwner |
   try {
     return findOwner(claim, outcome);
   } catch (error) {
-    if (error instanceof OwnerNotResolvedError || error instanceof FileOwnerConflictError) return undefined;
+    if (error instanceof OwnerNotResolvedError || error instanceof OwnerConflictError) return undefined;
     throw error;
   }
 }
@@ -158,7 +157,7 @@ function agreedId(claim: FileClaim, found: readonly Candidate[]): string {
   if (first === undefined) throw unresolved(claim, 'no entity of the result holds it in that field');
   if (found.every(({ id }) => id === first.id)) return first.id;
   const owners = new Set(found.map(({ id }) => `${claim.ownerType} ${id}`));
-  throw new FileOwnerConflictError(claim.fileId, [...owners]);
+  throw new OwnerConflictError(claim.fileId, [...owners]);
 }
 
 /** The owner's id where `bind()` or the field's `owner()` says who that is. */

@@ -1,7 +1,7 @@
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { OwnerTypeName } from '../files/owner-type-name.js';
 import { currentQueue } from '../task-queue/current-queue.js';
-import { OutOfQueueError } from '../errors/out-of-queue.error.js';
+import { TaskQueueMissingError } from '../errors/units.errors.js';
 import { Task } from '../task-queue/task.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
 import { StatedTarget } from './stated-target.js';
@@ -34,7 +34,7 @@ export class OwnershipTransferTask extends Task {
   /** Transfers this file alone; returns its owner. */
   async run(): Promise<OwnerReference | undefined> {
     const queue = currentQueue();
-    if (!queue) throw new OutOfQueueError(OutOfQueueError.remedy('A transfer was run'));
+    if (!queue) throw new TaskQueueMissingError(TaskQueueMissingError.remedy('A transfer was run'));
     const [owner] = await runTransfers([this], queue);
     return owner;
   }

@@ -1,9 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { transferTrace } from '../diagnostics/traces.js';
-import { FileNotFoundError } from '../errors/file-not-found.error.js';
-import { FilePinnedError } from '../errors/file-pinned.error.js';
-import { FileUnownedError } from '../errors/file-unowned.error.js';
+import { FileNotFoundError, FilePinnedError, FileUnownedError } from '../errors/files.errors.js';
 import { ActorSource } from '../files/actor.js';
 import type { Actor } from '../files/actor.js';
 import { normalizeFileId } from '../files/file-id.js';

@@ -1,6 +1,6 @@
 import { assertOwnerReference } from '../files/owner-reference.js';
 import type { OwnerEntity, OwnerTypeName } from '../files/owner-type-name.js';
-import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
+import { DecorationInvalidError } from '../errors/setup.errors.js';
 
 type EntityClass<Entity = object> = abstract new (...args: never[]) => Entity;
 
@@ -39,7 +39,7 @@ export function OwnsFiles<T extends OwnerTypeName>(
   return (target) => {
     const other = types.get(target);
     if (other !== undefined && other !== ownerType) {
-      throw new InvalidDecorationError(
+      throw new DecorationInvalidError(
         '@OwnsFiles()',
         `class ${target.name}`,
         `it is the owner type "${other}" already.`,

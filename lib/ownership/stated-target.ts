@@ -1,7 +1,6 @@
-import { FileNotFoundError } from '../errors/file-not-found.error.js';
-import { FilePinnedError } from '../errors/file-pinned.error.js';
-import { OwnerNotResolvedError } from '../errors/owner-not-resolved.error.js';
-import { TransferStrategyError } from '../errors/transfer-strategy.error.js';
+import { FileNotFoundError, FilePinnedError } from '../errors/files.errors.js';
+import { OwnerNotResolvedError } from '../errors/ownership.errors.js';
+import { TransferStrategyUnknownError } from '../errors/setup.errors.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import { Task } from '../task-queue/task.js';
 import { ownerIdOf } from './id-field.js';
@@ -25,7 +24,7 @@ export class StatedTarget implements TransferTarget {
     private readonly destination: string | (string | number)[],
     private readonly strategy: TransferStrategy,
   ) {
-    if (strategy !== 'path' && strategy !== 'value') throw new TransferStrategyError(strategy);
+    if (strategy !== 'path' && strategy !== 'value') throw new TransferStrategyUnknownError(strategy);
   }
 
   owner({ result }: CallOutcome): OwnerReference {

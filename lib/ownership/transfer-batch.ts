@@ -1,8 +1,6 @@
 import { type TransferTrace, transferTrace } from '../diagnostics/traces.js';
-import { FileChangedError } from '../errors/file-changed.error.js';
-import { FileNotFoundError } from '../errors/file-not-found.error.js';
-import { FileOwnerConflictError } from '../errors/file-owner-conflict.error.js';
-import { FileValidationError } from '../errors/file-validation.error.js';
+import { FileChangedError, FileNotFoundError, ValidationFailedError } from '../errors/files.errors.js';
+import { OwnerConflictError } from '../errors/ownership.errors.js';
 import { normalizeFileId } from '../files/file-id.js';
 import { assertOwnerReference } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
@@ -149,7 +147,7 @@ function requestsOf(
 
 function assertSame(fileId: string, one: OwnerReference, other: OwnerReference): void {
   if (one.type === other.type && one.id === other.id) return;
-  throw new FileOwnerConflictError(
+  throw new OwnerConflictError(
     fileId,
     [one, other].map(({ type, id }) => `${type} ${id}`),
   );
@@ -171,7 +169,7 @@ function errorOf(refusals: readonly Refusal[]): Error {
   }
   if (changed.length > 0) return new FileChangedError(changed);
   const problems = [...fields.values()].map(({ write, fileIds }) => write(fileIds));
-  return new FileValidationError(
+  return new ValidationFailedError(
     problems.map(({ message }) => message),
     { problems },
   );

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
-import { RuntimeMissingError } from '../errors/runtime-missing.error.js';
+import { RuntimeMissingError } from '../errors/setup.errors.js';
 import { ActorSource } from '../files/actor.js';
 import type { Actor } from '../files/actor.js';
 import { ContentStore } from '../files/content-store.js';

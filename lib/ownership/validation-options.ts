@@ -1,6 +1,6 @@
 import { FILE_PROBLEM_CODES } from '../errors/file-problem.js';
 import type { FileProblemCode, FileProblemMessages } from '../errors/file-problem.js';
-import { FilesOptionError } from '../errors/files-option.error.js';
+import { OptionInvalidError } from '../errors/setup.errors.js';
 
 /** The option `validation`: what holds for fields that name files, unless they say otherwise. */
 export interface FilesValidationOptions {
@@ -23,7 +23,7 @@ export type CheckedValidationOptions = Required<FilesValidationOptions>;
 
 export const VALIDATION_OPTIONS = Symbol('VALIDATION_OPTIONS');
 
-/** Fills in the defaults; throws `FilesOptionError`. */
+/** Fills in the defaults; throws `OptionInvalidError`. */
 export function readValidationOptions({
   maxFiles = 1000,
   authorize = false,
@@ -31,10 +31,10 @@ export function readValidationOptions({
 }: FilesValidationOptions = {}): CheckedValidationOptions {
   if (!isMaxFiles(maxFiles)) {
     const why = `it must be a whole number above 0, or Infinity, and is ${String(maxFiles)}`;
-    throw new FilesOptionError('validation.maxFiles', why);
+    throw new OptionInvalidError('validation.maxFiles', why);
   }
   for (const [code, text] of Object.entries(messages)) {
-    const refuse = (why: string) => new FilesOptionError('validation.messages', why);
+    const refuse = (why: string) => new OptionInvalidError('validation.messages', why);
     if (!FILE_PROBLEM_CODES.includes(code as FileProblemCode))
       throw refuse(`there is no code "${code}". The codes are ${FILE_PROBLEM_CODES.join(', ')}`);
     if (typeof text !== 'string' && typeof text !== 'function')

@@ -1,5 +1,5 @@
-import { FileOwnerConflictError } from '../errors/file-owner-conflict.error.js';
-import { FilesNotNamedError } from '../errors/files-not-named.error.js';
+import { OwnerConflictError } from '../errors/ownership.errors.js';
+import { FilesNotNamedError } from '../errors/guard.errors.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import { newFile } from '../files/new-file.js';
 import { assertOwnerReference } from '../files/owner-reference.js';
@@ -100,7 +100,7 @@ function fileOf({ staged, owner, field }: PlacedFile, noted: ManagedFile | undef
 
 function assertSame({ id, ownerType, ownerId }: ManagedFile, owner: Attachment['owner']): void {
   if (ownerType === owner.type && ownerId === owner.id) return;
-  throw new FileOwnerConflictError(id, [`${ownerType} ${ownerId}`, `${owner.type} ${owner.id}`]);
+  throw new OwnerConflictError(id, [`${ownerType} ${ownerId}`, `${owner.type} ${owner.id}`]);
 }
 
 /** Writes the rows, their history and what their owners have more of, and lets the rows answer for the bytes. */

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { OwnerNotResolvedError } from '../errors/owner-not-resolved.error.js';
+import { OwnerNotResolvedError } from '../errors/ownership.errors.js';
 import { ownerIdOf } from '../ownership/id-field.js';
 import { idsIn, readPath } from '../ownership/object-index.js';
 import type { CallOutcome } from '../ownership/owner-resolution.js';

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { ContentTypeError } from '../errors/content-type.error.js';
+import { ContentTypeInvalidError } from '../errors/files.errors.js';
 import { ContentStore } from '../files/content-store.js';
 import { cleanFileName } from '../files/file-name.js';
 import { DEFAULT_STORAGE } from '../files/file-writer.js';
@@ -17,7 +17,7 @@ import { StagedFile } from './staged-file.js';
 
 /** What a staged file is called, and where its bytes go. */
 export interface StageOptions {
-  /** As people see it; `FileNameError` for what no file may be called. */
+  /** As people see it; `FileNameInvalidError` for what no file may be called. */
   name: string;
   /** @default the `defaultStorage` of the module */
   storage?: string | undefined;
@@ -86,6 +86,6 @@ export class FileStaging {
 
 function readClaim(contentType: string | undefined): string | undefined {
   const type = contentType === undefined ? undefined : parseContentType(contentType);
-  if (contentType !== undefined && type === undefined) throw new ContentTypeError(contentType);
+  if (contentType !== undefined && type === undefined) throw new ContentTypeInvalidError(contentType);
   return type;
 }

@@ -1,5 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common';
-import { UploadNotTakenError } from '../errors/upload-not-taken.error.js';
+import { UploadNotTakenError } from '../errors/requests.errors.js';
 import type { PreparedCall } from '../task-queue/call-preparation.js';
 import { queueOf } from '../task-queue/current-queue.js';
 import { currentUnit } from '../unit-of-work/ambient.js';

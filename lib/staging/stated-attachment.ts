@@ -1,4 +1,4 @@
-import { OwnerNotResolvedError } from '../errors/owner-not-resolved.error.js';
+import { OwnerNotResolvedError } from '../errors/ownership.errors.js';
 import { assertOwnerReference } from '../files/owner-reference.js';
 import { idAt, idHolder, idSteps } from '../ownership/id-field.js';
 import type { IdField } from '../ownership/id-field.js';

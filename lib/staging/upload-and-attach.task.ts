@@ -1,4 +1,4 @@
-import { OutOfQueueError } from '../errors/out-of-queue.error.js';
+import { TaskQueueMissingError } from '../errors/units.errors.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import { currentQueue } from '../task-queue/current-queue.js';
 import { Task } from '../task-queue/task.js';
@@ -32,7 +32,7 @@ export class UploadAndAttachTask extends Task {
   /** Attaches this file alone. */
   async run(): Promise<ManagedFile> {
     const queue = currentQueue();
-    if (!queue) throw new OutOfQueueError(OutOfQueueError.remedy('An upload was attached'));
+    if (!queue) throw new TaskQueueMissingError(TaskQueueMissingError.remedy('An upload was attached'));
     const [file] = await attachUploads([this], queue);
     return file as ManagedFile;
   }

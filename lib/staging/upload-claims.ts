@@ -1,4 +1,4 @@
-import { FileOwnerConflictError } from '../errors/file-owner-conflict.error.js';
+import { OwnerConflictError } from '../errors/ownership.errors.js';
 import { rowOwner } from '../ownership/guard/row-owner.js';
 import type { RowOwners } from '../ownership/guard/row-owners.js';
 import { findOwner, receivedOf, shownOwner } from '../ownership/owner-resolution.js';
@@ -49,8 +49,7 @@ export class UploadClaims implements AttachmentTarget {
     const found = received.map((claim) => ({ claim, owner: ownerBy(claim, outcome, rows) }));
     const owners = new Set(found.map(({ claim, owner }) => `${claim.ownerType} ${owner.id}`));
     const last = found.at(-1);
-    if (last === undefined || owners.size > 1)
-      throw new FileOwnerConflictError(this.#claims[0]?.fileId ?? '', [...owners]);
+    if (last === undefined || owners.size > 1) throw new OwnerConflictError(this.#claims[0]?.fileId ?? '', [...owners]);
     const { claim } = last;
     const { dtoName, property, ownerType, rule, list } = claim;
     const { id } = last.owner;

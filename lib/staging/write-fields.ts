@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { OwnerNotResolvedError } from '../errors/owner-not-resolved.error.js';
+import { OwnerNotResolvedError } from '../errors/ownership.errors.js';
 import { noteWrite } from '../ownership/guard/note-write.js';
 import { assertOwnersExist } from '../ownership/owner-existence.js';
 import { tableNames } from '../ownership/statements/names.js';

@@ -1,4 +1,4 @@
-import { LocationInvalidError } from '../errors/location-invalid.error.js';
+import { LocationInvalidError } from '../errors/storage.errors.js';
 
 const MAX_LENGTH = 1024;
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for

@@ -1,5 +1,5 @@
 import { getHashes } from 'node:crypto';
-import { StorageOptionError } from '../errors/storage-option.error.js';
+import { StorageOptionInvalidError } from '../errors/setup.errors.js';
 import { parseByteSize } from './byte-size.js';
 import type { Capability } from './capability.js';
 import { isContentTypePattern } from './content-type.js';
@@ -30,20 +30,24 @@ export interface ReadLimits {
   hashAlgorithm: string;
 }
 
-/** Reads the limits; a wrong one throws `StorageOptionError`, which names the option. */
+/** Reads the limits; a wrong one throws `StorageOptionInvalidError`, which names the option. */
 export function readLimits({
   maxSize = DEFAULT_MAX_SIZE,
   acceptedTypes,
   hashAlgorithm = 'sha256',
   overwrite = false,
 }: StorageLimits): ReadLimits {
-  if (overwrite) throw new StorageOptionError('overwrite', overwrite, 'false: bytes are never overwritten');
+  if (overwrite) throw new StorageOptionInvalidError('overwrite', overwrite, 'false: bytes are never overwritten');
   if (!getHashes().includes(hashAlgorithm) || hashAlgorithm.length > 32) {
-    throw new StorageOptionError('hashAlgorithm', hashAlgorithm, "an algorithm of node:crypto, like 'sha256'");
+    throw new StorageOptionInvalidError('hashAlgorithm', hashAlgorithm, "an algorithm of node:crypto, like 'sha256'");
   }
   const wrong = acceptedTypes?.find((pattern) => !isContentTypePattern(pattern));
   if (wrong !== undefined) {
-    throw new StorageOptionError('acceptedTypes', wrong, "content types like 'text/csv', 'image/*', 'image' or 'csv'");
+    throw new StorageOptionInvalidError(
+      'acceptedTypes',
+      wrong,
+      "content types like 'text/csv', 'image/*', 'image' or 'csv'",
+    );
   }
   return { maxSize: readMaxSize(maxSize), acceptedTypes, hashAlgorithm };
 }
@@ -52,6 +56,6 @@ function readMaxSize(maxSize: number | string): number | undefined {
   try {
     return maxSize === Infinity ? undefined : parseByteSize(maxSize);
   } catch {
-    throw new StorageOptionError('maxSize', maxSize, "bytes, a text like '10MiB', or Infinity for no limit");
+    throw new StorageOptionInvalidError('maxSize', maxSize, "bytes, a text like '10MiB', or Infinity for no limit");
   }
 }

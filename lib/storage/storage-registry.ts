@@ -1,8 +1,8 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { OnModuleInit } from '@nestjs/common';
-import { FileStorageMissingError } from '../errors/file-storage-missing.error.js';
-import { StorageOptionError } from '../errors/storage-option.error.js';
-import { UnknownStorageError } from '../errors/unknown-storage.error.js';
+import { FileStorageMissingError } from '../errors/files.errors.js';
+import { StorageOptionInvalidError } from '../errors/setup.errors.js';
+import { StorageUnknownError } from '../errors/storage.errors.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { StorageAdmission } from './storage-admission.js';
 import { Storage } from './storage.js';
@@ -26,10 +26,10 @@ export class StorageRegistry implements OnModuleInit {
     this.#storages = new Map(Object.entries(storages));
     for (const [name, storage] of this.#storages) {
       if (!(storage instanceof Storage)) {
-        throw new StorageOptionError(`storages.${name}`, storage, 'a storage, like fsStorage({ root })');
+        throw new StorageOptionInvalidError(`storages.${name}`, storage, 'a storage, like fsStorage({ root })');
       }
       if (name.trim() !== name || name === '' || name.length > MAX_NAME_LENGTH) {
-        throw new StorageOptionError(
+        throw new StorageOptionInvalidError(
           'storages',
           name,
           `a name of 1 to ${MAX_NAME_LENGTH} characters without space around it`,
@@ -44,10 +44,10 @@ export class StorageRegistry implements OnModuleInit {
     return [...this.#storages.keys()];
   }
 
-  /** The storage of that name; throws `UnknownStorageError`. */
+  /** The storage of that name; throws `StorageUnknownError`. */
   get(name: string): Storage {
     const storage = this.#storages.get(name);
-    if (storage === undefined) throw new UnknownStorageError(name, this.names);
+    if (storage === undefined) throw new StorageUnknownError(name, this.names);
     return storage;
   }
 

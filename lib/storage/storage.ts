@@ -1,13 +1,10 @@
 import type { Readable } from 'node:stream';
 import type { DataSource } from 'typeorm';
-import { CapabilityMissingError } from '../errors/capability-missing.error.js';
-import { ContentSpentError } from '../errors/content-spent.error.js';
+import { CapabilityMissingError, LocationNotFoundError, StorageFailedError } from '../errors/storage.errors.js';
+import { ContentSpentError } from '../errors/files.errors.js';
 import { FilesError } from '../errors/files-error.js';
-import { LocationNotFoundError } from '../errors/location-not-found.error.js';
-import { RangeInvalidError } from '../errors/range-invalid.error.js';
-import { StorageFailureError } from '../errors/storage-failure.error.js';
-import { StorageMarkError } from '../errors/storage-mark.error.js';
-import { StorageNameError } from '../errors/storage-name.error.js';
+import { RangeInvalidError } from '../errors/requests.errors.js';
+import { StorageMarkMismatchedError, StorageNamedTwiceError } from '../errors/setup.errors.js';
 import { Capability, capabilityNames } from './capability.js';
 import { assertLocation } from './location.js';
 import { shardedLocation } from './location-transformer.js';
@@ -57,7 +54,7 @@ export interface Leftovers {
 /**
  * A named place for bytes. An adapter extends it and implements what its capabilities say: `put` (CREATE), `open` (STREAM, RANGE),
  * `erase` (REMOVE), `inspect` (EXISTS), `duplicate` (COPY), `relocate` (MOVE), `list` (SCAN), `publicLink` (LINK_PERMANENT). The public
- * methods check the capability and the location, and wrap what fails unexpectedly in a `StorageFailureError`.
+ * methods check the capability and the location, and wrap what fails unexpectedly in a `StorageFailedError`.
  */
 export abstract class Storage {
   /** What it can do: what the adapter provides, without what the option `disable` takes away. */
@@ -88,7 +85,7 @@ export abstract class Storage {
 
   /** Gives the storage its name, once. */
   assignName(name: string): void {
-    if (this.#name !== undefined && this.#name !== name) throw new StorageNameError(this.#name, name);
+    if (this.#name !== undefined && this.#name !== name) throw new StorageNamedTwiceError(this.#name, name);
     this.#name = name;
   }
 
@@ -138,7 +135,7 @@ export abstract class Storage {
     this.#mark = mark;
   }
 
-  /** Throws `StorageMarkError` where the storage is not the place that it was at boot: it is not mounted any more, or another database's. */
+  /** Throws `StorageMarkMismatchedError` where the storage is not the place that it was at boot: it is not mounted any more, or another database's. */
   async assertMarked(): Promise<void> {
     const { markPlace } = this;
     if (this.#mark === undefined || markPlace === undefined) return;
@@ -148,7 +145,7 @@ export abstract class Storage {
       found === undefined
         ? 'its mark is not there any more. Is it mounted?'
         : 'its mark has changed: another database has adopted it, or something else is mounted there.';
-    throw new StorageMarkError(this.name, markPlace.place, reason);
+    throw new StorageMarkMismatchedError(this.name, markPlace.place, reason);
   }
 
   /** Makes the storage ready at boot, so that a wrong option is found there. */
@@ -311,7 +308,7 @@ export abstract class Storage {
   }
 
   #failure(name: string, location: string, error: unknown): FilesError {
-    return error instanceof FilesError ? error : new StorageFailureError(this.name, name, location, error);
+    return error instanceof FilesError ? error : new StorageFailedError(this.name, name, location, error);
   }
 }
 

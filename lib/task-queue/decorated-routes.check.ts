@@ -1,5 +1,5 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
-import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
+import { DecorationInvalidError } from '../errors/setup.errors.js';
 import { type Route, RouteExplorer } from './route-explorer.js';
 
 /** Refuses to start where `@WithTaskQueue()` could not keep its promise, and warns where pipes would not see the body. */
@@ -15,7 +15,7 @@ export class DecoratedRoutesCheck implements OnModuleInit {
 
   #check(route: Route): void {
     const refuse = (why: string): never => {
-      throw new InvalidDecorationError('@WithTaskQueue()', route.place, why);
+      throw new DecorationInvalidError('@WithTaskQueue()', route.place, why);
     };
     if (route.isSse)
       refuse('an @Sse() stream leaves before the commit and may never end. Queue the work on another route.');

@@ -1,6 +1,6 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor, Optional } from '@nestjs/common';
 import { Observable } from 'rxjs';
-import { OutOfQueueError } from '../errors/out-of-queue.error.js';
+import { TaskQueueMissingError } from '../errors/units.errors.js';
 import { Abandonment } from './abandonment.js';
 import { CallPreparation, type PreparedCall } from './call-preparation.js';
 import { isClientGone } from './client-connection.js';
@@ -26,7 +26,7 @@ export class TaskQueueInterceptor implements NestInterceptor {
     if (!decoration) return next.handle();
     if (!taskQueue) {
       const place = `${context.getClass().name}.${context.getHandler().name}`;
-      throw new OutOfQueueError(
+      throw new TaskQueueMissingError(
         `@WithTaskQueue() on ${place} needs FilesModule: import FilesModule.forRoot() in the root module.`,
       );
     }

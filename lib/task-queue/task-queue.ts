@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { OutOfQueueError } from '../errors/out-of-queue.error.js';
+import { TaskQueueMissingError } from '../errors/units.errors.js';
 import { detach } from '../unit-of-work/ambient.js';
 import { isHandedOtherTransaction } from '../unit-of-work/handed-transaction.js';
 import { Transactor } from '../unit-of-work/transactor.js';
@@ -24,7 +24,7 @@ export class TaskQueue {
     return this.#find()?.size ?? 0;
   }
 
-  /** Queues a task; throws OutOfQueueError outside of a unit of work. */
+  /** Queues a task; throws TaskQueueMissingError outside of a unit of work. */
   add(task: TaskLike): void {
     this.#get('A task was queued').add(task);
   }
@@ -80,7 +80,7 @@ export class TaskQueue {
 
   #get(what: string): UnitQueue {
     const queue = this.#find();
-    if (!queue) throw new OutOfQueueError(OutOfQueueError.remedy(what));
+    if (!queue) throw new TaskQueueMissingError(TaskQueueMissingError.remedy(what));
     return queue;
   }
 }

@@ -1,7 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { type DrainTrace, drainTrace, taskTrace } from '../diagnostics/traces.js';
-import { OutOfQueueError } from '../errors/out-of-queue.error.js';
-import { TaskFailedError } from '../errors/task-failed.error.js';
+import { TaskQueueMissingError, TaskFailedError } from '../errors/units.errors.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { Fifo } from './fifo.js';
 import { type BatchTaskClass, batchClassOf, NO_PREVIOUS_TASK, type TaskLike, taskName } from './task.js';
@@ -39,7 +38,7 @@ export class UnitQueue {
 
   add(task: TaskLike): void {
     if (this.#drained)
-      throw new OutOfQueueError(OutOfQueueError.remedy('A task was queued after the queue had drained,'));
+      throw new TaskQueueMissingError(TaskQueueMissingError.remedy('A task was queued after the queue had drained,'));
     this.#note(batchClassOf(task));
     this.#tasks.push(task);
   }

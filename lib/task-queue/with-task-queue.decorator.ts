@@ -1,8 +1,7 @@
 import { Inject, Optional, UseInterceptors } from '@nestjs/common';
 import { isObservable, type Observable, tap } from 'rxjs';
-import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
-import { OutOfQueueError } from '../errors/out-of-queue.error.js';
-import { TransactionNotJoinedError } from '../errors/transaction-not-joined.error.js';
+import { DecorationInvalidError } from '../errors/setup.errors.js';
+import { TaskQueueMissingError, TransactionNotJoinedError } from '../errors/units.errors.js';
 import type { UnitOptions } from '../unit-of-work/unit-options.js';
 import { currentQueue } from './current-queue.js';
 import { RouteCall } from './route-call.js';
@@ -47,13 +46,13 @@ export function WithTaskQueue(options: WithTaskQueueOptions = {}) {
       const queue = this?.[QUEUE];
       if (!queue) {
         const why = `${place} was called on an object that Nest did not make, or without FilesModule,`;
-        return Promise.reject(new OutOfQueueError(OutOfQueueError.remedy(why)));
+        return Promise.reject(new TaskQueueMissingError(TaskQueueMissingError.remedy(why)));
       }
       if (queue.isHandedOtherTransaction(args)) return Promise.reject(new TransactionNotJoinedError(place));
       return queue.runQueued(async (unitQueue) => {
         unitQueue.args = args;
         const result: unknown = await original.apply(this, args as never[]);
-        if (isObservable(result)) throw new InvalidDecorationError(NAME, place, OBSERVABLE);
+        if (isObservable(result)) throw new DecorationInvalidError(NAME, place, OBSERVABLE);
         await unitQueue.drain(result);
         return result;
       }, named);
@@ -95,10 +94,10 @@ function methodOf(
   descriptor: PropertyDescriptor | undefined,
 ): (...args: never[]) => unknown {
   if (typeof target === 'function') {
-    throw new InvalidDecorationError(NAME, place, 'it goes on instance methods, not on classes or static methods.');
+    throw new DecorationInvalidError(NAME, place, 'it goes on instance methods, not on classes or static methods.');
   }
   if (typeof descriptor?.value !== 'function') {
-    throw new InvalidDecorationError(
+    throw new DecorationInvalidError(
       NAME,
       place,
       'it goes on methods, not on properties. Make the arrow function a method.',

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { CapabilityMissingError } from '../errors/capability-missing.error.js';
-import { ContentSpentError } from '../errors/content-spent.error.js';
-import { LocationInvalidError } from '../errors/location-invalid.error.js';
-import { LocationNotFoundError } from '../errors/location-not-found.error.js';
-import { LocationTakenError } from '../errors/location-taken.error.js';
-import { RangeInvalidError } from '../errors/range-invalid.error.js';
+import {
+  CapabilityMissingError,
+  LocationInvalidError,
+  LocationNotFoundError,
+  LocationTakenError,
+} from '../errors/storage.errors.js';
+import { ContentSpentError } from '../errors/files.errors.js';
+import { RangeInvalidError } from '../errors/requests.errors.js';
 import { Capability } from '../storage/capability.js';
 import type { StorageLimits } from '../storage/storage-limits.js';
 import type { Storage } from '../storage/storage.js';

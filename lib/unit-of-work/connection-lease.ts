@@ -1,7 +1,6 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 import { openTransactionAround } from './ambient.js';
-import { LeaseTimeoutError } from '../errors/lease-timeout.error.js';
-import { SecondConnectionError } from '../errors/second-connection.error.js';
+import { LeaseTimeoutError, SecondConnectionMissingError } from '../errors/units.errors.js';
 import { dataSourceOf } from './data-source-of.js';
 
 const LEASE_TIMEOUT = 60_000;
@@ -90,7 +89,7 @@ export class Lease {
 
   #wait(runner: QueryRunner): Promise<void> {
     const around = openTransactionAround(this.#dataSources, runner);
-    if (around && !around.detached) return Promise.reject(new SecondConnectionError(around.where));
+    if (around && !around.detached) return Promise.reject(new SecondConnectionMissingError(around.where));
     const limit = around ? DETACHED_LEASE_TIMEOUT : LEASE_TIMEOUT;
     return new Promise((resolve, reject) => {
       const turn = (): void => {

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { type UnitTrace, unitTrace } from '../diagnostics/traces.js';
-import { UnitAbortedError } from '../errors/unit-aborted.error.js';
+import { UnitAbortedError } from '../errors/units.errors.js';
 import { ambientNode, type ForeignTransaction, within } from './ambient.js';
 import type { Dialect } from './dialects/dialect.js';
 import { runEffects } from './effects.js';

@@ -1,5 +1,5 @@
 import type { QueryRunner } from 'typeorm';
-import { UnitAbortedError } from '../errors/unit-aborted.error.js';
+import { UnitAbortedError } from '../errors/units.errors.js';
 import { commitMayStand, type Dialect } from './dialects/dialect.js';
 import { overrideMember } from './override-member.js';
 import { depthOf } from './transaction-depth.js';

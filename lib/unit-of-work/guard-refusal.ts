@@ -1,5 +1,4 @@
-import { FilesInUseError } from '../errors/files-in-use.error.js';
-import { FilesNotOwnError } from '../errors/files-not-own.error.js';
+import { FilesInUseError, FilesNotOwnError } from '../errors/guard.errors.js';
 import type { FilesError } from '../errors/files-error.js';
 
 /** What the triggers of `createGuards()` name as the violated constraint. */

@@ -2,8 +2,7 @@ import type { Readable } from 'node:stream';
 import type { QueryRunner } from 'typeorm';
 import { Logger } from '@nestjs/common';
 import { stackOf } from '../errors/stack-of.js';
-import { UnawaitedWorkError } from '../errors/unawaited-work.error.js';
-import { UnitAbortedError } from '../errors/unit-aborted.error.js';
+import { WorkUnawaitedError, UnitAbortedError } from '../errors/units.errors.js';
 import { ambientOf } from './ambient.js';
 import { guardRefusal } from './guard-refusal.js';
 import { overrideMember } from './override-member.js';
@@ -156,7 +155,7 @@ export class JoinedRunner {
   }
 
   #refuse(what: string): never {
-    if (!this.#scope()) throw new UnawaitedWorkError(1, 0);
+    if (!this.#scope()) throw new WorkUnawaitedError(1, 0);
     throw new UnitAbortedError(
       `a transaction was ${what} through the query runner that it had joined; use dataSource.transaction() inside of it`,
     );

@@ -1,6 +1,5 @@
 import type { QueryRunner } from 'typeorm';
-import { UnawaitedWorkError } from '../errors/unawaited-work.error.js';
-import { UnitAbortedError } from '../errors/unit-aborted.error.js';
+import { WorkUnawaitedError, UnitAbortedError } from '../errors/units.errors.js';
 
 const TOO_LATE = 'the transaction that it was to join ended before; await every call inside of it';
 
@@ -35,11 +34,11 @@ export class Line {
     return promise;
   }
 
-  /** Leaves the place; throws UnawaitedWorkError while units that joined in it still run. */
+  /** Leaves the place; throws WorkUnawaitedError while units that joined in it still run. */
   finish(): void {
     if (this.#units === 0) return;
     this.#finished = true;
-    throw new UnawaitedWorkError(this.#units, 0);
+    throw new WorkUnawaitedError(this.#units, 0);
   }
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { ShuttingDownError } from '../errors/shutting-down.error.js';
+import { ShuttingDownError } from '../errors/units.errors.js';
 import type { UnitDeadline } from './unit-deadline.js';
 
 // Units whose connection was taken need no longer than it takes to look what became of their COMMIT, and their effects.

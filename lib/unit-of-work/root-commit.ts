@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { QueryRunner } from 'typeorm';
-import { CommitOutcomeUnknownError } from '../errors/commit-outcome-unknown.error.js';
+import { CommitOutcomeUnknownError } from '../errors/units.errors.js';
 import { commitMayStand, type Dialect } from './dialects/dialect.js';
 import { stackOf } from '../errors/stack-of.js';
 import { guardRefusal } from './guard-refusal.js';

@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { type UnitTrace, unitTrace } from '../diagnostics/traces.js';
-import { CommitLostError } from '../errors/commit-lost.error.js';
-import { CommitOutcomeUnknownError } from '../errors/commit-outcome-unknown.error.js';
-import { UnawaitedWorkError } from '../errors/unawaited-work.error.js';
-import { UnitTimeoutError } from '../errors/unit-timeout.error.js';
+import {
+  CommitLostError,
+  CommitOutcomeUnknownError,
+  WorkUnawaitedError,
+  UnitTimeoutError,
+} from '../errors/units.errors.js';
 import { ambientNode, hasUnitAround, within } from './ambient.js';
 import { commitOutcome } from './commit-outcome.js';
 import type { DataSourceOverride } from './data-source-override.js';
@@ -81,7 +83,7 @@ export class RootUnits {
       const result = await end.before(() => within(scope, whole));
       scope.finish();
       // A write that ended after the hooks had run was not awaited.
-      if (state.hasHooks) throw new UnawaitedWorkError(0, 1);
+      if (state.hasHooks) throw new WorkUnawaitedError(0, 1);
       try {
         await end.beforeCommitted(() => transaction.commit());
         clean = true;

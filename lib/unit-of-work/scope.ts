@@ -2,8 +2,7 @@ import type { Readable } from 'node:stream';
 import type { DataSource } from 'typeorm';
 import type { AmbientNode } from './ambient.js';
 import type { Effect } from './effects.js';
-import { UnawaitedWorkError } from '../errors/unawaited-work.error.js';
-import { UnitEndedError } from '../errors/unit-ended.error.js';
+import { WorkUnawaitedError, UnitEndedError } from '../errors/units.errors.js';
 import type { UnitOfWork } from './unit-of-work.js';
 import type { UnitTransaction } from './unit-transaction.js';
 
@@ -124,11 +123,11 @@ export class Scope {
     }
   }
 
-  /** Ends the scope; throws UnawaitedWorkError while anything it started still runs. */
+  /** Ends the scope; throws WorkUnawaitedError while anything it started still runs. */
   finish(): void {
     this.#ended = true;
     const statements = this.#statements + this.#readStreams();
-    if (this.#nested > 0 || statements > 0) throw new UnawaitedWorkError(this.#nested, statements);
+    if (this.#nested > 0 || statements > 0) throw new WorkUnawaitedError(this.#nested, statements);
   }
 
   /** Ends the scope whatever still runs: its work is about to be undone. */

@@ -1,6 +1,5 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import { UnitAbortedError } from '../errors/unit-aborted.error.js';
-import { UnitEndedError } from '../errors/unit-ended.error.js';
+import { UnitAbortedError, UnitEndedError } from '../errors/units.errors.js';
 import { ambientOf, carried, carrying, detach } from './ambient.js';
 import type { ForeignTransaction } from './ambient.js';
 import { type DataSourceOverride, overrideDataSource } from './data-source-override.js';

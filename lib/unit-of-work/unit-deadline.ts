@@ -1,7 +1,9 @@
-import { CommitOutcomeUnknownError } from '../errors/commit-outcome-unknown.error.js';
-import { ShuttingDownError } from '../errors/shutting-down.error.js';
-import { UnitAbortedError } from '../errors/unit-aborted.error.js';
-import { UnitTimeoutError } from '../errors/unit-timeout.error.js';
+import {
+  CommitOutcomeUnknownError,
+  ShuttingDownError,
+  UnitAbortedError,
+  UnitTimeoutError,
+} from '../errors/units.errors.js';
 import type { UnitTransaction } from './unit-transaction.js';
 
 // A timer for longer would fire at once: https://nodejs.org/docs/latest-v20.x/api/timers.html#settimeoutcallback-delay-args

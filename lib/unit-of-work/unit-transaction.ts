@@ -2,9 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { DataSource, QueryRunner } from 'typeorm';
 import type { Readable } from 'node:stream';
 import { stackOf } from '../errors/stack-of.js';
-import { IsolationLevelError } from '../errors/isolation-level.error.js';
-import { UnitAbortedError } from '../errors/unit-aborted.error.js';
-import { UnitEndedError } from '../errors/unit-ended.error.js';
+import { IsolationLevelRefusedError, UnitAbortedError, UnitEndedError } from '../errors/units.errors.js';
 import { ambientNode, within } from './ambient.js';
 import type { Witness } from './commit-outcome.js';
 import { type BegunWith, type Dialect, type IsolationLevel, strongerIsolation } from './dialects/dialect.js';
@@ -132,12 +130,12 @@ export class UnitTransaction {
     });
   }
 
-  /** Throws IsolationLevelError if it does not run, or is not known to run, at this isolation or a stronger one. */
+  /** Throws IsolationLevelRefusedError if it does not run, or is not known to run, at this isolation or a stronger one. */
   async assertIsolation(requested: IsolationLevel): Promise<void> {
     const actual = await (this.#baseDepth === 0
       ? this.isolation
       : this.#turnstile.exclusive(() => this.#observe(() => this.dialect.isolationOf(this.runner, this.begunWith))));
-    if (strongerIsolation(requested, actual)) throw new IsolationLevelError(requested, actual);
+    if (strongerIsolation(requested, actual)) throw new IsolationLevelRefusedError(requested, actual);
   }
 
   /** Opens a savepoint; `scope` is the place whose work belongs inside of it. */

@@ -80,7 +80,7 @@ function complete(error: unknown, problems: readonly FieldProblem[]): void {
   // In the order that a late refusal has: even that would tell whether the file was seen.
   Object.assign(body, {
     statusCode,
-    code: 'FILES_VALIDATION',
+    code: 'FILES_VALIDATION_FAILED',
     message: messages,
     error: name,
     ...rest,

@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { OnModuleInit } from '@nestjs/common';
-import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
+import { DecorationInvalidError } from '../errors/setup.errors.js';
 import { RouteExplorer } from '../task-queue/route-explorer.js';
 import type { Route } from '../task-queue/route-explorer.js';
 import { hasFileRules, transfersFiles } from './schema/with-files.js';
@@ -20,7 +20,7 @@ export class SchemaRoutesCheck implements OnModuleInit {
   #check({ place, isDecorated, schemas }: Route): void {
     const concerned = schemas.filter(({ schema }) => isDecorated || hasFileRules(schema));
     if (concerned.length > 0 && !knowsSchemas) {
-      throw new InvalidDecorationError(
+      throw new DecorationInvalidError(
         '{ schema }',
         place,
         'Nest 11 has no schemas and drops it without a word, so that nothing would be validated. Use NestJS 12, a DTO with ' +

@@ -1,8 +1,8 @@
 import type { ValidationArguments } from 'class-validator';
 import { UNAVAILABLE } from '../errors/file-problem.js';
 import type { FieldProblem, FileProblem } from '../errors/file-problem.js';
-import { InvalidDecorationError } from '../errors/invalid-decoration.error.js';
-import { OutOfQueueError } from '../errors/out-of-queue.error.js';
+import { DecorationInvalidError } from '../errors/setup.errors.js';
+import { TaskQueueMissingError } from '../errors/units.errors.js';
 import type { OwnerEntity, OwnerTypeName } from '../files/owner-type-name.js';
 import { queueClaim } from '../ownership/file-claims.js';
 import { wantChange } from '../ownership/want-change.js';
@@ -119,7 +119,7 @@ function queueFor(
 ): UnitQueue {
   const queue = currentQueue();
   if (queue) return queue;
-  throw new OutOfQueueError(
+  throw new TaskQueueMissingError(
     `${targetName}.${property} has @UploadAs('${ownerType}') and was validated outside of a unit of work: the handler lacks ` +
       '@WithTaskQueue(). Put it there.',
   );
@@ -128,7 +128,7 @@ function queueFor(
 function readRule(ownerType: string, options: UploadAsOptions, property: string): UploadRule {
   const { storage, attachAs = 'id', field = property, ...ownerOptions } = options;
   const { steps, owner, authorize } = readTransferTerms(ownerType, ownerOptions, NAME);
-  const refuse = (why: string) => new InvalidDecorationError(`${NAME}()`, property, why);
+  const refuse = (why: string) => new DecorationInvalidError(`${NAME}()`, property, why);
   if (!KINDS.includes(attachAs)) throw refuse(`attachAs must be one of ${KINDS.join(', ')}.`);
   if (typeof field !== 'string' || field === '') throw refuse('field must be the name of a property of the owner.');
   const isStated = options.attachAs !== undefined || options.field !== undefined;

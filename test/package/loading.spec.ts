@@ -29,7 +29,7 @@ describe.each([
   });
 
   it('refuses a task outside of a unit of work', () => {
-    expect(seen).toMatchObject({ outside: 'FILES_OUT_OF_QUEUE' });
+    expect(seen).toMatchObject({ outside: 'FILES_TASK_QUEUE_MISSING' });
   });
 
   it('has the public names, and needs no peer that is optional', () => {

@@ -119,7 +119,7 @@ export async function describeTransport(name: string, transport: TransportUnderT
       const pinned = await create('pinned', id).catch((error: unknown) => error);
       expect(pinned).toMatchObject(told?.error('FILES_FILE_PINNED', 'File 7 is pinned') as object);
       const fault = await create('misconfigured', id).catch((error: unknown) => error);
-      expect(fault).toMatchObject(told?.error('FILES_OUT_OF_QUEUE', 'Internal Server Error') as object);
+      expect(fault).toMatchObject(told?.error('FILES_TASK_QUEUE_MISSING', 'Internal Server Error') as object);
       if (contextType !== undefined) expect(JSON.stringify(fault)).not.toContain(SECRET);
       await expectUntouched('pinned', id);
       await expectUntouched('misconfigured', id);

@@ -11,7 +11,7 @@ import {
   FILES_ENTITIES,
   FilePinnedError,
   FilesModule,
-  OutOfQueueError,
+  TaskQueueMissingError,
   TaskQueue,
   TransferOwnership,
 } from '../../lib/index.js';
@@ -98,7 +98,7 @@ export class Packages {
     }
     if (title.includes('handler fails')) throw new Error(SECRET);
     if (title.includes('pinned')) throw new FilePinnedError('7', 'delete');
-    if (title.includes('misconfigured')) throw new OutOfQueueError(SECRET);
+    if (title.includes('misconfigured')) throw new TaskQueueMissingError(SECRET);
     return saved;
   }
 }

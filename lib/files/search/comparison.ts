@@ -1,4 +1,4 @@
-import { SearchQueryError } from '../../errors/search-query.error.js';
+import { SearchQueryInvalidError } from '../../errors/requests.errors.js';
 import { isIn } from './dialects/is-in.js';
 import type { Bind, JsonValueSql, SearchDialect } from './dialects/search-dialect.js';
 import type { FieldKind } from './fields.js';
@@ -36,7 +36,7 @@ export class ColumnSubject implements Subject {
   }
 
   order(operator: string, value: unknown, at: string): string {
-    if (this.kind === 'flag') throw new SearchQueryError(at, 'true and false have no order');
+    if (this.kind === 'flag') throw new SearchQueryInvalidError(at, 'true and false have no order');
     return `${this.column} ${operator} ${this.bind(castValue(this.kind, value, at))}`;
   }
 
@@ -49,7 +49,7 @@ export class ColumnSubject implements Subject {
   }
 
   #text(at: string): string {
-    if (this.kind !== 'text') throw new SearchQueryError(at, 'patterns are for texts');
+    if (this.kind !== 'text') throw new SearchQueryInvalidError(at, 'patterns are for texts');
     return this.column;
   }
 }
@@ -82,7 +82,7 @@ export class JsonSubject implements Subject {
 
   order(operator: string, value: unknown, at: string): string {
     const cast = castValue('data', value, at);
-    if (typeof cast === 'boolean') throw new SearchQueryError(at, 'true and false have no order');
+    if (typeof cast === 'boolean') throw new SearchQueryInvalidError(at, 'true and false have no order');
     const { string, number } = this.value;
     return typeof cast === 'string'
       ? `${string} ${operator} ${this.bind(cast)}`

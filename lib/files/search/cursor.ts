@@ -1,4 +1,4 @@
-import { SearchQueryError } from '../../errors/search-query.error.js';
+import { SearchQueryInvalidError } from '../../errors/requests.errors.js';
 import type { ManagedFile } from '../managed-file.entity.js';
 import type { Bind } from './dialects/search-dialect.js';
 import type { Field } from './fields.js';
@@ -19,7 +19,7 @@ export function encodeCursor(file: ManagedFile, keys: readonly SortKey[]): strin
   return Buffer.from(JSON.stringify([signature(keys), ...place])).toString('base64url');
 }
 
-/** The SQL condition of coming after the cursor's place; throws `SearchQueryError` for a cursor that is not of this order. */
+/** The SQL condition of coming after the cursor's place; throws `SearchQueryInvalidError` for a cursor that is not of this order. */
 export function afterCursor(
   cursor: unknown,
   keys: readonly SortKey[],
@@ -47,7 +47,7 @@ function isBeyond(column: string, bound: string | undefined, { field, direction 
 }
 
 function decodeCursor(cursor: unknown, keys: readonly SortKey[]): Place {
-  const refuse = () => new SearchQueryError('after', 'it is not the `next` of a page in this order');
+  const refuse = () => new SearchQueryInvalidError('after', 'it is not the `next` of a page in this order');
   if (typeof cursor !== 'string' || cursor.length > MAX_LENGTH) throw refuse();
   const parts = parse(cursor);
   if (!Array.isArray(parts) || parts.length !== keys.length + 1 || parts[0] !== signature(keys)) throw refuse();

@@ -1,4 +1,4 @@
-import { SearchQueryError } from '../../errors/search-query.error.js';
+import { SearchQueryInvalidError } from '../../errors/requests.errors.js';
 import type { FileColumn, FileDataColumn, FileSortField } from './file-filter.js';
 import { show } from './show.js';
 
@@ -47,7 +47,7 @@ export function findField(name: string): Field | undefined {
 export function fieldNamed(name: unknown, at: string): Field {
   const field = typeof name === 'string' ? FIELDS.get(name) : undefined;
   if (!field)
-    throw new SearchQueryError(at, `${show(name)} is not a field. Fields are ${[...FIELDS.keys()].join(', ')}`);
+    throw new SearchQueryInvalidError(at, `${show(name)} is not a field. Fields are ${[...FIELDS.keys()].join(', ')}`);
   return field;
 }
 

@@ -1,5 +1,5 @@
 import type { DataSource, SelectQueryBuilder } from 'typeorm';
-import { SearchQueryError } from '../../errors/search-query.error.js';
+import { SearchQueryInvalidError } from '../../errors/requests.errors.js';
 import { ManagedFile } from '../managed-file.entity.js';
 import { afterCursor, encodeCursor } from './cursor.js';
 import { searchDialectFor } from './dialects/search-dialect-for.js';
@@ -18,7 +18,7 @@ const OPTIONS = new Set(['filters', 'sort', 'start', 'rows', 'after']);
 const ALIAS = 'file';
 
 /**
- * The files that match, of those within the `scope`, in their order. Throws `SearchQueryError` for what cannot be searched, before the
+ * The files that match, of those within the `scope`, in their order. Throws `SearchQueryInvalidError` for what cannot be searched, before the
  * database is asked.
  */
 export class FileSearch {
@@ -95,13 +95,13 @@ function columns(query: SelectQueryBuilder<ManagedFile>): (field: Field) => stri
 }
 
 function assertOptions(options: unknown): asserts options is SearchOptions {
-  if (!isPlainObject(options)) throw new SearchQueryError('options', `${show(options)} is not an object`);
+  if (!isPlainObject(options)) throw new SearchQueryInvalidError('options', `${show(options)} is not an object`);
   const unknown = Object.keys(options).find((name) => !OPTIONS.has(name));
   if (unknown !== undefined)
-    throw new SearchQueryError(show(unknown), `there is no such option. Options are ${[...OPTIONS].join(', ')}`);
+    throw new SearchQueryInvalidError(show(unknown), `there is no such option. Options are ${[...OPTIONS].join(', ')}`);
 }
 
 function assertWithin(name: string, value: unknown, most: number): void {
   if (!Number.isSafeInteger(value) || (value as number) < 0 || (value as number) > most)
-    throw new SearchQueryError(name, `${show(value)} is not a whole number from 0 to ${most}`);
+    throw new SearchQueryInvalidError(name, `${show(value)} is not a whole number from 0 to ${most}`);
 }

@@ -1,4 +1,4 @@
-import { SearchQueryError } from '../../errors/search-query.error.js';
+import { SearchQueryInvalidError } from '../../errors/requests.errors.js';
 import { ColumnSubject, JsonSubject } from './comparison.js';
 import type { Subject } from './comparison.js';
 import type { Bind, SearchDialect } from './dialects/search-dialect.js';
@@ -14,7 +14,7 @@ const EVERYTHING = '1 = 1';
 
 type Compare = (subject: Subject, value: unknown, at: string) => string;
 
-/** Turns filters into SQL. What it is given may come from anywhere: it throws nothing but `SearchQueryError`. */
+/** Turns filters into SQL. What it is given may come from anywhere: it throws nothing but `SearchQueryInvalidError`. */
 export class FilterCompiler {
   #conditions = 0;
   #listed = 0;
@@ -26,8 +26,8 @@ export class FilterCompiler {
   ) {}
 
   compile(filter: unknown, at: string, depth = 0): string {
-    if (!isPlainObject(filter)) throw new SearchQueryError(at, `${show(filter)} is not an object of conditions`);
-    if (depth > LIMITS.depth) throw new SearchQueryError(at, `filters nest up to ${LIMITS.depth} deep`);
+    if (!isPlainObject(filter)) throw new SearchQueryInvalidError(at, `${show(filter)} is not an object of conditions`);
+    if (depth > LIMITS.depth) throw new SearchQueryInvalidError(at, `filters nest up to ${LIMITS.depth} deep`);
     const parts = Object.entries(filter).map(([key, value]) => this.#entry(key, value, `${at}.${clip(key)}`, depth));
     return all(parts);
   }
@@ -35,18 +35,18 @@ export class FilterCompiler {
   #entry(key: string, value: unknown, at: string, depth: number): string {
     if (key === '$and') return all(this.#filters(value, at, depth));
     if (key === '$or') return any(this.#filters(value, at, depth));
-    if (key.startsWith('$')) throw new SearchQueryError(at, 'here only $and and $or are operators');
+    if (key.startsWith('$')) throw new SearchQueryInvalidError(at, 'here only $and and $or are operators');
     if (key === 'owner') return this.#owners(value, at);
     const field = findField(key);
     if (field && !isDataField(field)) return this.#condition(this.#columnSubject(field), value, at);
     const [name, ...keys] = key.split('.');
     const data = field ?? fieldNamed(keys.length > 0 ? name : key, at);
-    if (!isDataField(data)) throw new SearchQueryError(at, `${data.name} has nothing inside`);
+    if (!isDataField(data)) throw new SearchQueryInvalidError(at, `${data.name} has nothing inside`);
     return this.#data(data, keys, value, at);
   }
 
   #filters(value: unknown, at: string, depth: number): string[] {
-    if (!Array.isArray(value)) throw new SearchQueryError(at, `${show(value)} is not a list of filters`);
+    if (!Array.isArray(value)) throw new SearchQueryInvalidError(at, `${show(value)} is not a list of filters`);
     this.#take(value.length);
     return Array.from(value, (filter: unknown, index) => this.compile(filter, `${at}[${index}]`, depth + 1));
   }
@@ -60,7 +60,7 @@ export class FilterCompiler {
   #owner(value: unknown, at: string): string {
     if (value === null) return this.compile({ ownerType: null, ownerId: null }, at);
     if (!isPlainObject(value) || Object.keys(value).toSorted().join() !== 'id,type')
-      throw new SearchQueryError(at, `${show(value)} is not an owner. An owner is { type, id }, or null`);
+      throw new SearchQueryInvalidError(at, `${show(value)} is not an owner. An owner is { type, id }, or null`);
     return this.compile({ ownerType: { $eq: value['type'] }, ownerId: { $eq: value['id'] } }, at);
   }
 
@@ -69,7 +69,7 @@ export class FilterCompiler {
     assertJsonPath(keys, at);
     if (!isPlainObject(value) || isOperators(value)) return this.#condition(this.#jsonSubject(field, keys), value, at);
     const entries = Object.entries(value);
-    if (entries.length === 0) throw new SearchQueryError(at, 'there is no condition');
+    if (entries.length === 0) throw new SearchQueryInvalidError(at, 'there is no condition');
     return all(entries.map(([key, inner]) => this.#data(field, [...keys, key], inner, `${at}.${clip(key)}`)));
   }
 
@@ -78,7 +78,7 @@ export class FilterCompiler {
     if (Array.isArray(value)) return this.#in(subject, value, at);
     if (!isPlainObject(value)) return equals(subject, value, at);
     const entries = Object.entries(value);
-    if (entries.length === 0) throw new SearchQueryError(at, 'there is no condition');
+    if (entries.length === 0) throw new SearchQueryInvalidError(at, 'there is no condition');
     this.#take(entries.length - 1);
     return all(
       entries.map(([operator, operand]) => this.#operator(operator, subject, operand, `${at}.${clip(operator)}`)),
@@ -89,7 +89,7 @@ export class FilterCompiler {
     if (operator === '$in') return this.#in(subject, operand, at);
     const compare = OPERATORS.get(operator);
     if (!compare)
-      throw new SearchQueryError(
+      throw new SearchQueryInvalidError(
         at,
         `there is no such operator. Operators are ${[...OPERATORS.keys(), '$in'].join(', ')}`,
       );
@@ -97,9 +97,9 @@ export class FilterCompiler {
   }
 
   #in(subject: Subject, values: unknown, at: string): string {
-    if (!Array.isArray(values)) throw new SearchQueryError(at, `${show(values)} is not a list`);
+    if (!Array.isArray(values)) throw new SearchQueryInvalidError(at, `${show(values)} is not a list`);
     this.#listed += values.length;
-    if (this.#listed > LIMITS.listed) throw new SearchQueryError(at, `lists have up to ${LIMITS.listed} values`);
+    if (this.#listed > LIMITS.listed) throw new SearchQueryInvalidError(at, `lists have up to ${LIMITS.listed} values`);
     const some = Array.from(values as unknown[]).filter((value) => value !== null);
     const parts = some.length > 0 ? [subject.isIn(some, at)] : [];
     return any(some.length < values.length ? [...parts, subject.isNull()] : parts);
@@ -116,7 +116,7 @@ export class FilterCompiler {
   #take(conditions: number): void {
     this.#conditions += conditions;
     if (this.#conditions > LIMITS.conditions)
-      throw new SearchQueryError('filters', `there are more than ${LIMITS.conditions} conditions`);
+      throw new SearchQueryInvalidError('filters', `there are more than ${LIMITS.conditions} conditions`);
   }
 }
 

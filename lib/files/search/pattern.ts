@@ -1,4 +1,4 @@
-import { SearchQueryError } from '../../errors/search-query.error.js';
+import { SearchQueryInvalidError } from '../../errors/requests.errors.js';
 import { castText } from './values.js';
 
 const ANY = Symbol('any text');
@@ -19,7 +19,7 @@ export class Pattern {
       else if (character !== '\\' && character !== '%') parts.push(character);
       isEscaped = !isEscaped && character === '\\';
     }
-    if (isEscaped) throw new SearchQueryError(at, 'the pattern ends in a backslash that escapes nothing');
+    if (isEscaped) throw new SearchQueryInvalidError(at, 'the pattern ends in a backslash that escapes nothing');
     return new Pattern(parts);
   }
 

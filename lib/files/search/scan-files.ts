@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { SearchQueryError } from '../../errors/search-query.error.js';
+import { SearchQueryInvalidError } from '../../errors/requests.errors.js';
 import type { ActorSource } from '../actor.js';
 import type { FoundFiles, ScanOptions } from './file-filter.js';
 import { isPlainObject } from './plain-object.js';
@@ -13,7 +13,7 @@ export async function scanFiles(
   actors: ActorSource,
   options: ScanOptions,
 ): Promise<FoundFiles> {
-  if (!isPlainObject(options)) throw new SearchQueryError('options', `${show(options)} is not an object`);
+  if (!isPlainObject(options)) throw new SearchQueryInvalidError('options', `${show(options)} is not an object`);
   const { ownerType, ownerId, ...search }: ScanOptions = options;
   const [type, id] = ownerType === undefined && ownerId === undefined ? await actorOf(actors) : [ownerType, ownerId];
   const owner = { type: castText(type, 'ownerType'), id: castText(id, 'ownerId') };
@@ -23,5 +23,5 @@ export async function scanFiles(
 async function actorOf(actors: ActorSource): Promise<[type: string, id: string]> {
   const actor = await actors.current();
   if (actor) return [actor.type, actor.id];
-  throw new SearchQueryError('ownerType', 'no owner is named, and there is no actor whose files could be meant');
+  throw new SearchQueryInvalidError('ownerType', 'no owner is named, and there is no actor whose files could be meant');
 }

@@ -1,4 +1,4 @@
-import { SearchQueryError } from '../../errors/search-query.error.js';
+import { SearchQueryInvalidError } from '../../errors/requests.errors.js';
 import type { Field } from './fields.js';
 import { fieldNamed, isSortField } from './fields.js';
 import { show } from './show.js';
@@ -15,7 +15,7 @@ export function sortKeys(sort: unknown = []): SortKey[] {
   for (const [index, term] of terms.entries()) {
     const key = sortKey(term, terms.length > 1 ? `sort[${index}]` : 'sort');
     if (keys.some(({ field }) => field === key.field))
-      throw new SearchQueryError('sort', `${key.field.name} is named more than once`);
+      throw new SearchQueryInvalidError('sort', `${key.field.name} is named more than once`);
     keys.push(key);
   }
   const last = keys.findIndex(({ field }) => field.name === 'id');
@@ -24,9 +24,10 @@ export function sortKeys(sort: unknown = []): SortKey[] {
 }
 
 function listOf(sort: unknown): unknown[] {
-  if (!Array.isArray(sort)) throw new SearchQueryError('sort', `${show(sort)} is neither a field nor a list of fields`);
+  if (!Array.isArray(sort))
+    throw new SearchQueryInvalidError('sort', `${show(sort)} is neither a field nor a list of fields`);
   // More than there are columns, whatever they are.
-  if (sort.length > 64) throw new SearchQueryError('sort', 'there are more fields than a file has');
+  if (sort.length > 64) throw new SearchQueryInvalidError('sort', 'there are more fields than a file has');
   return Array.from(sort as unknown[]);
 }
 
@@ -34,7 +35,7 @@ function sortKey(term: unknown, at: string): SortKey {
   const [name, direction] = isPair(term) ? term : [term, 'asc' as const];
   const field = fieldNamed(name, at);
   if (!isSortField(field))
-    throw new SearchQueryError(at, `JSON has no order, so that ${field.name} cannot be sorted by`);
+    throw new SearchQueryInvalidError(at, `JSON has no order, so that ${field.name} cannot be sorted by`);
   return { field, direction };
 }
 

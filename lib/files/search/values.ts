@@ -1,4 +1,4 @@
-import { SearchQueryError } from '../../errors/search-query.error.js';
+import { SearchQueryInvalidError } from '../../errors/requests.errors.js';
 import { normalizeFileId } from '../file-id.js';
 import type { FieldKind } from './fields.js';
 import { LIMITS } from './limits.js';
@@ -12,7 +12,7 @@ const ISO_DATE = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z
 // oxlint-disable-next-line no-control-regex -- NUL is what is looked for: PostgreSQL refuses it
 const UNSTORABLE = /\u0000|\p{Surrogate}/u;
 
-/** The value as the column holds it; throws `SearchQueryError` for one that the column cannot hold. */
+/** The value as the column holds it; throws `SearchQueryInvalidError` for one that the column cannot hold. */
 export function castValue(kind: FieldKind, value: unknown, at: string): Bound {
   switch (kind) {
     case 'id':
@@ -34,7 +34,7 @@ export function castValue(kind: FieldKind, value: unknown, at: string): Bound {
 
 export function castText(value: unknown, at: string): string {
   if (typeof value !== 'string') throw refused(value, at, 'a text');
-  if (value.length > LIMITS.text) throw new SearchQueryError(at, `a text has up to ${LIMITS.text} characters`);
+  if (value.length > LIMITS.text) throw new SearchQueryInvalidError(at, `a text has up to ${LIMITS.text} characters`);
   if (UNSTORABLE.test(value)) throw refused(value, at, 'a text that a database can hold');
   return value;
 }
@@ -64,6 +64,6 @@ function castJson(value: unknown, at: string): Bound {
   throw refused(value, at, 'a text, a finite number, true, false, a Date or null');
 }
 
-function refused(value: unknown, at: string, wanted: string): SearchQueryError {
-  return new SearchQueryError(at, `${show(value)} is not ${wanted}`);
+function refused(value: unknown, at: string, wanted: string): SearchQueryInvalidError {
+  return new SearchQueryInvalidError(at, `${show(value)} is not ${wanted}`);
 }

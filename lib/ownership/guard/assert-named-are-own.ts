@@ -1,6 +1,6 @@
 import { problemText, UNAVAILABLE } from '../../errors/file-problem.js';
-import { FilesNotOwnError } from '../../errors/files-not-own.error.js';
-import { FileValidationError } from '../../errors/file-validation.error.js';
+import { FilesNotOwnError } from '../../errors/guard.errors.js';
+import { ValidationFailedError } from '../../errors/files.errors.js';
 import type { FilesError } from '../../errors/files-error.js';
 import { queueOf } from '../../task-queue/current-queue.js';
 import type { OpenTransaction } from '../../unit-of-work/open-transaction.js';
@@ -74,7 +74,7 @@ function refusal(
   const text = problemText(UNAVAILABLE, runtime.validation.messages);
   const fields = [...new Set(places.map((place) => place.join('.')))];
   const problems = fields.map((name) => ({ field: name, code: UNAVAILABLE.code, message: `${name}: ${text}` }));
-  return new FileValidationError(
+  return new ValidationFailedError(
     problems.map(({ message }) => message),
     { cause: error, problems },
   );

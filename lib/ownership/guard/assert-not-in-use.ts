@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { FilesInUseError } from '../../errors/files-in-use.error.js';
+import { FilesInUseError } from '../../errors/guard.errors.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { OpenTransaction } from '../../unit-of-work/open-transaction.js';
 import type { TransferRuntime } from '../transfer-runtime.js';

@@ -1,6 +1,5 @@
-import { AccessDeniedError } from '../../errors/access-denied.error.js';
-import { AuthenticationRequiredError } from '../../errors/authentication-required.error.js';
-import { InvalidDecorationError } from '../../errors/invalid-decoration.error.js';
+import { AccessDeniedError, AuthenticationRequiredError } from '../../errors/access.errors.js';
+import { DecorationInvalidError } from '../../errors/setup.errors.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
 import type { WriteBuilder } from '../../unit-of-work/watch-writes.js';
@@ -32,7 +31,7 @@ export class ChangeRights {
     const entities = guardedOwners(root.dataSource, ownerType);
     if (entities.length === 0) {
       const why = `authorize needs the rows of "${ownerType}" to be watched: put @FileField() above the column that names files.`;
-      throw new InvalidDecorationError('authorize', place, why);
+      throw new DecorationInvalidError('authorize', place, why);
     }
     rights.#types.add(ownerType);
     const [known] = entities;

@@ -1,5 +1,5 @@
 import { getMetadataArgsStorage, Index } from 'typeorm';
-import { InvalidDecorationError } from '../../errors/invalid-decoration.error.js';
+import { DecorationInvalidError } from '../../errors/setup.errors.js';
 
 /** What becomes of a file that a record named and no longer names. */
 export type ReplacePolicy = 'keep' | 'release' | 'delete';
@@ -34,7 +34,7 @@ export function FileField(options: FileFieldOptions = {}): PropertyDecorator {
   return (target, key) => {
     const property = String(key);
     const place = `${target.constructor.name}.${property}`;
-    const refuse = (why: string) => new InvalidDecorationError(NAME, place, why);
+    const refuse = (why: string) => new DecorationInvalidError(NAME, place, why);
     const [name] = Object.keys(unknown);
     if (name !== undefined) throw refuse(`it has no option "${name}"; it takes onReplace.`);
     if (!POLICIES.includes(onReplace)) throw refuse(`onReplace must be one of ${POLICIES.join(', ')}.`);

@@ -1,5 +1,5 @@
 import type { DataSource, EntityMetadata, ObjectLiteral } from 'typeorm';
-import { InvalidDecorationError } from '../../errors/invalid-decoration.error.js';
+import { DecorationInvalidError } from '../../errors/setup.errors.js';
 import { ownerEntity } from '../owner-entities.js';
 import type { OwnerColumn, OwnerEntity } from '../owner-entities.js';
 import { declaredField } from './file-field.decorator.js';
@@ -78,7 +78,7 @@ export function entityOfRow(entity: GuardedEntity, row: ObjectLiteral): GuardedE
 function describe(metadata: EntityMetadata): GuardedEntity | undefined {
   const fields = metadata.columns.flatMap((column) => fieldOf(column) ?? []);
   if (fields.length === 0) return undefined;
-  const refuse = (why: string) => new InvalidDecorationError('@FileField()', `class ${metadata.name}`, why);
+  const refuse = (why: string) => new DecorationInvalidError('@FileField()', `class ${metadata.name}`, why);
   const owner = ownerEntity(metadata) ?? tableOfOwners(metadata);
   if (!owner)
     throw refuse("it does not say what its rows own files as. Add @OwnsFiles('its-owner-type') to the class.");

@@ -1,6 +1,6 @@
 import type { EntityManager, ObjectLiteral } from 'typeorm';
 import type { FilesError } from '../../errors/files-error.js';
-import { RecordWriteUnseenError } from '../../errors/record-write-unseen.error.js';
+import { RecordWriteUnseenError } from '../../errors/guard.errors.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { OpenTransaction } from '../../unit-of-work/open-transaction.js';
 import type { TransactionState } from '../../unit-of-work/transaction-state.js';

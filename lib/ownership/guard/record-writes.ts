@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { QueryFailedError } from 'typeorm';
 import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
-import { RecordWriteUnseenError } from '../../errors/record-write-unseen.error.js';
+import { RecordWriteUnseenError } from '../../errors/guard.errors.js';
 import { dataSourceOf } from '../../unit-of-work/data-source-of.js';
 import type { WriteBuilder } from '../../unit-of-work/watch-writes.js';
 import type { OwnerColumn } from '../owner-entities.js';

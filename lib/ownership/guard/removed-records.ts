@@ -1,4 +1,4 @@
-import { OwnerHasFilesError } from '../../errors/owner-has-files.error.js';
+import { OwnerHasFilesError } from '../../errors/ownership.errors.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { OpenTransaction } from '../../unit-of-work/open-transaction.js';
 import { deleteFiles, releaseFiles } from '../let-go.js';

@@ -1,6 +1,5 @@
-import { FileOwnerConflictError } from '../../errors/file-owner-conflict.error.js';
-import { FilesNotNamedError } from '../../errors/files-not-named.error.js';
-import { OwnerNotFoundError } from '../../errors/owner-not-found.error.js';
+import { OwnerConflictError, OwnerNotFoundError } from '../../errors/ownership.errors.js';
+import { FilesNotNamedError } from '../../errors/guard.errors.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { dtoPlaces, statedOwner } from '../owner-resolution.js';
 import type { CallOutcome, FileClaim } from '../owner-resolution.js';
@@ -24,7 +23,7 @@ export function rowOwner(claim: FileClaim, outcome: CallOutcome, rows: RowOwners
       : new FilesNotNamedError(`${dtoName}.${property}`, fileId, ownerType);
   }
   if (others.length > 0) {
-    throw new FileOwnerConflictError(
+    throw new OwnerConflictError(
       fileId,
       owners.map(({ type, id }) => `${type} ${id}`),
     );

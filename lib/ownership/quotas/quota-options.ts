@@ -1,4 +1,4 @@
-import { FilesOptionError } from '../../errors/files-option.error.js';
+import { OptionInvalidError } from '../../errors/setup.errors.js';
 import type { ByOwnerType } from '../../files/owner-type-name.js';
 import { parseByteSize } from '../../storage/byte-size.js';
 
@@ -24,7 +24,7 @@ export interface Limits {
 
 export const QUOTAS = Symbol('QUOTAS');
 
-/** Checks what can be checked at boot; throws `FilesOptionError`. */
+/** Checks what can be checked at boot; throws `OptionInvalidError`. */
 export function readQuotas(options: QuotaOptions = {}): QuotaOptions {
   for (const [ownerType, option] of Object.entries(options)) {
     if (typeof option !== 'function') readLimits(ownerType, option);
@@ -33,7 +33,7 @@ export function readQuotas(options: QuotaOptions = {}): QuotaOptions {
 }
 
 export function readLimits(ownerType: string, quota: Quota): Limits {
-  const refuse = (why: string) => new FilesOptionError('quotas', `that of "${ownerType}" ${why}`);
+  const refuse = (why: string) => new OptionInvalidError('quotas', `that of "${ownerType}" ${why}`);
   if (typeof quota !== 'object' || quota === null)
     throw refuse('must be like { bytes: "1GiB", count: 100 }, or a function');
   const { bytes = Infinity, count = Infinity, ...unknown } = quota;

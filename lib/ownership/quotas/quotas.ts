@@ -1,6 +1,6 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { QuotaExceededError } from '../../errors/quota-exceeded.error.js';
+import { QuotaExceededError } from '../../errors/ownership.errors.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { Room } from '../../files/room.js';
 import { Transactor } from '../../unit-of-work/transactor.js';

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { OnApplicationBootstrap, OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import type { EntityManager, EntitySubscriberInterface, QueryRunner, RemoveEvent } from 'typeorm';
-import { OwnerHasFilesError } from '../../errors/owner-has-files.error.js';
-import { UnitAbortedError } from '../../errors/unit-aborted.error.js';
+import { OwnerHasFilesError } from '../../errors/ownership.errors.js';
+import { UnitAbortedError } from '../../errors/units.errors.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { deleteFiles, releaseFiles } from '../let-go.js';
 import { guardedEntity } from '../guard/guarded-entities.js';

@@ -1,5 +1,5 @@
 import type { EntityManager, EntityMetadata, QueryRunner, RemoveEvent, SelectQueryBuilder } from 'typeorm';
-import { InvalidDecorationError } from '../../errors/invalid-decoration.error.js';
+import { DecorationInvalidError } from '../../errors/setup.errors.js';
 import { ownerIdOf } from '../id-field.js';
 import { guardedEntity } from '../guard/guarded-entities.js';
 import { ownerEntity } from '../owner-entities.js';
@@ -68,8 +68,8 @@ export class RemovedOwners {
   }
 }
 
-export function noId({ metadata }: OwnerEntity): InvalidDecorationError {
-  return new InvalidDecorationError(
+export function noId({ metadata }: OwnerEntity): DecorationInvalidError {
+  return new DecorationInvalidError(
     '@OwnsFiles()',
     `class ${metadata.name}`,
     'with `onDelete` it needs an id that is a text or a number: a column `id`, one primary column, or what `idField` names. ' +

@@ -3,10 +3,9 @@
 import { Readable } from 'node:stream';
 import { Between, In, MoreThan } from 'typeorm';
 import type { DataSource, EntityManager, Repository } from 'typeorm';
-import { FileTooLargeError } from '../../errors/file-too-large.error.js';
-import { LocationNotFoundError } from '../../errors/location-not-found.error.js';
-import { LocationTakenError } from '../../errors/location-taken.error.js';
-import { StorageOptionError } from '../../errors/storage-option.error.js';
+import { FileTooLargeError } from '../../errors/files.errors.js';
+import { LocationNotFoundError, LocationTakenError } from '../../errors/storage.errors.js';
+import { StorageOptionInvalidError } from '../../errors/setup.errors.js';
 import { readAuthoritatively } from '../../unit-of-work/authoritative.js';
 import { databaseFault } from '../../unit-of-work/database-fault.js';
 import { Capability } from '../capability.js';
@@ -64,7 +63,7 @@ class DatabaseStorage extends Storage {
   override async prepare({ dataSource }: StorageContext = {}): Promise<void> {
     this.#dataSource ??= dataSource;
     if (!this.#dataSource?.hasMetadata(StoredBytes)) {
-      throw new StorageOptionError(
+      throw new StorageOptionInvalidError(
         'dataSource',
         undefined,
         'a data source with the entity StoredBytes of FILES_ENTITIES',
@@ -191,7 +190,7 @@ class DatabaseStorage extends Storage {
 
   get #source(): DataSource {
     if (!this.#dataSource)
-      throw new StorageOptionError('dataSource', undefined, 'a data source, or to be used in FilesModule');
+      throw new StorageOptionInvalidError('dataSource', undefined, 'a data source, or to be used in FilesModule');
     return this.#dataSource;
   }
 }

@@ -1,6 +1,6 @@
 import { chmod, mkdir, open, realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
-import { LocationInvalidError } from '../../errors/location-invalid.error.js';
+import { LocationInvalidError } from '../../errors/storage.errors.js';
 
 /** Who may read what is made. */
 export interface FsModes {

@@ -5,10 +5,8 @@ import { chmod, constants, copyFile, lstat, open, unlink } from 'node:fs/promise
 import type { FileHandle } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { LocationInvalidError } from '../../errors/location-invalid.error.js';
-import { LocationNotFoundError } from '../../errors/location-not-found.error.js';
-import { LocationTakenError } from '../../errors/location-taken.error.js';
-import { StorageOptionError } from '../../errors/storage-option.error.js';
+import { LocationInvalidError, LocationNotFoundError, LocationTakenError } from '../../errors/storage.errors.js';
+import { StorageOptionInvalidError } from '../../errors/setup.errors.js';
 import { Capability } from '../capability.js';
 import type { MarkPlace } from '../mark-place.js';
 import type { StorageLimits } from '../storage-limits.js';
@@ -64,7 +62,8 @@ class FsStorage extends Storage {
 
   constructor({ root, fsync = true, modes, ...limits }: FsStorageOptions) {
     super(PROVIDED, limits);
-    if (typeof root !== 'string' || root === '') throw new StorageOptionError('root', root, 'the path of a directory');
+    if (typeof root !== 'string' || root === '')
+      throw new StorageOptionInvalidError('root', root, 'the path of a directory');
     this.#modes = readModes(modes);
     this.#root = new FsRoot(resolve(root), this.#modes);
     this.#mark = new FsMark(resolve(root), this.#root, this.#modes);
@@ -235,7 +234,7 @@ function readModes(asked: FsStorageOptions['modes']): FsModes {
   ] as const) {
     const isMode = Number.isInteger(mode) && mode <= 0o7777 && (mode & least) === least;
     if (!isMode)
-      throw new StorageOptionError(
+      throw new StorageOptionInvalidError(
         `modes.${name}`,
         mode,
         `a mode with which the application itself may read and write, like 0o${least.toString(8)}`,

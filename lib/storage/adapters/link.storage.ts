@@ -5,10 +5,8 @@ import type { IncomingMessage } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
 import { Readable } from 'node:stream';
-import { CapabilityMissingError } from '../../errors/capability-missing.error.js';
-import { LocationInvalidError } from '../../errors/location-invalid.error.js';
-import { LocationNotFoundError } from '../../errors/location-not-found.error.js';
-import { StorageOptionError } from '../../errors/storage-option.error.js';
+import { CapabilityMissingError, LocationInvalidError, LocationNotFoundError } from '../../errors/storage.errors.js';
+import { StorageOptionInvalidError } from '../../errors/setup.errors.js';
 import { Capability } from '../capability.js';
 import { exactLength } from '../exact-length.js';
 import type { StorageLimits } from '../storage-limits.js';
@@ -57,12 +55,12 @@ class LinkStorage extends Storage {
     const { allowPrivateNetworks = false, ...limits } = rest;
     super(PROVIDED, limits);
     const wrong = (protocols as readonly string[]).find((protocol) => !['http', 'https'].includes(protocol));
-    if (wrong !== undefined) throw new StorageOptionError('protocols', wrong, "'http' or 'https'");
+    if (wrong !== undefined) throw new StorageOptionInvalidError('protocols', wrong, "'http' or 'https'");
     if (!Array.isArray(domains) || domains.length === 0 || !domains.every((domain) => DOMAIN.test(domain)))
-      throw new StorageOptionError('domains', domains, "hosts like 'example.com' or '*.example.org'");
+      throw new StorageOptionInvalidError('domains', domains, "hosts like 'example.com' or '*.example.org'");
     for (const [name, value] of Object.entries({ timeout, totalTimeout }))
       if (!(value > 0 && value <= MAX_TIMEOUT))
-        throw new StorageOptionError(name, value, `milliseconds, at most ${MAX_TIMEOUT}`);
+        throw new StorageOptionInvalidError(name, value, `milliseconds, at most ${MAX_TIMEOUT}`);
     this.#protocols = protocols.map((protocol) => `${protocol}:`);
     this.#domains = domains;
     this.#timeout = timeout;

@@ -1,8 +1,7 @@
 /** @module nestjs-files/storage/memory */
 
 import { Readable } from 'node:stream';
-import { LocationNotFoundError } from '../../errors/location-not-found.error.js';
-import { LocationTakenError } from '../../errors/location-taken.error.js';
+import { LocationNotFoundError, LocationTakenError } from '../../errors/storage.errors.js';
 import { Capability } from '../capability.js';
 import type { StorageLimits } from '../storage-limits.js';
 import { Storage } from '../storage.js';

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns';
 import { BlockList, isIP } from 'node:net';
 import type { LookupFunction } from 'node:net';
-import { LocationInvalidError } from '../../errors/location-invalid.error.js';
+import { LocationInvalidError } from '../../errors/storage.errors.js';
 
 // https://www.iana.org/assignments/iana-ipv4-special-registry, …/iana-ipv6-special-registry
 // Two lists: in one, an IPv4 address would be looked for among the IPv6 networks as well.

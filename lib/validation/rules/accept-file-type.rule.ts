@@ -1,4 +1,4 @@
-import { InvalidDecorationError } from '../../errors/invalid-decoration.error.js';
+import { DecorationInvalidError } from '../../errors/setup.errors.js';
 import { isContentTypePattern, matchesContentType } from '../../storage/content-type.js';
 import { checkOf } from './file-rule.js';
 import type { FileRule } from './file-rule.js';
@@ -9,7 +9,7 @@ export function acceptFileTypeRule(types: readonly string[], declaredBy: string)
   if (types.length === 0 || wrong !== undefined) {
     const why =
       wrong === undefined ? 'it names no type.' : `"${wrong}" is no content type. Use 'text/csv', 'image' or 'csv'.`;
-    throw new InvalidDecorationError(declaredBy, 'a property', why);
+    throw new DecorationInvalidError(declaredBy, 'a property', why);
   }
   const accepted = types.join(', ');
   return {

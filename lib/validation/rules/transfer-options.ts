@@ -1,4 +1,4 @@
-import { InvalidDecorationError } from '../../errors/invalid-decoration.error.js';
+import { DecorationInvalidError } from '../../errors/setup.errors.js';
 import { assertOwnerReference } from '../../files/owner-reference.js';
 import type { OwnerEntity, OwnerTypeName } from '../../files/owner-type-name.js';
 import { idSteps } from '../../ownership/id-field.js';
@@ -41,7 +41,7 @@ export function readTransferTerms(
   assertOwnerReference({ type: ownerType, id: 'any' });
   const options: TransferOwnershipOptions = typeof given === 'string' || isSteps(given) ? { idField: given } : given;
   const { idField = 'id', owner, allowUnowned = false, authorize, ...unknown } = options;
-  const refuse = (why: string) => new InvalidDecorationError(`${declaredBy}()`, 'a property', why);
+  const refuse = (why: string) => new DecorationInvalidError(`${declaredBy}()`, 'a property', why);
   const [name] = Object.keys(unknown);
   if (name === 'detached') {
     throw refuse("the entity says what becomes of replaced files: @FileField({ onReplace: 'delete' }) on its column.");

@@ -1,6 +1,6 @@
 import { UNAVAILABLE } from '../../errors/file-problem.js';
 import type { FileProblem } from '../../errors/file-problem.js';
-import { OutOfQueueError } from '../../errors/out-of-queue.error.js';
+import { TaskQueueMissingError } from '../../errors/units.errors.js';
 import { queueClaim } from '../../ownership/file-claims.js';
 import type { CheckedClaim, ClaimRefusal } from '../../ownership/file-claims.js';
 import { wantChange } from '../../ownership/want-change.js';
@@ -35,7 +35,7 @@ export function transferRule<Field extends FileField>(
   function queueFor({ targetName, property }: Field): UnitQueue {
     const queue = currentQueue();
     if (queue) return queue;
-    throw new OutOfQueueError(
+    throw new TaskQueueMissingError(
       `${targetName}.${property} has ${declaredBy}('${ownerType}') and was validated outside of a unit of work: the handler lacks ` +
         '@WithTaskQueue(). Put it there, or validate within TaskQueue.run().',
     );

@@ -1,4 +1,4 @@
-import { InvalidDecorationError } from '../../errors/invalid-decoration.error.js';
+import { DecorationInvalidError } from '../../errors/setup.errors.js';
 import type { RuleTree } from './file-rules.js';
 import { SchemaFileRule } from './schema-file-rule.js';
 
@@ -25,7 +25,7 @@ export function allRules(tree: RuleTree): SchemaFileRule<never>[] {
   return found;
 }
 
-function noRule(path: string): InvalidDecorationError {
+function noRule(path: string): DecorationInvalidError {
   const why = `it is no rule. Use transferOwnership(), fileExists() and their like, which begin with a small letter.`;
-  return new InvalidDecorationError('withFiles()', path === '' ? 'a schema' : `"${path}"`, why);
+  return new DecorationInvalidError('withFiles()', path === '' ? 'a schema' : `"${path}"`, why);
 }

@@ -1,4 +1,4 @@
-import { InvalidDecorationError } from '../../errors/invalid-decoration.error.js';
+import { DecorationInvalidError } from '../../errors/setup.errors.js';
 import { read } from '../../ownership/object-index.js';
 import { TransferRuntime } from '../../ownership/transfer-runtime.js';
 import { describeProblems, noteProblems } from '../problems.js';
@@ -25,7 +25,7 @@ export function withFiles<Input, Output>(
   const tree = rules as RuleTree;
   const transfers = transfersFiles(schema) || allRules(tree).some((rule) => rule.transfers);
   if (fieldRules(tree)?.some((rule) => rule.transfers)) {
-    throw new InvalidDecorationError('transferOwnership()', 'a whole value', 'it goes on a property of an object.');
+    throw new DecorationInvalidError('transferOwnership()', 'a whole value', 'it goes on a property of an object.');
   }
   const standard = schema['~standard'];
   const wrapped: StandardSchema<Input, Output> = {

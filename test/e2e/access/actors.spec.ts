@@ -37,7 +37,7 @@ describe.each(PLATFORMS)('the option actor on %s', (platform) => {
     const app = await startApp({ platform, options: { actor: (context) => claimsOf(context) as unknown as Actor } });
     const headers = { 'x-claims': JSON.stringify({ sub: '7' }) };
     const response = await app.fetch('/files', { method: 'POST', headers, body: formWith('x') });
-    expect([response.status, await response.json()]).toMatchObject([500, { code: 'FILES_OPTION' }]);
+    expect([response.status, await response.json()]).toMatchObject([500, { code: 'FILES_OPTION_INVALID' }]);
     expect(await app.dataSource.getRepository(ManagedFile).count()).toBe(0);
   });
 

@@ -107,7 +107,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('on $na
     it('an id that a policy cannot ask the database for is the client’s fault', async () => {
       const { list, transfer, errors } = await start();
       const answers = await Promise.all([list('parcel', 'nope', 'anna'), transfer('parcel', 'nope', 'anna')]);
-      const refusal = kind === 'postgres' ? 'FILES_OWNER_REFERENCE' : 'FILES_ACCESS_DENIED';
+      const refusal = kind === 'postgres' ? 'FILES_OWNER_REFERENCE_INVALID' : 'FILES_ACCESS_DENIED';
       const status = kind === 'postgres' ? 400 : 403;
       for (const answer of answers)
         expect([answer.status, await answer.json()]).toMatchObject([status, { code: refusal }]);

@@ -144,7 +144,7 @@ describe.each(PLATFORMS)('@RequireFileAccess on %s', (platform) => {
     }
     expect(await answer(app, `/typos/${own}`, 'anna')).toMatchObject({
       status: 500,
-      code: { code: 'FILES_INVALID_DECORATION', message: 'Internal Server Error' },
+      code: { code: 'FILES_DECORATION_INVALID', message: 'Internal Server Error' },
     });
   });
 });

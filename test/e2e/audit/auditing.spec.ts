@@ -283,7 +283,9 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('an aud
         [{ deep: true, bytes: false }, 'deep'],
       ];
       for (const [options, option] of refused) {
-        expect(() => audit.run(options)).toThrow(expect.objectContaining({ code: 'FILES_AUDIT_OPTION', option }));
+        expect(() => audit.run(options)).toThrow(
+          expect.objectContaining({ code: 'FILES_AUDIT_OPTION_INVALID', option }),
+        );
       }
     });
   });

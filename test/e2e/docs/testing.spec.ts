@@ -7,7 +7,7 @@ import {
   FileTransfer,
   ManagedFile,
   OwnershipTransferTask,
-  StorageFailureError,
+  StorageFailedError,
   TaskQueue,
   WithTaskQueue,
 } from 'nestjs-files';
@@ -113,7 +113,7 @@ it('runs with a database, and a storage that fails', async () => {
   ]);
 
   storage.failAt(1, 'before');
-  await expect(files.create(Buffer.from('lost'), { name: 'lost.txt' })).rejects.toThrow(StorageFailureError);
+  await expect(files.create(Buffer.from('lost'), { name: 'lost.txt' })).rejects.toThrow(StorageFailedError);
   expect(await module.get(DataSource).getRepository(ManagedFile).count()).toBe(1);
   storage.heal();
   await module.close();

@@ -215,6 +215,6 @@ describe.each(both)('authorize on $name, $platform', ({ database, platform }) =>
 
   it('is refused where the rows of the owner are not watched', async () => {
     const answer = await send('POST', '/unwatched', { fileId: await own() });
-    expect(answer).toMatchObject({ status: 500, body: { code: 'FILES_INVALID_DECORATION' } });
+    expect(answer).toMatchObject({ status: 500, body: { code: 'FILES_DECORATION_INVALID' } });
   });
 });

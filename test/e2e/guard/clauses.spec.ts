@@ -92,7 +92,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Clause
           .where(condition)
           .execute();
         await expect(write).rejects.toMatchObject({
-          code: 'FILES_WRITE_UNSEEN',
+          code: 'FILES_RECORD_WRITE_UNSEEN',
           message: expect.stringMatching(/common table "given".*subquery/) as string,
         });
         expect(await tickets().findOneBy({ id })).toMatchObject({ attachmentId: fileId });

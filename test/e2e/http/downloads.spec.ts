@@ -45,7 +45,7 @@ describe.each(PLATFORMS)('downloads on %s', (platform) => {
     const response = await app.fetch(path, { user: 'anna' });
     expect([response.status, await response.json()]).toMatchObject([
       500,
-      { code: 'FILES_STORAGE_FAILURE', message: 'Internal Server Error' },
+      { code: 'FILES_STORAGE_FAILED', message: 'Internal Server Error' },
     ]);
     expect(response.headers.get('content-disposition')).toBeNull();
   });

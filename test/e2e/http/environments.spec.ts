@@ -135,7 +135,7 @@ describe('beside what an application does on Express', () => {
     const headers = { 'content-type': 'application/json' };
     const response = await app.fetch(`/files/${id}/content`, { method: 'PUT', user: 'anna', headers, body: '{"a":2}' });
     const answer = (await response.json()) as { code: string; message: string };
-    expect([response.status, answer.code]).toEqual([400, 'FILES_MALFORMED_UPLOAD']);
+    expect([response.status, answer.code]).toEqual([400, 'FILES_UPLOAD_MALFORMED']);
     expect(answer.message).toContain('Send it as application/octet-stream');
   });
 
@@ -147,7 +147,7 @@ describe('beside what an application does on Express', () => {
         ),
     });
     const answer = await post(app, form(FILE_PART));
-    expect(answer).toMatchObject({ status: 400, body: { code: 'FILES_MALFORMED_UPLOAD' } });
+    expect(answer).toMatchObject({ status: 400, body: { code: 'FILES_UPLOAD_MALFORMED' } });
     expect(answer.body.message).toContain('read before it came here, by a middleware');
   });
 
@@ -170,7 +170,7 @@ describe('beside what an application does on Express', () => {
     isMeddling = true;
     const url = method === 'PUT' ? `/files/${id}${path}` : path;
     const response = await app.fetch(url, { method, user: 'anna', body, headers: { 'content-type': contentType } });
-    expect([response.status, await response.json()]).toMatchObject([400, { code: 'FILES_MALFORMED_UPLOAD' }]);
+    expect([response.status, await response.json()]).toMatchObject([400, { code: 'FILES_UPLOAD_MALFORMED' }]);
     expect(await app.dataSource.getRepository(ManagedFile).find()).toMatchObject([{ id, size: 7 }]);
   });
 });

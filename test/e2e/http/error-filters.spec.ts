@@ -2,8 +2,8 @@ import { Catch, Controller, Get, HttpException, Injectable, Logger, Module, Para
 import type { ArgumentsHost, ExceptionFilter, INestApplication, PipeTransform } from '@nestjs/common';
 import { APP_FILTER, BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { FileNotFoundError } from '../../../lib/errors/file-not-found.error.js';
-import { OutOfQueueError } from '../../../lib/errors/out-of-queue.error.js';
+import { FileNotFoundError } from '../../../lib/errors/files.errors.js';
+import { TaskQueueMissingError } from '../../../lib/errors/units.errors.js';
 import { RequireFileAccess } from '../../../lib/access/require-file-access.decorator.js';
 import { TaskQueue } from '../../../lib/task-queue/task-queue.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
@@ -44,7 +44,7 @@ class Calls {
   }
   @Get('fault/:id')
   fault(): void {
-    throw new OutOfQueueError();
+    throw new TaskQueueMissingError();
   }
 }
 
@@ -112,8 +112,11 @@ describe.each(PLATFORMS)('errors of the library on %s', (platform) => {
       onTestFinished(() => log.mockRestore());
       const app = await start(platform);
       const response = await app.fetch('/calls/fault/7');
-      expect([response.status, /"code":"(\w+)"/.exec(await response.text())?.[1]]).toEqual([500, 'FILES_OUT_OF_QUEUE']);
-      expect(logged).toEqual([expect.any(OutOfQueueError)]);
+      expect([response.status, /"code":"(\w+)"/.exec(await response.text())?.[1]]).toEqual([
+        500,
+        'FILES_TASK_QUEUE_MISSING',
+      ]);
+      expect(logged).toEqual([expect.any(TaskQueueMissingError)]);
     },
   );
 });

@@ -5,9 +5,8 @@ import { ClientProxyFactory, MessagePattern, Transport } from '@nestjs/microserv
 import type { Server } from 'node:net';
 import { firstValueFrom } from 'rxjs';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { FileNotFoundError } from '../../../lib/errors/file-not-found.error.js';
-import { FileValidationError } from '../../../lib/errors/file-validation.error.js';
-import { OutOfQueueError } from '../../../lib/errors/out-of-queue.error.js';
+import { FileNotFoundError, ValidationFailedError } from '../../../lib/errors/files.errors.js';
+import { TaskQueueMissingError } from '../../../lib/errors/units.errors.js';
 import { PLATFORMS, startApp } from '../../support/http-app.js';
 
 @Controller('errors')
@@ -18,11 +17,11 @@ class Errors {
   }
   @Get('late')
   late(): void {
-    throw new FileValidationError(['resources.0.fileId: The file is protected and cannot be used here']);
+    throw new ValidationFailedError(['resources.0.fileId: The file is protected and cannot be used here']);
   }
   @Get('fault')
   fault(): void {
-    throw new OutOfQueueError();
+    throw new TaskQueueMissingError();
   }
   @MessagePattern('missing')
   message(): void {
@@ -62,7 +61,7 @@ describe.each(PLATFORMS)('errors of the library on %s', (platform) => {
       400,
       {
         statusCode: 400,
-        code: 'FILES_VALIDATION',
+        code: 'FILES_VALIDATION_FAILED',
         message: ['resources.0.fileId: The file is protected and cannot be used here'],
         error: 'Bad Request',
       },
@@ -74,7 +73,12 @@ describe.each(PLATFORMS)('errors of the library on %s', (platform) => {
     const response = await app.fetch('/errors/fault');
     expect([response.status, await response.json()]).toEqual([
       500,
-      { statusCode: 500, code: 'FILES_OUT_OF_QUEUE', message: 'Internal Server Error', error: 'Internal Server Error' },
+      {
+        statusCode: 500,
+        code: 'FILES_TASK_QUEUE_MISSING',
+        message: 'Internal Server Error',
+        error: 'Internal Server Error',
+      },
     ]);
   });
 

@@ -76,7 +76,7 @@ describe.each(PLATFORMS)('the routes of a file on %s', (platform) => {
       const { id } = await uploadFile(app, 'anna', formWith('hello'));
       expect(await call(app, 'anna', 'PATCH', `/files/${id}`, { name })).toMatchObject({
         status: 400,
-        body: { code: 'FILES_FILE_NAME' },
+        body: { code: 'FILES_FILE_NAME_INVALID' },
       });
     });
   });
@@ -106,8 +106,8 @@ describe.each(PLATFORMS)('the routes of a file on %s', (platform) => {
     it.each<[string, number, string, Record<string, string>, string?]>([
       ['a form', 415, 'FILES_FILE_TYPE_CHANGED', { 'content-type': 'multipart/form-data; boundary=x' }],
       ['another type', 415, 'FILES_FILE_TYPE_CHANGED', {}, '<!doctype html><p>hello'],
-      ['a part of a file', 400, 'FILES_MALFORMED_UPLOAD', { 'content-range': 'bytes 0-4/10' }],
-      ['encoded content', 400, 'FILES_MALFORMED_UPLOAD', { 'content-encoding': 'gzip' }],
+      ['a part of a file', 400, 'FILES_UPLOAD_MALFORMED', { 'content-range': 'bytes 0-4/10' }],
+      ['encoded content', 400, 'FILES_UPLOAD_MALFORMED', { 'content-encoding': 'gzip' }],
       ['what is for another state', 412, 'FILES_PRECONDITION_FAILED', { 'if-match': '"other"' }],
       ['what is for a missing file', 412, 'FILES_PRECONDITION_FAILED', { 'if-none-match': '*' }],
       ['what is too large', 413, 'FILES_FILE_TOO_LARGE', {}, 'x'.repeat(101)],
@@ -173,7 +173,7 @@ describe.each(PLATFORMS)('the routes of a file on %s', (platform) => {
       ['of nobody who may see it', undefined, 'package:2', {}, 401, 'FILES_AUTHENTICATION_REQUIRED'],
       ["to an owner who is not the actor's", 'anna', 'anna', { ownerId: '8' }, 403, 'FILES_ACCESS_DENIED'],
       ['to another user', 'anna', 'anna', { ownerType: 'user', ownerId: 'ben' }, 403, 'FILES_ACCESS_DENIED'],
-      ['to an owner of no type', 'anna', 'anna', { ownerType: '' }, 400, 'FILES_OWNER_REFERENCE'],
+      ['to an owner of no type', 'anna', 'anna', { ownerType: '' }, 400, 'FILES_OWNER_REFERENCE_INVALID'],
       ['to an owner who is a number', 'anna', 'anna', { ownerId: 1 }, 400, 'FILES_REQUEST_INVALID'],
       ['with a pin that is a text', 'anna', 'anna', { pin: 'yes' }, 400, 'FILES_REQUEST_INVALID'],
       ['by force', 'anna', 'anna', { force: true }, 403, 'FILES_ACCESS_DENIED'],
@@ -332,18 +332,18 @@ describe.each(PLATFORMS)('the routes of a file on %s', (platform) => {
     it.each<[Record<string, string> | string, string]>([
       [{ rows: '-1' }, 'FILES_REQUEST_INVALID'],
       [{ rows: 'all' }, 'FILES_REQUEST_INVALID'],
-      [{ rows: '1001' }, 'FILES_SEARCH_QUERY'],
-      [{ start: '9'.repeat(400) }, 'FILES_SEARCH_QUERY'],
-      [{ filters: '{' }, 'FILES_SEARCH_QUERY'],
-      [{ filters: '[]' }, 'FILES_SEARCH_QUERY'],
-      [{ filters: '{"nothing":1}' }, 'FILES_SEARCH_QUERY'],
-      [{ sort: 'nothing' }, 'FILES_SEARCH_QUERY'],
-      [{ sort: 'name:up' }, 'FILES_SEARCH_QUERY'],
-      [{ sort: '[{"toString":1}]' }, 'FILES_SEARCH_QUERY'],
-      [{ after: 'x' }, 'FILES_SEARCH_QUERY'],
+      [{ rows: '1001' }, 'FILES_SEARCH_QUERY_INVALID'],
+      [{ start: '9'.repeat(400) }, 'FILES_SEARCH_QUERY_INVALID'],
+      [{ filters: '{' }, 'FILES_SEARCH_QUERY_INVALID'],
+      [{ filters: '[]' }, 'FILES_SEARCH_QUERY_INVALID'],
+      [{ filters: '{"nothing":1}' }, 'FILES_SEARCH_QUERY_INVALID'],
+      [{ sort: 'nothing' }, 'FILES_SEARCH_QUERY_INVALID'],
+      [{ sort: 'name:up' }, 'FILES_SEARCH_QUERY_INVALID'],
+      [{ sort: '[{"toString":1}]' }, 'FILES_SEARCH_QUERY_INVALID'],
+      [{ after: 'x' }, 'FILES_SEARCH_QUERY_INVALID'],
       [{ ownerType: 'package' }, 'FILES_REQUEST_INVALID'],
-      [{ ownerType: 'package', ownerId: '' }, 'FILES_OWNER_REFERENCE'],
-      [{ ownerType: 'package', ownerId: '\0' }, 'FILES_OWNER_REFERENCE'],
+      [{ ownerType: 'package', ownerId: '' }, 'FILES_OWNER_REFERENCE_INVALID'],
+      [{ ownerType: 'package', ownerId: '\0' }, 'FILES_OWNER_REFERENCE_INVALID'],
       ['rows=1&rows=2', 'FILES_REQUEST_INVALID'],
       ['filters[size]=1&filters[name]=2&sort=a&sort=b', 'FILES_REQUEST_INVALID'],
     ])('refuses %j', async (query, code) => {
@@ -384,7 +384,7 @@ describe.each(PLATFORMS)('the routes of a file on %s', (platform) => {
       ['?multiple=false', 1, 201, { name: '0.txt' }],
       ['?multiple=true', 1, 201, { files: [{ name: '0.txt' }] }],
       ['?multiple=true', 2, 201, { files: [{ name: '0.txt' }, { name: '1.txt' }] }],
-      ['', 2, 400, { code: 'FILES_MALFORMED_UPLOAD' }],
+      ['', 2, 400, { code: 'FILES_UPLOAD_MALFORMED' }],
       ['?multiple=yes', 1, 400, { code: 'FILES_REQUEST_INVALID' }],
       ['?multiple=true&multiple=true', 1, 400, { code: 'FILES_REQUEST_INVALID' }],
     ])('answers "%s" with %i files in one shape', async (query, count, status, answer) => {

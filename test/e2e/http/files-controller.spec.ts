@@ -190,7 +190,7 @@ describe.each(PLATFORMS)('the files controller on %s', (platform) => {
       user: 'admin',
       body: formWith('x', 'x', { storage: 'videos' }),
     });
-    expect([unknown.status, await unknown.json()]).toMatchObject([400, { code: 'FILES_UNKNOWN_STORAGE' }]);
+    expect([unknown.status, await unknown.json()]).toMatchObject([400, { code: 'FILES_STORAGE_UNKNOWN' }]);
   });
 
   it('does not delete a pinned file', async () => {

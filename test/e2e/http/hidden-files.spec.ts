@@ -109,7 +109,7 @@ describe.each(PLATFORMS)('a file that one may not see, on %s,', (platform) => {
     }
     expect(await send('/look', { type: hidden[0] })).toMatchObject({
       status: 400,
-      body: { code: 'FILES_VALIDATION', message: [`type: ${TEXT}`], problems: [{ code: 'FILE_UNAVAILABLE' }] },
+      body: { code: 'FILES_VALIDATION_FAILED', message: [`type: ${TEXT}`], problems: [{ code: 'FILE_UNAVAILABLE' }] },
     });
   });
 
@@ -120,7 +120,7 @@ describe.each(PLATFORMS)('a file that one may not see, on %s,', (platform) => {
     expect(handled).toBe(0);
     // Everybody may see this one, and only the record tells whose it is.
     expect((await send('/notes', { plainId: await fileOf('note', 'open') })).body).toMatchObject({
-      code: 'FILES_VALIDATION',
+      code: 'FILES_VALIDATION_FAILED',
       message: [`plainId: ${TEXT}`],
       problems: [{ field: 'plainId', code: 'FILE_UNAVAILABLE', message: `plainId: ${TEXT}` }],
     });

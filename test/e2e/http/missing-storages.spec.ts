@@ -54,13 +54,13 @@ describe.each(PLATFORMS)('a file whose storage is not configured any more, on %s
     await expect(files.copy(id)).rejects.toMatchObject(missing);
     await expect(files.copy(id, { storage: 'default' })).rejects.toMatchObject(missing);
     await expect(files.move(id, 'default')).rejects.toMatchObject(missing);
-    await expect(files.move(id, 'nowhere')).rejects.toMatchObject({ code: 'FILES_UNKNOWN_STORAGE' });
+    await expect(files.move(id, 'nowhere')).rejects.toMatchObject({ code: 'FILES_STORAGE_UNKNOWN' });
   });
 
   it('is not what a client gets that names an unknown storage', async () => {
     const { app } = await start();
     const form = formWith('hello', 'a.txt', { storage: 'archive' });
     const response = await app.fetch('/files', { method: 'POST', user: 'admin', body: form });
-    expect([response.status, await response.json()]).toMatchObject([400, { code: 'FILES_UNKNOWN_STORAGE' }]);
+    expect([response.status, await response.json()]).toMatchObject([400, { code: 'FILES_STORAGE_UNKNOWN' }]);
   });
 });

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished }
 import {
   TaskQueue,
   TransactionNotJoinedError,
-  UnawaitedWorkError,
+  WorkUnawaitedError,
   UnitTimeoutError,
   WithTaskQueue,
 } from '../../../lib/index.js';
@@ -89,7 +89,7 @@ describe.each(databases)('on $name', (database) => {
     it('what repositories do is the unit’s, also where they follow typeorm-transactional', async () => {
       const notes = app.app.get(Notes);
       await notes.outer(async () => {
-        await expect(notes.careless('lost')).rejects.toThrow(UnawaitedWorkError);
+        await expect(notes.careless('lost')).rejects.toThrow(WorkUnawaitedError);
         await notes.decorated('kept');
       });
       expect(await app.saved()).toEqual(['kept', 'kept-task']);

@@ -184,7 +184,7 @@ describe('links', () => {
     const { id } = await newFile(app);
     const links = app.app.get(FilesLinks);
     await expect(links.temporary(id)).rejects.toThrow('FilesModule option "links": it is not set');
-    await expect(links.oneTime(id)).rejects.toMatchObject({ code: 'FILES_OPTION' });
+    await expect(links.oneTime(id)).rejects.toMatchObject({ code: 'FILES_OPTION_INVALID' });
     expect(await app.dataSource.getRepository(FileLink).count()).toBe(0);
     expect(await answer(app, '/files/links/AAAA')).toMatchObject({ status: 404, code: 'FILES_LINK_NOT_FOUND' });
   });

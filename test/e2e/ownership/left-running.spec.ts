@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { Logger } from '@nestjs/common';
-import { FilesService, ManagedFile, TaskQueue, UnawaitedWorkError, UnitEndedError } from 'nestjs-files';
+import { FilesService, ManagedFile, TaskQueue, WorkUnawaitedError, UnitEndedError } from 'nestjs-files';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { FileIntent } from '../../../lib/files/file-intent.entity.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
@@ -35,7 +35,7 @@ it.each(LEFT)('fails the unit and is logged, but ends no process: %s', async (_,
   const unit = queue.run(() => {
     for (let i = 0; i < 3; i++) void leave(files, id);
   });
-  await expect(unit).rejects.toBeInstanceOf(UnawaitedWorkError);
+  await expect(unit).rejects.toBeInstanceOf(WorkUnawaitedError);
 
   await vi.waitFor(() => {
     const logged = expect.stringMatching(/^Work that was left running failed after its unit/) as string;
@@ -82,7 +82,7 @@ describe.each(await reachableDatabases('memory', 'file', 'postgres', 'mariadb'))
     const unit = queue.run(() => {
       left = write(files, id).catch((error: unknown) => error);
     });
-    await expect(unit).rejects.toBeInstanceOf(UnawaitedWorkError);
+    await expect(unit).rejects.toBeInstanceOf(WorkUnawaitedError);
     expect(await left).toBeInstanceOf(UnitEndedError);
     expect(await state()).toEqual(before);
   });

@@ -13,7 +13,7 @@ import {
 } from 'typeorm';
 import type { Relation } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { OwnerHasFilesError } from '../../../lib/errors/owner-has-files.error.js';
+import type { OwnerHasFilesError } from '../../../lib/errors/ownership.errors.js';
 import { FileIntent } from '../../../lib/files/file-intent.entity.js';
 import { OwnsFiles } from '../../../lib/ownership/owns-files.decorator.js';
 import { OwnerRemovals } from '../../../lib/ownership/removal/owner-removals.js';

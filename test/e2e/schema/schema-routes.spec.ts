@@ -88,7 +88,7 @@ describe.each(PLATFORMS)('@Body({ schema }) on %s', (platform) => {
         status: 400,
         body: {
           statusCode: 400,
-          code: 'FILES_VALIDATION',
+          code: 'FILES_VALIDATION_FAILED',
           error: 'Bad Request',
           message: problems.map(({ message }) => message),
           problems,
@@ -146,7 +146,7 @@ describe.each(PLATFORMS)('@Body({ schema }) on %s', (platform) => {
     const { send, file, ownerOf, packages } = await open();
     const a = await file();
     const { status, body } = await send('/undecorated', { title: 'x', attachmentId: a });
-    expect([status, body['code']]).toEqual([500, 'FILES_OUT_OF_QUEUE']);
+    expect([status, body['code']]).toEqual([500, 'FILES_TASK_QUEUE_MISSING']);
     expect([await ownerOf(a), await packages()]).toEqual([['user', 'ada', false], 0]);
     expect((await send(`/look?fileId=${a}`, {})).status).toBe(201);
     expect((await send(`/look?fileId=${uuidV7()}`, {})).body['message']).toEqual([

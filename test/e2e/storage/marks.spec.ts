@@ -27,7 +27,10 @@ import { filesBelow, newDirectory } from '../../support/files-directory.js';
 import { database as databaseModule, formWith, PLATFORMS, startApp, uploadFile } from '../../support/http-app.js';
 
 const MARK = '.nestjs-files/mark';
-const refused = (reason: string | RegExp) => ({ code: 'FILES_STORAGE_MARK', message: expect.stringMatching(reason) });
+const refused = (reason: string | RegExp) => ({
+  code: 'FILES_STORAGE_MARK_MISMATCHED',
+  message: expect.stringMatching(reason),
+});
 
 /** As when the volume at the root is not mounted: the root is an empty directory. Gives what mounts it again. */
 async function unmount(root: string): Promise<() => Promise<void>> {
@@ -337,7 +340,7 @@ describe.each(databases)('the mark of a directory, on $name', (kind) => {
         }),
       ];
       for (const answer of answers)
-        expect([answer.status, await answer.json()]).toMatchObject([503, { code: 'FILES_STORAGE_MARK' }]);
+        expect([answer.status, await answer.json()]).toMatchObject([503, { code: 'FILES_STORAGE_MARK_MISMATCHED' }]);
       expect(await app.sweeper.sweep()).toMatchObject({ finished: 0, bytesRemoved: 0 });
       expect(await filesBelow(app.root)).toEqual([]);
 

@@ -130,7 +130,7 @@ describe('an event', () => {
 
   it('that is published inside of the unit fails it, when its handler still writes in the end', async () => {
     const { create, titles } = await start('inside');
-    await expect(create({ title: 'new' }, 'ada')).rejects.toMatchObject({ code: 'FILES_UNAWAITED_WORK' });
+    await expect(create({ title: 'new' }, 'ada')).rejects.toMatchObject({ code: 'FILES_WORK_UNAWAITED' });
     expect(await titles()).toEqual([]);
   });
 

@@ -143,7 +143,7 @@ describe.each(both)('an edit form on $name', ({ database, platform }) => {
           ]),
         ]) {
           const answer = await app.send(path, body, method);
-          expect(answer).toMatchObject({ status: 400, body: { code: 'FILES_VALIDATION' } });
+          expect(answer).toMatchObject({ status: 400, body: { code: 'FILES_VALIDATION_FAILED' } });
         }
       }
     }

@@ -4,7 +4,7 @@ import { Body, Controller, Inject, Injectable, Post } from '@nestjs/common';
 import { validateOrReject } from 'class-validator';
 import { DataSource } from 'typeorm';
 import { describe, expect, it } from 'vitest';
-import { UnitEndedError } from '../../../lib/errors/unit-ended.error.js';
+import { UnitEndedError } from '../../../lib/errors/units.errors.js';
 import { FileStaging } from '../../../lib/staging/file-staging.js';
 import { UploadAndAttachTask } from '../../../lib/staging/upload-and-attach.task.js';
 import { TaskQueue } from '../../../lib/task-queue/task-queue.js';

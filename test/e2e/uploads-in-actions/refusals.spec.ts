@@ -37,33 +37,33 @@ async function sendRaw(app: ActionApp, ...parts: string[]) {
 
 /** What is wrong with a form, how it is answered, and the form. */
 const WRONG: [string, number, string | RegExp, string[]][] = [
-  ['a file in a field of texts', 400, 'FILES_MALFORMED_UPLOAD', [file('title')]],
-  ['a file in a field that is not there', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('other')]],
-  ['a file inside of a field that takes one', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('coverId[0]')]],
-  ['a file below a nested list', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('pictures[0][other]')]],
-  ['a second file where one is expected', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('coverId'), file('coverId')]],
-  ['a list where one file is expected', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('coverId[]')]],
+  ['a file in a field of texts', 400, 'FILES_UPLOAD_MALFORMED', [file('title')]],
+  ['a file in a field that is not there', 400, 'FILES_UPLOAD_MALFORMED', [TITLE, file('other')]],
+  ['a file inside of a field that takes one', 400, 'FILES_UPLOAD_MALFORMED', [TITLE, file('coverId[0]')]],
+  ['a file below a nested list', 400, 'FILES_UPLOAD_MALFORMED', [TITLE, file('pictures[0][other]')]],
+  ['a second file where one is expected', 400, 'FILES_UPLOAD_MALFORMED', [TITLE, file('coverId'), file('coverId')]],
+  ['a list where one file is expected', 400, 'FILES_UPLOAD_MALFORMED', [TITLE, file('coverId[]')]],
   [
     'a file without a name',
     400,
-    'FILES_FILE_NAME',
+    'FILES_FILE_NAME_INVALID',
     [TITLE, part('name="coverId"; filename=""', 'hello', 'Content-Type: application/octet-stream')],
   ],
-  ['a field without a name', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('images'), text('')]],
-  ['a name that is not closed', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('images'), text('a[b')]],
-  ['a name with an empty step', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('images'), text('a[][b]')]],
-  ['a way to the prototype', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('images'), text('__proto__[x]')]],
-  ['a nested way to it', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('images'), text('a[constructor][prototype][x]')]],
-  ['a value that is an object', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('images'), text('a'), text('a[b]')]],
-  ['an object that is a value', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('images'), text('a.b'), text('a')]],
-  ['deep names', 400, 'FILES_MALFORMED_UPLOAD', [TITLE, file('images'), text(`a${'[b]'.repeat(17)}`)]],
-  ['many files', 413, 'FILES_UPLOAD_LIMIT', [TITLE, ...repeat(21, () => file('images'))]],
-  ['many fields', 413, 'FILES_UPLOAD_LIMIT', [file('images'), ...repeat(201, (at) => text(`f${at}`))]],
-  ['a long field', 413, 'FILES_UPLOAD_LIMIT', [file('images'), text('title', 'x'.repeat(70_000))]],
+  ['a field without a name', 400, 'FILES_UPLOAD_MALFORMED', [TITLE, file('images'), text('')]],
+  ['a name that is not closed', 400, 'FILES_UPLOAD_MALFORMED', [TITLE, file('images'), text('a[b')]],
+  ['a name with an empty step', 400, 'FILES_UPLOAD_MALFORMED', [TITLE, file('images'), text('a[][b]')]],
+  ['a way to the prototype', 400, 'FILES_UPLOAD_MALFORMED', [TITLE, file('images'), text('__proto__[x]')]],
+  ['a nested way to it', 400, 'FILES_UPLOAD_MALFORMED', [TITLE, file('images'), text('a[constructor][prototype][x]')]],
+  ['a value that is an object', 400, 'FILES_UPLOAD_MALFORMED', [TITLE, file('images'), text('a'), text('a[b]')]],
+  ['an object that is a value', 400, 'FILES_UPLOAD_MALFORMED', [TITLE, file('images'), text('a.b'), text('a')]],
+  ['deep names', 400, 'FILES_UPLOAD_MALFORMED', [TITLE, file('images'), text(`a${'[b]'.repeat(17)}`)]],
+  ['many files', 413, 'FILES_UPLOAD_LIMIT_EXCEEDED', [TITLE, ...repeat(21, () => file('images'))]],
+  ['many fields', 413, 'FILES_UPLOAD_LIMIT_EXCEEDED', [file('images'), ...repeat(201, (at) => text(`f${at}`))]],
+  ['a long field', 413, 'FILES_UPLOAD_LIMIT_EXCEEDED', [file('images'), text('title', 'x'.repeat(70_000))]],
   [
     'long fields',
     413,
-    'FILES_UPLOAD_LIMIT',
+    'FILES_UPLOAD_LIMIT_EXCEEDED',
     [file('images'), ...repeat(18, (at) => text(`f${at}`, 'x'.repeat(60_000)))],
   ],
   [
@@ -209,7 +209,7 @@ describe('at boot', () => {
   ])('%j is refused', async (options, list, message) => {
     const started = actionApp({ controllers: controllerWith(options, list) });
     await expect(started).rejects.toMatchObject({
-      code: 'FILES_INVALID_DECORATION',
+      code: 'FILES_DECORATION_INVALID',
       message: expect.stringMatching(message) as string,
     });
   });
@@ -252,7 +252,7 @@ describe('at boot', () => {
 
   it.each([{ attachAs: 'name' }, { field: '' }, { idField: [] }, { allow: true }])('%j is refused', (options) => {
     expect(() => controllerWith(options as UploadAsOptions)).toThrow(
-      expect.objectContaining({ code: 'FILES_INVALID_DECORATION' }) as Error,
+      expect.objectContaining({ code: 'FILES_DECORATION_INVALID' }) as Error,
     );
   });
 

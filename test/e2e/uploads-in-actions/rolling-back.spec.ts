@@ -2,7 +2,7 @@ import { Controller, Logger, RequestTimeoutException, UseInterceptors } from '@n
 import type { NestInterceptor } from '@nestjs/common';
 import { merge, mergeMap, Subject, throwError } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { CommitOutcomeUnknownError } from '../../../lib/errors/commit-outcome-unknown.error.js';
+import { CommitOutcomeUnknownError } from '../../../lib/errors/units.errors.js';
 import { addTask } from '../../../lib/task-queue/add-task.js';
 import { UnitTransaction } from '../../../lib/unit-of-work/unit-transaction.js';
 import { actionApp, actionForm, GalleriesController, textFile } from '../../support/action-app.js';
@@ -102,7 +102,7 @@ describe.each(PLATFORMS)('nothing of the record and its files stays on %s', (pla
       body: part('name="title"', 'Sea') + part('name="coverId"; filename="b.txt"', 'b'),
       headers: { 'content-type': `multipart/form-data; boundary=${BOUNDARY}` },
     });
-    expect([response.status, await response.json()]).toMatchObject([400, { code: 'FILES_MALFORMED_UPLOAD' }]);
+    expect([response.status, await response.json()]).toMatchObject([400, { code: 'FILES_UPLOAD_MALFORMED' }]);
     expect(await app.counts()).toEqual(NOTHING);
   });
 });

@@ -3,7 +3,7 @@ import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-hos
 import { describe, expect, it } from 'vitest';
 import { FileAccessGuard } from '../../../lib/access/file-access.guard.js';
 import type { FileIdSource } from '../../../lib/access/file-access.guard.js';
-import { FileNotFoundError } from '../../../lib/errors/file-not-found.error.js';
+import { FileNotFoundError } from '../../../lib/errors/files.errors.js';
 import { accessWith, fileOf } from '../../support/http-access.js';
 
 const ID = '0193b3a0-0000-7000-8000-000000000000';

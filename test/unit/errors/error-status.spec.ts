@@ -1,17 +1,15 @@
 import { readdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { FileNotFoundError } from '../../../lib/errors/file-not-found.error.js';
+import { FileNotFoundError, ValidationFailedError } from '../../../lib/errors/files.errors.js';
 import type { FilesError } from '../../../lib/errors/files-error.js';
-import { FileValidationError } from '../../../lib/errors/file-validation.error.js';
-import { OutOfQueueError } from '../../../lib/errors/out-of-queue.error.js';
+import { TaskQueueMissingError, TaskFailedError } from '../../../lib/errors/units.errors.js';
 import { ERROR_STATUS } from '../../../lib/errors/error-status.js';
-import { TaskFailedError } from '../../../lib/errors/task-failed.error.js';
 import * as library from '../../../lib/index.js';
 
 const ERRORS = new URL('../../../lib/errors/', import.meta.url);
 
 async function errorClasses(): Promise<unknown[]> {
-  const files = (await readdir(ERRORS)).filter((file) => file.endsWith('.error.ts'));
+  const files = (await readdir(ERRORS)).toSorted().filter((file) => file.endsWith('.errors.ts'));
   const modules = files.map(async (file) => (await import(new URL(file, ERRORS).href)) as Record<string, unknown>);
   return (await Promise.all(modules)).flatMap((exports) => Object.values(exports));
 }
@@ -26,6 +24,12 @@ describe('the statuses', () => {
     const known = (await errorClasses()).map(codeOf);
     expect(known.length).toBeGreaterThan(30);
     expect(Object.keys(ERROR_STATUS).toSorted()).toEqual([...new Set(known)].toSorted());
+  });
+
+  it('have codes that read as the names of their classes', async () => {
+    const words = (name: string): string => name.replace(/Error$/, '').replace(/(?<!^)([A-Z])/g, '_$1').toUpperCase();
+    const named = (await errorClasses()).map((one) => `FILES_${words((one as { name: string }).name)}`);
+    expect((await errorClasses()).map(codeOf)).toEqual(named.map((code) => code.replace('FILES_FILES_', 'FILES_')));
   });
 
   it('are of errors that applications can import', async () => {
@@ -47,10 +51,10 @@ describe('the statuses', () => {
   });
 
   it('come without it where the server is', () => {
-    const error = new OutOfQueueError();
+    const error = new TaskQueueMissingError();
     expect(error.getResponse()).toEqual({
       statusCode: 500,
-      code: 'FILES_OUT_OF_QUEUE',
+      code: 'FILES_TASK_QUEUE_MISSING',
       message: 'Internal Server Error',
       error: 'Internal Server Error',
     });
@@ -58,9 +62,9 @@ describe('the statuses', () => {
   });
 
   it('look like those of the ValidationPipe for what is found out late', () => {
-    expect(new FileValidationError(['fileId is pinned']).getResponse()).toEqual({
+    expect(new ValidationFailedError(['fileId is pinned']).getResponse()).toEqual({
       statusCode: 400,
-      code: 'FILES_VALIDATION',
+      code: 'FILES_VALIDATION_FAILED',
       message: ['fileId is pinned'],
       error: 'Bad Request',
     });
@@ -78,7 +82,7 @@ describe('the statuses', () => {
     ['zero', [0], true],
     ['an error', [new Error('x')], true],
   ])('leave the cause as it was given: %s', (_, cause, isThere) => {
-    const error = cause.length === 0 ? new OutOfQueueError() : new TaskFailedError('x', 1, 1, ...cause);
+    const error = cause.length === 0 ? new TaskQueueMissingError() : new TaskFailedError('x', 1, 1, ...cause);
     expect([Object.hasOwn(error, 'cause'), error.cause]).toEqual([isThere, cause[0]]);
   });
 });

@@ -44,10 +44,10 @@ describe('FilesService.register', () => {
       ['a/file', {}, 'FILES_LOCATION_REGISTERED'],
       ['missing', {}, 'FILES_LOCATION_NOT_FOUND'],
       ['../x', {}, 'FILES_LOCATION_REFUSED'],
-      ['file', { storage: 'nowhere' }, 'FILES_UNKNOWN_STORAGE'],
+      ['file', { storage: 'nowhere' }, 'FILES_STORAGE_UNKNOWN'],
       ['file', { storage: 'blind' }, 'FILES_CAPABILITY_MISSING'],
-      ['a/file', { name: ' ' }, 'FILES_FILE_NAME'],
-      ['a/file', { owner: { type: 'user', id: '' } }, 'FILES_OWNER_REFERENCE'],
+      ['a/file', { name: ' ' }, 'FILES_FILE_NAME_INVALID'],
+      ['a/file', { owner: { type: 'user', id: '' } }, 'FILES_OWNER_REFERENCE_INVALID'],
     ] as const;
     for (const [location, options, code] of refused) {
       await expect(files.register(location, options)).rejects.toMatchObject({ code });
@@ -102,7 +102,7 @@ describe('FilesService.rename', () => {
     const { files } = await filesHarness();
     const { id } = await files.create(content, { name: 'x', owner: user });
     await files.pin(id);
-    await expect(files.rename(id, '')).rejects.toMatchObject({ code: 'FILES_FILE_NAME' });
+    await expect(files.rename(id, '')).rejects.toMatchObject({ code: 'FILES_FILE_NAME_INVALID' });
     await expect(files.rename(uuidV7(), 'y')).rejects.toMatchObject({ code: 'FILES_FILE_NOT_FOUND' });
     expect((await files.show(id)).name).toBe('x');
     expect(await files.rename(id, 'y')).toMatchObject({ name: 'y', pinned: true });
@@ -178,7 +178,7 @@ describe('FilesService.register, with a content type', () => {
   it('refuses a hint that is no content type before it reads', async () => {
     const { files } = await filesHarness();
     const refused = files.register('nothing/there', { contentType: 'csv' });
-    await expect(refused).rejects.toMatchObject({ code: 'FILES_CONTENT_TYPE' });
+    await expect(refused).rejects.toMatchObject({ code: 'FILES_CONTENT_TYPE_INVALID' });
   });
 });
 
@@ -245,7 +245,7 @@ describe('FilesService.move', () => {
     const { files } = await filesHarness();
     const file = await files.create(content, { name: 'x' });
     expect(await files.move(file.id, 'default')).toEqual(file);
-    await expect(files.move(file.id, 'nowhere')).rejects.toMatchObject({ code: 'FILES_UNKNOWN_STORAGE' });
+    await expect(files.move(file.id, 'nowhere')).rejects.toMatchObject({ code: 'FILES_STORAGE_UNKNOWN' });
   });
 
   it('keeps the old bytes when those that arrive are not what they were', async () => {

@@ -34,7 +34,7 @@ describe('cleanFileName', () => {
   });
 
   it.each([undefined, null, '', '  ', '\n', 5, {}, 'x'.repeat(256)])('refuses %j', (name) => {
-    expect(() => cleanFileName(name)).toThrow(expect.objectContaining({ code: 'FILES_FILE_NAME' }));
+    expect(() => cleanFileName(name)).toThrow(expect.objectContaining({ code: 'FILES_FILE_NAME_INVALID' }));
   });
 
   it('counts characters and not their halves', () => {

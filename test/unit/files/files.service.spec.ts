@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { memoryStorage } from 'nestjs-files/storage/memory';
-import { CommitOutcomeUnknownError } from '../../../lib/errors/commit-outcome-unknown.error.js';
+import { CommitOutcomeUnknownError } from '../../../lib/errors/units.errors.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { uuidV7 } from '../../../lib/files/uuid-v7.js';
 import { Capability } from '../../../lib/storage/capability.js';
@@ -56,14 +56,14 @@ describe('FilesService.create', () => {
   it('destroys the content and stores nothing when something is wrong with what it is told', async () => {
     const { files, stored, rows } = await filesHarness({ closed: memoryStorage({ disable: Capability.CREATE }) });
     const wrong = [
-      [{ name: '' }, 'FILES_FILE_NAME'],
-      [{ name: 'x', storage: 'nowhere' }, 'FILES_UNKNOWN_STORAGE'],
+      [{ name: '' }, 'FILES_FILE_NAME_INVALID'],
+      [{ name: 'x', storage: 'nowhere' }, 'FILES_STORAGE_UNKNOWN'],
       [{ name: 'x', storage: 'closed' }, 'FILES_CAPABILITY_MISSING'],
-      [{ name: 'x', contentType: 'text' }, 'FILES_CONTENT_TYPE'],
-      [{ name: 'x', contentType: 'a/b/c' }, 'FILES_CONTENT_TYPE'],
-      [{ name: 'x', owner: { type: 'user', id: ' 1' } }, 'FILES_OWNER_REFERENCE'],
-      [{ name: 'x', owner: { type: '', id: '1' } }, 'FILES_OWNER_REFERENCE'],
-      [{ name: 'x', owner: { type: 'user', id: 1 as unknown as string } }, 'FILES_OWNER_REFERENCE'],
+      [{ name: 'x', contentType: 'text' }, 'FILES_CONTENT_TYPE_INVALID'],
+      [{ name: 'x', contentType: 'a/b/c' }, 'FILES_CONTENT_TYPE_INVALID'],
+      [{ name: 'x', owner: { type: 'user', id: ' 1' } }, 'FILES_OWNER_REFERENCE_INVALID'],
+      [{ name: 'x', owner: { type: '', id: '1' } }, 'FILES_OWNER_REFERENCE_INVALID'],
+      [{ name: 'x', owner: { type: 'user', id: 1 as unknown as string } }, 'FILES_OWNER_REFERENCE_INVALID'],
     ] as const;
     for (const [options, code] of wrong) {
       const source = new Readable({ read() {} });
@@ -137,7 +137,7 @@ describe('FilesService.create', () => {
     };
     await expect(files.create(early, { name: 'x' })).rejects.toBe(fault);
     const late = new Readable({ read() {}, destroy: (_, done) => done(new Error('cannot be closed')) });
-    await expect(files.create(late, { name: '' })).rejects.toMatchObject({ code: 'FILES_FILE_NAME' });
+    await expect(files.create(late, { name: '' })).rejects.toMatchObject({ code: 'FILES_FILE_NAME_INVALID' });
     await new Promise(setImmediate);
     expect(await stored()).toEqual([]);
   });
@@ -384,7 +384,7 @@ describe('FilesService on ownership', () => {
     const owner = { ownerType: 'package', ownerId: '7' };
     await expect(files.transferOwnership([id, 'x'], owner)).rejects.toMatchObject({ code: 'FILES_FILE_NOT_FOUND' });
     await expect(files.transferOwnership(id, { ...owner, ownerId: '7 ' })).rejects.toMatchObject({
-      code: 'FILES_OWNER_REFERENCE',
+      code: 'FILES_OWNER_REFERENCE_INVALID',
     });
     await expect(files.pin('x')).rejects.toMatchObject({ code: 'FILES_FILE_NOT_FOUND' });
     await expect(files.history('x')).rejects.toMatchObject({ code: 'FILES_FILE_NOT_FOUND' });

@@ -4,10 +4,9 @@ import { ApplicationConfig } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { firstValueFrom, isObservable } from 'rxjs';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { FileNotFoundError } from '../../../lib/errors/file-not-found.error.js';
-import { FileValidationError } from '../../../lib/errors/file-validation.error.js';
+import { FileNotFoundError, ValidationFailedError } from '../../../lib/errors/files.errors.js';
 import { FilesError } from '../../../lib/errors/files-error.js';
-import { OutOfQueueError } from '../../../lib/errors/out-of-queue.error.js';
+import { TaskQueueMissingError } from '../../../lib/errors/units.errors.js';
 import { FilesErrorFilter } from '../../../lib/http/files-error.filter.js';
 
 class Recording implements ExceptionFilter {
@@ -62,7 +61,7 @@ describe('FilesErrorFilter', () => {
 
   it('gives such a filter nothing of a fault that it must not tell, and logs it', () => {
     const own = new Everything();
-    const fault = new OutOfQueueError();
+    const fault = new TaskQueueMissingError();
     filterAmong(own).catch(fault, host('http'));
     const [exception] = own.caught as [HttpException];
     expect(exception.getResponse()).toEqual(fault.getResponse());
@@ -97,10 +96,10 @@ describe('FilesErrorFilter', () => {
     ['a resolver', 'graphql'],
     ['a gateway', 'ws'],
   ])('keeps what is the server’s own from clients of %s', async (_, type) => {
-    const fault = new OutOfQueueError('the class SecretImporter lacks it');
+    const fault = new TaskQueueMissingError('the class SecretImporter lacks it');
     const told = JSON.stringify(await seenBy(type, fault));
     expect(logged).toEqual([fault]);
-    expect(told).toContain('"code":"FILES_OUT_OF_QUEUE"');
+    expect(told).toContain('"code":"FILES_TASK_QUEUE_MISSING"');
     expect(told).toContain('"message":"Internal Server Error"');
     expect(told).not.toContain('SecretImporter');
   });
@@ -120,7 +119,7 @@ describe('FilesErrorFilter', () => {
   });
 
   it('throws what Nest’s drivers know as validation', () => {
-    const late = new FileValidationError(['fileId: The file is protected and cannot be used here']);
+    const late = new ValidationFailedError(['fileId: The file is protected and cannot be used here']);
     expect(() => filterAmong().catch(late, host('graphql'))).toThrow(late);
   });
 

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { DatabaseMismatchError } from '../../../lib/errors/database-mismatch.error.js';
+import { DatabaseMismatchError } from '../../../lib/errors/setup.errors.js';
 import { ServerCheck } from '../../../lib/migrations/server-check.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { reachableDatabases } from '../../support/databases.js';

@@ -57,7 +57,7 @@ describe('OwnershipTransferTask', () => {
 
   it('knows no other strategy', () => {
     expect(() => new OwnershipTransferTask(uuidV7(), 'package', 'id', 'guess' as never)).toThrow(
-      code('FILES_TRANSFER_STRATEGY'),
+      code('FILES_TRANSFER_STRATEGY_UNKNOWN'),
     );
   });
 
@@ -65,7 +65,7 @@ describe('OwnershipTransferTask', () => {
     ['a path that leads nowhere', 'FILES_OWNER_NOT_RESOLVED', 'nowhere', 'path'],
     ['a path to no id', 'FILES_OWNER_NOT_RESOLVED', 'parts', 'path'],
     ['an empty value', 'FILES_OWNER_NOT_RESOLVED', '', 'value'],
-    ['an impossible owner id', 'FILES_OWNER_REFERENCE', ' 7', 'value'],
+    ['an impossible owner id', 'FILES_OWNER_REFERENCE_INVALID', ' 7', 'value'],
   ] as const)('refuses %s and saves nothing', async (_, expected, destination, strategy) => {
     const id = await insert();
     await expect(run({ parts: [] }, new OwnershipTransferTask(id, 'package', destination, strategy))).rejects.toThrow(

@@ -94,7 +94,9 @@ describe('ownership', () => {
     ['package', 'a\u0000b'],
   ])('refuses owner %j %j', async (ownerType, ownerId) => {
     const id = await insert(mine);
-    await expect(app.ownership.transfer([id], { ownerType, ownerId })).rejects.toThrow(code('FILES_OWNER_REFERENCE'));
+    await expect(app.ownership.transfer([id], { ownerType, ownerId })).rejects.toThrow(
+      code('FILES_OWNER_REFERENCE_INVALID'),
+    );
   });
 
   it('remembers creation and deletion, and outlives the file', async () => {

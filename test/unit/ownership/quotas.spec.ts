@@ -201,7 +201,7 @@ describe('the option of quotas', () => {
     [{ bytes: -1 }, 'has no number of bytes: -1. Give a number, or a text like "1GiB"'],
   ])('is refused where it is %j', (user, reason) => {
     expect(() => readQuotas({ user } as never)).toThrow(
-      expect.objectContaining({ code: 'FILES_OPTION', message: option(reason) }) as Error,
+      expect.objectContaining({ code: 'FILES_OPTION_INVALID', message: option(reason) }) as Error,
     );
   });
 

@@ -25,7 +25,7 @@ describe('parseByteSize', () => {
   it.each(['', 'MiB', '-1', '1,5MB', '10 apples', '1e3', '0x10', '9999PiB', 'Infinity', Number.NaN, -1, 1.5, Infinity])(
     'refuses %j',
     (size) => {
-      expect(() => parseByteSize(size)).toThrow(expect.objectContaining({ code: 'FILES_BYTE_SIZE' }));
+      expect(() => parseByteSize(size)).toThrow(expect.objectContaining({ code: 'FILES_BYTE_SIZE_INVALID' }));
     },
   );
 

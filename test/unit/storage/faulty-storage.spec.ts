@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { faultyStorage, memoryStorage } from 'nestjs-files/testing';
 
 const content = () => Readable.from([Buffer.from('content')]);
-const fault = { code: 'FILES_STORAGE_FAILURE', cause: { message: 'a fault that was asked for' } };
+const fault = { code: 'FILES_STORAGE_FAILED', cause: { message: 'a fault that was asked for' } };
 
 describe('faultyStorage', () => {
   it('fails at the call that it is told, before or after doing the work', async () => {

@@ -93,7 +93,7 @@ describe('fsStorage', () => {
     const { root, storage } = setUp();
     await mkdir(join(root, 'directory'), { recursive: true });
     await expect(storage.remove('directory')).rejects.toMatchObject({
-      code: 'FILES_STORAGE_FAILURE',
+      code: 'FILES_STORAGE_FAILED',
       message: expect.stringContaining('failed to remove "directory"'),
       cause: expect.objectContaining({ syscall: 'unlink' }),
     });

@@ -112,7 +112,7 @@ describe('linkStorage', () => {
     });
     await expect(storage.read(`${url}/404`)).rejects.toMatchObject({ code: 'FILES_LOCATION_NOT_FOUND' });
     await expect(storage.read(`${url}/410`)).rejects.toMatchObject({ code: 'FILES_LOCATION_NOT_FOUND' });
-    await expect(storage.read(`${url}/500`)).rejects.toMatchObject({ code: 'FILES_STORAGE_FAILURE' });
+    await expect(storage.read(`${url}/500`)).rejects.toMatchObject({ code: 'FILES_STORAGE_FAILED' });
     await expect(storage.read(`${url}/zipped`)).rejects.toThrow('gzip');
     await expect(linkStorage({ ...options, timeout: 20 }).read(`${url}/silent`)).rejects.toThrow('20 ms');
   });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { OutOfQueueError } from '../../../lib/errors/out-of-queue.error.js';
+import { TaskQueueMissingError } from '../../../lib/errors/units.errors.js';
 import { currentQueue } from '../../../lib/task-queue/current-queue.js';
 import { Task } from '../../../lib/task-queue/task.js';
 import type { TaskQueue } from '../../../lib/task-queue/task-queue.js';
@@ -80,7 +80,7 @@ describe('a queue', () => {
   it('takes no tasks once it has drained', async () => {
     let late: UnitQueue | undefined;
     await running.queue.run(() => void (late = currentQueue()));
-    expect(() => late?.add(() => 0)).toThrow(OutOfQueueError);
+    expect(() => late?.add(() => 0)).toThrow(TaskQueueMissingError);
     expect(() => late?.add(() => 0)).toThrow(/A task was queued after the queue had drained/);
   });
 

@@ -16,7 +16,7 @@ import {
 import { Test } from '@nestjs/testing';
 import { of } from 'rxjs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { InvalidDecorationError } from '../../../lib/errors/invalid-decoration.error.js';
+import { DecorationInvalidError } from '../../../lib/errors/setup.errors.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
 import { queueApp } from '../../support/queue-app.js';
 
@@ -38,7 +38,7 @@ describe('@WithTaskQueue()', () => {
       static make(): void {}
       arrow = (): void => undefined;
     }
-    expect(() => decorate(Anything)).toThrow(InvalidDecorationError);
+    expect(() => decorate(Anything)).toThrow(DecorationInvalidError);
     expect(() => decorate(Anything)).toThrow(
       '@WithTaskQueue() on class Anything: it goes on instance methods, not on classes or static methods.',
     );
@@ -99,7 +99,7 @@ describe('@WithTaskQueue()', () => {
     route(Streams.prototype, 'route', descriptor);
     Object.defineProperty(Streams.prototype, 'route', descriptor);
     const refused = boot(Streams);
-    await expect(refused).rejects.toThrow(InvalidDecorationError);
+    await expect(refused).rejects.toThrow(DecorationInvalidError);
     await expect(refused).rejects.toMatchObject({ message: `@WithTaskQueue() on Streams.route: ${message}` });
   });
 

@@ -18,7 +18,7 @@ import { defer, from, Observable, of, takeUntil, throwIfEmpty, toArray } from 'r
 import { Repository } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { FILES_CHANNELS } from '../../../lib/diagnostics/traces.js';
-import { OutOfQueueError } from '../../../lib/errors/out-of-queue.error.js';
+import { TaskQueueMissingError } from '../../../lib/errors/units.errors.js';
 import { addTask } from '../../../lib/task-queue/add-task.js';
 import type { Abandonment } from '../../../lib/task-queue/abandonment.js';
 import { CallPreparation, type PreparedCall } from '../../../lib/task-queue/call-preparation.js';
@@ -336,7 +336,7 @@ describe('the interceptor of decorated routes', () => {
 
   it('says what is missing where there is no FilesModule', () => {
     const intercept = () => new TaskQueueInterceptor().intercept(context('decorated'), next);
-    expect(intercept).toThrow(OutOfQueueError);
+    expect(intercept).toThrow(TaskQueueMissingError);
     expect(intercept).toThrow(
       '@WithTaskQueue() on Anything.decorated needs FilesModule: import FilesModule.forRoot() in the root module.',
     );

@@ -2,10 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type EntityManager, Repository } from 'typeorm';
-import { OutOfQueueError } from '../../../lib/errors/out-of-queue.error.js';
-import { TaskFailedError } from '../../../lib/errors/task-failed.error.js';
-import { UnawaitedWorkError } from '../../../lib/errors/unawaited-work.error.js';
-import { UnitEndedError } from '../../../lib/errors/unit-ended.error.js';
+import {
+  TaskQueueMissingError,
+  TaskFailedError,
+  WorkUnawaitedError,
+  UnitEndedError,
+} from '../../../lib/errors/units.errors.js';
 import { addTask } from '../../../lib/task-queue/add-task.js';
 import { NO_PREVIOUS_TASK, Task } from '../../../lib/task-queue/task.js';
 import { TaskQueue } from '../../../lib/task-queue/task-queue.js';
@@ -315,18 +317,18 @@ describe('TaskQueue', () => {
     });
 
     it('fails the unit when a nested call is not awaited', async () => {
-      await expect(notes.forget('outer', () => notes.write('inner'))).rejects.toThrow(UnawaitedWorkError);
+      await expect(notes.forget('outer', () => notes.write('inner'))).rejects.toThrow(WorkUnawaitedError);
       expect(await running.ids()).toEqual([]);
     });
   });
 
   describe('outside of a unit of work', () => {
     it('refuses tasks and effects, naming the remedy', () => {
-      expect(() => queue.add(() => 1)).toThrow(OutOfQueueError);
+      expect(() => queue.add(() => 1)).toThrow(TaskQueueMissingError);
       expect(() => queue.add(() => 1)).toThrow(/@WithTaskQueue\(\).*TaskQueue\.run\(\)/);
-      expect(() => addTask(() => 1)).toThrow(OutOfQueueError);
-      expect(() => queue.afterCommit(() => 1)).toThrow(OutOfQueueError);
-      expect(() => queue.bind({}, {})).toThrow(OutOfQueueError);
+      expect(() => addTask(() => 1)).toThrow(TaskQueueMissingError);
+      expect(() => queue.afterCommit(() => 1)).toThrow(TaskQueueMissingError);
+      expect(() => queue.bind({}, {})).toThrow(TaskQueueMissingError);
     });
 
     it('is neither active nor holds anything', async () => {
@@ -391,7 +393,7 @@ describe('TaskQueue', () => {
         late.catch(() => undefined);
       });
       proceed();
-      await expect(late).rejects.toThrow(OutOfQueueError);
+      await expect(late).rejects.toThrow(TaskQueueMissingError);
     });
 
     it('refuses queries from work that was left running, and starts detached work anew', async () => {

@@ -4,7 +4,7 @@ import {
   NO_PREVIOUS_TASK,
   OwnershipTransferTask,
   TaskQueue,
-  UnawaitedWorkError,
+  WorkUnawaitedError,
   WithTaskQueue,
   addTask,
 } from 'nestjs-files';
@@ -81,7 +81,7 @@ describe('testTaskQueue()', () => {
   });
 
   it('tells of work that was not awaited', async () => {
-    await expect(importer.forget()).rejects.toBeInstanceOf(UnawaitedWorkError);
+    await expect(importer.forget()).rejects.toBeInstanceOf(WorkUnawaitedError);
   });
 
   it('hands NO_PREVIOUS_TASK to the first task', async () => {

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { UnitAbortedError } from '../../../lib/errors/unit-aborted.error.js';
+import { UnitAbortedError } from '../../../lib/errors/units.errors.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { proxied } from '../../support/proxied-database.js';
 import type { Cut, TcpProxy } from '../../support/tcp-proxy.js';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { SecondConnectionError } from '../../../lib/errors/second-connection.error.js';
+import { SecondConnectionMissingError } from '../../../lib/errors/units.errors.js';
 import { detach } from '../../../lib/unit-of-work/ambient.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
@@ -66,7 +66,7 @@ describe.each(databases)('the one connection of $name', (database) => {
       await app.write('own');
       await older.query('SELECT 1');
     });
-    await expect(unit).rejects.toThrow(SecondConnectionError);
+    await expect(unit).rejects.toThrow(SecondConnectionMissingError);
     expect(await app.saved()).toEqual([]);
     expect(await older.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
@@ -77,7 +77,7 @@ describe.each(databases)('the one connection of $name', (database) => {
       await manager.insert(Note, { id: 'own' });
       await older.query('SELECT 1');
     });
-    await expect(transaction).rejects.toThrow(SecondConnectionError);
+    await expect(transaction).rejects.toThrow(SecondConnectionMissingError);
     expect(await app.saved()).toEqual([]);
   });
 

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { QueryRunner } from 'typeorm';
-import { UnitAbortedError } from '../../../lib/errors/unit-aborted.error.js';
+import { UnitAbortedError } from '../../../lib/errors/units.errors.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
 import { Note } from '../../support/unit-entities.js';

@@ -1,9 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AsyncResource } from 'node:async_hooks';
-import { UnawaitedWorkError } from '../../../lib/errors/unawaited-work.error.js';
-import { UnitEndedError } from '../../../lib/errors/unit-ended.error.js';
-import { UnitAbortedError } from '../../../lib/errors/unit-aborted.error.js';
+import { WorkUnawaitedError, UnitAbortedError, UnitEndedError } from '../../../lib/errors/units.errors.js';
 import type { IsolationLevel } from '../../../lib/unit-of-work/dialects/dialect.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
@@ -123,7 +121,7 @@ describe.each(await reachableDatabases())(
       const isSqlite = database.kind === 'memory' || database.kind === 'file';
       const inner = (level: IsolationLevel) =>
         app.transactor.run(() => app.dataSource.transaction(level, () => app.write(level)));
-      const refused = { code: 'FILES_ISOLATION_LEVEL' };
+      const refused = { code: 'FILES_ISOLATION_LEVEL_REFUSED' };
 
       it('has it where the application has asked for as much', async () => {
         await app.dataSource.transaction('SERIALIZABLE', async (manager) => {
@@ -271,7 +269,7 @@ describe.each(await reachableDatabases())(
         });
         await begun;
       });
-      await expect(careless).rejects.toThrow(UnawaitedWorkError);
+      await expect(careless).rejects.toThrow(WorkUnawaitedError);
       await expect(careless).rejects.toThrow(
         'while 2 nested call(s) or transaction(s) it had started were still running',
       );
@@ -288,7 +286,7 @@ describe.each(await reachableDatabases())(
           void unit('lost');
           return Promise.resolve();
         });
-        await expect(careless).rejects.toThrow(UnawaitedWorkError);
+        await expect(careless).rejects.toThrow(WorkUnawaitedError);
         await unit('kept');
       });
       expect(await app.saved()).toEqual(['kept']);
@@ -313,7 +311,7 @@ describe.each(await reachableDatabases())(
       await started;
       await runner.manager.insert(Note, { id: 'beside' });
       const careless = runner.commitTransaction();
-      await expect(careless).rejects.toThrow(UnawaitedWorkError);
+      await expect(careless).rejects.toThrow(WorkUnawaitedError);
       await expect(careless).rejects.toThrow(
         'while 1 nested call(s) or transaction(s) it had started were still running',
       );
@@ -334,7 +332,7 @@ describe.each(await reachableDatabases())(
       const late: Promise<unknown>[] = [];
       await app.dataSource.transaction(async (manager) => {
         const careless = app.transactor.run(() => void manager.insert(Note, { id: 'lost' }).catch(() => undefined));
-        await expect(careless).rejects.toThrow(UnawaitedWorkError);
+        await expect(careless).rejects.toThrow(WorkUnawaitedError);
         await app.transactor.run(() => {
           late.push(gate.then(() => manager.insert(Note, { id: 'late' })));
           return manager.insert(Note, { id: 'kept' });

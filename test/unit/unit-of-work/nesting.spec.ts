@@ -266,16 +266,16 @@ describe.each(await reachableDatabases())('on $name, nested work', (kind) => {
       const inner = () => app.dataSource.transaction('SERIALIZABLE', () => app.write('inner'));
       await run(async () => {
         await expect(inner()).rejects.toMatchObject({
-          code: 'FILES_ISOLATION_LEVEL',
+          code: 'FILES_ISOLATION_LEVEL_REFUSED',
           message:
             'A nested transaction asked for SERIALIZABLE, but the transaction that it is in runs at READ COMMITTED. Ask where that one ' +
             "begins: @WithTaskQueue({ isolationLevel: 'SERIALIZABLE' }) or dataSource.transaction('SERIALIZABLE', …).",
         });
-        await run(() => expect(inner()).rejects.toMatchObject({ code: 'FILES_ISOLATION_LEVEL' }));
+        await run(() => expect(inner()).rejects.toMatchObject({ code: 'FILES_ISOLATION_LEVEL_REFUSED' }));
         await app.write('own');
       });
       expect(await app.saved()).toEqual(['own']);
-      await expect(run(inner)).rejects.toMatchObject({ code: 'FILES_ISOLATION_LEVEL' });
+      await expect(run(inner)).rejects.toMatchObject({ code: 'FILES_ISOLATION_LEVEL_REFUSED' });
     },
   );
 });

@@ -1,9 +1,7 @@
 import type { Socket } from 'node:net';
 import { DataSource, QueryFailedError } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { SecondConnectionError } from '../../../lib/errors/second-connection.error.js';
-import { UnitAbortedError } from '../../../lib/errors/unit-aborted.error.js';
-import { UnitTimeoutError } from '../../../lib/errors/unit-timeout.error.js';
+import { SecondConnectionMissingError, UnitAbortedError, UnitTimeoutError } from '../../../lib/errors/units.errors.js';
 import { detach } from '../../../lib/unit-of-work/ambient.js';
 import { sharesConnection } from '../../../lib/unit-of-work/shared-connection.js';
 import { isPglite, type PostgresConnection } from '../../../lib/unit-of-work/pglite.js';
@@ -128,7 +126,7 @@ describe('PGlite in this process', () => {
     await next;
     expect(await app.saved()).toEqual(['next']);
     const inside = app.transactor.run(() => transactor.run(({ manager }) => manager.insert(Note, { id: 'inside' })));
-    await expect(inside).rejects.toThrow(SecondConnectionError);
+    await expect(inside).rejects.toThrow(SecondConnectionMissingError);
     transactor.close();
     await app.database.close();
   });

@@ -1,6 +1,6 @@
 import { QueryRunnerAlreadyReleasedError } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { UnitAbortedError } from '../../../lib/errors/unit-aborted.error.js';
+import { UnitAbortedError } from '../../../lib/errors/units.errors.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { Note } from '../../support/unit-entities.js';
 import { type NotesApp, openNotes } from '../../support/unit-notes.js';

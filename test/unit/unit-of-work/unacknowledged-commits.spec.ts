@@ -1,8 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { QueryRunner } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { CommitLostError } from '../../../lib/errors/commit-lost.error.js';
-import { CommitOutcomeUnknownError } from '../../../lib/errors/commit-outcome-unknown.error.js';
+import { CommitLostError, CommitOutcomeUnknownError } from '../../../lib/errors/units.errors.js';
 import type { Witness } from '../../../lib/unit-of-work/commit-outcome.js';
 import type { UnitOptions } from '../../../lib/unit-of-work/unit-options.js';
 import { reachableDatabases } from '../../support/databases.js';

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { UnawaitedWorkError } from '../../../lib/errors/unawaited-work.error.js';
+import { WorkUnawaitedError } from '../../../lib/errors/units.errors.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
 import { Note } from '../../support/unit-entities.js';
@@ -48,7 +48,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, work tha
       await app.write('own');
       leave(start());
     });
-    await expect(unit).rejects.toBeInstanceOf(UnawaitedWorkError);
+    await expect(unit).rejects.toBeInstanceOf(WorkUnawaitedError);
     expect(await app.saved()).toEqual([]);
     await expectCleanPool();
   });
@@ -58,7 +58,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, work tha
       await app.write('own');
       await run(() => leave(start()));
     });
-    await expect(unit).rejects.toBeInstanceOf(UnawaitedWorkError);
+    await expect(unit).rejects.toBeInstanceOf(WorkUnawaitedError);
     expect(await app.saved()).toEqual([]);
     await expectCleanPool();
   });
@@ -70,7 +70,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, work tha
         leave(start());
       }),
     );
-    await expect(unit).rejects.toBeInstanceOf(UnawaitedWorkError);
+    await expect(unit).rejects.toBeInstanceOf(WorkUnawaitedError);
     expect(await app.saved()).toEqual([]);
     await expectCleanPool();
   });
@@ -96,7 +96,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, work tha
       leave(run(() => app.write(`left ${++begun}`)));
       leave(run(() => app.write(`left ${++begun}`)));
     });
-    await expect(unit).rejects.toBeInstanceOf(UnawaitedWorkError);
+    await expect(unit).rejects.toBeInstanceOf(WorkUnawaitedError);
     const [, second] = await Promise.all(left);
     expect(second).toMatchObject({
       code: 'FILES_UNIT_ENDED',
@@ -133,7 +133,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, work tha
       );
       await inside.opened;
     });
-    await expect(unit).rejects.toBeInstanceOf(UnawaitedWorkError);
+    await expect(unit).rejects.toBeInstanceOf(WorkUnawaitedError);
     end.open();
     expect(await app.saved()).toEqual([]);
     await expectCleanPool();
@@ -167,7 +167,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, work tha
       // Several, so that some of them wait for their turn while the unit ends.
       for (let i = 0; i < 3; i++) void start();
     });
-    await expect(unit).rejects.toBeInstanceOf(UnawaitedWorkError);
+    await expect(unit).rejects.toBeInstanceOf(WorkUnawaitedError);
     await expectCleanPool();
     await new Promise((resolve) => setImmediate(resolve));
     process.off('unhandledRejection', note);
@@ -187,7 +187,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, work tha
         const runner = app.dataSource.createQueryRunner();
         for (let i = 0; i < 3; i++) void runner.stream('SELECT * FROM note');
       });
-      await expect(unit).rejects.toBeInstanceOf(UnawaitedWorkError);
+      await expect(unit).rejects.toBeInstanceOf(WorkUnawaitedError);
       await expectCleanPool();
       await new Promise((resolve) => setImmediate(resolve));
       process.off('unhandledRejection', note).off('uncaughtException', note);
@@ -205,7 +205,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, work tha
       void app.dataSource.transaction(() => app.write('third'));
       await app.write('own');
     });
-    await expect(unit).rejects.toBeInstanceOf(UnawaitedWorkError);
+    await expect(unit).rejects.toBeInstanceOf(WorkUnawaitedError);
     await new Promise((resolve) => setImmediate(resolve));
     process.off('unhandledRejection', note);
     expect(unhandled).toEqual([]);

@@ -152,7 +152,7 @@ describe.each(databases.filter(({ kind }) => kind !== 'file'))(
         await app.notes.insert({ id: 'new' });
         await stream();
       });
-      await expect(unit).rejects.toMatchObject({ code: 'FILES_UNAWAITED_WORK' });
+      await expect(unit).rejects.toMatchObject({ code: 'FILES_WORK_UNAWAITED' });
       expect(await app.notes.existsBy({ id: 'new' })).toBe(false);
     });
 
@@ -181,7 +181,7 @@ describe.each(databases.filter(({ kind }) => kind !== 'file'))(
         const rows = (await stream())[Symbol.asyncIterator]();
         await rows.next();
       });
-      await expect(unit).rejects.toMatchObject({ code: 'FILES_UNAWAITED_WORK' });
+      await expect(unit).rejects.toMatchObject({ code: 'FILES_WORK_UNAWAITED' });
       expect(await app.notes.existsBy({ id: 'new' })).toBe(false);
     });
 
@@ -190,7 +190,7 @@ describe.each(databases.filter(({ kind }) => kind !== 'file'))(
       const unit = transactor.run(() => {
         opening = stream().catch(() => undefined);
       });
-      await expect(unit).rejects.toMatchObject({ code: 'FILES_UNAWAITED_WORK' });
+      await expect(unit).rejects.toMatchObject({ code: 'FILES_WORK_UNAWAITED' });
       await opening;
     });
 

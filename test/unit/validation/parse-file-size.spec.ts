@@ -24,7 +24,7 @@ describe('ParseFileSize', () => {
     for (const query of ['limit=ten', 'limit=', 'limit=1&limit=2', 'limit[a]=1', 'limit=-1', '', 'limit=1e9']) {
       const response = await fetch(`${url}/sizes?${query}`);
       expect([query, response.status]).toEqual([query, 400]);
-      expect(await response.json()).toMatchObject({ code: 'FILES_BYTE_SIZE' });
+      expect(await response.json()).toMatchObject({ code: 'FILES_BYTE_SIZE_INVALID' });
     }
     await close();
   });

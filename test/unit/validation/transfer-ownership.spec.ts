@@ -526,7 +526,7 @@ describe('@TransferOwnership', () => {
   it('says which DTO and field lack a unit of work', async () => {
     await start();
     const { status, body } = await app.send('/undecorated', { title: 'x', attachmentId: await insert() });
-    expect([status, body['code']]).toEqual([500, 'FILES_OUT_OF_QUEUE']);
+    expect([status, body['code']]).toEqual([500, 'FILES_TASK_QUEUE_MISSING']);
     const { validate } = await import('class-validator');
     await expect(validate(Object.assign(new Renamed(), { attachmentId: 'x' }))).rejects.toThrow(
       /Renamed\.attachmentId .*lacks @WithTaskQueue\(\)/,

@@ -1,5 +1,5 @@
 import type { EntityTarget, ObjectLiteral, QueryRunner } from 'typeorm';
-import { DatabaseGuardError } from '../../../errors/database-guard.error.js';
+import { DatabaseGuardImpossibleError } from '../../../errors/guard.errors.js';
 import { ManagedFile } from '../../../files/managed-file.entity.js';
 import { withMigrationLock } from '../../../migrations/migration-lock.js';
 import { tableNames } from '../../statements/names.js';
@@ -38,7 +38,7 @@ export async function createGuards(
   const dataSource = dataSourceOf(runner);
   if (!isPostgres(runner)) {
     if (otherDatabases === 'skip') return;
-    throw new DatabaseGuardError(
+    throw new DatabaseGuardImpossibleError(
       `rows with @FileField() on ${dataSource.options.type}`,
       'only PostgreSQL checks at the end of a transaction. Set `otherDatabases: "skip"` where the migration is for several databases.',
     );
@@ -106,7 +106,7 @@ async function assertValid(runner: QueryRunner, guarded: GuardedTable, files: Ta
     ${withFiles(files)}
     WHERE ${isForeign(files)} LIMIT 1`)) as Record<'entity' | 'owner_id' | 'field' | 'value', string>[];
   if (!row) return;
-  throw new DatabaseGuardError(
+  throw new DatabaseGuardImpossibleError(
     row.entity,
     `${row.entity} ${row.owner_id} names file ${row.value} in ${row.field}, which is not its own. Repair such rows first, or set ` +
       '`validate: false` to leave them as they are.',

@@ -1,5 +1,5 @@
 import type { DataSource, EntityMetadata, EntityTarget, ObjectLiteral, QueryRunner } from 'typeorm';
-import { DatabaseGuardError } from '../../../errors/database-guard.error.js';
+import { DatabaseGuardImpossibleError } from '../../../errors/guard.errors.js';
 import { guardedEntitiesOf, guardedEntity } from '../guarded-entities.js';
 import type { GuardedEntity } from '../guarded-entities.js';
 import { guardName } from './sql-text.js';
@@ -53,7 +53,8 @@ export async function guardedTables(
   const byPath = new Map<string, EntityMetadata>();
   for (const entity of entities) {
     const metadata = dataSource.getMetadata(entity);
-    if (!guardedEntity(metadata)) throw new DatabaseGuardError(metadata.name, 'it has no column with @FileField().');
+    if (!guardedEntity(metadata))
+      throw new DatabaseGuardImpossibleError(metadata.name, 'it has no column with @FileField().');
     byPath.set(metadata.tablePath, metadata);
   }
   const tables: GuardedTable[] = [];
@@ -64,7 +65,7 @@ export async function guardedTables(
       .map((entity) => describe(dataSource, table, entity))
       .filter(({ fields }) => fields.length > 0);
     if (described.length === 0)
-      throw new DatabaseGuardError(metadata.name, `${path} has none of its columns with @FileField() yet.`);
+      throw new DatabaseGuardImpossibleError(metadata.name, `${path} has none of its columns with @FileField() yet.`);
     const keys = metadata.primaryColumns.map((column) => table.get(column));
     tables.push({ table, name: guardName(table.schema, table.name), keys, classes: described });
   }
@@ -75,7 +76,7 @@ function describe(dataSource: DataSource, table: StoredTable, entity: GuardedEnt
   const { metadata, ownerType, idColumn, isOneRow } = entity;
   const id = table.get(idColumn);
   const refuse = (property: string, what: string) =>
-    new DatabaseGuardError(
+    new DatabaseGuardImpossibleError(
       metadata.name,
       `the transformer of ${property} stores ${what} in a form that only the application can read. Leave the class out.`,
     );

@@ -1,5 +1,5 @@
 import type { EntityMetadata, QueryRunner } from 'typeorm';
-import { DatabaseGuardError } from '../../../errors/database-guard.error.js';
+import { DatabaseGuardImpossibleError } from '../../../errors/guard.errors.js';
 import type { OwnerColumn } from '../../owner-entities.js';
 import { guardName, identifier } from './sql-text.js';
 
@@ -37,7 +37,7 @@ export async function storedTable(
     string
   >[];
   const [first] = rows;
-  if (!first) throw new DatabaseGuardError(entity, `its table ${tablePath} is not there. Create it first.`);
+  if (!first) throw new DatabaseGuardImpossibleError(entity, `its table ${tablePath} is not there. Create it first.`);
   const { schema, name } = first;
   const columns = new Map(rows.map(({ column, type }) => [column, { name: column, type }]));
   const find = ({ databaseName }: OwnerColumn): StoredColumn | undefined => columns.get(databaseName);
@@ -48,7 +48,8 @@ export async function storedTable(
     find,
     get: (column) => {
       const found = find(column);
-      if (!found) throw new DatabaseGuardError(entity, `${tablePath} has no column ${column.databaseName} yet.`);
+      if (!found)
+        throw new DatabaseGuardImpossibleError(entity, `${tablePath} has no column ${column.databaseName} yet.`);
       return found;
     },
   };

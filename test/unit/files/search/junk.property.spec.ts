@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SearchQueryError } from '../../../../lib/errors/search-query.error.js';
+import { SearchQueryInvalidError } from '../../../../lib/errors/requests.errors.js';
 import { ManagedFile } from '../../../../lib/files/managed-file.entity.js';
 import { searchFiles } from '../../../../lib/files/search/search-files.js';
 import { reachableDatabases } from '../../../support/databases.js';
@@ -22,7 +22,7 @@ for (const kind of await reachableDatabases('memory', 'postgres', 'mariadb')) {
     it.each([
       ['searches', anyJunkSearch],
       ['filters', anyJunkFilter.map((filters) => ({ filters }))],
-    ])('in %s is answered or refused with a SearchQueryError', async (_, arbitrary) => {
+    ])('in %s is answered or refused with a SearchQueryInvalidError', async (_, arbitrary) => {
       const outcomes = { answered: 0, refused: 0 };
       await fc.assert(
         fc.asyncProperty(arbitrary, async (options) => {
@@ -30,7 +30,7 @@ for (const kind of await reachableDatabases('memory', 'postgres', 'mariadb')) {
             await searchFiles(database.dataSource, options as object);
             outcomes.answered++;
           } catch (error) {
-            expect(error).toBeInstanceOf(SearchQueryError);
+            expect(error).toBeInstanceOf(SearchQueryInvalidError);
             outcomes.refused++;
           }
         }),

@@ -59,7 +59,7 @@ describe('FilesService.scan', () => {
 
   it('refuses to guess an owner', async () => {
     const { names, acting } = await scanHarness();
-    const refused = { code: 'FILES_SEARCH_QUERY' };
+    const refused = { code: 'FILES_SEARCH_QUERY_INVALID' };
     await expect(names()).rejects.toMatchObject({ ...refused, at: 'ownerType' });
     await expect(acting(null, () => names())).rejects.toMatchObject(refused);
     await expect(acting(ADA, () => names({ ownerType: 'user' }))).rejects.toMatchObject({ ...refused, at: 'ownerId' });
@@ -69,7 +69,7 @@ describe('FilesService.scan', () => {
   it('says what is wrong with its filters', async () => {
     const { names } = await scanHarness();
     const scan = names({ ownerType: 'user', ownerId: 'ada', filters: { size: 'x' as never } });
-    await expect(scan).rejects.toMatchObject({ code: 'FILES_SEARCH_QUERY', at: 'filters.size' });
+    await expect(scan).rejects.toMatchObject({ code: 'FILES_SEARCH_QUERY_INVALID', at: 'filters.size' });
     await expect(names({ ownerType: 'a\u0000', ownerId: 'x' })).rejects.toMatchObject({ at: 'ownerType' });
   });
 

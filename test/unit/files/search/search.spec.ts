@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SearchQueryError } from '../../../../lib/errors/search-query.error.js';
+import { SearchQueryInvalidError } from '../../../../lib/errors/requests.errors.js';
 import { ManagedFile } from '../../../../lib/files/managed-file.entity.js';
 import { newFile } from '../../../../lib/files/new-file.js';
 import type { FileFilter, SearchOptions } from '../../../../lib/files/search/file-filter.js';
@@ -150,8 +150,8 @@ describe('a search is refused', () => {
     const { dataSource, statements } = await filesHarness();
     statements.length = 0;
     const refusal = await searchFiles(dataSource, options as SearchOptions).catch((error: unknown) => error);
-    expect(refusal).toBeInstanceOf(SearchQueryError);
-    expect(refusal).toMatchObject({ code: 'FILES_SEARCH_QUERY', at });
+    expect(refusal).toBeInstanceOf(SearchQueryInvalidError);
+    expect(refusal).toMatchObject({ code: 'FILES_SEARCH_QUERY_INVALID', at });
     expect(statements).toEqual([]);
   });
 });

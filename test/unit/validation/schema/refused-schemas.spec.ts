@@ -2,7 +2,7 @@ import { Body, Controller, Post, Query } from '@nestjs/common';
 import type { Type } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { InvalidDecorationError } from '../../../../lib/errors/invalid-decoration.error.js';
+import { DecorationInvalidError } from '../../../../lib/errors/setup.errors.js';
 import { WithTaskQueue } from '../../../../lib/task-queue/with-task-queue.decorator.js';
 import { fileExists } from '../../../../lib/validation/schema/rules.js';
 import { withFiles } from '../../../../lib/validation/schema/with-files.js';
@@ -36,7 +36,7 @@ describe.runIf(isNest11)('a parameter with { schema } on Nest 11', () => {
     ['that names files', LookingController, 'LookingController.look'],
   ])('%s stops the boot, with what to do', async (_, controller, place) => {
     const booted = start(controller);
-    await expect(booted).rejects.toBeInstanceOf(InvalidDecorationError);
+    await expect(booted).rejects.toBeInstanceOf(DecorationInvalidError);
     await expect(booted).rejects.toThrow(`{ schema } on ${place}: Nest 11 has no schemas`);
   });
 

@@ -1,0 +1,215 @@
+import type { FieldProblem } from './file-problem.js';
+import { FilesError, type FilesErrorBody } from './files-error.js';
+
+/** Somebody else gave away, pinned or deleted the files between the check and the transfer. Trying again tells what holds now. */
+export class FileChangedError extends FilesError {
+  readonly code = 'FILES_FILE_CHANGED';
+
+  constructor(
+    /** The files. */
+    readonly fileIds: readonly string[],
+    options?: ErrorOptions,
+  ) {
+    super(
+      `Changed since it was checked: file ${fileIds.join(', ')}. Nothing was saved; send the request again.`,
+      options,
+    );
+  }
+}
+
+/** The bytes in the storage are not those whose hash the file remembers. */
+export class FileCorruptError extends FilesError {
+  readonly code = 'FILES_FILE_CORRUPT';
+
+  constructor(
+    /** The file. */
+    readonly fileId: string,
+    /** The storage's name. */
+    readonly storage: string,
+  ) {
+    super(
+      `The bytes of file ${fileId} in storage "${storage}" do not have the size and hash that it had when it was stored.`,
+    );
+  }
+}
+
+/** A name that no file may have. */
+export class FileNameInvalidError extends FilesError {
+  readonly code = 'FILES_FILE_NAME_INVALID';
+
+  constructor(
+    /** What was given. */
+    readonly value: unknown,
+    reason: string,
+  ) {
+    super(`File name ${JSON.stringify(value)?.slice(0, 300)} is refused: ${reason}.`);
+  }
+}
+
+/** There is no file with the id. */
+export class FileNotFoundError extends FilesError {
+  readonly code = 'FILES_FILE_NOT_FOUND';
+
+  constructor(
+    /** What was given as its id. */
+    readonly fileId: unknown,
+  ) {
+    super(`There is no file with the id ${JSON.stringify(fileId)}.`);
+  }
+}
+
+/** The operation is refused because the file is pinned. */
+export class FilePinnedError extends FilesError {
+  readonly code = 'FILES_FILE_PINNED';
+
+  constructor(
+    /** The file. */
+    readonly fileId: string,
+    operation: string,
+  ) {
+    super(`File ${fileId} is pinned: ${operation} needs \`force\`, or \`unpin\` before it.`);
+  }
+}
+
+/** A file's row names a storage that is not configured any more: its bytes cannot be reached. */
+export class FileStorageMissingError extends FilesError {
+  readonly code = 'FILES_FILE_STORAGE_MISSING';
+
+  constructor(
+    /** The name in the file's row. */
+    readonly storage: string,
+    /** The names of all storages. */
+    known: readonly string[],
+  ) {
+    super(
+      `Files are in storage "${storage}", which is not configured; configured are: ${known.join(', ')}. ` +
+        'Add it to the option `storages`, or move its files before it is taken out.',
+    );
+  }
+}
+
+/** The content has more bytes than its storage accepts. */
+export class FileTooLargeError extends FilesError {
+  readonly code = 'FILES_FILE_TOO_LARGE';
+
+  constructor(
+    /** The storage's name. */
+    readonly storage: string,
+    /** Bytes. */
+    readonly maxSize: number,
+  ) {
+    super(`The file is larger than the ${maxSize} bytes that storage "${storage}" accepts.`);
+  }
+}
+
+/** New content must be of the type that the file has: who attached the file relies on it. */
+export class FileTypeChangedError extends FilesError {
+  readonly code = 'FILES_FILE_TYPE_CHANGED';
+
+  constructor(
+    /** The file. */
+    readonly fileId: string,
+    /** The file's content type. */
+    readonly expected: string,
+    /** The content type that was found. */
+    readonly contentType: string,
+  ) {
+    super(`File ${fileId} is ${expected}, the new content is ${contentType}. Create another file for it.`);
+  }
+}
+
+/** The bytes are of a type that their storage does not accept, whatever the client claims. */
+export class FileTypeNotAcceptedError extends FilesError {
+  readonly code = 'FILES_FILE_TYPE_NOT_ACCEPTED';
+
+  constructor(
+    /** The storage's name. */
+    readonly storage: string,
+    /** The content type that was found. */
+    readonly contentType: string,
+    /** The storage's patterns. */
+    readonly acceptedTypes: readonly string[],
+  ) {
+    super(`The file is ${contentType}. Storage "${storage}" accepts ${acceptedTypes.join(', ') || 'no type at all'}.`);
+  }
+}
+
+/** A pin protects an owner's file; this one has no owner. */
+export class FileUnownedError extends FilesError {
+  readonly code = 'FILES_FILE_UNOWNED';
+
+  constructor(
+    /** The file. */
+    readonly fileId: string,
+  ) {
+    super(`File ${fileId} has no owner and cannot be pinned. Transfer it to one first.`);
+  }
+}
+
+/** What a client sent turned out to be wrong after validation was over; over HTTP it reads like a validation error. */
+export class ValidationFailedError extends FilesError {
+  readonly code = 'FILES_VALIDATION_FAILED';
+  /** What is wrong with which field. */
+  readonly problems: readonly FieldProblem[];
+
+  constructor(
+    /** One for each field, as `ValidationPipe` has them. */
+    readonly messages: string[],
+    { problems = [], ...options }: ErrorOptions & { problems?: readonly FieldProblem[] } = {},
+  ) {
+    super(messages.join('; '), options);
+    this.problems = problems;
+  }
+
+  /** The body that `ValidationPipe` gives, with the code, and with that of each field. */
+  override getResponse(): FilesErrorBody {
+    const { messages: message, problems } = this;
+    return { ...super.getResponse(), message, ...(problems.length > 0 && { problems }) };
+  }
+}
+
+/** A stream was given as content that had been read before, or given before: what is left of it is not the content. */
+export class ContentSpentError extends FilesError {
+  readonly code = 'FILES_CONTENT_SPENT';
+
+  constructor(
+    /** Where the content was to go. */
+    readonly target: string,
+  ) {
+    super(
+      `The stream for ${target} was read before, so its content is not complete. ` +
+        'Give a stream that nothing has read, or a function that opens it: () => createReadStream(path). A unit of work with `retry` needs the function.',
+    );
+  }
+}
+
+/** A content type that is not a main type, one slash and a subtype. */
+export class ContentTypeInvalidError extends FilesError {
+  readonly code = 'FILES_CONTENT_TYPE_INVALID';
+
+  constructor(
+    /** What was given. */
+    readonly contentType: string,
+  ) {
+    super(
+      `${JSON.stringify(contentType.slice(0, 200))} is not a content type. It needs a main type and a subtype, like "text/csv".`,
+    );
+  }
+}
+
+/** The sweeper took the bytes for abandoned before their row was written: it took longer than the grace period. */
+export class IntentLostError extends FilesError {
+  readonly code = 'FILES_INTENT_LOST';
+
+  constructor(
+    /** The storage's name. */
+    readonly storage: string,
+    /** Where in the storage. */
+    readonly location: string,
+  ) {
+    super(
+      `The bytes at "${location}" of storage "${storage}" were swept before their file was saved. Nothing was saved; send the ` +
+        'request again, or make the option "sweeper.grace" longer than the longest upload.',
+    );
+  }
+}

@@ -1,0 +1,138 @@
+import { FilesError } from './files-error.js';
+
+/** A storage was asked for what its adapter cannot do, or what its options switch off. */
+export class CapabilityMissingError extends FilesError {
+  readonly code = 'FILES_CAPABILITY_MISSING';
+
+  constructor(
+    /** The storage's name. */
+    readonly storage: string,
+    /** The names of the capabilities. */
+    readonly missing: readonly string[],
+  ) {
+    super(
+      `Storage "${storage}" does not support ${missing.join(', ')}. Its adapter lacks it, or the option "disable" names it.`,
+    );
+  }
+}
+
+/** A location that no storage may have, or that leads out of its storage. */
+export class LocationInvalidError extends FilesError {
+  readonly code = 'FILES_LOCATION_INVALID';
+
+  constructor(
+    /** Where in the storage. */
+    readonly location: string,
+    reason: string,
+  ) {
+    super(`Location ${JSON.stringify(location.slice(0, 200))} is refused: ${reason}.`);
+  }
+}
+
+/** No bytes are at the location. */
+export class LocationNotFoundError extends FilesError {
+  readonly code = 'FILES_LOCATION_NOT_FOUND';
+
+  constructor(
+    /** The storage's name. */
+    readonly storage: string,
+    /** Where in the storage. */
+    readonly location: string,
+  ) {
+    super(`Nothing is at location "${location}" of storage "${storage}".`);
+  }
+}
+
+/** The bytes at the location are being written or removed by the library. */
+export class LocationPendingError extends FilesError {
+  readonly code = 'FILES_LOCATION_PENDING';
+
+  constructor(
+    /** The storage's name. */
+    readonly storage: string,
+    /** Where in the storage. */
+    readonly location: string,
+  ) {
+    super(
+      `Location "${location}" of storage "${storage}" is being written or removed. Try again after the next sweep.`,
+    );
+  }
+}
+
+/** What was to be registered is at a place that the storage refuses, such as an address in a private network. Its cause says why. */
+export class LocationRefusedError extends FilesError {
+  readonly code = 'FILES_LOCATION_REFUSED';
+
+  constructor(
+    /** The storage's name. */
+    readonly storage: string,
+    cause: Error,
+  ) {
+    super(`Storage "${storage}" takes no file from there. ${cause.message}`, { cause });
+  }
+}
+
+/** The bytes at the location are a file's already. */
+export class LocationRegisteredError extends FilesError {
+  readonly code = 'FILES_LOCATION_REGISTERED';
+
+  constructor(
+    /** The storage's name. */
+    readonly storage: string,
+    /** Where in the storage. */
+    readonly location: string,
+    options?: ErrorOptions,
+  ) {
+    super(`Location "${location}" of storage "${storage}" is registered already.`, options);
+  }
+}
+
+/** Something is at the location already; bytes are never overwritten. */
+export class LocationTakenError extends FilesError {
+  readonly code = 'FILES_LOCATION_TAKEN';
+
+  constructor(
+    /** The storage's name. */
+    readonly storage: string,
+    /** Where in the storage. */
+    readonly location: string,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `Location "${location}" of storage "${storage}" is taken. Choose another one: bytes are never overwritten.`,
+      options,
+    );
+  }
+}
+
+/** A storage failed in a way that is not the caller's doing; `cause` is what its adapter threw. */
+export class StorageFailedError extends FilesError {
+  readonly code = 'FILES_STORAGE_FAILED';
+
+  constructor(
+    /** The storage's name. */
+    readonly storage: string,
+    /** What was asked for. */
+    readonly operation: string,
+    /** Where in the storage. */
+    readonly location: string,
+    cause: unknown,
+  ) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(`Storage "${storage}" failed to ${operation} "${location}": ${reason}.`, { cause });
+  }
+}
+
+/** A storage was named that is not configured. */
+export class StorageUnknownError extends FilesError {
+  readonly code = 'FILES_STORAGE_UNKNOWN';
+
+  constructor(
+    /** The name that was given. */
+    readonly storage: string,
+    /** The names of all storages. */
+    readonly known: readonly string[],
+  ) {
+    super(`Storage "${storage}" is not configured. Known storages: ${known.join(', ')}.`);
+  }
+}
