@@ -1,13 +1,13 @@
 /**
  * The rooms of the library, from the public face on the left to the ground on the right:
  *
- *   index → files.module → http, cli, validation → access, audit, links, staging → ownership → files → storage, task-queue, migrations → unit-of-work → errors, diagnostics
+ *   index, entry → files.module → http, cli, validation → access, audit, links, staging → ownership → files → storage, task-queue, migrations → unit-of-work → errors, diagnostics
  *   testing → storage, task-queue
  *
  * A room may import itself and the rooms to its right; neighbours on one step stay apart.
  */
 const steps = [
-  ['index'],
+  ['index', 'entry'],
   ['files.module', 'files.options'],
   ['http', 'cli', 'validation'],
   ['access', 'audit', 'links', 'staging'],
@@ -39,6 +39,7 @@ const roomRules = [...steps.flat(), 'testing'].map((room) => ({
 
 const publicEntries = [
   '^lib/index\\.ts$',
+  '^lib/entry/[^/]+\\.ts$',
   '^lib/storage/adapters/[^/]+\\.storage\\.ts$',
   '^lib/(testing|cli)/index\\.ts$',
 ];

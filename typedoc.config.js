@@ -29,6 +29,7 @@ export default {
     'ColumnFilter',
     'CreateFilesTables1767225600000',
     'DataFilter',
+    'ERROR_STATUS',
     'EntityClass',
     'FILES_ROUTES',
     'JsonOperators',

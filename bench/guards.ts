@@ -3,7 +3,8 @@
 import 'reflect-metadata';
 import { DataSource } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
-import { createGuards, FILES_ENTITIES } from '../lib/index.js';
+import { FILES_ENTITIES } from '../lib/entry/entities.js';
+import { createGuards } from '../lib/entry/migrations.js';
 import { attachCalls } from './attach.js';
 import { startChild } from './support/child.js';
 import type { Child } from './support/child.js';

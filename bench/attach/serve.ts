@@ -9,7 +9,7 @@ import { ClsModule } from 'nestjs-cls';
 import { DataSource } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
 import { addTransactionalDataSource, initializeTransactionalContext } from 'typeorm-transactional';
-import { FILES_ENTITIES } from '../../lib/index.js';
+import { FILES_ENTITIES } from '../../lib/entry/entities.js';
 import { reportPort } from '../support/child.js';
 import { Package } from '../support/files-table.js';
 import { AttachService } from './api.js';

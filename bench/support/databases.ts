@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DataSource } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
-import { FILES_ENTITIES } from '../../lib/index.js';
+import { FILES_ENTITIES } from '../../lib/entry/entities.js';
 import { Package } from './files-table.js';
 
 export const BENCH_DATABASES = ['postgres', 'mariadb', 'sqlite'] as const;

@@ -1,5 +1,5 @@
 import type { TypeOrmModuleOptions } from '@nestjs/typeorm';
-import type { Storage } from 'nestjs-files';
+import type { Storage } from 'nestjs-files/storage';
 import { fsStorage } from 'nestjs-files/storage/fs';
 
 export interface PortalOptions {

@@ -1,4 +1,4 @@
-import { StorageRegistry } from 'nestjs-files';
+import { StorageRegistry } from 'nestjs-files/storage';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';

@@ -1,5 +1,5 @@
 import { getRepositoryToken } from '@nestjs/typeorm';
-import { FileIntent } from 'nestjs-files';
+import { FileIntent } from 'nestjs-files/entities';
 import type { Repository } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import { freshName, pdf } from '../e2e/portal/samples.js';

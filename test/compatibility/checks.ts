@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
-import { FilesLinks, FilesService, FilesSweeper, Quotas } from 'nestjs-files';
+import { FilesLinks, FilesService } from 'nestjs-files';
+import { FilesSweeper, Quotas } from 'nestjs-files/maintenance';
 import type { FileFilter } from 'nestjs-files';
 import { expect } from 'vitest';
 import { FAILURE, Shelf } from './pages-app.js';

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { FILES_ENTITIES, FILES_MIGRATIONS, runMigrations } from 'nestjs-files';
+import { FILES_ENTITIES } from 'nestjs-files/entities';
+import { FILES_MIGRATIONS, runMigrations } from 'nestjs-files/migrations';
 import { DataSource } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -6,16 +6,8 @@ import { Test } from '@nestjs/testing';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import { Type } from 'class-transformer';
 import { IsBoolean, IsOptional, IsString, ValidateNested } from 'class-validator';
-import {
-  FILES_ENTITIES,
-  FileField,
-  FilesModule,
-  OwnsFiles,
-  TaskQueue,
-  TransferOwnership,
-  UploadAs,
-  WithTaskQueue,
-} from 'nestjs-files';
+import { FileField, FilesModule, OwnsFiles, TaskQueue, TransferOwnership, UploadAs, WithTaskQueue } from 'nestjs-files';
+import { FILES_ENTITIES } from 'nestjs-files/entities';
 import { databaseStorage } from 'nestjs-files/storage/database';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { FaultyStorage } from 'nestjs-files/testing';

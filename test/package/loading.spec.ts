@@ -33,7 +33,7 @@ describe.each([
   });
 
   it('has the public names, and needs no peer that is optional', () => {
-    expect(seen['exports']).toEqual(publicNames);
+    expect(seen['entries']).toEqual(publicNames);
     expect(seen['testing']).toContain('describeStorage');
   });
 

@@ -18,7 +18,6 @@ import { IsArray } from 'class-validator';
 import type { Request } from 'express';
 import {
   FileField,
-  FILES_ENTITIES,
   FilesModule,
   OwnershipTransferTask,
   OwnsFiles,
@@ -26,6 +25,7 @@ import {
   TransferOwnership,
   WithTaskQueue,
 } from 'nestjs-files';
+import { FILES_ENTITIES } from 'nestjs-files/entities';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { Column, Entity, PrimaryGeneratedColumn, Repository } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';

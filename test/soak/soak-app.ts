@@ -19,7 +19,6 @@ import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import { IsOptional, IsString, IsUUID, MaxLength, MinLength } from 'class-validator';
 import type { Request } from 'express';
 import {
-  FILES_ENTITIES,
   FilesModule,
   OwnerPolicy,
   FileField,
@@ -29,7 +28,9 @@ import {
   UploadAs,
   WithTaskQueue,
 } from 'nestjs-files';
-import type { Actor, FileOwnerPolicy, OwnerOperation, Storage } from 'nestjs-files';
+import { FILES_ENTITIES } from 'nestjs-files/entities';
+import type { Actor, FileOwnerPolicy, OwnerOperation } from 'nestjs-files';
+import type { Storage } from 'nestjs-files/storage';
 import { Column, Entity, PrimaryGeneratedColumn, Repository } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
 import { Mischief } from './mischief.js';

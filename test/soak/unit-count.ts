@@ -1,6 +1,6 @@
 import { tracingChannel } from 'node:diagnostics_channel';
-import { FILES_CHANNELS } from 'nestjs-files';
-import type { UnitTrace } from 'nestjs-files';
+import { FILES_CHANNELS } from 'nestjs-files/diagnostics';
+import type { UnitTrace } from 'nestjs-files/diagnostics';
 
 /** Counts units of work by what became of them. */
 export class UnitCount {

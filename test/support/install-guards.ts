@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { createGuards } from '../../lib/index.js';
+import { createGuards } from '../../lib/entry/migrations.js';
 import { GUARDED, Sketch } from './guarded-entities.js';
 
 /** Has the database itself guard the rows that are guarded always. */

@@ -25,14 +25,8 @@ import {
   StorageDriver,
   Transactional as TypeOrmTransactional,
 } from 'typeorm-transactional';
-import {
-  FILES_ENTITIES,
-  FilesModule,
-  FilesService,
-  TaskQueue,
-  TransferOwnership,
-  WithTaskQueue,
-} from '../../lib/index.js';
+import { FilesModule, FilesService, TaskQueue, TransferOwnership, WithTaskQueue } from '../../lib/index.js';
+import { FILES_ENTITIES } from '../../lib/entry/entities.js';
 import { memoryStorage } from '../../lib/storage/adapters/memory.storage.js';
 import type { TestDatabase } from './databases.js';
 

@@ -1,5 +1,5 @@
 import { Body, Controller, Inject, Post, Query } from '@nestjs/common';
-import { fileExists, transferOwnership, withFiles, acceptFileType } from 'nestjs-files';
+import { fileExists, transferOwnership, withFiles, acceptFileType } from 'nestjs-files/schema';
 import * as v from 'valibot';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';

@@ -7,14 +7,9 @@ import { timeout } from 'rxjs';
 import type { Observable } from 'rxjs';
 import { Repository } from 'typeorm';
 import { callUser } from '../../lib/access/call-user.js';
-import {
-  FILES_ENTITIES,
-  FilePinnedError,
-  FilesModule,
-  TaskQueueMissingError,
-  TaskQueue,
-  TransferOwnership,
-} from '../../lib/index.js';
+import { FilesModule, TaskQueue, TransferOwnership } from '../../lib/index.js';
+import { FILES_ENTITIES } from '../../lib/entry/entities.js';
+import { FilePinnedError, TaskQueueMissingError } from '../../lib/entry/errors.js';
 import { memoryStorage } from '../../lib/storage/adapters/memory.storage.js';
 import type { OpenDatabase, TestDatabase } from './databases.js';
 import { gate } from './gate.js';

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { FilesService, toPublicFile } from 'nestjs-files';
-import type { ManagedFile, OwnerReference, PublicFile, TransferAction } from 'nestjs-files';
+import type { ManagedFile, OwnerReference, PublicFile } from 'nestjs-files';
+import type { TransferAction } from 'nestjs-files/entities';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { OwnerPages } from './owner-pages.js';

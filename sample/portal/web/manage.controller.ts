@@ -1,6 +1,8 @@
 import { Controller, Get, Query, UseGuards } from '@nestjs/common';
-import { FilesAccess, FilesService, FilesSweeper } from 'nestjs-files';
-import type { AccessDecision, FileFilter, SweepStep } from 'nestjs-files';
+import { FilesAccess, FilesService } from 'nestjs-files';
+import { FilesSweeper } from 'nestjs-files/maintenance';
+import type { AccessDecision, FileFilter } from 'nestjs-files';
+import type { SweepStep } from 'nestjs-files/maintenance';
 import { CurrentUser } from '../auth/current-user.decorator.js';
 import { User } from '../users/user.entity.js';
 import { FileViews } from './file-views.js';

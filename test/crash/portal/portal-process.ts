@@ -5,7 +5,7 @@ import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TypeOrmModuleOptions } from '@nestjs/typeorm';
-import type { SweepReport } from 'nestjs-files';
+import type { SweepReport } from 'nestjs-files/maintenance';
 import { compileModule } from '../../support/compiled-module.js';
 import type { Moment } from './steps.js';
 

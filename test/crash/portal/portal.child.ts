@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import type { INestApplication } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
-import { FilesSweeper } from 'nestjs-files';
+import { FilesSweeper } from 'nestjs-files/maintenance';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { startCrashPortal } from './crash-portal.js';
 import type { Command, Place } from './portal-process.js';

@@ -1,6 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
-import { FilesSweeper } from 'nestjs-files';
-import type { SweepReport } from 'nestjs-files';
+import { FilesSweeper } from 'nestjs-files/maintenance';
+import type { SweepReport } from 'nestjs-files/maintenance';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { tcpProxy } from '../../support/tcp-proxy.js';
 import type { Cut, TcpProxy } from '../../support/tcp-proxy.js';

@@ -1,4 +1,4 @@
-import type { SweepReport } from 'nestjs-files';
+import type { SweepReport } from 'nestjs-files/maintenance';
 import type { Answer } from '../../e2e/portal/portal-client.js';
 import { PortalProcess } from '../portal/portal-process.js';
 import type { Place } from '../portal/portal-process.js';

@@ -1,4 +1,4 @@
-import type { SweepReport } from 'nestjs-files';
+import type { SweepReport } from 'nestjs-files/maintenance';
 import type { Answer } from '../../e2e/portal/portal-client.js';
 
 /** A running portal, and one way to disturb it. */

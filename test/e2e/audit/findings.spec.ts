@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { DefaultNamingStrategy } from 'typeorm';
 import type { DeepPartial, QueryDeepPartialEntity } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { FilesAudit, ManagedFile } from '../../../lib/index.js';
-import type { AuditFinding, AuditOptions } from '../../../lib/index.js';
+import { ManagedFile } from '../../../lib/index.js';
+import { FilesAudit } from '../../../lib/entry/maintenance.js';
+import type { AuditFinding, AuditOptions } from '../../../lib/entry/maintenance.js';
 import {
   AUDITED,
   Dossier,

@@ -3,7 +3,8 @@ import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { FilesAudit, FilesModule } from 'nestjs-files';
+import { FilesModule } from 'nestjs-files';
+import { FilesAudit } from 'nestjs-files/maintenance';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { GUARDED } from '../../support/guarded-entities.js';
 

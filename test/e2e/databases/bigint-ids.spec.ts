@@ -17,13 +17,12 @@ import {
   FilesLinks,
   FilesModule,
   FilesService,
-  FilesSweeper,
   OwnsFiles,
-  Quotas,
   TransferOwnership,
   UploadAs,
   WithTaskQueue,
 } from 'nestjs-files';
+import { FilesSweeper, Quotas } from 'nestjs-files/maintenance';
 import { databaseStorage } from 'nestjs-files/storage/database';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import pg from 'pg';

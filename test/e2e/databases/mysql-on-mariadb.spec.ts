@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import { Body, Controller, Post, ValidationPipe } from '@nestjs/common';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
-import { FILES_ENTITIES, FilesModule, FilesService, OwnsFiles, TransferOwnership, WithTaskQueue } from 'nestjs-files';
+import { FilesModule, FilesService, OwnsFiles, TransferOwnership, WithTaskQueue } from 'nestjs-files';
+import { FILES_ENTITIES } from 'nestjs-files/entities';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { Column, DataSource, Entity, PrimaryGeneratedColumn, Repository } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';

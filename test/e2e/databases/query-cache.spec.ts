@@ -5,12 +5,12 @@ import {
   FileField,
   FilesLinks,
   FilesService,
-  FilesSweeper,
   OwnsFiles,
   TaskQueue,
   TransferOwnership,
   WithTaskQueue,
 } from 'nestjs-files';
+import { FilesSweeper } from 'nestjs-files/maintenance';
 import { Column, DataSource, Entity, PrimaryGeneratedColumn, Repository } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
 import { describe, expect, it, onTestFinished } from 'vitest';

@@ -1,17 +1,16 @@
 import { Body, Controller, Post, ValidationPipe } from '@nestjs/common';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import {
-  FILES_ENTITIES,
   FilesLinks,
   FilesModule,
   FilesService,
-  FilesSweeper,
   OwnsFiles,
-  Quotas,
   TaskQueue,
   TransferOwnership,
   WithTaskQueue,
 } from 'nestjs-files';
+import { FILES_ENTITIES } from 'nestjs-files/entities';
+import { FilesSweeper, Quotas } from 'nestjs-files/maintenance';
 import { databaseStorage } from 'nestjs-files/storage/database';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { FaultyStorage } from 'nestjs-files/testing';

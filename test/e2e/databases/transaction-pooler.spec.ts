@@ -1,4 +1,5 @@
-import { FILES_ENTITIES, FILES_MIGRATIONS, runMigrations } from 'nestjs-files';
+import { FILES_ENTITIES } from 'nestjs-files/entities';
+import { FILES_MIGRATIONS, runMigrations } from 'nestjs-files/migrations';
 import { DataSource } from 'typeorm';
 import type { DataSourceOptions, MigrationInterface, QueryRunner } from 'typeorm';
 import { describe, expect, it, onTestFinished } from 'vitest';

@@ -31,15 +31,9 @@ import {
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { Column, Entity, PrimaryColumn, Repository } from 'typeorm';
 import { afterAll, expect, it } from 'vitest';
-import {
-  FILES_CHANNELS,
-  FilesAudit,
-  FilesService,
-  FilesSweeper,
-  TransferOwnership,
-  WithTaskQueue,
-  TaskQueue,
-} from '../../../lib/index.js';
+import { FilesService, TransferOwnership, WithTaskQueue, TaskQueue } from '../../../lib/index.js';
+import { FILES_CHANNELS } from '../../../lib/entry/diagnostics.js';
+import { FilesAudit, FilesSweeper } from '../../../lib/entry/maintenance.js';
 import type {
   DownloadTrace,
   DrainTrace,
@@ -48,7 +42,7 @@ import type {
   TransferTrace,
   UnitTrace,
   UploadTrace,
-} from '../../../lib/index.js';
+} from '../../../lib/entry/diagnostics.js';
 import { examplesNotRun } from '../../support/doc-examples.js';
 import { formWith, startApp, uploadFile } from '../../support/http-app.js';
 

@@ -1,7 +1,9 @@
 import type { DynamicModule } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { FILES_ENTITIES, FILES_MIGRATIONS, FilesModule, FilesService, runMigrations } from 'nestjs-files';
+import { FilesModule, FilesService } from 'nestjs-files';
+import { FILES_ENTITIES } from 'nestjs-files/entities';
+import { FILES_MIGRATIONS, runMigrations } from 'nestjs-files/migrations';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { Column, DataSource, Entity, PrimaryGeneratedColumn, Table } from 'typeorm';
 import type { DataSourceOptions, MigrationInterface, QueryRunner } from 'typeorm';

@@ -18,7 +18,6 @@ import type { NextFunction, Request, Response } from 'express';
 import {
   AcceptFileType,
   FileField,
-  FilesError,
   FilesModule,
   FilesService,
   OwnerPolicy,
@@ -28,6 +27,7 @@ import {
   TransferOwnership,
   WithTaskQueue,
 } from 'nestjs-files';
+import { FilesError } from 'nestjs-files/errors';
 import type { Actor, FileOwnerPolicy, OwnerOperation } from 'nestjs-files';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { Column, DataSource, Entity, PrimaryGeneratedColumn, Repository } from 'typeorm';

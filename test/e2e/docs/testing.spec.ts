@@ -1,16 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
-import {
-  FilesModule,
-  FilesService,
-  FileTransfer,
-  ManagedFile,
-  OwnershipTransferTask,
-  StorageFailedError,
-  TaskQueue,
-  WithTaskQueue,
-} from 'nestjs-files';
+import { FilesModule, FilesService, ManagedFile, OwnershipTransferTask, TaskQueue, WithTaskQueue } from 'nestjs-files';
+import { FileTransfer } from 'nestjs-files/entities';
+import { StorageFailedError } from 'nestjs-files/errors';
 import * as testing from 'nestjs-files/testing';
 import { describeStorage, faultyStorage, memoryStorage, testTaskQueue } from 'nestjs-files/testing';
 import { readFile } from 'node:fs/promises';

@@ -1,6 +1,7 @@
 import type { DataSource, QueryBuilder, UpdateQueryBuilder } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FilesNotOwnError, ManagedFile } from '../../../lib/index.js';
+import { ManagedFile } from '../../../lib/index.js';
+import { FilesNotOwnError } from '../../../lib/entry/errors.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { guardedApp } from '../../support/guarded-app.js';
 import type { GuardedApp } from '../../support/guarded-app.js';

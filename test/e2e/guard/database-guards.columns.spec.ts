@@ -13,7 +13,9 @@ import {
 } from 'typeorm';
 import type { QueryRunner, Relation } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createGuards, FileField, FILES_ENTITIES, ManagedFile, OwnsFiles } from '../../../lib/index.js';
+import { FileField, ManagedFile, OwnsFiles } from '../../../lib/index.js';
+import { FILES_ENTITIES } from '../../../lib/entry/entities.js';
+import { createGuards } from '../../../lib/entry/migrations.js';
 import { IN_MEMORY, reachableDatabases } from '../../support/databases.js';
 import type { OpenDatabase } from '../../support/databases.js';
 import { RawSession } from '../../support/raw-session.js';

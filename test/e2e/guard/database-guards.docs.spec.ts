@@ -1,12 +1,6 @@
-import {
-  createGuards,
-  dropGuards,
-  FileField,
-  FILES_ENTITIES,
-  FILES_MIGRATIONS,
-  guardMigration,
-  OwnsFiles,
-} from 'nestjs-files';
+import { FileField, OwnsFiles } from 'nestjs-files';
+import { FILES_ENTITIES } from 'nestjs-files/entities';
+import { createGuards, dropGuards, FILES_MIGRATIONS, guardMigration } from 'nestjs-files/migrations';
 import { Column, DataSource, Entity, PrimaryGeneratedColumn, Table } from 'typeorm';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { expect, it, onTestFinished, vi } from 'vitest';

@@ -4,14 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { IsOptional } from 'class-validator';
 import { DataSource, Repository } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  FilesInUseError,
-  FilesNotOwnError,
-  OwnershipTransferTask,
-  TaskQueue,
-  TransferOwnership,
-  WithTaskQueue,
-} from '../../../lib/index.js';
+import { OwnershipTransferTask, TaskQueue, TransferOwnership, WithTaskQueue } from '../../../lib/index.js';
+import { FilesInUseError, FilesNotOwnError } from '../../../lib/entry/errors.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { guardedApp } from '../../support/guarded-app.js';
 import type { GuardedApp } from '../../support/guarded-app.js';

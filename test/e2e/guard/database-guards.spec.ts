@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createGuards, dropGuards, FILES_ENTITIES } from '../../../lib/index.js';
+import { FILES_ENTITIES } from '../../../lib/entry/entities.js';
+import { createGuards, dropGuards } from '../../../lib/entry/migrations.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { OpenDatabase } from '../../support/databases.js';
 import { Clause, GUARDED, Page, Ticket } from '../../support/guarded-entities.js';

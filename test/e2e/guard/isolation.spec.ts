@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FilesInUseError } from '../../../lib/index.js';
+import { FilesInUseError } from '../../../lib/entry/errors.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
 import { guardedApp } from '../../support/guarded-app.js';

@@ -13,14 +13,8 @@ import {
 } from 'typeorm';
 import type { EntitySubscriberInterface, Relation } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  FileField,
-  FilesInUseError,
-  FilesNotOwnError,
-  ManagedFile,
-  OwnsFiles,
-  RecordWriteUnseenError,
-} from '../../../lib/index.js';
+import { FileField, ManagedFile, OwnsFiles } from '../../../lib/index.js';
+import { FilesInUseError, FilesNotOwnError, RecordWriteUnseenError } from '../../../lib/entry/errors.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { guardedApp } from '../../support/guarded-app.js';
 import type { GuardedApp } from '../../support/guarded-app.js';

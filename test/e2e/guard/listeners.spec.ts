@@ -1,7 +1,8 @@
 import { BeforeInsert, Column, DataSource, Entity, PrimaryColumn } from 'typeorm';
 import type { EntitySubscriberInterface, InsertEvent, UpdateEvent } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { FileField, FilesNotOwnError, OwnsFiles, RecordWriteUnseenError } from '../../../lib/index.js';
+import { FileField, OwnsFiles } from '../../../lib/index.js';
+import { FilesNotOwnError, RecordWriteUnseenError } from '../../../lib/entry/errors.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { guardedApp } from '../../support/guarded-app.js';
 import type { GuardedApp } from '../../support/guarded-app.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FilesNotOwnError } from '../../../lib/index.js';
+import { FilesNotOwnError } from '../../../lib/entry/errors.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { guardedApp } from '../../support/guarded-app.js';
 import type { GuardedApp } from '../../support/guarded-app.js';

@@ -2,14 +2,8 @@ import { Body, Controller, Param, Patch, ValidationPipe } from '@nestjs/common';
 import { Column, DataSource, Entity, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
 import type { Repository } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  FileField,
-  FilesInUseError,
-  FilesNotOwnError,
-  OwnsFiles,
-  TransferOwnership,
-  WithTaskQueue,
-} from '../../../lib/index.js';
+import { FileField, OwnsFiles, TransferOwnership, WithTaskQueue } from '../../../lib/index.js';
+import { FilesInUseError, FilesNotOwnError } from '../../../lib/entry/errors.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { guardedApp } from '../../support/guarded-app.js';
 import type { GuardedApp } from '../../support/guarded-app.js';

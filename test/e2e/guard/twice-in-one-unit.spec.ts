@@ -1,13 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Column, Entity, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  FileField,
-  FilesNotOwnError,
-  OwnerHasFilesError,
-  OwnershipTransferTask,
-  OwnsFiles,
-} from '../../../lib/index.js';
+import { FileField, OwnershipTransferTask, OwnsFiles } from '../../../lib/index.js';
+import { FilesNotOwnError, OwnerHasFilesError } from '../../../lib/entry/errors.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { guardedApp } from '../../support/guarded-app.js';
 import type { GuardedApp } from '../../support/guarded-app.js';

@@ -1,6 +1,7 @@
 import { BeforeInsert, Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FileField, FilesNotOwnError, OwnsFiles, RecordWriteUnseenError } from '../../../lib/index.js';
+import { FileField, OwnsFiles } from '../../../lib/index.js';
+import { FilesNotOwnError, RecordWriteUnseenError } from '../../../lib/entry/errors.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { guardedApp } from '../../support/guarded-app.js';
 import type { GuardedApp } from '../../support/guarded-app.js';

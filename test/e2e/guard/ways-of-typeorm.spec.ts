@@ -12,7 +12,8 @@ import {
 } from 'typeorm';
 import type { DataSource, EntitySubscriberInterface, InsertEvent, Relation } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FileField, FilesNotOwnError, ManagedFile, OwnsFiles } from '../../../lib/index.js';
+import { FileField, ManagedFile, OwnsFiles } from '../../../lib/index.js';
+import { FilesNotOwnError } from '../../../lib/entry/errors.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { guardedApp } from '../../support/guarded-app.js';
 import type { GuardedApp } from '../../support/guarded-app.js';

@@ -1,7 +1,7 @@
 import type { EntitySubscriberInterface, TransactionCommitEvent } from 'typeorm';
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { FilesNotOwnError } from '../../../lib/index.js';
+import { FilesNotOwnError } from '../../../lib/entry/errors.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
 import { guardedApp } from '../../support/guarded-app.js';

@@ -1,7 +1,7 @@
 import { get } from 'node:http';
 import { Readable } from 'node:stream';
 import { describe, expect, it, vi } from 'vitest';
-import { Capability, Storage } from '../../../lib/index.js';
+import { Capability, Storage } from '../../../lib/entry/storage.js';
 import { formWith, PLATFORMS, startApp, uploadFile } from '../../support/http-app.js';
 
 /** A storage that takes everything and gives what the test wants. */

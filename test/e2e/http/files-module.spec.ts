@@ -3,18 +3,11 @@ import { Test } from '@nestjs/testing';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import {
-  FILES_ENTITIES,
-  FilesAccess,
-  FilesModule,
-  FilesService,
-  InjectStorage,
-  ManagedFile,
-  OwnerPolicy,
-  StorageRegistry,
-  TaskQueue,
-} from '../../../lib/index.js';
-import type { FileOwnerPolicy, FilesModuleOptions, Storage } from '../../../lib/index.js';
+import { FilesAccess, FilesModule, FilesService, ManagedFile, OwnerPolicy, TaskQueue } from '../../../lib/index.js';
+import { FILES_ENTITIES } from '../../../lib/entry/entities.js';
+import { InjectStorage, StorageRegistry } from '../../../lib/entry/storage.js';
+import type { FileOwnerPolicy, FilesModuleOptions } from '../../../lib/index.js';
+import type { Storage } from '../../../lib/entry/storage.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { newDirectory } from '../../support/files-directory.js';

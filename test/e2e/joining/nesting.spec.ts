@@ -6,13 +6,8 @@ import { from, lastValueFrom, type Observable } from 'rxjs';
 import { DataSource, type EntityManager, Repository } from 'typeorm';
 import { addTransactionalDataSource, Propagation, Transactional } from 'typeorm-transactional';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import {
-  TaskQueue,
-  TransactionNotJoinedError,
-  WorkUnawaitedError,
-  UnitTimeoutError,
-  WithTaskQueue,
-} from '../../../lib/index.js';
+import { TaskQueue, WithTaskQueue } from '../../../lib/index.js';
+import { TransactionNotJoinedError, WorkUnawaitedError, UnitTimeoutError } from '../../../lib/entry/errors.js';
 import { reachableDatabases, type TestDatabase } from '../../support/databases.js';
 import { type JoiningApp, joiningApp, LIBRARIES, Note, type TransactionLibrary } from '../../support/joining-app.js';
 

@@ -3,14 +3,8 @@ import { NestFactory } from '@nestjs/core';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource, type Repository } from 'typeorm';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import {
-  FileIntent,
-  FilesModule,
-  type FilesModuleOptions,
-  FilesService,
-  TaskQueue,
-  WithTaskQueue,
-} from '../../../lib/index.js';
+import { FilesModule, type FilesModuleOptions, FilesService, TaskQueue, WithTaskQueue } from '../../../lib/index.js';
+import { FileIntent } from '../../../lib/entry/entities.js';
 import { memoryStorage } from '../../../lib/testing/index.js';
 import { reachableDatabases, type TestDatabase } from '../../support/databases.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';

@@ -15,7 +15,6 @@ import {
   MaxFileSize,
   OwnershipTransferTask,
   OwnsFiles,
-  QuotaExceededError,
   RequireFileAccess,
   Task,
   TaskQueue,
@@ -23,6 +22,7 @@ import {
   UploadAs,
   WithTaskQueue,
 } from 'nestjs-files';
+import { QuotaExceededError } from 'nestjs-files/errors';
 import type { Quota } from 'nestjs-files';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { Column, Entity, ManyToOne, OneToMany, PrimaryColumn, PrimaryGeneratedColumn, Repository } from 'typeorm';

@@ -3,7 +3,8 @@ import { Controller, Delete, HttpCode, Param, ParseIntPipe } from '@nestjs/commo
 import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ByteRemovals } from '../../../lib/files/byte-removals.js';
-import { FileField, FileIntent, ManagedFile, OwnsFiles, WithTaskQueue } from '../../../lib/index.js';
+import { FileField, ManagedFile, OwnsFiles, WithTaskQueue } from '../../../lib/index.js';
+import { FileIntent } from '../../../lib/entry/entities.js';
 import { databaseStorage, StoredBytes } from '../../../lib/storage/adapters/database.storage.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { guardedApp } from '../../support/guarded-app.js';

@@ -1,8 +1,9 @@
 import { Body, Controller, Post, StandardSchemaValidationPipe } from '@nestjs/common';
 import { SwaggerModule, DocumentBuilder } from '@nestjs/swagger';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
-import { acceptFileType, FilesService, transferOwnership, withFiles, WithTaskQueue } from 'nestjs-files';
-import type { SchemaOutput } from 'nestjs-files';
+import { FilesService, WithTaskQueue } from 'nestjs-files';
+import { acceptFileType, transferOwnership, withFiles } from 'nestjs-files/schema';
+import type { SchemaOutput } from 'nestjs-files/schema';
 import { Column, Entity, ManyToOne, OneToMany, PrimaryGeneratedColumn } from 'typeorm';
 import type { Relation, Repository } from 'typeorm';
 import { expect, it } from 'vitest';

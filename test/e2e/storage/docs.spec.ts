@@ -6,28 +6,13 @@ import { promisify } from 'node:util';
 import { Controller, Get, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
-import {
-  adoptStorage,
-  Capability,
-  dateLocation,
-  FILES_ENTITIES,
-  FilesModule,
-  FilesService,
-  FilesSweeper,
-  InjectStorage,
-  LocationNotFoundError,
-  LocationTakenError,
-  Storage,
-  WithTaskQueue,
-} from 'nestjs-files';
-import type {
-  ByteRange,
-  FilesModuleOptions,
-  LocationTransformer,
-  ManagedFile,
-  StorageLimits,
-  StoredObject,
-} from 'nestjs-files';
+import { FilesModule, FilesService, WithTaskQueue } from 'nestjs-files';
+import { FILES_ENTITIES } from 'nestjs-files/entities';
+import { LocationNotFoundError, LocationTakenError } from 'nestjs-files/errors';
+import { adoptStorage, FilesSweeper } from 'nestjs-files/maintenance';
+import { Capability, dateLocation, InjectStorage, Storage } from 'nestjs-files/storage';
+import type { FilesModuleOptions, ManagedFile } from 'nestjs-files';
+import type { ByteRange, LocationTransformer, StorageLimits, StoredObject } from 'nestjs-files/storage';
 import { databaseStorage } from 'nestjs-files/storage/database';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { linkStorage } from 'nestjs-files/storage/link';

@@ -4,17 +4,10 @@ import { Test } from '@nestjs/testing';
 import { DataSource } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import {
-  adoptStorage,
-  Capability,
-  FileIntent,
-  FILES_ENTITIES,
-  FilesModule,
-  FilesService,
-  FilesSweeper,
-  ManagedFile,
-  StorageMark,
-} from '../../../lib/index.js';
+import { FilesModule, FilesService, ManagedFile } from '../../../lib/index.js';
+import { FileIntent, FILES_ENTITIES, StorageMark } from '../../../lib/entry/entities.js';
+import { adoptStorage, FilesSweeper } from '../../../lib/entry/maintenance.js';
+import { Capability } from '../../../lib/entry/storage.js';
 import type { FilesModuleOptions } from '../../../lib/index.js';
 import { ByteRemovals } from '../../../lib/files/byte-removals.js';
 import type { Storage } from '../../../lib/storage/storage.js';

@@ -1,6 +1,7 @@
 import { Body, Controller, Injectable, Post } from '@nestjs/common';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
-import { TaskFailedError, TaskQueue, WithTaskQueue } from 'nestjs-files';
+import { TaskQueue, WithTaskQueue } from 'nestjs-files';
+import { TaskFailedError } from 'nestjs-files/errors';
 import { Column, Entity, PrimaryGeneratedColumn, Repository } from 'typeorm';
 import { expect, it } from 'vitest';
 import { examplesNotRun } from '../../support/doc-examples.js';

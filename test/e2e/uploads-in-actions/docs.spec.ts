@@ -10,16 +10,14 @@ import type { Relation } from 'typeorm';
 import { expect, it } from 'vitest';
 import {
   AcceptFileType,
-  FileStaging,
-  findStagedFile,
   ManagedFile,
   MaxFileSize,
   OwnsFiles,
   TaskQueue,
-  UploadAndAttachTask,
   UploadAs,
   WithTaskQueue,
 } from '../../../lib/index.js';
+import { FileStaging, findStagedFile, UploadAndAttachTask } from '../../../lib/entry/staging.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { actionForm, textFile } from '../../support/action-app.js';
 import { examplesNotRun } from '../../support/doc-examples.js';

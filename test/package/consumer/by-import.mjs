@@ -8,9 +8,11 @@ import * as files from 'nestjs-files';
 import * as fs from 'nestjs-files/storage/fs';
 import * as memory from 'nestjs-files/storage/memory';
 import * as testing from 'nestjs-files/testing';
-import { scenario } from './scenario.cjs';
+import { publicEntries, scenario } from './scenario.cjs';
 
 const outcome = await scenario({ nest: { common, core }, nestTypeorm, typeorm, files, fs, memory });
+const entries = {};
+for (const entry of publicEntries()) entries[entry] = Object.keys(await import(entry)).sort();
 const required = createRequire(import.meta.url)('nestjs-files');
 const same = required.FilesService === files.FilesService;
-console.log(JSON.stringify({ ...outcome, same, exports: Object.keys(files), testing: Object.keys(testing) }));
+console.log(JSON.stringify({ ...outcome, same, entries, testing: Object.keys(testing) }));

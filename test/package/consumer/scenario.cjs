@@ -70,4 +70,11 @@ async function countFiles(directory) {
   return entries.filter((entry) => entry.isFile()).length;
 }
 
-module.exports = { scenario };
+/** The entries that applications import names from. */
+function publicEntries() {
+  const { name, exports } = require('nestjs-files/package.json');
+  const own = Object.keys(exports).filter((entry) => /^\.(\/[a-z]+)?$/.test(entry) && entry !== './testing');
+  return own.map((entry) => entry.replace('.', name));
+}
+
+module.exports = { publicEntries, scenario };

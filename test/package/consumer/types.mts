@@ -18,15 +18,8 @@ import {
   WithTaskQueue,
   addTask,
 } from 'nestjs-files';
-import type {
-  Actor,
-  FileOperation,
-  FileOwnerPolicy,
-  FilesModuleOptions,
-  FileTransfer,
-  OwnerOperation,
-  TaskLike,
-} from 'nestjs-files';
+import type { Actor, FileOperation, FileOwnerPolicy, FilesModuleOptions, OwnerOperation, TaskLike } from 'nestjs-files';
+import type { FileTransfer } from 'nestjs-files/entities';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import * as testing from 'nestjs-files/testing';

@@ -4,7 +4,7 @@ import { FileNotFoundError, ValidationFailedError } from '../../../lib/errors/fi
 import type { FilesError } from '../../../lib/errors/files-error.js';
 import { TaskQueueMissingError, TaskFailedError } from '../../../lib/errors/units.errors.js';
 import { ERROR_STATUS } from '../../../lib/errors/error-status.js';
-import * as library from '../../../lib/index.js';
+import * as library from '../../../lib/entry/errors.js';
 
 const ERRORS = new URL('../../../lib/errors/', import.meta.url);
 
@@ -27,7 +27,11 @@ describe('the statuses', () => {
   });
 
   it('have codes that read as the names of their classes', async () => {
-    const words = (name: string): string => name.replace(/Error$/, '').replace(/(?<!^)([A-Z])/g, '_$1').toUpperCase();
+    const words = (name: string): string =>
+      name
+        .replace(/Error$/, '')
+        .replace(/(?<!^)([A-Z])/g, '_$1')
+        .toUpperCase();
     const named = (await errorClasses()).map((one) => `FILES_${words((one as { name: string }).name)}`);
     expect((await errorClasses()).map(codeOf)).toEqual(named.map((code) => code.replace('FILES_FILES_', 'FILES_')));
   });

@@ -1,13 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import {
-  NO_PREVIOUS_TASK,
-  OwnershipTransferTask,
-  TaskQueue,
-  WorkUnawaitedError,
-  WithTaskQueue,
-  addTask,
-} from 'nestjs-files';
+import { NO_PREVIOUS_TASK, OwnershipTransferTask, TaskQueue, WithTaskQueue, addTask } from 'nestjs-files';
+import { WorkUnawaitedError } from 'nestjs-files/errors';
 import { testTaskQueue } from 'nestjs-files/testing';
 import type { EntityManager } from 'typeorm';
 import { beforeEach, describe, expect, it, vi } from 'vitest';

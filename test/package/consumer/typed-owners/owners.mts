@@ -5,10 +5,10 @@ import {
   OwnershipTransferTask,
   OwnsFiles,
   TransferOwnership,
-  transferOwnership,
-  withFiles,
 } from 'nestjs-files';
-import type { Actor, FileOwnerPolicy, OwnerEntity, OwnerOperation, OwnerTypeName, StandardSchema } from 'nestjs-files';
+import { transferOwnership, withFiles } from 'nestjs-files/schema';
+import type { Actor, FileOwnerPolicy, OwnerEntity, OwnerOperation, OwnerTypeName } from 'nestjs-files';
+import type { StandardSchema } from 'nestjs-files/schema';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 
 declare module 'nestjs-files' {

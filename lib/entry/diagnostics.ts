@@ -1,0 +1,16 @@
+/**
+ * Tracing channels, and what they carry.
+ * @module nestjs-files/diagnostics
+ */
+
+export { FILES_CHANNELS } from '../diagnostics/traces.js';
+export type {
+  AuditTrace,
+  DownloadTrace,
+  DrainTrace,
+  SweepTrace,
+  TaskTrace,
+  TransferTrace,
+  UnitTrace,
+  UploadTrace,
+} from '../diagnostics/traces.js';

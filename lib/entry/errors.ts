@@ -1,0 +1,104 @@
+/**
+ * Every error of the library, and what its answers consist of.
+ * @module nestjs-files/errors
+ */
+
+export {
+  AccessDeniedError,
+  AuthenticationRequiredError,
+  LinkExpiredError,
+  LinkNotFoundError,
+  LinkUsedError,
+  PolicyAnswerInvalidError,
+} from '../errors/access.errors.js';
+export type { FieldProblem, FileProblem, FileProblemCode, FileProblemMessages } from '../errors/file-problem.js';
+export { FilesError } from '../errors/files-error.js';
+export type { FilesErrorBody } from '../errors/files-error.js';
+export {
+  ContentSpentError,
+  ContentTypeInvalidError,
+  FileChangedError,
+  FileCorruptError,
+  FileNameInvalidError,
+  FileNotFoundError,
+  FilePinnedError,
+  FileStorageMissingError,
+  FileTooLargeError,
+  FileTypeChangedError,
+  FileTypeNotAcceptedError,
+  FileUnownedError,
+  IntentLostError,
+  ValidationFailedError,
+} from '../errors/files.errors.js';
+export {
+  DatabaseGuardImpossibleError,
+  FilesInUseError,
+  FilesNotNamedError,
+  FilesNotOwnError,
+  RecordWriteUnseenError,
+} from '../errors/guard.errors.js';
+export type { FileUse } from '../errors/guard.errors.js';
+export {
+  OwnerConflictError,
+  OwnerHasFilesError,
+  OwnerNamesFilesError,
+  OwnerNotFoundError,
+  OwnerNotResolvedError,
+  OwnerReferenceInvalidError,
+  QuotaExceededError,
+} from '../errors/ownership.errors.js';
+export {
+  ByteSizeInvalidError,
+  MultipartExpectedError,
+  PreconditionFailedError,
+  RangeInvalidError,
+  RangeNotSatisfiableError,
+  RequestInvalidError,
+  SearchQueryInvalidError,
+  UploadAbortedError,
+  UploadIdleError,
+  UploadLimitExceededError,
+  UploadMalformedError,
+  UploadNotTakenError,
+} from '../errors/requests.errors.js';
+export {
+  AuditOptionInvalidError,
+  DatabaseMismatchError,
+  DecorationInvalidError,
+  EntitiesMissingError,
+  LinkOptionInvalidError,
+  MigrationLockRefusedError,
+  OptionInvalidError,
+  RuntimeMissingError,
+  StorageMarkMismatchedError,
+  StorageNamedTwiceError,
+  StorageOptionInvalidError,
+  TransferStrategyUnknownError,
+} from '../errors/setup.errors.js';
+export {
+  CapabilityMissingError,
+  LocationInvalidError,
+  LocationNotFoundError,
+  LocationPendingError,
+  LocationRefusedError,
+  LocationRegisteredError,
+  LocationTakenError,
+  StorageFailedError,
+  StorageUnknownError,
+} from '../errors/storage.errors.js';
+export {
+  CommitLostError,
+  CommitOutcomeUnknownError,
+  IsolationLevelRefusedError,
+  LeaseTimeoutError,
+  SecondConnectionMissingError,
+  ShuttingDownError,
+  TaskFailedError,
+  TaskQueueMissingError,
+  TransactionNotJoinedError,
+  UnitAbortedError,
+  UnitEndedError,
+  UnitTimeoutError,
+  WorkUnawaitedError,
+} from '../errors/units.errors.js';
+export type { FilesErrorCode } from '../errors/error-status.js';

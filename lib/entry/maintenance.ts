@@ -1,0 +1,28 @@
+/**
+ * The sweeper, the audit, quotas, and storages that moved.
+ * @module nestjs-files/maintenance
+ */
+
+export type {
+  AuditFinding,
+  AuditedRecord,
+  BytesFinding,
+  FieldFinding,
+  ForeignFileFinding,
+  InvalidIdFinding,
+  MissingBytesFinding,
+  MissingFileFinding,
+  OwnerGoneFinding,
+  UncheckedBytesFinding,
+  UnnamedFileFinding,
+  WrongHashFinding,
+  WrongSizeFinding,
+} from '../audit/audit-finding.js';
+export type { AuditOptions } from '../audit/audit-options.js';
+export { FilesAudit } from '../audit/files-audit.js';
+export { FilesSweeper } from '../files/files-sweeper.js';
+export { adoptStorage } from '../files/storage-marks.js';
+export type { SweepStep } from '../files/sweep-preview.js';
+export type { SweepReport } from '../files/sweep-report.js';
+export type { SweeperOptions } from '../files/sweeper-options.js';
+export { Quotas } from '../ownership/quotas/quotas.js';
