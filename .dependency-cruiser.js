@@ -1,7 +1,7 @@
 /**
  * The rooms of the library, from the public face on the left to the ground on the right:
  *
- *   index, entry → files.module → http, cli, validation → access, audit, links, staging → ownership → files → storage, task-queue, migrations → unit-of-work → errors, diagnostics
+ *   index, entry → files.module → http, cli, validation → access, audit, links, staging → ownership → files → actor → storage, task-queue, migrations → unit-of-work → errors, diagnostics
  *   testing → storage, task-queue
  *
  * A room may import itself and the rooms to its right; neighbours on one step stay apart.
@@ -13,6 +13,7 @@ const steps = [
   ['access', 'audit', 'links', 'staging'],
   ['ownership'],
   ['files'],
+  ['actor'],
   ['storage', 'task-queue', 'migrations'],
   ['unit-of-work'],
   ['errors', 'diagnostics'],

@@ -1,12 +1,12 @@
 import type { FactoryProvider, ModuleMetadata } from '@nestjs/common';
 import type { AccessOptions, ScanRight, UploadPolicy } from './access/access-options.js';
 import { OptionInvalidError } from './errors/setup.errors.js';
-import type { Actor, ActorResolver } from './files/actor.js';
+import type { Actor, ActorResolver } from './actor/actor.js';
 import type { ByOwnerType } from './files/owner-type-name.js';
 import { callUser } from './access/call-user.js';
-import { readConcurrentRemovals } from './files/byte-removals.js';
-import { readSweeperOptions } from './files/sweeper-options.js';
-import type { CheckedSweeperOptions, SweeperOptions } from './files/sweeper-options.js';
+import { readConcurrentRemovals } from './files/content/byte-removals.js';
+import { readSweeperOptions } from './files/intents/sweeper-options.js';
+import type { CheckedSweeperOptions, SweeperOptions } from './files/intents/sweeper-options.js';
 import type { FilesHttpOptions } from './http/http-options.js';
 import { readLinksOptions } from './links/links-options.js';
 import type { LinksOptions } from './links/links-options.js';

@@ -33,7 +33,7 @@ export { TransferOwnership } from './validation/transfer-ownership.constraint.js
 export type { TransferOwnershipOptions } from './validation/rules/transfer-options.js';
 
 // Files
-export type { Actor, ActorResolver } from './files/actor.js';
+export type { Actor, ActorResolver } from './actor/actor.js';
 export { FilesService } from './files/files.service.js';
 export type {
   CopyFileOptions,
@@ -43,7 +43,7 @@ export type {
   RegisterFileOptions,
   ReplaceOptions,
 } from './files/file-options.js';
-export type { FileContent } from './files/open-content.js';
+export type { FileContent } from './files/content/open-content.js';
 export { ManagedFile } from './files/managed-file.entity.js';
 export type { OwnerReference } from './files/owner-reference.js';
 export type { OwnerEntity, OwnerTypeName } from './files/owner-type-name.js';
@@ -95,4 +95,4 @@ export type { LinksOptions } from './links/links-options.js';
 
 // Answers to clients
 export type { FilesHttpOptions, FilesRoute, RouteDecorators } from './http/http-options.js';
-export { FilesErrorFilter } from './http/files-error.filter.js';
+export { FilesErrorFilter } from './http/answers/files-error.filter.js';

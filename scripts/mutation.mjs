@@ -57,14 +57,14 @@ const GROUPS = {
     ],
   },
   lease: {
-    mutate: ['lib/unit-of-work/sqlite-lease.ts'],
+    mutate: ['lib/unit-of-work/one-connection/sqlite-lease.ts'],
     tests: ['test/unit/unit-of-work/{sqlite-*,query-runner,joining,nesting,data-sources,late-work}.spec.ts'],
     more: ['test/unit/unit-of-work/{data-sources,joining}.spec.ts'],
   },
   servers: {
     mutate: [
-      'lib/unit-of-work/commit-outcome.ts',
-      'lib/unit-of-work/database-fault.ts',
+      'lib/unit-of-work/transaction/commit-outcome.ts',
+      'lib/unit-of-work/transaction/database-fault.ts',
       'lib/unit-of-work/dialects/postgres*.ts',
       'lib/unit-of-work/dialects/mysql*.ts',
       'lib/unit-of-work/dialects/held-begin.ts',

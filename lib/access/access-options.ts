@@ -1,4 +1,4 @@
-import type { Actor } from '../files/actor.js';
+import type { Actor } from '../actor/actor.js';
 
 export const ACCESS_OPTIONS = Symbol('ACCESS_OPTIONS');
 

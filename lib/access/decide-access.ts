@@ -1,4 +1,4 @@
-import type { Actor } from '../files/actor.js';
+import type { Actor } from '../actor/actor.js';
 import { isSameOwner } from './is-same-owner.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import type { OwnerReference } from '../files/owner-reference.js';

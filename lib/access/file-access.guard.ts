@@ -2,7 +2,7 @@ import { Injectable, mixin } from '@nestjs/common';
 import type { CanActivate, ExecutionContext, Type } from '@nestjs/common';
 import { FileNotFoundError } from '../errors/files.errors.js';
 import { DecorationInvalidError } from '../errors/setup.errors.js';
-import { ActorSource } from '../files/actor.js';
+import { ActorSource } from '../actor/actor.js';
 import { normalizeFileId } from '../files/file-id.js';
 import { FilesService } from '../files/files.service.js';
 import { FilesAccess } from './files-access.js';

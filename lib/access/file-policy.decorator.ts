@@ -1,5 +1,5 @@
 import { SetMetadata } from '@nestjs/common';
-import type { Actor } from '../files/actor.js';
+import type { Actor } from '../actor/actor.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import type { FileOperation } from './operations.js';
 

@@ -3,15 +3,15 @@ import { AccessDeniedError, AuthenticationRequiredError } from '../errors/access
 import { OptionInvalidError } from '../errors/setup.errors.js';
 import { FileNotFoundError } from '../errors/files.errors.js';
 import { OwnerReferenceInvalidError } from '../errors/ownership.errors.js';
-import { actAs } from '../files/actor.js';
-import type { Actor } from '../files/actor.js';
+import { actAs } from '../actor/actor.js';
+import type { Actor } from '../actor/actor.js';
 import { FilesService } from '../files/files.service.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { Sight } from '../ownership/file-sight.js';
 import type { FileSnapshot } from '../ownership/statements/transfer-statements.js';
 import { isPossibleOwner } from '../ownership/possible-owner.js';
-import { databaseFault } from '../unit-of-work/database-fault.js';
+import { databaseFault } from '../unit-of-work/transaction/database-fault.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import type { AccessDecision } from './access-decision.js';
 import { ACCESS_OPTIONS } from './access-options.js';

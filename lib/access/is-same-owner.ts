@@ -1,4 +1,4 @@
-import type { Actor } from '../files/actor.js';
+import type { Actor } from '../actor/actor.js';
 
 /** Whether the actor is this owner. An unowned file has no owner to match. */
 export function isSameOwner(actor: Actor | null, type: string | null, id: string | null): boolean {

@@ -1,5 +1,5 @@
 import { SetMetadata } from '@nestjs/common';
-import type { Actor } from '../files/actor.js';
+import type { Actor } from '../actor/actor.js';
 import type { OwnerTypeName } from '../files/owner-type-name.js';
 import type { OwnerOperation } from './operations.js';
 

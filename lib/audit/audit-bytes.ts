@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { LocationNotFoundError } from '../errors/storage.errors.js';
 import { Capability } from '../storage/capability.js';
 import type { Storage } from '../storage/storage.js';
-import { detach } from '../unit-of-work/ambient.js';
+import { detach } from '../unit-of-work/scopes/ambient.js';
 import type { AuditFinding } from './audit-finding.js';
 import type { AuditScope } from './audit-scope.js';
 import { filesById } from './file-pages.js';

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { detach } from '../unit-of-work/ambient.js';
+import { detach } from '../unit-of-work/scopes/ambient.js';
 import type { Transactor } from '../unit-of-work/transactor.js';
 
 type Read<T> = (manager: EntityManager) => Promise<T>;

@@ -8,7 +8,7 @@ import type { OwnerColumn } from '../ownership/owner-entities.js';
 import type { GuardedTable } from './guarded-tables.js';
 import { query, quoted } from './sql.js';
 import type { Bind } from './sql.js';
-import { dataSourceOf } from '../unit-of-work/data-source-of.js';
+import { dataSourceOf } from '../unit-of-work/typeorm/data-source-of.js';
 
 /** The values of a primary key, as the database takes them again. */
 export type Place = readonly unknown[];

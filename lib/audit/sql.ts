@@ -1,7 +1,7 @@
 import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
 import { isSqlite } from '../files/is-sqlite.js';
 import type { OwnerColumn } from '../ownership/owner-entities.js';
-import { dataSourceOf } from '../unit-of-work/data-source-of.js';
+import { dataSourceOf } from '../unit-of-work/typeorm/data-source-of.js';
 
 /** Adds a value to the parameters and returns its placeholder. */
 export type Bind = (value: unknown) => string;

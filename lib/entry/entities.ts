@@ -4,10 +4,10 @@
  */
 
 export { FILES_ENTITIES } from '../files.module.js';
-export { FileIntent } from '../files/file-intent.entity.js';
-export type { IntentKind } from '../files/file-intent.entity.js';
+export { FileIntent } from '../files/intents/file-intent.entity.js';
+export type { IntentKind } from '../files/intents/file-intent.entity.js';
 export { ManagedFile } from '../files/managed-file.entity.js';
-export { StorageMark } from '../files/storage-mark.entity.js';
+export { StorageMark } from '../files/marks/storage-mark.entity.js';
 export type { TransferAction } from '../files/transfer-action.js';
 export { FileLink } from '../links/file-link.entity.js';
 export { FileTransfer } from '../ownership/file-transfer.entity.js';

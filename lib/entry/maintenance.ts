@@ -20,9 +20,9 @@ export type {
 } from '../audit/audit-finding.js';
 export type { AuditOptions } from '../audit/audit-options.js';
 export { FilesAudit } from '../audit/files-audit.js';
-export { FilesSweeper } from '../files/files-sweeper.js';
-export { adoptStorage } from '../files/storage-marks.js';
-export type { SweepStep } from '../files/sweep-preview.js';
-export type { SweepReport } from '../files/sweep-report.js';
-export type { SweeperOptions } from '../files/sweeper-options.js';
+export { FilesSweeper } from '../files/intents/files-sweeper.js';
+export { adoptStorage } from '../files/marks/storage-marks.js';
+export type { SweepStep } from '../files/intents/sweep-preview.js';
+export type { SweepReport } from '../files/intents/sweep-report.js';
+export type { SweeperOptions } from '../files/intents/sweeper-options.js';
 export { Quotas } from '../ownership/quotas/quotas.js';

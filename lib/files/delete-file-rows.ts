@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { FilesInUseError } from '../errors/guard.errors.js';
-import { databaseFault } from '../unit-of-work/database-fault.js';
+import { databaseFault } from '../unit-of-work/transaction/database-fault.js';
 import { ManagedFile } from './managed-file.entity.js';
 
 /** Deletes the rows; throws `FilesInUseError` where a row of the application refers to one of them by a foreign key. */

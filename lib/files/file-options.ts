@@ -1,6 +1,6 @@
-import type { Actor } from './actor.js';
+import type { Actor } from '../actor/actor.js';
 import type { ManagedFile } from './managed-file.entity.js';
-import type { FileContent } from './open-content.js';
+import type { FileContent } from './content/open-content.js';
 import type { OwnerReference } from './owner-reference.js';
 
 /** What a new file is called, where its bytes go and who owns it. */

@@ -13,14 +13,14 @@ import { Capability } from '../storage/capability.js';
 import { parseContentType } from '../storage/content-type.js';
 import type { Storage } from '../storage/storage.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
-import { databaseFault } from '../unit-of-work/database-fault.js';
+import { databaseFault } from '../unit-of-work/transaction/database-fault.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
-import { ActorSource } from './actor.js';
-import type { Actor } from './actor.js';
-import { ContentStore } from './content-store.js';
-import type { NewContent, PutHints } from './content-store.js';
-import { examine } from './examine.js';
+import { ActorSource } from '../actor/actor.js';
+import type { Actor } from '../actor/actor.js';
+import { ContentStore } from './content/content-store.js';
+import type { NewContent, PutHints } from './content/content-store.js';
+import { examine } from './content/examine.js';
 import { cleanFileName } from './file-name.js';
 import type {
   CopyFileOptions,
@@ -29,18 +29,18 @@ import type {
   RegisterFileOptions,
   ReplaceOptions,
 } from './file-options.js';
-import { IntentJournal } from './intent-journal.js';
+import { IntentJournal } from './intents/intent-journal.js';
 import { locationKey } from '../storage/location-key.js';
 import { lockFile } from './lock-files.js';
 import { ManagedFile } from './managed-file.entity.js';
 import { newFile } from './new-file.js';
 import type { StoredFile } from './new-file.js';
-import { openContent } from './open-content.js';
+import { openContent } from './content/open-content.js';
 import { assertOwnerReference } from './owner-reference.js';
 import type { OwnerReference } from './owner-reference.js';
-import type { TypeHints } from './type-hints.js';
+import type { TypeHints } from './sniffing/type-hints.js';
 import { OwnershipPort } from './ownership-port.js';
-import type { Room } from './room.js';
+import type { Room } from './content/room.js';
 
 /** The name of the storage that is used when none is named. */
 export const DEFAULT_STORAGE = Symbol('DEFAULT_STORAGE');

@@ -10,10 +10,10 @@ import { Capability } from '../storage/capability.js';
 import { exactLength } from '../storage/exact-length.js';
 import type { ByteRange } from '../storage/storage.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
-import { Quiet } from '../unit-of-work/quiet.js';
+import { Quiet } from '../unit-of-work/typeorm/quiet.js';
 import { Transactor } from '../unit-of-work/transactor.js';
-import { ActorSource } from './actor.js';
-import { ContentStore } from './content-store.js';
+import { ActorSource } from '../actor/actor.js';
+import { ContentStore } from './content/content-store.js';
 import { normalizeFileId } from './file-id.js';
 import { cleanFileName } from './file-name.js';
 import type {
@@ -28,15 +28,15 @@ import { FileWriter } from './file-writer.js';
 import { lockFile } from './lock-files.js';
 import { deleteFileRows } from './delete-file-rows.js';
 import { ManagedFile } from './managed-file.entity.js';
-import { openContent } from './open-content.js';
-import type { FileContent } from './open-content.js';
+import { openContent } from './content/open-content.js';
+import type { FileContent } from './content/open-content.js';
 import { assertOwnerReference } from './owner-reference.js';
 import { OwnershipPort } from './ownership-port.js';
 import type { OwnershipChange, TransferOptions } from './ownership-port.js';
 import type { FoundFiles, ScanOptions, SearchOptions } from './search/file-filter.js';
 import { scanFiles } from './search/scan-files.js';
 import { searchFiles } from './search/search-files.js';
-import { tracedDownload } from './traced-download.js';
+import { tracedDownload } from './content/traced-download.js';
 
 // The smallest of the databases' limits on parameters is 32766.
 const IDS_PER_STATEMENT = 10_000;

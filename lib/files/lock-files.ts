@@ -2,7 +2,7 @@ import type { EntityManager, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import { FileNotFoundError, FilePinnedError } from '../errors/files.errors.js';
 import { isSqlite } from './is-sqlite.js';
 import { ManagedFile } from './managed-file.entity.js';
-import { dataSourceOf } from '../unit-of-work/data-source-of.js';
+import { dataSourceOf } from '../unit-of-work/typeorm/data-source-of.js';
 
 /**
  * The files, locked until the transaction ends, in the order of their ids: whoever locks several in one order cannot deadlock. What

@@ -1,8 +1,8 @@
 import type { EntityManager } from 'typeorm';
-import type { Actor } from './actor.js';
+import type { Actor } from '../actor/actor.js';
 import type { ManagedFile } from './managed-file.entity.js';
 import type { TransferAction } from './transfer-action.js';
-import type { Room } from './room.js';
+import type { Room } from './content/room.js';
 import type { OwnerReference } from './owner-reference.js';
 import type { OwnerTypeName } from './owner-type-name.js';
 

@@ -7,7 +7,7 @@ import {
 } from '../errors/access.errors.js';
 import { FileNotFoundError } from '../errors/files.errors.js';
 import { OptionInvalidError } from '../errors/setup.errors.js';
-import type { Actor } from '../files/actor.js';
+import type { Actor } from '../actor/actor.js';
 import { FILES_CLOCK } from '../files/clock.js';
 import type { Clock } from '../files/clock.js';
 import { FilesAddresses } from '../files/files-addresses.js';

@@ -1,5 +1,5 @@
 import { LinkOptionInvalidError } from '../errors/setup.errors.js';
-import type { Actor } from '../files/actor.js';
+import type { Actor } from '../actor/actor.js';
 import { LINK_PURPOSES } from './link-token.js';
 import type { LinkPurpose } from './link-token.js';
 

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { Actor } from '../files/actor.js';
+import type { Actor } from '../actor/actor.js';
 
 /** What a link is for: saved to a disk, or shown where the file's type allows it. */
 export type LinkPurpose = 'download' | 'inline';

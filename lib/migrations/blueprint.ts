@@ -1,6 +1,6 @@
 import { Table } from 'typeorm';
 import type { DataSource, QueryRunner, TableColumnOptions } from 'typeorm';
-import { dataSourceOf } from '../unit-of-work/data-source-of.js';
+import { dataSourceOf } from '../unit-of-work/typeorm/data-source-of.js';
 
 type ColumnKind = 'uuid' | 'integer' | 'bigint' | 'boolean' | 'text' | 'json' | { readonly varchar: number };
 

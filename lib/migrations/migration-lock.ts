@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { QueryRunner } from 'typeorm';
 import { MigrationLockRefusedError } from '../errors/setup.errors.js';
-import { openBeside } from '../unit-of-work/open-beside.js';
-import { isPglite, type PostgresConnection } from '../unit-of-work/pglite.js';
-import { dataSourceOf } from '../unit-of-work/data-source-of.js';
+import { openBeside } from '../unit-of-work/typeorm/open-beside.js';
+import { isPglite, type PostgresConnection } from '../unit-of-work/one-connection/pglite.js';
+import { dataSourceOf } from '../unit-of-work/typeorm/data-source-of.js';
 
 // Any two numbers that nobody else is likely to lock.
 const POSTGRES_KEY = '1852403572, 1718185573';

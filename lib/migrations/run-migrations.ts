@@ -1,6 +1,6 @@
 import { MigrationExecutor } from 'typeorm';
 import type { DataSource, Migration, QueryRunner } from 'typeorm';
-import { isOnPglite } from '../unit-of-work/pglite-lease.js';
+import { isOnPglite } from '../unit-of-work/one-connection/pglite-lease.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { withMigrationLock } from './migration-lock.js';
 

@@ -1,4 +1,4 @@
-import type { Actor } from '../files/actor.js';
+import type { Actor } from '../actor/actor.js';
 
 /** Which of the owners of a type the actor may change. */
 export type ChangeableOwners = (

@@ -1,4 +1,4 @@
-import type { Actor } from '../files/actor.js';
+import type { Actor } from '../actor/actor.js';
 import type { FileSnapshot } from './statements/transfer-statements.js';
 
 /**

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import type { Actor } from '../files/actor.js';
+import type { Actor } from '../actor/actor.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import type { TransferAction } from '../files/transfer-action.js';
 import type { MoveOutcome, TransferStatements } from './statements/transfer-statements.js';

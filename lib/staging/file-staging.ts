@@ -1,17 +1,17 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ContentTypeInvalidError } from '../errors/files.errors.js';
-import { ContentStore } from '../files/content-store.js';
+import { ContentStore } from '../files/content/content-store.js';
 import { cleanFileName } from '../files/file-name.js';
 import { DEFAULT_STORAGE } from '../files/file-writer.js';
 import { FilesAddresses } from '../files/files-addresses.js';
-import { openContent } from '../files/open-content.js';
-import type { FileContent } from '../files/open-content.js';
+import { openContent } from '../files/content/open-content.js';
+import type { FileContent } from '../files/content/open-content.js';
 import type { OwnerTypeName } from '../files/owner-type-name.js';
 import { Quotas } from '../ownership/quotas/quotas.js';
 import { Capability } from '../storage/capability.js';
 import { parseContentType } from '../storage/content-type.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
-import { currentUnit } from '../unit-of-work/ambient.js';
+import { currentUnit } from '../unit-of-work/scopes/ambient.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { StagedFile } from './staged-file.js';
 

@@ -1,4 +1,4 @@
-import type { NewContent } from '../files/content-store.js';
+import type { NewContent } from '../files/content/content-store.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import { uuidV7 } from '../files/uuid-v7.js';
 import type { FileSnapshot } from '../ownership/statements/transfer-statements.js';

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { TaskQueueMissingError } from '../errors/units.errors.js';
-import { detach } from '../unit-of-work/ambient.js';
-import { isHandedOtherTransaction } from '../unit-of-work/handed-transaction.js';
+import { detach } from '../unit-of-work/scopes/ambient.js';
+import { isHandedOtherTransaction } from '../unit-of-work/scopes/handed-transaction.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import type { UnitOptions } from '../unit-of-work/unit-options.js';
 import { openQueue, queueOf } from './current-queue.js';

@@ -1,20 +1,20 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { UnitAbortedError, UnitEndedError } from '../errors/units.errors.js';
-import { ambientOf, carried, carrying, detach } from './ambient.js';
-import type { ForeignTransaction } from './ambient.js';
-import { type DataSourceOverride, overrideDataSource } from './data-source-override.js';
+import { ambientOf, carried, carrying, detach } from './scopes/ambient.js';
+import type { ForeignTransaction } from './scopes/ambient.js';
+import { type DataSourceOverride, overrideDataSource } from './typeorm/data-source-override.js';
 import type { Dialect } from './dialects/dialect.js';
 import { dialectOf } from './dialects/dialect-of.js';
-import { type Foreign, runJoined, runNested } from './enclosed-units.js';
-import { lineOf } from './line.js';
-import { OpenUnits } from './open-units.js';
-import { RootUnits } from './root-units.js';
-import { isFacade, scopeOf } from './runner-facade.js';
-import { realRunner } from './shared-view.js';
-import type { Scope } from './scope.js';
+import { type Foreign, runJoined, runNested } from './scopes/enclosed-units.js';
+import { lineOf } from './transaction/line.js';
+import { OpenUnits } from './scopes/open-units.js';
+import { RootUnits } from './scopes/root-units.js';
+import { isFacade, scopeOf } from './typeorm/runner-facade.js';
+import { realRunner } from './typeorm/shared-view.js';
+import type { Scope } from './scopes/scope.js';
 import type { UnitOptions, Work } from './unit-options.js';
 import type { UnitOfWork } from './unit-of-work.js';
-import { dataSourceOf } from './data-source-of.js';
+import { dataSourceOf } from './typeorm/data-source-of.js';
 
 /** The place in which an operation of `staying()` began. */
 class Operation {

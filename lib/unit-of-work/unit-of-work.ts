@@ -1,12 +1,12 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { UnitTrace } from '../diagnostics/traces.js';
-import { ambientOf } from './ambient.js';
-import type { Witness } from './commit-outcome.js';
+import { ambientOf } from './scopes/ambient.js';
+import type { Witness } from './transaction/commit-outcome.js';
 import type { IsolationLevel } from './dialects/dialect.js';
-import type { Effect } from './effects.js';
-import type { Scope } from './scope.js';
-import type { TransactionState } from './transaction-state.js';
-import type { UnitDeadline } from './unit-deadline.js';
+import type { Effect } from './scopes/effects.js';
+import type { Scope } from './scopes/scope.js';
+import type { TransactionState } from './transaction/transaction-state.js';
+import type { UnitDeadline } from './scopes/unit-deadline.js';
 
 /** One call's transaction, or its part of the caller's: what it did becomes permanent as a whole or not at all. */
 export class UnitOfWork {

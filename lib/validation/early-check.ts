@@ -1,10 +1,10 @@
 import type { EntityManager } from 'typeorm';
-import type { Actor } from '../files/actor.js';
+import type { Actor } from '../actor/actor.js';
 import type { Sight } from '../ownership/file-sight.js';
 import type { FileSnapshot } from '../ownership/statements/transfer-statements.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import { StagedFiles } from '../staging/staged-files.js';
-import { currentUnit, detach } from '../unit-of-work/ambient.js';
+import { currentUnit, detach } from '../unit-of-work/scopes/ambient.js';
 
 /** A file, and how the actor of the call sees it. */
 export interface SeenFile extends FileSnapshot {

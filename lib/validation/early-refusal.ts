@@ -1,4 +1,4 @@
-import type { Actor } from '../files/actor.js';
+import type { Actor } from '../actor/actor.js';
 import type { ClaimRefusal } from '../ownership/file-claims.js';
 import type { OwnershipState } from '../ownership/statements/transfer-statements.js';
 import type { Sight } from '../ownership/file-sight.js';

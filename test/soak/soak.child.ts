@@ -7,7 +7,7 @@ import { TaskQueue } from 'nestjs-files';
 import { FilesSweeper } from 'nestjs-files/maintenance';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { faultyStorage } from 'nestjs-files/testing';
-import { SWEEPER_OPTIONS } from '../../lib/files/sweeper-options.js';
+import { SWEEPER_OPTIONS } from '../../lib/files/intents/sweeper-options.js';
 import { Mischief } from './mischief.js';
 import { startSoakApp } from './soak-app.js';
 import type { SoakCommand, SoakPlace } from './soak-process.js';

@@ -6,8 +6,8 @@ import { IsOptional, IsString, MinLength, ValidateNested } from 'class-validator
 import { Column, DataSource, Entity, ManyToOne, OneToMany, PrimaryGeneratedColumn, VersionColumn } from 'typeorm';
 import type { Relation } from 'typeorm';
 import type { FilesModuleOptions } from '../../lib/files.options.js';
-import { ByteRemovals } from '../../lib/files/byte-removals.js';
-import { FileIntent } from '../../lib/files/file-intent.entity.js';
+import { ByteRemovals } from '../../lib/files/content/byte-removals.js';
+import { FileIntent } from '../../lib/files/intents/file-intent.entity.js';
 import { ManagedFile } from '../../lib/files/managed-file.entity.js';
 import { fsStorage } from '../../lib/storage/adapters/fs.storage.js';
 import type { StorageLimits } from '../../lib/storage/storage-limits.js';

@@ -8,7 +8,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { DataSource, DataSourceOptions } from 'typeorm';
 import { onTestFinished } from 'vitest';
-import { ByteRemovals } from '../../lib/files/byte-removals.js';
+import { ByteRemovals } from '../../lib/files/content/byte-removals.js';
 import { FilesModule } from '../../lib/files.module.js';
 import type { FilesModuleOptions } from '../../lib/files.options.js';
 import { fsStorage } from '../../lib/storage/adapters/fs.storage.js';

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { SearchQueryInvalidError } from '../../errors/requests.errors.js';
-import type { ActorSource } from '../actor.js';
+import type { ActorSource } from '../../actor/actor.js';
 import type { FoundFiles, ScanOptions } from './file-filter.js';
 import { isPlainObject } from './plain-object.js';
 import { searchFiles } from './search-files.js';

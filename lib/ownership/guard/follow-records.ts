@@ -8,7 +8,7 @@ import type { TransferRuntime } from '../transfer-runtime.js';
 import { hasOtherId, isOwner } from './record-ledger.js';
 import type { CurrentRow, RecordLedger, WrittenRow } from './record-ledger.js';
 import { latestRowsOfOwners, rowsByKey } from './record-rows.js';
-import { dataSourceOf } from '../../unit-of-work/data-source-of.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
 import { guardedOwners, isSharedOwner } from './guarded-entities.js';
 import { transactionOf } from './find-ledger.js';
 

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import type { OpenTransaction } from '../../unit-of-work/open-transaction.js';
+import type { OpenTransaction } from '../../unit-of-work/transaction/open-transaction.js';
 import { deleteFiles, releaseFiles } from '../let-go.js';
 import type { FileSnapshot } from '../statements/transfer-statements.js';
 import type { TransferRuntime } from '../transfer-runtime.js';

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { OnApplicationBootstrap, OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import type { QueryRunner } from 'typeorm';
-import { carried, carrying } from '../../unit-of-work/ambient.js';
-import { openTransaction } from '../../unit-of-work/open-transaction.js';
+import { carried, carrying } from '../../unit-of-work/scopes/ambient.js';
+import { openTransaction } from '../../unit-of-work/transaction/open-transaction.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
-import { watchWrites } from '../../unit-of-work/watch-writes.js';
-import type { WriteBuilder } from '../../unit-of-work/watch-writes.js';
+import { watchWrites } from '../../unit-of-work/typeorm/watch-writes.js';
+import type { WriteBuilder } from '../../unit-of-work/typeorm/watch-writes.js';
 import { TransferRuntime } from '../transfer-runtime.js';
 import { ChangeRights } from './change-rights.js';
 import { guardedEntitiesOf } from './guarded-entities.js';

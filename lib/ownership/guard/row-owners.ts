@@ -6,7 +6,7 @@ import { findLedger } from './find-ledger.js';
 import type { RecordLedger } from './record-ledger.js';
 import { rowsNaming, rowsOfOwners } from './record-rows.js';
 import type { RecordRow } from './record-rows.js';
-import { dataSourceOf } from '../../unit-of-work/data-source-of.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
 
 /** A file that is to become the owner's whose row names it. */
 export interface WantedOwner {

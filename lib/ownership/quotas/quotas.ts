@@ -2,7 +2,7 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { QuotaExceededError } from '../../errors/ownership.errors.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
-import { Room } from '../../files/room.js';
+import { Room } from '../../files/content/room.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { QUOTAS, readLimits } from './quota-options.js';
 import type { Limits, QuotaOptions } from './quota-options.js';

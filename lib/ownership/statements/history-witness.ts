@@ -1,8 +1,8 @@
 import type { EntityManager } from 'typeorm';
-import { ambientOf } from '../../unit-of-work/ambient.js';
-import type { CommitOutcome } from '../../unit-of-work/commit-outcome.js';
-import { dataSourceOf } from '../../unit-of-work/data-source-of.js';
-import { databaseFault } from '../../unit-of-work/database-fault.js';
+import { ambientOf } from '../../unit-of-work/scopes/ambient.js';
+import type { CommitOutcome } from '../../unit-of-work/transaction/commit-outcome.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
+import { databaseFault } from '../../unit-of-work/transaction/database-fault.js';
 import { FileTransfer } from '../file-transfer.entity.js';
 
 /** Lets the unit that wrote this row of the history be told by it whether it was committed. */

@@ -1,6 +1,6 @@
 import { In } from 'typeorm';
 import type { EntityManager } from 'typeorm';
-import type { Actor } from '../../files/actor.js';
+import type { Actor } from '../../actor/actor.js';
 import { ManagedFile } from '../../files/managed-file.entity.js';
 import { uuidV7 } from '../../files/uuid-v7.js';
 import { FileTransfer } from '../file-transfer.entity.js';
@@ -8,7 +8,7 @@ import { witnessHistory } from './history-witness.js';
 import { StepwiseStatements } from './stepwise.statements.js';
 import type { FileSnapshot, HistoryEntry, Move } from './transfer-statements.js';
 import { toSnapshot } from './verdict.js';
-import { dataSourceOf } from '../../unit-of-work/data-source-of.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
 
 const IDS_PER_STATEMENT = 1_000;
 

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import type { Actor } from '../../files/actor.js';
+import type { Actor } from '../../actor/actor.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { TransferAction } from '../../files/transfer-action.js';
 

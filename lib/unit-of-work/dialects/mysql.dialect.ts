@@ -1,5 +1,5 @@
 import type { QueryRunner } from 'typeorm';
-import { databaseFault } from '../database-fault.js';
+import { databaseFault } from '../transaction/database-fault.js';
 import type { BegunWith, IsolationLevel } from './dialect.js';
 import { PortableDialect } from './portable.dialect.js';
 import { commitsImplicitly } from './transaction-control.js';

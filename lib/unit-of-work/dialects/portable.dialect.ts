@@ -1,5 +1,5 @@
 import type { QueryResult, QueryRunner } from 'typeorm';
-import { isConnectionLost } from '../database-fault.js';
+import { isConnectionLost } from '../transaction/database-fault.js';
 import { controlsTransaction } from './transaction-control.js';
 import {
   type BegunWith,

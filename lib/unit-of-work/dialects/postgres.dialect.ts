@@ -3,9 +3,9 @@ import { observedCommit, type CommitAnswer, type IsolationLevel, type Start } fr
 import { answerTo, directQuery, isUnheard, type PgAnswer } from './direct-query.js';
 import { PortableDialect } from './portable.dialect.js';
 import { type PgClient, PostgresClient } from './postgres-client.js';
-import { dataSourceOf } from '../data-source-of.js';
-import { isOnPglite } from '../pglite-lease.js';
-import { depthOf, setDepth } from '../transaction-depth.js';
+import { dataSourceOf } from '../typeorm/data-source-of.js';
+import { isOnPglite } from '../one-connection/pglite-lease.js';
+import { depthOf, setDepth } from '../transaction/transaction-depth.js';
 
 interface PostgresRunner extends QueryRunner {
   readonly databaseConnection?: PgClient;

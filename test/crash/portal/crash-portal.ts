@@ -1,10 +1,10 @@
 import type { INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import type { Response } from 'express';
-import { ByteRemovals } from '../../../lib/files/byte-removals.js';
+import { ByteRemovals } from '../../../lib/files/content/byte-removals.js';
 import { PortalModule } from '../../../sample/portal/portal.module.js';
 import type { PortalOptions } from '../../../sample/portal/portal.options.js';
-import { readSweeperOptions, SWEEPER_OPTIONS } from '../../../lib/files/sweeper-options.js';
+import { readSweeperOptions, SWEEPER_OPTIONS } from '../../../lib/files/intents/sweeper-options.js';
 import { DraftsModule } from './drafts.module.js';
 
 /**

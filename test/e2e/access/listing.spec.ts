@@ -4,7 +4,7 @@ import { Column, DataSource, Entity, In, PrimaryColumn } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import { FilePolicy, FilesAccess, FilesService, ManagedFile, OwnerPolicy } from '../../../lib/index.js';
 import type { Actor, FileAccessPolicy, FileOwnerPolicy, OwnerOperation } from '../../../lib/index.js';
-import type { FileList } from '../../../lib/http/file-lists.js';
+import type { FileList } from '../../../lib/http/routes/file-lists.js';
 import { insertFile } from '../../support/ownership-databases.js';
 import { PLATFORMS, startApp } from '../../support/http-app.js';
 import type { HttpApp, Platform } from '../../support/http-app.js';

@@ -14,7 +14,7 @@ import { FilesSweeper } from 'nestjs-files/maintenance';
 import { Column, DataSource, Entity, PrimaryGeneratedColumn, Repository } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { FileIntent } from '../../../lib/files/file-intent.entity.js';
+import { FileIntent } from '../../../lib/files/intents/file-intent.entity.js';
 import { listens, reachableDatabases } from '../../support/databases.js';
 import { formWith, startApp, uploadFile } from '../../support/http-app.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { OwnerPolicy } from '../../../lib/index.js';
 import type { FileOwnerPolicy } from '../../../lib/index.js';
-import type { Actor } from '../../../lib/files/actor.js';
+import type { Actor } from '../../../lib/actor/actor.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { FileTransfer } from '../../../lib/ownership/file-transfer.entity.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';

@@ -5,7 +5,7 @@ import { Logger } from '@nestjs/common';
 import { FilesService, ManagedFile, TaskQueue } from 'nestjs-files';
 import { WorkUnawaitedError, UnitEndedError } from 'nestjs-files/errors';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { FileIntent } from '../../../lib/files/file-intent.entity.js';
+import { FileIntent } from '../../../lib/files/intents/file-intent.entity.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { filesBelow, newDirectory } from '../../support/files-directory.js';

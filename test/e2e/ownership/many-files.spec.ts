@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { Controller, Delete, HttpCode, Param, ParseIntPipe } from '@nestjs/common';
 import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { ByteRemovals } from '../../../lib/files/byte-removals.js';
+import { ByteRemovals } from '../../../lib/files/content/byte-removals.js';
 import { FileField, ManagedFile, OwnsFiles, WithTaskQueue } from '../../../lib/index.js';
 import { FileIntent } from '../../../lib/entry/entities.js';
 import { databaseStorage, StoredBytes } from '../../../lib/storage/adapters/database.storage.js';

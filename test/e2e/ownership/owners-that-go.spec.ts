@@ -14,7 +14,7 @@ import {
 import type { Relation } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OwnerHasFilesError } from '../../../lib/errors/ownership.errors.js';
-import { FileIntent } from '../../../lib/files/file-intent.entity.js';
+import { FileIntent } from '../../../lib/files/intents/file-intent.entity.js';
 import { OwnsFiles } from '../../../lib/ownership/owns-files.decorator.js';
 import { OwnerRemovals } from '../../../lib/ownership/removal/owner-removals.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';

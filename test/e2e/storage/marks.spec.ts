@@ -9,7 +9,7 @@ import { FileIntent, FILES_ENTITIES, StorageMark } from '../../../lib/entry/enti
 import { adoptStorage, FilesSweeper } from '../../../lib/entry/maintenance.js';
 import { Capability } from '../../../lib/entry/storage.js';
 import type { FilesModuleOptions } from '../../../lib/index.js';
-import { ByteRemovals } from '../../../lib/files/byte-removals.js';
+import { ByteRemovals } from '../../../lib/files/content/byte-removals.js';
 import type { Storage } from '../../../lib/storage/storage.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import type { FsStorageOptions } from '../../../lib/storage/adapters/fs.storage.js';

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { FileIntent } from '../../../lib/files/file-intent.entity.js';
-import { FilesSweeper } from '../../../lib/files/files-sweeper.js';
+import { FileIntent } from '../../../lib/files/intents/file-intent.entity.js';
+import { FilesSweeper } from '../../../lib/files/intents/files-sweeper.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { actionApp, actionForm, Gallery, textFile } from '../../support/action-app.js';

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { callUser } from '../../../lib/access/call-user.js';
-import type { Actor } from '../../../lib/files/actor.js';
+import type { Actor } from '../../../lib/actor/actor.js';
 
 function actorOf(type: string, args: unknown[]): Actor | null {
   const context = new ExecutionContextHost(args);

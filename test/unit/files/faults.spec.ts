@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { faultyStorage, memoryStorage } from 'nestjs-files/testing';
 import type { FaultMoment } from 'nestjs-files/testing';
-import { FileIntent } from '../../../lib/files/file-intent.entity.js';
+import { FileIntent } from '../../../lib/files/intents/file-intent.entity.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { OpenDatabase } from '../../support/databases.js';

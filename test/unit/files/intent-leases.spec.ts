@@ -1,8 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { FileIntent } from '../../../lib/files/file-intent.entity.js';
-import { claimIntents } from '../../../lib/files/intent-leases.js';
-import { skipsLocked } from '../../../lib/files/skips-locked.js';
+import { FileIntent } from '../../../lib/files/intents/file-intent.entity.js';
+import { claimIntents, skipsLocked } from '../../../lib/files/intents/intent-leases.js';
 import { uuidV7 } from '../../../lib/files/uuid-v7.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { reachableDatabases } from '../../support/databases.js';

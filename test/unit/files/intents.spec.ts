@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { memoryStorage } from 'nestjs-files/storage/memory';
-import { MARKERS } from '../../../lib/files/marker-intent.js';
+import { MARKERS } from '../../../lib/files/intents/marker-intent.js';
 import { Capability } from '../../../lib/storage/capability.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { TestDatabase } from '../../support/databases.js';

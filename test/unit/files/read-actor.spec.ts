@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { actAs } from '../../../lib/files/actor.js';
-import type { Actor } from '../../../lib/files/actor.js';
-import { readActor } from '../../../lib/files/read-actor.js';
+import { actAs, readActor } from '../../../lib/actor/actor.js';
+import type { Actor } from '../../../lib/actor/actor.js';
 
 const read = (actor: unknown) => readActor(actor as Actor);
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sniffContentType, sniffSize } from '../../../lib/files/sniff-content-type.js';
+import { sniffContentType, sniffSize } from '../../../lib/files/sniffing/sniff-content-type.js';
 import { DOCX_TYPES, gzip, pdf, png, zip } from '../../support/files-samples.js';
 
 const sniff = (content: string | Uint8Array, claim?: string) =>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
-import { upload } from '../../../lib/files/upload.js';
-import { streamOf } from '../../../lib/files/open-content.js';
+import { upload } from '../../../lib/files/content/upload.js';
+import { streamOf } from '../../../lib/files/content/open-content.js';
 import { filesHarness } from '../../support/files-harness.js';
 import { DISGUISED, HONEST, UNKNOWN, WISHED_ACTIVE } from '../../support/type-corpus.js';
 import type { Sample } from '../../support/type-corpus.js';

@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { memoryStorage } from 'nestjs-files/storage/memory';
-import { upload } from '../../../lib/files/upload.js';
+import { upload } from '../../../lib/files/content/upload.js';
 import type { StorageLimits } from '../../../lib/storage/storage-limits.js';
 import { filesBelow, newDirectory } from '../../support/files-directory.js';
 import { DOCX_TYPES, pdf, png, zip } from '../../support/files-samples.js';

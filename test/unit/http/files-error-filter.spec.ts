@@ -7,7 +7,7 @@ import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { FileNotFoundError, ValidationFailedError } from '../../../lib/errors/files.errors.js';
 import { FilesError } from '../../../lib/errors/files-error.js';
 import { TaskQueueMissingError } from '../../../lib/errors/units.errors.js';
-import { FilesErrorFilter } from '../../../lib/http/files-error.filter.js';
+import { FilesErrorFilter } from '../../../lib/http/answers/files-error.filter.js';
 
 class Recording implements ExceptionFilter {
   caught: unknown[] = [];

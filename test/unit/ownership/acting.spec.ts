@@ -1,6 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { actAs, ActorSource } from '../../../lib/files/actor.js';
+import { actAs, ActorSource } from '../../../lib/actor/actor.js';
 import { TaskQueue } from '../../../lib/task-queue/task-queue.js';
 import { ownershipApp } from '../../support/ownership-app.js';
 import type { OwnershipApp } from '../../support/ownership-app.js';

@@ -1,6 +1,6 @@
 import { DataSource } from 'typeorm';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
-import { actAs, ActorSource } from '../../../lib/files/actor.js';
+import { actAs, ActorSource } from '../../../lib/actor/actor.js';
 import type { ManagerCheck } from '../../../lib/ownership/manager-check.js';
 import { TransferRuntime } from '../../../lib/ownership/transfer-runtime.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';

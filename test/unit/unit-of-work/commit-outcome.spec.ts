@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CommitLostError, CommitOutcomeUnknownError } from '../../../lib/errors/units.errors.js';
-import type { CommitOutcome } from '../../../lib/unit-of-work/commit-outcome.js';
+import type { CommitOutcome } from '../../../lib/unit-of-work/transaction/commit-outcome.js';
 import type { UnitOptions } from '../../../lib/unit-of-work/unit-options.js';
 import type { UnitOfWork } from '../../../lib/unit-of-work/unit-of-work.js';
 import { reachableDatabases } from '../../support/databases.js';

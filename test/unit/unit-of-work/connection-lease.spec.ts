@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SecondConnectionMissingError } from '../../../lib/errors/units.errors.js';
-import { detach } from '../../../lib/unit-of-work/ambient.js';
+import { detach } from '../../../lib/unit-of-work/scopes/ambient.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
 import { PGLITES } from '../../support/pglite.js';

@@ -5,7 +5,7 @@ import {
   databaseFault,
   isConnectionLost,
   isTransient,
-} from '../../../lib/unit-of-work/database-fault.js';
+} from '../../../lib/unit-of-work/transaction/database-fault.js';
 
 /** What a driver throws. */
 const thrown = (properties: object, message = 'refused') => Object.assign(new Error(message), properties);

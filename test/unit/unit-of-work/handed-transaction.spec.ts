@@ -1,6 +1,6 @@
 import { type DataSource, type EntityManager, Repository } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isHandedOtherTransaction } from '../../../lib/unit-of-work/handed-transaction.js';
+import { isHandedOtherTransaction } from '../../../lib/unit-of-work/scopes/handed-transaction.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { Note } from '../../support/unit-entities.js';
 import { type NotesApp, openNotes } from '../../support/unit-notes.js';

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { type EntityManager, type QueryRunner, QueryRunnerAlreadyReleasedError } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { UnitEndedError } from '../../../lib/errors/units.errors.js';
-import { detach } from '../../../lib/unit-of-work/ambient.js';
+import { detach } from '../../../lib/unit-of-work/scopes/ambient.js';
 import type { UnitOfWork } from '../../../lib/unit-of-work/unit-of-work.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';

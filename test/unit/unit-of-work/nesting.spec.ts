@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { detach } from '../../../lib/unit-of-work/ambient.js';
+import { detach } from '../../../lib/unit-of-work/scopes/ambient.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { EntityManager } from 'typeorm';
 import { gate } from '../../support/gate.js';

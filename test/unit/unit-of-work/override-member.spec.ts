@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { overrideMember } from '../../../lib/unit-of-work/override-member.js';
+import { overrideMember } from '../../../lib/unit-of-work/typeorm/override-member.js';
 
 class Source {
   readonly field: string = 'own';

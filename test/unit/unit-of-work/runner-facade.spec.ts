@@ -1,8 +1,8 @@
 import type { QueryRunner } from 'typeorm';
 import { describe, expect, it } from 'vitest';
-import { FacadeFactory, isFacade } from '../../../lib/unit-of-work/runner-facade.js';
-import type { Scope } from '../../../lib/unit-of-work/scope.js';
-import type { UnitTransaction } from '../../../lib/unit-of-work/unit-transaction.js';
+import { FacadeFactory, isFacade } from '../../../lib/unit-of-work/typeorm/runner-facade.js';
+import type { Scope } from '../../../lib/unit-of-work/scopes/scope.js';
+import type { UnitTransaction } from '../../../lib/unit-of-work/transaction/unit-transaction.js';
 
 /** Makes a kind of query runner that nobody has seen before, as each database has its own. */
 function newKind() {

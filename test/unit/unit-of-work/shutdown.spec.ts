@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { detach } from '../../../lib/unit-of-work/ambient.js';
+import { detach } from '../../../lib/unit-of-work/scopes/ambient.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';

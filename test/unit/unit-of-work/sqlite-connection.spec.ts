@@ -2,7 +2,7 @@ import BetterSqlite from 'better-sqlite3';
 import { DataSource, type DataSourceOptions, type QueryRunner } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { LeaseTimeoutError } from '../../../lib/errors/units.errors.js';
-import { detach } from '../../../lib/unit-of-work/ambient.js';
+import { detach } from '../../../lib/unit-of-work/scopes/ambient.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
 import { Note } from '../../support/unit-entities.js';

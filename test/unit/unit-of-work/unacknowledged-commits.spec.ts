@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { QueryRunner } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CommitLostError, CommitOutcomeUnknownError } from '../../../lib/errors/units.errors.js';
-import type { Witness } from '../../../lib/unit-of-work/commit-outcome.js';
+import type { Witness } from '../../../lib/unit-of-work/transaction/commit-outcome.js';
 import type { UnitOptions } from '../../../lib/unit-of-work/unit-options.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { Note } from '../../support/unit-entities.js';

@@ -1,5 +1,5 @@
 import type { ManagedFile } from '../../../files/managed-file.entity.js';
-import { GUARD_CONSTRAINTS } from '../../../unit-of-work/guard-refusal.js';
+import { GUARD_CONSTRAINTS } from '../../../unit-of-work/transaction/guard-refusal.js';
 import type { TableNames } from '../../statements/names.js';
 import type { GuardedClass, GuardedTable, StoredField } from './guarded-table.js';
 import { identifier, integerIn, literal, uuidIn } from './sql-text.js';

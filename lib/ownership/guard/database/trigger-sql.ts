@@ -1,4 +1,4 @@
-import { GUARD_STATE } from '../../../unit-of-work/guard-refusal.js';
+import { GUARD_STATE } from '../../../unit-of-work/transaction/guard-refusal.js';
 import type { GuardedTable } from './guarded-table.js';
 import { identifier, literal } from './sql-text.js';
 

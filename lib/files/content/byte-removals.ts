@@ -1,0 +1,90 @@
+import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
+import { OptionInvalidError } from '../../errors/setup.errors.js';
+import type { Storage } from '../../storage/storage.js';
+import { within } from '../../unit-of-work/scopes/ambient.js';
+import { Transactor } from '../../unit-of-work/transactor.js';
+import { IntentJournal } from '../intents/intent-journal.js';
+import { Slots } from './slots.js';
+
+/** The application's `concurrentRemovals` option, read by `readConcurrentRemovals`. */
+export const CONCURRENT_REMOVALS = Symbol('CONCURRENT_REMOVALS');
+
+// Those of fsStorage share four threads with all else that the process does with files.
+const DEFAULT_CONCURRENCY = 4;
+
+/** Bytes that no row refers to any more, and the intent that says so. */
+export interface Removal {
+  id: string;
+  storage: Storage;
+  location: string;
+}
+
+/**
+ * Removes bytes after the commits that gave them up, while the responses are on their way. What fails, and what a shutdown cuts short,
+ * keeps its intent, and is the sweeper's.
+ */
+@Injectable()
+export class ByteRemovals {
+  readonly #logger = new Logger('ByteRemovals');
+  readonly #slots: Slots;
+  readonly #under = new Set<Promise<void>>();
+
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly journal: IntentJournal,
+    @Optional() @Inject(CONCURRENT_REMOVALS) concurrency = DEFAULT_CONCURRENCY,
+  ) {
+    this.#slots = new Slots(concurrency);
+  }
+
+  /** Begins to remove the bytes. Nobody has to wait for it; a shutdown does. */
+  add(removals: readonly Removal[]): void {
+    if (removals.length === 0) return;
+    let isStopped = false;
+    // Outside of the caller's context: the removal outlives the call.
+    const work = within(undefined, () => this.#removeAll(removals, () => isStopped));
+    this.#under.add(work);
+    void work.finally(() => this.#under.delete(work));
+    this.transactor.follow(work, () => (isStopped = true));
+  }
+
+  /** Runs `work`, which removes bytes, when fewer than `concurrentRemovals` are under way. */
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
+    return this.#slots.run(work);
+  }
+
+  /** Waits until nothing is under way. */
+  async idle(): Promise<void> {
+    while (this.#under.size > 0) await Promise.all(this.#under);
+  }
+
+  /** Never rejects. One statement drops the intents of all, however many there are. */
+  async #removeAll(removals: readonly Removal[], isStopped: () => boolean): Promise<void> {
+    const gone: string[] = [];
+    await this.#slots.each(removals, async ({ id, storage, location }) => {
+      if (isStopped()) return;
+      try {
+        await storage.remove(location);
+        gone.push(id);
+      } catch (error) {
+        this.#logger.warn(`"${location}" of storage "${storage.name}" is left to the sweeper: ${String(error)}`);
+      }
+    });
+    try {
+      await this.journal.drop(gone);
+    } catch (error) {
+      this.#logger.warn(
+        `${gone.length} intent(s) to delete are left to the sweeper; their bytes are gone: ${String(error)}`,
+      );
+    }
+  }
+}
+
+/** The configured number of concurrent removals, or the default. Throws `OptionInvalidError` unless it is a positive integer. */
+export function readConcurrentRemovals(concurrency = DEFAULT_CONCURRENCY): number {
+  if (Number.isSafeInteger(concurrency) && concurrency > 0) return concurrency;
+  throw new OptionInvalidError(
+    'concurrentRemovals',
+    `it is ${String(concurrency)}, and must be a whole number above zero`,
+  );
+}

@@ -1,0 +1,192 @@
+import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { Injectable, Logger } from '@nestjs/common';
+import { FileCorruptError } from '../../errors/files.errors.js';
+import { LocationTakenError, StorageFailedError } from '../../errors/storage.errors.js';
+import { Capability } from '../../storage/capability.js';
+import type { Storage } from '../../storage/storage.js';
+import { StorageRegistry } from '../../storage/storage-registry.js';
+import { Transactor } from '../../unit-of-work/transactor.js';
+import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
+import { ByteRemovals } from './byte-removals.js';
+import type { Examined } from './examine.js';
+import type { Intent } from '../intents/intent.js';
+import { IntentJournal } from '../intents/intent-journal.js';
+import type { ManagedFile } from '../managed-file.entity.js';
+import { streamOf } from './open-content.js';
+import { upload } from './upload.js';
+import type { StoredContent, UploadHints } from './upload.js';
+import { uuidV7 } from '../uuid-v7.js';
+
+/** Bytes that wait for the row that will answer for them. */
+export interface NewContent extends StoredContent {
+  readonly storage: string;
+  /** What answers for the bytes until then; nothing where they are written with the row. */
+  readonly intent?: Intent | undefined;
+  /** In the transaction that writes the row. */
+  attach(unit: UnitOfWork): Promise<void>;
+  /** Removes the bytes when no row was committed for them. Never throws: what it cannot remove is left to the sweeper. */
+  discard(): Promise<void>;
+}
+
+export interface PutHints extends UploadHints {
+  /** Called with what the content was found to be, before anything is stored. */
+  check?: (contentType: string) => void;
+  /** Called when all of it was read; what it throws undoes the storing. */
+  verify?: (examined: Examined) => void;
+}
+
+/** Puts bytes into storages and takes them out, so that at every moment a row or an intent answers for them. */
+@Injectable()
+export class ContentStore {
+  readonly #logger = new Logger(ContentStore.name);
+
+  constructor(
+    private readonly storages: StorageRegistry,
+    private readonly transactor: Transactor,
+    private readonly journal: IntentJournal,
+    private readonly removals: ByteRemovals,
+  ) {}
+
+  /** Stores the content at a new location; `commit` it next. It is destroyed when this fails, and nothing is stored then. */
+  async put(source: Readable, storage: Storage, hints: PutHints): Promise<NewContent> {
+    storage.require(Capability.CREATE);
+    if (storage.isTransactional) return this.#collect(source, storage, hints);
+    let intent: Intent | undefined;
+    const stored = await upload(source, storage, hints, async (location, examined) => {
+      hints.check?.(examined.contentType);
+      intent = await this.#place(storage, location, async () => {
+        await storage.write(location, examined.body);
+        hints.verify?.(examined);
+      });
+    });
+    return this.#placed(storage, stored, intent);
+  }
+
+  /** Copies a file's bytes to a new location, by the storage itself where it can. What arrives is what the file's hash says. */
+  async copy(file: ManagedFile, from: Storage, to: Storage): Promise<NewContent> {
+    const { name, contentType, charset, size, hash, hashAlgorithm } = file;
+    if (from === to && !to.isTransactional && to.supports(Capability.COPY)) {
+      const location = to.locationFor({ uuid: uuidV7(), name, contentType, now: new Date() });
+      const intent = await this.#place(to, location, () => to.copy(file.location, location));
+      return this.#placed(to, { location, contentType, charset, size, hash, hashAlgorithm }, intent);
+    }
+    to.require(Capability.CREATE);
+    const source = await from.read(file.location);
+    const verify = ({ digest }: Examined) => {
+      const found = digest(hashAlgorithm);
+      if (found.size !== size || found.hash !== hash) throw new FileCorruptError(file.id, from.name);
+    };
+    return this.put(source, to, { name, contentType, isExamined: true, algorithms: [hashAlgorithm], verify });
+  }
+
+  /** Runs `work`, which writes the row, in one transaction with the content. If it is not committed, the bytes are removed. */
+  async commit<T>(content: NewContent, work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
+    return this.commitAll([content], work);
+  }
+
+  /** As `commit`, for several: all of them stay, or none. */
+  async commitAll<T>(contents: readonly NewContent[], work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
+    let isUnitToDiscard = false;
+    try {
+      return await this.transactor.run(async (unit) => {
+        unit.afterRollback(() => this.discardAll(contents));
+        isUnitToDiscard = true;
+        await this.attachAll(unit, contents);
+        return work(unit);
+      });
+    } catch (error) {
+      if (!isUnitToDiscard) await this.discardAll(contents);
+      throw error;
+    }
+  }
+
+  /** Lets rows that this unit writes answer for the contents. */
+  async attachAll(unit: UnitOfWork, contents: readonly NewContent[]): Promise<void> {
+    await this.journal.settleAll(
+      unit,
+      contents.flatMap(({ intent }) => intent ?? []),
+    );
+    for (const content of contents) if (content.intent === undefined) await content.attach(unit);
+  }
+
+  /** Takes stored content away that will not be committed. */
+  async discardAll(contents: readonly NewContent[]): Promise<void> {
+    await Promise.all(contents.map((content) => this.removals.inTurn(() => content.discard())));
+  }
+
+  /**
+   * Takes away bytes that no row refers to when this unit commits: with it, or after it, when nobody waits, if need be by the sweeper.
+   * Throws `CapabilityMissingError` where a storage cannot remove, and `StorageMarkMismatchedError` where it is another place, before anything happened. Its statements do not grow with the files.
+   */
+  async remove(unit: UnitOfWork, files: readonly Pick<ManagedFile, 'storage' | 'location'>[]): Promise<void> {
+    const places = files.map((file) => ({ storage: this.storages.of(file), location: file.location }));
+    const storages = [...new Set(places.map(({ storage }) => storage))];
+    for (const storage of storages) storage.require(Capability.REMOVE);
+    for (const storage of storages) await storage.assertMarked();
+    for (const storage of storages.filter(({ isTransactional }) => isTransactional)) {
+      const own = places.filter((place) => place.storage === storage);
+      await storage.removeAll(own.map(({ location }) => location));
+    }
+    const later = places.filter(({ storage }) => !storage.isTransactional);
+    const removals = await this.journal.announceRemovals(unit.manager, later);
+    unit.afterCommit(() => this.removals.add(removals));
+  }
+
+  /** Writes bytes that an intent answers for. When that fails, nothing is left, or the intent is. */
+  async #place(storage: Storage, location: string, write: () => Promise<void>): Promise<Intent> {
+    const intent = await this.journal.announce(storage, location);
+    try {
+      await write();
+      return intent;
+    } catch (error) {
+      await this.#tidily(storage, location, async () => {
+        // What is there is somebody else's.
+        if (!(error instanceof LocationTakenError) && storage.supports(Capability.REMOVE))
+          await storage.remove(location);
+        // A write whose answer was lost may still arrive, so the intent stays for the sweeper.
+        if (!(error instanceof StorageFailedError)) await intent.withdraw();
+      });
+      throw error;
+    }
+  }
+
+  #placed(storage: Storage, stored: StoredContent, intent: Intent | undefined): NewContent {
+    return {
+      ...stored,
+      storage: storage.name,
+      intent,
+      attach: async (unit) => intent?.settle(unit),
+      discard: async () => {
+        await this.#tidily(storage, stored.location, async () => {
+          await storage.remove(stored.location);
+          await intent?.withdraw();
+        });
+      },
+    };
+  }
+
+  /** Takes the content into memory: it is written in the transaction of its row, and none is open while bytes flow. */
+  async #collect(source: Readable, storage: Storage, hints: PutHints): Promise<NewContent> {
+    let bytes = Buffer.alloc(0);
+    const stored = await upload(source, storage, hints, async (_, examined) => {
+      hints.check?.(examined.contentType);
+      bytes = await buffer(examined.body);
+      hints.verify?.(examined);
+    });
+    return {
+      ...stored,
+      storage: storage.name,
+      attach: () => storage.write(stored.location, streamOf(bytes)),
+      discard: async () => {},
+    };
+  }
+
+  async #tidily(storage: Storage, location: string, tidy: () => Promise<void>): Promise<void> {
+    try {
+      await tidy();
+    } catch (error) {
+      this.#logger.warn(`"${location}" of storage "${storage.name}" is left to the sweeper: ${String(error)}`);
+    }
+  }
+}

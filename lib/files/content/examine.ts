@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { FileTooLargeError, FileTypeNotAcceptedError } from '../../errors/files.errors.js';
+import { matchesContentType } from '../../storage/content-type.js';
+import type { Storage } from '../../storage/storage.js';
+import type { Room } from './room.js';
+import { sniffContentType, sniffSize } from '../sniffing/sniff-content-type.js';
+import { readText } from '../sniffing/sniff-text.js';
+import type { TypeHints } from '../sniffing/type-hints.js';
+
+// Chunks, not bytes: joining them to larger ones costs more than it saves. Enough to have the storage's next write ready.
+const READ_AHEAD = 8;
+
+/** What is known of bytes once they have all been seen. */
+export interface Digest {
+  /** Bytes. */
+  size: number;
+  /** Hex. */
+  hash: string;
+  hashAlgorithm: string;
+}
+
+/** Content whose first bytes have been looked at. */
+export interface Examined {
+  contentType: string;
+  /** Of a text; null for all other content. */
+  charset: string | null;
+  /** All of the content, counted and hashed as it is read. */
+  body: Readable;
+  /** Once the body has been read. Another algorithm must have been asked for before. */
+  digest(algorithm?: string): Digest;
+}
+
+export interface ExamineHints extends TypeHints {
+  /** Further algorithms to hash with. */
+  algorithms?: readonly string[] | undefined;
+  /** What the content has to fit into. */
+  room?: Room | undefined;
+}
+
+/**
+ * Looks at content on its way to a storage, in one pass: its type is found and checked at once; it is counted against the storage's
+ * limit and the owner's room, and hashed while the body is read. Memory does not depend on its size.
+ */
+export async function examine(
+  content: Readable,
+  storage: Storage,
+  { algorithms = [], room, ...said }: ExamineHints = {},
+): Promise<Examined> {
+  const hashes = new Map([storage.hashAlgorithm, ...algorithms].map((name) => [name, createHash(name)]));
+  let size = 0;
+  async function* measured(): AsyncGenerator<Buffer, void> {
+    for await (const chunk of content as AsyncIterable<Uint8Array | string>) {
+      const bytes = asBuffer(chunk);
+      size += bytes.length;
+      if (storage.maxSize !== undefined && size > storage.maxSize)
+        throw new FileTooLargeError(storage.name, storage.maxSize);
+      if (room !== undefined && size > room.bytes) throw room.exceeded(size);
+      for (const hash of hashes.values()) hash.update(bytes);
+      yield bytes;
+    }
+  }
+  const chunks = measured();
+  const head = await takeHead(chunks);
+  const sniffed = head.subarray(0, sniffSize(head));
+  const contentType = await sniffContentType(sniffed, said);
+  assertAccepted(contentType, storage);
+  const digests = new Map<string, string>();
+  return {
+    contentType,
+    charset: contentType.startsWith('text/') ? (readText(sniffed)?.charset ?? null) : null,
+    body: Readable.from(joined(head, chunks), { highWaterMark: READ_AHEAD }),
+    digest: (hashAlgorithm = storage.hashAlgorithm) => {
+      const hash = digests.get(hashAlgorithm) ?? hashes.get(hashAlgorithm)?.digest('hex') ?? '';
+      digests.set(hashAlgorithm, hash);
+      return { size, hash, hashAlgorithm };
+    },
+  };
+}
+
+function assertAccepted(contentType: string, { name, acceptedTypes }: Storage): void {
+  if (acceptedTypes === undefined || matchesContentType(contentType, acceptedTypes)) return;
+  throw new FileTypeNotAcceptedError(name, contentType, acceptedTypes);
+}
+
+/** The first bytes: at least as many as their type can be told by, or all there are. */
+async function takeHead(chunks: AsyncIterator<Buffer>): Promise<Buffer> {
+  const taken: Buffer[] = [];
+  let size = 0;
+  for (let wanted = sniffSize(Buffer.alloc(0)); size < wanted;) {
+    const { done, value } = await chunks.next();
+    if (done) break;
+    taken.push(value);
+    size += value.length;
+    if (size >= wanted) wanted = sniffSize(Buffer.concat(taken));
+  }
+  return Buffer.concat(taken);
+}
+
+async function* joined(head: Buffer, chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void> {
+  if (head.length > 0) yield head;
+  yield* chunks;
+}
+
+function asBuffer(chunk: Uint8Array | string): Buffer {
+  if (typeof chunk === 'string') return Buffer.from(chunk);
+  return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+}

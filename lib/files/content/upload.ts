@@ -1,0 +1,52 @@
+import type { Readable } from 'node:stream';
+import type { Storage } from '../../storage/storage.js';
+import { examine } from './examine.js';
+import type { Digest, Examined } from './examine.js';
+import type { Room } from './room.js';
+import { uuidV7 } from '../uuid-v7.js';
+
+export interface UploadHints {
+  name: string;
+  /** What the client says the content is. */
+  contentType?: string;
+  /** Whether `contentType` is what the content was found to be before: then its name says nothing more. @default false */
+  isExamined?: boolean;
+  /** Further algorithms to hash with. */
+  algorithms?: readonly string[];
+  /** What the content has to fit into. */
+  room?: Room | undefined;
+}
+
+/** What an upload found out. */
+export interface StoredContent extends Digest {
+  location: string;
+  contentType: string;
+  /** Of a text; null for all other content. */
+  charset: string | null;
+}
+
+/** How examined content gets to its location. */
+export type Writing = (location: string, examined: Examined) => Promise<void>;
+
+/**
+ * Stores the content in one pass: counted against the storage's limit, hashed, its type found and checked, written. Memory does
+ * not depend on its size. When it fails nothing stays in the storage; the content is destroyed then.
+ */
+export async function upload(
+  content: Readable,
+  storage: Storage,
+  hints: UploadHints,
+  write: Writing = (location, { body }) => storage.write(location, body),
+): Promise<StoredContent> {
+  try {
+    const { name, contentType: claim, isExamined = false, algorithms, room } = hints;
+    const said = { claim, ...(!isExamined && { name }) };
+    const examined = await examine(content, storage, { ...said, algorithms, room });
+    const { contentType, charset } = examined;
+    const location = storage.locationFor({ uuid: uuidV7(), name, contentType, now: new Date() });
+    await write(location, examined);
+    return { location, contentType, charset, ...examined.digest() };
+  } finally {
+    content.destroy();
+  }
+}

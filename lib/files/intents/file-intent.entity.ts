@@ -1,0 +1,33 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { BINARY_TABLE, id, text, uuid, when } from '../columns.js';
+import { Authoritative } from '../../unit-of-work/typeorm/authoritative.js';
+
+/** What is to become of the bytes if nobody comes back: both kinds end with their removal, unless a file refers to them. */
+export type IntentKind = 'create' | 'delete';
+
+/**
+ * Bytes that no file's row answers for: about to be written, or about to be removed. It is there before the first byte is and until
+ * the last one is gone, so that a crash in between is found and finished.
+ */
+@Entity('files_intent', BINARY_TABLE)
+@Authoritative()
+@Index('ix_files_intent_location', ['storage', 'locationKey'])
+@Index('ix_files_intent_due', ['createdAt'])
+export class FileIntent {
+  /** A time-ordered UUID. */
+  @PrimaryColumn(id()) id!: string;
+  /** The name of the storage. */
+  @Column(text(64)) storage!: string;
+  /** Where the bytes are, or will be. */
+  @Column(text(1024)) location!: string;
+  /** SHA-256 of the location in hex. */
+  @Column(text(64, { name: 'location_key' })) locationKey!: string;
+  /** Whether the bytes were to be written or to be removed. */
+  @Column(text(16)) kind!: IntentKind;
+  /** The grace period counts from here. */
+  @Column(when({ name: 'created_at' })) createdAt!: Date;
+  /** Fresh for every claim; once it is set, the bytes can no longer become a file's. */
+  @Column(uuid({ name: 'lease_owner', nullable: true })) leaseOwner!: string | null;
+  /** When another machine may claim it. */
+  @Column(when({ name: 'lease_until', nullable: true })) leaseUntil!: Date | null;
+}

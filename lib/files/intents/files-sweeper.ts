@@ -1,0 +1,186 @@
+import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
+import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
+import { type SweepTrace, sweepTrace } from '../../diagnostics/traces.js';
+import { stackOf } from '../../errors/stack-of.js';
+import { Capability } from '../../storage/capability.js';
+import type { Storage } from '../../storage/storage.js';
+import { StorageRegistry } from '../../storage/storage-registry.js';
+import { detach } from '../../unit-of-work/scopes/ambient.js';
+import { Transactor } from '../../unit-of-work/transactor.js';
+import { ByteRemovals } from '../content/byte-removals.js';
+import { FILES_CLOCK } from '../clock.js';
+import type { Clock } from '../clock.js';
+import { FileIntent } from './file-intent.entity.js';
+import { claimIntents } from './intent-leases.js';
+import { locationKey } from '../../storage/location-key.js';
+import { ManagedFile } from '../managed-file.entity.js';
+import { MARKERS, readMarker } from './marker-intent.js';
+import { previewSweep } from './sweep-preview.js';
+import type { SweepStep } from './sweep-preview.js';
+import { emptyReport } from './sweep-report.js';
+import type { SweepReport } from './sweep-report.js';
+import { SWEEPER_OPTIONS } from './sweeper-options.js';
+import type { CheckedSweeperOptions } from './sweeper-options.js';
+
+/**
+ * Finishes what a crash, a failed storage or a lost COMMIT has left: bytes that no file refers to. It may run on several machines at
+ * once; bytes that a file refers to are never touched.
+ */
+@Injectable()
+export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  readonly #logger = new Logger(FilesSweeper.name);
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<SweepReport> | undefined;
+  #isStopped = false;
+  #tidiedAt = Number.NEGATIVE_INFINITY;
+
+  /** @internal */
+  constructor(
+    private readonly storages: StorageRegistry,
+    private readonly transactor: Transactor,
+    private readonly removals: ByteRemovals,
+    @Inject(SWEEPER_OPTIONS) private readonly options: CheckedSweeperOptions,
+    @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
+  ) {}
+
+  /**
+   * Sweeps once, after the removals that this process has in progress. A call during a sweep returns the report of that sweep. It runs
+   * outside of any unit of work, wherever it is called.
+   */
+  async sweep(): Promise<SweepReport> {
+    await this.removals.idle();
+    return this.#sweep(true);
+  }
+
+  /** What a sweep would do now; nothing is changed. The unfinished writes that storages have left are not in it. */
+  preview({ rows = 100 }: { rows?: number } = {}): Promise<SweepStep[]> {
+    const moment = { now: new Date(this.now()), abandonedBefore: this.#abandonedBefore(), rows };
+    return detach(() => previewSweep(this.transactor, this.storages, moment));
+  }
+
+  /** @internal */
+  onApplicationBootstrap(): void {
+    if (this.options.isTimed) this.#wait();
+  }
+
+  /** Ends the sweep that is running after the intent that it is at: before the data source is closed. */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    await this.#running?.catch(() => undefined);
+  }
+
+  #wait(): void {
+    if (this.#isStopped) return;
+    this.#timer = setTimeout(() => void this.#sweepOnTime(), this.options.interval).unref();
+  }
+
+  async #sweepOnTime(): Promise<void> {
+    try {
+      // All directories are read for leftovers: seldom, as they only take space.
+      const report = await this.#sweep(this.now() - this.#tidiedAt >= this.options.grace);
+      if (report.examined + report.leftovers > 0) this.#logger.log(`Swept: ${JSON.stringify(report)}`);
+    } catch (error) {
+      this.#logger.error('The sweep failed; the next one tries again', stackOf(error));
+    }
+    this.#wait();
+  }
+
+  #sweep(tidy: boolean): Promise<SweepReport> {
+    this.#running ??= detach(() =>
+      sweepTrace.run(
+        () => ({ examined: 0, finished: 0, failed: 0, bytesRemoved: 0 }),
+        (trace) => this.#sweepAll(tidy, trace),
+      ),
+    ).finally(() => (this.#running = undefined));
+    return this.#running;
+  }
+
+  async #sweepAll(tidy: boolean, trace?: SweepTrace): Promise<SweepReport> {
+    const report = emptyReport();
+    await this.#sweepIntents(report);
+    for (const name of this.storages.names) {
+      if (this.#isStopped) break;
+      const storage = this.storages.get(name);
+      await this.#attempt(report, `the markers of storage "${name}"`, () => this.#sweepMarkers(storage, report));
+      if (tidy) await this.#attempt(report, `the leftovers of storage "${name}"`, () => this.#tidy(storage, report));
+    }
+    if (tidy) this.#tidiedAt = this.now();
+    const { examined, finished, failed, bytesRemoved } = report;
+    if (trace) Object.assign(trace, { examined, finished, failed, bytesRemoved });
+    return report;
+  }
+
+  async #sweepIntents(report: SweepReport): Promise<void> {
+    const { batch: limit, lease } = this.options;
+    for (;;) {
+      const now = this.now();
+      const claim = {
+        now: new Date(now),
+        abandonedBefore: this.#abandonedBefore(),
+        leaseUntil: new Date(now + lease),
+        limit,
+      };
+      const intents = await claimIntents(this.transactor, claim);
+      for (const intent of intents) {
+        if (this.#isStopped) return;
+        report.examined++;
+        const what = `the intent to ${intent.kind} "${intent.location}" in storage "${intent.storage}"`;
+        await this.#attempt(report, what, () => this.#finish(intent, report));
+      }
+      if (intents.length === 0) return;
+    }
+  }
+
+  // From the claim on, no row can come to refer to the bytes: creations need the intent unclaimed, registrations need it gone.
+  async #finish({ id, storage, location }: FileIntent, report: SweepReport): Promise<void> {
+    await this.#removeUnreferred(this.storages.get(storage), location, report);
+    await this.transactor.dataSource.getRepository(FileIntent).delete({ id });
+  }
+
+  async #sweepMarkers(storage: Storage, report: SweepReport): Promise<void> {
+    if (storage.isTransactional || !storage.supports(Capability.SCAN | Capability.STREAM | Capability.REMOVE)) return;
+    for await (const { location: marker, modifiedAt } of storage.scan(MARKERS)) {
+      if (this.#isStopped) return;
+      if (modifiedAt > this.#abandonedBefore()) continue;
+      report.examined++;
+      await this.#attempt(report, `the marker "${marker}" of storage "${storage.name}"`, async () => {
+        const location = await readMarker(storage, marker);
+        // On SQLite, where markers are left, nobody else has a transaction open meanwhile, in which the row may be.
+        await this.transactor.run(() => this.#removeUnreferred(storage, location, report));
+        await storage.remove(marker);
+      });
+    }
+  }
+
+  async #removeUnreferred(storage: Storage, location: string, report: SweepReport): Promise<void> {
+    const files = this.transactor.dataSource.getRepository(ManagedFile);
+    if (await files.existsBy({ storage: storage.name, locationKey: locationKey(location) })) {
+      report.kept++;
+      return;
+    }
+    const found = storage.supports(Capability.EXISTS) ? await storage.stat(location) : undefined;
+    await storage.remove(location);
+    report.finished++;
+    report.bytesRemoved += found?.size ?? 0;
+  }
+
+  async #tidy(storage: Storage, report: SweepReport): Promise<void> {
+    const { count, size } = await storage.removeLeftovers(this.#abandonedBefore());
+    report.leftovers += count;
+    report.bytesRemoved += size;
+  }
+
+  async #attempt(report: SweepReport, what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      report.failed++;
+      this.#logger.warn(`Could not sweep ${what}: ${String(error)}`);
+    }
+  }
+
+  #abandonedBefore(): Date {
+    return new Date(this.now() - this.options.grace);
+  }
+}

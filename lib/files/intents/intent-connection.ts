@@ -1,0 +1,28 @@
+import type { DataSource } from 'typeorm';
+import { openBeside } from '../../unit-of-work/typeorm/open-beside.js';
+import { FileIntent } from './file-intent.entity.js';
+
+/**
+ * A connection for intents that have to commit while the caller's transaction is open. It is not one of the application's pool: were
+ * all of those held by units that wait for another one here, none would ever end.
+ */
+export class IntentConnection {
+  #opened: Promise<DataSource> | undefined;
+
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** Opens it when it is first needed. */
+  open(): Promise<DataSource> {
+    this.#opened ??= openBeside(this.dataSource, [FileIntent]).catch((error: unknown) => {
+      this.#opened = undefined;
+      throw error;
+    });
+    return this.#opened;
+  }
+
+  async close(): Promise<void> {
+    const opened = await this.#opened?.catch(() => undefined);
+    this.#opened = undefined;
+    await opened?.destroy();
+  }
+}

@@ -1,0 +1,162 @@
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import type { OnApplicationShutdown } from '@nestjs/common';
+import { In, IsNull } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
+import { IntentLostError } from '../../errors/files.errors.js';
+import { LocationPendingError } from '../../errors/storage.errors.js';
+import type { Storage } from '../../storage/storage.js';
+import { ambientOf } from '../../unit-of-work/scopes/ambient.js';
+import type { CommitOutcome } from '../../unit-of-work/transaction/commit-outcome.js';
+import type { Scope } from '../../unit-of-work/scopes/scope.js';
+import { sharesConnection } from '../../unit-of-work/one-connection/shared-connection.js';
+import { Transactor } from '../../unit-of-work/transactor.js';
+import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
+import { FILES_CLOCK } from '../clock.js';
+import type { Clock } from '../clock.js';
+import { FileIntent } from './file-intent.entity.js';
+import type { IntentKind } from './file-intent.entity.js';
+import type { Intent } from './intent.js';
+import { IntentConnection } from './intent-connection.js';
+import { isSqlite } from '../is-sqlite.js';
+import { lockShared } from '../lock-files.js';
+import { locationKey } from '../../storage/location-key.js';
+import { leaveMarker } from './marker-intent.js';
+import { uuidV7 } from '../uuid-v7.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
+
+/** Where bytes are. */
+interface Place {
+  storage: Storage;
+  location: string;
+}
+
+// Eight parameters each; the smallest of the databases' limits is 32766.
+const ROWS_PER_STATEMENT = 1000;
+const IDS_PER_STATEMENT = 10_000;
+
+/** Writes down which bytes no row answers for, where no crash and no rollback loses it. */
+@Injectable()
+export class IntentJournal implements OnApplicationShutdown {
+  readonly #connection: IntentConnection;
+
+  constructor(
+    private readonly transactor: Transactor,
+    @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
+  ) {
+    this.#connection = new IntentConnection(transactor.dataSource);
+  }
+
+  /** Writes down that bytes will be at the location. It is committed when this resolves, also inside of a transaction. */
+  async announce(storage: Storage, location: string): Promise<Intent> {
+    const { dataSource } = this.transactor;
+    if (!isInTransaction(dataSource)) return this.#record(dataSource, storage, location);
+    if (isSqlite(dataSource) || sharesConnection(dataSource)) return leaveMarker(storage, location);
+    return this.#record(await this.#connection.open(), storage, location);
+  }
+
+  /** Writes down in the caller's transaction that the bytes have to go; `drop` them when they are gone. */
+  async announceRemovals(manager: EntityManager, places: readonly Place[]): Promise<(Place & { id: string })[]> {
+    const removals = places.map(({ storage, location }) => {
+      const intent = this.#make('delete', storage, location);
+      return { id: intent.id, storage, location, intent };
+    });
+    for (let at = 0; at < removals.length; at += ROWS_PER_STATEMENT) {
+      const some = removals.slice(at, at + ROWS_PER_STATEMENT);
+      await manager.insert(
+        FileIntent,
+        some.map(({ intent }) => intent),
+      );
+    }
+    return removals;
+  }
+
+  /** The bytes are gone. */
+  async drop(ids: readonly string[]): Promise<void> {
+    const intents = this.transactor.dataSource.getRepository(FileIntent);
+    for (let at = 0; at < ids.length; at += IDS_PER_STATEMENT)
+      await intents.delete(ids.slice(at, at + IDS_PER_STATEMENT));
+  }
+
+  /** Throws `LocationPendingError` if bytes are on their way to the location, or away from it. */
+  async assertNonePending(manager: EntityManager, storage: Storage, location: string): Promise<void> {
+    const query = manager
+      .createQueryBuilder(FileIntent, 'intent')
+      .select('intent.id', 'id')
+      .where({ storage: storage.name, locationKey: locationKey(location) });
+    // A locking read sees what is committed now, at every level of isolation.
+    const found = await lockShared(manager, query);
+    if (found.length > 0) throw new LocationPendingError(storage.name, location);
+  }
+
+  /** Settles all of the intents, as `Intent.settle()` does one: their rows in one statement. */
+  async settleAll(unit: UnitOfWork, intents: readonly Intent[]): Promise<void> {
+    const rows = intents.flatMap(({ row }) => row ?? []);
+    const areTogether = rows.length > 1 && seesEveryCommit(this.transactor.dataSource);
+    for (const intent of intents) if (!areTogether || intent.row === undefined) await intent.settle(unit);
+    for (let at = 0; areTogether && at < rows.length; at += ROWS_PER_STATEMENT) {
+      const some = rows.slice(at, at + ROWS_PER_STATEMENT);
+      const ids = some.map(({ id }) => id);
+      const { affected } = await unit.manager.delete(FileIntent, { id: In(ids), leaseOwner: IsNull() });
+      if (affected === some.length) continue;
+      const claimed = await unit.manager.findOneBy(FileIntent, { id: In(ids) });
+      const { storage = '', location = '' } = claimed ?? some[0] ?? {};
+      throw new IntentLostError(storage, location);
+    }
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.#connection.close();
+  }
+
+  async #record(through: DataSource, storage: Storage, location: string): Promise<Intent> {
+    const intents = through.getRepository(FileIntent);
+    const intent = this.#make('create', storage, location);
+    const { id } = intent;
+    await intents.insert(intent);
+    const withdraw = async () => void (await intents.delete({ id }));
+    const unclaimed = { id, leaseOwner: IsNull() };
+    return {
+      row: { id, storage: storage.name, location },
+      withdraw,
+      settle: async (unit) => {
+        if (seesEveryCommit(this.transactor.dataSource)) {
+          // No sweeper can claim it between this and the commit, and none has.
+          if ((await unit.manager.delete(FileIntent, unclaimed)).affected === 1) {
+            unit.addWitness((manager) => isSettled(manager, id));
+            return;
+          }
+        } else {
+          // A snapshot from before the intent does not show it. Renewed, it cannot be swept before this unit has long ended.
+          const renewed = await intents.update(unclaimed, { createdAt: new Date(this.now()) });
+          unit.afterCommit(withdraw);
+          if (renewed.affected === 1) return;
+        }
+        throw new IntentLostError(storage.name, location);
+      },
+    };
+  }
+
+  #make(kind: IntentKind, { name: storage }: Storage, location: string): FileIntent {
+    const createdAt = new Date(this.now());
+    const intent = { id: uuidV7(), storage, location, locationKey: locationKey(location), kind, createdAt };
+    return Object.assign(new FileIntent(), intent, { leaseOwner: null, leaseUntil: null });
+  }
+}
+
+/** The row of the intent waits for the unit that removed it, and is still there if that one was rolled back. */
+async function isSettled(manager: EntityManager, id: string): Promise<CommitOutcome> {
+  const query = manager.createQueryBuilder(FileIntent, 'intent').where({ id });
+  const row = await (isSqlite(dataSourceOf(manager)) ? query : query.setLock('pessimistic_write')).getOne();
+  return row ? 'rolled back' : 'committed';
+}
+
+/** Whether what this flow writes is in a transaction: a unit of work's, or one that the application opened. */
+function isInTransaction(dataSource: DataSource): boolean {
+  const here = ambientOf(dataSource);
+  return here?.kind === 'foreign' ? here.runner.isTransactionActive : here !== undefined;
+}
+
+function seesEveryCommit(dataSource: DataSource): boolean {
+  const here = ambientOf(dataSource) as Scope | undefined;
+  return isSqlite(dataSource) || sharesConnection(dataSource) || here?.transaction?.isolation === 'READ COMMITTED';
+}

@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto';
+import { type DataSource, type EntityManager, In, IsNull, type SelectQueryBuilder } from 'typeorm';
+import type { Transactor } from '../../unit-of-work/transactor.js';
+import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
+import { notAfter } from '../columns.js';
+import { FileIntent } from './file-intent.entity.js';
+
+/** What may be claimed, and for how long. */
+export interface Claim {
+  now: Date;
+  /** Intents to create that are older have been abandoned. */
+  abandonedBefore: Date;
+  leaseUntil: Date;
+  limit: number;
+}
+
+const CLAIM_RETRIES = 5;
+
+/**
+ * Makes due intents the caller's: those to delete at once, as their deletion is committed; those to create when they are old. Nobody else
+ * gets them while the lease lasts. Empty when nothing is due.
+ */
+export function claimIntents(transactor: Transactor, claim: Claim): Promise<FileIntent[]> {
+  return skipsLocked(transactor.dataSource) ? claimUnlocked(transactor, claim) : claimByToken(transactor, claim);
+}
+
+/** Those that somebody else is about to claim are skipped: nobody waits. */
+function claimUnlocked(transactor: Transactor, claim: Claim): Promise<FileIntent[]> {
+  const leased = { leaseOwner: randomUUID(), leaseUntil: claim.leaseUntil };
+  const work = async ({ manager }: UnitOfWork): Promise<FileIntent[]> => {
+    const query = due(manager.createQueryBuilder(FileIntent, 'intent'), claim);
+    const claimed = await query.setLock('pessimistic_write').setOnLocked('skip_locked').getMany();
+    const ids = claimed.map(({ id }) => id);
+    if (ids.length > 0) await manager.update(FileIntent, ids, leased);
+    return claimed.map((intent) => Object.assign(intent, leased));
+  };
+  return transactor.run(work, { retry: CLAIM_RETRIES });
+}
+
+/** On every database: of those who want an intent, one changes it in one statement from what they all have seen. */
+async function claimByToken(transactor: Transactor, claim: Claim): Promise<FileIntent[]> {
+  for (;;) {
+    const token = randomUUID();
+    const query = transactor.dataSource.manager.createQueryBuilder(FileIntent, 'intent').select('intent.id');
+    const ids = (await due(query, claim).getMany()).map(({ id }) => id);
+    if (ids.length === 0) return [];
+    await transactor.run(({ manager }) => lease(manager, ids, token, claim), { retry: CLAIM_RETRIES });
+    const claimed = await transactor.dataSource
+      .getRepository(FileIntent)
+      .find({ where: { leaseOwner: token }, order: { id: 'ASC' } });
+    if (claimed.length > 0) return claimed;
+  }
+}
+
+function due(query: SelectQueryBuilder<FileIntent>, { limit, ...claim }: Claim): SelectQueryBuilder<FileIntent> {
+  return unleased(query, claim).orderBy('intent.createdAt').addOrderBy('intent.id').limit(limit);
+}
+
+function unleased(
+  query: SelectQueryBuilder<FileIntent>,
+  { now, abandonedBefore }: Pick<Claim, 'now' | 'abandonedBefore'>,
+): SelectQueryBuilder<FileIntent> {
+  return query
+    .where("(intent.kind = 'delete' OR intent.createdAt <= :abandoned)", { abandoned: abandonedBefore.getTime() })
+    .andWhere('(intent.leaseUntil IS NULL OR intent.leaseUntil <= :now)', { now: now.getTime() });
+}
+
+async function lease(manager: EntityManager, ids: readonly string[], token: string, claim: Claim): Promise<void> {
+  await manager
+    .createQueryBuilder()
+    .update(FileIntent)
+    .set({ leaseOwner: token, leaseUntil: claim.leaseUntil })
+    .where([
+      { id: In(ids.toSorted()), leaseUntil: IsNull() },
+      { id: In(ids.toSorted()), leaseUntil: notAfter(claim.now) },
+    ])
+    .execute();
+}
+
+/** Whether the server of an open data source knows `SKIP LOCKED`: PostgreSQL, MySQL from 8.0 on, MariaDB from 10.6 on. */
+export function skipsLocked({ options: { type }, driver }: DataSource): boolean {
+  if (type === 'postgres') return true;
+  if (type !== 'mysql' && type !== 'mariadb') return false;
+  const [major = 0, minor = 0] = (driver.version ?? '').split('.').map(Number);
+  // MySQL went from 5 to 8, and MariaDB is at 10 and above, whatever the data source takes its server for.
+  return major === 8 || major === 9 || major > 10 || (major === 10 && minor >= 6);
+}

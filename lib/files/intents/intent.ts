@@ -1,0 +1,15 @@
+import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
+import type { FileIntent } from './file-intent.entity.js';
+
+/** The note that bytes are about to be at a location. */
+export interface Intent {
+  /** Its row; a note that lies beside the bytes has none. */
+  readonly row?: Readonly<Pick<FileIntent, 'id' | 'storage' | 'location'>>;
+  /**
+   * Lets the file's row answer for the bytes from now on; called in the transaction that writes it. Throws `IntentLostError` when the
+   * bytes have been given up meanwhile.
+   */
+  settle(unit: UnitOfWork): Promise<void>;
+  /** There are no bytes, or none any more. */
+  withdraw(): Promise<void>;
+}

@@ -1,0 +1,30 @@
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { Capability } from '../../storage/capability.js';
+import type { Storage } from '../../storage/storage.js';
+import type { Intent } from './intent.js';
+import { uuidV7 } from '../uuid-v7.js';
+
+/** Where the markers of a storage are. */
+export const MARKERS = '.nestjs-files/intents';
+
+/**
+ * An intent that lies beside the bytes, in their storage: on SQLite and PGlite the one connection is the caller's while a unit of work is open, so
+ * that nothing can be committed beside it.
+ */
+export async function leaveMarker(storage: Storage, location: string): Promise<Intent> {
+  // SCAN and STREAM, so that the sweeper can find and read it.
+  storage.require(Capability.CREATE | Capability.STREAM | Capability.REMOVE | Capability.SCAN);
+  const marker = `${MARKERS}/${uuidV7()}`;
+  await storage.write(marker, Readable.from([Buffer.from(location)], { objectMode: false }));
+  const withdraw = () => storage.remove(marker);
+  return {
+    settle: async (unit) => unit.afterCommit(withdraw),
+    withdraw,
+  };
+}
+
+/** The location that a marker names. */
+export async function readMarker(storage: Storage, marker: string): Promise<string> {
+  return text(await storage.read(marker));
+}

@@ -1,0 +1,84 @@
+import { In } from 'typeorm';
+import { LocationNotFoundError } from '../../errors/storage.errors.js';
+import { Capability } from '../../storage/capability.js';
+import { locationKey } from '../../storage/location-key.js';
+import type { Storage } from '../../storage/storage.js';
+import type { StorageRegistry } from '../../storage/storage-registry.js';
+import type { Transactor } from '../../unit-of-work/transactor.js';
+import { FileIntent } from './file-intent.entity.js';
+import type { IntentKind } from './file-intent.entity.js';
+import { ManagedFile } from '../managed-file.entity.js';
+import { MARKERS, readMarker } from './marker-intent.js';
+
+/** What a sweep would do with bytes that no file's row answers for. */
+export interface SweepStep {
+  /** The name of the storage. */
+  storage: string;
+  /** Where in the storage. */
+  location: string;
+  /** What was to become of the bytes when nobody came back. A marker is an intent that lies beside the bytes, on SQLite. */
+  kind: IntentKind | 'marker';
+  /** When the intent was written. */
+  since: Date;
+  /** `remove` the bytes; `keep` them, because a file refers to them, so that only the intent goes; `wait`, because it is not due yet. */
+  outcome: 'remove' | 'keep' | 'wait';
+}
+
+interface Preview {
+  now: Date;
+  /** Intents to create that are older have been abandoned. */
+  abandonedBefore: Date;
+  rows: number;
+}
+
+/** What a sweep would do now: with intents, the oldest first, then with markers. */
+export async function previewSweep(
+  transactor: Transactor,
+  storages: StorageRegistry,
+  preview: Preview,
+): Promise<SweepStep[]> {
+  const steps = await intentsOf(transactor, preview);
+  for (const name of storages.names) {
+    for await (const step of markersOf(storages.get(name), preview)) {
+      if (steps.length >= preview.rows) break;
+      steps.push(step);
+    }
+  }
+  const isReferred = await referredTo(transactor, steps);
+  return steps.map((step) => (step.outcome === 'remove' && isReferred(step) ? { ...step, outcome: 'keep' } : step));
+}
+
+async function intentsOf({ dataSource }: Transactor, { now, abandonedBefore, rows }: Preview): Promise<SweepStep[]> {
+  const intents = await dataSource
+    .getRepository(FileIntent)
+    .find({ order: { createdAt: 'ASC', id: 'ASC' }, take: rows });
+  return intents.map(({ storage, location, kind, createdAt, leaseUntil }) => {
+    const isDue = (kind === 'delete' || createdAt <= abandonedBefore) && (leaseUntil === null || leaseUntil <= now);
+    return { storage, location, kind, since: createdAt, outcome: isDue ? 'remove' : 'wait' };
+  });
+}
+
+async function* markersOf(storage: Storage, { abandonedBefore }: Preview): AsyncGenerator<SweepStep, void> {
+  if (storage.isTransactional || !storage.supports(Capability.SCAN | Capability.STREAM | Capability.REMOVE)) return;
+  for await (const { location: marker, modifiedAt: since } of storage.scan(MARKERS)) {
+    const location = await readMarker(storage, marker).catch(missing);
+    if (location === undefined) continue;
+    const outcome = since > abandonedBefore ? 'wait' : 'remove';
+    yield { storage: storage.name, location, kind: 'marker', since, outcome };
+  }
+}
+
+async function referredTo(
+  { dataSource }: Transactor,
+  steps: readonly SweepStep[],
+): Promise<(step: SweepStep) => boolean> {
+  const keys = [...new Set(steps.map(({ location }) => locationKey(location)))];
+  const files = await dataSource.getRepository(ManagedFile).findBy({ locationKey: In(keys) });
+  return ({ storage, location }) =>
+    files.some((file) => file.storage === storage && file.locationKey === locationKey(location));
+}
+
+// Whoever left the marker has taken it away meanwhile.
+function missing(error: unknown): undefined {
+  if (!(error instanceof LocationNotFoundError)) throw error;
+}

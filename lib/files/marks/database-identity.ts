@@ -1,0 +1,43 @@
+import { resolve } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import type { DataSource } from 'typeorm';
+import { sharesConnection } from '../../unit-of-work/one-connection/shared-connection.js';
+import { ManagedFile } from '../managed-file.entity.js';
+
+/**
+ * What tells this database from a copy of it: `installation` where the application says so, else the server (PostgreSQL), the name of
+ * the database or the path of its file, and the table of files. `undefined` for one in memory, which no copy and no other process has, and for
+ * PGlite, which does not tell whether it is.
+ */
+export async function databaseIdentity(dataSource: DataSource, installation?: string): Promise<string | undefined> {
+  const { type, database } = dataSource.options;
+  if (isInMemory(dataSource)) return undefined;
+  if (installation !== undefined) return `installation ${installation}`;
+  const { tablePath } = dataSource.getMetadata(ManagedFile);
+  if (type === 'postgres') {
+    const [row] = await dataSource.query<{ name: string; schema: string; mayAsk: boolean }[]>(
+      'SELECT current_database() AS "name", current_schema() AS "schema", ' +
+        `has_function_privilege('pg_control_system()', 'execute') AS "mayAsk"`,
+    );
+    if (sharesConnection(dataSource)) return undefined;
+    return `postgres ${row?.mayAsk ? await systemOf(dataSource) : '-'} ${row?.name} ${row?.schema} ${tablePath}`;
+  }
+  if (type === 'mysql' || type === 'mariadb') {
+    const [row] = await dataSource.query<{ name: string }[]>('SELECT DATABASE() AS name');
+    return `mysql ${row?.name} ${tablePath}`;
+  }
+  const path = resolve(String(database));
+  return `sqlite ${await realpath(path).catch(() => path)} ${tablePath}`;
+}
+
+/** The same for a server and its replicas, from its making on. */
+async function systemOf(dataSource: DataSource): Promise<string | undefined> {
+  const [row] = await dataSource.query<{ system: string }[]>(
+    'SELECT system_identifier::text AS "system" FROM pg_control_system()',
+  );
+  return row?.system;
+}
+
+function isInMemory({ options: { type, database } }: DataSource): boolean {
+  return type === 'sqljs' || (type === 'better-sqlite3' && (database === ':memory:' || database === ''));
+}

@@ -1,0 +1,15 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Authoritative } from '../../unit-of-work/typeorm/authoritative.js';
+import { BINARY_TABLE, text, uuid, when } from '../columns.js';
+
+/** By which mark the database knows a storage. Storages that can be no other place, such as that in the database, have none. */
+@Entity('files_storage', BINARY_TABLE)
+@Authoritative()
+export class StorageMark {
+  /** The name of the storage. */
+  @PrimaryColumn({ ...text(64), nullable: false }) storage!: string;
+  /** The id in its mark. */
+  @Column(uuid()) mark!: string;
+  /** When it was marked, or adopted. */
+  @Column(when({ name: 'marked_at' })) markedAt!: Date;
+}

@@ -1,0 +1,89 @@
+import { fileTypeFromBuffer } from 'file-type';
+import { parseContentType } from '../../storage/content-type.js';
+import { isMarkdownMarkup, sniffMarkup } from './sniff-markup.js';
+import { compoundType, openXmlType } from './sniff-office.js';
+import { readText } from './sniff-text.js';
+import { textKindOf } from './text-kind.js';
+import { extensionOf } from './type-hints.js';
+import type { TypeHints } from './type-hints.js';
+
+const HEAD_SIZE = 4100;
+// What is inside of a zip (docx, epub, jar, …) may be told by an entry that comes late.
+const ZIP_HEAD_SIZE = 64 * 1024;
+const ZIP = [0x50, 0x4b, 0x03, 0x04];
+
+// Text formats that have a signature. The signatures of binary formats are as short as `BM`, so text may
+// begin with one by chance.
+const SIGNED_TEXT = new Set([
+  'application/pdf',
+  'application/postscript',
+  'application/eps',
+  'application/rtf',
+  'application/pgp-encrypted',
+  'application/x-ms-regedit',
+  'text/calendar',
+  'text/vcard',
+  'text/vtt',
+]);
+
+// Where bytes could be text as well, no name makes text of these.
+const ARCHIVE = /zip|compress|-7z|-rar|-tar|-xz|-lz|lz4|zstd|archive|cpio|-cab|-deb|-rpm|msdownload|x-elf|mach-binary/;
+
+// Readers look for it in so many bytes: mail and scanners put something before it.
+const PDF_WITHIN = 1024;
+const PDF = /%PDF-\d\.\d/;
+
+/** How many of the first bytes `sniffContentType` wants to see, judged by those there are. */
+export function sniffSize(head: Uint8Array): number {
+  return ZIP.every((byte, at) => head[at] === byte) ? ZIP_HEAD_SIZE : HEAD_SIZE;
+}
+
+/**
+ * What the bytes are. Claim and name count only where bytes cannot tell: among kinds of plain text and of Office documents, and for what stands
+ * before a PDF. Nothing becomes HTML, SVG, XML or a script by them; binary content that nobody knows is `application/octet-stream`.
+ */
+export async function sniffContentType(head: Uint8Array, hints: TypeHints = {}): Promise<string> {
+  const signed = await typeBySignature(head);
+  const read = readText(head);
+  const kind = textKindOf(hints);
+  const isText = read !== undefined && (!read.isUnsure || (kind !== undefined && !ARCHIVE.test(signed ?? '')));
+  if (!isText) return binaryType(head, signed, hints);
+  const { text } = read;
+  const markup = sniffMarkup(text);
+  const isMarkdown = kind === 'text/markdown' && markup === 'text/html' && isMarkdownMarkup(text);
+  if (markup !== undefined && !isMarkdown) return markup;
+  if (signed !== undefined && (SIGNED_TEXT.has(signed) || /^GIF8[79]a/.test(text))) return signed;
+  return latePdf(head, hints) ?? kind ?? 'text/plain';
+}
+
+function binaryType(head: Uint8Array, signed: string | undefined, hints: TypeHints): string {
+  switch (signed) {
+    case undefined:
+      return latePdf(head, hints) ?? 'application/octet-stream';
+    case 'application/xml':
+      // In an old encoding: what is looked at is ASCII in all of them.
+      return sniffMarkup(Buffer.from(head).toString('latin1')) ?? signed;
+    case 'application/zip':
+      return openXmlType(head, hints) ?? signed;
+    case 'application/x-cfb':
+      return compoundType(hints) ?? signed;
+    default:
+      return signed;
+  }
+}
+
+/** A PDF behind something else: behind blanks, or where claim or name say that it is one, and it does not begin as a document of a browser. */
+function latePdf(head: Uint8Array, { claim, name }: TypeHints): string | undefined {
+  const start = Buffer.from(head.subarray(0, PDF_WITHIN)).toString('latin1');
+  const at = start.search(PDF);
+  if (at < 0) return undefined;
+  // oxlint-disable-next-line no-control-regex -- zeros are blanks in a PDF
+  const isBehindBlanks = /^(?:\u00ef\u00bb\u00bf)?[\u0000\s]*$/.test(start.slice(0, at));
+  const isSaid = claim === 'application/pdf' || extensionOf(name) === 'pdf';
+  return isBehindBlanks || (isSaid && sniffMarkup(start) === undefined) ? 'application/pdf' : undefined;
+}
+
+async function typeBySignature(head: Uint8Array): Promise<string | undefined> {
+  const found = await fileTypeFromBuffer(head);
+  return found && parseContentType(found.mime);
+}

@@ -1,0 +1,95 @@
+import { Catch, HttpException, Logger } from '@nestjs/common';
+import type { ArgumentsHost, ExceptionFilter } from '@nestjs/common';
+import { ApplicationConfig, BaseExceptionFilter } from '@nestjs/core';
+import { throwError } from 'rxjs';
+import { isServerFault } from '../../errors/error-status.js';
+import { FilesError } from '../../errors/files-error.js';
+import { sendException } from './socket-exception.js';
+import { toGraphqlError } from './to-graphql-error.js';
+
+/** Where `@Catch()` leaves the types that a filter handles. */
+const CATCHES = '__filterCatchExceptions__';
+
+/**
+ * Answers errors of the library on every transport, with their code and without what is the server's own, and logs faults of the server.
+ * The application's own global filters keep the last word: one that catches `FilesError` on every transport, one that catches
+ * `HttpException` or everything over HTTP. Nest applies no global filters to gateways: put it there with `@UseFilters(FilesErrorFilter)`.
+ */
+@Catch(FilesError)
+export class FilesErrorFilter extends BaseExceptionFilter {
+  readonly #logger = new Logger('FilesModule');
+
+  constructor(private readonly config: ApplicationConfig) {
+    super();
+  }
+
+  /**
+   * Nest asks the global filter that was registered last, and a filter for everything ends the search: its log would lack what the
+   * answer must not say. To be called before the routes are registered.
+   * @internal
+   */
+  comeFirst(): void {
+    this.config.addGlobalFilter(this);
+  }
+
+  /** Answers the error, on whatever transport it came. */
+  override catch(error: FilesError, host: ArgumentsHost): unknown {
+    const type = host.getType<string>();
+    const own = type === 'ws' ? [] : this.#applicationFilters();
+    const specific = own.find((filter) =>
+      catches(filter).some((caught) => isOfLibrary(caught) && error instanceof caught),
+    );
+    if (specific !== undefined) return specific.catch(error, host);
+    const isFault = isServerFault(error.getStatus());
+    if (isFault) this.#logger.error(error);
+    switch (type) {
+      case 'http':
+        return this.#answer(isFault ? withoutMessage(error) : error, host, own);
+      case 'graphql':
+        throw toGraphqlError(error);
+      case 'rpc':
+        // An event has nobody who hears the answer, and cannot be told from a message here.
+        if (!isFault) this.#logger.warn(`${error.code}: ${error.message}`);
+        // A message handler's filter answers with a stream; what it throws is lost on some transports.
+        return throwError(() => ({ status: 'error', code: error.code, message: error.publicMessage }));
+      case 'ws':
+        return sendException(error, host);
+      default:
+        throw error;
+    }
+  }
+
+  #answer(exception: HttpException, host: ArgumentsHost, own: readonly ExceptionFilter[]): unknown {
+    const general = own.find(
+      (filter) => catches(filter).length === 0 || catches(filter).some((caught) => exception instanceof caught),
+    );
+    return general === undefined ? super.catch(exception, host) : general.catch(exception, host);
+  }
+
+  /** In the order in which Nest asks: the last one registered first. */
+  #applicationFilters(): ExceptionFilter[] {
+    return this.config
+      .getGlobalFilters()
+      .filter((filter) => !(filter instanceof FilesErrorFilter))
+      .toReversed();
+  }
+}
+
+type Caught = abstract new (...args: never[]) => unknown;
+
+function catches(filter: ExceptionFilter): Caught[] {
+  return (
+    Reflect.getMetadata(CATCHES, Object.getPrototypeOf(filter) as object) ??
+    Reflect.getMetadata(CATCHES, filter.constructor) ??
+    []
+  );
+}
+
+function isOfLibrary(caught: Caught): boolean {
+  return caught === FilesError || caught.prototype instanceof FilesError;
+}
+
+/** Filters like to answer with `exception.message`. */
+function withoutMessage(error: FilesError): HttpException {
+  return new HttpException(error.getResponse(), error.getStatus(), { cause: error });
+}

@@ -1,0 +1,110 @@
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import { HttpStatus, Injectable, StreamableFile } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { FileChangedError } from '../../errors/files.errors.js';
+import { PreconditionFailedError, RangeNotSatisfiableError } from '../../errors/requests.errors.js';
+import { FilesService } from '../../files/files.service.js';
+import type { ManagedFile } from '../../files/managed-file.entity.js';
+import { Capability } from '../../storage/capability.js';
+import { StorageRegistry } from '../../storage/storage-registry.js';
+import type { ByteRange } from '../../storage/storage.js';
+import { requestedRange } from './byte-range.js';
+import { downloadHeaders, opened, typeOf } from './download.js';
+import { evaluatePreconditions, isRangeOfCurrent } from './preconditions.js';
+import { rawRequest } from '../form/raw-body.js';
+import { validatorsOf } from '../routes/validators.js';
+
+const MAX_ATTEMPTS = 5;
+
+/** Answers requests for the content of files as https://www.rfc-editor.org/rfc/rfc9110 has it. */
+@Injectable()
+export class Downloads {
+  constructor(
+    private readonly files: FilesService,
+    private readonly storages: StorageRegistry,
+    private readonly adapters: HttpAdapterHost,
+  ) {}
+
+  /** Finds the file, sets status and headers, and gives the body; there is none when the client has the content already. */
+  async answer(
+    find: () => Promise<ManagedFile>,
+    context: ExecutionContext,
+    beforeBody?: () => Promise<void>,
+  ): Promise<StreamableFile | undefined> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#answer(await find(), context, beforeBody);
+      } catch (error) {
+        // Replaced or moved since its row was read: access is asked again, for what it is now.
+        if (!(error instanceof FileChangedError) || attempt === MAX_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  async #answer(
+    file: ManagedFile,
+    context: ExecutionContext,
+    beforeBody?: () => Promise<void>,
+  ): Promise<StreamableFile | undefined> {
+    const request = rawRequest(context.switchToHttp().getRequest<IncomingMessage>());
+    const current = validatorsOf(file);
+    const verdict = evaluatePreconditions(request, current);
+    if (verdict === 'failed') throw new PreconditionFailedError(file.id);
+    if (verdict === 'unmodified') {
+      this.#setHeaders(file, context);
+      this.#setStatus(context, HttpStatus.NOT_MODIFIED);
+      return undefined;
+    }
+    const isForPart = request.method === 'GET' && this.#hasRanges(file) && isRangeOfCurrent(request.headers, current);
+    const range = isForPart ? this.#rangeOf(file, request.headers.range, context) : undefined;
+    const isHead = request.method === 'HEAD';
+    if (!isHead) await beforeBody?.();
+    const body = isHead ? Readable.from([]) : await opened(await this.files.stream(file, range), file);
+    // @fastify/compress does not look at `no-transform`, but at this.
+    request.headers['x-no-compression'] = 'no-transform';
+    this.#setHeaders(file, context);
+    const type = typeOf(file);
+    if (range === undefined) return new StreamableFile(body, { type, length: file.size });
+    this.#set(context, { 'Content-Range': `bytes ${range.start}-${range.end}/${file.size}` });
+    this.#setStatus(context, HttpStatus.PARTIAL_CONTENT);
+    return new StreamableFile(body, { type, length: range.end - range.start + 1 });
+  }
+
+  /**
+   * Answers with what `answer()` gave. Not by returning it from the handler, which takes the response for that: interceptors of the
+   * application, such as one that puts results into an envelope, would make JSON of the stream.
+   */
+  send(body: StreamableFile | undefined, response: unknown): void {
+    this.adapters.httpAdapter.reply(response, body);
+  }
+
+  #rangeOf(file: ManagedFile, header: string | undefined, context: ExecutionContext): ByteRange | undefined {
+    const range = requestedRange(header, file.size);
+    if (range !== 'unsatisfiable') return range;
+    this.#set(context, { 'Content-Range': `bytes */${file.size}` });
+    throw new RangeNotSatisfiableError(header ?? '', file.size);
+  }
+
+  #hasRanges(file: ManagedFile): boolean {
+    return this.storages.of(file).supports(Capability.STREAM | Capability.RANGE);
+  }
+
+  #setHeaders(file: ManagedFile, context: ExecutionContext): void {
+    this.#set(context, downloadHeaders(file, this.#hasRanges(file)));
+    // An application may show its files on other sites, and say so itself.
+    const policy = 'Cross-Origin-Resource-Policy';
+    const stated: unknown = this.adapters.httpAdapter.getHeader(context.switchToHttp().getResponse(), policy);
+    if (stated === undefined) this.#set(context, { [policy]: 'same-site' });
+  }
+
+  #set(context: ExecutionContext, headers: Record<string, string>): void {
+    const response: unknown = context.switchToHttp().getResponse();
+    for (const [name, value] of Object.entries(headers)) this.adapters.httpAdapter.setHeader(response, name, value);
+  }
+
+  #setStatus(context: ExecutionContext, status: HttpStatus): void {
+    this.adapters.httpAdapter.status(context.switchToHttp().getResponse(), status);
+  }
+}

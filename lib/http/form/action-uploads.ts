@@ -1,0 +1,115 @@
+import type { IncomingMessage } from 'node:http';
+import { Inject, Injectable } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
+import { FileNameInvalidError } from '../../errors/files.errors.js';
+import { UploadMalformedError, UploadAbortedError } from '../../errors/requests.errors.js';
+import { emptyFields } from '../../staging/empty-fields.js';
+import { FileStaging } from '../../staging/file-staging.js';
+import { StagedFiles } from '../../staging/staged-files.js';
+import { uploadFieldAt } from '../../staging/upload-fields.js';
+import type { UploadField } from '../../staging/upload-rule.js';
+import type { Abandonment } from '../../task-queue/abandonment.js';
+import { CallPreparation } from '../../task-queue/call-preparation.js';
+import type { PreparedCall } from '../../task-queue/call-preparation.js';
+import { ActionRoutes } from '../routes/action-routes.js';
+import type { ActionRoute } from '../routes/action-routes.js';
+import { UPLOAD_IDLE_TIMEOUT } from './arrival.js';
+import { discardRest } from './discard-rest.js';
+import { fieldPath, quoted } from './field-path.js';
+import { FormBody } from './form-body.js';
+import { FormReader, isForm } from './form-reader.js';
+import type { FilePart, FormLimits } from './form-reader.js';
+import { rawRequest } from './raw-body.js';
+import { contentOf } from './upload.js';
+
+const LIMITS: FormLimits = { fields: 200, files: 20, parts: 250, fieldSize: 64 * 1024 };
+
+type PlatformRequest = (IncomingMessage | { raw: IncomingMessage }) & { body?: unknown };
+
+/** Reads a form that comes to a route whose body takes files: stores these, and gives the pipes the body with their ids in it. */
+@Injectable()
+export class ActionUploads extends CallPreparation {
+  constructor(
+    private readonly routes: ActionRoutes,
+    private readonly staging: FileStaging,
+    @Inject(UPLOAD_IDLE_TIMEOUT) private readonly idleTimeout: number,
+  ) {
+    super();
+  }
+
+  prepare(context: ExecutionContext, abandonment: Abandonment): Promise<PreparedCall> | undefined {
+    if (context.getType() !== 'http') return undefined;
+    const route = this.routes.find(context.getHandler());
+    if (!route) return undefined;
+    const request = context.switchToHttp().getRequest<PlatformRequest>();
+    if (isForm(rawRequest(request).headers['content-type']))
+      return this.#receive(request, route, StagedFiles.open(context), abandonment);
+    emptyFields(request.body, route.bodyTypes);
+    return undefined;
+  }
+
+  async #receive(
+    request: PlatformRequest,
+    route: ActionRoute,
+    files: StagedFiles,
+    abandonment: Abandonment,
+  ): Promise<PreparedCall> {
+    const raw = rawRequest(request);
+    let form: FormReader | undefined;
+    abandonment.whenAbandoned(() => form?.fail(new UploadAbortedError()));
+    try {
+      form = new FormReader(raw, this.idleTimeout, LIMITS);
+      request.body = await this.#read(form, route, files);
+      return files;
+    } catch (error) {
+      form?.close();
+      await Promise.all([discardRest(raw), files.end()]);
+      throw error;
+    } finally {
+      form = undefined;
+    }
+  }
+
+  async #read(form: FormReader, { bodyTypes }: ActionRoute, files: StagedFiles): Promise<Record<string, unknown>> {
+    const body = new FormBody();
+    for (let part = await form.next(); part !== undefined; part = await form.next()) {
+      const { name } = part;
+      const path = fieldPath(name);
+      const field = uploadFieldAt(bodyTypes, path.at(-1) === '' ? path.slice(0, -1) : path);
+      // Files of a list may be sent under its name, or each under its place.
+      const isItem = field?.isList === true && !/^\d+$/.test(path.at(-1) ?? '');
+      if (part.kind === 'field') {
+        body.addText(name, path, part.value, isItem);
+        continue;
+      }
+      if (!field) throw new UploadMalformedError(`the field ${quoted(name)} takes no files`);
+      if (!field.isList && (path.at(-1) === '' || body.hasFile(path)))
+        throw new UploadMalformedError(`the field ${quoted(name)} takes one file`);
+      if (!(await isChosen(part))) continue;
+      const file = await this.#store(part, form, field);
+      files.add(file, name);
+      body.addFile(name, path, file.id, isItem);
+    }
+    const made = body.toObject();
+    emptyFields(made, bodyTypes);
+    return made;
+  }
+
+  #store(part: FilePart, form: FormReader, { rule }: UploadField) {
+    const { filename: name = '', contentType } = part;
+    return this.staging.stage(contentOf(part, form), {
+      name,
+      contentType,
+      storage: rule.storage,
+      ownerType: rule.ownerType,
+    });
+  }
+}
+
+/** Browsers send a field of a form in which no file was chosen as a file without a name and content. */
+async function isChosen({ filename = '', body }: FilePart): Promise<boolean> {
+  if (filename !== '') return true;
+  for await (const chunk of body as AsyncIterable<Buffer>)
+    if (chunk.length > 0) throw new FileNameInvalidError('', 'it is empty');
+  return false;
+}

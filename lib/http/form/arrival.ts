@@ -1,0 +1,67 @@
+import type { EventEmitter } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { UploadIdleError } from '../../errors/requests.errors.js';
+import { overrideMember } from '../../unit-of-work/typeorm/override-member.js';
+
+/** How long an upload may stand still, in milliseconds. */
+export const UPLOAD_IDLE_TIMEOUT = Symbol('UPLOAD_IDLE_TIMEOUT');
+
+// A client that sends a byte now and then holds a place, and makes no progress.
+const PROGRESS = 1024;
+
+/** The sockets of requests of which the body is read as an upload, or what is left of it discarded, which takes seconds at most. */
+const arriving = new WeakSet<object>();
+const watched = new WeakSet<object>();
+
+/**
+ * Watches the body of a request that is read as an upload: calls `onIdle` where less than a kilobyte comes within `timeout`. Time in which the
+ * stream is paused, because storage is slower than the client, does not count. Node's `requestTimeout`, which ends a request however well it
+ * flows, is set aside meanwhile, for this connection alone. The function that is returned
+ * ends the watch; the request timeout is back when the request is over.
+ */
+export function watchArrival(
+  request: IncomingMessage,
+  timeout: number,
+  onIdle: (error: UploadIdleError) => void,
+): () => void {
+  const { socket } = request;
+  setRequestTimeoutAside(request);
+  arriving.add(socket);
+  const over = (): void => void arriving.delete(socket);
+  request.once('end', over).once('close', over);
+  let timer: NodeJS.Timeout | undefined;
+  let seen = 0;
+  const stop = (): void => clearTimeout(timer);
+  const start = (): void => {
+    stop();
+    seen = 0;
+    if (timeout !== Infinity) timer = setTimeout(() => onIdle(new UploadIdleError(timeout)), timeout);
+  };
+  const progress = (chunk: Buffer): void => {
+    seen += chunk.length;
+    if (seen >= PROGRESS) start();
+  };
+  const end = (): void => {
+    stop();
+    request.off('data', progress).off('pause', stop).off('resume', start).off('end', end).off('close', end);
+  };
+  request.on('data', progress).on('pause', stop).on('resume', start).on('end', end).on('close', end);
+  start();
+  return end;
+}
+
+/**
+ * Node looks through the connections of a server now and then, and tells that a request's time is over as a `clientError`, which is asked about
+ * before the default, a 408: https://nodejs.org/api/http.html#event-clienterror. What is said of other connections, and other errors, goes on.
+ */
+function setRequestTimeoutAside({ socket }: IncomingMessage): void {
+  const { server } = socket as { server?: EventEmitter };
+  if (!server || watched.has(server)) return;
+  watched.add(server);
+  const emit = server.emit.bind(server);
+  overrideMember(server, 'emit', (event: string | symbol, ...args: unknown[]) => {
+    const [error, client] = args as [{ code?: string } | undefined, object | undefined];
+    const isTimeout = event === 'clientError' && error?.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+    return (isTimeout && client !== undefined && arriving.has(client)) || emit(event, ...args);
+  });
+}

@@ -1,0 +1,151 @@
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import busboy from 'busboy';
+import {
+  UploadMalformedError,
+  MultipartExpectedError,
+  UploadAbortedError,
+  UploadLimitExceededError,
+} from '../../errors/requests.errors.js';
+import { watchArrival } from './arrival.js';
+import { Inbox } from './inbox.js';
+
+export interface FieldPart {
+  kind: 'field';
+  name: string;
+  value: string;
+}
+
+export interface FilePart {
+  kind: 'file';
+  name: string;
+  /** Without directories; `undefined` when the client named none. */
+  filename: string | undefined;
+  /** The client's claim. */
+  contentType: string;
+  /** Has no limit; its reader counts the bytes. */
+  body: Readable;
+}
+
+export type Part = FieldPart | FilePart;
+
+/** How much a form may have. */
+export interface FormLimits {
+  readonly fields: number;
+  readonly files: number;
+  /** Of all parts. */
+  readonly parts: number;
+  /** Bytes of one field. */
+  readonly fieldSize: number;
+}
+
+const UPLOAD_LIMITS: FormLimits = { fields: 20, files: 20, parts: 50, fieldSize: 8 * 1024 };
+
+/**
+ * Reads a multipart/form-data request part by part, at the pace of the caller: what comes after a file is parsed while its
+ * body is read, or, unread, discarded by `next()`. Every limit and every fault of the form is thrown.
+ */
+export class FormReader {
+  readonly #inbox = new Inbox<Part>();
+  readonly #parser: busboy.Busboy;
+  /** Bodies that were parsed, and of which not everything was read. */
+  readonly #bodies = new Set<Readable>();
+  readonly #unwatch: () => void;
+  #taken: Readable | undefined;
+
+  /** Throws if the request cannot be such a form. */
+  constructor(
+    private readonly request: IncomingMessage,
+    idleTimeout: number,
+    limits: FormLimits = UPLOAD_LIMITS,
+  ) {
+    this.#parser = openParser(request, limits);
+    this.#listen(limits);
+    this.#unwatch = watchArrival(request, idleTimeout, (error) => this.fail(error));
+    request.pipe(this.#parser);
+  }
+
+  /** The next part; `undefined` after the last one of a complete form. */
+  async next(): Promise<Part | undefined> {
+    this.#taken?.resume();
+    const part = await this.#inbox.take();
+    this.#taken = part?.kind === 'file' ? part.body : undefined;
+    return part;
+  }
+
+  /** Leaves the rest of the request unread. */
+  close(): void {
+    this.#unwatch();
+    this.request.off('close', this.#onClose);
+    this.request.unpipe(this.#parser);
+    this.#parser.destroy();
+    this.#inbox.end();
+  }
+
+  #listen({ fields, files, parts, fieldSize }: FormLimits): void {
+    this.#parser
+      .on('field', (name: string | undefined, value, { valueTruncated }) => {
+        if (valueTruncated) this.fail(new UploadLimitExceededError('the bytes of a field', fieldSize));
+        else this.#inbox.put({ kind: 'field', name: name ?? '', value });
+      })
+      .on('file', (name: string | undefined, body, { filename, mimeType }: busboy.FileInfo) => {
+        // It may fail when nobody reads it any more.
+        body.on('error', () => {});
+        this.#bodies.add(body);
+        body.once('close', () => this.#bodies.delete(body));
+        this.#inbox.put({ kind: 'file', name: name ?? '', filename: unescaped(filename), contentType: mimeType, body });
+      })
+      .on('filesLimit', () => this.fail(new UploadLimitExceededError('the number of files', files)))
+      .on('fieldsLimit', () => this.fail(new UploadLimitExceededError('the number of fields', fields)))
+      .on('partsLimit', () => this.fail(new UploadLimitExceededError('the number of parts', parts - 1)))
+      .on('error', (error) => this.fail(malformed(error)))
+      .on('close', () => this.#inbox.end());
+    // Node tells an interrupted request by an error, by closing, or by both.
+    this.request.on('error', () => this.fail(new UploadAbortedError()));
+    this.request.on('close', this.#onClose);
+  }
+
+  readonly #onClose = (): void => {
+    if (!this.request.complete) this.fail(new UploadAbortedError());
+  };
+
+  /** Ends the reading, also of a body that somebody reads, with this error. */
+  fail(error: Error): void {
+    this.#inbox.fail(error);
+    for (const body of this.#bodies) body.destroy(error);
+  }
+}
+
+/** Whether a request of this content type is a form with parts. */
+export function isForm(contentType: string | undefined): boolean {
+  return /^\s*multipart\/form-data\s*(?:;|$)/i.test(contentType ?? '');
+}
+
+function openParser(request: IncomingMessage, limits: FormLimits): busboy.Busboy {
+  const contentType = request.headers['content-type'];
+  if (!isForm(contentType)) throw new MultipartExpectedError(contentType);
+  if (request.readableEnded || request.readableDidRead) {
+    throw new UploadMalformedError('its body was read before it came here, by a middleware of the application');
+  }
+  if (request.destroyed) throw new UploadAbortedError();
+  try {
+    // busboy takes a field of exactly the limit for one that was cut.
+    return busboy({
+      headers: request.headers,
+      defParamCharset: 'utf8',
+      limits: { ...limits, fieldSize: limits.fieldSize + 1 },
+    });
+  } catch (error) {
+    throw malformed(error);
+  }
+}
+
+function malformed(error: unknown): UploadMalformedError {
+  const reason = error instanceof Error ? error.message.replace(/^Multipart: /, '') : String(error);
+  return new UploadMalformedError(reason.charAt(0).toLowerCase() + reason.slice(1), { cause: error });
+}
+
+/** Browsers and curl write a quote in a name as %22: https://html.spec.whatwg.org/#multipart-form-data */
+function unescaped(filename: string | undefined): string | undefined {
+  return filename?.replaceAll('%22', '"');
+}

@@ -1,0 +1,105 @@
+import type { IncomingMessage } from 'node:http';
+import { Inject, Injectable } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
+import { FilesAccess } from '../../access/files-access.js';
+import { FileTypeChangedError } from '../../errors/files.errors.js';
+import { UploadMalformedError } from '../../errors/requests.errors.js';
+import { ActorSource } from '../../actor/actor.js';
+import type { Actor } from '../../actor/actor.js';
+import type { NewFile } from '../../files/file-options.js';
+import { DEFAULT_STORAGE } from '../../files/file-writer.js';
+import { FilesService } from '../../files/files.service.js';
+import type { ManagedFile } from '../../files/managed-file.entity.js';
+import { UPLOAD_IDLE_TIMEOUT } from './arrival.js';
+import { FileGate } from '../routes/file-gate.js';
+import { UploadInput } from '../routes/inputs.js';
+import { assertPreconditions } from '../download/preconditions.js';
+import { orDiscard } from './discard-rest.js';
+import { receiveContent } from './raw-content.js';
+import { receiveForm } from './upload.js';
+import type { Upload } from './upload.js';
+import { ValidInput } from '../routes/valid-input.pipe.js';
+
+// More than fields and the headers of parts come to at their limits: what a form has beyond it are bytes of its files.
+const FORM_OVERHEAD = 1024 * 1024;
+const OCTETS = 'application/octet-stream';
+
+/** Takes bytes that come over HTTP. No unit of work is open while they do. */
+@Injectable()
+export class Uploads {
+  constructor(
+    private readonly files: FilesService,
+    private readonly access: FilesAccess,
+    private readonly actors: ActorSource,
+    private readonly gate: FileGate,
+    @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
+    @Inject(UPLOAD_IDLE_TIMEOUT) private readonly idleTimeout: number,
+  ) {}
+
+  /** Makes all files of a form, or none; several only if the query asks for a list. */
+  async create(
+    request: IncomingMessage,
+    query: UploadInput,
+    context: ExecutionContext,
+  ): Promise<{ files: ManagedFile[]; isList: boolean }> {
+    return orDiscard(request, async () => {
+      // Not by a pipe: what that refuses leaves the body unread.
+      const input = new ValidInput().transform(query, { type: 'query', metatype: UploadInput }) as UploadInput;
+      const isList = input.multiple === 'true';
+      const actor = await this.actors.of(context);
+      const room = Math.max(0, declaredSize(request) - FORM_OVERHEAD);
+      const files = await receiveForm(request, this.idleTimeout, (uploads) =>
+        this.files.createAll(this.#allowed(isList ? uploads : onlyOne(uploads), actor, room)),
+      );
+      return { files, isList };
+    });
+  }
+
+  /** Gives a file new content, if it is still allowed, and still on the conditions of the request, when all of it is there. */
+  async replace(id: string, request: IncomingMessage, context: ExecutionContext): Promise<ManagedFile> {
+    return orDiscard(request, async () => {
+      const actor = await this.actors.of(context);
+      const file = await this.gate.find(id, 'update', context);
+      assertPreconditions(request, file);
+      assertSameType(request, file);
+      const allow = async (current: ManagedFile) => {
+        await this.access.assertCan(actor, 'update', current);
+        assertPreconditions(request, current);
+      };
+      return receiveContent(request, this.idleTimeout, (content) =>
+        this.files.replace(file.id, content, { allow, size: declaredSize(request) }),
+      );
+    });
+  }
+
+  async *#allowed(
+    uploads: AsyncIterable<Upload>,
+    actor: Actor | null,
+    room: number,
+  ): AsyncGenerator<NewFile, void, void> {
+    for await (const { storage = this.defaultStorage, ...upload } of uploads) {
+      await this.access.assertCanUpload(actor, storage);
+      yield { ...upload, storage, actor, room };
+    }
+  }
+}
+
+async function* onlyOne(uploads: AsyncIterable<Upload>): AsyncGenerator<Upload, void, void> {
+  let count = 0;
+  for await (const upload of uploads) {
+    if (++count > 1) throw new UploadMalformedError('it has several files. Send one, or all of them to ?multiple=true');
+    yield upload;
+  }
+}
+
+/** What the client says it sends; 0 where it does not say. */
+function declaredSize({ headers }: IncomingMessage): number {
+  const size = Number(headers['content-length']);
+  return Number.isSafeInteger(size) ? size : 0;
+}
+
+// The bytes decide; but a form, say, is not sent here on purpose.
+function assertSameType({ headers }: IncomingMessage, { id, contentType }: ManagedFile): void {
+  const claimed = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? OCTETS;
+  if (claimed !== OCTETS && claimed !== contentType) throw new FileTypeChangedError(id, contentType, claimed);
+}

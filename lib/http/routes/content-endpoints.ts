@@ -1,0 +1,42 @@
+import { Get, Header, Injectable, Param, Put, Res } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
+import type { IncomingMessage } from 'node:http';
+import { toPublicFile } from '../../files/public-file.js';
+import type { PublicFile } from '../../files/public-file.js';
+import { CallContext } from './call-context.decorator.js';
+import { Downloads } from '../download/downloads.js';
+import { FileGate } from './file-gate.js';
+import { PRIVATE } from '../download/private-answer.js';
+import { RawBody, rawRequest } from '../form/raw-body.js';
+import { Uploads } from '../form/uploads.js';
+
+/** The content of files over HTTP, guarded; the controller made of it has the path. */
+// Decorated so that the compiler tells Nest what it needs.
+@Injectable()
+export abstract class ContentEndpoints {
+  constructor(
+    private readonly gate: FileGate,
+    private readonly downloads: Downloads,
+    private readonly uploads: Uploads,
+  ) {}
+
+  /** HEAD comes here too, on both platforms. */
+  @Get(':id/content')
+  @Header(...PRIVATE)
+  async content(
+    @Param('id') id: string,
+    @CallContext() context: ExecutionContext,
+    @Res() response: unknown,
+  ): Promise<void> {
+    const find = () => this.gate.find(id, 'stream', context);
+    this.downloads.send(await this.downloads.answer(find, context), response);
+  }
+
+  /** Takes the new content as the body, as `application/octet-stream`. */
+  @Put(':id/content')
+  @RawBody()
+  async replace(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {
+    const request = rawRequest(context.switchToHttp().getRequest<IncomingMessage>());
+    return toPublicFile(await this.uploads.replace(id, request, context));
+  }
+}

@@ -1,0 +1,51 @@
+import { Injectable } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
+import { FilesAccess } from '../../access/files-access.js';
+import type { FileOperation } from '../../access/operations.js';
+import { FileNotFoundError } from '../../errors/files.errors.js';
+import { TaskQueueMissingError } from '../../errors/units.errors.js';
+import { ActorSource } from '../../actor/actor.js';
+import { normalizeFileId } from '../../files/file-id.js';
+import { FilesService } from '../../files/files.service.js';
+import { lockFile } from '../../files/lock-files.js';
+import type { ManagedFile } from '../../files/managed-file.entity.js';
+import { Transactor } from '../../unit-of-work/transactor.js';
+
+/** The way to a file over HTTP: through the question who may. */
+@Injectable()
+export class FileGate {
+  constructor(
+    private readonly files: FilesService,
+    private readonly access: FilesAccess,
+    private readonly actors: ActorSource,
+    private readonly transactor: Transactor,
+  ) {}
+
+  /** The file, if the actor of the call may do this with it. */
+  async find(id: string, operation: FileOperation, context: ExecutionContext): Promise<ManagedFile> {
+    const file = await this.files.show(storedId(id));
+    await this.access.assertCan(await this.actors.of(context), operation, file);
+    return file;
+  }
+
+  /**
+   * As `find`, and locked until the unit of work ends: what was allowed is what is changed. Access is asked before the lock, too: who waits for it
+   * would know that the file is there.
+   */
+  async claim(id: string, operation: FileOperation, context: ExecutionContext): Promise<ManagedFile> {
+    const unit = this.transactor.current();
+    if (!unit) throw new TaskQueueMissingError();
+    await this.find(id, operation, context);
+    const actor = await this.actors.of(context);
+    const file = await lockFile(unit.manager, storedId(id));
+    await this.access.assertCan(actor, operation, file);
+    return file;
+  }
+}
+
+/** What is missing and what is hidden have to read the same, however the id was written. */
+function storedId(id: string): string {
+  const stored = normalizeFileId(id);
+  if (stored === undefined) throw new FileNotFoundError(id);
+  return stored;
+}

@@ -1,0 +1,49 @@
+import { Controller } from '@nestjs/common';
+import type { Type } from '@nestjs/common';
+import { ContentEndpoints } from './content-endpoints.js';
+import { FilesEndpoints } from './files-endpoints.js';
+import type { CheckedHttpOptions, FilesRoute } from '../http-options.js';
+import { LinksEndpoints, linksPath } from './links.controller.js';
+import { describeRoutes } from './openapi.js';
+import { ownRoutes } from './own-routes.js';
+import { OwnershipEndpoints } from './ownership-endpoints.js';
+import type { AddressedRoutes, GetRoute } from './route-addresses.js';
+
+/** The controllers of a module. */
+export interface FilesControllers {
+  readonly all: readonly Type[];
+  readonly addressed: AddressedRoutes;
+}
+
+/** Creates the controllers for a path. Each module gets separate classes, so that two applications can use two paths. */
+export function createFilesControllers(options: CheckedHttpOptions): FilesControllers {
+  describeRoutes();
+  const { path } = options;
+
+  @Controller(linksPath(path))
+  class LinksController extends LinksEndpoints {}
+  ownRoutes(LinksController, { open: 'link' }, options);
+
+  @Controller(path)
+  class FilesController extends FilesEndpoints {}
+  const methods = { create: 'upload', list: 'list', show: 'show', rename: 'rename', delete: 'delete' } as const;
+  ownRoutes(FilesController, methods, options);
+
+  @Controller(path)
+  class FileContentController extends ContentEndpoints {}
+  ownRoutes(FileContentController, { content: 'download', replace: 'replace' }, options);
+
+  @Controller(path)
+  class FileOwnershipController extends OwnershipEndpoints {}
+  const changes = { transfer: 'transfer', pin: 'pin', unpin: 'unpin', history: 'history' } as const;
+  ownRoutes(FileOwnershipController, changes, options);
+
+  const addressed = (name: FilesRoute, route: GetRoute) => (options.decoratorsOf(name) ? route : undefined);
+  return {
+    all: [LinksController, FilesController, FileContentController, FileOwnershipController],
+    addressed: {
+      content: addressed('download', { controller: FileContentController, method: 'content' }),
+      link: addressed('link', { controller: LinksController, method: 'open' }),
+    },
+  };
+}

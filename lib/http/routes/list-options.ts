@@ -1,0 +1,53 @@
+import { SearchQueryInvalidError } from '../../errors/requests.errors.js';
+import type { SearchOptions } from '../../files/search/file-filter.js';
+import type { ListFilesInput } from './inputs.js';
+
+// Where bytes are is not told, and neither can it be guessed, one filter at a time.
+const PRIVATE = new Set(['location', 'locationKey', 'storageData']);
+
+/** The options of a search that the query asks for; what they may be made of is decided where the search is. */
+export function readListOptions({ start, rows, after, sort, filters }: ListFilesInput): SearchOptions {
+  return {
+    ...(start !== undefined && { start: Number(start) }),
+    ...(rows !== undefined && { rows: Number(rows) }),
+    ...(after !== undefined && { after }),
+    ...(sort !== undefined && { sort: readSort(sort) as SearchOptions['sort'] }),
+    ...(filters !== undefined && { filters: readJson(filters, 'filters') as SearchOptions['filters'] }),
+  };
+}
+
+/** Throws `SearchQueryInvalidError` for fields that only managers may look at. */
+export function assertPublicFields({ filters, sort }: SearchOptions): void {
+  assertPublicFilters(filters, 'filters');
+  for (const name of [sort].flat(2)) assertPublic(name, 'sort');
+}
+
+function assertPublicFilters(filters: unknown, at: string): void {
+  if (typeof filters !== 'object' || filters === null) return;
+  for (const [name, value] of Object.entries(filters)) {
+    if (name !== '$and' && name !== '$or') assertPublic(name, at);
+    else if (Array.isArray(value)) for (const part of value) assertPublicFilters(part, `${at}.${name}`);
+  }
+}
+
+function assertPublic(name: unknown, at: string): void {
+  const [column = ''] = typeof name === 'string' ? name.split('.') : [];
+  if (PRIVATE.has(column)) throw new SearchQueryInvalidError(at, `only managers search by "${column}"`);
+}
+
+/** `size:desc,name`, or JSON. */
+function readSort(sort: string): unknown {
+  if (/^\s*[["]/.test(sort)) return readJson(sort, 'sort');
+  return sort.split(',').map((term) => {
+    const [field = '', ...direction] = term.trim().split(':');
+    return direction.length === 0 ? field : [field, ...direction];
+  });
+}
+
+function readJson(text: string, at: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new SearchQueryInvalidError(at, 'it is not JSON');
+  }
+}

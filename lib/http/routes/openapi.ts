@@ -1,0 +1,203 @@
+import type { Type } from '@nestjs/common';
+import { rulesOf } from '../../task-queue/nested-classes.js';
+import { ContentEndpoints } from './content-endpoints.js';
+import { FilesEndpoints } from './files-endpoints.js';
+import { ListFilesInput, RenameFileInput, TransferFileInput, UploadInput } from './inputs.js';
+import { OwnershipEndpoints } from './ownership-endpoints.js';
+
+// Where @nestjs/swagger, which need not be installed, looks for what its decorators say. To import them would be to find another copy of
+// it than that of a bundled application, or none.
+const OPERATION = 'swagger/apiOperation';
+const RESPONSES = 'swagger/apiResponse';
+const CONSUMES = 'swagger/apiConsumes';
+const PARAMETERS = 'swagger/apiParameters';
+const PROPERTIES = 'swagger/apiModelPropertiesArray';
+const PROPERTY = 'swagger/apiModelProperties';
+
+const TEXT = { type: 'string' };
+const BINARY = { type: 'string', format: 'binary' };
+const INSTANT = { type: 'string', format: 'date-time' };
+const NULLABLE_TEXT = { type: 'string', nullable: true };
+
+const FILE = {
+  type: 'object',
+  properties: {
+    id: { type: 'string', format: 'uuid' },
+    name: TEXT,
+    storage: TEXT,
+    contentType: TEXT,
+    size: { type: 'integer', format: 'int64' },
+    hash: TEXT,
+    hashAlgorithm: TEXT,
+    createdAt: INSTANT,
+    ownerType: NULLABLE_TEXT,
+    ownerId: NULLABLE_TEXT,
+    ownerField: NULLABLE_TEXT,
+    pinned: { type: 'boolean' },
+    pluginData: { type: 'object', nullable: true },
+  },
+};
+
+const FILES = { type: 'array', items: FILE };
+const LIST = { type: 'object', properties: { count: { type: 'integer' }, results: FILES, next: NULLABLE_TEXT } };
+const FORM = {
+  type: 'object',
+  required: ['file'],
+  properties: { storage: TEXT, file: { type: 'array', items: BINARY, maxItems: 20 } },
+};
+const HISTORY = {
+  type: 'array',
+  items: {
+    type: 'object',
+    properties: {
+      id: TEXT,
+      fileId: TEXT,
+      action: TEXT,
+      fromType: NULLABLE_TEXT,
+      fromId: NULLABLE_TEXT,
+      toType: NULLABLE_TEXT,
+      toId: NULLABLE_TEXT,
+      actorType: NULLABLE_TEXT,
+      actorId: NULLABLE_TEXT,
+      forced: { type: 'boolean' },
+      at: INSTANT,
+    },
+  },
+};
+
+interface Route {
+  endpoints: { prototype: object };
+  method: string;
+  summary: string;
+  answers: Readonly<Record<number, object | undefined>>;
+  body?: { type: string; schema: object };
+}
+
+const ROUTES: readonly Route[] = [
+  {
+    endpoints: FilesEndpoints,
+    method: 'create',
+    summary: 'Upload files',
+    answers: {
+      201: { oneOf: [FILE, { type: 'object', properties: { files: FILES } }] },
+      400: undefined,
+      413: undefined,
+      415: undefined,
+    },
+    body: { type: 'multipart/form-data', schema: FORM },
+  },
+  { endpoints: FilesEndpoints, method: 'list', summary: 'List files', answers: { 200: LIST, 400: undefined } },
+  { endpoints: FilesEndpoints, method: 'show', summary: 'Describe a file', answers: { 200: FILE, 404: undefined } },
+  { endpoints: FilesEndpoints, method: 'rename', summary: 'Rename a file', answers: { 200: FILE, 404: undefined } },
+  {
+    endpoints: FilesEndpoints,
+    method: 'delete',
+    summary: 'Delete a file',
+    answers: { 204: undefined, 404: undefined },
+  },
+  {
+    endpoints: ContentEndpoints,
+    method: 'content',
+    summary: 'Download the content of a file, or a range of it',
+    answers: { 200: BINARY, 206: BINARY, 304: undefined, 404: undefined, 412: undefined, 416: undefined },
+  },
+  {
+    endpoints: ContentEndpoints,
+    method: 'replace',
+    summary: 'Replace the content of a file',
+    answers: { 200: FILE, 404: undefined, 409: undefined, 412: undefined, 413: undefined, 415: undefined },
+    body: { type: 'application/octet-stream', schema: BINARY },
+  },
+  {
+    endpoints: OwnershipEndpoints,
+    method: 'transfer',
+    summary: 'Give a file to another owner',
+    answers: { 200: FILE, 403: undefined, 404: undefined, 409: undefined },
+  },
+  { endpoints: OwnershipEndpoints, method: 'pin', summary: 'Pin a file', answers: { 200: FILE, 404: undefined } },
+  { endpoints: OwnershipEndpoints, method: 'unpin', summary: 'Unpin a file', answers: { 200: FILE, 404: undefined } },
+  {
+    endpoints: OwnershipEndpoints,
+    method: 'history',
+    summary: 'Tell the changes of ownership',
+    answers: { 200: HISTORY, 404: undefined },
+  },
+];
+
+const FLAG = { type: 'boolean', required: false };
+const OPTIONAL = { ...TEXT, required: false };
+const INPUTS: readonly [Type, Record<string, object>][] = [
+  [UploadInput, { multiple: { ...TEXT, enum: ['true', 'false'], required: false } }],
+  [RenameFileInput, { name: TEXT }],
+  [TransferFileInput, { ownerType: TEXT, ownerId: TEXT, pin: FLAG, force: FLAG }],
+  [
+    ListFilesInput,
+    {
+      ownerType: OPTIONAL,
+      ownerId: OPTIONAL,
+      start: OPTIONAL,
+      rows: OPTIONAL,
+      after: OPTIONAL,
+      sort: OPTIONAL,
+      filters: OPTIONAL,
+    },
+  ],
+];
+
+/** A field of an action's body that takes files. */
+interface DescribedField {
+  readonly dtoClass: abstract new (...args: never[]) => object;
+  readonly property: string;
+  readonly isList: boolean;
+}
+
+let isDescribed = false;
+
+/** Describes the routes for OpenAPI, once. */
+export function describeRoutes(): void {
+  if (isDescribed) return;
+  isDescribed = true;
+  for (const route of ROUTES) describeRoute(route);
+  for (const [{ prototype }, properties] of INPUTS) {
+    for (const [name, schema] of Object.entries(properties)) describeProperty(prototype as object, name, schema);
+  }
+}
+
+/** Says that an action takes a form, and which of its fields are files, where the application has not said more. */
+export function describeAction(handler: object, fields: readonly DescribedField[]): void {
+  if (!Reflect.hasMetadata(CONSUMES, handler)) {
+    Reflect.defineMetadata(CONSUMES, ['multipart/form-data', 'application/json'], handler);
+  }
+  for (const { dtoClass, property, isList } of fields) {
+    const prototype = dtoClass.prototype as object;
+    const known = Reflect.getMetadata(PROPERTY, prototype, property) as { format?: string } | undefined;
+    if (known?.format !== undefined) continue;
+    const required = !isOptional(dtoClass, property);
+    const schema = isList ? { type: 'array', items: BINARY, isArray: false, required } : { ...BINARY, required };
+    describeProperty(prototype, property, schema);
+  }
+}
+
+function isOptional(dtoClass: unknown, property: string): boolean {
+  return rulesOf(dtoClass).some(({ propertyName, name }) => propertyName === property && name === 'isOptional');
+}
+
+function describeRoute({ endpoints, method, summary, answers, body }: Route): void {
+  const handler = (endpoints.prototype as Record<string, object>)[method] as object;
+  const responses = Object.entries(answers).map(([status, schema]) => [
+    status,
+    { description: '', ...(schema && { schema }) },
+  ]);
+  Reflect.defineMetadata(OPERATION, { summary }, handler);
+  Reflect.defineMetadata(RESPONSES, Object.fromEntries(responses), handler);
+  if (!body) return;
+  Reflect.defineMetadata(CONSUMES, [body.type], handler);
+  Reflect.defineMetadata(PARAMETERS, [{ in: 'body', type: String, required: true, schema: body.schema }], handler);
+}
+
+function describeProperty(prototype: object, property: string, schema: object): void {
+  const listed = (Reflect.getMetadata(PROPERTIES, prototype) ?? []) as string[];
+  if (!listed.includes(`:${property}`)) Reflect.defineMetadata(PROPERTIES, [...listed, `:${property}`], prototype);
+  const known = Reflect.getMetadata(PROPERTY, prototype, property) as object | undefined;
+  Reflect.defineMetadata(PROPERTY, { ...known, ...schema }, prototype, property);
+}

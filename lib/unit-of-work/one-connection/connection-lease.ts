@@ -1,0 +1,106 @@
+import type { DataSource, QueryRunner } from 'typeorm';
+import { openTransactionAround } from '../scopes/ambient.js';
+import { LeaseTimeoutError, SecondConnectionMissingError } from '../../errors/units.errors.js';
+import { dataSourceOf } from '../typeorm/data-source-of.js';
+
+const LEASE_TIMEOUT = 60_000;
+// Work detached from the unit that holds the lease may be awaited by it, which nobody can see: wait, but not for long.
+const DETACHED_LEASE_TIMEOUT = 5_000;
+
+type Query = (sql: string, ...rest: unknown[]) => Promise<unknown>;
+
+/** What differs between the databases that have one connection for everybody. */
+export interface LeasedConnection {
+  /** Whether the query runner that holds the lease is in a transaction. */
+  isInTransaction(): boolean;
+  /** Runs one statement of the query runner. */
+  run(query: Query, sql: string, ...rest: unknown[]): Promise<unknown>;
+  /** Ends the transaction of a query runner that is released in it. */
+  rollBack(query: Query): Promise<void>;
+}
+
+/** Leases the one connection to the query runner: for the time of its transaction, else for one statement. */
+export function leaseRunner(runner: QueryRunner, lease: Lease, connection: LeasedConnection): QueryRunner {
+  const query = runner.query.bind(runner) as Query;
+  const release = runner.release.bind(runner);
+  let held: Promise<() => void> | undefined;
+  let owned = false;
+  let running = 0;
+
+  const hold = async (): Promise<void> => {
+    held ??= lease.acquire(runner);
+    try {
+      await held;
+      owned = true;
+    } catch (error) {
+      held = undefined;
+      throw error;
+    }
+  };
+
+  const dropIfIdle = async (): Promise<void> => {
+    if (running > 0 || !held || connection.isInTransaction()) return;
+    const drop = held;
+    held = undefined;
+    owned = false;
+    (await drop)();
+  };
+
+  return Object.assign(runner, {
+    async query(sql: string, ...rest: unknown[]): Promise<unknown> {
+      running++;
+      try {
+        if (!owned) await hold();
+        return await connection.run(query, sql, ...rest);
+      } finally {
+        running--;
+        await dropIfIdle();
+      }
+    },
+
+    async release(): Promise<void> {
+      if (owned && connection.isInTransaction()) {
+        await connection.rollBack(query);
+        Object.assign(runner, { isTransactionActive: false, transactionDepth: 0 });
+      }
+      await dropIfIdle();
+      await release();
+    },
+  });
+}
+
+/** First come, first served. */
+export class Lease {
+  readonly #waiting: (() => void)[] = [];
+  readonly #dataSources = new WeakSet<DataSource>();
+  #taken = false;
+
+  /** Resolves, when the connection is the caller's, with what gives it back. */
+  async acquire(runner: QueryRunner): Promise<() => void> {
+    this.#dataSources.add(dataSourceOf(runner));
+    if (this.#taken) await this.#wait(runner);
+    this.#taken = true;
+    return () => {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#taken = false;
+    };
+  }
+
+  #wait(runner: QueryRunner): Promise<void> {
+    const around = openTransactionAround(this.#dataSources, runner);
+    if (around && !around.detached) return Promise.reject(new SecondConnectionMissingError(around.where));
+    const limit = around ? DETACHED_LEASE_TIMEOUT : LEASE_TIMEOUT;
+    return new Promise((resolve, reject) => {
+      const turn = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.#waiting.splice(this.#waiting.indexOf(turn), 1);
+        reject(new LeaseTimeoutError(limit));
+      }, limit);
+      this.#waiting.push(turn);
+    });
+  }
+}

@@ -1,0 +1,175 @@
+import type { DataSource, QueryRunner } from 'typeorm';
+import { ambientOf } from '../scopes/ambient.js';
+import { Lease, leaseRunner } from './connection-lease.js';
+import { overrideMember } from '../typeorm/override-member.js';
+import { isPglite, type PostgresConnection } from './pglite.js';
+import { sharedView } from '../typeorm/shared-view.js';
+
+type Release = (error?: unknown) => void;
+type Obtained = [connection: PostgresConnection, release: Release];
+
+/** The connection of everybody, and how many have it. */
+interface Shared {
+  readonly obtained: Promise<Obtained>;
+  users: number;
+  isReleased?: boolean;
+}
+
+interface PostgresDriver {
+  readonly postgres: { readonly Pool: object };
+  readonly master?: unknown;
+  createQueryRunner(mode: 'master' | 'slave'): QueryRunner;
+  obtainMasterConnection(): Promise<Obtained>;
+}
+
+interface PostgresRunner extends QueryRunner {
+  releasePostgresConnection(error?: unknown): Promise<void>;
+}
+
+const BEGINS = /^\s*(?:begin|start\s+transaction)\b/i;
+const ENDS = /^\s*(?:commit|end|abort|rollback(?!\s+(?:work\s+|transaction\s+)?to\b))\b/i;
+
+const recognised = new WeakSet<DataSource>();
+/** By what makes the pools: all of one kind that are within this process share one database. */
+const leases = new WeakMap<object, Lease>();
+
+/** Whether the data source was found to be on PGlite, which is so before its first statement is run. */
+export function isOnPglite(dataSource: DataSource): boolean {
+  return recognised.has(dataSource);
+}
+
+/**
+ * PGlite has one session, whatever connects to it: two transactions at once would be one. Where a data source turns out to be on it, its session
+ * is leased, and one connection is all that is opened. Any other PostgreSQL is left as it is.
+ */
+export function leasePglite(dataSource: DataSource): () => void {
+  if (dataSource.options.type !== 'postgres') return () => undefined;
+  const driver = dataSource.driver as unknown as PostgresDriver;
+  const create = driver.createQueryRunner.bind(driver);
+  const session = new Session(dataSource, driver);
+  const undo = overrideMember(driver, 'createQueryRunner', (mode) => {
+    if (session.isOther) return create(mode);
+    const here = ambientOf(dataSource);
+    if (session.lease && here?.kind === 'foreign' && here.runner.isTransactionActive) return sharedView(here.runner);
+    const runner = create(mode) as PostgresRunner;
+    return session.lease ? leased(runner, session.lease) : recognising(runner, session);
+  });
+  return () => {
+    session.close();
+    undo();
+  };
+}
+
+/** Recognises the database before the runner's first statement. */
+function recognising(runner: PostgresRunner, session: Session): QueryRunner {
+  const first =
+    (member: 'connect' | 'query') =>
+    async (...args: unknown[]): Promise<unknown> => {
+      await session.recognise();
+      if (Object.hasOwn(runner, 'connect')) {
+        Reflect.deleteProperty(runner, 'connect');
+        Reflect.deleteProperty(runner, 'query');
+        if (session.lease) leased(runner, session.lease);
+      }
+      return (runner[member] as (...args: unknown[]) => Promise<unknown>)(...args);
+    };
+  return Object.assign(runner, { connect: first('connect'), query: first('query') });
+}
+
+function leased(runner: PostgresRunner, lease: Lease): QueryRunner {
+  let isOpen = false;
+  return leaseRunner(runner, lease, {
+    isInTransaction: () => isOpen,
+    run: async (query, sql, ...rest) => {
+      const result = await query(sql, ...rest);
+      if (BEGINS.test(sql)) isOpen = true;
+      // A COMMIT that fails is followed by a ROLLBACK, which is not to wait for the transaction of somebody else.
+      else if (ENDS.test(sql)) isOpen = false;
+      return result;
+    },
+    rollBack: async (query) => {
+      try {
+        await query('ROLLBACK');
+      } catch (error) {
+        await runner.releasePostgresConnection(error);
+      } finally {
+        isOpen = false;
+      }
+    },
+  });
+}
+
+/** The one session, where the data source has no more. */
+class Session {
+  /** Whether it is known to be another PostgreSQL. */
+  isOther = false;
+  /** Known to be PGlite. */
+  lease: Lease | undefined;
+  #recognition: Promise<void> | undefined;
+  #shared: Shared | undefined;
+  #undo: (() => void) | undefined;
+  readonly #obtain: PostgresDriver['obtainMasterConnection'];
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly driver: PostgresDriver,
+  ) {
+    this.#obtain = driver.obtainMasterConnection.bind(driver);
+  }
+
+  recognise(): Promise<void> {
+    if (this.isOther || this.lease) return Promise.resolve();
+    this.#recognition ??= this.#ask().finally(() => (this.#recognition = undefined));
+    return this.#recognition;
+  }
+
+  close(): void {
+    this.#undo?.();
+    recognised.delete(this.dataSource);
+  }
+
+  async #ask(): Promise<void> {
+    const { driver } = this;
+    const [connection, release] = await this.#obtain();
+    try {
+      if (!(await isPglite(connection))) {
+        this.isOther = true;
+        return;
+      }
+    } finally {
+      release();
+    }
+    // A pool that is its own connection has the database in this process.
+    const owner = (connection as unknown) === driver.master ? driver.postgres.Pool : this;
+    this.lease = leases.get(owner) ?? new Lease();
+    leases.set(owner, this.lease);
+    recognised.add(this.dataSource);
+    this.#undo = overrideMember(driver, 'obtainMasterConnection', () => this.#share());
+  }
+
+  /** The same connection for everybody, which goes back to the pool when nobody has it: behind a socket there may be no second one. */
+  async #share(): Promise<Obtained> {
+    const shared = (this.#shared ??= { obtained: this.#obtain(), users: 0 });
+    shared.users++;
+    try {
+      const [connection] = await shared.obtained;
+      // Each query runner listens for its errors.
+      connection.setMaxListeners?.(0);
+      // An older PGlite has its answers completed.
+      await isPglite(connection);
+      return [connection, (error) => void this.#leave(shared, error)];
+    } catch (error) {
+      await this.#leave(shared, error).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #leave(shared: Shared, error: unknown): Promise<void> {
+    const isCurrent = this.#shared === shared;
+    if (--shared.users > 0 && !error) return;
+    if (isCurrent) this.#shared = undefined;
+    const [, release] = await shared.obtained;
+    if (!shared.isReleased) release(error);
+    shared.isReleased = true;
+  }
+}

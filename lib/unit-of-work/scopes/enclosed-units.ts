@@ -1,0 +1,98 @@
+import type { DataSource } from 'typeorm';
+import { type UnitTrace, unitTrace } from '../../diagnostics/traces.js';
+import { UnitAbortedError } from '../../errors/units.errors.js';
+import { ambientNode, type ForeignTransaction, within } from './ambient.js';
+import type { Dialect } from '../dialects/dialect.js';
+import { runEffects } from './effects.js';
+import { onForeignEnd, refuseStatements } from './foreign-end.js';
+import { JoinedRunner } from '../typeorm/joined-runner.js';
+import { quietOnceEnded } from '../typeorm/quiet.js';
+import { Scope } from './scope.js';
+import type { UnitOptions, Work } from '../unit-options.js';
+import { UnitOfWork } from '../unit-of-work.js';
+import { UnitTransaction } from '../transaction/unit-transaction.js';
+
+/** A transaction that the application has opened. */
+export type Foreign = Pick<ForeignTransaction, 'runner' | 'isolation' | 'line'>;
+
+const BESIDE =
+  'work beside a unit of work that had joined the transaction was undone with it; await one, then start the other';
+
+/** Runs `work` in a unit of work under a savepoint of the outer one's transaction. */
+export function runNested<T>(outer: Scope, work: Work<T>, { name }: UnitOptions): Promise<T> {
+  const nested = outer.nest(() =>
+    traced('nested', name, async (trace) => {
+      const { transaction } = outer;
+      const scope = new Scope(transaction, outer, ambientNode());
+      const unit = new UnitOfWork(scope, outer.unit, trace);
+      await transaction.openSavepoint(scope, scope);
+      try {
+        const result = await within(scope, async () => work(unit));
+        scope.finish();
+        await transaction.releaseSavepoint(scope);
+        scope.passEffects(false);
+        return result;
+      } catch (error) {
+        scope.abandon();
+        await transaction.rollbackToSavepoint(scope);
+        scope.passEffects(true);
+        throw error;
+      }
+    }),
+  );
+  return quietOnceEnded(outer, nested);
+}
+
+/** Runs `work` in a root unit under a savepoint of the application's own transaction; its effects wait for that one's end. */
+export function runJoined<T>(
+  dataSource: DataSource,
+  dialect: Dialect,
+  { runner, isolation, line }: Foreign,
+  work: Work<T>,
+  { name }: UnitOptions,
+): Promise<T> {
+  const joined = JoinedRunner.of(runner);
+  const isOpen = joined.watch();
+  const join = async (trace?: UnitTrace): Promise<T> => {
+    const transaction = new UnitTransaction(dataSource, runner, dialect, isolation, joined.state);
+    const scope = new Scope(transaction, undefined, ambientNode());
+    const unit = new UnitOfWork(scope, undefined, trace);
+    joined.take(transaction);
+    try {
+      await transaction.begin();
+      const result = await within(scope, async () => work(unit));
+      scope.finish();
+      await transaction.commit();
+      joined.takeBack(transaction);
+      onForeignEnd(runner, dialect, (outcome) => runEffects(scope.effects, outcome, scope));
+      return result;
+    } catch (error) {
+      scope.abandon();
+      const undone = await transaction.rollback();
+      if (joined.takeBack(transaction)) refuseStatements(runner, new UnitAbortedError(BESIDE, error));
+      else if (!undone) refuseStatements(runner, new UnitAbortedError('its transaction had already failed', error));
+      if (isOpen()) onForeignEnd(runner, dialect, () => runEffects(scope.effects, 'rollback', scope));
+      else await runEffects(scope.effects, 'rollback', scope);
+      throw error;
+    }
+  };
+  return line.enterUnit(isOpen, () => traced('joined', name, join));
+}
+
+/** What the trace of such a unit tells is what became of its savepoint. */
+function traced<T>(
+  kind: 'nested' | 'joined',
+  name: string | undefined,
+  run: (trace?: UnitTrace) => Promise<T>,
+): Promise<T> {
+  return unitTrace.run(
+    () => ({ name, kind, attempt: 1, tasks: 0 }),
+    async (trace) => {
+      if (!trace) return run();
+      trace.outcome = 'rollback';
+      const result = await run(trace);
+      trace.outcome = 'commit';
+      return result;
+    },
+  );
+}

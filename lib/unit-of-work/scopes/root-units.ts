@@ -1,0 +1,146 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DataSource } from 'typeorm';
+import { type UnitTrace, unitTrace } from '../../diagnostics/traces.js';
+import {
+  CommitLostError,
+  CommitOutcomeUnknownError,
+  WorkUnawaitedError,
+  UnitTimeoutError,
+} from '../../errors/units.errors.js';
+import { ambientNode, hasUnitAround, within } from './ambient.js';
+import { commitOutcome } from '../transaction/commit-outcome.js';
+import type { DataSourceOverride } from '../typeorm/data-source-override.js';
+import { isTransient } from '../transaction/database-fault.js';
+import type { Dialect, IsolationLevel } from '../dialects/dialect.js';
+import { runEffects } from './effects.js';
+import { skipIdleBroadcasts } from '../typeorm/idle-broadcasts.js';
+import type { OpenUnits } from './open-units.js';
+import { Scope } from './scope.js';
+import { TransactionState } from '../transaction/transaction-state.js';
+import { UnitDeadline } from './unit-deadline.js';
+import type { UnitOptions, Work } from '../unit-options.js';
+import { UnitOfWork } from '../unit-of-work.js';
+import { UnitTransaction } from '../transaction/unit-transaction.js';
+
+const DEFAULT_TIMEOUT = 60_000;
+
+/** Opens units of work that have their own connection and transaction. */
+export class RootUnits {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly override: DataSourceOverride,
+    private readonly dialect: Dialect,
+    private readonly open: OpenUnits,
+  ) {}
+
+  /** Commits when `work` resolves, rolls back when it rejects; runs it again after a transient fault, as often as `retry` says. */
+  async run<T>(work: Work<T>, options: UnitOptions): Promise<T> {
+    const { retry = 0, signal } = options;
+    this.open.enter(hasUnitAround(this.dataSource));
+    try {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await unitTrace.run(
+            () => ({ name: options.name, kind: 'root', attempt, tasks: 0 }),
+            (trace) => this.#once(work, options, trace),
+          );
+        } catch (error) {
+          if (attempt > retry || signal?.aborted || !isTransient(error)) throw error;
+          await delay(Math.random() * Math.min(5 * 2 ** attempt, 250));
+        }
+      }
+    } finally {
+      this.open.leave();
+    }
+  }
+
+  async #once<T>(
+    work: Work<T>,
+    { isolationLevel, timeout = DEFAULT_TIMEOUT, signal }: UnitOptions,
+    trace?: UnitTrace,
+  ): Promise<T> {
+    const { dataSource, dialect } = this;
+    const configured = (dataSource.options as { isolationLevel?: IsolationLevel }).isolationLevel;
+    const isolation = dialect.isolation(isolationLevel, configured);
+    const runner = this.override.createQueryRunner();
+    skipIdleBroadcasts(runner.broadcaster, dataSource);
+    const state = new TransactionState();
+    const transaction = new UnitTransaction(dataSource, runner, dialect, isolation ?? dialect.defaultIsolation, state);
+    const scope = new Scope(transaction, undefined, ambientNode());
+    const end = new UnitDeadline(transaction, timeout, signal);
+    const unit = new UnitOfWork(scope, undefined, trace, end);
+    this.open.add(end);
+    await this.#begin(transaction, end, isolation);
+    let outcome: 'commit' | 'rollback' | 'unknown' = 'rollback';
+    let clean = false;
+    let lost = false;
+    try {
+      const whole = async (): Promise<T> => {
+        const done = await work(unit);
+        if (scope.isActive && state.hasHooks) await state.runHooks();
+        return done;
+      };
+      const result = await end.before(() => within(scope, whole));
+      scope.finish();
+      // A write that ended after the hooks had run was not awaited.
+      if (state.hasHooks) throw new WorkUnawaitedError(0, 1);
+      try {
+        await end.beforeCommitted(() => transaction.commit());
+        clean = true;
+      } catch (error) {
+        if (!(error instanceof CommitOutcomeUnknownError)) throw error;
+        lost = true;
+        await transaction.giveUp();
+        await this.#assertCommitted(transaction, timeout, error);
+      }
+      outcome = 'commit';
+      return result;
+    } catch (error) {
+      scope.abandon();
+      if (!lost) clean = await transaction.rollback();
+      else if (!(error instanceof CommitLostError)) outcome = 'unknown';
+      throw error;
+    } finally {
+      this.#clear(end);
+      if (trace) trace.outcome = outcome;
+      await (clean ? runner.release() : transaction.giveUp());
+      if (outcome !== 'unknown') {
+        const ended = outcome;
+        const effects = scope.endEffects((effect) => void runEffects([effect], ended, scope));
+        if (effects.length > 0) await runEffects(effects, ended, scope);
+      }
+    }
+  }
+
+  /** Throws CommitLostError if the COMMIT whose reply was lost did nothing, and what is given if nobody can say. */
+  async #assertCommitted(
+    { witnesses }: UnitTransaction,
+    timeout: number,
+    unknown: CommitOutcomeUnknownError,
+  ): Promise<void> {
+    const ask: Parameters<typeof commitOutcome>[2] = (work, patience) =>
+      this.#once(({ manager }) => work(manager), { isolationLevel: 'READ COMMITTED', timeout: patience });
+    const outcome = await within(undefined, () => commitOutcome(witnesses, timeout, ask));
+    if (outcome === 'rolled back') throw new CommitLostError(unknown.cause);
+    if (outcome === undefined) throw unknown;
+  }
+
+  #clear(end: UnitDeadline): void {
+    end.clear();
+    this.open.delete(end);
+  }
+
+  async #begin(transaction: UnitTransaction, end: UnitDeadline, isolation?: IsolationLevel): Promise<void> {
+    let begun: Promise<void> | undefined;
+    try {
+      await end.before(() => (begun = transaction.begin(isolation)));
+    } catch (error) {
+      this.#clear(end);
+      // The pool may still be about to hand out a connection.
+      void Promise.resolve(begun)
+        .catch(() => undefined)
+        .then(() => transaction.giveUp());
+      throw error instanceof UnitTimeoutError ? new UnitTimeoutError(end.timeout, true) : error;
+    }
+  }
+}

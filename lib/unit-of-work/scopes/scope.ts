@@ -1,0 +1,143 @@
+import type { Readable } from 'node:stream';
+import type { DataSource } from 'typeorm';
+import type { AmbientNode } from './ambient.js';
+import type { Effect } from './effects.js';
+import { WorkUnawaitedError, UnitEndedError } from '../../errors/units.errors.js';
+import type { UnitOfWork } from '../unit-of-work.js';
+import type { UnitTransaction } from '../transaction/unit-transaction.js';
+
+const NOTHING = Promise.resolve();
+
+/** A place in the nesting of one transaction: a unit of work, or the callback of a nested `transaction()`. */
+export class Scope {
+  readonly kind = 'scope';
+  #ended = false;
+  #undone = false;
+  #nested = 0;
+  #statements = 0;
+  #streams: Set<Readable> | undefined;
+  #tail: Promise<unknown> = NOTHING;
+  #unit: UnitOfWork | undefined;
+  readonly #effects: Effect[] = [];
+  #late: ((effect: Effect) => void) | undefined;
+
+  constructor(
+    readonly transaction: UnitTransaction,
+    readonly parent: Scope | undefined,
+    readonly enclosing: AmbientNode | undefined,
+    /** The query runner whose `transaction()` made this scope; none for a unit. */
+    readonly openedBy?: object,
+  ) {}
+
+  get dataSource(): DataSource {
+    return this.transaction.dataSource;
+  }
+
+  get isActive(): boolean {
+    return !this.#ended && !this.transaction.isSealed;
+  }
+
+  /** Whether it was undone before the end of the root. */
+  get isUndone(): boolean {
+    return this.#undone || (this.parent?.isUndone ?? false);
+  }
+
+  /** The unit of work that this place belongs to. */
+  get unit(): UnitOfWork | undefined {
+    return this.#unit ?? this.parent?.unit;
+  }
+
+  set unit(unit: UnitOfWork | undefined) {
+    this.#unit = unit;
+  }
+
+  isWithin(other: Scope): boolean {
+    return this === other || (this.parent?.isWithin(other) ?? false);
+  }
+
+  isOpenedBy(runner: object): boolean {
+    return this.openedBy === runner || (this.parent?.isOpenedBy(runner) ?? false);
+  }
+
+  assertActive(what: string): void {
+    if (!this.isActive) throw new UnitEndedError(what);
+  }
+
+  /** What waits here for the end of the root. */
+  get effects(): readonly Effect[] {
+    return this.#effects;
+  }
+
+  addEffect(effect: Effect): void {
+    if (this.#late) this.#late(effect);
+    else this.#effects.push(effect);
+  }
+
+  /** Gives what waits for the end of the root, which has come. What nested work that was left running passes after it goes to `late`. */
+  endEffects(late: (effect: Effect) => void): readonly Effect[] {
+    this.#late = late;
+    return this.#effects;
+  }
+
+  /** Lets the place around wait for the effects: all of them, or, when the work was undone, what waits for its rollback. */
+  passEffects(undone: boolean): void {
+    this.#undone = undone;
+    for (const effect of this.#effects) {
+      if (!undone) this.parent?.addEffect(effect);
+      else if (effect.when !== 'commit') this.parent?.addEffect({ when: 'end', run: effect.run });
+    }
+  }
+
+  /** Counts a statement as running, until `endStatement()`. */
+  beginStatement(): void {
+    this.#statements++;
+  }
+
+  endStatement(): void {
+    this.#statements--;
+  }
+
+  /** Counts a stream as running until its reader is done with it, which is before it is closed, or until `closeStream()`. */
+  openStream(stream: Readable): void {
+    this.#streams ??= new Set();
+    this.#streams.add(stream);
+  }
+
+  closeStream(stream: Readable): void {
+    this.#streams?.delete(stream);
+  }
+
+  /** Runs nested work after the nested work that was started here before it: savepoints must nest. */
+  async nest<T>(run: () => Promise<T>): Promise<T> {
+    this.assertActive('Nested work was started');
+    this.#nested++;
+    const turn = this.#tail.then(() => {
+      this.assertActive('Nested work was started');
+      return run();
+    });
+    this.#tail = turn.catch(() => undefined);
+    try {
+      return await turn;
+    } finally {
+      this.#nested--;
+    }
+  }
+
+  /** Ends the scope; throws WorkUnawaitedError while anything it started still runs. */
+  finish(): void {
+    this.#ended = true;
+    const statements = this.#statements + this.#readStreams();
+    if (this.#nested > 0 || statements > 0) throw new WorkUnawaitedError(this.#nested, statements);
+  }
+
+  /** Ends the scope whatever still runs: its work is about to be undone. */
+  abandon(): void {
+    this.#ended = true;
+  }
+
+  /** How many streams somebody may still read. */
+  #readStreams(): number {
+    if (!this.#streams) return 0;
+    return [...this.#streams].filter(({ readableEnded, destroyed }) => !readableEnded && !destroyed).length;
+  }
+}

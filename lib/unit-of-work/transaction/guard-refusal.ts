@@ -1,0 +1,37 @@
+import { FilesInUseError, FilesNotOwnError } from '../../errors/guard.errors.js';
+import type { FilesError } from '../../errors/files-error.js';
+
+/** What the triggers of `createGuards()` name as the violated constraint. */
+export const GUARD_CONSTRAINTS = { notOwn: 'files_not_own', inUse: 'files_in_use' } as const;
+
+/** The SQLSTATE of a violated check. */
+export const GUARD_STATE = '23514';
+
+interface Violation {
+  readonly code?: string;
+  readonly constraint?: string;
+  readonly detail?: string;
+}
+
+/** What the triggers write into the detail of their error, as JSON. */
+interface Detail {
+  readonly entity: string;
+  readonly ownerType: string;
+  readonly ownerId: string | null;
+  readonly field: string;
+  readonly files: readonly string[];
+}
+
+/** The error of the library for a COMMIT that guards in the database refused; undefined for every other error. */
+export function guardRefusal(error: unknown): FilesError | undefined {
+  const { driverError } = (error ?? {}) as { driverError?: Violation };
+  const { code, constraint, detail = '' } = driverError ?? {};
+  if (code !== GUARD_STATE || (constraint !== GUARD_CONSTRAINTS.notOwn && constraint !== GUARD_CONSTRAINTS.inUse)) {
+    return undefined;
+  }
+  const { entity, ownerType, ownerId, field, files } = JSON.parse(detail) as Detail;
+  const options = { cause: error };
+  return constraint === GUARD_CONSTRAINTS.notOwn
+    ? new FilesNotOwnError(entity, String(ownerId), field, files, options)
+    : new FilesInUseError(files, { ownerType, ownerId: String(ownerId), field }, options);
+}

@@ -1,0 +1,52 @@
+import type { QueryRunner } from 'typeorm';
+import { WorkUnawaitedError, UnitAbortedError } from '../../errors/units.errors.js';
+
+const TOO_LATE = 'the transaction that it was to join ended before; await every call inside of it';
+
+const NOTHING = Promise.resolve();
+
+/** What runs one after the other in one place of an application's own transaction, because savepoints must nest. */
+export class Line {
+  #units = 0;
+  #tail: Promise<unknown> = NOTHING;
+  #finished = false;
+
+  enter<T>(run: () => Promise<T>): Promise<T> {
+    const turn = this.#tail.then(run);
+    this.#tail = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Runs a unit of work when it is its turn and the transaction is still open; if the place is left before, its failure is not reported a second time. */
+  enterUnit<T>(isOpen: () => boolean, run: () => Promise<T>): Promise<T> {
+    this.#units++;
+    const turn = this.enter(() => {
+      // It must not begin a new transaction.
+      if (this.#finished || !isOpen()) throw new UnitAbortedError(TOO_LATE);
+      return run();
+    }).finally(() => this.#units--);
+    const promise = new Promise<T>((resolve, reject) => {
+      turn.then(resolve, (error: unknown) => {
+        if (this.#finished) promise.catch(() => undefined);
+        reject(error);
+      });
+    });
+    return promise;
+  }
+
+  /** Leaves the place; throws WorkUnawaitedError while units that joined in it still run. */
+  finish(): void {
+    if (this.#units === 0) return;
+    this.#finished = true;
+    throw new WorkUnawaitedError(this.#units, 0);
+  }
+}
+
+const lines = new WeakMap<QueryRunner, Line>();
+
+/** The line of a whole transaction. */
+export function lineOf(runner: QueryRunner): Line {
+  const line = lines.get(runner) ?? new Line();
+  lines.set(runner, line);
+  return line;
+}

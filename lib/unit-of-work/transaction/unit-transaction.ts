@@ -1,0 +1,297 @@
+import { Logger } from '@nestjs/common';
+import type { DataSource, QueryRunner } from 'typeorm';
+import type { Readable } from 'node:stream';
+import { stackOf } from '../../errors/stack-of.js';
+import { IsolationLevelRefusedError, UnitAbortedError, UnitEndedError } from '../../errors/units.errors.js';
+import { ambientNode, within } from '../scopes/ambient.js';
+import type { Witness } from './commit-outcome.js';
+import { type BegunWith, type Dialect, type IsolationLevel, strongerIsolation } from '../dialects/dialect.js';
+import { lineOf } from './line.js';
+import { OpenStreams } from './open-streams.js';
+import { commitRoot } from './root-commit.js';
+import { FacadeFactory } from '../typeorm/runner-facade.js';
+import { type Savepoint, Savepoints } from './savepoints.js';
+import type { Scope } from '../scopes/scope.js';
+import type { TransactionState } from './transaction-state.js';
+import { isRead, rollsBack } from './statement-kind.js';
+import { depthOf, setDepth } from './transaction-depth.js';
+import { Turnstile } from './turnstile.js';
+
+const logger = new Logger('UnitOfWork');
+/**
+ * The transaction of a unit of work on its one connection. Statements run one at a time; after the end was
+ * requested, or the database has ended the transaction, nothing more is executed.
+ */
+export class UnitTransaction {
+  #sealed = false;
+  #over = false;
+  #isUsed = false;
+  #doom: { error: unknown } | undefined;
+  #lastFailure: unknown;
+  readonly #turnstile = new Turnstile(this);
+  readonly #savepoints = new Savepoints();
+  readonly #streams = new OpenStreams();
+  #witnesses: Witness[] = [];
+  /** Makes the query runners that share this transaction. */
+  readonly facades: FacadeFactory;
+  readonly #baseDepth: number;
+  #isLost = false;
+  #onLost: (() => void) | undefined;
+
+  constructor(
+    readonly dataSource: DataSource,
+    readonly runner: QueryRunner,
+    readonly dialect: Dialect,
+    /** What it was begun with, by the unit or by the application. */
+    private readonly begunWith: BegunWith,
+    /** Lasts as long as the database's transaction: longer than the unit, where the application opened it. */
+    readonly state: TransactionState,
+  ) {
+    this.#baseDepth = depthOf(runner);
+    this.facades = new FacadeFactory(this, (facade) => dataSource.createEntityManager(facade));
+  }
+
+  /** Whether the application opened the transaction that the unit is in. */
+  get isJoined(): boolean {
+    return this.#baseDepth > 0;
+  }
+
+  /** What it is known to run at. */
+  get isolation(): IsolationLevel | undefined {
+    return this.begunWith === 'none' ? undefined : this.begunWith;
+  }
+
+  get isSealed(): boolean {
+    return this.#sealed;
+  }
+
+  /** Who can tell whether it was committed. What a savepoint undid has no say. */
+  get witnesses(): readonly Witness[] {
+    return this.#witnesses;
+  }
+
+  addWitness(witness: Witness): void {
+    this.#witnesses.push(witness);
+  }
+
+  /** Whether the flow is in the turn of one of its statements. */
+  get hasTurn(): boolean {
+    return this.#turnstile.isMine;
+  }
+
+  begin(isolation?: IsolationLevel): Promise<void> {
+    const start = (at?: IsolationLevel): Promise<void> => this.runner.startTransaction(at);
+    return this.#turnstile.exclusive(() => this.#asForeign(() => this.dialect.begin(this.runner, start, isolation)));
+  }
+
+  /** Makes every later statement and the commit fail with this error. */
+  abort(error: unknown): void {
+    this.#doom ??= { error };
+  }
+
+  /** Runs one statement of the scope, through the query runner that it was given to. */
+  statement<T>(scope: Scope, through: object, sql: string, run: () => Promise<T>): Promise<T> {
+    scope.beginStatement();
+    return this.#turnstile.exclusive(
+      () => {
+        this.#admit(scope, through, sql);
+        return this.#observe(run);
+      },
+      () => scope.endStatement(),
+    );
+  }
+
+  /** The driver's connection, in the transaction. */
+  async connection(): Promise<unknown> {
+    if (!this.#isUsed) await this.#turnstile.exclusive(() => this.#observe(() => this.dialect.ready(this.runner)));
+    return this.runner.connect();
+  }
+
+  /** Opens a stream and holds the connection until it is closed. */
+  stream(scope: Scope, open: () => Promise<Readable>): Promise<Readable> {
+    return new Promise((resolve, reject) => {
+      const opening = async (): Promise<Readable> => {
+        scope.assertActive('A stream was opened');
+        this.#assertUsable();
+        return this.#observe(async () => {
+          await this.dialect.ready(this.runner);
+          return open();
+        });
+      };
+      scope.beginStatement();
+      const held = this.#turnstile.exclusive(async () => {
+        const stream = await opening().finally(() => scope.endStatement());
+        scope.openStream(stream);
+        resolve(stream);
+        await this.#streams.closed(stream);
+        scope.closeStream(stream);
+      });
+      held.catch(reject);
+    });
+  }
+
+  /** Throws IsolationLevelRefusedError if it does not run, or is not known to run, at this isolation or a stronger one. */
+  async assertIsolation(requested: IsolationLevel): Promise<void> {
+    const actual = await (this.#baseDepth === 0
+      ? this.isolation
+      : this.#turnstile.exclusive(() => this.#observe(() => this.dialect.isolationOf(this.runner, this.begunWith))));
+    if (strongerIsolation(requested, actual)) throw new IsolationLevelRefusedError(requested, actual);
+  }
+
+  /** Opens a savepoint; `scope` is the place whose work belongs inside of it. */
+  async openSavepoint(owner: object, scope?: Scope): Promise<void> {
+    await this.#turnstile.exclusive(async () => {
+      this.#assertUsable();
+      await this.#observe(() => this.runner.startTransaction());
+      this.#savepoints.push({ owner, scope, witnesses: this.#witnesses.length });
+    });
+  }
+
+  releaseSavepoint(owner: object): Promise<void> {
+    return this.#turnstile.exclusive(async () => {
+      this.#assertUsable();
+      this.#pop(owner);
+      await this.#observe(() => this.runner.commitTransaction());
+    });
+  }
+
+  /** Undoes what was done since the savepoint; where that cannot be, the whole unit is doomed. Never throws. */
+  rollbackToSavepoint(owner: object): Promise<void> {
+    return this.#turnstile.exclusive(async () => {
+      if (this.#sealed) return;
+      try {
+        const { shared, witnesses } = this.#pop(owner);
+        this.#witnesses = this.#witnesses.slice(0, witnesses);
+        if (this.#doom) return;
+        this.state.noteUndone();
+        await this.runner.rollbackTransaction();
+        if (shared)
+          throw new UnitAbortedError(
+            'work beside a nested transaction was undone with it; await one, then start the other',
+          );
+      } catch (error) {
+        this.abort(error);
+      }
+    });
+  }
+
+  /** Commits. Throws UnitAbortedError if the database did not, CommitOutcomeUnknownError if nobody can say. */
+  commit(): Promise<void> {
+    return this.#turnstile.exclusive(async () => {
+      this.#sealed = true;
+      if (this.#doom) throw new UnitAbortedError('its transaction had already failed', this.#doom.error);
+      if (this.#savepoints.areOpen) throw new UnitAbortedError('a transaction started by hand was never ended');
+      const commit = (): Promise<void> => this.runner.commitTransaction();
+      let refusal: string | undefined;
+      if (this.#baseDepth > 0) await commit();
+      else refusal = await commitRoot(this.dialect, this.runner, () => this.#asForeign(commit));
+      this.#over = true;
+      if (refusal !== undefined) throw new UnitAbortedError(refusal, this.#lastFailure);
+    });
+  }
+
+  /** Rolls back; resolves with whether the connection is known to be out of the transaction. Never throws. */
+  async rollback(): Promise<boolean> {
+    this.#sealed = true;
+    this.#streams.destroy();
+    const done = this.#turnstile.exclusive(async () => {
+      if (this.#over) return true;
+      if (!this.runner.isTransactionActive || this.runner.isReleased) return false;
+      setDepth(this.runner, this.#baseDepth + 1);
+      try {
+        await this.#asForeign(() => this.runner.rollbackTransaction());
+        this.#over = true;
+        return true;
+      } catch (error) {
+        setDepth(this.runner, this.#baseDepth);
+        logger.warn(`ROLLBACK failed, the connection is given up: ${String(error)}`);
+        return false;
+      }
+    });
+    // A statement on a connection that was given up may never come back.
+    const lost = new Promise<false>((resolve) => {
+      this.#onLost = () => resolve(false);
+      if (this.#isLost) this.#onLost();
+    });
+    return Promise.race([done, lost]);
+  }
+
+  /** Ends without a statement, because the transaction that it has joined is about to be rolled back. Never throws. */
+  async desert(error: unknown): Promise<void> {
+    this.abort(error);
+    this.#sealed = true;
+    this.#streams.destroy();
+    await this.#turnstile.exclusive(() => {
+      this.#over = true;
+      setDepth(this.runner, this.#baseDepth);
+      return Promise.resolve();
+    });
+  }
+
+  /** Takes the connection from whoever still holds it, and out of the pool. Never throws. */
+  async giveUp(): Promise<void> {
+    this.#sealed = true;
+    this.#isLost = true;
+    this.#onLost?.();
+    try {
+      await this.dialect.destroy(this.runner);
+    } catch (error) {
+      logger.error('A connection could not be given up', stackOf(error));
+    }
+  }
+
+  // For TypeORM's subscribers the root transaction is one like any other: SQLite's one connection is shared with them.
+  #asForeign<T>(run: () => Promise<T>): Promise<T> {
+    const { dataSource, runner, begunWith: isolation } = this;
+    const line = lineOf(runner);
+    return within({ kind: 'foreign', enclosing: ambientNode(), dataSource, runner, isolation, line }, run);
+  }
+
+  #admit(scope: Scope, through: object, sql: string): void {
+    scope.assertActive('A query was issued');
+    this.#assertUsable();
+    if (this.dialect.endsTransaction(sql)) this.#refuse(sql);
+    // To a savepoint that is not known here: what it undoes nobody can say.
+    if (rollsBack(sql)) {
+      this.#witnesses = [];
+      this.state.noteUndone();
+    }
+    if (this.#savepoints.areOpen && !isRead(sql)) this.#savepoints.noteWrite(scope, through);
+  }
+
+  #refuse(sql: string): never {
+    const error = new UnitAbortedError(`"${sql.trim().slice(0, 40)}" would end its transaction`);
+    this.abort(error);
+    throw error;
+  }
+
+  #assertUsable(): void {
+    if (this.#doom) throw new UnitAbortedError('its transaction had already failed', this.#doom.error);
+    if (this.#sealed) throw new UnitEndedError('A query was issued');
+  }
+
+  #observe<T>(run: () => Promise<T>): Promise<T> {
+    this.#isUsed = true;
+    return run().then(
+      (result) => {
+        if (this.dialect.endedTransaction(this.runner, result)) {
+          this.abort(new UnitAbortedError('a statement ended the transaction (DDL commits on this database)'));
+        }
+        return result;
+      },
+      (error: unknown) => {
+        this.#lastFailure = error;
+        if (this.dialect.lostTransaction(this.runner, error)) this.abort(error);
+        throw error;
+      },
+    );
+  }
+
+  #pop(owner: object): Savepoint & { readonly shared: boolean } {
+    const top = this.#savepoints.pop(owner);
+    if (top) return top;
+    const error = new UnitAbortedError('nested transactions were not ended in the reverse order of their start');
+    this.abort(error);
+    throw error;
+  }
+}

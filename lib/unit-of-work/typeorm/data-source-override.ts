@@ -1,0 +1,176 @@
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import { ambientNode, ambientOf, scopeHere, within } from '../scopes/ambient.js';
+import { readAuthoritatively } from './authoritative.js';
+import type { BegunWith, IsolationLevel } from '../dialects/dialect.js';
+import { quietManager } from './quiet-manager.js';
+import { quietOnceEnded } from './quiet.js';
+import { Line, lineOf } from '../transaction/line.js';
+import { isFacade, type RunnerFacade, scopeOf } from './runner-facade.js';
+import { Scope } from '../scopes/scope.js';
+import { realRunner } from './shared-view.js';
+import { leaseConnection, sharesConnection } from '../one-connection/shared-connection.js';
+import { overrideMember } from './override-member.js';
+import { depthOf } from '../transaction/transaction-depth.js';
+import { dataSourceOf } from './data-source-of.js';
+
+type Work = (manager: EntityManager) => Promise<unknown>;
+type Transaction = (this: EntityManager, first: IsolationLevel | Work | undefined, second?: Work) => Promise<unknown>;
+
+/** The data source's own ways, for the unit of work itself. */
+export interface DataSourceOverride {
+  createQueryRunner: DataSource['createQueryRunner'];
+  /** Takes the override off once everybody who asked for it has said so. */
+  remove(): void;
+}
+
+/** What to do around the end of the data source. */
+export interface AroundDestroy {
+  before(): Promise<void>;
+  after(): void;
+}
+
+interface Installed {
+  users: Set<AroundDestroy>;
+  createQueryRunner: DataSource['createQueryRunner'];
+  restore: (() => void)[];
+}
+
+const installed = new WeakMap<DataSource, Installed>();
+
+/**
+ * Makes everything that TypeORM does through this data source take part in the unit of work it is called in: TypeORM asks
+ * `dataSource.createQueryRunner()` for every operation that was not given a query runner.
+ */
+export function overrideDataSource(dataSource: DataSource, destroy: AroundDestroy): DataSourceOverride {
+  const entry = installed.get(dataSource) ?? install(dataSource);
+  installed.set(dataSource, entry);
+  entry.users.add(destroy);
+  return {
+    createQueryRunner: entry.createQueryRunner,
+    remove: () => {
+      if (!entry.users.delete(destroy) || entry.users.size > 0) return;
+      installed.delete(dataSource);
+      for (const restore of entry.restore) restore();
+    },
+  };
+}
+
+function install(dataSource: DataSource): Installed {
+  const createQueryRunner = dataSource.createQueryRunner.bind(dataSource);
+  // Not read again later: typeorm-transactional answers with another one inside of its transactions.
+  const { manager } = dataSource;
+  const createEntityManager = dataSource.createEntityManager.bind(dataSource);
+  const users = new Set<AroundDestroy>();
+  const destroy = dataSource.destroy.bind(dataSource);
+  const query = dataSource.query.bind(dataSource) as (...args: unknown[]) => Promise<unknown>;
+  const restore = [
+    leaseConnection(dataSource),
+    // TypeORM cuts every open transaction within milliseconds.
+    overrideMember(dataSource, 'destroy', async () => {
+      const around = [...users];
+      await Promise.all(around.map(({ before }) => before()));
+      await destroy();
+      for (const { after } of around) after();
+    }),
+    readAuthoritatively(dataSource),
+    overrideMember(dataSource, 'createQueryRunner', (mode) => {
+      const here = ambientOf(dataSource);
+      if (here?.kind !== 'scope') return createQueryRunner(mode);
+      here.assertActive('A query was issued');
+      return here.transaction.facades.create(here);
+    }),
+    overrideMember(dataSource, 'createEntityManager', (runner?: QueryRunner) => {
+      const created = createEntityManager(runner);
+      quietManager(created, nestTransaction);
+      return created;
+    }),
+    quietManager(manager, nestTransaction),
+    overrideMember(dataSource, 'query', ((...args: Parameters<DataSource['query']>) =>
+      quietOnceEnded(scopeHere(), query(...args))) as DataSource['query']),
+    // Not through an async function in between, whose promise nobody could keep quiet.
+    overrideMember(dataSource, 'transaction', ((...args: Parameters<Transaction>) =>
+      (manager.transaction as Transaction).call(manager, ...args)) as DataSource['transaction']),
+  ];
+  return { users, createQueryRunner, restore };
+}
+
+/** Makes `manager.transaction()` a nested scope inside of a unit, and marks its callback outside of one. */
+function nestTransaction(manager: EntityManager, own: Transaction, args: unknown[]): Promise<unknown> {
+  const dataSource = dataSourceOf(manager);
+
+  const begin = async (first: IsolationLevel | Work, second?: Work): Promise<unknown> => {
+    const isolation = typeof first === 'string' ? first : undefined;
+    const work = typeof first === 'function' ? first : second;
+    // TypeORM says what is wrong with the call.
+    if (!work) return own.call(manager, first, second);
+    const { queryRunner } = manager;
+    const here = ambientOf(dataSource);
+    if (isFacade(queryRunner)) return nested(scopeOf(queryRunner), queryRunner, own, isolation, work);
+    const real = queryRunner && realRunner(queryRunner);
+    if (here?.kind === 'scope' && (!real || real === here.transaction.runner)) {
+      return nested(here, undefined, own, isolation, work);
+    }
+    const around =
+      here?.kind === 'foreign' && (real ? real === here.runner : sharesConnection(dataSource)) ? here : undefined;
+    const run = (): Promise<unknown> =>
+      own.call(manager, isolation, (inner) => {
+        const runner = realRunner(inner.queryRunner as QueryRunner);
+        const line = around ? new Line() : lineOf(runner);
+        const begunWith = around ? around.isolation : begunBy(runner, isolation);
+        const node = {
+          kind: 'foreign',
+          enclosing: ambientNode(),
+          dataSource,
+          runner,
+          isolation: begunWith,
+          line,
+        } as const;
+        return within(node, async () => {
+          const result = await work(inner);
+          line.finish();
+          return result;
+        });
+      });
+    return around ? around.line.enter(run) : run();
+  };
+
+  const { queryRunner } = manager;
+  const here = isFacade(queryRunner) ? scopeOf(queryRunner) : ambientOf(dataSource);
+  return quietOnceEnded(here, begin(...(args as Parameters<typeof begin>)));
+}
+
+/** What the runner's transaction was begun with, where `manager.transaction()` has begun it. */
+function begunBy(runner: QueryRunner, isolation: IsolationLevel | undefined): BegunWith {
+  if (depthOf(runner) > 1) return undefined;
+  return isolation ?? (dataSourceOf(runner).options as { isolationLevel?: IsolationLevel }).isolationLevel ?? 'none';
+}
+
+function nested(
+  outer: Scope,
+  through: RunnerFacade | undefined,
+  own: Transaction,
+  isolation: IsolationLevel | undefined,
+  work: Work,
+): Promise<unknown> {
+  return outer.nest(async () => {
+    const runner = through ?? outer.transaction.facades.create(outer);
+    const scope = new Scope(outer.transaction, outer, ambientNode(), runner);
+    // TypeORM's own, which opens and ends the savepoint through the runner.
+    const run = (): Promise<unknown> =>
+      own.call(runner.manager, isolation, async (manager) => {
+        const result = await work(manager);
+        scope.finish();
+        return result;
+      });
+    let undone = true;
+    try {
+      const result = await within(scope, run);
+      undone = false;
+      return result;
+    } finally {
+      scope.abandon();
+      scope.passEffects(undone);
+      if (!through) await runner.release();
+    }
+  });
+}

@@ -1,0 +1,94 @@
+import { Logger } from '@nestjs/common';
+import { type ForeignTransaction, scopeHere } from '../scopes/ambient.js';
+import type { Scope } from '../scopes/scope.js';
+
+const logger = new Logger('UnitOfWork');
+
+/**
+ * The same outcome; but a failure that comes after the scope has ended is logged, and is no unhandled rejection, which would end the process: the
+ * unit itself has already failed because of work that was not awaited, and nobody may be left to hear of this.
+ */
+export function quietOnceEnded<T>(scope: Scope | ForeignTransaction | undefined, work: Promise<T>): Promise<T> {
+  if (scope?.kind !== 'scope') return work;
+  const promise = work.catch((error: unknown) => {
+    if (!scope.isActive) promise.catch((late: unknown) => tell(scope, late));
+    throw error;
+  });
+  return promise;
+}
+
+const told = new WeakSet<object>();
+
+/** Once for each unit: one call that is left running fails in several places. */
+function tell({ transaction }: Scope, error: unknown): void {
+  if (told.has(transaction)) return;
+  told.add(transaction);
+  logger.warn(`Work that was left running failed after its unit of work had ended: ${String(error)}`);
+}
+
+type Method = (this: unknown, ...args: unknown[]) => unknown;
+
+/** Whether such a method is called by another one: repositories call their manager, whose promise they pass on. */
+let isInside = false;
+
+/** A method whose promises are quiet once the unit of work ends that it was called in; `find` gives the method itself. */
+function quietly(find: () => Method): Method {
+  return function (...args) {
+    if (isInside) return find().apply(this, args);
+    let result: unknown;
+    isInside = true;
+    try {
+      result = find().apply(this, args);
+    } finally {
+      isInside = false;
+    }
+    const scope = result instanceof Promise ? scopeHere() : undefined;
+    return scope ? quietOnceEnded(scope, result as Promise<unknown>) : result;
+  };
+}
+
+/**
+ * Makes the methods of the class quiet that are named, and counts their calls as running: they may be between two statements, or have none yet, when
+ * the unit ends that they were left running in.
+ */
+export function Quiet(...names: string[]): ClassDecorator {
+  return ({ prototype }) => {
+    const methods = prototype as unknown as Record<string, Method>;
+    for (const name of names) {
+      const method = counted(methods[name] as Method);
+      const value = quietly(() => method);
+      Object.defineProperty(prototype, name, { configurable: true, writable: true, value });
+    }
+  };
+}
+
+function counted(method: Method): Method {
+  return function (...args) {
+    const result = method.apply(this, args);
+    const scope = result instanceof Promise ? scopeHere() : undefined;
+    if (!scope?.isActive) return result;
+    scope.beginStatement();
+    return (result as Promise<unknown>).finally(() => scope.endStatement());
+  };
+}
+
+const prototypes = new WeakMap<object, object>();
+
+/** An object to inherit from in place of `base`, whose methods of these names are quiet. */
+export function quietPrototype(base: object, names: readonly string[]): object {
+  let quiet = prototypes.get(base);
+  if (!quiet) {
+    const methods = base as Record<string, Method>;
+    quiet = Object.create(base) as object;
+    for (const name of names) {
+      if (typeof methods[name] !== 'function') continue;
+      Object.defineProperty(quiet, name, {
+        configurable: true,
+        writable: true,
+        value: quietly(() => methods[name] as Method),
+      });
+    }
+    prototypes.set(base, quiet);
+  }
+  return quiet;
+}

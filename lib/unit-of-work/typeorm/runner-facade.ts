@@ -1,0 +1,224 @@
+import type { Readable } from 'node:stream';
+import { type EntityManager, type QueryRunner, QueryRunnerAlreadyReleasedError, type QueryResult } from 'typeorm';
+import { ambientOf } from '../scopes/ambient.js';
+import type { IsolationLevel } from '../dialects/dialect.js';
+import { quietOnceEnded } from './quiet.js';
+import { skipIdleBroadcasts } from './idle-broadcasts.js';
+import { emptyCache, SCHEMA_CACHES } from './schema-caches.js';
+import type { Scope } from '../scopes/scope.js';
+import type { UnitOfWork } from '../unit-of-work.js';
+import type { UnitTransaction } from '../transaction/unit-transaction.js';
+
+const FACADE = Symbol('nestjs-files:runner-facade');
+
+/** A query runner that shares a unit's transaction and counts its own depth, so that its user cannot end the unit. */
+export interface RunnerFacade extends QueryRunner {
+  readonly [FACADE]: FacadeState;
+}
+
+/** The query runner whose transaction the facade shares. */
+export function sharedRunner(facade: RunnerFacade): QueryRunner {
+  return facade[FACADE].transaction.runner;
+}
+
+/** The unit of work that opened the facade's transaction; none where the application did. */
+export function rootUnitOf(facade: RunnerFacade): UnitOfWork | undefined {
+  const { transaction, home } = facade[FACADE];
+  return transaction.isJoined ? undefined : home.unit?.root;
+}
+
+interface FacadeState {
+  readonly transaction: UnitTransaction;
+  readonly home: Scope;
+  readonly createManager: (runner: QueryRunner) => EntityManager;
+  depth: number;
+  /** Whether a statement failed in the transaction that it has begun. */
+  failed: boolean;
+  released: boolean;
+  data: object;
+  manager: EntityManager | undefined;
+  broadcaster: Broadcaster | undefined;
+}
+
+export function isFacade(runner: QueryRunner | undefined): runner is RunnerFacade {
+  return runner !== undefined && FACADE in runner;
+}
+
+/** The scope that work through the facade belongs to: the flow's own in the same transaction, else where it was made. */
+export function scopeOf(facade: RunnerFacade): Scope {
+  const { transaction, home } = facade[FACADE];
+  const here = ambientOf(transaction.dataSource);
+  return here?.kind === 'scope' && here.transaction === transaction ? here : home;
+}
+
+/** Makes the query runners that one transaction hands out. */
+export class FacadeFactory {
+  #prototype: object | undefined;
+
+  constructor(
+    readonly transaction: UnitTransaction,
+    private readonly createManager: (runner: QueryRunner) => EntityManager,
+  ) {}
+
+  create(home: Scope): RunnerFacade {
+    const { transaction, createManager } = this;
+    // The runner has all its members once it is in a transaction.
+    this.#prototype ??= prototypeFor(transaction.runner);
+    const facade = Object.create(this.#prototype) as { [FACADE]: FacadeState };
+    facade[FACADE] = {
+      transaction,
+      home,
+      createManager,
+      depth: 0,
+      failed: false,
+      released: false,
+      data: {},
+      manager: undefined,
+      broadcaster: undefined,
+    };
+    return facade as RunnerFacade;
+  }
+}
+
+interface SharedPrototype {
+  readonly prototype: object;
+  readonly members: Set<PropertyKey>;
+}
+
+const prototypes = new WeakMap<object, SharedPrototype>();
+
+/**
+ * What facades of a kind of runner inherit: the overrides, then the runner's class. Fields of the runner are looked up in the runner
+ * itself, and what a method sets stays with the facade it was called on, as do the caches that methods change in place. One object for
+ * all units: making it is slow.
+ */
+function prototypeFor(runner: QueryRunner): object {
+  const base = Object.getPrototypeOf(runner) as object;
+  let shared = prototypes.get(base);
+  if (!shared) {
+    const prototype = Object.create(base, Object.getOwnPropertyDescriptors(overrides)) as object;
+    prototypes.set(base, (shared = { prototype, members: new Set(Reflect.ownKeys(overrides)) }));
+  }
+  for (const member of Reflect.ownKeys(runner)) if (!shared.members.has(member)) delegate(shared, member);
+  return shared.prototype;
+}
+
+function delegate({ prototype, members }: SharedPrototype, member: PropertyKey): void {
+  members.add(member);
+  Object.defineProperty(prototype, member, {
+    configurable: true,
+    get(this: RunnerFacade): unknown {
+      const { runner } = this[FACADE].transaction;
+      if (!SCHEMA_CACHES.has(member)) return Reflect.get(runner, member);
+      const cache = emptyCache(runner, member);
+      Reflect.set(this, member, cache);
+      return cache;
+    },
+    set(this: RunnerFacade, value: unknown) {
+      Object.defineProperty(this, member, { configurable: true, enumerable: true, writable: true, value });
+    },
+  });
+}
+
+type Broadcaster = QueryRunner['broadcaster'];
+
+// What is not overridden is the runner's own and calls back into these.
+const overrides: ThisType<RunnerFacade> & object = {
+  get isTransactionActive(): boolean {
+    return true;
+  },
+
+  get isReleased(): boolean {
+    return stateOf(this).released;
+  },
+
+  get data(): object {
+    return stateOf(this).data;
+  },
+
+  set data(data: object) {
+    stateOf(this).data = data;
+  },
+
+  get manager(): EntityManager {
+    const state = stateOf(this);
+    return (state.manager ??= state.createManager(this as QueryRunner));
+  },
+
+  set manager(manager: EntityManager) {
+    stateOf(this).manager = manager;
+  },
+
+  get broadcaster(): Broadcaster {
+    const state = stateOf(this);
+    const { constructor } = state.transaction.runner.broadcaster;
+    return (state.broadcaster ??= skipIdleBroadcasts(
+      new (constructor as new (runner: object) => Broadcaster)(this),
+      state.transaction.dataSource,
+    ));
+  },
+
+  connect(): Promise<unknown> {
+    return this[FACADE].transaction.connection();
+  },
+
+  // Not async: each promise between the caller and the driver is tracked by AsyncLocalStorage on Node 20.
+  query(sql: string, parameters?: unknown[], structured = false): Promise<unknown> {
+    const { transaction, released } = this[FACADE];
+    if (released) return Promise.reject(new QueryRunnerAlreadyReleasedError());
+    const run = (): Promise<QueryResult> => transaction.dialect.query(transaction.runner, sql, parameters);
+    const result = transaction.statement(scopeOf(this), this, sql, run);
+    if (this[FACADE].depth > 0) result.catch(() => (this[FACADE].failed = true));
+    return structured ? result : result.then(({ raw }): unknown => raw);
+  },
+
+  stream(sql: string, parameters?: unknown[], onEnd?: () => void, onError?: () => void): Promise<Readable> {
+    const { transaction, released } = this[FACADE];
+    if (released) return Promise.reject(new QueryRunnerAlreadyReleasedError());
+    const scope = scopeOf(this);
+    const open = (): Promise<Readable> => transaction.runner.stream(sql, parameters, onEnd, onError);
+    return quietOnceEnded(scope, transaction.stream(scope, open));
+  },
+
+  async startTransaction(isolation?: IsolationLevel): Promise<void> {
+    assertHeld(this);
+    const { transaction } = this[FACADE];
+    if (isolation) await transaction.assertIsolation(isolation);
+    const scope = scopeOf(this);
+    await transaction.openSavepoint(this, scope.openedBy === this ? scope : undefined);
+    if (this[FACADE].depth++ === 0) this[FACADE].failed = false;
+  },
+
+  // Beyond its own depth there is nothing of the caller's to end.
+  async commitTransaction(): Promise<void> {
+    if (this[FACADE].depth === 0) return;
+    this[FACADE].depth--;
+    await this[FACADE].transaction.releaseSavepoint(this);
+  },
+
+  async rollbackTransaction(): Promise<void> {
+    if (this[FACADE].depth === 0) return;
+    this[FACADE].depth--;
+    await this[FACADE].transaction.rollbackToSavepoint(this);
+  },
+
+  async release(): Promise<void> {
+    while (this[FACADE].depth > 0) await this.rollbackTransaction();
+    this[FACADE].released = true;
+  },
+
+  // TypeORM's own commits, also on an exception, which nobody tells it; what can be seen of one is a statement that failed.
+  async [Symbol.asyncDispose](): Promise<void> {
+    while (this[FACADE].depth > 0 && !this[FACADE].failed) await this.commitTransaction();
+    await this.release();
+  },
+};
+
+// The getters of an object literal do not know ThisType.
+function stateOf(facade: unknown): FacadeState {
+  return (facade as RunnerFacade)[FACADE];
+}
+
+function assertHeld(facade: RunnerFacade): void {
+  if (facade[FACADE].released) throw new QueryRunnerAlreadyReleasedError();
+}
