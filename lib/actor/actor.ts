@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { OptionInvalidError } from '../errors/setup.errors.js';
 import { queueOf } from '../task-queue/current-queue.js';
-import { currentUnit } from '../unit-of-work/scopes/ambient.js';
+import { currentUnit } from '../unit-of-work/unit-of-work.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { currentCall } from './call-scope.js';
 import { idText } from './id-text.js';

@@ -1,5 +1,3 @@
-import type { ManagedFile } from './managed-file.entity.js';
-
 /** A file as clients see it: without where its bytes are. */
 export interface PublicFile {
   /** Identifies the file in requests. Knowing it grants no access. */
@@ -31,7 +29,7 @@ export interface PublicFile {
 }
 
 /** Picks what may be told; a column added later stays private until it is named here. */
-export function toPublicFile(file: Omit<ManagedFile, 'toJSON'>): PublicFile {
+export function toPublicFile(file: Readonly<PublicFile>): PublicFile {
   return {
     id: file.id,
     name: file.name,

@@ -2,8 +2,7 @@ import type { OwnerReference } from '../files/owner-reference.js';
 import type { OwnerTypeName } from '../files/owner-type-name.js';
 import { currentQueue } from '../task-queue/current-queue.js';
 import { TaskQueueMissingError } from '../errors/units.errors.js';
-import { Task } from '../task-queue/task.js';
-import type { UnitQueue } from '../task-queue/unit-queue.js';
+import { BatchTask, type TaskBatch } from '../task-queue/unit-queue.js';
 import { StatedTarget } from './stated-target.js';
 import type { TransferStrategy } from './stated-target.js';
 import { lockTransfers, runTransfers } from './transfer-batch.js';
@@ -14,7 +13,7 @@ import type { TransferTarget } from './transfer-target.js';
  * already. `'path'` reads the owner's id from the result, `'value'` takes the destination as the id. Adjacent transfers are one batch.
  * @example queue.add(new OwnershipTransferTask(fileId, 'package', 'id'));
  */
-export class OwnershipTransferTask extends Task {
+export class OwnershipTransferTask extends BatchTask {
   /** @internal */
   readonly target: TransferTarget;
 
@@ -40,12 +39,10 @@ export class OwnershipTransferTask extends Task {
   }
 
   /** @internal */
-  static prepare(tasks: readonly OwnershipTransferTask[], queue: UnitQueue): Promise<void> {
-    return lockTransfers(tasks, queue);
-  }
-
-  /** @internal */
-  static runBatch(tasks: readonly OwnershipTransferTask[], _idx: number, queue: UnitQueue): Promise<OwnerReference[]> {
-    return runTransfers(tasks, queue);
+  get batch(): TaskBatch<OwnershipTransferTask> {
+    return TRANSFERS;
   }
 }
+
+// Where other tasks stand between them, the files of all are locked first, in the order of their ids.
+const TRANSFERS: TaskBatch<OwnershipTransferTask> = { run: runTransfers, prepare: lockTransfers };

@@ -8,7 +8,7 @@ import { ContentStore } from '../files/content/content-store.js';
 import type { OpenTransaction } from '../unit-of-work/transaction/open-transaction.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
-import { currentUnit } from '../unit-of-work/scopes/ambient.js';
+import { currentUnit } from '../unit-of-work/unit-of-work.js';
 import { FILE_SIGHT } from './file-sight.js';
 import type { FileSight, Sight } from './file-sight.js';
 import { CHANGEABLE_OWNERS } from './changeable-owners.js';

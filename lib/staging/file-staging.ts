@@ -11,7 +11,7 @@ import { Quotas } from '../ownership/quotas/quotas.js';
 import { Capability } from '../storage/capability.js';
 import { parseContentType } from '../storage/content-type.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
-import { currentUnit } from '../unit-of-work/scopes/ambient.js';
+import { currentUnit } from '../unit-of-work/unit-of-work.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { StagedFile } from './staged-file.js';
 

@@ -1,8 +1,7 @@
 import { TaskQueueMissingError } from '../errors/units.errors.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import { currentQueue } from '../task-queue/current-queue.js';
-import { Task } from '../task-queue/task.js';
-import type { UnitQueue } from '../task-queue/unit-queue.js';
+import { BatchTask, type TaskBatch } from '../task-queue/unit-queue.js';
 import { attachUploads } from './attach-uploads.js';
 import type { AttachmentTarget } from './attachment.js';
 import { StatedAttachment } from './stated-attachment.js';
@@ -14,7 +13,7 @@ import type { StagedFile } from './staged-file.js';
  * owner's field where one is named. Adjacent tasks are one batch. Returns the file.
  * @example queue.add(new UploadAndAttachTask(staged, 'package', { field: 'coverId' }));
  */
-export class UploadAndAttachTask extends Task {
+export class UploadAndAttachTask extends BatchTask {
   /** @internal */
   readonly target: AttachmentTarget;
 
@@ -37,11 +36,10 @@ export class UploadAndAttachTask extends Task {
     return file as ManagedFile;
   }
 
-  /**
-   * Attaches adjacent uploads in a number of statements that does not depend on their number.
-   * @internal
-   */
-  static runBatch(tasks: readonly UploadAndAttachTask[], _idx: number, queue: UnitQueue): Promise<ManagedFile[]> {
-    return attachUploads(tasks, queue);
+  /** @internal */
+  get batch(): TaskBatch<UploadAndAttachTask> {
+    return UPLOADS;
   }
 }
+
+const UPLOADS: TaskBatch<UploadAndAttachTask> = { run: attachUploads };

@@ -1,4 +1,4 @@
-import { currentUnit } from '../unit-of-work/scopes/ambient.js';
+import { currentUnit } from '../unit-of-work/unit-of-work.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { UnitQueue } from './unit-queue.js';
 

@@ -1,5 +1,3 @@
-import type { UnitQueue } from './unit-queue.js';
-
 /** What the first task of a drain gets as `prev`. */
 export const NO_PREVIOUS_TASK: unique symbol = Symbol('NO_PREVIOUS_TASK');
 
@@ -23,21 +21,6 @@ export abstract class Task {
 
 /** What can be queued: a function, or an object of a class that extends `Task`. */
 export type TaskLike = TaskFunction | Task;
-
-/** A class of tasks that do together, in a constant number of statements, what each could do alone. */
-export interface BatchTaskClass<T extends Task = Task> {
-  /** Runs adjacent tasks of the class and resolves with what each of them returns. */
-  runBatch(tasks: readonly T[], idx: number, queue: UnitQueue): Promise<unknown[]>;
-  /** Called before the first task runs, with all queued tasks of the class, where they will not be one batch. */
-  prepare?(tasks: readonly T[], queue: UnitQueue): Promise<void>;
-}
-
-/** The batch class of a task, if it has one. */
-export function batchClassOf(task: TaskLike): BatchTaskClass | undefined {
-  if (typeof task === 'function') return undefined;
-  const candidate = task.constructor as Partial<BatchTaskClass>;
-  return typeof candidate.runBatch === 'function' ? (candidate as BatchTaskClass) : undefined;
-}
 
 /** How errors and logs call a task. */
 export function taskName(task: TaskLike): string {

@@ -3,7 +3,26 @@ import { type DrainTrace, drainTrace, taskTrace } from '../diagnostics/traces.js
 import { TaskQueueMissingError, TaskFailedError } from '../errors/units.errors.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { Fifo } from './fifo.js';
-import { type BatchTaskClass, batchClassOf, NO_PREVIOUS_TASK, type TaskLike, taskName } from './task.js';
+import { NO_PREVIOUS_TASK, Task, type TaskLike, taskName } from './task.js';
+
+/** Does together, in a constant number of statements, what several tasks could do one by one. */
+export interface TaskBatch<T extends BatchTask> {
+  /** Runs adjacent tasks, the first of which is number `idx`; resolves with what each of them returns. */
+  run(tasks: readonly T[], queue: UnitQueue, idx: number): Promise<unknown[]>;
+  /** Called with all queued tasks of the batch before the first task of the queue runs, where they are not all adjacent. */
+  prepare?(tasks: readonly T[], queue: UnitQueue): Promise<void>;
+}
+
+/** A task that runs together with those next to it that have the same batch. */
+export abstract class BatchTask extends Task {
+  /**
+   * What runs them.
+   * @internal
+   */
+  abstract get batch(): TaskBatch<never>;
+}
+
+type Batch = TaskBatch<never>;
 
 /** The tasks of one unit of work, first in, first out, and what is known about the call they were queued in. */
 export class UnitQueue {
@@ -14,8 +33,8 @@ export class UnitQueue {
   #result: unknown;
   readonly #tasks = new Fifo<TaskLike>();
   #drained = false;
-  readonly #batches = new Set<BatchTaskClass>();
-  #lastBatch: BatchTaskClass | undefined;
+  readonly #batches = new Set<Batch>();
+  #lastBatch: Batch | undefined;
   #isScattered = false;
   readonly #bindings = new Map<object, object>();
 
@@ -39,7 +58,7 @@ export class UnitQueue {
   add(task: TaskLike): void {
     if (this.#drained)
       throw new TaskQueueMissingError(TaskQueueMissingError.remedy('A task was queued after the queue had drained,'));
-    this.#note(batchClassOf(task));
+    this.#note(batchOf(task));
     this.#tasks.push(task);
   }
 
@@ -73,7 +92,7 @@ export class UnitQueue {
     let idx = 0;
     try {
       for (let task = this.#tasks.shift(); task; task = this.#tasks.shift()) {
-        const batch = batchClassOf(task);
+        const batch = batchOf(task);
         const tasks = batch && [task, ...this.#takeWhile(batch)];
         const count = tasks?.length ?? 1;
         try {
@@ -93,21 +112,15 @@ export class UnitQueue {
     this.#drained = true;
   }
 
-  #run(
-    task: TaskLike,
-    tasks: TaskLike[] | undefined,
-    batch: BatchTaskClass | undefined,
-    idx: number,
-    prev: unknown,
-  ): unknown {
-    if (batch) return batch.runBatch(tasks as never, idx, this).then((values) => values.at(-1));
+  #run(task: TaskLike, tasks: TaskLike[] | undefined, batch: Batch | undefined, idx: number, prev: unknown): unknown {
+    if (batch) return batch.run(tasks as never, this, idx).then((values) => values.at(-1));
     return typeof task === 'function' ? task(this.#result as never, idx, prev) : task.run(this.#result, idx, prev);
   }
 
   #traced(
     task: TaskLike,
     tasks: TaskLike[] | undefined,
-    batch: BatchTaskClass | undefined,
+    batch: Batch | undefined,
     idx: number,
     prev: unknown,
   ): Promise<unknown> {
@@ -117,8 +130,8 @@ export class UnitQueue {
     );
   }
 
-  // Tasks of a class that are not all adjacent will be several batches.
-  #note(batch: BatchTaskClass | undefined): void {
+  // Tasks that are not all adjacent run in several parts.
+  #note(batch: Batch | undefined): void {
     if (batch === this.#lastBatch) return;
     this.#lastBatch = batch;
     if (!batch) return;
@@ -127,10 +140,10 @@ export class UnitQueue {
   }
 
   async #prepare(): Promise<void> {
-    const classes = new Map<BatchTaskClass, { tasks: TaskLike[]; runs: number }>();
-    let before: BatchTaskClass | undefined;
+    const classes = new Map<Batch, { tasks: TaskLike[]; runs: number }>();
+    let before: Batch | undefined;
     for (const task of this.tasks()) {
-      const batch = batchClassOf(task);
+      const batch = batchOf(task);
       if (batch?.prepare) {
         const entry = classes.get(batch) ?? { tasks: [], runs: 0 };
         entry.tasks.push(task);
@@ -142,14 +155,18 @@ export class UnitQueue {
     for (const [batch, { tasks, runs }] of classes) if (runs > 1) await batch.prepare?.(tasks as never, this);
   }
 
-  #takeWhile(batch: BatchTaskClass): TaskLike[] {
+  #takeWhile(batch: Batch): TaskLike[] {
     const taken: TaskLike[] = [];
-    for (let next = this.#tasks.peek(); next && batchClassOf(next) === batch; next = this.#tasks.peek()) {
+    for (let next = this.#tasks.peek(); next && batchOf(next) === batch; next = this.#tasks.peek()) {
       taken.push(next);
       this.#tasks.shift();
     }
     return taken;
   }
+}
+
+function batchOf(task: TaskLike): Batch | undefined {
+  return task instanceof BatchTask ? task.batch : undefined;
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

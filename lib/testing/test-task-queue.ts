@@ -1,7 +1,6 @@
-import { batchClassOf } from '../task-queue/task.js';
 import type { TaskLike } from '../task-queue/task.js';
 import { TaskQueue } from '../task-queue/task-queue.js';
-import type { UnitQueue } from '../task-queue/unit-queue.js';
+import { BatchTask, type UnitQueue } from '../task-queue/unit-queue.js';
 import { servedBy } from '../task-queue/with-task-queue.decorator.js';
 import type { UnitOptions } from '../unit-of-work/unit-options.js';
 import { Transactor } from '../unit-of-work/transactor.js';
@@ -44,7 +43,7 @@ export class TestTaskQueue extends TaskQueue {
     return super.runQueued((queue) => {
       const add = queue.add.bind(queue);
       queue.add = (task) => {
-        add(batchClassOf(task) ? () => undefined : task);
+        add(task instanceof BatchTask ? () => undefined : task);
         this.#tasks.push(task);
       };
       return work(queue);

@@ -1,7 +1,8 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { UnitAbortedError, UnitEndedError } from '../errors/units.errors.js';
-import { ambientOf, carried, carrying, detach } from './scopes/ambient.js';
-import type { ForeignTransaction } from './scopes/ambient.js';
+import { carried, carrying, detach } from './scopes/ambient.js';
+import { ambientOf } from './scopes/here.js';
+import type { ForeignTransaction } from './transaction/foreign-transaction.js';
 import { type DataSourceOverride, overrideDataSource } from './typeorm/data-source-override.js';
 import type { Dialect } from './dialects/dialect.js';
 import { dialectOf } from './dialects/dialect-of.js';
@@ -13,7 +14,7 @@ import { isFacade, scopeOf } from './typeorm/runner-facade.js';
 import { realRunner } from './typeorm/shared-view.js';
 import type { Scope } from './scopes/scope.js';
 import type { UnitOptions, Work } from './unit-options.js';
-import type { UnitOfWork } from './unit-of-work.js';
+import { unitOf, type UnitOfWork } from './unit-of-work.js';
 import { dataSourceOf } from './typeorm/data-source-of.js';
 
 /** The place in which an operation of `staying()` began. */
@@ -45,7 +46,7 @@ export class Transactor {
   /** The unit of this data source that the flow is in, if it is still open. */
   current(): UnitOfWork | undefined {
     const here = ambientOf(this.dataSource);
-    return here?.kind === 'scope' && here.isActive ? here.unit : undefined;
+    return here?.kind === 'scope' && here.isActive ? unitOf(here) : undefined;
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { UnitTrace } from '../diagnostics/traces.js';
-import { ambientOf } from './scopes/ambient.js';
+import { ambientOf, scopeHere } from './scopes/here.js';
+import { createFacade } from './typeorm/runner-facade.js';
 import type { Witness } from './transaction/commit-outcome.js';
 import type { IsolationLevel } from './dialects/dialect.js';
 import type { Effect } from './scopes/effects.js';
@@ -29,7 +30,7 @@ export class UnitOfWork {
 
   /** An entity manager in this unit's transaction; injected repositories and managers use it automatically. */
   get manager(): EntityManager {
-    return (this.#manager ??= this.scope.transaction.facades.create(this.scope).manager);
+    return (this.#manager ??= createFacade(this.scope).manager);
   }
 
   /** What is kept about the database's transaction that the unit is in. */
@@ -49,7 +50,7 @@ export class UnitOfWork {
   /** The unit that the flow is in, where it is this one or is nested in it; else this one. */
   get innermost(): UnitOfWork {
     const here = ambientOf(this.dataSource);
-    return (here?.kind === 'scope' && here.isWithin(this.scope) && here.unit) || this;
+    return (here?.kind === 'scope' && here.isWithin(this.scope) && unitOf(here)) || this;
   }
 
   get isActive(): boolean {
@@ -104,4 +105,15 @@ export class UnitOfWork {
     place.assertActive(what);
     place.addEffect(effect);
   }
+}
+
+/** The unit of work that the place belongs to. */
+export function unitOf(scope: Scope): UnitOfWork | undefined {
+  return scope.unit as UnitOfWork | undefined;
+}
+
+/** The unit of work that this flow is in; undefined outside of one, and where it has ended. */
+export function currentUnit(): UnitOfWork | undefined {
+  const scope = scopeHere();
+  return scope?.isActive ? unitOf(scope) : undefined;
 }

@@ -4,7 +4,8 @@ import type { Sight } from '../ownership/file-sight.js';
 import type { FileSnapshot } from '../ownership/statements/transfer-statements.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import { StagedFiles } from '../staging/staged-files.js';
-import { currentUnit, detach } from '../unit-of-work/scopes/ambient.js';
+import { detach } from '../unit-of-work/scopes/ambient.js';
+import { currentUnit } from '../unit-of-work/unit-of-work.js';
 
 /** A file, and how the actor of the call sees it. */
 export interface SeenFile extends FileSnapshot {

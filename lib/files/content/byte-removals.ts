@@ -4,7 +4,7 @@ import type { Storage } from '../../storage/storage.js';
 import { within } from '../../unit-of-work/scopes/ambient.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { IntentJournal } from '../intents/intent-journal.js';
-import { Slots } from './slots.js';
+import { Mutex } from '../../unit-of-work/mutex.js';
 
 /** The application's `concurrentRemovals` option, read by `readConcurrentRemovals`. */
 export const CONCURRENT_REMOVALS = Symbol('CONCURRENT_REMOVALS');
@@ -26,15 +26,15 @@ export interface Removal {
 @Injectable()
 export class ByteRemovals {
   readonly #logger = new Logger('ByteRemovals');
-  readonly #slots: Slots;
+  readonly #slots: Mutex;
   readonly #under = new Set<Promise<void>>();
 
   constructor(
     private readonly transactor: Transactor,
     private readonly journal: IntentJournal,
-    @Optional() @Inject(CONCURRENT_REMOVALS) concurrency = DEFAULT_CONCURRENCY,
+    @Optional() @Inject(CONCURRENT_REMOVALS) private readonly concurrency = DEFAULT_CONCURRENCY,
   ) {
-    this.#slots = new Slots(concurrency);
+    this.#slots = new Mutex(concurrency);
   }
 
   /** Begins to remove the bytes. Nobody has to wait for it; a shutdown does. */
@@ -61,7 +61,7 @@ export class ByteRemovals {
   /** Never rejects. One statement drops the intents of all, however many there are. */
   async #removeAll(removals: readonly Removal[], isStopped: () => boolean): Promise<void> {
     const gone: string[] = [];
-    await this.#slots.each(removals, async ({ id, storage, location }) => {
+    const remove = async ({ id, storage, location }: Removal): Promise<void> => {
       if (isStopped()) return;
       try {
         await storage.remove(location);
@@ -69,7 +69,13 @@ export class ByteRemovals {
       } catch (error) {
         this.#logger.warn(`"${location}" of storage "${storage.name}" is left to the sweeper: ${String(error)}`);
       }
-    });
+    };
+    // Other calls' removals take turns with these.
+    const left = removals.values();
+    const lane = async (): Promise<void> => {
+      for (const removal of left) await this.#slots.run(() => remove(removal));
+    };
+    await Promise.all(Array.from({ length: Math.min(this.concurrency, removals.length) }, lane));
     try {
       await this.journal.drop(gone);
     } catch (error) {

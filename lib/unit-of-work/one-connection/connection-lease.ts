@@ -1,6 +1,7 @@
 import type { DataSource, QueryRunner } from 'typeorm';
-import { openTransactionAround } from '../scopes/ambient.js';
+import { openTransactionAround } from '../scopes/here.js';
 import { LeaseTimeoutError, SecondConnectionMissingError } from '../../errors/units.errors.js';
+import { Mutex } from '../mutex.js';
 import { dataSourceOf } from '../typeorm/data-source-of.js';
 
 const LEASE_TIMEOUT = 60_000;
@@ -69,22 +70,16 @@ export function leaseRunner(runner: QueryRunner, lease: Lease, connection: Lease
   });
 }
 
-/** First come, first served. */
+/** The one connection, which one query runner has at a time. */
 export class Lease {
-  readonly #waiting: (() => void)[] = [];
+  readonly #mutex = new Mutex();
   readonly #dataSources = new WeakSet<DataSource>();
-  #taken = false;
 
   /** Resolves, when the connection is the caller's, with what gives it back. */
   async acquire(runner: QueryRunner): Promise<() => void> {
     this.#dataSources.add(dataSourceOf(runner));
-    if (this.#taken) await this.#wait(runner);
-    this.#taken = true;
-    return () => {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#taken = false;
-    };
+    if (!this.#mutex.enter()) await this.#wait(runner);
+    return () => this.#mutex.leave();
   }
 
   #wait(runner: QueryRunner): Promise<void> {
@@ -92,15 +87,14 @@ export class Lease {
     if (around && !around.detached) return Promise.reject(new SecondConnectionMissingError(around.where));
     const limit = around ? DETACHED_LEASE_TIMEOUT : LEASE_TIMEOUT;
     return new Promise((resolve, reject) => {
-      const turn = (): void => {
+      const giveUp = this.#mutex.wait(() => {
         clearTimeout(timer);
         resolve();
-      };
+      });
       const timer = setTimeout(() => {
-        this.#waiting.splice(this.#waiting.indexOf(turn), 1);
+        giveUp();
         reject(new LeaseTimeoutError(limit));
       }, limit);
-      this.#waiting.push(turn);
     });
   }
 }

@@ -1,7 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { stackOf } from '../../errors/stack-of.js';
-import { within } from './ambient.js';
-import type { Scope } from './scope.js';
+import { type AmbientNode, detach } from './ambient.js';
 
 /** Something outside of the database that waits for the end of a root unit; 'end' runs however it ended. */
 export interface Effect {
@@ -15,12 +14,12 @@ const logger = new Logger('UnitOfWork');
 export async function runEffects(
   effects: readonly Effect[],
   outcome: 'commit' | 'rollback',
-  scope: Scope,
+  scope: AmbientNode,
 ): Promise<void> {
   for (const { when, run } of effects) {
     if (when !== outcome && when !== 'end') continue;
     try {
-      await within({ kind: 'detached', enclosing: scope }, run);
+      await detach(run, scope);
     } catch (error) {
       logger.error(`An effect after the ${outcome} failed; the ${outcome} itself stands`, stackOf(error));
     }

@@ -1,7 +1,8 @@
 import type { DataSource } from 'typeorm';
 import { type UnitTrace, unitTrace } from '../../diagnostics/traces.js';
 import { UnitAbortedError } from '../../errors/units.errors.js';
-import { ambientNode, type ForeignTransaction, within } from './ambient.js';
+import { ambientNode, within } from './ambient.js';
+import type { ForeignTransaction } from '../transaction/foreign-transaction.js';
 import type { Dialect } from '../dialects/dialect.js';
 import { runEffects } from './effects.js';
 import { onForeignEnd, refuseStatements } from './foreign-end.js';
@@ -9,7 +10,7 @@ import { JoinedRunner } from '../typeorm/joined-runner.js';
 import { quietOnceEnded } from '../typeorm/quiet.js';
 import { Scope } from './scope.js';
 import type { UnitOptions, Work } from '../unit-options.js';
-import { UnitOfWork } from '../unit-of-work.js';
+import { unitOf, UnitOfWork } from '../unit-of-work.js';
 import { UnitTransaction } from '../transaction/unit-transaction.js';
 
 /** A transaction that the application has opened. */
@@ -24,7 +25,7 @@ export function runNested<T>(outer: Scope, work: Work<T>, { name }: UnitOptions)
     traced('nested', name, async (trace) => {
       const { transaction } = outer;
       const scope = new Scope(transaction, outer, ambientNode());
-      const unit = new UnitOfWork(scope, outer.unit, trace);
+      const unit = new UnitOfWork(scope, unitOf(outer), trace);
       await transaction.openSavepoint(scope, scope);
       try {
         const result = await within(scope, async () => work(unit));

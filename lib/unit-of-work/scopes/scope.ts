@@ -3,21 +3,20 @@ import type { DataSource } from 'typeorm';
 import type { AmbientNode } from './ambient.js';
 import type { Effect } from './effects.js';
 import { WorkUnawaitedError, UnitEndedError } from '../../errors/units.errors.js';
-import type { UnitOfWork } from '../unit-of-work.js';
+import { Mutex } from '../mutex.js';
+import type { Place } from '../transaction/place.js';
 import type { UnitTransaction } from '../transaction/unit-transaction.js';
 
-const NOTHING = Promise.resolve();
-
 /** A place in the nesting of one transaction: a unit of work, or the callback of a nested `transaction()`. */
-export class Scope {
+export class Scope implements AmbientNode, Place {
   readonly kind = 'scope';
   #ended = false;
   #undone = false;
   #nested = 0;
   #statements = 0;
   #streams: Set<Readable> | undefined;
-  #tail: Promise<unknown> = NOTHING;
-  #unit: UnitOfWork | undefined;
+  #nesting: Mutex | undefined;
+  #unit: object | undefined;
   readonly #effects: Effect[] = [];
   #late: ((effect: Effect) => void) | undefined;
 
@@ -42,16 +41,16 @@ export class Scope {
     return this.#undone || (this.parent?.isUndone ?? false);
   }
 
-  /** The unit of work that this place belongs to. */
-  get unit(): UnitOfWork | undefined {
+  /** The unit of work that this place belongs to: a `UnitOfWork`, which sets it. */
+  get unit(): object | undefined {
     return this.#unit ?? this.parent?.unit;
   }
 
-  set unit(unit: UnitOfWork | undefined) {
+  set unit(unit: object | undefined) {
     this.#unit = unit;
   }
 
-  isWithin(other: Scope): boolean {
+  isWithin(other: Place): boolean {
     return this === other || (this.parent?.isWithin(other) ?? false);
   }
 
@@ -111,13 +110,12 @@ export class Scope {
   async nest<T>(run: () => Promise<T>): Promise<T> {
     this.assertActive('Nested work was started');
     this.#nested++;
-    const turn = this.#tail.then(() => {
-      this.assertActive('Nested work was started');
-      return run();
-    });
-    this.#tail = turn.catch(() => undefined);
+    this.#nesting ??= new Mutex();
     try {
-      return await turn;
+      return await this.#nesting.run(() => {
+        this.assertActive('Nested work was started');
+        return run();
+      });
     } finally {
       this.#nested--;
     }

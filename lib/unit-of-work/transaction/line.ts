@@ -1,20 +1,17 @@
 import type { QueryRunner } from 'typeorm';
+import { Mutex } from '../mutex.js';
 import { WorkUnawaitedError, UnitAbortedError } from '../../errors/units.errors.js';
 
 const TOO_LATE = 'the transaction that it was to join ended before; await every call inside of it';
 
-const NOTHING = Promise.resolve();
-
 /** What runs one after the other in one place of an application's own transaction, because savepoints must nest. */
 export class Line {
   #units = 0;
-  #tail: Promise<unknown> = NOTHING;
+  readonly #mutex = new Mutex();
   #finished = false;
 
   enter<T>(run: () => Promise<T>): Promise<T> {
-    const turn = this.#tail.then(run);
-    this.#tail = turn.catch(() => undefined);
-    return turn;
+    return this.#mutex.run(run);
   }
 
   /** Runs a unit of work when it is its turn and the transaction is still open; if the place is left before, its failure is not reported a second time. */

@@ -1,9 +1,9 @@
 import type { EntityManager, QueryRunner } from 'typeorm';
 import { JoinedRunner } from '../typeorm/joined-runner.js';
-import { isFacade, rootUnitOf, sharedRunner } from '../typeorm/runner-facade.js';
+import { homeOf, isFacade, sharedRunner } from '../typeorm/runner-facade.js';
 import { realRunner } from '../typeorm/shared-view.js';
 import type { TransactionState } from './transaction-state.js';
-import type { UnitOfWork } from '../unit-of-work.js';
+import { unitOf, type UnitOfWork } from '../unit-of-work.js';
 
 /** A transaction of the database, whoever opened it. */
 export interface OpenTransaction {
@@ -16,7 +16,8 @@ export interface OpenTransaction {
 
 /** The transaction that the query runner is in. */
 export function openTransaction(runner: QueryRunner): OpenTransaction {
-  const unit = isFacade(runner) ? rootUnitOf(runner) : undefined;
+  const home = isFacade(runner) ? homeOf(runner) : undefined;
+  const unit = home && unitOf(home)?.root;
   if (unit) return { state: unit.transactionState, unit, manager: unit.manager };
   const real = isFacade(runner) ? sharedRunner(runner) : realRunner(runner);
   return { state: JoinedRunner.of(real).state, unit: undefined, manager: real.manager };

@@ -1,12 +1,12 @@
 import { ambientNode, isInTurn, type Turn, within } from '../scopes/ambient.js';
-import type { UnitTransaction } from './unit-transaction.js';
+import { Mutex } from '../mutex.js';
 
 /** Lets the statements of a transaction through one at a time, first come, first served. */
 export class Turnstile {
-  #taken = false;
-  readonly #waiting: (() => void)[] = [];
+  readonly #mutex = new Mutex();
 
-  constructor(private readonly transaction: UnitTransaction) {}
+  /** @param transaction whose statements they are */
+  constructor(private readonly transaction: object) {}
 
   /** Whether the flow is in the turn of one of the statements. */
   get isMine(): boolean {
@@ -16,10 +16,8 @@ export class Turnstile {
   /** Runs `run` in a turn. What a subscriber does while its statement has the connection belongs to that statement's turn. */
   exclusive<T>(run: () => Promise<T>, end: () => void = () => undefined): Promise<T> {
     if (this.isMine) return runThen(run, end);
-    if (this.#taken)
-      return new Promise<void>((resolve) => this.#waiting.push(resolve)).then(() => this.#take(run, end));
-    this.#taken = true;
-    return this.#take(run, end);
+    if (this.#mutex.enter()) return this.#take(run, end);
+    return new Promise<void>((resolve) => this.#mutex.wait(resolve)).then(() => this.#take(run, end));
   }
 
   #take<T>(run: () => Promise<T>, end: () => void): Promise<T> {
@@ -28,16 +26,10 @@ export class Turnstile {
       () => within(turn, run),
       () => {
         turn.over = true;
-        this.#leave();
+        this.#mutex.leave();
         end();
       },
     );
-  }
-
-  #leave(): void {
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#taken = false;
   }
 }
 

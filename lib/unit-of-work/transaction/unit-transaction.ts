@@ -4,14 +4,14 @@ import type { Readable } from 'node:stream';
 import { stackOf } from '../../errors/stack-of.js';
 import { IsolationLevelRefusedError, UnitAbortedError, UnitEndedError } from '../../errors/units.errors.js';
 import { ambientNode, within } from '../scopes/ambient.js';
+import type { ForeignTransaction } from './foreign-transaction.js';
 import type { Witness } from './commit-outcome.js';
 import { type BegunWith, type Dialect, type IsolationLevel, strongerIsolation } from '../dialects/dialect.js';
 import { lineOf } from './line.js';
 import { OpenStreams } from './open-streams.js';
 import { commitRoot } from './root-commit.js';
-import { FacadeFactory } from '../typeorm/runner-facade.js';
 import { type Savepoint, Savepoints } from './savepoints.js';
-import type { Scope } from '../scopes/scope.js';
+import type { Place } from './place.js';
 import type { TransactionState } from './transaction-state.js';
 import { isRead, rollsBack } from './statement-kind.js';
 import { depthOf, setDepth } from './transaction-depth.js';
@@ -32,8 +32,6 @@ export class UnitTransaction {
   readonly #savepoints = new Savepoints();
   readonly #streams = new OpenStreams();
   #witnesses: Witness[] = [];
-  /** Makes the query runners that share this transaction. */
-  readonly facades: FacadeFactory;
   readonly #baseDepth: number;
   #isLost = false;
   #onLost: (() => void) | undefined;
@@ -48,7 +46,6 @@ export class UnitTransaction {
     readonly state: TransactionState,
   ) {
     this.#baseDepth = depthOf(runner);
-    this.facades = new FacadeFactory(this, (facade) => dataSource.createEntityManager(facade));
   }
 
   /** Whether the application opened the transaction that the unit is in. */
@@ -90,7 +87,7 @@ export class UnitTransaction {
   }
 
   /** Runs one statement of the scope, through the query runner that it was given to. */
-  statement<T>(scope: Scope, through: object, sql: string, run: () => Promise<T>): Promise<T> {
+  statement<T>(scope: Place, through: object, sql: string, run: () => Promise<T>): Promise<T> {
     scope.beginStatement();
     return this.#turnstile.exclusive(
       () => {
@@ -108,7 +105,7 @@ export class UnitTransaction {
   }
 
   /** Opens a stream and holds the connection until it is closed. */
-  stream(scope: Scope, open: () => Promise<Readable>): Promise<Readable> {
+  stream(scope: Place, open: () => Promise<Readable>): Promise<Readable> {
     return new Promise((resolve, reject) => {
       const opening = async (): Promise<Readable> => {
         scope.assertActive('A stream was opened');
@@ -139,7 +136,7 @@ export class UnitTransaction {
   }
 
   /** Opens a savepoint; `scope` is the place whose work belongs inside of it. */
-  async openSavepoint(owner: object, scope?: Scope): Promise<void> {
+  async openSavepoint(owner: object, scope?: Place): Promise<void> {
     await this.#turnstile.exclusive(async () => {
       this.#assertUsable();
       await this.#observe(() => this.runner.startTransaction());
@@ -244,10 +241,11 @@ export class UnitTransaction {
   #asForeign<T>(run: () => Promise<T>): Promise<T> {
     const { dataSource, runner, begunWith: isolation } = this;
     const line = lineOf(runner);
-    return within({ kind: 'foreign', enclosing: ambientNode(), dataSource, runner, isolation, line }, run);
+    const node: ForeignTransaction = { kind: 'foreign', enclosing: ambientNode(), dataSource, runner, isolation, line };
+    return within(node, run);
   }
 
-  #admit(scope: Scope, through: object, sql: string): void {
+  #admit(scope: Place, through: object, sql: string): void {
     scope.assertActive('A query was issued');
     this.#assertUsable();
     if (this.dialect.endsTransaction(sql)) this.#refuse(sql);

@@ -1,5 +1,5 @@
 import type { DataSource, ObjectLiteral, QueryRunner, SelectQueryBuilder } from 'typeorm';
-import { ambientOf } from '../scopes/ambient.js';
+import { ambientOf } from '../scopes/here.js';
 import { overrideMember } from './override-member.js';
 import { dataSourceOf } from './data-source-of.js';
 

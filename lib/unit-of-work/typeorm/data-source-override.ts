@@ -1,11 +1,12 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
-import { ambientNode, ambientOf, scopeHere, within } from '../scopes/ambient.js';
+import { ambientNode, within } from '../scopes/ambient.js';
+import { ambientOf, scopeHere } from '../scopes/here.js';
 import { readAuthoritatively } from './authoritative.js';
 import type { BegunWith, IsolationLevel } from '../dialects/dialect.js';
 import { quietManager } from './quiet-manager.js';
 import { quietOnceEnded } from './quiet.js';
 import { Line, lineOf } from '../transaction/line.js';
-import { isFacade, type RunnerFacade, scopeOf } from './runner-facade.js';
+import { createFacade, isFacade, type RunnerFacade, scopeOf } from './runner-facade.js';
 import { Scope } from '../scopes/scope.js';
 import { realRunner } from './shared-view.js';
 import { leaseConnection, sharesConnection } from '../one-connection/shared-connection.js';
@@ -77,7 +78,7 @@ function install(dataSource: DataSource): Installed {
       const here = ambientOf(dataSource);
       if (here?.kind !== 'scope') return createQueryRunner(mode);
       here.assertActive('A query was issued');
-      return here.transaction.facades.create(here);
+      return createFacade(here);
     }),
     overrideMember(dataSource, 'createEntityManager', (runner?: QueryRunner) => {
       const created = createEntityManager(runner);
@@ -153,7 +154,7 @@ function nested(
   work: Work,
 ): Promise<unknown> {
   return outer.nest(async () => {
-    const runner = through ?? outer.transaction.facades.create(outer);
+    const runner = through ?? createFacade(outer);
     const scope = new Scope(outer.transaction, outer, ambientNode(), runner);
     // TypeORM's own, which opens and ends the savepoint through the runner.
     const run = (): Promise<unknown> =>

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
-import { type ForeignTransaction, scopeHere } from '../scopes/ambient.js';
+import { scopeHere } from '../scopes/here.js';
+import type { ForeignTransaction } from '../transaction/foreign-transaction.js';
 import type { Scope } from '../scopes/scope.js';
 
 const logger = new Logger('UnitOfWork');

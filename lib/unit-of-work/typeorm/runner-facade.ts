@@ -1,12 +1,11 @@
 import type { Readable } from 'node:stream';
 import { type EntityManager, type QueryRunner, QueryRunnerAlreadyReleasedError, type QueryResult } from 'typeorm';
-import { ambientOf } from '../scopes/ambient.js';
+import { ambientOf } from '../scopes/here.js';
 import type { IsolationLevel } from '../dialects/dialect.js';
 import { quietOnceEnded } from './quiet.js';
 import { skipIdleBroadcasts } from './idle-broadcasts.js';
 import { emptyCache, SCHEMA_CACHES } from './schema-caches.js';
 import type { Scope } from '../scopes/scope.js';
-import type { UnitOfWork } from '../unit-of-work.js';
 import type { UnitTransaction } from '../transaction/unit-transaction.js';
 
 const FACADE = Symbol('nestjs-files:runner-facade');
@@ -21,16 +20,15 @@ export function sharedRunner(facade: RunnerFacade): QueryRunner {
   return facade[FACADE].transaction.runner;
 }
 
-/** The unit of work that opened the facade's transaction; none where the application did. */
-export function rootUnitOf(facade: RunnerFacade): UnitOfWork | undefined {
+/** Where the facade was made, in a transaction that a unit of work has opened; none where the application did. */
+export function homeOf(facade: RunnerFacade): Scope | undefined {
   const { transaction, home } = facade[FACADE];
-  return transaction.isJoined ? undefined : home.unit?.root;
+  return transaction.isJoined ? undefined : home;
 }
 
 interface FacadeState {
   readonly transaction: UnitTransaction;
   readonly home: Scope;
-  readonly createManager: (runner: QueryRunner) => EntityManager;
   depth: number;
   /** Whether a statement failed in the transaction that it has begun. */
   failed: boolean;
@@ -51,33 +49,22 @@ export function scopeOf(facade: RunnerFacade): Scope {
   return here?.kind === 'scope' && here.transaction === transaction ? here : home;
 }
 
-/** Makes the query runners that one transaction hands out. */
-export class FacadeFactory {
-  #prototype: object | undefined;
-
-  constructor(
-    readonly transaction: UnitTransaction,
-    private readonly createManager: (runner: QueryRunner) => EntityManager,
-  ) {}
-
-  create(home: Scope): RunnerFacade {
-    const { transaction, createManager } = this;
-    // The runner has all its members once it is in a transaction.
-    this.#prototype ??= prototypeFor(transaction.runner);
-    const facade = Object.create(this.#prototype) as { [FACADE]: FacadeState };
-    facade[FACADE] = {
-      transaction,
-      home,
-      createManager,
-      depth: 0,
-      failed: false,
-      released: false,
-      data: {},
-      manager: undefined,
-      broadcaster: undefined,
-    };
-    return facade as RunnerFacade;
-  }
+/** Makes a query runner for work in the scope, which shares its transaction. */
+export function createFacade(home: Scope): RunnerFacade {
+  const { transaction } = home;
+  // The runner has all its members once it is in a transaction.
+  const facade = Object.create(prototypeFor(transaction.runner)) as { [FACADE]: FacadeState };
+  facade[FACADE] = {
+    transaction,
+    home,
+    depth: 0,
+    failed: false,
+    released: false,
+    data: {},
+    manager: undefined,
+    broadcaster: undefined,
+  };
+  return facade as RunnerFacade;
 }
 
 interface SharedPrototype {
@@ -142,7 +129,7 @@ const overrides: ThisType<RunnerFacade> & object = {
 
   get manager(): EntityManager {
     const state = stateOf(this);
-    return (state.manager ??= state.createManager(this as QueryRunner));
+    return (state.manager ??= state.transaction.dataSource.createEntityManager(this as QueryRunner));
   },
 
   set manager(manager: EntityManager) {

@@ -27,7 +27,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { addTask } from '../../../lib/task-queue/add-task.js';
 import { TaskQueue } from '../../../lib/task-queue/task-queue.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
-import { currentUnit } from '../../../lib/unit-of-work/scopes/ambient.js';
+import { currentUnit } from '../../../lib/unit-of-work/unit-of-work.js';
 import { Note, PLATFORMS, post, queueApp, type QueueApp } from '../../support/queue-app.js';
 
 /** What the application under test did, in order. */

@@ -4,12 +4,12 @@ import { QueryFailedError } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Trace } from '../../../lib/diagnostics/trace.js';
 import { type DrainTrace, FILES_CHANNELS, type TaskTrace, type UnitTrace } from '../../../lib/diagnostics/traces.js';
-import { Task } from '../../../lib/task-queue/task.js';
 import { TaskQueue } from '../../../lib/task-queue/task-queue.js';
 import { UnitQueue } from '../../../lib/task-queue/unit-queue.js';
 import type { UnitOfWork } from '../../../lib/unit-of-work/unit-of-work.js';
 import { reachableDatabases, type TestDatabase } from '../../support/databases.js';
 import { type NotesApp, openNotes } from '../../support/unit-notes.js';
+import { BatchTask, type TaskBatch } from '../../../lib/task-queue/unit-queue.js';
 
 const [memory] = (await reachableDatabases('memory')) as [TestDatabase];
 
@@ -126,12 +126,15 @@ describe('a trace', () => {
   });
 
   it('counts the tasks that a drain has run, those of a batch one by one', async () => {
-    class Together extends Task {
+    class Together extends BatchTask {
       override run(): void {}
-      static runBatch(tasks: readonly Together[]): Promise<unknown[]> {
-        return Promise.resolve(tasks.map((_, at) => `together ${at}`));
+      get batch(): TaskBatch<Together> {
+        return TOGETHER;
       }
     }
+    const TOGETHER: TaskBatch<Together> = {
+      run: (tasks) => Promise.resolve(tasks.map((_, at) => `together ${at}`)),
+    };
     const drains = published<DrainTrace>(FILES_CHANNELS.drain);
     const units = published<UnitTrace>(FILES_CHANNELS.unit);
     const tasks = published<TaskTrace & { result: unknown }>(FILES_CHANNELS.task);

@@ -1,33 +1,43 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { TaskQueueMissingError } from '../../../lib/errors/units.errors.js';
 import { currentQueue } from '../../../lib/task-queue/current-queue.js';
-import { Task } from '../../../lib/task-queue/task.js';
 import type { TaskQueue } from '../../../lib/task-queue/task-queue.js';
-import type { UnitQueue } from '../../../lib/task-queue/unit-queue.js';
+import { BatchTask, type TaskBatch, type UnitQueue } from '../../../lib/task-queue/unit-queue.js';
 import { queueApp, type QueueApp } from '../../support/queue-app.js';
 
 let log: unknown[];
 const names = (tasks: readonly { name: string }[]) => tasks.map(({ name }) => name).join(' ');
 
-/** A task whose class does several of them together. */
-class Together extends Task {
+/** A task that runs together with those next to it. */
+class Together extends BatchTask {
   constructor(readonly name: string) {
     super();
   }
   override run(): void {}
-  static runBatch(tasks: readonly Together[], idx: number): Promise<unknown[]> {
-    log.push(`${idx}: ${names(tasks)}`);
-    return Promise.resolve(tasks.map(({ name }) => name));
+  get batch(): TaskBatch<Together> {
+    return TOGETHER;
   }
 }
+const TOGETHER: TaskBatch<Together> = {
+  run: (tasks, _queue, idx) => {
+    log.push(`${idx}: ${names(tasks)}`);
+    return Promise.resolve(tasks.map(({ name }) => name));
+  },
+};
 
 /** The same, which wants to know before where that is not all at once. */
 class Prepared extends Together {
-  static prepare(tasks: readonly Prepared[], queue: UnitQueue): Promise<void> {
-    log.push(`prepare ${names(tasks)}, ${queue.size} wait`);
-    return Promise.resolve();
+  override get batch(): TaskBatch<Together> {
+    return PREPARED;
   }
 }
+const PREPARED: TaskBatch<Together> = {
+  ...TOGETHER,
+  prepare: (tasks, queue) => {
+    log.push(`prepare ${names(tasks)}, ${queue.size} wait`);
+    return Promise.resolve();
+  },
+};
 
 describe('tasks of a class that does several together', () => {
   let running: QueueApp;

@@ -25,7 +25,7 @@ import { CallPreparation, type PreparedCall } from '../../../lib/task-queue/call
 import { TaskQueueInterceptor } from '../../../lib/task-queue/task-queue.interceptor.js';
 import { TaskQueue } from '../../../lib/task-queue/task-queue.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
-import { currentUnit } from '../../../lib/unit-of-work/scopes/ambient.js';
+import { currentUnit } from '../../../lib/unit-of-work/unit-of-work.js';
 import { type Gate, gate } from '../../support/gate.js';
 import { Note, post, queueApp, type QueueApp } from '../../support/queue-app.js';
 

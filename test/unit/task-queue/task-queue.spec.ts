@@ -14,6 +14,7 @@ import { TaskQueue } from '../../../lib/task-queue/task-queue.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { Note, queueApp, type QueueApp } from '../../support/queue-app.js';
+import { BatchTask, type TaskBatch } from '../../../lib/task-queue/unit-queue.js';
 
 type Step = () => unknown;
 
@@ -201,19 +202,24 @@ describe('TaskQueue', () => {
   });
 
   describe('batches', () => {
-    class Batched extends Task {
+    class Batched extends BatchTask {
       static calls: unknown[] = [];
       static prepared: string[][] = [];
       constructor(readonly name: string) {
         super();
       }
-      static runBatch(tasks: readonly Batched[], idx: number): Promise<unknown[]> {
-        Batched.calls.push([idx, tasks.map(({ name }) => name)]);
-        return Promise.resolve(tasks.map(({ name }) => name));
-      }
-      static prepare(tasks: readonly Batched[]): Promise<void> {
-        Batched.prepared.push(tasks.map(({ name }) => name));
-        return Promise.resolve();
+      static together: TaskBatch<Batched> = {
+        run: (tasks, _queue, idx) => {
+          Batched.calls.push([idx, tasks.map(({ name }) => name)]);
+          return Promise.resolve(tasks.map(({ name }) => name));
+        },
+        prepare: (tasks) => {
+          Batched.prepared.push(tasks.map(({ name }) => name));
+          return Promise.resolve();
+        },
+      };
+      get batch(): TaskBatch<Batched> {
+        return Batched.together;
       }
       override run(): never {
         throw new Error('a batch runs together');

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { EntityManager } from 'typeorm';
 import { UnitAbortedError } from '../../../lib/errors/units.errors.js';
-import { currentUnit, detach } from '../../../lib/unit-of-work/scopes/ambient.js';
+import { detach } from '../../../lib/unit-of-work/scopes/ambient.js';
+import { currentUnit } from '../../../lib/unit-of-work/unit-of-work.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';

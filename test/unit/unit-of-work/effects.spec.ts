@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { currentUnit, detach } from '../../../lib/unit-of-work/scopes/ambient.js';
+import { detach } from '../../../lib/unit-of-work/scopes/ambient.js';
+import { currentUnit } from '../../../lib/unit-of-work/unit-of-work.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
 import { type NotesApp, openNotes } from '../../support/unit-notes.js';

@@ -1,8 +1,7 @@
 import type { QueryRunner } from 'typeorm';
 import { describe, expect, it } from 'vitest';
-import { FacadeFactory, isFacade } from '../../../lib/unit-of-work/typeorm/runner-facade.js';
+import { createFacade, isFacade } from '../../../lib/unit-of-work/typeorm/runner-facade.js';
 import type { Scope } from '../../../lib/unit-of-work/scopes/scope.js';
-import type { UnitTransaction } from '../../../lib/unit-of-work/transaction/unit-transaction.js';
 
 /** Makes a kind of query runner that nobody has seen before, as each database has its own. */
 function newKind() {
@@ -22,12 +21,8 @@ function newKind() {
 }
 
 function facadeOf<T extends object>(runner: T): T {
-  const managers: unknown[] = [];
-  const factory = new FacadeFactory({ runner } as unknown as UnitTransaction, (facade) => {
-    managers.push(facade);
-    return { queryRunner: facade } as never;
-  });
-  return factory.create({} as Scope) as unknown as T;
+  const dataSource = { createEntityManager: (facade: unknown) => ({ queryRunner: facade }) };
+  return createFacade({ transaction: { runner, dataSource } } as unknown as Scope) as unknown as T;
 }
 
 describe('what a unit of work gives in place of its query runner', () => {
