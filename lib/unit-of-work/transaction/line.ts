@@ -1,4 +1,5 @@
 import type { QueryRunner } from 'typeorm';
+import { quietOnceOver } from '../late-failures.js';
 import { Mutex } from '../mutex.js';
 import { WorkUnawaitedError, UnitAbortedError } from '../../errors/units.errors.js';
 
@@ -22,13 +23,12 @@ export class Line {
       if (this.#finished || !isOpen()) throw new UnitAbortedError(TOO_LATE);
       return run();
     }).finally(() => this.#units--);
-    const promise = new Promise<T>((resolve, reject) => {
-      turn.then(resolve, (error: unknown) => {
-        if (this.#finished) promise.catch(() => undefined);
-        reject(error);
-      });
-    });
-    return promise;
+    // finish() has thrown WorkUnawaitedError then.
+    return quietOnceOver(
+      turn,
+      () => this.#finished,
+      () => undefined,
+    );
   }
 
   /** Leaves the place; throws WorkUnawaitedError while units that joined in it still run. */

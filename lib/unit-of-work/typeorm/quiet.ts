@@ -1,21 +1,19 @@
 import { Logger } from '@nestjs/common';
+import { quietOnceOver } from '../late-failures.js';
 import { scopeHere } from '../scopes/here.js';
 import type { ForeignTransaction } from '../transaction/foreign-transaction.js';
 import type { Scope } from '../scopes/scope.js';
 
 const logger = new Logger('UnitOfWork');
 
-/**
- * The same outcome; but a failure that comes after the scope has ended is logged, and is no unhandled rejection, which would end the process: the
- * unit itself has already failed because of work that was not awaited, and nobody may be left to hear of this.
- */
+/** The same outcome; but a failure that comes after the scope has ended is logged: the unit itself has failed because of work that was not awaited. */
 export function quietOnceEnded<T>(scope: Scope | ForeignTransaction | undefined, work: Promise<T>): Promise<T> {
   if (scope?.kind !== 'scope') return work;
-  const promise = work.catch((error: unknown) => {
-    if (!scope.isActive) promise.catch((late: unknown) => tell(scope, late));
-    throw error;
-  });
-  return promise;
+  return quietOnceOver(
+    work,
+    () => !scope.isActive,
+    (error) => tell(scope, error),
+  );
 }
 
 const told = new WeakSet<object>();
