@@ -47,7 +47,7 @@ async function scans(service: FilesService, files: number): Promise<number> {
   const begun = performance.now();
   for (let n = 0; n < SCANS; n++) {
     const ownerId = `u${(n * 7919) % owners}`;
-    const { count } = await service.scan({ ownerType: 'user', ownerId, rows: FILES_OF_ONE });
+    const { count } = await service.scan({ ownerType: 'user', ownerId, limit: FILES_OF_ONE });
     if (count !== FILES_OF_ONE) throw new Error(`${ownerId} has ${count} files.`);
   }
   return (SCANS * 1000) / (performance.now() - begun);

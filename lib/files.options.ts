@@ -30,10 +30,10 @@ export interface FilesModuleOptions extends FilesModuleShape {
   uploads?: UploadPolicy;
   /** The owner types whose files follow their `OwnerPolicy`: in all storages (`true`) or in these. @default none */
   cascade?: ByOwnerType<true | string[]>;
-  /** Whether an owner policy's `update` answers for `file_transfer`. @default true */
+  /** Whether an owner policy's `update` answers for `receive`. @default true */
   transferAsUpdate?: boolean;
   /**
-   * The right on an owner that listing its files asks its policy for. @default 'show' where `cascade` lists the owner's type with `true`, so that
+   * The right on an owner that listing its files asks its policy for. @default 'read' where `cascade` lists the owner's type with `true`, so that
    * who may list the files may open them; else 'update'
    */
   scanAs?: ScanRight;
@@ -160,12 +160,9 @@ function readShutdownTimeout(timeout = 10_000): number {
 
 function readScanRight({ scanAs, ...others }: FilesFactoryOptions): ScanRight | undefined {
   if ('scanAsUpdate' in others)
-    throw new OptionInvalidError('scanAsUpdate', "it is gone. Say scanAs: 'update', 'show' or 'file_scan'");
-  if (scanAs === undefined || ['show', 'update', 'file_scan'].includes(scanAs)) return scanAs;
-  throw new OptionInvalidError(
-    'scanAs',
-    `it must be 'show', 'update' or 'file_scan', and is ${JSON.stringify(scanAs)}`,
-  );
+    throw new OptionInvalidError('scanAsUpdate', "it is gone. Say scanAs: 'update', 'read' or 'scan'");
+  if (scanAs === undefined || ['read', 'update', 'scan'].includes(scanAs)) return scanAs;
+  throw new OptionInvalidError('scanAs', `it must be 'read', 'update' or 'scan', and is ${JSON.stringify(scanAs)}`);
 }
 
 function readInstallation(installation: string | undefined): string | undefined {

@@ -17,7 +17,7 @@ export type UploadPolicy =
   | ((actor: Actor | null, storage: string) => boolean | Promise<boolean>);
 
 /** The right on an owner that listing its files asks for. */
-export type ScanRight = 'show' | 'update' | 'file_scan';
+export type ScanRight = 'read' | 'update' | 'scan';
 
 /** The part of the module's options that decides about access. */
 export interface AccessOptions {

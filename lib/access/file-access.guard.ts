@@ -33,7 +33,7 @@ export function FileAccessGuard<T>(operation: FileOperation, source: FileIdSourc
       // The id as it is stored: what is missing and what is hidden have to read the same.
       const fileId = normalizeFileId(id);
       if (fileId === undefined) throw new FileNotFoundError(id ?? null);
-      const file = await this.files.show(fileId);
+      const file = await this.files.findOrFail(fileId);
       await this.access.assertCan(await this.actors.of(context), operation, file);
       return true;
     }

@@ -65,11 +65,11 @@ export class FilesAccess {
   }
 
   /**
-   * Which rule decides about the file: `(await access.explain(actor, 'show', id)).rule`. Throws `FileNotFoundError` for an id
+   * Which rule decides about the file: `(await access.explain(actor, 'read', id)).rule`. Throws `FileNotFoundError` for an id
    * without a file.
    */
   async explain(actor: Actor | null, operation: FileOperation, file: ManagedFile | string): Promise<AccessDecision> {
-    const subject = typeof file === 'string' ? await this.files.show(file) : file;
+    const subject = typeof file === 'string' ? await this.files.findOrFail(file) : file;
     const [decision] = await this.explainMany(actor, operation, [subject]);
     return decision as AccessDecision;
   }
@@ -90,11 +90,11 @@ export class FilesAccess {
    */
   async assertCan(actor: Actor | null, operation: FileOperation, file: ManagedFile): Promise<void> {
     if (await this.can(actor, operation, file)) return;
-    if (operation === 'show' || !(await this.can(actor, 'show', file))) throw new FileNotFoundError(file.id);
+    if (operation === 'read' || !(await this.can(actor, 'read', file))) throw new FileNotFoundError(file.id);
     throw refusal(actor, operation, `file ${file.id}`);
   }
 
-  /** Whether the actor may do this with an owner of files. What answers for `file_transfer` and `file_scan` is said by the options. */
+  /** Whether the actor may do this with an owner of files. What answers for `receive` and `scan` is said by the options. */
   async canOwner(actor: Actor | null, operation: OwnerOperation, owner: OwnerReference): Promise<boolean> {
     if (isSameOwner(actor, owner.type, owner.id) || (await this.isManager(actor))) return true;
     // Policies look for the owner; what cannot be there is not there.
@@ -131,7 +131,7 @@ export class FilesAccess {
   async sight(actor: Actor | null, files: readonly FileSnapshot[]): Promise<ReadonlyMap<string, Sight>> {
     const subjects = this.policies.hooks.length > 0 ? await this.files.findMany(files.map(({ id }) => id)) : files;
     // The policies of owners are asked for ids, so that a snapshot tells enough.
-    const decisions = await this.explainMany(actor, 'show', subjects as readonly ManagedFile[]);
+    const decisions = await this.explainMany(actor, 'read', subjects as readonly ManagedFile[]);
     return new Map(subjects.map(({ id }, index) => [id, sightBy(decisions[index])]));
   }
 
@@ -147,7 +147,7 @@ export class FilesAccess {
     if (hooks.length === 0 || isSameOwner(actor, owner.type, owner.id) || (await this.isManager(actor)))
       return undefined;
     return async (files) => {
-      const verdicts = await askFilePolicies(hooks, 'show', actor, files);
+      const verdicts = await askFilePolicies(hooks, 'read', actor, files);
       return files.filter((_, index) => verdicts[index]?.allowed !== false);
     };
   }
@@ -174,10 +174,10 @@ export class FilesAccess {
 
   #asked(operation: OwnerOperation, type: string): OwnerOperation {
     const { transferAsUpdate, scanAs, cascade } = this.options;
-    if (operation === 'file_transfer' && transferAsUpdate) return 'update';
-    if (operation !== 'file_scan') return operation;
+    if (operation === 'receive' && transferAsUpdate) return 'update';
+    if (operation !== 'scan') return operation;
     // Where all files of the owner follow its `show`, the list tells nothing that those who may open them may not know.
-    return scanAs ?? (Object.hasOwn(cascade, type) && cascade[type] === true ? 'show' : 'update');
+    return scanAs ?? (Object.hasOwn(cascade, type) && cascade[type] === true ? 'read' : 'update');
   }
 }
 

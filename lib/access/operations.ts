@@ -1,15 +1,15 @@
 /** What may be done with a file. `update` is its name and its bytes, `transfer` is giving it to another owner. */
-export type FileOperation = 'show' | 'stream' | 'update' | 'delete' | 'transfer' | 'pin';
+export type FileOperation = 'read' | 'stream' | 'update' | 'delete' | 'transfer' | 'pin';
 
 /**
- * What an `OwnerPolicy` is asked. `file_transfer`: may files become this owner's? `file_scan`: may its files be listed?
+ * What an `OwnerPolicy` is asked. `receive`: may files become this owner's? `scan`: may its files be listed?
  * The others are the application's own rights on the owner, which its files follow.
  */
-export type OwnerOperation = 'show' | 'update' | 'delete' | 'file_transfer' | 'file_scan';
+export type OwnerOperation = 'read' | 'update' | 'delete' | 'receive' | 'scan';
 
 const FOLLOWS: Readonly<Record<FileOperation, OwnerOperation>> = {
-  show: 'show',
-  stream: 'show',
+  read: 'read',
+  stream: 'read',
   update: 'update',
   delete: 'delete',
   transfer: 'update',

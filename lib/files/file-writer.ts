@@ -140,7 +140,7 @@ export class FileWriter {
     const owner = await this.#ownerOf(options.owner);
     await this.ownership.roomFor(owner, { bytes: file.size, count: 1 });
     const content = await this.contents.copy(file, this.storages.of(file), to);
-    return this.#add({ content, name, owner, pluginData: structuredClone(file.pluginData) });
+    return this.#add({ content, name, owner, metadata: structuredClone(file.metadata) });
   }
 
   async move(file: ManagedFile, storage: string): Promise<ManagedFile> {
@@ -200,8 +200,8 @@ export class FileWriter {
     const contents = stored.map(({ content }) => content);
     return this.contents.commitAll(contents, async (unit) => {
       const files: ManagedFile[] = [];
-      for (const { content, name, owner, actor, pluginData = null } of stored) {
-        const file = Object.assign(newFile({ ...bytesOf(content), name }, owner), { pluginData });
+      for (const { content, name, owner, actor, metadata = null } of stored) {
+        const file = Object.assign(newFile({ ...bytesOf(content), name }, owner), { metadata });
         await this.#insertNew(unit, file, actor);
         files.push(file);
       }
@@ -261,7 +261,7 @@ interface Stored {
   name: string;
   owner: OwnerReference | null;
   actor?: Actor | null | undefined;
-  pluginData?: ManagedFile['pluginData'];
+  metadata?: ManagedFile['metadata'];
 }
 
 function bytesOf({ storage, location, contentType, charset, size, hash, hashAlgorithm }: Bytes): Bytes {

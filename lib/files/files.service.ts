@@ -50,7 +50,7 @@ const IDS_PER_STATEMENT = 10_000;
   'create',
   'createAll',
   'register',
-  'show',
+  'findOrFail',
   'findMany',
   'search',
   'scan',
@@ -107,7 +107,7 @@ export class FilesService {
   }
 
   /** The file; throws `FileNotFoundError`. */
-  async show(id: string): Promise<ManagedFile> {
+  async findOrFail(id: string): Promise<ManagedFile> {
     const file = await this.#files.findOneBy({ id: idOf(id) });
     if (!file) throw new FileNotFoundError(id);
     return file;
@@ -125,7 +125,7 @@ export class FilesService {
   }
 
   /**
-   * The files that match: `await files.search({ filters: { size: { $gt: 1024 } }, sort: ['createdAt', 'desc'], rows: 20 })`.
+   * The files that match: `await files.search({ filters: { size: { $gt: 1024 } }, sort: ['createdAt', 'desc'], limit: 20 })`.
    * Throws `SearchQueryInvalidError` for what cannot be searched.
    */
   search(options: SearchOptions = {}): Promise<FoundFiles> {
@@ -181,7 +181,7 @@ export class FilesService {
     return this.transactor.staying(async () => {
       const source = await openContent(content, `file ${id}`);
       try {
-        const file = await this.show(id);
+        const file = await this.findOrFail(id);
         if (file.pinned && !options.force) throw new FilePinnedError(file.id, 'replacing its content');
         return await this.writer.replace(file, source, options);
       } finally {
@@ -190,7 +190,7 @@ export class FilesService {
     });
   }
 
-  /** Creates an independent file with the same content and `pluginData`: `await files.copy(id, { storage: 'archive', owner: null })`. */
+  /** Creates an independent file with the same content and `metadata`: `await files.copy(id, { storage: 'archive', owner: null })`. */
   async copy(id: string, options: CopyFileOptions = {}): Promise<ManagedFile> {
     return this.transactor.staying(() => this.#read(id, (file) => this.writer.copy(file, options)));
   }
@@ -240,7 +240,7 @@ export class FilesService {
 
   /** Reads the bytes of the file; those of its new content where it was replaced, or moved, since its row was read. */
   async #read<T>(id: string, read: (file: ManagedFile) => Promise<T>): Promise<T> {
-    const file = await this.show(id);
+    const file = await this.findOrFail(id);
     try {
       return await read(file);
     } catch (error) {
@@ -251,7 +251,7 @@ export class FilesService {
   /** The current row, if it has changed and the bytes were not found for that reason; throws the error otherwise. */
   async #changedSince({ id, storage, location }: ManagedFile, error: unknown): Promise<ManagedFile> {
     if (!(error instanceof LocationNotFoundError)) throw error;
-    const current = await this.show(id);
+    const current = await this.findOrFail(id);
     if (current.storage === storage && current.location === location) throw error;
     return current;
   }

@@ -49,7 +49,7 @@ export class ManagedFile {
   /** What the storage adapter remembers about the bytes. */
   @Private() @Column(data({ name: 'storage_data', nullable: true })) storageData!: Record<string, unknown> | null;
   /** Free for the application. */
-  @Column(data({ name: 'plugin_data', nullable: true })) pluginData!: Record<string, unknown> | null;
+  @Column(data({ name: 'plugin_data', nullable: true })) metadata!: Record<string, unknown> | null;
 
   /** What clients may know of it. */
   toJSON(): PublicFile {

@@ -21,6 +21,6 @@ export function newFile(stored: StoredFile, owner: OwnerReference | null, id = u
     ownerField: null,
     pinned: false,
     storageData: null,
-    pluginData: null,
+    metadata: null,
   });
 }

@@ -25,7 +25,7 @@ export interface PublicFile {
   /** Protected from transfer, deletion and replacement. */
   pinned: boolean;
   /** The application's own. */
-  pluginData: Record<string, unknown> | null;
+  metadata: Record<string, unknown> | null;
 }
 
 /** Picks what may be told; a column added later stays private until it is named here. */
@@ -43,6 +43,6 @@ export function toPublicFile(file: Readonly<PublicFile>): PublicFile {
     ownerId: file.ownerId,
     ownerField: file.ownerField,
     pinned: file.pinned,
-    pluginData: file.pluginData,
+    metadata: file.metadata,
   };
 }

@@ -4,7 +4,7 @@ import { OptionInvalidError } from '../errors/setup.errors.js';
 export const FILES_ROUTES = [
   'upload',
   'list',
-  'show',
+  'read',
   'rename',
   'delete',
   'download',

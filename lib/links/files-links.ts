@@ -73,7 +73,7 @@ export class FilesLinks {
    */
   async temporary(fileId: string, options: LinkOptions = {}): Promise<TemporaryLink> {
     const checked = readLinkOptions(options);
-    const file = await this.files.show(fileId);
+    const file = await this.files.findOrFail(fileId);
     const expiresAt = this.#expiry(checked);
     const storage = this.storages.of(file);
     if (checked.actor === null && makesTemporaryLinks(storage)) {
@@ -89,14 +89,14 @@ export class FilesLinks {
   async oneTime(fileId: string, options: LinkOptions = {}): Promise<TemporaryLink> {
     const checked = readLinkOptions(options);
     this.#secrets();
-    const file = await this.files.show(fileId);
+    const file = await this.files.findOrFail(fileId);
     const expiresAt = this.#expiry(checked);
     return this.#sign(file, checked, expiresAt, await this.rows.add(file.id, expiresAt));
   }
 
   /** The address of the bytes in a public storage; throws `CapabilityMissingError` for others. */
   async permanent(fileId: string): Promise<string> {
-    const file = await this.files.show(fileId);
+    const file = await this.files.findOrFail(fileId);
     return this.storages.of(file).permanentLink(file.location);
   }
 
@@ -163,7 +163,7 @@ export class FilesLinks {
 
   async #fileOf(id: string): Promise<ManagedFile> {
     try {
-      return await this.files.show(id);
+      return await this.files.findOrFail(id);
     } catch (error) {
       throw error instanceof FileNotFoundError ? new LinkNotFoundError() : error;
     }

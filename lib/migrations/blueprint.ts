@@ -39,8 +39,8 @@ export function column(property: string, kind: ColumnKind, name = snakeCase(prop
   return { property, name: name === property ? undefined : name, kind };
 }
 
-export function nullable(property: string, kind: ColumnKind): ColumnBlueprint {
-  return { ...column(property, kind), nullable: true };
+export function nullable(property: string, kind: ColumnKind, name?: string): ColumnBlueprint {
+  return { ...column(property, kind, name), nullable: true };
 }
 
 export function primary(property: string, kind: ColumnKind): ColumnBlueprint {

@@ -26,7 +26,7 @@ const FILE: TableBlueprint = {
     nullable('ownerField', text(128)),
     column('pinned', 'boolean'),
     nullable('storageData', 'json'),
-    nullable('pluginData', 'json'),
+    nullable('metadata', 'json', 'plugin_data'),
   ],
   uniques: [{ name: 'uq_files_file_location', columns: ['storage', 'locationKey'] }],
   indices: [{ name: 'ix_files_file_owner', columns: ['ownerType', 'ownerId', 'id'] }],

@@ -10,7 +10,7 @@ type Check = (app: PagesApp) => Promise<void>;
 
 const files = ({ nest }: PagesApp): FilesService => nest.get(FilesService);
 const owner = async (app: PagesApp, id: string) => {
-  const { ownerType, ownerId, pinned } = await files(app).show(id);
+  const { ownerType, ownerId, pinned } = await files(app).findOrFail(id);
   return { ownerType, ownerId, pinned };
 };
 const ada = { ownerType: 'user', ownerId: 'ada', pinned: false };
@@ -87,9 +87,9 @@ export const CHECKS: Readonly<Record<string, Check>> = {
   },
 
   'leaves nothing of a form that fails': async (app) => {
-    const before = (await files(app).search({ rows: 0 })).count;
+    const before = (await files(app).search({ limit: 0 })).count;
     const response = await app.fetch('/pages/form', { method: 'POST', body: form('failing') });
-    expect([response.status, (await files(app).search({ rows: 0 })).count]).toEqual([500, before]);
+    expect([response.status, (await files(app).search({ limit: 0 })).count]).toEqual([500, before]);
     expect(await app.pages.titles()).not.toContain('failing');
   },
 
@@ -138,7 +138,7 @@ export const CHECKS: Readonly<Record<string, Check>> = {
   'creates a file in a unit': async (app) => {
     const create = () => files(app).create(Buffer.from('made'), { name: 'made.txt', owner: null });
     const { id, location } = await app.pages.queue.run(create);
-    expect([(await files(app).show(id)).size, await app.storage.exists(location)]).toEqual([4, true]);
+    expect([(await files(app).findOrFail(id)).size, await app.storage.exists(location)]).toEqual([4, true]);
   },
 
   'leaves no bytes of a file whose unit fails': async (app) => {
@@ -177,9 +177,9 @@ export const CHECKS: Readonly<Record<string, Check>> = {
 
   'finds files by JSON': async (app) => {
     const id = await app.upload('json');
-    const pluginData = { path: String.raw`c:\temp`, n: 9, deep: { is: true } };
-    await app.dataSource.manager.update('ManagedFile', { id }, { pluginData });
-    const filters = { pluginData: { path: String.raw`c:\temp`, n: { $gt: 8 }, deep: { is: true } } };
+    const metadata = { path: String.raw`c:\temp`, n: 9, deep: { is: true } };
+    await app.dataSource.manager.update('ManagedFile', { id }, { metadata });
+    const filters = { metadata: { path: String.raw`c:\temp`, n: { $gt: 8 }, deep: { is: true } } };
     expect((await files(app).search({ filters })).results.map((file) => file.id)).toEqual([id]);
   },
 
@@ -187,11 +187,11 @@ export const CHECKS: Readonly<Record<string, Check>> = {
     const ids: string[] = [];
     for (const name of ['c.txt', 'a.txt', 'b.txt']) ids.push(await app.upload(name, 'dora', name));
     const seen: string[] = [];
-    for (let after: string | null | undefined; after !== null;) {
-      const options = { ownerType: 'user', ownerId: 'dora', sort: ['name', 'desc'] as const, rows: 1 };
-      const found = await files(app).scan({ ...options, ...(after && { after }) } as never);
+    for (let cursor: string | null | undefined; cursor !== null;) {
+      const options = { ownerType: 'user', ownerId: 'dora', sort: ['name', 'desc'] as const, limit: 1 };
+      const found = await files(app).scan({ ...options, ...(cursor && { cursor }) } as never);
       seen.push(...found.results.map(({ name }) => name));
-      after = found.next;
+      cursor = found.next;
     }
     expect(seen).toEqual(['c.txt', 'b.txt', 'a.txt']);
   },
@@ -213,7 +213,7 @@ export const CHECKS: Readonly<Record<string, Check>> = {
   'deletes files with their owner': async (app) => {
     const attachmentId = await app.upload('removed');
     const { body } = await app.send('POST', '/pages', { attachmentId });
-    const { location } = await files(app).show(attachmentId);
+    const { location } = await files(app).findOrFail(attachmentId);
     expect((await app.send('DELETE', `/pages/${body.id}`)).status).toBe(200);
     expect([await files(app).findMany([attachmentId]), await app.storage.exists(location)]).toEqual([[], false]);
   },
@@ -231,7 +231,7 @@ export const CHECKS: Readonly<Record<string, Check>> = {
 
   'sweeps what a failed storage left': async (app) => {
     const id = await app.upload('swept');
-    const { location } = await files(app).show(id);
+    const { location } = await files(app).findOrFail(id);
     app.storage.failAt(1, 'before');
     await files(app).delete(id);
     expect(await app.storage.exists(location)).toBe(true);
@@ -263,8 +263,8 @@ export const CHECKS: Readonly<Record<string, Check>> = {
     await files(app).replace(id, Buffer.from('replaced'));
     const copy = await files(app).copy(id, { owner: null });
     await files(app).pin(id);
-    expect(await files(app).show(id)).toMatchObject({ name: 'renamed.txt', size: 8, pinned: true });
-    expect((await files(app).show(copy.id)).hash).toBe((await files(app).show(id)).hash);
+    expect(await files(app).findOrFail(id)).toMatchObject({ name: 'renamed.txt', size: 8, pinned: true });
+    expect((await files(app).findOrFail(copy.id)).hash).toBe((await files(app).findOrFail(id)).hash);
     expect((await files(app).history(id)).map(({ action }) => action)).toEqual(['create', 'pin']);
   },
 };

@@ -11,7 +11,7 @@ export const READINGS: Readonly<Record<string, (client: ClientView) => SoakReque
     const filters = isOwn
       ? { name: state.name }
       : { size: { $gt: random.between(0, 8192) }, contentType: 'text/plain' };
-    const query = new URLSearchParams({ filters: JSON.stringify(filters), sort: 'size:desc,name', rows: '20' });
+    const query = new URLSearchParams({ filters: JSON.stringify(filters), sort: 'size:desc,name', limit: '20' });
     const check = ({ body }: Answer): string | undefined => {
       const { results } = JSON.parse(body.toString()) as { results: { id: string; ownerId: string }[] };
       if (results.some(({ ownerId }) => ownerId !== user)) return `${user} finds files of others`;

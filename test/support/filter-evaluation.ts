@@ -13,7 +13,7 @@ export function matches(file: ManagedFile, filter: FileFilter): boolean {
     if (key === '$or') return (condition as FileFilter[]).some((one) => matches(file, one));
     if (key === 'owner') return [condition].flat().some((owner) => owns(file, owner as Values | null));
     const [column = '', ...path] = key.split('.');
-    if (column === 'storageData' || column === 'pluginData') return holdsWithin(file[column], path, condition);
+    if (column === 'storageData' || column === 'metadata') return holdsWithin(file[column], path, condition);
     return holds(file[key as keyof ManagedFile], condition);
   });
 }

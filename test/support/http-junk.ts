@@ -66,7 +66,7 @@ const FIELDS = [
   'owner',
   'ownerType',
   'location',
-  'pluginData.a',
+  'metadata.a',
   'constructor',
 ];
 const OPERATORS = ['$eq', '$ne', '$lt', '$in', '$like', '$is', '$and', '$or', '$nothing', '__proto__'];
@@ -112,10 +112,10 @@ export class JunkMaker {
     const query = [
       this.#chance(2) ? `filters=${encode(this.#chance(8) ? this.#scraps() : JSON.stringify(this.#filter(0)))}` : '',
       this.#chance(3) ? `sort=${encode(this.#chance(2) ? this.#scraps() : JSON.stringify(this.#value()))}` : '',
-      this.#chance(4) ? `rows=${encode(this.#scraps())}` : '',
+      this.#chance(4) ? `limit=${encode(this.#scraps())}` : '',
       this.#chance(4) ? `after=${encode(this.#cursor())}` : '',
       this.#chance(6) ? `ownerType=${encode(this.#scraps())}&ownerId=${encode(this.#scraps())}` : '',
-      this.#chance(10) ? 'filters[a]=1&sort[]=2&rows[length]=3&__proto__[x]=1' : '',
+      this.#chance(10) ? 'filters[a]=1&sort[]=2&limit[length]=3&__proto__[x]=1' : '',
     ];
     return this.#request('GET', `/files?${query.filter(Boolean).join('&')}`, [], '');
   }

@@ -15,7 +15,7 @@ export async function reachableDatabases(): Promise<{ name: string; kind: string
 /** Inserts a file's row; no bytes are behind it. */
 export async function insertFile(
   dataSource: DataSource,
-  file: Partial<Omit<ManagedFile, 'storageData' | 'pluginData' | 'toJSON'>> = {},
+  file: Partial<Omit<ManagedFile, 'storageData' | 'metadata' | 'toJSON'>> = {},
 ): Promise<string> {
   const id = file.id ?? uuidV7();
   await dataSource.getRepository(ManagedFile).insert({
@@ -34,7 +34,7 @@ export async function insertFile(
     ownerField: null,
     pinned: false,
     storageData: null,
-    pluginData: null,
+    metadata: null,
     ...file,
   });
   return id;

@@ -68,7 +68,7 @@ export function anyFile(on: { kind: string }): fc.Arbitrary<ManagedFile> {
       ownerField: fc.option(oneOf(NAMES)),
       pinned: fc.boolean(),
       storageData: data,
-      pluginData: data,
+      metadata: data,
     })
     .map(({ owner: owned, ...columns }) => {
       const id = uuidV7();
@@ -116,7 +116,7 @@ const dataCondition = condition(jsonOperand, {
   $ilike: oneOf(['DRAFT', '%F', 'x']),
 });
 const path = fc.array(oneOf(KEYS), { minLength: 1, maxLength: 3 });
-const column = oneOf(['storageData', 'pluginData']);
+const column = oneOf(['storageData', 'metadata']);
 const dataFilter = fc.oneof(
   fc.tuple(column, path, dataCondition).map(([name, keys, inner]) => ({ [[name, ...keys].join('.')]: inner })),
   fc.tuple(column, path, dataCondition).map(([name, keys, inner]) => ({
@@ -197,8 +197,8 @@ const junkKey = fc.oneof(
     ...Object.keys(fields),
     'id',
     'hash',
-    'pluginData',
-    'pluginData.a',
+    'metadata',
+    'metadata.a',
     'storageData..b',
   ]),
   oneOf([
@@ -206,8 +206,8 @@ const junkKey = fc.oneof(
     '__proto__',
     'toJSON',
     'toString',
-    'pluginData."x',
-    'pluginData.\u0000',
+    'metadata."x',
+    'metadata.\u0000',
     'name.a',
     "name' OR 1=1 --",
   ]),
@@ -276,7 +276,7 @@ export const anyJunkFilter = fc.oneof(junk, fc.dictionary(junkKey, junk, { minKe
 export const anyJunkSearch = fc.oneof(
   junk,
   fc.record(
-    { filters: anyJunkFilter, sort: fc.oneof(junk, junkKey), start: junkValue, rows: junkValue, after: junkValue },
+    { filters: anyJunkFilter, sort: fc.oneof(junk, junkKey), offset: junkValue, limit: junkValue, cursor: junkValue },
     { requiredKeys: [] },
   ),
   fc.record({ sort: fc.oneof(junkKey, fc.array(fc.tuple(junkKey, oneOf(['asc', 'desc', 'up'])))) }),

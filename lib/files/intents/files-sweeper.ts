@@ -53,8 +53,8 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   /** What a sweep would do now; nothing is changed. The unfinished writes that storages have left are not in it. */
-  preview({ rows = 100 }: { rows?: number } = {}): Promise<SweepStep[]> {
-    const moment = { now: new Date(this.now()), abandonedBefore: this.#abandonedBefore(), rows };
+  preview({ limit = 100 }: { limit?: number } = {}): Promise<SweepStep[]> {
+    const moment = { now: new Date(this.now()), abandonedBefore: this.#abandonedBefore(), limit };
     return detach(() => previewSweep(this.transactor, this.storages, moment));
   }
 

@@ -28,7 +28,7 @@ interface Preview {
   now: Date;
   /** Intents to create that are older have been abandoned. */
   abandonedBefore: Date;
-  rows: number;
+  limit: number;
 }
 
 /** What a sweep would do now: with intents, the oldest first, then with markers. */
@@ -40,7 +40,7 @@ export async function previewSweep(
   const steps = await intentsOf(transactor, preview);
   for (const name of storages.names) {
     for await (const step of markersOf(storages.get(name), preview)) {
-      if (steps.length >= preview.rows) break;
+      if (steps.length >= preview.limit) break;
       steps.push(step);
     }
   }
@@ -48,10 +48,10 @@ export async function previewSweep(
   return steps.map((step) => (step.outcome === 'remove' && isReferred(step) ? { ...step, outcome: 'keep' } : step));
 }
 
-async function intentsOf({ dataSource }: Transactor, { now, abandonedBefore, rows }: Preview): Promise<SweepStep[]> {
+async function intentsOf({ dataSource }: Transactor, { now, abandonedBefore, limit }: Preview): Promise<SweepStep[]> {
   const intents = await dataSource
     .getRepository(FileIntent)
-    .find({ order: { createdAt: 'ASC', id: 'ASC' }, take: rows });
+    .find({ order: { createdAt: 'ASC', id: 'ASC' }, take: limit });
   return intents.map(({ storage, location, kind, createdAt, leaseUntil }) => {
     const isDue = (kind === 'delete' || createdAt <= abandonedBefore) && (leaseUntil === null || leaseUntil <= now);
     return { storage, location, kind, since: createdAt, outcome: isDue ? 'remove' : 'wait' };

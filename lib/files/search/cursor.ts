@@ -47,14 +47,14 @@ function isBeyond(column: string, bound: string | undefined, { field, direction 
 }
 
 function decodeCursor(cursor: unknown, keys: readonly SortKey[]): Place {
-  const refuse = () => new SearchQueryInvalidError('after', 'it is not the `next` of a page in this order');
+  const refuse = () => new SearchQueryInvalidError('cursor', 'it is not the `next` of a page in this order');
   if (typeof cursor !== 'string' || cursor.length > MAX_LENGTH) throw refuse();
   const parts = parse(cursor);
   if (!Array.isArray(parts) || parts.length !== keys.length + 1 || parts[0] !== signature(keys)) throw refuse();
   return keys.map(({ field }, index) => {
     const value: unknown = parts[index + 1];
     if (value === null && field.nullable) return null;
-    return castValue(field.kind, field.kind === 'instant' ? instantOf(value) : value, 'after');
+    return castValue(field.kind, field.kind === 'instant' ? instantOf(value) : value, 'cursor');
   });
 }
 

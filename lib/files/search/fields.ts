@@ -29,7 +29,7 @@ const KINDS: Record<FileColumn, FieldKind | [FieldKind, 'nullable']> = {
   ownerField: ['text', 'nullable'],
   pinned: 'flag',
   storageData: ['data', 'nullable'],
-  pluginData: ['data', 'nullable'],
+  metadata: ['data', 'nullable'],
 };
 
 // A map, because an object has more members than its own: `constructor` is not a field.

@@ -6,7 +6,7 @@ import type { OwnerTypeName } from '../owner-type-name.js';
 export type FileColumn = Exclude<keyof ManagedFile, 'toJSON'>;
 
 /** A column whose value is JSON; filters may look into it. */
-export type FileDataColumn = 'storageData' | 'pluginData';
+export type FileDataColumn = 'storageData' | 'metadata';
 
 /** A column that files can be ordered by. */
 export type FileSortField = Exclude<FileColumn, FileDataColumn>;
@@ -63,7 +63,7 @@ type PathFilter = { [path: `${FileDataColumn}.${string}`]: FileDataFilter };
 
 /**
  * Which files: all of its conditions hold.
- * @example { ownerType: 'package', size: { $gt: 1024 }, $or: [{ name: { $ilike: '%.pdf' } }, { 'pluginData.tags.draft': true }] }
+ * @example { ownerType: 'package', size: { $gt: 1024 }, $or: [{ name: { $ilike: '%.pdf' } }, { 'metadata.tags.draft': true }] }
  */
 export type FileFilter = ColumnFilter &
   DataFilter &
@@ -86,11 +86,11 @@ export interface PageOptions {
   /** @default 'id', the order in which files were made */
   sort?: FileSort;
   /** How many files to leave out. @default 0 */
-  start?: number;
+  offset?: number;
   /** How many files to give, at most 1000. @default 10 */
-  rows?: number;
+  limit?: number;
   /** The `next` of the page before, searched with the same `sort`. */
-  after?: string | null;
+  cursor?: string | null;
 }
 
 /** Which files, in which order, and which page of them. */
@@ -113,6 +113,6 @@ export interface FoundFiles {
   count: number;
   /** The files of this page. */
   results: ManagedFile[];
-  /** What to give as `after` for the page that follows; null on the last one. */
+  /** What to give as `cursor` for the page that follows; null on the last one. */
   next: string | null;
 }

@@ -14,7 +14,7 @@ import { sortKeys } from './sort-order.js';
 import type { SortKey } from './sort-order.js';
 import type { Bound } from './values.js';
 
-const OPTIONS = new Set(['filters', 'sort', 'start', 'rows', 'after']);
+const OPTIONS = new Set(['filters', 'sort', 'offset', 'limit', 'cursor']);
 const ALIAS = 'file';
 
 /**
@@ -22,9 +22,9 @@ const ALIAS = 'file';
  * database is asked.
  */
 export class FileSearch {
-  readonly start: number;
-  readonly rows: number;
-  readonly after: string | null;
+  readonly offset: number;
+  readonly limit: number;
+  readonly cursor: string | null;
   readonly #query: SelectQueryBuilder<ManagedFile>;
   readonly #values: Bound[] = [];
   readonly #keys: readonly SortKey[];
@@ -33,10 +33,10 @@ export class FileSearch {
 
   constructor(dataSource: DataSource, options: SearchOptions, scope?: FileFilter) {
     assertOptions(options);
-    const { filters = {}, start = 0, rows = 10, after = null } = options;
-    assertWithin('start', start, Number.MAX_SAFE_INTEGER);
-    assertWithin('rows', rows, LIMITS.rows);
-    [this.start, this.rows, this.after] = [start, rows, after];
+    const { filters = {}, offset = 0, limit = 10, cursor = null } = options;
+    assertWithin('offset', offset, Number.MAX_SAFE_INTEGER);
+    assertWithin('limit', limit, LIMITS.files);
+    [this.offset, this.limit, this.cursor] = [offset, limit, cursor];
     this.#keys = sortKeys(options.sort);
     this.#query = dataSource.getRepository(ManagedFile).createQueryBuilder(ALIAS);
     this.#dialect = searchDialectFor(dataSource.options.type);
@@ -45,7 +45,7 @@ export class FileSearch {
     if (scope) this.#query.where(compiler.compile(scope, 'scope'));
     this.#query.andWhere(compiler.compile(filters, 'filters')).setParameters(named(this.#values));
     // A wrong cursor is found before the database is asked.
-    this.#page(after);
+    this.#page(cursor);
   }
 
   /** How many there are on all pages. */
@@ -54,20 +54,20 @@ export class FileSearch {
   }
 
   /** Those that come after the cursor. */
-  find(after: string | null, start: number, rows: number): Promise<ManagedFile[]> {
-    return this.#page(after).limit(rows).offset(start).getMany();
+  find(cursor: string | null, offset: number, limit: number): Promise<ManagedFile[]> {
+    return this.#page(cursor).limit(limit).offset(offset).getMany();
   }
 
-  /** The place of a file, for `after`. */
+  /** The place of a file, for `cursor`. */
   cursorOf(file: ManagedFile): string {
     return encodeCursor(file, this.#keys);
   }
 
-  #page(after: string | null): SelectQueryBuilder<ManagedFile> {
+  #page(cursor: string | null): SelectQueryBuilder<ManagedFile> {
     const page = this.#query.clone();
-    if (after !== null) {
+    if (cursor !== null) {
       const values = [...this.#values];
-      page.andWhere(afterCursor(after, this.#keys, this.#column, binder(values))).setParameters(named(values));
+      page.andWhere(afterCursor(cursor, this.#keys, this.#column, binder(values))).setParameters(named(values));
     }
     for (const { field, direction } of this.#keys) {
       const nulls = field.nullable ? this.#dialect.nulls(direction) : undefined;

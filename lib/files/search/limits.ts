@@ -1,7 +1,7 @@
 /** How large one search may be. Beyond their own limits, databases fail with unclear errors. */
 export const LIMITS = {
-  /** Rows of a page. */
-  rows: 1000,
+  /** Files of a page. */
+  files: 1000,
   /** `$and`, `$or` and lists of owners within each other. */
   depth: 8,
   conditions: 200,

@@ -9,12 +9,12 @@ export async function searchFiles(
   scope?: FileFilter,
 ): Promise<FoundFiles> {
   const search = new FileSearch(dataSource, options, scope);
-  const { start, rows, after } = search;
+  const { offset, limit, cursor } = search;
   const count = await search.count();
-  if (count === 0 || rows === 0) return { count, results: [], next: null };
+  if (count === 0 || limit === 0) return { count, results: [], next: null };
   // One more than asked for tells whether there is a next page.
-  const found = await search.find(after, start, rows + 1);
-  const results = found.slice(0, rows);
+  const found = await search.find(cursor, offset, limit + 1);
+  const results = found.slice(0, limit);
   const last = results.at(-1);
-  return { count, results, next: last && found.length > rows ? search.cursorOf(last) : null };
+  return { count, results, next: last && found.length > limit ? search.cursorOf(last) : null };
 }

@@ -18,33 +18,33 @@ export async function searchVisibleFiles(
   sieve: Sieve,
 ): Promise<FoundFiles> {
   const search = new FileSearch(dataSource, options, scope);
-  const { start, rows, after } = search;
+  const { offset, limit, cursor } = search;
   let count = 0;
   const found: ManagedFile[] = [];
   for await (const file of visible(search, null, sieve)) {
     // One more than asked for tells whether there is a next page.
-    if (after === null && count >= start && found.length <= rows) found.push(file);
+    if (cursor === null && count >= offset && found.length <= limit) found.push(file);
     count++;
   }
-  if (after !== null && count > 0) {
+  if (cursor !== null && count > 0) {
     let passed = 0;
-    for await (const file of visible(search, after, sieve)) {
-      if (passed++ >= start) found.push(file);
-      if (found.length > rows) break;
+    for await (const file of visible(search, cursor, sieve)) {
+      if (passed++ >= offset) found.push(file);
+      if (found.length > limit) break;
     }
   }
-  const results = found.slice(0, rows);
+  const results = found.slice(0, limit);
   const last = results.at(-1);
-  return { count, results, next: last && found.length > rows ? search.cursorOf(last) : null };
+  return { count, results, next: last && found.length > limit ? search.cursorOf(last) : null };
 }
 
 async function* visible(search: FileSearch, from: string | null, sieve: Sieve): AsyncGenerator<ManagedFile, void> {
-  let after = from;
+  let cursor = from;
   for (;;) {
-    const files = await search.find(after, 0, LIMITS.rows);
+    const files = await search.find(cursor, 0, LIMITS.files);
     yield* await sieve(files);
     const last = files.at(-1);
-    if (last === undefined || files.length < LIMITS.rows) return;
-    after = search.cursorOf(last);
+    if (last === undefined || files.length < LIMITS.files) return;
+    cursor = search.cursorOf(last);
   }
 }

@@ -23,7 +23,7 @@ export class FileGate {
 
   /** The file, if the actor of the call may do this with it. */
   async find(id: string, operation: FileOperation, context: ExecutionContext): Promise<ManagedFile> {
-    const file = await this.files.show(storedId(id));
+    const file = await this.files.findOrFail(storedId(id));
     await this.access.assertCan(await this.actors.of(context), operation, file);
     return file;
   }

@@ -48,7 +48,7 @@ export class FileLists {
     if (named === undefined && isManager) return this.files.search(options);
     const owner = named ?? actor;
     if (owner === null) throw new AuthenticationRequiredError('list', 'files');
-    await this.access.assertCanOwner(actor, 'file_scan', owner);
+    await this.access.assertCanOwner(actor, 'scan', owner);
     const sieve = await this.access.sieveFor(actor, owner);
     if (sieve === undefined) return this.files.scan({ ...options, ownerType: owner.type, ownerId: owner.id });
     return searchVisibleFiles(this.transactor.dataSource, options, { owner }, sieve);

@@ -53,8 +53,8 @@ export abstract class FilesEndpoints {
 
   @Get(':id')
   @Header(...PRIVATE)
-  async show(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {
-    return toPublicFile(await this.gate.find(id, 'show', context));
+  async read(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {
+    return toPublicFile(await this.gate.find(id, 'read', context));
   }
 
   @Patch(':id')

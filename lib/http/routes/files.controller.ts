@@ -26,7 +26,7 @@ export function createFilesControllers(options: CheckedHttpOptions): FilesContro
 
   @Controller(path)
   class FilesController extends FilesEndpoints {}
-  const methods = { create: 'upload', list: 'list', show: 'show', rename: 'rename', delete: 'delete' } as const;
+  const methods = { create: 'upload', list: 'list', read: 'read', rename: 'rename', delete: 'delete' } as const;
   ownRoutes(FilesController, methods, options);
 
   @Controller(path)

@@ -25,10 +25,10 @@ export class UploadInput {
 export class ListFilesInput {
   @IsOptional() @IsString() ownerType?: string;
   @IsOptional() @IsString() ownerId?: string;
-  @IsOptional() @IsNumberString({ no_symbols: true }) start?: string;
-  @IsOptional() @IsNumberString({ no_symbols: true }) rows?: string;
+  @IsOptional() @IsNumberString({ no_symbols: true }) offset?: string;
+  @IsOptional() @IsNumberString({ no_symbols: true }) limit?: string;
   /** The `next` of the page before. */
-  @IsOptional() @IsString() after?: string;
+  @IsOptional() @IsString() cursor?: string;
   /** `size:desc,name`, or JSON: `[["size","desc"],"name"]`. */
   @IsOptional() @IsString() sort?: string;
   /** JSON. */

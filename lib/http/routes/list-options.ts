@@ -6,11 +6,11 @@ import type { ListFilesInput } from './inputs.js';
 const PRIVATE = new Set(['location', 'locationKey', 'storageData']);
 
 /** The options of a search that the query asks for; what they may be made of is decided where the search is. */
-export function readListOptions({ start, rows, after, sort, filters }: ListFilesInput): SearchOptions {
+export function readListOptions({ offset, limit, cursor, sort, filters }: ListFilesInput): SearchOptions {
   return {
-    ...(start !== undefined && { start: Number(start) }),
-    ...(rows !== undefined && { rows: Number(rows) }),
-    ...(after !== undefined && { after }),
+    ...(offset !== undefined && { offset: Number(offset) }),
+    ...(limit !== undefined && { limit: Number(limit) }),
+    ...(cursor !== undefined && { cursor }),
     ...(sort !== undefined && { sort: readSort(sort) as SearchOptions['sort'] }),
     ...(filters !== undefined && { filters: readJson(filters, 'filters') as SearchOptions['filters'] }),
   };

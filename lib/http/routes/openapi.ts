@@ -34,7 +34,7 @@ const FILE = {
     ownerId: NULLABLE_TEXT,
     ownerField: NULLABLE_TEXT,
     pinned: { type: 'boolean' },
-    pluginData: { type: 'object', nullable: true },
+    metadata: { type: 'object', nullable: true },
   },
 };
 
@@ -87,7 +87,7 @@ const ROUTES: readonly Route[] = [
     body: { type: 'multipart/form-data', schema: FORM },
   },
   { endpoints: FilesEndpoints, method: 'list', summary: 'List files', answers: { 200: LIST, 400: undefined } },
-  { endpoints: FilesEndpoints, method: 'show', summary: 'Describe a file', answers: { 200: FILE, 404: undefined } },
+  { endpoints: FilesEndpoints, method: 'read', summary: 'Describe a file', answers: { 200: FILE, 404: undefined } },
   { endpoints: FilesEndpoints, method: 'rename', summary: 'Rename a file', answers: { 200: FILE, 404: undefined } },
   {
     endpoints: FilesEndpoints,
@@ -135,9 +135,9 @@ const INPUTS: readonly [Type, Record<string, object>][] = [
     {
       ownerType: OPTIONAL,
       ownerId: OPTIONAL,
-      start: OPTIONAL,
-      rows: OPTIONAL,
-      after: OPTIONAL,
+      offset: OPTIONAL,
+      limit: OPTIONAL,
+      cursor: OPTIONAL,
       sort: OPTIONAL,
       filters: OPTIONAL,
     },

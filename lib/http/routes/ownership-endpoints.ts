@@ -49,7 +49,7 @@ export abstract class OwnershipEndpoints {
     const actor = await this.actors.of(context);
     const file = await this.gate.claim(id, 'transfer', context);
     if (pin) await this.access.assertCan(actor, 'pin', file);
-    await this.access.assertCanOwner(actor, 'file_transfer', owner);
+    await this.access.assertCanOwner(actor, 'receive', owner);
     if (force && !(await this.access.isManager(actor))) {
       throw new AccessDeniedError('force a transfer of', `file ${file.id}`);
     }
@@ -60,7 +60,7 @@ export abstract class OwnershipEndpoints {
     if (!isThere && !isPerson && guardedOwners(this.transactor.dataSource, ownerType).length > 0)
       throw new OwnerNamesFilesError(ownerType);
     await this.files.transferOwnership(file.id, { ownerType, ownerId, pin, force });
-    return toPublicFile(await this.files.show(file.id));
+    return toPublicFile(await this.files.findOrFail(file.id));
   }
 
   @Put(':id/pin')
@@ -68,7 +68,7 @@ export abstract class OwnershipEndpoints {
   async pin(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {
     const file = await this.gate.claim(id, 'pin', context);
     await this.files.pin(file.id);
-    return toPublicFile(await this.files.show(file.id));
+    return toPublicFile(await this.files.findOrFail(file.id));
   }
 
   @Delete(':id/pin')
@@ -76,7 +76,7 @@ export abstract class OwnershipEndpoints {
   async unpin(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {
     const file = await this.gate.claim(id, 'pin', context);
     await this.files.unpin(file.id);
-    return toPublicFile(await this.files.show(file.id));
+    return toPublicFile(await this.files.findOrFail(file.id));
   }
 
   /** For those who may change the file: it names others. That of a deleted file is for managers. */

@@ -19,7 +19,7 @@ export class ProvenanceController {
   ) {}
 
   @Get(':id')
-  @RequireFileAccess('show', 'id')
+  @RequireFileAccess('read', 'id')
   async provenance(@Param('id') id: string): Promise<ProvenanceLine[]> {
     const changes = await this.files.history(id);
     const names = await this.users.namesOf(changes.map(({ actorId }) => actorId ?? ''));

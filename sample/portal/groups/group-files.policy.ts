@@ -14,6 +14,6 @@ export class GroupFiles implements FileOwnerPolicy {
   async allows(operation: OwnerOperation, actor: Actor | null, id: string): Promise<boolean> {
     const group = await this.groups.findOneBy({ id });
     if (!group) return false;
-    return operation === 'show' || group.creatorId === actor?.id;
+    return operation === 'read' || group.creatorId === actor?.id;
   }
 }

@@ -14,6 +14,6 @@ export class OrganizationFiles implements FileOwnerPolicy {
   async allows(operation: OwnerOperation, actor: Actor | null, id: string): Promise<boolean> {
     const organization = await this.organizations.findOneBy({ id });
     if (!organization) return false;
-    return operation === 'show' || organization.creatorId === actor?.id;
+    return operation === 'read' || organization.creatorId === actor?.id;
   }
 }

@@ -14,6 +14,6 @@ export class PackageFiles implements FileOwnerPolicy {
   async allows(operation: OwnerOperation, actor: Actor | null, id: string): Promise<boolean> {
     const pkg = await this.packages.findOneBy({ id });
     if (!pkg) return false;
-    return operation === 'show' ? pkg.isVisibleTo(actor?.id) : pkg.creatorId === actor?.id;
+    return operation === 'read' ? pkg.isVisibleTo(actor?.id) : pkg.creatorId === actor?.id;
   }
 }

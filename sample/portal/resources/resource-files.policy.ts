@@ -14,6 +14,6 @@ export class ResourceFiles implements FileOwnerPolicy {
   async allows(operation: OwnerOperation, actor: Actor | null, id: string): Promise<boolean> {
     const resource = await this.resources.findOne({ where: { id }, relations: { package: true } });
     if (!resource?.package) return false;
-    return operation === 'show' ? resource.package.isVisibleTo(actor?.id) : resource.package.creatorId === actor?.id;
+    return operation === 'read' ? resource.package.isVisibleTo(actor?.id) : resource.package.creatorId === actor?.id;
   }
 }

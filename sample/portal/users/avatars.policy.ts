@@ -13,7 +13,7 @@ export class Avatars implements FileAccessPolicy {
 
   async allows(operation: FileOperation, _actor: Actor | null, file: ManagedFile): Promise<boolean | null> {
     if (file.ownerType !== 'user' || file.ownerId === null) return null;
-    if (operation !== 'show' && operation !== 'stream') return null;
+    if (operation !== 'read' && operation !== 'stream') return null;
     const isAvatar = await this.users.existsBy({ id: file.ownerId, avatarId: file.id });
     return isAvatar ? true : null;
   }

@@ -1,7 +1,7 @@
 import { IsIn, IsOptional, IsString, ValidateIf } from 'class-validator';
 import type { FileOperation } from 'nestjs-files';
 
-const OPERATIONS: FileOperation[] = ['show', 'stream', 'update', 'delete', 'transfer', 'pin'];
+const OPERATIONS: FileOperation[] = ['read', 'stream', 'update', 'delete', 'transfer', 'pin'];
 
 /** What a manager looks for. */
 export class FindFilesDto {
@@ -31,7 +31,7 @@ export class FindFilesDto {
 
   @IsOptional()
   @IsIn(OPERATIONS)
-  operation: FileOperation = 'show';
+  operation: FileOperation = 'read';
 
   @IsOptional()
   @IsString()

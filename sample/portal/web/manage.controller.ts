@@ -31,7 +31,7 @@ export class ManageController {
 
   @Get('files')
   async list(@Query() query: FindFilesDto, @CurrentUser() manager: User): Promise<ExplainedFiles> {
-    const page = { sort: ['createdAt', 'desc'], rows: ROWS, after: query.after ?? null } as const;
+    const page = { sort: ['createdAt', 'desc'], limit: ROWS, cursor: query.after ?? null } as const;
     const { count, results, next } = await this.files.search({ filters: filterFor(query), ...page });
     const actor = query.as === undefined ? null : { type: 'user', id: query.as };
     const decisions = await this.access.explainMany(actor, query.operation, results);

@@ -42,9 +42,9 @@ export class MyFilesController {
   }
 
   @Get(':id')
-  @RequireFileAccess('show', 'id')
+  @RequireFileAccess('read', 'id')
   async show(@Param('id') id: string, @CurrentUser() user: User | null): Promise<FilePage> {
-    const file = await this.files.show(id);
+    const file = await this.files.findOrFail(id);
     const actor = user && { type: 'user', id: user.id };
     const decisions = await Promise.all(OPERATIONS.map((operation) => this.access.explain(actor, operation, file)));
     const allowed = OPERATIONS.filter((_, index) => decisions[index]?.allowed);

@@ -94,7 +94,7 @@ it('does what docs/authentication.md says', async () => {
   expect(await status(`/files/${id}`, as('ben'))).toBe(404);
   expect(await status(`/files/${id}`, as('root,files-admin'))).toBe(200);
   expect(await status(`/files/${id}/pin`, { method: 'PUT', ...as('ann') })).toBe(404);
-  expect((await app.app.get(FilesService).show(id)).pinned).toBe(false);
+  expect((await app.app.get(FilesService).findOrFail(id)).pinned).toBe(false);
   const { paths } = SwaggerModule.createDocument(app.app, new DocumentBuilder().addBearerAuth().build());
   expect(paths['/files']?.post?.security).toEqual([{ bearer: [] }]);
 });

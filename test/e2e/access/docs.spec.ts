@@ -35,7 +35,7 @@ class PackageFiles implements FileOwnerPolicy {
 
   async allowsMany(operation: OwnerOperation, actor: Actor | null, ids: readonly string[]) {
     const packages = await this.packages.findBy({ id: In([...ids]) });
-    const allowed = packages.filter(({ authorId }) => operation === 'show' || authorId === actor?.id);
+    const allowed = packages.filter(({ authorId }) => operation === 'read' || authorId === actor?.id);
     return allowed.map(({ id }) => id);
   }
 }
@@ -51,14 +51,14 @@ class GroupFiles implements FileOwnerPolicy {
 @FilePolicy()
 class Embargo implements FileAccessPolicy {
   allows(operation: FileOperation, actor: Actor | null, file: ManagedFile) {
-    return file.pluginData?.['embargo'] === true ? false : null;
+    return file.metadata?.['embargo'] === true ? false : null;
   }
 }
 
 @Controller('previews')
 class PreviewsController {
   @Get(':fileId')
-  @RequireFileAccess('show', 'fileId')
+  @RequireFileAccess('read', 'fileId')
   preview(@Param('fileId') id: string) {
     return `a preview of ${id}`;
   }
@@ -102,27 +102,27 @@ it('does what docs/access.md says', async () => {
     files.create(Buffer.from('x'), { name: 'x', storage, owner: { type, id } });
   const file = await create('package', '1');
   const hidden = await create('package', '1');
-  await app.dataSource.getRepository(ManagedFile).update(hidden.id, { pluginData: { embargo: true } });
+  await app.dataSource.getRepository(ManagedFile).update(hidden.id, { metadata: { embargo: true } });
   const image = await create('group', '7', 'images');
   await create('group', '7');
   const actor = { type: 'user', id: 'anna' };
   const { results } = await files.search();
-  const visible = await access.allowed(actor, 'show', results);
+  const visible = await access.allowed(actor, 'read', results);
   await access.assertCan(actor, 'update', file);
-  const decision = await access.explain(actor, 'show', file.id);
+  const decision = await access.explain(actor, 'read', file.id);
   expect(visible.map(({ id }) => id)).toEqual([file.id, image.id]);
   expect(decision).toEqual({
     allowed: true,
     rule: 'cascade',
     owner: { type: 'package', id: '1' },
-    operation: 'show',
+    operation: 'read',
     policy: 'PackageFiles',
     answer: true,
   });
-  await expect(access.explain(actor, 'show', crypto.randomUUID())).rejects.toMatchObject({
+  await expect(access.explain(actor, 'read', crypto.randomUUID())).rejects.toMatchObject({
     code: 'FILES_FILE_NOT_FOUND',
   });
-  expect(await access.canOwner(actor, 'file_transfer', { type: 'package', id: '1' })).toBe(true);
+  expect(await access.canOwner(actor, 'receive', { type: 'package', id: '1' })).toBe(true);
   expect(await Promise.all(['default', 'images'].map((name) => access.canUpload(actor, name)))).toEqual([false, true]);
   expect(await (await app.fetch(`/previews/${file.id}`)).text()).toBe(`a preview of ${file.id}`);
   const body = JSON.stringify({ fileId: file.id });

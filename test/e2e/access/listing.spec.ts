@@ -97,9 +97,9 @@ it.each([
     await insertFile(app.dataSource, { name, ownerType, ownerId: `${index % owners}` });
   }
   const statements = statementsOf(app.dataSource);
-  const { results } = await files.search({ rows: 1000 });
+  const { results } = await files.search({ limit: 1000 });
   const listing = statements.length;
-  const allowed = await access.allowed({ type: 'user', id: 'anna' }, 'show', results);
+  const allowed = await access.allowed({ type: 'user', id: 'anna' }, 'read', results);
   expect(results).toHaveLength(count);
   expect(statements.length - listing).toBe(3);
   const expected = results.filter(({ name, ownerType, ownerId }) => {
@@ -120,8 +120,8 @@ class LatestFiles {
 
   @Get()
   async list(@Headers('x-user') id: string): Promise<ManagedFile[]> {
-    const { results } = await this.files.search({ rows: 100 });
-    return this.access.allowed({ type: 'user', id }, 'show', results);
+    const { results } = await this.files.search({ limit: 100 });
+    return this.access.allowed({ type: 'user', id }, 'read', results);
   }
 }
 
@@ -159,14 +159,14 @@ describe.each(PLATFORMS)('a request for 100 files of 20 owners, on %s', (platfor
 
   it('asks nothing beyond the listing for a manager', async () => {
     const { fetch, statements } = await startWithFiles(platform);
-    const { count, results } = (await (await fetch('/files?rows=100', { user: 'admin' })).json()) as FileList;
+    const { count, results } = (await (await fetch('/files?limit=100', { user: 'admin' })).json()) as FileList;
     expect([count, results.length]).toEqual([100, 100]);
     expect(statements).toHaveLength(2);
   });
 
   it('asks once for the right to list the files of one of the owners', async () => {
     const { fetch, statements } = await startWithFiles(platform);
-    const path = '/files?ownerType=package&ownerId=2&rows=100';
+    const path = '/files?ownerType=package&ownerId=2&limit=100';
     const { results } = (await (await fetch(path, { user: 'anna' })).json()) as FileList;
     expect(results).toHaveLength(5);
     expect(statements).toHaveLength(1 + 2);
@@ -185,7 +185,7 @@ class OpenPackage implements FileOwnerPolicy {
 @FilePolicy()
 class Confidential implements FileAccessPolicy {
   allows(_operation: unknown, actor: Actor | null, file: ManagedFile): false | null {
-    return file.pluginData?.['embargo'] === true && actor?.id !== 'chief' ? false : null;
+    return file.metadata?.['embargo'] === true && actor?.id !== 'chief' ? false : null;
   }
 }
 
@@ -202,8 +202,8 @@ describe.each(PLATFORMS)('a listing of files of which some are refused, on %s', 
       const isHidden = index % 3 === 0;
       const name = isHidden ? `merger-${index}.txt` : `note-${index}.txt`;
       const { id } = await files.create(Buffer.from(name), { name, owner });
-      const pluginData = { embargo: isHidden };
-      await app.dataSource.getRepository(ManagedFile).update(id, { pluginData });
+      const metadata = { embargo: isHidden };
+      await app.dataSource.getRepository(ManagedFile).update(id, { metadata });
     }
     const list = async (query: string, user?: string) => {
       const path = `/files?ownerType=package&ownerId=1${query}`;
@@ -215,8 +215,8 @@ describe.each(PLATFORMS)('a listing of files of which some are refused, on %s', 
 
   it('is as if these were not there', async () => {
     const { list } = await start();
-    const first = await list('&rows=4');
-    const second = await list(`&rows=4&after=${first.next}`);
+    const first = await list('&limit=4');
+    const second = await list(`&limit=4&cursor=${first.next}`);
     expect([first.count, first.results.length, second.count, second.results.length, second.next]).toEqual([
       6,
       4,
@@ -240,9 +240,9 @@ describe.each(PLATFORMS)('a listing of files of which some are refused, on %s', 
   it('keeps what a hook goes by when a file is copied', async () => {
     const { app, list } = await start();
     const files = app.app.get(FilesService);
-    const { results } = await list('&rows=1&sort=name', 'admin');
+    const { results } = await list('&limit=1&sort=name', 'admin');
     const copy = await files.copy(results[0]!.id, { owner: { type: 'package', id: '1' } });
-    expect(copy.pluginData).toEqual({ embargo: true });
+    expect(copy.metadata).toEqual({ embargo: true });
     expect((await app.fetch(`/files/${copy.id}/content`)).status).toBe(404);
     expect((await list('')).count).toBe(6);
   });

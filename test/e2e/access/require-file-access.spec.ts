@@ -12,7 +12,7 @@ const MISSING = '0193b3a0-0000-7000-8000-000000000000';
 class PackagePolicy implements FileOwnerPolicy {
   allows(operation: string, actor: Actor | null, ownerId: string): boolean {
     if (ownerId === 'broken') throw new Error('no connection');
-    return operation === 'show' || actor?.id === 'ben';
+    return operation === 'read' || actor?.id === 'ben';
   }
 }
 
@@ -21,7 +21,7 @@ const called: string[] = [];
 @Controller()
 class PreviewsController {
   @Get('previews/:fileId')
-  @RequireFileAccess('show', 'fileId')
+  @RequireFileAccess('read', 'fileId')
   preview(@Param('fileId') id: string): string {
     return `a preview of ${id}`;
   }
@@ -35,21 +35,21 @@ class PreviewsController {
   }
 
   @Get('comparisons/:left/:right')
-  @RequireFileAccess('show', 'left')
+  @RequireFileAccess('read', 'left')
   @RequireFileAccess('update', 'right')
   compare(): string {
     return 'compared';
   }
 
   @Get('typos/:id')
-  @RequireFileAccess('show', 'fileId')
+  @RequireFileAccess('read', 'fileId')
   typo(): string {
     return 'open';
   }
 }
 
 @Controller('guarded/:fileId')
-@RequireFileAccess('show', 'fileId')
+@RequireFileAccess('read', 'fileId')
 class GuardedController {
   @Get()
   show(): string {

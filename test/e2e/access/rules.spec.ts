@@ -30,7 +30,7 @@ async function rulesApp(options: Partial<FilesModuleOptions>, grants: Grants = {
 async function statuses(app: HttpApp, id: string, user?: string): Promise<Record<string, number>> {
   const json = { 'content-type': 'application/json' };
   const calls: Record<string, [path: string, init: RequestInit]> = {
-    show: ['', {}],
+    read: ['', {}],
     stream: ['/content', {}],
     rename: ['', { method: 'PATCH', headers: json, body: JSON.stringify({ name: 'y.txt' }) }],
     pin: ['/pin', { method: 'PUT' }],
@@ -46,9 +46,9 @@ async function statuses(app: HttpApp, id: string, user?: string): Promise<Record
   return found;
 }
 
-const ALL = { show: 200, stream: 200, rename: 200, pin: 200, unpin: 200, delete: 204 };
-const NONE = { show: 404, stream: 404, rename: 404, pin: 404, unpin: 404, delete: 404 };
-const EVERYTHING: Grants = { show: true, update: true, delete: true, file_transfer: true, file_scan: true };
+const ALL = { read: 200, stream: 200, rename: 200, pin: 200, unpin: 200, delete: 204 };
+const NONE = { read: 404, stream: 404, rename: 404, pin: 404, unpin: 404, delete: 404 };
+const EVERYTHING: Grants = { read: true, update: true, delete: true, receive: true, scan: true };
 
 describe('files over HTTP', () => {
   it('are managed by managers, whosever they are', async () => {
@@ -84,16 +84,16 @@ describe('files over HTTP', () => {
   });
 
   it.each([
-    [{ show: true }, { ...ALL, rename: 403, pin: 403, unpin: 403, delete: 403 }],
+    [{ read: true }, { ...ALL, rename: 403, pin: 403, unpin: 403, delete: 403 }],
     [
-      { show: true, update: true, delete: null },
+      { read: true, update: true, delete: null },
       { ...ALL, delete: 403 },
     ],
     [
-      { show: true, delete: true },
+      { read: true, delete: true },
       { ...ALL, rename: 403, pin: 403, unpin: 403 },
     ],
-    [{ show: null }, NONE],
+    [{ read: null }, NONE],
   ] as const)('follow what the policy says: %j', async (grants, expected) => {
     const { app, create } = await rulesApp({ cascade: { package: true } }, grants);
     expect(await statuses(app, await create('package', '1'), 'ben')).toEqual(expected);
@@ -122,11 +122,11 @@ describe('files over HTTP', () => {
   it.each([
     [{}, { update: true }, 200, 200],
     [{ transferAsUpdate: false }, { update: true }, 403, 200],
-    [{ scanAs: 'file_scan' }, { update: true }, 200, 403],
-    [{ cascade: { package: true } }, { show: true }, 403, 200],
-    [{ cascade: { package: ['images' as string] } }, { show: true }, 403, 403],
-    [{ transferAsUpdate: false, scanAs: 'file_scan' }, { file_transfer: true, file_scan: true }, 200, 200],
-    [{}, { file_transfer: true, file_scan: true }, 403, 403],
+    [{ scanAs: 'scan' }, { update: true }, 200, 403],
+    [{ cascade: { package: true } }, { read: true }, 403, 200],
+    [{ cascade: { package: ['images' as string] } }, { read: true }, 403, 403],
+    [{ transferAsUpdate: false, scanAs: 'scan' }, { receive: true, scan: true }, 200, 200],
+    [{}, { receive: true, scan: true }, 403, 403],
   ] satisfies [Partial<FilesModuleOptions>, Grants, number, number][])(
     'go to, and are listed of, an owner with %j and %j',
     async (options, grants, transferred, listed) => {
@@ -155,7 +155,7 @@ describe('files over HTTP', () => {
     @OwnerPolicy('user')
     class UserFiles implements FileOwnerPolicy {
       allows(operation: OwnerOperation) {
-        return operation === 'show';
+        return operation === 'read';
       }
     }
     const storages = { default: memoryStorage(), avatars: memoryStorage() };

@@ -163,13 +163,13 @@ describe.each(cases)('ids that are bigint by $by, on $database.name,', ({ databa
     const { id: fileId } = await uploadFile(app, 'ada', formWith('owned'));
     const { status, body } = await send('POST', '/pages', { fileId });
     expect(status).toBe(201);
-    expect(await files.show(fileId)).toMatchObject({ ownerType: type, ownerId: body.id, pinned: true, size: 5 });
+    expect(await files.findOrFail(fileId)).toMatchObject({ ownerType: type, ownerId: body.id, pinned: true, size: 5 });
     expect(await app.app.get(Quotas).usage({ type, id: body.id })).toEqual({ bytes: 5, count: 1 });
     expect((await send('PATCH', `/pages/${body.id}`, { fileId: null })).status).toBe(200);
-    expect(await files.show(fileId)).toMatchObject({ ownerType: null });
+    expect(await files.findOrFail(fileId)).toMatchObject({ ownerType: null });
     const uploaded = await app.fetch('/pages/form', { user: 'ada', method: 'POST', body: form() });
     const made = (await uploaded.json()) as { id: string; fileId: string };
-    expect([uploaded.status, (await files.show(made.fileId)).ownerId]).toEqual([201, made.id]);
+    expect([uploaded.status, (await files.findOrFail(made.fileId)).ownerId]).toEqual([201, made.id]);
     expect((await send('DELETE', `/pages/${made.id}`)).status).toBe(200);
     expect(await files.findMany([made.fileId])).toEqual([]);
   });
@@ -190,7 +190,7 @@ describe.each(cases)('ids that are bigint by $by, on $database.name,', ({ databa
   it('leave the numbers of files numbers', async () => {
     const { app, files } = await start();
     const file = await files.create(Buffer.from('row'), { name: 'row.txt', storage: 'rows', owner: null });
-    const shown = await files.show(file.id);
+    const shown = await files.findOrFail(file.id);
     expect([shown.size, shown.createdAt, shown.pinned]).toEqual([3, file.createdAt, false]);
     expect((await (await files.stream(file.id, { start: 1, end: 2 })).toArray()).join('')).toBe('ow');
     expect((await files.search({ filters: { size: { $gte: 3 } } })).count).toBe(1);

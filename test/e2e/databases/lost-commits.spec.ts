@@ -91,7 +91,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('a COMMIT whose r
     const page = (await answer.json()) as Page;
     expect(mailed).toEqual(['committed']);
     const files = app.app.get(FilesService);
-    expect(await files.show(id)).toMatchObject({ ownerType: 'page', ownerId: String(page.id), pinned: true });
+    expect(await files.findOrFail(id)).toMatchObject({ ownerType: 'page', ownerId: String(page.id), pinned: true });
     expect(await files.history(id)).toHaveLength(2);
   });
 

@@ -54,7 +54,7 @@ it.skipIf(!mariadb)('the type mysql on a MariaDB server locks owners and intents
   const saved = await app.fetch('/pages', { user: 'ada', method: 'POST', headers, body: JSON.stringify({ fileId }) });
   expect(saved.status).toBe(201);
   const files = app.app.get(FilesService);
-  expect(await files.show(fileId)).toMatchObject({ ownerType: 'page', pinned: true });
+  expect(await files.findOrFail(fileId)).toMatchObject({ ownerType: 'page', pinned: true });
   await storage.write('found.txt', Readable.from(['found']));
   expect(await files.register('found.txt')).toMatchObject({ size: 5 });
   await app.dataSource.manager.remove(await app.dataSource.manager.findOneByOrFail(Page, {}));

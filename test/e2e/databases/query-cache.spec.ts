@@ -99,7 +99,7 @@ describe.each(cases)('with every query cached in the $store, on $database.name,'
     const { id } = await uploadFile({ app, ...rest }, 'ada', formWith('seen'));
     const seen = async () => {
       const found = await files.search({ filters: { name: 'renamed.txt' } });
-      return [(await files.show(id)).name, found.count, (await files.history(id)).length];
+      return [(await files.findOrFail(id)).name, found.count, (await files.history(id)).length];
     };
     expect(await seen()).toEqual(['notes.txt', 0, 1]);
     await other.query(`UPDATE files_file SET name = 'renamed.txt'`);
@@ -118,10 +118,10 @@ describe.each(cases)('with every query cached in the $store, on $database.name,'
     await expect(files.delete(fileId)).rejects.toMatchObject(pinned);
     await app.other.query(`UPDATE files_file SET pinned = ${database.kind === 'postgres' ? 'false' : '0'}`);
     await files.rename(fileId, 'renamed.txt');
-    expect(await files.show(fileId)).toMatchObject({ name: 'renamed.txt', pinned: false });
+    expect(await files.findOrFail(fileId)).toMatchObject({ name: 'renamed.txt', pinned: false });
     const path = `/pages/${String(first.body['id'])}`;
     expect(await app.send('PATCH', path, { fileId: null })).toMatchObject({ status: 200 });
-    expect(await files.show(fileId)).toMatchObject({ ownerType: null });
+    expect(await files.findOrFail(fileId)).toMatchObject({ ownerType: null });
   });
 
   it('saves a record by the row that is there, not by the one that was', async () => {
@@ -150,7 +150,7 @@ describe.each(cases)('with every query cached in the $store, on $database.name,'
     expect(await sweeper.preview()).toEqual([]);
     expect(await sweeper.sweep()).toMatchObject({ examined: 0 });
     const { id } = await uploadFile(app, 'ada', formWith('swept'));
-    const { locationKey, location, storage } = await app.app.get(FilesService).show(id);
+    const { locationKey, location, storage } = await app.app.get(FilesService).findOrFail(id);
     const intent = { id, storage, location, locationKey, kind: 'delete' as const, createdAt: new Date(0) };
     await app.dataSource.getRepository(FileIntent).insert({ ...intent, leaseOwner: null, leaseUntil: null });
     expect(await sweeper.preview()).toMatchObject([{ outcome: 'keep' }]);
@@ -179,6 +179,6 @@ describe.each(cases)('with every query cached in the $store, on $database.name,'
     await expect(undone).rejects.toThrow('undone');
     await app.other.query(`UPDATE shelf SET code = 'a'`);
     await remove();
-    await expect(app.app.get(FilesService).show(fileId)).rejects.toMatchObject({ code: 'FILES_FILE_NOT_FOUND' });
+    await expect(app.app.get(FilesService).findOrFail(fileId)).rejects.toMatchObject({ code: 'FILES_FILE_NOT_FOUND' });
   });
 });

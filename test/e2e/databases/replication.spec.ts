@@ -105,13 +105,13 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('replication on $
     const headers = { 'content-type': 'application/json' };
     const saved = await app.fetch('/pages', { user: 'ada', method: 'POST', headers, body: JSON.stringify({ fileId }) });
     expect(saved.status).toBe(201);
-    expect(await files.show(fileId)).toMatchObject({ ownerType: 'page' });
+    expect(await files.findOrFail(fileId)).toMatchObject({ ownerType: 'page' });
   });
 
   it('has the sweeper ask the master whether a row refers to bytes', async () => {
     const { app, stale, storage, files, sweeper } = await start();
     const { id } = await uploadFile(app, 'ada', formWith('deleted'));
-    const file = await files.show(id);
+    const file = await files.findOrFail(id);
     await stale.getRepository(ManagedFile).insert({ ...file } as object);
     storage.failAt(1, 'before');
     await files.delete(id);
@@ -124,6 +124,6 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('replication on $
     const { app, dropSlave, files } = await start();
     await dropSlave();
     const made = await app.app.get(TaskQueue).run(() => files.create(Buffer.from('made'), { name: 'made.txt' }));
-    expect(await files.show(made.id)).toMatchObject({ size: 4 });
+    expect(await files.findOrFail(made.id)).toMatchObject({ size: 4 });
   });
 });

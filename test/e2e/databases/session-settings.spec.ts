@@ -26,13 +26,13 @@ describe.each(cases)('with $setting on $database.name,', ({ database, options })
     const files = app.get(FilesService);
     const data = { path: String.raw`c:\temp`, 'k\u00e9y': 'x', nul: 'a\u0000b', half: '\ud800', n: 7 };
     const { id } = await files.create(Buffer.from('x'), { name: 'Report_100%.PDF', owner: null });
-    await dataSource.manager.update('ManagedFile', { id }, { pluginData: data });
+    await dataSource.manager.update('ManagedFile', { id }, { metadata: data });
     await files.create(Buffer.from('y'), { name: 'other.txt', owner: null });
     const count = async (filters: FileFilter) => (await files.search({ filters })).count;
     const found: FileFilter[] = [
-      { pluginData: { path: String.raw`c:\temp` } },
-      { pluginData: { path: { $like: String.raw`c:\\%` } } },
-      { 'pluginData.k\u00e9y': 'x', 'pluginData.n': { $gte: 7 } },
+      { metadata: { path: String.raw`c:\temp` } },
+      { metadata: { path: { $like: String.raw`c:\\%` } } },
+      { 'metadata.k\u00e9y': 'x', 'metadata.n': { $gte: 7 } },
       { name: { $ilike: 'report%' } },
       { name: { $ilike: String.raw`REPORT\_100\%.pdf` } },
       { name: { $like: 'Report%' } },
@@ -40,7 +40,7 @@ describe.each(cases)('with $setting on $database.name,', ({ database, options })
     for (const filters of found) expect([filters, await count(filters)]).toEqual([filters, 1]);
     const missed: FileFilter[] = [
       { name: { $like: 'report%' } },
-      { pluginData: { path: 'c:temp' } },
+      { metadata: { path: 'c:temp' } },
       { name: { $ilike: 'X%' } },
     ];
     for (const filters of missed) expect([filters, await count(filters)]).toEqual([filters, 0]);

@@ -140,7 +140,7 @@ it('goes from multer as the page says', async () => {
     made.append('attachment', new Blob(['%PDF-1.7\n']), 'a.pdf');
     return made;
   };
-  const ownerOf = async (article: Article) => (await files.show(String(article.attachmentId))).ownerId;
+  const ownerOf = async (article: Article) => (await files.findOrFail(String(article.attachmentId))).ownerId;
 
   const old = (await (await app.fetch('/old/articles', { method: 'POST', body: form('old') })).json()) as OldArticle;
   const { id } = await uploadFile(app, 'ada', formWith('%PDF-1.7\n', 'b.pdf'));

@@ -90,7 +90,7 @@ for (const kind of ['file', 'postgres', 'mariadb', 'migrated'] as const) {
 
     const file = await files.create(Buffer.from('x'), { name: 'x' });
 
-    expect((await files.show(file.id)).size).toBe(1);
+    expect((await files.findOrFail(file.id)).size).toBe(1);
     if (kind !== 'migrated') return;
     await dataSource.transaction(async (manager) => {
       await manager.insert(Package, { attachmentId: null });
@@ -104,7 +104,7 @@ it('has files in the database of the pages: pglite', async () => {
 
   const file = await files.create(Buffer.from('x'), { name: 'x' });
 
-  expect((await files.show(file.id)).size).toBe(1);
+  expect((await files.findOrFail(file.id)).size).toBe(1);
 });
 
 it('asks the master', async () => {

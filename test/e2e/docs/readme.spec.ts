@@ -98,7 +98,7 @@ export class PackageFiles implements FileOwnerPolicy {
 
   async allows(operation: OwnerOperation, actor: Actor | null, ownerId: string) {
     const found = await this.packages.findOneBy({ id: ownerId });
-    if (operation === 'show' && found?.visibility === 'public') return true;
+    if (operation === 'read' && found?.visibility === 'public') return true;
     return actor !== null && found?.creatorId === actor.id;
   }
 }
@@ -203,7 +203,11 @@ it('does what the README says', async () => {
   })();
 
   expect([uploaded.status, closed, patched.status, await content()]).toEqual([201, 404, 200, 200]);
-  expect(await files.show(id)).toMatchObject({ ownerType: 'package', ownerId: pkg.id, ownerField: 'attachmentId' });
+  expect(await files.findOrFail(id)).toMatchObject({
+    ownerType: 'package',
+    ownerId: pkg.id,
+    ownerField: 'attachmentId',
+  });
   expect(deletion).toBe('unpin it first');
 
   const [importer, index, mailer] = [app.get(Importer), app.get(SearchIndex), app.get(Mailer)];
@@ -214,7 +218,10 @@ it('does what the README says', async () => {
   await expect(importer.importOne({ title: 'second', fileId: second.id })).rejects.toThrow('broken');
 
   expect([index.written, mailer.sent, await packages.count()]).toEqual([[imported.id], ['first'], 2]);
-  expect([(await files.show(first.id)).ownerId, (await files.show(second.id)).ownerId]).toEqual([imported.id, null]);
+  expect([(await files.findOrFail(first.id)).ownerId, (await files.findOrFail(second.id)).ownerId]).toEqual([
+    imported.id,
+    null,
+  ]);
 });
 
 it('names commands that CI runs from a clean checkout', () => {

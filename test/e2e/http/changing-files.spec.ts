@@ -52,13 +52,13 @@ describe.each(PLATFORMS)('a download on %s', (platform) => {
     expect(answer.status).toBe(status);
     if (content === undefined) return;
     expect(answer.content).toBe(content);
-    const { hash } = await files.show(id);
+    const { hash } = await files.findOrFail(id);
     expect(answer.response.headers.get('etag')).toBe(`"${hash}"`);
   });
 
   it('of a range goes on with no other content than it began with', async () => {
     const { app, id, files, beforeRead } = await start();
-    const etag = `"${(await files.show(id)).hash}"`;
+    const etag = `"${(await files.findOrFail(id)).hash}"`;
     beforeRead(() => files.replace(id, Buffer.from('the new content')));
     const headers = { range: 'bytes=4-', 'if-range': etag };
     expect(await download(app, `/files/${id}/content`, headers)).toMatchObject({
@@ -94,7 +94,7 @@ describe.each(PLATFORMS)('a download on %s', (platform) => {
 
   it('of a file whose bytes are gone is a fault of the server', async () => {
     const { app, id, files, storage } = await start();
-    await storage.remove((await files.show(id)).location);
+    await storage.remove((await files.findOrFail(id)).location);
     const answer = await download(app, `/files/${id}/content`);
     expect([answer.status, JSON.parse(answer.content)]).toMatchObject([500, { code: 'FILES_LOCATION_NOT_FOUND' }]);
   });

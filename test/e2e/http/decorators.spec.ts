@@ -41,7 +41,7 @@ describe.each(PLATFORMS)('the routes of the library on %s', (platform) => {
   });
 
   it('have the decorators of all routes, and their own over them', async () => {
-    const decorators = { all: [Header('x-kind', 'any')], show: [Header('x-own', 'show'), UseGuards(NeverGuard)] };
+    const decorators = { all: [Header('x-kind', 'any')], read: [Header('x-own', 'read'), UseGuards(NeverGuard)] };
     const app = await startApp({ platform, options: { http: { path: 'stored', decorators } } });
     const made = await app.fetch('/stored', { method: 'POST', user: 'anna', body: formWith('hello') });
     const { id } = (await made.json()) as { id: string };
@@ -73,7 +73,7 @@ describe.each(PLATFORMS)('the routes of the library on %s', (platform) => {
 
 it('tells OpenAPI how to sign in, on each route', async () => {
   const http = {
-    decorators: { all: [ApiBearerAuth()], show: [ApiOperation({ summary: 'Look' })] },
+    decorators: { all: [ApiBearerAuth()], read: [ApiOperation({ summary: 'Look' })] },
     without: ['pin'] as const,
   };
   const app = await startApp({ options: { http } });

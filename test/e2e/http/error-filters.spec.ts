@@ -30,7 +30,7 @@ class Calls {
     return id;
   }
   @Get('guard/:id')
-  @RequireFileAccess('show', 'id')
+  @RequireFileAccess('read', 'id')
   guarded(@Param('id') id: string): string {
     return id;
   }

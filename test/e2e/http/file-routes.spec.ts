@@ -17,7 +17,7 @@ const UNKNOWN = '0193b3a0-0000-7000-8000-000000000000';
 class Packages implements FileOwnerPolicy {
   allows(operation: string, actor: Actor | null, ownerId: string): boolean {
     if (actor?.id === 'anna' && Number(ownerId) < 5) return true;
-    return operation === 'show' && Number(ownerId) % 2 === 0;
+    return operation === 'read' && Number(ownerId) % 2 === 0;
   }
 }
 
@@ -281,11 +281,11 @@ describe.each(PLATFORMS)('the routes of a file on %s', (platform) => {
     it("lists the actor's own files, page by page", async () => {
       const app = await filled();
       expect(await list(app, 'anna')).toMatchObject({ status: 200, count: 2, names: ['a.txt', 'b.txt'], next: null });
-      const first = await list(app, 'anna', { sort: 'size:desc', rows: '1' });
+      const first = await list(app, 'anna', { sort: 'size:desc', limit: '1' });
       expect(first).toMatchObject({ count: 2, names: ['b.txt'] });
-      const second = await list(app, 'anna', { sort: '[["size","desc"]]', rows: '1', after: first.next ?? '' });
+      const second = await list(app, 'anna', { sort: '[["size","desc"]]', limit: '1', cursor: first.next ?? '' });
       expect(second).toMatchObject({ names: ['a.txt'], next: null });
-      expect(await list(app, 'anna', { start: '1' })).toMatchObject({ names: ['b.txt'] });
+      expect(await list(app, 'anna', { offset: '1' })).toMatchObject({ names: ['b.txt'] });
       expect(await list(app, undefined)).toMatchObject({ status: 401, code: 'FILES_AUTHENTICATION_REQUIRED' });
     });
 
@@ -304,7 +304,7 @@ describe.each(PLATFORMS)('the routes of a file on %s', (platform) => {
 
     it('lists all files for managers only', async () => {
       const app = await filled();
-      expect(await list(app, 'admin', { rows: '2' })).toMatchObject({ count: 5, names: ['a.txt', 'b.txt'] });
+      expect(await list(app, 'admin', { limit: '2' })).toMatchObject({ count: 5, names: ['a.txt', 'b.txt'] });
       const filters = JSON.stringify({ size: { $gt: 2 }, ownerType: 'user' });
       expect(await list(app, 'admin', { filters })).toMatchObject({ names: ['c.txt'] });
       expect(await list(app, 'anna', { filters })).toMatchObject({ count: 0, names: [] });
@@ -330,21 +330,21 @@ describe.each(PLATFORMS)('the routes of a file on %s', (platform) => {
     });
 
     it.each<[Record<string, string> | string, string]>([
-      [{ rows: '-1' }, 'FILES_REQUEST_INVALID'],
-      [{ rows: 'all' }, 'FILES_REQUEST_INVALID'],
-      [{ rows: '1001' }, 'FILES_SEARCH_QUERY_INVALID'],
-      [{ start: '9'.repeat(400) }, 'FILES_SEARCH_QUERY_INVALID'],
+      [{ limit: '-1' }, 'FILES_REQUEST_INVALID'],
+      [{ limit: 'all' }, 'FILES_REQUEST_INVALID'],
+      [{ limit: '1001' }, 'FILES_SEARCH_QUERY_INVALID'],
+      [{ offset: '9'.repeat(400) }, 'FILES_SEARCH_QUERY_INVALID'],
       [{ filters: '{' }, 'FILES_SEARCH_QUERY_INVALID'],
       [{ filters: '[]' }, 'FILES_SEARCH_QUERY_INVALID'],
       [{ filters: '{"nothing":1}' }, 'FILES_SEARCH_QUERY_INVALID'],
       [{ sort: 'nothing' }, 'FILES_SEARCH_QUERY_INVALID'],
       [{ sort: 'name:up' }, 'FILES_SEARCH_QUERY_INVALID'],
       [{ sort: '[{"toString":1}]' }, 'FILES_SEARCH_QUERY_INVALID'],
-      [{ after: 'x' }, 'FILES_SEARCH_QUERY_INVALID'],
+      [{ cursor: 'x' }, 'FILES_SEARCH_QUERY_INVALID'],
       [{ ownerType: 'package' }, 'FILES_REQUEST_INVALID'],
       [{ ownerType: 'package', ownerId: '' }, 'FILES_OWNER_REFERENCE_INVALID'],
       [{ ownerType: 'package', ownerId: '\0' }, 'FILES_OWNER_REFERENCE_INVALID'],
-      ['rows=1&rows=2', 'FILES_REQUEST_INVALID'],
+      ['limit=1&limit=2', 'FILES_REQUEST_INVALID'],
       ['filters[size]=1&filters[name]=2&sort=a&sort=b', 'FILES_REQUEST_INVALID'],
     ])('refuses %j', async (query, code) => {
       const app = await start();

@@ -95,7 +95,7 @@ describe('FilesModule.forRoot', () => {
     @Module({ providers: [Packages] })
     class Feature {}
     const app = await boot(database(), FilesModule.forRoot({ ...options(), cascade: { package: true } }), Feature);
-    expect(await app.get(FilesAccess).canOwner(null, 'show', { type: 'package', id: '1' })).toBe(true);
+    expect(await app.get(FilesAccess).canOwner(null, 'read', { type: 'package', id: '1' })).toBe(true);
   });
 
   it('stops the boot when it is imported twice', async () => {

@@ -62,11 +62,11 @@ class NotePolicy implements FileOwnerPolicy {
   calls = 0;
   allows(operation: OwnerOperation, actor: Actor | null, id: string) {
     this.calls++;
-    return (operation === 'show' && id.startsWith('open')) || actor?.id === 'editor';
+    return (operation === 'read' && id.startsWith('open')) || actor?.id === 'editor';
   }
   allowsMany(operation: OwnerOperation, actor: Actor | null, ids: readonly string[]) {
     this.calls++;
-    return ids.filter((id) => (operation === 'show' && id.startsWith('open')) || actor?.id === 'editor');
+    return ids.filter((id) => (operation === 'read' && id.startsWith('open')) || actor?.id === 'editor');
   }
 }
 

@@ -44,11 +44,9 @@ describe.each(PLATFORMS)('files that Nest’s ClassSerializerInterceptor writes,
       controllers: [SerializedController],
     });
     const file = await uploadFile(app, 'anna', formWith('hello'));
-    await app.dataSource
-      .getRepository(ManagedFile)
-      .update(file.id, { storageData: { key: 's' }, pluginData: { a: 1 } });
+    await app.dataSource.getRepository(ManagedFile).update(file.id, { storageData: { key: 's' }, metadata: { a: 1 } });
     await app.dataSource.getRepository(Leaflet).insert({ id: 1, fileId: file.id });
-    const told = { ...file, pluginData: { a: 1 } };
+    const told = { ...file, metadata: { a: 1 } };
     expect(await (await app.fetch('/serialized-files')).json()).toEqual([told]);
     expect(await (await app.fetch('/leaflets')).json()).toEqual([{ id: 1, fileId: file.id, file: told }]);
   });

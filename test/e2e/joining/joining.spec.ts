@@ -22,7 +22,7 @@ describe.each(cases)('$library.name on $database.name with a pool of one', ({ li
     return id;
   };
   const ownerOf = async (id: string) => {
-    const { ownerType, ownerId } = await app.files.show(id);
+    const { ownerType, ownerId } = await app.files.findOrFail(id);
     return `${ownerType} ${ownerId}`;
   };
 
@@ -151,6 +151,6 @@ describe.each(cases)('$library.name on $database.name with a pool of one', ({ li
     expect(app.transactions().replaceAll(/[[\]] ?/g, '')).toContain('BEGIN COMMIT');
     expect(await ownerOf(made)).toBe('note n');
     expect(await ownerOf(kept)).toBe('note n');
-    await expect(files.show(gone)).rejects.toThrow(gone);
+    await expect(files.findOrFail(gone)).rejects.toThrow(gone);
   });
 });

@@ -240,5 +240,5 @@ it('joins the transaction of an interceptor around the route', async () => {
   expect(await app.post('above', { id: 'n', fileId, fails: 'yes' })).toBe(500);
   expect(await app.post('above', { id: 'n', fileId })).toBe(201);
   expect(app.transactions()).toBe('BEGIN [ [ ) ) ROLLBACK BEGIN [ [ ] ] COMMIT');
-  expect((await app.files.show(fileId)).ownerType).toBe('note');
+  expect((await app.files.findOrFail(fileId)).ownerType).toBe('note');
 });

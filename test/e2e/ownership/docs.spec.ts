@@ -200,7 +200,7 @@ async function start(options = {}, setup: { database?: typeof IN_MEMORY } = {}) 
     files,
     upload: async () => (await uploadFile(app, 'ada', formWith('some text'))).id,
     ownerOf: async (id: string) => {
-      const { ownerType, ownerId, pinned } = await files.show(id);
+      const { ownerType, ownerId, pinned } = await files.findOrFail(id);
       return [ownerType, ownerId, pinned];
     },
     send: async (method: string, path: string, body: unknown, user = 'ada') => {
@@ -234,7 +234,7 @@ it('transfers by validator as the pages say', async () => {
   const { id, resources } = created.body as unknown as Package;
   const foreign = await send('POST', '/packages', { title: 'b', attachmentId: first });
   await send('PATCH', `/packages/${id}`, { attachmentId: second });
-  const file = await files.show(second);
+  const file = await files.findOrFail(second);
 
   expect(created.status).toBe(201);
   expect(await ownerOf(nested)).toEqual(['resource', resources[0]?.id, true]);
@@ -273,7 +273,10 @@ it('transfers by hand, and in an action of its own, as the recipes say', async (
   const { body } = await send('POST', '/packages/from-inbox', { title: 'x', fileId: inbox });
   const pkg = body as unknown as Package;
   const released = await app.get(Releases).release(pkg.id);
-  const [file, other] = [await files.show(spare), await files.create(Buffer.from('x'), { name: 'x', owner: null })];
+  const [file, other] = [
+    await files.findOrFail(spare),
+    await files.create(Buffer.from('x'), { name: 'x', owner: null }),
+  ];
   await files.transferOwnership([file.id, other.id], { ownerType: 'package', ownerId: pkg.id, pin: true });
 
   expect(refused.status).toBe(404);
@@ -321,8 +324,8 @@ it('lets files go with their owners, and counts them, as docs/ownership.md says'
   const removal = clauses.remove(clause);
 
   await expect(removal).rejects.toMatchObject({ code: 'FILES_OWNER_HAS_FILES' });
-  expect((await files.show(lent.id)).ownerId).toBeNull();
-  expect((await files.show(held.id)).ownerId).toBe('7');
+  expect((await files.findOrFail(lent.id)).ownerId).toBeNull();
+  expect((await files.findOrFail(held.id)).ownerId).toBe('7');
   await expect(create('package', 'small')).rejects.toThrow(QuotaExceededError);
   await expect(create('package', 'large')).resolves.toBeDefined();
 });

@@ -132,5 +132,5 @@ it('says so over HTTP', async () => {
   const contract = await contracts.save({ id: 'c9' });
   expect((await transfer('c9')).ok).toBe(true);
   await expect(contracts.remove(contract)).rejects.toMatchObject({ code: 'FILES_OWNER_HAS_FILES' });
-  expect(await app.app.get(FilesService).show(id)).toMatchObject({ ownerType: 'contract', ownerId: 'c9' });
+  expect(await app.app.get(FilesService).findOrFail(id)).toMatchObject({ ownerType: 'contract', ownerId: 'c9' });
 });

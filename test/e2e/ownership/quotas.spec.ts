@@ -170,7 +170,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('quotas
       const refused = files.transferOwnership(file.id, { ownerType: 'user', ownerId: ada.id });
       await expect(refused).rejects.toMatchObject(exceeded('bytes'));
     });
-    expect(await files.show(file.id)).toMatchObject({ ownerType: null });
+    expect(await files.findOrFail(file.id)).toMatchObject({ ownerType: null });
     expect(await files.history(file.id)).toHaveLength(1);
     expect(await row(ada)).toMatchObject({ bytes: 950, count: 1 });
   });

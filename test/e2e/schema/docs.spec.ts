@@ -77,8 +77,8 @@ it('runs the examples of docs/standard-schema.md', async () => {
     body: JSON.stringify({ title: 'x', coverId: cover.id, photos: [{ fileId: photo.id, caption: 'y' }] }),
   });
   expect(response.status).toBe(201);
-  expect(await files.show(cover.id)).toMatchObject({ ownerType: 'album', ownerId: '1', pinned: true });
-  expect(await files.show(photo.id)).toMatchObject({ ownerType: 'photo', ownerId: '1', pinned: true });
+  expect(await files.findOrFail(cover.id)).toMatchObject({ ownerType: 'album', ownerId: '1', pinned: true });
+  expect(await files.findOrFail(photo.id)).toMatchObject({ ownerType: 'photo', ownerId: '1', pinned: true });
 
   const { paths } = SwaggerModule.createDocument(app, new DocumentBuilder().build());
   expect(paths['/albums']?.post?.requestBody).toMatchObject({

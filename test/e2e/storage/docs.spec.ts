@@ -127,7 +127,7 @@ class ScansController {
   async scan(): Promise<string> {
     const { files } = this;
     await files.scan({ ownerType: 'package', ownerId: '42' });
-    await files.scan({ rows: 50 }); // those of the actor of the current call
+    await files.scan({ limit: 50 }); // those of the actor of the current call
     return 'scanned';
   }
 }
@@ -278,14 +278,14 @@ it('searches as docs/search.md says', async () => {
   const { count, results, next } = await files.search({
     filters: { ownerType: 'package', size: { $gt: 1024 }, name: { $ilike: '%.pdf' } },
     sort: [['createdAt', 'desc'], 'name'],
-    rows: 20,
+    limit: 20,
   });
-  let after: string | null = null;
+  let cursor: string | null = null;
   do {
-    const page = await files.search({ sort: 'name', rows: 100, after });
+    const page = await files.search({ sort: 'name', limit: 100, cursor });
     for (const file of page.results) console.log(file.name);
-    after = page.next;
-  } while (after !== null);
+    cursor = page.next;
+  } while (cursor !== null);
 
   expect([count, results.length, next]).toEqual([2, 2, null]);
   expect(names.toSorted()).toEqual(['a.txt', 'b.PDF', 'c.pdf']);

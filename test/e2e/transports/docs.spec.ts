@@ -204,7 +204,7 @@ async function start(actor?: Pick<FilesModuleOptions, 'actor'>) {
 async function fileOf(files: FilesService) {
   const owner = { type: 'user', id: 'ada' };
   const { id } = await files.create(Buffer.from('hello'), { name: 'hello.txt', owner });
-  return { id, owner: async () => (await files.show(id)).ownerType };
+  return { id, owner: async () => (await files.findOrFail(id)).ownerType };
 }
 
 beforeAll(() => Logger.overrideLogger(false));
@@ -269,7 +269,7 @@ it('imports in a script as docs/transports.md says', async () => {
       dto = Object.assign(new PackageDto(), { attachmentId: (await fileOf(this.files)).id });
     }
     async onModuleDestroy() {
-      owner = (await this.files.show(dto.attachmentId)).ownerType;
+      owner = (await this.files.findOrFail(dto.attachmentId)).ownerType;
     }
   }
   @Module({ imports: [appWith()], providers: [Around] })

@@ -29,7 +29,7 @@ async function scenario({ nest, nestTypeorm, typeorm, files, fs, memory }) {
 
     const file = await service.create(Buffer.from('kept on disk'), { name: 'note.txt' });
     const scratch = await service.create(Buffer.from('kept in memory'), { name: 'note.txt', storage: 'scratch' });
-    const shown = await service.show(file.id);
+    const shown = await service.findOrFail(file.id);
 
     const tasks = [];
     const result = await queue.run(async () => {

@@ -86,7 +86,7 @@ export class Packages {
 @OwnerPolicy('package')
 export class PackageFiles implements FileOwnerPolicy {
   allows(operation: OwnerOperation, actor: Actor | null, ownerId: string): boolean | null {
-    return operation === 'show' ? true : actor ? actor.id === ownerId : null;
+    return operation === 'read' ? true : actor ? actor.id === ownerId : null;
   }
 }
 

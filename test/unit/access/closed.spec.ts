@@ -32,22 +32,22 @@ function filePolicy(methods: object): new () => never {
 describe('access is closed', () => {
   it.each(NEITHER)('where the policy of an owner says %j', async (answer) => {
     const access = await accessWith({ cascade: { package: true } }, [ownerPolicy({ allows: async () => answer })]);
-    expect(await access.can(anna, 'show', fileOf('package:1'))).toBe(false);
+    expect(await access.can(anna, 'read', fileOf('package:1'))).toBe(false);
     expect(await access.canOwner(anna, 'update', owner)).toBe(false);
-    expect(await access.explain(anna, 'show', fileOf('package:1'))).toMatchObject({ rule: 'cascade', answer: false });
+    expect(await access.explain(anna, 'read', fileOf('package:1'))).toMatchObject({ rule: 'cascade', answer: false });
   });
 
   it.each(NEITHER)('where a hook says %j, whatever others and the owner say', async (answer) => {
     const policies = [filePolicy({ allows: () => answer }), filePolicy({ allows: () => true }), ownerPolicy({})];
     const access = await accessWith({ cascade: { package: true } }, policies);
-    expect(await access.can(anna, 'show', fileOf('package:1'))).toBe(false);
+    expect(await access.can(anna, 'read', fileOf('package:1'))).toBe(false);
   });
 
   it.each([undefined, null, '12', [], [3, 4], [true, true], [['1'], ['2']], [{}], {}, true])(
     'where the policy of owners answers %j for a list',
     async (answer) => {
       const access = await accessWith({ cascade: { package: true } }, [ownerPolicy({ allowsMany: () => answer })]);
-      const allowed = access.allowed(anna, 'show', [fileOf('package:1'), fileOf('package:2')]);
+      const allowed = access.allowed(anna, 'read', [fileOf('package:1'), fileOf('package:2')]);
       expect(await allowed.catch(() => [])).toEqual([]);
     },
   );
@@ -58,7 +58,7 @@ describe('access is closed', () => {
       const policies = [filePolicy({ allowsMany: () => answer }), ownerPolicy({})];
       const access = await accessWith({ cascade: { package: true } }, policies);
       const files = [fileOf('package:1'), fileOf('package:2')];
-      const allowed = await access.allowed(anna, 'show', files).catch(() => []);
+      const allowed = await access.allowed(anna, 'read', files).catch(() => []);
       expect(allowed).not.toContain(files[1]);
     },
   );
@@ -66,7 +66,7 @@ describe('access is closed', () => {
   it.each(NEITHER)('where isManager or uploads say %j', async (answer) => {
     const access = await accessWith({ isManager: () => answer as never, uploads: () => answer as never });
     expect(await access.isManager(anna)).toBe(false);
-    expect(await access.can(anna, 'show', fileOf(null))).toBe(false);
+    expect(await access.can(anna, 'read', fileOf(null))).toBe(false);
     expect(await access.canUpload(anna, 'default')).toBe(false);
   });
 
@@ -76,8 +76,8 @@ describe('access is closed', () => {
     ['isManager', { isManager: () => fail() }, []],
   ])('where %s throws', async (_, options, policies) => {
     const access = await accessWith(options, policies);
-    await expect(access.can(anna, 'show', fileOf('package:1'))).rejects.toThrow('no connection');
-    await expect(access.explain(anna, 'show', fileOf('package:1'))).rejects.toThrow('no connection');
+    await expect(access.can(anna, 'read', fileOf('package:1'))).rejects.toThrow('no connection');
+    await expect(access.explain(anna, 'read', fileOf('package:1'))).rejects.toThrow('no connection');
   });
 
   it.each([
@@ -93,7 +93,7 @@ describe('access is closed', () => {
     const all = ofOwners ? policies : [...policies, ownerPolicy({})];
     const access = await accessWith({ cascade: { package: true } }, all);
     const files = [fileOf('package:1'), fileOf('package:2')];
-    await expect(access.allowed(anna, 'show', files)).rejects.toThrow('no connection');
+    await expect(access.allowed(anna, 'read', files)).rejects.toThrow('no connection');
     await new Promise((resolve) => setTimeout(resolve, 20));
     process.off('unhandledRejection', note);
     expect(unhandled).toEqual([]);

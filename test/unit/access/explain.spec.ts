@@ -13,7 +13,7 @@ const ben = { type: 'user', id: 'ben' };
 @OwnerPolicy('package')
 class PackagePolicy implements FileOwnerPolicy {
   allows(operation: string, _actor: unknown, ownerId: string): boolean | null {
-    if (ownerId === '1') return operation === 'show';
+    if (ownerId === '1') return operation === 'read';
     return ownerId === '2' ? false : null;
   }
 }
@@ -43,20 +43,20 @@ describe('FilesAccess.explain', () => {
   it('names the hook that decided', async () => {
     const access = await setUp();
     const decision = { rule: 'file-policy', policy: 'ByName' };
-    expect(await access.explain(anna, 'show', fileOf('package:2', { name: 'public' }))).toEqual({
+    expect(await access.explain(anna, 'read', fileOf('package:2', { name: 'public' }))).toEqual({
       ...decision,
       allowed: true,
     });
-    expect(await access.explain(anna, 'show', fileOf('package:1', { name: 'secret' }))).toEqual({
+    expect(await access.explain(anna, 'read', fileOf('package:1', { name: 'secret' }))).toEqual({
       ...decision,
       allowed: false,
     });
   });
 
   it.each([
-    ['1', 'stream', 'show', true],
+    ['1', 'stream', 'read', true],
     ['1', 'pin', 'update', false],
-    ['2', 'show', 'show', false],
+    ['2', 'read', 'read', false],
     ['3', 'delete', 'delete', null],
   ] as const)('tells what the policy of package %s said about %s', async (id, operation, asked, answer) => {
     const access = await setUp();
@@ -78,7 +78,7 @@ describe('FilesAccess.explain', () => {
     ['storage-not-cascaded', fileOf('package:1', { storage: 'images' })],
   ])('tells that nobody was there to allow it: %s', async (reason, file) => {
     const access = await setUp();
-    expect(await access.explain(anna, 'show', file)).toEqual({ allowed: false, rule: 'none', reason });
+    expect(await access.explain(anna, 'read', file)).toEqual({ allowed: false, rule: 'none', reason });
   });
 
   it('agrees with what is allowed, for lists too', async () => {
@@ -86,7 +86,7 @@ describe('FilesAccess.explain', () => {
     const owners = [null, 'user:anna', 'user:carl', 'package:1', 'package:2', 'package:3', 'group:1'];
     const files = ['a', 'public', 'secret'].flatMap((name) => owners.map((owner) => fileOf(owner, { name })));
     for (const actor of [anna, ben, null]) {
-      for (const operation of ['show', 'update', 'delete'] as const) {
+      for (const operation of ['read', 'update', 'delete'] as const) {
         const decisions = await access.explainMany(actor, operation, files);
         const single = await Promise.all(files.map((file) => access.explain(actor, operation, file)));
         expect(decisions).toEqual(single);

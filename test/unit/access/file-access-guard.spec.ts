@@ -17,7 +17,7 @@ async function pass(type: string, args: unknown[], source: FileIdSource<never>, 
   const context = new ExecutionContextHost(args, Somewhere, Somewhere.prototype.handle);
   context.setType(type);
   const files = {
-    show: async (id: string) => {
+    findOrFail: async (id: string) => {
       if (id === ID) return fileOf(owner, { id });
       throw new FileNotFoundError(id);
     },

@@ -8,7 +8,7 @@ import { accessWith, fileOf } from '../../support/http-access.js';
 
 const anna = { type: 'user', id: 'anna' };
 const ben = { type: 'user', id: 'ben' };
-const OPERATIONS: FileOperation[] = ['show', 'stream', 'update', 'delete', 'transfer', 'pin'];
+const OPERATIONS: FileOperation[] = ['read', 'stream', 'update', 'delete', 'transfer', 'pin'];
 
 /** Package 1 may be shown to everybody, package 2 is Ben's; packages do not know about others. */
 @OwnerPolicy('package')
@@ -16,7 +16,7 @@ class PackagePolicy implements FileOwnerPolicy {
   asked: string[] = [];
   allows(operation: string, actor: { id: string } | null, ownerId: string): boolean | null {
     this.asked.push(`${operation} ${ownerId}`);
-    if (ownerId === '1') return operation === 'show';
+    if (ownerId === '1') return operation === 'read';
     return ownerId === '2' ? actor?.id === 'ben' : null;
   }
 }
@@ -46,7 +46,7 @@ describe('FilesAccess', () => {
       expect(await access.can(anna, operation, fileOf('user:anna'))).toBe(true);
       expect(await access.can(ben, operation, fileOf('user:anna'))).toBe(false);
     }
-    expect(await access.can({ type: 'bot', id: 'anna' }, 'show', fileOf('user:anna'))).toBe(false);
+    expect(await access.can({ type: 'bot', id: 'anna' }, 'read', fileOf('user:anna'))).toBe(false);
   });
 
   it.each(OPERATIONS)('refuses an anonymous actor to %s any file', async (operation) => {
@@ -58,30 +58,30 @@ describe('FilesAccess', () => {
 
   it('follows the policy of the owner where the cascade lists its type', async () => {
     const open = await accessWith({ cascade: { package: true } }, [PackagePolicy]);
-    expect(await open.can(null, 'show', fileOf('package:1'))).toBe(true);
+    expect(await open.can(null, 'read', fileOf('package:1'))).toBe(true);
     expect(await open.can(null, 'stream', fileOf('package:1'))).toBe(true);
     expect(await open.can(anna, 'update', fileOf('package:1'))).toBe(false);
     expect(await open.can(ben, 'delete', fileOf('package:2'))).toBe(true);
-    expect(await open.can(ben, 'show', fileOf('package:3'))).toBe(false);
-    expect(await open.can(ben, 'show', fileOf('resource:2'))).toBe(false);
+    expect(await open.can(ben, 'read', fileOf('package:3'))).toBe(false);
+    expect(await open.can(ben, 'read', fileOf('resource:2'))).toBe(false);
     const closed = await accessWith({}, [PackagePolicy]);
-    expect(await closed.can(ben, 'show', fileOf('package:2'))).toBe(false);
+    expect(await closed.can(ben, 'read', fileOf('package:2'))).toBe(false);
   });
 
   it('follows it only in the storages that the cascade names', async () => {
     const access = await accessWith({ cascade: { package: ['images'] } }, [PackagePolicy]);
-    expect(await access.can(ben, 'show', fileOf('package:2', { storage: 'images' }))).toBe(true);
-    expect(await access.can(ben, 'show', fileOf('package:2'))).toBe(false);
+    expect(await access.can(ben, 'read', fileOf('package:2', { storage: 'images' }))).toBe(true);
+    expect(await access.can(ben, 'read', fileOf('package:2'))).toBe(false);
   });
 
   it('asks hooks before the policy of the owner', async () => {
     const refusing = await accessWith({ cascade: { package: true } }, [PackagePolicy, hook(false)]);
-    expect(await refusing.can(ben, 'show', fileOf('package:2'))).toBe(false);
+    expect(await refusing.can(ben, 'read', fileOf('package:2'))).toBe(false);
     const allowing = await accessWith({ cascade: { package: true } }, [PackagePolicy, hook(true)]);
     expect(await allowing.can(null, 'delete', fileOf('package:2'))).toBe(true);
     const silent = await accessWith({ cascade: { package: true } }, [PackagePolicy, hook(null)]);
-    expect(await silent.can(ben, 'show', fileOf('package:2'))).toBe(true);
-    expect(await silent.can(anna, 'show', fileOf('package:2'))).toBe(false);
+    expect(await silent.can(ben, 'read', fileOf('package:2'))).toBe(true);
+    expect(await silent.can(anna, 'read', fileOf('package:2'))).toBe(false);
   });
 
   it.each([
@@ -89,12 +89,12 @@ describe('FilesAccess', () => {
     ['last', [hook(true), hook(false)]],
   ])('lets a hook that refuses win when it is %s', async (_, hooks) => {
     const access = await accessWith({}, hooks);
-    expect(await access.can(anna, 'show', fileOf(null))).toBe(false);
+    expect(await access.can(anna, 'read', fileOf(null))).toBe(false);
   });
 
   it('does not let a hook refuse the user who owns the file', async () => {
     const access = await accessWith({}, [hook(false)]);
-    expect(await access.can(anna, 'show', fileOf('user:anna'))).toBe(true);
+    expect(await access.can(anna, 'read', fileOf('user:anna'))).toBe(true);
   });
 
   it('hands on what a policy throws', async () => {
@@ -105,7 +105,7 @@ describe('FilesAccess', () => {
       }
     }
     const access = await accessWith({}, [Broken]);
-    await expect(access.can(anna, 'show', fileOf(null))).rejects.toThrow('no connection');
+    await expect(access.can(anna, 'read', fileOf(null))).rejects.toThrow('no connection');
   });
 });
 
@@ -124,7 +124,7 @@ describe('FilesAccess, for lists', () => {
     }
     const access = await accessWith({ cascade: { package: true } }, [Batched]);
     const files = ['package:1', 'package:2', 'user:anna', 'package:1', null].map((owner) => fileOf(owner));
-    expect(await access.allowed(anna, 'show', files)).toEqual([files[0], files[2], files[3]]);
+    expect(await access.allowed(anna, 'read', files)).toEqual([files[0], files[2], files[3]]);
     expect(calls).toEqual([['1', '2']]);
   });
 
@@ -145,7 +145,7 @@ describe('FilesAccess, for lists', () => {
     }
     const access = await accessWith({ cascade: { package: true } }, [Numeric]);
     const files = ['package:1', 'package:2', 'package:3'].map((owner) => fileOf(owner));
-    expect(await access.allowed(anna, 'show', files)).toEqual(files.slice(0, 2));
+    expect(await access.allowed(anna, 'read', files)).toEqual(files.slice(0, 2));
   });
 
   it.each([
@@ -167,14 +167,14 @@ describe('FilesAccess, for lists', () => {
       }
     }
     const access = await accessWith({ cascade: { package: true } }, [Mistaken]);
-    const allowed = access.allowed(anna, 'show', [fileOf('package:1'), fileOf('package:2')]);
+    const allowed = access.allowed(anna, 'read', [fileOf('package:1'), fileOf('package:2')]);
     await expect(allowed).rejects.toThrow(`Mistaken.allowsMany() gave ${found}.`);
   });
 
   it('asks once for each owner where the policy answers one by one', async () => {
     const access = await accessWith({ cascade: { package: true } }, [PackagePolicy]);
     const files = ['package:1', 'package:2', 'package:1'].map((owner) => fileOf(owner));
-    expect(await access.allowed(anna, 'show', files)).toEqual([files[0], files[2]]);
+    expect(await access.allowed(anna, 'read', files)).toEqual([files[0], files[2]]);
   });
 });
 
@@ -213,12 +213,12 @@ describe('FilesAccess, for owners', () => {
 
   it('lets users do everything with themselves', async () => {
     const access = await accessWith({});
-    expect(await access.canOwner(anna, 'file_scan', anna)).toBe(true);
-    expect(await access.canOwner(ben, 'file_scan', anna)).toBe(false);
-    expect(await access.canOwner(null, 'file_scan', anna)).toBe(false);
+    expect(await access.canOwner(anna, 'scan', anna)).toBe(true);
+    expect(await access.canOwner(ben, 'scan', anna)).toBe(false);
+    expect(await access.canOwner(null, 'scan', anna)).toBe(false);
   });
 
-  it('lets update answer for file_transfer and file_scan unless told otherwise', async () => {
+  it('lets update answer for receive and scan unless told otherwise', async () => {
     @OwnerPolicy('package')
     class Updates implements FileOwnerPolicy {
       allows(operation: string): boolean {
@@ -227,17 +227,17 @@ describe('FilesAccess, for owners', () => {
     }
     const asUpdate = await accessWith({}, [Updates]);
     const apart = await accessWith({ transferAsUpdate: false }, [Updates]);
-    const scanApart = await accessWith({ scanAs: 'file_scan' }, [Updates]);
-    expect(await asUpdate.canOwner(ben, 'file_transfer', owner)).toBe(true);
-    expect(await asUpdate.canOwner(ben, 'file_scan', owner)).toBe(true);
-    expect(await apart.canOwner(ben, 'file_transfer', owner)).toBe(false);
-    expect(await apart.canOwner(ben, 'file_scan', owner)).toBe(true);
-    expect(await scanApart.canOwner(ben, 'file_scan', owner)).toBe(false);
+    const scanApart = await accessWith({ scanAs: 'scan' }, [Updates]);
+    expect(await asUpdate.canOwner(ben, 'receive', owner)).toBe(true);
+    expect(await asUpdate.canOwner(ben, 'scan', owner)).toBe(true);
+    expect(await apart.canOwner(ben, 'receive', owner)).toBe(false);
+    expect(await apart.canOwner(ben, 'scan', owner)).toBe(true);
+    expect(await scanApart.canOwner(ben, 'scan', owner)).toBe(false);
     // Who may open all files of an owner may list them, too.
     const open = await accessWith({ cascade: { package: true } }, [Updates]);
-    expect(await open.canOwner(ben, 'file_scan', owner)).toBe(false);
+    expect(await open.canOwner(ben, 'scan', owner)).toBe(false);
     const partly = await accessWith({ cascade: { package: ['images'] } }, [Updates]);
-    expect(await partly.canOwner(ben, 'file_scan', owner)).toBe(true);
+    expect(await partly.canOwner(ben, 'scan', owner)).toBe(true);
   });
 });
 

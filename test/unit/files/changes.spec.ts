@@ -30,7 +30,7 @@ describe('FilesService.register', () => {
     });
     const same = await files.create(pdf, { name: 'x' });
     expect([file.hash, file.hashAlgorithm]).toEqual([same.hash, same.hashAlgorithm]);
-    expect(await files.show(file.id)).toEqual(file);
+    expect(await files.findOrFail(file.id)).toEqual(file);
     expect(await notes()).toContain(`created ${file.id} for user:1`);
   });
 
@@ -95,7 +95,7 @@ describe('FilesService.rename', () => {
     const { files } = await filesHarness();
     const file = await files.create(content, { name: 'x', owner: user });
     expect(await files.rename(file.id, ' новое/имя ')).toEqual({ ...file, name: 'новое_имя' });
-    expect(await files.show(file.id)).toEqual({ ...file, name: 'новое_имя' });
+    expect(await files.findOrFail(file.id)).toEqual({ ...file, name: 'новое_имя' });
   });
 
   it('changes that of a pinned file, and refuses unknown ones and names that are none', async () => {
@@ -104,7 +104,7 @@ describe('FilesService.rename', () => {
     await files.pin(id);
     await expect(files.rename(id, '')).rejects.toMatchObject({ code: 'FILES_FILE_NAME_INVALID' });
     await expect(files.rename(uuidV7(), 'y')).rejects.toMatchObject({ code: 'FILES_FILE_NOT_FOUND' });
-    expect((await files.show(id)).name).toBe('x');
+    expect((await files.findOrFail(id)).name).toBe('x');
     expect(await files.rename(id, 'y')).toMatchObject({ name: 'y', pinned: true });
   });
 });
@@ -115,7 +115,7 @@ describe('FilesService.replace', () => {
     const file = await files.create(content, { name: 'x', owner: user });
     const replaced = await files.replace(file.id, Buffer.from('something else'));
     expect(replaced).toMatchObject({ id: file.id, name: 'x', ownerId: '1', size: 14, createdAt: file.createdAt });
-    expect(await files.show(file.id)).toEqual(replaced);
+    expect(await files.findOrFail(file.id)).toEqual(replaced);
     expect(await text(await files.stream(file.id))).toBe('something else');
     expect([await stored(), await intents()]).toEqual([[replaced.location], []]);
   });
@@ -200,10 +200,10 @@ describe('FilesService.copy', () => {
   it('keeps the data of the application, apart from the original', async () => {
     const { files, dataSource } = await filesHarness();
     const { id } = await files.create(content, { name: 'x', owner: user });
-    await dataSource.getRepository(ManagedFile).update(id, { pluginData: { embargo: true, tags: ['a'] } });
+    await dataSource.getRepository(ManagedFile).update(id, { metadata: { embargo: true, tags: ['a'] } });
     const copy = await files.copy(id, { owner: null });
-    await dataSource.getRepository(ManagedFile).update(id, { pluginData: null });
-    expect((await files.show(copy.id)).pluginData).toEqual({ embargo: true, tags: ['a'] });
+    await dataSource.getRepository(ManagedFile).update(id, { metadata: null });
+    expect((await files.findOrFail(copy.id)).metadata).toEqual({ embargo: true, tags: ['a'] });
   });
 
   it('copies without reading where the storage can, and else reads', async () => {

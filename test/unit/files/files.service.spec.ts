@@ -27,7 +27,7 @@ describe('FilesService.create', () => {
       ownerField: null,
       pinned: false,
     });
-    expect(await files.show(file.id)).toEqual(file);
+    expect(await files.findOrFail(file.id)).toEqual(file);
     expect(await stored()).toEqual([file.location]);
   });
 
@@ -221,14 +221,14 @@ describe('FilesService.show and findMany', () => {
   it('says that there is no file for ids unknown and malformed', async () => {
     const { files } = await filesHarness();
     for (const id of [uuidV7(), 'x', '', "' OR 1=1"]) {
-      await expect(files.show(id)).rejects.toMatchObject({ code: 'FILES_FILE_NOT_FOUND', fileId: id });
+      await expect(files.findOrFail(id)).rejects.toMatchObject({ code: 'FILES_FILE_NOT_FOUND', fileId: id });
     }
   });
 
   it('finds a file by its id in capitals', async () => {
     const { files } = await filesHarness();
     const file = await files.create(content, { name: 'x' });
-    expect((await files.show(file.id.toUpperCase())).id).toBe(file.id);
+    expect((await files.findOrFail(file.id.toUpperCase())).id).toBe(file.id);
   });
 
   it('finds many in the order asked for, each once, with one statement', async () => {
@@ -261,7 +261,7 @@ describe('FilesService.show and findMany', () => {
       ownerId: null,
       ownerField: null,
       pinned: false,
-      pluginData: null,
+      metadata: null,
     });
   });
 
@@ -271,10 +271,10 @@ describe('FilesService.show and findMany', () => {
     const changes = {
       size: 5 * 2 ** 31,
       createdAt: new Date('2026-11-01T05:30:00.123Z'),
-      pluginData: { a: [{ b: '🗂️' }], c: null },
+      metadata: { a: [{ b: '🗂️' }], c: null },
     };
     await dataSource.getRepository(ManagedFile).save(Object.assign(file, changes));
-    expect(await files.show(file.id)).toMatchObject(changes);
+    expect(await files.findOrFail(file.id)).toMatchObject(changes);
   });
 });
 
@@ -284,7 +284,7 @@ describe('FilesService.stream', () => {
     const { id } = await files.create(content, { name: 'x' });
     expect(await text(await files.stream(id, { start: 1, end: 3 }))).toBe('ont');
     expect(await text(await files.stream(id, { start: 5, end: 100 }))).toBe('nt');
-    expect(await text(await files.stream(await files.show(id)))).toBe('content');
+    expect(await text(await files.stream(await files.findOrFail(id)))).toBe('content');
   });
 
   it('refuses a range that begins behind the end, and ranges of nothing', async () => {
@@ -373,9 +373,9 @@ describe('FilesService on ownership', () => {
     await files.transferOwnership([a.id.toUpperCase(), b.id], { ownerType: 'package', ownerId: '7' });
     expect(await files.findMany([a.id, b.id])).toMatchObject([{ ownerId: '7' }, { ownerId: '7' }]);
     await files.pin(a.id.toUpperCase());
-    expect((await files.show(a.id)).pinned).toBe(true);
+    expect((await files.findOrFail(a.id)).pinned).toBe(true);
     await files.unpin(a.id);
-    expect((await files.show(a.id)).pinned).toBe(false);
+    expect((await files.findOrFail(a.id)).pinned).toBe(false);
   });
 
   it('refuses ids and owners that cannot be before ownership is asked', async () => {
@@ -388,6 +388,6 @@ describe('FilesService on ownership', () => {
     });
     await expect(files.pin('x')).rejects.toMatchObject({ code: 'FILES_FILE_NOT_FOUND' });
     await expect(files.history('x')).rejects.toMatchObject({ code: 'FILES_FILE_NOT_FOUND' });
-    expect((await files.show(id)).ownerType).toBeNull();
+    expect((await files.findOrFail(id)).ownerType).toBeNull();
   });
 });

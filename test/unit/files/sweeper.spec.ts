@@ -94,7 +94,7 @@ describe('FilesSweeper', () => {
       step('create', 'under-way', clock.now - DAY + 1, 'wait'),
       step('delete', 'taken', clock.now, 'wait'),
     ]);
-    expect(await sweeper.preview({ rows: 1 })).toHaveLength(1);
+    expect(await sweeper.preview({ limit: 1 })).toHaveLength(1);
     expect([await stored(), await intents()]).toEqual(before);
     expect(await sweeper.sweep()).toMatchObject({ finished: 1, kept: 1 });
   });

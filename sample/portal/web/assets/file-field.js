@@ -6,7 +6,7 @@ import { userId } from './page.js';
 import { acceptDrops, upload } from './uploads.js';
 
 /** The user's files that are in no record, and the fields on this page that offer them: what one uploads, all offer. */
-const own = await get(`/files?ownerType=user&ownerId=${userId}&sort=createdAt:desc&rows=200`);
+const own = await get(`/files?ownerType=user&ownerId=${userId}&sort=createdAt:desc&limit=200`);
 const files = own.results.filter(({ pinned }) => !pinned);
 const fields = new Set();
 

@@ -94,7 +94,7 @@ function filters(users, onchange) {
     choose('pinned', 'Pinned', { '': 'Any', yes: 'Yes', no: 'No' }),
     choose('as', 'Explain access for', { '': 'A visitor', ...people }),
     choose('operation', 'who wants to', {
-      show: 'see it',
+      read: 'see it',
       stream: 'download it',
       update: 'change it',
       transfer: 'give it away',

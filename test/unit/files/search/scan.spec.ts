@@ -53,7 +53,7 @@ describe('FilesService.scan', () => {
   it("finds the actor's own where no owner is named", async () => {
     const { names, acting } = await scanHarness();
     expect(await acting(ADA, () => names())).toEqual(['x', 'yy']);
-    expect(await acting(BOB, () => names({ rows: 5 }))).toEqual(['z']);
+    expect(await acting(BOB, () => names({ limit: 5 }))).toEqual(['z']);
     expect(await acting(BOB, () => names({ ownerType: 'package', ownerId: '1' }))).toEqual(['p']);
   });
 
@@ -78,17 +78,17 @@ describe('FilesService.scan', () => {
     const owner = { ownerType: 'user', ownerId: 'ada' };
     expect(await names({ ...owner, filters: { size: { $gt: 1 } } })).toEqual(['yy']);
     expect(await names({ ...owner, filters: { $or: [{ ownerId: 'bob' }, { ownerType: null }] } })).toEqual([]);
-    const first = await files.scan({ ...owner, sort: ['size', 'desc'], rows: 1 });
+    const first = await files.scan({ ...owner, sort: ['size', 'desc'], limit: 1 });
     expect(first).toMatchObject({ count: 2, results: [{ name: 'yy' }] });
-    expect(await names({ ...owner, sort: ['size', 'desc'], rows: 1, after: first.next })).toEqual(['x']);
+    expect(await names({ ...owner, sort: ['size', 'desc'], limit: 1, cursor: first.next })).toEqual(['x']);
   });
 
   it('goes through the index on owners, in its order', async () => {
     const [inMemory] = await reachableDatabases('memory');
     const { files, dataSource, statements } = await scanHarness(inMemory);
-    const { next } = await files.scan({ ownerType: 'user', ownerId: 'ada', rows: 1 });
+    const { next } = await files.scan({ ownerType: 'user', ownerId: 'ada', limit: 1 });
     statements.length = 0;
-    await files.scan({ ownerType: 'user', ownerId: 'ada', rows: 1, after: next });
+    await files.scan({ ownerType: 'user', ownerId: 'ada', limit: 1, cursor: next });
     expect(statements).toHaveLength(2);
     const plans = await Promise.all(
       statements.map((sql) => {

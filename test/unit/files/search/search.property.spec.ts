@@ -33,7 +33,7 @@ for (const kind of await reachableDatabases('memory', 'postgres', 'mariadb')) {
           await store(rows);
           for (const filter of asked) {
             const expected = rows.filter((row) => matches(row, filter)).map(({ id }) => id);
-            const { count, results } = await search({ filters: filter, rows: 1000 });
+            const { count, results } = await search({ filters: filter, limit: 1000 });
             expect(results.map(({ id }) => id)).toEqual(expected.toSorted());
             expect(count).toBe(expected.length);
           }
@@ -53,16 +53,16 @@ for (const kind of await reachableDatabases('memory', 'postgres', 'mariadb')) {
             for (const sort of sorts) {
               const expected = inOrder(rows, sort);
               const byCursor: string[] = [];
-              let after: string | null = null;
+              let cursor: string | null = null;
               do {
-                const page = await search({ sort, rows: size, after });
+                const page = await search({ sort, limit: size, cursor });
                 expect(page.count).toBe(rows.length);
                 byCursor.push(...page.results.map(({ id }) => id));
-                after = page.next;
-              } while (after !== null);
+                cursor = page.next;
+              } while (cursor !== null);
               expect(byCursor).toEqual(expected);
-              const byStart = await search({ sort, start: size, rows: size });
-              expect(byStart.results.map(({ id }) => id)).toEqual(expected.slice(size, 2 * size));
+              const byOffset = await search({ sort, offset: size, limit: size });
+              expect(byOffset.results.map(({ id }) => id)).toEqual(expected.slice(size, 2 * size));
             }
           },
         ),

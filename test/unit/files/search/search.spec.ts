@@ -19,8 +19,8 @@ function file(name: string, size: number, more: Partial<ManagedFile> = {}): Mana
 const FILES = [
   file('a.txt', 1, { ownerType: 'user', ownerId: 'ada', createdAt: new Date('2024-01-01T00:00:00Z') }),
   file('B.TXT', 2, { ownerType: 'package', ownerId: '1', pinned: true, createdAt: new Date('2024-02-01T00:00:00Z') }),
-  file('100%.pdf', 3, { pluginData: { tags: { draft: true }, 'a.b': 'dotted', rank: 7, list: ['x'] } }),
-  file('d', 5_000_000_000, { pluginData: { tags: { draft: 'true' }, broken: 'x\u0000y' }, storageData: { etag: 'e' } }),
+  file('100%.pdf', 3, { metadata: { tags: { draft: true }, 'a.b': 'dotted', rank: 7, list: ['x'] } }),
+  file('d', 5_000_000_000, { metadata: { tags: { draft: 'true' }, broken: 'x\u0000y' }, storageData: { etag: 'e' } }),
 ];
 
 for (const kind of await reachableDatabases('memory', 'postgres', 'mariadb')) {
@@ -65,15 +65,15 @@ for (const kind of await reachableDatabases('memory', 'postgres', 'mariadb')) {
       ['all of', { $and: [{ size: { $gt: 1 } }, { ownerType: null }] }, ['100%.pdf', 'd']],
       ['any of', { $or: [{ size: 1 }, { pinned: true }], storage: 'default' }, ['a.txt', 'B.TXT']],
       ['none of none', { $or: [] }, []],
-      ['a path', { 'pluginData.tags.draft': true }, ['100%.pdf']],
-      ['a path by objects', { pluginData: { tags: { draft: 'true' } } }, ['d']],
-      ['a key with a dot', { pluginData: { 'a.b': 'dotted' } }, ['100%.pdf']],
-      ['a number in JSON', { 'pluginData.rank': { $gt: 6.5, $lt: 10 } }, ['100%.pdf']],
+      ['a path', { 'metadata.tags.draft': true }, ['100%.pdf']],
+      ['a path by objects', { metadata: { tags: { draft: 'true' } } }, ['d']],
+      ['a key with a dot', { metadata: { 'a.b': 'dotted' } }, ['100%.pdf']],
+      ['a number in JSON', { 'metadata.rank': { $gt: 6.5, $lt: 10 } }, ['100%.pdf']],
       ['a pattern in JSON', { 'storageData.etag': { $ilike: 'E' } }, ['d']],
-      ['what is missing in JSON', { 'pluginData.rank': null }, ['a.txt', 'B.TXT', 'd']],
-      ['another value in JSON', { 'pluginData.tags.draft': { $ne: true } }, ['d']],
-      ['no way into a list', { 'pluginData.list.0': { $isnot: null } }, []],
-      ['a text that PostgreSQL cannot read', { 'pluginData.broken': { $ne: 'x' } }, ['d']],
+      ['what is missing in JSON', { 'metadata.rank': null }, ['a.txt', 'B.TXT', 'd']],
+      ['another value in JSON', { 'metadata.tags.draft': { $ne: true } }, ['d']],
+      ['no way into a list', { 'metadata.list.0': { $isnot: null } }, []],
+      ['a text that PostgreSQL cannot read', { 'metadata.broken': { $ne: 'x' } }, ['d']],
       ['an instruction to the database', { name: "'; DROP TABLE files_file; --" }, []],
     ])('finds %s', async (_, filters, expected) => {
       expect(await names(filters)).toEqual(expected);
@@ -81,23 +81,23 @@ for (const kind of await reachableDatabases('memory', 'postgres', 'mariadb')) {
 
     it('goes on where the page before ended, whatever came meanwhile', async () => {
       const sort = [['ownerType', 'desc'], 'size'] as const;
-      const first = await search({ sort, rows: 2 });
+      const first = await search({ sort, limit: 2 });
       expect(first.results.map(({ name }) => name)).toEqual(['a.txt', 'B.TXT']);
       const late = file('late', 0, { ownerType: 'zebra', ownerId: '1' });
       await database.dataSource.getRepository(ManagedFile).insert({ ...late } as object);
-      const second = await search({ sort, rows: 2, after: first.next });
+      const second = await search({ sort, limit: 2, cursor: first.next });
       await database.dataSource.getRepository(ManagedFile).delete(late.id);
       expect(second.results.map(({ name }) => name)).toEqual(['100%.pdf', 'd']);
       expect(second.next).toBeNull();
     });
 
     it('counts without results for no rows', async () => {
-      expect(await search({ rows: 0, filters: { ownerType: null } })).toEqual({ count: 2, results: [], next: null });
+      expect(await search({ limit: 0, filters: { ownerType: null } })).toEqual({ count: 2, results: [], next: null });
     });
 
     it('keeps the widest of allowed searches within the limits of the database', async () => {
       const deep = (depth: number): FileFilter => (depth === 0 ? { size: 1 } : { $or: [deep(depth - 1)] });
-      const wide = Array.from({ length: 90 }, (_, n) => ({ [`pluginData.k${n}`]: { $ne: 'x' } }) as FileFilter);
+      const wide = Array.from({ length: 90 }, (_, n) => ({ [`metadata.k${n}`]: { $ne: 'x' } }) as FileFilter);
       const list = Array.from({ length: 2000 }, (_, n) => `n${n}`);
       const { count } = await search({
         filters: { $or: [...wide, deep(7), { name: list }, { $and: [{ name: { $like: '%_'.repeat(1000) } }] }] },
@@ -114,8 +114,8 @@ describe('a search is refused', () => {
 
   it.each<[string, unknown, string]>([
     ['an unknown option', { filter: {} }, "'filter'"],
-    ['more rows than 1000', { rows: 1001 }, 'rows'],
-    ['a negative start', { start: -1 }, 'start'],
+    ['a limit above 1000', { limit: 1001 }, 'limit'],
+    ['a negative offset', { offset: -1 }, 'offset'],
     ['an unknown field', { filters: { color: 'red' } }, 'filters.color'],
     ['a member of every object', { filters: { constructor: 'x' } }, 'filters.constructor'],
     ['an unknown operator', { filters: { size: { $near: 1 } } }, 'filters.size.$near'],
@@ -130,22 +130,22 @@ describe('a search is refused', () => {
     ['what is no id', { filters: { id: '7' } }, 'filters.id'],
     ['a pattern on an id', { filters: { id: { $like: '%' } } }, 'filters.id.$like'],
     ['NUL', { filters: { name: 'a\u0000' } }, 'filters.name'],
-    ['half a character', { filters: { 'pluginData.a': '\ud83d' } }, 'filters.pluginData.a'],
-    ['a quote in a path', { filters: { 'pluginData.a"b': 1 } }, 'filters.pluginData.a"b'],
+    ['half a character', { filters: { 'metadata.a': '\ud83d' } }, 'filters.metadata.a'],
+    ['a quote in a path', { filters: { 'metadata.a"b': 1 } }, 'filters.metadata.a"b'],
     ['a path into a text', { filters: { 'name.a': 1 } }, 'filters.name.a'],
     ['a list that is none', { filters: { name: { $in: 'a' } } }, 'filters.name.$in'],
     ['a lonely backslash', { filters: { name: { $like: 'a\\' } } }, 'filters.name.$like'],
-    ['no condition', { filters: { pluginData: {} } }, 'filters.pluginData'],
+    ['no condition', { filters: { metadata: {} } }, 'filters.metadata'],
     ['an owner without id', { filters: { owner: { type: 'user' } } }, 'filters.owner'],
     ['too deep a filter', { filters: deep(9) }, `filters${'.$and[0]'.repeat(9)}`],
     ['a filter that contains itself', { filters: cyclic }, `filters${'.$and[0]'.repeat(9)}`],
     ['too wide a filter', { filters: { $or: Array.from({ length: 201 }, () => ({})) } }, 'filters'],
     ['too long a list', { filters: { name: Array.from({ length: 2001 }, () => 'a') } }, 'filters.name'],
     ['a sort by an unknown field', { sort: 'colour' }, 'sort'],
-    ['a sort by JSON', { sort: ['name', 'pluginData'] }, 'sort[1]'],
+    ['a sort by JSON', { sort: ['name', 'metadata'] }, 'sort[1]'],
     ['a field twice', { sort: ['name', ['name', 'desc']] }, 'sort'],
     ['a direction that is none', { sort: [['name', 'down']] }, 'sort'],
-    ['a cursor that is none', { after: 'x' }, 'after'],
+    ['a cursor that is none', { cursor: 'x' }, 'cursor'],
   ])('for %s', async (_, options, at) => {
     const { dataSource, statements } = await filesHarness();
     statements.length = 0;

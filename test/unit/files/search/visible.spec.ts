@@ -34,7 +34,7 @@ describe.each(await reachableDatabases())('searchVisibleFiles on $name', ({ open
   const search = (options: SearchOptions) => searchVisibleFiles(database.dataSource, options, { owner }, sieve);
   /** All visible files in this order: what the pages have to be cut from. */
   async function expected(options: SearchOptions): Promise<string[]> {
-    const { results } = await searchFiles(database.dataSource, { ...options, rows: LIMITS.rows }, { owner });
+    const { results } = await searchFiles(database.dataSource, { ...options, limit: LIMITS.files }, { owner });
     return results.filter(isVisible).map(({ name }) => name);
   }
 
@@ -46,22 +46,22 @@ describe.each(await reachableDatabases())('searchVisibleFiles on $name', ({ open
     const all = await expected(options);
     expect(all.length).toBeGreaterThan(10);
     const seen: string[] = [];
-    let after: string | null = null;
+    let cursor: string | null = null;
     do {
-      const page = await search({ ...options, rows: 7, ...(after !== null && { after }) });
+      const page = await search({ ...options, limit: 7, ...(cursor !== null && { cursor }) });
       expect(page.count).toBe(all.length);
       seen.push(...page.results.map(({ name }) => name));
-      after = page.next;
-      expect(page.results).toHaveLength(after === null ? all.length % 7 || 7 : 7);
-    } while (after !== null);
+      cursor = page.next;
+      expect(page.results).toHaveLength(cursor === null ? all.length % 7 || 7 : 7);
+    } while (cursor !== null);
     expect(seen).toEqual(all);
   });
 
-  it('skips no hidden files with start', async () => {
+  it('skips no hidden files with an offset', async () => {
     const all = await expected({});
-    const { results, next } = await search({ start: 5, rows: 4 });
+    const { results, next } = await search({ offset: 5, limit: 4 });
     expect(results.map(({ name }) => name)).toEqual(all.slice(5, 9));
-    const following = await search({ after: next!, start: 2, rows: 3 });
+    const following = await search({ cursor: next!, offset: 2, limit: 3 });
     expect(following.results.map(({ name }) => name)).toEqual(all.slice(11, 14));
   });
 
@@ -73,18 +73,18 @@ describe.each(await reachableDatabases())('searchVisibleFiles on $name', ({ open
   });
 
   it('counts without giving any', async () => {
-    expect(await search({ rows: 0 })).toEqual({ count: (await expected({})).length, results: [], next: null });
+    expect(await search({ limit: 0 })).toEqual({ count: (await expected({})).length, results: [], next: null });
   });
 });
 
 it('looks at no more files at a time than a page may have', async () => {
   const [first] = await reachableDatabases();
   const database = await first!.open();
-  for (let index = 0; index < LIMITS.rows + 20; index++)
+  for (let index = 0; index < LIMITS.files + 20; index++)
     await insertFile(database.dataSource, { name: index < 10 ? 'open' : 'hidden', ownerType: 'package', ownerId: '1' });
   await insertFile(database.dataSource, { name: 'open', ownerType: 'package', ownerId: '1' });
   asked = 0;
-  const { count, results, next } = await searchVisibleFiles(database.dataSource, { rows: 20 }, { owner }, sieve);
-  expect([asked, count, results.length, next]).toEqual([LIMITS.rows, 11, 11, null]);
+  const { count, results, next } = await searchVisibleFiles(database.dataSource, { limit: 20 }, { owner }, sieve);
+  expect([asked, count, results.length, next]).toEqual([LIMITS.files, 11, 11, null]);
   await database.close();
 });
