@@ -14,12 +14,13 @@ import { readQuotas } from './ownership/quotas/quota-options.js';
 import type { QuotaOptions } from './ownership/quotas/quota-options.js';
 import { readValidationOptions } from './ownership/validation-options.js';
 import type { CheckedValidationOptions, FilesValidationOptions } from './ownership/validation-options.js';
+import type { StorageAdapter } from './storage/storage-adapter.js';
 import type { Storage } from './storage/storage.js';
 
 /** What `FilesModule.forRoot()` takes. */
 export interface FilesModuleOptions extends FilesModuleShape {
   /** The places for bytes, by name: `{ default: fsStorage({ root: 'var/files' }) }`. */
-  storages: Record<string, Storage>;
+  storages: Record<string, Storage | StorageAdapter>;
   /** The storage that is used when none is named. @default 'default' */
   defaultStorage?: string;
   /** Who is acting. @default the `user` that guards left on the call, on every transport: `{ type: 'user', id: user.id }`, or `null` */
@@ -92,7 +93,7 @@ export type FilesFactoryOptions = Omit<FilesModuleOptions, keyof FilesModuleShap
 export const FILES_OPTIONS = Symbol('FILES_OPTIONS');
 
 export interface CheckedFilesOptions extends AccessOptions {
-  storages: Record<string, Storage>;
+  storages: Record<string, Storage | StorageAdapter>;
   defaultStorage: string;
   actor: ActorResolver;
   sweeper: CheckedSweeperOptions;

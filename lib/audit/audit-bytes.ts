@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import { LocationNotFoundError } from '../errors/storage.errors.js';
-import { Capability } from '../storage/capability.js';
 import type { Storage } from '../storage/storage.js';
 import { detach } from '../unit-of-work/scopes/ambient.js';
 import type { AuditFinding } from './audit-finding.js';
@@ -82,8 +81,8 @@ interface Found {
 
 /** Undefined where no bytes are; `unknown` where the storage cannot be asked. */
 async function look(scope: AuditScope, storage: Storage, file: AuditedFile): Promise<Found | undefined | 'unknown'> {
-  if (scope.deep && storage.supports(Capability.STREAM)) return read(storage, file, scope.signal);
-  return storage.supports(Capability.EXISTS) ? storage.stat(file.location) : 'unknown';
+  if (scope.deep && storage.can('read')) return read(storage, file, scope.signal);
+  return storage.can('stat') ? storage.stat(file.location) : 'unknown';
 }
 
 async function read(storage: Storage, file: AuditedFile, signal?: AbortSignal): Promise<Found | undefined> {

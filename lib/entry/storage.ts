@@ -3,13 +3,22 @@
  * @module nestjs-files/storage
  */
 
-export { Capability } from '../storage/capability.js';
+export { cutToRange } from '../storage/cut-to-range.js';
 export { InjectStorage, getStorageToken } from '../storage/inject-storage.js';
+export { assertLocation } from '../storage/location.js';
 export { dateLocation, extensionLocation, shardedLocation, uuidLocation } from '../storage/location-transformer.js';
 export type { LocationInput, LocationTransformer } from '../storage/location-transformer.js';
 export type { MarkPlace } from '../storage/mark-place.js';
+export type {
+  ByteRange,
+  Leftovers,
+  LocatedObject,
+  StorageAdapter,
+  StorageContext,
+  StoredObject,
+  TemporaryUrlRequest,
+} from '../storage/storage-adapter.js';
 export type { StorageLimits } from '../storage/storage-limits.js';
 export { StorageRegistry } from '../storage/storage-registry.js';
+export type { StorageVerb } from '../storage/storage-verbs.js';
 export { Storage } from '../storage/storage.js';
-export type { ByteRange, Leftovers, LocatedObject, StorageContext, StoredObject } from '../storage/storage.js';
-export type { TemporaryLinkRequest, TemporaryLinkStorage } from '../storage/temporary-link.js';

@@ -7,11 +7,11 @@ export class CapabilityMissingError extends FilesError {
   constructor(
     /** The storage's name. */
     readonly storage: string,
-    /** The names of the capabilities. */
+    /** What it cannot do: names of the methods of an adapter. */
     readonly missing: readonly string[],
   ) {
     super(
-      `Storage "${storage}" does not support ${missing.join(', ')}. Its adapter lacks it, or the option "disable" names it.`,
+      `Storage "${storage}" cannot ${missing.join(', ')}. Its adapter has no such method, or the option "disable" names it.`,
     );
   }
 }
@@ -34,12 +34,21 @@ export class LocationNotFoundError extends FilesError {
   readonly code = 'FILES_LOCATION_NOT_FOUND';
 
   constructor(
-    /** The storage's name. */
-    readonly storage: string,
     /** Where in the storage. */
     readonly location: string,
+    /** The storage's name. Adapters leave it out: it is filled in by the storage that they are in. */
+    readonly storage = '(unnamed)',
+    options?: ErrorOptions,
   ) {
-    super(`Nothing is at location "${location}" of storage "${storage}".`);
+    super(`Nothing is at location "${location}" of storage "${storage}".`, options);
+  }
+
+  /**
+   * The same, of the storage with this name.
+   * @internal
+   */
+  of(storage: string): LocationNotFoundError {
+    return storage === this.storage ? this : new LocationNotFoundError(this.location, storage, this);
   }
 }
 
@@ -92,16 +101,24 @@ export class LocationTakenError extends FilesError {
   readonly code = 'FILES_LOCATION_TAKEN';
 
   constructor(
-    /** The storage's name. */
-    readonly storage: string,
     /** Where in the storage. */
     readonly location: string,
+    /** The storage's name. Adapters leave it out: it is filled in by the storage that they are in. */
+    readonly storage = '(unnamed)',
     options?: ErrorOptions,
   ) {
     super(
       `Location "${location}" of storage "${storage}" is taken. Choose another one: bytes are never overwritten.`,
       options,
     );
+  }
+
+  /**
+   * The same, of the storage with this name.
+   * @internal
+   */
+  of(storage: string): LocationTakenError {
+    return storage === this.storage ? this : new LocationTakenError(this.location, storage, this);
   }
 }
 

@@ -9,7 +9,6 @@ import {
   LocationRegisteredError,
   LocationTakenError,
 } from '../errors/storage.errors.js';
-import { Capability } from '../storage/capability.js';
 import { parseContentType } from '../storage/content-type.js';
 import type { Storage } from '../storage/storage.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
@@ -86,7 +85,7 @@ export class FileWriter {
 
   async register(location: string, options: RegisterFileOptions): Promise<ManagedFile> {
     const storage = this.storages.get(options.storage ?? this.defaultStorage);
-    storage.require(Capability.ANALYZE);
+    storage.require('read');
     await unlessRefused(storage, () => storage.assertLocation(location));
     const name = cleanFileName(options.name ?? storage.nameOf(location));
     const claim = readClaim(options.contentType);
@@ -113,7 +112,7 @@ export class FileWriter {
   async replace(file: ManagedFile, source: Readable, options: ReplaceOptions): Promise<ManagedFile> {
     const { force = false, allow, size } = options;
     const storage = this.storages.of(file);
-    storage.require(Capability.CREATE | Capability.REMOVE);
+    storage.require('write', 'remove');
     const { id, name, contentType } = file;
     const check = (found: string) => {
       if (found !== contentType) throw new FileTypeChangedError(id, contentType, found);
@@ -147,7 +146,7 @@ export class FileWriter {
     const to = this.storages.get(storage);
     const from = this.storages.of(file);
     if (from === to) return file;
-    from.require(Capability.REMOVE);
+    from.require('remove');
     const content = await this.contents.copy(file, from, to);
     return this.contents.commit(content, async (unit) => {
       const current = await lockFile(unit.manager, file.id);
@@ -160,7 +159,7 @@ export class FileWriter {
   /** No transaction is open while bytes flow, unless the caller's own. */
   async #put(source: Readable, options: CreateFileOptions, before: readonly Stored[] = []): Promise<Stored> {
     const storage = this.storages.get(options.storage ?? this.defaultStorage);
-    storage.require(Capability.CREATE);
+    storage.require('write');
     const name = cleanFileName(options.name);
     const contentType = readClaim(options.contentType);
     const { actor, owner = actor } = options;
@@ -214,7 +213,7 @@ export class FileWriter {
       await this.#insert(unit, file, actor);
     } catch (error) {
       if (databaseFault(error) !== 'unique') throw error;
-      throw new LocationTakenError(file.storage, file.location, { cause: error });
+      throw new LocationTakenError(file.location, file.storage, { cause: error });
     }
   }
 

@@ -6,9 +6,8 @@ import { FileChangedError, FileCorruptError, FileNotFoundError, FilePinnedError 
 import { LocationNotFoundError } from '../errors/storage.errors.js';
 import { downloadTrace } from '../diagnostics/traces.js';
 import { RangeInvalidError } from '../errors/requests.errors.js';
-import { Capability } from '../storage/capability.js';
 import { exactLength } from '../storage/exact-length.js';
-import type { ByteRange } from '../storage/storage.js';
+import type { ByteRange } from '../storage/storage-adapter.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { Quiet } from '../unit-of-work/typeorm/quiet.js';
 import { Transactor } from '../unit-of-work/transactor.js';
@@ -209,7 +208,7 @@ export class FilesService {
     await this.transactor.run(async (unit) => {
       const file = await lockFile(unit.manager, fileId);
       const storage = this.storages.of(file);
-      storage.require(Capability.REMOVE);
+      storage.require('remove');
       if (file.pinned && !force) throw new FilePinnedError(fileId, 'deleting it');
       await this.ownership.onDelete(file, unit.manager);
       await deleteFileRows(unit.manager, [fileId]);

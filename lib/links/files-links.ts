@@ -14,7 +14,6 @@ import { FilesAddresses } from '../files/files-addresses.js';
 import { FilesService } from '../files/files.service.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
-import { makesTemporaryLinks } from '../storage/temporary-link.js';
 import { readLinkOptions } from './link-options.js';
 import type { CheckedLinkOptions, LinkOptions } from './link-options.js';
 import { isBoundLink, signLink, verifyLink } from './link-token.js';
@@ -76,10 +75,10 @@ export class FilesLinks {
     const file = await this.files.findOrFail(fileId);
     const expiresAt = this.#expiry(checked);
     const storage = this.storages.of(file);
-    if (checked.actor === null && makesTemporaryLinks(storage)) {
+    if (checked.actor === null && storage.can('temporaryUrl')) {
       const disposition = checked.purpose === 'inline' ? 'inline' : 'attachment';
       const { name, contentType, location } = file;
-      const url = await storage.temporaryLink(location, { expiresAt, disposition, name, contentType });
+      const url = await storage.temporaryUrl(location, { expiresAt, disposition, name, contentType });
       return { url, token: undefined, expiresAt };
     }
     return this.#sign(file, checked, expiresAt, undefined);
@@ -97,7 +96,7 @@ export class FilesLinks {
   /** The address of the bytes in a public storage; throws `CapabilityMissingError` for others. */
   async permanent(fileId: string): Promise<string> {
     const file = await this.files.findOrFail(fileId);
-    return this.storages.of(file).permanentLink(file.location);
+    return this.storages.of(file).publicUrl(file.location);
   }
 
   /**

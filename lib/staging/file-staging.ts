@@ -8,7 +8,6 @@ import { openContent } from '../files/content/open-content.js';
 import type { FileContent } from '../files/content/open-content.js';
 import type { OwnerTypeName } from '../files/owner-type-name.js';
 import { Quotas } from '../ownership/quotas/quotas.js';
-import { Capability } from '../storage/capability.js';
 import { parseContentType } from '../storage/content-type.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { currentUnit } from '../unit-of-work/unit-of-work.js';
@@ -79,8 +78,8 @@ export class FileStaging {
 
   async #addressOf({ id, content }: StagedFile): Promise<string> {
     const storage = this.storages.get(content.storage);
-    const route = storage.supports(Capability.LINK_PERMANENT) ? undefined : this.addresses.contentOf(id);
-    return route ?? storage.permanentLink(content.location);
+    const route = storage.can('publicUrl') ? undefined : this.addresses.contentOf(id);
+    return route ?? storage.publicUrl(content.location);
   }
 }
 

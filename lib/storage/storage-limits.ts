@@ -1,9 +1,10 @@
 import { getHashes } from 'node:crypto';
 import { StorageOptionInvalidError } from '../errors/setup.errors.js';
 import { parseByteSize } from './byte-size.js';
-import type { Capability } from './capability.js';
 import { isContentTypePattern } from './content-type.js';
 import type { LocationTransformer } from './location-transformer.js';
+import { STORAGE_VERBS } from './storage-verbs.js';
+import type { StorageVerb } from './storage-verbs.js';
 
 // Without a limit, whoever may upload could fill the disk.
 const DEFAULT_MAX_SIZE = '100MiB';
@@ -20,14 +21,15 @@ export interface StorageLimits {
   hashAlgorithm?: string;
   /** Where new bytes go. @default shardedLocation */
   location?: LocationTransformer;
-  /** Switches off what the adapter could do: `Capability.REMOVE | Capability.RANGE`. @default nothing */
-  disable?: Capability;
+  /** Switches off what the adapter could do: `['remove', 'move']`. @default nothing */
+  disable?: readonly StorageVerb[];
 }
 
 export interface ReadLimits {
   maxSize: number | undefined;
   acceptedTypes: readonly string[] | undefined;
   hashAlgorithm: string;
+  disable: readonly StorageVerb[];
 }
 
 /** Reads the limits; a wrong one throws `StorageOptionInvalidError`, which names the option. */
@@ -36,6 +38,7 @@ export function readLimits({
   acceptedTypes,
   hashAlgorithm = 'sha256',
   overwrite = false,
+  disable = [],
 }: StorageLimits): ReadLimits {
   if (overwrite) throw new StorageOptionInvalidError('overwrite', overwrite, 'false: bytes are never overwritten');
   if (!getHashes().includes(hashAlgorithm) || hashAlgorithm.length > 32) {
@@ -49,7 +52,10 @@ export function readLimits({
       "content types like 'text/csv', 'image/*', 'image' or 'csv'",
     );
   }
-  return { maxSize: readMaxSize(maxSize), acceptedTypes, hashAlgorithm };
+  if (!Array.isArray(disable) || !disable.every((verb) => STORAGE_VERBS.includes(verb))) {
+    throw new StorageOptionInvalidError('disable', disable, `a list of ${STORAGE_VERBS.join(', ')}`);
+  }
+  return { maxSize: readMaxSize(maxSize), acceptedTypes, hashAlgorithm, disable };
 }
 
 function readMaxSize(maxSize: number | string): number | undefined {

@@ -4,7 +4,9 @@ import { FileStorageMissingError } from '../errors/files.errors.js';
 import { StorageOptionInvalidError } from '../errors/setup.errors.js';
 import { StorageUnknownError } from '../errors/storage.errors.js';
 import { Transactor } from '../unit-of-work/transactor.js';
+import type { StorageAdapter } from './storage-adapter.js';
 import { StorageAdmission } from './storage-admission.js';
+import { STORAGE_VERBS } from './storage-verbs.js';
 import { Storage } from './storage.js';
 
 /** The configured storages, by name. */
@@ -19,15 +21,12 @@ export class StorageRegistry implements OnModuleInit {
 
   /** @internal */
   constructor(
-    @Inject(STORAGES) storages: Record<string, Storage>,
+    @Inject(STORAGES) storages: Record<string, Storage | StorageAdapter>,
     @Optional() private readonly transactor?: Transactor,
     @Optional() private readonly admission?: StorageAdmission,
   ) {
-    this.#storages = new Map(Object.entries(storages));
+    this.#storages = new Map(Object.entries(storages).map(([name, given]) => [name, storageOf(name, given)]));
     for (const [name, storage] of this.#storages) {
-      if (!(storage instanceof Storage)) {
-        throw new StorageOptionInvalidError(`storages.${name}`, storage, 'a storage, like fsStorage({ root })');
-      }
       if (name.trim() !== name || name === '' || name.length > MAX_NAME_LENGTH) {
         throw new StorageOptionInvalidError(
           'storages',
@@ -70,6 +69,14 @@ export class StorageRegistry implements OnModuleInit {
   async onModuleInit(): Promise<void> {
     // First, so that a storage that is not admitted is not touched.
     await this.admission?.admit([...this.#storages.values()]);
-    for (const storage of this.#storages.values()) await storage.prepare({ dataSource: this.transactor?.dataSource });
+    for (const storage of this.#storages.values()) await storage.connect({ dataSource: this.transactor?.dataSource });
   }
+}
+
+/** An adapter alone is a storage with the limits that hold unless others are set. */
+function storageOf(name: string, given: Storage | StorageAdapter): Storage {
+  if (given instanceof Storage) return given;
+  const isAdapter = typeof given === 'object' && given !== null && STORAGE_VERBS.some((verb) => verb in given);
+  if (isAdapter) return new Storage(given);
+  throw new StorageOptionInvalidError(`storages.${name}`, given, 'a storage, like fsStorage({ root }), or an adapter');
 }

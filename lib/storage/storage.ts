@@ -1,80 +1,62 @@
 import type { Readable } from 'node:stream';
 import type { DataSource } from 'typeorm';
-import { CapabilityMissingError, LocationNotFoundError, StorageFailedError } from '../errors/storage.errors.js';
+import {
+  CapabilityMissingError,
+  LocationNotFoundError,
+  LocationTakenError,
+  StorageFailedError,
+} from '../errors/storage.errors.js';
 import { ContentSpentError } from '../errors/files.errors.js';
 import { FilesError } from '../errors/files-error.js';
 import { RangeInvalidError } from '../errors/requests.errors.js';
 import { StorageMarkMismatchedError, StorageNamedTwiceError } from '../errors/setup.errors.js';
-import { Capability, capabilityNames } from './capability.js';
 import { assertLocation } from './location.js';
 import { shardedLocation } from './location-transformer.js';
 import type { LocationInput, LocationTransformer } from './location-transformer.js';
 import type { MarkPlace } from './mark-place.js';
+import type {
+  ByteRange,
+  Leftovers,
+  LocatedObject,
+  StorageAdapter,
+  StoredObject,
+  TemporaryUrlRequest,
+} from './storage-adapter.js';
 import { readLimits } from './storage-limits.js';
 import type { StorageLimits } from './storage-limits.js';
+import type { StorageVerb } from './storage-verbs.js';
 
-const CHANGES = ['write', 'remove', 'copy', 'move'];
+const CHANGES: readonly StorageVerb[] = ['write', 'remove', 'copy', 'move'];
 
-/** Both ends are included, as in HTTP: `{ start: 0, end: 9 }` is the first ten bytes. */
-export interface ByteRange {
-  /** The first byte; the first of all is 0. */
-  start: number;
-  /** The last byte, itself included. */
-  end: number;
-}
-
-/** What is known about bytes without reading them. */
-export interface StoredObject {
-  /** Bytes. */
-  size: number;
-  /** When the bytes were written. */
-  modifiedAt: Date;
-}
-
-/** One object of a scan. */
-export interface LocatedObject extends StoredObject {
-  /** Where in the storage. */
-  location: string;
-}
-
-/** What the module tells its storages at boot. */
-export interface StorageContext {
-  /** The data source that has the files' rows. */
-  dataSource?: DataSource;
-}
-
-/** What a clean-up removed. */
-export interface Leftovers {
-  /** How many. */
-  count: number;
-  /** Bytes. */
-  size: number;
-}
+/** An adapter of which is known that it has the verb. */
+type Able<V extends StorageVerb> = StorageAdapter & Required<Pick<StorageAdapter, V>>;
 
 /**
- * A named place for bytes. An adapter extends it and implements what its capabilities say: `put` (CREATE), `open` (STREAM, RANGE),
- * `erase` (REMOVE), `inspect` (EXISTS), `duplicate` (COPY), `relocate` (MOVE), `list` (SCAN), `publicLink` (LINK_PERMANENT). The public
- * methods check the capability and the location, and wrap what fails unexpectedly in a `StorageFailedError`.
+ * A named place for bytes: an adapter, and around it what is the same for every place. Limits, locations, verbs, the mark and errors are
+ * checked here, so that an adapter need not.
+ * @example new Storage(new BucketAdapter(bucket), { maxSize: '10MiB', acceptedTypes: ['image'] })
  */
-export abstract class Storage {
-  /** What it can do: what the adapter provides, without what the option `disable` takes away. */
-  readonly capabilities: Capability;
+export class Storage {
   /** Bytes; `undefined` is no limit. */
   readonly maxSize: number | undefined;
   /** Patterns for `matchesContentType`; `undefined` accepts everything. */
   readonly acceptedTypes: readonly string[] | undefined;
   /** An algorithm of `node:crypto`. */
   readonly hashAlgorithm: string;
+  readonly #adapter: StorageAdapter;
+  readonly #disabled: readonly StorageVerb[];
   readonly #locate: LocationTransformer;
   #mark: string | undefined;
   #name: string | undefined;
 
-  protected constructor(provided: Capability, limits: StorageLimits = {}) {
-    const { maxSize, acceptedTypes, hashAlgorithm } = readLimits(limits);
-    this.capabilities = provided & ~(limits.disable ?? Capability.NONE);
+  /** Throws `StorageOptionInvalidError` for a limit that makes no sense. */
+  constructor(adapter: StorageAdapter, limits: StorageLimits = {}) {
+    const { maxSize, acceptedTypes, hashAlgorithm, disable } = readLimits(limits);
     this.maxSize = maxSize;
     this.acceptedTypes = acceptedTypes;
     this.hashAlgorithm = hashAlgorithm;
+    this.#adapter = adapter;
+    this.#disabled = disable;
     this.#locate = limits.location ?? shardedLocation;
   }
 
@@ -89,20 +71,23 @@ export abstract class Storage {
     this.#name = name;
   }
 
-  /** Whether the storage can do all of it: `storage.supports(Capability.STREAM | Capability.RANGE)`. */
-  supports(capabilities: Capability): boolean {
-    return (this.capabilities & capabilities) === capabilities;
+  /** Whether the storage can do all of it: `storage.can('copy')`. Its adapter has the methods, and the option `disable` does not name them. */
+  can(...verbs: StorageVerb[]): boolean {
+    return verbs.every((verb) => this.#adapter[verb] !== undefined && !this.#disabled.includes(verb));
   }
 
-  /** Throws `CapabilityMissingError` naming what is missing. */
-  require(capabilities: Capability): void {
-    if (this.supports(capabilities)) return;
-    throw new CapabilityMissingError(this.name, capabilityNames(capabilities & ~this.capabilities));
+  /** Throws `CapabilityMissingError` naming what the storage cannot do. */
+  require(...verbs: StorageVerb[]): void {
+    if (this.can(...verbs)) return;
+    throw new CapabilityMissingError(
+      this.name,
+      verbs.filter((verb) => !this.can(verb)),
+    );
   }
 
   /** Whether bytes are written and removed in the caller's transaction, so that they commit with their row. */
   get isTransactional(): boolean {
-    return false;
+    return this.#adapter.isTransactional ?? false;
   }
 
   /** A location for new bytes, as the storage's transformer makes it. */
@@ -114,21 +99,22 @@ export abstract class Storage {
 
   /** Throws `LocationInvalidError` for what can be no location here. */
   assertLocation(location: string): void {
-    assertLocation(location);
+    if (this.#adapter.assertLocation) this.#adapter.assertLocation(location);
+    else assertLocation(location);
   }
 
   /** What a file of bytes that are there already is called, if nobody says. */
   nameOf(location: string): string {
-    return location.slice(location.lastIndexOf('/') + 1);
+    return this.#adapter.nameOf?.(location) ?? location.slice(location.lastIndexOf('/') + 1);
   }
 
   /** Where its mark is; `undefined` for a storage that can be no other place than the one it is taken for. */
   get markPlace(): MarkPlace | undefined {
-    return undefined;
+    return this.#adapter.markPlace;
   }
 
   /**
-   * From now on, whatever writes, removes or scans looks for this mark first.
+   * From now on, whatever writes, removes or lists looks for this mark first.
    * @internal
    */
   expectMark(mark: string): void {
@@ -137,8 +123,9 @@ export abstract class Storage {
 
   /** Throws `StorageMarkMismatchedError` where the storage is not the place that it was at boot: it is not mounted any more, or another database's. */
   async assertMarked(): Promise<void> {
+    if (this.#mark === undefined) return;
     const { markPlace } = this;
-    if (this.#mark === undefined || markPlace === undefined) return;
+    if (markPlace === undefined) return;
     const found = await markPlace.read();
     if (found === this.#mark) return;
     const reason =
@@ -148,8 +135,10 @@ export abstract class Storage {
     throw new StorageMarkMismatchedError(this.name, markPlace.place, reason);
   }
 
-  /** Makes the storage ready at boot, so that a wrong option is found there. */
-  async prepare(_context?: StorageContext): Promise<void> {}
+  /** Makes the storage ready, so that a wrong option is found at boot. `FilesModule` does it; whoever uses a storage without the module calls it first. */
+  async connect({ dataSource }: { dataSource?: DataSource | undefined } = {}): Promise<void> {
+    await this.#adapter.connect?.({ name: this.name, maxSize: this.maxSize, dataSource });
+  }
 
   /**
    * Stores the content at a location where nothing is: `LocationTakenError` otherwise, also for the losers of a race.
@@ -161,7 +150,7 @@ export abstract class Storage {
     content.on('error', () => {});
     try {
       if (content.readableDidRead) throw new ContentSpentError(`location "${location}" of storage "${this.name}"`);
-      await this.#run('write', Capability.CREATE, location, () => this.put(location, content), content);
+      await this.#run('write', location, (adapter) => adapter.write(location, content), content);
     } finally {
       content.destroy();
     }
@@ -169,22 +158,24 @@ export abstract class Storage {
 
   /** Opens the bytes, or a range of them, cut at their end. Nothing there: `LocationNotFoundError`. Who gets the stream has to consume or destroy it. */
   async read(location: string, range?: ByteRange): Promise<Readable> {
-    const needed = range === undefined ? Capability.STREAM : Capability.STREAM | Capability.RANGE;
     if (range !== undefined) assertRange(range);
-    return this.#run('read', needed, location, () => this.open(location, range));
+    return this.#run('read', location, (adapter) => adapter.read(location, range));
   }
 
   /** Deletes the bytes. A missing object is a no-op. */
   async remove(location: string): Promise<void> {
-    return this.#run('remove', Capability.REMOVE, location, () => this.erase(location));
+    return this.#run('remove', location, (adapter) => adapter.remove(location));
   }
 
   /** Deletes the bytes at all of the locations; missing ones are no-ops. Where the storage can, in fewer steps than one for each. */
   async removeAll(locations: readonly string[]): Promise<void> {
     for (const location of locations) this.assertLocation(location);
-    if (locations.length === 0) return;
-    const [first = ''] = locations;
-    return this.#run('remove', Capability.REMOVE, first, () => this.eraseAll(locations));
+    const [first] = locations;
+    if (first === undefined) return;
+    return this.#run('remove', first, async (adapter) => {
+      if (adapter.removeAll) return adapter.removeAll(locations);
+      for (const location of locations) await adapter.remove(location);
+    });
   }
 
   /** Whether bytes are there. */
@@ -194,121 +185,89 @@ export abstract class Storage {
 
   /** What is known about the bytes without reading them; `undefined` when nothing is there. */
   async stat(location: string): Promise<StoredObject | undefined> {
-    return this.#run('stat', Capability.EXISTS, location, () => this.inspect(location));
+    return this.#run('stat', location, async (adapter) => {
+      const found = await adapter.stat(location);
+      // Nothing is there, or not the place.
+      if (found === undefined) await this.assertMarked();
+      return found;
+    });
   }
 
   /** Copies the bytes without them passing through here. As `write`, it never overwrites; onto itself it is a no-op. */
   async copy(from: string, to: string): Promise<void> {
-    return this.#transfer('copy', Capability.COPY, from, to, () => this.duplicate(from, to));
+    return this.#transfer('copy', from, to);
   }
 
   /** As `copy`, and nothing is left at the old location. */
   async move(from: string, to: string): Promise<void> {
-    return this.#transfer('move', Capability.MOVE, from, to, () => this.relocate(from, to));
+    return this.#transfer('move', from, to);
   }
 
   /** All objects, or those below a directory, in any order. What comes and goes meanwhile may be seen or not. */
-  async *scan(directory?: string): AsyncGenerator<LocatedObject, void> {
-    this.require(Capability.SCAN);
+  async *list(directory?: string): AsyncGenerator<LocatedObject, void> {
+    const adapter = this.#able('list');
     if (directory !== undefined) this.assertLocation(directory);
     try {
       await this.assertMarked();
-      yield* this.list(directory);
+      yield* adapter.list(directory);
     } catch (error) {
-      throw this.#failure('scan', directory ?? '', error);
+      throw this.#failure('list', directory ?? '', error);
     }
   }
 
   /** An address where everybody who knows it can read the bytes for as long as they are there. */
-  async permanentLink(location: string): Promise<string> {
-    return this.#run('link', Capability.LINK_PERMANENT, location, () => this.publicLink(location));
+  async publicUrl(location: string): Promise<string> {
+    return this.#run('publicUrl', location, (adapter) => adapter.publicUrl(location));
+  }
+
+  /** An address where everybody who knows it can read the bytes until it expires. */
+  async temporaryUrl(location: string, request: TemporaryUrlRequest): Promise<string> {
+    return this.#run('temporaryUrl', location, (adapter) => adapter.temporaryUrl(location, request));
   }
 
   /** Removes what writes that never ended have left, if it is older; a storage without such leftovers does nothing. */
   async removeLeftovers(before: Date): Promise<Leftovers> {
     try {
       await this.assertMarked();
-      return await this.purge(before);
+      return (await this.#adapter.removeLeftovers?.(before)) ?? { count: 0, size: 0 };
     } catch (error) {
       throw this.#failure('remove leftovers', '', error);
     }
   }
 
-  /** Stores all of the content or nothing; throws `LocationTakenError` instead of overwriting. */
-  protected abstract put(location: string, content: Readable): Promise<void>;
-  /** Resolves once reading can begin; throws `LocationNotFoundError`. */
-  protected abstract open(location: string, range: ByteRange | undefined): Promise<Readable>;
-  /** Deletes the bytes; nothing there is a no-op. */
-  protected abstract erase(location: string): Promise<void>;
-  /** As `erase`, for several. */
-  protected async eraseAll(locations: readonly string[]): Promise<void> {
-    for (const location of locations) await this.erase(location);
-  }
-  /** Size and date; `undefined` where nothing is. */
-  protected abstract inspect(location: string): Promise<StoredObject | undefined>;
-
-  /** Throws `LocationNotFoundError` and `LocationTakenError`. */
-  protected duplicate(_from: string, _to: string): Promise<void> {
-    return Promise.reject(new CapabilityMissingError(this.name, ['COPY']));
+  #able<V extends StorageVerb>(verb: V): Able<V> {
+    this.require(verb);
+    return this.#adapter as Able<V>;
   }
 
-  /** Throws `LocationNotFoundError` and `LocationTakenError`. */
-  protected relocate(_from: string, _to: string): Promise<void> {
-    return Promise.reject(new CapabilityMissingError(this.name, ['MOVE']));
-  }
-
-  /** All objects, or those below a directory, in any order. */
-  protected list(_directory: string | undefined): AsyncIterable<LocatedObject> {
-    throw new CapabilityMissingError(this.name, ['SCAN']);
-  }
-
-  /** The address of the bytes. */
-  protected publicLink(_location: string): Promise<string> {
-    return Promise.reject(new CapabilityMissingError(this.name, ['LINK_PERMANENT']));
-  }
-
-  /** Removes what writes that never ended have left, if it is older. */
-  protected purge(_before: Date): Promise<Leftovers> {
-    return Promise.resolve({ count: 0, size: 0 });
-  }
-
-  async #transfer(
-    name: string,
-    needed: Capability,
-    from: string,
-    to: string,
-    work: () => Promise<void>,
-  ): Promise<void> {
-    await this.#run(name, needed, from, async () => {
+  async #transfer(verb: 'copy' | 'move', from: string, to: string): Promise<void> {
+    await this.#run(verb, from, async (adapter) => {
       this.assertLocation(to);
-      if (from !== to) await work();
+      if (from !== to) await adapter[verb](from, to);
     });
   }
 
-  async #run<T>(
-    name: string,
-    needed: Capability,
+  async #run<V extends StorageVerb, T>(
+    verb: V,
     location: string,
-    work: () => Promise<T>,
+    work: (adapter: Able<V>) => Promise<T>,
     content?: Readable,
   ): Promise<T> {
-    this.require(needed);
+    const adapter = this.#able(verb);
     this.assertLocation(location);
     try {
-      if (CHANGES.includes(name)) await this.assertMarked();
-      const result = await work();
-      // Nothing is there, or not the place.
-      if (result === undefined && name === 'stat') await this.assertMarked();
-      return result;
+      if (CHANGES.includes(verb)) await this.assertMarked();
+      return await work(adapter);
     } catch (error) {
       if (error instanceof LocationNotFoundError) await this.assertMarked();
       if (content !== undefined && isFaultOf(content, error)) throw error;
-      throw this.#failure(name, location, error);
+      throw this.#failure(verb, location, error);
     }
   }
 
-  #failure(name: string, location: string, error: unknown): FilesError {
-    return error instanceof FilesError ? error : new StorageFailedError(this.name, name, location, error);
+  #failure(operation: string, location: string, error: unknown): FilesError {
+    if (error instanceof LocationTakenError || error instanceof LocationNotFoundError) return error.of(this.name);
+    return error instanceof FilesError ? error : new StorageFailedError(this.name, operation, location, error);
   }
 }
 

@@ -10,45 +10,61 @@ import {
 } from '../errors/storage.errors.js';
 import { ContentSpentError } from '../errors/files.errors.js';
 import { RangeInvalidError } from '../errors/requests.errors.js';
-import { Capability } from '../storage/capability.js';
+import type { StorageAdapter, TemporaryUrlRequest } from '../storage/storage-adapter.js';
 import type { StorageLimits } from '../storage/storage-limits.js';
-import type { Storage } from '../storage/storage.js';
-import { testFramework } from './test-framework.js';
+import { STORAGE_VERBS } from '../storage/storage-verbs.js';
+import type { StorageVerb } from '../storage/storage-verbs.js';
+import { Storage } from '../storage/storage.js';
+import { skippable, testFramework } from './test-framework.js';
 import type { TestFramework } from './test-framework.js';
 
-type Operation = (storage: Storage) => Promise<unknown>;
+const USES: Readonly<Record<StorageVerb, (storage: Storage) => Promise<unknown>>> = {
+  write: (storage) => storage.write('x', source('x')),
+  read: (storage) => storage.read('x'),
+  remove: (storage) => storage.remove('x'),
+  stat: (storage) => storage.exists('x'),
+  copy: (storage) => storage.copy('x', 'y'),
+  move: (storage) => storage.move('x', 'y'),
+  list: (storage) => listed(storage),
+  publicUrl: (storage) => storage.publicUrl('x'),
+  temporaryUrl: (storage) => storage.temporaryUrl('x', urlRequest()),
+};
 
-const OPERATIONS: readonly (readonly [Capability, Operation])[] = [
-  [Capability.CREATE, (storage) => storage.write('x', source('x'))],
-  [Capability.STREAM, (storage) => storage.read('x')],
-  [Capability.RANGE, (storage) => storage.read('x', { start: 0, end: 0 })],
-  [Capability.COPY, (storage) => storage.copy('x', 'y')],
-  [Capability.MOVE, (storage) => storage.move('x', 'y')],
-  [Capability.REMOVE, (storage) => storage.remove('x')],
-  [Capability.EXISTS, (storage) => storage.exists('x')],
-  [Capability.SCAN, (storage) => scanned(storage)],
-  [Capability.LINK_PERMANENT, (storage) => storage.permanentLink('x')],
-];
-
-/** Makes an empty storage with these limits. It is called for every test. */
-export type StorageFactory = (limits: StorageLimits) => Storage | Promise<Storage>;
+/**
+ * Makes an empty adapter, or an empty storage with these limits. It is called for every test.
+ * @example () => new BucketAdapter(new Bucket())
+ * @example (limits) => fsStorage({ root: newDirectory(), ...limits })
+ */
+export type StorageFactory = (
+  limits: StorageLimits,
+) => Storage | StorageAdapter | Promise<Storage> | Promise<StorageAdapter>;
 
 const LARGE = Buffer.alloc(3 * 1024 * 1024 + 17, 'nestjs-files ');
 const SPECIAL = [' #?%&+=\'"', 'документ.pdf', '日本語', 'emoji 🗂️', '.hidden', '..dots..', 'a'.repeat(200)];
 const OUTSIDE = ['../x', 'a/../../x', '/x', 'a//b', './x', 'a/..', '..', '.', '', 'a\\..\\..\\x', 'a\0b'];
 
 /**
- * What every storage has to keep, as tests: `describeStorage('fs', (limits) => fsStorage({ root: newDirectory(), ...limits }), { describe,
- * it })`. Tests of a capability that the storage does not have pass without doing anything.
+ * What every adapter has to keep, as tests: `describeStorage('bucket', () => new BucketAdapter(new Bucket()), { describe, it })`. Tests of a
+ * verb that the adapter does not have are skipped, and say why.
  */
 export function describeStorage(name: string, factory: StorageFactory, framework?: TestFramework): void {
   const { describe, it } = testFramework(framework);
-  const test = (title: string, run: (storage: Storage) => Promise<void>, needs = Capability.NONE) =>
-    it(title, async () => {
-      const storage = await factory({});
-      await storage.prepare();
-      if (storage.supports(Capability.CREATE | Capability.STREAM | needs)) await run(storage);
-    });
+  const make = async (limits: StorageLimits = {}): Promise<Storage> => {
+    const made = await factory(limits);
+    const storage = made instanceof Storage ? made : new Storage(made, limits);
+    await storage.connect();
+    return storage;
+  };
+  const test = (title: string, run: (storage: Storage) => Promise<void>, ...needs: StorageVerb[]): unknown =>
+    it(
+      title,
+      skippable(`${name}: ${title}`, async (skip) => {
+        const storage = await make();
+        const missing = (['write', 'read', ...needs] as const).filter((verb) => !storage.can(verb));
+        if (missing.length > 0) return skip(`the adapter has no ${missing.join(', no ')}`);
+        await run(storage);
+      }),
+    );
 
   describe(`storage contract: ${name}`, () => {
     test('gives back the content unmodified', async (storage) => {
@@ -102,8 +118,8 @@ export function describeStorage(name: string, factory: StorageFactory, framework
       test(`refuses the location ${JSON.stringify(location)}`, async (storage) => {
         await assert.rejects(storage.write(location, source('x')), LocationInvalidError);
         await assert.rejects(storage.read(location), LocationInvalidError);
-        if (storage.supports(Capability.REMOVE)) await assert.rejects(storage.remove(location), LocationInvalidError);
-        if (storage.supports(Capability.EXISTS)) await assert.rejects(storage.exists(location), LocationInvalidError);
+        if (storage.can('remove')) await assert.rejects(storage.remove(location), LocationInvalidError);
+        if (storage.can('stat')) await assert.rejects(storage.exists(location), LocationInvalidError);
       });
     }
 
@@ -118,30 +134,26 @@ export function describeStorage(name: string, factory: StorageFactory, framework
       assert.equal(String(await contentOf(storage, 'own')), 'content');
     });
 
-    test(
-      'reads ranges, both ends included and cut at the end',
-      async (storage) => {
-        await storage.write('range', source(LARGE));
-        const last = LARGE.length - 1;
-        for (const [start, end] of [
-          [0, 0],
-          [5, 9],
-          [65_535, 65_536],
-          [1_000_000, 2_500_000],
-          [last, last],
-          [0, last],
-          [last - 1, last + 100],
-        ] as const) {
-          const part = await contentOf(storage, 'range', start, end);
-          assert.ok(part.equals(LARGE.subarray(start, end + 1)), `${start}-${end} gave ${part.length} bytes`);
-        }
-        await assert.rejects(storage.read('range', { start: 5, end: 4 }), RangeInvalidError);
-        await assert.rejects(storage.read('range', { start: -1, end: 4 }), RangeInvalidError);
-        await assert.rejects(storage.read('range', { start: 0.5, end: 4 }), RangeInvalidError);
-        await assert.rejects(storage.read('missing', { start: 0, end: 4 }), LocationNotFoundError);
-      },
-      Capability.RANGE,
-    );
+    test('reads ranges, both ends included and cut at the end', async (storage) => {
+      await storage.write('range', source(LARGE));
+      const last = LARGE.length - 1;
+      for (const [start, end] of [
+        [0, 0],
+        [5, 9],
+        [65_535, 65_536],
+        [1_000_000, 2_500_000],
+        [last, last],
+        [0, last],
+        [last - 1, last + 100],
+      ] as const) {
+        const part = await contentOf(storage, 'range', start, end);
+        assert.ok(part.equals(LARGE.subarray(start, end + 1)), `${start}-${end} gave ${part.length} bytes`);
+      }
+      await assert.rejects(storage.read('range', { start: 5, end: 4 }), RangeInvalidError);
+      await assert.rejects(storage.read('range', { start: -1, end: 4 }), RangeInvalidError);
+      await assert.rejects(storage.read('range', { start: 0.5, end: 4 }), RangeInvalidError);
+      await assert.rejects(storage.read('missing', { start: 0, end: 4 }), LocationNotFoundError);
+    });
 
     test(
       'removes an existing location and ignores a missing one',
@@ -154,7 +166,7 @@ export function describeStorage(name: string, factory: StorageFactory, framework
         await storage.write('d/removed', source('again'));
         assert.equal(String(await contentOf(storage, 'd/removed')), 'again');
       },
-      Capability.REMOVE,
+      'remove',
     );
 
     test(
@@ -169,20 +181,25 @@ export function describeStorage(name: string, factory: StorageFactory, framework
         assert.equal(String(await contentOf(storage, 'd/b')), 'b');
         await assert.rejects(storage.read('d/c'), LocationNotFoundError);
       },
-      Capability.REMOVE,
+      'remove',
     );
 
-    test('keeps a mark where it has a place for one', async (storage) => {
-      const { markPlace } = storage;
-      if (!markPlace) return;
-      assert.equal(await markPlace.read(), undefined);
-      const winners = await Promise.all(['one', 'two'].map((mark) => markPlace.create(mark)));
-      assert.equal(winners.filter(Boolean).length, 1);
-      assert.equal(await markPlace.read(), winners[0] ? 'one' : 'two');
-      await markPlace.replace('three');
-      assert.deepEqual([await markPlace.read(), await markPlace.create('four')], ['three', false]);
-      if (storage.supports(Capability.SCAN)) for await (const { location } of storage.scan()) assert.fail(location);
-    });
+    const markTitle = 'keeps a mark';
+    it(
+      markTitle,
+      skippable(`${name}: ${markTitle}`, async (skip) => {
+        const storage = await make();
+        const { markPlace } = storage;
+        if (!markPlace) return skip('the adapter has no markPlace');
+        assert.equal(await markPlace.read(), undefined);
+        const winners = await Promise.all(['one', 'two'].map((mark) => markPlace.create(mark)));
+        assert.equal(winners.filter(Boolean).length, 1);
+        assert.equal(await markPlace.read(), winners[0] ? 'one' : 'two');
+        await markPlace.replace('three');
+        assert.deepEqual([await markPlace.read(), await markPlace.create('four')], ['three', false]);
+        if (storage.can('list')) for await (const { location } of storage.list()) assert.fail(location);
+      }),
+    );
 
     test(
       'knows what exists and its size',
@@ -195,7 +212,7 @@ export function describeStorage(name: string, factory: StorageFactory, framework
         assert.equal(await storage.exists('missing'), false);
         assert.equal(await storage.stat('no/such/directory'), undefined);
       },
-      Capability.EXISTS,
+      'stat',
     );
 
     test(
@@ -212,7 +229,7 @@ export function describeStorage(name: string, factory: StorageFactory, framework
         await assert.rejects(storage.read('f/copy'), LocationNotFoundError);
         await assert.rejects(storage.copy('d/original', '../x'), LocationInvalidError);
       },
-      Capability.COPY,
+      'copy',
     );
 
     test(
@@ -229,7 +246,7 @@ export function describeStorage(name: string, factory: StorageFactory, framework
         await assert.rejects(storage.move('missing', 'f/moved'), LocationNotFoundError);
         await assert.rejects(storage.move('../x', 'f/moved'), LocationInvalidError);
       },
-      Capability.MOVE,
+      'move',
     );
 
     test(
@@ -240,34 +257,52 @@ export function describeStorage(name: string, factory: StorageFactory, framework
         await storage.move('place', 'place');
         assert.equal(String(await contentOf(storage, 'place')), 'content');
       },
-      Capability.COPY | Capability.MOVE,
+      'copy',
+      'move',
     );
 
     test(
-      'scans everything once, or what is below a directory',
+      'lists everything once, or what is below a directory',
       async (storage) => {
-        assert.deepEqual(await scanned(storage), []);
+        assert.deepEqual(await listed(storage), []);
         for (const location of ['1', 'a/1', 'a/b/2', 'ab/3', '.hidden/4'])
           await storage.write(location, source(location));
-        assert.deepEqual(await scanned(storage), ['.hidden/4', '1', 'a/1', 'a/b/2', 'ab/3']);
-        assert.deepEqual(await scanned(storage, 'a'), ['a/1', 'a/b/2']);
-        assert.deepEqual(await scanned(storage, 'missing'), []);
-        for await (const { size, modifiedAt } of storage.scan('ab')) {
+        assert.deepEqual(await listed(storage), ['.hidden/4', '1', 'a/1', 'a/b/2', 'ab/3']);
+        assert.deepEqual(await listed(storage, 'a'), ['a/1', 'a/b/2']);
+        assert.deepEqual(await listed(storage, 'missing'), []);
+        for await (const { size, modifiedAt } of storage.list('ab')) {
           assert.equal(size, 4);
           assert.ok(modifiedAt instanceof Date);
         }
-        await assert.rejects(scanned(storage, '../x'), LocationInvalidError);
+        await assert.rejects(listed(storage, '../x'), LocationInvalidError);
       },
-      Capability.SCAN,
+      'list',
     );
 
-    for (const [capability, use] of OPERATIONS) {
-      it(`says clearly that it cannot ${Capability[capability]}, where it cannot`, async () => {
-        const storage = await factory({ disable: capability });
-        await storage.prepare();
-        assert.equal(storage.supports(capability), false);
-        await assert.rejects(use(storage), (error) => {
-          return error instanceof CapabilityMissingError && error.missing.includes(String(Capability[capability]));
+    test(
+      'gives a public address',
+      async (storage) => {
+        await storage.write('d/public', source('content'));
+        assert.ok(URL.canParse(await storage.publicUrl('d/public')));
+      },
+      'publicUrl',
+    );
+
+    test(
+      'gives a temporary address',
+      async (storage) => {
+        await storage.write('d/lent', source('content'));
+        assert.ok(URL.canParse(await storage.temporaryUrl('d/lent', urlRequest())));
+      },
+      'temporaryUrl',
+    );
+
+    for (const verb of STORAGE_VERBS) {
+      it(`says clearly that it cannot ${verb}, where it cannot`, async () => {
+        const storage = await make({ disable: [verb] });
+        assert.equal(storage.can(verb), false);
+        await assert.rejects(USES[verb](storage), (error) => {
+          return error instanceof CapabilityMissingError && error.missing.includes(verb);
         });
       });
     }
@@ -311,6 +346,15 @@ export function describeStorage(name: string, factory: StorageFactory, framework
   });
 }
 
+function urlRequest(): TemporaryUrlRequest {
+  return {
+    expiresAt: new Date(Date.now() + 60_000),
+    disposition: 'attachment',
+    name: 'a.txt',
+    contentType: 'text/plain',
+  };
+}
+
 function source(...chunks: (string | Buffer)[]): Readable {
   return Readable.from(
     chunks.map((chunk) => Buffer.from(chunk)),
@@ -329,9 +373,9 @@ function failing(fault: Error | undefined): Readable {
   });
 }
 
-async function scanned(storage: Storage, directory?: string): Promise<string[]> {
+async function listed(storage: Storage, directory?: string): Promise<string[]> {
   const locations: string[] = [];
-  for await (const { location } of storage.scan(directory)) locations.push(location);
+  for await (const { location } of storage.list(directory)) locations.push(location);
   return locations.sort();
 }
 

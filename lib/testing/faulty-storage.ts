@@ -1,8 +1,7 @@
 import type { Readable } from 'node:stream';
-import type { MarkPlace } from '../storage/mark-place.js';
+import type { LocatedObject, StorageAdapter } from '../storage/storage-adapter.js';
+import { STORAGE_VERBS } from '../storage/storage-verbs.js';
 import { Storage } from '../storage/storage.js';
-import type { ByteRange, Leftovers, LocatedObject, StorageContext, StoredObject } from '../storage/storage.js';
-import type { LocationInput } from '../storage/location-transformer.js';
 
 /** When a call fails: before it did anything, or after it did everything, as when only the answer is lost. */
 export type FaultMoment = 'before' | 'after';
@@ -24,103 +23,62 @@ export function faultyStorage(inner: Storage): FaultyStorage {
 
 /** Wraps a storage, so that what an application does about its failures can be tested. */
 export class FaultyStorage extends Storage {
-  readonly #calls: string[] = [];
-  #fault: Fault | undefined;
-  #count = 0;
+  readonly #inner: Storage;
+  readonly #faults: Faults;
 
-  constructor(private readonly inner: Storage) {
+  constructor(inner: Storage) {
     const { maxSize = Infinity, acceptedTypes, hashAlgorithm } = inner;
-    super(inner.capabilities, { maxSize, acceptedTypes, hashAlgorithm });
+    const faults = new Faults();
+    super(faultyAdapter(inner, faults), {
+      maxSize,
+      acceptedTypes,
+      hashAlgorithm,
+      location: (input) => inner.locationFor(input),
+      disable: STORAGE_VERBS.filter((verb) => !inner.can(verb)),
+    });
+    this.#inner = inner;
+    this.#faults = faults;
   }
 
   /** What was called, in order: `['write ab/cd', 'remove ab/cd']`. */
   get calls(): readonly string[] {
-    return this.#calls;
+    return this.#faults.calls;
   }
 
   /** Makes the n-th call from now fail, once; the first is 1. */
   failAt(call: number, moment: FaultMoment, error = new Error('a fault that was asked for')): void {
-    [this.#fault, this.#count] = [{ first: call, last: call, moment, error }, 0];
+    this.#faults.expect({ first: call, last: call, moment, error });
   }
 
   /** Makes the n-th call from now fail, and all that come after it before they do anything: as when the storage is gone. */
   failFrom(call: number, moment: FaultMoment, error = new Error('a fault that was asked for')): void {
-    [this.#fault, this.#count] = [{ first: call, last: Number.POSITIVE_INFINITY, moment, error }, 0];
+    this.#faults.expect({ first: call, last: Number.POSITIVE_INFINITY, moment, error });
   }
 
   /** Makes it work again. */
   heal(): void {
-    this.#fault = undefined;
-  }
-
-  override get isTransactional(): boolean {
-    return this.inner.isTransactional;
-  }
-
-  override get markPlace(): MarkPlace | undefined {
-    return this.inner.markPlace;
+    this.#faults.expect(undefined);
   }
 
   override assignName(name: string): void {
-    this.inner.assignName(name);
+    this.#inner.assignName(name);
     super.assignName(name);
   }
+}
 
-  override locationFor(input: LocationInput): string {
-    return this.inner.locationFor(input);
+/** Counts calls, and lets some of them fail. */
+class Faults {
+  readonly calls: string[] = [];
+  #fault: Fault | undefined;
+  #count = 0;
+
+  expect(fault: Fault | undefined): void {
+    this.#fault = fault;
+    this.#count = 0;
   }
 
-  override assertLocation(location: string): void {
-    this.inner.assertLocation(location);
-  }
-
-  override nameOf(location: string): string {
-    return this.inner.nameOf(location);
-  }
-
-  override prepare(context?: StorageContext): Promise<void> {
-    return this.inner.prepare(context);
-  }
-
-  protected put(location: string, content: Readable): Promise<void> {
-    return this.#call(`write ${location}`, () => this.inner.write(location, content));
-  }
-
-  protected open(location: string, range: ByteRange | undefined): Promise<Readable> {
-    return this.#call(`read ${location}`, () => this.inner.read(location, range));
-  }
-
-  protected erase(location: string): Promise<void> {
-    return this.#call(`remove ${location}`, () => this.inner.remove(location));
-  }
-
-  protected inspect(location: string): Promise<StoredObject | undefined> {
-    return this.#call(`stat ${location}`, () => this.inner.stat(location));
-  }
-
-  protected override duplicate(from: string, to: string): Promise<void> {
-    return this.#call(`copy ${from} ${to}`, () => this.inner.copy(from, to));
-  }
-
-  protected override relocate(from: string, to: string): Promise<void> {
-    return this.#call(`move ${from} ${to}`, () => this.inner.move(from, to));
-  }
-
-  protected override async *list(directory: string | undefined): AsyncGenerator<LocatedObject, void> {
-    await this.#call(`scan ${directory ?? ''}`.trim(), () => Promise.resolve());
-    yield* this.inner.scan(directory);
-  }
-
-  protected override publicLink(location: string): Promise<string> {
-    return this.#call(`link ${location}`, () => this.inner.permanentLink(location));
-  }
-
-  protected override purge(before: Date): Promise<Leftovers> {
-    return this.#call('remove leftovers', () => this.inner.removeLeftovers(before));
-  }
-
-  async #call<T>(what: string, work: () => Promise<T>): Promise<T> {
-    this.#calls.push(what);
+  async call<T>(what: string, work: () => Promise<T>): Promise<T> {
+    this.calls.push(what);
     this.#count++;
     const fault = this.#fault;
     if (fault === undefined || this.#count < fault.first || this.#count > fault.last) return work();
@@ -130,6 +88,32 @@ export class FaultyStorage extends Storage {
     }
     throw fault.error;
   }
+}
+
+function faultyAdapter(inner: Storage, faults: Faults): StorageAdapter {
+  return {
+    isTransactional: inner.isTransactional,
+    get markPlace() {
+      return inner.markPlace;
+    },
+    connect: ({ dataSource }) => inner.connect({ dataSource }),
+    assertLocation: (location) => inner.assertLocation(location),
+    nameOf: (location) => inner.nameOf(location),
+    write: (location, content) => faults.call(`write ${location}`, () => inner.write(location, content)),
+    read: (location, range) => faults.call(`read ${location}`, () => inner.read(location, range)),
+    remove: (location) => faults.call(`remove ${location}`, () => inner.remove(location)),
+    stat: (location) => faults.call(`stat ${location}`, () => inner.stat(location)),
+    copy: (from, to) => faults.call(`copy ${from} ${to}`, () => inner.copy(from, to)),
+    move: (from, to) => faults.call(`move ${from} ${to}`, () => inner.move(from, to)),
+    async *list(directory): AsyncGenerator<LocatedObject, void> {
+      await faults.call(`list ${directory ?? ''}`.trim(), () => Promise.resolve());
+      yield* inner.list(directory);
+    },
+    publicUrl: (location) => faults.call(`publicUrl ${location}`, () => inner.publicUrl(location)),
+    temporaryUrl: (location, request) =>
+      faults.call(`temporaryUrl ${location}`, () => inner.temporaryUrl(location, request)),
+    removeLeftovers: (before) => faults.call('remove leftovers', () => inner.removeLeftovers(before)),
+  };
 }
 
 function isReadable(value: unknown): value is Readable {

@@ -30,7 +30,7 @@ describe.skipIf(!chromium)('my files in a browser', () => {
   async function stored(): Promise<string[]> {
     const storage = pages.portal.app.get(StorageRegistry, { strict: false }).get('default');
     const locations: string[] = [];
-    for await (const { location } of storage.scan()) locations.push(location);
+    for await (const { location } of storage.list()) locations.push(location);
     return locations;
   }
 

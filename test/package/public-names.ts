@@ -132,10 +132,11 @@ export const publicNames: Record<string, string[]> = {
   ],
   'nestjs-files/staging': ['FileStaging', 'UploadAndAttachTask', 'findStagedFile'],
   'nestjs-files/storage': [
-    'Capability',
     'InjectStorage',
     'Storage',
     'StorageRegistry',
+    'assertLocation',
+    'cutToRange',
     'dateLocation',
     'extensionLocation',
     'getStorageToken',

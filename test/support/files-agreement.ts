@@ -14,7 +14,7 @@ export async function expectAgreement(world: Omit<AssembledFiles, 'close'>): Pro
   const expected = rows.map(({ storage, location }) => `${storage} ${location}`).sort();
   const stored: string[] = [];
   for (const name of world.registry.names) {
-    for await (const { location } of world.registry.get(name).scan()) stored.push(`${name} ${location}`);
+    for await (const { location } of world.registry.get(name).list()) stored.push(`${name} ${location}`);
   }
   expect(stored.sort()).toEqual(expected);
   for (const { storage, location, hash, size } of rows) {

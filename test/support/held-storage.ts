@@ -29,12 +29,12 @@ export class HeldStorage extends FaultyStorage {
     while (this.#running < count) await new Promise<void>((resolve) => this.#arrivals.push(resolve));
   }
 
-  protected override async erase(location: string): Promise<void> {
+  override async remove(location: string): Promise<void> {
     this.most = Math.max(this.most, ++this.#running);
     for (const arrived of this.#arrivals.splice(0)) arrived();
     try {
       await this.#held?.opened;
-      await super.erase(location);
+      await super.remove(location);
     } finally {
       this.#running--;
     }

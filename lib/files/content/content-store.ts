@@ -3,7 +3,6 @@ import { buffer } from 'node:stream/consumers';
 import { Injectable, Logger } from '@nestjs/common';
 import { FileCorruptError } from '../../errors/files.errors.js';
 import { LocationTakenError, StorageFailedError } from '../../errors/storage.errors.js';
-import { Capability } from '../../storage/capability.js';
 import type { Storage } from '../../storage/storage.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
@@ -50,7 +49,7 @@ export class ContentStore {
 
   /** Stores the content at a new location; `commit` it next. It is destroyed when this fails, and nothing is stored then. */
   async put(source: Readable, storage: Storage, hints: PutHints): Promise<NewContent> {
-    storage.require(Capability.CREATE);
+    storage.require('write');
     if (storage.isTransactional) return this.#collect(source, storage, hints);
     let intent: Intent | undefined;
     const stored = await upload(source, storage, hints, async (location, examined) => {
@@ -66,12 +65,12 @@ export class ContentStore {
   /** Copies a file's bytes to a new location, by the storage itself where it can. What arrives is what the file's hash says. */
   async copy(file: ManagedFile, from: Storage, to: Storage): Promise<NewContent> {
     const { name, contentType, charset, size, hash, hashAlgorithm } = file;
-    if (from === to && !to.isTransactional && to.supports(Capability.COPY)) {
+    if (from === to && !to.isTransactional && to.can('copy')) {
       const location = to.locationFor({ uuid: uuidV7(), name, contentType, now: new Date() });
       const intent = await this.#place(to, location, () => to.copy(file.location, location));
       return this.#placed(to, { location, contentType, charset, size, hash, hashAlgorithm }, intent);
     }
-    to.require(Capability.CREATE);
+    to.require('write');
     const source = await from.read(file.location);
     const verify = ({ digest }: Examined) => {
       const found = digest(hashAlgorithm);
@@ -122,7 +121,7 @@ export class ContentStore {
   async remove(unit: UnitOfWork, files: readonly Pick<ManagedFile, 'storage' | 'location'>[]): Promise<void> {
     const places = files.map((file) => ({ storage: this.storages.of(file), location: file.location }));
     const storages = [...new Set(places.map(({ storage }) => storage))];
-    for (const storage of storages) storage.require(Capability.REMOVE);
+    for (const storage of storages) storage.require('remove');
     for (const storage of storages) await storage.assertMarked();
     for (const storage of storages.filter(({ isTransactional }) => isTransactional)) {
       const own = places.filter((place) => place.storage === storage);
@@ -142,8 +141,7 @@ export class ContentStore {
     } catch (error) {
       await this.#tidily(storage, location, async () => {
         // What is there is somebody else's.
-        if (!(error instanceof LocationTakenError) && storage.supports(Capability.REMOVE))
-          await storage.remove(location);
+        if (!(error instanceof LocationTakenError) && storage.can('remove')) await storage.remove(location);
         // A write whose answer was lost may still arrive, so the intent stays for the sweeper.
         if (!(error instanceof StorageFailedError)) await intent.withdraw();
       });

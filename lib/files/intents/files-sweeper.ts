@@ -2,7 +2,6 @@ import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import { type SweepTrace, sweepTrace } from '../../diagnostics/traces.js';
 import { stackOf } from '../../errors/stack-of.js';
-import { Capability } from '../../storage/capability.js';
 import type { Storage } from '../../storage/storage.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { detach } from '../../unit-of-work/scopes/ambient.js';
@@ -139,8 +138,8 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   async #sweepMarkers(storage: Storage, report: SweepReport): Promise<void> {
-    if (storage.isTransactional || !storage.supports(Capability.SCAN | Capability.STREAM | Capability.REMOVE)) return;
-    for await (const { location: marker, modifiedAt } of storage.scan(MARKERS)) {
+    if (storage.isTransactional || !storage.can('list', 'read', 'remove')) return;
+    for await (const { location: marker, modifiedAt } of storage.list(MARKERS)) {
       if (this.#isStopped) return;
       if (modifiedAt > this.#abandonedBefore()) continue;
       report.examined++;
@@ -159,7 +158,7 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
       report.kept++;
       return;
     }
-    const found = storage.supports(Capability.EXISTS) ? await storage.stat(location) : undefined;
+    const found = storage.can('stat') ? await storage.stat(location) : undefined;
     await storage.remove(location);
     report.finished++;
     report.bytesRemoved += found?.size ?? 0;

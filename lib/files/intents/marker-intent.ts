@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { Capability } from '../../storage/capability.js';
 import type { Storage } from '../../storage/storage.js';
 import type { Intent } from './intent.js';
 import { uuidV7 } from '../uuid-v7.js';
@@ -13,8 +12,8 @@ export const MARKERS = '.nestjs-files/intents';
  * that nothing can be committed beside it.
  */
 export async function leaveMarker(storage: Storage, location: string): Promise<Intent> {
-  // SCAN and STREAM, so that the sweeper can find and read it.
-  storage.require(Capability.CREATE | Capability.STREAM | Capability.REMOVE | Capability.SCAN);
+  // Also list and read, so that the sweeper can find and read it.
+  storage.require('write', 'read', 'remove', 'list');
   const marker = `${MARKERS}/${uuidV7()}`;
   await storage.write(marker, Readable.from([Buffer.from(location)], { objectMode: false }));
   const withdraw = () => storage.remove(marker);

@@ -1,6 +1,5 @@
 import { In } from 'typeorm';
 import { LocationNotFoundError } from '../../errors/storage.errors.js';
-import { Capability } from '../../storage/capability.js';
 import { locationKey } from '../../storage/location-key.js';
 import type { Storage } from '../../storage/storage.js';
 import type { StorageRegistry } from '../../storage/storage-registry.js';
@@ -59,8 +58,8 @@ async function intentsOf({ dataSource }: Transactor, { now, abandonedBefore, lim
 }
 
 async function* markersOf(storage: Storage, { abandonedBefore }: Preview): AsyncGenerator<SweepStep, void> {
-  if (storage.isTransactional || !storage.supports(Capability.SCAN | Capability.STREAM | Capability.REMOVE)) return;
-  for await (const { location: marker, modifiedAt: since } of storage.scan(MARKERS)) {
+  if (storage.isTransactional || !storage.can('list', 'read', 'remove')) return;
+  for await (const { location: marker, modifiedAt: since } of storage.list(MARKERS)) {
     const location = await readMarker(storage, marker).catch(missing);
     if (location === undefined) continue;
     const outcome = since > abandonedBefore ? 'wait' : 'remove';

@@ -2,7 +2,6 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { OnApplicationBootstrap } from '@nestjs/common';
 import type { DataSource, Repository } from 'typeorm';
 import { StorageMarkMismatchedError } from '../../errors/setup.errors.js';
-import { Capability } from '../../storage/capability.js';
 import type { MarkPlace } from '../../storage/mark-place.js';
 import { StorageAdmission } from '../../storage/storage-admission.js';
 import type { Storage } from '../../storage/storage.js';
@@ -79,7 +78,7 @@ export async function adoptStorage(
 
 /** What neither writes nor removes needs none: nothing is lost where it is another place. */
 function canBeMarked(storage: Storage): boolean {
-  const changes = [Capability.CREATE, Capability.REMOVE].some((capability) => storage.supports(capability));
+  const changes = storage.can('write') || storage.can('remove');
   return changes && storage.markPlace !== undefined;
 }
 
@@ -131,7 +130,7 @@ class Admission {
         this.storage.name,
         this.#place.place,
         `it has no mark, and none can be written: ${String(error)}. Where it is read only, give the storage ` +
-          '`disable: Capability.CREATE | Capability.REMOVE`, or start once where it is not.',
+          "`disable: ['write', 'remove']`, or start once where it is not.",
         { cause: error },
       );
     }
@@ -146,7 +145,7 @@ class Admission {
       order: { id: 'DESC' },
       take: FILES_TO_LOOK_FOR,
     });
-    if (files.length === 0 || !this.storage.supports(Capability.EXISTS)) return false;
+    if (files.length === 0 || !this.storage.can('stat')) return false;
     for (const { location } of files) if (await this.storage.exists(location)) return false;
     return true;
   }

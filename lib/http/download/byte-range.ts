@@ -1,5 +1,5 @@
 import parseRanges from 'range-parser';
-import type { ByteRange } from '../../storage/storage.js';
+import type { ByteRange } from '../../storage/storage-adapter.js';
 
 // Nobody asks honestly for more; combining them costs.
 const MAX_LENGTH = 1024;

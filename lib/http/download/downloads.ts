@@ -7,9 +7,8 @@ import { FileChangedError } from '../../errors/files.errors.js';
 import { PreconditionFailedError, RangeNotSatisfiableError } from '../../errors/requests.errors.js';
 import { FilesService } from '../../files/files.service.js';
 import type { ManagedFile } from '../../files/managed-file.entity.js';
-import { Capability } from '../../storage/capability.js';
+import type { ByteRange } from '../../storage/storage-adapter.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
-import type { ByteRange } from '../../storage/storage.js';
 import { requestedRange } from './byte-range.js';
 import { downloadHeaders, opened, typeOf } from './download.js';
 import { evaluatePreconditions, isRangeOfCurrent } from './preconditions.js';
@@ -88,7 +87,7 @@ export class Downloads {
   }
 
   #hasRanges(file: ManagedFile): boolean {
-    return this.storages.of(file).supports(Capability.STREAM | Capability.RANGE);
+    return this.storages.of(file).can('read');
   }
 
   #setHeaders(file: ManagedFile, context: ExecutionContext): void {

@@ -7,7 +7,6 @@ import { FilesAddresses } from '../../files/files-addresses.js';
 import { holdsList, ownerFields } from '../../staging/owner-fields.js';
 import { allUploadFields, fieldsByName } from '../../staging/upload-fields.js';
 import type { UploadField } from '../../staging/upload-rule.js';
-import { Capability } from '../../storage/capability.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { ActionRoutes } from './action-routes.js';
@@ -51,9 +50,8 @@ export class ActionRoutesCheck implements OnModuleInit {
     const storage = this.storages.find(name);
     if (!storage)
       return refuse(`no storage is named "${name}". Configured storages: ${this.storages.names.join(', ')}.`);
-    if (!storage.supports(Capability.CREATE | Capability.REMOVE))
-      refuse(`storage "${name}" does not both take and remove files.`);
-    const hasAddress = storage.supports(Capability.LINK_PERMANENT) || this.addresses.contentOf('') !== undefined;
+    if (!storage.can('write', 'remove')) refuse(`storage "${name}" does not both take and remove files.`);
+    const hasAddress = storage.can('publicUrl') || this.addresses.contentOf('') !== undefined;
     if (attachAs === 'permanentLink' && !hasAddress)
       refuse(`storage "${name}" is not public, and the option http leaves out the route to the content of files.`);
     if (!isStated) return;

@@ -8,11 +8,10 @@ import { LocationNotFoundError, LocationTakenError } from '../../errors/storage.
 import { StorageOptionInvalidError } from '../../errors/setup.errors.js';
 import { readAuthoritatively } from '../../unit-of-work/typeorm/authoritative.js';
 import { databaseFault } from '../../unit-of-work/transaction/database-fault.js';
-import { Capability } from '../capability.js';
 import { locationKey } from '../location-key.js';
+import type { ByteRange, LocatedObject, StorageAdapter, StorageContext, StoredObject } from '../storage-adapter.js';
 import type { StorageLimits } from '../storage-limits.js';
 import { Storage } from '../storage.js';
-import type { ByteRange, LocatedObject, StorageContext, StoredObject } from '../storage.js';
 import { PART_SIZE, StoredBytes } from './stored-bytes.entity.js';
 
 export interface DatabaseStorageOptions extends StorageLimits {
@@ -26,43 +25,33 @@ export interface DatabaseStorageOptions extends StorageLimits {
  * Keeps small files in the application's database, where they commit, and are backed up, with their rows:
  * `databaseStorage({ maxSize: '256KiB', acceptedTypes: ['image'] })`.
  */
-export function databaseStorage(options: DatabaseStorageOptions = {}): Storage {
-  return new DatabaseStorage(options);
+export function databaseStorage({ dataSource, maxSize = '1MiB', ...limits }: DatabaseStorageOptions = {}): Storage {
+  return new Storage(new DatabaseAdapter(dataSource), { ...limits, maxSize });
 }
 
 export { StoredBytes };
-
-const PROVIDED =
-  Capability.CREATE |
-  Capability.STREAM |
-  Capability.RANGE |
-  Capability.COPY |
-  Capability.MOVE |
-  Capability.REMOVE |
-  Capability.EXISTS |
-  Capability.SCAN |
-  Capability.ANALYZE;
 
 // Together less than a megabyte, which every server takes in one packet.
 const PARTS_PER_STATEMENT = 16;
 const ROWS_PER_PAGE = 500;
 const KEYS_PER_STATEMENT = 10_000;
 
-class DatabaseStorage extends Storage {
-  #dataSource: DataSource | undefined;
+/** What is known once the storage is connected. */
+interface Known {
+  readonly name: string;
+  readonly maxSize: number;
+  readonly dataSource: DataSource;
+}
 
-  constructor({ dataSource, maxSize = '1MiB', ...limits }: DatabaseStorageOptions) {
-    super(PROVIDED, { ...limits, maxSize });
-    this.#dataSource = dataSource;
-  }
+class DatabaseAdapter implements StorageAdapter {
+  readonly isTransactional = true;
+  #known: Known | undefined;
 
-  override get isTransactional(): boolean {
-    return true;
-  }
+  constructor(private readonly given: DataSource | undefined) {}
 
-  override async prepare({ dataSource }: StorageContext = {}): Promise<void> {
-    this.#dataSource ??= dataSource;
-    if (!this.#dataSource?.hasMetadata(StoredBytes)) {
+  async connect({ name, maxSize = Number.POSITIVE_INFINITY, ...context }: StorageContext): Promise<void> {
+    const dataSource = this.given ?? context.dataSource;
+    if (!dataSource?.hasMetadata(StoredBytes)) {
       throw new StorageOptionInvalidError(
         'dataSource',
         undefined,
@@ -70,16 +59,17 @@ class DatabaseStorage extends Storage {
       );
     }
     // Another data source than that of FilesModule sees to it by nobody else.
-    readAuthoritatively(this.#dataSource);
+    readAuthoritatively(dataSource);
+    this.#known = { name, maxSize, dataSource };
   }
 
-  protected async put(location: string, content: Readable): Promise<void> {
-    if (await this.inspect(location)) throw new LocationTakenError(this.name, location);
+  async write(location: string, content: Readable): Promise<void> {
+    if (await this.stat(location)) throw new LocationTakenError(location);
     const bytes = await this.#collect(content);
     await this.#inTransaction(location, (manager) => this.#insert(manager, location, bytes));
   }
 
-  protected async open(location: string, range: ByteRange | undefined): Promise<Readable> {
+  async read(location: string, range?: ByteRange): Promise<Readable> {
     const [from, to] = range ? [range.start, range.end] : [0, Number.MAX_SAFE_INTEGER];
     const first = Math.floor(from / PART_SIZE);
     const last = Math.min(Math.floor(to / PART_SIZE), 2 ** 31 - 1);
@@ -87,7 +77,7 @@ class DatabaseStorage extends Storage {
       where: { ...this.#at(location), part: Between(first, last) },
       order: { part: 'ASC' },
     });
-    if (parts.length === 0 && !(await this.inspect(location))) throw new LocationNotFoundError(this.name, location);
+    if (parts.length === 0 && !(await this.stat(location))) throw new LocationNotFoundError(location);
     const bytes = Buffer.concat(parts.map((part) => part.bytes));
     const start = from - first * PART_SIZE;
     return Readable.from(range ? [bytes.subarray(start, start + to - from + 1)] : parts.map((part) => part.bytes), {
@@ -95,18 +85,18 @@ class DatabaseStorage extends Storage {
     });
   }
 
-  protected async erase(location: string): Promise<void> {
+  async remove(location: string): Promise<void> {
     await this.#bytes.delete(this.#at(location));
   }
 
-  protected override async eraseAll(locations: readonly string[]): Promise<void> {
+  async removeAll(locations: readonly string[]): Promise<void> {
     for (let at = 0; at < locations.length; at += KEYS_PER_STATEMENT) {
       const keys = locations.slice(at, at + KEYS_PER_STATEMENT).map(locationKey);
-      await this.#bytes.delete({ storage: this.name, locationKey: In(keys) });
+      await this.#bytes.delete({ storage: this.#context.name, locationKey: In(keys) });
     }
   }
 
-  protected async inspect(location: string): Promise<StoredObject | undefined> {
+  async stat(location: string): Promise<StoredObject | undefined> {
     const found = await this.#bytes.findOne({
       select: { storage: true, locationKey: true, part: true, size: true, storedAt: true },
       where: { ...this.#at(location), part: 0 },
@@ -114,26 +104,26 @@ class DatabaseStorage extends Storage {
     return found ? { size: found.size, modifiedAt: new Date(Number(found.storedAt)) } : undefined;
   }
 
-  protected override async duplicate(from: string, to: string): Promise<void> {
+  async copy(from: string, to: string): Promise<void> {
     await this.#inTransaction(to, async (manager) => {
       const parts = await manager.find(StoredBytes, { where: this.#at(from), order: { part: 'ASC' } });
-      if (parts.length === 0) throw new LocationNotFoundError(this.name, from);
+      if (parts.length === 0) throw new LocationNotFoundError(from);
       await this.#insert(manager, to, Buffer.concat(parts.map(({ bytes }) => bytes)));
     });
   }
 
-  protected override async relocate(from: string, to: string): Promise<void> {
+  async move(from: string, to: string): Promise<void> {
     await this.#inTransaction(to, async (manager) => {
       const { affected } = await manager.update(StoredBytes, this.#at(from), { ...this.#at(to), location: to });
-      if (affected === 0) throw new LocationNotFoundError(this.name, from);
+      if (affected === 0) throw new LocationNotFoundError(from);
     });
   }
 
-  protected override async *list(directory: string | undefined): AsyncGenerator<LocatedObject, void> {
+  async *list(directory?: string): AsyncGenerator<LocatedObject, void> {
     for (let after = ''; ;) {
       const page = await this.#bytes.find({
         select: { storage: true, locationKey: true, part: true, location: true, size: true, storedAt: true },
-        where: { storage: this.name, part: 0, locationKey: MoreThan(after) },
+        where: { storage: this.#context.name, part: 0, locationKey: MoreThan(after) },
         order: { locationKey: 'ASC' },
         take: ROWS_PER_PAGE,
       });
@@ -148,13 +138,13 @@ class DatabaseStorage extends Storage {
   }
 
   async #collect(content: Readable): Promise<Buffer> {
-    const { maxSize = Number.POSITIVE_INFINITY } = this;
+    const { name, maxSize } = this.#context;
     const chunks: Buffer[] = [];
     let size = 0;
     for await (const chunk of content) {
       const bytes = Buffer.from(chunk as Uint8Array | string);
       size += bytes.length;
-      if (size > maxSize) throw new FileTooLargeError(this.name, maxSize);
+      if (size > maxSize) throw new FileTooLargeError(name, maxSize);
       chunks.push(bytes);
     }
     return Buffer.concat(chunks);
@@ -173,24 +163,24 @@ class DatabaseStorage extends Storage {
   /** Runs in the caller's transaction, under a savepoint, or in a new one. */
   async #inTransaction(location: string, work: (manager: EntityManager) => Promise<void>): Promise<void> {
     try {
-      await this.#source.transaction(work);
+      await this.#context.dataSource.transaction(work);
     } catch (error) {
-      if (databaseFault(error) === 'unique') throw new LocationTakenError(this.name, location, { cause: error });
+      if (databaseFault(error) === 'unique') throw new LocationTakenError(location, undefined, { cause: error });
       throw error;
     }
   }
 
   #at(location: string): { storage: string; locationKey: string } {
-    return { storage: this.name, locationKey: locationKey(location) };
+    return { storage: this.#context.name, locationKey: locationKey(location) };
   }
 
   get #bytes(): Repository<StoredBytes> {
-    return this.#source.getRepository(StoredBytes);
+    return this.#context.dataSource.getRepository(StoredBytes);
   }
 
-  get #source(): DataSource {
-    if (!this.#dataSource)
-      throw new StorageOptionInvalidError('dataSource', undefined, 'a data source, or to be used in FilesModule');
-    return this.#dataSource;
+  get #context(): Known {
+    if (this.#known) return this.#known;
+    const what = 'a data source, and connect() before the first use, as FilesModule calls it';
+    throw new StorageOptionInvalidError('dataSource', this.given, what);
   }
 }

@@ -7,11 +7,11 @@ import { basename, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { LocationInvalidError, LocationNotFoundError, LocationTakenError } from '../../errors/storage.errors.js';
 import { StorageOptionInvalidError } from '../../errors/setup.errors.js';
-import { Capability } from '../capability.js';
+import { assertLocation } from '../location.js';
 import type { MarkPlace } from '../mark-place.js';
+import type { ByteRange, Leftovers, LocatedObject, StorageAdapter, StoredObject } from '../storage-adapter.js';
 import type { StorageLimits } from '../storage-limits.js';
 import { Storage } from '../storage.js';
-import type { ByteRange, Leftovers, LocatedObject, StoredObject } from '../storage.js';
 import { FsFlush } from './fs-flush.js';
 import { publish } from './fs-publish.js';
 import { FS_MARK, FsMark } from './fs-mark.js';
@@ -35,60 +35,45 @@ export interface FsStorageOptions extends StorageLimits {
 }
 
 /** Keeps files below a directory: `fsStorage({ root: 'var/files', maxSize: '50MiB' })`. */
-export function fsStorage(options: FsStorageOptions): Storage {
-  return new FsStorage(options);
+export function fsStorage({ root, fsync, modes, ...limits }: FsStorageOptions): Storage {
+  return new Storage(new FsAdapter({ root, fsync, modes }), limits);
 }
 
-const PROVIDED =
-  Capability.CREATE |
-  Capability.STREAM |
-  Capability.RANGE |
-  Capability.COPY |
-  Capability.MOVE |
-  Capability.REMOVE |
-  Capability.EXISTS |
-  Capability.SCAN |
-  Capability.ANALYZE;
 // Measured: files go out faster in pieces of a mebibyte, and parts of them in as few pieces as that. Beyond a range nothing is read.
 const READ_SIZE = 1024 * 1024;
 // Windows has no such flag.
 const OPEN_TO_READ = constants.O_RDONLY | ((constants.O_NOFOLLOW as number | undefined) ?? 0);
 
-class FsStorage extends Storage {
+class FsAdapter implements StorageAdapter {
+  readonly markPlace: MarkPlace;
   readonly #root: FsRoot;
-  readonly #mark: FsMark;
   readonly #fsync: boolean;
   readonly #modes: FsModes;
 
-  constructor({ root, fsync = true, modes, ...limits }: FsStorageOptions) {
-    super(PROVIDED, limits);
+  constructor({ root, fsync = true, modes }: Pick<FsStorageOptions, 'root' | 'fsync' | 'modes'>) {
     if (typeof root !== 'string' || root === '')
       throw new StorageOptionInvalidError('root', root, 'the path of a directory');
     this.#modes = readModes(modes);
     this.#root = new FsRoot(resolve(root), this.#modes);
-    this.#mark = new FsMark(resolve(root), this.#root, this.#modes);
+    this.markPlace = new FsMark(resolve(root), this.#root, this.#modes);
     this.#fsync = fsync;
   }
 
-  override get markPlace(): MarkPlace {
-    return this.#mark;
-  }
-
-  override async prepare(): Promise<void> {
+  async connect(): Promise<void> {
     await this.#root.prepare();
   }
 
-  override assertLocation(location: string): void {
-    super.assertLocation(location);
+  assertLocation(location: string): void {
+    assertLocation(location);
     if (location === FS_MARK) throw new LocationInvalidError(location, 'it is that of the mark of the storage');
     if (isPartial(basename(location))) throw new LocationInvalidError(location, 'it is named as an unfinished file is');
   }
 
-  protected async put(location: string, content: Readable): Promise<void> {
+  async write(location: string, content: Readable): Promise<void> {
     await this.#create(location, (partial) => this.#fill(partial, content));
   }
 
-  protected async open(location: string, range: ByteRange | undefined): Promise<Readable> {
+  async read(location: string, range?: ByteRange): Promise<Readable> {
     const handle = await this.#openFile(location);
     const found = await handle.stat();
     if (found.isFile()) {
@@ -96,10 +81,10 @@ class FsStorage extends Storage {
       return handle.createReadStream({ ...range, highWaterMark });
     }
     await handle.close();
-    throw new LocationNotFoundError(this.name, location);
+    throw new LocationNotFoundError(location);
   }
 
-  protected async erase(location: string): Promise<void> {
+  async remove(location: string): Promise<void> {
     const place = await this.#root.find(location);
     if (!place) return;
     try {
@@ -109,35 +94,35 @@ class FsStorage extends Storage {
     }
   }
 
-  protected async inspect(location: string): Promise<StoredObject | undefined> {
+  async stat(location: string): Promise<StoredObject | undefined> {
     const place = await this.#root.find(location);
     const found = place && (await look(place));
     return found?.isFile() ? { size: found.size, modifiedAt: found.mtime } : undefined;
   }
 
-  protected override async duplicate(from: string, to: string): Promise<void> {
+  async copy(from: string, to: string): Promise<void> {
     await this.#create(to, async (partial) => {
       await this.#copyTo(partial, from);
       if (this.#fsync) await syncFile(partial);
     });
   }
 
-  protected override async relocate(from: string, to: string): Promise<void> {
+  async move(from: string, to: string): Promise<void> {
     const source = await this.#root.find(from);
-    if (!source || !(await look(source))?.isFile()) throw new LocationNotFoundError(this.name, from);
+    if (!source || !(await look(source))?.isFile()) throw new LocationNotFoundError(from);
     const target = await this.#root.make(to);
     try {
-      if (!(await publish(source.path, target.path, this.#modes.file))) throw new LocationTakenError(this.name, to);
+      if (!(await publish(source.path, target.path, this.#modes.file))) throw new LocationTakenError(to);
     } catch (error) {
-      if (isMissing(error)) throw new LocationNotFoundError(this.name, from);
+      if (isMissing(error)) throw new LocationNotFoundError(from);
       throw error;
     }
     if (this.#fsync) await syncDirectory(target.directory);
     // Linked under both names until here, or renamed.
-    await this.erase(from);
+    await this.remove(from);
   }
 
-  protected override async *list(directory: string | undefined): AsyncGenerator<LocatedObject, void> {
+  async *list(directory?: string): AsyncGenerator<LocatedObject, void> {
     const place = directory === undefined ? undefined : await this.#root.find(`${directory}/.`);
     if (directory !== undefined && place === undefined) return;
     const files = place ? walk(place.directory, `${directory}/`) : walk(await this.#root.prepare());
@@ -148,7 +133,7 @@ class FsStorage extends Storage {
     }
   }
 
-  protected override async purge(before: Date): Promise<Leftovers> {
+  async removeLeftovers(before: Date): Promise<Leftovers> {
     const removed = { count: 0, size: 0 };
     for await (const { location, path } of walk(await this.#root.prepare())) {
       if (!isPartial(basename(location))) continue;
@@ -164,11 +149,11 @@ class FsStorage extends Storage {
   async #create(location: string, fill: (partial: string) => Promise<void>): Promise<void> {
     const place = await this.#root.make(location);
     // Told before the bytes are taken, where it can be; `publish` is what decides.
-    if (await look(place)) throw new LocationTakenError(this.name, location);
+    if (await look(place)) throw new LocationTakenError(location);
     const partial = join(place.directory, partialOf(basename(location)));
     try {
       await fill(partial);
-      if (!(await publish(partial, place.path, this.#modes.file))) throw new LocationTakenError(this.name, location);
+      if (!(await publish(partial, place.path, this.#modes.file))) throw new LocationTakenError(location);
     } catch (error) {
       if (isFault(error, 'ENOTDIR')) throw new LocationInvalidError(location, 'a part of it is a file');
       throw error;
@@ -180,13 +165,13 @@ class FsStorage extends Storage {
 
   async #copyTo(partial: string, from: string): Promise<void> {
     const source = await this.#root.find(from);
-    if (!source || !(await look(source))?.isFile()) throw new LocationNotFoundError(this.name, from);
+    if (!source || !(await look(source))?.isFile()) throw new LocationNotFoundError(from);
     try {
       await copyFile(source.path, partial, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
       // It copies the mode too.
       await chmod(partial, this.#modes.file);
     } catch (error) {
-      if (isMissing(error)) throw new LocationNotFoundError(this.name, from);
+      if (isMissing(error)) throw new LocationNotFoundError(from);
       throw error;
     }
   }
@@ -215,11 +200,11 @@ class FsStorage extends Storage {
 
   async #openFile(location: string): Promise<FileHandle> {
     const place = await this.#root.find(location);
-    if (!place) throw new LocationNotFoundError(this.name, location);
+    if (!place) throw new LocationNotFoundError(location);
     try {
       return await open(place.path, OPEN_TO_READ);
     } catch (error) {
-      if (isMissing(error)) throw new LocationNotFoundError(this.name, location);
+      if (isMissing(error)) throw new LocationNotFoundError(location);
       if (isFault(error, 'ELOOP')) throw new LocationInvalidError(location, 'it is a symbolic link');
       throw error;
     }

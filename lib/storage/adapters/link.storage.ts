@@ -4,14 +4,14 @@ import { request as requestHttp } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
-import { Readable } from 'node:stream';
-import { CapabilityMissingError, LocationInvalidError, LocationNotFoundError } from '../../errors/storage.errors.js';
+import type { Readable } from 'node:stream';
+import { LocationInvalidError, LocationNotFoundError } from '../../errors/storage.errors.js';
 import { StorageOptionInvalidError } from '../../errors/setup.errors.js';
-import { Capability } from '../capability.js';
+import { cutToRange } from '../cut-to-range.js';
 import { exactLength } from '../exact-length.js';
+import type { ByteRange, StorageAdapter } from '../storage-adapter.js';
 import type { StorageLimits } from '../storage-limits.js';
 import { Storage } from '../storage.js';
-import type { ByteRange, StoredObject } from '../storage.js';
 import { isPublicAddress, lookupPublic } from './public-address.js';
 
 export interface LinkStorageOptions extends StorageLimits {
@@ -32,18 +32,16 @@ export interface LinkStorageOptions extends StorageLimits {
  * `files.register('https://data.example.org/a.csv', { storage: 'links' })`. To remove such a file forgets the link.
  */
 export function linkStorage(options: LinkStorageOptions): Storage {
-  return new LinkStorage(options);
+  return new Storage(new LinkAdapter(options), options);
 }
 
-const PROVIDED =
-  Capability.STREAM | Capability.RANGE | Capability.REMOVE | Capability.ANALYZE | Capability.LINK_PERMANENT;
 const DOMAIN = /^(?:\*\.)?[a-z0-9.-]+(?::\d+)?$/;
 const MAX_LENGTH = 1024;
 const MAX_REDIRECTS = 5;
 // Longer ones end at once in Node.
 const MAX_TIMEOUT = 2_147_483_647;
 
-class LinkStorage extends Storage {
+class LinkAdapter implements StorageAdapter {
   readonly #protocols: readonly string[];
   readonly #domains: readonly string[];
   readonly #timeout: number;
@@ -51,9 +49,7 @@ class LinkStorage extends Storage {
   readonly #allowPrivate: boolean;
 
   constructor(options: LinkStorageOptions) {
-    const { domains, protocols = ['https'], timeout = 10_000, totalTimeout = 3_600_000, ...rest } = options;
-    const { allowPrivateNetworks = false, ...limits } = rest;
-    super(PROVIDED, limits);
+    const { domains, protocols = ['https'], timeout = 10_000, totalTimeout = 3_600_000 } = options;
     const wrong = (protocols as readonly string[]).find((protocol) => !['http', 'https'].includes(protocol));
     if (wrong !== undefined) throw new StorageOptionInvalidError('protocols', wrong, "'http' or 'https'");
     if (!Array.isArray(domains) || domains.length === 0 || !domains.every((domain) => DOMAIN.test(domain)))
@@ -65,11 +61,11 @@ class LinkStorage extends Storage {
     this.#domains = domains;
     this.#timeout = timeout;
     this.#totalTimeout = totalTimeout;
-    this.#allowPrivate = allowPrivateNetworks;
+    this.#allowPrivate = options.allowPrivateNetworks ?? false;
   }
 
   /** A URL as a browser would write it, of an allowed protocol and host, without credentials. */
-  override assertLocation(location: string): void {
+  assertLocation(location: string): void {
     const refuse = (reason: string) => new LocationInvalidError(location, reason);
     if (!URL.canParse(location)) throw refuse('it is not a URL');
     const url = new URL(location);
@@ -86,7 +82,7 @@ class LinkStorage extends Storage {
       throw refuse('its address is not public');
   }
 
-  override nameOf(location: string): string {
+  nameOf(location: string): string {
     const { pathname, hostname } = new URL(location);
     const last = pathname.split('/').findLast((segment) => segment !== '');
     try {
@@ -96,29 +92,21 @@ class LinkStorage extends Storage {
     }
   }
 
-  protected async open(location: string, range: ByteRange | undefined): Promise<Readable> {
+  async read(location: string, range?: ByteRange): Promise<Readable> {
     const response = await this.#get(location, range);
     const { statusCode = 0 } = response;
-    if (statusCode === 200) return range ? cut(response, range) : response;
+    if (statusCode === 200) return range ? cutToRange(response, range) : response;
     if (statusCode === 206 && range) return partOf(response, range);
     response.destroy();
-    if (statusCode === 404 || statusCode === 410) throw new LocationNotFoundError(this.name, location);
+    if (statusCode === 404 || statusCode === 410) throw new LocationNotFoundError(location);
     throw new Error(`the server answered ${statusCode}`);
   }
 
-  protected put(): Promise<never> {
-    return Promise.reject(new CapabilityMissingError(this.name, ['CREATE']));
-  }
-
   /** The bytes are somebody else's, and stay. */
-  protected async erase(): Promise<void> {}
+  async remove(): Promise<void> {}
 
-  protected inspect(): Promise<StoredObject | undefined> {
-    return Promise.reject(new CapabilityMissingError(this.name, ['EXISTS']));
-  }
-
-  protected override publicLink(location: string): Promise<string> {
-    return Promise.resolve(location);
+  async publicUrl(location: string): Promise<string> {
+    return location;
   }
 
   async #get(location: string, range: ByteRange | undefined): Promise<IncomingMessage> {
@@ -211,18 +199,4 @@ function partOf(response: IncomingMessage, { start, end }: ByteRange): Readable 
   }
   response.destroy();
   throw new Error(`the server answered with the range ${told ?? '(none)'} instead of bytes ${start}-${wantedLast}`);
-}
-
-/** The range of a response that is all of the file, because its server does not know ranges. */
-function cut(response: IncomingMessage, { start, end }: ByteRange): Readable {
-  async function* part(): AsyncGenerator<Buffer> {
-    let at = 0;
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      const wanted = chunk.subarray(Math.max(0, start - at), Math.max(0, end + 1 - at));
-      at += chunk.length;
-      if (wanted.length > 0) yield wanted;
-      if (at > end) return;
-    }
-  }
-  return Readable.from(part(), { objectMode: false });
 }

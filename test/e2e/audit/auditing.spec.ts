@@ -6,10 +6,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished }
 import { ManagedFile, TaskQueue } from '../../../lib/index.js';
 import { FILES_CHANNELS } from '../../../lib/entry/diagnostics.js';
 import { FilesAudit } from '../../../lib/entry/maintenance.js';
-import { Capability, Storage } from '../../../lib/entry/storage.js';
 import type { AuditTrace } from '../../../lib/entry/diagnostics.js';
 import type { AuditFinding, AuditOptions } from '../../../lib/entry/maintenance.js';
-import type { StoredObject } from '../../../lib/entry/storage.js';
 import { databaseStorage } from '../../../lib/storage/adapters/database.storage.js';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { faultyStorage } from '../../../lib/testing/index.js';
@@ -21,40 +19,14 @@ import type { GuardedApp } from '../../support/guarded-app.js';
 import { Binder, GUARDED, Page, Ticket } from '../../support/guarded-entities.js';
 import { deletePast, emptyPast, updatePast } from '../../support/past-the-guard.js';
 
-/** Bytes that may be looked at and not read, or the reverse, or neither. */
-class Limited extends Storage {
-  readonly #bytes = new Map<string, Buffer>();
-
-  constructor(capabilities: Capability) {
-    super(capabilities | Capability.CREATE | Capability.REMOVE);
-  }
-
-  protected async put(location: string, content: Readable): Promise<void> {
-    this.#bytes.set(location, Buffer.concat(await content.toArray()));
-  }
-
-  protected open(location: string): Promise<Readable> {
-    return Promise.resolve(Readable.from([this.#bytes.get(location)]));
-  }
-
-  protected erase(location: string): Promise<void> {
-    this.#bytes.delete(location);
-    return Promise.resolve();
-  }
-
-  protected inspect(location: string): Promise<StoredObject | undefined> {
-    const bytes = this.#bytes.get(location);
-    return Promise.resolve(bytes && { size: bytes.length, modifiedAt: new Date() });
-  }
-}
-
 describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('an audit on $name', (database) => {
   const storage = faultyStorage(memoryStorage());
   const storages = {
     default: storage,
     database: databaseStorage(),
-    seen: new Limited(Capability.EXISTS),
-    closed: new Limited(Capability.NONE),
+    // Bytes that may be looked at and not read, and those that may not even be looked at.
+    seen: memoryStorage({ disable: ['read'] }),
+    closed: memoryStorage({ disable: ['read', 'stat'] }),
   };
   let app: GuardedApp;
   let audit: FilesAudit;

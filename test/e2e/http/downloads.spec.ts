@@ -1,40 +1,34 @@
 import { get } from 'node:http';
 import { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { describe, expect, it, vi } from 'vitest';
-import { Capability, Storage } from '../../../lib/entry/storage.js';
+import type { StorageAdapter } from '../../../lib/entry/storage.js';
 import { formWith, PLATFORMS, startApp, uploadFile } from '../../support/http-app.js';
 
-/** A storage that takes everything and gives what the test wants. */
-class Scripted extends Storage {
-  readonly opened: Readable[] = [];
+type Chunks = () => AsyncIterable<Buffer> | Iterable<Buffer>;
 
-  constructor(private readonly content: () => AsyncIterable<Buffer> | Iterable<Buffer>) {
-    super(Capability.CREATE | Capability.STREAM);
-  }
-
-  protected async put(_location: string, content: Readable): Promise<void> {
-    for await (const _ of content);
-  }
-
-  protected async open(): Promise<Readable> {
-    const stream = Readable.from(this.content(), { objectMode: false });
-    this.opened.push(stream);
-    return stream;
-  }
-
-  protected async erase(): Promise<void> {}
-
-  protected async inspect(): Promise<undefined> {}
+/** Takes everything and gives what the test wants. */
+function scripted(content: Chunks) {
+  const opened: Readable[] = [];
+  const adapter: StorageAdapter = {
+    write: (_, uploaded) => finished(uploaded.resume()),
+    read: async () => {
+      const stream = Readable.from(content(), { objectMode: false });
+      opened.push(stream);
+      return stream;
+    },
+  };
+  return { adapter, opened };
 }
 
 const MEBIBYTE = Buffer.alloc(1024 * 1024);
 
 describe.each(PLATFORMS)('downloads on %s', (platform) => {
-  const start = async (content: ConstructorParameters<typeof Scripted>[0]) => {
-    const storage = new Scripted(content);
-    const app = await startApp({ platform, options: { storages: { default: storage } } });
+  const start = async (content: Chunks) => {
+    const { adapter, opened } = scripted(content);
+    const app = await startApp({ platform, options: { storages: { default: adapter } } });
     const { id } = await uploadFile(app, 'anna', formWith(MEBIBYTE));
-    return { app, storage, path: `/files/${id}/content` };
+    return { app, opened, path: `/files/${id}/content` };
   };
 
   it('answer 500 when nothing can be read', async () => {
@@ -62,20 +56,20 @@ describe.each(PLATFORMS)('downloads on %s', (platform) => {
   });
 
   it('let go of the storage when the client goes away', async () => {
-    const { app, storage, path } = await start(async function* () {
+    const { app, opened, path } = await start(async function* () {
       for (;;) yield MEBIBYTE;
     });
     const request = get(app.url + path, { headers: { 'x-user': 'anna' } }, (response) => {
       response.once('data', () => request.destroy());
     });
     request.on('error', () => {});
-    await vi.waitFor(() => expect(storage.opened[0]?.destroyed).toBe(true));
+    await vi.waitFor(() => expect(opened[0]?.destroyed).toBe(true));
   });
 
   it('do not open the storage for HEAD', async () => {
-    const { app, storage, path } = await start(() => [MEBIBYTE]);
+    const { app, opened, path } = await start(() => [MEBIBYTE]);
     const response = await app.fetch(path, { method: 'HEAD', user: 'anna' });
     expect([response.status, response.headers.get('content-length')]).toEqual([200, String(MEBIBYTE.length)]);
-    expect(storage.opened).toEqual([]);
+    expect(opened).toEqual([]);
   });
 });

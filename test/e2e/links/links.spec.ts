@@ -7,9 +7,9 @@ import { FileLink } from '../../../lib/links/file-link.entity.js';
 import { FilesLinks } from '../../../lib/links/files-links.js';
 import { signLink, verifyLink } from '../../../lib/links/link-token.js';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
-import type { Storage } from '../../../lib/storage/storage.js';
 import { PLATFORMS, startApp } from '../../support/http-app.js';
 import type { HttpApp, Platform } from '../../support/http-app.js';
+import { storageWith } from '../../support/storage-with.js';
 
 const OLD = 'the old secret, which is long enough';
 const NEW = 'the new secret, which is long enough';
@@ -226,13 +226,12 @@ describe('links', () => {
 
   it('are left to storages that make them, unless they are for one actor', async () => {
     const asked: unknown[] = [];
-    const storage = Object.assign(memoryStorage(), {
-      supports: () => true,
-      temporaryLink: async (location: string, request: object) => {
+    const storage = storageWith({
+      temporaryUrl: async (location, request) => {
         asked.push({ location, ...request });
         return 'https://bytes.example/signed';
       },
-    }) as Storage;
+    });
     const { app, id, links } = await linksApp('express', { storages: { default: storage } });
     const { location } = await app.dataSource.getRepository(ManagedFile).findOneByOrFail({ id });
     const link = await links.temporary(id, { purpose: 'inline' });
@@ -246,9 +245,7 @@ describe('links', () => {
   });
 
   it('are permanent where the storage is public', async () => {
-    const isPublic = Object.assign(memoryStorage(), {
-      permanentLink: async (location: string) => `https://bytes.example/${location}`,
-    });
+    const isPublic = storageWith({ publicUrl: async (location) => `https://bytes.example/${location}` });
     const { app, id, links } = await linksApp('express', { storages: { default: isPublic } });
     const { location } = await app.dataSource.getRepository(ManagedFile).findOneByOrFail({ id });
     expect(await links.permanent(id)).toBe(`https://bytes.example/${location}`);

@@ -92,7 +92,7 @@ describe.each(worlds)('An owner of many files on $name with $platform', ({ datab
 
   const settled = () => app.app.get(ByteRemovals).idle();
   const count = (entity: typeof FileIntent | typeof StoredBytes) => app.dataSource.getRepository(entity).count();
-  const kept = async () => (await storage.scan().next()).done !== true;
+  const kept = async () => (await storage.list().next()).done !== true;
 
   /** An owner that has so many files, and names them where it has a field for that. */
   async function ownerOf(type: OwnerType, files: number, where = 'default'): Promise<number> {

@@ -1,21 +1,22 @@
 import { execFile } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
-import { buffer } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { Controller, Get, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
-import { FilesModule, FilesService, WithTaskQueue } from 'nestjs-files';
+import { FilesLinks, FilesModule, FilesService, WithTaskQueue } from 'nestjs-files';
 import { FILES_ENTITIES } from 'nestjs-files/entities';
 import { LocationNotFoundError, LocationTakenError } from 'nestjs-files/errors';
 import { adoptStorage, FilesSweeper } from 'nestjs-files/maintenance';
-import { Capability, dateLocation, InjectStorage, Storage } from 'nestjs-files/storage';
+import { cutToRange, dateLocation, InjectStorage, Storage } from 'nestjs-files/storage';
 import type { FilesModuleOptions, ManagedFile } from 'nestjs-files';
-import type { ByteRange, LocationTransformer, StorageLimits, StoredObject } from 'nestjs-files/storage';
+import type { ByteRange, LocationTransformer, StorageAdapter, StoredObject } from 'nestjs-files/storage';
 import { databaseStorage } from 'nestjs-files/storage/database';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { linkStorage } from 'nestjs-files/storage/link';
+import { memoryStorage } from 'nestjs-files/storage/memory';
 import { describeStorage } from 'nestjs-files/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { theDatabase } from '../../support/databases.js';
@@ -50,47 +51,56 @@ class Bucket {
     const found = this.#objects.get(key);
     return found && { size: found.bytes.length, modifiedAt: found.modifiedAt };
   }
-}
 
-export class BucketStorage extends Storage {
-  readonly #bucket: Bucket;
-
-  constructor(bucket: Bucket, limits: StorageLimits = {}) {
-    super(
-      Capability.CREATE |
-        Capability.STREAM |
-        Capability.RANGE |
-        Capability.REMOVE |
-        Capability.EXISTS |
-        Capability.ANALYZE,
-      limits,
-    );
-    this.#bucket = bucket;
+  async *keys(prefix: string): AsyncGenerator<StoredObject & { key: string }> {
+    for (const [key, { bytes, modifiedAt }] of this.#objects)
+      if (key.startsWith(prefix)) yield { key, size: bytes.length, modifiedAt };
   }
 
-  protected async put(location: string, content: Readable): Promise<void> {
-    // Told before the bytes are taken, where it can be; what decides is the bucket.
-    const isTaken = (await this.#bucket.head(location)) !== undefined;
-    const isNew = !isTaken && (await this.#bucket.putIfAbsent(location, content));
-    if (!isNew) throw new LocationTakenError(this.name, location);
-  }
-
-  protected async open(location: string, range: ByteRange | undefined): Promise<Readable> {
-    const bytes = await this.#bucket.get(location, range);
-    if (!bytes) throw new LocationNotFoundError(this.name, location);
-    return bytes;
-  }
-
-  protected async erase(location: string): Promise<void> {
-    await this.#bucket.delete(location);
-  }
-
-  protected async inspect(location: string): Promise<StoredObject | undefined> {
-    return this.#bucket.head(location);
+  async sign(key: string, { expiresAt }: { expiresAt: Date }): Promise<string> {
+    return `https://bucket.example/${key}?until=${expiresAt.getTime()}`;
   }
 }
 
-describeStorage('bucket', (limits) => new BucketStorage(new Bucket(), limits), { describe, it });
+export function bucketAdapter(bucket: Bucket): StorageAdapter {
+  return {
+    async write(location, content) {
+      // Told before the content is read, where it can be; what decides is the bucket.
+      const isTaken = (await bucket.head(location)) !== undefined;
+      const isNew = !isTaken && (await bucket.putIfAbsent(location, content));
+      if (!isNew) throw new LocationTakenError(location);
+    },
+    async read(location, range) {
+      const content = await bucket.get(location, range);
+      if (!content) throw new LocationNotFoundError(location);
+      return content;
+    },
+    remove: (location) => bucket.delete(location), // of nothing: does nothing
+    stat: (location) => bucket.head(location), // undefined, or { size, modifiedAt }
+    async *list(directory) {
+      const prefix = directory === undefined ? '' : `${directory}/`;
+      for await (const { key, size, modifiedAt } of bucket.keys(prefix)) yield { location: key, size, modifiedAt };
+    },
+    temporaryUrl: (location, request) => bucket.sign(location, request), // { expiresAt, disposition, name, contentType }
+  };
+}
+
+describeStorage('bucket', () => bucketAdapter(new Bucket()), { describe, it });
+
+/** What can only be read from its beginning. */
+interface Tape {
+  open(location: string): Promise<Readable | undefined>;
+}
+
+export function tapeAdapter(tape: Tape): StorageAdapter {
+  return {
+    async read(location, range) {
+      const content = await tape.open(location);
+      if (!content) throw new LocationNotFoundError(location);
+      return range ? cutToRange(content, range) : content;
+    },
+  };
+}
 
 @Injectable()
 export class Thumbnails {
@@ -132,6 +142,7 @@ class ScansController {
   }
 }
 
+const bucket = new Bucket();
 const tenant = 'acme';
 const byTenant: LocationTransformer = ({ uuid, now }) => `${tenant}/${now.getUTCFullYear()}/${uuid}`;
 
@@ -145,6 +156,10 @@ const modules = {
         icons: databaseStorage({ maxSize: '256KiB', acceptedTypes: ['image'] }),
         links: linkStorage({ domains: ['*.example.org'] }),
       },
+    }),
+  bucket: () =>
+    FilesModule.forRoot({
+      storages: { default: new Storage(bucketAdapter(bucket), { maxSize: '10MiB' }) },
     }),
   uploads: () =>
     FilesModule.forRoot({
@@ -221,6 +236,35 @@ it('has the storages of docs/storages.md', async () => {
   expect(await buffer(await files.stream(icon))).toEqual(png);
   const located = { uuid: 'u', name: 'n', contentType: 'text/plain', now: new Date('2026-01-01') };
   expect(byTenant(located)).toBe('acme/2026/u');
+});
+
+it('keeps files in the adapters of docs/storages.md', async () => {
+  const { app } = await start('bucket');
+  const files = app.get(FilesService);
+  const large = files.create(Buffer.alloc(10 * 1024 * 1024 + 1), { name: 'a.bin' });
+  await expect(large).rejects.toMatchObject({ code: 'FILES_FILE_TOO_LARGE' });
+  const { id, storage } = await files.create(Buffer.from('in a bucket'), { name: 'a.txt' });
+  expect([storage, await text(await files.stream(id, { start: 3, end: 5 }))]).toEqual(['default', 'a b']);
+  const link = await app.get(FilesLinks).temporary(id);
+  expect(link.url).toMatch(/^https:\/\/bucket\.example\//);
+  await files.delete(id);
+  await expect.poll(async () => (await bucket.keys('').next()).done).toBe(true);
+});
+
+it('reads the tape of docs/storages.md, of which it needs no more than one verb', async () => {
+  const tape: Tape = {
+    open: async (location) =>
+      location === 'reel/1' ? Readable.from([Buffer.from('on a '), Buffer.from('tape')]) : undefined,
+  };
+  const { app } = await startApp({ options: { storages: { default: memoryStorage(), archive: tapeAdapter(tape) } } });
+  const files = app.get(FilesService);
+  const { id, size } = await files.register('reel/1', { storage: 'archive' });
+  expect([size, await text(await files.stream(id, { start: 3, end: 6 }))]).toEqual([9, 'a ta']);
+  await expect(files.register('reel/2', { storage: 'archive' })).rejects.toThrow(
+    'location "reel/2" of storage "archive"',
+  );
+  const deletion = files.delete(id);
+  await expect(deletion).rejects.toMatchObject({ code: 'FILES_CAPABILITY_MISSING', missing: ['remove'] });
 });
 
 it('takes uploads as docs/uploads.md says', async () => {

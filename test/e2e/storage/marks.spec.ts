@@ -7,7 +7,6 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { FilesModule, FilesService, ManagedFile } from '../../../lib/index.js';
 import { FileIntent, FILES_ENTITIES, StorageMark } from '../../../lib/entry/entities.js';
 import { adoptStorage, FilesSweeper } from '../../../lib/entry/maintenance.js';
-import { Capability } from '../../../lib/entry/storage.js';
 import type { FilesModuleOptions } from '../../../lib/index.js';
 import { ByteRemovals } from '../../../lib/files/content/byte-removals.js';
 import type { Storage } from '../../../lib/storage/storage.js';
@@ -280,7 +279,7 @@ describe.each(databases)('the mark of a directory, on $name', (kind) => {
 
   it('is not asked for where a storage neither creates nor removes', async () => {
     const { root } = await used();
-    const readOnly = { disable: Capability.CREATE | Capability.REMOVE };
+    const readOnly = { disable: ['write', 'remove'] } as const;
     const { files } = await boot(root, { database: other.options, fs: readOnly });
     expect((await files.search()).count).toBe(0);
     const mount = await unmount(root);
@@ -295,9 +294,7 @@ describe.each(databases)('the mark of a directory, on $name', (kind) => {
     // A file where a directory has to be: as little can be written as on a read-only mount, also as root.
     await mkdir(root);
     await writeFile(join(root, dirname(MARK)), '');
-    await expect(boot(root)).rejects.toMatchObject(
-      refused(/none can be written: .*Capability.CREATE \| Capability.REMOVE/),
-    );
+    await expect(boot(root)).rejects.toMatchObject(refused(/none can be written: .*disable: \['write', 'remove'\]/));
   });
 
   describe.each(PLATFORMS)('while a process runs, on %s', (platform) => {

@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { FileTransfer } from '../../../lib/ownership/file-transfer.entity.js';
-import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { actionApp, actionForm, Gallery, Picture, textFile } from '../../support/action-app.js';
 import type { ActionApp } from '../../support/action-app.js';
 import { reachableDatabases } from '../../support/databases.js';
-import { newDirectory } from '../../support/files-directory.js';
 import { PLATFORMS } from '../../support/http-app.js';
+import { storageWith } from '../../support/storage-with.js';
 
 describe.each(PLATFORMS)('a form with files, on %s', (platform) => {
   const setup = { platform };
@@ -217,10 +216,7 @@ describe.each(PLATFORMS)('the body on %s', (platform) => {
   });
 
   it('comes to the address of a public storage', async () => {
-    const storage = Object.assign(fsStorage({ root: newDirectory() }), {
-      supports: () => true,
-      permanentLink: (location: string) => Promise.resolve(`https://cdn.test/${location}`),
-    });
+    const storage = storageWith({ publicUrl: async (location) => `https://cdn.test/${location}` });
     const app = await actionApp({ platform, options: { storages: { default: storage } } });
     const { body } = await app.send(
       '/galleries',

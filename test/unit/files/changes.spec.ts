@@ -5,7 +5,6 @@ import { memoryStorage } from 'nestjs-files/storage/memory';
 import { faultyStorage } from 'nestjs-files/testing';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { uuidV7 } from '../../../lib/files/uuid-v7.js';
-import { Capability } from '../../../lib/storage/capability.js';
 import type { Storage } from '../../../lib/storage/storage.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { assembleFiles, filesHarness, HARNESS_ENTITIES } from '../../support/files-harness.js';
@@ -34,8 +33,8 @@ describe('FilesService.register', () => {
     expect(await notes()).toContain(`created ${file.id} for user:1`);
   });
 
-  it('refuses what is unknown, registered, missing or not to be analyzed', async () => {
-    const blind = memoryStorage({ disable: Capability.ANALYZE });
+  it('refuses what is unknown, registered, missing or not to be read', async () => {
+    const blind = memoryStorage({ disable: ['read'] });
     const { files, registry, rows } = await filesHarness({ blind });
     await put(registry.get('default'), 'a/file');
     await put(blind, 'file');
@@ -153,10 +152,10 @@ describe('FilesService.replace', () => {
   });
 
   it('needs a storage that can create and remove', async () => {
-    const { files } = await filesHarness({ archive: memoryStorage({ disable: Capability.REMOVE }) });
+    const { files } = await filesHarness({ archive: memoryStorage({ disable: ['remove'] }) });
     const { id } = await files.create(content, { name: 'x', storage: 'archive' });
     const refused = files.replace(id, Buffer.from('other'));
-    await expect(refused).rejects.toMatchObject({ code: 'FILES_CAPABILITY_MISSING', missing: ['REMOVE'] });
+    await expect(refused).rejects.toMatchObject({ code: 'FILES_CAPABILITY_MISSING', missing: ['remove'] });
   });
 });
 
@@ -208,7 +207,7 @@ describe('FilesService.copy', () => {
 
   it('copies without reading where the storage can, and else reads', async () => {
     const able = faultyStorage(memoryStorage());
-    const unable = faultyStorage(memoryStorage({ disable: Capability.COPY }));
+    const unable = faultyStorage(memoryStorage({ disable: ['copy'] }));
     const { files } = await filesHarness({ able, unable });
     for (const storage of ['able', 'unable']) {
       const { id } = await files.create(content, { name: 'x', storage });
@@ -254,7 +253,7 @@ describe('FilesService.move', () => {
     await dataSource.getRepository(ManagedFile).update({ id }, { hash: '0'.repeat(64) });
     await expect(files.move(id, 'memory')).rejects.toMatchObject({ code: 'FILES_FILE_CORRUPT', fileId: id });
     expect(await stored()).toEqual([location]);
-    for await (const found of registry.get('memory').scan()) expect(found).toBeUndefined();
+    for await (const found of registry.get('memory').list()) expect(found).toBeUndefined();
   });
 
   it('gives up when the content was replaced meanwhile', async () => {
@@ -269,6 +268,6 @@ describe('FilesService.move', () => {
     };
     await expect(files.move(id, 'memory')).rejects.toMatchObject({ code: 'FILES_FILE_CHANGED' });
     expect(await text(await files.stream(id))).toBe('newer');
-    for await (const found of memory.scan()) expect(found).toBeUndefined();
+    for await (const found of memory.list()) expect(found).toBeUndefined();
   });
 });

@@ -5,7 +5,6 @@ import { memoryStorage } from 'nestjs-files/storage/memory';
 import { CommitOutcomeUnknownError } from '../../../lib/errors/units.errors.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { uuidV7 } from '../../../lib/files/uuid-v7.js';
-import { Capability } from '../../../lib/storage/capability.js';
 import { contextOf, filesHarness, Thing } from '../../support/files-harness.js';
 import { pdf } from '../../support/files-samples.js';
 
@@ -54,7 +53,7 @@ describe('FilesService.create', () => {
   });
 
   it('destroys the content and stores nothing when something is wrong with what it is told', async () => {
-    const { files, stored, rows } = await filesHarness({ closed: memoryStorage({ disable: Capability.CREATE }) });
+    const { files, stored, rows } = await filesHarness({ closed: memoryStorage({ disable: ['write'] }) });
     const wrong = [
       [{ name: '' }, 'FILES_FILE_NAME_INVALID'],
       [{ name: 'x', storage: 'nowhere' }, 'FILES_STORAGE_UNKNOWN'],
@@ -359,9 +358,9 @@ describe('FilesService.delete', () => {
   });
 
   it('refuses where the storage cannot remove', async () => {
-    const { files, rows } = await filesHarness({ archive: memoryStorage({ disable: Capability.REMOVE }) });
+    const { files, rows } = await filesHarness({ archive: memoryStorage({ disable: ['remove'] }) });
     const { id } = await files.create(content, { name: 'x', storage: 'archive' });
-    await expect(files.delete(id)).rejects.toMatchObject({ code: 'FILES_CAPABILITY_MISSING', missing: ['REMOVE'] });
+    await expect(files.delete(id)).rejects.toMatchObject({ code: 'FILES_CAPABILITY_MISSING', missing: ['remove'] });
     expect(await rows()).toBe(1);
   });
 });

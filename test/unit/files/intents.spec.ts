@@ -1,7 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { MARKERS } from '../../../lib/files/intents/marker-intent.js';
-import { Capability } from '../../../lib/storage/capability.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { TestDatabase } from '../../support/databases.js';
 import { assembleFiles, filesHarness, HARNESS_ENTITIES, Note } from '../../support/files-harness.js';
@@ -73,7 +72,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('an intent on $na
       throw new Error('later');
     });
     await expect(undone).rejects.toThrow('later');
-    for await (const found of registry.get('default').scan()) expect(found).toBeUndefined();
+    for await (const found of registry.get('default').list()) expect(found).toBeUndefined();
     expect([await rows(), await intents()]).toEqual([0, []]);
   });
 });
@@ -85,7 +84,7 @@ describe('an intent on SQLite', async () => {
     const { files, transactor, registry } = await filesHarness({}, inMemory);
     const markers = async () => {
       const found: string[] = [];
-      for await (const { location } of registry.get('memory').scan(MARKERS)) found.push(location);
+      for await (const { location } of registry.get('memory').list(MARKERS)) found.push(location);
       return found.length;
     };
     await transactor.run(async () => {
@@ -96,12 +95,9 @@ describe('an intent on SQLite', async () => {
   });
 
   it('says what a storage lacks, in which it could not be found again', async () => {
-    const { files, transactor, rows } = await filesHarness(
-      { blind: memoryStorage({ disable: Capability.SCAN }) },
-      inMemory,
-    );
+    const { files, transactor, rows } = await filesHarness({ blind: memoryStorage({ disable: ['list'] }) }, inMemory);
     const inUnit = transactor.run(() => files.create(content, { name: 'x', storage: 'blind' }));
-    await expect(inUnit).rejects.toMatchObject({ code: 'FILES_CAPABILITY_MISSING', missing: ['SCAN'] });
+    await expect(inUnit).rejects.toMatchObject({ code: 'FILES_CAPABILITY_MISSING', missing: ['list'] });
     await files.create(content, { name: 'x', storage: 'blind' });
     expect(await rows()).toBe(1);
   });

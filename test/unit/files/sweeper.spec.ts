@@ -13,7 +13,6 @@ import type { SweepStep } from '../../../lib/files/intents/sweep-preview.js';
 import { locationKey } from '../../../lib/storage/location-key.js';
 import { readSweeperOptions } from '../../../lib/files/intents/sweeper-options.js';
 import { uuidV7 } from '../../../lib/files/uuid-v7.js';
-import { Capability } from '../../../lib/storage/capability.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { assembleFiles, filesHarness, HARNESS_ENTITIES } from '../../support/files-harness.js';
 
@@ -121,7 +120,7 @@ describe('FilesSweeper', () => {
 
   it('goes on after a failure, and tries what failed again when its lease is over', async () => {
     const { sweeper, clock, registry, dataSource, intents } = await filesHarness({
-      archive: memoryStorage({ disable: Capability.REMOVE }),
+      archive: memoryStorage({ disable: ['remove'] }),
     });
     await registry.get('memory').write('b', source());
     const all = [

@@ -36,7 +36,7 @@ describe('databaseStorage', () => {
   }
 
   it('needs to know a data source with its table', async () => {
-    await expect(databaseStorage().prepare()).rejects.toThrow('"dataSource"');
+    await expect(databaseStorage().connect()).rejects.toThrow('"dataSource"');
   });
 
   it('takes no more than its limit, which is a mebibyte unless told', async () => {

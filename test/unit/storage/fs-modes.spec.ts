@@ -17,7 +17,7 @@ function withUmask(mask: number): void {
 async function modesAfter(modes?: FsStorageOptions['modes']) {
   const root = join(newDirectory(), 'above', 'files');
   const storage = fsStorage({ root, ...(modes && { modes }) });
-  await storage.prepare();
+  await storage.connect();
   await storage.write('a/b/one', bytes());
   await storage.copy('a/b/one', 'c/two');
   await storage.write('d/three', bytes());
@@ -65,7 +65,7 @@ describe.skipIf(process.platform === 'win32')('the modes of fsStorage', () => {
     await writeFile(join(root, 'old'), 'x');
     await chmod(join(root, 'old'), 0o644);
     const storage = fsStorage({ root, modes: { file: 0o600 } });
-    await storage.prepare();
+    await storage.connect();
     expect([await modeOf(root), await modeOf(join(root, 'old'))]).toEqual(['755', '644']);
   });
 

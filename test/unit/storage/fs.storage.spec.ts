@@ -114,7 +114,7 @@ describe('fsStorage', () => {
     expect(() => fsStorage({ root: 'x', hashAlgorithm: 'rot13' })).toThrow('"hashAlgorithm"');
   });
 
-  it('scans nothing outside of its root, and no file that is being written', async () => {
+  it('lists nothing outside of its root, and no file that is being written', async () => {
     const { parent, root, storage } = setUp();
     await mkdir(join(parent, 'outside'));
     await writeFile(join(parent, 'outside/secret'), 'secret');
@@ -123,10 +123,10 @@ describe('fsStorage', () => {
     await symlink(join(parent, 'outside/secret'), join(root, 'secret'));
     await writeFile(join(root, `a/.file.${randomUUID()}.part`), 'half');
     const found: string[] = [];
-    for await (const { location } of storage.scan()) found.push(location);
+    for await (const { location } of storage.list()) found.push(location);
     expect(found).toEqual(['a/file']);
     const outside = async () => {
-      for await (const { location } of storage.scan('out')) found.push(location);
+      for await (const { location } of storage.list('out')) found.push(location);
     };
     await expect(outside()).rejects.toMatchObject({ code: 'FILES_LOCATION_INVALID' });
   });

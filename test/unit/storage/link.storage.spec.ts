@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -50,7 +51,7 @@ describe('linkStorage', () => {
     const file = await files.register(`${url}/data/r%C3%A9sum%C3%A9.txt?v=1`, { storage: 'links' });
     expect(file).toMatchObject({ name: 'résumé.txt', size: 7, contentType: 'text/plain' });
     expect(await text(await files.stream(file.id))).toBe('content');
-    expect(await storage.permanentLink(file.location)).toBe(file.location);
+    expect(await storage.publicUrl(file.location)).toBe(file.location);
     const copy = await files.copy(file.id, { storage: 'memory' });
     await files.delete(file.id);
     expect(await text(await files.stream(copy.id))).toBe('content');
@@ -91,6 +92,19 @@ describe('linkStorage', () => {
       response.end('56789');
     });
     expect(await text(await storage.read(`${url}/`, { start: 2, end: 4 }))).toBe('234');
+  });
+
+  it('lets go of a server without ranges that stands still, when nobody waits for the range any more', async () => {
+    let closed: Promise<unknown> | undefined;
+    const { url, storage } = await serve((_, response) => {
+      closed = once(response, 'close');
+      response.write('01');
+    });
+    const part = await storage.read(`${url}/`, { start: 5, end: 9 });
+    part.read();
+    part.destroy();
+    await closed;
+    expect(closed).toBeDefined();
   });
 
   it('follows redirects, but not to where it may not read, and not for ever', async () => {

@@ -1,0 +1,116 @@
+import type { Readable } from 'node:stream';
+import type { DataSource } from 'typeorm';
+import type { MarkPlace } from './mark-place.js';
+
+/**
+ * Where bytes are, and how they get there and back. `new Storage(adapter)` makes a storage of it.
+ *
+ * The verbs come first. All are optional: a method that is there is what the adapter can do, and nothing else says so. Locations and ranges
+ * were checked before, `copy` and `move` are not called for one location twice, and nothing changes while the mark is not in its place. What a
+ * verb throws reaches the caller as a `StorageFailedError` with it as the cause, except for errors of this library. Units are bytes.
+ */
+export interface StorageAdapter {
+  /**
+   * Stores all of the content, or nothing: nobody sees a part of it, and nothing is left when it fails. Resolves once the bytes would
+   * survive what the place promises to survive.
+   * - Something is there already: throws `LocationTakenError`, before the content is read. Bytes are never overwritten; of several writes at
+   *   once exactly one wins, and the others throw the same.
+   * - The content fails, or is cut off: throws what it fails with, as `for await` and `pipeline` do. The storage destroys it.
+   */
+  write?(location: string, content: Readable): Promise<void>;
+  /**
+   * The bytes, unmodified, or the range of them: both ends included, cut at the last byte. A source that can only be read from its
+   * beginning is cut by `cutToRange(content, range)`. Resolves once reading can begin; destroying the stream frees all that it holds. Chunks
+   * are the reader's own.
+   * - Nothing is there: throws `LocationNotFoundError`, before the first byte.
+   */
+  read?(location: string, range?: ByteRange): Promise<Readable>;
+  /** Deletes the bytes, so that the location can be written again. Nothing is there: does nothing. */
+  remove?(location: string): Promise<void>;
+  /** Size and date, without reading the bytes. Nothing is there: `undefined`. */
+  stat?(location: string): Promise<StoredObject | undefined>;
+  /**
+   * As `write`, of the bytes at `from`, without them passing through the application.
+   * - Nothing is at `from`: throws `LocationNotFoundError`, and nothing is at `to` either.
+   * - Something is at `to`: throws `LocationTakenError`, and both stay as they are.
+   */
+  copy?(from: string, to: string): Promise<void>;
+  /** As `copy`, and nothing is at `from` afterwards. Where it fails, the bytes are at `from` still. */
+  move?(from: string, to: string): Promise<void>;
+  /**
+   * All objects, each once, in any order, or those below a directory: for `a`, `a/b` and `a/b/c`, but not `ab/c`. Marks and unfinished writes
+   * are none. What comes and goes meanwhile may be seen or not. A missing directory has none.
+   */
+  list?(directory?: string): AsyncIterable<LocatedObject>;
+  /** An address where everybody who knows it can read the bytes for as long as they are there. */
+  publicUrl?(location: string): Promise<string>;
+  /** An address where everybody who knows it can read the bytes until it expires: clients fetch them from there, and not from the application. */
+  temporaryUrl?(location: string, request: TemporaryUrlRequest): Promise<string>;
+
+  /** Called at boot, before any verb: makes the place ready, and throws where an option is wrong. */
+  connect?(context: StorageContext): Promise<void>;
+  /** Whether bytes are written and removed in the caller's transaction, so that they commit with their row. @default false */
+  readonly isTransactional?: boolean;
+  /** Where the mark is, for a place that can be mistaken for another, as a mount or a shared bucket can. @default it cannot */
+  readonly markPlace?: MarkPlace;
+  /** Throws `LocationInvalidError` for what can be no location here. @default the exported `assertLocation`: relative paths of plain segments */
+  assertLocation?(location: string): void;
+  /** What a file of bytes that are there already is called, if nobody says. @default the last segment of the location */
+  nameOf?(location: string): string;
+  /** As `remove`, for several, in fewer steps than one for each. @default `remove`, one after the other */
+  removeAll?(locations: readonly string[]): Promise<void>;
+  /** Removes what writes that never ended have left, if it is older. @default there is nothing */
+  removeLeftovers?(before: Date): Promise<Leftovers>;
+}
+
+/** Both ends are included, as in HTTP: `{ start: 0, end: 9 }` is the first ten bytes. */
+export interface ByteRange {
+  /** The first byte; the first of all is 0. */
+  start: number;
+  /** The last byte, itself included. */
+  end: number;
+}
+
+/** What is known about bytes without reading them. */
+export interface StoredObject {
+  /** Bytes. */
+  size: number;
+  /** When the bytes were written. */
+  modifiedAt: Date;
+}
+
+/** One object of a list. */
+export interface LocatedObject extends StoredObject {
+  /** Where in the storage. */
+  location: string;
+}
+
+/** What a temporary address has to do. */
+export interface TemporaryUrlRequest {
+  /** From then on the address opens nothing. */
+  expiresAt: Date;
+  /** `attachment` to be saved, `inline` to be shown. */
+  disposition: 'attachment' | 'inline';
+  /** As the file's row has them. */
+  name: string;
+  /** What has to be answered as `Content-Type`. */
+  contentType: string;
+}
+
+/** What an adapter is told at boot. */
+export interface StorageContext {
+  /** The name under which the storage is configured. */
+  name: string;
+  /** Bytes; `undefined` is no limit. Whoever writes files has been held to it; it is for adapters that have all of a file in memory. */
+  maxSize: number | undefined;
+  /** The data source that has the files' rows. */
+  dataSource: DataSource | undefined;
+}
+
+/** What a clean-up removed. */
+export interface Leftovers {
+  /** How many. */
+  count: number;
+  /** Bytes. */
+  size: number;
+}

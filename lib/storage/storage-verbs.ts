@@ -1,0 +1,21 @@
+import type { StorageAdapter } from './storage-adapter.js';
+
+/** What a storage can be asked to do: the name of a method of its adapter. */
+export type StorageVerb =
+  'write' | 'read' | 'remove' | 'stat' | 'copy' | 'move' | 'list' | 'publicUrl' | 'temporaryUrl';
+
+// A record, so that none can be left out.
+const VERBS: Record<StorageVerb & keyof StorageAdapter, true> = {
+  write: true,
+  read: true,
+  remove: true,
+  stat: true,
+  copy: true,
+  move: true,
+  list: true,
+  publicUrl: true,
+  temporaryUrl: true,
+};
+
+/** All of them. */
+export const STORAGE_VERBS = Object.keys(VERBS) as readonly StorageVerb[];

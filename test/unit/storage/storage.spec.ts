@@ -1,0 +1,125 @@
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { describe, expect, it } from 'vitest';
+import { LocationNotFoundError, LocationTakenError } from '../../../lib/errors/storage.errors.js';
+import type { LocatedObject, StorageAdapter } from '../../../lib/storage/storage-adapter.js';
+import type { StorageLimits } from '../../../lib/storage/storage-limits.js';
+import { STORAGE_VERBS } from '../../../lib/storage/storage-verbs.js';
+import type { StorageVerb } from '../../../lib/storage/storage-verbs.js';
+import { Storage } from '../../../lib/storage/storage.js';
+
+const content = () => Readable.from([Buffer.from('content')]);
+
+function storageOf(adapter: StorageAdapter, limits: StorageLimits = {}): Storage {
+  const storage = new Storage(adapter, limits);
+  storage.assignName('mine');
+  return storage;
+}
+
+describe('Storage', () => {
+  it('can do what its adapter has methods for, and what is not disabled', () => {
+    const storage = storageOf({ read: async () => content(), remove: async () => {} }, { disable: ['remove'] });
+    expect(STORAGE_VERBS.filter((verb) => storage.can(verb))).toEqual(['read']);
+    expect(storage.can('read', 'remove')).toBe(false);
+    expect(() => storage.require('read')).not.toThrow();
+    expect(() => storage.require('read', 'remove', 'copy')).toThrow(
+      'Storage "mine" cannot remove, copy. Its adapter has no such method, or the option "disable" names it.',
+    );
+  });
+
+  it('takes methods of classes, which know their object', async () => {
+    class Greeting {
+      constructor(private readonly words: string) {}
+
+      read(): Promise<Readable> {
+        return Promise.resolve(Readable.from([Buffer.from(this.words)]));
+      }
+    }
+    expect(await text(await storageOf(new Greeting('hello')).read('x'))).toBe('hello');
+  });
+
+  it('refuses to disable what is no verb', () => {
+    const wrong = [['erase'], 'remove', 32] as unknown as StorageVerb[][];
+    for (const disable of wrong) expect(() => storageOf({}, { disable })).toThrow('"disable"');
+  });
+
+  it('names itself in what its adapter throws', async () => {
+    const cause = new Error('unique');
+    const storage = storageOf({
+      write: async (location) => {
+        throw new LocationTakenError(location, undefined, { cause });
+      },
+      read: async (location) => {
+        throw new LocationNotFoundError(location);
+      },
+    });
+    const taken = { code: 'FILES_LOCATION_TAKEN', storage: 'mine', location: 'a/b', cause };
+    await expect(storage.write('a/b', content())).rejects.toMatchObject(taken);
+    await expect(storage.read('a/b')).rejects.toThrow('Nothing is at location "a/b" of storage "mine".');
+  });
+
+  it('says what it was asked for when its adapter fails, whatever that throws', async () => {
+    const fault = new Error('out of order');
+    const fail = () => {
+      throw fault;
+    };
+    const storage = storageOf({
+      ...Object.fromEntries(STORAGE_VERBS.map((verb) => [verb, fail])),
+      removeLeftovers: fail,
+    });
+    const request = { expiresAt: new Date(), disposition: 'inline', name: 'a', contentType: 'text/plain' } as const;
+    const uses: Record<string, () => Promise<unknown>> = {
+      write: () => storage.write('a', content()),
+      read: () => storage.read('a'),
+      remove: () => storage.remove('a'),
+      stat: () => storage.exists('a'),
+      copy: () => storage.copy('a', 'b'),
+      move: () => storage.move('a', 'b'),
+      list: () => storage.list('a').next(),
+      publicUrl: () => storage.publicUrl('a'),
+      temporaryUrl: () => storage.temporaryUrl('a', request),
+      'remove leftovers': () => storage.removeLeftovers(new Date()),
+    };
+    for (const [operation, use] of Object.entries(uses))
+      await expect(use(), operation).rejects.toMatchObject({
+        code: 'FILES_STORAGE_FAILED',
+        storage: 'mine',
+        operation,
+        cause: fault,
+      });
+  });
+
+  it('asks its adapter about locations and names where that has rules for them', async () => {
+    const asked: string[] = [];
+    const own = storageOf({
+      stat: async () => undefined,
+      assertLocation: (location) => void asked.push(location),
+      nameOf: (location) => location.toUpperCase(),
+    });
+    expect([await own.exists('https://example.org//a'), own.nameOf('a/b')]).toEqual([false, 'A/B']);
+    expect(asked).toEqual(['https://example.org//a']);
+    const plain = storageOf({ stat: async () => undefined });
+    await expect(plain.exists('https://example.org//a')).rejects.toMatchObject({ code: 'FILES_LOCATION_INVALID' });
+    expect(plain.nameOf('a/b')).toBe('b');
+  });
+
+  it('removes several at once where its adapter can, and else one after the other', async () => {
+    const removed: unknown[] = [];
+    const remove = async (location: string) => void removed.push(location);
+    await storageOf({ remove }).removeAll(['a', 'b']);
+    await storageOf({ remove, removeAll: async (locations) => void removed.push(locations) }).removeAll(['c', 'd']);
+    expect(removed).toEqual(['a', 'b', ['c', 'd']]);
+  });
+
+  it('has nothing more to say about an adapter without hooks', async () => {
+    const storage = storageOf({
+      async *list(): AsyncGenerator<LocatedObject, void> {
+        yield { location: 'a', size: 1, modifiedAt: new Date(0) };
+      },
+    });
+    await storage.connect();
+    expect([storage.isTransactional, storage.markPlace]).toEqual([false, undefined]);
+    expect(await storage.removeLeftovers(new Date())).toEqual({ count: 0, size: 0 });
+    expect(await storage.list().next()).toMatchObject({ value: { location: 'a' } });
+  });
+});
