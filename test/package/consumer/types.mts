@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { Body, Controller, Injectable, Module, Param, Patch } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
@@ -20,6 +21,9 @@ import {
 } from 'nestjs-files';
 import type { Actor, FileOperation, FileOwnerPolicy, FilesModuleOptions, OwnerOperation, TaskLike } from 'nestjs-files';
 import type { FileTransfer } from 'nestjs-files/entities';
+import { LocationNotFoundError } from 'nestjs-files/errors';
+import { cutToRange, Storage } from 'nestjs-files/storage';
+import type { StorageAdapter } from 'nestjs-files/storage';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import * as testing from 'nestjs-files/testing';
@@ -101,8 +105,21 @@ export class PackagesController {
   }
 }
 
+const shelf: StorageAdapter = {
+  async read(location, range) {
+    if (location !== 'book') throw new LocationNotFoundError(location);
+    const content = Readable.from([Buffer.from('pages')]);
+    return range ? cutToRange(content, range) : content;
+  },
+};
+
 const options: FilesModuleOptions = {
-  storages: { default: fsStorage({ root: 'var/files', maxSize: '10MiB' }), scratch: memoryStorage() },
+  storages: {
+    default: fsStorage({ root: 'var/files', maxSize: '10MiB' }),
+    scratch: memoryStorage(),
+    shelf,
+    books: new Storage(shelf, { maxSize: '1MiB', disable: ['remove'] }),
+  },
   actor: (context: ExecutionContext) => {
     const { user } = context.switchToHttp().getRequest<{ user?: { id: string } }>();
     return user ? { type: 'user', id: user.id } : null;
@@ -128,3 +145,5 @@ export const contract: typeof testing.describeStorage = testing.describeStorage;
 
 // @ts-expect-error the types are real: a storage that does not exist would pass if they were `any`
 fsStorage({ root: 1 });
+// @ts-expect-error no storage can do this
+new Storage(shelf, { disable: ['erase'] });
