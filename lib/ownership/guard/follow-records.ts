@@ -42,7 +42,7 @@ async function followIds(
     manager,
     changed.map(({ from }) => ({ owner: from })),
   );
-  for (const { row, to } of changed) row.row.followedTo = to.id;
+  for (const { row, to } of changed) ledger.note(row.row, { followedTo: to.id });
   const locked = held.length === 0 ? [] : await runtime.statements.lock(manager, held);
   const following = new Map<string, ChangedId>();
   for (const one of changed) {
@@ -144,7 +144,7 @@ async function disinherit(
   manager: EntityManager,
   chosen: readonly CurrentRow[],
 ): Promise<void> {
-  for (const { row, ownerId } of chosen) row.disinheritedAs = ownerId;
+  for (const { row, ownerId } of chosen) ledger.note(row, { disinheritedAs: ownerId });
   const owners = chosen.map(({ owner }) => owner);
   const held = await heldFiles(
     manager,

@@ -67,14 +67,14 @@ const LEDGER = Symbol('nestjs-files:record-ledger');
 /** What one transaction did to guarded rows and to the owners of files, until it is settled before the COMMIT. */
 export class RecordLedger {
   readonly #rows = new Map<string, WrittenRow>();
-  #given = new Map<string, OwnerReference>();
+  readonly #given = new Map<string, OwnerReference>();
   /** Rows that were removed, and whose keys others have got since. */
   readonly #displaced: WrittenRow[] = [];
   readonly #settle: () => Promise<void>;
   /** Writes that have begun, and are not noted yet. */
   readonly #writing = new Set<Promise<unknown>>();
   #refusal: FilesError | undefined;
-  /** What was given before a part of the transaction was undone. */
+  /** What was given before something was undone of which nobody can say what it was. */
   readonly #formerlyGiven = new Map<string, OwnerReference>();
   readonly #taken = new Map<string, readonly OwnerReference[]>();
   readonly #disinherited = new Map<string, OwnershipState>();
@@ -108,6 +108,7 @@ export class RecordLedger {
 
   /** Notes that the transaction must not commit, also if the application swallows the error: a write was done that nobody could see. */
   refuse(error: FilesError): FilesError {
+    if (!this.#refusal) this.state.onUndo(() => (this.#refusal = undefined));
     return (this.#refusal ??= error);
   }
 
@@ -119,8 +120,11 @@ export class RecordLedger {
   /** Counts the write as under way until it settles. What it has written is settled after that, also where a settlement came before. */
   during<T>(write: Promise<T>): Promise<T> {
     this.#writing.add(write);
+    const { undoneParts } = this.state;
     const end = (): void => {
       this.#writing.delete(write);
+      // What was undone meanwhile it may have noted after that.
+      if (this.state.undoneParts !== undoneParts) this.state.noteUndone();
       this.state.beforeCommit(this.#settle);
     };
     write.then(end, end);
@@ -159,7 +163,7 @@ export class RecordLedger {
     this.#write(this.#row(entity, key), ownerId, values);
   }
 
-  /** Whether parts of the transaction were undone, so that what was noted may not stand. */
+  /** Whether something was undone of which nobody can say what it was, so that what was noted may not stand. */
   get isUndone(): boolean {
     return this.state.undone > 0;
   }
@@ -196,24 +200,30 @@ export class RecordLedger {
 
   /** Notes that the file is the owner's, and locked. */
   given(fileId: string, owner: OwnerReference): void {
-    this.#given.set(fileId, owner);
+    this.#set(this.#given, fileId, owner);
   }
 
   /** Notes that the file has no owner any more, or is gone. */
   dropped(fileId: string): void {
-    this.#given.delete(fileId);
+    this.#set(this.#given, fileId, undefined);
   }
 
   /** Notes that the file was taken from the owner: transferred or deleted. */
   taken(fileId: string, owner: OwnerReference): void {
-    this.#given.delete(fileId);
+    this.dropped(fileId);
     const owners = this.#taken.get(fileId) ?? [];
-    if (!owners.some((one) => isOwner(one, owner))) this.#taken.set(fileId, [...owners, owner]);
+    if (!owners.some((one) => isOwner(one, owner))) this.#set(this.#taken, fileId, [...owners, owner]);
   }
 
   /** Notes that the file lost its owner here, because that one only has the id of an earlier owner. */
   disinherited(fileId: string, state: OwnershipState): void {
-    this.#disinherited.set(fileId, state);
+    this.#set(this.#disinherited, fileId, state);
+  }
+
+  /** Notes what was done with the files of the row's owner id. */
+  note(row: WrittenRow, done: Partial<Pick<WrittenRow, 'disinheritedAs' | 'followedTo'>>): void {
+    this.#keep(row);
+    Object.assign(row, done);
   }
 
   /** What the file was before it lost its owner here. */
@@ -314,10 +324,15 @@ export class RecordLedger {
       else if (others.every(({ before }) => before === null)) Object.assign(row, { before: null, choseId: true });
       this.#read(row, record);
     }
-    for (const row of others) if (row.isUnsure) Object.assign(row, { isUnsure: false, isRemoved: true });
+    for (const row of others) {
+      if (!row.isUnsure) continue;
+      this.#keep(row);
+      Object.assign(row, { isUnsure: false, isRemoved: true });
+    }
   }
 
   #read(row: WrittenRow, record: RecordRow): void {
+    this.#keep(row);
     if (row.before === null) row.insertedAs ??= record.ownerId;
     Object.assign(row, { isUnsure: false, isRemoved: false, ownerId: record.ownerId });
     for (const [field, named] of record.values) row.written.set(field, named);
@@ -326,38 +341,70 @@ export class RecordLedger {
   #moveTo(row: WrittenRow, from: ObjectLiteral, to: ObjectLiteral): void {
     const text = keyOf(row.entity, to);
     const there = this.#rows.get(text);
-    this.#rows.delete(keyOf(row.entity, from));
+    this.#keep(row);
+    this.#set(this.#rows, keyOf(row.entity, from), undefined);
     if (there && there !== row) {
-      // Where parts of the transaction were undone, that one may still be there, under the key that it had.
+      // Where something was undone, that one may still be there, under the key that it had.
       if (this.isUndone) this.refuse(keyUsedAgain(row.entity));
       this.#displaced.push(there);
+      this.state.onUndo(() => this.#displaced.pop());
     }
     row.key = to;
-    this.#rows.set(text, row);
+    this.#set(this.#rows, text, row);
     this.#changed();
   }
 
-  /** After a rollback to a savepoint nobody knows which of the writes stand, and which of the transfers. */
+  /** After a rollback to a savepoint of the application's own nobody knows which of the writes stand, and which of the transfers. */
   #forgetUndone(): void {
-    if (this.state.undone === this.#undone) return;
+    const known = this.#undone;
+    if (this.state.undone === known) return;
     this.#undone = this.state.undone;
-    for (const [id, owner] of this.#given) this.#formerlyGiven.set(id, owner);
-    this.#given = new Map();
+    this.state.onUndo(() => (this.#undone = known));
+    for (const [id, owner] of this.#given) {
+      this.#set(this.#formerlyGiven, id, owner);
+      this.dropped(id);
+    }
     this.#changed();
     for (const row of this.#rows.values()) {
+      this.#keep(row);
       Object.assign(row, { isUnsure: true, disinheritedAs: undefined, followedTo: undefined });
       row.formerly.clear();
     }
+    // Such a row may be there again, under its key.
+    const [displaced] = this.#displaced;
+    if (displaced) this.refuse(keyUsedAgain(displaced.entity));
   }
 
   #row(entity: GuardedEntity, key: ObjectLiteral): WrittenRow {
     const text = keyOf(entity, key);
     let row = this.#rows.get(text) ?? (this.isUndone ? this.#undoneRow(text) : undefined);
-    if (!row) {
+    if (row) this.#keep(row);
+    else {
       row = { entity, key, written: new Map(), formerly: new Map(), ...UNTOUCHED };
-      this.#rows.set(text, row);
+      this.#set(this.#rows, text, row);
     }
     return row;
+  }
+
+  /** Has the row be again what it is now if the part of the transaction that is open is undone. Called before each change of a row. */
+  #keep(row: WrittenRow): void {
+    if (!this.state.isInPart) return;
+    const kept = { ...row, written: new Map(row.written), formerly: new Map(row.formerly) };
+    this.state.onUndo(() => {
+      Object.assign(row, kept);
+      this.#changed();
+    });
+  }
+
+  /** Sets or deletes the entry; undone with the part of the transaction that is open. */
+  #set<K, V>(map: Map<K, V>, key: K, value: V | undefined): void {
+    const before = map.get(key);
+    const put = (it: V | undefined): unknown => (it === undefined ? map.delete(key) : map.set(key, it));
+    put(value);
+    this.state.onUndo(() => {
+      put(before);
+      this.#changed();
+    });
   }
 
   /** The row that had the key before it was given another one, which was undone. */

@@ -54,9 +54,10 @@ export async function dealWithRemoved(
     const { type, id } = stateOf(file);
     const one = holders.get(keyOf(type, id)) ?? holders.get(keyOf(type, id, file.id));
     if (!one || used.isUsed(one.owner, file.id)) continue;
-    if (one.ownsGivenOnly && !ledger.wasGiven(file.id, one.owner)) continue;
+    // In doubt a file stays.
+    if (one.ownsGivenOnly && !isOwner(one.owner, ledger.ownerGiven(file.id))) continue;
     const isThereAgain = again.has(keyOf(one.owner.type, one.owner.id));
-    if (isThereAgain && isOwner(one.owner, ledger.ownerGiven(file.id))) continue;
+    if (isThereAgain && ledger.wasGiven(file.id, one.owner)) continue;
     dropped[one.policy].push(file);
   }
   const [kept] = dropped.restrict;

@@ -140,6 +140,7 @@ export class UnitTransaction {
     await this.#turnstile.exclusive(async () => {
       this.#assertUsable();
       await this.#observe(() => this.runner.startTransaction());
+      this.state.beginPart(depthOf(this.runner));
       this.#savepoints.push({ owner, scope, witnesses: this.#witnesses.length });
     });
   }
@@ -148,7 +149,9 @@ export class UnitTransaction {
     return this.#turnstile.exclusive(async () => {
       this.#assertUsable();
       this.#pop(owner);
+      const depth = depthOf(this.runner);
       await this.#observe(() => this.runner.commitTransaction());
+      this.state.endPart(depth);
     });
   }
 
@@ -160,7 +163,7 @@ export class UnitTransaction {
         const { shared, witnesses } = this.#pop(owner);
         this.#witnesses = this.#witnesses.slice(0, witnesses);
         if (this.#doom) return;
-        this.state.noteUndone();
+        this.state.undoPart(depthOf(this.runner));
         await this.runner.rollbackTransaction();
         if (shared)
           throw new UnitAbortedError(

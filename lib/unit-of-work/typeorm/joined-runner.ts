@@ -29,10 +29,13 @@ export class JoinedRunner {
   #wroteBeside = false;
   #transactions = 0;
   #state = new TransactionState();
+  /** Whether a statement that rolls back is the query runner's own. */
+  #isEnding = false;
   readonly #restore: (() => void)[];
 
   private constructor(private readonly runner: QueryRunner) {
     const { query, stream, startTransaction, commitTransaction, rollbackTransaction, release } = runner;
+    for (let depth = 2; depth <= depthOf(runner); depth++) this.#state.beginPart(depth);
     this.#restore = [
       overrideMember(runner, 'query', ((...args) => this.#query(query.bind(runner) as Query, ...args)) as Query),
       overrideMember(runner, 'stream', ((...args: Parameters<QueryRunner['stream']>) => {
@@ -43,6 +46,7 @@ export class JoinedRunner {
       overrideMember(runner, 'startTransaction', async (isolation) => {
         if (this.#isForeign()) this.#refuse('begun');
         await startTransaction.call(runner, isolation);
+        if (depthOf(runner) > 1) this.#state.beginPart(depthOf(runner));
       }),
       overrideMember(runner, 'commitTransaction', async () => {
         if (this.#isForeign()) this.#refuse('committed');
@@ -51,10 +55,12 @@ export class JoinedRunner {
           // Anew, because units that the hooks opened watch for the commit by now.
           return runner.commitTransaction();
         }
+        const depth = depthOf(runner);
         this.#leave();
         await commitTransaction.call(runner).catch((error: unknown) => {
           throw guardRefusal(error) ?? error;
         });
+        if (depth > 1) this.#state.endPart(depth);
       }),
       overrideMember(runner, 'rollbackTransaction', async () => {
         if (this.#isForeign()) {
@@ -63,9 +69,14 @@ export class JoinedRunner {
           this.#unit = undefined;
           await unit?.desert(new UnitAbortedError('the transaction that it had joined was rolled back'));
         }
-        if (depthOf(runner) > 1) this.#state.noteUndone();
+        if (depthOf(runner) > 1) this.#state.undoPart(depthOf(runner));
         this.#leave();
-        await rollbackTransaction.call(runner);
+        this.#isEnding = true;
+        try {
+          await rollbackTransaction.call(runner);
+        } finally {
+          this.#isEnding = false;
+        }
       }),
       overrideMember(runner, 'release', async () => {
         this.#transactions++;
@@ -124,7 +135,7 @@ export class JoinedRunner {
     }
     // What subscribers wrote when they heard of the COMMIT, after the hooks of before were run.
     if (sql === 'COMMIT' && this.#state.hasHooks) return this.#commitLate(...args);
-    if (rollsBack(sql)) this.#state.noteUndone();
+    if (rollsBack(sql) && !this.#isEnding) this.#state.noteUndone();
     if (!scope && this.#isForeign() && !isRead(sql)) this.#wroteBeside = true;
     return query(...args);
   }
