@@ -1,8 +1,10 @@
-import type { EntityManager } from 'typeorm';
+import type { EntityManager, ObjectLiteral } from 'typeorm';
+import type { OwnerReference } from '../../files/owner-reference.js';
 import type { OpenTransaction } from '../../unit-of-work/transaction/open-transaction.js';
 import { deleteFiles, releaseFiles } from '../let-go.js';
 import type { FileSnapshot } from '../statements/transfer-statements.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
+import type { GuardedEntity } from './guarded-entities.js';
 import type { ReplacePolicy } from './file-field.decorator.js';
 import { filesInUse } from './files-in-use.js';
 import { isOwner } from './record-ledger.js';
@@ -10,13 +12,15 @@ import type { CurrentRow, RecordLedger } from './record-ledger.js';
 
 interface LetGo {
   readonly row: CurrentRow;
+  /** Whose file it may be. */
+  readonly owners: readonly OwnerReference[];
   readonly onReplace: Exclude<ReplacePolicy, 'keep'>;
 }
 
 /**
  * Releases or deletes the files that a row named before it was written, or between two writes, and that no row of its owner names any more;
- * but not those that are `claimed` for another owner. Called before transfers, so that what goes makes room in a quota, and once more before
- * the COMMIT.
+ * of a removed row, those that it did not name any more when it was removed. But not those that are `claimed` for another owner. Called before
+ * transfers, so that what goes makes room in a quota, and once more before the COMMIT.
  */
 export async function letRecordsGo(
   runtime: TransferRuntime,
@@ -26,17 +30,22 @@ export async function letRecordsGo(
 ): Promise<void> {
   const { manager } = transaction;
   if (ledger.isUnsure) await ledger.read(manager);
-  const letGo = lettingGo(ledger.current);
+  const letGo = lettingGo(ledger);
   for (const id of claimed) letGo.delete(id);
   if (letGo.size === 0) return;
   // First the lock: whoever comes to name one of the files has it, too.
   const locked = await runtime.statements.lock(manager, [...letGo.keys()]);
-  const used = await filesInUse(transaction, ledger, ownersOf(letGo));
+  const used = await filesInUse(transaction, ledger, rowsOf(letGo));
   const dropped: Record<LetGo['onReplace'], FileSnapshot[]> = { release: [], delete: [] };
   for (const file of locked) {
-    const { row, onReplace } = letGo.get(file.id) as LetGo;
-    if (used.isUsed(row.owner, file.id)) continue;
-    if (isOwner(row.owner, { type: file.ownerType, id: file.ownerId })) dropped[onReplace].push(file);
+    const owner = { type: file.ownerType ?? '', id: file.ownerId ?? '' };
+    // Several rows may have had it, one after the other.
+    const one = letGo.get(file.id)?.find(({ owners }) => owners.some((other) => isOwner(other, owner)));
+    if (!one || used.isUsed(owner, file.id)) continue;
+    const { isRemoved, before } = one.row.row;
+    // What is made and removed owned what it was given, and not what an earlier owner of its id has left.
+    if (isRemoved && before === null && !isOwner(owner, ledger.ownerGiven(file.id))) continue;
+    dropped[one.onReplace].push(file);
   }
   await runtime.inUnit(transaction, async (unit) => {
     await releaseFiles(runtime, unit.manager, dropped.release);
@@ -47,26 +56,40 @@ export async function letRecordsGo(
 /** The ids of the files that the rows have let go of so far, for whoever locks files before. */
 export async function filesLetGo(ledger: RecordLedger, manager: EntityManager): Promise<string[]> {
   if (ledger.isUnsure) await ledger.read(manager);
-  return [...lettingGo(ledger.current).keys()];
+  return [...lettingGo(ledger).keys()];
 }
 
-function lettingGo(rows: readonly CurrentRow[]): Map<string, LetGo> {
-  const letGo = new Map<string, LetGo>();
-  for (const row of rows) {
-    const { before, formerly } = row.row;
+function lettingGo(ledger: RecordLedger): Map<string, LetGo[]> {
+  const letGo = new Map<string, LetGo[]>();
+  for (const row of [...ledger.current, ...ledger.removedRows]) {
     if (!row.entity.letsGo) continue;
-    const now = new Set(
-      row.entity.fields.flatMap((field) => (row.values.get(field) ?? before?.values.get(field))?.ids ?? []),
-    );
-    const between = [...formerly].map(([field, ids]) => [field, { ids }] as const);
-    for (const [{ onReplace }, { ids }] of [...(before?.values ?? []), ...between]) {
-      if (onReplace === 'keep') continue;
-      for (const id of ids) if (!now.has(id)) letGo.set(id, { row, onReplace });
-    }
+    const owners = ownersOf(row);
+    for (const [id, onReplace] of letGoBy(row)) letGo.set(id, [...(letGo.get(id) ?? []), { row, owners, onReplace }]);
   }
   return letGo;
 }
 
-function ownersOf(letGo: ReadonlyMap<string, LetGo>): CurrentRow[] {
-  return [...new Set([...letGo.values()].map(({ row }) => row))];
+function letGoBy({ entity, row: { before, formerly }, values }: CurrentRow): Map<string, LetGo['onReplace']> {
+  const letGo = new Map<string, LetGo['onReplace']>();
+  const now = new Set(entity.fields.flatMap((field) => (values.get(field) ?? before?.values.get(field))?.ids ?? []));
+  const between = [...formerly].map(([field, ids]) => [field, { ids }] as const);
+  for (const [{ onReplace }, { ids }] of [...(before?.values ?? []), ...between]) {
+    if (onReplace === 'keep') continue;
+    for (const id of ids) if (!now.has(id)) letGo.set(id, onReplace);
+  }
+  return letGo;
+}
+
+/** What the row is, and was: only what it names follows it from an owner of several rows. */
+function ownersOf({ entity, owner, row: { before, insertedAs, followedTo } }: CurrentRow): OwnerReference[] {
+  const former = entity.isOneRow ? [] : [before?.ownerId, insertedAs, followedTo];
+  const ids = new Set([owner.id, ...former.filter((id) => id !== undefined)]);
+  return [...ids].map((id) => ({ type: owner.type, id }));
+}
+
+function rowsOf(
+  letGo: ReadonlyMap<string, readonly LetGo[]>,
+): { entity: GuardedEntity; key: ObjectLiteral; ownerId: string }[] {
+  const owners = new Map([...letGo.values()].flat().map(({ row, owners }) => [row, owners] as const));
+  return [...owners].flatMap(([{ entity, key }, some]) => some.map(({ id }) => ({ entity, key, ownerId: id })));
 }

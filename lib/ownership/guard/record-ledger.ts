@@ -263,6 +263,11 @@ export class RecordLedger {
     return (this.#current ??= [...this.#rows.values()].flatMap((row) => currentOf(row) ?? []));
   }
 
+  /** The rows that were removed, as they were then. */
+  get removedRows(): readonly CurrentRow[] {
+    return [...this.rows].flatMap((row) => removedOf(row) ?? []);
+  }
+
   /** Whether the writes gave values to rows and did nothing else: no file follows a row, none is let go of, and none is inherited. */
   get onlyGivesValues(): boolean {
     if (this.isUnsure || this.#displaced.length > 0) return false;
@@ -459,6 +464,13 @@ function currentOf(row: WrittenRow): CurrentRow | undefined {
   const { entity, key, ownerId, written, isRemoved } = row;
   if (isRemoved || ownerId === undefined) return undefined;
   return { row, entity, key, ownerId, owner: { type: entity.ownerType, id: ownerId }, values: written };
+}
+
+function removedOf(row: WrittenRow): CurrentRow | undefined {
+  const { isRemoved, removedAs } = row;
+  if (!isRemoved || removedAs?.ownerId === undefined) return undefined;
+  const { entity, key, ownerId, values } = removedAs;
+  return { row, entity, key, ownerId, owner: { type: entity.ownerType, id: ownerId }, values };
 }
 
 function byNamedFile(rows: readonly CurrentRow[]): ReadonlyMap<string, readonly CurrentRow[]> {

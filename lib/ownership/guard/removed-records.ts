@@ -72,25 +72,24 @@ export async function dealWithRemoved(
   });
 }
 
-/** The row as it was before the transaction, and as it was when it was removed. */
-function removedRow({ isRemoved, before, removedAs, formerly }: WrittenRow, again: ReadonlySet<string>): Removed[] {
+/** The row as it was before the transaction, and as it was when it was removed. What it had let go of by then has gone by `onReplace`. */
+function removedRow({ isRemoved, before, removedAs }: WrittenRow, again: ReadonlySet<string>): Removed[] {
   if (!isRemoved) return [];
-  const between = [...formerly].flatMap(([{ onReplace }, ids]) => (onReplace === 'keep' ? [] : [...ids]));
-  return [...removedState(before, false, [], again), ...removedState(removedAs, true, between, again)];
+  const fileIds = [...((removedAs ?? before)?.values.values() ?? [])].flatMap(({ ids }) => ids);
+  return [...removedState(before, false, fileIds, again), ...removedState(removedAs, true, fileIds, again)];
 }
 
 /** Files that stay with an owner whose id is used again would be another's. */
 function removedState(
   record: RecordRow | null | undefined,
   ownsGivenOnly: boolean,
-  between: readonly string[],
+  fileIds: readonly string[],
   again: ReadonlySet<string>,
 ): Removed[] {
   if (!record || record.ownerId === undefined) return [];
   const { ownerType: type, onDelete } = record.entity;
   const policy = onDelete === 'keep' && again.has(keyOf(type, record.ownerId)) ? 'release' : onDelete;
   if (policy === 'keep') return [];
-  const fileIds = [...[...record.values.values()].flatMap(({ ids }) => ids), ...between];
   return [{ record, owner: { type, id: record.ownerId }, policy, ownsGivenOnly, fileIds }];
 }
 

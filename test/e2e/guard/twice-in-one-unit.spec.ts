@@ -23,6 +23,13 @@ class Jar {
   @FileField({ onReplace: 'delete' }) @Column('uuid', { nullable: true }) fileId!: string | null;
 }
 
+@Entity()
+@OwnsFiles('vault', { onDelete: 'restrict' })
+class Vault {
+  @PrimaryColumn('uuid') id!: string;
+  @FileField({ onReplace: 'delete' }) @Column('uuid', { nullable: true }) fileId!: string | null;
+}
+
 const undo = (): never => {
   throw new Error('undone');
 };
@@ -31,7 +38,7 @@ const aNumber = () => Math.floor(Math.random() * 1e8);
 describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one unit on $name', (database) => {
   let app: GuardedApp;
   beforeAll(async () => {
-    app = await guardedApp({ database, entities: [...GUARDED, Shelf, Jar] });
+    app = await guardedApp({ database, entities: [...GUARDED, Shelf, Jar, Vault] });
   });
   afterAll(() => app.close());
   const repo = <T extends object>(type: new () => T) => app.dataSource.getRepository<T>(type);
@@ -224,6 +231,43 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     },
   );
 
+  it('a file that is passed to another row, which lets it go, is deleted', async () => {
+    const [from, to] = [randomUUID(), randomUUID()];
+    await repo(Ticket).save([{ id: from }, { id: to }]);
+    const file = await app.fileOf('ticket', from);
+    await repo(Ticket).update(from, { attachmentId: file });
+    await app.queue.run(async () => {
+      await repo(Ticket).update(to, { coverId: null });
+      await give(file, 'ticket', to);
+      await repo(Ticket).update(from, { attachmentId: null });
+      await repo(Ticket).update(to, { attachmentId: file });
+      await repo(Ticket).update(to, { attachmentId: null });
+    });
+    expect(await app.ownerOf(file)).toBeUndefined();
+  });
+
+  it('a row that lets a file go and is removed releases it, as the field says', async () => {
+    const { id } = await repo(Ticket).save({ title: 'before' });
+    const [cover, attachment] = [await app.fileOf('ticket', id), await app.fileOf('ticket', id)];
+    await repo(Ticket).update(id, { coverId: cover, attachmentId: attachment });
+    await app.queue.run(async () => {
+      await repo(Ticket).update(id, { coverId: null });
+      await repo(Ticket).delete(id);
+    });
+    expect([await app.ownerOf(cover), await app.ownerOf(attachment)]).toEqual(['-', undefined]);
+  });
+
+  it('a row that lets its only file go is removed, though it restricts', async () => {
+    const { id } = await repo(Vault).save({ id: randomUUID() });
+    const file = await app.fileOf('vault', id);
+    await repo(Vault).update(id, { fileId: file });
+    await app.queue.run(async () => {
+      await repo(Vault).update(id, { fileId: null });
+      await repo(Vault).delete(id);
+    });
+    expect([await repo(Vault).existsBy({ id }), await app.ownerOf(file)]).toEqual([false, undefined]);
+  });
+
   describe('a child of an owner of several rows', () => {
     async function newShelf() {
       const shelf = randomUUID();
@@ -274,6 +318,40 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
         await repo(Jar).delete(id);
       });
       expect(await app.ownerOf(one)).toBeUndefined();
+    });
+
+    it('deletes a file of its owner that it came to name, when it is removed', async () => {
+      const { shelf } = await newShelf();
+      const { id } = await repo(Jar).save({ shelfId: shelf });
+      const file = await app.fileOf('shelf', shelf);
+      await app.queue.run(async () => {
+        await repo(Jar).update(id, { fileId: file });
+        await repo(Jar).delete(id);
+      });
+      expect(await app.ownerOf(file)).toBeUndefined();
+    });
+
+    it.each([
+      ['moves to another owner', false],
+      ['moves to another owner and is removed', true],
+    ])('deletes the file that it lets go of when it %s', async (_, isRemoved) => {
+      const [{ shelf }, { shelf: other }] = [await newShelf(), await newShelf()];
+      const file = await app.fileOf('shelf', shelf);
+      const { id } = await repo(Jar).save({ shelfId: shelf, fileId: file });
+      await app.queue.run(async () => {
+        await repo(Jar).update(id, { shelfId: other, fileId: null });
+        if (isRemoved) await repo(Jar).delete(id);
+      });
+      expect(await app.ownerOf(file)).toBeUndefined();
+    });
+
+    it('leaves the file that it lets go of when it moves, where another one names it', async () => {
+      const [{ shelf }, { shelf: other }] = [await newShelf(), await newShelf()];
+      const file = await app.fileOf('shelf', shelf);
+      const { id } = await repo(Jar).save({ shelfId: shelf, fileId: file });
+      await repo(Jar).save({ shelfId: shelf, fileId: file });
+      await repo(Jar).update(id, { shelfId: other, fileId: null });
+      expect(await app.ownerOf(file)).toBe(`shelf ${shelf}*`);
     });
   });
 
