@@ -168,12 +168,12 @@ export class RecordLedger {
     return this.state.undone > 0;
   }
 
-  /** Notes what a row is before it is written; after a part of the transaction was undone, also what stands of its earlier writes. */
+  /** Notes what a row is before it is written, and what its earlier writes have come to where they do not tell. */
   seen(record: RecordRow): void {
     this.#forgetUndone();
     const row = this.#row(record.entity, record.key);
     if (row.before === undefined) row.before = record;
-    else if (row.isUnsure && this.isUndone) this.#read(row, record);
+    else if (row.isUnsure) this.#read(row, record);
     row.ownerId ??= record.ownerId;
     this.#changed();
   }

@@ -246,6 +246,21 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     expect(await app.ownerOf(file)).toBeUndefined();
   });
 
+  it.each(['another id', 'the same id', 'a value by SQL'])(
+    'a row that gets a file, then %s, and then no file, deletes it',
+    async (what) => {
+      const { id } = await repo(Ticket).save({ title: 'before' });
+      const to = what === 'another id' ? randomUUID() : id;
+      const file = await app.fileOf('ticket', id);
+      await app.queue.run(async () => {
+        await repo(Ticket).update(id, { attachmentId: file });
+        await repo(Ticket).update(id, what === 'a value by SQL' ? { coverId: () => 'NULL' } : { id: to });
+        await repo(Ticket).update(to, { attachmentId: null });
+      });
+      expect(await app.ownerOf(file)).toBeUndefined();
+    },
+  );
+
   it('a row that lets a file go and is removed releases it, as the field says', async () => {
     const { id } = await repo(Ticket).save({ title: 'before' });
     const [cover, attachment] = [await app.fileOf('ticket', id), await app.fileOf('ticket', id)];
