@@ -51,6 +51,7 @@ export interface CurrentRow {
   readonly values: FieldValues;
 }
 
+const NOTHING: NamedFiles = { ids: [], junk: [] };
 const UNTOUCHED = {
   before: undefined,
   ownerId: undefined,
@@ -149,13 +150,15 @@ export class RecordLedger {
     values: FieldValues,
     choseId: boolean,
   ): void {
-    const row = this.#row(entity, key);
+    const row = this.#rowToInsert(entity, key, ownerId);
+    // What the statement says nothing of is empty in a row that is made again.
+    const empty = row.isRemoved ? entity.fields.map((field) => [field, NOTHING] as const) : [];
     row.choseId = choseId;
     // One that was removed and is inserted under the same key was there before.
     if (row.before === undefined && !row.isRemoved) row.before = null;
     if (row.before === null) row.insertedAs = ownerId;
     row.isRemoved = false;
-    this.#write(row, ownerId, values);
+    this.#write(row, ownerId, new Map([...empty, ...values]));
   }
 
   /** Notes an updated row. */
@@ -389,6 +392,17 @@ export class RecordLedger {
       this.#set(this.#rows, text, row);
     }
     return row;
+  }
+
+  /** One that was made and removed here, and is made again as another owner, is another row. */
+  #rowToInsert(entity: GuardedEntity, key: ObjectLiteral, ownerId: string | undefined): WrittenRow {
+    const row = this.#row(entity, key);
+    const { isRemoved, before, removedAs } = row;
+    if (!isRemoved || before !== null || removedAs?.ownerId === ownerId) return row;
+    this.#displaced.push(row);
+    this.state.onUndo(() => this.#displaced.pop());
+    this.#set(this.#rows, keyOf(entity, key), undefined);
+    return this.#row(entity, key);
   }
 
   /** Has the row be again what it is now if the part of the transaction that is open is undone. Called before each change of a row. */

@@ -30,6 +30,15 @@ class Vault {
   @FileField({ onReplace: 'delete' }) @Column('uuid', { nullable: true }) fileId!: string | null;
 }
 
+/** Its key says nothing of its number. */
+@Entity()
+@OwnsFiles('place', { idField: 'number', onDelete: 'delete' })
+class Place {
+  @PrimaryColumn('uuid') key!: string;
+  @Column('int', { unique: true }) number!: number;
+  @FileField({ onReplace: 'release' }) @Column('uuid', { nullable: true }) fileId!: string | null;
+}
+
 const undo = (): never => {
   throw new Error('undone');
 };
@@ -38,7 +47,7 @@ const aNumber = () => Math.floor(Math.random() * 1e8);
 describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one unit on $name', (database) => {
   let app: GuardedApp;
   beforeAll(async () => {
-    app = await guardedApp({ database, entities: [...GUARDED, Shelf, Jar, Vault] });
+    app = await guardedApp({ database, entities: [...GUARDED, Shelf, Jar, Vault, Place] });
   });
   afterAll(() => app.close());
   const repo = <T extends object>(type: new () => T) => app.dataSource.getRepository<T>(type);
@@ -258,6 +267,32 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
         await repo(Ticket).update(to, { attachmentId: null });
       });
       expect(await app.ownerOf(file)).toBeUndefined();
+    },
+  );
+
+  it('a row that is removed and made again without its files lets them go, as the fields say', async () => {
+    const { id } = await repo(Ticket).save({ title: 'before' });
+    const [cover, attachment] = [await app.fileOf('ticket', id), await app.fileOf('ticket', id)];
+    await repo(Ticket).update(id, { coverId: cover, attachmentId: attachment });
+    await app.queue.run(async () => {
+      await repo(Ticket).delete(id);
+      await repo(Ticket).insert({ id, title: 'after' });
+    });
+    expect([await app.ownerOf(cover), await app.ownerOf(attachment)]).toEqual(['-', undefined]);
+  });
+
+  it.each(['the same', 'another'])(
+    'a row that is made, gets a file and is made again as %s owner does not keep it',
+    async (which) => {
+      const [key, file, number] = [randomUUID(), await app.upload(), aNumber()];
+      await app.queue.run(async () => {
+        await repo(Place).insert({ key, number });
+        await give(file, 'place', String(number));
+        await repo(Place).update(key, { fileId: file });
+        await repo(Place).delete(key);
+        await repo(Place).insert({ key, number: which === 'another' ? number + 1 : number });
+      });
+      expect(await app.ownerOf(file)).toBe(which === 'another' ? undefined : '-');
     },
   );
 
