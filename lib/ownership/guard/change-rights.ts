@@ -65,7 +65,7 @@ export class ChangeRights {
       );
     }
     const result = await execute();
-    if (queryType === 'insert') for (const entity of entities) this.#note(builder, entity, result);
+    if (queryType === 'insert') for (const entity of entities) this.#note(builder, entity, result, unit);
     return result;
   }
 
@@ -97,14 +97,22 @@ export class ChangeRights {
   }
 
   /** Only a row that is the owner itself makes an owner; one that has a parent may belong to one of old. */
-  #note(builder: WriteBuilder, { metadata, idColumn, ownerType }: GuardedEntity, result: unknown): void {
+  #note(
+    builder: WriteBuilder,
+    { metadata, idColumn, ownerType }: GuardedEntity,
+    result: unknown,
+    unit: UnitOfWork,
+  ): void {
     const [key, ...more] = metadata.primaryColumns;
     if (key !== idColumn || more.length > 0 || idColumn.referencedColumn) return;
     const { identifiers } = result as { identifiers: readonly (object | undefined)[] };
     for (const [index, identifier] of identifiers.entries()) {
       const id = ownerIdOf(writtenValue(builder, index, identifier, idColumn));
-      if (id !== undefined && !this.#answers.has(keyOf({ type: ownerType, id })))
-        this.#inserted.add(keyOf({ type: ownerType, id }));
+      if (id === undefined) continue;
+      const owner = keyOf({ type: ownerType, id });
+      if (this.#answers.has(owner) || this.#inserted.has(owner)) continue;
+      this.#inserted.add(owner);
+      unit.transactionState.onUndo(() => this.#inserted.delete(owner));
     }
   }
 }
