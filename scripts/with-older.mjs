@@ -1,4 +1,4 @@
-// Runs a command with the oldest NestJS and TypeORM that the library supports: node scripts/with-older.mjs npx vitest run …
+// Runs a command with the oldest NestJS and TypeORM, and an older driver, that the library supports: node scripts/with-older.mjs npx vitest run …
 // It runs in a copy of the repository, whose packages stay for the next time.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -25,6 +25,7 @@ const OLDER = {
   '@nestjs/testing': '11.2.6',
   '@nestjs/typeorm': '11.0.3',
   '@nestjs/websockets': '11.2.6',
+  pg: '8.16.3',
   typeorm: '0.3.31',
 };
 const NOT_COPIED = new Set(['node_modules', '.git', 'dist', 'var', 'docs/api', 'package.json', 'package-lock.json']);

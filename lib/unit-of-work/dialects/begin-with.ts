@@ -1,7 +1,8 @@
 /** What a query of `pg` writes its messages to. */
 interface Connection {
   readonly stream: { cork(): void; uncork(): void };
-  readonly submittedNamedStatements: Record<string, string>;
+  /** From `pg` 8.23 on. */
+  readonly submittedNamedStatements?: Record<string, string>;
   parse(message: { text: string }): void;
   bind(message: object): void;
   execute(message: object): void;
@@ -83,7 +84,8 @@ export function beginWith(base: QueryClass): BeginWith {
 
     override handleError(error: Error, connection: Connection): void {
       // The client does so under the name that it knows, which is none while BEGIN is not answered.
-      if (this.#name) Reflect.deleteProperty(connection.submittedNamedStatements, this.#name);
+      const { submittedNamedStatements: submitted } = connection;
+      if (this.#name && submitted) Reflect.deleteProperty(submitted, this.#name);
       super.handleError(error, connection);
     }
   };
