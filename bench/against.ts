@@ -8,7 +8,7 @@ import { moduleOf, thisBuild } from './support/build.js';
 import type { Build } from './support/build.js';
 import { startChild } from './support/child.js';
 import type { Child } from './support/child.js';
-import { contest, printStandings } from './support/contest.js';
+import { printStandings, speedsOf, standingsOf } from './support/contest.js';
 import type { Contestant } from './support/contest.js';
 import { BENCH_DATABASES } from './support/databases.js';
 import type { BenchDatabase } from './support/databases.js';
@@ -72,7 +72,30 @@ interface Side {
   readonly fillTables: Tables['fillTables'];
 }
 
+/** Rounds with one pair of processes: two of one build differ by a few per cent for as long as they run. */
+const ROUNDS_OF_A_PAIR = 3;
+
 async function measure(kind: BenchDatabase, sides: readonly Side[], work: Work, rounds: number): Promise<void> {
+  const speeds = sides.map((): number[] => []);
+  const spent = sides.map((): number[] => []);
+  for (let done = 0; done < rounds; done += ROUNDS_OF_A_PAIR) {
+    const pair = await runPair(sides, work, Math.min(ROUNDS_OF_A_PAIR, rounds - done));
+    for (const [index] of sides.entries()) {
+      speeds[index]!.push(...pair.speeds[index]!);
+      spent[index]!.push(...pair.spent[index]!);
+    }
+  }
+  const names = sides.map(({ build }) => build.name);
+  printStandings(`${work.title}, ${kind}`, 'requests/s', standingsOf(names, speeds));
+  if (process.platform === 'linux')
+    printStandings(`${work.title}, ${kind}: processor time of a round`, 'ticks', standingsOf(names, spent));
+}
+
+async function runPair(
+  sides: readonly Side[],
+  work: Work,
+  rounds: number,
+): Promise<{ speeds: number[][]; spent: number[][] }> {
   const running: Child[] = [];
   const contestants: Contestant[] = [];
   const spent = sides.map((): number[] => []);
@@ -92,13 +115,7 @@ async function measure(kind: BenchDatabase, sides: readonly Side[], work: Work, 
       contestants.push({ name: build.name, round });
     }
     for (const one of spent) one.length = 0;
-    printStandings(`${work.title}, ${kind}`, 'requests/s', await contest(contestants, rounds));
-    const turns = contestants.map(({ name }, index) => {
-      let turn = 0;
-      return { name, round: () => Promise.resolve(spent[index]![turn++]!) };
-    });
-    if (process.platform === 'linux')
-      printStandings(`${work.title}, ${kind}: processor time of a round`, 'ticks', await contest(turns, rounds));
+    return { speeds: await speedsOf(contestants, rounds), spent };
   } finally {
     await Promise.all(running.map((child) => child.stop()));
   }

@@ -1,5 +1,5 @@
 // npm run bench [-- question …]: asks all questions, or these. `bytes` is both `bytes-uploads` and `bytes-downloads`.
-// npm run bench -- [question …] --against <git ref> [--rounds 9] [--on postgres]: asks them of this build and of another commit, side by side.
+// npm run bench -- [question …] --against <git ref> [--rounds 15] [--on postgres]: asks them of this build and of another commit, side by side.
 
 import { parseArgs } from 'node:util';
 import { against, COMPARABLE } from './against.js';
@@ -28,7 +28,7 @@ const QUESTIONS: Record<string, () => Promise<void>> = {
 
 const { values, positionals: named } = parseArgs({
   allowPositionals: true,
-  options: { against: { type: 'string' }, rounds: { type: 'string', default: '9' }, on: { type: 'string' } },
+  options: { against: { type: 'string' }, rounds: { type: 'string', default: '15' }, on: { type: 'string' } },
 });
 const known = values.against === undefined ? Object.keys(QUESTIONS) : COMPARABLE;
 const isMeant = (question: string, name: string): boolean => question === name || question.startsWith(`${name}-`);

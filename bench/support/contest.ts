@@ -17,6 +17,12 @@ export interface Standing {
  * while slows all of them. The first one is what the others are measured against.
  */
 export async function contest(contestants: readonly Contestant[], rounds = 5): Promise<Standing[]> {
+  const names = contestants.map(({ name }) => name);
+  return standingsOf(names, await speedsOf(contestants, rounds));
+}
+
+/** What each contestant reached in each round. */
+export async function speedsOf(contestants: readonly Contestant[], rounds: number): Promise<number[][]> {
   const speeds = contestants.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < contestants.length; turn++) {
@@ -24,8 +30,13 @@ export async function contest(contestants: readonly Contestant[], rounds = 5): P
       speeds[index]!.push(await contestants[index]!.round());
     }
   }
+  return speeds;
+}
+
+/** The standings of contestants that have reached this in the same rounds. */
+export function standingsOf(names: readonly string[], speeds: readonly (readonly number[])[]): Standing[] {
   const [base = []] = speeds;
-  return contestants.map(({ name }, index) => {
+  return names.map((name, index) => {
     const own = speeds[index]!;
     const ratios = own.map((speed, round) => speed / base[round]!).toSorted((one, other) => one - other);
     return { name, perSecond: median(own), ratio: [ratios[0]!, median(ratios), ratios.at(-1)!] };
