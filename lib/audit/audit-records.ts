@@ -10,7 +10,7 @@ import { changedSince } from './changed-since.js';
 import { guardedTables } from './guarded-tables.js';
 import type { GuardedTable } from './guarded-tables.js';
 import { nextRows, ROWS_PER_PAGE, rowsAt } from './record-pages.js';
-import type { AuditedRow, Place } from './record-pages.js';
+import type { AuditedRow, Position } from './record-pages.js';
 
 const IDS_PER_STATEMENT = 5_000;
 const MAX_TEXT = 200;
@@ -18,7 +18,7 @@ const MAX_TEXT = 200;
 /** Goes through the rows of all guarded classes: whether what they name is their own. */
 export async function* auditRecords(scope: AuditScope): AsyncGenerator<AuditFinding, void> {
   for (const table of guardedTables(scope.dataSource)) {
-    let after: Place | undefined;
+    let after: Position | undefined;
     for (let isLast = false; !isLast;) {
       scope.signal?.throwIfAborted();
       const rows = await scope.reads.now((manager) => {
@@ -26,7 +26,7 @@ export async function* auditRecords(scope: AuditScope): AsyncGenerator<AuditFind
       });
       scope.counts.records += rows.length;
       yield* await findingsOf(scope, table, rows);
-      after = rows.at(-1)?.place;
+      after = rows.at(-1)?.position;
       isLast = rows.length < ROWS_PER_PAGE;
     }
   }
@@ -39,7 +39,7 @@ async function findingsOf(
   rows: readonly AuditedRow[],
 ): Promise<AuditFinding[]> {
   const judged = await scope.reads.now((manager) => judgeRows(scope, manager, rows));
-  const suspects = judged.flatMap(({ row, findings }) => (findings.length > 0 ? [row.place] : []));
+  const suspects = judged.flatMap(({ row, findings }) => (findings.length > 0 ? [row.position] : []));
   if (suspects.length === 0) return [];
   return scope.reads.atOnce(async (manager) => {
     const settled = await judgeRows(scope, manager, await rowsAt(manager, table, suspects));

@@ -7,7 +7,7 @@ import type { OwnerColumn, OwnerEntity } from '../ownership/owner-entities.js';
 import { guardedTables, sharesTable } from './guarded-tables.js';
 import type { GuardedTable } from './guarded-tables.js';
 import { nextRows, ROWS_PER_PAGE } from './record-pages.js';
-import type { AuditedRow, Place, Where } from './record-pages.js';
+import type { AuditedRow, Position, Where } from './record-pages.js';
 import { isOneOf } from './sql.js';
 import { dataSourceOf } from '../unit-of-work/typeorm/data-source-of.js';
 
@@ -77,12 +77,12 @@ async function* rowsWhere(
   where: Where,
 ): AsyncGenerator<AuditedRow, void> {
   const table = tableOf(dataSourceOf(manager), entity);
-  let after: Place | undefined;
+  let after: Position | undefined;
   for (;;) {
     const rows = await nextRows(manager, table, after, where);
     yield* rows;
     if (rows.length < ROWS_PER_PAGE) return;
-    after = rows.at(-1)?.place;
+    after = rows.at(-1)?.position;
   }
 }
 

@@ -11,12 +11,12 @@ import type { Bind } from './sql.js';
 import { dataSourceOf } from '../unit-of-work/typeorm/data-source-of.js';
 
 /** The values of a primary key, as the database takes them again. */
-export type Place = readonly unknown[];
+export type Position = readonly unknown[];
 
 /** A row of a guarded class. */
 export interface AuditedRow {
   readonly entity: GuardedEntity;
-  readonly place: Place;
+  readonly position: Position;
   /** The primary key, by property. */
   readonly key: Readonly<Record<string, unknown>>;
   readonly ownerId: string | undefined;
@@ -31,11 +31,11 @@ export const ROWS_PER_PAGE = 500;
 const PLACE = 'nestjs_files_place_';
 const TIMES = new Set(['date', 'time', 'datetime', 'timestamp']);
 
-/** The next rows after a place, softly removed ones too, in the order of the primary key; the first ones of all without a place. */
+/** The next rows after a position, softly removed ones too, in the order of the primary key; the first ones of all without a position. */
 export function nextRows(
   manager: EntityManager,
   table: GuardedTable,
-  after: Place | undefined,
+  after: Position | undefined,
   where?: Where,
 ): Promise<AuditedRow[]> {
   return select(manager, table, (bind) => {
@@ -46,15 +46,19 @@ export function nextRows(
   });
 }
 
-/** The rows at these places; what is gone is left out. */
-export function rowsAt(manager: EntityManager, table: GuardedTable, places: readonly Place[]): Promise<AuditedRow[]> {
+/** The rows at these positions; what is gone is left out. */
+export function rowsAt(
+  manager: EntityManager,
+  table: GuardedTable,
+  positions: readonly Position[],
+): Promise<AuditedRow[]> {
   const names = keyNames(dataSourceOf(manager), table);
-  const isAt = (place: Place, bind: Bind): string =>
-    names.map((name, index) => `${name} = ${bind(place[index])}`).join(' AND ');
+  const isAt = (position: Position, bind: Bind): string =>
+    names.map((name, index) => `${name} = ${bind(position[index])}`).join(' AND ');
   return select(manager, table, (bind) => {
     const [name] = names;
-    if (names.length === 1) return ` WHERE ${name} IN (${places.map(([value]) => bind(value)).join(', ')})`;
-    return ` WHERE ${places.map((place) => `(${isAt(place, bind)})`).join(' OR ')}`;
+    if (names.length === 1) return ` WHERE ${name} IN (${positions.map(([value]) => bind(value)).join(', ')})`;
+    return ` WHERE ${positions.map((position) => `(${isAt(position, bind)})`).join(' OR ')}`;
   });
 }
 
@@ -84,7 +88,7 @@ function keyNames(dataSource: DataSource, { root }: GuardedTable): string[] {
   return root.metadata.primaryColumns.map(({ databaseName }) => quoted(dataSource, databaseName));
 }
 
-function isAfter(dataSource: DataSource, table: GuardedTable, after: Place, bind: Bind): string {
+function isAfter(dataSource: DataSource, table: GuardedTable, after: Position, bind: Bind): string {
   const names = keyNames(dataSource, table);
   const { type } = dataSource.options;
   if (type !== 'mysql' && type !== 'mariadb') return `(${names.join(', ')}) > (${after.map(bind).join(', ')})`;
@@ -104,7 +108,7 @@ function toRow(dataSource: DataSource, table: GuardedTable, row: ObjectLiteral):
   const hydrated = (column: OwnerColumn): unknown => driver.prepareHydratedValue(raw(column), column);
   return {
     entity,
-    place: primaryColumns.map((column, index): unknown => row[`${PLACE}${index}`] ?? raw(column)),
+    position: primaryColumns.map((column, index): unknown => row[`${PLACE}${index}`] ?? raw(column)),
     key: Object.fromEntries(primaryColumns.map((column) => [column.propertyPath, plain(hydrated(column))])),
     ownerId: ownerIdOf(hydrated(entity.idColumn)),
     values: new Map(entity.fields.map((field) => [field, namedFiles(dataSource, field, raw(field.column))])),

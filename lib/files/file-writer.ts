@@ -88,11 +88,11 @@ export class FileWriter {
     storage.require('read');
     await unlessRefused(storage, () => storage.assertLocation(location));
     const name = cleanFileName(options.name ?? storage.nameOf(location));
-    const claim = readClaim(options.contentType);
+    const declared = readContentType(options.contentType);
     const owner = await this.#ownerOf(options.owner);
     await this.#assertUnregistered(storage, location);
     const file = newFile(
-      { ...(await analyze(storage, location, { claim, name })), name, storage: storage.name },
+      { ...(await analyze(storage, location, { declared, name })), name, storage: storage.name },
       owner,
     );
     const insert = async (unit: UnitOfWork) => {
@@ -161,7 +161,7 @@ export class FileWriter {
     const storage = this.storages.get(options.storage ?? this.defaultStorage);
     storage.require('write');
     const name = cleanFileName(options.name);
-    const contentType = readClaim(options.contentType);
+    const contentType = readContentType(options.contentType);
     const { actor, owner = actor } = options;
     const stored = { name, owner: await this.#ownerOf(owner), actor };
     const room = await this.#roomFor(stored.owner, options.room ?? 0, before);
@@ -289,7 +289,7 @@ async function unlessRefused<T>({ name }: Storage, work: () => T | Promise<T>): 
   }
 }
 
-function readClaim(contentType: string | undefined): string | undefined {
+function readContentType(contentType: string | undefined): string | undefined {
   if (contentType === undefined) return undefined;
   const type = parseContentType(contentType);
   if (type === undefined) throw new ContentTypeInvalidError(contentType);

@@ -112,13 +112,13 @@ export class FilesLinks {
   /** As `open()`, without using the link: for those who have to see first whether they can do what they use it for. */
   async find(token: string, actor: Actor | null = null): Promise<FoundLink> {
     if (this.options === undefined || typeof token !== 'string') throw new LinkNotFoundError();
-    const claims = verifyLink(token, actor, this.options.secrets);
-    if (claims === undefined) {
+    const payload = verifyLink(token, actor, this.options.secrets);
+    if (payload === undefined) {
       // Says nothing about the token: everybody can make one that looks like this.
       if (actor === null && isBoundLink(token)) throw new AuthenticationRequiredError('use', 'this link');
       throw new LinkNotFoundError();
     }
-    const { fileId, purpose, expiresAt, linkId } = claims;
+    const { fileId, purpose, expiresAt, linkId } = payload;
     if (expiresAt.getTime() <= this.now()) throw new LinkExpiredError();
     if (linkId !== undefined && !(await this.rows.has(linkId))) throw new LinkUsedError();
     const look = () => this.#fileOf(fileId);

@@ -5,7 +5,7 @@ import type { Actor } from '../actor/actor.js';
 export type LinkPurpose = 'download' | 'inline';
 
 /** What a token says. */
-export interface LinkClaims {
+export interface LinkPayload {
   fileId: string;
   purpose: LinkPurpose;
   expiresAt: Date;
@@ -26,11 +26,11 @@ const LINK_ID = 23;
 const SIGNATURE_BYTES = 32;
 
 /**
- * The claims and their HMAC-SHA-256, in base64url. The actor is part of what is signed and not of the token, which tells nobody for
+ * The payload and its HMAC-SHA-256, in base64url. The actor is part of what is signed and not of the token, which tells nobody for
  * whom it is. At most 96 characters: Fastify's routes take parameters of 100.
  */
-export function signLink(claims: LinkClaims, actor: Actor | null, secret: string): string {
-  const { fileId, purpose, expiresAt, linkId } = claims;
+export function signLink(payload: LinkPayload, actor: Actor | null, secret: string): string {
+  const { fileId, purpose, expiresAt, linkId } = payload;
   const head = Buffer.alloc(FILE_ID);
   const flags = (linkId === undefined ? 0 : ONE_TIME) | (actor === null ? 0 : BOUND);
   head.writeUInt8(flags | LINK_PURPOSES.indexOf(purpose), 0);
@@ -39,8 +39,8 @@ export function signLink(claims: LinkClaims, actor: Actor | null, secret: string
   return Buffer.concat([body, signature(body, actor, secret)]).toString('base64url');
 }
 
-/** The claims of a token that one of the secrets has signed for this actor, or for everybody; `undefined` for all others. */
-export function verifyLink(token: string, actor: Actor | null, secrets: readonly string[]): LinkClaims | undefined {
+/** The payload of a token that one of the secrets has signed for this actor, or for everybody; `undefined` for all others. */
+export function verifyLink(token: string, actor: Actor | null, secrets: readonly string[]): LinkPayload | undefined {
   const bytes = Buffer.from(token, 'base64url');
   // Node skips invalid base64url characters, so that one token would have many spellings.
   if (bytes.toString('base64url') !== token) return undefined;

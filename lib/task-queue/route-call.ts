@@ -4,7 +4,7 @@ const calls = new WeakMap<UnitQueue, RouteCall>();
 
 /** A unit that the interceptor opened for a handler, until the handler's wrapper takes it. */
 export class RouteCall {
-  #claimed = false;
+  #taken = false;
   #captured = false;
   #result: unknown;
 
@@ -21,10 +21,10 @@ export class RouteCall {
   }
 
   /** The call that waits for the wrapper with this token, once: a handler that calls itself is nested. */
-  static claim(queue: UnitQueue | undefined, token: symbol): RouteCall | undefined {
+  static take(queue: UnitQueue | undefined, token: symbol): RouteCall | undefined {
     const call = queue && calls.get(queue);
-    if (!call || call.token !== token || call.#claimed) return undefined;
-    call.#claimed = true;
+    if (!call || call.token !== token || call.#taken) return undefined;
+    call.#taken = true;
     return call;
   }
 

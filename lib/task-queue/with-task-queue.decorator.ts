@@ -41,7 +41,7 @@ export function WithTaskQueue(options: WithTaskQueueOptions = {}) {
     const decoration: Decoration = { options: named, token: Symbol(place) };
 
     function withTaskQueue(this: Decorated, ...args: unknown[]): unknown {
-      const call = RouteCall.claim(currentQueue(), decoration.token);
+      const call = RouteCall.take(currentQueue(), decoration.token);
       if (call) return forRoute(call, () => original.apply(this, args as never[]), args);
       const queue = this?.[QUEUE];
       if (!queue) {

@@ -39,8 +39,8 @@ export async function upload(
   write: Writing = (location, { body }) => storage.write(location, body),
 ): Promise<StoredContent> {
   try {
-    const { name, contentType: claim, isExamined = false, algorithms, room } = hints;
-    const said = { claim, ...(!isExamined && { name }) };
+    const { name, contentType: declared, isExamined = false, algorithms, room } = hints;
+    const said = { declared, ...(!isExamined && { name }) };
     const examined = await examine(content, storage, { ...said, algorithms, room });
     const { contentType, charset } = examined;
     const location = storage.locationFor({ uuid: uuidV7(), name, contentType, now: new Date() });

@@ -26,8 +26,8 @@ export class FileIntent {
   @Column(text(16)) kind!: IntentKind;
   /** The grace period counts from here. */
   @Column(when({ name: 'created_at' })) createdAt!: Date;
-  /** Fresh for every claim; once it is set, the bytes can no longer become a file's. */
+  /** Fresh for every lease; once it is set, the bytes can no longer become a file's. */
   @Column(uuid({ name: 'lease_owner', nullable: true })) leaseOwner!: string | null;
-  /** When another machine may claim it. */
+  /** When another machine may lease it. */
   @Column(when({ name: 'lease_until', nullable: true })) leaseUntil!: Date | null;
 }

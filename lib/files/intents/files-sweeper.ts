@@ -10,7 +10,7 @@ import { ByteRemovals } from '../content/byte-removals.js';
 import { FILES_CLOCK } from '../clock.js';
 import type { Clock } from '../clock.js';
 import { FileIntent } from './file-intent.entity.js';
-import { claimIntents } from './intent-leases.js';
+import { leaseIntents } from './intent-leases.js';
 import { locationKey } from '../../storage/location-key.js';
 import { ManagedFile } from '../managed-file.entity.js';
 import { MARKERS, readMarker } from './marker-intent.js';
@@ -114,13 +114,13 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
     const { batch: limit, lease } = this.options;
     for (;;) {
       const now = this.now();
-      const claim = {
+      const terms = {
         now: new Date(now),
         abandonedBefore: this.#abandonedBefore(),
         leaseUntil: new Date(now + lease),
         limit,
       };
-      const intents = await claimIntents(this.transactor, claim);
+      const intents = await leaseIntents(this.transactor, terms);
       for (const intent of intents) {
         if (this.#isStopped) return;
         report.examined++;
@@ -131,7 +131,7 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
     }
   }
 
-  // From the claim on, no row can come to refer to the bytes: creations need the intent unclaimed, registrations need it gone.
+  // From the lease on, no row can come to refer to the bytes: creations need the intent without a lease, registrations need it gone.
   async #finish({ id, storage, location }: FileIntent, report: SweepReport): Promise<void> {
     await this.#removeUnreferred(this.storages.get(storage), location, report);
     await this.transactor.dataSource.getRepository(FileIntent).delete({ id });

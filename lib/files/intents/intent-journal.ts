@@ -25,7 +25,7 @@ import { uuidV7 } from '../uuid-v7.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
 
 /** Where bytes are. */
-interface Place {
+interface StoredAt {
   storage: Storage;
   location: string;
 }
@@ -55,7 +55,7 @@ export class IntentJournal implements OnApplicationShutdown {
   }
 
   /** Writes down in the caller's transaction that the bytes have to go; `drop` them when they are gone. */
-  async announceRemovals(manager: EntityManager, places: readonly Place[]): Promise<(Place & { id: string })[]> {
+  async announceRemovals(manager: EntityManager, places: readonly StoredAt[]): Promise<(StoredAt & { id: string })[]> {
     const removals = places.map(({ storage, location }) => {
       const intent = this.#make('delete', storage, location);
       return { id: intent.id, storage, location, intent };
@@ -98,8 +98,8 @@ export class IntentJournal implements OnApplicationShutdown {
       const ids = some.map(({ id }) => id);
       const { affected } = await unit.manager.delete(FileIntent, { id: In(ids), leaseOwner: IsNull() });
       if (affected === some.length) continue;
-      const claimed = await unit.manager.findOneBy(FileIntent, { id: In(ids) });
-      const { storage = '', location = '' } = claimed ?? some[0] ?? {};
+      const leased = await unit.manager.findOneBy(FileIntent, { id: In(ids) });
+      const { storage = '', location = '' } = leased ?? some[0] ?? {};
       throw new IntentLostError(storage, location);
     }
   }
@@ -114,20 +114,20 @@ export class IntentJournal implements OnApplicationShutdown {
     const { id } = intent;
     await intents.insert(intent);
     const withdraw = async () => void (await intents.delete({ id }));
-    const unclaimed = { id, leaseOwner: IsNull() };
+    const unleased = { id, leaseOwner: IsNull() };
     return {
       row: { id, storage: storage.name, location },
       withdraw,
       settle: async (unit) => {
         if (seesEveryCommit(this.transactor.dataSource)) {
-          // No sweeper can claim it between this and the commit, and none has.
-          if ((await unit.manager.delete(FileIntent, unclaimed)).affected === 1) {
+          // No sweeper can lease it between this and the commit, and none has.
+          if ((await unit.manager.delete(FileIntent, unleased)).affected === 1) {
             unit.addWitness((manager) => isSettled(manager, id));
             return;
           }
         } else {
           // A snapshot from before the intent does not show it. Renewed, it cannot be swept before this unit has long ended.
-          const renewed = await intents.update(unclaimed, { createdAt: new Date(this.now()) });
+          const renewed = await intents.update(unleased, { createdAt: new Date(this.now()) });
           unit.afterCommit(withdraw);
           if (renewed.affected === 1) return;
         }

@@ -5,8 +5,8 @@ import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
 import { notAfter } from '../columns.js';
 import { FileIntent } from './file-intent.entity.js';
 
-/** What may be claimed, and for how long. */
-export interface Claim {
+/** Which intents may be leased, and for how long. */
+export interface LeaseTerms {
   now: Date;
   /** Intents to create that are older have been abandoned. */
   abandonedBefore: Date;
@@ -14,65 +14,65 @@ export interface Claim {
   limit: number;
 }
 
-const CLAIM_RETRIES = 5;
+const LEASE_RETRIES = 5;
 
 /**
  * Makes due intents the caller's: those to delete at once, as their deletion is committed; those to create when they are old. Nobody else
  * gets them while the lease lasts. Empty when nothing is due.
  */
-export function claimIntents(transactor: Transactor, claim: Claim): Promise<FileIntent[]> {
-  return skipsLocked(transactor.dataSource) ? claimUnlocked(transactor, claim) : claimByToken(transactor, claim);
+export function leaseIntents(transactor: Transactor, terms: LeaseTerms): Promise<FileIntent[]> {
+  return skipsLocked(transactor.dataSource) ? leaseUnlocked(transactor, terms) : leaseByToken(transactor, terms);
 }
 
-/** Those that somebody else is about to claim are skipped: nobody waits. */
-function claimUnlocked(transactor: Transactor, claim: Claim): Promise<FileIntent[]> {
-  const leased = { leaseOwner: randomUUID(), leaseUntil: claim.leaseUntil };
+/** Those that somebody else is about to lease are skipped: nobody waits. */
+function leaseUnlocked(transactor: Transactor, terms: LeaseTerms): Promise<FileIntent[]> {
+  const leased = { leaseOwner: randomUUID(), leaseUntil: terms.leaseUntil };
   const work = async ({ manager }: UnitOfWork): Promise<FileIntent[]> => {
-    const query = due(manager.createQueryBuilder(FileIntent, 'intent'), claim);
-    const claimed = await query.setLock('pessimistic_write').setOnLocked('skip_locked').getMany();
-    const ids = claimed.map(({ id }) => id);
+    const query = due(manager.createQueryBuilder(FileIntent, 'intent'), terms);
+    const intents = await query.setLock('pessimistic_write').setOnLocked('skip_locked').getMany();
+    const ids = intents.map(({ id }) => id);
     if (ids.length > 0) await manager.update(FileIntent, ids, leased);
-    return claimed.map((intent) => Object.assign(intent, leased));
+    return intents.map((intent) => Object.assign(intent, leased));
   };
-  return transactor.run(work, { retry: CLAIM_RETRIES });
+  return transactor.run(work, { retry: LEASE_RETRIES });
 }
 
 /** On every database: of those who want an intent, one changes it in one statement from what they all have seen. */
-async function claimByToken(transactor: Transactor, claim: Claim): Promise<FileIntent[]> {
+async function leaseByToken(transactor: Transactor, terms: LeaseTerms): Promise<FileIntent[]> {
   for (;;) {
     const token = randomUUID();
     const query = transactor.dataSource.manager.createQueryBuilder(FileIntent, 'intent').select('intent.id');
-    const ids = (await due(query, claim).getMany()).map(({ id }) => id);
+    const ids = (await due(query, terms).getMany()).map(({ id }) => id);
     if (ids.length === 0) return [];
-    await transactor.run(({ manager }) => lease(manager, ids, token, claim), { retry: CLAIM_RETRIES });
-    const claimed = await transactor.dataSource
+    await transactor.run(({ manager }) => lease(manager, ids, token, terms), { retry: LEASE_RETRIES });
+    const leased = await transactor.dataSource
       .getRepository(FileIntent)
       .find({ where: { leaseOwner: token }, order: { id: 'ASC' } });
-    if (claimed.length > 0) return claimed;
+    if (leased.length > 0) return leased;
   }
 }
 
-function due(query: SelectQueryBuilder<FileIntent>, { limit, ...claim }: Claim): SelectQueryBuilder<FileIntent> {
-  return unleased(query, claim).orderBy('intent.createdAt').addOrderBy('intent.id').limit(limit);
+function due(query: SelectQueryBuilder<FileIntent>, { limit, ...terms }: LeaseTerms): SelectQueryBuilder<FileIntent> {
+  return unleased(query, terms).orderBy('intent.createdAt').addOrderBy('intent.id').limit(limit);
 }
 
 function unleased(
   query: SelectQueryBuilder<FileIntent>,
-  { now, abandonedBefore }: Pick<Claim, 'now' | 'abandonedBefore'>,
+  { now, abandonedBefore }: Pick<LeaseTerms, 'now' | 'abandonedBefore'>,
 ): SelectQueryBuilder<FileIntent> {
   return query
     .where("(intent.kind = 'delete' OR intent.createdAt <= :abandoned)", { abandoned: abandonedBefore.getTime() })
     .andWhere('(intent.leaseUntil IS NULL OR intent.leaseUntil <= :now)', { now: now.getTime() });
 }
 
-async function lease(manager: EntityManager, ids: readonly string[], token: string, claim: Claim): Promise<void> {
+async function lease(manager: EntityManager, ids: readonly string[], token: string, terms: LeaseTerms): Promise<void> {
   await manager
     .createQueryBuilder()
     .update(FileIntent)
-    .set({ leaseOwner: token, leaseUntil: claim.leaseUntil })
+    .set({ leaseOwner: token, leaseUntil: terms.leaseUntil })
     .where([
       { id: In(ids.toSorted()), leaseUntil: IsNull() },
-      { id: In(ids.toSorted()), leaseUntil: notAfter(claim.now) },
+      { id: In(ids.toSorted()), leaseUntil: notAfter(terms.now) },
     ])
     .execute();
 }

@@ -6,31 +6,31 @@ import type { SortKey } from './sort-order.js';
 import { castValue } from './values.js';
 import type { Bound } from './values.js';
 
-type Place = readonly (Bound | null)[];
+type Position = readonly (Bound | null)[];
 
 const MAX_LENGTH = 65_536;
 
-/** The place of a file in this order, as an opaque text. */
+/** The position of a file in this order, as an opaque text. */
 export function encodeCursor(file: ManagedFile, keys: readonly SortKey[]): string {
-  const place = keys.map(({ field }) => {
+  const position = keys.map(({ field }) => {
     const value = file[field.name];
     return value instanceof Date ? value.getTime() : value;
   });
-  return Buffer.from(JSON.stringify([signature(keys), ...place])).toString('base64url');
+  return Buffer.from(JSON.stringify([signature(keys), ...position])).toString('base64url');
 }
 
-/** The SQL condition of coming after the cursor's place; throws `SearchQueryInvalidError` for a cursor that is not of this order. */
+/** The SQL condition of coming after the cursor's position; throws `SearchQueryInvalidError` for a cursor that is not of this order. */
 export function afterCursor(
   cursor: unknown,
   keys: readonly SortKey[],
   column: (field: Field) => string,
   bind: Bind,
 ): string {
-  const place = decodeCursor(cursor, keys);
+  const position = decodeCursor(cursor, keys);
   const same: string[] = [];
   const ways: string[] = [];
   for (const [index, key] of keys.entries()) {
-    const [name, value] = [column(key.field), place[index] ?? null];
+    const [name, value] = [column(key.field), position[index] ?? null];
     const bound = value === null ? undefined : bind(value);
     const beyond = isBeyond(name, bound, key);
     if (beyond) ways.push([...same, beyond].join(' AND '));
@@ -46,7 +46,7 @@ function isBeyond(column: string, bound: string | undefined, { field, direction 
   return field.nullable ? `(${column} < ${bound} OR ${column} IS NULL)` : `${column} < ${bound}`;
 }
 
-function decodeCursor(cursor: unknown, keys: readonly SortKey[]): Place {
+function decodeCursor(cursor: unknown, keys: readonly SortKey[]): Position {
   const refuse = () => new SearchQueryInvalidError('cursor', 'it is not the `next` of a page in this order');
   if (typeof cursor !== 'string' || cursor.length > MAX_LENGTH) throw refuse();
   const parts = parse(cursor);

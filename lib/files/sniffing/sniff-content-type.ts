@@ -39,7 +39,8 @@ export function sniffSize(head: Uint8Array): number {
 }
 
 /**
- * What the bytes are. Claim and name count only where bytes cannot tell: among kinds of plain text and of Office documents, and for what stands
+ * What the bytes are. The declared type and the name count only where bytes cannot tell: among kinds of plain text and of Office
+ * documents, and for what stands
  * before a PDF. Nothing becomes HTML, SVG, XML or a script by them; binary content that nobody knows is `application/octet-stream`.
  */
 export async function sniffContentType(head: Uint8Array, hints: TypeHints = {}): Promise<string> {
@@ -72,14 +73,17 @@ function binaryType(head: Uint8Array, signed: string | undefined, hints: TypeHin
   }
 }
 
-/** A PDF behind something else: behind blanks, or where claim or name say that it is one, and it does not begin as a document of a browser. */
-function latePdf(head: Uint8Array, { claim, name }: TypeHints): string | undefined {
+/**
+ * A PDF behind something else: behind blanks, or where the declared type or the name says that it is one, and it does not begin as a document
+ * of a browser.
+ */
+function latePdf(head: Uint8Array, { declared, name }: TypeHints): string | undefined {
   const start = Buffer.from(head.subarray(0, PDF_WITHIN)).toString('latin1');
   const at = start.search(PDF);
   if (at < 0) return undefined;
   // oxlint-disable-next-line no-control-regex -- zeros are blanks in a PDF
   const isBehindBlanks = /^(?:\u00ef\u00bb\u00bf)?[\u0000\s]*$/.test(start.slice(0, at));
-  const isSaid = claim === 'application/pdf' || extensionOf(name) === 'pdf';
+  const isSaid = declared === 'application/pdf' || extensionOf(name) === 'pdf';
   return isBehindBlanks || (isSaid && sniffMarkup(start) === undefined) ? 'application/pdf' : undefined;
 }
 

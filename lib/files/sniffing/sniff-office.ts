@@ -33,12 +33,12 @@ const COMPOUND_BY_EXTENSION: Readonly<Record<string, string>> = {
 };
 
 /**
- * The type of a document of Office whose first entry is larger than what is looked at, so that its archive does not say more: claim or name
- * say which, and each entry that can be seen has to be a part of such a document.
+ * The type of an Office document whose first entry is larger than what is looked at, so that its archive does not say more: the declared
+ * type or the name says which, and each entry that can be seen has to be a part of such a document.
  */
-export function openXmlType(head: Uint8Array, { claim, name }: TypeHints): string | undefined {
+export function openXmlType(head: Uint8Array, { declared, name }: TypeHints): string | undefined {
   const known =
-    Object.values(OPEN_XML_BY_EXTENSION).find(({ type }) => type.toLowerCase() === claim) ??
+    Object.values(OPEN_XML_BY_EXTENSION).find(({ type }) => type.toLowerCase() === declared) ??
     OPEN_XML_BY_EXTENSION[extensionOf(name)];
   if (!known) return undefined;
   const parts = [...OPEN_XML_PARTS, known.folder];
@@ -47,10 +47,10 @@ export function openXmlType(head: Uint8Array, { claim, name }: TypeHints): strin
   return entries.length > 0 && areParts ? known.type : undefined;
 }
 
-/** The type of a document of Office before 2007: its bytes are a compound file, and claim or name say of what. */
-export function compoundType({ claim = '', name }: TypeHints): string | undefined {
+/** The type of a document of Office before 2007: its bytes are a compound file, and the declared type or the name says of what. */
+export function compoundType({ declared = '', name }: TypeHints): string | undefined {
   return (
-    Object.values(COMPOUND_BY_EXTENSION).find((type) => type === claim) ?? COMPOUND_BY_EXTENSION[extensionOf(name)]
+    Object.values(COMPOUND_BY_EXTENSION).find((type) => type === declared) ?? COMPOUND_BY_EXTENSION[extensionOf(name)]
   );
 }
 

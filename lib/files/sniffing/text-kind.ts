@@ -2,7 +2,7 @@ import { extensionOf } from './type-hints.js';
 import type { TypeHints } from './type-hints.js';
 
 // What a client may say about a text. Nothing that a browser runs or renders: no HTML, SVG, XML, scripts, style sheets.
-const CLAIMABLE =
+const DECLARABLE =
   /^(?:text\/(?:csv|tab-separated-values|markdown|calendar|vcard|vtt|yaml|rtf)|application\/(?:json|jsonl|x-ndjson|yaml|x-yaml|toml|sql|(?:[a-z0-9.-]+\+)json|(?:[a-z0-9.-]+\+)yaml))$/;
 
 // What else clients call them.
@@ -45,8 +45,8 @@ const BY_EXTENSION: Readonly<Record<string, string>> = {
  * The text type that the client's content type or the file's name indicates; `undefined` if neither indicates one. The content type counts
  * first. The name decides if the content type is `text/plain` or not a text type (Windows sends `application/vnd.ms-excel` for CSV).
  */
-export function textKindOf({ claim = '', name }: TypeHints): string | undefined {
-  const claimed = ALIASES[claim] ?? claim;
-  if (CLAIMABLE.test(claimed)) return claimed;
-  return BY_EXTENSION[extensionOf(name)] ?? (claim === 'text/plain' ? claim : undefined);
+export function textKindOf({ declared = '', name }: TypeHints): string | undefined {
+  const type = ALIASES[declared] ?? declared;
+  if (DECLARABLE.test(type)) return type;
+  return BY_EXTENSION[extensionOf(name)] ?? (declared === 'text/plain' ? declared : undefined);
 }

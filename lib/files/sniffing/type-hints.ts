@@ -1,7 +1,7 @@
 /** What is said about content: it counts only within what the bytes allow. */
 export interface TypeHints {
   /** What the client says the content is, without parameters. */
-  claim?: string | undefined;
+  declared?: string | undefined;
   /** What the client calls the file. */
   name?: string | undefined;
 }

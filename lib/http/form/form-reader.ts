@@ -21,7 +21,7 @@ export interface FilePart {
   name: string;
   /** Without directories; `undefined` when the client named none. */
   filename: string | undefined;
-  /** The client's claim. */
+  /** As the client declares it. */
   contentType: string;
   /** Has no limit; its reader counts the bytes. */
   body: Readable;

@@ -100,6 +100,6 @@ function declaredSize({ headers }: IncomingMessage): number {
 
 // The bytes decide; but a form, say, is not sent here on purpose.
 function assertSameType({ headers }: IncomingMessage, { id, contentType }: ManagedFile): void {
-  const claimed = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? OCTETS;
-  if (claimed !== OCTETS && claimed !== contentType) throw new FileTypeChangedError(id, contentType, claimed);
+  const declared = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? OCTETS;
+  if (declared !== OCTETS && declared !== contentType) throw new FileTypeChangedError(id, contentType, declared);
 }

@@ -32,7 +32,7 @@ export class FileGate {
    * As `find`, and locked until the unit of work ends: what was allowed is what is changed. Access is asked before the lock, too: who waits for it
    * would know that the file is there.
    */
-  async claim(id: string, operation: FileOperation, context: ExecutionContext): Promise<ManagedFile> {
+  async lockFor(id: string, operation: FileOperation, context: ExecutionContext): Promise<ManagedFile> {
     const unit = this.transactor.current();
     if (!unit) throw new TaskQueueMissingError();
     await this.find(id, operation, context);

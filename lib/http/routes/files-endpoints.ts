@@ -64,7 +64,7 @@ export abstract class FilesEndpoints {
     @Body(new ValidInput()) { name }: RenameFileInput,
     @CallContext() context: ExecutionContext,
   ): Promise<PublicFile> {
-    const file = await this.gate.claim(id, 'update', context);
+    const file = await this.gate.lockFor(id, 'update', context);
     return toPublicFile(await this.files.rename(file.id, name));
   }
 
@@ -72,7 +72,7 @@ export abstract class FilesEndpoints {
   @WithTaskQueue()
   @HttpCode(HttpStatus.NO_CONTENT)
   async delete(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<void> {
-    const file = await this.gate.claim(id, 'delete', context);
+    const file = await this.gate.lockFor(id, 'delete', context);
     await this.files.delete(file.id);
   }
 }

@@ -47,7 +47,7 @@ export abstract class OwnershipEndpoints {
     const owner = { type: ownerType, id: ownerId };
     assertOwnerReference(owner);
     const actor = await this.actors.of(context);
-    const file = await this.gate.claim(id, 'transfer', context);
+    const file = await this.gate.lockFor(id, 'transfer', context);
     if (pin) await this.access.assertCan(actor, 'pin', file);
     await this.access.assertCanOwner(actor, 'receive', owner);
     if (force && !(await this.access.isManager(actor))) {
@@ -66,7 +66,7 @@ export abstract class OwnershipEndpoints {
   @Put(':id/pin')
   @WithTaskQueue()
   async pin(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {
-    const file = await this.gate.claim(id, 'pin', context);
+    const file = await this.gate.lockFor(id, 'pin', context);
     await this.files.pin(file.id);
     return toPublicFile(await this.files.findOrFail(file.id));
   }
@@ -74,7 +74,7 @@ export abstract class OwnershipEndpoints {
   @Delete(':id/pin')
   @WithTaskQueue()
   async unpin(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {
-    const file = await this.gate.claim(id, 'pin', context);
+    const file = await this.gate.lockFor(id, 'pin', context);
     await this.files.unpin(file.id);
     return toPublicFile(await this.files.findOrFail(file.id));
   }

@@ -8,8 +8,9 @@ import { ObjectIndex } from '../object-index.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import type { GuardedField } from './guarded-entities.js';
 import { textOfJunk } from './named-files.js';
-import { isOwner } from './record-ledger.js';
-import type { CurrentRow, RecordLedger } from './record-ledger.js';
+import { isOwner } from './written-row.js';
+import type { RecordLedger } from './record-ledger.js';
+import type { CurrentRow } from './written-row.js';
 
 /**
  * The files that written rows name and that the transaction has not transferred to them itself. Throws `FilesNotOwnError` where a row names

@@ -4,7 +4,7 @@ import type { OwnerReference } from '../../files/owner-reference.js';
 import type { OpenTransaction } from '../../unit-of-work/transaction/open-transaction.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import { guardedOwners } from './guarded-entities.js';
-import { isOwner } from './record-ledger.js';
+import { isOwner } from './written-row.js';
 import type { RecordLedger } from './record-ledger.js';
 import { latestRowsOfOwners } from './record-rows.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';

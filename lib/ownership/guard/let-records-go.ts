@@ -7,8 +7,9 @@ import type { TransferRuntime } from '../transfer-runtime.js';
 import type { GuardedEntity } from './guarded-entities.js';
 import type { ReplacePolicy } from './file-field.decorator.js';
 import { filesInUse } from './files-in-use.js';
-import { isOwner } from './record-ledger.js';
-import type { CurrentRow, RecordLedger } from './record-ledger.js';
+import { isOwner } from './written-row.js';
+import type { RecordLedger } from './record-ledger.js';
+import type { CurrentRow } from './written-row.js';
 
 interface LetGo {
   readonly row: CurrentRow;

@@ -7,8 +7,9 @@ import { heldFiles } from '../statements/held-files.js';
 import type { FileSnapshot } from '../statements/transfer-statements.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import { filesInUse } from './files-in-use.js';
-import { isOwner } from './record-ledger.js';
-import type { RecordLedger, WrittenRow } from './record-ledger.js';
+import { isOwner } from './written-row.js';
+import type { RecordLedger } from './record-ledger.js';
+import type { WrittenRow } from './written-row.js';
 import type { RecordRow } from './record-rows.js';
 
 type Policy = Exclude<OwnerRemovalPolicy, 'keep'>;

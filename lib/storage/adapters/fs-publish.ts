@@ -20,7 +20,7 @@ export async function publish(partial: string, path: string, mode: number): Prom
   }
 }
 
-// The placeholder claims the name exclusively; after a crash here it is an empty file without a row.
+// The placeholder takes the name exclusively; after a crash here it is an empty file without a row.
 async function publishByRename(partial: string, path: string, mode: number): Promise<boolean> {
   try {
     await (await open(path, 'wx', mode)).close();

@@ -4,11 +4,11 @@ import type { AmbientNode } from './ambient.js';
 import type { Effect } from './effects.js';
 import { WorkUnawaitedError, UnitEndedError } from '../../errors/units.errors.js';
 import { Mutex } from '../mutex.js';
-import type { Place } from '../transaction/place.js';
+import type { Origin } from '../transaction/origin.js';
 import type { UnitTransaction } from '../transaction/unit-transaction.js';
 
 /** A place in the nesting of one transaction: a unit of work, or the callback of a nested `transaction()`. */
-export class Scope implements AmbientNode, Place {
+export class Scope implements AmbientNode, Origin {
   readonly kind = 'scope';
   #ended = false;
   #undone = false;
@@ -50,7 +50,7 @@ export class Scope implements AmbientNode, Place {
     this.#unit = unit;
   }
 
-  isWithin(other: Place): boolean {
+  isWithin(other: Origin): boolean {
     return this === other || (this.parent?.isWithin(other) ?? false);
   }
 

@@ -1,10 +1,10 @@
-import type { Place } from './place.js';
+import type { Origin } from './origin.js';
 
 /** An open savepoint, and who may end it: a nested unit's scope or a query runner. */
 export interface Savepoint {
   readonly owner: object;
   /** What runs in here belongs inside of it; none for a transaction that was started by hand. */
-  readonly scope: Place | undefined;
+  readonly scope: Origin | undefined;
   /** How many witnesses there were before it. */
   readonly witnesses: number;
 }
@@ -27,7 +27,7 @@ export class Savepoints {
   }
 
   /** Notes a statement that writes, of the scope and through the query runner that it was given to. */
-  noteWrite(scope: Place, through: object): void {
+  noteWrite(scope: Origin, through: object): void {
     for (const savepoint of this.#open) {
       const { owner, scope: inner } = savepoint;
       const inside = inner ? scope.isWithin(inner) : owner === through || scope.isOpenedBy(owner);

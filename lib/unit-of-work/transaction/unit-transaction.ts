@@ -11,7 +11,7 @@ import { lineOf } from './line.js';
 import { OpenStreams } from './open-streams.js';
 import { commitRoot } from './root-commit.js';
 import { type Savepoint, Savepoints } from './savepoints.js';
-import type { Place } from './place.js';
+import type { Origin } from './origin.js';
 import type { TransactionState } from './transaction-state.js';
 import { isRead, rollsBack } from './statement-kind.js';
 import { depthOf, setDepth } from './transaction-depth.js';
@@ -87,7 +87,7 @@ export class UnitTransaction {
   }
 
   /** Runs one statement of the scope, through the query runner that it was given to. */
-  statement<T>(scope: Place, through: object, sql: string, run: () => Promise<T>): Promise<T> {
+  statement<T>(scope: Origin, through: object, sql: string, run: () => Promise<T>): Promise<T> {
     scope.beginStatement();
     return this.#turnstile.exclusive(
       () => {
@@ -105,7 +105,7 @@ export class UnitTransaction {
   }
 
   /** Opens a stream and holds the connection until it is closed. */
-  stream(scope: Place, open: () => Promise<Readable>): Promise<Readable> {
+  stream(scope: Origin, open: () => Promise<Readable>): Promise<Readable> {
     return new Promise((resolve, reject) => {
       const opening = async (): Promise<Readable> => {
         scope.assertActive('A stream was opened');
@@ -136,7 +136,7 @@ export class UnitTransaction {
   }
 
   /** Opens a savepoint; `scope` is the place whose work belongs inside of it. */
-  async openSavepoint(owner: object, scope?: Place): Promise<void> {
+  async openSavepoint(owner: object, scope?: Origin): Promise<void> {
     await this.#turnstile.exclusive(async () => {
       this.#assertUsable();
       await this.#observe(() => this.runner.startTransaction());
@@ -248,7 +248,7 @@ export class UnitTransaction {
     return within(node, run);
   }
 
-  #admit(scope: Place, through: object, sql: string): void {
+  #admit(scope: Origin, through: object, sql: string): void {
     scope.assertActive('A query was issued');
     this.#assertUsable();
     if (this.dialect.endsTransaction(sql)) this.#refuse(sql);

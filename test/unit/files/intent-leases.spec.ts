@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { FileIntent } from '../../../lib/files/intents/file-intent.entity.js';
-import { claimIntents, skipsLocked } from '../../../lib/files/intents/intent-leases.js';
+import { leaseIntents, skipsLocked } from '../../../lib/files/intents/intent-leases.js';
 import { uuidV7 } from '../../../lib/files/uuid-v7.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { reachableDatabases } from '../../support/databases.js';
@@ -59,7 +59,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('a claim 
     const claimed: string[] = [];
     const sweep = async (transactor: Transactor) => {
       for (;;) {
-        const intents = await claimIntents(transactor, claim);
+        const intents = await leaseIntents(transactor, claim);
         if (intents.length === 0) return;
         expect(new Set(intents.map(({ leaseOwner }) => leaseOwner)).size).toBe(1);
         claimed.push(...intents.map(({ id }) => id));
@@ -76,7 +76,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('a claim 
     const [holder, other] = transactors as [Transactor, Transactor];
     await holder.run(async ({ manager }) => {
       await manager.query(`SELECT id FROM files_intent WHERE id = '${ids[0]}' FOR UPDATE`);
-      const claimed = await claimIntents(other, claim);
+      const claimed = await leaseIntents(other, claim);
       expect(claimed.map(({ id }) => id)).toEqual(ids.slice(1, 8));
     });
   });

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { sniffContentType, sniffSize } from '../../../lib/files/sniffing/sniff-content-type.js';
 import { DOCX_TYPES, gzip, pdf, png, zip } from '../../support/files-samples.js';
 
-const sniff = (content: string | Uint8Array, claim?: string) =>
-  sniffContentType(Buffer.from(content as string), { claim });
+const sniff = (content: string | Uint8Array, declared?: string) =>
+  sniffContentType(Buffer.from(content as string), { declared });
 
 describe('sniffContentType', () => {
   it.each([
@@ -76,9 +76,9 @@ describe('sniffContentType', () => {
     expect(await sniff(Buffer.from('\ufeffhello', 'utf16le').swap16())).toBe('text/plain');
   });
 
-  it('believes a claim among kinds of text', async () => {
-    for (const claim of ['text/csv', 'application/json', 'text/markdown', 'application/geo+json']) {
-      expect(await sniff('a,b', claim)).toBe(claim);
+  it('believes a declared type among kinds of text', async () => {
+    for (const declared of ['text/csv', 'application/json', 'text/markdown', 'application/geo+json']) {
+      expect(await sniff('a,b', declared)).toBe(declared);
     }
   });
 
@@ -92,16 +92,16 @@ describe('sniffContentType', () => {
       'text/css',
       'image/png',
     ];
-    for (const claim of [...claims, 'application/pdf', 'application/x+xml', 'application/octet-stream']) {
-      expect(await sniff('a,b', claim)).toBe('text/plain');
+    for (const declared of [...claims, 'application/pdf', 'application/x+xml', 'application/octet-stream']) {
+      expect(await sniff('a,b', declared)).toBe('text/plain');
     }
   });
 
   it('takes unknown bytes for nothing else, whatever is claimed', async () => {
     const unknown = Buffer.from([0, 1, 2, 3, 200, 201, 7, 7, 7, 7, 7, 7]);
     expect(await sniff(unknown)).toBe('application/octet-stream');
-    for (const claim of ['image/png', 'text/csv', 'application/pdf', 'application/msword']) {
-      expect(await sniff(unknown, claim)).toBe('application/octet-stream');
+    for (const declared of ['image/png', 'text/csv', 'application/pdf', 'application/msword']) {
+      expect(await sniff(unknown, declared)).toBe('application/octet-stream');
     }
   });
 

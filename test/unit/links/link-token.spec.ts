@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isBoundLink, LINK_PURPOSES, signLink, verifyLink } from '../../../lib/links/link-token.js';
-import type { LinkClaims } from '../../../lib/links/link-token.js';
+import type { LinkPayload } from '../../../lib/links/link-token.js';
 
 const SECRET = 'a secret that is long enough for it';
 const OTHER = 'another secret, long enough for it';
 const anna = { type: 'user', id: 'anna' };
 
 const uuid = fc.uuid();
-const claims: fc.Arbitrary<LinkClaims> = fc.record({
+const claims: fc.Arbitrary<LinkPayload> = fc.record({
   fileId: uuid,
   purpose: fc.constantFrom(...LINK_PURPOSES),
   expiresAt: fc.integer({ min: 0, max: 2 ** 48 - 1 }).map((time) => new Date(time)),
@@ -40,7 +40,7 @@ describe('a token', () => {
   });
 
   it('has one spelling', () => {
-    const said: LinkClaims = {
+    const said: LinkPayload = {
       fileId: '0193b3a0-0000-7000-8000-0000000000ff',
       purpose: 'inline',
       expiresAt: new Date(2_000_000_000_000),
