@@ -1,5 +1,5 @@
 /**
- * Uploads in an action by hand: what `@UploadAs()` does by itself.
+ * Uploads in an action by hand: what `@UploadAs()` does automatically.
  * @module nestjs-files/staging
  */
 

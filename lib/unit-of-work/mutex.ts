@@ -20,7 +20,7 @@ export class Mutex {
     return () => void this.#waiting.delete(turn);
   }
 
-  /** Lets in whoever has waited longest. */
+  /** Lets in the caller that has waited longest. */
   leave(): void {
     const [next] = this.#waiting;
     if (!next) {

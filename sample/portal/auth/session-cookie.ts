@@ -5,7 +5,7 @@ const NAME = 'portal_session';
 /** Scripts cannot read it, and other sites cannot send it with anything but a link. Behind TLS, add `Secure`. */
 const PROPERTIES = 'Path=/; HttpOnly; SameSite=Lax';
 
-/** The token of a session in a cookie, for browsers: they send it by themselves, with links and images too. */
+/** The token of a session in a cookie, for browsers: they send it automatically, with links and images too. */
 export const sessionCookie = {
   read({ cookie = '' }: IncomingHttpHeaders): string | undefined {
     const pair = cookie.split(/; */).find((each) => each.startsWith(`${NAME}=`));

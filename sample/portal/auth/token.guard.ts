@@ -10,7 +10,7 @@ export interface PortalRequest {
   method: string;
   url: string;
   headers: IncomingHttpHeaders;
-  /** `null` for who has not signed in. */
+  /** `null` for a user who has not signed in. */
   user: User | null;
 }
 
@@ -36,7 +36,7 @@ export class TokenGuard implements CanActivate {
     return user;
   }
 
-  // A browser sends its cookies whoever asks it to: what changes something has to come from a page of ours.
+  // A browser sends its cookies no matter which site asks: what changes something has to come from a page of ours.
   async #byCookie({ method, headers }: PortalRequest): Promise<User | null> {
     const token = sessionCookie.read(headers);
     if (token === undefined) return null;

@@ -7,7 +7,7 @@ import type { CreateResourceDto } from './create-resource.dto.js';
 import { Resource } from './resource.entity.js';
 import type { UpdateResourceDto } from './update-resource.dto.js';
 
-/** Resources by themselves. Who may see or change a package may see or change its resources. */
+/** Resources outside of their package. Who may see or change a package may see or change its resources. */
 @Injectable()
 export class ResourcesService {
   constructor(

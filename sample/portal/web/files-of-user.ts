@@ -59,7 +59,7 @@ function madeBy(
   entity: ObjectType<{ id: string }>,
   whole?: string,
 ): string {
-  // Owners' ids are texts, and those of records a type of their own on PostgreSQL and MariaDB.
+  // Owners' ids are texts, and ids of records have their own type on PostgreSQL and MariaDB.
   const records = query.subQuery().select('CAST(record.id AS CHAR(36))').from(entity, 'record');
   if (whole) records.innerJoin(whole, 'whole');
   records.where(`${whole ? 'whole' : 'record'}.creatorId = :creator`);

@@ -3,7 +3,7 @@ import type { ArgumentsHost, ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { PortalRequest } from '../auth/token.guard.js';
 
-/** Sends who has to log in for a page to do so, and back to the page. */
+/** Sends a user who must log in to the login page, and back. */
 @Catch(UnauthorizedException)
 export class LogInFirstFilter implements ExceptionFilter {
   constructor(private readonly host: HttpAdapterHost) {}
