@@ -93,12 +93,12 @@ describe.skipIf(!chromium)('the portal in a browser', () => {
     await look(page, 'manage');
 
     await page.getByLabel('Explain access for').selectOption({ label: 'Alice Liddell' });
-    await rowOf('her-own.pdf').getByText('the owner may').waitFor();
+    await rowOf('her-own.pdf').getByText('the owner may do this').waitFor();
     await rowOf('given.pdf').getByText('Yes', { exact: true }).waitFor();
     await page.getByLabel('who wants to').selectOption({ label: 'delete it' });
     await rowOf('given.pdf').getByText('cascade: PackageFiles on “delete” of the package').waitFor();
     await page.getByLabel('Explain access for').selectOption({ label: 'Mary Bennet' });
-    await rowOf('given.pdf').getByText('a manager may everything').waitFor();
+    await rowOf('given.pdf').getByText('a manager may do everything').waitFor();
 
     await page.getByLabel('Owner').selectOption({ label: 'Users' });
     await rowOf('given.pdf').waitFor({ state: 'detached' });

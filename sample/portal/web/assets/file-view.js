@@ -57,7 +57,7 @@ export function downloadLink({ id, name }) {
  * @param {{ type: string, title: string | null, url: string | null } | null} owner
  */
 export function ownerLink(owner) {
-  if (!owner) return h('span', { class: 'faint' }, 'nobody');
+  if (!owner) return h('span', { class: 'faint' }, 'no owner');
   const title = owner.title === null ? `a ${owner.type}` : owner.title;
   return [
     h('span', { class: 'faint' }, `${owner.type} `),

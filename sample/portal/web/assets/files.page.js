@@ -20,7 +20,7 @@ function dropZone() {
     { class: 'drop', 'aria-label': 'Upload' },
     picker,
     h('label', { for: 'picker', class: 'button' }, 'Choose files'),
-    h('span', { class: 'faint' }, ' or drop them here. They are yours alone, until you give them to a record.'),
+    h('span', { class: 'faint' }, ' or drop them here. Only you can see them until you add them to a record.'),
     uploads,
   );
   acceptDrops(zone, addAll);

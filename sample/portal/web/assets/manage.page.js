@@ -5,7 +5,7 @@ import { field } from './form.js';
 import { action, announce, show, start } from './page.js';
 
 const REASONS = {
-  unowned: () => 'nobody owns it',
+  unowned: () => 'it has no owner',
   'type-not-cascaded': ({ ownerType }) => `files of a ${ownerType} do not follow their owner`,
   'storage-not-cascaded': ({ storage }) => `files in ${storage} do not follow their owner`,
 };
@@ -20,9 +20,9 @@ const KINDS = {
 function reason({ decision, ...file }) {
   switch (decision.rule) {
     case 'manager':
-      return 'a manager may everything';
+      return 'a manager may do everything';
     case 'owner':
-      return 'the owner may';
+      return 'the owner may do this';
     case 'file-policy':
       return `the file policy ${decision.policy} says so`;
     case 'cascade':
@@ -88,7 +88,7 @@ function filters(users, onchange) {
       resource: 'Resources',
       group: 'Groups',
       organization: 'Organizations',
-      none: 'Nobody',
+      none: 'No owner',
     }),
     choose('contentType', 'Content', { '': 'Any', 'image/': 'Images', 'application/pdf': 'PDF', 'text/': 'Texts' }),
     choose('pinned', 'Pinned', { '': 'Any', yes: 'Yes', no: 'No' }),
@@ -174,7 +174,7 @@ await start(async () => {
       { 'aria-label': 'Sweeper' },
       h('h2', {}, 'What the sweeper would do'),
       steps.length === 0
-        ? h('p', { class: 'faint' }, 'Nothing: there are no bytes that no file refers to.')
+        ? h('p', { class: 'faint' }, 'Nothing to clean up: a file refers to all stored bytes.')
         : table(['Bytes', 'What they are', 'The sweeper'], h('tbody', {}, steps.map(stepRow))),
     ),
   );

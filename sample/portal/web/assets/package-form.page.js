@@ -72,7 +72,7 @@ function visibilityChoice(chosen) {
     'fieldset',
     { class: 'choices' },
     h('legend', {}, 'Who may see it, and download its files'),
-    choice('private', 'Only I'),
+    choice('private', 'Only me'),
     choice('public', 'Everybody'),
   );
 }
@@ -84,7 +84,7 @@ await start(async () => {
   const visibility = visibilityChoice(pkg.visibility);
   const attachment = fileField('Attachment', 'attachmentId', {
     current: pkg.attachment,
-    hint: 'A PDF, a text or an image',
+    hint: 'A PDF, text or image file',
   });
   const resources = resourcesFieldset(pkg.resources);
   const values = () => ({
@@ -108,7 +108,7 @@ await start(async () => {
     form(
       [
         field('Title', 'title', title),
-        field('Name', 'name', name, { hint: 'Small letters, digits and dashes. It is the package’s alone.' }),
+        field('Name', 'name', name, { hint: 'Small letters, digits and dashes. Must be unique.' }),
         visibility,
         attachment.element,
         resources.element,
