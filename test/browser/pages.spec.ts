@@ -88,7 +88,7 @@ describe.skipIf(!chromium)('the portal in a browser', () => {
 
     await rowOf('her-own.pdf').getByText('No', { exact: true }).waitFor();
     await rowOf('her-own.pdf').getByText('files of a user do not follow their owner').waitFor();
-    await rowOf('given.pdf').getByText('cascade: PackageFiles on “show” of the package').waitFor();
+    await rowOf('given.pdf').getByText('cascade: PackageFiles on “read” of the package').waitFor();
     await rowOf('left-by-a-crash').getByText('removes the bytes').waitFor();
     await look(page, 'manage');
 
