@@ -33,6 +33,8 @@ export class CallOutcome {
     readonly result: unknown,
     /** The entities that `queue.bind(dto, entity)` named. */
     private readonly bindings: ReadonlyMap<object, object> = new Map(),
+    /** The types of owners that entities of the data source have. */
+    readonly ownerTypes: ReadonlySet<string> = new Set(),
   ) {}
 
   /** Whether `queue.bind()` was called at all. */
@@ -180,17 +182,17 @@ function bindings(claim: FileClaim, outcome: CallOutcome): Candidate[] | undefin
   return ownersAtAll(claim, places, outcome);
 }
 
-function ofBound(claim: FieldOf, entity: object, { inResult }: CallOutcome): Candidate {
+function ofBound(claim: FieldOf, entity: object, outcome: CallOutcome): Candidate {
   // Its parents are needed only to go up, and known only inside the result.
-  const place = inResult.find(entity) ?? { object: entity, parents: [] };
-  return candidate(claim, place, 'the bound entity');
+  const place = outcome.inResult.find(entity) ?? { object: entity, parents: [] };
+  return candidate(claim, place, outcome, 'the bound entity');
 }
 
-function named(claim: FieldOf, { result }: CallOutcome): Candidate[] | undefined {
+function named(claim: FieldOf, outcome: CallOutcome): Candidate[] | undefined {
   if (!claim.owner) return undefined;
-  const owner = claim.owner(result as never, claim.dto as never);
+  const owner = claim.owner(outcome.result as never, claim.dto as never);
   if (typeof owner === 'object' && owner !== null)
-    return [candidate(claim, { object: owner, parents: [] }, 'what owner() gave')];
+    return [candidate(claim, { object: owner, parents: [] }, outcome, 'what owner() gave')];
   return [{ id: ownerIdOf(owner) ?? fail(claim, `owner() gave ${typeof owner}`), entity: undefined }];
 }
 
@@ -198,11 +200,12 @@ function named(claim: FieldOf, { result }: CallOutcome): Candidate[] | undefined
 function candidate(
   claim: FieldOf,
   place: Pick<Place, 'object' | 'parents'>,
+  { ownerTypes }: CallOutcome,
   what: string,
 ): Candidate & { readonly entity: object } {
   const id = idAt(place, claim.idSteps) ?? fail(claim, `${what} has no id at "${claim.idSteps.join('.')}"`);
   const entity = idHolder(place, claim.idSteps) as object;
-  const other = otherEntity(entity, claim.ownerType);
+  const other = otherEntity(entity, claim.ownerType, ownerTypes);
   if (other !== undefined)
     throw unresolved(claim, `${what} is of class ${other}, which does not own as "${claim.ownerType}"`);
   return { id, entity };
@@ -238,7 +241,7 @@ function ownerOfRoot(claim: FileClaim, outcome: CallOutcome): Candidate {
   const { result } = outcome;
   if (typeof result !== 'object' || result === null) throw unresolved(claim, 'the result is not an object');
   const root = { object: result, parents: [] };
-  const owner = candidate(claim, root, 'the result');
+  const owner = candidate(claim, root, outcome, 'the result');
   const shown = [result, owner.entity].map((object) => read(object, claim.property));
   if (shown.every((value) => value === undefined)) {
     if (isHeldInside(claim, outcome))
@@ -252,7 +255,7 @@ function ownerOfRoot(claim: FileClaim, outcome: CallOutcome): Candidate {
 /** A nested DTO: the entities at the same place of the result, or beside it, that hold the file. */
 function ownersLike(claim: FileClaim, path: readonly Step[], outcome: CallOutcome): Candidate[] {
   const holders = propertiesOf(claim).flatMap((property) => outcome.holdersLike(path, property, claim.fileId));
-  return holders.map((holder) => candidate(claim, holder, 'the entity that holds it'));
+  return holders.map((holder) => candidate(claim, holder, outcome, 'the entity that holds it'));
 }
 
 /** Whether an object within the result holds the file, and not the result itself. */

@@ -23,7 +23,6 @@ export interface OwnsFilesOptions {
   readonly guard?: 'always' | 'units';
 }
 
-const classes = new Map<string, Set<EntityClass>>();
 const types = new WeakMap<EntityClass, string>();
 const settings = new WeakMap<EntityClass, OwnsFilesOptions>();
 
@@ -47,9 +46,6 @@ export function OwnsFiles<T extends OwnerTypeName>(
     }
     types.set(target, ownerType);
     settings.set(target, options);
-    const known = classes.get(ownerType);
-    if (known) known.add(target);
-    else classes.set(ownerType, new Set([target]));
   };
 }
 
@@ -65,9 +61,4 @@ export function ownershipOf(entityClass: unknown): (OwnsFilesOptions & { readonl
     if (ownerType !== undefined) return { ownerType, ...settings.get(at as EntityClass) };
   }
   return undefined;
-}
-
-/** The entity classes whose entities own files under the type. */
-export function entityClassesOf(ownerType: string): readonly EntityClass[] {
-  return [...(classes.get(ownerType) ?? [])];
 }

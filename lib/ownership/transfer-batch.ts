@@ -111,7 +111,8 @@ function transferOf(task: TaskLike): Transfer[] {
 
 /** What the call came to, as far as owners are concerned. */
 export function outcomeOf(queue: UnitQueue): CallOutcome {
-  return new CallOutcome(queue.args, entityResult(queue), queue.bindings());
+  const { ownerTypes } = TransferRuntime.of(queue.unit.dataSource);
+  return new CallOutcome(queue.args, entityResult(queue), queue.bindings(), ownerTypes);
 }
 
 // A gateway wraps what it made: https://docs.nestjs.com/websockets/gateways#multiple-responses

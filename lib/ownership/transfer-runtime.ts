@@ -42,6 +42,7 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
   readonly #acting = new WeakMap<Promise<Actor | null>, Promise<Acting>>();
   #statements: TransferStatements | undefined;
   #ownerEntities: readonly OwnerEntity[] | undefined;
+  #ownerTypes: ReadonlySet<string> | undefined;
 
   constructor(
     private readonly transactor: Transactor,
@@ -96,6 +97,11 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
   /** The entities that own files. */
   get ownerEntities(): readonly OwnerEntity[] {
     return (this.#ownerEntities ??= ownerEntitiesOf(this.dataSource));
+  }
+
+  /** The types of owners that these entities are. */
+  get ownerTypes(): ReadonlySet<string> {
+    return (this.#ownerTypes ??= new Set(this.ownerEntities.map(({ ownerType }) => ownerType)));
   }
 
   /** Who would see files now; undefined where no call is around: the application's own code sees all of them. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { entityClassesOf, ownershipOf, ownerTypeOf, OwnsFiles } from '../../../lib/ownership/owns-files.decorator.js';
+import { ownershipOf, ownerTypeOf, OwnsFiles } from '../../../lib/ownership/owns-files.decorator.js';
 
 describe('@OwnsFiles', () => {
   it('tells the owner type of an entity class, and of those that extend it', () => {
@@ -16,14 +16,11 @@ describe('@OwnsFiles', () => {
     expect([undefined, null, 'Bookcase', {}].map(ownershipOf)).toEqual(Array(4).fill(undefined));
   });
 
-  it('tells the entity classes of an owner type', () => {
-    const [Drawer, OldDrawer] = [class Drawer {}, class OldDrawer {}];
+  it('takes the last options of a class', () => {
+    class Drawer {}
     OwnsFiles('drawer')(Drawer);
-    OwnsFiles('drawer')(OldDrawer);
     OwnsFiles('drawer', { onDelete: 'release' })(Drawer);
-    expect(entityClassesOf('drawer')).toEqual([Drawer, OldDrawer]);
     expect(ownershipOf(Drawer)).toEqual({ ownerType: 'drawer', onDelete: 'release' });
-    expect(entityClassesOf('chest')).toEqual([]);
   });
 
   it('is refused with a second type for one class, and with a type that no file may have', () => {
