@@ -1,7 +1,7 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
-import { isSqlite } from '../files/is-sqlite.js';
 import type { Where } from './record-pages.js';
 import { quoted } from './sql.js';
+import { familyOf } from '../unit-of-work/dialects/database-family.js';
 
 // Of a day nobody knows which part is meant.
 const TYPES = new Set(['datetime', 'timestamp', 'timestamp without time zone', 'timestamp with time zone']);
@@ -24,8 +24,8 @@ export function changedSince(
 }
 
 function momentOf(dataSource: DataSource, at: number, bind: (value: unknown) => string): string {
-  if (isSqlite(dataSource)) return bind(new Date(at).toISOString().slice(0, 19).replace('T', ' '));
+  if (familyOf(dataSource) === 'sqlite') return bind(new Date(at).toISOString().slice(0, 19).replace('T', ' '));
   const age = Date.now() - at;
-  if (dataSource.options.type !== 'postgres') return `NOW(6) - INTERVAL ${bind(age * 1_000)} MICROSECOND`;
+  if (familyOf(dataSource) !== 'postgres') return `NOW(6) - INTERVAL ${bind(age * 1_000)} MICROSECOND`;
   return `now() - CAST(${bind(age)} AS double precision) * interval '1 millisecond'`;
 }

@@ -9,6 +9,7 @@ import type { GuardedTable } from './guarded-tables.js';
 import { query, quoted } from './sql.js';
 import type { Bind } from './sql.js';
 import { dataSourceOf } from '../unit-of-work/typeorm/data-source-of.js';
+import { familyOf } from '../unit-of-work/dialects/database-family.js';
 
 /** The values of a primary key, as the database takes them again. */
 export type Position = readonly unknown[];
@@ -80,7 +81,7 @@ async function select(manager: EntityManager, table: GuardedTable, tail: Where):
 /** Where the driver makes another value of the key, which may be rounded, what makes a text of it. */
 function asText(dataSource: DataSource, column: OwnerColumn): string | undefined {
   const name = quoted(dataSource, column.databaseName);
-  if (dataSource.options.type === 'postgres') return `CAST(${name} AS text)`;
+  if (familyOf(dataSource) === 'postgres') return `CAST(${name} AS text)`;
   return TIMES.has(dataSource.driver.normalizeType(column)) ? `CAST(${name} AS char)` : undefined;
 }
 

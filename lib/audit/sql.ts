@@ -1,5 +1,5 @@
 import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
-import { isSqlite } from '../files/is-sqlite.js';
+import { familyOf } from '../unit-of-work/dialects/database-family.js';
 import type { OwnerColumn } from '../ownership/owner-entities.js';
 import { dataSourceOf } from '../unit-of-work/typeorm/data-source-of.js';
 
@@ -32,11 +32,12 @@ export function quoted({ driver }: DataSource, name: string): string {
 
 /** That the column is one of these values: one parameter, so that the text does not depend on their number. */
 export function isOneOf(dataSource: DataSource, column: OwnerColumn, values: readonly string[], bind: Bind): string {
-  const { driver, options } = dataSource;
+  const { driver } = dataSource;
   const name = driver.escape(column.databaseName);
+  const family = familyOf(dataSource);
   if (values.length === 0) return '1 = 0';
-  if (isSqlite(dataSource)) return `${name} IN (SELECT value FROM json_each(${bind(JSON.stringify(values))}))`;
-  if (options.type !== 'postgres') return `${name} IN (${bind(values)})`;
+  if (family === 'sqlite') return `${name} IN (SELECT value FROM json_each(${bind(JSON.stringify(values))}))`;
+  if (family !== 'postgres') return `${name} IN (${bind(values)})`;
   const type = ARRAY_TYPES[driver.normalizeType(column)];
   return type === undefined
     ? `CAST(${name} AS text) = ANY(${bind(values)}::text[])`

@@ -1,8 +1,8 @@
 import type { EntityManager, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import { FileNotFoundError, FilePinnedError } from '../errors/files.errors.js';
-import { isSqlite } from './is-sqlite.js';
 import { ManagedFile } from './managed-file.entity.js';
 import { dataSourceOf } from '../unit-of-work/typeorm/data-source-of.js';
+import { familyOf } from '../unit-of-work/dialects/database-family.js';
 
 /**
  * The files, locked until the transaction ends, in the order of their ids: whoever locks several in one order cannot deadlock. What
@@ -14,7 +14,7 @@ export async function lockFiles(manager: EntityManager, ids: readonly string[]):
     .where('file.id IN (:...ids)', { ids: [...new Set(ids)] })
     .orderBy('file.id');
   // SQLite has one writer at a time, and TypeORM refuses the clause there.
-  return (isSqlite(dataSourceOf(manager)) ? query : query.setLock('pessimistic_write')).getMany();
+  return (familyOf(dataSourceOf(manager)) === 'sqlite' ? query : query.setLock('pessimistic_write')).getMany();
 }
 
 /**
@@ -41,13 +41,12 @@ export function lockShared<Row extends object>(
   query: SelectQueryBuilder<ObjectLiteral>,
   { forKeyShare = false } = {},
 ): Promise<Row[]> {
-  const dataSource = dataSourceOf(manager);
-  const { type } = dataSource.options;
-  if (isSqlite(dataSource)) return query.getRawMany();
-  if (type === 'mysql' || type === 'mariadb') {
+  const family = familyOf(dataSourceOf(manager));
+  if (family === 'sqlite') return query.getRawMany();
+  if (family === 'mysql') {
     // For the type mysql TypeORM writes FOR SHARE, which a MariaDB server refuses. Both servers know this.
     const [sql, parameters] = query.getQueryAndParameters();
     return manager.query(`${sql} LOCK IN SHARE MODE`, parameters);
   }
-  return query.setLock(forKeyShare && type === 'postgres' ? 'for_key_share' : 'pessimistic_read').getRawMany();
+  return query.setLock(forKeyShare && family === 'postgres' ? 'for_key_share' : 'pessimistic_read').getRawMany();
 }

@@ -1,6 +1,7 @@
 import { Table } from 'typeorm';
 import type { DataSource, QueryRunner, TableColumnOptions } from 'typeorm';
 import { dataSourceOf } from '../unit-of-work/typeorm/data-source-of.js';
+import { familyOf } from '../unit-of-work/dialects/database-family.js';
 
 type ColumnKind = 'uuid' | 'integer' | 'bigint' | 'boolean' | 'text' | 'json' | { readonly varchar: number };
 
@@ -61,7 +62,7 @@ export async function createFrom(blueprint: TableBlueprint, runner: QueryRunner)
   const indices = (blueprint.indices ?? []).map(onColumns);
   const uniques = (blueprint.uniques ?? []).map(onColumns);
   // There, a unique constraint is nothing but an index.
-  const isMysql = ['mysql', 'mariadb'].includes(dataSource.options.type);
+  const isMysql = familyOf(dataSource) === 'mysql';
   const table = new Table({
     name: tablePath(blueprint, dataSource),
     columns: blueprint.columns.map((one) => columnOptions(one, dataSource)),

@@ -4,6 +4,7 @@ import { MigrationLockRefusedError } from '../errors/setup.errors.js';
 import { openBeside } from '../unit-of-work/typeorm/open-beside.js';
 import { isPglite, type PostgresConnection } from '../unit-of-work/one-connection/pglite.js';
 import { dataSourceOf } from '../unit-of-work/typeorm/data-source-of.js';
+import { familyOf } from '../unit-of-work/dialects/database-family.js';
 
 // Any two numbers that nobody else is likely to lock.
 const POSTGRES_KEY = '1852403572, 1718185573';
@@ -30,11 +31,10 @@ export async function withMigrationLock<T>(runner: QueryRunner, work: () => Prom
 }
 
 async function lock(runner: QueryRunner): Promise<() => Promise<unknown>> {
-  switch (dataSourceOf(runner).options.type) {
+  switch (familyOf(dataSourceOf(runner))) {
     case 'postgres':
       return lockPostgres(runner);
     case 'mysql':
-    case 'mariadb':
       return lockMysql(runner);
     default:
       await lockSqlite(runner);

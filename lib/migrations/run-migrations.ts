@@ -3,6 +3,7 @@ import type { DataSource, Migration, QueryRunner } from 'typeorm';
 import { isOnPglite } from '../unit-of-work/one-connection/pglite-lease.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { withMigrationLock } from './migration-lock.js';
+import { familyOf } from '../unit-of-work/dialects/database-family.js';
 
 /**
  * Runs the pending migrations of a data source, the application's and the library's, as `dataSource.runMigrations()` does, but in
@@ -18,13 +19,11 @@ export async function runMigrations(
   const executor = new MigrationExecutor(dataSource, runner);
   executor.transaction = options.transaction ?? dataSource.options.migrationsTransactionMode ?? 'all';
   const run = () => executor.executePendingMigrations();
-  const { type } = dataSource.options;
+  const family = familyOf(dataSource);
   try {
-    if (type === 'postgres') await runner.connect();
+    if (family === 'postgres') await runner.connect();
     // PGlite has no lock that another connection would not have, too.
-    const isAlone = isOnPglite(dataSource)
-      ? executor.transaction === 'all'
-      : !['postgres', 'mysql', 'mariadb'].includes(type);
+    const isAlone = isOnPglite(dataSource) ? executor.transaction === 'all' : !['postgres', 'mysql'].includes(family);
     return isAlone ? await inOneTransaction(runner, run) : await withMigrationLock(runner, run);
   } finally {
     await runner.release();

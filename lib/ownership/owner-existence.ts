@@ -6,6 +6,7 @@ import { ownerIdOf } from './id-field.js';
 import { ownerEntitiesOf } from './owner-entities.js';
 import type { OwnerColumn, OwnerEntity } from './owner-entities.js';
 import { dataSourceOf } from '../unit-of-work/typeorm/data-source-of.js';
+import { familyOf } from '../unit-of-work/dialects/database-family.js';
 
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const INTEGER = /^(0|-?[1-9]\d{0,18})$/;
@@ -82,7 +83,7 @@ export function comparison(
   column: OwnerColumn,
 ): { isCast: boolean; comparable: (id: string) => boolean } {
   const any = () => true;
-  if (dataSource.options.type !== 'postgres') return { isCast: false, comparable: any };
+  if (familyOf(dataSource) !== 'postgres') return { isCast: false, comparable: any };
   const type = dataSource.driver.normalizeType(column);
   if (TEXTS.has(type)) return { isCast: false, comparable: any };
   if (type === 'uuid') return { isCast: false, comparable: (id) => UUID.test(id) };

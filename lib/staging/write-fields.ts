@@ -6,6 +6,7 @@ import { tableNames } from '../ownership/statements/names.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import type { FieldWrite } from './field-writes.js';
+import { familyOf } from '../unit-of-work/dialects/database-family.js';
 
 const OWNERS_PER_STATEMENT = 1000;
 
@@ -57,7 +58,7 @@ function updateSql(dataSource: DataSource, { target }: FieldWrite, writes: reado
   const parameter = (value: unknown): string => driver.createParameter('', parameters.push(value) - 1);
   // PostgreSQL treats the branches of a CASE as text, and does not cast text to ids.
   const type = `${driver.normalizeType(column)}${column.isArray ? '[]' : ''}`;
-  const typed = (sql: string): string => (dataSource.options.type === 'postgres' ? `CAST(${sql} AS ${type})` : sql);
+  const typed = (sql: string): string => (familyOf(dataSource) === 'postgres' ? `CAST(${sql} AS ${type})` : sql);
   const cases = writes.map(
     ({ ownerId, value }) =>
       `WHEN ${id} = ${parameter(ownerId)} THEN ${typed(parameter(driver.preparePersistentValue(value, column)))}`,

@@ -17,12 +17,12 @@ import { FileIntent } from './file-intent.entity.js';
 import type { IntentKind } from './file-intent.entity.js';
 import type { Intent } from './intent.js';
 import { IntentConnection } from './intent-connection.js';
-import { isSqlite } from '../is-sqlite.js';
 import { lockShared } from '../lock-files.js';
 import { locationKey } from '../../storage/location-key.js';
 import { leaveMarker } from './marker-intent.js';
 import { uuidV7 } from '../uuid-v7.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
+import { familyOf } from '../../unit-of-work/dialects/database-family.js';
 
 /** Where bytes are. */
 interface StoredAt {
@@ -50,7 +50,7 @@ export class IntentJournal implements OnApplicationShutdown {
   async announce(storage: Storage, location: string): Promise<Intent> {
     const { dataSource } = this.transactor;
     if (!isInTransaction(dataSource)) return this.#record(dataSource, storage, location);
-    if (isSqlite(dataSource) || sharesConnection(dataSource)) return leaveMarker(storage, location);
+    if (familyOf(dataSource) === 'sqlite' || sharesConnection(dataSource)) return leaveMarker(storage, location);
     return this.#record(await this.#connection.open(), storage, location);
   }
 
@@ -146,7 +146,9 @@ export class IntentJournal implements OnApplicationShutdown {
 /** The row of the intent waits for the unit that removed it, and is still there if that one was rolled back. */
 async function isSettled(manager: EntityManager, id: string): Promise<CommitOutcome> {
   const query = manager.createQueryBuilder(FileIntent, 'intent').where({ id });
-  const row = await (isSqlite(dataSourceOf(manager)) ? query : query.setLock('pessimistic_write')).getOne();
+  const row = await (
+    familyOf(dataSourceOf(manager)) === 'sqlite' ? query : query.setLock('pessimistic_write')
+  ).getOne();
   return row ? 'rolled back' : 'committed';
 }
 
@@ -158,5 +160,9 @@ function isInTransaction(dataSource: DataSource): boolean {
 
 function seesEveryCommit(dataSource: DataSource): boolean {
   const here = ambientOf(dataSource) as Scope | undefined;
-  return isSqlite(dataSource) || sharesConnection(dataSource) || here?.transaction?.isolation === 'READ COMMITTED';
+  return (
+    familyOf(dataSource) === 'sqlite' ||
+    sharesConnection(dataSource) ||
+    here?.transaction?.isolation === 'READ COMMITTED'
+  );
 }

@@ -4,6 +4,7 @@ import type { Transactor } from '../../unit-of-work/transactor.js';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
 import { notAfter } from '../columns.js';
 import { FileIntent } from './file-intent.entity.js';
+import { familyOf } from '../../unit-of-work/dialects/database-family.js';
 
 /** Which intents may be leased, and for how long. */
 export interface LeaseTerms {
@@ -78,10 +79,11 @@ async function lease(manager: EntityManager, ids: readonly string[], token: stri
 }
 
 /** Whether the server of an open data source knows `SKIP LOCKED`: PostgreSQL, MySQL from 8.0 on, MariaDB from 10.6 on. */
-export function skipsLocked({ options: { type }, driver }: DataSource): boolean {
-  if (type === 'postgres') return true;
-  if (type !== 'mysql' && type !== 'mariadb') return false;
-  const [major = 0, minor = 0] = (driver.version ?? '').split('.').map(Number);
+export function skipsLocked(dataSource: DataSource): boolean {
+  const family = familyOf(dataSource);
+  if (family === 'postgres') return true;
+  if (family !== 'mysql') return false;
+  const [major = 0, minor = 0] = (dataSource.driver.version ?? '').split('.').map(Number);
   // MySQL went from 5 to 8, and MariaDB is at 10 and above, whatever the data source takes its server for.
   return major === 8 || major === 9 || major > 10 || (major === 10 && minor >= 6);
 }

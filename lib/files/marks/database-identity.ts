@@ -3,6 +3,7 @@ import { realpath } from 'node:fs/promises';
 import type { DataSource } from 'typeorm';
 import { sharesConnection } from '../../unit-of-work/one-connection/shared-connection.js';
 import { ManagedFile } from '../managed-file.entity.js';
+import { familyOf } from '../../unit-of-work/dialects/database-family.js';
 
 /**
  * What tells this database from a copy of it: `installation` where the application says so, else the server (PostgreSQL), the name of
@@ -10,11 +11,12 @@ import { ManagedFile } from '../managed-file.entity.js';
  * PGlite, which does not tell whether it is.
  */
 export async function databaseIdentity(dataSource: DataSource, installation?: string): Promise<string | undefined> {
-  const { type, database } = dataSource.options;
+  const { database } = dataSource.options;
+  const family = familyOf(dataSource);
   if (isInMemory(dataSource)) return undefined;
   if (installation !== undefined) return `installation ${installation}`;
   const { tablePath } = dataSource.getMetadata(ManagedFile);
-  if (type === 'postgres') {
+  if (family === 'postgres') {
     const [row] = await dataSource.query<{ name: string; schema: string; mayAsk: boolean }[]>(
       'SELECT current_database() AS "name", current_schema() AS "schema", ' +
         `has_function_privilege('pg_control_system()', 'execute') AS "mayAsk"`,
@@ -22,7 +24,7 @@ export async function databaseIdentity(dataSource: DataSource, installation?: st
     if (sharesConnection(dataSource)) return undefined;
     return `postgres ${row?.mayAsk ? await systemOf(dataSource) : '-'} ${row?.name} ${row?.schema} ${tablePath}`;
   }
-  if (type === 'mysql' || type === 'mariadb') {
+  if (family === 'mysql') {
     const [row] = await dataSource.query<{ name: string }[]>('SELECT DATABASE() AS name');
     return `mysql ${row?.name} ${tablePath}`;
   }

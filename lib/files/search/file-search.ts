@@ -39,7 +39,7 @@ export class FileSearch {
     [this.offset, this.limit, this.cursor] = [offset, limit, cursor];
     this.#keys = sortKeys(options.sort);
     this.#query = dataSource.getRepository(ManagedFile).createQueryBuilder(ALIAS);
-    this.#dialect = searchDialectFor(dataSource.options.type);
+    this.#dialect = searchDialectFor(dataSource);
     this.#column = columns(this.#query);
     const compiler = new FilterCompiler(this.#column, this.#dialect, binder(this.#values));
     if (scope) this.#query.where(compiler.compile(scope, 'scope'));

@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { ownerIdOf } from '../id-field.js';
 import type { OwnerColumn } from '../owner-entities.js';
+import { familyOf } from '../../unit-of-work/dialects/database-family.js';
 
 const INTEGERS = new Set(['smallint', 'integer', 'int', 'bigint', 'mediumint', 'tinyint', 'int2', 'int4', 'int8']);
 // Not `char` and `character`: PostgreSQL fills these with spaces.
@@ -20,7 +21,7 @@ export function canonicalId(dataSource: DataSource, column: OwnerColumn, value: 
   if (INTEGERS.has(type)) return DECIMAL.test(id) ? id : undefined;
   if (type === 'uuid') return UUID.test(id.toLowerCase()) ? id.toLowerCase() : undefined;
   // Texts that differ in case, or in spaces at the end, may be the same to a collation, as they are to most of MySQL's.
-  const isExact = !column.collation && !['mysql', 'mariadb'].includes(dataSource.options.type);
+  const isExact = !column.collation && familyOf(dataSource) !== 'mysql';
   const isWhole = typeof value !== 'number' || Number.isSafeInteger(value);
   return isExact && isWhole && TEXTS.has(type) ? id : undefined;
 }

@@ -9,6 +9,7 @@ import { filesNamedBy } from './named-files.js';
 import type { NamedFiles } from './named-files.js';
 import { sendSql } from '../../unit-of-work/typeorm/send-sql.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
+import { familyOf } from '../../unit-of-work/dialects/database-family.js';
 
 /** A row of a guarded entity as the database has it. */
 export interface RecordRow {
@@ -212,7 +213,8 @@ function toRecord(dataSource: DataSource, entity: GuardedEntity, row: ObjectLite
 }
 
 // PostgreSQL: a row of another table with a foreign key to this one must not wait.
-function lockClause({ options: { type } }: DataSource): string {
-  if (type === 'postgres') return ' FOR NO KEY UPDATE';
-  return type === 'mysql' || type === 'mariadb' ? ' FOR UPDATE' : '';
+function lockClause(dataSource: DataSource): string {
+  const family = familyOf(dataSource);
+  if (family === 'postgres') return ' FOR NO KEY UPDATE';
+  return family === 'mysql' ? ' FOR UPDATE' : '';
 }

@@ -4,6 +4,7 @@ import type { OwnerReference } from '../../files/owner-reference.js';
 import { tableNames } from '../statements/names.js';
 import { FileUsage } from './file-usage.entity.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
+import { familyOf } from '../../unit-of-work/dialects/database-family.js';
 
 /** Bytes and files: what an owner has, or what is added to it. */
 export interface Amount {
@@ -65,7 +66,7 @@ export async function recountUsage(manager: EntityManager, owner: OwnerReference
 
 function insertSql(dataSource: DataSource): string {
   const { table, ownerType, ownerId, bytes, count } = namesOf(dataSource);
-  const isMysql = ['mysql', 'mariadb'].includes(dataSource.options.type);
+  const isMysql = familyOf(dataSource) === 'mysql';
   const taken = isMysql ? 'ON DUPLICATE KEY UPDATE' : `ON CONFLICT (${ownerType}, ${ownerId}) DO UPDATE SET`;
   const own = (column: string) => (isMysql ? column : `${table}.${column}`);
   const [type, id, has, files, more, moreFiles] = Array.from({ length: 6 }, (_, index) =>

@@ -9,13 +9,14 @@ import { StepwiseStatements } from './stepwise.statements.js';
 import type { FileSnapshot, HistoryEntry, Move } from './transfer-statements.js';
 import { toSnapshot } from './verdict.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
+import { familyOf } from '../../unit-of-work/dialects/database-family.js';
 
 const IDS_PER_STATEMENT = 1_000;
 
 /** Every database that TypeORM knows, in its own words: not the fewest statements, but the same decisions. */
 export class PortableStatements extends StepwiseStatements {
   lock(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
-    return this.#read(manager, ids, !['sqljs', 'better-sqlite3'].includes(dataSourceOf(manager).options.type));
+    return this.#read(manager, ids, familyOf(dataSourceOf(manager)) !== 'sqlite');
   }
 
   look(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {

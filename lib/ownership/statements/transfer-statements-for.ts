@@ -4,17 +4,16 @@ import { PortableStatements } from './portable.statements.js';
 import { PostgresStatements } from './postgres.statements.js';
 import { SqliteStatements } from './sqlite.statements.js';
 import type { TransferStatements } from './transfer-statements.js';
+import { familyOf } from '../../unit-of-work/dialects/database-family.js';
 
 /** The statements for the data source's database; whether connections may keep their plans. */
 export function transferStatementsFor(dataSource: DataSource, prepared = true): TransferStatements {
-  switch (dataSource.options.type) {
+  switch (familyOf(dataSource)) {
     case 'postgres':
       return new PostgresStatements(dataSource, prepared);
     case 'mysql':
-    case 'mariadb':
       return new MysqlStatements(dataSource);
-    case 'better-sqlite3':
-    case 'sqljs':
+    case 'sqlite':
       return new SqliteStatements(dataSource);
     default:
       return new PortableStatements();

@@ -1,5 +1,6 @@
 import { DataSource } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
+import { familyOf } from '../dialects/database-family.js';
 
 type ReplicatedOptions = DataSourceOptions & { readonly replication?: { readonly master: object } };
 
@@ -25,7 +26,7 @@ export function openBeside(
     // What is said here would count more than `poolSize`.
     extra: {
       ...(options.extra as object | undefined),
-      ...(options.type === 'postgres' ? { max: 1 } : { connectionLimit: 1 }),
+      ...(familyOf(dataSource) === 'postgres' ? { max: 1 } : { connectionLimit: 1 }),
     },
   };
   return new DataSource({ ...options, ...own } as DataSourceOptions).initialize();

@@ -13,6 +13,7 @@ import { identifier } from './sql-text.js';
 import { guardNameOf, storedTable } from './stored-table.js';
 import { functionPath } from './trigger-sql.js';
 import { dataSourceOf } from '../../../unit-of-work/typeorm/data-source-of.js';
+import { familyOf } from '../../../unit-of-work/dialects/database-family.js';
 
 /** How guards are made. */
 export interface GuardOptions {
@@ -72,7 +73,7 @@ export async function dropGuards(runner: QueryRunner, entities: GuardedTargets):
 }
 
 function isPostgres(runner: QueryRunner): boolean {
-  return dataSourceOf(runner).options.type === 'postgres';
+  return familyOf(dataSourceOf(runner)) === 'postgres';
 }
 
 async function inTransaction(runner: QueryRunner, work: () => Promise<void>): Promise<void> {
