@@ -7,6 +7,7 @@ import type { AuditFinding } from './audit-finding.js';
 import type { AuditScope } from './audit-scope.js';
 import { filesById } from './file-pages.js';
 import type { AuditedFile } from './file-pages.js';
+import { inChunks } from '../unit-of-work/typeorm/in-chunks.js';
 
 // Reading may take long; what was found by then is told.
 const READ_TOGETHER = 100;
@@ -17,7 +18,7 @@ export async function* auditBytes(
   files: readonly AuditedFile[],
 ): AsyncGenerator<AuditFinding, void> {
   const together = scope.deep ? READ_TOGETHER : files.length;
-  for (let at = 0; at < files.length; at += together) yield* await auditTogether(scope, files.slice(at, at + together));
+  for (const chunk of inChunks(files, together)) yield* await auditTogether(scope, chunk);
 }
 
 async function auditTogether(scope: AuditScope, files: readonly AuditedFile[]): Promise<AuditFinding[]> {

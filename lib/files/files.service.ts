@@ -36,6 +36,7 @@ import type { FoundFiles, ScanOptions, SearchOptions } from './search/file-filte
 import { scanFiles } from './search/scan-files.js';
 import { searchFiles } from './search/search-files.js';
 import { tracedDownload } from './content/traced-download.js';
+import { inChunks } from '../unit-of-work/typeorm/in-chunks.js';
 
 // The smallest of the databases' limits on parameters is 32766.
 const IDS_PER_STATEMENT = 10_000;
@@ -116,8 +117,8 @@ export class FilesService {
   async findMany(ids: readonly string[]): Promise<ManagedFile[]> {
     const wanted = [...new Set(ids.map(normalizeFileId).filter((id) => id !== undefined))];
     const found = new Map<string, ManagedFile>();
-    for (let at = 0; at < wanted.length; at += IDS_PER_STATEMENT) {
-      const files = await this.#files.findBy({ id: In(wanted.slice(at, at + IDS_PER_STATEMENT)) });
+    for (const chunk of inChunks(wanted, IDS_PER_STATEMENT)) {
+      const files = await this.#files.findBy({ id: In(chunk) });
       for (const file of files) found.set(file.id, file);
     }
     return wanted.map((id) => found.get(id)).filter((file) => file !== undefined);

@@ -8,6 +8,7 @@ import type { FileSnapshot } from './statements/transfer-statements.js';
 import { findLedger } from './guard/find-ledger.js';
 import { ownerOf } from './statements/verdict.js';
 import type { TransferRuntime } from './transfer-runtime.js';
+import { inChunks } from '../unit-of-work/typeorm/in-chunks.js';
 
 const IDS_PER_STATEMENT = 10_000;
 
@@ -22,7 +23,7 @@ export async function releaseFiles(
 ): Promise<void> {
   if (files.length === 0) return;
   const nobody = { ownerType: null, ownerId: null, ownerField: null, pinned: false };
-  await inChunks(files, (ids) => manager.update(ManagedFile, ids, nobody));
+  for (const ids of idsOf(files)) await manager.update(ManagedFile, ids, nobody);
   await record(runtime, manager, files, 'release');
 }
 
@@ -30,12 +31,11 @@ export async function releaseFiles(
 export async function deleteFiles(runtime: TransferRuntime, unit: UnitOfWork, files: LockedFiles): Promise<void> {
   if (files.length === 0) return;
   const rows: Pick<ManagedFile, 'storage' | 'location'>[] = [];
-  await inChunks(files, async (ids) => {
-    const select = { id: true, storage: true, location: true };
+  const select = { id: true, storage: true, location: true };
+  for (const ids of idsOf(files))
     rows.push(...(await unit.manager.find(ManagedFile, { select, where: { id: In(ids) } })));
-  });
   await runtime.content.remove(unit, rows);
-  await inChunks(files, (ids) => deleteFileRows(unit.manager, ids));
+  for (const ids of idsOf(files)) await deleteFileRows(unit.manager, ids);
   await record(runtime, unit.manager, files, 'delete');
 }
 
@@ -54,8 +54,10 @@ async function record(
   await runtime.quotas.charge(manager, changes);
 }
 
-async function inChunks(files: LockedFiles, run: (ids: string[]) => Promise<unknown>): Promise<void> {
-  for (let at = 0; at < files.length; at += IDS_PER_STATEMENT) {
-    await run(files.slice(at, at + IDS_PER_STATEMENT).map(({ id }) => id));
-  }
+/** Their ids, so many as a statement takes. */
+function idsOf(files: LockedFiles): Iterable<string[]> {
+  return inChunks(
+    files.map(({ id }) => id),
+    IDS_PER_STATEMENT,
+  );
 }

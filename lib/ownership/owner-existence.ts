@@ -7,6 +7,7 @@ import { ownerEntitiesOf } from './owner-entities.js';
 import type { OwnerColumn, OwnerEntity } from './owner-entities.js';
 import { dataSourceOf } from '../unit-of-work/typeorm/data-source-of.js';
 import { familyOf } from '../unit-of-work/dialects/database-family.js';
+import { inChunks } from '../unit-of-work/typeorm/in-chunks.js';
 
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const INTEGER = /^(0|-?[1-9]\d{0,18})$/;
@@ -62,11 +63,11 @@ async function thoseThere(
   const value = comparedColumn(dataSourceOf(manager), column);
   const { comparable } = comparison(dataSourceOf(manager), column);
   const possible = ids.filter((id) => comparable(id)).toSorted();
-  for (let at = 0; at < possible.length; at += OWNERS_PER_STATEMENT) {
+  for (const chunk of inChunks(possible, OWNERS_PER_STATEMENT)) {
     const query = manager
       .createQueryBuilder(target, 'owner')
       .select(value, 'id')
-      .where(`${value} IN (:...ids)`, { ids: possible.slice(at, at + OWNERS_PER_STATEMENT) });
+      .where(`${value} IN (:...ids)`, { ids: chunk });
     const rows = await lockShared<{ id: unknown }>(manager, query, { forKeyShare: true });
     // MySQL finds 1 by `1abc`, and `a` by `A`, which are other owners.
     for (const { id } of rows) there.add(ownerIdOf(id));

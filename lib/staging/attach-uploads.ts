@@ -17,6 +17,7 @@ import { planWrites } from './field-writes.js';
 import type { FieldWrite } from './field-writes.js';
 import { writeFields } from './write-fields.js';
 import type { StagedFile } from './staged-file.js';
+import { inChunks } from '../unit-of-work/typeorm/in-chunks.js';
 
 /** A queued upload, as the batch sees it. */
 export interface QueuedUpload {
@@ -114,9 +115,9 @@ async function insertRows(unit: UnitOfWork, fresh: ReadonlyMap<StagedFile, Manag
     unit,
     [...fresh.keys()].map(({ content }) => content),
   );
-  for (let at = 0; at < rows.length; at += ROWS_PER_STATEMENT) {
+  for (const chunk of inChunks(rows, ROWS_PER_STATEMENT)) {
     // Copies, which TypeORM may change; its type has no place for JSON of any shape.
-    const some = rows.slice(at, at + ROWS_PER_STATEMENT).map((file) => ({ ...file }) as object);
+    const some = chunk.map((file) => ({ ...file }) as object);
     await manager.insert(ManagedFile, some);
   }
   for (const { id, ownerType, ownerId } of rows) {

@@ -7,6 +7,7 @@ import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import type { FieldWrite } from './field-writes.js';
 import { familyOf } from '../unit-of-work/dialects/database-family.js';
+import { inChunks } from '../unit-of-work/typeorm/in-chunks.js';
 
 const OWNERS_PER_STATEMENT = 1000;
 
@@ -24,8 +25,8 @@ export async function writeFields(unit: UnitOfWork, writes: readonly FieldWrite[
     else byColumn.set(column, [write]);
   }
   for (const some of byColumn.values()) {
-    for (let at = 0; at < some.length; at += OWNERS_PER_STATEMENT) {
-      await update(unit, some.slice(at, at + OWNERS_PER_STATEMENT));
+    for (const chunk of inChunks(some, OWNERS_PER_STATEMENT)) {
+      await update(unit, chunk);
     }
   }
 }

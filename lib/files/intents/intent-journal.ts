@@ -23,6 +23,7 @@ import { leaveMarker } from './marker-intent.js';
 import { uuidV7 } from '../uuid-v7.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
 import { familyOf } from '../../unit-of-work/dialects/database-family.js';
+import { inChunks } from '../../unit-of-work/typeorm/in-chunks.js';
 
 /** Where bytes are. */
 interface StoredAt {
@@ -60,11 +61,10 @@ export class IntentJournal implements OnApplicationShutdown {
       const intent = this.#make('delete', storage, location);
       return { id: intent.id, storage, location, intent };
     });
-    for (let at = 0; at < removals.length; at += ROWS_PER_STATEMENT) {
-      const some = removals.slice(at, at + ROWS_PER_STATEMENT);
+    for (const chunk of inChunks(removals, ROWS_PER_STATEMENT)) {
       await manager.insert(
         FileIntent,
-        some.map(({ intent }) => intent),
+        chunk.map(({ intent }) => intent),
       );
     }
     return removals;
@@ -73,8 +73,7 @@ export class IntentJournal implements OnApplicationShutdown {
   /** The bytes are gone. */
   async drop(ids: readonly string[]): Promise<void> {
     const intents = this.transactor.dataSource.getRepository(FileIntent);
-    for (let at = 0; at < ids.length; at += IDS_PER_STATEMENT)
-      await intents.delete(ids.slice(at, at + IDS_PER_STATEMENT));
+    for (const chunk of inChunks(ids, IDS_PER_STATEMENT)) await intents.delete(chunk);
   }
 
   /** Throws `LocationPendingError` if bytes are on their way to the location, or away from it. */
@@ -93,13 +92,12 @@ export class IntentJournal implements OnApplicationShutdown {
     const rows = intents.flatMap(({ row }) => row ?? []);
     const areTogether = rows.length > 1 && seesEveryCommit(this.transactor.dataSource);
     for (const intent of intents) if (!areTogether || intent.row === undefined) await intent.settle(unit);
-    for (let at = 0; areTogether && at < rows.length; at += ROWS_PER_STATEMENT) {
-      const some = rows.slice(at, at + ROWS_PER_STATEMENT);
-      const ids = some.map(({ id }) => id);
+    for (const chunk of inChunks(areTogether ? rows : [], ROWS_PER_STATEMENT)) {
+      const ids = chunk.map(({ id }) => id);
       const { affected } = await unit.manager.delete(FileIntent, { id: In(ids), leaseOwner: IsNull() });
-      if (affected === some.length) continue;
+      if (affected === chunk.length) continue;
       const leased = await unit.manager.findOneBy(FileIntent, { id: In(ids) });
-      const { storage = '', location = '' } = leased ?? some[0] ?? {};
+      const { storage = '', location = '' } = leased ?? chunk[0] ?? {};
       throw new IntentLostError(storage, location);
     }
   }

@@ -10,6 +10,7 @@ import type { NamedFiles } from './named-files.js';
 import { sendSql } from '../../unit-of-work/typeorm/send-sql.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
 import { familyOf } from '../../unit-of-work/dialects/database-family.js';
+import { inChunks } from '../../unit-of-work/typeorm/in-chunks.js';
 
 /** A row of a guarded entity as the database has it. */
 export interface RecordRow {
@@ -41,9 +42,8 @@ export async function rowsByKey(
   lock = false,
 ): Promise<RecordRow[]> {
   const rows: RecordRow[] = [];
-  for (let at = 0; at < keys.length; at += ROWS_PER_STATEMENT) {
-    const some = keys.slice(at, at + ROWS_PER_STATEMENT);
-    rows.push(...(await readRows(manager, entity, keyCondition(dataSourceOf(manager), entity, some), lock)));
+  for (const chunk of inChunks(keys, ROWS_PER_STATEMENT)) {
+    rows.push(...(await readRows(manager, entity, keyCondition(dataSourceOf(manager), entity, chunk), lock)));
   }
   return rows;
 }
@@ -60,12 +60,11 @@ export async function rowsOfOwners(
   const { isCast, comparable } = comparison(dataSource, idColumn);
   const ids = ownerIds.filter((id) => comparable(id));
   const rows: RecordRow[] = [];
-  for (let at = 0; at < ids.length; at += ROWS_PER_STATEMENT) {
-    const some = ids.slice(at, at + ROWS_PER_STATEMENT);
-    const where = isCast ? anyText(dataSource, idColumn, some) : anyOf(dataSource, idColumn, some);
+  for (const chunk of inChunks(ids, ROWS_PER_STATEMENT)) {
+    const where = isCast ? anyText(dataSource, idColumn, chunk) : anyOf(dataSource, idColumn, chunk);
     const found = await readRows(manager, entity, where, lock);
     // MySQL finds 1 by `1abc`, and `a` by `A`.
-    const asked = new Set<string | undefined>(some);
+    const asked = new Set<string | undefined>(chunk);
     for (const row of found) if (row.entity.ownerType === entity.ownerType && asked.has(row.ownerId)) rows.push(row);
   }
   return rows;
@@ -93,12 +92,11 @@ export async function rowsNaming(
   const columns = entity.fields.map(({ column }) => column).filter((column) => !isList(column));
   if (columns.length === 0) return [];
   const rows: RecordRow[] = [];
-  for (let at = 0; at < fileIds.length; at += ROWS_PER_STATEMENT) {
-    const some = fileIds.slice(at, at + ROWS_PER_STATEMENT);
+  for (const chunk of inChunks(fileIds, ROWS_PER_STATEMENT)) {
     const conditions: Condition[] = [];
     for (const column of columns) {
       const used = conditions.flatMap(({ parameters }) => parameters).length;
-      conditions.push(anyOf(dataSource, column, some, used));
+      conditions.push(anyOf(dataSource, column, chunk, used));
     }
     const sql = conditions.map((condition) => `(${condition.sql})`).join(' OR ');
     const parameters = conditions.flatMap((condition) => condition.parameters);

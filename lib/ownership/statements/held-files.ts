@@ -2,6 +2,7 @@ import { Brackets } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { ManagedFile } from '../../files/managed-file.entity.js';
+import { inChunks } from '../../unit-of-work/typeorm/in-chunks.js';
 
 /** An owner's files: those that this field of it holds, or all. */
 export interface Holding {
@@ -21,9 +22,9 @@ const OWNERS_PER_STATEMENT = 5_000;
 /** The ids of the files that the owners have, as they are now; nothing is locked. One statement, whatever the number of owners. */
 export async function heldFiles(manager: EntityManager, holdings: readonly Holding[]): Promise<string[]> {
   const found = new Set<string>();
-  for (let at = 0; at < holdings.length; at += OWNERS_PER_STATEMENT) {
+  for (const chunk of inChunks(holdings, OWNERS_PER_STATEMENT)) {
     const query = manager.createQueryBuilder(ManagedFile, 'file').select('file.id', 'id');
-    for (const [index, group] of groups(holdings.slice(at, at + OWNERS_PER_STATEMENT)).entries()) {
+    for (const [index, group] of groups(chunk).entries()) {
       query.orWhere(new Brackets((where) => restrict(where, group, index)));
     }
     const rows = await query.getRawMany<{ id: string }>();

@@ -10,6 +10,7 @@ import { StepwiseStatements } from './stepwise.statements.js';
 import type { FileSnapshot, HistoryEntry, Move } from './transfer-statements.js';
 import { isAlike } from './transfer-statements.js';
 import { toSnapshot } from './verdict.js';
+import { inChunks } from '../../unit-of-work/typeorm/in-chunks.js';
 
 const IDS_PER_STATEMENT = 10_000;
 
@@ -69,10 +70,8 @@ export class MysqlStatements extends StepwiseStatements {
   async #read(manager: EntityManager, ids: readonly string[], sql: string): Promise<FileSnapshot[]> {
     const sorted = ids.toSorted();
     const files: FileSnapshot[] = [];
-    for (let start = 0; start < sorted.length; start += IDS_PER_STATEMENT) {
-      const rows: Record<string, unknown>[] = await sendSql(manager, sql, [
-        sorted.slice(start, start + IDS_PER_STATEMENT),
-      ]);
+    for (const chunk of inChunks(sorted, IDS_PER_STATEMENT)) {
+      const rows: Record<string, unknown>[] = await sendSql(manager, sql, [chunk]);
       files.push(...rows.map(toSnapshot));
     }
     return files;

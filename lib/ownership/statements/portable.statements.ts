@@ -10,6 +10,7 @@ import type { FileSnapshot, HistoryEntry, Move } from './transfer-statements.js'
 import { toSnapshot } from './verdict.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
 import { familyOf } from '../../unit-of-work/dialects/database-family.js';
+import { inChunks } from '../../unit-of-work/typeorm/in-chunks.js';
 
 const IDS_PER_STATEMENT = 1_000;
 
@@ -54,9 +55,9 @@ export class PortableStatements extends StepwiseStatements {
   async #read(manager: EntityManager, ids: readonly string[], locked: boolean): Promise<FileSnapshot[]> {
     const sorted = ids.toSorted();
     const files: FileSnapshot[] = [];
-    for (let start = 0; start < sorted.length; start += IDS_PER_STATEMENT) {
+    for (const chunk of inChunks(sorted, IDS_PER_STATEMENT)) {
       const rows = await manager.find(ManagedFile, {
-        where: { id: In(sorted.slice(start, start + IDS_PER_STATEMENT)) },
+        where: { id: In(chunk) },
         order: { id: 'ASC' },
         ...(locked && { lock: { mode: 'pessimistic_write' as const } }),
       });

@@ -13,6 +13,7 @@ import type { ByteRange, LocatedObject, StorageAdapter, StorageContext, StoredOb
 import type { StorageLimits } from '../storage-limits.js';
 import { Storage } from '../storage.js';
 import { PART_SIZE, StoredBytes } from './stored-bytes.entity.js';
+import { inChunks } from '../../unit-of-work/typeorm/in-chunks.js';
 
 export interface DatabaseStorageOptions extends StorageLimits {
   /** The largest file: all of it is in memory when it is written and read. @default '1MiB' */
@@ -90,8 +91,8 @@ class DatabaseAdapter implements StorageAdapter {
   }
 
   async removeAll(locations: readonly string[]): Promise<void> {
-    for (let at = 0; at < locations.length; at += KEYS_PER_STATEMENT) {
-      const keys = locations.slice(at, at + KEYS_PER_STATEMENT).map(locationKey);
+    for (const chunk of inChunks(locations, KEYS_PER_STATEMENT)) {
+      const keys = chunk.map(locationKey);
       await this.#bytes.delete({ storage: this.#context.name, locationKey: In(keys) });
     }
   }
@@ -155,8 +156,8 @@ class DatabaseAdapter implements StorageAdapter {
     const parts = Array.from({ length: Math.max(1, Math.ceil(all.length / PART_SIZE)) }, (_, part) => {
       return { ...shared, part, bytes: all.subarray(part * PART_SIZE, (part + 1) * PART_SIZE) };
     });
-    for (let at = 0; at < parts.length; at += PARTS_PER_STATEMENT) {
-      await manager.insert(StoredBytes, parts.slice(at, at + PARTS_PER_STATEMENT));
+    for (const chunk of inChunks(parts, PARTS_PER_STATEMENT)) {
+      await manager.insert(StoredBytes, chunk);
     }
   }
 
