@@ -23,6 +23,7 @@ const repository = execFileSync('git', ['rev-parse', '--show-toplevel'], { encod
 export function buildOf(ref: string): Build {
   const folder = mkdtempSync(join(tmpdir(), 'nestjs-files-bench-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const commit = execFileSync('git', ['rev-parse', '--verify', `${ref}^{commit}`], {
     cwd: repository,
     encoding: 'utf8',

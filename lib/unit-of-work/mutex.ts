@@ -22,7 +22,8 @@ export class Mutex {
 
   /** Lets in the caller that has waited longest. */
   leave(): void {
-    const [next] = this.#waiting;
+    // Most often nobody waits, and this is once for each statement.
+    const [next] = this.#waiting.size > 0 ? this.#waiting : [];
     if (!next) {
       this.#free++;
       return;

@@ -52,8 +52,7 @@ export function scopeOf(facade: RunnerFacade): Scope {
 /** Makes a query runner for work in the scope, which shares its transaction. */
 export function createFacade(home: Scope): RunnerFacade {
   const { transaction } = home;
-  // The runner has all its members once it is in a transaction.
-  const facade = Object.create(prototypeFor(transaction.runner)) as { [FACADE]: FacadeState };
+  const facade = Object.create(prototypeIn(transaction)) as { [FACADE]: FacadeState };
   facade[FACADE] = {
     transaction,
     home,
@@ -73,6 +72,14 @@ interface SharedPrototype {
 }
 
 const prototypes = new WeakMap<object, SharedPrototype>();
+const ofTransactions = new WeakMap<UnitTransaction, object>();
+
+/** What the facades of a transaction inherit, looked for once: its runner has all its members once it is in a transaction. */
+function prototypeIn(transaction: UnitTransaction): object {
+  let prototype = ofTransactions.get(transaction);
+  if (!prototype) ofTransactions.set(transaction, (prototype = prototypeFor(transaction.runner)));
+  return prototype;
+}
 
 /**
  * What facades of a kind of runner inherit: the overrides, then the runner's class. Fields of the runner are looked up in the runner

@@ -217,7 +217,7 @@ describe.each(both)('authorize on $name, $platform', ({ database, platform }) =>
   });
 
   // SQLite has one writer, and MariaDB keeps the lock of what a savepoint has undone.
-  it.runIf(database.kind === 'postgres')('asks about a record that the call has inserted no longer', async () => {
+  it.runIf(database.kind === 'postgres')('asks about a record whose insertion was undone', async () => {
     const answer = await send('POST', '/undone', { fileId: await own() });
     expect(answer).toMatchObject({ status: 403, body: { code: 'FILES_ACCESS_DENIED' } });
     expect(await dossiers().countBy({ creatorId: 'bob', fileId: IsNull() })).toBe(2);

@@ -68,6 +68,25 @@ describe('the code of the pages', () => {
   });
 });
 
+/** Pages for contributors, which no spec runs: those at the root, and the README of each room. */
+function otherPages(): string[] {
+  const below = ['lib', 'sample'].flatMap((folder) =>
+    readdirSync(join(REPOSITORY, folder), { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path)),
+  );
+  return [...readdirSync(REPOSITORY), ...below].filter((path) => path.endsWith('.md'));
+}
+
+it('links from other pages lead to files that are there', () => {
+  const dead = otherPages().flatMap((page) =>
+    [...readFileSync(join(REPOSITORY, page), 'utf8').matchAll(/\]\((?!https?:)([^)#\s]+)/g)]
+      .map(([, path = '']) => normalize(join(dirname(page), path)))
+      .filter((target) => !existsSync(join(REPOSITORY, target)))
+      .map((target) => `${page} -> ${target}`),
+  );
+  expect(otherPages()).toContain(join('lib', 'files', 'README.md'));
+  expect(dead).toEqual([]);
+});
+
 describe('the links of the pages', () => {
   const links = pages.flatMap((page) =>
     [...readPage(page).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)].map(([, path = '', anchor]) => {
