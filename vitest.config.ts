@@ -8,7 +8,11 @@ const lib = (path: string) => fileURLToPath(new URL(`./lib/${path}`, import.meta
 const ofSchemas = ['test/e2e/schema/**', 'test/unit/validation/schema/schema-routes.spec.ts'];
 const exclude = [...configDefaults.exclude, ...(isNest11 ? ofSchemas : [])];
 // Loading Nest and TypeORM costs more than most files of tests. These files share their modules, because the owner types they declare agree.
-const together = 'test/e2e/{http,joining,lifecycle,links,storage,transports,uploads-in-actions}/**/*.spec.ts';
+// The schema of GraphQL is one for all of them, so that it has to be in one file.
+const together = [
+  'test/e2e/{http,joining,lifecycle,links,storage,uploads-in-actions}/**/*.spec.ts',
+  'test/e2e/transports/!(docs).spec.ts',
+];
 const tests = { exclude, setupFiles: ['test/support/setup.ts'], testTimeout: 60_000, hookTimeout: 60_000 };
 
 export default defineConfig({
@@ -26,13 +30,13 @@ export default defineConfig({
     maxWorkers: '100%',
     projects: [
       { extends: true, test: { ...tests, name: 'unit', include: ['test/unit/**/*.spec.ts'], isolate: false } },
-      { extends: true, test: { ...tests, name: 'together', include: [together], isolate: false } },
+      { extends: true, test: { ...tests, name: 'together', include: together, isolate: false } },
       {
         extends: true,
         test: {
           ...tests,
           name: 'e2e',
-          exclude: [...exclude, together],
+          exclude: [...exclude, ...together],
           include: [
             'test/e2e/**/*.spec.ts',
             'test/crash/some-points.spec.ts',
