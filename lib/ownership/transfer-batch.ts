@@ -10,6 +10,7 @@ import { ChangeRights } from './guard/change-rights.js';
 import { findLedger, transactionOf } from './guard/find-ledger.js';
 import { filesLetGo, letRecordsGo } from './guard/let-records-go.js';
 import { followRecords } from './guard/follow-records.js';
+import { guardedOwners } from './guard/guarded-entities.js';
 import { noteMoves } from './guard/note-moves.js';
 import type { RecordLedger } from './guard/record-ledger.js';
 import { RowOwners } from './guard/row-owners.js';
@@ -18,7 +19,7 @@ import { CallOutcome } from './owner-resolution.js';
 import { assertOwnersExist } from './owner-existence.js';
 import { setPins } from './pins.js';
 import { chargeMoves } from './quotas/charge-moves.js';
-import type { Move } from './statements/transfer-statements.js';
+import type { Move, MoveOutcome, TransferTerms } from './statements/transfer-statements.js';
 import { TransferRuntime } from './transfer-runtime.js';
 import type { Refusal, RefusalMessage, TransferTarget } from './transfer-target.js';
 
@@ -49,17 +50,27 @@ export async function lockTransfers(transfers: readonly Transfer[], queue: UnitQ
 
 /** Transfers and pins all of the files, or throws. Resolves with the owner of each. */
 export function runTransfers(transfers: readonly Transfer[], queue: UnitQueue): Promise<OwnerReference[]> {
-  return transferTrace.run(
-    () => ({ fileIds: transfers.map(({ fileId }) => fileId) }),
-    (trace) => transferAll(transfers, queue, trace),
-  );
+  return new Promise((resolve, reject) => {
+    const transfer = async (trace?: TransferTrace): Promise<void> => {
+      const { owners, done } = await transferAll(transfers, queue, trace);
+      resolve(owners);
+      await done;
+    };
+    transferTrace.run(() => ({ fileIds: transfers.map(({ fileId }) => fileId) }), transfer).catch(reject);
+  });
+}
+
+/** The owners of the files. What is done goes to the server with the COMMIT, where it is not yet: `done` settles then. */
+interface Transferred {
+  readonly owners: OwnerReference[];
+  readonly done?: Promise<void>;
 }
 
 async function transferAll(
   transfers: readonly Transfer[],
   queue: UnitQueue,
   trace?: TransferTrace,
-): Promise<OwnerReference[]> {
+): Promise<Transferred> {
   const runtime = TransferRuntime.of(queue.unit.dataSource);
   const { manager } = queue.unit;
   const outcome = outcomeOf(queue);
@@ -78,22 +89,54 @@ async function transferAll(
   if (ledger && !ledger.onlyGivesValues) await letGoBefore(transfers, queue, ledger);
   const requests = requestsOf(transfers, owners, queue);
   const moves = [...requests.values()].map(({ move }) => move);
+  const refusalOf = (outcomes: readonly MoveOutcome[]): Error | undefined => {
+    const refusals = outcomes.flatMap((file) => {
+      const isDone = file.verdict === 'moved' || file.verdict === 'kept';
+      if (isDone) return [];
+      // As it was when it was checked, where this transaction itself took it from an owner of old.
+      const before = ledger?.beforeDisinherited(file.fileId) ?? file.before;
+      return requests.get(file.fileId)?.target.refusal({ ...file, before }, outcome) ?? [];
+    });
+    return refusals.length > 0 ? errorOf(refusals) : undefined;
+  };
   const terms = { ...(await runtime.actor()), force: false, pin: true };
+  const done = endWith(runtime, queue, moves, terms, refusalOf);
+  if (done) {
+    noteMoves(runtime, manager, moves, []);
+    return { owners, done };
+  }
   const outcomes = await runtime.statements.transfer(manager, moves, terms);
-  const refusals = outcomes.flatMap((file) => {
-    const isDone = file.verdict === 'moved' || file.verdict === 'kept';
-    if (isDone) return [];
-    // As it was when it was checked, where this transaction itself took it from an owner of old.
-    const before = ledger?.beforeDisinherited(file.fileId) ?? file.before;
-    return requests.get(file.fileId)?.target.refusal({ ...file, before }, outcome) ?? [];
-  });
-  if (refusals.length > 0) throw errorOf(refusals);
+  const refusal = refusalOf(outcomes);
+  if (refusal) throw refusal;
   noteMoves(runtime, manager, moves, outcomes);
   if (!runtime.quotas.isEmpty) await chargeMoves(runtime, manager, moves, outcomes);
   // The record names it now: unpinned, its owner could give it away from under the record.
   const unpinned = outcomes.filter(({ verdict, before }) => verdict === 'kept' && !before.pinned);
   if (unpinned.length > 0) await setPins(runtime.statements, manager, unpinned, true, terms.actor);
-  return owners;
+  return { owners };
+}
+
+/** Keeps the transfer back for the COMMIT, where it is the last work and nobody has to know how it went. */
+function endWith(
+  runtime: TransferRuntime,
+  queue: UnitQueue,
+  moves: readonly Move[],
+  { actor, isManager }: Pick<TransferTerms, 'actor' | 'isManager'>,
+  refusalOf: (outcomes: readonly MoveOutcome[]) => Error | undefined,
+): Promise<void> | undefined {
+  if (queue.size > 0 || isManager || !runtime.quotas.isEmpty) return undefined;
+  // What is taken from a record may still be named by it. So it must come from the actor, who is none, or from nobody.
+  const { dataSource } = queue.unit;
+  if (moves.some(({ from }) => from === 'anyone') || (actor && guardedOwners(dataSource, actor.type).length > 0))
+    return undefined;
+  const last = runtime.statements.lastTransfer(moves, actor);
+  if (!last) return undefined;
+  const { sql, parameters, refused } = last;
+  const refusal = (error: unknown): Error | undefined => {
+    const outcomes = refused(error);
+    return outcomes && refusalOf(outcomes);
+  };
+  return queue.endWith({ sql, parameters, refusal, errorOf: (error) => refusal(error) ?? error });
 }
 
 /** Deals with what records let go of: their files and those of the transfers are locked by one statement, in the order of their ids. */

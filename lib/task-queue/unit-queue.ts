@@ -2,6 +2,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import { type DrainTrace, drainTrace, taskTrace } from '../diagnostics/traces.js';
 import { TaskQueueMissingError, TaskFailedError } from '../errors/units.errors.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
+import type { LastStatement } from '../unit-of-work/dialects/dialect.js';
 import { Fifo } from './fifo.js';
 import { NO_PREVIOUS_TASK, Task, type TaskLike, taskName } from './task.js';
 
@@ -36,6 +37,7 @@ export class UnitQueue {
   readonly #batches = new Set<Batch>();
   #lastBatch: Batch | undefined;
   #isScattered = false;
+  #running: { readonly task: TaskLike; readonly idx: number; readonly count: number } | undefined;
   readonly #bindings = new Map<object, object>();
 
   constructor(readonly unit: UnitOfWork) {}
@@ -76,6 +78,19 @@ export class UnitQueue {
     return this.#bindings;
   }
 
+  /**
+   * Called by the task that runs: keeps its statement back, to go to the server together with the COMMIT, if it is the queue's last work. The
+   * promise settles when it was run and committed, or was not. Undefined, and nothing is kept back, where that cannot be.
+   */
+  endWith(last: LastStatement): Promise<void> | undefined {
+    const running = this.#running;
+    // Who traces tasks wants to see what a task took, and whether it failed.
+    if (!running || this.#tasks.size > 0 || taskTrace.hasSubscribers || drainTrace.hasSubscribers) return undefined;
+    const { task, idx, count } = running;
+    const errorOf = (error: unknown): unknown => TaskFailedError.blame(last.errorOf(error), taskName(task), idx, count);
+    return this.unit.endWith({ ...last, errorOf });
+  }
+
   /** Runs all tasks, those they add included; the first error ends it. */
   drain(result: unknown): Promise<void> {
     return drainTrace.run(
@@ -95,6 +110,7 @@ export class UnitQueue {
         const batch = batchOf(task);
         const tasks = batch && [task, ...this.#takeWhile(batch)];
         const count = tasks?.length ?? 1;
+        this.#running = { task, idx, count };
         try {
           const value = hasSubscribers
             ? this.#traced(task, tasks, batch, idx, prev)
@@ -106,6 +122,7 @@ export class UnitQueue {
         idx += count;
       }
     } finally {
+      this.#running = undefined;
       if (trace) trace.tasks = idx;
       if (this.unit.trace) this.unit.trace.tasks += idx;
     }

@@ -3,7 +3,7 @@ import type { UnitTrace } from '../diagnostics/traces.js';
 import { ambientOf, scopeHere } from './scopes/here.js';
 import { createFacade } from './typeorm/runner-facade.js';
 import type { Witness } from './transaction/commit-outcome.js';
-import type { IsolationLevel } from './dialects/dialect.js';
+import type { IsolationLevel, LastStatement } from './dialects/dialect.js';
 import type { Effect } from './scopes/effects.js';
 import type { Scope } from './scopes/scope.js';
 import type { TransactionState } from './transaction/transaction-state.js';
@@ -76,6 +76,12 @@ export class UnitOfWork {
   addWitness(witness: Witness): void {
     this.#place().assertActive('addWitness() was called');
     this.scope.transaction.addWitness(witness);
+  }
+
+  /** Keeps the statement back for the COMMIT, as `UnitTransaction.endWith()` does; undefined also where this is no root, or work is nested here. */
+  endWith(last: LastStatement): Promise<void> | undefined {
+    if (this.parent || this.#place() !== this.scope || !this.isActive) return undefined;
+    return this.scope.transaction.endWith(last);
   }
 
   /** Tells later whether what is done here now was undone: at once for a part of the root, while effects wait for its end. */

@@ -77,7 +77,7 @@ export class EarlyCheck {
     const { statements } = this.runtime;
     const [only, ...more] = asked.values();
     const all = more.length === 0 && only ? only : new Set([...asked.values()].flatMap((ids) => [...ids]));
-    const found = await statements.look(this.manager, [...all]);
+    const found = await statements.lookBefore(this.manager, [...all]);
     const seen = new Map<Viewer, Seen>();
     for (const [viewer, ids] of asked) {
       // Each viewer has separate snapshots, because they say how it sees the file.

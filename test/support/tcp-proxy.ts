@@ -23,6 +23,8 @@ export interface TcpProxy {
   readonly port: number;
   /** Statements that went through since `arm()`. */
   readonly statements: readonly string[];
+  /** How often a client waited for the server since `arm()`: what it sends together counts once. */
+  readonly waits: number;
   /** Whether the plan's statement came. */
   readonly fired: boolean;
   /** Counts from here, and breaks nothing without a plan. */
@@ -97,6 +99,7 @@ export async function tcpProxy(
 ): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let statements: string[] = [];
+  let waits = 0;
   let plan: Plan | undefined;
   let fired = false;
 
@@ -107,6 +110,7 @@ export async function tcpProxy(
     }
     const upstream = connect(target.port, target.host);
     let muted = false;
+    let late: Buffer[] | undefined;
     let onReply: (() => void) | undefined;
     let isSending = false;
     const cut = (): void => {
@@ -127,7 +131,9 @@ export async function tcpProxy(
       if (mode === 'late') {
         muted = true;
         client.destroy();
-        void delay(time).then(() => upstream.end(message));
+        // With what belongs to it: a statement is several messages.
+        late = [message];
+        void delay(time).then(() => upstream.end(Buffer.concat(late ?? [])));
         return;
       }
       onReply = () => {
@@ -139,8 +145,10 @@ export async function tcpProxy(
     const isPlanned = (sql: string): boolean =>
       typeof plan?.at === 'number' ? statements.length === plan.at : plan?.at.test(sql) === true;
     const onMessage: OnMessage = (message, isRun, sql) => {
+      late?.push(message);
       if (muted) return;
       if (sql !== undefined) statements.push(sql);
+      if (isRun) waits++;
       if (sql !== undefined && plan && !fired && isPlanned(sql)) {
         fired = true;
         if (plan.cut !== 'sent') return breakAt(message, plan);
@@ -166,11 +174,14 @@ export async function tcpProxy(
     get statements() {
       return statements;
     },
+    get waits() {
+      return waits;
+    },
     get fired() {
       return fired;
     },
     arm(next) {
-      [plan, fired, statements] = [next, false, []];
+      [plan, fired, statements, waits] = [next, false, [], 0];
     },
     disarm() {
       [plan, fired] = [undefined, false];

@@ -19,7 +19,41 @@ const MOVES: Record<TransferForm, string> = {
  * files, as those of one field are, need arrays of ids alone.
  */
 export function transferSql({ file, history }: OwnershipNames, form: TransferForm): string {
+  return `${transferredSql({ file, history }, form, { isManager: '$9::bool', force: '$10::bool', pin: '$11::bool' })}
+SELECT v.id, v.verdict, v.owner_type AS "fromType", v.owner_id AS "fromId", v.pinned FROM v`;
+}
+
+/** What a refusal begins with, in the message of the statement's error. */
+export const REFUSED = 'nestjs-files:';
+
+/** The same, where nothing but the COMMIT comes after. It pins what is kept, too; what is refused makes it fail, with the refusals in the message. */
+export function lastTransferSql(names: OwnershipNames, form: TransferForm): string {
+  const refused = `v.verdict NOT IN ('moved', 'kept')`;
+  const rows = `json_build_object('id', v.id, 'verdict', v.verdict, 'fromType', v.owner_type, 'fromId', v.owner_id, 'pinned', v.pinned)`;
+  return `${transferredSql(names, form, { isManager: 'false', force: 'false', pin: 'true', pinsKept: true })}
+SELECT CASE WHEN bool_or(${refused}) THEN ('${REFUSED}' || (json_agg(${rows}) FILTER (WHERE ${refused}))::text)::int END FROM v`;
+}
+
+interface Terms {
+  readonly isManager: string;
+  readonly force: string;
+  readonly pin: string;
+  readonly pinsKept?: boolean;
+}
+
+function transferredSql(
+  { file, history }: Pick<OwnershipNames, 'file' | 'history'>,
+  form: TransferForm,
+  { isManager, force, pin, pinsKept = false }: Terms,
+): string {
   const { table, column: f } = file;
+  const [pinned, told, action] = pinsKept
+    ? [
+        ' OR NOT v.pinned',
+        `u.verdict = 'moved' OR NOT u.pinned`,
+        `CASE u.verdict WHEN 'moved' THEN 'transfer' ELSE 'pin' END`,
+      ]
+    : ['', `u.verdict = 'moved'`, `'transfer'`];
   const match = form === 'one' ? `${f('id')} = $1::uuid` : `${f('id')} = ANY($1::uuid[]) ORDER BY ${f('id')}`;
   return `
 WITH w AS MATERIALIZED (${MOVES[form]}),
@@ -31,27 +65,26 @@ v AS MATERIALIZED (
   SELECT w.*, f.owner_type, f.owner_id, f.pinned, f.owner_field, CASE
     WHEN f.id IS NULL THEN 'missing'
     WHEN f.owner_type = w.to_type AND f.owner_id = w.to_id THEN 'kept'
-    WHEN NOT ($9::bool OR w.taken_from = 'anyone' OR (w.taken_from = 'unowned' AND f.owner_type IS NULL)
+    WHEN NOT (${isManager} OR w.taken_from = 'anyone' OR (w.taken_from = 'unowned' AND f.owner_type IS NULL)
       OR coalesce(f.owner_type = $7::text AND f.owner_id = $8::text, false)) THEN 'foreign'
-    WHEN f.pinned AND NOT $10::bool THEN 'pinned'
+    WHEN f.pinned AND NOT ${force} THEN 'pinned'
     ELSE 'moved' END AS verdict
   FROM w LEFT JOIN f ON f.id = w.id
 ),
 u AS (
   UPDATE ${table} AS t
   SET ${f('ownerType')} = v.to_type, ${f('ownerId')} = v.to_id, ${f('ownerField')} = v.field,
-    ${f('pinned')} = v.pinned OR ($11::bool AND v.verdict = 'moved')
+    ${f('pinned')} = v.pinned OR (${pin} AND ${pinsKept ? 'true' : `v.verdict = 'moved'`})
   FROM v WHERE t.${f('id')} = v.id
-    AND (v.verdict = 'moved' OR v.verdict = 'kept' AND v.field <> coalesce(v.owner_field, ''))
+    AND (v.verdict = 'moved' OR v.verdict = 'kept' AND (v.field <> coalesce(v.owner_field, '')${pinned}))
     AND NOT EXISTS (SELECT FROM v AS other WHERE other.verdict NOT IN ('moved', 'kept'))
   RETURNING v.id, v.verdict, v.history_id, v.owner_type, v.owner_id, v.to_type, v.to_id, v.pinned
 ),
 h AS (
   INSERT INTO ${history.table} (${HISTORY_COLUMNS.map(history.column).join(', ')})
-  SELECT u.history_id, u.id, 'transfer', u.owner_type, u.owner_id, u.to_type, u.to_id, u.pinned, $7::text, $8::text, ${nextInstant(history, 'u.id')}
-  FROM u WHERE u.verdict = 'moved'
-)
-SELECT v.id, v.verdict, v.owner_type AS "fromType", v.owner_id AS "fromId", v.pinned FROM v`;
+  SELECT u.history_id, u.id, ${action}, u.owner_type, u.owner_id, u.to_type, u.to_id, u.pinned, $7::text, $8::text, ${nextInstant(history, 'u.id')}
+  FROM u WHERE ${told}
+)`;
 }
 
 export function recordSql({ history }: OwnershipNames): string {
@@ -62,9 +95,10 @@ FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text
   AS e(id, file_id, action, from_type, from_id, to_type, to_id, forced)`;
 }
 
-export function lookSql({ file, snapshot }: OwnershipNames, files: 'one' | 'many'): string {
+/** `more` is what else is selected. */
+export function lookSql({ file, snapshot }: OwnershipNames, files: 'one' | 'many', more = ''): string {
   const match = files === 'one' ? '$1::uuid' : 'ANY($1::uuid[])';
-  return `SELECT ${snapshot} FROM ${file.table} WHERE ${file.column('id')} = ${match}`;
+  return `SELECT ${snapshot}${more} FROM ${file.table} WHERE ${file.column('id')} = ${match}`;
 }
 
 // The server's clock, so that writers on several machines agree; read when the row is made, after the wait for the lock.

@@ -2,14 +2,28 @@ import type { DataSource, EntityManager } from 'typeorm';
 import type { Actor } from '../../actor/actor.js';
 import { uuidV7 } from '../../files/uuid-v7.js';
 import { nameStatement } from '../../unit-of-work/dialects/named-statements.js';
+import { ambientOf } from '../../unit-of-work/scopes/here.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
 import { sendSql } from '../../unit-of-work/typeorm/send-sql.js';
 import { witnessHistory } from './history-witness.js';
 import { ownershipNames } from './names.js';
-import { lookSql, recordSql, transferSql } from './postgres-sql.js';
+import { lastTransferSql, lookSql, recordSql, REFUSED, transferSql } from './postgres-sql.js';
 import type { TransferForm } from './postgres-sql.js';
-import type { FileSnapshot, HistoryEntry, Move, MoveOutcome, TransferTerms, Verdict } from './transfer-statements.js';
+import type {
+  FileSnapshot,
+  HistoryEntry,
+  LastTransfer,
+  Move,
+  MoveOutcome,
+  TransferTerms,
+  Verdict,
+} from './transfer-statements.js';
+import { TRANSACTION_ID, transactionWitness } from './transaction-witness.js';
 import { isAlike, TransferStatements } from './transfer-statements.js';
 import { stateOf, toSnapshot } from './verdict.js';
+
+// https://www.postgresql.org/docs/current/errcodes-appendix.html: invalid_text_representation
+const INVALID_TEXT = '22P02';
 
 /** PostgreSQL: a transfer is one statement. */
 export class PostgresStatements extends TransferStatements {
@@ -17,6 +31,9 @@ export class PostgresStatements extends TransferStatements {
   readonly #record: string;
   readonly #lookAtOne: string;
   readonly #lookAtMany: string;
+  readonly #lookBeforeAtOne: string;
+  readonly #lookBeforeAtMany: string;
+  readonly #lastTransfer: Record<TransferForm, string>;
   readonly #lock: string;
 
   constructor(dataSource: DataSource, prepared: boolean) {
@@ -26,9 +43,13 @@ export class PostgresStatements extends TransferStatements {
     const text = (sql: string): string => (prepared ? nameStatement(dataSource, sql) : sql);
     const transfer = (form: TransferForm): string => text(transferSql(names, form));
     this.#transfer = { one: transfer('one'), alike: transfer('alike'), many: transfer('many') };
+    const last = (form: TransferForm): string => text(lastTransferSql(names, form));
+    this.#lastTransfer = { one: last('one'), alike: last('alike'), many: last('many') };
     this.#record = text(recordSql(names));
     this.#lookAtOne = text(lookSql(names, 'one'));
     this.#lookAtMany = text(lookSql(names, 'many'));
+    this.#lookBeforeAtOne = text(lookSql(names, 'one', TRANSACTION_ID));
+    this.#lookBeforeAtMany = text(lookSql(names, 'many', TRANSACTION_ID));
     // Not FOR UPDATE: an application's row with a foreign key to the file holds a KEY SHARE lock on it, and both would wait.
     this.#lock = text(`${lookSql(names, 'many')} ORDER BY ${id} FOR NO KEY UPDATE`);
   }
@@ -41,26 +62,22 @@ export class PostgresStatements extends TransferStatements {
     const [first] = moves;
     if (!first) return [];
     const historyIds = moves.map(() => uuidV7());
-    const form = moves.length === 1 ? 'one' : moves.every((move) => isAlike(move, first)) ? 'alike' : 'many';
-    const ofMoves = <K extends keyof Move>(key: K) => (form === 'many' ? moves.map((move) => move[key]) : first[key]);
-    const rows: Record<string, unknown>[] = await sendSql(manager, this.#transfer[form], [
-      form === 'one' ? first.fileId : uuids(moves.map(({ fileId }) => fileId)),
-      ofMoves('toType'),
-      ofMoves('toId'),
-      ofMoves('field'),
-      ofMoves('from'),
-      form === 'one' ? historyIds[0] : uuids(historyIds),
-      actor?.type ?? null,
-      actor?.id ?? null,
-      isManager,
-      force,
-      pin,
-    ]);
+    const form = formOf(moves, first);
+    const parameters = [...parametersOf(form, moves, first, historyIds, actor), isManager, force, pin];
+    const rows: Record<string, unknown>[] = await sendSql(manager, this.#transfer[form], parameters);
     const found = new Map(rows.map((row) => [row['id'], toOutcome(row)]));
     const outcomes = moves.flatMap(({ fileId }) => found.get(fileId) ?? []);
     const isDone = outcomes.every(({ verdict }) => verdict === 'moved' || verdict === 'kept');
     if (isDone) witnessHistory(manager, historyIds[outcomes.findIndex(({ verdict }) => verdict === 'moved')]);
     return outcomes;
+  }
+
+  override lastTransfer(moves: readonly Move[], actor: Actor | null): LastTransfer | undefined {
+    const [first] = moves;
+    if (!first) return undefined;
+    const form = formOf(moves, first);
+    const historyIds = moves.map(() => uuidV7());
+    return { sql: this.#lastTransfer[form], parameters: parametersOf(form, moves, first, historyIds, actor), refused };
   }
 
   lock(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
@@ -71,6 +88,19 @@ export class PostgresStatements extends TransferStatements {
     const [id] = ids;
     const isOne = ids.length === 1 && id !== undefined;
     return isOne ? read(manager, this.#lookAtOne, id) : read(manager, this.#lookAtMany, uuids(ids));
+  }
+
+  /** Also asks for what the transaction is known by, where its unit does not know that yet. */
+  override async lookBefore(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
+    const here = ambientOf(dataSourceOf(manager));
+    const { transaction } = here?.kind === 'scope' ? here : {};
+    if (!transaction || transaction.isJoined || transaction.isIdentified) return this.look(manager, ids);
+    const isOne = ids.length === 1;
+    const [sql, parameter] = isOne ? [this.#lookBeforeAtOne, ids[0]] : [this.#lookBeforeAtMany, uuids(ids)];
+    const rows: Record<string, unknown>[] = await sendSql(manager, sql, [parameter]);
+    const [row] = rows;
+    if (row) transaction.identify(() => transactionWitness(String(row['transaction'])));
+    return rows.map(toSnapshot);
   }
 
   async record(manager: EntityManager, entries: readonly HistoryEntry[], actor: Actor | null): Promise<void> {
@@ -89,6 +119,42 @@ export class PostgresStatements extends TransferStatements {
     ]);
     witnessHistory(manager, ids[0]);
   }
+}
+
+function formOf(moves: readonly Move[], first: Move): TransferForm {
+  if (moves.length === 1) return 'one';
+  return moves.every((move) => isAlike(move, first)) ? 'alike' : 'many';
+}
+
+/** The first eight parameters of a transfer. */
+function parametersOf(
+  form: TransferForm,
+  moves: readonly Move[],
+  first: Move,
+  historyIds: readonly string[],
+  actor: Actor | null,
+): unknown[] {
+  const ofMoves = <K extends keyof Move>(key: K) => (form === 'many' ? moves.map((move) => move[key]) : first[key]);
+  return [
+    form === 'one' ? first.fileId : uuids(moves.map(({ fileId }) => fileId)),
+    ofMoves('toType'),
+    ofMoves('toId'),
+    ofMoves('field'),
+    ofMoves('from'),
+    form === 'one' ? historyIds[0] : uuids(historyIds),
+    actor?.type ?? null,
+    actor?.id ?? null,
+  ];
+}
+
+/** The message quotes what could not be read as a number, in whatever language it is. */
+function refused(error: unknown): MoveOutcome[] | undefined {
+  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+  const text = typeof message === 'string' && code === INVALID_TEXT ? message : '';
+  const from = text.indexOf(REFUSED);
+  if (from < 0) return undefined;
+  const rows = JSON.parse(text.slice(from + REFUSED.length, text.lastIndexOf(']') + 1)) as Record<string, unknown>[];
+  return rows.map(toOutcome);
 }
 
 async function read(manager: EntityManager, sql: string, ids: string): Promise<FileSnapshot[]> {

@@ -64,6 +64,14 @@ export interface HistoryEntry {
   readonly forced: boolean;
 }
 
+/** A transfer as one statement. */
+export interface LastTransfer {
+  readonly sql: string;
+  readonly parameters: readonly unknown[];
+  /** The files that were refused, where this error of the driver says so. */
+  refused(error: unknown): MoveOutcome[] | undefined;
+}
+
 /** The statements of ownership in one database's words. Their number does not depend on the number of files. */
 export abstract class TransferStatements {
   /**
@@ -71,10 +79,21 @@ export abstract class TransferStatements {
    * move leaves a row in the history. Answers in the order of the moves. Needs a transaction.
    */
   abstract transfer(manager: EntityManager, moves: readonly Move[], terms: TransferTerms): Promise<MoveOutcome[]>;
+  /**
+   * The same as a statement that may go to the server with the COMMIT, for an actor that is no manager; it pins what is kept, too, and fails where
+   * a file is refused. None where the database cannot do that.
+   */
+  lastTransfer(_moves: readonly Move[], _actor: Actor | null): LastTransfer | undefined {
+    return undefined;
+  }
   /** Locks the files in the order of their ids until the transaction ends; files that are not there are left out. */
   abstract lock(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]>;
   /** Reads the files without a lock; files that are not there are left out. */
   abstract look(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]>;
+  /** The same for files that the current unit of work may transfer. */
+  lookBefore(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
+    return this.look(manager, ids);
+  }
   /** Writes history. The files are locked by the caller; each row is later than the file's last one. */
   abstract record(manager: EntityManager, entries: readonly HistoryEntry[], actor: Actor | null): Promise<void>;
 }

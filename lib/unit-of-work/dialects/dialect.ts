@@ -31,6 +31,8 @@ export interface CommitAnswer {
   readonly reply?: unknown;
   /** What was thrown: by the statement, or by a subscriber before or after it. */
   readonly error?: unknown;
+  /** Whether the last statement failed, so that the COMMIT was not run. */
+  readonly isBefore?: boolean;
 }
 
 /** Whether a COMMIT that was not acknowledged may have been done all the same. */
@@ -38,6 +40,16 @@ export function commitMayStand({ error }: CommitAnswer): boolean {
   // A runner that was released before COMMIT could be sent did not commit.
   const sent = !(error instanceof QueryRunnerAlreadyReleasedError);
   return sent && databaseFault(error) === 'lost';
+}
+
+/** A statement that nothing but the COMMIT comes after, so that the two can go to the server together. */
+export interface LastStatement {
+  readonly sql: string;
+  readonly parameters: readonly unknown[];
+  /** What the statement says by failing with this error of the driver; undefined where it is a fault. */
+  refusal(error: unknown): Error | undefined;
+  /** What the caller of the unit is told where the statement fails with this error. */
+  errorOf(error: unknown): unknown;
 }
 
 /** TypeORM's way to begin a transaction. */
@@ -65,6 +77,11 @@ export interface Dialect {
   endedTransaction(runner: QueryRunner, result: unknown): boolean;
   /** Calls `commit`, which is to commit the runner's transaction, and tells what the database answered. Never throws. */
   commit(runner: QueryRunner, commit: () => Promise<void>): Promise<CommitAnswer>;
+  /**
+   * Sends the statement and the COMMIT of the runner's transaction together: where the statement fails, the server does not run the COMMIT. None
+   * where they have to go one after the other.
+   */
+  commitWith(runner: QueryRunner): ((last: LastStatement) => Promise<CommitAnswer>) | undefined;
   /** Gives the connection up instead of handing it back to the pool. */
   destroy(runner: QueryRunner): Promise<void>;
 }

@@ -50,6 +50,10 @@ export class PortableDialect implements Dialect {
     return observedCommit(runner, commit);
   }
 
+  commitWith(_runner: QueryRunner): ReturnType<Dialect['commitWith']> {
+    return undefined;
+  }
+
   destroy(runner: QueryRunner): Promise<void> {
     return runner.release();
   }

@@ -1,7 +1,9 @@
 import type { DataSource } from 'typeorm';
-import { beginWith, type BeginWith, type QueryClass } from './begin-with.js';
+import { beginWith, type BeginWith } from './begin-with.js';
+import { commitWith, type CommitWith } from './commit-with.js';
 import { HeldBegin } from './held-begin.js';
 import { statementName } from './named-statements.js';
+import type { QueryClass } from './pg-query.js';
 
 type Send = (query: unknown, values?: unknown, ...rest: unknown[]) => unknown;
 
@@ -14,21 +16,35 @@ export interface PgClient {
   getTransactionStatus?(): string | null;
 }
 
+interface Classes {
+  readonly BeginWith: BeginWith;
+  readonly CommitWith: CommitWith;
+}
+
+/** What became of a statement that was sent with the COMMIT. */
+export interface CommittedWith {
+  /** What the server says it did at the COMMIT. */
+  readonly tag?: string | undefined;
+  readonly error?: unknown;
+  /** Whether the error is the statement's own, so that the server did not run the COMMIT. */
+  readonly isBefore: boolean;
+}
+
 const known = new WeakMap<PgClient, PostgresClient>();
-const classes = new WeakMap<QueryClass, BeginWith>();
+const classes = new WeakMap<QueryClass, Classes>();
 
 /** A client of `pg` in units of work: BEGIN is sent with the first statement that has parameters, and some statements by name. */
 export class PostgresClient {
   readonly #held = new HeldBegin();
   readonly #send: Send;
-  readonly #beginWith: BeginWith | undefined;
+  readonly #classes: Classes | undefined;
 
   private constructor(
     private readonly dataSource: DataSource,
     private readonly client: PgClient,
   ) {
     this.#send = client.query.bind(client) as Send;
-    this.#beginWith = beginWithOf(client);
+    this.#classes = classesOf(client);
     client.query = (...query) => this.#query(...query);
   }
 
@@ -49,12 +65,29 @@ export class PostgresClient {
    */
   holdBegin(start: () => Promise<void>, isolation?: string): Promise<void> {
     const begun = this.#held.during(start, isolation);
-    return this.#beginWith ? begun : begun.then(() => this.begin());
+    return this.#classes ? begun : begun.then(() => this.begin());
   }
 
   /** Whether what begins a transaction can be held back until the first statement. */
   get canHold(): boolean {
-    return this.#beginWith !== undefined;
+    return this.#classes !== undefined;
+  }
+
+  /** Whether a statement can go with the COMMIT now. */
+  get canCommitWith(): boolean {
+    return this.#classes !== undefined && !this.#held.isWaiting && !this.#held.isOutside;
+  }
+
+  /** Sends the statement and COMMIT together. Never rejects. */
+  commitWith(text: string, values: readonly unknown[]): Promise<CommittedWith> {
+    const name = statementName(this.dataSource, text);
+    return new Promise((resolve, reject) => {
+      if (!this.#classes) return reject(new TypeError('This client of pg sends one statement at a time'));
+      const query = new this.#classes.CommitWith({ text, values, name }, (error) => {
+        resolve(error ? { error, isBefore: !query.isDone } : { tag: query.tag, isBefore: false });
+      });
+      this.#send(query);
+    });
   }
 
   /** Holds back a BEGIN at this isolation; gives its text. */
@@ -93,8 +126,8 @@ export class PostgresClient {
 
   async #afterBegin(text: string, values: unknown): Promise<unknown> {
     // Without parameters it may be several statements, which only go alone.
-    if (this.#beginWith && Array.isArray(values) && values.length > 0)
-      return this.#withBegin(this.#beginWith, text, values);
+    if (this.#classes && Array.isArray(values) && values.length > 0)
+      return this.#withBegin(this.#classes.BeginWith, text, values);
     await this.begin();
     return this.#ask(text, values);
   }
@@ -124,10 +157,10 @@ function answer(command: string): Promise<object> {
 }
 
 /** None for other clients, such as `pg-native`, or in a special mode. */
-function beginWithOf(client: PgClient): BeginWith | undefined {
+function classesOf(client: PgClient): Classes | undefined {
   const { Query } = client.constructor;
   if (!Query || !client.connection?.parse || client.pipeline) return undefined;
-  const made = classes.get(Query) ?? beginWith(Query);
+  const made = classes.get(Query) ?? { BeginWith: beginWith(Query), CommitWith: commitWith(Query) };
   classes.set(Query, made);
   return made;
 }

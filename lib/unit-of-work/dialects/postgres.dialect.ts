@@ -1,5 +1,5 @@
-import type { QueryResult, QueryRunner } from 'typeorm';
-import { observedCommit, type CommitAnswer, type IsolationLevel, type Start } from './dialect.js';
+import { QueryFailedError, type QueryResult, type QueryRunner } from 'typeorm';
+import { observedCommit, type CommitAnswer, type IsolationLevel, type LastStatement, type Start } from './dialect.js';
 import { answerTo, directQuery, isUnheard, type PgAnswer } from './direct-query.js';
 import { PortableDialect } from './portable.dialect.js';
 import { type PgClient, PostgresClient } from './postgres-client.js';
@@ -58,10 +58,14 @@ export class PostgresDialect extends PortableDialect {
   override async commit(runner: QueryRunner, commit: () => Promise<void>): Promise<CommitAnswer> {
     const isDirect = depthOf(runner) === 1 && isUnheard(runner, 'commit');
     const answer = await (isDirect ? directCommit(runner) : observedCommit(runner, commit));
-    const tag = (answer.reply as PgAnswer | undefined)?.command;
-    if (!answer.acknowledged || tag === 'COMMIT') return answer;
-    const refusal = `a statement failed, its error was swallowed, and PostgreSQL answered COMMIT with ${tag}`;
-    return { acknowledged: false, refusal };
+    return answer.acknowledged ? judged(answer, (answer.reply as PgAnswer | undefined)?.command) : answer;
+  }
+
+  override commitWith(runner: QueryRunner): ((last: LastStatement) => Promise<CommitAnswer>) | undefined {
+    const { databaseConnection } = runner as PostgresRunner;
+    if (!databaseConnection || depthOf(runner) !== 1 || !isUnheard(runner, 'commit')) return undefined;
+    const client = wrapped(runner, databaseConnection);
+    return client?.canCommitWith ? (last) => commitTogether(runner, client, last) : undefined;
   }
 
   // pg-pool destroys a client that is released with an error.
@@ -88,6 +92,30 @@ function beginAt(
   dataSourceOf(runner).logger.logQuery(client.hold(isolation), undefined, runner);
   Object.assign(runner, { isTransactionActive: true });
   setDepth(runner, 1);
+}
+
+function judged(answer: CommitAnswer, tag: string | undefined): CommitAnswer {
+  if (tag === 'COMMIT') return answer;
+  const refusal = `a statement failed, its error was swallowed, and PostgreSQL answered COMMIT with ${tag}`;
+  return { acknowledged: false, refusal };
+}
+
+async function commitTogether(runner: QueryRunner, client: PostgresClient, last: LastStatement): Promise<CommitAnswer> {
+  const { sql, parameters } = last;
+  const { logger } = dataSourceOf(runner);
+  logger.logQuery(sql, parameters as unknown[], runner);
+  logger.logQuery('COMMIT', undefined, runner);
+  const { tag, error, isBefore } = await client.commitWith(sql, parameters);
+  if (error === undefined) {
+    Object.assign(runner, { isTransactionActive: false });
+    setDepth(runner, 0);
+    return judged({ acknowledged: true }, tag);
+  }
+  const failed = isBefore ? sql : 'COMMIT';
+  const values = isBefore ? (parameters as unknown[]) : undefined;
+  const isRefusal = isBefore && last.refusal(error) !== undefined;
+  if (!isRefusal) logger.logQueryError(error as Error, failed, values, runner);
+  return { acknowledged: false, isBefore, error: new QueryFailedError(failed, values, error as Error) };
 }
 
 function directCommit(runner: QueryRunner): Promise<CommitAnswer> {

@@ -4,6 +4,7 @@ import { type UnitTrace, unitTrace } from '../../diagnostics/traces.js';
 import {
   CommitLostError,
   CommitOutcomeUnknownError,
+  ShuttingDownError,
   WorkUnawaitedError,
   UnitTimeoutError,
 } from '../../errors/units.errors.js';
@@ -99,7 +100,7 @@ export class RootUnits {
     } catch (error) {
       scope.abandon();
       if (!lost) clean = await transaction.rollback();
-      else if (!(error instanceof CommitLostError)) outcome = 'unknown';
+      else if (error instanceof CommitOutcomeUnknownError) outcome = 'unknown';
       throw error;
     } finally {
       this.#clear(end);
@@ -122,7 +123,11 @@ export class RootUnits {
     const ask: Parameters<typeof commitOutcome>[2] = (work, patience) =>
       this.#once(({ manager }) => work(manager), { isolationLevel: 'READ COMMITTED', timeout: patience });
     const outcome = await within(undefined, () => commitOutcome(witnesses, timeout, ask));
-    if (outcome === 'rolled back') throw new CommitLostError(unknown.cause);
+    const { cause } = unknown;
+    if (outcome === 'rolled back')
+      throw cause instanceof UnitTimeoutError || cause instanceof ShuttingDownError
+        ? cause
+        : new CommitLostError(cause);
     if (outcome === undefined) throw unknown;
   }
 

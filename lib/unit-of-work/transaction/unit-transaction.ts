@@ -6,7 +6,13 @@ import { IsolationLevelRefusedError, UnitAbortedError, UnitEndedError } from '..
 import { ambientNode, within } from '../scopes/ambient.js';
 import type { ForeignTransaction } from './foreign-transaction.js';
 import type { Witness } from './commit-outcome.js';
-import { type BegunWith, type Dialect, type IsolationLevel, strongerIsolation } from '../dialects/dialect.js';
+import {
+  type BegunWith,
+  type Dialect,
+  type IsolationLevel,
+  type LastStatement,
+  strongerIsolation,
+} from '../dialects/dialect.js';
 import { lineOf } from './line.js';
 import { OpenStreams } from './open-streams.js';
 import { commitRoot } from './root-commit.js';
@@ -18,6 +24,12 @@ import { depthOf, setDepth } from './transaction-depth.js';
 import { Turnstile } from './turnstile.js';
 
 const logger = new Logger('UnitOfWork');
+
+interface WaitingStatement extends LastStatement {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /**
  * The transaction of a unit of work on its one connection. Statements run one at a time; after the end was
  * requested, or the database has ended the transaction, nothing more is executed.
@@ -32,6 +44,8 @@ export class UnitTransaction {
   readonly #savepoints = new Savepoints();
   readonly #streams = new OpenStreams();
   #witnesses: Witness[] = [];
+  #identity: Witness | undefined;
+  #last: WaitingStatement | undefined;
   readonly #baseDepth: number;
   #isLost = false;
   #onLost: (() => void) | undefined;
@@ -64,7 +78,17 @@ export class UnitTransaction {
 
   /** Who can tell whether it was committed. What a savepoint undid has no say. */
   get witnesses(): readonly Witness[] {
-    return this.#witnesses;
+    return this.#identity ? [this.#identity, ...this.#witnesses] : this.#witnesses;
+  }
+
+  /** Whether the database can be asked what became of it, whatever of it was done. */
+  get isIdentified(): boolean {
+    return this.#identity !== undefined;
+  }
+
+  /** Lets this witness, which knows the transaction itself, be asked first. */
+  identify(witness: () => Witness): void {
+    if (!this.isJoined) this.#identity ??= witness();
   }
 
   addWitness(witness: Witness): void {
@@ -84,6 +108,19 @@ export class UnitTransaction {
   /** Makes every later statement and the commit fail with this error. */
   abort(error: unknown): void {
     this.#doom ??= { error };
+  }
+
+  /**
+   * Keeps the statement back, to go to the server together with the COMMIT; if another one comes before, it goes first. The promise settles when
+   * it was run and committed, or was not. Undefined, and nothing is kept back, where that cannot be.
+   */
+  endWith(last: LastStatement): Promise<void> | undefined {
+    const isPlain = !this.isJoined && !this.#sealed && !this.#doom && !this.#last && !this.#savepoints.areOpen;
+    // Without its identity nobody could say what became of a transaction that waits for a lock in the same breath.
+    if (!isPlain || !this.isIdentified || !this.dialect.commitWith(this.runner)) return undefined;
+    return new Promise((resolve, reject) => {
+      this.#last = { ...last, resolve, reject };
+    });
   }
 
   /** Runs one statement of the scope, through the query runner that it was given to. */
@@ -184,7 +221,7 @@ export class UnitTransaction {
       const commit = (): Promise<void> => this.runner.commitTransaction();
       let refusal: string | undefined;
       if (this.#baseDepth > 0) await commit();
-      else refusal = await commitRoot(this.dialect, this.runner, () => this.#asForeign(commit));
+      else refusal = await this.#commitRoot(() => this.#asForeign(commit));
       this.#over = true;
       if (refusal !== undefined) throw new UnitAbortedError(refusal, this.#lastFailure);
     });
@@ -193,6 +230,7 @@ export class UnitTransaction {
   /** Rolls back; resolves with whether the connection is known to be out of the transaction. Never throws. */
   async rollback(): Promise<boolean> {
     this.#sealed = true;
+    this.#last?.reject(new UnitAbortedError('it was rolled back'));
     this.#streams.destroy();
     const done = this.#turnstile.exclusive(async () => {
       if (this.#over) return true;
@@ -273,7 +311,7 @@ export class UnitTransaction {
 
   #observe<T>(run: () => Promise<T>): Promise<T> {
     this.#isUsed = true;
-    return run().then(
+    return (this.#last ? this.#runLast(this.#last).then(run) : run()).then(
       (result) => {
         if (this.dialect.endedTransaction(this.runner, result)) {
           this.abort(new UnitAbortedError('a statement ended the transaction (DDL commits on this database)'));
@@ -286,6 +324,36 @@ export class UnitTransaction {
         throw error;
       },
     );
+  }
+
+  async #commitRoot(commit: () => Promise<void>): Promise<string | undefined> {
+    const { dialect, runner } = this;
+    const together = this.#last && dialect.commitWith(runner);
+    if (this.#last && !together) await this.#runLast(this.#last);
+    const last = this.#last;
+    if (!last || !together) return commitRoot(() => dialect.commit(runner, commit));
+    try {
+      const refusal = await commitRoot(() => together(last), last);
+      if (refusal === undefined) last.resolve();
+      else last.reject(new UnitAbortedError(refusal, this.#lastFailure));
+      return refusal;
+    } catch (error) {
+      last.reject(error);
+      throw error;
+    }
+  }
+
+  /** What was kept back for the COMMIT goes alone, because something comes before that. */
+  async #runLast({ sql, parameters, errorOf, resolve, reject }: WaitingStatement): Promise<void> {
+    this.#last = undefined;
+    try {
+      await this.dialect.query(this.runner, sql, parameters as unknown[]);
+      resolve();
+    } catch (error) {
+      const told = errorOf(error);
+      reject(told);
+      throw told;
+    }
   }
 
   #pop(owner: object): Savepoint & { readonly shared: boolean } {

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { describe, expect, it } from 'vitest';
-import type { QueryClass } from '../../../lib/unit-of-work/dialects/begin-with.js';
+import type { QueryClass } from '../../../lib/unit-of-work/dialects/pg-query.js';
 import { nameStatement, statementName } from '../../../lib/unit-of-work/dialects/named-statements.js';
 import { type PgClient, PostgresClient } from '../../../lib/unit-of-work/dialects/postgres-client.js';
 

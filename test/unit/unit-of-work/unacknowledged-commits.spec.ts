@@ -166,9 +166,7 @@ describe.each(await reachableDatabases('memory'))('on $name, a COMMIT that is no
   it('at the deadline was done or not, as witnesses say', async () => {
     const beforeTransactionCommit = () => new Promise<never>(() => app.dataSource.subscribers.pop());
     app.dataSource.subscribers.push({ beforeTransactionCommit });
-    const failed = save([seen], { timeout: 40 });
-    await expect(failed).rejects.toBeInstanceOf(CommitLostError);
-    await expect(failed).rejects.toMatchObject({ cause: { code: 'FILES_UNIT_TIMEOUT' } });
+    await expect(save([seen], { timeout: 40 })).rejects.toMatchObject({ code: 'FILES_UNIT_TIMEOUT' });
     expect(happened).toEqual(['ran', 'rolled back']);
     expect(await app.saved()).toEqual([]);
   });
