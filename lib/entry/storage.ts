@@ -3,6 +3,7 @@
  * @module nestjs-files/storage
  */
 
+export type { CacheControl, CachedFile, DownloadWay } from '../storage/delivery.js';
 export { cutToRange } from '../storage/cut-to-range.js';
 export { InjectStorage, getStorageToken } from '../storage/inject-storage.js';
 export { assertLocation } from '../storage/location.js';

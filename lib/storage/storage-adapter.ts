@@ -55,6 +55,8 @@ export interface StorageAdapter {
   readonly markPlace?: MarkPlace;
   /** Throws `LocationInvalidError` for what can be no location here. @default the exported `assertLocation`: relative paths of plain segments */
   assertLocation?(location: string): void;
+  /** The bytes' path on this machine, for the web server in front of the application. Nothing is there: `undefined`. */
+  pathOf?(location: string): Promise<string | undefined>;
   /** What a file of bytes that are there already is called, if nobody says. @default the last segment of the location */
   nameOf?(location: string): string;
   /** As `remove`, for several, in fewer steps than one for each. @default `remove`, one after the other */
@@ -95,6 +97,8 @@ export interface TemporaryUrlRequest {
   name: string;
   /** What has to be answered as `Content-Type`. */
   contentType: string;
+  /** What has to be answered as `Cache-Control`. @default what the place answers */
+  cacheControl?: string | undefined;
 }
 
 /** What an adapter is told at boot. */

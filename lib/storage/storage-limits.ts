@@ -2,6 +2,7 @@ import { getHashes } from 'node:crypto';
 import { StorageOptionInvalidError } from '../errors/setup.errors.js';
 import { parseByteSize } from './byte-size.js';
 import { isContentTypePattern } from './content-type.js';
+import type { CacheControl, DownloadWay } from './delivery.js';
 import type { LocationTransformer } from './location-transformer.js';
 import { STORAGE_VERBS } from './storage-verbs.js';
 import type { StorageVerb } from './storage-verbs.js';
@@ -23,6 +24,10 @@ export interface StorageLimits {
   location?: LocationTransformer;
   /** Switches off what the adapter could do: `['remove', 'move']`. @default nothing */
   disable?: readonly StorageVerb[];
+  /** How the bytes of downloads get to clients, once access is decided: `'redirect'` to the storage, or by the web server in front. @default 'proxy' */
+  downloads?: DownloadWay;
+  /** `Cache-Control` of downloads; `no-transform` is added. @default 'private, no-cache' */
+  cacheControl?: CacheControl;
 }
 
 export interface ReadLimits {

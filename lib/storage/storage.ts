@@ -10,6 +10,8 @@ import { ContentSpentError } from '../errors/files.errors.js';
 import { FilesError } from '../errors/files-error.js';
 import { RangeInvalidError } from '../errors/requests.errors.js';
 import { StorageMarkMismatchedError, StorageNamedTwiceError } from '../errors/setup.errors.js';
+import { assertDownloadWay } from './delivery.js';
+import type { CacheControl, CachedFile, DownloadWay } from './delivery.js';
 import { assertLocation } from './location.js';
 import { shardedLocation } from './location-transformer.js';
 import type { LocationInput, LocationTransformer } from './location-transformer.js';
@@ -43,6 +45,9 @@ export class Storage {
   readonly acceptedTypes: readonly string[] | undefined;
   /** An algorithm of `node:crypto`. */
   readonly hashAlgorithm: string;
+  /** How the bytes of downloads get to clients. */
+  readonly downloads: DownloadWay;
+  readonly #cacheControl: CacheControl;
   readonly #adapter: StorageAdapter;
   readonly #disabled: readonly StorageVerb[];
   readonly #locate: LocationTransformer;
@@ -58,6 +63,9 @@ export class Storage {
     this.#adapter = adapter;
     this.#disabled = disable;
     this.#locate = limits.location ?? shardedLocation;
+    this.downloads = limits.downloads ?? 'proxy';
+    this.#cacheControl = limits.cacheControl ?? 'private, no-cache';
+    assertDownloadWay(this.downloads, { canSign: this.can('temporaryUrl'), hasPaths: adapter.pathOf !== undefined });
   }
 
   /** The name under which the storage is configured. */
@@ -106,6 +114,16 @@ export class Storage {
   /** What a file of bytes that are there already is called, if nobody says. */
   nameOf(location: string): string {
     return this.#adapter.nameOf?.(location) ?? location.slice(location.lastIndexOf('/') + 1);
+  }
+
+  /** `Cache-Control` of a download. */
+  cacheControlOf(file: CachedFile): string {
+    return typeof this.#cacheControl === 'function' ? this.#cacheControl(file) : this.#cacheControl;
+  }
+
+  /** The bytes' path on this machine; `undefined` where nothing is there, or the storage has no paths. */
+  async pathOf(location: string): Promise<string | undefined> {
+    return this.#run('read', location, async (adapter) => adapter.pathOf?.(location));
   }
 
   /** Where its mark is; `undefined` for a storage that can be no other place than the one it is taken for. */

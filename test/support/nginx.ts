@@ -19,8 +19,8 @@ export function hasNginx(): boolean {
   }
 }
 
-/** Starts nginx in front of a server, as the distribution has it but for the limit of bodies; it ends with the test. */
-export async function nginxBefore(port: number, directives: readonly string[] = []): Promise<URL> {
+/** Starts nginx in front of a server, as the distribution has it but for the limit of bodies, perhaps with more locations; it ends with the test. */
+export async function nginxBefore(port: number, directives: readonly string[] = [], locations = ''): Promise<URL> {
   const directory = newDirectory();
   const url = new URL(`http://127.0.0.1:${await freePort()}`);
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
@@ -36,6 +36,7 @@ export async function nginxBefore(port: number, directives: readonly string[] = 
       client_max_body_size 0;
       server {
         listen ${url.host};
+        ${locations}
         location / { proxy_pass http://127.0.0.1:${port}; ${directives.map((one) => `${one};`).join(' ')} }
       }
     }`;

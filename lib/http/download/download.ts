@@ -4,6 +4,7 @@ import { FilesError } from '../../errors/files-error.js';
 import { StorageFailedError } from '../../errors/storage.errors.js';
 import type { ManagedFile } from '../../files/managed-file.entity.js';
 import { dispositionFor } from './disposition.js';
+import type { Storage } from '../../storage/storage.js';
 import { validatorHeaders, validatorsOf } from '../routes/validators.js';
 
 /**
@@ -12,17 +13,61 @@ import { validatorHeaders, validatorsOf } from '../routes/validators.js';
  */
 const INLINE = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/avif', 'text/plain']);
 
+// As short as a client needs to follow it, milliseconds.
+const ADDRESS_LIFETIME = 60_000;
+
 /** The headers of a file's content, besides its type and length. A 304 has them too: it tells the client what is new of them. */
-export function downloadHeaders(file: ManagedFile, hasRanges: boolean): Record<string, string> {
+export function downloadHeaders(file: ManagedFile, storage: Storage): Record<string, string> {
   return {
     'Content-Disposition': dispositionOf(file),
     'X-Content-Type-Options': 'nosniff',
     'Content-Security-Policy': "sandbox; default-src 'none'",
-    // Whoever encodes the content on its way makes other bytes of it, under a strong tag and ranges that are not theirs.
-    'Cache-Control': 'private, no-cache, no-transform',
-    'Accept-Ranges': hasRanges ? 'bytes' : 'none',
+    'Cache-Control': cacheControlOf(file, storage),
+    'Accept-Ranges': storage.can('read') ? 'bytes' : 'none',
     ...validatorHeaders(validatorsOf(file)),
   };
+}
+
+/** Whoever encodes the content on its way makes other bytes of it, under a strong tag and ranges that are not theirs. */
+function cacheControlOf(file: ManagedFile, storage: Storage): string {
+  const chosen = storage.cacheControlOf(file);
+  return /(^|,)\s*no-transform\s*(,|$)/i.test(chosen) ? chosen : `${chosen}, no-transform`;
+}
+
+/** Whether a browser may show it where no `nosniff` comes with it: an image is read as nothing else. */
+function isSafeAlone(contentType: string): boolean {
+  return INLINE.has(contentType) && contentType.startsWith('image/');
+}
+
+/**
+ * What tells the client, or the web server in front, where the bytes are: headers; undefined where they pass through the application, or are
+ * not there. An address of the storage opens the bytes for a minute.
+ */
+export async function headersToElsewhere(
+  file: ManagedFile,
+  storage: Storage,
+  asked?: 'attachment',
+): Promise<Record<string, string> | undefined> {
+  const { downloads } = storage;
+  const { location, name, contentType } = file;
+  if (downloads === 'proxy') return undefined;
+  if (downloads === 'redirect') {
+    const disposition = asked ?? (isSafeAlone(contentType) ? 'inline' : 'attachment');
+    const expiresAt = new Date(Date.now() + ADDRESS_LIFETIME);
+    const cacheControl = cacheControlOf(file, storage);
+    const request = { expiresAt, disposition, name, contentType: typeOf(file), cacheControl } as const;
+    return { Location: await storage.temporaryUrl(location, request), 'Cache-Control': 'private, no-store' };
+  }
+  if (downloads === 'x-sendfile') {
+    const path = await storage.pathOf(location);
+    return path === undefined ? undefined : { 'X-Sendfile': encoded(path) };
+  }
+  return { 'X-Accel-Redirect': `${downloads.xAccel.replace(/\/+$/, '')}/${encoded(location)}` };
+}
+
+/** Web servers decode what they are told. */
+function encoded(path: string): string {
+  return path.split('/').map(encodeURIComponent).join('/');
 }
 
 /** The file's type, for a text with how its bytes are to be read: browsers guess it by the country otherwise. */

@@ -10,12 +10,20 @@ import type { ManagedFile } from '../../files/managed-file.entity.js';
 import type { ByteRange } from '../../storage/storage-adapter.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { requestedRange } from './byte-range.js';
-import { downloadHeaders, opened, typeOf } from './download.js';
+import { downloadHeaders, headersToElsewhere, opened, typeOf } from './download.js';
 import { evaluatePreconditions, isRangeOfCurrent } from './preconditions.js';
 import { rawRequest } from '../form/raw-body.js';
 import { validatorsOf } from '../routes/validators.js';
 
 const MAX_ATTEMPTS = 5;
+
+/** How a download differs from others. */
+export interface DownloadOptions {
+  /** Called before the client is given any of the content, once or again for a file that has changed meanwhile. */
+  beforeBody?: () => Promise<void>;
+  /** @default what is safe for the file's type */
+  disposition?: 'attachment' | undefined;
+}
 
 /** Answers requests for the content of files as https://www.rfc-editor.org/rfc/rfc9110 has it. */
 @Injectable()
@@ -30,11 +38,11 @@ export class Downloads {
   async answer(
     find: () => Promise<ManagedFile>,
     context: ExecutionContext,
-    beforeBody?: () => Promise<void>,
+    how: DownloadOptions = {},
   ): Promise<StreamableFile | undefined> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#answer(await find(), context, beforeBody);
+        return await this.#answer(await find(), context, how);
       } catch (error) {
         // Replaced or moved since its row was read: access is asked again, for what it is now.
         if (!(error instanceof FileChangedError) || attempt === MAX_ATTEMPTS) throw error;
@@ -45,7 +53,7 @@ export class Downloads {
   async #answer(
     file: ManagedFile,
     context: ExecutionContext,
-    beforeBody?: () => Promise<void>,
+    { beforeBody, disposition }: DownloadOptions,
   ): Promise<StreamableFile | undefined> {
     const request = rawRequest(context.switchToHttp().getRequest<IncomingMessage>());
     const current = validatorsOf(file);
@@ -60,6 +68,8 @@ export class Downloads {
     const range = isForPart ? this.#rangeOf(file, request.headers.range, context) : undefined;
     const isHead = request.method === 'HEAD';
     if (!isHead) await beforeBody?.();
+    const elsewhere = isHead ? undefined : await headersToElsewhere(file, this.storages.of(file), disposition);
+    if (elsewhere) return this.#sendElsewhere(file, elsewhere, context);
     const body = isHead ? Readable.from([]) : await opened(await this.files.stream(file, range), file);
     // @fastify/compress does not look at `no-transform`, but at this.
     request.headers['x-no-compression'] = 'no-transform';
@@ -79,6 +89,14 @@ export class Downloads {
     this.adapters.httpAdapter.reply(response, body);
   }
 
+  /** There is a body, of no bytes: the client has been given the content, and a link for one use is used up. */
+  #sendElsewhere(file: ManagedFile, headers: Record<string, string>, context: ExecutionContext): StreamableFile {
+    if (headers['Location'] !== undefined) this.#setStatus(context, HttpStatus.TEMPORARY_REDIRECT);
+    else this.#setHeaders(file, context);
+    this.#set(context, headers);
+    return new StreamableFile(Readable.from([]), { type: typeOf(file), length: 0 });
+  }
+
   #rangeOf(file: ManagedFile, header: string | undefined, context: ExecutionContext): ByteRange | undefined {
     const range = requestedRange(header, file.size);
     if (range !== 'unsatisfiable') return range;
@@ -91,7 +109,7 @@ export class Downloads {
   }
 
   #setHeaders(file: ManagedFile, context: ExecutionContext): void {
-    this.#set(context, downloadHeaders(file, this.#hasRanges(file)));
+    this.#set(context, downloadHeaders(file, this.storages.of(file)));
     // An application may show its files on other sites, and say so itself.
     const policy = 'Cross-Origin-Resource-Policy';
     const stated: unknown = this.adapters.httpAdapter.getHeader(context.switchToHttp().getResponse(), policy);

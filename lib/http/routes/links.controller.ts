@@ -40,7 +40,8 @@ export abstract class LinksEndpoints {
     };
     try {
       const find = async () => (file = file ? await link.look() : link.file);
-      const body = await this.downloads.answer(find, context, take);
+      const disposition = link.purpose === 'download' ? 'attachment' : undefined;
+      const body = await this.downloads.answer(find, context, { beforeBody: take, disposition });
       // Taken for content that was replaced before it could be sent, and what came in its place the client has.
       if (body === undefined && isTaken) {
         isTaken = false;

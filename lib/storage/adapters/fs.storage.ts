@@ -84,6 +84,11 @@ class FsAdapter implements StorageAdapter {
     throw new LocationNotFoundError(location);
   }
 
+  async pathOf(location: string): Promise<string | undefined> {
+    const place = await this.#root.find(location);
+    return place && (await look(place))?.isFile() ? place.path : undefined;
+  }
+
   async remove(location: string): Promise<void> {
     const place = await this.#root.find(location);
     if (!place) return;

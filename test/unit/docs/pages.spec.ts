@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { blocksOf, docPages, readPage } from '../../support/doc-pages.js';
 
 const REPOSITORY = fileURLToPath(new URL('../../../', import.meta.url));
-const LANGUAGES = ['ts', 'sh', 'json', 'mermaid', 'text'];
+const LANGUAGES = ['ts', 'sh', 'json', 'mermaid', 'nginx', 'text'];
 const DIAGRAMS = /^(?:sequenceDiagram|stateDiagram-v2|flowchart (?:LR|TD))\n/;
 const pages = docPages();
 

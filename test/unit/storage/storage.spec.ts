@@ -2,11 +2,13 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { LocationNotFoundError, LocationTakenError } from '../../../lib/errors/storage.errors.js';
+import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import type { LocatedObject, StorageAdapter } from '../../../lib/storage/storage-adapter.js';
 import type { StorageLimits } from '../../../lib/storage/storage-limits.js';
 import { STORAGE_VERBS } from '../../../lib/storage/storage-verbs.js';
 import type { StorageVerb } from '../../../lib/storage/storage-verbs.js';
 import { Storage } from '../../../lib/storage/storage.js';
+import { examplesNotRun } from '../../support/doc-examples.js';
 
 const content = () => Readable.from([Buffer.from('content')]);
 
@@ -36,6 +38,30 @@ describe('Storage', () => {
       }
     }
     expect(await text(await storageOf(new Greeting('hello')).read('x'))).toBe('hello');
+  });
+
+  it('refuses ways of downloads that it cannot go, and says which it can', () => {
+    const temporaryUrl = async (): Promise<string> => 'http://bucket/';
+    for (const downloads of ['redirect', 'x-sendfile', 'push', { xAccel: 'inside' }, {}])
+      expect(() => storageOf({}, { downloads: downloads as never })).toThrow('"downloads"');
+    expect(() => storageOf({ temporaryUrl }, { downloads: 'redirect', disable: ['temporaryUrl'] })).toThrow('proxy');
+    expect(storageOf({ temporaryUrl }, { downloads: 'redirect' }).downloads).toBe('redirect');
+    expect(storageOf({}, { downloads: { xAccel: '/inside' } }).downloads).toEqual({ xAccel: '/inside' });
+    expect(storageOf({}).downloads).toBe('proxy');
+    const inside = fsStorage({ root: '/var/files', downloads: { xAccel: '/files-inside' } });
+    expect(inside.downloads).toEqual({ xAccel: '/files-inside' });
+  });
+
+  it('says what downloads have as Cache-Control, for all or by the file', () => {
+    const file = { id: '1', ownerId: '7', contentType: 'image/png' };
+    const storage = fsStorage({
+      root: '/var/files',
+      cacheControl: ({ ownerType }) => (ownerType === 'banner' ? 'public, max-age=3600' : 'private, no-cache'),
+    });
+    expect(storage.cacheControlOf({ ...file, ownerType: 'banner' })).toBe('public, max-age=3600');
+    expect(storage.cacheControlOf({ ...file, ownerType: 'user' })).toBe('private, no-cache');
+    expect(storageOf({}, { cacheControl: 'no-store' }).cacheControlOf({ ...file, ownerType: null })).toBe('no-store');
+    expect(storageOf({}).cacheControlOf({ ...file, ownerType: null })).toBe('private, no-cache');
   });
 
   it('refuses to disable what is no verb', () => {
@@ -122,4 +148,8 @@ describe('Storage', () => {
     expect(await storage.removeLeftovers(new Date())).toEqual({ count: 0, size: 0 });
     expect(await storage.list().next()).toMatchObject({ value: { location: 'a' } });
   });
+});
+
+it('runs every example of docs/http.md', async () => {
+  expect(await examplesNotRun('http.md', import.meta.url)).toEqual([]);
 });
