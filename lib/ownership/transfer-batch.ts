@@ -4,8 +4,7 @@ import { OwnerConflictError } from '../errors/ownership.errors.js';
 import { normalizeFileId } from '../files/file-id.js';
 import { assertOwnerReference } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
-import type { Task, TaskLike } from '../task-queue/task.js';
-import type { UnitQueue } from '../task-queue/unit-queue.js';
+import type { BatchTask, UnitQueue } from '../task-queue/unit-queue.js';
 import { ChangeRights } from './guard/change-rights.js';
 import { findLedger, transactionOf } from './guard/find-ledger.js';
 import { filesLetGo, letRecordsGo } from './guard/let-records-go.js';
@@ -24,7 +23,7 @@ import { TransferRuntime } from './transfer-runtime.js';
 import type { Refusal, RefusalMessage, TransferTarget } from './transfer-target.js';
 
 /** A queued transfer, as the batch sees it. */
-export interface Transfer {
+export interface Transfer extends BatchTask {
   readonly fileId: string;
   readonly target: TransferTarget;
 }
@@ -144,12 +143,10 @@ async function letGoBefore(transfers: readonly Transfer[], queue: UnitQueue, led
   const { manager, dataSource } = queue.unit;
   if ((await filesLetGo(ledger, manager)).length === 0) return;
   await lockTransfers(transfers, queue);
-  const claimed = [...transfers, ...queue.tasks().flatMap(transferOf)].map(({ fileId }) => idOf(fileId));
-  await letRecordsGo(TransferRuntime.of(dataSource), ledger, transactionOf(manager), claimed);
-}
-
-function transferOf(task: TaskLike): Transfer[] {
-  return typeof task === 'object' && 'fileId' in task && 'target' in task ? [task as Task & Transfer] : [];
+  const [first] = transfers;
+  const waiting = first ? queue.waitingWith(first) : [];
+  const ids = [...transfers, ...waiting].map(({ fileId }) => idOf(fileId));
+  await letRecordsGo(TransferRuntime.of(dataSource), ledger, transactionOf(manager), ids);
 }
 
 /** What the call came to, as far as owners are concerned. */

@@ -57,6 +57,11 @@ export class UnitQueue {
     return [...this.#tasks];
   }
 
+  /** Those of them that run as one batch with this task, or could. */
+  waitingWith<T extends BatchTask>({ batch }: T): readonly T[] {
+    return [...this.#tasks].filter((task): task is T & TaskLike => batchOf(task) === batch);
+  }
+
   add(task: TaskLike): void {
     if (this.#drained)
       throw new TaskQueueMissingError(TaskQueueMissingError.remedy('A task was queued after the queue had drained,'));
