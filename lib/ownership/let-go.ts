@@ -6,6 +6,7 @@ import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import type { TransferAction } from '../files/transfer-action.js';
 import type { FileSnapshot } from './statements/transfer-statements.js';
 import { findLedger } from './guard/find-ledger.js';
+import type { OwnerRemovalPolicy } from './owns-files.decorator.js';
 import { ownerOf } from './statements/verdict.js';
 import type { TransferRuntime } from './transfer-runtime.js';
 import { inChunks } from '../unit-of-work/typeorm/in-chunks.js';
@@ -14,6 +15,22 @@ const IDS_PER_STATEMENT = 10_000;
 
 /** Files that the caller has locked. */
 type LockedFiles = readonly FileSnapshot[];
+
+/** The policies that do something with files whose owner lets go of them. */
+export type LettingGo = Exclude<OwnerRemovalPolicy, 'keep' | 'restrict'>;
+
+/** Files that the caller has locked, by what is to be done with them. */
+export type FilesToLetGo = Record<LettingGo, FileSnapshot[]>;
+
+/** Does with the files what their policies say: their rows, their history, the ledger, and the quotas of their owners. */
+export async function applyPolicies(runtime: TransferRuntime, unit: UnitOfWork, files: FilesToLetGo): Promise<void> {
+  for (const policy of Object.keys(DEALINGS) as LettingGo[]) await DEALINGS[policy](runtime, unit, files[policy]);
+}
+
+const DEALINGS: Record<LettingGo, (runtime: TransferRuntime, unit: UnitOfWork, files: LockedFiles) => Promise<void>> = {
+  release: (runtime, { manager }, files) => releaseFiles(runtime, manager, files),
+  delete: deleteFiles,
+};
 
 /** Removes the owner of the files, and unpins them: the pin belonged to the owner. */
 export async function releaseFiles(
@@ -28,7 +45,7 @@ export async function releaseFiles(
 }
 
 /** Deletes the files: their rows in this unit, their bytes after it. */
-export async function deleteFiles(runtime: TransferRuntime, unit: UnitOfWork, files: LockedFiles): Promise<void> {
+async function deleteFiles(runtime: TransferRuntime, unit: UnitOfWork, files: LockedFiles): Promise<void> {
   if (files.length === 0) return;
   const rows: Pick<ManagedFile, 'storage' | 'location'>[] = [];
   const select = { id: true, storage: true, location: true };

@@ -1,7 +1,8 @@
 import type { EntityManager, ObjectLiteral } from 'typeorm';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { OpenTransaction } from '../../unit-of-work/transaction/open-transaction.js';
-import { deleteFiles, releaseFiles } from '../let-go.js';
+import { applyPolicies } from '../let-go.js';
+import type { FilesToLetGo } from '../let-go.js';
 import type { FileSnapshot } from '../statements/transfer-statements.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import type { GuardedEntity } from './guarded-entities.js';
@@ -37,7 +38,7 @@ export async function letRecordsGo(
   // First the lock: whoever comes to name one of the files has it, too.
   const locked = await runtime.statements.lock(manager, [...letGo.keys()]);
   const used = await filesInUse(transaction, ledger, rowsOf(letGo));
-  const dropped: Record<LetGo['onReplace'], FileSnapshot[]> = { release: [], delete: [] };
+  const dropped: FilesToLetGo = { release: [], delete: [] };
   for (const file of locked) {
     const owner = { type: file.ownerType ?? '', id: file.ownerId ?? '' };
     // Several rows may have had it, one after the other.
@@ -48,10 +49,7 @@ export async function letRecordsGo(
     if (isRemoved && before === null && !isOwner(owner, ledger.ownerGiven(file.id))) continue;
     dropped[one.onReplace].push(file);
   }
-  await runtime.inUnit(transaction, async (unit) => {
-    await releaseFiles(runtime, unit.manager, dropped.release);
-    await deleteFiles(runtime, unit, dropped.delete);
-  });
+  await runtime.inUnit(transaction, (unit) => applyPolicies(runtime, unit, dropped));
 }
 
 /** The ids of the files that the rows have let go of so far, for whoever locks files before. */

@@ -409,5 +409,3 @@ export class RecordLedger {
     this.#naming = undefined;
   }
 }
-
-/** The same for the rows of one table, whatever class they were written as. */

@@ -1,7 +1,8 @@
 import { OwnerHasFilesError } from '../../errors/ownership.errors.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { OpenTransaction } from '../../unit-of-work/transaction/open-transaction.js';
-import { deleteFiles, releaseFiles } from '../let-go.js';
+import { applyPolicies } from '../let-go.js';
+import type { FilesToLetGo } from '../let-go.js';
 import type { OwnerRemovalPolicy } from '../owns-files.decorator.js';
 import { heldFiles } from '../statements/held-files.js';
 import type { FileSnapshot } from '../statements/transfer-statements.js';
@@ -46,7 +47,7 @@ export async function dealWithRemoved(
     ledger,
     removed.map(({ record, owner }) => ({ ...record, ownerId: owner.id })),
   );
-  const dropped: Record<Policy, FileSnapshot[]> = { restrict: [], release: [], delete: [] };
+  const dropped: FilesToLetGo & { restrict: FileSnapshot[] } = { restrict: [], release: [], delete: [] };
   const holders = new Map<string, Removed>();
   for (const one of removed) {
     for (const key of keysOf(one)) if (!holders.has(key)) holders.set(key, one);
@@ -67,10 +68,7 @@ export async function dealWithRemoved(
     const count = dropped.restrict.filter((file) => isOwner({ type, id }, stateOf(file))).length;
     throw new OwnerHasFilesError(type, id, count);
   }
-  await runtime.inUnit(transaction, async (unit) => {
-    await releaseFiles(runtime, unit.manager, dropped.release);
-    await deleteFiles(runtime, unit, dropped.delete);
-  });
+  await runtime.inUnit(transaction, (unit) => applyPolicies(runtime, unit, dropped));
 }
 
 /** The row as it was before the transaction, and as it was when it was removed. What it had let go of by then has gone by `onReplace`. */

@@ -4,7 +4,8 @@ import type { EntityManager, EntitySubscriberInterface, QueryRunner, RemoveEvent
 import { OwnerHasFilesError } from '../../errors/ownership.errors.js';
 import { UnitAbortedError } from '../../errors/units.errors.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
-import { deleteFiles, releaseFiles } from '../let-go.js';
+import { applyPolicies } from '../let-go.js';
+import type { FilesToLetGo } from '../let-go.js';
 import { guardedEntity } from '../guard/guarded-entities.js';
 import { noteTaken } from '../guard/note-moves.js';
 import { ownerEntitiesOf } from '../owner-entities.js';
@@ -111,15 +112,16 @@ export class OwnerRemovals
         const locked = await this.runtime.statements.lock(unit.manager, held);
         // Files that came while the owners went: the rows of these are locked only now.
         refuse(locked, owners);
-        const released = ownedBy(locked, owners, 'release');
-        const deleted = ownedBy(locked, owners, 'delete');
+        const files: FilesToLetGo = {
+          release: ownedBy(locked, owners, 'release'),
+          delete: ownedBy(locked, owners, 'delete'),
+        };
         // Rows of a guarded class may be owners of the same type, and still name them.
-        for (const { id, ownerType, ownerId } of [...released, ...deleted]) {
+        for (const { id, ownerType, ownerId } of Object.values(files).flat()) {
           if (ownerType === null || ownerId === null) continue;
           noteTaken(this.runtime, unit.manager, id, { type: ownerType, id: ownerId });
         }
-        await releaseFiles(this.runtime, unit.manager, released);
-        await deleteFiles(this.runtime, unit, deleted);
+        await applyPolicies(this.runtime, unit, files);
       },
       { manager },
     );
