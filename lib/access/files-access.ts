@@ -54,7 +54,7 @@ export class FilesAccess {
     return (await this.allowed(actor, operation, [file])).length === 1;
   }
 
-  /** Those of the files with which the actor may do this, in their order. Each owner type's policy is asked once. */
+  /** The files with which the actor may do this, in the given order. A policy with `allowsMany` is asked once for each owner type. */
   async allowed<T extends ManagedFile>(
     actor: Actor | null,
     operation: FileOperation,
@@ -94,10 +94,14 @@ export class FilesAccess {
     throw refusal(actor, operation, `file ${file.id}`);
   }
 
-  /** Whether the actor may do this with an owner of files. What answers for `receive` and `scan` is said by the options. */
+  /**
+   * Whether the actor may do this with an owner of files. The options `transferAsUpdate` and `scanAs` say which right counts for `receive`
+   * and `scan`.
+   */
   async canOwner(actor: Actor | null, operation: OwnerOperation, owner: OwnerReference): Promise<boolean> {
     if (isSameOwner(actor, owner.type, owner.id) || (await this.isManager(actor))) return true;
-    // Policies look for the owner; what cannot be there is not there.
+    // An id that does not fit the owner's id column belongs to no owner. The policy would look it up, which PostgreSQL answers with an
+    // error.
     if (!isPossibleOwner(this.transactor.dataSource, owner)) return false;
     try {
       return (
@@ -136,7 +140,7 @@ export class FilesAccess {
   }
 
   /**
-   * What takes those files out of a list of this owner's that a `FilePolicy` refuses to show; `undefined` where nothing can be refused.
+   * A filter that removes the files which a `FilePolicy` refuses from a list of this owner's files; `undefined` where none is needed.
    * @internal
    */
   async sieveFor(
@@ -176,7 +180,7 @@ export class FilesAccess {
     const { transferAsUpdate, scanAs, cascade } = this.options;
     if (operation === 'receive' && transferAsUpdate) return 'update';
     if (operation !== 'scan') return operation;
-    // Where all files of the owner follow its `show`, the list tells nothing that those who may open them may not know.
+    // Where all files of the owner follow the right to `read` it, the list tells its readers nothing that they may not know.
     return scanAs ?? (Object.hasOwn(cascade, type) && cascade[type] === true ? 'read' : 'update');
   }
 }

@@ -36,8 +36,8 @@ interface Request {
 const GIVEN = Symbol('nestjs-files:given');
 
 /**
- * Locks the files of all queued transfers in the order of their ids, for transfers that are not one batch, with those that records let go
- * of.
+ * Locks, in the order of their ids, the files of these transfers together with those that records have let go of. Called where the queued
+ * transfers are not all adjacent, and before records let go of files.
  */
 export async function lockTransfers(transfers: readonly Transfer[], queue: UnitQueue): Promise<void> {
   const { unit } = queue;
@@ -59,7 +59,10 @@ export function runTransfers(transfers: readonly Transfer[], queue: UnitQueue): 
   });
 }
 
-/** The owners of the files. What is done goes to the server with the COMMIT, where it is not yet: `done` settles then. */
+/**
+ * The owners of the files. `done` is there where the transfer was kept back for the COMMIT: it resolves when the transfer has run, and
+ * rejects when it was refused or rolled back.
+ */
 interface Transferred {
   readonly owners: OwnerReference[];
   readonly done?: Promise<void>;
@@ -82,7 +85,8 @@ async function transferAll(
   if (trace) trace.owners = owners;
   const rights = ChangeRights.find(queue.unit);
   if (rights) await rights.assert(owners.filter((_, index) => transfers[index]?.target.authorize));
-  // The record that was saved may have been removed meanwhile; whoever removes it deals with its files, and waits for this transaction.
+  // An owner that was removed meanwhile is refused. Otherwise its row is locked, so that a later removal waits for this transaction and
+  // sees its files.
   const unwritten = owners.filter((owner) => !rows.isWritten(owner));
   if (unwritten.length > 0) await assertOwnersExist(manager, unwritten, runtime.ownerEntities);
   if (ledger && !ledger.onlyGivesValues) await letGoBefore(transfers, queue, ledger);
@@ -92,7 +96,7 @@ async function transferAll(
     const refusals = outcomes.flatMap((file) => {
       const isDone = file.verdict === 'moved' || file.verdict === 'kept';
       if (isDone) return [];
-      // As it was when it was checked, where this transaction itself took it from an owner of old.
+      // If this transaction itself released the file, because an earlier owner of the same id had left it: what the early check saw.
       const before = ledger?.beforeDisinherited(file.fileId) ?? file.before;
       return requests.get(file.fileId)?.target.refusal({ ...file, before }, outcome) ?? [];
     });
@@ -124,7 +128,8 @@ function endWith(
   refusalOf: (outcomes: readonly MoveOutcome[]) => Error | undefined,
 ): Promise<void> | undefined {
   if (queue.size > 0 || isManager || !runtime.quotas.isEmpty) return undefined;
-  // What is taken from a record may still be named by it. So it must come from the actor, who is none, or from nobody.
+  // A record may still name a file that is taken from it, and then the guard has to know of the move. So the files must belong to the actor
+  // or to nobody, and the actor must be no guarded record.
   const { dataSource } = queue.unit;
   if (moves.some(({ from }) => from === 'anyone') || (actor && guardedOwners(dataSource, actor.type).length > 0))
     return undefined;

@@ -6,7 +6,7 @@ import type { LastStatement } from '../unit-of-work/dialects/dialect.js';
 import { Fifo } from './fifo.js';
 import { NO_PREVIOUS_TASK, Task, type TaskLike, taskName } from './task.js';
 
-/** Does together, in a constant number of statements, what several tasks could do one by one. */
+/** Runs several tasks at once, in a constant number of statements. */
 export interface TaskBatch<T extends BatchTask> {
   /** Runs adjacent tasks, the first of which is number `idx`; resolves with what each of them returns. */
   run(tasks: readonly T[], queue: UnitQueue, idx: number): Promise<unknown[]>;
@@ -14,10 +14,10 @@ export interface TaskBatch<T extends BatchTask> {
   prepare?(tasks: readonly T[], queue: UnitQueue): Promise<void>;
 }
 
-/** A task that runs together with those next to it that have the same batch. */
+/** A task that runs together with its neighbours in the queue that have the same `batch`. */
 export abstract class BatchTask extends Task {
   /**
-   * What runs them.
+   * The object that runs this task and its neighbours.
    * @internal
    */
   abstract get batch(): TaskBatch<never>;
@@ -84,12 +84,13 @@ export class UnitQueue {
   }
 
   /**
-   * Called by the task that runs: keeps its statement back, to go to the server together with the COMMIT, if it is the queue's last work. The
-   * promise settles when it was run and committed, or was not. Undefined, and nothing is kept back, where that cannot be.
+   * Called by the running task: keeps its statement back and sends it together with the COMMIT. Resolves when the statement has succeeded:
+   * with the COMMIT, or alone if another statement has to run first. Rejects if it fails or the unit is rolled back. Undefined, and nothing
+   * is kept back, if more tasks wait, tasks are traced, or the unit cannot do it.
    */
   endWith(last: LastStatement): Promise<void> | undefined {
     const running = this.#running;
-    // Who traces tasks wants to see what a task took, and whether it failed.
+    // The trace of a task has its duration and its error, so nothing is kept back while tasks are traced.
     if (!running || this.#tasks.size > 0 || taskTrace.hasSubscribers || drainTrace.hasSubscribers) return undefined;
     const { task, idx, count } = running;
     const errorOf = (error: unknown): unknown => TaskFailedError.blame(last.errorOf(error), taskName(task), idx, count);
@@ -152,7 +153,7 @@ export class UnitQueue {
     );
   }
 
-  // Tasks that are not all adjacent run in several parts.
+  // Tasks of one batch that are not all adjacent run in several groups.
   #note(batch: Batch | undefined): void {
     if (batch === this.#lastBatch) return;
     this.#lastBatch = batch;

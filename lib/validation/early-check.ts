@@ -24,13 +24,16 @@ interface Batch {
 const CHECK = Symbol('nestjs-files:early-check');
 const outside = new WeakMap<TransferRuntime, EarlyCheck>();
 
-/** Looks files up for constraints. All that is asked in one tick is one SELECT, and one question to each owner type's policy. */
+/**
+ * Looks files up for constraints. All lookups of one tick share one SELECT. Policies are asked by viewer and owner type: once with
+ * `allowsMany`, else once for each owner.
+ */
 export class EarlyCheck {
   #batch: Batch | undefined;
 
   private constructor(
     private readonly runtime: TransferRuntime,
-    /** That of the unit of work; outside of one, that of the data source. */
+    /** The entity manager of the unit of work; outside of one, that of the data source. */
     private readonly manager: EntityManager,
   ) {}
 
@@ -45,8 +48,8 @@ export class EarlyCheck {
   }
 
   /**
-   * The files by their ids, also those that came with the call and are in no table yet; perhaps with others that were asked for in the same tick.
-   * The ids have to be well-formed.
+   * The files by their ids, with those that came with the call and have no row yet. There may be others in it, which somebody else asked
+   * for in the same tick. The ids have to be well-formed.
    */
   async find(ids: readonly string[]): Promise<Seen> {
     const sent = sentWith(ids);

@@ -17,10 +17,10 @@ import { upload } from './upload.js';
 import type { StoredContent, UploadHints } from './upload.js';
 import { uuidV7 } from '../uuid-v7.js';
 
-/** Bytes that wait for the row that will answer for them. */
+/** Stored bytes that have no row yet. */
 export interface NewContent extends StoredContent {
   readonly storage: string;
-  /** What answers for the bytes until then; nothing where they are written with the row. */
+  /** The intent that protects the bytes until the row is written; undefined if the bytes are written in the row's transaction. */
   readonly intent?: Intent | undefined;
   /** In the transaction that writes the row. */
   attach(unit: UnitOfWork): Promise<void>;
@@ -62,7 +62,10 @@ export class ContentStore {
     return this.#placed(storage, stored, intent);
   }
 
-  /** Copies a file's bytes to a new location, by the storage itself where it can. What arrives is what the file's hash says. */
+  /**
+   * Copies a file's bytes to a new location, by the storage itself where it can. Otherwise they are read and written, and it throws
+   * `FileCorruptError` unless they have the file's size and hash.
+   */
   async copy(file: ManagedFile, from: Storage, to: Storage): Promise<NewContent> {
     const { name, contentType, charset, size, hash, hashAlgorithm } = file;
     if (from === to && !to.isTransactional && to.can('copy')) {
@@ -115,8 +118,9 @@ export class ContentStore {
   }
 
   /**
-   * Takes away bytes that no row refers to when this unit commits: with it, or after it, when nobody waits, if need be by the sweeper.
-   * Throws `CapabilityMissingError` where a storage cannot remove, and `StorageMarkMismatchedError` where it is another place, before anything happened. Its statements do not grow with the files.
+   * Removes bytes that no row refers to once this unit has committed. In a transactional storage they go with the commit; elsewhere after
+   * it, while nobody waits, and the sweeper repeats what fails. Throws `CapabilityMissingError` where a storage cannot remove, and
+   * `StorageMarkMismatchedError` where it is another place, before anything happened. Its statements do not grow with the files.
    */
   async remove(unit: UnitOfWork, files: readonly Pick<ManagedFile, 'storage' | 'location'>[]): Promise<void> {
     const places = files.map((file) => ({ storage: this.storages.of(file), location: file.location }));
@@ -132,7 +136,10 @@ export class ContentStore {
     unit.afterCommit(() => this.removals.add(removals));
   }
 
-  /** Writes bytes that an intent answers for. When that fails, nothing is left, or the intent is. */
+  /**
+   * Records an intent, then writes the bytes. If the write fails, the bytes and the intent are removed; if they cannot be removed, or the
+   * write may still arrive later, the intent stays for the sweeper.
+   */
   async #place(storage: Storage, location: string, write: () => Promise<void>): Promise<Intent> {
     const intent = await this.journal.announce(storage, location);
     try {

@@ -26,7 +26,10 @@ const LIMITS: FormLimits = { fields: 200, files: 20, parts: 250, fieldSize: 64 *
 
 type PlatformRequest = (IncomingMessage | { raw: IncomingMessage }) & { body?: unknown };
 
-/** Reads a form that comes to a route whose body takes files: stores these, and gives the pipes the body with their ids in it. */
+/**
+ * Reads the form of a route whose body has fields with `@UploadAs()`: stores the files, and gives the pipes a body that has the ids of the
+ * files.
+ */
 @Injectable()
 export class ActionUploads extends CallPreparation {
   constructor(
@@ -76,7 +79,7 @@ export class ActionUploads extends CallPreparation {
       const { name } = part;
       const path = fieldPath(name);
       const field = uploadFieldAt(bodyTypes, path.at(-1) === '' ? path.slice(0, -1) : path);
-      // Files of a list may be sent under its name, or each under its place.
+      // The files of a list may all be sent under its name (`files`, `files[]`), or each under its index (`files[0]`).
       const isItem = field?.isList === true && !/^\d+$/.test(path.at(-1) ?? '');
       if (part.kind === 'field') {
         body.addText(name, path, part.value, isItem);
@@ -106,7 +109,7 @@ export class ActionUploads extends CallPreparation {
   }
 }
 
-/** Browsers send a field of a form in which no file was chosen as a file without a name and content. */
+/** If no file was chosen for a field, browsers send a file without a name and without content. */
 async function isChosen({ filename = '', body }: FilePart): Promise<boolean> {
   if (filename !== '') return true;
   for await (const chunk of body as AsyncIterable<Buffer>)

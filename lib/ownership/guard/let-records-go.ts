@@ -20,9 +20,10 @@ interface LetGo {
 }
 
 /**
- * Releases or deletes the files that a row named before it was written, or between two writes, and that no row of its owner names any more;
- * of a removed row, those that it did not name any more when it was removed. But not those that are `claimed` for another owner. Called before
- * transfers, so that what goes makes room in a quota, and once more before the COMMIT.
+ * Applies `onReplace` to the files that rows have let go of: a row named them before or between the writes of this transaction, and no row
+ * of the same owner names them now. Of a removed row these are the files that it had let go of before it was removed; `dealWithRemoved()`
+ * sees to those that it still named. But not those that are `claimed` for another owner. Called before transfers, so that what goes makes
+ * room in a quota, and once more before the COMMIT.
  */
 export async function letRecordsGo(
   runtime: TransferRuntime,
@@ -45,7 +46,8 @@ export async function letRecordsGo(
     const one = letGo.get(file.id)?.find(({ owners }) => owners.some((other) => isOwner(other, owner)));
     if (!one || used.isUsed(owner, file.id)) continue;
     const { isRemoved, before } = one.row.row;
-    // What is made and removed owned what it was given, and not what an earlier owner of its id has left.
+    // A row that this transaction inserted and removed owned only the files that it was given here; others with its owner id were left by
+    // an earlier owner of the same id.
     if (isRemoved && before === null && !isOwner(owner, ledger.ownerGiven(file.id))) continue;
     dropped[one.onReplace].push(file);
   }
@@ -79,7 +81,10 @@ function letGoBy({ entity, row: { before, formerly }, values }: CurrentRow): Map
   return letGo;
 }
 
-/** What the row is, and was: only what it names follows it from an owner of several rows. */
+/**
+ * The owners that a file of the row may belong to: its owner now and, where one owner can have several rows, the former ones. When such a
+ * row moves to another owner, only the files that it still names go with it.
+ */
 function ownersOf({ entity, owner, row: { before, insertedAs, followedTo } }: CurrentRow): OwnerReference[] {
   const former = entity.isOneRow ? [] : [before?.ownerId, insertedAs, followedTo];
   const ids = new Set([owner.id, ...former.filter((id) => id !== undefined)]);

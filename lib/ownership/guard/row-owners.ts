@@ -8,7 +8,7 @@ import { rowsNaming, rowsOfOwners } from './record-rows.js';
 import type { RecordRow } from './record-rows.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
 
-/** A file that is to become the owner's whose row names it. */
+/** A file that is to be given to the owner whose row names it. */
 export interface WantedOwner {
   readonly fileId: string;
   readonly ownerType: string;
@@ -19,7 +19,10 @@ export interface WantedOwner {
 interface OwnersOfType {
   readonly classes: readonly GuardedEntity[];
   readonly byFile: Map<string, OwnerReference[]>;
-  /** The ids of owners whose rows this transaction has written, and that so cannot be removed by anybody else. */
+  /**
+   * The ids of owners with a row that this transaction has written and that names one of the files: nobody else can remove it before the
+   * transaction ends.
+   */
   readonly written: Set<string>;
 }
 
@@ -30,8 +33,8 @@ export class RowOwners {
   private constructor(private readonly manager: EntityManager) {}
 
   /**
-   * Finds the owners of all files: by what the transaction wrote where that tells, else one statement for each class of their owner
-   * types.
+   * Finds the owners of all files: by what the transaction wrote if it wrote a row that names the file, else with at most two statements
+   * for each guarded class of the owner type.
    */
   static async find(manager: EntityManager, wanted: readonly WantedOwner[]): Promise<RowOwners> {
     const owners = new RowOwners(manager);
@@ -89,12 +92,12 @@ export class RowOwners {
     return findLedger(this.manager)?.vanished(ownerType, fileId);
   }
 
-  /** Whether the transaction has written the owner's row. */
+  /** Whether the transaction is known to have written a row of the owner that names one of the files. */
   isWritten({ type, id }: OwnerReference): boolean {
     return this.#ofType(type).written.has(id);
   }
 
-  /** Gives those that it does not tell. */
+  /** Notes the owners that the ledger knows, and gives the files of which it knows nothing. */
   #byLedger(ledger: RecordLedger | undefined, wanted: readonly WantedOwner[]): readonly WantedOwner[] {
     if (!ledger) return wanted;
     const { naming } = ledger;
@@ -111,7 +114,7 @@ export class RowOwners {
     });
   }
 
-  /** By the columns of one id; lists only of the owner that has the file already. */
+  /** By the columns that hold one id. A list is read only in rows of the owner that had the file at the early check. */
   async #byRows(type: string, wanted: readonly WantedOwner[]): Promise<void> {
     const ids = new Set(wanted.map(({ fileId }) => fileId));
     const owners = [...new Set(wanted.flatMap(({ seenId }) => seenId ?? []))];

@@ -6,7 +6,7 @@ import { ownerEntity } from '../owner-entities.js';
 import type { OwnerEntity } from '../owner-entities.js';
 import type { OwnerRemovalPolicy } from '../owns-files.decorator.js';
 
-/** An owner that TypeORM removes, and whose files are not to stay as they are. */
+/** An owner that TypeORM removes and whose `onDelete` is not `'keep'`. */
 export interface RemovedOwner {
   readonly type: string;
   readonly id: string;
@@ -17,7 +17,7 @@ export interface RemovedOwner {
 export function mayConcern(event: RemoveEvent<object>): boolean {
   const { metadata } = event;
   const loaded = loadedOf(event);
-  // Of an orphan only the class that the relation names is known; its own may extend that.
+  // For an orphan, only the class that the relation declares is known; the entity may be of a subclass.
   const owners = loaded
     ? [ownerOf(metadata, loaded)]
     : [metadata, ...metadata.childEntityMetadatas].map((one) => ownerOf(one));
@@ -58,7 +58,7 @@ export class RemovedOwners {
     });
   }
 
-  /** What was found before the removal is what counts after it. */
+  /** Found before the removal and remembered, because the row is gone after it. */
   async #once({ queryRunner, entityId }: RemoveEvent<object>, what: string, find: () => Promise<unknown>) {
     const known = this.#lookedUp.get(queryRunner) ?? new Map<string, unknown>();
     this.#lookedUp.set(queryRunner, known);
@@ -77,7 +77,7 @@ export function noId({ metadata }: OwnerEntity): DecorationInvalidError {
   );
 }
 
-/** JSON has no bigint. One is the same key as its text, which is that of the same row. */
+/** JSON has no bigint. `7n` and `'7'` are the key of the same row. */
 function keyOf(id: unknown): string {
   return JSON.stringify(id, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
 }
@@ -88,7 +88,7 @@ function loadedOf({ databaseEntity, entity }: RemoveEvent<object>): object | und
 
 function ownerOf(metadata: EntityMetadata, loaded?: object): OwnerEntity | undefined {
   const found = loaded ? metadata.findInheritanceMetadata(loaded) : metadata;
-  // The files of guarded entities are dealt with where their rows are.
+  // Guarded entities are left out: `guard/removed-records.ts` sees to their files.
   return guardedEntity(found) ? undefined : ownerEntity(found);
 }
 
@@ -96,7 +96,7 @@ function rowOf(manager: EntityManager, { target }: EntityMetadata, id: unknown):
   return manager.createQueryBuilder<object>(target, 'owner').withDeleted().whereInIds(id).cache(false);
 }
 
-/** The id where TypeORM has it in hand. After the removal it has taken it off the entity. */
+/** The owner's id, if the event has it. Not of `entity`, from which TypeORM deletes it in the removal. */
 function seenId({ databaseEntity, entityId }: RemoveEvent<object>, { metadata, idColumn }: OwnerEntity): unknown {
   const value: unknown = databaseEntity && idColumn?.getEntityValue(databaseEntity);
   if (value !== undefined && value !== null) return value;

@@ -44,7 +44,10 @@ export function runNested<T>(outer: Scope, work: Work<T>, { name }: UnitOptions)
   return quietOnceEnded(outer, nested);
 }
 
-/** Runs `work` in a root unit under a savepoint of the application's own transaction; its effects wait for that one's end. */
+/**
+ * Runs `work` in a joined unit: it has no parent, and runs under a savepoint of a transaction that the application opened. Its effects run
+ * when that transaction has ended.
+ */
 export function runJoined<T>(
   dataSource: DataSource,
   dialect: Dialect,
