@@ -6,6 +6,8 @@ const lib = (path: string) => fileURLToPath(new URL(`./lib/${path}`, import.meta
 
 // Nest 11 has no schemas: test/unit/validation/schema/refused-schemas.spec.ts.
 const ofSchemas = ['test/e2e/schema/**', 'test/unit/validation/schema/schema-routes.spec.ts'];
+// Otherwise `npm run test:s3` starts a server for them.
+const ofS3 = process.env.S3_ENDPOINT ? ['test/object-storage/**/*.spec.ts'] : [];
 const exclude = [...configDefaults.exclude, ...(isNest11 ? ofSchemas : [])];
 // Loading Nest and TypeORM costs more than most files of tests. These files share their modules, because the owner types they declare agree.
 // The schema of GraphQL is one for all of them, so that it has to be in one file.
@@ -43,6 +45,7 @@ export default defineConfig({
             'test/races/**/*.spec.ts',
             'test/compatibility/**/*.spec.ts',
             'sample/**/*.spec.ts',
+            ...ofS3,
           ],
         },
       },

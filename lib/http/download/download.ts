@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { FilesError } from '../../errors/files-error.js';
 import { StorageFailedError } from '../../errors/storage.errors.js';
 import type { ManagedFile } from '../../files/managed-file.entity.js';
-import { dispositionFor } from './disposition.js';
+import { dispositionFor } from '../../storage/disposition.js';
 import type { Storage } from '../../storage/storage.js';
 import { validatorHeaders, validatorsOf } from '../routes/validators.js';
 

@@ -7,7 +7,7 @@ import { ActorSource } from '../../actor/actor.js';
 import type { ManagedFile } from '../../files/managed-file.entity.js';
 import { FilesLinks } from '../../links/files-links.js';
 import { CallContext } from './call-context.decorator.js';
-import { dispositionFor } from '../download/disposition.js';
+import { dispositionFor } from '../../storage/disposition.js';
 import { Downloads } from '../download/downloads.js';
 
 // Whoever has the link has the file: neither caches nor other sites are to have it.

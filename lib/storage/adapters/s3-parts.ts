@@ -1,0 +1,31 @@
+import type { Readable } from 'node:stream';
+
+/** Pieces of the content of just this size, and the last with what is left: more than nothing, unless there is no content. */
+export async function* inParts(
+  content: Readable,
+  size: number,
+): AsyncGenerator<{ bytes: Buffer; isLast: boolean }, void> {
+  let chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of content as AsyncIterable<Uint8Array | string>) {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    chunks.push(bytes);
+    length += bytes.length;
+    if (length <= size) continue;
+    const all = Buffer.concat(chunks);
+    let at = 0;
+    for (; length - at > size; at += size) yield { bytes: all.subarray(at, at + size), isLast: false };
+    // Copied, or the little that is left would keep all of it in memory.
+    chunks = [Buffer.from(all.subarray(at))];
+    length -= at;
+  }
+  yield { bytes: Buffer.concat(chunks), isLast: true };
+}
+
+/** The ranges in which so many bytes are copied. One for all of them is `undefined`: S3 takes no range of small objects. */
+export function copyRanges(size: number, partSize: number): (string | undefined)[] {
+  if (size <= partSize) return [undefined];
+  return Array.from({ length: Math.ceil(size / partSize) }, (_, part) => {
+    return `bytes=${part * partSize}-${Math.min((part + 1) * partSize, size) - 1}`;
+  });
+}

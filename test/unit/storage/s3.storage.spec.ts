@@ -1,0 +1,115 @@
+import { S3Client } from '@aws-sdk/client-s3';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { FilesModule } from 'nestjs-files';
+import { s3Storage } from 'nestjs-files/storage/s3';
+import type { S3StorageOptions } from 'nestjs-files/storage/s3';
+import { examplesNotRun } from '../../support/doc-examples.js';
+
+const credentials = { accessKeyId: 'AK', secretAccessKey: 'SK' };
+const asked = { disposition: 'inline', name: 'a.txt', contentType: 'text/plain' } as const;
+
+// What needs no server; the rest is in test/object-storage.
+const storageWith = (options: Partial<S3StorageOptions> = {}) =>
+  s3Storage({ client: { region: 'eu-central-1', credentials }, bucket: 'files', ...options });
+
+afterEach(() => vi.useRealTimers());
+
+describe('s3Storage', () => {
+  it.each([
+    [{ bucket: '' }, '"bucket"'],
+    [{ client: undefined as never }, '"client"'],
+    [{ prefix: '/app' }, '"prefix"'],
+    [{ prefix: 'a//b/' }, '"prefix"'],
+    [{ partSize: '4MiB' }, '"partSize" is "4MiB". Expected: from 5MiB to 5GiB'],
+    [{ partSize: 'large' }, '"partSize"'],
+    [{ conditionalWrites: 'no' as never }, '"conditionalWrites"'],
+    [{ publicBaseUrl: 'cdn.example.org' }, '"publicBaseUrl"'],
+    [{ publicBaseUrl: 'https://cdn.example.org/?a=b' }, '"publicBaseUrl"'],
+    [{ maxSize: '10 apples' }, '"maxSize"'],
+  ] as [Partial<S3StorageOptions>, string][])('refuses the options %o, naming the one', (options, message) => {
+    expect(() => storageWith(options)).toThrow(message);
+  });
+
+  it('has public addresses where it is told of one, and not otherwise', async () => {
+    expect(storageWith().can('publicUrl')).toBe(false);
+    const storage = storageWith({ prefix: 'app', publicBaseUrl: 'https://cdn.example.org/files/' });
+    expect(await storage.publicUrl('ab/ü +?.pdf')).toBe('https://cdn.example.org/files/app/ab/%C3%BC%20%2B%3F.pdf');
+  });
+
+  it('signs addresses that live no longer than was asked', async () => {
+    vi.useFakeTimers({ now: new Date('2026-11-29T12:00:00.900Z') });
+    const url = new URL(
+      await storageWith().temporaryUrl('file', { ...asked, expiresAt: new Date('2026-11-29T12:00:10.800Z') }),
+    );
+    expect(url.searchParams.get('X-Amz-Date')).toBe('20261129T120000Z');
+    expect(url.searchParams.get('X-Amz-Expires')).toBe('10');
+  });
+
+  it.each([
+    ['in the past', -1000],
+    ['in more than a week', 7 * 86_400_000 + 2000],
+    ['never', Number.NaN],
+  ])('signs none that would expire %s', async (_what, milliseconds) => {
+    const signing = storageWith().temporaryUrl('file', { ...asked, expiresAt: new Date(Date.now() + milliseconds) });
+    await expect(signing).rejects.toMatchObject({ code: 'FILES_LINK_OPTION_INVALID' });
+  });
+
+  it.each(['.nestjs-files/mark', '.nestjs-files/probe', 'ä'.repeat(511), 'a\uFFFE'])(
+    'takes no location like %j',
+    async (location) => {
+      const storage = storageWith({ prefix: 'app/' });
+      await expect(storage.stat(location)).rejects.toMatchObject({ code: 'FILES_LOCATION_INVALID' });
+    },
+  );
+
+  it('is told of the servers of docs/object-storage.md', async () => {
+    const account = 'account';
+    const servers = {
+      aws: { region: 'eu-central-1' },
+      r2: { region: 'auto', endpoint: `https://${account}.r2.cloudflarestorage.com`, credentials },
+      minio: { region: 'us-east-1', endpoint: 'https://minio.internal:9000', forcePathStyle: true, credentials },
+      ceph: { region: 'us-east-1', endpoint: 'https://ceph.internal', forcePathStyle: true, credentials },
+    };
+    const origins = [];
+    for (const client of Object.values({ ...servers, aws: { ...servers.aws, credentials } })) {
+      const expiresAt = new Date(Date.now() + 60_000);
+      const url = await s3Storage({ client, bucket: 'files' }).temporaryUrl('a', { ...asked, expiresAt });
+      origins.push(new URL(url).origin + new URL(url).pathname);
+    }
+    expect(origins).toEqual([
+      'https://files.s3.eu-central-1.amazonaws.com/a',
+      'https://files.account.r2.cloudflarestorage.com/a',
+      'https://minio.internal:9000/files/a',
+      'https://ceph.internal/files/a',
+    ]);
+  });
+
+  it('takes the client and the module of docs/object-storage.md', () => {
+    const client = new S3Client({
+      region: 'eu-central-1',
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+      requestHandler: { httpsAgent: { maxSockets: 500 } }, // each download that is going on has one; the default is 50
+    });
+    const storage = s3Storage({ client, bucket: 'acme-files' });
+    expect(storage.can('write', 'read', 'remove', 'stat', 'copy', 'move', 'list', 'temporaryUrl')).toBe(true);
+
+    const module = [
+      FilesModule.forRoot({
+        storages: {
+          default: s3Storage({
+            client: { region: 'eu-central-1' },
+            bucket: 'acme-files',
+            prefix: 'app/',
+            maxSize: '5GiB',
+          }),
+        },
+      }),
+    ];
+    expect(module).toHaveLength(1);
+  });
+
+  it('is used on its page as here', async () => {
+    expect(await examplesNotRun('object-storage.md', import.meta.url)).toEqual([]);
+  });
+});
