@@ -1,0 +1,41 @@
+// What the SDK throws is known by its fields: its classes would have to be imported, and the library imports no SDK.
+
+interface AzureFault {
+  statusCode?: unknown;
+  code?: unknown;
+  details?: { errorCode?: unknown };
+}
+
+const TAKEN = ['BlobAlreadyExists', 'ConditionNotMet', 'TargetConditionNotMet', 'PendingCopyOperation'];
+const NO_CONTAINER = ['ContainerNotFound', 'ContainerBeingDeleted', 'ContainerDisabled'];
+
+/** Whether Azure answered with this status. */
+export function isStatus(error: unknown, status: number): boolean {
+  return (error as AzureFault | undefined)?.statusCode === status;
+}
+
+/** What Azure calls the fault, such as `BlobNotFound`; answers to HEAD have it in a header only. */
+export function codeOf(error: unknown): string {
+  const { code, details } = error as AzureFault;
+  return String(details?.errorCode ?? code);
+}
+
+/** Whether a blob is there already. */
+export function isTaken(error: unknown): boolean {
+  return (isStatus(error, 409) || isStatus(error, 412)) && TAKEN.includes(codeOf(error));
+}
+
+/** Whether the container is not there. */
+export function isWithoutContainer(error: unknown): boolean {
+  return NO_CONTAINER.includes(codeOf(error));
+}
+
+/** Whether the container is there, and the blob is not. */
+export function isMissing(error: unknown): boolean {
+  return isStatus(error, 404) && !isWithoutContainer(error);
+}
+
+/** Whether the credential is wrong, or may not do that. */
+export function isRefused(error: unknown): boolean {
+  return isStatus(error, 401) || isStatus(error, 403);
+}

@@ -1,0 +1,40 @@
+import { text } from 'node:stream/consumers';
+import type { BlockBlobClient } from '@azure/storage-blob';
+import type { MarkPlace } from '../mark-place.js';
+import { isStatus, isTaken } from './azure-errors.js';
+
+/** Where the mark is below the prefix: no location of a file. */
+export const AZURE_MARK = '.nestjs-files/mark';
+
+/** The mark of a container, or of what is below a prefix of it: a blob. */
+export class AzureMark implements MarkPlace {
+  constructor(
+    readonly place: string,
+    private readonly blob: BlockBlobClient,
+  ) {}
+
+  async read(): Promise<string | undefined> {
+    try {
+      const { readableStreamBody } = await this.blob.download();
+      return await text(readableStreamBody as NodeJS.ReadableStream);
+    } catch (error) {
+      if (isStatus(error, 404)) return undefined;
+      throw error;
+    }
+  }
+
+  async create(mark: string): Promise<boolean> {
+    try {
+      await this.blob.upload(mark, Buffer.byteLength(mark), { conditions: { ifNoneMatch: '*' } });
+      return true;
+    } catch (error) {
+      // After an answer that was lost the SDK asks again, and is told of its own blob.
+      if (isTaken(error)) return (await this.read()) === mark;
+      throw error;
+    }
+  }
+
+  async replace(mark: string): Promise<void> {
+    await this.blob.upload(mark, Buffer.byteLength(mark));
+  }
+}

@@ -1,0 +1,49 @@
+import type { BlobServiceClient, ContainerClient } from '@azure/storage-blob';
+import { StorageOptionInvalidError } from '../../errors/setup.errors.js';
+import { assertLocation } from '../location.js';
+import type { StorageLimits } from '../storage-limits.js';
+
+export interface AzureStorageOptions extends StorageLimits {
+  /** A client of `@azure/storage-blob` for the container, which has to exist. */
+  container: ContainerClient;
+  /** What the names of all blobs begin with: `'app/'`. Nobody else may write below it. @default '', all of the container */
+  prefix?: string;
+  /** Where everybody can read the container: `container.url` of a public one, or a CDN before it. With it, the storage has public addresses. */
+  publicBaseUrl?: string;
+  /** With a client that has a token instead of a shared key: the client of its account, which then signs temporary addresses. */
+  service?: BlobServiceClient;
+}
+
+/** What was read of the options. */
+export interface ReadOptions {
+  container: ContainerClient;
+  prefix: string;
+  publicBaseUrl: string | undefined;
+  service: BlobServiceClient | undefined;
+}
+
+/** Throws `StorageOptionInvalidError` for what makes no sense. */
+export function readOptions(options: Omit<AzureStorageOptions, keyof StorageLimits>): ReadOptions {
+  const { container, prefix = '', publicBaseUrl, service } = options;
+  // Its type alone: a connection string has a key in it.
+  if (typeof (container as ContainerClient | undefined)?.getBlockBlobClient !== 'function')
+    throw new StorageOptionInvalidError('container', typeof container, 'a ContainerClient of @azure/storage-blob');
+  return { container, prefix: readPrefix(prefix), publicBaseUrl: readBaseUrl(publicBaseUrl), service };
+}
+
+function readPrefix(prefix: string): string {
+  const path = prefix.replace(/\/$/, '');
+  try {
+    if (prefix !== '') assertLocation(path);
+  } catch {
+    throw new StorageOptionInvalidError('prefix', prefix, "a relative path like 'app/'");
+  }
+  return path === '' ? '' : `${path}/`;
+}
+
+function readBaseUrl(url: string | undefined): string | undefined {
+  if (url === undefined) return undefined;
+  if (!URL.canParse(url) || !/^https?:\/\/[^?#]+$/.test(url))
+    throw new StorageOptionInvalidError('publicBaseUrl', url, "an address like 'https://cdn.example.org'");
+  return url.replace(/\/+$/, '');
+}
