@@ -1,11 +1,11 @@
 import { NestFactory } from '@nestjs/core';
 import { DEMO_ACCOUNTS } from './users/demo-accounts.js';
 import { PortalModule } from './portal.module.js';
-import { addressFrom } from './portal.options.js';
+import { addressFrom, optionsFrom } from './portal.options.js';
 
 const { port, host } = addressFrom(process.env);
 
-const app = await NestFactory.create(PortalModule.forRoot());
+const app = await NestFactory.create(PortalModule.forRoot(optionsFrom(process.env)));
 app.enableShutdownHooks();
 await app.listen(port, host);
 

@@ -1,6 +1,7 @@
 import type { TypeOrmModuleOptions } from '@nestjs/typeorm';
 import type { Storage } from 'nestjs-files/storage';
 import { fsStorage } from 'nestjs-files/storage/fs';
+import { s3Storage } from 'nestjs-files/storage/s3';
 
 export interface PortalOptions {
   /** @default the SQLite file var/portal.sqlite */
@@ -11,6 +12,8 @@ export interface PortalOptions {
   packageQuota?: number;
 }
 
+const MAX_SIZE = '20MiB';
+
 export const PACKAGE_QUOTA = Symbol('PACKAGE_QUOTA');
 
 /** Where `npm start` listens: everybody knows the passwords of the accounts, so on this machine alone, unless `HOST` says otherwise. */
@@ -18,10 +21,39 @@ export function addressFrom({ PORT = '3000', HOST = '127.0.0.1' }: NodeJS.Proces
   return { port: Number(PORT), host: HOST };
 }
 
+/** What the environment says: a database server and a bucket, in place of the SQLite file and the folder. */
+export function optionsFrom({ DATABASE_URL, S3_BUCKET, S3_ENDPOINT, AWS_REGION }: NodeJS.ProcessEnv): PortalOptions {
+  return {
+    ...(DATABASE_URL ? { database: databaseAt(DATABASE_URL) } : {}),
+    ...(S3_BUCKET ? { storage: bucket(S3_BUCKET, S3_ENDPOINT, AWS_REGION) } : {}),
+  };
+}
+
+function databaseAt(url: string): TypeOrmModuleOptions {
+  const { protocol } = new URL(url);
+  const type = DATABASES[protocol];
+  if (!type)
+    throw new Error(
+      `DATABASE_URL begins with ${protocol}//; the portal knows ${Object.keys(DATABASES).join('//, ')}//`,
+    );
+  return { type, url };
+}
+
+const DATABASES: Readonly<Record<string, 'postgres' | 'mariadb'>> = {
+  'postgres:': 'postgres',
+  'postgresql:': 'postgres',
+  'mariadb:': 'mariadb',
+};
+
+function bucket(name: string, endpoint: string | undefined, region = 'us-east-1'): Storage {
+  const client = { region, ...(endpoint ? { endpoint, forcePathStyle: true } : {}) };
+  return s3Storage({ bucket: name, client, maxSize: MAX_SIZE, downloads: 'redirect' });
+}
+
 export function withDefaults(options: PortalOptions): Required<PortalOptions> {
   return {
     database: { type: 'better-sqlite3', database: 'var/portal.sqlite' },
-    storage: fsStorage({ root: 'var/files', maxSize: '20MiB' }),
+    storage: fsStorage({ root: 'var/files', maxSize: MAX_SIZE }),
     packageQuota: 5 * 1024 * 1024,
     ...options,
   };

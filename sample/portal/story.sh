@@ -26,7 +26,7 @@ call() {
   local auth=()
   [ -z "$token" ] || auth=(-H "Authorization: Bearer $token")
   body=$work/answer
-  status=$(curl -sS -o "$body" -w '%{http_code}' ${auth[@]+"${auth[@]}"} "$@")
+  status=$(curl -sSL -o "$body" -w '%{http_code}' ${auth[@]+"${auth[@]}"} "$@")
 }
 
 # send METHOD TOKEN PATH JSON

@@ -35,3 +35,23 @@ it('keeps the files of an application: uploads, parts, copies, links, removals a
   expect(await app.app.get(FilesSweeper).sweep()).toMatchObject({ failed: 0 });
   expect((await inside.keys()).filter((key) => key !== '.nestjs-files/mark')).toEqual([]);
 });
+
+it('redirects downloads to the bucket, which answers with the headers that were asked for', async () => {
+  const { storage } = await newS3Storage({
+    downloads: 'redirect',
+    cacheControl: ({ ownerId }) => (ownerId === 'ada' ? 'private, max-age=60' : 'private, no-store'),
+  });
+  const app = await startApp({ options: { storages: { default: storage } } });
+  const { id } = await uploadFile(app, 'ada', formWith('0123456789', 'a näme.txt'));
+  const path = `/files/${id}/content`;
+  expect((await app.fetch(path, { user: 'ben', redirect: 'manual' })).status).toBe(404);
+  const answer = await app.fetch(path, { user: 'ada', redirect: 'manual' });
+  expect([answer.status, answer.headers.get('cache-control')]).toEqual([307, 'private, no-store']);
+  const part = await app.fetch(path, { user: 'ada', headers: { range: 'bytes=2-4' } });
+  expect([part.status, await part.text()]).toEqual([206, '234']);
+  expect(Object.fromEntries(part.headers)).toMatchObject({
+    'content-type': 'text/plain; charset=utf-8',
+    'content-disposition': expect.stringContaining('attachment; filename') as string,
+    'cache-control': 'private, max-age=60, no-transform',
+  });
+});

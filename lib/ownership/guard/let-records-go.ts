@@ -3,7 +3,6 @@ import type { OwnerReference } from '../../files/owner-reference.js';
 import type { OpenTransaction } from '../../unit-of-work/transaction/open-transaction.js';
 import { applyPolicies } from '../let-go.js';
 import type { FilesToLetGo } from '../let-go.js';
-import type { FileSnapshot } from '../statements/transfer-statements.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import type { GuardedEntity } from './guarded-entities.js';
 import type { ReplacePolicy } from './file-field.decorator.js';

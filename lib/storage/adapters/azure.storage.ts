@@ -252,7 +252,8 @@ function storedObject(found: { contentLength?: number; lastModified?: Date }): S
   return { size: found.contentLength ?? 0, modifiedAt: found.lastModified ?? new Date(0) };
 }
 
-function signedFor({ expiresAt, disposition, name, contentType }: TemporaryUrlRequest): BlobGenerateSasUrlOptions {
+function signedFor(request: TemporaryUrlRequest): BlobGenerateSasUrlOptions {
+  const { expiresAt, disposition, name, contentType, cacheControl } = request;
   const contentDisposition = dispositionFor(name, disposition);
-  return { permissions: READ_ONLY, expiresOn: expiresAt, contentType, contentDisposition };
+  return { permissions: READ_ONLY, expiresOn: expiresAt, contentType, contentDisposition, cacheControl };
 }

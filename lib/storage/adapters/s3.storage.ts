@@ -183,7 +183,7 @@ class S3Adapter implements StorageAdapter {
   }
 
   async temporaryUrl(location: string, request: TemporaryUrlRequest): Promise<string> {
-    const { expiresAt, disposition, name, contentType } = request;
+    const { expiresAt, disposition, name, contentType, cacheControl } = request;
     // S3 counts in seconds, and from the second in which was signed.
     const now = Math.floor(Date.now() / 1000);
     const expiresIn = Math.floor(expiresAt.getTime() / 1000) - now;
@@ -193,6 +193,7 @@ class S3Adapter implements StorageAdapter {
       ...this.#bucket.at(location),
       ResponseContentDisposition: dispositionFor(name, disposition),
       ResponseContentType: contentType,
+      ResponseCacheControl: cacheControl,
     });
     return getSignedUrl(this.#bucket.client, get, { expiresIn, signingDate: new Date(now * 1000) });
   }

@@ -15,6 +15,12 @@ const storageWith = (options: Partial<S3StorageOptions> = {}) =>
 afterEach(() => vi.useRealTimers());
 
 describe('s3Storage', () => {
+  it('redirects downloads, if it is told to', () => {
+    const storage = s3Storage({ bucket: 'portal-files', client: { region: 'eu-central-1' }, downloads: 'redirect' });
+    expect(storage.downloads).toBe('redirect');
+    expect(() => storageWith({ downloads: 'x-sendfile' })).toThrow('"downloads"');
+  });
+
   it.each([
     [{ bucket: '' }, '"bucket"'],
     [{ client: undefined as never }, '"client"'],
@@ -111,5 +117,6 @@ describe('s3Storage', () => {
 
   it('is used on its page as here', async () => {
     expect(await examplesNotRun('object-storage.md', import.meta.url)).toEqual([]);
+    expect(await examplesNotRun('deploying.md', import.meta.url)).toEqual([]);
   });
 });
