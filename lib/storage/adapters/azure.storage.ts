@@ -47,6 +47,8 @@ export function azureStorage({ container, prefix, publicBaseUrl, service, ...lim
 
 // Of the name of a blob, as Azure has it.
 const MAX_NAME = 1024;
+// XML has no way to write them, and lists are XML.
+const NOT_IN_XML = /[\uFFFE\uFFFF]/;
 const REMOVALS_AT_ONCE = 16;
 // Milliseconds.
 const COPY_POLL = 500;
@@ -101,6 +103,7 @@ class AzureAdapter implements StorageAdapter {
   assertLocation(location: string): void {
     assertLocation(location);
     if (location === AZURE_MARK) throw new LocationInvalidError(location, 'it is that of the mark of the storage');
+    if (NOT_IN_XML.test(location)) throw new LocationInvalidError(location, 'lists cannot show U+FFFE and U+FFFF');
     if (this.#prefix.length + location.length > MAX_NAME)
       throw new LocationInvalidError(location, `with the prefix it is longer than ${MAX_NAME} characters`);
   }
