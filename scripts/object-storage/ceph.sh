@@ -4,12 +4,14 @@
 #   ceph.sh start DIRECTORY PORT MONITOR_PORT   starts it and prints its address; 22 ports from MONITOR_PORT on are Ceph's own
 #   ceph.sh stop DIRECTORY                      stops what was started there, and removes the directory
 #
+# What is removed is freed after seconds, not after hours as by default, so that many runs fit into the 2 GiB that it may have.
+#
 # Path style, region us-east-1, access key "nestjs-files", secret "nestjs-files-secret". Needs, on Debian and Ubuntu:
 #   RUNLEVEL=1 apt-get install -y --no-install-recommends radosgw ceph-mon ceph-osd ceph-common ceph-mgr
 set -euo pipefail
 
 usage() {
-  sed -n '2,8s/^# \{0,1\}//p' "$0"
+  sed -n '2,10s/^# \{0,1\}//p' "$0"
   exit 2
 }
 
@@ -50,6 +52,8 @@ log file = $directory/\$name.log
 rgw frontends = beast endpoint=127.0.0.1:$port
 rgw enable apis = s3
 rgw run sync thread = false
+rgw gc obj min wait = 1
+rgw gc processor period = 5
 CONF
   export CEPH_CONF=$directory/ceph.conf
   monmaptool --create --fsid "$cluster" --addv a "$monitors" "$directory/monmap"
