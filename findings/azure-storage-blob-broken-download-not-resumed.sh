@@ -3,9 +3,9 @@
 #
 # Guess: `blob.download(0, undefined, { maxRetryRequests: 5 })` asks for the rest when "the original body download stream ends unexpectedly",
 #   as the option's comment has it, so that a reader gets all bytes although the connection was cut once.
-# Seen: the stream fails with AbortError ("The operation was aborted."), and no second request is sent. Node's response emits `aborted` before
-#   `error`, and the SDK's retriable stream takes that for the caller's own abort.
-# With: @azure/storage-blob 12.32.0, azurite 3.37.0, Node 20.20 and 22. The connection is cut by a TCP proxy, once, after 300 KB of 4 MiB.
+# Seen: the stream fails with AbortError, and no second request is sent: the response's event `aborted` destroys the stream before the SDK comes
+#   to ask again.
+# With: @azure/storage-blob 12.32.0, azurite 3.37.0, Node 20.20. The connection is cut by a TCP proxy, once, after 300 KB of 4 MiB.
 #
 # Whoever needs the bytes all the same asks for the range that is missing, with the etag as the condition.
 set -euo pipefail
