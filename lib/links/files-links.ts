@@ -67,8 +67,9 @@ export class FilesLinks {
   ) {}
 
   /**
-   * A link that can be used until it expires. Nothing is stored for it: only a new secret, or deleting the file, takes it back. If
-   * the storage can sign URLs, the storage makes the link, unless it is for one actor.
+   * A link that can be used until it expires. Nothing is stored for it, so it cannot be taken back alone: one that the library signs ends
+   * when its secret is removed or the file is deleted. If the storage can sign URLs, the storage makes the link, unless it is for one
+   * actor.
    */
   async temporary(fileId: string, options: LinkOptions = {}): Promise<TemporaryLink> {
     const checked = readLinkOptions(options);
@@ -84,7 +85,10 @@ export class FilesLinks {
     return this.#sign(file, checked, expiresAt, undefined);
   }
 
-  /** A link for one use: the first GET. It is used up in the database, so that of several at once one wins. */
+  /**
+   * A link for one use: the first GET that is answered with content uses it up; a HEAD, a 304 and a storage that fails do not. It is used
+   * up in the database, so that of several at once one wins.
+   */
   async oneTime(fileId: string, options: LinkOptions = {}): Promise<TemporaryLink> {
     const checked = readLinkOptions(options);
     this.#secrets();

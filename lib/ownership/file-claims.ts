@@ -21,7 +21,7 @@ export interface CheckedClaim extends FileClaim {
   readonly authorize: boolean;
   /** What the early check saw. */
   readonly seen: OwnershipState;
-  /** Whether nobody has said that the actor may see the file, so that a refusal must not tell that it is there. */
+  /** Whether it is not known that the actor may see the file. A refusal must then not tell that the file is there. */
   readonly isHidden: boolean;
   /** What the constraint says about these files of the field; `way` leads to its DTO. */
   readonly message: (reason: ClaimRefusal, fileIds: readonly string[], way: string) => FieldProblem;
@@ -39,7 +39,7 @@ export function queueClaim(queue: UnitQueue, claim: CheckedClaim): void {
   queue.add(new OwnershipTransferTask(claim.fileId, claim.ownerType, fresh));
 }
 
-/** All claims of one call for one file. They have to agree. */
+/** The claims of a unit of work for one file, until its transfer runs. They have to agree. */
 export class FileClaims implements TransferTarget {
   readonly #claims: CheckedClaim[];
   #last: CheckedClaim;
@@ -50,7 +50,7 @@ export class FileClaims implements TransferTarget {
     this.#last = first;
   }
 
-  /** Whether the drain has come to it, so that it takes no more claims. */
+  /** Whether its transfer runs already, so that it takes no more claims. */
   get isTaken(): boolean {
     return this.#isTaken;
   }

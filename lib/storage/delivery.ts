@@ -31,7 +31,10 @@ export type CacheControl = string | ((file: CachedFile) => string);
 
 const WAYS: readonly unknown[] = ['proxy', 'redirect', 'x-sendfile'] satisfies DownloadWay[];
 
-/** Throws `StorageOptionInvalidError` unless it is one of the ways, and the storage can do what it needs. */
+/**
+ * Throws `StorageOptionInvalidError` if this is no way, if the storage cannot sign addresses for `redirect`, or if it has no paths for
+ * `x-sendfile`.
+ */
 export function assertDownloadWay(
   way: DownloadWay,
   { canSign, hasPaths }: { canSign: boolean; hasPaths: boolean },

@@ -35,7 +35,10 @@ interface StoredAt {
 const ROWS_PER_STATEMENT = 1000;
 const IDS_PER_STATEMENT = 10_000;
 
-/** Writes down which bytes no row answers for, where no crash and no rollback loses it. */
+/**
+ * Keeps a lasting note of bytes that no committed row refers to yet, or any more, so that the sweeper can remove them after a crash or a
+ * rollback.
+ */
 @Injectable()
 export class IntentJournal implements OnApplicationShutdown {
   readonly #connection: IntentConnection;
@@ -47,7 +50,10 @@ export class IntentJournal implements OnApplicationShutdown {
     this.#connection = new IntentConnection(transactor.dataSource);
   }
 
-  /** Writes down that bytes will be at the location. It is committed when this resolves, also inside of a transaction. */
+  /**
+   * Writes down that bytes will be at the location. The note lasts when this resolves, even if the caller is in a transaction: it is a
+   * committed row or, on SQLite and on a shared connection, a marker in the storage.
+   */
   async announce(storage: Storage, location: string): Promise<Intent> {
     const { dataSource } = this.transactor;
     if (!isInTransaction(dataSource)) return this.#record(dataSource, storage, location);
@@ -55,7 +61,7 @@ export class IntentJournal implements OnApplicationShutdown {
     return this.#record(await this.#connection.open(), storage, location);
   }
 
-  /** Writes down in the caller's transaction that the bytes have to go; `drop` them when they are gone. */
+  /** Notes in the caller's transaction that the bytes are to be removed. Call `drop()` with the ids once they are gone. */
   async announceRemovals(manager: EntityManager, places: readonly StoredAt[]): Promise<(StoredAt & { id: string })[]> {
     const removals = places.map(({ storage, location }) => {
       const intent = this.#make('delete', storage, location);
@@ -70,7 +76,7 @@ export class IntentJournal implements OnApplicationShutdown {
     return removals;
   }
 
-  /** The bytes are gone. */
+  /** Deletes the intents of bytes that are gone. */
   async drop(ids: readonly string[]): Promise<void> {
     const intents = this.transactor.dataSource.getRepository(FileIntent);
     for (const chunk of inChunks(ids, IDS_PER_STATEMENT)) await intents.delete(chunk);
@@ -87,7 +93,9 @@ export class IntentJournal implements OnApplicationShutdown {
     if (found.length > 0) throw new LocationPendingError(storage.name, location);
   }
 
-  /** Settles all of the intents, as `Intent.settle()` does one: their rows in one statement. */
+  /**
+   * Settles all of the intents, like `Intent.settle()`. Where the unit sees every commit, their rows are deleted together, else one by one.
+   */
   async settleAll(unit: UnitOfWork, intents: readonly Intent[]): Promise<void> {
     const rows = intents.flatMap(({ row }) => row ?? []);
     const areTogether = rows.length > 1 && seesEveryCommit(this.transactor.dataSource);
@@ -124,7 +132,8 @@ export class IntentJournal implements OnApplicationShutdown {
             return;
           }
         } else {
-          // A snapshot from before the intent does not show it. Renewed, it cannot be swept before this unit has long ended.
+          // The unit's snapshot may be older than the intent, so the unit cannot delete it. Its grace begins anew instead, so that no
+          // sweeper takes it while the unit is open, and it is deleted after the commit.
           const renewed = await intents.update(unleased, { createdAt: new Date(this.now()) });
           unit.afterCommit(withdraw);
           if (renewed.affected === 1) return;

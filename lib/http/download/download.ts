@@ -28,7 +28,7 @@ export function downloadHeaders(file: ManagedFile, storage: Storage): Record<str
   };
 }
 
-/** Whoever encodes the content on its way makes other bytes of it, under a strong tag and ranges that are not theirs. */
+/** Adds `no-transform`: a proxy that compresses the content makes other bytes of it, which the strong ETag and the ranges do not fit. */
 function cacheControlOf(file: ManagedFile, storage: Storage): string {
   const chosen = storage.cacheControlOf(file);
   return /(^|,)\s*no-transform\s*(,|$)/i.test(chosen) ? chosen : `${chosen}, no-transform`;
@@ -40,8 +40,8 @@ function isSafeAlone(contentType: string): boolean {
 }
 
 /**
- * What tells the client, or the web server in front, where the bytes are: headers; undefined where they pass through the application, or are
- * not there. An address of the storage opens the bytes for a minute.
+ * The headers that tell the client, or the web server in front, where to get the bytes. Undefined if the application sends them: for
+ * `proxy`, and for `x-sendfile` if nothing is at the path. An address of the storage opens the bytes for a minute.
  */
 export async function headersToElsewhere(
   file: ManagedFile,
@@ -70,7 +70,7 @@ function encoded(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/');
 }
 
-/** The file's type, for a text with how its bytes are to be read: browsers guess it by the country otherwise. */
+/** The `Content-Type` of the file, with the charset if that is known: without it, browsers guess by the user's locale. */
 export function typeOf({ contentType, charset }: ManagedFile): string {
   return charset === null ? contentType : `${contentType}; charset=${charset}`;
 }

@@ -19,7 +19,7 @@ export async function settleRecords(
   const { manager } = transaction;
   // A unit of work fails if it ends before its writes do; an application's transaction does not.
   if (ledger.isWriting && !transaction.unit) await ledger.written();
-  // What is read may tell that nobody can say what has become of a row.
+  // Reading may show that nobody can say what has become of a row; it notes that as a refusal, which the next line throws.
   if (ledger.isUnsure) await ledger.read(manager);
   ledger.assertNotRefused();
   if (!ledger.onlyGivesValues) {

@@ -14,8 +14,8 @@ const TERMINATE = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 const PATIENCE = 250;
 
 /**
- * Asks PostgreSQL what became of the transaction. One that does not end may still wait for a lock, with its COMMIT behind: it is terminated, so
- * that what is said of it stays true.
+ * Asks PostgreSQL what became of the transaction. A transaction that goes on may be waiting for a lock, with its COMMIT behind: it is
+ * terminated, so that it cannot commit after it was reported as rolled back.
  */
 export function transactionWitness(id: string): Witness {
   return async (manager) => {

@@ -19,7 +19,7 @@ export function strongerIsolation(requested: IsolationLevel, actual: IsolationLe
   return BY_STRENGTH.indexOf(requested) > BY_STRENGTH.indexOf(actual);
 }
 
-/** What is known of the isolation that the application began its transaction with; none where it did not ask for any. */
+/** The isolation that the application's transaction was begun with: `'none'` if it asked for none, undefined if it is not known. */
 export type BegunWith = IsolationLevel | 'none' | undefined;
 
 /** What became of a COMMIT. */
@@ -31,7 +31,10 @@ export interface CommitAnswer {
   readonly reply?: unknown;
   /** What was thrown: by the statement, or by a subscriber before or after it. */
   readonly error?: unknown;
-  /** Whether the last statement failed, so that the COMMIT was not run. */
+  /**
+   * Whether the error came before the last statement was acknowledged. If that failed, the COMMIT was not run; if the connection was lost,
+   * it may have been.
+   */
   readonly isBefore?: boolean;
 }
 
@@ -55,7 +58,10 @@ export interface LastStatement {
 /** TypeORM's way to begin a transaction. */
 export type Start = (isolation: IsolationLevel | undefined) => Promise<void>;
 
-/** What the unit of work must know of a database to take its word, where the driver's promise says less. */
+/**
+ * What the unit of work needs to know of a database to be sure of a transaction's state, because a promise that the driver resolves is not
+ * proof enough.
+ */
 export interface Dialect {
   /** What a transaction runs at when nothing was asked for. */
   readonly defaultIsolation: IsolationLevel;
