@@ -5,7 +5,7 @@ import { addressFrom, optionsFrom } from './portal.options.js';
 
 const { port, host } = addressFrom(process.env);
 
-const app = await NestFactory.create(PortalModule.forRoot(optionsFrom(process.env)));
+const app = await NestFactory.create(PortalModule.forRoot(await optionsFrom(process.env)));
 app.enableShutdownHooks();
 await app.listen(port, host);
 

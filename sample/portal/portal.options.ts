@@ -1,7 +1,6 @@
 import type { TypeOrmModuleOptions } from '@nestjs/typeorm';
 import type { Storage } from 'nestjs-files/storage';
 import { fsStorage } from 'nestjs-files/storage/fs';
-import { s3Storage } from 'nestjs-files/storage/s3';
 
 export interface PortalOptions {
   /** @default the SQLite file var/portal.sqlite */
@@ -22,10 +21,11 @@ export function addressFrom({ PORT = '3000', HOST = '127.0.0.1' }: NodeJS.Proces
 }
 
 /** What the environment says: a database server and a bucket, in place of the SQLite file and the folder. */
-export function optionsFrom({ DATABASE_URL, S3_BUCKET, S3_ENDPOINT, AWS_REGION }: NodeJS.ProcessEnv): PortalOptions {
+export async function optionsFrom(env: NodeJS.ProcessEnv): Promise<PortalOptions> {
+  const { DATABASE_URL, S3_BUCKET, S3_ENDPOINT, AWS_REGION } = env;
   return {
     ...(DATABASE_URL ? { database: databaseAt(DATABASE_URL) } : {}),
-    ...(S3_BUCKET ? { storage: bucket(S3_BUCKET, S3_ENDPOINT, AWS_REGION) } : {}),
+    ...(S3_BUCKET ? { storage: await bucket(S3_BUCKET, S3_ENDPOINT, AWS_REGION) } : {}),
   };
 }
 
@@ -45,7 +45,9 @@ const DATABASES: Readonly<Record<string, 'postgres' | 'mariadb'>> = {
   'mariadb:': 'mariadb',
 };
 
-function bucket(name: string, endpoint: string | undefined, region = 'us-east-1'): Storage {
+async function bucket(name: string, endpoint: string | undefined, region = 'us-east-1'): Promise<Storage> {
+  // Loaded where it is needed, with the SDK.
+  const { s3Storage } = await import('nestjs-files/storage/s3');
   const client = { region, ...(endpoint ? { endpoint, forcePathStyle: true } : {}) };
   return s3Storage({ bucket: name, client, maxSize: MAX_SIZE, downloads: 'redirect' });
 }
