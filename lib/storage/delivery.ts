@@ -2,7 +2,7 @@ import { StorageOptionInvalidError } from '../errors/setup.errors.js';
 
 /**
  * How the bytes of a download get to the client, once access is decided. `proxy`: through the application. `redirect`: from the storage, by an
- * address that expires after a minute. `x-sendfile`: by the web server in front, which is told the path (Apache, lighttpd). `{ xAccel }`: by
+ * address that expires after a minute. `x-sendfile`: by Apache with mod_xsendfile, which is told the path. `{ xAccel }`: by
  * nginx, which is told an address below this internal one.
  */
 export type DownloadWay =

@@ -54,4 +54,6 @@ it('redirects downloads to the bucket, which answers with the headers that were 
     'content-disposition': expect.stringContaining('attachment; filename') as string,
     'cache-control': 'private, max-age=60, no-transform',
   });
+  const known = { 'if-none-match': part.headers.get('etag') ?? '' };
+  expect((await app.fetch(path, { user: 'ada', headers: known })).status).toBe(304);
 });

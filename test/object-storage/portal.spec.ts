@@ -1,24 +1,14 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 import { reachableDatabases } from '../support/databases.js';
 import { shellBlocks } from '../support/doc-pages.js';
 import { s3Config, theBucket } from '../support/s3-server.js';
+import { freePort } from '../support/free-port.js';
 
 const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** Runs a script in the repository; all that it starts is ended with the test. */
 function start(script: string): ChildProcess {

@@ -1,25 +1,14 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, inject, it, onTestFinished } from 'vitest';
 import { shellBlocks, writePageFiles } from '../support/doc-pages.js';
 import { node, run, tool } from './support/run.js';
+import { freePort } from '../support/free-port.js';
 
 const ANSWERS = fileURLToPath(new URL('../../.ci/answers.mjs', import.meta.url));
 const [, , ...story] = shellBlocks('getting-started.md', 6);
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** Starts what the page has built, and waits for its first answer. */
 async function start(directory: string, port: number): Promise<void> {

@@ -1,12 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
 import { listens } from './databases.js';
 import { newDirectory } from './files-directory.js';
+import { freePort } from './free-port.js';
 
 /** Whether nginx is installed; says so where it is not. */
 export function hasNginx(): boolean {
@@ -53,12 +52,4 @@ export async function nginxBefore(port: number, directives: readonly string[] = 
       throw new Error(`nginx does not answer on ${url.host}; its log is ${directory}/error.log`);
   });
   return url;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -1,12 +1,13 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { readFile } from 'node:fs/promises';
+import { chmod, readFile } from 'node:fs/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { FilesLinks, FilesModule } from '../../../lib/index.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import type { StorageLimits } from '../../../lib/entry/storage.js';
 import { Storage } from '../../../lib/storage/storage.js';
+import { apacheBefore, hasApache } from '../../support/apache.js';
 import { blocksOf } from '../../support/doc-pages.js';
 import { filesBelow, newDirectory } from '../../support/files-directory.js';
 import { PLATFORMS, byHeader, formWith, startApp, uploadFile } from '../../support/http-app.js';
@@ -135,13 +136,37 @@ describe.each(PLATFORMS)('A download that is redirected to its storage on %s', (
   });
 });
 
+/** The answer has the headers of a download, as the application gives them to HEAD. */
+async function expectHeadersOf(app: HttpApp, path: string, answer: Response): Promise<void> {
+  const direct = await app.fetch(path, { user: 'anna', method: 'HEAD' });
+  for (const name of HEADERS) expect([name, answer.headers.get(name)]).toEqual([name, direct.headers.get(name)]);
+}
+
+const HEADERS = [
+  'etag',
+  'last-modified',
+  'content-type',
+  'content-disposition',
+  'cache-control',
+  'x-content-type-options',
+  'content-security-policy',
+  'cross-origin-resource-policy',
+];
+
 describe.each(PLATFORMS)('A download that the web server in front sends, on %s', (platform: Platform) => {
+  // What others than the application's user may read.
+  const modes = { file: 0o644, directory: 0o755 };
   const start = (root: string, downloads: StorageLimits['downloads']): Promise<HttpApp> =>
     startApp({
       platform,
       module: FilesModule.forRoot({
         storages: {
-          default: fsStorage({ root, downloads: downloads ?? 'proxy', location: ({ uuid }) => `a b/ü#${uuid}` }),
+          default: fsStorage({
+            root,
+            modes,
+            downloads: downloads ?? 'proxy',
+            location: ({ uuid }) => `a b/ü#%41${uuid}`,
+          }),
         },
         actor: byHeader,
         uploads: 'authenticated',
@@ -153,7 +178,27 @@ describe.each(PLATFORMS)('A download that the web server in front sends, on %s',
     const { id } = await uploadFile(app, 'anna', formWith('hello'));
     const answer = await app.fetch(`/files/${id}/content`, { user: 'anna' });
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/plain; charset=utf-8']);
-    expect(await readFile(decodeURIComponent(answer.headers.get('x-sendfile') ?? ''), 'utf8')).toBe('hello');
+    const path = Buffer.from(answer.headers.get('x-sendfile') ?? '', 'latin1').toString();
+    expect(await readFile(path, 'utf8')).toBe('hello');
+  });
+
+  it.runIf(hasApache())('comes from Apache, with ranges, conditions and headers', async () => {
+    const root = newDirectory();
+    await chmod(root, modes.directory);
+    const app = await start(root, 'x-sendfile');
+    const url = await apacheBefore(app.port, root);
+    const { id } = await uploadFile(app, 'anna', formWith('hello world'));
+    const path = `/files/${id}/content`;
+    const get = (headers: Record<string, string> = {}) =>
+      fetch(new URL(path, url), { headers: { 'x-user': 'anna', ...headers } });
+    const whole = await get();
+    expect([whole.status, await whole.text()]).toEqual([200, 'hello world']);
+    await expectHeadersOf(app, path, whole);
+    const etag = whole.headers.get('etag') ?? '';
+    const part = await get({ range: 'bytes=6-', 'if-range': etag });
+    expect([part.status, await part.text()]).toEqual([206, 'world']);
+    expect((await get({ 'if-none-match': etag })).status).toBe(304);
+    expect((await get({ 'x-user': 'bert' })).status).toBe(404);
   });
 
   it.runIf(hasNginx())('comes from nginx, with ranges, conditions and headers, and from there alone', async () => {
@@ -166,18 +211,7 @@ describe.each(PLATFORMS)('A download that the web server in front sends, on %s',
       fetch(new URL(path, url), { headers: { 'x-user': user, ...headers } });
     const whole = await get();
     expect([whole.status, await whole.text()]).toEqual([200, 'hello world']);
-    const direct = await app.fetch(`/files/${id}/content`, { user: 'anna', method: 'HEAD' });
-    for (const name of [
-      'etag',
-      'last-modified',
-      'content-type',
-      'content-disposition',
-      'cache-control',
-      'x-content-type-options',
-      'content-security-policy',
-      'cross-origin-resource-policy',
-    ])
-      expect([name, whole.headers.get(name)]).toEqual([name, direct.headers.get(name)]);
+    await expectHeadersOf(app, `/files/${id}/content`, whole);
     const etag = whole.headers.get('etag') ?? '';
     const part = await get({ range: 'bytes=6-', 'if-range': etag });
     expect([part.status, await part.text()]).toEqual([206, 'world']);
