@@ -140,7 +140,7 @@ function endWith(
     const outcomes = refused(error);
     return outcomes && refusalOf(outcomes);
   };
-  return queue.endWith({ sql, parameters, refusal, errorOf: (error) => refusal(error) ?? error });
+  return queue.endWith({ sql, parameters, refusal });
 }
 
 /** Deals with what records let go of: their files and those of the transfers are locked by one statement, in the order of their ids. */

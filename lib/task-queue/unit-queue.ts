@@ -88,12 +88,13 @@ export class UnitQueue {
    * with the COMMIT, or alone if another statement has to run first. Rejects if it fails or the unit is rolled back. Undefined, and nothing
    * is kept back, if more tasks wait, tasks are traced, or the unit cannot do it.
    */
-  endWith(last: LastStatement): Promise<void> | undefined {
+  endWith(last: Omit<LastStatement, 'errorOf'>): Promise<void> | undefined {
     const running = this.#running;
     // The trace of a task has its duration and its error, so nothing is kept back while tasks are traced.
     if (!running || this.#tasks.size > 0 || taskTrace.hasSubscribers || drainTrace.hasSubscribers) return undefined;
     const { task, idx, count } = running;
-    const errorOf = (error: unknown): unknown => TaskFailedError.blame(last.errorOf(error), taskName(task), idx, count);
+    const errorOf = (error: unknown): unknown =>
+      TaskFailedError.blame(last.refusal(error) ?? error, taskName(task), idx, count);
     return this.unit.endWith({ ...last, errorOf });
   }
 

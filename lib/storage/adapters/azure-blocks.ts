@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { BlockBlobClient } from '@azure/storage-blob';
+import { inParts } from './in-parts.js';
 
 // While one is filled, two are on their way: that is the memory of a write, however large the file is.
 const BLOCK_SIZE = 8 * 1024 * 1024;
@@ -18,7 +19,7 @@ export async function stageBlocks(blob: BlockBlobClient, content: Readable): Pro
   const names: string[] = [];
   let latest: Promise<unknown> = Promise.resolve();
   try {
-    for await (const { bytes, isLast } of blocksOf(content)) {
+    for await (const { bytes, isLast } of inParts(content, BLOCK_SIZE)) {
       if (isLast && names.length === 0) return bytes;
       if (names.length === MAX_BLOCKS)
         throw new Error(`a blob has at most ${MAX_BLOCKS} blocks of ${BLOCK_SIZE} bytes`);
@@ -42,23 +43,4 @@ export async function stageBlocks(blob: BlockBlobClient, content: Readable): Pro
 /** All names in a blob have one length: Azure refuses others. */
 export function blockName(write: string, at: number): string {
   return Buffer.from(`${write}-${String(at).padStart(5, '0')}`).toString('base64');
-}
-
-/** Blocks of one size, but for the last, which has what is left: of an empty file nothing. */
-async function* blocksOf(content: Readable): AsyncGenerator<{ bytes: Buffer; isLast: boolean }> {
-  let chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of content as AsyncIterable<Buffer | string>) {
-    let bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-    while (length + bytes.length > BLOCK_SIZE) {
-      const head = bytes.subarray(0, BLOCK_SIZE - length);
-      yield { bytes: Buffer.concat([...chunks, head]), isLast: false };
-      bytes = bytes.subarray(head.length);
-      chunks = [];
-      length = 0;
-    }
-    chunks.push(bytes);
-    length += bytes.length;
-  }
-  yield { bytes: Buffer.concat(chunks), isLast: true };
 }

@@ -1,7 +1,7 @@
 import type { BlobServiceClient, ContainerClient } from '@azure/storage-blob';
 import { StorageOptionInvalidError } from '../../errors/setup.errors.js';
-import { assertLocation } from '../location.js';
 import type { StorageLimits } from '../storage-limits.js';
+import { readBaseUrl, readPrefix } from './bucket-options.js';
 
 export interface AzureStorageOptions extends StorageLimits {
   /** A client of `@azure/storage-blob` for the container, which has to exist. */
@@ -29,21 +29,4 @@ export function readOptions(options: Omit<AzureStorageOptions, keyof StorageLimi
   if (typeof (container as ContainerClient | undefined)?.getBlockBlobClient !== 'function')
     throw new StorageOptionInvalidError('container', typeof container, 'a ContainerClient of @azure/storage-blob');
   return { container, prefix: readPrefix(prefix), publicBaseUrl: readBaseUrl(publicBaseUrl), service };
-}
-
-function readPrefix(prefix: string): string {
-  const path = prefix.replace(/\/$/, '');
-  try {
-    if (prefix !== '') assertLocation(path);
-  } catch {
-    throw new StorageOptionInvalidError('prefix', prefix, "a relative path like 'app/'");
-  }
-  return path === '' ? '' : `${path}/`;
-}
-
-function readBaseUrl(url: string | undefined): string | undefined {
-  if (url === undefined) return undefined;
-  if (!URL.canParse(url) || !/^https?:\/\/[^?#]+$/.test(url))
-    throw new StorageOptionInvalidError('publicBaseUrl', url, "an address like 'https://cdn.example.org'");
-  return url.replace(/\/+$/, '');
 }

@@ -36,6 +36,7 @@ import { blockName, stageBlocks } from './azure-blocks.js';
 import { codeOf, isMissing, isRefused, isStatus, isTaken, isWithoutContainer } from './azure-errors.js';
 import { AZURE_MARK, AzureMark } from './azure-mark.js';
 import { readOptions } from './azure-options.js';
+import { publicAddress } from './bucket-options.js';
 import type { AzureStorageOptions, ReadOptions } from './azure-options.js';
 
 export type { AzureStorageOptions };
@@ -79,10 +80,7 @@ class AzureAdapter implements StorageAdapter {
     if (hasSharedKey) this.temporaryUrl = (location, asked) => this.#blob(location).generateSasUrl(signedFor(asked));
     else if (service) this.temporaryUrl = (location, asked) => this.#delegatedUrl(service, location, asked);
     if (publicBaseUrl === undefined) return;
-    this.publicUrl = async (location) => {
-      const path = (prefix + location).split('/').map(encodeURIComponent);
-      return [publicBaseUrl, ...path].join('/');
-    };
+    this.publicUrl = async (location) => publicAddress(publicBaseUrl, prefix + location);
   }
 
   async connect({ name }: StorageContext): Promise<void> {

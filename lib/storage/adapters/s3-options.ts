@@ -2,8 +2,8 @@ import { S3Client } from '@aws-sdk/client-s3';
 import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import { StorageOptionInvalidError } from '../../errors/setup.errors.js';
 import { parseByteSize } from '../byte-size.js';
-import { assertLocation } from '../location.js';
 import type { StorageLimits } from '../storage-limits.js';
+import { readBaseUrl, readPrefix } from './bucket-options.js';
 
 export interface S3StorageOptions extends StorageLimits {
   /** A client of `@aws-sdk/client-s3`, or what one is made of: region, endpoint, credentials. */
@@ -66,16 +66,6 @@ function readClient(client: S3Client | S3ClientConfig): S3Client {
   return new S3Client({ ...DEFAULTS, ...client });
 }
 
-function readPrefix(prefix: string): string {
-  const path = prefix.replace(/\/$/, '');
-  try {
-    if (prefix !== '') assertLocation(path);
-  } catch {
-    throw new StorageOptionInvalidError('prefix', prefix, "a relative path like 'app/'");
-  }
-  return path === '' ? '' : `${path}/`;
-}
-
 function readPartSize(partSize: number | string): number {
   try {
     const size = parseByteSize(partSize);
@@ -84,11 +74,4 @@ function readPartSize(partSize: number | string): number {
     // Said below.
   }
   throw new StorageOptionInvalidError('partSize', partSize, 'from 5MiB to 5GiB');
-}
-
-function readBaseUrl(url: string | undefined): string | undefined {
-  if (url === undefined) return undefined;
-  if (!URL.canParse(url) || !/^https?:\/\/[^?#]+$/.test(url))
-    throw new StorageOptionInvalidError('publicBaseUrl', url, "an address like 'https://cdn.example.org'");
-  return url.replace(/\/+$/, '');
 }

@@ -19,6 +19,7 @@ import type {
   TemporaryUrlRequest,
 } from '../storage-adapter.js';
 import { Storage } from '../storage.js';
+import { publicAddress } from './bucket-options.js';
 import { S3Bucket, isClaim, newTag, tagIn } from './s3-bucket.js';
 import { S3_PROBE, assertUsable } from './s3-connect.js';
 import { answerTo, isAnswer, isMissingObject } from './s3-fault.js';
@@ -26,7 +27,8 @@ import { removeLeftovers } from './s3-leftovers.js';
 import { S3Mark, S3_MARK } from './s3-mark.js';
 import { readOptions } from './s3-options.js';
 import type { ReadOptions, S3StorageOptions } from './s3-options.js';
-import { copyRanges, inParts } from './s3-parts.js';
+import { inParts } from './in-parts.js';
+import { copyRanges } from './s3-copy-ranges.js';
 import { CLAIM, MAX_PARTS, S3Upload } from './s3-upload.js';
 
 export type { S3StorageOptions };
@@ -68,10 +70,7 @@ class S3Adapter implements StorageAdapter {
     this.#partSize = partSize;
     this.markPlace = new S3Mark(this.#bucket);
     if (publicBaseUrl === undefined) return;
-    this.publicUrl = async (location) => {
-      const path = (prefix + location).split('/').map(encodeURIComponent);
-      return [publicBaseUrl, ...path].join('/');
-    };
+    this.publicUrl = async (location) => publicAddress(publicBaseUrl, prefix + location);
   }
 
   async connect({ name, maxSize = 0 }: StorageContext): Promise<void> {

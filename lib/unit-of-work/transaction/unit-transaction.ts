@@ -111,8 +111,8 @@ export class UnitTransaction {
   }
 
   /**
-   * Keeps the statement back, to go to the server together with the COMMIT; if another one comes before, it goes first. The promise settles when
-   * it was run and committed, or was not. Undefined, and nothing is kept back, where that cannot be.
+   * Keeps the statement back, to go to the server together with the COMMIT; if another one comes before, it goes first. The promise
+   * resolves when it has succeeded, and rejects when it fails or the unit is rolled back. Undefined, and nothing is kept back, where that cannot be.
    */
   endWith(last: LastStatement): Promise<void> | undefined {
     const isPlain = !this.isJoined && !this.#sealed && !this.#doom && !this.#last && !this.#savepoints.areOpen;
