@@ -11,7 +11,7 @@ export type {
 export type { FilesValidationOptions } from './ownership/validation-options.js';
 
 // Task queue
-export { addTask } from './task-queue/add-task.js';
+export { addTask } from './task-queue/task-queue.js';
 export { NO_PREVIOUS_TASK, Task } from './task-queue/task.js';
 export type { TaskFunction, TaskLike } from './task-queue/task.js';
 export { TaskQueue } from './task-queue/task-queue.js';

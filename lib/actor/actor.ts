@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { OptionInvalidError } from '../errors/setup.errors.js';
-import { queueOf } from '../task-queue/current-queue.js';
+import { queueOf } from '../task-queue/unit-queue.js';
 import { currentUnit } from '../unit-of-work/unit-of-work.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { currentCall } from './call-scope.js';

@@ -1,8 +1,7 @@
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { OwnerTypeName } from '../files/owner-type-name.js';
-import { currentQueue } from '../task-queue/current-queue.js';
+import { currentQueue, BatchTask, type TaskBatch } from '../task-queue/unit-queue.js';
 import { TaskQueueMissingError } from '../errors/units.errors.js';
-import { BatchTask, type TaskBatch } from '../task-queue/unit-queue.js';
 import { StatedTarget } from './stated-target.js';
 import type { TransferStrategy } from './stated-target.js';
 import { lockTransfers, runTransfers } from './transfer-batch.js';

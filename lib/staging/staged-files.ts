@@ -1,7 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { UploadNotTakenError } from '../errors/requests.errors.js';
 import type { PreparedCall } from '../task-queue/call-preparation.js';
-import { queueOf } from '../task-queue/current-queue.js';
+import { queueOf } from '../task-queue/unit-queue.js';
 import { currentUnit } from '../unit-of-work/unit-of-work.js';
 import type { StagedFile } from './staged-file.js';
 

@@ -1,7 +1,6 @@
 import { TaskQueueMissingError } from '../errors/units.errors.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
-import { currentQueue } from '../task-queue/current-queue.js';
-import { BatchTask, type TaskBatch } from '../task-queue/unit-queue.js';
+import { currentQueue, BatchTask, type TaskBatch } from '../task-queue/unit-queue.js';
 import { attachUploads } from './attach-uploads.js';
 import type { AttachmentTarget } from './attachment.js';
 import { StatedAttachment } from './stated-attachment.js';

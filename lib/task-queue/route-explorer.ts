@@ -9,7 +9,7 @@ import {
 } from '@nestjs/common/constants.js';
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import { ApplicationConfig, DiscoveryService, MetadataScanner } from '@nestjs/core';
-import { decorationOf } from './decoration.js';
+import { decorationOf } from './task-queue.interceptor.js';
 
 /** What can be known of an HTTP route before it is called. */
 export interface Route {

@@ -1,12 +1,10 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor, Optional } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import { TaskQueueMissingError } from '../errors/units.errors.js';
-import { Abandonment } from './abandonment.js';
-import { CallPreparation, type PreparedCall } from './call-preparation.js';
-import { isClientGone } from './client-connection.js';
-import { decorationOf } from './decoration.js';
-import { RouteCall } from './route-call.js';
+import { Abandonment, CallPreparation, type PreparedCall } from './call-preparation.js';
 import { TaskQueue } from './task-queue.js';
+import type { UnitOptions } from '../unit-of-work/unit-options.js';
+import type { UnitQueue } from './unit-queue.js';
 
 /**
  * Opens the unit of work of a decorated handler before its pipes run, drains its queue after the handler, and lets nothing
@@ -91,4 +89,90 @@ function collect(next: CallHandler<unknown>, abandonment: Abandonment): Promise<
     });
     abandonment.whenAbandoned(() => subscription.unsubscribe());
   });
+}
+
+/** Metadata key of a decorated method. */
+export const WITH_TASK_QUEUE = 'nestjs-files:with-task-queue';
+
+/** What `@WithTaskQueue()` leaves on the method; the token links its wrapper and its interceptor. */
+export interface Decoration {
+  readonly options: Pick<UnitOptions, 'isolationLevel' | 'name' | 'retry' | 'timeout'>;
+  readonly token: symbol;
+}
+
+/** The decoration of a handler, also where another decorator wrapped it and copied its metadata. */
+export function decorationOf(handler: object): Decoration | undefined {
+  return Reflect.getMetadata(WITH_TASK_QUEUE, handler) as Decoration | undefined;
+}
+
+const CALL = Symbol('nestjs-files:route-call');
+
+/** A unit that the interceptor opened for a handler, until the handler's wrapper takes it. */
+export class RouteCall {
+  #taken = false;
+  #captured = false;
+  #result: unknown;
+
+  private constructor(
+    readonly queue: UnitQueue,
+    private readonly token: symbol,
+  ) {}
+
+  /** Expects the wrapper with this token to run in the queue's unit. */
+  static expect(queue: UnitQueue, token: symbol): RouteCall {
+    return queue.unit.slot(CALL, () => new RouteCall(queue, token));
+  }
+
+  /** The call that waits for the wrapper with this token, once: a handler that calls itself is nested. */
+  static take(queue: UnitQueue | undefined, token: symbol): RouteCall | undefined {
+    const call = queue?.unit.peek<RouteCall>(CALL);
+    if (!call || call.token !== token || call.#taken) return undefined;
+    call.#taken = true;
+    return call;
+  }
+
+  capture<T>(result: T): T {
+    this.#captured = true;
+    this.#result = result;
+    return result;
+  }
+
+  /** The handler's own result, or what came out of the interceptors where its wrapper did not run. */
+  resultOr(emitted: unknown): unknown {
+    return this.#captured ? this.#result : emitted;
+  }
+}
+
+interface HttpRequest {
+  readonly raw?: HttpRequest;
+  readonly socket?: { readonly destroyed?: boolean };
+}
+
+interface SocketClient {
+  /** ws: https://developer.mozilla.org/docs/Web/API/WebSocket/readyState */
+  readonly readyState?: number;
+  /** socket.io */
+  readonly connected?: boolean;
+}
+
+const OPEN = 1;
+
+/** Whether the connection that the call came in through is closed; false where that cannot be seen. */
+export function isClientGone(context: ExecutionContext): boolean {
+  switch (context.getType<string>()) {
+    case 'http':
+      return isHttpClosed(context.switchToHttp().getRequest());
+    case 'graphql':
+      return isHttpClosed(context.getArgByIndex<{ req?: HttpRequest } | undefined>(2)?.req);
+    case 'ws': {
+      const { readyState, connected } = context.switchToWs().getClient<SocketClient>();
+      return connected === false || (readyState !== undefined && readyState !== OPEN);
+    }
+    default:
+      return false;
+  }
+}
+
+function isHttpClosed(request: HttpRequest | undefined): boolean {
+  return (request?.raw ?? request)?.socket?.destroyed === true;
 }

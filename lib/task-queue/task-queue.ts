@@ -4,9 +4,9 @@ import { detach } from '../unit-of-work/scopes/ambient.js';
 import { isHandedOtherTransaction } from '../unit-of-work/scopes/handed-transaction.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import type { UnitOptions } from '../unit-of-work/unit-options.js';
-import { openQueue, queueOf } from './current-queue.js';
-import type { TaskLike } from './task.js';
+import { openQueue, queueOf, currentQueue } from './unit-queue.js';
 import type { UnitQueue } from './unit-queue.js';
+import type { TaskLike } from './task.js';
 
 /** This call's task queue. One instance serves all calls: what it means depends on where it is used. */
 @Injectable()
@@ -83,4 +83,11 @@ export class TaskQueue {
     if (!queue) throw new TaskQueueMissingError(TaskQueueMissingError.remedy(what));
     return queue;
   }
+}
+
+/** Queues a task in the current unit of work, from code without injection; throws TaskQueueMissingError outside of one. */
+export function addTask(task: TaskLike): void {
+  const queue = currentQueue();
+  if (!queue) throw new TaskQueueMissingError();
+  queue.add(task);
 }

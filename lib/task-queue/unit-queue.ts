@@ -1,6 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { type DrainTrace, drainTrace, taskTrace } from '../diagnostics/traces.js';
 import { TaskQueueMissingError, TaskFailedError } from '../errors/units.errors.js';
+import { currentUnit } from '../unit-of-work/unit-of-work.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import type { LastStatement } from '../unit-of-work/dialects/dialect.js';
 import { Fifo } from './fifo.js';
@@ -195,4 +196,25 @@ function batchOf(task: TaskLike): Batch | undefined {
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}
+
+const QUEUE = Symbol('nestjs-files:queue');
+
+/** Opens a queue for the unit of work. */
+export function openQueue(unit: UnitOfWork): UnitQueue {
+  return unit.slot(QUEUE, () => new UnitQueue(unit));
+}
+
+/** The queue of the unit, or of the nearest unit around it that has one. */
+export function queueOf(unit: UnitOfWork | undefined): UnitQueue | undefined {
+  for (let at = unit; at; at = at.parent) {
+    const queue = at.peek<UnitQueue>(QUEUE);
+    if (queue) return queue;
+  }
+  return undefined;
+}
+
+/** The queue that tasks queued in this flow go to; undefined outside of a unit of work. */
+export function currentQueue(): UnitQueue | undefined {
+  return queueOf(currentUnit());
 }

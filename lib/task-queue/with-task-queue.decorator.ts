@@ -3,11 +3,9 @@ import { isObservable, type Observable, tap } from 'rxjs';
 import { DecorationInvalidError } from '../errors/setup.errors.js';
 import { TaskQueueMissingError, TransactionNotJoinedError } from '../errors/units.errors.js';
 import type { UnitOptions } from '../unit-of-work/unit-options.js';
-import { currentQueue } from './current-queue.js';
-import { RouteCall } from './route-call.js';
-import { TaskQueueInterceptor } from './task-queue.interceptor.js';
+import { currentQueue } from './unit-queue.js';
+import { RouteCall, TaskQueueInterceptor, type Decoration, WITH_TASK_QUEUE } from './task-queue.interceptor.js';
 import { TaskQueue } from './task-queue.js';
-import { type Decoration, WITH_TASK_QUEUE } from './decoration.js';
 
 const QUEUE = Symbol('nestjs-files:task-queue');
 const NAME = '@WithTaskQueue()';

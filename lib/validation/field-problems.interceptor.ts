@@ -4,7 +4,7 @@ import { Observable } from 'rxjs';
 import { FilesError } from '../errors/files-error.js';
 import type { FieldProblem } from '../errors/file-problem.js';
 import { CallScope, inCallScope } from '../actor/call-scope.js';
-import { decorationOf } from '../task-queue/decoration.js';
+import { decorationOf } from '../task-queue/task-queue.interceptor.js';
 import { carriesRule } from '../task-queue/nested-classes.js';
 import { RouteExplorer } from '../task-queue/route-explorer.js';
 import { FILE_RULES } from './rules/rule-names.js';

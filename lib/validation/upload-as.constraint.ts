@@ -11,7 +11,7 @@ import { findStagedFile } from '../staging/staged-files.js';
 import { queueUpload } from '../staging/upload-claims.js';
 import { UPLOAD_AS } from '../staging/upload-rule.js';
 import type { AttachAs, UploadRule } from '../staging/upload-rule.js';
-import { currentQueue } from '../task-queue/current-queue.js';
+import { currentQueue } from '../task-queue/unit-queue.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
 import { earlyRefusal } from './early-refusal.js';
 import type { SeenFile } from './early-check.js';

@@ -2,7 +2,7 @@ import { problemText, UNAVAILABLE } from '../../errors/file-problem.js';
 import { FilesNotOwnError } from '../../errors/guard.errors.js';
 import { ValidationFailedError } from '../../errors/files.errors.js';
 import type { FilesError } from '../../errors/files-error.js';
-import { queueOf } from '../../task-queue/current-queue.js';
+import { queueOf } from '../../task-queue/unit-queue.js';
 import type { OpenTransaction } from '../../unit-of-work/transaction/open-transaction.js';
 import { ObjectIndex } from '../object-index.js';
 import type { TransferRuntime } from '../transfer-runtime.js';

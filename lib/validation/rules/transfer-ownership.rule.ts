@@ -5,7 +5,7 @@ import { queueClaim } from '../../ownership/file-claims.js';
 import type { CheckedClaim, ClaimRefusal } from '../../ownership/file-claims.js';
 import { wantChange } from '../../ownership/want-change.js';
 import { TransferRuntime } from '../../ownership/transfer-runtime.js';
-import { currentQueue } from '../../task-queue/current-queue.js';
+import { currentQueue } from '../../task-queue/unit-queue.js';
 import type { UnitQueue } from '../../task-queue/unit-queue.js';
 import { earlyRefusal } from '../early-refusal.js';
 import type { FieldClaim, FileField, FileRule } from './file-rule.js';

@@ -24,8 +24,7 @@ import { concat, from, map, type Observable, of, throwError, timeout } from 'rxj
 import { Readable } from 'node:stream';
 import { Repository } from 'typeorm';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { addTask } from '../../../lib/task-queue/add-task.js';
-import { TaskQueue } from '../../../lib/task-queue/task-queue.js';
+import { addTask, TaskQueue } from '../../../lib/task-queue/task-queue.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
 import { currentUnit } from '../../../lib/unit-of-work/unit-of-work.js';
 import { Note, PLATFORMS, post, queueApp, type QueueApp } from '../../support/queue-app.js';

@@ -3,7 +3,7 @@ import type { NestInterceptor } from '@nestjs/common';
 import { merge, mergeMap, Subject, throwError } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CommitOutcomeUnknownError } from '../../../lib/errors/units.errors.js';
-import { addTask } from '../../../lib/task-queue/add-task.js';
+import { addTask } from '../../../lib/task-queue/task-queue.js';
 import { UnitTransaction } from '../../../lib/unit-of-work/transaction/unit-transaction.js';
 import { actionApp, actionForm, GalleriesController, textFile } from '../../support/action-app.js';
 import { reachableDatabases } from '../../support/databases.js';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Abandonment } from '../../../lib/task-queue/abandonment.js';
+import { Abandonment } from '../../../lib/task-queue/call-preparation.js';
 
 it('ends what was begun before a call was abandoned, and what is begun afterwards, each once', () => {
   const abandonment = new Abandonment();

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { TaskQueueMissingError } from '../../../lib/errors/units.errors.js';
-import { currentQueue } from '../../../lib/task-queue/current-queue.js';
+import { currentQueue, BatchTask, type TaskBatch, type UnitQueue } from '../../../lib/task-queue/unit-queue.js';
 import type { TaskQueue } from '../../../lib/task-queue/task-queue.js';
-import { BatchTask, type TaskBatch, type UnitQueue } from '../../../lib/task-queue/unit-queue.js';
 import { queueApp, type QueueApp } from '../../support/queue-app.js';
 
 let log: unknown[];

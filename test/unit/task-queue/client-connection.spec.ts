@@ -1,6 +1,6 @@
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { describe, expect, it } from 'vitest';
-import { isClientGone } from '../../../lib/task-queue/client-connection.js';
+import { isClientGone } from '../../../lib/task-queue/task-queue.interceptor.js';
 
 function call(type: string, ...args: unknown[]): ExecutionContextHost {
   const context = new ExecutionContextHost(args);

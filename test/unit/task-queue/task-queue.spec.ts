@@ -8,9 +8,8 @@ import {
   WorkUnawaitedError,
   UnitEndedError,
 } from '../../../lib/errors/units.errors.js';
-import { addTask } from '../../../lib/task-queue/add-task.js';
+import { addTask, TaskQueue } from '../../../lib/task-queue/task-queue.js';
 import { NO_PREVIOUS_TASK, Task } from '../../../lib/task-queue/task.js';
-import { TaskQueue } from '../../../lib/task-queue/task-queue.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { Note, queueApp, type QueueApp } from '../../support/queue-app.js';
