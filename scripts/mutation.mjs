@@ -46,7 +46,7 @@ const GROUPS = {
   'unit-of-work': {
     mutate: [
       'lib/unit-of-work/!(sqlite-lease|commit-outcome|database-fault).ts',
-      'lib/unit-of-work/dialects/!(postgres*|mysql*|held-begin|begin-with|named-statements).ts',
+      'lib/unit-of-work/dialects/!(postgres*|mysql*|pg-query).ts',
     ],
     tests: [
       'test/unit/unit-of-work/!(sqlite-!(connection)|commit-outcome|broken-connections|server-restarts|named-statements|postgres-client|begin-with).spec.ts',
@@ -67,9 +67,7 @@ const GROUPS = {
       'lib/unit-of-work/transaction/database-fault.ts',
       'lib/unit-of-work/dialects/postgres*.ts',
       'lib/unit-of-work/dialects/mysql*.ts',
-      'lib/unit-of-work/dialects/held-begin.ts',
-      'lib/unit-of-work/dialects/begin-with.ts',
-      'lib/unit-of-work/dialects/named-statements.ts',
+      'lib/unit-of-work/dialects/pg-query.ts',
     ],
     tests: [
       'test/unit/unit-of-work/{database-fault,dialects,unacknowledged-commits,commit-outcome,broken-connections}.spec.ts',

@@ -1,6 +1,6 @@
+import { idText } from '../actor/actor.js';
 import type { Actor } from '../actor/actor.js';
 import { PolicyAnswerInvalidError } from '../errors/access.errors.js';
-import { idText } from '../actor/id-text.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import type { AccessDecision } from './access-decision.js';
 import type { FileAccessPolicy } from './file-policy.decorator.js';

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
+import { idText } from '../actor/actor.js';
 import type { Actor } from '../actor/actor.js';
-import { idText } from '../actor/id-text.js';
 
 /** What guards and middleware leave a user on. */
 interface Holder {

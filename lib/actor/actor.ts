@@ -4,8 +4,8 @@ import { OptionInvalidError } from '../errors/setup.errors.js';
 import { queueOf } from '../task-queue/unit-queue.js';
 import { currentUnit } from '../unit-of-work/unit-of-work.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
-import { currentCall } from './call-scope.js';
-import { idText } from './id-text.js';
+import type { FieldProblem } from '../errors/file-problem.js';
+import { carried, carrying } from '../unit-of-work/scopes/ambient.js';
 
 /**
  * Who is acting: `{ type: 'user', id: '42' }`. Anonymous is `null`. What the application puts on it besides reaches its policies.
@@ -104,4 +104,34 @@ function withId(actor: Actor, id: string): Actor {
   const own = Object.getOwnPropertyDescriptors(actor);
   const stated = { value: id, enumerable: true, writable: true, configurable: true };
   return Object.create(Object.getPrototypeOf(actor) as object, { ...own, id: stated }) as Actor;
+}
+
+/** A call whose body is validated, decorated with `@WithTaskQueue()` or not. */
+export class CallScope {
+  /** What the validation of the call said about files. */
+  readonly problems: FieldProblem[] = [];
+
+  constructor(readonly context: ExecutionContext) {}
+}
+
+export function inCallScope<T>(scope: CallScope, work: () => T): T {
+  return carrying(scope, work);
+}
+
+/** The call that is around. */
+export function currentCall(): CallScope | undefined {
+  return carried(CallScope);
+}
+
+/**
+ * An id as it is stored and compared: as text, because users' ids are often numbers. `undefined` if the value is not an id. That matters most
+ * for a missing property: `String(undefined)` would give everybody the same id.
+ */
+export function idText(id: unknown): string | undefined {
+  if (typeof id === 'string') return id === '' ? undefined : id;
+  if (typeof id === 'bigint' || (typeof id === 'number' && Number.isFinite(id))) return String(id);
+  if (typeof id !== 'object' || id === null || Array.isArray(id)) return undefined;
+  // Ids of classes that have a text, like ObjectId.
+  const { toString }: { toString?: () => string } = id;
+  return toString === undefined || toString === Object.prototype.toString ? undefined : toString.call(id);
 }

@@ -1,7 +1,6 @@
 import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
-import { familyOf } from '../unit-of-work/dialects/database-family.js';
+import { familyOf, dataSourceOf } from '../unit-of-work/typeorm/connected.js';
 import type { OwnerColumn } from '../ownership/owner-entities.js';
-import { dataSourceOf } from '../unit-of-work/typeorm/data-source-of.js';
 
 /** Adds a value to the parameters and returns its placeholder. */
 export type Bind = (value: unknown) => string;

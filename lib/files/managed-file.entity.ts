@@ -3,7 +3,7 @@ import { Column, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 import { BINARY_TABLE, data, flag, id, int8, text, when } from './columns.js';
 import { toPublicFile } from './public-file.js';
 import type { PublicFile } from './public-file.js';
-import { Authoritative } from '../unit-of-work/typeorm/authoritative.js';
+import { Authoritative } from '../unit-of-work/typeorm/query-builders.js';
 
 // Nest's ClassSerializerInterceptor does not ask `toJSON()`.
 const Private = () => Exclude({ toPlainOnly: true });

@@ -1,6 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { BINARY_TABLE, id, uuid, when } from '../files/columns.js';
-import { Authoritative } from '../unit-of-work/typeorm/authoritative.js';
+import { Authoritative } from '../unit-of-work/typeorm/query-builders.js';
 
 /** A one-time link that nobody has used yet. Its row is not enough to make its token. */
 @Entity('files_link', BINARY_TABLE)

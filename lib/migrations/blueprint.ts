@@ -1,7 +1,6 @@
 import { Table } from 'typeorm';
 import type { DataSource, QueryRunner, TableColumnOptions } from 'typeorm';
-import { dataSourceOf } from '../unit-of-work/typeorm/data-source-of.js';
-import { familyOf } from '../unit-of-work/dialects/database-family.js';
+import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/connected.js';
 
 type ColumnKind = 'uuid' | 'integer' | 'bigint' | 'boolean' | 'text' | 'json' | { readonly varchar: number };
 

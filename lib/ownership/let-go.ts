@@ -9,7 +9,7 @@ import { findLedger } from './guard/find-ledger.js';
 import type { OwnerRemovalPolicy } from './owns-files.decorator.js';
 import { ownerOf } from './statements/verdict.js';
 import type { TransferRuntime } from './transfer-runtime.js';
-import { inChunks } from '../unit-of-work/typeorm/in-chunks.js';
+import { inChunks } from '../unit-of-work/typeorm/connected.js';
 
 const IDS_PER_STATEMENT = 10_000;
 

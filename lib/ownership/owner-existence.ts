@@ -5,9 +5,7 @@ import type { OwnerReference } from '../files/owner-reference.js';
 import { ownerIdOf } from './id-field.js';
 import { ownerEntitiesOf } from './owner-entities.js';
 import type { OwnerColumn, OwnerEntity } from './owner-entities.js';
-import { dataSourceOf } from '../unit-of-work/typeorm/data-source-of.js';
-import { familyOf } from '../unit-of-work/dialects/database-family.js';
-import { inChunks } from '../unit-of-work/typeorm/in-chunks.js';
+import { dataSourceOf, familyOf, inChunks } from '../unit-of-work/typeorm/connected.js';
 
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const INTEGER = /^(0|-?[1-9]\d{0,18})$/;

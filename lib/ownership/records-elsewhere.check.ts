@@ -3,7 +3,7 @@ import type { OnApplicationBootstrap } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { DataSource } from 'typeorm';
 import type { EntityMetadata } from 'typeorm';
-import { isAuthoritative } from '../unit-of-work/typeorm/authoritative.js';
+import { isAuthoritative } from '../unit-of-work/typeorm/query-builders.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { ownershipOf } from './owns-files.decorator.js';
 

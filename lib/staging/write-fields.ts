@@ -6,8 +6,7 @@ import { tableNames } from '../ownership/statements/names.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import type { FieldWrite } from './field-writes.js';
-import { familyOf } from '../unit-of-work/dialects/database-family.js';
-import { inChunks } from '../unit-of-work/typeorm/in-chunks.js';
+import { familyOf, inChunks } from '../unit-of-work/typeorm/connected.js';
 
 const OWNERS_PER_STATEMENT = 1000;
 

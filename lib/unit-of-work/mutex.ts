@@ -1,3 +1,8 @@
+import type { QueryRunner } from 'typeorm';
+import { ambientNode, isInTurn, type Turn, within } from './scopes/ambient.js';
+import { quietOnceOver } from './typeorm/quiet.js';
+import { WorkUnawaitedError, UnitAbortedError } from '../errors/units.errors.js';
+
 /** Lets in one at a time, or as many as `size`: first come, first served. */
 export class Mutex {
   readonly #waiting = new Set<() => void>();
@@ -41,4 +46,102 @@ export class Mutex {
       this.leave();
     }
   }
+}
+
+/** Lets the statements of a transaction through one at a time, first come, first served. */
+export class Turnstile {
+  readonly #mutex = new Mutex();
+
+  /** @param transaction whose statements they are */
+  constructor(private readonly transaction: object) {}
+
+  /** Whether the flow is in the turn of one of the statements. */
+  get isMine(): boolean {
+    return isInTurn(this.transaction);
+  }
+
+  /** Runs `run` in a turn. What a subscriber does while its statement has the connection belongs to that statement's turn. */
+  exclusive<T>(run: () => Promise<T>, end: () => void = () => undefined): Promise<T> {
+    if (this.isMine) return runThen(run, end);
+    if (this.#mutex.enter()) return this.#take(run, end);
+    return new Promise<void>((resolve) => this.#mutex.wait(resolve)).then(() => this.#take(run, end));
+  }
+
+  #take<T>(run: () => Promise<T>, end: () => void): Promise<T> {
+    const turn: Turn = { kind: 'turn', enclosing: ambientNode(), transaction: this.transaction, over: false };
+    return runThen(
+      () => within(turn, run),
+      () => {
+        turn.over = true;
+        this.#mutex.leave();
+        end();
+      },
+    );
+  }
+}
+
+// Not async: each promise between the caller and the driver is tracked by AsyncLocalStorage on Node 20.
+function runThen<T>(run: () => Promise<T>, end: () => void): Promise<T> {
+  let work: Promise<T>;
+  try {
+    work = run();
+  } catch (error) {
+    end();
+    return Promise.reject(error as Error);
+  }
+  return work.then(
+    (value) => {
+      end();
+      return value;
+    },
+    (error: unknown) => {
+      end();
+      throw error;
+    },
+  );
+}
+
+const TOO_LATE = 'the transaction that it was to join ended before; await every call inside of it';
+
+/** What runs one after the other in one place of an application's own transaction, because savepoints must nest. */
+export class Line {
+  #units = 0;
+  readonly #mutex = new Mutex();
+  #finished = false;
+
+  enter<T>(run: () => Promise<T>): Promise<T> {
+    return this.#mutex.run(run);
+  }
+
+  /** Runs a unit of work when it is its turn and the transaction is still open; if the place is left before, its failure is not reported a second time. */
+  enterUnit<T>(isOpen: () => boolean, run: () => Promise<T>): Promise<T> {
+    this.#units++;
+    const turn = this.enter(() => {
+      // It must not begin a new transaction.
+      if (this.#finished || !isOpen()) throw new UnitAbortedError(TOO_LATE);
+      return run();
+    }).finally(() => this.#units--);
+    // finish() has thrown WorkUnawaitedError then.
+    return quietOnceOver(
+      turn,
+      () => this.#finished,
+      () => undefined,
+    );
+  }
+
+  /** Leaves the place; throws WorkUnawaitedError while units that joined in it still run. */
+  finish(): void {
+    if (this.#units === 0) return;
+    this.#finished = true;
+    throw new WorkUnawaitedError(this.#units, 0);
+  }
+}
+
+const lines = new WeakMap<QueryRunner, Line>();
+
+/** The line of a whole transaction. */
+export function lineOf(runner: QueryRunner): Line {
+  const line = lines.get(runner) ?? new Line();
+  lines.set(runner, line);
+  return line;
 }

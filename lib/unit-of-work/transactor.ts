@@ -1,13 +1,12 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { UnitAbortedError, UnitEndedError } from '../errors/units.errors.js';
-import { carried, carrying, detach } from './scopes/ambient.js';
-import { ambientOf } from './scopes/here.js';
+import { carried, carrying, detach, ambientOf } from './scopes/ambient.js';
 import type { ForeignTransaction } from './transaction/foreign-transaction.js';
 import { type DataSourceOverride, overrideDataSource } from './typeorm/data-source-override.js';
 import type { Dialect } from './dialects/dialect.js';
 import { dialectOf } from './dialects/dialect-of.js';
 import { type Foreign, runJoined, runNested } from './scopes/enclosed-units.js';
-import { lineOf } from './transaction/line.js';
+import { lineOf } from './mutex.js';
 import { OpenUnits } from './scopes/open-units.js';
 import { RootUnits } from './scopes/root-units.js';
 import { isFacade, scopeOf } from './typeorm/runner-facade.js';
@@ -15,7 +14,7 @@ import { realRunner } from './typeorm/shared-view.js';
 import type { Scope } from './scopes/scope.js';
 import type { UnitOptions, Work } from './unit-options.js';
 import { unitOf, type UnitOfWork } from './unit-of-work.js';
-import { dataSourceOf } from './typeorm/data-source-of.js';
+import { dataSourceOf } from './typeorm/connected.js';
 
 /** The place in which an operation of `staying()` began. */
 class Operation {

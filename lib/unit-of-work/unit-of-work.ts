@@ -1,13 +1,15 @@
-import type { DataSource, EntityManager } from 'typeorm';
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import type { UnitTrace } from '../diagnostics/traces.js';
-import { ambientOf, scopeHere } from './scopes/here.js';
-import { createFacade } from './typeorm/runner-facade.js';
+import { ambientOf, scopeHere } from './scopes/ambient.js';
+import { createFacade, homeOf, isFacade, sharedRunner } from './typeorm/runner-facade.js';
 import type { Witness } from './transaction/commit-outcome.js';
 import type { IsolationLevel, LastStatement } from './dialects/dialect.js';
 import type { Effect } from './scopes/effects.js';
 import type { Scope } from './scopes/scope.js';
 import type { TransactionState } from './transaction/transaction-state.js';
-import type { UnitDeadline } from './scopes/unit-deadline.js';
+import type { UnitDeadline } from './scopes/open-units.js';
+import { JoinedRunner } from './typeorm/joined-runner.js';
+import { realRunner } from './typeorm/shared-view.js';
 
 /** One call's transaction, or its part of the caller's: what it did becomes permanent as a whole or not at all. */
 export class UnitOfWork {
@@ -122,4 +124,22 @@ export function unitOf(scope: Scope): UnitOfWork | undefined {
 export function currentUnit(): UnitOfWork | undefined {
   const scope = scopeHere();
   return scope?.isActive ? unitOf(scope) : undefined;
+}
+
+/** A transaction of the database, whoever opened it. */
+export interface OpenTransaction {
+  readonly state: TransactionState;
+  /** The unit of work whose transaction it is; none where the application opened it. */
+  readonly unit: UnitOfWork | undefined;
+  /** An entity manager in the transaction, until its COMMIT. */
+  readonly manager: EntityManager;
+}
+
+/** The transaction that the query runner is in. */
+export function openTransaction(runner: QueryRunner): OpenTransaction {
+  const home = isFacade(runner) ? homeOf(runner) : undefined;
+  const unit = home && unitOf(home)?.root;
+  if (unit) return { state: unit.transactionState, unit, manager: unit.manager };
+  const real = isFacade(runner) ? sharedRunner(runner) : realRunner(runner);
+  return { state: JoinedRunner.of(real).state, unit: undefined, manager: real.manager };
 }

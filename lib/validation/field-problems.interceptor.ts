@@ -3,7 +3,7 @@ import type { CallHandler, ExecutionContext, NestInterceptor, OnModuleInit } fro
 import { Observable } from 'rxjs';
 import { FilesError } from '../errors/files-error.js';
 import type { FieldProblem } from '../errors/file-problem.js';
-import { CallScope, inCallScope } from '../actor/call-scope.js';
+import { CallScope, inCallScope } from '../actor/actor.js';
 import { decorationOf } from '../task-queue/task-queue.interceptor.js';
 import { carriesRule } from '../task-queue/nested-classes.js';
 import { RouteExplorer } from '../task-queue/route-explorer.js';

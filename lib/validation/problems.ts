@@ -1,7 +1,7 @@
 import type { ValidationArguments, ValidationOptions } from 'class-validator';
 import { problemText } from '../errors/file-problem.js';
 import type { FileProblem, FileProblemCode, FileProblemMessages } from '../errors/file-problem.js';
-import { currentCall } from '../actor/call-scope.js';
+import { currentCall } from '../actor/actor.js';
 
 /** A problem, and the ids that have it: none where it is the field's. */
 export interface FoundProblem {

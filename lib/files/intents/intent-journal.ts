@@ -5,7 +5,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { IntentLostError } from '../../errors/files.errors.js';
 import { LocationPendingError } from '../../errors/storage.errors.js';
 import type { Storage } from '../../storage/storage.js';
-import { ambientOf } from '../../unit-of-work/scopes/here.js';
+import { ambientOf } from '../../unit-of-work/scopes/ambient.js';
 import type { CommitOutcome } from '../../unit-of-work/transaction/commit-outcome.js';
 import type { Scope } from '../../unit-of-work/scopes/scope.js';
 import { sharesConnection } from '../../unit-of-work/one-connection/shared-connection.js';
@@ -21,9 +21,7 @@ import { lockShared } from '../lock-files.js';
 import { locationKey } from '../../storage/location-key.js';
 import { leaveMarker } from './marker-intent.js';
 import { uuidV7 } from '../uuid-v7.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
-import { familyOf } from '../../unit-of-work/dialects/database-family.js';
-import { inChunks } from '../../unit-of-work/typeorm/in-chunks.js';
+import { dataSourceOf, familyOf, inChunks } from '../../unit-of-work/typeorm/connected.js';
 
 /** Where bytes are. */
 interface StoredAt {

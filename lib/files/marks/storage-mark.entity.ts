@@ -1,5 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import { Authoritative } from '../../unit-of-work/typeorm/authoritative.js';
+import { Authoritative } from '../../unit-of-work/typeorm/query-builders.js';
 import { BINARY_TABLE, text, uuid, when } from '../columns.js';
 
 /** By which mark the database knows a storage. Storages that can be no other place, such as that in the database, have none. */

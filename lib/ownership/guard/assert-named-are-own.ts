@@ -3,7 +3,7 @@ import { FilesNotOwnError } from '../../errors/guard.errors.js';
 import { ValidationFailedError } from '../../errors/files.errors.js';
 import type { FilesError } from '../../errors/files-error.js';
 import { queueOf } from '../../task-queue/unit-queue.js';
-import type { OpenTransaction } from '../../unit-of-work/transaction/open-transaction.js';
+import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
 import { ObjectIndex } from '../object-index.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import type { GuardedField } from './guarded-entities.js';

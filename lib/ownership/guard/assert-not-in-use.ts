@@ -1,13 +1,13 @@
 import type { EntityManager } from 'typeorm';
 import { FilesInUseError } from '../../errors/guard.errors.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
-import type { OpenTransaction } from '../../unit-of-work/transaction/open-transaction.js';
+import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import { guardedOwners } from './guarded-entities.js';
 import { isOwner } from './written-row.js';
 import type { RecordLedger } from './record-ledger.js';
 import { latestRowsOfOwners } from './record-rows.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
 
 /** Throws `FilesInUseError` where a file was deleted or transferred, and a row of its owner before still names it. */
 export async function assertNotInUse(

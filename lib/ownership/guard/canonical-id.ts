@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { ownerIdOf } from '../id-field.js';
 import type { OwnerColumn } from '../owner-entities.js';
-import { familyOf } from '../../unit-of-work/dialects/database-family.js';
+import { familyOf } from '../../unit-of-work/typeorm/connected.js';
 
 const INTEGERS = new Set(['smallint', 'integer', 'int', 'bigint', 'mediumint', 'tinyint', 'int2', 'int4', 'int8']);
 // Not `char` and `character`: PostgreSQL fills these with spaces.

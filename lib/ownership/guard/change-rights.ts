@@ -2,7 +2,7 @@ import { AccessDeniedError, AuthenticationRequiredError } from '../../errors/acc
 import { DecorationInvalidError } from '../../errors/setup.errors.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
-import type { WriteBuilder } from '../../unit-of-work/typeorm/watch-writes.js';
+import type { WriteBuilder } from '../../unit-of-work/typeorm/query-builders.js';
 import { ownerIdOf } from '../id-field.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import { guardedOwners } from './guarded-entities.js';

@@ -1,11 +1,11 @@
 import type { ObjectLiteral } from 'typeorm';
 import type { OwnerReference } from '../../files/owner-reference.js';
-import type { OpenTransaction } from '../../unit-of-work/transaction/open-transaction.js';
+import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
 import { guardedOwners, isSharedOwner } from './guarded-entities.js';
 import type { GuardedEntity } from './guarded-entities.js';
 import type { RecordLedger } from './record-ledger.js';
 import { latestRowsOfOwners } from './record-rows.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
 
 /** Which files the rows of some owners name. */
 export interface FilesInUse {

@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
-import { openTransaction } from '../../unit-of-work/transaction/open-transaction.js';
-import type { OpenTransaction } from '../../unit-of-work/transaction/open-transaction.js';
+import { openTransaction } from '../../unit-of-work/unit-of-work.js';
+import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
 import { RecordLedger } from './record-ledger.js';
 
 /** The ledger, if anything was noted in the transaction. */

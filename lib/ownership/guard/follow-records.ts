@@ -9,7 +9,7 @@ import { hasOtherId, isOwner } from './written-row.js';
 import type { RecordLedger } from './record-ledger.js';
 import type { CurrentRow, WrittenRow } from './written-row.js';
 import { latestRowsOfOwners, rowsByKey } from './record-rows.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
 import { guardedOwners, isSharedOwner } from './guarded-entities.js';
 import { transactionOf } from './find-ledger.js';
 

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import type { OpenTransaction } from '../../unit-of-work/transaction/open-transaction.js';
+import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import { transactionOf } from './find-ledger.js';
 import { RecordLedger } from './record-ledger.js';

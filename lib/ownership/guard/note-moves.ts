@@ -5,7 +5,7 @@ import type { Move, MoveOutcome } from '../statements/transfer-statements.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import { guardedEntitiesOf, guardedOwners } from './guarded-entities.js';
 import { ledgerOf } from './ledger-of.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
 
 /** Notes transfers that were done: whose the files are now, and from which guarded owners they were taken. */
 export function noteMoves(

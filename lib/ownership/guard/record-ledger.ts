@@ -1,7 +1,7 @@
 import type { EntityManager, ObjectLiteral } from 'typeorm';
 import type { FilesError } from '../../errors/files-error.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
-import type { OpenTransaction } from '../../unit-of-work/transaction/open-transaction.js';
+import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
 import type { TransactionState } from '../../unit-of-work/transaction/transaction-state.js';
 import type { GuardedEntity } from './guarded-entities.js';
 import { rowsByKey } from './record-rows.js';

@@ -1,5 +1,5 @@
 import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
-import type { OpenTransaction } from '../../unit-of-work/transaction/open-transaction.js';
+import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
 import { ownerIdOf } from '../id-field.js';
 import { comparison } from '../owner-existence.js';
 import type { OwnerColumn } from '../owner-entities.js';
@@ -7,10 +7,7 @@ import { entityOfRow, heirsInTable } from './guarded-entities.js';
 import type { GuardedEntity, GuardedField } from './guarded-entities.js';
 import { filesNamedBy } from './named-files.js';
 import type { NamedFiles } from './named-files.js';
-import { sendSql } from '../../unit-of-work/typeorm/send-sql.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
-import { familyOf } from '../../unit-of-work/dialects/database-family.js';
-import { inChunks } from '../../unit-of-work/typeorm/in-chunks.js';
+import { sendSql, dataSourceOf, familyOf, inChunks } from '../../unit-of-work/typeorm/connected.js';
 
 /** A row of a guarded entity as the database has it. */
 export interface RecordRow {

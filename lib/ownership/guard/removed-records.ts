@@ -1,6 +1,6 @@
 import { OwnerHasFilesError } from '../../errors/ownership.errors.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
-import type { OpenTransaction } from '../../unit-of-work/transaction/open-transaction.js';
+import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
 import { applyPolicies } from '../let-go.js';
 import type { FilesToLetGo } from '../let-go.js';
 import type { OwnerRemovalPolicy } from '../owns-files.decorator.js';

@@ -6,7 +6,7 @@ import { findLedger } from './find-ledger.js';
 import type { RecordLedger } from './record-ledger.js';
 import { rowsNaming, rowsOfOwners } from './record-rows.js';
 import type { RecordRow } from './record-rows.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
 
 /** A file that is to be given to the owner whose row names it. */
 export interface WantedOwner {

@@ -1,4 +1,4 @@
-import type { OpenTransaction } from '../../unit-of-work/transaction/open-transaction.js';
+import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import { assertNamedAreOwn, namedAndNotGiven } from './assert-named-are-own.js';
 import { assertNotInUse } from './assert-not-in-use.js';

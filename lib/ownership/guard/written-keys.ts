@@ -1,6 +1,6 @@
 import type { ObjectLiteral } from 'typeorm';
-import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
-import type { WriteBuilder } from '../../unit-of-work/typeorm/watch-writes.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
+import type { WriteBuilder } from '../../unit-of-work/typeorm/query-builders.js';
 import { ownerIdOf } from '../id-field.js';
 import { canonicalId } from './canonical-id.js';
 import type { GuardedEntity } from './guarded-entities.js';

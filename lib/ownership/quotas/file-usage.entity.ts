@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { BINARY_TABLE, int8, text } from '../../files/columns.js';
-import { Authoritative } from '../../unit-of-work/typeorm/authoritative.js';
+import { Authoritative } from '../../unit-of-work/typeorm/query-builders.js';
 
 /** What the files of one owner come to. Owners without a quota have no row; the row is also what changes of one owner wait for. */
 @Entity('files_usage', BINARY_TABLE)

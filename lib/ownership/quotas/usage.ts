@@ -3,8 +3,7 @@ import { ManagedFile } from '../../files/managed-file.entity.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { tableNames } from '../statements/names.js';
 import { FileUsage } from './file-usage.entity.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
-import { familyOf } from '../../unit-of-work/dialects/database-family.js';
+import { dataSourceOf, familyOf } from '../../unit-of-work/typeorm/connected.js';
 
 /** Bytes and files: what an owner has, or what is added to it. */
 export interface Amount {

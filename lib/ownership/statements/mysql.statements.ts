@@ -2,7 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import type { Actor } from '../../actor/actor.js';
 import { uuidV7 } from '../../files/uuid-v7.js';
 import { HISTORY_COLUMNS } from './history-columns.js';
-import { sendSql } from '../../unit-of-work/typeorm/send-sql.js';
+import { sendSql, inChunks } from '../../unit-of-work/typeorm/connected.js';
 import { witnessHistory } from './history-witness.js';
 import { ownershipNames } from './names.js';
 import type { OwnershipNames } from './names.js';
@@ -10,7 +10,6 @@ import { StepwiseStatements } from './stepwise.statements.js';
 import type { FileSnapshot, HistoryEntry, Move } from './transfer-statements.js';
 import { isAlike } from './transfer-statements.js';
 import { toSnapshot } from './verdict.js';
-import { inChunks } from '../../unit-of-work/typeorm/in-chunks.js';
 
 const IDS_PER_STATEMENT = 10_000;
 

@@ -8,9 +8,7 @@ import { witnessHistory } from './history-witness.js';
 import { StepwiseStatements } from './stepwise.statements.js';
 import type { FileSnapshot, HistoryEntry, Move } from './transfer-statements.js';
 import { toSnapshot } from './verdict.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
-import { familyOf } from '../../unit-of-work/dialects/database-family.js';
-import { inChunks } from '../../unit-of-work/typeorm/in-chunks.js';
+import { dataSourceOf, familyOf, inChunks } from '../../unit-of-work/typeorm/connected.js';
 
 const IDS_PER_STATEMENT = 1_000;
 

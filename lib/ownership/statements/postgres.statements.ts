@@ -1,10 +1,9 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Actor } from '../../actor/actor.js';
 import { uuidV7 } from '../../files/uuid-v7.js';
-import { nameStatement } from '../../unit-of-work/dialects/named-statements.js';
-import { ambientOf } from '../../unit-of-work/scopes/here.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/data-source-of.js';
-import { sendSql } from '../../unit-of-work/typeorm/send-sql.js';
+import { nameStatement } from '../../unit-of-work/dialects/postgres-client.js';
+import { ambientOf } from '../../unit-of-work/scopes/ambient.js';
+import { dataSourceOf, sendSql } from '../../unit-of-work/typeorm/connected.js';
 import { witnessHistory } from './history-witness.js';
 import { ownershipNames } from './names.js';
 import { lastTransferSql, lookSql, recordSql, REFUSED, transferSql } from './postgres-sql.js';

@@ -2,7 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import type { Actor } from '../../actor/actor.js';
 import { uuidV7 } from '../../files/uuid-v7.js';
 import { HISTORY_COLUMNS } from './history-columns.js';
-import { sendSql } from '../../unit-of-work/typeorm/send-sql.js';
+import { sendSql } from '../../unit-of-work/typeorm/connected.js';
 import { ownershipNames } from './names.js';
 import type { OwnershipNames } from './names.js';
 import { StepwiseStatements } from './stepwise.statements.js';

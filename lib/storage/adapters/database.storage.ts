@@ -6,14 +6,14 @@ import type { DataSource, EntityManager, Repository } from 'typeorm';
 import { FileTooLargeError } from '../../errors/files.errors.js';
 import { LocationNotFoundError, LocationTakenError } from '../../errors/storage.errors.js';
 import { StorageOptionInvalidError } from '../../errors/setup.errors.js';
-import { readAuthoritatively } from '../../unit-of-work/typeorm/authoritative.js';
+import { readAuthoritatively } from '../../unit-of-work/typeorm/query-builders.js';
 import { databaseFault } from '../../unit-of-work/transaction/database-fault.js';
 import { locationKey } from '../location-key.js';
 import type { ByteRange, LocatedObject, StorageAdapter, StorageContext, StoredObject } from '../storage-adapter.js';
 import type { StorageLimits } from '../storage-limits.js';
 import { Storage } from '../storage.js';
 import { PART_SIZE, StoredBytes } from './stored-bytes.entity.js';
-import { inChunks } from '../../unit-of-work/typeorm/in-chunks.js';
+import { inChunks } from '../../unit-of-work/typeorm/connected.js';
 
 export interface DatabaseStorageOptions extends StorageLimits {
   /** The largest file: all of it is in memory when it is written and read. @default '1MiB' */

@@ -1,5 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import { Authoritative } from '../../unit-of-work/typeorm/authoritative.js';
+import { Authoritative } from '../../unit-of-work/typeorm/query-builders.js';
 
 /** Bytes of a part: as text they fill the 64 KiB of a TEXT of MySQL. */
 export const PART_SIZE = 48_000;

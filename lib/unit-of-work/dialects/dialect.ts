@@ -1,6 +1,6 @@
 import { type QueryResult, type QueryRunner, QueryRunnerAlreadyReleasedError } from 'typeorm';
 import { databaseFault } from '../transaction/database-fault.js';
-import { setDepth } from '../transaction/transaction-depth.js';
+import { setDepth } from '../transaction/transaction-state.js';
 
 /** Transaction isolation as TypeORM names it. */
 export type IsolationLevel = NonNullable<Parameters<QueryRunner['startTransaction']>[0]>;

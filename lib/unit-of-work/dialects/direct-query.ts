@@ -1,5 +1,5 @@
 import { type EntitySubscriberInterface, QueryFailedError, QueryResult, type QueryRunner } from 'typeorm';
-import { dataSourceOf } from '../typeorm/data-source-of.js';
+import { dataSourceOf } from '../typeorm/connected.js';
 
 /** What `pg` answers to a statement. */
 export interface PgAnswer {

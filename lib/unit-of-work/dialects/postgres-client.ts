@@ -1,8 +1,6 @@
+import { createHash } from 'node:crypto';
 import type { DataSource } from 'typeorm';
-import { beginWith, type BeginWith } from './begin-with.js';
-import { commitWith, type CommitWith } from './commit-with.js';
-import { HeldBegin } from './held-begin.js';
-import { statementName } from './named-statements.js';
+import { beginWith, type BeginWith, commitWith, type CommitWith } from './pg-query.js';
 import type { QueryClass } from './pg-query.js';
 
 type Send = (query: unknown, values?: unknown, ...rest: unknown[]) => unknown;
@@ -22,7 +20,7 @@ interface Classes {
 }
 
 /** What became of a statement that was sent with the COMMIT. */
-export interface CommittedWith {
+interface CommittedWith {
   /** What the server says it did at the COMMIT. */
   readonly tag?: string | undefined;
   readonly error?: unknown;
@@ -163,4 +161,78 @@ function classesOf(client: PgClient): Classes | undefined {
   const made = classes.get(Query) ?? { BeginWith: beginWith(Query), CommitWith: commitWith(Query) };
   classes.set(Query, made);
   return made;
+}
+
+// As TypeORM words them.
+const BEGIN = 'START TRANSACTION';
+const SET_ISOLATION = 'SET TRANSACTION ISOLATION LEVEL ';
+const ENDS = new Set(['COMMIT', 'ROLLBACK']);
+
+/** What begins a transaction on one connection, held back until something goes there that it can go with. */
+class HeldBegin {
+  #statement: string | undefined;
+  #isolation: string | undefined;
+  #holds = false;
+  /** Whether it was sent and failed: what comes after it would be committed at once. */
+  isOutside = false;
+
+  /** Whether anything waits to be sent. */
+  get isWaiting(): boolean {
+    return this.#statement !== undefined;
+  }
+
+  /** Runs `start`, and holds back what it sends to begin a transaction; at this isolation, whatever it asks for itself. */
+  async during(start: () => Promise<void>, isolation?: string): Promise<void> {
+    this.#holds = true;
+    this.#isolation = isolation;
+    this.isOutside = false;
+    try {
+      await start();
+    } finally {
+      this.#holds = false;
+    }
+  }
+
+  /** Holds back what begins a transaction at this isolation; gives its text. */
+  hold(isolation: string): string {
+    this.isOutside = false;
+    return (this.#statement = `${BEGIN} ISOLATION LEVEL ${isolation}`);
+  }
+
+  /** Whether the statement was taken and need not be sent now: it begins a transaction, or ends one that was never begun on the server. */
+  takes(sql: string): boolean {
+    // One statement does both.
+    if (this.#holds && sql === BEGIN)
+      this.#statement = this.#isolation ? `${BEGIN} ISOLATION LEVEL ${this.#isolation}` : BEGIN;
+    else if (this.#holds && this.isWaiting && sql.startsWith(SET_ISOLATION))
+      this.#statement = this.#isolation ? this.#statement : sql.replace(SET_ISOLATION, `${BEGIN} ISOLATION LEVEL `);
+    else if (this.isWaiting && ENDS.has(sql)) this.#statement = undefined;
+    else return false;
+    return true;
+  }
+
+  /** What has to be sent, which the caller does. */
+  release(): string {
+    const statement = this.#statement ?? BEGIN;
+    this.#statement = undefined;
+    return statement;
+  }
+}
+
+const names = new WeakMap<DataSource, Map<string, string>>();
+
+/**
+ * Has PostgreSQL plan this text once for each connection instead of once for each call, in units of work. The text must always be the
+ * same: what differs are parameters.
+ */
+export function nameStatement(dataSource: DataSource, sql: string): string {
+  const known = names.get(dataSource) ?? new Map<string, string>();
+  names.set(dataSource, known);
+  known.set(sql, `nestjs_files_${createHash('sha256').update(sql).digest('hex').slice(0, 24)}`);
+  return sql;
+}
+
+/** The name of a text that has one. */
+export function statementName(dataSource: DataSource, sql: string): string | undefined {
+  return names.get(dataSource)?.get(sql);
 }

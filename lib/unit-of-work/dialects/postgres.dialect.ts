@@ -3,9 +3,9 @@ import { observedCommit, type CommitAnswer, type IsolationLevel, type LastStatem
 import { answerTo, directQuery, isUnheard, type PgAnswer } from './direct-query.js';
 import { PortableDialect } from './portable.dialect.js';
 import { type PgClient, PostgresClient } from './postgres-client.js';
-import { dataSourceOf } from '../typeorm/data-source-of.js';
+import { dataSourceOf } from '../typeorm/connected.js';
 import { isOnPglite } from '../one-connection/pglite-lease.js';
-import { depthOf, setDepth } from '../transaction/transaction-depth.js';
+import { depthOf, setDepth } from '../transaction/transaction-state.js';
 
 interface PostgresRunner extends QueryRunner {
   readonly databaseConnection?: PgClient;

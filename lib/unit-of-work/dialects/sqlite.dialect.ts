@@ -1,7 +1,7 @@
 import type { QueryRunner } from 'typeorm';
 import type { IsolationLevel } from './dialect.js';
 import { PortableDialect } from './portable.dialect.js';
-import { dataSourceOf } from '../typeorm/data-source-of.js';
+import { dataSourceOf } from '../typeorm/connected.js';
 
 interface SqliteDriver {
   databaseConnection: { inTransaction: boolean };

@@ -1,8 +1,8 @@
 import type { DataSource, QueryRunner } from 'typeorm';
-import { openTransactionAround } from '../scopes/here.js';
+import { openTransactionAround } from '../scopes/ambient.js';
 import { LeaseTimeoutError, SecondConnectionMissingError } from '../../errors/units.errors.js';
 import { Mutex } from '../mutex.js';
-import { dataSourceOf } from '../typeorm/data-source-of.js';
+import { dataSourceOf } from '../typeorm/connected.js';
 
 const LEASE_TIMEOUT = 60_000;
 // Work detached from the unit that holds the lease may be awaited by it, which nobody can see: wait, but not for long.

@@ -2,7 +2,7 @@ import type { QueryRunner } from 'typeorm';
 import { UnitAbortedError } from '../../errors/units.errors.js';
 import { commitMayStand, type Dialect } from '../dialects/dialect.js';
 import { overrideMember } from '../typeorm/override-member.js';
-import { depthOf } from '../transaction/transaction-depth.js';
+import { depthOf } from '../transaction/transaction-state.js';
 
 type Outcome = 'commit' | 'rollback';
 

@@ -8,18 +8,17 @@ import {
   WorkUnawaitedError,
   UnitTimeoutError,
 } from '../../errors/units.errors.js';
-import { ambientNode, within } from './ambient.js';
-import { hasUnitAround } from './here.js';
+import { ambientNode, within, hasUnitAround } from './ambient.js';
 import { commitOutcome } from '../transaction/commit-outcome.js';
 import type { DataSourceOverride } from '../typeorm/data-source-override.js';
 import { isTransient } from '../transaction/database-fault.js';
 import type { Dialect, IsolationLevel } from '../dialects/dialect.js';
 import { runEffects } from './effects.js';
-import { skipIdleBroadcasts } from '../typeorm/idle-broadcasts.js';
+import { skipIdleBroadcasts } from '../typeorm/runner-facade.js';
+import { UnitDeadline } from './open-units.js';
 import type { OpenUnits } from './open-units.js';
 import { Scope } from './scope.js';
 import { TransactionState } from '../transaction/transaction-state.js';
-import { UnitDeadline } from './unit-deadline.js';
 import type { UnitOptions, Work } from '../unit-options.js';
 import { UnitOfWork } from '../unit-of-work.js';
 import { UnitTransaction } from '../transaction/unit-transaction.js';

@@ -4,7 +4,7 @@ import type { AmbientNode } from './ambient.js';
 import type { Effect } from './effects.js';
 import { WorkUnawaitedError, UnitEndedError } from '../../errors/units.errors.js';
 import { Mutex } from '../mutex.js';
-import type { Origin } from '../transaction/origin.js';
+import type { Origin } from '../transaction/transaction-state.js';
 import type { UnitTransaction } from '../transaction/unit-transaction.js';
 
 /** A place in the nesting of one transaction: a unit of work, or the callback of a nested `transaction()`. */

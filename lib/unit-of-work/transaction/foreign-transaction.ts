@@ -1,7 +1,7 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 import type { BegunWith } from '../dialects/dialect.js';
 import type { AmbientNode } from '../scopes/ambient.js';
-import type { Line } from './line.js';
+import type { Line } from '../mutex.js';
 
 /** The callback of a transaction that the application opened. */
 export interface ForeignTransaction extends AmbientNode {

@@ -1,5 +1,9 @@
+import type { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import type { QueryRunner } from 'typeorm';
+
 /** Runs before the COMMIT, in the transaction; what it throws rolls everything back. */
-export type BeforeCommit = () => Promise<void>;
+type BeforeCommit = () => Promise<void>;
 
 /** A part of a transaction, since a savepoint. */
 interface Part {
@@ -99,4 +103,90 @@ export class TransactionState {
       }
     }
   }
+}
+
+// TypeORM counts a transaction and its savepoints in a protected field, and names the savepoints by it.
+interface Counting {
+  transactionDepth: number;
+}
+
+/** 0 outside of a transaction, 1 in one, one more for each savepoint. */
+export function depthOf(runner: QueryRunner): number {
+  return (runner as unknown as Counting).transactionDepth;
+}
+
+export function setDepth(runner: QueryRunner, depth: number): void {
+  (runner as unknown as Counting).transactionDepth = depth;
+}
+
+/** An open savepoint, and who may end it: a nested unit's scope or a query runner. */
+export interface Savepoint {
+  readonly owner: object;
+  /** What runs in here belongs inside of it; none for a transaction that was started by hand. */
+  readonly scope: Origin | undefined;
+  /** How many witnesses there were before it. */
+  readonly witnesses: number;
+}
+
+/** The open savepoints of a transaction: the last one opened ends first. */
+export class Savepoints {
+  readonly #open: (Savepoint & { shared: boolean })[] = [];
+
+  get areOpen(): boolean {
+    return this.#open.length > 0;
+  }
+
+  push(savepoint: Savepoint): void {
+    this.#open.push({ ...savepoint, shared: false });
+  }
+
+  /** Takes the last one off, if it is the owner's. `shared`: somebody else wrote beside it, and to undo it would undo their work, too. */
+  pop(owner: object): (Savepoint & { readonly shared: boolean }) | undefined {
+    return this.#open.at(-1)?.owner === owner ? this.#open.pop() : undefined;
+  }
+
+  /** Notes a statement that writes, of the scope and through the query runner that it was given to. */
+  noteWrite(scope: Origin, through: object): void {
+    for (const savepoint of this.#open) {
+      const { owner, scope: inner } = savepoint;
+      const inside = inner ? scope.isWithin(inner) : owner === through || scope.isOpenedBy(owner);
+      savepoint.shared ||= !inside;
+    }
+  }
+}
+
+/** The streams of rows that a transaction has open. */
+export class OpenStreams {
+  readonly #streams = new Set<Readable>();
+  #isOver = false;
+
+  /** Resolves once the stream has been closed. Its errors reach the reader; here only its end counts. */
+  async closed(stream: Readable): Promise<void> {
+    this.#streams.add(stream);
+    if (this.#isOver) stream.destroy();
+    await finished(stream, { readable: true, writable: false }).catch(() => undefined);
+    this.#streams.delete(stream);
+  }
+
+  /** Destroys them, and each one that is opened from now on. */
+  destroy(): void {
+    this.#isOver = true;
+    for (const stream of this.#streams) stream.destroy();
+  }
+}
+
+/** Where a statement of a transaction comes from: a scope, as the transaction sees it. */
+export interface Origin {
+  /** Throws `UnitEndedError` once it has ended. */
+  assertActive(what: string): void;
+  /** Counts a statement as running, until `endStatement()`. */
+  beginStatement(): void;
+  endStatement(): void;
+  /** Counts a stream as running, until `closeStream()` or until its reader is done with it. */
+  openStream(stream: Readable): void;
+  closeStream(stream: Readable): void;
+  /** Whether it is the other one, or nested in it. */
+  isWithin(other: Origin): boolean;
+  /** Whether the query runner's `transaction()` made it, or one around it. */
+  isOpenedBy(runner: object): boolean;
 }

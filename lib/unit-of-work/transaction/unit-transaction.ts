@@ -13,22 +13,13 @@ import {
   type LastStatement,
   strongerIsolation,
 } from '../dialects/dialect.js';
-import { lineOf } from './line.js';
-import { OpenStreams } from './open-streams.js';
-import { commitRoot } from './root-commit.js';
-import { type Savepoint, Savepoints } from './savepoints.js';
-import type { Origin } from './origin.js';
-import type { TransactionState } from './transaction-state.js';
-import { isRead, rollsBack } from './statement-kind.js';
-import { depthOf, setDepth } from './transaction-depth.js';
-import { Turnstile } from './turnstile.js';
+import { lineOf, Turnstile } from '../mutex.js';
+import { OpenStreams, type Savepoint, Savepoints, depthOf, setDepth } from './transaction-state.js';
+import type { Origin, TransactionState } from './transaction-state.js';
+import { RootCommit } from './root-commit.js';
+import { isRead, rollsBack } from '../dialects/transaction-control.js';
 
 const logger = new Logger('UnitOfWork');
-
-interface WaitingStatement extends LastStatement {
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
 
 /**
  * The transaction of a unit of work on its one connection. Statements run one at a time; after the end was
@@ -45,7 +36,7 @@ export class UnitTransaction {
   readonly #streams = new OpenStreams();
   #witnesses: Witness[] = [];
   #identity: Witness | undefined;
-  #last: WaitingStatement | undefined;
+  readonly #end: RootCommit;
   readonly #baseDepth: number;
   #isLost = false;
   #onLost: (() => void) | undefined;
@@ -60,6 +51,7 @@ export class UnitTransaction {
     readonly state: TransactionState,
   ) {
     this.#baseDepth = depthOf(runner);
+    this.#end = new RootCommit(dialect, runner);
   }
 
   /** Whether the application opened the transaction that the unit is in. */
@@ -115,12 +107,9 @@ export class UnitTransaction {
    * resolves when it has succeeded, and rejects when it fails or the unit is rolled back. Undefined, and nothing is kept back, where that cannot be.
    */
   endWith(last: LastStatement): Promise<void> | undefined {
-    const isPlain = !this.isJoined && !this.#sealed && !this.#doom && !this.#last && !this.#savepoints.areOpen;
+    const isPlain = !this.isJoined && !this.#sealed && !this.#doom && !this.#savepoints.areOpen;
     // Without its identity nobody could say what became of a transaction that waits for a lock in the same breath.
-    if (!isPlain || !this.isIdentified || !this.dialect.commitWith(this.runner)) return undefined;
-    return new Promise((resolve, reject) => {
-      this.#last = { ...last, resolve, reject };
-    });
+    return isPlain && this.isIdentified ? this.#end.keep(last) : undefined;
   }
 
   /** Runs one statement of the scope, through the query runner that it was given to. */
@@ -221,7 +210,7 @@ export class UnitTransaction {
       const commit = (): Promise<void> => this.runner.commitTransaction();
       let refusal: string | undefined;
       if (this.#baseDepth > 0) await commit();
-      else refusal = await this.#commitRoot(() => this.#asForeign(commit));
+      else refusal = await this.#end.run(() => this.#asForeign(commit), this.#lastFailure);
       this.#over = true;
       if (refusal !== undefined) throw new UnitAbortedError(refusal, this.#lastFailure);
     });
@@ -230,7 +219,7 @@ export class UnitTransaction {
   /** Rolls back; resolves with whether the connection is known to be out of the transaction. Never throws. */
   async rollback(): Promise<boolean> {
     this.#sealed = true;
-    this.#last?.reject(new UnitAbortedError('it was rolled back'));
+    this.#end.reject(new UnitAbortedError('it was rolled back'));
     this.#streams.destroy();
     const done = this.#turnstile.exclusive(async () => {
       if (this.#over) return true;
@@ -311,7 +300,7 @@ export class UnitTransaction {
 
   #observe<T>(run: () => Promise<T>): Promise<T> {
     this.#isUsed = true;
-    return (this.#last ? this.#runLast(this.#last).then(run) : run()).then(
+    return (this.#end.hasStatement ? this.#end.send().then(run) : run()).then(
       (result) => {
         if (this.dialect.endedTransaction(this.runner, result)) {
           this.abort(new UnitAbortedError('a statement ended the transaction (DDL commits on this database)'));
@@ -324,36 +313,6 @@ export class UnitTransaction {
         throw error;
       },
     );
-  }
-
-  async #commitRoot(commit: () => Promise<void>): Promise<string | undefined> {
-    const { dialect, runner } = this;
-    const together = this.#last && dialect.commitWith(runner);
-    if (this.#last && !together) await this.#runLast(this.#last);
-    const last = this.#last;
-    if (!last || !together) return commitRoot(() => dialect.commit(runner, commit));
-    try {
-      const refusal = await commitRoot(() => together(last), last);
-      if (refusal === undefined) last.resolve();
-      else last.reject(new UnitAbortedError(refusal, this.#lastFailure));
-      return refusal;
-    } catch (error) {
-      last.reject(error);
-      throw error;
-    }
-  }
-
-  /** What was kept back for the COMMIT goes alone, because something comes before that. */
-  async #runLast({ sql, parameters, errorOf, resolve, reject }: WaitingStatement): Promise<void> {
-    this.#last = undefined;
-    try {
-      await this.dialect.query(this.runner, sql, parameters as unknown[]);
-      resolve();
-    } catch (error) {
-      const told = errorOf(error);
-      reject(told);
-      throw told;
-    }
   }
 
   #pop(owner: object): Savepoint & { readonly shared: boolean } {

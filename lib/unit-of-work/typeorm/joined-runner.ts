@@ -3,15 +3,14 @@ import type { QueryRunner } from 'typeorm';
 import { Logger } from '@nestjs/common';
 import { stackOf } from '../../errors/stack-of.js';
 import { WorkUnawaitedError, UnitAbortedError } from '../../errors/units.errors.js';
-import { ambientOf } from '../scopes/here.js';
+import { ambientOf } from '../scopes/ambient.js';
 import { guardRefusal } from '../transaction/guard-refusal.js';
 import { overrideMember } from './override-member.js';
 import type { Scope } from '../scopes/scope.js';
-import { isRead, rollsBack } from '../transaction/statement-kind.js';
-import { depthOf, setDepth } from '../transaction/transaction-depth.js';
-import { TransactionState } from '../transaction/transaction-state.js';
+import { isRead, rollsBack } from '../dialects/transaction-control.js';
+import { depthOf, setDepth, TransactionState } from '../transaction/transaction-state.js';
 import type { UnitTransaction } from '../transaction/unit-transaction.js';
-import { dataSourceOf } from './data-source-of.js';
+import { dataSourceOf } from './connected.js';
 
 const logger = new Logger('UnitOfWork');
 

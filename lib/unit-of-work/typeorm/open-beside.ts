@@ -1,6 +1,6 @@
 import { DataSource } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
-import { familyOf } from '../dialects/database-family.js';
+import { familyOf } from './connected.js';
 
 type ReplicatedOptions = DataSourceOptions & { readonly replication?: { readonly master: object } };
 

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
-import { quietOnceOver } from '../late-failures.js';
-import { scopeHere } from '../scopes/here.js';
+import type { EntityManager } from 'typeorm';
+import { scopeHere } from '../scopes/ambient.js';
 import type { ForeignTransaction } from '../transaction/foreign-transaction.js';
 import type { Scope } from '../scopes/scope.js';
 
@@ -74,7 +74,7 @@ function counted(method: Method): Method {
 const prototypes = new WeakMap<object, object>();
 
 /** An object to inherit from in place of `base`, whose methods of these names are quiet. */
-export function quietPrototype(base: object, names: readonly string[]): object {
+function quietPrototype(base: object, names: readonly string[]): object {
   let quiet = prototypes.get(base);
   if (!quiet) {
     const methods = base as Record<string, Method>;
@@ -90,4 +90,103 @@ export function quietPrototype(base: object, names: readonly string[]): object {
     prototypes.set(base, quiet);
   }
   return quiet;
+}
+
+/**
+ * The same outcome. A failure that comes when it is over goes to `tell`, and is no unhandled rejection, which would end the process: nobody may
+ * be left to hear of it.
+ */
+export function quietOnceOver<T>(work: Promise<T>, isOver: () => boolean, tell: (error: unknown) => void): Promise<T> {
+  const promise = work.catch((error: unknown) => {
+    if (isOver()) promise.catch(tell);
+    throw error;
+  });
+  return promise;
+}
+
+/** What entity managers and repositories answer with a promise. */
+const METHODS = [
+  'average',
+  'clear',
+  'count',
+  'countBy',
+  'decrement',
+  'delete',
+  'deleteAll',
+  'exists',
+  'existsBy',
+  'find',
+  'findAndCount',
+  'findAndCountBy',
+  'findBy',
+  'findByIds',
+  'findOne',
+  'findOneBy',
+  'findOneById',
+  'findOneByOrFail',
+  'findOneOrFail',
+  'increment',
+  'insert',
+  'maximum',
+  'minimum',
+  'preload',
+  'query',
+  'recover',
+  'remove',
+  'restore',
+  'save',
+  'softDelete',
+  'softRemove',
+  'sum',
+  'update',
+  'updateAll',
+  'upsert',
+];
+
+type Repositories = Map<unknown, object> | object[];
+
+type Transaction = (this: EntityManager, ...args: unknown[]) => Promise<unknown>;
+
+/** Called in place of `manager.transaction()`; `own` is TypeORM's. */
+type OverTransaction = (manager: EntityManager, own: Transaction, args: unknown[]) => Promise<unknown>;
+
+/**
+ * Makes calls of the manager and of its repositories quiet that are left running, and has `transaction` called in place of the manager's; the
+ * function it returns takes both back. All managers of a kind share one object to inherit from: a unit of work makes several of them.
+ */
+export function quietManager(manager: EntityManager, transaction: OverTransaction): () => void {
+  const base = Object.getPrototypeOf(manager) as EntityManager;
+  const quiet = quietPrototype(base, METHODS);
+  if (!Object.hasOwn(quiet, 'getRepository')) {
+    Object.defineProperties(quiet, {
+      getRepository: { value: quietGet(base), configurable: true, writable: true },
+      transaction: { value: over(base, transaction), configurable: true, writable: true },
+    });
+  }
+  Object.setPrototypeOf(manager, quiet);
+  const { repositories } = manager as unknown as { repositories: Repositories };
+  for (const repository of repositories.values()) quietRepository(repository);
+  return () => void Object.setPrototypeOf(manager, base);
+}
+
+function over(base: EntityManager, transaction: OverTransaction) {
+  return function (this: EntityManager, ...args: unknown[]): Promise<unknown> {
+    return transaction(this, base.transaction as Transaction, args);
+  };
+}
+
+function quietGet(base: EntityManager) {
+  return function (this: EntityManager, target: Parameters<EntityManager['getRepository']>[0]): object {
+    const repository = base.getRepository.call(this, target);
+    quietRepository(repository);
+    return repository;
+  };
+}
+
+const quieted = new WeakSet<object>();
+
+function quietRepository(repository: object): void {
+  if (quieted.has(repository)) return;
+  quieted.add(repository);
+  Object.setPrototypeOf(repository, quietPrototype(Object.getPrototypeOf(repository) as object, METHODS));
 }

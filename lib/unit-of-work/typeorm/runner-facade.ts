@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
 import { type EntityManager, type QueryRunner, QueryRunnerAlreadyReleasedError, type QueryResult } from 'typeorm';
-import { ambientOf } from '../scopes/here.js';
+import type { DataSource, EntitySubscriberInterface } from 'typeorm';
+import { ambientOf } from '../scopes/ambient.js';
 import type { IsolationLevel } from '../dialects/dialect.js';
 import { quietOnceEnded } from './quiet.js';
-import { skipIdleBroadcasts } from './idle-broadcasts.js';
 import { emptyCache, SCHEMA_CACHES } from './schema-caches.js';
 import type { Scope } from '../scopes/scope.js';
 import type { UnitTransaction } from '../transaction/unit-transaction.js';
@@ -215,4 +215,32 @@ function stateOf(facade: unknown): FacadeState {
 
 function assertHeld(facade: RunnerFacade): void {
   if (facade[FACADE].released) throw new QueryRunnerAlreadyReleasedError();
+}
+
+type Listener = keyof EntitySubscriberInterface;
+
+/** The events that subscribers alone hear of, and the method by which they do. */
+const LISTENERS = new Map<string, Listener>([
+  ['BeforeQuery', 'beforeQuery'],
+  ['BeforeTransactionStart', 'beforeTransactionStart'],
+  ['AfterTransactionStart', 'afterTransactionStart'],
+  ['BeforeTransactionCommit', 'beforeTransactionCommit'],
+  ['AfterTransactionCommit', 'afterTransactionCommit'],
+  ['BeforeTransactionRollback', 'beforeTransactionRollback'],
+  ['AfterTransactionRollback', 'afterTransactionRollback'],
+]);
+const NOTHING = Promise.resolve();
+const done = new WeakSet<Broadcaster>();
+
+/** Tells nobody where nobody listens: TypeORM makes several promises for each event of each statement all the same. */
+export function skipIdleBroadcasts(broadcaster: Broadcaster, dataSource: DataSource): Broadcaster {
+  if (done.has(broadcaster)) return broadcaster;
+  done.add(broadcaster);
+  const broadcast = broadcaster.broadcast.bind(broadcaster) as (...event: unknown[]) => Promise<void>;
+  broadcaster.broadcast = (event: string, ...rest: unknown[]) => {
+    const listener = LISTENERS.get(event);
+    const isHeard = listener === undefined || dataSource.subscribers.some((subscriber) => subscriber[listener]);
+    return isHeard ? broadcast(event, ...rest) : NOTHING;
+  };
+  return broadcaster;
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { EntitySubscriberInterface } from 'typeorm';
-import { nameStatement } from '../../../lib/unit-of-work/dialects/named-statements.js';
+import { nameStatement } from '../../../lib/unit-of-work/dialects/postgres-client.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { proxied } from '../../support/proxied-database.js';
 import type { TcpProxy } from '../../support/tcp-proxy.js';

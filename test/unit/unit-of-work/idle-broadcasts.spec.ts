@@ -1,6 +1,6 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { skipIdleBroadcasts } from '../../../lib/unit-of-work/typeorm/idle-broadcasts.js';
+import { skipIdleBroadcasts } from '../../../lib/unit-of-work/typeorm/runner-facade.js';
 
 type Broadcaster = QueryRunner['broadcaster'];
 type Broadcast = (...event: unknown[]) => Promise<void>;

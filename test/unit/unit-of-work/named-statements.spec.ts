@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { nameStatement } from '../../../lib/unit-of-work/dialects/named-statements.js';
+import { nameStatement } from '../../../lib/unit-of-work/dialects/postgres-client.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { Note } from '../../support/unit-entities.js';

@@ -1,6 +1,6 @@
 import { Duplex, Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { OpenStreams } from '../../../lib/unit-of-work/transaction/open-streams.js';
+import { OpenStreams } from '../../../lib/unit-of-work/transaction/transaction-state.js';
 
 /** What has been closed so far, by now. */
 async function settled(closed: Promise<void>): Promise<boolean> {

@@ -1,8 +1,12 @@
 import type { DataSource } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import type { QueryClass } from '../../../lib/unit-of-work/dialects/pg-query.js';
-import { nameStatement, statementName } from '../../../lib/unit-of-work/dialects/named-statements.js';
-import { type PgClient, PostgresClient } from '../../../lib/unit-of-work/dialects/postgres-client.js';
+import {
+  nameStatement,
+  statementName,
+  type PgClient,
+  PostgresClient,
+} from '../../../lib/unit-of-work/dialects/postgres-client.js';
 
 /** A client that sends nothing, and notes what it was given. */
 function clientOf(make: object = {}) {

@@ -12,8 +12,7 @@ import { createNotOwn, isForeign, withFiles } from './not-own-sql.js';
 import { identifier } from './sql-text.js';
 import { guardNameOf, storedTable } from './stored-table.js';
 import { functionPath } from './trigger-sql.js';
-import { dataSourceOf } from '../../../unit-of-work/typeorm/data-source-of.js';
-import { familyOf } from '../../../unit-of-work/dialects/database-family.js';
+import { dataSourceOf, familyOf } from '../../../unit-of-work/typeorm/connected.js';
 
 /** How guards are made. */
 export interface GuardOptions {
