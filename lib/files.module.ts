@@ -56,11 +56,14 @@ import { LINKS_OPTIONS } from './links/links-options.js';
 import { OneTimeLinks } from './links/one-time-links.js';
 import { FileTransfer } from './ownership/file-transfer.entity.js';
 import { ServerCheck } from './migrations/server-check.js';
-import { CHANGEABLE_OWNERS } from './ownership/changeable-owners.js';
-import type { ChangeableOwners } from './ownership/changeable-owners.js';
-import { FILE_SIGHT } from './ownership/file-sight.js';
-import type { FileSight } from './ownership/file-sight.js';
-import { MANAGER_CHECK } from './ownership/manager-check.js';
+import {
+  CHANGEABLE_OWNERS,
+  FILE_SIGHT,
+  MANAGER_CHECK,
+  PREPARED_STATEMENTS,
+  TransferRuntime,
+} from './ownership/transfer-runtime.js';
+import type { ChangeableOwners, FileSight } from './ownership/transfer-runtime.js';
 import { Ownership } from './ownership/ownership.service.js';
 import { FileUsage } from './ownership/quotas/file-usage.entity.js';
 import { QUOTAS } from './ownership/quotas/quota-options.js';
@@ -70,7 +73,6 @@ import { RecordsElsewhereCheck } from './ownership/records-elsewhere.check.js';
 import { UnseenWritesCheck } from './ownership/guard/unseen-writes.check.js';
 import { DatabaseCascadesCheck } from './ownership/removal/database-cascades.check.js';
 import { OwnerRemovals } from './ownership/removal/owner-removals.js';
-import { PREPARED_STATEMENTS, TransferRuntime } from './ownership/transfer-runtime.js';
 import { VALIDATION_OPTIONS } from './ownership/validation-options.js';
 import { FileStaging } from './staging/file-staging.js';
 import { StoredBytes } from './storage/adapters/stored-bytes.entity.js';

@@ -1,8 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { show } from '../files/search/show.js';
-import type { GuardedField } from '../ownership/guard/guarded-entities.js';
-import type { NamedFiles } from '../ownership/guard/named-files.js';
-import { ownerOf } from '../ownership/statements/verdict.js';
+import type { GuardedField, NamedFiles } from '../ownership/guard/guarded-entities.js';
+import { ownerOf } from '../ownership/statements/transfer-statements.js';
 import type { FileSnapshot } from '../ownership/statements/transfer-statements.js';
 import type { AuditFinding, AuditedRecord } from './audit-finding.js';
 import type { AuditScope } from './audit-scope.js';

@@ -1,7 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { GuardedEntity } from '../ownership/guard/guarded-entities.js';
 import { isList } from '../ownership/guard/record-rows.js';
-import { ownerIdOf } from '../ownership/id-field.js';
+import { ownerIdOf } from '../files/owner-reference.js';
 import { comparedColumn, comparison } from '../ownership/owner-existence.js';
 import type { OwnerColumn, OwnerEntity } from '../ownership/owner-entities.js';
 import { guardedTables, sharesTable } from './guarded-tables.js';

@@ -1,9 +1,7 @@
 import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
-import { entityOfRow } from '../ownership/guard/guarded-entities.js';
-import type { GuardedEntity, GuardedField } from '../ownership/guard/guarded-entities.js';
-import { filesNamedBy } from '../ownership/guard/named-files.js';
-import type { NamedFiles } from '../ownership/guard/named-files.js';
-import { ownerIdOf } from '../ownership/id-field.js';
+import { entityOfRow, filesNamedBy } from '../ownership/guard/guarded-entities.js';
+import type { GuardedEntity, GuardedField, NamedFiles } from '../ownership/guard/guarded-entities.js';
+import { ownerIdOf } from '../files/owner-reference.js';
 import type { OwnerColumn } from '../ownership/owner-entities.js';
 import type { GuardedTable } from './guarded-tables.js';
 import { query, quoted } from './sql.js';

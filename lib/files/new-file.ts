@@ -1,7 +1,7 @@
 import { locationKey } from '../storage/location-key.js';
 import { ManagedFile } from './managed-file.entity.js';
 import type { OwnerReference } from './owner-reference.js';
-import { uuidV7 } from './uuid-v7.js';
+import { uuidV7 } from './file-id.js';
 
 /** What is known of a file once its bytes are stored. */
 export type StoredFile = Pick<

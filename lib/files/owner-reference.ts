@@ -25,3 +25,10 @@ export function assertOwnerReference(owner: OwnerReference): void {
       throw refuse(`it must not be longer than ${MAX_LENGTH[field]} characters`);
   }
 }
+
+/** An entity's id as an owner's id: a text, or a number written out. */
+export function ownerIdOf(id: unknown): string | undefined {
+  if (typeof id === 'number') return Number.isFinite(id) ? String(id) : undefined;
+  if (typeof id === 'bigint') return String(id);
+  return typeof id === 'string' && id !== '' ? id : undefined;
+}

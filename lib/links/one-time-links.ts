@@ -4,7 +4,7 @@ import { LinkUsedError } from '../errors/access.errors.js';
 import { FILES_CLOCK } from '../files/clock.js';
 import type { Clock } from '../files/clock.js';
 import { notAfter } from '../files/columns.js';
-import { uuidV7 } from '../files/uuid-v7.js';
+import { uuidV7 } from '../files/file-id.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { FileLink } from './file-link.entity.js';

@@ -2,7 +2,7 @@ import type { FieldProblem } from '../errors/file-problem.js';
 import { OwnerConflictError } from '../errors/ownership.errors.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
-import { rowOwner } from './guard/row-owner.js';
+import { rowOwner } from './guard/row-owners.js';
 import type { RowOwners, WantedOwner } from './guard/row-owners.js';
 import { OwnershipTransferTask } from './ownership-transfer.task.js';
 import { distinctClaims, dtoPlaces, receivedOf, resolveOwner } from './owner-resolution.js';

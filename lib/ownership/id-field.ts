@@ -1,3 +1,4 @@
+import { ownerIdOf } from '../files/owner-reference.js';
 import type { Place } from './object-index.js';
 
 /** Where an owner's id is, seen from the object that holds the file: a name, or steps of which `'..'` goes to the parent object. */
@@ -16,13 +17,6 @@ export function idAt(place: Pick<Place, 'object' | 'parents'>, steps: readonly s
 /** The object that the id is read from. */
 export function idHolder(place: Pick<Place, 'object' | 'parents'>, steps: readonly string[]): unknown {
   return steps.length === 1 ? place.object : follow(place, steps.slice(0, -1))?.value;
-}
-
-/** An entity's id as an owner's id: a text, or a number written out. */
-export function ownerIdOf(id: unknown): string | undefined {
-  if (typeof id === 'number') return Number.isFinite(id) ? String(id) : undefined;
-  if (typeof id === 'bigint') return String(id);
-  return typeof id === 'string' && id !== '' ? id : undefined;
 }
 
 function follow(

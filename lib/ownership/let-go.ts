@@ -4,10 +4,10 @@ import { deleteFileRows } from '../files/delete-file-rows.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import type { TransferAction } from '../files/transfer-action.js';
+import { ownerOf } from './statements/transfer-statements.js';
 import type { FileSnapshot } from './statements/transfer-statements.js';
-import { findLedger } from './guard/find-ledger.js';
+import { findLedger } from './guard/record-ledger.js';
 import type { OwnerRemovalPolicy } from './owns-files.decorator.js';
-import { ownerOf } from './statements/verdict.js';
 import type { TransferRuntime } from './transfer-runtime.js';
 import { inChunks } from '../unit-of-work/typeorm/connected.js';
 
@@ -63,7 +63,7 @@ async function record(
   action: TransferAction,
 ): Promise<void> {
   const ledger = findLedger(manager);
-  for (const { id } of files) ledger?.dropped(id);
+  for (const { id } of files) ledger?.files.dropped(id);
   const { actor } = await runtime.actor();
   const entries = files.map((file) => ({ fileId: file.id, action, from: ownerOf(file), to: null, forced: false }));
   await runtime.statements.record(manager, entries, actor);

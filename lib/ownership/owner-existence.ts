@@ -2,7 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { OwnerNotFoundError } from '../errors/ownership.errors.js';
 import { lockShared } from '../files/lock-files.js';
 import type { OwnerReference } from '../files/owner-reference.js';
-import { ownerIdOf } from './id-field.js';
+import { ownerIdOf } from '../files/owner-reference.js';
 import { ownerEntitiesOf } from './owner-entities.js';
 import type { OwnerColumn, OwnerEntity } from './owner-entities.js';
 import { dataSourceOf, familyOf, inChunks } from '../unit-of-work/typeorm/connected.js';
@@ -98,4 +98,17 @@ export function comparison(
 export function comparedColumn(dataSource: DataSource, column: OwnerColumn): string {
   const value = `owner.${column.propertyPath}`;
   return comparison(dataSource, column).isCast ? `CAST(${value} AS text)` : value;
+}
+
+/**
+ * Whether an entity of the owner's type could have the id, by the type of its column: PostgreSQL answers a question about others, such as
+ * `nope` for a UUID, with an error. Of types without an entity nothing is known.
+ */
+export function isPossibleOwner(dataSource: DataSource, { type, id }: OwnerReference): boolean {
+  const entities = ownerEntitiesOf(dataSource).filter(({ ownerType }) => ownerType === type);
+  if (entities.length === 0) return true;
+  return entities.some(({ idColumn }) => {
+    const isTrusted = idColumn === undefined || idColumn.transformer !== undefined;
+    return isTrusted || comparison(dataSource, idColumn).comparable(id);
+  });
 }

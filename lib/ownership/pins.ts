@@ -2,8 +2,8 @@ import type { EntityManager } from 'typeorm';
 import type { Actor } from '../actor/actor.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import type { TransferAction } from '../files/transfer-action.js';
+import { ownerOf } from './statements/transfer-statements.js';
 import type { MoveOutcome, TransferStatements } from './statements/transfer-statements.js';
-import { ownerOf } from './statements/verdict.js';
 
 /** Pins or unpins files that the caller has locked, and tells so in their history. */
 export async function setPins(

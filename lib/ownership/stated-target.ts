@@ -3,7 +3,7 @@ import { OwnerNotResolvedError } from '../errors/ownership.errors.js';
 import { TransferStrategyUnknownError } from '../errors/setup.errors.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import { Task } from '../task-queue/task.js';
-import { ownerIdOf } from './id-field.js';
+import { ownerIdOf } from '../files/owner-reference.js';
 import type { CallOutcome } from './owner-resolution.js';
 import type { MoveOutcome } from './statements/transfer-statements.js';
 import type { Refusal, TransferTarget } from './transfer-target.js';

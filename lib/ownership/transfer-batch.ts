@@ -6,12 +6,12 @@ import { assertOwnerReference } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { BatchTask, UnitQueue } from '../task-queue/unit-queue.js';
 import { ChangeRights } from './guard/change-rights.js';
-import { findLedger, transactionOf } from './guard/find-ledger.js';
+import { findLedger, transactionOf } from './guard/record-ledger.js';
+import type { RecordLedger } from './guard/record-ledger.js';
 import { filesLetGo, letRecordsGo } from './guard/let-records-go.js';
 import { followRecords } from './guard/follow-records.js';
 import { guardedOwners } from './guard/guarded-entities.js';
-import { noteMoves } from './guard/note-moves.js';
-import type { RecordLedger } from './guard/record-ledger.js';
+import { noteMoves } from './guard/record-guard.js';
 import { RowOwners } from './guard/row-owners.js';
 import type { WantedOwner } from './guard/row-owners.js';
 import { CallOutcome } from './owner-resolution.js';
@@ -97,7 +97,7 @@ async function transferAll(
       const isDone = file.verdict === 'moved' || file.verdict === 'kept';
       if (isDone) return [];
       // If this transaction itself released the file, because an earlier owner of the same id had left it: what the early check saw.
-      const before = ledger?.beforeDisinherited(file.fileId) ?? file.before;
+      const before = ledger?.files.beforeDisinherited(file.fileId) ?? file.before;
       return requests.get(file.fileId)?.target.refusal({ ...file, before }, outcome) ?? [];
     });
     return refusals.length > 0 ? errorOf(refusals) : undefined;

@@ -8,12 +8,6 @@ import { ContentStore } from '../files/content/content-store.js';
 import { currentUnit } from '../unit-of-work/unit-of-work.js';
 import type { OpenTransaction, UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { Transactor } from '../unit-of-work/transactor.js';
-import { FILE_SIGHT } from './file-sight.js';
-import type { FileSight, Sight } from './file-sight.js';
-import { CHANGEABLE_OWNERS } from './changeable-owners.js';
-import type { ChangeableOwners } from './changeable-owners.js';
-import { MANAGER_CHECK } from './manager-check.js';
-import type { ManagerCheck } from './manager-check.js';
 import { ownerEntitiesOf } from './owner-entities.js';
 import type { OwnerEntity } from './owner-entities.js';
 import { Quotas } from './quotas/quotas.js';
@@ -21,6 +15,31 @@ import type { FileSnapshot, TransferStatements } from './statements/transfer-sta
 import { transferStatementsFor } from './statements/transfer-statements-for.js';
 import { readValidationOptions, VALIDATION_OPTIONS } from './validation-options.js';
 import type { CheckedValidationOptions } from './validation-options.js';
+
+/**
+ * Whether an actor may see a file: `unknown` where nobody is there to say, because the file has no owner, or one whose type is not in
+ * `cascade`. Only `shown` ones may be told from files that are not there.
+ */
+export type Sight = 'shown' | 'hidden' | 'unknown';
+
+/** Tells how the actor sees the files, by their ids; the owner's policies are asked once for all of them. */
+export type FileSight = (actor: Actor | null, files: readonly FileSnapshot[]) => Promise<ReadonlyMap<string, Sight>>;
+
+export const FILE_SIGHT = Symbol('FILE_SIGHT');
+
+/** Which of the owners of a type the actor may change. */
+export type ChangeableOwners = (
+  actor: Actor | null,
+  ownerType: string,
+  ids: readonly string[],
+) => Promise<ReadonlySet<string>>;
+
+export const CHANGEABLE_OWNERS = Symbol('CHANGEABLE_OWNERS');
+
+/** The application's `isManager` option: who may attach any file that is not pinned. */
+export type ManagerCheck = (actor: Actor | null) => boolean | Promise<boolean>;
+
+export const MANAGER_CHECK = Symbol('MANAGER_CHECK');
 
 export const PREPARED_STATEMENTS = Symbol('PREPARED_STATEMENTS');
 

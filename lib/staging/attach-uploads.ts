@@ -5,7 +5,7 @@ import { newFile } from '../files/new-file.js';
 import { assertOwnerReference } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import { ChangeRights } from '../ownership/guard/change-rights.js';
-import { noteCreated } from '../ownership/guard/note-moves.js';
+import { noteCreated } from '../ownership/guard/record-guard.js';
 import { RowOwners } from '../ownership/guard/row-owners.js';
 import { assertOwnersExist } from '../ownership/owner-existence.js';
 import { outcomeOf } from '../ownership/transfer-batch.js';

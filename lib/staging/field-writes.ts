@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { OwnerNotResolvedError } from '../errors/ownership.errors.js';
-import { ownerIdOf } from '../ownership/id-field.js';
+import { ownerIdOf } from '../files/owner-reference.js';
 import { idsIn, readPath } from '../ownership/object-index.js';
 import type { CallOutcome } from '../ownership/owner-resolution.js';
 import type { PlacedFile } from './attachment.js';

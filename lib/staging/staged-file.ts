@@ -1,6 +1,6 @@
 import type { NewContent } from '../files/content/content-store.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
-import { uuidV7 } from '../files/uuid-v7.js';
+import { uuidV7 } from '../files/file-id.js';
 import type { FileSnapshot } from '../ownership/statements/transfer-statements.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 

@@ -1,5 +1,5 @@
 import { OwnerConflictError } from '../errors/ownership.errors.js';
-import { rowOwner } from '../ownership/guard/row-owner.js';
+import { rowOwner } from '../ownership/guard/row-owners.js';
 import type { RowOwners } from '../ownership/guard/row-owners.js';
 import { findOwner, receivedOf, shownOwner } from '../ownership/owner-resolution.js';
 import type { CallOutcome, FileClaim, FoundOwner } from '../ownership/owner-resolution.js';

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { OwnerNotResolvedError } from '../errors/ownership.errors.js';
-import { noteWrite } from '../ownership/guard/note-write.js';
+import { noteWrite } from '../ownership/guard/record-guard.js';
 import { assertOwnersExist } from '../ownership/owner-existence.js';
 import { tableNames } from '../ownership/statements/names.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';

@@ -1,8 +1,8 @@
 import type { EntityManager } from 'typeorm';
 import type { Actor } from '../actor/actor.js';
-import type { Sight } from '../ownership/file-sight.js';
-import type { FileSnapshot } from '../ownership/statements/transfer-statements.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
+import type { Sight } from '../ownership/transfer-runtime.js';
+import type { FileSnapshot } from '../ownership/statements/transfer-statements.js';
 import { StagedFiles } from '../staging/staged-files.js';
 import { detach } from '../unit-of-work/scopes/ambient.js';
 import { currentUnit } from '../unit-of-work/unit-of-work.js';

@@ -1,7 +1,7 @@
 import type { Actor } from '../actor/actor.js';
 import type { ClaimRefusal } from '../ownership/file-claims.js';
 import type { OwnershipState } from '../ownership/statements/transfer-statements.js';
-import type { Sight } from '../ownership/file-sight.js';
+import type { Sight } from '../ownership/transfer-runtime.js';
 
 export interface ClaimTerms {
   readonly actor: Actor | null;

@@ -5,7 +5,7 @@ import { DecorationInvalidError } from '../errors/setup.errors.js';
 import { TaskQueueMissingError } from '../errors/units.errors.js';
 import type { OwnerEntity, OwnerTypeName } from '../files/owner-type-name.js';
 import { queueClaim } from '../ownership/file-claims.js';
-import { wantChange } from '../ownership/want-change.js';
+import { wantChange } from '../ownership/guard/change-rights.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import { findStagedFile } from '../staging/staged-files.js';
 import { queueUpload } from '../staging/upload-claims.js';

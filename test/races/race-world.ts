@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { DataSourceOptions } from 'typeorm';
 import { ManagedFile } from '../../lib/files/managed-file.entity.js';
-import { uuidV7 } from '../../lib/files/uuid-v7.js';
+import { uuidV7 } from '../../lib/files/file-id.js';
 import type { OpenDatabase, TestDatabase } from '../support/databases.js';
 import { insertFile } from '../support/ownership-databases.js';
 import { expectOwnership } from '../support/ownership-agreement.js';

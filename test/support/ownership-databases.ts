@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { uuidV7 } from '../../lib/files/uuid-v7.js';
+import { uuidV7 } from '../../lib/files/file-id.js';
 import { ManagedFile } from '../../lib/files/managed-file.entity.js';
 import { FileTransfer } from '../../lib/ownership/file-transfer.entity.js';
 import { reachableDatabases as anyDatabases } from './databases.js';

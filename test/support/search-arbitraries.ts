@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { locationKey } from '../../lib/storage/location-key.js';
 import { ManagedFile } from '../../lib/files/managed-file.entity.js';
-import { uuidV7 } from '../../lib/files/uuid-v7.js';
+import { uuidV7 } from '../../lib/files/file-id.js';
 import type { FileFilter, SortTerm } from '../../lib/files/search/file-filter.js';
 
 // Beyond ASCII there is nothing that has an upper case: databases differ there.

@@ -15,7 +15,7 @@ import type { ManagedFile } from '../managed-file.entity.js';
 import { streamOf } from './open-content.js';
 import { upload } from './upload.js';
 import type { StoredContent, UploadHints } from './upload.js';
-import { uuidV7 } from '../uuid-v7.js';
+import { uuidV7 } from '../file-id.js';
 
 /** Stored bytes that have no row yet. */
 export interface NewContent extends StoredContent {

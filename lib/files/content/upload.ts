@@ -3,7 +3,7 @@ import type { Storage } from '../../storage/storage.js';
 import { examine } from './examine.js';
 import type { Digest, Examined } from './examine.js';
 import type { Room } from './room.js';
-import { uuidV7 } from '../uuid-v7.js';
+import { uuidV7 } from '../file-id.js';
 
 export interface UploadHints {
   name: string;

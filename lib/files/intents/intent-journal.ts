@@ -20,7 +20,7 @@ import { IntentConnection } from './intent-connection.js';
 import { lockShared } from '../lock-files.js';
 import { locationKey } from '../../storage/location-key.js';
 import { leaveMarker } from './marker-intent.js';
-import { uuidV7 } from '../uuid-v7.js';
+import { uuidV7 } from '../file-id.js';
 import { dataSourceOf, familyOf, inChunks } from '../../unit-of-work/typeorm/connected.js';
 
 /** Where bytes are. */

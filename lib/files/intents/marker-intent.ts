@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Storage } from '../../storage/storage.js';
 import type { Intent } from './intent.js';
-import { uuidV7 } from '../uuid-v7.js';
+import { uuidV7 } from '../file-id.js';
 
 /** Where the markers of a storage are. */
 export const MARKERS = '.nestjs-files/intents';

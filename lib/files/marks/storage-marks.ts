@@ -10,7 +10,7 @@ import { Transactor } from '../../unit-of-work/transactor.js';
 import { databaseIdentity } from './database-identity.js';
 import { ManagedFile } from '../managed-file.entity.js';
 import { StorageMark } from './storage-mark.entity.js';
-import { uuidV7 } from '../uuid-v7.js';
+import { uuidV7 } from '../file-id.js';
 
 /** The application's `installation` option. */
 export const INSTALLATION = Symbol('INSTALLATION');

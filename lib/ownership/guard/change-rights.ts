@@ -3,11 +3,18 @@ import { DecorationInvalidError } from '../../errors/setup.errors.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
 import type { WriteBuilder } from '../../unit-of-work/typeorm/query-builders.js';
-import { ownerIdOf } from '../id-field.js';
-import type { TransferRuntime } from '../transfer-runtime.js';
+import { ownerIdOf } from '../../files/owner-reference.js';
+import { TransferRuntime } from '../transfer-runtime.js';
 import { guardedOwners } from './guarded-entities.js';
 import type { GuardedEntity } from './guarded-entities.js';
-import { rowsToWrite, writtenValue } from './record-writes.js';
+import { uniqueCondition } from './record-insertions.js';
+import { readRows } from './record-rows.js';
+import type { RecordRow } from './record-rows.js';
+import { rowsOf, rowsToInsert, valueIn } from './write-statement.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
+import type { OwnerColumn } from '../owner-entities.js';
+import type { EntityManager } from 'typeorm';
+import type { UnitQueue } from '../../task-queue/unit-queue.js';
 
 const NO_FIELDS = { fields: [], parentColumns: [], heirs: [] };
 const RIGHTS = Symbol('nestjs-files:change-rights');
@@ -127,4 +134,40 @@ function withParent(entity: GuardedEntity): GuardedEntity[] {
 
 function keyOf({ type, id }: OwnerReference): string {
   return JSON.stringify([type, id]);
+}
+
+/**
+ * Whether a claim has to ask for the right to change the record that it is for; then it is asked from now on. `stated` is what the field says;
+ * the module's default is for owner types whose rows are watched.
+ */
+export function wantChange(
+  { unit }: UnitQueue,
+  ownerType: string,
+  stated: boolean | undefined,
+  place: string,
+): boolean {
+  const runtime = TransferRuntime.of(unit.dataSource);
+  const isUsual = (): boolean => runtime.validation.authorize && guardedOwners(unit.dataSource, ownerType).length > 0;
+  if (!(stated ?? isUsual())) return false;
+  ChangeRights.want(runtime, unit, ownerType, place);
+  return true;
+}
+
+/** The rows that are there and that the builder is about to write, locked. */
+async function rowsToWrite(builder: WriteBuilder, entity: GuardedEntity, manager: EntityManager): Promise<RecordRow[]> {
+  const { queryType, onConflict, onUpdate, onIgnore } = builder.expressionMap;
+  if (queryType !== 'insert') return rowsOf(builder, entity, manager);
+  if (!onConflict && !onUpdate && !onIgnore) return [];
+  const where = uniqueCondition(dataSourceOf(builder), entity, rowsToInsert(builder));
+  return where ? readRows(manager, entity, where, true) : [];
+}
+
+/** What an insertion has written into a column of one of its rows. */
+function writtenValue(
+  builder: WriteBuilder,
+  index: number,
+  identifier: object | undefined,
+  column: OwnerColumn,
+): unknown {
+  return valueIn([identifier, rowsToInsert(builder)[index]], column);
 }

@@ -6,12 +6,12 @@ import { heldFiles } from '../statements/held-files.js';
 import type { FileSnapshot, Move } from '../statements/transfer-statements.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import { hasOtherId, isOwner } from './written-row.js';
+import { transactionOf } from './record-ledger.js';
 import type { RecordLedger } from './record-ledger.js';
 import type { CurrentRow, WrittenRow } from './written-row.js';
 import { latestRowsOfOwners, rowsByKey } from './record-rows.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
 import { guardedOwners, isSharedOwner } from './guarded-entities.js';
-import { transactionOf } from './find-ledger.js';
 
 /**
  * Lets files follow their records: to the new id of an owner whose id has changed, and from a removed row to the row that replaces it.
@@ -99,7 +99,7 @@ async function adopt(
     if (!former) continue;
     for (const heir of naming.get(file.id) ?? []) {
       if (heir.entity.ownerType !== file.ownerType || !(await mayInherit(runtime, manager, former, heir))) continue;
-      if (isOwner(heir.owner, ownerOf(file))) ledger.given(file.id, heir.owner);
+      if (isOwner(heir.owner, ownerOf(file))) ledger.files.given(file.id, heir.owner);
       else moves.push(moveTo(heir.owner, file));
       break;
     }
@@ -157,9 +157,9 @@ async function disinherit(
   const named = await namedByOthers(manager, ledger, chosen);
   const inherited = locked.filter((file) => {
     const owner = byKey.get(keyOf(ownerOf(file)));
-    return owner !== undefined && !ledger.wasGiven(file.id, owner) && !named.has(keyOf(owner, file.id));
+    return owner !== undefined && !ledger.files.wasGiven(file.id, owner) && !named.has(keyOf(owner, file.id));
   });
-  for (const file of inherited) ledger.disinherited(file.id, file);
+  for (const file of inherited) ledger.files.disinherited(file.id, file);
   await releaseFiles(runtime, manager, inherited);
 }
 
@@ -210,9 +210,9 @@ async function move(
   for (const { fileId, verdict, before } of outcomes) {
     const from = ownerOf(before);
     if (verdict !== 'moved' || from.type === null || from.id === null) continue;
-    if (isSharedOwner(dataSource, from.type)) ledger.taken(fileId, { type: from.type, id: from.id });
+    if (isSharedOwner(dataSource, from.type)) ledger.files.taken(fileId, { type: from.type, id: from.id });
   }
-  for (const { fileId, toType, toId } of moves) ledger.given(fileId, { type: toType, id: toId });
+  for (const { fileId, toType, toId } of moves) ledger.files.given(fileId, { type: toType, id: toId });
 }
 
 function moveTo({ type, id }: OwnerReference, { id: fileId, ownerField }: FileSnapshot): Move {

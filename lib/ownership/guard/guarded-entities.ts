@@ -1,9 +1,14 @@
+import { inspect } from 'node:util';
 import type { DataSource, EntityMetadata, ObjectLiteral } from 'typeorm';
 import { DecorationInvalidError } from '../../errors/setup.errors.js';
 import { ownerEntity } from '../owner-entities.js';
 import type { OwnerColumn, OwnerEntity } from '../owner-entities.js';
 import { declaredField } from './file-field.decorator.js';
 import type { DeclaredField } from './file-field.decorator.js';
+import { normalizeFileId } from '../../files/file-id.js';
+import { idsIn } from '../object-index.js';
+import { ownerIdOf } from '../../files/owner-reference.js';
+import { familyOf } from '../../unit-of-work/typeorm/connected.js';
 
 /** A column that names files. */
 export interface GuardedField extends DeclaredField {
@@ -137,4 +142,100 @@ function isAlone({ primaryColumns, uniques, indices }: EntityMetadata, idColumn:
     uniques.some(({ columns }) => covers(columns)) ||
     indices.some(({ isUnique, columns }) => isUnique && covers(columns))
   );
+}
+
+/** What a field of a row says: ids of files, and texts that are none. */
+export interface NamedFiles {
+  readonly ids: readonly string[];
+  readonly junk: readonly unknown[];
+}
+
+/** A value that is no id, as a text: also one that JSON made of `{ "toString": 1 }`, which `String()` cannot convert. */
+export function textOfJunk(value: unknown): string {
+  return typeof value === 'object' && value !== null ? inspect(value, { breakLength: Infinity }) : String(value);
+}
+
+const NOTHING: NamedFiles = { ids: [], junk: [] };
+
+/**
+ * What the value of a field names, as an entity has it. A transformer may make anything of an id; then the value that is stored is read.
+ */
+export function filesNamedBy(dataSource: DataSource, { column }: GuardedField, value: unknown): NamedFiles {
+  if (value === null || value === undefined || value === '') return NOTHING;
+  if (typeof value === 'string') {
+    const id = normalizeFileId(value);
+    if (id !== undefined) return { ids: [id], junk: [] };
+  }
+  const read = namedIn(value);
+  if (!column.transformer || (read.ids.length > 0 && read.junk.length === 0)) return orWhole(read, value);
+  const stored: unknown = dataSource.driver.preparePersistentValue(value, column);
+  return orWhole(namedInStored(stored), stored);
+}
+
+/** What one value names, or the items of a list. What a list has beside ids and related objects is not left out: it is stored too. */
+function namedIn(value: unknown): NamedFiles {
+  if (!isList(value)) return split(idsIn(value));
+  const items: unknown[] = [];
+  for (const item of value) if (item !== null && item !== undefined) items.push(idOf(item));
+  return split(items);
+}
+
+function idOf(item: unknown): unknown {
+  if (typeof item === 'string') return item;
+  const [id] = isList(item) ? [] : idsIn(item);
+  return id ?? item;
+}
+
+function isList(value: unknown): value is Iterable<unknown> {
+  return Array.isArray(value) || value instanceof Set;
+}
+
+function split(values: readonly unknown[]): NamedFiles {
+  const ids = new Set<string>();
+  const junk: unknown[] = [];
+  for (const value of values) {
+    const id = typeof value === 'string' ? normalizeFileId(value) : undefined;
+    if (id !== undefined) ids.add(id);
+    else if (value !== '') junk.push(value);
+  }
+  return { ids: [...ids], junk };
+}
+
+/** A value that is neither an id nor a list names nothing that could be owned. */
+function orWhole(named: NamedFiles, value: unknown): NamedFiles {
+  if (named.ids.length > 0 || named.junk.length > 0) return named;
+  const isEmpty = value === null || value === '' || (typeof value === 'object' && Object.keys(value).length === 0);
+  return isEmpty || (value instanceof Set && value.size === 0) ? NOTHING : { ids: [], junk: [value] };
+}
+
+function namedInStored(stored: unknown): NamedFiles {
+  if (typeof stored !== 'string' || normalizeFileId(stored) !== undefined) return namedIn(stored);
+  try {
+    return namedIn(JSON.parse(stored));
+  } catch {
+    return namedIn(stored.split(',').map((text) => text.trim()));
+  }
+}
+
+const INTEGERS = new Set(['smallint', 'integer', 'int', 'bigint', 'mediumint', 'tinyint', 'int2', 'int4', 'int8']);
+// Not `char` and `character`: PostgreSQL fills these with spaces.
+const TEXTS = new Set(['text', 'varchar', 'character varying']);
+const DECIMAL = /^(?:0|-?[1-9]\d*)$/;
+const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
+
+/**
+ * The owner id as the database would give it back, for a value that the application wrote or looked for. Undefined where the two may
+ * differ: then the row has to be read.
+ */
+export function canonicalId(dataSource: DataSource, column: OwnerColumn, value: unknown): string | undefined {
+  if (column.transformer) return undefined;
+  const id = ownerIdOf(value);
+  if (id === undefined) return undefined;
+  const type = dataSource.driver.normalizeType(column);
+  if (INTEGERS.has(type)) return DECIMAL.test(id) ? id : undefined;
+  if (type === 'uuid') return UUID.test(id.toLowerCase()) ? id.toLowerCase() : undefined;
+  // Texts that differ in case, or in spaces at the end, may be the same to a collation, as they are to most of MySQL's.
+  const isExact = !column.collation && familyOf(dataSource) !== 'mysql';
+  const isWhole = typeof value !== 'number' || Number.isSafeInteger(value);
+  return isExact && isWhole && TEXTS.has(type) ? id : undefined;
 }

@@ -1,18 +1,24 @@
 import { Injectable } from '@nestjs/common';
 import type { OnApplicationBootstrap, OnModuleDestroy, OnModuleInit } from '@nestjs/common';
-import type { QueryRunner } from 'typeorm';
+import type { QueryRunner, EntityManager, EntityMetadata } from 'typeorm';
 import { carried, carrying } from '../../unit-of-work/scopes/ambient.js';
 import { openTransaction } from '../../unit-of-work/unit-of-work.js';
-import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
+import type { UnitOfWork, OpenTransaction } from '../../unit-of-work/unit-of-work.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { watchWrites } from '../../unit-of-work/typeorm/query-builders.js';
 import type { WriteBuilder } from '../../unit-of-work/typeorm/query-builders.js';
 import { TransferRuntime } from '../transfer-runtime.js';
 import { ChangeRights } from './change-rights.js';
-import { guardedEntitiesOf } from './guarded-entities.js';
-import { ledgerIn } from './ledger-of.js';
+import { guardedEntitiesOf, guardedOwners, guardedEntity } from './guarded-entities.js';
 import { guardedWrite } from './record-writes.js';
-import type { GuardedWrite } from './record-writes.js';
+import type { GuardedWrite } from './write-statement.js';
+import { transactionOf, RecordLedger } from './record-ledger.js';
+import { settleRecords } from './settle-records.js';
+import type { OwnerReference } from '../../files/owner-reference.js';
+import { ownerOf } from '../statements/transfer-statements.js';
+import type { Move, MoveOutcome } from '../statements/transfer-statements.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
+import { rowsOfOwners } from './record-rows.js';
 
 /** The transaction that a write outside of any has got. */
 class OwnTransaction {
@@ -116,4 +122,76 @@ export class RecordGuard implements OnModuleInit, OnApplicationBootstrap, OnModu
       throw error;
     }
   }
+}
+
+/** The ledger of the entity manager's transaction, which is settled before the COMMIT. */
+function ledgerOf(runtime: TransferRuntime, manager: EntityManager): RecordLedger {
+  return ledgerIn(runtime, transactionOf(manager));
+}
+
+/** The ledger of the transaction, which is settled before the COMMIT. */
+function ledgerIn(runtime: TransferRuntime, transaction: OpenTransaction): RecordLedger {
+  return RecordLedger.of(transaction, (ledger) => settleRecords(runtime, ledger, transaction));
+}
+
+/** Notes transfers that were done: whose the files are now, and from which guarded owners they were taken. */
+export function noteMoves(
+  runtime: TransferRuntime,
+  manager: EntityManager,
+  moves: readonly Move[],
+  outcomes: readonly MoveOutcome[],
+): void {
+  if (guardedEntitiesOf(dataSourceOf(manager)).length === 0) return;
+  const ledger = ledgerOf(runtime, manager);
+  const guarded = new Set(guardedEntitiesOf(dataSourceOf(manager)).map(({ ownerType }) => ownerType));
+  for (const { fileId, verdict, before } of outcomes) {
+    const owner = verdict === 'moved' && before.ownerType !== null && guarded.has(before.ownerType) && ownerOf(before);
+    if (owner) ledger.files.taken(fileId, owner);
+  }
+  let given: OwnerReference | undefined;
+  for (const { fileId, toType: type, toId: id } of moves) {
+    if (given?.type !== type || given.id !== id) given = { type, id };
+    ledger.files.given(fileId, given);
+  }
+}
+
+/** Notes that a file was taken from its owner, by a transfer or because it was deleted. */
+export function noteTaken(
+  runtime: TransferRuntime,
+  manager: EntityManager,
+  fileId: string,
+  owner: OwnerReference,
+): void {
+  if (guardedOwners(dataSourceOf(manager), owner.type).length > 0)
+    ledgerOf(runtime, manager).files.taken(fileId, owner);
+}
+
+/** Notes that the owner got a new file. */
+export function noteCreated(
+  runtime: TransferRuntime,
+  manager: EntityManager,
+  fileId: string,
+  owner: OwnerReference,
+): void {
+  if (guardedOwners(dataSourceOf(manager), owner.type).length > 0)
+    ledgerOf(runtime, manager).files.given(fileId, owner);
+}
+
+/** Notes what a statement of the library itself, past TypeORM's query builders, writes into the rows of these owners. */
+export async function noteWrite<T>(
+  runtime: TransferRuntime,
+  manager: EntityManager,
+  metadata: EntityMetadata,
+  ownerIds: readonly string[],
+  write: () => Promise<T>,
+): Promise<T> {
+  const entity = guardedEntity(metadata);
+  if (!entity) return write();
+  const ledger = ledgerOf(runtime, manager);
+  for (const record of await rowsOfOwners(manager, entity, ownerIds, true)) ledger.seen(record);
+  const result = await ledger.during(write());
+  for (const { key, ownerId, values } of await rowsOfOwners(manager, entity, ownerIds)) {
+    ledger.updated(entity, key, ownerId, values);
+  }
+  return result;
 }

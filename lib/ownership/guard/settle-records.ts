@@ -1,11 +1,22 @@
+import type { EntityManager } from 'typeorm';
 import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
-import { assertNamedAreOwn, namedAndNotGiven } from './assert-named-are-own.js';
-import { assertNotInUse } from './assert-not-in-use.js';
 import { followRecords } from './follow-records.js';
-import { letRecordsGo } from './let-records-go.js';
+import { letRecordsGo, dealWithRemoved } from './let-records-go.js';
 import type { RecordLedger } from './record-ledger.js';
-import { dealWithRemoved } from './removed-records.js';
+import { problemText, UNAVAILABLE } from '../../errors/file-problem.js';
+import { FilesNotOwnError, FilesInUseError } from '../../errors/guard.errors.js';
+import { ValidationFailedError } from '../../errors/files.errors.js';
+import type { FilesError } from '../../errors/files-error.js';
+import { queueOf } from '../../task-queue/unit-queue.js';
+import { ObjectIndex } from '../object-index.js';
+import { textOfJunk, guardedOwners } from './guarded-entities.js';
+import type { GuardedField } from './guarded-entities.js';
+import { isOwner } from './written-row.js';
+import type { CurrentRow } from './written-row.js';
+import type { OwnerReference } from '../../files/owner-reference.js';
+import { latestRowsOfOwners } from './record-rows.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
 
 /**
  * Settles what a transaction did to records. Files follow their records; the policies are applied to the files that records no longer name and
@@ -30,5 +41,118 @@ export async function settleRecords(
   if (ledger.isUnsure) await ledger.read(manager);
   const open = namedAndNotGiven(runtime, ledger, transaction);
   if (open.size > 0) await assertNamedAreOwn(runtime, ledger, transaction, open);
-  if (ledger.takenFiles.size > 0) await assertNotInUse(runtime, ledger, transaction);
+  if (ledger.files.allTaken.size > 0) await assertNotInUse(runtime, ledger, transaction);
+}
+
+/**
+ * The files that written rows name and that the transaction has not transferred to them itself. Throws `FilesNotOwnError` where a row names
+ * something that cannot be its own file.
+ */
+function namedAndNotGiven(
+  runtime: TransferRuntime,
+  ledger: RecordLedger,
+  transaction: OpenTransaction,
+): ReadonlySet<string> {
+  for (const { entity, written } of ledger.ownerless()) {
+    for (const [field, { ids, junk }] of written) {
+      const named = [...ids, ...junk.map(textOfJunk)];
+      if (named.length > 0)
+        throw refusal(runtime, transaction, { entity, ownerId: '(without an owner id)' }, field, named);
+    }
+  }
+  const open = new Set<string>();
+  for (const row of ledger.current) {
+    for (const [field, { ids, junk }] of row.values) {
+      if (junk.length > 0) throw refusal(runtime, transaction, row, field, junk.map(textOfJunk));
+      for (const id of ids) if (!isOwner(row.owner, ledger.ownerGiven(id))) open.add(id);
+    }
+  }
+  return open;
+}
+
+/**
+ * Throws `FilesNotOwnError` where a written row names one of the files that is not its own, or is not there. They are locked, so that nobody
+ * takes them before the commit.
+ */
+async function assertNamedAreOwn(
+  runtime: TransferRuntime,
+  ledger: RecordLedger,
+  transaction: OpenTransaction,
+  open: ReadonlySet<string>,
+): Promise<void> {
+  const rows = ledger.current;
+  const locked = await runtime.statements.lock(transaction.manager, [...open]);
+  const owners = new Map(locked.map(({ id, ownerType, ownerId }) => [id, { type: ownerType, id: ownerId }]));
+  for (const row of rows) {
+    const owner = row.owner;
+    for (const [field, { ids }] of row.values) {
+      const foreign = ids.filter((id) => open.has(id) && !isOwner(owner, owners.get(id)));
+      if (foreign.length > 0) throw refusal(runtime, transaction, row, field, foreign);
+    }
+  }
+}
+
+/** What a client sent is its mistake, in the words of validation; it does not learn whether a foreign file exists. */
+function refusal(
+  runtime: TransferRuntime,
+  { unit }: OpenTransaction,
+  { entity, ownerId }: Pick<CurrentRow, 'entity' | 'ownerId'>,
+  field: GuardedField,
+  values: readonly string[],
+): FilesError {
+  const error = new FilesNotOwnError(entity.metadata.name, ownerId, field.name, values);
+  const sent = new ObjectIndex(queueOf(unit)?.args ?? []);
+  const places = values.flatMap((value) => sent.pathsTo(value));
+  if (places.length === 0) return error;
+  const text = problemText(UNAVAILABLE, runtime.validation.messages);
+  const fields = [...new Set(places.map((place) => place.join('.')))];
+  const problems = fields.map((name) => ({ field: name, code: UNAVAILABLE.code, message: `${name}: ${text}` }));
+  return new ValidationFailedError(
+    problems.map(({ message }) => message),
+    { cause: error, problems },
+  );
+}
+
+/** Throws `FilesInUseError` where a file was deleted or transferred, and a row of its owner before still names it. */
+async function assertNotInUse(
+  runtime: TransferRuntime,
+  ledger: RecordLedger,
+  transaction: OpenTransaction,
+): Promise<void> {
+  const { manager } = transaction;
+  const byType = new Map<string, Map<string, string[]>>();
+  for (const [fileId, owners] of await takenFrom(runtime, ledger, manager)) {
+    for (const { type, id } of owners) {
+      const files = byType.get(type) ?? new Map<string, string[]>();
+      byType.set(type, files.set(fileId, [...(files.get(fileId) ?? []), id]));
+    }
+  }
+  for (const [type, files] of byType) {
+    const ids = [...new Set([...files.values()].flat())];
+    for (const entity of guardedOwners(dataSourceOf(manager), type)) {
+      for (const { ownerId, values } of await latestRowsOfOwners(transaction, entity, ids)) {
+        for (const [field, named] of values) {
+          const used = named.ids.find((id) => files.get(id)?.includes(ownerId as string));
+          if (used !== undefined)
+            throw new FilesInUseError([used], { ownerType: type, ownerId: ownerId as string, field: field.name });
+        }
+      }
+    }
+  }
+}
+
+/** The files that were taken, and are not given back: what took them may have been undone. */
+async function takenFrom(
+  { statements }: TransferRuntime,
+  ledger: RecordLedger,
+  manager: EntityManager,
+): Promise<ReadonlyMap<string, readonly OwnerReference[]>> {
+  const { allTaken } = ledger.files;
+  let ownerOf = (id: string): Parameters<typeof isOwner>[1] => ledger.ownerGiven(id);
+  if (ledger.isUndone) {
+    const files = await statements.look(manager, [...allTaken.keys()]);
+    const owners = new Map(files.map(({ id, ownerType, ownerId }) => [id, { type: ownerType, id: ownerId }]));
+    ownerOf = (id) => owners.get(id);
+  }
+  return new Map([...allTaken].map(([id, owners]) => [id, owners.filter((one) => !isOwner(one, ownerOf(id)))]));
 }

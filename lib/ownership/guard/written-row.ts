@@ -1,10 +1,10 @@
 import type { ObjectLiteral } from 'typeorm';
 import { RecordWriteUnseenError } from '../../errors/guard.errors.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
-import { ownerIdOf } from '../id-field.js';
-import type { GuardedEntity, GuardedField } from './guarded-entities.js';
-import type { NamedFiles } from './named-files.js';
+import { ownerIdOf } from '../../files/owner-reference.js';
+import type { GuardedEntity, GuardedField, NamedFiles } from './guarded-entities.js';
 import type { FieldValues, RecordRow } from './record-rows.js';
+import type { TransactionState } from '../../unit-of-work/transaction/transaction-state.js';
 
 /** A row of a guarded entity that the transaction wrote. */
 export interface WrittenRow {
@@ -58,7 +58,7 @@ const UNTOUCHED = {
   isUnsure: false,
 };
 /** A row of which nothing is known yet. */
-export function untouchedRow(entity: GuardedEntity, key: ObjectLiteral): WrittenRow {
+function untouchedRow(entity: GuardedEntity, key: ObjectLiteral): WrittenRow {
   return { entity, key, written: new Map(), formerly: new Map(), ...UNTOUCHED };
 }
 
@@ -87,7 +87,7 @@ export function hasOtherId({ before, insertedAs, ownerId }: WrittenRow): boolean
 }
 
 /** What the row is now, if it is there. */
-export function currentOf(row: WrittenRow): CurrentRow | undefined {
+function currentOf(row: WrittenRow): CurrentRow | undefined {
   const { entity, key, ownerId, written, isRemoved } = row;
   if (isRemoved || ownerId === undefined) return undefined;
   return { row, entity, key, ownerId, owner: { type: entity.ownerType, id: ownerId }, values: written };
@@ -102,7 +102,7 @@ export function removedOf(row: WrittenRow): CurrentRow | undefined {
 }
 
 /** The rows by the files that they name. */
-export function byNamedFile(rows: readonly CurrentRow[]): ReadonlyMap<string, readonly CurrentRow[]> {
+function byNamedFile(rows: readonly CurrentRow[]): ReadonlyMap<string, readonly CurrentRow[]> {
   const naming = new Map<string, CurrentRow[]>();
   for (const row of rows) {
     for (const { ids } of row.values.values()) {
@@ -131,4 +131,120 @@ export function groupByEntity(rows: readonly WrittenRow[]): Map<GuardedEntity, W
 /** Whether the two are one owner. */
 export function isOwner(owner: OwnerReference, other: { type: string | null; id: string | null } | undefined): boolean {
   return owner === other || (other !== undefined && owner.type === other.type && owner.id === other.id);
+}
+
+/** The rows that a transaction wrote, each by its key. What a part of the transaction did to them is undone with it. */
+export class WrittenRows {
+  readonly #byKey = new Map<string, WrittenRow>();
+  readonly #displaced: WrittenRow[] = [];
+  /** What was read off the rows since the last change. */
+  #current: readonly CurrentRow[] | undefined;
+  #naming: ReadonlyMap<string, readonly CurrentRow[]> | undefined;
+
+  constructor(private readonly state: TransactionState) {}
+
+  /** Rows that were removed, and whose keys others have got since. */
+  get displaced(): readonly WrittenRow[] {
+    return this.#displaced;
+  }
+
+  /** The rows that have their keys. */
+  get present(): readonly WrittenRow[] {
+    return [...this.#byKey.values()];
+  }
+
+  get all(): readonly WrittenRow[] {
+    return [...this.#byKey.values(), ...this.#displaced];
+  }
+
+  /** Whether some have to be read. */
+  get areUnsure(): boolean {
+    return this.#current === undefined && this.unsure().length > 0;
+  }
+
+  /** Those that have to be read. */
+  unsure(): WrittenRow[] {
+    return this.present.filter(({ isUnsure }) => isUnsure);
+  }
+
+  /** What the rows are now. */
+  get current(): readonly CurrentRow[] {
+    return (this.#current ??= this.present.flatMap((row) => currentOf(row) ?? []));
+  }
+
+  /** What they are now, by the files that they name. */
+  get naming(): ReadonlyMap<string, readonly CurrentRow[]> {
+    return (this.#naming ??= byNamedFile(this.current));
+  }
+
+  /** Called when a row has changed. */
+  changed(): void {
+    this.#current = undefined;
+    this.#naming = undefined;
+  }
+
+  find(entity: GuardedEntity, key: ObjectLiteral): WrittenRow | undefined {
+    return this.#byKey.get(keyOf(entity, key));
+  }
+
+  /** The row, which may be changed then. */
+  row(entity: GuardedEntity, key: ObjectLiteral): WrittenRow {
+    const text = keyOf(entity, key);
+    let row = this.#byKey.get(text) ?? (this.state.undone > 0 ? this.#undoneRow(text) : undefined);
+    if (row) this.keep(row);
+    else {
+      row = untouchedRow(entity, key);
+      this.#set(text, row);
+    }
+    return row;
+  }
+
+  /** The same for an insertion. One that was made and removed here, and is made again as another owner, is another row. */
+  toInsert(entity: GuardedEntity, key: ObjectLiteral, ownerId: string | undefined): WrittenRow {
+    const row = this.row(entity, key);
+    const { isRemoved, before, removedAs } = row;
+    if (!isRemoved || before !== null || removedAs?.ownerId === ownerId) return row;
+    this.#displace(row);
+    this.#set(keyOf(entity, key), undefined);
+    return this.row(entity, key);
+  }
+
+  /** Gives the row another key; gives the row that had it. */
+  move(row: WrittenRow, from: ObjectLiteral, to: ObjectLiteral): WrittenRow | undefined {
+    const text = keyOf(row.entity, to);
+    const there = this.#byKey.get(text);
+    this.keep(row);
+    this.#set(keyOf(row.entity, from), undefined);
+    const displaced = there === row ? undefined : there;
+    if (displaced) this.#displace(displaced);
+    row.key = to;
+    this.#set(text, row);
+    this.changed();
+    return displaced;
+  }
+
+  /** Has the row be again what it is now if the part of the transaction that is open is undone. Called before each change of a row. */
+  keep(row: WrittenRow): void {
+    if (!this.state.isInPart) return;
+    const kept = { ...row, written: new Map(row.written), formerly: new Map(row.formerly) };
+    this.state.onUndo(() => {
+      Object.assign(row, kept);
+      this.changed();
+    });
+  }
+
+  #displace(row: WrittenRow): void {
+    this.#displaced.push(row);
+    this.state.onUndo(() => this.#displaced.pop());
+  }
+
+  #set(key: string, row: WrittenRow | undefined): void {
+    this.state.setUndoable(this.#byKey, key, row);
+    this.state.onUndo(() => this.changed());
+  }
+
+  /** The row that had the key before it was given another one, which was undone. */
+  #undoneRow(text: string): WrittenRow | undefined {
+    return this.present.find(({ before }) => before && keyOf(before.entity, before.key) === text);
+  }
 }

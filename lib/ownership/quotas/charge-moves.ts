@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { ownerOf } from '../statements/verdict.js';
+import { ownerOf } from '../statements/transfer-statements.js';
 import type { Move, MoveOutcome } from '../statements/transfer-statements.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import type { UsageChange } from './quotas.js';

@@ -7,7 +7,7 @@ import { Transactor } from '../../unit-of-work/transactor.js';
 import { applyPolicies } from '../let-go.js';
 import type { FilesToLetGo } from '../let-go.js';
 import { guardedEntity } from '../guard/guarded-entities.js';
-import { noteTaken } from '../guard/note-moves.js';
+import { noteTaken } from '../guard/record-guard.js';
 import { ownerEntitiesOf } from '../owner-entities.js';
 import { heldFiles } from '../statements/held-files.js';
 import type { FileSnapshot } from '../statements/transfer-statements.js';

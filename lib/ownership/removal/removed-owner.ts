@@ -1,6 +1,6 @@
 import type { EntityManager, EntityMetadata, QueryRunner, RemoveEvent, SelectQueryBuilder } from 'typeorm';
 import { DecorationInvalidError } from '../../errors/setup.errors.js';
-import { ownerIdOf } from '../id-field.js';
+import { ownerIdOf } from '../../files/owner-reference.js';
 import { guardedEntity } from '../guard/guarded-entities.js';
 import { ownerEntity } from '../owner-entities.js';
 import type { OwnerEntity } from '../owner-entities.js';

@@ -1,15 +1,13 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Actor } from '../../actor/actor.js';
-import { uuidV7 } from '../../files/uuid-v7.js';
-import { HISTORY_COLUMNS } from './history-columns.js';
+import { uuidV7 } from '../../files/file-id.js';
+import { HISTORY_COLUMNS, ownershipNames } from './names.js';
+import type { OwnershipNames } from './names.js';
 import { sendSql, inChunks } from '../../unit-of-work/typeorm/connected.js';
 import { witnessHistory } from './history-witness.js';
-import { ownershipNames } from './names.js';
-import type { OwnershipNames } from './names.js';
 import { StepwiseStatements } from './stepwise.statements.js';
+import { isAlike, toSnapshot } from './transfer-statements.js';
 import type { FileSnapshot, HistoryEntry, Move } from './transfer-statements.js';
-import { isAlike } from './transfer-statements.js';
-import { toSnapshot } from './verdict.js';
 
 const IDS_PER_STATEMENT = 10_000;
 

@@ -2,12 +2,12 @@ import { In } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import type { Actor } from '../../actor/actor.js';
 import { ManagedFile } from '../../files/managed-file.entity.js';
-import { uuidV7 } from '../../files/uuid-v7.js';
+import { uuidV7 } from '../../files/file-id.js';
 import { FileTransfer } from '../file-transfer.entity.js';
 import { witnessHistory } from './history-witness.js';
 import { StepwiseStatements } from './stepwise.statements.js';
+import { toSnapshot } from './transfer-statements.js';
 import type { FileSnapshot, HistoryEntry, Move } from './transfer-statements.js';
-import { toSnapshot } from './verdict.js';
 import { dataSourceOf, familyOf, inChunks } from '../../unit-of-work/typeorm/connected.js';
 
 const IDS_PER_STATEMENT = 1_000;

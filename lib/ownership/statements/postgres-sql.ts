@@ -1,4 +1,4 @@
-import { HISTORY_COLUMNS } from './history-columns.js';
+import { HISTORY_COLUMNS } from './names.js';
 import type { OwnershipNames } from './names.js';
 
 /** How many files move, and how much their moves have in common. */

@@ -1,6 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Actor } from '../../actor/actor.js';
-import { uuidV7 } from '../../files/uuid-v7.js';
+import { uuidV7 } from '../../files/file-id.js';
 import { nameStatement } from '../../unit-of-work/dialects/postgres-client.js';
 import { ambientOf } from '../../unit-of-work/scopes/ambient.js';
 import { dataSourceOf, sendSql } from '../../unit-of-work/typeorm/connected.js';
@@ -8,6 +9,7 @@ import { witnessHistory } from './history-witness.js';
 import { ownershipNames } from './names.js';
 import { lastTransferSql, lookSql, recordSql, REFUSED, transferSql } from './postgres-sql.js';
 import type { TransferForm } from './postgres-sql.js';
+import { isAlike, TransferStatements, stateOf, toSnapshot } from './transfer-statements.js';
 import type {
   FileSnapshot,
   HistoryEntry,
@@ -17,9 +19,7 @@ import type {
   TransferTerms,
   Verdict,
 } from './transfer-statements.js';
-import { TRANSACTION_ID, transactionWitness } from './transaction-witness.js';
-import { isAlike, TransferStatements } from './transfer-statements.js';
-import { stateOf, toSnapshot } from './verdict.js';
+import type { CommitOutcome, Witness } from '../../unit-of-work/transaction/commit-outcome.js';
 
 // https://www.postgresql.org/docs/current/errcodes-appendix.html: invalid_text_representation
 const INVALID_TEXT = '22P02';
@@ -174,3 +174,38 @@ function toOutcome(row: Record<string, unknown>): MoveOutcome {
   });
   return { fileId: String(row['id']), verdict: row['verdict'] as Verdict, before };
 }
+
+/** Selects what PostgreSQL knows the transaction by. It is text, because it has 64 bits. */
+const TRANSACTION_ID = ', (SELECT txid_current())::text AS "transaction"';
+
+// https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
+const STATUS = 'SELECT txid_status($1::bigint) AS status';
+// `backend_xid` has the lower 32 bits. https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
+const TERMINATE = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+  WHERE backend_xid::text = ($1::bigint % 4294967296)::text AND pid <> pg_backend_pid()`;
+
+/** How long a transaction may take to come to its end when its client has gone, in milliseconds; then it is ended. */
+const PATIENCE = 250;
+
+/**
+ * Asks PostgreSQL what became of the transaction. A transaction that goes on may be waiting for a lock, with its COMMIT behind: it is
+ * terminated, so that it cannot commit after it was reported as rolled back.
+ */
+function transactionWitness(id: string): Witness {
+  return async (manager) => {
+    const patientUntil = performance.now() + PATIENCE;
+    for (let wait = 5; ; wait = Math.min(wait * 2, 100)) {
+      const [row] = await manager.query<{ status: string | null }[]>(STATUS, [id]);
+      const outcome = OUTCOMES[row?.status ?? ''];
+      if (outcome !== 'in progress') return outcome;
+      if (performance.now() > patientUntil) await manager.query(TERMINATE, [id]);
+      await delay(wait);
+    }
+  };
+}
+
+const OUTCOMES: Record<string, CommitOutcome | 'in progress' | undefined> = {
+  committed: 'committed',
+  aborted: 'rolled back',
+  'in progress': 'in progress',
+};

@@ -1,13 +1,12 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Actor } from '../../actor/actor.js';
-import { uuidV7 } from '../../files/uuid-v7.js';
-import { HISTORY_COLUMNS } from './history-columns.js';
-import { sendSql } from '../../unit-of-work/typeorm/connected.js';
-import { ownershipNames } from './names.js';
+import { uuidV7 } from '../../files/file-id.js';
+import { HISTORY_COLUMNS, ownershipNames } from './names.js';
 import type { OwnershipNames } from './names.js';
+import { sendSql } from '../../unit-of-work/typeorm/connected.js';
 import { StepwiseStatements } from './stepwise.statements.js';
+import { toSnapshot } from './transfer-statements.js';
 import type { FileSnapshot, HistoryEntry, Move } from './transfer-statements.js';
-import { toSnapshot } from './verdict.js';
 
 /** SQLite. The lock is the transaction itself, which begins IMMEDIATE. Lists travel as JSON, so that each statement is prepared once. */
 export class SqliteStatements extends StepwiseStatements {

@@ -1,7 +1,6 @@
 import type { EntityManager } from 'typeorm';
+import { TransferStatements, ownerOf, stateOf, verdictOf } from './transfer-statements.js';
 import type { FileSnapshot, HistoryEntry, Move, MoveOutcome, TransferTerms } from './transfer-statements.js';
-import { TransferStatements } from './transfer-statements.js';
-import { ownerOf, stateOf, verdictOf } from './verdict.js';
 
 /** Three steps: lock, move, write the history. What happens is decided here, from the rows that the lock returned. */
 export abstract class StepwiseStatements extends TransferStatements {

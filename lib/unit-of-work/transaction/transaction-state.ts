@@ -41,6 +41,14 @@ export class TransactionState {
     this.#parts.at(-1)?.restores.push(restore);
   }
 
+  /** Sets the entry, or deletes it where the value is undefined; undone with the part that is open now. */
+  setUndoable<K, V>(map: Map<K, V>, key: K, value: V | undefined): void {
+    const before = map.get(key);
+    const put = (it: V | undefined): unknown => (it === undefined ? map.delete(key) : map.set(key, it));
+    put(value);
+    this.onUndo(() => void put(before));
+  }
+
   /** Notes that a part has begun; once, if it is told so twice. */
   beginPart(depth: number): void {
     if (this.#parts.at(-1)?.depth !== depth) this.#parts.push({ depth, restores: [] });

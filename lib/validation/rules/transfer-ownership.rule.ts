@@ -3,7 +3,7 @@ import type { FileProblem } from '../../errors/file-problem.js';
 import { TaskQueueMissingError } from '../../errors/units.errors.js';
 import { queueClaim } from '../../ownership/file-claims.js';
 import type { CheckedClaim, ClaimRefusal } from '../../ownership/file-claims.js';
-import { wantChange } from '../../ownership/want-change.js';
+import { wantChange } from '../../ownership/guard/change-rights.js';
 import { TransferRuntime } from '../../ownership/transfer-runtime.js';
 import { currentQueue } from '../../task-queue/unit-queue.js';
 import type { UnitQueue } from '../../task-queue/unit-queue.js';

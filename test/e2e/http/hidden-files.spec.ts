@@ -3,7 +3,7 @@ import { Type } from 'class-transformer';
 import { IsOptional, validate, ValidateNested } from 'class-validator';
 import { DataSource } from 'typeorm';
 import { describe, expect, it } from 'vitest';
-import { uuidV7 } from '../../../lib/files/uuid-v7.js';
+import { uuidV7 } from '../../../lib/files/file-id.js';
 import {
   AcceptFileStorage,
   AcceptFileType,

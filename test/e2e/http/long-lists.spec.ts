@@ -3,7 +3,7 @@ import type { INestApplication } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { IsOptional } from 'class-validator';
 import { describe, expect, it } from 'vitest';
-import { uuidV7 } from '../../../lib/files/uuid-v7.js';
+import { uuidV7 } from '../../../lib/files/file-id.js';
 import { AcceptFileType, FileExists, TransferOwnership, WithTaskQueue } from '../../../lib/index.js';
 import type { FilesModuleOptions } from '../../../lib/index.js';
 import { PLATFORMS, startApp } from '../../support/http-app.js';

@@ -3,7 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FilesService } from '../../../lib/files/files.service.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
-import { uuidV7 } from '../../../lib/files/uuid-v7.js';
+import { uuidV7 } from '../../../lib/files/file-id.js';
 import { PLATFORMS, startApp } from '../../support/http-app.js';
 import type { HttpApp } from '../../support/http-app.js';
 import { Package, Resource } from '../../support/ownership-app.js';

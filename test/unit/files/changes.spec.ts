@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { faultyStorage } from 'nestjs-files/testing';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
-import { uuidV7 } from '../../../lib/files/uuid-v7.js';
+import { uuidV7 } from '../../../lib/files/file-id.js';
 import type { Storage } from '../../../lib/storage/storage.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { assembleFiles, filesHarness, HARNESS_ENTITIES } from '../../support/files-harness.js';

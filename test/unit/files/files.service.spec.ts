@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { CommitOutcomeUnknownError } from '../../../lib/errors/units.errors.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
-import { uuidV7 } from '../../../lib/files/uuid-v7.js';
+import { uuidV7 } from '../../../lib/files/file-id.js';
 import { contextOf, filesHarness, Thing } from '../../support/files-harness.js';
 import { pdf } from '../../support/files-samples.js';
 

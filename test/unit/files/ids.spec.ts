@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isFileId, normalizeFileId } from '../../../lib/files/file-id.js';
-import { uuidV7 } from '../../../lib/files/uuid-v7.js';
+import { isFileId, normalizeFileId, uuidV7 } from '../../../lib/files/file-id.js';
 
 describe('uuidV7', () => {
   it('makes valid ids of version 7, each greater than the one before', () => {

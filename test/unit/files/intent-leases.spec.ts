@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { FileIntent } from '../../../lib/files/intents/file-intent.entity.js';
 import { leaseIntents, skipsLocked } from '../../../lib/files/intents/intent-leases.js';
-import { uuidV7 } from '../../../lib/files/uuid-v7.js';
+import { uuidV7 } from '../../../lib/files/file-id.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { TestDatabase } from '../../support/databases.js';

@@ -12,7 +12,7 @@ import { leaveMarker } from '../../../lib/files/intents/marker-intent.js';
 import type { SweepStep } from '../../../lib/files/intents/sweep-preview.js';
 import { locationKey } from '../../../lib/storage/location-key.js';
 import { readSweeperOptions } from '../../../lib/files/intents/sweeper-options.js';
-import { uuidV7 } from '../../../lib/files/uuid-v7.js';
+import { uuidV7 } from '../../../lib/files/file-id.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { assembleFiles, filesHarness, HARNESS_ENTITIES } from '../../support/files-harness.js';
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { idAt, idHolder, idSteps, ownerIdOf } from '../../../lib/ownership/id-field.js';
+import { idAt, idHolder, idSteps } from '../../../lib/ownership/id-field.js';
+import { ownerIdOf } from '../../../lib/files/owner-reference.js';
 
 describe('the steps to an id', () => {
   const [root, parent] = [{ id: 'root' }, { id: 'parent', size: 3 }];

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { uuidV7 } from '../../../lib/files/uuid-v7.js';
+import { uuidV7 } from '../../../lib/files/file-id.js';
 import { OwnershipTransferTask } from '../../../lib/ownership/ownership-transfer.task.js';
 import { ownershipApp } from '../../support/ownership-app.js';
 import type { OwnershipApp } from '../../support/ownership-app.js';

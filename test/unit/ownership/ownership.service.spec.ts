@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { actAs } from '../../../lib/actor/actor.js';
-import { uuidV7 } from '../../../lib/files/uuid-v7.js';
+import { uuidV7 } from '../../../lib/files/file-id.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { FileTransfer } from '../../../lib/ownership/file-transfer.entity.js';
 import { ownershipApp } from '../../support/ownership-app.js';

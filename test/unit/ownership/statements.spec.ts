@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { DataSource } from 'typeorm';
-import { uuidV7 } from '../../../lib/files/uuid-v7.js';
+import { uuidV7 } from '../../../lib/files/file-id.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { FileTransfer } from '../../../lib/ownership/file-transfer.entity.js';
 import { heldFiles } from '../../../lib/ownership/statements/held-files.js';
@@ -9,8 +9,8 @@ import { MysqlStatements } from '../../../lib/ownership/statements/mysql.stateme
 import { PortableStatements } from '../../../lib/ownership/statements/portable.statements.js';
 import { PostgresStatements } from '../../../lib/ownership/statements/postgres.statements.js';
 import { SqliteStatements } from '../../../lib/ownership/statements/sqlite.statements.js';
+import { ownerOf, stateOf } from '../../../lib/ownership/statements/transfer-statements.js';
 import type { Move, TransferStatements, TransferTerms } from '../../../lib/ownership/statements/transfer-statements.js';
-import { ownerOf, stateOf } from '../../../lib/ownership/statements/verdict.js';
 import { transferStatementsFor } from '../../../lib/ownership/statements/transfer-statements-for.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { fileById, historyOf, insertFile, reachableDatabases } from '../../support/ownership-databases.js';

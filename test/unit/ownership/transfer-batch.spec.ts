@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ExecutionContext } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { TransferTrace } from '../../../lib/diagnostics/traces.js';
-import { uuidV7 } from '../../../lib/files/uuid-v7.js';
+import { uuidV7 } from '../../../lib/files/file-id.js';
 import { queueClaim } from '../../../lib/ownership/file-claims.js';
 import type { CheckedClaim } from '../../../lib/ownership/file-claims.js';
 import { OwnershipTransferTask } from '../../../lib/ownership/ownership-transfer.task.js';

@@ -1,8 +1,8 @@
 import { DataSource } from 'typeorm';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { actAs, ActorSource } from '../../../lib/actor/actor.js';
-import type { ManagerCheck } from '../../../lib/ownership/manager-check.js';
 import { TransferRuntime } from '../../../lib/ownership/transfer-runtime.js';
+import type { ManagerCheck } from '../../../lib/ownership/transfer-runtime.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { IN_MEMORY } from '../../support/databases.js';
 import { ownershipApp } from '../../support/ownership-app.js';

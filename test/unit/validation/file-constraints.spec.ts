@@ -1,6 +1,6 @@
 import { IsOptional, validate } from 'class-validator';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { uuidV7 } from '../../../lib/files/uuid-v7.js';
+import { uuidV7 } from '../../../lib/files/file-id.js';
 import { AcceptFileStorage } from '../../../lib/validation/accept-file-storage.constraint.js';
 import { AcceptFileType } from '../../../lib/validation/accept-file-type.constraint.js';
 import { FileExists } from '../../../lib/validation/file-exists.constraint.js';

@@ -5,7 +5,7 @@ import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { newFile } from '../../../lib/files/new-file.js';
-import { uuidV7 } from '../../../lib/files/uuid-v7.js';
+import { uuidV7 } from '../../../lib/files/file-id.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
 import { AcceptFileStorage } from '../../../lib/validation/accept-file-storage.constraint.js';
 import { AcceptFileType } from '../../../lib/validation/accept-file-type.constraint.js';

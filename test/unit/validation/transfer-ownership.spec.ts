@@ -5,7 +5,7 @@ import { IsOptional, IsString, ValidateNested } from 'class-validator';
 import { DataSource } from 'typeorm';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
-import { uuidV7 } from '../../../lib/files/uuid-v7.js';
+import { uuidV7 } from '../../../lib/files/file-id.js';
 import { OwnershipTransferTask } from '../../../lib/ownership/ownership-transfer.task.js';
 import { TaskQueue } from '../../../lib/task-queue/task-queue.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';

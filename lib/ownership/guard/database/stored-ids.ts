@@ -1,8 +1,8 @@
 import type { DataSource } from 'typeorm';
-import { ownerIdOf } from '../../id-field.js';
+import { ownerIdOf } from '../../../files/owner-reference.js';
 import type { OwnerColumn } from '../../owner-entities.js';
+import { filesNamedBy } from '../guarded-entities.js';
 import type { GuardedField } from '../guarded-entities.js';
-import { filesNamedBy } from '../named-files.js';
 import type { StoredColumn } from './stored-table.js';
 
 /** How a column holds ids: as one, as an array, as JSON, or as a text with commas. */

@@ -2,7 +2,7 @@ import { validate } from 'class-validator';
 import * as v from 'valibot';
 import { afterAll, afterEach, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
-import { uuidV7 } from '../../../../lib/files/uuid-v7.js';
+import { uuidV7 } from '../../../../lib/files/file-id.js';
 import { AcceptFileType } from '../../../../lib/validation/accept-file-type.constraint.js';
 import type { FileRules } from '../../../../lib/validation/schema/file-rules.js';
 import {

@@ -1,0 +1,140 @@
+import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
+import { RecordWriteUnseenError } from '../../errors/guard.errors.js';
+import type { OwnerColumn } from '../owner-entities.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
+import type { WriteBuilder } from '../../unit-of-work/typeorm/query-builders.js';
+import { canonicalId } from './guarded-entities.js';
+import type { GuardedEntity } from './guarded-entities.js';
+import type { RecordLedger } from './record-ledger.js';
+import { readRows, rowsByKey } from './record-rows.js';
+import type { Condition } from './record-rows.js';
+import { beforeSql, done, mayBeHeard, namesAny, rowsToInsert, valueIn, writtenValues } from './write-statement.js';
+import type { Execute, GuardedWrite, Values, Written } from './write-statement.js';
+
+/** What the insertion does to the entity; undefined where it names no files. */
+export function insertion(builder: WriteBuilder, entity: GuardedEntity): GuardedWrite | undefined {
+  const { insertFromSelect, onConflict, onIgnore, onUpdate } = builder.expressionMap;
+  if (insertFromSelect)
+    throw new RecordWriteUnseenError(entity.metadata.name, `INSERT … SELECT into ${entity.metadata.name}`);
+  const rows = rowsToInsert(builder);
+  if (onConflict || onUpdate || onIgnore) {
+    return { entity, run: (...args) => upsertRows(builder, entity, rows, ...args) };
+  }
+  const values = (): Written[] => rows.map((row) => writtenValues(dataSourceOf(builder), entity, row));
+  const concerns = values().some((row) => row.expressions || row.choosesId || namesAny(row.fields));
+  if (!concerns && !mayBeHeard(builder, 'Insert')) return undefined;
+  return { entity, run: (execute, ledger) => insertRows(builder, entity, rows, execute, ledger) };
+}
+
+async function insertRows(
+  builder: WriteBuilder,
+  entity: GuardedEntity,
+  given: readonly Values[],
+  execute: Execute,
+  ledger: RecordLedger,
+): Promise<unknown> {
+  const rows = wantKeys(builder, given);
+  let values: Written[] = [];
+  beforeSql(builder, () => (values = rows.map((row) => writtenValues(dataSourceOf(builder), entity, row))));
+  const note = (result?: { identifiers: ObjectLiteral[]; generatedMaps: ObjectLiteral[] }): void => {
+    for (const [index, row] of rows.entries()) {
+      const whole = [row, result?.generatedMaps[index], result?.identifiers[index]];
+      const { metadata, idColumn } = entity;
+      const key: ObjectLiteral = {};
+      for (const column of metadata.primaryColumns) column.setEntityValue(key, valueIn(whole, column));
+      const { fields, expressions, choosesId } = values[index] as Written;
+      const ownerId = canonicalId(dataSourceOf(builder), idColumn, valueIn(whole, idColumn));
+      ledger.inserted(entity, key, ownerId, fields, choosesId);
+      if (expressions || !result) ledger.unsure(entity, key);
+    }
+  };
+  const result = await done<Parameters<typeof note>[0]>(builder, execute, () => {
+    // TypeORM has put the keys into the rows by then, where the database gives them.
+    const { primaryColumns } = entity.metadata;
+    const isKnown = (row: Values): boolean => primaryColumns.every((column) => valueIn([row], column) !== undefined);
+    if (rows.every(isKnown)) note();
+    else ledger.refuse(failedAfterWrite(entity));
+  });
+  note(result);
+  return result;
+}
+
+function failedAfterWrite({ metadata: { name } }: GuardedEntity): RecordWriteUnseenError {
+  const remedy = 'Let the error roll the transaction back, or do the write in a nested transaction.';
+  return new RecordWriteUnseenError(name, `An insertion into ${name} that a listener failed after`, remedy);
+}
+
+/** Lets the keys be read back, but not into the caller's objects where these are to be left alone. Gives the rows as they are inserted. */
+function wantKeys({ expressionMap }: WriteBuilder, rows: readonly Values[]): readonly Values[] {
+  if (expressionMap.updateEntity) return rows;
+  const copies = rows.map((row) => Object.assign(Object.create(Object.getPrototypeOf(row) as object) as object, row));
+  Object.assign(expressionMap, { updateEntity: true, valuesSet: copies });
+  return copies;
+}
+
+/** Rows that are inserted or, where one is there already, updated or left alone: they are known by their unique values alone. */
+async function upsertRows(
+  builder: WriteBuilder,
+  entity: GuardedEntity,
+  rows: readonly Values[],
+  execute: Execute,
+  ledger: RecordLedger,
+  manager: EntityManager,
+): Promise<unknown> {
+  const dataSource = dataSourceOf(builder);
+  const known = uniqueCondition(dataSource, entity, rows);
+  const before = known ? await readRows(manager, entity, known, true) : [];
+  for (const record of before) ledger.seen(record);
+  const inserted = wantKeys(builder, rows);
+  let where = known;
+  beforeSql(builder, () => (where = uniqueCondition(dataSource, entity, inserted)));
+  const result = await done<{ identifiers: (ObjectLiteral | undefined)[] }>(builder, execute, () =>
+    ledger.refuse(failedAfterWrite(entity)),
+  );
+  // A listener may have given the unique value: then nobody knows which of the rows were there.
+  const isAsBefore = JSON.stringify(where) === JSON.stringify(known);
+  const after = where ? await readRows(manager, entity, where, true) : [];
+  const keys = result.identifiers.filter((key) => key && entity.metadata.hasAllPrimaryKeys?.(key));
+  const byKey = await rowsByKey(manager, entity, keys as ObjectLiteral[]);
+  const wasThere = new Set(before.map(({ key }) => JSON.stringify(key)));
+  for (const record of [...after, ...byKey]) {
+    const isNew = isAsBefore && !wasThere.has(JSON.stringify(record.key));
+    if (isNew) ledger.inserted(entity, record.key, record.ownerId, record.values, entity.isOneRow);
+    else ledger.updated(entity, record.key, record.ownerId, record.values);
+  }
+  return result;
+}
+
+function uniqueBySql(name: string): RecordWriteUnseenError {
+  return new RecordWriteUnseenError(name, `An upsert into ${name} whose unique value is SQL`, 'Give the value itself.');
+}
+
+/** That a row has the same primary or unique values as one of those that are to be inserted. Throws where SQL says what such a value is. */
+export function uniqueCondition(
+  dataSource: DataSource,
+  entity: GuardedEntity,
+  rows: readonly Values[],
+): Condition | undefined {
+  const { metadata } = entity;
+  const keys = [
+    metadata.primaryColumns,
+    ...metadata.uniques.map(({ columns }) => columns),
+    ...metadata.indices.filter(({ isUnique }) => isUnique).map(({ columns }) => columns),
+  ];
+  const { driver } = dataSource;
+  const parameters: unknown[] = [];
+  const conditions: string[] = [];
+  for (const row of rows) {
+    for (const columns of keys) {
+      const parts = columns.map((column): [OwnerColumn, unknown] => [column, column.getEntityValue(row)]);
+      if (parts.some(([, value]) => typeof value === 'function')) throw uniqueBySql(metadata.name);
+      if (parts.some(([, value]) => value === undefined || value === null)) continue;
+      const terms = parts.map(([column, value]) => {
+        const place = driver.createParameter('', parameters.push(driver.preparePersistentValue(value, column)) - 1);
+        return `${driver.escape(column.databaseName)} = ${place}`;
+      });
+      conditions.push(`(${terms.join(' AND ')})`);
+    }
+  }
+  return conditions.length === 0 ? undefined : { sql: conditions.join(' OR '), parameters };
+}

@@ -1,0 +1,240 @@
+import { isDeepStrictEqual } from 'node:util';
+import { QueryFailedError } from 'typeorm';
+import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
+import { RecordWriteUnseenError } from '../../errors/guard.errors.js';
+import { ownerIdOf } from '../../files/owner-reference.js';
+import type { OwnerColumn } from '../owner-entities.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
+import type { WriteBuilder } from '../../unit-of-work/typeorm/query-builders.js';
+import { canonicalId, filesNamedBy, textOfJunk } from './guarded-entities.js';
+import type { GuardedEntity, GuardedField, NamedFiles } from './guarded-entities.js';
+import { keyCondition, readRows } from './record-rows.js';
+import type { RecordLedger } from './record-ledger.js';
+import type { Condition, FieldValues, RecordRow } from './record-rows.js';
+
+export type Values = Readonly<Record<string, unknown>>;
+export type Execute = () => Promise<unknown>;
+
+/** What a write does to a guarded entity; undefined where it does not touch what is guarded. */
+export interface GuardedWrite {
+  readonly entity: GuardedEntity;
+  /** Does the write, and notes it. Needs the builder's query runner to be in a transaction. */
+  run(execute: Execute, ledger: RecordLedger, manager: EntityManager): Promise<unknown>;
+}
+
+/** What is written into declared fields and the owner id. */
+export interface Written {
+  readonly fields: FieldValues;
+  /** Whether SQL says what is written. */
+  readonly expressions: boolean;
+  /** Whether an update changes the owner id. */
+  readonly changesId: boolean;
+  /** The values of primary columns that an update changes, by property. */
+  readonly newKey: ObjectLiteral | undefined;
+  /** Whether an insertion says which owner the row is, and no other row is the same: another may have been it before. */
+  readonly choosesId: boolean;
+}
+
+export function writtenValues(
+  dataSource: DataSource,
+  entity: GuardedEntity,
+  values: Values,
+  isUpdate = false,
+): Written {
+  const fields = new Map<GuardedField, NamedFiles>();
+  let expressions = false;
+  for (const field of entity.fields) {
+    const { column } = field;
+    const value: unknown = column.getEntityValue(values);
+    if (value === undefined || !(isUpdate ? column.isUpdate : column.isInsert)) continue;
+    if (typeof value === 'function') expressions = true;
+    else fields.set(field, filesNamedBy(dataSource, field, value));
+  }
+  const { idColumn, isOneRow, heirs } = entity;
+  const has = (column: OwnerColumn) => column.getEntityValue(values) !== undefined;
+  const changesId = isUpdate && [entity, ...heirs].some((one) => one.idColumn.isUpdate && has(one.idColumn));
+  const newKey = isUpdate ? changedKey(entity, values) : undefined;
+  return { fields, expressions, changesId, newKey, choosesId: isOneRow && has(idColumn) };
+}
+
+/** Throws where nobody can tell which rows, or of which class, those are that the update leaves. */
+function changedKey({ metadata }: GuardedEntity, values: Values): ObjectLiteral | undefined {
+  const { name, primaryColumns, discriminatorColumn } = metadata;
+  const written = (column: OwnerColumn): unknown => (column.isUpdate ? column.getEntityValue(values) : undefined);
+  const key: ObjectLiteral = {};
+  for (const column of primaryColumns) {
+    const value = written(column);
+    if (typeof value === 'function')
+      throw new RecordWriteUnseenError(
+        name,
+        `An update of the primary key of ${name} by SQL`,
+        'Give the value itself.',
+      );
+    if (value !== undefined) column.setEntityValue(key, value);
+  }
+  if (discriminatorColumn && written(discriminatorColumn) !== undefined)
+    throw new RecordWriteUnseenError(
+      name,
+      `A change of the class of rows of ${name}`,
+      'Insert a row of the other class.',
+    );
+  return Object.keys(key).length === 0 ? undefined : key;
+}
+
+export function namesAny(fields: FieldValues): boolean {
+  return [...fields.values()].some(({ ids, junk }) => ids.length > 0 || junk.length > 0);
+}
+
+export function valueIn(sources: readonly (ObjectLiteral | undefined)[], column: OwnerColumn): unknown {
+  for (const source of sources) {
+    const value: unknown = source && column.getEntityValue(source);
+    if (value !== undefined && value !== null && typeof value !== 'function') return value;
+  }
+  return undefined;
+}
+
+export function areSame(one: Written, other: Written): boolean {
+  const textOf = ({ fields, expressions, changesId }: Written): string =>
+    JSON.stringify([
+      [...fields].map(([{ name }, { ids, junk }]) => [name, ids, junk.map(textOfJunk)]),
+      expressions,
+      changesId,
+    ]);
+  return textOf(one) === textOf(other);
+}
+
+export function rowsToInsert({ expressionMap: { valuesSet } }: WriteBuilder): readonly Values[] {
+  return (Array.isArray(valuesSet) ? valuesSet : [valuesSet ?? {}]) as readonly Values[];
+}
+
+/** Whether entity listeners or subscribers hear of the write before its SQL is made, and may change its values. */
+export function mayBeHeard(builder: WriteBuilder, what: 'Insert' | 'Update'): boolean {
+  const { callListeners, mainAlias } = builder.expressionMap;
+  if (!callListeners || !mainAlias) return false;
+  const isHeard = mainAlias.metadata[`before${what}Listeners`].length > 0;
+  return isHeard || dataSourceOf(builder).subscribers.some((subscriber) => subscriber[`before${what}`]);
+}
+
+/** Runs `look` when TypeORM makes the SQL: the values are what listeners have left of them. */
+export function beforeSql(builder: WriteBuilder, look: () => void): void {
+  const make = builder.getQueryAndParameters.bind(builder);
+  builder.getQueryAndParameters = () => {
+    look();
+    return make();
+  };
+}
+
+/**
+ * Does the write. `onFailure` is called where it may have been done although it rejects: a listener failed after the statement. A statement that
+ * was not made, or that fails itself, has done nothing.
+ */
+export async function done<T>(builder: WriteBuilder, execute: Execute, onFailure: () => void): Promise<T> {
+  const make = builder.getQueryAndParameters;
+  let made: [sql: string, parameters: unknown[]] | undefined;
+  builder.getQueryAndParameters = () => (made = make.call(builder));
+  try {
+    return (await execute()) as T;
+  } catch (error) {
+    if (made && !isFailureOf(made, error)) onFailure();
+    throw error;
+  } finally {
+    builder.getQueryAndParameters = make;
+  }
+}
+
+/** Whether it is this statement that failed, and not one of a listener. SQLite's query runner makes numbers of booleans. */
+function isFailureOf([sql, parameters]: [sql: string, parameters: unknown[]], error: unknown): boolean {
+  if (!(error instanceof QueryFailedError) || error.query !== sql) return false;
+  const asSent = (values: unknown[]): unknown[] =>
+    values.map((value) => (typeof value === 'boolean' ? Number(value) : value));
+  return isDeepStrictEqual(asSent((error.parameters ?? []) as unknown[]), asSent(parameters));
+}
+
+/** The rows that the builder is about to write, locked. */
+export function rowsOf(builder: WriteBuilder, entity: GuardedEntity, manager: EntityManager): Promise<RecordRow[]> {
+  const keys = writtenKeys(builder, entity);
+  const where = keys ? keyCondition(dataSourceOf(builder), entity, keys) : criteriaOf(builder, entity);
+  return readRows(manager, entity, where, true);
+}
+
+/** The builder's own condition: as a deletion that says nothing else it has no other parameters than this. */
+function criteriaOf(builder: WriteBuilder, { metadata: { name } }: GuardedEntity): Condition {
+  const deletion = builder.clone().delete();
+  const { commonTableExpressions } = deletion.expressionMap;
+  Object.assign(deletion.expressionMap, {
+    comment: undefined,
+    commonTableExpressions: [],
+    returning: '',
+    extraReturningColumns: [],
+  });
+  const [sql, parameters] = deletion.getQueryAndParameters();
+  const at = sql.indexOf(' WHERE ');
+  if (at < 0) return { sql: '1 = 1', parameters: [] };
+  const condition = sql.slice(at + ' WHERE '.length);
+  for (const { alias } of commonTableExpressions) {
+    if (mentions(condition, alias)) throw ofCommonTable(name, alias);
+  }
+  return { sql: condition, parameters };
+}
+
+function mentions(sql: string, name: string): boolean {
+  return new RegExp(`(?<!\\w)${name.replaceAll(/\W/g, String.raw`\$&`)}(?!\\w)`, 'i').test(sql);
+}
+
+function ofCommonTable(name: string, alias: string): RecordWriteUnseenError {
+  const remedy = 'Write the condition with a subquery in the place of the common table expression.';
+  return new RecordWriteUnseenError(
+    name,
+    `A write of the rows of ${name} that the common table "${alias}" names`,
+    remedy,
+  );
+}
+
+interface Predicate {
+  readonly operator?: string;
+  readonly parameters?: readonly string[];
+}
+
+/**
+ * The primary keys that the builder says it writes; undefined where it has other criteria, or where the database may write a key otherwise:
+ * `+7`, or a uuid without dashes.
+ */
+export function writtenKeys(builder: WriteBuilder, entity: GuardedEntity): ObjectLiteral[] | undefined {
+  const { whereEntities } = builder.expressionMap;
+  const { metadata } = entity;
+  const dataSource = dataSourceOf(builder);
+  const keys =
+    whereEntities.length === 0
+      ? keysInCriteria(builder, entity)
+      : whereEntities.map((one) => metadata.getEntityIdMap(one) as ObjectLiteral);
+  const isAsRead = (key: ObjectLiteral): boolean =>
+    metadata.primaryColumns.every((column) => {
+      const value: unknown = column.getEntityValue(key);
+      const id = canonicalId(dataSource, column, value);
+      return id !== undefined && id === ownerIdOf(value);
+    });
+  return keys?.every(isAsRead) ? keys : undefined;
+}
+
+// `update(id, …)`, `update([id, …], …)` and `update({ id }, …)`, as TypeORM keeps them: one predicate about the primary column.
+function keysInCriteria(
+  { expressionMap: { wheres, parameters } }: WriteBuilder,
+  { metadata }: GuardedEntity,
+): ObjectLiteral[] | undefined {
+  const [where, ...others] = wheres;
+  const [column, ...more] = metadata.primaryColumns;
+  if (!where || !column || others.length > 0 || more.length > 0 || !Array.isArray(where.condition)) return undefined;
+  const [only, ...rest] = where.condition as { condition?: Predicate }[];
+  const { operator, parameters: terms = [] } = only?.condition ?? {};
+  if (rest.length > 0 || (operator !== 'equal' && operator !== 'in') || terms[0] !== column.propertyPath)
+    return undefined;
+  const keys: ObjectLiteral[] = [];
+  for (const term of terms.slice(1)) {
+    const name = term.startsWith(':') ? term.slice(1) : '';
+    if (!Object.hasOwn(parameters, name)) return undefined;
+    const key: ObjectLiteral = {};
+    column.setEntityValue(key, parameters[name]);
+    keys.push(key);
+  }
+  return keys;
+}
