@@ -31,6 +31,7 @@ export default {
     'DataFilter',
     'ERROR_STATUS',
     'EntityClass',
+    'FieldOf',
     'FILES_ROUTES',
     'JsonOperators',
     'JsonScalar',

@@ -36,10 +36,9 @@ import type {
   FilesModuleOptions,
   FilesModuleShape,
 } from './files.options.js';
-import { ActionRoutes } from './http/routes/action-routes.js';
+import { ActionRoutes, ActionUploads } from './http/form/action-uploads.js';
 import { ActionRoutesCheck } from './http/routes/action-routes.check.js';
 import { UPLOAD_IDLE_TIMEOUT } from './http/form/arrival.js';
-import { ActionUploads } from './http/form/action-uploads.js';
 import { Downloads } from './http/download/downloads.js';
 import { FileGate } from './http/routes/file-gate.js';
 import { FileLists } from './http/routes/file-lists.js';

@@ -11,26 +11,27 @@ export type {
 export type { FilesValidationOptions } from './ownership/validation-options.js';
 
 // Task queue
-export { addTask } from './task-queue/task-queue.js';
+export { addTask, TaskQueue } from './task-queue/task-queue.js';
 export { NO_PREVIOUS_TASK, Task } from './task-queue/task.js';
 export type { TaskFunction, TaskLike } from './task-queue/task.js';
-export { TaskQueue } from './task-queue/task-queue.js';
 export { WithTaskQueue } from './task-queue/with-task-queue.decorator.js';
 export type { WithTaskQueueOptions } from './task-queue/with-task-queue.decorator.js';
 export type { IsolationLevel } from './unit-of-work/dialects/dialect.js';
 export type { UnitOptions } from './unit-of-work/unit-options.js';
 
 // Validation
-export { AcceptFileStorage } from './validation/accept-file-storage.constraint.js';
-export { AcceptFileType } from './validation/accept-file-type.constraint.js';
-export type { FileFieldValidationOptions } from './validation/file-constraint.js';
-export { FileExists } from './validation/file-exists.constraint.js';
-export { MaxFileSize } from './validation/max-file-size.constraint.js';
+export {
+  AcceptFileStorage,
+  AcceptFileType,
+  FileExists,
+  MaxFileSize,
+  TransferOwnership,
+} from './validation/file-constraints.js';
+export type { FileFieldValidationOptions } from './validation/file-constraints.js';
 export { ParseFileSize } from './validation/parse-file-size.pipe.js';
 export { UploadAs } from './validation/upload-as.constraint.js';
 export type { UploadAsOptions } from './validation/upload-as.constraint.js';
-export { TransferOwnership } from './validation/transfer-ownership.constraint.js';
-export type { TransferOwnershipOptions } from './validation/rules/transfer-options.js';
+export type { TransferOwnershipOptions } from './validation/rules/transfer-ownership.rule.js';
 
 // Files
 export type { Actor, ActorResolver } from './actor/actor.js';

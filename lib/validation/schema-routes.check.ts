@@ -1,10 +1,10 @@
+import * as nest from '@nestjs/common';
 import { Injectable, Logger } from '@nestjs/common';
-import type { OnModuleInit } from '@nestjs/common';
+import type { OnModuleInit, Type } from '@nestjs/common';
 import { DecorationInvalidError } from '../errors/setup.errors.js';
 import { RouteExplorer } from '../task-queue/route-explorer.js';
 import type { Route } from '../task-queue/route-explorer.js';
 import { hasFileRules, transfersFiles } from './schema/with-files.js';
-import { knowsSchemas, readsSchemas } from './schema-pipe.js';
 
 /** Warns at boot about routes whose schemas would check nothing, or could not: Nest takes `{ schema }` without a word. Refuses them in Nest 11. */
 @Injectable()
@@ -39,4 +39,17 @@ export class SchemaRoutesCheck implements OnModuleInit {
       );
     }
   }
+}
+
+/** The pipe that validates with schemas; none in Nest 11. */
+const schemaPipe = (nest as { StandardSchemaValidationPipe?: Type }).StandardSchemaValidationPipe;
+
+/** Whether this Nest knows `@Body({ schema })`. Nest 11 takes the object for a pipe, and drops it. */
+const knowsSchemas = schemaPipe !== undefined;
+
+/** Whether a pipe, or its class, validates with the schemas of parameters. */
+function readsSchemas(pipe: unknown): boolean {
+  if (schemaPipe === undefined) return false;
+  if (typeof pipe !== 'function') return pipe instanceof schemaPipe;
+  return pipe === schemaPipe || pipe.prototype instanceof schemaPipe;
 }

@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { OnModuleInit } from '@nestjs/common';
 import { RouteExplorer } from '../task-queue/route-explorer.js';
 import { carriesUploads } from '../staging/upload-fields.js';
-import { carriesTransferOwnership } from './carries-transfer-ownership.js';
+import { carriesTransferOwnership } from './rules/transfer-ownership.rule.js';
 
 const RULES = [
   ['@TransferOwnership()', (type: unknown) => carriesTransferOwnership(type)],

@@ -13,13 +13,13 @@ import { UPLOAD_AS } from '../staging/upload-rule.js';
 import type { AttachAs, UploadRule } from '../staging/upload-rule.js';
 import { currentQueue } from '../task-queue/unit-queue.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
-import { earlyRefusal } from './early-refusal.js';
+import { earlyRefusal } from './early-check.js';
 import type { SeenFile } from './early-check.js';
-import { fileConstraint } from './file-constraint.js';
-import type { FileFieldValidationOptions } from './file-constraint.js';
+import { fileConstraint } from './file-constraints.js';
+import type { FieldOf, FileFieldValidationOptions } from './file-constraints.js';
 import { describeProblems, problemsOf } from './problems.js';
-import { readTransferTerms } from './rules/transfer-options.js';
-import type { TransferOwnershipOptions } from './rules/transfer-options.js';
+import { readTransferTerms } from './rules/transfer-ownership.rule.js';
+import type { TransferOwnershipOptions } from './rules/transfer-ownership.rule.js';
 
 /** Where the files of `@UploadAs()` go, and what is written of them. */
 export interface UploadAsOptions<
@@ -35,9 +35,6 @@ export interface UploadAsOptions<
   /** The property of the owner's entity that it is written into. @default the decorated property, if the entity has it */
   field?: string;
 }
-
-/** Decorates a property of the DTO; a method, so that it is a `PropertyDecorator` whatever the DTO is. */
-type FieldOf<Dto> = { decorate(target: Dto, property: string | symbol): void }['decorate'];
 
 const NAME = '@UploadAs';
 const NO_UPLOAD: FileProblem = { code: 'UPLOAD_EXPECTED' };

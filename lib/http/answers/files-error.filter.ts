@@ -4,8 +4,7 @@ import { ApplicationConfig, BaseExceptionFilter } from '@nestjs/core';
 import { throwError } from 'rxjs';
 import { isServerFault } from '../../errors/error-status.js';
 import { FilesError } from '../../errors/files-error.js';
-import { sendException } from './socket-exception.js';
-import { toGraphqlError } from './to-graphql-error.js';
+import { ValidationFailedError } from '../../errors/files.errors.js';
 
 /** Where `@Catch()` leaves the types that a filter handles. */
 const CATCHES = '__filterCatchExceptions__';
@@ -92,4 +91,32 @@ function isOfLibrary(caught: Caught): boolean {
 /** Filters like to answer with `exception.message`. */
 function withoutMessage(error: FilesError): HttpException {
   return new HttpException(error.getResponse(), error.getStatus(), { cause: error });
+}
+
+interface SocketClient {
+  /** Only clients of ws have one. Their `emit` reaches nobody. */
+  readonly readyState?: number;
+  send(text: string): void;
+  emit(event: string, data: unknown): void;
+}
+
+/** Sends the client of a gateway the event `exception`, as Nest does for a `WsException`, with the error's code. */
+function sendException(error: FilesError, host: ArgumentsHost): void {
+  const call = host.switchToWs();
+  const cause = { pattern: call.getPattern(), data: call.getData<unknown>() };
+  const data = { status: 'error', code: error.code, message: error.publicMessage, cause };
+  const client = call.getClient<SocketClient>();
+  if (client.readyState === undefined) client.emit('exception', data);
+  else client.send(JSON.stringify({ event: 'exception', data }));
+}
+
+/**
+ * What a resolver throws for an error of the library: graphql-js puts `extensions` into the answer, so clients find the code where
+ * Apollo has its own, and the body of the HTTP answer where Nest has that of HTTP exceptions.
+ */
+function toGraphqlError(error: FilesError): Error {
+  // Nest's driver gives it the form that errors of the ValidationPipe have.
+  if (error instanceof ValidationFailedError) return error;
+  const extensions = { code: error.code, originalError: error.getResponse() };
+  return Object.assign(new Error(error.publicMessage, { cause: error }), { extensions });
 }

@@ -1,25 +1,57 @@
 import type { IncomingMessage } from 'node:http';
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable, Inject } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
+import { RouteExplorer } from '../../task-queue/route-explorer.js';
+import { carriesUploads, uploadFieldAt } from '../../staging/upload-fields.js';
+import { leaveFormsRaw, rawRequest } from './raw-body.js';
 import { FileNameInvalidError } from '../../errors/files.errors.js';
 import { UploadMalformedError, UploadAbortedError } from '../../errors/requests.errors.js';
 import { emptyFields } from '../../staging/empty-fields.js';
 import { FileStaging } from '../../staging/file-staging.js';
 import { StagedFiles } from '../../staging/staged-files.js';
-import { uploadFieldAt } from '../../staging/upload-fields.js';
 import type { UploadField } from '../../staging/upload-rule.js';
 import { CallPreparation } from '../../task-queue/call-preparation.js';
 import type { Abandonment, PreparedCall } from '../../task-queue/call-preparation.js';
-import { ActionRoutes } from '../routes/action-routes.js';
-import type { ActionRoute } from '../routes/action-routes.js';
 import { UPLOAD_IDLE_TIMEOUT } from './arrival.js';
 import { discardRest } from './discard-rest.js';
 import { fieldPath, quoted } from './field-path.js';
 import { FormBody } from './form-body.js';
 import { FormReader, isForm } from './form-reader.js';
 import type { FilePart, FormLimits } from './form-reader.js';
-import { rawRequest } from './raw-body.js';
 import { contentOf } from './upload.js';
+
+/** A decorated route whose body takes files. */
+interface ActionRoute {
+  /** `Controller.method`, for messages. */
+  readonly place: string;
+  readonly handler: object;
+  /** The classes of its body with `@UploadAs()` somewhere. */
+  readonly bodyTypes: readonly unknown[];
+}
+
+/** Knows the decorated routes whose body takes files with the other fields of a form. */
+@Injectable()
+export class ActionRoutes {
+  readonly #routes = new Map<object, ActionRoute>();
+
+  // Here, because hooks of modules run when the platform has the routes already.
+  constructor(explorer: RouteExplorer) {
+    for (const { place, handler, isDecorated, bodyTypes } of explorer.routes()) {
+      const types = bodyTypes.filter((type) => carriesUploads(type));
+      if (!isDecorated || types.length === 0) continue;
+      leaveFormsRaw(handler);
+      this.#routes.set(handler, { place, handler, bodyTypes: types });
+    }
+  }
+
+  all(): readonly ActionRoute[] {
+    return [...this.#routes.values()];
+  }
+
+  find(handler: object): ActionRoute | undefined {
+    return this.#routes.get(handler);
+  }
+}
 
 const LIMITS: FormLimits = { fields: 200, files: 20, parts: 250, fieldSize: 64 * 1024 };
 

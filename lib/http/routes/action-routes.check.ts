@@ -9,7 +9,7 @@ import { allUploadFields, fieldsByName } from '../../staging/upload-fields.js';
 import type { UploadField } from '../../staging/upload-rule.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
-import { ActionRoutes } from './action-routes.js';
+import { ActionRoutes } from '../form/action-uploads.js';
 import { describeAction } from './openapi.js';
 
 /** Refuses to start where `@UploadAs()` could not do what it says, and tells OpenAPI about the routes that take files. */

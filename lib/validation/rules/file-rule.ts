@@ -6,6 +6,10 @@ import { EarlyCheck } from '../early-check.js';
 import type { SeenFile } from '../early-check.js';
 import { problemsOf } from '../problems.js';
 import type { FoundProblem, Problems } from '../problems.js';
+import { parseByteSize } from '../../storage/byte-size.js';
+import { DecorationInvalidError } from '../../errors/setup.errors.js';
+import { isContentTypePattern, matchesContentType } from '../../storage/content-type.js';
+import { isMaxFiles } from '../../ownership/validation-options.js';
 
 /** A field with files: class-validator's `ValidationArguments`, or the place of a schema's rule. */
 export interface FileField {
@@ -22,7 +26,7 @@ export interface FieldClaim {
 }
 
 /** What is wrong with the file, if anything. */
-export type FileCheck = (file: SeenFile | undefined) => FileProblem | undefined;
+type FileCheck = (file: SeenFile | undefined) => FileProblem | undefined;
 
 /** A rule about the file, or each of the files, that a field names. */
 export interface FileRule<Field extends FileField = FileField> {
@@ -48,7 +52,7 @@ interface Examined {
 }
 
 /** What else of the field's declaration decides. */
-export interface FieldTerms {
+interface FieldTerms {
   /** What other rules of the field, or this one, take files for. */
   readonly claims: readonly FieldClaim[];
   /** How many files a list may name. @default the module's limit */
@@ -95,7 +99,7 @@ export async function examine<Field extends FileField>(
  * A check of what a file is. Of a file that the actor may not see nothing is told: it is like one that is not there. A file that a claim
  * of the field takes, or is to refuse when the record is known, is left to the claim.
  */
-export function checkOf(problem: FileProblem, isFine: (file: SeenFile) => boolean): FileRule['checker'] {
+function checkOf(problem: FileProblem, isFine: (file: SeenFile) => boolean): FileRule['checker'] {
   return (_, claims) => (file) => {
     if (!file) return UNAVAILABLE;
     const isTaken = claims.some(({ allowUnowned }) => allowUnowned && file.ownerType === null);
@@ -123,4 +127,62 @@ function isAnother(value: unknown): boolean {
 function repeatedIn(ids: readonly string[]): ReadonlySet<string> {
   const seen = new Set<string>();
   return new Set(ids.filter((id) => seen.has(id) || !seen.add(id)));
+}
+
+export const FILE_EXISTS: FileRule = {
+  name: 'fileExists',
+  constraints: [],
+  checker: checkOf(UNAVAILABLE, () => true),
+};
+
+export function maxFileSizeRule(maxSize: number | string): FileRule {
+  const bytes = parseByteSize(maxSize);
+  const shown = typeof maxSize === 'number' ? `${maxSize} bytes` : maxSize;
+  return {
+    name: 'maxFileSize',
+    constraints: [maxSize],
+    checker: checkOf({ code: 'FILE_SIZE', constraint: shown }, ({ size }) => size <= bytes),
+  };
+}
+
+/** The rule, as `declaredBy` states it; throws where that makes no sense. */
+export function acceptFileStorageRule(storages: readonly string[], declaredBy: string): FileRule {
+  if (storages.length === 0) throw new DecorationInvalidError(declaredBy, 'a property', 'it names no storage.');
+  const accepted = storages.join(', ');
+  return {
+    name: 'acceptFileStorage',
+    constraints: [accepted],
+    checker: checkOf({ code: 'FILE_STORAGE', constraint: accepted }, ({ storage }) => storages.includes(storage)),
+  };
+}
+
+/** The rule, as `declaredBy` states it; throws where that makes no sense. */
+export function acceptFileTypeRule(types: readonly string[], declaredBy: string): FileRule {
+  const wrong = types.find((type) => !isContentTypePattern(type));
+  if (types.length === 0 || wrong !== undefined) {
+    const why =
+      wrong === undefined ? 'it names no type.' : `"${wrong}" is no content type. Use 'text/csv', 'image' or 'csv'.`;
+    throw new DecorationInvalidError(declaredBy, 'a property', why);
+  }
+  const accepted = types.join(', ');
+  return {
+    name: 'acceptFileType',
+    constraints: [accepted],
+    checker: checkOf({ code: 'FILE_TYPE', constraint: accepted }, ({ contentType }) =>
+      matchesContentType(contentType, types),
+    ),
+  };
+}
+
+/** Takes the options off the end of a list of texts. */
+export function splitOptions<Options extends object>(args: readonly (string | Options)[]): [string[], Options?] {
+  const texts = args.filter((arg) => typeof arg === 'string');
+  return [texts, args.find((arg) => typeof arg !== 'string')];
+}
+
+/** Reads the `maxFiles` that `declaredBy` was given; throws where that makes no sense. */
+export function readMaxFiles(maxFiles: number | undefined, declaredBy: string): number | undefined {
+  if (maxFiles === undefined || isMaxFiles(maxFiles)) return maxFiles;
+  const why = `maxFiles must be a whole number above 0, or Infinity, and is ${String(maxFiles)}.`;
+  throw new DecorationInvalidError(declaredBy, 'a property', why);
 }

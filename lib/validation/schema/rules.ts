@@ -1,17 +1,18 @@
 import type { OwnerEntity, OwnerTypeName } from '../../files/owner-type-name.js';
 import type { IdField } from '../../ownership/id-field.js';
 import { TransferRuntime } from '../../ownership/transfer-runtime.js';
-import { readMaxFiles } from '../max-files.js';
-import { describeProblems, problemsOf } from '../problems.js';
-import { acceptFileStorageRule } from '../rules/accept-file-storage.rule.js';
-import { acceptFileTypeRule } from '../rules/accept-file-type.rule.js';
-import { FILE_EXISTS } from '../rules/file-exists.rule.js';
+import {
+  readMaxFiles,
+  acceptFileStorageRule,
+  acceptFileTypeRule,
+  FILE_EXISTS,
+  maxFileSizeRule,
+  splitOptions,
+} from '../rules/file-rule.js';
 import type { FileRule } from '../rules/file-rule.js';
-import { maxFileSizeRule } from '../rules/max-file-size.rule.js';
-import { readTransferTerms } from '../rules/transfer-options.js';
-import type { TransferOwnershipOptions } from '../rules/transfer-options.js';
-import { REFUSALS, transferRule } from '../rules/transfer-ownership.rule.js';
-import { splitOptions } from '../split-options.js';
+import { describeProblems, problemsOf } from '../problems.js';
+import { readTransferTerms, REFUSALS, transferRule } from '../rules/transfer-ownership.rule.js';
+import type { TransferOwnershipOptions } from '../rules/transfer-ownership.rule.js';
 import { SchemaFileRule } from './schema-file-rule.js';
 import type { SchemaField } from './schema-file-rule.js';
 

@@ -20,7 +20,7 @@ import { OwnerRemovals } from '../../../lib/ownership/removal/owner-removals.js'
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
-import { TransferOwnership } from '../../../lib/validation/transfer-ownership.constraint.js';
+import { TransferOwnership } from '../../../lib/validation/file-constraints.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { formWith, PLATFORMS, startApp, uploadFile } from '../../support/http-app.js';
 import { answerTo, FILE_PART, openUpload } from '../../support/http-raw.js';

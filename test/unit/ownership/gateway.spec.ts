@@ -7,7 +7,7 @@ import { WsAdapter } from '@nestjs/platform-ws';
 import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { describe, expect, it } from 'vitest';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
-import { TransferOwnership } from '../../../lib/validation/transfer-ownership.constraint.js';
+import { TransferOwnership } from '../../../lib/validation/file-constraints.js';
 import { ownershipApp } from '../../support/ownership-app.js';
 import { fileById, insertFile } from '../../support/ownership-databases.js';
 

@@ -2,9 +2,8 @@ import { PartialType } from '@nestjs/mapped-types';
 import { Type } from 'class-transformer';
 import { IsString, ValidateNested } from 'class-validator';
 import { describe, expect, it } from 'vitest';
-import { carriesTransferOwnership } from '../../../lib/validation/carries-transfer-ownership.js';
-import { FileExists } from '../../../lib/validation/file-exists.constraint.js';
-import { TransferOwnership } from '../../../lib/validation/transfer-ownership.constraint.js';
+import { carriesTransferOwnership } from '../../../lib/validation/rules/transfer-ownership.rule.js';
+import { FileExists, TransferOwnership } from '../../../lib/validation/file-constraints.js';
 
 class Plain {
   @IsString() title!: string;

@@ -1,11 +1,13 @@
 import { IsOptional, validate } from 'class-validator';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { uuidV7 } from '../../../lib/files/file-id.js';
-import { AcceptFileStorage } from '../../../lib/validation/accept-file-storage.constraint.js';
-import { AcceptFileType } from '../../../lib/validation/accept-file-type.constraint.js';
-import { FileExists } from '../../../lib/validation/file-exists.constraint.js';
-import { MaxFileSize } from '../../../lib/validation/max-file-size.constraint.js';
-import { TransferOwnership } from '../../../lib/validation/transfer-ownership.constraint.js';
+import {
+  AcceptFileStorage,
+  AcceptFileType,
+  FileExists,
+  MaxFileSize,
+  TransferOwnership,
+} from '../../../lib/validation/file-constraints.js';
 import { ownershipApp } from '../../support/ownership-app.js';
 import type { OwnershipApp } from '../../support/ownership-app.js';
 import { insertFile } from '../../support/ownership-databases.js';

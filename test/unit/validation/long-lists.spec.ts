@@ -7,13 +7,15 @@ import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { newFile } from '../../../lib/files/new-file.js';
 import { uuidV7 } from '../../../lib/files/file-id.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
-import { AcceptFileStorage } from '../../../lib/validation/accept-file-storage.constraint.js';
-import { AcceptFileType } from '../../../lib/validation/accept-file-type.constraint.js';
-import { FileExists } from '../../../lib/validation/file-exists.constraint.js';
-import { MaxFileSize } from '../../../lib/validation/max-file-size.constraint.js';
+import {
+  AcceptFileStorage,
+  AcceptFileType,
+  FileExists,
+  MaxFileSize,
+  TransferOwnership,
+} from '../../../lib/validation/file-constraints.js';
 import { fileExists, transferOwnership } from '../../../lib/validation/schema/rules.js';
 import { withFiles } from '../../../lib/validation/schema/with-files.js';
-import { TransferOwnership } from '../../../lib/validation/transfer-ownership.constraint.js';
 import { ownershipApp, Package } from '../../support/ownership-app.js';
 import type { OwnershipApp } from '../../support/ownership-app.js';
 

@@ -9,7 +9,7 @@ import { uuidV7 } from '../../../lib/files/file-id.js';
 import { OwnershipTransferTask } from '../../../lib/ownership/ownership-transfer.task.js';
 import { TaskQueue } from '../../../lib/task-queue/task-queue.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
-import { TransferOwnership } from '../../../lib/validation/transfer-ownership.constraint.js';
+import { TransferOwnership } from '../../../lib/validation/file-constraints.js';
 import { ownershipApp, Package } from '../../support/ownership-app.js';
 import type { OwnershipApp, OwnershipAppOptions } from '../../support/ownership-app.js';
 import { fileById, historyOf, insertFile } from '../../support/ownership-databases.js';

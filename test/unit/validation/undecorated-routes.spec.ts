@@ -3,7 +3,7 @@ import { Type } from 'class-transformer';
 import { ValidateNested } from 'class-validator';
 import { expect, it, vi } from 'vitest';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
-import { TransferOwnership } from '../../../lib/validation/transfer-ownership.constraint.js';
+import { TransferOwnership } from '../../../lib/validation/file-constraints.js';
 import { startApp } from '../../support/http-app.js';
 
 class ItemDto {

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { afterAll, afterEach, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
 import { uuidV7 } from '../../../../lib/files/file-id.js';
-import { AcceptFileType } from '../../../../lib/validation/accept-file-type.constraint.js';
+import { AcceptFileType, TransferOwnership } from '../../../../lib/validation/file-constraints.js';
 import type { FileRules } from '../../../../lib/validation/schema/file-rules.js';
 import {
   acceptFileStorage,
@@ -14,7 +14,6 @@ import {
 } from '../../../../lib/validation/schema/rules.js';
 import type { SchemaOutput, StandardSchema } from '../../../../lib/validation/schema/standard-schema.js';
 import { withFiles } from '../../../../lib/validation/schema/with-files.js';
-import { TransferOwnership } from '../../../../lib/validation/transfer-ownership.constraint.js';
 import { ownershipApp } from '../../../support/ownership-app.js';
 import type { OwnershipApp } from '../../../support/ownership-app.js';
 import { insertFile } from '../../../support/ownership-databases.js';

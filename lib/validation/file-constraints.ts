@@ -1,16 +1,27 @@
 import { registerDecorator } from 'class-validator';
 import type { ValidationArguments, ValidationOptions } from 'class-validator';
 import { UNAVAILABLE } from '../errors/file-problem.js';
-import type { FileProblem } from '../errors/file-problem.js';
+import type { FileProblem, FieldProblem } from '../errors/file-problem.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import { UPLOAD_AS } from '../staging/upload-rule.js';
 import { rulesOf } from '../task-queue/nested-classes.js';
-import { readMaxFiles } from './max-files.js';
+import {
+  readMaxFiles,
+  examine,
+  normalized,
+  FILE_EXISTS,
+  maxFileSizeRule,
+  acceptFileStorageRule,
+  splitOptions,
+  acceptFileTypeRule,
+} from './rules/file-rule.js';
+import type { FieldClaim, FileRule } from './rules/file-rule.js';
 import { customMessage, describeProblems, noteProblems, problemsOf } from './problems.js';
 import type { Problems } from './problems.js';
-import { examine, normalized } from './rules/file-rule.js';
-import type { FieldClaim, FileRule } from './rules/file-rule.js';
-import { TRANSFER_OWNERSHIP } from './rules/transfer-ownership.rule.js';
+import { TRANSFER_OWNERSHIP, readTransferTerms, REFUSALS, transferRule } from './rules/transfer-ownership.rule.js';
+import type { TransferOwnershipOptions } from './rules/transfer-ownership.rule.js';
+import type { OwnerEntity, OwnerTypeName } from '../files/owner-type-name.js';
+import type { IdField } from '../ownership/id-field.js';
 
 /** Options of a decorator for a field that names files: those of class-validator, and one more. */
 export interface FileFieldValidationOptions extends ValidationOptions {
@@ -137,4 +148,73 @@ function claimsOf({ object, property }: ValidationArguments): FieldClaim[] {
     claims.set(object.constructor, ofClass.set(property, ofField));
   }
   return ofField;
+}
+
+/** The field names a file that exists, or a list of such. */
+export function FileExists(options?: FileFieldValidationOptions): PropertyDecorator {
+  return fileConstraint(FILE_EXISTS, options);
+}
+
+/** The field names files of at most this size: bytes, or a text like `'10MiB'`. Throws `ByteSizeInvalidError` for anything else. */
+export function MaxFileSize(maxSize: number | string, options?: FileFieldValidationOptions): PropertyDecorator {
+  return fileConstraint(maxFileSizeRule(maxSize), options);
+}
+
+/** The field names files in these storages. Validation options may come last. */
+export function AcceptFileStorage(
+  ...args: [name: string, ...more: (string | FileFieldValidationOptions)[]]
+): PropertyDecorator {
+  const [storages, options] = splitOptions(args);
+  return fileConstraint(acceptFileStorageRule(storages, '@AcceptFileStorage()'), options);
+}
+
+/**
+ * The field names files of these types: full types, main types or subtypes. Validation options may come last.
+ * @example \@AcceptFileType('application/pdf', 'image') attachmentId?: string;
+ */
+export function AcceptFileType(
+  ...args: [type: string, ...more: (string | FileFieldValidationOptions)[]]
+): PropertyDecorator {
+  const [types, options] = splitOptions(args);
+  return fileConstraint(acceptFileTypeRule(types, '@AcceptFileType()'), options);
+}
+
+/** Decorates a property of the DTO; a method, so that it is a `PropertyDecorator` whatever the DTO is. */
+export type FieldOf<Dto> = { decorate(target: Dto, property: string | symbol): void }['decorate'];
+
+const NAME = '@TransferOwnership';
+
+/**
+ * The file, or the files, that the field names become the saved entity's in the same commit, and are pinned there. The actor has to
+ * own them. Goes with `@WithTaskQueue()` on the handler.
+ * @example \@TransferOwnership('package') attachmentId!: string;
+ * @example \@TransferOwnership('package', ['..', 'id']) fileId!: string; // the parent of the resource owns it
+ */
+// oxlint-disable-next-line typescript/no-explicit-any -- the application supplies its DTO's type here
+export function TransferOwnership<T extends OwnerTypeName, Result = OwnerEntity<T>, Dto = any>(
+  ownerType: T,
+  options: IdField | TransferOwnershipOptions<T, Result, Dto> = {},
+  validationOptions: FileFieldValidationOptions = {},
+): FieldOf<Dto> {
+  const terms = readTransferTerms(ownerType, options, NAME);
+  const declaration = {};
+
+  function messageFor(args: ValidationArguments) {
+    const field: unknown = (args.object as Record<string, unknown>)[args.property];
+    return (reason: keyof typeof REFUSALS, fileIds: readonly string[], way: string): FieldProblem => {
+      const problem = REFUSALS[reason];
+      const { messages } = TransferRuntime.validation();
+      const text = describeProblems(problemsOf(problem, [...fileIds]), Array.isArray(field), messages);
+      const message = customMessage(validationOptions.message, args) ?? `${args.property}: ${text}`;
+      return { field: way + args.property, code: problem.code, message: way + message };
+    };
+  }
+
+  const rule = transferRule<ValidationArguments>(terms, {
+    declaredBy: NAME,
+    identity: () => declaration,
+    message: messageFor,
+  });
+  const constraint = fileConstraint(rule, validationOptions);
+  return (target, property) => constraint(target as object, property);
 }
