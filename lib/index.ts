@@ -71,7 +71,7 @@ export { OwnershipTransferTask } from './ownership/ownership-transfer.task.js';
 export { OwnsFiles } from './ownership/owns-files.decorator.js';
 export type { OwnerRemovalPolicy, OwnsFilesOptions } from './ownership/owns-files.decorator.js';
 export type { Quota, QuotaOption, QuotaOptions } from './ownership/quotas/quota-options.js';
-export type { TransferStrategy } from './ownership/stated-target.js';
+export type { TransferStrategy } from './ownership/ownership-transfer.task.js';
 
 // Access
 export type { AccessDecision } from './access/access-decision.js';

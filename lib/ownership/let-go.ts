@@ -4,12 +4,12 @@ import { deleteFileRows } from '../files/delete-file-rows.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import type { TransferAction } from '../files/transfer-action.js';
+import { inChunks } from '../unit-of-work/typeorm/connected.js';
 import { ownerOf } from './statements/transfer-statements.js';
 import type { FileSnapshot } from './statements/transfer-statements.js';
 import { findLedger } from './guard/record-ledger.js';
 import type { OwnerRemovalPolicy } from './owns-files.decorator.js';
 import type { TransferRuntime } from './transfer-runtime.js';
-import { inChunks } from '../unit-of-work/typeorm/connected.js';
 
 const IDS_PER_STATEMENT = 10_000;
 

@@ -1,11 +1,11 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { OwnerNotFoundError } from '../errors/ownership.errors.js';
 import { lockShared } from '../files/lock-files.js';
-import type { OwnerReference } from '../files/owner-reference.js';
 import { ownerIdOf } from '../files/owner-reference.js';
+import type { OwnerReference } from '../files/owner-reference.js';
+import { dataSourceOf, familyOf, inChunks } from '../unit-of-work/typeorm/connected.js';
 import { ownerEntitiesOf } from './owner-entities.js';
 import type { OwnerColumn, OwnerEntity } from './owner-entities.js';
-import { dataSourceOf, familyOf, inChunks } from '../unit-of-work/typeorm/connected.js';
 
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const INTEGER = /^(0|-?[1-9]\d{0,18})$/;

@@ -1,6 +1,6 @@
 import { OwnerConflictError, OwnerNotResolvedError } from '../errors/ownership.errors.js';
-import { idAt, idHolder } from './id-field.js';
 import { ownerIdOf } from '../files/owner-reference.js';
+import { idAt, idHolder } from './id-field.js';
 import { otherEntity } from './owner-entities.js';
 import { byHeldFile, idsIn, ObjectIndex, placesLike, read } from './object-index.js';
 import type { Place, Step } from './object-index.js';

@@ -1,18 +1,21 @@
-import { TaskQueueMissingError } from '../errors/units.errors.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
-import { currentQueue, BatchTask, type TaskBatch } from '../task-queue/unit-queue.js';
+import { BatchTask, type TaskBatch } from '../task-queue/unit-queue.js';
+import { OwnerNotResolvedError } from '../errors/ownership.errors.js';
+import { assertOwnerReference } from '../files/owner-reference.js';
+import { idAt, idHolder, idSteps } from '../ownership/id-field.js';
+import type { IdField } from '../ownership/id-field.js';
+import type { CallOutcome } from '../ownership/owner-resolution.js';
 import { attachUploads } from './attach-uploads.js';
-import type { AttachmentTarget } from './attachment.js';
-import { StatedAttachment } from './stated-attachment.js';
-import type { UploadAndAttachOptions } from './stated-attachment.js';
+import type { AttachmentTarget, Attachment } from './attachment.js';
 import type { StagedFile } from './staged-file.js';
+import type { AttachAs } from './upload-rule.js';
 
 /**
  * Makes a staged file the file of an entity of the result: its row is written with its owner, pinned, and its id or address into the
  * owner's field where one is named. Adjacent tasks are one batch. Returns the file.
  * @example queue.add(new UploadAndAttachTask(staged, 'package', { field: 'coverId' }));
  */
-export class UploadAndAttachTask extends BatchTask {
+export class UploadAndAttachTask extends BatchTask<ManagedFile> {
   /** @internal */
   readonly target: AttachmentTarget;
 
@@ -27,14 +30,6 @@ export class UploadAndAttachTask extends BatchTask {
     this.target = 'resolve' in options ? options : new StatedAttachment(staged, ownerType, options);
   }
 
-  /** Attaches this file alone. */
-  async run(): Promise<ManagedFile> {
-    const queue = currentQueue();
-    if (!queue) throw new TaskQueueMissingError(TaskQueueMissingError.remedy('An upload was attached'));
-    const [file] = await attachUploads([this], queue);
-    return file as ManagedFile;
-  }
-
   /** @internal */
   get batch(): TaskBatch<UploadAndAttachTask> {
     return UPLOADS;
@@ -42,3 +37,48 @@ export class UploadAndAttachTask extends BatchTask {
 }
 
 const UPLOADS: TaskBatch<UploadAndAttachTask> = { run: attachUploads };
+
+const TASK = 'UploadAndAttachTask';
+
+/** Whose the file becomes, and what is written of it. */
+export interface UploadAndAttachOptions {
+  /** Where the owner's id is in the result: a name, or steps like `['package', 'id']`. @default 'id' */
+  idField?: IdField;
+  /** What is written into `field`. @default 'id' */
+  attachAs?: AttachAs;
+  /** The property of the owner's entity that it is written into. @default nothing is written */
+  field?: string;
+}
+
+/** An owner that the application stated, by a path into the result. */
+class StatedAttachment implements AttachmentTarget {
+  readonly #steps: readonly string[];
+
+  constructor(
+    private readonly staged: StagedFile,
+    private readonly ownerType: string,
+    private readonly options: UploadAndAttachOptions,
+  ) {
+    assertOwnerReference({ type: ownerType, id: 'any' });
+    this.#steps = idSteps(options.idField ?? 'id');
+  }
+
+  resolve({ result }: CallOutcome): Attachment {
+    const { attachAs = 'id', field } = this.options;
+    const root = { object: result as object, parents: [] };
+    const id = idAt(root, this.#steps);
+    const where = JSON.stringify(this.#steps.join('.'));
+    if (id === undefined) throw new OwnerNotResolvedError(TASK, this.staged.id, `the result has no id at ${where}`);
+    return {
+      owner: { type: this.ownerType, id },
+      entities: [idHolder(root, this.#steps) as object],
+      isChosen: true,
+      authorize: false,
+      place: TASK,
+      attachAs,
+      field,
+      isStated: true,
+      list: undefined,
+    };
+  }
+}

@@ -1,9 +1,9 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor, Optional } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import { TaskQueueMissingError } from '../errors/units.errors.js';
+import type { UnitOptions } from '../unit-of-work/unit-options.js';
 import { Abandonment, CallPreparation, type PreparedCall } from './call-preparation.js';
 import { TaskQueue } from './task-queue.js';
-import type { UnitOptions } from '../unit-of-work/unit-options.js';
 import type { UnitQueue } from './unit-queue.js';
 
 /**

@@ -16,12 +16,20 @@ export interface TaskBatch<T extends BatchTask> {
 }
 
 /** A task that runs together with its neighbours in the queue that have the same `batch`. */
-export abstract class BatchTask extends Task {
+export abstract class BatchTask<Value = unknown> extends Task {
   /**
    * The object that runs this task and its neighbours.
    * @internal
    */
   abstract get batch(): TaskBatch<never>;
+
+  /** Runs this task alone, in the current unit of work. */
+  async run(): Promise<Value> {
+    const queue = currentQueue();
+    if (!queue) throw new TaskQueueMissingError(TaskQueueMissingError.remedy(`${taskName(this)} was run`));
+    const [value] = await this.batch.run([this] as never, queue, 0);
+    return value as Value;
+  }
 }
 
 type Batch = TaskBatch<never>;

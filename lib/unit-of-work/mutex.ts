@@ -1,7 +1,7 @@
 import type { QueryRunner } from 'typeorm';
+import { WorkUnawaitedError, UnitAbortedError } from '../errors/units.errors.js';
 import { ambientNode, isInTurn, type Turn, within } from './scopes/ambient.js';
 import { quietOnceOver } from './typeorm/quiet.js';
-import { WorkUnawaitedError, UnitAbortedError } from '../errors/units.errors.js';
 
 /** Lets in one at a time, or as many as `size`: first come, first served. */
 export class Mutex {

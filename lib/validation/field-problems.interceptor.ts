@@ -2,13 +2,13 @@ import { HttpException, Injectable } from '@nestjs/common';
 import type { CallHandler, ExecutionContext, NestInterceptor, OnModuleInit } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import { UPLOAD_AS } from '../staging/upload-rule.js';
-import { TRANSFER_OWNERSHIP } from './rules/transfer-ownership.rule.js';
 import { FilesError } from '../errors/files-error.js';
 import type { FieldProblem } from '../errors/file-problem.js';
 import { CallScope, inCallScope } from '../actor/actor.js';
 import { decorationOf } from '../task-queue/task-queue.interceptor.js';
 import { carriesRule } from '../task-queue/nested-classes.js';
 import { RouteExplorer } from '../task-queue/route-explorer.js';
+import { TRANSFER_OWNERSHIP } from './rules/transfer-ownership.rule.js';
 import { hasFileRules } from './schema/with-files.js';
 
 /** What class-validator calls the rules about files. */

@@ -5,6 +5,8 @@ import type { FileProblem, FieldProblem } from '../errors/file-problem.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import { UPLOAD_AS } from '../staging/upload-rule.js';
 import { rulesOf } from '../task-queue/nested-classes.js';
+import type { OwnerEntity, OwnerTypeName } from '../files/owner-type-name.js';
+import type { IdField } from '../ownership/id-field.js';
 import {
   readMaxFiles,
   examine,
@@ -20,8 +22,6 @@ import { customMessage, describeProblems, noteProblems, problemsOf } from './pro
 import type { Problems } from './problems.js';
 import { TRANSFER_OWNERSHIP, readTransferTerms, REFUSALS, transferRule } from './rules/transfer-ownership.rule.js';
 import type { TransferOwnershipOptions } from './rules/transfer-ownership.rule.js';
-import type { OwnerEntity, OwnerTypeName } from '../files/owner-type-name.js';
-import type { IdField } from '../ownership/id-field.js';
 
 /** Options of a decorator for a field that names files: those of class-validator, and one more. */
 export interface FileFieldValidationOptions extends ValidationOptions {

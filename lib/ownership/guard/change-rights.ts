@@ -1,20 +1,20 @@
+import type { EntityManager } from 'typeorm';
 import { AccessDeniedError, AuthenticationRequiredError } from '../../errors/access.errors.js';
 import { DecorationInvalidError } from '../../errors/setup.errors.js';
+import { ownerIdOf } from '../../files/owner-reference.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
 import type { WriteBuilder } from '../../unit-of-work/typeorm/query-builders.js';
-import { ownerIdOf } from '../../files/owner-reference.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
+import type { UnitQueue } from '../../task-queue/unit-queue.js';
 import { TransferRuntime } from '../transfer-runtime.js';
+import type { OwnerColumn } from '../owner-entities.js';
 import { guardedOwners } from './guarded-entities.js';
 import type { GuardedEntity } from './guarded-entities.js';
 import { uniqueCondition } from './record-insertions.js';
 import { readRows } from './record-rows.js';
 import type { RecordRow } from './record-rows.js';
 import { rowsOf, rowsToInsert, valueIn } from './write-statement.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
-import type { OwnerColumn } from '../owner-entities.js';
-import type { EntityManager } from 'typeorm';
-import type { UnitQueue } from '../../task-queue/unit-queue.js';
 
 const NO_FIELDS = { fields: [], parentColumns: [], heirs: [] };
 const RIGHTS = Symbol('nestjs-files:change-rights');

@@ -1,16 +1,16 @@
 import type { EntityManager } from 'typeorm';
 import type { OwnerReference } from '../../files/owner-reference.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
 import { chargeMoves } from '../quotas/charge-moves.js';
 import { releaseFiles } from '../let-go.js';
 import { heldFiles } from '../statements/held-files.js';
 import type { FileSnapshot, Move } from '../statements/transfer-statements.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import { hasOtherId, isOwner } from './written-row.js';
+import type { CurrentRow, WrittenRow } from './written-row.js';
 import { transactionOf } from './record-ledger.js';
 import type { RecordLedger } from './record-ledger.js';
-import type { CurrentRow, WrittenRow } from './written-row.js';
 import { latestRowsOfOwners, rowsByKey } from './record-rows.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
 import { guardedOwners, isSharedOwner } from './guarded-entities.js';
 
 /**

@@ -1,14 +1,14 @@
 import { inspect } from 'node:util';
 import type { DataSource, EntityMetadata, ObjectLiteral } from 'typeorm';
 import { DecorationInvalidError } from '../../errors/setup.errors.js';
-import { ownerEntity } from '../owner-entities.js';
-import type { OwnerColumn, OwnerEntity } from '../owner-entities.js';
-import { declaredField } from './file-field.decorator.js';
-import type { DeclaredField } from './file-field.decorator.js';
 import { normalizeFileId } from '../../files/file-id.js';
-import { idsIn } from '../object-index.js';
 import { ownerIdOf } from '../../files/owner-reference.js';
 import { familyOf } from '../../unit-of-work/typeorm/connected.js';
+import { ownerEntity } from '../owner-entities.js';
+import type { OwnerColumn, OwnerEntity } from '../owner-entities.js';
+import { idsIn } from '../object-index.js';
+import { declaredField } from './file-field.decorator.js';
+import type { DeclaredField } from './file-field.decorator.js';
 
 /** A column that names files. */
 export interface GuardedField extends DeclaredField {

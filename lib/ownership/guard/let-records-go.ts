@@ -1,22 +1,22 @@
 import type { EntityManager, ObjectLiteral } from 'typeorm';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
+import { OwnerHasFilesError } from '../../errors/ownership.errors.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
 import { applyPolicies } from '../let-go.js';
 import type { FilesToLetGo } from '../let-go.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
+import type { OwnerRemovalPolicy } from '../owns-files.decorator.js';
+import { heldFiles } from '../statements/held-files.js';
+import type { FileSnapshot } from '../statements/transfer-statements.js';
 import { guardedOwners, isSharedOwner } from './guarded-entities.js';
 import type { GuardedEntity } from './guarded-entities.js';
 import type { ReplacePolicy } from './file-field.decorator.js';
 import { isOwner } from './written-row.js';
 import type { CurrentRow, WrittenRow } from './written-row.js';
 import type { RecordLedger } from './record-ledger.js';
-import { OwnerHasFilesError } from '../../errors/ownership.errors.js';
-import type { OwnerRemovalPolicy } from '../owns-files.decorator.js';
-import { heldFiles } from '../statements/held-files.js';
-import type { FileSnapshot } from '../statements/transfer-statements.js';
 import { latestRowsOfOwners } from './record-rows.js';
 import type { RecordRow } from './record-rows.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
 
 interface LetGo {
   readonly row: CurrentRow;

@@ -7,17 +7,17 @@ import type { UnitOfWork, OpenTransaction } from '../../unit-of-work/unit-of-wor
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { watchWrites } from '../../unit-of-work/typeorm/query-builders.js';
 import type { WriteBuilder } from '../../unit-of-work/typeorm/query-builders.js';
+import type { OwnerReference } from '../../files/owner-reference.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
 import { TransferRuntime } from '../transfer-runtime.js';
+import { ownerOf } from '../statements/transfer-statements.js';
+import type { Move, MoveOutcome } from '../statements/transfer-statements.js';
 import { ChangeRights } from './change-rights.js';
 import { guardedEntitiesOf, guardedOwners, guardedEntity } from './guarded-entities.js';
 import { guardedWrite } from './record-writes.js';
 import type { GuardedWrite } from './write-statement.js';
 import { transactionOf, RecordLedger } from './record-ledger.js';
 import { settleRecords } from './settle-records.js';
-import type { OwnerReference } from '../../files/owner-reference.js';
-import { ownerOf } from '../statements/transfer-statements.js';
-import type { Move, MoveOutcome } from '../statements/transfer-statements.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
 import { rowsOfOwners } from './record-rows.js';
 
 /** The transaction that a write outside of any has got. */

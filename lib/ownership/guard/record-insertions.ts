@@ -1,8 +1,8 @@
 import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
 import { RecordWriteUnseenError } from '../../errors/guard.errors.js';
-import type { OwnerColumn } from '../owner-entities.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
 import type { WriteBuilder } from '../../unit-of-work/typeorm/query-builders.js';
+import type { OwnerColumn } from '../owner-entities.js';
 import { canonicalId } from './guarded-entities.js';
 import type { GuardedEntity } from './guarded-entities.js';
 import type { RecordLedger } from './record-ledger.js';

@@ -1,11 +1,11 @@
 import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
 import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
 import { ownerIdOf } from '../../files/owner-reference.js';
+import { sendSql, dataSourceOf, familyOf, inChunks } from '../../unit-of-work/typeorm/connected.js';
 import { comparison } from '../owner-existence.js';
 import type { OwnerColumn } from '../owner-entities.js';
 import { entityOfRow, heirsInTable, filesNamedBy } from './guarded-entities.js';
 import type { GuardedEntity, GuardedField, NamedFiles } from './guarded-entities.js';
-import { sendSql, dataSourceOf, familyOf, inChunks } from '../../unit-of-work/typeorm/connected.js';
 
 /** A row of a guarded entity as the database has it. */
 export interface RecordRow {

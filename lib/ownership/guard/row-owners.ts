@@ -1,16 +1,16 @@
 import type { EntityManager } from 'typeorm';
 import type { OwnerReference } from '../../files/owner-reference.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
+import { OwnerConflictError, OwnerNotFoundError } from '../../errors/ownership.errors.js';
+import { FilesNotNamedError } from '../../errors/guard.errors.js';
+import { dtoPlaces, statedOwner } from '../owner-resolution.js';
+import type { CallOutcome, FileClaim } from '../owner-resolution.js';
 import { guardedOwners } from './guarded-entities.js';
 import type { GuardedEntity } from './guarded-entities.js';
 import { findLedger } from './record-ledger.js';
 import type { RecordLedger } from './record-ledger.js';
 import { rowsNaming, rowsOfOwners } from './record-rows.js';
 import type { RecordRow } from './record-rows.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
-import { OwnerConflictError, OwnerNotFoundError } from '../../errors/ownership.errors.js';
-import { FilesNotNamedError } from '../../errors/guard.errors.js';
-import { dtoPlaces, statedOwner } from '../owner-resolution.js';
-import type { CallOutcome, FileClaim } from '../owner-resolution.js';
 
 /** A file that is to be given to the owner whose row names it. */
 export interface WantedOwner {

@@ -1,22 +1,22 @@
 import type { EntityManager } from 'typeorm';
 import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
-import type { TransferRuntime } from '../transfer-runtime.js';
-import { followRecords } from './follow-records.js';
-import { letRecordsGo, dealWithRemoved } from './let-records-go.js';
-import type { RecordLedger } from './record-ledger.js';
 import { problemText, UNAVAILABLE } from '../../errors/file-problem.js';
 import { FilesNotOwnError, FilesInUseError } from '../../errors/guard.errors.js';
 import { ValidationFailedError } from '../../errors/files.errors.js';
 import type { FilesError } from '../../errors/files-error.js';
 import { queueOf } from '../../task-queue/unit-queue.js';
+import type { OwnerReference } from '../../files/owner-reference.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
+import type { TransferRuntime } from '../transfer-runtime.js';
 import { ObjectIndex } from '../object-index.js';
+import { followRecords } from './follow-records.js';
+import { letRecordsGo, dealWithRemoved } from './let-records-go.js';
+import type { RecordLedger } from './record-ledger.js';
 import { textOfJunk, guardedOwners } from './guarded-entities.js';
 import type { GuardedField } from './guarded-entities.js';
 import { isOwner } from './written-row.js';
 import type { CurrentRow } from './written-row.js';
-import type { OwnerReference } from '../../files/owner-reference.js';
 import { latestRowsOfOwners } from './record-rows.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
 
 /**
  * Settles what a transaction did to records. Files follow their records; the policies are applied to the files that records no longer name and

@@ -3,14 +3,14 @@ import { QueryFailedError } from 'typeorm';
 import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
 import { RecordWriteUnseenError } from '../../errors/guard.errors.js';
 import { ownerIdOf } from '../../files/owner-reference.js';
-import type { OwnerColumn } from '../owner-entities.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
 import type { WriteBuilder } from '../../unit-of-work/typeorm/query-builders.js';
+import type { OwnerColumn } from '../owner-entities.js';
 import { canonicalId, filesNamedBy, textOfJunk } from './guarded-entities.js';
 import type { GuardedEntity, GuardedField, NamedFiles } from './guarded-entities.js';
 import { keyCondition, readRows } from './record-rows.js';
-import type { RecordLedger } from './record-ledger.js';
 import type { Condition, FieldValues, RecordRow } from './record-rows.js';
+import type { RecordLedger } from './record-ledger.js';
 
 export type Values = Readonly<Record<string, unknown>>;
 export type Execute = () => Promise<unknown>;

@@ -1,10 +1,10 @@
 import type { ObjectLiteral } from 'typeorm';
 import { RecordWriteUnseenError } from '../../errors/guard.errors.js';
-import type { OwnerReference } from '../../files/owner-reference.js';
 import { ownerIdOf } from '../../files/owner-reference.js';
+import type { OwnerReference } from '../../files/owner-reference.js';
+import type { TransactionState } from '../../unit-of-work/transaction/transaction-state.js';
 import type { GuardedEntity, GuardedField, NamedFiles } from './guarded-entities.js';
 import type { FieldValues, RecordRow } from './record-rows.js';
-import type { TransactionState } from '../../unit-of-work/transaction/transaction-state.js';
 
 /** A row of a guarded entity that the transaction wrote. */
 export interface WrittenRow {

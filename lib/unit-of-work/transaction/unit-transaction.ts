@@ -1,11 +1,9 @@
+import type { Readable } from 'node:stream';
 import { Logger } from '@nestjs/common';
 import type { DataSource, QueryRunner } from 'typeorm';
-import type { Readable } from 'node:stream';
 import { stackOf } from '../../errors/stack-of.js';
 import { IsolationLevelRefusedError, UnitAbortedError, UnitEndedError } from '../../errors/units.errors.js';
 import { ambientNode, within } from '../scopes/ambient.js';
-import type { ForeignTransaction } from './foreign-transaction.js';
-import type { Witness } from './commit-outcome.js';
 import {
   type BegunWith,
   type Dialect,
@@ -14,10 +12,12 @@ import {
   strongerIsolation,
 } from '../dialects/dialect.js';
 import { lineOf, Turnstile } from '../mutex.js';
+import { isRead, rollsBack } from '../dialects/transaction-control.js';
+import type { ForeignTransaction } from './foreign-transaction.js';
+import type { Witness } from './commit-outcome.js';
 import { OpenStreams, type Savepoint, Savepoints, depthOf, setDepth } from './transaction-state.js';
 import type { Origin, TransactionState } from './transaction-state.js';
 import { RootCommit } from './root-commit.js';
-import { isRead, rollsBack } from '../dialects/transaction-control.js';
 
 const logger = new Logger('UnitOfWork');
 

@@ -1,15 +1,15 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { ambientNode, within, ambientOf, scopeHere } from '../scopes/ambient.js';
-import { readAuthoritatively } from './query-builders.js';
 import type { BegunWith, IsolationLevel } from '../dialects/dialect.js';
-import { quietManager, quietOnceEnded } from './quiet.js';
 import { Line, lineOf } from '../mutex.js';
-import { createFacade, isFacade, type RunnerFacade, scopeOf } from './runner-facade.js';
 import { Scope } from '../scopes/scope.js';
-import { realRunner } from './shared-view.js';
 import { leaseConnection, sharesConnection } from '../one-connection/shared-connection.js';
-import { overrideMember } from './override-member.js';
 import { depthOf } from '../transaction/transaction-state.js';
+import { readAuthoritatively } from './query-builders.js';
+import { quietManager, quietOnceEnded } from './quiet.js';
+import { createFacade, isFacade, type RunnerFacade, scopeOf } from './runner-facade.js';
+import { realRunner } from './shared-view.js';
+import { overrideMember } from './override-member.js';
 import { dataSourceOf } from './connected.js';
 
 type Work = (manager: EntityManager) => Promise<unknown>;

@@ -5,11 +5,11 @@ import { stackOf } from '../../errors/stack-of.js';
 import { WorkUnawaitedError, UnitAbortedError } from '../../errors/units.errors.js';
 import { ambientOf } from '../scopes/ambient.js';
 import { guardRefusal } from '../transaction/guard-refusal.js';
-import { overrideMember } from './override-member.js';
 import type { Scope } from '../scopes/scope.js';
 import { isRead, rollsBack } from '../dialects/transaction-control.js';
 import { depthOf, setDepth, TransactionState } from '../transaction/transaction-state.js';
 import type { UnitTransaction } from '../transaction/unit-transaction.js';
+import { overrideMember } from './override-member.js';
 import { dataSourceOf } from './connected.js';
 
 const logger = new Logger('UnitOfWork');

@@ -1,8 +1,8 @@
 import type { DataSource, EntityMetadata, ObjectLiteral, QueryRunner, SelectQueryBuilder } from 'typeorm';
+import { ambientOf } from '../scopes/ambient.js';
 import { dataSourceOf } from './connected.js';
 import type { Connected } from './connected.js';
 import { overrideMember } from './override-member.js';
-import { ambientOf } from '../scopes/ambient.js';
 
 type Values = Readonly<Record<string, unknown>>;
 

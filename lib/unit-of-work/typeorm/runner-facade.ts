@@ -3,10 +3,10 @@ import { type EntityManager, type QueryRunner, QueryRunnerAlreadyReleasedError, 
 import type { DataSource, EntitySubscriberInterface } from 'typeorm';
 import { ambientOf } from '../scopes/ambient.js';
 import type { IsolationLevel } from '../dialects/dialect.js';
-import { quietOnceEnded } from './quiet.js';
-import { emptyCache, SCHEMA_CACHES } from './schema-caches.js';
 import type { Scope } from '../scopes/scope.js';
 import type { UnitTransaction } from '../transaction/unit-transaction.js';
+import { quietOnceEnded } from './quiet.js';
+import { emptyCache, SCHEMA_CACHES } from './schema-caches.js';
 
 const FACADE = Symbol('nestjs-files:runner-facade');
 

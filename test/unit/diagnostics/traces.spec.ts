@@ -127,7 +127,6 @@ describe('a trace', () => {
 
   it('counts the tasks that a drain has run, those of a batch one by one', async () => {
     class Together extends BatchTask {
-      override run(): void {}
       get batch(): TaskBatch<Together> {
         return TOGETHER;
       }

@@ -86,7 +86,7 @@ describe('OwnershipTransferTask', () => {
   it('can be run by another task, and by nobody outside of a queue', async () => {
     const id = await insert();
     const task = new OwnershipTransferTask(id, 'package', 'id');
-    await expect(task.run()).rejects.toThrow(/A transfer was run/);
+    await expect(task.run()).rejects.toThrow(/OwnershipTransferTask was run/);
     await run({ id: 7 }, async () => void (await task.run()));
     expect(await read(id)).toMatchObject({ ownerType: 'package', ownerId: '7', pinned: true });
   });

@@ -12,7 +12,6 @@ class Together extends BatchTask {
   constructor(readonly name: string) {
     super();
   }
-  override run(): void {}
   get batch(): TaskBatch<Together> {
     return TOGETHER;
   }
