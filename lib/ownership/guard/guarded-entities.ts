@@ -3,7 +3,7 @@ import type { DataSource, EntityMetadata, ObjectLiteral } from 'typeorm';
 import { DecorationInvalidError } from '../../errors/setup.errors.js';
 import { normalizeFileId } from '../../files/file-id.js';
 import { ownerIdOf } from '../../files/owner-reference.js';
-import { familyOf } from '../../unit-of-work/typeorm/connected.js';
+import { familyOf, keepWith, keptWith } from '../../unit-of-work/typeorm/connected.js';
 import { ownerEntity } from '../owner-entities.js';
 import type { OwnerColumn, OwnerEntity } from '../owner-entities.js';
 import { idsIn } from '../object-index.js';
@@ -34,14 +34,14 @@ export interface GuardedEntity extends OwnerEntity {
 }
 
 const known = new WeakMap<EntityMetadata, GuardedEntity | null>();
-const all = new WeakMap<DataSource, readonly GuardedEntity[]>();
+const ALL = Symbol('nestjs-files:guarded-entities');
 
 /** The guarded entities of the data source. It must be initialized. */
 export function guardedEntitiesOf(dataSource: DataSource): readonly GuardedEntity[] {
-  let entities = all.get(dataSource);
+  let entities = keptWith<readonly GuardedEntity[]>(dataSource, ALL);
   if (!entities || entities.some(({ metadata }) => !dataSource.entityMetadatas.includes(metadata))) {
     entities = dataSource.entityMetadatas.flatMap((metadata) => guardedEntity(metadata) ?? []);
-    all.set(dataSource, entities);
+    keepWith(dataSource, ALL, entities);
   }
   return entities;
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DataSource } from 'typeorm';
+import { keepWith, keptWith } from '../typeorm/connected.js';
 import { beginWith, type BeginWith, commitWith, type CommitWith } from './pg-query.js';
 import type { QueryClass } from './pg-query.js';
 
@@ -219,20 +220,20 @@ class HeldBegin {
   }
 }
 
-const names = new WeakMap<DataSource, Map<string, string>>();
+const NAMES = Symbol('nestjs-files:statement-names');
 
 /**
  * Has PostgreSQL plan this text once for each connection instead of once for each call, in units of work. The text must always be the
  * same: what differs are parameters.
  */
 export function nameStatement(dataSource: DataSource, sql: string): string {
-  const known = names.get(dataSource) ?? new Map<string, string>();
-  names.set(dataSource, known);
-  known.set(sql, `nestjs_files_${createHash('sha256').update(sql).digest('hex').slice(0, 24)}`);
+  const names = keptWith<Map<string, string>>(dataSource, NAMES) ?? new Map<string, string>();
+  keepWith(dataSource, NAMES, names);
+  names.set(sql, `nestjs_files_${createHash('sha256').update(sql).digest('hex').slice(0, 24)}`);
   return sql;
 }
 
 /** The name of a text that has one. */
 export function statementName(dataSource: DataSource, sql: string): string | undefined {
-  return names.get(dataSource)?.get(sql);
+  return keptWith<Map<string, string>>(dataSource, NAMES)?.get(sql);
 }

@@ -39,6 +39,10 @@ export class UnitTransaction {
   readonly #end: RootCommit;
   readonly #baseDepth: number;
   #isLost = false;
+  /** What facades of its runner inherit; they make it when the first is made. */
+  facadePrototype: object | undefined;
+  /** Whether a failure of work that was left running has been told. */
+  hasToldLateFailure = false;
   #onLost: (() => void) | undefined;
 
   constructor(

@@ -8,6 +8,16 @@ export function dataSourceOf(connected: Connected): DataSource {
   return 'dataSource' in connected ? connected.dataSource : connected.connection;
 }
 
+/** What the library keeps with a data source under the key. */
+export function keptWith<T>(dataSource: DataSource, key: symbol): T | undefined {
+  return (dataSource as unknown as Record<symbol, unknown>)[key] as T | undefined;
+}
+
+/** Keeps something with a data source, for as long as that is there; undefined ends it. */
+export function keepWith(dataSource: DataSource, key: symbol, value: object | undefined): void {
+  Object.defineProperty(dataSource, key, { configurable: true, enumerable: false, writable: true, value });
+}
+
 /** Databases that speak one dialect. SQLite has one writer at a time, and TypeORM one connection for everybody. */
 type DatabaseFamily = 'postgres' | 'mysql' | 'sqlite' | 'other';
 

@@ -10,7 +10,7 @@ import { quietManager, quietOnceEnded } from './quiet.js';
 import { createFacade, isFacade, type RunnerFacade, scopeOf } from './runner-facade.js';
 import { realRunner } from './shared-view.js';
 import { overrideMember } from './override-member.js';
-import { dataSourceOf } from './connected.js';
+import { dataSourceOf, keepWith, keptWith } from './connected.js';
 
 type Work = (manager: EntityManager) => Promise<unknown>;
 type Transaction = (this: EntityManager, first: IsolationLevel | Work | undefined, second?: Work) => Promise<unknown>;
@@ -34,21 +34,21 @@ interface Installed {
   restore: (() => void)[];
 }
 
-const installed = new WeakMap<DataSource, Installed>();
+const INSTALLED = Symbol('nestjs-files:override');
 
 /**
  * Makes everything that TypeORM does through this data source take part in the unit of work it is called in: TypeORM asks
  * `dataSource.createQueryRunner()` for every operation that was not given a query runner.
  */
 export function overrideDataSource(dataSource: DataSource, destroy: AroundDestroy): DataSourceOverride {
-  const entry = installed.get(dataSource) ?? install(dataSource);
-  installed.set(dataSource, entry);
+  const entry = keptWith<Installed>(dataSource, INSTALLED) ?? install(dataSource);
+  keepWith(dataSource, INSTALLED, entry);
   entry.users.add(destroy);
   return {
     createQueryRunner: entry.createQueryRunner,
     remove: () => {
       if (!entry.users.delete(destroy) || entry.users.size > 0) return;
-      installed.delete(dataSource);
+      keepWith(dataSource, INSTALLED, undefined);
       for (const restore of entry.restore) restore();
     },
   };

@@ -1,6 +1,6 @@
 import type { DataSource, EntityMetadata, ObjectLiteral, QueryRunner, SelectQueryBuilder } from 'typeorm';
 import { ambientOf } from '../scopes/ambient.js';
-import { dataSourceOf } from './connected.js';
+import { dataSourceOf, keepWith, keptWith } from './connected.js';
 import type { Connected } from './connected.js';
 import { overrideMember } from './override-member.js';
 
@@ -94,7 +94,7 @@ function watcher(selecting: BuilderClass, watch: WriteWatch): <T extends object>
 type Query = SelectQueryBuilder<ObjectLiteral>;
 
 const entities = new WeakSet<object>();
-const sources = new WeakSet<DataSource>();
+const READ_AUTHORITATIVELY = Symbol('nestjs-files:read-authoritatively');
 
 /** Marks an entity whose rows decide: they are read from the master and never from a cache, unless a query explicitly asks for one. */
 export function Authoritative(): ClassDecorator {
@@ -108,8 +108,7 @@ export function isAuthoritative(target: unknown): boolean {
 
 /** Sees to both for the marked entities of the data source; the function it returns takes that back. */
 export function readAuthoritatively(dataSource: DataSource): () => void {
-  if (sources.has(dataSource)) return () => undefined;
-  sources.add(dataSource);
+  if (keptWith(dataSource, READ_AUTHORITATIVELY)) return () => undefined;
   const create = dataSource.createQueryBuilder.bind(dataSource) as (...args: unknown[]) => Query;
   const createQueryBuilder = (...args: unknown[]): Query => {
     const query = create(...args);
@@ -119,8 +118,9 @@ export function readAuthoritatively(dataSource: DataSource): () => void {
     overrideMember(dataSource, 'createQueryBuilder', createQueryBuilder as DataSource['createQueryBuilder']),
     ...bypassCacheInUnits(dataSource),
   ];
+  keepWith(dataSource, READ_AUTHORITATIVELY, restore);
   return () => {
-    sources.delete(dataSource);
+    keepWith(dataSource, READ_AUTHORITATIVELY, undefined);
     for (const undo of restore) undo();
   };
 }

@@ -16,12 +16,10 @@ export function quietOnceEnded<T>(scope: Scope | ForeignTransaction | undefined,
   );
 }
 
-const told = new WeakSet<object>();
-
 /** Once for each unit: one call that is left running fails in several places. */
 function tell({ transaction }: Scope, error: unknown): void {
-  if (told.has(transaction)) return;
-  told.add(transaction);
+  if (transaction.hasToldLateFailure) return;
+  transaction.hasToldLateFailure = true;
   logger.warn(`Work that was left running failed after its unit of work had ended: ${String(error)}`);
 }
 
@@ -73,7 +71,7 @@ function counted(method: Method): Method {
 
 const prototypes = new WeakMap<object, object>();
 
-/** An object to inherit from in place of `base`, whose methods of these names are quiet. */
+/** An object to inherit from in place of `base`, whose methods of these names are quiet; `base` itself where it is such an object. */
 function quietPrototype(base: object, names: readonly string[]): object {
   let quiet = prototypes.get(base);
   if (!quiet) {
@@ -87,7 +85,7 @@ function quietPrototype(base: object, names: readonly string[]): object {
         value: quietly(() => methods[name] as Method),
       });
     }
-    prototypes.set(base, quiet);
+    prototypes.set(base, quiet).set(quiet, quiet);
   }
   return quiet;
 }
@@ -183,10 +181,8 @@ function quietGet(base: EntityManager) {
   };
 }
 
-const quieted = new WeakSet<object>();
-
 function quietRepository(repository: object): void {
-  if (quieted.has(repository)) return;
-  quieted.add(repository);
-  Object.setPrototypeOf(repository, quietPrototype(Object.getPrototypeOf(repository) as object, METHODS));
+  const base = Object.getPrototypeOf(repository) as object;
+  const quiet = quietPrototype(base, METHODS);
+  if (quiet !== base) Object.setPrototypeOf(repository, quiet);
 }

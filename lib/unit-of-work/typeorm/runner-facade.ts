@@ -72,13 +72,10 @@ interface SharedPrototype {
 }
 
 const prototypes = new WeakMap<object, SharedPrototype>();
-const ofTransactions = new WeakMap<UnitTransaction, object>();
 
 /** What the facades of a transaction inherit, looked for once: its runner has all its members once it is in a transaction. */
 function prototypeIn(transaction: UnitTransaction): object {
-  let prototype = ofTransactions.get(transaction);
-  if (!prototype) ofTransactions.set(transaction, (prototype = prototypeFor(transaction.runner)));
-  return prototype;
+  return (transaction.facadePrototype ??= prototypeFor(transaction.runner));
 }
 
 /**
@@ -230,12 +227,12 @@ const LISTENERS = new Map<string, Listener>([
   ['AfterTransactionRollback', 'afterTransactionRollback'],
 ]);
 const NOTHING = Promise.resolve();
-const done = new WeakSet<Broadcaster>();
+const SKIPS_IDLE = Symbol('nestjs-files:skips-idle-broadcasts');
 
 /** Tells nobody where nobody listens: TypeORM makes several promises for each event of each statement all the same. */
 export function skipIdleBroadcasts(broadcaster: Broadcaster, dataSource: DataSource): Broadcaster {
-  if (done.has(broadcaster)) return broadcaster;
-  done.add(broadcaster);
+  if (SKIPS_IDLE in broadcaster) return broadcaster;
+  (broadcaster as { [SKIPS_IDLE]?: boolean })[SKIPS_IDLE] = true;
   const broadcast = broadcaster.broadcast.bind(broadcaster) as (...event: unknown[]) => Promise<void>;
   broadcaster.broadcast = (event: string, ...rest: unknown[]) => {
     const listener = LISTENERS.get(event);
