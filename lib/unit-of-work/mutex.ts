@@ -1,7 +1,6 @@
 import type { QueryRunner } from 'typeorm';
 import { WorkUnawaitedError, UnitAbortedError } from '../errors/units.errors.js';
 import { ambientNode, isInTurn, type Turn, within } from './scopes/ambient.js';
-import { quietOnceOver } from './typeorm/quiet.js';
 
 /** Lets in one at a time, or as many as `size`: first come, first served. */
 export class Mutex {
@@ -144,4 +143,16 @@ export function lineOf(runner: QueryRunner): Line {
   const line = lines.get(runner) ?? new Line();
   lines.set(runner, line);
   return line;
+}
+
+/**
+ * The same outcome. A failure that comes when it is over goes to `tell`, and is no unhandled rejection, which would end the process: nobody may
+ * be left to hear of it.
+ */
+export function quietOnceOver<T>(work: Promise<T>, isOver: () => boolean, tell: (error: unknown) => void): Promise<T> {
+  const promise = work.catch((error: unknown) => {
+    if (isOver()) promise.catch(tell);
+    throw error;
+  });
+  return promise;
 }

@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { UnitAbortedError, UnitEndedError } from '../errors/units.errors.js';
-import { carried, carrying, detach, ambientOf } from './scopes/ambient.js';
+import { carried, carrying, detach } from './scopes/ambient.js';
+import { ambientOf } from './scopes/here.js';
 import type { ForeignTransaction } from './transaction/foreign-transaction.js';
 import { type DataSourceOverride, overrideDataSource } from './typeorm/data-source-override.js';
 import type { Dialect } from './dialects/dialect.js';

@@ -1,6 +1,6 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import type { UnitTrace } from '../diagnostics/traces.js';
-import { ambientOf, scopeHere } from './scopes/ambient.js';
+import { ambientOf, scopeHere } from './scopes/here.js';
 import { createFacade, homeOf, isFacade, sharedRunner } from './typeorm/runner-facade.js';
 import type { Witness } from './transaction/commit-outcome.js';
 import type { IsolationLevel, LastStatement } from './dialects/dialect.js';

@@ -5,7 +5,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { IntentLostError } from '../../errors/files.errors.js';
 import { LocationPendingError } from '../../errors/storage.errors.js';
 import type { Storage } from '../../storage/storage.js';
-import { ambientOf } from '../../unit-of-work/scopes/ambient.js';
+import { ambientOf } from '../../unit-of-work/scopes/here.js';
 import type { CommitOutcome } from '../../unit-of-work/transaction/commit-outcome.js';
 import type { Scope } from '../../unit-of-work/scopes/scope.js';
 import { sharesConnection } from '../../unit-of-work/one-connection/shared-connection.js';

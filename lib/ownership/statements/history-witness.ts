@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { ambientOf } from '../../unit-of-work/scopes/ambient.js';
+import { ambientOf } from '../../unit-of-work/scopes/here.js';
 import type { CommitOutcome } from '../../unit-of-work/transaction/commit-outcome.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
 import { databaseFault } from '../../unit-of-work/transaction/database-fault.js';

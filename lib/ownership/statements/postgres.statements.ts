@@ -3,7 +3,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import type { Actor } from '../../actor/actor.js';
 import { uuidV7 } from '../../files/file-id.js';
 import { nameStatement } from '../../unit-of-work/dialects/postgres-client.js';
-import { ambientOf } from '../../unit-of-work/scopes/ambient.js';
+import { ambientOf } from '../../unit-of-work/scopes/here.js';
 import { dataSourceOf, sendSql } from '../../unit-of-work/typeorm/connected.js';
 import { witnessHistory } from './history-witness.js';
 import { ownershipNames } from './names.js';

@@ -1,5 +1,5 @@
 import type { DataSource, QueryRunner } from 'typeorm';
-import { openTransactionAround } from '../scopes/ambient.js';
+import { openTransactionAround } from '../scopes/here.js';
 import { LeaseTimeoutError, SecondConnectionMissingError } from '../../errors/units.errors.js';
 import { Mutex } from '../mutex.js';
 import { dataSourceOf } from '../typeorm/connected.js';

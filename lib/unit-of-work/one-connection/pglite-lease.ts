@@ -1,5 +1,5 @@
 import type { DataSource, QueryRunner } from 'typeorm';
-import { ambientOf } from '../scopes/ambient.js';
+import { ambientOf } from '../scopes/here.js';
 import { Lease, leaseRunner } from './connection-lease.js';
 import { overrideMember } from '../typeorm/override-member.js';
 import { isPglite, type PostgresConnection } from './pglite.js';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DataSource, QueryRunner } from 'typeorm';
-import { ambientOf } from '../scopes/ambient.js';
+import { ambientOf } from '../scopes/here.js';
 import { Lease, leaseRunner } from './connection-lease.js';
 import { databaseFault } from '../transaction/database-fault.js';
 import { overrideMember } from '../typeorm/override-member.js';

@@ -1,5 +1,5 @@
 import { type DataSource, EntityManager, type QueryRunner, Repository } from 'typeorm';
-import { ambientOf } from './ambient.js';
+import { ambientOf } from './here.js';
 import { isFacade } from '../typeorm/runner-facade.js';
 import { realRunner } from '../typeorm/shared-view.js';
 import { dataSourceOf } from '../typeorm/connected.js';

@@ -8,7 +8,8 @@ import {
   WorkUnawaitedError,
   UnitTimeoutError,
 } from '../../errors/units.errors.js';
-import { ambientNode, within, hasUnitAround } from './ambient.js';
+import { ambientNode, within } from './ambient.js';
+import { hasUnitAround } from './here.js';
 import { commitOutcome } from '../transaction/commit-outcome.js';
 import type { DataSourceOverride } from '../typeorm/data-source-override.js';
 import { isTransient } from '../transaction/database-fault.js';

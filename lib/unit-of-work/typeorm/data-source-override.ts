@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
-import { ambientNode, within, ambientOf, scopeHere } from '../scopes/ambient.js';
+import { ambientNode, within } from '../scopes/ambient.js';
+import { ambientOf, scopeHere } from '../scopes/here.js';
 import type { BegunWith, IsolationLevel } from '../dialects/dialect.js';
 import { Line, lineOf } from '../mutex.js';
 import { Scope } from '../scopes/scope.js';

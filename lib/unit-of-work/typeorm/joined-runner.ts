@@ -3,7 +3,7 @@ import type { QueryRunner } from 'typeorm';
 import { Logger } from '@nestjs/common';
 import { stackOf } from '../../errors/stack-of.js';
 import { WorkUnawaitedError, UnitAbortedError } from '../../errors/units.errors.js';
-import { ambientOf } from '../scopes/ambient.js';
+import { ambientOf } from '../scopes/here.js';
 import { guardRefusal } from '../transaction/guard-refusal.js';
 import type { Scope } from '../scopes/scope.js';
 import { isRead, rollsBack } from '../dialects/transaction-control.js';

@@ -1,5 +1,5 @@
 import type { DataSource, EntityMetadata, ObjectLiteral, QueryRunner, SelectQueryBuilder } from 'typeorm';
-import { ambientOf } from '../scopes/ambient.js';
+import { ambientOf } from '../scopes/here.js';
 import { dataSourceOf, keepWith, keptWith } from './connected.js';
 import type { Connected } from './connected.js';
 import { overrideMember } from './override-member.js';

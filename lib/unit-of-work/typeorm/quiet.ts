@@ -1,8 +1,9 @@
 import { Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { scopeHere } from '../scopes/ambient.js';
+import { scopeHere } from '../scopes/here.js';
 import type { ForeignTransaction } from '../transaction/foreign-transaction.js';
 import type { Scope } from '../scopes/scope.js';
+import { quietOnceOver } from '../mutex.js';
 
 const logger = new Logger('UnitOfWork');
 
@@ -88,18 +89,6 @@ function quietPrototype(base: object, names: readonly string[]): object {
     prototypes.set(base, quiet).set(quiet, quiet);
   }
   return quiet;
-}
-
-/**
- * The same outcome. A failure that comes when it is over goes to `tell`, and is no unhandled rejection, which would end the process: nobody may
- * be left to hear of it.
- */
-export function quietOnceOver<T>(work: Promise<T>, isOver: () => boolean, tell: (error: unknown) => void): Promise<T> {
-  const promise = work.catch((error: unknown) => {
-    if (isOver()) promise.catch(tell);
-    throw error;
-  });
-  return promise;
 }
 
 /** What entity managers and repositories answer with a promise. */

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { type EntityManager, type QueryRunner, QueryRunnerAlreadyReleasedError, type QueryResult } from 'typeorm';
 import type { DataSource, EntitySubscriberInterface } from 'typeorm';
-import { ambientOf } from '../scopes/ambient.js';
+import { ambientOf } from '../scopes/here.js';
 import type { IsolationLevel } from '../dialects/dialect.js';
 import type { Scope } from '../scopes/scope.js';
 import type { UnitTransaction } from '../transaction/unit-transaction.js';

@@ -3,7 +3,7 @@ import { FileTransfer } from '../../../lib/ownership/file-transfer.entity.js';
 import { PortableStatements } from '../../../lib/ownership/statements/portable.statements.js';
 import type { Move, TransferStatements } from '../../../lib/ownership/statements/transfer-statements.js';
 import { transferStatementsFor } from '../../../lib/ownership/statements/transfer-statements-for.js';
-import { ambientOf } from '../../../lib/unit-of-work/scopes/ambient.js';
+import { ambientOf } from '../../../lib/unit-of-work/scopes/here.js';
 import type { Witness } from '../../../lib/unit-of-work/transaction/commit-outcome.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { ownershipApp } from '../../support/ownership-app.js';
