@@ -111,7 +111,7 @@ describe('a list of s3Storage', () => {
     expect(await listed(storage.list())).toEqual([]);
   });
 
-  it('leaves out what is no file, and not files that look like it by their size', async () => {
+  it('leaves out objects that are no files, and keeps files of the same size', async () => {
     const { storage, client, bucket, inside } = await newS3Storage();
     await storage.markPlace?.create('mark');
     await client.send(new PutObjectCommand({ Bucket: bucket, Key: `${inside.prefix}folder/`, Body: Buffer.alloc(0) }));

@@ -56,7 +56,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('an aud
   const tickets = () => app.dataSource.getRepository(Ticket);
 
   describe('of bytes', () => {
-    it('finds what is not there, and has another size', async () => {
+    it('finds bytes that are missing or have another size', async () => {
       const [one, other] = [await create('one'), await create('other', 'database')];
       await storages.default.remove(one.location);
       await setFile(other.id, { size: 4 });

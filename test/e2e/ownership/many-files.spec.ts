@@ -167,7 +167,7 @@ describe.each(worlds)('An owner of many files on $name with $platform', ({ datab
     expect([await kept(), await count(FileIntent)]).toEqual([false, 0]);
   });
 
-  it('keeps the intents of what could not be removed, and drops the others', async () => {
+  it('keeps the intents of files that could not be removed, and drops the others', async () => {
     const id = await ownerOf('crate', 5);
     storage.failAt(2, 'before');
     expect(await app.send('DELETE', `/owners/crate/${id}`)).toMatchObject({ status: 204 });

@@ -357,7 +357,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners
     expect(await read(file)).toBeNull();
   });
 
-  it('removes without a word what is not there any more', async () => {
+  it('removes an owner whose row is gone already, without an error', async () => {
     const clause = await save(Clause, { number: String(9_000_000_000 + ++number), contract: null });
     const ghost = Object.assign(new Clause(), { key: clause.key + 1000 });
     await repository(Clause).remove(ghost);

@@ -283,7 +283,7 @@ describe('bind()', () => {
     expect(resolveOwner(claimOf(a, 'fileId'), outcomeOf(['7'], {}, [[a, { id: 3 }]]))).toBe('3');
   });
 
-  it('works when the pipe validated a copy of what the method got', () => {
+  it('finds the owner when the pipe validated a copy of the argument', () => {
     const copy = { ...a };
     expect(resolveOwner(claimOf(copy, 'fileId'), outcomeOf([body], {}, [[a, { id: 3 }]]))).toBe('3');
   });
@@ -425,7 +425,7 @@ describe('what comes with the data', () => {
     },
   );
 
-  it('is not looked for behind getters, nor in what is not enumerable', () => {
+  it('is not looked for behind getters, nor in properties that are not enumerable', () => {
     const asked = { id: 7 };
     Object.defineProperty(asked, 'lazy', { enumerable: true, get: () => [{ id: 1, fileId: 'a' }] });
     Object.defineProperty(asked, 'hidden', { enumerable: false, value: [{ id: 1, fileId: 'a' }] });

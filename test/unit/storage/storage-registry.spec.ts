@@ -34,7 +34,7 @@ describe('StorageRegistry', () => {
     );
   });
 
-  it('refuses one storage under two names, what is no storage, and names without sense', () => {
+  it('refuses one storage under two names, objects that are no storages, and malformed names', () => {
     const storage = memoryStorage();
     expect(() => new StorageRegistry({ a: storage, b: storage })).toThrow('as "a" and as "b"');
     for (const wrong of [{}, null, 'var/files', { isTransactional: true }])

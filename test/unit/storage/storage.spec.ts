@@ -19,7 +19,7 @@ function storageOf(adapter: StorageAdapter, limits: StorageLimits = {}): Storage
 }
 
 describe('Storage', () => {
-  it('can do what its adapter has methods for, and what is not disabled', () => {
+  it('has the verbs of its adapter, without the disabled ones', () => {
     const storage = storageOf({ read: async () => content(), remove: async () => {} }, { disable: ['remove'] });
     expect(STORAGE_VERBS.filter((verb) => storage.can(verb))).toEqual(['read']);
     expect(storage.can('read', 'remove')).toBe(false);
@@ -64,7 +64,7 @@ describe('Storage', () => {
     expect(storageOf({}).cacheControlOf({ ...file, ownerType: null })).toBe('private, no-cache');
   });
 
-  it('refuses to disable what is no verb', () => {
+  it('refuses to disable an unknown verb', () => {
     const wrong = [['erase'], 'remove', 32] as unknown as StorageVerb[][];
     for (const disable of wrong) expect(() => storageOf({}, { disable })).toThrow('"disable"');
   });

@@ -112,7 +112,7 @@ describe('a queue', () => {
     expect(() => queue.afterRollback(() => 0)).toThrow(/afterRollback\(\) was called/);
   });
 
-  it('passes on what is like a promise and what is not', async () => {
+  it('hands on the values of promises, and plain values', async () => {
     const seen: unknown[] = [];
     const look = (_: never, __: number, prev: unknown) => void seen.push(prev);
     await running.queue.run(() => {

@@ -38,7 +38,7 @@ describe('the classes that a property is validated as', () => {
     expect(classes(property)).toEqual(expected);
   });
 
-  it('are none of what is no class', () => {
+  it('are empty for anything that is not a class', () => {
     expect(nestedClasses(undefined, 'part')).toEqual([]);
     expect(nestedClasses({ part: Part }, 'part')).toEqual([]);
     expect(rulesOf('Order')).toEqual([]);

@@ -63,7 +63,7 @@ describe('a client of PostgreSQL', () => {
     expect(sent).toEqual(['START TRANSACTION ISOLATION LEVEL SERIALIZABLE', ['SELECT 1', []], ['SELECT 2', undefined]]);
   });
 
-  it('holds nothing back of what begins outside of a unit of work, nor of other statements', async () => {
+  it('holds back neither a BEGIN outside of a unit of work nor another statement', async () => {
     const { client, sent } = clientOf();
     const postgres = PostgresClient.of(dataSource, client);
     await postgres.holdBegin(() => client.query('SELECT 1') as Promise<void>);

@@ -171,7 +171,7 @@ describe.each(await reachableDatabases('memory'))('on $name, a COMMIT that is no
     expect(await app.saved()).toEqual([]);
   });
 
-  it('is not told by witnesses of what was undone before', async () => {
+  it('ignores the witnesses of undone parts', async () => {
     const wrong: Witness = () => Promise.resolve('rolled back');
     lose('reply');
     const unit = app.transactor.run(async (current) => {

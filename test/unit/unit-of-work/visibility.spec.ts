@@ -135,7 +135,7 @@ describe.each(databases.filter(({ kind }) => kind !== 'file'))(
 
     const stream = (): Promise<Readable> => app.notes.createQueryBuilder('note').select('note.id', 'id').stream();
 
-    it('sees what is not committed yet, and holds the connection until it ends', async () => {
+    it('sees uncommitted rows, and holds the connection until it ends', async () => {
       await transactor.run(async () => {
         await app.notes.insert({ id: 'new' });
         const rows = await stream();

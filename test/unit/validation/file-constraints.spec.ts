@@ -97,7 +97,7 @@ describe('constraints on files', () => {
     ]);
   });
 
-  it('refuse what is no id without asking the database', async () => {
+  it('refuse values that are no ids without asking the database', async () => {
     app.statements.length = 0;
     for (const exists of [1, {}, '', 'x', true, [[]], [null], 'x\u0000']) {
       expect((await check({ exists }))[0]).toMatch(

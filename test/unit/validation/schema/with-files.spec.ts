@@ -123,7 +123,7 @@ describe('withFiles()', () => {
       ]);
     });
 
-    it('asks nothing about what is not there, null or another member of a union', async () => {
+    it('asks nothing about absent fields, null or another member of a union', async () => {
       expect(await issuesOf(schema, {})).toEqual([]);
       expect(await issuesOf(schema, { coverId: null, meta: null, parts: [] })).toEqual([]);
       expect(await issuesOf(schema, { either: { kind: 'text', text: missing } })).toEqual([]);
