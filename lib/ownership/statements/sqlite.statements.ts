@@ -5,22 +5,27 @@ import { HISTORY_COLUMNS, ownershipNames } from './names.js';
 import type { OwnershipNames } from './names.js';
 import { sendSql } from '../../unit-of-work/typeorm/connected.js';
 import { StepwiseStatements } from './stepwise.statements.js';
-import { toSnapshot } from './transfer-statements.js';
+import { isAlike, toSnapshot } from './transfer-statements.js';
 import type { FileSnapshot, HistoryEntry, Move } from './transfer-statements.js';
 
-/** SQLite. The lock is the transaction itself, which begins IMMEDIATE. Lists travel as JSON, so that each statement is prepared once. */
+type Form = 'alike' | 'many';
+
+/**
+ * SQLite. The lock is the transaction itself, which begins IMMEDIATE. Lists travel as JSON, so that each statement is prepared once. What is the
+ * same for all files is a parameter, because SQLite takes as long to read a field of the JSON as to write a column.
+ */
 export class SqliteStatements extends StepwiseStatements {
   readonly #look: string;
-  readonly #move: string;
-  readonly #record: string;
+  readonly #move: Record<Form, string>;
+  readonly #record: Record<Form, string>;
 
   constructor(dataSource: DataSource) {
     super();
     const names = ownershipNames(dataSource);
     const { table, column } = names.file;
     this.#look = `SELECT ${names.snapshot} FROM ${table} WHERE ${column('id')} IN (SELECT value FROM json_each(?))`;
-    this.#move = moveSql(names);
-    this.#record = recordSql(names);
+    this.#move = { alike: moveAlikeSql(names), many: moveSql(names) };
+    this.#record = { alike: recordSql(names, HISTORY_ALIKE), many: recordSql(names, HISTORY_MANY) };
   }
 
   lock(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
@@ -33,20 +38,48 @@ export class SqliteStatements extends StepwiseStatements {
   }
 
   async record(manager: EntityManager, entries: readonly HistoryEntry[], actor: Actor | null): Promise<void> {
-    const rows = entries.map(({ fileId, action, from, to, forced }) => {
-      return [uuidV7(), fileId, action, from?.type, from?.id, to?.type, to?.id, forced];
-    });
-    await sendSql(manager, this.#record, [actor?.type ?? null, actor?.id ?? null, Date.now(), JSON.stringify(rows)]);
+    const by = [actor?.type ?? null, actor?.id ?? null, Date.now()];
+    const [first] = entries;
+    if (first && entries.every((entry) => isSameChange(entry, first))) {
+      const files = Object.fromEntries(entries.map(({ fileId }) => [uuidV7(), fileId]));
+      await sendSql(manager, this.#record.alike, [...changeOf(first), ...by, JSON.stringify(files)]);
+    } else {
+      const rows = entries.map((entry) => [uuidV7(), entry.fileId, ...changeOf(entry)]);
+      await sendSql(manager, this.#record.many, [...by, JSON.stringify(rows)]);
+    }
   }
 
   protected async move(manager: EntityManager, moves: readonly Move[], pin: boolean): Promise<void> {
-    const rows = moves.map(({ fileId, toType, toId, field }) => [fileId, toType, toId, field]);
+    const [first] = moves;
     // SQLite has no booleans, and TypeORM 0.3 does not make numbers of them.
-    await sendSql(manager, this.#move, [Number(pin), JSON.stringify(rows)]);
+    const pinned = Number(pin);
+    if (first && moves.every((move) => isAlike(move, first))) {
+      const ids = JSON.stringify(moves.map(({ fileId }) => fileId));
+      await sendSql(manager, this.#move.alike, [first.toType, first.toId, first.field, pinned, ids]);
+    } else {
+      const rows = moves.map(({ fileId, toType, toId, field }) => [fileId, toType, toId, field]);
+      await sendSql(manager, this.#move.many, [pinned, JSON.stringify(rows)]);
+    }
   }
 }
 
+/** The columns of a history row that say what happened to the file. */
+function changeOf({ action, from, to, forced }: HistoryEntry): unknown[] {
+  return [action, from?.type ?? null, from?.id ?? null, to?.type ?? null, to?.id ?? null, Number(forced)];
+}
+
+function isSameChange(entry: HistoryEntry, other: HistoryEntry): boolean {
+  const [change, same] = [changeOf(entry), changeOf(other)];
+  return change.every((value, index) => value === same[index]);
+}
+
 const listed = (index: number): string => `json_extract(v.value, '$[${index}]')`;
+
+function moveAlikeSql({ file }: OwnershipNames): string {
+  const { table, column } = file;
+  const set = `${column('ownerType')} = ?, ${column('ownerId')} = ?, ${column('ownerField')} = ?`;
+  return `UPDATE ${table} SET ${set}, ${column('pinned')} = ${column('pinned')} OR ? WHERE ${column('id')} IN (SELECT value FROM json_each(?))`;
+}
 
 function moveSql({ file }: OwnershipNames): string {
   const { table, column } = file;
@@ -54,12 +87,25 @@ function moveSql({ file }: OwnershipNames): string {
   return `UPDATE ${table} AS f SET ${set}, ${column('pinned')} = f.${column('pinned')} OR ? FROM json_each(?) AS v WHERE f.${column('id')} = ${listed(0)}`;
 }
 
-function recordSql({ history }: OwnershipNames): string {
+/** The row's id, the file's id, and the columns of `changeOf`. */
+interface HistoryValues {
+  readonly id: string;
+  readonly fileId: string;
+  readonly change: readonly string[];
+}
+
+const HISTORY_ALIKE: HistoryValues = { id: 'v.key', fileId: 'v.value', change: Array.from({ length: 6 }, () => '?') };
+const HISTORY_MANY: HistoryValues = {
+  id: listed(0),
+  fileId: listed(1),
+  change: Array.from({ length: 6 }, (_, index) => listed(index + 2)),
+};
+
+function recordSql({ history }: OwnershipNames, { id, fileId, change }: HistoryValues): string {
   const { table, column } = history;
-  const values = Array.from({ length: 8 }, (_, index) => listed(index)).join(', ');
-  const last = `SELECT max(h.${column('at')}) + 1 FROM ${table} AS h WHERE h.${column('fileId')} = ${listed(1)}`;
+  const last = `SELECT max(h.${column('at')}) + 1 FROM ${table} AS h WHERE h.${column('fileId')} = ${fileId}`;
   return (
     `INSERT INTO ${table} (${HISTORY_COLUMNS.map(column).join(', ')}) ` +
-    `SELECT ${values}, ?, ?, max(?, coalesce((${last}), 0)) FROM json_each(?) AS v`
+    `SELECT ${[id, fileId, ...change].join(', ')}, ?, ?, max(?, coalesce((${last}), 0)) FROM json_each(?) AS v`
   );
 }
