@@ -7,7 +7,7 @@ import type { AuditFinding } from './audit-finding.js';
 import type { AuditScope } from './audit-scope.js';
 import { filesById } from './file-pages.js';
 import type { AuditedFile } from './file-pages.js';
-import { inChunks } from '../unit-of-work/typeorm/connected.js';
+import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
 
 // Reading may take long; what was found by then is told.
 const READ_TOGETHER = 100;

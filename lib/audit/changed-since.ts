@@ -1,7 +1,7 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
 import type { Where } from './record-pages.js';
 import { quoted } from './sql.js';
-import { familyOf } from '../unit-of-work/typeorm/connected.js';
+import { familyOf } from '../unit-of-work/typeorm/data-source.js';
 
 // Of a day nobody knows which part is meant.
 const TYPES = new Set(['datetime', 'timestamp', 'timestamp without time zone', 'timestamp with time zone']);

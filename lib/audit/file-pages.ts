@@ -4,7 +4,7 @@ import { FileTransfer } from '../ownership/file-transfer.entity.js';
 import { tableNames } from '../ownership/statements/names.js';
 import { query } from './sql.js';
 import type { Bind } from './sql.js';
-import { dataSourceOf } from '../unit-of-work/typeorm/connected.js';
+import { dataSourceOf } from '../unit-of-work/typeorm/data-source.js';
 
 /** What an audit has to know of a file. */
 export interface AuditedFile {

@@ -9,7 +9,7 @@ import type { GuardedTable } from './guarded-tables.js';
 import { nextRows, ROWS_PER_PAGE } from './record-pages.js';
 import type { AuditedRow, Position, Where } from './record-pages.js';
 import { isOneOf } from './sql.js';
-import { dataSourceOf } from '../unit-of-work/typeorm/connected.js';
+import { dataSourceOf } from '../unit-of-work/typeorm/data-source.js';
 
 const INTEGER = /^-?\d+$/;
 const INTEGERS = new Set(['smallint', 'int', 'integer', 'bigint', 'mediumint', 'tinyint']);

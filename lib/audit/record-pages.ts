@@ -6,7 +6,7 @@ import type { OwnerColumn } from '../ownership/owner-entities.js';
 import type { GuardedTable } from './guarded-tables.js';
 import { query, quoted } from './sql.js';
 import type { Bind } from './sql.js';
-import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/connected.js';
+import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/data-source.js';
 
 /** The values of a primary key, as the database takes them again. */
 export type Position = readonly unknown[];

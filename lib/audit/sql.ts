@@ -1,5 +1,5 @@
 import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
-import { familyOf, dataSourceOf } from '../unit-of-work/typeorm/connected.js';
+import { familyOf, dataSourceOf } from '../unit-of-work/typeorm/data-source.js';
 import type { OwnerColumn } from '../ownership/owner-entities.js';
 
 /** Adds a value to the parameters and returns its placeholder. */

@@ -36,7 +36,7 @@ import type { FoundFiles, ScanOptions, SearchOptions } from './search/file-filte
 import { scanFiles } from './search/scan-files.js';
 import { searchFiles } from './search/search-files.js';
 import { tracedDownload } from './content/traced-download.js';
-import { inChunks } from '../unit-of-work/typeorm/connected.js';
+import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
 
 // The smallest of the databases' limits on parameters is 32766.
 const IDS_PER_STATEMENT = 10_000;

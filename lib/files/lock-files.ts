@@ -1,7 +1,7 @@
 import type { EntityManager, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import { FileNotFoundError, FilePinnedError } from '../errors/files.errors.js';
 import { ManagedFile } from './managed-file.entity.js';
-import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/connected.js';
+import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/data-source.js';
 
 /**
  * The files, locked until the transaction ends, in the order of their ids: whoever locks several in one order cannot deadlock. What

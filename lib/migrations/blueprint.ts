@@ -1,6 +1,6 @@
 import { Table } from 'typeorm';
 import type { DataSource, QueryRunner, TableColumnOptions } from 'typeorm';
-import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/connected.js';
+import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/data-source.js';
 
 type ColumnKind = 'uuid' | 'integer' | 'bigint' | 'boolean' | 'text' | 'json' | { readonly varchar: number };
 

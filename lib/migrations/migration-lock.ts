@@ -3,7 +3,7 @@ import type { QueryRunner } from 'typeorm';
 import { MigrationLockRefusedError } from '../errors/setup.errors.js';
 import { openBeside } from '../unit-of-work/typeorm/open-beside.js';
 import { isPglite, type PostgresConnection } from '../unit-of-work/one-connection/pglite.js';
-import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/connected.js';
+import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/data-source.js';
 
 // Any two numbers that nobody else is likely to lock.
 const POSTGRES_KEY = '1852403572, 1718185573';

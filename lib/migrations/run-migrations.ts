@@ -3,7 +3,7 @@ import type { DataSource, Migration, QueryRunner } from 'typeorm';
 import { isOnPglite } from '../unit-of-work/one-connection/pglite-lease.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { withMigrationLock } from './migration-lock.js';
-import { familyOf } from '../unit-of-work/typeorm/connected.js';
+import { familyOf } from '../unit-of-work/typeorm/data-source.js';
 
 /**
  * Runs the pending migrations of a data source, the application's and the library's, as `dataSource.runMigrations()` does, but in

@@ -4,7 +4,7 @@ import { deleteFileRows } from '../files/delete-file-rows.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import type { TransferAction } from '../files/transfer-action.js';
-import { inChunks } from '../unit-of-work/typeorm/connected.js';
+import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
 import { ownerOf } from './statements/transfer-statements.js';
 import type { FileSnapshot } from './statements/transfer-statements.js';
 import { findLedger } from './guard/record-ledger.js';

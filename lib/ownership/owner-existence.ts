@@ -3,7 +3,8 @@ import { OwnerNotFoundError } from '../errors/ownership.errors.js';
 import { lockShared } from '../files/lock-files.js';
 import { ownerIdOf } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
-import { dataSourceOf, familyOf, inChunks } from '../unit-of-work/typeorm/connected.js';
+import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/data-source.js';
+import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
 import { ownerEntitiesOf } from './owner-entities.js';
 import type { OwnerColumn, OwnerEntity } from './owner-entities.js';
 

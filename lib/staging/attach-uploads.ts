@@ -17,7 +17,7 @@ import { planWrites } from './field-writes.js';
 import type { FieldWrite } from './field-writes.js';
 import { writeFields } from './write-fields.js';
 import type { StagedFile } from './staged-file.js';
-import { inChunks } from '../unit-of-work/typeorm/connected.js';
+import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
 
 /** A queued upload, as the batch sees it. */
 export interface QueuedUpload {

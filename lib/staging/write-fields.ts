@@ -6,7 +6,8 @@ import { tableNames } from '../ownership/statements/names.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import type { FieldWrite } from './field-writes.js';
-import { familyOf, inChunks } from '../unit-of-work/typeorm/connected.js';
+import { familyOf } from '../unit-of-work/typeorm/data-source.js';
+import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
 
 const OWNERS_PER_STATEMENT = 1000;
 

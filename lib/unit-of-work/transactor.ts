@@ -15,7 +15,7 @@ import { realRunner } from './typeorm/shared-view.js';
 import type { Scope } from './scopes/scope.js';
 import type { UnitOptions, Work } from './unit-options.js';
 import { unitOf, type UnitOfWork } from './unit-of-work.js';
-import { dataSourceOf } from './typeorm/connected.js';
+import { dataSourceOf } from './typeorm/data-source.js';
 
 /** The place in which an operation of `staying()` began. */
 class Operation {

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { DataSource, QueryRunner } from 'typeorm';
-import { dataSourceOf } from '../../lib/unit-of-work/typeorm/connected.js';
+import { dataSourceOf } from '../../lib/unit-of-work/typeorm/data-source.js';
 import type { Storage } from '../../lib/storage/storage.js';
 
 /** What a process runs on: after it was cut, nothing that the process does has any effect. */

@@ -21,7 +21,8 @@ import { lockShared } from '../lock-files.js';
 import { locationKey } from '../../storage/location-key.js';
 import { leaveMarker } from './marker-intent.js';
 import { uuidV7 } from '../file-id.js';
-import { dataSourceOf, familyOf, inChunks } from '../../unit-of-work/typeorm/connected.js';
+import { dataSourceOf, familyOf } from '../../unit-of-work/typeorm/data-source.js';
+import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 
 /** Where bytes are. */
 interface StoredAt {

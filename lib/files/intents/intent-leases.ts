@@ -4,7 +4,7 @@ import type { Transactor } from '../../unit-of-work/transactor.js';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
 import { notAfter } from '../columns.js';
 import { FileIntent } from './file-intent.entity.js';
-import { familyOf } from '../../unit-of-work/typeorm/connected.js';
+import { familyOf } from '../../unit-of-work/typeorm/data-source.js';
 
 /** Which intents may be leased, and for how long. */
 export interface LeaseTerms {

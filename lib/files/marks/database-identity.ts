@@ -3,7 +3,7 @@ import { realpath } from 'node:fs/promises';
 import type { DataSource } from 'typeorm';
 import { sharesConnection } from '../../unit-of-work/one-connection/shared-connection.js';
 import { ManagedFile } from '../managed-file.entity.js';
-import { familyOf } from '../../unit-of-work/typeorm/connected.js';
+import { familyOf } from '../../unit-of-work/typeorm/data-source.js';
 
 /**
  * What tells this database from a copy of it: `installation` where the application says so, else the server (PostgreSQL), the name of

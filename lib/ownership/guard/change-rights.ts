@@ -5,7 +5,7 @@ import { ownerIdOf } from '../../files/owner-reference.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
 import type { WriteBuilder } from '../../unit-of-work/typeorm/query-builders.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import type { UnitQueue } from '../../task-queue/unit-queue.js';
 import { TransferRuntime } from '../transfer-runtime.js';
 import type { OwnerColumn } from '../owner-entities.js';

@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { OwnerReference } from '../../files/owner-reference.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import { chargeMoves } from '../quotas/charge-moves.js';
 import { releaseFiles } from '../let-go.js';
 import { heldFiles } from '../statements/held-files.js';

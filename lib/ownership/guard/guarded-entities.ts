@@ -3,7 +3,7 @@ import type { DataSource, EntityMetadata, ObjectLiteral } from 'typeorm';
 import { DecorationInvalidError } from '../../errors/setup.errors.js';
 import { normalizeFileId } from '../../files/file-id.js';
 import { ownerIdOf } from '../../files/owner-reference.js';
-import { familyOf, keepWith, keptWith } from '../../unit-of-work/typeorm/connected.js';
+import { familyOf, keepWith, keptWith } from '../../unit-of-work/typeorm/data-source.js';
 import { ownerEntity } from '../owner-entities.js';
 import type { OwnerColumn, OwnerEntity } from '../owner-entities.js';
 import { idsIn } from '../object-index.js';

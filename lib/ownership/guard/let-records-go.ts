@@ -2,7 +2,7 @@ import type { EntityManager, ObjectLiteral } from 'typeorm';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
 import { OwnerHasFilesError } from '../../errors/ownership.errors.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import { applyPolicies } from '../let-go.js';
 import type { FilesToLetGo } from '../let-go.js';
 import type { TransferRuntime } from '../transfer-runtime.js';

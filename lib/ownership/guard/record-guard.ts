@@ -8,7 +8,7 @@ import { Transactor } from '../../unit-of-work/transactor.js';
 import { watchWrites } from '../../unit-of-work/typeorm/query-builders.js';
 import type { WriteBuilder } from '../../unit-of-work/typeorm/query-builders.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import { TransferRuntime } from '../transfer-runtime.js';
 import { ownerOf } from '../statements/transfer-statements.js';
 import type { Move, MoveOutcome } from '../statements/transfer-statements.js';

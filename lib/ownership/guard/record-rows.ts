@@ -1,7 +1,8 @@
 import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
 import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
 import { ownerIdOf } from '../../files/owner-reference.js';
-import { sendSql, dataSourceOf, familyOf, inChunks } from '../../unit-of-work/typeorm/connected.js';
+import { dataSourceOf, familyOf } from '../../unit-of-work/typeorm/data-source.js';
+import { sendSql, inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 import { comparison } from '../owner-existence.js';
 import type { OwnerColumn } from '../owner-entities.js';
 import { entityOfRow, heirsInTable, filesNamedBy } from './guarded-entities.js';

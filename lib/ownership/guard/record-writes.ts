@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { RecordWriteUnseenError } from '../../errors/guard.errors.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import type { WriteBuilder } from '../../unit-of-work/typeorm/query-builders.js';
 import { canonicalId, guardedEntity } from './guarded-entities.js';
 import type { GuardedEntity } from './guarded-entities.js';

@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { OwnerReference } from '../../files/owner-reference.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import { OwnerConflictError, OwnerNotFoundError } from '../../errors/ownership.errors.js';
 import { FilesNotNamedError } from '../../errors/guard.errors.js';
 import { dtoPlaces, statedOwner } from '../owner-resolution.js';

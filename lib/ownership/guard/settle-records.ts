@@ -6,7 +6,7 @@ import { ValidationFailedError } from '../../errors/files.errors.js';
 import type { FilesError } from '../../errors/files-error.js';
 import { queueOf } from '../../task-queue/unit-queue.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import { ObjectIndex } from '../object-index.js';
 import { followRecords } from './follow-records.js';

@@ -3,7 +3,7 @@ import { QueryFailedError } from 'typeorm';
 import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
 import { RecordWriteUnseenError } from '../../errors/guard.errors.js';
 import { ownerIdOf } from '../../files/owner-reference.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import type { WriteBuilder } from '../../unit-of-work/typeorm/query-builders.js';
 import type { OwnerColumn } from '../owner-entities.js';
 import { canonicalId, filesNamedBy, textOfJunk } from './guarded-entities.js';

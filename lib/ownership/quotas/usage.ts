@@ -3,7 +3,7 @@ import { ManagedFile } from '../../files/managed-file.entity.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { tableNames } from '../statements/names.js';
 import { FileUsage } from './file-usage.entity.js';
-import { dataSourceOf, familyOf } from '../../unit-of-work/typeorm/connected.js';
+import { dataSourceOf, familyOf } from '../../unit-of-work/typeorm/data-source.js';
 
 /** Bytes and files: what an owner has, or what is added to it. */
 export interface Amount {

@@ -2,7 +2,7 @@ import { Brackets } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { ManagedFile } from '../../files/managed-file.entity.js';
-import { inChunks } from '../../unit-of-work/typeorm/connected.js';
+import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 
 /** An owner's files: those that this field of it holds, or all. */
 export interface Holding {

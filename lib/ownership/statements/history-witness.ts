@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { ambientOf } from '../../unit-of-work/scopes/here.js';
 import type { CommitOutcome } from '../../unit-of-work/transaction/commit-outcome.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/connected.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import { databaseFault } from '../../unit-of-work/transaction/database-fault.js';
 import { FileTransfer } from '../file-transfer.entity.js';
 

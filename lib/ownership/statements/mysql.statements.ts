@@ -3,7 +3,7 @@ import type { Actor } from '../../actor/actor.js';
 import { uuidV7 } from '../../files/file-id.js';
 import { HISTORY_COLUMNS, ownershipNames } from './names.js';
 import type { OwnershipNames } from './names.js';
-import { sendSql, inChunks } from '../../unit-of-work/typeorm/connected.js';
+import { sendSql, inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 import { witnessHistory } from './history-witness.js';
 import { StepwiseStatements } from './stepwise.statements.js';
 import { isAlike, toSnapshot } from './transfer-statements.js';

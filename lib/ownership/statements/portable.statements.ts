@@ -8,7 +8,8 @@ import { witnessHistory } from './history-witness.js';
 import { StepwiseStatements } from './stepwise.statements.js';
 import { toSnapshot } from './transfer-statements.js';
 import type { FileSnapshot, HistoryEntry, Move } from './transfer-statements.js';
-import { dataSourceOf, familyOf, inChunks } from '../../unit-of-work/typeorm/connected.js';
+import { dataSourceOf, familyOf } from '../../unit-of-work/typeorm/data-source.js';
+import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 
 const IDS_PER_STATEMENT = 1_000;
 

@@ -4,7 +4,7 @@ import { PortableStatements } from './portable.statements.js';
 import { PostgresStatements } from './postgres.statements.js';
 import { SqliteStatements } from './sqlite.statements.js';
 import type { TransferStatements } from './transfer-statements.js';
-import { familyOf } from '../../unit-of-work/typeorm/connected.js';
+import { familyOf } from '../../unit-of-work/typeorm/data-source.js';
 
 /** The statements for the data source's database; whether connections may keep their plans. */
 export function transferStatementsFor(dataSource: DataSource, prepared = true): TransferStatements {

@@ -19,7 +19,7 @@ import {
   LocationTakenError,
   StorageFailedError,
 } from '../../errors/storage.errors.js';
-import { inChunks } from '../../unit-of-work/typeorm/connected.js';
+import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 import { dispositionFor } from '../disposition.js';
 import { assertLocation } from '../location.js';
 import type { MarkPlace } from '../mark-place.js';

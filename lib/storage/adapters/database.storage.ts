@@ -13,7 +13,7 @@ import type { ByteRange, LocatedObject, StorageAdapter, StorageContext, StoredOb
 import type { StorageLimits } from '../storage-limits.js';
 import { Storage } from '../storage.js';
 import { PART_SIZE, StoredBytes } from './stored-bytes.entity.js';
-import { inChunks } from '../../unit-of-work/typeorm/connected.js';
+import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 
 export interface DatabaseStorageOptions extends StorageLimits {
   /** The largest file: all of it is in memory when it is written and read. @default '1MiB' */

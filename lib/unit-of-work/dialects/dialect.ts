@@ -73,6 +73,8 @@ export interface Dialect {
   begin(runner: QueryRunner, start: Start, isolation?: IsolationLevel): Promise<void>;
   /** Runs a statement through the runner. */
   query(runner: QueryRunner, sql: string, parameters?: unknown[]): Promise<QueryResult>;
+  /** Runs a statement of the library itself, which awaits it. */
+  send(runner: QueryRunner, sql: string, parameters: unknown[]): Promise<QueryResult>;
   /** Has the transaction begun on the server, for what goes there past the query runner. */
   ready(runner: QueryRunner): Promise<void>;
   /** Whether this statement would begin or end the transaction, behind the unit's back; it is refused before it runs. */

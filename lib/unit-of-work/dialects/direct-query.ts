@@ -1,5 +1,5 @@
 import { type EntitySubscriberInterface, QueryFailedError, QueryResult, type QueryRunner } from 'typeorm';
-import { dataSourceOf } from '../typeorm/connected.js';
+import { dataSourceOf } from '../typeorm/data-source.js';
 
 /** What `pg` answers to a statement. */
 export interface PgAnswer {
@@ -12,6 +12,8 @@ interface PostgresRunner extends QueryRunner {
   readonly databaseConnection?: { query(sql: string, parameters?: readonly unknown[]): Promise<PgAnswer> };
 }
 
+type Listened = 'start' | 'commit';
+
 type Event = keyof EntitySubscriberInterface;
 
 const OF_STATEMENTS: readonly Event[] = ['beforeQuery', 'afterQuery'];
@@ -22,14 +24,20 @@ const OF_COMMITS: readonly Event[] = ['beforeTransactionCommit', 'afterTransacti
  * Whether nobody would notice if a statement went to the driver past TypeORM's query runner: no subscriber listens, this runner's `query()` was
  * not overridden, and it is connected.
  */
-export function isUnheard(runner: QueryRunner, what?: 'start' | 'commit'): boolean {
-  const { subscribers } = dataSourceOf(runner);
-  const more = what === 'start' ? OF_STARTS : what === 'commit' ? OF_COMMITS : [];
+export function isUnheard(runner: QueryRunner, what?: Listened): boolean {
   return (
     (runner as PostgresRunner).databaseConnection !== undefined &&
     !runner.isReleased &&
     !Object.hasOwn(runner, 'query') &&
-    !subscribers.some((subscriber) => [...OF_STATEMENTS, ...more].some((event) => subscriber[event]))
+    !isListenedTo(runner, what)
+  );
+}
+
+/** Whether a subscriber hears of statements, and of what is asked for besides. */
+export function isListenedTo(runner: QueryRunner, what?: Listened): boolean {
+  const more = what === 'start' ? OF_STARTS : what === 'commit' ? OF_COMMITS : [];
+  return dataSourceOf(runner).subscribers.some((subscriber) =>
+    [...OF_STATEMENTS, ...more].some((event) => subscriber[event]),
   );
 }
 
@@ -47,22 +55,42 @@ export function answerTo<T>(
   parameters: unknown[] | undefined,
   read: (answer: PgAnswer) => T,
 ): Promise<T> {
-  const { logger, options } = dataSourceOf(runner);
   const { databaseConnection } = runner as Required<PostgresRunner>;
-  logger.logQuery(sql, parameters, runner);
-  const start = Date.now();
+  const log = logged(runner, sql, parameters);
   return databaseConnection.query(sql, parameters).then(
     (answer) => {
-      const took = Date.now() - start;
-      const { maxQueryExecutionTime } = options;
-      if (maxQueryExecutionTime && took > maxQueryExecutionTime) logger.logQuerySlow(took, sql, parameters, runner);
+      log.succeeded();
       return read(answer);
     },
     (error: unknown) => {
-      logger.logQueryError(error as Error, sql, parameters, runner);
-      throw new QueryFailedError(sql, parameters, error as Error);
+      throw log.failed(error);
     },
   );
+}
+
+/** Logs a statement as TypeORM's query runners do: before it is sent, and how it ended. */
+export function logged(runner: QueryRunner, sql: string, parameters: unknown[] | undefined): StatementLog {
+  const { logger, options } = dataSourceOf(runner);
+  logger.logQuery(sql, parameters, runner);
+  const start = Date.now();
+  return {
+    succeeded() {
+      const { maxQueryExecutionTime } = options;
+      if (!maxQueryExecutionTime) return;
+      const took = Date.now() - start;
+      if (took > maxQueryExecutionTime) logger.logQuerySlow(took, sql, parameters, runner);
+    },
+    failed(error) {
+      logger.logQueryError(error as Error, sql, parameters, runner);
+      return new QueryFailedError(sql, parameters, error as Error);
+    },
+  };
+}
+
+interface StatementLog {
+  succeeded(): void;
+  /** Gives the error as TypeORM throws it. */
+  failed(error: unknown): QueryFailedError;
 }
 
 function resultOf({ command, rows, rowCount }: PgAnswer): QueryResult {

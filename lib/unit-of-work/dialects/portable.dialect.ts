@@ -30,6 +30,10 @@ export class PortableDialect implements Dialect {
     return runner.query(sql, parameters, true);
   }
 
+  send(runner: QueryRunner, sql: string, parameters: unknown[]): Promise<QueryResult> {
+    return this.query(runner, sql, parameters);
+  }
+
   ready(_runner: QueryRunner): Promise<void> {
     return Promise.resolve();
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DataSource } from 'typeorm';
-import { keepWith, keptWith } from '../typeorm/connected.js';
+import { keepWith, keptWith } from '../typeorm/data-source.js';
 import { beginWith, type BeginWith, commitWith, type CommitWith } from './pg-query.js';
 import type { QueryClass } from './pg-query.js';
 

@@ -3,7 +3,7 @@ import { observedCommit, type CommitAnswer, type IsolationLevel, type LastStatem
 import { answerTo, directQuery, isUnheard, type PgAnswer } from './direct-query.js';
 import { PortableDialect } from './portable.dialect.js';
 import { type PgClient, PostgresClient } from './postgres-client.js';
-import { dataSourceOf } from '../typeorm/connected.js';
+import { dataSourceOf } from '../typeorm/data-source.js';
 import { isOnPglite } from '../one-connection/pglite-lease.js';
 import { depthOf, setDepth } from '../transaction/transaction-state.js';
 

@@ -1,7 +1,11 @@
-import type { QueryRunner } from 'typeorm';
-import type { IsolationLevel } from './dialect.js';
+import type { QueryResult, QueryRunner } from 'typeorm';
+import { observedCommit, type CommitAnswer, type IsolationLevel, type Start } from './dialect.js';
+import { isListenedTo } from './direct-query.js';
 import { PortableDialect } from './portable.dialect.js';
-import { dataSourceOf } from '../typeorm/connected.js';
+import { preparedQuery } from './prepared-query.js';
+import { queriesByLease } from '../one-connection/connection-lease.js';
+import { depthOf, setDepth } from '../transaction/transaction-state.js';
+import { dataSourceOf } from '../typeorm/data-source.js';
 
 interface SqliteDriver {
   databaseConnection: { inTransaction: boolean };
@@ -17,6 +21,37 @@ export class SqliteDialect extends PortableDialect {
 
   override isolationOf(): Promise<IsolationLevel> {
     return Promise.resolve(this.defaultIsolation);
+  }
+
+  // The transaction has the connection, so that nothing waits for a lock. The driver is synchronous: a statement of the application that nobody
+  // awaits would have ended before the unit's end is asked for, and would not be seen there.
+  override send(runner: QueryRunner, sql: string, parameters: unknown[]): Promise<QueryResult> {
+    const isDirect = inTransaction(runner) && !isListenedTo(runner);
+    return (isDirect && preparedQuery(runner, sql, parameters)) || this.query(runner, sql, parameters);
+  }
+
+  // TypeORM's own tells subscribers, and sets the isolation that the data source is configured with.
+  override async begin(runner: QueryRunner, start: Start, isolation?: IsolationLevel): Promise<void> {
+    const { isolationLevel } = dataSourceOf(runner).options as { isolationLevel?: IsolationLevel };
+    const isPlain =
+      depthOf(runner) === 0 && !isolationLevel && queriesByLease(runner) && !isListenedTo(runner, 'start');
+    if (!isPlain) return start(isolation);
+    await runner.query('BEGIN TRANSACTION');
+    Object.assign(runner, { isTransactionActive: true });
+    setDepth(runner, 1);
+  }
+
+  override async commit(runner: QueryRunner, commit: () => Promise<void>): Promise<CommitAnswer> {
+    const isPlain = depthOf(runner) === 1 && queriesByLease(runner) && !isListenedTo(runner, 'commit');
+    if (!isPlain) return observedCommit(runner, commit);
+    try {
+      await runner.query('COMMIT');
+    } catch (error) {
+      return { acknowledged: false, error };
+    }
+    Object.assign(runner, { isTransactionActive: false });
+    setDepth(runner, 0);
+    return { acknowledged: true };
   }
 
   // Some errors make the engine roll back: https://www.sqlite.org/lang_transaction.html

@@ -2,7 +2,7 @@ import type { DataSource, QueryRunner } from 'typeorm';
 import { openTransactionAround } from '../scopes/here.js';
 import { LeaseTimeoutError, SecondConnectionMissingError } from '../../errors/units.errors.js';
 import { Mutex } from '../mutex.js';
-import { dataSourceOf } from '../typeorm/connected.js';
+import { dataSourceOf } from '../typeorm/data-source.js';
 
 const LEASE_TIMEOUT = 60_000;
 // Work detached from the unit that holds the lease may be awaited by it, which nobody can see: wait, but not for long.
@@ -47,7 +47,7 @@ export function leaseRunner(runner: QueryRunner, lease: Lease, connection: Lease
     (await drop)();
   };
 
-  return Object.assign(runner, {
+  const leased = {
     async query(sql: string, ...rest: unknown[]): Promise<unknown> {
       running++;
       try {
@@ -67,7 +67,16 @@ export function leaseRunner(runner: QueryRunner, lease: Lease, connection: Lease
       await dropIfIdle();
       await release();
     },
-  });
+  };
+  leasedQueries.set(runner, leased.query);
+  return Object.assign(runner, leased);
+}
+
+const leasedQueries = new WeakMap<QueryRunner, unknown>();
+
+/** Whether `runner.query` leases the connection and does nothing else. */
+export function queriesByLease(runner: QueryRunner): boolean {
+  return runner.query === leasedQueries.get(runner);
 }
 
 /** The one connection, which one query runner has at a time. */

@@ -2,7 +2,7 @@ import { type DataSource, EntityManager, type QueryRunner, Repository } from 'ty
 import { ambientOf } from './here.js';
 import { isFacade } from '../typeorm/runner-facade.js';
 import { realRunner } from '../typeorm/shared-view.js';
-import { dataSourceOf } from '../typeorm/connected.js';
+import { dataSourceOf } from '../typeorm/data-source.js';
 
 /** Whether one of the arguments is in an open transaction of the data source that a unit opened here would not be in. */
 export function isHandedOtherTransaction(dataSource: DataSource, args: readonly unknown[]): boolean {

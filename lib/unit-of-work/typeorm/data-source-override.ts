@@ -11,7 +11,7 @@ import { quietManager, quietOnceEnded } from './quiet.js';
 import { createFacade, isFacade, type RunnerFacade, scopeOf } from './runner-facade.js';
 import { realRunner } from './shared-view.js';
 import { overrideMember } from './override-member.js';
-import { dataSourceOf, keepWith, keptWith } from './connected.js';
+import { dataSourceOf, keepWith, keptWith } from './data-source.js';
 
 type Work = (manager: EntityManager) => Promise<unknown>;
 type Transaction = (this: EntityManager, first: IsolationLevel | Work | undefined, second?: Work) => Promise<unknown>;

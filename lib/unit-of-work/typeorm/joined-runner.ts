@@ -10,7 +10,7 @@ import { isRead, rollsBack } from '../dialects/transaction-control.js';
 import { depthOf, setDepth, TransactionState } from '../transaction/transaction-state.js';
 import type { UnitTransaction } from '../transaction/unit-transaction.js';
 import { overrideMember } from './override-member.js';
-import { dataSourceOf } from './connected.js';
+import { dataSourceOf } from './data-source.js';
 
 const logger = new Logger('UnitOfWork');
 

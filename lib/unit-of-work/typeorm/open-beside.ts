@@ -1,6 +1,6 @@
 import { DataSource } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
-import { familyOf } from './connected.js';
+import { familyOf } from './data-source.js';
 
 type ReplicatedOptions = DataSourceOptions & { readonly replication?: { readonly master: object } };
 

@@ -1,7 +1,7 @@
 import type { DataSource, EntityMetadata, ObjectLiteral, QueryRunner, SelectQueryBuilder } from 'typeorm';
 import { ambientOf } from '../scopes/here.js';
-import { dataSourceOf, keepWith, keptWith } from './connected.js';
-import type { Connected } from './connected.js';
+import { dataSourceOf, keepWith, keptWith } from './data-source.js';
+import type { Connected } from './data-source.js';
 import { overrideMember } from './override-member.js';
 
 type Values = Readonly<Record<string, unknown>>;

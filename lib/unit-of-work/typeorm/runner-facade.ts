@@ -1,6 +1,13 @@
 import type { Readable } from 'node:stream';
-import { type EntityManager, type QueryRunner, QueryRunnerAlreadyReleasedError, type QueryResult } from 'typeorm';
-import type { DataSource, EntitySubscriberInterface } from 'typeorm';
+import {
+  type DataSource,
+  type EntityManager,
+  type EntitySubscriberInterface,
+  type ObjectLiteral,
+  type QueryResult,
+  type QueryRunner,
+  QueryRunnerAlreadyReleasedError,
+} from 'typeorm';
 import { ambientOf } from '../scopes/here.js';
 import type { IsolationLevel } from '../dialects/dialect.js';
 import type { Scope } from '../scopes/scope.js';
@@ -111,6 +118,22 @@ function delegate({ prototype, members }: SharedPrototype, member: PropertyKey):
   });
 }
 
+/** Runs a statement of the library itself, which awaits it, and resolves with its rows. */
+export function sendThrough(facade: RunnerFacade, sql: string, parameters: unknown[]): Promise<ObjectLiteral[]> {
+  const { runner, dialect } = facade[FACADE].transaction;
+  return statementOf(facade, sql, () => dialect.send(runner, sql, parameters)).then(
+    ({ raw }) => raw as ObjectLiteral[],
+  );
+}
+
+function statementOf(facade: RunnerFacade, sql: string, run: () => Promise<QueryResult>): Promise<QueryResult> {
+  const { transaction, released, depth } = facade[FACADE];
+  if (released) return Promise.reject(new QueryRunnerAlreadyReleasedError());
+  const result = transaction.statement(scopeOf(facade), facade, sql, run);
+  if (depth > 0) result.catch(() => (facade[FACADE].failed = true));
+  return result;
+}
+
 type Broadcaster = QueryRunner['broadcaster'];
 
 // What is not overridden is the runner's own and calls back into these.
@@ -155,11 +178,8 @@ const overrides: ThisType<RunnerFacade> & object = {
 
   // Not async: each promise between the caller and the driver is tracked by AsyncLocalStorage on Node 20.
   query(sql: string, parameters?: unknown[], structured = false): Promise<unknown> {
-    const { transaction, released } = this[FACADE];
-    if (released) return Promise.reject(new QueryRunnerAlreadyReleasedError());
-    const run = (): Promise<QueryResult> => transaction.dialect.query(transaction.runner, sql, parameters);
-    const result = transaction.statement(scopeOf(this), this, sql, run);
-    if (this[FACADE].depth > 0) result.catch(() => (this[FACADE].failed = true));
+    const { runner, dialect } = this[FACADE].transaction;
+    const result = statementOf(this, sql, () => dialect.query(runner, sql, parameters));
     return structured ? result : result.then(({ raw }): unknown => raw);
   },
 

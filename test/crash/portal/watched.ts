@@ -2,7 +2,7 @@ import { promises } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { DataSource } from 'typeorm';
 import type { DataSourceOptions, QueryRunner } from 'typeorm';
-import { dataSourceOf } from '../../../lib/unit-of-work/typeorm/connected.js';
+import { dataSourceOf } from '../../../lib/unit-of-work/typeorm/data-source.js';
 import type { Steps } from './steps.js';
 
 /** The steps of whose database or directory this is, if it is somebody's. */

@@ -3,7 +3,7 @@ import { MysqlSearchDialect } from './mysql.search-dialect.js';
 import { PostgresSearchDialect } from './postgres.search-dialect.js';
 import type { SearchDialect } from './search-dialect.js';
 import { SqliteSearchDialect } from './sqlite.search-dialect.js';
-import { familyOf } from '../../../unit-of-work/typeorm/connected.js';
+import { familyOf } from '../../../unit-of-work/typeorm/data-source.js';
 
 /** The search dialect of the data source's database. */
 export function searchDialectFor(dataSource: DataSource): SearchDialect {

@@ -12,7 +12,7 @@ import { createNotOwn, isForeign, withFiles } from './not-own-sql.js';
 import { identifier } from './sql-text.js';
 import { guardNameOf, storedTable } from './stored-table.js';
 import { functionPath } from './trigger-sql.js';
-import { dataSourceOf, familyOf } from '../../../unit-of-work/typeorm/connected.js';
+import { dataSourceOf, familyOf } from '../../../unit-of-work/typeorm/data-source.js';
 
 /** How guards are made. */
 export interface GuardOptions {

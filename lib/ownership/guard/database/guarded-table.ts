@@ -7,7 +7,7 @@ import { idForm, isPlainId } from './stored-ids.js';
 import type { IdForm } from './stored-ids.js';
 import { storedTable } from './stored-table.js';
 import type { StoredColumn, StoredTable } from './stored-table.js';
-import { dataSourceOf } from '../../../unit-of-work/typeorm/connected.js';
+import { dataSourceOf } from '../../../unit-of-work/typeorm/data-source.js';
 
 /** A table whose rows name files. */
 export interface GuardedTable {

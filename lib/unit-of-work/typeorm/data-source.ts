@@ -1,4 +1,4 @@
-import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
+import type { DataSource } from 'typeorm';
 
 /** A manager, a query runner or a query builder: TypeORM 0.3 calls its data source its connection. */
 export type Connected = { readonly dataSource: DataSource } | { readonly connection: DataSource };
@@ -32,15 +32,4 @@ const FAMILIES: Readonly<Record<string, DatabaseFamily>> = {
 /** The family of a data source's database, whatever the driver is called. */
 export function familyOf({ options: { type } }: DataSource): DatabaseFamily {
   return FAMILIES[type] ?? 'other';
-}
-
-/** Sends a statement of the library itself: as `manager.query()` does, which takes three promises more to reach the manager's query runner. */
-export function sendSql(manager: EntityManager, sql: string, parameters: readonly unknown[]): Promise<ObjectLiteral[]> {
-  const { queryRunner } = manager;
-  return (queryRunner ?? manager).query(sql, parameters as unknown[]);
-}
-
-/** The items in order, at most `size` at a time: databases limit the parameters of a statement. */
-export function* inChunks<T>(items: readonly T[], size: number): Generator<T[], void> {
-  for (let at = 0; at < items.length; at += size) yield items.slice(at, at + size);
 }
