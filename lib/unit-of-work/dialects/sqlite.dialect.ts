@@ -1,5 +1,5 @@
 import type { QueryResult, QueryRunner } from 'typeorm';
-import { observedCommit, type CommitAnswer, type IsolationLevel, type Start } from './dialect.js';
+import type { IsolationLevel, Start } from './dialect.js';
 import { isListenedTo } from './direct-query.js';
 import { PortableDialect } from './portable.dialect.js';
 import { preparedQuery } from './prepared-query.js';
@@ -39,19 +39,6 @@ export class SqliteDialect extends PortableDialect {
     await runner.query('BEGIN TRANSACTION');
     Object.assign(runner, { isTransactionActive: true });
     setDepth(runner, 1);
-  }
-
-  override async commit(runner: QueryRunner, commit: () => Promise<void>): Promise<CommitAnswer> {
-    const isPlain = depthOf(runner) === 1 && queriesByLease(runner) && !isListenedTo(runner, 'commit');
-    if (!isPlain) return observedCommit(runner, commit);
-    try {
-      await runner.query('COMMIT');
-    } catch (error) {
-      return { acknowledged: false, error };
-    }
-    Object.assign(runner, { isTransactionActive: false });
-    setDepth(runner, 0);
-    return { acknowledged: true };
   }
 
   // Some errors make the engine roll back: https://www.sqlite.org/lang_transaction.html

@@ -68,15 +68,23 @@ export function leaseRunner(runner: QueryRunner, lease: Lease, connection: Lease
       await release();
     },
   };
-  leasedQueries.set(runner, leased.query);
+  const kind = classOf(runner);
+  if (!queries.has(kind)) queries.set(kind, kind.query);
+  queries.set(runner, leased.query);
   return Object.assign(runner, leased);
 }
 
-const leasedQueries = new WeakMap<QueryRunner, unknown>();
+/** What `query` was of a class of query runners, before others patched it, and of each query runner when it was leased. */
+const queries = new WeakMap<object, unknown>();
 
-/** Whether `runner.query` leases the connection and does nothing else. */
+/** Whether `runner.query` leases the connection and does nothing else that TypeORM's own does not. */
 export function queriesByLease(runner: QueryRunner): boolean {
-  return runner.query === leasedQueries.get(runner);
+  const kind = classOf(runner);
+  return runner.query === queries.get(runner) && kind.query === queries.get(kind);
+}
+
+function classOf(runner: QueryRunner): QueryRunner {
+  return Object.getPrototypeOf(runner) as QueryRunner;
 }
 
 /** The one connection, which one query runner has at a time. */
