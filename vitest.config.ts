@@ -9,12 +9,9 @@ const ofSchemas = ['test/e2e/schema/**', 'test/unit/validation/schema/schema-rou
 // Otherwise `npm run test:s3` starts a server for them.
 const ofS3 = process.env.S3_ENDPOINT ? ['test/object-storage/**/*.spec.ts'] : [];
 const exclude = [...configDefaults.exclude, ...(isNest11 ? ofSchemas : [])];
-// Loading Nest and TypeORM costs more than most files of tests. These files share their modules, because the owner types they declare agree.
-// The schema of GraphQL is one for all of them, so that it has to be in one file.
-const together = [
-  'test/e2e/{http,joining,lifecycle,links,storage,uploads-in-actions}/**/*.spec.ts',
-  'test/e2e/transports/!(docs).spec.ts',
-];
+// Loading Nest and TypeORM costs more than most files of tests, so that files of a worker share their modules. These cannot: their modules declare
+// entities when they are loaded, once, and they build the schema of GraphQL, which is one for all.
+const apart = ['test/e2e/{docs,portal}/**/*.spec.ts', 'test/e2e/transports/docs.spec.ts'];
 const tests = { exclude, setupFiles: ['test/support/setup.ts'], testTimeout: 60_000, hookTimeout: 60_000 };
 
 export default defineConfig({
@@ -32,15 +29,24 @@ export default defineConfig({
     maxWorkers: '100%',
     projects: [
       { extends: true, test: { ...tests, name: 'unit', include: ['test/unit/**/*.spec.ts'], isolate: false } },
-      { extends: true, test: { ...tests, name: 'together', include: together, isolate: false } },
       {
         extends: true,
         test: {
           ...tests,
           name: 'e2e',
-          exclude: [...exclude, ...together],
+          exclude: [...exclude, ...apart],
+          include: ['test/e2e/**/*.spec.ts'],
+          setupFiles: [...tests.setupFiles, 'test/support/forget-entities.ts'],
+          isolate: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...tests,
+          name: 'apart',
           include: [
-            'test/e2e/**/*.spec.ts',
+            ...apart,
             'test/crash/some-points.spec.ts',
             'test/races/**/*.spec.ts',
             'test/compatibility/**/*.spec.ts',

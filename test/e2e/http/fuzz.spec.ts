@@ -31,6 +31,8 @@ function usedHeap(): number {
   return process.memoryUsage().heapUsed;
 }
 
+const WANTED = [200, 206, 304, 400, 401, 403, 404, 412, 413, 415, 416];
+
 describe.each(PLATFORMS)('junk sent to %s', (platform) => {
   it(`changes nothing and breaks nothing (FUZZ_SEED=${SEED})`, { timeout: 120_000 }, async () => {
     const root = newDirectory();
@@ -41,11 +43,13 @@ describe.each(PLATFORMS)('junk sent to %s', (platform) => {
     const junk = new JunkMaker(SEED, id);
     const faults: unknown[] = [];
     const statuses = new Map<number | undefined, number>();
+    // Junk that is refused at the door tells nothing of the rooms behind it: there is more until each has answered.
+    const missed = () => WANTED.filter((status) => !statuses.has(status));
     let left = REQUESTS;
     let heap = 0;
     const sendAll = async (): Promise<void> => {
       const wire = new HttpWire(app.port);
-      while (left-- > 0) {
+      while (left-- > 0 || (missed().length > 0 && left > -10 * REQUESTS)) {
         if (left === REQUESTS - WARM_UP) heap = usedHeap();
         const { raw, ...how } = junk.next();
         const status = await wire.send(raw, how).catch(String);
@@ -60,8 +64,6 @@ describe.each(PLATFORMS)('junk sent to %s', (platform) => {
     await vi.waitFor(async () => expect(await stateOf(app, root)).toBe(before), 10_000);
     expect(await (await app.fetch(`/files/${id}/content`, { user: 'anna' })).text()).toBe('hello');
     expect(usedHeap() - heap).toBeLessThan(MAX_GROWTH);
-    // Junk that is refused at the door tells nothing of the rooms behind it.
-    const wanted = [200, 206, 304, 400, 401, 403, 404, 412, 413, 415, 416];
-    expect(wanted.filter((status) => !statuses.has(status))).toEqual([]);
+    expect(missed()).toEqual([]);
   });
 });
