@@ -35,7 +35,7 @@ export class Power {
   }
 }
 
-/** Makes every statement need power. Call it before anything else looks at the data source; call what it gives when done. */
+/** Makes every statement need power. Call it when the data source is leased; call what it gives when done. */
 export function powerDatabase(dataSource: DataSource, power: Power): () => void {
   const driver = dataSource.driver as unknown as { createQueryRunner(mode: 'master'): QueryRunner };
   const prototype = Object.getPrototypeOf(driver.createQueryRunner('master')) as QueryRunner;

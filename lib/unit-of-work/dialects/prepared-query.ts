@@ -1,5 +1,5 @@
 import { QueryResult, type QueryRunner } from 'typeorm';
-import { queriesByLease } from '../one-connection/connection-lease.js';
+import { isPlainlyLeased } from '../one-connection/sqlite-lease.js';
 import { logged } from './direct-query.js';
 
 /** A prepared statement of `better-sqlite3`. */
@@ -24,7 +24,7 @@ export function preparedQuery(
   sql: string,
   parameters: unknown[],
 ): Promise<QueryResult> | undefined {
-  if (runner.isReleased || !queriesByLease(runner)) return undefined;
+  if (runner.isReleased || !isPlainlyLeased(runner)) return undefined;
   const statement = (runner as SqliteRunner).stmtCache.get(sql);
   if (!statement) return undefined;
   // SQLite has no booleans.

@@ -3,7 +3,7 @@ import type { IsolationLevel, Start } from './dialect.js';
 import { isListenedTo } from './direct-query.js';
 import { PortableDialect } from './portable.dialect.js';
 import { preparedQuery } from './prepared-query.js';
-import { queriesByLease } from '../one-connection/connection-lease.js';
+import { isPlainlyLeased } from '../one-connection/sqlite-lease.js';
 import { depthOf, setDepth } from '../transaction/transaction-state.js';
 import { dataSourceOf } from '../typeorm/data-source.js';
 
@@ -34,7 +34,7 @@ export class SqliteDialect extends PortableDialect {
   override async begin(runner: QueryRunner, start: Start, isolation?: IsolationLevel): Promise<void> {
     const { isolationLevel } = dataSourceOf(runner).options as { isolationLevel?: IsolationLevel };
     const isPlain =
-      depthOf(runner) === 0 && !isolationLevel && queriesByLease(runner) && !isListenedTo(runner, 'start');
+      depthOf(runner) === 0 && !isolationLevel && isPlainlyLeased(runner) && !isListenedTo(runner, 'start');
     if (!isPlain) return start(isolation);
     await runner.query('BEGIN TRANSACTION');
     Object.assign(runner, { isTransactionActive: true });

@@ -68,23 +68,15 @@ export function leaseRunner(runner: QueryRunner, lease: Lease, connection: Lease
       await release();
     },
   };
-  const kind = classOf(runner);
-  if (!queries.has(kind)) queries.set(kind, kind.query);
-  queries.set(runner, leased.query);
+  leasedQueries.set(runner, leased.query);
   return Object.assign(runner, leased);
 }
 
-/** What `query` was of a class of query runners, before others patched it, and of each query runner when it was leased. */
-const queries = new WeakMap<object, unknown>();
+const leasedQueries = new WeakMap<QueryRunner, unknown>();
 
-/** Whether `runner.query` leases the connection and does nothing else that TypeORM's own does not. */
+/** Whether `runner.query` leases the connection and does nothing else. */
 export function queriesByLease(runner: QueryRunner): boolean {
-  const kind = classOf(runner);
-  return runner.query === queries.get(runner) && kind.query === queries.get(kind);
-}
-
-function classOf(runner: QueryRunner): QueryRunner {
-  return Object.getPrototypeOf(runner) as QueryRunner;
+  return runner.query === leasedQueries.get(runner);
 }
 
 /** The one connection, which one query runner has at a time. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { ambientOf } from '../scopes/here.js';
-import { Lease, leaseRunner } from './connection-lease.js';
+import { Lease, leaseRunner, queriesByLease } from './connection-lease.js';
 import { databaseFault } from '../transaction/database-fault.js';
 import { overrideMember } from '../typeorm/override-member.js';
 import { sharedView } from '../typeorm/shared-view.js';
@@ -41,6 +41,8 @@ export function leaseSqlite(dataSource: DataSource): () => void {
     stmtCache.clear();
   };
   const options = { timeout, isReadonly, stopBlocking };
+  const kind = Object.getPrototypeOf(shared) as QueryRunner;
+  inherited.set(kind, kind.query);
   const leased = (runner: QueryRunner): QueryRunner => leaseSqliteRunner(runner, driver, lease, options);
   leased(shared);
   const restore = overrideMember(driver, 'createQueryRunner', () => {
@@ -55,6 +57,15 @@ export function leaseSqlite(dataSource: DataSource): () => void {
     for (const member of ['query', 'release', 'startTransaction']) Reflect.deleteProperty(shared, member);
     if (dataSource.isInitialized) driver.databaseConnection.pragma(`busy_timeout = ${timeout}`);
   };
+}
+
+/** The `query` of each class of query runners, as it was when a data source was last leased. */
+const inherited = new WeakMap<object, unknown>();
+
+/** Whether `runner.query` leases the connection and runs what TypeORM's own does: nobody has patched it, or its class, since. */
+export function isPlainlyLeased(runner: QueryRunner): boolean {
+  const kind = Object.getPrototypeOf(runner) as QueryRunner;
+  return queriesByLease(runner) && kind.query === inherited.get(kind);
 }
 
 function leaseSqliteRunner(

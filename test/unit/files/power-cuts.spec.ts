@@ -21,9 +21,9 @@ async function boot(directory: string, power: Power) {
     synchronize: true,
     prepareDatabase: (connection: { pragma(source: string): unknown }) => void connection.pragma('synchronous = OFF'),
   }).initialize();
-  const unplug = powerDatabase(dataSource, power);
   const disk = (name: string) => powerStorage(fsStorage({ root: join(directory, name), fsync: false }), power);
   const world = await assembleFiles(dataSource, { default: disk('default'), other: disk('other') });
+  const unplug = powerDatabase(dataSource, power);
   const halt = async () => {
     await world.close();
     // Closing the file is what the system does for a dead process: an open transaction is rolled back.
