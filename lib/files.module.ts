@@ -21,6 +21,7 @@ import { ContentStore } from './files/content/content-store.js';
 import { FileIntent } from './files/intents/file-intent.entity.js';
 import { DEFAULT_STORAGE, FileWriter } from './files/file-writer.js';
 import { FilesAddresses } from './files/files-addresses.js';
+import { FilesMover } from './files/files-mover.js';
 import { FilesService } from './files/files.service.js';
 import { FilesSweeper } from './files/intents/files-sweeper.js';
 import { IntentJournal } from './files/intents/intent-journal.js';
@@ -105,6 +106,7 @@ const PUBLIC_PROVIDERS = [
   FilesAccess,
   FilesAudit,
   FilesLinks,
+  FilesMover,
   FilesService,
   FilesSweeper,
   Quotas,

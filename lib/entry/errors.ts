@@ -68,6 +68,7 @@ export {
   EntitiesMissingError,
   LinkOptionInvalidError,
   MigrationLockRefusedError,
+  MoveOptionInvalidError,
   OptionInvalidError,
   RuntimeMissingError,
   StorageMarkMismatchedError,

@@ -26,6 +26,19 @@ export class AuditOptionInvalidError extends FilesError {
   }
 }
 
+/** An option of `FilesMover.run()` cannot be honoured. */
+export class MoveOptionInvalidError extends FilesError {
+  readonly code = 'FILES_MOVE_OPTION_INVALID';
+
+  constructor(
+    /** The option's name. */
+    readonly option: string,
+    reason: string,
+  ) {
+    super(`FilesMover option "${option}": ${reason}.`);
+  }
+}
+
 /** A link was asked for that cannot be made. */
 export class LinkOptionInvalidError extends FilesError {
   readonly code = 'FILES_LINK_OPTION_INVALID';

@@ -81,6 +81,7 @@ export const publicNames: Record<string, string[]> = {
     'LocationRegisteredError',
     'LocationTakenError',
     'MigrationLockRefusedError',
+    'MoveOptionInvalidError',
     'MultipartExpectedError',
     'OptionInvalidError',
     'OwnerConflictError',
@@ -120,7 +121,7 @@ export const publicNames: Record<string, string[]> = {
     'ValidationFailedError',
     'WorkUnawaitedError',
   ],
-  'nestjs-files/maintenance': ['FilesAudit', 'FilesSweeper', 'Quotas', 'adoptStorage'],
+  'nestjs-files/maintenance': ['FilesAudit', 'FilesMover', 'FilesSweeper', 'Quotas', 'adoptStorage'],
   'nestjs-files/migrations': ['FILES_MIGRATIONS', 'createGuards', 'dropGuards', 'guardMigration', 'runMigrations'],
   'nestjs-files/schema': [
     'acceptFileStorage',

@@ -9,7 +9,7 @@ import type { DataSourceOptions } from 'typeorm';
 import { FilesLinks, FilesModule, FilesService, WithTaskQueue } from 'nestjs-files';
 import { FILES_ENTITIES } from 'nestjs-files/entities';
 import { LocationNotFoundError, LocationTakenError } from 'nestjs-files/errors';
-import { adoptStorage, FilesSweeper } from 'nestjs-files/maintenance';
+import { adoptStorage, FilesMover, FilesSweeper } from 'nestjs-files/maintenance';
 import { cutToRange, dateLocation, InjectStorage, Storage } from 'nestjs-files/storage';
 import type { FilesModuleOptions, ManagedFile } from 'nestjs-files';
 import type { ByteRange, LocationTransformer, StorageAdapter, StoredObject } from 'nestjs-files/storage';
@@ -219,6 +219,20 @@ it('adopts a root as docs/storages.md says', async () => {
 
   const isMarked = options.database !== ':memory:';
   expect(existsSync('var/files/.nestjs-files/mark')).toBe(isMarked);
+});
+
+it('moves the files of docs/storages.md', async () => {
+  const { app } = await startApp({
+    options: { storages: { disk: memoryStorage(), bucket: memoryStorage() }, defaultStorage: 'disk' },
+  });
+  const { id } = await app.get(FilesService).create(Buffer.from('text'), { name: 'a.txt', storage: 'disk' });
+
+  for await (const outcome of app.get(FilesMover).run({ from: 'disk', to: 'bucket', concurrency: 8 })) {
+    if (outcome.kind === 'failed') console.error(outcome.file.id, outcome.error);
+  }
+
+  const moved = await app.get(FilesService).findOrFail(id);
+  expect(moved.storage).toBe('bucket');
 });
 
 it('has the storages of docs/storages.md', async () => {

@@ -1,0 +1,110 @@
+import { Injectable } from '@nestjs/common';
+import { FileNotFoundError } from '../errors/files.errors.js';
+import { MoveOptionInvalidError } from '../errors/setup.errors.js';
+import { StorageRegistry } from '../storage/storage-registry.js';
+import { detach } from '../unit-of-work/scopes/ambient.js';
+import { Transactor } from '../unit-of-work/transactor.js';
+import { FilesService } from './files.service.js';
+import type { ManagedFile } from './managed-file.entity.js';
+import type { FileFilter } from './search/file-filter.js';
+import { FileSearch } from './search/file-search.js';
+
+const FILES_PER_PAGE = 200;
+
+/** Which files are moved, and where to. */
+export interface MoveFilesOptions {
+  /** The storage that the files are in. */
+  from: string;
+  /** The storage that they are moved to. */
+  to: string;
+  /** Moves only the files that match. @default all of the storage */
+  filters?: FileFilter;
+  /** How many files are moved side by side. @default 4 */
+  concurrency?: number;
+  /** Ends the run: moves in progress are finished, then the loop over it throws the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** What became of one file. A file that failed is where it was. */
+export type MoveOutcome =
+  | { readonly kind: 'moved'; readonly file: ManagedFile }
+  | { readonly kind: 'failed'; readonly file: ManagedFile; readonly error: unknown };
+
+/** Moves the files of one storage to another, while the application runs. */
+@Injectable()
+export class FilesMover {
+  /** @internal */
+  constructor(
+    private readonly files: FilesService,
+    private readonly storages: StorageRegistry,
+    private readonly transactor: Transactor,
+  ) {}
+
+  /**
+   * Moves each file as `FilesService.move()` does, in a commit of its own, and yields what became of it, in no order. Files are read page by
+   * page, and bytes are streamed. Wherever it ends, a second run goes on: what was moved is not in the first storage any more. Whoever leaves the loop
+   * ends it, once the moves in progress are finished. Throws `MoveOptionInvalidError`, `SearchQueryInvalidError` for
+   * the filters, and `CapabilityMissingError` where one storage cannot read and
+   * remove, or the other cannot write.
+   * @example for await (const outcome of mover.run({ from: 'disk', to: 'bucket' })) if (outcome.kind === 'failed') console.error(outcome.error);
+   */
+  run(options: MoveFilesOptions): AsyncGenerator<MoveOutcome, void> {
+    const { from, to, concurrency = 4 } = options;
+    if (from === to) throw new MoveOptionInvalidError('to', `the files are in storage "${to}" already`);
+    if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
+      throw new MoveOptionInvalidError(
+        'concurrency',
+        `it is ${String(concurrency)}, and must be a whole number above zero`,
+      );
+    }
+    this.storages.get(from).require('read', 'remove');
+    this.storages.get(to).require('write');
+    this.#search(options.filters);
+    return this.#run({ ...options, concurrency });
+  }
+
+  async *#run({ to, concurrency, signal, ...which }: MoveFilesOptions & { concurrency: number }) {
+    const running = new Set<Promise<void>>();
+    const ended: MoveOutcome[] = [];
+    try {
+      for await (const file of this.#filesOf(which)) {
+        signal?.throwIfAborted();
+        const move = this.#move(file, to).then((outcome) => {
+          running.delete(move);
+          if (outcome) ended.push(outcome);
+        });
+        running.add(move);
+        if (running.size === concurrency) await Promise.race(running);
+        yield* ended.splice(0);
+      }
+      await Promise.all(running);
+      yield* ended.splice(0);
+    } finally {
+      await Promise.all(running);
+    }
+  }
+
+  /** In the order in which they were made: those that come while others are moved are the last. */
+  async *#filesOf({ from, filters }: Pick<MoveFilesOptions, 'from' | 'filters'>): AsyncGenerator<ManagedFile, void> {
+    for (let after: string | undefined; ;) {
+      const within: FileFilter = after === undefined ? { storage: from } : { storage: from, id: { $gt: after } };
+      const page = await detach(() => this.#search(filters, within).find(null, 0, FILES_PER_PAGE));
+      yield* page;
+      after = page.at(-1)?.id;
+      if (page.length < FILES_PER_PAGE) return;
+    }
+  }
+
+  #search(filters: FileFilter | undefined, within?: FileFilter): FileSearch {
+    return new FileSearch(this.transactor.dataSource, filters ? { filters } : {}, within);
+  }
+
+  /** Undefined where the file was deleted meanwhile. Never rejects. */
+  async #move(file: ManagedFile, to: string): Promise<MoveOutcome | undefined> {
+    try {
+      return { kind: 'moved', file: await detach(() => this.files.move(file.id, to)) };
+    } catch (error) {
+      return error instanceof FileNotFoundError ? undefined : { kind: 'failed', file, error };
+    }
+  }
+}

@@ -1,0 +1,173 @@
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { describe, expect, it } from 'vitest';
+import { memoryStorage } from 'nestjs-files/storage/memory';
+import { faultyStorage } from 'nestjs-files/testing';
+import { FilesMover } from '../../../lib/files/files-mover.js';
+import type { MoveFilesOptions, MoveOutcome } from '../../../lib/files/files-mover.js';
+import type { ManagedFile } from '../../../lib/files/managed-file.entity.js';
+import type { Storage } from '../../../lib/storage/storage.js';
+import { reachableDatabases } from '../../support/databases.js';
+import type { TestDatabase } from '../../support/databases.js';
+import { filesHarness } from '../../support/files-harness.js';
+
+async function moverHarness(storages: Record<string, Storage> = {}, kind?: TestDatabase) {
+  const harness = await filesHarness({ other: memoryStorage(), ...storages }, kind);
+  const mover = new FilesMover(harness.files, harness.registry, harness.transactor);
+  const make = (count: number, storage = 'memory'): Promise<ManagedFile[]> => {
+    async function* contents() {
+      for (let at = 0; at < count; at++) yield { content: Buffer.from(`content ${at}`), name: `${at}.txt`, storage };
+    }
+    return harness.files.createAll(contents());
+  };
+  const run = async (options: Partial<MoveFilesOptions> = {}): Promise<MoveOutcome[]> => {
+    const outcomes: MoveOutcome[] = [];
+    for await (const outcome of mover.run({ from: 'memory', to: 'other', ...options })) outcomes.push(outcome);
+    return outcomes;
+  };
+  const places = async (): Promise<Record<string, number>> => {
+    const { results } = await harness.files.search({ limit: 1000 });
+    const counts: Record<string, number> = {};
+    for (const { storage } of results) counts[storage] = (counts[storage] ?? 0) + 1;
+    return counts;
+  };
+  return { ...harness, mover, make, run, places };
+}
+
+const idsOf = (outcomes: readonly MoveOutcome[]) => outcomes.map(({ file }) => file.id).toSorted();
+
+describe.each(await reachableDatabases())('a run of FilesMover on $name', (kind) => {
+  it('moves all files of the storage, page by page, and leaves nothing behind', async () => {
+    const { make, run, places, files, registry, intents, statements } = await moverHarness({}, kind);
+    const made = await make(205);
+    const [elsewhere] = await make(1, 'default');
+    statements.length = 0;
+    const outcomes = await run();
+    expect(idsOf(outcomes)).toEqual(made.map(({ id }) => id).toSorted());
+    expect(new Set(outcomes.map(({ kind: became }) => became))).toEqual(new Set(['moved']));
+    expect(statements.filter((sql) => / LIMIT 200/.test(sql))).toHaveLength(2);
+    expect(await places()).toEqual({ other: 205, default: 1 });
+    expect(await text(await files.stream(made[7]?.id ?? ''))).toBe('content 7');
+    expect(await text(await files.stream(elsewhere?.id ?? ''))).toBe('content 0');
+    expect(await intents()).toEqual([]);
+    for (const { location } of made) expect(await registry.get('memory').stat(location)).toBeUndefined();
+  });
+
+  it('moves those that match, and none if none does', async () => {
+    const { make, run, places } = await moverHarness({}, kind);
+    await make(4);
+    expect(await run({ filters: { name: 'none' } })).toEqual([]);
+    await run({ filters: { $or: [{ name: '0.txt' }, { name: '3.txt' }] } });
+    expect(await places()).toEqual({ memory: 2, other: 2 });
+  });
+});
+
+describe('a run of FilesMover', () => {
+  it('tells which files failed, leaves them where they were, and moves them when it runs again', async () => {
+    const target = faultyStorage(memoryStorage());
+    const { make, run, places, intents, sweeper, clock } = await moverHarness({ target });
+    await make(5);
+    target.failAt(2, 'before');
+    const outcomes = await run({ to: 'target', concurrency: 1 });
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['moved', 'failed', 'moved', 'moved', 'moved']);
+    expect(outcomes[1]).toMatchObject({ error: { code: 'FILES_STORAGE_FAILED' } });
+    expect(await places()).toEqual({ memory: 1, target: 4 });
+    expect(await run({ to: 'target' })).toHaveLength(1);
+    expect(await places()).toEqual({ target: 5 });
+    clock.now += 7 * 24 * 3_600_000;
+    await sweeper.sweep();
+    expect(await intents()).toEqual([]);
+  });
+
+  it('verifies the bytes before the old ones go', async () => {
+    const { make, run, registry, places } = await moverHarness();
+    const [file] = await make(1);
+    const memory = registry.get('memory');
+    await memory.remove(file?.location ?? '');
+    await memory.write(file?.location ?? '', Readable.from([Buffer.from('contemt 0')]));
+    expect(await run()).toMatchObject([{ kind: 'failed', error: { code: 'FILES_FILE_CORRUPT' } }]);
+    expect(await places()).toEqual({ memory: 1 });
+  });
+
+  it('moves as many side by side as `concurrency` says', async () => {
+    let [running, most] = [0, 0];
+    const target = memoryStorage();
+    const write = target.write.bind(target);
+    target.write = async (...args) => {
+      most = Math.max(most, ++running);
+      await write(...args).finally(() => running--);
+    };
+    const { make, run } = await moverHarness({ target });
+    await make(12);
+    await run({ to: 'target', concurrency: 3 });
+    expect(most).toBe(3);
+  });
+
+  it('goes on after a loop that was left, when its moves in progress have ended', async () => {
+    const { make, mover, run, places, intents } = await moverHarness();
+    await make(20);
+    for await (const _ of mover.run({ from: 'memory', to: 'other' })) break;
+    expect(await intents()).toEqual([]);
+    const { other = 0 } = await places();
+    expect(other).toBeGreaterThan(0);
+    expect(await run()).toHaveLength(20 - other);
+    expect(await places()).toEqual({ other: 20 });
+  });
+
+  it('ends with the reason of its signal, between two files', async () => {
+    const { make, mover, places, intents } = await moverHarness();
+    await make(20);
+    const ending = new AbortController();
+    const moving = async (): Promise<void> => {
+      for await (const _ of mover.run({ from: 'memory', to: 'other', signal: ending.signal }))
+        ending.abort(new Error('enough'));
+    };
+    await expect(moving()).rejects.toThrow('enough');
+    expect(await intents()).toEqual([]);
+    expect((await places())['memory']).toBeGreaterThan(0);
+  });
+
+  it('passes over a file that was deleted meanwhile, and takes along one that came', async () => {
+    const { make, mover, files, places } = await moverHarness();
+    const made = await make(3);
+    const outcomes: MoveOutcome[] = [];
+    for await (const outcome of mover.run({ from: 'memory', to: 'other', concurrency: 1 })) {
+      outcomes.push(outcome);
+      if (outcomes.length === 1) await files.delete(made[2]?.id ?? '');
+    }
+    expect(outcomes).toHaveLength(2);
+    expect(await places()).toEqual({ other: 2 });
+  });
+
+  it.each([
+    [{ to: 'memory' }, 'FILES_MOVE_OPTION_INVALID'],
+    [{ concurrency: 0 }, 'FILES_MOVE_OPTION_INVALID'],
+    [{ concurrency: 1.5 }, 'FILES_MOVE_OPTION_INVALID'],
+    [{ to: 'nowhere' }, 'FILES_STORAGE_UNKNOWN'],
+    [{ from: 'kept' }, 'FILES_CAPABILITY_MISSING'],
+    [{ to: 'readonly' }, 'FILES_CAPABILITY_MISSING'],
+    [{ filters: { nothing: 1 } as never }, 'FILES_SEARCH_QUERY_INVALID'],
+  ] satisfies [Partial<MoveFilesOptions>, string][])('refuses %j before anything is moved', async (options, code) => {
+    const storages = { kept: memoryStorage({ disable: ['remove'] }), readonly: memoryStorage({ disable: ['write'] }) };
+    const { make, mover, places } = await moverHarness(storages);
+    await make(1);
+    expect(() => mover.run({ from: 'memory', to: 'other', ...options })).toThrow(expect.objectContaining({ code }));
+    expect(await places()).toEqual({ memory: 1 });
+  });
+});
+
+describe.each(await reachableDatabases('postgres', 'mariadb'))(
+  'a run of FilesMover in a unit of work, $name',
+  (kind) => {
+    it('commits each file on its own', async () => {
+      const { make, run, places, queue } = await moverHarness({}, kind);
+      await make(2);
+      const unit = queue.run(async () => {
+        await run();
+        throw new Error('rolled back');
+      });
+      await expect(unit).rejects.toThrow('rolled back');
+      expect(await places()).toEqual({ other: 2 });
+    });
+  },
+);
