@@ -14,7 +14,7 @@ export interface Plan {
   readonly at: RegExp | number;
   /** Milliseconds, for `late`. @default 200 */
   readonly delay?: number;
-  /** Refuse connections from then on. */
+  /** Cut all connections then, and refuse those that come. */
   readonly refuse?: boolean;
 }
 
@@ -126,8 +126,12 @@ export async function tcpProxy(
         if (!muted) cut();
       });
     }
+    const cutAsPlanned = (): void => {
+      cut();
+      if (plan?.refuse) cutAll();
+    };
     const breakAt = (message: Buffer, { cut: mode, delay: time = 200 }: Plan): void => {
-      if (mode === 'before') return cut();
+      if (mode === 'before') return cutAsPlanned();
       if (mode === 'late') {
         muted = true;
         client.destroy();
@@ -138,7 +142,7 @@ export async function tcpProxy(
       }
       onReply = () => {
         onReply = () => undefined;
-        void delay(REPLY_TIME).then(() => (mode === 'reply' ? cut() : (muted = true)));
+        void delay(REPLY_TIME).then(() => (mode === 'reply' ? cutAsPlanned() : (muted = true)));
       };
       upstream.write(message);
     };
@@ -155,7 +159,7 @@ export async function tcpProxy(
         isSending = true;
       }
       const isCut = isSending && isRun;
-      upstream.write(message, () => isCut && setImmediate(cut));
+      upstream.write(message, () => isCut && setImmediate(cutAsPlanned));
     };
     client.on('data', kind === 'postgres' ? postgresReader(onMessage) : mysqlReader(onMessage));
     upstream.on('data', (chunk) => {
