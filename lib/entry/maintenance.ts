@@ -21,7 +21,7 @@ export type {
 export type { AuditOptions } from '../audit/audit-options.js';
 export { FilesAudit } from '../audit/files-audit.js';
 export { FilesMover } from '../files/files-mover.js';
-export type { MoveFilesOptions, MoveOutcome } from '../files/files-mover.js';
+export type { MovedFile, MoveFilesOptions, MoveOutcome, UnmovedFile } from '../files/files-mover.js';
 export { FilesSweeper } from '../files/intents/files-sweeper.js';
 export { adoptStorage } from '../files/marks/storage-marks.js';
 export type { SweepStep } from '../files/intents/sweep-preview.js';

@@ -25,10 +25,24 @@ export interface MoveFilesOptions {
   signal?: AbortSignal;
 }
 
-/** What became of one file. A file that failed is where it was. */
-export type MoveOutcome =
-  | { readonly kind: 'moved'; readonly file: ManagedFile }
-  | { readonly kind: 'failed'; readonly file: ManagedFile; readonly error: unknown };
+/** A file that is in the other storage now. */
+export interface MovedFile {
+  readonly kind: 'moved';
+  /** As it is now. */
+  readonly file: ManagedFile;
+}
+
+/** A file that is still where it was. */
+export interface UnmovedFile {
+  readonly kind: 'failed';
+  /** As it was read before the move. */
+  readonly file: ManagedFile;
+  /** What `FilesService.move()` threw. */
+  readonly error: unknown;
+}
+
+/** What became of one file. */
+export type MoveOutcome = MovedFile | UnmovedFile;
 
 /** Moves the files of one storage to another, while the application runs. */
 @Injectable()

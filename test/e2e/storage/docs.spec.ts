@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { buffer, text } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import { Controller, Get, Injectable } from '@nestjs/common';
+import { Controller, Get, Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
 import { FilesLinks, FilesModule, FilesService, WithTaskQueue } from 'nestjs-files';
@@ -226,9 +226,10 @@ it('moves the files of docs/storages.md', async () => {
     options: { storages: { disk: memoryStorage(), bucket: memoryStorage() }, defaultStorage: 'disk' },
   });
   const { id } = await app.get(FilesService).create(Buffer.from('text'), { name: 'a.txt', storage: 'disk' });
+  const logger = new Logger('move');
 
   for await (const outcome of app.get(FilesMover).run({ from: 'disk', to: 'bucket', concurrency: 8 })) {
-    if (outcome.kind === 'failed') console.error(outcome.file.id, outcome.error);
+    if (outcome.kind === 'failed') logger.error(`${outcome.file.id} stays: ${String(outcome.error)}`);
   }
 
   const moved = await app.get(FilesService).findOrFail(id);
