@@ -27,6 +27,7 @@ export interface MoveFilesOptions {
 
 /** A file that is in the other storage now. */
 export interface MovedFile {
+  /** Tells it from the others. */
   readonly kind: 'moved';
   /** As it is now. */
   readonly file: ManagedFile;
@@ -34,6 +35,7 @@ export interface MovedFile {
 
 /** A file that is still where it was. */
 export interface UnmovedFile {
+  /** Tells it from the others. */
   readonly kind: 'failed';
   /** As it was read before the move. */
   readonly file: ManagedFile;
