@@ -5,6 +5,13 @@
 
 export type { CacheControl, CachedFile, DownloadWay } from '../storage/delivery.js';
 export { cutToRange } from '../storage/cut-to-range.js';
+export type {
+  DirectUpload,
+  DirectUploadPlace,
+  PartToSign,
+  SignedRequest,
+  UploadedPart,
+} from '../storage/direct-upload-place.js';
 export { InjectStorage, getStorageToken } from '../storage/inject-storage.js';
 export { assertLocation } from '../storage/location.js';
 export { dateLocation, extensionLocation, shardedLocation, uuidLocation } from '../storage/location-transformer.js';

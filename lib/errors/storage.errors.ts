@@ -7,11 +7,11 @@ export class CapabilityMissingError extends FilesError {
   constructor(
     /** The storage's name. */
     readonly storage: string,
-    /** What it cannot do: names of the methods of an adapter. */
+    /** What it cannot do: names of the members of an adapter. */
     readonly missing: readonly string[],
   ) {
     super(
-      `Storage "${storage}" cannot ${missing.join(', ')}. Its adapter has no such method, or the option "disable" names it.`,
+      `Storage "${storage}" cannot ${missing.join(', ')}. Its adapter has no such member, or the option "disable" names it.`,
     );
   }
 }

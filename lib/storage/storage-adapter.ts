@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { DataSource } from 'typeorm';
+import type { DirectUploadPlace } from './direct-upload-place.js';
 import type { MarkPlace } from './mark-place.js';
 
 /**
@@ -46,6 +47,8 @@ export interface StorageAdapter {
   publicUrl?(location: string): Promise<string>;
   /** An address where everybody who knows it can read the bytes until it expires: clients fetch them from there, and not from the application. */
   temporaryUrl?(location: string, request: TemporaryUrlRequest): Promise<string>;
+  /** Where clients send bytes themselves, past the application. */
+  readonly directUploads?: DirectUploadPlace;
 
   /** Called at boot, before any verb: makes the place ready, and throws where an option is wrong. */
   connect?(context: StorageContext): Promise<void>;

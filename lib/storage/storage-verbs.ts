@@ -1,8 +1,8 @@
 import type { StorageAdapter } from './storage-adapter.js';
 
-/** What a storage can be asked to do: the name of a method of its adapter. */
+/** What a storage can be asked to do: the name of a member of its adapter. */
 export type StorageVerb =
-  'write' | 'read' | 'remove' | 'stat' | 'copy' | 'move' | 'list' | 'publicUrl' | 'temporaryUrl';
+  'write' | 'read' | 'remove' | 'stat' | 'copy' | 'move' | 'list' | 'publicUrl' | 'temporaryUrl' | 'directUploads';
 
 // A record, so that none can be left out.
 const VERBS: Record<StorageVerb & keyof StorageAdapter, true> = {
@@ -15,6 +15,7 @@ const VERBS: Record<StorageVerb & keyof StorageAdapter, true> = {
   list: true,
   publicUrl: true,
   temporaryUrl: true,
+  directUploads: true,
 };
 
 /** All of them. */

@@ -12,6 +12,7 @@ import { RangeInvalidError } from '../errors/requests.errors.js';
 import { StorageMarkMismatchedError, StorageNamedTwiceError } from '../errors/setup.errors.js';
 import { assertDownloadWay } from './delivery.js';
 import type { CacheControl, CachedFile, DownloadWay } from './delivery.js';
+import type { DirectUploadPlace } from './direct-upload-place.js';
 import { assertLocation } from './location.js';
 import { shardedLocation } from './location-transformer.js';
 import type { LocationInput, LocationTransformer } from './location-transformer.js';
@@ -28,7 +29,7 @@ import { readLimits } from './storage-limits.js';
 import type { StorageLimits } from './storage-limits.js';
 import type { StorageVerb } from './storage-verbs.js';
 
-const CHANGES: readonly StorageVerb[] = ['write', 'remove', 'copy', 'move'];
+const CHANGES: readonly StorageVerb[] = ['write', 'remove', 'copy', 'move', 'directUploads'];
 
 /** An adapter of which is known that it has the verb. */
 type Able<V extends StorageVerb> = StorageAdapter & Required<Pick<StorageAdapter, V>>;
@@ -241,6 +242,11 @@ export class Storage {
   /** An address where everybody who knows it can read the bytes until it expires. */
   async temporaryUrl(location: string, request: TemporaryUrlRequest): Promise<string> {
     return this.#run('temporaryUrl', location, (adapter) => adapter.temporaryUrl(location, request));
+  }
+
+  /** Does something about an upload that a client sends to the location itself: `storage.direct(location, (place) => place.abort(location))`. */
+  async direct<T>(location: string, work: (place: DirectUploadPlace) => Promise<T>): Promise<T> {
+    return this.#run('directUploads', location, (adapter) => work(adapter.directUploads));
   }
 
   /** Removes what writes that never ended have left, if it is older; a storage without such leftovers does nothing. */

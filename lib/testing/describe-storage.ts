@@ -10,6 +10,7 @@ import { listed, source, urlRequest } from './contract-samples.js';
 import type { ContractTest } from './contract-samples.js';
 import { contractOfSources } from './contract-sources.js';
 import { contractOfVerbs } from './contract-verbs.js';
+import { contractOfUploads } from './contract-uploads.js';
 import { skippable, testFramework } from './test-framework.js';
 import type { TestFramework } from './test-framework.js';
 
@@ -23,6 +24,7 @@ const USES: Readonly<Record<StorageVerb, (storage: Storage) => Promise<unknown>>
   list: (storage) => listed(storage),
   publicUrl: (storage) => storage.publicUrl('x'),
   temporaryUrl: (storage) => storage.temporaryUrl('x', urlRequest()),
+  directUploads: (storage) => storage.direct('x', (place) => place.abort('x')),
 };
 
 /**
@@ -61,6 +63,7 @@ export function describeStorage(name: string, factory: StorageFactory, framework
     contractOfContent(test);
     contractOfVerbs(test);
     contractOfSources(test);
+    contractOfUploads(test);
 
     const markTitle = 'keeps a mark';
     it(

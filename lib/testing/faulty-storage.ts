@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { DirectUploadPlace } from '../storage/direct-upload-place.js';
 import type { LocatedObject, StorageAdapter } from '../storage/storage-adapter.js';
 import { STORAGE_VERBS } from '../storage/storage-verbs.js';
 import { Storage } from '../storage/storage.js';
@@ -112,7 +113,20 @@ function faultyAdapter(inner: Storage, faults: Faults): StorageAdapter {
     publicUrl: (location) => faults.call(`publicUrl ${location}`, () => inner.publicUrl(location)),
     temporaryUrl: (location, request) =>
       faults.call(`temporaryUrl ${location}`, () => inner.temporaryUrl(location, request)),
+    directUploads: directUploadsOf(inner, faults),
     removeLeftovers: (before) => faults.call('remove leftovers', () => inner.removeLeftovers(before)),
+  };
+}
+
+function directUploadsOf(inner: Storage, faults: Faults): DirectUploadPlace {
+  const direct = <T>(what: string, location: string, work: (place: DirectUploadPlace) => Promise<T>): Promise<T> =>
+    faults.call(`${what} ${location}`, () => inner.direct(location, work));
+  return {
+    begin: (location, size) => direct('begin', location, (place) => place.begin(location, size)),
+    sign: (location, upload, part) => direct('sign', location, (place) => place.sign(location, upload, part)),
+    parts: (location, upload) => direct('parts', location, (place) => place.parts(location, upload)),
+    finish: (location, upload, parts) => direct('finish', location, (place) => place.finish(location, upload, parts)),
+    abort: (location) => direct('abort', location, (place) => place.abort(location)),
   };
 }
 

@@ -4,9 +4,10 @@ import { Readable } from 'node:stream';
 import { DeleteObjectsCommand, GetObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { FileTooLargeError } from '../../errors/files.errors.js';
-import { LinkOptionInvalidError, StorageOptionInvalidError } from '../../errors/setup.errors.js';
+import { StorageOptionInvalidError } from '../../errors/setup.errors.js';
 import { LocationInvalidError, LocationNotFoundError, LocationTakenError } from '../../errors/storage.errors.js';
 import { dispositionFor } from '../disposition.js';
+import type { DirectUploadPlace } from '../direct-upload-place.js';
 import { assertLocation } from '../location.js';
 import type { MarkPlace } from '../mark-place.js';
 import type {
@@ -22,11 +23,13 @@ import { Storage } from '../storage.js';
 import { publicAddress } from './bucket-options.js';
 import { S3Bucket, isClaim, newTag, tagIn } from './s3-bucket.js';
 import { S3_PROBE, assertUsable } from './s3-connect.js';
+import { S3DirectUploads } from './s3-direct-uploads.js';
 import { answerTo, isAnswer, isMissingObject } from './s3-fault.js';
 import { removeLeftovers } from './s3-leftovers.js';
 import { S3Mark, S3_MARK } from './s3-mark.js';
 import { readOptions } from './s3-options.js';
 import type { ReadOptions, S3StorageOptions } from './s3-options.js';
+import { lifetimeUntil } from './s3-signing.js';
 import { inParts } from './in-parts.js';
 import { copyRanges } from './s3-copy-ranges.js';
 import { CLAIM, MAX_PARTS, S3Upload } from './s3-upload.js';
@@ -53,12 +56,12 @@ const KEYS_PER_REMOVAL = 1000;
 const SINGLE_REMOVALS_AT_ONCE = 8;
 // Nothing of a copy passes through here, so that its parts may be larger.
 const COPIED_PART_FACTOR = 16;
-const WEEK = 7 * 24 * 60 * 60;
 // XML has no way to write them.
 const NOT_IN_XML = /[\uFFFE\uFFFF]/;
 
 class S3Adapter implements StorageAdapter {
   readonly markPlace: MarkPlace;
+  readonly directUploads: DirectUploadPlace;
   readonly publicUrl?: (location: string) => Promise<string>;
   readonly #bucket: S3Bucket;
   readonly #partSize: number;
@@ -69,6 +72,7 @@ class S3Adapter implements StorageAdapter {
     this.#bucket = new S3Bucket(client, bucket, prefix, isConditional);
     this.#partSize = partSize;
     this.markPlace = new S3Mark(this.#bucket);
+    this.directUploads = new S3DirectUploads(this.#bucket, partSize);
     if (publicBaseUrl === undefined) return;
     this.publicUrl = async (location) => publicAddress(publicBaseUrl, prefix + location);
   }
@@ -183,18 +187,13 @@ class S3Adapter implements StorageAdapter {
 
   async temporaryUrl(location: string, request: TemporaryUrlRequest): Promise<string> {
     const { expiresAt, disposition, name, contentType, cacheControl } = request;
-    // S3 counts in seconds, and from the second in which was signed.
-    const now = Math.floor(Date.now() / 1000);
-    const expiresIn = Math.floor(expiresAt.getTime() / 1000) - now;
-    if (!(expiresIn > 0 && expiresIn <= WEEK))
-      throw new LinkOptionInvalidError('expiresAt', expiresAt, 'within a week from now: S3 signs for no longer');
     const get = new GetObjectCommand({
       ...this.#bucket.at(location),
       ResponseContentDisposition: dispositionFor(name, disposition),
       ResponseContentType: contentType,
       ResponseCacheControl: cacheControl,
     });
-    return getSignedUrl(this.#bucket.client, get, { expiresIn, signingDate: new Date(now * 1000) });
+    return getSignedUrl(this.#bucket.client, get, lifetimeUntil(expiresAt));
   }
 
   async removeLeftovers(before: Date): Promise<Leftovers> {

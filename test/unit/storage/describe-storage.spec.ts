@@ -34,6 +34,8 @@ describe('describeStorage', () => {
     expect([...reasons].toSorted()).toEqual([
       'the adapter has no copy',
       'the adapter has no copy, no move',
+      'the adapter has no directUploads',
+      'the adapter has no directUploads, no stat',
       'the adapter has no list',
       'the adapter has no markPlace',
       'the adapter has no move',
@@ -50,7 +52,7 @@ describe('describeStorage', () => {
     const told = write.mock.calls.map(([line]) => String(line)).filter((line) => line.startsWith('skipped'));
     write.mockRestore();
     expect(told).toContain('skipped, because the adapter has no copy: mine: copies, and never over something\n');
-    expect(told).toHaveLength(10);
+    expect(told).toHaveLength(13);
   });
 
   it('finds an adapter that does not heed ranges, and one that overwrites', async () => {

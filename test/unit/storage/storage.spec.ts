@@ -25,7 +25,7 @@ describe('Storage', () => {
     expect(storage.can('read', 'remove')).toBe(false);
     expect(() => storage.require('read')).not.toThrow();
     expect(() => storage.require('read', 'remove', 'copy')).toThrow(
-      'Storage "mine" cannot remove, copy. Its adapter has no such method, or the option "disable" names it.',
+      'Storage "mine" cannot remove, copy. Its adapter has no such member, or the option "disable" names it.',
     );
   });
 

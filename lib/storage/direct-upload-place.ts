@@ -1,0 +1,58 @@
+/**
+ * Where clients send the bytes of a file to the storage themselves, past the application. Each upload has a location of its own, at which
+ * nothing is and nobody else writes. Nobody sees any of it before it is finished, and from then on no request that was signed for it changes
+ * the bytes.
+ */
+export interface DirectUploadPlace {
+  /** Prepares for so many bytes, and tells in which parts they come. */
+  begin(location: string, size: number): Promise<DirectUpload>;
+  /** The request by which a client sends a part. Sent again, it replaces the part. */
+  sign(location: string, upload: DirectUpload, part: PartToSign): Promise<SignedRequest>;
+  /** The parts that are there, by their numbers; none where the upload has been finished or aborted. */
+  parts(location: string, upload: DirectUpload): Promise<UploadedPart[]>;
+  /**
+   * Makes the object of these parts, which are all, as `parts` has told of them. It fails where one of them has been replaced since. Where the
+   * object is there already, it does nothing.
+   */
+  finish(location: string, upload: DirectUpload, parts: readonly UploadedPart[]): Promise<void>;
+  /** Removes the parts of all uploads to the location that were begun and not finished, also of one whose `begin` nobody has heard from. */
+  abort(location: string): Promise<void>;
+}
+
+/** An upload that was begun. It is kept in the database. */
+export interface DirectUpload {
+  /** What the place calls it; at most 1024 characters. */
+  handle: string;
+  /** Bytes of each part but the last one. All of them: the file comes in one request. */
+  partSize: number;
+}
+
+/** A part that a client may send. */
+export interface PartToSign {
+  /** The first is 1. */
+  number: number;
+  /** It has just so many bytes. */
+  size: number;
+  /** From then on the request is refused. */
+  expiresAt: Date;
+}
+
+/** What a client has to send. */
+export interface SignedRequest {
+  /** Such as `PUT`. */
+  method: string;
+  /** Where to. */
+  url: string;
+  /** Just these, besides those that every client sends: `Host`, `Content-Length`. */
+  headers: Readonly<Record<string, string>>;
+}
+
+/** A part that is there. */
+export interface UploadedPart {
+  /** The first is 1. */
+  number: number;
+  /** Bytes. */
+  size: number;
+  /** Another one when the part is replaced. */
+  tag: string;
+}
