@@ -23,6 +23,7 @@ export default {
     'Amount',
     'AttachmentTarget',
     'AddStorageMarks1767225600001',
+    'AddDirectUploads1767225600002',
     'AnyRule',
     'AsyncMethod',
     'ByOwnerType',

@@ -27,6 +27,12 @@ import { FilesSweeper } from './files/intents/files-sweeper.js';
 import { IntentJournal } from './files/intents/intent-journal.js';
 import { ManagedFile } from './files/managed-file.entity.js';
 import { OwnershipPort } from './files/ownership-port.js';
+import { DIRECT_UPLOAD_OPTIONS } from './files/uploads/direct-upload-options.js';
+import { DirectUploads } from './files/uploads/direct-uploads.js';
+import { FileUpload } from './files/uploads/file-upload.entity.js';
+import { UploadCompletion } from './files/uploads/upload-completion.js';
+import { UploadEndings } from './files/uploads/upload-endings.js';
+import { UploadSweep } from './files/uploads/upload-sweep.js';
 import { StorageMark } from './files/marks/storage-mark.entity.js';
 import { INSTALLATION, StorageMarks } from './files/marks/storage-marks.js';
 import { SWEEPER_OPTIONS } from './files/intents/sweeper-options.js';
@@ -98,10 +104,12 @@ export const FILES_ENTITIES = [
   FileTransfer,
   FileLink,
   FileUsage,
+  FileUpload,
 ] as const;
 
 const PUBLIC_PROVIDERS = [
   ActorSource,
+  DirectUploads,
   FileStaging,
   FilesAccess,
   FilesAudit,
@@ -217,6 +225,10 @@ function assemble(
       ByteRemovals,
       ContentStore,
       FileWriter,
+      option(DIRECT_UPLOAD_OPTIONS, ({ directUploads }) => directUploads),
+      UploadCompletion,
+      UploadEndings,
+      UploadSweep,
       { provide: OwnershipPort, useClass: Ownership },
       option(QUOTAS, ({ quotas }) => quotas),
       option(MANAGER_CHECK, ({ isManager }) => isManager),

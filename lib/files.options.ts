@@ -5,6 +5,8 @@ import type { Actor, ActorResolver } from './actor/actor.js';
 import type { ByOwnerType } from './files/owner-type-name.js';
 import { callUser } from './access/call-user.js';
 import { readConcurrentRemovals } from './files/content/byte-removals.js';
+import { readDirectUploadOptions } from './files/uploads/direct-upload-options.js';
+import type { CheckedDirectUploadOptions, DirectUploadOptions } from './files/uploads/direct-upload-options.js';
 import { readSweeperOptions } from './files/intents/sweeper-options.js';
 import type { CheckedSweeperOptions, SweeperOptions } from './files/intents/sweeper-options.js';
 import type { FilesHttpOptions } from './http/http-options.js';
@@ -47,6 +49,8 @@ export interface FilesModuleOptions extends FilesModuleShape {
   installation?: string;
   /** How many bytes of deleted files this process removes at once, after the responses: each removal is a call of its storage. @default 4 */
   concurrentRemovals?: number;
+  /** How long uploads last that clients send to the storage themselves. @default a day, and an hour for each signed request */
+  directUploads?: DirectUploadOptions;
   /** How much owners may have, by owner type: `{ user: { bytes: '1GiB', count: 1000 } }`. @default no limit */
   quotas?: QuotaOptions;
   /**
@@ -98,6 +102,7 @@ export interface CheckedFilesOptions extends AccessOptions {
   actor: ActorResolver;
   sweeper: CheckedSweeperOptions;
   concurrentRemovals: number;
+  directUploads: CheckedDirectUploadOptions;
   installation: string | undefined;
   links: Readonly<LinksOptions> | undefined;
   quotas: QuotaOptions;
@@ -130,6 +135,7 @@ export function checkOptions(options: FilesFactoryOptions): CheckedFilesOptions 
     scanAs: readScanRight(options),
     sweeper: readSweeperOptions(options.sweeper),
     concurrentRemovals: readConcurrentRemovals(options.concurrentRemovals),
+    directUploads: readDirectUploadOptions(options.directUploads),
     installation: readInstallation(options.installation),
     links: readLinksOptions(options.links),
     quotas: readQuotas(options.quotas),

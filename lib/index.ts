@@ -45,6 +45,17 @@ export type {
   ReplaceOptions,
 } from './files/file-options.js';
 export type { FileContent } from './files/content/open-content.js';
+export { DirectUploads } from './files/uploads/direct-uploads.js';
+export type { DirectUploadOptions } from './files/uploads/direct-upload-options.js';
+export type {
+  BeginUploadOptions,
+  BegunParts,
+  BegunUpload,
+  BegunWhole,
+  ByActor,
+  SignedPart,
+  UploadState,
+} from './files/uploads/direct-upload-types.js';
 export { ManagedFile } from './files/managed-file.entity.js';
 export type { OwnerReference } from './files/owner-reference.js';
 export type { OwnerEntity, OwnerTypeName } from './files/owner-type-name.js';

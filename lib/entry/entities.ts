@@ -10,5 +10,6 @@ export { ManagedFile } from '../files/managed-file.entity.js';
 export { StorageMark } from '../files/marks/storage-mark.entity.js';
 export type { TransferAction } from '../files/transfer-action.js';
 export { FileLink } from '../links/file-link.entity.js';
+export { FileUpload } from '../files/uploads/file-upload.entity.js';
 export { FileTransfer } from '../ownership/file-transfer.entity.js';
 export { FileUsage } from '../ownership/quotas/file-usage.entity.js';

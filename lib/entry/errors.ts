@@ -102,4 +102,11 @@ export {
   UnitTimeoutError,
   WorkUnawaitedError,
 } from '../errors/units.errors.js';
+export {
+  ChecksumInvalidError,
+  UploadIncompleteError,
+  UploadMismatchedError,
+  UploadNotFoundError,
+  UploadPartInvalidError,
+} from '../errors/uploads.errors.js';
 export type { FilesErrorCode } from '../errors/error-status.js';

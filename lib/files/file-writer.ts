@@ -2,14 +2,13 @@ import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { type UploadTrace, uploadTrace } from '../diagnostics/traces.js';
-import { ContentTypeInvalidError, FileChangedError, FileTypeChangedError } from '../errors/files.errors.js';
+import { FileChangedError, FileTypeChangedError } from '../errors/files.errors.js';
 import {
   LocationInvalidError,
   LocationRefusedError,
   LocationRegisteredError,
   LocationTakenError,
 } from '../errors/storage.errors.js';
-import { parseContentType } from '../storage/content-type.js';
 import type { Storage } from '../storage/storage.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { databaseFault } from '../unit-of-work/transaction/database-fault.js';
@@ -37,6 +36,7 @@ import type { StoredFile } from './new-file.js';
 import { openContent } from './content/open-content.js';
 import { assertOwnerReference } from './owner-reference.js';
 import type { OwnerReference } from './owner-reference.js';
+import { readContentType } from './read-content-type.js';
 import type { TypeHints } from './sniffing/type-hints.js';
 import { OwnershipPort } from './ownership-port.js';
 import type { Room } from './content/room.js';
@@ -287,13 +287,6 @@ async function unlessRefused<T>({ name }: Storage, work: () => T | Promise<T>): 
   } catch (error) {
     throw error instanceof LocationInvalidError ? new LocationRefusedError(name, error) : error;
   }
-}
-
-function readContentType(contentType: string | undefined): string | undefined {
-  if (contentType === undefined) return undefined;
-  const type = parseContentType(contentType);
-  if (type === undefined) throw new ContentTypeInvalidError(contentType);
-  return type;
 }
 
 // HTTP tells states of a file apart by the second.

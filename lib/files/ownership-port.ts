@@ -46,6 +46,12 @@ export interface OwnershipChange {
   at: Date;
 }
 
+/** So many bytes, and files. */
+export interface Amount {
+  readonly bytes: number;
+  readonly count: number;
+}
+
 /** What the files room needs of ownership. It is a port so that ownership may know files, and not the other way round. */
 export abstract class OwnershipPort {
   /** Moves all of the files to one owner, or none. */
@@ -54,13 +60,20 @@ export abstract class OwnershipPort {
   abstract unpin(id: string): Promise<void>;
   /** Oldest first. */
   abstract history(id: string): Promise<OwnershipChange[]>;
-  /** Called in the transaction that inserts the row, after it. Who acts is the actor of the current call unless named. */
-  abstract onCreate(file: ManagedFile, manager: EntityManager, actor?: Actor | null): Promise<void>;
+  /**
+   * Called in the transaction that inserts the row, after it. Who acts is the actor of the current call unless named. What was reserved for the
+   * file counts no longer.
+   */
+  abstract onCreate(file: ManagedFile, manager: EntityManager, actor?: Actor | null, reserved?: Amount): Promise<void>;
+  /** Called in the transaction in which an upload begins, after its row is there: what it announces counts for the owner. */
+  abstract onReserve(owner: OwnerReference | null, announced: Amount, manager: EntityManager): Promise<void>;
+  /** Called in the transaction in which an upload is given up, after its row says so: what it announced counts no longer. */
+  abstract onRelease(owner: OwnerReference | null, announced: Amount, manager: EntityManager): Promise<void>;
   /**
    * How much room the owner has, `undefined` for a type without limits. Throws where it has none for so much more: asked before bytes are
    * read, and nothing is reserved.
    */
-  abstract roomFor(owner: OwnerReference | null, more: { bytes: number; count: number }): Promise<Room | undefined>;
+  abstract roomFor(owner: OwnerReference | null, more: Amount): Promise<Room | undefined>;
   /** Called in the transaction that lets the row refer to bytes of another size, after it, with the row locked. */
   abstract onResize(file: ManagedFile, bytesBefore: number, manager: EntityManager): Promise<void>;
   /** Called in the transaction that deletes the row, before it, with the row locked. */

@@ -1,5 +1,10 @@
+import { AddDirectUploads1767225600002 } from './add-direct-uploads.migration.js';
 import { AddStorageMarks1767225600001 } from './add-storage-marks.migration.js';
 import { CreateFilesTables1767225600000 } from './create-files-tables.migration.js';
 
 /** The migrations of the library, for TypeORM's own runner: `migrations: [...FILES_MIGRATIONS, …]`. */
-export const FILES_MIGRATIONS = [CreateFilesTables1767225600000, AddStorageMarks1767225600001] as const;
+export const FILES_MIGRATIONS = [
+  CreateFilesTables1767225600000,
+  AddStorageMarks1767225600001,
+  AddDirectUploads1767225600002,
+] as const;

@@ -9,7 +9,7 @@ import { ManagedFile } from '../files/managed-file.entity.js';
 import { assertOwnerReference } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import { OwnershipPort } from '../files/ownership-port.js';
-import type { TransferOptions } from '../files/ownership-port.js';
+import type { Amount, TransferOptions } from '../files/ownership-port.js';
 import type { Room } from '../files/content/room.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { FileTransfer } from './file-transfer.entity.js';
@@ -20,7 +20,6 @@ import { assertOwnersExist } from './owner-existence.js';
 import { setPins } from './pins.js';
 import { chargeMoves } from './quotas/charge-moves.js';
 import type { Quotas } from './quotas/quotas.js';
-import type { Amount } from './quotas/usage.js';
 import { TransferRuntime } from './transfer-runtime.js';
 
 /** Ownership for trusted code: nothing here asks who may. Every change is in the history. */
@@ -75,10 +74,16 @@ export class Ownership extends OwnershipPort {
     return repository.find({ where: { fileId: fileIdOf(id) }, order: { at: 'ASC', id: 'ASC' } });
   }
 
-  async onCreate(file: ManagedFile, manager: EntityManager, actor?: Actor | null): Promise<void> {
-    await this.#record(manager, file, { action: 'create', from: null, to: ownerOf(file), forced: false }, actor);
-    await this.#quotas.charge(manager, [{ owner: ownerOf(file), bytes: file.size, count: 1 }]);
+  async onCreate(
+    file: ManagedFile,
+    manager: EntityManager,
+    actor?: Actor | null,
+    reserved: Amount = { bytes: 0, count: 0 },
+  ): Promise<void> {
     const owner = ownerOf(file);
+    await this.#record(manager, file, { action: 'create', from: null, to: owner, forced: false }, actor);
+    const more = { bytes: file.size - reserved.bytes, count: 1 - reserved.count };
+    await this.#quotas.charge(manager, [{ owner, ...more }]);
     if (owner) noteCreated(this.runtime, manager, file.id, owner);
   }
 
@@ -87,6 +92,14 @@ export class Ownership extends OwnershipPort {
     await this.#quotas.charge(manager, [{ owner: ownerOf(file), bytes: -file.size, count: -1 }], file.id);
     const owner = ownerOf(file);
     if (owner) noteTaken(this.runtime, manager, file.id, owner);
+  }
+
+  async onReserve(owner: OwnerReference | null, announced: Amount, manager: EntityManager): Promise<void> {
+    await this.#quotas.charge(manager, [{ owner, ...announced }]);
+  }
+
+  async onRelease(owner: OwnerReference | null, { bytes, count }: Amount, manager: EntityManager): Promise<void> {
+    await this.#quotas.charge(manager, [{ owner, bytes: -bytes, count: -count }]);
   }
 
   async onResize(file: ManagedFile, bytesBefore: number, manager: EntityManager): Promise<void> {

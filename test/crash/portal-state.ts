@@ -12,7 +12,7 @@ const REFERENCES = [
   { table: 'draft', type: 'draft', fields: ['coverId', 'scanId'] },
 ] as const;
 
-const TABLES = ['resource', 'package', 'draft', 'files_intent', 'files_transfer', 'files_file'];
+const TABLES = ['resource', 'package', 'draft', 'files_intent', 'files_upload', 'files_transfer', 'files_file'];
 
 interface Reference {
   readonly from: string;

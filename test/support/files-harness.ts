@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { ExecutionContext } from '@nestjs/common';
 import { AbstractLogger, Column, DataSource, Entity, PrimaryColumn } from 'typeorm';
 import type { EntityManager, LogLevel, LogMessage } from 'typeorm';
@@ -15,7 +16,14 @@ import { FilesSweeper } from '../../lib/files/intents/files-sweeper.js';
 import { IntentJournal } from '../../lib/files/intents/intent-journal.js';
 import { ManagedFile } from '../../lib/files/managed-file.entity.js';
 import { OwnershipPort } from '../../lib/files/ownership-port.js';
-import type { OwnershipChange, TransferOptions } from '../../lib/files/ownership-port.js';
+import type { Amount, OwnershipChange, TransferOptions } from '../../lib/files/ownership-port.js';
+import type { OwnerReference } from '../../lib/files/owner-reference.js';
+import { readDirectUploadOptions } from '../../lib/files/uploads/direct-upload-options.js';
+import { DirectUploads } from '../../lib/files/uploads/direct-uploads.js';
+import { FileUpload } from '../../lib/files/uploads/file-upload.entity.js';
+import { UploadCompletion } from '../../lib/files/uploads/upload-completion.js';
+import { UploadEndings } from '../../lib/files/uploads/upload-endings.js';
+import { UploadSweep } from '../../lib/files/uploads/upload-sweep.js';
 import { readSweeperOptions } from '../../lib/files/intents/sweeper-options.js';
 import { StorageRegistry } from '../../lib/storage/storage-registry.js';
 import { StoredBytes } from '../../lib/storage/adapters/stored-bytes.entity.js';
@@ -67,6 +75,15 @@ class NotingOwnership extends OwnershipPort {
     if (this.fault) throw this.fault;
   }
 
+  async onReserve(owner: OwnerReference | null, { bytes }: Amount, manager: EntityManager): Promise<void> {
+    await manager.insert(Note, { text: `reserved ${bytes} for ${owner?.type}:${owner?.id}, ${randomUUID()}` });
+    if (this.fault) throw this.fault;
+  }
+
+  async onRelease(owner: OwnerReference | null, { bytes }: Amount, manager: EntityManager): Promise<void> {
+    await manager.insert(Note, { text: `released ${bytes} of ${owner?.type}:${owner?.id}, ${randomUUID()}` });
+  }
+
   roomFor(): Promise<undefined> {
     return Promise.resolve(undefined);
   }
@@ -92,7 +109,7 @@ class StatementLog extends AbstractLogger {
 }
 
 /** What the harness's data sources have to know. */
-export const HARNESS_ENTITIES = [ManagedFile, FileIntent, StoredBytes, Note, Thing];
+export const HARNESS_ENTITIES = [ManagedFile, FileIntent, FileUpload, StoredBytes, Note, Thing];
 
 /** Wires the files room by hand, on a data source that is open. */
 export async function assembleFiles(dataSource: DataSource, storages: Record<string, Storage>) {
@@ -108,7 +125,22 @@ export async function assembleFiles(dataSource: DataSource, storages: Record<str
   const contents = new ContentStore(registry, transactor, journal, removals);
   const writer = new FileWriter(registry, transactor, actors, ownership, contents, journal, 'default');
   const files = new FilesService(registry, transactor, actors, ownership, contents, writer);
-  const sweeper = new FilesSweeper(registry, transactor, removals, readSweeperOptions(), now);
+  const endings = new UploadEndings(registry, transactor, ownership, now);
+  const uploadSweep = new UploadSweep(transactor, endings, now);
+  const sweeper = new FilesSweeper(registry, transactor, removals, uploadSweep, readSweeperOptions(), now);
+  const lasting = readDirectUploadOptions();
+  const completion = new UploadCompletion(registry, transactor, ownership, endings, lasting, now);
+  const uploads = new DirectUploads(
+    registry,
+    transactor,
+    actors,
+    ownership,
+    completion,
+    endings,
+    lasting,
+    'default',
+    now,
+  );
   const close = async () => {
     await removals.idle();
     await journal.onApplicationShutdown();
@@ -124,6 +156,8 @@ export async function assembleFiles(dataSource: DataSource, storages: Record<str
     journal,
     removals,
     files,
+    uploads,
+    uploadSweep,
     sweeper,
     close,
     /** Once what was given up is removed. */

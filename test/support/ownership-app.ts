@@ -15,6 +15,7 @@ import { ACTOR_RESOLVER, ActorSource } from '../../lib/actor/actor.js';
 import type { Actor } from '../../lib/actor/actor.js';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { ManagedFile } from '../../lib/files/managed-file.entity.js';
+import { FileUpload } from '../../lib/files/uploads/file-upload.entity.js';
 import { ByteRemovals } from '../../lib/files/content/byte-removals.js';
 import { ContentStore } from '../../lib/files/content/content-store.js';
 import { FileIntent } from '../../lib/files/intents/file-intent.entity.js';
@@ -88,7 +89,16 @@ export async function ownershipApp(options: OwnershipAppOptions = {}): Promise<O
     isManager = false,
   } = options;
   const statements: string[] = [];
-  const entities = [ManagedFile, FileIntent, FileTransfer, FileUsage, Package, Resource, ...(options.entities ?? [])];
+  const entities = [
+    ManagedFile,
+    FileIntent,
+    FileUpload,
+    FileTransfer,
+    FileUsage,
+    Package,
+    Resource,
+    ...(options.entities ?? []),
+  ];
   const open = await (options.database ?? (await theDatabase())).open({ entities });
   const { dataSource } = open;
   Object.assign(dataSource, { logger: { ...silent, logQuery: (sql: string) => statements.push(sql) } });

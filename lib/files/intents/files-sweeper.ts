@@ -7,17 +7,17 @@ import { StorageRegistry } from '../../storage/storage-registry.js';
 import { detach } from '../../unit-of-work/scopes/ambient.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { ByteRemovals } from '../content/byte-removals.js';
+import { removeUnreferred } from '../content/remove-unreferred.js';
 import { FILES_CLOCK } from '../clock.js';
 import type { Clock } from '../clock.js';
 import { FileIntent } from './file-intent.entity.js';
 import { leaseIntents } from './intent-leases.js';
-import { locationKey } from '../../storage/location-key.js';
-import { ManagedFile } from '../managed-file.entity.js';
 import { MARKERS, readMarker } from './marker-intent.js';
 import { previewSweep } from './sweep-preview.js';
 import type { SweepStep } from './sweep-preview.js';
-import { emptyReport } from './sweep-report.js';
+import { count, emptyReport } from './sweep-report.js';
 import type { SweepReport } from './sweep-report.js';
+import { UploadSweep } from '../uploads/upload-sweep.js';
 import { SWEEPER_OPTIONS } from './sweeper-options.js';
 import type { CheckedSweeperOptions } from './sweeper-options.js';
 
@@ -38,6 +38,7 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
     private readonly storages: StorageRegistry,
     private readonly transactor: Transactor,
     private readonly removals: ByteRemovals,
+    private readonly uploads: UploadSweep,
     @Inject(SWEEPER_OPTIONS) private readonly options: CheckedSweeperOptions,
     @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
   ) {}
@@ -98,6 +99,7 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
   async #sweepAll(tidy: boolean, trace?: SweepTrace): Promise<SweepReport> {
     const report = emptyReport();
     await this.#sweepIntents(report);
+    await this.#attempt(report, 'the direct uploads', () => this.#sweepUploads(report));
     for (const name of this.storages.names) {
       if (this.#isStopped) break;
       const storage = this.storages.get(name);
@@ -137,6 +139,16 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
     await this.transactor.dataSource.getRepository(FileIntent).delete({ id });
   }
 
+  async #sweepUploads(report: SweepReport): Promise<void> {
+    const settledBefore = this.#abandonedBefore();
+    for await (const upload of this.uploads.due(settledBefore, this.options.batch)) {
+      if (this.#isStopped) return;
+      report.examined++;
+      const what = `the upload ${upload.id} to "${upload.location}" in storage "${upload.storage}"`;
+      await this.#attempt(report, what, async () => count(report, await this.uploads.sweep(upload, settledBefore)));
+    }
+  }
+
   async #sweepMarkers(storage: Storage, report: SweepReport): Promise<void> {
     if (storage.isTransactional || !storage.can('list', 'read', 'remove')) return;
     for await (const { location: marker, modifiedAt } of storage.list(MARKERS)) {
@@ -153,21 +165,15 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   async #removeUnreferred(storage: Storage, location: string, report: SweepReport): Promise<void> {
-    const files = this.transactor.dataSource.getRepository(ManagedFile);
-    if (await files.existsBy({ storage: storage.name, locationKey: locationKey(location) })) {
-      report.kept++;
-      return;
-    }
-    const found = storage.can('stat') ? await storage.stat(location) : undefined;
-    await storage.remove(location);
-    report.finished++;
-    report.bytesRemoved += found?.size ?? 0;
+    count(report, await removeUnreferred(this.transactor.dataSource, storage, location));
   }
 
   async #tidy(storage: Storage, report: SweepReport): Promise<void> {
-    const { count, size } = await storage.removeLeftovers(this.#abandonedBefore());
-    report.leftovers += count;
-    report.bytesRemoved += size;
+    // A client that sends to the storage itself may take its time, as long as its upload is open.
+    const before = await this.uploads.unknownBefore(storage.name, this.#abandonedBefore());
+    const leftovers = await storage.removeLeftovers(before);
+    report.leftovers += leftovers.count;
+    report.bytesRemoved += leftovers.size;
   }
 
   async #attempt(report: SweepReport, what: string, work: () => Promise<void>): Promise<void> {

@@ -1,6 +1,8 @@
+import type { RemovedBytes } from '../content/remove-unreferred.js';
+
 /** What a sweep did. Another machine's part of the same work is in that one's report. */
 export interface SweepReport {
-  /** Intents and markers that were due. */
+  /** Intents, markers and direct uploads that were due. */
   examined: number;
   /** Of these: their bytes are gone now. */
   finished: number;
@@ -16,4 +18,14 @@ export interface SweepReport {
 
 export function emptyReport(): SweepReport {
   return { examined: 0, finished: 0, kept: 0, failed: 0, bytesRemoved: 0, leftovers: 0 };
+}
+
+/** Adds what became of bytes; `undefined` where somebody else has seen to them. */
+export function count(report: SweepReport, removed: RemovedBytes | undefined): void {
+  if (removed === undefined) return;
+  if (removed.kept) report.kept++;
+  else {
+    report.finished++;
+    report.bytesRemoved += removed.bytes;
+  }
 }

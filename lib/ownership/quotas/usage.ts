@@ -1,29 +1,32 @@
-import type { DataSource, EntityManager } from 'typeorm';
+import { IsNull } from 'typeorm';
+import type { DataSource, EntityManager, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import { ManagedFile } from '../../files/managed-file.entity.js';
+import { FileUpload } from '../../files/uploads/file-upload.entity.js';
+import type { Amount } from '../../files/ownership-port.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { tableNames } from '../statements/names.js';
 import { FileUsage } from './file-usage.entity.js';
 import { dataSourceOf, familyOf } from '../../unit-of-work/typeorm/data-source.js';
 
-/** Bytes and files: what an owner has, or what is added to it. */
-export interface Amount {
-  readonly bytes: number;
-  readonly count: number;
-}
+export type { Amount };
 
 /** What the owner has by its row, which changes keep; undefined before the first of them. */
 export function recordedUsage(manager: EntityManager, owner: OwnerReference): Promise<FileUsage | null> {
   return manager.findOneBy(FileUsage, keyOf(owner));
 }
 
-/** What the owner has by its files; without one of them, if named. */
+/** What the owner has by its files, without one of them, if named, and by uploads that are open. */
 export async function countedUsage(manager: EntityManager, owner: OwnerReference, without?: string): Promise<Amount> {
-  const query = manager
-    .createQueryBuilder(ManagedFile, 'file')
-    .select('SUM(file.size)', 'bytes')
-    .addSelect('COUNT(*)', 'count')
-    .where(keyOf(owner));
+  const query = manager.createQueryBuilder(ManagedFile, 'file').where(keyOf(owner));
   if (without !== undefined) query.andWhere('file.id <> :without', { without });
+  const files = await amountOf(query, 'file');
+  const open = { ...keyOf(owner), endedAt: IsNull() };
+  const uploads = await amountOf(manager.createQueryBuilder(FileUpload, 'upload').where(open), 'upload');
+  return { bytes: files.bytes + uploads.bytes, count: files.count + uploads.count };
+}
+
+async function amountOf<T extends ObjectLiteral>(query: SelectQueryBuilder<T>, alias: string): Promise<Amount> {
+  query.select(`SUM(${alias}.size)`, 'bytes').addSelect('COUNT(*)', 'count');
   const row = await query.getRawOne<Record<string, unknown>>();
   return { bytes: Number(row?.['bytes'] ?? 0), count: Number(row?.['count'] ?? 0) };
 }

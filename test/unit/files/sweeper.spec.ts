@@ -188,8 +188,15 @@ describe('FilesSweeper on its interval', () => {
     // A server's pool has timers of its own.
     const [inMemory] = await reachableDatabases('memory');
     const world = await filesHarness({}, inMemory);
-    const { registry, transactor, removals, clock } = world;
-    const sweeper = new FilesSweeper(registry, transactor, removals, readSweeperOptions(options), () => clock.now);
+    const { registry, transactor, removals, uploadSweep, clock } = world;
+    const sweeper = new FilesSweeper(
+      registry,
+      transactor,
+      removals,
+      uploadSweep,
+      readSweeperOptions(options),
+      () => clock.now,
+    );
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     sweeper.onApplicationBootstrap();
     return { ...world, sweeper };

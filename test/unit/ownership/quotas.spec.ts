@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
+import { FileUpload } from '../../../lib/files/uploads/file-upload.entity.js';
 import { FileUsage } from '../../../lib/ownership/quotas/file-usage.entity.js';
 import { readQuotas } from '../../../lib/ownership/quotas/quota-options.js';
 import { Quotas } from '../../../lib/ownership/quotas/quotas.js';
@@ -162,7 +163,7 @@ describe('quotas', () => {
 
 describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('the row of an owner on $name', (database) => {
   it('is added to where somebody else has written it meanwhile', async () => {
-    const { dataSource, close } = await database.open({ entities: [ManagedFile, FileUsage] });
+    const { dataSource, close } = await database.open({ entities: [ManagedFile, FileUpload, FileUsage] });
     try {
       const ada = { type: 'user', id: 'ada' };
       await insertFile(dataSource, { ownerType: ada.type, ownerId: ada.id, size: 100 });

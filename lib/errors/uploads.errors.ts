@@ -1,0 +1,76 @@
+import { FilesError } from './files-error.js';
+
+/** There is no upload with the id: there never was, it was given up or has expired, or somebody else has begun it. */
+export class UploadNotFoundError extends FilesError {
+  readonly code = 'FILES_UPLOAD_NOT_FOUND';
+
+  constructor(
+    /** What was given as its id. */
+    readonly uploadId: unknown,
+  ) {
+    super(`There is no upload with the id ${JSON.stringify(uploadId)}. Begin another one.`);
+  }
+}
+
+/** An upload was to be completed of which parts are not there. It stays open. */
+export class UploadIncompleteError extends FilesError {
+  readonly code = 'FILES_UPLOAD_INCOMPLETE';
+
+  constructor(
+    /** The upload. */
+    readonly uploadId: string,
+    /** The numbers of the parts; the first one is 1. */
+    readonly missing: readonly number[],
+  ) {
+    const some = missing.slice(0, 10).join(', ');
+    super(
+      `Upload ${uploadId} is not complete. Send what is missing, and complete it again: part ${some}${missing.length > 10 ? `, and ${missing.length - 10} more` : ''}.`,
+    );
+  }
+}
+
+/** What was sent is not what was announced. It was removed, and the upload is over. */
+export class UploadMismatchedError extends FilesError {
+  readonly code = 'FILES_UPLOAD_MISMATCHED';
+
+  constructor(
+    /** The upload. */
+    readonly uploadId: string,
+    /** What was announced. */
+    readonly expected: string,
+    /** What was found. */
+    readonly found: string,
+  ) {
+    super(`Upload ${uploadId} was to have ${expected}, and has ${found}. It was removed; begin another one.`);
+  }
+}
+
+/** An upload has no part with this number. */
+export class UploadPartInvalidError extends FilesError {
+  readonly code = 'FILES_UPLOAD_PART_INVALID';
+
+  constructor(
+    /** What was given. */
+    readonly number: unknown,
+    /** How many parts the upload has. */
+    readonly count: number,
+  ) {
+    super(`${JSON.stringify(number)} is no part of the upload. Its parts are the numbers from 1 to ${count}.`);
+  }
+}
+
+/** What was given as the checksum of an upload is none. */
+export class ChecksumInvalidError extends FilesError {
+  readonly code = 'FILES_CHECKSUM_INVALID';
+
+  constructor(
+    /** What was given. */
+    readonly checksum: string,
+    algorithms: readonly string[],
+  ) {
+    super(
+      `${JSON.stringify(checksum.slice(0, 200))} is no checksum. Give the algorithm, a colon and the hash in hex, like "sha256:9f86…"; ` +
+        `algorithms are ${algorithms.join(', ')}.`,
+    );
+  }
+}

@@ -1,0 +1,187 @@
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import { ByteSizeInvalidError } from '../../errors/requests.errors.js';
+import { FileTooLargeError } from '../../errors/files.errors.js';
+import { UploadNotFoundError, UploadPartInvalidError } from '../../errors/uploads.errors.js';
+import { ActorSource } from '../../actor/actor.js';
+import type { SignedRequest } from '../../storage/direct-upload-place.js';
+import type { Storage } from '../../storage/storage.js';
+import { StorageRegistry } from '../../storage/storage-registry.js';
+import { Transactor } from '../../unit-of-work/transactor.js';
+import { Quiet } from '../../unit-of-work/typeorm/quiet.js';
+import { FILES_CLOCK } from '../clock.js';
+import type { Clock } from '../clock.js';
+import { DEFAULT_STORAGE } from '../file-writer.js';
+import { normalizeFileId } from '../file-id.js';
+import { cleanFileName } from '../file-name.js';
+import type { ManagedFile } from '../managed-file.entity.js';
+import { assertOwnerReference } from '../owner-reference.js';
+import { OwnershipPort } from '../ownership-port.js';
+import { readContentType } from '../read-content-type.js';
+import { uuidV7 } from '../file-id.js';
+import { parseChecksum } from './checksum.js';
+import { DIRECT_UPLOAD_OPTIONS } from './direct-upload-options.js';
+import type { CheckedDirectUploadOptions } from './direct-upload-options.js';
+import type { BeginUploadOptions, BegunUpload, ByActor, SignedPart, UploadState } from './direct-upload-types.js';
+import { FileUpload } from './file-upload.entity.js';
+import { UploadCompletion } from './upload-completion.js';
+import { UploadEndings } from './upload-endings.js';
+import { begunOf, partCount, partNumbers, sizeOfPart, wholeParts } from './upload-parts.js';
+import { announced, ownerOf, actorOf } from './upload-rows.js';
+
+/**
+ * Uploads whose bytes clients send to the storage themselves, for the application's own code: nothing here asks who may begin one. With
+ * `{ actor }`, an upload of somebody else is like one that is not there.
+ */
+@Injectable()
+@Quiet('begin', 'find', 'signParts', 'complete', 'abort')
+export class DirectUploads {
+  /** @internal */
+  constructor(
+    private readonly storages: StorageRegistry,
+    private readonly transactor: Transactor,
+    private readonly actors: ActorSource,
+    private readonly ownership: OwnershipPort,
+    private readonly completion: UploadCompletion,
+    private readonly endings: UploadEndings,
+    @Inject(DIRECT_UPLOAD_OPTIONS) private readonly options: CheckedDirectUploadOptions,
+    @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
+    @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
+  ) {}
+
+  /**
+   * Begins an upload: `await uploads.begin({ name: 'film.mp4', size: 5_000_000_000 })`. Its size counts against the owner's quota from now on.
+   * Throws `CapabilityMissingError` for a storage that takes nothing from clients, and `FileTooLargeError`.
+   */
+  async begin(options: BeginUploadOptions): Promise<BegunUpload> {
+    const storage = this.storages.get(options.storage ?? this.defaultStorage);
+    storage.require('directUploads', 'stat', 'read', 'remove');
+    const row = await this.#announce(options, storage);
+    await this.transactor.run(async (unit) => {
+      await unit.manager.insert(FileUpload, { ...row });
+      await this.ownership.onReserve(ownerOf(row), announced(row), unit.manager);
+      unit.afterRollback(() => this.endings.clear(row));
+    });
+    try {
+      const { location, size, id } = row;
+      const begun = await storage.direct(location, (place) => place.begin(location, size));
+      Object.assign(row, begun);
+      await this.#rows.update({ id }, { ...begun });
+      const { expiresAt, partSize } = row;
+      const parts = partCount(row);
+      if (parts > 1) return { id, expiresAt, partSize: partSize as number, parts };
+      return { id, expiresAt, ...(await this.#sign(row, 1)) };
+    } catch (error) {
+      await this.endings.giveUp(row);
+      throw error;
+    }
+  }
+
+  /** What there is of it, so that a client can go on; throws `UploadNotFoundError`. */
+  async find(id: string, by?: ByActor): Promise<UploadState> {
+    const row = await this.#find(id, by);
+    const { name, storage, size, contentType, expiresAt, location, partSize } = row;
+    const upload = begunOf(row);
+    const all = { parts: partCount(row), partSize: partSize as number };
+    const shared = { id: row.id, name, storage, size, contentType, expiresAt, ...all };
+    const allParts = partNumbers(row);
+    if (row.endedAt) {
+      await this.completion.fileOf(row);
+      return { ...shared, state: 'completed', uploaded: allParts };
+    }
+    const place = this.storages.of(row);
+    const parts = await place.direct(location, (there) => there.parts(location, upload));
+    // A completion that was cut off has made one of all.
+    const uploaded = parts.length === 0 && (await place.exists(location)) ? allParts : wholeParts(row, parts);
+    return { ...shared, state: 'open', uploaded };
+  }
+
+  /** The requests by which a client sends these parts, the first of which is 1: late, because they expire. */
+  async signParts(id: string, numbers: readonly number[], by?: ByActor): Promise<SignedPart[]> {
+    const row = await this.#findOpen(id, by);
+    const count = partCount(row);
+    const wrong = numbers.find((number) => !Number.isSafeInteger(number) || number < 1 || number > count);
+    if (wrong !== undefined) throw new UploadPartInvalidError(wrong, count);
+    const signed: SignedPart[] = [];
+    for (const number of new Set(numbers)) {
+      signed.push({ number, size: sizeOfPart(row, number), ...(await this.#sign(row, number)) });
+    }
+    return signed;
+  }
+
+  /**
+   * Makes a file of what the client has sent; called again, it gives the same one. Throws `UploadIncompleteError`, and the upload stays open.
+   * Content that is not as announced, or of a type that the storage does not accept, is removed, and the upload is over.
+   */
+  async complete(id: string, by?: ByActor): Promise<ManagedFile> {
+    return this.transactor.staying(async () => this.completion.complete(await this.#find(id, by)));
+  }
+
+  /** Gives an open upload up, and takes away what was sent; throws `UploadNotFoundError`. */
+  async abort(id: string, by?: ByActor): Promise<void> {
+    const row = await this.#findOpen(id, by);
+    if (!(await this.endings.giveUp(row))) throw new UploadNotFoundError(id);
+  }
+
+  async #announce(options: BeginUploadOptions, storage: Storage): Promise<FileUpload> {
+    const { size, actor, owner = actor, checksum } = options;
+    const name = cleanFileName(options.name);
+    const contentType = readContentType(options.contentType) ?? null;
+    if (!Number.isSafeInteger(size) || size < 0) throw new ByteSizeInvalidError(size);
+    if (storage.maxSize !== undefined && size > storage.maxSize)
+      throw new FileTooLargeError(storage.name, storage.maxSize);
+    if (checksum !== undefined) parseChecksum(checksum);
+    if (owner) assertOwnerReference(owner);
+    const acting = actor === undefined ? await this.actors.current() : actor;
+    const owning = owner === undefined ? acting : owner;
+    const createdAt = new Date(this.now());
+    const guessed = contentType ?? 'application/octet-stream';
+    return Object.assign(new FileUpload(), {
+      id: uuidV7(),
+      name,
+      storage: storage.name,
+      location: storage.locationFor({ uuid: uuidV7(), name, contentType: guessed, now: createdAt }),
+      size,
+      contentType,
+      checksum: checksum?.toLowerCase() ?? null,
+      handle: null,
+      partSize: null,
+      ownerType: owning?.type ?? null,
+      ownerId: owning?.id ?? null,
+      actorType: acting?.type ?? null,
+      actorId: acting?.id ?? null,
+      createdAt,
+      expiresAt: new Date(this.now() + this.options.expireAfter),
+      endedAt: null,
+    });
+  }
+
+  async #sign(row: FileUpload, number: number): Promise<SignedRequest> {
+    const { location } = row;
+    const until = Math.min(this.now() + this.options.urlsExpireAfter, row.expiresAt.getTime());
+    const part = { number, size: sizeOfPart(row, number), expiresAt: new Date(until) };
+    return this.storages.of(row).direct(location, (place) => place.sign(location, begunOf(row), part));
+  }
+
+  async #findOpen(id: string, by: ByActor | undefined): Promise<FileUpload> {
+    const row = await this.#find(id, by);
+    if (row.endedAt) throw new UploadNotFoundError(id);
+    return row;
+  }
+
+  async #find(id: string, by: ByActor | undefined): Promise<FileUpload> {
+    const wanted = normalizeFileId(id);
+    const row = wanted === undefined ? null : await this.#rows.findOneBy({ id: wanted });
+    if (!row || row.expiresAt.getTime() <= this.now() || !isBy(row, by)) throw new UploadNotFoundError(id);
+    return row;
+  }
+
+  get #rows() {
+    return this.transactor.dataSource.getRepository(FileUpload);
+  }
+}
+
+function isBy(row: FileUpload, by: ByActor | undefined): boolean {
+  if (!by) return true;
+  const beginner = actorOf(row);
+  return beginner?.type === by.actor?.type && beginner?.id === by.actor?.id;
+}

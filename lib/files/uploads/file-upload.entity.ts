@@ -1,0 +1,46 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Authoritative } from '../../unit-of-work/typeorm/query-builders.js';
+import { BINARY_TABLE, id, int8, text, when } from '../columns.js';
+
+/**
+ * An upload that a client sends to the storage itself. The row is there before the storage hears of it, and until nothing that was signed for
+ * it can arrive any more, so that whatever a crash leaves is found.
+ */
+@Entity('files_upload', BINARY_TABLE)
+@Authoritative()
+@Index('ix_files_upload_due', ['expiresAt', 'id'])
+@Index('ix_files_upload_owner', ['ownerType', 'ownerId'])
+export class FileUpload {
+  /** A time-ordered UUID; the file will have it, too. */
+  @PrimaryColumn(id()) id!: string;
+  /** As the file will be called. */
+  @Column(text(255)) name!: string;
+  /** The name of the storage. */
+  @Column(text(64)) storage!: string;
+  /** Where the bytes will be. */
+  @Column(text(1024)) location!: string;
+  /** Bytes, as the client announced. */
+  @Column(int8()) size!: number;
+  /** What the client says the content is. */
+  @Column(text(255, { name: 'content_type', nullable: true })) contentType!: string | null;
+  /** What the client says is the hash of the content: `sha256:9f86d0…`. */
+  @Column(text(191, { nullable: true })) checksum!: string | null;
+  /** What the storage calls the upload; null until it has begun. */
+  @Column(text(1024, { nullable: true })) handle!: string | null;
+  /** Bytes of each part but the last one; null until it has begun. */
+  @Column(int8({ name: 'part_size', nullable: true })) partSize!: number | null;
+  /** Who will own the file; null for nobody. */
+  @Column(text(64, { name: 'owner_type', nullable: true })) ownerType!: string | null;
+  /** The owner's id. */
+  @Column(text(191, { name: 'owner_id', nullable: true })) ownerId!: string | null;
+  /** Who began it; null for anonymous. */
+  @Column(text(64, { name: 'actor_type', nullable: true })) actorType!: string | null;
+  /** The id of who began it. */
+  @Column(text(191, { name: 'actor_id', nullable: true })) actorId!: string | null;
+  /** When it was begun. */
+  @Column(when({ name: 'created_at' })) createdAt!: Date;
+  /** From then on it is gone for everybody. */
+  @Column(when({ name: 'expires_at' })) expiresAt!: Date;
+  /** When it became a file, or was given up; null while it is open. */
+  @Column(when({ name: 'ended_at', nullable: true })) endedAt!: Date | null;
+}

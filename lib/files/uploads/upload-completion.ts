@@ -1,0 +1,134 @@
+import { finished } from 'node:stream/promises';
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import { IsNull } from 'typeorm';
+import { uploadTrace } from '../../diagnostics/traces.js';
+import { FileTypeNotAcceptedError } from '../../errors/files.errors.js';
+import { UploadIncompleteError, UploadMismatchedError, UploadNotFoundError } from '../../errors/uploads.errors.js';
+import type { Storage } from '../../storage/storage.js';
+import { StorageRegistry } from '../../storage/storage-registry.js';
+import { Transactor } from '../../unit-of-work/transactor.js';
+import { FILES_CLOCK } from '../clock.js';
+import type { Clock } from '../clock.js';
+import { examine } from '../content/examine.js';
+import { ManagedFile } from '../managed-file.entity.js';
+import { newFile } from '../new-file.js';
+import type { StoredFile } from '../new-file.js';
+import { OwnershipPort } from '../ownership-port.js';
+import { parseChecksum } from './checksum.js';
+import { DIRECT_UPLOAD_OPTIONS } from './direct-upload-options.js';
+import type { CheckedDirectUploadOptions } from './direct-upload-options.js';
+import { FileUpload } from './file-upload.entity.js';
+import { UploadEndings } from './upload-endings.js';
+import { begunOf, missingParts } from './upload-parts.js';
+import { actorOf, announced, endRow, ownerOf, prolongRow } from './upload-rows.js';
+
+type Examined = Pick<StoredFile, 'contentType' | 'charset' | 'size' | 'hash' | 'hashAlgorithm'>;
+
+/** Makes files of uploads. No transaction is open while bytes are read, unless the caller has opened it. */
+@Injectable()
+export class UploadCompletion {
+  constructor(
+    private readonly storages: StorageRegistry,
+    private readonly transactor: Transactor,
+    private readonly ownership: OwnershipPort,
+    private readonly endings: UploadEndings,
+    @Inject(DIRECT_UPLOAD_OPTIONS) private readonly options: CheckedDirectUploadOptions,
+    @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
+  ) {}
+
+  /** The file; of an upload that is one already, the same again. What may not become a file is given up, and thrown as what it is. */
+  async complete(row: FileUpload): Promise<ManagedFile> {
+    if (row.endedAt) return this.fileOf(row);
+    let found: Examined;
+    try {
+      found = await this.#receive(row, this.storages.of(row));
+    } catch (error) {
+      // Somebody else has completed it, or given it up, meanwhile: whatever failed did so for that reason.
+      if (await this.#hasEnded(row)) return this.fileOf(row);
+      if (error instanceof FileTypeNotAcceptedError || error instanceof UploadMismatchedError)
+        await this.endings.giveUp(row);
+      throw error;
+    }
+    return (await this.#commit(row, found)) ?? this.fileOf(row);
+  }
+
+  /** The file that an upload has become; throws `UploadNotFoundError` where it has not. */
+  async fileOf({ id }: FileUpload): Promise<ManagedFile> {
+    const file = await this.transactor.dataSource.getRepository(ManagedFile).findOneBy({ id });
+    if (!file) throw new UploadNotFoundError(id);
+    return file;
+  }
+
+  async #receive(row: FileUpload, storage: Storage): Promise<Examined> {
+    await this.#gather(row, storage);
+    await this.#assertSize(row, storage);
+    // It is all there, so that nobody waits for the client any more. To read it can take longer than is left.
+    await prolongRow(this.transactor.dataSource.manager, row, new Date(this.now() + this.options.expireAfter));
+    return uploadTrace.run(
+      () => ({ operation: 'create', storage: storage.name, fileId: row.id }),
+      async (trace) => {
+        const found = await this.#examine(row, storage);
+        if (trace) Object.assign(trace, { bytes: found.size, contentType: found.contentType });
+        return found;
+      },
+    );
+  }
+
+  /** Sees to it that the bytes are one object, which nobody can change any more. */
+  async #gather(row: FileUpload, storage: Storage): Promise<void> {
+    const { id, location } = row;
+    if (await storage.exists(location)) return;
+    const upload = begunOf(row);
+    const parts = await storage.direct(location, (place) => place.parts(location, upload));
+    const missing = missingParts(row, parts);
+    if (missing.length === 0) return storage.direct(location, (place) => place.finish(location, upload, parts));
+    // Completed since it was asked whether it is there.
+    if (!(await storage.exists(location))) throw new UploadIncompleteError(id, missing);
+  }
+
+  async #assertSize({ id, location, size }: FileUpload, storage: Storage): Promise<void> {
+    const there = await storage.stat(location);
+    if (there && there.size !== size) throw new UploadMismatchedError(id, `${size} bytes`, `${there.size} bytes`);
+  }
+
+  async #examine(row: FileUpload, storage: Storage): Promise<Examined> {
+    const { id, name, contentType: declared, location, size } = row;
+    const checksum = row.checksum === null ? undefined : parseChecksum(row.checksum);
+    const said = {
+      name,
+      ...(declared !== null && { declared }),
+      ...(checksum && { algorithms: [checksum.algorithm] }),
+    };
+    const source = await storage.read(location);
+    try {
+      const { body, contentType, charset, digest } = await examine(source, storage, said);
+      body.resume();
+      await finished(body);
+      const found = digest();
+      if (found.size !== size) throw new UploadMismatchedError(id, `${size} bytes`, `${found.size} bytes`);
+      const hash = checksum && digest(checksum.algorithm).hash;
+      if (checksum && hash !== checksum.hash)
+        throw new UploadMismatchedError(id, `the checksum ${row.checksum}`, `${checksum.algorithm}:${hash}`);
+      return { contentType, charset, ...found };
+    } finally {
+      source.destroy();
+    }
+  }
+
+  /** The row of the file and the end of the upload, in one commit; `undefined` where somebody else has ended it. */
+  async #commit(row: FileUpload, found: Examined): Promise<ManagedFile | undefined> {
+    const { id, name, storage, location } = row;
+    return this.transactor.run(async ({ manager }) => {
+      if (!(await endRow(manager, id, { now: new Date(this.now()) }))) return undefined;
+      const file = newFile({ ...found, name, storage, location }, ownerOf(row), id);
+      // A copy, which TypeORM may change; its type has no place for JSON of any shape.
+      await manager.insert(ManagedFile, { ...file } as object);
+      await this.ownership.onCreate(file, manager, actorOf(row), announced(row));
+      return file;
+    });
+  }
+
+  async #hasEnded({ id }: FileUpload): Promise<boolean> {
+    return !(await this.transactor.dataSource.getRepository(FileUpload).existsBy({ id, endedAt: IsNull() }));
+  }
+}

@@ -1,0 +1,48 @@
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import { StorageRegistry } from '../../storage/storage-registry.js';
+import { Transactor } from '../../unit-of-work/transactor.js';
+import { FILES_CLOCK } from '../clock.js';
+import type { Clock } from '../clock.js';
+import { removeUnreferred } from '../content/remove-unreferred.js';
+import type { RemovedBytes } from '../content/remove-unreferred.js';
+import { OwnershipPort } from '../ownership-port.js';
+import type { FileUpload } from './file-upload.entity.js';
+import { announced, endRow, ownerOf } from './upload-rows.js';
+
+/** Gives uploads up, and takes away what has come of them. */
+@Injectable()
+export class UploadEndings {
+  constructor(
+    private readonly storages: StorageRegistry,
+    private readonly transactor: Transactor,
+    private readonly ownership: OwnershipPort,
+    @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
+  ) {}
+
+  /** Gives the upload up, and then takes away its bytes; what cannot be removed is left to the sweeper. `false` where it has ended already. */
+  giveUp(row: FileUpload): Promise<boolean> {
+    return this.transactor.run(async (unit) => {
+      if (!(await endRow(unit.manager, row.id, { now: new Date(this.now()) }))) return false;
+      await this.ownership.onRelease(ownerOf(row), announced(row), unit.manager);
+      unit.afterCommit(() => this.clear(row));
+      return true;
+    });
+  }
+
+  /** As `giveUp`, if it has expired; the bytes stay. */
+  expire(row: FileUpload): Promise<boolean> {
+    return this.transactor.run(async ({ manager }) => {
+      const now = new Date(this.now());
+      if (!(await endRow(manager, row.id, { now, expiredBy: now }))) return false;
+      await this.ownership.onRelease(ownerOf(row), announced(row), manager);
+      return true;
+    });
+  }
+
+  /** Removes all that has come of an upload that has ended, unless it has become a file: parts, and bytes. */
+  async clear({ storage: name, location }: FileUpload): Promise<RemovedBytes> {
+    const storage = this.storages.of({ storage: name });
+    if (storage.can('directUploads')) await storage.direct(location, (place) => place.abort(location));
+    return removeUnreferred(this.transactor.dataSource, storage, location);
+  }
+}

@@ -1,0 +1,62 @@
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import { IsNull, Not } from 'typeorm';
+import { Transactor } from '../../unit-of-work/transactor.js';
+import { FILES_CLOCK } from '../clock.js';
+import type { Clock } from '../clock.js';
+import type { RemovedBytes } from '../content/remove-unreferred.js';
+import { FileUpload } from './file-upload.entity.js';
+import { UploadEndings } from './upload-endings.js';
+
+/** The part of a sweep that looks after uploads which clients send to the storage themselves. */
+@Injectable()
+export class UploadSweep {
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly endings: UploadEndings,
+    @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
+  ) {}
+
+  /** Uploads that have expired: those that are open, and those of which nothing can arrive any more, because they expired before then. */
+  async *due(settledBefore: Date, batch: number): AsyncGenerator<FileUpload, void> {
+    const now = new Date(this.now());
+    for (let after: FileUpload | undefined; ;) {
+      const query = this.#rows
+        .createQueryBuilder('upload')
+        .where('upload.expiresAt <= :now', { now: now.getTime() })
+        .andWhere('(upload.endedAt IS NULL OR upload.expiresAt <= :settled)', { settled: settledBefore.getTime() });
+      if (after) {
+        const last = { at: after.expiresAt.getTime(), id: after.id };
+        query.andWhere('(upload.expiresAt > :at OR (upload.expiresAt = :at AND upload.id > :id))', last);
+      }
+      const rows = await query.orderBy('upload.expiresAt').addOrderBy('upload.id').limit(batch).getMany();
+      yield* rows;
+      after = rows.at(-1);
+      if (!after || rows.length < batch) return;
+    }
+  }
+
+  /**
+   * Gives an open one up, and removes what has come of it. The row goes once nothing can arrive any more. `undefined` where somebody else has
+   * ended it meanwhile.
+   */
+  async sweep(row: FileUpload, settledBefore: Date): Promise<RemovedBytes | undefined> {
+    if (row.endedAt === null && !(await this.endings.expire(row))) return undefined;
+    const removed = await this.endings.clear(row);
+    if (row.expiresAt <= settledBefore) await this.#rows.delete({ id: row.id, endedAt: Not(IsNull()) });
+    return removed;
+  }
+
+  /** Before when an unfinished upload in the storage is no one that is open: before all of these, or then. */
+  async unknownBefore(storage: string, then: Date): Promise<Date> {
+    const [oldest] = await this.#rows.find({
+      where: { storage, endedAt: IsNull() },
+      order: { createdAt: 'ASC' },
+      take: 1,
+    });
+    return oldest && oldest.createdAt < then ? oldest.createdAt : then;
+  }
+
+  get #rows() {
+    return this.transactor.dataSource.getRepository(FileUpload);
+  }
+}
