@@ -1,6 +1,6 @@
 import { OptionInvalidError } from '../errors/setup.errors.js';
 
-/** The routes of the library, by name. `link` opens signed links. */
+/** The routes of the library, by name. `directUploads` are five, below `uploads`; `link` opens signed links. */
 export const FILES_ROUTES = [
   'upload',
   'list',
@@ -13,6 +13,7 @@ export const FILES_ROUTES = [
   'pin',
   'unpin',
   'history',
+  'directUploads',
   'link',
 ] as const;
 

@@ -1,6 +1,7 @@
 import { Controller } from '@nestjs/common';
 import type { Type } from '@nestjs/common';
 import { ContentEndpoints } from './content-endpoints.js';
+import { DirectUploadsEndpoints, directUploadsPath } from './direct-uploads-endpoints.js';
 import { FilesEndpoints } from './files-endpoints.js';
 import type { CheckedHttpOptions, FilesRoute } from '../http-options.js';
 import { LinksEndpoints, linksPath } from './links.controller.js';
@@ -24,6 +25,11 @@ export function createFilesControllers(options: CheckedHttpOptions): FilesContro
   class LinksController extends LinksEndpoints {}
   ownRoutes(LinksController, { open: 'link' }, options);
 
+  @Controller(directUploadsPath(path))
+  class DirectUploadsController extends DirectUploadsEndpoints {}
+  const ofUploads = ['begin', 'read', 'sign', 'complete', 'abort'].map((method) => [method, 'directUploads'] as const);
+  ownRoutes(DirectUploadsController, Object.fromEntries(ofUploads), options);
+
   @Controller(path)
   class FilesController extends FilesEndpoints {}
   const methods = { create: 'upload', list: 'list', read: 'read', rename: 'rename', delete: 'delete' } as const;
@@ -40,7 +46,7 @@ export function createFilesControllers(options: CheckedHttpOptions): FilesContro
 
   const addressed = (name: FilesRoute, route: GetRoute) => (options.decoratorsOf(name) ? route : undefined);
   return {
-    all: [LinksController, FilesController, FileContentController, FileOwnershipController],
+    all: [LinksController, DirectUploadsController, FilesController, FileContentController, FileOwnershipController],
     addressed: {
       content: addressed('download', { controller: FileContentController, method: 'content' }),
       link: addressed('link', { controller: LinksController, method: 'open' }),

@@ -1,4 +1,17 @@
-import { IsBoolean, IsIn, IsNumberString, IsOptional, IsString } from 'class-validator';
+import {
+  ArrayMaxSize,
+  ArrayNotEmpty,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsNumberString,
+  IsOptional,
+  IsString,
+  Min,
+} from 'class-validator';
+
+const MAX_PARTS_SIGNED = 100;
 
 /** The body of `PATCH /files/:id`. */
 export class RenameFileInput {
@@ -33,4 +46,21 @@ export class ListFilesInput {
   @IsOptional() @IsString() sort?: string;
   /** JSON. */
   @IsOptional() @IsString() filters?: string;
+}
+
+/** The body of `POST /files/uploads`. */
+export class BeginUploadInput {
+  @IsString() name!: string;
+  /** Bytes. */
+  @IsInt() @Min(0) size!: number;
+  @IsOptional() @IsString() contentType?: string;
+  @IsOptional() @IsString() storage?: string;
+  /** `sha256:9f86d0…` */
+  @IsOptional() @IsString() checksum?: string;
+}
+
+/** The body of `POST /files/uploads/:id/parts`. */
+export class SignPartsInput {
+  /** The first is 1. */
+  @IsArray() @ArrayNotEmpty() @ArrayMaxSize(MAX_PARTS_SIGNED) @IsInt({ each: true }) numbers!: number[];
 }

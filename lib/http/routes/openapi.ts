@@ -3,6 +3,9 @@ import { rulesOf } from '../../task-queue/nested-classes.js';
 import { ContentEndpoints } from './content-endpoints.js';
 import { FilesEndpoints } from './files-endpoints.js';
 import { ListFilesInput, RenameFileInput, TransferFileInput, UploadInput } from './inputs.js';
+import { DIRECT_UPLOAD_INPUTS, DIRECT_UPLOAD_ROUTES } from './openapi-direct-uploads.js';
+import { BINARY, FILE, INSTANT, NULLABLE_TEXT, TEXT } from './openapi-schemas.js';
+import type { Route } from './openapi-schemas.js';
 import { OwnershipEndpoints } from './ownership-endpoints.js';
 
 // Where @nestjs/swagger, which need not be installed, looks for what its decorators say. To import them would be to find another copy of
@@ -13,30 +16,6 @@ const CONSUMES = 'swagger/apiConsumes';
 const PARAMETERS = 'swagger/apiParameters';
 const PROPERTIES = 'swagger/apiModelPropertiesArray';
 const PROPERTY = 'swagger/apiModelProperties';
-
-const TEXT = { type: 'string' };
-const BINARY = { type: 'string', format: 'binary' };
-const INSTANT = { type: 'string', format: 'date-time' };
-const NULLABLE_TEXT = { type: 'string', nullable: true };
-
-const FILE = {
-  type: 'object',
-  properties: {
-    id: { type: 'string', format: 'uuid' },
-    name: TEXT,
-    storage: TEXT,
-    contentType: TEXT,
-    size: { type: 'integer', format: 'int64' },
-    hash: TEXT,
-    hashAlgorithm: TEXT,
-    createdAt: INSTANT,
-    ownerType: NULLABLE_TEXT,
-    ownerId: NULLABLE_TEXT,
-    ownerField: NULLABLE_TEXT,
-    pinned: { type: 'boolean' },
-    metadata: { type: 'object', nullable: true },
-  },
-};
 
 const FILES = { type: 'array', items: FILE };
 const LIST = { type: 'object', properties: { count: { type: 'integer' }, results: FILES, next: NULLABLE_TEXT } };
@@ -64,14 +43,6 @@ const HISTORY = {
     },
   },
 };
-
-interface Route {
-  endpoints: { prototype: object };
-  method: string;
-  summary: string;
-  answers: Readonly<Record<number, object | undefined>>;
-  body?: { type: string; schema: object };
-}
 
 const ROUTES: readonly Route[] = [
   {
@@ -122,6 +93,7 @@ const ROUTES: readonly Route[] = [
     summary: 'Tell the changes of ownership',
     answers: { 200: HISTORY, 404: undefined },
   },
+  ...DIRECT_UPLOAD_ROUTES,
 ];
 
 const FLAG = { type: 'boolean', required: false };
@@ -142,6 +114,7 @@ const INPUTS: readonly [Type, Record<string, object>][] = [
       filters: OPTIONAL,
     },
   ],
+  ...DIRECT_UPLOAD_INPUTS,
 ];
 
 /** A field of an action's body that takes files. */

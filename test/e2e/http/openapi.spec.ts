@@ -24,6 +24,11 @@ describe('OpenAPI', () => {
         'put /files/{id}/pin',
         'delete /files/{id}/pin',
         'get /files/{id}/history',
+        'post /files/uploads',
+        'get /files/uploads/{id}',
+        'delete /files/uploads/{id}',
+        'post /files/uploads/{id}/parts',
+        'post /files/uploads/{id}/complete',
       ]),
     );
     expect(paths['/files']?.post).toMatchObject({

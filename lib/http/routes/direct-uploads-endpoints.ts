@@ -1,0 +1,77 @@
+import { Body, Delete, Get, Header, HttpCode, HttpStatus, Inject, Injectable, Param, Post } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
+import { FilesAccess } from '../../access/files-access.js';
+import { ActorSource } from '../../actor/actor.js';
+import { DEFAULT_STORAGE } from '../../files/file-writer.js';
+import { toPublicFile } from '../../files/public-file.js';
+import type { PublicFile } from '../../files/public-file.js';
+import { DirectUploads } from '../../files/uploads/direct-uploads.js';
+import type { BegunUpload, ByActor, SignedPart, UploadState } from '../../files/uploads/direct-upload-types.js';
+import { PRIVATE } from '../download/private-answer.js';
+import { CallContext } from './call-context.decorator.js';
+import { BeginUploadInput, SignPartsInput } from './inputs.js';
+import { ValidInput } from './valid-input.pipe.js';
+
+/** Uploads that clients send to the storage themselves, guarded; the controller made of it has the path. */
+// Decorated so that the compiler tells Nest what it needs.
+@Injectable()
+export abstract class DirectUploadsEndpoints {
+  constructor(
+    private readonly uploads: DirectUploads,
+    private readonly access: FilesAccess,
+    private readonly actors: ActorSource,
+    @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
+  ) {}
+
+  /** Answers the request by which the client sends the file, or in how many parts it has to. */
+  @Post()
+  @Header(...PRIVATE)
+  async begin(
+    @Body(new ValidInput()) { storage = this.defaultStorage, ...input }: BeginUploadInput,
+    @CallContext() context: ExecutionContext,
+  ): Promise<BegunUpload> {
+    const actor = await this.actors.of(context);
+    await this.access.assertCanUpload(actor, storage);
+    return this.uploads.begin({ ...input, storage, actor });
+  }
+
+  @Get(':id')
+  @Header(...PRIVATE)
+  async read(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<UploadState> {
+    return this.uploads.find(id, await this.#by(context));
+  }
+
+  /** Late and in batches, because requests that are signed expire. */
+  @Post(':id/parts')
+  @HttpCode(HttpStatus.OK)
+  @Header(...PRIVATE)
+  async sign(
+    @Param('id') id: string,
+    @Body(new ValidInput()) { numbers }: SignPartsInput,
+    @CallContext() context: ExecutionContext,
+  ): Promise<{ parts: SignedPart[] }> {
+    return { parts: await this.uploads.signParts(id, numbers, await this.#by(context)) };
+  }
+
+  /** Answers the file, as an upload through the application does; again, if it is called again. */
+  @Post(':id/complete')
+  async complete(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {
+    return toPublicFile(await this.uploads.complete(id, await this.#by(context)));
+  }
+
+  @Delete(':id')
+  @HttpCode(HttpStatus.NO_CONTENT)
+  async abort(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<void> {
+    await this.uploads.abort(id, await this.#by(context));
+  }
+
+  /** Whoever has begun an upload, and nobody else. */
+  async #by(context: ExecutionContext): Promise<ByActor> {
+    return { actor: await this.actors.of(context) };
+  }
+}
+
+/** The path of these routes below that of the files. */
+export function directUploadsPath(filesPath: string): string {
+  return `${filesPath.replace(/\/+$/, '')}/uploads`;
+}

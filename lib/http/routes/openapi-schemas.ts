@@ -1,0 +1,34 @@
+// Schemas as OpenAPI has them, of what the library's routes take and answer.
+
+export const TEXT = { type: 'string' };
+export const BINARY = { type: 'string', format: 'binary' };
+export const INSTANT = { type: 'string', format: 'date-time' };
+export const NULLABLE_TEXT = { type: 'string', nullable: true };
+
+export const FILE = {
+  type: 'object',
+  properties: {
+    id: { type: 'string', format: 'uuid' },
+    name: TEXT,
+    storage: TEXT,
+    contentType: TEXT,
+    size: { type: 'integer', format: 'int64' },
+    hash: TEXT,
+    hashAlgorithm: TEXT,
+    createdAt: INSTANT,
+    ownerType: NULLABLE_TEXT,
+    ownerId: NULLABLE_TEXT,
+    ownerField: NULLABLE_TEXT,
+    pinned: { type: 'boolean' },
+    metadata: { type: 'object', nullable: true },
+  },
+};
+
+/** What OpenAPI is told of a route. */
+export interface Route {
+  endpoints: { prototype: object };
+  method: string;
+  summary: string;
+  answers: Readonly<Record<number, object | undefined>>;
+  body?: { type: string; schema: object };
+}
