@@ -7,10 +7,14 @@ import { s3Config } from './s3-server.js';
 
 /**
  * What becomes of a request: an answer of S3's with this status; the connection breaks `before` the server has the request, when its
- * `reply` is on the way, or after so many bytes of the reply's body; or the server gets the request once `until` resolves.
+ * `reply` is on the way, or after so many bytes of the reply's body; or the server gets the request once `until` resolves; or it has `answered`,
+ * and nobody hears of it.
  */
 export type S3Fate =
-  { status: number; code: string } | { cut: 'before' | 'reply' | number } | { until: Promise<unknown> };
+  | { status: number; code: string }
+  | { cut: 'before' | 'reply' | number }
+  | { until: Promise<unknown> }
+  | { answered: () => void };
 
 /** What the proxy saw of a request: `PUT /bucket/key?partNumber=1`, without signatures. */
 export interface S3Request {
@@ -55,6 +59,7 @@ export async function s3Proxy(decide: S3Proxy['decide'] = () => undefined): Prom
       const sent = request({ hostname, port, method: asked.method, path: asked.url, headers: asked.headers });
       sent.on('error', () => asked.socket.destroy());
       sent.on('response', (reply) => {
+        if (fate && 'answered' in fate) return void reply.resume().once('end', fate.answered);
         if (broken === 'reply') return void reply.resume().once('end', () => asked.socket.destroy());
         answer.writeHead(reply.statusCode ?? 500, reply.rawHeaders);
         let left = typeof broken === 'number' ? broken : Number.POSITIVE_INFINITY;
