@@ -4,6 +4,7 @@ import { locationKey } from '../../storage/location-key.js';
 import type { Storage } from '../../storage/storage.js';
 import type { StorageRegistry } from '../../storage/storage-registry.js';
 import type { Transactor } from '../../unit-of-work/transactor.js';
+import { FileUpload } from '../uploads/file-upload.entity.js';
 import { FileIntent } from './file-intent.entity.js';
 import type { IntentKind } from './file-intent.entity.js';
 import { ManagedFile } from '../managed-file.entity.js';
@@ -15,9 +16,12 @@ export interface SweepStep {
   storage: string;
   /** Where in the storage. */
   location: string;
-  /** What was to become of the bytes when nobody came back. A marker is an intent that lies beside the bytes, on SQLite. */
-  kind: IntentKind | 'marker';
-  /** When the intent was written. */
+  /**
+   * What was to become of the bytes when nobody came back. A marker is an intent that lies beside the bytes, on SQLite; an upload is one that a
+   * client sends to the storage itself.
+   */
+  kind: IntentKind | 'marker' | 'upload';
+  /** When the intent was written, or the upload was begun. */
   since: Date;
   /** `remove` the bytes; `keep` them, because a file refers to them, so that only the intent goes; `wait`, because it is not due yet. */
   outcome: 'remove' | 'keep' | 'wait';
@@ -30,13 +34,14 @@ interface Preview {
   limit: number;
 }
 
-/** What a sweep would do now: with intents, the oldest first, then with markers. */
+/** What a sweep would do now: with intents, the oldest first, then with uploads, then with markers. */
 export async function previewSweep(
   transactor: Transactor,
   storages: StorageRegistry,
   preview: Preview,
 ): Promise<SweepStep[]> {
   const steps = await intentsOf(transactor, preview);
+  steps.push(...(await uploadsOf(transactor, { ...preview, limit: preview.limit - steps.length })));
   for (const name of storages.names) {
     for await (const step of markersOf(storages.get(name), preview)) {
       if (steps.length >= preview.limit) break;
@@ -54,6 +59,18 @@ async function intentsOf({ dataSource }: Transactor, { now, abandonedBefore, lim
   return intents.map(({ storage, location, kind, createdAt, leaseUntil }) => {
     const isDue = (kind === 'delete' || createdAt <= abandonedBefore) && (leaseUntil === null || leaseUntil <= now);
     return { storage, location, kind, since: createdAt, outcome: isDue ? 'remove' : 'wait' };
+  });
+}
+
+async function uploadsOf({ dataSource }: Transactor, { now, abandonedBefore, limit }: Preview): Promise<SweepStep[]> {
+  // To TypeORM, 0 is no limit.
+  if (limit <= 0) return [];
+  const uploads = await dataSource
+    .getRepository(FileUpload)
+    .find({ order: { expiresAt: 'ASC', id: 'ASC' }, take: limit });
+  return uploads.map(({ storage, location, createdAt: since, expiresAt, endedAt }) => {
+    const isDue = expiresAt <= (endedAt === null ? now : abandonedBefore);
+    return { storage, location, kind: 'upload', since, outcome: isDue ? 'remove' : 'wait' };
   });
 }
 

@@ -220,6 +220,21 @@ describe('an upload that a client sends to the storage', () => {
     expect(await rows()).toEqual([]);
   });
 
+  it('is in the preview of a sweep', async () => {
+    const { uploads, sent, sweeper, clock } = await world();
+    const steps = async () => (await sweeper.preview()).map(({ kind, outcome }) => `${kind}: ${outcome}`);
+    await uploads.complete(await sent('12345'));
+    await sent('123456');
+    expect(await steps()).toEqual(['upload: wait', 'upload: wait']);
+    clock.now += DAY;
+    expect((await steps()).toSorted()).toEqual(['upload: remove', 'upload: wait']);
+    clock.now += DAY + 1000;
+    expect((await steps()).toSorted()).toEqual(['upload: keep', 'upload: remove']);
+    expect(await sweeper.preview({ limit: 1 })).toHaveLength(1);
+    expect(await sweeper.sweep()).toMatchObject({ kept: 1, finished: 1, failed: 0 });
+    expect(await steps()).toEqual([]);
+  });
+
   it('leaves its row when it is a file, and the sweeper takes that alone', async () => {
     const { uploads, files, sent, rows, sweeper, clock } = await world();
     const id = await sent('12345');
