@@ -3,7 +3,6 @@ import { ByteSizeInvalidError } from '../../errors/requests.errors.js';
 import { FileTooLargeError } from '../../errors/files.errors.js';
 import { UploadNotFoundError, UploadPartInvalidError } from '../../errors/uploads.errors.js';
 import { ActorSource } from '../../actor/actor.js';
-import type { SignedRequest } from '../../storage/direct-upload-place.js';
 import type { Storage } from '../../storage/storage.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
@@ -69,7 +68,9 @@ export class DirectUploads {
       const { expiresAt, partSize } = row;
       const parts = partCount(row);
       if (parts > 1) return { id, expiresAt, partSize: partSize as number, parts };
-      return { id, expiresAt, ...(await this.#sign(row, 1)) };
+      const [whole] = await this.#sign(row, [1]);
+      const { method, url, headers } = whole as SignedPart;
+      return { id, expiresAt, method, url, headers };
     } catch (error) {
       await this.endings.giveUp(row);
       throw error;
@@ -79,20 +80,12 @@ export class DirectUploads {
   /** What there is of it, so that a client can go on; throws `UploadNotFoundError`. */
   async find(id: string, by?: ByActor): Promise<UploadState> {
     const row = await this.#find(id, by);
-    const { name, storage, size, contentType, expiresAt, location, partSize } = row;
-    const upload = begunOf(row);
-    const all = { parts: partCount(row), partSize: partSize as number };
-    const shared = { id: row.id, name, storage, size, contentType, expiresAt, ...all };
-    const allParts = partNumbers(row);
-    if (row.endedAt) {
-      await this.completion.fileOf(row);
-      return { ...shared, state: 'completed', uploaded: allParts };
-    }
-    const place = this.storages.of(row);
-    const parts = await place.direct(location, (there) => there.parts(location, upload));
-    // A completion that was cut off has made one of all.
-    const uploaded = parts.length === 0 && (await place.exists(location)) ? allParts : wholeParts(row, parts);
-    return { ...shared, state: 'open', uploaded };
+    const { name, storage, size, contentType, expiresAt } = row;
+    const { partSize } = begunOf(row);
+    const known = { id: row.id, name, storage, size, contentType, expiresAt, partSize, parts: partCount(row) };
+    if (!row.endedAt) return { ...known, state: 'open', uploaded: await this.#uploaded(row) };
+    await this.completion.fileOf(row);
+    return { ...known, state: 'completed', uploaded: partNumbers(row) };
   }
 
   /** The requests by which a client sends these parts, the first of which is 1: late, because they expire. */
@@ -101,11 +94,7 @@ export class DirectUploads {
     const count = partCount(row);
     const wrong = numbers.find((number) => !Number.isSafeInteger(number) || number < 1 || number > count);
     if (wrong !== undefined) throw new UploadPartInvalidError(wrong, count);
-    const signed: SignedPart[] = [];
-    for (const number of new Set(numbers)) {
-      signed.push({ number, size: sizeOfPart(row, number), ...(await this.#sign(row, number)) });
-    }
-    return signed;
+    return this.#sign(row, [...new Set(numbers)]);
   }
 
   /**
@@ -155,11 +144,26 @@ export class DirectUploads {
     });
   }
 
-  async #sign(row: FileUpload, number: number): Promise<SignedRequest> {
+  async #uploaded(row: FileUpload): Promise<number[]> {
     const { location } = row;
-    const until = Math.min(this.now() + this.options.urlsExpireAfter, row.expiresAt.getTime());
-    const part = { number, size: sizeOfPart(row, number), expiresAt: new Date(until) };
-    return this.storages.of(row).direct(location, (place) => place.sign(location, begunOf(row), part));
+    const storage = this.storages.of(row);
+    const parts = await storage.direct(location, (place) => place.parts(location, begunOf(row)));
+    // A completion that was cut off has made one object of all.
+    if (parts.length === 0 && (await storage.exists(location))) return partNumbers(row);
+    return wholeParts(row, parts);
+  }
+
+  /** At once, because each call of the storage looks for its mark first. */
+  #sign(row: FileUpload, numbers: readonly number[]): Promise<SignedPart[]> {
+    const { location } = row;
+    const expiresAt = new Date(Math.min(this.now() + this.options.urlsExpireAfter, row.expiresAt.getTime()));
+    return this.storages.of(row).direct(location, (place) => {
+      const signed = numbers.map(async (number) => {
+        const size = sizeOfPart(row, number);
+        return { number, size, ...(await place.sign(location, begunOf(row), { number, size, expiresAt })) };
+      });
+      return Promise.all(signed);
+    });
   }
 
   async #findOpen(id: string, by: ByActor | undefined): Promise<FileUpload> {
