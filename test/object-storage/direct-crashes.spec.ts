@@ -38,6 +38,7 @@ async function machines() {
   const rows = dataSource.getRepository(FileUpload);
   return {
     uploads,
+    sweeper: app.get(FilesSweeper),
     files: app.get(FilesService),
     inside,
     rows,
@@ -124,4 +125,12 @@ it('sweeps an upload whose client never came back, and one that still sends', as
   expect(await swept()).toEqual({ keys: 0, uploads: 0, rows: 0 });
   expect((await fetch(url, { method: 'PUT', body: bytes.subarray(PART) })).status).toBe(404);
   expect(await inside.keys()).toEqual([OWN]);
+});
+
+it('sweeps nothing of an upload that is open, however short the grace is', async () => {
+  const { uploads, sent, sweeper } = await machines();
+  const id = await sent();
+  expect(await sweeper.sweep()).toMatchObject({ examined: 0, leftovers: 0, failed: 0 });
+  expect(await uploads.find(id)).toMatchObject({ uploaded: [1, 2] });
+  expect(await uploads.complete(id)).toMatchObject({ id });
 });
