@@ -1,7 +1,7 @@
 /**
  * The rooms of the library, from the public face on the left to the ground on the right:
  *
- *   index, entry → files.module → http, cli, validation → access, audit, links, staging → ownership → files → actor → storage, task-queue, migrations → unit-of-work → errors, diagnostics
+ *   index, entry → files.module → http, cli, validation → access, audit, links, staging → ownership → files → actor → storage, task-queue, migrations → unit-of-work → errors, diagnostics, dto
  *   testing → storage, task-queue
  *
  * A room may import itself and the rooms to its right; neighbours on one step stay apart.
@@ -16,7 +16,7 @@ const steps = [
   ['actor'],
   ['storage', 'task-queue', 'migrations'],
   ['unit-of-work'],
-  ['errors', 'diagnostics'],
+  ['errors', 'diagnostics', 'dto'],
 ];
 
 /** Steps whose parts are one room in several files, so that they may see each other. */

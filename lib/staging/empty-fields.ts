@@ -1,4 +1,4 @@
-import { nestedClasses, rulesOf } from '../task-queue/nested-classes.js';
+import { nestedClasses, rulesOf } from '../dto/dto-rules.js';
 import { uploadFieldsOf } from './upload-rule.js';
 
 /**

@@ -1,4 +1,4 @@
-import { carriesRule, nestedClasses, rulesOf } from '../task-queue/nested-classes.js';
+import { carriesRule, nestedClasses, rulesOf } from '../dto/dto-rules.js';
 import { UPLOAD_AS, uploadFieldsOf } from './upload-rule.js';
 import type { UploadField } from './upload-rule.js';
 

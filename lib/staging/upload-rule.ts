@@ -1,4 +1,4 @@
-import { rulesOf } from '../task-queue/nested-classes.js';
+import { rulesOf } from '../dto/dto-rules.js';
 
 /** What class-validator calls the constraint of `@UploadAs()`. */
 export const UPLOAD_AS = 'uploadAs';

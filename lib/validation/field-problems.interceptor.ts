@@ -6,7 +6,7 @@ import { FilesError } from '../errors/files-error.js';
 import type { FieldProblem } from '../errors/file-problem.js';
 import { CallScope, inCallScope } from '../actor/actor.js';
 import { decorationOf } from '../task-queue/task-queue.interceptor.js';
-import { carriesRule } from '../task-queue/nested-classes.js';
+import { carriesRule } from '../dto/dto-rules.js';
 import { RouteExplorer } from '../task-queue/route-explorer.js';
 import { TRANSFER_OWNERSHIP } from './rules/transfer-ownership.rule.js';
 import { hasFileRules } from './schema/with-files.js';

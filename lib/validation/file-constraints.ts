@@ -4,7 +4,7 @@ import { UNAVAILABLE } from '../errors/file-problem.js';
 import type { FileProblem, FieldProblem } from '../errors/file-problem.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import { UPLOAD_AS } from '../staging/upload-rule.js';
-import { rulesOf } from '../task-queue/nested-classes.js';
+import { rulesOf } from '../dto/dto-rules.js';
 import type { OwnerEntity, OwnerTypeName } from '../files/owner-type-name.js';
 import type { IdField } from '../ownership/id-field.js';
 import {

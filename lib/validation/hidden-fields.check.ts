@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { OnModuleInit } from '@nestjs/common';
 import { RouteExplorer } from '../task-queue/route-explorer.js';
-import { nestedProperties, rulesOf } from '../task-queue/nested-classes.js';
+import { nestedProperties, rulesOf } from '../dto/dto-rules.js';
 import { carriesTransferOwnership, TRANSFER_OWNERSHIP } from './rules/transfer-ownership.rule.js';
 
 /** Warns at boot about fields with `@TransferOwnership()` that pipes will not see. A guarded record that names such a file is refused. */

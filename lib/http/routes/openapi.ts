@@ -1,5 +1,5 @@
 import type { Type } from '@nestjs/common';
-import { rulesOf } from '../../task-queue/nested-classes.js';
+import { rulesOf } from '../../dto/dto-rules.js';
 import { ContentEndpoints } from './content-endpoints.js';
 import { FilesEndpoints } from './files-endpoints.js';
 import { ListFilesInput, RenameFileInput, TransferFileInput, UploadInput } from './inputs.js';

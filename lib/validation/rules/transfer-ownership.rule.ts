@@ -14,7 +14,7 @@ import { assertOwnerReference } from '../../files/owner-reference.js';
 import type { OwnerEntity, OwnerTypeName } from '../../files/owner-type-name.js';
 import { idSteps } from '../../ownership/id-field.js';
 import type { IdField } from '../../ownership/id-field.js';
-import { carriesRule } from '../../task-queue/nested-classes.js';
+import { carriesRule } from '../../dto/dto-rules.js';
 
 export const TRANSFER_OWNERSHIP = 'transferOwnership';
 export const REFUSALS: Record<ClaimRefusal, FileProblem> = {

@@ -1,7 +1,7 @@
 import { Type } from 'class-transformer';
 import { IsString, ValidateNested } from 'class-validator';
 import { describe, expect, it } from 'vitest';
-import { carriesRule, nestedClasses, rulesOf } from '../../../lib/task-queue/nested-classes.js';
+import { carriesRule, nestedClasses, rulesOf } from '../../../lib/dto/dto-rules.js';
 
 class Part {
   @IsString() name!: string;
