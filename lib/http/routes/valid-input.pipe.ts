@@ -19,12 +19,15 @@ export class ValidInput implements PipeTransform<unknown, object> {
   }
 }
 
-/** The class's fields of the value. Not `plainToInstance`, which stumbles over a field named `constructor`. */
+/**
+ * The class's fields of the value; one that is `null` is one that was not sent. Not `plainToInstance`, which stumbles over a field named
+ * `constructor`.
+ */
 function pick(type: Type<object>, value: object): object {
   const rules = getMetadataStorage().getTargetValidationMetadatas(type, '', false, false);
   const names = new Set(rules.map(({ propertyName }) => propertyName));
   const entries = [...names]
     .filter((name) => Object.hasOwn(value, name))
-    .map((name) => [name, Reflect.get(value, name)]);
-  return Object.assign(new type(), Object.fromEntries(entries));
+    .map((name): [string, unknown] => [name, Reflect.get(value, name)]);
+  return Object.assign(new type(), Object.fromEntries(entries.filter(([, sent]) => sent !== null)));
 }

@@ -179,6 +179,22 @@ describe.each(PLATFORMS)('uploads to the storage on %s', (platform) => {
     }
   });
 
+  it('take null for what is not given, and ask whether the actor may upload to the default storage then', async () => {
+    const asked: unknown[] = [];
+    const { call } = await start(platform, {
+      uploads: (_actor, storage) => {
+        asked.push(storage);
+        return storage !== 'default';
+      },
+    });
+    const body = { name: 'a', size: 1, storage: null, contentType: null, checksum: null };
+    expect(await call('POST', '/files/uploads', 'ada', body)).toMatchObject({ status: 403 });
+    expect(asked).toEqual(['default']);
+    expect(await call('POST', '/files/uploads', 'admin', body)).toMatchObject({ status: 201 });
+    const missing = await call('POST', '/files/uploads', 'admin', { ...body, name: null });
+    expect(missing).toMatchObject({ status: 400, body: { code: 'FILES_REQUEST_INVALID' } });
+  });
+
   it('can be left out, and are described for OpenAPI', async () => {
     const without = await start(platform, { http: { without: ['directUploads'] } });
     expect((await without.call('POST', '/files/uploads', 'ada', { name: 'a', size: 1 })).status).toBe(404);
