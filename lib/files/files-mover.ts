@@ -115,9 +115,11 @@ export class FilesMover {
     return new FileSearch(this.transactor.dataSource, filters ? { filters } : {}, within);
   }
 
-  /** Undefined where the file was deleted meanwhile. Never rejects. */
+  /** Undefined where the file was deleted, or moved by somebody else, since its page was read. Never rejects. */
   async #move(file: ManagedFile, to: string): Promise<MoveOutcome | undefined> {
     try {
+      const { storage } = await detach(() => this.files.findOrFail(file.id));
+      if (storage !== file.storage) return undefined;
       return { kind: 'moved', file: await detach(() => this.files.move(file.id, to)) };
     } catch (error) {
       return error instanceof FileNotFoundError ? undefined : { kind: 'failed', file, error };

@@ -139,6 +139,18 @@ describe('a run of FilesMover', () => {
     expect(await places()).toEqual({ other: 2 });
   });
 
+  it('leaves a file where it is that somebody else has moved elsewhere meanwhile', async () => {
+    const { make, mover, files, places } = await moverHarness();
+    const made = await make(3);
+    const outcomes: MoveOutcome[] = [];
+    for await (const outcome of mover.run({ from: 'memory', to: 'other', concurrency: 1 })) {
+      outcomes.push(outcome);
+      if (outcomes.length === 1) await files.move(made[2]?.id ?? '', 'default');
+    }
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['moved', 'moved']);
+    expect(await places()).toEqual({ other: 2, default: 1 });
+  });
+
   it.each([
     [{ to: 'memory' }, 'FILES_MOVE_OPTION_INVALID'],
     [{ concurrency: 0 }, 'FILES_MOVE_OPTION_INVALID'],
