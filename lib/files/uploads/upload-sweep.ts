@@ -7,6 +7,9 @@ import type { RemovedBytes } from '../content/remove-unreferred.js';
 import { FileUpload } from './file-upload.entity.js';
 import { UploadEndings } from './upload-endings.js';
 
+// The storage has a clock of its own, and may tell of whole seconds.
+const CLOCKS_DIFFER_BY = 3_600_000;
+
 /** The part of a sweep that looks after uploads which clients send to the storage themselves. */
 @Injectable()
 export class UploadSweep {
@@ -46,14 +49,14 @@ export class UploadSweep {
     return removed;
   }
 
-  /** Before when an unfinished upload in the storage is no one that is open: before all of these, or then. */
+  /** Before when an unfinished upload in the storage is no one that is open: well before all of these, or then. */
   async unknownBefore(storage: string, then: Date): Promise<Date> {
     const [oldest] = await this.#rows.find({
       where: { storage, endedAt: IsNull() },
       order: { createdAt: 'ASC' },
       take: 1,
     });
-    return oldest && oldest.createdAt < then ? oldest.createdAt : then;
+    return new Date(Math.min(then.getTime(), oldest ? oldest.createdAt.getTime() - CLOCKS_DIFFER_BY : Infinity));
   }
 
   get #rows() {
