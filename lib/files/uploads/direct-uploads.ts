@@ -1,6 +1,7 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { ByteSizeInvalidError } from '../../errors/requests.errors.js';
 import { FileTooLargeError } from '../../errors/files.errors.js';
+import { LocationTakenError } from '../../errors/storage.errors.js';
 import { UploadNotFoundError, UploadPartInvalidError } from '../../errors/uploads.errors.js';
 import { ActorSource } from '../../actor/actor.js';
 import type { Storage } from '../../storage/storage.js';
@@ -54,6 +55,8 @@ export class DirectUploads {
     const storage = this.storages.get(options.storage ?? this.defaultStorage);
     storage.require('directUploads', 'stat', 'read', 'remove');
     const row = await this.#announce(options, storage);
+    // As for all content: a transformer of the application's may give a location twice.
+    if (await storage.exists(row.location)) throw new LocationTakenError(row.location, storage.name);
     await this.transactor.run(async (unit) => {
       await unit.manager.insert(FileUpload, { ...row });
       await this.ownership.onReserve(ownerOf(row), announced(row), unit.manager);

@@ -1,11 +1,14 @@
 import { finished } from 'node:stream/promises';
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { IsNull } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { uploadTrace } from '../../diagnostics/traces.js';
-import { FileTypeNotAcceptedError } from '../../errors/files.errors.js';
+import { FileTooLargeError, FileTypeNotAcceptedError } from '../../errors/files.errors.js';
+import { LocationTakenError } from '../../errors/storage.errors.js';
 import { UploadIncompleteError, UploadMismatchedError, UploadNotFoundError } from '../../errors/uploads.errors.js';
 import type { Storage } from '../../storage/storage.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
+import { databaseFault } from '../../unit-of-work/transaction/database-fault.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { FILES_CLOCK } from '../clock.js';
 import type { Clock } from '../clock.js';
@@ -23,6 +26,9 @@ import { begunOf, missingParts } from './upload-parts.js';
 import { actorOf, announced, endRow, ownerOf, prolongRow } from './upload-rows.js';
 
 type Examined = Pick<StoredFile, 'contentType' | 'charset' | 'size' | 'hash' | 'hashAlgorithm'>;
+
+/** After these an upload cannot become a file any more. */
+const FINAL = [FileTooLargeError, FileTypeNotAcceptedError, LocationTakenError, UploadMismatchedError];
 
 /** Makes files of uploads. No transaction is open while bytes are read, unless the caller has opened it. */
 @Injectable()
@@ -45,11 +51,13 @@ export class UploadCompletion {
     } catch (error) {
       // Somebody else has completed it, or given it up, meanwhile: whatever failed did so for that reason.
       if (await this.#hasEnded(row)) return this.fileOf(row);
-      if (error instanceof FileTypeNotAcceptedError || error instanceof UploadMismatchedError)
-        await this.endings.giveUp(row);
-      throw error;
+      throw await this.#ending(row, error);
     }
-    return (await this.#commit(row, found)) ?? this.fileOf(row);
+    try {
+      return (await this.#commit(row, found)) ?? (await this.fileOf(row));
+    } catch (error) {
+      throw await this.#ending(row, error);
+    }
   }
 
   /** The file that an upload has become; throws `UploadNotFoundError` where it has not. */
@@ -121,14 +129,29 @@ export class UploadCompletion {
     return this.transactor.run(async ({ manager }) => {
       if (!(await endRow(manager, id, { now: new Date(this.now()) }))) return undefined;
       const file = newFile({ ...found, name, storage, location }, ownerOf(row), id);
-      // A copy, which TypeORM may change; its type has no place for JSON of any shape.
-      await manager.insert(ManagedFile, { ...file } as object);
+      await insertFile(manager, file);
       await this.ownership.onCreate(file, manager, actorOf(row), announced(row));
       return file;
     });
   }
 
+  /** Gives the upload up if this is why it cannot become a file any more. */
+  async #ending(row: FileUpload, error: unknown): Promise<unknown> {
+    if (FINAL.some((type) => error instanceof type)) await this.endings.giveUp(row);
+    return error;
+  }
+
   async #hasEnded({ id }: FileUpload): Promise<boolean> {
     return !(await this.transactor.dataSource.getRepository(FileUpload).existsBy({ id, endedAt: IsNull() }));
+  }
+}
+
+async function insertFile(manager: EntityManager, file: ManagedFile): Promise<void> {
+  try {
+    // A copy, which TypeORM may change; its type has no place for JSON of any shape.
+    await manager.insert(ManagedFile, { ...file } as object);
+  } catch (error) {
+    if (databaseFault(error) !== 'unique') throw error;
+    throw new LocationTakenError(file.location, file.storage, { cause: error });
   }
 }

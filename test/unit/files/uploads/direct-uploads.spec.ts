@@ -189,6 +189,40 @@ describe('an upload that a client sends to the storage', () => {
     expect([await rows(), direct.open]).toEqual([[], 0]);
   });
 
+  it('is refused at a location where something is, which stays as it is', async () => {
+    const { uploads, direct, rows, files } = await world({ location: ({ name }) => name });
+    await direct.storage.write('a', Readable.from([Buffer.from('12345')]));
+    for (const size of [5, 6]) {
+      const begun = uploads.begin({ name: 'a', size, storage: 'direct', actor: ada });
+      await expect(begun).rejects.toMatchObject({ code: 'FILES_LOCATION_TAKEN' });
+    }
+    expect([await rows(), direct.open, await direct.locations()]).toEqual([[], 0, ['a']]);
+    expect((await files.search()).count).toBe(0);
+  });
+
+  it('is over, as a location that is taken, where another file has come to the location since', async () => {
+    const { uploads, direct, files, sent, notes } = await world({ location: ({ name }) => name });
+    const id = await sent('12345', { name: 'a' });
+    const other = await files.create(Buffer.from('54321'), { name: 'a', storage: 'direct', owner: ben });
+    await expect(uploads.complete(id)).rejects.toMatchObject({ code: 'FILES_LOCATION_TAKEN' });
+    await expect(uploads.find(id)).rejects.toMatchObject({ code: 'FILES_UPLOAD_NOT_FOUND' });
+    expect(await text(await files.stream(other.id))).toBe('54321');
+    expect([
+      direct.open,
+      await direct.locations(),
+      (await notes()).filter((note) => note.startsWith('released')).length,
+    ]).toEqual([0, ['a'], 1]);
+  });
+
+  it('is removed, and over, where the storage takes no files of that size any more', async () => {
+    const { uploads, direct, sent, notes } = await world();
+    const id = await sent('12345');
+    Object.assign(direct.storage, { maxSize: 4 });
+    await expect(uploads.complete(id)).rejects.toMatchObject({ code: 'FILES_FILE_TOO_LARGE' });
+    expect([await direct.locations(), direct.open, await reserved(await notes())]).toEqual([[], 0, 0]);
+    await expect(uploads.complete(id)).rejects.toMatchObject({ code: 'FILES_UPLOAD_NOT_FOUND' });
+  });
+
   it('can be given up, and is gone then, also what arrives later', async () => {
     const { uploads, direct, sent, rows, notes, sweeper, clock } = await world();
     const id = await sent('12345');
@@ -292,7 +326,8 @@ describe('an upload that a client sends to the storage', () => {
     const began = new Date(clock.now);
     await sent('12345');
     const later = new Date(clock.now + 5 * DAY);
-    expect(await uploadSweep.unknownBefore('direct', later)).toEqual(began);
+    // The storage has a clock of its own, and may tell of whole seconds.
+    expect(await uploadSweep.unknownBefore('direct', later)).toEqual(new Date(began.getTime() - 3_600_000));
     expect(await uploadSweep.unknownBefore('default', later)).toEqual(later);
   });
 
