@@ -32,7 +32,7 @@ import { announced, ownerOf, actorOf } from './upload-rows.js';
  * `{ actor }`, an upload of somebody else is like one that is not there.
  */
 @Injectable()
-@Quiet('begin', 'find', 'signParts', 'complete', 'abort')
+@Quiet('begin', 'find', 'signParts', 'complete', 'completeOnce', 'abort')
 export class DirectUploads {
   /** @internal */
   constructor(
@@ -104,7 +104,20 @@ export class DirectUploads {
    * Content that is not as announced, or of a type that the storage does not accept, is removed, and the upload is over.
    */
   async complete(id: string, by?: ByActor): Promise<ManagedFile> {
-    return this.transactor.staying(async () => this.completion.complete(await this.#find(id, by)));
+    const { file } = await this.completeOnce(id, by);
+    return file;
+  }
+
+  /**
+   * As `complete`, and tells whether the file has the owner that the upload was for: it may have been given away since it was completed.
+   * @internal
+   */
+  completeOnce(id: string, by?: ByActor): Promise<{ file: ManagedFile; isTheirs: boolean }> {
+    return this.transactor.staying(async () => {
+      const row = await this.#find(id, by);
+      const file = await this.completion.complete(row);
+      return { file, isTheirs: file.ownerType === row.ownerType && file.ownerId === row.ownerId };
+    });
   }
 
   /** Gives an open upload up, and takes away what was sent; throws `UploadNotFoundError`. */

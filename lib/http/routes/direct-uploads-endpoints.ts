@@ -53,10 +53,13 @@ export abstract class DirectUploadsEndpoints {
     return { parts: await this.uploads.signParts(id, numbers, await this.#by(context)) };
   }
 
-  /** Answers the file, as an upload through the application does; again, if it is called again. */
+  /** Answers the file, as an upload through the application does; again, if it is called again, and nobody else has been given the file. */
   @Post(':id/complete')
   async complete(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {
-    return toPublicFile(await this.uploads.complete(id, await this.#by(context)));
+    const by = await this.#by(context);
+    const { file, isTheirs } = await this.uploads.completeOnce(id, by);
+    if (!isTheirs) await this.access.assertCan(by.actor, 'read', file);
+    return toPublicFile(file);
   }
 
   @Delete(':id')

@@ -1,7 +1,7 @@
 import { Controller, Injectable, Post } from '@nestjs/common';
 import { SwaggerModule, DocumentBuilder } from '@nestjs/swagger';
 import { describe, expect, it } from 'vitest';
-import { DirectUploads, WithTaskQueue } from 'nestjs-files';
+import { DirectUploads, FilesService, WithTaskQueue } from 'nestjs-files';
 import type { BegunWhole, FilesModuleOptions } from 'nestjs-files';
 import { FilesSweeper, Quotas } from 'nestjs-files/maintenance';
 import { directStorage } from '../../support/direct-storage.js';
@@ -120,6 +120,19 @@ describe.each(PLATFORMS)('uploads to the storage on %s', (platform) => {
     for (const user of ['ada', 'admin'])
       for (const [method, path] of requests) expect((await call(method, path, user)).status).toBe(404);
     expect((await call('GET', '/files', 'ada')).body).toMatchObject({ count: 0 });
+  });
+
+  it('tell nothing of a file that was given away since, to who may not read it any more', async () => {
+    const { call, direct, begin, app } = await start(platform);
+    const { id, url } = await begin('ada', 5);
+    direct.send(url, '12345');
+    expect((await call('POST', `/files/uploads/${id}/complete`, 'ada')).status).toBe(201);
+    await app.get(FilesService).transferOwnership(id, { ownerType: 'user', ownerId: 'ben' });
+    await app.get(FilesService).rename(id, 'secret.txt');
+    const again = await call('POST', `/files/uploads/${id}/complete`, 'ada');
+    expect(again).toMatchObject({ status: 404, body: { code: 'FILES_FILE_NOT_FOUND' } });
+    expect(JSON.stringify(await call('GET', `/files/uploads/${id}`, 'ada'))).not.toContain('secret');
+    expect(await app.get(DirectUploads).complete(id)).toMatchObject({ id, ownerId: 'ben' });
   });
 
   it('are given up', async () => {
