@@ -106,6 +106,21 @@ describe.each(Object.entries(SERVERS))('a client that sends to a server %s', (_n
     expect(await inside.content('file')).toBe('first');
   });
 
+  it('cannot have the server copy another object of the bucket into its part', async () => {
+    const { storage, bucket, inside } = await newStorage();
+    await storage.write('secret', Readable.from(['other']));
+    const upload = await storage.direct('file', (place) => place.begin('file', 5));
+    const { url, method } = await sign(storage, upload, 1, 5);
+    const headers = { 'x-amz-copy-source': `/${bucket}/${inside.prefix}secret` };
+    const statuses: number[] = [];
+    for (const range of ['bytes=0-4', undefined]) {
+      const further = range === undefined ? headers : { ...headers, 'x-amz-copy-source-range': range };
+      statuses.push((await fetch(url, { method, body: '12345', headers: further })).status);
+    }
+    expect(statuses).toEqual([400, 400]);
+    expect(await partsOf(storage, upload)).toEqual([]);
+  });
+
   it('has no say in what the object is served as', async () => {
     const { storage, client, bucket, inside } = await newStorage();
     const upload = await storage.direct('file', (place) => place.begin('file', 5));

@@ -300,6 +300,7 @@ it('is in reach of the application’s own code, also in a unit of work', async 
 it.each([
   [{ expireAfter: 0 }, 'directUploads.expireAfter'],
   [{ expireAfter: '1d' }, 'directUploads.expireAfter'],
+  [{ expireAfter: Number.MAX_SAFE_INTEGER }, 'directUploads.expireAfter'],
   [{ urlsExpireAfter: 604_800_001 }, 'directUploads.urlsExpireAfter'],
 ])('refuses to start with %o', async (directUploads, option) => {
   await expect(startApp({ options: { directUploads: directUploads as object } })).rejects.toMatchObject({ option });
