@@ -93,6 +93,8 @@ export class DirectUploads {
   /** The requests by which a client sends these parts, the first of which is 1: late, because they expire. */
   async signParts(id: string, numbers: readonly number[], by?: ByActor): Promise<SignedPart[]> {
     const row = await this.#findOpen(id, by);
+    // Storages count the seconds for which a request is valid.
+    if (row.expiresAt.getTime() - this.now() < 1_000) throw new UploadNotFoundError(id);
     const count = partCount(row);
     const wrong = numbers.find((number) => !Number.isSafeInteger(number) || number < 1 || number > count);
     if (wrong !== undefined) throw new UploadPartInvalidError(wrong, count);

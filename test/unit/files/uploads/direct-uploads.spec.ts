@@ -240,6 +240,16 @@ describe('an upload that a client sends to the storage', () => {
     expect([await direct.locations(), await rows()]).toEqual([[], []]);
   });
 
+  it('signs nothing in its last second, which no request would outlive', async () => {
+    const { uploads, clock } = await world();
+    const { id } = await uploads.begin({ name: 'a.txt', size: 5, storage: 'direct' });
+    clock.now += DAY - 1000;
+    expect(await uploads.signParts(id, [1])).toHaveLength(1);
+    clock.now += 1;
+    await expect(uploads.signParts(id, [1])).rejects.toMatchObject({ code: 'FILES_UPLOAD_NOT_FOUND' });
+    expect(await uploads.find(id)).toMatchObject({ state: 'open' });
+  });
+
   it('expires, and is swept', async () => {
     const { uploads, direct, sent, rows, notes, sweeper, clock } = await world();
     const id = await sent('12345');
