@@ -3,12 +3,7 @@ import { finished } from 'node:stream/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { type UploadTrace, uploadTrace } from '../diagnostics/traces.js';
 import { FileChangedError, FileTypeChangedError } from '../errors/files.errors.js';
-import {
-  LocationInvalidError,
-  LocationRefusedError,
-  LocationRegisteredError,
-  LocationTakenError,
-} from '../errors/storage.errors.js';
+import { LocationInvalidError, LocationRefusedError, LocationRegisteredError } from '../errors/storage.errors.js';
 import type { Storage } from '../storage/storage.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { databaseFault } from '../unit-of-work/transaction/database-fault.js';
@@ -31,7 +26,7 @@ import { IntentJournal } from './intents/intent-journal.js';
 import { locationKey } from '../storage/location-key.js';
 import { lockFile } from './lock-files.js';
 import { ManagedFile } from './managed-file.entity.js';
-import { newFile } from './new-file.js';
+import { insertFile, insertStoredFile, newFile } from './new-file.js';
 import type { StoredFile } from './new-file.js';
 import { openContent } from './content/open-content.js';
 import { assertOwnerReference } from './owner-reference.js';
@@ -96,7 +91,8 @@ export class FileWriter {
       owner,
     );
     const insert = async (unit: UnitOfWork) => {
-      await this.#insert(unit, file);
+      await insertFile(unit.manager, file);
+      await this.ownership.onCreate(file, unit.manager);
       // After the insert: a deletion that had the location before has left its intent by now.
       await this.journal.assertNonePending(unit.manager, storage, location);
     };
@@ -201,26 +197,12 @@ export class FileWriter {
       const files: ManagedFile[] = [];
       for (const { content, name, owner, actor, metadata = null } of stored) {
         const file = Object.assign(newFile({ ...bytesOf(content), name }, owner), { metadata });
-        await this.#insertNew(unit, file, actor);
+        await insertStoredFile(unit.manager, file);
+        await this.ownership.onCreate(file, unit.manager, actor);
         files.push(file);
       }
       return files;
     });
-  }
-
-  async #insertNew(unit: UnitOfWork, file: ManagedFile, actor: Actor | null | undefined): Promise<void> {
-    try {
-      await this.#insert(unit, file, actor);
-    } catch (error) {
-      if (databaseFault(error) !== 'unique') throw error;
-      throw new LocationTakenError(file.location, file.storage, { cause: error });
-    }
-  }
-
-  async #insert({ manager }: UnitOfWork, file: ManagedFile, actor?: Actor | null): Promise<void> {
-    // A copy, which TypeORM may change; its type has no place for JSON of any shape.
-    await manager.insert(ManagedFile, { ...file } as object);
-    await this.ownership.onCreate(file, manager, actor);
   }
 
   /** Lets the row refer to the new bytes, and takes the old ones away. */

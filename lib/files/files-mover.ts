@@ -1,11 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { FileNotFoundError } from '../errors/files.errors.js';
 import { MoveOptionInvalidError } from '../errors/setup.errors.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { detach } from '../unit-of-work/scopes/ambient.js';
 import { Transactor } from '../unit-of-work/transactor.js';
-import { FilesService } from './files.service.js';
-import type { ManagedFile } from './managed-file.entity.js';
+import { FileWriter } from './file-writer.js';
+import { ManagedFile } from './managed-file.entity.js';
 import type { FileFilter } from './search/file-filter.js';
 import { FileSearch } from './search/file-search.js';
 
@@ -39,7 +38,7 @@ export interface UnmovedFile {
   readonly kind: 'failed';
   /** As it was read before the move. */
   readonly file: ManagedFile;
-  /** What `FilesService.move()` threw. */
+  /** Why it could not be moved. */
   readonly error: unknown;
 }
 
@@ -51,17 +50,16 @@ export type MoveOutcome = MovedFile | UnmovedFile;
 export class FilesMover {
   /** @internal */
   constructor(
-    private readonly files: FilesService,
+    private readonly writer: FileWriter,
     private readonly storages: StorageRegistry,
     private readonly transactor: Transactor,
   ) {}
 
   /**
-   * Moves each file as `FilesService.move()` does, in a commit of its own, and yields what became of it, in no order. Files are read page by
-   * page, and bytes are streamed. Wherever it ends, a second run goes on: what was moved is not in the first storage any more. Whoever leaves the loop
-   * ends it, once the moves in progress are finished. Throws `MoveOptionInvalidError`, `SearchQueryInvalidError` for
-   * the filters, and `CapabilityMissingError` where one storage cannot read and
-   * remove, or the other cannot write.
+   * Moves each file as `FilesService.move()` does, in its own commit, and yields what became of it, in no particular order. Files are read page
+   * by page, and bytes are streamed. Wherever a run ends, the next one goes on with what is still in the first storage. Leaving the loop ends the
+   * run, once the moves in progress are finished. Throws `MoveOptionInvalidError`, `SearchQueryInvalidError` for the filters, and
+   * `CapabilityMissingError` where the first storage cannot read and remove, or the other cannot write.
    * @example for await (const outcome of mover.run({ from: 'disk', to: 'bucket' })) if (outcome.kind === 'failed') console.error(outcome.error);
    */
   run(options: MoveFilesOptions): AsyncGenerator<MoveOutcome, void> {
@@ -100,7 +98,7 @@ export class FilesMover {
     }
   }
 
-  /** In the order in which they were made: those that come while others are moved are the last. */
+  /** In the order of their ids, which is that in which they, or the direct uploads that they come from, were begun. */
   async *#filesOf({ from, filters }: Pick<MoveFilesOptions, 'from' | 'filters'>): AsyncGenerator<ManagedFile, void> {
     for (let after: string | undefined; ;) {
       const within: FileFilter = after === undefined ? { storage: from } : { storage: from, id: { $gt: after } };
@@ -116,13 +114,22 @@ export class FilesMover {
   }
 
   /** Undefined where the file was deleted, or moved by somebody else, since its page was read. Never rejects. */
-  async #move(file: ManagedFile, to: string): Promise<MoveOutcome | undefined> {
-    try {
-      const { storage } = await detach(() => this.files.findOrFail(file.id));
-      if (storage !== file.storage) return undefined;
-      return { kind: 'moved', file: await detach(() => this.files.move(file.id, to)) };
-    } catch (error) {
-      return error instanceof FileNotFoundError ? undefined : { kind: 'failed', file, error };
+  async #move(found: ManagedFile, to: string): Promise<MoveOutcome | undefined> {
+    for (let file = found; ;) {
+      try {
+        const moved = file;
+        return { kind: 'moved', file: await detach(() => this.writer.move(moved, to)) };
+      } catch (error) {
+        const current = await this.#read(file.id).catch(() => file);
+        if (current?.storage !== file.storage) return undefined;
+        // Its bytes were others when it was read: it was replaced meanwhile.
+        if (current.location === file.location) return { kind: 'failed', file, error };
+        file = current;
+      }
     }
+  }
+
+  #read(id: string): Promise<ManagedFile | null> {
+    return detach(() => this.transactor.dataSource.getRepository(ManagedFile).findOneBy({ id }));
   }
 }

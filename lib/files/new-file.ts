@@ -1,6 +1,9 @@
+import type { EntityManager } from 'typeorm';
+import { LocationTakenError } from '../errors/storage.errors.js';
 import { locationKey } from '../storage/location-key.js';
 import { ManagedFile } from './managed-file.entity.js';
 import type { OwnerReference } from './owner-reference.js';
+import { databaseFault } from '../unit-of-work/transaction/database-fault.js';
 import { uuidV7 } from './file-id.js';
 
 /** What is known of a file once its bytes are stored. */
@@ -23,4 +26,20 @@ export function newFile(stored: StoredFile, owner: OwnerReference | null, id = u
     storageData: null,
     metadata: null,
   });
+}
+
+/** Inserts the row of a file. */
+export async function insertFile(manager: EntityManager, file: ManagedFile): Promise<void> {
+  // A copy, which TypeORM may change; its type has no place for JSON of any shape.
+  await manager.insert(ManagedFile, { ...file } as object);
+}
+
+/** As `insertFile`, for bytes that were stored for it; throws `LocationTakenError` if another file has the location. */
+export async function insertStoredFile(manager: EntityManager, file: ManagedFile): Promise<void> {
+  try {
+    await insertFile(manager, file);
+  } catch (error) {
+    if (databaseFault(error) !== 'unique') throw error;
+    throw new LocationTakenError(file.location, file.storage, { cause: error });
+  }
 }

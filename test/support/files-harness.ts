@@ -155,6 +155,7 @@ export async function assembleFiles(dataSource: DataSource, storages: Record<str
     clock,
     journal,
     removals,
+    writer,
     files,
     uploads,
     uploadSweep,

@@ -2,7 +2,7 @@ import { OptionInvalidError } from '../../errors/setup.errors.js';
 
 /** How the sweeper works. Times are in milliseconds. */
 export interface SweeperOptions {
-  /** From the end of one sweep to the begin of the next. @default 3_600_000, an hour */
+  /** From the end of one sweep to the beginning of the next. @default 3_600_000, an hour */
   interval?: number;
   /** How long bytes may be without a row: longer than any upload and any unit of work takes. @default 86_400_000, a day */
   grace?: number;

@@ -1,20 +1,18 @@
 import { finished } from 'node:stream/promises';
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { IsNull } from 'typeorm';
-import type { EntityManager } from 'typeorm';
 import { uploadTrace } from '../../diagnostics/traces.js';
 import { FileTooLargeError, FileTypeNotAcceptedError } from '../../errors/files.errors.js';
 import { LocationTakenError } from '../../errors/storage.errors.js';
 import { UploadIncompleteError, UploadMismatchedError, UploadNotFoundError } from '../../errors/uploads.errors.js';
 import type { Storage } from '../../storage/storage.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
-import { databaseFault } from '../../unit-of-work/transaction/database-fault.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { FILES_CLOCK } from '../clock.js';
 import type { Clock } from '../clock.js';
 import { examine } from '../content/examine.js';
 import { ManagedFile } from '../managed-file.entity.js';
-import { newFile } from '../new-file.js';
+import { insertStoredFile, newFile } from '../new-file.js';
 import type { StoredFile } from '../new-file.js';
 import { OwnershipPort } from '../ownership-port.js';
 import { parseChecksum } from './checksum.js';
@@ -129,7 +127,7 @@ export class UploadCompletion {
     return this.transactor.run(async ({ manager }) => {
       if (!(await endRow(manager, id, { now: new Date(this.now()) }))) return undefined;
       const file = newFile({ ...found, name, storage, location }, ownerOf(row), id);
-      await insertFile(manager, file);
+      await insertStoredFile(manager, file);
       await this.ownership.onCreate(file, manager, actorOf(row), announced(row));
       return file;
     });
@@ -143,15 +141,5 @@ export class UploadCompletion {
 
   async #hasEnded({ id }: FileUpload): Promise<boolean> {
     return !(await this.transactor.dataSource.getRepository(FileUpload).existsBy({ id, endedAt: IsNull() }));
-  }
-}
-
-async function insertFile(manager: EntityManager, file: ManagedFile): Promise<void> {
-  try {
-    // A copy, which TypeORM may change; its type has no place for JSON of any shape.
-    await manager.insert(ManagedFile, { ...file } as object);
-  } catch (error) {
-    if (databaseFault(error) !== 'unique') throw error;
-    throw new LocationTakenError(file.location, file.storage, { cause: error });
   }
 }

@@ -17,7 +17,7 @@ interface SqliteRunner extends QueryRunner {
 
 /**
  * Runs a statement as TypeORM's query runner for SQLite does, with one promise in place of eleven. Undefined, and nothing was run, if it has not
- * been prepared yet, or if `runner.query` does more than to lease the connection.
+ * been prepared yet, or if `runner.query` does more than lease the connection.
  */
 export function preparedQuery(
   runner: QueryRunner,

@@ -13,7 +13,7 @@ import { filesHarness } from '../../support/files-harness.js';
 
 async function moverHarness(storages: Record<string, Storage> = {}, kind?: TestDatabase) {
   const harness = await filesHarness({ other: memoryStorage(), ...storages }, kind);
-  const mover = new FilesMover(harness.files, harness.registry, harness.transactor);
+  const mover = new FilesMover(harness.writer, harness.registry, harness.transactor);
   const make = (count: number, storage = 'memory'): Promise<ManagedFile[]> => {
     async function* contents() {
       for (let at = 0; at < count; at++) yield { content: Buffer.from(`content ${at}`), name: `${at}.txt`, storage };
@@ -125,6 +125,26 @@ describe('a run of FilesMover', () => {
     await expect(moving()).rejects.toThrow('enough');
     expect(await intents()).toEqual([]);
     expect((await places())['memory']).toBeGreaterThan(0);
+  });
+
+  it('moves the new content of a file that is replaced while its bytes are on their way', async () => {
+    const target = memoryStorage();
+    const { make, run, files, registry, intents } = await moverHarness({ target });
+    const [file] = await make(1);
+    const id = file?.id ?? '';
+    const write = target.write.bind(target);
+    let writes = 0;
+    target.write = async (...args) => {
+      if (writes++ === 0) await files.replace(id, Buffer.from('new content'));
+      await write(...args);
+    };
+    expect(await run({ to: 'target' })).toMatchObject([{ kind: 'moved', file: { id, storage: 'target', size: 11 } }]);
+    expect(await text(await files.stream(id))).toBe('new content');
+    expect(await intents()).toEqual([]);
+    const left: string[] = [];
+    for (const name of ['memory', 'target'])
+      for await (const { location } of registry.get(name).list()) left.push(`${name} ${location}`);
+    expect(left).toEqual([expect.stringMatching(/^target /)]);
   });
 
   it('passes over a file that was deleted meanwhile, and takes along one that came', async () => {
