@@ -75,8 +75,10 @@ export class ActorSource {
     return acting?.actor;
   }
 
-  async #ask(context: ExecutionContext): Promise<Actor | null> {
-    return readActor(await this.resolve(context));
+  #ask(context: ExecutionContext): Promise<Actor | null> {
+    return new Promise<Actor | null | undefined>((resolve) => resolve(this.resolve(context))).then((actor) =>
+      readActor(actor),
+    );
   }
 }
 

@@ -24,10 +24,19 @@ export class Trace<T extends object> {
     return this.#channel.hasSubscribers;
   }
 
+  /** Whether anybody wants to know: on the channel, or in the log. */
+  get isWanted(): boolean {
+    return this.hasSubscribers || this.#loggedLine !== undefined;
+  }
+
+  get #loggedLine(): TraceLine<T> | undefined {
+    return this.#line && Logger.isLevelEnabled('debug') ? this.#line : undefined;
+  }
+
   /** Runs the work; the payload is described, and given to the work to add to, only where somebody wants it. */
   run<R>(describe: () => T, work: (payload?: T) => Promise<R>): Promise<R> {
     const { hasSubscribers } = this;
-    const line = Logger.isLevelEnabled('debug') ? this.#line : undefined;
+    const line = this.#loggedLine;
     if (!hasSubscribers && !line) return work();
     const payload = describe();
     const traced = (): Promise<R> =>

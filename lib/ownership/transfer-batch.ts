@@ -5,6 +5,7 @@ import { normalizeFileId } from '../files/file-id.js';
 import { assertOwnerReference } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { BatchTask, UnitQueue } from '../task-queue/unit-queue.js';
+import type { LastStatement } from '../unit-of-work/dialects/dialect.js';
 import { ChangeRights } from './guard/change-rights.js';
 import { findLedger, transactionOf } from './guard/record-ledger.js';
 import type { RecordLedger } from './guard/record-ledger.js';
@@ -47,32 +48,32 @@ export async function lockTransfers(transfers: readonly Transfer[], queue: UnitQ
   await TransferRuntime.of(unit.dataSource).statements.lock(unit.manager, [...ids]);
 }
 
-/** Transfers and pins all of the files, or throws. Resolves with the owner of each. */
+type OnEnd = LastStatement['onEnd'];
+
+/** Transfers and pins all of the files, or throws. Resolves with the owner of each, also where the transfer is kept back for the COMMIT. */
 export function runTransfers(transfers: readonly Transfer[], queue: UnitQueue): Promise<OwnerReference[]> {
+  return transferTrace.isWanted ? tracedTransfers(transfers, queue) : transferAll(transfers, queue);
+}
+
+/** The trace ends when the transfer has run. */
+function tracedTransfers(transfers: readonly Transfer[], queue: UnitQueue): Promise<OwnerReference[]> {
   return new Promise((resolve, reject) => {
-    const transfer = async (trace?: TransferTrace): Promise<void> => {
-      const { owners, done } = await transferAll(transfers, queue, trace);
-      resolve(owners);
-      await done;
-    };
+    const transfer = (trace?: TransferTrace): Promise<void> =>
+      new Promise((done, failed) => {
+        const onEnd: OnEnd = (failure) => (failure ? failed(failure.error as Error) : done());
+        transferAll(transfers, queue, trace, onEnd).then(resolve, failed);
+      });
     transferTrace.run(() => ({ fileIds: transfers.map(({ fileId }) => fileId) }), transfer).catch(reject);
   });
 }
 
-/**
- * The owners of the files. `done` is there where the transfer was kept back for the COMMIT: it resolves when the transfer has run, and
- * rejects when it was refused or rolled back.
- */
-interface Transferred {
-  readonly owners: OwnerReference[];
-  readonly done?: Promise<void>;
-}
-
+/** Resolves with the owners of the files. `onEnd` is called when the transfer has run, or failed after it had been kept back. */
 async function transferAll(
   transfers: readonly Transfer[],
   queue: UnitQueue,
   trace?: TransferTrace,
-): Promise<Transferred> {
+  onEnd?: OnEnd,
+): Promise<OwnerReference[]> {
   const runtime = TransferRuntime.of(queue.unit.dataSource);
   const { manager } = queue.unit;
   const outcome = outcomeOf(queue);
@@ -103,10 +104,9 @@ async function transferAll(
     return refusals.length > 0 ? errorOf(refusals) : undefined;
   };
   const terms = { ...(await runtime.actor()), force: false, pin: true };
-  const done = endWith(runtime, queue, moves, terms, refusalOf);
-  if (done) {
+  if (endWith(runtime, queue, moves, terms, refusalOf, onEnd)) {
     noteMoves(runtime, manager, moves, []);
-    return { owners, done };
+    return owners;
   }
   const outcomes = await runtime.statements.transfer(manager, moves, terms);
   const refusal = refusalOf(outcomes);
@@ -116,31 +116,33 @@ async function transferAll(
   // The record names it now: unpinned, its owner could give it away from under the record.
   const unpinned = outcomes.filter(({ verdict, before }) => verdict === 'kept' && !before.pinned);
   if (unpinned.length > 0) await setPins(runtime.statements, manager, unpinned, true, terms.actor);
-  return { owners };
+  onEnd?.();
+  return owners;
 }
 
-/** Keeps the transfer back for the COMMIT, where it is the last work and nobody has to know how it went. */
+/** Keeps the transfer back for the COMMIT, where it is the last work and nobody has to know how it went; tells whether it did. */
 function endWith(
   runtime: TransferRuntime,
   queue: UnitQueue,
   moves: readonly Move[],
   { actor, isManager }: Pick<TransferTerms, 'actor' | 'isManager'>,
   refusalOf: (outcomes: readonly MoveOutcome[]) => Error | undefined,
-): Promise<void> | undefined {
-  if (queue.size > 0 || isManager || !runtime.quotas.isEmpty) return undefined;
+  onEnd: OnEnd,
+): boolean {
+  if (queue.size > 0 || isManager || !runtime.quotas.isEmpty) return false;
   // A record may still name a file that is taken from it, and then the guard has to know of the move. So the files must belong to the actor
   // or to nobody, and the actor must be no guarded record.
   const { dataSource } = queue.unit;
   if (moves.some(({ from }) => from === 'anyone') || (actor && guardedOwners(dataSource, actor.type).length > 0))
-    return undefined;
+    return false;
   const last = runtime.statements.lastTransfer(moves, actor);
-  if (!last) return undefined;
+  if (!last) return false;
   const { sql, parameters, refused } = last;
   const refusal = (error: unknown): Error | undefined => {
     const outcomes = refused(error);
     return outcomes && refusalOf(outcomes);
   };
-  return queue.endWith({ sql, parameters, refusal });
+  return queue.endWith({ sql, parameters, refusal, ...(onEnd && { onEnd }) });
 }
 
 /** Deals with what records let go of: their files and those of the transfers are locked by one statement, in the order of their ids. */

@@ -93,14 +93,13 @@ export class UnitQueue {
   }
 
   /**
-   * Called by the running task: keeps its statement back and sends it together with the COMMIT. Resolves when the statement has succeeded:
-   * with the COMMIT, or alone if another statement has to run first. Rejects if it fails or the unit is rolled back. Undefined, and nothing
-   * is kept back, if more tasks wait, tasks are traced, or the unit cannot do it.
+   * Called by the running task: keeps its statement back and sends it together with the COMMIT, or alone if another statement has to run
+   * first. False, and nothing is kept back, if more tasks wait, tasks are traced, or the unit cannot do it.
    */
-  endWith(last: Omit<LastStatement, 'errorOf'>): Promise<void> | undefined {
+  endWith(last: Omit<LastStatement, 'errorOf'>): boolean {
     const running = this.#running;
     // The trace of a task has its duration and its error, so nothing is kept back while tasks are traced.
-    if (!running || this.#tasks.size > 0 || taskTrace.hasSubscribers || drainTrace.hasSubscribers) return undefined;
+    if (!running || this.#tasks.size > 0 || taskTrace.hasSubscribers || drainTrace.hasSubscribers) return false;
     const { task, idx, count } = running;
     const errorOf = (error: unknown): unknown =>
       TaskFailedError.blame(last.refusal(error) ?? error, taskName(task), idx, count);

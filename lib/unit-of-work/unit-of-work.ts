@@ -80,9 +80,9 @@ export class UnitOfWork {
     this.scope.transaction.addWitness(witness);
   }
 
-  /** Keeps the statement back for the COMMIT, as `UnitTransaction.endWith()` does; undefined also where this is no root, or work is nested here. */
-  endWith(last: LastStatement): Promise<void> | undefined {
-    if (this.parent || this.#place() !== this.scope || !this.isActive) return undefined;
+  /** Keeps the statement back for the COMMIT, as `UnitTransaction.endWith()` does; false also where this is no root, or work is nested here. */
+  endWith(last: LastStatement): boolean {
+    if (this.parent || this.#place() !== this.scope || !this.isActive) return false;
     return this.scope.transaction.endWith(last);
   }
 

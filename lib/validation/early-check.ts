@@ -86,21 +86,13 @@ export class EarlyCheck {
     for (const [viewer, ids] of asked) {
       // Each viewer has separate snapshots, because they say how it sees the file.
       const files = asked.size === 1 ? found : found.filter(({ id }) => ids.has(id)).map((file) => ({ ...file }));
-      seen.set(viewer, await this.#see(viewer, files));
-    }
-    return seen;
-  }
-
-  async #see(viewer: Viewer, files: readonly FileSnapshot[]): Promise<Seen> {
-    const actor = await viewer;
-    const isShown = ({ ownerType, ownerId }: FileSnapshot): boolean =>
-      viewer === undefined || (ownerType === actor?.type && ownerId === actor?.id);
-    const others = files.filter((file) => !isShown(file));
-    const sights = others.length > 0 ? await this.runtime.sight(actor ?? null, others) : undefined;
-    const seen = new Map<string, SeenFile>();
-    for (const file of files) {
-      const sight: Sight = isShown(file) ? 'shown' : (sights?.get(file.id) ?? 'hidden');
-      seen.set(file.id, Object.assign(file, { sight }));
+      const actor = await viewer;
+      const isShown = ({ ownerType, ownerId }: FileSnapshot): boolean =>
+        viewer === undefined || (ownerType === actor?.type && ownerId === actor?.id);
+      const others = files.filter((file) => !isShown(file));
+      const sights = others.length > 0 ? await this.runtime.sight(actor ?? null, others) : undefined;
+      const sightOf = (file: FileSnapshot): Sight => (isShown(file) ? 'shown' : (sights?.get(file.id) ?? 'hidden'));
+      seen.set(viewer, new Map(files.map((file) => [file.id, Object.assign(file, { sight: sightOf(file) })])));
     }
     return seen;
   }

@@ -91,16 +91,17 @@ export class PostgresStatements extends TransferStatements {
   }
 
   /** Also asks for what the transaction is known by, where its unit does not know that yet. */
-  override async lookBefore(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
+  override lookBefore(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
     const here = ambientOf(dataSourceOf(manager));
     const { transaction } = here?.kind === 'scope' ? here : {};
     if (!transaction || transaction.isJoined || transaction.isIdentified) return this.look(manager, ids);
     const isOne = ids.length === 1;
     const [sql, parameter] = isOne ? [this.#lookBeforeAtOne, ids[0]] : [this.#lookBeforeAtMany, uuids(ids)];
-    const rows: Record<string, unknown>[] = await sendSql(manager, sql, [parameter]);
-    const [row] = rows;
-    if (row) transaction.identify(() => transactionWitness(String(row['transaction'])));
-    return rows.map(toSnapshot);
+    return sendSql(manager, sql, [parameter]).then((rows: Record<string, unknown>[]) => {
+      const [row] = rows;
+      if (row) transaction.identify(() => transactionWitness(String(row['transaction'])));
+      return rows.map(toSnapshot);
+    });
   }
 
   async record(manager: EntityManager, entries: readonly HistoryEntry[], actor: Actor | null): Promise<void> {

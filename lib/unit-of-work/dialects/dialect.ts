@@ -53,6 +53,8 @@ export interface LastStatement {
   refusal(error: unknown): Error | undefined;
   /** What the caller of the unit is told where the statement fails with this error. */
   errorOf(error: unknown): unknown;
+  /** Called once: when the statement has succeeded, or with why it did not, which may be that the unit was rolled back. */
+  onEnd?(failure?: { readonly error: unknown }): void;
 }
 
 /** TypeORM's way to begin a transaction. */

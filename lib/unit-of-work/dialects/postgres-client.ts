@@ -123,12 +123,11 @@ export class PostgresClient {
     });
   }
 
-  async #afterBegin(text: string, values: unknown): Promise<unknown> {
+  #afterBegin(text: string, values: unknown): Promise<unknown> {
     // Without parameters it may be several statements, which only go alone.
     if (this.#classes && Array.isArray(values) && values.length > 0)
       return this.#withBegin(this.#classes.BeginWith, text, values);
-    await this.begin();
-    return this.#ask(text, values);
+    return this.begin().then(() => this.#ask(text, values));
   }
 
   #withBegin(Query: BeginWith, text: string, values: readonly unknown[]): Promise<unknown> {

@@ -100,22 +100,23 @@ function judged(answer: CommitAnswer, tag: string | undefined): CommitAnswer {
   return { acknowledged: false, refusal };
 }
 
-async function commitTogether(runner: QueryRunner, client: PostgresClient, last: LastStatement): Promise<CommitAnswer> {
+function commitTogether(runner: QueryRunner, client: PostgresClient, last: LastStatement): Promise<CommitAnswer> {
   const { sql, parameters } = last;
   const { logger } = dataSourceOf(runner);
   logger.logQuery(sql, parameters as unknown[], runner);
   logger.logQuery('COMMIT', undefined, runner);
-  const { tag, error, isBefore } = await client.commitWith(sql, parameters);
-  if (error === undefined) {
-    Object.assign(runner, { isTransactionActive: false });
-    setDepth(runner, 0);
-    return judged({ acknowledged: true }, tag);
-  }
-  const failed = isBefore ? sql : 'COMMIT';
-  const values = isBefore ? (parameters as unknown[]) : undefined;
-  const isRefusal = isBefore && last.refusal(error) !== undefined;
-  if (!isRefusal) logger.logQueryError(error as Error, failed, values, runner);
-  return { acknowledged: false, isBefore, error: new QueryFailedError(failed, values, error as Error) };
+  return client.commitWith(sql, parameters).then(({ tag, error, isBefore }) => {
+    if (error === undefined) {
+      Object.assign(runner, { isTransactionActive: false });
+      setDepth(runner, 0);
+      return judged({ acknowledged: true }, tag);
+    }
+    const failed = isBefore ? sql : 'COMMIT';
+    const values = isBefore ? (parameters as unknown[]) : undefined;
+    const isRefusal = isBefore && last.refusal(error) !== undefined;
+    if (!isRefusal) logger.logQueryError(error as Error, failed, values, runner);
+    return { acknowledged: false, isBefore, error: new QueryFailedError(failed, values, error as Error) };
+  });
 }
 
 function directCommit(runner: QueryRunner): Promise<CommitAnswer> {

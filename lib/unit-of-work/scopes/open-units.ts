@@ -140,14 +140,12 @@ export class UnitDeadline {
   }
 
   /** The same outcome of a COMMIT: no caller can call it off any more, and past the deadline nobody knows. */
-  async beforeCommitted(commit: () => Promise<void>): Promise<void> {
+  beforeCommitted(commit: () => Promise<void>): Promise<void> {
     this.#letGo();
-    try {
-      await this.before(commit);
-    } catch (error) {
+    return this.before(commit).catch((error: unknown) => {
       const isLate = error instanceof UnitTimeoutError || error instanceof ShuttingDownError;
       throw isLate ? new CommitOutcomeUnknownError(error) : error;
-    }
+    });
   }
 
   clear(): void {

@@ -136,17 +136,16 @@ export class RootUnits {
     this.open.delete(end);
   }
 
-  async #begin(transaction: UnitTransaction, end: UnitDeadline, isolation?: IsolationLevel): Promise<void> {
+  #begin(transaction: UnitTransaction, end: UnitDeadline, isolation?: IsolationLevel): Promise<void> {
     let begun: Promise<void> | undefined;
-    try {
-      await end.before(() => (begun = transaction.begin(isolation)));
-    } catch (error) {
+    const begin = (): Promise<void> => (begun = transaction.begin(isolation));
+    return end.before(begin).catch((error: unknown) => {
       this.#clear(end);
       // The pool may still be about to hand out a connection.
       void Promise.resolve(begun)
         .catch(() => undefined)
         .then(() => transaction.giveUp());
       throw error instanceof UnitTimeoutError ? new UnitTimeoutError(end.timeout, true) : error;
-    }
+    });
   }
 }

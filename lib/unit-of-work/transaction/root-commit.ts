@@ -7,14 +7,9 @@ import { guardRefusal } from './guard-refusal.js';
 
 const logger = new Logger('UnitOfWork');
 
-interface WaitingStatement extends LastStatement {
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
-
 /** The COMMIT of a root unit's transaction, and the statement that may be kept back to go to the server with it. */
 export class RootCommit {
-  #last: WaitingStatement | undefined;
+  #last: LastStatement | undefined;
 
   constructor(
     private readonly dialect: Dialect,
@@ -26,35 +21,32 @@ export class RootCommit {
     return this.#last !== undefined;
   }
 
-  /**
-   * Keeps the statement back. The promise resolves when it has succeeded, and rejects when it fails or `reject()` is called. Undefined, and nothing
-   * is kept back, where another one is, or where the database takes no statement with the COMMIT.
-   */
-  keep(last: LastStatement): Promise<void> | undefined {
-    if (this.#last || !this.dialect.commitWith(this.runner)) return undefined;
-    return new Promise((resolve, reject) => {
-      this.#last = { ...last, resolve, reject };
-    });
+  /** Keeps the statement back; false where another one is, or where the database takes no statement with the COMMIT. */
+  keep(last: LastStatement): boolean {
+    if (this.#last || !this.dialect.commitWith(this.runner)) return false;
+    this.#last = last;
+    return true;
   }
 
   /** Sends what is kept back alone, because something comes before the COMMIT. */
   async send(): Promise<void> {
-    if (!this.#last) return;
-    const { sql, parameters, errorOf, resolve, reject } = this.#last;
+    const last = this.#last;
+    if (!last) return;
     this.#last = undefined;
     try {
-      await this.dialect.query(this.runner, sql, parameters as unknown[]);
-      resolve();
-    } catch (error) {
-      const told = errorOf(error);
-      reject(told);
-      throw told;
+      await this.dialect.query(this.runner, last.sql, last.parameters as unknown[]);
+    } catch (cause) {
+      const error = last.errorOf(cause);
+      last.onEnd?.({ error });
+      throw error;
     }
+    last.onEnd?.();
   }
 
   /** Nothing is sent any more. */
-  reject(error: unknown): void {
-    this.#last?.reject(error);
+  drop(error: unknown): void {
+    this.#last?.onEnd?.({ error });
+    this.#last = undefined;
   }
 
   /**
@@ -66,22 +58,21 @@ export class RootCommit {
     const together = this.#last && dialect.commitWith(runner);
     if (this.#last && !together) await this.send();
     const last = this.#last;
-    if (!last || !together) return judged(() => dialect.commit(runner, commit));
+    if (!last || !together) return judged(await dialect.commit(runner, commit));
+    this.#last = undefined;
     try {
-      const refusal = await judged(() => together(last), last);
-      if (refusal === undefined) last.resolve();
-      else last.reject(new UnitAbortedError(refusal, failure));
+      const refusal = judged(await together(last), last);
+      last.onEnd?.(refusal === undefined ? undefined : { error: new UnitAbortedError(refusal, failure) });
       return refusal;
     } catch (error) {
-      last.reject(error);
+      last.onEnd?.({ error });
       throw error;
     }
   }
 }
 
 /** What the answer to the COMMIT, and to the statement that went with it, comes to. */
-async function judged(commit: () => Promise<CommitAnswer>, last?: LastStatement): Promise<string | undefined> {
-  const answer = await commit();
+function judged(answer: CommitAnswer, last?: LastStatement): string | undefined {
   const { acknowledged, refusal, error, isBefore } = answer;
   if (acknowledged) {
     if (error !== undefined) logger.error('A subscriber failed after the commit, which stands', stackOf(error));

@@ -107,13 +107,13 @@ export class UnitTransaction {
   }
 
   /**
-   * Keeps the statement back, to go to the server together with the COMMIT; if another one comes before, it goes first. The promise
-   * resolves when it has succeeded, and rejects when it fails or the unit is rolled back. Undefined, and nothing is kept back, where that cannot be.
+   * Keeps the statement back, to go to the server together with the COMMIT; if another one comes before, it goes first. False, and nothing is kept
+   * back, where that cannot be.
    */
-  endWith(last: LastStatement): Promise<void> | undefined {
+  endWith(last: LastStatement): boolean {
     const isPlain = !this.isJoined && !this.#sealed && !this.#doom && !this.#savepoints.areOpen;
     // Without its identity nobody could say what became of a transaction that waits for a lock in the same breath.
-    return isPlain && this.isIdentified ? this.#end.keep(last) : undefined;
+    return isPlain && this.isIdentified && this.#end.keep(last);
   }
 
   /** Runs one statement of the scope, through the query runner that it was given to. */
@@ -223,7 +223,7 @@ export class UnitTransaction {
   /** Rolls back; resolves with whether the connection is known to be out of the transaction. Never throws. */
   async rollback(): Promise<boolean> {
     this.#sealed = true;
-    this.#end.reject(new UnitAbortedError('it was rolled back'));
+    this.#end.drop(new UnitAbortedError('it was rolled back'));
     this.#streams.destroy();
     const done = this.#turnstile.exclusive(async () => {
       if (this.#over) return true;

@@ -52,13 +52,15 @@ export function transferRule<Field extends FileField>(
     constraints: [ownerType, { ownerType, allowUnowned } satisfies FieldClaim],
     isOnce: true,
     begin: (field) => void queueFor(field),
-    async checker(field) {
+    checker(field) {
       const runtime = TransferRuntime.of(queueFor(field).unit.dataSource);
-      const terms = { ...(await runtime.actor()), ownerType, allowUnowned };
-      return (file) => {
-        const refusal = earlyRefusal(file, terms);
-        return refusal && REFUSALS[refusal];
-      };
+      return runtime.actor().then((acting) => {
+        const terms = { ...acting, ownerType, allowUnowned };
+        return (file) => {
+          const refusal = earlyRefusal(file, terms);
+          return refusal && REFUSALS[refusal];
+        };
+      });
     },
     accept(files, field) {
       const queue = queueFor(field);
