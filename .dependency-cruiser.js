@@ -42,7 +42,7 @@ const publicEntries = [
   '^lib/index\\.ts$',
   '^lib/entry/[^/]+\\.ts$',
   '^lib/storage/adapters/[^/]+\\.storage\\.ts$',
-  '^lib/(testing|cli)/index\\.ts$',
+  '^lib/testing/index\\.ts$',
 ];
 
 /** @type {import('dependency-cruiser').IConfiguration} */

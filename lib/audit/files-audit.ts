@@ -10,6 +10,8 @@ import type { AuditOptions } from './audit-options.js';
 import { AuditReads } from './audit-reads.js';
 import { auditRecords } from './audit-records.js';
 import type { AuditScope } from './audit-scope.js';
+import { orphanedBytes, storagesToSearch } from './orphaned-bytes.js';
+import type { OrphanedBytes, OrphanOptions } from './orphaned-bytes.js';
 
 /** Checks the promise in the database and the storages: every record names only its own files, and every file exists. */
 @Injectable()
@@ -37,6 +39,17 @@ export class FilesAudit {
       storages,
       counts: { records: 0, files: 0, findings: 0 },
     });
+  }
+
+  /**
+   * Goes through what storages have, and yields the bytes that no file refers to: written past the library, or left by a restored database. It
+   * changes nothing. In a storage that others share, their bytes are among them. Throws `AuditOptionInvalidError`, `StorageUnknownError`, and
+   * `CapabilityMissingError` where the storage cannot list.
+   * @example for await (const { storage, location } of audit.orphans({ storage: 'archive' })) console.log(storage, location);
+   */
+  orphans(options: OrphanOptions = {}): AsyncGenerator<OrphanedBytes, void> {
+    const storages = storagesToSearch(this.storages, options);
+    return orphanedBytes(storages, new AuditReads(this.transactor), options);
   }
 }
 

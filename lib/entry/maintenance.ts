@@ -20,6 +20,7 @@ export type {
 } from '../audit/audit-finding.js';
 export type { AuditOptions } from '../audit/audit-options.js';
 export { FilesAudit } from '../audit/files-audit.js';
+export type { OrphanedBytes, OrphanOptions } from '../audit/orphaned-bytes.js';
 export { FilesMover } from '../files/files-mover.js';
 export type { MovedFile, MoveFilesOptions, MoveOutcome, UnmovedFile } from '../files/files-mover.js';
 export { FilesSweeper } from '../files/intents/files-sweeper.js';

@@ -6,9 +6,7 @@ import { Transactor } from '../unit-of-work/transactor.js';
 import { FileWriter } from './file-writer.js';
 import { ManagedFile } from './managed-file.entity.js';
 import type { FileFilter } from './search/file-filter.js';
-import { FileSearch } from './search/file-search.js';
-
-const FILES_PER_PAGE = 200;
+import { eachFile, searchWithin } from './search/each-file.js';
 
 /** Which files are moved, and where to. */
 export interface MoveFilesOptions {
@@ -73,15 +71,17 @@ export class FilesMover {
     }
     this.storages.get(from).require('read', 'remove');
     this.storages.get(to).require('write');
-    this.#search(options.filters);
+    // A wrong filter is found before the loop begins.
+    searchWithin(this.transactor.dataSource, { storage: from }, options.filters);
     return this.#run({ ...options, concurrency });
   }
 
-  async *#run({ to, concurrency, signal, ...which }: MoveFilesOptions & { concurrency: number }) {
+  /** In the order of their ids, which is that in which they, or the direct uploads that they come from, were begun. */
+  async *#run({ from, to, filters, concurrency, signal }: MoveFilesOptions & { concurrency: number }) {
     const running = new Set<Promise<void>>();
     const ended: MoveOutcome[] = [];
     try {
-      for await (const file of this.#filesOf(which)) {
+      for await (const file of eachFile(this.transactor.dataSource, { storage: from }, filters)) {
         signal?.throwIfAborted();
         const move = this.#move(file, to).then((outcome) => {
           running.delete(move);
@@ -96,21 +96,6 @@ export class FilesMover {
     } finally {
       await Promise.all(running);
     }
-  }
-
-  /** In the order of their ids, which is that in which they, or the direct uploads that they come from, were begun. */
-  async *#filesOf({ from, filters }: Pick<MoveFilesOptions, 'from' | 'filters'>): AsyncGenerator<ManagedFile, void> {
-    for (let after: string | undefined; ;) {
-      const within: FileFilter = after === undefined ? { storage: from } : { storage: from, id: { $gt: after } };
-      const page = await detach(() => this.#search(filters, within).find(null, 0, FILES_PER_PAGE));
-      yield* page;
-      after = page.at(-1)?.id;
-      if (page.length < FILES_PER_PAGE) return;
-    }
-  }
-
-  #search(filters: FileFilter | undefined, within?: FileFilter): FileSearch {
-    return new FileSearch(this.transactor.dataSource, filters ? { filters } : {}, within);
   }
 
   /** Undefined where the file was deleted, or moved by somebody else, since its page was read. Never rejects. */

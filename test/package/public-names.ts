@@ -30,6 +30,7 @@ export const publicNames: Record<string, string[]> = {
     'callUser',
     'toPublicFile',
   ],
+  'nestjs-files/cli': ['runFilesCli'],
   'nestjs-files/diagnostics': ['FILES_CHANNELS'],
   'nestjs-files/entities': [
     'FILES_ENTITIES',

@@ -1,0 +1,103 @@
+import { In } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { AuditOptionInvalidError } from '../errors/setup.errors.js';
+import { FileIntent } from '../files/intents/file-intent.entity.js';
+import { MARKERS } from '../files/intents/marker-intent.js';
+import { ManagedFile } from '../files/managed-file.entity.js';
+import { FileUpload } from '../files/uploads/file-upload.entity.js';
+import { locationKey } from '../storage/location-key.js';
+import type { LocatedObject } from '../storage/storage-adapter.js';
+import type { StorageRegistry } from '../storage/storage-registry.js';
+import type { Storage } from '../storage/storage.js';
+import type { AuditReads } from './audit-reads.js';
+
+/** Where bytes without a file are looked for. */
+export interface OrphanOptions {
+  /** The name of the storage. @default all storages that can list */
+  storage?: string;
+  /** Milliseconds: bytes that were written since are left out, because their file may still be made. @default a day */
+  olderThan?: number;
+  /** Ends the search: the loop over it throws the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** Bytes that no file, no intent and no direct upload refers to. */
+export interface OrphanedBytes extends LocatedObject {
+  /** The name of the storage that has them. */
+  readonly storage: string;
+}
+
+const DAY = 86_400_000;
+const LOCATIONS_PER_PAGE = 1_000;
+
+/** The storages that the options mean; throws `AuditOptionInvalidError`, `StorageUnknownError`, and `CapabilityMissingError`. */
+export function storagesToSearch(registry: StorageRegistry, { storage, olderThan = DAY }: OrphanOptions): Storage[] {
+  if (!Number.isFinite(olderThan) || olderThan < 0)
+    throw new AuditOptionInvalidError('olderThan', `it is ${olderThan}, and must be a number of milliseconds`);
+  if (storage === undefined) return registry.names.map((name) => registry.get(name)).filter((one) => one.can('list'));
+  const named = registry.get(storage);
+  named.require('list');
+  return [named];
+}
+
+export async function* orphanedBytes(
+  storages: readonly Storage[],
+  reads: AuditReads,
+  { olderThan = DAY, signal }: OrphanOptions,
+): AsyncGenerator<OrphanedBytes, void> {
+  const before = new Date(Date.now() - olderThan);
+  for (const storage of storages) {
+    for await (const page of pagesOf(storage, before, signal)) yield* orphansAmong(storage, page, reads);
+  }
+}
+
+/** What the storage has had for long enough, without the markers that the library keeps there. */
+async function* pagesOf(storage: Storage, before: Date, signal?: AbortSignal): AsyncGenerator<LocatedObject[], void> {
+  let page: LocatedObject[] = [];
+  for await (const found of storage.list()) {
+    signal?.throwIfAborted();
+    if (found.modifiedAt > before || found.location.startsWith(`${MARKERS}/`)) continue;
+    page.push(found);
+    if (page.length < LOCATIONS_PER_PAGE) continue;
+    yield page;
+    page = [];
+  }
+  if (page.length > 0) yield page;
+}
+
+async function* orphansAmong(
+  storage: Storage,
+  page: readonly LocatedObject[],
+  reads: AuditReads,
+): AsyncGenerator<OrphanedBytes, void> {
+  const keys = new Map(page.map((found) => [locationKey(found.location), found]));
+  // At one moment: between a creation and a deletion, bytes have a row or an intent, and never neither.
+  const known = await reads.atOnce((manager) => knownKeys(manager, storage.name, keys));
+  for (const [key, found] of keys) {
+    if (known.has(key)) continue;
+    // They were deleted between the listing and the look into the database.
+    if (storage.can('stat') && !(await storage.exists(found.location))) continue;
+    yield { storage: storage.name, ...found };
+  }
+}
+
+async function knownKeys(
+  manager: EntityManager,
+  storage: string,
+  keys: ReadonlyMap<string, LocatedObject>,
+): Promise<ReadonlySet<string>> {
+  const select = { locationKey: true } as const;
+  const where = { storage, locationKey: In([...keys.keys()]) };
+  const files = await manager.find(ManagedFile, { select, where });
+  const intents = await manager.find(FileIntent, { select, where });
+  const locations = [...keys.values()].map(({ location }) => location);
+  const uploads = await manager.find(FileUpload, {
+    select: { location: true },
+    where: { storage, location: In(locations) },
+  });
+  return new Set([
+    ...files.map((file) => file.locationKey),
+    ...intents.map((intent) => intent.locationKey),
+    ...uploads.map(({ location }) => locationKey(location)),
+  ]);
+}

@@ -1,0 +1,13 @@
+import type { Command } from '../command.js';
+import { cat } from './cat.js';
+import { ls } from './ls.js';
+import { move } from './move.js';
+import { orphans } from './orphans.js';
+import { show } from './show.js';
+import { stats } from './stats.js';
+import { storages } from './storages.js';
+import { sweep } from './sweep.js';
+import { verify } from './verify.js';
+
+/** All commands, in the order of the help. */
+export const COMMANDS: readonly Command[] = [storages, stats, ls, show, cat, verify, orphans, move, sweep];

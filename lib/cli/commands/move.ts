@@ -1,0 +1,61 @@
+import { FilesMover } from '../../files/files-mover.js';
+import { FileSearch } from '../../files/search/file-search.js';
+import { StorageRegistry } from '../../storage/storage-registry.js';
+import { Transactor } from '../../unit-of-work/transactor.js';
+import { type Command, InterruptedError, type OptionValues, UsageError } from '../command.js';
+import { countIn, filterOf, textIn, WHICH_FILES } from '../values.js';
+
+const { storage: _, ...which } = WHICH_FILES;
+
+export const move: Command = {
+  name: 'move',
+  summary: 'Moves files to another storage, verified by their hash, while the application runs',
+  example: 'nestjs-files move --from disk --to bucket --concurrency 8',
+  options: {
+    from: { kind: 'text', value: 'NAME', help: 'the storage that the files are in' },
+    to: { kind: 'text', value: 'NAME', help: 'the storage that they are moved to' },
+    ...which,
+    concurrency: { kind: 'count', help: 'how many files are moved side by side (4)' },
+    'dry-run': { kind: 'flag', help: 'change nothing' },
+  },
+  async run({ app, options, out, signal }) {
+    const [from, to] = [required(options, 'from'), required(options, 'to')];
+    const filters = filterOf(options);
+    const { dataSource } = app.get(Transactor, { strict: false });
+    const registry = app.get(StorageRegistry, { strict: false });
+    for (const name of [from, to]) registry.get(name);
+    const total = await new FileSearch(dataSource, { filters }, { storage: from }).count();
+    if (options['dry-run']) {
+      await out.result({ from, to, files: total }, `${total} files would be moved from ${from} to ${to}`);
+      return 0;
+    }
+    const concurrency = countIn(options, 'concurrency');
+    const moves = app
+      .get(FilesMover, { strict: false })
+      .run({ from, to, filters, ...(concurrency !== undefined && { concurrency }) });
+    const progress = out.progress('moved', total);
+    let failed = 0;
+    for await (const outcome of moves) {
+      const { id, name } = outcome.file;
+      if (outcome.kind === 'failed') {
+        failed++;
+        progress.clear();
+        await out.result(
+          { kind: outcome.kind, id, name, problem: String(outcome.error) },
+          `failed: ${id} ${name}: ${String(outcome.error)}`,
+        );
+      } else progress.tick();
+      if (signal.aborted) break;
+    }
+    progress.end();
+    if (signal.aborted) throw new InterruptedError('Interrupted. Run the same command again to go on.');
+    if (failed > 0) out.note(`${failed} could not be moved, and are where they were`);
+    return failed === 0 ? 0 : 1;
+  },
+};
+
+function required(options: OptionValues, name: string): string {
+  const value = textIn(options, name);
+  if (value === undefined) throw new UsageError(`--${name} is missing.`);
+  return value;
+}

@@ -1,0 +1,105 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import { FilesAudit } from '../../audit/files-audit.js';
+import type { OrphanedBytes } from '../../audit/orphaned-bytes.js';
+import { FilesService } from '../../files/files.service.js';
+import { FilesSweeper } from '../../files/intents/files-sweeper.js';
+import { IntentJournal } from '../../files/intents/intent-journal.js';
+import { StorageRegistry } from '../../storage/storage-registry.js';
+import { Transactor } from '../../unit-of-work/transactor.js';
+import { type Command, InterruptedError, type OptionValues, UsageError } from '../command.js';
+import { sizeText } from '../output.js';
+import { ageIn, ownerIn, textIn } from '../values.js';
+
+const PER_PAGE = 500;
+
+export const orphans: Command = {
+  name: 'orphans',
+  summary: 'Finds bytes in storages that no file refers to; deletes them, or makes files of them',
+  example: 'nestjs-files orphans --storage archive --adopt --owner user:42',
+  options: {
+    storage: { kind: 'text', value: 'NAME', help: 'only in this storage' },
+    'older-than': { kind: 'text', value: 'AGE', help: 'only bytes that were written before then (1d)' },
+    adopt: { kind: 'flag', help: 'make files of them' },
+    owner: { kind: 'text', value: 'TYPE:ID', help: 'with --adopt: whose the files are; nobody owns them otherwise' },
+    delete: { kind: 'flag', help: 'delete them; in a storage that others share, also what is theirs' },
+    'dry-run': { kind: 'flag', help: 'change nothing' },
+  },
+  async run({ app, options, out, signal }) {
+    const act = actOf(app, options);
+    let [count, bytes, failed] = [0, 0, 0];
+    for await (const page of pagesOf(app, options)) {
+      if (signal.aborted) throw new InterruptedError('Interrupted. Run the same command again to go on.');
+      const problems = await act?.(page);
+      for (const [at, orphan] of page.entries()) {
+        const problem = problems?.[at];
+        count++;
+        bytes += orphan.size;
+        if (problem !== undefined) failed++;
+        const done = act ? { done: problem === undefined, problem: problem ?? null } : {};
+        await out.result({ ...orphan, ...done }, lineOf(orphan, problem));
+      }
+    }
+    if (act && options['delete']) failed += (await app.get(FilesSweeper, { strict: false }).sweep()).failed;
+    out.note(`${count} found, ${sizeText(bytes)}${failed > 0 ? `; ${failed} failed` : ''}`);
+    return count === 0 || (act && failed === 0) ? 0 : 1;
+  },
+};
+
+function lineOf({ storage, location, size, modifiedAt }: OrphanedBytes, problem: string | undefined): string {
+  const failure = problem === undefined ? [] : [`failed: ${problem}`];
+  return [storage, location, sizeText(size), modifiedAt.toISOString(), ...failure].join('  ');
+}
+
+async function* pagesOf(app: INestApplicationContext, options: OptionValues): AsyncGenerator<OrphanedBytes[], void> {
+  const [storage, olderThan] = [textIn(options, 'storage'), ageIn(options, 'older-than')];
+  const terms = { ...(storage !== undefined && { storage }), ...(olderThan !== undefined && { olderThan }) };
+  let page: OrphanedBytes[] = [];
+  for await (const orphan of app.get(FilesAudit, { strict: false }).orphans(terms)) {
+    page.push(orphan);
+    if (page.length < PER_PAGE) continue;
+    yield page;
+    page = [];
+  }
+  if (page.length > 0) yield page;
+}
+
+/** What is done with them; gives why it could not be done, by their places in the list. */
+type Act = (orphans: readonly OrphanedBytes[]) => Promise<(string | undefined)[]>;
+
+function actOf(app: INestApplicationContext, options: OptionValues): Act | undefined {
+  const { adopt, delete: remove, 'dry-run': isDry } = options;
+  if (adopt && remove) throw new UsageError('--adopt and --delete exclude each other. Give one of them.');
+  const owner = ownerIn(options, 'owner');
+  if (owner && !adopt) throw new UsageError('--owner goes with --adopt.');
+  if (isDry) return undefined;
+  if (adopt) return adopter(app, owner ?? null);
+  return remove ? deleter(app) : undefined;
+}
+
+function adopter(app: INestApplicationContext, owner: { type: string; id: string } | null): Act {
+  const files = app.get(FilesService, { strict: false });
+  return async (page) => {
+    const problems: (string | undefined)[] = [];
+    for (const { storage, location } of page) {
+      const problem = await files.register(location, { storage, owner }).then(
+        () => undefined,
+        (error: unknown) => (error as Error).message,
+      );
+      problems.push(problem);
+    }
+    return problems;
+  };
+}
+
+/** Leaves intents, which the sweeper carries out: nobody can make a file of the bytes meanwhile, and a crash loses nothing. */
+function deleter(app: INestApplicationContext): Act {
+  const transactor = app.get(Transactor, { strict: false });
+  const journal = app.get(IntentJournal, { strict: false });
+  const registry = app.get(StorageRegistry, { strict: false });
+  return async (page) => {
+    const places = page.map(({ storage: name, location }) => ({ storage: registry.get(name), location }));
+    for (const { storage } of places) storage.require('remove');
+    await transactor.run(({ manager }) => journal.announceRemovals(manager, places));
+    return [];
+  };
+}

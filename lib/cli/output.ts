@@ -1,0 +1,67 @@
+import type { Writable } from 'node:stream';
+import { Progress } from './progress.js';
+
+/** A stream that may be a terminal. */
+export type Sink = Writable & {
+  /** Whether somebody looks at it, so that a bar can be drawn. */
+  readonly isTTY?: boolean;
+};
+
+/** What a command says: results on one stream, everything else on the other. */
+export class Output {
+  constructor(
+    private readonly results: Sink,
+    private readonly notes: Sink,
+    private readonly isJson: boolean,
+  ) {}
+
+  /** One result: an object a line with `--json`, the text otherwise. Resolves once the reader has taken it. */
+  result(value: object, text: string): Promise<void> {
+    return this.#write(this.results, `${this.isJson ? JSON.stringify(value) : text}\n`);
+  }
+
+  /** Bytes, as they are. */
+  get bytes(): Sink {
+    return this.results;
+  }
+
+  /** A line beside the results. */
+  note(text: string): void {
+    this.notes.write(`${text}\n`);
+  }
+
+  /** Shows how far the work is: `verb` is what is done to each item, such as "moved". */
+  progress(verb: string, total?: number): Progress {
+    return new Progress(this.notes, verb, total);
+  }
+
+  // A pipe whose reader is slow must not fill the memory.
+  #write(to: Sink, text: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      to.write(text, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+}
+
+/** Bytes for people: `1.5 MiB`. */
+export function sizeText(bytes: number): string {
+  let size = bytes;
+  let at = 0;
+  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+  while (size >= 1024 && at < units.length - 1) {
+    size /= 1024;
+    at++;
+  }
+  return `${at === 0 ? size : size.toFixed(1)} ${units[at]}`;
+}
+
+/** Rows under each other. */
+export function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,140 @@
+import { parseArgs } from 'node:util';
+import { ConsoleLogger, type INestApplicationContext, type LogLevel, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FilesError } from '../errors/files-error.js';
+import { StorageRegistry } from '../storage/storage-registry.js';
+import { type Command, InterruptedError, type OptionValues, UsageError } from './command.js';
+import { COMMANDS } from './commands/index.js';
+import { commandHelp, generalHelp } from './help.js';
+import { Output, type Sink } from './output.js';
+
+/** Where the command line reads and writes. */
+export interface FilesCliOptions {
+  /** The command and its options. @default the arguments of the process */
+  argv?: readonly string[];
+  /** Where results go. @default the standard output */
+  stdout?: Sink;
+  /** Where progress, notes and errors go. @default the standard error */
+  stderr?: Sink;
+  /** Ends the command after the item that it is at. @default on Ctrl-C */
+  signal?: AbortSignal;
+}
+
+/** 0: nothing found, or all done. 1: findings. 2: wrong use, and nothing was done. 3: failed, or interrupted. */
+export type FilesCliExitCode = 0 | 1 | 2 | 3;
+
+const COMMON = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
+
+/**
+ * Runs one command in the context of the application, and resolves with the exit code. It never rejects.
+ * @example process.exitCode = await runFilesCli(AppModule);
+ */
+export function runFilesCli(module: Type, options: FilesCliOptions = {}): Promise<FilesCliExitCode> {
+  return runCommandLine(() => Promise.resolve(module), options);
+}
+
+/** As `runFilesCli`; the module is loaded once the command is known to make sense. */
+export async function runCommandLine(
+  load: () => Promise<Type>,
+  options: FilesCliOptions = {},
+): Promise<FilesCliExitCode> {
+  const { argv = process.argv.slice(2), stdout = process.stdout, stderr = process.stderr } = options;
+  const say = (text: string): void => void stderr.write(`${text}\n`);
+  const [name, ...rest] = argv;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    (name === undefined ? stderr : stdout).write(generalHelp());
+    return name === undefined ? 2 : 0;
+  }
+  const command = COMMANDS.find((one) => one.name === name);
+  if (!command) {
+    say(`There is no command "${name}".\n\n${generalHelp()}`);
+    return 2;
+  }
+  try {
+    const { values, args } = read(command, rest);
+    if (values['help']) {
+      stdout.write(commandHelp(command));
+      return 0;
+    }
+    const out = new Output(stdout, stderr, values['json'] === true);
+    return await inApplication(await load(), options.signal, (app, signal) =>
+      command.run({ app, options: values, args, out, signal }),
+    );
+  } catch (error) {
+    if (error instanceof UsageError) say(`${error.message}\nnestjs-files ${name} --help tells more.`);
+    else if (error instanceof InterruptedError) say(error.message);
+    else
+      say(error instanceof FilesError ? `${error.code}: ${error.message}` : String((error as Error)?.stack ?? error));
+    return error instanceof UsageError ? 2 : 3;
+  }
+}
+
+function read(command: Command, argv: readonly string[]): { values: OptionValues; args: readonly string[] } {
+  const known = Object.entries(command.options);
+  const options = Object.fromEntries(
+    known.map(([name, { kind }]) => [name, { type: kind === 'flag' ? ('boolean' as const) : ('string' as const) }]),
+  );
+  const parsed = parse({ args: [...argv], options: { ...COMMON, ...options }, allowPositionals: true });
+  const values: Record<string, string | number | boolean | undefined> = { ...parsed.values };
+  for (const [name, { kind }] of known) if (kind === 'count') values[name] = count(name, values[name]);
+  const { takes = 0, args = '' } = command;
+  const { positionals } = parsed;
+  if (positionals.length !== takes && !values['help'])
+    throw new UsageError(
+      takes === 0
+        ? `${command.name} takes no argument, and got "${positionals[0]}".`
+        : `${command.name} takes ${args}.`,
+    );
+  return { values, args: positionals };
+}
+
+function parse(config: Parameters<typeof parseArgs>[0] & object) {
+  try {
+    return parseArgs(config) as { values: Record<string, string | boolean | undefined>; positionals: string[] };
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function count(name: string, value: OptionValues[string]): number | undefined {
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (!Number.isSafeInteger(number) || number < 1)
+    throw new UsageError(`--${name} is "${String(value)}", and must be a whole number above zero.`);
+  return number;
+}
+
+type Work<T> = (app: INestApplicationContext, signal: AbortSignal) => Promise<T>;
+
+async function inApplication<T>(module: Type, given: AbortSignal | undefined, work: Work<T>): Promise<T> {
+  const interrupted = new AbortController();
+  const interrupt = (): void => interrupted.abort();
+  const app = await NestFactory.createApplicationContext(module, { logger: new StderrLogger(), abortOnError: false });
+  if (!given) process.on('SIGINT', interrupt);
+  try {
+    assertHasFiles(app, module);
+    return await work(app, given ?? interrupted.signal);
+  } finally {
+    process.off('SIGINT', interrupt);
+    await app.close();
+  }
+}
+
+function assertHasFiles(app: INestApplicationContext, { name }: Type): void {
+  try {
+    app.get(StorageRegistry, { strict: false });
+  } catch (cause) {
+    throw new UsageError(`${name} does not import FilesModule. Name the root module of the application.`, { cause });
+  }
+}
+
+/** The standard output is for results. */
+class StderrLogger extends ConsoleLogger {
+  constructor() {
+    super({ logLevels: ['fatal', 'error', 'warn'] });
+  }
+
+  protected override printMessages(messages: unknown[], context?: string, logLevel?: LogLevel): void {
+    super.printMessages(messages, context, logLevel, 'stderr');
+  }
+}

@@ -1,0 +1,93 @@
+import type { OwnerReference } from '../files/owner-reference.js';
+import type { FileFilter } from '../files/search/file-filter.js';
+import { parseByteSize } from '../storage/byte-size.js';
+import { type CommandOption, type OptionValues, UsageError } from './command.js';
+
+const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+
+/** Milliseconds of `90s`, `15m`, `12h`, `7d`, `2w`; undefined where nothing was given. */
+export function ageIn(options: OptionValues, name: string): number | undefined {
+  const text = options[name];
+  if (text === undefined) return undefined;
+  const [, amount, unit = ''] = /^(\d+)([smhdw])$/.exec(String(text)) ?? [];
+  const factor = UNITS[unit];
+  if (amount === undefined || factor === undefined)
+    throw new UsageError(`--${name} is "${text}", and must be an age such as 90s, 15m, 12h, 7d or 2w.`);
+  return Number(amount) * factor;
+}
+
+/** The moment of an ISO 8601 date, or of an age before now. */
+export function momentIn(options: OptionValues, name: string): Date | undefined {
+  const text = options[name];
+  if (text === undefined) return undefined;
+  const date = /^\d{4}-\d{2}-\d{2}/.test(String(text)) ? new Date(String(text)) : undefined;
+  if (date && Number.isFinite(date.getTime())) return date;
+  try {
+    return new Date(Date.now() - (ageIn(options, name) ?? 0));
+  } catch {
+    throw new UsageError(`--${name} is "${text}", and must be a date such as 2026-11-29, or an age such as 12h or 7d.`);
+  }
+}
+
+/** An owner, or somebody who acts: `user:42`. */
+export function ownerIn(options: OptionValues, name: string): OwnerReference | undefined {
+  const text = options[name];
+  if (text === undefined) return undefined;
+  const [, type, id] = /^([^:]+):(.+)$/s.exec(String(text)) ?? [];
+  if (type === undefined || id === undefined)
+    throw new UsageError(`--${name} is "${text}", and must be a type and an id, such as user:42.`);
+  return { type, id };
+}
+
+export function textIn(options: OptionValues, name: string): string | undefined {
+  const value = options[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+export function countIn(options: OptionValues, name: string): number | undefined {
+  const value = options[name];
+  return typeof value === 'number' ? value : undefined;
+}
+
+/** The options that say which files are meant. */
+export const WHICH_FILES: Readonly<Record<string, CommandOption>> = {
+  storage: { kind: 'text', value: 'NAME', help: 'only files in this storage' },
+  owner: { kind: 'text', value: 'TYPE:ID', help: 'only files of this owner' },
+  unowned: { kind: 'flag', help: 'only files without an owner' },
+  type: { kind: 'text', value: 'TYPE', help: 'only files of this content type, such as image or application/pdf' },
+  name: { kind: 'text', value: 'TEXT', help: 'only files whose name contains the text' },
+  'older-than': { kind: 'text', value: 'AGE', help: 'only files stored before then, such as 7d or 2026-01-31' },
+  'newer-than': { kind: 'text', value: 'AGE', help: 'only files stored since then' },
+  'larger-than': { kind: 'text', value: 'SIZE', help: 'only files of more bytes, such as 10MiB' },
+};
+
+/** The filter that these options come to. */
+export function filterOf(options: OptionValues): FileFilter {
+  const owner = ownerIn(options, 'owner');
+  if (owner && options['unowned']) throw new UsageError('--owner and --unowned exclude each other. Give one of them.');
+  const [storage, type, name] = ['storage', 'type', 'name'].map((option) => textIn(options, option));
+  const [before, since] = [momentIn(options, 'older-than'), momentIn(options, 'newer-than')];
+  const conditions: FileFilter[] = [];
+  if (storage !== undefined) conditions.push({ storage });
+  if (owner) conditions.push({ owner });
+  if (options['unowned']) conditions.push({ owner: null });
+  if (type !== undefined) conditions.push({ contentType: type.includes('/') ? type : { $like: `${escaped(type)}/%` } });
+  if (name !== undefined) conditions.push({ name: { $ilike: `%${escaped(name)}%` } });
+  if (before) conditions.push({ createdAt: { $lt: before } });
+  if (since) conditions.push({ createdAt: { $gte: since } });
+  const size = textIn(options, 'larger-than');
+  if (size !== undefined) conditions.push({ size: { $gt: bytesOf(size) } });
+  return { $and: conditions };
+}
+
+function bytesOf(size: string): number {
+  try {
+    return parseByteSize(size);
+  } catch (error) {
+    throw new UsageError(`--larger-than: ${(error as Error).message}`);
+  }
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\\%_]/g, String.raw`\$&`);
+}

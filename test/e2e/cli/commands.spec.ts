@@ -1,0 +1,357 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { Module } from '@nestjs/common';
+import type { INestApplicationContext, Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import type { TypeOrmModuleOptions } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { FileIntent } from '../../../lib/entry/entities.js';
+import { runFilesCli } from '../../../lib/entry/cli.js';
+import { FilesModule, FilesService, ManagedFile, TaskQueue } from '../../../lib/index.js';
+import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
+import { databaseStorage } from '../../../lib/storage/adapters/database.storage.js';
+import { reachableDatabases } from '../../support/databases.js';
+import type { EmptyDatabase } from '../../support/databases.js';
+import { GUARDED, Ticket } from '../../support/guarded-entities.js';
+import { deletePast, emptyPast, updatePast } from '../../support/past-the-guard.js';
+
+interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly notes: string;
+  /** The results, with `--json`. */
+  readonly results: Record<string, unknown>[];
+}
+
+function sink(): Writable & { text: () => string } {
+  const chunks: Buffer[] = [];
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      chunks.push(chunk);
+      done();
+    },
+  });
+  return Object.assign(stream, { text: () => Buffer.concat(chunks).toString() });
+}
+
+async function run(module: Type, argv: string[], signal?: AbortSignal): Promise<Ran> {
+  const [stdout, stderr] = [sink(), sink()];
+  const code = await runFilesCli(module, { argv, stdout, stderr, ...(signal && { signal }) });
+  const out = stdout.text();
+  const isJson = argv.includes('--json');
+  const results = isJson
+    ? out
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+    : [];
+  return { code, out, notes: stderr.text(), results };
+}
+
+describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the command line on $name', (database) => {
+  let empty: EmptyDatabase;
+  let directory: string;
+  let app: INestApplicationContext;
+  let files: FilesService;
+  let dataSource: DataSource;
+  let module: Type;
+
+  beforeAll(async () => {
+    empty = await database.create();
+    directory = await mkdtemp(join(tmpdir(), 'files-cli-'));
+    @Module({
+      imports: [
+        TypeOrmModule.forRoot({
+          ...empty.options,
+          synchronize: true,
+          autoLoadEntities: true,
+          retryAttempts: 0,
+        } as TypeOrmModuleOptions),
+        TypeOrmModule.forFeature(GUARDED),
+        FilesModule.forRoot({
+          storages: {
+            default: fsStorage({ root: join(directory, 'default'), maxSize: '1MiB', acceptedTypes: ['text', 'image'] }),
+            archive: fsStorage({ root: join(directory, 'archive') }),
+            database: databaseStorage(),
+          },
+          isManager: (actor) => actor?.id === 'admin',
+          sweeper: false,
+        }),
+      ],
+    })
+    class CommandLineModule {}
+    module = CommandLineModule;
+    app = await NestFactory.createApplicationContext(module, { logger: ['error'] });
+    files = app.get(FilesService);
+    dataSource = app.get(DataSource);
+  });
+  beforeEach(async () => {
+    await emptyPast(dataSource);
+    for (const storage of ['default', 'archive']) {
+      for (const entry of await readdir(join(directory, storage))) {
+        if (!entry.startsWith('.')) await rm(join(directory, storage, entry), { recursive: true });
+      }
+    }
+  });
+  afterAll(async () => {
+    await app.close();
+    await empty.drop();
+    await rm(directory, { recursive: true });
+  });
+
+  const create = (text: string, name = 'a.txt', owner = 'ada', storage = 'default') =>
+    files.create(Buffer.from(text), { name, storage, owner: { type: 'user', id: owner } });
+  const aged = async (storage: string, location: string, bytes: string): Promise<void> => {
+    const path = join(directory, storage, location);
+    await writeFile(path, bytes);
+    const dayBefore = new Date(Date.now() - 2 * 86_400_000);
+    await utimes(path, dayBefore, dayBefore);
+  };
+
+  /** As after a crash between the commit of a deletion and the removal of the bytes. */
+  async function loseRow(file: ManagedFile): Promise<ManagedFile> {
+    const { id, storage, location, locationKey } = file;
+    await deletePast(dataSource, ManagedFile, { id });
+    const intent = { id: randomUUID(), storage, location, locationKey, kind: 'delete' as const };
+    const unleased = { createdAt: new Date(), leaseOwner: null, leaseUntil: null };
+    await dataSource.getRepository(FileIntent).insert({ ...intent, ...unleased });
+    return file;
+  }
+
+  it('lists the files that match, as lines and as JSON', async () => {
+    const [one, , big] = [
+      await create('one', '50%_a.txt'),
+      await create('two', 'b.txt', 'bob'),
+      await create('x'.repeat(2_000), 'big.txt'),
+    ];
+
+    expect((await run(module, ['ls', '--json'])).results).toHaveLength(3);
+    expect((await run(module, ['ls', '--json', '--limit', '2'])).results).toHaveLength(2);
+    const { code, results } = await run(module, ['ls', '--owner', 'user:ada', '--name', '%_A', '--json']);
+    expect(code).toBe(0);
+    expect(results).toMatchObject([{ id: one.id, name: '50%_a.txt', size: 3, storage: 'default' }]);
+    const { out } = await run(module, ['ls', '--larger-than', '1kB', '--type', 'text', '--newer-than', '1h']);
+    expect(out).toBe(`${big.id}  ${big.createdAt.toISOString()}  2.0 KiB  text/plain  default  user:ada  big.txt\n`);
+    expect((await run(module, ['ls', '--older-than', '1h'])).out).toBe('');
+    expect((await run(module, ['ls', '--unowned'])).out).toBe('');
+  });
+
+  it('shows a file with its history, the records that name it, and who may do what', async () => {
+    const { id } = await create('one');
+    await app.get(TaskQueue).run(async () => {
+      const ticket = await dataSource.getRepository(Ticket).save({ title: 't', attachmentId: id });
+      await files.transferOwnership(id, { ownerType: 'ticket', ownerId: String(ticket.id), pin: true });
+    });
+
+    const { code, results } = await run(module, ['show', id, '--as', 'user:admin', '--json']);
+    expect(code).toBe(0);
+    const [ticket] = await dataSource.getRepository(Ticket).find();
+    expect(results).toMatchObject([
+      {
+        id,
+        namedBy: [{ entity: 'Ticket', key: { id: ticket?.id }, field: 'attachmentId' }],
+        history: [{ action: 'create' }, { action: 'transfer', toType: 'ticket' }],
+        access: { read: { allowed: true, rule: 'manager' }, delete: { allowed: true } },
+      },
+    ]);
+    const { out } = await run(module, ['show', id, '--as', 'user:ada']);
+    expect(out).toContain(`named by Ticket {"id":${JSON.stringify(ticket?.id)}}, attachmentId`);
+    expect(out).toContain('may not read (none)');
+  });
+
+  it('writes the bytes of a file, or a range of them', async () => {
+    const { id } = await create('0123456789');
+    expect(await run(module, ['cat', id])).toMatchObject({ code: 0, out: '0123456789', notes: '' });
+    expect(await run(module, ['cat', id, '--range', '2-4'])).toMatchObject({ code: 0, out: '234' });
+  });
+
+  it('refuses an id that is of no file', async () => {
+    const { code, out, notes } = await run(module, ['cat', randomUUID()]);
+    expect({ code, out }).toEqual({ code: 3, out: '' });
+    expect(notes).toContain('FILES_FILE_NOT_FOUND');
+  });
+
+  it('tells what is in the storages, and checks them', async () => {
+    await create('one');
+    await create('two', 'b.txt', 'ada', 'archive');
+    const { code, results } = await run(module, ['storages', '--check', '--json']);
+    expect(results).toMatchObject([
+      { storage: 'default', files: 1, bytes: 3, maxSize: 1_048_576, acceptedTypes: ['text', 'image'], ok: true },
+      { storage: 'archive', files: 1, bytes: 3, acceptedTypes: null, ok: true },
+      { storage: 'database', files: 0, bytes: 0, ok: true },
+    ]);
+    expect(code).toBe(0);
+    expect((await readdir(join(directory, 'archive'))).filter((name) => name.includes('check'))).toEqual([]);
+  });
+
+  it('names files whose storage is not configured, with exit code 1', async () => {
+    const { id } = await create('one');
+    await updatePast(dataSource, ManagedFile, { id }, { storage: 'gone' });
+    const { code, notes } = await run(module, ['storages']);
+    expect(code).toBe(1);
+    expect(notes).toContain('1 files are in storage "gone", which is not configured');
+  });
+
+  it('counts by storage, owner and type, in four statements', async () => {
+    await create('one');
+    await create('three', 'c.txt', 'bob');
+    await files.create(Buffer.from('four'), { name: 'd.txt', owner: null });
+    const { results } = await run(module, ['stats', '--json']);
+    expect(results).toEqual([
+      { group: 'storage', storage: 'default', files: 3, bytes: 12 },
+      { group: 'ownerType', ownerType: 'user', files: 2, bytes: 8 },
+      { group: 'ownerType', ownerType: null, files: 1, bytes: 4 },
+      { group: 'contentType', contentType: 'text/plain', files: 3, bytes: 12 },
+      { group: 'owner', ownerType: 'user', ownerId: 'bob', files: 1, bytes: 5 },
+      { group: 'owner', ownerType: null, ownerId: null, files: 1, bytes: 4 },
+      { group: 'owner', ownerType: 'user', ownerId: 'ada', files: 1, bytes: 3 },
+    ]);
+  });
+
+  describe('verify', () => {
+    it('answers 0 where nothing is wrong', async () => {
+      await create('one');
+      expect(await run(module, ['verify', '--deep'])).toEqual({ code: 0, out: '', notes: '0 found\n', results: [] });
+    });
+
+    it('answers 1, and tells what is wrong', async () => {
+      const { id, location } = await create('one');
+      await rm(join(directory, 'default', location));
+      const { code, results } = await run(module, ['verify', '--json']);
+      expect(code).toBe(1);
+      expect(results).toEqual([{ kind: 'missing-bytes', fileId: id, storage: 'default', location }]);
+      expect(await run(module, ['verify', '--no-bytes'])).toMatchObject({ code: 0 });
+    });
+
+    it('unpins files that no record names, unless it is a dry run', async () => {
+      const { id } = await create('one');
+      const ticket = await dataSource.getRepository(Ticket).save({ title: 't' });
+      await files.transferOwnership(id, { ownerType: 'ticket', ownerId: String(ticket.id), pin: true });
+
+      const dry = await run(module, ['verify', '--fix', 'unnamed-file', '--dry-run', '--json']);
+      expect(dry).toMatchObject({ code: 1, results: [{ kind: 'unnamed-file', fileId: id, fixed: false }] });
+      expect((await files.findOrFail(id)).pinned).toBe(true);
+      const fixed = await run(module, ['verify', '--fix', 'unnamed-file', '--json']);
+      expect(fixed).toMatchObject({ code: 0, results: [{ fixed: true }] });
+      expect((await files.findOrFail(id)).pinned).toBe(false);
+      expect(await run(module, ['verify'])).toMatchObject({ code: 0, out: '' });
+    });
+
+    it('fixes nothing that has no safe answer', async () => {
+      expect(await run(module, ['verify', '--fix', 'missing-bytes'])).toMatchObject({ code: 2, out: '' });
+    });
+  });
+
+  describe('orphans', () => {
+    it('finds bytes without a file, those of the last day left out', async () => {
+      await create('one');
+      await aged('default', 'old.txt', 'old');
+      await writeFile(join(directory, 'default', 'new.txt'), 'new');
+
+      const { code, results, notes } = await run(module, ['orphans', '--json']);
+      expect(code).toBe(1);
+      expect(results).toMatchObject([{ storage: 'default', location: 'old.txt', size: 3 }]);
+      expect(notes).toBe('1 found, 3 bytes\n');
+      const all = await run(module, ['orphans', '--storage', 'default', '--older-than', '0s', '--json']);
+      expect(new Set(all.results.map(({ location }) => location))).toEqual(new Set(['new.txt', 'old.txt']));
+      expect(await run(module, ['orphans', '--storage', 'archive'])).toMatchObject({ code: 0, out: '' });
+    });
+
+    it('leaves out bytes that the sweeper knows of', async () => {
+      await loseRow(await create('one'));
+      expect(await run(module, ['orphans', '--older-than', '0s'])).toMatchObject({ code: 0, out: '' });
+    });
+
+    it('refuses to adopt and to delete at once', async () => {
+      expect(await run(module, ['orphans', '--adopt', '--delete'])).toMatchObject({ code: 2, out: '' });
+    });
+
+    it('deletes them, and nothing that is a file', async () => {
+      const { id } = await create('one');
+      await aged('default', 'old.txt', 'old');
+      expect(await run(module, ['orphans', '--delete', '--dry-run'])).toMatchObject({ code: 1 });
+      expect(await readdir(join(directory, 'default'))).toContain('old.txt');
+
+      expect(await run(module, ['orphans', '--delete'])).toMatchObject({ code: 0 });
+      expect(await readdir(join(directory, 'default'))).not.toContain('old.txt');
+      expect(await run(module, ['cat', id])).toMatchObject({ code: 0, out: 'one' });
+    });
+
+    it('makes files of them, for an owner', async () => {
+      await aged('archive', 'old.txt', 'old');
+      expect(await run(module, ['orphans', '--adopt', '--owner', 'user:42'])).toMatchObject({ code: 0 });
+      const { results } = await files.search({ filters: { owner: { type: 'user', id: '42' } } });
+      expect(results).toMatchObject([{ name: 'old.txt', storage: 'archive', location: 'old.txt', size: 3 }]);
+      expect(await run(module, ['orphans'])).toMatchObject({ code: 0 });
+    });
+
+    it('tells which bytes cannot become files, and goes on', async () => {
+      await aged('default', 'junk.bin', '\u0000\u0001\u0002');
+      await aged('default', 'text.txt', 'text');
+      const { code, results } = await run(module, ['orphans', '--adopt', '--json']);
+      expect(code).toBe(1);
+      expect(
+        results.toSorted((one, other) => (String(one['location']) < String(other['location']) ? -1 : 1)),
+      ).toMatchObject([
+        { location: 'junk.bin', done: false, problem: expect.stringContaining('application/octet-stream') as string },
+        { location: 'text.txt', done: true },
+      ]);
+    });
+  });
+
+  describe('move', () => {
+    it('moves what matches, after a dry run that does not', async () => {
+      const [one, two] = [await create('one'), await create('two', 'b.txt', 'bob')];
+      const which = ['move', '--from', 'default', '--to', 'archive', '--owner', 'user:ada'];
+      const dry = await run(module, [...which, '--dry-run']);
+      expect(dry).toMatchObject({ code: 0, out: '1 files would be moved from default to archive\n' });
+      expect((await files.findOrFail(one.id)).storage).toBe('default');
+
+      const { code, out, notes } = await run(module, which);
+      expect({ code, out }).toEqual({ code: 0, out: '' });
+      expect(notes).toMatch(/^moved 1 in \d+\.\d s\n$/);
+      expect((await files.findOrFail(one.id)).storage).toBe('archive');
+      expect((await files.findOrFail(two.id)).storage).toBe('default');
+      expect(await run(module, ['cat', one.id])).toMatchObject({ out: 'one' });
+    });
+
+    it('answers 1, and names what could not be moved', async () => {
+      const [one, two] = [await create('one'), await create('two')];
+      await rm(join(directory, 'default', one.location));
+      const { code, results } = await run(module, ['move', '--from', 'default', '--to', 'archive', '--json']);
+      expect(code).toBe(1);
+      expect(results).toMatchObject([{ kind: 'failed', id: one.id }]);
+      expect((await files.findOrFail(two.id)).storage).toBe('archive');
+    });
+
+    it('ends after the files at hand when it is interrupted, and goes on when it is run again', async () => {
+      for (let n = 0; n < 6; n++) await create(`file ${n}`);
+      const stop = new AbortController();
+      stop.abort();
+      const argv = ['move', '--from', 'default', '--to', 'archive', '--concurrency', '1'];
+      const { code, notes } = await run(module, argv, stop.signal);
+      expect(code).toBe(3);
+      expect(notes).toContain('Interrupted. Run the same command again to go on.');
+      expect((await files.search({ filters: { storage: 'default' } })).count).toBeGreaterThan(0);
+
+      expect(await run(module, argv)).toMatchObject({ code: 0 });
+      expect((await files.search({ filters: { storage: 'default' } })).count).toBe(0);
+    });
+  });
+
+  it('sweeps what a crash has left, and tells of it before', async () => {
+    const { location } = await loseRow(await create('one'));
+
+    expect((await run(module, ['sweep', '--dry-run', '--json'])).results).toMatchObject([
+      { location, outcome: 'remove' },
+    ]);
+    const { code, results } = await run(module, ['sweep', '--json']);
+    expect(code).toBe(0);
+    expect(results).toMatchObject([{ finished: 1, kept: 0, failed: 0, bytesRemoved: 3 }]);
+  });
+});
