@@ -148,7 +148,7 @@ describe.skipIf(!AZURE)('azureStorage', () => {
   });
 
   describe('reading', () => {
-    it('has no bytes after the last one, and none of an empty file', async () => {
+    it('gives no bytes after the last one, and none of an empty file', async () => {
       const { storage } = await setUp();
       await storage.write('five', source('12345'));
       await storage.write('empty', source(''));
@@ -193,7 +193,7 @@ describe.skipIf(!AZURE)('azureStorage', () => {
       expect((await buffer(await storage.read('packed'))).equals(bytes)).toBe(true);
     });
 
-    it('does not take a container that is gone for a file that is not there', async () => {
+    it('tells a missing container from a missing file', async () => {
       const { direct, storage } = await setUp();
       await direct.delete();
       for (const verb of ['read', 'stat', 'remove'] as const)
@@ -311,7 +311,7 @@ describe.skipIf(!AZURE)('azureStorage', () => {
       expect(await storage.exists('lent')).toBe(true);
     });
 
-    it('has temporary addresses only with a shared key, and public ones only when it is told where', async () => {
+    it('has temporary addresses only with a shared key, and public ones only where one is configured', async () => {
       const container = await newContainer('blob');
       const shared = azureStorage({ container });
       const sas = azureStorage({ container: await withSas(container) });
@@ -344,7 +344,7 @@ describe.skipIf(!AZURE)('azureStorage', () => {
       });
     });
 
-    it('says what a client lacks, and tells no SAS', async () => {
+    it('names the permission that a client lacks, and shows no SAS', async () => {
       const container = await newContainer();
       const blind = azureStorage({ container: await withSas(container, 'rcwd') });
       const error = await blind.connect().catch((thrown: Error) => thrown);

@@ -86,7 +86,7 @@ describe.skipIf(!chromium)('my files in a browser', () => {
     await look(page, 'files');
   });
 
-  it('takes what is dropped', async () => {
+  it('uploads dropped files', async () => {
     const page = await pages.as(pages.portal.alice, '/web/files');
     const dropped = await page.evaluateHandle(`(() => {
       const transfer = new DataTransfer();
@@ -115,7 +115,7 @@ describe.skipIf(!chromium)('my files in a browser', () => {
     await problem.waitFor({ state: 'detached' });
   });
 
-  it('shows hostile names as what they are', async () => {
+  it('shows hostile names as plain text', async () => {
     const { alice, mary } = pages.portal;
     const fileId = await alice.upload(pdf(), HOSTILE);
     await alice.post('/packages', {

@@ -11,7 +11,7 @@ const chromium = findChromium();
 describe.skipIf(!chromium)('the portal in a browser', () => {
   const pages = new Pages(chromium);
 
-  it('is used with the keyboard alone, from logging in to logging out', async () => {
+  it('works with the keyboard alone, from logging in to logging out', async () => {
     const { alice, visitor } = pages.portal;
     await alice.upload(pdf(), 'by-keyboard.pdf');
     const page = await pages.as(visitor, '/web/packages/new');
@@ -76,7 +76,7 @@ describe.skipIf(!chromium)('the portal in a browser', () => {
     }
   });
 
-  it('shows a manager all files, which rule decides, and what the sweeper would do', async () => {
+  it('shows a manager all files, the rule that decides, and the preview of a sweep', async () => {
     const { app, alice, bob, mary } = pages.portal;
     const [own, given] = [await alice.upload(pdf(), 'her-own.pdf'), await alice.upload(pdf(), 'given.pdf')];
     await alice.post('/packages', { name: freshName('p'), title: 'A private one', attachmentId: given });

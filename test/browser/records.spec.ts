@@ -65,7 +65,7 @@ describe.skipIf(!chromium)('records in a browser', () => {
     expect((await visitor.get(`/packages/${packageId}`)).body).toMatchObject({ attachmentId: null, resources: [] });
   });
 
-  it('shows what is wrong beside the field of the resource that it is about', async () => {
+  it('shows each problem beside the field of the resource that it is about', async () => {
     const { alice, bob } = pages.portal;
     const taken = await alice.upload(pdf(), 'taken.pdf');
     const page = await pages.as(alice, '/web/packages/new');

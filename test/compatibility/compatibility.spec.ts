@@ -58,7 +58,7 @@ describe.each(await reachableConfigurations(which))('$name', ({ database, ...con
   });
 });
 
-it('is what docs/compatibility.md lists', async () => {
+it('matches the list of docs/compatibility.md', async () => {
   const page = await readFile(new URL('../../docs/compatibility.md', import.meta.url), 'utf8');
   const listed = [...page.matchAll(/^\| (.+?) +\|/gm)].map(([, name]) => name);
   const told = CONFIGURATIONS.map(({ name }) => name);

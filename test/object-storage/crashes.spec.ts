@@ -45,7 +45,7 @@ describe('a process that dies while it writes to s3Storage', () => {
     ['the claim', /^PUT [^?]*$/, SIZE, []],
     ['the completion', /^POST .*uploadId=/, SIZE, ['file']],
   ] as [string, RegExp, number, string[]][])(
-    'before %s leaves nothing that is read, and what is swept',
+    'leaves only bytes that are swept when it dies before %s',
     async (_what, pattern, size, keys) => {
       const { storage, inside } = await afterDeathAt(pattern);
       expect([await inside.keys(), await inside.uploads()]).toEqual([keys, ['file']]);

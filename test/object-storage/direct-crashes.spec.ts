@@ -84,7 +84,7 @@ describe('a machine that dies with a direct upload to s3Storage', () => {
   it.each([
     ['before the bucket hears of it', 'before', 0],
     ['before the answer of the bucket is saved', 'after', 1],
-  ] as const)('when it begins, %s, leaves what is swept', async (_what, moment, open) => {
+  ] as const)('leaves only what is swept when it dies as it begins, %s', async (_what, moment, open) => {
     const { killed, swept, rows, inside } = await machines();
     await killed(`${bytes.length}`, moment, /^POST .*[?&]uploads/);
     expect([(await rows.find()).map(({ handle }) => handle), (await inside.uploads()).length]).toEqual([[null], open]);
@@ -99,7 +99,7 @@ describe('a machine that dies with a direct upload to s3Storage', () => {
     ['when it is read', 'before', /^GET (?!.*\.nestjs-files)[^?]*$/],
   ];
 
-  it.each(COMPLETION)('when it completes it, %s, leaves it to another one to complete', async (_what, ...at) => {
+  it.each(COMPLETION)('lets another machine complete when it dies as it completes, %s', async (_what, ...at) => {
     const { uploads, files, sent, killed, swept } = await machines();
     const id = await sent();
     await killed(id, ...at);
@@ -111,7 +111,7 @@ describe('a machine that dies with a direct upload to s3Storage', () => {
     expect((await buffer(await files.stream(id))).equals(bytes)).toBe(true);
   });
 
-  it.each(COMPLETION)('when it completes it, %s, leaves what is swept', async (_what, ...at) => {
+  it.each(COMPLETION)('leaves only what is swept when it dies as it completes, %s', async (_what, ...at) => {
     const { sent, killed, swept } = await machines();
     await killed(await sent(), ...at);
     expect(await swept()).toEqual({ keys: 0, uploads: 0, rows: 0 });

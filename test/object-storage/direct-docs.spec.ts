@@ -122,7 +122,7 @@ it('sends a file by the shell as docs/direct-uploads.md says', async () => {
   expect(JSON.parse(stdout)).toMatchObject({ name: 'report.pdf', size: 9, contentType: 'application/pdf' });
 });
 
-it('is in reach of the application’s own code as docs/direct-uploads.md says', async () => {
+it('gives the application’s own code DirectUploads as docs/direct-uploads.md says', async () => {
   const { storage } = await newS3Storage();
   const { app } = await startApp({
     options: { storages: { default: storage }, actor: byHeader },

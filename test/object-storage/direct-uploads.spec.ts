@@ -81,7 +81,7 @@ describe.each(Object.entries(SERVERS))('a client that sends to a server %s', (_n
     expect((await buffer(await storage.read('file'))).equals(bytes)).toBe(true);
   });
 
-  it('does not get a part into the object that it replaced when the parts had been looked at', async () => {
+  it('cannot get a part into the object that it replaced once the parts had been looked at', async () => {
     const { storage, inside } = await newStorage();
     const upload = await storage.direct('file', (place) => place.begin('file', 5));
     const { url, method } = await sign(storage, upload, 1, 5);

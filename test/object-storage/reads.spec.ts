@@ -22,7 +22,7 @@ async function behindProxy() {
 }
 
 describe('a read from s3Storage', () => {
-  it('of a range behind the end gives nothing, also of an empty file', async () => {
+  it('gives no bytes for a range behind the end, also of an empty file', async () => {
     const { storage } = await newS3Storage();
     await storage.write('ten', source('0123456789'));
     await storage.write('empty', source(''));
@@ -74,7 +74,7 @@ describe('a read from s3Storage', () => {
     await expect(storage.stat('file')).rejects.toThrow('failed to stat "file": the server answered 403');
   });
 
-  it('does not take a missing bucket for a missing file', async () => {
+  it('tells a missing bucket from a missing file', async () => {
     const storage = s3Storage({ client: s3Config(), bucket: 'nestjs-files-no-such-bucket' });
     await expect(storage.read('file')).rejects.toMatchObject({
       code: 'FILES_STORAGE_FAILED',

@@ -187,7 +187,7 @@ describe('a write to s3Storage', () => {
     ['the reply is lost', { cut: 'reply' }],
     ['it is cut off', { cut: 'before' }],
     ['another request gets in its way', { status: 409, code: 'ConditionalRequestConflict' }],
-  ] as [string, S3Fate][])('of a small file succeeds although %s', async (_what, fate) => {
+  ] as [string, S3Fate][])('succeeds with a small file although %s', async (_what, fate) => {
     const { proxy, storage } = await behindProxy();
     proxy.decide = once(PUT, fate);
     await storage.write('file', Readable.from([Buffer.from('content')]));
@@ -240,7 +240,7 @@ describe('a write to s3Storage', () => {
     await expect(storage.write('taken', source)).rejects.toBeInstanceOf(LocationTakenError);
   });
 
-  it.each([1000, PART + 1000])('of %i bytes sees, without conditions, that another came first', async (size) => {
+  it.each([1000, PART + 1000])('sees with %i bytes, without conditions, that another came first', async (size) => {
     const { storage, inside } = await behindProxy({ conditionalWrites: false });
     const other = await newS3Storage({ prefix: inside.prefix });
     let isOpen = true;

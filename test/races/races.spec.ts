@@ -147,7 +147,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('two proc
     });
   });
 
-  it('move files among owners with quotas, to and fro: no deadlock, and the counts are right', async () => {
+  it('move files among owners with quotas, to and fro, without deadlock and with the right counts', async () => {
     const folders = [await world.folder(), await world.folder(), await world.folder()];
     await storm(Math.ceil(ROUNDS / 2), AT_ONCE, async (round) => {
       const order = round % 2 === 0 ? folders : folders.toReversed();

@@ -87,7 +87,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('on $na
       return { list, transfer, errors };
     }
 
-    it('an id that no owner can have is answered as one that no owner has', async () => {
+    it('answers for an id that no owner can have as for one that no owner has', async () => {
       const { list, transfer, errors } = await start();
       for (const [type, id] of IMPOSSIBLE) {
         const answers = await Promise.all([
@@ -104,7 +104,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('on $na
       expect(errors).toEqual([]);
     });
 
-    it('an id that a policy cannot ask the database for is the client’s fault', async () => {
+    it('blames the client for an id that a policy cannot ask the database for', async () => {
       const { list, transfer, errors } = await start();
       const answers = await Promise.all([list('parcel', 'nope', 'anna'), transfer('parcel', 'nope', 'anna')]);
       const refusal = kind === 'postgres' ? 'FILES_OWNER_REFERENCE_INVALID' : 'FILES_ACCESS_DENIED';

@@ -80,7 +80,7 @@ function statementsOf(dataSource: DataSource): string[] {
 it.each([
   { files: 12, owners: 4 },
   { files: 300, owners: 100 },
-])('a listing of $files files of $owners owners asks each policy once', async ({ files: count, owners }) => {
+])('asks each policy once for $files files of $owners owners', async ({ files: count, owners }) => {
   const app = await startApp({
     imports: [TypeOrmModule.forFeature([Package, Group])],
     options: { cascade: { package: true, group: true } },
@@ -213,7 +213,7 @@ describe.each(PLATFORMS)('a listing of files of which some are refused, on %s', 
     return { app, list };
   }
 
-  it('is as if these were not there', async () => {
+  it('lists the others as if the refused files did not exist', async () => {
     const { list } = await start();
     const first = await list('&limit=4');
     const second = await list(`&limit=4&cursor=${first.next}`);
@@ -231,13 +231,13 @@ describe.each(PLATFORMS)('a listing of files of which some are refused, on %s', 
     expect(await list(`&filters=${probe}`)).toEqual({ count: 0, results: [], next: null });
   });
 
-  it('is whole for those whom nothing is refused', async () => {
+  it('lists every file for an actor to whom none is refused', async () => {
     const { list } = await start();
     expect((await list('', 'admin')).count).toBe(9);
     expect((await list('', 'chief')).count).toBe(9);
   });
 
-  it('keeps what a hook goes by when a file is copied', async () => {
+  it('copies the data that a hook goes by along with the file', async () => {
     const { app, list } = await start();
     const files = app.app.get(FilesService);
     const { results } = await list('&limit=1&sort=name', 'admin');

@@ -77,7 +77,7 @@ async function answer(app: HttpApp, path: string, user?: string, body?: object) 
 }
 
 describe.each(PLATFORMS)('@RequireFileAccess on %s', (platform) => {
-  it('lets those through who may', async () => {
+  it('lets actors through who may use the file', async () => {
     const { app, fileOf } = await guardedApp(platform);
     const [own, open] = [await fileOf('user', 'anna'), await fileOf('package', '1')];
     expect(await answer(app, `/previews/${own}`, 'anna')).toMatchObject({ status: 200, text: `a preview of ${own}` });
@@ -100,7 +100,7 @@ describe.each(PLATFORMS)('@RequireFileAccess on %s', (platform) => {
     }
   });
 
-  it('tells those who see a file why not', async () => {
+  it('answers 403 to actors who may see the file but not change it', async () => {
     const { app, fileOf } = await guardedApp(platform);
     const fileId = await fileOf('package', '1');
     called.length = 0;

@@ -51,7 +51,7 @@ const NONE = { read: 404, stream: 404, rename: 404, pin: 404, unpin: 404, delete
 const EVERYTHING: Grants = { read: true, update: true, delete: true, receive: true, scan: true };
 
 describe('files over HTTP', () => {
-  it('are managed by managers, whosever they are', async () => {
+  it('let a manager do everything, whoever owns them', async () => {
     const { app, create } = await rulesApp({});
     for (const [type, id] of [
       ['user', 'anna'],
@@ -61,14 +61,14 @@ describe('files over HTTP', () => {
     }
   });
 
-  it("are their owner's, and hidden from strangers", async () => {
+  it('are open to their owner, and hidden from strangers', async () => {
     const { app, create } = await rulesApp({ cascade: { package: true } }, EVERYTHING);
     expect(await statuses(app, await create('user', 'anna'), 'anna')).toEqual(ALL);
     expect(await statuses(app, await create('user', 'anna'), 'ben')).toEqual(NONE);
     expect(await statuses(app, await create('user', 'anna'))).toEqual(NONE);
   });
 
-  it('of other owners are closed without a cascade, and open with one', async () => {
+  it('let other owners in only with a cascade', async () => {
     const closed = await rulesApp({}, EVERYTHING);
     expect(await statuses(closed.app, await closed.create('package', '1'), 'ben')).toEqual(NONE);
     const open = await rulesApp({ cascade: { package: true } }, EVERYTHING);
@@ -104,7 +104,7 @@ describe('files over HTTP', () => {
     ['authenticated', [401, 201, 201, 201]],
     [{ storages: ['images'] }, [401, 403, 201, 201]],
     [(actor: Actor | null, storage: string) => actor === null || storage === 'images', [201, 403, 201, 201]],
-  ] as const)('are uploaded by those whom "uploads" allows: %j', async (uploads, expected) => {
+  ] as const)('accept uploads from the actors that "uploads" allows: %j', async (uploads, expected) => {
     const { app } = await rulesApp({ uploads: uploads as never });
     const upload = async (storage: string, user?: string) => {
       const body = formWith('hello', 'x', { storage });
@@ -142,7 +142,7 @@ describe('files over HTTP', () => {
     },
   );
 
-  it('are renamed when they are pinned, too', async () => {
+  it('accept a new name also while they are pinned', async () => {
     const { app, create } = await rulesApp({ cascade: { package: true } }, EVERYTHING);
     const id = await create('package', '1');
     await app.app.get(FilesService).pin(id);
@@ -151,7 +151,7 @@ describe('files over HTTP', () => {
     expect([renamed.status, await renamed.json()]).toMatchObject([200, { name: 'y.txt', pinned: true }]);
   });
 
-  it('of users are seen in the storages that the cascade opens for them', async () => {
+  it('show the files of users in the storages that the cascade opens', async () => {
     @OwnerPolicy('user')
     class UserFiles implements FileOwnerPolicy {
       allows(operation: OwnerOperation) {

@@ -89,7 +89,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('an aud
       ]);
     });
 
-    it('says of which bytes nobody knows', async () => {
+    it('reports the files whose bytes it cannot check, with the reason', async () => {
       const files = [await create('a'), await create('b'), await create('c')];
       await setFile(files[0]!.id, { storage: 'attic' });
       await setFile(files[1]!.id, { hashAlgorithm: 'rot13' });
@@ -109,7 +109,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('an aud
       expect(await kinds({ deep: true })).toEqual(['unchecked-bytes', 'unchecked-bytes']);
     });
 
-    it('asks storages only for what they can do', async () => {
+    it('asks a storage only for its verbs', async () => {
       const [seen, closed] = [await create('seen', 'seen'), await create('closed', 'closed')];
       for (const { id } of [seen, closed]) await setFile(id, { size: 1, hash: 'other' });
 
@@ -219,7 +219,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('an aud
       await expect(run({ signal: controller.signal })).rejects.toThrow('enough');
     });
 
-    it('sees what is committed, and waits for no unit of work that it is called in', async () => {
+    it('reads committed rows, and waits for no unit of work that calls it', async () => {
       const loan = await app.dataSource.getRepository(Loan).save({});
       await app.fileOf('loan', loan.id);
       const found = app.queue.run(async () => {

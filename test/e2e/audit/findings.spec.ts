@@ -168,7 +168,7 @@ describe.each(variants)('an audit on $name', (database) => {
     expect(missing).toEqual(expect.arrayContaining(expected));
   });
 
-  it('finds files of others, of nobody, and those of a row without an owner', async () => {
+  it('finds named files of other owners, unowned ones, and those of a row without an owner', async () => {
     const { ticket: one, film, photo } = await clean();
     const [foreign, nobodys] = [await app.upload('bob'), await app.upload('bob')];
     await updatePast(app.dataSource, ManagedFile, { id: nobodys }, { ownerType: null, ownerId: null });
@@ -195,7 +195,7 @@ describe.each(variants)('an audit on $name', (database) => {
     expect(found).toContainEqual(gone);
   });
 
-  it('finds values that are no ids, also those that TypeORM cannot read', async () => {
+  it('finds values that are not ids, also those that TypeORM cannot read', async () => {
     const { ticket: one, dossier } = await clean();
     await updatePast(app.dataSource, Ticket, { id: one.id }, { imageIds: 'neither JSON nor an id' });
     await updatePast(app.dataSource, Dossier, { id: dossier.id }, { 'papers.contractId': 'report.pdf' });

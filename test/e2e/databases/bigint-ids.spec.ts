@@ -157,7 +157,7 @@ describe.each(cases)('ids that are bigint by $by, on $database.name,', ({ databa
     return { ...app, send, files: app.app.get(FilesService) };
   }
 
-  it('own files, let them go, and take them along', async () => {
+  it('own files, let them go, and take them along when they change', async () => {
     const app = await start();
     const { files, send } = app;
     const { id: fileId } = await uploadFile(app, 'ada', formWith('owned'));
@@ -174,7 +174,7 @@ describe.each(cases)('ids that are bigint by $by, on $database.name,', ({ databa
     expect(await files.findMany([made.fileId])).toEqual([]);
   });
 
-  it('keep what owns files, also where only its key is known', async () => {
+  it('keep the owners of files, also where only their key is known', async () => {
     const { files, dataSource } = await start();
     const shelves = dataSource.getRepository(Shelf);
     await shelves.save(shelves.create({ id: 'a', notes: [{ id: 1n, code: 7n }] }));

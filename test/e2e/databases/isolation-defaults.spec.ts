@@ -91,7 +91,7 @@ describe.each(cases)('a $place of $database.name that defaults to $level', ({ da
     return app.fetch(path, { user: 'ada', method: 'POST', headers, body: JSON.stringify(body) });
   };
 
-  it('has units at READ COMMITTED, which create files and lose no race', async () => {
+  it('runs units at READ COMMITTED, which create files and lose no race', async () => {
     const app = await start();
     const transactor = app.app.get(Transactor);
     const [shown] = await transactor.run(() => app.dataSource.query<object[]>('SHOW transaction_isolation'));

@@ -153,7 +153,7 @@ describe.each(await reachableDatabases('postgres'))('The last transfer of a unit
     expect([await app.owner(), await app.actions()]).toEqual([`sheet ${app.id}*`, ['create', 'transfer']]);
   });
 
-  it('goes with the COMMIT for records whose owner the result tells', async () => {
+  it('goes with the COMMIT for records whose owner is read from the result', async () => {
     const app = await start();
     app.proxy.arm();
     expect((await app.send('loose', { fileId: app.fileId }, 'anna', 'POST')).status).toBe(201);
@@ -222,7 +222,7 @@ describe.each(await reachableDatabases('postgres'))('The last transfer of a unit
     expect(seen).toContain('task');
   });
 
-  it('is refused as ever where the file was given away meanwhile: nothing is saved, no fault is logged', async () => {
+  it('is refused when the file was given away meanwhile: nothing is saved, no fault is logged', async () => {
     const app = await start();
     const logged = vi.spyOn(app.dataSource.logger, 'logQueryError');
     meanwhile = () => app.files.transferOwnership(app.fileId, { ownerType: 'user', ownerId: 'bert' });
@@ -244,7 +244,7 @@ describe.each(await reachableDatabases('postgres'))('The last transfer of a unit
     expect([await app.owner(), await app.actions()]).toEqual(['user anna', ['create']]);
   });
 
-  it('pins what the record has already, and says so in the history', async () => {
+  it('pins the files that the record has already, and notes it in the history', async () => {
     const app = await start();
     await app.send(`${app.id}`, { fileId: app.fileId });
     meanwhile = () => app.dataSource.query('UPDATE files_file SET pinned = false WHERE id = $1', [app.fileId]);
@@ -283,7 +283,7 @@ describe.each(await reachableDatabases('postgres'))('The last transfer of a unit
     expect((await app.send(`${app.id}`, { fileId: app.fileId })).status).toBe(200);
   });
 
-  it('is told from a COMMIT that fails', async () => {
+  it('is not confused with a COMMIT that fails', async () => {
     const app = await start();
     await app.dataSource.query(
       `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no sheets today'; END $$`,

@@ -129,7 +129,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('a COMMIT whose r
     expect(await app.dataSource.query('SELECT * FROM files_intent')).toEqual([]);
   });
 
-  it('leaves the bytes of an upload alone, while nobody can say; the sweeper decides by the rows', async () => {
+  it('leaves the bytes of an upload while the outcome is unknown; the sweeper decides by the rows', async () => {
     const app = await start();
     const files = app.app.get(FilesService);
     const upload = (name: string) =>

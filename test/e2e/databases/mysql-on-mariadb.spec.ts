@@ -34,7 +34,7 @@ class PagesController {
 
 const [mariadb] = (await reachableDatabases('mariadb')).filter(({ kind }) => kind === 'mariadb');
 
-it.skipIf(!mariadb)('the type mysql on a MariaDB server locks owners and intents', async () => {
+it.skipIf(!mariadb)('locks owners and intents with the type mysql on a MariaDB server', async () => {
   const { options, drop } = await mariadb!.create();
   onTestFinished(drop);
   const database = { ...options, type: 'mysql', synchronize: false } as DataSourceOptions;

@@ -144,7 +144,7 @@ describe.each(cases)('with every query cached in the $store, on $database.name,'
     expect(await app.send('GET', `/pages/${String(body['id'])}`)).toMatchObject({ body: { fileId: null } });
   });
 
-  it('sweeps what is due, and uses a one-time link once', async () => {
+  it('sweeps due intents, and uses a one-time link once', async () => {
     const app = await start();
     const [sweeper, links] = [app.app.get(FilesSweeper), app.app.get(FilesLinks)];
     expect(await sweeper.preview()).toEqual([]);

@@ -81,7 +81,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('replication on $
     return { app, stale, dropSlave, storage, files: app.app.get(FilesService), sweeper: app.app.get(FilesSweeper) };
   }
 
-  it('has the caller see what the caller has just written', async () => {
+  it('shows the caller its own writes', async () => {
     const { app, files } = await start();
     const { id: fileId } = await uploadFile(app, 'ada', formWith('written'));
     const read = async (path: string, user = 'ada') => {
@@ -108,7 +108,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('replication on $
     expect(await files.findOrFail(fileId)).toMatchObject({ ownerType: 'page' });
   });
 
-  it('has the sweeper ask the master whether a row refers to bytes', async () => {
+  it('makes the sweeper ask the master whether a row refers to bytes', async () => {
     const { app, stale, storage, files, sweeper } = await start();
     const { id } = await uploadFile(app, 'ada', formWith('deleted'));
     const file = await files.findOrFail(id);

@@ -19,7 +19,7 @@ const cases = (await reachableDatabases('file', 'postgres')).map((database) => {
 });
 
 describe.each(cases)('with $setting on $database.name,', ({ database, options }) => {
-  it('search finds what it finds elsewhere', async () => {
+  it('finds by search the same files as elsewhere', async () => {
     const { options: own, drop } = await database.create();
     onTestFinished(drop);
     const { app, dataSource } = await startApp({ database: { ...own, ...options } as DataSourceOptions });

@@ -209,7 +209,7 @@ function paths(): string[] {
   return finished.map(pathOf);
 }
 
-it('every example of docs/observability.md is run here', async () => {
+it('runs every example of docs/observability.md', async () => {
   expect(await examplesNotRun('observability.md', import.meta.url)).toEqual([]);
 });
 
@@ -237,7 +237,7 @@ it('turns a request, its drain, its tasks and its transfer into spans that nest'
   });
 });
 
-it('tells what failed, and how the unit ended', async () => {
+it('logs the failed step, and how the unit ended', async () => {
   const { app, save } = await start();
   const { id: fileId } = await uploadFile(app, 'ada', formWith('text'));
   spans.reset();
@@ -248,7 +248,7 @@ it('tells what failed, and how the unit ended', async () => {
   expect(failed.at(-1)?.attributes['outcome']).toBe('rollback');
 });
 
-it('follows bytes in and out, sweeps and audits, and keeps the span of whoever asked around them', async () => {
+it('traces bytes in and out, sweeps and audits, below the caller’s span', async () => {
   const { app } = await start();
   const { id } = await uploadFile(app, 'ada', formWith('four'));
   spans.reset();

@@ -112,7 +112,7 @@ class GroupFiles extends PackageFiles {}
 
 const admins = new Set(['root']);
 
-it('runs every example of the pages for those who come from elsewhere', async () => {
+it('runs every example of the pages on multer and ckanext-files', async () => {
   expect(await examplesNotRun('coming-from-multer.md', import.meta.url)).toEqual([]);
   expect(await examplesNotRun('coming-from-ckanext-files.md', import.meta.url)).toEqual([]);
 });

@@ -80,7 +80,7 @@ it('runs every example of the pages about databases', async () => {
 for (const kind of ['file', 'postgres', 'mariadb', 'migrated'] as const) {
   const [database] = await reachableDatabases(kind === 'migrated' ? 'postgres' : kind);
 
-  it.skipIf(!database)(`has files in the database of the pages: ${kind}`, async () => {
+  it.skipIf(!database)(`manages files in the database of the pages: ${kind}`, async () => {
     const empty = await database!.open({ entities: [] });
     onTestFinished(() => empty.close());
     vi.stubEnv('DATABASE_URL', urlOf(empty.dataSource.options));
@@ -98,7 +98,7 @@ for (const kind of ['file', 'postgres', 'mariadb', 'migrated'] as const) {
   });
 }
 
-it('has files in the database of the pages: pglite', async () => {
+it('manages files in the database of the pages: pglite', async () => {
   const { files, dataSource } = await boot(modules.pglite);
   await dataSource.synchronize();
 

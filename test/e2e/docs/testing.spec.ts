@@ -53,7 +53,7 @@ it('has every export of nestjs-files/testing on its page', async () => {
 });
 
 describe('a service alone', () => {
-  it('announces what was imported', async () => {
+  it('announces the imported records', async () => {
     const queue = testTaskQueue();
     const packages = { save: async (row: object) => ({ id: '7', ...row }) };
     const mailer = { sent: [] as string[], announce: (title: string) => mailer.sent.push(title) };

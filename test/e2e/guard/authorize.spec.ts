@@ -186,18 +186,21 @@ describe.each(both)('authorize on $name, $platform', ({ database, platform }) =>
   };
   beforeEach(() => start());
 
-  it.each(['', '/steps', '/upsert'])('lets nobody in who makes the record their own in PATCH %s', async (path) => {
+  it.each(['', '/steps', '/upsert'])('refuses an actor who makes the record their own in PATCH %s', async (path) => {
     const fileId = await own();
     const answer = await send('PATCH', `/${theirs}${path}`, { creatorId: 'ada', fileId });
     expect(answer).toMatchObject({ status: 403, body: { code: 'FILES_ACCESS_DENIED' } });
     expect(await stored(theirs)).toEqual({ creatorId: 'bob', fileId: null });
   });
 
-  it.each(['', '/steps', '/upsert'])('lets those who may change the record give it away in PATCH %s', async (path) => {
-    const fileId = await own('bob');
-    expect((await send('PATCH', `/${theirs}${path}`, { creatorId: 'ada', fileId }, 'bob')).status).toBe(200);
-    expect(await stored(theirs)).toEqual({ creatorId: 'ada', fileId });
-  });
+  it.each(['', '/steps', '/upsert'])(
+    'lets an actor who may change the record give it away in PATCH %s',
+    async (path) => {
+      const fileId = await own('bob');
+      expect((await send('PATCH', `/${theirs}${path}`, { creatorId: 'ada', fileId }, 'bob')).status).toBe(200);
+      expect(await stored(theirs)).toEqual({ creatorId: 'ada', fileId });
+    },
+  );
 
   it('asks about files that come with the form', async () => {
     const form = () => {

@@ -117,7 +117,7 @@ describe('The boot', () => {
     ]);
   });
 
-  it('warns of fields that no constraint will see, and says what to do', async () => {
+  it('warns of fields that no constraint will see, and names the remedy', async () => {
     const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
     const app = await guardedApp({ database: await theDatabase(), controllers: [Routes] });
     const told = warn.mock.calls.map(([message]) => String(message)).filter((message) => message.startsWith('Routes.'));

@@ -37,7 +37,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Clause
       expect(await app.ownerOf(fileId)).toBeUndefined();
     });
 
-    it.runIf(isOf('delete'))('gives back the rows whose files a deletion removes', async () => {
+    it.runIf(isOf('delete'))('returns the rows whose files a deletion removes', async () => {
       const { id, fileId } = await ticketWithFile('deleted');
       const deletion = tickets().createQueryBuilder().delete().where('title = :title', { title: 'deleted' });
       expect(await deletion.returning(['id']).execute()).toMatchObject({ raw: [{ id }] });

@@ -205,7 +205,7 @@ describe.skipIf(!postgres)('guards in the database', () => {
     await remove(own);
   });
 
-  it('ask only about the files that a list did not name before', async () => {
+  it('check only the files that a list did not name before', async () => {
     const id = randomUUID();
     const files = [await session.file('shelf', id), await session.file('shelf', id), await session.file('shelf', id)];
     await session.query('INSERT INTO shelf (id, uuids) VALUES ($1, $2)', [id, files.slice(0, 2)]);
@@ -258,7 +258,7 @@ describe.skipIf(!postgres)('guards in the database', () => {
     }
   });
 
-  it('stand on tables with names of another strategy, prefix and schema', async () => {
+  it('work on tables with names of another strategy, prefix and schema', async () => {
     await session.query('CREATE SCHEMA "Other"');
     const dataSource = new DataSource({
       ...database.dataSource.options,
@@ -289,7 +289,7 @@ describe.skipIf(!postgres)('guards in the database', () => {
     }
   });
 
-  it('are made once more when a migration has added a column', async () => {
+  it('cover an added column once a migration has made them again', async () => {
     await withRunner(database.dataSource, async (runner) => {
       const id = randomUUID();
       await session.query('ALTER TABLE shelf RENAME uuid TO hidden');

@@ -165,7 +165,7 @@ describe.skipIf(!postgres)('guards in the database', () => {
   });
 
   describe('tell the library what they refuse', () => {
-    it('as the error of a client whose raw statement names a foreign file', async () => {
+    it('report a raw statement that names a foreign file as an error of the client', async () => {
       const id = await made({});
       const file = await app.upload('bob');
       const { status, body } = await app.send('PATCH', `/tickets/${id}/raw/${file}`);
@@ -173,14 +173,14 @@ describe.skipIf(!postgres)('guards in the database', () => {
       expect(await app.ownerOf(file)).toBe('user bob');
     });
 
-    it('as a conflict where a raw statement deletes a file in use', async () => {
+    it('report a raw statement that deletes a file in use as a conflict', async () => {
       const [file] = (await uploads(1)) as [string];
       await made({ coverId: file });
       const { status, body } = await app.send('DELETE', `/tickets/raw/${file}`);
       expect([status, body['code']]).toEqual([409, 'FILES_IN_USE']);
     });
 
-    it('with all that is known', async () => {
+    it('report the record, its field and the file', async () => {
       const [file] = (await uploads(1)) as [string];
       const id = await made({ coverId: file });
       const naming = app.queue.run(() =>
@@ -200,7 +200,7 @@ describe.skipIf(!postgres)('guards in the database', () => {
       });
     });
 
-    it('in a transaction of the application that saves records, too', async () => {
+    it('report a refusal also in a transaction of the application that saves records', async () => {
       const file = await app.upload('bob');
       const id = await made({});
       const { dataSource } = app;
@@ -212,7 +212,7 @@ describe.skipIf(!postgres)('guards in the database', () => {
       expect(await dataSource.getRepository(Ticket).findOneByOrFail({ id })).toMatchObject({ coverId: null });
     });
 
-    it('and effects know that nothing was saved', async () => {
+    it('run the effects of a rollback, since nothing was saved', async () => {
       const file = await app.upload('bob');
       const heard: string[] = [];
       const unit = app.queue.run(async () => {
@@ -225,7 +225,7 @@ describe.skipIf(!postgres)('guards in the database', () => {
     });
   });
 
-  it('do not let another session take a file while a record is saved that keeps it', async () => {
+  it('keep another session from taking a file while a record that keeps it is saved', async () => {
     const [file] = (await uploads(1)) as [string];
     const id = await made({ coverId: file });
     await session.query('BEGIN');

@@ -216,7 +216,7 @@ describe.skipIf(!postgres)('guards in the database', () => {
       await session.query(...give(fileId, 'user', 'ada'));
     });
 
-    it('cannot go with all files at once, unless the rows go too', async () => {
+    it('cannot be deleted with all other files, unless the rows are deleted too', async () => {
       await ticket();
       await expect(session.query('TRUNCATE files_file, letter')).rejects.toMatchObject({ constraint: 'files_in_use' });
       await session.query('TRUNCATE files_file, letter, ticket, page, clause');
@@ -302,7 +302,7 @@ describe.skipIf(!postgres)('guards in the database', () => {
       });
     });
 
-    it('of which one gives the file that the other names are both committed', async () => {
+    it('both commit when one gives the file that the other names', async () => {
       const row = await unnamed();
       await session.query(...give(row.fileId, 'user', 'ada'));
       await other.query('BEGIN');
@@ -347,7 +347,7 @@ describe.skipIf(!postgres)('guards in the database', () => {
     });
   });
 
-  it('are no difference to the entities', async () => {
+  it('make no difference to the entities', async () => {
     const { upQueries } = await database.dataSource.driver.createSchemaBuilder().log();
     expect(upQueries).toEqual([]);
     await database.dataSource.synchronize();

@@ -208,7 +208,7 @@ describe.each(cases)('The guard on $name, $platform', ({ database, platform }) =
       ['unvalidated', (id) => ({ attachmentId: id })],
       ['undecorated', (id) => ({ attachmentId: id })],
     ];
-    it.each(bodies)('POST /%s', async (path, body) => {
+    it.each(bodies)('refuses POST /%s with 400', async (path, body) => {
       const file = await app.upload('bob');
       const count = await tickets().count();
       const answer = await app.send('POST', `/${path}`, body(file));
@@ -269,7 +269,7 @@ describe.each(cases)('The guard on $name, $platform', ({ database, platform }) =
     expect(await app.ownerOf(a)).toBeUndefined();
   });
 
-  it('deletes or releases what a field let go of, as the field says', async () => {
+  it('deletes or releases the file that a field let go of, as the field says', async () => {
     const [attachment, cover] = [await app.upload(), await app.upload()];
     const id = await ticketWith({ attachmentId: attachment, coverId: cover });
     expect(await app.send('PATCH', `/tickets/${id}`, { attachmentId: null, coverId: null })).toMatchObject({

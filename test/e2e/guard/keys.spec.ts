@@ -211,7 +211,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Keys o
     expect(await app.ownerOf(file)).toBe(`part ${whole + 5000}*`);
   });
 
-  it('inherit nothing that an earlier row of the key has left, when an update gives them', async () => {
+  it('inherit no file that an earlier row of the key has left, when an update gives them', async () => {
     const id = newId();
     const left = await app.fileOf('slot', id);
     const { id: other } = await slots().save({ id: newId() });
@@ -220,7 +220,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Keys o
     expect(await app.ownerOf(left)).toBe('-');
   });
 
-  it('inherit nothing though a nested unit was undone, and keep what they were given', async () => {
+  it('inherit no file though a nested unit was undone, and keep the files they were given', async () => {
     const [id, own] = [newId(), await app.upload()];
     const left = await app.fileOf('slot', id);
     await app.queue.run(async () => {
@@ -236,7 +236,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Keys o
     expect([await app.ownerOf(left), await app.ownerOf(own)]).toEqual(['-', `slot ${id}*`]);
   });
 
-  it.runIf(database.kind === 'mariadb')('of rows that a limit leaves alone keep their files', async () => {
+  it.runIf(database.kind === 'mariadb')('leave the files of rows that a limit spares', async () => {
     const [one, other] = [await slotWithFile(), await slotWithFile()];
     const condition = { ids: [one.id, other.id] };
     await slots()
@@ -281,7 +281,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Keys o
     expect(await app.ownerOf(file)).toBe(`loose ${id}*`);
   });
 
-  it('of a removed parent do not take a file that a child still names', async () => {
+  it('leave a file that a child still names when the parent is removed', async () => {
     const [crates, items] = [app.dataSource.getRepository(Crate), app.dataSource.getRepository(Item)];
     const crate = await crates.save({});
     const file = await app.fileOf('crate', crate.id);

@@ -62,7 +62,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Listen
       'a query builder that leaves its values alone',
       () => badges().createQueryBuilder().insert().values(badge()).updateEntity(false).execute(),
     ],
-  ])('of the class cannot let a row name a foreign file: %s', async (_, write) => {
+  ])('cannot let a row of their class name a foreign file: %s', async (_, write) => {
     next.fileId = await app.upload('bob');
     await expect(write()).rejects.toThrow(FilesNotOwnError);
     await expect(app.queue.run(write)).rejects.toThrow(FilesNotOwnError);
@@ -82,7 +82,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Listen
     ['save', async (id) => badges().save(Object.assign(await badges().findOneByOrFail({ id }), { text: 'new' }))],
     ['update', (id) => badges().update(id, { text: 'new' })],
     ['update of another file', (id) => badges().update(id, { text: 'new', fileId: null })],
-  ])('that subscribe to updates cannot let a row name a foreign file: %s', async (way, write) => {
+  ])('cannot let an updated row name a foreign file: %s', async (way, write) => {
     const { id } = await badges().save(badge());
     meddler.fileId = await app.upload('bob');
     const refused = way === 'save' ? FilesNotOwnError : RecordWriteUnseenError;
@@ -94,7 +94,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Listen
     expect(await badges().existsBy({ id, text: 'new' })).toBe(true);
   });
 
-  it('that subscribe to insertions cannot let a row name a foreign file', async () => {
+  it('cannot let an inserted row name a foreign file', async () => {
     meddler.fileId = await app.upload('bob');
     await expect(badges().insert({ id: next.id })).rejects.toThrow(FilesNotOwnError);
     await expect(badges().upsert({ id: next.id, text: 'x' }, ['id'])).rejects.toThrow(FilesNotOwnError);

@@ -159,7 +159,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Random
     return { [name]: value(name, [...new Set(chosen.flatMap((at) => pick(there, at) ?? []))]) };
   }
 
-  it('name only what they own after each commit, and let go by their policies', async () => {
+  it('name only their own files after each commit, and let files go by their policies', async () => {
     let attached = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(units, { minLength: 2, maxLength: 5 }), async (work) => {

@@ -293,7 +293,7 @@ describe.each([...databases, ...databases.map(renamed)])('Declared fields on $na
     expect(await leaflets.countBy({ coverId: file })).toBe(0);
   });
 
-  it('are inherited from a class that is no entity', async () => {
+  it('are inherited from a class that is not an entity', async () => {
     await savedWith(Leaf, 'leaf', ([a]) => ({ fileId: a }));
     const file = await app.upload('bob');
     await expect(app.dataSource.getRepository(Leaf).save({ fileId: file })).rejects.toThrow(FilesNotOwnError);

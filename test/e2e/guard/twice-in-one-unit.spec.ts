@@ -63,7 +63,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     });
   }
 
-  it('a row whose change of the key was undone is checked when another gets that key', async () => {
+  it('checks a row whose key change was undone when another row gets that key', async () => {
     const foreign = await app.fileOf('track', 77);
     const [one, two, third] = [randomUUID(), randomUUID(), randomUUID()];
     await repo(Room).save([{ id: one }, { id: two }]);
@@ -76,7 +76,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     expect((await repo(Room).findOneByOrFail({ id: one })).planId).toBeNull();
   });
 
-  it('a row whose change of the key was undone keeps the files that it owns', async () => {
+  it('keeps the files of a row whose key change was undone', async () => {
     const { id } = await repo(Ticket).save({ title: 'before' });
     const extra = await app.fileOf('ticket', id);
     await app.queue.run(async () => {
@@ -90,7 +90,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     expect(await app.ownerOf(extra)).toBe(`ticket ${id}*`);
   });
 
-  it('a file that is moved to another row and then deleted is not lost', async () => {
+  it('keeps a file that is moved to another row and then deleted', async () => {
     const [one, two] = [randomUUID(), randomUUID()];
     await repo(Room).save([{ id: one }, { id: two }]);
     const file = await app.fileOf('room', one);
@@ -105,7 +105,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     expect(await app.ownerOf(file)).toBe(`room ${one}*`);
   });
 
-  it('a file that is given away and back stays with its row', async () => {
+  it('leaves a file that is given away and back with its row', async () => {
     const id = randomUUID();
     await repo(Room).insert({ id });
     const file = await app.fileOf('room', id);
@@ -117,7 +117,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     expect(await app.ownerOf(file)).toBe(`room ${id}*`);
   });
 
-  it.each(['attachmentId', 'coverId'])('a file that %s let go of is not named again', async (field) => {
+  it.each(['attachmentId', 'coverId'])('names no file again that %s let go of', async (field) => {
     const { id } = await repo(Ticket).save({ title: 'before' });
     const [file, other] = [await app.fileOf('ticket', id), await app.fileOf('ticket', id)];
     await repo(Ticket).update(id, { [field]: file });
@@ -135,25 +135,22 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     expect(await app.ownerOf(file)).toBe(`ticket ${id}*`);
   });
 
-  it.each([false, true])(
-    'a row that gets a file and then another lets the first go, made there: %s',
-    async (isMade) => {
-      const { id } = await (isMade ? { id: randomUUID() } : repo(Ticket).save({ title: 'before' }));
-      const [first, second] = [await app.upload(), await app.upload()];
-      const attach = (file: string) => async () => {
-        await repo(Ticket).save({ id, attachmentId: file });
-        app.queue.add(new OwnershipTransferTask(file, 'ticket', 'id'));
-        return { id };
-      };
-      await app.queue.run(async () => {
-        await app.queue.run(attach(first));
-        await app.queue.run(attach(second));
-      });
-      expect([await app.ownerOf(first), await app.ownerOf(second)]).toEqual([undefined, `ticket ${id}*`]);
-    },
-  );
+  it.each([false, true])('lets the first of two files go that a row gets in turn, made there: %s', async (isMade) => {
+    const { id } = await (isMade ? { id: randomUUID() } : repo(Ticket).save({ title: 'before' }));
+    const [first, second] = [await app.upload(), await app.upload()];
+    const attach = (file: string) => async () => {
+      await repo(Ticket).save({ id, attachmentId: file });
+      app.queue.add(new OwnershipTransferTask(file, 'ticket', 'id'));
+      return { id };
+    };
+    await app.queue.run(async () => {
+      await app.queue.run(attach(first));
+      await app.queue.run(attach(second));
+    });
+    expect([await app.ownerOf(first), await app.ownerOf(second)]).toEqual([undefined, `ticket ${id}*`]);
+  });
 
-  it('a row that named a file in a part that was undone keeps it', async () => {
+  it('keeps the file that a row named in a part that was undone', async () => {
     const { id } = await repo(Ticket).save({ title: 'before' });
     const extra = await app.fileOf('ticket', id);
     await app.queue.run(async () => {
@@ -166,7 +163,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     expect(await app.ownerOf(extra)).toBe(`ticket ${id}*`);
   });
 
-  it('a row that names a file of its user and then another leaves the first alone', async () => {
+  it('leaves the first of two files alone that a row of their user names in turn', async () => {
     const { id } = await repo(Ticket).save({ title: 'before' });
     const [first, second] = [await app.upload(), await app.upload()];
     await app.queue.run(async () => {
@@ -178,7 +175,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     expect([await app.ownerOf(first), await app.ownerOf(second)]).toEqual(['user ada', `ticket ${id}*`]);
   });
 
-  it.each([false, true])('a row that gets a file and is removed deletes it, made there: %s', async (isMade) => {
+  it.each([false, true])('deletes the file of a row that gets it and is removed, made there: %s', async (isMade) => {
     const { id } = await (isMade ? { id: randomUUID() } : repo(Ticket).save({ title: 'before' }));
     const file = await app.upload();
     await app.queue.run(async () => {
@@ -191,7 +188,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     expect(await app.ownerOf(file)).toBeUndefined();
   });
 
-  it('a row that gets a file and restricts is not removed', async () => {
+  it('refuses to remove a row that gets a file and restricts', async () => {
     const { id } = await repo(Binder).save({ id: randomUUID() });
     const file = await app.upload();
     const work = app.queue.run(async () => {
@@ -202,7 +199,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     expect(await app.ownerOf(file)).toBe('user ada');
   });
 
-  it('a child that gets a file in a nested unit and is orphaned deletes it', async () => {
+  it('deletes the file of a child that gets it in a nested unit and is orphaned', async () => {
     const file = await app.upload();
     const album = await repo(Album).save({ tracks: [] });
     await app.queue.run(async () => {
@@ -219,7 +216,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
   });
 
   it.each(['made there', 'there before'])(
-    'a row, %s, deletes the file that it replaces after another part was undone',
+    'deletes the file that a row, %s, replaces after another part was undone',
     async (which) => {
       const id = which === 'made there' ? randomUUID() : (await repo(Ticket).save({ title: 'before' })).id;
       const attach = (file: string) =>
@@ -240,7 +237,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     },
   );
 
-  it('a file that is passed to another row, which lets it go, is deleted', async () => {
+  it('deletes a file that is passed to another row, which lets it go', async () => {
     const [from, to] = [randomUUID(), randomUUID()];
     await repo(Ticket).save([{ id: from }, { id: to }]);
     const file = await app.fileOf('ticket', from);
@@ -256,7 +253,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
   });
 
   it.each(['another id', 'the same id', 'a value by SQL'])(
-    'a row that gets a file, then %s, and then no file, deletes it',
+    'deletes the file of a row that gets it, then %s, and then no file',
     async (what) => {
       const { id } = await repo(Ticket).save({ title: 'before' });
       const to = what === 'another id' ? randomUUID() : id;
@@ -270,7 +267,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     },
   );
 
-  it('a row that is removed and made again without its files lets them go, as the fields say', async () => {
+  it('lets files go, as the fields say, when their row is removed and made again without them', async () => {
     const { id } = await repo(Ticket).save({ title: 'before' });
     const [cover, attachment] = [await app.fileOf('ticket', id), await app.fileOf('ticket', id)];
     await repo(Ticket).update(id, { coverId: cover, attachmentId: attachment });
@@ -282,7 +279,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
   });
 
   it.each(['the same', 'another'])(
-    'a row that is made, gets a file and is made again as %s owner does not keep it',
+    'takes the file from a row that is made, gets it and is made again as %s owner',
     async (which) => {
       const [key, file, number] = [randomUUID(), await app.upload(), aNumber()];
       await app.queue.run(async () => {
@@ -296,7 +293,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     },
   );
 
-  it('a row that lets a file go and is removed releases it, as the field says', async () => {
+  it('releases, as the field says, a file that its row lets go before it is removed', async () => {
     const { id } = await repo(Ticket).save({ title: 'before' });
     const [cover, attachment] = [await app.fileOf('ticket', id), await app.fileOf('ticket', id)];
     await repo(Ticket).update(id, { coverId: cover, attachmentId: attachment });
@@ -307,7 +304,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     expect([await app.ownerOf(cover), await app.ownerOf(attachment)]).toEqual(['-', undefined]);
   });
 
-  it('a row that lets its only file go is removed, though it restricts', async () => {
+  it('removes a row that restricts once it has let its only file go', async () => {
     const { id } = await repo(Vault).save({ id: randomUUID() });
     const file = await app.fileOf('vault', id);
     await repo(Vault).update(id, { fileId: file });
@@ -405,7 +402,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     });
   });
 
-  it('a row that is made, removed and made again inherits nothing', async () => {
+  it('gives no file to a row that is made, removed and made again', async () => {
     const id = randomUUID();
     const left = await app.fileOf('room', id);
     const work = app.queue.run(async () => {
@@ -417,7 +414,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     expect(await app.ownerOf(left)).toBe(`room ${id}*`);
   });
 
-  it('a row that is made in place of another that was made there inherits nothing', async () => {
+  it('gives no file to a row that is made in place of another that was made there', async () => {
     const number = aNumber();
     const left = await app.fileOf('clause', number);
     const work = app.queue.run(async () => {
@@ -429,7 +426,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     expect(await app.ownerOf(left)).toBe(`clause ${number}*`);
   });
 
-  it('a row that is made and removed leaves alone what an earlier owner of its id has left', async () => {
+  it('leaves the files of an earlier owner of the id when a row is made and removed', async () => {
     const id = randomUUID();
     const left = await app.fileOf('ticket', id);
     await app.queue.run(async () => {
@@ -439,7 +436,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     expect(await app.ownerOf(left)).toBe(`ticket ${id}*`);
   });
 
-  it('a row whose new owner id is undone takes no files of that id', async () => {
+  it('gives no file to a row whose new owner id is undone', async () => {
     const number = aNumber();
     const left = await app.fileOf('clause', number + 1);
     await app.queue.run(async () => {
@@ -454,7 +451,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
     expect(await app.ownerOf(left)).toBe(`clause ${number + 1}*`);
   });
 
-  it('files follow a row that is made and gets another owner id', async () => {
+  it('moves files with a row that is made and gets another owner id', async () => {
     const [file, number] = [await app.upload(), aNumber()];
     await app.queue.run(async () => {
       const { key } = await repo(Clause).save({ number });
@@ -466,7 +463,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
   });
 
   it.each([false, true])(
-    'a row that gets two new owner ids inherits nothing, drained in between: %s',
+    'gives no file to a row that gets two new owner ids, drained in between: %s',
     async (isDrained) => {
       const number = aNumber();
       const left = await app.fileOf('clause', number + 2);
@@ -482,7 +479,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('In one
   );
 
   it.each([false, true])(
-    'a row that is made and gets another id inherits nothing, drained in between: %s',
+    'gives no file to a row that is made and gets another id, drained in between: %s',
     async (isDrained) => {
       const [id, to] = [randomUUID(), randomUUID()];
       const left = await app.fileOf('room', to);

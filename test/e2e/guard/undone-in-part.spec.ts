@@ -73,7 +73,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))(
       expect(await bytesOf(own)).toBe('x');
     });
 
-    it('keeps the bytes where what is undone is around the unit that replaced the file', async () => {
+    it('keeps the bytes where the work around the unit that replaced the file is undone', async () => {
       const ticket = await ticketWithFile();
       const own = await app.fileOf('ticket', ticket.id);
       await app.queue.run(async () => {

@@ -90,7 +90,7 @@ describe.each(databases)('On $name', (database) => {
       });
     }
 
-    it('leaves the file of a row whose key another one got there', async () => {
+    it('leaves the file of a row whose key another row got there', async () => {
       const [one, two] = [randomUUID(), randomUUID()];
       const [first, second] = [await app.fileOf('ticket', one), await app.fileOf('ticket', two)];
       await app.queue.run(async () => {
@@ -138,7 +138,7 @@ describe.each(databases)('On $name', (database) => {
       expect(await app.ownerOf(left)).toBe(`ticket ${id}*`);
     });
 
-    it('leaves what a row that was made again got before', async () => {
+    it('leaves the files that a row got before it was made again', async () => {
       const number = aNumber();
       const { key } = await app.dataSource.manager.save(Seat, { number, fileId: null });
       const file = await app.upload();
@@ -164,7 +164,7 @@ describe.each(databases)('On $name', (database) => {
       expect(await app.ownerOf(file)).toBe(`clause ${number + 2}*`);
     });
 
-    it('takes along what an inner part of it has changed', async () => {
+    it('undoes the changes of an inner part, too', async () => {
       const { id } = await app.dataSource.manager.save(Ticket, { title: 'before' });
       const file = await app.fileOf('ticket', id!);
       await whole(async () => {
@@ -179,31 +179,34 @@ describe.each(databases)('On $name', (database) => {
   });
 
   // SQLite in memory has one connection, and MariaDB keeps the lock of a part that was undone.
-  it.skipIf(database.kind !== 'postgres')('a row that was changed meanwhile is removed as it is then', async () => {
-    const { manager } = app.dataSource;
-    const crate = randomUUID();
-    await manager.insert(Crate, { id: crate });
-    const [first, second] = [await app.fileOf('crate', crate), await app.fileOf('crate', crate)];
-    const { id } = await manager.save(Bottle, { crateId: crate, fileId: first });
-    const [undone, changed] = [gate(), gate()];
-    const work = app.queue.run(async () => {
-      const part = app.dataSource.transaction(async (inner) => {
-        await inner.update(Bottle, id, { fileId: null });
-        throw UNDONE;
+  it.skipIf(database.kind !== 'postgres')(
+    'removes a row as it is at the removal, though it was changed meanwhile',
+    async () => {
+      const { manager } = app.dataSource;
+      const crate = randomUUID();
+      await manager.insert(Crate, { id: crate });
+      const [first, second] = [await app.fileOf('crate', crate), await app.fileOf('crate', crate)];
+      const { id } = await manager.save(Bottle, { crateId: crate, fileId: first });
+      const [undone, changed] = [gate(), gate()];
+      const work = app.queue.run(async () => {
+        const part = app.dataSource.transaction(async (inner) => {
+          await inner.update(Bottle, id, { fileId: null });
+          throw UNDONE;
+        });
+        await expect(part).rejects.toBe(UNDONE);
+        undone.open();
+        await changed.opened;
+        await manager.delete(Bottle, id);
       });
-      await expect(part).rejects.toBe(UNDONE);
-      undone.open();
-      await changed.opened;
-      await manager.delete(Bottle, id);
-    });
-    await undone.opened;
-    await manager.update(Bottle, id, { fileId: second });
-    changed.open();
-    await work;
-    expect([await app.ownerOf(first), await app.ownerOf(second)]).toEqual([undefined, undefined]);
-  });
+      await undone.opened;
+      await manager.update(Bottle, id, { fileId: second });
+      changed.open();
+      await work;
+      expect([await app.ownerOf(first), await app.ownerOf(second)]).toEqual([undefined, undefined]);
+    },
+  );
 
-  it('a savepoint of its own that took the key from a row is refused', async () => {
+  it('refuses a savepoint of the application that took the key from a row', async () => {
     const { manager } = app.dataSource;
     const [one, two] = [randomUUID(), randomUUID()];
     await manager.insert(Ticket, [{ id: one }, { id: two }]);

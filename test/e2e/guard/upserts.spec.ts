@@ -42,7 +42,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Upsert
     expect(await app.ownerOf(own)).toBe(`chapter ${id}*`);
   });
 
-  it('are refused where SQL says what the unique value is', async () => {
+  it('are refused where SQL computes the unique value', async () => {
     await chapters().save(chapters().create({ title: 'SQL' }));
     const foreign = await app.upload('bob');
     const value = { title: 'SQL', slug: () => "'sql'", fileId: foreign };

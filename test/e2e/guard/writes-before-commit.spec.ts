@@ -107,7 +107,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))(
 
     // A unit that a subscriber opens at the end of a nested one waits for that.
     it.each(transactions.filter(([name]) => !name.includes('nested')))(
-      'in %s is followed by the effects of its commit',
+      'is followed, in %s, by the effects of its commit',
       async (_, commit) => {
         const done = gate();
         scribe.next = ({ manager }) =>

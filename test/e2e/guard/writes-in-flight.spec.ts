@@ -89,7 +89,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))(
       expect(await repo(Room).findOneBy({ id })).toBeNull();
     });
 
-    it.each([0, 1])('has a transaction of its own beside another on one query runner, as number %i', async (at) => {
+    it.each([0, 1])('runs in its own transaction beside another on one query runner, as number %i', async (at) => {
       const good = randomUUID();
       const runner = app.dataSource.createQueryRunner();
       const rows: Partial<Room>[] = [{ id: good }, { id: good }];
@@ -138,7 +138,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))(
       expect(await repo(Room).findOneBy({ id })).toBeNull();
     });
 
-    it('is no reason to refuse the others where its listener fails before an upsert', async () => {
+    it('leaves the others to be saved where its listener fails before an upsert', async () => {
       await heard({ listenTo: () => Room, beforeInsert: fail }, () =>
         app.queue.run(async () => {
           await repo(Ticket).insert({ id });
@@ -150,7 +150,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))(
     });
 
     // PostgreSQL aborts the transaction.
-    it.skipIf(database.kind === 'postgres')('is no reason to refuse the others where it fails itself', async () => {
+    it.skipIf(database.kind === 'postgres')('leaves the others to be saved where it fails itself', async () => {
       await repo(Room).insert({ id });
       const file = await app.upload();
       await app.queue.run(async () => {

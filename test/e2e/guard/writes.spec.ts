@@ -55,7 +55,7 @@ describe.each(places)('Guarded rows on $name', ({ database, isGuarded }) => {
     expect(await app.ownerOf(file)).toBe(`ticket ${ticket.id}*`);
   });
 
-  it('refuse a missing file and a text that is no id', async () => {
+  it('refuse a missing file and a text that is not an id', async () => {
     await expect(tickets(app).save({ attachmentId: '0199c0de-0000-7000-8000-000000000001' })).rejects.toThrow(
       FilesNotOwnError,
     );
@@ -69,7 +69,7 @@ describe.each(places)('Guarded rows on $name', ({ database, isGuarded }) => {
     expect(app.statements).toHaveLength(1);
   });
 
-  it('are not looked at outside of units where the class says so', async () => {
+  it('skip checks outside of units where the class says so', async () => {
     const file = await app.upload('bob');
     const sketches = app.dataSource.getRepository(Sketch);
     await sketches.save({ fileId: file });

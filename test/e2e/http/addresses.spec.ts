@@ -105,7 +105,7 @@ describe.each(PLATFORMS)('the addresses of the library on %s', (platform) => {
     }
   });
 
-  it('are of one route without the prefix, and of another with it', async () => {
+  it('leave out the prefix for a route that is excluded from it', async () => {
     const { app, id } = await start(platform, {
       prepare: (nest) => void nest.setGlobalPrefix('api', { exclude: ['files/links/:token'] }),
     });

@@ -19,7 +19,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))(
       ['PATCH', '', { name: 'mine.txt' }],
       ['PUT', '/pin', undefined],
       ['POST', '/transfer', { ownerType: 'user', ownerId: 'mallory' }],
-    ])('is not waited for by those who may not %s it', async (method, path, body) => {
+    ])('does not block actors who may not %s it', async (method, path, body) => {
       const hidden = await app.upload('bob');
       const [locked, answered] = [gate(), gate()];
       const busy = app.queue.run(async () => {

@@ -45,18 +45,21 @@ describe.each(PLATFORMS)('a download on %s', (platform) => {
     return { response, status: response.status, content: await response.text() };
   };
 
-  it.each(CHANGES)('of a file that %s meanwhile is of the file as it is then', async (_, change, status, content) => {
-    const { app, id, files, beforeRead } = await start();
-    beforeRead(() => change(files, id));
-    const answer = await download(app, `/files/${id}/content`);
-    expect(answer.status).toBe(status);
-    if (content === undefined) return;
-    expect(answer.content).toBe(content);
-    const { hash } = await files.findOrFail(id);
-    expect(answer.response.headers.get('etag')).toBe(`"${hash}"`);
-  });
+  it.each(CHANGES)(
+    'sends the file as it is at that moment when it %s meanwhile',
+    async (_, change, status, content) => {
+      const { app, id, files, beforeRead } = await start();
+      beforeRead(() => change(files, id));
+      const answer = await download(app, `/files/${id}/content`);
+      expect(answer.status).toBe(status);
+      if (content === undefined) return;
+      expect(answer.content).toBe(content);
+      const { hash } = await files.findOrFail(id);
+      expect(answer.response.headers.get('etag')).toBe(`"${hash}"`);
+    },
+  );
 
-  it('of a range goes on with no other content than it began with', async () => {
+  it('goes on with a range only of the content that it began with', async () => {
     const { app, id, files, beforeRead } = await start();
     const etag = `"${(await files.findOrFail(id)).hash}"`;
     beforeRead(() => files.replace(id, Buffer.from('the new content')));
@@ -71,7 +74,7 @@ describe.each(PLATFORMS)('a download on %s', (platform) => {
     ['is replaced', CHANGES[0]![1], 200, 'the new content', 0],
     ['is moved', CHANGES[1]![1], 200, 'the content', 0],
     ['is deleted', CHANGES[2]![1], 404, undefined, 1],
-  ])('by a one-time link of a file that %s meanwhile is of the file as it is then', async (...row) => {
+  ])('sends, by a one-time link, the file as it is at that moment when it %s meanwhile', async (...row) => {
     const [, change, status, content, left] = row;
     const { app, id, files, beforeRead } = await start();
     const { url } = await app.app.get(FilesLinks).oneTime(id);
@@ -82,7 +85,7 @@ describe.each(PLATFORMS)('a download on %s', (platform) => {
     expect(await app.dataSource.query('SELECT * FROM files_link')).toHaveLength(left);
   });
 
-  it('by a one-time link of a file that becomes what the client has meanwhile leaves the link unused', async () => {
+  it('leaves a one-time link unused when the file becomes the content that the client has', async () => {
     const { app, id, files, beforeRead } = await start();
     const { url } = await app.app.get(FilesLinks).oneTime(id);
     beforeRead(() => files.replace(id, Buffer.from('the new content')));
@@ -92,14 +95,14 @@ describe.each(PLATFORMS)('a download on %s', (platform) => {
     expect(await app.dataSource.query('SELECT * FROM files_link')).toHaveLength(0);
   });
 
-  it('of a file whose bytes are gone is a fault of the server', async () => {
+  it('answers 500 when the bytes are gone', async () => {
     const { app, id, files, storage } = await start();
     await storage.remove((await files.findOrFail(id)).location);
     const answer = await download(app, `/files/${id}/content`);
     expect([answer.status, JSON.parse(answer.content)]).toMatchObject([500, { code: 'FILES_LOCATION_NOT_FOUND' }]);
   });
 
-  it('of a file that is replaced again and again ends, with an answer', async () => {
+  it('ends with an answer though the file is replaced again and again', async () => {
     const { app, id, files, storage } = await start();
     const read = storage.read.bind(storage);
     let count = 0;
@@ -134,7 +137,7 @@ describe('FilesService, of a file that is replaced meanwhile', () => {
     return String(Buffer.concat(chunks));
   };
 
-  it('streams what it is then, by its id', async () => {
+  it('streams the current content, by its id', async () => {
     const { files, file } = await start();
     expect(await contentOf(files, file.id)).toBe('the new content');
   });
@@ -144,13 +147,13 @@ describe('FilesService, of a file that is replaced meanwhile', () => {
     await expect(files.stream(file)).rejects.toMatchObject({ code: 'FILES_FILE_CHANGED' });
   });
 
-  it.each(['default', 'other'])('copies what it is then, to the storage "%s"', async (storage) => {
+  it.each(['default', 'other'])('copies the current content, to the storage "%s"', async (storage) => {
     const { files, file } = await start();
     const { id, size } = await files.copy(file.id, { storage });
     expect([size, await contentOf(files, id)]).toEqual([15, 'the new content']);
   });
 
-  it('moves what it is then', async () => {
+  it('moves the current content', async () => {
     const { files, file } = await start();
     expect(await files.move(file.id, 'other')).toMatchObject({ storage: 'other', size: 15 });
     expect(await contentOf(files, file.id)).toBe('the new content');

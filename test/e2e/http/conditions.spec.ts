@@ -141,7 +141,7 @@ describe.each(PLATFORMS)('requests for content on %s', (platform) => {
     return { app, id, etag, get };
   };
 
-  it('are answered as RFC 9110 has it', async () => {
+  it('are answered as RFC 9110 says', async () => {
     const { get } = await start();
     const answers: [string, string][] = [];
     for (const [name, headers, , method = 'GET'] of ROWS)
@@ -149,7 +149,7 @@ describe.each(PLATFORMS)('requests for content on %s', (platform) => {
     expect(answers).toEqual(ROWS.map(([name, , answer]) => [name, answer]));
   });
 
-  it('are told what the answer is valid for', async () => {
+  it('get headers that say how the answer may be reused', async () => {
     const { etag, get } = await start();
     const part = await get('GET', { range: 'bytes=0-4' });
     expect(part.headers).toMatchObject({
@@ -173,7 +173,7 @@ describe.each(PLATFORMS)('requests for content on %s', (platform) => {
     expect(failed.headers['content-disposition']).toBeUndefined();
   });
 
-  it('get all of an empty file, and no part of it', async () => {
+  it('get an empty file whole, and no part of it', async () => {
     const { get } = await start('');
     const answers = await Promise.all(
       ['bytes=0-', 'bytes=-5', 'bytes=-0', 'bytes=x'].map(async (range) => answerOf(await get('GET', { range }))),
@@ -182,7 +182,7 @@ describe.each(PLATFORMS)('requests for content on %s', (platform) => {
     expect(answers).toEqual([unsatisfiable, '200 - ', unsatisfiable, '200 - ']);
   });
 
-  it('are told that a storage gives no parts which cannot be read', async () => {
+  it('get the whole file from a storage that cannot read parts', async () => {
     const { get } = await start(CONTENT, { disable: ['read'] });
     expect((await get('HEAD', {})).headers['accept-ranges']).toBe('none');
     expect((await (await start()).get('HEAD', {})).headers['accept-ranges']).toBe('bytes');

@@ -57,7 +57,7 @@ describe.each(PLATFORMS)('the routes of the library on %s', (platform) => {
     expect((await app.fetch(`/stored/${id}`, { user: 'anna' })).status).toBe(403);
   });
 
-  it('are left out where the application does without, and the others stay', async () => {
+  it('disappear where the application switches them off, and the others stay', async () => {
     const app = await startApp({ platform, options: { http: { without: ['transfer', 'pin', 'delete', 'link'] } } });
     const { id } = await uploadFile(app, 'anna', formWith('hello'));
     const status = async (method: string, path: string) => (await app.fetch(path, { method, user: 'anna' })).status;
@@ -97,7 +97,7 @@ it('keeps the decorators of one application from another', async () => {
 it.each([
   ['http.decorators', { decorators: { shwo: [] } }, 'shwo'],
   ['http.without', { without: ['open'] }, 'open'],
-])('refuses %s for a route that is none', async (option, http, name) => {
+])('refuses %s for an unknown route', async (option, http, name) => {
   const boot = async (): Promise<void> => {
     const storages = { default: fsStorage({ root: newDirectory() }) };
     @Module({ imports: [database(), FilesModule.forRoot({ storages, http: http as object })] })

@@ -86,7 +86,7 @@ describe.each(PLATFORMS)('uploads to the storage on %s', (platform) => {
     expect((await call('POST', `/files/uploads/${id}/complete`, 'ada')).body).toMatchObject({ id, size: 250 });
   });
 
-  it('are theirs alone who began them: to others, and to managers, they are not there', async () => {
+  it('are visible only to the actor who began them, and not to managers', async () => {
     const { call, direct, begin } = await start(platform);
     const { id, url } = await begin('ada', 5);
     direct.send(url, '12345');
@@ -107,7 +107,7 @@ describe.each(PLATFORMS)('uploads to the storage on %s', (platform) => {
     expect((await call('GET', '/files/uploads/none', 'ada')).status).toBe(404);
   });
 
-  it('are no files before they are completed: not read, listed, downloaded, or given away', async () => {
+  it('become files only when they are completed: before, none is read, listed, downloaded or given away', async () => {
     const { call, direct, begin } = await start(platform);
     const { id, url } = await begin('ada', 5);
     direct.send(url, '12345');
@@ -135,7 +135,7 @@ describe.each(PLATFORMS)('uploads to the storage on %s', (platform) => {
     expect(await app.get(DirectUploads).complete(id)).toMatchObject({ id, ownerId: 'ben' });
   });
 
-  it('are given up', async () => {
+  it('end when they are given up', async () => {
     const { call, direct, begin } = await start(platform);
     const { id, url } = await begin('ada', 5);
     direct.send(url, '12345');
@@ -149,7 +149,7 @@ describe.each(PLATFORMS)('uploads to the storage on %s', (platform) => {
       expect((await call(method, `/files/uploads/${id}${path}`, 'ada')).status).toBe(404);
   });
 
-  it('are for whoever may upload', async () => {
+  it('need the right to upload', async () => {
     const { call } = await start(platform, { uploads: { storages: ['plain'] } });
     const body = { name: 'a', size: 1 };
     expect(await call('POST', '/files/uploads', 'ada', body)).toMatchObject({ status: 403 });
@@ -159,7 +159,7 @@ describe.each(PLATFORMS)('uploads to the storage on %s', (platform) => {
     expect(there.body['message']).toContain('directUploads');
   });
 
-  it('may be anonymous where uploads are: then nobody is who began them', async () => {
+  it('may be anonymous where uploads are, and then belong to no actor', async () => {
     const { call, direct, begin } = await start(platform, { uploads: () => true });
     const { id, url } = await begin(undefined, 5);
     direct.send(url, '12345');
@@ -169,7 +169,7 @@ describe.each(PLATFORMS)('uploads to the storage on %s', (platform) => {
     expect(await call('POST', `/files/uploads/${id}/complete`, undefined)).toEqual(completed);
   });
 
-  it('are refused as what they are', async () => {
+  it('fail with the code of each reason', async () => {
     const { call, begin } = await start(platform);
     const refused: [object, number, string][] = [
       [{ size: 1001 }, 413, 'FILES_FILE_TOO_LARGE'],
@@ -192,7 +192,7 @@ describe.each(PLATFORMS)('uploads to the storage on %s', (platform) => {
     }
   });
 
-  it('take null for what is not given, and ask whether the actor may upload to the default storage then', async () => {
+  it('read null as a missing value, and ask whether the actor may upload to the default storage', async () => {
     const asked: unknown[] = [];
     const { call } = await start(platform, {
       uploads: (_actor, storage) => {
@@ -243,7 +243,7 @@ describe('the room of who uploads to the storage', () => {
     expect(await begin('ada', 1)).toMatchObject({ code: 'FILES_QUOTA_EXCEEDED' });
   });
 
-  it('is what the file takes, when it is one; to the last byte', async () => {
+  it('shrinks to the size of the file when the upload is completed, to the last byte', async () => {
     const { call, begin, direct, app } = await start(undefined, { quotas });
     const { id } = await begin('ada', 300);
     const { body } = await call('POST', `/files/uploads/${id}/parts`, 'ada', { numbers: [1, 2, 3] });
@@ -253,7 +253,7 @@ describe('the room of who uploads to the storage', () => {
     expect(await app.get(Quotas).recount(ada)).toEqual({ bytes: 300, count: 1 });
   });
 
-  it('is given to one of several that begin at once', async () => {
+  it('goes to one of several uploads that begin at once', async () => {
     const { begin, app } = await start(undefined, { quotas });
     const begun = await Promise.all(Array.from({ length: 6 }, () => begin('ada', 100)));
     expect(begun.filter(({ code }) => code === 'FILES_QUOTA_EXCEEDED')).toHaveLength(3);
@@ -272,7 +272,7 @@ describe('the room of who uploads to the storage', () => {
   });
 });
 
-it('is in reach of the application’s own code, also in a unit of work', async () => {
+it('gives the application’s own code DirectUploads, also in a unit of work', async () => {
   @Injectable()
   @Controller('films')
   class Films {

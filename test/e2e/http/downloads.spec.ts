@@ -44,7 +44,7 @@ describe.each(PLATFORMS)('downloads on %s', (platform) => {
     expect(response.headers.get('content-disposition')).toBeNull();
   });
 
-  it('break off when the storage fails on the way, so that nobody takes a part for the whole', async () => {
+  it('break off when the storage fails on the way, so that no client takes a part for the whole', async () => {
     const { app, path } = await start(async function* () {
       yield MEBIBYTE.subarray(0, 1000);
       await new Promise((resolve) => setTimeout(resolve, 20));

@@ -68,7 +68,7 @@ describe.each(PLATFORMS)('the answer on %s', { timeout: 60_000 }, (platform) => 
   it.each<[string, string, string[]]>([
     ['of HTTP/1.0', '1.0', []],
     ['that is to be closed', '1.1', ['Connection: close']],
-  ])('to a refused upload arrives on a connection %s', async (_, version, headers) => {
+  ])('arrives for a refused upload on a connection %s', async (_, version, headers) => {
     const { port, all } = await refusals(platform);
     for (const [name, refused] of all) {
       const answer = await writeThenRead(port, version, refused, ...headers);
@@ -111,7 +111,7 @@ describe.skipIf(!hasNginx()).each(PLATFORMS)('behind nginx on %s', (platform) =>
     ['that buffers no requests', ['proxy_request_buffering off']],
     ['that keeps connections', ['proxy_http_version 1.1', 'proxy_set_header Connection ""']],
   ])(
-    'nginx %s passes on the answer to each refused upload',
+    'passes the answer to each refused upload through nginx %s',
     async (_, directives) => {
       const { port, all } = await refusals(platform);
       const url = await nginxBefore(port, directives);

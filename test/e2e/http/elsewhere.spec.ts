@@ -91,7 +91,7 @@ describe.each(PLATFORMS)('A download that is redirected to its storage on %s', (
     expect(await dispositionOf(new URL(url!, app.url).pathname)).toBe('attachment');
   });
 
-  it('is decided before: nobody else gets an address', async () => {
+  it('checks access before, and gives nobody else an address', async () => {
     const app = await start();
     const { id } = await uploadFile(app, 'anna', formWith('hello'));
     const answer = await get(app, `/files/${id}/content`, {}, 'GET', 'bert');
@@ -173,7 +173,7 @@ describe.each(PLATFORMS)('A download that the web server in front sends, on %s',
       }),
     });
 
-  it('is named to it by a path (x-sendfile)', async () => {
+  it('passes its path to the web server (x-sendfile)', async () => {
     const app = await start(newDirectory(), 'x-sendfile');
     const { id } = await uploadFile(app, 'anna', formWith('hello'));
     const answer = await app.fetch(`/files/${id}/content`, { user: 'anna' });

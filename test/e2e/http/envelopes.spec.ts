@@ -57,7 +57,7 @@ describe.each(PLATFORMS)('an interceptor that puts results into an envelope, on 
     ]);
   });
 
-  it('leaves what signed links lead to as it is', async () => {
+  it('leaves downloads by signed links unchanged', async () => {
     const app = await start();
     const made = await uploadFile(app, 'anna', formWith(content));
     const { id } = made['data'] as { id: string };

@@ -54,7 +54,7 @@ describe.each(PLATFORMS)('errors of the library on %s', (platform) => {
     ]);
   });
 
-  it('look like validation when they are about what the client sent', async () => {
+  it('look like validation when the request is at fault', async () => {
     const app = await startApp({ platform, controllers: [Errors] });
     const response = await app.fetch('/errors/late');
     expect([response.status, await response.json()]).toEqual([
@@ -68,7 +68,7 @@ describe.each(PLATFORMS)('errors of the library on %s', (platform) => {
     ]);
   });
 
-  it('do not tell clients what is wrong with the application', async () => {
+  it('hide the faults of the application from clients', async () => {
     const app = await startApp({ platform, controllers: [Errors] });
     const response = await app.fetch('/errors/fault');
     expect([response.status, await response.json()]).toEqual([
@@ -91,7 +91,7 @@ describe.each(PLATFORMS)('errors of the library on %s', (platform) => {
     expect([missing.status, await missing.json()]).toEqual([404, { own: 404 }]);
   });
 
-  it('are a filter of the route first', async () => {
+  it('reach a filter of the route first', async () => {
     @Catch(FileNotFoundError)
     class Teapot extends AllExceptions {
       override catch(_: unknown, host: ArgumentsHost): void {

@@ -219,7 +219,7 @@ describe.each(PLATFORMS)('the routes of a file on %s', (platform) => {
       expect(actions.map(({ action }) => action)).toEqual(['pin', 'unpin']);
     });
 
-    it('refuse a file of nobody', async () => {
+    it('refuse an unowned file', async () => {
       const app = await startApp({ platform, options: { uploads: () => true } });
       const response = await app.fetch('/files', { method: 'POST', body: formWith('hello') });
       const { id } = (await response.json()) as { id: string };
@@ -231,7 +231,7 @@ describe.each(PLATFORMS)('the routes of a file on %s', (platform) => {
   });
 
   describe('GET history', () => {
-    it('is for those who may change the file', async () => {
+    it('answers actors who may change the file', async () => {
       const app = await start();
       const id = await fileOf(app, 'package:2');
       expect((await call(app, 'anna', 'GET', `/files/${id}/history`)).status).toBe(200);
@@ -289,7 +289,7 @@ describe.each(PLATFORMS)('the routes of a file on %s', (platform) => {
       expect(await list(app, undefined)).toMatchObject({ status: 401, code: 'FILES_AUTHENTICATION_REQUIRED' });
     });
 
-    it('lists the files of an owner for those who may', async () => {
+    it('lists the files of an owner to actors who may see them', async () => {
       const app = await filled();
       const owner = { ownerType: 'package', ownerId: '2' };
       expect(await list(app, 'anna', owner)).toMatchObject({ status: 200, names: ['e.txt'] });
@@ -395,7 +395,7 @@ describe.each(PLATFORMS)('the routes of a file on %s', (platform) => {
       expect(await app.stored()).toHaveLength(status === 201 ? count : 0);
     });
 
-    it('stores none of several when one is refused', async () => {
+    it('stores no file of several when one is refused', async () => {
       const root = newDirectory();
       const storages = { default: fsStorage({ root, maxSize: 100 }) };
       const app = await startApp({ platform, options: { storages } });
@@ -407,7 +407,7 @@ describe.each(PLATFORMS)('the routes of a file on %s', (platform) => {
       expect(await app.dataSource.query('SELECT * FROM files_transfer')).toEqual([]);
     });
 
-    it('stores none of several when the last row cannot be written', async () => {
+    it('stores no file of several when the last row cannot be written', async () => {
       const app = await start({ database: IN_MEMORY });
       await app.dataSource.query(
         `CREATE TRIGGER refuse BEFORE INSERT ON files_file WHEN NEW.name = '2.txt' BEGIN SELECT RAISE(ABORT, 'no'); END`,
@@ -431,7 +431,7 @@ describe.each(PLATFORMS)('the routes of a file on %s', (platform) => {
     ['PUT', '/pin', undefined],
     ['DELETE', '/pin', undefined],
     ['GET', '/history', undefined],
-  ])('%s %s does not tell strangers that a file exists', async (method, path, body) => {
+  ])('answer %s %s of a stranger as if the file did not exist', async (method, path, body) => {
     const app = await start();
     const { id } = await uploadFile(app, 'anna', formWith('hello'));
     const before = await rows(app);

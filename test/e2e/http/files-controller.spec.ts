@@ -14,7 +14,7 @@ const PNG = Buffer.from(
 );
 
 describe.each(PLATFORMS)('the files controller on %s', (platform) => {
-  it('takes a file and answers what show answers, without where the bytes are', async () => {
+  it('stores a file and answers with its description, without the location', async () => {
     const app = await startApp({ platform });
     const response = await app.fetch('/files', {
       method: 'POST',
@@ -147,7 +147,7 @@ describe.each(PLATFORMS)('the files controller on %s', (platform) => {
     },
   );
 
-  it('takes uploads of those only who may', async () => {
+  it('accepts uploads only from actors who may upload', async () => {
     const app = await startApp({ platform, options: { uploads: 'managers' } });
     const upload = async (user?: string) => {
       const response = await app.fetch('/files', { method: 'POST', body: formWith('hello'), ...(user && { user }) });
@@ -159,7 +159,7 @@ describe.each(PLATFORMS)('the files controller on %s', (platform) => {
     expect(await upload('admin')).toEqual([201, undefined]);
   });
 
-  it('takes uploads of nobody where a function allows it, and they belong to nobody', async () => {
+  it('accepts anonymous uploads where a function allows them, and leaves the files unowned', async () => {
     const app = await startApp({ platform, options: { uploads: (_, storage) => storage === 'default' } });
     const response = await app.fetch('/files', { method: 'POST', body: formWith('hello') });
     expect(response.status).toBe(201);

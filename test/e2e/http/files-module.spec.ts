@@ -161,7 +161,7 @@ describe('FilesModule.forRootAsync', () => {
   @Module({ providers: [Config], exports: [Config] })
   class ConfigModule {}
 
-  it('takes its options from a factory, what shapes it from beside it', async () => {
+  it('takes its options from a factory, and those that shape the module from beside it', async () => {
     const app = await startApp({
       module: FilesModule.forRootAsync({
         imports: [ConfigModule],
@@ -179,7 +179,7 @@ describe('FilesModule.forRootAsync', () => {
     expect(response.status).toBe(201);
   });
 
-  it('stops the boot over what comes too late, and over storages that are not there', async () => {
+  it('stops the boot over options that come too late, and over missing storages', async () => {
     const late = FilesModule.forRootAsync({ useFactory: () => ({ ...options(), http: false }) });
     await expect(boot(database(), late)).rejects.toThrow(
       'FilesModule option "http": the factory of forRootAsync() gave it too late',

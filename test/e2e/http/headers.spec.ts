@@ -82,7 +82,7 @@ describe.each(PLATFORMS)('a download on %s', (platform) => {
     expect(response.headers.get('cross-origin-resource-policy')).toBe('cross-origin');
   });
 
-  it('is for no cache that others use, and neither is what is told of a file', async () => {
+  it('may not be kept by shared caches, like the description of a file', async () => {
     const app = await startApp({ platform });
     const { id } = await uploadFile(app, 'anna', formWith('hello'));
     for (const path of ['', '/history', '/content']) {

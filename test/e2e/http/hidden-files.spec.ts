@@ -141,13 +141,13 @@ describe.each(PLATFORMS)('a file that one may not see, on %s,', (platform) => {
     meanwhile = async () => undefined;
   });
 
-  it('is the kept file of its record all the same', async () => {
+  it('stays the file of its record all the same', async () => {
     const { fileOf, send } = await notesApp(platform, { cascade: {} });
     const kept = await fileOf('note', '1');
     expect((await send('/notes', { fileId: kept })).status).toBe(201);
   });
 
-  it('is looked at for those who may see it', async () => {
+  it('gets its full checks for an actor who may see it', async () => {
     const { fileOf, send } = await notesApp(platform);
     for (const id of [await fileOf('user', 'ada'), await fileOf('note', 'open')]) {
       expect((await send('/look', { exists: id })).status).toBe(201);
@@ -158,14 +158,14 @@ describe.each(PLATFORMS)('a file that one may not see, on %s,', (platform) => {
     }
   });
 
-  it('is asked about once for all fields of a body', async () => {
+  it('costs one question to the policy for all fields of a body', async () => {
     const { fileOf, send, policy } = await notesApp(platform);
     const open = await Promise.all(['open1', 'open2', 'open3'].map((id) => fileOf('note', id)));
     expect((await send('/look', { exists: open[0], several: open })).status).toBe(201);
     expect(policy.calls).toBe(1);
   });
 
-  it('has its code with the way to a nested field', async () => {
+  it('gets its code together with the path to a nested field', async () => {
     const { fileOf, send } = await notesApp(platform);
     const notes = [{ plainId: await fileOf('user', 'ada') }, { plainId: await fileOf('user', 'bob') }, { fileId: 7 }];
     const { body } = await send('/many', { notes });
@@ -175,7 +175,7 @@ describe.each(PLATFORMS)('a file that one may not see, on %s,', (platform) => {
     ]);
   });
 
-  it('is said in the words of the application, early and late', async () => {
+  it('gets the message of the application, early and late', async () => {
     const messages = { FILE_UNAVAILABLE: 'Choose a file of your own', FILE_TYPE: 'Only $constraint1, please' };
     const { fileOf, send } = await notesApp(platform, { validation: { messages } });
     const own = await fileOf('user', 'ada');

@@ -60,13 +60,13 @@ describe.each(PLATFORMS)('a long list of ids on %s', (platform) => {
     expect(asLong.message[0]).not.toContain('at most');
   });
 
-  it('is as long as the module says, or the field', async () => {
+  it('may be as long as the module says, or the field', async () => {
     const send = await lists(platform, { maxFiles: 2 });
     expect((await send({ each: ids(3) })).body.message).toEqual(['each: Must name at most 2 files']);
     expect((await send({ long: ids(3) })).body.message[0]).toMatch(/^long: .*[0-9a-f-]{36}, [0-9a-f-]{36}/);
   });
 
-  it('is looked through at once where it may be long', async () => {
+  it('is checked in one go where it may be long', async () => {
     const send = await lists(platform, { maxFiles: Infinity });
     const before = performance.now();
     expect((await send({ each: ids(10_000) })).status).toBe(400);
@@ -75,7 +75,7 @@ describe.each(PLATFORMS)('a long list of ids on %s', (platform) => {
   });
 });
 
-it.each([0, 1.5, -1, Number.NaN])('the option validation.maxFiles is refused at boot with %s', async (maxFiles) => {
+it.each([0, 1.5, -1, Number.NaN])('refuses at boot the option validation.maxFiles with %s', async (maxFiles) => {
   const app = startApp({ options: { validation: { maxFiles } } });
   await expect(app).rejects.toThrow(/validation\.maxFiles.*whole number above 0/);
 });

@@ -24,7 +24,7 @@ describe.each(PLATFORMS)('a file whose storage is not configured any more, on %s
     ['downloaded by a link', 'GET', '/links/:token'],
     ['replaced', 'PUT', '/:id/content'],
     ['deleted', 'DELETE', '/:id'],
-  ])('is a fault of the server when it is %s, and the log says what to do', async (_, method, path) => {
+  ])('answers 500 when it is %s, and the log says how to repair it', async (_, method, path) => {
     const { app, id, token = '', log } = await start();
     const url = `/files${path.replace(':id', id).replace(':token', token)}`;
     const content = { body: 'world', headers: { 'content-type': 'application/octet-stream' } };
@@ -57,7 +57,7 @@ describe.each(PLATFORMS)('a file whose storage is not configured any more, on %s
     await expect(files.move(id, 'nowhere')).rejects.toMatchObject({ code: 'FILES_STORAGE_UNKNOWN' });
   });
 
-  it('is not what a client gets that names an unknown storage', async () => {
+  it('differs from an unknown storage that a client names', async () => {
     const { app } = await start();
     const form = formWith('hello', 'a.txt', { storage: 'archive' });
     const response = await app.fetch('/files', { method: 'POST', user: 'admin', body: form });

@@ -104,7 +104,7 @@ describe.each(PLATFORMS)('the length of a response on %s', (platform) => {
     it.each([
       ['a file', [], CONTENT],
       ['a range', ['Range: bytes=4-'], CONTENT.slice(4)],
-    ])('stays that of %s whose bytes have grown', async (_name, headers, content) => {
+    ])('stays the size of %s whose bytes have grown', async (_name, headers, content) => {
       const { app, path } = await start(true);
       const requests = [request(path, ...headers), request('/files/none', 'Connection: close')];
       const received = await conversation(app.port, requests);
@@ -125,7 +125,7 @@ describe.each(PLATFORMS)('the length of a response on %s', (platform) => {
       expect(CONTENT.slice(headers.length, 5)).toContain(body);
     });
 
-    it('is that of an error where nothing is left', async () => {
+    it('matches the error where no byte is left', async () => {
       const { app, path } = await start(false);
       const response = await app.fetch(path, { user: 'anna', headers: { range: 'bytes=10-' } });
       expect(response.status).toBe(500);

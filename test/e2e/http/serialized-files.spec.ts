@@ -37,7 +37,7 @@ class SerializedController {
 }
 
 describe.each(PLATFORMS)('files that Nest’s ClassSerializerInterceptor writes, on %s', (platform) => {
-  it('say what their own JSON says, also as a relation of a record', async () => {
+  it('are written as in their own JSON, also as a relation of a record', async () => {
     const app = await startApp({
       platform,
       imports: [TypeOrmModule.forFeature([Leaflet, ManagedFile])],

@@ -85,7 +85,7 @@ async function drip(sent: ClientRequest, bytes: number, milliseconds: number): P
 }
 
 describe.each(PLATFORMS)('a slow upload on %s', (platform) => {
-  it.each(['/files', '/notes'])('to %s takes as long as it needs while it makes progress', async (path) => {
+  it.each(['/files', '/notes'])('may take any time while it makes progress, to %s', async (path) => {
     const app = await slowApp(platform, 2_000);
     const sent = openForm(app, path);
     const answer = answerTo(sent);
@@ -98,7 +98,7 @@ describe.each(PLATFORMS)('a slow upload on %s', (platform) => {
     ['/files', 0],
     ['/files', 1],
     ['/notes', 0],
-  ])('to %s is ended when it stands still, sending %i bytes now and then', async (path, bytes) => {
+  ])('is ended when it stands still, to %s, sending %i bytes now and then', async (path, bytes) => {
     const app = await slowApp(platform, 250);
     const sent = openForm(app, path);
     const answer = answerTo(sent);
@@ -109,7 +109,7 @@ describe.each(PLATFORMS)('a slow upload on %s', (platform) => {
     expect(await (await app.fetch('/files', { user: 'ada' })).json()).toMatchObject({ count: 0 });
   });
 
-  it('of new content is ended, and the old content stays', async () => {
+  it('is ended, and leaves the old content, when it replaces content', async () => {
     const app = await slowApp(platform, 250);
     const { id } = await uploadFile(app, 'ada', formWith('before'));
     const sent = send(app, 'PUT', `/files/${id}/content`, 'application/octet-stream');
@@ -144,7 +144,7 @@ describe.each(PLATFORMS)('a slow upload on %s', (platform) => {
   });
 });
 
-it.each([0, -1, Number.NaN, 2 ** 31])('the option http.uploadIdleTimeout is refused with %s', (uploadIdleTimeout) => {
+it.each([0, -1, Number.NaN, 2 ** 31])('refuses the option http.uploadIdleTimeout with %s', (uploadIdleTimeout) => {
   const make = () => FilesModule.forRoot({ storages: { default: memoryStorage() }, http: { uploadIdleTimeout } });
   expect(make).toThrow(/http\.uploadIdleTimeout/);
 });

@@ -160,7 +160,7 @@ describe.each(PLATFORMS)('uploads on %s', (platform) => {
     await expectNothing(app);
   });
 
-  it('answers at once to what is refused, while the client is still sending', async () => {
+  it('answers a refused upload at once, while the client is still sending', async () => {
     const app = await startApp({ platform, options: { storages: { default: memoryStorage({ maxSize: '1MiB' }) } } });
     const sent = openUpload(app, { 'content-length': String(20 * 1024 * 1024) });
     sent.on('error', () => {});

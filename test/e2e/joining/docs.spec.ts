@@ -43,11 +43,11 @@ const [memory] = (await reachableDatabases('memory')) as [TestDatabase];
 beforeAll(async () => void (app = await joiningApp(LIBRARIES[0], memory, { providers: [NotesService] })));
 afterAll(() => app.close());
 
-it('every example of docs/transactions.md is run here', async () => {
+it('runs every example of docs/transactions.md', async () => {
   expect(await examplesNotRun('transactions.md', import.meta.url)).toEqual([]);
 });
 
-it('the query runner’s transaction takes the unit’s work along', async () => {
+it('commits the unit’s work with the query runner’s transaction', async () => {
   const importing = (): Promise<void> => importAll(app.dataSource, app.queue, app.app.get(NotesService));
   await importing();
   expect(effects).toEqual(['saved: 1']);

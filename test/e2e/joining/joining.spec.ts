@@ -28,7 +28,7 @@ describe.each(cases)('$library.name on $database.name with a pool of one', ({ li
 
   describe('on a provider’s method', () => {
     it.each(['above', 'below'] as const)(
-      '%s @WithTaskQueue(): one transaction, tasks in it, effects after it',
+      'shares one transaction with @WithTaskQueue() %s: tasks run in it, effects after it',
       async (way) => {
         await app.service[way]('n');
         expect(app.transactions()).toBe('BEGIN [ ] COMMIT');
@@ -37,7 +37,7 @@ describe.each(cases)('$library.name on $database.name with a pool of one', ({ li
       },
     );
 
-    it.each(['above', 'below'] as const)('%s @WithTaskQueue(): a task that fails undoes all', async (way) => {
+    it.each(['above', 'below'] as const)('undoes all when a task fails, with @WithTaskQueue() %s', async (way) => {
       await expect(app.service[way]('n', 'task')).rejects.toThrow('task');
       expect(app.transactions()).toMatch(/^BEGIN \[ [\])] ROLLBACK$/);
       expect(app.log).toEqual(['task of n sees 1', 'n rolled back']);
@@ -46,7 +46,7 @@ describe.each(cases)('$library.name on $database.name with a pool of one', ({ li
   });
 
   describe('around a decorated call', () => {
-    it('has one transaction, in which the tasks drain when the call returns; effects wait for its commit', async () => {
+    it('shares one transaction, in which the tasks drain when the call returns; effects wait for its commit', async () => {
       await app.service.callsDecorated('n');
       expect(app.transactions()).toBe('BEGIN [ ] COMMIT');
       expect(app.log).toEqual(['task of n sees 1', 'outer goes on', 'n committed, saved: 3']);
@@ -77,7 +77,7 @@ describe.each(cases)('$library.name on $database.name with a pool of one', ({ li
   });
 
   describe('inside of a decorated call', () => {
-    it('is a savepoint of the one transaction', async () => {
+    it('opens a savepoint of the one transaction', async () => {
       await app.service.callsTransactional('n');
       expect(app.transactions()).toBe('BEGIN [ ] COMMIT');
       expect(await app.saved()).toEqual(['n', 'n-inner', 'n-task']);
@@ -100,7 +100,7 @@ describe.each(cases)('$library.name on $database.name with a pool of one', ({ li
 
   describe('on a route', () => {
     it.each(['above', 'below'])(
-      '%s @WithTaskQueue(): the constraint’s transfer is in the one transaction',
+      'transfers the constraint’s file in the one transaction, with @WithTaskQueue() %s',
       async (way) => {
         const fileId = await upload();
         expect(await app.post(way, { id: 'n', fileId })).toBe(201);
@@ -110,7 +110,7 @@ describe.each(cases)('$library.name on $database.name with a pool of one', ({ li
     );
 
     it.each(['above', 'below'])(
-      '%s @WithTaskQueue(): a handler that fails leaves record and file as they were',
+      'leaves record and file as they were when the handler fails, with @WithTaskQueue() %s',
       async (way) => {
         const fileId = await upload();
         expect(await app.post(way, { id: 'n', fileId, fails: 'yes' })).toBe(500);

@@ -81,7 +81,7 @@ describe.each(databases)('on $name', (database) => {
 
   describe('in typeorm-transactional', () => {
     using(transactional);
-    it('what repositories do is the unit’s, also where they follow typeorm-transactional', async () => {
+    it('keeps the work of repositories in the unit, also where they follow typeorm-transactional', async () => {
       const notes = app.app.get(Notes);
       await notes.outer(async () => {
         await expect(notes.careless('lost')).rejects.toThrow(WorkUnawaitedError);
@@ -90,7 +90,7 @@ describe.each(databases)('on $name', (database) => {
       expect(await app.saved()).toEqual(['kept', 'kept-task']);
     });
 
-    it('REQUIRES_NEW inside of a unit is a savepoint: a unit has one connection', async () => {
+    it('turns REQUIRES_NEW inside of a unit into a savepoint, since a unit has one connection', async () => {
       const notes = app.app.get(Notes);
       await notes.unit(async () => {
         await notes.alone('kept');
@@ -103,7 +103,7 @@ describe.each(databases)('on $name', (database) => {
 
   describe('in nestjs-cls', () => {
     using(cls);
-    it('a nested transaction of nestjs-cls inside of a unit that has joined one may hold another unit', async () => {
+    it('nests a unit in its transaction inside of a unit that has joined one', async () => {
       const notes = app.app.get(Notes);
       await app.service.inTransaction(() =>
         notes.unit(async () => {
@@ -136,7 +136,7 @@ describe.each(databases)('on $name', (database) => {
       manager = runner.manager;
     });
 
-    it('takes what run() is given its manager for, decorated calls included', async () => {
+    it('contains the calls that run() is given its manager for, decorated calls included', async () => {
       await app.queue.run(() => notes.decorated('a'), { manager });
       await app.queue.run(() => notes.decorated('b', manager), { manager });
       await manager.queryRunner?.commitTransaction();
@@ -164,7 +164,7 @@ describe.each(databases)('on $name', (database) => {
 });
 
 describe.each(servers)('on $name', (database) => {
-  it('typeorm-transactional’s REQUIRES_NEW outside of units stays a transaction of its own', async () => {
+  it('keeps REQUIRES_NEW of typeorm-transactional a separate transaction outside of units', async () => {
     const app = await start(transactional, database, { providers: [Notes], poolSize: 3 });
     const notes = app.app.get(Notes);
     const failing = notes.outer(async () => {
@@ -176,7 +176,7 @@ describe.each(servers)('on $name', (database) => {
     expect(await app.saved()).toEqual(['alone']);
   });
 
-  it('a call that was suspended from its transaction joins it all the same, unless it is detached', async () => {
+  it('joins a call that was suspended from its transaction all the same, unless it is detached', async () => {
     const app = await start(transactional, database, { providers: [Notes], poolSize: 3 });
     const notes = app.app.get(Notes);
     const failing = notes.outer(async () => {
@@ -189,7 +189,7 @@ describe.each(servers)('on $name', (database) => {
   });
 });
 
-it('a unit has its own transaction where the application’s is on another data source', async () => {
+it('opens a transaction of the unit where the application’s is on another data source', async () => {
   const app = await start(plain, memory);
   const other = await new DataSource({ type: 'better-sqlite3', database: ':memory:' }).initialize();
   onTestFinished(() => other.destroy());

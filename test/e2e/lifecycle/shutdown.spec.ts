@@ -90,7 +90,7 @@ describe.each(databases)('on $name, app.close()', (kind) => {
     expect([await intents(), await storage.exists(location)]).toEqual([0, false]);
   });
 
-  it('leaves bytes to the sweeper whose removal would take longer than `shutdownTimeout`', async () => {
+  it('leaves removals to the sweeper that would take longer than `shutdownTimeout`', async () => {
     const storage = new HeldStorage();
     const options = { storages: { default: storage }, shutdownTimeout: 20, concurrentRemovals: 1 };
     const { app, intents } = await start(kind, options);

@@ -35,7 +35,7 @@ async function answer(app: HttpApp, url: string | undefined, init: Parameters<Ht
 }
 
 describe.each(PLATFORMS)('links on %s', (platform) => {
-  it('give the content to whoever has one, as a download', async () => {
+  it('give the content to everybody who has one, as a download', async () => {
     const { app, id, links } = await linksApp(platform);
     const { url, expiresAt } = await links.temporary(id, { expiresIn: 60 });
     expect(url).toMatch(/^\/files\/links\/[\w-]{70,100}$/);
@@ -46,7 +46,7 @@ describe.each(PLATFORMS)('links on %s', (platform) => {
     }
   });
 
-  it('send what a download sends, and keep the link to themselves', async () => {
+  it('answer like a download, and keep the link itself out of the answer', async () => {
     const { app, id, links } = await linksApp(platform);
     const { url } = await links.temporary(id, { purpose: 'inline' });
     const download = await answer(app, `/files/${id}/content`, { user: 'anna' });
@@ -81,7 +81,7 @@ describe.each(PLATFORMS)('links on %s', (platform) => {
     expect(gone.headers.get('referrer-policy')).toBe('no-referrer');
   });
 
-  it('tell apart neither forged ones, nor those of others, nor those of files that are gone', async () => {
+  it('answer alike whether they are forged, made for others, or lead to deleted files', async () => {
     const { app, id, links } = await linksApp(platform);
     const { token = '' } = await links.temporary(id);
     const flipped = token.slice(0, 20) + (token[20] === 'A' ? 'B' : 'A') + token.slice(21);
@@ -126,7 +126,7 @@ describe.each(PLATFORMS)('links on %s', (platform) => {
     ['what the client has already', 304, (etag: string) => ({ 'if-none-match': etag })],
     ['what is not as the client expects', 412, () => ({ 'if-match': '"other"' })],
     ['a range that is not there', 416, () => ({ range: 'bytes=99-' })],
-  ])('are not used up by a request for %s', async (_, status, headersOf) => {
+  ])('stay unused after a request for %s', async (_, status, headersOf) => {
     const { app, id, links } = await linksApp(platform);
     const { url } = await links.oneTime(id);
     const etag = (await answer(app, url, { method: 'HEAD' })).headers.get('etag') ?? '';
@@ -179,7 +179,7 @@ describe('links', () => {
     expect(await answer(rotated.app, `/files/links/${signedWith(OLD, rotated.id)}`)).toMatchObject({ status: 404 });
   });
 
-  it('cannot be made without a secret, and none is taken for one', async () => {
+  it('cannot be made or used without a secret', async () => {
     const app = await startApp();
     const { id } = await newFile(app);
     const links = app.app.get(FilesLinks);
@@ -216,7 +216,7 @@ describe('links', () => {
     await expect(links.open(token, anna)).rejects.toMatchObject({ code: 'FILES_LINK_USED' });
   });
 
-  it('are not made to files that are not there', async () => {
+  it('cannot be made to files that do not exist', async () => {
     const { links } = await linksApp();
     const missing = '0193b3a0-0000-7000-8000-000000000000';
     for (const make of [links.temporary(missing), links.oneTime(missing), links.permanent(missing)]) {
@@ -224,7 +224,7 @@ describe('links', () => {
     }
   });
 
-  it('are left to storages that make them, unless they are for one actor', async () => {
+  it('come from storages that make links, unless they are for one actor', async () => {
     const asked: unknown[] = [];
     const storage = storageWith({
       temporaryUrl: async (location, request) => {

@@ -76,7 +76,7 @@ describe.each(await reachableDatabases('memory', 'file', 'postgres', 'mariadb'))
     return { queue: app.get(TaskQueue), dataSource, files, id, state };
   }
 
-  it.each(WRITES)('undoes a file operation that nobody awaited with its unit: %s', async (_, write) => {
+  it.each(WRITES)('undoes a file operation that was not awaited with its unit: %s', async (_, write) => {
     const { queue, files, id, state } = await start();
     const before = await state();
     let left: Promise<unknown> | undefined;
@@ -88,7 +88,7 @@ describe.each(await reachableDatabases('memory', 'file', 'postgres', 'mariadb'))
     expect(await state()).toEqual(before);
   });
 
-  it.each(WRITES)('undoes a file operation that nobody awaited with the transaction: %s', async (_, write) => {
+  it.each(WRITES)('undoes a file operation that was not awaited with the transaction: %s', async (_, write) => {
     const { dataSource, files, id, state } = await start();
     const before = await state();
     let left: Promise<unknown> | undefined;

@@ -134,18 +134,21 @@ describe.each(worlds)('An owner of many files on $name with $platform', ({ datab
     },
   );
 
-  it.each(['crate', 'cabinet'] as const)('%s: is answered before a slow storage has removed anything', async (type) => {
-    const id = await ownerOf(type, 20);
-    storage.hold();
-    expect(await app.send('DELETE', `/owners/${type}/${id}`)).toMatchObject({ status: 204 });
-    expect([await app.dataSource.getRepository(ManagedFile).count(), await count(FileIntent)]).toEqual([0, 20]);
-    expect(await kept()).toBe(true);
-    storage.release();
-    await settled();
-    expect([await kept(), await count(FileIntent)]).toEqual([false, 0]);
-  });
+  it.each(['crate', 'cabinet'] as const)(
+    'gets its answer to %s before a slow storage has removed anything',
+    async (type) => {
+      const id = await ownerOf(type, 20);
+      storage.hold();
+      expect(await app.send('DELETE', `/owners/${type}/${id}`)).toMatchObject({ status: 204 });
+      expect([await app.dataSource.getRepository(ManagedFile).count(), await count(FileIntent)]).toEqual([0, 20]);
+      expect(await kept()).toBe(true);
+      storage.release();
+      await settled();
+      expect([await kept(), await count(FileIntent)]).toEqual([false, 0]);
+    },
+  );
 
-  it('has `concurrentRemovals` removals under way at once, of all requests together', async () => {
+  it('causes at most `concurrentRemovals` removals at once, of all requests together', async () => {
     const ids = [await ownerOf('crate', 10), await ownerOf('cabinet', 10)];
     storage.hold();
     expect(await app.send('DELETE', `/owners/crate/${ids[0]}`)).toMatchObject({ status: 204 });

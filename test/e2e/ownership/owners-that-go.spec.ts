@@ -214,7 +214,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners
     expect(await read(file)).toBeNull();
   });
 
-  it('asks no row for what it has in hand: the owner itself, or its key', async () => {
+  it('reads no row for an owner, or a key, that it already has', async () => {
     const shelf = await save(Shelf);
     const room = await save(Room, { shelves: [new Shelf()] });
     const clause = await save(Clause, { number: String(9_000_000_000 + ++number), contract: null });
@@ -337,7 +337,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners
     expect(await repository(Contract).existsBy({ id: `c${number}` })).toBe(false);
   });
 
-  it('removes no owner whose id is neither a text nor a number', async () => {
+  it('refuses to remove an owner whose id is neither a text nor a number', async () => {
     const ticket = await save(Ticket, { price: { euro: 5 } });
     await expect(repository(Ticket).remove(ticket)).rejects.toMatchObject({ message: NO_ID('Ticket') });
     expect(await repository(Ticket).existsBy({ id: ticket.id })).toBe(true);
@@ -366,7 +366,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners
 });
 
 describe('the subscriber', () => {
-  it('is on the data source for as long as the application runs, and only where a class wants it', async () => {
+  it('stays on the data source as long as the application runs, and only where a class needs it', async () => {
     const plain = await ownershipApp({ providers: [OwnerRemovals], entities: [Reading] });
     expect(plain.dataSource.subscribers).toHaveLength(0);
     await plain.close();
@@ -397,7 +397,7 @@ describe('the subscriber', () => {
     await app.close();
   });
 
-  it('does not start with a class whose owners have no one id', async () => {
+  it('refuses a class whose owners have no single id', async () => {
     const [database] = await reachableDatabases('memory');
     const starting = ownershipApp({ providers: [OwnerRemovals], entities: [Bench], database: database! });
     await expect(starting).rejects.toMatchObject({ message: NO_ID('Bench') });

@@ -52,7 +52,7 @@ class CratesController {
 const bytes = (size: number) => Buffer.alloc(size, 'x');
 const exceeded = (limited: string) => ({ code: 'FILES_QUOTA_EXCEEDED', limited });
 
-describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('quotas on $name', (database) => {
+describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('a quota on $name', (database) => {
   let app: OwnershipApp;
   let files: FilesService;
   let quotas: Quotas;
@@ -99,7 +99,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('quotas
     return { bytes: Number(sum), count: Number(rows) };
   };
 
-  it('takes what there is room for, to the last byte, and leaves nothing of the rest', async () => {
+  it('fills up to the last byte, and keeps nothing of a file that does not fit', async () => {
     await create(999);
     await expect(create(2)).rejects.toMatchObject({ ...exceeded('bytes'), ownerId: ada.id, limit: 1000 });
     await create(1);
@@ -108,13 +108,13 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('quotas
     expect(await real(ada)).toEqual({ bytes: 1000, count: 2 });
   });
 
-  it('takes as many files as there may be, and no more', async () => {
+  it('accepts the allowed number of files, and no more', async () => {
     for (let at = 0; at < 10; at++) await create(1);
     await expect(create(0)).rejects.toMatchObject({ ...exceeded('count'), limit: 10 });
     expect(await count()).toBe(10);
   });
 
-  it('gives the last byte to one of several that want it at once', async () => {
+  it('gives the last byte to one of several uploads at once', async () => {
     await create(900);
     const results = await Promise.allSettled(Array.from({ length: 6 }, () => create(60)));
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
@@ -123,7 +123,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('quotas
     expect(await quotas.usage(ada)).toEqual({ bytes: 960, count: 2 });
   });
 
-  it('gives the last byte to one also where nothing was counted before', async () => {
+  it('gives the last byte to one upload also where nothing was counted before', async () => {
     await insertFile(app.dataSource, { ownerType: ada.type, ownerId: ada.id, size: 900 });
     expect(await row(ada)).toBeNull();
     const results = await Promise.allSettled(Array.from({ length: 6 }, () => create(60)));
@@ -131,7 +131,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('quotas
     expect(await row(ada)).toMatchObject({ bytes: 960, count: 2 });
   });
 
-  it('counts files that are there already, whatever happens first', async () => {
+  it('counts existing files, whatever happens first', async () => {
     const of = (owner: typeof ada, size: number) =>
       insertFile(app.dataSource, { ownerType: owner.type, ownerId: owner.id, size });
     const [one, two, three] = ['x', 'y', 'z'].map((id) => ({ type: 'user', id: `${id}-${number}` }));
@@ -163,7 +163,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('quotas
     expect(await row(eve)).toMatchObject({ bytes: 0, count: 0 });
   });
 
-  it('refuses a transfer that there is no room for, and leaves a unit of work usable that catches it', async () => {
+  it('refuses a transfer that does not fit, and leaves a unit of work usable that catches it', async () => {
     await create(950);
     const file = await create(60, null);
     await app.queue.run(async () => {
@@ -185,7 +185,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('quotas
     expect(await row(ada)).toMatchObject({ bytes: 10, count: 1 });
   });
 
-  it('holds for what a record names: 413, and nothing is saved', async () => {
+  it('refuses a record that names too much with 413, and saves nothing', async () => {
     const owner = { type: 'user', id: 'ada' };
     const [fits, large] = [await create(100, owner), await create(101, owner)];
     const before = await app.dataSource.getRepository(Crate).count();
@@ -203,7 +203,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('quotas
     expect(await row(owner)).toMatchObject(await real(owner));
   });
 
-  it('goes down with an owner whose files are released, and with explicit tasks', async () => {
+  it('counts down with an owner whose files are released, and with explicit tasks', async () => {
     const loan = await app.dataSource.manager.save(new Loan());
     const owner = { type: 'loan', id: loan.id };
     const file = await create(40);
@@ -213,7 +213,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('quotas
     expect(await row(owner)).toMatchObject({ bytes: 0, count: 0 });
   });
 
-  it('asks for the quota of an owner, which may have none', async () => {
+  it('comes from a function, which may give none', async () => {
     const [team, free] = [
       { type: 'team', id: `t-${number}` },
       { type: 'team', id: 'free' },
@@ -272,7 +272,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('quotas
     return count;
   };
 
-  it('takes in no more of a new file than there is room for', async () => {
+  it('reads no more of a new file than fits', async () => {
     await create(300);
     const source = unannounced(60_000);
     const count = await written(async () => {
@@ -286,7 +286,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('quotas
     expect(await row(ada)).toMatchObject({ bytes: 1000, count: 2 });
   });
 
-  it('takes in no more of new content than there is room for, without what goes', async () => {
+  it('reads no more of new content than fits in place of the old', async () => {
     const file = await create(600);
     await create(300);
     const source = unannounced(60_000);
@@ -305,7 +305,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('quotas
     expect(await row(ada)).toMatchObject({ bytes: 5500, count: 2 });
   });
 
-  it('takes in no more of several files than there is room for', async () => {
+  it('reads no more of several files than fits', async () => {
     const sources = [400, 400, 60_000].map(unannounced);
     async function* several(owner = ada) {
       for (const { content } of sources) yield { content, name: 'a', owner };
@@ -328,7 +328,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('quotas
     await expect(create(1)).rejects.toMatchObject(exceeded('bytes'));
   });
 
-  it('counts again what was changed past it', async () => {
+  it('is counted again after a change that bypassed it', async () => {
     await create(10);
     await app.dataSource.getRepository(ManagedFile).update({ ownerId: ada.id }, { size: 700 });
     expect(await quotas.recount(ada)).toEqual({ bytes: 700, count: 1 });
@@ -392,7 +392,7 @@ describe('the option', () => {
     expect(await app.stored()).toHaveLength(1);
   });
 
-  it.each(PLATFORMS)('bounds on %s what is written of a body without a length', async (platform) => {
+  it.each(PLATFORMS)('limits on %s the bytes written of a body without a length', async (platform) => {
     const storage = memoryStorage();
     const app = await startApp({
       platform,
@@ -435,7 +435,7 @@ describe('the option', () => {
     expect(refused[1]).toBeLessThanOrEqual(1_000_000);
   });
 
-  it('is read as docs/ownership.md has it', async () => {
+  it('counts as docs/ownership.md says', async () => {
     const plans = { quotaOf: (id: string) => (id === '1' ? { count: 1 } : null) };
     const app = await startApp({
       // prettier-ignore

@@ -61,7 +61,7 @@ describe.each(PLATFORMS)('the accounts of the portal on %s', (platform) => {
     expect(await last).toEqual([401, 429]);
   });
 
-  it('change a password for those who know it, and end all sessions with it', async () => {
+  it('change a password only with the old one, and end all sessions with it', async () => {
     const { name, client } = await newUser();
     const elsewhere = await portal.visitor.logIn(name, PASSWORD);
     const change = (body: object) => client.patch(`/users/${client.id}`, body);

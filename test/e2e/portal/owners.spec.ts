@@ -36,7 +36,7 @@ describe.each(PLATFORMS)('the ten actions on %s', (platform) => {
       expect((await visitor.get(`/${path}/${created.body.id}`)).body.image?.id).toBe(second);
     });
 
-    it(`are refused to who did not make the ${ownerType}`, async () => {
+    it(`refuse everybody who did not make the ${ownerType}`, async () => {
       const { alice, bob } = portal;
       const { body } = await alice.post(`/${path}`, { name: freshName('b'), title: 'B' });
 
@@ -44,7 +44,7 @@ describe.each(PLATFORMS)('the ten actions on %s', (platform) => {
     });
   });
 
-  it('of resources give the file to the resource', async () => {
+  it('give the file to the resource', async () => {
     const { alice, bob, visitor } = portal;
     const { body: pkg } = await alice.post('/packages', {
       name: freshName('res'),
@@ -67,7 +67,7 @@ describe.each(PLATFORMS)('the ten actions on %s', (platform) => {
     expect((await visitor.get(`/packages/${pkg.id}`)).body.resources).toMatchObject([{ name: 'data', fileId: second }]);
   });
 
-  it('of users give the avatar to the user, and everybody sees it', async () => {
+  it('give the avatar to the user, and everybody sees it', async () => {
     const { alice, visitor } = portal;
     const avatarId = await picture();
     const account = { name: freshName('carol'), fullName: 'Carol', password: 'once-upon-a-time' };
@@ -81,7 +81,7 @@ describe.each(PLATFORMS)('the ten actions on %s', (platform) => {
     expect((await (await visitor.logIn(account.name, account.password)).get(`/users/${body.id}`)).status).toBe(200);
   });
 
-  it('of users let Alice take a picture of her own as her avatar, and leave her other files alone', async () => {
+  it('let Alice take one of her pictures as her avatar, and leave her other files alone', async () => {
     const { alice, bob, visitor } = portal;
     const [avatarId, diary] = [await picture(), await alice.upload(pdf())];
     expect((await visitor.download(avatarId)).status).toBe(404);

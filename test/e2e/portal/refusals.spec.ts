@@ -34,8 +34,8 @@ describe.each(PLATFORMS)('what the portal refuses on %s', (platform) => {
     expect(await app.get(DataSource).getRepository(Package).countBy({ name })).toBe(0);
   }
 
-  describe('leaves the file to Alice, and no package,', () => {
-    it('when another field is invalid', async () => {
+  describe('a failed save of a package with a file', () => {
+    it('saves no package and keeps the file with Alice when another field is invalid', async () => {
       const { alice } = portal;
       const [attachmentId, name] = [await alice.upload(pdf()), freshName('invalid')];
 
@@ -46,7 +46,7 @@ describe.each(PLATFORMS)('what the portal refuses on %s', (platform) => {
       await expectNothingHappened(attachmentId, name);
     });
 
-    it('when the database refuses the record', async () => {
+    it('saves no package and keeps the file with Alice when the database refuses the record', async () => {
       const { alice, app } = portal;
       const [attachmentId, fileId] = [await alice.upload(pdf()), await alice.upload(pdf())];
       const name = freshName('taken');
@@ -66,7 +66,7 @@ describe.each(PLATFORMS)('what the portal refuses on %s', (platform) => {
       await expectNothingHappened(fileId, freshName('none'));
     });
 
-    it('when the database refuses a resource after the package was inserted', async () => {
+    it('saves no package and keeps the file with Alice when the database refuses a resource after the package was inserted', async () => {
       const { alice } = portal;
       const [first, second] = [await alice.upload(pdf()), await alice.upload(pdf())];
       const name = freshName('twins');
@@ -85,7 +85,7 @@ describe.each(PLATFORMS)('what the portal refuses on %s', (platform) => {
       await expectNothingHappened(second, name);
     });
 
-    it('when a task after the transfer refuses', async () => {
+    it('saves no package and keeps the file with Alice when a task after the transfer refuses', async () => {
       const { alice, app } = portal;
       const [attachmentId, fileId] = [await alice.upload(pdf(QUOTA)), await alice.upload(pdf())];
       const name = freshName('large');
@@ -185,7 +185,7 @@ describe.each(PLATFORMS)('what the portal refuses on %s', (platform) => {
     expect(body.message).toEqual(['attachmentId: The file is protected and cannot be used here']);
   });
 
-  it('refuses types that the field does not accept, by what the bytes are', async () => {
+  it('refuses files whose bytes are of a type that the field does not accept', async () => {
     const { alice } = portal;
     const imageId = await alice.upload(csv, 'picture.png', 'image/png');
 
@@ -195,7 +195,7 @@ describe.each(PLATFORMS)('what the portal refuses on %s', (platform) => {
     expect((await alice.get(`/files/${imageId}`)).body.ownerId).toBe(alice.id);
   });
 
-  it('lets nobody but its creator change a package, and leaves them their file', async () => {
+  it('lets only its creator change a package, and leaves their file to others', async () => {
     const { alice, bob } = portal;
     const { body: pkg } = await alice.post('/packages', {
       name: freshName('open'),
@@ -241,7 +241,7 @@ describe.each(PLATFORMS)('what the portal refuses on %s', (platform) => {
     },
   );
 
-  it('does not tell of a private package to who would change it', async () => {
+  it('hides a private package from everybody who would change it', async () => {
     const { body: pkg } = await portal.alice.post('/packages', { name: freshName('hid'), title: 'Hidden' });
 
     expect((await portal.bob.patch(`/packages/${pkg.id}`, { title: 'Found' })).status).toBe(404);
@@ -254,7 +254,7 @@ describe.each(PLATFORMS)('what the portal refuses on %s', (platform) => {
     },
   );
 
-  it('does not let Bob take the avatar of Alice', async () => {
+  it('keeps Bob from taking the avatar of Alice', async () => {
     const { alice, bob } = portal;
     const avatarId = await alice.upload(png, 'me.png', 'image/png');
     await alice.patch(`/users/${alice.id}`, { avatarId });

@@ -51,7 +51,7 @@ describe.skipIf(!hasCurl())('the story in a shell', () => {
     expect(stdout).toContain('The story ends well.');
   });
 
-  it('is told by the README, too', { timeout: 180_000 }, async () => {
+  it('matches the story of the README', { timeout: 180_000 }, async () => {
     const [, , story = ''] = shellBlocks('../README.md', 3);
     const script = story.replace('http://localhost:3000', await start('express'));
 

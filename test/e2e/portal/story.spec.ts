@@ -23,7 +23,7 @@ describe.each(PLATFORMS)('the story of the portal on %s', (platform) => {
 
   afterAll(() => portal.close());
 
-  it('welcomes with what there is to try', async () => {
+  it('welcomes with suggestions to try', async () => {
     const { status, body } = await portal.visitor.get<{ accounts: { name: string }[] }>('/api');
 
     expect(status).toBe(200);
@@ -44,7 +44,7 @@ describe.each(PLATFORMS)('the story of the portal on %s', (platform) => {
     expect([wrong.status, unknown.status, stranger.status]).toEqual([401, 401, 401]);
   });
 
-  it('gives everybody the same bytes once the package that names the file is saved, and nobody before', async () => {
+  it('gives everybody the same bytes once the package that names the file is saved, and refuses them before', async () => {
     const { alice, bob, visitor } = portal;
     const content = pdf();
     const fileId = await alice.upload(content, 'Jahresbericht 2025.pdf');
@@ -172,7 +172,7 @@ describe.each(PLATFORMS)('the story of the portal on %s', (platform) => {
     for (const id of [attachmentId, fileId]) expect((await visitor.download(id)).status).toBe(200);
   });
 
-  it('writes into the activity what it publishes, and posts a notice after that', async () => {
+  it('writes each publication into the activity, and posts a notice after that', async () => {
     const { alice, visitor } = portal;
     const { body: pkg } = await alice.post('/packages', { name: freshName('news'), title: 'News' });
 
@@ -186,7 +186,7 @@ describe.each(PLATFORMS)('the story of the portal on %s', (platform) => {
     expect(notices.filter((notice) => notice.includes(pkg.id))).toHaveLength(1);
   });
 
-  it('lists to each what they may see', async () => {
+  it('lists to each reader the files that they may see', async () => {
     const { alice, bob } = portal;
     const { body: hidden } = await alice.post('/packages', { name: freshName('hidden'), title: 'Hidden' });
 

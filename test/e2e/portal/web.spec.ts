@@ -25,14 +25,14 @@ describe.each(PLATFORMS)('the pages of the portal on %s', (platform) => {
 
   const cookieOf = (token = portal.alice.token!) => ({ cookie: `other=1; portal_session=${token}` });
 
-  it('are what a browser gets that opens the address of the portal', async () => {
+  it('reach a browser that opens the address of the portal', async () => {
     const response = await fetch(portal.url);
 
     expect(new URL(response.url).pathname).toBe('/web/packages');
     expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
   });
 
-  it('run only scripts of the portal, and none that stands in them', async () => {
+  it('run only scripts of the portal, and no inline script', async () => {
     const response = await ask('/web/packages');
     const policy = response.headers.get('content-security-policy');
 
@@ -137,7 +137,7 @@ describe.each(PLATFORMS)('the pages of the portal on %s', (platform) => {
     expect((await remove(second, { 'sec-fetch-site': 'same-origin' })).status).toBe(204);
   });
 
-  it('list the files of a user and of what the user has made, each with its owner', async () => {
+  it('list the files of a user and of their records, each with its owner', async () => {
     const { alice, bob } = portal;
     const [free, used] = [await alice.upload(pdf(), 'free.pdf'), await alice.upload(png, 'used.png')];
     const { body: group } = await alice.post('/groups', { name: freshName('g'), title: 'Group', imageId: used });

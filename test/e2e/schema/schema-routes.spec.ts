@@ -46,7 +46,7 @@ describe.each(PLATFORMS)('@Body({ schema }) on %s', (platform) => {
     };
   }
 
-  it.each(KINDS)('gives files to what is saved, in the same commit: $name', async ({ path, transform }) => {
+  it.each(KINDS)('gives files to the saved records, in the same commit: $name', async ({ path, transform }) => {
     const { send, file, ownerOf, files } = await open({ transform });
     const [a, b, c] = [await file(), await file(), await file()];
     const { status, body } = await send(path, {

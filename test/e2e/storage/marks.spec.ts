@@ -148,7 +148,7 @@ describe.each(databases)('the mark of a directory, on $name', (kind) => {
     expect(await filesBelow(root)).toEqual([file.location]);
   });
 
-  it('refuses to mark a directory that has none of the files of the database', async () => {
+  it('refuses a directory that has no file of the database', async () => {
     const { root } = await used();
     await through(one.options, (source) => source.getRepository(StorageMark).clear());
     const mount = await unmount(root);
@@ -176,7 +176,7 @@ describe.each(databases)('the mark of a directory, on $name', (kind) => {
     expect((await (await files.stream(file.id)).toArray()).join('')).toBe('kept');
   });
 
-  it('refuses a directory with files whose mark is gone', async () => {
+  it('refuses a directory with files whose mark is missing', async () => {
     const { root } = await used();
     await rm(join(root, MARK));
     await expect(boot(root)).rejects.toMatchObject(refused('it has no mark'));
@@ -269,7 +269,7 @@ describe.each(databases)('the mark of a directory, on $name', (kind) => {
     expect(await filesBelow(root)).toHaveLength(6);
   });
 
-  it('is written anew by nobody after a boot that ended between the mark and the row', async () => {
+  it('is not written again after a boot that ended between the mark and the row', async () => {
     const { root } = await used();
     const mark = await readFile(join(root, MARK), 'utf8');
     await through(one.options, (source) => source.getRepository(StorageMark).clear());
@@ -288,7 +288,7 @@ describe.each(databases)('the mark of a directory, on $name', (kind) => {
     await mount();
   });
 
-  it('keeps what it says where it cannot be written, and says how to do without', async () => {
+  it('stops the boot where it cannot be written, and names the way to do without one', async () => {
     await forget();
     const root = join(newDirectory(), 'root');
     // A file where a directory has to be: as little can be written as on a read-only mount, also as root.

@@ -85,7 +85,7 @@ const cqrs: TransportUnderTest<StartedTransport & { execute(dto: PackageDto): Pr
 await describeTransport('a command handler', cqrs);
 
 describe('a command', () => {
-  it('is a part of the unit of work that it is executed in', async () => {
+  it('takes part in the unit of work that executes it', async () => {
     const { app, execute, titles, packages, dataSource } = await startTransport(cqrs);
     const id = await insertFile(dataSource, { ownerType: 'user', ownerId: 'ada' });
     const outer = app.get(FilesAccess, { strict: false }).actAs({ type: 'user', id: 'ada' }, () =>
@@ -112,7 +112,7 @@ describe('an event', () => {
     return { ...started, publishing };
   }
 
-  it('that is published after the commit is handled on its own', async () => {
+  it('is handled on its own when it is published after the commit', async () => {
     const { create, titles, publishing } = await start('after', true);
     await create({ title: 'new' }, 'ada');
     publishing.goOn?.open();
@@ -120,7 +120,7 @@ describe('an event', () => {
     expect(await titles()).toEqual(['heard of new', 'new']);
   });
 
-  it('that was to be published after the commit is not, when nothing was committed', async () => {
+  it('is not published after the commit when nothing was committed', async () => {
     const { app, create } = await start('after');
     const published: unknown[] = [];
     app.get(EventBus, { strict: false }).subscribe((event) => published.push(event));
@@ -128,13 +128,13 @@ describe('an event', () => {
     expect(published).toEqual([]);
   });
 
-  it('that is published inside of the unit fails it, when its handler still writes in the end', async () => {
+  it('fails the unit that publishes it when its handler still writes in the end', async () => {
     const { create, titles } = await start('inside');
     await expect(create({ title: 'new' }, 'ada')).rejects.toMatchObject({ code: 'FILES_WORK_UNAWAITED' });
     expect(await titles()).toEqual([]);
   });
 
-  it('that is published inside of the unit may not write after its end', async () => {
+  it('may not write after the end of the unit that publishes it', async () => {
     const { app, create, titles, publishing } = await start('inside', true);
     const refused = firstValueFrom(app.get(UnhandledExceptionBus, { strict: false }));
     await create({ title: 'new' }, 'ada');

@@ -32,7 +32,7 @@ describe('a resolver', () => {
     expect(owners).toEqual(['package 1', 'resource 1', 'resource 2', 'package 2']);
   });
 
-  it('runs two aliased mutations in two units: what the first did stays when the second fails', async () => {
+  it('runs two aliased mutations in two units: the first is saved when the second fails', async () => {
     const { ask, titles, packages } = await startTransport(graphql('express'));
     const two = `mutation {
       one: create(input: { title: "one" }) { title }
@@ -65,7 +65,7 @@ describe('a resolver', () => {
     expect([await titles(), packages.undone]).toEqual([['waits'], ['waits too long']]);
   });
 
-  it('answers what validation says in one form, before the handler and in the end', async () => {
+  it('answers validation errors in one form, before the handler and in the end', async () => {
     const { create, dataSource } = await startTransport(graphql('express'));
     const [mine, bens] = await Promise.all([
       insertFile(dataSource, ofAda),
@@ -87,7 +87,7 @@ describe('a field', () => {
   const withChild = '{ all { title child(title: "child") { title } } }';
   const withFile = (id: string) => `{ all { childWithFile(title: "child", attachmentId: "${id}") { title } } }`;
 
-  it('that is decorated is a unit of its own', async () => {
+  it('opens its own unit when it is decorated', async () => {
     const { ask, create, titles } = await startTransport(graphql('express'));
     await create({ title: 'one' }, 'ada');
     const { errors } = await ask(withChild);

@@ -84,7 +84,7 @@ const schedule: TransportUnderTest = {
 
 await describeTransport('a cron job', schedule);
 
-it('a cron job acts as a user when it says so', async () => {
+it('lets a cron job act as the user that it names', async () => {
   const { create, dataSource, titles } = await startTransport(schedule);
   const id = await insertFile(dataSource, { ownerType: 'user', ownerId: 'ada' });
   await create({ title: 'for ada', attachmentId: id }, 'as ada');
@@ -93,7 +93,7 @@ it('a cron job acts as a user when it says so', async () => {
   expect(file).toMatchObject({ ownerType: 'package', ownerId: '1' });
 });
 
-it('each run of an interval or a timeout is a unit of its own', async () => {
+it('opens a unit for each run of an interval or a timeout', async () => {
   const { packages, titles } = await startTransport({ ...schedule, imports: [ScheduleModule.forRoot()] });
   await Promise.all(
     ['interval 1', 'interval 2 a task fails', 'interval 3', 'timeout'].map((title) => packages.ended(title)),

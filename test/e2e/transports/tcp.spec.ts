@@ -20,7 +20,7 @@ const tcp = microservice({ transport: Transport.TCP, options: here }, clientOf);
 await describeTransport('a message handler over TCP', { ...tcp, databases: ['memory', 'postgres'] });
 
 describe('a message handler', () => {
-  it('lets the client know what validation says, by an exceptionFactory as on any microservice', async () => {
+  it('sends validation errors to the client, by an exceptionFactory as on any microservice', async () => {
     const { create, dataSource } = await startTransport(tcp);
     const attachmentId = await insertFile(dataSource, { ownerType: 'user', ownerId: 'ben' });
     await expect(create({ title: 'x', attachmentId }, 'ada')).rejects.toEqual({
@@ -78,7 +78,7 @@ describe('a message handler', () => {
     );
   });
 
-  it('of a hybrid application without inheritAppConfig answers with the code by @UseFilters()', async () => {
+  it('answers with the code by @UseFilters() in a hybrid application without inheritAppConfig', async () => {
     @Controller()
     class Handlers {
       @MessagePattern('without')

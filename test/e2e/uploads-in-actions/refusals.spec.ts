@@ -95,8 +95,8 @@ const WRONG: [string, number, string | RegExp, string[]][] = [
   ],
 ];
 
-describe.each(PLATFORMS)('on %s, of a form that is refused', (platform) => {
-  it('nothing is saved, the handler is not asked, and the next request is served', async () => {
+describe.each(PLATFORMS)('a form that is refused, on %s', (platform) => {
+  it('saves nothing, does not reach the handler, and lets the next request be served', async () => {
     const app = await actionApp({
       platform,
       limits: { maxSize: 4_000, acceptedTypes: ['text', 'octet-stream'] },
@@ -121,12 +121,12 @@ describe.each(PLATFORMS)('on %s, of a form that is refused', (platform) => {
   it.each([
     [64 * 1024, 201],
     [64 * 1024 + 1, 413],
-  ])('a field of %i bytes is answered with %i', async (size, status) => {
+  ])('answers a field of %i bytes with %i', async (size, status) => {
     const app = await actionApp({ platform });
     expect((await sendRaw(app, text('title', 'x'.repeat(size)), file('coverId'))).status).toBe(status);
   });
 
-  it('no more of a file is written than an owner of its type may have', async () => {
+  it('writes no more of a file than an owner of its type may have', async () => {
     const app = await actionApp({ platform, options: { quotas: { gallery: { bytes: 200_000 } } } });
     const storage = app.app.get(StorageRegistry).get('default');
     let written = 0;
@@ -149,7 +149,7 @@ describe.each(PLATFORMS)('on %s, of a form that is refused', (platform) => {
     expect(await app.counts()).toEqual(NOTHING);
   });
 
-  it('nothing is read that a guard does not let in', async () => {
+  it('reads nothing that a guard refuses', async () => {
     @Injectable()
     class Nobody implements CanActivate {
       canActivate = () => false;
@@ -159,7 +159,7 @@ describe.each(PLATFORMS)('on %s, of a form that is refused', (platform) => {
     expect(await app.counts()).toEqual(NOTHING);
   });
 
-  it('nothing stays where no pipe looked at the field', async () => {
+  it('keeps no bytes where no pipe validated the field', async () => {
     class Dto {
       @IsString() title!: string;
       @ValidateIf(({ title }: Dto) => title === 'Sun') @UploadAs('gallery') coverId?: string;
@@ -183,7 +183,7 @@ describe.each(PLATFORMS)('on %s, of a form that is refused', (platform) => {
   });
 });
 
-describe('at boot', () => {
+describe('the boot', () => {
   function controllerWith(options: UploadAsOptions, list = false) {
     class Dto {
       @IsOptional() coverId?: string;
@@ -206,7 +206,7 @@ describe('at boot', () => {
     [{ storage: 'other' }, false, /Dto\.coverId: no storage is named "other"/],
     [{ field: 'nothing' }, false, /no class with @OwnsFiles\('gallery'\) has a column and property "nothing"/],
     [{ field: 'coverId' }, true, /takes several files, but "coverId" holds one value/],
-  ])('%j is refused', async (options, list, message) => {
+  ])('refuses %j', async (options, list, message) => {
     const started = actionApp({ controllers: controllerWith(options, list) });
     await expect(started).rejects.toMatchObject({
       code: 'FILES_DECORATION_INVALID',
@@ -214,12 +214,12 @@ describe('at boot', () => {
     });
   });
 
-  it('a permanent link that leads nowhere is refused', async () => {
+  it('refuses a permanent link that leads nowhere', async () => {
     const started = actionApp({ controllers: controllerWith({ attachAs: 'permanentLink' }), options: { http: false } });
     await expect(started).rejects.toThrow('the option http leaves out the route');
   });
 
-  it('a name that would be another storage for another class is refused', async () => {
+  it('refuses a name that would be another storage for another class', async () => {
     class Item {
       @IsString() kind!: string;
     }
@@ -250,13 +250,13 @@ describe('at boot', () => {
     );
   });
 
-  it.each([{ attachAs: 'name' }, { field: '' }, { idField: [] }, { allow: true }])('%j is refused', (options) => {
+  it.each([{ attachAs: 'name' }, { field: '' }, { idField: [] }, { allow: true }])('refuses %j', (options) => {
     expect(() => controllerWith(options as UploadAsOptions)).toThrow(
       expect.objectContaining({ code: 'FILES_DECORATION_INVALID' }) as Error,
     );
   });
 
-  it('a route without a unit of work is warned about', async () => {
+  it('warns about a route without a unit of work', async () => {
     const warn = vi.spyOn(Logger.prototype, 'warn').mockReturnValue();
     class Dto {
       @IsOptional() @UploadAs('gallery') coverId?: string;
@@ -271,7 +271,7 @@ describe('at boot', () => {
     expect(warn).toHaveBeenCalledWith(expect.stringMatching(/Galleries\.create takes a body with @UploadAs\(\)/));
   });
 
-  it('OpenAPI is told which fields are files', async () => {
+  it('tells OpenAPI which fields are files', async () => {
     const app = await actionApp();
     const { paths, components } = SwaggerModule.createDocument(app.app, new DocumentBuilder().build());
     expect(paths['/galleries']?.post?.requestBody).toMatchObject({

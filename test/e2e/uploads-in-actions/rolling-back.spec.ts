@@ -24,7 +24,7 @@ const form = (title = 'Sea') =>
     ['pictures[0][fileId]', textFile('nested')],
   ]);
 
-describe.each(PLATFORMS)('nothing of the record and its files stays on %s', (platform) => {
+describe.each(PLATFORMS)('a record with files, on %s', (platform) => {
   const fail = () => {
     throw new Error('no');
   };
@@ -41,7 +41,7 @@ describe.each(PLATFORMS)('nothing of the record and its files stays on %s', (pla
       },
       undefined,
     ],
-  ])('when %s', async (_, expected, afterwards, title) => {
+  ])('leaves no row and no bytes when %s', async (_, expected, afterwards, title) => {
     const app = await actionApp({ platform });
     // MariaDB has no constraints that wait for the commit.
     if (app.dataSource.options.type === 'mariadb') return;
@@ -54,7 +54,7 @@ describe.each(PLATFORMS)('nothing of the record and its files stays on %s', (pla
     expect(await app.counts()).toEqual(NOTHING);
   });
 
-  it('when no transaction can be had', async () => {
+  it('leaves no row and no bytes when no transaction can begin', async () => {
     const app = await actionApp({ platform });
     const begin = vi.spyOn(UnitTransaction.prototype, 'begin').mockRejectedValueOnce(new Error('no connection'));
     expect((await app.send('/galleries', form())).status).toBe(500);
@@ -62,7 +62,7 @@ describe.each(PLATFORMS)('nothing of the record and its files stays on %s', (pla
     expect(await app.counts()).toEqual(NOTHING);
   });
 
-  it('when the client goes away in the middle of the form', async () => {
+  it('leaves no row and no bytes when the client goes away in the middle of the form', async () => {
     const app = await actionApp({ platform });
     const sent = openUpload(app, {}, undefined, '/galleries');
     sent.on('error', () => {});
@@ -74,7 +74,7 @@ describe.each(PLATFORMS)('nothing of the record and its files stays on %s', (pla
     expect(BOUNDARY).toBeDefined();
   });
 
-  it('when an interceptor gives up before the form is there, whatever the client goes on to send', async () => {
+  it('leaves no row and no bytes when an interceptor gives up before the form is there, whatever the client sends then', async () => {
     const over = new Subject<void>();
     const giveUp: NestInterceptor = {
       intercept: (_, next) =>
@@ -95,7 +95,7 @@ describe.each(PLATFORMS)('nothing of the record and its files stays on %s', (pla
     sent.destroy();
   });
 
-  it('when the form ends before it is complete', async () => {
+  it('leaves no row and no bytes when the form ends before it is complete', async () => {
     const app = await actionApp({ platform });
     const response = await app.fetch('/galleries', {
       method: 'POST',
@@ -121,14 +121,14 @@ describe('the bytes of an action', () => {
     expect(await app.counts()).toEqual({ galleries: 1, files: 4, intents: 0, stored: 4 });
   });
 
-  it('go when all attempts are over', async () => {
+  it('are removed when all attempts are over', async () => {
     const app = await actionApp();
     app.afterwards.run = () => addTask(() => Promise.reject(Object.assign(new Error('deadlock'), { code: '40P01' })));
     expect((await app.send('/galleries/again', form())).status).toBe(500);
     expect(await app.counts()).toEqual(NOTHING);
   });
 
-  it('stay when nobody knows whether the record came to stay', async () => {
+  it('stay when nobody knows whether the record was saved', async () => {
     // There is no other connection that could be asked.
     const [database] = await reachableDatabases('memory');
     const app = await actionApp({ database: database! });

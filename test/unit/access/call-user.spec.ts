@@ -34,7 +34,7 @@ describe('callUser', () => {
     ['the data of a message', 'rpc', [{ user }, {}]],
     ['what a socket sent', 'ws', [{ handshake: { auth: { user }, query: { user } } }, { user }]],
     ['another transport', 'telegraph', [{ user }, { user }, { user }]],
-  ])('does not believe %s', (_, type, args) => {
+  ])('ignores %s', (_, type, args) => {
     expect(actorOf(type, args)).toBeNull();
   });
 
@@ -46,7 +46,7 @@ describe('callUser', () => {
     ['graphql', [null, {}, { req: undefined }]],
     ['rpc', [{}, undefined]],
     ['ws', [{}, undefined]],
-  ])('is nobody over %s where nobody was left: %j', (type, args) => {
+  ])('finds no user over %s where none was left: %j', (type, args) => {
     expect(actorOf(type, args)).toBeNull();
   });
 
@@ -54,7 +54,7 @@ describe('callUser', () => {
     expect(actorOf('http', [{ user: { id: 0 } }])).toEqual({ type: 'user', id: '0' });
   });
 
-  it.each([[''], [Number.NaN], [{}], [['7']], [true]])('takes %j for none', (id) => {
+  it.each([[''], [Number.NaN], [{}], [['7']], [true]])('takes %j for no user', (id) => {
     expect(actorOf('http', [{ user: { id } }])).toBeNull();
   });
 

@@ -29,22 +29,22 @@ function filePolicy(methods: object): new () => never {
   return Hook as new () => never;
 }
 
-describe('access is closed', () => {
-  it.each(NEITHER)('where the policy of an owner says %j', async (answer) => {
+describe('access', () => {
+  it.each(NEITHER)('is refused where the policy of an owner says %j', async (answer) => {
     const access = await accessWith({ cascade: { package: true } }, [ownerPolicy({ allows: async () => answer })]);
     expect(await access.can(anna, 'read', fileOf('package:1'))).toBe(false);
     expect(await access.canOwner(anna, 'update', owner)).toBe(false);
     expect(await access.explain(anna, 'read', fileOf('package:1'))).toMatchObject({ rule: 'cascade', answer: false });
   });
 
-  it.each(NEITHER)('where a hook says %j, whatever others and the owner say', async (answer) => {
+  it.each(NEITHER)('is refused where a hook says %j, whatever others and the owner say', async (answer) => {
     const policies = [filePolicy({ allows: () => answer }), filePolicy({ allows: () => true }), ownerPolicy({})];
     const access = await accessWith({ cascade: { package: true } }, policies);
     expect(await access.can(anna, 'read', fileOf('package:1'))).toBe(false);
   });
 
   it.each([undefined, null, '12', [], [3, 4], [true, true], [['1'], ['2']], [{}], {}, true])(
-    'where the policy of owners answers %j for a list',
+    'is refused where the policy of owners answers %j for a list',
     async (answer) => {
       const access = await accessWith({ cascade: { package: true } }, [ownerPolicy({ allowsMany: () => answer })]);
       const allowed = access.allowed(anna, 'read', [fileOf('package:1'), fileOf('package:2')]);
@@ -53,7 +53,7 @@ describe('access is closed', () => {
   );
 
   it.each([undefined, null, 'true', [], [true], { 0: true }, true])(
-    'where a hook answers %j for a list',
+    'is refused where a hook answers %j for a list',
     async (answer) => {
       const policies = [filePolicy({ allowsMany: () => answer }), ownerPolicy({})];
       const access = await accessWith({ cascade: { package: true } }, policies);
@@ -63,7 +63,7 @@ describe('access is closed', () => {
     },
   );
 
-  it.each(NEITHER)('where isManager or uploads say %j', async (answer) => {
+  it.each(NEITHER)('is refused where isManager or uploads say %j', async (answer) => {
     const access = await accessWith({ isManager: () => answer as never, uploads: () => answer as never });
     expect(await access.isManager(anna)).toBe(false);
     expect(await access.can(anna, 'read', fileOf(null))).toBe(false);
@@ -74,7 +74,7 @@ describe('access is closed', () => {
     ['a policy', { cascade: { package: true as const } }, [ownerPolicy({ allows: () => fail() })]],
     ['a hook', {}, [filePolicy({ allows: () => fail() })]],
     ['isManager', { isManager: () => fail() }, []],
-  ])('where %s throws', async (_, options, policies) => {
+  ])('is refused where %s throws', async (_, options, policies) => {
     const access = await accessWith(options, policies);
     await expect(access.can(anna, 'read', fileOf('package:1'))).rejects.toThrow('no connection');
     await expect(access.explain(anna, 'read', fileOf('package:1'))).rejects.toThrow('no connection');
@@ -85,7 +85,7 @@ describe('access is closed', () => {
     ['a hook rejects for one file and throws for the next', [filePolicy({ allows: rejectThenThrow() })]],
     ['hooks reject and throw for lists', [filePolicy({ allowsMany: reject }), filePolicy({ allowsMany: fail })]],
     ['a policy rejects for one owner and throws for the next', [ownerPolicy({ allows: rejectThenThrow() })]],
-  ])('and the process lives on where %s', async (_, policies) => {
+  ])('is refused, and the process lives on, where %s', async (_, policies) => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown) => void unhandled.push(reason);
     process.on('unhandledRejection', note);

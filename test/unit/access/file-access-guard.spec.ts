@@ -58,7 +58,7 @@ describe('FileAccessGuard', () => {
     await expect(pass('rpc', [data], 'toString')).rejects.toMatchObject(notFound);
   });
 
-  it('tells the developer about a parameter that the route has not', async () => {
+  it('tells the developer about a parameter that the route does not have', async () => {
     await expect(pass('http', [{ params: { id: ID } }], 'fileId')).rejects.toThrow(
       '@RequireFileAccess() on Somewhere.handle: its route has no parameter "fileId".',
     );

@@ -179,7 +179,7 @@ describe('FilesAccess, for lists', () => {
 });
 
 describe('FilesAccess.assertCan', () => {
-  it('does not tell that a file exists which the actor may not see', async () => {
+  it('hides that a file exists from an actor who may not see it', async () => {
     const access = await accessWith({});
     for (const operation of OPERATIONS) {
       await expect(access.assertCan(anna, operation, fileOf('user:ben'))).rejects.toMatchObject({

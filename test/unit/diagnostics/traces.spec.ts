@@ -99,7 +99,7 @@ describe('a trace', () => {
     expect(units[2]).toHaveProperty('result', 1);
   });
 
-  it('is one for each attempt of a unit that is run again', async () => {
+  it('covers one attempt of a unit that is run again', async () => {
     const units = published<UnitTrace>(FILES_CHANNELS.unit);
     let left = 2;
     const busy = new QueryFailedError('UPDATE', [], Object.assign(new Error('busy'), { code: '40P01' }));
@@ -156,7 +156,7 @@ describe('a trace', () => {
     expect([...drains, ...units].map((trace) => trace.tasks)).toEqual([3, 3]);
   });
 
-  it('is a line at level debug', async () => {
+  it('logs a line at level debug', async () => {
     // What Nest 11 asks; Nest 12 asks the logger.
     Logger.overrideLogger(['debug']);
     Logger.overrideLogger(logger);

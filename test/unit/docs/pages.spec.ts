@@ -48,21 +48,21 @@ describe('the code of the pages', () => {
     expect(pages.filter((page) => fences(page) !== 2 * blocksOf(page).length)).toEqual([]);
   });
 
-  it('is TypeScript that a spec runs, token for token', () => {
+  it('runs in a spec, token for token, where it is TypeScript', () => {
     expect(pagesWith('ts').filter((page) => !isCoveredBy(page, 'examplesNotRun', 'writePageFiles'))).toEqual([]);
   });
 
-  it('is shell that a spec runs', () => {
+  it('runs in a spec where it is shell', () => {
     expect(pagesWith('sh').filter((page) => !isCoveredBy(page, 'shellBlocks'))).toEqual([]);
   });
 
-  it('is JSON that parses', () => {
+  it('parses where it is JSON', () => {
     for (const page of pagesWith('json'))
       for (const { language, text } of blocksOf(page))
         if (language === 'json') expect(() => JSON.parse(text), `${page}\n${text}`).not.toThrow();
   });
 
-  it('is diagrams of a kind that GitHub draws', () => {
+  it('draws diagrams of a kind that GitHub knows', () => {
     for (const page of pagesWith('mermaid'))
       for (const { language, text } of blocksOf(page)) if (language === 'mermaid') expect(text, page).toMatch(DIAGRAMS);
   });

@@ -36,7 +36,7 @@ describe('the statuses', () => {
     expect((await errorClasses()).map(codeOf)).toEqual(named.map((code) => code.replace('FILES_FILES_', 'FILES_')));
   });
 
-  it('are of errors that applications can import', async () => {
+  it('belong to errors that applications can import', async () => {
     const exported = new Set<unknown>(Object.values(library));
     expect((await errorClasses()).filter((errorClass) => !exported.has(errorClass))).toEqual([]);
   });
@@ -54,7 +54,7 @@ describe('the statuses', () => {
     ]);
   });
 
-  it('come without it where the server is', () => {
+  it('come without the message where the server is at fault', () => {
     const error = new TaskQueueMissingError();
     expect(error.getResponse()).toEqual({
       statusCode: 500,
@@ -65,7 +65,7 @@ describe('the statuses', () => {
     expect(error.message).not.toBe('Internal Server Error');
   });
 
-  it('look like those of the ValidationPipe for what is found out late', () => {
+  it('look like those of the ValidationPipe for a problem that is found late', () => {
     expect(new ValidationFailedError(['fileId is pinned']).getResponse()).toEqual({
       statusCode: 400,
       code: 'FILES_VALIDATION_FAILED',
@@ -74,7 +74,7 @@ describe('the statuses', () => {
     });
   });
 
-  it('are where filters look that read fields, as the driver of GraphQL does', () => {
+  it('can be read by filters that look at fields, like the driver of GraphQL', () => {
     const error: object = new FileNotFoundError('7');
     expect(error).toMatchObject({ status: 404, response: { code: 'FILES_FILE_NOT_FOUND' } });
     expect(Object.keys(error)).not.toContain('response');

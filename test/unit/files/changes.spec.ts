@@ -33,7 +33,7 @@ describe('FilesService.register', () => {
     expect(await notes()).toContain(`created ${file.id} for user:1`);
   });
 
-  it('refuses what is unknown, registered, missing or not to be read', async () => {
+  it('refuses a location that is unknown, registered, missing or unreadable', async () => {
     const blind = memoryStorage({ disable: ['read'] });
     const { files, registry, rows } = await filesHarness({ blind });
     await put(registry.get('default'), 'a/file');
@@ -182,7 +182,7 @@ describe('FilesService.register, with a content type', () => {
 });
 
 describe('FilesService.copy', () => {
-  it('makes a file of its own, within the storage and in another', async () => {
+  it('makes an independent file, within the storage and in another', async () => {
     const { files, registry } = await filesHarness();
     const file = await files.create(content, { name: 'x', owner: user });
     const [near, far] = [
@@ -240,7 +240,7 @@ describe('FilesService.move', () => {
     expect([await stored(), await intents()]).toEqual([[], []]);
   });
 
-  it('has nothing to do within the storage', async () => {
+  it('does nothing within the storage', async () => {
     const { files } = await filesHarness();
     const file = await files.create(content, { name: 'x' });
     expect(await files.move(file.id, 'default')).toEqual(file);

@@ -41,7 +41,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('rows a
     return { calls, after };
   }
 
-  it.each(Object.keys(OPERATIONS))('agree whichever call of %s fails, and however', async (operation) => {
+  it.each(Object.keys(OPERATIONS))('agree whichever call of %s fails, before or after its work', async (operation) => {
     const { calls, after } = await rehearse(operation);
     expect(calls.default + calls.other).toBeGreaterThan(0);
     for (const name of ['default', 'other'] as const) {

@@ -46,7 +46,7 @@ describe('FilesService.create', () => {
     expect(await text(await files.stream((await files.create(large, { name: 'x' })).id))).toBe(String(large));
   });
 
-  it('never names a location after the file', async () => {
+  it('keeps the name of the file out of its location', async () => {
     const { files } = await filesHarness();
     const { location } = await files.create(content, { name: 'secret-report' });
     expect(location).toMatch(/^[0-9a-f]{2}\/[0-9a-f-]{36}$/);
@@ -107,14 +107,14 @@ describe('FilesService.create', () => {
     expect(await stored()).toEqual([]);
   });
 
-  it('removes the bytes when no transaction can be had', async () => {
+  it('removes the bytes when no transaction can begin', async () => {
     const { files, stored, transactor } = await filesHarness();
     transactor.run = () => Promise.reject(new Error('no connection'));
     await expect(files.create(content, { name: 'x' })).rejects.toThrow('no connection');
     expect(await stored()).toEqual([]);
   });
 
-  it('leaves the bytes alone when nobody knows whether the row came to stay', async () => {
+  it('leaves the bytes alone when nobody knows whether the row was saved', async () => {
     const { files, stored, rows, transactor } = await filesHarness();
     const run = transactor.run.bind(transactor);
     transactor.run = async (work) => {
@@ -206,7 +206,7 @@ describe('FilesService.create in a unit of work', () => {
     ]);
   });
 
-  it('gives the file to nobody for anonymous callers and without a route', async () => {
+  it('leaves the file unowned for anonymous callers and without a route', async () => {
     const { files, queue } = await filesHarness();
     const anonymous = await queue.runQueued(async (route) => {
       route.context = contextOf(null);

@@ -52,7 +52,7 @@ async function start({ open }: TestDatabase, workers: number, count: number) {
 describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('a claim of intents on $name', (database) => {
   const forms = database.kind === 'mariadb' ? ['SKIP LOCKED', 'any database'] : ['its own'];
 
-  it.each(forms)('by several sweepers at once gives each intent to one of them, in the words of %s', async (form) => {
+  it.each(forms)('gives each intent to one of several sweepers at once, in the words of %s', async (form) => {
     const { transactors, claim, ids, dataSource } = await start(database, 4, 100);
     if (form === 'any database')
       for (const one of transactors) Object.assign(one.dataSource.driver, { version: '10.5.0' });

@@ -50,8 +50,8 @@ async function run(operation: string, steps: number) {
   return { directory, before, outcome, used };
 }
 
-describe('after a power cut', () => {
-  it.each(Object.keys(OPERATIONS))('rows and bytes agree, wherever it was in %s', async (operation) => {
+describe('a power cut', () => {
+  it.each(Object.keys(OPERATIONS))('leaves rows and bytes that agree, wherever it was in %s', async (operation) => {
     const whole = await run(operation, Number.POSITIVE_INFINITY);
     const restarted = await boot(whole.directory, new Power());
     const after = await told(restarted);

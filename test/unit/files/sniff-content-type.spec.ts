@@ -82,7 +82,7 @@ describe('sniffContentType', () => {
     }
   });
 
-  it('makes nothing out of text that a browser would run or that text is not', async () => {
+  it('refuses to call text anything that a browser would run, or a type that text cannot have', async () => {
     const claims = [
       'text/html',
       'image/svg+xml',
@@ -105,11 +105,11 @@ describe('sniffContentType', () => {
     }
   });
 
-  it('does not mind a character that is cut', async () => {
+  it('accepts a character that is cut in two', async () => {
     expect(await sniff(Buffer.from('документ').subarray(0, 5))).toBe('text/plain');
   });
 
-  it('wants more of a zip, and finds a docx whose types come late', async () => {
+  it('asks for more of a zip, and finds a docx whose types come late', async () => {
     const docx = zip({
       'word/media/image.bin': 'x'.repeat(9000),
       '[Content_Types].xml': DOCX_TYPES,

@@ -88,7 +88,7 @@ describe('a stream that is given twice', () => {
 describe('content in a unit of work that runs again', () => {
   const failure = () => Object.assign(new Error('serialization'), { code: '40001' });
 
-  it('is refused as a stream, and nothing is stored', async () => {
+  it('is refused as a stream, and stores nothing', async () => {
     const { files, queue, rows } = await filesHarness();
     const content = unread();
     let runs = 0;
@@ -120,7 +120,7 @@ describe('content in a unit of work that runs again', () => {
     expect([runs, file.size, await rows()]).toEqual([2, 7, 1]);
   });
 
-  it('fails with what the function throws', async () => {
+  it('fails with the error of the function', async () => {
     const { files } = await filesHarness();
     const missing = () => Promise.reject(new Error('no such report'));
     await expect(files.create(missing, { name: 'a.txt' })).rejects.toThrow('no such report');

@@ -72,7 +72,7 @@ describe('FilesSweeper', () => {
     expect(await intents()).toEqual([]);
   });
 
-  it('tells what it would do, and does nothing of it', async () => {
+  it('previews a sweep, and changes nothing', async () => {
     const { sweeper, clock, files, registry, dataSource, stored, intents } = await filesHarness();
     const { location } = await files.create(content, { name: 'x' });
     await registry.get('default').write('abandoned', source());
@@ -118,7 +118,7 @@ describe('FilesSweeper', () => {
     ]);
   });
 
-  it('goes on after a failure, and tries what failed again when its lease is over', async () => {
+  it('goes on after a failure, and tries again when the lease is over', async () => {
     const { sweeper, clock, registry, dataSource, intents } = await filesHarness({
       archive: memoryStorage({ disable: ['remove'] }),
     });
@@ -136,7 +136,7 @@ describe('FilesSweeper', () => {
     expect(await sweeper.sweep()).toMatchObject({ examined: 2, failed: 2 });
   });
 
-  it('does not let a creation be saved whose bytes it took', async () => {
+  it('keeps a creation from being saved whose bytes it took', async () => {
     const { sweeper, clock, files, registry, rows, intents } = await filesHarness();
     const slow = new Readable({ read() {} });
     slow.push(Buffer.alloc(100_000));
@@ -168,7 +168,7 @@ describe('FilesSweeper', () => {
     expect(first).toMatchObject({ examined: 1 });
   });
 
-  it('refuses times that are none, by the name of the option', () => {
+  it('refuses invalid times, by the name of the option', () => {
     for (const wrong of [
       { interval: 0 },
       { grace: -1 },
@@ -218,7 +218,7 @@ describe('FilesSweeper on its interval', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('does not when it is told not to', async () => {
+  it('does nothing when it is switched off', async () => {
     await timed(false);
     expect(vi.getTimerCount()).toBe(0);
   });

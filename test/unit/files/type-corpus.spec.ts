@@ -24,7 +24,7 @@ async function mistaken(samples: readonly Sample[]): Promise<string[]> {
 }
 
 describe('the type of an upload', () => {
-  it('is that of real files, under the names and claims that they come with', async () => {
+  it('matches real files, under the names and claims that they come with', async () => {
     expect(await mistaken(HONEST)).toEqual([]);
   });
 
@@ -36,7 +36,7 @@ describe('the type of an upload', () => {
     expect(await mistaken(WISHED_ACTIVE)).toEqual([]);
   });
 
-  it('stays unknown where bytes do not allow what is said', async () => {
+  it('stays unknown where the bytes rule out the claim', async () => {
     expect(await mistaken(UNKNOWN)).toEqual([]);
   });
 

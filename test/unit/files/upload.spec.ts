@@ -120,7 +120,7 @@ describe('upload', () => {
     expect(await filesBelow(root)).toEqual([]);
   });
 
-  it('fails alone where the source fails before the storage reads: it reads nothing ahead that nobody waits for', async () => {
+  it('fails alone where the source fails before the storage reads, and reads nothing ahead', async () => {
     const storage = memoryStorage();
     const fault = new Error('the client went away');
     const source = new Readable({ read() {} });

@@ -95,7 +95,7 @@ describe('FilesErrorFilter', () => {
     ['a message handler', 'rpc'],
     ['a resolver', 'graphql'],
     ['a gateway', 'ws'],
-  ])('keeps what is the server’s own from clients of %s', async (_, type) => {
+  ])('hides the server’s faults from clients of %s', async (_, type) => {
     const fault = new TaskQueueMissingError('the class SecretImporter lacks it');
     const told = JSON.stringify(await seenBy(type, fault));
     expect(logged).toEqual([fault]);
@@ -110,7 +110,7 @@ describe('FilesErrorFilter', () => {
     expect(logged).toEqual([`FILES_FILE_NOT_FOUND: ${error.message}`]);
   });
 
-  it('throws what graphql-js shows the code of', async () => {
+  it('throws an error whose code graphql-js shows', async () => {
     const originalError = { statusCode: 404, code: error.code, message: error.message, error: 'Not Found' };
     expect(await seenBy('graphql', error)).toEqual({
       message: error.message,
@@ -118,7 +118,7 @@ describe('FilesErrorFilter', () => {
     });
   });
 
-  it('throws what Nest’s drivers know as validation', () => {
+  it('throws an error that Nest’s drivers know as validation', () => {
     const late = new ValidationFailedError(['fileId: The file is protected and cannot be used here']);
     expect(() => filterAmong().catch(late, host('graphql'))).toThrow(late);
   });

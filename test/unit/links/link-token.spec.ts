@@ -17,7 +17,7 @@ const claims: fc.Arbitrary<LinkPayload> = fc.record({
 const actor = fc.option(fc.record({ type: fc.string(), id: fc.string() }), { nil: null });
 
 describe('a token', () => {
-  it('says what it was made with, and fits into a route of Fastify', () => {
+  it('carries the file, the actor and the expiry, and fits into a route of Fastify', () => {
     fc.assert(
       fc.property(claims, actor, (said, forWhom) => {
         const token = signLink(said, forWhom, SECRET);
@@ -28,7 +28,7 @@ describe('a token', () => {
     );
   });
 
-  it('is worth nothing when any bit of it is another', () => {
+  it('is refused when any bit of it is changed', () => {
     fc.assert(
       fc.property(claims, actor, fc.nat(), (said, forWhom, at) => {
         const bytes = Buffer.from(signLink(said, forWhom, SECRET), 'base64url');
@@ -52,7 +52,7 @@ describe('a token', () => {
       expect(verifyLink(other, null, [SECRET])).toBeUndefined();
   });
 
-  it('is for one actor when it was made for one', () => {
+  it('works for one actor only when it was made for one', () => {
     fc.assert(
       fc.property(claims, (said) => {
         const token = signLink(said, anna, SECRET);
@@ -72,7 +72,7 @@ describe('a token', () => {
     );
   });
 
-  it('is never thrown at, whatever it is', () => {
+  it('is refused without a throw, whatever its text', () => {
     fc.assert(
       fc.property(
         fc.oneof(

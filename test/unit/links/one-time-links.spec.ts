@@ -31,7 +31,7 @@ for (const kind of await reachableDatabases()) {
 
     afterAll(() => database.close());
 
-    it('are taken by one of many, also on several machines', async () => {
+    it('can be used once, also on several machines at the same time', async () => {
       const here = machine(database.dataSource).links;
       const there = elsewhere === database.dataSource ? here : machine(elsewhere).links;
       for (let round = 0; round < 5; round++) {
@@ -48,7 +48,7 @@ for (const kind of await reachableDatabases()) {
       }
     });
 
-    it('are there again when they are given back', async () => {
+    it('can be used again when they are given back', async () => {
       const { links } = machine(database.dataSource);
       const [fileId, expiresAt] = [randomUUID(), later(MINUTE)];
       const id = await links.add(fileId, expiresAt);
@@ -71,7 +71,7 @@ for (const kind of await reachableDatabases()) {
       expect([await links.has(made), await links.has(kept)]).toEqual([false, true]);
     });
 
-    it('are cleaned up after by those who make new ones, once a minute', async () => {
+    it('are removed once they have expired, once a minute, when a new one is made', async () => {
       const { links, transactor, clock } = machine(database.dataSource);
       const first = await links.add(randomUUID(), later(MINUTE / 2));
       clock.now += MINUTE - 1000;

@@ -61,7 +61,7 @@ async function tables(dataSource: DataSource): Promise<string[]> {
   return found;
 }
 
-it('FILES_ENTITIES has every entity of the library', async () => {
+it('lists every entity of the library in FILES_ENTITIES', async () => {
   const lib = new URL('../../../lib/', import.meta.url);
   const files = (await readdir(lib, { recursive: true })).filter((file) => file.endsWith('.entity.ts'));
   const modules = await Promise.all(files.map((file) => import(new URL(file, lib).href) as Promise<object>));
@@ -82,33 +82,36 @@ for (const kind of await reachableDatabases('file', 'postgres', 'mariadb')) {
 
     const connect = (options: object = {}) => database.connect({ ...MIGRATED, ...options });
 
-    it('make what the entities say', async () => {
+    it('make the tables of the entities', async () => {
       const dataSource = await connect();
       expect(await differences(dataSource)).not.toEqual([]);
       await dataSource.runMigrations();
       expect(await differences(dataSource)).toEqual([]);
     });
 
-    it('make it under the prefix of the data source', async () => {
+    it('make the tables under the prefix of the data source', async () => {
       const dataSource = await connect({ entityPrefix: 'app_' });
       await dataSource.runMigrations();
       expect(await tables(dataSource)).toContain('app_files_file');
       expect(await differences(dataSource)).toEqual([]);
     });
 
-    it.each(NAMING_STRATEGIES)('make it with the names of a strategy: $name', async ({ namingStrategy, table }) => {
-      const named = { namingStrategy, entityPrefix: 'p_' };
-      // The runner of migrations need not know the entities.
-      const runner = await connect({ ...named, entities: [] });
-      await runner.runMigrations();
-      const dataSource = await connect(named);
-      expect(await tables(dataSource)).toContain(table);
-      expect(await differences(dataSource)).toEqual([]);
-      for (const _ of FILES_MIGRATIONS) await dataSource.undoLastMigration();
-      expect(await tables(dataSource)).toEqual([]);
-      await dataSource.runMigrations();
-      expect(await differences(dataSource)).toEqual([]);
-    });
+    it.each(NAMING_STRATEGIES)(
+      'make the tables with the names of a strategy: $name',
+      async ({ namingStrategy, table }) => {
+        const named = { namingStrategy, entityPrefix: 'p_' };
+        // The runner of migrations need not know the entities.
+        const runner = await connect({ ...named, entities: [] });
+        await runner.runMigrations();
+        const dataSource = await connect(named);
+        expect(await tables(dataSource)).toContain(table);
+        expect(await differences(dataSource)).toEqual([]);
+        for (const _ of FILES_MIGRATIONS) await dataSource.undoLastMigration();
+        expect(await tables(dataSource)).toEqual([]);
+        await dataSource.runMigrations();
+        expect(await differences(dataSource)).toEqual([]);
+      },
+    );
 
     it('do nothing the second time', async () => {
       const dataSource = await connect();
@@ -151,7 +154,7 @@ for (const kind of await reachableDatabases('file', 'postgres', 'mariadb')) {
 const servers = (await reachableDatabases()).filter(({ kind }) => kind === 'postgres' || kind === 'mariadb');
 
 for (const kind of servers) {
-  it(`TypeORM's own runner may run in many processes at once on ${kind.name}, where it has run before`, async () => {
+  it(`lets TypeORM's own runner run in many processes at once on ${kind.name}, where it has run before`, async () => {
     const database = await kind.open({ entities: [] });
     await (await database.connect()).runMigrations();
     const sources = await Promise.all([1, 2, 3].map(() => database.connect(MIGRATED)));
@@ -162,7 +165,7 @@ for (const kind of servers) {
 }
 
 for (const kind of servers.filter(({ kind: name }) => name === 'postgres')) {
-  it('the migrations make the tables in the schema of the data source', async () => {
+  it('makes the tables in the schema of the data source', async () => {
     const database = await kind.open({ entities: [] });
     await database.dataSource.query('CREATE SCHEMA app');
     const options = { ...MIGRATED, schema: 'app' };
@@ -181,7 +184,7 @@ const OTHER_PROCESS = `
   setTimeout(() => connection.exec('COMMIT'), 300);
 `;
 
-it('the migrations wait for the transaction of another process on SQLite', async () => {
+it('waits for the transaction of another process on SQLite before it migrates', async () => {
   const [kind] = await reachableDatabases('file');
   const database = await kind!.open({ entities: [] });
   const dataSource = await database.connect(MIGRATED);
@@ -207,7 +210,7 @@ describe('the migrations on PGlite', () => {
     await dataSource.destroy();
   });
 
-  it('run once, by whom they are run at once', async () => {
+  it('run once, however many start them at once', async () => {
     const dataSource = await new DataSource({ ...pgliteHere(), ...MIGRATED } as never).initialize();
     const runs = await Promise.all([runMigrations(dataSource), runMigrations(dataSource)]);
     expect(runs.map(({ length }) => length)).toEqual([FILES_MIGRATIONS.length, 0]);

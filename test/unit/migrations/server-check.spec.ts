@@ -34,7 +34,7 @@ for (const kind of await reachableDatabases('mariadb')) {
       }
     };
 
-    it('is content with the right type', async () => {
+    it('accepts the right type', async () => {
       expect(await as({ type: 'mariadb' })).toBeUndefined();
       expect(await as({ type: 'mariadb', synchronize: true })).toBeUndefined();
       expect(warn).not.toHaveBeenCalled();
@@ -51,7 +51,7 @@ for (const kind of await reachableDatabases('mariadb')) {
   });
 }
 
-it('the check of the server at boot leaves other databases and closed data sources alone', async () => {
+it('leaves other databases and closed data sources alone when it checks the server at boot', async () => {
   expect(await checked({ type: 'better-sqlite3', database: ':memory:' })).toBeUndefined();
   const closed = new Transactor(new DataSource({ type: 'mysql', url: 'mysql://127.0.0.1:1/none' }));
   expect(await new ServerCheck(closed).onModuleInit()).toBeUndefined();

@@ -26,13 +26,13 @@ describe('actAs', () => {
     expect(await actAs(ben, () => TaskQueue.detach(who))).toBe('ben');
   });
 
-  it('is nearer than the route around it', async () => {
+  it('overrides the actor of the route around it', async () => {
     expect(await route(() => actAs(ben, who))).toBe('ben');
     expect(await route(() => actAs(ben, () => app.queue.run(who)))).toBe('ben');
     expect(await route(() => actAs(null, who))).toBeUndefined();
   });
 
-  it('is further away than a route inside of it', async () => {
+  it('is overridden by a route inside of it', async () => {
     expect(await actAs(ben, () => route(who))).toBe('ada');
     expect(await actAs(ben, () => route(() => app.queue.run(who)))).toBe('ada');
   });

@@ -31,7 +31,7 @@ class PackagesGateway {
 }
 
 describe('a gateway', () => {
-  it('resolves owners in the data of what it returns', async () => {
+  it('resolves owners in the data that it returns', async () => {
     const app = await ownershipApp({ providers: [PackagesGateway], adapter: (nest) => new WsAdapter(nest) });
     const id = await insertFile(app.dataSource, { ownerType: 'user', ownerId: 'ada' });
     const client = new WebSocket((await app.app.getUrl()).replace('http', 'ws'));

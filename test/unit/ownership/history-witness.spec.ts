@@ -17,7 +17,7 @@ const forms = databases.flatMap((database) => [
   { form: `${database.name}, portable`, database, statementsFor: (): TransferStatements => new PortableStatements() },
 ]);
 
-describe.each(forms)('what was written to the history on $form', ({ database, statementsFor }) => {
+describe.each(forms)('the witness of the history on $form', ({ database, statementsFor }) => {
   let app: OwnershipApp;
   let statements: TransferStatements;
   beforeAll(async () => {
@@ -53,7 +53,7 @@ describe.each(forms)('what was written to the history on $form', ({ database, st
   }
   const rows = () => app.dataSource.getRepository(FileTransfer).count();
 
-  it('tells that the unit of work was committed', async () => {
+  it('confirms that the unit of work was committed', async () => {
     const files = [
       await insertFile(app.dataSource, { ownerType: 'part', ownerId: '7' }),
       await insertFile(app.dataSource),
@@ -65,7 +65,7 @@ describe.each(forms)('what was written to the history on $form', ({ database, st
     expect(await rows()).toBe(before);
   });
 
-  it('tells that it was not, and leaves nothing behind, of which no subscriber hears', async () => {
+  it('denies that it was committed, and leaves no row behind and wakes no subscriber', async () => {
     const [witness] = await witnessesOf([move(await insertFile(app.dataSource))], () => {
       throw new Error('later');
     });
@@ -78,14 +78,14 @@ describe.each(forms)('what was written to the history on $form', ({ database, st
     expect([await rows(), heard]).toEqual([before, []]);
   });
 
-  it('tells nothing where the database cannot be asked', async () => {
+  it('gives no answer where the database cannot be asked', async () => {
     const [witness] = await witnessesOf([move(await insertFile(app.dataSource))]);
     const runner = app.dataSource.createQueryRunner();
     await runner.release();
     await expect(witness!(runner.manager)).rejects.toThrow();
   });
 
-  it('is not there where nothing moved, or in no unit of work', async () => {
+  it('is missing where no file moved, or outside of a unit of work', async () => {
     const kept = await insertFile(app.dataSource, { ownerType: 'part', ownerId: '7' });
     const pinned = await insertFile(app.dataSource, { ownerType: 'user', ownerId: 'ada', pinned: true });
     expect(await witnessesOf([move(kept)])).toEqual([]);

@@ -7,7 +7,7 @@ describe('the steps to an id', () => {
   const object = { id: 7, name: 'n', package: { id: 9, text: 'long' } };
   const place = { object, parents: [root, parent] };
 
-  it('are names, or one of them', () => {
+  it('come from a list of names, or from one name', () => {
     expect([idSteps('id'), idSteps(['a', 'b'])]).toEqual([['id'], ['a', 'b']]);
   });
 
@@ -31,7 +31,7 @@ describe('the steps to an id', () => {
     },
   );
 
-  it('lead to nobody where there is nothing above', () => {
+  it('lead to no owner where no object is above', () => {
     expect(idHolder({ object, parents: [] }, ['..', 'id'])).toBeUndefined();
     expect(idAt({ object: { a: null }, parents: [] }, ['a', 'id'])).toBeUndefined();
   });

@@ -7,7 +7,7 @@ describe('the objects inside of a value', () => {
   const middle = { leaves: [{ fileId: 'b' }, leaf], set: new Set([{ fileId: 'c' }]) };
   const root = { middle, map: new Map<unknown, object>([[7, { fileId: 'd' }]]) };
 
-  it('have a way that leads to them, and parents, of which lists are none', () => {
+  it('have a path and parents, and lists do not count as parents', () => {
     const index = new ObjectIndex(root);
     expect(index.find(root)).toEqual({ object: root, path: [], parents: [] });
     expect(index.find(middle)).toEqual({ object: middle, path: ['middle'], parents: [root] });
@@ -18,13 +18,13 @@ describe('the objects inside of a value', () => {
     expect([middle.leaves, middle.set, root.map, {}].map((list) => index.find(list))).toEqual(Array(4).fill(undefined));
   });
 
-  it('are where the shortest way leads', () => {
+  it('get the shortest path that leads to them', () => {
     const shared = { name: 'shared' };
     const value = { deep: { deeper: { shared } }, near: { shared } };
     expect(new ObjectIndex(value).find(shared)?.path).toEqual(['near', 'shared']);
   });
 
-  it('are found by a property that they have, and by the file in it', () => {
+  it('are found by the name of a property, and by the file in it', () => {
     const index = new ObjectIndex([root, { other: 'a', fileId: undefined }]);
     const objects = (places: readonly { object: object }[]) => places.map(({ object }) => object);
     expect(objects(index.having('fileId'))).toHaveLength(4);
@@ -34,7 +34,7 @@ describe('the objects inside of a value', () => {
     expect(objects(index.holding('fileId', 'z'))).toEqual([]);
   });
 
-  it('are looked at once, however many files are looked for', () => {
+  it('are read once, however many files are looked for', () => {
     let looks = 0;
     const watched = {
       get fileId() {
@@ -62,7 +62,7 @@ describe('the objects inside of a value', () => {
   });
 
   it.each([undefined, null, 'text', 5, () => 1, new EventEmitter(), Promise.resolve(), new Date(), Buffer.from('x')])(
-    'are none in %s',
+    'cannot be found in %s',
     (value) => {
       const index = new ObjectIndex(value);
       expect(index.having('constructor')).toEqual([]);
@@ -70,7 +70,7 @@ describe('the objects inside of a value', () => {
     },
   );
 
-  it('are found by each file that they hold, once', () => {
+  it('are listed under each file that they hold, once', () => {
     const both = { object: { fileIds: ['a', 'b', 'a'] }, path: [], parents: [] };
     const one = { object: { fileIds: ['b'] }, path: ['x'], parents: [] };
     const held = byHeldFile([both, one], 'fileIds');
@@ -81,11 +81,11 @@ describe('the objects inside of a value', () => {
   });
 });
 
-describe('places like one', () => {
+describe('places of the same kind', () => {
   const [a, b, c] = [{ id: 1 }, { id: 2 }, { id: 3 }];
   const objects = (root: unknown, path: (string | number)[]) => placesLike(root, path).map(({ object }) => object);
 
-  it('are all of a list, wherever in it the one is', () => {
+  it('include every entry of a list, whichever index is given', () => {
     const root = { lists: [{ parts: [a, b] }, { parts: new Set([c]) }] };
     expect(objects(root, ['lists', 0, 'parts', 5])).toEqual([a, b, c]);
     expect(placesLike(root, ['lists', 0, 'parts', 5]).map(({ path }) => path)).toEqual([
@@ -96,7 +96,7 @@ describe('places like one', () => {
     expect(placesLike(root, ['lists', 0, 'parts', 0])[0]?.parents).toEqual([root, root.lists[0]]);
   });
 
-  it('are under the same key of a map, and no other', () => {
+  it('include only the same key of a map', () => {
     const root = {
       byName: new Map([
         ['x', a],
@@ -108,7 +108,7 @@ describe('places like one', () => {
     expect(objects(root, ['byName', 0])).toEqual([a, b]);
   });
 
-  it('are none where the way leads through something else', () => {
+  it('are missing where the path leads through something else', () => {
     expect(objects({ parts: a }, ['parts', 0])).toEqual([]);
     expect(objects({ parts: [a] }, ['parts', 'length'])).toEqual([]);
     expect(objects({ parts: Object.assign([a], { first: b }) }, ['parts', 'first'])).toEqual([]);
@@ -120,7 +120,7 @@ describe('places like one', () => {
   });
 });
 
-describe('the files that a value names', () => {
+describe('idsIn', () => {
   it.each([
     ['a', ['a']],
     [{ id: 'a' }, ['a']],
@@ -137,11 +137,11 @@ describe('the files that a value names', () => {
     [undefined, []],
     [Object.assign(new Date(), { id: 'a' }), []],
     [[Object.assign(new Date(), { id: 'a' })], []],
-  ])('%j are %j', (value, ids) => {
+  ])('reads %j as the ids %j', (value, ids) => {
     expect(idsIn(value)).toEqual(ids);
   });
 
-  it('are read by the key of a map or the name of a property', () => {
+  it('reads the key of a map or the name of a property', () => {
     expect([read(new Map([['size', 'a']]), 'size'), read({ size: 'b' }, 'size')]).toEqual(['a', 'b']);
   });
 });

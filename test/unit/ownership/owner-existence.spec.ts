@@ -89,7 +89,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners
       ),
     );
 
-  it('are there where one of the classes of their type has them', async () => {
+  it('exist where one of the classes of their type has them', async () => {
     await check(['vessel', 'anna'], ['vessel', 'nemo'], ['vessel', 'anna'], ['somebody', 'else']);
     await expect(check(['vessel', 'anna'], ['vessel', 'gone'], ['vessel', 'nemo'])).rejects.toThrow(
       'There is no vessel "gone", so it can own no files: save it before the transfer.',
@@ -108,12 +108,12 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners
     }
   });
 
-  it('are trusted where their id cannot be looked for: it is transformed, or there is no one column', async () => {
+  it('are trusted where their id cannot be looked for, because it is transformed or composite', async () => {
     await check(['crate', '1'], ['seat', '1-2'], ['buoy', 'x']);
     await expect(check(['crate', '1'], ['vessel', 'x'])).rejects.toThrow('There is no vessel "x"');
   });
 
-  it('have the numbers that their column can have, written as numbers are', async () => {
+  it('accept only the numbers that their column can hold, in plain decimal form', async () => {
     await check(['flag', '-32768'], ['flag', '32767'], ['flag', '0'], ['star', '1000000000000']);
     for (const id of ['1', '-0', '00', '0x0', '-32769', '32768', '65536', '0\n', 'a0', '1000000000000', '1e3']) {
       await expect(check(['flag', id])).rejects.toMatchObject({ code: 'FILES_OWNER_NOT_FOUND', ownerId: id });
@@ -123,7 +123,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners
     }
   });
 
-  it('stay until the transaction has ended that asked for them', async () => {
+  it('stay until the transaction that asked for them has ended', async () => {
     if (database.kind === 'memory') return;
     const other = await open.connect();
     const remove = async (ids: string[]) => {

@@ -84,7 +84,7 @@ describe('owner resolution', () => {
     );
   });
 
-  it('never gives one of two owners when a file was sent twice', () => {
+  it('refuses to choose one of two owners when a file was sent twice', () => {
     const sent = fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 2, maxLength: 6 });
     fc.assert(
       fc.property(sent, fc.boolean(), (files, sameObjects) => {

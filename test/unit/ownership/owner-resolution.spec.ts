@@ -55,12 +55,12 @@ describe('a top-level DTO', () => {
     expect(() => owner(result)).toThrow(unresolved);
   });
 
-  it('follows steps down to the owner, whose field is what counts', () => {
+  it('follows steps down to the owner, and reads its field', () => {
     expect(owner({ package: { id: 9, attachmentId: 'a' }, warnings: [] }, { idSteps: ['package', 'id'] })).toBe('9');
     expect(() => owner({ package: { id: 9, attachmentId: 'b' } }, { idSteps: ['package', 'id'] })).toThrow(unresolved);
   });
 
-  it('has nothing above it', () => {
+  it('is refused a step up, since no object is above it', () => {
     expect(() => owner({ id: 7, attachmentId: 'a' }, { idSteps: ['..', 'id'] })).toThrow(unresolved);
   });
 
@@ -364,7 +364,7 @@ describe('many files of one call', () => {
   });
 });
 
-describe('a refusal says why', () => {
+describe('a refusal', () => {
   const dto = { fileId: 'a' };
   const refusal = (args: unknown[], result: unknown, claim = {}, bindings: [object, object][] = []): string => {
     try {
@@ -392,40 +392,40 @@ describe('a refusal says why', () => {
     ['owner() gave boolean', [dto], { id: 7 }, { owner: () => true }],
     ['owner() gave object', [dto], { id: 7 }, { owner: () => null }],
     ['what owner() gave has no id at "id"', [dto], { id: 7 }, { owner: () => ({}) }],
-  ])('%s', (reason, args, result, claim) => {
+  ])('says that %s', (reason, args, result, claim) => {
     expect(refusal(args, result, claim)).toContain(reason);
     expect(refusal(args, result, claim)).toContain('ResourceDto.fileId');
   });
 
-  it('the bound entity has no id', () => {
+  it('says that the bound entity has no id', () => {
     expect(refusal([dto], { id: 7 }, {}, [[dto, {}]])).toContain('the bound entity has no id at "id"');
   });
 
-  it('the owners that a file was given to', () => {
+  it('names the owners that a file was given to', () => {
     expect(refusal(nested, { parts: [1, 2].map((id) => ({ id, fileId: 'a' })) })).toMatch(/resource 1.*resource 2/);
   });
 });
 
-describe('what comes with the data', () => {
+describe('objects around the data', () => {
   const dto = { fileId: 'a' };
   const owner = (result: unknown, args: unknown[] = [dto]) =>
     resolveOwner(claimOf(dto, 'fileId'), outcomeOf(args, result));
 
-  it('is looked through in sets and maps, too', () => {
+  it('are searched through sets and maps, too', () => {
     const entity = { id: 1, fileId: 'a' };
     expect(owner({ parts: new Set([entity]) }, [{ parts: new Set([dto]) }])).toBe('1');
     expect(owner({ part: new Map([['one', entity]]) }, [{ part: new Map([['one', dto]]) }])).toBe('1');
   });
 
   it.each([new EventEmitter(), Promise.resolve(), new Date(), new Uint8Array(1)])(
-    'is not looked for in what is no data: %o',
+    'are not searched where they are no plain data: %o',
     (stranger) => {
       const holder = Object.assign(stranger, { parts: [{ id: 1, fileId: 'a' }] });
       expect(owner({ id: 7, holder })).toBe('7');
     },
   );
 
-  it('is not looked for behind getters, nor in properties that are not enumerable', () => {
+  it('are not searched behind getters, nor in properties that are not enumerable', () => {
     const asked = { id: 7 };
     Object.defineProperty(asked, 'lazy', { enumerable: true, get: () => [{ id: 1, fileId: 'a' }] });
     Object.defineProperty(asked, 'hidden', { enumerable: false, value: [{ id: 1, fileId: 'a' }] });
@@ -438,7 +438,7 @@ describe('the entities of an owner', () => {
   const found = (args: unknown[], result: unknown, claim = {}, bindings: [object, object][] = []) =>
     findOwner(claimOf(dto, 'fileId', claim), outcomeOf(args, result, bindings));
 
-  it('are those that its id was read from, each once', () => {
+  it('hold the id that was read, each listed once', () => {
     const root = { id: 7, fileId: 'a', package: { id: 9, fileId: 'a' } };
     expect(found([dto], root)).toEqual({ id: '7', entities: [root] });
     expect(found([dto], root).entities[0]).toBe(root);
@@ -454,7 +454,7 @@ describe('the entities of an owner', () => {
     expect(found([{ parts: [dto] }], { parts: copies }).entities).toEqual(copies);
   });
 
-  it('are what bind() and owner() gave, and none for an id alone', () => {
+  it('come from bind() and owner(), and are missing where only an id is given', () => {
     const entity = { id: 3 };
     expect(found([dto], {}, {}, [[dto, entity]]).entities).toEqual([entity]);
     expect(found([dto], {}, { owner: () => entity }).entities).toEqual([entity]);
@@ -478,7 +478,7 @@ describe('the entities of an owner', () => {
     expect(found([dto], { id: 7, picture: 'a', parts: [{ id: 1, picture: 'a' }] }, claim).id).toBe('7');
   });
 
-  it('are of the copies that were bound, and found by place where one was not', () => {
+  it('come from the copies that were bound, and by place where one was not', () => {
     const sent = { parts: [{ fileId: 'a' }, { fileId: 'a' }] };
     const result = { parts: [{ id: 5, fileId: 'a' }] };
     const one = (id: number): [object, object][] => [[sent.parts[1]!, { id }]];

@@ -83,7 +83,7 @@ describe('OwnershipTransferTask', () => {
     await expect(run({ parts: [] }, task)).rejects.toThrow('OwnershipTransferTask');
   });
 
-  it('can be run by another task, and by nobody outside of a queue', async () => {
+  it('runs inside of another task, and is refused outside of a queue', async () => {
     const id = await insert();
     const task = new OwnershipTransferTask(id, 'package', 'id');
     await expect(task.run()).rejects.toThrow(/OwnershipTransferTask was run/);
@@ -91,7 +91,7 @@ describe('OwnershipTransferTask', () => {
     expect(await read(id)).toMatchObject({ ownerType: 'package', ownerId: '7', pinned: true });
   });
 
-  it('names both owners that a file was to have', async () => {
+  it('names both owners that claim a file', async () => {
     const id = await insert();
     const to = (owner: string) => new OwnershipTransferTask(id, 'package', owner, 'value');
     await expect(run(null, to('1'), to('2'))).rejects.toThrow(/package 1.*package 2/);

@@ -20,7 +20,7 @@ describe('ownership', () => {
   const read = (id: string) => fileById(app.dataSource, id);
   const actions = async (id: string) => (await app.ownership.history(id)).map(({ action }) => action);
 
-  it('transfers files of anybody and of nobody, without pinning them', async () => {
+  it('transfers owned and unowned files, without pinning them', async () => {
     const ids = [await insert(mine), await insert()];
     await app.ownership.transfer(ids, { ...to, field: 'attachmentId' });
     for (const id of ids) {
@@ -169,7 +169,7 @@ describe('ownership', () => {
     expect(await began(all)).toBe(3);
   });
 
-  it('pins what it moves with the move', async () => {
+  it('pins a moved file in the same statement', async () => {
     const id = await insert(mine);
     await app.ownership.transfer([id], { ...to, pin: true });
     expect(await read(id)).toMatchObject({ ...to, pinned: true });
@@ -215,7 +215,7 @@ describe('ownership', () => {
     expect(new Set(history.map(({ at }) => at.getTime())).size).toBe(10);
   });
 
-  it('is part of the unit of work it is called in', async () => {
+  it('takes part in the unit of work that calls it', async () => {
     const id = await insert(mine);
     const failed = app.queue.run(async () => {
       await app.ownership.transfer([id], { ...to, pin: true });

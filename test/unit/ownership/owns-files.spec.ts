@@ -23,7 +23,7 @@ describe('@OwnsFiles', () => {
     expect(ownershipOf(Drawer)).toEqual({ ownerType: 'drawer', onDelete: 'release' });
   });
 
-  it('is refused with a second type for one class, and with a type that no file may have', () => {
+  it('refuses a second type for one class, and a type that no file may have', () => {
     class Cupboard {}
     OwnsFiles('cupboard')(Cupboard);
     expect(() => OwnsFiles('chest')(Cupboard)).toThrow(

@@ -51,7 +51,7 @@ describe('quotas', () => {
     return app.statements.filter((sql) => pattern.test(sql)).length;
   };
 
-  it('are counted in one order, whatever that of the files is', async () => {
+  it('are counted in one order, whatever the order of the files', async () => {
     const ids = ['b', 'c', 'a', '10', '9'].map((id) => `${id}-${number}`);
     await charge(...ids.map((id) => change({ type: 'team', id }, 1, 1)));
     expect(asked).toEqual(ids.toSorted());
@@ -60,7 +60,7 @@ describe('quotas', () => {
     expect(asked).toEqual(ids.toSorted());
   });
 
-  it('are counted once for an owner, and not at all where as much goes as comes', async () => {
+  it('are counted once for an owner, and not at all where it loses as much as it gains', async () => {
     await begin();
     await charge(change(team, 10, 1));
     const others = { type: 'group', id: '1' };
@@ -73,7 +73,7 @@ describe('quotas', () => {
     expect(await quotas.usage(team)).toEqual({ bytes: 25, count: 1 });
   });
 
-  it('are not asked for where an owner only loses', async () => {
+  it('are not checked where an owner only loses', async () => {
     await begin();
     await charge(change(team, 500, 1));
     asked = [];
@@ -86,7 +86,7 @@ describe('quotas', () => {
     expect(asked).toEqual([team.id, team.id]);
   });
 
-  it('say how much there may be and how much there would be, of bytes or of files', async () => {
+  it('report the limit and the size that would result, in bytes or in files', async () => {
     await begin();
     await charge(change(team, 999, 2), change(user, 100, 50));
     const refused = (...changes: UsageChange[]) => charge(...changes).then(String, (error: Error) => error.message);
@@ -99,7 +99,7 @@ describe('quotas', () => {
     expect(await quotas.usage(team)).toEqual({ bytes: 999, count: 2 });
   });
 
-  it('let an owner grow in what it has not too much of', async () => {
+  it('let an owner over one limit grow in the other', async () => {
     for (let file = 0; file < 3; file++) await insert(team);
     await charge(change(team, 100, 0));
     await charge(change({ type: 'team', id: `fat-${number}` }, 0, 0), change(team, -10, 0));
@@ -108,7 +108,7 @@ describe('quotas', () => {
     await expect(charge(change(team, 0, 1))).rejects.toMatchObject({ limited: 'count', limit: 2 });
   });
 
-  it('tell beforehand whether there is room for a file more', async () => {
+  it('say beforehand whether one more file fits', async () => {
     await insert(team);
     await quotas.assertRoom(team, 990);
     await expect(quotas.assertRoom(team, 991)).rejects.toThrow('may have 1000 bytes, and would have 1001');
@@ -121,7 +121,7 @@ describe('quotas', () => {
     expect(await statements(() => quotas.assertRoom(free, 1e12), /files_/)).toBe(0);
   });
 
-  it('are not needed to know what an owner has', async () => {
+  it('need not be configured to count the files of an owner', async () => {
     const group = { type: 'group', id: `g-${number}` };
     await insert(group, 7);
     expect(await statements(() => quotas.usage(group))).toBe(0);
@@ -131,7 +131,7 @@ describe('quotas', () => {
     expect(await quotas.usage(team)).toEqual({ bytes: 0, count: 0 });
   });
 
-  it('concern no transfer among owners without one', async () => {
+  it('add no statement to transfers among owners without a quota', async () => {
     const id = await insert({ type: 'group', id: '1' }, 50);
     const to = (ownerType: string, ownerId: string) => app.ownership.transfer([id], { ownerType, ownerId });
     const counted = /files_usage|AS "?`?size/;
@@ -150,7 +150,7 @@ describe('quotas', () => {
     expect(await quotas.usage(user)).toEqual({ bytes: 0, count: 0 });
   });
 
-  it('leave it to a unit of work what to do about a refused transfer', async () => {
+  it('let the unit of work go on after a refused transfer that it catches', async () => {
     const id = await insert({ type: 'group', id: '1' }, 101);
     await app.queue.run(async () => {
       const to = { ownerType: 'user', ownerId: user.id };
@@ -162,7 +162,7 @@ describe('quotas', () => {
 });
 
 describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('the row of an owner on $name', (database) => {
-  it('is added to where somebody else has written it meanwhile', async () => {
+  it('grows where another transaction has written it meanwhile', async () => {
     const { dataSource, close } = await database.open({ entities: [ManagedFile, FileUpload, FileUsage] });
     try {
       const ada = { type: 'user', id: 'ada' };

@@ -95,7 +95,7 @@ describe.each(forms)('transfer statements on $form', ({ database, statementsFor 
     expect(await historyOf(dataSource, other)).toHaveLength(isRefused ? 0 : 1);
   });
 
-  it('writes who moved what from where to where', async () => {
+  it('writes the actor, the file and both owners into the history', async () => {
     const before = Date.now() - 2;
     const owned = await insertFile(dataSource, { ...mine, pinned: true });
     const unowned = await insertFile(dataSource);
@@ -146,7 +146,7 @@ describe.each(forms)('transfer statements on $form', ({ database, statementsFor 
     expect((await historyOf(dataSource, other))[0]?.at.getTime()).toBeLessThan(ahead.getTime());
   });
 
-  it('looks at files and locks them, leaving out those that are not there', async () => {
+  it('looks at files and locks them, leaving out missing ones', async () => {
     const ids = [
       await insertFile(dataSource, { ...mine, size: 5_000_000_000 }),
       await insertFile(dataSource),
@@ -169,7 +169,7 @@ describe.each(forms)('transfer statements on $form', ({ database, statementsFor 
     expect(await statements.look(dataSource.manager, [])).toEqual([]);
   });
 
-  it('locks files in the order of their ids, and no others; a look locks none', async () => {
+  it('locks only the given files, in the order of their ids; a look locks no file', async () => {
     if (database.kind === 'memory') return;
     const [a, b, other] = [uuidV7(), uuidV7(), uuidV7()];
     for (const id of [b, other, a]) await insertFile(dataSource, { id });
@@ -188,7 +188,7 @@ describe.each(forms)('transfer statements on $form', ({ database, statementsFor 
     });
   });
 
-  it('notes the field of a file that its owner has already, and leaves the rest of it alone', async () => {
+  it('notes the field of a file that its owner has already, and leaves the rest of the row alone', async () => {
     const id = await insertFile(dataSource, { ...itsOwn, ownerField: 'coverId' });
     const fresh = await insertFile(dataSource, mine);
     const outcomes = await transfer([to(id), to(fresh)]);
@@ -212,7 +212,7 @@ describe.each(forms)('transfer statements on $form', ({ database, statementsFor 
     },
   );
 
-  it('takes from each file what its own move may take', async () => {
+  it('applies to each file the terms of its own move', async () => {
     const [one, other] = [await insertFile(dataSource, theirs), await insertFile(dataSource, theirs)];
     const verdicts = async (moves: Move[]) => (await transfer(moves)).map(({ verdict }) => verdict);
     expect(await verdicts([to(one, { from: 'anyone' }), to(other)])).toEqual(['moved', 'foreign']);
@@ -220,7 +220,7 @@ describe.each(forms)('transfer statements on $form', ({ database, statementsFor 
     expect(await verdicts([])).toEqual([]);
   });
 
-  it('writes each line of the history with what it is about', async () => {
+  it('writes the reason into each line of the history', async () => {
     const [one, other] = [await insertFile(dataSource), await insertFile(dataSource)];
     const entries = [
       { fileId: one, action: 'release' as const, from: { type: 'a', id: '1' }, to: null, forced: false },
@@ -266,7 +266,7 @@ function blank(fileId: string): Omit<FileTransfer, 'id' | 'at'> {
   return { fileId, action: 'create', forced: false, ...nothing };
 }
 
-it("takes a file without a whole owner for nobody's, as one that is not there", () => {
+it('treats a file with half an owner like a missing one', () => {
   expect(ownerOf({ ownerType: 'user', ownerId: 'ada' })).toEqual({ type: 'user', id: 'ada' });
   expect(ownerOf({ ownerType: null, ownerId: null })).toBeNull();
   expect(ownerOf({ ownerType: 'user', ownerId: null })).toBeNull();
@@ -282,7 +282,7 @@ describe('the statements for a database', () => {
     ['better-sqlite3', SqliteStatements],
     ['sqljs', SqliteStatements],
     ['oracle', PortableStatements],
-  ])('are those that %s has, or those that all have', async (type, expected) => {
+  ])('come from %s, and otherwise from those that all databases share', async (type, expected) => {
     const dataSource = new DataSource({ ...IN_MEMORY, entities: [ManagedFile, FileTransfer] });
     await dataSource.initialize();
     const named = Object.create(dataSource, { options: { value: { type } } }) as DataSource;
@@ -292,7 +292,7 @@ describe('the statements for a database', () => {
 });
 
 describe.each(databases.filter(({ kind }) => kind === 'postgres'))('plans on $name', ({ open: openDatabase }) => {
-  it.each([undefined, true, false])('are kept by a connection where they may be: %s', async (isPrepared) => {
+  it.each([undefined, true, false])('stay with a connection where it allows that: %s', async (isPrepared) => {
     const { dataSource, close } = await openDatabase();
     const transactor = new Transactor(dataSource);
     try {
@@ -331,7 +331,7 @@ describe.each(databases.filter(({ kind }) => kind === 'postgres'))('plans on $na
 describe.each(databases)('the number of statements on $name', ({ open: openDatabase }) => {
   const ways = { 'to one owner': () => '7', 'to an owner each': (index: number) => String(index) };
 
-  it('is that of the decision alone where nothing moves', async () => {
+  it('counts the decision alone where no file moves', async () => {
     const { dataSource, close } = await openDatabase();
     try {
       const statements = transferStatementsFor(dataSource);
@@ -422,7 +422,7 @@ describe.each(databases.filter(({ kind }) => kind !== 'memory'))(
       }
     }, 60_000);
 
-    it.each([1, 3])('wait for nobody who holds other files: %i', async (size) => {
+    it.each([1, 3])('do not wait for a transaction that holds other files: %i', async (size) => {
       const { dataSource, close } = await openDatabase();
       try {
         const statements = transferStatementsFor(dataSource);

@@ -60,7 +60,7 @@ describe('transfers of one call', () => {
     );
   const to = (id: string, owner = '7', type = 'package') => new OwnershipTransferTask(id, type, owner, 'value');
 
-  it.each(['a field and a task', 'a task and a field'])('take a file of somebody else for %s', async (order) => {
+  it.each(['a field and a task', 'a task and a field'])('accept a file of another owner for %s', async (order) => {
     const id = await insert(theirs);
     await run((queue) => {
       if (order === 'a task and a field') queue.add(to(id));
@@ -71,7 +71,7 @@ describe('transfers of one call', () => {
     expect(await historyOf(app.dataSource, id)).toHaveLength(1);
   });
 
-  it('take nothing of somebody else for fields alone, though a task takes another file', async () => {
+  it('refuse a file of another owner to fields alone, though a task accepts another file', async () => {
     const [id, other] = [await insert(theirs), await insert(theirs)];
     const refused = await refusal((queue) => {
       queue.add(to(other));
@@ -96,7 +96,7 @@ describe('transfers of one call', () => {
     expect(second).toBe(`File ${id} is pinned: a transfer needs \`force\`, or \`unpin\` before it.`);
   });
 
-  it('are told of all files of a field in one message, and of each field in its own', async () => {
+  it('report all files of a field in one message, and each field in its own', async () => {
     const files = [await insert(theirs), await insert(theirs), await insert(theirs)].toSorted();
     const [a, b, c] = files as [string, string, string];
     const seen = { ...theirs, pinned: false };
@@ -110,7 +110,7 @@ describe('transfers of one call', () => {
     expect(refused?.split(/[\n;] ?/)).toEqual([`attachmentId: foreign ${a}, ${b}`, 'coverId: no']);
   });
 
-  it('are told to be tried again where files changed meanwhile, whatever else is refused', async () => {
+  it('ask for another attempt where files changed meanwhile, whatever else is refused', async () => {
     const files = [await insert(theirs), await insert(theirs), await insert(theirs)].toSorted();
     const [a, b, c] = files as [string, string, string];
     const refused = await refusal((queue) => {
@@ -128,17 +128,17 @@ describe('transfers of one call', () => {
       { ...theirs, pinned: false },
     ],
     [theirs, { ...theirs, ownerType: 'group', pinned: false }],
-  ])('see that %j is not what the check saw', async (file, seen) => {
+  ])('refuse a file when %j differs from the check', async (file, seen) => {
     const id = await insert(file);
     expect(await refusal((queue) => queueClaim(queue, claim(id, { seen })))).toContain('Changed since it was checked');
   });
 
-  it("see that a file is gone that was nobody's", async () => {
+  it('refuse an unowned file that is gone', async () => {
     const gone = await refusal((queue) => queueClaim(queue, claim(uuidV7(), { seen: free, allowUnowned: true })));
     expect(gone).toContain('Changed since it was checked');
   });
 
-  it('are told to those who listen: the files, and who gets them', async () => {
+  it('notify listeners of the files and their new owners', async () => {
     const seen: TransferTrace[] = [];
     const listener = (payload: unknown) => void seen.push(payload as TransferTrace);
     subscribe('tracing:nestjs-files:transfer:asyncEnd', listener);
@@ -192,7 +192,7 @@ describe('transfers of one call', () => {
     expect(await read(loose)).toMatchObject({ ownerType: 'package', ownerField: 'attachmentId' });
   });
 
-  it('are two where a field names the file after it was given', async () => {
+  it('stay two where a field names the file after it was given', async () => {
     const id = await insert();
     await run((queue) => {
       queueClaim(queue, claim(id));

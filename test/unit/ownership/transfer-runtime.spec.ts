@@ -19,14 +19,14 @@ describe('the runtime of transfers', () => {
     for (const app of apps.splice(0)) await app.close();
   });
 
-  it('is that of the application whose data source it is', async () => {
+  it('belongs to the application that opened the data source', async () => {
     const [one, other] = [await start(), await start()];
     expect(TransferRuntime.of(one.dataSource)).toBe(one.app.get(TransferRuntime));
     expect(TransferRuntime.of(other.dataSource)).toBe(other.app.get(TransferRuntime));
     expect(() => TransferRuntime.of(new DataSource(IN_MEMORY))).toThrow('belongs to no running FilesModule');
   });
 
-  it('is the only one there is, as long as there is one', async () => {
+  it('is found without a data source as long as there is only one', async () => {
     expect(() => TransferRuntime.only()).toThrow('A file was validated while no FilesModule is running');
     const one = await start();
     expect(TransferRuntime.only()).toBe(one.app.get(TransferRuntime));
@@ -56,7 +56,7 @@ describe('the runtime of transfers', () => {
   });
 });
 
-describe('whether the actor is a manager', () => {
+describe('the question whether the actor is a manager', () => {
   const ada = { type: 'user', id: 'ada' };
 
   async function runtimeWith(...check: ManagerCheck[]) {
@@ -67,7 +67,7 @@ describe('whether the actor is a manager', () => {
   }
   const as = <T>(actor: typeof ada | null, work: () => Promise<T>) => actAs(actor, work);
 
-  it('is asked once for an actor, and whenever nobody acts', async () => {
+  it('is asked once for an actor, and each time for no actor', async () => {
     const asked: unknown[] = [];
     const runtime = await runtimeWith((actor) => asked.push(actor) > 0);
     for (let time = 0; time < 2; time++) {
@@ -78,7 +78,7 @@ describe('whether the actor is a manager', () => {
     expect(asked).toEqual([ada, null, null]);
   });
 
-  it('is no unless the application says yes', async () => {
+  it('is answered no unless the application says yes', async () => {
     for (const runtime of [await runtimeWith(), await runtimeWith(() => 'yes' as never)]) {
       expect(await as(ada, () => runtime.actor())).toEqual({ actor: ada, isManager: false });
     }

@@ -9,7 +9,7 @@ const refused = (reason: RegExp) =>
 
 // With a server: test/azure.
 describe('azureStorage', () => {
-  it('refuses an object that is no container, and keeps keys out of the message', () => {
+  it('refuses an object that is not a container, and keeps keys out of the message', () => {
     const connection = 'DefaultEndpointsProtocol=https;AccountName=acme;AccountKey=c2VjcmV0';
     for (const wrong of [undefined, connection, {}]) {
       const make = () => azureStorage({ container: wrong as never });

@@ -52,7 +52,7 @@ describe('parseContentType', () => {
 });
 
 describe('isContentTypePattern', () => {
-  it('knows what can match', () => {
+  it('knows patterns that can match', () => {
     expect(['text/csv', 'csv', 'image/*', '*', '*/*', 'svg+xml'].every(isContentTypePattern)).toBe(true);
     expect(['', 'a/b/c', '*/csv', 'te*', 'text/', 'a b'].some(isContentTypePattern)).toBe(false);
   });

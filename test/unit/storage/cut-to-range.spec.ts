@@ -29,7 +29,7 @@ describe('cutToRange', () => {
     expect([content.destroyed, given <= 3]).toEqual([true, true]);
   });
 
-  it('lets go of the content when nobody wants the range any more, and fails with it', async () => {
+  it('closes the content when the reader gives the range up, and fails with it', async () => {
     const endless = new Readable({ read() {} });
     const part = cutToRange(endless, { start: 0, end: 9 });
     part.read();

@@ -52,7 +52,7 @@ describe('databaseStorage', () => {
     expect((await text(await files.stream(id, { start: 47_990, end: 48_009 }))).length).toBe(20);
   });
 
-  it('writes bytes with their row: both or none, and no intent is needed', async () => {
+  it('writes bytes with their row, both or none, and needs no intent', async () => {
     const { files, ownership, stored, rows, intents, queue } = await setUp();
     const create = () => files.create(content, { name: 'x', storage: 'rows' });
     ownership.fault = new Error('no history');

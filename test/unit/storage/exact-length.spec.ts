@@ -59,7 +59,7 @@ describe('exactLength', () => {
   it.each([
     ['ends too early', () => Readable.from(['abc'])],
     ['fails', () => cutOff(new Error('EIO'))],
-  ])('gives what comes before the failure first, when the source %s', async (_, source) => {
+  ])('passes on the bytes before the failure first, when the source %s', async (_, source) => {
     const exact = exactly(source(), 4);
     await once(exact, 'readable');
     await new Promise((resolve) => setTimeout(resolve, 10));

@@ -24,7 +24,7 @@ describe('faultyStorage', () => {
     expect(storage.calls).toEqual(['write a', 'write b', 'write c', 'write d']);
   });
 
-  it('is gone from a call on until it is healed', async () => {
+  it('fails from a call on until it is healed', async () => {
     const storage = faultyStorage(memoryStorage());
     await storage.write('a', content());
     storage.failFrom(1, 'after');

@@ -53,7 +53,7 @@ it('waits for a disk that falls behind', async () => {
   expect(flushes).toHaveLength(2);
 });
 
-it('finishes once all of it is flushed, also what was written after the last flush', async () => {
+it('finishes once every byte is flushed, also those written after the last flush', async () => {
   const { flush, flushes } = setUp();
   await flush.add(ENOUGH);
   const finished = flush.finish();
@@ -63,7 +63,7 @@ it('finishes once all of it is flushed, also what was written after the last flu
   await finished;
 });
 
-it('does not finish when an earlier flush has failed, though a later one would succeed', async () => {
+it('fails at its end when an earlier flush has failed, though a later one would succeed', async () => {
   const { flush, flushes } = setUp();
   await flush.add(ENOUGH);
   flushes[0]!.reject(new Error('EIO'));

@@ -41,7 +41,7 @@ describe.skipIf(process.platform === 'win32')('the modes of fsStorage', () => {
     },
   );
 
-  it('are exactly those that are asked for', async () => {
+  it('match exactly the modes that are asked for', async () => {
     withUmask(0o077);
     expect(await modesAfter({ file: 0o640, directory: 0o2750 })).toMatchObject({
       directories: ['2750'],
@@ -49,7 +49,7 @@ describe.skipIf(process.platform === 'win32')('the modes of fsStorage', () => {
     });
   });
 
-  it('are not those of the original in a copy', async () => {
+  it('are applied to a copy, whatever the modes of the original', async () => {
     const root = newDirectory();
     const storage = fsStorage({ root });
     await storage.write('one', bytes());
@@ -58,7 +58,7 @@ describe.skipIf(process.platform === 'win32')('the modes of fsStorage', () => {
     expect(await modeOf(join(root, 'two'))).toBe('600');
   });
 
-  it('leave what is there already as it is', async () => {
+  it('leave existing files as they are', async () => {
     const root = join(newDirectory(), 'files');
     await mkdir(root);
     await chmod(root, 0o755);

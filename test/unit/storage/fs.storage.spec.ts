@@ -21,7 +21,7 @@ describe('fsStorage', () => {
     expect(await readFile(join(root, 'ab/cd'), 'utf8')).toBe('content');
   });
 
-  it('does not show a file under its location before it is complete', async () => {
+  it('hides a file at its location until it is complete', async () => {
     const { root, storage } = setUp();
     const content = new Readable({ read() {} });
     const writing = storage.write('slow', content);

@@ -86,7 +86,7 @@ describe('linkStorage', () => {
     await expect(read()).rejects.toThrow(message);
   });
 
-  it('leaves out what a server sends beyond the range that it announces', async () => {
+  it('drops bytes that a server sends beyond the range that it announces', async () => {
     const { url, storage } = await serve((_, response) => {
       response.writeHead(206, { 'content-range': 'bytes 2-4/*' }).write('234');
       response.end('56789');
@@ -94,7 +94,7 @@ describe('linkStorage', () => {
     expect(await text(await storage.read(`${url}/`, { start: 2, end: 4 }))).toBe('234');
   });
 
-  it('lets go of a server without ranges that stands still, when nobody waits for the range any more', async () => {
+  it('closes the connection to a stalled server without ranges when the reader gives up', async () => {
     let closed: Promise<unknown> | undefined;
     const { url, storage } = await serve((_, response) => {
       closed = once(response, 'close');
@@ -118,7 +118,7 @@ describe('linkStorage', () => {
     await expect(storage.read(`${url}/round`)).rejects.toThrow('redirects');
   });
 
-  it('says what is missing and what fails', async () => {
+  it('reports a missing resource, and a failure', async () => {
     const { url, storage, options } = await serve((request, response) => {
       if (request.url === '/silent') return;
       if (request.url === '/zipped') response.setHeader('content-encoding', 'gzip');
@@ -143,7 +143,7 @@ describe('linkStorage', () => {
     await expect(files.register(`${url}/drip`, { storage: 'links' })).rejects.toThrow('it took longer than 60 ms');
   });
 
-  it('gives a read up whose server never begins to answer, and one that is sent on and on', async () => {
+  it('gives up a read whose server never begins to answer, or sends without end', async () => {
     const { url, options } = await serve((request, response) => {
       if (request.url !== '/slow') return;
       setTimeout(() => response.writeHead(302, { location: '/slow' }).end(), 25);

@@ -24,7 +24,7 @@ describe('locationFor', () => {
     }
   });
 
-  it('refuses what the transformer of the application must not give', () => {
+  it('refuses an invalid location from the application’s transformer', () => {
     const storage = memoryStorage({ location: ({ name }) => name });
     expect(() => storage.locationFor(input)).toThrow(expect.objectContaining({ code: 'FILES_LOCATION_INVALID' }));
   });

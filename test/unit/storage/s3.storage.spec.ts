@@ -36,7 +36,7 @@ describe('s3Storage', () => {
     expect(() => storageWith(options)).toThrow(message);
   });
 
-  it('has public addresses where it is told of one, and not otherwise', async () => {
+  it('has public addresses only where it is told of one', async () => {
     expect(storageWith().can('publicUrl')).toBe(false);
     const storage = storageWith({ prefix: 'app', publicBaseUrl: 'https://cdn.example.org/files/' });
     expect(await storage.publicUrl('ab/ü +?.pdf')).toBe('https://cdn.example.org/files/app/ab/%C3%BC%20%2B%3F.pdf');
@@ -55,7 +55,7 @@ describe('s3Storage', () => {
     ['in the past', -1000],
     ['in more than a week', 7 * 86_400_000 + 2000],
     ['never', Number.NaN],
-  ])('signs none that would expire %s', async (_what, milliseconds) => {
+  ])('signs no address that would expire %s', async (_what, milliseconds) => {
     const signing = storageWith().temporaryUrl('file', { ...asked, expiresAt: new Date(Date.now() + milliseconds) });
     await expect(signing).rejects.toMatchObject({ code: 'FILES_LINK_OPTION_INVALID' });
   });
@@ -68,7 +68,7 @@ describe('s3Storage', () => {
     },
   );
 
-  it('is told of the servers of docs/object-storage.md', async () => {
+  it('connects to the servers of docs/object-storage.md', async () => {
     const account = 'account';
     const servers = {
       aws: { region: 'eu-central-1' },
@@ -115,7 +115,7 @@ describe('s3Storage', () => {
     expect(module).toHaveLength(1);
   });
 
-  it('is used on its page as here', async () => {
+  it('uses the options of its page', async () => {
     expect(await examplesNotRun('object-storage.md', import.meta.url)).toEqual([]);
     expect(await examplesNotRun('deploying.md', import.meta.url)).toEqual([]);
   });

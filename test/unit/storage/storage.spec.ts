@@ -52,7 +52,7 @@ describe('Storage', () => {
     expect(inside.downloads).toEqual({ xAccel: '/files-inside' });
   });
 
-  it('says what downloads have as Cache-Control, for all or by the file', () => {
+  it('gives downloads their Cache-Control, for all or by the file', () => {
     const file = { id: '1', ownerId: '7', contentType: 'image/png' };
     const storage = fsStorage({
       root: '/var/files',
@@ -69,7 +69,7 @@ describe('Storage', () => {
     for (const disable of wrong) expect(() => storageOf({}, { disable })).toThrow('"disable"');
   });
 
-  it('names itself in what its adapter throws', async () => {
+  it('names itself in the errors of its adapter', async () => {
     const cause = new Error('unique');
     const storage = storageOf({
       write: async (location) => {
@@ -84,7 +84,7 @@ describe('Storage', () => {
     await expect(storage.read('a/b')).rejects.toThrow('Nothing is at location "a/b" of storage "mine".');
   });
 
-  it('says what it was asked for when its adapter fails, whatever that throws', async () => {
+  it('names the operation when its adapter fails, whatever the adapter throws', async () => {
     const fault = new Error('out of order');
     const fail = () => {
       throw fault;
@@ -137,7 +137,7 @@ describe('Storage', () => {
     expect(removed).toEqual(['a', 'b', ['c', 'd']]);
   });
 
-  it('has nothing more to say about an adapter without hooks', async () => {
+  it('gets by with an adapter without hooks', async () => {
     const storage = storageOf({
       async *list(): AsyncGenerator<LocatedObject, void> {
         yield { location: 'a', size: 1, modifiedAt: new Date(0) };

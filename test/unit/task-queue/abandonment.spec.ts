@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Abandonment } from '../../../lib/task-queue/call-preparation.js';
 
-it('ends what was begun before a call was abandoned, and what is begun afterwards, each once', () => {
+it('ends work that began before a call was abandoned, and work that begins afterwards, each once', () => {
   const abandonment = new Abandonment();
   const reason = new Error('gone');
   const ended: unknown[] = [];

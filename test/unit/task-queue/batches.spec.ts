@@ -54,12 +54,12 @@ describe('tasks of a class that does several together', () => {
     });
   const alone = (_: never, idx: number, prev: unknown) => void log.push(`${idx}: alone after ${String(prev)}`);
 
-  it('are one batch where they are adjacent, and tell the next task what the last of them gave', async () => {
+  it('run as one batch where they are adjacent, and give the next task the result of the last', async () => {
     await drain(new Together('a'), new Together('b'), alone, new Together('c'));
     expect(log).toEqual(['0: a b', '2: alone after b', '3: c']);
   });
 
-  it('are prepared before the first of all where they are several batches, and only there', async () => {
+  it('are prepared before the first of all where there are several batches, and only then', async () => {
     await drain(new Prepared('a'), new Prepared('b'), alone);
     expect(log).toEqual(['0: a b', '2: alone after b']);
     log = [];
@@ -74,7 +74,7 @@ describe('tasks of a class that does several together', () => {
     ]);
   });
 
-  it('are not of a class whose tasks were queued by tasks', async () => {
+  it('are not prepared where only tasks queue them', async () => {
     await drain(() => queue.add(new Together('late')));
     expect(log).toEqual(['1: late']);
   });
@@ -103,7 +103,7 @@ describe('a queue', () => {
     });
   });
 
-  it('says what was called where there is none', () => {
+  it('names the call that needs a queue where there is none', () => {
     const { queue } = running;
     expect(queue.size).toBe(0);
     expect(() => queue.add(() => 0)).toThrow(/A task was queued/);

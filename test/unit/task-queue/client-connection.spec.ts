@@ -29,7 +29,7 @@ describe('the client of a call', () => {
     ['ws, open', call('ws', { readyState: 1 }), false],
     ['a socket that tells nothing', call('ws', {}), false],
     ['a message', call('rpc', { connected: false, ...closed }, { req: closed }, { req: closed }), false],
-  ])('over %s', (_, context, isGone) => {
+  ])('is recognised as gone or connected: %s', (_, context, isGone) => {
     expect(isClientGone(context)).toBe(isGone);
   });
 });

@@ -32,7 +32,7 @@ async function boot(controller: Type): Promise<void> {
 describe('@WithTaskQueue()', () => {
   afterEach(() => vi.restoreAllMocks());
 
-  it('is refused on classes, static methods and properties, with what to do', () => {
+  it('refuses classes, static methods and properties, and says how to mend that', () => {
     const decorate = WithTaskQueue() as (...args: unknown[]) => void;
     class Anything {
       static make(): void {}
@@ -86,7 +86,7 @@ describe('@WithTaskQueue()', () => {
       Post('route'),
       Next(),
     ],
-  ] as const)('is refused at boot beside %s', async (_, message, route, parameter) => {
+  ] as const)('stops the boot beside %s', async (_, message, route, parameter) => {
     @Controller()
     class Streams {
       route(_argument: unknown): unknown {
@@ -103,7 +103,7 @@ describe('@WithTaskQueue()', () => {
     await expect(refused).rejects.toMatchObject({ message: `@WithTaskQueue() on Streams.route: ${message}` });
   });
 
-  it('is refused at boot on an inherited route that takes @Res()', async () => {
+  it('stops the boot on an inherited route that takes @Res()', async () => {
     class Base {
       @Patch()
       @WithTaskQueue()
@@ -155,7 +155,7 @@ describe('@WithTaskQueue()', () => {
     ]);
   });
 
-  it('on a provider does not keep a test without FilesModule from being built', async () => {
+  it('lets a test without FilesModule build a decorated provider', async () => {
     @Injectable()
     class Provider {
       @WithTaskQueue()

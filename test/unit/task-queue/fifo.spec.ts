@@ -4,7 +4,7 @@ import { Fifo } from '../../../lib/task-queue/fifo.js';
 const item = (n: number) => ({ n });
 
 describe('Fifo', () => {
-  it('gives back in order what was put in while others were taken out', () => {
+  it('returns items in order while others are added and removed', () => {
     const fifo = new Fifo<{ n: number }>();
     const taken: number[] = [];
     for (let n = 0; n < 5000; n++) {
@@ -18,7 +18,7 @@ describe('Fifo', () => {
     expect(fifo.shift()).toEqual(item(1));
   });
 
-  it('lists what is left, and says what comes next', () => {
+  it('lists the remaining items, and shows the next one', () => {
     const fifo = new Fifo<{ n: number }>();
     expect(fifo.peek()).toBeUndefined();
     for (let n = 0; n < 3000; n++) fifo.push(item(n));

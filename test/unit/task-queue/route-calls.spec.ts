@@ -178,8 +178,8 @@ describe('the call of a decorated route', () => {
   };
   const refused = new ConflictException('refused');
 
-  describe('that is readied', () => {
-    it('is so outside of its unit of work, is told of the commit in it, and of its end once it is saved', async () => {
+  describe('with a hook', () => {
+    it('runs the hook outside of its unit of work, tells it of the commit inside, and of the end once it is saved', async () => {
       prepare = () => {
         note('prepared');
         return Promise.resolve(ready);
@@ -194,7 +194,7 @@ describe('the call of a decorated route', () => {
       ]);
     });
 
-    it('is rolled back by what is thrown before its commit, and comes to its end', async () => {
+    it('is rolled back by an error before its commit, and tells the hook of its end', async () => {
       prepare = () =>
         Promise.resolve({
           ...ready,
@@ -206,7 +206,7 @@ describe('the call of a decorated route', () => {
       expect(log).toEqual(['handler inside', 'task inside', 'end with [] outside']);
     });
 
-    it('is told of the commit of each attempt, and of one end', async () => {
+    it('tells the hook of the commit of each attempt, and of one end', async () => {
       let attempts = 0;
       prepare = () =>
         Promise.resolve({
@@ -221,14 +221,14 @@ describe('the call of a decorated route', () => {
     });
 
     it.each([
-      ['is rejected', () => Promise.reject(refused)],
+      ['rejects', () => Promise.reject(refused)],
       [
-        'is thrown',
+        'throws',
         () => {
           throw refused;
         },
       ],
-    ])('answers with what %s where it cannot be, and the handler does not run', async (_, fail) => {
+    ])('answers with the error of a hook that %s, and skips the handler', async (_, fail) => {
       prepare = fail;
       expect(await send()).toMatchObject({ status: 409, body: { message: 'refused' } });
       expect(log).toEqual([]);
@@ -253,7 +253,7 @@ describe('the call of a decorated route', () => {
       expect(log).toEqual([]);
     });
 
-    it('is not given up once it is over, however it ended', async () => {
+    it('cannot be given up once it is over, however it ended', async () => {
       prepare = (abandonment) => {
         abandonment.whenAbandoned(() => note('given up'));
         return Promise.resolve(ready);
@@ -266,7 +266,7 @@ describe('the call of a decorated route', () => {
     });
   });
 
-  it('that is given up is rolled back, and what its handler emits is read no further', async () => {
+  it('is rolled back when it is given up, and reads no more of what its handler emits', async () => {
     const [handling, torn] = [gate(), gate()];
     handle = () =>
       new Observable(() => {
@@ -302,17 +302,17 @@ describe('the call of a decorated route', () => {
     expect((await send('values')).body).toEqual([1, 2, 3]);
   });
 
-  it('gives tasks what came out where another decorator answers in place of the method', async () => {
+  it('gives tasks the final result where another decorator answers in place of the method', async () => {
     const response = await fetch(`${running.url}/replaced/n`, { method: 'POST' });
     expect([await response.text(), log]).toEqual(['by another', ['task sees by another']]);
   });
 
-  it('is not taken for that of a decorated method that a pipe calls', async () => {
+  it('is not confused with that of a decorated method that a pipe calls', async () => {
     await fetch(`${running.url}/counted/n`, { method: 'POST' });
     expect(await running.ids()).toEqual(['n', 'n counted', 'task of n']);
   });
 
-  it('is one, of which a call that the handler makes of itself is a part', async () => {
+  it('includes a call that the handler makes of itself', async () => {
     await fetch(`${running.url}/again`, { method: 'POST' });
     expect(await running.ids()).toEqual(['depth 0']);
   });
@@ -333,7 +333,7 @@ describe('the interceptor of decorated routes', () => {
     expect(values).toEqual(['handled']);
   });
 
-  it('says what is missing where there is no FilesModule', () => {
+  it('names FilesModule where it is missing', () => {
     const intercept = () => new TaskQueueInterceptor().intercept(context('decorated'), next);
     expect(intercept).toThrow(TaskQueueMissingError);
     expect(intercept).toThrow(

@@ -65,7 +65,7 @@ describe('TaskQueue', () => {
   const writing = (id: string) => () => notes.notes.insert({ id });
 
   describe('tasks', () => {
-    it('run first in, first out, with the result, their index and what the task before returned', async () => {
+    it('run first in, first out, with the result, their index and the result of the task before', async () => {
       const seen: unknown[] = [];
       const task = (value: unknown) => (result: unknown, idx: number, prev: unknown) => {
         seen.push([result, idx, prev]);
@@ -157,7 +157,7 @@ describe('TaskQueue', () => {
       expect(await running.ids()).toEqual([]);
     });
 
-    it('that fail are named at the end of the cause chain, and their error stays itself', async () => {
+    it('are named at the end of the cause chain when they fail, and their error stays itself', async () => {
       class Conflict extends Error {}
       const cause = new Error('root');
       const notify = (): never => {
@@ -175,7 +175,7 @@ describe('TaskQueue', () => {
       expect((cause.cause as Error).message).toMatch(/"notify", task 1 of the queue/);
     });
 
-    it('that throw something else than an error are named too', async () => {
+    it('are named also when they throw something else than an error', async () => {
       const failure = await notes
         .write('n', () => queue.add(() => Promise.reject('a string')))
         .catch((e: unknown) => e);
@@ -191,7 +191,7 @@ describe('TaskQueue', () => {
       expect(Task.extract(source, 'resources.0.id')).toBe('r1');
     });
 
-    it('is undefined where the path leads nowhere', () => {
+    it('gives undefined where the path leads nowhere', () => {
       expect(Task.extract(null, 'id')).toBeUndefined();
       expect(Task.extract({ a: 1 }, 'a.b.c')).toBeUndefined();
       expect(Task.extract({ a: null }, 'a.b')).toBeUndefined();
@@ -336,7 +336,7 @@ describe('TaskQueue', () => {
       expect(() => queue.bind({}, {})).toThrow(TaskQueueMissingError);
     });
 
-    it('is neither active nor holds anything', async () => {
+    it('is not active, and holds no tasks', async () => {
       expect([queue.isActive, queue.size]).toEqual([false, 0]);
       await notes.write('n', () => {
         queue.add(() => 1);
@@ -348,7 +348,7 @@ describe('TaskQueue', () => {
   });
 
   describe('run', () => {
-    it('is a unit of work without a decorator', async () => {
+    it('opens a unit of work without a decorator', async () => {
       const result = await queue.run(async () => {
         queue.add(writing('task'));
         await notes.notes.insert({ id: 'n' });
@@ -442,7 +442,7 @@ describe('TaskQueue', () => {
       expect(log).toEqual([[]]);
     });
 
-    it('that fail do not fail the call, and the next one runs', async () => {
+    it('do not fail the call when they fail, and the next one runs', async () => {
       const log: string[] = [];
       const result = await notes.write(
         'n',
@@ -453,11 +453,11 @@ describe('TaskQueue', () => {
     });
   });
 
-  it('turns what a synchronous method throws into a rejection', async () => {
+  it('turns an error that a synchronous method throws into a rejection', async () => {
     await expect(notes.failSync()).rejects.toThrow('sync');
   });
 
-  it('refuses a call on an object that Nest did not make, or on none', async () => {
+  it('refuses a call on an object that Nest did not make, or without an object', async () => {
     const orphan = new Notes(queue, notes.notes);
     await expect(orphan.write('n')).rejects.toThrow(/Notes\.write was called on an object that Nest did not make/);
     const { hand } = Notes.prototype;

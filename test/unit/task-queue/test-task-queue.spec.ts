@@ -62,13 +62,13 @@ describe('testTaskQueue()', () => {
     expect([queue.isActive, queue.size]).toEqual([false, 0]);
   });
 
-  it('undoes what fails: no task runs, and only the effects of a rollback', async () => {
+  it('undoes a call that fails: no task runs, and only the effects of a rollback', async () => {
     save.mockRejectedValue(new Error('no'));
     await expect(importer.importOne('one')).rejects.toThrow('no');
     expect(importer.happened).toEqual(['rolled back']);
   });
 
-  it('nests: what fails inside leaves the outer call alone', async () => {
+  it('nests calls: a failure inside leaves the outer call alone', async () => {
     save.mockRejectedValueOnce(new Error('no'));
     expect(await importer.importAll(['one', 'two'])).toBe(1);
     expect(importer.happened).toEqual([[{ id: '7' }, 1, undefined], 'added', 'rolled back', 'committed']);

@@ -69,7 +69,7 @@ describe.each(await reachableDatabases('postgres'))('BEGIN, held back on $name,'
     expect(await app.saved()).toEqual(['a']);
   });
 
-  it('comes before what a subscriber sends past TypeORM', async () => {
+  it('comes before statements that a subscriber sends past TypeORM', async () => {
     const subscriber: EntitySubscriberInterface = {
       async afterTransactionStart({ queryRunner }) {
         const pg = (await queryRunner!.connect()) as PgClient;
@@ -141,7 +141,7 @@ describe.each(await reachableDatabases('postgres'))('BEGIN, held back on $name,'
     await pipelined.destroy();
   });
 
-  it('takes nothing away from what the statement gives', async () => {
+  it('leaves the result of the statement as it is', async () => {
     await app.write('a');
     const first = (sql: string, values: unknown[]) =>
       app.transactor.run(() => app.dataSource.query<unknown>(sql, values));
@@ -150,7 +150,7 @@ describe.each(await reachableDatabases('postgres'))('BEGIN, held back on $name,'
     expect(await first('DELETE FROM note WHERE body = $1 RETURNING id', ['x'])).toEqual([[{ id: 'a' }], 1]);
   });
 
-  it('is a statement of its own, with which none is prepared', async () => {
+  it('is a separate statement, with which no other is prepared', async () => {
     const sql = nameStatement(app.dataSource, 'SELECT $1::int + 50 AS n');
     const ask = () => app.dataSource.query<object[]>(sql, [2]);
     const prepared = 'SELECT statement FROM pg_prepared_statements ORDER BY statement';

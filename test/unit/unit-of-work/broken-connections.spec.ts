@@ -32,25 +32,28 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))(
 
     const cuts: Cut[] = ['before', 'sent', 'reply'];
 
-    it.each(cuts)('at ROLLBACK (%s) has been rolled back, and its connection is not used again', async (cut) => {
-      for (let round = 0; round < 3; round++) {
-        proxy.arm({ cut, at: /^ROLLBACK/i });
-        const undone = vi.fn<() => void>();
-        const unit = app.transactor.run(async (current) => {
-          current.afterRollback(undone);
-          await app.write('own');
-          throw failure;
-        });
-        await expect(unit).rejects.toBe(failure);
-        expect(proxy.fired).toBe(true);
-        expect(undone).toHaveBeenCalledOnce();
-      }
-      await Promise.all([1, 2, 3, 4].map((at) => app.transactor.run(() => app.write(`next ${at}`))));
-      expect(await app.saved()).toHaveLength(4);
-    });
+    it.each(cuts)(
+      'is rolled back when it breaks at ROLLBACK (%s), and its connection is not used again',
+      async (cut) => {
+        for (let round = 0; round < 3; round++) {
+          proxy.arm({ cut, at: /^ROLLBACK/i });
+          const undone = vi.fn<() => void>();
+          const unit = app.transactor.run(async (current) => {
+            current.afterRollback(undone);
+            await app.write('own');
+            throw failure;
+          });
+          await expect(unit).rejects.toBe(failure);
+          expect(proxy.fired).toBe(true);
+          expect(undone).toHaveBeenCalledOnce();
+        }
+        await Promise.all([1, 2, 3, 4].map((at) => app.transactor.run(() => app.write(`next ${at}`))));
+        expect(await app.saved()).toHaveLength(4);
+      },
+    );
 
     it.each(cuts)(
-      'at a statement (%s) is rolled back, and is refused all others, if it swallows the error',
+      'is rolled back when it breaks at a statement (%s), and is refused all others if it swallows the error',
       async (cut) => {
         proxy.arm({ cut, at: /^INSERT/i });
         const undone = vi.fn<() => void>();
@@ -66,7 +69,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))(
       },
     );
 
-    it('with all others, while it waits, is rolled back; the next ones work', async () => {
+    it('is rolled back when all connections break while it waits; the next ones work', async () => {
       const { end, ends, undone } = await holdConnections(app, 3);
       proxy.cutAll();
       end.open();

@@ -57,7 +57,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('on $name, a COMM
     }, options);
   }
 
-  it.each(['reply', 'late', 'hang'] as const)('was done when the cut is "%s": the call succeeds', async (cut) => {
+  it.each(['reply', 'late', 'hang'] as const)('succeeds when the cut is "%s", since it was done', async (cut) => {
     proxy.arm({ cut, at: COMMIT });
     const unit = app.transactor.run(
       async (current) => {
@@ -74,7 +74,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('on $name, a COMM
     expect(await app.saved()).toEqual(['own']);
   });
 
-  it('was not done when it never reached the server: the call fails, and may be repeated', async () => {
+  it('fails when it never reached the server, and may be repeated', async () => {
     proxy.arm({ cut: 'before', at: COMMIT });
     await expect(save()).rejects.toBeInstanceOf(CommitLostError);
     expect(happened).toEqual(['ran', 'rolled back']);
@@ -82,7 +82,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('on $name, a COMM
     expect(await save()).toBe('result');
   });
 
-  it('was done or not, as what is saved says, when it is cut the moment it is sent', async () => {
+  it('succeeds or fails, as the saved rows say, when it is cut the moment it is sent', async () => {
     for (let round = 0; round < 10; round++) {
       await app.clear();
       happened = [];
@@ -95,7 +95,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('on $name, a COMM
     }
   });
 
-  it('is not known where nobody can tell: no effect runs, and it is never repeated', async () => {
+  it('fails as unknown where no witness can tell: no effect runs, and it is never repeated', async () => {
     const nobody = () => undefined;
     const dumb = (unit: UnitOfWork) => unit.addWitness(() => Promise.resolve(undefined));
     const failing = (unit: UnitOfWork) => unit.addWitness(() => Promise.reject(new Error('broken')));
@@ -116,7 +116,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('on $name, a COMM
     expect(await unit).toBe('result');
   });
 
-  it('is not known while the database cannot be reached', async () => {
+  it('fails as unknown while the database cannot be reached', async () => {
     proxy.arm({ cut: 'reply', at: COMMIT, refuse: true });
     await expect(save(undefined, { timeout: 300 })).rejects.toBeInstanceOf(CommitOutcomeUnknownError);
     expect(happened).toEqual(['ran']);
@@ -143,7 +143,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('on $name, a COMM
     ],
   ];
 
-  it.each(ways)('is not told by what was undone in %s', async (_way, nest) => {
+  it.each(ways)('asks no witness that was undone in %s', async (_way, nest) => {
     proxy.arm({ cut: 'reply', at: COMMIT });
     const unit = app.transactor.run(async (current) => {
       await nest().catch(() => undefined);
@@ -154,7 +154,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('on $name, a COMM
     expect(await unit).toBe('result');
   });
 
-  it('is not told by what was said before a savepoint of the application’s was rolled back to', async () => {
+  it('asks no witness from before a savepoint that the application rolled back to', async () => {
     proxy.arm({ cut: 'reply', at: COMMIT });
     const unit = app.transactor.run(async (current) => {
       await app.write('own');
@@ -165,7 +165,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('on $name, a COMM
     await expect(unit).rejects.toBeInstanceOf(CommitOutcomeUnknownError);
   });
 
-  it('of the application’s own transaction leaves the effects of units that had joined it undone', async () => {
+  it('leaves the effects of joined units undone when the transaction is the application’s own', async () => {
     proxy.arm({ cut: 'reply', at: COMMIT });
     await expect(app.dataSource.transaction(() => save())).rejects.toThrow();
     expect(happened).toEqual(['ran']);

@@ -20,7 +20,7 @@ describe.each(databases)('the one connection of $name', (database) => {
   // Yields to the neighbours between statements, as a handler does that waits for something else.
   const pause = () => delay(Math.random() * 3);
 
-  it('keeps what reported success and nothing else: 300 operations at once, a third of them failing', async () => {
+  it('keeps exactly the writes that reported success: 300 operations at once, a third of them failing', async () => {
     const failing = (i: number) => i % 3 === 0;
     const attempt = async (i: number, write: (id: string) => Promise<unknown>): Promise<void> => {
       await write(`${i}-a`);

@@ -35,7 +35,7 @@ describe.each(await reachableDatabases())('units on two data sources, $name', (d
     expect([await first.saved(), await second.saved()]).toEqual([[], ['kept']]);
   });
 
-  it('nest, each on its own: the outer one is still open in the inner one', async () => {
+  it('nest independently: the outer one is still open in the inner one', async () => {
     await first.transactor.run(async (outer) => {
       await first.write('outer');
       const inner = second.transactor.run(async (current) => {
@@ -49,7 +49,7 @@ describe.each(await reachableDatabases())('units on two data sources, $name', (d
     expect([await first.saved(), await second.saved()]).toEqual([['outer', 'outer from inner'], []]);
   });
 
-  it('are around what is done in a transaction of the other data source', async () => {
+  it('stay current during a transaction of the other data source', async () => {
     await first.transactor.run(async (unit) => {
       const around = await second.dataSource.transaction(() => Promise.resolve(currentUnit()));
       expect(around).toBe(unit);

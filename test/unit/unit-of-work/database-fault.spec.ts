@@ -70,7 +70,7 @@ const faults: [DatabaseFault, object[]][] = [
   ],
 ];
 
-describe('what a database error means', () => {
+describe('the meaning of a database error', () => {
   it.each(faults)('is "%s", from a driver and from TypeORM', (fault, errors) => {
     for (const error of errors) {
       expect([error, databaseFault(thrown(error)), databaseFault(failed(error))]).toEqual([error, fault, fault]);
@@ -99,7 +99,7 @@ describe('what a database error means', () => {
     expect(databaseFault({ name: error.name })).toBe('other');
   });
 
-  it('is "other" of what comes from no database', () => {
+  it('is "other" for an error of no database', () => {
     expect([undefined, null, 'lost', 1213, {}, new Error('no')].map((error) => databaseFault(error))).toEqual(
       Array(6).fill('other'),
     );

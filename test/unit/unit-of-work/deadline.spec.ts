@@ -48,7 +48,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, a unit',
     expect(undone).toBe(1);
   });
 
-  it.each([Infinity, 2 ** 31])('has as good as none after %s milliseconds', async (timeout) => {
+  it.each([Infinity, 2 ** 31])('runs without a deadline after %s milliseconds', async (timeout) => {
     const unit = run(
       async () => {
         await new Promise((resolve) => setTimeout(resolve, 20));
@@ -67,7 +67,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, a unit',
     expect(await app.saved()).toEqual(['plain', 'unit']);
   });
 
-  it('is refused what it does after its deadline', async () => {
+  it('is refused all statements after its deadline', async () => {
     const over = gate();
     let late: Promise<unknown> | undefined;
     const unit = run(
@@ -177,7 +177,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, a unit',
     expect(await app.saved()).toEqual([]);
   });
 
-  it('says of several reasons the first', async () => {
+  it('reports the first of several reasons', async () => {
     const caller = new AbortController();
     const unit = run(
       (current) => {
@@ -242,7 +242,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, a unit',
     expect(await app.saved()).toEqual(['next']);
   });
 
-  it('is ended by its root alone: a nested one has no say', async () => {
+  it('is ended by its root alone, whatever a nested one asks for', async () => {
     await run(() =>
       run(async (nested) => {
         nested.abandon(new Error('no'));

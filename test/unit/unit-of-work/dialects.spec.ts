@@ -28,7 +28,7 @@ describe('the dialect of a database', () => {
     expect([asked('better-sqlite3', 'READ UNCOMMITTED'), asked('better-sqlite3')]).toEqual([undefined, undefined]);
   });
 
-  it('knows what a transaction runs at when nothing was asked for', () => {
+  it('knows the isolation of a transaction when none was asked for', () => {
     const levels = ['postgres', 'mysql', 'mssql', 'better-sqlite3'].map((type) => dialect(type).defaultIsolation);
     expect(levels).toEqual(['READ COMMITTED', 'READ COMMITTED', 'READ COMMITTED', 'SERIALIZABLE']);
   });
@@ -70,7 +70,7 @@ describe('the dialect of a database', () => {
     expect([ended({}), ended()]).toEqual([false, false]);
   });
 
-  it('has connections given up in the way of their drivers', async () => {
+  it('gives connections up in the way of their drivers', async () => {
     const steps: unknown[] = [];
     const connection = { destroy: () => steps.push('destroyed') };
     const [mysql, unconnected] = [{ databaseConnection: connection }, {}];
@@ -87,7 +87,7 @@ describe('the dialect of a database', () => {
     expect(steps).toEqual(['destroyed', still, still]);
   });
 
-  it('of one that is not known holds what holds for all', async () => {
+  it('falls back to plain TypeORM for an unknown database', async () => {
     const steps: string[] = [];
     const step = (name: string) => () => Promise.resolve(void steps.push(name));
     const portable = dialect('mssql');
@@ -114,7 +114,7 @@ describe('an isolation', () => {
       );
   });
 
-  it('is where what there is is not known, and is not where what was asked for is not', () => {
+  it('is stronger than an unknown one, and never so when it is unknown itself', () => {
     expect([strongerIsolation('SERIALIZABLE'), strongerIsolation('READ UNCOMMITTED')]).toEqual([true, false]);
     expect(strongerIsolation('NO SUCH' as IsolationLevel, 'READ UNCOMMITTED')).toBe(false);
   });

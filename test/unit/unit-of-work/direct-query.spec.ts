@@ -45,7 +45,7 @@ describe.each(onPostgres)('statements of a unit, $name', (database) => {
     expect(log).toEqual([BEGIN, INSERT, ['query', 'COMMIT', undefined]]);
   });
 
-  it('fail with what TypeORM throws, which is logged', async () => {
+  it('fail with the errors of TypeORM, which are logged', async () => {
     await insert('a');
     log.length = 0;
     const error: unknown = await app.transactor.run(() => insert('a')).catch((thrown: unknown) => thrown);
@@ -80,7 +80,7 @@ describe.each(onPostgres)('statements of a unit, $name', (database) => {
     expect(given).toEqual(expected);
   });
 
-  it('are told to a subscriber from when on it listens, with the end of the transaction', async () => {
+  it('reach a subscriber from the moment it listens, with the end of the transaction', async () => {
     const heard: unknown[] = [];
     await app.transactor.run(async () => {
       await insert('a');
@@ -94,7 +94,7 @@ describe.each(onPostgres)('statements of a unit, $name', (database) => {
     expect(await app.saved()).toEqual(['a', 'b']);
   });
 
-  it('that take longer than maxQueryExecutionTime are logged as slow', async () => {
+  it('are logged as slow when they take longer than maxQueryExecutionTime', async () => {
     const { options } = app.dataSource;
     const now = vi.spyOn(Date, 'now');
     let time = 0;

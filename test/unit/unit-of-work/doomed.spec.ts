@@ -153,7 +153,7 @@ onEach(['memory', 'file', 'postgres'], 'a unit whose COMMIT is refused', (app, k
   it.each([
     ['and others were not before it', () => undefined],
     ['and others were done before it', (runner: QueryRunner) => runner.query('SELECT 1')],
-  ])('%s has been rolled back, with what the database says', async (_, beforeCommit) => {
+  ])('is rolled back after %s, with the message of the database', async (_, beforeCommit) => {
     const effects: string[] = [];
     const { dataSource, transactor } = app();
     dataSource.subscribers.push({ beforeTransactionCommit: ({ queryRunner }) => void beforeCommit(queryRunner!) });
@@ -204,7 +204,7 @@ onEach(['memory', 'file'], 'a unit whose transaction was ended past TypeORM', (a
     expect(await app().saved()).toEqual(['own']);
   });
 
-  it('and whose connection cannot be given up fails all the same, which is logged', async () => {
+  it('fails all the same, and logs it, when its connection cannot be given up', async () => {
     const logged = vi.spyOn(Logger.prototype, 'error').mockReset();
     vi.spyOn(Logger.prototype, 'warn').mockReset();
     let release = (): Promise<void> => Promise.resolve();
@@ -277,7 +277,7 @@ onEach(everywhere, 'a statement that would end the transaction of a unit', (app,
     expect(await app().database.read('SELECT * FROM note')).toEqual([]);
   });
 
-  it.runIf(kind === 'postgres')('is noticed behind another one in the same text', async () => {
+  it.runIf(kind === 'postgres')('is refused also behind another one in the same text', async () => {
     const unit = app().transactor.run(async () => {
       await app().dataSource.query('SELECT 1; COMMIT');
       await app().write('late');
@@ -290,7 +290,7 @@ onEach(everywhere, 'a statement that would end the transaction of a unit', (app,
     expect(await app().saved()).toEqual([]);
   });
 
-  it('is quoted, as far as it is short', async () => {
+  it('is quoted in the error, as far as it is short', async () => {
     const refused: unknown[] = [];
     const unit = app().transactor.run(async () => {
       const sql = '  COMMIT /* 7890123456789012345678901234567890123456789 */';
@@ -320,7 +320,7 @@ onEach(everywhere, 'a statement that would end the transaction of a unit', (app,
     expect(await app().saved()).toEqual(['begin']);
   });
 
-  it.runIf(kind !== 'mariadb')('is not DDL, which is a part of the transaction here', async () => {
+  it.runIf(kind !== 'mariadb')('does not include DDL, which is a part of the transaction here', async () => {
     const undo = new Error('undo');
     const unit = app().transactor.run(async () => {
       await app().dataSource.query('CREATE TABLE other (id int)');
@@ -359,24 +359,27 @@ onEach(everywhere, 'a unit whose subscriber fails', (app, kind) => {
     expect(await app().saved()).toEqual(['own']);
   }
 
-  it('after the commit has been committed, and says so', async () => {
+  it('stays committed when it fails after the commit, and says so', async () => {
     await withSubscriber({ afterTransactionCommit: fail }, committed);
   });
 
-  it.runIf(hearsStatements)('when it hears of the COMMIT has been committed, and says so', async () => {
+  it.runIf(hearsStatements)('stays committed when it fails on hearing of the COMMIT, and says so', async () => {
     const afterQuery = ({ query }: { query: string }) => (query === 'COMMIT' ? fail() : undefined);
     await withSubscriber({ afterQuery }, committed);
   });
 
-  it.runIf(hearsStatements)('at once when it hears of the COMMIT has been committed, and says so', async () => {
-    const afterQuery = ({ query }: { query: string }) => {
-      if (query === 'COMMIT') throw new Error('subscriber');
-    };
-    await withSubscriber({ afterQuery }, committed);
-  });
+  it.runIf(hearsStatements)(
+    'stays committed when it throws at once on hearing of the COMMIT, and says so',
+    async () => {
+      const afterQuery = ({ query }: { query: string }) => {
+        if (query === 'COMMIT') throw new Error('subscriber');
+      };
+      await withSubscriber({ afterQuery }, committed);
+    },
+  );
 
   it.each(['beforeTransactionCommit', 'beforeInsert', 'afterTransactionStart'])(
-    'in %s has been rolled back',
+    'is rolled back when it fails in %s',
     async (event) => {
       await withSubscriber({ [event]: fail }, async () => {
         await expect(app().transactor.run(() => app().write('own'))).rejects.toThrow('subscriber');
@@ -387,22 +390,25 @@ onEach(everywhere, 'a unit whose subscriber fails', (app, kind) => {
     },
   );
 
-  it.each(['beforeTransactionRollback', 'afterTransactionRollback'])('in %s has been rolled back', async (event) => {
-    const undo = new Error('undo');
-    const warned = vi.spyOn(Logger.prototype, 'warn').mockReset();
-    await withSubscriber({ [event]: fail }, async () => {
-      const unit = app().transactor.run(async () => {
-        await app().write('own');
-        throw undo;
+  it.each(['beforeTransactionRollback', 'afterTransactionRollback'])(
+    'stays rolled back when it fails in %s',
+    async (event) => {
+      const undo = new Error('undo');
+      const warned = vi.spyOn(Logger.prototype, 'warn').mockReset();
+      await withSubscriber({ [event]: fail }, async () => {
+        const unit = app().transactor.run(async () => {
+          await app().write('own');
+          throw undo;
+        });
+        await expect(unit).rejects.toBe(undo);
       });
-      await expect(unit).rejects.toBe(undo);
-    });
-    expect(warned.mock.calls).toEqual([['ROLLBACK failed, the connection is given up: Error: subscriber']]);
-    await app().transactor.run(() => app().write('next'));
-    expect(await app().saved()).toEqual(['next']);
-  });
+      expect(warned.mock.calls).toEqual([['ROLLBACK failed, the connection is given up: Error: subscriber']]);
+      await app().transactor.run(() => app().write('next'));
+      expect(await app().saved()).toEqual(['next']);
+    },
+  );
 
-  it.each(['beforeQuery', 'afterQuery'])('in nothing, but queries in %s, goes on', async (event) => {
+  it.each(['beforeQuery', 'afterQuery'])('goes on when it queries in %s and does not fail', async (event) => {
     let asked = 0;
     const ask = ({ query }: { query: string }) =>
       query.startsWith('INSERT') && asked++ === 0 ? app().notes.count() : undefined;
@@ -413,7 +419,7 @@ onEach(everywhere, 'a unit whose subscriber fails', (app, kind) => {
     expect(await app().saved()).toEqual(['own']);
   });
 
-  it('in nothing, but queries when a nested transaction starts and ends, goes on', async () => {
+  it('goes on when it queries as a nested transaction starts and ends', async () => {
     const { notes, dataSource, transactor } = app();
     const ask = () => (transactor.current() ? notes.count() : undefined);
     const every = { afterTransactionStart: ask, beforeTransactionCommit: ask, afterTransactionCommit: ask };
@@ -424,20 +430,17 @@ onEach(everywhere, 'a unit whose subscriber fails', (app, kind) => {
     expect(await app().saved()).toEqual(['other', 'own']);
   });
 
-  it.runIf(kind === 'memory' || kind === 'file')(
-    'in nothing, but queries when the root starts and ends, goes on',
-    async () => {
-      let asked = 0;
-      const ask = async () => {
-        asked++;
-        await app().notes.find();
-      };
-      const every = { afterTransactionStart: ask, beforeTransactionCommit: ask, afterTransactionCommit: ask };
-      await withSubscriber(every, async () => {
-        await app().transactor.run(() => app().write('own'), { timeout: 2_000 });
-      });
-      expect(asked).toBe(3);
-      expect(await app().saved()).toEqual(['own']);
-    },
-  );
+  it.runIf(kind === 'memory' || kind === 'file')('goes on when it queries as the root starts and ends', async () => {
+    let asked = 0;
+    const ask = async () => {
+      asked++;
+      await app().notes.find();
+    };
+    const every = { afterTransactionStart: ask, beforeTransactionCommit: ask, afterTransactionCommit: ask };
+    await withSubscriber(every, async () => {
+      await app().transactor.run(() => app().write('own'), { timeout: 2_000 });
+    });
+    expect(asked).toBe(3);
+    expect(await app().saved()).toEqual(['own']);
+  });
 });

@@ -40,7 +40,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, effects'
     await expect(work).rejects.toBe(failure);
   }
 
-  it('of the commit run after it, in order, one after the other', async () => {
+  it('run after the commit, in order, one after the other', async () => {
     await run((unit) => {
       queue('first');
       unit.afterCommit(async () => {
@@ -53,7 +53,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, effects'
     expect(happened).toEqual(['first committed', 'slow', 'last committed']);
   });
 
-  it('of the rollback run after it, in order', async () => {
+  it('run after the rollback, in order', async () => {
     await survive(
       run(async () => {
         queue('first');
@@ -123,7 +123,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, effects'
     expect(await app.saved()).toEqual(['by the effect']);
   });
 
-  it('that fail are logged, and change nothing', async () => {
+  it('are logged, and change nothing, when they fail', async () => {
     const logged = vi.spyOn(Logger.prototype, 'error').mockReset();
     const result = await run((unit) => {
       unit.afterCommit(() => Promise.reject(failure));
@@ -153,7 +153,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, effects'
     ]);
   });
 
-  it('of a rollback run when the COMMIT fails', async () => {
+  it('run for a rollback when the COMMIT fails', async () => {
     await app.dataSource.query('CREATE TEMPORARY TABLE unrelated (id int)').catch(() => undefined);
     const beforeTransactionCommit = () => Promise.reject(failure);
     app.dataSource.subscribers.push({ beforeTransactionCommit });
@@ -188,7 +188,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, effects'
       expect(happened).toEqual(['before committed', 'inner committed', 'after committed']);
     });
 
-    it('are those of a rollback when the root fails later', async () => {
+    it('run as those of a rollback when the root fails later', async () => {
       await survive(
         run(async () => {
           await nest(inner);
@@ -198,7 +198,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, effects'
       expect(happened).toEqual(['inner undone']);
     });
 
-    it('are those of a rollback when only it was undone', async () => {
+    it('run as those of a rollback when only the nested part was undone', async () => {
       await run(async () => {
         queue('outer');
         await survive(
@@ -213,7 +213,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, effects'
       expect(await app.saved()).toEqual([]);
     });
 
-    it('are those of a rollback, once, when it was undone and the root too', async () => {
+    it('run once, as those of a rollback, when the nested part was undone and the root too', async () => {
       await survive(
         run(async () => {
           await survive(
@@ -228,7 +228,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, effects'
       expect(happened).toEqual(['inner undone']);
     });
 
-    it('go with what is around it when that is undone', async () => {
+    it('are undone with the nested work around them', async () => {
       await run(async () => {
         await survive(
           nest(async () => {
@@ -241,8 +241,8 @@ describe.each(await reachableDatabases())('on $name with a pool of one, effects'
     });
   });
 
-  describe.each(ways)('that are left undone with $way', ({ nest }) => {
-    it('need not be waited for by what asks whether its work was undone', async () => {
+  describe.each(ways)('after $way', ({ nest }) => {
+    it('need not have run before watch() tells that the work was undone', async () => {
       const watches = new Map<string, () => boolean>();
       const watch = (name: string): void => void watches.set(name, app.transactor.current()!.watch());
       const undone = () => [...watches].filter(([, isUndone]) => isUndone()).map(([name]) => name);
@@ -262,7 +262,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, effects'
     });
   });
 
-  it('of nested work that its unit does not wait for any longer run when that work ends', async () => {
+  it('run when their nested work ends, if its unit does not wait for it any longer', async () => {
     const [inside, goOn, undone] = [gate(), gate(), gate()];
     const giveUp = new AbortController();
     let nested: Promise<unknown> | undefined;
@@ -288,7 +288,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, effects'
     expect(happened).toEqual(['nested undone']);
   });
 
-  it('queued from outside of the flow of their unit are that unit’s', async () => {
+  it('belong to their unit when they are queued from outside of its flow', async () => {
     await run((unit) => {
       detach(() => unit.afterCommit(say('committed')));
       expect(detach(() => unit.watch())()).toBe(false);
@@ -296,7 +296,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, effects'
     expect(happened).toEqual(['committed']);
   });
 
-  it('queued by name for the root do not go with the nested unit', async () => {
+  it('survive the nested unit when they are queued by name for the root', async () => {
     await run(async (root) => {
       await survive(
         run(() => {

@@ -5,7 +5,7 @@ import { reachableDatabases } from '../../support/databases.js';
 import { Note } from '../../support/unit-entities.js';
 import { type NotesApp, openNotes } from '../../support/unit-notes.js';
 
-describe.each(await reachableDatabases('file'))('on $name, a call is handed', (database) => {
+describe.each(await reachableDatabases('file'))('on $name, the check of handed transactions', (database) => {
   let app: NotesApp;
   let other: NotesApp;
   let dataSource: DataSource;
@@ -33,7 +33,7 @@ describe.each(await reachableDatabases('file'))('on $name, a call is handed', (d
     }
   };
 
-  it('another transaction with its manager, or a repository of that, in any place', async () => {
+  it('finds another transaction by its manager, or by a repository of that, in any argument', async () => {
     const found = await begun(dataSource, (manager) => [
       isOther(manager),
       isOther('id', manager.getRepository(Note)),
@@ -42,14 +42,14 @@ describe.each(await reachableDatabases('file'))('on $name, a call is handed', (d
     expect(found).toEqual([true, true, true]);
   });
 
-  it('no other transaction where it is that of the flow', async () => {
+  it('ignores the transaction of the flow itself', async () => {
     const own = await dataSource.transaction(async (manager) => isOther(manager, manager.getRepository(Note)));
     const units = await app.transactor.run(({ manager }) => isOther(manager, manager.getRepository(Note)));
     const joined = await dataSource.transaction((manager) => app.transactor.run(() => isOther(manager)));
     expect([own, units, joined]).toEqual([false, false, false]);
   });
 
-  it('none where no transaction is open, or one of another data source', async () => {
+  it('ignores managers without a transaction, and those of another data source', async () => {
     const runner = dataSource.createQueryRunner();
     const idle = isOther(runner.manager, dataSource.manager, app.notes, undefined, null, { queryRunner: 1 });
     await runner.release();

@@ -23,13 +23,13 @@ describe('events of a query runner', () => {
 
   const events = ['BeforeQuery', 'AfterTransactionStart', 'BeforeTransactionCommit', 'AfterTransactionRollback'];
 
-  it('that subscribers alone hear of are told nobody where none listens', async () => {
+  it('are skipped when only subscribers hear of them and none listens', async () => {
     subscribers.push({ beforeInsert: () => undefined });
     for (const event of events) await broadcast(event, 'SELECT 1');
     expect(heard).toEqual([]);
   });
 
-  it('are told all where one of them listens, from when on it does', async () => {
+  it('reach all subscribers from the moment one of them listens', async () => {
     await broadcast('BeforeQuery', 'SELECT 1', []);
     subscribers.push({}, { beforeQuery: () => undefined }, { afterTransactionRollback: () => undefined });
     for (const event of events) await broadcast(event, 'SELECT 1', []);
@@ -39,12 +39,12 @@ describe('events of a query runner', () => {
     ]);
   });
 
-  it('of other kinds are told, whoever listens', async () => {
+  it('are sent for other kinds, whoever listens', async () => {
     await broadcast('BeforeInsert', {});
     expect(heard).toEqual([['BeforeInsert', {}]]);
   });
 
-  it('are looked at once, however often that is asked for', () => {
+  it('are wrapped once, however often that is asked for', () => {
     const { broadcast: once } = broadcaster;
     expect(skipIdleBroadcasts(broadcaster, { subscribers } as DataSource)).toBe(broadcaster);
     expect(broadcaster.broadcast).toBe(once);

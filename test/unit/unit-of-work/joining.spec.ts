@@ -123,7 +123,7 @@ describe.each(await reachableDatabases())(
         app.transactor.run(() => app.dataSource.transaction(level, () => app.write(level)));
       const refused = { code: 'FILES_ISOLATION_LEVEL_REFUSED' };
 
-      it('has it where the application has asked for as much', async () => {
+      it('gets it where the application has asked for as much', async () => {
         await app.dataSource.transaction('SERIALIZABLE', async (manager) => {
           await inner('READ COMMITTED');
           await manager.transaction(() => inner('SERIALIZABLE'));
@@ -131,7 +131,7 @@ describe.each(await reachableDatabases())(
         expect(await app.saved()).toEqual(['READ COMMITTED', 'SERIALIZABLE']);
       });
 
-      it('has what the database gives to those that ask for none', async () => {
+      it('gets the database’s default when it asks for none', async () => {
         await app.dataSource.transaction(() => inner('READ COMMITTED'));
         expect(await app.saved()).toEqual(['READ COMMITTED']);
       });
@@ -145,7 +145,7 @@ describe.each(await reachableDatabases())(
         expect(await app.saved()).toEqual(['own']);
       });
 
-      it('is refused what the application may have asked for where nobody can tell', async () => {
+      it('is refused a level that the application may have asked for when nobody can tell', async () => {
         const runner = app.dataSource.createQueryRunner();
         await runner.startTransaction('SERIALIZABLE');
         const joined = app.transactor.run(
@@ -239,7 +239,7 @@ describe.each(await reachableDatabases())(
       },
     );
 
-    it('nests what is called in a nested transaction of the manager that it has joined', async () => {
+    it('nests a call made in a nested transaction of the manager that it has joined', async () => {
       await app.dataSource.transaction((manager) =>
         app.transactor.run(async () => {
           await manager.transaction(() => unit('inner'));
@@ -326,7 +326,7 @@ describe.each(await reachableDatabases())(
       expect(await app.saved()).toEqual(['next']);
     });
 
-    it('has what the application’s manager does inside of it', async () => {
+    it('includes the work of the application’s manager inside of it', async () => {
       let go = (): void => undefined;
       const gate = new Promise<void>((resolve) => (go = resolve));
       const late: Promise<unknown>[] = [];
@@ -357,7 +357,7 @@ describe.each(await reachableDatabases())(
       expect(await app.saved()).toEqual(['kept']);
     });
 
-    it('fails the application’s transaction when it takes along what was written beside it', async () => {
+    it('fails the application’s transaction when its rollback undoes writes beside it', async () => {
       const both = app.dataSource.transaction(async (manager) => {
         const outside = new AsyncResource('outside');
         const failing = app.transactor.run(async () => {
@@ -484,7 +484,7 @@ describe.each(await reachableDatabases())(
     });
 
     it.runIf(hearsStatements)(
-      'is committed with a transaction after whose COMMIT a subscriber fails, which is over',
+      'stays committed with its transaction when a subscriber fails after the COMMIT',
       async () => {
         const runner = app.dataSource.createQueryRunner();
         const { broadcastAfterQueryEvent } = runner.broadcaster;

@@ -196,7 +196,7 @@ describe.each(await reachableDatabases())('on $name, work that was left running'
     expect(await app.saved()).toEqual([]);
   });
 
-  it('in a nested unit that was undone is refused while the root goes on', async () => {
+  it('is refused in a nested unit that was undone, while the root goes on', async () => {
     const end = gate();
     let late: Promise<unknown> | undefined;
     await run(async () => {
@@ -213,7 +213,7 @@ describe.each(await reachableDatabases())('on $name, work that was left running'
     expect(await app.saved()).toEqual(['root']);
   });
 
-  it('in nested work that was kept is refused while the root goes on', async () => {
+  it('is refused in nested work that was kept, while the root goes on', async () => {
     const end = gate();
     const late: Promise<unknown>[] = [];
     await run(async () => {

@@ -38,7 +38,7 @@ describe('a mutex', () => {
     expect(await next).toBe('next');
   });
 
-  it('passes over whoever has stopped waiting', () => {
+  it('passes over callers who have stopped waiting', () => {
     const mutex = new Mutex();
     const log: string[] = [];
     expect(mutex.enter()).toBe(true);

@@ -18,7 +18,7 @@ describe.each(await reachableDatabases('postgres'))('named statements on $name',
     return { dataSource, transactor, ask, kept };
   }
 
-  it('are planned once for a connection, and give what they gave', async () => {
+  it('are planned once for a connection, with the same results', async () => {
     const { dataSource, ask, kept } = await open();
     const sql = nameStatement(dataSource, 'SELECT $1::int + 1 AS n');
     for (const value of [1, 2, 3]) expect(await ask(sql, value)).toEqual([{ n: value + 1 }]);

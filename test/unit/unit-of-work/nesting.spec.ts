@@ -155,7 +155,7 @@ describe.each(await reachableDatabases())('on $name, nested work', (kind) => {
     expect(await app.saved()).toEqual([]);
   });
 
-  it('goes on in the unit whose manager it is given, from wherever it is called', async () => {
+  it('goes on in the unit whose manager it is given, wherever it is called', async () => {
     await run(async (outer) => {
       const { manager } = outer;
       const inner = detach(() =>
@@ -175,7 +175,7 @@ describe.each(await reachableDatabases())('on $name, nested work', (kind) => {
   });
 
   it.runIf(kind.kind !== 'memory' && kind.kind !== 'file')(
-    'is not what goes on in the transaction of another query runner, with a connection of its own',
+    'excludes the transaction of another query runner with its own connection',
     async () => {
       const other = app.dataSource.createQueryRunner();
       await other.startTransaction();
@@ -198,7 +198,7 @@ describe.each(await reachableDatabases())('on $name, nested work', (kind) => {
     },
   );
 
-  it('of different kinds runs one after the other', async () => {
+  it('runs one after the other, whatever its kind', async () => {
     await run(async () => {
       const ends = await Promise.allSettled(
         ways.flatMap(({ nest }, at) => [
@@ -236,7 +236,7 @@ describe.each(await reachableDatabases())('on $name, nested work', (kind) => {
     expect(app.transactor.current()).toBeUndefined();
   });
 
-  it('has slots of its own', async () => {
+  it('has its own slots', async () => {
     const key = Symbol('slot');
     await run(async (root) => {
       root.slot(key, () => 'root');

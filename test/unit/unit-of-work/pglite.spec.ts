@@ -32,7 +32,7 @@ describe.each(PGLITES)('$name', (database) => {
     expect(await app.saved()).toEqual([]);
   });
 
-  it('is the next unit’s where a COMMIT fails', async () => {
+  it('goes to the next unit when a COMMIT fails', async () => {
     await app.dataSource.query(
       'CREATE TABLE line (note varchar(40) REFERENCES note (id) DEFERRABLE INITIALLY DEFERRED)',
     );
@@ -54,7 +54,7 @@ describe.each(PGLITES)('$name', (database) => {
     expect(await app.transactor.run(level)).toEqual([{ transaction_isolation: 'read committed' }]);
   });
 
-  it('is free of the transaction of a unit that took too long', async () => {
+  it('serves the next unit after one that took too long', async () => {
     const never = gate();
     const unit = app.transactor.run(
       async () => {
@@ -69,7 +69,7 @@ describe.each(PGLITES)('$name', (database) => {
     never.open();
   });
 
-  it('is kept by a query runner from a BEGIN of its own to its end', async () => {
+  it('stays with a query runner from its BEGIN to its end', async () => {
     const runner = app.dataSource.createQueryRunner();
     await runner.query('BEGIN');
     await runner.query(`INSERT INTO note (id) VALUES ('undone')`);
@@ -108,7 +108,7 @@ describe('PGlite behind a socket', () => {
 });
 
 describe('PGlite in this process', () => {
-  it('is one for all data sources, which take turns', async () => {
+  it('takes turns between all data sources of the process', async () => {
     const app = await openNotes(PGLITES[0]!);
     const other = await new DataSource({ ...app.dataSource.options, synchronize: false }).initialize();
     const transactor = new Transactor(other);
@@ -132,7 +132,7 @@ describe('PGlite in this process', () => {
   });
 });
 
-describe('PGlite that does not tell what a statement was', () => {
+describe('a reply of PGlite without a command tag', () => {
   const older = (failing: boolean) => {
     const sent: string[] = [];
     const connection: PostgresConnection = {
@@ -147,7 +147,7 @@ describe('PGlite that does not tell what a statement was', () => {
     return { connection, sent };
   };
 
-  it('has it told', async () => {
+  it('reports the kind of a statement that PGlite leaves out', async () => {
     const { connection } = older(false);
     expect(await isPglite(connection)).toBe(true);
     expect(await connection.query('update note set id = id')).toMatchObject({ command: 'UPDATE', rowCount: 2 });
@@ -164,7 +164,7 @@ describe('PGlite that does not tell what a statement was', () => {
 });
 
 describe.each(await reachableDatabases('postgres'))('$name', (database) => {
-  it('is left as it is', async () => {
+  it('keeps its query runners unchanged', async () => {
     const app = await openNotes(database);
     await app.transactor.run(() => app.write('own'));
     expect(sharesConnection(app.dataSource)).toBe(false);
@@ -173,7 +173,7 @@ describe.each(await reachableDatabases('postgres'))('$name', (database) => {
     await app.database.close();
   });
 
-  it('is left so where its process has the number of PGlite’s', async () => {
+  it('is not taken for PGlite where its process has the number of PGlite’s', async () => {
     const query = () => Promise.resolve({ command: 'SELECT', rows: [{ version: 'PostgreSQL 15.14 on x86_64' }] });
     expect(await isPglite({ processID: 42, query })).toBe(false);
     expect(await isPglite({ processID: 43, query: () => Promise.reject(new Error('asked')) })).toBe(false);

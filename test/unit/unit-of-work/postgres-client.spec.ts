@@ -103,7 +103,7 @@ describe('a client of PostgreSQL', () => {
     expect(postgres.isOutside).toBe(false);
   });
 
-  it('breaks its connection where BEGIN fails before what was written at once', async () => {
+  it('breaks its connection where BEGIN fails before statements that were written with it', async () => {
     const refused = new Error('refused');
     const broken: unknown[] = [];
     const cursor = { submit: () => undefined };

@@ -85,7 +85,7 @@ describe.each(await reachableDatabases('memory', 'file'))("the library's own sta
     expect(throughTypeorm().filter((asked) => asked === sql)).toHaveLength(1);
   });
 
-  it('that take longer than maxQueryExecutionTime are logged as slow', async () => {
+  it('are logged as slow when they take longer than maxQueryExecutionTime', async () => {
     const { options } = app.dataSource;
     let time = 0;
     vi.spyOn(Date, 'now').mockImplementation(() => (time += 1000));
@@ -98,7 +98,7 @@ describe.each(await reachableDatabases('memory', 'file'))("the library's own sta
     expect(log).toContainEqual(['slow', 'SELECT 1', []]);
   });
 
-  it('are told to a subscriber from when on it listens, with the end of the transaction', async () => {
+  it('reach a subscriber from the moment it listens, with the end of the transaction', async () => {
     const heard: unknown[] = [];
     await app.transactor.run(async ({ manager }) => {
       await sendSql(manager, INSERT, ['a', 1]);

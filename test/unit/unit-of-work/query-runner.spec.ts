@@ -100,7 +100,7 @@ describe.each(await reachableDatabases())('on $name, a query runner made inside 
     expect(await app.saved()).toEqual(['after']);
   });
 
-  it('undoes with its release what it had started and not ended', async () => {
+  it('undoes with its release the work that it had started and not ended', async () => {
     await run(async () => {
       const other = runner();
       await other.startTransaction();
@@ -207,7 +207,7 @@ describe.each(await reachableDatabases())('on $name, a query runner made inside 
     expect(await app.saved()).toEqual(['own']);
   });
 
-  it('keeps what is set on it to itself', async () => {
+  it('keeps its fields to itself', async () => {
     await run(() => {
       const [first, second] = [runner(), runner()];
       const { manager } = second;
@@ -218,7 +218,7 @@ describe.each(await reachableDatabases())('on $name, a query runner made inside 
     });
   });
 
-  it('gives what TypeORM’s own gives', async () => {
+  it('returns the values of TypeORM’s query runner', async () => {
     await app.write('own');
     await run(async () => {
       const other = runner();
@@ -228,7 +228,7 @@ describe.each(await reachableDatabases())('on $name, a query runner made inside 
     });
   });
 
-  it('has data and a manager of its own', async () => {
+  it('has its own data and manager', async () => {
     await run(() => {
       const [first, second] = [runner(), runner()];
       Object.assign(first, { data: { only: 'here' } });
@@ -269,7 +269,7 @@ describe.each(await reachableDatabases())('on $name, a query runner made inside 
     expect(await app.saved()).toEqual(['inner']);
   });
 
-  it('undoes what it had begun where it is disposed of after a statement failed', async () => {
+  it('undoes its open transaction where it is disposed of after a statement failed', async () => {
     await run(async () => {
       await app.write('own');
       const broken = (async () => {

@@ -20,7 +20,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb', 'memory'))(
 
     const amounts = async () => (await app.notes.find({ order: { id: 'ASC' } })).map(({ amount }) => amount);
 
-    it.runIf(kind.kind === 'postgres')('is, after a serialization failure', async () => {
+    it.runIf(kind.kind === 'postgres')('runs again after a serialization failure', async () => {
       await app.write('counter');
       let runs = 0;
       const count = () =>
@@ -37,7 +37,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb', 'memory'))(
       expect(runs).toBeGreaterThan(12);
     });
 
-    it.runIf(kind.kind !== 'memory')('is, after a deadlock', async () => {
+    it.runIf(kind.kind !== 'memory')('runs again after a deadlock', async () => {
       await app.notes.insert([{ id: 'a' }, { id: 'b' }]);
       const effects: string[] = [];
       const bothHold = gate();
@@ -62,7 +62,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb', 'memory'))(
       expect(effects.sort()).toEqual(['committed', 'committed', 'undone']);
     });
 
-    it.runIf(kind.kind !== 'memory')('is not, unless it was asked for', async () => {
+    it.runIf(kind.kind !== 'memory')('runs only once unless more attempts were asked for', async () => {
       const error = Object.assign(new Error('deadlock'), { code: '40P01', errno: 1213 });
       let runs = 0;
       const unit = run(() => {
@@ -73,7 +73,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb', 'memory'))(
       expect(runs).toBe(1);
     });
 
-    it('is at most as often as was asked for', async () => {
+    it('runs at most as often as was asked for', async () => {
       const error = Object.assign(new Error('serialization'), { code: '40001' });
       let runs = 0;
       const unit = run(
@@ -89,7 +89,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb', 'memory'))(
       expect(await app.saved()).toEqual([]);
     });
 
-    it('is also when the failure is the cause of another error', async () => {
+    it('runs again also when the failure is the cause of another error', async () => {
       const cause = Object.assign(new Error('serialization'), { code: '40001' });
       let runs = 0;
       await run(
@@ -103,7 +103,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb', 'memory'))(
       expect(await app.saved()).toEqual(['own']);
     });
 
-    it('is not after an error of another kind, nor once its caller gave up', async () => {
+    it('does not run again after an error of another kind, nor once its caller gave up', async () => {
       const caller = new AbortController();
       const transient = Object.assign(new Error('serialization'), { code: '40001' });
       let runs = 0;
@@ -129,7 +129,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb', 'memory'))(
       expect(runs).toBe(2);
     });
 
-    it('is run again only as a whole: a nested unit is not', async () => {
+    it('runs again only as a whole: a nested unit does not', async () => {
       const error = Object.assign(new Error('serialization'), { code: '40001' });
       const runs = { outer: 0, inner: 0 };
       await run(

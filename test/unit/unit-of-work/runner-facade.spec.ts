@@ -25,8 +25,8 @@ function facadeOf<T extends object>(runner: T): T {
   return createFacade({ transaction: { runner, dataSource } } as unknown as Scope) as unknown as T;
 }
 
-describe('what a unit of work gives in place of its query runner', () => {
-  it('has the methods and the fields of the query runner, as they are when they are looked up', () => {
+describe('the facade of a query runner', () => {
+  it('has the methods and the fields of the query runner, with the values of the moment', () => {
     const runner = new (newKind())();
     const facade = facadeOf(runner);
     expect([facade.own, facade.loaded, facade instanceof runner.constructor]).toEqual([runner.own, [], true]);
@@ -34,7 +34,7 @@ describe('what a unit of work gives in place of its query runner', () => {
     expect(facade.loaded).toEqual(['note']);
   });
 
-  it('keeps what its methods set', () => {
+  it('keeps the fields that its methods set', () => {
     const runner = new (newKind())();
     const [first, second] = [facadeOf(runner), facadeOf(runner)];
     first.load('note');
@@ -46,7 +46,7 @@ describe('what a unit of work gives in place of its query runner', () => {
     expect(first.loaded).toEqual([]);
   });
 
-  it('answers by itself what is overridden, also to the methods of the query runner', () => {
+  it('uses its overrides, also from the methods of the query runner', () => {
     const runner = new (newKind())();
     runner['isTransactionActive'] = false;
     const facade = facadeOf(runner);
@@ -61,7 +61,7 @@ describe('what a unit of work gives in place of its query runner', () => {
     expect(facadeOf(further)['added']).toBe('later');
   });
 
-  it('has those of its own kind alone', () => {
+  it('lacks the fields of other kinds', () => {
     const odd = new (newKind())();
     odd['odd'] = true;
     facadeOf(odd);
@@ -74,7 +74,7 @@ describe('what a unit of work gives in place of its query runner', () => {
     expect(facade['manager']).toEqual({ queryRunner: facade });
   });
 
-  it('is known from all other query runners', () => {
+  it('can be told from all other query runners', () => {
     const runner = new (newKind())() as unknown as QueryRunner;
     expect([isFacade(facadeOf(runner)), isFacade(runner), isFacade(undefined)]).toEqual([true, false, false]);
   });

@@ -34,7 +34,7 @@ describe.each(await reachableDatabases())('on $name, query runners that change t
 
   const texts = (queries: readonly { query: string }[]) => queries.map(({ query }) => query);
 
-  it('collect SQL each for itself', async () => {
+  it('collect SQL independently', async () => {
     await inUnit(async (runner) => {
       const [first, second] = [runner(), runner()];
       first.enableSqlMemory();
@@ -48,7 +48,7 @@ describe.each(await reachableDatabases())('on $name, query runners that change t
     });
   });
 
-  it('remember tables and views each for itself', async () => {
+  it('remember tables and views independently', async () => {
     await inUnit(async (runner) => {
       const [first, second] = [runner(), runner()] as unknown as (QueryRunner & Caches)[];
       await first?.getTable('note');
@@ -61,7 +61,7 @@ describe.each(await reachableDatabases())('on $name, query runners that change t
   });
 
   // DDL would commit the unit there, and is refused.
-  describe.skipIf(kind.kind === 'mariadb')('and run what they collect', () => {
+  describe.skipIf(kind.kind === 'mariadb')('and run the SQL that they collect', () => {
     it('undo their own changes alone', async () => {
       await inUnit(async (runner) => {
         const [first, second] = [runner(), runner()];
@@ -73,7 +73,7 @@ describe.each(await reachableDatabases())('on $name, query runners that change t
       });
     });
 
-    it('see what was changed past another one', async () => {
+    it('see the changes that bypass another one', async () => {
       await inUnit(async (runner) => {
         const column = (name: string) => new TableColumn({ name, type: 'int', isNullable: true });
         await runner().addColumn('note', column('first_one'));

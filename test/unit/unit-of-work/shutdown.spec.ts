@@ -91,7 +91,7 @@ describe.each(databases)('on $name, the end of a data source', (kind) => {
     expect(await app.saved()).toEqual(['joined', 'own']);
   });
 
-  it('rolls back what is still open when it has waited for long enough', async () => {
+  it('rolls back open units when it has waited for long enough', async () => {
     const impatient = new Transactor(app.dataSource, 20);
     const held = hold(impatient);
     await held.begun;

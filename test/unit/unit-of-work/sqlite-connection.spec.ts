@@ -50,7 +50,7 @@ describe.each(await reachableDatabases('file'))('the one connection of $name', (
     expect(await busyTimeout(dataSource)).toBe(1_234);
   });
 
-  it('has each statement prepared once, whoever runs it', async () => {
+  it('prepares each statement once, whichever caller runs it', async () => {
     await app.notes.count();
     const { databaseConnection } = app.dataSource.driver as unknown as { databaseConnection: BetterSqlite.Database };
     const prepared = vi.spyOn(databaseConnection, 'prepare');
@@ -92,7 +92,7 @@ describe.each(await reachableDatabases('file'))('the one connection of $name', (
     await expect(reader.transactor.run(() => reader.write('late'))).rejects.toThrow('readonly');
   });
 
-  it.runIf(hearsStatements)('waits at COMMIT for those who read the file', async () => {
+  it.runIf(hearsStatements)('waits at COMMIT for readers of the file', async () => {
     const reader = connection();
     reader.exec('BEGIN');
     reader.prepare('SELECT * FROM note').all();
@@ -161,7 +161,7 @@ describe.each(await reachableDatabases('file'))('the one connection of $name', (
     expect(await app.saved()).toEqual(['own']);
   });
 
-  it('is refused to older query runners in words that say where', async () => {
+  it('refuses older query runners, with an error that says where', async () => {
     const older = app.dataSource.createQueryRunner();
     const refusal = (where: string) =>
       `A second connection was asked for inside ${where}, which holds the only one. ` +
@@ -171,7 +171,7 @@ describe.each(await reachableDatabases('file'))('the one connection of $name', (
     await expect(app.dataSource.transaction(ask)).rejects.toMatchObject({ message: refusal('a transaction') });
   });
 
-  it('is waited for by what goes on after its unit has ended', async () => {
+  it('makes work that goes on after its unit wait', async () => {
     const next = gate();
     let late: Promise<unknown> = Promise.resolve();
     await app.transactor.run(() => {
@@ -186,14 +186,14 @@ describe.each(await reachableDatabases('file'))('the one connection of $name', (
     expect(await app.saved()).toEqual(['late', 'own']);
   });
 
-  describe('that somebody keeps', () => {
+  describe('kept by somebody else', () => {
     beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
     afterEach(() => void vi.useRealTimers());
 
     /** Lets what is under way go on, as far as it goes without the clock. */
     const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-    it('is waited for a minute, and then by those who came later', async () => {
+    it('is waited for a minute, and then by later callers', async () => {
       const runner = app.dataSource.createQueryRunner();
       await runner.startTransaction();
       const first = app.write('first').catch((error: unknown) => error);
@@ -216,7 +216,7 @@ describe.each(await reachableDatabases('file'))('the one connection of $name', (
       expect(await app.saved()).toEqual(['second']);
     });
 
-    it('is waited for five seconds by what was detached from the unit that has it', async () => {
+    it('is waited for five seconds by work that was detached from the unit that has it', async () => {
       const [inside, goOn] = [gate(), gate()];
       let detached: Promise<unknown> = Promise.resolve();
       const unit = app.transactor.run(async (current) => {

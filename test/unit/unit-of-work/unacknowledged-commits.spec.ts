@@ -65,14 +65,14 @@ describe.each(await reachableDatabases('memory'))('on $name, a COMMIT that is no
     }, options);
   }
 
-  it('was done where a witness finds what the unit wrote: the call succeeds', async () => {
+  it('succeeds where a witness finds the rows of the unit', async () => {
     lose('reply');
     expect(await save()).toBe('result');
     expect(happened).toEqual(['ran', 'committed']);
     expect(await app.saved()).toEqual(['own']);
   });
 
-  it('was not done where a witness does not: the call fails, with what broke, and may be repeated', async () => {
+  it('fails, with the cause, where a witness does not find them, and may be repeated', async () => {
     lose('before');
     const failed = save();
     await expect(failed).rejects.toBeInstanceOf(CommitLostError);
@@ -82,7 +82,7 @@ describe.each(await reachableDatabases('memory'))('on $name, a COMMIT that is no
     expect(await save()).toBe('result');
   });
 
-  it('is told by the first witness that can tell', async () => {
+  it('is decided by the first witness that can tell', async () => {
     const asked: string[] = [];
     const witness =
       (name: string, outcome?: 'committed' | 'rolled back'): Witness =>
@@ -97,7 +97,7 @@ describe.each(await reachableDatabases('memory'))('on $name, a COMMIT that is no
     expect(asked).toEqual(['dumb', 'first']);
   });
 
-  it('is nobody’s to tell without a witness, nor where none knows: no effect runs, nor the work again', async () => {
+  it('fails as unknown without a witness, or where none can tell: no effect runs, and the work is not repeated', async () => {
     for (const witnesses of [[], [() => Promise.resolve(undefined)]]) {
       happened = [];
       await app.clear();
@@ -135,14 +135,14 @@ describe.each(await reachableDatabases('memory'))('on $name, a COMMIT that is no
     expect(asked).toBe(3);
   });
 
-  it('is not known where a witness fails, which is logged', async () => {
+  it('fails as unknown where a witness fails, which is logged', async () => {
     const warned = vi.spyOn(Logger.prototype, 'warn').mockReset();
     lose('reply');
     await expect(save([() => Promise.reject(new Error('broken'))])).rejects.toBeInstanceOf(CommitOutcomeUnknownError);
     expect(warned.mock.calls).toEqual([['What became of a COMMIT could not be found out: Error: broken']]);
   });
 
-  it('is not known where the database cannot be reached for as long as the unit had', async () => {
+  it('fails as unknown where the database cannot be reached for as long as the unit had', async () => {
     vi.spyOn(Logger.prototype, 'warn').mockReset();
     let asked = 0;
     lose('reply');
@@ -156,14 +156,14 @@ describe.each(await reachableDatabases('memory'))('on $name, a COMMIT that is no
     expect(asked).toBeLessThan(6);
   });
 
-  it('is not known where a witness does not answer in the time that the unit had', async () => {
+  it('fails as unknown where a witness does not answer in the time that the unit had', async () => {
     vi.spyOn(Logger.prototype, 'warn').mockReset();
     lose('reply');
     const silent: Witness = () => new Promise(() => undefined);
     await expect(save([silent], { timeout: 50 })).rejects.toBeInstanceOf(CommitOutcomeUnknownError);
   });
 
-  it('at the deadline was done or not, as witnesses say', async () => {
+  it('ends as the witnesses say when the deadline cuts it', async () => {
     const beforeTransactionCommit = () => new Promise<never>(() => app.dataSource.subscribers.pop());
     app.dataSource.subscribers.push({ beforeTransactionCommit });
     await expect(save([seen], { timeout: 40 })).rejects.toMatchObject({ code: 'FILES_UNIT_TIMEOUT' });
@@ -188,7 +188,7 @@ describe.each(await reachableDatabases('memory'))('on $name, a COMMIT that is no
     expect(await unit).toBe('result');
   });
 
-  it('is nobody’s to tell once the application has rolled back to a savepoint of its own', async () => {
+  it('fails as unknown once the application has rolled back to one of its savepoints', async () => {
     const warned = vi.spyOn(Logger.prototype, 'warn').mockReset();
     lose('reply');
     const unit = app.transactor.run(async (current) => {
@@ -201,7 +201,7 @@ describe.each(await reachableDatabases('memory'))('on $name, a COMMIT that is no
     expect(warned).not.toHaveBeenCalled();
   });
 
-  it('leaves also those effects undone that waited for its end in any case', async () => {
+  it('leaves effects undone that waited for either end', async () => {
     const nest = () =>
       app.transactor.run(async () => {
         const undone = app.transactor.run((nested) => {
@@ -219,7 +219,7 @@ describe.each(await reachableDatabases('memory'))('on $name, a COMMIT that is no
     expect(happened).toEqual(['ran', 'ran']);
   });
 
-  it('fails the unit with what broke it where the COMMIT cannot have been sent', async () => {
+  it('fails the unit with the cause where the COMMIT cannot have been sent', async () => {
     const refused = new Error('refused');
     const beforeTransactionCommit = () => Promise.reject(refused);
     app.dataSource.subscribers.push({ beforeTransactionCommit });
@@ -239,7 +239,7 @@ describe.each(await reachableDatabases('memory'))('on $name, a COMMIT that is no
       expect(happened).toEqual(['ran']);
     });
 
-    it('is a rollback for them where it was refused', async () => {
+    it('counts as a rollback for joined units where it was refused', async () => {
       const refused = new Error('refused');
       const beforeTransactionCommit = () => Promise.reject(refused);
       app.dataSource.subscribers.push({ beforeTransactionCommit });

@@ -75,7 +75,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, work tha
     await expectCleanPool();
   });
 
-  it('is counted in what is said of it', async () => {
+  it('is counted in the error', async () => {
     const message = (what: string) =>
       `The method returned while ${what} it had started were still running, so its work was rolled back. ` +
       'Await them, start them with TaskQueue.detach(), or queue them with afterCommit().';
@@ -105,7 +105,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, work tha
     await expectCleanPool();
   });
 
-  it('is never kept in part when the caller catches what it did to a nested unit', async () => {
+  it('is never kept in part when the caller catches the failure of a nested unit', async () => {
     const unit = run(async () => {
       await app.write('own');
       await run(() => leave(run(() => app.write('left')))).catch(() => undefined);

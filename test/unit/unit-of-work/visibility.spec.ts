@@ -65,7 +65,7 @@ describe.each(databases)('on $name, inside of a unit', ({ open, kind }) => {
 
   afterAll(() => database.close());
 
-  it.each(reads)('$title sees what is not committed yet', async ({ write, read }) => {
+  it.each(reads)('shows uncommitted rows to $title', async ({ write, read }) => {
     const unit = transactor.run(async () => {
       await write(app);
       expect(JSON.stringify(await read(app))).toContain('"new"');
@@ -75,7 +75,7 @@ describe.each(databases)('on $name, inside of a unit', ({ open, kind }) => {
     expect(JSON.stringify(await read(app))).not.toContain('"new"');
   });
 
-  it.runIf(kind !== 'memory')('nobody outside sees it before the commit', async () => {
+  it.runIf(kind !== 'memory')('hides uncommitted rows from everybody outside before the commit', async () => {
     const seen = () => database.read(`SELECT id FROM note WHERE id = 'committed'`);
     await transactor.run(async () => {
       await app.notes.insert({ id: 'committed' });
@@ -84,7 +84,7 @@ describe.each(databases)('on $name, inside of a unit', ({ open, kind }) => {
     expect(await seen()).toHaveLength(1);
   });
 
-  it('work that was detached from it does not see it either', async () => {
+  it('hides uncommitted rows from detached work', async () => {
     let outside: Promise<boolean> | undefined;
     const unit = transactor.run(async () => {
       await app.notes.insert({ id: 'undone' });
@@ -147,7 +147,7 @@ describe.each(databases.filter(({ kind }) => kind !== 'file'))(
       expect(await app.notes.existsBy({ id: 'later' })).toBe(true);
     });
 
-    it('that is left open fails the unit', async () => {
+    it('fails the unit when it is left open', async () => {
       const unit = transactor.run(async () => {
         await app.notes.insert({ id: 'new' });
         await stream();
@@ -158,9 +158,9 @@ describe.each(databases.filter(({ kind }) => kind !== 'file'))(
 
     it.each<{ title: string; leave: (rows: Readable) => unknown }>([
       { title: 'was read to its end', leave: (rows) => once(rows.resume(), 'end') },
-      { title: 'its reader gave up', leave: (rows) => rows.destroy() },
+      { title: 'was given up by its reader', leave: (rows) => rows.destroy() },
       { title: 'has failed', leave: (rows) => rows.on('error', () => undefined).destroy(new Error('no')) },
-    ])('that $title, but may not be closed yet, does not fail the unit', async ({ leave }) => {
+    ])('lets the unit succeed when it $title, but may not be closed yet', async ({ leave }) => {
       let isClosed = false;
       await transactor.run(async () => {
         await app.notes.insert({ id: 'own' });
@@ -175,7 +175,7 @@ describe.each(databases.filter(({ kind }) => kind !== 'file'))(
       expect(await app.notes.existsBy({ id: 'own' })).toBe(true);
     });
 
-    it('that is being read fails the unit', async () => {
+    it('fails the unit while it is being read', async () => {
       const unit = transactor.run(async () => {
         await app.notes.insert({ id: 'new' });
         const rows = (await stream())[Symbol.asyncIterator]();
@@ -185,7 +185,7 @@ describe.each(databases.filter(({ kind }) => kind !== 'file'))(
       expect(await app.notes.existsBy({ id: 'new' })).toBe(false);
     });
 
-    it('that is being opened fails the unit', async () => {
+    it('fails the unit while it is being opened', async () => {
       let opening: Promise<unknown> | undefined;
       const unit = transactor.run(() => {
         opening = stream().catch(() => undefined);
@@ -194,7 +194,7 @@ describe.each(databases.filter(({ kind }) => kind !== 'file'))(
       await opening;
     });
 
-    it('that its reader gives up leaves the unit usable', async () => {
+    it('leaves the unit usable when its reader gives it up', async () => {
       await transactor.run(async () => {
         for await (const _row of await stream()) break;
         await app.notes.insert({ id: 'after' });
@@ -225,7 +225,7 @@ describe.each(databases.filter(({ kind }) => kind !== 'file'))(
       await expect(runner.stream('SELECT 1')).rejects.toThrow('A stream was opened after its unit of work had ended.');
     });
 
-    it('that cannot be opened fails its caller alone', async () => {
+    it('fails its caller alone when it cannot be opened', async () => {
       await transactor.run(async () => {
         // Nested, because PostgreSQL goes on only from a savepoint.
         const failed = transactor.run(async () => {
@@ -248,7 +248,7 @@ describe.each(databases.filter(({ kind }) => kind !== 'file'))(
       expect(rows?.destroyed).toBe(true);
     });
 
-    it('of a joined unit is that of the transaction of the application', async () => {
+    it('uses the transaction of the application in a joined unit', async () => {
       const left = 'SELECT id FROM note WHERE deleted_at IS NULL';
       await database.dataSource.transaction(async (manager) => {
         await transactor.run(async () => {

@@ -36,7 +36,7 @@ describe('carriesTransferOwnership', () => {
     expect(carriesTransferOwnership(dto)).toBe(true);
   });
 
-  it.each([Plain, Endless, Unvalidated, Object, Array, undefined, 'Direct'])('finds none in %o', (dto) => {
+  it.each([Plain, Endless, Unvalidated, Object, Array, undefined, 'Direct'])('finds no field in %o', (dto) => {
     expect(carriesTransferOwnership(dto)).toBe(false);
   });
 });

@@ -46,7 +46,7 @@ const check = (values: Partial<AllDto>) => messages(Object.assign(new AllDto(), 
 const fileStatements = () => app.statements.filter((sql) => /SELECT.*files_file/i.test(sql));
 
 describe('constraints on files', () => {
-  it('accept what they ask for, one file or several', async () => {
+  it('accept valid files, one or several', async () => {
     const pdf = await insert();
     const png = await insert({ contentType: 'image/png', storage: 'images', size: 10 * 1024 * 1024 });
     expect(await check({ exists: pdf, type: pdf, storage: pdf, size: pdf })).toEqual([]);
@@ -54,7 +54,7 @@ describe('constraints on files', () => {
     expect(await check({ exists: [], type: [], storage: [], size: [] })).toEqual([]);
   });
 
-  it('say what is wrong with a file', async () => {
+  it('name the problem of a file', async () => {
     const id = await insert({ contentType: 'text/html', storage: 'other', size: 10 * 1024 * 1024 + 1 });
     expect(await check({ exists: id, type: id, storage: id, size: id })).toEqual([
       'type: File type must be one of application/pdf, image',
@@ -67,7 +67,7 @@ describe('constraints on files', () => {
     );
   });
 
-  it('name the files of a list that are wrong, by what is wrong', async () => {
+  it('name the refused files of a list, by their problem', async () => {
     const [pdf, html, missing] = [await insert(), await insert({ contentType: 'text/html' }), uuidV7()];
     expect(await check({ type: [pdf, html, missing] })).toEqual([
       `type: File type must be one of application/pdf, image: ${html}; The file does not exist, or you may not use it: ${missing}`,
@@ -134,7 +134,7 @@ describe('constraints on files', () => {
     expect(fileStatements()).toHaveLength(1);
   });
 
-  it('see what their unit of work has written', async () => {
+  it('see the writes of their unit of work', async () => {
     const seen = app.queue.run(async () => {
       const id = await insert();
       return check({ exists: id });
@@ -160,7 +160,7 @@ describe('constraints on files', () => {
     app = await ownershipApp();
   });
 
-  it('are refused with what they cannot check', () => {
+  it('are refused on values that they cannot check', () => {
     expect(() => AcceptFileType('no type at all')).toThrow(/no content type/);
     expect(() => (AcceptFileType as unknown as () => void)()).toThrow(/names no type/);
     expect(() => (AcceptFileStorage as unknown as () => void)()).toThrow(/names no storage/);

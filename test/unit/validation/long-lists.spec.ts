@@ -120,7 +120,7 @@ describe('work for a list of ids is proportional to its length', () => {
     },
   );
 
-  it('checks what is wrong with files that are there', async () => {
+  it('checks the existing files of the list', async () => {
     const all = await ownFiles(4 * N);
     const check = async (type: string[]) =>
       expect(await messages(Object.assign(new EachDto(), { type }))).toHaveLength(1);

@@ -315,7 +315,7 @@ describe.each([
 });
 
 describe('@TransferOwnership', () => {
-  it('refuses files of others, of nobody, and those that are missing, before the handler runs', async () => {
+  it('refuses files of others, unowned ones and missing ones, before the handler runs', async () => {
     await start();
     const own = await insert();
     const refused = [
@@ -379,7 +379,7 @@ describe('@TransferOwnership', () => {
     expect(await historyOf(app.dataSource, id)).toEqual([]);
   });
 
-  it("pins a file that is the owner's already, so that nobody takes it from under the record", async () => {
+  it('pins a file that the owner has already, so that nobody takes it from under the record', async () => {
     await start();
     const id = await insert({ ownerType: 'package', ownerId: '1', pinned: false });
     expect((await app.send('/packages', { title: 'x', attachmentId: id })).status).toBe(201);

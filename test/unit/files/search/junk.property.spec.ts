@@ -22,7 +22,7 @@ for (const kind of await reachableDatabases('memory', 'postgres', 'mariadb')) {
     it.each([
       ['searches', anyJunkSearch],
       ['filters', anyJunkFilter.map((filters) => ({ filters }))],
-    ])('in %s is answered or refused with a SearchQueryInvalidError', async (_, arbitrary) => {
+    ])('is answered, or refused with a SearchQueryInvalidError, in %s', async (_, arbitrary) => {
       const outcomes = { answered: 0, refused: 0 };
       await fc.assert(
         fc.asyncProperty(arbitrary, async (options) => {

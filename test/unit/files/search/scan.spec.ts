@@ -50,7 +50,7 @@ describe('FilesService.scan', () => {
     expect(await names({ ownerType: 'package', ownerId: 'ada' })).toEqual([]);
   });
 
-  it("finds the actor's own where no owner is named", async () => {
+  it('finds the files of the actor where no owner is named', async () => {
     const { names, acting } = await scanHarness();
     expect(await acting(ADA, () => names())).toEqual(['x', 'yy']);
     expect(await acting(BOB, () => names({ limit: 5 }))).toEqual(['z']);

@@ -37,7 +37,7 @@ for (const kind of await reachableDatabases('memory', 'postgres', 'mariadb')) {
     const search = (options: SearchOptions) => searchFiles(database.dataSource, options);
     const names = async (filters: FileFilter) => (await search({ filters })).results.map(({ name }) => name);
 
-    it('without filters finds all, in the order in which they were made', async () => {
+    it('finds all files without filters, in the order in which they were made', async () => {
       expect(await search({})).toEqual({ count: 4, results: FILES, next: null });
     });
 
@@ -107,7 +107,7 @@ for (const kind of await reachableDatabases('memory', 'postgres', 'mariadb')) {
   });
 }
 
-describe('a search is refused', () => {
+describe('a search', () => {
   const deep = (depth: number): FileFilter => (depth === 0 ? {} : { $and: [deep(depth - 1)] });
   const cyclic: { $and: unknown[] } = { $and: [] };
   cyclic.$and.push(cyclic);
@@ -146,7 +146,7 @@ describe('a search is refused', () => {
     ['a field twice', { sort: ['name', ['name', 'desc']] }, 'sort'],
     ['a direction that is none', { sort: [['name', 'down']] }, 'sort'],
     ['a cursor that is none', { cursor: 'x' }, 'cursor'],
-  ])('for %s', async (_, options, at) => {
+  ])('is refused for %s', async (_, options, at) => {
     const { dataSource, statements } = await filesHarness();
     statements.length = 0;
     const refusal = await searchFiles(dataSource, options as SearchOptions).catch((error: unknown) => error);

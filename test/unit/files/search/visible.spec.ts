@@ -42,7 +42,7 @@ describe.each(await reachableDatabases())('searchVisibleFiles on $name', ({ open
     ['the usual order', {}],
     ['another order', { sort: [['size', 'desc'], 'name'] }],
     ['a filter', { filters: { size: { $gt: 2 } } }],
-  ] as [string, SearchOptions][])('has full pages and the count of what may be seen, in %s', async (_, options) => {
+  ] as [string, SearchOptions][])('fills its pages and counts the visible files, in %s', async (_, options) => {
     const all = await expected(options);
     expect(all.length).toBeGreaterThan(10);
     const seen: string[] = [];
@@ -72,7 +72,7 @@ describe.each(await reachableDatabases())('searchVisibleFiles on $name', ({ open
     expect(await search({ filters: filters as never })).toEqual({ count: 0, results: [], next: null });
   });
 
-  it('counts without giving any', async () => {
+  it('counts without returning any file', async () => {
     expect(await search({ limit: 0 })).toEqual({ count: (await expected({})).length, results: [], next: null });
   });
 });

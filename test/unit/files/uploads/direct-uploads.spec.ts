@@ -81,7 +81,7 @@ describe('an upload that a client sends to the storage', () => {
     expect(direct.send(url, '54321')).toBe(404);
   });
 
-  it('comes in parts where it is large: a client asks what is there, and goes on', async () => {
+  it('is sent in parts where it is large: a client asks which parts are there, and goes on', async () => {
     const { uploads, files, direct } = await world();
     const content = 'x'.repeat(250);
     const begun = await uploads.begin({ name: 'a.txt', size: 250, storage: 'direct', actor: ada });
@@ -104,7 +104,7 @@ describe('an upload that a client sends to the storage', () => {
     expect(await text(await files.stream(id))).toBe(content);
   });
 
-  it('is sniffed and named as every other file, and may be empty', async () => {
+  it('is sniffed and named like every other file, and may be empty', async () => {
     const { uploads, sent } = await world();
     const picture = await sent(png, { name: 'a.html', contentType: 'text/html' });
     expect(await uploads.complete(picture)).toMatchObject({ name: 'a.html', contentType: 'image/png', charset: null });
@@ -113,7 +113,7 @@ describe('an upload that a client sends to the storage', () => {
     expect(await uploads.complete(await sent(''))).toMatchObject({ size: 0 });
   });
 
-  it('is nobody else’s: to others it is not there', async () => {
+  it('is visible only to the actor who began it', async () => {
     const { uploads, sent } = await world();
     const id = await sent('12345');
     for (const actor of [ben, null]) {
@@ -139,7 +139,7 @@ describe('an upload that a client sends to the storage', () => {
   it.each([
     ['a type that the storage does not accept', {}, 'FILES_FILE_TYPE_NOT_ACCEPTED'],
     ['another checksum', { checksum: `sha256:${'0'.repeat(64)}` }, 'FILES_UPLOAD_MISMATCHED'],
-  ])('is removed, and over, with %s', async (_what, further, code) => {
+  ])('is removed, and ends, with %s', async (_what, further, code) => {
     const { uploads, direct, sent, notes, rows } = await world({ acceptedTypes: ['image'] });
     const id = await sent('checksum' in further ? png : '12345', further);
     await expect(uploads.complete(id)).rejects.toMatchObject({ code });
@@ -168,7 +168,7 @@ describe('an upload that a client sends to the storage', () => {
     expect(await uploads.complete(await sent('12345', { checksum }))).toMatchObject({ hashAlgorithm: 'sha256' });
   });
 
-  it('is refused before it begins, where that can be told', async () => {
+  it('is refused before it begins, where the reason is already known', async () => {
     const { uploads, direct, rows } = await world({ maxSize: 1000 });
     const begin = { name: 'a', size: 5, storage: 'direct', actor: ada };
     const refused: [object, string][] = [
@@ -189,7 +189,7 @@ describe('an upload that a client sends to the storage', () => {
     expect([await rows(), direct.open]).toEqual([[], 0]);
   });
 
-  it('is refused at a location where something is, which stays as it is', async () => {
+  it('is refused at a location that is taken, which stays as it is', async () => {
     const { uploads, direct, rows, files } = await world({ location: ({ name }) => name });
     await direct.storage.write('a', Readable.from([Buffer.from('12345')]));
     for (const size of [5, 6]) {
@@ -200,7 +200,7 @@ describe('an upload that a client sends to the storage', () => {
     expect((await files.search()).count).toBe(0);
   });
 
-  it('is over, as a location that is taken, where another file has come to the location since', async () => {
+  it('ends with LocationTakenError where another file has come to the location since', async () => {
     const { uploads, direct, files, sent, notes } = await world({ location: ({ name }) => name });
     const id = await sent('12345', { name: 'a' });
     const other = await files.create(Buffer.from('54321'), { name: 'a', storage: 'direct', owner: ben });
@@ -214,7 +214,7 @@ describe('an upload that a client sends to the storage', () => {
     ]).toEqual([0, ['a'], 1]);
   });
 
-  it('is removed, and over, where the storage takes no files of that size any more', async () => {
+  it('is removed, and ends, where the storage accepts no files of that size any more', async () => {
     const { uploads, direct, sent, notes } = await world();
     const id = await sent('12345');
     Object.assign(direct.storage, { maxSize: 4 });
@@ -223,7 +223,7 @@ describe('an upload that a client sends to the storage', () => {
     await expect(uploads.complete(id)).rejects.toMatchObject({ code: 'FILES_UPLOAD_NOT_FOUND' });
   });
 
-  it('can be given up, and is gone then, also what arrives later', async () => {
+  it('is removed when it is given up, with the parts that arrive later', async () => {
     const { uploads, direct, sent, rows, notes, sweeper, clock } = await world();
     const id = await sent('12345');
     const [row] = await rows();
@@ -264,7 +264,7 @@ describe('an upload that a client sends to the storage', () => {
     expect(await rows()).toEqual([]);
   });
 
-  it('is in the preview of a sweep', async () => {
+  it('appears in the preview of a sweep', async () => {
     const { uploads, sent, sweeper, clock } = await world();
     const steps = async () => (await sweeper.preview()).map(({ kind, outcome }) => `${kind}: ${outcome}`);
     await uploads.complete(await sent('12345'));
@@ -309,7 +309,7 @@ describe('an upload that a client sends to the storage', () => {
     expect(await dataSource.getRepository(FileUpload).countBy({ handle: 'x' })).toBe(0);
   });
 
-  it('is not there where the unit of work is rolled back in which it was begun', async () => {
+  it('disappears where the unit of work that began it is rolled back', async () => {
     const { uploads, direct, rows, transactor, notes } = await world();
     const undone = transactor.run(async () => {
       await uploads.begin({ name: 'a', size: 5, storage: 'direct', actor: ada });
@@ -319,7 +319,7 @@ describe('an upload that a client sends to the storage', () => {
     expect([await rows(), direct.open, await notes()]).toEqual([[], 0, []]);
   });
 
-  it('stays open where the unit of work is rolled back in which it was completed', async () => {
+  it('stays open where the unit of work that completed it is rolled back', async () => {
     const { uploads, files, sent, transactor } = await world();
     const id = await sent('12345');
     const undone = transactor.run(async () => {
@@ -341,7 +341,7 @@ describe('an upload that a client sends to the storage', () => {
     expect(await uploadSweep.unknownBefore('default', later)).toEqual(later);
   });
 
-  it('agrees with its bytes in the end', async () => {
+  it('leaves no bytes without a row, and no row without bytes', async () => {
     const { direct, uploads, sent, ...rest } = await world();
     await uploads.complete(await sent('12345'));
     await sent('123456');

@@ -56,7 +56,7 @@ const told = (outcome: PromiseSettledResult<unknown>): unknown =>
 
 for (const kind of await reachableDatabases('file', 'postgres', 'mariadb')) {
   describe(`a direct upload on two machines with ${kind.name}`, () => {
-    it('that both complete is one file, and both get it', async () => {
+    it('becomes one file, which both get, when both complete it', async () => {
       const world = await machines(kind);
       const { one, other, sent } = world;
       for (let round = 0; round < TIMES; round++) {
@@ -74,7 +74,7 @@ for (const kind of await reachableDatabases('file', 'postgres', 'mariadb')) {
       await expectNothingLeft(world);
     });
 
-    it('that one completes and the other gives up is a file, or is gone', async () => {
+    it('becomes a file, or is gone, when one completes it and the other gives it up', async () => {
       const world = await machines(kind);
       const { one, other, sent } = world;
       let files = 0;
@@ -95,7 +95,7 @@ for (const kind of await reachableDatabases('file', 'postgres', 'mariadb')) {
       await expectNothingLeft(world);
     });
 
-    it('that one completes and the other sweeps, when it has expired, is a file, or is gone', async () => {
+    it('becomes a file, or is gone, when one completes it and the other sweeps it as expired', async () => {
       const world = await machines(kind);
       const { one, other, sent } = world;
       let files = 0;

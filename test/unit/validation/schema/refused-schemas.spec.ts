@@ -34,13 +34,13 @@ describe.runIf(isNest11)('a parameter with { schema } on Nest 11', () => {
   it.each([
     ['of a decorated handler', DecoratedController, 'DecoratedController.save'],
     ['that names files', LookingController, 'LookingController.look'],
-  ])('%s stops the boot, with what to do', async (_, controller, place) => {
+  ])('stops the boot with advice: %s', async (_, controller, place) => {
     const booted = start(controller);
     await expect(booted).rejects.toBeInstanceOf(DecorationInvalidError);
     await expect(booted).rejects.toThrow(`{ schema } on ${place}: Nest 11 has no schemas`);
   });
 
-  it('that is none of the library’s business is let be', async () => {
+  it('is ignored where it is none of the library’s business', async () => {
     await expect(start(PlainController)).resolves.toBeDefined();
   });
 });

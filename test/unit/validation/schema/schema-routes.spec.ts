@@ -79,7 +79,7 @@ const lacksPipe = (method: string) =>
 it.each([
   ['no pipe', () => undefined],
   ['another pipe', (app: INestApplication) => void app.useGlobalPipes(new ValidationPipe())],
-])('warns at boot about schemas that nobody reads, where there are files or a unit of work: %s', async (_, prepare) => {
+])('warns at boot about unread schemas, where there are files or a unit of work: %s', async (_, prepare) => {
   const found = ['plainDecorated', 'looking', 'taking'].map(lacksPipe);
   expect(await warnings(BodiesController, prepare)).toEqual(found);
 });

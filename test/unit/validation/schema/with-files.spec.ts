@@ -83,7 +83,7 @@ describe('withFiles()', () => {
     ['Zod', withFiles(zodded, rules)],
     ['Valibot', withFiles(valibotted, rules)],
   ])('around a schema of %s', (_, schema) => {
-    it('finds ids wherever they are, with one SELECT, and gives what the schema made', async () => {
+    it('finds ids anywhere in the value, with one SELECT, and returns the schema’s result', async () => {
       const [a, b] = [await insert(), await insert()];
       app.statements.length = 0;
       const sent = {
@@ -137,7 +137,7 @@ describe('withFiles()', () => {
     });
   });
 
-  it('says what the decorators say', async () => {
+  it('gives the messages of the decorators', async () => {
     class FileDto {
       @AcceptFileType('image') @TransferOwnership('package', { allowUnowned: true }) one!: string;
       @TransferOwnership('package', { allowUnowned: true }) many!: string[];
@@ -162,7 +162,7 @@ describe('withFiles()', () => {
     }
   });
 
-  it('checks types, storages and sizes, and says instead what it is told to say', async () => {
+  it('checks types, storages and sizes, and gives the messages it is told to give', async () => {
     const schema = withFiles(z.object({ id: z.string(), other: z.string() }), {
       id: [acceptFileType('pdf', 'image'), acceptFileStorage('images'), maxFileSize('1kB')],
       other: [
