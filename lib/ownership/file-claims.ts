@@ -5,8 +5,9 @@ import type { UnitQueue } from '../task-queue/unit-queue.js';
 import { rowOwner } from './guard/row-owners.js';
 import type { RowOwners, WantedOwner } from './guard/row-owners.js';
 import { OwnershipTransferTask } from './ownership-transfer.task.js';
-import { distinctClaims, dtoPlaces, receivedOf, resolveOwner } from './owner-resolution.js';
-import type { CallOutcome, FileClaim } from './owner-resolution.js';
+import { distinctClaims, dtoPlaces, receivedOf } from './call-outcome.js';
+import type { CallOutcome, FileClaim } from './call-outcome.js';
+import { resolveOwner } from './owner-resolution.js';
 import type { Move, MoveOutcome, OwnershipState } from './statements/transfer-statements.js';
 import type { Refusal, RefusalMessage, TransferTarget } from './transfer-target.js';
 

@@ -1,120 +1,14 @@
 import { OwnerConflictError, OwnerNotResolvedError } from '../errors/ownership.errors.js';
 import { ownerIdOf } from '../files/owner-reference.js';
+import { dtoPlaces, kindOfPlace } from './call-outcome.js';
+import type { CallOutcome, FileClaim } from './call-outcome.js';
 import { idAt, idHolder } from './id-field.js';
 import { otherEntity } from './owner-entities.js';
-import { byHeldFile, idsIn, ObjectIndex, placesLike, read } from './object-index.js';
+import { read } from './object-index.js';
 import type { Place, Step } from './object-index.js';
-
-/** A field of a DTO that says: this file becomes that entity's. */
-export interface FileClaim {
-  readonly fileId: string;
-  readonly dto: object;
-  readonly dtoName: string;
-  readonly property: string;
-  readonly ownerType: string;
-  readonly idSteps: readonly string[];
-  /** Another property under which the entity may hold the file. */
-  readonly heldAs?: string | undefined;
-  /** The entity, or its id. */
-  readonly owner?: ((result: never, dto: never) => unknown) | undefined;
-}
 
 /** A field, also one that names no file. */
 type FieldOf = Omit<FileClaim, 'fileId'> & { readonly fileId: string | undefined };
-
-/** What a decorated method was called with, and what it returned. */
-export class CallOutcome {
-  #arguments: ObjectIndex | undefined;
-  #result: ObjectIndex | undefined;
-  readonly #named = new Map<object, ReadonlySet<string>>();
-  readonly #alike = new Map<string, ReadonlyMap<string, readonly Place[]>>();
-
-  constructor(
-    readonly args: readonly unknown[],
-    readonly result: unknown,
-    /** The entities that `queue.bind(dto, entity)` named. */
-    private readonly bindings: ReadonlyMap<object, object> = new Map(),
-    /** The types of owners that entities of the data source have. */
-    readonly ownerTypes: ReadonlySet<string> = new Set(),
-  ) {}
-
-  /** Whether `queue.bind()` was called at all. */
-  get hasBindings(): boolean {
-    return this.bindings.size > 0;
-  }
-
-  /** The entity that `queue.bind(dto, entity)` named. */
-  bound(dto: object): object | undefined {
-    return this.bindings.get(dto);
-  }
-
-  get inArguments(): ObjectIndex {
-    return (this.#arguments ??= new ObjectIndex(this.args));
-  }
-
-  get inResult(): ObjectIndex {
-    return (this.#result ??= new ObjectIndex(this.result));
-  }
-
-  /** Whether a field's value names the file. A list is read once, however many files are looked for. */
-  isNamedBy(value: unknown, fileId: string): boolean {
-    if (typeof value !== 'object' || value === null) return value === fileId;
-    let ids = this.#named.get(value);
-    if (ids === undefined) this.#named.set(value, (ids = new Set(idsIn(value))));
-    return ids.has(fileId);
-  }
-
-  /** The objects of the result at the path, in whatever place of its lists, that hold the file in the property. */
-  holdersLike(path: readonly Step[], property: string, fileId: string): readonly Place[] {
-    const key = JSON.stringify([path.map((step) => (typeof step === 'number' ? 0 : step)), property]);
-    let holders = this.#alike.get(key);
-    if (holders === undefined) this.#alike.set(key, (holders = byHeldFile(placesLike(this.result, path), property)));
-    return holders.get(fileId) ?? [];
-  }
-}
-
-/** Of a field that was validated several times, what was found on the DTOs that the method got, if there are such. */
-export function receivedOf<T extends { readonly dto: object; readonly rule: object }>(
-  found: readonly T[],
-  { inArguments }: CallOutcome,
-): T[] {
-  const isReceived = ({ dto }: T): boolean => inArguments.find(dto) !== undefined;
-  const rules = new Set(found.filter(isReceived).map(({ rule }) => rule));
-  return found.filter((one) => !rules.has(one.rule) || isReceived(one));
-}
-
-/**
- * Claims of one file without those that lead where another leads: of a field of many DTOs, whose places differ only in lists. All of them
- * would look at all objects of the result that hold the file.
- */
-export function distinctClaims<T extends FileClaim & { readonly rule: object }>(
-  claims: readonly T[],
-  outcome: CallOutcome,
-): T[] {
-  const seen = new Map<object, Set<string>>();
-  return claims.filter(({ dto, owner, rule }) => {
-    if (owner || outcome.bound(dto)) return true;
-    const place = outcome.inArguments.find(dto);
-    const kinds = seen.get(rule) ?? new Set<string>();
-    seen.set(rule, kinds);
-    const kind = place ? kindOf(place) : '';
-    return !kinds.has(kind) && Boolean(kinds.add(kind));
-  });
-}
-
-/** The same for places in the arguments that differ only in the places of lists. */
-function kindOf({ path }: Place): string {
-  return JSON.stringify(path.slice(1).map((step) => (typeof step === 'number' ? 0 : step)));
-}
-
-/**
- * Where the claim's DTO is in the arguments. Pipes without `transform` validate a copy that the method never gets: then each object
- * that names the same file in the same property.
- */
-export function dtoPlaces({ dto, property, fileId }: FileClaim, { inArguments }: CallOutcome): readonly Place[] {
-  const place = inArguments.find(dto);
-  return place ? [place] : inArguments.holding(property, fileId);
-}
 
 /**
  * The id of the claim's owner, read from the result. A place in the result counts only if the entity there holds the file, so that
@@ -224,7 +118,7 @@ function ownersAtAll(claim: FileClaim, places: readonly Place[], outcome: CallOu
   return places.flatMap((place) => {
     const entity = outcome.bound(place.object);
     if (entity) return [ofBound(claim, entity, outcome)];
-    const kind = kindOf(place);
+    const kind = kindOfPlace(place);
     if (seen.has(kind)) return [];
     seen.add(kind);
     return ownersAt(claim, place, outcome);

@@ -8,7 +8,7 @@ import { TransferStrategyUnknownError } from '../errors/setup.errors.js';
 import { Task } from '../task-queue/task.js';
 import { lockTransfers, runTransfers } from './transfer-batch.js';
 import type { TransferTarget, Refusal } from './transfer-target.js';
-import type { CallOutcome } from './owner-resolution.js';
+import type { CallOutcome } from './call-outcome.js';
 import type { MoveOutcome } from './statements/transfer-statements.js';
 
 /**

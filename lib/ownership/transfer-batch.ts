@@ -15,7 +15,7 @@ import { guardedOwners } from './guard/guarded-entities.js';
 import { noteMoves } from './guard/record-guard.js';
 import { RowOwners } from './guard/row-owners.js';
 import type { WantedOwner } from './guard/row-owners.js';
-import { CallOutcome } from './owner-resolution.js';
+import { CallOutcome } from './call-outcome.js';
 import { assertOwnersExist } from './owner-existence.js';
 import { setPins } from './pins.js';
 import { chargeMoves } from './quotas/charge-moves.js';

@@ -1,7 +1,7 @@
 import type { FieldProblem } from '../errors/file-problem.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { RowOwners, WantedOwner } from './guard/row-owners.js';
-import type { CallOutcome } from './owner-resolution.js';
+import type { CallOutcome } from './call-outcome.js';
 import type { Move, MoveOutcome } from './statements/transfer-statements.js';
 
 /** Where a queued transfer goes, and what its refusal means. */

@@ -1,6 +1,6 @@
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { RowOwners } from '../ownership/guard/row-owners.js';
-import type { CallOutcome } from '../ownership/owner-resolution.js';
+import type { CallOutcome } from '../ownership/call-outcome.js';
 import type { StagedFile } from './staged-file.js';
 import type { AttachAs } from './upload-rule.js';
 

@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import { OwnerNotResolvedError } from '../errors/ownership.errors.js';
 import { ownerIdOf } from '../files/owner-reference.js';
 import { idsIn, readPath } from '../ownership/object-index.js';
-import type { CallOutcome } from '../ownership/owner-resolution.js';
+import type { CallOutcome } from '../ownership/call-outcome.js';
 import type { PlacedFile } from './attachment.js';
 import { ownerFields } from './owner-fields.js';
 import type { OwnerField } from './owner-fields.js';

@@ -4,7 +4,7 @@ import { OwnerNotResolvedError } from '../errors/ownership.errors.js';
 import { assertOwnerReference } from '../files/owner-reference.js';
 import { idAt, idHolder, idSteps } from '../ownership/id-field.js';
 import type { IdField } from '../ownership/id-field.js';
-import type { CallOutcome } from '../ownership/owner-resolution.js';
+import type { CallOutcome } from '../ownership/call-outcome.js';
 import { attachUploads } from './attach-uploads.js';
 import type { AttachmentTarget, Attachment } from './attachment.js';
 import type { StagedFile } from './staged-file.js';

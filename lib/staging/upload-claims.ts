@@ -1,8 +1,10 @@
 import { OwnerConflictError } from '../errors/ownership.errors.js';
 import { rowOwner } from '../ownership/guard/row-owners.js';
 import type { RowOwners } from '../ownership/guard/row-owners.js';
-import { findOwner, receivedOf, shownOwner } from '../ownership/owner-resolution.js';
-import type { CallOutcome, FileClaim, FoundOwner } from '../ownership/owner-resolution.js';
+import { receivedOf } from '../ownership/call-outcome.js';
+import type { CallOutcome, FileClaim } from '../ownership/call-outcome.js';
+import { findOwner, shownOwner } from '../ownership/owner-resolution.js';
+import type { FoundOwner } from '../ownership/owner-resolution.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
 import type { Attachment, AttachmentTarget } from './attachment.js';
 import type { StagedFile } from './staged-file.js';

@@ -1,5 +1,5 @@
-import { CallOutcome } from '../../lib/ownership/owner-resolution.js';
-import type { FileClaim } from '../../lib/ownership/owner-resolution.js';
+import { CallOutcome } from '../../lib/ownership/call-outcome.js';
+import type { FileClaim } from '../../lib/ownership/call-outcome.js';
 
 /** A claim of the DTO for the file in `property`. */
 export function claimOf(dto: object, property: string, claim: Partial<FileClaim> = {}): FileClaim {
