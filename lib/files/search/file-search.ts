@@ -70,7 +70,7 @@ export class FileSearch {
       page.andWhere(afterCursor(cursor, this.#keys, this.#column, binder(values))).setParameters(named(values));
     }
     for (const { field, direction } of this.#keys) {
-      const nulls = field.nullable ? this.#dialect.nulls(direction) : undefined;
+      const nulls = field.nullable ? this.#dialect.nulls?.(direction) : undefined;
       page.addOrderBy(`${ALIAS}.${field.name}`, direction === 'asc' ? 'ASC' : 'DESC', nulls);
     }
     return page;

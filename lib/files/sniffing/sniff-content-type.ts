@@ -39,9 +39,9 @@ export function sniffSize(head: Uint8Array): number {
 }
 
 /**
- * What the bytes are. The declared type and the name count only where bytes cannot tell: among kinds of plain text and of Office
- * documents, and for what stands
- * before a PDF. Nothing becomes HTML, SVG, XML or a script by them; binary content that nobody knows is `application/octet-stream`.
+ * The content type of the bytes. The declared type and the name count only where bytes cannot tell: among kinds of plain text and of Office
+ * documents, and for a PDF that begins with other bytes. They never make a file HTML, SVG, XML or a script. Unknown binary content is
+ * `application/octet-stream`.
  */
 export async function sniffContentType(head: Uint8Array, hints: TypeHints = {}): Promise<string> {
   const signed = await typeBySignature(head);
@@ -49,12 +49,19 @@ export async function sniffContentType(head: Uint8Array, hints: TypeHints = {}):
   const kind = textKindOf(hints);
   const isText = read !== undefined && (!read.isUnsure || (kind !== undefined && !ARCHIVE.test(signed ?? '')));
   if (!isText) return binaryType(head, signed, hints);
-  const { text } = read;
+  return markupType(read.text, kind) ?? signedText(read.text, signed) ?? latePdf(head, hints) ?? kind ?? 'text/plain';
+}
+
+/** HTML, SVG or XML, unless a file that is declared as Markdown only has HTML in it. */
+function markupType(text: string, kind: string | undefined): string | undefined {
   const markup = sniffMarkup(text);
   const isMarkdown = kind === 'text/markdown' && markup === 'text/html' && isMarkdownMarkup(text);
-  if (markup !== undefined && !isMarkdown) return markup;
-  if (signed !== undefined && (SIGNED_TEXT.has(signed) || /^GIF8[79]a/.test(text))) return signed;
-  return latePdf(head, hints) ?? kind ?? 'text/plain';
+  return isMarkdown ? undefined : markup;
+}
+
+/** A signature that text can have. */
+function signedText(text: string, signed: string | undefined): string | undefined {
+  return signed !== undefined && (SIGNED_TEXT.has(signed) || /^GIF8[79]a/.test(text)) ? signed : undefined;
 }
 
 function binaryType(head: Uint8Array, signed: string | undefined, hints: TypeHints): string {

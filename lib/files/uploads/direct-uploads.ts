@@ -15,6 +15,7 @@ import { normalizeFileId, uuidV7 } from '../file-id.js';
 import { cleanFileName } from '../file-name.js';
 import type { ManagedFile } from '../managed-file.entity.js';
 import { assertOwnerReference } from '../owner-reference.js';
+import type { OwnerReference } from '../owner-reference.js';
 import { OwnershipPort } from '../ownership-port.js';
 import { readContentType } from '../read-content-type.js';
 import { parseChecksum } from './checksum.js';
@@ -129,16 +130,12 @@ export class DirectUploads {
   }
 
   async #announce(options: BeginUploadOptions, storage: Storage): Promise<FileUpload> {
-    const { size, actor, owner = actor, checksum } = options;
+    const { size, checksum } = options;
     const name = cleanFileName(options.name);
     const contentType = readContentType(options.contentType) ?? null;
-    if (!Number.isSafeInteger(size) || size < 0) throw new ByteSizeInvalidError(size);
-    if (storage.maxSize !== undefined && size > storage.maxSize)
-      throw new FileTooLargeError(storage.name, storage.maxSize);
+    assertSize(size, storage);
     if (checksum !== undefined) parseChecksum(checksum);
-    if (owner) assertOwnerReference(owner);
-    const acting = actor === undefined ? await this.actors.current() : actor;
-    const owning = owner === undefined ? acting : owner;
+    const { acting, owning } = await this.#partiesOf(options);
     const createdAt = new Date(this.now());
     const guessed = contentType ?? 'application/octet-stream';
     return Object.assign(new FileUpload(), {
@@ -159,6 +156,16 @@ export class DirectUploads {
       expiresAt: new Date(this.now() + this.options.expireAfter),
       endedAt: null,
     });
+  }
+
+  /** Who uploads, and who is to own the file: the same, unless the options say otherwise. */
+  async #partiesOf({
+    actor,
+    owner = actor,
+  }: BeginUploadOptions): Promise<Record<'acting' | 'owning', OwnerReference | null>> {
+    if (owner) assertOwnerReference(owner);
+    const acting = actor === undefined ? await this.actors.current() : actor;
+    return { acting, owning: owner === undefined ? acting : owner };
   }
 
   async #uploaded(row: FileUpload): Promise<number[]> {
@@ -199,6 +206,11 @@ export class DirectUploads {
   get #rows() {
     return this.transactor.dataSource.getRepository(FileUpload);
   }
+}
+
+function assertSize(size: number, { name, maxSize }: Storage): void {
+  if (!Number.isSafeInteger(size) || size < 0) throw new ByteSizeInvalidError(size);
+  if (maxSize !== undefined && size > maxSize) throw new FileTooLargeError(name, maxSize);
 }
 
 function isBy(row: FileUpload, by: ByActor | undefined): boolean {

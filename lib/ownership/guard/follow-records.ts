@@ -83,11 +83,7 @@ async function adopt(
   manager: EntityManager,
   removed: readonly WrittenRow[],
 ): Promise<void> {
-  const formers = new Map<string, WrittenRow>();
-  for (const row of removed) {
-    const key = keyOf({ type: row.before?.entity.ownerType ?? null, id: row.before?.ownerId ?? null });
-    if (!formers.has(key)) formers.set(key, row);
-  }
+  const formers = rowsByOwner(removed);
   if (ledger.isUnsure) await ledger.read(manager);
   const { naming } = ledger;
   const named = [...naming.keys()].filter((id) => !ledger.ownerGiven(id));
@@ -105,6 +101,16 @@ async function adopt(
     }
   }
   await move(runtime, ledger, manager, moves);
+}
+
+/** The first row of each owner, as it was before the transaction. */
+function rowsByOwner(rows: readonly WrittenRow[]): Map<string, WrittenRow> {
+  const found = new Map<string, WrittenRow>();
+  for (const row of rows) {
+    const key = keyOf({ type: row.before?.entity.ownerType ?? null, id: row.before?.ownerId ?? null });
+    if (!found.has(key)) found.set(key, row);
+  }
+  return found;
 }
 
 async function mayInherit(

@@ -162,8 +162,7 @@ export function noteTaken(
   fileId: string,
   owner: OwnerReference,
 ): void {
-  if (guardedOwners(dataSourceOf(manager), owner.type).length > 0)
-    ledgerOf(runtime, manager).files.taken(fileId, owner);
+  ledgerAbout(runtime, manager, owner)?.files.taken(fileId, owner);
 }
 
 /** Notes that the owner got a new file. */
@@ -173,8 +172,16 @@ export function noteCreated(
   fileId: string,
   owner: OwnerReference,
 ): void {
-  if (guardedOwners(dataSourceOf(manager), owner.type).length > 0)
-    ledgerOf(runtime, manager).files.given(fileId, owner);
+  ledgerAbout(runtime, manager, owner)?.files.given(fileId, owner);
+}
+
+/** The ledger, where a guarded class has the owner's type. */
+function ledgerAbout(
+  runtime: TransferRuntime,
+  manager: EntityManager,
+  { type }: OwnerReference,
+): RecordLedger | undefined {
+  return guardedOwners(dataSourceOf(manager), type).length > 0 ? ledgerOf(runtime, manager) : undefined;
 }
 
 /** Notes what a statement of the library itself, past TypeORM's query builders, writes into the rows of these owners. */

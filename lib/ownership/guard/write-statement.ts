@@ -221,13 +221,11 @@ function keysInCriteria(
   { expressionMap: { wheres, parameters } }: WriteBuilder,
   { metadata }: GuardedEntity,
 ): ObjectLiteral[] | undefined {
-  const [where, ...others] = wheres;
-  const [column, ...more] = metadata.primaryColumns;
-  if (!where || !column || others.length > 0 || more.length > 0 || !Array.isArray(where.condition)) return undefined;
-  const [only, ...rest] = where.condition as { condition?: Predicate }[];
-  const { operator, parameters: terms = [] } = only?.condition ?? {};
-  if (rest.length > 0 || (operator !== 'equal' && operator !== 'in') || terms[0] !== column.propertyPath)
-    return undefined;
+  const where = onlyOne(wheres)?.condition;
+  const column = onlyOne(metadata.primaryColumns);
+  if (!column || !Array.isArray(where)) return undefined;
+  const { operator, parameters: terms = [] } = onlyOne(where as { condition?: Predicate }[])?.condition ?? {};
+  if ((operator !== 'equal' && operator !== 'in') || terms[0] !== column.propertyPath) return undefined;
   const keys: ObjectLiteral[] = [];
   for (const term of terms.slice(1)) {
     const name = term.startsWith(':') ? term.slice(1) : '';
@@ -237,4 +235,9 @@ function keysInCriteria(
     keys.push(key);
   }
   return keys;
+}
+
+/** The item of a list of one; undefined for any other list. */
+function onlyOne<T>(list: readonly T[]): T | undefined {
+  return list.length === 1 ? list[0] : undefined;
 }

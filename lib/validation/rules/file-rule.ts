@@ -78,12 +78,7 @@ export async function examine<Field extends FileField>(
   const items: readonly unknown[] = Array.isArray(value) ? value : [value];
   const limit = Array.isArray(value) ? (maxFiles ?? TransferRuntime.validation().maxFiles) : Infinity;
   if (items.length > limit) return { problems: problemsOf({ code: 'TOO_MANY_FILES', constraint: limit }), files: [] };
-  const ids: string[] = [];
-  for (const item of items) {
-    const id = normalizeFileId(item);
-    if (id === undefined) report(rule.noFile ?? UNAVAILABLE, item);
-    else ids.push(id);
-  }
+  const ids = idsOf(items, (item) => report(rule.noFile ?? UNAVAILABLE, item));
   if (rule.isOnce) for (const id of repeatedIn(ids)) report({ code: 'FILE_NAMED_TWICE' }, id);
   if (problems.size > 0 || ids.length === 0) return { problems, files: [] };
   const files = await EarlyCheck.current().find(ids);
@@ -93,6 +88,17 @@ export async function examine<Field extends FileField>(
     if (problem !== undefined) report(problem, id);
   }
   return { problems, files: ids.flatMap((id) => files.get(id) ?? []) };
+}
+
+/** The well-formed ids among the items; `refuse` gets the others. */
+function idsOf(items: readonly unknown[], refuse: (item: unknown) => void): string[] {
+  const ids: string[] = [];
+  for (const item of items) {
+    const id = normalizeFileId(item);
+    if (id === undefined) refuse(item);
+    else ids.push(id);
+  }
+  return ids;
 }
 
 /**

@@ -35,8 +35,4 @@ export class MysqlSearchDialect implements SearchDialect {
   bindNumber(value: number, bind: Bind): string {
     return bind(value);
   }
-
-  nulls(): undefined {
-    return undefined;
-  }
 }

@@ -4,7 +4,7 @@ import type { Bound } from '../values.js';
 /** Binds a value and returns its placeholder in SQL. */
 export type Bind = (value: Bound) => string;
 
-/** SQL for one value in JSON. What is of another type is NULL. */
+/** SQL for one value in JSON. It gives NULL for a value of another type. */
 export interface JsonValueSql {
   /** True or false: the value is missing or null. */
   readonly isNull: string;
@@ -14,15 +14,16 @@ export interface JsonValueSql {
   readonly boolean: string;
 }
 
-/** What databases write differently. All of it takes and gives SQL. */
+/** The SQL that differs between databases. */
 export interface SearchDialect {
   /** Whether the text is one of the values, to the last space. */
   textIn(text: string, values: readonly string[], bind: Bind): string;
-  /** Minds case. */
+  /** Case-sensitive. */
   like(text: string, pattern: Pattern, bind: Bind): string;
+  /** Ignores case. */
   ilike(text: string, pattern: Pattern, bind: Bind): string;
   jsonValue(column: string, keys: readonly string[], bind: Bind): JsonValueSql;
   bindNumber(value: number, bind: Bind): string;
-  /** The clause that sorts `null` before all values; undefined where that is the database's default. */
-  nulls(direction: 'asc' | 'desc'): 'NULLS FIRST' | 'NULLS LAST' | undefined;
+  /** The clause that sorts `null` before all values. A database that does so by default has no such method. */
+  nulls?(direction: 'asc' | 'desc'): 'NULLS FIRST' | 'NULLS LAST';
 }

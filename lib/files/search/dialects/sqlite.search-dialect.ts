@@ -31,8 +31,4 @@ export class SqliteSearchDialect implements SearchDialect {
   bindNumber(value: number, bind: Bind): string {
     return bind(value);
   }
-
-  nulls(): undefined {
-    return undefined;
-  }
 }
