@@ -43,7 +43,7 @@ export interface FilesModuleOptions extends FilesModuleShape {
   /** When bytes are removed that no file refers to; `false` never, unless `FilesSweeper.sweep()` is called. @default every hour, a day old */
   sweeper?: SweeperOptions | false;
   /**
-   * Names this installation in the marks of its storages, such as 'production': what a copy of its database is not. See docs/storages.md.
+   * Names this installation, such as 'production', in the marks of its storages, so that a copy of its database is told apart. See docs/storages.md.
    * @default the name of the database, and its server on PostgreSQL
    */
   installation?: string;
@@ -73,7 +73,7 @@ export interface FilesModuleOptions extends FilesModuleShape {
 export interface FilesModuleShape {
   /** The name of the TypeORM data source that has the files. @default TypeORM's default data source */
   dataSource?: string;
-  /** Where the REST routes are, and what else stands above them; `false` for none. @default { path: 'files' } */
+  /** The path and the decorators of the REST routes; `false` for no routes. @default { path: 'files' } */
   http?: FilesHttpOptions | false;
 }
 
@@ -82,7 +82,7 @@ export interface FilesModuleShape {
  * Nest needs entities and routes before it calls any factory.
  */
 export interface FilesModuleAsyncOptions extends FilesModuleShape, Pick<ModuleMetadata, 'imports'> {
-  /** What the factory is called with. */
+  /** The providers that the factory gets. */
   inject?: FactoryProvider['inject'];
   /** The storages that are injected with `@InjectStorage(name)`, for the same reason. @default [] */
   storageNames?: string[];
@@ -90,7 +90,7 @@ export interface FilesModuleAsyncOptions extends FilesModuleShape, Pick<ModuleMe
   useFactory: (...dependencies: never[]) => FilesFactoryOptions | Promise<FilesFactoryOptions>;
 }
 
-/** What the factory gives. */
+/** The options that the factory returns. */
 export type FilesFactoryOptions = Omit<FilesModuleOptions, keyof FilesModuleShape>;
 
 /** The module's options, checked and with their defaults. */
@@ -111,7 +111,7 @@ export interface CheckedFilesOptions extends AccessOptions {
   shutdownTimeout: number;
 }
 
-/** Fills in the defaults; throws `OptionInvalidError` for what cannot be honoured. */
+/** Fills in the defaults; throws `OptionInvalidError` for an invalid value. */
 export function checkOptions(options: FilesFactoryOptions): CheckedFilesOptions {
   const { storages, defaultStorage = 'default', uploads = 'managers', cascade = {} } = options;
   const known = Object.keys(storages ?? {});

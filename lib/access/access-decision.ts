@@ -3,7 +3,7 @@ import type { OwnerOperation } from './operations.js';
 
 /**
  * Which rule decided about a file. `manager`, `owner`: the actor is one. `file-policy`: a `FilePolicy` hook said so. `cascade`: the
- * policy of the owner's type was asked for `operation`; `null` is "I do not know". `none`: nobody was there to allow it, and why.
+ * policy of the owner's type was asked for `operation`; `null` is "I do not know". `none`: there was no policy that could allow it, with the reason.
  */
 export type AccessDecision =
   | {
@@ -13,7 +13,7 @@ export type AccessDecision =
       rule: 'manager' | 'owner';
     }
   | {
-      /** What the hook said. */
+      /** The answer of the hook. */
       allowed: boolean;
       /** A hook decided. */
       rule: 'file-policy';
@@ -27,18 +27,18 @@ export type AccessDecision =
       rule: 'cascade';
       /** The owner whose policy was asked. */
       owner: OwnerReference;
-      /** What it was asked for. */
+      /** The operation that it was asked about. */
       operation: OwnerOperation;
       /** The class of the policy. */
       policy: string;
-      /** What it said. */
+      /** Its answer. */
       answer: boolean | null;
     }
   | {
       /** The actor may not. */
       allowed: false;
-      /** Nobody was asked. */
+      /** No policy was asked. */
       rule: 'none';
-      /** Why nobody was. */
+      /** The reason. */
       reason: 'unowned' | 'type-not-cascaded' | 'storage-not-cascaded';
     };

@@ -8,7 +8,7 @@ import type { FileOperation, OwnerOperation } from './operations.js';
 import type { FileOwnerPolicy } from './owner-policy.decorator.js';
 
 /**
- * What the hooks decide about each of the files; `undefined` where all of them leave it to others. A refusal wins, and whatever is
+ * The decision of the hooks about each file; `undefined` where none of them decides. A refusal wins, and whatever is
  * neither `true` nor `null` is one: a policy that forgot its `return` must not open anything.
  */
 export async function askFilePolicies(
@@ -27,7 +27,7 @@ export async function askFilePolicies(
   });
 }
 
-/** What the policy says about each of the owners; one call where it answers for lists. */
+/** The answer of the policy for each owner, by one call if the policy answers for lists. */
 export async function askOwnerPolicy(
   policy: FileOwnerPolicy,
   operation: OwnerOperation,

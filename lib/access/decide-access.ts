@@ -30,7 +30,7 @@ export async function decideAccess(
   return files.map((file) => byHooks.get(file) ?? byOwners.get(file) ?? { allowed: true, rule: 'owner' });
 }
 
-/** What the policies of their owners decide about the files: about each of them something. */
+/** The decisions of the owners' policies, one for each file. */
 async function followOwners(
   { policies, cascade }: AccessRules,
   actor: Actor | null,

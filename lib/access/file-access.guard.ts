@@ -30,7 +30,7 @@ export function FileAccessGuard<T>(operation: FileOperation, source: FileIdSourc
 
     async canActivate(context: ExecutionContext): Promise<boolean> {
       const id = typeof source === 'string' ? named(source, context) : source(inputOf(context) as T, context);
-      // The id as it is stored: what is missing and what is hidden have to read the same.
+      // The id as it is stored: missing and hidden files must get the same answer.
       const fileId = normalizeFileId(id);
       if (fileId === undefined) throw new FileNotFoundError(id ?? null);
       const file = await this.files.findOrFail(fileId);

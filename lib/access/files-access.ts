@@ -114,7 +114,7 @@ export class FilesAccess {
   }
 
   /**
-   * Those of the owners that the actor may change, whatever `cascade` says.
+   * The owners that the actor may change, with or without a `cascade`.
    * @internal
    */
   async changeable(actor: Actor | null, ownerType: string, ids: readonly string[]): Promise<ReadonlySet<string>> {

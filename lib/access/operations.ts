@@ -1,8 +1,8 @@
-/** What may be done with a file. `update` is its name and its bytes, `transfer` is giving it to another owner. */
+/** An operation on a file. `update` changes its name or its bytes, `transfer` gives it to another owner. */
 export type FileOperation = 'read' | 'stream' | 'update' | 'delete' | 'transfer' | 'pin';
 
 /**
- * What an `OwnerPolicy` is asked. `receive`: may files become this owner's? `scan`: may its files be listed?
+ * An operation that an `OwnerPolicy` is asked about. `receive`: may the owner get files? `scan`: may its files be listed?
  * The others are the application's own rights on the owner, which its files follow.
  */
 export type OwnerOperation = 'read' | 'update' | 'delete' | 'receive' | 'scan';

@@ -70,7 +70,7 @@ export class PolicyRegistry implements OnModuleInit {
 
 function classOf(wrapper: Wrapper): { name: string } | undefined {
   if (!wrapper.isNotMetatype) return wrapper.metatype as { name: string };
-  // A value's or a factory's class is known only from what it gave.
+  // The class of a value, or of what a factory makes, is known only from the instance.
   const instance: unknown = wrapper.instance;
   return typeof instance === 'object' && instance !== null ? instance.constructor : undefined;
 }

@@ -8,7 +8,7 @@ import type { FieldProblem } from '../errors/file-problem.js';
 import { carried, carrying } from '../unit-of-work/scopes/ambient.js';
 
 /**
- * Who is acting: `{ type: 'user', id: '42' }`. Anonymous is `null`. What the application puts on it besides reaches its policies.
+ * Who is acting: `{ type: 'user', id: '42' }`. Anonymous is `null`. Further fields that the application sets reach its policies.
  * @example declare module 'nestjs-files' { interface Actor { roles?: string[] } }
  */
 export interface Actor {
@@ -32,7 +32,7 @@ interface Acting {
 
 const storage = new AsyncLocalStorage<Acting>();
 
-/** Runs `work` as this actor, whoever the call around it belongs to. */
+/** Runs `work` as this actor, whoever made the call around it. */
 export function actAs<T>(actor: Actor | null, work: () => T): T {
   return storage.run({ actor: Promise.resolve(readActor(actor, 'actAs()')), inside: currentUnit() }, work);
 }
@@ -59,7 +59,7 @@ export class ActorSource {
     return this.#stated() ?? Promise.resolve(null);
   }
 
-  /** As `current()`, and the actor of a route without a unit of work; undefined where no call is around, so that nobody says who acts. */
+  /** As `current()`, and the actor of a route without a unit of work; undefined outside of calls, where the actor is unknown. */
   known(): Promise<Actor | null> | undefined {
     const call = currentCall();
     return this.#stated() ?? (call && this.of(call.context));
@@ -83,7 +83,7 @@ export class ActorSource {
 }
 
 /**
- * The actor with type and id as texts, and whatever else the application put on it. Throws `OptionInvalidError` without one of both: all such
+ * The actor with its type and id as texts, and its further fields. Throws `OptionInvalidError` if either is missing: all such
  * actors would be one and the same owner.
  */
 export function readActor(actor: Actor | null | undefined, source = 'it'): Actor | null {
@@ -110,7 +110,7 @@ function withId(actor: Actor, id: string): Actor {
 
 /** A call whose body is validated, decorated with `@WithTaskQueue()` or not. */
 export class CallScope {
-  /** What the validation of the call said about files. */
+  /** The problems with files that the validation of the call found. */
   readonly problems: FieldProblem[] = [];
 
   constructor(readonly context: ExecutionContext) {}

@@ -9,7 +9,7 @@ import { filesById } from './file-pages.js';
 import type { AuditedFile } from './file-pages.js';
 import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
 
-// Reading may take long; what was found by then is told.
+// Reading may take long, so earlier findings are yielded first.
 const READ_TOGETHER = 100;
 
 /** Whether the bytes of the files are as their rows say. */

@@ -6,11 +6,11 @@ export interface AuditedRecord {
   readonly entity: string;
   /** Its primary key, by property. */
   readonly key: Readonly<Record<string, unknown>>;
-  /** What it owns files as; null where the column of the owner's id is empty. */
+  /** The owner that the record is; null where the column of the owner's id is empty. */
   readonly owner: OwnerReference | null;
 }
 
-/** What is wrong with a declared field of a record. */
+/** A problem with a declared field of a record. */
 export interface FieldFinding {
   /** The record. */
   readonly record: AuditedRecord;
@@ -22,7 +22,7 @@ export interface FieldFinding {
 export interface MissingFileFinding extends FieldFinding {
   /** Tells the findings apart. */
   readonly kind: 'missing-file';
-  /** What the field names. */
+  /** The id in the field. */
   readonly fileId: string;
 }
 
@@ -30,7 +30,7 @@ export interface MissingFileFinding extends FieldFinding {
 export interface ForeignFileFinding extends FieldFinding {
   /** Tells the findings apart. */
   readonly kind: 'foreign-file';
-  /** What the field names. */
+  /** The id in the field. */
   readonly fileId: string;
   /** Who owns the file; null for no owner. */
   readonly owner: OwnerReference | null;
@@ -68,7 +68,7 @@ export interface UnnamedFileFinding {
   readonly mayBeKept: boolean;
 }
 
-/** What is wrong with the bytes of a file. */
+/** A problem with the bytes of a file. */
 export interface BytesFinding {
   /** The file. */
   readonly fileId: string;
@@ -106,7 +106,7 @@ export interface WrongHashFinding extends BytesFinding {
   readonly found: string;
 }
 
-/** Nobody can say whether the bytes are right: their storage failed, or is not configured. */
+/** The bytes could not be checked: their storage failed, or is not configured. */
 export interface UncheckedBytesFinding extends BytesFinding {
   /** Tells the findings apart. */
   readonly kind: 'unchecked-bytes';
@@ -114,7 +114,7 @@ export interface UncheckedBytesFinding extends BytesFinding {
   readonly reason: string;
 }
 
-/** What an audit found. `JSON.stringify()` takes each of them. */
+/** A finding of an audit. `JSON.stringify()` accepts each of them. */
 export type AuditFinding =
   | MissingFileFinding
   | ForeignFileFinding

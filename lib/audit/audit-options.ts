@@ -1,6 +1,6 @@
 import { AuditOptionInvalidError } from '../errors/setup.errors.js';
 
-/** What an audit looks at, and how. */
+/** The scope of an audit, and how it reads. */
 export interface AuditOptions {
   /** Only what was written since then, as far as the database tells; docs/audit.md says what that leaves out. @default everything */
   since?: Date;
@@ -22,7 +22,7 @@ export interface CheckedAuditOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Fills in the defaults; throws `AuditOptionInvalidError` for what makes no sense. */
+/** Fills in the defaults; throws `AuditOptionInvalidError` for an invalid value. */
 export function readAuditOptions(options: AuditOptions): CheckedAuditOptions {
   const { since, bytes = true, deep = false, concurrency = 16, signal } = options;
   if (since !== undefined && !(since instanceof Date && Number.isFinite(since.getTime()))) {

@@ -4,7 +4,7 @@ import type { StorageRegistry } from '../storage/storage-registry.js';
 import type { AuditReads } from './audit-reads.js';
 import type { CheckedAuditOptions } from './audit-options.js';
 
-/** What the parts of one audit share. */
+/** The state that the parts of one audit share. */
 export interface AuditScope extends CheckedAuditOptions {
   readonly dataSource: DataSource;
   readonly reads: AuditReads;

@@ -3,7 +3,7 @@ import type { Where } from './record-pages.js';
 import { quoted } from './sql.js';
 import { familyOf } from '../unit-of-work/typeorm/data-source.js';
 
-// Of a day nobody knows which part is meant.
+// A date without a time is ambiguous.
 const TYPES = new Set(['datetime', 'timestamp', 'timestamp without time zone', 'timestamp with time zone']);
 
 // Columns may keep whole seconds only.

@@ -6,7 +6,7 @@ import { query } from './sql.js';
 import type { Bind } from './sql.js';
 import { dataSourceOf } from '../unit-of-work/typeorm/data-source.js';
 
-/** What an audit has to know of a file. */
+/** The fields of a file that an audit reads. */
 export interface AuditedFile {
   readonly id: string;
   readonly ownerType: string | null;
@@ -50,7 +50,7 @@ export function nextFiles(
   });
 }
 
-/** The files with these ids; what is gone is left out. */
+/** The files with these ids, without deleted ones. */
 export function filesById(manager: EntityManager, ids: readonly string[]): Promise<AuditedFile[]> {
   const { column } = tableNames<ManagedFile>(dataSourceOf(manager), ManagedFile);
   return select(manager, (bind) => ` WHERE ${column('id')} IN (${ids.map(bind).join(', ')})`);

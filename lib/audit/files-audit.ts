@@ -25,7 +25,7 @@ export class FilesAudit {
 
   /**
    * Goes through the rows of all guarded classes, then through all files, and yields what is wrong. It reads page by page, changes
-   * nothing, and may run while others write: what it yields was so at one moment. Whoever leaves the loop ends it. Throws
+   * nothing, and may run while others write: each finding was true at one moment. Leaving the loop ends it. Throws
    * `AuditOptionInvalidError`.
    * @example for await (const finding of audit.run()) console.log(JSON.stringify(finding));
    */

@@ -7,7 +7,7 @@ import type { OwnerColumn } from '../ownership/owner-entities.js';
 export interface GuardedTable {
   /** The class from which the others inherit. */
   readonly root: GuardedEntity;
-  /** What has to be read of a row, of whichever class it is. */
+  /** The columns that an audit reads, of all classes of the table. */
   readonly columns: readonly OwnerColumn[];
 }
 

@@ -88,11 +88,11 @@ async function* rowsWhere(
 
 function tableOf(dataSource: DataSource, entity: GuardedEntity): GuardedTable {
   const found = guardedTables(dataSource).find(({ root }) => root === entity || sharesTable(root, entity));
-  if (!found) throw new TypeError(`${entity.metadata.name} is no guarded class of the data source`);
+  if (!found) throw new TypeError(`${entity.metadata.name} is not a guarded class of the data source`);
   return found;
 }
 
-/** The ids that the column can have: for others there is no row, and an error on PostgreSQL. */
+/** The ids that the column can hold. No row has the others, and PostgreSQL would fail on them. */
 function comparable(dataSource: DataSource, column: OwnerColumn, ids: readonly string[]): string[] {
   const { comparable: isPossible } = comparison(dataSource, column);
   const isInteger = INTEGERS.has(dataSource.driver.normalizeType(column));

@@ -9,7 +9,7 @@ import { sharesTable } from './guarded-tables.js';
 export interface OwnerType {
   readonly type: string;
   readonly guarded: readonly GuardedEntity[];
-  /** Those without a declared field: nobody knows which files their rows name. */
+  /** The types without a declared field: which files their rows name is unknown. */
   readonly others: readonly OwnerEntity[];
   /** Whether a declared field keeps what it no longer names. */
   readonly mayKeep: boolean;

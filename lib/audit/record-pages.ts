@@ -44,7 +44,7 @@ export function nextRows(
   });
 }
 
-/** The rows at these positions; what is gone is left out. */
+/** The rows at these positions, without deleted ones. */
 export function rowsAt(
   manager: EntityManager,
   table: GuardedTable,

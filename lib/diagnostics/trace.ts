@@ -1,14 +1,14 @@
 import { tracingChannel, type TracingChannel } from 'node:diagnostics_channel';
 import { Logger } from '@nestjs/common';
 
-/** What the line at level debug is made of, once the work is done. */
+/** The parts of the line at level debug, once the work is done. */
 export interface TraceLine<T> {
   /** The logger's context. */
   readonly context: string;
   readonly text: (payload: T) => string;
 }
 
-/** One kind of work: published on a tracing channel, and logged at debug level. Costs nothing where nobody listens. */
+/** One kind of work: published on a tracing channel, and logged at debug level. Costs nothing without a listener. */
 export class Trace<T extends object> {
   readonly #channel: TracingChannel<unknown, T>;
   readonly #line: TraceLine<T> | undefined;

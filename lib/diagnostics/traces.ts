@@ -65,7 +65,7 @@ export interface TransferTrace {
 
 /** Bytes on their way into a storage. */
 export interface UploadTrace {
-  /** What the bytes are for. */
+  /** The purpose of the bytes. */
   readonly operation: 'create' | 'replace';
   /** The name of the storage. */
   readonly storage: string;
@@ -73,7 +73,7 @@ export interface UploadTrace {
   readonly fileId?: string;
   /** Known once all bytes are there. */
   bytes?: number;
-  /** What the bytes were found to be. */
+  /** The content type of the bytes. */
   contentType?: string;
 }
 
@@ -87,7 +87,7 @@ export interface DownloadTrace {
   readonly bytes: number;
 }
 
-/** A sweep for what crashes have left. */
+/** A sweep, which removes what crashes have left. */
 export interface SweepTrace {
   /** Intents and markers that were due. */
   examined: number;

@@ -92,7 +92,7 @@ function declaredType(type: TypeMetadata | undefined): unknown {
   try {
     return type?.typeFunction?.();
   } catch {
-    // A type function may need the validated object, and there is none here.
+    // A type function may need the validated object, which is not available here.
     return undefined;
   }
 }

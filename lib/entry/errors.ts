@@ -1,5 +1,5 @@
 /**
- * Every error of the library, and what its answers consist of.
+ * Every error of the library, and the parts of its answers.
  * @module nestjs-files/errors
  */
 

@@ -1,5 +1,5 @@
 /**
- * What a storage is made of; the storages themselves are at `nestjs-files/storage/fs` and its neighbours.
+ * The parts of a storage. The storages themselves are at `nestjs-files/storage/fs` and its neighbours.
  * @module nestjs-files/storage
  */
 

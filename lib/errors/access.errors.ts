@@ -5,30 +5,30 @@ export class AccessDeniedError extends FilesError {
   readonly code = 'FILES_ACCESS_DENIED';
 
   constructor(
-    /** What was asked for. */
+    /** The operation that was refused. */
     readonly operation: string,
-    /** What it was asked of. */
+    /** The file or owner that it was about. */
     readonly subject: string,
   ) {
     super(`You may not ${operation} ${subject}.`);
   }
 }
 
-/** Nobody is signed in, and strangers may not do this. */
+/** The actor is anonymous, and must sign in to do this. */
 export class AuthenticationRequiredError extends FilesError {
   readonly code = 'FILES_AUTHENTICATION_REQUIRED';
 
   constructor(
-    /** What was asked for. */
+    /** The operation that was refused. */
     readonly operation: string,
-    /** What it was asked of. */
+    /** The file or owner that it was about. */
     readonly subject: string,
   ) {
     super(`Sign in to ${operation} ${subject}.`);
   }
 }
 
-/** A policy answered for a list with something that is no list of ids. Nothing was opened. */
+/** A policy answered for a list with something other than a list of ids. Access was refused. */
 export class PolicyAnswerInvalidError extends FilesError {
   readonly code = 'FILES_POLICY_ANSWER_INVALID';
 
@@ -52,7 +52,7 @@ export class LinkExpiredError extends FilesError {
   }
 }
 
-/** There is no such link: it is not of this application, not for this actor, or its file is gone. */
+/** The link does not exist: it is forged, for another actor, or its file was deleted. */
 export class LinkNotFoundError extends FilesError {
   readonly code = 'FILES_LINK_NOT_FOUND';
 

@@ -1,6 +1,6 @@
 import { HttpStatus } from '@nestjs/common';
 
-/** The HTTP status of every error of the library, by its code. What is 500 is a fault of the application or its storages. */
+/** The HTTP status of every error of the library, by its code. 500 means a fault of the application or its storages. */
 export const ERROR_STATUS = {
   FILES_ACCESS_DENIED: HttpStatus.FORBIDDEN,
   FILES_AUDIT_OPTION_INVALID: HttpStatus.INTERNAL_SERVER_ERROR,
@@ -37,7 +37,7 @@ export const ERROR_STATUS = {
   FILES_LOCATION_INVALID: HttpStatus.INTERNAL_SERVER_ERROR,
   FILES_LOCATION_NOT_FOUND: HttpStatus.INTERNAL_SERVER_ERROR,
   FILES_LOCATION_PENDING: HttpStatus.CONFLICT,
-  // Of what a caller named; FILES_LOCATION_INVALID is about what the library or the application keeps.
+  // About a location that a caller named; FILES_LOCATION_INVALID is about one that the library or the application chose.
   FILES_LOCATION_REFUSED: HttpStatus.UNPROCESSABLE_ENTITY,
   FILES_LOCATION_REGISTERED: HttpStatus.CONFLICT,
   FILES_LOCATION_TAKEN: HttpStatus.INTERNAL_SERVER_ERROR,
@@ -49,7 +49,7 @@ export const ERROR_STATUS = {
   FILES_OPTION_INVALID: HttpStatus.INTERNAL_SERVER_ERROR,
   FILES_OWNER_CONFLICT: HttpStatus.UNPROCESSABLE_ENTITY,
   FILES_OWNER_HAS_FILES: HttpStatus.CONFLICT,
-  // The file of the route is there; what the body names is not.
+  // The file of the route exists; the one that the body names does not.
   FILES_OWNER_NAMES_FILES: HttpStatus.UNPROCESSABLE_ENTITY,
   FILES_OWNER_NOT_FOUND: HttpStatus.UNPROCESSABLE_ENTITY,
   FILES_OWNER_NOT_RESOLVED: HttpStatus.INTERNAL_SERVER_ERROR,

@@ -1,4 +1,4 @@
-/** What can be wrong with a field that names files, or with one of its files. The codes do not change. */
+/** The problem of a field that names files, or of one of its files. The codes are stable. */
 export type FileProblemCode =
   /** The file is not there, or the actor may not see or give it: both read the same. */
   | 'FILE_UNAVAILABLE'
@@ -16,11 +16,11 @@ export type FileProblemCode =
   /** The field takes files of the form. */
   | 'UPLOAD_EXPECTED';
 
-/** What is wrong. */
+/** The problem. */
 export interface FileProblem {
   /** Names the problem, for programs. */
   readonly code: FileProblemCode;
-  /** What the field asks for: types, storages, a size, or a number of files. */
+  /** The constraint of the field: types, storages, a size, or a number of files. */
   readonly constraint?: string | number;
 }
 
@@ -29,7 +29,7 @@ export type FileProblemMessages = Readonly<
   Partial<Record<FileProblemCode, string | ((problem: FileProblem) => string)>>
 >;
 
-/** What is wrong with a field, as it is in the body of an answer. */
+/** A problem of a field, as it stands in the body of an answer. */
 export interface FieldProblem {
   /** The way to the field: `resources.0.fileId`. */
   readonly field: string;

@@ -58,6 +58,6 @@ export interface FilesErrorBody {
   message: string | string[];
   /** The name of the status. */
   error: string;
-  /** What is wrong with which field, where the code is `FILES_VALIDATION_FAILED`. */
+  /** The problems of the fields, if the code is `FILES_VALIDATION_FAILED`. */
   problems?: readonly FieldProblem[];
 }

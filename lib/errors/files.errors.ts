@@ -1,7 +1,7 @@
 import type { FieldProblem } from './file-problem.js';
 import { FilesError, type FilesErrorBody } from './files-error.js';
 
-/** Somebody else gave away, pinned or deleted the files between the check and the transfer. Trying again tells what holds now. */
+/** Somebody else gave away, pinned or deleted the files between the check and the transfer. Another attempt sees the new state. */
 export class FileChangedError extends FilesError {
   readonly code = 'FILES_FILE_CHANGED';
 
@@ -38,7 +38,7 @@ export class FileNameInvalidError extends FilesError {
   readonly code = 'FILES_FILE_NAME_INVALID';
 
   constructor(
-    /** What was given. */
+    /** The given value. */
     readonly value: unknown,
     reason: string,
   ) {
@@ -46,12 +46,12 @@ export class FileNameInvalidError extends FilesError {
   }
 }
 
-/** There is no file with the id. */
+/** No file has the id. */
 export class FileNotFoundError extends FilesError {
   readonly code = 'FILES_FILE_NOT_FOUND';
 
   constructor(
-    /** What was given as its id. */
+    /** The given id. */
     readonly fileId: unknown,
   ) {
     super(`There is no file with the id ${JSON.stringify(fileId)}.`);
@@ -146,10 +146,10 @@ export class FileUnownedError extends FilesError {
   }
 }
 
-/** What a client sent turned out to be wrong after validation was over; over HTTP it reads like a validation error. */
+/** The request turned out to be wrong after its validation. Over HTTP the answer looks like a validation error. */
 export class ValidationFailedError extends FilesError {
   readonly code = 'FILES_VALIDATION_FAILED';
-  /** What is wrong with which field. */
+  /** The problems of the fields. */
   readonly problems: readonly FieldProblem[];
 
   constructor(
@@ -168,7 +168,7 @@ export class ValidationFailedError extends FilesError {
   }
 }
 
-/** A stream was given as content that had been read before, or given before: what is left of it is not the content. */
+/** The content is a stream that was read or given before, so that a part of it is missing. */
 export class ContentSpentError extends FilesError {
   readonly code = 'FILES_CONTENT_SPENT';
 
@@ -188,7 +188,7 @@ export class ContentTypeInvalidError extends FilesError {
   readonly code = 'FILES_CONTENT_TYPE_INVALID';
 
   constructor(
-    /** What was given. */
+    /** The given value. */
     readonly contentType: string,
   ) {
     super(

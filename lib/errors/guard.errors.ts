@@ -61,7 +61,7 @@ export class FilesNotOwnError extends FilesError {
     readonly ownerId: string,
     /** The field that names them. */
     readonly field: string,
-    /** What the field names: ids of files that are another owner's or do not exist, or values that are no id. */
+    /** The refused values of the field: ids of files that belong to another owner or do not exist, and values that are not ids. */
     readonly fileIds: readonly string[],
     options?: ErrorOptions,
   ) {
@@ -81,14 +81,14 @@ export class FilesNotOwnError extends FilesError {
   }
 }
 
-/** A statement would write rows of a guarded class that nobody can check before the commit. A fault of the application. */
+/** A statement would write rows of a guarded class that cannot be checked before the commit. The application is at fault. */
 export class RecordWriteUnseenError extends FilesError {
   readonly code = 'FILES_RECORD_WRITE_UNSEEN';
 
   constructor(
     /** The entity class. */
     readonly entityName: string,
-    /** What was about to be written, and how. */
+    /** The refused statement. */
     readonly statement: string,
     remedy = 'Read the rows first, then save() or insert() them.',
   ) {

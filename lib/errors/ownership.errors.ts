@@ -87,7 +87,7 @@ export class OwnerReferenceInvalidError extends FilesError {
   constructor(
     /** Which part of the owner. */
     readonly field: 'type' | 'id',
-    /** What was given. */
+    /** The given value. */
     readonly value: unknown,
     reason: string,
     options?: ErrorOptions,
@@ -105,11 +105,11 @@ export class QuotaExceededError extends FilesError {
     readonly ownerType: string,
     /** The owner's id; undefined where the file is too large for each owner of the type. */
     readonly ownerId: string | undefined,
-    /** What there is too much of. */
+    /** The exceeded quota. */
     readonly limited: 'bytes' | 'count',
-    /** How much there may be. */
+    /** The quota. */
     readonly limit: number,
-    /** What the owner would have. */
+    /** The amount that the owner would have. */
     wanted: number,
   ) {
     const things = limited === 'bytes' ? 'bytes' : 'files';

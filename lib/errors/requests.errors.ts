@@ -1,6 +1,6 @@
 import { FilesError } from './files-error.js';
 
-/** What a client sent to a route of the library is not of the form that the route takes. */
+/** The request does not have the form that the route of the library takes. */
 export class RequestInvalidError extends FilesError {
   readonly code = 'FILES_REQUEST_INVALID';
 
@@ -32,7 +32,7 @@ export class ByteSizeInvalidError extends FilesError {
   readonly code = 'FILES_BYTE_SIZE_INVALID';
 
   constructor(
-    /** What was given. */
+    /** The given value. */
     readonly value: unknown,
   ) {
     super(`${JSON.stringify(value)} is not a size. Give bytes as a whole number, or a text like "10MiB" or "1.5GB".`);
@@ -131,7 +131,7 @@ export class UploadLimitExceededError extends FilesError {
   readonly code = 'FILES_UPLOAD_LIMIT_EXCEEDED';
 
   constructor(
-    /** What is limited. */
+    /** The name of the limit. */
     readonly limit: string,
     /** The limit. */
     readonly max: number,

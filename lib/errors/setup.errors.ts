@@ -46,7 +46,7 @@ export class LinkOptionInvalidError extends FilesError {
   constructor(
     /** The option's name. */
     readonly option: string,
-    /** What was given. */
+    /** The given value. */
     readonly value: unknown,
     expected: string,
   ) {
@@ -61,7 +61,7 @@ export class StorageOptionInvalidError extends FilesError {
   constructor(
     /** The option's name. */
     readonly option: string,
-    /** What was given. */
+    /** The given value. */
     readonly value: unknown,
     expected: string,
   ) {
@@ -92,7 +92,7 @@ export class StorageMarkMismatchedError extends FilesError {
     readonly storage: string,
     /** Where it is: for `fsStorage`, its root. */
     readonly place: string,
-    /** What is wrong, and what to do about it. */
+    /** The problem, and its remedy. */
     reason: string,
     options?: ErrorOptions,
   ) {
@@ -105,7 +105,7 @@ export class TransferStrategyUnknownError extends FilesError {
   readonly code = 'FILES_TRANSFER_STRATEGY_UNKNOWN';
 
   constructor(
-    /** What was given. */
+    /** The given value. */
     readonly strategy: unknown,
   ) {
     super(`Strategy ${JSON.stringify(strategy)} of OwnershipTransferTask is not known. Use 'path' or 'value'.`);
@@ -128,7 +128,7 @@ export class DatabaseMismatchError extends FilesError {
   constructor(
     /** As configured. */
     readonly type: string,
-    /** What the server says it is. */
+    /** The version that the server reports. */
     readonly server: string,
   ) {
     super(

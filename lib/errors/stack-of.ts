@@ -1,4 +1,4 @@
-/** What Nest's logger prints of what was thrown. */
+/** The text that Nest's logger prints for an error. */
 export function stackOf(error: unknown): string | undefined {
   return error instanceof Error ? error.stack : String(error);
 }

@@ -1,13 +1,13 @@
 import { FilesError } from './files-error.js';
 
-/** A storage was asked for what its adapter cannot do, or what its options switch off. */
+/** The adapter of the storage lacks the operation, or an option switches it off. */
 export class CapabilityMissingError extends FilesError {
   readonly code = 'FILES_CAPABILITY_MISSING';
 
   constructor(
     /** The storage's name. */
     readonly storage: string,
-    /** What it cannot do: names of the members of an adapter. */
+    /** The missing verbs: names of the members of an adapter. */
     readonly missing: readonly string[],
   ) {
     super(
@@ -68,7 +68,7 @@ export class LocationPendingError extends FilesError {
   }
 }
 
-/** What was to be registered is at a place that the storage refuses, such as an address in a private network. Its cause says why. */
+/** The storage refuses to register the location, such as an address in a private network. The cause says why. */
 export class LocationRefusedError extends FilesError {
   readonly code = 'FILES_LOCATION_REFUSED';
 
@@ -122,14 +122,14 @@ export class LocationTakenError extends FilesError {
   }
 }
 
-/** A storage failed in a way that is not the caller's doing; `cause` is what its adapter threw. */
+/** A storage failed, and the caller is not at fault. `cause` is the adapter's error. */
 export class StorageFailedError extends FilesError {
   readonly code = 'FILES_STORAGE_FAILED';
 
   constructor(
     /** The storage's name. */
     readonly storage: string,
-    /** What was asked for. */
+    /** The operation that failed. */
     readonly operation: string,
     /** Where in the storage. */
     readonly location: string,

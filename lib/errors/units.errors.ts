@@ -9,7 +9,7 @@ export class CommitLostError extends FilesError {
   }
 }
 
-/** The connection was lost while COMMIT was under way: the work is either saved whole or not at all, and nobody can say which. */
+/** The connection was lost while COMMIT was under way. The work is either saved whole or not at all; which one is unknown. */
 export class CommitOutcomeUnknownError extends FilesError {
   readonly code = 'FILES_COMMIT_OUTCOME_UNKNOWN';
 
@@ -52,7 +52,7 @@ export class TaskQueueMissingError extends FilesError {
     super(message);
   }
 
-  /** The sentence that says what happened, followed by what to do about it. */
+  /** A sentence on the problem, and one on the remedy. */
   static remedy(what: string): string {
     return `${what} outside of a unit of work. Put @WithTaskQueue() on the handler or method, or wrap the call in TaskQueue.run().`;
   }
@@ -85,7 +85,7 @@ export class ShuttingDownError extends FilesError {
   }
 }
 
-/** Names the task that failed; it stands at the end of the `cause` chain of what the task threw. */
+/** Names the task that failed, at the end of the `cause` chain of the task's own error. */
 export class TaskFailedError extends FilesError {
   readonly code = 'FILES_TASK_FAILED';
 
@@ -94,7 +94,7 @@ export class TaskFailedError extends FilesError {
     super(`"${name}", ${place}, failed; the unit of work was rolled back.`, { cause });
   }
 
-  /** What the task threw, so that filters still know it, with the task named in its `cause` chain. */
+  /** The task's own error, which exception filters know, with the task named in its `cause` chain. */
   static blame(thrown: unknown, name: string, idx: number, count: number): unknown {
     if (!(thrown instanceof Error)) return new TaskFailedError(name, idx, count, thrown);
     const chain = new Set<Error>();

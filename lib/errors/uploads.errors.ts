@@ -1,11 +1,11 @@
 import { FilesError } from './files-error.js';
 
-/** There is no upload with the id: there never was, it was given up or has expired, or somebody else has begun it. */
+/** No upload has the id: it never existed, was given up, has expired, or belongs to another actor. */
 export class UploadNotFoundError extends FilesError {
   readonly code = 'FILES_UPLOAD_NOT_FOUND';
 
   constructor(
-    /** What was given as its id. */
+    /** The given id. */
     readonly uploadId: unknown,
   ) {
     super(`There is no upload with the id ${JSON.stringify(uploadId)}. Begin another one.`);
@@ -29,16 +29,16 @@ export class UploadIncompleteError extends FilesError {
   }
 }
 
-/** What was sent is not what was announced. It was removed, and the upload is over. */
+/** The bytes differ from the announced ones. They were removed, and the upload is over. */
 export class UploadMismatchedError extends FilesError {
   readonly code = 'FILES_UPLOAD_MISMATCHED';
 
   constructor(
     /** The upload. */
     readonly uploadId: string,
-    /** What was announced. */
+    /** The announced size or checksum. */
     readonly expected: string,
-    /** What was found. */
+    /** The actual one. */
     readonly found: string,
   ) {
     super(`Upload ${uploadId} was to have ${expected}, and has ${found}. It was removed; begin another one.`);
@@ -50,7 +50,7 @@ export class UploadPartInvalidError extends FilesError {
   readonly code = 'FILES_UPLOAD_PART_INVALID';
 
   constructor(
-    /** What was given. */
+    /** The given value. */
     readonly number: unknown,
     /** How many parts the upload has. */
     readonly count: number,
@@ -59,12 +59,12 @@ export class UploadPartInvalidError extends FilesError {
   }
 }
 
-/** What was given as the checksum of an upload is none. */
+/** The checksum of an upload is malformed. */
 export class ChecksumInvalidError extends FilesError {
   readonly code = 'FILES_CHECKSUM_INVALID';
 
   constructor(
-    /** What was given. */
+    /** The given value. */
     readonly checksum: string,
     algorithms: readonly string[],
   ) {

@@ -2,7 +2,7 @@ import { LessThanOrEqual } from 'typeorm';
 import type { ColumnOptions, EntityOptions, FindOperator, ValueTransformer } from 'typeorm';
 
 /**
- * Makes every string of the table compare by its bytes on MySQL and MariaDB, whatever the server's default is. PostgreSQL
+ * Makes every string of the table compare by its bytes on MySQL and MariaDB, instead of the server's default. PostgreSQL
  * and SQLite ignore it. It is an `engine` because a column's `collation` breaks PostgreSQL.
  */
 export const BINARY_TABLE: EntityOptions = {

@@ -7,7 +7,7 @@ export function isFileId(value: unknown): value is string {
   return typeof value === 'string' && UUID.test(value);
 }
 
-/** The id as it is stored, in lower case (SQLite compares case); `undefined` for what cannot be one. */
+/** The id as it is stored, in lower case (SQLite compares case); `undefined` for any other value. */
 export function normalizeFileId(value: unknown): string | undefined {
   return isFileId(value) ? value.toLowerCase() : undefined;
 }

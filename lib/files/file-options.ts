@@ -3,21 +3,21 @@ import type { ManagedFile } from './managed-file.entity.js';
 import type { FileContent } from './content/open-content.js';
 import type { OwnerReference } from './owner-reference.js';
 
-/** What a new file is called, where its bytes go and who owns it. */
+/** The name, storage and owner of a new file. */
 export interface CreateFileOptions {
-  /** As people see it, in any script; `FileNameInvalidError` for what no file may be called. */
+  /** The name that people see, in any script. Throws `FileNameInvalidError` for a name that no file may have. */
   name: string;
   /** @default the `defaultStorage` of the module */
   storage?: string;
   /** `null` for none. @default the actor of the current call, else none */
   owner?: OwnerReference | null;
-  /** What the client says the content is: a hint for what the bytes cannot tell. */
+  /** The content type that the client claims: a hint where the bytes cannot tell. */
   contentType?: string;
   /** Who the history names, and who owns the file where no owner is named. @default the actor of the current call */
   actor?: Actor | null;
   /**
    * For how many bytes the owner has to have room before the content is read, where that is known: its own, or those of all files that
-   * come together. What it turns out to have is checked again. @default 0
+   * come together. The actual number is checked again. @default 0
    */
   room?: number;
 }
@@ -28,11 +28,11 @@ export interface NewFile extends CreateFileOptions {
   content: FileContent;
 }
 
-/** What is told about bytes that are there already. */
+/** Options for existing bytes. */
 export interface RegisterFileOptions {
   /** @default the last part of the location */
   name?: string;
-  /** What the content is said to be, such as `text/csv`: a hint for what the bytes cannot tell. */
+  /** The claimed content type, such as `text/csv`: a hint where the bytes cannot tell. */
   contentType?: string;
   /** @default the `defaultStorage` of the module */
   storage?: string;
@@ -50,7 +50,7 @@ export interface CopyFileOptions {
   owner?: OwnerReference | null;
 }
 
-/** For what a pin protects from. */
+/** For operations that a pin prevents. */
 export interface ForceOption {
   /** Also if the file is pinned. @default false */
   force?: boolean;
@@ -60,6 +60,6 @@ export interface ForceOption {
 export interface ReplaceOptions extends ForceOption {
   /** How many bytes the content will have, where that is known: its owner has to have room for them before they are read. */
   size?: number;
-  /** Called with the locked file, in the transaction that gives it the content; what it throws leaves everything as it was. */
+  /** Called with the locked file, in the transaction that gives it the content. An error leaves everything as it was. */
   allow?: (file: ManagedFile) => void | Promise<void>;
 }

@@ -168,7 +168,7 @@ export class FileWriter {
     return { ...stored, content };
   }
 
-  /** What is left of the owner's room, when the files that are made together with it are in it. */
+  /** The room that the owner has left, besides the files that are made together with this one. */
   async #roomFor(
     owner: OwnerReference | null,
     announced: number,
@@ -226,7 +226,7 @@ export class FileWriter {
     return owner === undefined ? this.actors.current() : owner;
   }
 
-  // For what can be told before the bytes are read; the unique index decides.
+  // An early answer, before the bytes are read; the unique index decides.
   async #assertUnregistered({ name: storage }: Storage, location: string): Promise<void> {
     const files = this.transactor.dataSource.getRepository(ManagedFile);
     if (await files.existsBy({ storage, locationKey: locationKey(location) }))
@@ -236,7 +236,7 @@ export class FileWriter {
 
 type Bytes = Omit<StoredFile, 'name'>;
 
-/** Content that waits for its row, and what will be in it. */
+/** Stored content, and the values of the row that it waits for. */
 interface Stored {
   content: NewContent;
   name: string;
@@ -249,7 +249,7 @@ function bytesOf({ storage, location, contentType, charset, size, hash, hashAlgo
   return { storage, location, contentType, charset, size, hash, hashAlgorithm };
 }
 
-/** What the bytes at a location are: all of them are read. */
+/** The size, hash and type of the bytes at a location, all of which are read. */
 async function analyze(storage: Storage, location: string, said: TypeHints): Promise<Omit<Bytes, 'storage'>> {
   const source = await unlessRefused(storage, () => storage.read(location));
   try {
@@ -262,7 +262,7 @@ async function analyze(storage: Storage, location: string, said: TypeHints): Pro
   }
 }
 
-/** Whoever registers a location has named it: that it is refused is no fault of the application's own locations. */
+/** The caller of `register()` named the location, so its refusal is the caller's error. */
 async function unlessRefused<T>({ name }: Storage, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();

@@ -1,7 +1,7 @@
 /** Where the routes of the library are. It is a port, because the rooms that give addresses to clients do not know the routes. */
 export abstract class FilesAddresses {
-  /** The path of a file's content; `undefined` where there is no such route. */
+  /** The path of a file's content; `undefined` without the route. */
   abstract contentOf(fileId: string): string | undefined;
-  /** The path that opens a signed link; `undefined` where there is no such route. */
+  /** The path that opens a signed link; `undefined` without the route. */
   abstract linkOf(token: string): string | undefined;
 }

@@ -55,8 +55,8 @@ export class FilesMover {
 
   /**
    * Moves each file as `FilesService.move()` does, in its own commit, and yields what became of it, in no particular order. Files are read page
-   * by page, and bytes are streamed. Wherever a run ends, the next one goes on with what is still in the first storage. Leaving the loop ends the
-   * run, once the moves in progress are finished. Throws `MoveOptionInvalidError`, `SearchQueryInvalidError` for the filters, and
+   * by page, and bytes are streamed. If a run ends early, the next one goes on with the files that are still in the first storage. Leaving the
+   * loop ends the run, once the moves in progress are finished. Throws `MoveOptionInvalidError`, `SearchQueryInvalidError` for the filters, and
    * `CapabilityMissingError` where the first storage cannot read and remove, or the other cannot write.
    * @example for await (const outcome of mover.run({ from: 'disk', to: 'bucket' })) if (outcome.kind === 'failed') console.error(outcome.error);
    */

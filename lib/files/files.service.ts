@@ -42,7 +42,7 @@ import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
 const IDS_PER_STATEMENT = 10_000;
 
 /**
- * Files for the application's own code: nothing here asks who may. Within a unit of work, what is done to rows is part of it;
+ * Files for the application's own code, without access checks. Within a unit of work, changes of rows are part of it;
  * bytes of an undone creation are removed after it, bytes of a deleted file after the commit.
  */
 @Injectable()
@@ -126,7 +126,7 @@ export class FilesService {
 
   /**
    * The files that match: `await files.search({ filters: { size: { $gt: 1024 } }, sort: ['createdAt', 'desc'], limit: 20 })`.
-   * Throws `SearchQueryInvalidError` for what cannot be searched.
+   * Throws `SearchQueryInvalidError` for an invalid search.
    */
   search(options: SearchOptions = {}): Promise<FoundFiles> {
     return searchFiles(this.transactor.dataSource, options);
@@ -139,7 +139,7 @@ export class FilesService {
 
   /**
    * The bytes of a file, or a range of them cut at the file's end. Who gets the stream has to consume or destroy it. It has as many bytes as
-   * the file: it fails with `FileCorruptError` where the storage has fewer, and what the storage has beyond them is left out. Throws `FileChangedError` where
+   * the file: it fails with `FileCorruptError` where the storage has fewer, and drops surplus bytes. Throws `FileChangedError` where
    * the row that was given is not the file's any more: it was replaced or moved.
    */
   async stream(file: string | ManagedFile, range?: ByteRange): Promise<Readable> {

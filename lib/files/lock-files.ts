@@ -4,7 +4,7 @@ import { ManagedFile } from './managed-file.entity.js';
 import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/data-source.js';
 
 /**
- * The files, locked until the transaction ends, in the order of their ids: whoever locks several in one order cannot deadlock. What
+ * The files, locked until the transaction ends, in the order of their ids, so that two callers cannot deadlock. What
  * may be done with a file is decided by the rows this returns. Missing ids are left out.
  */
 export async function lockFiles(manager: EntityManager, ids: readonly string[]): Promise<ManagedFile[]> {

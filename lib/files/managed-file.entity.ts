@@ -22,9 +22,9 @@ export class ManagedFile {
   @Column(text(64)) storage!: string;
   /** Where the bytes are in their storage; never told to clients. */
   @Private() @Column(text(1024)) location!: string;
-  /** SHA-256 of the location in hex: databases limit the size of what a unique index covers. */
+  /** SHA-256 of the location in hex: databases limit the size of a value in a unique index. */
   @Private() @Column(text(64, { name: 'location_key' })) locationKey!: string;
-  /** What the bytes are, whatever the client said. */
+  /** The content type that was read from the bytes. */
   @Column(text(255, { name: 'content_type' })) contentType!: string;
   /** How the bytes of a text are to be read, like `utf-8`, where that was found; null for all other files. */
   @Private() @Column(text(32, { nullable: true })) charset!: string | null;
@@ -46,7 +46,7 @@ export class ManagedFile {
   @Column(text(128, { name: 'owner_field', nullable: true })) ownerField!: string | null;
   /** Protected from transfer, deletion and replacement until unpinned or forced. */
   @Column(flag()) pinned!: boolean;
-  /** What the storage adapter remembers about the bytes. */
+  /** The notes of the storage adapter about the bytes. */
   @Private() @Column(data({ name: 'storage_data', nullable: true })) storageData!: Record<string, unknown> | null;
   /** Free for the application. */
   @Column(data({ name: 'plugin_data', nullable: true })) metadata!: Record<string, unknown> | null;

@@ -6,7 +6,7 @@ import type { OwnerReference } from './owner-reference.js';
 import { databaseFault } from '../unit-of-work/transaction/database-fault.js';
 import { uuidV7 } from './file-id.js';
 
-/** What is known of a file once its bytes are stored. */
+/** The facts about a file once its bytes are stored. */
 export type StoredFile = Pick<
   ManagedFile,
   'name' | 'storage' | 'location' | 'contentType' | 'charset' | 'size' | 'hash' | 'hashAlgorithm'

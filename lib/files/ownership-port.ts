@@ -26,7 +26,7 @@ export interface OwnershipChange {
   id: string;
   /** The file, which may be gone by now. */
   fileId: string;
-  /** What was done. */
+  /** The operation. */
   action: TransferAction;
   /** The owner before; null for none. */
   fromType: string | null;
@@ -52,7 +52,7 @@ export interface Amount {
   readonly count: number;
 }
 
-/** What the files room needs of ownership. It is a port so that ownership may know files, and not the other way round. */
+/** The functions of ownership that the files room calls. It is a port, so that ownership imports files, and not the other way round. */
 export abstract class OwnershipPort {
   /** Moves all of the files to one owner, or none. */
   abstract transfer(ids: readonly string[], to: TransferOptions): Promise<void>;
@@ -65,9 +65,9 @@ export abstract class OwnershipPort {
    * file counts no longer.
    */
   abstract onCreate(file: ManagedFile, manager: EntityManager, actor?: Actor | null, reserved?: Amount): Promise<void>;
-  /** Called in the transaction in which an upload begins, after its row is there: what it announces counts for the owner. */
+  /** Called in the transaction in which an upload begins, after its row was inserted: the announced size counts for the owner. */
   abstract onReserve(owner: OwnerReference | null, announced: Amount, manager: EntityManager): Promise<void>;
-  /** Called in the transaction in which an upload is given up, after its row says so: what it announced counts no longer. */
+  /** Called in the transaction in which an upload is given up, after its row was updated: the announced size no longer counts. */
   abstract onRelease(owner: OwnerReference | null, announced: Amount, manager: EntityManager): Promise<void>;
   /**
    * How much room the owner has, `undefined` for a type without limits. Throws where it has none for so much more: asked before bytes are

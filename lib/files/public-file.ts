@@ -6,7 +6,7 @@ export interface PublicFile {
   name: string;
   /** The name of the storage. */
   storage: string;
-  /** What the bytes are. */
+  /** The content type of the bytes. */
   contentType: string;
   /** Bytes. */
   size: number;

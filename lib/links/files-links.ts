@@ -32,7 +32,7 @@ export interface TemporaryLink {
   expiresAt: Date;
 }
 
-/** What a link leads to. */
+/** The file that a link leads to, and how it is shown. */
 export interface OpenedLink {
   /** The current file. */
   file: ManagedFile;
@@ -40,7 +40,7 @@ export interface OpenedLink {
   purpose: LinkPurpose;
 }
 
-/** What a link leads to, and that it has not been used for yet. */
+/** An unused link, and the file that it leads to. */
 export interface FoundLink extends OpenedLink {
   /** The file as it is by now; throws `LinkNotFoundError` where it is gone. */
   look(): Promise<ManagedFile>;
@@ -51,7 +51,7 @@ export interface FoundLink extends OpenedLink {
 }
 
 /**
- * Links to files for those who have them, whatever their rights on the file: whoever makes one has to know who may get it.
+ * Links that open a file without access checks. The code that makes one decides who gets it.
  * @example const { url } = await links.temporary(file.id, { expiresIn: 600, purpose: 'inline' })
  */
 @Injectable()
@@ -105,7 +105,7 @@ export class FilesLinks {
 
   /**
    * The file that a token leads to; a one-time link is used up by it. Throws `LinkExpiredError`, `LinkUsedError`, and
-   * `LinkNotFoundError` for everything that is no link for this actor.
+   * `LinkNotFoundError` for any text that is not a link for this actor.
    */
   async open(token: string, actor: Actor | null = null): Promise<OpenedLink> {
     const { file, purpose, take } = await this.find(token, actor);

@@ -1,10 +1,10 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Actor } from '../actor/actor.js';
 
-/** What a link is for: saved to a disk, or shown where the file's type allows it. */
+/** The purpose of a link: to save the file, or to show it where its type allows that. */
 export type LinkPurpose = 'download' | 'inline';
 
-/** What a token says. */
+/** The content of a token. */
 export interface LinkPayload {
   fileId: string;
   purpose: LinkPurpose;
@@ -26,7 +26,7 @@ const LINK_ID = 23;
 const SIGNATURE_BYTES = 32;
 
 /**
- * The payload and its HMAC-SHA-256, in base64url. The actor is part of what is signed and not of the token, which tells nobody for
+ * The payload and its HMAC-SHA-256, in base64url. The actor is signed, too, but is not part of the token, which does not reveal for
  * whom it is. At most 96 characters: Fastify's routes take parameters of 100.
  */
 export function signLink(payload: LinkPayload, actor: Actor | null, secret: string): string {

@@ -7,7 +7,7 @@ export interface LinksOptions {
    * bytes or longer, like what `openssl rand -base64 32` prints.
    */
   secrets: string[];
-  /** What stands before a link's token, as clients see it: `https://example.org/api/files/links`. @default the route's path */
+  /** The prefix of a link's token, as clients see it: `https://example.org/api/files/links`. @default the route's path */
   url?: string;
 }
 
@@ -16,7 +16,7 @@ export const LINKS_OPTIONS = Symbol('LINKS_OPTIONS');
 
 const MIN_SECRET_BYTES = 32;
 
-/** Throws `OptionInvalidError` for what would make links that others can forge. */
+/** Throws `OptionInvalidError` for options with which links could be forged. */
 export function readLinksOptions(options: LinksOptions | undefined): Readonly<LinksOptions> | undefined {
   if (options === undefined) return undefined;
   const { secrets, url } = options ?? {};

@@ -36,7 +36,7 @@ export class OneTimeLinks {
     return this.#rows.existsBy({ id });
   }
 
-  /** Uses the link up; throws `LinkUsedError` for all but one of those who try. */
+  /** Uses the link up; throws `LinkUsedError` for all calls but the first. */
   async take(id: string): Promise<void> {
     // Of several concurrent deletions of a row, the database lets one succeed. In a unit, because that runs at READ COMMITTED: at a
     // higher default isolation the losers would fail instead.
@@ -46,7 +46,7 @@ export class OneTimeLinks {
     if (affected !== 1) throw new LinkUsedError();
   }
 
-  /** Undoes `take()`, for whom it was of no use. */
+  /** Undoes `take()`, if the file was not sent after all. */
   async giveBack(row: FileLink): Promise<void> {
     await this.#rows.insert(row);
   }

@@ -40,7 +40,7 @@ export class AddDirectUploads1767225600002 implements MigrationInterface {
     await withMigrationLock(runner, () => createFrom(UPLOAD, runner));
   }
 
-  /** Drops the table: nobody knows of open uploads any more, and what was sent of them stays in the storages. */
+  /** Drops the table: open uploads are forgotten, and their bytes stay in the storages. */
   async down(runner: QueryRunner): Promise<void> {
     await withMigrationLock(runner, () => drop(UPLOAD, runner));
   }

@@ -6,7 +6,7 @@ type ColumnKind = 'uuid' | 'integer' | 'bigint' | 'boolean' | 'text' | 'json' | 
 
 interface ColumnBlueprint {
   readonly property: string;
-  /** What the entity calls the column, where it does not go by its property. */
+  /** The name of the column in the entity, unless it is that of the property. */
   readonly name: string | undefined;
   readonly kind: ColumnKind;
   readonly nullable?: boolean;
@@ -21,7 +21,7 @@ interface IndexBlueprint {
 
 /**
  * A table as a migration makes it, for every database, under the names that the application's naming strategy gives. It does not follow
- * the entities: what has been run does not change.
+ * the entities: migrations that have been run do not change.
  */
 export interface TableBlueprint {
   /** The class, of which a naming strategy may make a name. */
@@ -60,7 +60,7 @@ export async function createFrom(blueprint: TableBlueprint, runner: QueryRunner)
   };
   const indices = (blueprint.indices ?? []).map(onColumns);
   const uniques = (blueprint.uniques ?? []).map(onColumns);
-  // There, a unique constraint is nothing but an index.
+  // There, a unique constraint is only an index.
   const isMysql = familyOf(dataSource) === 'mysql';
   const table = new Table({
     name: tablePath(blueprint, dataSource),

@@ -5,7 +5,7 @@ import { openBeside } from '../unit-of-work/typeorm/open-beside.js';
 import { isPglite, type PostgresConnection } from '../unit-of-work/one-connection/pglite.js';
 import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/data-source.js';
 
-// Any two numbers that nobody else is likely to lock.
+// Two arbitrary numbers that other programs are unlikely to lock.
 const POSTGRES_KEY = '1852403572, 1718185573';
 const MYSQL_NAME = "CONCAT('nestjs-files:', MD5(DATABASE()))";
 const ONE_DAY = 86_400;

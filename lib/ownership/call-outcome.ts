@@ -1,7 +1,7 @@
 import { byHeldFile, idsIn, ObjectIndex, placesLike } from './object-index.js';
 import type { Place, Step } from './object-index.js';
 
-/** A field of a DTO that says: this file becomes that entity's. */
+/** A field of a DTO that asks to give a file to an entity. */
 export interface FileClaim {
   readonly fileId: string;
   readonly dto: object;
@@ -15,7 +15,7 @@ export interface FileClaim {
   readonly owner?: ((result: never, dto: never) => unknown) | undefined;
 }
 
-/** What a decorated method was called with, and what it returned. */
+/** The arguments of a decorated method, and its result. */
 export class CallOutcome {
   #arguments: ObjectIndex | undefined;
   #result: ObjectIndex | undefined;
@@ -57,7 +57,7 @@ export class CallOutcome {
     return ids.has(fileId);
   }
 
-  /** The objects of the result at the path, in whatever place of its lists, that hold the file in the property. */
+  /** The objects of the result at the path that hold the file in the property. Indexes of lists in the path may differ. */
   holdersLike(path: readonly Step[], property: string, fileId: string): readonly Place[] {
     const key = JSON.stringify([path.map((step) => (typeof step === 'number' ? 0 : step)), property]);
     let holders = this.#alike.get(key);
@@ -66,7 +66,7 @@ export class CallOutcome {
   }
 }
 
-/** Of a field that was validated several times, what was found on the DTOs that the method got, if there are such. */
+/** The findings of each field. If a field was validated several times, those on the DTOs that the method got count, if there are any. */
 export function receivedOf<T extends { readonly dto: object; readonly rule: object }>(
   found: readonly T[],
   { inArguments }: CallOutcome,
@@ -77,7 +77,7 @@ export function receivedOf<T extends { readonly dto: object; readonly rule: obje
 }
 
 /**
- * Claims of one file without those that lead where another leads: of a field of many DTOs, whose places differ only in lists. All of them
+ * The claims of one file, without repetitions: claims of one field in many DTOs of a list lead to the same owners. All of them
  * would look at all objects of the result that hold the file.
  */
 export function distinctClaims<T extends FileClaim & { readonly rule: object }>(

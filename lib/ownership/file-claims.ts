@@ -15,16 +15,16 @@ export type ClaimRefusal = 'foreign' | 'pinned';
 
 /** A claim that passed its early check. */
 export interface CheckedClaim extends FileClaim {
-  /** The decorated field, whatever copy of the DTO it was validated on. */
+  /** The decorated field, the same for all copies of the DTO. */
   readonly rule: object;
   readonly allowUnowned: boolean;
   /** Whether the actor has to have the right to change the owner. */
   readonly authorize: boolean;
-  /** What the early check saw. */
+  /** The state of the file at the early check. */
   readonly seen: OwnershipState;
   /** Whether it is not known that the actor may see the file. A refusal must then not tell that the file is there. */
   readonly isHidden: boolean;
-  /** What the constraint says about these files of the field; `way` leads to its DTO. */
+  /** The message of the constraint about these files of the field; `way` leads to its DTO. */
   readonly message: (reason: ClaimRefusal, fileIds: readonly string[], way: string) => FieldProblem;
 }
 
@@ -64,7 +64,7 @@ export class FileClaims implements TransferTarget {
     return this.#claims.some(({ authorize }) => authorize);
   }
 
-  /** What the strictest of the claims allows. */
+  /** The terms of the strictest claim. */
   get from(): Move['from'] {
     return this.#claims.every(({ allowUnowned }) => allowUnowned) ? 'unowned' : 'actor';
   }

@@ -19,10 +19,10 @@ type LockedFiles = readonly FileSnapshot[];
 /** The policies that do something with files whose owner lets go of them. */
 export type LettingGo = Exclude<OwnerRemovalPolicy, 'keep' | 'restrict'>;
 
-/** Files that the caller has locked, by what is to be done with them. */
+/** Files that the caller has locked, by the policy for them. */
 export type FilesToLetGo = Record<LettingGo, FileSnapshot[]>;
 
-/** Does with the files what their policies say: their rows, their history, the ledger, and the quotas of their owners. */
+/** Releases or deletes the files, and updates their rows, their history, the ledger, and the quotas of their owners. */
 export async function applyPolicies(runtime: TransferRuntime, unit: UnitOfWork, files: FilesToLetGo): Promise<void> {
   for (const policy of Object.keys(DEALINGS) as LettingGo[]) await DEALINGS[policy](runtime, unit, files[policy]);
 }

@@ -34,7 +34,7 @@ export class ObjectIndex {
     return this.#places.get(object);
   }
 
-  /** The objects that have the property, whatever is in it. */
+  /** The objects that have the property, with any value. */
   having(property: string): readonly Place[] {
     return [...this.#places.values()].filter(({ object }) => read(object, property) !== undefined);
   }

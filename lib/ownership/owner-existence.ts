@@ -36,7 +36,7 @@ export async function assertOwnersExist(
   }
 }
 
-/** One of the ids that is that of none of the entities, if there is one. */
+/** The first of the ids that no entity has, if any. */
 async function missingId(
   manager: EntityManager,
   entities: readonly OwnerEntity[],

@@ -24,7 +24,7 @@ export interface FoundOwner {
   readonly entities: readonly object[];
 }
 
-/** As `resolveOwner`, with what the result says the owner is. */
+/** As `resolveOwner`, with the entities of the result. */
 export function findOwner(claim: FileClaim, outcome: CallOutcome): FoundOwner {
   const found = candidates(claim, outcome);
   return { id: agreedId(claim, found), entities: [...new Set(found.flatMap(({ entity }) => entity ?? []))] };
@@ -91,7 +91,7 @@ function named(claim: FieldOf, outcome: CallOutcome): Candidate[] | undefined {
   return [{ id: ownerIdOf(owner) ?? fail(claim, `owner() gave ${typeof owner}`), entity: undefined }];
 }
 
-/** The owner that is found from a place; `what` is what messages call that. */
+/** The owner that is found from a place; `what` is the name of the place in messages. */
 function candidate(
   claim: FieldOf,
   place: Pick<Place, 'object' | 'parents'>,
@@ -112,7 +112,10 @@ function located(claim: FileClaim, outcome: CallOutcome): Candidate[] {
   return ownersAtAll(claim, places, outcome);
 }
 
-/** What was bound to the places; else what is like them in the result, looked for once for places that differ only in lists. */
+/**
+ * The entities that were bound to the places, and otherwise those at like places of the result. Places that differ only by indexes are looked up
+ * once.
+ */
 function ownersAtAll(claim: FileClaim, places: readonly Place[], outcome: CallOutcome): Candidate[] {
   const seen = new Set<string>();
   return places.flatMap((place) => {

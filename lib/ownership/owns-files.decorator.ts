@@ -54,7 +54,7 @@ export function ownerTypeOf(entityClass: EntityClass): string | undefined {
   return ownershipOf(entityClass)?.ownerType;
 }
 
-/** What an entity class, or the nearest class it extends, says about the files it owns. */
+/** The options of `@OwnsFiles()` on an entity class, or on the nearest class that it extends. */
 export function ownershipOf(entityClass: unknown): (OwnsFilesOptions & { readonly ownerType: string }) | undefined {
   for (let at = entityClass; typeof at === 'function'; at = Object.getPrototypeOf(at) as unknown) {
     const ownerType = types.get(at as EntityClass);

@@ -17,7 +17,7 @@ import { readValidationOptions, VALIDATION_OPTIONS } from './validation-options.
 import type { CheckedValidationOptions } from './validation-options.js';
 
 /**
- * Whether an actor may see a file: `unknown` where nobody is there to say, because the file has no owner, or one whose type is not in
+ * Whether an actor may see a file: `unknown` if no policy can say, because the file has no owner, or one whose type is not in
  * `cascade`. Only `shown` ones may be told from files that are not there.
  */
 export type Sight = 'shown' | 'hidden' | 'unknown';
@@ -132,7 +132,7 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
     return this.sightOf ? this.sightOf(actor, files) : Promise.resolve(new Map());
   }
 
-  /** Which of the owners the actor may change: all of them where nobody is there to ask. */
+  /** Which of the owners the actor may change: all of them if there is no policy to ask. */
   async changeable(actor: Actor | null, ownerType: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
     return this.changeableOf ? this.changeableOf(actor, ownerType, ids) : new Set(ids);
   }

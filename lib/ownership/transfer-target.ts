@@ -4,7 +4,7 @@ import type { RowOwners, WantedOwner } from './guard/row-owners.js';
 import type { CallOutcome } from './call-outcome.js';
 import type { Move, MoveOutcome } from './statements/transfer-statements.js';
 
-/** Where a queued transfer goes, and what its refusal means. */
+/** The owner that a queued transfer goes to, and the error for its refusal. */
 export interface TransferTarget {
   readonly field: string | null;
   readonly from: Move['from'];
@@ -14,7 +14,7 @@ export interface TransferTarget {
   readonly wanted: readonly WantedOwner[];
   /** The owner: by the rows that name the file, where the owner type is guarded, else read from the result of the call. */
   owner(outcome: CallOutcome, rows: RowOwners): OwnerReference;
-  /** What a refused transfer comes to. */
+  /** The error of a refused transfer. */
   refusal(refused: MoveOutcome, outcome: CallOutcome): Refusal;
 }
 

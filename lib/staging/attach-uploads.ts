@@ -41,10 +41,10 @@ export async function attachUploads(uploads: readonly QueuedUpload[], queue: Uni
   const fresh = placed.filter(({ staged }) => staged.fileIn(unit) === undefined);
   const files = new Map<StagedFile, ManagedFile>();
   for (const one of placed) files.set(one.staged, fileOf(one, files.get(one.staged) ?? one.staged.fileIn(unit)));
-  // Before what the fields held goes: what the result still names would stay.
+  // Before the former files are let go: files that the result still names would stay.
   const writes = await planWrites(unit.dataSource, unsaved, outcome);
   assertNamed(placed, rows, writes);
-  // As with transfers: whoever removes the record meanwhile deals with its files, and waits for this transaction.
+  // As with transfers: a concurrent removal of the record deals with its files, and waits for this transaction.
   const unseen = unwritten(placed, writes).filter((owner) => !rows.isWritten(owner));
   await assertOwnersExist(unit.manager, unseen, TransferRuntime.of(unit.dataSource).ownerEntities);
   await insertRows(unit, new Map(fresh.map(({ staged }) => [staged, files.get(staged) as ManagedFile])));
@@ -65,7 +65,7 @@ function unsavedOf(placed: readonly PlacedFile[], rows: RowOwners): PlacedFile[]
   });
 }
 
-/** A file that is uploaded for a record is named by it: by what the handler saved, or by what is written now. */
+/** The record must name an uploaded file: in the row that the handler saved, or in the field that is written now. */
 function assertNamed(placed: readonly PlacedFile[], rows: RowOwners, writes: readonly FieldWrite[]): void {
   const written = new Set(
     writes.flatMap(({ target, ownerId, files }) => files.map((id) => keyOf(target.ownerType, ownerId, id))),
@@ -104,7 +104,7 @@ function assertSame({ id, ownerType, ownerId }: ManagedFile, owner: Attachment['
   throw new OwnerConflictError(id, [`${ownerType} ${ownerId}`, `${owner.type} ${owner.id}`]);
 }
 
-/** Writes the rows, their history and what their owners have more of, and lets the rows answer for the bytes. */
+/** Writes the rows, their history and the usage of their owners. From then on the rows refer to the bytes. */
 async function insertRows(unit: UnitOfWork, fresh: ReadonlyMap<StagedFile, ManagedFile>): Promise<void> {
   if (fresh.size === 0) return;
   const rows = [...fresh.values()];

@@ -4,10 +4,10 @@ import type { CallOutcome } from '../ownership/call-outcome.js';
 import type { StagedFile } from './staged-file.js';
 import type { AttachAs } from './upload-rule.js';
 
-/** Where a staged file belongs, and what is written of it there. */
+/** The owner of a staged file, and the value for the owner's field. */
 export interface Attachment {
   readonly owner: OwnerReference;
-  /** What the result says the owner is; nothing where it shows only its id. */
+  /** The owner's entities in the result; none if it shows only the id. */
   readonly entities: readonly object[];
   /** Whether the application chose the owner itself, whose row need not name the file. */
   readonly isChosen: boolean;

@@ -21,7 +21,7 @@ export interface FieldWrite {
 }
 
 /**
- * What is to be written into the owners' fields; the entities of the result get it at once, so that the response shows the record as it
+ * The values for the owners' fields. The entities of the result get them at once, so that the response shows the record as it
  * will be. A field that is the owner's own list, with other things in it besides the files, keeps them.
  */
 export async function planWrites(

@@ -14,15 +14,15 @@ import { currentUnit } from '../unit-of-work/unit-of-work.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { StagedFile } from './staged-file.js';
 
-/** What a staged file is called, and where its bytes go. */
+/** The name and the storage of a staged file. */
 export interface StageOptions {
-  /** As people see it; `FileNameInvalidError` for what no file may be called. */
+  /** The name that people see. Throws `FileNameInvalidError` for a name that no file may have. */
   name: string;
   /** @default the `defaultStorage` of the module */
   storage?: string | undefined;
-  /** What the client says the content is: a hint for what the bytes cannot tell. */
+  /** The content type that the client claims: a hint where the bytes cannot tell. */
   contentType?: string | undefined;
-  /** What the file is going to belong to, where that is known: what is more than its quota of bytes is not stored. */
+  /** The future owner of the file, if known. Bytes beyond its quota are not stored. */
   ownerType?: OwnerTypeName | undefined;
 }
 
@@ -43,7 +43,7 @@ export class FileStaging {
 
   /**
    * Stores the content: counted, hashed, its type found and checked. A file that was staged in a unit of work is removed unless that unit
-   * attaches it. Outside of a unit, call `end()` if nobody attaches it; otherwise the sweeper removes the bytes after its grace period.
+   * attaches it. Outside of a unit, call `end()` if it is not attached; otherwise the sweeper removes the bytes after its grace period.
    */
   async stage(content: FileContent, options: StageOptions): Promise<StagedFile> {
     const unit = currentUnit();

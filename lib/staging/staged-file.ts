@@ -25,7 +25,7 @@ export class StagedFile {
   readonly name: string;
   /** The name of the storage. */
   readonly storage: string;
-  /** What the bytes are. */
+  /** The content type of the bytes. */
   readonly contentType: string;
   /** Bytes. */
   readonly size: number;
@@ -56,7 +56,7 @@ export class StagedFile {
   }
 
   /**
-   * The bytes, for whoever writes the row.
+   * The bytes, for the code that writes the row.
    * @internal
    */
   get content(): NewContent {
@@ -89,7 +89,7 @@ export class StagedFile {
     });
   }
 
-  /** Nobody will attach it any more: takes the bytes away, now or once a unit that attached it is undone. Never throws. */
+  /** Removes the bytes if the file was not attached, now or once a unit that attached it is undone. Never throws. */
   async end(): Promise<void> {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -97,7 +97,7 @@ export class StagedFile {
   }
 
   /**
-   * As what constraints see it: a file that nobody owns.
+   * As constraints see it: an unowned file.
    * @internal
    */
   toSnapshot(): FileSnapshot {

@@ -36,7 +36,7 @@ export class StagedFiles implements PreparedCall {
     return this.#files.get(id)?.file;
   }
 
-  /** Throws where a file was sent for a field that nobody validated: a record could name it, and it would not be there. */
+  /** Throws if a file was sent for a field that was not validated: a record could name it although it is not saved. */
   beforeCommit(): void {
     for (const { file, field } of this.#files.values()) if (!file.isAttached) throw new UploadNotTakenError(field);
   }
@@ -47,7 +47,7 @@ export class StagedFiles implements PreparedCall {
 }
 
 /**
- * The file that came with the current call under this id, before it is in any table: for what a handler wants to know of it. `undefined`
+ * The file that came with the current call under this id, before it is in any table, for handlers that read it. `undefined`
  * for ids of other files, and outside of the call's unit of work.
  * @example const { name, size } = findStagedFile(dto.coverId)!;
  */

@@ -40,11 +40,11 @@ const UPLOADS: TaskBatch<UploadAndAttachTask> = { run: attachUploads };
 
 const TASK = 'UploadAndAttachTask';
 
-/** Whose the file becomes, and what is written of it. */
+/** The owner of the file, and the value for the owner's field. */
 export interface UploadAndAttachOptions {
   /** Where the owner's id is in the result: a name, or steps like `['package', 'id']`. @default 'id' */
   idField?: IdField;
-  /** What is written into `field`. @default 'id' */
+  /** The value for `field`. @default 'id' */
   attachAs?: AttachAs;
   /** The property of the owner's entity that it is written into. @default nothing is written */
   field?: string;

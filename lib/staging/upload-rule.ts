@@ -3,7 +3,7 @@ import { rulesOf } from '../dto/dto-rules.js';
 /** What class-validator calls the constraint of `@UploadAs()`. */
 export const UPLOAD_AS = 'uploadAs';
 
-/** What is written into the owner's field: the file's id, or where the file can be fetched. */
+/** The value for the owner's field: the file's id, or its address. */
 export type AttachAs = 'id' | 'permanentLink';
 
 /** What `@UploadAs()` says about a field. */

@@ -12,7 +12,7 @@ import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
 const OWNERS_PER_STATEMENT = 1000;
 
 /**
- * Writes the owners' fields: one statement a field, whatever the number of owners. Not through TypeORM's update, which would count the
+ * Writes the owners' fields: one statement a field, for any number of owners. Not through TypeORM's update, which would count the
  * record's version up once more than the result says. Throws where an owner is not in its
  * table: `OwnerNotFoundError` where it may have been removed meanwhile, else `OwnerNotResolvedError`.
  */

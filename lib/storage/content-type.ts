@@ -4,7 +4,7 @@ const PATTERN = new RegExp(`^(?:${TOKEN}|\\*|${TOKEN}/(?:${TOKEN}|\\*)|\\*/\\*)$
 const MAX_LENGTH = 255;
 
 /**
- * The type without parameters, in lower case: `parseContentType('Text/CSV; charset=utf-8')` → `'text/csv'`. `undefined` for what
+ * The type without parameters, in lower case: `parseContentType('Text/CSV; charset=utf-8')` → `'text/csv'`. `undefined` for a text that
  * is not a main type, one slash and a subtype.
  */
 export function parseContentType(value: string): string | undefined {

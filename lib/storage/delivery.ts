@@ -14,7 +14,7 @@ export type DownloadWay =
       readonly xAccel: string;
     };
 
-/** What a choice of `Cache-Control` goes by. */
+/** The facts by which `Cache-Control` is chosen. */
 export interface CachedFile {
   /** The file's id. */
   readonly id: string;
@@ -32,7 +32,7 @@ export type CacheControl = string | ((file: CachedFile) => string);
 const WAYS: readonly unknown[] = ['proxy', 'redirect', 'x-sendfile'] satisfies DownloadWay[];
 
 /**
- * Throws `StorageOptionInvalidError` if this is no way, if the storage cannot sign addresses for `redirect`, or if it has no paths for
+ * Throws `StorageOptionInvalidError` if the way is unknown, if the storage cannot sign addresses for `redirect`, or if it has no paths for
  * `x-sendfile`.
  */
 export function assertDownloadWay(

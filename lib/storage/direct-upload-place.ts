@@ -1,6 +1,6 @@
 /**
- * Where clients send the bytes of a file to the storage themselves, past the application. Each upload has a location of its own, at which
- * nothing is and nobody else writes. Nobody sees any of it before it is finished, and from then on no request that was signed for it changes
+ * Where clients send the bytes of a file to the storage themselves, past the application. Each upload has its own location, at which
+ * no object exists and nobody else writes. It is invisible until it is finished, and from then on no request that was signed for it changes
  * the bytes.
  */
 export interface DirectUploadPlace {
@@ -15,13 +15,13 @@ export interface DirectUploadPlace {
    * object is there already, it does nothing.
    */
   finish(location: string, upload: DirectUpload, parts: readonly UploadedPart[]): Promise<void>;
-  /** Removes the parts of all uploads to the location that were begun and not finished, also of one whose `begin` nobody has heard from. */
+  /** Removes the parts of all uploads to the location that were begun and not finished, also of one whose `begin` was never answered. */
   abort(location: string): Promise<void>;
 }
 
 /** An upload that was begun. It is kept in the database. */
 export interface DirectUpload {
-  /** What the place calls it; at most 1024 characters. */
+  /** The storage's id of the upload; at most 1024 characters. */
   handle: string;
   /** Bytes of each part but the last one. All of them: the file comes in one request. */
   partSize: number;
@@ -37,7 +37,7 @@ export interface PartToSign {
   expiresAt: Date;
 }
 
-/** What a client has to send. */
+/** The request that a client has to send. */
 export interface SignedRequest {
   /** Such as `PUT`. */
   method: string;

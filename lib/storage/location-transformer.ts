@@ -1,10 +1,10 @@
-/** What a location may be made of. */
+/** The facts from which a location may be made. */
 export interface LocationInput {
   /** A fresh time-ordered UUID, made for these bytes alone. */
   uuid: string;
   /** The file's name: given by the client, so at most its extension belongs into a location. */
   name: string;
-  /** What the bytes were found to be. */
+  /** The content type of the bytes. */
   contentType: string;
   /** The time of the upload. */
   now: Date;

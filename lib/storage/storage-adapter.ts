@@ -12,7 +12,7 @@ import type { MarkPlace } from './mark-place.js';
  */
 export interface StorageAdapter {
   /**
-   * Stores all of the content, or nothing: nobody sees a part of it, and nothing is left when it fails. Resolves once the bytes would
+   * Stores all of the content, or nothing: a part of it is never visible, and nothing is left when it fails. Resolves once the bytes would
    * survive what the place promises to survive.
    * - Something is there already: throws `LocationTakenError`, before the content is read. Bytes are never overwritten; of several writes at
    *   once exactly one wins, and the others throw the same.
@@ -40,7 +40,7 @@ export interface StorageAdapter {
   move?(from: string, to: string): Promise<void>;
   /**
    * All objects, each once, in any order, or those below a directory: for `a`, `a/b` and `a/b/c`, but not `ab/c`. Marks and unfinished writes
-   * are none. What comes and goes meanwhile may be seen or not. A missing directory has none.
+   * are none. Objects that come or go meanwhile may be seen or not. A missing directory has none.
    */
   list?(directory?: string): AsyncIterable<LocatedObject>;
   /** An address where everybody who knows it can read the bytes for as long as they are there. */
@@ -56,15 +56,15 @@ export interface StorageAdapter {
   readonly isTransactional?: boolean;
   /** Where the mark is, for a place that can be mistaken for another, as a mount or a shared bucket can. @default it cannot */
   readonly markPlace?: MarkPlace;
-  /** Throws `LocationInvalidError` for what can be no location here. @default the exported `assertLocation`: relative paths of plain segments */
+  /** Throws `LocationInvalidError` for an invalid location. @default the exported `assertLocation`: relative paths of plain segments */
   assertLocation?(location: string): void;
   /** The bytes' path on this machine, for the web server in front of the application. Nothing is there: `undefined`. */
   pathOf?(location: string): Promise<string | undefined>;
-  /** What a file of bytes that are there already is called, if nobody says. @default the last segment of the location */
+  /** The default name of a file that is registered for existing bytes. @default the last segment of the location */
   nameOf?(location: string): string;
   /** As `remove`, for several, in fewer steps than one for each. @default `remove`, one after the other */
   removeAll?(locations: readonly string[]): Promise<void>;
-  /** Removes what writes that never ended have left, if it is older. @default there is nothing */
+  /** Removes the remains of interrupted writes, if they are older. @default there are none */
   removeLeftovers?(before: Date): Promise<Leftovers>;
 }
 
@@ -76,7 +76,7 @@ export interface ByteRange {
   end: number;
 }
 
-/** What is known about bytes without reading them. */
+/** The facts about bytes that are known without reading them. */
 export interface StoredObject {
   /** Bytes. */
   size: number;
@@ -90,7 +90,7 @@ export interface LocatedObject extends StoredObject {
   location: string;
 }
 
-/** What a temporary address has to do. */
+/** The requirements for a temporary address. */
 export interface TemporaryUrlRequest {
   /** From then on the address opens nothing. */
   expiresAt: Date;
@@ -98,23 +98,23 @@ export interface TemporaryUrlRequest {
   disposition: 'attachment' | 'inline';
   /** As the file's row has them. */
   name: string;
-  /** What has to be answered as `Content-Type`. */
+  /** The `Content-Type` of the answer. */
   contentType: string;
-  /** What has to be answered as `Cache-Control`. @default what the place answers */
+  /** The `Cache-Control` of the answer. @default that of the storage */
   cacheControl?: string | undefined;
 }
 
-/** What an adapter is told at boot. */
+/** The facts that an adapter gets at boot. */
 export interface StorageContext {
   /** The name under which the storage is configured. */
   name: string;
-  /** Bytes; `undefined` is no limit. Whoever writes files has been held to it; it is for adapters that have all of a file in memory. */
+  /** Bytes; `undefined` means no limit. Writes keep to it already; it is for adapters that hold a whole file in memory. */
   maxSize: number | undefined;
   /** The data source that has the files' rows. */
   dataSource: DataSource | undefined;
 }
 
-/** What a clean-up removed. */
+/** The result of a clean-up. */
 export interface Leftovers {
   /** How many. */
   count: number;

@@ -7,7 +7,7 @@ import type { LocationTransformer } from './location-transformer.js';
 import { STORAGE_VERBS } from './storage-verbs.js';
 import type { StorageVerb } from './storage-verbs.js';
 
-// Without a limit, whoever may upload could fill the disk.
+// Without a limit, any user who may upload could fill the disk.
 const DEFAULT_MAX_SIZE = '100MiB';
 
 /** What every storage can be told. */
@@ -24,7 +24,10 @@ export interface StorageLimits {
   location?: LocationTransformer;
   /** Switches off what the adapter could do: `['remove', 'move']`. @default nothing */
   disable?: readonly StorageVerb[];
-  /** How the bytes of downloads get to clients, once access is decided: `'redirect'` to the storage, or by the web server in front. @default 'proxy' */
+  /**
+   * How the bytes of downloads get to clients, once access is decided: `'redirect'` to the storage, or by the web server in front.
+   * @default 'proxy'
+   */
   downloads?: DownloadWay;
   /** `Cache-Control` of downloads; `no-transform` is added. @default 'private, no-cache' */
   cacheControl?: CacheControl;

@@ -1,6 +1,6 @@
 import type { StorageAdapter } from './storage-adapter.js';
 
-/** What a storage can be asked to do: the name of a member of its adapter. */
+/** An operation of a storage: the name of a member of its adapter. */
 export type StorageVerb =
   'write' | 'read' | 'remove' | 'stat' | 'copy' | 'move' | 'list' | 'publicUrl' | 'temporaryUrl' | 'directUploads';
 

@@ -40,7 +40,7 @@ type Able<V extends StorageVerb> = StorageAdapter & Required<Pick<StorageAdapter
  * @example new Storage(new BucketAdapter(bucket), { maxSize: '10MiB', acceptedTypes: ['image'] })
  */
 export class Storage {
-  /** Bytes; `undefined` is no limit. */
+  /** Bytes; `undefined` means no limit. */
   readonly maxSize: number | undefined;
   /** Patterns for `matchesContentType`; `undefined` accepts everything. */
   readonly acceptedTypes: readonly string[] | undefined;
@@ -106,13 +106,13 @@ export class Storage {
     return location;
   }
 
-  /** Throws `LocationInvalidError` for what can be no location here. */
+  /** Throws `LocationInvalidError` for an invalid location. */
   assertLocation(location: string): void {
     if (this.#adapter.assertLocation) this.#adapter.assertLocation(location);
     else assertLocation(location);
   }
 
-  /** What a file of bytes that are there already is called, if nobody says. */
+  /** The default name of a file that is registered for existing bytes. */
   nameOf(location: string): string {
     return this.#adapter.nameOf?.(location) ?? location.slice(location.lastIndexOf('/') + 1);
   }
@@ -133,14 +133,17 @@ export class Storage {
   }
 
   /**
-   * From now on, whatever writes, removes or lists looks for this mark first.
+   * From now on, each write, removal and listing looks for this mark first.
    * @internal
    */
   expectMark(mark: string): void {
     this.#mark = mark;
   }
 
-  /** Throws `StorageMarkMismatchedError` where the storage is not the place that it was at boot: it is not mounted any more, or another database's. */
+  /**
+   * Throws `StorageMarkMismatchedError` where the storage is not the place that it was at boot: it is not mounted any more, or another
+   * database's.
+   */
   async assertMarked(): Promise<void> {
     if (this.#mark === undefined) return;
     const { markPlace } = this;
@@ -154,7 +157,7 @@ export class Storage {
     throw new StorageMarkMismatchedError(this.name, markPlace.place, reason);
   }
 
-  /** Makes the storage ready, so that a wrong option is found at boot. `FilesModule` does it; whoever uses a storage without the module calls it first. */
+  /** Makes the storage ready, so that a wrong option is found at boot. `FilesModule` calls it; without the module, call it first. */
   async connect({ dataSource }: { dataSource?: DataSource | undefined } = {}): Promise<void> {
     await this.#adapter.connect?.({ name: this.name, maxSize: this.maxSize, dataSource });
   }
@@ -165,7 +168,7 @@ export class Storage {
    * was read before.
    */
   async write(location: string, content: Readable): Promise<void> {
-    // What the content emits when nobody listens any more must not become an uncaught error.
+    // An error that the content emits without a listener must not end the process.
     content.on('error', () => {});
     try {
       if (content.readableDidRead) throw new ContentSpentError(`location "${location}" of storage "${this.name}"`);
@@ -175,7 +178,10 @@ export class Storage {
     }
   }
 
-  /** Opens the bytes, or a range of them, cut at their end. Nothing there: `LocationNotFoundError`. Who gets the stream has to consume or destroy it. */
+  /**
+   * Opens the bytes, or a range of them, cut at their end. Nothing there: `LocationNotFoundError`. Who gets the stream has to consume or destroy
+   * it.
+   */
   async read(location: string, range?: ByteRange): Promise<Readable> {
     if (range !== undefined) assertRange(range);
     return this.#run('read', location, (adapter) => adapter.read(location, range));
@@ -202,7 +208,7 @@ export class Storage {
     return (await this.stat(location)) !== undefined;
   }
 
-  /** What is known about the bytes without reading them; `undefined` when nothing is there. */
+  /** The facts about the bytes that are known without reading them; `undefined` if there are no bytes. */
   async stat(location: string): Promise<StoredObject | undefined> {
     return this.#run('stat', location, async (adapter) => {
       const found = await adapter.stat(location);
@@ -222,7 +228,7 @@ export class Storage {
     return this.#transfer('move', from, to);
   }
 
-  /** All objects, or those below a directory, in any order. What comes and goes meanwhile may be seen or not. */
+  /** All objects, or those below a directory, in any order. Objects that come or go meanwhile may be seen or not. */
   async *list(directory?: string): AsyncGenerator<LocatedObject, void> {
     const adapter = this.#able('list');
     if (directory !== undefined) this.assertLocation(directory);

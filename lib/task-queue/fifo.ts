@@ -28,7 +28,7 @@ export class Fifo<T extends object> {
     this.#size++;
   }
 
-  /** What comes next, if anything. */
+  /** The next item, if any. */
   peek(): T | undefined {
     if (this.#size === 0) return undefined;
     if (this.#taken === this.#first.items.length && this.#first.next) {
@@ -47,7 +47,7 @@ export class Fifo<T extends object> {
     return item;
   }
 
-  /** What is in it, in order. */
+  /** The items, in order. */
   *[Symbol.iterator](): Generator<T> {
     for (let piece: Piece<T> | undefined = this.#first; piece; piece = piece.next) {
       for (const item of piece.items) if (item !== undefined) yield item;

@@ -11,7 +11,7 @@ import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import { ApplicationConfig, DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { decorationOf } from './task-queue.interceptor.js';
 
-/** What can be known of an HTTP route before it is called. */
+/** The facts about an HTTP route that are known before it is called. */
 export interface Route {
   /** `Controller.method`, for messages. */
   readonly place: string;

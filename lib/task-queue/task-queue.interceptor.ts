@@ -54,7 +54,7 @@ export class TaskQueueInterceptor implements NestInterceptor {
         },
       );
       return () => {
-        // A client that went away tears down too, but its work is done as a whole; whoever gives up on it wants it undone.
+        // A lost client unsubscribes, too, but its work is completed. An interceptor that gives up wants the work undone.
         if (settled || isClientGone(context)) return;
         abandonment.abandon(new Error('An outer interceptor gave up on the handler'));
       };

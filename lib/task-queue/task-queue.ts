@@ -8,7 +8,7 @@ import { openQueue, queueOf, currentQueue } from './unit-queue.js';
 import type { UnitQueue } from './unit-queue.js';
 import type { TaskLike } from './task.js';
 
-/** This call's task queue. One instance serves all calls: what it means depends on where it is used. */
+/** The task queue of the current call. One instance serves all calls. */
 @Injectable()
 export class TaskQueue {
   /** @internal */

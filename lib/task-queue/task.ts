@@ -1,4 +1,4 @@
-/** What the first task of a drain gets as `prev`. */
+/** The value of `prev` for the first task of a drain. */
 export const NO_PREVIOUS_TASK: unique symbol = Symbol('NO_PREVIOUS_TASK');
 
 /** `idx` counts from 0; `prev` is what the task before returned, NO_PREVIOUS_TASK for the first. */
@@ -6,7 +6,7 @@ export type TaskFunction<Result = never> = (result: Result, idx: number, prev: u
 
 /** Work that is queued during a unit of work and runs once its result is known, before its commit. */
 export abstract class Task {
-  /** Does the work; what it throws rolls the unit of work back. */
+  /** Does the work; an error rolls the unit of work back. */
   abstract run(result: unknown, idx: number, prev: unknown): unknown;
 
   /**
@@ -19,7 +19,7 @@ export abstract class Task {
   }
 }
 
-/** What can be queued: a function, or an object of a class that extends `Task`. */
+/** A task to queue: a function, or an object of a class that extends `Task`. */
 export type TaskLike = TaskFunction | Task;
 
 /** How errors and logs call a task. */

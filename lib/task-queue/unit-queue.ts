@@ -34,7 +34,7 @@ export abstract class BatchTask<Value = unknown> extends Task {
 
 type Batch = TaskBatch<never>;
 
-/** The tasks of one unit of work, first in, first out, and what is known about the call they were queued in. */
+/** The tasks of one unit of work, first in, first out, and the facts about its call. */
 export class UnitQueue {
   /** The decorated method's arguments, as the pipes left them. */
   args: readonly unknown[] = [];

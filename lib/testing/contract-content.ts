@@ -7,7 +7,7 @@ import type { ContractTest } from './contract-samples.js';
 const SPECIAL = [' #?%&+=\'"', 'документ.pdf', '日本語', 'emoji 🗂️', '.hidden', '..dots..', 'a'.repeat(200)];
 const OUTSIDE = ['../x', 'a/../../x', '/x', 'a//b', './x', 'a/..', '..', '.', '', 'a\\..\\..\\x', 'a\0b'];
 
-/** What is written is what is read, at its location and nowhere else. */
+/** Written bytes are read at their location, and nowhere else. */
 export function contractOfContent(test: ContractTest): void {
   test('gives back the content unmodified', async (storage) => {
     await storage.write('large', source(LARGE));

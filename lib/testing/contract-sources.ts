@@ -31,7 +31,7 @@ export function contractOfSources(test: ContractTest): void {
     await assert.rejects(storage.read('spent'), LocationNotFoundError);
   });
 
-  test('destroys a source that it does not take, whatever it says to that', async (storage) => {
+  test('destroys a source that it does not take, and ignores its error', async (storage) => {
     await storage.write('taken', source('first'));
     const content = new Readable({ read() {}, destroy: (_, done) => done(new Error('cannot be closed')) });
     await assert.rejects(storage.write('taken', content), LocationTakenError);

@@ -43,7 +43,7 @@ export function contractOfUploads(test: ContractTest): void {
   );
 
   test(
-    'leaves nothing of what a client sent when that is aborted, and removes nothing of others',
+    'removes all bytes of an aborted upload, and none of other uploads',
     async (storage) => {
       const { upload } = await sentBy(storage, 'd/direct', Buffer.from('first'));
       const other = await sentBy(storage, 'd/direct2', Buffer.from('other'));

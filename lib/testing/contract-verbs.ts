@@ -3,7 +3,7 @@ import { LocationInvalidError, LocationNotFoundError, LocationTakenError } from 
 import { contentOf, LARGE, listed, source, urlRequest } from './contract-samples.js';
 import type { ContractTest } from './contract-samples.js';
 
-/** What the verbs besides `write` and `read` do. */
+/** The behaviour of the verbs besides `write` and `read`. */
 export function contractOfVerbs(test: ContractTest): void {
   test(
     'removes an existing location and ignores a missing one',

@@ -41,7 +41,7 @@ export class FaultyStorage extends Storage {
     this.#faults = faults;
   }
 
-  /** What was called, in order: `['write ab/cd', 'remove ab/cd']`. */
+  /** The calls, in order: `['write ab/cd', 'remove ab/cd']`. */
   get calls(): readonly string[] {
     return this.#faults.calls;
   }

@@ -1,7 +1,7 @@
 import { EntityManager } from 'typeorm';
 import type { DataSource, QueryRunner } from 'typeorm';
 
-/** Nobody listens. */
+/** Has no subscribers. */
 class Broadcaster {
   broadcast(): Promise<void> {
     return Promise.resolve();
@@ -12,7 +12,7 @@ class Broadcaster {
   broadcastAfterQueryEvent(..._event: unknown[]): void {}
 }
 
-/** Begins and ends transactions as TypeORM does. There are no statements but those: nobody gets at it through a `TestTaskQueue`. */
+/** Begins and ends transactions as TypeORM does. It runs no other statements: code cannot reach it through a `TestTaskQueue`. */
 class Runner {
   readonly broadcaster = new Broadcaster();
   readonly manager: EntityManager;

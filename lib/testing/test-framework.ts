@@ -1,4 +1,4 @@
-/** What is used of a test framework: vitest's, jest's and node:test's functions all fit. */
+/** The functions of a test framework that are used. Those of vitest, jest and node:test all fit. */
 export interface TestFramework {
   /** Groups tests under a title. */
   describe(name: string, define: () => void): unknown;

@@ -11,7 +11,7 @@ export class Mutex {
     this.#free = size;
   }
 
-  /** Enters where there is room; tells whether it did. Whoever enters leaves by `leave()`. */
+  /** Enters if there is room, and tells whether it did. Call `leave()` afterwards. */
   enter(): boolean {
     if (this.#free === 0) return false;
     this.#free--;
@@ -26,7 +26,7 @@ export class Mutex {
 
   /** Lets in the caller that has waited longest. */
   leave(): void {
-    // Most often nobody waits, and this is once for each statement.
+    // This runs for each statement, and usually no caller waits.
     const [next] = this.#waiting.size > 0 ? this.#waiting : [];
     if (!next) {
       this.#free++;
@@ -59,7 +59,7 @@ export class Turnstile {
     return isInTurn(this.transaction);
   }
 
-  /** Runs `run` in a turn. What a subscriber does while its statement has the connection belongs to that statement's turn. */
+  /** Runs `run` in a turn. Work of a subscriber during its statement belongs to that statement's turn. */
   exclusive<T>(run: () => Promise<T>, end: () => void = () => undefined): Promise<T> {
     if (this.isMine) return runThen(run, end);
     if (this.#mutex.enter()) return this.#take(run, end);
@@ -102,7 +102,7 @@ function runThen<T>(run: () => Promise<T>, end: () => void): Promise<T> {
 
 const TOO_LATE = 'the transaction that it was to join ended before; await every call inside of it';
 
-/** What runs one after the other in one place of an application's own transaction, because savepoints must nest. */
+/** The work at one level of an application's own transaction runs one after the other, because savepoints must nest. */
 export class Line {
   #units = 0;
   readonly #mutex = new Mutex();
@@ -112,7 +112,10 @@ export class Line {
     return this.#mutex.run(run);
   }
 
-  /** Runs a unit of work when it is its turn and the transaction is still open; if the place is left before, its failure is not reported a second time. */
+  /**
+   * Runs a unit of work when it is its turn and the transaction is still open; if the place is left before, its failure is not reported a second
+   * time.
+   */
   enterUnit<T>(isOpen: () => boolean, run: () => Promise<T>): Promise<T> {
     this.#units++;
     const turn = this.enter(() => {

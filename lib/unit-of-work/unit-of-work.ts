@@ -11,7 +11,7 @@ import type { UnitDeadline } from './scopes/open-units.js';
 import { JoinedRunner } from './typeorm/joined-runner.js';
 import { realRunner } from './typeorm/shared-view.js';
 
-/** One call's transaction, or its part of the caller's: what it did becomes permanent as a whole or not at all. */
+/** The transaction of one call, or its part of the caller's: its work is committed as a whole or not at all. */
 export class UnitOfWork {
   readonly #slots: Record<symbol, unknown> = {};
   #manager: EntityManager | undefined;
@@ -19,7 +19,7 @@ export class UnitOfWork {
   constructor(
     private readonly scope: Scope,
     readonly parent: UnitOfWork | undefined,
-    /** What is told of this unit, where somebody wants to know. */
+    /** The trace of this unit, if somebody listens. */
     readonly trace?: UnitTrace,
     private readonly deadline?: UnitDeadline,
   ) {
@@ -35,7 +35,7 @@ export class UnitOfWork {
     return (this.#manager ??= createFacade(this.scope).manager);
   }
 
-  /** What is kept about the database's transaction that the unit is in. */
+  /** The state of the database transaction that the unit is in. */
   get transactionState(): TransactionState {
     return this.scope.transaction.state;
   }
@@ -59,7 +59,7 @@ export class UnitOfWork {
     return this.scope.isActive;
   }
 
-  /** Nobody waits for the unit any more: it is rolled back, where it is a root that has not come to its COMMIT. */
+  /** The caller has given the unit up: a root that has not come to its COMMIT is rolled back. */
   abandon(reason: unknown): void {
     this.deadline?.abandon(reason);
   }
@@ -126,7 +126,7 @@ export function currentUnit(): UnitOfWork | undefined {
   return scope?.isActive ? unitOf(scope) : undefined;
 }
 
-/** A transaction of the database, whoever opened it. */
+/** A transaction of the database, opened by a unit or by the application. */
 export interface OpenTransaction {
   readonly state: TransactionState;
   /** The unit of work whose transaction it is; none where the application opened it. */

@@ -18,5 +18,5 @@ export interface UnitOptions {
   signal?: AbortSignal;
 }
 
-/** What a unit of work is opened for. */
+/** The call that a unit of work is opened for. */
 export type Work<T> = (unit: UnitOfWork) => T | Promise<T>;

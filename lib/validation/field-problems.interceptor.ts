@@ -101,7 +101,7 @@ function complete(error: unknown, problems: readonly FieldProblem[]): void {
 
 const MAX_DEPTH = 32;
 
-/** What the message is about; the `ValidationPipe` puts the way to a nested object before those of its fields. */
+/** The field that the message is about; the `ValidationPipe` prefixes it with the path to a nested object. */
 function problemsTold(
   message: string,
   noted: ReadonlyMap<string, ReadonlyMap<FieldProblem['code'], FieldProblem>>,

@@ -103,7 +103,7 @@ export function fileConstraint(
 }
 
 /**
- * What class-validator puts into `ValidationError.contexts`, with the codes of what is wrong. It copies the properties right after it has
+ * The object that class-validator puts into `ValidationError.contexts`, with the codes of the problems. It copies the properties right after it has
  * asked for the message.
  */
 function contextOf(given: unknown, last: () => Problems): object {
@@ -114,7 +114,7 @@ function contextOf(given: unknown, last: () => Problems): object {
 const CLAIMS: ReadonlySet<string> = new Set([TRANSFER_OWNERSHIP, UPLOAD_AS]);
 const ONE_FILE: FileProblem = { code: 'ONE_FILE' };
 
-/** What is wrong with one id for many, or many for one: the handler counts on the type that the field declares. */
+/** The problem of one id instead of a list, or a list instead of one: the handler relies on the declared type of the field. */
 function misshape(declared: unknown, value: unknown): FileProblem | undefined {
   if (declared === undefined) return undefined;
   // A union (`string[] | null`) shows up as Object, and is a list only with `each`.
@@ -137,7 +137,7 @@ function normalize({ object, property }: ValidationArguments): void {
 
 const claims = new WeakMap<object, Map<string, FieldClaim[]>>();
 
-/** What the decorators of the field take files for. */
+/** The claims of the field's decorators. */
 function claimsOf({ object, property }: ValidationArguments): FieldClaim[] {
   const ofClass = claims.get(object.constructor) ?? new Map<string, FieldClaim[]>();
   let ofField = ofClass.get(property);
@@ -179,7 +179,7 @@ export function AcceptFileType(
   return fileConstraint(acceptFileTypeRule(types, '@AcceptFileType()'), options);
 }
 
-/** Decorates a property of the DTO; a method, so that it is a `PropertyDecorator` whatever the DTO is. */
+/** Decorates a property of the DTO; a method, so that it is a `PropertyDecorator` for any DTO. */
 export type FieldOf<Dto> = { decorate(target: Dto, property: string | symbol): void }['decorate'];
 
 const NAME = '@TransferOwnership';

@@ -21,7 +21,7 @@ export class HiddenFieldsCheck implements OnModuleInit {
 
 type DtoClass = abstract new (...args: never[]) => unknown;
 
-/** Fields with `@TransferOwnership()` that validation will not see: each with its place, and what to do. */
+/** Fields with `@TransferOwnership()` that validation will not see, each with its place and the remedy. */
 function hiddenFields(dtoClass: unknown, visited = new Set<unknown>()): string[] {
   if (typeof dtoClass !== 'function' || visited.has(dtoClass)) return [];
   visited.add(dtoClass);

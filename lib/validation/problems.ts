@@ -9,7 +9,7 @@ export interface FoundProblem {
   readonly ids: unknown[];
 }
 
-/** What is wrong with a field, and with which of its ids. */
+/** The problem of a field, and the ids that have it. */
 export type Problems = ReadonlyMap<FileProblemCode, FoundProblem>;
 
 const MAX_LENGTH = 64;

@@ -21,7 +21,7 @@ import { describeProblems, problemsOf } from './problems.js';
 import { readTransferTerms } from './rules/transfer-ownership.rule.js';
 import type { TransferOwnershipOptions } from './rules/transfer-ownership.rule.js';
 
-/** Where the files of `@UploadAs()` go, and what is written of them. */
+/** The storage of the files of `@UploadAs()`, and the value for the field. */
 export interface UploadAsOptions<
   T extends OwnerTypeName = OwnerTypeName,
   Result = OwnerEntity<T>,
@@ -30,7 +30,7 @@ export interface UploadAsOptions<
 > extends Omit<TransferOwnershipOptions<T, Result, Dto>, 'allowUnowned'> {
   /** Where the file goes. Its limits of size and type hold while it arrives. @default the `defaultStorage` of the module */
   storage?: string;
-  /** What is written into `field`: the file's id, or where it can be fetched. @default 'id' */
+  /** The value for `field`: the file's id, or its address. @default 'id' */
   attachAs?: AttachAs;
   /** The property of the owner's entity that it is written into. @default the decorated property, if the entity has it */
   field?: string;

@@ -20,8 +20,8 @@ export interface Removal {
 }
 
 /**
- * Removes bytes after the commits that gave them up, while the responses are on their way. What fails, and what a shutdown cuts short,
- * keeps its intent, and is the sweeper's.
+ * Removes bytes after the commits that gave them up, while the responses are on their way. Removals that fail, or that a shutdown cuts short,
+ * keep their intents, which the sweeper works off.
  */
 @Injectable()
 export class ByteRemovals {
@@ -37,7 +37,7 @@ export class ByteRemovals {
     this.#slots = new Mutex(concurrency);
   }
 
-  /** Begins to remove the bytes. Nobody has to wait for it; a shutdown does. */
+  /** Begins to remove the bytes. Callers need not wait; a shutdown does. */
   add(removals: readonly Removal[]): void {
     if (removals.length === 0) return;
     let isStopped = false;

@@ -24,14 +24,14 @@ export interface NewContent extends StoredContent {
   readonly intent?: Intent | undefined;
   /** In the transaction that writes the row. */
   attach(unit: UnitOfWork): Promise<void>;
-  /** Removes the bytes when no row was committed for them. Never throws: what it cannot remove is left to the sweeper. */
+  /** Removes the bytes when no row was committed for them. Never throws: failed removals are left to the sweeper. */
   discard(): Promise<void>;
 }
 
 export interface PutHints extends UploadHints {
-  /** Called with what the content was found to be, before anything is stored. */
+  /** Called with the type of the content, before anything is stored. */
   check?: (contentType: string) => void;
-  /** Called when all of it was read; what it throws undoes the storing. */
+  /** Called when all of it was read; an error removes the bytes again. */
   verify?: (examined: Examined) => void;
 }
 
@@ -147,7 +147,7 @@ export class ContentStore {
       return intent;
     } catch (error) {
       await this.#tidily(storage, location, async () => {
-        // What is there is somebody else's.
+        // The bytes there belong to somebody else.
         if (!(error instanceof LocationTakenError) && storage.can('remove')) await storage.remove(location);
         // A write whose answer was lost may still arrive, so the intent stays for the sweeper.
         if (!(error instanceof StorageFailedError)) await intent.withdraw();

@@ -11,7 +11,7 @@ import type { TypeHints } from '../sniffing/type-hints.js';
 // Chunks, not bytes: joining them to larger ones costs more than it saves. Enough to have the storage's next write ready.
 const READ_AHEAD = 8;
 
-/** What is known of bytes once they have all been seen. */
+/** The facts about bytes once they have all been read. */
 export interface Digest {
   /** Bytes. */
   size: number;
@@ -34,7 +34,7 @@ export interface Examined {
 export interface ExamineHints extends TypeHints {
   /** Further algorithms to hash with. */
   algorithms?: readonly string[] | undefined;
-  /** What the content has to fit into. */
+  /** The limits of the content. */
   room?: Room | undefined;
 }
 

@@ -12,7 +12,7 @@ const PIECE_SIZE = 256 * 1024;
 const given = new WeakSet<Readable>();
 
 /**
- * The content as a stream that cannot end the process: what it emits while nobody reads it is found when it is read. Throws
+ * The content as a stream that cannot end the process: an error that it emits before it is read is thrown when it is read. Throws
  * `ContentSpentError` for a stream that was read, or given, before.
  */
 export async function openContent(content: FileContent, target: string): Promise<Readable> {

@@ -2,11 +2,11 @@
 export class Room {
   constructor(
     readonly bytes: number,
-    /** What is thrown when so many bytes are to come. */
+    /** The error to throw for content of so many bytes. */
     readonly exceeded: (bytes: number) => Error,
   ) {}
 
-  /** What is left when so many bytes of it are taken. */
+  /** The room that is left when so many bytes of it are taken. */
   without(taken: number): Room {
     return new Room(this.bytes - taken, (bytes) => this.exceeded(bytes + taken));
   }

@@ -7,17 +7,17 @@ import { uuidV7 } from '../file-id.js';
 
 export interface UploadHints {
   name: string;
-  /** What the client says the content is. */
+  /** The content type that the client claims. */
   contentType?: string;
   /** Whether `contentType` is what the content was found to be before: then its name says nothing more. @default false */
   isExamined?: boolean;
   /** Further algorithms to hash with. */
   algorithms?: readonly string[];
-  /** What the content has to fit into. */
+  /** The limits of the content. */
   room?: Room | undefined;
 }
 
-/** What an upload found out. */
+/** The facts about an upload. */
 export interface StoredContent extends Digest {
   location: string;
   contentType: string;

@@ -2,7 +2,7 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { BINARY_TABLE, id, text, uuid, when } from '../columns.js';
 import { Authoritative } from '../../unit-of-work/typeorm/query-builders.js';
 
-/** What is to become of the bytes if nobody comes back: both kinds end with their removal, unless a file refers to them. */
+/** The interrupted operation. The sweeper removes the bytes of both kinds, unless a file refers to them. */
 export type IntentKind = 'create' | 'delete';
 
 /**

@@ -52,7 +52,7 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
     return this.#sweep(true);
   }
 
-  /** What a sweep would do now; nothing is changed. The unfinished writes that storages have left are not in it. */
+  /** The work that a sweep would do now, without doing it. Unfinished writes in storages are not included. */
   preview({ limit = 100 }: { limit?: number } = {}): Promise<SweepStep[]> {
     const moment = { now: new Date(this.now()), abandonedBefore: this.#abandonedBefore(), limit };
     return detach(() => previewSweep(this.transactor, this.storages, moment));
@@ -157,7 +157,7 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
       report.examined++;
       await this.#attempt(report, `the marker "${marker}" of storage "${storage.name}"`, async () => {
         const location = await readMarker(storage, marker);
-        // On SQLite, where markers are left, nobody else has a transaction open meanwhile, in which the row may be.
+        // Markers exist only on SQLite, where no other transaction, which could hold the row, is open meanwhile.
         await this.transactor.run(() => this.#removeUnreferred(storage, location, report));
         await storage.remove(marker);
       });

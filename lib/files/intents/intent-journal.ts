@@ -131,7 +131,7 @@ export class IntentJournal implements OnApplicationShutdown {
             return;
           }
         } else {
-          // The unit's snapshot may be older than the intent, so the unit cannot delete it. Its grace begins anew instead, so that no
+          // The unit's snapshot may be older than the intent, so the unit cannot delete it. Its grace period starts again instead, so that no
           // sweeper takes it while the unit is open, and it is deleted after the commit.
           const renewed = await intents.update(unleased, { createdAt: new Date(this.now()) });
           unit.afterCommit(withdraw);

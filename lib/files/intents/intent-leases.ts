@@ -18,14 +18,14 @@ export interface LeaseTerms {
 const LEASE_RETRIES = 5;
 
 /**
- * Makes due intents the caller's: those to delete at once, as their deletion is committed; those to create when they are old. Nobody else
+ * Leases due intents to the caller: deletions at once, since they are committed; creations when they are old. Nobody else
  * gets them while the lease lasts. Empty when nothing is due.
  */
 export function leaseIntents(transactor: Transactor, terms: LeaseTerms): Promise<FileIntent[]> {
   return skipsLocked(transactor.dataSource) ? leaseUnlocked(transactor, terms) : leaseByToken(transactor, terms);
 }
 
-/** Those that somebody else is about to lease are skipped: nobody waits. */
+/** Skips intents that another process is about to lease, so that none waits. */
 function leaseUnlocked(transactor: Transactor, terms: LeaseTerms): Promise<FileIntent[]> {
   const leased = { leaseOwner: randomUUID(), leaseUntil: terms.leaseUntil };
   const work = async ({ manager }: UnitOfWork): Promise<FileIntent[]> => {
@@ -38,7 +38,7 @@ function leaseUnlocked(transactor: Transactor, terms: LeaseTerms): Promise<FileI
   return transactor.run(work, { retry: LEASE_RETRIES });
 }
 
-/** On every database: of those who want an intent, one changes it in one statement from what they all have seen. */
+/** On every database: of several processes that read an intent, only one can change it from the state that all have read. */
 async function leaseByToken(transactor: Transactor, terms: LeaseTerms): Promise<FileIntent[]> {
   for (;;) {
     const token = randomUUID();
@@ -84,6 +84,6 @@ export function skipsLocked(dataSource: DataSource): boolean {
   if (family === 'postgres') return true;
   if (family !== 'mysql') return false;
   const [major = 0, minor = 0] = (dataSource.driver.version ?? '').split('.').map(Number);
-  // MySQL went from 5 to 8, and MariaDB is at 10 and above, whatever the data source takes its server for.
+  // MySQL went from 5 to 8, and MariaDB is at 10 and above, so the version tells them apart, whichever type the data source has.
   return major === 8 || major === 9 || major > 10 || (major === 10 && minor >= 6);
 }

@@ -10,6 +10,6 @@ export interface Intent {
    * bytes have been given up meanwhile.
    */
   settle(unit: UnitOfWork): Promise<void>;
-  /** There are no bytes, or none any more. */
+  /** The bytes do not exist, or no longer. */
   withdraw(): Promise<void>;
 }

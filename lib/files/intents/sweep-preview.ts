@@ -10,14 +10,14 @@ import type { IntentKind } from './file-intent.entity.js';
 import { ManagedFile } from '../managed-file.entity.js';
 import { MARKERS, readMarker } from './marker-intent.js';
 
-/** What a sweep would do with bytes that no file's row answers for. */
+/** The work of a sweep on bytes that no file's row refers to. */
 export interface SweepStep {
   /** The name of the storage. */
   storage: string;
   /** Where in the storage. */
   location: string;
   /**
-   * What was to become of the bytes when nobody came back. A marker is an intent that lies beside the bytes, on SQLite; an upload is one that a
+   * The interrupted operation. A marker is an intent that lies beside the bytes, on SQLite; an upload is one that a
    * client sends to the storage itself.
    */
   kind: IntentKind | 'marker' | 'upload';
@@ -34,7 +34,7 @@ interface Preview {
   limit: number;
 }
 
-/** What a sweep would do now: with intents, the oldest first, then with uploads, then with markers. */
+/** The work that a sweep would do now: intents, the oldest first, then uploads, then markers. */
 export async function previewSweep(
   transactor: Transactor,
   storages: StorageRegistry,
@@ -94,7 +94,7 @@ async function referredTo(
     files.some((file) => file.storage === storage && file.locationKey === locationKey(location));
 }
 
-// Whoever left the marker has taken it away meanwhile.
+// The process that left the marker has removed it meanwhile.
 function missing(error: unknown): undefined {
   if (!(error instanceof LocationNotFoundError)) throw error;
 }

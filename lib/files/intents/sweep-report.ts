@@ -1,6 +1,6 @@
 import type { RemovedBytes } from '../content/remove-unreferred.js';
 
-/** What a sweep did. Another machine's part of the same work is in that one's report. */
+/** The result of a sweep, without the part that other machines did meanwhile. */
 export interface SweepReport {
   /** Intents, markers and direct uploads that were due. */
   examined: number;

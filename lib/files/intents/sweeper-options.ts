@@ -22,7 +22,7 @@ export interface CheckedSweeperOptions extends Required<SweeperOptions> {
 
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-/** Fills in the defaults; throws `OptionInvalidError` for what makes no sense. */
+/** Fills in the defaults; throws `OptionInvalidError` for an invalid value. */
 export function readSweeperOptions(options: SweeperOptions | false = {}): CheckedSweeperOptions {
   const checked = {
     interval: 3_600_000,

@@ -56,7 +56,7 @@ export class StorageMarks extends StorageAdmission implements OnApplicationBoots
 }
 
 /**
- * Makes the place where a storage is now that of this database, whatever it was marked as before: after the database, or the files, were moved or
+ * Marks the storage as this database's own, in place of any other mark: after the database, or the files, were moved or
  * restored. Every other database that used the place is refused from then on.
  * @example await adoptStorage(dataSource, 'default', fsStorage({ root: 'var/files' }))
  */
@@ -118,7 +118,7 @@ class Admission {
     this.storage.expectMark(text);
   }
 
-  /** The id, where nobody was faster. */
+  /** The id, unless another process was faster. */
   async #markFirst(): Promise<string | undefined> {
     if (await this.#lacksFiles())
       throw this.#refuse('none of the files is there that the database has in it. Is it mounted?');

@@ -54,7 +54,7 @@ export class ColumnSubject implements Subject {
   }
 }
 
-/** A value in JSON. What is of another type than the value it is compared with is neither equal, nor less, nor more. */
+/** A value in JSON. Values of different types are never equal, less or more. */
 export class JsonSubject implements Subject {
   constructor(
     private readonly value: JsonValueSql,

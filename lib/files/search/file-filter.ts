@@ -36,7 +36,7 @@ type Operators<T> = T extends boolean
   ? Pick<Comparisons<T>, '$eq' | '$ne' | '$in' | '$is' | '$isnot'>
   : Comparisons<T> & (T extends string ? Patterns : unknown);
 
-/** What a value is compared with: a value is equal, a list is any of, null is none. */
+/** A comparison: a plain value means equal, a list means any of its items, null means no value. */
 export type FileCondition<T> = T | null | readonly (T | null)[] | Operators<T>;
 
 type JsonScalar = string | number | boolean | Date;
@@ -68,7 +68,7 @@ type PathFilter = { [path: `${FileDataColumn}.${string}`]: FileDataFilter };
 export type FileFilter = ColumnFilter &
   DataFilter &
   PathFilter & {
-    /** One of these owners; null is none. */
+    /** One of these owners; null means unowned. */
     owner?: OwnerReference | null | readonly (OwnerReference | null)[];
     /** All of them hold. */
     $and?: readonly FileFilter[];

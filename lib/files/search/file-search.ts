@@ -18,7 +18,7 @@ const OPTIONS = new Set(['filters', 'sort', 'offset', 'limit', 'cursor']);
 const ALIAS = 'file';
 
 /**
- * The files that match, of those within the `scope`, in their order. Throws `SearchQueryInvalidError` for what cannot be searched, before the
+ * The files within the `scope` that match, sorted. Throws `SearchQueryInvalidError` for an invalid search, before the
  * database is asked.
  */
 export class FileSearch {

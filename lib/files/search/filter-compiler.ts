@@ -14,7 +14,7 @@ const EVERYTHING = '1 = 1';
 
 type Compare = (subject: Subject, value: unknown, at: string) => string;
 
-/** Turns filters into SQL. What it is given may come from anywhere: it throws nothing but `SearchQueryInvalidError`. */
+/** Turns filters into SQL. Its input may come from a client; its only error is `SearchQueryInvalidError`. */
 export class FilterCompiler {
   #conditions = 0;
   #listed = 0;

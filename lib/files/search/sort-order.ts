@@ -26,7 +26,7 @@ export function sortKeys(sort: unknown = []): SortKey[] {
 function listOf(sort: unknown): unknown[] {
   if (!Array.isArray(sort))
     throw new SearchQueryInvalidError('sort', `${show(sort)} is neither a field nor a list of fields`);
-  // More than there are columns, whatever they are.
+  // More than there are columns.
   if (sort.length > 64) throw new SearchQueryInvalidError('sort', 'there are more fields than a file has');
   return Array.from(sort as unknown[]);
 }

@@ -8,7 +8,7 @@ import { extensionOf } from './type-hints.js';
 import type { TypeHints } from './type-hints.js';
 
 const HEAD_SIZE = 4100;
-// What is inside of a zip (docx, epub, jar, …) may be told by an entry that comes late.
+// The entry that tells the kind of a zip (docx, epub, jar, …) may come late.
 const ZIP_HEAD_SIZE = 64 * 1024;
 const ZIP = [0x50, 0x4b, 0x03, 0x04];
 
@@ -69,7 +69,7 @@ function binaryType(head: Uint8Array, signed: string | undefined, hints: TypeHin
     case undefined:
       return latePdf(head, hints) ?? 'application/octet-stream';
     case 'application/xml':
-      // In an old encoding: what is looked at is ASCII in all of them.
+      // In an old encoding. Markup is ASCII in all of them.
       return sniffMarkup(Buffer.from(head).toString('latin1')) ?? signed;
     case 'application/zip':
       return openXmlType(head, hints) ?? signed;

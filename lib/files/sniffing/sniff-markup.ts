@@ -8,7 +8,7 @@ const ROOT = /^<([a-z_][^\s/>]*)([^>]*)/i;
 const HTML_ROOT =
   /^<(?:html|head|body|script|iframe|h1|div|font|table|a|style|title|b|br|p|meta|link|img|form|input|object|embed|base)[\s>]/i;
 
-// With these, Markdown begins often enough: pictures and what is centred. A document of a browser's own does not have to.
+// Markdown often begins with these: pictures and centred text. An HTML document need not.
 const MARKDOWN_ROOT = /^<(?:p|a|b|br|div|h1|font|img|table)[\s>]/i;
 
 /** Whether text that counts as HTML is as well how Markdown begins. No browser renders it under that name. */

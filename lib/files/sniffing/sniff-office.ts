@@ -47,7 +47,7 @@ export function openXmlType(head: Uint8Array, { declared, name }: TypeHints): st
   return entries.length > 0 && areParts ? known.type : undefined;
 }
 
-/** The type of a document of Office before 2007: its bytes are a compound file, and the declared type or the name says of what. */
+/** The type of a document of Office before 2007. Its bytes are a compound file; the declared type or the name tells which kind. */
 export function compoundType({ declared = '', name }: TypeHints): string | undefined {
   return (
     Object.values(COMPOUND_BY_EXTENSION).find((type) => type === declared) ?? COMPOUND_BY_EXTENSION[extensionOf(name)]

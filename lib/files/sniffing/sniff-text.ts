@@ -16,7 +16,7 @@ export interface TextHead {
   readonly text: string;
   /** For `Content-Type`; null where it is not known. */
   readonly charset: string | null;
-  /** Whether bytes that are no text could look like this as well, so that a name or a declared type has to say that they are one. */
+  /** Whether binary content could look like this, too, so that the name or the declared type must confirm that it is text. */
   readonly isUnsure: boolean;
 }
 

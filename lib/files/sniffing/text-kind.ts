@@ -1,11 +1,11 @@
 import { extensionOf } from './type-hints.js';
 import type { TypeHints } from './type-hints.js';
 
-// What a client may say about a text. Nothing that a browser runs or renders: no HTML, SVG, XML, scripts, style sheets.
+// The types of text that a client may claim. None that a browser runs or renders: no HTML, SVG, XML, scripts, style sheets.
 const DECLARABLE =
   /^(?:text\/(?:csv|tab-separated-values|markdown|calendar|vcard|vtt|yaml|rtf)|application\/(?:json|jsonl|x-ndjson|yaml|x-yaml|toml|sql|(?:[a-z0-9.-]+\+)json|(?:[a-z0-9.-]+\+)yaml))$/;
 
-// What else clients call them.
+// Other names that clients use.
 const ALIASES: Readonly<Record<string, string>> = {
   'application/csv': 'text/csv',
   'application/x-csv': 'text/csv',

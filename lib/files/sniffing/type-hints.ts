@@ -1,8 +1,8 @@
-/** What is said about content: it counts only within what the bytes allow. */
+/** Claims about the type of content, which count only within the limits that the bytes set. */
 export interface TypeHints {
-  /** What the client says the content is, without parameters. */
+  /** The content type that the client claims, without parameters. */
   declared?: string | undefined;
-  /** What the client calls the file. */
+  /** The client's name for the file. */
   name?: string | undefined;
 }
 

@@ -17,7 +17,7 @@ const SECOND = 1000;
 const WEEK = 604_800_000;
 const CENTURY = 3_155_760_000_000;
 
-/** Fills in the defaults; throws `OptionInvalidError` for what makes no sense. */
+/** Fills in the defaults; throws `OptionInvalidError` for an invalid value. */
 export function readDirectUploadOptions(options: DirectUploadOptions = {}): CheckedDirectUploadOptions {
   const checked = { expireAfter: 86_400_000, urlsExpireAfter: 3_600_000, ...options };
   // There is no date that is much later.

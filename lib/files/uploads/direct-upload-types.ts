@@ -2,13 +2,13 @@ import type { Actor } from '../../actor/actor.js';
 import type { SignedRequest } from '../../storage/direct-upload-place.js';
 import type { OwnerReference } from '../owner-reference.js';
 
-/** What a client wants to send to a storage. */
+/** An upload that a client wants to send to a storage. */
 export interface BeginUploadOptions {
-  /** As people see it, in any script; `FileNameInvalidError` for what no file may be called. */
+  /** The name that people see, in any script. Throws `FileNameInvalidError` for a name that no file may have. */
   name: string;
   /** Bytes. It has to be sent as many, and no others. */
   size: number;
-  /** What the client says the content is: a hint for what the bytes cannot tell. */
+  /** The content type that the client claims: a hint where the bytes cannot tell. */
   contentType?: string;
   /** @default the `defaultStorage` of the module */
   storage?: string;
@@ -67,7 +67,7 @@ export interface UploadState {
   storage: string;
   /** Bytes, as announced. */
   size: number;
-  /** What the client said the content is. */
+  /** The content type that the client claimed. */
   contentType: string | null;
   /** From then on the upload is gone. */
   expiresAt: Date;

@@ -29,8 +29,8 @@ import { begunOf, partCount, partNumbers, sizeOfPart, wholeParts } from './uploa
 import { announced, ownerOf, actorOf } from './upload-rows.js';
 
 /**
- * Uploads whose bytes clients send to the storage themselves, for the application's own code: nothing here asks who may begin one. With
- * `{ actor }`, an upload of somebody else is like one that is not there.
+ * Uploads whose bytes clients send to the storage themselves, for the application's own code: nothing here checks who may begin one. With
+ * `{ actor }`, an upload of another actor is treated as missing.
  */
 @Injectable()
 @Quiet('begin', 'find', 'signParts', 'complete', 'completeOnce', 'abort')
@@ -80,7 +80,7 @@ export class DirectUploads {
     }
   }
 
-  /** What there is of it, so that a client can go on; throws `UploadNotFoundError`. */
+  /** The state of the upload, from which a client can go on; throws `UploadNotFoundError`. */
   async find(id: string, by?: ByActor): Promise<UploadState> {
     const row = await this.#find(id, by);
     const { name, storage, size, contentType, expiresAt } = row;
@@ -103,7 +103,7 @@ export class DirectUploads {
   }
 
   /**
-   * Makes a file of what the client has sent; called again, it gives the same one. Throws `UploadIncompleteError`, and the upload stays open.
+   * Makes a file of the uploaded bytes; called again, it returns the same one. Throws `UploadIncompleteError`, and the upload stays open.
    * Content that is not as announced, or of a type that the storage does not accept, is removed, and the upload is over.
    */
   async complete(id: string, by?: ByActor): Promise<ManagedFile> {
@@ -123,7 +123,7 @@ export class DirectUploads {
     });
   }
 
-  /** Gives an open upload up, and takes away what was sent; throws `UploadNotFoundError`. */
+  /** Gives an open upload up, and removes its bytes; throws `UploadNotFoundError`. */
   async abort(id: string, by?: ByActor): Promise<void> {
     const row = await this.#findOpen(id, by);
     if (!(await this.endings.giveUp(row))) throw new UploadNotFoundError(id);

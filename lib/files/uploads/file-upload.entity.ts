@@ -4,7 +4,7 @@ import { BINARY_TABLE, id, int8, text, when } from '../columns.js';
 
 /**
  * An upload that a client sends to the storage itself. The row is there before the storage hears of it, and until nothing that was signed for
- * it can arrive any more, so that whatever a crash leaves is found.
+ * it can arrive any more, so that the remains of a crash are found.
  */
 @Entity('files_upload', BINARY_TABLE)
 @Authoritative()
@@ -21,15 +21,15 @@ export class FileUpload {
   @Column(text(1024)) location!: string;
   /** Bytes, as the client announced. */
   @Column(int8()) size!: number;
-  /** What the client says the content is. */
+  /** The content type that the client claims. */
   @Column(text(255, { name: 'content_type', nullable: true })) contentType!: string | null;
-  /** What the client says is the hash of the content: `sha256:9f86d0…`. */
+  /** The hash of the content that the client announced: `sha256:9f86d0…`. */
   @Column(text(191, { nullable: true })) checksum!: string | null;
-  /** What the storage calls the upload; null until it has begun. */
+  /** The storage's id of the upload; null until it has begun. */
   @Column(text(1024, { nullable: true })) handle!: string | null;
   /** Bytes of each part but the last one; null until it has begun. */
   @Column(int8({ name: 'part_size', nullable: true })) partSize!: number | null;
-  /** Who will own the file; null for nobody. */
+  /** The future owner of the file; null for none. */
   @Column(text(64, { name: 'owner_type', nullable: true })) ownerType!: string | null;
   /** The owner's id. */
   @Column(text(191, { name: 'owner_id', nullable: true })) ownerId!: string | null;

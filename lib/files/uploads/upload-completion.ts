@@ -40,14 +40,14 @@ export class UploadCompletion {
     @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
   ) {}
 
-  /** The file; of an upload that is one already, the same again. What may not become a file is given up, and thrown as what it is. */
+  /** The file of the upload, the same one each time. An upload whose content is refused is given up, and the reason is thrown. */
   async complete(row: FileUpload): Promise<ManagedFile> {
     if (row.endedAt) return this.fileOf(row);
     let found: Examined;
     try {
       found = await this.#receive(row, this.storages.of(row));
     } catch (error) {
-      // Somebody else has completed it, or given it up, meanwhile: whatever failed did so for that reason.
+      // The failure has this cause: the upload was completed or given up meanwhile.
       if (await this.#hasEnded(row)) return this.fileOf(row);
       throw await this.#ending(row, error);
     }
@@ -68,7 +68,7 @@ export class UploadCompletion {
   async #receive(row: FileUpload, storage: Storage): Promise<Examined> {
     await this.#gather(row, storage);
     await this.#assertSize(row, storage);
-    // It is all there, so that nobody waits for the client any more. To read it can take longer than is left.
+    // All bytes have arrived, and reading them can take longer than the time that is left.
     await prolongRow(this.transactor.dataSource.manager, row, new Date(this.now() + this.options.expireAfter));
     return uploadTrace.run(
       () => ({ operation: 'create', storage: storage.name, fileId: row.id }),
@@ -80,7 +80,7 @@ export class UploadCompletion {
     );
   }
 
-  /** Sees to it that the bytes are one object, which nobody can change any more. */
+  /** Makes the bytes one object that cannot be changed any more. */
   async #gather(row: FileUpload, storage: Storage): Promise<void> {
     const { id, location } = row;
     if (await storage.exists(location)) return;

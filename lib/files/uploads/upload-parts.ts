@@ -2,7 +2,7 @@ import type { DirectUpload, UploadedPart } from '../../storage/direct-upload-pla
 import { UploadNotFoundError } from '../../errors/uploads.errors.js';
 import type { FileUpload } from './file-upload.entity.js';
 
-/** What the storage knows of the upload. One that it has not begun is none to anybody. */
+/** The storage's side of the upload. An upload that the storage has not begun counts as missing. */
 export function begunOf({ id, handle, partSize }: FileUpload): DirectUpload {
   if (handle === null || partSize === null) throw new UploadNotFoundError(id);
   return { handle, partSize };

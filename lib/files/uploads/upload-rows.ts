@@ -30,7 +30,7 @@ export function actorOf({ actorType, actorId }: FileUpload): Actor | null {
   return actorType === null || actorId === null ? null : { type: actorType, id: actorId };
 }
 
-/** What an open upload counts for its owner. */
+/** The usage that an open upload reserves for its owner. */
 export function announced({ size }: FileUpload): { bytes: number; count: number } {
   return { bytes: size, count: 1 };
 }

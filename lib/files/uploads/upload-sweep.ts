@@ -7,7 +7,7 @@ import type { RemovedBytes } from '../content/remove-unreferred.js';
 import { FileUpload } from './file-upload.entity.js';
 import { UploadEndings } from './upload-endings.js';
 
-// The storage has a clock of its own, and may tell of whole seconds.
+// The clock of the storage differs, and may have whole seconds only.
 const CLOCKS_DIFFER_BY = 3_600_000;
 
 /** The part of a sweep that looks after uploads which clients send to the storage themselves. */
@@ -19,7 +19,7 @@ export class UploadSweep {
     @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
   ) {}
 
-  /** Uploads that have expired: those that are open, and those of which nothing can arrive any more, because they expired before then. */
+  /** Expired uploads: open ones, and ended ones that expired long enough ago that none of their bytes can still arrive. */
   async *due(settledBefore: Date, batch: number): AsyncGenerator<FileUpload, void> {
     const now = new Date(this.now());
     for (let after: FileUpload | undefined; ;) {
@@ -49,7 +49,7 @@ export class UploadSweep {
     return removed;
   }
 
-  /** Before when an unfinished upload in the storage is no one that is open: well before all of these, or then. */
+  /** Unfinished uploads in the storage from before this time belong to no open upload. */
   async unknownBefore(storage: string, then: Date): Promise<Date> {
     const [oldest] = await this.#rows.find({
       where: { storage, endedAt: IsNull() },

@@ -31,7 +31,7 @@ export class FilesErrorFilter extends BaseExceptionFilter {
     this.config.addGlobalFilter(this);
   }
 
-  /** Answers the error, on whatever transport it came. */
+  /** Answers the error on the transport of its call. */
   override catch(error: FilesError, host: ArgumentsHost): unknown {
     const type = host.getType<string>();
     const own = type === 'ws' ? [] : this.#applicationFilters();
@@ -47,9 +47,9 @@ export class FilesErrorFilter extends BaseExceptionFilter {
       case 'graphql':
         throw toGraphqlError(error);
       case 'rpc':
-        // An event has nobody who hears the answer, and cannot be told from a message here.
+        // An event has no recipient for the answer, and cannot be told from a message here.
         if (!isFault) this.#logger.warn(`${error.code}: ${error.message}`);
-        // A message handler's filter answers with a stream; what it throws is lost on some transports.
+        // A message handler's filter answers with a stream, because some transports lose an error that it throws.
         return throwError(() => ({ status: 'error', code: error.code, message: error.publicMessage }));
       case 'ws':
         return sendException(error, host);
@@ -94,7 +94,7 @@ function withoutMessage(error: FilesError): HttpException {
 }
 
 interface SocketClient {
-  /** Only clients of ws have one. Their `emit` reaches nobody. */
+  /** Only clients of ws have one. Their `emit` sends nothing. */
   readonly readyState?: number;
   send(text: string): void;
   emit(event: string, data: unknown): void;
@@ -111,7 +111,7 @@ function sendException(error: FilesError, host: ArgumentsHost): void {
 }
 
 /**
- * What a resolver throws for an error of the library: graphql-js puts `extensions` into the answer, so clients find the code where
+ * The error that a resolver throws for an error of the library: graphql-js puts `extensions` into the answer, so clients find the code where
  * Apollo has its own, and the body of the HTTP answer where Nest has that of HTTP exceptions.
  */
 function toGraphqlError(error: FilesError): Error {

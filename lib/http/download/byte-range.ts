@@ -1,7 +1,7 @@
 import parseRanges from 'range-parser';
 import type { ByteRange } from '../../storage/storage-adapter.js';
 
-// Nobody asks honestly for more; combining them costs.
+// Real clients ask for fewer; combining them costs time.
 const MAX_LENGTH = 1024;
 const SPEC = /^(?:(?<first>\d+)-(?<last>\d*)|-\d+)$/;
 const UNSATISFIABLE = -1;
@@ -12,7 +12,7 @@ const UNSATISFIABLE = -1;
  */
 export function requestedRange(header: string | undefined, size: number): ByteRange | 'unsatisfiable' | undefined {
   const specs = readSpecs(header);
-  // The last bytes of nothing are nothing, which no 206 can tell.
+  // An empty file has no last bytes, and a 206 cannot be empty.
   if (specs === undefined || (size === 0 && specs.some((spec) => /^-0*[1-9]/.test(spec)))) return undefined;
   const cut = specs.map((spec) => cutSuffix(spec, size)).join(',');
   const found = parseRanges(size, `bytes=${cut}`, { combine: true });

@@ -34,7 +34,7 @@ export class Downloads {
     private readonly adapters: HttpAdapterHost,
   ) {}
 
-  /** Finds the file, sets status and headers, and gives the body; there is none when the client has the content already. */
+  /** Finds the file, sets status and headers, and returns the body; undefined when the client has the content already. */
   async answer(
     find: () => Promise<ManagedFile>,
     context: ExecutionContext,
@@ -44,7 +44,7 @@ export class Downloads {
       try {
         return await this.#answer(await find(), context, how);
       } catch (error) {
-        // Replaced or moved since its row was read: access is asked again, for what it is now.
+        // Replaced or moved since its row was read: access is checked again, for the new state.
         if (!(error instanceof FileChangedError) || attempt === MAX_ATTEMPTS) throw error;
       }
     }
@@ -82,7 +82,7 @@ export class Downloads {
   }
 
   /**
-   * Answers with what `answer()` gave. Not by returning it from the handler, which takes the response for that: interceptors of the
+   * Sends the result of `answer()`. The handler takes the response for that instead of returning it: interceptors of the
    * application, such as one that puts results into an envelope, would make JSON of the stream.
    */
   send(body: StreamableFile | undefined, response: unknown): void {

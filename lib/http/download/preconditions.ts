@@ -9,10 +9,10 @@ export interface ConditionalRequest {
   headers: IncomingHttpHeaders;
 }
 
-/** `unmodified`: what the client has is what it would get. `failed`: the client must not go on. */
+/** `unmodified`: the client has the current content. `failed`: the client must not go on. */
 export type Verdict = 'met' | 'unmodified' | 'failed';
 
-/** What the request's conditions come to, in the order of https://www.rfc-editor.org/rfc/rfc9110#section-13.2.2 */
+/** The result of the request's conditions, checked in the order of https://www.rfc-editor.org/rfc/rfc9110#section-13.2.2 */
 export function evaluatePreconditions({ method, headers }: ConditionalRequest, current: Validators): Verdict {
   const isRead = method === 'GET' || method === 'HEAD';
   if (!isExpected(headers, current)) return 'failed';

@@ -52,7 +52,7 @@ export function watchArrival(
 
 /**
  * Node looks through the connections of a server now and then, and tells that a request's time is over as a `clientError`, which is asked about
- * before the default, a 408: https://nodejs.org/api/http.html#event-clienterror. What is said of other connections, and other errors, goes on.
+ * before the default, a 408: https://nodejs.org/api/http.html#event-clienterror. Events of other connections, and other errors, are left alone.
  */
 function setRequestTimeoutAside({ socket }: IncomingMessage): void {
   const { server } = socket as { server?: EventEmitter };

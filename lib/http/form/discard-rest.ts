@@ -5,7 +5,7 @@ const MAX_MILLISECONDS = 5_000;
 // A client that has sent nothing for so long waits for the answer.
 const MAX_IDLE_MILLISECONDS = 1_000;
 
-/** Runs `work`, which reads the body of the request; when it fails, what is left of the body is discarded. */
+/** Runs `work`, which reads the body of the request. If it fails, the rest of the body is discarded. */
 export async function orDiscard<T>(request: IncomingMessage, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -18,7 +18,7 @@ export async function orDiscard<T>(request: IncomingMessage, work: () => Promise
 /**
  * Reads on, for a while, when a request is answered early: a client that writes first and reads later gets the answer, and the connection
  * stays usable. One that sends on and on is cut off. Where the connection ends with the answer, resolves only when the rest was read:
- * whatever is unread then makes the system reset the connection, and the reset overtakes the answer.
+ * unread bytes then make the system reset the connection, and the reset overtakes the answer.
  */
 export async function discardRest(request: IncomingMessage): Promise<void> {
   if (request.readableEnded || request.destroyed) return;

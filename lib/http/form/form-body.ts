@@ -7,7 +7,7 @@ const PLACE = /^(?:0|[1-9]\d*)$/;
 type Node = Branch | Leaf;
 type Branch = Map<string, Node>;
 
-/** What was sent under one name, once or more often. */
+/** The values that were sent under one name. */
 interface Leaf {
   values: string[];
   isList: boolean;
@@ -29,7 +29,7 @@ export class FormBody {
     if (!leaf.isFile) leaf.values.push(value);
   }
 
-  /** Adds the id of a file to the field that takes it: to the others of a list, or in place of what a text says, like the id of the file before. */
+  /** Adds the id of a file to its field: to the ids of a list, or in place of a text, such as the id of the former file. */
   addFile(name: string, path: readonly string[], id: string, isList: boolean): void {
     const leaf = this.#leaf(name, path);
     leaf.isList ||= isList;

@@ -42,7 +42,7 @@ export interface FormLimits {
 const UPLOAD_LIMITS: FormLimits = { fields: 20, files: 20, parts: 50, fieldSize: 8 * 1024 };
 
 /**
- * Reads a multipart/form-data request part by part, at the pace of the caller: what comes after a file is parsed while its
+ * Reads a multipart/form-data request part by part, at the pace of the caller: the parts after a file are parsed while its
  * body is read, or, unread, discarded by `next()`. Every limit and every fault of the form is thrown.
  */
 export class FormReader {
@@ -89,7 +89,7 @@ export class FormReader {
         else this.#inbox.put({ kind: 'field', name: name ?? '', value });
       })
       .on('file', (name: string | undefined, body, { filename, mimeType }: busboy.FileInfo) => {
-        // It may fail when nobody reads it any more.
+        // It may fail when it is no longer read.
         body.on('error', () => {});
         this.#bodies.add(body);
         body.once('close', () => this.#bodies.delete(body));

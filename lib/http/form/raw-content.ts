@@ -11,7 +11,7 @@ export async function receiveContent<T>(
   store: (content: Readable) => Promise<T>,
 ): Promise<T> {
   const content = new PassThrough();
-  // It may fail when nobody reads it any more.
+  // It may fail when it is no longer read.
   content.on('error', () => {});
   const abort = (): void => {
     if (!request.complete) content.destroy(new UploadAbortedError());

@@ -20,7 +20,7 @@ import { receiveForm } from './upload.js';
 import type { Upload } from './upload.js';
 import { ValidInput } from '../routes/valid-input.pipe.js';
 
-// More than fields and the headers of parts come to at their limits: what a form has beyond it are bytes of its files.
+// Fields and headers of parts, at their limits, take less than this: all further bytes of a form belong to its files.
 const FORM_OVERHEAD = 1024 * 1024;
 const OCTETS = 'application/octet-stream';
 
@@ -92,7 +92,7 @@ async function* onlyOne(uploads: AsyncIterable<Upload>): AsyncGenerator<Upload, 
   }
 }
 
-/** What the client says it sends; 0 where it does not say. */
+/** The size that the client declares; 0 without one. */
 function declaredSize({ headers }: IncomingMessage): number {
   const size = Number(headers['content-length']);
   return Number.isSafeInteger(size) ? size : 0;

@@ -32,7 +32,7 @@ export class ActionRoutesCheck implements OnModuleInit {
     }
   }
 
-  /** What a part of a form is to become is not known while it arrives, but where it goes has to be. */
+  /** The record of a file is not known while its bytes arrive, but its storage must be. */
   #checkSame([first, ...others]: readonly UploadField[]): void {
     const storageOf = ({ rule }: UploadField): string => rule.storage ?? this.defaultStorage;
     const other = others.find((one) => first && storageOf(one) !== storageOf(first));

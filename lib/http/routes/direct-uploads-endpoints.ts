@@ -53,7 +53,7 @@ export abstract class DirectUploadsEndpoints {
     return { parts: await this.uploads.signParts(id, numbers, await this.#by(context)) };
   }
 
-  /** Answers the file, as an upload through the application does; again, if it is called again, and nobody else has been given the file. */
+  /** Answers the file, as an upload through the application does. Another call answers the same, unless the file was given away meanwhile. */
   @Post(':id/complete')
   async complete(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {
     const by = await this.#by(context);
@@ -68,7 +68,7 @@ export abstract class DirectUploadsEndpoints {
     await this.uploads.abort(id, await this.#by(context));
   }
 
-  /** Whoever has begun an upload, and nobody else. */
+  /** The actor who began the upload, and no other. */
   async #by(context: ExecutionContext): Promise<ByActor> {
     return { actor: await this.actors.of(context) };
   }

@@ -29,8 +29,8 @@ export class FileGate {
   }
 
   /**
-   * As `find`, and locked until the unit of work ends: what was allowed is what is changed. Access is asked before the lock, too: who waits for it
-   * would know that the file is there.
+   * As `find`, and locked until the unit of work ends, so that access was checked for the state that is changed. Access is checked before the
+   * lock, too: a call that waits for it would know that the file is there.
    */
   async lockFor(id: string, operation: FileOperation, context: ExecutionContext): Promise<ManagedFile> {
     const unit = this.transactor.current();
@@ -43,7 +43,7 @@ export class FileGate {
   }
 }
 
-/** What is missing and what is hidden have to read the same, however the id was written. */
+/** Missing and hidden files must get the same answer, in any spelling of the id. */
 function storedId(id: string): string {
   const stored = normalizeFileId(id);
   if (stored === undefined) throw new FileNotFoundError(id);

@@ -10,7 +10,7 @@ import { CallContext } from './call-context.decorator.js';
 import { dispositionFor } from '../../storage/disposition.js';
 import { Downloads } from '../download/downloads.js';
 
-// Whoever has the link has the file: neither caches nor other sites are to have it.
+// The link gives access to the file, so caches and other sites must not learn it.
 const SECRECY = { 'Cache-Control': 'private, no-store, no-transform', 'Referrer-Policy': 'no-referrer' };
 
 /** Where signed links lead; the controller made of it has the path. */
@@ -23,7 +23,7 @@ export abstract class LinksEndpoints {
     private readonly adapters: HttpAdapterHost,
   ) {}
 
-  /** What has no body does not use the link: HEAD, because programs look at links before people do, and 304. */
+  /** An answer without a body leaves the link unused: one to HEAD, because programs look at links before people do, and a 304. */
   @Get(':token')
   async open(
     @Param('token') token: string,
@@ -42,7 +42,7 @@ export abstract class LinksEndpoints {
       const find = async () => (file = file ? await link.look() : link.file);
       const disposition = link.purpose === 'download' ? 'attachment' : undefined;
       const body = await this.downloads.answer(find, context, { beforeBody: take, disposition });
-      // Taken for content that was replaced before it could be sent, and what came in its place the client has.
+      // The link was taken for content that was replaced before it could be sent, and the client already has the new content.
       if (body === undefined && isTaken) {
         isTaken = false;
         await link.giveBack();

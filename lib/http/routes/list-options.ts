@@ -5,7 +5,7 @@ import type { ListFilesInput } from './inputs.js';
 // Where bytes are is not told, and neither can it be guessed, one filter at a time.
 const PRIVATE = new Set(['location', 'locationKey', 'storageData']);
 
-/** The options of a search that the query asks for; what they may be made of is decided where the search is. */
+/** The search options in the query. The search validates them. */
 export function readListOptions({ offset, limit, cursor, sort, filters }: ListFilesInput): SearchOptions {
   return {
     ...(offset !== undefined && { offset: Number(offset) }),

@@ -62,7 +62,7 @@ export const DIRECT_UPLOAD_ROUTES: readonly Route[] = [
 
 const OPTIONAL = { ...TEXT, required: false };
 
-/** What they take. */
+/** Their input. */
 export const DIRECT_UPLOAD_INPUTS: readonly [Type, Record<string, object>][] = [
   [BeginUploadInput, { name: TEXT, size: SIZE, contentType: OPTIONAL, storage: OPTIONAL, checksum: OPTIONAL }],
   [SignPartsInput, { numbers: { ...NUMBERS, isArray: false } }],

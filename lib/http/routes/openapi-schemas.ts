@@ -1,4 +1,4 @@
-// Schemas as OpenAPI has them, of what the library's routes take and answer.
+// OpenAPI schemas of the requests and answers of the library's routes.
 
 export const TEXT = { type: 'string' };
 export const BINARY = { type: 'string', format: 'binary' };

@@ -8,7 +8,7 @@ import { BINARY, FILE, INSTANT, NULLABLE_TEXT, TEXT } from './openapi-schemas.js
 import type { Route } from './openapi-schemas.js';
 import { OwnershipEndpoints } from './ownership-endpoints.js';
 
-// Where @nestjs/swagger, which need not be installed, looks for what its decorators say. To import them would be to find another copy of
+// The metadata keys of the decorators of @nestjs/swagger, which need not be installed. Importing it could find another copy of
 // it than that of a bundled application, or none.
 const OPERATION = 'swagger/apiOperation';
 const RESPONSES = 'swagger/apiResponse';

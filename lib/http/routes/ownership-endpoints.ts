@@ -79,7 +79,7 @@ export abstract class OwnershipEndpoints {
     return toPublicFile(await this.files.findOrFail(file.id));
   }
 
-  /** For those who may change the file: it names others. That of a deleted file is for managers. */
+  /** Only for actors who may change the file, because the history names other users. The history of a deleted file is for managers. */
   @Get(':id/history')
   @Header(...PRIVATE)
   async history(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<OwnershipChange[]> {

@@ -21,7 +21,7 @@ const RIGHTS = Symbol('nestjs-files:change-rights');
 
 /**
  * Whether the actor of a unit of work may change the owners that its claims are for. Each is asked about before the unit first writes its row:
- * what the handler writes must not decide who may write it.
+ * the handler's own writes must not decide whether it may write.
  */
 export class ChangeRights {
   readonly #tables = new Map<string, GuardedEntity[]>();
@@ -103,7 +103,7 @@ export class ChangeRights {
     for (const id of open) this.#answers.set(keyOf({ type, id }), allowed.has(id));
   }
 
-  /** Only a row that is the owner itself makes an owner; one that has a parent may belong to one of old. */
+  /** Only a row that is the owner itself makes a new owner; a row with a parent may belong to an old one. */
   #note(
     builder: WriteBuilder,
     { metadata, idColumn, ownerType }: GuardedEntity,
@@ -162,7 +162,7 @@ async function rowsToWrite(builder: WriteBuilder, entity: GuardedEntity, manager
   return where ? readRows(manager, entity, where, true) : [];
 }
 
-/** What an insertion has written into a column of one of its rows. */
+/** The value that an insertion has written into a column of one of its rows. */
 function writtenValue(
   builder: WriteBuilder,
   index: number,

@@ -44,7 +44,7 @@ export function FileField(options: FileFieldOptions = {}): PropertyDecorator {
   };
 }
 
-/** What a class, or a class it extends, declares about the property. */
+/** The declaration of the property by the class, or by a class that it extends. */
 export function declaredField(declaringClass: unknown, property: string): DeclaredField | undefined {
   for (let at = declaringClass; typeof at === 'function'; at = Object.getPrototypeOf(at) as unknown) {
     const field = fields.get(at)?.get(property);

@@ -76,7 +76,7 @@ function keysOf({ from, row: { entity, row, values } }: ChangedId): string[] {
   return named.map((id) => keyOf(from, id));
 }
 
-/** What a removed row owned goes to a row that names it now, if a manager does that, or if both have the same parents. */
+/** Gives the files of removed rows to rows that name them now, if a manager does that, or if both rows have the same parents. */
 async function adopt(
   runtime: TransferRuntime,
   ledger: RecordLedger,

@@ -3,10 +3,10 @@ import type { TransactionState } from '../../unit-of-work/transaction/transactio
 import type { OwnershipState } from '../statements/transfer-statements.js';
 import { isOwner } from './written-row.js';
 
-/** Whom one transaction gave files to, and from whom it took them. What a part of the transaction did is undone with it. */
+/** The owners that one transaction gave files to, and took files from. Notes of a part of the transaction are undone with it. */
 export class GivenFiles {
   readonly #given = new Map<string, OwnerReference>();
-  /** What was given before something was undone of which nobody can say what it was. */
+  /** The gifts from before a rollback of an unknown part. */
   readonly #formerlyGiven = new Map<string, OwnerReference>();
   readonly #taken = new Map<string, readonly OwnerReference[]>();
   readonly #disinherited = new Map<string, OwnershipState>();
@@ -35,7 +35,7 @@ export class GivenFiles {
     this.state.setUndoable(this.#disinherited, fileId, state);
   }
 
-  /** What the file was before it lost its owner here. */
+  /** The state of the file before it lost its owner here. */
   beforeDisinherited(fileId: string): OwnershipState | undefined {
     return this.#disinherited.get(fileId);
   }
@@ -55,7 +55,7 @@ export class GivenFiles {
     return isOwner(owner, this.#given.get(fileId)) || isOwner(owner, this.#formerlyGiven.get(fileId));
   }
 
-  /** Nobody knows any more which of the files are still their owners'. */
+  /** It is now unknown which of the files still belong to their owners. */
   forget(): void {
     for (const [id, owner] of this.#given) {
       this.state.setUndoable(this.#formerlyGiven, id, owner);

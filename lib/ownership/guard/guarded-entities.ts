@@ -144,13 +144,13 @@ function isAlone({ primaryColumns, uniques, indices }: EntityMetadata, idColumn:
   );
 }
 
-/** What a field of a row says: ids of files, and texts that are none. */
+/** The content of a field of a row: ids of files, and texts that are not ids. */
 export interface NamedFiles {
   readonly ids: readonly string[];
   readonly junk: readonly unknown[];
 }
 
-/** A value that is no id, as a text: also one that JSON made of `{ "toString": 1 }`, which `String()` cannot convert. */
+/** A value that is not an id, as a text: also one that JSON made of `{ "toString": 1 }`, which `String()` cannot convert. */
 export function textOfJunk(value: unknown): string {
   return typeof value === 'object' && value !== null ? inspect(value, { breakLength: Infinity }) : String(value);
 }
@@ -158,7 +158,7 @@ export function textOfJunk(value: unknown): string {
 const NOTHING: NamedFiles = { ids: [], junk: [] };
 
 /**
- * What the value of a field names, as an entity has it. A transformer may make anything of an id; then the value that is stored is read.
+ * The files that the value of an entity's field names. With a transformer, the stored value is read instead, because the entity's may be anything.
  */
 export function filesNamedBy(dataSource: DataSource, { column }: GuardedField, value: unknown): NamedFiles {
   if (value === null || value === undefined || value === '') return NOTHING;
@@ -172,7 +172,7 @@ export function filesNamedBy(dataSource: DataSource, { column }: GuardedField, v
   return orWhole(namedInStored(stored), stored);
 }
 
-/** What one value names, or the items of a list. What a list has beside ids and related objects is not left out: it is stored too. */
+/** The files that a value, or the items of a list, name. Items that are neither ids nor related objects count, too, because they are stored. */
 function namedIn(value: unknown): NamedFiles {
   if (!isList(value)) return split(idsIn(value));
   const items: unknown[] = [];

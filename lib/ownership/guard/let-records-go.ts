@@ -13,7 +13,7 @@ import type { RecordLedger } from './record-ledger.js';
 
 interface LetGo {
   readonly row: CurrentRow;
-  /** Whose file it may be. */
+  /** The owners that the file may have. */
   readonly owners: readonly OwnerReference[];
   readonly onReplace: Exclude<ReplacePolicy, 'keep'>;
 }
@@ -21,7 +21,7 @@ interface LetGo {
 /**
  * Applies `onReplace` to the files that rows have let go of: a row named them before or between the writes of this transaction, and no row
  * of the same owner names them now. Of a removed row these are the files that it had let go of before it was removed; `dealWithRemoved()`
- * sees to those that it still named. But not those that are `claimed` for another owner. Called before transfers, so that what goes makes
+ * deals with those that it still named. Files that are `claimed` for another owner are left out. Called before transfers, so that deletions make
  * room in a quota, and once more before the COMMIT.
  */
 export async function letRecordsGo(
@@ -35,7 +35,7 @@ export async function letRecordsGo(
   const letGo = lettingGo(ledger);
   for (const id of claimed) letGo.delete(id);
   if (letGo.size === 0) return;
-  // First the lock: whoever comes to name one of the files has it, too.
+  // The lock comes first: whoever comes to name one of the files needs it, too.
   const locked = await runtime.statements.lock(manager, [...letGo.keys()]);
   const used = await filesInUse(transaction, ledger, rowsOf(letGo));
   const dropped: FilesToLetGo = { release: [], delete: [] };
@@ -53,7 +53,7 @@ export async function letRecordsGo(
   await runtime.inUnit(transaction, (unit) => applyPolicies(runtime, unit, dropped));
 }
 
-/** The ids of the files that the rows have let go of so far, for whoever locks files before. */
+/** The ids of the files that the rows have let go of so far, so that they can be locked together with others. */
 export async function filesLetGo(ledger: RecordLedger, manager: EntityManager): Promise<string[]> {
   if (ledger.isUnsure) await ledger.read(manager);
   return [...lettingGo(ledger).keys()];

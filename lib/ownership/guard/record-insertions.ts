@@ -11,7 +11,7 @@ import type { Condition } from './record-rows.js';
 import { beforeSql, done, mayBeHeard, namesAny, rowsToInsert, valueIn, writtenValues } from './write-statement.js';
 import type { Execute, GuardedWrite, Values, Written } from './write-statement.js';
 
-/** What the insertion does to the entity; undefined where it names no files. */
+/** The effect of the insertion on the entity; undefined if it names no files. */
 export function insertion(builder: WriteBuilder, entity: GuardedEntity): GuardedWrite | undefined {
   const { insertFromSelect, onConflict, onIgnore, onUpdate } = builder.expressionMap;
   if (insertFromSelect)
@@ -91,7 +91,7 @@ async function upsertRows(
   const result = await done<{ identifiers: (ObjectLiteral | undefined)[] }>(builder, execute, () =>
     ledger.refuse(failedAfterWrite(entity)),
   );
-  // A listener may have given the unique value: then nobody knows which of the rows were there.
+  // A listener may have set the unique value: then the rows that existed before are unknown.
   const isAsBefore = JSON.stringify(where) === JSON.stringify(known);
   const after = where ? await readRows(manager, entity, where, true) : [];
   const keys = result.identifiers.filter((key) => key && entity.metadata.hasAllPrimaryKeys?.(key));
@@ -109,7 +109,7 @@ function uniqueBySql(name: string): RecordWriteUnseenError {
   return new RecordWriteUnseenError(name, `An upsert into ${name} whose unique value is SQL`, 'Give the value itself.');
 }
 
-/** That a row has the same primary or unique values as one of those that are to be inserted. Throws where SQL says what such a value is. */
+/** The condition that a row has the same primary or unique values as one to be inserted. Throws where SQL computes such a value. */
 export function uniqueCondition(
   dataSource: DataSource,
   entity: GuardedEntity,

@@ -50,7 +50,7 @@ export class RecordLedger {
     return this.#rows.all;
   }
 
-  /** Notes that the transaction must not commit, also if the application swallows the error: a write was done that nobody could see. */
+  /** Notes that the transaction must not commit, also if the application swallows the error, because a write could not be noted. */
   refuse(error: FilesError): FilesError {
     if (!this.#refusal) this.state.onUndo(() => (this.#refusal = undefined));
     return (this.#refusal ??= error);
@@ -61,13 +61,13 @@ export class RecordLedger {
     if (this.#refusal) throw this.#refusal;
   }
 
-  /** Counts the write as under way until it settles. What it has written is settled after that, also where a settlement came before. */
+  /** Counts the write as under way until its promise settles. Its rows are checked after that, also if a check came before. */
   during<T>(write: Promise<T>): Promise<T> {
     this.#writing.add(write);
     const { undoneParts } = this.state;
     const end = (): void => {
       this.#writing.delete(write);
-      // What was undone meanwhile it may have noted after that.
+      // It may have noted writes after a rollback that undid them.
       if (this.state.undoneParts !== undoneParts) this.state.noteUndone();
       this.state.beforeCommit(this.#settle);
     };
@@ -94,7 +94,7 @@ export class RecordLedger {
     choseId: boolean,
   ): void {
     const row = this.#rows.toInsert(entity, key, ownerId);
-    // What the statement says nothing of is empty in a row that is made again.
+    // In a row that is made again, columns that the statement leaves out are empty.
     const empty = row.isRemoved ? entity.fields.map((field) => [field, NOTHING] as const) : [];
     row.choseId = choseId;
     // One that was removed and is inserted under the same key was there before.
@@ -109,12 +109,12 @@ export class RecordLedger {
     this.#write(this.#rows.row(entity, key), ownerId, values);
   }
 
-  /** Whether something was undone of which nobody can say what it was, so that what was noted may not stand. */
+  /** Whether an unknown part was undone, so that notes may be wrong. */
   get isUndone(): boolean {
     return this.state.undone > 0;
   }
 
-  /** Notes what a row is before it is written, and what its earlier writes have come to where they do not tell. */
+  /** Notes the state of a row before it is written, and the state after its earlier writes where they do not tell it. */
   seen(record: RecordRow): void {
     this.#forgetUndone();
     const row = this.#rows.row(record.entity, record.key);
@@ -255,7 +255,7 @@ export class RecordLedger {
     if (displaced && this.isUndone) this.refuse(keyUsedAgain(row.entity));
   }
 
-  /** After a rollback to a savepoint of the application's own nobody knows which of the writes stand, and which of the transfers. */
+  /** After a rollback to a savepoint that the application made, it is unknown which writes and transfers stand. */
   #forgetUndone(): void {
     const known = this.#undone;
     if (this.state.undone === known) return;
@@ -277,7 +277,7 @@ export class RecordLedger {
     this.#forgetUndone();
     for (const [field, value] of values) {
       const { ids = [] } = row.written.get(field) ?? {};
-      // What nobody is sure of may have been undone.
+      // An unsure note may have been undone.
       if (ids.length > 0 && row.entity.letsGo && !row.isUnsure)
         row.formerly.set(field, new Set([...(row.formerly.get(field) ?? []), ...ids]));
       row.written.set(field, value);

@@ -180,7 +180,7 @@ function anyText({ driver }: DataSource, { databaseName }: OwnerColumn, values: 
   return { sql: `CAST(${driver.escape(databaseName)} AS text) IN (${places.join(', ')})`, parameters: values };
 }
 
-/** What a row says, of whichever class of the table it is. */
+/** The content of a row, of any class of the table. */
 function columnsOf(entity: GuardedEntity): OwnerColumn[] {
   const { primaryColumns, discriminatorColumn } = entity.metadata;
   const own = [entity, ...entity.heirs].flatMap(({ idColumn, fields, parentColumns }) => {

@@ -10,7 +10,7 @@ import type { FieldValues } from './record-rows.js';
 import { areSame, beforeSql, done, mayBeHeard, rowsOf, writtenKeys, writtenValues } from './write-statement.js';
 import type { Execute, GuardedWrite, Values, Written } from './write-statement.js';
 
-/** What the builder writes, if it writes a declared field, an owner id, or the existence of a guarded row. */
+/** The write of the builder, if it concerns a declared field, an owner id, or the existence of a guarded row. */
 export function guardedWrite(builder: WriteBuilder): GuardedWrite | undefined {
   const { mainAlias, queryType } = builder.expressionMap;
   if (!mainAlias?.hasMetadata) return undefined;
@@ -29,7 +29,7 @@ function update(builder: WriteBuilder, entity: GuardedEntity): GuardedWrite | un
   const values = read();
   if (mayBeHeard(builder, 'Update')) {
     beforeSql(builder, () => {
-      // What the rows named before would have had to be read by now.
+      // The files that the rows named before should have been read by now.
       if (!areSame(values, read())) throw changedByListener(entity);
     });
   }

@@ -50,7 +50,7 @@ export async function dealWithRemoved(
   await runtime.inUnit(transaction, (unit) => applyPolicies(runtime, unit, letGo));
 }
 
-/** The files that go with their removed owner, by what `onDelete` says to do with them. */
+/** The files that go with their removed owner, by the `onDelete` of its class. */
 function byPolicy(
   files: readonly FileSnapshot[],
   removed: readonly Removed[],

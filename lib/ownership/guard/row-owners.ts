@@ -25,7 +25,7 @@ interface OwnersOfType {
   readonly classes: readonly GuardedEntity[];
   readonly byFile: Map<string, OwnerReference[]>;
   /**
-   * The ids of owners with a row that this transaction has written and that names one of the files: nobody else can remove it before the
+   * The ids of owners with a row that this transaction has written and that names one of the files. No other transaction can remove it before the
    * transaction ends.
    */
   readonly written: Set<string>;
@@ -38,7 +38,7 @@ export class RowOwners {
   private constructor(private readonly manager: EntityManager) {}
 
   /**
-   * Finds the owners of all files: by what the transaction wrote if it wrote a row that names the file, else with at most two statements
+   * Finds the owners of all files: from the transaction's own writes if one of them names the file, otherwise with at most two statements
    * for each guarded class of the owner type.
    */
   static async find(manager: EntityManager, wanted: readonly WantedOwner[]): Promise<RowOwners> {
@@ -57,7 +57,7 @@ export class RowOwners {
     return owners;
   }
 
-  /** As `find`, by what the transaction wrote alone: of files that nobody can have named before. */
+  /** As `find`, from the transaction's own writes alone, for files that no row can have named before. */
   static async written(manager: EntityManager, wanted: readonly WantedOwner[]): Promise<RowOwners> {
     const owners = new RowOwners(manager);
     const ledger = findLedger(manager);

@@ -31,7 +31,7 @@ export async function settleRecords(
   const { manager } = transaction;
   // A unit of work fails if it ends before its writes do; an application's transaction does not.
   if (ledger.isWriting && !transaction.unit) await ledger.written();
-  // Reading may show that nobody can say what has become of a row; it notes that as a refusal, which the next line throws.
+  // Reading may show that the state of a row is unknown; it notes that as a refusal, which the next line throws.
   if (ledger.isUnsure) await ledger.read(manager);
   ledger.assertNotRefused();
   if (!ledger.onlyGivesValues) {
@@ -93,7 +93,7 @@ async function assertNamedAreOwn(
   }
 }
 
-/** What a client sent is its mistake, in the words of validation; it does not learn whether a foreign file exists. */
+/** The client's mistake, with the message of validation, which does not reveal whether a foreign file exists. */
 function refusal(
   runtime: TransferRuntime,
   { unit }: OpenTransaction,

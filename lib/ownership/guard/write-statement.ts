@@ -15,14 +15,14 @@ import type { RecordLedger } from './record-ledger.js';
 export type Values = Readonly<Record<string, unknown>>;
 export type Execute = () => Promise<unknown>;
 
-/** What a write does to a guarded entity; undefined where it does not touch what is guarded. */
+/** The effect of a write on a guarded entity; undefined if it touches no guarded column. */
 export interface GuardedWrite {
   readonly entity: GuardedEntity;
   /** Does the write, and notes it. Needs the builder's query runner to be in a transaction. */
   run(execute: Execute, ledger: RecordLedger, manager: EntityManager): Promise<unknown>;
 }
 
-/** What is written into declared fields and the owner id. */
+/** The values for declared fields and the owner id. */
 export interface Written {
   readonly fields: FieldValues;
   /** Whether SQL says what is written. */
@@ -57,7 +57,7 @@ export function writtenValues(
   return { fields, expressions, changesId, newKey, choosesId: isOneRow && has(idColumn) };
 }
 
-/** Throws where nobody can tell which rows, or of which class, those are that the update leaves. */
+/** Throws where the rows after the update, or their classes, cannot be known. */
 function changedKey({ metadata }: GuardedEntity, values: Values): ObjectLiteral | undefined {
   const { name, primaryColumns, discriminatorColumn } = metadata;
   const written = (column: OwnerColumn): unknown => (column.isUpdate ? column.getEntityValue(values) : undefined);

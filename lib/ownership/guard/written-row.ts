@@ -11,13 +11,13 @@ export interface WrittenRow {
   readonly entity: GuardedEntity;
   /** As it was written; as the database has it, once the row was read. */
   key: ObjectLiteral;
-  /** What it was before the first write; null where the transaction inserted it, undefined where nobody had to know. */
+  /** Its state before the first write; null if the transaction inserted it, undefined if it was not needed. */
   before: RecordRow | null | undefined;
   /** The owner id, as far as the writes tell. */
   ownerId: string | undefined;
   /** The owner id that it was inserted with, if the transaction inserted it. */
   insertedAs: string | undefined;
-  /** What it was when it was removed, after whatever the transaction had written before. */
+  /** Its state when it was removed, after the earlier writes of the transaction. */
   removedAs: RecordRow | undefined;
   /** The fields that were written, as the last write left them. */
   readonly written: Map<GuardedField, NamedFiles>;
@@ -30,7 +30,7 @@ export interface WrittenRow {
   /** The owner id that its files have followed it to. */
   followedTo: string | undefined;
   isRemoved: boolean;
-  /** What the writes do not tell has to be read. */
+  /** The writes do not tell its state, which has to be read. */
   isUnsure: boolean;
 }
 
@@ -42,7 +42,7 @@ export interface CurrentRow {
   readonly ownerId: string;
   /** The owner that the row is: one object for all of its files. */
   readonly owner: OwnerReference;
-  /** What the written fields name now; all fields, where the row was read. */
+  /** The files that the written fields name now; all fields, if the row was read. */
   readonly values: FieldValues;
 }
 
@@ -71,7 +71,7 @@ export function keyOf({ metadata: { tablePath, primaryColumns } }: GuardedEntity
     : JSON.stringify([tablePath, ...values]);
 }
 
-/** What is thrown where a row may have a key that another row had before that was undone. */
+/** The error for a row that may have the key of another row whose write was undone. */
 export function keyUsedAgain({ metadata: { name } }: GuardedEntity): RecordWriteUnseenError {
   const remedy = 'Give each row a different key, or use another transaction.';
   return new RecordWriteUnseenError(name, `A primary key of ${name} that another row had before it was undone`, remedy);
@@ -86,14 +86,14 @@ export function hasOtherId({ before, insertedAs, ownerId }: WrittenRow): boolean
   return before === null && insertedAs !== undefined && insertedAs !== ownerId;
 }
 
-/** What the row is now, if it is there. */
+/** The state of the row now, if it exists. */
 function currentOf(row: WrittenRow): CurrentRow | undefined {
   const { entity, key, ownerId, written, isRemoved } = row;
   if (isRemoved || ownerId === undefined) return undefined;
   return { row, entity, key, ownerId, owner: { type: entity.ownerType, id: ownerId }, values: written };
 }
 
-/** What the row was when it was removed, if it is. */
+/** The state of the row when it was removed, if it was. */
 export function removedOf(row: WrittenRow): CurrentRow | undefined {
   const { isRemoved, removedAs } = row;
   if (!isRemoved || removedAs?.ownerId === undefined) return undefined;
@@ -133,11 +133,11 @@ export function isOwner(owner: OwnerReference, other: { type: string | null; id:
   return owner === other || (other !== undefined && owner.type === other.type && owner.id === other.id);
 }
 
-/** The rows that a transaction wrote, each by its key. What a part of the transaction did to them is undone with it. */
+/** The rows that a transaction wrote, each by its key. Notes of a part of the transaction are undone with it. */
 export class WrittenRows {
   readonly #byKey = new Map<string, WrittenRow>();
   readonly #displaced: WrittenRow[] = [];
-  /** What was read off the rows since the last change. */
+  /** The values that were derived from the rows since the last change. */
   #current: readonly CurrentRow[] | undefined;
   #naming: ReadonlyMap<string, readonly CurrentRow[]> | undefined;
 
@@ -167,12 +167,12 @@ export class WrittenRows {
     return this.present.filter(({ isUnsure }) => isUnsure);
   }
 
-  /** What the rows are now. */
+  /** The states of the rows now. */
   get current(): readonly CurrentRow[] {
     return (this.#current ??= this.present.flatMap((row) => currentOf(row) ?? []));
   }
 
-  /** What they are now, by the files that they name. */
+  /** The states of the rows now, by the files that they name. */
   get naming(): ReadonlyMap<string, readonly CurrentRow[]> {
     return (this.#naming ??= byNamedFile(this.current));
   }

@@ -2,7 +2,7 @@ import { OptionInvalidError } from '../../errors/setup.errors.js';
 import type { ByOwnerType } from '../../files/owner-type-name.js';
 import { parseByteSize } from '../../storage/byte-size.js';
 
-/** How much an owner may have. What is not named is not limited. */
+/** The limits of an owner. Omitted ones do not limit. */
 export interface Quota {
   /** Bytes, or a text like `'1GiB'`. */
   readonly bytes?: number | string;

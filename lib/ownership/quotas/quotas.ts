@@ -17,7 +17,7 @@ export interface UsageChange {
 }
 
 /**
- * How much owners have, and may have. Owner types without a quota cost nothing. What an owner has is kept in a row that every change of
+ * The usage and the limits of owners. Owner types without a quota cost nothing. The usage of an owner is kept in a row that every change of
  * its files locks, so that two of them cannot both take the last byte.
  */
 @Injectable()
@@ -38,7 +38,7 @@ export class Quotas {
     return Object.hasOwn(this.options, ownerType);
   }
 
-  /** What the owner has. */
+  /** The usage of the owner. */
   async usage(owner: OwnerReference): Promise<Amount> {
     const { manager } = this.transactor.dataSource;
     const row = this.isCounted(owner.type) ? await recordedUsage(manager, owner) : null;

@@ -10,12 +10,12 @@ import { dataSourceOf, familyOf } from '../../unit-of-work/typeorm/data-source.j
 
 export type { Amount };
 
-/** What the owner has by its row, which changes keep; undefined before the first of them. */
+/** The usage in the owner's row; undefined before its first change. */
 export function recordedUsage(manager: EntityManager, owner: OwnerReference): Promise<FileUsage | null> {
   return manager.findOneBy(FileUsage, keyOf(owner));
 }
 
-/** What the owner has by its files, without one of them, if named, and by uploads that are open. */
+/** The usage as counted from the owner's files, without one of them, if given, and its open uploads. */
 export async function countedUsage(manager: EntityManager, owner: OwnerReference, without?: string): Promise<Amount> {
   const query = manager.createQueryBuilder(ManagedFile, 'file').where(keyOf(owner));
   if (without !== undefined) query.andWhere('file.id <> :without', { without });
@@ -32,8 +32,8 @@ async function amountOf<T extends ObjectLiteral>(query: SelectQueryBuilder<T>, a
 }
 
 /**
- * Adds to what the owner has; its row is locked from now on. The files have changed already, except for the one that is `going`. An owner
- * without a row is counted: whoever changed its files before has left a row, and whoever does it now waits for this one.
+ * Adds to the usage of the owner, whose row is locked from now on. The files have changed already, except for the one that is `going`. An owner
+ * without a row is counted: earlier changes of its files have left a row, and concurrent ones wait for this one.
  */
 export async function addUsage(
   manager: EntityManager,
@@ -59,7 +59,7 @@ async function setUsage(
 
 /** Makes the owner's row say what its files come to. */
 export async function recountUsage(manager: EntityManager, owner: OwnerReference): Promise<Amount> {
-  // Locks the row, and makes it where there is none.
+  // Locks the row, which it makes if it is missing.
   await addUsage(manager, owner, { bytes: 0, count: 0 });
   const counted = await countedUsage(manager, owner);
   await manager.update(FileUsage, keyOf(owner), { ...counted });

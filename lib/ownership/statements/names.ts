@@ -11,7 +11,7 @@ export interface TableNames<Entity> {
 export interface OwnershipNames {
   readonly file: TableNames<ManagedFile>;
   readonly history: TableNames<FileTransfer>;
-  /** `id AS "id", owner_type AS "ownerType", …`: what a FileSnapshot is made of. */
+  /** `id AS "id", owner_type AS "ownerType", …`: the columns of a FileSnapshot. */
   readonly snapshot: string;
 }
 

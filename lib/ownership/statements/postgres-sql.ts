@@ -23,10 +23,10 @@ export function transferSql({ file, history }: OwnershipNames, form: TransferFor
 SELECT v.id, v.verdict, v.owner_type AS "fromType", v.owner_id AS "fromId", v.pinned FROM v`;
 }
 
-/** What a refusal begins with, in the message of the statement's error. */
+/** The prefix of refusals, in the message of the statement's error. */
 export const REFUSED = 'nestjs-files:';
 
-/** The same, where nothing but the COMMIT comes after. It pins what is kept, too; what is refused makes it fail, with the refusals in the message. */
+/** The same, sent with the COMMIT. It also pins files that stay where they are. A refused file makes it fail, with the refusals in the message. */
 export function lastTransferSql(names: OwnershipNames, form: TransferForm): string {
   const refused = `v.verdict NOT IN ('moved', 'kept')`;
   const rows = `json_build_object('id', v.id, 'verdict', v.verdict, 'fromType', v.owner_type, 'fromId', v.owner_id, 'pinned', v.pinned)`;

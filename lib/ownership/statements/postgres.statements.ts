@@ -90,7 +90,7 @@ export class PostgresStatements extends TransferStatements {
     return isOne ? read(manager, this.#lookAtOne, id) : read(manager, this.#lookAtMany, uuids(ids));
   }
 
-  /** Also asks for what the transaction is known by, where its unit does not know that yet. */
+  /** Also asks for the id of the transaction, if its unit does not know it yet. */
   override lookBefore(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
     const here = ambientOf(dataSourceOf(manager));
     const { transaction } = here?.kind === 'scope' ? here : {};
@@ -148,7 +148,7 @@ function parametersOf(
   ];
 }
 
-/** The message quotes what could not be read as a number, in whatever language it is. */
+/** The message quotes the text that could not be read as a number, in the language of the server. */
 function refused(error: unknown): MoveOutcome[] | undefined {
   const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
   const text = typeof message === 'string' && code === INVALID_TEXT ? message : '';

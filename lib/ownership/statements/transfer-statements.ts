@@ -30,7 +30,10 @@ export interface TransferTerms {
   readonly pin: boolean;
 }
 
-/** `kept`: it is the owner's already; only the field may be another one. `moved`: it may move, and did if no other was refused. The rest are refusals. */
+/**
+ * `kept`: it is the owner's already; only the field may be another one. `moved`: it may move, and did if no other was refused. The rest are
+ * refusals.
+ */
 export type Verdict = 'kept' | 'moved' | 'missing' | 'foreign' | 'pinned';
 
 /** An ownership as the locked row has it. */
@@ -43,11 +46,11 @@ export interface OwnershipState {
 export interface MoveOutcome {
   readonly fileId: string;
   readonly verdict: Verdict;
-  /** What the row said under the lock, before the move; nothing is to be trusted where the file is missing. */
+  /** The state of the row under the lock, before the move; meaningless if the file is missing. */
   readonly before: OwnershipState;
 }
 
-/** What the checks want to know of a file. */
+/** The fields of a file that the checks need. */
 export interface FileSnapshot extends OwnershipState {
   readonly id: string;
   readonly storage: string;

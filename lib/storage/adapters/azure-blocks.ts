@@ -9,7 +9,7 @@ const BLOCK_SIZE = 8 * 1024 * 1024;
 const MAX_BLOCKS = 50_000;
 
 /**
- * Sends the content in blocks, which nobody sees until their names are committed. Content of no more than one block is returned instead, to
+ * Sends the content in blocks, which stay invisible until their names are committed. Content of no more than one block is returned instead, to
  * be sent at once. When it fails, nothing is on its way any more.
  */
 export async function stageBlocks(blob: BlockBlobClient, content: Readable): Promise<Buffer | string[]> {

@@ -6,7 +6,7 @@ import { isStatus, isTaken } from './azure-errors.js';
 /** Where the mark is below the prefix: no location of a file. */
 export const AZURE_MARK = '.nestjs-files/mark';
 
-/** The mark of a container, or of what is below a prefix of it: a blob. */
+/** The mark of a container, or of a prefix in it: a blob. */
 export class AzureMark implements MarkPlace {
   constructor(
     readonly place: string,
@@ -28,7 +28,7 @@ export class AzureMark implements MarkPlace {
       await this.blob.upload(mark, Buffer.byteLength(mark), { conditions: { ifNoneMatch: '*' } });
       return true;
     } catch (error) {
-      // After an answer that was lost the SDK asks again, and is told of its own blob.
+      // After a lost answer the SDK asks again, and finds its own blob.
       if (isTaken(error)) return (await this.read()) === mark;
       throw error;
     }

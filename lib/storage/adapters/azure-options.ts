@@ -6,7 +6,7 @@ import { readBaseUrl, readPrefix } from './bucket-options.js';
 export interface AzureStorageOptions extends StorageLimits {
   /** A client of `@azure/storage-blob` for the container, which has to exist. */
   container: ContainerClient;
-  /** What the names of all blobs begin with: `'app/'`. Nobody else may write below it. @default '', all of the container */
+  /** The prefix of the names of all blobs: `'app/'`. No other program may write below it. @default '', all of the container */
   prefix?: string;
   /** Where everybody can read the container: `container.url` of a public one, or a CDN before it. With it, the storage has public addresses. */
   publicBaseUrl?: string;
@@ -14,7 +14,7 @@ export interface AzureStorageOptions extends StorageLimits {
   service?: BlobServiceClient;
 }
 
-/** What was read of the options. */
+/** The checked options. */
 export interface ReadOptions {
   container: ContainerClient;
   prefix: string;
@@ -22,7 +22,7 @@ export interface ReadOptions {
   service: BlobServiceClient | undefined;
 }
 
-/** Throws `StorageOptionInvalidError` for what makes no sense. */
+/** Throws `StorageOptionInvalidError` for an invalid value. */
 export function readOptions(options: Omit<AzureStorageOptions, keyof StorageLimits>): ReadOptions {
   const { container, prefix = '', publicBaseUrl, service } = options;
   // Its type alone: a connection string has a key in it.

@@ -172,7 +172,7 @@ class AzureAdapter implements StorageAdapter {
     }
   }
 
-  /** Makes a blob where none is. Where an answer is lost, the SDK asks again and is told of what it made itself: that is known by its metadata. */
+  /** Makes a blob if none exists. After a lost answer the SDK asks again and finds its own blob, which is recognised by its metadata. */
   async #create(location: string, make: (creation: Creation) => Promise<unknown>): Promise<void> {
     const write = randomUUID();
     try {
@@ -184,7 +184,7 @@ class AzureAdapter implements StorageAdapter {
     }
   }
 
-  /** Waits for what Azure copies in the background. A copy that failed is an empty blob, and removed. */
+  /** Waits for a copy that Azure makes in the background. A failed copy is an empty blob, and is removed. */
   async #finishCopy(to: string): Promise<void> {
     for (;;) {
       const { copyStatus, copyStatusDescription } = await this.#blob(to).getProperties();
@@ -217,7 +217,7 @@ class AzureAdapter implements StorageAdapter {
   }
 }
 
-/** For what makes a blob: only where none is. */
+/** The condition that no blob exists. */
 interface Creation {
   conditions: { ifNoneMatch: string };
   metadata: Record<string, string>;

@@ -20,7 +20,7 @@ export function readBaseUrl(url: string | undefined): string | undefined {
   return url.replace(/\/+$/, '');
 }
 
-/** The public address of what has this name in a bucket. */
+/** The public address of the object with this name in a bucket. */
 export function publicAddress(baseUrl: string, name: string): string {
   return [baseUrl, ...name.split('/').map(encodeURIComponent)].join('/');
 }

@@ -37,7 +37,7 @@ const PARTS_PER_STATEMENT = 16;
 const ROWS_PER_PAGE = 500;
 const KEYS_PER_STATEMENT = 10_000;
 
-/** What is known once the storage is connected. */
+/** The state of a connected storage. */
 interface Known {
   readonly name: string;
   readonly maxSize: number;
@@ -59,7 +59,7 @@ class DatabaseAdapter implements StorageAdapter {
         'a data source with the entity StoredBytes of FILES_ENTITIES',
       );
     }
-    // Another data source than that of FilesModule sees to it by nobody else.
+    // FilesModule does this for its own data source only.
     readAuthoritatively(dataSource);
     this.#known = { name, maxSize, dataSource };
   }

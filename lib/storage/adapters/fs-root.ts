@@ -6,7 +6,7 @@ import { LocationInvalidError } from '../../errors/storage.errors.js';
 export interface FsModes {
   readonly file: number;
   readonly directory: number;
-  /** Whether the application said so: then it is exactly this, whatever the umask is. */
+  /** Whether the application chose the mode: then it is applied exactly, without the umask. */
   readonly isAsked: boolean;
 }
 
@@ -19,7 +19,7 @@ export interface FsPlace {
 
 /**
  * The directory that holds a storage. Every location is resolved through the links on its way and refused when it leads out.
- * A swap between check and use remains possible, so nobody but the application may write to the root.
+ * A swap between check and use remains possible, so only the application may write to the root.
  */
 export class FsRoot {
   #real: string | undefined;
@@ -31,7 +31,7 @@ export class FsRoot {
 
   /** Makes the directory, if it is missing, and resolves it. */
   async prepare(): Promise<string> {
-    // What is above the root is not the storage's own.
+    // Directories above the root do not belong to the storage.
     await mkdir(dirname(this.path), { recursive: true });
     if ((await mkdir(this.path, { recursive: true, mode: this.modes.directory })) !== undefined)
       await this.#open(this.path);
@@ -100,7 +100,7 @@ export async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
-/** Whether the error is one of Node's file system errors with one of the codes. */
+/** Whether the error is a file system error of Node with one of the codes. */
 export function isFault(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');
 }

@@ -25,7 +25,7 @@ export interface FsStorageOptions extends StorageLimits {
   root: string;
   /** Waits until the disk has the bytes. Without it a power cut can leave files empty. @default true */
   fsync?: boolean;
-  /** Who may read files and directories that are made, whatever the umask is. @default { file: 0o600, directory: 0o700 } */
+  /** The modes of new files and directories, applied without the umask. @default { file: 0o600, directory: 0o700 } */
   modes?: {
     /** Such as `0o640`. */
     file?: number;

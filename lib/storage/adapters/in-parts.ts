@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 
-/** Pieces of the content of just this size, and the last with what is left: more than nothing, unless there is no content. */
+/** The content in pieces of exactly this size; the last one has the rest. Empty content gives one empty piece. */
 export async function* inParts(
   content: Readable,
   size: number,

@@ -161,7 +161,7 @@ class LinkAdapter implements StorageAdapter {
   }
 }
 
-/** Ends what it watches when the time is over, and what it is to watch later at once. */
+/** Ends the watched streams when the time is over, and streams that are added later at once. */
 class Deadline {
   #latest: { destroy(error: Error): unknown } | undefined;
   #error: Error | undefined;

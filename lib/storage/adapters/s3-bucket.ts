@@ -6,7 +6,7 @@ import { LocationTakenError } from '../../errors/storage.errors.js';
 import type { StoredObject } from '../storage-adapter.js';
 import { answerTo, isAnswer } from './s3-fault.js';
 
-/** An object, and the tag of what made it; that of another program has none. */
+/** An object, and the tag of the request that made it. Objects of other programs have no tag. */
 export interface S3Object extends StoredObject {
   tag: string | undefined;
 }

@@ -39,7 +39,7 @@ async function assertThere(bucket: S3Bucket, storage: string, server: string): P
   }
 }
 
-/** A server that ignores the condition would overwrite, and nobody would know. */
+/** A server that ignores the condition would overwrite unnoticed. */
 async function assertHeeded(bucket: S3Bucket, storage: string, server: string): Promise<void> {
   const refuse = (what: string): Error =>
     new StorageOptionInvalidError('conditionalWrites', true, `false, because ${server} ${what} If-None-Match`);

@@ -22,7 +22,7 @@ import { CLAIM, MAX_PARTS } from './s3-upload.js';
 /**
  * Uploads that clients send to the bucket: always a multipart upload, also of one part. The server that signs has begun it, so that the client
  * has no say in the object's headers, and completes it: from then on what was signed leads nowhere, on every server, with conditions and
- * without. A signed PutObject would need the condition, and Ceph lets it come with an ACL that nobody signed.
+ * without. A signed PutObject would need the condition, and Ceph accepts an unsigned ACL with it.
  */
 export class S3DirectUploads implements DirectUploadPlace {
   constructor(

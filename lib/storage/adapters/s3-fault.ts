@@ -1,4 +1,4 @@
-/** What an S3 server, or the way to it, answered instead of what it was asked for. */
+/** An error of an S3 server, or of the connection to it. */
 export class S3Fault extends Error {
   /** The status of HTTP; `undefined` where no answer came. */
   readonly status: number | undefined;
@@ -25,7 +25,7 @@ interface Fault {
 
 const MEANINGLESS = ['Error', 'UnknownError', 'Unknown', 'AggregateError'];
 
-/** What the SDK gives; where it fails, an `S3Fault`. */
+/** The result of the SDK. Its errors become an `S3Fault`. */
 export async function answerTo<T>(call: Promise<T>): Promise<T> {
   try {
     return await call;
@@ -39,7 +39,7 @@ export function isAnswer(error: unknown, ...statuses: number[]): boolean {
   return error instanceof S3Fault && error.status !== undefined && statuses.includes(error.status);
 }
 
-/** Whether the answer is that there is no such object; a bucket that is missing is another answer, except to HEAD. */
+/** Whether the error says that the object is missing. A missing bucket is another error, except for HEAD. */
 export function isMissingObject(error: unknown): boolean {
   return isAnswer(error, 404) && (error as S3Fault).code === 'NoSuchKey';
 }

@@ -36,7 +36,7 @@ async function endUpload(
     if (there?.tag === claimOf(UploadId)) {
       // It is being completed.
       if (there.modifiedAt >= before) return undefined;
-      // Before the upload ends: the other way round a crash would leave a claim that nobody finds.
+      // Removed before the upload ends: in the other order, a crash would leave a claim that is never found.
       await bucket.remove(location);
     }
     await answerTo(bucket.client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId })));

@@ -7,7 +7,7 @@ import { isMissingObject } from './s3-fault.js';
 /** Where the mark is below the prefix: no location of a file. */
 export const S3_MARK = '.nestjs-files/mark';
 
-/** The mark of a bucket, or of what is below a prefix: an object there. */
+/** The mark of a bucket, or of a prefix in it: an object. */
 export class S3Mark implements MarkPlace {
   readonly place: string;
 

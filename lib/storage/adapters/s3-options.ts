@@ -10,17 +10,20 @@ export interface S3StorageOptions extends StorageLimits {
   client: S3Client | S3ClientConfig;
   /** It has to exist. */
   bucket: string;
-  /** What all keys begin with: `'app/'`. Nobody else may write below it. @default '', all of the bucket */
+  /** The prefix of all keys: `'app/'`. No other program may write below it. @default '', all of the bucket */
   prefix?: string;
   /** Larger files are sent in parts of this size, two at a time; so much of each is in memory. At least 5 MiB. @default '8MiB' */
   partSize?: number | string;
-  /** Whether the server heeds `If-None-Match` when an object is put. Without it, writes at once to one location can overwrite each other. @default true */
+  /**
+   * Whether the server heeds `If-None-Match` when an object is put. Without it, writes at once to one location can overwrite each other.
+   * @default true
+   */
   conditionalWrites?: boolean;
   /** Where everybody can read the bucket: `'https://cdn.example.org'`. With it, the storage has public addresses. */
   publicBaseUrl?: string;
 }
 
-/** What was read of the options. */
+/** The checked options. */
 export interface ReadOptions {
   client: S3Client;
   bucket: string;
@@ -42,7 +45,7 @@ const MIB = 1024 ** 2;
 const MIN_PART = 5 * MIB;
 const MAX_PART = 5 * 1024 * MIB;
 
-/** Throws `StorageOptionInvalidError` for what makes no sense. */
+/** Throws `StorageOptionInvalidError` for an invalid value. */
 export function readOptions(options: Omit<S3StorageOptions, keyof StorageLimits>): ReadOptions {
   const { client, bucket, prefix = '', partSize = '8MiB', conditionalWrites = true, publicBaseUrl } = options;
   if (typeof bucket !== 'string' || !/^[\w.:/-]+$/.test(bucket))

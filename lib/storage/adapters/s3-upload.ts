@@ -94,7 +94,7 @@ export class S3Upload {
     if (this.#failure) throw this.#failure.error;
   }
 
-  /** Ends with no part on its way, whatever happens: one that came after the upload was aborted would be left. */
+  /** Ends only when no part is on its way: a part that arrived after the upload was aborted would be left. */
   async #fill(fill: (upload: S3Upload) => Promise<void>): Promise<void> {
     try {
       await fill(this);
@@ -111,7 +111,7 @@ export class S3Upload {
   /**
    * Few servers heed a condition on the completion, so that it would overwrite what came to be at the location meanwhile. A claim is laid there
    * first: an object with the condition that none is there, which every server decides alike. The completion replaces it in one step. Until
-   * then nothing is read, listed or copied there, and nobody else may write.
+   * then nothing is read, listed or copied there, and other writers are refused.
    */
   async #publish(): Promise<void> {
     const { bucket, location } = this;

@@ -27,9 +27,9 @@ export interface CommitAnswer {
   readonly acknowledged: boolean;
   /** Why the database rolled back instead, though it reported no error. */
   readonly refusal?: string;
-  /** What the driver gave as the statement's result. */
+  /** The driver's result of the statement. */
   readonly reply?: unknown;
-  /** What was thrown: by the statement, or by a subscriber before or after it. */
+  /** The error of the statement, or of a subscriber before or after it. */
   readonly error?: unknown;
   /**
    * Whether the error came before the last statement was acknowledged. If that failed, the COMMIT was not run; if the connection was lost,
@@ -49,9 +49,9 @@ export function commitMayStand({ error }: CommitAnswer): boolean {
 export interface LastStatement {
   readonly sql: string;
   readonly parameters: readonly unknown[];
-  /** What the statement says by failing with this error of the driver; undefined where it is a fault. */
+  /** The result that the statement reports by failing with this error of the driver; undefined if it is a fault. */
   refusal(error: unknown): Error | undefined;
-  /** What the caller of the unit is told where the statement fails with this error. */
+  /** The error for the caller of the unit when the statement fails with this error. */
   errorOf(error: unknown): unknown;
   /** Called once: when the statement has succeeded, or with why it did not, which may be that the unit was rolled back. */
   onEnd?(failure?: { readonly error: unknown }): void;
@@ -61,11 +61,11 @@ export interface LastStatement {
 export type Start = (isolation: IsolationLevel | undefined) => Promise<void>;
 
 /**
- * What the unit of work needs to know of a database to be sure of a transaction's state, because a promise that the driver resolves is not
+ * The differences between databases. The unit of work must be sure of a transaction's state, and a promise that the driver resolves is not
  * proof enough.
  */
 export interface Dialect {
-  /** What a transaction runs at when nothing was asked for. */
+  /** The isolation of a transaction when none was asked for. */
   readonly defaultIsolation: IsolationLevel;
   /** The isolation to ask for at BEGIN; undefined leaves the database's default. */
   isolation(requested: IsolationLevel | undefined, configured: IsolationLevel | undefined): IsolationLevel | undefined;
@@ -77,7 +77,7 @@ export interface Dialect {
   query(runner: QueryRunner, sql: string, parameters?: unknown[]): Promise<QueryResult>;
   /** Runs a statement of the library itself, which awaits it. */
   send(runner: QueryRunner, sql: string, parameters: unknown[]): Promise<QueryResult>;
-  /** Has the transaction begun on the server, for what goes there past the query runner. */
+  /** Makes sure that the transaction has begun on the server, before a statement is sent past the query runner. */
   ready(runner: QueryRunner): Promise<void>;
   /** Whether this statement would begin or end the transaction, behind the unit's back; it is refused before it runs. */
   endsTransaction(sql: string): boolean;
@@ -96,7 +96,7 @@ export interface Dialect {
   destroy(runner: QueryRunner): Promise<void>;
 }
 
-/** Notes whether the COMMIT was acknowledged, whatever subscribers do when they hear of it. */
+/** Notes whether the COMMIT was acknowledged, even if a subscriber fails on hearing of it. */
 export async function observedCommit(runner: QueryRunner, commit: () => Promise<void>): Promise<CommitAnswer> {
   const { broadcaster } = runner;
   const { broadcastAfterQueryEvent } = broadcaster;

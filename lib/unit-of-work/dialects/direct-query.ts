@@ -21,7 +21,7 @@ const OF_STARTS: readonly Event[] = ['beforeTransactionStart', 'afterTransaction
 const OF_COMMITS: readonly Event[] = ['beforeTransactionCommit', 'afterTransactionCommit'];
 
 /**
- * Whether nobody would notice if a statement went to the driver past TypeORM's query runner: no subscriber listens, this runner's `query()` was
+ * Whether a statement may go to the driver past TypeORM's query runner: no subscriber listens, this runner's `query()` was
  * not overridden, and it is connected.
  */
 export function isUnheard(runner: QueryRunner, what?: Listened): boolean {
@@ -33,7 +33,7 @@ export function isUnheard(runner: QueryRunner, what?: Listened): boolean {
   );
 }
 
-/** Whether a subscriber hears of statements, and of what is asked for besides. */
+/** Whether a subscriber hears of statements, or of the other given events. */
 export function isListenedTo(runner: QueryRunner, what?: Listened): boolean {
   const more = what === 'start' ? OF_STARTS : what === 'commit' ? OF_COMMITS : [];
   return dataSourceOf(runner).subscribers.some((subscriber) =>

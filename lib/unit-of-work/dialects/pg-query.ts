@@ -1,4 +1,4 @@
-/** What a query of `pg` writes its messages to. */
+/** The connection that a query of `pg` writes its messages to. */
 interface Connection {
   readonly stream: { cork(): void; uncork(): void };
   /** From `pg` 8.23 on. */
@@ -36,7 +36,7 @@ interface WithBegin extends Query {
   readonly isOutside: boolean;
 }
 
-/** A statement that goes to the server together with what begins its transaction: if that fails, the server does not run it. */
+/** A statement that is sent together with the BEGIN of its transaction. If the BEGIN fails, the server does not run it. */
 export type BeginWith = new (begin: string, statement: Statement, callback: Callback) => WithBegin;
 
 /**
@@ -86,7 +86,7 @@ export function beginWith(base: QueryClass): BeginWith {
     }
 
     override handleError(error: Error, connection: Connection): void {
-      // The client does so under the name that it knows, which is none while BEGIN is not answered.
+      // The client uses the name that it knows, and it knows none until BEGIN is answered.
       const { submittedNamedStatements: submitted } = connection;
       if (this.#name && submitted) Reflect.deleteProperty(submitted, this.#name);
       super.handleError(error, connection);
@@ -97,7 +97,7 @@ export function beginWith(base: QueryClass): BeginWith {
 interface WithCommit extends Query {
   /** Whether the statement was done, so that what comes after is the COMMIT. */
   readonly isDone: boolean;
-  /** What the server says it did at the COMMIT. */
+  /** The command tag with which the server answered the COMMIT. */
   readonly tag: string | undefined;
 }
 

@@ -22,7 +22,7 @@ interface Classes {
 
 /** What became of a statement that was sent with the COMMIT. */
 interface CommittedWith {
-  /** What the server says it did at the COMMIT. */
+  /** The command tag with which the server answered the COMMIT. */
   readonly tag?: string | undefined;
   readonly error?: unknown;
   /** Whether the error is the statement's own, so that the server did not run the COMMIT. */
@@ -53,7 +53,7 @@ export class PostgresClient {
     return wrapped;
   }
 
-  /** Whether BEGIN was sent and failed: what comes after it would be committed at once. */
+  /** Whether BEGIN was sent and failed: later statements would be committed at once. */
   get isOutside(): boolean {
     return this.#held.isOutside;
   }
@@ -173,7 +173,7 @@ class HeldBegin {
   #statement: string | undefined;
   #isolation: string | undefined;
   #holds = false;
-  /** Whether it was sent and failed: what comes after it would be committed at once. */
+  /** Whether it was sent and failed: later statements would be committed at once. */
   isOutside = false;
 
   /** Whether anything waits to be sent. */
@@ -181,7 +181,7 @@ class HeldBegin {
     return this.#statement !== undefined;
   }
 
-  /** Runs `start`, and holds back what it sends to begin a transaction; at this isolation, whatever it asks for itself. */
+  /** Runs `start`, and holds back the BEGIN that it sends, at this isolation instead of its own. */
   async during(start: () => Promise<void>, isolation?: string): Promise<void> {
     this.#holds = true;
     this.#isolation = isolation;
@@ -211,7 +211,7 @@ class HeldBegin {
     return true;
   }
 
-  /** What has to be sent, which the caller does. */
+  /** The statement that the caller has to send. */
   release(): string {
     const statement = this.#statement ?? BEGIN;
     this.#statement = undefined;

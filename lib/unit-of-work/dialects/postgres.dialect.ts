@@ -134,7 +134,10 @@ function clientOf(runner: QueryRunner): Promise<PostgresClient | undefined> {
   return (runner as PostgresRunner).connect().then((client) => wrapped(runner, client));
 }
 
-/** None on PGlite, where one client is everybody's: what it held back would go with another's statements, and names of statements are taken. */
+/**
+ * None on PGlite, where all share one client: a held-back BEGIN would be sent with another caller's statements, and names of statements would
+ * clash.
+ */
 function wrapped(runner: QueryRunner, client: PgClient): PostgresClient | undefined {
   const dataSource = dataSourceOf(runner);
   return isOnPglite(dataSource) ? undefined : PostgresClient.of(dataSource, client);

@@ -5,7 +5,7 @@ import { Mutex } from '../mutex.js';
 import { dataSourceOf } from '../typeorm/data-source.js';
 
 const LEASE_TIMEOUT = 60_000;
-// Work detached from the unit that holds the lease may be awaited by it, which nobody can see: wait, but not for long.
+// The unit that holds the lease may be awaiting detached work, which cannot be seen: such work waits, but not for long.
 const DETACHED_LEASE_TIMEOUT = 5_000;
 
 type Query = (sql: string, ...rest: unknown[]) => Promise<unknown>;
@@ -84,7 +84,7 @@ export class Lease {
   readonly #mutex = new Mutex();
   readonly #dataSources = new WeakSet<DataSource>();
 
-  /** Resolves, when the connection is the caller's, with what gives it back. */
+  /** Resolves when the connection is the caller's, with the function that gives it back. */
   async acquire(runner: QueryRunner): Promise<() => void> {
     this.#dataSources.add(dataSourceOf(runner));
     if (!this.#mutex.enter()) await this.#wait(runner);

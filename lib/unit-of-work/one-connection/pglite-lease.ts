@@ -30,7 +30,7 @@ const BEGINS = /^\s*(?:begin|start\s+transaction)\b/i;
 const ENDS = /^\s*(?:commit|end|abort|rollback(?!\s+(?:work\s+|transaction\s+)?to\b))\b/i;
 
 const recognised = new WeakSet<DataSource>();
-/** By what makes the pools: all of one kind that are within this process share one database. */
+/** By the function that makes the pools: all pools of one kind in this process share one database. */
 const leases = new WeakMap<object, Lease>();
 
 /** Whether the data source was found to be on PGlite, which is so before its first statement is run. */
@@ -39,7 +39,7 @@ export function isOnPglite(dataSource: DataSource): boolean {
 }
 
 /**
- * PGlite has one session, whatever connects to it: two transactions at once would be one. Where a data source turns out to be on it, its session
+ * PGlite has one session for all connections: two transactions at once would be one. Where a data source turns out to be on it, its session
  * is leased, and one connection is all that is opened. Any other PostgreSQL is left as it is.
  */
 export function leasePglite(dataSource: DataSource): () => void {
@@ -147,7 +147,7 @@ class Session {
     this.#undo = overrideMember(driver, 'obtainMasterConnection', () => this.#share());
   }
 
-  /** The same connection for everybody, which goes back to the pool when nobody has it: behind a socket there may be no second one. */
+  /** One connection for all, which goes back to the pool when it is unused: behind a socket there may be no second one. */
   async #share(): Promise<Obtained> {
     const shared = (this.#shared ??= { obtained: this.#obtain(), users: 0 });
     shared.users++;

@@ -62,7 +62,7 @@ export function leaseSqlite(dataSource: DataSource): () => void {
 /** The `query` of each class of query runners, as it was when a data source was last leased. */
 const inherited = new WeakMap<object, unknown>();
 
-/** Whether `runner.query` leases the connection and runs what TypeORM's own does: nobody has patched it, or its class, since. */
+/** Whether `runner.query` is still the one that leases the connection and calls TypeORM's: neither it nor its class was patched since. */
 export function isPlainlyLeased(runner: QueryRunner): boolean {
   const kind = Object.getPrototypeOf(runner) as QueryRunner;
   return queriesByLease(runner) && kind.query === inherited.get(kind);

@@ -1,6 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** What an asynchronous flow is inside of; a chain, because units of several data sources nest. `here.ts` reads scopes and transactions in it. */
+/**
+ * The scopes that surround an asynchronous flow; a chain, because units of several data sources nest. `here.ts` reads scopes and transactions in
+ * it.
+ */
 export interface AmbientNode {
   readonly kind: 'scope' | 'foreign' | 'turn' | 'detached' | 'carried';
   readonly enclosing: AmbientNode | undefined;
@@ -14,7 +17,7 @@ export interface Turn extends AmbientNode {
   over: boolean;
 }
 
-/** Something that a flow carries along for whoever looks for it. */
+/** A value that a flow carries along. */
 interface Carried extends AmbientNode {
   readonly kind: 'carried';
   readonly value: object;
@@ -50,7 +53,7 @@ export function carrying<T>(value: object, fn: () => T): T {
   return within(node, fn);
 }
 
-/** The nearest value of the class that the flow carries, whatever it is inside of. */
+/** The nearest value of the class that the flow carries, inside of any scope. */
 export function carried<T extends object>(kind: abstract new (...args: never[]) => T): T | undefined {
   for (let node = ambientNode(); node; node = node.enclosing) {
     if (isCarried(node) && node.value instanceof kind) return node.value;

@@ -83,7 +83,7 @@ export function runJoined<T>(
   return line.enterUnit(isOpen, () => traced('joined', name, join));
 }
 
-/** What the trace of such a unit tells is what became of its savepoint. */
+/** The trace of such a unit reports the end of its savepoint. */
 function traced<T>(
   kind: 'nested' | 'joined',
   name: string | undefined,

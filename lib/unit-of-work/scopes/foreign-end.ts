@@ -25,7 +25,7 @@ export function onForeignEnd(runner: QueryRunner, dialect: Dialect, run: Waiting
   waiting.push({ depth: depthOf(runner), run, outcome: undefined });
 }
 
-/** Makes the application's transaction fail, whose connection is no longer in it: what it writes would be committed at once. */
+/** Makes the application's transaction fail, whose connection is no longer in it: later writes would be committed at once. */
 export function refuseStatements(runner: QueryRunner, error: UnitAbortedError): void {
   const restore = overrideMember(runner, 'query', ((sql: string, ...rest: unknown[]) => {
     if (sql === 'ROLLBACK') {
@@ -60,7 +60,7 @@ function watch(runner: QueryRunner, dialect: Dialect): Waiting[] {
     overrideMember(runner, 'commitTransaction', async () => {
       if (depthOf(runner) > 1) {
         await commitTransaction.call(runner);
-        // What was inside of the savepoint belongs to what is around it now.
+        // The work inside of the savepoint now belongs to the scope around it.
         for (const unit of waiting) unit.depth = Math.min(unit.depth, depthOf(runner));
         return;
       }

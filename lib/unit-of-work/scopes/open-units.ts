@@ -139,7 +139,7 @@ export class UnitDeadline {
     });
   }
 
-  /** The same outcome of a COMMIT: no caller can call it off any more, and past the deadline nobody knows. */
+  /** The same outcome of a COMMIT: no caller can call it off any more, and past the deadline it is unknown. */
   beforeCommitted(commit: () => Promise<void>): Promise<void> {
     this.#letGo();
     return this.before(commit).catch((error: unknown) => {

@@ -128,7 +128,7 @@ export class Scope implements AmbientNode, Origin {
     if (this.#nested > 0 || statements > 0) throw new WorkUnawaitedError(this.#nested, statements);
   }
 
-  /** Ends the scope whatever still runs: its work is about to be undone. */
+  /** Ends the scope although work still runs in it: that work is about to be undone. */
   abandon(): void {
     this.#ended = true;
   }

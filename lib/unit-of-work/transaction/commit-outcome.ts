@@ -7,7 +7,7 @@ import { databaseFault } from './database-fault.js';
 export type CommitOutcome = 'committed' | 'rolled back';
 
 /**
- * Tells, by what a unit wrote or removed, whether that was committed; undefined where it cannot. It has to wait for the unit's transaction,
+ * Tells, by the rows that a unit wrote or removed, whether it was committed; undefined if it cannot. It has to wait for the unit's transaction,
  * which may still be open on the server. Called in another transaction, READ COMMITTED, that is always rolled back.
  */
 export type Witness = (manager: EntityManager) => Promise<CommitOutcome | undefined>;

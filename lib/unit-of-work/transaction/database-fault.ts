@@ -1,6 +1,6 @@
 import { QueryRunnerAlreadyReleasedError } from 'typeorm';
 
-/** What a database error means, whatever the driver calls it. */
+/** The meaning of a database error, the same for all drivers. */
 export type DatabaseFault =
   | 'unique'
   | 'foreign-key'
@@ -103,7 +103,7 @@ function driverErrorOf(error: unknown): DriverError {
   return (typeof driverError === 'object' && driverError !== null ? driverError : error) as DriverError;
 }
 
-// TypeORM releases a runner whose idle connection broke; what comes next says only that it was released.
+// TypeORM releases a runner whose idle connection broke; the next error says only that it was released.
 function isReleased(error: unknown): boolean {
   return error instanceof QueryRunnerAlreadyReleasedError;
 }

@@ -8,7 +8,7 @@ export interface ForeignTransaction extends AmbientNode {
   readonly kind: 'foreign';
   readonly dataSource: DataSource;
   readonly runner: QueryRunner;
-  /** What it was begun with. */
+  /** The isolation it was begun with. */
   readonly isolation: BegunWith;
   /** Units that join here wait for each other. */
   readonly line: Line;

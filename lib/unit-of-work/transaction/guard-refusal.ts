@@ -1,7 +1,7 @@
 import { FilesInUseError, FilesNotOwnError } from '../../errors/guard.errors.js';
 import type { FilesError } from '../../errors/files-error.js';
 
-/** What the triggers of `createGuards()` name as the violated constraint. */
+/** The constraints that the triggers of `createGuards()` report as violated. */
 export const GUARD_CONSTRAINTS = { notOwn: 'files_not_own', inUse: 'files_in_use' } as const;
 
 /** The SQLSTATE of a violated check. */
@@ -13,7 +13,7 @@ interface Violation {
   readonly detail?: string;
 }
 
-/** What the triggers write into the detail of their error, as JSON. */
+/** The detail of the triggers' errors, as JSON. */
 interface Detail {
   readonly entity: string;
   readonly ownerType: string;

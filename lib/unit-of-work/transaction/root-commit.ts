@@ -50,8 +50,8 @@ export class RootCommit {
   }
 
   /**
-   * Commits by `commit`, or together with what is kept back. Resolves with why the database rolled back instead, where it says so without an
-   * error; throws CommitOutcomeUnknownError if nobody can say what it did. `failure` is what the last statement that failed was told.
+   * Commits by `commit`, or together with the statement that was kept back. Resolves with why the database rolled back instead, where it says so
+   * without an error; throws CommitOutcomeUnknownError if the outcome is unknown. `failure` is the error of the last statement that failed.
    */
   async run(commit: () => Promise<void>, failure: unknown): Promise<string | undefined> {
     const { dialect, runner } = this;
@@ -71,7 +71,7 @@ export class RootCommit {
   }
 }
 
-/** What the answer to the COMMIT, and to the statement that went with it, comes to. */
+/** The result of the COMMIT, and of the statement that was sent with it. */
 function judged(answer: CommitAnswer, last?: LastStatement): string | undefined {
   const { acknowledged, refusal, error, isBefore } = answer;
   if (acknowledged) {

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { QueryRunner } from 'typeorm';
 
-/** Runs before the COMMIT, in the transaction; what it throws rolls everything back. */
+/** Runs before the COMMIT, in the transaction; an error rolls everything back. */
 type BeforeCommit = () => Promise<void>;
 
 /** A part of a transaction, since a savepoint. */
@@ -13,7 +13,7 @@ interface Part {
   readonly restores: (() => void)[];
 }
 
-/** What is kept about one transaction of the database for as long as it is open, whoever opened it. */
+/** The state of one open transaction of the database, opened by a unit or by the application. */
 export class TransactionState {
   readonly #slots = new Map<symbol, unknown>();
   readonly #hooks = new Set<BeforeCommit>();
@@ -21,12 +21,12 @@ export class TransactionState {
   #undoneParts = 0;
   #undone = 0;
 
-  /** How often something was undone of which nobody can say what it was: by a savepoint that the application made itself. */
+  /** How often an unknown part was undone, by a savepoint that the application made itself. */
   get undone(): number {
     return this.#undone;
   }
 
-  /** Notes that a part of the transaction was undone, and that nobody can say which. */
+  /** Notes that an unknown part of the transaction was undone. */
   noteUndone(): void {
     this.#undone++;
   }
@@ -130,7 +130,7 @@ export function setDepth(runner: QueryRunner, depth: number): void {
 /** An open savepoint, and who may end it: a nested unit's scope or a query runner. */
 export interface Savepoint {
   readonly owner: object;
-  /** What runs in here belongs inside of it; none for a transaction that was started by hand. */
+  /** The unit that work in here belongs to; none in a transaction that was started by hand. */
   readonly scope: Origin | undefined;
   /** How many witnesses there were before it. */
   readonly witnesses: number;

@@ -49,7 +49,7 @@ export class UnitTransaction {
     readonly dataSource: DataSource,
     readonly runner: QueryRunner,
     readonly dialect: Dialect,
-    /** What it was begun with, by the unit or by the application. */
+    /** The isolation that the unit or the application asked for at its beginning. */
     private readonly begunWith: BegunWith,
     /** Lasts as long as the database's transaction: longer than the unit, where the application opened it. */
     readonly state: TransactionState,
@@ -63,7 +63,7 @@ export class UnitTransaction {
     return this.#baseDepth > 0;
   }
 
-  /** What it is known to run at. */
+  /** The isolation that it is known to have. */
   get isolation(): IsolationLevel | undefined {
     return this.begunWith === 'none' ? undefined : this.begunWith;
   }
@@ -72,12 +72,12 @@ export class UnitTransaction {
     return this.#sealed;
   }
 
-  /** Who can tell whether it was committed. What a savepoint undid has no say. */
+  /** The witnesses that can tell whether it was committed, without those that a savepoint has undone. */
   get witnesses(): readonly Witness[] {
     return this.#identity ? [this.#identity, ...this.#witnesses] : this.#witnesses;
   }
 
-  /** Whether the database can be asked what became of it, whatever of it was done. */
+  /** Whether the database can be asked about the end of the transaction, without witnesses. */
   get isIdentified(): boolean {
     return this.#identity !== undefined;
   }
@@ -112,7 +112,7 @@ export class UnitTransaction {
    */
   endWith(last: LastStatement): boolean {
     const isPlain = !this.isJoined && !this.#sealed && !this.#doom && !this.#savepoints.areOpen;
-    // Without its identity nobody could say what became of a transaction that waits for a lock in the same breath.
+    // Without its identity, the outcome of a transaction that waits for a lock in the same message could not be found out.
     return isPlain && this.isIdentified && this.#end.keep(last);
   }
 
@@ -205,7 +205,7 @@ export class UnitTransaction {
     });
   }
 
-  /** Commits. Throws UnitAbortedError if the database did not, CommitOutcomeUnknownError if nobody can say. */
+  /** Commits. Throws UnitAbortedError if the database did not commit, and CommitOutcomeUnknownError if that is unknown. */
   commit(): Promise<void> {
     return this.#turnstile.exclusive(async () => {
       this.#sealed = true;
@@ -259,7 +259,7 @@ export class UnitTransaction {
     });
   }
 
-  /** Takes the connection from whoever still holds it, and out of the pool. Never throws. */
+  /** Takes the connection from its holder, and out of the pool. Never throws. */
   async giveUp(): Promise<void> {
     this.#sealed = true;
     this.#isLost = true;
@@ -283,7 +283,7 @@ export class UnitTransaction {
     scope.assertActive('A query was issued');
     this.#assertUsable();
     if (this.dialect.endsTransaction(sql)) this.#refuse(sql);
-    // To a savepoint that is not known here: what it undoes nobody can say.
+    // To a savepoint that is not known here, so that the undone part is unknown.
     if (rollsBack(sql)) {
       this.#witnesses = [];
       this.state.noteUndone();

@@ -87,7 +87,7 @@ function install(dataSource: DataSource): Installed {
     quietManager(manager, nestTransaction),
     overrideMember(dataSource, 'query', ((...args: Parameters<DataSource['query']>) =>
       quietOnceEnded(scopeHere(), query(...args))) as DataSource['query']),
-    // Not through an async function in between, whose promise nobody could keep quiet.
+    // Not through an async function in between: the rejection of its promise could not be kept quiet.
     overrideMember(dataSource, 'transaction', ((...args: Parameters<Transaction>) =>
       (manager.transaction as Transaction).call(manager, ...args)) as DataSource['transaction']),
   ];
@@ -139,7 +139,7 @@ function nestTransaction(manager: EntityManager, own: Transaction, args: unknown
   return quietOnceEnded(here, begin(...(args as Parameters<typeof begin>)));
 }
 
-/** What the runner's transaction was begun with, where `manager.transaction()` has begun it. */
+/** The isolation of the runner's transaction, if `manager.transaction()` has begun it. */
 function begunBy(runner: QueryRunner, isolation: IsolationLevel | undefined): BegunWith {
   if (depthOf(runner) > 1) return undefined;
   return isolation ?? (dataSourceOf(runner).options as { isolationLevel?: IsolationLevel }).isolationLevel ?? 'none';

@@ -8,7 +8,7 @@ export function dataSourceOf(connected: Connected): DataSource {
   return 'dataSource' in connected ? connected.dataSource : connected.connection;
 }
 
-/** What the library keeps with a data source under the key. */
+/** The value that the library keeps with a data source under the key. */
 export function keptWith<T>(dataSource: DataSource, key: symbol): T | undefined {
   return (dataSource as unknown as Record<symbol, unknown>)[key] as T | undefined;
 }
@@ -29,7 +29,7 @@ const FAMILIES: Readonly<Record<string, DatabaseFamily>> = {
   sqljs: 'sqlite',
 };
 
-/** The family of a data source's database, whatever the driver is called. */
+/** The family of a data source's database, the same for all its drivers. */
 export function familyOf({ options: { type } }: DataSource): DatabaseFamily {
   return FAMILIES[type] ?? 'other';
 }

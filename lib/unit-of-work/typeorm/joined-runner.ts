@@ -51,7 +51,7 @@ export class JoinedRunner {
         if (this.#isForeign()) this.#refuse('committed');
         if (depthOf(runner) <= 1 && this.#state.hasHooks) {
           await this.#state.runHooks();
-          // Anew, because units that the hooks opened watch for the commit by now.
+          // Read again, because units that the hooks opened watch for the commit by now.
           return runner.commitTransaction();
         }
         const depth = depthOf(runner);
@@ -81,7 +81,7 @@ export class JoinedRunner {
         this.#transactions++;
         joined.delete(runner);
         for (const undo of this.#restore) undo();
-        // Whoever gets the connection next would commit what nobody has checked. A savepoint may be open in it.
+        // The next user of the connection would commit unchecked writes. A savepoint may be open in it.
         if (runner.isTransactionActive && this.#state.hasHooks) {
           setDepth(runner, 1);
           await rollbackTransaction.call(runner).catch((error: unknown) => {
@@ -102,7 +102,7 @@ export class JoinedRunner {
     return known;
   }
 
-  /** What is kept about the transaction that is open now. */
+  /** The state of the transaction that is open now. */
   get state(): TransactionState {
     return this.#state;
   }
@@ -142,7 +142,7 @@ export class JoinedRunner {
   async #commitLate(...args: unknown[]): Promise<never> {
     await this.#state.runHooks();
     this.#leave();
-    // Anew, because units that the hooks opened watch for the commit by now.
+    // Read again, because units that the hooks opened watch for the commit by now.
     return (this.runner.query as Query)(...args);
   }
 

@@ -5,8 +5,8 @@ import { familyOf } from './data-source.js';
 type ReplicatedOptions = DataSourceOptions & { readonly replication?: { readonly master: object } };
 
 /**
- * Another data source on the database, the master's, with one connection that is not of the pool: whoever holds all of those does not
- * wait for this one.
+ * Another data source on the master database, with one connection outside of the pool, so that callers that hold the whole pool do not wait for
+ * it.
  */
 export function openBeside(
   dataSource: DataSource,
@@ -23,7 +23,7 @@ export function openBeside(
     dropSchema: false,
     cache: false,
     poolSize: 1,
-    // What is said here would count more than `poolSize`.
+    // A size that is set here would override `poolSize`.
     extra: {
       ...(options.extra as object | undefined),
       ...(familyOf(dataSource) === 'postgres' ? { max: 1 } : { connectionLimit: 1 }),

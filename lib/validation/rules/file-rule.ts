@@ -15,7 +15,7 @@ import { isMaxFiles } from '../../ownership/validation-options.js';
 export interface FileField {
   readonly object: object;
   readonly property: string;
-  /** What the object is called in errors. */
+  /** The name of the object in errors. */
   readonly targetName: string;
 }
 
@@ -25,7 +25,7 @@ export interface FieldClaim {
   readonly allowUnowned: boolean;
 }
 
-/** What is wrong with the file, if anything. */
+/** The problem of the file, if any. */
 type FileCheck = (file: SeenFile | undefined) => FileProblem | undefined;
 
 /** A rule about the file, or each of the files, that a field names. */
@@ -34,11 +34,11 @@ export interface FileRule<Field extends FileField = FileField> {
   readonly name: string;
   /** The values of `$constraint1` and so on in messages. */
   readonly constraints: readonly unknown[];
-  /** What is wrong with a value that is no file's id. @default that the file is not available */
+  /** The problem of a value that is not an id. @default that the file is not available */
   readonly noFile?: FileProblem;
   /** Called before anything else; throws where the rule cannot be checked. */
   begin?(field: Field): void;
-  /** Gives what tells what is wrong with a file; called once for all files of the value. */
+  /** Returns the check of a file; called once for all files of the value. */
   checker(field: Field, claims: readonly FieldClaim[]): FileCheck | Promise<FileCheck>;
   /** Whether a list must not name a file twice. */
   readonly isOnce?: boolean;
@@ -51,9 +51,9 @@ interface Examined {
   readonly files: readonly SeenFile[];
 }
 
-/** What else of the field's declaration decides. */
+/** The other terms of the field's declaration. */
 interface FieldTerms {
-  /** What other rules of the field, or this one, take files for. */
+  /** The claims of this rule and of the field's other rules. */
   readonly claims: readonly FieldClaim[];
   /** How many files a list may name. @default the module's limit */
   readonly maxFiles?: number | undefined;
@@ -102,7 +102,7 @@ function idsOf(items: readonly unknown[], refuse: (item: unknown) => void): stri
 }
 
 /**
- * A check of what a file is. Of a file that the actor may not see nothing is told: it is like one that is not there. A file that a claim
+ * A check of a file's properties. A file that the actor may not see is treated as missing, so that nothing about it is revealed. A file that a claim
  * of the field takes, or is to refuse when the record is known, is left to the claim.
  */
 function checkOf(problem: FileProblem, isFine: (file: SeenFile) => boolean): FileRule['checker'] {

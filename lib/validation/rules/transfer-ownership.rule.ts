@@ -26,9 +26,9 @@ export const REFUSALS: Record<ClaimRefusal, FileProblem> = {
 interface TransferDeclaration<Field extends FileField> {
   /** What it is called there. */
   readonly declaredBy: string;
-  /** Identifies the declaration, whatever copies of the object are validated. */
+  /** Identifies the declaration, for all copies of the object. */
   identity(field: Field): object;
-  /** What a late refusal says about files of the field. */
+  /** The message of a late refusal of files of the field. */
   message(field: Field): CheckedClaim['message'];
 }
 
@@ -100,7 +100,7 @@ export interface TransferOwnershipOptions<T extends OwnerTypeName = OwnerTypeNam
    * is. @default the entity of the result that holds the file
    */
   owner?: (result: Result, dto: Dto) => OwnerEntity<T> | string | number | null | undefined;
-  /** Takes files that nobody owns, too. @default false */
+  /** Accepts unowned files, too. @default false */
   allowUnowned?: boolean;
   /**
    * Asks the owner's policy whether the actor may `update` the record, in its state before the handler changed it. Records that the call inserts

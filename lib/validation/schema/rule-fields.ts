@@ -65,7 +65,7 @@ function fieldOf(
   return { rule, fields: isTwin ? [field, { ...field, object: sent }] : [field] };
 }
 
-/** One object for each key of what is written once, whatever is validated. */
+/** One object for each declared key, the same for all validated values. */
 function placeOf(written: object, key: string): object {
   const known = places.get(written) ?? new Map<string, object>();
   places.set(written, known);

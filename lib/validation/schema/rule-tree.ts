@@ -26,6 +26,6 @@ export function allRules(tree: RuleTree): SchemaFileRule<never>[] {
 }
 
 function noRule(path: string): DecorationInvalidError {
-  const why = `it is no rule. Use transferOwnership(), fileExists() and their like, which begin with a small letter.`;
+  const why = `it is not a rule. Use the functions transferOwnership(), fileExists() and so on, which begin with a lower-case letter.`;
   return new DecorationInvalidError('withFiles()', path === '' ? 'a schema' : `"${path}"`, why);
 }

@@ -18,7 +18,7 @@ import type { SchemaField } from './schema-file-rule.js';
 
 /** Options of a rule for a schema. */
 export interface SchemaRuleOptions {
-  /** Said instead of what the rule would say. */
+  /** Replaces the message of the rule. */
   message?: string;
   /** How many files a list may name. @default the module's `validation.maxFiles` */
   maxFiles?: number;

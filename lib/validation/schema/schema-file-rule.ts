@@ -8,7 +8,7 @@ export interface SchemaField extends FileField {
   readonly path: readonly Step[];
   /** Identifies the rule's place in the schema. */
   readonly place: object;
-  /** What the rules of the field take files for. */
+  /** The claims of the field's rules. */
   readonly claims: readonly FieldClaim[];
 }
 
@@ -21,7 +21,7 @@ export class SchemaFileRule<Dto = unknown> {
   constructor(
     /** @internal The rule itself. */
     readonly rule: FileRule<SchemaField>,
-    /** @internal Said instead of what the rule would say. */
+    /** @internal Replaces the message of the rule. */
     readonly message?: string | undefined,
     /** @internal How many files a list may name, where the field says so. */
     readonly maxFiles?: number | undefined,

@@ -1,6 +1,6 @@
 /** A schema of any library that follows https://standardschema.dev. */
 export interface StandardSchema<Input = unknown, Output = Input> {
-  /** What the specification asks of a schema. */
+  /** The members that the specification requires of a schema. */
   readonly '~standard': {
     /** Of the specification. */
     readonly version: 1;
@@ -11,7 +11,7 @@ export interface StandardSchema<Input = unknown, Output = Input> {
       value: unknown,
       options?: { readonly libraryOptions?: Record<string, unknown> | undefined },
     ) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
-    /** Only for the compiler: what the schema takes, and what it makes of it. */
+    /** The input and output types of the schema, for the compiler only. */
     readonly types?: SchemaTypes<Input, Output> | undefined;
   };
 }
@@ -21,7 +21,7 @@ interface SchemaTypes<Input, Output> {
   readonly output: Output;
 }
 
-/** What a schema made of a value, or what is wrong with it. */
+/** The output of a schema for a value, or its problems. */
 export type SchemaResult<Output> =
   { readonly value: Output; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] };
 
@@ -30,5 +30,5 @@ interface SchemaIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-/** What a schema makes of a value that it accepts. */
+/** The output of a schema for an accepted value. */
 export type SchemaOutput<Schema extends StandardSchema> = NonNullable<Schema['~standard']['types']>['output'];

@@ -29,7 +29,7 @@ export function withFiles<Input, Output>(
   }
   const standard = schema['~standard'];
   const wrapped: StandardSchema<Input, Output> = {
-    // With what else the library says of the schema, like its JSON schema.
+    // With the schema library's other properties, such as its JSON schema.
     '~standard': {
       ...standard,
       vendor: 'nestjs-files',

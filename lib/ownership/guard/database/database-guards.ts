@@ -16,7 +16,7 @@ import { dataSourceOf, familyOf } from '../../../unit-of-work/typeorm/data-sourc
 
 /** How guards are made. */
 export interface GuardOptions {
-  /** What is done on databases other than PostgreSQL, which cannot check at the commit: throw, or nothing. @default 'refuse' */
+  /** The behaviour on databases other than PostgreSQL, which cannot check at the commit: throw, or do nothing. @default 'refuse' */
   readonly otherDatabases?: 'refuse' | 'skip';
   /** Whether the rows that are there already are checked, which reads the tables once. @default true */
   readonly validate?: boolean;
@@ -26,7 +26,7 @@ export interface GuardOptions {
 export type GuardedTargets = readonly EntityTarget<ObjectLiteral>[];
 
 /**
- * Has PostgreSQL check at every COMMIT, whoever writes, that the rows of these entities name only their own files, and that nobody takes
+ * Makes PostgreSQL check at every COMMIT of any program that the rows of these entities name only their own files, and that nobody takes
  * away a file that they name. Existing guards are replaced. All entities that share a table are guarded together.
  * @example await createGuards(queryRunner, [Package])
  */
@@ -57,7 +57,7 @@ export async function createGuards(
 }
 
 /**
- * Takes the guards off the entities' tables; a text may also be the name of a table, for a class that is no more. Without guards it does
+ * Takes the guards off the entities' tables; a text may also be the name of a table whose class was removed. Without guards it does
  * nothing.
  */
 export async function dropGuards(runner: QueryRunner, entities: GuardedTargets): Promise<void> {

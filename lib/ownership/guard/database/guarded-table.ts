@@ -12,7 +12,7 @@ import { dataSourceOf } from '../../../unit-of-work/typeorm/data-source.js';
 /** A table whose rows name files. */
 export interface GuardedTable {
   readonly table: StoredTable;
-  /** What the names of its functions and triggers begin with. */
+  /** The prefix of the names of its functions and triggers. */
   readonly name: string;
   readonly keys: readonly StoredColumn[];
   /** The classes whose rows are in it: several with single table inheritance. */

@@ -56,7 +56,7 @@ BEGIN
 END`;
 }
 
-/** What narrows the rows down by an index: that of the owner id, or that of a column of one id where an owner has many rows. */
+/** The condition that narrows the rows down by an index: that of the owner id, or that of a column of one id where an owner has many rows. */
 function mayName({ id, isOneRow, fields }: GuardedClass, { column }: TableNames<ManagedFile>): string {
   const fileId = `OLD.${column('id')}`;
   const isOwners = isOwner(id, `OLD.${column('ownerId')}`);

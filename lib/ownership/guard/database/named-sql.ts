@@ -3,7 +3,7 @@ import { identifier, literal } from './sql-text.js';
 import { functionPath } from './trigger-sql.js';
 
 /**
- * Makes the function that gives what a row names: the class, the owner, the field, and what stands there in lower case. It takes a row of
+ * Makes the function that returns the files that a row names: the class, the owner, the field, and its value in lower case. It takes a row of
  * the table, so that PostgreSQL does not drop the table before its guards; and is of a kind that is expanded where it is called.
  */
 export function createNamed(guarded: GuardedTable): string[] {

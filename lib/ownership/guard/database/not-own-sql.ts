@@ -29,7 +29,7 @@ export function createNotOwn(guarded: GuardedTable, files: TableNames<ManagedFil
   ];
 }
 
-/** Joins the files `f` to what rows name, `n`. */
+/** Joins the files `f` to the names in rows, `n`. */
 export function withFiles({ table, column }: TableNames<ManagedFile>): string {
   return `LEFT JOIN ${table} AS f ON f.${column('id')} = ${uuidIn('n.value')}`;
 }
@@ -87,7 +87,7 @@ function namesAny({ column, form }: StoredField): string {
   return form === 'uuid' ? `${value} IS NOT NULL` : `coalesce(${value}::text, '') NOT IN (${EMPTY})`;
 }
 
-// There is no equality of json.
+// The type json has no equality.
 function comparable(row: string, { name, type }: StoredColumn): string {
   return `${row}.${identifier(name)}${type === 'json' ? '::text' : ''}`;
 }

@@ -20,7 +20,7 @@ export function integerIn(text: string): string {
   return `CASE WHEN ${text} ~ '^-?[0-9]{1,19}$' THEN CASE WHEN ${fits} THEN ${text}::bigint END END`;
 }
 
-/** What the names of a table's functions and triggers begin with. PostgreSQL cuts longer names than 63 bytes off. */
+/** The prefix of the names of a table's functions and triggers. PostgreSQL cuts longer names than 63 bytes off. */
 export function guardName(schema: string, table: string): string {
   const readable = table.replaceAll(/\W/g, '_').slice(0, 24);
   const hash = createHash('sha256').update(`${schema}.${table}`).digest('hex').slice(0, 8);

@@ -10,7 +10,7 @@ export interface StoredColumn {
   readonly type: string;
 }
 
-/** A table as the database has it, whatever the search path of later sessions is. */
+/** A table as the database has it, named independently of the search path. */
 export interface StoredTable {
   readonly schema: string;
   readonly name: string;
@@ -55,7 +55,7 @@ export async function storedTable(
   };
 }
 
-/** What the names of a table's guards begin with, also where the table is gone. */
+/** The prefix of the names of a table's guards, also after the table was dropped. */
 export async function guardNameOf(runner: QueryRunner, tablePath: string): Promise<string> {
   const [, schema, table] = /^(?:(.*)\.)?(.*)$/s.exec(tablePath) as unknown as [string, string | undefined, string];
   const sql = `SELECT coalesce((SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

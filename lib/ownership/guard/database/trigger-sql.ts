@@ -3,7 +3,7 @@ import type { GuardedTable } from './guarded-table.js';
 import { identifier, literal } from './sql-text.js';
 
 /**
- * A function for triggers. It runs with the rights of whoever runs the migration, as foreign keys do: who writes a record need not see
+ * A function for triggers. It runs with the rights of the migration's user, as foreign keys do: the writer of a record need not see
  * all records, nor be allowed to write files.
  */
 export function triggerFunction(guarded: GuardedTable, purpose: string, body: string): string {

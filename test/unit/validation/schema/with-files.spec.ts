@@ -273,7 +273,7 @@ describe('withFiles()', () => {
   it('refuses rules that make no sense, where they stand', () => {
     const schema: StandardSchema = z.unknown();
     expect(() => withFiles(schema, { a: { b: AcceptFileType('pdf') } } as never)).toThrow(
-      'withFiles() on "a.b": it is no rule.',
+      'withFiles() on "a.b": it is not a rule.',
     );
     expect(() => withFiles(schema, transferOwnership('package'))).toThrow('it goes on a property of an object.');
     expect(() => acceptFileType('no type!')).toThrow('acceptFileType() on a property: "no type!" is no content type.');
