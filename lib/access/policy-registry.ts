@@ -80,6 +80,6 @@ function singleton(wrapper: Wrapper, policy: { name: string }): unknown {
   throw new DecorationInvalidError(
     Reflect.hasMetadata(FILE_POLICY, policy) ? '@FilePolicy()' : '@OwnerPolicy()',
     policy.name,
-    'a policy must be a singleton, and so must what it injects: it is asked outside of requests too.',
+    'a policy and its dependencies must be singletons, because it is asked outside of requests, too.',
   );
 }

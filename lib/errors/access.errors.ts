@@ -37,9 +37,7 @@ export class PolicyAnswerInvalidError extends FilesError {
     readonly policy: string,
     found: string,
   ) {
-    super(
-      `${policy}.allowsMany() gave ${found}. It has to give the ids of the owners that are allowed: texts or numbers.`,
-    );
+    super(`${policy}.allowsMany() gave ${found}. It must return the ids of the allowed owners, as texts or numbers.`);
   }
 }
 

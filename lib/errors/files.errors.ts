@@ -82,8 +82,8 @@ export class FileStorageMissingError extends FilesError {
     known: readonly string[],
   ) {
     super(
-      `Files are in storage "${storage}", which is not configured; configured are: ${known.join(', ')}. ` +
-        'Add it to the option `storages`, or move its files before it is taken out.',
+      `Files are in storage "${storage}", which is not configured. Configured storages: ${known.join(', ')}. ` +
+        'Add it to the option `storages`, or move its files before you remove it.',
     );
   }
 }

@@ -27,7 +27,7 @@ export class OwnerHasFilesError extends FilesError {
     readonly count: number,
   ) {
     const files = count === 1 ? 'a file' : `${count} files`;
-    super(`${ownerType} ${ownerId} owns ${files}, so it is not removed: transfer or delete what it owns before it.`);
+    super(`${ownerType} ${ownerId} owns ${files}, so it is not removed: transfer or delete its files first.`);
   }
 }
 
@@ -74,8 +74,8 @@ export class OwnerNotResolvedError extends FilesError {
   ) {
     const question = fileId === undefined ? 'whose field was emptied' : `who becomes the owner of file ${fileId}`;
     super(
-      `${place}: cannot tell ${question}: ${reason}. Say it: queue.bind(dto, entity) in the handler, ` +
-        `or owner: (result, dto) => entity in the field's decorator; or return entities with the id and the field that names the file.`,
+      `${place}: cannot tell ${question}: ${reason}. Name the owner with queue.bind(dto, entity) in the handler, ` +
+        `or with owner: (result, dto) => entity in the field's decorator; or return entities with the id and the field that names the file.`,
     );
   }
 }
@@ -116,7 +116,7 @@ export class QuotaExceededError extends FilesError {
     super(
       ownerId === undefined
         ? `Each ${ownerType} may have ${limit} ${things}, and would have ${wanted}. Send a smaller file, or raise its quota.`
-        : `${ownerType} ${ownerId} may have ${limit} ${things}, and would have ${wanted}. Delete files of it, or raise its quota.`,
+        : `${ownerType} ${ownerId} may have ${limit} ${things}, and would have ${wanted}. Delete some of its files, or raise its quota.`,
     );
   }
 }

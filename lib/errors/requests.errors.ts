@@ -150,7 +150,7 @@ export class UploadNotTakenError extends FilesError {
   ) {
     super(
       `The file in "${field}" was not taken: no pipe validated the field with @UploadAs(). Either its conditions or groups leave it out ` +
-        'for what was sent, or the application lacks app.useGlobalPipes(new ValidationPipe()).',
+        'in this request, or the application lacks app.useGlobalPipes(new ValidationPipe()).',
     );
   }
 }

@@ -77,7 +77,7 @@ export class LocationRefusedError extends FilesError {
     readonly storage: string,
     cause: Error,
   ) {
-    super(`Storage "${storage}" takes no file from there. ${cause.message}`, { cause });
+    super(`Storage "${storage}" refuses this location. ${cause.message}`, { cause });
   }
 }
 

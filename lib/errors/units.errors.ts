@@ -78,7 +78,7 @@ export class ShuttingDownError extends FilesError {
   constructor(waited?: number) {
     super(
       waited === undefined
-        ? 'The application is shutting down, and begins no unit of work any more.'
+        ? 'The application is shutting down, and begins no new unit of work.'
         : `The application is shutting down; a unit of work was still open after ${waited} ms and was rolled back. ` +
             'The option `shutdownTimeout` of FilesModule says how long to wait.',
     );
@@ -114,7 +114,7 @@ export class TransactionNotJoinedError extends FilesError {
 
   constructor(place: string) {
     super(
-      `${place} was called with an entity manager whose open transaction it cannot see, so its unit of work would be another one. ` +
+      `${place} was called with an entity manager whose open transaction it cannot see, so its unit of work would use another transaction. ` +
         'Call it inside of TaskQueue.run(() => …, { manager }), or open the transaction with dataSource.transaction().',
     );
   }

@@ -12,7 +12,7 @@ export class UploadNotFoundError extends FilesError {
   }
 }
 
-/** An upload was to be completed of which parts are not there. It stays open. */
+/** The upload lacks parts, so it cannot be completed. It stays open. */
 export class UploadIncompleteError extends FilesError {
   readonly code = 'FILES_UPLOAD_INCOMPLETE';
 
@@ -24,7 +24,7 @@ export class UploadIncompleteError extends FilesError {
   ) {
     const some = missing.slice(0, 10).join(', ');
     super(
-      `Upload ${uploadId} is not complete. Send what is missing, and complete it again: part ${some}${missing.length > 10 ? `, and ${missing.length - 10} more` : ''}.`,
+      `Upload ${uploadId} is not complete. Send the missing parts, then complete it again: part ${some}${missing.length > 10 ? `, and ${missing.length - 10} more` : ''}.`,
     );
   }
 }
@@ -41,7 +41,7 @@ export class UploadMismatchedError extends FilesError {
     /** The actual one. */
     readonly found: string,
   ) {
-    super(`Upload ${uploadId} was to have ${expected}, and has ${found}. It was removed; begin another one.`);
+    super(`Upload ${uploadId} should have ${expected}, but has ${found}. It was removed; begin another one.`);
   }
 }
 
@@ -55,7 +55,7 @@ export class UploadPartInvalidError extends FilesError {
     /** How many parts the upload has. */
     readonly count: number,
   ) {
-    super(`${JSON.stringify(number)} is no part of the upload. Its parts are the numbers from 1 to ${count}.`);
+    super(`${JSON.stringify(number)} is not a part number of the upload. Its parts are numbered from 1 to ${count}.`);
   }
 }
 
@@ -69,7 +69,7 @@ export class ChecksumInvalidError extends FilesError {
     algorithms: readonly string[],
   ) {
     super(
-      `${JSON.stringify(checksum.slice(0, 200))} is no checksum. Give the algorithm, a colon and the hash in hex, like "sha256:9f86…"; ` +
+      `${JSON.stringify(checksum.slice(0, 200))} is not a checksum. Give the algorithm, a colon and the hash in hex, like "sha256:9f86…"; ` +
         `algorithms are ${algorithms.join(', ')}.`,
     );
   }

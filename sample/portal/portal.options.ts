@@ -20,7 +20,7 @@ export function addressFrom({ PORT = '3000', HOST = '127.0.0.1' }: NodeJS.Proces
   return { port: Number(PORT), host: HOST };
 }
 
-/** What the environment says: a database server and a bucket, in place of the SQLite file and the folder. */
+/** The settings of the environment: a database server and a bucket, in place of the SQLite file and the folder. */
 export async function optionsFrom(env: NodeJS.ProcessEnv): Promise<PortalOptions> {
   const { DATABASE_URL, S3_BUCKET, S3_ENDPOINT, AWS_REGION } = env;
   return {

@@ -167,7 +167,7 @@ export function acceptFileTypeRule(types: readonly string[], declaredBy: string)
   const wrong = types.find((type) => !isContentTypePattern(type));
   if (types.length === 0 || wrong !== undefined) {
     const why =
-      wrong === undefined ? 'it names no type.' : `"${wrong}" is no content type. Use 'text/csv', 'image' or 'csv'.`;
+      wrong === undefined ? 'it names no type.' : `"${wrong}" is not a content type. Use 'text/csv', 'image' or 'csv'.`;
     throw new DecorationInvalidError(declaredBy, 'a property', why);
   }
   const accepted = types.join(', ');

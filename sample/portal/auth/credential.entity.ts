@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** A user's password, hashed. Apart from the user, so that nobody shows it by accident. */
+/** A user's password, hashed. Kept apart from the user, so that it is not shown by accident. */
 @Entity()
 export class Credential {
   @PrimaryColumn('uuid')

@@ -6,7 +6,7 @@ import { hashPassword, isPassword } from './password.js';
 
 @Injectable()
 export class CredentialsService {
-  /** What a password is compared with where there is no user, so that the time does not tell names. */
+  /** The hash that a password is compared with if the user is unknown, so that the time does not reveal names. */
   readonly #nobody = hashPassword('nobody');
 
   constructor(@InjectRepository(Credential) private readonly credentials: Repository<Credential>) {}

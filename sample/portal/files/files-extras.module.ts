@@ -3,7 +3,7 @@ import { UsersModule } from '../users/users.module.js';
 import { FileLinks } from './file-links.js';
 import { ProvenanceController } from './provenance.controller.js';
 
-/** What the portal adds to the library's own routes and services. */
+/** The portal's additions to the library's routes and services. */
 @Global()
 @Module({
   imports: [UsersModule],

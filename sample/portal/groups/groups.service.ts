@@ -27,7 +27,7 @@ export class GroupsService {
   /** Only who made a group may change it. */
   async update(id: string, dto: UpdateGroupDto, user: User): Promise<Group> {
     const group = await this.show(id);
-    if (group.creatorId !== user.id) throw new ForbiddenException('Only who made the group may change it.');
+    if (group.creatorId !== user.id) throw new ForbiddenException('Only its creator may change the group.');
     return this.groups.save(this.groups.merge(group, dto));
   }
 }

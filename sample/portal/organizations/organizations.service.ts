@@ -28,7 +28,7 @@ export class OrganizationsService {
   async update(id: string, dto: UpdateOrganizationDto, user: User): Promise<Organization> {
     const organization = await this.show(id);
     if (organization.creatorId !== user.id)
-      throw new ForbiddenException('Only who made the organization may change it.');
+      throw new ForbiddenException('Only its creator may change the organization.');
     return this.organizations.save(this.organizations.merge(organization, dto));
   }
 }

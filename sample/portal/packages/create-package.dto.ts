@@ -17,7 +17,7 @@ export class CreatePackageDto {
   @IsIn(['public', 'private'])
   visibility?: Visibility;
 
-  /** A file of whoever saves the package; saving makes it the package's. */
+  /** A file of the user who saves the package. Saving makes it the package's. */
   @IsOptional()
   @IsUUID()
   @AcceptFileType('application/pdf', 'text', 'image')

@@ -8,7 +8,7 @@ import type { CreatePackageDto } from './create-package.dto.js';
 import { Package } from './package.entity.js';
 import type { UpdatePackageDto } from './update-package.dto.js';
 
-/** Plain TypeORM. That files follow is none of its business. */
+/** Plain TypeORM: it knows nothing of files. */
 @Injectable()
 export class PackagesService {
   constructor(
@@ -35,7 +35,7 @@ export class PackagesService {
   /** The package, if this is who made it. */
   async showOwn(id: string, user: User): Promise<Package> {
     const pkg = await this.show(id, user);
-    if (pkg.creatorId !== user.id) throw new ForbiddenException('Only who made the package may change it.');
+    if (pkg.creatorId !== user.id) throw new ForbiddenException('Only its creator may change the package.');
     return pkg;
   }
 

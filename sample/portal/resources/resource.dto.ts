@@ -7,7 +7,7 @@ export class ResourceDto {
   @Length(1, 100)
   name!: string;
 
-  /** A file of whoever saves the resource; saving makes it the resource's. */
+  /** A file of the user who saves the resource. Saving makes it the resource's. */
   @IsUUID(undefined, { message: '$property must be the id of a file' })
   @TransferOwnership('resource')
   fileId!: string;

@@ -9,7 +9,7 @@ import { UpdateUserDto } from './update-user.dto.js';
 import { User } from './user.entity.js';
 import { UsersService } from './users.service.js';
 
-/** Who manages is nobody else's business. */
+/** Other users must not learn who is a manager. */
 type UserView = Omit<User, 'isManager'> & { avatar: FileLink | null };
 
 @Controller('users')

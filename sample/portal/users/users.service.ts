@@ -40,7 +40,7 @@ export class UsersService {
     const user = await this.users.save(this.users.merge(await this.show(id), rest));
     if (password !== undefined) {
       await this.credentials.set(id, password);
-      // This one too: whoever changed it knows the new password.
+      // This session, too: the user knows the new password.
       await this.sessions.closeAll(id);
     }
     return user;
@@ -49,8 +49,7 @@ export class UsersService {
   /** May be guessed as often as at the log-in, and no more. */
   async #assertPassword({ id, name }: User, password: string): Promise<void> {
     this.throttle.begin(name, 'a session');
-    if (!(await this.credentials.isRight(id, password)))
-      throw new ForbiddenException('The current password is another one.');
+    if (!(await this.credentials.isRight(id, password))) throw new ForbiddenException('The current password is wrong.');
     this.throttle.succeed(name, 'a session');
   }
 

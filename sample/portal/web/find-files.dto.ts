@@ -3,7 +3,7 @@ import type { FileOperation } from 'nestjs-files';
 
 const OPERATIONS: FileOperation[] = ['read', 'stream', 'update', 'delete', 'transfer', 'pin'];
 
-/** What a manager looks for. */
+/** The search of a manager. */
 export class FindFilesDto {
   /** A part of the name. */
   @IsOptional()
@@ -24,7 +24,7 @@ export class FindFilesDto {
   @IsIn(['yes', 'no'])
   pinned?: 'yes' | 'no';
 
-  /** For whom access is explained: the id of a user, or nobody who has logged in. */
+  /** The actor whose access is explained: the id of a user, or none for an anonymous one. */
   @ValidateIf((query: FindFilesDto) => query.as !== undefined)
   @IsString()
   as?: string;

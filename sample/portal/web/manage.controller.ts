@@ -18,7 +18,7 @@ interface ExplainedFiles {
   next: string | null;
 }
 
-/** All files, why somebody may or may not do something with them, and what nobody needs any more. */
+/** All files, the reasons why somebody may use them or not, and the preview of a sweep. */
 @Controller('web/data/manage')
 @UseGuards(ManagerGuard)
 export class ManageController {

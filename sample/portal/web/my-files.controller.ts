@@ -19,11 +19,11 @@ interface FilesPage {
 interface FilePage {
   file: FileView;
   history: HistoryView[];
-  /** What the viewer may do with it. */
+  /** The operations that are open to the viewer. */
   allowed: FileOperation[];
 }
 
-/** Files with what the pages tell about them. What the pages do with files, they do with the library's own routes. */
+/** Files with the details that the pages show. The pages change files with the library's own routes. */
 @Controller('web/data/files')
 export class MyFilesController {
   constructor(

@@ -11,7 +11,7 @@ import { User } from '../users/user.entity.js';
 /** Where the owner of a file is shown: where the file is used. */
 export interface OwnerPage {
   type: string;
-  /** Null for what the viewer may not see, and for what is gone. */
+  /** Null for an owner that the viewer may not see, and for a removed one. */
   title: string | null;
   url: string | null;
 }

@@ -1,6 +1,6 @@
 import { applyDecorators, Get, Header } from '@nestjs/common';
 
-/** Nothing but the portal's own scripts, styles and images; no scripts in the page itself; in nobody's frame. */
+/** Nothing but the portal's own scripts, styles and images; no inline scripts; no embedding in frames. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",

@@ -54,7 +54,7 @@ export function renderPage({ user, assets, url, script, content = '' }: Page): s
   <main id="main" tabindex="-1">
     <div class="heading"><h1>${title}</h1></div>
     ${content}
-    ${script ? '<noscript><p class="notice">The pages need JavaScript. What they do, the API of the portal does too.</p></noscript>' : ''}
+    ${script ? '<noscript><p class="notice">The pages need JavaScript. The API of the portal has the same functions.</p></noscript>' : ''}
   </main>
 </body>
 </html>

@@ -7,7 +7,7 @@ import { ManagerGuard } from './manager.guard.js';
 import { PageRoute } from './page-route.decorator.js';
 import { renderPage } from './page.js';
 
-/** The pages. Each is a frame and a script; what the script shows, it asks the API for, as any client would. */
+/** The pages. Each is a frame and a script, which gets its data from the API like any client. */
 @Controller('web')
 @UseFilters(LogInFirstFilter)
 export class PagesController {

@@ -55,7 +55,7 @@ export class SessionController {
     const session = await this.sessions.open(dto, from).catch(tooMany);
     if (session === null || session instanceof HttpException) {
       response.status(session === null ? HttpStatus.UNAUTHORIZED : session.getStatus());
-      const problem = session?.message ?? 'There is no such name, or the password is another one.';
+      const problem = session?.message ?? 'The name or the password is wrong.';
       return this.#page(request, { name: dto.name, problem });
     }
     response.header('Set-Cookie', sessionCookie.set(session.token));
@@ -90,7 +90,7 @@ function redirect(response: PortalResponse, to: string): string {
   return '';
 }
 
-/** Where to go after logging in: to a page of the portal, whatever the link says. */
+/** The page to go to after logging in: always one of the portal, even if the link names another site. */
 function pathWithin(next: unknown): string {
   return typeof next === 'string' && /^\/web\/[\w/?=&%.-]*$/.test(next) ? next : '/web/files';
 }

@@ -37,7 +37,7 @@ describe.each(PLATFORMS)('a file whose storage is not configured any more, on %s
         message: 'Internal Server Error',
       });
     const [error] = log.mock.calls.flat() as [Error];
-    expect(error.message).toContain('storage "archive", which is not configured; configured are: default.');
+    expect(error.message).toContain('storage "archive", which is not configured. Configured storages: default.');
     expect(error.message).toContain('Add it to the option `storages`');
     expect(await app.dataSource.getRepository(ManagedFile).count()).toBe(1);
   });

@@ -186,7 +186,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('owners
       ownerType: 'contract',
       ownerId: bound.id,
       count: 2,
-      message: `contract ${bound.id} owns 2 files, so it is not removed: transfer or delete what it owns before it.`,
+      message: `contract ${bound.id} owns 2 files, so it is not removed: transfer or delete its files first.`,
     });
     expect(await repository(Contract).countBy([{ id: free.id }, { id: bound.id }])).toBe(2);
     expect(await read(file)).toMatchObject({ ownerId: bound.id });

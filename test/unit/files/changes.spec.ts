@@ -174,7 +174,7 @@ describe('FilesService.register, with a content type', () => {
     expect(file.contentType).toBe(expected);
   });
 
-  it('refuses a hint that is no content type before it reads', async () => {
+  it('refuses a hint that is not a content type before it reads', async () => {
     const { files } = await filesHarness();
     const refused = files.register('nothing/there', { contentType: 'csv' });
     await expect(refused).rejects.toMatchObject({ code: 'FILES_CONTENT_TYPE_INVALID' });

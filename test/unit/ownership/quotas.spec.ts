@@ -90,7 +90,7 @@ describe('quotas', () => {
     await begin();
     await charge(change(team, 999, 2), change(user, 100, 50));
     const refused = (...changes: UsageChange[]) => charge(...changes).then(String, (error: Error) => error.message);
-    const remedy = 'Delete files of it, or raise its quota.';
+    const remedy = 'Delete some of its files, or raise its quota.';
     expect(await refused(change(team, 2, 0))).toBe(
       `team ${team.id} may have 1000 bytes, and would have 1001. ${remedy}`,
     );

@@ -44,7 +44,7 @@ describe.each(databases)('on $name, the end of a data source', (kind) => {
     const destroyed = app.dataSource.destroy();
     await expect(app.transactor.run(() => app.write('new'))).rejects.toMatchObject({
       ...shuttingDown,
-      message: 'The application is shutting down, and begins no unit of work any more.',
+      message: 'The application is shutting down, and begins no new unit of work.',
     });
     held.end();
     await held.unit;

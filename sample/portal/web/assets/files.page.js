@@ -55,7 +55,7 @@ function row(file) {
         'div',
         {},
         file.isOwn && !file.ownerField
-          ? h('span', { class: 'faint' }, 'Yours, and in no record')
+          ? h('span', { class: 'faint' }, 'Yours, not used by a record')
           : ['Used by ', ownerLink(file.owner)],
       ),
     ),
@@ -93,7 +93,7 @@ function rename(file, item) {
     event.preventDefault();
     try {
       const { name } = await api('PATCH', `/files/${file.id}`, { name: input.value });
-      announce(`It is called ${name} now.`);
+      announce(`Renamed to ${name}.`);
       back({ ...file, name });
     } catch (error) {
       problem.textContent = error.message;

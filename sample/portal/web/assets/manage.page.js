@@ -11,9 +11,9 @@ const REASONS = {
 };
 const OUTCOMES = { remove: 'removes the bytes', keep: 'keeps the bytes: a file has them', wait: 'waits: not due yet' };
 const KINDS = {
-  create: 'An upload that is under way, or broke off',
+  create: 'An upload in progress, or interrupted',
   delete: 'A deletion',
-  marker: 'An upload beside a transaction',
+  marker: 'An upload outside of a transaction',
 };
 
 /** Which rule says so. */

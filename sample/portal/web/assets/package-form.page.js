@@ -32,7 +32,7 @@ function resourceFields(list, resource = {}) {
   function remove() {
     item.remove();
     number(list);
-    announce('The resource is taken off the list.');
+    announce('The resource was removed from the list.');
     list.nextElementSibling?.focus();
   }
 }
@@ -108,7 +108,7 @@ await start(async () => {
     form(
       [
         field('Title', 'title', title),
-        field('Name', 'name', name, { hint: 'Small letters, digits and dashes. Must be unique.' }),
+        field('Name', 'name', name, { hint: 'Lower-case letters, digits and dashes. Must be unique.' }),
         visibility,
         attachment.element,
         resources.element,

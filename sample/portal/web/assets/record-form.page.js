@@ -7,7 +7,7 @@ import { place, show, start } from './page.js';
 const [path, id] = place;
 const kind = KINDS[path];
 const isNew = id === 'new';
-const HINTS = { name: 'Small letters, digits and dashes.' };
+const HINTS = { name: 'Lower-case letters, digits and dashes.' };
 
 await start(async () => {
   const record = isNew ? {} : await get(`/${path}/${encodeURIComponent(id)}`);

@@ -276,7 +276,9 @@ describe('withFiles()', () => {
       'withFiles() on "a.b": it is not a rule.',
     );
     expect(() => withFiles(schema, transferOwnership('package'))).toThrow('it goes on a property of an object.');
-    expect(() => acceptFileType('no type!')).toThrow('acceptFileType() on a property: "no type!" is no content type.');
+    expect(() => acceptFileType('no type!')).toThrow(
+      'acceptFileType() on a property: "no type!" is not a content type.',
+    );
     expect(() => transferOwnership('package', { idfield: 'x' } as never)).toThrow('transferOwnership() on a property');
     expect(() => transferOwnership(' ')).toThrow('Owner type');
   });
