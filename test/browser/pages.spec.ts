@@ -25,7 +25,7 @@ describe.skipIf(!chromium)('the portal in a browser', () => {
     await keys.press('Tab');
     await keys.type('wrong');
     await keys.press('Enter');
-    await page.getByRole('alert').getByText('the password is another one').waitFor();
+    await page.getByRole('alert').getByText('The name or the password is wrong').waitFor();
     await focused.waitFor();
     await keys.press('Tab');
     await keys.type('through-the-looking-glass');
