@@ -36,10 +36,18 @@ export async function insertFile(manager: EntityManager, file: ManagedFile): Pro
 
 /** As `insertFile`, for bytes that were stored for it; throws `LocationTakenError` if another file has the location. */
 export async function insertStoredFile(manager: EntityManager, file: ManagedFile): Promise<void> {
+  await orTaken(file, () => insertFile(manager, file));
+}
+
+/** Runs `insert`, which adds the row of a location; throws `LocationTakenError` where a unique index refuses it. */
+export async function orTaken(
+  { storage, location }: Pick<ManagedFile, 'storage' | 'location'>,
+  insert: () => Promise<unknown>,
+): Promise<void> {
   try {
-    await insertFile(manager, file);
+    await insert();
   } catch (error) {
     if (databaseFault(error) !== 'unique') throw error;
-    throw new LocationTakenError(file.location, file.storage, { cause: error });
+    throw new LocationTakenError(location, storage, { cause: error });
   }
 }

@@ -13,6 +13,7 @@ const UPLOAD: TableBlueprint = {
     column('name', text(255)),
     column('storage', text(64)),
     column('location', text(1024)),
+    column('locationKey', text(64)),
     column('size', 'bigint'),
     nullable('contentType', text(255)),
     nullable('checksum', text(191)),
@@ -30,6 +31,7 @@ const UPLOAD: TableBlueprint = {
     { name: 'ix_files_upload_due', columns: ['expiresAt', 'id'] },
     { name: 'ix_files_upload_owner', columns: ['ownerType', 'ownerId'] },
   ],
+  uniques: [{ name: 'uq_files_upload_location', columns: ['storage', 'locationKey'] }],
 };
 
 /** The table of uploads that clients send to storages themselves. One that `synchronize` has made is left as it is. */

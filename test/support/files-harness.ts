@@ -125,11 +125,11 @@ export async function assembleFiles(dataSource: DataSource, storages: Record<str
   const contents = new ContentStore(registry, transactor, journal, removals);
   const writer = new FileWriter(registry, transactor, actors, ownership, contents, journal, 'default');
   const files = new FilesService(registry, transactor, actors, ownership, contents, writer);
-  const endings = new UploadEndings(registry, transactor, ownership, now);
+  const lasting = readDirectUploadOptions();
+  const endings = new UploadEndings(registry, transactor, ownership, lasting, now);
   const uploadSweep = new UploadSweep(transactor, endings, now);
   const sweeper = new FilesSweeper(registry, transactor, removals, uploadSweep, readSweeperOptions(), now);
-  const lasting = readDirectUploadOptions();
-  const completion = new UploadCompletion(registry, transactor, ownership, endings, lasting, now);
+  const completion = new UploadCompletion(registry, transactor, ownership, endings, journal, lasting, now);
   const uploads = new DirectUploads(
     registry,
     transactor,

@@ -5,6 +5,7 @@ import { LocationTakenError } from '../../errors/storage.errors.js';
 import { UploadNotFoundError, UploadPartInvalidError } from '../../errors/uploads.errors.js';
 import { ActorSource } from '../../actor/actor.js';
 import type { Storage } from '../../storage/storage.js';
+import { locationKey } from '../../storage/location-key.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { Quiet } from '../../unit-of-work/typeorm/quiet.js';
@@ -18,6 +19,7 @@ import { assertOwnerReference } from '../owner-reference.js';
 import type { OwnerReference } from '../owner-reference.js';
 import { OwnershipPort } from '../ownership-port.js';
 import { readContentType } from '../read-content-type.js';
+import { orTaken } from '../new-file.js';
 import { parseChecksum } from './checksum.js';
 import { DIRECT_UPLOAD_OPTIONS } from './direct-upload-options.js';
 import type { CheckedDirectUploadOptions } from './direct-upload-options.js';
@@ -50,16 +52,17 @@ export class DirectUploads {
 
   /**
    * Begins an upload: `await uploads.begin({ name: 'film.mp4', size: 5_000_000_000 })`. Its size counts against the owner's quota from now on.
-   * Throws `CapabilityMissingError` for a storage that takes nothing from clients, and `FileTooLargeError`.
+   * Throws `CapabilityMissingError` for a storage that takes nothing from clients, `FileTooLargeError`, and `LocationTakenError` where a
+   * `location` function gives the place of something else.
    */
   async begin(options: BeginUploadOptions): Promise<BegunUpload> {
     const storage = this.storages.get(options.storage ?? this.defaultStorage);
     storage.require('directUploads', 'stat', 'read', 'remove');
     const row = await this.#announce(options, storage);
-    // As for all content: a transformer of the application's may give a location twice.
+    // As for all content: a transformer of the application's may give a location twice. Of uploads, the first to have its row has the location.
     if (await storage.exists(row.location)) throw new LocationTakenError(row.location, storage.name);
     await this.transactor.run(async (unit) => {
-      await unit.manager.insert(FileUpload, { ...row });
+      await orTaken(row, () => unit.manager.insert(FileUpload, { ...row }));
       await this.ownership.onReserve(ownerOf(row), announced(row), unit.manager);
       unit.afterRollback(() => this.endings.clear(row));
     });
@@ -138,11 +141,13 @@ export class DirectUploads {
     const { acting, owning } = await this.#partiesOf(options);
     const createdAt = new Date(this.now());
     const guessed = contentType ?? 'application/octet-stream';
+    const location = storage.locationFor({ uuid: uuidV7(), name, contentType: guessed, now: createdAt });
     return Object.assign(new FileUpload(), {
       id: uuidV7(),
       name,
       storage: storage.name,
-      location: storage.locationFor({ uuid: uuidV7(), name, contentType: guessed, now: createdAt }),
+      location,
+      locationKey: locationKey(location),
       size,
       contentType,
       checksum: checksum?.toLowerCase() ?? null,

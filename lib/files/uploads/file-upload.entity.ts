@@ -1,13 +1,14 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Column, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 import { Authoritative } from '../../unit-of-work/typeorm/query-builders.js';
 import { BINARY_TABLE, id, int8, text, when } from '../columns.js';
 
 /**
  * An upload that a client sends to the storage itself. The row is there before the storage hears of it, and until nothing that was signed for
- * it can arrive any more, so that the remains of a crash are found.
+ * it can arrive any more, so that the remains of a crash are found. As long as it is there, no other upload has the location.
  */
 @Entity('files_upload', BINARY_TABLE)
 @Authoritative()
+@Unique('uq_files_upload_location', ['storage', 'locationKey'])
 @Index('ix_files_upload_due', ['expiresAt', 'id'])
 @Index('ix_files_upload_owner', ['ownerType', 'ownerId'])
 export class FileUpload {
@@ -19,6 +20,8 @@ export class FileUpload {
   @Column(text(64)) storage!: string;
   /** Where the bytes will be. */
   @Column(text(1024)) location!: string;
+  /** SHA-256 of the location in hex. */
+  @Column(text(64, { name: 'location_key' })) locationKey!: string;
   /** Bytes, as the client announced. */
   @Column(int8()) size!: number;
   /** The content type that the client claims. */

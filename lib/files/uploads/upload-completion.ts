@@ -11,6 +11,7 @@ import { Transactor } from '../../unit-of-work/transactor.js';
 import { FILES_CLOCK } from '../clock.js';
 import type { Clock } from '../clock.js';
 import { examine } from '../content/examine.js';
+import { IntentJournal } from '../intents/intent-journal.js';
 import { ManagedFile } from '../managed-file.entity.js';
 import { insertStoredFile, newFile } from '../new-file.js';
 import type { StoredFile } from '../new-file.js';
@@ -36,6 +37,7 @@ export class UploadCompletion {
     private readonly transactor: Transactor,
     private readonly ownership: OwnershipPort,
     private readonly endings: UploadEndings,
+    private readonly journal: IntentJournal,
     @Inject(DIRECT_UPLOAD_OPTIONS) private readonly options: CheckedDirectUploadOptions,
     @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
   ) {}
@@ -128,6 +130,8 @@ export class UploadCompletion {
       if (!(await endRow(manager, id, { now: new Date(this.now()) }))) return undefined;
       const file = newFile({ ...found, name, storage, location }, ownerOf(row), id);
       await insertStoredFile(manager, file);
+      // With a `location` function that gives a place twice, the bytes that were read can be those of a file that comes there or goes just now.
+      await this.journal.assertNonePending(manager, this.storages.of(row), location);
       await this.ownership.onCreate(file, manager, actorOf(row), announced(row));
       return file;
     });

@@ -6,6 +6,8 @@ import type { Clock } from '../clock.js';
 import { removeUnreferred } from '../content/remove-unreferred.js';
 import type { RemovedBytes } from '../content/remove-unreferred.js';
 import { OwnershipPort } from '../ownership-port.js';
+import { DIRECT_UPLOAD_OPTIONS } from './direct-upload-options.js';
+import type { CheckedDirectUploadOptions } from './direct-upload-options.js';
 import type { FileUpload } from './file-upload.entity.js';
 import { announced, endRow, ownerOf } from './upload-rows.js';
 
@@ -16,13 +18,19 @@ export class UploadEndings {
     private readonly storages: StorageRegistry,
     private readonly transactor: Transactor,
     private readonly ownership: OwnershipPort,
+    @Inject(DIRECT_UPLOAD_OPTIONS) private readonly options: CheckedDirectUploadOptions,
     @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
   ) {}
 
-  /** Gives the upload up, and then takes away its bytes; what cannot be removed is left to the sweeper. `false` where it has ended already. */
+  /**
+   * Gives the upload up, and then takes away its bytes; what cannot be removed is left to the sweeper. `false` where it has ended already. The
+   * row stays, and with it the location is taken, as long as what was signed can arrive.
+   */
   giveUp(row: FileUpload): Promise<boolean> {
     return this.transactor.run(async (unit) => {
-      if (!(await endRow(unit.manager, row.id, { now: new Date(this.now()) }))) return false;
+      const now = this.now();
+      const expiresAt = new Date(Math.min(row.expiresAt.getTime(), now + this.options.urlsExpireAfter));
+      if (!(await endRow(unit.manager, row.id, { now: new Date(now), expiresAt }))) return false;
       await this.ownership.onRelease(ownerOf(row), announced(row), unit.manager);
       unit.afterCommit(() => this.clear(row));
       return true;

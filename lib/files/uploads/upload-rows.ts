@@ -5,14 +5,17 @@ import { notAfter } from '../columns.js';
 import type { OwnerReference } from '../owner-reference.js';
 import { FileUpload } from './file-upload.entity.js';
 
-/** Ends the upload, if it is open, and has expired by then where a moment is given. Of several who do it at once, one is told that it has. */
+/**
+ * Ends the upload, if it is open, and has expired by `expiredBy`; from then on it expires at `expiresAt`. Of several who do it at once, one is
+ * told that it has.
+ */
 export async function endRow(
   manager: EntityManager,
   id: string,
-  { now, expiredBy }: { now: Date; expiredBy?: Date | undefined },
+  { now, expiredBy, expiresAt }: { now: Date; expiredBy?: Date; expiresAt?: Date },
 ): Promise<boolean> {
   const open = { id, endedAt: IsNull(), ...(expiredBy && { expiresAt: notAfter(expiredBy) }) };
-  return (await manager.update(FileUpload, open, { endedAt: now })).affected === 1;
+  return (await manager.update(FileUpload, open, { endedAt: now, ...(expiresAt && { expiresAt }) })).affected === 1;
 }
 
 /** Lets an open upload last until then, at least. */

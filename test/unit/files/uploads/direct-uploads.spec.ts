@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FileUpload } from '../../../../lib/files/uploads/file-upload.entity.js';
 import type { StorageLimits } from '../../../../lib/storage/storage-limits.js';
 import { directStorage } from '../../../support/direct-storage.js';
+import { gate } from '../../../support/gate.js';
 import { expectAgreement } from '../../../support/files-agreement.js';
 import { filesHarness } from '../../../support/files-harness.js';
 import { png } from '../../../support/files-samples.js';
@@ -15,7 +16,8 @@ afterAll(() => Logger.overrideLogger(['log', 'warn', 'error']));
 
 const ada = { type: 'user', id: 'ada' };
 const ben = { type: 'user', id: 'ben' };
-const DAY = 86_400_000;
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
 
 async function world(limits: StorageLimits & { partSize?: number } = {}) {
   const direct = directStorage({ partSize: 100, ...limits });
@@ -212,6 +214,38 @@ describe('an upload that a client sends to the storage', () => {
       await direct.locations(),
       (await notes()).filter((note) => note.startsWith('released')).length,
     ]).toEqual([0, ['a'], 1]);
+  });
+
+  it('stays open while a file is written at its location, whose bytes never become its own', async () => {
+    const { uploads, direct, files, sent } = await world({ location: ({ name }) => name });
+    const id = await sent('12345', { name: 'a' });
+    const [isWritten, mayEnd] = [gate(), gate()];
+    const write = direct.storage.write.bind(direct.storage);
+    direct.storage.write = async (...given) => {
+      await write(...given);
+      isWritten.open();
+      await mayEnd.opened;
+    };
+    const other = files.create(Buffer.from('54321'), { name: 'a', storage: 'direct', owner: ben });
+    await isWritten.opened;
+    await expect(uploads.complete(id)).rejects.toMatchObject({ code: 'FILES_LOCATION_PENDING' });
+    mayEnd.open();
+    expect(await text(await files.stream((await other).id))).toBe('54321');
+    await expect(uploads.complete(id)).rejects.toMatchObject({ code: 'FILES_LOCATION_TAKEN' });
+    expect(await text(await files.stream((await other).id))).toBe('54321');
+  });
+
+  it('keeps its location until its row is removed, after it was given up', async () => {
+    const { uploads, sweeper, clock, notes } = await world({ location: ({ name }) => name });
+    const begin = () => uploads.begin({ name: 'a', size: 5, storage: 'direct', actor: ada });
+    const { id } = await begin();
+    await expect(begin()).rejects.toMatchObject({ code: 'FILES_LOCATION_TAKEN' });
+    await uploads.abort(id);
+    await expect(begin()).rejects.toMatchObject({ code: 'FILES_LOCATION_TAKEN' });
+    expect(await reserved(await notes())).toBe(0);
+    clock.now += HOUR + DAY;
+    await sweeper.sweep();
+    expect(await uploads.find((await begin()).id)).toMatchObject({ state: 'open' });
   });
 
   it('is removed, and ends, where the storage accepts no files of that size any more', async () => {

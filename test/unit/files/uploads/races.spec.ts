@@ -3,6 +3,7 @@ import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { FileUpload } from '../../../../lib/files/uploads/file-upload.entity.js';
 import type { ManagedFile } from '../../../../lib/files/managed-file.entity.js';
+import type { StorageLimits } from '../../../../lib/storage/storage-limits.js';
 import { reachableDatabases } from '../../../support/databases.js';
 import type { TestDatabase } from '../../../support/databases.js';
 import { directStorage } from '../../../support/direct-storage.js';
@@ -18,9 +19,9 @@ const DAY = 86_400_000;
 const TIMES = 15;
 
 /** Two machines with one database and one storage. */
-async function machines(kind: TestDatabase) {
+async function machines(kind: TestDatabase, limits: StorageLimits = {}) {
   const database = await kind.open({ entities: HARNESS_ENTITIES });
-  const direct = directStorage();
+  const direct = directStorage(limits);
   const one = await assembleFiles(database.dataSource, { default: direct.anew() });
   const other = await assembleFiles(await database.connect(), { default: direct.anew() });
   onTestFinished(async () => {
@@ -92,6 +93,24 @@ for (const kind of await reachableDatabases('file', 'postgres', 'mariadb')) {
         if (completed.status === 'fulfilled') files++;
       }
       expect(await one.rows()).toBe(files);
+      await expectNothingLeft(world);
+    });
+
+    it('is the only one of two that begin at once at one location', async () => {
+      const world = await machines(kind, { location: ({ name }) => name });
+      const { one, other, direct } = world;
+      for (let round = 0; round < TIMES; round++) {
+        const begin = { name: `a${round}`, size: 4, actor: ada };
+        const outcomes = await race(
+          round,
+          () => one.uploads.begin(begin),
+          () => other.uploads.begin(begin),
+        );
+        expect(new Set(outcomes.map(told))).toEqual(new Set(['done', 'FILES_LOCATION_TAKEN']));
+        const [id = ''] = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value.id : []));
+        for (const { url } of await one.uploads.signParts(id, [1])) expect(direct.send(url, '1234')).toBe(200);
+        expect(await other.uploads.complete(id)).toMatchObject({ id, location: `a${round}` });
+      }
       await expectNothingLeft(world);
     });
 
