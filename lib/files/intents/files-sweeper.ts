@@ -15,6 +15,7 @@ import { leaseIntents } from './intent-leases.js';
 import { MARKERS, readMarker } from './marker-intent.js';
 import { previewSweep } from './sweep-preview.js';
 import type { SweepStep } from './sweep-preview.js';
+import { SweepFailures } from './sweep-failures.js';
 import { count, emptyReport } from './sweep-report.js';
 import type { SweepReport } from './sweep-report.js';
 import { UploadSweep } from '../uploads/upload-sweep.js';
@@ -98,21 +99,23 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
 
   async #sweepAll(tidy: boolean, trace?: SweepTrace): Promise<SweepReport> {
     const report = emptyReport();
-    await this.#sweepIntents(report);
-    await this.#attempt(report, 'the direct uploads', () => this.#sweepUploads(report));
+    const failures = new SweepFailures(report, this.#logger);
+    await this.#sweepIntents(report, failures);
+    await failures.attempt('the direct uploads', () => this.#sweepUploads(report, failures));
     for (const name of this.storages.names) {
       if (this.#isStopped) break;
       const storage = this.storages.get(name);
-      await this.#attempt(report, `the markers of storage "${name}"`, () => this.#sweepMarkers(storage, report));
-      if (tidy) await this.#attempt(report, `the leftovers of storage "${name}"`, () => this.#tidy(storage, report));
+      await failures.attempt(`the markers of storage "${name}"`, () => this.#sweepMarkers(storage, report, failures));
+      if (tidy) await failures.attempt(`the leftovers of storage "${name}"`, () => this.#tidy(storage, report));
     }
+    failures.tell();
     if (tidy) this.#tidiedAt = this.now();
     const { examined, finished, failed, bytesRemoved } = report;
     if (trace) Object.assign(trace, { examined, finished, failed, bytesRemoved });
     return report;
   }
 
-  async #sweepIntents(report: SweepReport): Promise<void> {
+  async #sweepIntents(report: SweepReport, failures: SweepFailures): Promise<void> {
     const { batch: limit, lease } = this.options;
     for (;;) {
       const now = this.now();
@@ -127,7 +130,7 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
         if (this.#isStopped) return;
         report.examined++;
         const what = `the intent to ${intent.kind} "${intent.location}" in storage "${intent.storage}"`;
-        await this.#attempt(report, what, () => this.#finish(intent, report));
+        await failures.attempt(what, () => this.#finish(intent, report));
       }
       if (intents.length === 0) return;
     }
@@ -135,27 +138,27 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
 
   // From the lease on, no row can come to refer to the bytes: creations need the intent without a lease, registrations need it gone.
   async #finish({ id, storage, location }: FileIntent, report: SweepReport): Promise<void> {
-    await this.#removeUnreferred(this.storages.get(storage), location, report);
+    await this.#removeUnreferred(this.storages.of({ storage }), location, report);
     await this.transactor.dataSource.getRepository(FileIntent).delete({ id });
   }
 
-  async #sweepUploads(report: SweepReport): Promise<void> {
+  async #sweepUploads(report: SweepReport, failures: SweepFailures): Promise<void> {
     const settledBefore = this.#abandonedBefore();
     for await (const upload of this.uploads.due(settledBefore, this.options.batch)) {
       if (this.#isStopped) return;
       report.examined++;
       const what = `the upload ${upload.id} to "${upload.location}" in storage "${upload.storage}"`;
-      await this.#attempt(report, what, async () => count(report, await this.uploads.sweep(upload, settledBefore)));
+      await failures.attempt(what, async () => count(report, await this.uploads.sweep(upload, settledBefore)));
     }
   }
 
-  async #sweepMarkers(storage: Storage, report: SweepReport): Promise<void> {
+  async #sweepMarkers(storage: Storage, report: SweepReport, failures: SweepFailures): Promise<void> {
     if (storage.isTransactional || !storage.can('list', 'read', 'remove')) return;
     for await (const { location: marker, modifiedAt } of storage.list(MARKERS)) {
       if (this.#isStopped) return;
       if (modifiedAt > this.#abandonedBefore()) continue;
       report.examined++;
-      await this.#attempt(report, `the marker "${marker}" of storage "${storage.name}"`, async () => {
+      await failures.attempt(`the marker "${marker}" of storage "${storage.name}"`, async () => {
         const location = await readMarker(storage, marker);
         // Markers exist only on SQLite, where no other transaction, which could hold the row, is open meanwhile.
         await this.transactor.run(() => this.#removeUnreferred(storage, location, report));
@@ -174,15 +177,6 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
     const leftovers = await storage.removeLeftovers(before);
     report.leftovers += leftovers.count;
     report.bytesRemoved += leftovers.size;
-  }
-
-  async #attempt(report: SweepReport, what: string, work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      report.failed++;
-      this.#logger.warn(`Could not sweep ${what}: ${String(error)}`);
-    }
   }
 
   #abandonedBefore(): Date {

@@ -133,11 +133,13 @@ export class DirectUploads {
   }
 
   async #announce(options: BeginUploadOptions, storage: Storage): Promise<FileUpload> {
-    const { size, checksum } = options;
+    const { size } = options;
     const name = cleanFileName(options.name);
-    const contentType = readContentType(options.contentType) ?? null;
+    // As over HTTP, null is the same as nothing.
+    const contentType = readContentType(options.contentType ?? undefined) ?? null;
+    const checksum = options.checksum ?? null;
     assertSize(size, storage);
-    if (checksum !== undefined) parseChecksum(checksum);
+    if (checksum !== null) parseChecksum(checksum);
     const { acting, owning } = await this.#partiesOf(options);
     const createdAt = new Date(this.now());
     const guessed = contentType ?? 'application/octet-stream';

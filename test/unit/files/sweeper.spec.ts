@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { Logger } from '@nestjs/common';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { FileIntent } from '../../../lib/files/intents/file-intent.entity.js';
 import { FilesSweeper } from '../../../lib/files/intents/files-sweeper.js';
@@ -59,6 +59,17 @@ describe('FilesSweeper', () => {
     await dataSource.getRepository(FileIntent).insert(intent('delete', 'deleted', clock.now));
     expect(await sweeper.sweep()).toMatchObject({ examined: 1, finished: 1 });
     expect(await stored()).toEqual([]);
+  });
+
+  it('keeps the intents of a storage that is not configured, and says so once', async () => {
+    const { sweeper, clock, dataSource, intents } = await filesHarness();
+    const log = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+    onTestFinished(() => log.mockRestore());
+    const lost = ['a', 'b', 'c'].map((location) => intent('delete', location, clock.now, 'archive'));
+    await dataSource.getRepository(FileIntent).insert([...lost, intent('delete', 'deleted', clock.now)]);
+    expect(await sweeper.sweep()).toMatchObject({ examined: 4, finished: 1, failed: 3 });
+    expect(log.mock.calls).toEqual([[expect.stringMatching(/^Could not sweep 3 .* in storage "archive", which is/)]]);
+    expect((await intents()).map(({ storage }) => storage)).toEqual(['archive', 'archive', 'archive']);
   });
 
   it('never removes the bytes of a file, whatever an intent says', async () => {

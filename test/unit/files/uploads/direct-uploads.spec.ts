@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
 import { Logger } from '@nestjs/common';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { FileUpload } from '../../../../lib/files/uploads/file-upload.entity.js';
 import type { StorageLimits } from '../../../../lib/storage/storage-limits.js';
 import { directStorage } from '../../../support/direct-storage.js';
@@ -170,6 +170,13 @@ describe('an upload that a client sends to the storage', () => {
     expect(await uploads.complete(await sent('12345', { checksum }))).toMatchObject({ hashAlgorithm: 'sha256' });
   });
 
+  it('takes null for what is not given, as HTTP does', async () => {
+    const { uploads, rows } = await world();
+    const untyped = { checksum: null, contentType: null } as object;
+    await uploads.begin({ name: 'a', size: 5, storage: 'direct', ...untyped });
+    expect(await rows()).toMatchObject([{ checksum: null, contentType: null }]);
+  });
+
   it('is refused before it begins, where the reason is already known', async () => {
     const { uploads, direct, rows } = await world({ maxSize: 1000 });
     const begin = { name: 'a', size: 5, storage: 'direct', actor: ada };
@@ -296,6 +303,29 @@ describe('an upload that a client sends to the storage', () => {
     clock.now += DAY;
     expect(await sweeper.sweep()).toMatchObject({ examined: 1, finished: 1 });
     expect(await rows()).toEqual([]);
+  });
+
+  it('waits for a storage that is not configured, and hinders no other one', async () => {
+    const { uploads, direct, sent, rows, notes, sweeper, clock, dataSource } = await world();
+    const log = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+    onTestFinished(() => log.mockRestore());
+    const waiting = [await sent('12345'), await sent('12345')];
+    await uploads.abort(waiting[1] ?? '');
+    await dataSource.getRepository(FileUpload).update(waiting, { storage: 'archive' });
+    const { id: other } = await uploads.begin({ name: 'a', size: 5, storage: 'direct', actor: ada });
+    clock.now += 2 * DAY;
+    for (const examined of [3, 2]) {
+      expect(await sweeper.sweep()).toMatchObject({ examined, finished: examined - 2, failed: 2 });
+      const lines = log.mock.calls.splice(0).map(([line]) => String(line));
+      expect(lines).toEqual([expect.stringMatching(/^Could not sweep 2 .* in storage "archive", which is not/)]);
+    }
+    expect(await reserved(await notes())).toBe(0);
+    expect(new Set((await rows()).map(({ id }) => id))).toEqual(new Set(waiting));
+    expect(waiting).not.toContain(other);
+
+    await dataSource.getRepository(FileUpload).update(waiting, { storage: 'direct' });
+    expect(await sweeper.sweep()).toMatchObject({ finished: 2, failed: 0 });
+    expect([await rows(), direct.open]).toEqual([[], 0]);
   });
 
   it('appears in the preview of a sweep', async () => {
