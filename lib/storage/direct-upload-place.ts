@@ -11,7 +11,7 @@ export interface DirectUploadPlace {
   /** The parts that are there, by their numbers; none where the upload has been finished or aborted. */
   parts(location: string, upload: DirectUpload): Promise<UploadedPart[]>;
   /**
-   * Makes the object of these parts, which are all, as `parts` has told of them. It fails where one of them has been replaced since. Where the
+   * Makes the object of these parts, which are all, as `parts` has told of them. It fails where one of them has another tag since. Where the
    * object is there already, it does nothing.
    */
   finish(location: string, upload: DirectUpload, parts: readonly UploadedPart[]): Promise<void>;
@@ -53,6 +53,6 @@ export interface UploadedPart {
   number: number;
   /** Bytes. */
   size: number;
-  /** Another one when the part is replaced. */
+  /** Another one when the part is replaced, as far as the place can tell. */
   tag: string;
 }

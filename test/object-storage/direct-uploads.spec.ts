@@ -1,25 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import { HeadObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { describe, expect, it } from 'vitest';
-import type { DirectUpload, Storage } from 'nestjs-files/storage';
+import { begin, describeDirectUploads, finish, partsOf, send, sign } from '../support/direct-upload-suite.js';
 import { s3Proxy, withoutConditions } from '../support/s3-proxy.js';
 import { newS3Storage, s3Config } from '../support/s3-server.js';
 
 const PART = 5 * 1024 * 1024;
-const soon = (): Date => new Date(Date.now() + 60_000);
-
-const sign = (storage: Storage, upload: DirectUpload, number: number, size: number) =>
-  storage.direct('file', (place) => place.sign('file', upload, { number, size, expiresAt: soon() }));
-
-const partsOf = (storage: Storage, upload: DirectUpload) =>
-  storage.direct('file', (place) => place.parts('file', upload));
-
-async function finish(storage: Storage, upload: DirectUpload): Promise<void> {
-  const parts = await partsOf(storage, upload);
-  await storage.direct('file', (place) => place.finish('file', upload, parts));
-}
 
 /** Both kinds of server: one that heeds conditions, and one that knows none. */
 const SERVERS = {
@@ -30,60 +16,37 @@ const SERVERS = {
   },
 };
 
-describe.each(Object.entries(SERVERS))('a client that sends to a server %s', (_name, newStorage) => {
-  it('cannot change the object once it is there, whatever it still has signed', async () => {
-    const { storage, inside } = await newStorage();
-    const upload = await storage.direct('file', (place) => place.begin('file', 5));
-    expect(upload.partSize).toBe(PART);
-    const { url, method, headers } = await sign(storage, upload, 1, 5);
-    const put = async (body: string) => (await fetch(url, { method, headers, body })).status;
+for (const [name, newStorage] of Object.entries(SERVERS))
+  describeDirectUploads(`a server ${name}`, async () => {
+    const { storage, client, bucket, inside } = await newStorage();
+    const served = async (location: string) => {
+      const key = { Bucket: bucket, Key: inside.prefix + location };
+      const { ContentType, CacheControl } = await client.send(new HeadObjectCommand(key));
+      return [ContentType, CacheControl];
+    };
+    return { storage, served, unfinished: inside.uploads };
+  });
 
-    expect([await put('wrong'), await put('first')]).toEqual([200, 200]);
+describe.each(Object.entries(SERVERS))('a client that sends to a server %s', (_name, newStorage) => {
+  it('is told, once the object is there, that its upload is not', async () => {
+    const { storage } = await newStorage();
+    const upload = await begin(storage, 5);
+    const { put } = await send(storage, upload, 1, Buffer.from('first'));
     await finish(storage, upload);
     expect(await put('again')).toBe(404);
-    expect(await inside.content('file')).toBe('first');
-    expect(await inside.uploads()).toEqual([]);
   });
 
   it('sends as many bytes as were announced, and no others', async () => {
     const { storage } = await newStorage();
-    const upload = await storage.direct('file', (place) => place.begin('file', 5));
+    const upload = await begin(storage, 5);
     const { url, method } = await sign(storage, upload, 1, 5);
     for (const body of ['1234', '123456', '']) expect((await fetch(url, { method, body })).status).toBe(403);
     expect(await partsOf(storage, upload)).toEqual([]);
   });
 
-  it('sends an empty file', async () => {
-    const { storage, inside } = await newStorage();
-    const upload = await storage.direct('file', (place) => place.begin('file', 0));
-    const { url, method } = await sign(storage, upload, 1, 0);
-    expect((await fetch(url, { method, body: '' })).status).toBe(200);
-    await finish(storage, upload);
-    expect(await storage.stat('file')).toMatchObject({ size: 0 });
-    expect(await inside.uploads()).toEqual([]);
-  });
-
-  it('sends a large one in parts, in any order, and repeats some', async () => {
-    const { storage } = await newStorage();
-    const bytes = randomBytes(2 * PART + 1000);
-    const upload = await storage.direct('file', (place) => place.begin('file', bytes.length));
-    for (const number of [3, 1, 2, 1]) {
-      const body = bytes.subarray((number - 1) * PART, number * PART);
-      const { url, method } = await sign(storage, upload, number, body.length);
-      expect((await fetch(url, { method, body })).status).toBe(200);
-    }
-    expect((await partsOf(storage, upload)).map(({ number, size }) => [number, size])).toEqual([
-      [1, PART],
-      [2, PART],
-      [3, 1000],
-    ]);
-    await finish(storage, upload);
-    expect((await buffer(await storage.read('file'))).equals(bytes)).toBe(true);
-  });
-
   it('cannot get a part into the object that it replaced once the parts had been looked at', async () => {
     const { storage, inside } = await newStorage();
-    const upload = await storage.direct('file', (place) => place.begin('file', 5));
+    const upload = await begin(storage, 5);
     const { url, method } = await sign(storage, upload, 1, 5);
     await fetch(url, { method, body: 'first' });
     const parts = await partsOf(storage, upload);
@@ -95,21 +58,10 @@ describe.each(Object.entries(SERVERS))('a client that sends to a server %s', (_n
     expect(await inside.content('file')).toBe('other');
   });
 
-  it('is finished by one of several that finish it at once, and all are content', async () => {
-    const { storage, inside } = await newStorage();
-    const upload = await storage.direct('file', (place) => place.begin('file', 5));
-    const { url, method } = await sign(storage, upload, 1, 5);
-    await fetch(url, { method, body: 'first' });
-    const parts = await partsOf(storage, upload);
-    const all = Array.from({ length: 5 }, () => storage.direct('file', (place) => place.finish('file', upload, parts)));
-    await Promise.all(all);
-    expect(await inside.content('file')).toBe('first');
-  });
-
   it('cannot have the server copy another object of the bucket into its part', async () => {
     const { storage, bucket, inside } = await newStorage();
     await storage.write('secret', Readable.from(['other']));
-    const upload = await storage.direct('file', (place) => place.begin('file', 5));
+    const upload = await begin(storage, 5);
     const { url, method } = await sign(storage, upload, 1, 5);
     const headers = { 'x-amz-copy-source': `/${bucket}/${inside.prefix}secret` };
     const statuses: number[] = [];
@@ -120,27 +72,11 @@ describe.each(Object.entries(SERVERS))('a client that sends to a server %s', (_n
     expect(statuses).toEqual([400, 400]);
     expect(await partsOf(storage, upload)).toEqual([]);
   });
-
-  it('has no say in what the object is served as', async () => {
-    const { storage, client, bucket, inside } = await newStorage();
-    const upload = await storage.direct('file', (place) => place.begin('file', 5));
-    const { url, method } = await sign(storage, upload, 1, 5);
-    await fetch(url, {
-      method,
-      body: '<b>x<',
-      headers: { 'content-type': 'text/html', 'cache-control': 'public' },
-    });
-    await fetch(url, { method, body: '<b>x<', headers: { 'content-type': 'text/html', 'cache-control': 'public' } });
-    await finish(storage, upload);
-    const key = { Bucket: bucket, Key: `${inside.prefix}file` };
-    const { ContentType, CacheControl } = await client.send(new HeadObjectCommand(key));
-    expect([ContentType, CacheControl]).toEqual(['binary/octet-stream', undefined]);
-  });
 });
 
 it('signs no checksum of a body that is not there yet, with the defaults of the SDK', async () => {
   const { storage } = await newS3Storage({ client: new S3Client(s3Config()) });
-  const upload = await storage.direct('file', (place) => place.begin('file', 5));
+  const upload = await begin(storage, 5);
   const { url } = await sign(storage, upload, 1, 5);
   expect(url).not.toContain('checksum');
 });
@@ -148,7 +84,7 @@ it('signs no checksum of a body that is not there yet, with the defaults of the 
 it('takes larger parts where the usual ones would be too many', async () => {
   const { storage } = await newS3Storage({ partSize: PART });
   const size = 20_000 * PART;
-  expect(await storage.direct('file', (place) => place.begin('file', size))).toMatchObject({ partSize: 2 * PART });
+  expect(await begin(storage, size)).toMatchObject({ partSize: 2 * PART });
 });
 
 it('spares a location that begins with the one of an upload that is aborted', async () => {
@@ -163,7 +99,7 @@ it('takes an upload whose completion was cut off by the claim, and one whose rep
   const { storage, inside } = await newS3Storage({
     client: { ...s3Config(), endpoint: proxy.endpoint, maxAttempts: 1 },
   });
-  const upload = await storage.direct('file', (place) => place.begin('file', 5));
+  const upload = await begin(storage, 5);
   const { url, method } = await sign(storage, upload, 1, 5);
   await fetch(url, { method, body: 'first' });
   const cut = (how: 'before' | 'reply') => {
