@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { expect, it, onTestFinished } from 'vitest';
 import { azureStorage } from 'nestjs-files/storage/azure';
+import { begin, contentOf, finish, send } from '../support/direct-upload-suite.js';
 
 /** Where tokens are taken: over HTTPS. */
 const TOKENS = process.env['FILES_TEST_AZURE_TOKENS'];
@@ -77,4 +78,15 @@ it.skipIf(!TOKENS)('writes, copies, reads and removes with a token', async () =>
   expect(await text(await storage.read('moved'))).toBe('content');
   await storage.removeAll(['file', 'moved']);
   expect(await storage.exists('moved')).toBe(false);
+});
+
+it.skipIf(!TOKENS)('signs the parts of direct uploads with that key', async () => {
+  const { storage } = await setUp();
+  const upload = await begin(storage, 5);
+  const { url, put } = await send(storage, upload, 1, Buffer.from('first'));
+  const query = new URL(url).searchParams;
+  expect([query.get('sp'), query.has('skoid')]).toEqual(['w', true]);
+  await finish(storage, upload);
+  await put('again');
+  expect(await contentOf(storage)).toBe('first');
 });

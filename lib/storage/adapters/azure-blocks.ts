@@ -4,9 +4,9 @@ import type { BlockBlobClient } from '@azure/storage-blob';
 import { inParts } from './in-parts.js';
 
 // While one is filled, two are on their way: that is the memory of a write, however large the file is.
-const BLOCK_SIZE = 8 * 1024 * 1024;
+export const BLOCK_SIZE = 8 * 1024 * 1024;
 // Of a blob, as Azure has it: 390 GiB.
-const MAX_BLOCKS = 50_000;
+export const MAX_BLOCKS = 50_000;
 
 /**
  * Sends the content in blocks, which stay invisible until their names are committed. Content of no more than one block is returned instead, to

@@ -25,6 +25,11 @@ export function isTaken(error: unknown): boolean {
   return (isStatus(error, 409) || isStatus(error, 412)) && TAKEN.includes(codeOf(error));
 }
 
+/** Whether somebody has a lease of the blob. */
+export function isLeased(error: unknown): boolean {
+  return isStatus(error, 412) && codeOf(error) === 'LeaseIdMissing';
+}
+
 /** Whether the container is not there. */
 export function isWithoutContainer(error: unknown): boolean {
   return NO_CONTAINER.includes(codeOf(error));

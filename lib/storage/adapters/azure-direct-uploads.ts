@@ -1,0 +1,147 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BlockBlobClient } from '@azure/storage-blob';
+import type {
+  DirectUpload,
+  DirectUploadPlace,
+  PartToSign,
+  SignedRequest,
+  UploadedPart,
+} from '../direct-upload-place.js';
+import { locationKey } from '../location-key.js';
+import type { Leftovers } from '../storage-adapter.js';
+import { BLOCK_SIZE, blockName, MAX_BLOCKS } from './azure-blocks.js';
+import type { AzureContainer } from './azure-container.js';
+import { isLeased, isMissing } from './azure-errors.js';
+import type { BlobSigner } from './azure-signing.js';
+
+/** Where clients send blocks to, below the prefix: no location of a file. */
+export const AZURE_ARRIVALS = '.nestjs-files/uploads/';
+
+const PART = 'part';
+const ATTEMPTS = 5;
+// Milliseconds.
+const PAUSE = 100;
+
+/**
+ * Uploads that clients send to the container. A SAS that allows a block to be sent allows every other write to its blob as well, as long as it
+ * lasts. So the blob is one that nobody else knows, and the server copies it to the location, if it is still what the server has made of the
+ * blocks: what was signed does not lead there.
+ */
+export class AzureDirectUploads implements DirectUploadPlace {
+  constructor(
+    private readonly container: AzureContainer,
+    private readonly signed: BlobSigner,
+  ) {}
+
+  async begin(_location: string, size: number): Promise<DirectUpload> {
+    return { handle: randomUUID(), partSize: Math.max(BLOCK_SIZE, Math.ceil(size / MAX_BLOCKS)) };
+  }
+
+  async sign(location: string, upload: DirectUpload, { number, size, expiresAt }: PartToSign): Promise<SignedRequest> {
+    const url = await this.signed(this.container.blob(arrivalOf(location, upload)), { allowed: 'w', expiresAt });
+    // No block is empty.
+    if (size === 0) return { method: 'PUT', url, headers: { 'x-ms-blob-type': 'BlockBlob' } };
+    const block = new URLSearchParams({ comp: 'block', blockid: blockName(PART, number) });
+    return { method: 'PUT', url: `${url}&${block.toString()}`, headers: {} };
+  }
+
+  async parts(location: string, upload: DirectUpload): Promise<UploadedPart[]> {
+    try {
+      const found = await this.container.blob(arrivalOf(location, upload)).getBlockList('all');
+      const { committedBlocks = [], uncommittedBlocks = [], blobContentLength } = found;
+      const blocks = new Map(
+        [...committedBlocks, ...uncommittedBlocks].map(({ name, size }) => [numberOf(name), size]),
+      );
+      if (blocks.size === 0 && blobContentLength === 0) blocks.set(1, 0);
+      return [...blocks]
+        .flatMap(([number, size]) => (number === undefined ? [] : { number, size, tag: String(size) }))
+        .toSorted((one, other) => one.number - other.number);
+    } catch (error) {
+      if (isMissing(error)) return [];
+      throw error;
+    }
+  }
+
+  async finish(location: string, upload: DirectUpload, parts: readonly UploadedPart[]): Promise<void> {
+    const arrival = arrivalOf(location, upload);
+    for (let attempt = 1; !(await this.#isThere(location)); attempt++) {
+      try {
+        await this.#publish(arrival, location, parts);
+      } catch (error) {
+        // Of several who finish it at once, one copies; the others find their blob changed or gone, and then what was copied.
+        if (attempt === ATTEMPTS) throw error;
+        await delay(attempt * PAUSE);
+      }
+    }
+    await this.container.remove(arrival);
+  }
+
+  async abort(location: string): Promise<void> {
+    const prefix = this.container.prefix + arrivalsAt(location);
+    // A blob of which nothing but blocks is there is in no other list.
+    for await (const { name } of this.container.client.listBlobsFlat({ prefix, includeUncommitedBlobs: true }))
+      await discard(this.container.client.getBlockBlobClient(name));
+  }
+
+  /** Removes what was made of blocks before then, and not copied. Azure drops blocks that nothing was made of by itself. */
+  async removeLeftovers(before: Date): Promise<Leftovers> {
+    const { client, prefix } = this.container;
+    const removed = { count: 0, size: 0 };
+    for await (const { name, properties } of client.listBlobsFlat({ prefix: prefix + AZURE_ARRIVALS })) {
+      if (properties.lastModified >= before) continue;
+      await discard(client.getBlockBlobClient(name));
+      removed.count++;
+      removed.size += properties.contentLength ?? 0;
+    }
+    return removed;
+  }
+
+  /** Makes a blob of the blocks, with no headers of the client's, and copies it: just this one. */
+  async #publish(arrival: string, location: string, parts: readonly UploadedPart[]): Promise<void> {
+    const blocks = parts.filter(({ size }) => size > 0).map(({ number }) => blockName(PART, number));
+    const { etag } = await this.container.blob(arrival).commitBlockList(blocks);
+    await this.container.copy(arrival, location, etag);
+  }
+
+  async #isThere(location: string): Promise<boolean> {
+    if (!(await this.container.properties(location))) return false;
+    await this.container.finishCopy(location);
+    return true;
+  }
+}
+
+function arrivalsAt(location: string): string {
+  return `${AZURE_ARRIVALS}${locationKey(location)}/`;
+}
+
+function arrivalOf(location: string, { handle }: DirectUpload): string {
+  return arrivalsAt(location) + handle;
+}
+
+/** Of a block that a client has named, there is none. */
+function numberOf(name: string): number | undefined {
+  const number = Number(
+    Buffer.from(name, 'base64')
+      .toString()
+      .slice(PART.length + 1),
+  );
+  return blockName(PART, number) === name ? number : undefined;
+}
+
+/** Removes a blob that a client can write to, and may hold by a lease. */
+async function discard(blob: BlockBlobClient): Promise<void> {
+  try {
+    await remove(blob);
+  } catch (error) {
+    if (!isLeased(error)) throw error;
+    await blob.getBlobLeaseClient().breakLease(0);
+    await remove(blob);
+  }
+}
+
+/** Azure drops blocks only when something else is made of their blob. */
+async function remove(blob: BlockBlobClient): Promise<void> {
+  await blob.upload('', 0);
+  await blob.deleteIfExists({ deleteSnapshots: 'include' });
+}
