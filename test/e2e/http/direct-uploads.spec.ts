@@ -5,6 +5,7 @@ import { DirectUploads, FilesService, WithTaskQueue } from 'nestjs-files';
 import type { BegunWhole, FilesModuleOptions } from 'nestjs-files';
 import { FilesSweeper, Quotas } from 'nestjs-files/maintenance';
 import { directStorage } from '../../support/direct-storage.js';
+import { gate } from '../../support/gate.js';
 import { PLATFORMS, startApp } from '../../support/http-app.js';
 import type { Platform } from '../../support/http-app.js';
 
@@ -73,6 +74,29 @@ describe.each(PLATFORMS)('uploads to the storage on %s', (platform) => {
     expect((await call('GET', `/files/uploads/${id}`, 'ada')).body).toMatchObject({ state: 'completed' });
     expect(await call('GET', `/files/${id}`, 'ada')).toEqual({ status: 200, body: completed.body });
     expect((await call('DELETE', `/files/uploads/${id}`, 'ada')).status).toBe(404);
+  });
+
+  it('become files also where nobody waits for that any more', async () => {
+    const { begin, call, direct, fetch: ask } = await start(platform);
+    const { id, url } = await begin('ada', 5);
+    expect(direct.send(url, '12345')).toBe(200);
+    const [isRead, mayEnd] = [gate(), gate()];
+    const read = direct.storage.read.bind(direct.storage);
+    direct.storage.read = async (...given) => {
+      isRead.open();
+      await mayEnd.opened;
+      return read(...given);
+    };
+    const gone = new AbortController();
+    const asked = ask(`/files/uploads/${id}/complete`, { method: 'POST', user: 'ada', signal: gone.signal });
+    await isRead.opened;
+    gone.abort();
+    await expect(asked).rejects.toMatchObject({ name: 'AbortError' });
+    expect((await call('GET', `/files/uploads/${id}`, 'ada')).body).toMatchObject({ state: 'open', uploaded: [1] });
+    mayEnd.open();
+    const state = async () => (await call('GET', `/files/uploads/${id}`, 'ada')).body['state'];
+    await expect.poll(state).toBe('completed');
+    expect((await call('GET', `/files/${id}`, 'ada')).body).toMatchObject({ id, size: 5 });
   });
 
   it('come in parts where they are large', async () => {
