@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 
 const FLUSH_SIZE = 64 * 1024 * 1024;
@@ -31,5 +32,15 @@ export class FsFlush {
   /** Waits until nothing uses the file any more. Never throws. */
   async settle(): Promise<void> {
     await this.#latest.catch(() => {});
+  }
+}
+
+/** Waits until the disk has a file that was written by somebody else. */
+export async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, 'r+');
+  try {
+    await handle.datasync();
+  } finally {
+    await handle.close();
   }
 }

@@ -1,4 +1,5 @@
-import { chmod, mkdir, open, realpath } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { chmod, lstat, mkdir, open, realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { LocationInvalidError } from '../../errors/storage.errors.js';
 
@@ -114,4 +115,14 @@ export function isMissing(error: unknown): boolean {
 function isInside(root: string, path: string): boolean {
   const way = relative(root, path);
   return !isAbsolute(way) && way.split(sep)[0] !== '..';
+}
+
+/** What is at a place, a symbolic link as such; `undefined` for nothing. */
+export async function look({ path }: Pick<FsPlace, 'path'>): Promise<Stats | undefined> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
 }

@@ -1,13 +1,34 @@
+import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import { FsFlush } from './fs-flush.js';
+import type { FsModes } from './fs-root.js';
 
 const BATCH_SIZE = 512 * 1024;
+
+/** Makes a file of the content, which the disk has afterwards where `isFlushed` says so. Throws where there is a file. */
+export async function writeNew(
+  path: string,
+  content: Readable,
+  { modes, isFlushed }: { modes: FsModes; isFlushed: boolean },
+): Promise<void> {
+  const handle = await open(path, 'wx', modes.file);
+  const flush = isFlushed ? new FsFlush(handle) : undefined;
+  try {
+    if (modes.isAsked) await handle.chmod(modes.file);
+    await writeContent(handle, content, (size) => flush?.add(size));
+    await flush?.finish();
+  } finally {
+    await flush?.settle();
+    await handle.close();
+  }
+}
 
 /**
  * Writes what is there already at once, up to a batch: one call for many chunks is what makes large files fast. Waits for
  * `wrote`, which is told of every batch but the last.
  */
-export async function writeContent(
+async function writeContent(
   handle: FileHandle,
   content: Readable,
   wrote: (size: number) => Promise<void> | undefined,

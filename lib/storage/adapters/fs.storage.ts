@@ -1,7 +1,6 @@
 /** @module nestjs-files/storage/fs */
 
-import type { Stats } from 'node:fs';
-import { chmod, constants, copyFile, lstat, open, unlink } from 'node:fs/promises';
+import { chmod, constants, copyFile, open, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -10,29 +9,18 @@ import { StorageOptionInvalidError } from '../../errors/setup.errors.js';
 import { assertLocation } from '../location.js';
 import type { MarkPlace } from '../mark-place.js';
 import type { ByteRange, Leftovers, LocatedObject, StorageAdapter, StoredObject } from '../storage-adapter.js';
-import type { StorageLimits } from '../storage-limits.js';
 import { Storage } from '../storage.js';
-import { FsFlush } from './fs-flush.js';
+import { syncFile } from './fs-flush.js';
 import { publish } from './fs-publish.js';
 import { FS_MARK, FsMark } from './fs-mark.js';
-import { FsRoot, isFault, isMissing, syncDirectory } from './fs-root.js';
+import { readModes } from './fs-options.js';
+import type { FsStorageOptions } from './fs-options.js';
+import { FsRoot, isFault, isMissing, look, syncDirectory } from './fs-root.js';
 import type { FsModes, FsPlace } from './fs-root.js';
 import { isPartial, partialOf, walk } from './fs-walk.js';
-import { writeContent } from './fs-write.js';
+import { writeNew } from './fs-write.js';
 
-export interface FsStorageOptions extends StorageLimits {
-  /** The directory of the files; made at boot if it is missing. Only the application may write to it. */
-  root: string;
-  /** Waits until the disk has the bytes. Without it a power cut can leave files empty. @default true */
-  fsync?: boolean;
-  /** The modes of new files and directories, applied without the umask. @default { file: 0o600, directory: 0o700 } */
-  modes?: {
-    /** Such as `0o640`. */
-    file?: number;
-    /** Such as `0o750`. */
-    directory?: number;
-  };
-}
+export type { FsStorageOptions };
 
 /** Keeps files below a directory: `fsStorage({ root: 'var/files', maxSize: '50MiB' })`. */
 export function fsStorage({ root, fsync, modes, ...limits }: FsStorageOptions): Storage {
@@ -70,7 +58,8 @@ class FsAdapter implements StorageAdapter {
   }
 
   async write(location: string, content: Readable): Promise<void> {
-    await this.#create(location, (partial) => this.#fill(partial, content));
+    const how = { modes: this.#modes, isFlushed: this.#fsync };
+    await this.#create(location, (partial) => writeNew(partial, content, how));
   }
 
   async read(location: string, range?: ByteRange): Promise<Readable> {
@@ -181,19 +170,6 @@ class FsAdapter implements StorageAdapter {
     }
   }
 
-  async #fill(partial: string, content: Readable): Promise<void> {
-    const handle = await open(partial, 'wx', this.#modes.file);
-    const flush = this.#fsync ? new FsFlush(handle) : undefined;
-    try {
-      if (this.#modes.isAsked) await handle.chmod(this.#modes.file);
-      await writeContent(handle, content, (size) => flush?.add(size));
-      await flush?.finish();
-    } finally {
-      await flush?.settle();
-      await handle.close();
-    }
-  }
-
   async #settle({ directory, path }: FsPlace): Promise<void> {
     try {
       await syncDirectory(directory);
@@ -213,40 +189,5 @@ class FsAdapter implements StorageAdapter {
       if (isFault(error, 'ELOOP')) throw new LocationInvalidError(location, 'it is a symbolic link');
       throw error;
     }
-  }
-}
-
-function readModes(asked: FsStorageOptions['modes']): FsModes {
-  const { file = 0o600, directory = 0o700 } = asked ?? {};
-  for (const [name, mode, least] of [
-    ['file', file, 0o600],
-    ['directory', directory, 0o700],
-  ] as const) {
-    const isMode = Number.isInteger(mode) && mode <= 0o7777 && (mode & least) === least;
-    if (!isMode)
-      throw new StorageOptionInvalidError(
-        `modes.${name}`,
-        mode,
-        `a mode with which the application itself may read and write, like 0o${least.toString(8)}`,
-      );
-  }
-  return { file, directory, isAsked: asked !== undefined };
-}
-
-async function syncFile(path: string): Promise<void> {
-  const handle = await open(path, 'r+');
-  try {
-    await handle.datasync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function look({ path }: Pick<FsPlace, 'path'>): Promise<Stats | undefined> {
-  try {
-    return await lstat(path);
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
   }
 }

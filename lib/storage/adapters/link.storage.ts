@@ -12,6 +12,7 @@ import { exactLength } from '../exact-length.js';
 import type { ByteRange, StorageAdapter } from '../storage-adapter.js';
 import type { StorageLimits } from '../storage-limits.js';
 import { Storage } from '../storage.js';
+import { Deadline } from './deadline.js';
 import { isPublicAddress, lookupPublic } from './public-address.js';
 
 export interface LinkStorageOptions extends StorageLimits {
@@ -158,29 +159,6 @@ class LinkAdapter implements StorageAdapter {
       });
       asked.end();
     });
-  }
-}
-
-/** Ends the watched streams when the time is over, and streams that are added later at once. */
-class Deadline {
-  #latest: { destroy(error: Error): unknown } | undefined;
-  #error: Error | undefined;
-  readonly #timer: NodeJS.Timeout;
-
-  constructor(milliseconds: number) {
-    this.#timer = setTimeout(() => {
-      this.#error = new Error(`it took longer than ${milliseconds} ms`);
-      this.#latest?.destroy(this.#error);
-    }, milliseconds).unref();
-  }
-
-  watch(stream: { destroy(error: Error): unknown }): void {
-    this.#latest = stream;
-    if (this.#error) stream.destroy(this.#error);
-  }
-
-  lift(): void {
-    clearTimeout(this.#timer);
   }
 }
 

@@ -1,7 +1,7 @@
 /** @module nestjs-files/storage/s3 */
 
 import { Readable } from 'node:stream';
-import { DeleteObjectsCommand, GetObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { FileTooLargeError } from '../../errors/files.errors.js';
 import { StorageOptionInvalidError } from '../../errors/setup.errors.js';
@@ -24,14 +24,16 @@ import { publicAddress } from './bucket-options.js';
 import { S3Bucket, isClaim, newTag, tagIn } from './s3-bucket.js';
 import { S3_PROBE, assertUsable } from './s3-connect.js';
 import { S3DirectUploads } from './s3-direct-uploads.js';
-import { answerTo, isAnswer, isMissingObject } from './s3-fault.js';
+import { isAnswer, isMissingObject } from './s3-fault.js';
 import { removeLeftovers } from './s3-leftovers.js';
+import { objectsBelow } from './s3-list.js';
 import { S3Mark, S3_MARK } from './s3-mark.js';
 import { readOptions } from './s3-options.js';
 import type { ReadOptions, S3StorageOptions } from './s3-options.js';
+import { S3Removals } from './s3-removals.js';
 import { lifetimeUntil } from './s3-signing.js';
 import { inParts } from './in-parts.js';
-import { copyRanges } from './s3-copy-ranges.js';
+import { copyInParts } from './s3-copy.js';
 import { CLAIM, MAX_PARTS, S3Upload } from './s3-upload.js';
 
 export type { S3StorageOptions };
@@ -52,10 +54,6 @@ export function s3Storage({
 
 const MAX_KEY_LENGTH = 1024;
 const OWN = [S3_MARK, S3_PROBE];
-const KEYS_PER_REMOVAL = 1000;
-const SINGLE_REMOVALS_AT_ONCE = 8;
-// Nothing of a copy passes through here, so that its parts may be larger.
-const COPIED_PART_FACTOR = 16;
 // XML has no way to write them.
 const NOT_IN_XML = /[\uFFFE\uFFFF]/;
 
@@ -65,12 +63,13 @@ class S3Adapter implements StorageAdapter {
   readonly publicUrl?: (location: string) => Promise<string>;
   readonly #bucket: S3Bucket;
   readonly #partSize: number;
+  readonly #removals: S3Removals;
   #name = '(unnamed)';
-  #removesMany = true;
 
   constructor({ client, bucket, prefix, partSize, isConditional, publicBaseUrl }: ReadOptions) {
     this.#bucket = new S3Bucket(client, bucket, prefix, isConditional);
     this.#partSize = partSize;
+    this.#removals = new S3Removals(this.#bucket);
     this.markPlace = new S3Mark(this.#bucket);
     this.directUploads = new S3DirectUploads(this.#bucket, partSize);
     if (publicBaseUrl === undefined) return;
@@ -133,8 +132,7 @@ class S3Adapter implements StorageAdapter {
   }
 
   async removeAll(locations: readonly string[]): Promise<void> {
-    for (let at = 0; at < locations.length; at += KEYS_PER_REMOVAL)
-      await this.#removeSome(locations.slice(at, at + KEYS_PER_REMOVAL));
+    await this.#removals.removeAll(locations);
   }
 
   async stat(location: string): Promise<StoredObject | undefined> {
@@ -149,17 +147,7 @@ class S3Adapter implements StorageAdapter {
     const source = await this.stat(from);
     if (!source) throw new LocationNotFoundError(from);
     await this.#assertFree(to);
-    // A part has a byte at least.
-    if (source.size === 0) return this.#bucket.create(to, newTag(), Buffer.alloc(0));
-    const partSize = Math.max(this.#partSize * COPIED_PART_FACTOR, Math.ceil(source.size / MAX_PARTS));
-    try {
-      await S3Upload.run(this.#bucket, to, async (upload) => {
-        for (const range of copyRanges(source.size, partSize)) await upload.addCopy(from, range);
-      });
-    } catch (error) {
-      if (isMissingObject(error)) throw new LocationNotFoundError(from, undefined, { cause: error });
-      throw error;
-    }
+    await copyInParts(this.#bucket, { from, to, size: source.size, usualPart: this.#partSize });
   }
 
   async move(from: string, to: string): Promise<void> {
@@ -168,20 +156,11 @@ class S3Adapter implements StorageAdapter {
   }
 
   async *list(directory?: string): AsyncGenerator<LocatedObject, void> {
-    const { client, name: Bucket, prefix } = this.#bucket;
-    const Prefix = directory === undefined ? prefix : `${prefix}${directory}/`;
-    for (let ContinuationToken: string | undefined; ;) {
-      const asked = new ListObjectsV2Command({ Bucket, Prefix, ContinuationToken, EncodingType: 'url' });
-      const page = await answerTo(client.send(asked));
-      for (const { Key = '', Size: size = 0, LastModified: modifiedAt = new Date(0) } of page.Contents ?? []) {
-        const location = decodeURIComponent(Key.replaceAll('+', ' ')).slice(prefix.length);
-        // Consoles make empty objects like `directory/`.
-        if (OWN.includes(location) || location === '' || location.endsWith('/')) continue;
-        if (size === CLAIM.length && !(await this.stat(location))) continue;
-        yield { location, size, modifiedAt };
-      }
-      if (!page.IsTruncated) return;
-      ContinuationToken = page.NextContinuationToken;
+    for await (const { location, size, modifiedAt } of objectsBelow(this.#bucket, directory)) {
+      // Consoles make empty objects like `directory/`.
+      if (OWN.includes(location) || location === '' || location.endsWith('/')) continue;
+      if (size === CLAIM.length && !(await this.stat(location))) continue;
+      yield { location, size, modifiedAt };
     }
   }
 
@@ -211,31 +190,5 @@ class S3Adapter implements StorageAdapter {
 
   async #assertFree(location: string): Promise<void> {
     if (await this.#bucket.head(location)) throw new LocationTakenError(location);
-  }
-
-  async #removeSome(locations: readonly string[]): Promise<void> {
-    if (!this.#removesMany) return this.#removeSingly(locations);
-    const { client, name: Bucket } = this.#bucket;
-    const Objects = locations.map((location) => ({ Key: this.#bucket.at(location).Key }));
-    try {
-      const removal = new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } });
-      const { Errors: [first, ...others] = [] } = await answerTo(client.send(removal));
-      if (first)
-        throw new Error(
-          `${others.length + 1} of ${locations.length} objects were not removed; of ${first.Key} the server says ${first.Code}: ${first.Message}`,
-        );
-    } catch (error) {
-      // Not every server can, or takes the checksum that the SDK sends.
-      if (!isAnswer(error, 400, 405, 411, 501)) throw error;
-      this.#removesMany = false;
-      await this.#removeSingly(locations);
-    }
-  }
-
-  async #removeSingly(locations: readonly string[]): Promise<void> {
-    for (let at = 0; at < locations.length; at += SINGLE_REMOVALS_AT_ONCE) {
-      const some = locations.slice(at, at + SINGLE_REMOVALS_AT_ONCE);
-      await Promise.all(some.map((location) => this.remove(location)));
-    }
   }
 }

@@ -1,0 +1,34 @@
+import { LocationNotFoundError } from '../../errors/storage.errors.js';
+import { newTag } from './s3-bucket.js';
+import type { S3Bucket } from './s3-bucket.js';
+import { isMissingObject } from './s3-fault.js';
+import { MAX_PARTS, S3Upload } from './s3-upload.js';
+
+// Nothing of a copy passes through here, so that its parts may be larger.
+const COPIED_PART_FACTOR = 16;
+
+/** Copies an object of this size within the bucket, in parts, to where nothing is. */
+export async function copyInParts(
+  bucket: S3Bucket,
+  { from, to, size, usualPart }: { from: string; to: string; size: number; usualPart: number },
+): Promise<void> {
+  // A part has a byte at least.
+  if (size === 0) return bucket.create(to, newTag(), Buffer.alloc(0));
+  const partSize = Math.max(usualPart * COPIED_PART_FACTOR, Math.ceil(size / MAX_PARTS));
+  try {
+    await S3Upload.run(bucket, to, async (upload) => {
+      for (const range of copyRanges(size, partSize)) await upload.addCopy(from, range);
+    });
+  } catch (error) {
+    if (isMissingObject(error)) throw new LocationNotFoundError(from, undefined, { cause: error });
+    throw error;
+  }
+}
+
+/** The ranges in which so many bytes are copied. One for all of them is `undefined`: S3 takes no range of small objects. */
+function copyRanges(size: number, partSize: number): (string | undefined)[] {
+  if (size <= partSize) return [undefined];
+  return Array.from({ length: Math.ceil(size / partSize) }, (_, part) => {
+    return `bytes=${part * partSize}-${Math.min((part + 1) * partSize, size) - 1}`;
+  });
+}

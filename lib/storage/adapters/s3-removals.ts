@@ -1,0 +1,44 @@
+import { DeleteObjectsCommand } from '@aws-sdk/client-s3';
+import type { S3Bucket } from './s3-bucket.js';
+import { answerTo, isAnswer } from './s3-fault.js';
+
+const KEYS_PER_REMOVAL = 1000;
+const SINGLE_REMOVALS_AT_ONCE = 8;
+
+/** Removes many objects: in few requests, or one by one on a server that cannot do that. */
+export class S3Removals {
+  #removesMany = true;
+
+  constructor(private readonly bucket: S3Bucket) {}
+
+  async removeAll(locations: readonly string[]): Promise<void> {
+    for (let at = 0; at < locations.length; at += KEYS_PER_REMOVAL)
+      await this.#removeSome(locations.slice(at, at + KEYS_PER_REMOVAL));
+  }
+
+  async #removeSome(locations: readonly string[]): Promise<void> {
+    if (!this.#removesMany) return this.#removeSingly(locations);
+    const { client, name: Bucket } = this.bucket;
+    const Objects = locations.map((location) => ({ Key: this.bucket.at(location).Key }));
+    try {
+      const removal = new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } });
+      const { Errors: [first, ...others] = [] } = await answerTo(client.send(removal));
+      if (first)
+        throw new Error(
+          `${others.length + 1} of ${locations.length} objects were not removed; of ${first.Key} the server says ${first.Code}: ${first.Message}`,
+        );
+    } catch (error) {
+      // Not every server can, or takes the checksum that the SDK sends.
+      if (!isAnswer(error, 400, 405, 411, 501)) throw error;
+      this.#removesMany = false;
+      await this.#removeSingly(locations);
+    }
+  }
+
+  async #removeSingly(locations: readonly string[]): Promise<void> {
+    for (let at = 0; at < locations.length; at += SINGLE_REMOVALS_AT_ONCE) {
+      const some = locations.slice(at, at + SINGLE_REMOVALS_AT_ONCE);
+      await Promise.all(some.map((location) => this.bucket.remove(location)));
+    }
+  }
+}
