@@ -1,26 +1,18 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
-import { ByteSizeInvalidError } from '../../errors/requests.errors.js';
-import { FileTooLargeError } from '../../errors/files.errors.js';
 import { LocationTakenError } from '../../errors/storage.errors.js';
 import { UploadNotFoundError, UploadPartInvalidError } from '../../errors/uploads.errors.js';
 import { ActorSource } from '../../actor/actor.js';
-import type { Storage } from '../../storage/storage.js';
-import { locationKey } from '../../storage/location-key.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { Quiet } from '../../unit-of-work/typeorm/quiet.js';
 import { FILES_CLOCK } from '../clock.js';
 import type { Clock } from '../clock.js';
 import { DEFAULT_STORAGE } from '../file-writer.js';
-import { normalizeFileId, uuidV7 } from '../file-id.js';
-import { cleanFileName } from '../file-name.js';
+import { normalizeFileId } from '../file-id.js';
 import type { ManagedFile } from '../managed-file.entity.js';
-import { assertOwnerReference } from '../owner-reference.js';
-import type { OwnerReference } from '../owner-reference.js';
 import { OwnershipPort } from '../ownership-port.js';
-import { readContentType } from '../read-content-type.js';
 import { orTaken } from '../new-file.js';
-import { parseChecksum } from './checksum.js';
+import { announceUpload } from './announce-upload.js';
 import { DIRECT_UPLOAD_OPTIONS } from './direct-upload-options.js';
 import type { CheckedDirectUploadOptions } from './direct-upload-options.js';
 import type { BeginUploadOptions, BegunUpload, ByActor, SignedPart, UploadState } from './direct-upload-types.js';
@@ -58,7 +50,8 @@ export class DirectUploads {
   async begin(options: BeginUploadOptions): Promise<BegunUpload> {
     const storage = this.storages.get(options.storage ?? this.defaultStorage);
     storage.require('directUploads', 'stat', 'read', 'remove');
-    const row = await this.#announce(options, storage);
+    const actor = options.actor === undefined ? await this.actors.current() : options.actor;
+    const row = announceUpload(options, { storage, actor, now: this.now(), expireAfter: this.options.expireAfter });
     // As for all content: a transformer of the application's may give a location twice. Of uploads, the first to have its row has the location.
     if (await storage.exists(row.location)) throw new LocationTakenError(row.location, storage.name);
     await this.transactor.run(async (unit) => {
@@ -130,49 +123,6 @@ export class DirectUploads {
   async abort(id: string, by?: ByActor): Promise<void> {
     const row = await this.#findOpen(id, by);
     if (!(await this.endings.giveUp(row))) throw new UploadNotFoundError(id);
-  }
-
-  async #announce(options: BeginUploadOptions, storage: Storage): Promise<FileUpload> {
-    const { size } = options;
-    const name = cleanFileName(options.name);
-    // As over HTTP, null is the same as nothing.
-    const contentType = readContentType(options.contentType ?? undefined) ?? null;
-    const checksum = options.checksum ?? null;
-    assertSize(size, storage);
-    if (checksum !== null) parseChecksum(checksum);
-    const { acting, owning } = await this.#partiesOf(options);
-    const createdAt = new Date(this.now());
-    const guessed = contentType ?? 'application/octet-stream';
-    const location = storage.locationFor({ uuid: uuidV7(), name, contentType: guessed, now: createdAt });
-    return Object.assign(new FileUpload(), {
-      id: uuidV7(),
-      name,
-      storage: storage.name,
-      location,
-      locationKey: locationKey(location),
-      size,
-      contentType,
-      checksum: checksum?.toLowerCase() ?? null,
-      handle: null,
-      partSize: null,
-      ownerType: owning?.type ?? null,
-      ownerId: owning?.id ?? null,
-      actorType: acting?.type ?? null,
-      actorId: acting?.id ?? null,
-      createdAt,
-      expiresAt: new Date(this.now() + this.options.expireAfter),
-      endedAt: null,
-    });
-  }
-
-  /** Who uploads, and who is to own the file: the same, unless the options say otherwise. */
-  async #partiesOf({
-    actor,
-    owner = actor,
-  }: BeginUploadOptions): Promise<Record<'acting' | 'owning', OwnerReference | null>> {
-    if (owner) assertOwnerReference(owner);
-    const acting = actor === undefined ? await this.actors.current() : actor;
-    return { acting, owning: owner === undefined ? acting : owner };
   }
 
   async #uploaded(row: FileUpload): Promise<number[]> {

@@ -1,0 +1,62 @@
+import type { Actor } from '../../actor/actor.js';
+import { FileTooLargeError } from '../../errors/files.errors.js';
+import { ByteSizeInvalidError } from '../../errors/requests.errors.js';
+import { locationKey } from '../../storage/location-key.js';
+import type { Storage } from '../../storage/storage.js';
+import { uuidV7 } from '../file-id.js';
+import { cleanFileName } from '../file-name.js';
+import { assertOwnerReference } from '../owner-reference.js';
+import { readContentType } from '../read-content-type.js';
+import { parseChecksum } from './checksum.js';
+import type { BeginUploadOptions } from './direct-upload-types.js';
+import { FileUpload } from './file-upload.entity.js';
+
+/** Who announces an upload, where to, and when. */
+interface Announcement {
+  storage: Storage;
+  actor: Actor | null;
+  /** Milliseconds since the epoch. */
+  now: number;
+  /** Milliseconds. */
+  expireAfter: number;
+}
+
+/** The row of an upload that the storage has not begun; throws for what cannot become a file there. */
+export function announceUpload(
+  options: BeginUploadOptions,
+  { storage, actor, now, expireAfter }: Announcement,
+): FileUpload {
+  const { size, owner = options.actor } = options;
+  const name = cleanFileName(options.name);
+  // As over HTTP, null is what was not given.
+  const contentType = readContentType(options.contentType ?? undefined) ?? null;
+  const checksum = options.checksum ?? null;
+  if (!Number.isSafeInteger(size) || size < 0) throw new ByteSizeInvalidError(size);
+  if (storage.maxSize !== undefined && size > storage.maxSize)
+    throw new FileTooLargeError(storage.name, storage.maxSize);
+  if (checksum !== null) parseChecksum(checksum);
+  if (owner) assertOwnerReference(owner);
+  const owning = owner === undefined ? actor : owner;
+  const createdAt = new Date(now);
+  const guessed = contentType ?? 'application/octet-stream';
+  const location = storage.locationFor({ uuid: uuidV7(), name, contentType: guessed, now: createdAt });
+  return Object.assign(new FileUpload(), {
+    id: uuidV7(),
+    name,
+    storage: storage.name,
+    location,
+    locationKey: locationKey(location),
+    size,
+    contentType,
+    checksum: checksum?.toLowerCase() ?? null,
+    handle: null,
+    partSize: null,
+    ownerType: owning?.type ?? null,
+    ownerId: owning?.id ?? null,
+    actorType: actor?.type ?? null,
+    actorId: actor?.id ?? null,
+    createdAt,
+    expiresAt: new Date(now + expireAfter),
+    endedAt: null,
+  });
+}
