@@ -90,14 +90,6 @@ async function knownKeys(
   const where = { storage, locationKey: In([...keys.keys()]) };
   const files = await manager.find(ManagedFile, { select, where });
   const intents = await manager.find(FileIntent, { select, where });
-  const locations = [...keys.values()].map(({ location }) => location);
-  const uploads = await manager.find(FileUpload, {
-    select: { location: true },
-    where: { storage, location: In(locations) },
-  });
-  return new Set([
-    ...files.map((file) => file.locationKey),
-    ...intents.map((intent) => intent.locationKey),
-    ...uploads.map(({ location }) => locationKey(location)),
-  ]);
+  const uploads = await manager.find(FileUpload, { select, where });
+  return new Set([...files, ...intents, ...uploads].map((row) => row.locationKey));
 }

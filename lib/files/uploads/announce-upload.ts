@@ -28,12 +28,10 @@ export function announceUpload(
 ): FileUpload {
   const { size, owner = options.actor } = options;
   const name = cleanFileName(options.name);
-  // As over HTTP, null is what was not given.
+  // As over HTTP, null is the same as nothing.
   const contentType = readContentType(options.contentType ?? undefined) ?? null;
   const checksum = options.checksum ?? null;
-  if (!Number.isSafeInteger(size) || size < 0) throw new ByteSizeInvalidError(size);
-  if (storage.maxSize !== undefined && size > storage.maxSize)
-    throw new FileTooLargeError(storage.name, storage.maxSize);
+  assertSize(size, storage);
   if (checksum !== null) parseChecksum(checksum);
   if (owner) assertOwnerReference(owner);
   const owning = owner === undefined ? actor : owner;
@@ -59,4 +57,9 @@ export function announceUpload(
     expiresAt: new Date(now + expireAfter),
     endedAt: null,
   });
+}
+
+function assertSize(size: number, { name, maxSize }: Storage): void {
+  if (!Number.isSafeInteger(size) || size < 0) throw new ByteSizeInvalidError(size);
+  if (maxSize !== undefined && size > maxSize) throw new FileTooLargeError(name, maxSize);
 }

@@ -165,11 +165,6 @@ export class DirectUploads {
   }
 }
 
-function assertSize(size: number, { name, maxSize }: Storage): void {
-  if (!Number.isSafeInteger(size) || size < 0) throw new ByteSizeInvalidError(size);
-  if (maxSize !== undefined && size > maxSize) throw new FileTooLargeError(name, maxSize);
-}
-
 function isBy(row: FileUpload, by: ByActor | undefined): boolean {
   if (!by) return true;
   const beginner = actorOf(row);
