@@ -1,7 +1,7 @@
 import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import { FileTransfer } from '../ownership/file-transfer.entity.js';
-import { tableNames } from '../ownership/statements/names.js';
+import { tableNames } from '../unit-of-work/typeorm/table-names.js';
 import { query } from './sql.js';
 import type { Bind } from './sql.js';
 import { dataSourceOf } from '../unit-of-work/typeorm/data-source.js';

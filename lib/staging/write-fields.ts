@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import { OwnerNotResolvedError } from '../errors/ownership.errors.js';
 import { noteWrite } from '../ownership/guard/record-guard.js';
 import { assertOwnersExist } from '../ownership/owner-existence.js';
-import { tableNames } from '../ownership/statements/names.js';
+import { tableNames } from '../unit-of-work/typeorm/table-names.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import type { FieldWrite } from './field-writes.js';

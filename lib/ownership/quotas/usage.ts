@@ -4,7 +4,7 @@ import { ManagedFile } from '../../files/managed-file.entity.js';
 import { FileUpload } from '../../files/uploads/file-upload.entity.js';
 import type { Amount } from '../../files/ownership-port.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
-import { tableNames } from '../statements/names.js';
+import { tableNames } from '../../unit-of-work/typeorm/table-names.js';
 import { FileUsage } from './file-usage.entity.js';
 import { dataSourceOf, familyOf } from '../../unit-of-work/typeorm/data-source.js';
 

@@ -1,6 +1,6 @@
 import type { ManagedFile } from '../../../files/managed-file.entity.js';
 import { GUARD_CONSTRAINTS } from '../../../unit-of-work/transaction/guard-refusal.js';
-import type { TableNames } from '../../statements/names.js';
+import type { TableNames } from '../../../unit-of-work/typeorm/table-names.js';
 import type { GuardedClass, GuardedTable, StoredField } from './guarded-table.js';
 import { identifier, integerIn, literal, uuidIn } from './sql-text.js';
 import { isInteger } from './stored-ids.js';

@@ -1,6 +1,6 @@
 import type { ManagedFile } from '../../../files/managed-file.entity.js';
 import { GUARD_CONSTRAINTS } from '../../../unit-of-work/transaction/guard-refusal.js';
-import type { TableNames } from '../../statements/names.js';
+import type { TableNames } from '../../../unit-of-work/typeorm/table-names.js';
 import type { GuardedTable, StoredField } from './guarded-table.js';
 import { identifier, literal, uuidIn } from './sql-text.js';
 import type { StoredColumn } from './stored-table.js';
