@@ -11,6 +11,8 @@ import type { UnitDeadline } from './scopes/open-units.js';
 import { JoinedRunner } from './typeorm/joined-runner.js';
 import { realRunner } from './typeorm/shared-view.js';
 
+const LAST = Symbol('nestjs-files:last');
+
 /** The transaction of one call, or its part of the caller's: its work is committed as a whole or not at all. */
 export class UnitOfWork {
   readonly #slots: Record<symbol, unknown> = {};
@@ -72,6 +74,31 @@ export class UnitOfWork {
   /** Runs `effect` once this unit's work has been undone, alone or with an outer unit; a failure is logged. */
   afterRollback(effect: () => unknown): void {
     this.#wait({ when: 'rollback', run: effect }, 'afterRollback() was called');
+  }
+
+  /**
+   * Runs `last` in the root unit when its work is done: before the COMMIT or, where the application will commit, before the end of its
+   * savepoint. What it throws undoes the unit.
+   */
+  beforeEnd(last: () => Promise<void>): void {
+    if (this.parent) return this.root.beforeEnd(last);
+    this.#place().assertActive('beforeEnd() was called');
+    if (this.scope.transaction.isJoined) this.slot(LAST, () => new Set<typeof last>()).add(last);
+    else this.transactionState.beforeCommit(last);
+  }
+
+  /** Whether anything is to run at the end of a unit that has joined the application's transaction. */
+  get hasLast(): boolean {
+    return (this.peek<Set<unknown>>(LAST)?.size ?? 0) > 0;
+  }
+
+  /** Runs it. */
+  async runLast(): Promise<void> {
+    const all = this.peek<Set<() => Promise<void>>>(LAST) ?? new Set();
+    for (const last of all) {
+      all.delete(last);
+      await last();
+    }
   }
 
   /** Lets `witness` be asked whether the root unit was committed, if the reply to its COMMIT is lost. One that is undone has no say. */

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { type UnitTrace, unitTrace } from '../../diagnostics/traces.js';
-import { UnitAbortedError } from '../../errors/units.errors.js';
+import { UnitAbortedError, WorkUnawaitedError } from '../../errors/units.errors.js';
 import { ambientNode, within } from './ambient.js';
 import type { ForeignTransaction } from '../transaction/foreign-transaction.js';
 import type { Dialect } from '../dialects/dialect.js';
@@ -64,8 +64,14 @@ export function runJoined<T>(
     joined.take(transaction);
     try {
       await transaction.begin();
-      const result = await within(scope, async () => work(unit));
+      const result = await within(scope, async () => {
+        const done = await work(unit);
+        if (unit.hasLast) await unit.runLast();
+        return done;
+      });
       scope.finish();
+      // What was added after that was not awaited.
+      if (unit.hasLast) throw new WorkUnawaitedError(0, 1);
       await transaction.commit();
       joined.takeBack(transaction);
       onForeignEnd(runner, dialect, (outcome) => runEffects(scope.effects, outcome, scope));
