@@ -1,7 +1,7 @@
 /**
  * The rooms of the library, from the public face on the left to the ground on the right:
  *
- *   index, entry → files.module → http, cli, validation → access, audit, links, staging → ownership → files → actor → storage, task-queue, migrations → unit-of-work → errors, diagnostics, dto
+ *   index, entry → files.module → http, cli, validation → access, audit, links, staging → ownership → jobs → files → actor → storage, task-queue, migrations → unit-of-work → errors, diagnostics, dto
  *   testing → storage, task-queue
  *
  * A room may import itself and the rooms to its right; neighbours on one step stay apart.
@@ -12,6 +12,7 @@ const steps = [
   ['http', 'cli', 'validation'],
   ['access', 'audit', 'links', 'staging'],
   ['ownership'],
+  ['jobs'],
   ['files'],
   ['actor'],
   ['storage', 'task-queue', 'migrations'],
@@ -42,6 +43,7 @@ const publicEntries = [
   '^lib/index\\.ts$',
   '^lib/entry/[^/]+\\.ts$',
   '^lib/storage/adapters/[^/]+\\.storage\\.ts$',
+  '^lib/jobs/engines/[^/]+\\.jobs\\.ts$',
   '^lib/testing/index\\.ts$',
 ];
 

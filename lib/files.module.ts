@@ -56,6 +56,12 @@ import { readHttpOptions, UPLOAD_IDLE_DEFAULT } from './http/http-options.js';
 import { FastifyRawBody } from './http/form/raw-body.js';
 import { RouteAddresses } from './http/routes/route-addresses.js';
 import { Uploads } from './http/form/uploads.js';
+import { FilesJobs } from './jobs/files-jobs.js';
+import { JobHandlers } from './jobs/job-handlers.js';
+import { JobRuns } from './jobs/job-runs.js';
+import { JOBS_OPTIONS } from './jobs/jobs-options.js';
+import { QueuedJob } from './jobs/outbox/queued-job.entity.js';
+import { UnitJobs } from './jobs/unit-jobs.js';
 import { FileLink } from './links/file-link.entity.js';
 import { FilesLinks } from './links/files-links.js';
 import { LINKS_OPTIONS } from './links/links-options.js';
@@ -87,6 +93,7 @@ import { StorageAdmission } from './storage/storage-admission.js';
 import { STORAGES, StorageRegistry } from './storage/storage-registry.js';
 import { CallPreparation } from './task-queue/call-preparation.js';
 import { DecoratedRoutesCheck } from './task-queue/decorated-routes.check.js';
+import { JobIntake } from './task-queue/job-intake.js';
 import { RouteExplorer } from './task-queue/route-explorer.js';
 import { TaskQueue } from './task-queue/task-queue.js';
 import { Transactor } from './unit-of-work/transactor.js';
@@ -105,6 +112,7 @@ export const FILES_ENTITIES = [
   FileLink,
   FileUsage,
   FileUpload,
+  QueuedJob,
 ] as const;
 
 const PUBLIC_PROVIDERS = [
@@ -113,6 +121,7 @@ const PUBLIC_PROVIDERS = [
   FileStaging,
   FilesAccess,
   FilesAudit,
+  FilesJobs,
   FilesLinks,
   FilesMover,
   FilesService,
@@ -218,6 +227,10 @@ function assemble(
         useFactory: (source: DataSource, { shutdownTimeout }: CheckedFilesOptions) =>
           transactorOf(source, shutdownTimeout, dataSource),
       },
+      option(JOBS_OPTIONS, ({ jobs }) => jobs),
+      JobHandlers,
+      JobRuns,
+      { provide: JobIntake, useClass: UnitJobs },
       IntentJournal,
       option(INSTALLATION, ({ installation }) => installation),
       { provide: StorageAdmission, useClass: StorageMarks },

@@ -10,6 +10,8 @@ import type { CheckedDirectUploadOptions, DirectUploadOptions } from './files/up
 import { readSweeperOptions } from './files/intents/sweeper-options.js';
 import type { CheckedSweeperOptions, SweeperOptions } from './files/intents/sweeper-options.js';
 import type { FilesHttpOptions } from './http/http-options.js';
+import { readJobsOptions } from './jobs/jobs-options.js';
+import type { CheckedJobsOptions, JobsOptions } from './jobs/jobs-options.js';
 import { readLinksOptions } from './links/links-options.js';
 import type { LinksOptions } from './links/links-options.js';
 import { readQuotas } from './ownership/quotas/quota-options.js';
@@ -63,6 +65,8 @@ export interface FilesModuleOptions extends FilesModuleShape {
    * @default 10000
    */
   shutdownTimeout?: number;
+  /** What keeps the jobs of `TaskQueue.enqueue()`, and whether this process works them off. @default in the table `files_job`, and it does */
+  jobs?: JobsOptions;
   /** What holds for fields of DTOs and schemas that name files: `{ maxFiles: 100 }`. */
   validation?: FilesValidationOptions;
   /** What signs temporary and one-time links. @default none, and such links cannot be made */
@@ -104,6 +108,7 @@ export interface CheckedFilesOptions extends AccessOptions {
   concurrentRemovals: number;
   directUploads: CheckedDirectUploadOptions;
   installation: string | undefined;
+  jobs: CheckedJobsOptions;
   links: Readonly<LinksOptions> | undefined;
   quotas: QuotaOptions;
   validation: CheckedValidationOptions;
@@ -137,6 +142,7 @@ export function checkOptions(options: FilesFactoryOptions): CheckedFilesOptions 
     concurrentRemovals: readConcurrentRemovals(options.concurrentRemovals),
     directUploads: readDirectUploadOptions(options.directUploads),
     installation: readInstallation(options.installation),
+    jobs: readJobsOptions(options.jobs, readShutdownTimeout(options.shutdownTimeout)),
     links: readLinksOptions(options.links),
     quotas: readQuotas(options.quotas),
     validation: readValidationOptions(options.validation),

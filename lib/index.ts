@@ -19,6 +19,12 @@ export type { WithTaskQueueOptions } from './task-queue/with-task-queue.decorato
 export type { IsolationLevel } from './unit-of-work/dialects/dialect.js';
 export type { UnitOptions } from './unit-of-work/unit-options.js';
 
+// Jobs
+export { FileJob } from './jobs/file-job.decorator.js';
+export type { FileJobOptions, JobContext } from './jobs/file-job.decorator.js';
+export type { JobsOptions } from './jobs/jobs-options.js';
+export type { EnqueueOptions } from './task-queue/job-intake.js';
+
 // Validation
 export {
   AcceptFileStorage,

@@ -44,6 +44,15 @@ export class Trace<T extends object> {
     return line ? this.#told(line, payload, traced) : traced();
   }
 
+  /** Tells of something that is done at once; gives the payload as subscribers have left it, or nothing where nobody listens. */
+  note(describe: () => T): T | undefined {
+    if (!this.hasSubscribers) return undefined;
+    const payload = describe();
+    // With a promise, as all other channels: whoever subscribes to them hears the end of each in one way.
+    void this.#channel.tracePromise(() => Promise.resolve(), payload);
+    return payload;
+  }
+
   async #told<R>({ context, text }: TraceLine<T>, payload: T, run: () => Promise<R>): Promise<R> {
     const from = performance.now();
     const tell = (end: string): void => {

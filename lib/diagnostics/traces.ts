@@ -18,6 +18,10 @@ export const FILES_CHANNELS = {
   sweep: 'nestjs-files:sweep',
   /** Audits: `AuditTrace`. */
   audit: 'nestjs-files:audit',
+  /** Jobs that are queued: `EnqueueTrace`. */
+  enqueue: 'nestjs-files:enqueue',
+  /** Runs of jobs: `JobTrace`. */
+  job: 'nestjs-files:job',
 } as const;
 
 /** A unit of work, from BEGIN to the end of its effects. One that is run again is another trace. */
@@ -109,6 +113,31 @@ export interface AuditTrace {
   findings: number;
 }
 
+/** What travels with a job from the call that queues it to its runs, such as `traceparent`. */
+export type JobCarrier = Record<string, string>;
+
+/** A job that a unit of work queues; it is written only if the unit is committed. */
+export interface EnqueueTrace {
+  /** The job's name. */
+  readonly job: string;
+  /** The job's id. */
+  readonly id: string;
+  /** Empty; a subscriber to `start` may put in what its runs are to be linked with. */
+  readonly carrier: JobCarrier;
+}
+
+/** One run of a job, from its unit of work to what became of it. An error is one of the handler or of the commit. */
+export interface JobTrace {
+  /** The job's name. */
+  readonly job: string;
+  /** The job's id. */
+  readonly id: string;
+  /** 1, and one more for each time it was run again. */
+  readonly attempt: number;
+  /** What was put in when it was queued. */
+  readonly carrier: JobCarrier;
+}
+
 export const unitTrace = new Trace<UnitTrace>(FILES_CHANNELS.unit, {
   context: 'UnitOfWork',
   text: ({ name = 'A unit of work', kind, attempt, outcome, tasks }) => {
@@ -147,4 +176,11 @@ export const sweepTrace = new Trace<SweepTrace>(FILES_CHANNELS.sweep, {
 export const auditTrace = new Trace<AuditTrace>(FILES_CHANNELS.audit, {
   context: 'FilesAudit',
   text: ({ records, files, findings }) => `Audit of ${records} record(s) and ${files} file(s): ${findings} finding(s),`,
+});
+
+export const enqueueTrace = new Trace<EnqueueTrace>(FILES_CHANNELS.enqueue);
+
+export const jobTrace = new Trace<JobTrace>(FILES_CHANNELS.job, {
+  context: 'FilesJobs',
+  text: ({ job, id, attempt }) => `Job "${job}" (${id}), attempt ${attempt},`,
 });

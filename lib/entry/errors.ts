@@ -39,6 +39,14 @@ export {
 } from '../errors/guard.errors.js';
 export type { FileUse } from '../errors/guard.errors.js';
 export {
+  JobLostError,
+  JobOptionInvalidError,
+  JobPayloadInvalidError,
+  JobsRefusedError,
+  JobTimeoutError,
+  JobUnknownError,
+} from '../errors/jobs.errors.js';
+export {
   OwnerConflictError,
   OwnerHasFilesError,
   OwnerNamesFilesError,

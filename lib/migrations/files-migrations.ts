@@ -1,4 +1,5 @@
 import { AddDirectUploads1767225600002 } from './add-direct-uploads.migration.js';
+import { AddJobs1767225600003 } from './add-jobs.migration.js';
 import { AddStorageMarks1767225600001 } from './add-storage-marks.migration.js';
 import { CreateFilesTables1767225600000 } from './create-files-tables.migration.js';
 
@@ -7,4 +8,5 @@ export const FILES_MIGRATIONS = [
   CreateFilesTables1767225600000,
   AddStorageMarks1767225600001,
   AddDirectUploads1767225600002,
+  AddJobs1767225600003,
 ] as const;

@@ -1,9 +1,13 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Optional } from '@nestjs/common';
+import { RuntimeMissingError } from '../errors/setup.errors.js';
 import { TaskQueueMissingError } from '../errors/units.errors.js';
 import { detach } from '../unit-of-work/scopes/ambient.js';
 import { isHandedOtherTransaction } from '../unit-of-work/scopes/handed-transaction.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import type { UnitOptions } from '../unit-of-work/unit-options.js';
+import { JobIntake } from './job-intake.js';
+import type { EnqueueOptions } from './job-intake.js';
+import { assertPayload } from './job-payload.js';
 import { openQueue, queueOf, currentQueue } from './unit-queue.js';
 import type { UnitQueue } from './unit-queue.js';
 import type { TaskLike } from './task.js';
@@ -12,7 +16,10 @@ import type { TaskLike } from './task.js';
 @Injectable()
 export class TaskQueue {
   /** @internal */
-  constructor(private readonly transactor: Transactor) {}
+  constructor(
+    private readonly transactor: Transactor,
+    @Optional() private readonly intake?: JobIntake,
+  ) {}
 
   /** Whether a unit of work is open here. */
   get isActive(): boolean {
@@ -32,6 +39,19 @@ export class TaskQueue {
   /** States which entity a DTO became, for results that do not show it. */
   bind(dto: object, entity: object): void {
     this.#get('bind() was called').bind(dto, entity);
+  }
+
+  /**
+   * Queues a job: it exists if and only if the unit is committed, and then runs at least once, also if this process dies. The payload is JSON
+   * of at most 64 KiB. Throws `JobUnknownError`, `JobPayloadInvalidError`, and `TaskQueueMissingError` outside of a unit of work.
+   * @example queue.enqueue('thumbnail', { fileId: file.id })
+   */
+  enqueue(job: string, payload: unknown, options: EnqueueOptions = {}): void {
+    const unit = this.transactor.current();
+    if (!unit) throw new TaskQueueMissingError(TaskQueueMissingError.remedy('A job was queued'));
+    if (!this.intake) throw new RuntimeMissingError(`The job "${job}" was queued, and nobody takes jobs`);
+    assertPayload(job, payload);
+    this.intake.add(unit, job, payload, options);
   }
 
   /** Runs `effect` after the root unit has committed, in order; a failure is logged, never the caller's. */

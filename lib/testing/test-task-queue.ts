@@ -1,3 +1,4 @@
+import type { EnqueueOptions } from '../task-queue/job-intake.js';
 import type { TaskLike } from '../task-queue/task.js';
 import { TaskQueue } from '../task-queue/task-queue.js';
 import { BatchTask, type UnitQueue } from '../task-queue/unit-queue.js';
@@ -14,15 +15,35 @@ export function testTaskQueue(): TestTaskQueue {
   return new TestTaskQueue();
 }
 
+/** A job that a test's unit of work has queued. */
+export interface TestJob {
+  /** The job's name. */
+  readonly job: string;
+  /** What its handler would get. */
+  readonly payload: unknown;
+  /** As given. */
+  readonly options: EnqueueOptions;
+}
+
 /**
  * Units of work as they are, over a database that holds nothing: tasks run after the result is known, effects after the commit, and
- * `afterRollback` where the method or a task throws. Batch tasks, such as `OwnershipTransferTask`, are only noted: they need a database. A `manager` to join, which would be a mock, is not looked at.
+ * `afterRollback` where the method or a task throws. Jobs are only noted, and so are batch tasks, such as `OwnershipTransferTask`: they need a database. A `manager` to join, which would be a mock, is not looked at.
  */
 export class TestTaskQueue extends TaskQueue {
   readonly #tasks: TaskLike[] = [];
+  readonly #jobs: TestJob[];
 
   constructor() {
-    super(new Transactor(noDatabase()));
+    const jobs: TestJob[] = [];
+    super(new Transactor(noDatabase()), {
+      add: (unit, job, payload, options) => unit.afterCommit(() => jobs.push({ job, payload, options })),
+    });
+    this.#jobs = jobs;
+  }
+
+  /** The jobs of units that were committed, in order, whether or not anybody handles them. */
+  get jobs(): readonly TestJob[] {
+    return this.#jobs;
   }
 
   /** All tasks that were queued, in order, also those of units that failed. */

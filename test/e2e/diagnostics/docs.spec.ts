@@ -17,6 +17,7 @@ import {
   context,
   type ContextManager,
   metrics,
+  propagation,
   ROOT_CONTEXT,
   type Span,
   SpanStatusCode,
@@ -31,12 +32,13 @@ import {
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { Column, Entity, PrimaryColumn, Repository } from 'typeorm';
 import { afterAll, expect, it } from 'vitest';
-import { FilesService, TransferOwnership, WithTaskQueue, TaskQueue } from '../../../lib/index.js';
+import { FileJob, FilesService, TransferOwnership, WithTaskQueue, TaskQueue } from '../../../lib/index.js';
 import { FILES_CHANNELS } from '../../../lib/entry/diagnostics.js';
 import { FilesAudit, FilesSweeper } from '../../../lib/entry/maintenance.js';
 import type {
   DownloadTrace,
   DrainTrace,
+  JobTrace,
   SweepTrace,
   TaskTrace,
   TransferTrace,
@@ -79,7 +81,14 @@ class ChannelContextManager implements ContextManager {
   }
 }
 
-type Payloads = UnitTrace & DrainTrace & TaskTrace & TransferTrace & UploadTrace & DownloadTrace & SweepTrace;
+type Payloads = UnitTrace &
+  DrainTrace &
+  TaskTrace &
+  TransferTrace &
+  UploadTrace &
+  DownloadTrace &
+  SweepTrace &
+  JobTrace;
 type Traced = Partial<Omit<Payloads, 'error'>> & { error?: unknown };
 
 /** Makes a span, a count and a duration of everything that the library traces. */
@@ -100,9 +109,14 @@ class FilesTelemetry implements OnModuleInit, OnApplicationShutdown {
       const spans = new WeakMap<object, { span: Span; from: number }>();
       const channel = tracingChannel<unknown, Traced>(name);
       channel.start.bindStore(this.contexts.storage, (traced) => {
-        const span = tracer.startSpan(`nestjs-files ${kind}`, {}, this.contexts.active());
+        const around = this.contexts.active();
+        const { carrier = {} } = traced;
+        const origin = trace.getSpanContext(propagation.extract(ROOT_CONTEXT, carrier));
+        const span = tracer.startSpan(`nestjs-files ${kind}`, { links: origin ? [{ context: origin }] : [] }, around);
         spans.set(traced, { span, from: performance.now() });
-        return trace.setSpan(this.contexts.active(), span);
+        const inside = trace.setSpan(around, span);
+        if (kind === 'enqueue') propagation.inject(inside, carrier);
+        return inside;
       });
       const subscribers = {
         start: () => undefined,
@@ -134,8 +148,8 @@ class FilesTelemetry implements OnModuleInit, OnApplicationShutdown {
 }
 
 function attributesOf(traced: Traced): Attributes {
-  const { name, kind, attempt, outcome, tasks, count, fileIds, storage, bytes } = traced;
-  return { name, kind, attempt, outcome, tasks, count, fileIds: fileIds && [...fileIds], storage, bytes };
+  const { name, kind, attempt, outcome, tasks, count, fileIds, storage, bytes, job } = traced;
+  return { name, kind, attempt, outcome, tasks, count, fileIds: fileIds && [...fileIds], storage, bytes, job };
 }
 
 const contexts = new ChannelContextManager();
@@ -180,10 +194,31 @@ metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
 
 afterAll(() => reader.shutdown());
 
+// What the SDK of OpenTelemetry sets.
+propagation.setGlobalPropagator({
+  inject: (active, carrier, { set }) => {
+    const { traceId, spanId } = trace.getSpanContext(active) ?? {};
+    set(carrier, 'traceparent', `00-${traceId}-${spanId}-01`);
+  },
+  extract: (active, carrier, { get }) => {
+    const [, traceId, spanId] = String(get(carrier, 'traceparent') ?? '').split('-');
+    return traceId && spanId
+      ? trace.setSpanContext(active, { traceId, spanId, traceFlags: 1, isRemote: true })
+      : active;
+  },
+  fields: () => ['traceparent'],
+});
+
+@Injectable()
+class Notices {
+  @FileJob('notice')
+  run(): void {}
+}
+
 const start = async () => {
   const app = await startApp({
     controllers: [ReportsController],
-    providers,
+    providers: [...providers, Notices],
     imports: [TypeOrmModule.forFeature([Report])],
     prepare: (made) => void made.useGlobalPipes(new ValidationPipe({ transform: true })),
   });
@@ -273,6 +308,19 @@ it('traces bytes in and out, sweeps and audits, below the caller’s span', asyn
   const of = (name: string) => spans.getFinishedSpans().find((one) => one.name === `nestjs-files ${name}`)?.attributes;
   expect(of('upload')).toEqual({ storage: 'default', bytes: 6 });
   expect(of('download')).toEqual({ storage: 'default', bytes: 3 });
+});
+
+it('links the run of a job with the span that queued it', async () => {
+  const { app } = await start();
+  spans.reset();
+  const queue = app.app.get(TaskQueue);
+  await queue.run(() => queue.enqueue('notice', null), { name: 'notifying' });
+  const named = (name: string) => spans.getFinishedSpans().find((one) => one.name === `nestjs-files ${name}`);
+  await expect.poll(() => named('job')).toBeDefined();
+  const [run, queued] = [named('job'), named('enqueue')];
+  expect(paths()).toContain('unit > enqueue');
+  expect(run?.attributes).toEqual({ job: 'notice', attempt: 1 });
+  expect(run?.links.map(({ context: { spanId } }) => spanId)).toEqual([queued?.spanContext().spanId]);
 });
 
 it('counts and measures', async () => {

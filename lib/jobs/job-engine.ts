@@ -1,0 +1,100 @@
+import type { EntityManager } from 'typeorm';
+import type { JobCarrier } from '../diagnostics/traces.js';
+import type { Transactor } from '../unit-of-work/transactor.js';
+import type { JobHandler } from './job-handlers.js';
+
+/** What is written of a job: JSON. */
+export interface JobData {
+  /** What its handler gets. */
+  readonly payload: unknown;
+  /** What traces link its runs with. */
+  readonly carrier?: JobCarrier;
+}
+
+/** A job that is about to be written. */
+export interface NewJob {
+  /** A time-ordered UUID. */
+  readonly id: string;
+  readonly name: string;
+  readonly key: string | null;
+  readonly data: JobData;
+  /** When it was queued. */
+  readonly createdAt: Date;
+  /** From when on it may run. */
+  readonly dueAt: Date;
+  /** The handler, where this process has one. */
+  readonly handler: JobHandler | undefined;
+}
+
+/** A job that this process has taken. */
+export interface TakenJob {
+  readonly id: string;
+  readonly name: string;
+  /** Counts from 1. */
+  readonly attempt: number;
+  readonly data: JobData;
+}
+
+/** A job that was given up. */
+export interface FailedJob {
+  /** For `FilesJobs.retry()`. */
+  readonly id: string;
+  /** The job's name. */
+  readonly name: string;
+  /** What its handler got. */
+  readonly payload: unknown;
+  /** How often it was run. */
+  readonly attempts: number;
+  /** What the last run threw. */
+  readonly error: string | null;
+  /** When it was given up. */
+  readonly failedAt: Date;
+}
+
+/** What an engine runs jobs with. */
+export interface JobHost {
+  readonly transactor: Transactor;
+  /** The handlers of this process; none where it works no jobs off. */
+  readonly handlers: ReadonlyMap<string, JobHandler>;
+  /** How many milliseconds a shutdown waits for runs. */
+  readonly shutdownTimeout: number;
+  /**
+   * Runs the job's handler and, in the same commit, `done`, which tells whether the job was still this run's; if not, the run is rolled back
+   * with `JobLostError`. Rejects with what the handler throws.
+   */
+  run(job: TakenJob, signal: AbortSignal, done: (manager: EntityManager) => Promise<boolean>): Promise<void>;
+}
+
+/** What keeps jobs and works them off: `outboxJobs()` makes one. Its members are for the library alone. */
+export interface JobEngine {
+  /**
+   * Begins to work jobs off; called once, when the application has booted. Jobs may be written before.
+   * @internal
+   */
+  start(host: JobHost): Promise<void> | void;
+  /**
+   * Writes the jobs of one unit of work in its transaction, by one statement.
+   * @internal
+   */
+  write(manager: EntityManager, jobs: readonly NewJob[]): Promise<void>;
+  /**
+   * Hears that jobs were committed.
+   * @internal
+   */
+  committed?(jobs: readonly NewJob[]): void;
+  /**
+   * Takes no job any more, and resolves when those that run have ended: after `shutdownTimeout` they are aborted.
+   * @internal
+   */
+  stop(): Promise<void>;
+  /**
+   * The jobs that were given up, the last one first.
+   * @internal
+   */
+  failed(limit: number): Promise<FailedJob[]>;
+  /**
+   * Lets jobs that were given up run again, from their first attempt on; gives how many there were.
+   * @internal
+   */
+  retry(ids: readonly string[]): Promise<number>;
+}

@@ -1,0 +1,83 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { jobTrace } from '../diagnostics/traces.js';
+import { JobLostError, JobTimeoutError } from '../errors/jobs.errors.js';
+import { TaskQueue } from '../task-queue/task-queue.js';
+import { within } from '../unit-of-work/scopes/ambient.js';
+import type { JobContext } from './file-job.decorator.js';
+import type { TakenJob } from './job-engine.js';
+import { JobHandlers } from './job-handlers.js';
+import type { JobHandler } from './job-handlers.js';
+
+type Done = (manager: EntityManager) => Promise<boolean>;
+
+/** Runs handlers, each run in a unit of work of its own. */
+@Injectable()
+export class JobRuns {
+  constructor(
+    private readonly queue: TaskQueue,
+    private readonly handlers: JobHandlers,
+  ) {}
+
+  /** As `JobHost.run()`. */
+  async run(job: TakenJob, stopping: AbortSignal, done: Done): Promise<void> {
+    const handler = this.handlers.all.get(job.name);
+    if (!handler) throw new JobLostError(job.name, job.id);
+    const { id, name, attempt, data } = job;
+    const ending = new AbortController();
+    const end = (): void => ending.abort(stopping.reason);
+    if (stopping.aborted) end();
+    stopping.addEventListener('abort', end, { once: true });
+    const late = endAfter(handler.timeout, () => ending.abort(new JobTimeoutError(name, id, handler.timeout)));
+    const context: JobContext = { id, attempt, signal: ending.signal };
+    const run = handler.unit
+      ? () => this.#inUnit(handler, job, context, stopping, done)
+      : () => this.#alone(handler, job, context, done);
+    try {
+      // Outside of the flow that happened to queue it or to look for it.
+      await within(undefined, () => jobTrace.run(() => ({ job: name, id, attempt, carrier: data.carrier ?? {} }), run));
+    } finally {
+      clearTimeout(late);
+      stopping.removeEventListener('abort', end);
+    }
+  }
+
+  #inUnit(
+    { name, timeout, run }: JobHandler,
+    job: TakenJob,
+    context: JobContext,
+    signal: AbortSignal,
+    done: Done,
+  ): Promise<void> {
+    return this.queue.runQueued(
+      async (queue) => {
+        await queue.drain(await run(job.data.payload, context));
+        await mark(job, queue.unit.manager, done);
+      },
+      { name: `job ${name}`, timeout, signal },
+    );
+  }
+
+  async #alone(handler: JobHandler, job: TakenJob, context: JobContext, done: Done): Promise<void> {
+    const { signal } = context;
+    const aborted = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+      signal.throwIfAborted();
+    });
+    // A handler that does not look at its signal is not waited for.
+    await Promise.race([(async () => handler.run(job.data.payload, context))(), aborted]);
+    await this.queue.runQueued(({ unit }) => mark(job, unit.manager, done), { name: `end of job ${handler.name}` });
+  }
+}
+
+/** What it rolls back is the run whose commit would have marked the job done. */
+async function mark({ name, id }: TakenJob, manager: EntityManager, done: Done): Promise<void> {
+  if (!(await done(manager))) throw new JobLostError(name, id);
+}
+
+// A timer for longer would fire at once.
+const LONGEST = 2 ** 31 - 1;
+
+function endAfter(timeout: number, end: () => void): NodeJS.Timeout | undefined {
+  return timeout > LONGEST ? undefined : setTimeout(end, timeout);
+}

@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import { In } from 'typeorm';
+import type { Repository } from 'typeorm';
+import { notAfter } from '../../files/columns.js';
+import { skipsLocked } from '../../files/intents/intent-leases.js';
+import { familyOf } from '../../unit-of-work/typeorm/data-source.js';
+import { tableNames } from '../../unit-of-work/typeorm/table-names.js';
+import type { Transactor } from '../../unit-of-work/transactor.js';
+import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
+import type { FailedJob } from '../job-engine.js';
+import { QueuedJob } from './queued-job.entity.js';
+
+/** A job that was taken, with the lease that it was taken by. */
+export type LeasedJob = QueuedJob & { leaseOwner: string };
+
+const RETRIES = 5;
+const IDS_PER_STATEMENT = 1_000;
+const MAX_ERROR = 1_024;
+
+/** The rows of jobs, after the commit that wrote them. Only who has the lease of one changes it. */
+export class Outbox {
+  constructor(
+    private readonly transactor: Transactor,
+    readonly now: () => number,
+  ) {}
+
+  /** Whether any job of these names is due. */
+  isDue(names: readonly string[]): Promise<boolean> {
+    return this.#rows.existsBy({ state: 'open', name: In(names), dueAt: notAfter(new Date(this.now())) });
+  }
+
+  /** Takes due jobs, the one that was due first at first; nobody else gets them for `lease` milliseconds. Each has its attempt counted. */
+  take(name: string, limit: number, lease: number): Promise<LeasedJob[]> {
+    const now = this.now();
+    const { dataSource } = this.transactor;
+    const { column } = tableNames<QueuedJob>(dataSource, QueuedJob);
+    const leased = { leaseOwner: randomUUID(), dueAt: new Date(now + lease) };
+    const isLocking = skipsLocked(dataSource);
+    const work = async ({ manager }: UnitOfWork): Promise<LeasedJob[]> => {
+      const query = manager
+        .createQueryBuilder(QueuedJob, 'job')
+        .where({ state: 'open', name })
+        .andWhere('job.dueAt <= :now', { now })
+        .orderBy('job.dueAt')
+        .addOrderBy('job.id')
+        .limit(limit);
+      const due = await (isLocking ? query.setLock('pessimistic_write').setOnLocked('skip_locked') : query).getMany();
+      if (due.length === 0) return [];
+      await manager
+        .createQueryBuilder()
+        .update(QueuedJob)
+        .set({ ...leased, attempts: () => `${column('attempts')} + 1` })
+        .where({ id: In(due.map(({ id }) => id).toSorted()), state: 'open', dueAt: notAfter(new Date(now)) })
+        .execute();
+      // SQLite has one writer at a time. On other servers somebody else may have been first.
+      if (isLocking || familyOf(dataSource) === 'sqlite')
+        return due.map((job) => Object.assign(job, leased, { attempts: job.attempts + 1 }));
+      const where = { leaseOwner: leased.leaseOwner };
+      return (await manager.find(QueuedJob, { where, order: { dueAt: 'ASC', id: 'ASC' } })) as LeasedJob[];
+    };
+    return this.transactor.run(work, { retry: RETRIES, name: `lease of job ${name}` });
+  }
+
+  /** Ends a job that has been run, in the manager's transaction: `false` if it is not the lease's any more. */
+  async end({ id, leaseOwner, key }: LeasedJob, manager = this.transactor.dataSource.manager): Promise<boolean> {
+    const mine = { id, leaseOwner };
+    const { affected } =
+      key === null
+        ? await manager.delete(QueuedJob, mine)
+        : await manager.update(QueuedJob, mine, { state: 'done', dueAt: new Date(this.now()), leaseOwner: null });
+    return affected === 1;
+  }
+
+  /** Lets a job be taken again, from then on; where the attempt did not count, it is counted back. */
+  async giveBack(job: LeasedJob, dueAt: Date, lastError: string | null, counts: boolean): Promise<void> {
+    const attempts = counts ? job.attempts : job.attempts - 1;
+    await this.#change(job, { dueAt, attempts, lastError: shortened(lastError) });
+  }
+
+  /** Gives a job up. */
+  async giveUp(job: LeasedJob, lastError: string): Promise<void> {
+    await this.#change(job, { state: 'failed', dueAt: new Date(this.now()), lastError: shortened(lastError) });
+  }
+
+  /** Lets the leases of jobs that still run last for another `lease` milliseconds. */
+  async extend(jobs: readonly LeasedJob[], lease: number): Promise<void> {
+    const where = { id: In(jobs.map(({ id }) => id).toSorted()), leaseOwner: In(jobs.map((job) => job.leaseOwner)) };
+    await this.#rows.update(where, { dueAt: new Date(this.now() + lease) });
+  }
+
+  /** As `JobEngine.failed()`. */
+  async failed(take: number): Promise<FailedJob[]> {
+    const rows = await this.#rows.find({ where: { state: 'failed' }, order: { dueAt: 'DESC', id: 'DESC' }, take });
+    return rows.map(({ id, name, data: { payload }, attempts, lastError: error, dueAt: failedAt }) => {
+      return { id, name, payload, attempts, error, failedAt };
+    });
+  }
+
+  /** As `JobEngine.retry()`. */
+  async retry(ids: readonly string[]): Promise<number> {
+    let count = 0;
+    for (let at = 0; at < ids.length; at += IDS_PER_STATEMENT) {
+      const where = { id: In(ids.slice(at, at + IDS_PER_STATEMENT)), state: 'failed' as const };
+      const { affected } = await this.#rows.update(where, { state: 'open', attempts: 0, dueAt: new Date(this.now()) });
+      count += affected ?? 0;
+    }
+    return count;
+  }
+
+  /** Removes the rows of jobs that were done before, and with them their keys. */
+  async removeDone(before: Date): Promise<void> {
+    await this.#rows.delete({ state: 'done', dueAt: notAfter(before) });
+  }
+
+  /** How many jobs wait that have none of these names, by name. */
+  async unhandled(names: readonly string[]): Promise<{ name: string; count: number }[]> {
+    const query = this.#rows.createQueryBuilder('job').select('job.name', 'name').addSelect('COUNT(*)', 'count');
+    query.where({ state: 'open' }).groupBy('job.name');
+    if (names.length > 0) query.andWhere('job.name NOT IN (:...names)', { names });
+    const rows = await query.getRawMany<{ name: string; count: number | string }>();
+    return rows.map(({ name, count }) => ({ name, count: Number(count) }));
+  }
+
+  async #change({ id, leaseOwner }: LeasedJob, change: Partial<Omit<QueuedJob, 'data'>>): Promise<void> {
+    await this.#rows.update({ id, leaseOwner }, { ...change, leaseOwner: null });
+  }
+
+  get #rows(): Repository<QueuedJob> {
+    return this.transactor.dataSource.getRepository(QueuedJob);
+  }
+}
+
+// PostgreSQL refuses NUL; and a cut in the middle of a character leaves one half of it, which no encoding has.
+function shortened(text: string | null): string | null {
+  return text && Buffer.from(text.replaceAll('\0', '').slice(0, MAX_ERROR)).toString();
+}

@@ -1,0 +1,97 @@
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import { enqueueTrace } from '../diagnostics/traces.js';
+import { JobOptionInvalidError, JobUnknownError } from '../errors/jobs.errors.js';
+import { UnitAbortedError } from '../errors/units.errors.js';
+import { FILES_CLOCK } from '../files/clock.js';
+import type { Clock } from '../files/clock.js';
+import { uuidV7 } from '../files/file-id.js';
+import type { EnqueueOptions, JobIntake } from '../task-queue/job-intake.js';
+import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
+import type { JobEngine, NewJob } from './job-engine.js';
+import { JobHandlers } from './job-handlers.js';
+import { JOBS_OPTIONS } from './jobs-options.js';
+import type { CheckedJobsOptions } from './jobs-options.js';
+
+interface Pending {
+  readonly job: NewJob;
+  /** Whether the part of the unit was undone in which it was queued. */
+  readonly isUndone: () => boolean;
+  /** `TransactionState.undone` at that time. */
+  readonly undone: number;
+}
+
+const PENDING = Symbol('nestjs-files:pending-jobs');
+const MAX_KEY = 191;
+// Dates of JavaScript end then.
+const LAST_MOMENT = 8.64e15;
+
+/** Collects the jobs of each unit of work, and lets the engine write them before the unit ends. */
+@Injectable()
+export class UnitJobs implements JobIntake {
+  readonly #engine: JobEngine;
+
+  constructor(
+    private readonly handlers: JobHandlers,
+    @Inject(JOBS_OPTIONS) private readonly options: CheckedJobsOptions,
+    @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
+  ) {
+    this.#engine = options.engine;
+  }
+
+  add(unit: UnitOfWork, name: string, payload: unknown, { key, delay = 0 }: EnqueueOptions): void {
+    const handler = this.handlers.all.get(name);
+    if (!handler && this.options.work) throw new JobUnknownError(name, [...this.handlers.all.keys()]);
+    const now = this.now();
+    if (!Number.isSafeInteger(delay) || delay < 0 || now + delay > LAST_MOMENT)
+      throw new JobOptionInvalidError('delay', delay, 'a whole number of milliseconds, and not below zero');
+    if (key !== undefined && !isKey(key))
+      throw new JobOptionInvalidError(
+        'key',
+        JSON.stringify(key),
+        `a text of 1 to ${MAX_KEY} characters without spaces at its ends`,
+      );
+    const id = uuidV7();
+    const carrier = enqueueTrace.note(() => ({ job: name, id, carrier: {} }))?.carrier;
+    const data = carrier && Object.keys(carrier).length > 0 ? { payload, carrier } : { payload };
+    this.#collect(unit, {
+      id,
+      name,
+      key: key ?? null,
+      // What the caller changes afterwards is not the job's.
+      data: structuredClone(data),
+      createdAt: new Date(now),
+      dueAt: new Date(now + delay),
+      handler,
+    });
+  }
+
+  #collect(unit: UnitOfWork, job: NewJob): void {
+    const { root } = unit;
+    const pending = root.slot<Pending[]>(PENDING, () => []);
+    if (pending.length === 0) root.beforeEnd(() => this.#write(root, pending));
+    pending.push({ job, isUndone: unit.watch(), undone: root.transactionState.undone });
+  }
+
+  async #write(root: UnitOfWork, pending: Pending[]): Promise<void> {
+    const taken = pending.splice(0).filter(({ isUndone }) => !isUndone());
+    const jobs = taken.map(({ job }) => job);
+    const [first] = jobs;
+    if (!first) return;
+    if (taken.some(({ undone }) => undone !== root.transactionState.undone)) {
+      const why = `the job "${first.name}" was queued before a ROLLBACK TO SAVEPOINT that was sent as SQL, and nobody knows whether that was to undo it`;
+      throw new UnitAbortedError(`${why}; use dataSource.transaction()`);
+    }
+    await this.#engine.write(root.manager, jobs);
+    root.afterCommit(() => this.#engine.committed?.(jobs));
+  }
+}
+
+function isKey(key: unknown): boolean {
+  return (
+    typeof key === 'string' &&
+    key.length > 0 &&
+    key.length <= MAX_KEY &&
+    key.trim() === key &&
+    !/\0|\p{Surrogate}/u.test(key)
+  );
+}

@@ -1,0 +1,368 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FILES_ENTITIES } from '../../lib/files.module.js';
+import type { JobEngine } from '../../lib/jobs/job-engine.js';
+import type { OpenDatabase, TestDatabase } from './databases.js';
+import { gate } from './gate.js';
+import { jobsApp, JobNote, JobScript } from './jobs-app.js';
+import type { JobsApp, JobsAppOptions } from './jobs-app.js';
+
+/** An engine of the tests: each application gets its own object, on the database that is given. */
+export interface TestedEngine {
+  /** Makes what the engine needs in the database, once. */
+  prepare?(database: OpenDatabase): Promise<void>;
+  /** For one application. */
+  make(database: OpenDatabase): Promise<JobEngine> | JobEngine;
+  /** Ends what was made, when its application is closed. */
+  dispose?(): Promise<void>;
+  /** How many jobs it has, whatever has become of them; those that are done are none. */
+  left(database: OpenDatabase): Promise<number>;
+}
+
+/** What holds of every engine. */
+export function describeJobs(name: string, kind: TestDatabase, engine: TestedEngine): void {
+  describe(`${name} on ${kind.name}`, () => {
+    let database: OpenDatabase;
+    const apps: JobsApp[] = [];
+
+    beforeEach(async () => {
+      database = await kind.open({ entities: [...FILES_ENTITIES, JobNote] });
+      await engine.prepare?.(database);
+    });
+
+    afterEach(async () => {
+      for (const app of apps.splice(0)) await app.close();
+      await engine.dispose?.();
+      await database.close();
+    });
+
+    async function open(options: Partial<JobsAppOptions> = {}): Promise<JobsApp> {
+      const { options: own } = database.dataSource;
+      const app = await jobsApp({
+        ...options,
+        database: { ...own, synchronize: false, entities: [] } as never,
+        jobs: { engine: await engine.make(database), ...options.jobs },
+      });
+      apps.push(app);
+      return app;
+    }
+
+    /** Closes the application, which lets all runs end first. */
+    async function close(app: JobsApp): Promise<void> {
+      apps.splice(apps.indexOf(app), 1);
+      await app.close();
+    }
+
+    const notes = async (): Promise<string[]> => {
+      const rows = await database.read('SELECT text FROM job_note ORDER BY id');
+      return rows.map(({ text }) => String(text));
+    };
+    const settled = async (): Promise<void> => {
+      await expect.poll(() => engine.left(database), { timeout: 20_000 }).toBe(0);
+    };
+
+    it('runs the jobs of a committed unit of work, with their payloads', async () => {
+      const app = await open();
+      const payloads = [{ a: [1, null, { b: 'ü😀 \\u0000 "quoted"' }] }, 'text', 7, true, null, [], {}];
+      await app.queue.run(() => payloads.forEach((payload) => app.queue.enqueue('note', payload)));
+      await settled();
+      expect(new Set(app.script.payloads)).toEqual(new Set(payloads));
+      expect(app.script.runs).toHaveLength(payloads.length);
+      expect(app.script.runs.every(({ context }) => context.attempt === 1 && !context.signal.aborted)).toBe(true);
+      expect(new Set(app.script.runs.map(({ context }) => context.id)).size).toBe(payloads.length);
+    });
+
+    it('runs no job before the commit, nor one of a unit that is rolled back', async () => {
+      let isOver = false;
+      const seen: unknown[] = [];
+      const app = await open({ script: new JobScript(({ payload }) => seen.push([payload, isOver])) });
+      const queue = (payload: string, end: () => void) =>
+        app.queue.run(async () => {
+          app.queue.enqueue('note', payload);
+          await app.write(payload);
+          end();
+        });
+      const failing = (): void => {
+        throw new Error('no');
+      };
+      await expect(queue('rolled back', failing)).rejects.toThrow('no');
+      await queue('committed', () => (isOver = true));
+      await settled();
+      expect(seen).toEqual([['committed', true]]);
+      expect(await notes()).toEqual(['committed']);
+    });
+
+    it('runs no job of nested work that was undone', async () => {
+      const app = await open();
+      await app.queue.run(async () => {
+        app.queue.enqueue('note', 'outer');
+        await app.queue.run(() => app.queue.enqueue('note', 'nested'));
+        const undone = app.queue.run(async () => {
+          app.queue.enqueue('note', 'undone');
+          await app.queue.run(() => app.queue.enqueue('note', 'in what is undone'));
+          throw new Error('undone');
+        });
+        await expect(undone).rejects.toThrow('undone');
+        const transaction = app.dataSource.transaction(async () => {
+          app.queue.enqueue('note', 'in a transaction');
+          throw new Error('undone');
+        });
+        await expect(transaction).rejects.toThrow('undone');
+        app.queue.enqueue('note', 'outer again');
+      });
+      await settled();
+      expect(new Set(app.script.payloads)).toEqual(new Set(['outer', 'nested', 'outer again']));
+    });
+
+    it('keeps what is queued beside nested work that is undone', async () => {
+      const app = await open();
+      await app.queue.run(async () => {
+        const [inside, beside] = [gate(), gate()];
+        const undone = app.queue.run(async () => {
+          app.queue.enqueue('note', 'undone');
+          inside.open();
+          await beside.opened;
+          throw new Error('undone');
+        });
+        await inside.opened;
+        app.queue.enqueue('note', 'beside');
+        beside.open();
+        await expect(undone).rejects.toThrow('undone');
+      });
+      await settled();
+      expect(app.script.payloads).toEqual(['beside']);
+    });
+
+    it('runs jobs of a unit that has joined if and only if the transaction of the application commits', async () => {
+      const app = await open();
+      const join = (payload: string) => app.queue.run(() => app.queue.enqueue('note', payload));
+      await app.dataSource.transaction(async (manager) => {
+        await join('joined');
+        await expect(
+          app.queue.run(() => {
+            app.queue.enqueue('note', 'undone unit');
+            throw new Error('undone');
+          }),
+        ).rejects.toThrow('undone');
+        const savepoint = manager.transaction(async () => {
+          await join('undone savepoint');
+          throw new Error('undone');
+        });
+        await expect(savepoint).rejects.toThrow('undone');
+        await join('joined too');
+      });
+      const undone = app.dataSource.transaction(async () => {
+        await join('rolled back');
+        throw new Error('undone');
+      });
+      await expect(undone).rejects.toThrow('undone');
+      await settled();
+      expect(new Set(app.script.payloads)).toEqual(new Set(['joined', 'joined too']));
+    });
+
+    it('queues any number of jobs of a unit by one statement, and none by none', async () => {
+      const script = new JobScript(() => undefined);
+      const app = await open({ script, jobs: { work: false } });
+      const sent: string[] = [];
+      const { logger } = app.dataSource;
+      logger.logQuery = (sql) => void sent.push(sql);
+      const statementsFor = async (count: number): Promise<number> => {
+        sent.length = 0;
+        await app.queue.run(async () => {
+          await app.write('so that there is a transaction');
+          for (let at = 0; at < count; at++) app.queue.enqueue('note', { at });
+        });
+        return sent.length;
+      };
+      const none = await statementsFor(0);
+      expect(await statementsFor(1)).toBe(none + 1);
+      expect(await statementsFor(500)).toBe(none + 1);
+      expect(await engine.left(database)).toBe(501);
+    });
+
+    it('begins jobs in the order in which they were queued where they run one at a time', async () => {
+      const app = await open();
+      const all = Array.from({ length: 60 }, (_, at) => `${at}`);
+      for (const part of [all.slice(0, 20), all.slice(20, 40), all.slice(40)])
+        await app.queue.run(() => part.forEach((payload) => app.queue.enqueue('ordered', payload)));
+      await settled();
+      expect(app.script.payloads).toEqual(all);
+      expect(await notes()).toEqual(all);
+    });
+
+    it('runs a job again that has failed, with its id and the next attempt', async () => {
+      const app = await open({
+        script: new JobScript(async ({ context }) => {
+          await app.write(`attempt ${context.attempt}`);
+          if (context.attempt < 3) throw new Error('not yet');
+        }),
+      });
+      await app.queue.run(() => app.queue.enqueue('note', 'x'));
+      await settled();
+      const { runs } = app.script;
+      expect(runs.map(({ context }) => context.attempt)).toEqual([1, 2, 3]);
+      expect(new Set(runs.map(({ context }) => context.id)).size).toBe(1);
+      // What the others wrote was rolled back with them.
+      expect(await notes()).toEqual(['attempt 3']);
+    });
+
+    it('gives a job up after its attempts, tells of it, and runs it again when it is told to', async () => {
+      let isFixed = false;
+      const script = new JobScript(() => {
+        if (!isFixed) throw new Error('still broken');
+      });
+      const app = await open({ script });
+      await app.queue.run(() => app.queue.enqueue('note', { file: 'x' }));
+      await expect.poll(() => app.jobs.failed(), { timeout: 20_000 }).toHaveLength(1);
+      const [failed] = await app.jobs.failed();
+      expect(failed).toMatchObject({ name: 'note', payload: { file: 'x' }, attempts: 3 });
+      expect(failed?.error).toContain('still broken');
+      expect(Math.abs(Date.now() - (failed?.failedAt.getTime() ?? 0))).toBeLessThan(60_000);
+      expect(script.runs).toHaveLength(3);
+
+      isFixed = true;
+      expect(await app.jobs.retry(failed?.id ?? '')).toBe(1);
+      expect(await app.jobs.retry(failed?.id ?? '')).toBe(0);
+      await settled();
+      expect(script.runs).toHaveLength(4);
+      expect(await app.jobs.failed()).toEqual([]);
+    });
+
+    it('queues one job with a key', async () => {
+      const app = await open({ jobs: { work: false } });
+      await app.queue.run(() => {
+        app.queue.enqueue('note', 'first', { key: 'a' });
+        app.queue.enqueue('note', 'second', { key: 'a' });
+        app.queue.enqueue('note', 'another', { key: 'b' });
+        app.queue.enqueue('ordered', 'of another name', { key: 'a' });
+      });
+      await app.queue.run(() => app.queue.enqueue('note', 'third', { key: 'a' }));
+      const undone = app.queue.run(() => {
+        app.queue.enqueue('note', 'undone', { key: 'c' });
+        throw new Error('undone');
+      });
+      await expect(undone).rejects.toThrow('undone');
+      await app.queue.run(() => app.queue.enqueue('note', 'after the undone one', { key: 'c' }));
+      const { script } = await open();
+      await settled();
+      const ran = script.payloads.map(String).toSorted();
+      expect(ran).toEqual(['after the undone one', 'another', 'first', 'of another name']);
+    });
+
+    it('runs a delayed job when its time has come', async () => {
+      const app = await open();
+      const from = Date.now();
+      await app.queue.run(() => {
+        app.queue.enqueue('note', 'later', { delay: 1_500 });
+        app.queue.enqueue('note', 'now');
+      });
+      await app.script.begun(1);
+      expect(app.script.payloads).toEqual(['now']);
+      await app.script.begun(2);
+      expect(app.script.payloads).toEqual(['now', 'later']);
+      // Servers of engines have clocks of their own, and count in whole steps.
+      expect(Date.now() - from).toBeGreaterThan(1_400);
+      await settled();
+    });
+
+    it('lets handlers queue jobs in their units', async () => {
+      const app = await open({
+        script: new JobScript(({ payload, context }) => {
+          const left = Number(payload);
+          if (left > 0) app.queue.enqueue('note', left - 1);
+          if (left === 2 && context.attempt === 1) throw new Error('and what it queued is undone');
+        }),
+      });
+      await app.queue.run(() => app.queue.enqueue('note', 3));
+      await app.script.begun(5);
+      await settled();
+      expect(app.script.payloads).toEqual([3, 2, 2, 1, 0]);
+    });
+
+    it('opens no unit of work around a run where the handler wants none', async () => {
+      const isActive: boolean[] = [];
+      const app = await open({
+        script: new JobScript(({ context }) => {
+          isActive.push(app.queue.isActive);
+          if (context.attempt === 1) throw new Error('again');
+        }),
+      });
+      await app.queue.run(() => app.queue.enqueue('alone', 'x'));
+      await settled();
+      expect(isActive).toEqual([false, false]);
+    });
+
+    it('ends a run at its timeout, and what it wrote is undone', async () => {
+      let reason: unknown;
+      const app = await open({
+        script: new JobScript(async ({ context: { signal } }) => {
+          await app.write('too slow');
+          await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+          ({ reason } = signal);
+          await new Promise(() => undefined);
+        }),
+      });
+      await app.queue.run(() => app.queue.enqueue('brief', 'x'));
+      await expect.poll(() => app.jobs.failed(), { timeout: 20_000 }).toHaveLength(1);
+      expect(reason).toMatchObject({ code: 'FILES_JOB_TIMEOUT' });
+      expect(await notes()).toEqual([]);
+    });
+
+    it('lets runs end at a shutdown, and begins no others', async () => {
+      const running = gate();
+      const app = await open({ script: new JobScript(() => running.opened.then(() => app.write('ended'))) });
+      await app.queue.run(() => ['1', '2', '3'].forEach((one) => app.queue.enqueue('ordered', one)));
+      await app.script.begun(1);
+      const closed = close(app);
+      running.open();
+      await closed;
+      expect(app.script.payloads).toEqual(['1']);
+      expect(await notes()).toEqual(['ended']);
+      expect(await engine.left(database)).toBe(2);
+      const next = await open();
+      await settled();
+      expect(next.script.payloads).toEqual(['2', '3']);
+    });
+
+    it('aborts runs that a shutdown would have to wait for too long, and runs them again next time', async () => {
+      let reason: unknown;
+      const app = await open({
+        shutdownTimeout: 50,
+        script: new JobScript(async ({ context: { signal } }) => {
+          signal.addEventListener('abort', () => ({ reason } = signal));
+          await app.write('aborted');
+          await new Promise(() => undefined);
+        }),
+      });
+      await app.queue.run(() => app.queue.enqueue('note', 'x'));
+      await app.script.begun(1);
+      await close(app);
+      expect(reason).toMatchObject({ code: 'FILES_SHUTTING_DOWN' });
+      expect(await notes()).toEqual([]);
+      const next = await open();
+      await settled();
+      expect(next.script.payloads).toEqual(['x']);
+      expect(await notes()).toEqual(['x']);
+    });
+
+    it('leaves jobs that a process only queues to those that work them off', async () => {
+      const queueing = await open({ jobs: { work: false } });
+      await queueing.queue.run(() => queueing.queue.enqueue('note', 'x'));
+      expect(await engine.left(database)).toBe(1);
+      const working = await open();
+      await settled();
+      expect([queueing.script.payloads, working.script.payloads]).toEqual([[], ['x']]);
+    });
+
+    it('runs each job once where several applications work them off', async () => {
+      const [one, other] = [await open(), await open()];
+      const all = Array.from({ length: 200 }, (_, at) => `${at}`);
+      const queue = (app: JobsApp, payloads: string[]) =>
+        app.queue.run(() => payloads.forEach((payload) => app.queue.enqueue('note', payload)));
+      await Promise.all([queue(one, all.slice(100)), queue(other, all.slice(0, 100))]);
+      await settled();
+      const runs = [...one.script.payloads, ...other.script.payloads].map(String);
+      expect(runs.toSorted()).toEqual(all.toSorted());
+      expect((await notes()).toSorted()).toEqual(all.toSorted());
+    });
+  });
+}
