@@ -32,16 +32,26 @@ export function momentIn(options: OptionValues, name: string): Date | undefined 
 /** An owner, or somebody who acts: `user:42`. */
 export function ownerIn(options: OptionValues, name: string): OwnerReference | undefined {
   const text = options[name];
-  if (text === undefined) return undefined;
-  const [, type, id] = /^([^:]+):(.+)$/s.exec(String(text)) ?? [];
+  return text === undefined ? undefined : readOwner(String(text), `--${name}`);
+}
+
+export function readOwner(text: string, place: string): OwnerReference {
+  const [, type, id] = /^([^:]+):(.+)$/s.exec(text) ?? [];
   if (type === undefined || id === undefined)
-    throw new UsageError(`--${name} is "${text}", and must be a type and an id, such as user:42.`);
+    throw new UsageError(`${place} is "${text}", and must be a type and an id, such as user:42.`);
   return { type, id };
 }
 
 export function textIn(options: OptionValues, name: string): string | undefined {
   const value = options[name];
   return typeof value === 'string' ? value : undefined;
+}
+
+/** The option's text; throws where it was not given. */
+export function requiredIn(options: OptionValues, name: string): string {
+  const value = textIn(options, name);
+  if (value === undefined) throw new UsageError(`--${name} is missing.`);
+  return value;
 }
 
 export function countIn(options: OptionValues, name: string): number | undefined {

@@ -1,5 +1,7 @@
 import type { Command } from '../command.js';
 import { cat } from './cat.js';
+import { erase } from './erase.js';
+import { importFiles } from './import.js';
 import { ls } from './ls.js';
 import { move } from './move.js';
 import { orphans } from './orphans.js';
@@ -10,4 +12,16 @@ import { sweep } from './sweep.js';
 import { verify } from './verify.js';
 
 /** All commands, in the order of the help. */
-export const COMMANDS: readonly Command[] = [storages, stats, ls, show, cat, verify, orphans, move, sweep];
+export const COMMANDS: readonly Command[] = [
+  storages,
+  stats,
+  ls,
+  show,
+  cat,
+  verify,
+  orphans,
+  move,
+  importFiles,
+  sweep,
+  erase,
+];

@@ -2,8 +2,8 @@ import { FilesMover } from '../../files/files-mover.js';
 import { FileSearch } from '../../files/search/file-search.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
-import { type Command, InterruptedError, type OptionValues, UsageError } from '../command.js';
-import { countIn, filterOf, textIn, WHICH_FILES } from '../values.js';
+import { type Command, InterruptedError } from '../command.js';
+import { countIn, filterOf, requiredIn, WHICH_FILES } from '../values.js';
 
 const { storage: _, ...which } = WHICH_FILES;
 
@@ -19,7 +19,7 @@ export const move: Command = {
     'dry-run': { kind: 'flag', help: 'change nothing' },
   },
   async run({ app, options, out, signal }) {
-    const [from, to] = [required(options, 'from'), required(options, 'to')];
+    const [from, to] = [requiredIn(options, 'from'), requiredIn(options, 'to')];
     const filters = filterOf(options);
     const { dataSource } = app.get(Transactor, { strict: false });
     const registry = app.get(StorageRegistry, { strict: false });
@@ -53,9 +53,3 @@ export const move: Command = {
     return failed === 0 ? 0 : 1;
   },
 };
-
-function required(options: OptionValues, name: string): string {
-  const value = textIn(options, name);
-  if (value === undefined) throw new UsageError(`--${name} is missing.`);
-  return value;
-}

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -8,17 +9,26 @@ import type { INestApplicationContext, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import type { TypeOrmModuleOptions } from '@nestjs/typeorm';
-import { DataSource } from 'typeorm';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Column, DataSource, Entity, IsNull, Not, PrimaryGeneratedColumn } from 'typeorm';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { FileIntent } from '../../../lib/entry/entities.js';
 import { runFilesCli } from '../../../lib/entry/cli.js';
-import { FilesModule, FilesService, ManagedFile, TaskQueue } from '../../../lib/index.js';
+import { FileField, FilesModule, FilesService, ManagedFile, OwnsFiles, TaskQueue } from '../../../lib/index.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { databaseStorage } from '../../../lib/storage/adapters/database.storage.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { EmptyDatabase } from '../../support/databases.js';
 import { GUARDED, Ticket } from '../../support/guarded-entities.js';
 import { deletePast, emptyPast, updatePast } from '../../support/past-the-guard.js';
+
+/** A record from before this library, which has a path. */
+@Entity()
+@OwnsFiles('scan')
+class Scan {
+  @PrimaryGeneratedColumn() id!: number;
+  @Column('varchar', { nullable: true }) path!: string | null;
+  @FileField() @Column('uuid', { nullable: true }) fileId!: string | null;
+}
 
 interface Ran {
   readonly code: number;
@@ -72,7 +82,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
           autoLoadEntities: true,
           retryAttempts: 0,
         } as TypeOrmModuleOptions),
-        TypeOrmModule.forFeature(GUARDED),
+        TypeOrmModule.forFeature([...GUARDED, Scan]),
         FilesModule.forRoot({
           storages: {
             default: fsStorage({ root: join(directory, 'default'), maxSize: '1MiB', acceptedTypes: ['text', 'image'] }),
@@ -353,5 +363,113 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     const { code, results } = await run(module, ['sweep', '--json']);
     expect(code).toBe(0);
     expect(results).toMatchObject([{ finished: 1, kept: 0, failed: 0, bytesRemoved: 3 }]);
+  });
+
+  describe('import', () => {
+    const argv = ['import', '--entity', 'Scan', '--column', 'path', '--field', 'fileId'];
+    const scans = () => dataSource.getRepository(Scan);
+
+    it('copies files from a directory, and gives each to its record in one commit', async () => {
+      const old = await mkdtemp(join(tmpdir(), 'files-cli-old-'));
+      onTestFinished(() => rm(old, { recursive: true }));
+      await mkdir(join(old, 'a'));
+      await writeFile(join(old, 'a', 'one.txt'), 'one');
+      await writeFile(join(old, 'two.txt'), 'two');
+      await scans().insert([{ path: 'a/one.txt' }, { path: 'two.txt' }, { path: null }, { path: 'gone.txt' }]);
+      await scans().insert({ path: '../outside.txt' });
+
+      const dry = await run(module, [...argv, '--directory', old, '--dry-run']);
+      expect(dry).toMatchObject({ code: 0, out: '4 records would be given a file\n' });
+      expect(await scans().countBy({ fileId: Not(IsNull()) })).toBe(0);
+      const { code, results, notes } = await run(module, [...argv, '--directory', old, '--json']);
+      expect(code).toBe(1);
+      expect(results).toMatchObject([
+        { path: 'gone.txt', problem: expect.stringContaining('ENOENT') as string },
+        { path: '../outside.txt', problem: expect.stringContaining('leads out of') as string },
+      ]);
+      expect(notes).toContain('imported 2 in');
+      const [one, two, ...others] = await scans().find({ order: { id: 'ASC' } });
+      expect(others.map(({ fileId }) => fileId)).toEqual([null, null, null]);
+      const owner = { ownerType: 'scan', ownerId: String(one?.id), pinned: true };
+      expect(await files.findOrFail(one?.fileId ?? '')).toMatchObject({ name: 'one.txt', size: 3, ...owner });
+      expect(await text(await files.stream(two?.fileId ?? ''))).toBe('two');
+      expect(await run(module, ['verify'])).toMatchObject({ code: 0 });
+      expect(await run(module, ['orphans', '--older-than', '0s'])).toMatchObject({ code: 0 });
+
+      await writeFile(join(old, 'gone.txt'), 'found');
+      await scans().update({ path: '../outside.txt' }, { path: null });
+      expect(await run(module, [...argv, '--directory', old])).toMatchObject({ code: 0, out: '' });
+      expect(await files.search()).toMatchObject({ count: 3 });
+    });
+
+    it('makes files of bytes that are in the storage already', async () => {
+      await aged('archive', 'there.txt', 'there');
+      await scans().insert({ path: 'there.txt' });
+      expect(await run(module, [...argv, '--storage', 'archive'])).toMatchObject({ code: 0 });
+      const [scan] = await scans().find();
+      const file = await files.findOrFail(scan?.fileId ?? '');
+      expect(file).toMatchObject({ storage: 'archive', location: 'there.txt', ownerType: 'scan' });
+    });
+
+    it.each([
+      [['--entity', 'Nothing'], '--entity is "Nothing". Classes with a @FileField():'],
+      [['--column', 'nothing'], '--column is "nothing", and Scan has no such property.'],
+      [['--field', 'path'], '--field is "path". Fields of Scan that hold one id: fileId.'],
+      [[], 'Give --directory, or --storage'],
+    ])('refuses %j', async (wrong, problem) => {
+      const { code, notes } = await run(module, [...argv, ...wrong]);
+      expect(code).toBe(2);
+      expect(notes).toContain(problem);
+    });
+  });
+
+  describe('erase', () => {
+    it('tells what is stored of a person, and changes nothing', async () => {
+      const { id } = await create('one');
+      await create('two', 'b.txt', 'bob');
+      const { code, results, notes } = await run(module, ['erase', 'user:ada', '--json']);
+      expect(code).toBe(1);
+      expect(results).toMatchObject([
+        { kind: 'file', id, name: 'a.txt' },
+        { kind: 'history', count: 1, anonymised: false },
+      ]);
+      expect(notes).toBe('Some of it is left\n');
+      expect(await files.search()).toMatchObject({ count: 2 });
+    });
+
+    it('deletes their files, takes them out of the history, and leaves others alone', async () => {
+      await create('one');
+      const bobs = await create('two', 'b.txt', 'bob');
+      await files.transferOwnership(bobs.id, {
+        ownerType: 'user',
+        ownerId: 'cleo',
+        actor: { type: 'user', id: 'ada' },
+      });
+      expect(await run(module, ['erase', 'user:ada', '--delete', '--anonymise'])).toMatchObject({ code: 0 });
+      expect(await files.search()).toMatchObject({ count: 1 });
+      expect(await files.history(bobs.id)).toMatchObject([
+        { action: 'create', toId: 'bob' },
+        { action: 'transfer', fromId: 'bob', toId: 'cleo', actorType: null, actorId: null },
+      ]);
+      expect(await run(module, ['erase', 'user:ada'])).toMatchObject({ code: 0, out: '', notes: 'Nothing is left\n' });
+      expect(await run(module, ['verify', '--deep'])).toMatchObject({ code: 0 });
+    });
+
+    it('tells which files a record still names, and deletes the others', async () => {
+      const ticket = await dataSource.getRepository(Ticket).save({ title: 't' });
+      const [kept] = [await create('one'), await create('two')];
+      await app.get(TaskQueue).run(async () => {
+        await dataSource.getRepository(Ticket).update(ticket.id, { attachmentId: kept.id });
+        await files.transferOwnership(kept.id, { ownerType: 'ticket', ownerId: ticket.id, pin: true });
+      });
+      const { code, results } = await run(module, ['erase', `ticket:${ticket.id}`, '--delete', '--json']);
+      expect(code).toBe(1);
+      expect(results[0]).toMatchObject({ kind: 'file', id: kept.id, deleted: false });
+      expect(await files.findOrFail(kept.id)).toMatchObject({ ownerType: 'ticket' });
+    });
+
+    it('refuses what is no person', async () => {
+      expect(await run(module, ['erase', 'ada'])).toMatchObject({ code: 2, out: '' });
+    });
   });
 });

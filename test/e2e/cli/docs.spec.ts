@@ -11,9 +11,10 @@ import { examplesNotRun } from '../../support/doc-examples.js';
 import { readPage } from '../../support/doc-pages.js';
 
 const SCRIPT = new URL('./script.child.ts', import.meta.url);
+const COMMANDS_SPEC = new URL('./commands.spec.ts', import.meta.url);
 
 it('runs every example of docs/command-line.md', async () => {
-  expect(await examplesNotRun('command-line.md', SCRIPT.href)).toEqual([]);
+  expect(await examplesNotRun('command-line.md', SCRIPT.href, COMMANDS_SPEC.href)).toEqual([]);
 });
 
 it('names every command in docs/command-line.md', () => {

@@ -35,7 +35,10 @@ describe('the command line', () => {
   it('names all commands with --help, and starts nothing', async () => {
     const { code, out, isStarted: started } = await run('--help');
     expect({ code, started }).toEqual({ code: 0, started: false });
-    for (const { name, summary } of COMMANDS) expect(out).toMatch(new RegExp(`^ +${name}.*${summary}$`, 'm'));
+    const lines = out.split('\n');
+    for (const { name, summary } of COMMANDS) {
+      expect(lines.some((line) => line.startsWith(`  ${name} `) && line.endsWith(summary))).toBe(true);
+    }
   });
 
   it.each(COMMANDS.map((command) => [command.name, command] as const))(

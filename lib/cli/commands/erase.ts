@@ -1,0 +1,91 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import type { DataSource } from 'typeorm';
+import type { OwnerReference } from '../../files/owner-reference.js';
+import { FilesService } from '../../files/files.service.js';
+import { toPublicFile } from '../../files/public-file.js';
+import { eachFile } from '../../files/search/each-file.js';
+import { FileUpload } from '../../files/uploads/file-upload.entity.js';
+import { FileTransfer } from '../../ownership/file-transfer.entity.js';
+import { Transactor } from '../../unit-of-work/transactor.js';
+import { type Command, InterruptedError } from '../command.js';
+import { sizeText } from '../output.js';
+import { readOwner } from '../values.js';
+
+/** What stands in the history for the id of an owner who was erased. */
+const ERASED = 'erased';
+
+export const erase: Command = {
+  name: 'erase',
+  args: 'TYPE:ID',
+  takes: 1,
+  summary: 'Tells what is stored of a person; deletes their files, and takes them out of the history',
+  example: 'nestjs-files erase user:42 --delete --anonymise',
+  options: {
+    delete: { kind: 'flag', help: 'delete the files that they own, pinned ones included' },
+    anonymise: { kind: 'flag', help: 'replace them in the history of all files' },
+  },
+  async run({ app, args: [person = ''], options, out, signal }) {
+    const owner = readOwner(person, 'TYPE:ID');
+    const { dataSource } = app.get(Transactor, { strict: false });
+    const files = app.get(FilesService, { strict: false });
+    let [count, failed] = [0, 0];
+    for await (const file of eachFile(dataSource, { owner })) {
+      if (signal.aborted) throw new InterruptedError('Interrupted. Run the same command again to go on.');
+      count++;
+      const problem = options['delete'] ? await deleted(files, file.id) : undefined;
+      if (problem !== undefined) failed++;
+      const done = options['delete'] ? { deleted: problem === undefined, problem: problem ?? null } : {};
+      const text = `file ${file.id}  ${sizeText(file.size)}  ${file.name}${problem === undefined ? '' : `  not deleted: ${problem}`}`;
+      await out.result({ kind: 'file', ...toPublicFile(file), ...done }, text);
+    }
+    const uploads = await openUploads(dataSource, owner);
+    if (uploads > 0)
+      await out.result({ kind: 'uploads', count: uploads }, `${uploads} direct uploads, which end when they expire`);
+    const entries = await historyOf(app, owner, options['anonymise'] === true);
+    const text = `${entries} entries in the history${options['anonymise'] ? ', anonymised' : ''}`;
+    if (entries > 0)
+      await out.result({ kind: 'history', count: entries, anonymised: options['anonymise'] === true }, text);
+    const left = (options['delete'] ? failed : count) + uploads + (options['anonymise'] ? 0 : entries);
+    out.note(left === 0 ? 'Nothing is left' : 'Some of it is left');
+    return left === 0 ? 0 : 1;
+  },
+};
+
+/** Why the file could not be deleted: a record still names it, for instance. */
+function deleted(files: FilesService, id: string): Promise<string | undefined> {
+  return files.delete(id, { force: true }).then(
+    () => undefined,
+    (error: unknown) => (error as Error).message,
+  );
+}
+
+function openUploads(dataSource: DataSource, { type, id }: OwnerReference): Promise<number> {
+  const uploads = dataSource.getRepository(FileUpload);
+  return uploads.countBy([
+    { ownerType: type, ownerId: id },
+    { actorType: type, actorId: id },
+  ]);
+}
+
+/** How many lines of the history name them. */
+async function historyOf(
+  app: INestApplicationContext,
+  { type, id }: OwnerReference,
+  replace: boolean,
+): Promise<number> {
+  const transactor = app.get(Transactor, { strict: false });
+  return transactor.run(async ({ manager }) => {
+    const history = manager.getRepository(FileTransfer);
+    const [from, to, by] = [
+      { fromType: type, fromId: id },
+      { toType: type, toId: id },
+      { actorType: type, actorId: id },
+    ];
+    const count = await history.countBy([from, to, by]);
+    if (!replace || count === 0) return count;
+    await history.update(from, { fromId: ERASED });
+    await history.update(to, { toId: ERASED });
+    await history.update(by, { actorType: null, actorId: null });
+    return count;
+  });
+}
