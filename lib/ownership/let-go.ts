@@ -22,6 +22,11 @@ export type LettingGo = Exclude<OwnerRemovalPolicy, 'keep' | 'restrict'>;
 /** Files that the caller has locked, by the policy for them. */
 export type FilesToLetGo = Record<LettingGo, FileSnapshot[]>;
 
+/** An empty list for each policy. */
+export function noFilesToLetGo(): FilesToLetGo {
+  return { release: [], delete: [] };
+}
+
 /** Releases or deletes the files, and updates their rows, their history, the ledger, and the quotas of their owners. */
 export async function applyPolicies(runtime: TransferRuntime, unit: UnitOfWork, files: FilesToLetGo): Promise<void> {
   for (const policy of Object.keys(DEALINGS) as LettingGo[]) await DEALINGS[policy](runtime, unit, files[policy]);

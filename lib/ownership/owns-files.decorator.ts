@@ -4,13 +4,13 @@ import { DecorationInvalidError } from '../errors/setup.errors.js';
 
 type EntityClass<Entity = object> = abstract new (...args: never[]) => Entity;
 
-/** What becomes of an owner's files when TypeORM removes its entity. */
+/** The policy for an owner's files when TypeORM removes its entity. */
 export type OwnerRemovalPolicy = 'keep' | 'restrict' | 'delete' | 'release';
 
-/** What holds for the owners of a class. */
+/** The options for the owners of a class. */
 export interface OwnsFilesOptions {
   /**
-   * What becomes of the files when TypeORM removes the entity: they stay as they are, prevent the removal, are deleted with it,
+   * The policy for the files when TypeORM removes the entity: they stay as they are, prevent the removal, are deleted with it,
    * or lose their owner. Soft removal leaves them alone. @default 'keep'
    */
   readonly onDelete?: OwnerRemovalPolicy;
@@ -27,7 +27,7 @@ const types = new WeakMap<EntityClass, string>();
 const settings = new WeakMap<EntityClass, OwnsFilesOptions>();
 
 /**
- * Says that the entities of a class own files, as owners of this type.
+ * Declares that the entities of a class own files, as owners of this type.
  * @example \@Entity() \@OwnsFiles('package', { onDelete: 'delete' }) export class Package {}
  */
 export function OwnsFiles<T extends OwnerTypeName>(

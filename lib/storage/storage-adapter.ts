@@ -4,11 +4,11 @@ import type { DirectUploadPlace } from './direct-upload-place.js';
 import type { MarkPlace } from './mark-place.js';
 
 /**
- * Where bytes are, and how they get there and back. `new Storage(adapter)` makes a storage of it.
+ * Writes, reads and removes bytes in one place. `new Storage(adapter)` makes a storage of it.
  *
- * The verbs come first. All are optional: a method that is there is what the adapter can do, and nothing else says so. Locations and ranges
- * were checked before, `copy` and `move` are not called for one location twice, and nothing changes while the mark is not in its place. What a
- * verb throws reaches the caller as a `StorageFailedError` with it as the cause, except for errors of this library. Units are bytes.
+ * The verbs come first. All are optional: the adapter supports those that it has a method for. The storage has checked locations and ranges
+ * before; it never calls `copy` and `move` with the same location twice, and changes nothing while the mark is missing. An error of a verb
+ * reaches the caller as the cause of a `StorageFailedError`, unless it is an error of this library. Units are bytes.
  */
 export interface StorageAdapter {
   /**
@@ -16,13 +16,13 @@ export interface StorageAdapter {
    * survive what the place promises to survive.
    * - Something is there already: throws `LocationTakenError`, before the content is read. Bytes are never overwritten; of several writes at
    *   once exactly one wins, and the others throw the same.
-   * - The content fails, or is cut off: throws what it fails with, as `for await` and `pipeline` do. The storage destroys it.
+   * - The content fails, or is cut off: throws that error, as `for await` and `pipeline` do. The storage destroys it.
    */
   write?(location: string, content: Readable): Promise<void>;
   /**
    * The bytes, unmodified, or the range of them: both ends included, cut at the last byte. A source that can only be read from its
-   * beginning is cut by `cutToRange(content, range)`. Resolves once reading can begin; destroying the stream frees all that it holds. Chunks
-   * are the reader's own.
+   * beginning is cut by `cutToRange(content, range)`. Resolves once reading can begin; destroying the stream frees all that it holds. The
+   * reader may change the chunks.
    * - Nothing is there: throws `LocationNotFoundError`, before the first byte.
    */
   read?(location: string, range?: ByteRange): Promise<Readable>;
@@ -43,18 +43,18 @@ export interface StorageAdapter {
    * are none. Objects that come or go meanwhile may be seen or not. A missing directory has none.
    */
   list?(directory?: string): AsyncIterable<LocatedObject>;
-  /** An address where everybody who knows it can read the bytes for as long as they are there. */
+  /** A permanent address, from which everybody can read the bytes. */
   publicUrl?(location: string): Promise<string>;
-  /** An address where everybody who knows it can read the bytes until it expires: clients fetch them from there, and not from the application. */
+  /** An address from which everybody who knows it can read the bytes until it expires, without the application. */
   temporaryUrl?(location: string, request: TemporaryUrlRequest): Promise<string>;
-  /** Where clients send bytes themselves, past the application. */
+  /** The part of the place that takes bytes from clients directly, past the application. */
   readonly directUploads?: DirectUploadPlace;
 
   /** Called at boot, before any verb: makes the place ready, and throws where an option is wrong. */
   connect?(context: StorageContext): Promise<void>;
   /** Whether bytes are written and removed in the caller's transaction, so that they commit with their row. @default false */
   readonly isTransactional?: boolean;
-  /** Where the mark is, for a place that can be mistaken for another, as a mount or a shared bucket can. @default it cannot */
+  /** The place of the mark, if the storage can be mistaken for another, like a mount or a shared bucket. @default it cannot */
   readonly markPlace?: MarkPlace;
   /** Throws `LocationInvalidError` for an invalid location. @default the exported `assertLocation`: relative paths of plain segments */
   assertLocation?(location: string): void;
@@ -92,11 +92,11 @@ export interface LocatedObject extends StoredObject {
 
 /** The requirements for a temporary address. */
 export interface TemporaryUrlRequest {
-  /** From then on the address opens nothing. */
+  /** The end of the address. */
   expiresAt: Date;
   /** `attachment` to be saved, `inline` to be shown. */
   disposition: 'attachment' | 'inline';
-  /** As the file's row has them. */
+  /** The name of the file. */
   name: string;
   /** The `Content-Type` of the answer. */
   contentType: string;

@@ -5,10 +5,10 @@ import type { FieldKind } from './fields.js';
 import { Pattern } from './pattern.js';
 import { castValue } from './values.js';
 
-/** Something of a file that can be compared, and how. Every method takes what the caller of the search gave. */
+/** A column, or a value in JSON, that filters can compare. The methods take unchecked values of the caller. */
 export interface Subject {
   isNull(): string;
-  /** One of the values, of which there is at least one and none is null. */
+  /** Whether it is one of the values: at least one, and none is null. */
   isIn(values: readonly unknown[], at: string): string;
   order(operator: '<' | '<=' | '>' | '>=', value: unknown, at: string): string;
   like(value: unknown, at: string): string;

@@ -62,7 +62,7 @@ type DataFilter = { [K in FileDataColumn]?: FileDataFilter };
 type PathFilter = { [path: `${FileDataColumn}.${string}`]: FileDataFilter };
 
 /**
- * Which files: all of its conditions hold.
+ * A filter of files. All of its conditions must hold.
  * @example { ownerType: 'package', size: { $gt: 1024 }, $or: [{ name: { $ilike: '%.pdf' } }, { 'metadata.tags.draft': true }] }
  */
 export type FileFilter = ColumnFilter &
@@ -79,7 +79,7 @@ export type FileFilter = ColumnFilter &
 export type SortDirection = 'asc' | 'desc';
 export type SortTerm = FileSortField | readonly [field: FileSortField, direction: SortDirection];
 
-/** A field, a field with its direction, or a list of these. No value comes before all values. */
+/** A field, a field with its direction, or a list of these. Missing values come first. */
 export type FileSort = SortTerm | readonly SortTerm[];
 
 export interface PageOptions {
@@ -93,13 +93,13 @@ export interface PageOptions {
   cursor?: string | null;
 }
 
-/** Which files, in which order, and which page of them. */
+/** The filter, the order and the page of a search. */
 export interface SearchOptions extends PageOptions {
   /** All files without it. */
   filters?: FileFilter;
 }
 
-/** Whose files, and which of them. */
+/** The owner, the filter and the page of a scan. */
 export interface ScanOptions extends SearchOptions {
   /** With `ownerId`. @default the actor of the current call */
   ownerType?: OwnerTypeName;
@@ -113,6 +113,6 @@ export interface FoundFiles {
   count: number;
   /** The files of this page. */
   results: ManagedFile[];
-  /** What to give as `cursor` for the page that follows; null on the last one. */
+  /** The `cursor` of the next page; null on the last one. */
   next: string | null;
 }

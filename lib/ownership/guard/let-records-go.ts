@@ -1,8 +1,7 @@
 import type { EntityManager, ObjectLiteral } from 'typeorm';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
-import { applyPolicies } from '../let-go.js';
-import type { FilesToLetGo } from '../let-go.js';
+import { applyPolicies, noFilesToLetGo } from '../let-go.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import { filesInUse } from './files-in-use.js';
 import type { GuardedEntity } from './guarded-entities.js';
@@ -38,7 +37,7 @@ export async function letRecordsGo(
   // The lock comes first: whoever comes to name one of the files needs it, too.
   const locked = await runtime.statements.lock(manager, [...letGo.keys()]);
   const used = await filesInUse(transaction, ledger, rowsOf(letGo));
-  const dropped: FilesToLetGo = { release: [], delete: [] };
+  const dropped = noFilesToLetGo();
   for (const file of locked) {
     const owner = { type: file.ownerType ?? '', id: file.ownerId ?? '' };
     // Several rows may have had it, one after the other.

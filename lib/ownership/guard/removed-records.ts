@@ -1,7 +1,7 @@
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { OwnerHasFilesError } from '../../errors/ownership.errors.js';
 import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
-import { applyPolicies } from '../let-go.js';
+import { applyPolicies, noFilesToLetGo } from '../let-go.js';
 import type { OwnerRemovalPolicy } from '../owns-files.decorator.js';
 import { heldFiles } from '../statements/held-files.js';
 import type { FileSnapshot } from '../statements/transfer-statements.js';
@@ -60,7 +60,7 @@ function byPolicy(
   for (const one of removed) {
     for (const key of keysOf(one)) if (!formers.has(key)) formers.set(key, one);
   }
-  const found: Record<Policy, FileSnapshot[]> = { restrict: [], release: [], delete: [] };
+  const found: Record<Policy, FileSnapshot[]> = { restrict: [], ...noFilesToLetGo() };
   for (const file of files) {
     const { type, id } = stateOf(file);
     const former = formers.get(keyOf(type, id)) ?? formers.get(keyOf(type, id, file.id));

@@ -4,8 +4,8 @@ import type { EntityManager, EntitySubscriberInterface, QueryRunner, RemoveEvent
 import { OwnerHasFilesError } from '../../errors/ownership.errors.js';
 import { UnitAbortedError } from '../../errors/units.errors.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
-import { applyPolicies } from '../let-go.js';
-import type { FilesToLetGo } from '../let-go.js';
+import { applyPolicies, noFilesToLetGo } from '../let-go.js';
+import type { LettingGo } from '../let-go.js';
 import { guardedEntity } from '../guard/guarded-entities.js';
 import { noteTaken } from '../guard/record-guard.js';
 import { ownerEntitiesOf } from '../owner-entities.js';
@@ -23,8 +23,8 @@ interface Flush {
 type Deal = (manager: EntityManager, owners: readonly RemovedOwner[]) => Promise<void>;
 
 /**
- * Deals with the files of the owners that TypeORM removes, in the transaction that removes them. All owners that go in one flush are
- * dealt with together. Refusals come before the first row goes; files go after their owners, whose rows may refer to them.
+ * Applies `onDelete` to the files of owners that TypeORM removes, in the transaction that removes them. All owners of one flush are dealt
+ * with together. Refusals come before the first row is removed; files go after their owners, whose rows may refer to them.
  */
 @Injectable()
 export class OwnerRemovals
@@ -43,7 +43,7 @@ export class OwnerRemovals
     this.#subscribe();
   }
 
-  /** A data source that was not initialized before has got its entities by now, and a new list of subscribers. */
+  /** If the data source was not initialized before, it has its entities and a new list of subscribers only now. */
   onApplicationBootstrap(): void {
     this.#subscribe();
   }
@@ -62,7 +62,7 @@ export class OwnerRemovals
     return this.#gather(this.#after, event, (manager, owners) => this.#letGo(manager, owners));
   }
 
-  /** TypeORM tells of all entities of a flush at once, before it waits for anything. */
+  /** TypeORM calls the subscriber for all entities of a flush before it awaits anything. */
   #gather(flushes: WeakMap<QueryRunner, Flush>, event: RemoveEvent<object>, deal: Deal): Promise<void> | undefined {
     if (!mayConcern(event)) return undefined;
     const { queryRunner, manager } = event;
@@ -78,7 +78,7 @@ export class OwnerRemovals
       for (const one of events) owners.push(...(await this.#owners.of(one)));
       await deal(manager, owners);
     });
-    // TypeORM does not wait for it where another subscriber throws.
+    // TypeORM does not await it if another subscriber throws.
     done.catch(() => undefined);
     flushes.set(queryRunner, { events, done });
     return done;
@@ -110,12 +110,10 @@ export class OwnerRemovals
     await this.transactor.run(
       async (unit) => {
         const locked = await this.runtime.statements.lock(unit.manager, held);
-        // Files that came while the owners went: the rows of these are locked only now.
+        // Owners may have got files since `#admit`: only now their files are locked.
         refuse(locked, owners);
-        const files: FilesToLetGo = {
-          release: ownedBy(locked, owners, 'release'),
-          delete: ownedBy(locked, owners, 'delete'),
-        };
+        const files = noFilesToLetGo();
+        for (const policy of Object.keys(files) as LettingGo[]) files[policy] = ownedBy(locked, owners, policy);
         // Rows of a guarded class may be owners of the same type, and still name them.
         for (const { id, ownerType, ownerId } of Object.values(files).flat()) {
           if (ownerType === null || ownerId === null) continue;
