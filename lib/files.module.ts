@@ -152,7 +152,7 @@ export class FilesModule implements NestModule, OnApplicationShutdown {
     }
   }
 
-  /** The module with its options; throws `OptionInvalidError` at boot for what cannot be honoured. */
+  /** The module with its options; throws `OptionInvalidError` at boot for an invalid option. */
   static forRoot(options: FilesModuleOptions): DynamicModule {
     const source = { provide: FILES_OPTIONS, useFactory: () => checkOptions(options) };
     return assemble(options, [source, ...storageProviders(Object.keys(options.storages ?? {}))]);
@@ -290,7 +290,7 @@ function storageProviders(names: readonly string[]): Provider[] {
   }));
 }
 
-/** FilesAccess needs the files, and these the runtime that asks for it: it is found when it is asked. */
+/** FilesAccess needs the files, and these need the runtime that calls it, so it is looked up at the first call. */
 function fileSight(module: ModuleRef): FileSight {
   return (actor, files) => module.get(FilesAccess).sight(actor, files);
 }
@@ -301,7 +301,7 @@ function changeableOwners(module: ModuleRef): ChangeableOwners {
 
 function transactorOf(dataSource: DataSource, shutdownTimeout: number, name = 'default'): Transactor {
   const missing = FILES_ENTITIES.filter((entity) => !dataSource.hasMetadata(entity));
-  // Before it is initialized, a data source knows no entity at all.
+  // A data source knows no entities before it is initialized.
   if (dataSource.isInitialized && missing.length > 0) {
     throw new EntitiesMissingError(
       name,

@@ -21,7 +21,7 @@ import type { CheckedValidationOptions, FilesValidationOptions } from './ownersh
 import type { StorageAdapter } from './storage/storage-adapter.js';
 import type { Storage } from './storage/storage.js';
 
-/** What `FilesModule.forRoot()` takes. */
+/** The options of `FilesModule.forRoot()`. */
 export interface FilesModuleOptions extends FilesModuleShape {
   /** The places for bytes, by name: `{ default: fsStorage({ root: 'var/files' }) }`. */
   storages: Record<string, Storage | StorageAdapter>;
@@ -29,20 +29,23 @@ export interface FilesModuleOptions extends FilesModuleShape {
   defaultStorage?: string;
   /** Who is acting. @default the `user` that guards left on the call, on every transport: `{ type: 'user', id: user.id }`, or `null` */
   actor?: ActorResolver;
-  /** Who may do everything with every file. @default nobody */
+  /** Tells managers, who may do everything with every file. @default nobody */
   isManager?: (actor: Actor | null) => boolean | Promise<boolean>;
-  /** Who may upload, managers aside. @default 'managers' */
+  /** Who may upload, besides managers. @default 'managers' */
   uploads?: UploadPolicy;
   /** The owner types whose files follow their `OwnerPolicy`: in all storages (`true`) or in these. @default none */
   cascade?: ByOwnerType<true | string[]>;
   /** Whether an owner policy's `update` answers for `receive`. @default true */
   transferAsUpdate?: boolean;
   /**
-   * The right on an owner that listing its files asks its policy for. @default 'read' where `cascade` lists the owner's type with `true`, so that
-   * who may list the files may open them; else 'update'
+   * The right on an owner that listing its files asks its policy for. @default 'read' where `cascade` lists the owner's type with `true`, so
+   * that an actor who may list the files may open them; otherwise 'update'
    */
   scanAs?: ScanRight;
-  /** When bytes are removed that no file refers to; `false` never, unless `FilesSweeper.sweep()` is called. @default every hour, a day old */
+  /**
+   * When the sweeper removes bytes that no file refers to; with `false`, only when `FilesSweeper.sweep()` is called. @default every hour, a day
+   * old
+   */
   sweeper?: SweeperOptions | false;
   /**
    * Names this installation, such as 'production', in the marks of its storages, so that a copy of its database is told apart. See docs/storages.md.
@@ -51,12 +54,12 @@ export interface FilesModuleOptions extends FilesModuleShape {
   installation?: string;
   /** How many bytes of deleted files this process removes at once, after the responses: each removal is a call of its storage. @default 4 */
   concurrentRemovals?: number;
-  /** How long uploads last that clients send to the storage themselves. @default a day, and an hour for each signed request */
+  /** The lifetime of uploads that clients send to the storage themselves. @default a day, and an hour for each signed request */
   directUploads?: DirectUploadOptions;
   /** How much owners may have, by owner type: `{ user: { bytes: '1GiB', count: 1000 } }`. @default no limit */
   quotas?: QuotaOptions;
   /**
-   * Whether PostgreSQL keeps the plans of the library's own statements, per connection. Take it back for a pooler that gives each
+   * Whether PostgreSQL keeps the plans of the library's own statements, per connection. Set `false` for a pooler that gives each
    * transaction another connection and does not know prepared statements (PgBouncer before 1.21). @default true
    */
   preparedStatements?: boolean;
@@ -67,13 +70,13 @@ export interface FilesModuleOptions extends FilesModuleShape {
   shutdownTimeout?: number;
   /** What keeps the jobs of `TaskQueue.enqueue()`, and whether this process works them off. @default in the table `files_job`, and it does */
   jobs?: JobsOptions;
-  /** What holds for fields of DTOs and schemas that name files: `{ maxFiles: 100 }`. */
+  /** Options for fields of DTOs and schemas that name files: `{ maxFiles: 100 }`. */
   validation?: FilesValidationOptions;
-  /** What signs temporary and one-time links. @default none, and such links cannot be made */
+  /** The secrets that sign temporary and one-time links. @default none, and such links cannot be made */
   links?: LinksOptions;
 }
 
-/** The options that decide what the module consists of: they are known before any factory runs. */
+/** The options that shape the module, and must be known before any factory runs. */
 export interface FilesModuleShape {
   /** The name of the TypeORM data source that has the files. @default TypeORM's default data source */
   dataSource?: string;
@@ -82,7 +85,7 @@ export interface FilesModuleShape {
 }
 
 /**
- * What `FilesModule.forRootAsync()` takes. `dataSource` and `http` are given next to the factory, not by it, because
+ * The options of `FilesModule.forRootAsync()`. `dataSource` and `http` are given next to the factory, not by it, because
  * Nest needs entities and routes before it calls any factory.
  */
 export interface FilesModuleAsyncOptions extends FilesModuleShape, Pick<ModuleMetadata, 'imports'> {

@@ -3,7 +3,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import { idText } from '../actor/actor.js';
 import type { Actor } from '../actor/actor.js';
 
-/** What guards and middleware leave a user on. */
+/** The objects on which guards and middleware leave the user. */
 interface Holder {
   readonly user?: { readonly id?: unknown } | null;
 }

@@ -9,13 +9,13 @@ import { ownerOperationFor } from './operations.js';
 import type { FileOperation, OwnerOperation } from './operations.js';
 import type { PolicyRegistry } from './policy-registry.js';
 
-/** What decides, managers aside. */
+/** The rules that decide, besides that for managers. */
 export interface AccessRules {
   policies: PolicyRegistry;
   cascade: AccessOptions['cascade'];
 }
 
-/** Decides about a list of files, in their order: by who owns them, then by the hooks, then by the policies of their owners. */
+/** Decides about a list of files, in their order: by their owner, then by the hooks, then by the policies of their owners. */
 export async function decideAccess(
   rules: AccessRules,
   actor: Actor | null,

@@ -9,7 +9,7 @@ import { FilesAccess } from './files-access.js';
 import type { FileOperation } from './operations.js';
 
 /**
- * Where the file's id is. A name is that of a route's parameter, or of an argument of a resolver, or of a field of a message. A
+ * The place of the file's id. A name is that of a route's parameter, or of an argument of a resolver, or of a field of a message. A
  * function gets the HTTP request, the resolver's arguments or the message's data, and the context.
  */
 export type FileIdSource<T> = string | ((input: T, context: ExecutionContext) => unknown);

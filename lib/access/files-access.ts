@@ -23,8 +23,8 @@ import type { FileOperation, OwnerOperation } from './operations.js';
 import { PolicyRegistry } from './policy-registry.js';
 
 /**
- * Who may do what with files. Asked in this order: a manager may do everything; who owns the file may; the `FilePolicy` hooks
- * answer; the `OwnerPolicy` of the owner's type answers where `cascade` lists the type and the storage; otherwise access is denied.
+ * Decides about access to files, in this order: a manager and the owner of a file may do everything; then the `FilePolicy` hooks answer; then
+ * the `OwnerPolicy` of the owner's type, if `cascade` lists the type and the storage; otherwise access is denied.
  */
 @Injectable()
 export class FilesAccess {
@@ -37,7 +37,7 @@ export class FilesAccess {
   ) {}
 
   /**
-   * Runs `work` as this actor: for cron jobs, scripts and command handlers, which no call of a user is around.
+   * Runs `work` as this actor: for cron jobs, scripts and command handlers, outside of a user's call.
    * @example await access.actAs({ type: 'user', id: 'ada' }, () => importer.importOne(row));
    */
   actAs<T>(actor: Actor | null, work: () => T): T {
@@ -85,7 +85,7 @@ export class FilesAccess {
   }
 
   /**
-   * Throws unless the actor may do this: `FileNotFoundError` when the file's existence must not be told either, else
+   * Throws unless the actor may do this: `FileNotFoundError` if the actor must not learn that the file exists, otherwise
    * `AuthenticationRequiredError` for anonymous actors and `AccessDeniedError` for others.
    */
   async assertCan(actor: Actor | null, operation: FileOperation, file: ManagedFile): Promise<void> {
@@ -129,7 +129,7 @@ export class FilesAccess {
   }
 
   /**
-   * How the actor sees the files, of which the rows are read only where hooks want to look at them.
+   * How the actor sees the files, whose rows are read only for hooks.
    * @internal
    */
   async sight(actor: Actor | null, files: readonly FileSnapshot[]): Promise<ReadonlyMap<string, Sight>> {

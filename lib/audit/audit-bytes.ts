@@ -41,7 +41,7 @@ async function allOf(work: Promise<void>[]): Promise<void> {
   await Promise.all(work);
 }
 
-/** A location never gets other bytes. So what is wrong with them stands if the row refers to them afterwards, too. */
+/** A location never gets other bytes. So a problem of the bytes is real if the row still refers to them afterwards. */
 async function settledFinding(scope: AuditScope, file: AuditedFile): Promise<AuditFinding | undefined> {
   for (let current = file; ;) {
     const finding = await findingOf(scope, current);
@@ -80,7 +80,7 @@ interface Found {
   readonly hash?: string;
 }
 
-/** Undefined where no bytes are; `unknown` where the storage cannot be asked. */
+/** Undefined if there are no bytes; `unknown` if the storage cannot tell. */
 async function look(scope: AuditScope, storage: Storage, file: AuditedFile): Promise<Found | undefined | 'unknown'> {
   if (scope.deep && storage.can('read')) return read(storage, file, scope.signal);
   return storage.can('stat') ? storage.stat(file.location) : 'unknown';

@@ -18,7 +18,7 @@ export interface FieldFinding {
   readonly field: string;
 }
 
-/** A record names a file that is not there. */
+/** A record names a file that does not exist. */
 export interface MissingFileFinding extends FieldFinding {
   /** Tells the findings apart. */
   readonly kind: 'missing-file';
@@ -36,7 +36,7 @@ export interface ForeignFileFinding extends FieldFinding {
   readonly owner: OwnerReference | null;
 }
 
-/** A declared field holds a value that can be the id of no file. */
+/** A declared field holds a value that cannot be a file's id. */
 export interface InvalidIdFinding extends FieldFinding {
   /** Tells the findings apart. */
   readonly kind: 'invalid-id';

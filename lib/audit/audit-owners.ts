@@ -22,7 +22,7 @@ export async function auditOwners(
 ): Promise<AuditFinding[]> {
   const suspects = await scope.reads.now((manager) => judgeFiles(manager, types, files, false));
   if (suspects.length === 0) return [];
-  // Files and rows were read one after the other: what looks wrong is read once more, as of one moment.
+  // Files and rows were read one after the other: suspects are read again, as of one moment.
   return scope.reads.atOnce(async (manager) => {
     const ids = suspects.map(({ fileId }) => fileId);
     return judgeFiles(manager, types, await filesById(manager, ids), true);
@@ -31,7 +31,7 @@ export async function auditOwners(
 
 type Finding = AuditFinding & { readonly fileId: string };
 
-/** Unless it is to be exact, owners may seem to be gone whose rows do not name the file. */
+/** Unless `exact`, owners whose rows do not name the file may seem to be missing. */
 async function judgeFiles(
   manager: EntityManager,
   types: ReadonlyMap<string, OwnerType>,

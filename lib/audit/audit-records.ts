@@ -14,7 +14,7 @@ import type { AuditedRow, Position } from './record-pages.js';
 const IDS_PER_STATEMENT = 5_000;
 const MAX_TEXT = 200;
 
-/** Goes through the rows of all guarded classes: whether what they name is their own. */
+/** Goes through the rows of all guarded classes: whether they name only their own files. */
 export async function* auditRecords(scope: AuditScope): AsyncGenerator<AuditFinding, void> {
   for (const table of guardedTables(scope.dataSource)) {
     let after: Position | undefined;
@@ -31,7 +31,7 @@ export async function* auditRecords(scope: AuditScope): AsyncGenerator<AuditFind
   }
 }
 
-/** Rows and files were read one after the other: what looks wrong is read once more, both as of one moment. */
+/** Rows and files were read one after the other: suspects are read again, both as of one moment. */
 async function findingsOf(
   scope: AuditScope,
   table: GuardedTable,

@@ -11,7 +11,7 @@ export interface OwnerType {
   readonly guarded: readonly GuardedEntity[];
   /** The types without a declared field: which files their rows name is unknown. */
   readonly others: readonly OwnerEntity[];
-  /** Whether a declared field keeps what it no longer names. */
+  /** Whether a declared field keeps files that it no longer names. */
   readonly mayKeep: boolean;
 }
 

@@ -75,7 +75,7 @@ async function select(manager: EntityManager, table: GuardedTable, tail: Where):
   return rows.map((row) => toRow(dataSource, table, row));
 }
 
-/** Where the driver makes another value of the key, which may be rounded, what makes a text of it. */
+/** The conversion of the key to a text, if the driver would return another value, which may be rounded. */
 function asText(dataSource: DataSource, column: OwnerColumn): string | undefined {
   const name = quoted(dataSource, column.databaseName);
   if (familyOf(dataSource) === 'postgres') return `CAST(${name} AS text)`;
@@ -113,7 +113,7 @@ function toRow(dataSource: DataSource, table: GuardedTable, row: ObjectLiteral):
   };
 }
 
-// A value that was written past TypeORM may be none that it can read.
+// TypeORM may be unable to read a value that was written past it.
 function namedFiles(dataSource: DataSource, field: GuardedField, raw: unknown): NamedFiles {
   if (raw === null || raw === undefined) return { ids: [], junk: [] };
   let value: unknown;

@@ -33,7 +33,7 @@ export class Trace<T extends object> {
     return this.#line && Logger.isLevelEnabled('debug') ? this.#line : undefined;
   }
 
-  /** Runs the work; the payload is described, and given to the work to add to, only where somebody wants it. */
+  /** Runs the work. Only with a listener, the payload is made, and passed to the work, which adds to it. */
   run<R>(describe: () => T, work: (payload?: T) => Promise<R>): Promise<R> {
     const { hasSubscribers } = this;
     const line = this.#loggedLine;

@@ -26,7 +26,7 @@ export const FILES_CHANNELS = {
 
 /** A unit of work, from BEGIN to the end of its effects. One that is run again is another trace. */
 export interface UnitTrace {
-  /** The decorated method, or what `TaskQueue.run()` was told. */
+  /** The decorated method, or the name given to `TaskQueue.run()`. */
   readonly name?: string | undefined;
   /** `root`: in a new transaction. `nested`: in another unit's. `joined`: in the application's. */
   readonly kind: 'root' | 'nested' | 'joined';
@@ -34,13 +34,13 @@ export interface UnitTrace {
   readonly attempt: number;
   /** How many tasks were run. */
   tasks: number;
-  /** What became of its transaction, or of its savepoint; undefined where none was opened. */
+  /** The outcome of its transaction, or of its savepoint; undefined if none was opened. */
   outcome?: 'commit' | 'rollback' | 'unknown';
 }
 
 /** The drain of a unit's queue. */
 export interface DrainTrace {
-  /** How many tasks waited; at the end, how many were run. */
+  /** The number of waiting tasks; at the end, that of the tasks that were run. */
   tasks: number;
 }
 
@@ -81,7 +81,7 @@ export interface UploadTrace {
   contentType?: string;
 }
 
-/** Bytes on their way out, until the stream is closed. An error is a reader that went away, or a storage that failed. */
+/** Bytes on their way out, until the stream is closed. An error means a lost reader or a failed storage. */
 export interface DownloadTrace {
   /** The file. */
   readonly fileId: string;
@@ -97,7 +97,7 @@ export interface SweepTrace {
   examined: number;
   /** Of these: their bytes are gone now. */
   finished: number;
-  /** What could not be done, and is tried again. */
+  /** Failures, which are tried again. */
   failed: number;
   /** As far as the storages tell sizes. */
   bytesRemoved: number;

@@ -97,7 +97,7 @@ function declaredType(type: TypeMetadata | undefined): unknown {
   }
 }
 
-/** What `@Type()` says of the property of the class, or of the nearest one it extends. */
+/** The type that `@Type()` gives the property of the class, or of the nearest class that it extends. */
 function typeMetadataOf(dtoClass: unknown, property: string): TypeMetadata | undefined {
   for (let at = dtoClass; typeof at === 'function'; at = Object.getPrototypeOf(at) as unknown) {
     const found = typeMetadatas().get(at)?.get(property);
@@ -109,8 +109,8 @@ function typeMetadataOf(dtoClass: unknown, property: string): TypeMetadata | und
 let known: TypeMetadatas | undefined;
 
 /**
- * class-transformer exports no way to its storage, and the file that it is in would be another copy beside that of a bundled application. So
- * `@Type()` itself is asked where it puts what it is told.
+ * class-transformer does not export its storage, and importing its file would give a second copy in a bundled application. So `@Type()` itself
+ * is called to find out where it stores its metadata.
  */
 function typeMetadatas(): TypeMetadatas {
   if (known) return known;

@@ -44,7 +44,7 @@ export function when(options: ColumnOptions = {}): ColumnOptions {
   return { type: 'bigint', transformer: instant, ...options };
 }
 
-/** At the instant or before, for updates and deletions: TypeORM 0.3 gives their operators to no transformer. */
+/** At the instant or before, for updates and deletions: TypeORM 0.3 does not pass the operands of operators to transformers. */
 export function notAfter(moment: Date): FindOperator<Date> {
   return LessThanOrEqual(moment.getTime()) as FindOperator<never>;
 }

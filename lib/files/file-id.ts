@@ -14,7 +14,7 @@ export function normalizeFileId(value: unknown): string | undefined {
 
 const MAX_COUNTER = 0xfff;
 const RANDOM_DIGITS = 16;
-// Asking the system for each id costs more than all the rest.
+// Asking the system for random bytes for each id would cost more than the rest.
 const POOLED_IDS = 512;
 let pool = '';
 let used = 0;

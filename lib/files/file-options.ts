@@ -13,11 +13,11 @@ export interface CreateFileOptions {
   owner?: OwnerReference | null;
   /** The content type that the client claims: a hint where the bytes cannot tell. */
   contentType?: string;
-  /** Who the history names, and who owns the file where no owner is named. @default the actor of the current call */
+  /** The actor for the history, and the owner if none is named. @default the actor of the current call */
   actor?: Actor | null;
   /**
-   * For how many bytes the owner has to have room before the content is read, where that is known: its own, or those of all files that
-   * come together. The actual number is checked again. @default 0
+   * The number of bytes for which the owner must have room before the content is read, if known: of this file, or of all files that come
+   * together. The actual number is checked again. @default 0
    */
   room?: number;
 }
@@ -40,7 +40,7 @@ export interface RegisterFileOptions {
   owner?: OwnerReference | null;
 }
 
-/** What differs from the original. */
+/** The differences from the original. */
 export interface CopyFileOptions {
   /** @default the name of the original */
   name?: string;
@@ -58,7 +58,7 @@ export interface ForceOption {
 
 /** How content is replaced. */
 export interface ReplaceOptions extends ForceOption {
-  /** How many bytes the content will have, where that is known: its owner has to have room for them before they are read. */
+  /** The size of the content, if known: its owner must have room for it before it is read. */
   size?: number;
   /** Called with the locked file, in the transaction that gives it the content. An error leaves everything as it was. */
   allow?: (file: ManagedFile) => void | Promise<void>;

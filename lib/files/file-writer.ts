@@ -39,10 +39,10 @@ import type { Room } from './content/room.js';
 /** The name of the storage that is used when none is named. */
 export const DEFAULT_STORAGE = Symbol('DEFAULT_STORAGE');
 
-// Racing inserts of one location deadlock on MariaDB, although only one of them can win.
+// Concurrent inserts of one location deadlock on MariaDB, although only one of them can succeed.
 const REGISTER_RETRIES = 5;
 
-/** Brings bytes and rows together: everything that makes a row refer to bytes it did not refer to before. */
+/** Makes rows refer to bytes: creates, registers, replaces, copies and moves files. */
 @Injectable()
 export class FileWriter {
   constructor(
@@ -114,7 +114,7 @@ export class FileWriter {
       if (found !== contentType) throw new FileTypeChangedError(id, contentType, found);
     };
     const more = { bytes: (size ?? 0) - file.size, count: 0 };
-    // The bytes that go make room.
+    // The old bytes make room for the new ones.
     const room = (await this.ownership.roomFor(ownerOf(file), more))?.without(-file.size);
     const content = await uploadTrace.run(
       () => ({ operation: 'replace', storage: storage.name, fileId: id }),
@@ -205,7 +205,7 @@ export class FileWriter {
     });
   }
 
-  /** Lets the row refer to the new bytes, and takes the old ones away. */
+  /** Makes the row refer to the new bytes, and removes the old ones. */
   async #refer(
     unit: UnitOfWork,
     file: ManagedFile,
@@ -271,7 +271,7 @@ async function unlessRefused<T>({ name }: Storage, work: () => T | Promise<T>): 
   }
 }
 
-// HTTP tells states of a file apart by the second.
+// HTTP distinguishes states of a file by the second.
 function secondAfter(last: Date): Date {
   return new Date(Math.max(Date.now(), (Math.floor(last.getTime() / 1000) + 1) * 1000));
 }

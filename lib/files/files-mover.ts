@@ -8,7 +8,7 @@ import { ManagedFile } from './managed-file.entity.js';
 import type { FileFilter } from './search/file-filter.js';
 import { eachFile, searchWithin } from './search/each-file.js';
 
-/** Which files are moved, and where to. */
+/** The options of a move. */
 export interface MoveFilesOptions {
   /** The storage that the files are in. */
   from: string;
@@ -54,7 +54,7 @@ export class FilesMover {
   ) {}
 
   /**
-   * Moves each file as `FilesService.move()` does, in its own commit, and yields what became of it, in no particular order. Files are read page
+   * Moves each file as `FilesService.move()` does, in its own commit, and yields its outcome, in no particular order. Files are read page
    * by page, and bytes are streamed. If a run ends early, the next one goes on with the files that are still in the first storage. Leaving the
    * loop ends the run, once the moves in progress are finished. Throws `MoveOptionInvalidError`, `SearchQueryInvalidError` for the filters, and
    * `CapabilityMissingError` where the first storage cannot read and remove, or the other cannot write.
@@ -76,7 +76,7 @@ export class FilesMover {
     return this.#run({ ...options, concurrency });
   }
 
-  /** In the order of their ids, which is that in which they, or the direct uploads that they come from, were begun. */
+  /** In the order of their ids, which is the order in which they, or their direct uploads, were begun. */
   async *#run({ from, to, filters, concurrency, signal }: MoveFilesOptions & { concurrency: number }) {
     const running = new Set<Promise<void>>();
     const ended: MoveOutcome[] = [];
@@ -98,7 +98,7 @@ export class FilesMover {
     }
   }
 
-  /** Undefined where the file was deleted, or moved by somebody else, since its page was read. Never rejects. */
+  /** Undefined if the file was deleted, or moved by another caller, since its page was read. Never rejects. */
   async #move(found: ManagedFile, to: string): Promise<MoveOutcome | undefined> {
     for (let file = found; ;) {
       try {
@@ -107,7 +107,7 @@ export class FilesMover {
       } catch (error) {
         const current = await this.#read(file.id).catch(() => file);
         if (current?.storage !== file.storage) return undefined;
-        // Its bytes were others when it was read: it was replaced meanwhile.
+        // It was replaced since it was read.
         if (current.location === file.location) return { kind: 'failed', file, error };
         file = current;
       }

@@ -92,13 +92,13 @@ export class FilesService {
     });
   }
 
-  /** As `create`, for several: all of them are made, in one commit, or none. The next one is asked for when one is stored. */
+  /** As `create`, for several: all of them are made, in one commit, or none. The next one is requested when one is stored. */
   async createAll(files: AsyncIterable<NewFile>): Promise<ManagedFile[]> {
     return this.transactor.staying(() => this.writer.createAll(files));
   }
 
   /**
-   * Makes a file of bytes that are in a storage already: `await files.register('2026/report.pdf', { storage: 'archive' })`. They are
+   * Makes a file of existing bytes in a storage: `await files.register('2026/report.pdf', { storage: 'archive' })`. They are
    * read once, for their size, hash and type. Throws `LocationRegisteredError`, `LocationNotFoundError`, and `LocationRefusedError` for a place that
    * the storage does not read from.
    */
@@ -138,9 +138,9 @@ export class FilesService {
   }
 
   /**
-   * The bytes of a file, or a range of them cut at the file's end. Who gets the stream has to consume or destroy it. It has as many bytes as
-   * the file: it fails with `FileCorruptError` where the storage has fewer, and drops surplus bytes. Throws `FileChangedError` where
-   * the row that was given is not the file's any more: it was replaced or moved.
+   * The bytes of a file, or a range of them cut at the file's end. The caller has to consume or destroy the stream. It has as many bytes as
+   * the file: it fails with `FileCorruptError` where the storage has fewer, and drops surplus bytes. Throws `FileChangedError` if the given row
+   * is outdated, because the file was replaced or moved.
    */
   async stream(file: string | ManagedFile, range?: ByteRange): Promise<Readable> {
     if (typeof file === 'string') return this.#read(file, (current) => this.#open(current, range));
@@ -162,7 +162,7 @@ export class FilesService {
     return downloadTrace.hasSubscribers ? tracedDownload({ fileId: id, storage, bytes }, read) : read();
   }
 
-  /** Changes the name and nothing else, also of a pinned file: who owns it and what it holds stay. */
+  /** Changes the name and nothing else, also of a pinned file. */
   async rename(id: string, name: string): Promise<ManagedFile> {
     const fileId = idOf(id);
     const clean = cleanFileName(name);
@@ -174,7 +174,7 @@ export class FilesService {
   }
 
   /**
-   * Gives the file new content of the same type, at a new location; the old bytes go once that is committed. The content is consumed, and
+   * Gives the file new content of the same type, at a new location; the old bytes are removed after the commit. The content is consumed, and
    * destroyed when it fails. A pinned file needs `force`. Throws `FileTypeChangedError`.
    */
   async replace(id: string, content: FileContent, options: ReplaceOptions = {}): Promise<ManagedFile> {
@@ -196,8 +196,8 @@ export class FilesService {
   }
 
   /**
-   * Moves the file's bytes to another storage; id, owner and pin stay. They are verified by their hash before the old ones go. In the
-   * storage already: a no-op. Throws `FileChangedError` when somebody else moved or replaced them meanwhile.
+   * Moves the file's bytes to another storage; id, owner and pin stay. They are verified by their hash before the old ones are removed. A no-op
+   * if the file is in the storage already. Throws `FileChangedError` if the file was moved or replaced meanwhile.
    */
   async move(id: string, storage: string): Promise<ManagedFile> {
     return this.transactor.staying(() => this.#read(id, (file) => this.writer.move(file, storage)));
@@ -238,7 +238,7 @@ export class FilesService {
     return this.ownership.history(idOf(id));
   }
 
-  /** Reads the bytes of the file; those of its new content where it was replaced, or moved, since its row was read. */
+  /** Reads the bytes of the file, or its new content if it was replaced or moved since its row was read. */
   async #read<T>(id: string, read: (file: ManagedFile) => Promise<T>): Promise<T> {
     const file = await this.findOrFail(id);
     try {

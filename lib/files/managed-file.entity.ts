@@ -8,7 +8,7 @@ import { Authoritative } from '../unit-of-work/typeorm/query-builders.js';
 // Nest's ClassSerializerInterceptor does not ask `toJSON()`.
 const Private = () => Exclude({ toPlainOnly: true });
 
-/** A managed file: its bytes are at `location` in `storage`; at most one owner. As JSON it does not tell where its bytes are. */
+/** A managed file: its bytes are at `location` in `storage`; at most one owner. Its JSON leaves out where its bytes are. */
 @Entity('files_file', BINARY_TABLE)
 @Authoritative()
 @Unique('uq_files_file_location', ['storage', 'locationKey'])
@@ -26,7 +26,7 @@ export class ManagedFile {
   @Private() @Column(text(64, { name: 'location_key' })) locationKey!: string;
   /** The content type that was read from the bytes. */
   @Column(text(255, { name: 'content_type' })) contentType!: string;
-  /** How the bytes of a text are to be read, like `utf-8`, where that was found; null for all other files. */
+  /** The charset of a text, such as `utf-8`, if it was found; null for all other files. */
   @Private() @Column(text(32, { nullable: true })) charset!: string | null;
   /** Bytes. */
   @Column(int8()) size!: number;
@@ -36,7 +36,7 @@ export class ManagedFile {
   @Column(text(32, { name: 'hash_algorithm' })) hashAlgorithm!: string;
   /** When its first content was stored. */
   @Column(when({ name: 'created_at' })) createdAt!: Date;
-  /** When it got the content it has, if that is not its first; in another second than the content before. */
+  /** When it got its present content, if that is not its first; in another second than the content before. */
   @Private() @Column(when({ name: 'replaced_at', nullable: true })) replacedAt!: Date | null;
   /** Null for none; then so is `ownerId`. */
   @Column(text(64, { name: 'owner_type', nullable: true })) ownerType!: string | null;
@@ -51,7 +51,7 @@ export class ManagedFile {
   /** Free for the application. */
   @Column(data({ name: 'plugin_data', nullable: true })) metadata!: Record<string, unknown> | null;
 
-  /** What clients may know of it. */
+  /** The fields that clients may see. */
   toJSON(): PublicFile {
     return toPublicFile(this);
   }

@@ -18,7 +18,7 @@ export function assertOwnerReference(owner: OwnerReference): void {
     const value: unknown = owner[field];
     const refuse = (reason: string) => new OwnerReferenceInvalidError(field, value, reason);
     if (typeof value !== 'string' || value === '') throw refuse('it must be a text that is not empty');
-    // MySQL and MariaDB pad texts when they compare: `abc` would own what is of `abc `.
+    // MySQL and MariaDB pad texts when they compare: `abc` would own the files of `abc `.
     if (value.trim() !== value) throw refuse('it must not have space around it');
     if (UNSAFE.test(value)) throw refuse('it must not have control characters');
     if (value.length > MAX_LENGTH[field] && [...value].length > MAX_LENGTH[field])

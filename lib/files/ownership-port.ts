@@ -42,7 +42,7 @@ export interface OwnershipChange {
   actorId: string | null;
   /** Whether a pin was overridden. */
   forced: boolean;
-  /** Rises with each row of one file, whatever the clocks of the writers say. */
+  /** Rises with each row of one file, independently of the writers' clocks. */
   at: Date;
 }
 
@@ -61,8 +61,7 @@ export abstract class OwnershipPort {
   /** Oldest first. */
   abstract history(id: string): Promise<OwnershipChange[]>;
   /**
-   * Called in the transaction that inserts the row, after it. Who acts is the actor of the current call unless named. What was reserved for the
-   * file counts no longer.
+   * Called after the insert of the row, in its transaction. The default actor is that of the current call. A reservation for the file ends.
    */
   abstract onCreate(file: ManagedFile, manager: EntityManager, actor?: Actor | null, reserved?: Amount): Promise<void>;
   /** Called in the transaction in which an upload begins, after its row was inserted: the announced size counts for the owner. */
@@ -70,8 +69,8 @@ export abstract class OwnershipPort {
   /** Called in the transaction in which an upload is given up, after its row was updated: the announced size no longer counts. */
   abstract onRelease(owner: OwnerReference | null, announced: Amount, manager: EntityManager): Promise<void>;
   /**
-   * How much room the owner has, `undefined` for a type without limits. Throws where it has none for so much more: asked before bytes are
-   * read, and nothing is reserved.
+   * The room of the owner, `undefined` for a type without limits. Throws if so many more bytes do not fit. Called before bytes are read; nothing
+   * is reserved.
    */
   abstract roomFor(owner: OwnerReference | null, more: Amount): Promise<Room | undefined>;
   /** Called in the transaction that lets the row refer to bytes of another size, after it, with the row locked. */

@@ -1,4 +1,4 @@
-/** A file as clients see it: without where its bytes are. */
+/** A file as clients see it, without the location of its bytes. */
 export interface PublicFile {
   /** Identifies the file in requests. Knowing it grants no access. */
   id: string;
@@ -28,7 +28,7 @@ export interface PublicFile {
   metadata: Record<string, unknown> | null;
 }
 
-/** Picks what may be told; a column added later stays private until it is named here. */
+/** Picks the public fields; a column that is added later stays private until it is named here. */
 export function toPublicFile(file: Readonly<PublicFile>): PublicFile {
   return {
     id: file.id,

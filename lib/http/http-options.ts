@@ -32,10 +32,10 @@ export interface FilesHttpOptions {
    * applied after those of all, so that they win.
    */
   decorators?: RouteDecorators | Readonly<Partial<Record<FilesRoute | 'all', RouteDecorators>>>;
-  /** Routes that the application does without: `['transfer', 'pin', 'unpin']`. @default none */
+  /** Routes to leave out: `['transfer', 'pin', 'unpin']`. @default none */
   without?: readonly FilesRoute[];
   /**
-   * How many milliseconds an upload may stand still, that is send less than a kilobyte, before it is ended with a 408; on all platforms, and
+   * How many milliseconds an upload may stand still, that is send less than a kilobyte, before it is ended with a 408, on all platforms, and
    * also for forms of `@UploadAs()`. Uploads that make progress may take as long as they need. `Infinity` never ends one. @default 60000
    */
   uploadIdleTimeout?: number;

@@ -24,11 +24,11 @@ import { OneTimeLinks } from './one-time-links.js';
 
 /** A link that ends. */
 export interface TemporaryLink {
-  /** What to give to clients: without an origin, unless `links.url` has one. `undefined` where `http` is `false` and `links.url` not set. */
+  /** The address for clients, without an origin unless `links.url` has one. `undefined` where `http` is `false` and `links.url` not set. */
   url: string | undefined;
-  /** What `open()` takes; `undefined` where the storage made the link. */
+  /** The token for `open()`; `undefined` if the storage made the link. */
   token: string | undefined;
-  /** From then on it opens nothing. */
+  /** The end of the link. */
   expiresAt: Date;
 }
 
@@ -44,9 +44,9 @@ export interface OpenedLink {
 export interface FoundLink extends OpenedLink {
   /** The file as it is by now; throws `LinkNotFoundError` where it is gone. */
   look(): Promise<ManagedFile>;
-  /** Uses a one-time link up; throws `LinkUsedError` when somebody else was faster. Links of other kinds stay. */
+  /** Uses a one-time link up; throws `LinkUsedError` if another call was faster. Links of other kinds stay. */
   take(): Promise<void>;
-  /** Undoes `take()`: nothing came of the use. */
+  /** Undoes `take()`, if the file was not sent after all. */
   giveBack(): Promise<void>;
 }
 
@@ -67,9 +67,8 @@ export class FilesLinks {
   ) {}
 
   /**
-   * A link that can be used until it expires. Nothing is stored for it, so it cannot be taken back alone: one that the library signs ends
-   * when its secret is removed or the file is deleted. If the storage can sign URLs, the storage makes the link, unless it is for one
-   * actor.
+   * A link that can be used until it expires. Nothing is stored for it, so it cannot be revoked alone: a link that the library signs ends when
+   * its secret is removed or the file is deleted. If the storage can sign URLs, the storage makes the link, unless it is for one actor.
    */
   async temporary(fileId: string, options: LinkOptions = {}): Promise<TemporaryLink> {
     const checked = readLinkOptions(options);
@@ -113,12 +112,12 @@ export class FilesLinks {
     return { file, purpose };
   }
 
-  /** As `open()`, without using the link: for those who have to see first whether they can do what they use it for. */
+  /** As `open()`, without using the link, for callers who must check first whether they can send the file. */
   async find(token: string, actor: Actor | null = null): Promise<FoundLink> {
     if (this.options === undefined || typeof token !== 'string') throw new LinkNotFoundError();
     const payload = verifyLink(token, actor, this.options.secrets);
     if (payload === undefined) {
-      // Says nothing about the token: everybody can make one that looks like this.
+      // Reveals nothing about the token: anyone can make one that looks like this.
       if (actor === null && isBoundLink(token)) throw new AuthenticationRequiredError('use', 'this link');
       throw new LinkNotFoundError();
     }

@@ -13,7 +13,7 @@ export interface LinkPayload {
   linkId: string | undefined;
 }
 
-// Signatures of links say nothing wherever else the secret is used.
+// Signatures of links are worthless for other uses of the secret.
 const DOMAIN = 'nestjs-files:link:1\0';
 /** In the order of their numbers in tokens. */
 export const LINK_PURPOSES: readonly LinkPurpose[] = ['download', 'inline'];

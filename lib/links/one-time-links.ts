@@ -57,7 +57,7 @@ export class OneTimeLinks {
     return affected ?? 0;
   }
 
-  // Those who make links clean up after them, now and then; it is not their failure if that fails.
+  // Calls that make links also remove expired ones, now and then. A failure of that does not fail the call.
   async #clean(): Promise<void> {
     const now = this.now();
     if (now - this.#cleanedAt < CLEANING_INTERVAL) return;

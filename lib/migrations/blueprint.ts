@@ -24,7 +24,7 @@ interface IndexBlueprint {
  * the entities: migrations that have been run do not change.
  */
 export interface TableBlueprint {
-  /** The class, of which a naming strategy may make a name. */
+  /** The class, from which a naming strategy may make a name. */
   readonly entity: string;
   readonly name: string;
   readonly columns: readonly ColumnBlueprint[];
@@ -101,7 +101,7 @@ function columnOptions(blueprint: ColumnBlueprint, dataSource: DataSource): Tabl
   const name = columnName(blueprint, dataSource);
   const shared = { name, isNullable: blueprint.nullable ?? false, isPrimary: blueprint.primary ?? false };
   if (typeof kind === 'object') return { ...shared, type: 'varchar', length: String(kind.varchar) };
-  // The driver knows what it takes for a UUID, and how long that is.
+  // The driver knows its type for a UUID, and the length.
   const length = kind === 'uuid' ? driver.getColumnLength({ type: kind, length: '' } as never) : '';
   return { ...shared, type: driver.normalizeType({ type: kind }), length };
 }

@@ -22,7 +22,7 @@ export interface CheckedClaim extends FileClaim {
   readonly authorize: boolean;
   /** The state of the file at the early check. */
   readonly seen: OwnershipState;
-  /** Whether it is not known that the actor may see the file. A refusal must then not tell that the file is there. */
+  /** Whether it is unknown if the actor may see the file. Then a refusal must not reveal that the file exists. */
   readonly isHidden: boolean;
   /** The message of the constraint about these files of the field; `way` leads to its DTO. */
   readonly message: (reason: ClaimRefusal, fileIds: readonly string[], way: string) => FieldProblem;

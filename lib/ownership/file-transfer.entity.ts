@@ -23,6 +23,6 @@ export class FileTransfer implements OwnershipChange {
   @Column(text(191, { name: 'actor_id', nullable: true })) actorId!: string | null;
   /** Whether a pin was overridden. */
   @Column(flag()) forced!: boolean;
-  /** Rises with each row of one file, whatever the clocks of the writers say. */
+  /** Rises with each row of one file, independently of the writers' clocks. */
   @Column(when()) at!: Date;
 }

@@ -8,7 +8,7 @@ export function idSteps(idField: IdField): readonly string[] {
   return typeof idField === 'string' ? [idField] : idField;
 }
 
-/** The id at the steps, as it is written in an owner; undefined where nothing usable is there. */
+/** The id at the steps, in the form of an owner's id; undefined if there is no usable value. */
 export function idAt(place: Pick<Place, 'object' | 'parents'>, steps: readonly string[]): string | undefined {
   const target = follow(place, steps);
   return target === undefined ? undefined : ownerIdOf(target.value);

@@ -16,7 +16,7 @@ const IDS_PER_STATEMENT = 10_000;
 /** Files that the caller has locked. */
 type LockedFiles = readonly FileSnapshot[];
 
-/** The policies that do something with files whose owner lets go of them. */
+/** The policies that change files whose owner lets go of them. */
 export type LettingGo = Exclude<OwnerRemovalPolicy, 'keep' | 'restrict'>;
 
 /** Files that the caller has locked, by the policy for them. */

@@ -10,7 +10,7 @@ export interface Place {
   readonly parents: readonly object[];
 }
 
-/** Where the objects inside a value are, for finding them again by identity or by the file they hold. */
+/** The places of the objects inside a value, which can be found by identity or by the file they hold. */
 export class ObjectIndex {
   readonly #places = new Map<object, Place>();
   readonly #holders = new Map<string, ReadonlyMap<string, readonly Place[]>>();
@@ -80,7 +80,7 @@ export function byHeldFile(places: Iterable<Place>, property: string): ReadonlyM
   return holders;
 }
 
-/** The objects at the path, with any place of a list standing for all of its places. */
+/** The objects at the path; an index of a list in it stands for all indexes. */
 export function placesLike(root: unknown, path: readonly Step[]): Place[] {
   let places: Place[] = isData(root) ? [{ object: root, path: [], parents: [] }] : [];
   for (const step of path) {
@@ -123,7 +123,7 @@ function isList(value: unknown): value is unknown[] | Set<unknown> | Map<unknown
   return Array.isArray(value) || value instanceof Set || value instanceof Map;
 }
 
-// A request, a socket or a stream among the arguments leads to half of the process; none of it is data that was sent.
+// A request, a socket or a stream among the arguments leads to half of the process, which is not sent data.
 function isData(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false;
   return !(

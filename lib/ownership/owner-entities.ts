@@ -5,7 +5,7 @@ import type { OwnerRemovalPolicy, OwnsFilesOptions } from './owns-files.decorato
 
 export type OwnerColumn = EntityMetadata['columns'][number];
 
-/** What entities of the data source own files as. */
+/** The owner types of entities of the data source. */
 export interface OwnerEntity {
   readonly metadata: EntityMetadata;
   readonly ownerType: string;

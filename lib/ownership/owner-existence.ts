@@ -16,8 +16,8 @@ const TEXTS = new Set(['character varying', 'character', 'text']);
 const OWNERS_PER_STATEMENT = 10_000;
 
 /**
- * Throws `OwnerNotFoundError` where an owner's type is that of an entity class and there is no such entity, or it is softly removed;
- * else none of them can be removed before this transaction ends. Ids that go through a transformer cannot be looked for, and are trusted.
+ * Throws `OwnerNotFoundError` if an owner's type is that of an entity class and the entity is missing or softly removed. Otherwise, no other
+ * transaction can remove them before this one ends. Ids that go through a transformer cannot be looked for, and are trusted.
  */
 export async function assertOwnersExist(
   manager: EntityManager,
@@ -103,7 +103,7 @@ export function comparedColumn(dataSource: DataSource, column: OwnerColumn): str
 
 /**
  * Whether an entity of the owner's type could have the id, by the type of its column: PostgreSQL answers a question about others, such as
- * `nope` for a UUID, with an error. Of types without an entity nothing is known.
+ * `nope` for a UUID, with an error. Types without an entity are not checked.
  */
 export function isPossibleOwner(dataSource: DataSource, { type, id }: OwnerReference): boolean {
   const entities = ownerEntitiesOf(dataSource).filter(({ ownerType }) => ownerType === type);

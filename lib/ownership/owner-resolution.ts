@@ -57,7 +57,7 @@ function agreedId(claim: FileClaim, found: readonly Candidate[]): string {
   throw new OwnerConflictError(claim.fileId, [...owners]);
 }
 
-/** The owner's id where `bind()` or the field's `owner()` says who that is. */
+/** The owner's id, if `bind()` or the field's `owner()` names the owner. */
 export function statedOwner(
   field: Omit<FileClaim, 'fileId'>,
   received: object | undefined,

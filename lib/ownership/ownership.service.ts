@@ -22,7 +22,7 @@ import { chargeMoves } from './quotas/charge-moves.js';
 import type { Quotas } from './quotas/quotas.js';
 import { TransferRuntime } from './transfer-runtime.js';
 
-/** Ownership for trusted code: nothing here asks who may. Every change is in the history. */
+/** Ownership for trusted code, without access checks. Every change is in the history. */
 @Injectable()
 export class Ownership extends OwnershipPort {
   constructor(
@@ -34,7 +34,7 @@ export class Ownership extends OwnershipPort {
   }
 
   /**
-   * Moves all of the files to the owner, or none. A file that is the owner's already stays as it is, but for `pin`. Owners of a class
+   * Moves all of the files to the owner, or none. A file that the owner has already stays as it is, except for `pin`. Owners of a class
    * with `@OwnsFiles()` have to exist.
    */
   async transfer(ids: readonly string[], to: TransferOptions & { field?: string }): Promise<void> {

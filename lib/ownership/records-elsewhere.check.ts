@@ -54,7 +54,7 @@ export class RecordsElsewhereCheck implements OnApplicationBootstrap {
   }
 }
 
-/** Owners of files; where the files' data source has nothing but files, any record may be one. */
+/** The classes of owners; if the files' data source has only files, any class may be one. */
 function isRecordWithFiles({ target }: EntityMetadata, own: DataSource, hasRecords: boolean): boolean {
   if (isAuthoritative(target)) return false;
   return hasRecords ? ownershipOf(target) !== undefined && !own.hasMetadata(target) : true;

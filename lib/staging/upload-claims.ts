@@ -22,7 +22,7 @@ export interface UploadClaim extends FileClaim {
 
 const CLAIMS = Symbol('nestjs-files:upload-claims');
 
-/** Queues that the staged file becomes the owner's, once per file: several pipes may validate the same field. */
+/** Queues the transfer of the staged file to the owner, once per file: several pipes may validate the same field. */
 export function queueUpload(queue: UnitQueue, staged: StagedFile, claim: UploadClaim): void {
   const queued = queue.unit.slot(CLAIMS, () => new Map<string, UploadClaims>());
   const claims = queued.get(staged.id);
@@ -32,7 +32,7 @@ export function queueUpload(queue: UnitQueue, staged: StagedFile, claim: UploadC
   queue.add(new UploadAndAttachTask(staged, claim.ownerType, fresh));
 }
 
-/** All that the validations of one call say about one staged file. They have to agree about its owner. */
+/** The claims of all validations of one call on one staged file. They have to agree on its owner. */
 export class UploadClaims implements AttachmentTarget {
   readonly #claims: UploadClaim[];
 
@@ -40,7 +40,7 @@ export class UploadClaims implements AttachmentTarget {
     this.#claims = [first];
   }
 
-  /** Adds what another validation says. */
+  /** Adds the claim of another validation. */
   add(claim: UploadClaim): void {
     this.#claims.push(claim);
   }
@@ -69,7 +69,7 @@ export class UploadClaims implements AttachmentTarget {
   }
 }
 
-/** By the row that names the file; where the library is still to write the field, by the result. */
+/** Found by the row that names the file; if the library has yet to write the field, by the result. */
 function ownerBy(claim: UploadClaim, outcome: CallOutcome, rows: RowOwners): FoundOwner {
   if (rows.of(claim.fileId, claim.ownerType).length === 0) return findOwner(claim, outcome);
   const { id } = rowOwner(claim, outcome, rows);

@@ -1,12 +1,12 @@
 import { rulesOf } from '../dto/dto-rules.js';
 
-/** What class-validator calls the constraint of `@UploadAs()`. */
+/** The name of the constraint of `@UploadAs()` in class-validator. */
 export const UPLOAD_AS = 'uploadAs';
 
 /** The value for the owner's field: the file's id, or its address. */
 export type AttachAs = 'id' | 'permanentLink';
 
-/** What `@UploadAs()` says about a field. */
+/** The options of `@UploadAs()` on a field. */
 export interface UploadRule {
   readonly ownerType: string;
   readonly idSteps: readonly string[];
@@ -18,7 +18,7 @@ export interface UploadRule {
   readonly attachAs: AttachAs;
   /** The owner's property. */
   readonly field: string;
-  /** Whether the application said what is to be written where, so that it has to be possible. */
+  /** Whether the application set the field to write, which then must exist. */
   readonly isStated: boolean;
 }
 

@@ -4,7 +4,7 @@
  * the bytes.
  */
 export interface DirectUploadPlace {
-  /** Prepares for so many bytes, and tells in which parts they come. */
+  /** Prepares for so many bytes, and returns their division into parts. */
   begin(location: string, size: number): Promise<DirectUpload>;
   /** The request by which a client sends a part. Sent again, it replaces the part. */
   sign(location: string, upload: DirectUpload, part: PartToSign): Promise<SignedRequest>;
@@ -33,7 +33,7 @@ export interface PartToSign {
   number: number;
   /** It has just so many bytes. */
   size: number;
-  /** From then on the request is refused. */
+  /** The request is refused from then on. */
   expiresAt: Date;
 }
 
@@ -43,7 +43,7 @@ export interface SignedRequest {
   method: string;
   /** Where to. */
   url: string;
-  /** Just these, besides those that every client sends: `Host`, `Content-Length`. */
+  /** Exactly these, besides those that every client sends: `Host`, `Content-Length`. */
   headers: Readonly<Record<string, string>>;
 }
 

@@ -1,4 +1,4 @@
-/** Where a storage keeps its mark, which tells the place from another one, such as the directory in which nothing is mounted. */
+/** The place of a storage's mark, which tells it from another place, such as a directory in which nothing is mounted. */
 export interface MarkPlace {
   /** For messages: a path, or an address. */
   readonly place: string;

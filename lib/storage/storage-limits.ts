@@ -10,19 +10,19 @@ import type { StorageVerb } from './storage-verbs.js';
 // Without a limit, any user who may upload could fill the disk.
 const DEFAULT_MAX_SIZE = '100MiB';
 
-/** What every storage can be told. */
+/** The options of every storage. */
 export interface StorageLimits {
   /** The largest file: bytes, or a text like `'10MiB'`; `Infinity` for no limit. @default '100MiB' */
   maxSize?: number | string;
   /** Content types as `matchesContentType` reads them: `['application/pdf', 'image']`. @default every type */
   acceptedTypes?: readonly string[];
-  /** Bytes are never overwritten; the option exists to say so. @default false */
+  /** Bytes are never overwritten; the option only documents that. @default false */
   overwrite?: false;
   /** An algorithm of `node:crypto`. @default 'sha256' */
   hashAlgorithm?: string;
   /** Where new bytes go. @default shardedLocation */
   location?: LocationTransformer;
-  /** Switches off what the adapter could do: `['remove', 'move']`. @default nothing */
+  /** Switches off verbs of the adapter: `['remove', 'move']`. @default nothing */
   disable?: readonly StorageVerb[];
   /**
    * How the bytes of downloads get to clients, once access is decided: `'redirect'` to the storage, or by the web server in front.

@@ -31,12 +31,11 @@ import type { StorageVerb } from './storage-verbs.js';
 
 const CHANGES: readonly StorageVerb[] = ['write', 'remove', 'copy', 'move', 'directUploads'];
 
-/** An adapter of which is known that it has the verb. */
+/** An adapter that has the verb. */
 type Able<V extends StorageVerb> = StorageAdapter & Required<Pick<StorageAdapter, V>>;
 
 /**
- * A named place for bytes: an adapter, and around it what is the same for every place. Limits, locations, verbs, the mark and errors are
- * checked here, so that an adapter need not.
+ * A named place for bytes: an adapter, wrapped with the checks of limits, locations, verbs, the mark and errors, which are the same for every place.
  * @example new Storage(new BucketAdapter(bucket), { maxSize: '10MiB', acceptedTypes: ['image'] })
  */
 export class Storage {
@@ -55,7 +54,7 @@ export class Storage {
   #mark: string | undefined;
   #name: string | undefined;
 
-  /** Throws `StorageOptionInvalidError` for a limit that makes no sense. */
+  /** Throws `StorageOptionInvalidError` for an invalid limit. */
   constructor(adapter: StorageAdapter, limits: StorageLimits = {}) {
     const { maxSize, acceptedTypes, hashAlgorithm, disable } = readLimits(limits);
     this.maxSize = maxSize;
@@ -85,7 +84,7 @@ export class Storage {
     return verbs.every((verb) => this.#adapter[verb] !== undefined && !this.#disabled.includes(verb));
   }
 
-  /** Throws `CapabilityMissingError` naming what the storage cannot do. */
+  /** Throws `CapabilityMissingError` with the missing verbs. */
   require(...verbs: StorageVerb[]): void {
     if (this.can(...verbs)) return;
     throw new CapabilityMissingError(
@@ -127,7 +126,7 @@ export class Storage {
     return this.#run('read', location, async (adapter) => adapter.pathOf?.(location));
   }
 
-  /** Where its mark is; `undefined` for a storage that can be no other place than the one it is taken for. */
+  /** The place of its mark; `undefined` for a storage that cannot be mistaken for another. */
   get markPlace(): MarkPlace | undefined {
     return this.#adapter.markPlace;
   }
@@ -163,7 +162,7 @@ export class Storage {
   }
 
   /**
-   * Stores the content at a location where nothing is: `LocationTakenError` otherwise, also for the losers of a race.
+   * Stores the content at a free location: `LocationTakenError` otherwise, also for the losers of a race.
    * Either all of the content is there afterwards or nothing is. A failed write destroys the content. `ContentSpentError` for a stream that
    * was read before.
    */
@@ -179,8 +178,7 @@ export class Storage {
   }
 
   /**
-   * Opens the bytes, or a range of them, cut at their end. Nothing there: `LocationNotFoundError`. Who gets the stream has to consume or destroy
-   * it.
+   * Opens the bytes, or a range of them, cut at their end. Nothing there: `LocationNotFoundError`. The caller has to consume or destroy the stream.
    */
   async read(location: string, range?: ByteRange): Promise<Readable> {
     if (range !== undefined) assertRange(range);
@@ -240,22 +238,22 @@ export class Storage {
     }
   }
 
-  /** An address where everybody who knows it can read the bytes for as long as they are there. */
+  /** A permanent address, from which everybody can read the bytes. */
   async publicUrl(location: string): Promise<string> {
     return this.#run('publicUrl', location, (adapter) => adapter.publicUrl(location));
   }
 
-  /** An address where everybody who knows it can read the bytes until it expires. */
+  /** An address from which everybody who knows it can read the bytes until it expires. */
   async temporaryUrl(location: string, request: TemporaryUrlRequest): Promise<string> {
     return this.#run('temporaryUrl', location, (adapter) => adapter.temporaryUrl(location, request));
   }
 
-  /** Does something about an upload that a client sends to the location itself: `storage.direct(location, (place) => place.abort(location))`. */
+  /** Calls the place of direct uploads for an upload to the location: `storage.direct(location, (place) => place.abort(location))`. */
   async direct<T>(location: string, work: (place: DirectUploadPlace) => Promise<T>): Promise<T> {
     return this.#run('directUploads', location, (adapter) => work(adapter.directUploads));
   }
 
-  /** Removes what writes that never ended have left, if it is older; a storage without such leftovers does nothing. */
+  /** Removes the remains of interrupted writes, if they are older; a storage without such leftovers does nothing. */
   async removeLeftovers(before: Date): Promise<Leftovers> {
     try {
       await this.assertMarked();

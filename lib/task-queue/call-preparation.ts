@@ -9,7 +9,7 @@ export interface PreparedCall {
 }
 
 /**
- * Readies the call of a decorated route before its unit of work opens. It is a port: the task queue knows nothing of files that come with
+ * Prepares the call of a decorated route before its unit of work opens. It is a port: the task queue knows nothing of files that come with
  * a request.
  */
 export abstract class CallPreparation {

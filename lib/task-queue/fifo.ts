@@ -6,7 +6,7 @@ interface Piece<T> {
   next: Piece<T> | undefined;
 }
 
-/** First in, first out. In pieces of a fixed size: one long array is slow to grow, and its `shift()` takes time for all that is left. */
+/** First in, first out. Kept in pieces of a fixed size, because a long array is slow to grow, and its `shift()` moves all that is left. */
 export class Fifo<T extends object> {
   #first: Piece<T> = pieceOf(FIRST_PIECE);
   #last = this.#first;
@@ -38,7 +38,7 @@ export class Fifo<T extends object> {
     return this.#first.items[this.#taken];
   }
 
-  /** Takes what comes next, if anything. */
+  /** Takes the next item, if any. */
   shift(): T | undefined {
     const item = this.peek();
     if (item === undefined) return undefined;

@@ -116,7 +116,7 @@ function isSchemaOptions(pipe: unknown): pipe is { schema: unknown } {
   return typeof pipe === 'object' && pipe !== null && 'schema' in pipe && !('transform' in pipe);
 }
 
-/** What `ParseArrayPipe` validates the items of a list as. */
+/** The class as which `ParseArrayPipe` validates the items of a list. */
 function itemsOf(among: readonly unknown[]): unknown {
   const pipe = among.find((one) => one instanceof ParseArrayPipe) as { options?: { items?: unknown } } | undefined;
   return pipe?.options?.items;

@@ -7,8 +7,7 @@ import { TaskQueue } from './task-queue.js';
 import type { UnitQueue } from './unit-queue.js';
 
 /**
- * Opens the unit of work of a decorated handler before its pipes run, drains its queue after the handler, and lets nothing
- * out before the commit.
+ * Opens the unit of work of a decorated handler before its pipes run, drains its queue after the handler, and emits nothing before the commit.
  */
 @Injectable()
 export class TaskQueueInterceptor implements NestInterceptor {
@@ -78,7 +77,7 @@ export class TaskQueueInterceptor implements NestInterceptor {
   }
 }
 
-/** All values that the handler emits; `handle()` has to be called where the pipes are to run. */
+/** All values that the handler emits. `handle()` has to be called at the time at which the pipes are to run. */
 function collect(next: CallHandler<unknown>, abandonment: Abandonment): Promise<unknown[]> {
   return new Promise((resolve, reject) => {
     const values: unknown[] = [];
@@ -94,7 +93,7 @@ function collect(next: CallHandler<unknown>, abandonment: Abandonment): Promise<
 /** Metadata key of a decorated method. */
 export const WITH_TASK_QUEUE = 'nestjs-files:with-task-queue';
 
-/** What `@WithTaskQueue()` leaves on the method; the token links its wrapper and its interceptor. */
+/** The metadata that `@WithTaskQueue()` sets on the method; the token links its wrapper and its interceptor. */
 export interface Decoration {
   readonly options: Pick<UnitOptions, 'isolationLevel' | 'name' | 'retry' | 'timeout'>;
   readonly token: symbol;
@@ -137,7 +136,7 @@ export class RouteCall {
     return result;
   }
 
-  /** The handler's own result, or what came out of the interceptors where its wrapper did not run. */
+  /** The handler's own result, or the result of the interceptors if the handler's wrapper did not run. */
   resultOr(emitted: unknown): unknown {
     return this.#captured ? this.#result : emitted;
   }

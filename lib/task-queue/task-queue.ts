@@ -36,7 +36,7 @@ export class TaskQueue {
     this.#get('A task was queued').add(task);
   }
 
-  /** States which entity a DTO became, for results that do not show it. */
+  /** Names the entity that a DTO became, for results that do not show it. */
   bind(dto: object, entity: object): void {
     this.#get('bind() was called').bind(dto, entity);
   }
@@ -84,7 +84,7 @@ export class TaskQueue {
     return this.transactor.run((unit) => work(openQueue(unit)), options);
   }
 
-  /** Whether an argument brings an open transaction that a unit opened here would not be in. */
+  /** Whether an argument has an open transaction that a unit opened here would not join. */
   isHandedOtherTransaction(args: readonly unknown[]): boolean {
     return isHandedOtherTransaction(this.transactor.dataSource, args);
   }

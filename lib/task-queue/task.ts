@@ -1,7 +1,7 @@
 /** The value of `prev` for the first task of a drain. */
 export const NO_PREVIOUS_TASK: unique symbol = Symbol('NO_PREVIOUS_TASK');
 
-/** `idx` counts from 0; `prev` is what the task before returned, NO_PREVIOUS_TASK for the first. */
+/** `idx` counts from 0; `prev` is the result of the task before, NO_PREVIOUS_TASK for the first. */
 export type TaskFunction<Result = never> = (result: Result, idx: number, prev: unknown) => unknown;
 
 /** Work that is queued during a unit of work and runs once its result is known, before its commit. */

@@ -66,7 +66,7 @@ export class UnitQueue {
     return [...this.#tasks];
   }
 
-  /** Those of them that run as one batch with this task, or could. */
+  /** The tasks that run, or could run, as one batch with this task. */
   waitingWith<T extends BatchTask>({ batch }: T): readonly T[] {
     return [...this.#tasks].filter((task): task is T & TaskLike => batchOf(task) === batch);
   }
@@ -78,7 +78,7 @@ export class UnitQueue {
     this.#tasks.push(task);
   }
 
-  /** Says which entity a DTO became, where the result alone does not tell. */
+  /** Names the entity that a DTO became, for results that do not show it. */
   bind(dto: object, entity: object): void {
     this.#bindings.set(dto, entity);
   }

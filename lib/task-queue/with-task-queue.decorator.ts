@@ -73,7 +73,7 @@ export function servedBy<T extends object>(queue: TaskQueue, object: T): T {
 const OBSERVABLE =
   'it returned an Observable to a direct caller, which would read it after the commit. Return a promise of its values.';
 
-// The interceptor drains; here the arguments and the raw result are kept, which inner interceptors may wrap.
+// The interceptor drains. The wrapper keeps the arguments and the raw result, which inner interceptors may wrap.
 async function forRoute(call: RouteCall, run: () => unknown, args: readonly unknown[]): Promise<unknown> {
   call.queue.args = args;
   const result = await run();

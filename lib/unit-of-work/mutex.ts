@@ -18,7 +18,7 @@ export class Mutex {
     return true;
   }
 
-  /** Calls `turn` when the caller has entered, which is after all who wait now. The function that is returned ends the waiting. */
+  /** Calls `turn` when the caller has entered, after all callers who wait now. The returned function ends the waiting. */
   wait(turn: () => void): () => void {
     this.#waiting.add(turn);
     return () => void this.#waiting.delete(turn);
@@ -51,7 +51,7 @@ export class Mutex {
 export class Turnstile {
   readonly #mutex = new Mutex();
 
-  /** @param transaction whose statements they are */
+  /** @param transaction the transaction of the statements */
   constructor(private readonly transaction: object) {}
 
   /** Whether the flow is in the turn of one of the statements. */
@@ -113,8 +113,8 @@ export class Line {
   }
 
   /**
-   * Runs a unit of work when it is its turn and the transaction is still open; if the place is left before, its failure is not reported a second
-   * time.
+   * Runs a unit of work when it is its turn and the transaction is still open; if the line has ended before, its failure is not reported a
+   * second time.
    */
   enterUnit<T>(isOpen: () => boolean, run: () => Promise<T>): Promise<T> {
     this.#units++;
@@ -149,8 +149,8 @@ export function lineOf(runner: QueryRunner): Line {
 }
 
 /**
- * The same outcome. A failure that comes when it is over goes to `tell`, and is no unhandled rejection, which would end the process: nobody may
- * be left to hear of it.
+ * The same outcome. A failure that comes when it is over goes to `tell`, instead of becoming an unhandled rejection, which would end the
+ * process, because its caller may be gone.
  */
 export function quietOnceOver<T>(work: Promise<T>, isOver: () => boolean, tell: (error: unknown) => void): Promise<T> {
   const promise = work.catch((error: unknown) => {

@@ -51,7 +51,7 @@ export class UnitOfWork {
     return this.parent?.root ?? this;
   }
 
-  /** The unit that the flow is in, where it is this one or is nested in it; else this one. */
+  /** The unit of the flow, if it is this one or nested in it; otherwise this one. */
   get innermost(): UnitOfWork {
     const here = ambientOf(this.dataSource);
     return (here?.kind === 'scope' && here.isWithin(this.scope) && unitOf(here)) || this;
@@ -101,7 +101,7 @@ export class UnitOfWork {
     }
   }
 
-  /** Lets `witness` be asked whether the root unit was committed, if the reply to its COMMIT is lost. One that is undone has no say. */
+  /** Lets `witness` be asked whether the root unit was committed, if the reply to its COMMIT is lost. An undone one is not asked. */
   addWitness(witness: Witness): void {
     this.#place().assertActive('addWitness() was called');
     this.scope.transaction.addWitness(witness);
@@ -113,13 +113,13 @@ export class UnitOfWork {
     return this.scope.transaction.endWith(last);
   }
 
-  /** Tells later whether what is done here now was undone: at once for a part of the root, while effects wait for its end. */
+  /** The returned function tells later whether the present work was undone: at once for a part of the root, while effects wait for its end. */
   watch(): () => boolean {
     const place = this.#place();
     return () => place.isUndone;
   }
 
-  /** State that belongs to this unit, made when it is first asked for. */
+  /** State of this unit, made on first use. */
   slot<T>(key: symbol, create: () => T): T {
     return (this.#slots[key] ??= create()) as T;
   }
@@ -129,7 +129,7 @@ export class UnitOfWork {
     return this.#slots[key] as T | undefined;
   }
 
-  // Where the flow is in this unit: a nested transaction() that is undone takes the effects that it queued along.
+  // The place of the flow in this unit: if a nested transaction() is undone, the effects that it queued are undone, too.
   #place(): Scope {
     const here = ambientOf(this.dataSource);
     return here?.kind === 'scope' && here.unit === this ? here : this.scope;

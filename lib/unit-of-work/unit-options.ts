@@ -4,15 +4,15 @@ import type { UnitOfWork } from './unit-of-work.js';
 
 /** How a unit of work runs. */
 export interface UnitOptions {
-  /** Isolation of the transaction; READ COMMITTED by default. Only a root unit has a say. */
+  /** Isolation of the transaction; READ COMMITTED by default. Only that of a root unit counts. */
   isolationLevel?: IsolationLevel;
   /** How often to run the work again after a deadlock or serialization failure. @default 0 */
   retry?: number;
   /** Milliseconds after which an open root unit is rolled back and its connection given up. @default 60000 */
   timeout?: number;
-  /** Run inside the transaction that this entity manager is in; its owner commits. */
+  /** Runs inside the transaction of this entity manager; its owner commits. */
   manager?: EntityManager;
-  /** What traces and logs call it; a decorated method's own name otherwise. */
+  /** The name in traces and logs; by default that of the decorated method. */
   name?: string;
   /** Rolls the unit back when it is aborted. */
   signal?: AbortSignal;

@@ -11,7 +11,7 @@ import { RouteExplorer } from '../task-queue/route-explorer.js';
 import { TRANSFER_OWNERSHIP } from './rules/transfer-ownership.rule.js';
 import { hasFileRules } from './schema/with-files.js';
 
-/** What class-validator calls the rules about files. */
+/** The names of the rules about files in class-validator. */
 const FILE_RULES: ReadonlySet<string> = new Set([
   'acceptFileStorage',
   'acceptFileType',
@@ -22,8 +22,8 @@ const FILE_RULES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Puts the code, and that of each field, into the answer to a call whose validation found something wrong with a file, where it has the form
- * that Nest's own pipes give. Handlers whose parameters name no files are left alone.
+ * Adds the code, and that of each field, to the answer of a call whose validation refused a file, if the answer has the form of Nest's own
+ * pipes. Handlers whose parameters name no files are left alone.
  */
 @Injectable()
 export class FieldProblemsInterceptor implements NestInterceptor, OnModuleInit {
@@ -88,7 +88,7 @@ function complete(error: unknown, problems: readonly FieldProblem[]): void {
   if (told.length === 0) return;
   const { message: _, statusCode, error: name, ...rest } = body as Record<string, unknown>;
   for (const key of Object.keys(body)) delete (body as Record<string, unknown>)[key];
-  // In the order that a late refusal has: even that would tell whether the file was seen.
+  // In the order of a late refusal, because even the order would reveal whether the file was seen.
   Object.assign(body, {
     statusCode,
     code: 'FILES_VALIDATION_FAILED',

@@ -122,7 +122,7 @@ function misshape(declared: unknown, value: unknown): FileProblem | undefined {
   return declared === Array && typeof value === 'string' ? { code: 'LIST_OF_FILES' } : undefined;
 }
 
-/** What class-validator takes for a list with `each`. */
+/** The values that class-validator treats as a list with `each`. */
 function itemsOf(value: unknown): readonly unknown[] | undefined {
   if (Array.isArray(value)) return value as unknown[];
   return value instanceof Set || value instanceof Map ? [...(value as Set<unknown>).values()] : undefined;
@@ -186,7 +186,7 @@ const NAME = '@TransferOwnership';
 
 /**
  * The file, or the files, that the field names become the saved entity's in the same commit, and are pinned there. The actor has to
- * own them. Goes with `@WithTaskQueue()` on the handler.
+ * own them. Needs `@WithTaskQueue()` on the handler.
  * @example \@TransferOwnership('package') attachmentId!: string;
  * @example \@TransferOwnership('package', ['..', 'id']) fileId!: string; // the parent of the resource owns it
  */

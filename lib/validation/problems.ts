@@ -3,7 +3,7 @@ import { problemText } from '../errors/file-problem.js';
 import type { FileProblem, FileProblemCode, FileProblemMessages } from '../errors/file-problem.js';
 import { currentCall } from '../actor/actor.js';
 
-/** A problem, and the ids that have it: none where it is the field's. */
+/** A problem, and the ids that have it: none for a problem of the field itself. */
 export interface FoundProblem {
   readonly problem: FileProblem;
   readonly ids: unknown[];
@@ -28,7 +28,7 @@ export function describeProblems(problems: Problems, isList: boolean, messages: 
   return texts.join('; ');
 }
 
-/** Notes for the answer to the call what the message about the field is about. */
+/** Notes the problem behind a message about the field, for the answer to the call. */
 export function noteProblems(problems: Problems, field: string, message: string): void {
   const call = currentCall();
   for (const code of problems.keys()) call?.problems.push({ field, code, message });

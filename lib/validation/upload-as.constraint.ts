@@ -42,7 +42,7 @@ const KINDS: readonly AttachAs[] = ['id', 'permanentLink'];
 
 /**
  * The field receives a file, or several, with the other fields of a multipart form: stored before the transaction opens, and the saved
- * entity's own in the same commit. To pipes and the handler it is the id that the file will have. Goes with `@WithTaskQueue()` on the handler.
+ * entity's own in the same commit. Pipes and the handler see the future id of the file. Needs `@WithTaskQueue()` on the handler.
  * @example \@UploadAs('package', { storage: 'images' }) coverId?: string;
  * @example \@UploadAs('package', { attachAs: 'permanentLink', field: 'coverUrl' }) cover?: string;
  */
@@ -85,7 +85,7 @@ function constraintOf(rule: UploadRule, validationOptions: FileFieldValidationOp
   );
 }
 
-/** A file that the record has already. Whether that is so, only the drain can tell. */
+/** A file that the record may have already, which only the drain can tell. */
 const KEPT = { allowUnowned: false, isHidden: true };
 
 /** Why a file that did not come with the call is refused early: it cannot be one that the owner has. */

@@ -9,10 +9,10 @@ import { Mutex } from '../../unit-of-work/mutex.js';
 /** The application's `concurrentRemovals` option, read by `readConcurrentRemovals`. */
 export const CONCURRENT_REMOVALS = Symbol('CONCURRENT_REMOVALS');
 
-// Those of fsStorage share four threads with all else that the process does with files.
+// Removals of fsStorage share four threads with all other file system work of the process.
 const DEFAULT_CONCURRENCY = 4;
 
-/** Bytes that no row refers to any more, and the intent that says so. */
+/** Bytes that no row refers to any more, and their intent. */
 export interface Removal {
   id: string;
   storage: Storage;

@@ -35,7 +35,7 @@ export interface PutHints extends UploadHints {
   verify?: (examined: Examined) => void;
 }
 
-/** Puts bytes into storages and takes them out, so that at every moment a row or an intent answers for them. */
+/** Writes and removes bytes in storages, so that at every moment a row or an intent refers to them. */
 @Injectable()
 export class ContentStore {
   readonly #logger = new Logger(ContentStore.name);
@@ -103,7 +103,7 @@ export class ContentStore {
     }
   }
 
-  /** Lets rows that this unit writes answer for the contents. */
+  /** Makes rows that this unit writes refer to the contents. */
   async attachAll(unit: UnitOfWork, contents: readonly NewContent[]): Promise<void> {
     await this.journal.settleAll(
       unit,
@@ -112,15 +112,16 @@ export class ContentStore {
     for (const content of contents) if (content.intent === undefined) await content.attach(unit);
   }
 
-  /** Takes stored content away that will not be committed. */
+  /** Removes stored content that will not be committed. */
   async discardAll(contents: readonly NewContent[]): Promise<void> {
     await Promise.all(contents.map((content) => this.removals.inTurn(() => content.discard())));
   }
 
   /**
-   * Removes bytes that no row refers to once this unit has committed. In a transactional storage they go with the commit; elsewhere after
-   * it, while nobody waits, and the sweeper repeats what fails. Throws `CapabilityMissingError` where a storage cannot remove, and
-   * `StorageMarkMismatchedError` where it is another place, before anything happened. Its statements do not grow with the files.
+   * Removes bytes that no row refers to once this unit has committed. In a transactional storage they go with the commit; elsewhere after it, in
+   * the background, and the sweeper repeats failed removals. Throws `CapabilityMissingError` if a storage cannot remove, and
+   * `StorageMarkMismatchedError` if it is another place, before it changes anything. The number of statements does not depend on the number of
+   * files.
    */
   async remove(unit: UnitOfWork, files: readonly Pick<ManagedFile, 'storage' | 'location'>[]): Promise<void> {
     const places = files.map((file) => ({ storage: this.storages.of(file), location: file.location }));

@@ -8,7 +8,7 @@ import { sniffContentType, sniffSize } from '../sniffing/sniff-content-type.js';
 import { readText } from '../sniffing/sniff-text.js';
 import type { TypeHints } from '../sniffing/type-hints.js';
 
-// Chunks, not bytes: joining them to larger ones costs more than it saves. Enough to have the storage's next write ready.
+// Chunks, not bytes: joining them to larger ones costs more than it saves. This is enough to have the storage's next write ready.
 const READ_AHEAD = 8;
 
 /** The facts about bytes once they have all been read. */
@@ -20,7 +20,7 @@ export interface Digest {
   hashAlgorithm: string;
 }
 
-/** Content whose first bytes have been looked at. */
+/** Content whose first bytes have been examined. */
 export interface Examined {
   contentType: string;
   /** Of a text; null for all other content. */
@@ -39,7 +39,7 @@ export interface ExamineHints extends TypeHints {
 }
 
 /**
- * Looks at content on its way to a storage, in one pass: its type is found and checked at once; it is counted against the storage's
+ * Examines content on its way to a storage, in one pass: its type is found and checked at once; it is counted against the storage's
  * limit and the owner's room, and hashed while the body is read. Memory does not depend on its size.
  */
 export async function examine(
@@ -83,7 +83,7 @@ function assertAccepted(contentType: string, { name, acceptedTypes }: Storage): 
   throw new FileTypeNotAcceptedError(name, contentType, acceptedTypes);
 }
 
-/** The first bytes: at least as many as their type can be told by, or all there are. */
+/** The first bytes: enough to find the type, or all of them. */
 async function takeHead(chunks: AsyncIterator<Buffer>): Promise<Buffer> {
   const taken: Buffer[] = [];
   let size = 0;

@@ -24,7 +24,7 @@ export async function openContent(content: FileContent, target: string): Promise
   return opened;
 }
 
-/** The bytes in pieces, so that hashing many of them does not hold everybody else up. */
+/** The bytes in pieces, so that hashing many of them does not block other work. */
 export function streamOf(bytes: Uint8Array): Readable {
   return Readable.from(pieces(bytes), { objectMode: false });
 }

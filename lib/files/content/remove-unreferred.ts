@@ -3,7 +3,7 @@ import { locationKey } from '../../storage/location-key.js';
 import type { Storage } from '../../storage/storage.js';
 import { ManagedFile } from '../managed-file.entity.js';
 
-/** What became of bytes: a file refers to them, and they are kept; or so many are gone, as far as the storage tells their size. */
+/** The fate of bytes: kept, because a file refers to them, or removed, with their number if the storage tells it. */
 export type RemovedBytes = { kept: true } | { kept: false; bytes: number };
 
 /** Removes the bytes at the location, unless a file refers to them. */

@@ -9,7 +9,7 @@ export interface UploadHints {
   name: string;
   /** The content type that the client claims. */
   contentType?: string;
-  /** Whether `contentType` is what the content was found to be before: then its name says nothing more. @default false */
+  /** Whether `contentType` was found from the content before: then the name does not count. @default false */
   isExamined?: boolean;
   /** Further algorithms to hash with. */
   algorithms?: readonly string[];
@@ -25,7 +25,7 @@ export interface StoredContent extends Digest {
   charset: string | null;
 }
 
-/** How examined content gets to its location. */
+/** Writes examined content to its location. */
 export type Writing = (location: string, examined: Examined) => Promise<void>;
 
 /**

@@ -6,8 +6,8 @@ import { Authoritative } from '../../unit-of-work/typeorm/query-builders.js';
 export type IntentKind = 'create' | 'delete';
 
 /**
- * Bytes that no file's row answers for: about to be written, or about to be removed. It is there before the first byte is and until
- * the last one is gone, so that a crash in between is found and finished.
+ * Bytes without a file's row: about to be written, or about to be removed. The intent exists from before the first byte until after the last one
+ * is removed, so that the sweeper can finish the work of a crash.
  */
 @Entity('files_intent', BINARY_TABLE)
 @Authoritative()

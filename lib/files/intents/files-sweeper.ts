@@ -23,7 +23,7 @@ import { SWEEPER_OPTIONS } from './sweeper-options.js';
 import type { CheckedSweeperOptions } from './sweeper-options.js';
 
 /**
- * Finishes what a crash, a failed storage or a lost COMMIT has left: bytes that no file refers to. It may run on several machines at
+ * Removes the remains of a crash, a failed storage or a lost COMMIT: bytes that no file refers to. It may run on several machines at
  * once; bytes that a file refers to are never touched.
  */
 @Injectable()
@@ -64,7 +64,7 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
     if (this.options.isTimed) this.#wait();
   }
 
-  /** Ends the sweep that is running after the intent that it is at: before the data source is closed. */
+  /** Ends the running sweep after its present intent, before the data source is closed. */
   async beforeApplicationShutdown(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
@@ -78,7 +78,7 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
 
   async #sweepOnTime(): Promise<void> {
     try {
-      // All directories are read for leftovers: seldom, as they only take space.
+      // Looking for leftovers reads all directories, so it is done seldom; leftovers only take space.
       const report = await this.#sweep(this.now() - this.#tidiedAt >= this.options.grace);
       if (report.examined + report.leftovers > 0) this.#logger.log(`Swept: ${JSON.stringify(report)}`);
     } catch (error) {
@@ -136,7 +136,7 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
     }
   }
 
-  // From the lease on, no row can come to refer to the bytes: creations need the intent without a lease, registrations need it gone.
+  // From the lease on, no row can start to refer to the bytes: creations need the intent without a lease, registrations need it removed.
   async #finish({ id, storage, location }: FileIntent, report: SweepReport): Promise<void> {
     await this.#removeUnreferred(this.storages.of({ storage }), location, report);
     await this.transactor.dataSource.getRepository(FileIntent).delete({ id });

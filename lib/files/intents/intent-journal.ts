@@ -35,7 +35,7 @@ const ROWS_PER_STATEMENT = 1000;
 const IDS_PER_STATEMENT = 10_000;
 
 /**
- * Keeps a lasting note of bytes that no committed row refers to yet, or any more, so that the sweeper can remove them after a crash or a
+ * Keeps a committed note of bytes that no committed row refers to yet, or any more, so that the sweeper can remove them after a crash or a
  * rollback.
  */
 @Injectable()
@@ -50,7 +50,7 @@ export class IntentJournal implements OnApplicationShutdown {
   }
 
   /**
-   * Writes down that bytes will be at the location. The note lasts when this resolves, even if the caller is in a transaction: it is a
+   * Notes that bytes will be at the location. The note lasts when this resolves, even if the caller is in a transaction: it is a
    * committed row or, on SQLite and on a shared connection, a marker in the storage.
    */
   async announce(storage: Storage, location: string): Promise<Intent> {
@@ -87,13 +87,13 @@ export class IntentJournal implements OnApplicationShutdown {
       .createQueryBuilder(FileIntent, 'intent')
       .select('intent.id', 'id')
       .where({ storage: storage.name, locationKey: locationKey(location) });
-    // A locking read sees what is committed now, at every level of isolation.
+    // A locking read sees the latest commits, at every level of isolation.
     const found = await lockShared(manager, query);
     if (found.length > 0) throw new LocationPendingError(storage.name, location);
   }
 
   /**
-   * Settles all of the intents, like `Intent.settle()`. Where the unit sees every commit, their rows are deleted together, else one by one.
+   * Settles all of the intents, like `Intent.settle()`. If the unit sees every commit, their rows are deleted together, otherwise one by one.
    */
   async settleAll(unit: UnitOfWork, intents: readonly Intent[]): Promise<void> {
     const rows = intents.flatMap(({ row }) => row ?? []);
@@ -158,7 +158,7 @@ async function isSettled(manager: EntityManager, id: string): Promise<CommitOutc
   return row ? 'rolled back' : 'committed';
 }
 
-/** Whether what this flow writes is in a transaction: a unit of work's, or one that the application opened. */
+/** Whether this flow writes in a transaction, of a unit of work or of the application. */
 function isInTransaction(dataSource: DataSource): boolean {
   const here = ambientOf(dataSource);
   return here?.kind === 'foreign' ? here.runner.isTransactionActive : here !== undefined;

@@ -8,7 +8,7 @@ export interface SweepReport {
   finished: number;
   /** Of these: a file refers to the bytes, so that only the intent went. */
   kept: number;
-  /** Of these, and of the storages: what could not be done; it is in the log, and tried again next time. */
+  /** The failures among these, and of the storages: they are logged, and tried again next time. */
   failed: number;
   /** Bytes that no file referred to, as far as their storage tells their size. */
   bytesRemoved: number;
@@ -20,7 +20,7 @@ export function emptyReport(): SweepReport {
   return { examined: 0, finished: 0, kept: 0, failed: 0, bytesRemoved: 0, leftovers: 0 };
 }
 
-/** Adds what became of bytes; `undefined` where somebody else has seen to them. */
+/** Adds the fate of bytes; `undefined` if another process has dealt with them. */
 export function count(report: SweepReport, removed: RemovedBytes | undefined): void {
   if (removed === undefined) return;
   if (removed.kept) report.kept++;

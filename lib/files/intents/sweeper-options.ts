@@ -8,7 +8,7 @@ export interface SweeperOptions {
   grace?: number;
   /** How many intents are taken at once. @default 100 */
   batch?: number;
-  /** For how long they are this machine's; what failed is not tried again before. @default 300_000, five minutes */
+  /** How long they belong to this machine. Failed ones are not tried again before. @default 300_000, five minutes */
   lease?: number;
 }
 

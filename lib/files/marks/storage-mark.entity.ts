@@ -2,7 +2,10 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { Authoritative } from '../../unit-of-work/typeorm/query-builders.js';
 import { BINARY_TABLE, text, uuid, when } from '../columns.js';
 
-/** By which mark the database knows a storage. Storages that can be no other place, such as that in the database, have none. */
+/**
+ * The mark by which the database recognises a storage. Storages that cannot be mistaken for another place, such as that in the database, have
+ * none.
+ */
 @Entity('files_storage', BINARY_TABLE)
 @Authoritative()
 export class StorageMark {

@@ -15,7 +15,7 @@ import { uuidV7 } from '../file-id.js';
 /** The application's `installation` option. */
 export const INSTALLATION = Symbol('INSTALLATION');
 
-// Of those that were stored last, one will be there, unless it is another place.
+// One of the files that were stored last must exist, unless it is another place.
 const FILES_TO_LOOK_FOR = 20;
 
 interface Mark {
@@ -25,7 +25,7 @@ interface Mark {
   database: string;
 }
 
-/** Holds storages against what the database knows of them, at boot; the storages themselves do so from then on. */
+/** Compares the marks of storages with those in the database, at boot; later the storages do so themselves. */
 @Injectable()
 export class StorageMarks extends StorageAdmission implements OnApplicationBootstrap {
   #waiting: readonly Storage[] = [];
@@ -76,7 +76,7 @@ export async function adoptStorage(
   await dataSource.getRepository(StorageMark).save(known);
 }
 
-/** What neither writes nor removes needs none: nothing is lost where it is another place. */
+/** A storage that neither writes nor removes needs no mark: it can do no harm in another place. */
 function canBeMarked(storage: Storage): boolean {
   const changes = storage.can('write') || storage.can('remove');
   return changes && storage.markPlace !== undefined;
@@ -136,7 +136,7 @@ class Admission {
     }
   }
 
-  /** Whether the database has files in the storage, of which none is there. */
+  /** Whether the database has files in the storage, but none of them exists there. */
   async #lacksFiles(): Promise<boolean> {
     const { name } = this.storage;
     const files = await this.dataSource.getRepository(ManagedFile).find({

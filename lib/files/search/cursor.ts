@@ -39,7 +39,7 @@ export function afterCursor(
   return ways.length === 0 ? '1 = 0' : `(${ways.map((way) => `(${way})`).join(' OR ')})`;
 }
 
-// None comes before every value, as in the ORDER BY.
+// A missing value comes before all others, as in the ORDER BY.
 function isBeyond(column: string, bound: string | undefined, { field, direction }: SortKey): string | undefined {
   if (bound === undefined) return direction === 'asc' ? `${column} IS NOT NULL` : undefined;
   if (direction === 'asc') return `${column} > ${bound}`;

@@ -32,7 +32,7 @@ const KINDS: Record<FileColumn, FieldKind | [FieldKind, 'nullable']> = {
   metadata: ['data', 'nullable'],
 };
 
-// A map, because an object has more members than its own: `constructor` is not a field.
+// A map, because an object has inherited members: `constructor` is not a field.
 const FIELDS: ReadonlyMap<string, Field> = new Map(
   Object.entries(KINDS).map(([name, kind]) => {
     const [only, nullable] = [kind].flat();

@@ -5,7 +5,7 @@ const ANY = Symbol('any text');
 const ONE = Symbol('any character');
 type Part = string | typeof ANY | typeof ONE;
 
-/** A pattern of `$like`, taken apart: databases differ in how a wildcard is taken as it is. */
+/** A parsed pattern of `$like`, because databases escape wildcards differently. */
 export class Pattern {
   private constructor(private readonly parts: readonly Part[]) {}
 
@@ -28,7 +28,7 @@ export class Pattern {
     return this.#with('%', '_', (character) => (/[!%_]/.test(character) ? `!${character}` : character));
   }
 
-  /** For SQLite's `GLOB`, which minds case. */
+  /** For SQLite's `GLOB`, which is case-sensitive. */
   toGlob(): string {
     return this.#with('*', '?', (character) => (/[*?[]/.test(character) ? `[${character}]` : character));
   }

@@ -12,7 +12,7 @@ export async function searchFiles(
   const { offset, limit, cursor } = search;
   const count = await search.count();
   if (count === 0 || limit === 0) return { count, results: [], next: null };
-  // One more than asked for tells whether there is a next page.
+  // One more than requested tells whether there is a next page.
   const found = await search.find(cursor, offset, limit + 1);
   const results = found.slice(0, limit);
   const last = results.at(-1);

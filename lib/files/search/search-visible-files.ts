@@ -4,12 +4,12 @@ import type { FileFilter, FoundFiles, SearchOptions } from './file-filter.js';
 import { FileSearch } from './file-search.js';
 import { LIMITS } from './limits.js';
 
-/** Gives those of the files that are to be seen, in their order. */
+/** Returns the visible files, in their order. */
 export type Sieve = (files: readonly ManagedFile[]) => Promise<readonly ManagedFile[]>;
 
 /**
- * As `searchFiles`, as if the files that the sieve holds back were not there: pages are full, and neither `count` nor `next` tells of
- * them. All that match have to be looked at for that, a bounded number at a time.
+ * As `searchFiles`, as if the files that the sieve removes did not exist: pages are full, and neither `count` nor `next` reveals them. For that,
+ * all matching files are read, a bounded number at a time.
  */
 export async function searchVisibleFiles(
   dataSource: DataSource,
@@ -22,7 +22,7 @@ export async function searchVisibleFiles(
   let count = 0;
   const found: ManagedFile[] = [];
   for await (const file of visible(search, null, sieve)) {
-    // One more than asked for tells whether there is a next page.
+    // One more than requested tells whether there is a next page.
     if (cursor === null && count >= offset && found.length <= limit) found.push(file);
     count++;
   }

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-/** Any value as a few words for a message; code that the value brings along is not run. */
+/** Any value as a short text for a message, without running code of the value. */
 export function show(value: unknown): string {
   const text = inspect(value, {
     depth: 0,

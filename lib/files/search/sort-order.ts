@@ -8,7 +8,7 @@ export interface SortKey {
   readonly direction: 'asc' | 'desc';
 }
 
-/** The keys of a sort, ending in the id: no two files are at the same place. */
+/** The keys of a sort, which end in the id, so that no two files have the same position. */
 export function sortKeys(sort: unknown = []): SortKey[] {
   const terms: unknown[] = isTerm(sort) ? [sort] : listOf(sort);
   const keys: SortKey[] = [];

@@ -26,14 +26,14 @@ const SIGNED_TEXT = new Set([
   'text/vtt',
 ]);
 
-// Where bytes could be text as well, no name makes text of these.
+// Where bytes could be text, too, no name turns these types into text.
 const ARCHIVE = /zip|compress|-7z|-rar|-tar|-xz|-lz|lz4|zstd|archive|cpio|-cab|-deb|-rpm|msdownload|x-elf|mach-binary/;
 
-// Readers look for it in so many bytes: mail and scanners put something before it.
+// Readers look for it in so many bytes, because mail programs and scanners put other bytes before it.
 const PDF_WITHIN = 1024;
 const PDF = /%PDF-\d\.\d/;
 
-/** How many of the first bytes `sniffContentType` wants to see, judged by those there are. */
+/** How many of the first bytes `sniffContentType` needs, judged by the present ones. */
 export function sniffSize(head: Uint8Array): number {
   return ZIP.every((byte, at) => head[at] === byte) ? ZIP_HEAD_SIZE : HEAD_SIZE;
 }
@@ -81,8 +81,7 @@ function binaryType(head: Uint8Array, signed: string | undefined, hints: TypeHin
 }
 
 /**
- * A PDF behind something else: behind blanks, or where the declared type or the name says that it is one, and it does not begin as a document
- * of a browser.
+ * A PDF behind other bytes: behind blanks, or if the declared type or the name says PDF and the content does not begin as HTML, SVG or XML.
  */
 function latePdf(head: Uint8Array, { declared, name }: TypeHints): string | undefined {
   const start = Buffer.from(head.subarray(0, PDF_WITHIN)).toString('latin1');

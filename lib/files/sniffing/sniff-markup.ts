@@ -11,14 +11,14 @@ const HTML_ROOT =
 // Markdown often begins with these: pictures and centred text. An HTML document need not.
 const MARKDOWN_ROOT = /^<(?:p|a|b|br|div|h1|font|img|table)[\s>]/i;
 
-/** Whether text that counts as HTML is as well how Markdown begins. No browser renders it under that name. */
+/** Whether text that counts as HTML could also be the beginning of Markdown, which no browser renders. */
 export function isMarkdownMarkup(text: string): boolean {
   return !XML_DECLARATION.test(text) && MARKDOWN_ROOT.test(withoutPrologue(text));
 }
 
 /**
- * The type of a text that is HTML, SVG or XML by its document type or its root element; `undefined` for any other text. What
- * cannot be decided because the text is cut within its prologue counts as what is worst.
+ * The type of a text that is HTML, SVG or XML by its document type or its root element; `undefined` for any other text. If the text is cut
+ * within its prologue, the most dangerous type is assumed.
  */
 export function sniffMarkup(text: string): string | undefined {
   const declared = XML_DECLARATION.test(text);

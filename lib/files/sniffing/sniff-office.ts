@@ -33,8 +33,8 @@ const COMPOUND_BY_EXTENSION: Readonly<Record<string, string>> = {
 };
 
 /**
- * The type of an Office document whose first entry is larger than what is looked at, so that its archive does not say more: the declared
- * type or the name says which, and each entry that can be seen has to be a part of such a document.
+ * The type of an Office document whose first entry is larger than the examined bytes, so that its archive tells no more: the declared type or
+ * the name decides, and each visible entry must be a part of such a document.
  */
 export function openXmlType(head: Uint8Array, { declared, name }: TypeHints): string | undefined {
   const known =

@@ -4,7 +4,7 @@ const BYTE_ORDER_MARKS: [bytes: number[], encoding: string][] = [
   [[0xfe, 0xff], 'utf-16be'],
 ];
 
-// What text never has: https://mimesniff.spec.whatwg.org/#binary-data-byte
+// Bytes that text never has: https://mimesniff.spec.whatwg.org/#binary-data-byte
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
 const BINARY = /[\u0000-\u0008\u000b\u000e-\u001a\u001c-\u001f]/;
 // Without the mark of the end of DOS files and the separators of files, groups, records and units, which exports of tables have.

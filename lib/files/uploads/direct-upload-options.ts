@@ -1,6 +1,6 @@
 import { OptionInvalidError } from '../../errors/setup.errors.js';
 
-/** How long uploads last that clients send to the storage themselves. Times are in milliseconds. */
+/** The lifetime of uploads that clients send to the storage themselves. Times are in milliseconds. */
 export interface DirectUploadOptions {
   /** How long after its beginning an upload that was not completed is given up: at most a century. @default 86_400_000, a day */
   expireAfter?: number;
@@ -20,7 +20,7 @@ const CENTURY = 3_155_760_000_000;
 /** Fills in the defaults; throws `OptionInvalidError` for an invalid value. */
 export function readDirectUploadOptions(options: DirectUploadOptions = {}): CheckedDirectUploadOptions {
   const checked = { expireAfter: 86_400_000, urlsExpireAfter: 3_600_000, ...options };
-  // There is no date that is much later.
+  // A Date cannot be much later.
   assertTime('expireAfter', checked.expireAfter, { most: CENTURY, called: 'a century' });
   // S3 signs for no longer.
   assertTime('urlsExpireAfter', checked.urlsExpireAfter, { most: WEEK, called: 'a week' });

@@ -6,7 +6,7 @@ import type { OwnerReference } from '../owner-reference.js';
 export interface BeginUploadOptions {
   /** The name that people see, in any script. Throws `FileNameInvalidError` for a name that no file may have. */
   name: string;
-  /** Bytes. It has to be sent as many, and no others. */
+  /** Bytes. Exactly as many must be sent. */
   size: number;
   /** The content type that the client claims: a hint where the bytes cannot tell. */
   contentType?: string;
@@ -26,14 +26,14 @@ export interface ByActor {
   actor: Actor | null;
 }
 
-/** An upload that was begun: the one request by which the client sends it, or in how many parts it comes. */
+/** An upload that was begun: the one request by which the client sends it, or the number of its parts. */
 export type BegunUpload = BegunWhole | BegunParts;
 
 /** The client sends all of it in one request. */
 export interface BegunWhole extends SignedRequest {
   /** The upload's id; the file will have it, too. */
   id: string;
-  /** From then on the upload is gone, unless it is completed. The request expires sooner. */
+  /** The upload ends then, unless it is completed. The request expires sooner. */
   expiresAt: Date;
 }
 
@@ -41,7 +41,7 @@ export interface BegunWhole extends SignedRequest {
 export interface BegunParts {
   /** The upload's id; the file will have it, too. */
   id: string;
-  /** From then on the upload is gone, unless it is completed. */
+  /** The upload ends then, unless it is completed. */
   expiresAt: Date;
   /** Bytes of each part but the last one. */
   partSize: number;
@@ -61,7 +61,7 @@ export interface SignedPart extends SignedRequest {
 export interface UploadState {
   /** The upload's id, and that of its file. */
   id: string;
-  /** As the file is, or will be, called. */
+  /** The name of the file. */
   name: string;
   /** The name of the storage. */
   storage: string;
@@ -69,7 +69,7 @@ export interface UploadState {
   size: number;
   /** The content type that the client claimed. */
   contentType: string | null;
-  /** From then on the upload is gone. */
+  /** The upload ends then. */
   expiresAt: Date;
   /** `completed`: it is a file. */
   state: 'open' | 'completed';

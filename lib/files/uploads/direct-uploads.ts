@@ -87,7 +87,7 @@ export class DirectUploads {
     return { ...known, state: 'completed', uploaded: partNumbers(row) };
   }
 
-  /** The requests by which a client sends these parts, the first of which is 1: late, because they expire. */
+  /** The requests by which a client sends these parts; the first part is 1. Ask for them late, because they expire. */
   async signParts(id: string, numbers: readonly number[], by?: ByActor): Promise<SignedPart[]> {
     const row = await this.#findOpen(id, by);
     // Storages count the seconds for which a request is valid.
@@ -129,12 +129,12 @@ export class DirectUploads {
     const { location } = row;
     const storage = this.storages.of(row);
     const parts = await storage.direct(location, (place) => place.parts(location, begunOf(row)));
-    // A completion that was cut off has made one object of all.
+    // An interrupted completion has made one object of all parts.
     if (parts.length === 0 && (await storage.exists(location))) return partNumbers(row);
     return wholeParts(row, parts);
   }
 
-  /** At once, because each call of the storage looks for its mark first. */
+  /** All in one call, because each call of the storage looks for its mark first. */
   #sign(row: FileUpload, numbers: readonly number[]): Promise<SignedPart[]> {
     const { location } = row;
     const expiresAt = new Date(Math.min(this.now() + this.options.urlsExpireAfter, row.expiresAt.getTime()));

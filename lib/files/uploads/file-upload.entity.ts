@@ -3,8 +3,8 @@ import { Authoritative } from '../../unit-of-work/typeorm/query-builders.js';
 import { BINARY_TABLE, id, int8, text, when } from '../columns.js';
 
 /**
- * An upload that a client sends to the storage itself. The row is there before the storage hears of it, and until nothing that was signed for
- * it can arrive any more, so that the remains of a crash are found. As long as it is there, no other upload has the location.
+ * An upload that a client sends to the storage itself. The row exists from before the storage is asked until no signed request can arrive any
+ * more, so that the remains of a crash are found. As long as it is there, no other upload has the location.
  */
 @Entity('files_upload', BINARY_TABLE)
 @Authoritative()
@@ -42,7 +42,7 @@ export class FileUpload {
   @Column(text(191, { name: 'actor_id', nullable: true })) actorId!: string | null;
   /** When it was begun. */
   @Column(when({ name: 'created_at' })) createdAt!: Date;
-  /** From then on it is gone for everybody. */
+  /** It ends then. */
   @Column(when({ name: 'expires_at' })) expiresAt!: Date;
   /** When it became a file, or was given up; null while it is open. */
   @Column(when({ name: 'ended_at', nullable: true })) endedAt!: Date | null;

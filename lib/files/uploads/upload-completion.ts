@@ -123,7 +123,7 @@ export class UploadCompletion {
     }
   }
 
-  /** The row of the file and the end of the upload, in one commit; `undefined` where somebody else has ended it. */
+  /** The row of the file and the end of the upload, in one commit; `undefined` if another call has ended it. */
   async #commit(row: FileUpload, found: Examined): Promise<ManagedFile | undefined> {
     const { id, name, storage, location } = row;
     return this.transactor.run(async ({ manager }) => {

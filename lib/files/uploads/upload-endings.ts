@@ -11,7 +11,7 @@ import type { CheckedDirectUploadOptions } from './direct-upload-options.js';
 import type { FileUpload } from './file-upload.entity.js';
 import { announced, endRow, ownerOf } from './upload-rows.js';
 
-/** Gives uploads up, and takes away what has come of them. */
+/** Gives uploads up, and removes their bytes. */
 @Injectable()
 export class UploadEndings {
   constructor(
@@ -23,7 +23,7 @@ export class UploadEndings {
   ) {}
 
   /**
-   * Gives the upload up, and then takes away its bytes; what cannot be removed is left to the sweeper. `false` where it has ended already. The
+   * Gives the upload up, and then removes its bytes; failed removals are left to the sweeper. `false` if it has ended already. The
    * row stays, and with it the location is taken, as long as what was signed can arrive.
    */
   giveUp(row: FileUpload): Promise<boolean> {
@@ -47,7 +47,7 @@ export class UploadEndings {
     });
   }
 
-  /** Removes all that has come of an upload that has ended, unless it has become a file: parts, and bytes. */
+  /** Removes the parts and bytes of an ended upload, unless it has become a file. */
   async clear({ storage: name, location }: FileUpload): Promise<RemovedBytes> {
     const storage = this.storages.of({ storage: name });
     if (storage.can('directUploads')) await storage.direct(location, (place) => place.abort(location));

@@ -39,8 +39,8 @@ export class UploadSweep {
   }
 
   /**
-   * Gives an open one up, and removes what has come of it. The row goes once nothing can arrive any more. `undefined` where somebody else has
-   * ended it meanwhile.
+   * Gives an open upload up, and removes its bytes. The row is removed once no more bytes can arrive. `undefined` if another call has ended the
+   * upload meanwhile.
    */
   async sweep(row: FileUpload, settledBefore: Date): Promise<RemovedBytes | undefined> {
     if (row.endedAt === null && !(await this.endings.expire(row))) return undefined;

@@ -10,7 +10,7 @@ import { ValidationFailedError } from '../../errors/files.errors.js';
 const CATCHES = '__filterCatchExceptions__';
 
 /**
- * Answers errors of the library on every transport, with their code and without what is the server's own, and logs faults of the server.
+ * Answers errors of the library on every transport, with their code and without details of the server, and logs faults of the server.
  * The application's own global filters keep the last word: one that catches `FilesError` on every transport, one that catches
  * `HttpException` or everything over HTTP. Nest applies no global filters to gateways: put it there with `@UseFilters(FilesErrorFilter)`.
  */
@@ -23,8 +23,8 @@ export class FilesErrorFilter extends BaseExceptionFilter {
   }
 
   /**
-   * Nest asks the global filter that was registered last, and a filter for everything ends the search: its log would lack what the
-   * answer must not say. To be called before the routes are registered.
+   * Nest asks the global filter that was registered last, and a filter for everything ends the search: its log would lack the details that the
+   * answer must not have. Call it before the routes are registered.
    * @internal
    */
   comeFirst(): void {

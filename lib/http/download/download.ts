@@ -13,10 +13,10 @@ import { validatorHeaders, validatorsOf } from '../routes/validators.js';
  */
 const INLINE = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/avif', 'text/plain']);
 
-// As short as a client needs to follow it, milliseconds.
+// Milliseconds; just long enough for a client to follow the redirect.
 const ADDRESS_LIFETIME = 60_000;
 
-/** The headers of a file's content, besides its type and length. A 304 has them too: it tells the client what is new of them. */
+/** The headers of a file's content, besides its type and length. A 304 has them, too, so that the client learns their changes. */
 export function downloadHeaders(file: ManagedFile, storage: Storage): Record<string, string> {
   return {
     'Content-Disposition': dispositionOf(file),
@@ -34,7 +34,7 @@ function cacheControlOf(file: ManagedFile, storage: Storage): string {
   return /(^|,)\s*no-transform\s*(,|$)/i.test(chosen) ? chosen : `${chosen}, no-transform`;
 }
 
-/** Whether a browser may show it where no `nosniff` comes with it: an image is read as nothing else. */
+/** Whether a browser may show it without `nosniff`: an image is never read as another type. */
 function isSafeAlone(contentType: string): boolean {
   return INLINE.has(contentType) && contentType.startsWith('image/');
 }
@@ -76,7 +76,7 @@ function dispositionOf({ name, contentType }: ManagedFile): string {
   return dispositionFor(name, INLINE.has(contentType) ? 'inline' : 'attachment');
 }
 
-/** Waits until the content has bytes or has ended: what fails before can still be answered with an error. */
+/** Waits until the content has bytes or has ended: an earlier failure can still be answered with an error. */
 export async function opened(content: Readable, { storage, location }: ManagedFile): Promise<Readable> {
   try {
     if (content.readableLength === 0 && !content.readableEnded) await once(content, 'readable');

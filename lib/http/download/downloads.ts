@@ -17,7 +17,7 @@ import { validatorsOf } from '../routes/validators.js';
 
 const MAX_ATTEMPTS = 5;
 
-/** How a download differs from others. */
+/** The differences of a download from others. */
 export interface DownloadOptions {
   /** Called before the client is given any of the content, once or again for a file that has changed meanwhile. */
   beforeBody?: () => Promise<void>;
@@ -25,7 +25,7 @@ export interface DownloadOptions {
   disposition?: 'attachment' | undefined;
 }
 
-/** Answers requests for the content of files as https://www.rfc-editor.org/rfc/rfc9110 has it. */
+/** Answers requests for the content of files according to https://www.rfc-editor.org/rfc/rfc9110. */
 @Injectable()
 export class Downloads {
   constructor(
@@ -89,7 +89,7 @@ export class Downloads {
     this.adapters.httpAdapter.reply(response, body);
   }
 
-  /** There is a body, of no bytes: the client has been given the content, and a link for one use is used up. */
+  /** The body is empty, but the client has got the content, so that a one-time link is used up. */
   #sendElsewhere(file: ManagedFile, headers: Record<string, string>, context: ExecutionContext): StreamableFile {
     if (headers['Location'] !== undefined) this.#setStatus(context, HttpStatus.TEMPORARY_REDIRECT);
     else this.#setHeaders(file, context);

@@ -3,10 +3,10 @@ import type { IncomingMessage } from 'node:http';
 import { UploadIdleError } from '../../errors/requests.errors.js';
 import { overrideMember } from '../../unit-of-work/typeorm/override-member.js';
 
-/** How long an upload may stand still, in milliseconds. */
+/** How long an upload may stall, in milliseconds. */
 export const UPLOAD_IDLE_TIMEOUT = Symbol('UPLOAD_IDLE_TIMEOUT');
 
-// A client that sends a byte now and then holds a place, and makes no progress.
+// A client that sends a byte now and then occupies a connection without progress.
 const PROGRESS = 1024;
 
 /** The sockets of requests of which the body is read as an upload, or what is left of it discarded, which takes seconds at most. */
@@ -16,8 +16,8 @@ const watched = new WeakSet<object>();
 /**
  * Watches the body of a request that is read as an upload: calls `onIdle` where less than a kilobyte comes within `timeout`. Time in which the
  * stream is paused, because storage is slower than the client, does not count. Node's `requestTimeout`, which ends a request however well it
- * flows, is set aside meanwhile, for this connection alone. The function that is returned
- * ends the watch; the request timeout is back when the request is over.
+ * flows, is set aside meanwhile, for this connection alone. The returned function ends the watch; the request timeout is restored when the
+ * request is over.
  */
 export function watchArrival(
   request: IncomingMessage,

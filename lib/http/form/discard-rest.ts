@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 
 const MAX_BYTES = 32 * 1024 * 1024;
 const MAX_MILLISECONDS = 5_000;
-// A client that has sent nothing for so long waits for the answer.
+// A client that has sent no byte for so long is waiting for the answer.
 const MAX_IDLE_MILLISECONDS = 1_000;
 
 /** Runs `work`, which reads the body of the request. If it fails, the rest of the body is discarded. */

@@ -6,7 +6,7 @@ const STEP = /^[^.[\]]+/;
 const LATER = /^(?:\.([^.[\]]+)|\[([^[\]]*)\])/;
 
 /**
- * The way into the body that the name of a form's field tells: `resources[0][file]` and `resources.0.file` are `['resources', '0', 'file']`,
+ * The path into the body that the name of a form's field stands for: `resources[0][file]` and `resources.0.file` are `['resources', '0', 'file']`,
  * and `tags[]` is `['tags', '']`. Throws `UploadMalformedError` for other names.
  */
 export function fieldPath(name: string): readonly string[] {

@@ -15,7 +15,7 @@ interface Leaf {
   isFile: boolean;
 }
 
-/** The body that the fields of a form come to: objects, and lists where all names on a level are numbers. */
+/** The body that the fields of a form make: objects, and lists where all names on a level are numbers. */
 export class FormBody {
   readonly #root: Branch = new Map();
   #bytes = 0;
@@ -38,7 +38,7 @@ export class FormBody {
     else leaf.values.push(id);
   }
 
-  /** Whether a file was sent under the name already, or fields below it. */
+  /** Whether a file, or a field below it, was already sent under the name. */
   hasFile(path: readonly string[]): boolean {
     let node: Node | undefined = this.#root;
     for (const step of withoutEnd(path)) node = node instanceof Map ? node.get(step) : undefined;

@@ -100,7 +100,7 @@ export class FormReader {
       .on('partsLimit', () => this.fail(new UploadLimitExceededError('the number of parts', parts - 1)))
       .on('error', (error) => this.fail(malformed(error)))
       .on('close', () => this.#inbox.end());
-    // Node tells an interrupted request by an error, by closing, or by both.
+    // Node reports an interrupted request by an error, by closing, or by both.
     this.request.on('error', () => this.fail(new UploadAbortedError()));
     this.request.on('close', this.#onClose);
   }
@@ -129,7 +129,7 @@ function openParser(request: IncomingMessage, limits: FormLimits): busboy.Busboy
   }
   if (request.destroyed) throw new UploadAbortedError();
   try {
-    // busboy takes a field of exactly the limit for one that was cut.
+    // busboy reports a field of exactly the limit as cut.
     return busboy({
       headers: request.headers,
       defParamCharset: 'utf8',

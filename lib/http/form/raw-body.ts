@@ -4,7 +4,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { isForm } from './form-reader.js';
 
-/** What `@RouteConfig()` of @nestjs/platform-fastify sets; that package is not there on Express. */
+/** The metadata key of `@RouteConfig()` of @nestjs/platform-fastify, a package that is missing on Express. */
 const FASTIFY_ROUTE_CONFIG = '__fastify_route_config__';
 const RAW_BODY = 'nestjs-files:raw-body';
 const RAW_FORM = 'nestjs-files:raw-form';

@@ -66,7 +66,7 @@ async function* bytesOf(file: FilePart, form: FormReader): AsyncGenerator<Buffer
   try {
     yield* file.body as AsyncIterable<Buffer>;
   } catch (error) {
-    // The form knows better what went wrong.
+    // The error of the form is the better one.
     await form.next();
     throw error;
   }

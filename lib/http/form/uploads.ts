@@ -24,7 +24,7 @@ import { ValidInput } from '../routes/valid-input.pipe.js';
 const FORM_OVERHEAD = 1024 * 1024;
 const OCTETS = 'application/octet-stream';
 
-/** Takes bytes that come over HTTP. No unit of work is open while they do. */
+/** Takes bytes over HTTP. No unit of work is open while they arrive. */
 @Injectable()
 export class Uploads {
   constructor(
@@ -43,7 +43,7 @@ export class Uploads {
     context: ExecutionContext,
   ): Promise<{ files: ManagedFile[]; isList: boolean }> {
     return orDiscard(request, async () => {
-      // Not by a pipe: what that refuses leaves the body unread.
+      // Not by a pipe, because a refusal there would leave the body unread.
       const input = new ValidInput().transform(query, { type: 'query', metatype: UploadInput }) as UploadInput;
       const isList = input.multiple === 'true';
       const actor = await this.actors.of(context);
@@ -55,7 +55,7 @@ export class Uploads {
     });
   }
 
-  /** Gives a file new content, if it is still allowed, and still on the conditions of the request, when all of it is there. */
+  /** Gives a file new content, if access and the conditions of the request still hold when all of it has arrived. */
   async replace(id: string, request: IncomingMessage, context: ExecutionContext): Promise<ManagedFile> {
     return orDiscard(request, async () => {
       const actor = await this.actors.of(context);
@@ -98,7 +98,7 @@ function declaredSize({ headers }: IncomingMessage): number {
   return Number.isSafeInteger(size) ? size : 0;
 }
 
-// The bytes decide; but a form, say, is not sent here on purpose.
+// The bytes decide the type; but a form, for example, was sent here by mistake.
 function assertSameType({ headers }: IncomingMessage, { id, contentType }: ManagedFile): void {
   const declared = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? OCTETS;
   if (declared !== OCTETS && declared !== contentType) throw new FileTypeChangedError(id, contentType, declared);

@@ -12,7 +12,7 @@ import { Transactor } from '../../unit-of-work/transactor.js';
 import { ActionRoutes } from '../form/action-uploads.js';
 import { describeAction } from './openapi.js';
 
-/** Refuses to start where `@UploadAs()` could not do what it says, and tells OpenAPI about the routes that take files. */
+/** Refuses to start if `@UploadAs()` could not keep its promise, and tells OpenAPI about the routes that take files. */
 @Injectable()
 export class ActionRoutesCheck implements OnModuleInit {
   constructor(

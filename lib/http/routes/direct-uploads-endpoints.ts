@@ -23,7 +23,7 @@ export abstract class DirectUploadsEndpoints {
     @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
   ) {}
 
-  /** Answers the request by which the client sends the file, or in how many parts it has to. */
+  /** Answers the request by which the client sends the file, or the number of parts. */
   @Post()
   @Header(...PRIVATE)
   async begin(
@@ -41,7 +41,7 @@ export abstract class DirectUploadsEndpoints {
     return this.uploads.find(id, await this.#by(context));
   }
 
-  /** Late and in batches, because requests that are signed expire. */
+  /** Called late and in batches, because signed requests expire. */
   @Post(':id/parts')
   @HttpCode(HttpStatus.OK)
   @Header(...PRIVATE)

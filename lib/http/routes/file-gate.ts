@@ -11,7 +11,7 @@ import { lockFile } from '../../files/lock-files.js';
 import type { ManagedFile } from '../../files/managed-file.entity.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 
-/** The way to a file over HTTP: through the question who may. */
+/** Finds files over HTTP, after a check of access. */
 @Injectable()
 export class FileGate {
   constructor(

@@ -20,7 +20,7 @@ export interface FileList {
   /** How many files there are on all pages. */
   count: number;
   results: PublicFile[];
-  /** What to give as `after` for the page that follows; null on the last one. */
+  /** The `cursor` of the next page; null on the last one. */
   next: string | null;
 }
 

@@ -2,7 +2,7 @@ import { SearchQueryInvalidError } from '../../errors/requests.errors.js';
 import type { SearchOptions } from '../../files/search/file-filter.js';
 import type { ListFilesInput } from './inputs.js';
 
-// Where bytes are is not told, and neither can it be guessed, one filter at a time.
+// Locations are not shown, and must not be guessed by filters either.
 const PRIVATE = new Set(['location', 'locationKey', 'storageData']);
 
 /** The search options in the query. The search validates them. */

@@ -24,7 +24,7 @@ export const FILE = {
   },
 };
 
-/** What OpenAPI is told of a route. */
+/** The OpenAPI description of a route. */
 export interface Route {
   endpoints: { prototype: object };
   method: string;

@@ -136,7 +136,7 @@ export function describeRoutes(): void {
   }
 }
 
-/** Says that an action takes a form, and which of its fields are files, where the application has not said more. */
+/** Declares that an action takes a form, and which of its fields are files, unless the application has declared more. */
 export function describeAction(handler: object, fields: readonly DescribedField[]): void {
   if (!Reflect.hasMetadata(CONSUMES, handler)) {
     Reflect.defineMetadata(CONSUMES, ['multipart/form-data', 'application/json'], handler);

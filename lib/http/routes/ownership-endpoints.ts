@@ -33,7 +33,7 @@ export abstract class OwnershipEndpoints {
   ) {}
 
   /**
-   * Asks for both ends: the right to give the file away, and the right to give files to the owner. Owners whose records name their files get
+   * Checks both rights: to give the file away, and to give files to the owner. Owners whose records name their files get
    * them by being saved.
    */
   @Post(':id/transfer')

@@ -4,7 +4,7 @@ import { MODULE_PATH, PATH_METADATA, VERSION_METADATA } from '@nestjs/common/con
 import type { VersionValue } from '@nestjs/common/interfaces/version-options.interface.js';
 import { addLeadingSlash } from '@nestjs/common/utils/shared.utils.js';
 import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
-// The router itself makes paths with it; @nestjs/swagger imports it from there too.
+// The router itself makes paths with it; @nestjs/swagger imports it, too.
 import { RoutePathFactory } from '@nestjs/core/router/route-path-factory.js';
 import { FilesAddresses } from '../../files/files-addresses.js';
 
@@ -42,7 +42,7 @@ export class RouteAddresses extends FilesAddresses {
     return this.#pathOf(this.routes.link)?.replace(':token', token);
   }
 
-  // Not once for all: the application may set its prefix after the first question.
+  // Not cached, because the application may set its prefix after the first call.
   #pathOf(route: GetRoute | undefined): string | undefined {
     if (route === undefined) return undefined;
     const { controller, method } = route;

@@ -20,7 +20,7 @@ const NO_FIELDS = { fields: [], parentColumns: [], heirs: [] };
 const RIGHTS = Symbol('nestjs-files:change-rights');
 
 /**
- * Whether the actor of a unit of work may change the owners that its claims are for. Each is asked about before the unit first writes its row:
+ * Whether the actor of a unit of work may change the owners that its claims are for. Each is checked before the unit first writes its row:
  * the handler's own writes must not decide whether it may write.
  */
 export class ChangeRights {
@@ -31,7 +31,7 @@ export class ChangeRights {
 
   private constructor(private readonly runtime: TransferRuntime) {}
 
-  /** Wants the right to change owners of this type; throws where their rows are not watched. Called before the handler. */
+  /** Requires the right to change owners of this type; throws if their rows are not watched. Called before the handler. */
   static want(runtime: TransferRuntime, { root }: UnitOfWork, ownerType: string, place: string): void {
     const rights = root.slot(RIGHTS, () => new ChangeRights(runtime));
     if (rights.#types.has(ownerType)) return;
@@ -54,12 +54,12 @@ export class ChangeRights {
     }
   }
 
-  /** Those of the unit, if any of its claims wants them. */
+  /** The rights of the unit, if one of its claims requires them. */
   static find(unit: UnitOfWork | undefined): ChangeRights | undefined {
     return unit?.root.peek<ChangeRights>(RIGHTS);
   }
 
-  /** Does the write; asks first about the owners whose rows are there already. */
+  /** Does the write, after a check of the owners whose rows exist already. */
   async around(builder: WriteBuilder, unit: UnitOfWork, execute: () => Promise<unknown>): Promise<unknown> {
     const { mainAlias, queryType } = builder.expressionMap;
     const entities = mainAlias?.hasMetadata ? this.#tables.get(mainAlias.metadata.tablePath) : undefined;
@@ -76,7 +76,7 @@ export class ChangeRights {
     return result;
   }
 
-  /** Throws unless the actor may change all of them, those aside that the unit itself has inserted. */
+  /** Throws unless the actor may change all of them, except those that the unit itself has inserted. */
   async assert(owners: readonly OwnerReference[]): Promise<void> {
     const existing = owners.filter((owner) => !this.#inserted.has(keyOf(owner)));
     for (const type of new Set(existing.map(({ type: one }) => one))) {
@@ -137,8 +137,8 @@ function keyOf({ type, id }: OwnerReference): string {
 }
 
 /**
- * Whether a claim has to ask for the right to change the record that it is for; then it is asked from now on. `stated` is what the field says;
- * the module's default is for owner types whose rows are watched.
+ * Whether a claim has to ask for the right to change the record that it is for; then it is asked from now on. `stated` is the field's option;
+ * the module's default applies to owner types whose rows are watched.
  */
 export function wantChange(
   { unit }: UnitQueue,

@@ -1,13 +1,13 @@
 import { getMetadataArgsStorage, Index } from 'typeorm';
 import { DecorationInvalidError } from '../../errors/setup.errors.js';
 
-/** What becomes of a file that a record named and no longer names. */
+/** The policy for a file that a record no longer names. */
 export type ReplacePolicy = 'keep' | 'release' | 'delete';
 
-/** What holds for a column that names files. */
+/** The options for a column that names files. */
 export interface FileFieldOptions {
   /**
-   * What becomes of a file when the record no longer names it: it stays the record's, it loses its owner and its pin, or it is deleted
+   * The policy for a file that the record no longer names: it stays the record's, it loses its owner and its pin, or it is deleted
    * with its bytes. @default 'keep'
    */
   readonly onReplace?: ReplacePolicy;

@@ -13,8 +13,8 @@ export interface FilesInUse {
 }
 
 /**
- * What other rows of the same owners name: a child whose parent is the owner has siblings, and several classes may own as one type. No
- * statement where a row is all that its owner has.
+ * The files that other rows of the same owners name: a child whose parent is the owner has siblings, and several classes may have one owner
+ * type. No statement if each owner has only one row.
  */
 export async function filesInUse(
   transaction: OpenTransaction,

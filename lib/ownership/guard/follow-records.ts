@@ -69,7 +69,7 @@ function changedId(row: CurrentRow): ChangedId | undefined {
   return { row, from: { type: row.entity.ownerType, id: known }, to: row.owner };
 }
 
-/** All files of an owner follow its id. Of an owner that has several rows, those that this row names do. */
+/** All files of an owner follow its id. If an owner has several rows, only the files that this row names follow. */
 function keysOf({ from, row: { entity, row, values } }: ChangedId): string[] {
   if (entity.isOneRow) return [keyOf(from)];
   const named = entity.fields.flatMap((field) => (values.get(field) ?? row.before?.values.get(field))?.ids ?? []);
@@ -170,8 +170,8 @@ async function disinherit(
 }
 
 /**
- * What rows of other classes that own as the same owners have named since before the transaction: an id that one of them has is no earlier
- * owner's.
+ * The files that rows of other classes with the same owners have named since before the transaction: an id that one of them has does not belong
+ * to an earlier owner.
  */
 async function namedByOthers(
   manager: EntityManager,
@@ -211,7 +211,7 @@ async function move(
     pin: false,
   });
   await chargeMoves(runtime, manager, moves, outcomes);
-  // Other rows of the owner that they come from may name them.
+  // Other rows of their former owner may name them.
   const dataSource = dataSourceOf(manager);
   for (const { fileId, verdict, before } of outcomes) {
     const from = ownerOf(before);

@@ -29,7 +29,7 @@ export interface GuardedEntity extends OwnerEntity {
   readonly isOneRow: boolean;
   /** Columns that refer to a parent. */
   readonly parentColumns: readonly OwnerColumn[];
-  /** Whether what the row lets go of, or a change of its owner id, has to be seen before it is written. */
+  /** Whether a write must be preceded by a read, to see the files that the row lets go of, or a change of its owner id. */
   readonly letsGo: boolean;
 }
 
@@ -109,7 +109,7 @@ function describe(metadata: EntityMetadata): GuardedEntity | undefined {
   };
 }
 
-/** A class that owns nothing itself, but has classes in its table that do: writes of their rows may go through it. */
+/** A class that owns no files, but shares its table with classes that do, whose rows may be written through it. */
 function tableOfOwners(metadata: EntityMetadata): OwnerEntity | undefined {
   if (!heirsInTable(metadata).some((child) => ownerEntity(child))) return undefined;
   return { metadata, ownerType: '', onDelete: 'keep', guard: 'always', idColumn: metadata.primaryColumns[0] };
@@ -224,8 +224,8 @@ const DECIMAL = /^(?:0|-?[1-9]\d*)$/;
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 
 /**
- * The owner id as the database would give it back, for a value that the application wrote or looked for. Undefined where the two may
- * differ: then the row has to be read.
+ * The owner id as the database would return it, for a value that the application wrote or looked for. Undefined if the two may differ: then the
+ * row has to be read.
  */
 export function canonicalId(dataSource: DataSource, column: OwnerColumn, value: unknown): string | undefined {
   if (column.transformer) return undefined;
@@ -234,7 +234,7 @@ export function canonicalId(dataSource: DataSource, column: OwnerColumn, value: 
   const type = dataSource.driver.normalizeType(column);
   if (INTEGERS.has(type)) return DECIMAL.test(id) ? id : undefined;
   if (type === 'uuid') return UUID.test(id.toLowerCase()) ? id.toLowerCase() : undefined;
-  // Texts that differ in case, or in spaces at the end, may be the same to a collation, as they are to most of MySQL's.
+  // Texts that differ in case, or in trailing spaces, may be equal for a collation, as for most of MySQL's.
   const isExact = !column.collation && familyOf(dataSource) !== 'mysql';
   const isWhole = typeof value !== 'number' || Number.isSafeInteger(value);
   return isExact && isWhole && TEXTS.has(type) ? id : undefined;

@@ -40,7 +40,7 @@ export async function letRecordsGo(
   const dropped = noFilesToLetGo();
   for (const file of locked) {
     const owner = { type: file.ownerType ?? '', id: file.ownerId ?? '' };
-    // Several rows may have had it, one after the other.
+    // Several rows may have owned it, one after the other.
     const one = letGo.get(file.id)?.find(({ owners }) => owners.some((other) => isOwner(other, owner)));
     if (!one || used.isUsed(owner, file.id)) continue;
     const { isRemoved, before } = one.row.row;

@@ -20,13 +20,13 @@ import { transactionOf, RecordLedger } from './record-ledger.js';
 import { settleRecords } from './settle-records.js';
 import { rowsOfOwners } from './record-rows.js';
 
-/** The transaction that a write outside of any has got. */
+/** The transaction that was opened for a write outside of any. */
 class OwnTransaction {
   constructor(readonly runner: QueryRunner) {}
 }
 
 /**
- * Sees every write of guarded rows, in units of work and outside of them, and has them checked before the commit. A write outside of any
+ * Notices every write of guarded rows, in units of work and outside of them, and has the rows checked before the commit. A write outside of any
  * transaction gets one.
  */
 @Injectable()
@@ -134,7 +134,7 @@ function ledgerIn(runtime: TransferRuntime, transaction: OpenTransaction): Recor
   return RecordLedger.of(transaction, (ledger) => settleRecords(runtime, ledger, transaction));
 }
 
-/** Notes transfers that were done: whose the files are now, and from which guarded owners they were taken. */
+/** Notes completed transfers: the new owners of the files, and the guarded owners that lost them. */
 export function noteMoves(
   runtime: TransferRuntime,
   manager: EntityManager,
@@ -184,7 +184,7 @@ function ledgerAbout(
   return guardedOwners(dataSourceOf(manager), type).length > 0 ? ledgerOf(runtime, manager) : undefined;
 }
 
-/** Notes what a statement of the library itself, past TypeORM's query builders, writes into the rows of these owners. */
+/** Notes a write of the library's own SQL, past TypeORM's query builders, into the rows of these owners. */
 export async function noteWrite<T>(
   runtime: TransferRuntime,
   manager: EntityManager,

@@ -49,7 +49,7 @@ async function insertRows(
     }
   };
   const result = await done<Parameters<typeof note>[0]>(builder, execute, () => {
-    // TypeORM has put the keys into the rows by then, where the database gives them.
+    // TypeORM has put the keys into the rows by then, if the database makes them.
     const { primaryColumns } = entity.metadata;
     const isKnown = (row: Values): boolean => primaryColumns.every((column) => valueIn([row], column) !== undefined);
     if (rows.every(isKnown)) note();
@@ -64,7 +64,7 @@ function failedAfterWrite({ metadata: { name } }: GuardedEntity): RecordWriteUns
   return new RecordWriteUnseenError(name, `An insertion into ${name} that a listener failed after`, remedy);
 }
 
-/** Lets the keys be read back, but not into the caller's objects where these are to be left alone. Gives the rows as they are inserted. */
+/** Has the keys read back, but not into the caller's objects if these must stay unchanged. Gives the rows as they are inserted. */
 function wantKeys({ expressionMap }: WriteBuilder, rows: readonly Values[]): readonly Values[] {
   if (expressionMap.updateEntity) return rows;
   const copies = rows.map((row) => Object.assign(Object.create(Object.getPrototypeOf(row) as object) as object, row));
@@ -72,7 +72,7 @@ function wantKeys({ expressionMap }: WriteBuilder, rows: readonly Values[]): rea
   return copies;
 }
 
-/** Rows that are inserted or, where one is there already, updated or left alone: they are known by their unique values alone. */
+/** Rows that are inserted or, if they exist already, updated or left alone: only their unique values are known. */
 async function upsertRows(
   builder: WriteBuilder,
   entity: GuardedEntity,

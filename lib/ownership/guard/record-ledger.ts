@@ -17,7 +17,7 @@ const LEDGER = Symbol('nestjs-files:record-ledger');
 /** What one transaction did to guarded rows and to the owners of files, until it is settled before the COMMIT. */
 export class RecordLedger {
   readonly #rows: WrittenRows;
-  /** Whom files were given to, and from whom they were taken. */
+  /** The owners that got files, and those that lost some. */
   readonly files: GivenFiles;
   readonly #settle: () => Promise<void>;
   /** Writes that have begun, and are not noted yet. */
@@ -56,7 +56,7 @@ export class RecordLedger {
     return (this.#refusal ??= error);
   }
 
-  /** Throws what the transaction was refused with. */
+  /** Throws the error with which the transaction was refused. */
   assertNotRefused(): void {
     if (this.#refusal) throw this.#refusal;
   }
@@ -97,7 +97,7 @@ export class RecordLedger {
     // In a row that is made again, columns that the statement leaves out are empty.
     const empty = row.isRemoved ? entity.fields.map((field) => [field, NOTHING] as const) : [];
     row.choseId = choseId;
-    // One that was removed and is inserted under the same key was there before.
+    // A row that was removed and is inserted again under the same key existed before.
     if (row.before === undefined && !row.isRemoved) row.before = null;
     if (row.before === null) row.insertedAs = ownerId;
     row.isRemoved = false;
@@ -144,7 +144,7 @@ export class RecordLedger {
     row.isRemoved = true;
   }
 
-  /** Notes what was done with the files of the row's owner id. */
+  /** Notes how the files of the row's owner id were dealt with. */
   note(row: WrittenRow, done: Partial<Pick<WrittenRow, 'disinheritedAs' | 'followedTo'>>): void {
     this.#rows.keep(row);
     Object.assign(row, done);
@@ -156,13 +156,13 @@ export class RecordLedger {
     return this.files.ownerOf(fileId);
   }
 
-  /** Whether the writes themselves do not tell what the rows are now: then `read()` has to be called before `current`. */
+  /** Whether the writes alone do not give the states of the rows: then `read()` has to be called before `current`. */
   get isUnsure(): boolean {
     this.#forgetUndone();
     return this.#rows.areUnsure;
   }
 
-  /** Reads what the writes do not tell: one statement for each entity. */
+  /** Reads the states that the writes do not give: one statement for each entity. */
   async read(manager: EntityManager): Promise<void> {
     for (const [entity, rows] of groupByEntity(this.#rows.unsure())) await this.#reread(manager, entity, rows);
   }
@@ -178,7 +178,7 @@ export class RecordLedger {
     return this.rows.flatMap((row) => removedOf(row) ?? []);
   }
 
-  /** Whether the writes gave values to rows and did nothing else: no file follows a row, none is let go of, and none is inherited. */
+  /** Whether the writes only set values: no file follows a row, is let go of, or is inherited. */
   get onlyGivesValues(): boolean {
     if (this.isUnsure || this.#rows.displaced.length > 0) return false;
     return this.#rows.present.every(
@@ -197,7 +197,7 @@ export class RecordLedger {
     return this.#rows.naming;
   }
 
-  /** The owner of the type whose row was written to name the file, and is not there: somebody else has removed it meanwhile. */
+  /** The owner of the type whose row was written to name the file, and is missing: another transaction has removed it meanwhile. */
   vanished(ownerType: string, fileId: string): OwnerReference | undefined {
     for (const { entity, ownerId, isRemoved, written } of this.#rows.present) {
       if (!isRemoved || entity.ownerType !== ownerType || ownerId === undefined) continue;
@@ -224,7 +224,7 @@ export class RecordLedger {
       this.#read(row, record);
       return true;
     };
-    // A change of the key that was undone has left the row where it was before.
+    // If a change of the key was undone, the row has its earlier key again.
     const others = rows.filter((row) => !take(row, row.key)).filter((row) => !row.before || !take(row, row.before.key));
     // A key that was written in another form than the database has it (`+7`, another case) is that of one of these.
     const [other, ...more] = others;
@@ -251,7 +251,7 @@ export class RecordLedger {
 
   #moveTo(row: WrittenRow, from: ObjectLiteral, to: ObjectLiteral): void {
     const displaced = this.#rows.move(row, from, to);
-    // Where something was undone, that one may still be there, under the key that it had.
+    // If something was undone, that row may still exist, under its earlier key.
     if (displaced && this.isUndone) this.refuse(keyUsedAgain(row.entity));
   }
 
@@ -268,7 +268,7 @@ export class RecordLedger {
       Object.assign(row, { isUnsure: true, disinheritedAs: undefined, followedTo: undefined });
       row.formerly.clear();
     }
-    // Such a row may be there again, under its key.
+    // Such a row may exist again, under its key.
     const [displaced] = this.#rows.displaced;
     if (displaced) this.refuse(keyUsedAgain(displaced.entity));
   }

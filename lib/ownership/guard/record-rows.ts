@@ -67,8 +67,8 @@ export async function rowsOfOwners(
 }
 
 /**
- * As `rowsOfOwners`, as they are now: where a transaction has a snapshot, they are locked, which shows what others have committed since, or
- * on PostgreSQL fails with a serialization error where they were changed.
+ * As `rowsOfOwners`, with their current state: in a transaction with a snapshot, they are locked, which shows later commits, or on PostgreSQL
+ * fails with a serialization error if they were changed.
  */
 export function latestRowsOfOwners(
   { unit, manager }: OpenTransaction,
@@ -78,7 +78,7 @@ export function latestRowsOfOwners(
   return rowsOfOwners(manager, entity, ownerIds, unit?.isolation !== 'READ COMMITTED');
 }
 
-/** The rows of which a column of one id names one of the files. By index; lists are not looked into. */
+/** The rows that name one of the files in a column of one id. Found by index; columns with lists are not searched. */
 export async function rowsNaming(
   manager: EntityManager,
   entity: GuardedEntity,

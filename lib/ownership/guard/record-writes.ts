@@ -42,7 +42,7 @@ function changedByListener({ metadata: { name } }: GuardedEntity): RecordWriteUn
   return new RecordWriteUnseenError(name, `A listener's change of what update() writes into ${name}`, remedy);
 }
 
-/** Rows that came to meet the condition after it was asked; or it answers by chance. */
+/** Rows that met the condition only later, or a condition with a random result. */
 function moreThanRead({ metadata: { name } }: GuardedEntity): RecordWriteUnseenError {
   const remedy = 'Run it again; or read the rows first, and update them by their ids.';
   return new RecordWriteUnseenError(name, `An update of more rows of ${name} than its condition had found`, remedy);
@@ -58,7 +58,7 @@ async function updateRows(
 ): Promise<unknown> {
   const keys = writtenKeys(builder, entity);
   const { metadata, idColumn, letsGo, heirs } = entity;
-  // Of a table of several classes only the row tells which one it is.
+  // In a table of several classes, only the row tells its class.
   const isOneClass = heirs.length === 0;
   const idIsKey = metadata.primaryColumns.includes(idColumn);
   const isKnown = keys !== undefined && isOneClass && idIsKey && !changesId && !newKey && !letsGo && !expressions;
@@ -70,7 +70,7 @@ async function updateRows(
       }
     };
     const result = await done<{ affected?: number }>(builder, execute, () => note(false));
-    // Some of them may not be there.
+    // Some of them may be missing.
     note(result.affected === keys.length);
     return result;
   }
@@ -91,7 +91,7 @@ async function updateRows(
   const result = await done<{ affected?: number }>(builder, execute, () => note(false));
   const { affected = before.length } = result;
   if (affected > before.length) throw ledger.refuse(moreThanRead(entity));
-  // A limit leaves some of them alone.
+  // A limit spares some of them.
   note(affected === before.length);
   return result;
 }

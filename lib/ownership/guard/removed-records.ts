@@ -23,7 +23,7 @@ interface Removed {
   readonly fileIds: readonly string[];
 }
 
-/** Does what `onDelete` says with the files that removed rows owned, and that no other row has taken over. */
+/** Applies `onDelete` to the files that removed rows owned and no other row has taken over. */
 export async function dealWithRemoved(
   runtime: TransferRuntime,
   ledger: RecordLedger,

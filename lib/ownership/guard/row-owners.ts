@@ -17,7 +17,7 @@ import type { RecordRow } from './record-rows.js';
 export interface WantedOwner {
   readonly fileId: string;
   readonly ownerType: string;
-  /** Who owned it when it was checked. */
+  /** Its owner at the check. */
   readonly seenId: string | null;
 }
 
@@ -69,7 +69,7 @@ export class RowOwners {
     return owners;
   }
 
-  /** Whether rows say who the owners of this type are. */
+  /** Whether rows decide who the owners of this type are. */
   isGuarded(ownerType: string): boolean {
     return this.#ofType(ownerType).classes.length > 0;
   }
@@ -92,7 +92,7 @@ export class RowOwners {
     return byOwner;
   }
 
-  /** The owner whose row would name the file, if it had not been removed while it was written. */
+  /** The owner whose row would name the file, but was removed meanwhile. */
   vanished(fileId: string, ownerType: string): OwnerReference | undefined {
     return findLedger(this.manager)?.vanished(ownerType, fileId);
   }
@@ -102,7 +102,7 @@ export class RowOwners {
     return this.#ofType(type).written.has(id);
   }
 
-  /** Notes the owners that the ledger knows, and gives the files of which it knows nothing. */
+  /** Notes the owners that the ledger knows, and returns the other files. */
   #byLedger(ledger: RecordLedger | undefined, wanted: readonly WantedOwner[]): readonly WantedOwner[] {
     if (!ledger) return wanted;
     const { naming } = ledger;
@@ -155,8 +155,8 @@ function add(byFile: Map<string, OwnerReference[]>, fileId: string, owner: Owner
 }
 
 /**
- * The owner whose row names the claimed file. Where several do, `queue.bind()` or the field's `owner` chooses one of them. Throws
- * `FilesNotNamedError` where no row does, or not that of the chosen one, and `OwnerNotFoundError` where the row was removed meanwhile.
+ * The owner whose row names the claimed file. If several do, `queue.bind()` or the field's `owner` chooses one of them. Throws
+ * `FilesNotNamedError` if no row names it, or not the chosen one's, and `OwnerNotFoundError` if the row was removed meanwhile.
  */
 export function rowOwner(claim: FileClaim, outcome: CallOutcome, rows: RowOwners): OwnerReference {
   const { fileId, ownerType, dtoName, property } = claim;

@@ -20,7 +20,7 @@ import type { CurrentRow } from './written-row.js';
 import { latestRowsOfOwners } from './record-rows.js';
 
 /**
- * Settles what a transaction did to records. Files follow their records; the policies are applied to the files that records no longer name and
+ * Settles the changes of a transaction to records. Files follow their records; the policies are applied to the files that records no longer name and
  * to those of removed records. Then it throws unless every written row names only its own files and no file was taken from a row that names it.
  */
 export async function settleRecords(
@@ -46,8 +46,8 @@ export async function settleRecords(
 }
 
 /**
- * The files that written rows name and that the transaction has not transferred to them itself. Throws `FilesNotOwnError` where a row names
- * something that cannot be its own file.
+ * The files that written rows name and that the transaction has not transferred to them itself. Throws `FilesNotOwnError` if a row names a value
+ * that cannot be its own file.
  */
 function namedAndNotGiven(
   runtime: TransferRuntime,
@@ -142,7 +142,7 @@ async function assertNotInUse(
   }
 }
 
-/** The files that were taken, and are not given back: what took them may have been undone. */
+/** The files that were taken and not given back. The transfers that took them may have been undone. */
 async function takenFrom(
   { statements }: TransferRuntime,
   ledger: RecordLedger,

@@ -5,7 +5,7 @@ import { Transactor } from '../../unit-of-work/transactor.js';
 import { guardedEntitiesOf, guardedEntity } from './guarded-entities.js';
 import type { GuardedEntity } from './guarded-entities.js';
 
-/** Warns at boot where the metadata tells that guarded rows can be written without the guard's seeing it. */
+/** Warns at boot if the metadata shows that guarded rows can be written without the guard noticing. */
 @Injectable()
 export class UnseenWritesCheck implements OnApplicationBootstrap {
   readonly #logger = new Logger('OwnsFiles');
@@ -33,7 +33,7 @@ function otherClasses({ metadata }: GuardedEntity, { entityMetadatas }: DataSour
     );
 }
 
-/** Whether both are of one inheritance: the rows of a table are then of one class each. */
+/** Whether both belong to one inheritance: then each row of the table has one class. */
 function isFamily(one: EntityMetadata, other: EntityMetadata): boolean {
   return one.inheritanceTree.some((ancestor) => other.inheritanceTree.includes(ancestor));
 }

@@ -25,13 +25,13 @@ export interface GuardedWrite {
 /** The values for declared fields and the owner id. */
 export interface Written {
   readonly fields: FieldValues;
-  /** Whether SQL says what is written. */
+  /** Whether SQL computes the value. */
   readonly expressions: boolean;
   /** Whether an update changes the owner id. */
   readonly changesId: boolean;
   /** The values of primary columns that an update changes, by property. */
   readonly newKey: ObjectLiteral | undefined;
-  /** Whether an insertion says which owner the row is, and no other row is the same: another may have been it before. */
+  /** Whether an insertion sets the row's owner id, which belongs to this row alone: an earlier row may have had it. */
   readonly choosesId: boolean;
 }
 
@@ -107,7 +107,7 @@ export function rowsToInsert({ expressionMap: { valuesSet } }: WriteBuilder): re
   return (Array.isArray(valuesSet) ? valuesSet : [valuesSet ?? {}]) as readonly Values[];
 }
 
-/** Whether entity listeners or subscribers hear of the write before its SQL is made, and may change its values. */
+/** Whether entity listeners or subscribers are called before the SQL of the write is made, and may change its values. */
 export function mayBeHeard(builder: WriteBuilder, what: 'Insert' | 'Update'): boolean {
   const { callListeners, mainAlias } = builder.expressionMap;
   if (!callListeners || !mainAlias) return false;
@@ -115,7 +115,7 @@ export function mayBeHeard(builder: WriteBuilder, what: 'Insert' | 'Update'): bo
   return isHeard || dataSourceOf(builder).subscribers.some((subscriber) => subscriber[`before${what}`]);
 }
 
-/** Runs `look` when TypeORM makes the SQL: the values are what listeners have left of them. */
+/** Runs `look` when TypeORM makes the SQL, after listeners have changed the values. */
 export function beforeSql(builder: WriteBuilder, look: () => void): void {
   const make = builder.getQueryAndParameters.bind(builder);
   builder.getQueryAndParameters = () => {
@@ -125,8 +125,8 @@ export function beforeSql(builder: WriteBuilder, look: () => void): void {
 }
 
 /**
- * Does the write. `onFailure` is called where it may have been done although it rejects: a listener failed after the statement. A statement that
- * was not made, or that fails itself, has done nothing.
+ * Does the write. `onFailure` is called if the write may have been done although it rejects, because a listener failed after the statement. A
+ * statement that was not sent, or that failed itself, has changed nothing.
  */
 export async function done<T>(builder: WriteBuilder, execute: Execute, onFailure: () => void): Promise<T> {
   const make = builder.getQueryAndParameters;
@@ -142,7 +142,7 @@ export async function done<T>(builder: WriteBuilder, execute: Execute, onFailure
   }
 }
 
-/** Whether it is this statement that failed, and not one of a listener. SQLite's query runner makes numbers of booleans. */
+/** Whether this statement failed, and not one of a listener. SQLite's query runner turns booleans into numbers. */
 function isFailureOf([sql, parameters]: [sql: string, parameters: unknown[]], error: unknown): boolean {
   if (!(error instanceof QueryFailedError) || error.query !== sql) return false;
   const asSent = (values: unknown[]): unknown[] =>
@@ -157,7 +157,7 @@ export function rowsOf(builder: WriteBuilder, entity: GuardedEntity, manager: En
   return readRows(manager, entity, where, true);
 }
 
-/** The builder's own condition: as a deletion that says nothing else it has no other parameters than this. */
+/** The builder's own condition, made as a deletion, so that it has no other parameters. */
 function criteriaOf(builder: WriteBuilder, { metadata: { name } }: GuardedEntity): Condition {
   const deletion = builder.clone().delete();
   const { commonTableExpressions } = deletion.expressionMap;

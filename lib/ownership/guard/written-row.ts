@@ -13,7 +13,7 @@ export interface WrittenRow {
   key: ObjectLiteral;
   /** Its state before the first write; null if the transaction inserted it, undefined if it was not needed. */
   before: RecordRow | null | undefined;
-  /** The owner id, as far as the writes tell. */
+  /** The owner id, if the writes tell it. */
   ownerId: string | undefined;
   /** The owner id that it was inserted with, if the transaction inserted it. */
   insertedAs: string | undefined;
@@ -21,9 +21,9 @@ export interface WrittenRow {
   removedAs: RecordRow | undefined;
   /** The fields that were written, as the last write left them. */
   readonly written: Map<GuardedField, NamedFiles>;
-  /** What earlier writes of the transaction have left in the fields. */
+  /** The values of the fields after earlier writes of the transaction. */
   readonly formerly: Map<GuardedField, Set<string>>;
-  /** Whether it was inserted under an owner id of the application's choice, which may have been another row's. */
+  /** Whether the application chose its owner id at the insertion, which may have been another row's. */
   choseId: boolean;
   /** The owner id under which files that an earlier owner has left were looked for. */
   disinheritedAs: string | undefined;
@@ -57,7 +57,7 @@ const UNTOUCHED = {
   isRemoved: false,
   isUnsure: false,
 };
-/** A row of which nothing is known yet. */
+/** A row without any known state yet. */
 function untouchedRow(entity: GuardedEntity, key: ObjectLiteral): WrittenRow {
   return { entity, key, written: new Map(), formerly: new Map(), ...UNTOUCHED };
 }
@@ -199,7 +199,7 @@ export class WrittenRows {
     return row;
   }
 
-  /** The same for an insertion. One that was made and removed here, and is made again as another owner, is another row. */
+  /** The same for an insertion. A row that was made and removed here, and is made again as another owner, counts as another row. */
   toInsert(entity: GuardedEntity, key: ObjectLiteral, ownerId: string | undefined): WrittenRow {
     const row = this.row(entity, key);
     const { isRemoved, before, removedAs } = row;
@@ -223,7 +223,7 @@ export class WrittenRows {
     return displaced;
   }
 
-  /** Has the row be again what it is now if the part of the transaction that is open is undone. Called before each change of a row. */
+  /** Restores the present state of the row if the open part of the transaction is undone. Called before each change of a row. */
   keep(row: WrittenRow): void {
     if (!this.state.isInPart) return;
     const kept = { ...row, written: new Map(row.written), formerly: new Map(row.formerly) };

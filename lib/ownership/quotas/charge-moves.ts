@@ -4,7 +4,7 @@ import type { Move, MoveOutcome } from '../statements/transfer-statements.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import type { UsageChange } from './quotas.js';
 
-/** Counts the files that moved for their new owners, and no more for those before. Nothing is asked where neither has a quota. */
+/** Counts moved files for their new owners, and no longer for the former ones. No statement if neither has a quota. */
 export async function chargeMoves(
   { quotas, statements }: TransferRuntime,
   manager: EntityManager,

@@ -46,7 +46,7 @@ export class Quotas {
   }
 
   /**
-   * Throws `QuotaExceededError` unless the owner has room for so many more bytes, and one more file, as things are: nothing is reserved.
+   * Throws `QuotaExceededError` unless the owner has room at this moment for so many more bytes, and one more file. Nothing is reserved.
    * For a refusal before the bytes of an upload are read.
    */
   async assertRoom(owner: OwnerReference | null, bytes: number, count = 1): Promise<void> {
@@ -54,7 +54,7 @@ export class Quotas {
   }
 
   /**
-   * As `assertRoom()`, and tells how many bytes the owner may still take; `undefined` where these are not limited.
+   * As `assertRoom()`, and tells how many bytes the owner may still take; `undefined` if these are not limited.
    * @internal
    */
   async roomFor(owner: OwnerReference | null, added: Amount): Promise<Room | undefined> {
@@ -82,13 +82,13 @@ export class Quotas {
   }
 
   /**
-   * Adds what came to owners, and takes off what went, in the transaction that changed the files and after it did; a file that is still
-   * to be deleted is `going`. Throws `QuotaExceededError` where an owner now has more than it may have.
+   * Adds the files that came to owners, and subtracts those that went, after the change in the same transaction; a file that is still to be
+   * deleted is `going`. Throws `QuotaExceededError` if an owner exceeds its quota now.
    * @internal
    */
   async charge(manager: EntityManager, changes: readonly UsageChange[], going?: string): Promise<void> {
     for (const { owner, added } of this.#netOf(changes)) {
-      // Before the row is locked: the application may take its time.
+      // Called before the row is locked, because the application may take its time.
       const limits = added.bytes > 0 || added.count > 0 ? await this.#limitsOf(owner) : undefined;
       await addUsage(manager, owner, added, going);
       const usage = limits && (await recordedUsage(manager, owner));
@@ -124,7 +124,7 @@ function roomWithin({ bytes: limit }: Limits, owner: Partial<OwnerReference> & {
 
 function assertWithin({ type, id }: OwnerReference, limits: Limits, usage: Amount, added: Amount): void {
   for (const limited of ['bytes', 'count'] as const) {
-    // An owner that has too much already may still lose some of it.
+    // An owner over its quota may still lose files.
     if (added[limited] > 0 && usage[limited] > limits[limited]) {
       throw new QuotaExceededError(type, id, limited, limits[limited], usage[limited]);
     }

@@ -47,7 +47,7 @@ export async function addUsage(
   if (affected === 0) await setUsage(manager, owner, await countedUsage(manager, owner, going), added);
 }
 
-/** Writes the owner's row; where somebody else has written it meanwhile, adds to that. */
+/** Writes the owner's row; if another transaction has written it meanwhile, adds to it. */
 async function setUsage(
   manager: EntityManager,
   { type, id }: OwnerReference,
@@ -57,7 +57,7 @@ async function setUsage(
   await manager.query(insertSql(dataSourceOf(manager)), [type, id, usage.bytes, usage.count, added.bytes, added.count]);
 }
 
-/** Makes the owner's row say what its files come to. */
+/** Sets the owner's row to the counted usage. */
 export async function recountUsage(manager: EntityManager, owner: OwnerReference): Promise<Amount> {
   // Locks the row, which it makes if it is missing.
   await addUsage(manager, owner, { bytes: 0, count: 0 });

@@ -13,7 +13,7 @@ export interface RemovedOwner {
   readonly onDelete: Exclude<OwnerRemovalPolicy, 'keep'>;
 }
 
-/** Whether the removal may be that of an owner whose files are not to stay as they are. */
+/** Whether the removal may concern an owner with another policy than `keep`. */
 export function mayConcern(event: RemoveEvent<object>): boolean {
   const { metadata } = event;
   const loaded = loadedOf(event);
@@ -24,11 +24,11 @@ export function mayConcern(event: RemoveEvent<object>): boolean {
   return owners.some((owner) => (owner?.onDelete ?? 'keep') !== 'keep');
 }
 
-/** Finds out which owners removals are about, also of those that TypeORM knows by their primary key only, as it does orphans. */
+/** Finds the owners that are removed, also those that TypeORM knows only by their primary key, such as orphans. */
 export class RemovedOwners {
   readonly #lookedUp = new WeakMap<QueryRunner, Map<string, unknown>>();
 
-  /** The owner that goes. Wants to be called before the removal, too: then a row is there to be asked. */
+  /** The removed owner. Must also be called before the removal, while the row can still be read. */
   async of(event: RemoveEvent<object>): Promise<RemovedOwner[]> {
     const owner = ownerOf(event.metadata, loadedOf(event) ?? (await this.#rowOfSubclass(event)));
     const onDelete = owner?.onDelete ?? 'keep';
@@ -88,7 +88,7 @@ function loadedOf({ databaseEntity, entity }: RemoveEvent<object>): object | und
 
 function ownerOf(metadata: EntityMetadata, loaded?: object): OwnerEntity | undefined {
   const found = loaded ? metadata.findInheritanceMetadata(loaded) : metadata;
-  // Guarded entities are left out: `guard/removed-records.ts` sees to their files.
+  // Guarded entities are left out: `guard/removed-records.ts` deals with their files.
   return guardedEntity(found) ? undefined : ownerEntity(found);
 }
 

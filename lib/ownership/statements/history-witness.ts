@@ -5,7 +5,7 @@ import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import { databaseFault } from '../../unit-of-work/transaction/database-fault.js';
 import { FileTransfer } from '../file-transfer.entity.js';
 
-/** Lets the unit that wrote this row of the history be told by it whether it was committed. */
+/** Makes this row of the history the witness of the unit that wrote it. */
 export function witnessHistory(manager: EntityManager, id: string | undefined): void {
   const here = ambientOf(dataSourceOf(manager));
   if (id === undefined || here?.kind !== 'scope') return;
@@ -17,7 +17,7 @@ async function rowStands(manager: EntityManager, id: string): Promise<CommitOutc
   const nobody = { fromType: null, fromId: null, toType: null, toId: null, actorType: null, actorId: null };
   const row = { id, fileId: id, action: 'create' as const, ...nobody, forced: false, at: new Date() };
   try {
-    // Nothing of this stays, so that no subscriber is to hear of it.
+    // All of this is rolled back, so subscribers must not hear of it.
     await manager.createQueryBuilder().insert().into(FileTransfer).values(row).callListeners(false).execute();
     return 'rolled back';
   } catch (error) {

@@ -111,7 +111,7 @@ function insertSql({ history: { table, column } }: OwnershipNames): string {
   return `INSERT INTO ${table} (${HISTORY_COLUMNS.map(column).join(', ')})`;
 }
 
-/** The instant that is given, unless the history of the file has it or a later one already. */
+/** The given instant, or a later one if the history of the file has reached it already. */
 function nextInstant({ history: { table, column } }: OwnershipNames, fileId: string): string {
   return `GREATEST(?, COALESCE((SELECT MAX(h.${column('at')}) + 1 FROM ${table} h WHERE h.${column('fileId')} = ${fileId}), 0))`;
 }

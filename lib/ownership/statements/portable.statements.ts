@@ -13,7 +13,7 @@ import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 
 const IDS_PER_STATEMENT = 1_000;
 
-/** Every database that TypeORM knows, in its own words: not the fewest statements, but the same decisions. */
+/** For every database that TypeORM knows, by its own methods: with more statements, but the same decisions. */
 export class PortableStatements extends StepwiseStatements {
   lock(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
     return this.#read(manager, ids, familyOf(dataSourceOf(manager)) !== 'sqlite');

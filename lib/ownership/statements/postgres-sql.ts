@@ -15,8 +15,8 @@ const MOVES: Record<TransferForm, string> = {
 /**
  * Lock, decide, move and write history in one statement. `f` waits for the locks and has the newest version of each row; `v` reads
  * only `f`, so the verdict is about what is locked, although the statement's snapshot may be older. `u` writes all or nothing.
- * One file has a statement without arrays: with arrays PostgreSQL would plan it again each time. Moves that are alike but for their
- * files, as those of one field are, need arrays of ids alone.
+ * One file has a statement without arrays: with arrays PostgreSQL would plan it again each time. Moves that differ only in their files, such as
+ * those of one field, need only arrays of ids.
  */
 export function transferSql({ file, history }: OwnershipNames, form: TransferForm): string {
   return `${transferredSql({ file, history }, form, { isManager: '$9::bool', force: '$10::bool', pin: '$11::bool' })}
@@ -95,7 +95,7 @@ FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text
   AS e(id, file_id, action, from_type, from_id, to_type, to_id, forced)`;
 }
 
-/** `more` is what else is selected. */
+/** `more` selects further values. */
 export function lookSql({ file, snapshot }: OwnershipNames, files: 'one' | 'many', more = ''): string {
   const match = files === 'one' ? '$1::uuid' : 'ANY($1::uuid[])';
   return `SELECT ${snapshot}${more} FROM ${file.table} WHERE ${file.column('id')} = ${match}`;

@@ -177,7 +177,7 @@ function toOutcome(row: Record<string, unknown>): MoveOutcome {
   return { fileId: String(row['id']), verdict: row['verdict'] as Verdict, before };
 }
 
-/** Selects what PostgreSQL knows the transaction by. It is text, because it has 64 bits. */
+/** Selects PostgreSQL's id of the transaction. It is text, because it has 64 bits. */
 const TRANSACTION_ID = ', (SELECT txid_current())::text AS "transaction"';
 
 // https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
@@ -190,7 +190,7 @@ const TERMINATE = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 const PATIENCE = 250;
 
 /**
- * Asks PostgreSQL what became of the transaction. A transaction that goes on may be waiting for a lock, with its COMMIT behind: it is
+ * Asks PostgreSQL for the outcome of the transaction. An open one may be waiting for a lock, with its COMMIT behind: it is
  * terminated, so that it cannot commit after it was reported as rolled back.
  */
 function transactionWitness(id: string): Witness {

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type { BlockBlobClient } from '@azure/storage-blob';
 import { inParts } from './in-parts.js';
 
-// While one is filled, two are on their way: that is the memory of a write, however large the file is.
+// One is filled while two are on their way: that is the memory of a write, for a file of any size.
 export const BLOCK_SIZE = 8 * 1024 * 1024;
 // Of a blob, as Azure has it: 390 GiB.
 export const MAX_BLOCKS = 50_000;

@@ -14,7 +14,7 @@ export function isStatus(error: unknown, status: number): boolean {
   return (error as AzureFault | undefined)?.statusCode === status;
 }
 
-/** What Azure calls the fault, such as `BlobNotFound`; answers to HEAD have it in a header only. */
+/** Azure's code of the fault, such as `BlobNotFound`; answers to HEAD have it in a header only. */
 export function codeOf(error: unknown): string {
   const { code, details } = error as AzureFault;
   return String(details?.errorCode ?? code);

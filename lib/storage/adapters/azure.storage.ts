@@ -101,7 +101,7 @@ class AzureAdapter implements StorageAdapter {
 
   async write(location: string, content: Readable): Promise<void> {
     const blob = this.#container.blob(location);
-    // Told before the content is read, where it can be; Azure is what decides.
+    // An early refusal, before the content is read; Azure decides.
     if (await this.#container.properties(location)) throw new LocationTakenError(location);
     const staged = await stageBlocks(blob, content);
     await this.#container.create(location, (creation) =>

@@ -1,7 +1,7 @@
 import { StorageOptionInvalidError } from '../../errors/setup.errors.js';
 import { assertLocation } from '../location.js';
 
-/** What all names in a bucket begin with: nothing, or a path that ends with a slash. Throws `StorageOptionInvalidError`. */
+/** The prefix of all names in a bucket: empty, or a path that ends with a slash. Throws `StorageOptionInvalidError`. */
 export function readPrefix(prefix: string): string {
   const path = prefix.replace(/\/$/, '');
   try {

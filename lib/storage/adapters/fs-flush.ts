@@ -23,7 +23,7 @@ export class FsFlush {
     this.#latest.catch(() => {}); // thrown where it is waited for
   }
 
-  /** Waits until the disk has all of it. Throws what any of the flushes failed with: the system reports a lost write only once. */
+  /** Waits until the disk has all of it. Throws the error of any of the flushes, because the system reports a lost write only once. */
   async finish(): Promise<void> {
     await this.#latest;
     await this.handle.datasync();

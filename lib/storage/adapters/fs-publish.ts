@@ -1,7 +1,7 @@
 import { link, open, rename, unlink } from 'node:fs/promises';
 import { isFault } from './fs-root.js';
 
-// What FAT, some network mounts and some containers answer to `link`.
+// The errors of `link` on FAT, some network mounts and some containers.
 const LINK_REFUSED = ['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV'];
 
 /**

@@ -25,8 +25,8 @@ export async function writeNew(
 }
 
 /**
- * Writes what is there already at once, up to a batch: one call for many chunks is what makes large files fast. Waits for
- * `wrote`, which is told of every batch but the last.
+ * Writes all present chunks at once, up to a batch, because one call for many chunks makes large files fast. Waits for `wrote`, which is called
+ * for every batch but the last.
  */
 async function writeContent(
   handle: FileHandle,

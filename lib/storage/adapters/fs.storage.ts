@@ -142,7 +142,7 @@ class FsAdapter implements StorageAdapter {
 
   async #create(location: string, fill: (partial: string) => Promise<void>): Promise<void> {
     const place = await this.#root.make(location);
-    // Told before the bytes are taken, where it can be; `publish` is what decides.
+    // An early refusal, before the bytes are read; `publish` decides.
     if (await look(place)) throw new LocationTakenError(location);
     const partial = join(place.directory, partialOf(basename(location)));
     try {

@@ -29,8 +29,8 @@ export interface LinkStorageOptions extends StorageLimits {
 }
 
 /**
- * Keeps no bytes but links to those of others: `linkStorage({ domains: ['*.example.org'] })`, then
- * `files.register('https://data.example.org/a.csv', { storage: 'links' })`. To remove such a file forgets the link.
+ * Keeps links to bytes on other servers, and no bytes: `linkStorage({ domains: ['*.example.org'] })`, then
+ * `files.register('https://data.example.org/a.csv', { storage: 'links' })`. Removing such a file forgets the link.
  */
 export function linkStorage(options: LinkStorageOptions): Storage {
   return new Storage(new LinkAdapter(options), options);
@@ -65,7 +65,7 @@ class LinkAdapter implements StorageAdapter {
     this.#allowPrivate = options.allowPrivateNetworks ?? false;
   }
 
-  /** A URL as a browser would write it, of an allowed protocol and host, without credentials. */
+  /** A URL in the form of a browser, with an allowed protocol and host, without credentials. */
   assertLocation(location: string): void {
     const refuse = (reason: string) => new LocationInvalidError(location, reason);
     if (!URL.canParse(location)) throw refuse('it is not a URL');

@@ -6,7 +6,7 @@ import type { StorageAdapter } from '../storage-adapter.js';
 import type { StorageLimits } from '../storage-limits.js';
 import { Storage } from '../storage.js';
 
-/** What `memoryStorage()` takes. */
+/** The options of `memoryStorage()`. */
 export type MemoryStorageOptions = StorageLimits;
 
 /** Keeps files in this process's memory, for tests and trials: `memoryStorage({ maxSize: '1MiB' })`. */

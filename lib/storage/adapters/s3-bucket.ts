@@ -34,7 +34,7 @@ export class S3Bucket {
     readonly client: S3Client,
     readonly name: string,
     readonly prefix: string,
-    /** Whether the server creates an object only where none is, when it is asked for that. */
+    /** Whether the server heeds the condition that no object exists. */
     readonly isConditional: boolean,
   ) {}
 
@@ -68,7 +68,7 @@ export class S3Bucket {
     await answerTo(this.client.send(new PutObjectCommand({ ...this.at(location), ...content, IfNoneMatch })));
   }
 
-  /** Makes an object where none is. Throws `LocationTakenError` where one is, also for the losers of a race. */
+  /** Makes an object if none exists. Throws `LocationTakenError` if one does, also for the losers of a race. */
   async create(location: string, tag: string, bytes: Buffer): Promise<void> {
     if (!this.isConditional) return this.#createUnconditionally(location, tag, bytes);
     for (let attempt = 1; ; attempt++) {
@@ -81,7 +81,7 @@ export class S3Bucket {
         // It was stored, and only the reply to that was lost.
         if (there?.tag === tag) return;
         if (there || isAnswer(fault, 412)) throw new LocationTakenError(location, undefined, { cause: fault });
-        // 409: something else happens to the object just now.
+        // 409: another request for the object is under way.
         if (!isAnswer(fault, 409) || attempt === ATTEMPTS) throw fault;
         await delay(attempt * PAUSE);
       }

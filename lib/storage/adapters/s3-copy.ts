@@ -4,7 +4,7 @@ import type { S3Bucket } from './s3-bucket.js';
 import { isMissingObject } from './s3-fault.js';
 import { MAX_PARTS, S3Upload } from './s3-upload.js';
 
-// Nothing of a copy passes through here, so that its parts may be larger.
+// The bytes of a copy do not pass through here, so its parts may be larger.
 const COPIED_PART_FACTOR = 16;
 
 /** Copies an object of this size within the bucket, in parts, to where nothing is. */

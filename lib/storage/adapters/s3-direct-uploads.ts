@@ -21,7 +21,7 @@ import { CLAIM, MAX_PARTS } from './s3-upload.js';
 
 /**
  * Uploads that clients send to the bucket: always a multipart upload, also of one part. The server that signs has begun it, so that the client
- * has no say in the object's headers, and completes it: from then on what was signed leads nowhere, on every server, with conditions and
+ * cannot choose the object's headers. It also completes it: after that, signed requests are refused on every server, with conditions and
  * without. A signed PutObject would need the condition, and Ceph accepts an unsigned ACL with it.
  */
 export class S3DirectUploads implements DirectUploadPlace {
@@ -76,7 +76,7 @@ export class S3DirectUploads implements DirectUploadPlace {
       if (bucket.isConditional) await bucket.create(location, claimOf(handle), CLAIM);
       await answerTo(bucket.client.send(new CompleteMultipartUploadCommand(upload)));
     } catch (error) {
-      // Somebody else was faster, or the reply was lost: nothing but this upload comes to the location.
+      // Another call was faster, or the reply was lost: only this upload can be at the location.
       const there = await bucket.head(location);
       if (!there || isClaim(there.tag)) throw error;
     }
@@ -95,7 +95,7 @@ export class S3DirectUploads implements DirectUploadPlace {
   }
 }
 
-/** By default the SDK adds the checksum of a body that is not there yet. Servers that check it refuse every upload. */
+/** By default the SDK signs the checksum of an empty body, so that servers that check it would refuse every upload. */
 function withoutChecksum<T extends { request: unknown }, R>(next: (args: T) => Promise<R>): (args: T) => Promise<R> {
   return (args) => {
     const { headers } = args.request as { headers: Record<string, string> };

@@ -19,7 +19,7 @@ export const CLAIM = Buffer.from('nestjs-files: this location is being written t
 
 const AT_ONCE = 2;
 
-/** An upload in parts, of which nothing is seen before all of it is there. */
+/** An upload in parts, which is invisible until it is complete. */
 export class S3Upload {
   readonly #done: CompletedPart[] = [];
   readonly #running = new Set<Promise<void>>();
@@ -52,7 +52,7 @@ export class S3Upload {
       await upload.#fill(fill);
       await upload.#publish();
     } catch (error) {
-      // What cannot be undone is swept as any other leftover.
+      // Failed removals are swept like any other leftover.
       const isStored = await upload.#undo().catch(() => false);
       if (!isStored) throw error;
     }
@@ -109,7 +109,7 @@ export class S3Upload {
   }
 
   /**
-   * Few servers heed a condition on the completion, so that it would overwrite what came to be at the location meanwhile. A claim is laid there
+   * Few servers heed a condition on the completion, so that it would overwrite an object that came to the location meanwhile. A claim is laid there
    * first: an object with the condition that none is there, which every server decides alike. The completion replaces it in one step. Until
    * then nothing is read, listed or copied there, and other writers are refused.
    */

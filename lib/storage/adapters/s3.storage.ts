@@ -97,7 +97,7 @@ class S3Adapter implements StorageAdapter {
 
   async write(location: string, content: Readable): Promise<void> {
     const bucket = this.#bucket;
-    // Told before the bytes are taken, where it can be; what decides is `create`.
+    // An early refusal, before the bytes are read; `create` decides.
     await this.#assertFree(location);
     const parts = inParts(content, this.#partSize);
     let part = await parts.next();

@@ -38,14 +38,14 @@ export interface CommitAnswer {
   readonly isBefore?: boolean;
 }
 
-/** Whether a COMMIT that was not acknowledged may have been done all the same. */
+/** Whether a COMMIT that was not acknowledged may still have been done. */
 export function commitMayStand({ error }: CommitAnswer): boolean {
   // A runner that was released before COMMIT could be sent did not commit.
   const sent = !(error instanceof QueryRunnerAlreadyReleasedError);
   return sent && databaseFault(error) === 'lost';
 }
 
-/** A statement that nothing but the COMMIT comes after, so that the two can go to the server together. */
+/** A statement that is followed only by the COMMIT, so that both can be sent together. */
 export interface LastStatement {
   readonly sql: string;
   readonly parameters: readonly unknown[];
@@ -85,11 +85,11 @@ export interface Dialect {
   lostTransaction(runner: QueryRunner, error: unknown): boolean;
   /** Whether a statement that succeeded ended the transaction, as DDL does on MySQL. `result` is TypeORM's QueryResult, if any. */
   endedTransaction(runner: QueryRunner, result: unknown): boolean;
-  /** Calls `commit`, which is to commit the runner's transaction, and tells what the database answered. Never throws. */
+  /** Calls `commit`, which commits the runner's transaction, and tells the answer of the database. Never throws. */
   commit(runner: QueryRunner, commit: () => Promise<void>): Promise<CommitAnswer>;
   /**
    * Sends the statement and the COMMIT of the runner's transaction together: where the statement fails, the server does not run the COMMIT. None
-   * where they have to go one after the other.
+   * if they have to be sent one after the other.
    */
   commitWith(runner: QueryRunner): ((last: LastStatement) => Promise<CommitAnswer>) | undefined;
   /** Gives the connection up instead of handing it back to the pool. */

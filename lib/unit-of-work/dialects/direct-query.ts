@@ -1,7 +1,7 @@
 import { type EntitySubscriberInterface, QueryFailedError, QueryResult, type QueryRunner } from 'typeorm';
 import { dataSourceOf } from '../typeorm/data-source.js';
 
-/** What `pg` answers to a statement. */
+/** The answer of `pg` to a statement. */
 export interface PgAnswer {
   readonly command?: string;
   readonly rows?: Record<string, unknown>[];
@@ -41,7 +41,7 @@ export function isListenedTo(runner: QueryRunner, what?: Listened): boolean {
   );
 }
 
-/** Runs a statement as TypeORM's query runner for PostgreSQL does, but where it is unheard with one promise in place of eight. */
+/** Runs a statement as TypeORM's query runner for PostgreSQL does, but with one promise instead of eight if no subscriber listens. */
 export function directQuery(runner: QueryRunner, sql: string, parameters?: unknown[]): Promise<QueryResult> {
   const isPlain = parameters === undefined || Array.isArray(parameters);
   if (!isPlain || !isUnheard(runner)) return runner.query(sql, parameters, true);

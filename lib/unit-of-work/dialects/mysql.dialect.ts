@@ -19,7 +19,7 @@ export class MysqlDialect extends PortableDialect {
     return requested ?? 'READ COMMITTED';
   }
 
-  // A transaction does not tell what it runs at; the session tells what it gives to those that do not ask.
+  // The isolation of a transaction cannot be read; the session has the default for transactions that ask for none.
   override async isolationOf(runner: QueryRunner, begunWith: BegunWith): Promise<IsolationLevel | undefined> {
     if (begunWith !== 'none') return begunWith;
     const sql = `SHOW VARIABLES WHERE Variable_name IN ('transaction_isolation', 'tx_isolation')`;

@@ -95,13 +95,13 @@ export function beginWith(base: QueryClass): BeginWith {
 }
 
 interface WithCommit extends Query {
-  /** Whether the statement was done, so that what comes after is the COMMIT. */
+  /** Whether the statement was done, so that the next answer is that of the COMMIT. */
   readonly isDone: boolean;
   /** The command tag with which the server answered the COMMIT. */
   readonly tag: string | undefined;
 }
 
-/** A statement that goes to the server together with the COMMIT of its transaction: if it fails, the server does not run that. */
+/** A statement that goes to the server together with the COMMIT of its transaction: if it fails, the server does not run the COMMIT. */
 export type CommitWith = new (statement: Statement, callback: Callback) => WithCommit;
 
 /**

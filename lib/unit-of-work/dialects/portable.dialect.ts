@@ -10,7 +10,7 @@ import {
   type Start,
 } from './dialect.js';
 
-/** What holds for any database that TypeORM knows. */
+/** The behaviour for any database that TypeORM knows. */
 export class PortableDialect implements Dialect {
   readonly defaultIsolation: IsolationLevel = 'READ COMMITTED';
 

@@ -20,7 +20,7 @@ interface Classes {
   readonly CommitWith: CommitWith;
 }
 
-/** What became of a statement that was sent with the COMMIT. */
+/** The outcome of a statement that was sent with the COMMIT. */
 interface CommittedWith {
   /** The command tag with which the server answered the COMMIT. */
   readonly tag?: string | undefined;
@@ -59,7 +59,7 @@ export class PostgresClient {
   }
 
   /**
-   * Runs `start`, and holds back what begins a transaction: until the first statement, or its end where they cannot go together. With an
+   * Runs `start`, and holds back the BEGIN that it sends until the first statement, or until its end if they cannot be sent together. With an
    * `isolation`, it begins at this one.
    */
   holdBegin(start: () => Promise<void>, isolation?: string): Promise<void> {
@@ -67,7 +67,7 @@ export class PostgresClient {
     return this.#classes ? begun : begun.then(() => this.begin());
   }
 
-  /** Whether what begins a transaction can be held back until the first statement. */
+  /** Whether BEGIN can be held back until the first statement. */
   get canHold(): boolean {
     return this.#classes !== undefined;
   }
@@ -168,7 +168,7 @@ const BEGIN = 'START TRANSACTION';
 const SET_ISOLATION = 'SET TRANSACTION ISOLATION LEVEL ';
 const ENDS = new Set(['COMMIT', 'ROLLBACK']);
 
-/** What begins a transaction on one connection, held back until something goes there that it can go with. */
+/** The BEGIN of a transaction on one connection, held back until it can be sent together with a statement. */
 class HeldBegin {
   #statement: string | undefined;
   #isolation: string | undefined;
@@ -193,7 +193,7 @@ class HeldBegin {
     }
   }
 
-  /** Holds back what begins a transaction at this isolation; gives its text. */
+  /** Holds back a BEGIN at this isolation; gives its text. */
   hold(isolation: string): string {
     this.isOutside = false;
     return (this.#statement = `${BEGIN} ISOLATION LEVEL ${isolation}`);
@@ -222,8 +222,8 @@ class HeldBegin {
 const NAMES = Symbol('nestjs-files:statement-names');
 
 /**
- * Has PostgreSQL plan this text once for each connection instead of once for each call, in units of work. The text must always be the
- * same: what differs are parameters.
+ * Makes PostgreSQL plan this text once for each connection instead of once for each call, in units of work. The text must always be the same;
+ * only parameters may differ.
  */
 export function nameStatement(dataSource: DataSource, sql: string): string {
   const names = keptWith<Map<string, string>>(dataSource, NAMES) ?? new Map<string, string>();

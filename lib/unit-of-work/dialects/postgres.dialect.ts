@@ -71,7 +71,7 @@ export class PostgresDialect extends PortableDialect {
   // pg-pool destroys a client that is released with an error.
   override async destroy(runner: QueryRunner): Promise<void> {
     const postgres = runner as PostgresRunner;
-    // No other connection would be another session: it is rolled back.
+    // Every connection has the same session, so the transaction is rolled back.
     if (isOnPglite(dataSourceOf(runner))) return runner.release();
     const error = new Error('its transaction may still be open');
     // A runner that was given up while it waited for the pool still gets its connection, and TypeORM would keep it for ever.

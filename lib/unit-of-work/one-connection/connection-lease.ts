@@ -10,7 +10,7 @@ const DETACHED_LEASE_TIMEOUT = 5_000;
 
 type Query = (sql: string, ...rest: unknown[]) => Promise<unknown>;
 
-/** What differs between the databases that have one connection for everybody. */
+/** The differences between the databases that have one connection for all callers. */
 export interface LeasedConnection {
   /** Whether the query runner that holds the lease is in a transaction. */
   isInTransaction(): boolean;
@@ -20,7 +20,7 @@ export interface LeasedConnection {
   rollBack(query: Query): Promise<void>;
 }
 
-/** Leases the one connection to the query runner: for the time of its transaction, else for one statement. */
+/** Leases the one connection to the query runner: for the time of its transaction, or for one statement. */
 export function leaseRunner(runner: QueryRunner, lease: Lease, connection: LeasedConnection): QueryRunner {
   const query = runner.query.bind(runner) as Query;
   const release = runner.release.bind(runner);

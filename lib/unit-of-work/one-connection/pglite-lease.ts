@@ -8,7 +8,7 @@ import { sharedView } from '../typeorm/shared-view.js';
 type Release = (error?: unknown) => void;
 type Obtained = [connection: PostgresConnection, release: Release];
 
-/** The connection of everybody, and how many have it. */
+/** The shared connection, and the number of its users. */
 interface Shared {
   readonly obtained: Promise<Obtained>;
   users: number;
@@ -33,14 +33,14 @@ const recognised = new WeakSet<DataSource>();
 /** By the function that makes the pools: all pools of one kind in this process share one database. */
 const leases = new WeakMap<object, Lease>();
 
-/** Whether the data source was found to be on PGlite, which is so before its first statement is run. */
+/** Whether the data source was found to be on PGlite; known before its first statement runs. */
 export function isOnPglite(dataSource: DataSource): boolean {
   return recognised.has(dataSource);
 }
 
 /**
- * PGlite has one session for all connections: two transactions at once would be one. Where a data source turns out to be on it, its session
- * is leased, and one connection is all that is opened. Any other PostgreSQL is left as it is.
+ * PGlite has one session for all connections: two transactions at once would be one. If a data source turns out to be on it, its session is
+ * leased, and only one connection is opened. Any other PostgreSQL is left as it is.
  */
 export function leasePglite(dataSource: DataSource): () => void {
   if (dataSource.options.type !== 'postgres') return () => undefined;
@@ -83,7 +83,7 @@ function leased(runner: PostgresRunner, lease: Lease): QueryRunner {
     run: async (query, sql, ...rest) => {
       const result = await query(sql, ...rest);
       if (BEGINS.test(sql)) isOpen = true;
-      // A COMMIT that fails is followed by a ROLLBACK, which is not to wait for the transaction of somebody else.
+      // A failed COMMIT is followed by a ROLLBACK, which must not wait for another caller's transaction.
       else if (ENDS.test(sql)) isOpen = false;
       return result;
     },
@@ -99,7 +99,7 @@ function leased(runner: PostgresRunner, lease: Lease): QueryRunner {
   });
 }
 
-/** The one session, where the data source has no more. */
+/** The one session, if the data source has only one. */
 class Session {
   /** Whether it is known to be another PostgreSQL. */
   isOther = false;

@@ -1,4 +1,4 @@
-/** What PGlite, or `pg`, answers to a statement. */
+/** The answer of PGlite, or of `pg`, to a statement. */
 interface Answer {
   readonly command?: string;
   readonly rows: readonly { readonly version?: unknown }[];
@@ -6,7 +6,7 @@ interface Answer {
   readonly affectedRows?: number;
 }
 
-/** What TypeORM's driver for PostgreSQL gets from its pool. */
+/** The connection that TypeORM's driver for PostgreSQL gets from its pool. */
 export interface PostgresConnection {
   query(sql: string, parameters?: unknown[]): Promise<Answer>;
   setMaxListeners?(count: number): void;
@@ -41,11 +41,11 @@ async function ask(connection: PostgresConnection): Promise<boolean> {
   return is;
 }
 
-/** PGlite before 0.5.5 does not tell what a statement was and did, and so not whether a COMMIT was a ROLLBACK. */
+/** PGlite before 0.5.5 does not report the command of a statement, and so not whether a COMMIT was a ROLLBACK. */
 function nameCommands(connection: PostgresConnection): void {
   const query = connection.query.bind(connection);
   connection.query = async (sql, parameters) => {
-    // In a transaction that has failed, and outside of any, it fails.
+    // It fails in a failed transaction, and outside of a transaction.
     const failed = sql === 'COMMIT' && (await query('SAVEPOINT nestjs_files').then(() => false, isFailed));
     const answer = await query(failed ? 'ROLLBACK' : sql, parameters);
     const command = failed ? 'ROLLBACK' : /^\s*(\w*)/.exec(sql)?.[1]?.toUpperCase();

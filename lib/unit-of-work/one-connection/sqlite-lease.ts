@@ -21,8 +21,8 @@ interface SqliteDriver {
 type RunnerClass = new (driver: SqliteDriver) => QueryRunner;
 
 /**
- * TypeORM shares one SQLite connection among everything, so that one caller's ROLLBACK undid what another had been told was
- * saved. This leases it like a pool of one: to a query runner for the time of its transaction, else for one statement.
+ * TypeORM shares one SQLite connection among all callers, so that one caller's ROLLBACK would undo another caller's saved work. This leases it
+ * like a pool of one: to a query runner for the time of its transaction, or for one statement.
  */
 export function leaseSqlite(dataSource: DataSource): () => void {
   if (dataSource.options.type !== 'better-sqlite3') return () => undefined;
@@ -32,7 +32,7 @@ export function leaseSqlite(dataSource: DataSource): () => void {
   const { stmtCache } = shared as unknown as { stmtCache: Map<string, unknown> };
   const lease = new Lease();
   let connection: SqliteConnection | undefined;
-  // SQLite's own waiting blocks the event loop; whileBusy() waits in its place.
+  // SQLite's own waiting would block the event loop; whileBusy() waits instead.
   const stopBlocking = (): void => {
     if (connection === driver.databaseConnection) return;
     connection = driver.databaseConnection;
@@ -100,7 +100,7 @@ function leaseSqliteRunner(
   });
 }
 
-// Nothing has happened yet, or nothing but the COMMIT itself is refused.
+// Either the transaction has not begun yet, or only the COMMIT itself was refused.
 function canRetry(sql: string, driver: SqliteDriver): boolean {
   return !driver.databaseConnection.inTransaction || sql === 'COMMIT';
 }

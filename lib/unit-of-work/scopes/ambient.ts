@@ -29,7 +29,7 @@ export function ambientNode(): AmbientNode | undefined {
   return storage.getStore();
 }
 
-/** Runs `fn` inside of the node; undefined is the outside of everything. */
+/** Runs `fn` inside of the node; undefined means outside of all nodes. */
 export function within<T>(node: AmbientNode | undefined, fn: () => T): T {
   return storage.run(node, fn);
 }
@@ -47,7 +47,10 @@ export function isInTurn(transaction: object): boolean {
   return false;
 }
 
-/** Lets the flow of `fn` carry the value along. By the one storage that there is, because Node.js hands each of them on to each promise. */
+/**
+ * Lets the flow of `fn` carry the value along. There is one AsyncLocalStorage for all values, because Node.js passes each storage on to each
+ * promise.
+ */
 export function carrying<T>(value: object, fn: () => T): T {
   const node: Carried = { kind: 'carried', enclosing: ambientNode(), value };
   return within(node, fn);

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { stackOf } from '../../errors/stack-of.js';
 import { type AmbientNode, detach } from './ambient.js';
 
-/** Something outside of the database that waits for the end of a root unit; 'end' runs however it ended. */
+/** Work outside of the database that waits for the end of a root unit; 'end' runs after both outcomes. */
 export interface Effect {
   readonly when: 'commit' | 'rollback' | 'end';
   readonly run: () => unknown;

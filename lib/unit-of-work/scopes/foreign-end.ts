@@ -8,7 +8,7 @@ type Outcome = 'commit' | 'rollback';
 
 /** A joined unit that waits for the outcome of the transaction it was part of. */
 interface Waiting {
-  /** How many transactions and savepoints it is inside of. */
+  /** The number of transactions and savepoints around it. */
   depth: number;
   readonly run: (outcome: Outcome) => unknown;
   outcome: Outcome | 'unknown' | undefined;
@@ -43,7 +43,7 @@ function watch(runner: QueryRunner, dialect: Dialect): Waiting[] {
   let isCommitting = false;
 
   const settle = (outcome: Outcome | 'unknown'): void => {
-    // TypeORM takes a transaction for an open one whose COMMIT was lost, or that was committed this moment.
+    // TypeORM takes a transaction for open if its COMMIT was lost, or has just been done.
     const depth = runner.isTransactionActive && outcome === 'rollback' ? depthOf(runner) : 0;
     for (const unit of waiting) if (unit.depth > depth) unit.outcome ??= outcome;
   };

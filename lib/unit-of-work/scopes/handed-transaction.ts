@@ -4,7 +4,7 @@ import { isFacade } from '../typeorm/runner-facade.js';
 import { realRunner } from '../typeorm/shared-view.js';
 import { dataSourceOf } from '../typeorm/data-source.js';
 
-/** Whether one of the arguments is in an open transaction of the data source that a unit opened here would not be in. */
+/** Whether one of the arguments is in an open transaction of the data source that a unit opened here would not join. */
 export function isHandedOtherTransaction(dataSource: DataSource, args: readonly unknown[]): boolean {
   return args.some((arg) => {
     const runner = runnerOf(arg);

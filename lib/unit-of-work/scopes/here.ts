@@ -19,7 +19,7 @@ export function scopeHere(): Scope | undefined {
   return undefined;
 }
 
-/** Whether the flow began in a unit of the data source: it is an effect of one, or was detached from it. */
+/** Whether the flow began in a unit of the data source, as an effect of it or detached from it. */
 export function hasUnitAround(dataSource: DataSource): boolean {
   for (let node = ambientNode(); node; node = node.enclosing) {
     if (isPlace(node) && node.kind === 'scope' && node.dataSource === dataSource) return true;

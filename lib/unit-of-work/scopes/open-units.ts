@@ -8,12 +8,12 @@ import {
 } from '../../errors/units.errors.js';
 import type { UnitTransaction } from '../transaction/unit-transaction.js';
 
-// Units whose connection was taken need no longer than it takes to look what became of their COMMIT, and their effects.
+// Units whose connection was taken need only the time to find out the outcome of their COMMIT, and to run their effects.
 const GRACE = 6_000;
 
 const logger = new Logger('UnitOfWork');
 
-/** The calls that have a unit of work open on a data source, and the end of them all. */
+/** The calls with an open unit of work on a data source. A shutdown drains them. */
 export class OpenUnits {
   readonly #deadlines = new Set<UnitDeadline>();
   readonly #stops = new Set<() => void>();
@@ -22,7 +22,7 @@ export class OpenUnits {
   #drain: Promise<void> | undefined;
   #waited: number | undefined;
 
-  /** Counts a call as under way, until `leave()`; throws ShuttingDownError while they are being drained, unless it is a part of another one. */
+  /** Counts a call as under way, until `leave()`; throws ShuttingDownError while they are being drained, unless it is part of another call. */
   enter(isInner: boolean): void {
     if (this.#drain && !(isInner && this.#count > 0)) throw new ShuttingDownError();
     this.#count++;
@@ -32,14 +32,14 @@ export class OpenUnits {
     if (--this.#count === 0) this.#isIdle();
   }
 
-  /** Counts a call as under way that is in a transaction of the application, which is open: it is not refused. */
+  /** Counts a call in an open transaction of the application as under way. It is never refused. */
   wait(call: Promise<unknown>): void {
     this.#count++;
     const leave = (): void => this.leave();
     call.then(leave, leave);
   }
 
-  /** Counts work that follows a commit as under way. `stop` is called when a shutdown waits no longer: then the work has to end soon. */
+  /** Counts work after a commit as under way. `stop` is called when a shutdown waits no longer: then the work has to end soon. */
   follow(work: Promise<unknown>, stop: () => void): void {
     this.#stops.add(stop);
     this.wait(work.finally(() => this.#stops.delete(stop)));
@@ -96,7 +96,7 @@ export class OpenUnits {
 // A timer for longer would fire at once: https://nodejs.org/docs/latest-v20.x/api/timers.html#settimeoutcallback-delay-args
 const LONGEST = 2 ** 31 - 1;
 
-/** What ends a unit from outside: its deadline, which also takes its connection, and a caller that gives up. */
+/** Ends a unit from outside: at its deadline, which also takes its connection, or when its caller gives up. */
 export class UnitDeadline {
   #ended: Error | undefined;
   #fail: ((error: Error) => void) | undefined;

@@ -36,7 +36,7 @@ export class Scope implements AmbientNode, Origin {
     return !this.#ended && !this.transaction.isSealed;
   }
 
-  /** Whether it was undone before the end of the root. */
+  /** Whether its work was undone before the end of the root. */
   get isUndone(): boolean {
     return this.#undone || (this.parent?.isUndone ?? false);
   }
@@ -62,7 +62,7 @@ export class Scope implements AmbientNode, Origin {
     if (!this.isActive) throw new UnitEndedError(what);
   }
 
-  /** What waits here for the end of the root. */
+  /** The effects that wait here for the end of the root. */
   get effects(): readonly Effect[] {
     return this.#effects;
   }
@@ -72,13 +72,13 @@ export class Scope implements AmbientNode, Origin {
     else this.#effects.push(effect);
   }
 
-  /** Gives what waits for the end of the root, which has come. What nested work that was left running passes after it goes to `late`. */
+  /** Gives the effects that wait for the end of the root, which has come. Later effects of nested work that was left running go to `late`. */
   endEffects(late: (effect: Effect) => void): readonly Effect[] {
     this.#late = late;
     return this.#effects;
   }
 
-  /** Lets the place around wait for the effects: all of them, or, when the work was undone, what waits for its rollback. */
+  /** Passes the effects on to the place around: all of them or, if the work was undone, those that wait for a rollback. */
   passEffects(undone: boolean): void {
     this.#undone = undone;
     for (const effect of this.#effects) {
@@ -133,7 +133,7 @@ export class Scope implements AmbientNode, Origin {
     this.#ended = true;
   }
 
-  /** How many streams somebody may still read. */
+  /** The number of streams that may still be read. */
   #readStreams(): number {
     if (!this.#streams) return 0;
     return [...this.#streams].filter(({ readableEnded, destroyed }) => !readableEnded && !destroyed).length;

@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { databaseFault } from './database-fault.js';
 
-/** What became of a COMMIT whose reply was lost. */
+/** The outcome of a COMMIT whose reply was lost. */
 export type CommitOutcome = 'committed' | 'rolled back';
 
 /**
@@ -25,8 +25,8 @@ class Answer {
 }
 
 /**
- * Asks the witnesses, if the database can be reached within some seconds, or the unit's own time if that is shorter; undefined where nobody
- * can say. Never throws.
+ * Asks the witnesses, if the database can be reached within some seconds, or the unit's own time if that is shorter; undefined if the outcome
+ * stays unknown. Never throws.
  */
 export async function commitOutcome(
   witnesses: readonly Witness[],
@@ -37,7 +37,7 @@ export async function commitOutcome(
   const deadline = performance.now() + Math.min(timeout, PATIENCE);
   for (let wait = 10; ; wait = Math.min(wait * 2, LONGEST_WAIT)) {
     try {
-      // By throwing, because what a witness wrote is not to stay.
+      // It ends by throwing, so that rows of a witness are rolled back.
       await inTransaction(async (manager) => {
         throw new Answer(await firstAnswer(witnesses, manager));
       }, deadline - performance.now());

@@ -68,7 +68,7 @@ interface DriverError {
   driverError?: unknown;
 }
 
-/** Classifies an error of TypeORM or of a driver; errors that come from no database are 'other'. */
+/** Classifies an error of TypeORM or of a driver; errors that do not come from a database are 'other'. */
 export function databaseFault(error: unknown): DatabaseFault {
   const { code, errno, fatal, message } = driverErrorOf(error);
   const text = typeof code === 'string' ? code : '';

@@ -7,7 +7,7 @@ import { guardRefusal } from './guard-refusal.js';
 
 const logger = new Logger('UnitOfWork');
 
-/** The COMMIT of a root unit's transaction, and the statement that may be kept back to go to the server with it. */
+/** The COMMIT of a root unit's transaction, and the statement that may be kept back and sent with it. */
 export class RootCommit {
   #last: LastStatement | undefined;
 
@@ -28,7 +28,7 @@ export class RootCommit {
     return true;
   }
 
-  /** Sends what is kept back alone, because something comes before the COMMIT. */
+  /** Sends the kept statement alone, because another one comes before the COMMIT. */
   async send(): Promise<void> {
     const last = this.#last;
     if (!last) return;
@@ -50,8 +50,8 @@ export class RootCommit {
   }
 
   /**
-   * Commits by `commit`, or together with the statement that was kept back. Resolves with why the database rolled back instead, where it says so
-   * without an error; throws CommitOutcomeUnknownError if the outcome is unknown. `failure` is the error of the last statement that failed.
+   * Commits by `commit`, or together with the statement that was kept back. Resolves with the reason if the database rolled back instead without
+   * an error; throws CommitOutcomeUnknownError if the outcome is unknown. `failure` is the error of the last statement that failed.
    */
   async run(commit: () => Promise<void>, failure: unknown): Promise<string | undefined> {
     const { dialect, runner } = this;

@@ -9,7 +9,7 @@ type BeforeCommit = () => Promise<void>;
 interface Part {
   /** How deep the transaction is in it, as TypeORM counts. */
   readonly depth: number;
-  /** What brings back what was kept when it began. */
+  /** The functions that restore the state at its beginning. */
   readonly restores: (() => void)[];
 }
 
@@ -36,7 +36,7 @@ export class TransactionState {
     return this.#parts.length > 0;
   }
 
-  /** Has `restore` called if the part that is open now is undone; the last one first. */
+  /** Registers `restore`, which is called if the open part is undone; the last one first. */
   onUndo(restore: () => void): void {
     this.#parts.at(-1)?.restores.push(restore);
   }
@@ -49,7 +49,7 @@ export class TransactionState {
     this.onUndo(() => void put(before));
   }
 
-  /** Notes that a part has begun; once, if it is told so twice. */
+  /** Notes that a part has begun. A second call has no effect. */
   beginPart(depth: number): void {
     if (this.#parts.at(-1)?.depth !== depth) this.#parts.push({ depth, restores: [] });
   }
@@ -72,13 +72,13 @@ export class TransactionState {
     for (const { restores } of this.#takeParts(depth)) for (const restore of restores.reverse()) restore();
   }
 
-  /** Takes off the part and those in it, the innermost first. */
+  /** Removes the part and those in it, the innermost first. */
   #takeParts(depth: number): Part[] {
     const at = this.#parts.findIndex((part) => part.depth >= depth);
     return at < 0 ? [] : this.#parts.splice(at).reverse();
   }
 
-  /** State that belongs to the transaction, made when it is first asked for. */
+  /** State of the transaction, made on first use. */
   slot<T>(key: symbol, create: () => T): T {
     if (!this.#slots.has(key)) this.#slots.set(key, create());
     return this.#slots.get(key) as T;
@@ -148,7 +148,7 @@ export class Savepoints {
     this.#open.push({ ...savepoint, shared: false });
   }
 
-  /** Takes the last one off, if it is the owner's. `shared`: somebody else wrote beside it, and to undo it would undo their work, too. */
+  /** Removes the last one, if it is the owner's. `shared`: another caller wrote beside it, whose work would be undone with it. */
   pop(owner: object): (Savepoint & { readonly shared: boolean }) | undefined {
     return this.#open.at(-1)?.owner === owner ? this.#open.pop() : undefined;
   }

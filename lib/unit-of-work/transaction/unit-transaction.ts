@@ -39,9 +39,9 @@ export class UnitTransaction {
   readonly #end: RootCommit;
   readonly #baseDepth: number;
   #isLost = false;
-  /** What facades of its runner inherit; they make it when the first is made. */
+  /** The object that facades of its runner inherit from, made with the first one. */
   facadePrototype: object | undefined;
-  /** Whether a failure of work that was left running has been told. */
+  /** Whether a failure of work that was left running has been logged. */
   hasToldLateFailure = false;
   #onLost: (() => void) | undefined;
 
@@ -82,7 +82,7 @@ export class UnitTransaction {
     return this.#identity !== undefined;
   }
 
-  /** Lets this witness, which knows the transaction itself, be asked first. */
+  /** Lets this witness, which identifies the transaction itself, be asked first. */
   identify(witness: () => Witness): void {
     if (!this.isJoined) this.#identity ??= witness();
   }
@@ -107,7 +107,7 @@ export class UnitTransaction {
   }
 
   /**
-   * Keeps the statement back, to go to the server together with the COMMIT; if another one comes before, it goes first. False, and nothing is kept
+   * Keeps the statement back, and sends it together with the COMMIT; if another one comes before, it is sent first. False, and nothing is kept
    * back, where that cannot be.
    */
   endWith(last: LastStatement): boolean {
@@ -185,7 +185,7 @@ export class UnitTransaction {
     });
   }
 
-  /** Undoes what was done since the savepoint; where that cannot be, the whole unit is doomed. Never throws. */
+  /** Undoes the work since the savepoint; if that is impossible, the whole unit is doomed. Never throws. */
   rollbackToSavepoint(owner: object): Promise<void> {
     return this.#turnstile.exclusive(async () => {
       if (this.#sealed) return;
@@ -220,7 +220,7 @@ export class UnitTransaction {
     });
   }
 
-  /** Rolls back; resolves with whether the connection is known to be out of the transaction. Never throws. */
+  /** Rolls back; resolves with true if the connection is known to be out of the transaction. Never throws. */
   async rollback(): Promise<boolean> {
     this.#sealed = true;
     this.#end.drop(new UnitAbortedError('it was rolled back'));
@@ -271,7 +271,7 @@ export class UnitTransaction {
     }
   }
 
-  // For TypeORM's subscribers the root transaction is one like any other: SQLite's one connection is shared with them.
+  // TypeORM's subscribers see the root transaction like any other: they share SQLite's one connection.
   #asForeign<T>(run: () => Promise<T>): Promise<T> {
     const { dataSource, runner, begunWith: isolation } = this;
     const line = lineOf(runner);

@@ -19,11 +19,11 @@ type Transaction = (this: EntityManager, first: IsolationLevel | Work | undefine
 /** The data source's own ways, for the unit of work itself. */
 export interface DataSourceOverride {
   createQueryRunner: DataSource['createQueryRunner'];
-  /** Takes the override off once everybody who asked for it has said so. */
+  /** Removes the override once all its users have released it. */
   remove(): void;
 }
 
-/** What to do around the end of the data source. */
+/** Called around the end of the data source. */
 export interface AroundDestroy {
   before(): Promise<void>;
   after(): void;
@@ -101,7 +101,7 @@ function nestTransaction(manager: EntityManager, own: Transaction, args: unknown
   const begin = async (first: IsolationLevel | Work, second?: Work): Promise<unknown> => {
     const isolation = typeof first === 'string' ? first : undefined;
     const work = typeof first === 'function' ? first : second;
-    // TypeORM says what is wrong with the call.
+    // TypeORM reports the problem of the call.
     if (!work) return own.call(manager, first, second);
     const { queryRunner } = manager;
     const here = ambientOf(dataSource);

@@ -13,12 +13,12 @@ export function keptWith<T>(dataSource: DataSource, key: symbol): T | undefined 
   return (dataSource as unknown as Record<symbol, unknown>)[key] as T | undefined;
 }
 
-/** Keeps something with a data source, for as long as that is there; undefined ends it. */
+/** Keeps a value with a data source, as long as that exists; undefined removes it. */
 export function keepWith(dataSource: DataSource, key: symbol, value: object | undefined): void {
   Object.defineProperty(dataSource, key, { configurable: true, enumerable: false, writable: true, value });
 }
 
-/** Databases that speak one dialect. SQLite has one writer at a time, and TypeORM one connection for everybody. */
+/** Databases that speak one dialect. SQLite has one writer at a time, and TypeORM one connection for all callers. */
 type DatabaseFamily = 'postgres' | 'mysql' | 'sqlite' | 'other';
 
 const FAMILIES: Readonly<Record<string, DatabaseFamily>> = {

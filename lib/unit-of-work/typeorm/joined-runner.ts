@@ -20,8 +20,8 @@ const joined = new WeakMap<QueryRunner, JoinedRunner>();
 
 /**
  * The query runner of an application's own transaction, for as long as units of work may join it. Managers that the
- * application keeps (typeorm-transactional, nestjs-cls, a callback's argument) use it directly: inside of a unit, what they do
- * is the unit's; beside one, it must not be undone with the unit, nor end what the unit is in.
+ * application keeps (typeorm-transactional, nestjs-cls, a callback's argument) use it directly: inside of a unit, their work belongs to the
+ * unit; beside one, it must not be undone with the unit, nor end the unit's transaction.
  */
 export class JoinedRunner {
   #unit: UnitTransaction | undefined;
@@ -119,7 +119,7 @@ export class JoinedRunner {
     this.#wroteBeside = false;
   }
 
-  /** Takes it back; says whether the application wrote beside the unit meanwhile. */
+  /** Takes it back, and tells whether the application wrote beside the unit meanwhile. */
   takeBack(unit: UnitTransaction): boolean {
     if (this.#unit !== unit) return false;
     this.#unit = undefined;
@@ -132,7 +132,7 @@ export class JoinedRunner {
     if (scope && !scope.transaction.hasTurn) {
       return scope.transaction.statement(scope, this.runner, sql, () => query(...args));
     }
-    // What subscribers wrote when they heard of the COMMIT, after the hooks of before were run.
+    // Rows that subscribers wrote on hearing of the COMMIT, after the earlier hooks were run.
     if (sql === 'COMMIT' && this.#state.hasHooks) return this.#commitLate(...args);
     if (rollsBack(sql) && !this.#isEnding) this.#state.noteUndone();
     if (!scope && this.#isForeign() && !isRead(sql)) this.#wroteBeside = true;
@@ -146,20 +146,20 @@ export class JoinedRunner {
     return (this.runner.query as Query)(...args);
   }
 
-  /** From the moment on when the whole transaction is being ended, no unit may join it. */
+  /** Once the whole transaction is being ended, no unit may join it. */
   #leave(): void {
     if (depthOf(this.runner) > 1) return;
     this.#transactions++;
     this.#state = new TransactionState();
   }
 
-  /** Where in a unit that has joined the flow is, also when that has ended. */
+  /** The place of the flow in a unit that has joined, also when the unit has ended. */
   #scope(): Scope | undefined {
     const here = ambientOf(dataSourceOf(this.runner));
     return here?.kind === 'scope' && here.transaction.runner === this.runner ? here : undefined;
   }
 
-  /** Whether somebody else than the unit itself is at the query runner while the unit has it. */
+  /** Whether other code than the unit uses the query runner while the unit has it. */
   #isForeign(): boolean {
     return this.#unit !== undefined && !this.#unit.hasTurn;
   }

@@ -1,4 +1,4 @@
-/** Replaces a member on this one instance; the function it returns puts back what was there. */
+/** Replaces a member on this one instance; the returned function restores it. */
 export function overrideMember<T extends object, K extends keyof T>(target: T, key: K, value: T[K]): () => void {
   const own = Object.getOwnPropertyDescriptor(target, key);
   Object.defineProperty(target, key, { configurable: true, writable: true, enumerable: false, value });

@@ -6,11 +6,11 @@ import { overrideMember } from './override-member.js';
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** What TypeORM knows of a statement before it writes it. */
+/** The state of a query builder from which TypeORM writes the statement. */
 interface Expression {
   readonly mainAlias?: { readonly hasMetadata: boolean; readonly metadata: EntityMetadata };
   readonly queryType: 'select' | 'insert' | 'update' | 'delete' | 'soft-delete' | 'restore' | 'relation';
-  /** Of an insertion, one or several; of an update, one. */
+  /** One or several for an insertion, one for an update. */
   valuesSet?: Values | readonly Values[] | undefined;
   readonly whereEntities: readonly ObjectLiteral[];
   readonly wheres: readonly { readonly type: string; readonly condition: unknown }[];
@@ -38,7 +38,7 @@ export type WriteBuilder = Connected & {
 type WriteWatch = (builder: WriteBuilder, execute: () => Promise<unknown>) => Promise<unknown>;
 
 /**
- * Lets `watch` be called around every write that goes through a query builder of this data source; the function it returns ends that.
+ * Calls `watch` around every write through a query builder of this data source; the returned function ends that.
  * All builders come from `dataSource.createQueryBuilder()`, on the instance, like query runners, or from one another.
  */
 export function watchWrites(dataSource: DataSource, watch: WriteWatch): () => void {
@@ -106,7 +106,7 @@ export function isAuthoritative(target: unknown): boolean {
   return typeof target === 'function' && entities.has(target);
 }
 
-/** Sees to both for the marked entities of the data source; the function it returns takes that back. */
+/** Ensures both for the marked entities of the data source; the returned function takes that back. */
 export function readAuthoritatively(dataSource: DataSource): () => void {
   if (keptWith(dataSource, READ_AUTHORITATIVELY)) return () => undefined;
   const create = dataSource.createQueryBuilder.bind(dataSource) as (...args: unknown[]) => Query;
@@ -139,8 +139,8 @@ function authoritative(query: Query): Query {
 }
 
 /**
- * With `alwaysEnabled`, TypeORM answers from its cache what a unit of work locks, and what `save()` compares with, and keeps rows
- * that are not committed yet.
+ * With `alwaysEnabled`, TypeORM would use its cache for locking reads of a unit of work and for the comparison of `save()`, and would cache
+ * uncommitted rows.
  */
 function bypassCacheInUnits(dataSource: DataSource): (() => void)[] {
   const { queryResultCache, options } = dataSource;

@@ -7,7 +7,10 @@ import { quietOnceOver } from '../mutex.js';
 
 const logger = new Logger('UnitOfWork');
 
-/** The same outcome; but a failure that comes after the scope has ended is logged: the unit itself has failed because of work that was not awaited. */
+/**
+ * The same outcome; but a failure that comes after the scope has ended is logged: the unit itself has failed because of work that was not
+ * awaited.
+ */
 export function quietOnceEnded<T>(scope: Scope | ForeignTransaction | undefined, work: Promise<T>): Promise<T> {
   if (scope?.kind !== 'scope') return work;
   return quietOnceOver(
@@ -29,7 +32,7 @@ type Method = (this: unknown, ...args: unknown[]) => unknown;
 /** Whether such a method is called by another one: repositories call their manager, whose promise they pass on. */
 let isInside = false;
 
-/** A method whose promises are quiet once the unit of work ends that it was called in; `find` gives the method itself. */
+/** A method whose promises are quiet after the end of the unit of work that called it; `find` gives the method itself. */
 function quietly(find: () => Method): Method {
   return function (...args) {
     if (isInside) return find().apply(this, args);
@@ -46,8 +49,7 @@ function quietly(find: () => Method): Method {
 }
 
 /**
- * Makes the methods of the class quiet that are named, and counts their calls as running: they may be between two statements, or have none yet, when
- * the unit ends that they were left running in.
+ * Makes the named methods of the class quiet, and counts their calls as running, because a call may be between two statements when its unit ends.
  */
 export function Quiet(...names: string[]): ClassDecorator {
   return ({ prototype }) => {
@@ -91,7 +93,7 @@ function quietPrototype(base: object, names: readonly string[]): object {
   return quiet;
 }
 
-/** What entity managers and repositories answer with a promise. */
+/** The methods of entity managers and repositories that return a promise. */
 const METHODS = [
   'average',
   'clear',
@@ -138,8 +140,8 @@ type Transaction = (this: EntityManager, ...args: unknown[]) => Promise<unknown>
 type OverTransaction = (manager: EntityManager, own: Transaction, args: unknown[]) => Promise<unknown>;
 
 /**
- * Makes calls of the manager and of its repositories quiet that are left running, and has `transaction` called in place of the manager's; the
- * function it returns takes both back. All managers of a kind share one object to inherit from: a unit of work makes several of them.
+ * Makes calls of the manager and its repositories quiet if they are left running, and replaces the manager's `transaction`; the returned
+ * function takes both back. All managers of a kind share one object to inherit from: a unit of work makes several of them.
  */
 export function quietManager(manager: EntityManager, transaction: OverTransaction): () => void {
   const base = Object.getPrototypeOf(manager) as EntityManager;

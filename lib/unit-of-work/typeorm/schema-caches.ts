@@ -1,7 +1,7 @@
 import type { QueryRunner } from 'typeorm';
 
 /**
- * What TypeORM keeps in a query runner while it changes the schema: the SQL that undoes it, and tables as they were read. If several
+ * The state that TypeORM keeps in a query runner while it changes the schema: the SQL that undoes it, and tables as they were read. If several
  * query runners shared it, one could undo the changes of another, or restore an outdated table.
  */
 export const SCHEMA_CACHES: ReadonlySet<PropertyKey> = new Set([

@@ -22,7 +22,7 @@ export function sharedView(runner: QueryRunner): QueryRunner {
   return view;
 }
 
-/** The query runner that is behind a shared view; else itself. */
+/** The query runner behind a shared view; for any other, itself. */
 export function realRunner(runner: QueryRunner): QueryRunner {
   return (runner as QueryRunner & { [REAL]?: QueryRunner })[REAL] ?? runner;
 }

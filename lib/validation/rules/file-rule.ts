@@ -30,7 +30,7 @@ type FileCheck = (file: SeenFile | undefined) => FileProblem | undefined;
 
 /** A rule about the file, or each of the files, that a field names. */
 export interface FileRule<Field extends FileField = FileField> {
-  /** What class-validator calls it. */
+  /** Its name in class-validator. */
   readonly name: string;
   /** The values of `$constraint1` and so on in messages. */
   readonly constraints: readonly unknown[];
@@ -42,7 +42,7 @@ export interface FileRule<Field extends FileField = FileField> {
   checker(field: Field, claims: readonly FieldClaim[]): FileCheck | Promise<FileCheck>;
   /** Whether a list must not name a file twice. */
   readonly isOnce?: boolean;
-  /** Called when nothing is wrong with the files. */
+  /** Called when the files have no problem. */
   accept?(files: readonly SeenFile[], field: Field): void;
 }
 
@@ -151,7 +151,7 @@ export function maxFileSizeRule(maxSize: number | string): FileRule {
   };
 }
 
-/** The rule, as `declaredBy` states it; throws where that makes no sense. */
+/** The rule, as `declaredBy` states it; throws for an invalid value. */
 export function acceptFileStorageRule(storages: readonly string[], declaredBy: string): FileRule {
   if (storages.length === 0) throw new DecorationInvalidError(declaredBy, 'a property', 'it names no storage.');
   const accepted = storages.join(', ');
@@ -162,7 +162,7 @@ export function acceptFileStorageRule(storages: readonly string[], declaredBy: s
   };
 }
 
-/** The rule, as `declaredBy` states it; throws where that makes no sense. */
+/** The rule, as `declaredBy` states it; throws for an invalid value. */
 export function acceptFileTypeRule(types: readonly string[], declaredBy: string): FileRule {
   const wrong = types.find((type) => !isContentTypePattern(type));
   if (types.length === 0 || wrong !== undefined) {
@@ -186,7 +186,7 @@ export function splitOptions<Options extends object>(args: readonly (string | Op
   return [texts, args.find((arg) => typeof arg !== 'string')];
 }
 
-/** Reads the `maxFiles` that `declaredBy` was given; throws where that makes no sense. */
+/** Reads the `maxFiles` that `declaredBy` was given; throws for an invalid value. */
 export function readMaxFiles(maxFiles: number | undefined, declaredBy: string): number | undefined {
   if (maxFiles === undefined || isMaxFiles(maxFiles)) return maxFiles;
   const why = `maxFiles must be a whole number above 0, or Infinity, and is ${String(maxFiles)}.`;

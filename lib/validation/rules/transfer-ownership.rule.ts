@@ -118,7 +118,7 @@ interface TransferTerms {
   readonly authorize: boolean | undefined;
 }
 
-/** Reads what `declaredBy` was given; throws where that makes no sense. */
+/** Reads what `declaredBy` was given; throws for an invalid value. */
 export function readTransferTerms(
   ownerType: string,
   given: IdField | TransferOwnershipOptions,

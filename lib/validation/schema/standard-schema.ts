@@ -6,7 +6,7 @@ export interface StandardSchema<Input = unknown, Output = Input> {
     readonly version: 1;
     /** The library that the schema is of. */
     readonly vendor: string;
-    /** Gives what the schema makes of the value, or what is wrong with it. */
+    /** Gives the output of the schema for the value, or its problems. */
     readonly validate: (
       value: unknown,
       options?: { readonly libraryOptions?: Record<string, unknown> | undefined },

@@ -2,13 +2,13 @@ import type { Pattern } from '../pattern.js';
 import { isIn } from './is-in.js';
 import type { Bind, JsonValueSql, SearchDialect } from './search-dialect.js';
 
-// `json` keeps what PostgreSQL cannot read, NUL and halves of characters, and to look into such a value fails the whole query.
+// `json` can hold texts that PostgreSQL cannot read (NUL, halves of characters), and reading such a value would fail the whole query.
 // https://www.postgresql.org/docs/current/datatype-json.html
 const UNREADABLE = literal(String.raw`(?<!\\)((?:\\\\)*)\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})`);
 const REPLACEMENT = literal(String.raw`\1\\ufffd`);
 const ESCAPE = literal(String.raw`\u`);
 
-/** In plain quotes a backslash is itself or not, as `standard_conforming_strings` says. */
+/** In plain quotes, `standard_conforming_strings` decides whether a backslash is literal. */
 function literal(text: string): string {
   return `E'${text.replaceAll('\\', String.raw`\\`)}'`;
 }

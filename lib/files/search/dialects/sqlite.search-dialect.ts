@@ -8,7 +8,7 @@ export class SqliteSearchDialect implements SearchDialect {
     return isIn(text, values.map(bind));
   }
 
-  // LIKE does not mind the case of ASCII, unless `PRAGMA case_sensitive_like` is on.
+  // LIKE ignores the case of ASCII, unless `PRAGMA case_sensitive_like` is on.
   like(text: string, pattern: Pattern, bind: Bind): string {
     return `${text} GLOB ${bind(pattern.toGlob())}`;
   }

@@ -44,7 +44,7 @@ export async function createGuards(
     );
   }
   await inTransaction(runner, async () => {
-    // Its quoted name says no schema where the data source names none, and later sessions may search others.
+    // Its quoted name has no schema if the data source names none, and later sessions may search others.
     const { path } = await storedTable(runner, dataSource.getMetadata(ManagedFile));
     const files = { ...tableNames(dataSource, ManagedFile), table: path };
     for (const guarded of await guardedTables(runner, entities)) {

@@ -56,7 +56,7 @@ function idsOf(guarded: GuardedTable, { column, form }: StoredField): string {
   }
 }
 
-// As the application reads it: an id, an object with one, or a list of these. What names something else is given as it stands there.
+// As the application reads it: an id, an object with an id, or a list of these. Any other value is given as it is stored.
 function createJson(guarded: GuardedTable): string {
   const idOf = (item: string): string => `CASE jsonb_typeof(${item})
     WHEN 'string' THEN ${item} #>> '{}'

@@ -7,12 +7,12 @@ import type { StoredColumn } from './stored-table.js';
 import { deferredTrigger, functionPath, raise, triggerFunction } from './trigger-sql.js';
 
 const PURPOSE = 'not_own';
-/** How lists that name nothing are written. */
+/** The forms of lists that name no file. */
 const EMPTY = ['', '[]', '{}', 'null'].map(literal).join(', ');
 
 /**
- * A written row names only its own files at the COMMIT. A file that it named before, as the same owner, needs no check: whoever takes that
- * file away finds the row.
+ * A written row names only its own files at the COMMIT. A file that it named before, as the same owner, needs no check: a transaction that takes
+ * that file away finds the row.
  */
 export function createNotOwn(guarded: GuardedTable, files: TableNames<ManagedFile>): string[] {
   const { table, keys, classes } = guarded;
@@ -34,7 +34,7 @@ export function withFiles({ table, column }: TableNames<ManagedFile>): string {
   return `LEFT JOIN ${table} AS f ON f.${column('id')} = ${uuidIn('n.value')}`;
 }
 
-/** Whether what a row names is not the row's own file. */
+/** Whether a named file is not the row's own. */
 export function isForeign({ column }: TableNames<ManagedFile>): string {
   return `(f.${column('ownerType')} = n.owner_type AND f.${column('ownerId')} = n.owner_id) IS NOT TRUE`;
 }

@@ -13,8 +13,8 @@ const SAMPLES = [SAMPLE, '0199c0de-0000-7000-8000-000000000002'];
 const INTEGERS = new Set(['smallint', 'integer', 'bigint']);
 
 /**
- * How the field's column holds ids. The database does not know transformers: undefined where the application reads and writes anything but
- * ids there.
+ * How the field's column holds ids. The database does not know transformers: undefined if the application reads and writes other values than ids
+ * there.
  */
 export function idForm(dataSource: DataSource, field: GuardedField, { type }: StoredColumn): IdForm | undefined {
   const { transformer, type: declared } = field.column;

@@ -27,7 +27,7 @@ const COLUMNS = `
   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
   WHERE c.oid = to_regclass($1)`;
 
-/** Reads what the database knows of the entity's table. */
+/** Reads the entity's table from the database's catalogue. */
 export async function storedTable(
   runner: QueryRunner,
   { tablePath, name: entity }: EntityMetadata,

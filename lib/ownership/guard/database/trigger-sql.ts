@@ -18,13 +18,13 @@ export interface Trigger {
   readonly when: string;
 }
 
-/** A trigger that fires for each row at the COMMIT. What `when` says is asked at once, and spares the rest. */
+/** A trigger that fires for each row at the COMMIT. The condition `when` is evaluated at once, and spares the rest. */
 export function deferredTrigger(guarded: GuardedTable, { purpose, event, table, when }: Trigger): string {
   return `CREATE CONSTRAINT TRIGGER ${identifier(`${guarded.name}_${purpose}_${event}`)} AFTER ${event.toUpperCase()} ON ${table}
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (${when}) EXECUTE FUNCTION ${functionPath(guarded, purpose)}()`;
 }
 
-/** The refusal, as if a check of the table were violated. `refused` has what it is about. */
+/** The refusal, as if a check of the table were violated. `refused` names its subject. */
 export function raise({ table }: GuardedTable, constraint: string, message: string, hint: string): string {
   return `RAISE EXCEPTION USING
     ERRCODE = ${literal(GUARD_STATE)}, CONSTRAINT = ${literal(constraint)},
