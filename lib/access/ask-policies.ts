@@ -8,8 +8,8 @@ import type { FileOperation, OwnerOperation } from './operations.js';
 import type { FileOwnerPolicy } from './owner-policy.decorator.js';
 
 /**
- * The decision of the hooks about each file; `undefined` where none of them decides. A refusal wins, and whatever is
- * neither `true` nor `null` is one: a policy that forgot its `return` must not open anything.
+ * The decision of the hooks about each file; `undefined` where none of them decides. A refusal wins. Every answer except `true` and `null` is a
+ * refusal, so that a policy that forgot its `return` opens nothing.
  */
 export async function askFilePolicies(
   hooks: readonly FileAccessPolicy[],

@@ -90,7 +90,7 @@ function isAfter(dataSource: DataSource, table: GuardedTable, after: Position, b
   const names = keyNames(dataSource, table);
   const { type } = dataSource.options;
   if (type !== 'mysql' && type !== 'mariadb') return `(${names.join(', ')}) > (${after.map(bind).join(', ')})`;
-  // These use no index for rows of values, and several ranges of it for what is written out.
+  // These databases use no index for row values, but several ranges of it for the written-out condition.
   const ways = names.map((name, index) => {
     const same = names.slice(0, index).map((earlier, at) => `${earlier} = ${bind(after[at])}`);
     return [...same, `${name} > ${bind(after[index])}`].join(' AND ');

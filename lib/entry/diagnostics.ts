@@ -1,5 +1,5 @@
 /**
- * Tracing channels, and what they carry.
+ * Tracing channels, and their payloads.
  * @module nestjs-files/diagnostics
  */
 

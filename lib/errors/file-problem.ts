@@ -24,7 +24,7 @@ export interface FileProblem {
   readonly constraint?: string | number;
 }
 
-/** Messages that replace the library's, by code. `$constraint1` is replaced by what the field requires. */
+/** Messages that replace the library's, by code. `$constraint1` is replaced by the constraint of the field. */
 export type FileProblemMessages = Readonly<
   Partial<Record<FileProblemCode, string | ((problem: FileProblem) => string)>>
 >;

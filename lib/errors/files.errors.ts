@@ -118,7 +118,7 @@ export class FileTypeChangedError extends FilesError {
   }
 }
 
-/** The bytes are of a type that their storage does not accept, whatever the client claims. */
+/** The bytes have a type that their storage does not accept. The client's claim does not count. */
 export class FileTypeNotAcceptedError extends FilesError {
   readonly code = 'FILES_FILE_TYPE_NOT_ACCEPTED';
 

@@ -47,7 +47,7 @@ function isExpected(headers: IncomingHttpHeaders, { etag, lastModified }: Valida
 function isKnown(headers: IncomingHttpHeaders, current: Validators, isRead: boolean): boolean {
   const noneMatch = headers['if-none-match'];
   const since = isRead && noneMatch === undefined ? parseHttpDate(headers['if-modified-since']) : undefined;
-  // Without `Cache-Control`: its `no-cache` asks caches to come here, and is no reason to send what the client has.
+  // Without `Cache-Control`: its `no-cache` makes caches ask here, and is no reason to send content that the client has.
   const conditions = {
     'if-none-match': noneMatch?.trim(),
     'if-modified-since': since === undefined ? undefined : new Date(since).toUTCString(),

@@ -226,7 +226,7 @@ export class RecordLedger {
     };
     // If a change of the key was undone, the row has its earlier key again.
     const others = rows.filter((row) => !take(row, row.key)).filter((row) => !row.before || !take(row, row.before.key));
-    // A key that was written in another form than the database has it (`+7`, another case) is that of one of these.
+    // A key that was written in another form than the database's (`+7`, another case) belongs to one of these.
     const [other, ...more] = others;
     const isOne = more.length === 0 && byKey.size === 1;
     for (const record of byKey.values()) {
