@@ -34,6 +34,7 @@ export class FilesJobs implements OnApplicationBootstrap, BeforeApplicationShutd
     const { engine, work, shutdownTimeout } = this.options;
     await engine.start({
       transactor: this.transactor,
+      known: this.handlers.all,
       handlers: work ? this.handlers.all : new Map(),
       shutdownTimeout,
       run: (job, signal, done) => this.runs.run(job, signal, done),

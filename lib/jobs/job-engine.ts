@@ -54,7 +54,9 @@ export interface FailedJob {
 /** What an engine runs jobs with. */
 export interface JobHost {
   readonly transactor: Transactor;
-  /** The handlers of this process; none where it works no jobs off. */
+  /** The handlers of the application. */
+  readonly known: ReadonlyMap<string, JobHandler>;
+  /** Those by which this process works jobs off; none where it only queues them. */
   readonly handlers: ReadonlyMap<string, JobHandler>;
   /** How many milliseconds a shutdown waits for runs. */
   readonly shutdownTimeout: number;

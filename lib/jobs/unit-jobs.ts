@@ -74,7 +74,7 @@ export class UnitJobs implements JobIntake {
 
   async #write(root: UnitOfWork, pending: Pending[]): Promise<void> {
     const taken = pending.splice(0).filter(({ isUndone }) => !isUndone());
-    const jobs = taken.map(({ job }) => job);
+    const jobs = firstOfEachKey(taken.map(({ job }) => job));
     const [first] = jobs;
     if (!first) return;
     if (taken.some(({ undone }) => undone !== root.transactionState.undone)) {
@@ -84,6 +84,17 @@ export class UnitJobs implements JobIntake {
     await this.#engine.write(root.manager, jobs);
     root.afterCommit(() => this.#engine.committed?.(jobs));
   }
+}
+
+/** Of jobs with one name and one key only the first. */
+function firstOfEachKey(jobs: readonly NewJob[]): NewJob[] {
+  const seen = new Set<string>();
+  return jobs.filter(({ name, key }) => {
+    const both = JSON.stringify([name, key]);
+    const isFirst = key === null || !seen.has(both);
+    seen.add(both);
+    return isFirst;
+  });
 }
 
 function isKey(key: unknown): boolean {

@@ -13,7 +13,7 @@ export interface TestedEngine {
   /** For one application. */
   make(database: OpenDatabase): Promise<JobEngine> | JobEngine;
   /** Ends what was made, when its application is closed. */
-  dispose?(): Promise<void>;
+  dispose?(database: OpenDatabase): Promise<void>;
   /** How many jobs it has, whatever has become of them; those that are done are none. */
   left(database: OpenDatabase): Promise<number>;
 }
@@ -31,7 +31,7 @@ export function describeJobs(name: string, kind: TestDatabase, engine: TestedEng
 
     afterEach(async () => {
       for (const app of apps.splice(0)) await app.close();
-      await engine.dispose?.();
+      await engine.dispose?.(database);
       await database.close();
     });
 

@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events';
-import { Injectable, type Provider } from '@nestjs/common';
+import { type DynamicModule, Injectable, type Provider } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Column, DataSource, type DataSourceOptions, Entity, PrimaryGeneratedColumn, type Repository } from 'typeorm';
@@ -87,6 +87,8 @@ export interface JobsAppOptions {
   readonly jobs?: JobsOptions;
   readonly script?: JobScript;
   readonly shutdownTimeout?: number;
+  /** In place of the module that `jobs` would make. */
+  readonly module?: DynamicModule;
   /** In place of the handlers that play the script. */
   readonly providers?: Provider[];
 }
@@ -108,7 +110,8 @@ export async function jobsApp(options: JobsAppOptions): Promise<JobsApp> {
     imports: [
       TypeOrmModule.forRoot({ ...database, autoLoadEntities: true }),
       TypeOrmModule.forFeature([JobNote]),
-      FilesModule.forRoot({ storages: { default: memoryStorage() }, http: false, jobs, shutdownTimeout }),
+      options.module ??
+        FilesModule.forRoot({ storages: { default: memoryStorage() }, http: false, jobs, shutdownTimeout }),
     ],
     providers: [{ provide: JobScript, useValue: script }, ...providers],
   }).compile();

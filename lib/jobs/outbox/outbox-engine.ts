@@ -6,9 +6,9 @@ import { within } from '../../unit-of-work/scopes/ambient.js';
 import { backoff } from '../backoff.js';
 import type { FailedJob, JobEngine, JobHost, NewJob } from '../job-engine.js';
 import type { JobHandler } from '../job-handlers.js';
+import { Lane } from '../lane.js';
 import { RunningJobs } from '../running-jobs.js';
 import { LONGEST_TIMER, wholeNumber } from '../whole-number.js';
-import { Lane } from './lane.js';
 import { Outbox } from './outbox.js';
 import type { LeasedJob } from './outbox.js';
 import { writeJobs } from './write-jobs.js';
@@ -41,7 +41,7 @@ const RENEWALS_PER_LEASE = 3;
 
 class OutboxEngine implements JobEngine {
   readonly #logger = new Logger('FilesJobs');
-  readonly #lanes = new Map<string, Lane>();
+  readonly #lanes = new Map<string, Lane<LeasedJob>>();
   readonly #running = new RunningJobs();
   readonly #leased = new Set<LeasedJob>();
   readonly #told = new Set<string>();

@@ -1,18 +1,17 @@
-import type { JobHandler } from '../job-handlers.js';
-import type { LeasedJob } from './outbox.js';
+import type { JobHandler } from './job-handlers.js';
 
 /** What a lane does. */
-export interface LaneWork {
+export interface LaneWork<Job> {
   /** Takes so many jobs at most. */
-  take(handler: JobHandler, limit: number): Promise<LeasedJob[]>;
+  take(handler: JobHandler, limit: number): Promise<readonly Job[]>;
   /** Runs one; never rejects. */
-  run(handler: JobHandler, job: LeasedJob): Promise<void>;
+  run(handler: JobHandler, job: Job): Promise<void>;
   /** Hears that nothing could be taken. */
   failed(handler: JobHandler, error: unknown): void;
 }
 
 /** Works off the jobs of one name, as many at once as the handler says; it takes no more than it can begin. */
-export class Lane {
+export class Lane<Job> {
   #running = 0;
   #isTaking = false;
   #isAskedAgain = false;
@@ -21,7 +20,7 @@ export class Lane {
 
   constructor(
     readonly handler: JobHandler,
-    private readonly work: LaneWork,
+    private readonly work: LaneWork<Job>,
   ) {}
 
   /** Whether another job could begin. */
@@ -58,7 +57,7 @@ export class Lane {
     }
   }
 
-  #begin(job: LeasedJob): void {
+  #begin(job: Job): void {
     this.#running++;
     void this.work.run(this.handler, job).then(() => {
       this.#running--;
