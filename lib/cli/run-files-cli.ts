@@ -61,12 +61,16 @@ export async function runCommandLine(
       command.run({ app, options: values, args, out, signal }),
     );
   } catch (error) {
-    if (error instanceof UsageError) say(`${error.message}\nnestjs-files ${name} --help tells more.`);
-    else if (error instanceof InterruptedError) say(error.message);
-    else
-      say(error instanceof FilesError ? `${error.code}: ${error.message}` : String((error as Error)?.stack ?? error));
+    say(textOf(error, name));
     return error instanceof UsageError ? 2 : 3;
   }
+}
+
+function textOf(error: unknown, command: string): string {
+  if (error instanceof UsageError) return `${error.message}\nnestjs-files ${command} --help tells more.`;
+  if (error instanceof InterruptedError) return error.message;
+  if (error instanceof FilesError) return `${error.code}: ${error.message}`;
+  return String((error as Error)?.stack ?? error);
 }
 
 function read(command: Command, argv: readonly string[]): { values: OptionValues; args: readonly string[] } {

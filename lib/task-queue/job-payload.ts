@@ -5,7 +5,7 @@ const MAX_BYTES = 65_536;
 // PostgreSQL keeps neither of them in JSON.
 const UNSTORABLE = /\0|\p{Surrogate}/u;
 
-/** Throws `JobPayloadInvalidError` for what does not come back from JSON as it went, and for what is too large. */
+/** Throws `JobPayloadInvalidError` for a value that JSON would change, and for one that is too large. */
 export function assertPayload(job: string, payload: unknown): void {
   check(job, payload, 'payload', []);
   const size = Buffer.byteLength(JSON.stringify(payload));
@@ -33,16 +33,27 @@ function check(job: string, value: unknown, place: string, around: readonly unkn
     refuse('is an object that it is part of', 'Give the ids of what refers to each other');
   } else if (Array.isArray(value)) {
     for (const [at, item] of value.entries()) check(job, item, `${place}[${at}]`, [...around, value]);
-  } else if (!isPlain(value)) {
+  } else {
+    checkProperties(job, value, place, around, refuse);
+  }
+}
+
+function checkProperties(
+  job: string,
+  value: object,
+  place: string,
+  around: readonly unknown[],
+  refuse: (what: string, remedy: string) => never,
+): void {
+  if (!isPlain(value)) {
     const remedy =
       value instanceof Date ? 'Give date.toISOString() or date.getTime()' : 'Give a plain object, or an id';
     refuse(`is ${nameOf(value)}, which would not be one any more when the job runs`, remedy);
-  } else {
-    for (const [key, item] of Object.entries(value)) {
-      if (UNSTORABLE.test(key)) refuse('has a property with a character that JSON columns do not keep', 'Rename it');
-      // JSON leaves it out, and so do those who read it.
-      if (item !== undefined) check(job, item, `${place}.${key}`, [...around, value]);
-    }
+  }
+  for (const [key, item] of Object.entries(value)) {
+    if (UNSTORABLE.test(key)) refuse('has a property with a character that JSON columns do not keep', 'Rename it');
+    // JSON leaves out undefined, and the reader gets undefined again.
+    if (item !== undefined) check(job, item, `${place}.${key}`, [...around, value]);
   }
 }
 

@@ -11,7 +11,7 @@ import { sizeText } from '../output.js';
 
 export const storages: Command = {
   name: 'storages',
-  summary: 'Tells what storages there are, what they can do, and how much is in them',
+  summary: 'Lists the storages, their verbs, and their files',
   example: 'nestjs-files storages --check',
   options: { check: { kind: 'flag', help: 'write, read and remove a few bytes in each' } },
   async run({ app, options, out, signal }) {
@@ -28,15 +28,10 @@ export const storages: Command = {
       const can = STORAGE_VERBS.filter((verb) => storage.can(verb));
       const { maxSize = null, acceptedTypes = null, downloads } = storage;
       const checked = options['check'] ? { ok: problem === undefined, problem: problem ?? null } : {};
-      await out.result(
-        { storage: name, can, maxSize, acceptedTypes, downloads, files, bytes, ...checked },
-        [
-          `${name}: ${files} files, ${sizeText(bytes)}`,
-          `  can ${can.join(', ')}`,
-          `  takes ${acceptedTypes?.join(', ') ?? 'all types'}, up to ${maxSize === null ? 'any size' : sizeText(maxSize)}`,
-          ...(options['check'] ? [`  ${problem === undefined ? 'check passed' : `check failed: ${problem}`}`] : []),
-        ].join('\n'),
-      );
+      const lines = [`${name}: ${files} files, ${sizeText(bytes)}`, `  can ${can.join(', ')}`, limitsOf(storage)];
+      if (options['check']) lines.push(problem === undefined ? '  check passed' : `  check failed: ${problem}`);
+      const result = { storage: name, can, maxSize, acceptedTypes, downloads, files, bytes, ...checked };
+      await out.result(result, lines.join('\n'));
     }
     for (const [name, { files }] of totals) {
       isFine = false;
@@ -46,7 +41,11 @@ export const storages: Command = {
   },
 };
 
-/** Writes, reads and removes a few bytes; gives what went wrong. */
+function limitsOf({ acceptedTypes, maxSize }: Storage): string {
+  return `  takes ${acceptedTypes?.join(', ') ?? 'all types'}, up to ${maxSize === undefined ? 'any size' : sizeText(maxSize)}`;
+}
+
+/** Writes, reads and removes a few bytes; gives the problem, if any. */
 async function probe(storage: Storage): Promise<string | undefined> {
   const location = `nestjs-files-check-${randomUUID()}`;
   const content = randomBytes(64);
