@@ -174,7 +174,7 @@ describe.skipIf(!AZURE)('Azure Blob Storage', () => {
       }
   });
 
-  it('removes what is left of uploads that nobody knows of, and what is older alone', async () => {
+  it('removes only the remains of old uploads that nobody knows of', async () => {
     const { storage, unfinished } = await setUp();
     const upload = await begin(storage, 5);
     const { url } = await send(storage, upload, 1, Buffer.from('first'));

@@ -83,7 +83,7 @@ export function describeJobCrashes(
     );
 
     it(
-      'while two work off many jobs lose none, and run none of a unit that was rolled back',
+      'lose no job while two work off many, and run none of a unit that was rolled back',
       { timeout: 300_000 },
       async () => {
         const queueing = await jobsApp({ database: connection(), jobs: { work: false } });

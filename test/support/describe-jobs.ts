@@ -113,7 +113,7 @@ export function describeJobs(name: string, kind: TestDatabase, engine: TestedEng
       expect(new Set(app.script.payloads)).toEqual(new Set(['outer', 'nested', 'outer again']));
     });
 
-    it('keeps what is queued beside nested work that is undone', async () => {
+    it('keeps jobs that are queued beside nested work that is undone', async () => {
       const app = await open();
       await app.queue.run(async () => {
         const [inside, beside] = [gate(), gate()];
@@ -291,7 +291,7 @@ export function describeJobs(name: string, kind: TestDatabase, engine: TestedEng
       expect(isActive).toEqual([false, false]);
     });
 
-    it('ends a run at its timeout, and what it wrote is undone', async () => {
+    it('ends a run at its timeout, and undoes its writes', async () => {
       let reason: unknown;
       const app = await open({
         script: new JobScript(async ({ context: { signal } }) => {

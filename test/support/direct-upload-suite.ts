@@ -92,7 +92,7 @@ export function describeDirectUploads(name: string, newWorld: () => Promise<Dire
       expect([await contentOf(storage), await unfinished()]).toEqual(['first', []]);
     });
 
-    it('has no say in what the object is served as', async () => {
+    it('cannot choose the type that the object is served as', async () => {
       const { storage, served } = await newWorld();
       const upload = await begin(storage, 5);
       const { put } = await send(storage, upload, 1, Buffer.from('<b>x<'));

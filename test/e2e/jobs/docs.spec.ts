@@ -91,11 +91,11 @@ const start = (module?: ReturnType<typeof FilesModule.forRoot>) =>
 
 const specs = ['docs.spec.ts', 'pg-boss.spec.ts'].map((spec) => new URL(spec, import.meta.url).href);
 
-it('every example of docs/jobs.md is run here', async () => {
+it('runs every example of docs/jobs.md', async () => {
   expect(await examplesNotRun('jobs.md', ...specs)).toEqual([]);
 });
 
-it('announces what was imported', async () => {
+it('announces the imported records', async () => {
   const { app, dataSource } = await start();
   const { id } = await app.get(Importer).importOne('Hares');
   await expect.poll(() => dataSource.getRepository(Package).findOneBy({ id })).toMatchObject({ isAnnounced: true });

@@ -22,7 +22,7 @@ it.each([
   ['half a character', { text: '\ud83d' }, 'payload.text has a character', 'base64'],
   ['a name with NUL', { 'a\0': 1 }, 'payload has a property', 'Rename'],
   ['too much', { text: 'é'.repeat(40_000) }, 'payload has 80011 bytes of JSON', '65536 bytes'],
-])('a payload with %s is refused, by its place and with a remedy', (_what, payload, place, remedy) => {
+])('refuses a payload with %s, by its place and with a remedy', (_what, payload, place, remedy) => {
   let refusal: unknown;
   try {
     assertPayload('thumbnail', payload);
@@ -34,7 +34,7 @@ it.each([
   expect(String(refusal)).toContain(remedy);
 });
 
-it('a payload of plain values is taken, also if an object is in it twice or a property is undefined', () => {
+it('accepts a payload of plain values, also if an object is in it twice or a property is undefined', () => {
   const twice = { a: 1 };
   assertPayload('x', { one: twice, other: twice, none: undefined, bare: Object.create(null) as object, text: '😀' });
   assertPayload('x', 'é'.repeat(32_767));

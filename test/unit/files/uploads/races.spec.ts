@@ -96,7 +96,7 @@ for (const kind of await reachableDatabases('file', 'postgres', 'mariadb')) {
       await expectNothingLeft(world);
     });
 
-    it('is the only one of two that begin at once at one location', async () => {
+    it('is begun once when two begin at once at one location', async () => {
       const world = await machines(kind, { location: ({ name }) => name });
       const { one, other, direct } = world;
       for (let round = 0; round < TIMES; round++) {
