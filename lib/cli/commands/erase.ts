@@ -2,6 +2,7 @@ import type { INestApplicationContext } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { FilesService } from '../../files/files.service.js';
+import type { ManagedFile } from '../../files/managed-file.entity.js';
 import { toPublicFile } from '../../files/public-file.js';
 import { eachFile } from '../../files/search/each-file.js';
 import { FileUpload } from '../../files/uploads/file-upload.entity.js';
@@ -28,15 +29,13 @@ export const erase: Command = {
     const owner = readOwner(person, 'TYPE:ID');
     const { dataSource } = app.get(Transactor, { strict: false });
     const files = app.get(FilesService, { strict: false });
-    let [count, failed] = [0, 0];
+    let left = 0;
     for await (const file of eachFile(dataSource, { owner })) {
       if (signal.aborted) throw new InterruptedError('Interrupted. Run the same command again to go on.');
-      count++;
       const problem = options['delete'] ? await deleted(files, file.id) : undefined;
-      if (problem !== undefined) failed++;
-      const done = options['delete'] ? { deleted: problem === undefined, problem: problem ?? null } : {};
-      const text = `file ${file.id}  ${sizeText(file.size)}  ${file.name}${problem === undefined ? '' : `  not deleted: ${problem}`}`;
-      await out.result({ kind: 'file', ...toPublicFile(file), ...done }, text);
+      if (!options['delete'] || problem !== undefined) left++;
+      const done = options['delete'] ? outcomeOf(problem) : {};
+      await out.result({ kind: 'file', ...toPublicFile(file), ...done }, textOf(file, problem));
     }
     const uploads = await openUploads(dataSource, owner);
     if (uploads > 0)
@@ -45,11 +44,19 @@ export const erase: Command = {
     const text = `${entries} entries in the history${options['anonymise'] ? ', anonymised' : ''}`;
     if (entries > 0)
       await out.result({ kind: 'history', count: entries, anonymised: options['anonymise'] === true }, text);
-    const left = (options['delete'] ? failed : count) + uploads + (options['anonymise'] ? 0 : entries);
+    left += uploads + (options['anonymise'] ? 0 : entries);
     out.note(left === 0 ? 'Nothing is left' : 'Some of it is left');
     return left === 0 ? 0 : 1;
   },
 };
+
+function outcomeOf(problem: string | undefined): { deleted: boolean; problem: string | null } {
+  return { deleted: problem === undefined, problem: problem ?? null };
+}
+
+function textOf({ id, size, name }: ManagedFile, problem: string | undefined): string {
+  return `file ${id}  ${sizeText(size)}  ${name}${problem === undefined ? '' : `  not deleted: ${problem}`}`;
+}
 
 /** Why the file could not be deleted: a record still names it, for instance. */
 function deleted(files: FilesService, id: string): Promise<string | undefined> {
