@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { ShuttingDownError } from '../errors/units.errors.js';
+import { endsWithin } from '../unit-of-work/ends-within.js';
 
 // What was aborted has to roll back, and to say so in the database.
 const GRACE = 5_000;
@@ -33,14 +33,6 @@ export class RunningJobs {
   }
 
   async #endWithin(timeout: number): Promise<boolean> {
-    if (this.#runs.size === 0) return true;
-    const waiting = new AbortController();
-    const late = delay(timeout, false, { signal: waiting.signal });
-    try {
-      return await Promise.race([Promise.all(this.#runs).then(() => true), late]);
-    } finally {
-      waiting.abort();
-      late.catch(() => undefined);
-    }
+    return this.#runs.size === 0 || endsWithin(Promise.all(this.#runs), timeout);
   }
 }

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import {
   ShuttingDownError,
@@ -6,6 +5,7 @@ import {
   UnitAbortedError,
   UnitTimeoutError,
 } from '../../errors/units.errors.js';
+import { endsWithin } from '../ends-within.js';
 import type { UnitTransaction } from '../transaction/unit-transaction.js';
 
 // Units whose connection was taken need only the time to find out the outcome of their COMMIT, and to run their effects.
@@ -81,15 +81,8 @@ export class OpenUnits {
 
   async #idleWithin(timeout: number): Promise<boolean> {
     if (this.#count === 0) return true;
-    const waiting = new AbortController();
-    const idle = new Promise<boolean>((resolve) => (this.#isIdle = () => resolve(true)));
-    const late = delay(timeout, false, { signal: waiting.signal });
-    try {
-      return await Promise.race([idle, late]);
-    } finally {
-      waiting.abort();
-      late.catch(() => undefined);
-    }
+    const idle = new Promise<void>((resolve) => (this.#isIdle = resolve));
+    return endsWithin(idle, timeout);
   }
 }
 
