@@ -57,6 +57,8 @@ export {
 } from '../errors/ownership.errors.js';
 export {
   ByteSizeInvalidError,
+  DigestInvalidError,
+  DigestMismatchedError,
   MultipartExpectedError,
   PreconditionFailedError,
   RangeInvalidError,

@@ -154,3 +154,31 @@ export class UploadNotTakenError extends FilesError {
     );
   }
 }
+
+/** A header with the digest of the body cannot be read. */
+export class DigestInvalidError extends FilesError {
+  readonly code = 'FILES_DIGEST_INVALID';
+
+  constructor(
+    /** The header's name, in lower case. */
+    readonly header: string,
+    /** The header, as it came. */
+    readonly value: string,
+  ) {
+    super(`The header ${header} is ${JSON.stringify(value)}; it must be like sha-256=:…:, with the digest in base64.`);
+  }
+}
+
+/** The body does not have the digest that the client announced: it was changed on its way. Nothing was kept. */
+export class DigestMismatchedError extends FilesError {
+  readonly code = 'FILES_DIGEST_MISMATCHED';
+
+  constructor(
+    /** The header's name, in lower case. */
+    readonly header: string,
+    /** Such as `sha-256`. */
+    readonly algorithm: string,
+  ) {
+    super(`The body does not have the ${algorithm} that ${header} announces. Send it again.`);
+  }
+}

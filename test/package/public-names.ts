@@ -58,6 +58,8 @@ export const publicNames: Record<string, string[]> = {
     'DatabaseGuardImpossibleError',
     'DatabaseMismatchError',
     'DecorationInvalidError',
+    'DigestInvalidError',
+    'DigestMismatchedError',
     'EntitiesMissingError',
     'FileChangedError',
     'FileCorruptError',

@@ -11,6 +11,7 @@ import type { ByteRange } from '../../storage/storage-adapter.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { requestedRange } from './byte-range.js';
 import { downloadHeaders, headersToElsewhere, opened, typeOf } from './download.js';
+import { wantedDigest } from './wanted-digest.js';
 import { evaluatePreconditions, isRangeOfCurrent } from './preconditions.js';
 import { rawRequest } from '../form/raw-body.js';
 import { validatorsOf } from '../routes/validators.js';
@@ -109,7 +110,8 @@ export class Downloads {
   }
 
   #setHeaders(file: ManagedFile, context: ExecutionContext): void {
-    this.#set(context, downloadHeaders(file, this.storages.of(file)));
+    const request = rawRequest(context.switchToHttp().getRequest<IncomingMessage>());
+    this.#set(context, { ...downloadHeaders(file, this.storages.of(file)), ...wantedDigest(request.headers, file) });
     // An application may show its files on other sites, and say so itself.
     const policy = 'Cross-Origin-Resource-Policy';
     const stated: unknown = this.adapters.httpAdapter.getHeader(context.switchToHttp().getResponse(), policy);

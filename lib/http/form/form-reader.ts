@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import busboy from 'busboy';
 import {
   UploadMalformedError,
@@ -8,6 +8,7 @@ import {
   UploadLimitExceededError,
 } from '../../errors/requests.errors.js';
 import { watchArrival } from './arrival.js';
+import { digestedBody } from './body-digest.js';
 import { Inbox } from './inbox.js';
 
 export interface FieldPart {
@@ -48,6 +49,8 @@ const UPLOAD_LIMITS: FormLimits = { fields: 20, files: 20, parts: 50, fieldSize:
 export class FormReader {
   readonly #inbox = new Inbox<Part>();
   readonly #parser: busboy.Busboy;
+  /** What the request is piped into: the parser, or the check of its digest before that. */
+  readonly #entry: Writable;
   /** Bodies that were parsed, and of which not everything was read. */
   readonly #bodies = new Set<Readable>();
   readonly #unwatch: () => void;
@@ -59,10 +62,13 @@ export class FormReader {
     idleTimeout: number,
     limits: FormLimits = UPLOAD_LIMITS,
   ) {
+    const checked = digestedBody(request);
     this.#parser = openParser(request, limits);
     this.#listen(limits);
     this.#unwatch = watchArrival(request, idleTimeout, (error) => this.fail(error));
-    request.pipe(this.#parser);
+    this.#entry = checked ?? this.#parser;
+    checked?.on('error', (error) => this.fail(error)).pipe(this.#parser);
+    request.pipe(this.#entry);
   }
 
   /** The next part; `undefined` after the last one of a complete form. */
@@ -77,7 +83,8 @@ export class FormReader {
   close(): void {
     this.#unwatch();
     this.request.off('close', this.#onClose);
-    this.request.unpipe(this.#parser);
+    this.request.unpipe(this.#entry);
+    this.#entry.destroy();
     this.#parser.destroy();
     this.#inbox.end();
   }

@@ -3,6 +3,7 @@ import { PassThrough } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { UploadMalformedError, UploadAbortedError } from '../../errors/requests.errors.js';
 import { watchArrival } from './arrival.js';
+import { digestedBody } from './body-digest.js';
 
 /** Gives the body of a request to `store` while it arrives. When `store` fails, the rest of the request is left unread. */
 export async function receiveContent<T>(
@@ -10,7 +11,7 @@ export async function receiveContent<T>(
   idleTimeout: number,
   store: (content: Readable) => Promise<T>,
 ): Promise<T> {
-  const content = new PassThrough();
+  const content = digestedBody(request) ?? new PassThrough();
   // It may fail when it is no longer read.
   content.on('error', () => {});
   const abort = (): void => {

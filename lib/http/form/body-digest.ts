@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { Transform } from 'node:stream';
+import { DigestInvalidError, DigestMismatchedError } from '../../errors/requests.errors.js';
+
+/** The algorithms of https://www.rfc-editor.org/rfc/rfc9530#section-5 that are secure, as `node:crypto` calls them. */
+export const DIGESTS: Readonly<Record<string, string>> = { 'sha-256': 'sha256', 'sha-512': 'sha512' };
+
+const HEADERS = ['content-digest', 'repr-digest'] as const;
+const MEMBER = /^([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/]+={0,2}):(?:;.*)?$/;
+
+interface Expected {
+  readonly header: string;
+  readonly name: string;
+  readonly value: string;
+  readonly hash: Hash;
+}
+
+/**
+ * A stream that passes the body of the request on, and fails before its end if the body does not have the digests that the client announced.
+ * Undefined if it announced none. Of unknown algorithms nothing is checked. Throws `DigestInvalidError`.
+ */
+export function digestedBody(request: IncomingMessage): Transform | undefined {
+  const expected = HEADERS.flatMap((header) => expectedBy(header, request.headers[header]));
+  if (expected.length === 0) return undefined;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      for (const { hash } of expected) hash.update(chunk);
+      done(null, chunk);
+    },
+    flush(done) {
+      const wrong = expected.find(({ hash, value }) => hash.digest('base64') !== value);
+      done(wrong && new DigestMismatchedError(wrong.header, wrong.name));
+    },
+  });
+}
+
+function expectedBy(header: string, value: string | string[] | undefined): Expected[] {
+  if (value === undefined) return [];
+  const text = Array.isArray(value) ? value.join(', ') : value;
+  return text.split(',').flatMap((member) => {
+    const [, name, digest] = MEMBER.exec(member.trim()) ?? [];
+    if (name === undefined || digest === undefined) throw new DigestInvalidError(header, text);
+    const algorithm = DIGESTS[name];
+    if (algorithm === undefined) return [];
+    const hash = createHash(algorithm);
+    // Without its padding it is the same digest, and another text.
+    const bytes = Buffer.from(digest, 'base64');
+    if (bytes.length !== hash.copy().digest().length) throw new DigestInvalidError(header, text);
+    return [{ header, name, value: bytes.toString('base64'), hash }];
+  });
+}
