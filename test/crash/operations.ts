@@ -1,7 +1,7 @@
 import type { Answer, PortalClient } from '../e2e/portal/portal-client.js';
 
 /** Makes what the operation starts from; what it gives sends the one request that is to be disturbed. */
-type Operation = (alice: PortalClient) => Promise<() => Promise<Answer<unknown>>>;
+export type Operation = (alice: PortalClient) => Promise<() => Promise<Answer<unknown>>>;
 
 const PDF = 'application/pdf';
 

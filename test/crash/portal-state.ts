@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
-import { filesBelow } from '../support/files-directory.js';
 import type { Row } from '../support/databases.js';
+import type { Bytes } from './bytes.js';
 
 /** The fields of records that name files, by the table and the type of owner. */
 const REFERENCES = [
@@ -29,7 +27,7 @@ export interface PortalState {
 }
 
 /** Reads rows and bytes by itself, past the library. */
-export async function readState(dataSource: DataSource, root: string): Promise<PortalState> {
+export async function readState(dataSource: DataSource, bytes: StoredBytes): Promise<PortalState> {
   const rows = (table: string): Promise<Row[]> => dataSource.query(`SELECT * FROM ${table}`);
   const [files, history, intents] = [
     await rows('files_file'),
@@ -58,7 +56,7 @@ export async function readState(dataSource: DataSource, root: string): Promise<P
       ...files
         .filter((file) => isOrphan(file, owners))
         .map(({ name }) => `the owner of file ${str(name)} is not there`),
-      ...(await wrongBytes(files, root)),
+      ...(await wrongBytes(files, bytes)),
       ...intents.map(({ kind, location }) => `an intent remains: ${str(kind)} ${str(location)}`),
     ],
   };
@@ -97,17 +95,20 @@ function wrongHistory({ id, name, owner_type, owner_id }: Row, history: Row[]): 
   return told === owner ? [] : [`file ${str(name)} is of ${owner}, its history says ${told}`];
 }
 
-/** Every file has its bytes, and nothing else is in the directory: no bytes without a file, no temporary file, no marker. */
-export async function wrongBytes(files: Row[], root: string): Promise<string[]> {
+/** What is in a storage. */
+type StoredBytes = Pick<Bytes, 'locations' | 'content'>;
+
+/** Every file has its bytes, and nothing else is there: no bytes without a file, nothing temporary, no part, no marker. */
+export async function wrongBytes(files: Row[], stored: StoredBytes): Promise<string[]> {
   const wrong: string[] = [];
-  const stored = new Set(await filesBelow(root));
+  const there = new Set(await stored.locations());
   for (const { name, location, size, hash } of files) {
-    const bytes = stored.delete(str(location)) ? await readFile(join(root, str(location))) : undefined;
+    const bytes = there.delete(str(location)) ? await stored.content(str(location)) : undefined;
     if (!bytes) wrong.push(`the bytes of file ${str(name)} are not there`);
     else if (bytes.length !== Number(size) || createHash('sha256').update(bytes).digest('hex') !== hash)
       wrong.push(`the bytes of file ${str(name)} are others than its hash says`);
   }
-  return [...wrong, ...[...stored].map((path) => `bytes without a file: ${path}`)];
+  return [...wrong, ...[...there].map((path) => `bytes without a file: ${path}`)];
 }
 
 function nameOf(files: Row[], fileId: string | null): string {

@@ -1,12 +1,9 @@
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TypeOrmModuleOptions } from '@nestjs/typeorm';
 import { DEMO_ACCOUNTS } from '../../sample/portal/users/demo-accounts.js';
-import { fsStorage } from 'nestjs-files/storage/fs';
 import { PortalClient } from '../e2e/portal/portal-client.js';
 import type { OpenDatabase, TestDatabase } from '../support/databases.js';
-import { newDirectory } from '../support/files-directory.js';
+import type { Bytes } from './bytes.js';
 import { clearTables, readState } from './portal-state.js';
 import type { PortalState } from './portal-state.js';
 import { startCrashPortal } from './portal/crash-portal.js';
@@ -20,27 +17,27 @@ const BUSY: Record<string, string> = {
     'OR id IN (SELECT trx_mysql_thread_id FROM information_schema.innodb_trx WHERE trx_rows_locked + trx_rows_modified > 0))',
 };
 
-/** A database and a directory of files, which portals come to and go from; read past the library. */
+/** A database and a place for bytes, which portals come to and go from; read past the library. */
 export class Stage {
   private constructor(
     private readonly database: OpenDatabase,
     readonly kind: TestDatabase['kind'],
-    readonly root: string,
+    readonly bytes: Bytes,
     /** At no portal in particular. */
     readonly alice: PortalClient,
   ) {}
 
-  static async build({ open, kind }: TestDatabase): Promise<Stage> {
-    const [database, root] = [await open({ entities: [] }), newDirectory()];
+  static async build({ open, kind }: TestDatabase, bytes: Bytes): Promise<Stage> {
+    const database = await open({ entities: [] });
     // The first portal makes the tables and the people.
     const { app, url } = await startCrashPortal({
       database: { ...database.dataSource.options },
-      storage: fsStorage({ root }),
+      storage: bytes.open(),
     });
     const [{ name, password }] = DEMO_ACCOUNTS as [(typeof DEMO_ACCOUNTS)[number]];
     const alice = await new PortalClient(url).logIn(name, password);
     await app.close();
-    return new Stage(database, kind, root, alice);
+    return new Stage(database, kind, bytes, alice);
   }
 
   /** The options of another data source on the database. */
@@ -50,14 +47,11 @@ export class Stage {
 
   async clear(): Promise<void> {
     await clearTables(this.database.dataSource);
-    // Not the directory itself and its mark, which a portal that is about to start expects.
-    for (const directory of [this.root, join(this.root, '.nestjs-files')])
-      for (const name of await readdir(directory))
-        if (!['.nestjs-files', 'mark'].includes(name)) await rm(join(directory, name), { recursive: true });
+    await this.bytes.clear();
   }
 
   state(): Promise<PortalState> {
-    return readState(this.database.dataSource, this.root);
+    return readState(this.database.dataSource, this.bytes);
   }
 
   /** Resolves when the server has done what it still had to do for connections that are dead. */

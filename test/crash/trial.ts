@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Answer } from '../e2e/portal/portal-client.js';
-import { OPERATIONS } from './operations.js';
+import type { Operation } from './operations.js';
 import type { Stage } from './stage.js';
 import type { Subject } from './subjects/subject.js';
 
@@ -18,16 +18,16 @@ export interface Verdict {
   readonly problems: readonly string[];
 }
 
-export async function rehearse(stage: Stage, subject: Subject, operation: string): Promise<Rehearsal> {
+export async function rehearse(stage: Stage, subject: Subject, operation: Operation): Promise<Rehearsal> {
   await stage.clear();
-  const send = await OPERATIONS[operation]!(stage.alice.at(subject.url));
+  const send = await operation(stage.alice.at(subject.url));
   const { told: before } = await stage.state();
   await subject.count();
   const { status, body } = await send();
   const points = await subject.points();
   const { told: after, wrong } = await stage.state();
   if (status >= 300 || wrong.length > 0 || isDeepStrictEqual(before, after)) {
-    throw new Error(`${operation} does not work: ${status} ${JSON.stringify(body)} ${wrong.join('; ')}`);
+    throw new Error(`it does not work: ${status} ${JSON.stringify(body)} ${wrong.join('; ')}`);
   }
   return { points: [...points], before, after };
 }
@@ -43,11 +43,11 @@ export interface Disturbance {
 export async function disturb(
   stage: Stage,
   subject: Subject,
-  operation: string,
+  operation: Operation,
   { at, fault, rehearsal }: Disturbance,
 ): Promise<Verdict> {
   await stage.clear();
-  const send = await OPERATIONS[operation]!(stage.alice.at(subject.url));
+  const send = await operation(stage.alice.at(subject.url));
   await subject.arm(at, fault);
   const answer = await send().catch(() => undefined);
   const hasCome = await subject.recover(answer);

@@ -1,7 +1,10 @@
 import { newDirectory } from '../support/files-directory.js';
 import type { TestDatabase } from '../support/databases.js';
+import { DirectoryBytes } from './bytes.js';
+import type { Bytes } from './bytes.js';
 import { compilePortal } from './portal/portal-process.js';
 import { Stage } from './stage.js';
+import { CutOffPortal } from './subjects/cut-off-portal.js';
 import { CutPortal } from './subjects/cut-portal.js';
 import { FailingStoragePortal } from './subjects/failing-storage-portal.js';
 import { KilledPortals } from './subjects/killed-portals.js';
@@ -22,17 +25,28 @@ export interface Troupe {
   close(): Promise<void>;
 }
 
-export type Way = 'its process is killed' | 'its connection is cut' | 'its storage fails';
+export type Way = 'its process is killed' | 'its connection is cut' | 'its storage fails' | 'its network is cut';
+
+const PORTALS = {
+  'its storage fails': FailingStoragePortal,
+  'its connection is cut': CutPortal,
+  'its network is cut': CutOffPortal,
+};
 
 // One process serves that many portals: a server has so many connections.
 const PER_PROCESS = 5;
 
 let module: Promise<string> | undefined;
 
-export async function gather(database: TestDatabase, way: Way): Promise<Troupe> {
+/** On new bytes for each stage: in a directory, unless somewhere else is said. */
+export async function gather(
+  database: TestDatabase,
+  way: Way,
+  newBytes: () => Promise<Bytes> = async () => new DirectoryBytes(),
+): Promise<Troupe> {
   const stages: Stage[] = [];
   for (let built = 0; built < (way === 'its process is killed' ? PER_PROCESS : 1); built++)
-    stages.push(await Stage.build(database));
+    stages.push(await Stage.build(database, await newBytes()));
   const closing = async (portals: { close(): Promise<void> }) => {
     await portals.close();
     for (const stage of stages) await stage.close();
@@ -44,6 +58,6 @@ export async function gather(database: TestDatabase, way: Way): Promise<Troupe> 
     return { seats, renew: () => all.replace(), awaitAll: (count) => all.awaitAll(count), close: () => closing(all) };
   }
   const stage = stages[0]!;
-  const subject = await (way === 'its storage fails' ? FailingStoragePortal.start(stage) : CutPortal.start(stage));
+  const subject = await PORTALS[way].start(stage);
   return { seats: [{ stage, subject }], awaitAll: () => undefined, close: () => closing(subject) };
 }

@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { ManagedFile } from 'nestjs-files';
+import { DirectoryBytes } from '../crash/bytes.js';
 import { wrongBytes } from '../crash/portal-state.js';
 import type { Row } from '../support/databases.js';
 import { NEW_SHELF } from './ledger.js';
@@ -24,7 +25,7 @@ export async function wronglyPersisted(
     ...shelves.flatMap((shelf) => wrongShelf(shelf, told, isMaybe)),
     ...missing('file', told.files, new Set(names.keys())),
     ...missing('shelf', told.shelves, new Set(shelves.map(({ id }) => id))),
-    ...(await wrongBytes(await rows('files_file'), root)),
+    ...(await wrongBytes(await rows('files_file'), new DirectoryBytes(root))),
     ...(await rows('files_intent')).map((intent) => `an intent is left: ${JSON.stringify(intent)}`),
   ];
 }

@@ -42,6 +42,7 @@ export interface S3Inside {
   /** The keys of multipart uploads that have not ended. */
   uploads(): Promise<string[]>;
   content(key: string): Promise<string | undefined>;
+  bytes(key: string): Promise<Uint8Array | undefined>;
 }
 
 /** An empty storage on the server: below a prefix of its own. */
@@ -53,6 +54,10 @@ export async function newS3Storage(
   const storage = s3Storage({ client: s3Config(), bucket, prefix, ...options });
   await storage.connect();
   const named = (key = ''): string => key.slice(prefix.length);
+  const get = async (key: string) => {
+    const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: prefix + key }));
+    return Body;
+  };
   const inside: S3Inside = {
     prefix,
     keys: async () => {
@@ -63,10 +68,8 @@ export async function newS3Storage(
       const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix }));
       return Uploads.map(({ Key }) => named(Key));
     },
-    content: async (key) => {
-      const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: prefix + key }));
-      return Body?.transformToString();
-    },
+    content: async (key) => (await get(key))?.transformToString(),
+    bytes: async (key) => (await get(key))?.transformToByteArray(),
   };
   return { storage, client, bucket, inside };
 }

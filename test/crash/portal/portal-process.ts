@@ -7,13 +7,12 @@ import { fileURLToPath } from 'node:url';
 import type { TypeOrmModuleOptions } from '@nestjs/typeorm';
 import type { SweepReport } from 'nestjs-files/maintenance';
 import { compileModule } from '../../support/compiled-module.js';
+import type { BytesPlace } from '../bytes.js';
 import type { Moment } from './steps.js';
 
 /** Where a portal has its rows and its bytes. */
-export interface Place {
+export interface Place extends BytesPlace {
   database: TypeOrmModuleOptions;
-  /** The directory of the storage. */
-  root: string;
 }
 
 export interface Command {

@@ -4,6 +4,8 @@ import { DataSource } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
 import { FilesSweeper } from 'nestjs-files/maintenance';
 import { fsStorage } from 'nestjs-files/storage/fs';
+import { watchedS3 } from '../s3-bytes.js';
+import type { Watch } from '../s3-bytes.js';
 import { startCrashPortal } from './crash-portal.js';
 import type { Command, Place } from './portal-process.js';
 import { Steps } from './steps.js';
@@ -23,7 +25,9 @@ const running: Running[] = (JSON.parse(process.argv[2]!) as Place[]).map((place,
   steps: new Steps(() => process.send!({ portal, held: true })),
 }));
 const stepsOf = (path: string) =>
-  running.find(({ place }) => place.database.database === path || path.startsWith(place.root))?.steps;
+  running.find(
+    ({ place }) => place.database.database === path || (place.root !== undefined && path.startsWith(place.root)),
+  )?.steps;
 
 watchStatements(running[0]!.place.database as DataSourceOptions, stepsOf);
 watchFileSystem(stepsOf);
@@ -44,8 +48,10 @@ process.on('message', (command: Command) => {
 
 const urls: string[] = [];
 for (const portal of running) {
-  const { database, root } = portal.place;
-  const { app, url } = await startCrashPortal({ database, storage: fsStorage({ root, fsync: false }) });
+  const { database, root = '', s3 } = portal.place;
+  const watch: Watch = (name, send) => portal.steps.through(name, send);
+  const storage = s3 ? watchedS3(s3, watch) : fsStorage({ root, fsync: false });
+  const { app, url } = await startCrashPortal({ database, storage });
   portal.app = app;
   urls.push(url);
 }

@@ -1,7 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { FilesSweeper } from 'nestjs-files/maintenance';
 import type { SweepReport } from 'nestjs-files/maintenance';
-import { fsStorage } from 'nestjs-files/storage/fs';
 import { tcpProxy } from '../../support/tcp-proxy.js';
 import type { Cut, TcpProxy } from '../../support/tcp-proxy.js';
 import { startCrashPortal } from '../portal/crash-portal.js';
@@ -18,10 +17,10 @@ export class CutPortal implements Subject {
     readonly url: string,
   ) {}
 
-  static async start({ kind, options, root }: Stage): Promise<CutPortal> {
+  static async start({ kind, options, bytes }: Stage): Promise<CutPortal> {
     const proxy = await tcpProxy(kind as 'postgres' | 'mariadb', options as { host: string; port: number });
     const database = { ...options, host: '127.0.0.1', port: proxy.port } as typeof options;
-    const { app, url } = await startCrashPortal({ database, storage: fsStorage({ root, fsync: false }) });
+    const { app, url } = await startCrashPortal({ database, storage: bytes.open() });
     return new CutPortal(proxy, app, url);
   }
 

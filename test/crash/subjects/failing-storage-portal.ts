@@ -1,7 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { FilesSweeper } from 'nestjs-files/maintenance';
 import type { SweepReport } from 'nestjs-files/maintenance';
-import { fsStorage } from 'nestjs-files/storage/fs';
 import { faultyStorage } from 'nestjs-files/testing';
 import type { FaultMoment, FaultyStorage } from 'nestjs-files/testing';
 import { startCrashPortal } from '../portal/crash-portal.js';
@@ -20,8 +19,8 @@ export class FailingStoragePortal implements Subject {
     readonly url: string,
   ) {}
 
-  static async start({ options, root }: Stage): Promise<FailingStoragePortal> {
-    const storage = faultyStorage(fsStorage({ root, fsync: false }));
+  static async start({ options, bytes }: Stage): Promise<FailingStoragePortal> {
+    const storage = faultyStorage(bytes.open());
     const { app, url } = await startCrashPortal({ database: options, storage });
     return new FailingStoragePortal(storage, app, url);
   }

@@ -23,7 +23,7 @@ export class KilledPortals {
     private readonly module: string,
     stages: readonly Stage[],
   ) {
-    this.#places = stages.map(({ options, root }) => ({ database: options, root }));
+    this.#places = stages.map(({ options, bytes }) => ({ database: options, ...bytes.place }));
     this.portals = stages.map((_, index) => new KilledPortal(this, index));
   }
 
