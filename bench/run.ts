@@ -8,6 +8,7 @@ import { audit } from './audit.js';
 import { downloads, uploads } from './bytes.js';
 import { guards } from './guards.js';
 import { handler } from './handler.js';
+import { objectStorage } from './object-storage.js';
 import { queue } from './queue.js';
 import { scan } from './scan.js';
 import { uploadMemory } from './upload-memory.js';
@@ -24,6 +25,7 @@ const QUESTIONS: Record<string, () => Promise<void>> = {
   scan,
   audit,
   'upload-memory': uploadMemory,
+  'object-storage': objectStorage,
 };
 
 const { values, positionals: named } = parseArgs({

@@ -4,14 +4,15 @@
 #   ceph.sh start DIRECTORY PORT MONITOR_PORT   starts it and prints its address; 22 ports from MONITOR_PORT on are Ceph's own
 #   ceph.sh stop DIRECTORY                      stops what was started there, and removes the directory
 #
-# What is removed is freed after seconds, not after hours as by default, so that many runs fit into the 2 GiB that it may have.
+# What is removed is freed after seconds, not after hours as by default, so that many runs fit into the 2 GiB that it may have, or
+# into CEPH_BYTES. Where it is full, writes wait for ever.
 #
 # Path style, region us-east-1, access key "nestjs-files", secret "nestjs-files-secret". Needs, on Debian and Ubuntu:
 #   RUNLEVEL=1 apt-get install -y --no-install-recommends radosgw ceph-mon ceph-osd ceph-common ceph-mgr
 set -euo pipefail
 
 usage() {
-  sed -n '2,10s/^# \{0,1\}//p' "$0"
+  sed -n '2,11s/^# \{0,1\}//p' "$0"
   exit 2
 }
 
@@ -41,7 +42,7 @@ osd pool default pg num = 1
 osd pool default pg autoscale mode = off
 osd crush chooseleaf type = 0
 osd objectstore = memstore
-memstore device bytes = 2147483648
+memstore device bytes = ${CEPH_BYTES:-2147483648}
 mon data = $directory/mon
 osd data = $directory/osd
 run dir = $directory/run
