@@ -2,8 +2,8 @@ import { Logger } from '@nestjs/common';
 import { ShuttingDownError } from '../errors/units.errors.js';
 import { endsWithin } from '../unit-of-work/ends-within.js';
 
-// What was aborted has to roll back, and to say so in the database.
-const GRACE = 5_000;
+/** How many milliseconds what was aborted has to roll back, and to say so in the database. */
+export const GRACE = 5_000;
 
 const logger = new Logger('FilesJobs');
 

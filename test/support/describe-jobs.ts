@@ -171,11 +171,12 @@ export function describeJobs(name: string, kind: TestDatabase, engine: TestedEng
           await app.write('so that there is a transaction');
           for (let at = 0; at < count; at++) app.queue.enqueue('note', { at });
         });
-        return sent.length;
+        // Those that look for jobs meanwhile are no part of it.
+        return sent.filter((sql) => /INSERT INTO/i.test(sql) && !sql.includes('job_note')).length;
       };
-      const none = await statementsFor(0);
-      expect(await statementsFor(1)).toBe(none + 1);
-      expect(await statementsFor(500)).toBe(none + 1);
+      expect(await statementsFor(0)).toBe(0);
+      expect(await statementsFor(1)).toBe(1);
+      expect(await statementsFor(500)).toBe(1);
       expect(await engine.left(database)).toBe(501);
     });
 

@@ -10,6 +10,7 @@ import { Lane } from '../lane.js';
 import { RunningJobs } from '../running-jobs.js';
 import { LONGEST_TIMER, wholeNumber } from '../whole-number.js';
 import { Outbox } from './outbox.js';
+import { OutboxWatch } from './outbox-watch.js';
 import type { LeasedJob } from './outbox.js';
 import { writeJobs } from './write-jobs.js';
 
@@ -35,7 +36,6 @@ export function outboxJobs({ poll = 1_000, lease = 60_000, keepKeys = 86_400_000
   });
 }
 
-const TIDYING_INTERVAL = 60_000;
 // So that a renewal may fail once.
 const RENEWALS_PER_LEASE = 3;
 
@@ -44,13 +44,10 @@ class OutboxEngine implements JobEngine {
   readonly #lanes = new Map<string, Lane<LeasedJob>>();
   readonly #running = new RunningJobs();
   readonly #leased = new Set<LeasedJob>();
-  readonly #told = new Set<string>();
   #host: JobHost | undefined;
-  #polling: NodeJS.Timeout | undefined;
+  #watch: OutboxWatch | undefined;
   #renewing: NodeJS.Timeout | undefined;
-  #isPollFailing = false;
   #isStopped = false;
-  #tidiedAt = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: Required<OutboxJobsOptions>) {}
 
@@ -70,7 +67,13 @@ class OutboxEngine implements JobEngine {
     if (this.#lanes.size === 0) return;
     // A process that only works jobs off is kept alive by them.
     this.#renewing = setInterval(() => void this.#renew(), Math.ceil(this.options.lease / RENEWALS_PER_LEASE));
-    void this.#poll();
+    const lanes = [...this.#lanes.values()];
+    this.#watch = new OutboxWatch(this.#outbox, [...this.#lanes.keys()], {
+      ...this.options,
+      names: () => lanes.filter((lane) => lane.hasRoom).map(({ handler }) => handler.name),
+      found: () => lanes.forEach((lane) => lane.wake()),
+    });
+    this.#watch.start();
   }
 
   committed(jobs: readonly NewJob[]): void {
@@ -79,7 +82,7 @@ class OutboxEngine implements JobEngine {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    clearTimeout(this.#polling);
+    this.#watch?.stop();
     for (const lane of this.#lanes.values()) await lane.close();
     await this.#running.end(this.#host?.shutdownTimeout ?? 0);
     clearInterval(this.#renewing);
@@ -102,36 +105,6 @@ class OutboxEngine implements JobEngine {
 
   #wake(name: string): void {
     if (!this.#isStopped) this.#lanes.get(name)?.wake();
-  }
-
-  /** Never rejects. */
-  async #poll(): Promise<void> {
-    try {
-      const lanes = [...this.#lanes.values()].filter((lane) => lane.hasRoom);
-      if (lanes.length > 0 && (await this.#outbox.isDue(lanes.map(({ handler }) => handler.name))))
-        for (const lane of lanes) this.#wake(lane.handler.name);
-      await this.#tidy();
-      this.#isPollFailing = false;
-    } catch (error) {
-      if (!this.#isPollFailing) this.#logger.error('Jobs could not be looked for; that is tried again', stackOf(error));
-      this.#isPollFailing = true;
-    }
-    if (!this.#isStopped) this.#polling = setTimeout(() => void this.#poll(), this.options.poll);
-  }
-
-  async #tidy(): Promise<void> {
-    const now = Date.now();
-    if (this.#isStopped || now - this.#tidiedAt < TIDYING_INTERVAL) return;
-    this.#tidiedAt = now;
-    await this.#outbox.removeDone(new Date(now - this.options.keepKeys));
-    for (const { name, count } of await this.#outbox.unhandled([...this.#lanes.keys()])) {
-      if (this.#told.has(name)) continue;
-      this.#told.add(name);
-      this.#logger.error(
-        `${count} job(s) "${name}" wait, and no provider of this process has a method with @FileJob('${name}'). ` +
-          'Add it, or see that another process works them off.',
-      );
-    }
   }
 
   /** Never rejects. */
@@ -183,7 +156,7 @@ class OutboxEngine implements JobEngine {
   }
 
   async #giveUp(job: LeasedJob, why: string, error?: unknown): Promise<void> {
-    await this.#outbox.giveUp(job, why);
+    await this.#outbox.giveUp(job, why, job.attempts);
     const { name, id } = job;
     this.#logger.error(
       `Job "${name}" (${id}) failed and is given up; FilesJobs.retry() runs it again: ${why}`,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { In } from 'typeorm';
-import type { Repository } from 'typeorm';
+import type { FindOptionsWhere, Repository } from 'typeorm';
 import { notAfter } from '../../files/columns.js';
 import { skipsLocked } from '../../files/intents/intent-leases.js';
 import { familyOf } from '../../unit-of-work/typeorm/data-source.js';
@@ -12,6 +12,9 @@ import { QueuedJob } from './queued-job.entity.js';
 
 /** A job that was taken, with the lease that it was taken by. */
 export type LeasedJob = QueuedJob & { leaseOwner: string };
+
+/** A job that is to be ended: under its lease or, where something else than the lease sees to it that one process has it, whoever has that. */
+export type HeldJob = Pick<QueuedJob, 'id' | 'key'> & { leaseOwner?: string };
 
 const RETRIES = 5;
 const IDS_PER_STATEMENT = 1_000;
@@ -62,10 +65,10 @@ export class Outbox {
   }
 
   /** Ends a job that has been run, in the manager's transaction: `false` if it is not the lease's any more. */
-  async end({ id, leaseOwner, key }: LeasedJob, manager = this.transactor.dataSource.manager): Promise<boolean> {
-    const mine = { id, leaseOwner };
+  async end(job: HeldJob, manager = this.transactor.dataSource.manager): Promise<boolean> {
+    const mine = held(job);
     const { affected } =
-      key === null
+      job.key === null
         ? await manager.delete(QueuedJob, mine)
         : await manager.update(QueuedJob, mine, { state: 'done', dueAt: new Date(this.now()), leaseOwner: null });
     return affected === 1;
@@ -78,8 +81,9 @@ export class Outbox {
   }
 
   /** Gives a job up. */
-  async giveUp(job: LeasedJob, lastError: string): Promise<void> {
-    await this.#change(job, { state: 'failed', dueAt: new Date(this.now()), lastError: shortened(lastError) });
+  async giveUp(job: HeldJob, lastError: string, attempts: number): Promise<void> {
+    const dueAt = new Date(this.now());
+    await this.#change(job, { state: 'failed', dueAt, attempts, lastError: shortened(lastError) });
   }
 
   /** Lets the leases of jobs that still run last for another `lease` milliseconds. */
@@ -121,13 +125,17 @@ export class Outbox {
     return rows.map(({ name, count }) => ({ name, count: Number(count) }));
   }
 
-  async #change({ id, leaseOwner }: LeasedJob, change: Partial<Omit<QueuedJob, 'data'>>): Promise<void> {
-    await this.#rows.update({ id, leaseOwner }, { ...change, leaseOwner: null });
+  async #change(job: HeldJob, change: Partial<Omit<QueuedJob, 'data'>>): Promise<void> {
+    await this.#rows.update(held(job), { ...change, leaseOwner: null });
   }
 
   get #rows(): Repository<QueuedJob> {
     return this.transactor.dataSource.getRepository(QueuedJob);
   }
+}
+
+function held({ id, leaseOwner }: HeldJob): FindOptionsWhere<QueuedJob> {
+  return leaseOwner === undefined ? { id, state: 'open' } : { id, leaseOwner };
 }
 
 // PostgreSQL refuses NUL; and a cut in the middle of a character leaves one half of it, which no encoding has.

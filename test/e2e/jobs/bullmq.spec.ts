@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto';
+import { Queue, Worker } from 'bullmq';
+import { Redis } from 'ioredis';
+import { FilesModule } from 'nestjs-files';
+import { bullmqJobs } from 'nestjs-files/jobs/bullmq';
+import { memoryStorage } from 'nestjs-files/storage/memory';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FILES_ENTITIES } from '../../../lib/entry/entities.js';
+import { listens, reachableDatabases } from '../../support/databases.js';
+import type { OpenDatabase } from '../../support/databases.js';
+import { describeJobs } from '../../support/describe-jobs.js';
+import { freePort } from '../../support/free-port.js';
+import { jobsApp, JobNote, JobScript } from '../../support/jobs-app.js';
+import type { JobsApp, JobsAppOptions } from '../../support/jobs-app.js';
+
+const url = new URL(process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379');
+const isThere = await listens(url);
+const connection = { host: url.hostname, port: Number(url.port || '6379'), password: url.password || undefined };
+
+async function empty(prefix: string): Promise<void> {
+  const redis = new Redis(connection);
+  const keys = await redis.keys(`${prefix}:*`);
+  if (keys.length > 0) await redis.del(keys);
+  await redis.quit();
+}
+
+// The tests below are skipped with it.
+it.runIf(isThere)(`finds Redis on ${url.host}`, () => expect(isThere).toBe(true));
+
+const kinds = isThere ? await reachableDatabases('file', 'postgres', 'mariadb') : [];
+
+for (const kind of kinds) {
+  let prefix = `files-test-${randomUUID()}`;
+  describeJobs('bullmqJobs', kind, {
+    make: () => bullmqJobs({ connection, prefix, poll: 20 }),
+    left: async ({ read }) => {
+      const [row] = await read("SELECT COUNT(*) AS jobs FROM files_job WHERE state <> 'done'");
+      return Number(row?.['jobs']);
+    },
+    dispose: async () => {
+      await empty(prefix);
+      prefix = `files-test-${randomUUID()}`;
+    },
+  });
+}
+
+for (const kind of kinds.slice(0, 1)) {
+  describe(`bullmqJobs on ${kind.name}`, () => {
+    const prefix = `files-test-${randomUUID()}`;
+    const apps: JobsApp[] = [];
+    let database: OpenDatabase;
+
+    beforeEach(async () => {
+      database = await kind.open({ entities: [...FILES_ENTITIES, JobNote] });
+    });
+
+    afterEach(async () => {
+      for (const app of apps.splice(0)) await app.close();
+      await empty(prefix);
+      await database.close();
+    });
+
+    async function open(options: Partial<JobsAppOptions> = {}): Promise<JobsApp> {
+      const connected = { ...database.dataSource.options, synchronize: false, entities: [] } as never;
+      const engine = bullmqJobs({ connection, prefix, poll: 20, worker: { lockDuration: 200, stalledInterval: 100 } });
+      const app = await jobsApp({ database: connected, ...options, jobs: { engine, ...options.jobs } });
+      apps.push(app);
+      return app;
+    }
+
+    const waiting = async (): Promise<number> => {
+      const queue = new Queue('note', { connection, prefix });
+      const count = await queue.getWaitingCount();
+      await queue.close();
+      return count;
+    };
+
+    /** A job that waits in Redis, as no process works jobs off. */
+    async function relayed(): Promise<void> {
+      const app = await open({ jobs: { work: false } });
+      await app.queue.run(() => app.queue.enqueue('note', 'x'));
+      await expect.poll(waiting).toBe(1);
+    }
+
+    const dueAgain = () => database.dataSource.query('UPDATE files_job SET due_at = 0');
+    const lease = async () => (await database.read('SELECT lease_owner FROM files_job'))[0]?.['lease_owner'];
+
+    it('relays a job again whose relay was not known to have succeeded, and runs it once', async () => {
+      await relayed();
+      const first = await lease();
+      await dueAgain();
+      await expect.poll(lease).not.toBe(first);
+      expect(await waiting()).toBe(1);
+      const app = await open();
+      await expect.poll(() => database.read('SELECT id FROM files_job')).toEqual([]);
+      expect(app.script.payloads).toEqual(['x']);
+      expect(await database.read('SELECT text FROM job_note')).toEqual([{ text: 'x' }]);
+    });
+
+    it('relays a job again that Redis has lost', async () => {
+      await relayed();
+      await empty(prefix);
+      await dueAgain();
+      await expect.poll(waiting).toBe(1);
+      await open();
+      await expect.poll(() => database.read('SELECT text FROM job_note')).toEqual([{ text: 'x' }]);
+    });
+
+    it('runs a job again whose process died while it had it', async () => {
+      await relayed();
+      const dead = new Worker('note', null, { connection, prefix, lockDuration: 200 });
+      expect(await dead.getNextJob('token')).toBeDefined();
+      await dead.close(true);
+      const app = await open();
+      await app.script.begun(1);
+      expect(app.script.runs[0]).toMatchObject({ payload: 'x', context: { attempt: 2 } });
+      await expect.poll(() => database.read('SELECT id FROM files_job')).toEqual([]);
+    });
+
+    it('keeps nothing in Redis of jobs that are over', async () => {
+      const script = new JobScript(({ payload }) => {
+        if (payload === 'fails') throw new Error('no');
+      });
+      const app = await open({ script });
+      await app.queue.run(() => ['works', 'fails'].forEach((one) => app.queue.enqueue('note', one)));
+      await expect.poll(() => app.jobs.failed(), { timeout: 10_000 }).toHaveLength(1);
+      const queue = new Queue('note', { connection, prefix });
+      await expect.poll(() => queue.getJobs()).toEqual([]);
+      await queue.close();
+    });
+
+    it('commits units of work and ends while Redis does not answer, and leaves their jobs to the next process', async () => {
+      const nobody = { host: '127.0.0.1', port: await freePort() };
+      const away = await open({ jobs: { engine: bullmqJobs({ connection: nobody, prefix, poll: 20 }) } });
+      await away.queue.run(() => away.queue.enqueue('note', 'x'));
+      await expect.poll(lease).not.toBeNull();
+      apps.pop();
+      await away.close();
+      await dueAgain();
+      await open();
+      await expect.poll(() => database.read('SELECT text FROM job_note')).toEqual([{ text: 'x' }]);
+    });
+
+    it('works jobs off with the engine of docs/jobs.md', async () => {
+      const storages = { default: memoryStorage() };
+      const redis = { ...connection };
+
+      const module = FilesModule.forRoot({ storages, jobs: { engine: bullmqJobs({ connection: redis, prefix }) } });
+
+      const app = await open({ module });
+      await app.queue.run(() => app.queue.enqueue('note', 'x'));
+      await expect.poll(() => database.read('SELECT text FROM job_note')).toEqual([{ text: 'x' }]);
+    });
+  });
+}
