@@ -157,6 +157,29 @@ describe('the outbox', () => {
     expect(await database.read('SELECT text FROM job_note')).toEqual([{ text: 'too late' }]);
   });
 
+  it('begins a job at once when its unit is committed, and the next when one has ended, without looking for any', async () => {
+    const { app } = await open({ jobs: { engine: outboxJobs({ poll: 2 ** 31 - 1 }) } });
+    await app.dataSource.transaction(() =>
+      app.queue.run(() => ['1', '2', '3'].forEach((one) => app.queue.enqueue('ordered', one))),
+    );
+    await app.script.begun(3);
+    await app.queue.run(() => app.queue.enqueue('note', '4'));
+    await app.script.begun(4);
+    expect(app.script.payloads).toEqual(['1', '2', '3', '4']);
+  });
+
+  it('does not count a run that a shutdown aborted, and lets the job run again at once', async () => {
+    const script = new JobScript(() => new Promise(() => undefined));
+    const { app, database } = await open({ script, shutdownTimeout: 20 });
+    await app.queue.run(() => app.queue.enqueue('note', 1));
+    await script.begun(1);
+    closing.pop();
+    await app.close();
+    const [row] = await database.read('SELECT state, attempts, due_at, lease_owner, last_error FROM files_job');
+    expect(row).toMatchObject({ state: 'open', attempts: 0, lease_owner: null, last_error: null });
+    expect(Number(row?.['due_at'])).toBeLessThanOrEqual(Date.now());
+  });
+
   it('keeps a job that takes longer than its lease', async () => {
     const end = gate();
     const script = new JobScript(() => end.opened);
