@@ -49,7 +49,7 @@ export class FilesAudit {
    */
   orphans(options: OrphanOptions = {}): AsyncGenerator<OrphanedBytes, void> {
     const storages = storagesToSearch(this.storages, options);
-    return orphanedBytes(storages, new AuditReads(this.transactor), options);
+    return orphanedBytes(storages, this.storages, new AuditReads(this.transactor), options);
   }
 }
 

@@ -10,6 +10,7 @@ import type { LocatedObject } from '../storage/storage-adapter.js';
 import type { StorageRegistry } from '../storage/storage-registry.js';
 import type { Storage } from '../storage/storage.js';
 import type { AuditReads } from './audit-reads.js';
+import { type Neighbour, neighboursOf } from './storage-places.js';
 
 /** Where bytes without a file are looked for. */
 export interface OrphanOptions {
@@ -32,8 +33,11 @@ const LOCATIONS_PER_PAGE = 1_000;
 
 /** The storages that the options mean; throws `AuditOptionInvalidError`, `StorageUnknownError`, and `CapabilityMissingError`. */
 export function storagesToSearch(registry: StorageRegistry, { storage, olderThan = DAY }: OrphanOptions): Storage[] {
-  if (!Number.isFinite(olderThan) || olderThan < 0)
-    throw new AuditOptionInvalidError('olderThan', `it is ${olderThan}, and must be a number of milliseconds`);
+  if (!Number.isFinite(olderThan) || olderThan < 0 || olderThan > Date.now())
+    throw new AuditOptionInvalidError(
+      'olderThan',
+      `it is ${olderThan}, and must be a number of milliseconds that leads to a date after 1970`,
+    );
   if (storage === undefined) return registry.names.map((name) => registry.get(name)).filter((one) => one.can('list'));
   const named = registry.get(storage);
   named.require('list');
@@ -42,12 +46,14 @@ export function storagesToSearch(registry: StorageRegistry, { storage, olderThan
 
 export async function* orphanedBytes(
   storages: readonly Storage[],
+  registry: StorageRegistry,
   reads: AuditReads,
   { olderThan = DAY, signal }: OrphanOptions,
 ): AsyncGenerator<OrphanedBytes, void> {
   const before = new Date(Date.now() - olderThan);
   for (const storage of storages) {
-    for await (const page of pagesOf(storage, before, signal)) yield* orphansAmong(storage, page, reads);
+    const neighbours = await reads.now((manager) => neighboursOf(storage, registry, manager));
+    for await (const page of pagesOf(storage, before, signal)) yield* orphansAmong(storage, neighbours, page, reads);
   }
 }
 
@@ -67,29 +73,47 @@ async function* pagesOf(storage: Storage, before: Date, signal?: AbortSignal): A
 
 async function* orphansAmong(
   storage: Storage,
+  neighbours: readonly Neighbour[],
   page: readonly LocatedObject[],
   reads: AuditReads,
 ): AsyncGenerator<OrphanedBytes, void> {
-  const keys = new Map(page.map((found) => [locationKey(found.location), found]));
   // At one moment: between a creation and a deletion, bytes have a row or an intent, and never neither.
-  const known = await reads.atOnce((manager) => knownKeys(manager, storage.name, keys));
-  for (const [key, found] of keys) {
-    if (known.has(key)) continue;
+  const known = await reads.atOnce((manager) => knownAmong(manager, neighbours, page));
+  for (const found of page) {
+    if (known.has(found)) continue;
     // They were deleted between the listing and the look into the database.
     if (storage.can('stat') && !(await storage.exists(found.location))) continue;
     yield { storage: storage.name, ...found };
   }
 }
 
-async function knownKeys(
+async function knownAmong(
   manager: EntityManager,
-  storage: string,
-  keys: ReadonlyMap<string, LocatedObject>,
-): Promise<ReadonlySet<string>> {
+  neighbours: readonly Neighbour[],
+  page: readonly LocatedObject[],
+): Promise<ReadonlySet<LocatedObject>> {
+  const known = new Set<LocatedObject>();
+  for (const { name, locate } of neighbours) {
+    const keys = new Map<string, LocatedObject>();
+    for (const found of page) {
+      const there = locate(found.location);
+      if (there?.isKept) known.add(found);
+      else if (there) keys.set(locationKey(there.location), found);
+    }
+    for (const key of await keysWithRow(manager, name, [...keys.keys()])) {
+      const found = keys.get(key);
+      if (found) known.add(found);
+    }
+  }
+  return known;
+}
+
+async function keysWithRow(manager: EntityManager, storage: string, keys: readonly string[]): Promise<string[]> {
+  if (keys.length === 0) return [];
   const select = { locationKey: true } as const;
-  const where = { storage, locationKey: In([...keys.keys()]) };
+  const where = { storage, locationKey: In(keys) };
   const files = await manager.find(ManagedFile, { select, where });
   const intents = await manager.find(FileIntent, { select, where });
   const uploads = await manager.find(FileUpload, { select, where });
-  return new Set([...files, ...intents, ...uploads].map((row) => row.locationKey));
+  return [...files, ...intents, ...uploads].map((row) => row.locationKey);
 }

@@ -2,6 +2,9 @@ import { parseArgs } from 'node:util';
 import { ConsoleLogger, type INestApplicationContext, type LogLevel, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FilesError } from '../errors/files-error.js';
+import { SearchQueryInvalidError } from '../errors/requests.errors.js';
+import { AuditOptionInvalidError, MoveOptionInvalidError } from '../errors/setup.errors.js';
+import { CapabilityMissingError, StorageUnknownError } from '../errors/storage.errors.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { type Command, InterruptedError, type OptionValues, UsageError } from './command.js';
 import { COMMANDS } from './commands/index.js';
@@ -22,6 +25,15 @@ export interface FilesCliOptions {
 
 /** 0: nothing found, or all done. 1: findings. 2: wrong use, and nothing was done. 3: failed, or interrupted. */
 export type FilesCliExitCode = 0 | 1 | 2 | 3;
+
+/** What the services throw before they do anything. */
+const WRONG_USE = [
+  AuditOptionInvalidError,
+  CapabilityMissingError,
+  MoveOptionInvalidError,
+  SearchQueryInvalidError,
+  StorageUnknownError,
+];
 
 const COMMON = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
 
@@ -62,7 +74,7 @@ export async function runCommandLine(
     );
   } catch (error) {
     say(textOf(error, name));
-    return error instanceof UsageError ? 2 : 3;
+    return error instanceof UsageError || WRONG_USE.some((refusal) => error instanceof refusal) ? 2 : 3;
   }
 }
 

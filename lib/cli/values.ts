@@ -11,7 +11,8 @@ export function ageIn(options: OptionValues, name: string): number | undefined {
   if (text === undefined) return undefined;
   const [, amount, unit = ''] = /^(\d+)([smhdw])$/.exec(String(text)) ?? [];
   const factor = UNITS[unit];
-  if (amount === undefined || factor === undefined)
+  // Before 1970, nothing was stored, and the earliest date is not far.
+  if (amount === undefined || factor === undefined || Number(amount) * factor > Date.now())
     throw new UsageError(`--${name} is "${text}", and must be an age such as 90s, 15m, 12h, 7d or 2w.`);
   return Number(amount) * factor;
 }

@@ -2,15 +2,19 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { FilesAudit } from '../../audit/files-audit.js';
 import type { OrphanedBytes } from '../../audit/orphaned-bytes.js';
 import { FilesService } from '../../files/files.service.js';
+import { claimOrphans } from '../../files/intents/claim-orphans.js';
 import { FilesSweeper } from '../../files/intents/files-sweeper.js';
 import { IntentJournal } from '../../files/intents/intent-journal.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
+import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
 import { type Command, InterruptedError, type OptionValues, UsageError } from '../command.js';
 import { sizeText } from '../output.js';
 import { ageIn, ownerIn, textIn } from '../values.js';
 
 const PER_PAGE = 500;
+// As registrations do, which insert the same locations.
+const RETRIES = 5;
 
 export const orphans: Command = {
   name: 'orphans',
@@ -98,8 +102,16 @@ function deleter(app: INestApplicationContext): Act {
   const registry = app.get(StorageRegistry, { strict: false });
   return async (page) => {
     const places = page.map(({ storage: name, location }) => ({ storage: registry.get(name), location }));
-    for (const { storage } of places) storage.require('remove');
-    await transactor.run(({ manager }) => journal.announceRemovals(manager, places));
-    return [];
+    const removable = places.filter(({ storage }) => storage.can('remove'));
+    const work = async ({ manager }: UnitOfWork) => {
+      const claimed = await claimOrphans(manager, removable);
+      await journal.announceRemovals(manager, [...claimed]);
+      return claimed;
+    };
+    const claimed = await transactor.run(work, { retry: RETRIES });
+    return places.map((place) => {
+      if (!place.storage.can('remove')) return 'its storage cannot remove';
+      return claimed.has(place) ? undefined : 'a file refers to it now';
+    });
   };
 }

@@ -1,0 +1,42 @@
+import { In } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { locationKey } from '../../storage/location-key.js';
+import type { Storage } from '../../storage/storage.js';
+import { ManagedFile } from '../managed-file.entity.js';
+import { newFile } from '../new-file.js';
+
+interface Place {
+  readonly storage: Storage;
+  readonly location: string;
+}
+
+/**
+ * Those of the places that are no file's. Until the transaction ends, nobody can make a file of their bytes: their rows are in the unique index,
+ * so that a registration in progress is waited for, and one that begins waits, and finds the intents that this transaction leaves.
+ */
+export async function claimOrphans<P extends Place>(manager: EntityManager, places: readonly P[]): Promise<Set<P>> {
+  const claims = new Map(
+    places
+      // In one order, so that two callers cannot deadlock.
+      .toSorted((one, other) => (locationKey(one.location) < locationKey(other.location) ? -1 : 1))
+      .map((place) => [claimOf(place), place] as const),
+  );
+  const rows = [...claims.keys()];
+  if (rows.length === 0) return new Set();
+  const insert = manager.createQueryBuilder().insert().into(ManagedFile);
+  await insert
+    .values(rows.map((row) => ({ ...row }) as object))
+    .orIgnore()
+    .updateEntity(false)
+    .execute();
+  const mine = { id: In(rows.map(({ id }) => id)) };
+  const claimed = new Set((await manager.find(ManagedFile, { select: { id: true }, where: mine })).map(({ id }) => id));
+  await manager.delete(ManagedFile, mine);
+  return new Set([...claims].flatMap(([{ id }, place]) => (claimed.has(id) ? [place] : [])));
+}
+
+/** A row that nobody ever sees. */
+function claimOf({ storage: { name: storage }, location }: Place): ManagedFile {
+  const nothing = { contentType: '', charset: null, size: 0, hash: '', hashAlgorithm: '' };
+  return newFile({ name: '', storage, location, ...nothing }, null);
+}
