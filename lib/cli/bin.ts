@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import 'reflect-metadata';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Type } from '@nestjs/common';
@@ -17,27 +17,41 @@ const CONFIGS = [
 const USUAL = ['dist/app.module.js', 'dist/src/app.module.js'];
 
 /** The root module: of the file that `--module` names, of the configuration, or where `nest build` puts it. */
-async function loadModule(named: string | undefined): Promise<Type> {
+async function loadModule(given: readonly (string | undefined)[]): Promise<Type> {
+  const [named, ...more] = given;
+  if (more.length > 0) throw new UsageError('--module is given twice.');
+  if (given.length > 0 && !named) throw new UsageError('--module names no file.');
   const [path, name] = named === undefined ? [] : splitName(named);
   const file = path ?? [...CONFIGS, ...USUAL].find((candidate) => existsSync(candidate));
   if (file === undefined)
     throw new UsageError(
       `No root module was found: there is none of ${[...CONFIGS, ...USUAL].join(', ')} here. Build the application, or name the file: --module dist/app.module.js`,
     );
-  if (!existsSync(file)) throw new UsageError(`--module is "${file}", and there is no such file.`);
-  const exported = (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
-  const found = name === undefined ? (exported['AppModule'] ?? rootOf(exported['default'])) : exported[name];
-  if (typeof found === 'function') return found as Type;
+  if (!statSync(file, { throwIfNoEntry: false })?.isFile())
+    throw new UsageError(`--module is "${file}", and there is no such file.`);
+  const exported = await exportsOf(file);
+  const found = (name === undefined ? ['AppModule', 'default'] : [name])
+    .flatMap((key) => exported.map((names) => names[key]))
+    .find((value) => typeof value === 'function');
+  if (found) return found as Type;
   throw new UsageError(
     `${file} exports ${name ?? 'no AppModule'}${name === undefined ? ' and no default' : ', which is no class'}. Name the export: --module ${file}#MainModule`,
   );
 }
 
-// A CommonJS module is the default export of itself.
-function rootOf(given: unknown): unknown {
-  return typeof given === 'object' && given !== null
-    ? ((given as Record<string, unknown>)['AppModule'] ?? given)
-    : given;
+/** By name. The default export of a CommonJS module is the object that has all of its exports. */
+async function exportsOf(file: string): Promise<Readonly<Record<string, unknown>>[]> {
+  try {
+    const exported = (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
+    const inner = exported['default'];
+    return typeof inner === 'object' && inner !== null ? [exported, inner as Record<string, unknown>] : [exported];
+  } catch (cause) {
+    if (!/UNKNOWN_FILE_EXTENSION|_TYPESCRIPT_/.test(String((cause as { code?: unknown }).code))) throw cause;
+    throw new UsageError(
+      `Node.js ${process.version} cannot run the TypeScript of ${file}: ${(cause as Error).message} Build the application, and name the compiled file.`,
+      { cause },
+    );
+  }
 }
 
 function splitName(named: string): [path: string, name: string | undefined] {
@@ -46,14 +60,17 @@ function splitName(named: string): [path: string, name: string | undefined] {
 }
 
 /** Takes `--module PATH` out of the arguments, wherever it stands. */
-function takeModule(argv: readonly string[]): { module: string | undefined; rest: string[] } {
-  const at = argv.findIndex((word) => word === '--module' || word.startsWith('--module='));
-  if (at < 0) return { module: undefined, rest: [...argv] };
-  const word = argv[at] ?? '';
-  const isJoined = word.startsWith('--module=');
-  const module = isJoined ? word.slice('--module='.length) : argv[at + 1];
-  return { module, rest: argv.filter((_, index) => index !== at && (isJoined || index !== at + 1)) };
+function takeModule(argv: readonly string[]): { modules: (string | undefined)[]; rest: string[] } {
+  const modules: (string | undefined)[] = [];
+  const rest: string[] = [];
+  const words = argv.values();
+  for (const word of words) {
+    if (word === '--module') modules.push(words.next().value);
+    else if (word.startsWith('--module=')) modules.push(word.slice('--module='.length));
+    else rest.push(word);
+  }
+  return { modules, rest };
 }
 
-const { module, rest } = takeModule(process.argv.slice(2));
-process.exitCode = await runCommandLine(() => loadModule(module), { argv: rest });
+const { modules, rest } = takeModule(process.argv.slice(2));
+process.exitCode = await runCommandLine(() => loadModule(modules), { argv: rest });

@@ -1,15 +1,17 @@
+import { Console } from 'node:console';
 import { parseArgs } from 'node:util';
-import { ConsoleLogger, type INestApplicationContext, type LogLevel, type Type } from '@nestjs/common';
+import type { INestApplicationContext, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FilesError } from '../errors/files-error.js';
 import { SearchQueryInvalidError } from '../errors/requests.errors.js';
 import { AuditOptionInvalidError, MoveOptionInvalidError } from '../errors/setup.errors.js';
 import { CapabilityMissingError, StorageUnknownError } from '../errors/storage.errors.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
-import { type Command, InterruptedError, type OptionValues, UsageError } from './command.js';
+import { type Answer, type Command, InterruptedError, type OptionValues, UsageError } from './command.js';
 import { COMMANDS } from './commands/index.js';
 import { commandHelp, generalHelp } from './help.js';
 import { Output, type Sink } from './output.js';
+import { StderrLogger } from './stderr-logger.js';
 
 /** Where the command line reads and writes. */
 export interface FilesCliOptions {
@@ -52,6 +54,7 @@ export async function runCommandLine(
 ): Promise<FilesCliExitCode> {
   const { argv = process.argv.slice(2), stdout = process.stdout, stderr = process.stderr } = options;
   const say = (text: string): void => void stderr.write(`${text}\n`);
+  for (const sink of [stdout, stderr]) if (!sink.listeners('error').includes(heard)) sink.on('error', heard);
   const [name, ...rest] = argv;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     (name === undefined ? stderr : stdout).write(generalHelp());
@@ -62,6 +65,9 @@ export async function runCommandLine(
     say(`There is no command "${name}".\n\n${generalHelp()}`);
     return 2;
   }
+  // What the application writes to the console is no result.
+  const { console } = globalThis;
+  if (!options.stdout) globalThis.console = new Console(process.stderr);
   try {
     const { values, args } = read(command, rest);
     if (values['help']) {
@@ -69,20 +75,45 @@ export async function runCommandLine(
       return 0;
     }
     const out = new Output(stdout, stderr, values['json'] === true);
-    return await inApplication(await load(), options.signal, (app, signal) =>
-      command.run({ app, options: values, args, out, signal }),
+    return await inApplication(await load(), say, options.signal, (app, signal) =>
+      untilInterrupted(signal, command.run({ app, options: values, args, out, signal })),
     );
   } catch (error) {
-    say(textOf(error, name));
+    // Who reads the results has enough of them, as `head` does.
+    if (codeOf(faults.get(stdout)) !== 'EPIPE') say(problemOf(error, name));
     return error instanceof UsageError || WRONG_USE.some((refusal) => error instanceof refusal) ? 2 : 3;
+  } finally {
+    globalThis.console = console;
   }
 }
 
-function textOf(error: unknown, command: string): string {
+/** The errors of streams. The standard output forgets its own. */
+const faults = new WeakMap<Sink, Error>();
+
+/** A failed write rejects where it was begun; the event alone would end the process. */
+function heard(this: Sink, error: Error): void {
+  faults.set(this, error);
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown } | undefined)?.code;
+}
+
+function problemOf(error: unknown, command: string): string {
   if (error instanceof UsageError) return `${error.message}\nnestjs-files ${command} --help tells more.`;
   if (error instanceof InterruptedError) return error.message;
-  if (error instanceof FilesError) return `${error.code}: ${error.message}`;
-  return String((error as Error)?.stack ?? error);
+  return error instanceof FilesError ? `${error.code}: ${error.message}` : String((error as Error)?.stack ?? error);
+}
+
+/** Whatever a command does about it: one that was interrupted is not done. */
+async function untilInterrupted(signal: AbortSignal, run: Promise<Answer>): Promise<Answer> {
+  try {
+    const answer = await run;
+    if (!signal.aborted) return answer;
+  } catch (error) {
+    if (!signal.aborted || (error as Error).name !== 'AbortError') throw error;
+  }
+  throw new InterruptedError('Interrupted.');
 }
 
 function read(command: Command, argv: readonly string[]): { values: OptionValues; args: readonly string[] } {
@@ -90,7 +121,10 @@ function read(command: Command, argv: readonly string[]): { values: OptionValues
   const options = Object.fromEntries(
     known.map(([name, { kind }]) => [name, { type: kind === 'flag' ? ('boolean' as const) : ('string' as const) }]),
   );
-  const parsed = parse({ args: [...argv], options: { ...COMMON, ...options }, allowPositionals: true });
+  const parsed = parse({ args: [...argv], options: { ...COMMON, ...options }, allowPositionals: true, tokens: true });
+  const given = parsed.tokens.flatMap((token) => (token.kind === 'option' ? token.name : []));
+  const twice = given.find((name, at) => given.indexOf(name) < at);
+  if (twice !== undefined) throw new UsageError(`--${twice} is given twice.`);
   const values: Record<string, string | number | boolean | undefined> = { ...parsed.values };
   for (const [name, { kind }] of known) if (kind === 'count') values[name] = count(name, values[name]);
   const { takes = 0, args = '' } = command;
@@ -104,9 +138,15 @@ function read(command: Command, argv: readonly string[]): { values: OptionValues
   return { values, args: positionals };
 }
 
+interface Parsed {
+  values: Record<string, string | boolean | undefined>;
+  positionals: string[];
+  tokens: readonly { kind: string; name: string }[];
+}
+
 function parse(config: Parameters<typeof parseArgs>[0] & object) {
   try {
-    return parseArgs(config) as { values: Record<string, string | boolean | undefined>; positionals: string[] };
+    return parseArgs(config) as Parsed;
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
@@ -122,11 +162,19 @@ function count(name: string, value: OptionValues[string]): number | undefined {
 
 type Work<T> = (app: INestApplicationContext, signal: AbortSignal) => Promise<T>;
 
-async function inApplication<T>(module: Type, given: AbortSignal | undefined, work: Work<T>): Promise<T> {
+async function inApplication<T>(
+  module: Type,
+  say: (text: string) => void,
+  given: AbortSignal | undefined,
+  work: Work<T>,
+): Promise<T> {
   const interrupted = new AbortController();
-  const interrupt = (): void => interrupted.abort();
+  const interrupt = (): void => {
+    say('Ends after what it is at. Ctrl-C again ends it at once.');
+    interrupted.abort();
+  };
   const app = await NestFactory.createApplicationContext(module, { logger: new StderrLogger(), abortOnError: false });
-  if (!given) process.on('SIGINT', interrupt);
+  if (!given) process.once('SIGINT', interrupt);
   try {
     assertHasFiles(app, module);
     return await work(app, given ?? interrupted.signal);
@@ -141,16 +189,5 @@ function assertHasFiles(app: INestApplicationContext, { name }: Type): void {
     app.get(StorageRegistry, { strict: false });
   } catch (cause) {
     throw new UsageError(`${name} does not import FilesModule. Name the root module of the application.`, { cause });
-  }
-}
-
-/** The standard output is for results. */
-class StderrLogger extends ConsoleLogger {
-  constructor() {
-    super({ logLevels: ['fatal', 'error', 'warn'] });
-  }
-
-  protected override printMessages(messages: unknown[], context?: string, logLevel?: LogLevel): void {
-    super.printMessages(messages, context, logLevel, 'stderr');
   }
 }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, inject, it } from 'vitest';
+import { beforeEach, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { shellBlocks } from '../support/doc-pages.js';
 import { run } from './support/run.js';
 
@@ -47,10 +47,53 @@ it.each([
   [['--module', 'gone.js'], '--module is "gone.js", and there is no such file.'],
   [['--module', 'main.cjs'], 'Name the export: --module main.cjs#MainModule'],
   [['--module', 'main.cjs#Other'], 'main.cjs exports Other, which is no class.'],
+  [['--module', 'disk'], '--module is "disk", and there is no such file.'],
+  [['--module'], '--module names no file.'],
+  [['--module', 'main.cjs', '--module=main.cjs'], '--module is given twice.'],
 ])('refuses %j, and says what to name', async (module, problem) => {
   const { code, output } = await cli('storages', ...module);
   expect(code).toBe(2);
   expect(output).toContain(problem);
+});
+
+describe('with a file of its own', () => {
+  async function file(name: string, text: string): Promise<void> {
+    await writeFile(join(directory, name), text);
+    onTestFinished(() => rm(join(directory, name)));
+  }
+
+  it('finds the default export of compiled CommonJS', async () => {
+    await file('default.cjs', `exports.__esModule = true;\nexports.default = require('./main.cjs').MainModule;\n`);
+    expect(await cli('storages', '--module', 'default.cjs')).toMatchObject({ code: 0 });
+  });
+
+  it('says that TypeScript has to be built, where Node.js cannot run it', async () => {
+    await file('module.ts', 'export enum Kind { Root }\n');
+    const { code, output } = await cli('storages', '--module', 'module.ts');
+    expect(code).toBe(2);
+    expect(output).toContain('cannot run the TypeScript of module.ts');
+  });
+
+  it('tells once why the application cannot be started', async () => {
+    await file('broken.mjs', `export class AppModule { constructor() { throw new Error('no secret'); } }\n`);
+    const { code, output } = await cli('storages', '--module', 'broken.mjs');
+    expect(code, output).toBe(3);
+    expect(output.split('Error: no secret')).toHaveLength(2);
+  });
+
+  it('keeps what the application writes to the console out of the results', async () => {
+    await file('loud.mjs', `console.log('loud');\nexport { AppModule } from './dist/app.module.js';\n`);
+    const { code, stdout, output } = await cli('storages', '--json', '--module', 'loud.mjs');
+    expect(code, output).toBe(0);
+    expect(output).toContain('loud');
+    for (const line of stdout.trim().split('\n')) expect(JSON.parse(line)).toMatchObject({ files: 0 });
+  });
+});
+
+it('ends quietly when nobody reads its results', async () => {
+  await fill(2);
+  const { output } = await run('bash', ['-c', `"${binary}" ls | true; echo "\${PIPESTATUS[0]}"`], directory);
+  expect(output).toBe('3\n');
 });
 
 it('needs no module for its help', async () => {

@@ -10,6 +10,7 @@ import { Transactor } from '../../unit-of-work/transactor.js';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
 import { type Command, InterruptedError, type OptionValues, UsageError } from '../command.js';
 import { sizeText } from '../output.js';
+import { sweepUntil } from './sweep.js';
 import { ageIn, ownerIn, textIn } from '../values.js';
 
 const PER_PAGE = 500;
@@ -31,7 +32,7 @@ export const orphans: Command = {
   async run({ app, options, out, signal }) {
     const act = actOf(app, options);
     let [count, bytes, failed] = [0, 0, 0];
-    for await (const page of pagesOf(app, options)) {
+    for await (const page of pagesOf(app, options, signal)) {
       if (signal.aborted) throw new InterruptedError('Interrupted. Run the same command again to go on.');
       const problems = await act?.(page);
       for (const [at, orphan] of page.entries()) {
@@ -43,7 +44,7 @@ export const orphans: Command = {
         await out.result({ ...orphan, ...done }, lineOf(orphan, problem));
       }
     }
-    if (act && options['delete']) failed += (await app.get(FilesSweeper, { strict: false }).sweep()).failed;
+    if (act && options['delete']) failed += (await sweepUntil(signal, app.get(FilesSweeper, { strict: false }))).failed;
     out.note(`${count} found, ${sizeText(bytes)}${failed > 0 ? `; ${failed} failed` : ''}`);
     return count === 0 || (act && failed === 0) ? 0 : 1;
   },
@@ -54,9 +55,13 @@ function lineOf({ storage, location, size, modifiedAt }: OrphanedBytes, problem:
   return [storage, location, sizeText(size), modifiedAt.toISOString(), ...failure].join('  ');
 }
 
-async function* pagesOf(app: INestApplicationContext, options: OptionValues): AsyncGenerator<OrphanedBytes[], void> {
+async function* pagesOf(
+  app: INestApplicationContext,
+  options: OptionValues,
+  signal: AbortSignal,
+): AsyncGenerator<OrphanedBytes[], void> {
   const [storage, olderThan] = [textIn(options, 'storage'), ageIn(options, 'older-than')];
-  const terms = { ...(storage !== undefined && { storage }), ...(olderThan !== undefined && { olderThan }) };
+  const terms = { signal, ...(storage !== undefined && { storage }), ...(olderThan !== undefined && { olderThan }) };
   let page: OrphanedBytes[] = [];
   for await (const orphan of app.get(FilesAudit, { strict: false }).orphans(terms)) {
     page.push(orphan);

@@ -1,4 +1,5 @@
 import { FilesSweeper } from '../../files/intents/files-sweeper.js';
+import type { SweepReport } from '../../files/intents/sweep-report.js';
 import type { Command } from '../command.js';
 import { sizeText } from '../output.js';
 import { countIn } from '../values.js';
@@ -11,7 +12,7 @@ export const sweep: Command = {
     'dry-run': { kind: 'flag', help: 'tell what would be done, and change nothing' },
     limit: { kind: 'count', help: 'with --dry-run: how many steps to tell of (1000)' },
   },
-  async run({ app, options, out }) {
+  async run({ app, options, out, signal }) {
     const sweeper = app.get(FilesSweeper, { strict: false });
     if (options['dry-run']) {
       for (const step of await sweeper.preview({ limit: countIn(options, 'limit') ?? 1_000 })) {
@@ -20,10 +21,17 @@ export const sweep: Command = {
       }
       return 0;
     }
-    const report = await sweeper.sweep();
+    const report = await sweepUntil(signal, sweeper);
     const { finished, kept, failed, leftovers, bytesRemoved } = report;
     const text = `${finished} removed, ${kept} kept, ${failed} failed, ${leftovers} leftovers, ${sizeText(bytesRemoved)} freed`;
     await out.result(report, text);
     return failed === 0 ? 0 : 1;
   },
 };
+
+/** Sweeps, or ends after the present intent. */
+export async function sweepUntil(signal: AbortSignal, sweeper: FilesSweeper): Promise<SweepReport> {
+  signal.throwIfAborted();
+  signal.addEventListener('abort', () => void sweeper.beforeApplicationShutdown(), { once: true });
+  return sweeper.sweep();
+}

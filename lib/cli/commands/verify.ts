@@ -25,10 +25,14 @@ export const verify: Command = {
     const fixes = isFixing(textIn(options, 'fix'));
     const since = momentIn(options, 'since');
     const audit = app.get(FilesAudit, { strict: false });
-    const terms = { deep: options['deep'] === true, bytes: options['no-bytes'] !== true, ...(since && { since }) };
+    const terms = {
+      deep: options['deep'] === true,
+      bytes: options['no-bytes'] !== true,
+      signal,
+      ...(since && { since }),
+    };
     let [found, fixed] = [0, 0];
     for await (const finding of audit.run(terms)) {
-      if (signal.aborted) break;
       const isFixed = fixes && isFixable(finding);
       if (isFixed && options['dry-run'] !== true) await app.get(FilesService, { strict: false }).unpin(finding.fileId);
       found++;

@@ -354,6 +354,18 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     });
   });
 
+  it.each([['ls'], ['storages'], ['verify'], ['orphans', '--delete'], ['sweep'], ['cat']])(
+    'ends %s with exit code 3 when it is interrupted',
+    async (...command) => {
+      const { location } = await loseRow(await create('one'));
+      const ids = command[0] === 'cat' ? [(await create('two')).id] : [];
+      const { code, notes } = await run(module, [...command, ...ids], AbortSignal.abort());
+      expect(code).toBe(3);
+      expect(notes).toBe('Interrupted.\n');
+      expect(await dataSource.getRepository(FileIntent).countBy({ location })).toBe(1);
+    },
+  );
+
   it('sweeps what a crash has left, and tells of it before', async () => {
     const { location } = await loseRow(await create('one'));
 
@@ -417,7 +429,9 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
       [['--field', 'path'], '--field is "path". Fields of Scan that hold one id: fileId.'],
       [[], 'Give --directory, or --storage'],
     ])('refuses %j', async (wrong, problem) => {
-      const { code, notes } = await run(module, [...argv, ...wrong]);
+      const at = argv.indexOf(wrong[0] ?? '');
+      const words = at < 0 ? [...argv, ...wrong] : argv.toSpliced(at, 2, ...wrong);
+      const { code, notes } = await run(module, words);
       expect(code).toBe(2);
       expect(notes).toContain(problem);
     });

@@ -65,6 +65,7 @@ describe('the command line', () => {
     [['cat', 'one', 'two'], 'cat takes ID.'],
     [['ls', '--limit', '0'], '--limit is "0", and must be a whole number above zero.'],
     [['ls', '--limit', 'many'], '--limit is "many"'],
+    [['ls', '--owner', 'user:1', '--json', '--owner', 'user:2'], '--owner is given twice.'],
   ])('refuses %j with exit code 2, and starts nothing', async (argv, problem) => {
     const { code, out, notes, isStarted: started } = await run(...argv);
     expect({ code, out, started }).toEqual({ code: 2, out: '', started: false });
@@ -95,7 +96,7 @@ describe('what options say', () => {
     expect(Math.abs(Date.now() - 3_600_000 - hourAgo)).toBeLessThan(60_000);
   });
 
-  it.each(['7', 'd', '-1d', '1y', '', '2026-13-45'])('refuses "%s" as an age and as a date', (text) => {
+  it.each(['7', 'd', '-1d', '1y', '', '2026-13-45', '999999999w'])('refuses "%s" as an age and as a date', (text) => {
     expect(() => ageIn({ since: text }, 'since')).toThrow(`--since is "${text}"`);
     expect(() => momentIn({ since: text }, 'since')).toThrow(`--since is "${text}"`);
   });
