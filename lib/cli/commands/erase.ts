@@ -7,6 +7,7 @@ import { toPublicFile } from '../../files/public-file.js';
 import { eachFile } from '../../files/search/each-file.js';
 import { FileUpload } from '../../files/uploads/file-upload.entity.js';
 import { FileTransfer } from '../../ownership/file-transfer.entity.js';
+import { FileUsage } from '../../ownership/quotas/file-usage.entity.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { type Command, InterruptedError } from '../command.js';
 import { sizeText } from '../output.js';
@@ -44,6 +45,7 @@ export const erase: Command = {
     const text = `${entries} entries in the history${options['anonymise'] ? ', anonymised' : ''}`;
     if (entries > 0)
       await out.result({ kind: 'history', count: entries, anonymised: options['anonymise'] === true }, text);
+    if (options['delete']) await forgetUsage(dataSource, owner);
     left += uploads + (options['anonymise'] ? 0 : entries);
     out.note(left === 0 ? 'Nothing is left' : 'Some of it is left');
     return left === 0 ? 0 : 1;
@@ -64,6 +66,11 @@ function deleted(files: FilesService, id: string): Promise<string | undefined> {
     () => undefined,
     (error: unknown) => (error as Error).message,
   );
+}
+
+/** The row that counts the files of a person with a quota, once there is nothing to count. */
+async function forgetUsage(dataSource: DataSource, { type, id }: OwnerReference): Promise<void> {
+  await dataSource.getRepository(FileUsage).delete({ ownerType: type, ownerId: id, bytes: 0, count: 0 });
 }
 
 function openUploads(dataSource: DataSource, { type, id }: OwnerReference): Promise<number> {

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { isAbsolute, join, posix, relative } from 'node:path';
+import { isAbsolute, join, posix, relative, sep } from 'node:path';
 import type { INestApplicationContext } from '@nestjs/common';
 import { IsNull } from 'typeorm';
 import type { ObjectLiteral } from 'typeorm';
@@ -74,7 +74,7 @@ interface Source {
   count(): Promise<number>;
   /** In the order of their keys. */
   records(): AsyncGenerator<PathRecord, void>;
-  /** Makes the file and names it in the row, in one commit. Throws where somebody else has filled the field meanwhile. */
+  /** Makes the file and names it in the row, in one commit. Throws where somebody has changed the path or filled the field meanwhile. */
   give(record: PathRecord): Promise<void>;
 }
 
@@ -110,6 +110,7 @@ function sourceOf(app: INestApplicationContext, options: OptionValues): Source {
         const { id } = await make(record);
         const [empty, filled]: ObjectLiteral[] = [{ ...record.key }, {}];
         field.setEntityValue(empty ?? {}, IsNull());
+        path.setEntityValue(empty ?? {}, record.path);
         field.setEntityValue(filled ?? {}, id);
         const { affected } = await repository.update(empty ?? {}, filled ?? {});
         if (affected !== 1) throw new Error('the record was changed or removed meanwhile');
@@ -128,7 +129,8 @@ function fileMaker(files: FilesService, options: OptionValues): (record: PathRec
   return ({ path, owner }) => {
     const full = join(directory, path);
     const below = relative(directory, full);
-    if (below.startsWith('..') || isAbsolute(below)) throw new Error(`it leads out of ${directory}`);
+    if (below === '..' || below.startsWith(`..${sep}`) || isAbsolute(below))
+      throw new Error(`it leads out of ${directory}`);
     return files.create(createReadStream(full), { name: posix.basename(path.replaceAll('\\', '/')), ...where, owner });
   };
 }

@@ -10,8 +10,8 @@ import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import type { TypeOrmModuleOptions } from '@nestjs/typeorm';
 import { Column, DataSource, Entity, IsNull, Not, PrimaryGeneratedColumn } from 'typeorm';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { FileIntent } from '../../../lib/entry/entities.js';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { FileIntent, FileUsage } from '../../../lib/entry/entities.js';
 import { runFilesCli } from '../../../lib/entry/cli.js';
 import { FileField, FilesModule, FilesService, ManagedFile, OwnsFiles, TaskQueue } from '../../../lib/index.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
@@ -414,6 +414,30 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
       expect(await files.search()).toMatchObject({ count: 3 });
     });
 
+    it('leaves alone a record whose path was changed since it was read', async () => {
+      const old = await mkdtemp(join(tmpdir(), 'files-cli-old-'));
+      onTestFinished(() => rm(old, { recursive: true }));
+      await writeFile(join(old, '..a.txt'), 'one');
+      await scans().insert([{ path: '..a.txt' }, { path: '..a.txt' }]);
+      const [first] = await scans().find({ order: { id: 'ASC' } });
+      const unit = vi.spyOn(TaskQueue.prototype, 'run').mockImplementationOnce(async function (
+        this: TaskQueue,
+        ...work: unknown[]
+      ) {
+        unit.mockRestore();
+        await scans().update({ id: first?.id ?? 0 }, { path: 'other.txt' });
+        return this.run(...(work as Parameters<TaskQueue['run']>));
+      });
+      const { code, results } = await run(module, [...argv, '--directory', old, '--json']);
+      expect(code).toBe(1);
+      expect(results).toMatchObject([{ path: '..a.txt', problem: 'the record was changed or removed meanwhile' }]);
+      expect(await scans().find({ order: { id: 'ASC' } })).toMatchObject([
+        { path: 'other.txt', fileId: null },
+        { path: '..a.txt', fileId: expect.any(String) as string },
+      ]);
+      expect(await files.search()).toMatchObject({ count: 1 });
+    });
+
     it('makes files of bytes that are in the storage already', async () => {
       await aged('archive', 'there.txt', 'there');
       await scans().insert({ path: 'there.txt' });
@@ -459,7 +483,10 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
         ownerId: 'cleo',
         actor: { type: 'user', id: 'ada' },
       });
+      const usage = dataSource.getRepository(FileUsage);
+      for (const ownerId of ['ada', 'bob']) await usage.insert({ ownerType: 'user', ownerId, bytes: 0, count: 0 });
       expect(await run(module, ['erase', 'user:ada', '--delete', '--anonymise'])).toMatchObject({ code: 0 });
+      expect(await usage.find()).toMatchObject([{ ownerId: 'bob' }]);
       expect(await files.search()).toMatchObject({ count: 1 });
       expect(await files.history(bobs.id)).toMatchObject([
         { action: 'create', toId: 'bob' },
