@@ -6,7 +6,8 @@ import { countIn } from '../values.js';
 
 export const sweep: Command = {
   name: 'sweep',
-  summary: 'Does at once what the sweeper does in its time: finishes what a crash or a failed storage has left',
+  summary:
+    'Runs the sweeper now, without waiting for its next interval: finishes what a crash or a failed storage has left',
   example: 'nestjs-files sweep --dry-run',
   options: {
     'dry-run': { kind: 'flag', help: 'tell what would be done, and change nothing' },
