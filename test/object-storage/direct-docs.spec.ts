@@ -31,7 +31,7 @@ const module = () =>
   FilesModule.forRoot({
     storages: { default: s3Storage({ client, bucket, maxSize: '50GiB', partSize: '16MiB' }) },
     uploads: 'authenticated',
-    directUploads: { expireAfter: 86_400_000, urlsExpireAfter: 3_600_000 }, // as they are by default: a day, and an hour
+    directUploads: { expireAfter: 86_400_000, urlsExpireAfter: 3_600_000 }, // the defaults: a day and an hour
   });
 
 @Injectable()
