@@ -15,7 +15,7 @@ import type { AzureContainer } from './azure-container.js';
 import { isLeased, isMissing } from './azure-errors.js';
 import type { BlobSigner } from './azure-signing.js';
 
-/** Where clients send blocks to, below the prefix: no location of a file. */
+/** The path below the prefix to which clients send blocks. No file has its location there. */
 export const AZURE_ARRIVALS = '.nestjs-files/uploads/';
 
 const PART = 'part';
@@ -24,9 +24,12 @@ const ATTEMPTS = 5;
 const PAUSE = 100;
 
 /**
- * Uploads that clients send to the container. A SAS that allows a block to be sent allows every other write to its blob as well, as long as it
- * lasts. So the blob is one that nobody else knows, and the server copies it to the location, if it is still what the server has made of the
- * blocks: what was signed does not lead there.
+ * Uploads that clients send to the container. Until it expires, the SAS for a block also allows every other write to the blob. So clients send
+ * to an arrival: a temporary blob whose name nobody else knows. The server commits its blocks, and copies the blob to the location of the file
+ * if it has not changed since. No signed request leads to that location.
+ *
+ * Azure discards uncommitted blocks a week after the last one was sent. It discards them immediately if their blob is written in one request,
+ * or if a block list is committed. Whether a deletion discards them is not documented, so `remove` does not rely on it.
  */
 export class AzureDirectUploads implements DirectUploadPlace {
   constructor(
@@ -40,7 +43,7 @@ export class AzureDirectUploads implements DirectUploadPlace {
 
   async sign(location: string, upload: DirectUpload, { number, size, expiresAt }: PartToSign): Promise<SignedRequest> {
     const url = await this.signed(this.container.blob(arrivalOf(location, upload)), { allowed: 'w', expiresAt });
-    // No block is empty.
+    // Azure takes no empty block.
     if (size === 0) return { method: 'PUT', url, headers: { 'x-ms-blob-type': 'BlockBlob' } };
     const block = new URLSearchParams({ comp: 'block', blockid: blockName(PART, number) });
     return { method: 'PUT', url: `${url}&${block.toString()}`, headers: {} };
@@ -69,7 +72,8 @@ export class AzureDirectUploads implements DirectUploadPlace {
       try {
         await this.#publish(arrival, location, parts);
       } catch (error) {
-        // Of several who finish it at once, one copies; the others find their blob changed or gone, and then what was copied.
+        // If several calls finish the upload at the same time, only one copies. The others fail because the blob was changed or removed.
+        // When they try again, they find the copied file.
         if (attempt === ATTEMPTS) throw error;
         await delay(attempt * PAUSE);
       }
@@ -79,12 +83,12 @@ export class AzureDirectUploads implements DirectUploadPlace {
 
   async abort(location: string): Promise<void> {
     const prefix = this.container.prefix + arrivalsAt(location);
-    // A blob of which nothing but blocks is there is in no other list.
+    // Other lists leave out blobs that have only uncommitted blocks.
     for await (const { name } of this.container.client.listBlobsFlat({ prefix, includeUncommitedBlobs: true }))
       await discard(this.container.client.getBlockBlobClient(name));
   }
 
-  /** Removes what was made of blocks before then, and not copied. Azure drops blocks that nothing was made of by itself. */
+  /** Removes blobs that were committed before `before` and not copied. Uncommitted blocks are left to Azure. */
   async removeLeftovers(before: Date): Promise<Leftovers> {
     const { client, prefix } = this.container;
     const removed = { count: 0, size: 0 };
@@ -97,7 +101,7 @@ export class AzureDirectUploads implements DirectUploadPlace {
     return removed;
   }
 
-  /** Makes a blob of the blocks, with no headers of the client's, and copies it: just this one. */
+  /** Commits the blocks without the client's headers, and copies the blob only if it has the ETag of this commit. */
   async #publish(arrival: string, location: string, parts: readonly UploadedPart[]): Promise<void> {
     const blocks = parts.filter(({ size }) => size > 0).map(({ number }) => blockName(PART, number));
     const { etag } = await this.container.blob(arrival).commitBlockList(blocks);
@@ -119,7 +123,7 @@ function arrivalOf(location: string, { handle }: DirectUpload): string {
   return arrivalsAt(location) + handle;
 }
 
-/** Of a block that a client has named, there is none. */
+/** The number of the part. It is undefined for a block whose name the client chose. */
 function numberOf(name: string): number | undefined {
   const number = Number(
     Buffer.from(name, 'base64')
@@ -129,7 +133,7 @@ function numberOf(name: string): number | undefined {
   return blockName(PART, number) === name ? number : undefined;
 }
 
-/** Removes a blob that a client can write to, and may hold by a lease. */
+/** Removes a blob that a client can write to. The client may hold a lease on it, which is broken. */
 async function discard(blob: BlockBlobClient): Promise<void> {
   try {
     await remove(blob);
@@ -140,7 +144,7 @@ async function discard(blob: BlockBlobClient): Promise<void> {
   }
 }
 
-/** Azure drops blocks only when something else is made of their blob. */
+/** Removes the blob and its uncommitted blocks. The empty upload discards the blocks. */
 async function remove(blob: BlockBlobClient): Promise<void> {
   await blob.upload('', 0);
   await blob.deleteIfExists({ deleteSnapshots: 'include' });
