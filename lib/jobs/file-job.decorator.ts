@@ -3,7 +3,7 @@ import { SetMetadata } from '@nestjs/common';
 /** Metadata key of a method that works a job off. */
 export const FILE_JOB = Symbol('FILE_JOB');
 
-/** How a job is worked off. Times are in milliseconds. */
+/** How a job is run. Times are in milliseconds. */
 export interface FileJobOptions {
   /** How many of its kind run at once in this process. With 1 they begin in the order in which they are due. @default 4 */
   concurrency?: number;
@@ -39,7 +39,7 @@ export interface JobDecoration {
 type JobMethod = (payload: never, context: JobContext) => unknown;
 
 /**
- * Makes a provider's method work off the jobs of this name. A run that throws is tried again.
+ * Makes a provider's method run the jobs of this name. A run that throws is tried again.
  *
  *     @FileJob('thumbnail') async run({ fileId }: { fileId: string }, { signal }: JobContext) { … }
  */

@@ -8,7 +8,7 @@ import { JOBS_OPTIONS } from './jobs-options.js';
 import type { CheckedJobsOptions } from './jobs-options.js';
 import { wholeNumber } from './whole-number.js';
 
-/** The jobs of the application: `TaskQueue.enqueue()` queues them, and this works them off from boot to shutdown. */
+/** The jobs of the application: `TaskQueue.enqueue()` queues them, and this service runs them from boot to shutdown. */
 @Injectable()
 export class FilesJobs implements OnApplicationBootstrap, BeforeApplicationShutdown {
   /** @internal */

@@ -67,7 +67,7 @@ export interface JobHost {
   run(job: TakenJob, signal: AbortSignal, done: (manager: EntityManager) => Promise<boolean>): Promise<void>;
 }
 
-/** What keeps jobs and works them off: `outboxJobs()` makes one. Its members are for the library alone. */
+/** Stores jobs and runs them: `outboxJobs()` makes an engine. Its members are for the library alone. */
 export interface JobEngine {
   /**
    * Begins to work jobs off; called once, when the application has booted. Jobs may be written before.

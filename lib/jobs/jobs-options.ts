@@ -2,9 +2,9 @@ import { OptionInvalidError } from '../errors/setup.errors.js';
 import type { JobEngine } from './job-engine.js';
 import { outboxJobs } from './outbox/outbox-engine.js';
 
-/** How jobs are kept and worked off. */
+/** How jobs are stored and run. */
 export interface JobsOptions {
-  /** What keeps jobs and works them off. @default outboxJobs(), in the table `files_job` */
+  /** Stores jobs and runs them. @default outboxJobs(), in the table `files_job` */
   engine?: JobEngine;
   /** Whether this process works jobs off, or only queues them. @default true */
   work?: boolean;

@@ -37,7 +37,7 @@ export interface PgBossInstance {
   };
 }
 
-/** How jobs are worked off with pg-boss. */
+/** How jobs are run with pg-boss. */
 export interface PgBossJobsOptions {
   /** The schema of its tables. @default 'pgboss' */
   schema?: string;
@@ -123,7 +123,7 @@ class PgBossEngine implements JobEngine {
       take: ({ name }: JobHandler, batchSize: number) => this.boss.fetch(name, { batchSize, includeMetadata: true }),
       run: (handler: JobHandler, job: Fetched) => this.#begin(handler, job),
       failed: ({ name }: JobHandler, error: unknown) =>
-        this.#logger.error(`No job "${name}" could be taken; that is tried again`, stackOf(error)),
+        this.#logger.error(`No job "${name}" could be taken; the engine tries again`, stackOf(error)),
     };
     for (const handler of host.known.values()) {
       await this.boss.createQueue(handler.name, queueOptions(handler));

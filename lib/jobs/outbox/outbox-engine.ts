@@ -14,18 +14,18 @@ import { OutboxWatch } from './outbox-watch.js';
 import type { LeasedJob } from './outbox.js';
 import { writeJobs } from './write-jobs.js';
 
-/** How the default engine works. Times are in milliseconds. */
+/** The options of the default engine. Times are in milliseconds. */
 export interface OutboxJobsOptions {
-  /** How often it looks for jobs that another process has queued, that were delayed, or that a process left when it died. @default 1000 */
+  /** The time between two searches for due jobs: jobs that another process queued, delayed jobs, and jobs of a process that died. @default 1000 */
   poll?: number;
-  /** For how long a job is this process's; it is renewed while the job runs. A job whose process died is run again after it. @default 60_000 */
+  /** How long the lease of a job lasts. The process renews it while the job runs. If the process dies, the job runs again after this time. @default 60_000 */
   lease?: number;
-  /** For how long the key of a job that is done is kept. @default 86_400_000, a day */
+  /** How long the key of a completed job is kept. @default 86_400_000, a day */
   keepKeys?: number;
 }
 
 /**
- * The default engine: jobs are rows of `files_job`, and processes that work them off take them from there. It needs nothing but the database.
+ * Creates the default engine. It stores jobs as rows of `files_job`, and takes them from there to run them. It needs only the database.
  * @example FilesModule.forRoot({ storages, jobs: { engine: outboxJobs({ lease: 300_000 }) } })
  */
 export function outboxJobs({ poll = 1_000, lease = 60_000, keepKeys = 86_400_000 }: OutboxJobsOptions = {}): JobEngine {
@@ -36,7 +36,7 @@ export function outboxJobs({ poll = 1_000, lease = 60_000, keepKeys = 86_400_000
   });
 }
 
-// So that a renewal may fail once.
+// A lease survives one failed renewal.
 const RENEWALS_PER_LEASE = 3;
 
 class OutboxEngine implements JobEngine {
@@ -61,11 +61,11 @@ class OutboxEngine implements JobEngine {
       take: ({ name }: JobHandler, limit: number) => this.#outbox.take(name, limit, this.options.lease),
       run: (handler: JobHandler, job: LeasedJob) => this.#begin(handler, job),
       failed: ({ name }: JobHandler, error: unknown) =>
-        this.#logger.error(`No job "${name}" could be taken; that is tried again`, stackOf(error)),
+        this.#logger.error(`No job "${name}" could be taken; the engine tries again`, stackOf(error)),
     };
     for (const handler of host.handlers.values()) this.#lanes.set(handler.name, new Lane(handler, work));
     if (this.#lanes.size === 0) return;
-    // A process that only works jobs off is kept alive by them.
+    // This timer keeps a process alive that only runs jobs.
     this.#renewing = setInterval(() => void this.#renew(), Math.ceil(this.options.lease / RENEWALS_PER_LEASE));
     const lanes = [...this.#lanes.values()];
     this.#watch = new OutboxWatch(this.#outbox, [...this.#lanes.keys()], {
@@ -122,7 +122,7 @@ class OutboxEngine implements JobEngine {
     this.#leased.add(job);
     const run = this.#run(handler, job)
       .catch((error: unknown) => {
-        this.#logger.error(`The job "${job.name}" (${job.id}) is left to the end of its lease`, stackOf(error));
+        this.#logger.error(`The job "${job.name}" (${job.id}) can run again when its lease ends`, stackOf(error));
       })
       .finally(() => this.#leased.delete(job));
     this.#running.add(run);

@@ -50,7 +50,7 @@ export class OutboxWatch {
       await this.#tidy();
       this.#isFailing = false;
     } catch (error) {
-      if (!this.#isFailing) this.#logger.error('Jobs could not be looked for; that is tried again', stackOf(error));
+      if (!this.#isFailing) this.#logger.error('The search for due jobs failed; the engine tries again', stackOf(error));
       this.#isFailing = true;
     }
     if (!this.#isStopped) this.#timer = setTimeout(() => void this.#look(), this.options.poll);
@@ -66,7 +66,7 @@ export class OutboxWatch {
       this.#told.add(name);
       this.#logger.error(
         `${count} job(s) "${name}" wait, and no provider of this process has a method with @FileJob('${name}'). ` +
-          'Add it, or see that another process works them off.',
+          'Add it, or make sure that another process runs them.',
       );
     }
   }
