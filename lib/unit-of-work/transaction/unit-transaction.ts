@@ -22,8 +22,8 @@ import { RootCommit } from './root-commit.js';
 const logger = new Logger('UnitOfWork');
 
 /**
- * The transaction of a unit of work on its one connection. Statements run one at a time; after the end was
- * requested, or the database has ended the transaction, nothing more is executed.
+ * The transaction of a unit of work on its one connection. Statements run one at a time. No statement runs after the end of the transaction
+ * was requested, or after the database has ended it.
  */
 export class UnitTransaction {
   #sealed = false;
@@ -39,9 +39,9 @@ export class UnitTransaction {
   readonly #end: RootCommit;
   readonly #baseDepth: number;
   #isLost = false;
-  /** The object that facades of its runner inherit from, made with the first one. */
+  /** The object that the facades of the runner inherit from. It is created with the first facade. */
   facadePrototype: object | undefined;
-  /** Whether a failure of work that was left running has been logged. */
+  /** Whether a failure of work that the unit did not await has been logged. */
   hasToldLateFailure = false;
   #onLost: (() => void) | undefined;
 
@@ -49,21 +49,21 @@ export class UnitTransaction {
     readonly dataSource: DataSource,
     readonly runner: QueryRunner,
     readonly dialect: Dialect,
-    /** The isolation that the unit or the application asked for at its beginning. */
+    /** The isolation that the unit or the application asked for when the transaction began. */
     private readonly begunWith: BegunWith,
-    /** Lasts as long as the database's transaction: longer than the unit, where the application opened it. */
+    /** The state of the database's transaction. If the application opened the transaction, the state lasts longer than the unit. */
     readonly state: TransactionState,
   ) {
     this.#baseDepth = depthOf(runner);
     this.#end = new RootCommit(dialect, runner);
   }
 
-  /** Whether the application opened the transaction that the unit is in. */
+  /** Whether the application opened the transaction, and the unit joined it. */
   get isJoined(): boolean {
     return this.#baseDepth > 0;
   }
 
-  /** The isolation that it is known to have. */
+  /** The isolation of the transaction, if it is known. */
   get isolation(): IsolationLevel | undefined {
     return this.begunWith === 'none' ? undefined : this.begunWith;
   }
@@ -72,17 +72,17 @@ export class UnitTransaction {
     return this.#sealed;
   }
 
-  /** The witnesses that can tell whether it was committed, without those that a savepoint has undone. */
+  /** The witnesses that can tell whether the transaction was committed. A rollback to a savepoint removes the witnesses that came after it. */
   get witnesses(): readonly Witness[] {
     return this.#identity ? [this.#identity, ...this.#witnesses] : this.#witnesses;
   }
 
-  /** Whether the database can be asked about the end of the transaction, without witnesses. */
+  /** Whether the database can tell the outcome of the transaction by its id. */
   get isIdentified(): boolean {
     return this.#identity !== undefined;
   }
 
-  /** Lets this witness, which identifies the transaction itself, be asked first. */
+  /** Adds the witness that identifies the transaction itself. It is asked before all others. */
   identify(witness: () => Witness): void {
     if (!this.isJoined) this.#identity ??= witness();
   }
@@ -91,7 +91,7 @@ export class UnitTransaction {
     this.#witnesses.push(witness);
   }
 
-  /** Whether the flow is in the turn of one of its statements. */
+  /** Whether the calling code runs inside one of the transaction's statements. */
   get hasTurn(): boolean {
     return this.#turnstile.isMine;
   }
@@ -107,16 +107,16 @@ export class UnitTransaction {
   }
 
   /**
-   * Keeps the statement back, and sends it together with the COMMIT; if another one comes before, it is sent first. False, and nothing is kept
-   * back, where that cannot be.
+   * Holds the statement back and sends it with the COMMIT. If another statement comes first, the held one is sent before it. Returns false, and
+   * holds nothing back, if this is not possible.
    */
   endWith(last: LastStatement): boolean {
     const isPlain = !this.isJoined && !this.#sealed && !this.#doom && !this.#savepoints.areOpen;
-    // Without its identity, the outcome of a transaction that waits for a lock in the same message could not be found out.
+    // The statement may wait for a lock when the connection is lost. Then only the transaction's id can tell the outcome.
     return isPlain && this.isIdentified && this.#end.keep(last);
   }
 
-  /** Runs one statement of the scope, through the query runner that it was given to. */
+  /** Runs one statement of the scope. `through` is the query runner that was asked to run it. */
   statement<T>(scope: Origin, through: object, sql: string, run: () => Promise<T>): Promise<T> {
     scope.beginStatement();
     return this.#turnstile.exclusive(
@@ -128,13 +128,13 @@ export class UnitTransaction {
     );
   }
 
-  /** The driver's connection, in the transaction. */
+  /** Returns the driver's connection, on which the transaction has begun. */
   async connection(): Promise<unknown> {
     if (!this.#isUsed) await this.#turnstile.exclusive(() => this.#observe(() => this.dialect.ready(this.runner)));
     return this.runner.connect();
   }
 
-  /** Opens a stream and holds the connection until it is closed. */
+  /** Opens a stream, and holds the connection until the stream is closed. */
   stream(scope: Origin, open: () => Promise<Readable>): Promise<Readable> {
     return new Promise((resolve, reject) => {
       const opening = async (): Promise<Readable> => {
@@ -157,7 +157,7 @@ export class UnitTransaction {
     });
   }
 
-  /** Throws IsolationLevelRefusedError if it does not run, or is not known to run, at this isolation or a stronger one. */
+  /** Throws IsolationLevelRefusedError unless the transaction is known to run at this isolation or a stronger one. */
   async assertIsolation(requested: IsolationLevel): Promise<void> {
     const actual = await (this.#baseDepth === 0
       ? this.isolation
@@ -165,7 +165,7 @@ export class UnitTransaction {
     if (strongerIsolation(requested, actual)) throw new IsolationLevelRefusedError(requested, actual);
   }
 
-  /** Opens a savepoint; `scope` is the place whose work belongs inside of it. */
+  /** Opens a savepoint, which only `owner` may end. The work of `scope` belongs inside of it. */
   async openSavepoint(owner: object, scope?: Origin): Promise<void> {
     await this.#turnstile.exclusive(async () => {
       this.#assertUsable();
@@ -185,7 +185,7 @@ export class UnitTransaction {
     });
   }
 
-  /** Undoes the work since the savepoint; if that is impossible, the whole unit is doomed. Never throws. */
+  /** Rolls back the work since the savepoint. If this is impossible, the whole unit is doomed. Never throws. */
   rollbackToSavepoint(owner: object): Promise<void> {
     return this.#turnstile.exclusive(async () => {
       if (this.#sealed) return;
@@ -205,7 +205,7 @@ export class UnitTransaction {
     });
   }
 
-  /** Commits. Throws UnitAbortedError if the database did not commit, and CommitOutcomeUnknownError if that is unknown. */
+  /** Commits. Throws UnitAbortedError if the database did not commit, and CommitOutcomeUnknownError if the outcome is unknown. */
   commit(): Promise<void> {
     return this.#turnstile.exclusive(async () => {
       this.#sealed = true;
@@ -220,7 +220,7 @@ export class UnitTransaction {
     });
   }
 
-  /** Rolls back; resolves with true if the connection is known to be out of the transaction. Never throws. */
+  /** Rolls back. Resolves with true if the connection is known to have left the transaction. Never throws. */
   async rollback(): Promise<boolean> {
     this.#sealed = true;
     this.#end.drop(new UnitAbortedError('it was rolled back'));
@@ -239,7 +239,7 @@ export class UnitTransaction {
         return false;
       }
     });
-    // A statement on a connection that was given up may never come back.
+    // A statement on a connection that was given up may never settle.
     const lost = new Promise<false>((resolve) => {
       this.#onLost = () => resolve(false);
       if (this.#isLost) this.#onLost();
@@ -247,7 +247,7 @@ export class UnitTransaction {
     return Promise.race([done, lost]);
   }
 
-  /** Ends without a statement, because the transaction that it has joined is about to be rolled back. Never throws. */
+  /** Ends without a statement, because the application is about to roll back the transaction that the unit joined. Never throws. */
   async desert(error: unknown): Promise<void> {
     this.abort(error);
     this.#sealed = true;
@@ -259,7 +259,7 @@ export class UnitTransaction {
     });
   }
 
-  /** Takes the connection from its holder, and out of the pool. Never throws. */
+  /** Takes the connection away from its user, and removes it from the pool. Never throws. */
   async giveUp(): Promise<void> {
     this.#sealed = true;
     this.#isLost = true;
@@ -271,7 +271,7 @@ export class UnitTransaction {
     }
   }
 
-  // TypeORM's subscribers see the root transaction like any other: they share SQLite's one connection.
+  // TypeORM's subscribers have to share SQLite's one connection, so they see the root transaction as if the application had begun it.
   #asForeign<T>(run: () => Promise<T>): Promise<T> {
     const { dataSource, runner, begunWith: isolation } = this;
     const line = lineOf(runner);
@@ -283,7 +283,7 @@ export class UnitTransaction {
     scope.assertActive('A query was issued');
     this.#assertUsable();
     if (this.dialect.endsTransaction(sql)) this.#refuse(sql);
-    // To a savepoint that is not known here, so that the undone part is unknown.
+    // The application created the savepoint, so it is unknown which work this rolls back.
     if (rollsBack(sql)) {
       this.#witnesses = [];
       this.state.noteUndone();
