@@ -14,13 +14,13 @@ import type { CurrentRow, WrittenRow } from './written-row.js';
 const NOTHING: NamedFiles = { ids: [], junk: [] };
 const LEDGER = Symbol('nestjs-files:record-ledger');
 
-/** What one transaction did to guarded rows and to the owners of files, until it is settled before the COMMIT. */
+/** Notes what one transaction did to guarded rows and to the owners of files, until these changes are settled before the COMMIT. */
 export class RecordLedger {
   readonly #rows: WrittenRows;
-  /** The owners that got files, and those that lost some. */
+  /** The owners to which files were given, and the owners that lost files. */
   readonly files: GivenFiles;
   readonly #settle: () => Promise<void>;
-  /** Writes that have begun, and are not noted yet. */
+  /** The writes that have begun and are not noted yet. */
   readonly #writing = new Set<Promise<unknown>>();
   #refusal: FilesError | undefined;
   #undone: number;
@@ -36,12 +36,12 @@ export class RecordLedger {
     state.beforeCommit(this.#settle);
   }
 
-  /** The ledger of the transaction; `settle` is called with it before the COMMIT. */
+  /** Returns the ledger of the transaction, which is created on first use. `settle` is called with the ledger before the COMMIT. */
   static of({ state }: OpenTransaction, settle: (ledger: RecordLedger) => Promise<void>): RecordLedger {
     return state.slot(LEDGER, () => new RecordLedger(state, settle));
   }
 
-  /** The ledger of the transaction, if anything was noted in it. */
+  /** Returns the ledger of the transaction, if anything was noted in it. */
   static find({ state }: OpenTransaction): RecordLedger | undefined {
     return state.peek(LEDGER);
   }
@@ -50,24 +50,24 @@ export class RecordLedger {
     return this.#rows.all;
   }
 
-  /** Notes that the transaction must not commit, also if the application swallows the error, because a write could not be noted. */
+  /** Makes the commit fail with this error, because a write could not be noted. It fails even if the application catches the error. */
   refuse(error: FilesError): FilesError {
     if (!this.#refusal) this.state.onUndo(() => (this.#refusal = undefined));
     return (this.#refusal ??= error);
   }
 
-  /** Throws the error with which the transaction was refused. */
+  /** Throws the error of `refuse()`, if it was called. */
   assertNotRefused(): void {
     if (this.#refusal) throw this.#refusal;
   }
 
-  /** Counts the write as under way until its promise settles. Its rows are checked after that, also if a check came before. */
+  /** Counts the write as running until its promise settles. Its rows are checked after that, even if the ledger was already settled before. */
   during<T>(write: Promise<T>): Promise<T> {
     this.#writing.add(write);
     const { undoneParts } = this.state;
     const end = (): void => {
       this.#writing.delete(write);
-      // It may have noted writes after a rollback that undid them.
+      // The write may have been rolled back before it was noted.
       if (this.state.undoneParts !== undoneParts) this.state.noteUndone();
       this.state.beforeCommit(this.#settle);
     };
@@ -75,12 +75,12 @@ export class RecordLedger {
     return write;
   }
 
-  /** Whether writes are under way. */
+  /** Whether any write is running. */
   get isWriting(): boolean {
     return this.#writing.size > 0;
   }
 
-  /** Resolves when no write is under way. */
+  /** Resolves when no write is running. */
   async written(): Promise<void> {
     while (this.#writing.size > 0) await Promise.allSettled(this.#writing);
   }
@@ -94,10 +94,10 @@ export class RecordLedger {
     choseId: boolean,
   ): void {
     const row = this.#rows.toInsert(entity, key, ownerId);
-    // In a row that is made again, columns that the statement leaves out are empty.
+    // If a removed row is inserted again, the columns that the statement leaves out are empty.
     const empty = row.isRemoved ? entity.fields.map((field) => [field, NOTHING] as const) : [];
     row.choseId = choseId;
-    // A row that was removed and is inserted again under the same key existed before.
+    // A row that was removed, and is inserted again with the same key, existed before.
     if (row.before === undefined && !row.isRemoved) row.before = null;
     if (row.before === null) row.insertedAs = ownerId;
     row.isRemoved = false;
@@ -109,12 +109,12 @@ export class RecordLedger {
     this.#write(this.#rows.row(entity, key), ownerId, values);
   }
 
-  /** Whether an unknown part was undone, so that notes may be wrong. */
+  /** Whether the application rolled back to a savepoint of its own. Then the ledger does not know which notes still hold. */
   get isUndone(): boolean {
     return this.state.undone > 0;
   }
 
-  /** Notes the state of a row before it is written, and the state after its earlier writes where they do not tell it. */
+  /** Notes the state of a row before a write. If the state after earlier writes of the row was unknown, it is known from now on. */
   seen(record: RecordRow): void {
     this.#forgetUndone();
     const row = this.#rows.row(record.entity, record.key);
@@ -124,19 +124,20 @@ export class RecordLedger {
     this.#rows.changed();
   }
 
-  /** Notes a row whose values only the database knows. */
+  /** Notes that only the database knows the current values of the row. */
   unsure(entity: GuardedEntity, key: ObjectLiteral): void {
     this.#rows.row(entity, key).isUnsure = true;
     this.#rows.changed();
   }
 
-  /** Notes that an update has given the row another primary key. */
+  /** Notes that an update changed the primary key of the row. */
   rekeyed(entity: GuardedEntity, from: ObjectLiteral, to: ObjectLiteral): void {
     const row = this.#rows.row(entity, from);
     row.isUnsure = true;
     this.#moveTo(row, from, to);
   }
 
+  /** Notes a removed row. `record` is its state before the removal. */
   removed(record: RecordRow): void {
     this.seen(record);
     const row = this.#rows.row(record.entity, record.key);
@@ -144,41 +145,41 @@ export class RecordLedger {
     row.isRemoved = true;
   }
 
-  /** Notes how the files of the row's owner id were dealt with. */
+  /** Notes what was done with the files of the row: under which owner id they were looked for, or to which they were moved. */
   note(row: WrittenRow, done: Partial<Pick<WrittenRow, 'disinheritedAs' | 'followedTo'>>): void {
     this.#rows.keep(row);
     Object.assign(row, done);
   }
 
-  /** The owner that the file was given to in this transaction; undefined where it was not, or may have been taken back. */
+  /** The owner to which this transaction gave the file. Undefined if it gave the file to nobody, or if that may have been rolled back. */
   ownerGiven(fileId: string): OwnerReference | undefined {
     this.#forgetUndone();
     return this.files.ownerOf(fileId);
   }
 
-  /** Whether the writes alone do not give the states of the rows: then `read()` has to be called before `current`. */
+  /** Whether the state of any row is unknown from the writes alone. Then `read()` has to be called before `current`. */
   get isUnsure(): boolean {
     this.#forgetUndone();
     return this.#rows.areUnsure;
   }
 
-  /** Reads the states that the writes do not give: one statement for each entity. */
+  /** Reads the unknown states from the database, with one statement for each entity. */
   async read(manager: EntityManager): Promise<void> {
     for (const [entity, rows] of groupByEntity(this.#rows.unsure())) await this.#reread(manager, entity, rows);
   }
 
-  /** The rows as they are now. */
+  /** The current states of the rows. Throws if `isUnsure`. */
   get current(): readonly CurrentRow[] {
     if (this.isUnsure) throw new TypeError('The rows have to be read first');
     return this.#rows.current;
   }
 
-  /** The rows that were removed, as they were then. */
+  /** The states of the removed rows when they were removed. */
   get removedRows(): readonly CurrentRow[] {
     return this.rows.flatMap((row) => removedOf(row) ?? []);
   }
 
-  /** Whether the writes only set values: no file follows a row, is let go of, or is inherited. */
+  /** Whether the writes only set values. Then no file has to follow a row, be let go of, or be inherited. */
   get onlyGivesValues(): boolean {
     if (this.isUnsure || this.#rows.displaced.length > 0) return false;
     return this.#rows.present.every(
@@ -191,13 +192,13 @@ export class RecordLedger {
     return this.#rows.present.filter(({ isRemoved, ownerId }) => !isRemoved && ownerId === undefined);
   }
 
-  /** The rows that name files now, by the file's id. */
+  /** The rows that name each file now, by the id of the file. Throws if `isUnsure`. */
   get naming(): ReadonlyMap<string, readonly CurrentRow[]> {
     if (this.isUnsure) throw new TypeError('The rows have to be read first');
     return this.#rows.naming;
   }
 
-  /** The owner of the type whose row was written to name the file, and is missing: another transaction has removed it meanwhile. */
+  /** Finds an owner of this type whose row was written to name the file and is now missing, because another transaction removed the row. */
   vanished(ownerType: string, fileId: string): OwnerReference | undefined {
     for (const { entity, ownerId, isRemoved, written } of this.#rows.present) {
       if (!isRemoved || entity.ownerType !== ownerType || ownerId === undefined) continue;
@@ -206,7 +207,7 @@ export class RecordLedger {
     return undefined;
   }
 
-  /** The row, if the transaction wrote it. */
+  /** Returns the row, if the transaction wrote it. */
   find({ entity, key }: Pick<RecordRow, 'entity' | 'key'>): WrittenRow | undefined {
     return this.#rows.find(entity, key);
   }
@@ -224,9 +225,9 @@ export class RecordLedger {
       this.#read(row, record);
       return true;
     };
-    // If a change of the key was undone, the row has its earlier key again.
+    // If a change of the key was rolled back, the row has its earlier key again.
     const others = rows.filter((row) => !take(row, row.key)).filter((row) => !row.before || !take(row, row.before.key));
-    // A key that was written in another form than the database's (`+7`, another case) belongs to one of these.
+    // A key may have been written in another form than the database's (`+7`, another case). Then it belongs to one of these rows.
     const [other, ...more] = others;
     const isOne = more.length === 0 && byKey.size === 1;
     for (const record of byKey.values()) {
@@ -251,11 +252,11 @@ export class RecordLedger {
 
   #moveTo(row: WrittenRow, from: ObjectLiteral, to: ObjectLiteral): void {
     const displaced = this.#rows.move(row, from, to);
-    // If something was undone, that row may still exist, under its earlier key.
+    // After an unknown rollback, the displaced row may still exist under its earlier key.
     if (displaced && this.isUndone) this.refuse(keyUsedAgain(row.entity));
   }
 
-  /** After a rollback to a savepoint that the application made, it is unknown which writes and transfers stand. */
+  /** Marks all notes as unsure if the application rolled back to a savepoint of its own since the last call. */
   #forgetUndone(): void {
     const known = this.#undone;
     if (this.state.undone === known) return;
@@ -268,7 +269,7 @@ export class RecordLedger {
       Object.assign(row, { isUnsure: true, disinheritedAs: undefined, followedTo: undefined });
       row.formerly.clear();
     }
-    // Such a row may exist again, under its key.
+    // A displaced row may exist again, under its earlier key.
     const [displaced] = this.#rows.displaced;
     if (displaced) this.refuse(keyUsedAgain(displaced.entity));
   }
@@ -277,7 +278,7 @@ export class RecordLedger {
     this.#forgetUndone();
     for (const [field, value] of values) {
       const { ids = [] } = row.written.get(field) ?? {};
-      // An unsure note may have been undone.
+      // If the row is unsure, the earlier value may have been rolled back.
       if (ids.length > 0 && row.entity.letsGo && !row.isUnsure)
         row.formerly.set(field, new Set([...(row.formerly.get(field) ?? []), ...ids]));
       row.written.set(field, value);
@@ -288,12 +289,12 @@ export class RecordLedger {
   }
 }
 
-/** The ledger, if anything was noted in the transaction. */
+/** Returns the ledger of the manager's transaction, if anything was noted in it. */
 export function findLedger(manager: EntityManager): RecordLedger | undefined {
   return manager.queryRunner?.isTransactionActive ? RecordLedger.find(transactionOf(manager)) : undefined;
 }
 
-/** The transaction that the entity manager is in. */
+/** Returns the transaction of the entity manager. */
 export function transactionOf({ queryRunner }: EntityManager): OpenTransaction {
   if (!queryRunner) throw new TypeError('The entity manager is in no transaction');
   return openTransaction(queryRunner);
