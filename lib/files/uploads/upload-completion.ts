@@ -26,10 +26,10 @@ import { actorOf, announced, endRow, ownerOf, prolongRow } from './upload-rows.j
 
 type Examined = Pick<StoredFile, 'contentType' | 'charset' | 'size' | 'hash' | 'hashAlgorithm'>;
 
-/** After these an upload cannot become a file any more. */
+/** After one of these errors, the upload can no longer become a file. */
 const FINAL = [FileTooLargeError, FileTypeNotAcceptedError, LocationTakenError, UploadMismatchedError];
 
-/** Makes files of uploads. No transaction is open while bytes are read, unless the caller has opened it. */
+/** Creates files from completed uploads. While bytes are read, no transaction is open, unless the caller has opened one. */
 @Injectable()
 export class UploadCompletion {
   constructor(
@@ -42,14 +42,14 @@ export class UploadCompletion {
     @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
   ) {}
 
-  /** The file of the upload, the same one each time. An upload whose content is refused is given up, and the reason is thrown. */
+  /** Creates and returns the file of the upload; later calls return the same file. If the content is refused, gives the upload up and throws the reason. */
   async complete(row: FileUpload): Promise<ManagedFile> {
     if (row.endedAt) return this.fileOf(row);
     let found: Examined;
     try {
       found = await this.#receive(row, this.storages.of(row));
     } catch (error) {
-      // The failure has this cause: the upload was completed or given up meanwhile.
+      // The upload was completed or given up meanwhile, which caused the failure.
       if (await this.#hasEnded(row)) return this.fileOf(row);
       throw await this.#ending(row, error);
     }
@@ -60,7 +60,7 @@ export class UploadCompletion {
     }
   }
 
-  /** The file that an upload has become; throws `UploadNotFoundError` where it has not. */
+  /** Returns the file of a completed upload. Throws `UploadNotFoundError` if there is no such file. */
   async fileOf({ id }: FileUpload): Promise<ManagedFile> {
     const file = await this.transactor.dataSource.getRepository(ManagedFile).findOneBy({ id });
     if (!file) throw new UploadNotFoundError(id);
@@ -70,7 +70,7 @@ export class UploadCompletion {
   async #receive(row: FileUpload, storage: Storage): Promise<Examined> {
     await this.#gather(row, storage);
     await this.#assertSize(row, storage);
-    // All bytes have arrived, and reading them can take longer than the time that is left.
+    // All bytes have arrived, but reading them may take longer than the time until the upload expires.
     await prolongRow(this.transactor.dataSource.manager, row, new Date(this.now() + this.options.expireAfter));
     return uploadTrace.run(
       () => ({ operation: 'create', storage: storage.name, fileId: row.id }),
@@ -82,7 +82,7 @@ export class UploadCompletion {
     );
   }
 
-  /** Makes the bytes one object that cannot be changed any more. */
+  /** Combines the uploaded parts into one object, which can no longer be changed. */
   async #gather(row: FileUpload, storage: Storage): Promise<void> {
     const { id, location } = row;
     if (await storage.exists(location)) return;
@@ -90,7 +90,7 @@ export class UploadCompletion {
     const parts = await storage.direct(location, (place) => place.parts(location, upload));
     const missing = missingParts(row, parts);
     if (missing.length === 0) return storage.direct(location, (place) => place.finish(location, upload, parts));
-    // Completed since it was asked whether it is there.
+    // If the object exists now, another call has completed the upload meanwhile.
     if (!(await storage.exists(location))) throw new UploadIncompleteError(id, missing);
   }
 
@@ -123,21 +123,21 @@ export class UploadCompletion {
     }
   }
 
-  /** The row of the file and the end of the upload, in one commit; `undefined` if another call has ended it. */
+  /** Saves the row of the file and the end of the upload in one commit. Returns `undefined` if another call has ended the upload. */
   async #commit(row: FileUpload, found: Examined): Promise<ManagedFile | undefined> {
     const { id, name, storage, location } = row;
     return this.transactor.run(async ({ manager }) => {
       if (!(await endRow(manager, id, { now: new Date(this.now()) }))) return undefined;
       const file = newFile({ ...found, name, storage, location }, ownerOf(row), id);
       await insertStoredFile(manager, file);
-      // With a `location` function that gives a place twice, the bytes that were read can be those of a file that comes there or goes just now.
+      // A `location` function may return the same location twice. Then another file may be written or removed there right now, and its bytes were read.
       await this.journal.assertNonePending(manager, this.storages.of(row), location);
       await this.ownership.onCreate(file, manager, actorOf(row), announced(row));
       return file;
     });
   }
 
-  /** Gives the upload up if this is why it cannot become a file any more. */
+  /** Gives the upload up if it can no longer become a file after this error. Returns the error. */
   async #ending(row: FileUpload, error: unknown): Promise<unknown> {
     if (FINAL.some((type) => error instanceof type)) await this.endings.giveUp(row);
     return error;
