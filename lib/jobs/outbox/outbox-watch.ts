@@ -50,7 +50,8 @@ export class OutboxWatch {
       await this.#tidy();
       this.#isFailing = false;
     } catch (error) {
-      if (!this.#isFailing) this.#logger.error('The search for due jobs failed; the engine tries again', stackOf(error));
+      if (!this.#isFailing)
+        this.#logger.error('The search for due jobs failed; the engine tries again', stackOf(error));
       this.#isFailing = true;
     }
     if (!this.#isStopped) this.#timer = setTimeout(() => void this.#look(), this.options.poll);
