@@ -101,7 +101,7 @@ export class UnitTransaction {
     return this.#turnstile.exclusive(() => this.#asForeign(() => this.dialect.begin(this.runner, start, isolation)));
   }
 
-  /** Makes every later statement and the commit fail with this error. */
+  /** Makes every later statement and the commit fail. `error` is the cause of their errors. */
   abort(error: unknown): void {
     this.#doom ??= { error };
   }
