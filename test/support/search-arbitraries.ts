@@ -282,10 +282,15 @@ export const anyJunkSearch = fc.oneof(
   fc.record({ sort: fc.oneof(junkKey, fc.array(fc.tuple(junkKey, oneOf(['asc', 'desc', 'up'])))) }),
   fc
     .array(junkValue, { maxLength: 4 })
-    .map((place) => ({ sort: 'name', after: cursorOf(['name asc,id asc', ...place]) })),
+    .map((place) => ({ sort: 'name', cursor: cursorOf(['name asc,id asc', ...place]) })),
+  // With an id that is in order, so that the value beside it gets as far as the database.
   fc
-    .tuple(junkValue, junkValue)
-    .map((place) => ({ sort: 'createdAt', after: cursorOf(['createdAt asc,id asc', ...place]) })),
+    .tuple(
+      oneOf(['name', 'createdAt', 'size', 'ownerId'] as const),
+      junkValue,
+      fc.oneof(fc.constant(uuidV7()), junkValue),
+    )
+    .map(([sort, ...place]) => ({ sort, cursor: cursorOf([`${sort} asc,id asc`, ...place]) })),
 );
 
 function cursorOf(place: unknown[]): string {
