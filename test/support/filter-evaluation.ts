@@ -50,21 +50,33 @@ function holdsFor(operator: string, value: unknown, operand: unknown): boolean {
     case '$like':
     case '$ilike':
       return typeof value === 'string' && regular(operand as string, operator === '$ilike').test(value);
+    case '$lt':
+      return ordered(value, operand, (left, right) => left < right);
+    case '$lte':
+      return ordered(value, operand, (left, right) => left <= right);
+    case '$gt':
+      return ordered(value, operand, (left, right) => left > right);
+    case '$gte':
+      return ordered(value, operand, (left, right) => left >= right);
   }
+  throw new Error(`The meaning of ${operator} is missing.`);
+}
+
+/** Values of different types have no order, nor has a missing one. */
+function ordered(value: unknown, operand: unknown, compare: (left: Plain, right: Plain) => boolean): boolean {
   const [left, right] = [plain(value), plain(operand)];
-  if (typeof left !== typeof right || left === null || right === null) return false;
-  if (operator === '$lt') return left < right;
-  if (operator === '$lte') return left <= right;
-  return operator === '$gt' ? left > right : left >= right;
+  return left !== null && right !== null && typeof left === typeof right && compare(left, right);
 }
 
 function same(value: unknown, operand: unknown): boolean {
   return plain(value) === plain(operand);
 }
 
-function plain(value: unknown): string | number | boolean | object | null {
+type Plain = string | number | boolean | object;
+
+function plain(value: unknown): Plain | null {
   if (value instanceof Date) return value.getTime();
-  return (value ?? null) as string | number | boolean | object | null;
+  return (value ?? null) as Plain | null;
 }
 
 function regular(pattern: string, ignoresCase: boolean): RegExp {
