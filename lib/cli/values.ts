@@ -1,5 +1,6 @@
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { FileFilter } from '../files/search/file-filter.js';
+import { escaped } from '../files/search/pattern.js';
 import { parseByteSize } from '../storage/byte-size.js';
 import { type CommandOption, type OptionValues, UsageError } from './command.js';
 
@@ -97,8 +98,4 @@ function bytesOf(size: string): number {
   } catch (error) {
     throw new UsageError(`--larger-than: ${(error as Error).message}`);
   }
-}
-
-function escaped(text: string): string {
-  return text.replace(/[\\%_]/g, String.raw`\$&`);
 }
