@@ -27,7 +27,7 @@ export function noFilesToLetGo(): FilesToLetGo {
   return { release: [], delete: [] };
 }
 
-/** Releases or deletes the files, and updates their rows, their history, the ledger, and the quotas of their owners. */
+/** Applies each policy to its files: their rows, their history, the ledger, and the quotas of their owners. */
 export async function applyPolicies(runtime: TransferRuntime, unit: UnitOfWork, files: FilesToLetGo): Promise<void> {
   for (const policy of Object.keys(DEALINGS) as LettingGo[]) await DEALINGS[policy](runtime, unit, files[policy]);
 }

@@ -1,17 +1,18 @@
 import type { EntityManager } from 'typeorm';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
-import { chargeMoves } from '../quotas/charge-moves.js';
+import { giveFiles } from '../give-files.js';
+import type { Gift } from '../give-files.js';
 import { releaseFiles } from '../let-go.js';
 import { heldFiles } from '../statements/held-files.js';
-import type { FileSnapshot, Move } from '../statements/transfer-statements.js';
+import type { FileSnapshot } from '../statements/transfer-statements.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import { hasOtherId, isOwner } from './written-row.js';
 import type { CurrentRow, WrittenRow } from './written-row.js';
 import { transactionOf } from './record-ledger.js';
 import type { RecordLedger } from './record-ledger.js';
 import { latestRowsOfOwners, rowsByKey } from './record-rows.js';
-import { guardedOwners, isSharedOwner } from './guarded-entities.js';
+import { guardedOwners } from './guarded-entities.js';
 
 /**
  * Lets files follow their records: to the new id of an owner whose id has changed, and from a removed row to the row that replaces it.
@@ -49,11 +50,11 @@ async function followIds(
   for (const one of changed) {
     for (const key of keysOf(one)) if (!following.has(key)) following.set(key, one);
   }
-  const moves = locked.flatMap((file) => {
+  const gifts = locked.flatMap((file) => {
     const one = following.get(keyOf(ownerOf(file))) ?? following.get(keyOf(ownerOf(file), file.id));
-    return one ? [moveTo(one.to, file)] : [];
+    return one ? [{ file, to: one.to, field: file.ownerField }] : [];
   });
-  await move(runtime, ledger, manager, moves);
+  await giveFiles(runtime, manager, gifts);
 }
 
 interface ChangedId {
@@ -89,18 +90,18 @@ async function adopt(
   const named = [...naming.keys()].filter((id) => !ledger.ownerGiven(id));
   if (named.length === 0) return;
   const locked = await runtime.statements.lock(manager, named);
-  const moves: Move[] = [];
+  const gifts: Gift[] = [];
   for (const file of locked) {
     const former = formers.get(keyOf(ownerOf(file)));
     if (!former) continue;
     for (const heir of naming.get(file.id) ?? []) {
       if (heir.entity.ownerType !== file.ownerType || !(await mayInherit(runtime, manager, former, heir))) continue;
       if (isOwner(heir.owner, ownerOf(file))) ledger.files.given(file.id, heir.owner);
-      else moves.push(moveTo(heir.owner, file));
+      else gifts.push({ file, to: heir.owner, field: file.ownerField });
       break;
     }
   }
-  await move(runtime, ledger, manager, moves);
+  await giveFiles(runtime, manager, gifts);
 }
 
 /** The first row of each owner, as it was before the transaction. */
@@ -194,35 +195,6 @@ async function namedByOthers(
     }
   }
   return named;
-}
-
-async function move(
-  runtime: TransferRuntime,
-  ledger: RecordLedger,
-  manager: EntityManager,
-  moves: readonly Move[],
-): Promise<void> {
-  if (moves.length === 0) return;
-  const { actor } = await runtime.actor();
-  const outcomes = await runtime.statements.transfer(manager, moves, {
-    actor,
-    isManager: true,
-    force: true,
-    pin: false,
-  });
-  await chargeMoves(runtime, manager, moves, outcomes);
-  // Other rows of their former owner may name them.
-  const dataSource = dataSourceOf(manager);
-  for (const { fileId, verdict, before } of outcomes) {
-    const from = ownerOf(before);
-    if (verdict !== 'moved' || from.type === null || from.id === null) continue;
-    if (isSharedOwner(dataSource, from.type)) ledger.files.taken(fileId, { type: from.type, id: from.id });
-  }
-  for (const { fileId, toType, toId } of moves) ledger.files.given(fileId, { type: toType, id: toId });
-}
-
-function moveTo({ type, id }: OwnerReference, { id: fileId, ownerField }: FileSnapshot): Move {
-  return { fileId, toType: type, toId: id, field: ownerField, from: 'anyone' };
 }
 
 function keyOf({ type, id }: { type: string | null; id: string | null }, fileId?: string): string {
