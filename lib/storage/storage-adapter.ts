@@ -17,6 +17,7 @@ export interface StorageAdapter {
    * - Something is there already: throws `LocationTakenError`, before the content is read. Bytes are never overwritten; of several writes at
    *   once exactly one wins, and the others throw the same.
    * - The content fails, or is cut off: throws that error, as `for await` and `pipeline` do. The storage destroys it.
+   * - The place has directories, and `a` of `a/b` is a file: throws `LocationInvalidError`. A place without directories keeps both.
    */
   write?(location: string, content: Readable): Promise<void>;
   /**
@@ -50,13 +51,23 @@ export interface StorageAdapter {
   /** The part of the place that takes bytes from clients directly, past the application. */
   readonly directUploads?: DirectUploadPlace;
 
-  /** Called at boot, before any verb: makes the place ready, and throws where an option is wrong. */
+  /**
+   * Called at boot, before any verb: makes the place ready, and throws where an option is wrong. Nothing is called at the end: a client
+   * whose connections have to be ended belongs to the application, which makes it and ends it.
+   */
   connect?(context: StorageContext): Promise<void>;
   /** Whether bytes are written and removed in the caller's transaction, so that they commit with their row. @default false */
   readonly isTransactional?: boolean;
-  /** The place of the mark, if the storage can be mistaken for another, like a mount or a shared bucket. @default it cannot */
+  /**
+   * The place of the mark, if the storage can be mistaken for another: bytes that outlive the process, outside of the database, at a path or
+   * under a name that may lead elsewhere tomorrow, as a mount or a bucket does. @default it cannot
+   */
   readonly markPlace?: MarkPlace;
-  /** Throws `LocationInvalidError` for an invalid location. @default the exported `assertLocation`: relative paths of plain segments */
+  /**
+   * Throws `LocationInvalidError` for an invalid location. It takes the place of the exported `assertLocation`, which it calls first, unless
+   * its locations are no paths. It refuses the place of the mark, and the names of unfinished writes, where they are beside the objects.
+   * @default the exported `assertLocation`: relative paths of plain segments
+   */
   assertLocation?(location: string): void;
   /** The bytes' path on this machine, for the web server in front of the application. Nothing is there: `undefined`. */
   pathOf?(location: string): Promise<string | undefined>;
