@@ -23,7 +23,7 @@ import type { Move, MoveOutcome, TransferTerms } from './statements/transfer-sta
 import { TransferRuntime } from './transfer-runtime.js';
 import type { Refusal, RefusalMessage, TransferTarget } from './transfer-target.js';
 
-/** A queued transfer, as the batch sees it. */
+/** A queued transfer of one file. */
 export interface Transfer extends BatchTask {
   readonly fileId: string;
   readonly target: TransferTarget;
@@ -37,8 +37,8 @@ interface Request {
 const GIVEN = Symbol('nestjs-files:given');
 
 /**
- * Locks, in the order of their ids, the files of these transfers together with those that records have let go of. Called where the queued
- * transfers are not all adjacent, and before records let go of files.
+ * Locks two groups of files by one statement, in the order of their ids: the files of these transfers, and the files that records no longer
+ * name. Called if the queued transfers are not all adjacent, and before `onReplace` is applied to files.
  */
 export async function lockTransfers(transfers: readonly Transfer[], queue: UnitQueue): Promise<void> {
   const { unit } = queue;
@@ -50,12 +50,12 @@ export async function lockTransfers(transfers: readonly Transfer[], queue: UnitQ
 
 type OnEnd = LastStatement['onEnd'];
 
-/** Transfers and pins all of the files, or throws. Resolves with the owner of each, also where the transfer is kept back for the COMMIT. */
+/** Transfers and pins all of the files, or throws. Resolves with the owner of each file, even if the transfer is kept back for the COMMIT. */
 export function runTransfers(transfers: readonly Transfer[], queue: UnitQueue): Promise<OwnerReference[]> {
   return transferTrace.isWanted ? tracedTransfers(transfers, queue) : transferAll(transfers, queue);
 }
 
-/** The trace ends when the transfer has run. */
+/** Runs the transfers in a trace, which ends when the transfer has run. */
 function tracedTransfers(transfers: readonly Transfer[], queue: UnitQueue): Promise<OwnerReference[]> {
   return new Promise((resolve, reject) => {
     const transfer = (trace?: TransferTrace): Promise<void> =>
@@ -67,7 +67,7 @@ function tracedTransfers(transfers: readonly Transfer[], queue: UnitQueue): Prom
   });
 }
 
-/** Resolves with the owners of the files. `onEnd` is called when the transfer has run, or failed after it had been kept back. */
+/** Resolves with the owners of the files. `onEnd` is called after the transfer has run. It is also called if a kept-back transfer fails. */
 async function transferAll(
   transfers: readonly Transfer[],
   queue: UnitQueue,
@@ -86,8 +86,8 @@ async function transferAll(
   if (trace) trace.owners = owners;
   const rights = ChangeRights.find(queue.unit);
   if (rights) await rights.assert(owners.filter((_, index) => transfers[index]?.target.authorize));
-  // An owner that was removed meanwhile is refused. Otherwise its row is locked, so that a later removal waits for this transaction and
-  // sees its files.
+  // An owner that was removed in the meantime is refused. Otherwise its row is locked. So a later removal waits for this transaction, and sees
+  // the owner's files.
   const unwritten = owners.filter((owner) => !rows.isWritten(owner));
   if (unwritten.length > 0) await assertOwnersExist(manager, unwritten, runtime.ownerEntities);
   if (ledger && !ledger.onlyGivesValues) await letGoBefore(transfers, queue, ledger);
@@ -97,7 +97,8 @@ async function transferAll(
     const refusals = outcomes.flatMap((file) => {
       const isDone = file.verdict === 'moved' || file.verdict === 'kept';
       if (isDone) return [];
-      // If this transaction itself released the file, because an earlier owner of the same id had left it: what the early check saw.
+      // This transaction may have released the file itself, because an earlier owner with the same id had left it. Then the state at the early
+      // check counts.
       const before = ledger?.files.beforeDisinherited(file.fileId) ?? file.before;
       return requests.get(file.fileId)?.target.refusal({ ...file, before }, outcome) ?? [];
     });
@@ -113,14 +114,17 @@ async function transferAll(
   if (refusal) throw refusal;
   noteMoves(runtime, manager, moves, outcomes);
   if (!runtime.quotas.isEmpty) await chargeMoves(runtime, manager, moves, outcomes);
-  // The record names it now: unpinned, its owner could give it away from under the record.
+  // The record names these files now. If a file stayed unpinned, its owner could give it away while the record names it.
   const unpinned = outcomes.filter(({ verdict, before }) => verdict === 'kept' && !before.pinned);
   if (unpinned.length > 0) await setPins(runtime.statements, manager, unpinned, true, terms.actor);
   onEnd?.();
   return owners;
 }
 
-/** Keeps the transfer back for the COMMIT, where it is the last work and nobody has to know how it went; tells whether it did. */
+/**
+ * Keeps the transfer back and sends it with the COMMIT, if it is the last work of the queue and its result is not needed before. Returns whether
+ * the transfer was kept back.
+ */
 function endWith(
   runtime: TransferRuntime,
   queue: UnitQueue,
@@ -130,8 +134,8 @@ function endWith(
   onEnd: OnEnd,
 ): boolean {
   if (queue.size > 0 || isManager || !runtime.quotas.isEmpty) return false;
-  // A record may still name a file that is taken from it, and then the guard has to know of the move. So the files must belong to the actor
-  // or to nobody, and the actor must be no guarded record.
+  // If a file is taken from another record, this record may still name it, and the guard needs the result of the move. So each file must belong
+  // to the actor or have no owner, and the actor must not be a guarded record.
   const { dataSource } = queue.unit;
   if (moves.some(({ from }) => from === 'anyone') || (actor && guardedOwners(dataSource, actor.type).length > 0))
     return false;
@@ -145,7 +149,7 @@ function endWith(
   return queue.endWith({ sql, parameters, refusal, ...(onEnd && { onEnd }) });
 }
 
-/** Deals with what records let go of: their files and those of the transfers are locked by one statement, in the order of their ids. */
+/** Applies `onReplace` to files that records no longer name. First locks these files together with the files of the transfers. */
 async function letGoBefore(transfers: readonly Transfer[], queue: UnitQueue, ledger: RecordLedger): Promise<void> {
   const { manager, dataSource } = queue.unit;
   if ((await filesLetGo(ledger, manager)).length === 0) return;
@@ -156,19 +160,19 @@ async function letGoBefore(transfers: readonly Transfer[], queue: UnitQueue, led
   await letRecordsGo(TransferRuntime.of(dataSource), ledger, transactionOf(manager), ids);
 }
 
-/** What the call came to, as far as owners are concerned. */
+/** Returns the arguments, result and bindings of the call, from which owners are found. */
 export function outcomeOf(queue: UnitQueue): CallOutcome {
   const { ownerTypes } = TransferRuntime.of(queue.unit.dataSource);
   return new CallOutcome(queue.args, entityResult(queue), queue.bindings(), ownerTypes);
 }
 
-// A gateway wraps what it made: https://docs.nestjs.com/websockets/gateways#multiple-responses
+// A gateway returns its result in an object with `event` and `data`: https://docs.nestjs.com/websockets/gateways#multiple-responses
 function entityResult({ context, result }: UnitQueue): unknown {
   const isMessage = context?.getType<string>() === 'ws' && typeof result === 'object' && result !== null;
   return isMessage && 'event' in result && 'data' in result ? result.data : result;
 }
 
-/** One request per file; a file that two transfers of the unit give to different owners is refused. */
+/** Makes one request for each file. Throws `OwnerConflictError` if two transfers of the unit give a file to different owners. */
 function requestsOf(
   transfers: readonly Transfer[],
   owners: readonly OwnerReference[],

@@ -8,7 +8,7 @@ import { detach } from '../unit-of-work/scopes/ambient.js';
 import { currentUnit } from '../unit-of-work/unit-of-work.js';
 import type { ClaimRefusal } from '../ownership/file-claims.js';
 
-/** A file, and how the actor of the call sees it. */
+/** A file, and whether the actor of the call may see it. */
 export interface SeenFile extends FileSnapshot {
   readonly sight: Sight;
 }
@@ -17,7 +17,7 @@ type Viewer = Promise<Actor | null> | undefined;
 type Seen = ReadonlyMap<string, SeenFile>;
 
 interface Batch {
-  /** By viewer: outside of units of work, several calls may share a batch. */
+  /** The requested ids of each viewer. Outside of units of work, calls of several viewers may share a batch. */
   readonly ids: Map<Viewer, Set<string>>;
   readonly files: Promise<ReadonlyMap<Viewer, Seen>>;
 }
@@ -26,19 +26,19 @@ const CHECK = Symbol('nestjs-files:early-check');
 const outside = new WeakMap<TransferRuntime, EarlyCheck>();
 
 /**
- * Looks files up for constraints. All lookups of one tick share one SELECT. Policies are asked by viewer and owner type: once with
- * `allowsMany`, else once for each owner.
+ * Finds files for validation constraints. All lookups of one tick share one SELECT. For each viewer and owner type, the policy is called once if
+ * it has `allowsMany`. Otherwise it is called once for each owner.
  */
 export class EarlyCheck {
   #batch: Batch | undefined;
 
   private constructor(
     private readonly runtime: TransferRuntime,
-    /** The entity manager of the unit of work; outside of one, that of the data source. */
+    /** The entity manager of the unit of work. Outside of a unit, the data source's entity manager. */
     private readonly manager: EntityManager,
   ) {}
 
-  /** The check of the current unit of work; outside of one, that of the application. */
+  /** The check of the current unit of work. Outside of a unit, the application's check. */
   static current(): EarlyCheck {
     const unit = currentUnit();
     if (unit) return unit.slot(CHECK, () => new EarlyCheck(TransferRuntime.of(unit.dataSource), unit.manager));
@@ -49,8 +49,8 @@ export class EarlyCheck {
   }
 
   /**
-   * The files by their ids, with those that came with the call and have no row yet. There may be others in it, which somebody else asked
-   * for in the same tick. The ids have to be well-formed.
+   * Resolves with the files by their ids, including uploads of the current call, which have no row yet. The map may also contain the files of
+   * other lookups in the same tick. The ids must be well-formed.
    */
   async find(ids: readonly string[]): Promise<Seen> {
     const sent = sentWith(ids);
@@ -67,11 +67,11 @@ export class EarlyCheck {
 
   #open(): Batch {
     const ids: Batch['ids'] = new Map();
-    // After the microtasks that are waiting: pipes of several parameters reach their constraints a few of those apart.
+    // The batch closes after all waiting microtasks, because pipes of several parameters reach their constraints a few microtasks apart.
     const tick = new Promise<void>((resolve) => queueMicrotask(() => process.nextTick(resolve)));
     const files = tick.then(() => {
       this.#batch = undefined;
-      // Callers of one tick share the statement, so outside of a unit it must not run in the context of one of them.
+      // Callers of one tick share the statement. So outside of a unit, it must not run in the async context of one caller.
       return currentUnit() ? this.#look(ids) : detach(() => this.#look(ids));
     });
     return { ids, files };
@@ -84,7 +84,7 @@ export class EarlyCheck {
     const found = await statements.lookBefore(this.manager, [...all]);
     const seen = new Map<Viewer, Seen>();
     for (const [viewer, ids] of asked) {
-      // Each viewer has separate snapshots, because they say how it sees the file.
+      // Each viewer gets separate snapshots, because a snapshot also contains whether the viewer may see the file.
       const files = asked.size === 1 ? found : found.filter(({ id }) => ids.has(id)).map((file) => ({ ...file }));
       const actor = await viewer;
       const isShown = ({ ownerType, ownerId }: FileSnapshot): boolean =>
@@ -98,7 +98,7 @@ export class EarlyCheck {
   }
 }
 
-/** The files that came with the call. */
+/** Finds the files with these ids that were uploaded in the current call. */
 function sentWith(ids: readonly string[]): Map<string, SeenFile> {
   const found = new Map<string, SeenFile>();
   const sent = StagedFiles.current();
@@ -118,9 +118,9 @@ interface ClaimTerms {
 }
 
 /**
- * Why the claim on the file is refused before the handler runs; undefined if it is not. Whether the file of an owner of this very
- * type is the target's own can only be told from the result, so that is left to the transfer; but one that the actor may not see is like
- * one that is not there.
+ * Returns why the claim is refused before the handler runs, or undefined if it is not refused. If the file's owner has the same type as the
+ * target, only the transfer can decide, because the target's id is not known before the handler's result. But a file that the actor may not
+ * see is treated as missing.
  */
 export function earlyRefusal(
   file: (OwnershipState & { readonly sight?: Sight }) | undefined,

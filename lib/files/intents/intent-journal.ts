@@ -24,19 +24,19 @@ import { uuidV7 } from '../file-id.js';
 import { dataSourceOf, familyOf } from '../../unit-of-work/typeorm/data-source.js';
 import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 
-/** Where bytes are. */
+/** The place of a file's bytes. */
 interface StoredAt {
   storage: Storage;
   location: string;
 }
 
-// Eight parameters each; the smallest of the databases' limits is 32766.
+// A row has eight parameters. The lowest limit of the databases is 32766 parameters.
 const ROWS_PER_STATEMENT = 1000;
 const IDS_PER_STATEMENT = 10_000;
 
 /**
- * Keeps a committed note of bytes that no committed row refers to yet, or any more, so that the sweeper can remove them after a crash or a
- * rollback.
+ * Writes intents: committed notes of bytes to which no committed file row refers, either not yet or no longer. With an intent, the sweeper can
+ * remove the bytes after a crash or a rollback.
  */
 @Injectable()
 export class IntentJournal implements OnApplicationShutdown {
@@ -50,8 +50,8 @@ export class IntentJournal implements OnApplicationShutdown {
   }
 
   /**
-   * Notes that bytes will be at the location. The note lasts when this resolves, even if the caller is in a transaction: it is a
-   * committed row or, on SQLite and on a shared connection, a marker in the storage.
+   * Notes that bytes will be written to the location. When this resolves, the note is durable, even if the caller is in a transaction. The note is
+   * a committed row. For a caller in a transaction on SQLite or a shared connection, it is a marker in the storage.
    */
   async announce(storage: Storage, location: string): Promise<Intent> {
     const { dataSource } = this.transactor;
@@ -60,7 +60,7 @@ export class IntentJournal implements OnApplicationShutdown {
     return this.#record(await this.#connection.open(), storage, location);
   }
 
-  /** Notes in the caller's transaction that the bytes are to be removed. Call `drop()` with the ids once they are gone. */
+  /** Notes in the caller's transaction that the bytes will be removed. After their removal, call `drop()` with the returned ids. */
   async announceRemovals(manager: EntityManager, places: readonly StoredAt[]): Promise<(StoredAt & { id: string })[]> {
     const removals = places.map(({ storage, location }) => {
       const intent = this.#make('delete', storage, location);
@@ -75,25 +75,26 @@ export class IntentJournal implements OnApplicationShutdown {
     return removals;
   }
 
-  /** Deletes the intents of bytes that are gone. */
+  /** Deletes the intents of removed bytes. */
   async drop(ids: readonly string[]): Promise<void> {
     const intents = this.transactor.dataSource.getRepository(FileIntent);
     for (const chunk of inChunks(ids, IDS_PER_STATEMENT)) await intents.delete(chunk);
   }
 
-  /** Throws `LocationPendingError` if bytes are on their way to the location, or away from it. */
+  /** Throws `LocationPendingError` if a write or removal of bytes at the location is pending. */
   async assertNonePending(manager: EntityManager, storage: Storage, location: string): Promise<void> {
     const query = manager
       .createQueryBuilder(FileIntent, 'intent')
       .select('intent.id', 'id')
       .where({ storage: storage.name, locationKey: locationKey(location) });
-    // A locking read sees the latest commits, at every level of isolation.
+    // A locking read sees the latest commits, at every isolation level.
     const found = await lockShared(manager, query);
     if (found.length > 0) throw new LocationPendingError(storage.name, location);
   }
 
   /**
-   * Settles all of the intents, like `Intent.settle()`. If the unit sees every commit, their rows are deleted together, otherwise one by one.
+   * Settles all of the intents, like `Intent.settle()`. If the unit sees every commit, the rows are deleted together. Otherwise the intents are
+   * settled one by one.
    */
   async settleAll(unit: UnitOfWork, intents: readonly Intent[]): Promise<void> {
     const rows = intents.flatMap(({ row }) => row ?? []);
@@ -125,14 +126,14 @@ export class IntentJournal implements OnApplicationShutdown {
       withdraw,
       settle: async (unit) => {
         if (seesEveryCommit(this.transactor.dataSource)) {
-          // No sweeper can lease it between this and the commit, and none has.
+          // No sweeper has leased the intent. The deletion locks its row, so no sweeper can lease it before the commit.
           if ((await unit.manager.delete(FileIntent, unleased)).affected === 1) {
             unit.addWitness((manager) => isSettled(manager, id));
             return;
           }
         } else {
-          // The unit's snapshot may be older than the intent, so the unit cannot delete it. Its grace period starts again instead, so that no
-          // sweeper takes it while the unit is open, and it is deleted after the commit.
+          // The unit's snapshot may be older than the intent. Then the unit cannot delete the intent, so it is deleted after the commit. Its grace
+          // period starts again here, so that no sweeper leases it while the unit is open.
           const renewed = await intents.update(unleased, { createdAt: new Date(this.now()) });
           unit.afterCommit(withdraw);
           if (renewed.affected === 1) return;
@@ -149,7 +150,7 @@ export class IntentJournal implements OnApplicationShutdown {
   }
 }
 
-/** The row of the intent waits for the unit that removed it, and is still there if that one was rolled back. */
+/** Waits until the unit that deleted the intent has ended. If the row still exists, the unit was rolled back. */
 async function isSettled(manager: EntityManager, id: string): Promise<CommitOutcome> {
   const query = manager.createQueryBuilder(FileIntent, 'intent').where({ id });
   const row = await (
@@ -158,7 +159,7 @@ async function isSettled(manager: EntityManager, id: string): Promise<CommitOutc
   return row ? 'rolled back' : 'committed';
 }
 
-/** Whether this flow writes in a transaction, of a unit of work or of the application. */
+/** Whether the caller is in a transaction, of a unit of work or of the application. */
 function isInTransaction(dataSource: DataSource): boolean {
   const here = ambientOf(dataSource);
   return here?.kind === 'foreign' ? here.runner.isTransactionActive : here !== undefined;

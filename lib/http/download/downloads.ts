@@ -18,11 +18,11 @@ import { validatorsOf } from '../routes/validators.js';
 
 const MAX_ATTEMPTS = 5;
 
-/** The differences of a download from others. */
+/** Options of one download. */
 export interface DownloadOptions {
-  /** Called before the client is given any of the content, once or again for a file that has changed meanwhile. */
+  /** Called before the client gets any content. Called again if the file was changed in the meantime. */
   beforeBody?: () => Promise<void>;
-  /** @default what is safe for the file's type */
+  /** @default `attachment`, unless browsers can safely show the file's type */
   disposition?: 'attachment' | undefined;
 }
 
@@ -35,7 +35,7 @@ export class Downloads {
     private readonly adapters: HttpAdapterHost,
   ) {}
 
-  /** Finds the file, sets status and headers, and returns the body; undefined when the client has the content already. */
+  /** Finds the file, sets status and headers, and returns the body. Returns undefined if the client already has the content. */
   async answer(
     find: () => Promise<ManagedFile>,
     context: ExecutionContext,
@@ -45,7 +45,7 @@ export class Downloads {
       try {
         return await this.#answer(await find(), context, how);
       } catch (error) {
-        // Replaced or moved since its row was read: access is checked again, for the new state.
+        // The file was replaced or moved after its row was read. `find` checks access again, for the new state.
         if (!(error instanceof FileChangedError) || attempt === MAX_ATTEMPTS) throw error;
       }
     }
@@ -72,7 +72,7 @@ export class Downloads {
     const elsewhere = isHead ? undefined : await headersToElsewhere(file, this.storages.of(file), disposition);
     if (elsewhere) return this.#sendElsewhere(file, elsewhere, context);
     const body = isHead ? Readable.from([]) : await opened(await this.files.stream(file, range), file);
-    // @fastify/compress does not look at `no-transform`, but at this.
+    // @fastify/compress ignores `no-transform`, but respects this header.
     request.headers['x-no-compression'] = 'no-transform';
     this.#setHeaders(file, context);
     const type = typeOf(file);
@@ -83,14 +83,14 @@ export class Downloads {
   }
 
   /**
-   * Sends the result of `answer()`. The handler takes the response for that instead of returning it: interceptors of the
-   * application, such as one that puts results into an envelope, would make JSON of the stream.
+   * Sends the result of `answer()`. Handlers call this method instead of returning the stream. Otherwise an interceptor of the application could
+   * turn the stream into JSON, for example an interceptor that wraps results into an envelope.
    */
   send(body: StreamableFile | undefined, response: unknown): void {
     this.adapters.httpAdapter.reply(response, body);
   }
 
-  /** The body is empty, but the client has got the content, so that a one-time link is used up. */
+  /** Answers with an empty body and an address of the content. This counts as a download: a one-time link is used up. */
   #sendElsewhere(file: ManagedFile, headers: Record<string, string>, context: ExecutionContext): StreamableFile {
     if (headers['Location'] !== undefined) this.#setStatus(context, HttpStatus.TEMPORARY_REDIRECT);
     else this.#setHeaders(file, context);
@@ -112,7 +112,7 @@ export class Downloads {
   #setHeaders(file: ManagedFile, context: ExecutionContext): void {
     const request = rawRequest(context.switchToHttp().getRequest<IncomingMessage>());
     this.#set(context, { ...downloadHeaders(file, this.storages.of(file)), ...wantedDigest(request.headers, file) });
-    // An application may show its files on other sites, and say so itself.
+    // If the application has set this header, its value stays. It may allow other sites to show the files.
     const policy = 'Cross-Origin-Resource-Policy';
     const stated: unknown = this.adapters.httpAdapter.getHeader(context.switchToHttp().getResponse(), policy);
     if (stated === undefined) this.#set(context, { [policy]: 'same-site' });

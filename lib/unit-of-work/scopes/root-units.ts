@@ -35,7 +35,7 @@ export class RootUnits {
     private readonly open: OpenUnits,
   ) {}
 
-  /** Commits when `work` resolves, rolls back when it rejects; runs it again after a transient fault, as often as `retry` says. */
+  /** Commits when `work` resolves, and rolls back when it rejects. After a transient fault, runs `work` again, at most `retry` times. */
   async run<T>(work: Work<T>, options: UnitOptions): Promise<T> {
     const { retry = 0, signal } = options;
     this.open.enter(hasUnitAround(this.dataSource));
@@ -84,7 +84,7 @@ export class RootUnits {
       };
       const result = await end.before(() => within(scope, whole));
       scope.finish();
-      // A write that ended after the hooks had run was not awaited.
+      // A write that ended after the hooks was not awaited.
       if (state.hasHooks) throw new WorkUnawaitedError(0, 1);
       try {
         await end.beforeCommitted(() => transaction.commit());
@@ -114,7 +114,10 @@ export class RootUnits {
     }
   }
 
-  /** Throws CommitLostError if the COMMIT whose reply was lost did nothing, and what is given if nobody can say. */
+  /**
+   * Finds out whether a COMMIT without a reply was executed. Resolves if it was. If it was rolled back, throws the `UnitTimeoutError` or
+   * `ShuttingDownError` that was the cause, otherwise `CommitLostError`. Throws `unknown` if the outcome stays unknown.
+   */
   async #assertCommitted(
     { witnesses }: UnitTransaction,
     timeout: number,
@@ -141,7 +144,7 @@ export class RootUnits {
     const begin = (): Promise<void> => (begun = transaction.begin(isolation));
     return end.before(begin).catch((error: unknown) => {
       this.#clear(end);
-      // The pool may still be about to hand out a connection.
+      // The pool may still hand out the requested connection later.
       void Promise.resolve(begun)
         .catch(() => undefined)
         .then(() => transaction.giveUp());
