@@ -18,17 +18,21 @@ const ROWS_PER_PAGE = 200;
 
 export const importFiles: Command = {
   name: 'import',
-  summary: 'Makes files of the paths that a column of a class holds, and fills its @FileField() with them',
+  summary: 'Creates a file for each path in a column of a class, and writes its id to the @FileField()',
   example: 'nestjs-files import --entity Package --column path --field attachmentId --directory /var/old-files',
   options: {
     entity: { kind: 'text', value: 'CLASS', help: 'the class with the column and the field' },
-    column: { kind: 'text', value: 'PROPERTY', help: 'the property that holds the path' },
-    field: { kind: 'text', value: 'PROPERTY', help: 'the @FileField() that is to name the file' },
-    directory: { kind: 'text', value: 'PATH', help: 'copy the bytes from below this directory into the storage' },
+    column: { kind: 'text', value: 'PROPERTY', help: 'the property that contains the path' },
+    field: { kind: 'text', value: 'PROPERTY', help: 'the @FileField() for the id of the file' },
+    directory: {
+      kind: 'text',
+      value: 'PATH',
+      help: 'the directory of the paths; its files are copied into the storage',
+    },
     storage: {
       kind: 'text',
       value: 'NAME',
-      help: 'the storage of the files; without --directory, the paths are locations of bytes that are there already',
+      help: 'the storage of the files. Without --directory, the paths are locations of bytes that are already in this storage',
     },
     'dry-run': { kind: 'flag', help: 'change nothing' },
   },
@@ -36,7 +40,7 @@ export const importFiles: Command = {
     const source = sourceOf(app, options);
     const total = await source.count();
     if (options['dry-run']) {
-      await out.result({ records: total }, `${total} records would be given a file`);
+      await out.result({ records: total }, `${total} records would get a file`);
       return 0;
     }
     const progress = out.progress('imported', total);
@@ -58,12 +62,12 @@ export const importFiles: Command = {
       }
     }
     progress.end();
-    if (failed > 0) out.note(`${failed} records were not given their file, and are as they were`);
+    if (failed > 0) out.note(`${failed} records got no file and were not changed`);
     return failed === 0 ? 0 : 1;
   },
 };
 
-/** A row whose column holds a path, and whose field is empty. */
+/** A row with a path in the column and an empty field. */
 interface PathRecord {
   readonly key: ObjectLiteral;
   readonly owner: OwnerReference;
@@ -72,9 +76,9 @@ interface PathRecord {
 
 interface Source {
   count(): Promise<number>;
-  /** In the order of their keys. */
+  /** The rows that need a file, in the order of their keys. */
   records(): AsyncGenerator<PathRecord, void>;
-  /** Makes the file and names it in the row, in one commit. Throws where somebody has changed the path or filled the field meanwhile. */
+  /** Creates the file and writes its id to the row, in one commit. Throws if the row was changed, filled or removed in the meantime. */
   give(record: PathRecord): Promise<void>;
 }
 
@@ -87,7 +91,7 @@ function sourceOf(app: INestApplicationContext, options: OptionValues): Source {
   const select = (after?: unknown) => {
     const query = repository
       .createQueryBuilder('record')
-      .where(`record.${field.propertyPath} IS NULL AND record.${path.propertyPath} IS NOT NULL`);
+      .where(`record.${field.propertyPath} IS NULL AND record.${path.propertyPath} <> ''`);
     if (after !== undefined) query.andWhere(`record.${key.propertyPath} > :after`, { after });
     return query.orderBy(`record.${key.propertyPath}`).limit(ROWS_PER_PAGE);
   };
@@ -113,7 +117,7 @@ function sourceOf(app: INestApplicationContext, options: OptionValues): Source {
         path.setEntityValue(empty ?? {}, record.path);
         field.setEntityValue(filled ?? {}, id);
         const { affected } = await repository.update(empty ?? {}, filled ?? {});
-        if (affected !== 1) throw new Error('the record was changed or removed meanwhile');
+        if (affected !== 1) throw new Error('the path or the field was changed, or the record was removed, in the meantime');
         await files.pin(id);
       }),
   };
@@ -123,33 +127,42 @@ function fileMaker(files: FilesService, options: OptionValues): (record: PathRec
   const [directory, storage] = [textIn(options, 'directory'), textIn(options, 'storage')];
   const where = storage === undefined ? {} : { storage };
   if (directory === undefined) {
-    if (storage === undefined) throw new UsageError('Give --directory, or --storage for bytes that are there already.');
+    if (storage === undefined)
+      throw new UsageError('Give --directory, or --storage for bytes that are already in the storage.');
     return ({ path, owner }) => files.register(path, { ...where, owner });
   }
   return ({ path, owner }) => {
     const full = join(directory, path);
     const below = relative(directory, full);
     if (below === '..' || below.startsWith(`..${sep}`) || isAbsolute(below))
-      throw new Error(`it leads out of ${directory}`);
+      throw new Error(`the path leads out of ${directory}`);
     return files.create(createReadStream(full), { name: posix.basename(path.replaceAll('\\', '/')), ...where, owner });
   };
 }
 
 function columnsOf(entities: readonly GuardedEntity[], options: OptionValues) {
   const [name, column, property] = ['entity', 'column', 'field'].map((option) => requiredIn(options, option));
-  const entity = entities.find(({ metadata, ownerType }) => metadata.name === name && ownerType !== '');
+  const owners = entities.filter(({ ownerType }) => ownerType !== '');
+  const entity = owners.find(({ metadata }) => metadata.name === name);
   if (!entity) {
-    const names = entities.map(({ metadata }) => metadata.name).join(', ');
-    throw new UsageError(`--entity is "${name}". Classes with a @FileField(): ${names === '' ? 'none' : names}.`);
+    const names = owners.map(({ metadata }) => metadata.name);
+    throw new UsageError(`--entity: "${name}" is not a class with a @FileField(). Available: ${listOf(names)}.`);
   }
-  const field = entity.fields.find((one) => one.name === property);
-  if (!field || isList(field.column) || field.column.relationMetadata) {
-    const names = entity.fields.filter((one) => !isList(one.column)).map((one) => one.name);
-    throw new UsageError(`--field is "${property}". Fields of ${name} that hold one id: ${names.join(', ')}.`);
+  const fields = entity.fields.filter((one) => !isList(one.column) && !one.column.relationMetadata);
+  const field = fields.find((one) => one.name === property);
+  if (!field) {
+    const names = listOf(fields.map((one) => one.name));
+    throw new UsageError(
+      `--field: "${property}" is not a field of ${name} with @FileField() and one id. Available: ${names}.`,
+    );
   }
   const path = entity.metadata.columns.find(({ propertyPath }) => propertyPath === column);
-  if (!path) throw new UsageError(`--column is "${column}", and ${name} has no such property.`);
+  if (!path) throw new UsageError(`--column: ${name} has no property "${column}".`);
   const [key, ...more] = entity.metadata.primaryColumns;
-  if (!key || more.length > 0) throw new UsageError(`--entity is "${name}", whose primary key is not one column.`);
+  if (!key || more.length > 0) throw new UsageError(`--entity: the primary key of "${name}" is not one column.`);
   return { entity, path, field: field.column, key };
+}
+
+function listOf(names: readonly string[]): string {
+  return names.length === 0 ? 'none' : names.join(', ');
 }

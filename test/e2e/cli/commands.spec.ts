@@ -391,7 +391,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
       await scans().insert({ path: '../outside.txt' });
 
       const dry = await run(module, [...argv, '--directory', old, '--dry-run']);
-      expect(dry).toMatchObject({ code: 0, out: '4 records would be given a file\n' });
+      expect(dry).toMatchObject({ code: 0, out: '4 records would get a file\n' });
       expect(await scans().countBy({ fileId: Not(IsNull()) })).toBe(0);
       const { code, results, notes } = await run(module, [...argv, '--directory', old, '--json']);
       expect(code).toBe(1);
@@ -448,9 +448,9 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     });
 
     it.each([
-      [['--entity', 'Nothing'], '--entity is "Nothing". Classes with a @FileField():'],
-      [['--column', 'nothing'], '--column is "nothing", and Scan has no such property.'],
-      [['--field', 'path'], '--field is "path". Fields of Scan that hold one id: fileId.'],
+      [['--entity', 'Nothing'], '--entity: "Nothing" is not a class with a @FileField(). Available:'],
+      [['--column', 'nothing'], '--column: Scan has no property "nothing".'],
+      [['--field', 'path'], '--field: "path" is not a field of Scan with @FileField() and one id. Available: fileId.'],
       [[], 'Give --directory, or --storage'],
     ])('refuses %j', async (wrong, problem) => {
       const at = argv.indexOf(wrong[0] ?? '');
