@@ -14,18 +14,18 @@ import type { CheckedJobsOptions } from './jobs-options.js';
 
 interface Pending {
   readonly job: NewJob;
-  /** Whether the part of the unit was undone in which it was queued. */
+  /** Whether the part of the unit that queued the job was undone. */
   readonly isUndone: () => boolean;
-  /** `TransactionState.undone` at that time. */
+  /** `TransactionState.undone` when the job was queued. */
   readonly undone: number;
 }
 
 const PENDING = Symbol('nestjs-files:pending-jobs');
 const MAX_KEY = 191;
-// Dates of JavaScript end then.
+// The last moment that a JavaScript `Date` can represent.
 const LAST_MOMENT = 8.64e15;
 
-/** Collects the jobs of each unit of work, and lets the engine write them before the unit ends. */
+/** Collects the jobs of each unit of work. The engine writes them before the unit ends. */
 @Injectable()
 export class UnitJobs implements JobIntake {
   readonly #engine: JobEngine;
@@ -43,12 +43,12 @@ export class UnitJobs implements JobIntake {
     if (!handler && this.options.work) throw new JobUnknownError(name, [...this.handlers.all.keys()]);
     const now = this.now();
     if (!Number.isSafeInteger(delay) || delay < 0 || now + delay > LAST_MOMENT)
-      throw new JobOptionInvalidError('delay', delay, 'a whole number of milliseconds, and not below zero');
+      throw new JobOptionInvalidError('delay', delay, `a whole number of milliseconds from 0 to ${LAST_MOMENT - now}`);
     if (key !== undefined && !isKey(key))
       throw new JobOptionInvalidError(
         'key',
         JSON.stringify(key),
-        `a text of 1 to ${MAX_KEY} characters without spaces at its ends`,
+        `a text of 1 to ${MAX_KEY} characters that does not begin or end with a space`,
       );
     const id = uuidV7();
     const carrier = enqueueTrace.note(() => ({ job: name, id, carrier: {} }))?.carrier;
@@ -57,7 +57,7 @@ export class UnitJobs implements JobIntake {
       id,
       name,
       key: key ?? null,
-      // What the caller changes afterwards is not the job's.
+      // A copy: later changes of the caller's object do not change the job.
       data: structuredClone(data),
       createdAt: new Date(now),
       dueAt: new Date(now + delay),
@@ -78,7 +78,7 @@ export class UnitJobs implements JobIntake {
     const [first] = jobs;
     if (!first) return;
     if (taken.some(({ undone }) => undone !== root.transactionState.undone)) {
-      const why = `the job "${first.name}" was queued before a ROLLBACK TO SAVEPOINT that was sent as SQL, and nobody knows whether that was to undo it`;
+      const why = `the job "${first.name}" was queued before a ROLLBACK TO SAVEPOINT in SQL, and it is not known whether this undid the job`;
       throw new UnitAbortedError(`${why}; use dataSource.transaction()`);
     }
     await this.#engine.write(root.manager, jobs);
@@ -86,7 +86,7 @@ export class UnitJobs implements JobIntake {
   }
 }
 
-/** Of jobs with one name and one key only the first. */
+/** Returns the jobs without duplicates: if several jobs have the same name and key, only the first. */
 function firstOfEachKey(jobs: readonly NewJob[]): NewJob[] {
   const seen = new Set<string>();
   return jobs.filter(({ name, key }) => {
