@@ -12,31 +12,31 @@ import type { Storage } from '../storage/storage.js';
 import type { AuditReads } from './audit-reads.js';
 import { type Neighbour, neighboursOf } from './storage-places.js';
 
-/** Where bytes without a file are looked for. */
+/** Options of the search for bytes without a file. */
 export interface OrphanOptions {
   /** The name of the storage. @default all storages that can list */
   storage?: string;
-  /** Milliseconds: bytes that were written since are left out, because their file may still be made. @default a day */
+  /** Milliseconds. Bytes that were written within this time are left out, because their file may still be created. @default a day */
   olderThan?: number;
-  /** Ends the search: the loop over it throws the signal's reason. */
+  /** Ends the search. The loop over the results throws the signal's reason. */
   signal?: AbortSignal;
 }
 
 /** Bytes that no file, no intent and no direct upload refers to. */
 export interface OrphanedBytes extends LocatedObject {
-  /** The name of the storage that has them. */
+  /** The name of the storage that contains the bytes. */
   readonly storage: string;
 }
 
 const DAY = 86_400_000;
 const LOCATIONS_PER_PAGE = 1_000;
 
-/** The storages that the options mean; throws `AuditOptionInvalidError`, `StorageUnknownError`, and `CapabilityMissingError`. */
+/** Returns the storages to search. Throws `AuditOptionInvalidError`, `StorageUnknownError` or `CapabilityMissingError`. */
 export function storagesToSearch(registry: StorageRegistry, { storage, olderThan = DAY }: OrphanOptions): Storage[] {
   if (!Number.isFinite(olderThan) || olderThan < 0 || olderThan > Date.now())
     throw new AuditOptionInvalidError(
       'olderThan',
-      `it is ${olderThan}, and must be a number of milliseconds that leads to a date after 1970`,
+      `it is ${olderThan}, and must be a number of milliseconds, 0 or more, that leads to a date after 1970`,
     );
   if (storage === undefined) return registry.names.map((name) => registry.get(name)).filter((one) => one.can('list'));
   const named = registry.get(storage);
@@ -57,7 +57,7 @@ export async function* orphanedBytes(
   }
 }
 
-/** What the storage has had for long enough, without the markers that the library keeps there. */
+/** Pages of the objects that were last written before then, without the markers that the library keeps in the storage. */
 async function* pagesOf(storage: Storage, before: Date, signal?: AbortSignal): AsyncGenerator<LocatedObject[], void> {
   let page: LocatedObject[] = [];
   for await (const found of storage.list()) {
@@ -77,11 +77,11 @@ async function* orphansAmong(
   page: readonly LocatedObject[],
   reads: AuditReads,
 ): AsyncGenerator<OrphanedBytes, void> {
-  // At one moment: between a creation and a deletion, bytes have a row or an intent, and never neither.
+  // One snapshot for all tables: from their creation to their removal, bytes always have a row or an intent. Separate reads could miss both.
   const known = await reads.atOnce((manager) => knownAmong(manager, neighbours, page));
   for (const found of page) {
     if (known.has(found)) continue;
-    // They were deleted between the listing and the look into the database.
+    // Bytes that were deleted after the listing are not orphans.
     if (storage.can('stat') && !(await storage.exists(found.location))) continue;
     yield { storage: storage.name, ...found };
   }

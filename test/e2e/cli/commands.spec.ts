@@ -430,7 +430,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
       });
       const { code, results } = await run(module, [...argv, '--directory', old, '--json']);
       expect(code).toBe(1);
-      expect(results).toMatchObject([{ path: '..a.txt', problem: 'the record was changed or removed meanwhile' }]);
+      expect(results).toMatchObject([{ path: '..a.txt', problem: 'the path or the field was changed, or the record was removed, in the meantime' }]);
       expect(await scans().find({ order: { id: 'ASC' } })).toMatchObject([
         { path: 'other.txt', fileId: null },
         { path: '..a.txt', fileId: expect.any(String) as string },
