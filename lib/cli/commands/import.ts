@@ -153,7 +153,7 @@ function columnsOf(entities: readonly GuardedEntity[], options: OptionValues) {
   if (!field) {
     const names = listOf(fields.map((one) => one.name));
     throw new UsageError(
-      `--field: "${property}" is not a field of ${name} with @FileField() and one id. Available: ${names}.`,
+      `--field: "${property}" of ${name} is not a @FileField() with one id and no relation. Available: ${names}.`,
     );
   }
   const path = entity.metadata.columns.find(({ propertyPath }) => propertyPath === column);

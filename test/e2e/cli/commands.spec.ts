@@ -450,7 +450,12 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     it.each([
       [['--entity', 'Nothing'], '--entity: "Nothing" is not a class with a @FileField(). Available:'],
       [['--column', 'nothing'], '--column: Scan has no property "nothing".'],
-      [['--field', 'path'], '--field: "path" is not a field of Scan with @FileField() and one id. Available: fileId.'],
+      [
+        ['--field', 'path'],
+        '--field: "path" of Scan is not a @FileField() with one id and no relation. Available: fileId.',
+      ],
+      [['--entity', 'Ticket', '--field', 'imageIds'], 'no relation. Available: attachmentId, coverId.'],
+      [['--entity', 'Letter', '--field', 'attachmentId'], 'no relation. Available: none.'],
       [[], 'Give --directory, or --storage'],
     ])('refuses %j', async (wrong, problem) => {
       const at = argv.indexOf(wrong[0] ?? '');
