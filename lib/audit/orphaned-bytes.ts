@@ -57,7 +57,7 @@ export async function* orphanedBytes(
   }
 }
 
-/** Pages of the objects that were last written before then, without the markers that the library keeps in the storage. */
+/** Pages of the objects that were last written by the time `before`, without the markers that the library keeps in the storage. */
 async function* pagesOf(storage: Storage, before: Date, signal?: AbortSignal): AsyncGenerator<LocatedObject[], void> {
   let page: LocatedObject[] = [];
   for await (const found of storage.list()) {
