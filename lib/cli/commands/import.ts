@@ -117,7 +117,8 @@ function sourceOf(app: INestApplicationContext, options: OptionValues): Source {
         path.setEntityValue(empty ?? {}, record.path);
         field.setEntityValue(filled ?? {}, id);
         const { affected } = await repository.update(empty ?? {}, filled ?? {});
-        if (affected !== 1) throw new Error('the path or the field was changed, or the record was removed, in the meantime');
+        if (affected !== 1)
+          throw new Error('the path or the field was changed, or the record was removed, in the meantime');
         await files.pin(id);
       }),
   };

@@ -268,7 +268,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('an aud
 
     it('refuses to look for bytes with a negative age', () => {
       expect(() => audit.orphans({ olderThan: -1 })).toThrow(
-        'FilesAudit option "olderThan": it is -1, and must be a number of milliseconds, 0 or more.',
+        'FilesAudit option "olderThan": it is -1, and must be a number of milliseconds, 0 or more,',
       );
     });
   });
