@@ -6,23 +6,25 @@ import { ManagedFile } from '../files/managed-file.entity.js';
 import type { StorageRegistry } from '../storage/storage-registry.js';
 import type { Storage } from '../storage/storage.js';
 
-/** Where a storage has bytes; `isKept` for those that it keeps there for its own use. */
+/** A location in a storage. `isKept`: the storage uses it for itself, so that no file can be there. */
 export interface Located {
   readonly location: string;
   readonly isKept: boolean;
 }
 
-/** A storage whose rows may mean bytes that another storage lists, too. */
+/** A storage whose rows may refer to bytes that the audited storage lists. */
 export interface Neighbour {
   /** The name in its rows. */
   readonly name: string;
-  /** Where it has the bytes that the other one has at the location: `undefined` for bytes outside of its place. */
+  /** Translates a location of the audited storage to this storage's location for the same bytes; `undefined` if they are outside of its place. */
   locate(location: string): Located | undefined;
 }
 
 /**
- * The storage itself, those whose place is the same, above it or below it, and those that rows name although they are not configured: they may
- * be this one under an earlier name.
+ * Returns three kinds of storages:
+ * - the storage itself;
+ * - configured storages whose place is the same, contains it, or is inside it;
+ * - storages that rows name and that are not configured: the name may be an earlier name of this storage.
  */
 export async function neighboursOf(
   storage: Storage,
@@ -62,7 +64,7 @@ function placeOf({ markPlace }: Storage): string | undefined {
   return markPlace && markPlace.place.replace(/\/?$/, '/');
 }
 
-/** Its mark, for instance: no file can be there. */
+/** Whether the storage uses the location for itself, for example for its mark. */
 function isKept(storage: Storage, location: string): boolean {
   if (location.startsWith(`${MARKERS}/`)) return true;
   try {

@@ -97,8 +97,8 @@ async function transferAll(
     const refusals = outcomes.flatMap((file) => {
       const isDone = file.verdict === 'moved' || file.verdict === 'kept';
       if (isDone) return [];
-      // This transaction may have released the file itself, because an earlier owner with the same id had left it. Then the state at the early
-      // check counts.
+      // An earlier owner with the same id may have left the file behind, and this transaction has released it. Then the state before that
+      // release counts.
       const before = ledger?.files.beforeDisinherited(file.fileId) ?? file.before;
       return requests.get(file.fileId)?.target.refusal({ ...file, before }, outcome) ?? [];
     });

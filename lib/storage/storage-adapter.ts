@@ -7,7 +7,7 @@ import type { MarkPlace } from './mark-place.js';
  * Writes, reads and removes bytes in one place. `new Storage(adapter)` makes a storage of it.
  *
  * The verbs come first. All are optional: the adapter supports those that it has a method for. The storage has checked locations and ranges
- * before; it never calls `copy` and `move` with the same location twice, and changes nothing while the mark is missing. An error of a verb
+ * before; it never calls `copy` or `move` with `from` equal to `to`, and changes nothing while the mark is missing. An error of a verb
  * reaches the caller as the cause of a `StorageFailedError`, unless it is an error of this library. Units are bytes.
  */
 export interface StorageAdapter {
@@ -21,7 +21,7 @@ export interface StorageAdapter {
    */
   write?(location: string, content: Readable): Promise<void>;
   /**
-   * The bytes, unmodified, or the range of them: both ends included, cut at the last byte. A source that can only be read from its
+   * All bytes, or those of the range: `start` and `end` are included, and a range past the last byte is shortened. A source that can only be read from its
    * beginning is cut by `cutToRange(content, range)`. Resolves once reading can begin; destroying the stream frees all that it holds. The
    * reader may change the chunks.
    * - Nothing is there: throws `LocationNotFoundError`, before the first byte.
@@ -40,8 +40,8 @@ export interface StorageAdapter {
   /** As `copy`, and nothing is at `from` afterwards. Where it fails, the bytes are at `from` still. */
   move?(from: string, to: string): Promise<void>;
   /**
-   * All objects, each once, in any order, or those below a directory: for `a`, `a/b` and `a/b/c`, but not `ab/c`. Marks and unfinished writes
-   * are none. Objects that come or go meanwhile may be seen or not. A missing directory has none.
+   * All objects, each once, in any order. With `directory`, only those below it: `list('a')` gives `a/b` and `a/b/c`, but not `ab/c`. Marks and
+   * unfinished writes are not listed. Objects that come or go meanwhile may be seen or not. A missing directory has none.
    */
   list?(directory?: string): AsyncIterable<LocatedObject>;
   /** A permanent address, from which everybody can read the bytes. */
@@ -52,20 +52,20 @@ export interface StorageAdapter {
   readonly directUploads?: DirectUploadPlace;
 
   /**
-   * Called at boot, before any verb: makes the place ready, and throws where an option is wrong. Nothing is called at the end: a client
-   * whose connections have to be ended belongs to the application, which makes it and ends it.
+   * Called at boot, before any verb: makes the place ready, and throws if an option is wrong. Nothing is called at shutdown: if
+   * a client must be closed, the application creates it and closes it.
    */
   connect?(context: StorageContext): Promise<void>;
   /** Whether bytes are written and removed in the caller's transaction, so that they commit with their row. @default false */
   readonly isTransactional?: boolean;
   /**
-   * The place of the mark, if the storage can be mistaken for another: bytes that outlive the process, outside of the database, at a path or
-   * under a name that may lead elsewhere tomorrow, as a mount or a bucket does. @default it cannot
+   * The place of the mark. An adapter needs it if its bytes survive the process outside of the database, at a path or under a name that may
+   * later point to another place, like a mount or a bucket. @default no mark
    */
   readonly markPlace?: MarkPlace;
   /**
-   * Throws `LocationInvalidError` for an invalid location. It takes the place of the exported `assertLocation`, which it calls first, unless
-   * its locations are no paths. It refuses the place of the mark, and the names of unfinished writes, where they are beside the objects.
+   * Throws `LocationInvalidError` for an invalid location. It replaces the exported `assertLocation`. If the locations are paths, it calls
+   * that function first. If the mark and unfinished writes are stored beside the objects, it refuses their locations, too.
    * @default the exported `assertLocation`: relative paths of plain segments
    */
   assertLocation?(location: string): void;
@@ -119,7 +119,7 @@ export interface TemporaryUrlRequest {
 export interface StorageContext {
   /** The name under which the storage is configured. */
   name: string;
-  /** Bytes; `undefined` means no limit. Writes keep to it already; it is for adapters that hold a whole file in memory. */
+  /** Bytes; `undefined` means no limit. The library enforces it on writes. It is for adapters that hold a whole file in memory. */
   maxSize: number | undefined;
   /** The data source that has the files' rows. */
   dataSource: DataSource | undefined;

@@ -114,7 +114,7 @@ function contextOf(given: unknown, last: () => Problems): object {
 const CLAIMS: ReadonlySet<string> = new Set([TRANSFER_OWNERSHIP, UPLOAD_AS]);
 const ONE_FILE: FileProblem = { code: 'ONE_FILE' };
 
-/** The problem of one id instead of a list, or a list instead of one: the handler relies on the declared type of the field. */
+/** The problem if the value is one id and the field is declared as a list, or the reverse. The handler relies on the declared type. */
 function misshape(declared: unknown, value: unknown): FileProblem | undefined {
   if (declared === undefined) return undefined;
   // A union (`string[] | null`) shows up as Object, and is a list only with `each`.
@@ -179,14 +179,14 @@ export function AcceptFileType(
   return fileConstraint(acceptFileTypeRule(types, '@AcceptFileType()'), options);
 }
 
-/** Decorates a property of the DTO; a method, so that it is a `PropertyDecorator` for any DTO. */
+/** The type of a decorator for a property of the DTO. It is that of a method, whose parameters TypeScript compares loosely: so it is a `PropertyDecorator`, too. */
 export type FieldOf<Dto> = { decorate(target: Dto, property: string | symbol): void }['decorate'];
 
 const NAME = '@TransferOwnership';
 
 /**
- * The file, or the files, that the field names become the saved entity's in the same commit, and are pinned there. The actor has to
- * own them. Needs `@WithTaskQueue()` on the handler.
+ * The saved entity becomes the owner of the files that the field names, in the same commit. The files are pinned. The actor has to own
+ * them before. Needs `@WithTaskQueue()` on the handler.
  * @example \@TransferOwnership('package') attachmentId!: string;
  * @example \@TransferOwnership('package', ['..', 'id']) fileId!: string; // the parent of the resource owns it
  */

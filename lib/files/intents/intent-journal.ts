@@ -35,8 +35,8 @@ const ROWS_PER_STATEMENT = 1000;
 const IDS_PER_STATEMENT = 10_000;
 
 /**
- * Writes intents: committed notes of bytes to which no committed file row refers, either not yet or no longer. With an intent, the sweeper can
- * remove the bytes after a crash or a rollback.
+ * Writes intents. An intent is a committed note about bytes without a committed file row: the row is not committed yet, or it was removed. With
+ * an intent, the sweeper can remove the bytes after a crash or a rollback.
  */
 @Injectable()
 export class IntentJournal implements OnApplicationShutdown {
@@ -93,8 +93,8 @@ export class IntentJournal implements OnApplicationShutdown {
   }
 
   /**
-   * Settles all of the intents, like `Intent.settle()`. If the unit sees every commit, the rows are deleted together. Otherwise the intents are
-   * settled one by one.
+   * Settles all of the intents, like `Intent.settle()`. If the unit sees rows that were committed after it began, the rows are deleted
+   * together. Otherwise the intents are settled one by one.
    */
   async settleAll(unit: UnitOfWork, intents: readonly Intent[]): Promise<void> {
     const rows = intents.flatMap(({ row }) => row ?? []);

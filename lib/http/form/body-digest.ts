@@ -45,7 +45,7 @@ function expectedBy(header: string, value: string | string[] | undefined): Expec
     const algorithm = DIGESTS[name];
     if (algorithm === undefined) return [];
     const hash = createHash(algorithm);
-    // Without its padding it is the same digest, and another text.
+    // A client may leave out the padding. Decoded and encoded again, the texts can be compared.
     const bytes = Buffer.from(digest, 'base64');
     if (bytes.length !== hash.copy().digest().length) throw new DigestInvalidError(header, text);
     return [{ header, name, value: bytes.toString('base64'), hash }];

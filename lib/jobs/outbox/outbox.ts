@@ -13,7 +13,10 @@ import { QueuedJob } from './queued-job.entity.js';
 /** A job that was taken, with the lease that it was taken by. */
 export type LeasedJob = QueuedJob & { leaseOwner: string };
 
-/** A job that is to be ended: under its lease or, where something else than the lease sees to it that one process has it, whoever has that. */
+/**
+ * A job whose run ends. With `leaseOwner`, only the process that holds this lease can end it. Without it, the engine itself ensures that only one
+ * process runs the job.
+ */
 export type HeldJob = Pick<QueuedJob, 'id' | 'key'> & { leaseOwner?: string };
 
 const RETRIES = 5;
@@ -74,7 +77,7 @@ export class Outbox {
     return affected === 1;
   }
 
-  /** Lets a job be taken again, from then on; where the attempt did not count, it is counted back. */
+  /** Lets other processes take the job from `dueAt` on. If `counts` is false, this attempt is not counted. */
   async giveBack(job: LeasedJob, dueAt: Date, lastError: string | null, counts: boolean): Promise<void> {
     const attempts = counts ? job.attempts : job.attempts - 1;
     await this.#change(job, { dueAt, attempts, lastError: shortened(lastError) });
@@ -138,7 +141,7 @@ function held({ id, leaseOwner }: HeldJob): FindOptionsWhere<QueuedJob> {
   return leaseOwner === undefined ? { id, state: 'open' } : { id, leaseOwner };
 }
 
-// PostgreSQL refuses NUL; and a cut in the middle of a character leaves one half of it, which no encoding has.
+// PostgreSQL refuses NUL. `slice` may cut a surrogate pair in two, and half a pair cannot be encoded: `Buffer` replaces it.
 function shortened(text: string | null): string | null {
   return text && Buffer.from(text.replaceAll('\0', '').slice(0, MAX_ERROR)).toString();
 }

@@ -114,7 +114,7 @@ function refusal(
   );
 }
 
-/** Throws `FilesInUseError` where a file was deleted or transferred, and a row of its owner before still names it. */
+/** Throws `FilesInUseError` if a file was deleted or transferred, and a row of its previous owner still names it. */
 async function assertNotInUse(
   runtime: TransferRuntime,
   ledger: RecordLedger,

@@ -271,7 +271,8 @@ export class UnitTransaction {
     }
   }
 
-  // TypeORM's subscribers have to share SQLite's one connection, so they see the root transaction as if the application had begun it.
+  // Subscribers run during BEGIN, COMMIT and ROLLBACK, and on SQLite they need the one connection that this transaction holds. So these statements
+  // run as in a transaction of the application, whose connection other query runners may share.
   #asForeign<T>(run: () => Promise<T>): Promise<T> {
     const { dataSource, runner, begunWith: isolation } = this;
     const line = lineOf(runner);
