@@ -35,7 +35,7 @@ describe('policies', () => {
     @OwnerPolicy('package')
     @Injectable({ scope: Scope.REQUEST })
     class Scoped extends Open {}
-    await expect(accessWith({}, [Scoped])).rejects.toThrow('@OwnerPolicy() on Scoped: a policy must be a singleton');
+    await expect(accessWith({}, [Scoped])).rejects.toThrow('@OwnerPolicy() on Scoped: a policy and its dependencies must be singletons');
   });
 
   it.each([

@@ -161,7 +161,7 @@ describe('constraints on files', () => {
   });
 
   it('are refused on values that they cannot check', () => {
-    expect(() => AcceptFileType('no type at all')).toThrow(/no content type/);
+    expect(() => AcceptFileType('no type at all')).toThrow(/is not a content type/);
     expect(() => (AcceptFileType as unknown as () => void)()).toThrow(/names no type/);
     expect(() => (AcceptFileStorage as unknown as () => void)()).toThrow(/names no storage/);
     expect(() => MaxFileSize('ten')).toThrow(/is not a size/);
