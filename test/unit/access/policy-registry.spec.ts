@@ -35,7 +35,9 @@ describe('policies', () => {
     @OwnerPolicy('package')
     @Injectable({ scope: Scope.REQUEST })
     class Scoped extends Open {}
-    await expect(accessWith({}, [Scoped])).rejects.toThrow('@OwnerPolicy() on Scoped: a policy and its dependencies must be singletons');
+    await expect(accessWith({}, [Scoped])).rejects.toThrow(
+      '@OwnerPolicy() on Scoped: a policy and its dependencies must be singletons',
+    );
   });
 
   it.each([
