@@ -37,6 +37,8 @@ const WRONG_USE = [
   StorageUnknownError,
 ];
 
+const HELP = new Set(['help', '--help', '-h']);
+
 const COMMON = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
 
 /**
@@ -55,18 +57,18 @@ export async function runCommandLine(
   const { argv = process.argv.slice(2), stdout = process.stdout, stderr = process.stderr } = options;
   const say = (text: string): void => void stderr.write(`${text}\n`);
   for (const sink of [stdout, stderr]) if (!sink.listeners('error').includes(heard)) sink.on('error', heard);
-  const [name, ...rest] = argv;
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    (name === undefined ? stderr : stdout).write(generalHelp());
-    return name === undefined ? 2 : 0;
+  const [name = '', ...rest] = argv;
+  if (HELP.has(name)) {
+    stdout.write(generalHelp());
+    return 0;
   }
   const command = COMMANDS.find((one) => one.name === name);
   if (!command) {
-    say(`There is no command "${name}".\n\n${generalHelp()}`);
+    say(`${name === '' ? '' : `There is no command "${name}".\n\n`}${generalHelp()}`);
     return 2;
   }
-  // What the application writes to the console is no result.
   const { console } = globalThis;
+  // The standard output is for results, so the application's console goes to the standard error.
   if (!options.stdout) globalThis.console = new Console(process.stderr);
   try {
     const { values, args } = read(command, rest);
@@ -79,18 +81,22 @@ export async function runCommandLine(
       untilInterrupted(signal, command.run({ app, options: values, args, out, signal })),
     );
   } catch (error) {
-    // Who reads the results has enough of them, as `head` does.
+    // With EPIPE the reader, such as `head`, has closed the pipe: it has seen enough.
     if (codeOf(faults.get(stdout)) !== 'EPIPE') say(problemOf(error, name));
-    return error instanceof UsageError || WRONG_USE.some((refusal) => error instanceof refusal) ? 2 : 3;
+    return isWrongUse(error) ? 2 : 3;
   } finally {
     globalThis.console = console;
   }
 }
 
-/** The errors of streams. The standard output forgets its own. */
+function isWrongUse(error: unknown): boolean {
+  return error instanceof UsageError || WRONG_USE.some((refusal) => error instanceof refusal);
+}
+
+/** The errors of streams. Node.js does not keep that of the standard output. */
 const faults = new WeakMap<Sink, Error>();
 
-/** A failed write rejects where it was begun; the event alone would end the process. */
+/** Hears the error event, which would otherwise end the process. The failed write itself rejects, too. */
 function heard(this: Sink, error: Error): void {
   faults.set(this, error);
 }
@@ -105,7 +111,7 @@ function problemOf(error: unknown, command: string): string {
   return error instanceof FilesError ? `${error.code}: ${error.message}` : String((error as Error)?.stack ?? error);
 }
 
-/** Whatever a command does about it: one that was interrupted is not done. */
+/** Throws `InterruptedError` after Ctrl-C, even if the command itself has ended normally. */
 async function untilInterrupted(signal: AbortSignal, run: Promise<Answer>): Promise<Answer> {
   try {
     const answer = await run;
@@ -170,7 +176,7 @@ async function inApplication<T>(
 ): Promise<T> {
   const interrupted = new AbortController();
   const interrupt = (): void => {
-    say('Ends after what it is at. Ctrl-C again ends it at once.');
+    say('Ending after the current items. Press Ctrl-C again to end immediately.');
     interrupted.abort();
   };
   const app = await NestFactory.createApplicationContext(module, { logger: new StderrLogger(), abortOnError: false });

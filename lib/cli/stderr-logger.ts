@@ -7,7 +7,7 @@ export class StderrLogger extends ConsoleLogger {
   }
 
   protected override printMessages(messages: unknown[], context?: string, logLevel?: LogLevel): void {
-    // Nest logs what it throws, and that is told at the end.
+    // Nest also throws the error that it logs here, and the command line reports it at the end.
     if (context !== 'ExceptionHandler') super.printMessages(messages, context, logLevel, 'stderr');
   }
 }

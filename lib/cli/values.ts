@@ -6,13 +6,13 @@ import { type CommandOption, type OptionValues, UsageError } from './command.js'
 
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 
-/** Milliseconds of `90s`, `15m`, `12h`, `7d`, `2w`; undefined where nothing was given. */
+/** Milliseconds of `90s`, `15m`, `12h`, `7d`, `2w`; undefined if the option was not given. */
 export function ageIn(options: OptionValues, name: string): number | undefined {
   const text = options[name];
   if (text === undefined) return undefined;
   const [, amount, unit = ''] = /^(\d+)([smhdw])$/.exec(String(text)) ?? [];
   const factor = UNITS[unit];
-  // Before 1970, nothing was stored, and the earliest date is not far.
+  // An age that leads to a date before 1970 is a mistake.
   if (amount === undefined || factor === undefined || Number(amount) * factor > Date.now())
     throw new UsageError(`--${name} is "${text}", and must be an age such as 90s, 15m, 12h, 7d or 2w.`);
   return Number(amount) * factor;

@@ -8,6 +8,7 @@ import type { JobContext } from './file-job.decorator.js';
 import type { TakenJob } from './job-engine.js';
 import { JobHandlers } from './job-handlers.js';
 import type { JobHandler } from './job-handlers.js';
+import { LONGEST_TIMER } from './whole-number.js';
 
 type Done = (manager: EntityManager) => Promise<boolean>;
 
@@ -34,7 +35,7 @@ export class JobRuns {
       ? () => this.#inUnit(handler, job, context, stopping, done)
       : () => this.#alone(handler, job, context, done);
     try {
-      // Outside of the flow that happened to queue it or to look for it.
+      // Outside of the async flow that queued the job or looked for it.
       await within(undefined, () => jobTrace.run(() => ({ job: name, id, attempt, carrier: data.carrier ?? {} }), run));
     } finally {
       clearTimeout(late);
@@ -70,14 +71,12 @@ export class JobRuns {
   }
 }
 
-/** What it rolls back is the run whose commit would have marked the job done. */
+/** Marks the job as done. Throws `JobLostError` if another process has the job, which rolls the run back. */
 async function mark({ name, id }: TakenJob, manager: EntityManager, done: Done): Promise<void> {
   if (!(await done(manager))) throw new JobLostError(name, id);
 }
 
-// A timer for longer would fire at once.
-const LONGEST = 2 ** 31 - 1;
-
 function endAfter(timeout: number, end: () => void): NodeJS.Timeout | undefined {
-  return timeout > LONGEST ? undefined : setTimeout(end, timeout);
+  // A longer timer would fire immediately.
+  return timeout > LONGEST_TIMER ? undefined : setTimeout(end, timeout);
 }

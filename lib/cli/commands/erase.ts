@@ -13,7 +13,7 @@ import { type Command, InterruptedError } from '../command.js';
 import { sizeText } from '../output.js';
 import { readOwner } from '../values.js';
 
-/** What stands in the history for the id of an owner who was erased. */
+/** Replaces the id of an erased owner in the history. */
 const ERASED = 'erased';
 
 export const erase: Command = {
@@ -30,27 +30,31 @@ export const erase: Command = {
     const owner = readOwner(person, 'TYPE:ID');
     const { dataSource } = app.get(Transactor, { strict: false });
     const files = app.get(FilesService, { strict: false });
+    const [deletes, anonymises] = [options['delete'] === true, options['anonymise'] === true];
     let left = 0;
     for await (const file of eachFile(dataSource, { owner })) {
       if (signal.aborted) throw new InterruptedError('Interrupted. Run the same command again to go on.');
-      const problem = options['delete'] ? await deleted(files, file.id) : undefined;
-      if (!options['delete'] || problem !== undefined) left++;
-      const done = options['delete'] ? outcomeOf(problem) : {};
+      const problem = deletes ? await deleted(files, file.id) : undefined;
+      if (!deletes || problem !== undefined) left++;
+      const done = deletes ? outcomeOf(problem) : {};
       await out.result({ kind: 'file', ...toPublicFile(file), ...done }, textOf(file, problem));
     }
     const uploads = await openUploads(dataSource, owner);
     if (uploads > 0)
       await out.result({ kind: 'uploads', count: uploads }, `${uploads} direct uploads, which end when they expire`);
-    const entries = await historyOf(app, owner, options['anonymise'] === true);
-    const text = `${entries} entries in the history${options['anonymise'] ? ', anonymised' : ''}`;
-    if (entries > 0)
-      await out.result({ kind: 'history', count: entries, anonymised: options['anonymise'] === true }, text);
-    if (options['delete']) await forgetUsage(dataSource, owner);
-    left += uploads + (options['anonymise'] ? 0 : entries);
+    const entries = await historyOf(app, owner, anonymises);
+    const history = { kind: 'history', count: entries, anonymised: anonymises };
+    if (entries > 0) await out.result(history, `${entries} entries in the history${ending(anonymises)}`);
+    if (deletes) await forgetUsage(dataSource, owner);
+    left += uploads + (anonymises ? 0 : entries);
     out.note(left === 0 ? 'Nothing is left' : 'Some of it is left');
     return left === 0 ? 0 : 1;
   },
 };
+
+function ending(isAnonymised: boolean): string {
+  return isAnonymised ? ', anonymised' : '';
+}
 
 function outcomeOf(problem: string | undefined): { deleted: boolean; problem: string | null } {
   return { deleted: problem === undefined, problem: problem ?? null };
@@ -60,7 +64,7 @@ function textOf({ id, size, name }: ManagedFile, problem: string | undefined): s
   return `file ${id}  ${sizeText(size)}  ${name}${problem === undefined ? '' : `  not deleted: ${problem}`}`;
 }
 
-/** Why the file could not be deleted: a record still names it, for instance. */
+/** Deletes the file, or returns why it could not be deleted: for example because a record still names it. */
 function deleted(files: FilesService, id: string): Promise<string | undefined> {
   return files.delete(id, { force: true }).then(
     () => undefined,
@@ -68,7 +72,7 @@ function deleted(files: FilesService, id: string): Promise<string | undefined> {
   );
 }
 
-/** The row that counts the files of a person with a quota, once there is nothing to count. */
+/** Removes the row that counts the person's files for a quota, if it counts none. */
 async function forgetUsage(dataSource: DataSource, { type, id }: OwnerReference): Promise<void> {
   await dataSource.getRepository(FileUsage).delete({ ownerType: type, ownerId: id, bytes: 0, count: 0 });
 }

@@ -9,6 +9,7 @@ import { FilesService } from '../../files/files.service.js';
 import { guardedEntitiesOf } from '../../ownership/guard/guarded-entities.js';
 import type { GuardedEntity } from '../../ownership/guard/guarded-entities.js';
 import { isList } from '../../ownership/guard/record-rows.js';
+import { StorageRegistry } from '../../storage/storage-registry.js';
 import { TaskQueue } from '../../task-queue/task-queue.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { type Command, InterruptedError, type OptionValues, UsageError } from '../command.js';
@@ -95,7 +96,10 @@ function sourceOf(app: INestApplicationContext, options: OptionValues): Source {
     if (after !== undefined) query.andWhere(`record.${key.propertyPath} > :after`, { after });
     return query.orderBy(`record.${key.propertyPath}`).limit(ROWS_PER_PAGE);
   };
-  const make = fileMaker(files, options);
+  const storage = textIn(options, 'storage');
+  // An unknown name is refused before any record is read.
+  if (storage !== undefined) app.get(StorageRegistry, { strict: false }).get(storage);
+  const make = fileMaker(files, textIn(options, 'directory'), storage);
   return {
     count: () => select().limit(undefined).orderBy().getCount(),
     async *records() {
@@ -112,11 +116,12 @@ function sourceOf(app: INestApplicationContext, options: OptionValues): Source {
     give: (record) =>
       queue.run(async () => {
         const { id } = await make(record);
-        const [empty, filled]: ObjectLiteral[] = [{ ...record.key }, {}];
-        field.setEntityValue(empty ?? {}, IsNull());
-        path.setEntityValue(empty ?? {}, record.path);
-        field.setEntityValue(filled ?? {}, id);
-        const { affected } = await repository.update(empty ?? {}, filled ?? {});
+        const unchanged: ObjectLiteral = { ...record.key };
+        field.setEntityValue(unchanged, IsNull());
+        path.setEntityValue(unchanged, record.path);
+        const filled: ObjectLiteral = {};
+        field.setEntityValue(filled, id);
+        const { affected } = await repository.update(unchanged, filled);
         if (affected !== 1)
           throw new Error('the path or the field was changed, or the record was removed, in the meantime');
         await files.pin(id);
@@ -124,8 +129,11 @@ function sourceOf(app: INestApplicationContext, options: OptionValues): Source {
   };
 }
 
-function fileMaker(files: FilesService, options: OptionValues): (record: PathRecord) => Promise<{ id: string }> {
-  const [directory, storage] = [textIn(options, 'directory'), textIn(options, 'storage')];
+function fileMaker(
+  files: FilesService,
+  directory: string | undefined,
+  storage: string | undefined,
+): (record: PathRecord) => Promise<{ id: string }> {
   const where = storage === undefined ? {} : { storage };
   if (directory === undefined) {
     if (storage === undefined)

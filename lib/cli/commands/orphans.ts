@@ -14,7 +14,7 @@ import { sweepUntil } from './sweep.js';
 import { ageIn, ownerIn, textIn } from '../values.js';
 
 const PER_PAGE = 500;
-// As registrations do, which insert the same locations.
+// Deadlocks with registrations, which insert the same locations, are tried again this often.
 const RETRIES = 5;
 
 export const orphans: Command = {
@@ -25,8 +25,8 @@ export const orphans: Command = {
     storage: { kind: 'text', value: 'NAME', help: 'only in this storage' },
     'older-than': { kind: 'text', value: 'AGE', help: 'only bytes that were written before then (1d)' },
     adopt: { kind: 'flag', help: 'make files of them' },
-    owner: { kind: 'text', value: 'TYPE:ID', help: 'with --adopt: whose the files are; nobody owns them otherwise' },
-    delete: { kind: 'flag', help: 'delete them; in a storage that others share, also what is theirs' },
+    owner: { kind: 'text', value: 'TYPE:ID', help: 'with --adopt: the owner of the files; without it they have none' },
+    delete: { kind: 'flag', help: 'delete them, including bytes of other applications that use the same storage' },
     'dry-run': { kind: 'flag', help: 'change nothing' },
   },
   async run({ app, options, out, signal }) {
@@ -72,7 +72,7 @@ async function* pagesOf(
   if (page.length > 0) yield page;
 }
 
-/** What is done with them; gives why it could not be done, by their places in the list. */
+/** Deals with a page of orphans. Returns the problem of each, by its place in the page, or undefined. */
 type Act = (orphans: readonly OrphanedBytes[]) => Promise<(string | undefined)[]>;
 
 function actOf(app: INestApplicationContext, options: OptionValues): Act | undefined {
@@ -100,7 +100,7 @@ function adopter(app: INestApplicationContext, owner: { type: string; id: string
   };
 }
 
-/** Leaves intents, which the sweeper carries out: nobody can make a file of the bytes meanwhile, and a crash loses nothing. */
+/** Leaves intents, which the sweeper carries out. So nobody can create a file from the bytes meanwhile, and after a crash the removal continues. */
 function deleter(app: INestApplicationContext): Act {
   const transactor = app.get(Transactor, { strict: false });
   const journal = app.get(IntentJournal, { strict: false });

@@ -9,6 +9,8 @@ import type { Command } from '../command.js';
 import { filesByStorage } from '../file-totals.js';
 import { sizeText } from '../output.js';
 
+const PROBED = ['write', 'read', 'remove'] as const;
+
 export const storages: Command = {
   name: 'storages',
   summary: 'Lists the storages, their verbs, and their files',
@@ -23,14 +25,13 @@ export const storages: Command = {
       const storage = registry.get(name);
       const { files = 0, bytes = 0 } = totals.get(name) ?? {};
       totals.delete(name);
-      const problem = options['check'] ? await probe(storage) : undefined;
-      isFine &&= problem === undefined;
+      const check = options['check'] ? await probe(storage) : undefined;
+      isFine &&= check?.ok !== false;
       const can = STORAGE_VERBS.filter((verb) => storage.can(verb));
       const { maxSize = null, acceptedTypes = null, downloads } = storage;
-      const checked = options['check'] ? { ok: problem === undefined, problem: problem ?? null } : {};
       const lines = [`${name}: ${files} files, ${sizeText(bytes)}`, `  can ${can.join(', ')}`, limitsOf(storage)];
-      if (options['check']) lines.push(problem === undefined ? '  check passed' : `  check failed: ${problem}`);
-      const result = { storage: name, can, maxSize, acceptedTypes, downloads, files, bytes, ...checked };
+      if (check) lines.push(`  ${CHECKED[String(check.ok)]}${check.problem === null ? '' : `: ${check.problem}`}`);
+      const result = { storage: name, can, maxSize, acceptedTypes, downloads, files, bytes, ...check };
       await out.result(result, lines.join('\n'));
     }
     for (const [name, { files }] of totals) {
@@ -45,20 +46,30 @@ function limitsOf({ acceptedTypes, maxSize }: Storage): string {
   return `  takes ${acceptedTypes?.join(', ') ?? 'all types'}, up to ${maxSize === undefined ? 'any size' : sizeText(maxSize)}`;
 }
 
-/** Writes, reads and removes a few bytes; gives the problem, if any. */
-async function probe(storage: Storage): Promise<string | undefined> {
+/** `ok` is null if the storage could not be checked. */
+interface Check {
+  readonly ok: boolean | null;
+  readonly problem: string | null;
+}
+
+const CHECKED: Readonly<Record<string, string>> = { true: 'check passed', false: 'check failed', null: 'not checked' };
+
+/** Writes, reads and removes a few bytes. */
+async function probe(storage: Storage): Promise<Check> {
+  const missing = PROBED.filter((verb) => !storage.can(verb));
+  if (missing.length > 0) return { ok: null, problem: `the storage cannot ${missing.join(', ')}` };
   const location = `nestjs-files-check-${randomUUID()}`;
   const content = randomBytes(64);
-  if (!storage.can('write', 'read', 'remove')) return undefined;
   try {
     await storage.write(location, Readable.from([content], { objectMode: false }));
     try {
       const found = await buffer(await storage.read(location));
-      return found.equals(content) ? undefined : 'it gave other bytes than were written';
+      if (!found.equals(content)) return { ok: false, problem: 'the storage returned other bytes than were written' };
+      return { ok: true, problem: null };
     } finally {
       await storage.remove(location);
     }
   } catch (error) {
-    return (error as Error).message;
+    return { ok: false, problem: (error as Error).message };
   }
 }

@@ -16,7 +16,7 @@ export function wantedDigest(
   for (const member of wanted) {
     const [, name = '', weight = '0'] = MEMBER.exec(member.trim()) ?? [];
     // 0 is "not this one".
-    if (Number(weight) === 0 || DIGESTS[name] !== hashAlgorithm) continue;
+    if (Number(weight) === 0 || DIGESTS.get(name) !== hashAlgorithm) continue;
     return { 'Repr-Digest': `${name}=:${Buffer.from(hash, 'hex').toString('base64')}:` };
   }
   return {};

@@ -5,7 +5,10 @@ import { Transform } from 'node:stream';
 import { DigestInvalidError, DigestMismatchedError } from '../../errors/requests.errors.js';
 
 /** The algorithms of https://www.rfc-editor.org/rfc/rfc9530#section-5 that are secure, as `node:crypto` calls them. */
-export const DIGESTS: Readonly<Record<string, string>> = { 'sha-256': 'sha256', 'sha-512': 'sha512' };
+export const DIGESTS: ReadonlyMap<string, string> = new Map([
+  ['sha-256', 'sha256'],
+  ['sha-512', 'sha512'],
+]);
 
 const HEADERS = ['content-digest', 'repr-digest'] as const;
 const MEMBER = /^([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/]+={0,2}):(?:;.*)?$/;
@@ -42,7 +45,7 @@ function expectedBy(header: string, value: string | string[] | undefined): Expec
   return text.split(',').flatMap((member) => {
     const [, name, digest] = MEMBER.exec(member.trim()) ?? [];
     if (name === undefined || digest === undefined) throw new DigestInvalidError(header, text);
-    const algorithm = DIGESTS[name];
+    const algorithm = DIGESTS.get(name);
     if (algorithm === undefined) return [];
     const hash = createHash(algorithm);
     // A client may leave out the padding. Decoded and encoded again, the texts can be compared.

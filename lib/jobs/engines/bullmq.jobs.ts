@@ -2,12 +2,12 @@
  * Jobs that BullMQ runs: rows of the outbox, relayed to Redis after the commit.
  * @module nestjs-files/jobs/bullmq
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { type ConnectionOptions, type Job, Queue, Worker, type WorkerOptions } from 'bullmq';
 import type { EntityManager } from 'typeorm';
 import { JobLostError } from '../../errors/jobs.errors.js';
 import { stackOf } from '../../errors/stack-of.js';
+import { endsWithin } from '../../unit-of-work/ends-within.js';
 import { within } from '../../unit-of-work/scopes/ambient.js';
 import type { FailedJob, JobData, JobEngine, JobHost, NewJob } from '../job-engine.js';
 import type { JobHandler } from '../job-handlers.js';
@@ -119,12 +119,8 @@ class BullmqEngine implements JobEngine {
       this.#logger.warn(`BullMQ could not be closed: ${String(error)}`);
     });
     await this.#running.end(this.#host?.shutdownTimeout ?? 0);
-    // Where Redis does not answer, workers and queues wait for it for ever.
-    const waiting = new AbortController();
-    const isLate = delay(GRACE, true, { signal: waiting.signal });
-    if (await Promise.race([closed, isLate])) this.#leave();
-    waiting.abort();
-    isLate.catch(() => undefined);
+    // If Redis does not answer, workers and queues wait for it for ever.
+    if (!(await endsWithin(closed, GRACE))) this.#leave();
   }
 
   failed(limit: number): Promise<FailedJob[]> {

@@ -4,6 +4,7 @@ import type { FindOptionsWhere, Repository } from 'typeorm';
 import { notAfter } from '../../files/columns.js';
 import { skipsLocked } from '../../files/intents/intent-leases.js';
 import { familyOf } from '../../unit-of-work/typeorm/data-source.js';
+import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 import { tableNames } from '../../unit-of-work/typeorm/table-names.js';
 import type { Transactor } from '../../unit-of-work/transactor.js';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
@@ -106,8 +107,8 @@ export class Outbox {
   /** As `JobEngine.retry()`. */
   async retry(ids: readonly string[]): Promise<number> {
     let count = 0;
-    for (let at = 0; at < ids.length; at += IDS_PER_STATEMENT) {
-      const where = { id: In(ids.slice(at, at + IDS_PER_STATEMENT)), state: 'failed' as const };
+    for (const chunk of inChunks(ids, IDS_PER_STATEMENT)) {
+      const where = { id: In(chunk), state: 'failed' as const };
       const { affected } = await this.#rows.update(where, { state: 'open', attempts: 0, dueAt: new Date(this.now()) });
       count += affected ?? 0;
     }

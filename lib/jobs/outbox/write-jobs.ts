@@ -1,5 +1,5 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import { dataSourceOf, familyOf } from '../../unit-of-work/typeorm/data-source.js';
+import { dataSourceOf, familyOf, keepWith, keptWith } from '../../unit-of-work/typeorm/data-source.js';
 import { sendSql } from '../../unit-of-work/typeorm/send-sql.js';
 import { tableNames } from '../../unit-of-work/typeorm/table-names.js';
 import type { NewJob } from '../job-engine.js';
@@ -7,13 +7,19 @@ import { QueuedJob } from './queued-job.entity.js';
 
 const COLUMNS = ['id', 'name', 'key', 'data', 'dueAt', 'createdAt'] as const;
 
-const statements = new WeakMap<DataSource, { readonly before: string; readonly after: string }>();
+/** The statement, around the values where its text has them. */
+interface Statement {
+  readonly before: string;
+  readonly after: string;
+}
+
+const STATEMENT = Symbol('nestjs-files:write-jobs');
 
 /** Writes jobs by one statement, however many there are. One whose key is there already is left out. */
 export async function writeJobs(manager: EntityManager, jobs: readonly NewJob[]): Promise<void> {
   const dataSource = dataSourceOf(manager);
   const { before, after } = statementFor(dataSource);
-  // In the order of the keys, in which all others write them, too: else two units could wait for each other.
+  // All units write them in the order of the keys. Otherwise two units could wait for each other.
   const rows = jobs
     .toSorted((one, other) => compare(one.name, other.name) || compare(one.key ?? '', other.key ?? ''))
     .map(({ dueAt, createdAt, handler: _, ...job }) => ({
@@ -25,7 +31,7 @@ export async function writeJobs(manager: EntityManager, jobs: readonly NewJob[])
     await sendSql(manager, before + after, [JSON.stringify(rows)]);
     return;
   }
-  // Its driver writes the values into the statement, so that any number of them will do.
+  // The driver writes the values into the text, so their number has no limit.
   const values = rows.map(() => "(?, ?, ?, ?, ?, ?, 'open', 0)").join(', ');
   const parameters = rows.flatMap(({ data, ...row }) =>
     COLUMNS.map((one) => (one === 'data' ? JSON.stringify(data) : row[one])),
@@ -33,13 +39,13 @@ export async function writeJobs(manager: EntityManager, jobs: readonly NewJob[])
   await sendSql(manager, before + values + after, parameters);
 }
 
-function statementFor(dataSource: DataSource): { readonly before: string; readonly after: string } {
-  const known = statements.get(dataSource) ?? makeStatement(dataSource);
-  statements.set(dataSource, known);
+function statementFor(dataSource: DataSource): Statement {
+  const known = keptWith<Statement>(dataSource, STATEMENT) ?? makeStatement(dataSource);
+  keepWith(dataSource, STATEMENT, known);
   return known;
 }
 
-function makeStatement(dataSource: DataSource): { before: string; after: string } {
+function makeStatement(dataSource: DataSource): Statement {
   const { table, column } = tableNames<QueuedJob>(dataSource, QueuedJob);
   const into = [...COLUMNS, 'state', 'attempts'] as const;
   const insert = `INSERT INTO ${table} (${into.map((one) => column(one)).join(', ')})`;

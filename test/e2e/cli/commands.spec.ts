@@ -207,7 +207,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     expect(notes).toContain('1 files are in storage "gone", which is not configured');
   });
 
-  it('counts by storage, owner and type, in four statements', async () => {
+  it('counts by storage, owner and type', async () => {
     await create('one');
     await create('three', 'c.txt', 'bob');
     await files.create(Buffer.from('four'), { name: 'd.txt', owner: null });
@@ -459,6 +459,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
       [['--entity', 'Ticket', '--field', 'imageIds'], 'no relation. Available: attachmentId, coverId.'],
       [['--entity', 'Letter', '--field', 'attachmentId'], 'no relation. Available: none.'],
       [[], 'Give --directory, or --storage'],
+      [['--storage', 'nowhere'], 'nowhere'],
     ])('refuses %j', async (wrong, problem) => {
       const isReplaced = (word = ''): boolean => word.startsWith('--') && wrong.includes(word);
       const others = argv.filter((word, at) => !isReplaced(word) && !isReplaced(argv[at - 1]));
