@@ -4,10 +4,11 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../free-ports.mjs';
 
 const VERSION = '3.37.0';
 // Of the account that every Azurite has, as its documentation says.
@@ -25,15 +26,6 @@ function install() {
   const quick = ['--ignore-scripts', '--engine-strict=false', '--no-audit', '--no-fund', '--loglevel=error'];
   execFileSync('npm', ['install', ...quick, `azurite@${VERSION}`], { cwd: directory, stdio: 'pipe' });
   return { directory, main };
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 function answers(port) {

@@ -1,12 +1,11 @@
 // with-s3.mjs COMMAND…: runs the command with an S3 server: the one at S3_ENDPOINT, else Ceph's, which is started where it is installed and
 // stopped afterwards. Where there is neither, it says so and runs nothing.
 import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePorts } from '../free-ports.mjs';
 
 const CEPH = fileURLToPath(new URL('ceph.sh', import.meta.url));
 const PROGRAMS = ['radosgw', 'radosgw-admin', 'ceph', 'ceph-mon', 'ceph-osd', 'monmaptool', 'curl'];
@@ -21,27 +20,6 @@ function isInstalled(program) {
   } catch {
     return false;
   }
-}
-
-async function isFree(port) {
-  const server = createServer().listen(port, '127.0.0.1');
-  try {
-    await once(server, 'listening');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    server.close();
-  }
-}
-
-/** The first of so many ports that are free. Below those that systems give to clients, of which one may be gone a moment later. */
-async function freePorts(count) {
-  for (let first = 20_000 + (process.pid % 100) * 100; first < 32_000; first += count) {
-    const ports = Array.from({ length: count }, (_, at) => first + at);
-    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return first;
-  }
-  throw new Error(`there are no ${count} free ports in a row from 20000 to 32000`);
 }
 
 async function startCeph() {

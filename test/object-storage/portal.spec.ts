@@ -6,7 +6,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { reachableDatabases } from '../support/databases.js';
 import { shellBlocks } from '../support/doc-pages.js';
 import { s3Config, theBucket } from '../support/s3-server.js';
-import { freePort } from '../support/free-port.js';
+import { freePort } from '../../scripts/free-ports.mjs';
 
 const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -64,7 +64,7 @@ it.each(await reachableDatabases('postgres'))(
       .replace('https://s3.example.org', endpoint)
       .replace('=portal ', `=${accessKeyId} `)
       .replace('=secret', `=${secretAccessKey}`)
-      .replace('4000', String(port));
+      .replace('PORT=4000', `PORT=${port}`);
     const portal = start(script);
     expect(await textOf(portal, 'Accounts to try')).toContain(`http://localhost:${port}`);
     const story = start(`bash sample/portal/story.sh http://127.0.0.1:${port}`);

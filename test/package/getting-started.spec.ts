@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, inject, it, onTestFinished } from 'vitest';
 import { shellBlocks, writePageFiles } from '../support/doc-pages.js';
 import { node, run, tool } from './support/run.js';
-import { freePort } from '../support/free-port.js';
+import { freePort } from '../../scripts/free-ports.mjs';
 
 const ANSWERS = fileURLToPath(new URL('../../.ci/answers.mjs', import.meta.url));
 const [, , ...story] = shellBlocks('getting-started.md', 6);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
 import { listens } from './databases.js';
 import { newDirectory } from './files-directory.js';
-import { freePort } from './free-port.js';
+import { freePort } from '../../scripts/free-ports.mjs';
 
 // As Debian has them.
 const SERVER = '/usr/sbin/apache2';

@@ -5,7 +5,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { DataSourceOptions } from 'typeorm';
-import { freePort } from './free-port.js';
+import { freePort } from '../../scripts/free-ports.mjs';
 
 /** A PgBouncer in front of a server: it gives each transaction whichever session is free. */
 export interface TransactionPooler {

@@ -9,7 +9,7 @@ import { FILES_ENTITIES } from '../../../lib/entry/entities.js';
 import { listens, reachableDatabases } from '../../support/databases.js';
 import type { OpenDatabase } from '../../support/databases.js';
 import { describeJobs } from '../../support/describe-jobs.js';
-import { freePort } from '../../support/free-port.js';
+import { freePort } from '../../../scripts/free-ports.mjs';
 import { jobsApp, JobNote, JobScript } from '../../support/jobs-app.js';
 import type { JobsApp, JobsAppOptions } from '../../support/jobs-app.js';
 
