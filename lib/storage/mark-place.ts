@@ -2,10 +2,15 @@
 export interface MarkPlace {
   /** For messages: a path, or an address. */
   readonly place: string;
-  /** The mark; `undefined` if it, or the place itself, is missing. Called before each write and removal, so it must be cheap. */
+  /** The mark; `undefined` if it, or the place itself, is missing. Called before each write and removal, so it must be cheap, or trusted for a while. */
   read(): Promise<string | undefined>;
   /** Writes the mark if there is none. `false` if there is one, also for the losers of a race. */
   create(mark: string): Promise<boolean>;
+  /**
+   * Milliseconds for which a mark that was found counts for writes, where reading it is a request. Removals always read it.
+   * @default 0
+   */
+  readonly trustedFor?: number;
   /** Replaces the existing mark. */
   replace(mark: string): Promise<void>;
 }

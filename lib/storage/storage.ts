@@ -29,7 +29,7 @@ import { readLimits } from './storage-limits.js';
 import type { StorageLimits } from './storage-limits.js';
 import type { StorageVerb } from './storage-verbs.js';
 
-const CHANGES: readonly StorageVerb[] = ['write', 'remove', 'copy', 'move', 'directUploads'];
+const CHANGES: readonly StorageVerb[] = ['remove', 'copy', 'move', 'directUploads'];
 
 /** An adapter that has the verb. */
 type Able<V extends StorageVerb> = StorageAdapter & Required<Pick<StorageAdapter, V>>;
@@ -52,6 +52,8 @@ export class Storage {
   readonly #disabled: readonly StorageVerb[];
   readonly #locate: LocationTransformer;
   #mark: string | undefined;
+  /** When the mark was looked for and found: of the process's clock. */
+  #markedAt = -Infinity;
   #name: string | undefined;
 
   /** Throws `StorageOptionInvalidError` for an invalid limit. */
@@ -147,8 +149,12 @@ export class Storage {
     if (this.#mark === undefined) return;
     const { markPlace } = this;
     if (markPlace === undefined) return;
+    const asked = performance.now();
     const found = await markPlace.read();
-    if (found === this.#mark) return;
+    if (found === this.#mark) {
+      this.#markedAt = asked;
+      return;
+    }
     const reason =
       found === undefined
         ? 'its mark is not there any more. Is it mounted?'
@@ -263,6 +269,11 @@ export class Storage {
     }
   }
 
+  /** Bytes that are written in another place are stray; a removal there would be a loss. */
+  get #isMarkTrusted(): boolean {
+    return performance.now() - this.#markedAt < (this.markPlace?.trustedFor ?? 0);
+  }
+
   #able<V extends StorageVerb>(verb: V): Able<V> {
     this.require(verb);
     return this.#adapter as Able<V>;
@@ -284,7 +295,7 @@ export class Storage {
     const adapter = this.#able(verb);
     this.assertLocation(location);
     try {
-      if (CHANGES.includes(verb)) await this.assertMarked();
+      if (CHANGES.includes(verb) || (verb === 'write' && !this.#isMarkTrusted)) await this.assertMarked();
       return await work(adapter);
     } catch (error) {
       if (error instanceof LocationNotFoundError) await this.assertMarked();

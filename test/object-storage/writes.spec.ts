@@ -47,6 +47,16 @@ const ABORT = /^DELETE .*uploadId=/;
 const PUT = /^PUT [^?]*$/;
 
 describe('a write to s3Storage', () => {
+  it('is one request for a small file, also where the storage is marked', async () => {
+    const { proxy, storage } = await behindProxy();
+    await storage.markPlace?.create('mine');
+    storage.expectMark('mine');
+    await storage.write('first', content(100));
+    const before = proxy.requests.length;
+    await storage.write('second', content(100));
+    expect(proxy.requests.slice(before).map(({ text: one }) => one.split(' ')[0])).toEqual(['PUT']);
+  });
+
   it('sends a file of one part in one request, and a larger one in parts', async () => {
     const { proxy, storage } = await behindProxy();
     for (const [size, wanted] of [
@@ -233,11 +243,23 @@ describe('a write to s3Storage', () => {
     expect([await inside.keys(), await inside.uploads()]).toEqual([[], []]);
   });
 
-  it('says that the location is taken before it asks for content', async () => {
-    const { storage } = await newS3Storage();
+  it('says that the location is taken before it asks for more than a part', async () => {
+    const { proxy, storage } = await behindProxy();
     await storage.write('taken', content(10));
-    const source = new Readable({ read: () => expect.fail('the content was read') });
+    const before = proxy.requests.length;
+    let read = 0;
+    const source = Readable.from(
+      (function* () {
+        for (const chunk of bytes(10 * PART, 0)) {
+          read += chunk.length;
+          yield chunk;
+        }
+      })(),
+      { objectMode: false },
+    );
     await expect(storage.write('taken', source)).rejects.toBeInstanceOf(LocationTakenError);
+    expect(proxy.requests.slice(before).map(({ text: one }) => one.split(' ')[0])).toEqual(['HEAD']);
+    expect(read).toBeLessThan(2 * PART);
   });
 
   it.each([1000, PART + 1000])('sees with %i bytes, without conditions, that another came first', async (size) => {

@@ -10,9 +10,13 @@ export const MAX_BLOCKS = 50_000;
 
 /**
  * Sends the content in blocks, which stay invisible until their names are committed. Content of no more than one block is returned instead, to
- * be sent at once. When it fails, nothing is on its way any more.
+ * be sent at once. `beforeFirst` is called before the first block is sent. When it fails, nothing is on its way any more.
  */
-export async function stageBlocks(blob: BlockBlobClient, content: Readable): Promise<Buffer | string[]> {
+export async function stageBlocks(
+  blob: BlockBlobClient,
+  content: Readable,
+  beforeFirst: () => Promise<void>,
+): Promise<Buffer | string[]> {
   const abort = new AbortController();
   // Blocks of one name replace each other, also those of several writes at once.
   const write = randomUUID();
@@ -21,6 +25,7 @@ export async function stageBlocks(blob: BlockBlobClient, content: Readable): Pro
   try {
     for await (const { bytes, isLast } of inParts(content, BLOCK_SIZE)) {
       if (isLast && names.length === 0) return bytes;
+      if (names.length === 0) await beforeFirst();
       if (names.length === MAX_BLOCKS)
         throw new Error(`a blob has at most ${MAX_BLOCKS} blocks of ${BLOCK_SIZE} bytes`);
       const name = blockName(write, names.length);

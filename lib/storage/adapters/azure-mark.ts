@@ -1,6 +1,7 @@
 import { text } from 'node:stream/consumers';
 import type { BlockBlobClient } from '@azure/storage-blob';
 import type { MarkPlace } from '../mark-place.js';
+import { MARK_TRUSTED_FOR } from './bucket-options.js';
 import { isStatus, isTaken } from './azure-errors.js';
 
 /** Where the mark is below the prefix: no location of a file. */
@@ -8,6 +9,8 @@ export const AZURE_MARK = '.nestjs-files/mark';
 
 /** The mark of a container, or of a prefix in it: a blob. */
 export class AzureMark implements MarkPlace {
+  readonly trustedFor = MARK_TRUSTED_FOR;
+
   constructor(
     readonly place: string,
     private readonly blob: BlockBlobClient,

@@ -101,9 +101,10 @@ class AzureAdapter implements StorageAdapter {
 
   async write(location: string, content: Readable): Promise<void> {
     const blob = this.#container.blob(location);
-    // An early refusal, before the content is read; Azure decides.
-    if (await this.#container.properties(location)) throw new LocationTakenError(location);
-    const staged = await stageBlocks(blob, content);
+    const staged = await stageBlocks(blob, content, async () => {
+      // An early refusal, before the rest is read; Azure decides.
+      if (await this.#container.properties(location)) throw new LocationTakenError(location);
+    });
     await this.#container.create(location, (creation) =>
       Array.isArray(staged) ? blob.commitBlockList(staged, creation) : this.#upload(location, staged, creation),
     );

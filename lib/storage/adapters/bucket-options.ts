@@ -1,6 +1,9 @@
 import { StorageOptionInvalidError } from '../../errors/setup.errors.js';
 import { assertLocation } from '../location.js';
 
+/** Milliseconds. Reading the mark is a request, so that writes would take twice as many. */
+export const MARK_TRUSTED_FOR = 5_000;
+
 /** The prefix of all names in a bucket: empty, or a path that ends with a slash. Throws `StorageOptionInvalidError`. */
 export function readPrefix(prefix: string): string {
   const path = prefix.replace(/\/$/, '');

@@ -1,5 +1,6 @@
 import { LocationTakenError } from '../../errors/storage.errors.js';
 import type { MarkPlace } from '../mark-place.js';
+import { MARK_TRUSTED_FOR } from './bucket-options.js';
 import { newTag } from './s3-bucket.js';
 import type { S3Bucket } from './s3-bucket.js';
 import { isMissingObject } from './s3-fault.js';
@@ -10,6 +11,7 @@ export const S3_MARK = '.nestjs-files/mark';
 /** The mark of a bucket, or of a prefix in it: an object. */
 export class S3Mark implements MarkPlace {
   readonly place: string;
+  readonly trustedFor = MARK_TRUSTED_FOR;
 
   constructor(private readonly bucket: S3Bucket) {
     this.place = `s3://${bucket.name}/${bucket.prefix}`;

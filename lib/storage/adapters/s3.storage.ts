@@ -97,12 +97,12 @@ class S3Adapter implements StorageAdapter {
 
   async write(location: string, content: Readable): Promise<void> {
     const bucket = this.#bucket;
-    // An early refusal, before the bytes are read; `create` decides.
-    await this.#assertFree(location);
     const parts = inParts(content, this.#partSize);
     let part = await parts.next();
     if (part.done) return;
     if (part.value.isLast) return bucket.create(location, newTag(), part.value.bytes);
+    // An early refusal, before the rest is read; the claim decides.
+    await this.#assertFree(location);
     const fill = async (upload: S3Upload): Promise<void> => {
       for (let count = 1; !part.done; count++) {
         if (count > MAX_PARTS) throw new FileTooLargeError(this.#name, MAX_PARTS * this.#partSize);

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { StorageMarkMismatchedError } from '../../../lib/errors/setup.errors.js';
 import { LocationNotFoundError, LocationTakenError } from '../../../lib/errors/storage.errors.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import type { LocatedObject, StorageAdapter } from '../../../lib/storage/storage-adapter.js';
@@ -135,6 +136,41 @@ describe('Storage', () => {
     await storageOf({ remove }).removeAll(['a', 'b']);
     await storageOf({ remove, removeAll: async (locations) => void removed.push(locations) }).removeAll(['c', 'd']);
     expect(removed).toEqual(['a', 'b', ['c', 'd']]);
+  });
+
+  it('reads a trusted mark once for the writes of a while, and for each removal', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    let mark: string | undefined = 'mine';
+    const read = vi.fn<() => Promise<string | undefined>>(async () => mark);
+    const trustedFor = 5_000;
+    const markPlace = { place: 'there', trustedFor, read, create: async () => false, replace: async () => {} };
+    const written: string[] = [];
+    const write = async (location: string): Promise<void> => void written.push(location);
+    const storage = storageOf({ markPlace, write, remove: async () => {} });
+    storage.expectMark('mine');
+
+    await storage.write('a', content());
+    await storage.write('b', content());
+    expect(read).toHaveBeenCalledTimes(1);
+    await storage.remove('a');
+    expect(read).toHaveBeenCalledTimes(2);
+
+    mark = 'another';
+    await expect(storage.remove('b')).rejects.toThrow(StorageMarkMismatchedError);
+    vi.advanceTimersByTime(trustedFor);
+    await expect(storage.write('c', content())).rejects.toThrow(StorageMarkMismatchedError);
+    expect(written).toEqual(['a', 'b']);
+  });
+
+  it('destroys a source that the adapter does not take, and ignores its error', async () => {
+    const refuse = async (location: string): Promise<void> => {
+      throw new LocationTakenError(location);
+    };
+    const source = new Readable({ read() {}, destroy: (_, done) => done(new Error('cannot be closed')) });
+    await expect(storageOf({ write: refuse }).write('taken', source)).rejects.toThrow(LocationTakenError);
+    expect(source.destroyed).toBe(true);
+    await new Promise(setImmediate);
   });
 
   it('gets by with an adapter without hooks', async () => {
