@@ -11,6 +11,7 @@ import { handler } from './handler.js';
 import { objectStorage } from './object-storage.js';
 import { queue } from './queue.js';
 import { scan } from './scan.js';
+import { smallFiles } from './small-files.js';
 import { uploadMemory } from './upload-memory.js';
 import { buildOf } from './support/build.js';
 import { describeMachine } from './support/machine.js';
@@ -22,6 +23,7 @@ const QUESTIONS: Record<string, () => Promise<void>> = {
   queue,
   'bytes-uploads': uploads,
   'bytes-downloads': downloads,
+  'small-files': smallFiles,
   scan,
   audit,
   'upload-memory': uploadMemory,
