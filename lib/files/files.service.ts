@@ -13,6 +13,7 @@ import { Quiet } from '../unit-of-work/typeorm/quiet.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { ActorSource } from '../actor/actor.js';
 import { ContentStore } from './content/content-store.js';
+import { findFile } from './find-file.js';
 import { normalizeFileId } from './file-id.js';
 import { cleanFileName } from './file-name.js';
 import type {
@@ -108,7 +109,7 @@ export class FilesService {
 
   /** The file; throws `FileNotFoundError`. */
   async findOrFail(id: string): Promise<ManagedFile> {
-    const file = await this.#files.findOneBy({ id: idOf(id) });
+    const file = await findFile(this.transactor.dataSource, idOf(id));
     if (!file) throw new FileNotFoundError(id);
     return file;
   }

@@ -67,7 +67,10 @@ class FsAdapter implements StorageAdapter {
     const found = await handle.stat();
     if (found.isFile()) {
       const highWaterMark = Math.min(READ_SIZE, Math.max(found.size, 1));
-      return handle.createReadStream({ ...range, highWaterMark });
+      const { start = 0, end = Infinity } = range ?? {};
+      // With the last byte known, the file is not read once more to find its end.
+      const last = start < found.size ? Math.min(end, found.size - 1) : end;
+      return handle.createReadStream({ start, end: last, highWaterMark });
     }
     await handle.close();
     throw new LocationNotFoundError(location);

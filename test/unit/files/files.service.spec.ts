@@ -11,6 +11,19 @@ import { pdf } from '../../support/files-samples.js';
 const content = Buffer.from('content');
 const user = { type: 'user', id: '1' };
 
+describe('FilesService.findOrFail', () => {
+  it('finds what a query builder finds, and lets subscribers see what was loaded', async () => {
+    const { files, dataSource } = await filesHarness();
+    const { id } = await files.create(content, { name: 'x', owner: user });
+    const repository = dataSource.getRepository(ManagedFile);
+    expect(await files.findOrFail(id)).toStrictEqual(await repository.findOneByOrFail({ id }));
+
+    const loaded: unknown[] = [];
+    dataSource.subscribers.push({ listenTo: () => ManagedFile, afterLoad: (file: unknown) => void loaded.push(file) });
+    expect(loaded).toEqual([await files.findOrFail(id)]);
+  });
+});
+
 describe('FilesService.create', () => {
   it('stores the bytes and a row that tells all about them', async () => {
     const { files, stored } = await filesHarness();
