@@ -3,11 +3,9 @@ import type { OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { JobOptionInvalidError } from '../errors/jobs.errors.js';
 import { DecorationInvalidError } from '../errors/setup.errors.js';
+import { decoratedMethods } from '../task-queue/decorated-methods.js';
 import { FILE_JOB } from './file-job.decorator.js';
 import type { FileJobOptions, JobContext, JobDecoration } from './file-job.decorator.js';
-
-type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
-type Method = (payload: unknown, context: JobContext) => unknown;
 
 /** A method that works jobs off, and how. */
 export interface JobHandler extends Required<FileJobOptions> {
@@ -44,40 +42,23 @@ export class JobHandlers implements OnModuleInit {
 
   #find(): Map<string, JobHandler> {
     const found = new Map<string, JobHandler>();
-    // A class that several modules provide handles a job once.
-    const seen = new Set<unknown>();
-    for (const wrapper of this.discovery.getProviders()) {
-      const instance: unknown = wrapper.instance;
-      const prototype = prototypeOf(wrapper, instance);
-      if (!prototype || seen.has(prototype)) continue;
-      seen.add(prototype);
-      for (const key of this.scanner.getAllMethodNames(prototype)) {
-        const method = (prototype as Record<string, unknown>)[key] as Method;
-        const decoration = Reflect.getMetadata(FILE_JOB, method) as JobDecoration | undefined;
-        if (!decoration) continue;
-        const place = `${prototype.constructor.name}.${key}`;
-        const { name } = decoration;
-        const refuse = (why: string): never => {
-          throw new DecorationInvalidError(`@FileJob('${name}')`, place, why);
-        };
-        if (!wrapper.isDependencyTreeStatic() || wrapper.isTransient)
-          refuse('its provider must be a singleton, and so must what that injects: jobs run outside of requests.');
-        if (!NAME.test(name)) refuse('the name must consist of 1 to 64 letters, digits, "_", "-" and ".".');
-        const other = found.get(name);
-        if (other) refuse(`${other.place} has the job already. One job has one handler.`);
-        const options = { ...DEFAULTS, ...decoration.options };
-        checkOptions(options);
-        found.set(name, { ...options, name, place, run: (...args) => method.apply(instance, args) });
-      }
+    const methods = decoratedMethods<JobDecoration, [unknown, JobContext]>(this.discovery, this.scanner, FILE_JOB);
+    for (const { decoration, place, isSingleton, call } of methods) {
+      const { name } = decoration;
+      const refuse = (why: string): never => {
+        throw new DecorationInvalidError(`@FileJob('${name}')`, place, why);
+      };
+      if (!isSingleton)
+        refuse('its provider must be a singleton, and so must what that injects: jobs run outside of requests.');
+      if (!NAME.test(name)) refuse('the name must consist of 1 to 64 letters, digits, "_", "-" and ".".');
+      const other = found.get(name);
+      if (other) refuse(`${other.place} has the job already. One job has one handler.`);
+      const options = { ...DEFAULTS, ...decoration.options };
+      checkOptions(options);
+      found.set(name, { ...options, name, place, run: call });
     }
     return found;
   }
-}
-
-function prototypeOf({ isNotMetatype, metatype }: Wrapper, instance: unknown): object | undefined {
-  if (typeof instance === 'object' && instance !== null) return Object.getPrototypeOf(instance) as object;
-  // One that is made for each request has no instance yet.
-  return isNotMetatype || typeof metatype !== 'function' ? undefined : (metatype.prototype as object | undefined);
 }
 
 function checkOptions(options: Required<FileJobOptions>): void {
