@@ -27,6 +27,7 @@ import { FilesSweeper } from './files/intents/files-sweeper.js';
 import { IntentJournal } from './files/intents/intent-journal.js';
 import { ManagedFile } from './files/managed-file.entity.js';
 import { OwnershipPort } from './files/ownership-port.js';
+import { ON_STORED, StoredHooks } from './files/stored/stored-hooks.js';
 import { DIRECT_UPLOAD_OPTIONS } from './files/uploads/direct-upload-options.js';
 import { DirectUploads } from './files/uploads/direct-uploads.js';
 import { FileUpload } from './files/uploads/file-upload.entity.js';
@@ -47,6 +48,7 @@ import { ActionRoutes, ActionUploads } from './http/form/action-uploads.js';
 import { ActionRoutesCheck } from './http/routes/action-routes.check.js';
 import { UPLOAD_IDLE_TIMEOUT } from './http/form/arrival.js';
 import { Downloads } from './http/download/downloads.js';
+import { FileAnswers, SHOWN_METADATA } from './http/routes/file-answers.js';
 import { FileGate } from './http/routes/file-gate.js';
 import { FileLists } from './http/routes/file-lists.js';
 import { createFilesControllers } from './http/routes/files.controller.js';
@@ -218,6 +220,7 @@ function assemble(
         useFactory: (config: ApplicationConfig, modules: ModulesContainer) =>
           new RouteAddresses(addressed, FilesModule, config, modules),
       },
+      { provide: SHOWN_METADATA, useValue: checked?.metadata },
       { provide: UPLOAD_IDLE_TIMEOUT, useValue: checked?.uploadIdleTimeout ?? UPLOAD_IDLE_DEFAULT },
       OneTimeLinks,
       option(SWEEPER_OPTIONS, ({ sweeper }) => sweeper),
@@ -238,6 +241,8 @@ function assemble(
       ByteRemovals,
       ContentStore,
       FileWriter,
+      option(ON_STORED, ({ onStored }) => onStored),
+      StoredHooks,
       option(DIRECT_UPLOAD_OPTIONS, ({ directUploads }) => directUploads),
       UploadCompletion,
       UploadEndings,
@@ -271,7 +276,7 @@ function assemble(
       FastifyRawBody,
       { provide: CallPreparation, useClass: ActionUploads },
       ...PUBLIC_PROVIDERS,
-      ...(http === false ? [] : [FileGate, FileLists, Downloads, Uploads]),
+      ...(http === false ? [] : [FileAnswers, FileGate, FileLists, Downloads, Uploads]),
     ],
     controllers: [...controllers],
     exports: [...PUBLIC_PROVIDERS, CallPreparation, ...storageTokens],

@@ -7,6 +7,7 @@ import { callUser } from './access/call-user.js';
 import { readConcurrentRemovals } from './files/content/byte-removals.js';
 import { readDirectUploadOptions } from './files/uploads/direct-upload-options.js';
 import type { CheckedDirectUploadOptions, DirectUploadOptions } from './files/uploads/direct-upload-options.js';
+import type { StoredHook } from './files/stored/on-file-stored.decorator.js';
 import { readSweeperOptions } from './files/intents/sweeper-options.js';
 import type { CheckedSweeperOptions, SweeperOptions } from './files/intents/sweeper-options.js';
 import type { FilesHttpOptions } from './http/http-options.js';
@@ -29,6 +30,11 @@ export interface FilesModuleOptions extends FilesModuleShape {
   defaultStorage?: string;
   /** Who is acting. @default the `user` that guards left on the call, on every transport: `{ type: 'user', id: user.id }`, or `null` */
   actor?: ActorResolver;
+  /**
+   * Called for each file that gets content, in the unit of work that writes its row, before the methods with `@OnFileStored()`. It may refuse the
+   * file: throw `FileRefusedError`. @default nothing
+   */
+  onStored?: StoredHook;
   /** Tells managers, who may do everything with every file. @default nobody */
   isManager?: (actor: Actor | null) => boolean | Promise<boolean>;
   /** Who may upload, besides managers. @default 'managers' */
@@ -107,6 +113,7 @@ export interface CheckedFilesOptions extends AccessOptions {
   storages: Record<string, Storage | StorageAdapter>;
   defaultStorage: string;
   actor: ActorResolver;
+  onStored: StoredHook | undefined;
   sweeper: CheckedSweeperOptions;
   concurrentRemovals: number;
   directUploads: CheckedDirectUploadOptions;
@@ -138,6 +145,7 @@ export function checkOptions(options: FilesFactoryOptions): CheckedFilesOptions 
     uploads,
     cascade,
     actor: options.actor ?? callUser,
+    onStored: readOnStored(options.onStored),
     isManager: options.isManager ?? (() => false),
     transferAsUpdate: options.transferAsUpdate ?? true,
     scanAs: readScanRight(options),
@@ -164,6 +172,11 @@ export function assertBesideFactory(options: object): void {
       );
     }
   }
+}
+
+function readOnStored(onStored: StoredHook | undefined): StoredHook | undefined {
+  if (onStored === undefined || typeof onStored === 'function') return onStored;
+  throw new OptionInvalidError('onStored', `it must be a function, and is ${JSON.stringify(onStored)}`);
 }
 
 function readShutdownTimeout(timeout = 10_000): number {

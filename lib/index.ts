@@ -45,6 +45,7 @@ export { FilesService } from './files/files.service.js';
 export type {
   CopyFileOptions,
   CreateFileOptions,
+  FileChanges,
   ForceOption,
   NewFile,
   RegisterFileOptions,
@@ -65,7 +66,9 @@ export type {
 export { ManagedFile } from './files/managed-file.entity.js';
 export type { OwnerReference } from './files/owner-reference.js';
 export type { OwnerEntity, OwnerTypeName } from './files/owner-type-name.js';
+export type { MetadataValue } from './files/metadata-value.js';
 // With a star, because TypeScript does not allow augmenting an interface that is re-exported by name.
+export type * from './files/file-metadata.js';
 export type * from './files/file-owner-types.js';
 export type { OwnershipChange, TransferOptions } from './files/ownership-port.js';
 export { toPublicFile } from './files/public-file.js';

@@ -73,8 +73,8 @@ export interface UploadTrace {
   readonly operation: 'create' | 'replace';
   /** The name of the storage. */
   readonly storage: string;
-  /** Of the file that is replaced; a new one gets its id later. */
-  readonly fileId?: string;
+  /** The file's id. A new file has it once the upload is committed. */
+  readonly fileId: string;
   /** Known once all bytes are there. */
   bytes?: number;
   /** The content type of the bytes. */

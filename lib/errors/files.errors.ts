@@ -46,6 +46,37 @@ export class FileNameInvalidError extends FilesError {
   }
 }
 
+/** The metadata of a file is no object that JSON columns keep as it is, or is too large. */
+export class FileMetadataInvalidError extends FilesError {
+  readonly code = 'FILES_FILE_METADATA_INVALID';
+
+  constructor(
+    /** Where in the value: `metadata.tags[3]`. */
+    readonly place: string,
+    what: string,
+    remedy: string,
+  ) {
+    super(`The ${place} of a file ${what}. ${remedy}.`);
+  }
+}
+
+/**
+ * The application refuses a file that was stored: a hook throws it, and nothing is saved. The bytes are removed, also those of a direct upload,
+ * which is over then.
+ * @example throw new FileRefusedError('The image has no caption.')
+ */
+export class FileRefusedError extends FilesError {
+  readonly code = 'FILES_FILE_REFUSED';
+
+  constructor(
+    /** For the client. */
+    reason: string,
+    options?: ErrorOptions,
+  ) {
+    super(reason, options);
+  }
+}
+
 /** No file has the id. */
 export class FileNotFoundError extends FilesError {
   readonly code = 'FILES_FILE_NOT_FOUND';

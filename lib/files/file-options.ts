@@ -1,6 +1,7 @@
 import type { Actor } from '../actor/actor.js';
 import type { ManagedFile } from './managed-file.entity.js';
 import type { FileContent } from './content/open-content.js';
+import type { MetadataValue } from './metadata-value.js';
 import type { OwnerReference } from './owner-reference.js';
 
 /** The name, storage and owner of a new file. */
@@ -48,6 +49,16 @@ export interface CopyFileOptions {
   storage?: string;
   /** `null` for none. @default the actor of the current call, else none */
   owner?: OwnerReference | null;
+}
+
+/** The changes of `FilesService.update()`; what is left out stays. */
+export interface FileChanges {
+  /** The name that people see. */
+  name?: string;
+  /**
+   * In place of all that was there, or a function of that, which is called with the row locked. `null` for none. At most 64 KiB of JSON.
+   */
+  metadata?: MetadataValue | null | ((current: MetadataValue | null) => MetadataValue | null);
 }
 
 /** For operations that a pin prevents. */

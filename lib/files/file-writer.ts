@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import { type UploadTrace, uploadTrace } from '../diagnostics/traces.js';
 import { FileChangedError, FileTypeChangedError } from '../errors/files.errors.js';
 import { LocationInvalidError, LocationRefusedError, LocationRegisteredError } from '../errors/storage.errors.js';
@@ -14,6 +14,7 @@ import type { Actor } from '../actor/actor.js';
 import { ContentStore } from './content/content-store.js';
 import type { NewContent, PutHints } from './content/content-store.js';
 import { examine } from './content/examine.js';
+import { uuidV7 } from './file-id.js';
 import { cleanFileName } from './file-name.js';
 import type {
   CopyFileOptions,
@@ -34,6 +35,8 @@ import type { OwnerReference } from './owner-reference.js';
 import { readContentType } from './read-content-type.js';
 import type { TypeHints } from './sniffing/type-hints.js';
 import { OwnershipPort } from './ownership-port.js';
+import type { StoringOperation } from './stored/on-file-stored.decorator.js';
+import { StoredHooks } from './stored/stored-hooks.js';
 import type { Room } from './content/room.js';
 
 /** The name of the storage that is used when none is named. */
@@ -53,6 +56,7 @@ export class FileWriter {
     private readonly contents: ContentStore,
     private readonly journal: IntentJournal,
     @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
+    @Optional() private readonly hooks?: StoredHooks,
   ) {}
 
   async create(source: Readable, options: CreateFileOptions): Promise<ManagedFile> {
@@ -95,6 +99,7 @@ export class FileWriter {
       await this.ownership.onCreate(file, unit.manager);
       // After the insert: a deletion that had the location before has left its intent by now.
       await this.journal.assertNonePending(unit.manager, storage, location);
+      await this.hooks?.run(file, 'register');
     };
     try {
       await this.transactor.run(insert, { retry: REGISTER_RETRIES });
@@ -125,7 +130,10 @@ export class FileWriter {
       if (current.storage !== storage.name) throw new FileChangedError([id]);
       check(current.contentType);
       await allow?.(current);
-      return this.#refer(unit, current, content, { replacedAt: secondAfter(current.replacedAt ?? current.createdAt) });
+      const replacedAt = secondAfter(current.replacedAt ?? current.createdAt);
+      const replaced = await this.#refer(unit, current, content, { replacedAt });
+      await this.hooks?.run(replaced, 'replace');
+      return replaced;
     });
   }
 
@@ -135,7 +143,8 @@ export class FileWriter {
     const owner = await this.#ownerOf(options.owner);
     await this.ownership.roomFor(owner, { bytes: file.size, count: 1 });
     const content = await this.contents.copy(file, this.storages.of(file), to);
-    return this.#add({ content, name, owner, metadata: structuredClone(file.metadata) });
+    const metadata = structuredClone(file.metadata);
+    return this.#add({ id: uuidV7(), operation: 'copy', content, name, owner, metadata });
   }
 
   async move(file: ManagedFile, storage: string): Promise<ManagedFile> {
@@ -159,10 +168,11 @@ export class FileWriter {
     const name = cleanFileName(options.name);
     const contentType = readContentType(options.contentType);
     const { actor, owner = actor } = options;
-    const stored = { name, owner: await this.#ownerOf(owner), actor };
+    const id = uuidV7();
+    const stored = { id, operation: 'create' as const, name, owner: await this.#ownerOf(owner), actor };
     const room = await this.#roomFor(stored.owner, options.room ?? 0, before);
     const content = await uploadTrace.run(
-      () => ({ operation: 'create', storage: storage.name }),
+      () => ({ operation: 'create', storage: storage.name, fileId: id }),
       (trace) => this.#receive(source, storage, { name, contentType, room }, trace),
     );
     return { ...stored, content };
@@ -195,10 +205,11 @@ export class FileWriter {
     const contents = stored.map(({ content }) => content);
     return this.contents.commitAll(contents, async (unit) => {
       const files: ManagedFile[] = [];
-      for (const { content, name, owner, actor, metadata = null } of stored) {
-        const file = Object.assign(newFile({ ...bytesOf(content), name }, owner), { metadata });
+      for (const { id, operation, content, name, owner, actor, metadata = null } of stored) {
+        const file = Object.assign(newFile({ ...bytesOf(content), name }, owner, id), { metadata });
         await insertStoredFile(unit.manager, file);
         await this.ownership.onCreate(file, unit.manager, actor);
+        await this.hooks?.run(file, operation);
         files.push(file);
       }
       return files;
@@ -238,6 +249,9 @@ type Bytes = Omit<StoredFile, 'name'>;
 
 /** Stored content, and the values of the row that it waits for. */
 interface Stored {
+  /** The id of the file that will be. */
+  id: string;
+  operation: StoringOperation;
   content: NewContent;
   name: string;
   owner: OwnerReference | null;

@@ -19,6 +19,7 @@ import { cleanFileName } from './file-name.js';
 import type {
   CopyFileOptions,
   CreateFileOptions,
+  FileChanges,
   ForceOption,
   NewFile,
   RegisterFileOptions,
@@ -31,6 +32,7 @@ import { ManagedFile } from './managed-file.entity.js';
 import { openContent } from './content/open-content.js';
 import type { FileContent } from './content/open-content.js';
 import { assertOwnerReference } from './owner-reference.js';
+import { assertMetadata } from './metadata-value.js';
 import { OwnershipPort } from './ownership-port.js';
 import type { OwnershipChange, TransferOptions } from './ownership-port.js';
 import type { FoundFiles, ScanOptions, SearchOptions } from './search/file-filter.js';
@@ -57,6 +59,7 @@ const IDS_PER_STATEMENT = 10_000;
   'scan',
   'stream',
   'rename',
+  'update',
   'replace',
   'copy',
   'move',
@@ -165,12 +168,25 @@ export class FilesService {
 
   /** Changes the name and nothing else, also of a pinned file. */
   async rename(id: string, name: string): Promise<ManagedFile> {
+    return this.update(id, { name });
+  }
+
+  /**
+   * Changes the name, the application's `metadata`, or both, also of a pinned file. Throws `FileNameInvalidError` and `FileMetadataInvalidError`.
+   * @example await files.update(id, { metadata: (current) => ({ ...current, alt: 'A hare' }) })
+   */
+  async update(id: string, { name, metadata }: FileChanges): Promise<ManagedFile> {
     const fileId = idOf(id);
-    const clean = cleanFileName(name);
+    const renamed = name !== undefined && { name: cleanFileName(name) };
+    if (typeof metadata !== 'function' && metadata !== undefined) assertMetadata(metadata);
     return this.transactor.run(async ({ manager }) => {
       const file = await lockFile(manager, fileId);
-      await manager.update(ManagedFile, { id: fileId }, { name: clean });
-      return Object.assign(file, { name: clean });
+      const noted: unknown = typeof metadata === 'function' ? metadata(file.metadata) : metadata;
+      if (noted !== undefined) assertMetadata(noted);
+      const changes = { ...renamed, ...(noted !== undefined && { metadata: noted }) };
+      // TypeORM's type of changes has no place for JSON of any shape.
+      if (Object.keys(changes).length > 0) await manager.update(ManagedFile, { id: fileId }, changes as object);
+      return Object.assign(file, changes);
     });
   }
 

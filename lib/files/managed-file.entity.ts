@@ -1,6 +1,7 @@
 import { Exclude } from 'class-transformer';
 import { Column, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 import { BINARY_TABLE, data, flag, id, int8, text, when } from './columns.js';
+import type { MetadataValue } from './metadata-value.js';
 import { toPublicFile } from './public-file.js';
 import type { PublicFile } from './public-file.js';
 import { Authoritative } from '../unit-of-work/typeorm/query-builders.js';
@@ -48,8 +49,8 @@ export class ManagedFile {
   @Column(flag()) pinned!: boolean;
   /** The notes of the storage adapter about the bytes. */
   @Private() @Column(data({ name: 'storage_data', nullable: true })) storageData!: Record<string, unknown> | null;
-  /** Free for the application. */
-  @Column(data({ name: 'plugin_data', nullable: true })) metadata!: Record<string, unknown> | null;
+  /** Free for the application, which writes it by `FilesService.update()`; not shown to clients. */
+  @Private() @Column(data({ name: 'plugin_data', nullable: true })) metadata!: MetadataValue | null;
 
   /** The fields that clients may see. */
   toJSON(): PublicFile {

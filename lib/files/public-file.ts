@@ -24,12 +24,12 @@ export interface PublicFile {
   ownerField: string | null;
   /** Protected from transfer, deletion and replacement. */
   pinned: boolean;
-  /** The application's own. */
-  metadata: Record<string, unknown> | null;
+  /** The part of the application's `metadata` that its option `http.metadata` shows; missing without the option. */
+  metadata?: object | null;
 }
 
 /** Picks the public fields; a column that is added later stays private until it is named here. */
-export function toPublicFile(file: Readonly<PublicFile>): PublicFile {
+export function toPublicFile(file: Readonly<Omit<PublicFile, 'metadata'>>): PublicFile {
   return {
     id: file.id,
     name: file.name,
@@ -43,6 +43,5 @@ export function toPublicFile(file: Readonly<PublicFile>): PublicFile {
     ownerId: file.ownerId,
     ownerField: file.ownerField,
     pinned: file.pinned,
-    metadata: file.metadata,
   };
 }

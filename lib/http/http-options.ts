@@ -1,3 +1,4 @@
+import type { ManagedFile } from '../files/managed-file.entity.js';
 import { OptionInvalidError } from '../errors/setup.errors.js';
 
 /** The routes of the library, by name. `directUploads` are five, below `uploads`; `link` opens signed links. */
@@ -32,6 +33,12 @@ export interface FilesHttpOptions {
    * applied after those of all, so that they win.
    */
   decorators?: RouteDecorators | Readonly<Partial<Record<FilesRoute | 'all', RouteDecorators>>>;
+  /**
+   * The part of a file's `metadata` that the routes answer, as `metadata`. They check access to the file before.
+   * @default none, and the answers have no `metadata`
+   * @example ({ metadata }) => ({ alt: metadata?.alt })
+   */
+  metadata?: (file: ManagedFile) => object | null;
   /** Routes to leave out: `['transfer', 'pin', 'unpin']`. @default none */
   without?: readonly FilesRoute[];
   /**
@@ -45,6 +52,7 @@ export interface FilesHttpOptions {
 export interface CheckedHttpOptions {
   readonly path: string;
   readonly uploadIdleTimeout: number;
+  readonly metadata: FilesHttpOptions['metadata'];
   /** The decorators of a route, the first to be applied first; `undefined` where it is left out. */
   decoratorsOf(route: FilesRoute): RouteDecorators | undefined;
 }
@@ -56,6 +64,7 @@ export function readHttpOptions({
   path = 'files',
   decorators = [],
   without = [],
+  metadata,
   uploadIdleTimeout = UPLOAD_IDLE_DEFAULT,
 }: FilesHttpOptions): CheckedHttpOptions {
   const byRoute: Readonly<Partial<Record<FilesRoute | 'all', RouteDecorators>>> = isList(decorators)
@@ -63,6 +72,11 @@ export function readHttpOptions({
     : decorators;
   for (const name of Object.keys(byRoute)) if (name !== 'all') assertRoute('http.decorators', name);
   for (const name of without) assertRoute('http.without', name);
+  if (metadata !== undefined && typeof metadata !== 'function')
+    throw new OptionInvalidError(
+      'http.metadata',
+      `it must be a function of a file, and is ${JSON.stringify(metadata)}`,
+    );
   const isTime = uploadIdleTimeout > 0 && (uploadIdleTimeout < 2 ** 31 || uploadIdleTimeout === Infinity);
   if (!isTime) {
     const why = `it must be a number of milliseconds above 0, or Infinity, and is ${uploadIdleTimeout}`;
@@ -72,6 +86,7 @@ export function readHttpOptions({
   return {
     path,
     uploadIdleTimeout,
+    metadata,
     // Decorators are applied from the bottom up.
     decoratorsOf: (route) =>
       without.includes(route) ? undefined : [...all.toReversed(), ...(byRoute[route] ?? []).toReversed()],

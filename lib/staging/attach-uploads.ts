@@ -49,6 +49,8 @@ export async function attachUploads(uploads: readonly QueuedUpload[], queue: Uni
   await assertOwnersExist(unit.manager, unseen, TransferRuntime.of(unit.dataSource).ownerEntities);
   await insertRows(unit, new Map(fresh.map(({ staged }) => [staged, files.get(staged) as ManagedFile])));
   await writeFields(unit, writes);
+  const { hooks } = TransferRuntime.of(unit.dataSource);
+  for (const { staged } of fresh) await hooks?.run(files.get(staged) as ManagedFile, 'attach');
   return placed.map(({ staged }) => files.get(staged) as ManagedFile);
 }
 

@@ -18,7 +18,7 @@ export const ls: Command = {
     for await (const file of eachFile(dataSource, {}, filterOf(options))) {
       if (signal.aborted || count === limit) break;
       count++;
-      await out.result({ ...toPublicFile(file), location: file.location }, lineOf(file));
+      await out.result({ ...toPublicFile(file), metadata: file.metadata, location: file.location }, lineOf(file));
     }
     return 0;
   },

@@ -30,7 +30,14 @@ export const show: Command = {
     const history = await files.history(file.id);
     const namedBy = await recordsNaming(app, file);
     const access = actor ? await decisions(app, actor, file) : undefined;
-    const told = { ...toPublicFile(file), location: file.location, namedBy, history, ...(access && { access }) };
+    const told = {
+      ...toPublicFile(file),
+      metadata: file.metadata,
+      location: file.location,
+      namedBy,
+      history,
+      ...(access && { access }),
+    };
     await out.result(told, [...lines(file), ...named(namedBy), ...changes(history), ...rules(access)].join('\n'));
     return 0;
   },

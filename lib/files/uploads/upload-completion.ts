@@ -2,7 +2,7 @@ import { finished } from 'node:stream/promises';
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { IsNull } from 'typeorm';
 import { uploadTrace } from '../../diagnostics/traces.js';
-import { FileTooLargeError, FileTypeNotAcceptedError } from '../../errors/files.errors.js';
+import { FileRefusedError, FileTooLargeError, FileTypeNotAcceptedError } from '../../errors/files.errors.js';
 import { LocationTakenError } from '../../errors/storage.errors.js';
 import { UploadIncompleteError, UploadMismatchedError, UploadNotFoundError } from '../../errors/uploads.errors.js';
 import type { Storage } from '../../storage/storage.js';
@@ -15,6 +15,7 @@ import { IntentJournal } from '../intents/intent-journal.js';
 import { ManagedFile } from '../managed-file.entity.js';
 import { insertStoredFile, newFile } from '../new-file.js';
 import type { StoredFile } from '../new-file.js';
+import { StoredHooks } from '../stored/stored-hooks.js';
 import { OwnershipPort } from '../ownership-port.js';
 import { parseChecksum } from './checksum.js';
 import { DIRECT_UPLOAD_OPTIONS } from './direct-upload-options.js';
@@ -27,7 +28,13 @@ import { actorOf, announced, endRow, ownerOf, prolongRow } from './upload-rows.j
 type Examined = Pick<StoredFile, 'contentType' | 'charset' | 'size' | 'hash' | 'hashAlgorithm'>;
 
 /** After one of these errors, the upload can no longer become a file. */
-const FINAL = [FileTooLargeError, FileTypeNotAcceptedError, LocationTakenError, UploadMismatchedError];
+const FINAL = [
+  FileRefusedError,
+  FileTooLargeError,
+  FileTypeNotAcceptedError,
+  LocationTakenError,
+  UploadMismatchedError,
+];
 
 /** Creates files from completed uploads. While bytes are read, no transaction is open, unless the caller has opened one. */
 @Injectable()
@@ -40,6 +47,7 @@ export class UploadCompletion {
     private readonly journal: IntentJournal,
     @Inject(DIRECT_UPLOAD_OPTIONS) private readonly options: CheckedDirectUploadOptions,
     @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
+    @Optional() private readonly hooks?: StoredHooks,
   ) {}
 
   /** Creates and returns the file of the upload; later calls return the same file. If the content is refused, gives the upload up and throws the reason. */
@@ -133,6 +141,7 @@ export class UploadCompletion {
       // A `location` function may return the same location twice. Then another file may be written or removed there right now, and its bytes were read.
       await this.journal.assertNonePending(manager, this.storages.of(row), location);
       await this.ownership.onCreate(file, manager, actorOf(row), announced(row));
+      await this.hooks?.run(file, 'direct');
       return file;
     });
   }

@@ -1,10 +1,10 @@
 import { Get, Header, Injectable, Param, Put, Res } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
-import { toPublicFile } from '../../files/public-file.js';
 import type { PublicFile } from '../../files/public-file.js';
 import { CallContext } from './call-context.decorator.js';
 import { Downloads } from '../download/downloads.js';
+import { FileAnswers } from './file-answers.js';
 import { FileGate } from './file-gate.js';
 import { PRIVATE } from '../download/private-answer.js';
 import { RawBody, rawRequest } from '../form/raw-body.js';
@@ -18,6 +18,7 @@ export abstract class ContentEndpoints {
     private readonly gate: FileGate,
     private readonly downloads: Downloads,
     private readonly uploads: Uploads,
+    private readonly answers: FileAnswers,
   ) {}
 
   /** HEAD comes here too, on both platforms. */
@@ -37,6 +38,6 @@ export abstract class ContentEndpoints {
   @RawBody()
   async replace(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {
     const request = rawRequest(context.switchToHttp().getRequest<IncomingMessage>());
-    return toPublicFile(await this.uploads.replace(id, request, context));
+    return this.answers.of(await this.uploads.replace(id, request, context));
   }
 }

@@ -3,12 +3,12 @@ import type { ExecutionContext } from '@nestjs/common';
 import { FilesAccess } from '../../access/files-access.js';
 import { ActorSource } from '../../actor/actor.js';
 import { DEFAULT_STORAGE } from '../../files/file-writer.js';
-import { toPublicFile } from '../../files/public-file.js';
 import type { PublicFile } from '../../files/public-file.js';
 import { DirectUploads } from '../../files/uploads/direct-uploads.js';
 import type { BegunUpload, ByActor, SignedPart, UploadState } from '../../files/uploads/direct-upload-types.js';
 import { PRIVATE } from '../download/private-answer.js';
 import { CallContext } from './call-context.decorator.js';
+import { FileAnswers } from './file-answers.js';
 import { BeginUploadInput, SignPartsInput } from './inputs.js';
 import { ValidInput } from './valid-input.pipe.js';
 
@@ -20,6 +20,7 @@ export abstract class DirectUploadsEndpoints {
     private readonly uploads: DirectUploads,
     private readonly access: FilesAccess,
     private readonly actors: ActorSource,
+    private readonly answers: FileAnswers,
     @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
   ) {}
 
@@ -59,7 +60,7 @@ export abstract class DirectUploadsEndpoints {
     const by = await this.#by(context);
     const { file, isTheirs } = await this.uploads.completeOnce(id, by);
     if (!isTheirs) await this.access.assertCan(by.actor, 'read', file);
-    return toPublicFile(file);
+    return this.answers.of(file);
   }
 
   @Delete(':id')

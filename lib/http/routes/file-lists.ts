@@ -7,11 +7,11 @@ import { ActorSource } from '../../actor/actor.js';
 import { FilesService } from '../../files/files.service.js';
 import { assertOwnerReference } from '../../files/owner-reference.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
-import { toPublicFile } from '../../files/public-file.js';
 import type { PublicFile } from '../../files/public-file.js';
 import type { FoundFiles } from '../../files/search/file-filter.js';
 import { searchVisibleFiles } from '../../files/search/search-visible-files.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
+import { FileAnswers } from './file-answers.js';
 import type { ListFilesInput } from './inputs.js';
 import { assertPublicFields, readListOptions } from './list-options.js';
 
@@ -32,11 +32,12 @@ export class FileLists {
     private readonly access: FilesAccess,
     private readonly actors: ActorSource,
     private readonly transactor: Transactor,
+    private readonly answers: FileAnswers,
   ) {}
 
   async find(query: ListFilesInput, context: ExecutionContext): Promise<FileList> {
     const { count, results, next } = await this.#find(query, context);
-    return { count, results: results.map(toPublicFile), next };
+    return { count, results: results.map((file) => this.answers.of(file)), next };
   }
 
   async #find(query: ListFilesInput, context: ExecutionContext): Promise<FoundFiles> {

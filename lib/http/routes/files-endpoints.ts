@@ -3,10 +3,10 @@ import type { ExecutionContext } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import { FilesService } from '../../files/files.service.js';
 import type { ManagedFile } from '../../files/managed-file.entity.js';
-import { toPublicFile } from '../../files/public-file.js';
 import type { PublicFile } from '../../files/public-file.js';
 import { WithTaskQueue } from '../../task-queue/with-task-queue.decorator.js';
 import { CallContext } from './call-context.decorator.js';
+import { FileAnswers } from './file-answers.js';
 import { FileGate } from './file-gate.js';
 import { FileLists } from './file-lists.js';
 import type { FileList } from './file-lists.js';
@@ -25,6 +25,7 @@ export abstract class FilesEndpoints {
     private readonly gate: FileGate,
     private readonly lists: FileLists,
     private readonly uploads: Uploads,
+    private readonly answers: FileAnswers,
   ) {}
 
   /**
@@ -39,7 +40,7 @@ export abstract class FilesEndpoints {
   ): Promise<PublicFile | { files: PublicFile[] }> {
     const request = rawRequest(context.switchToHttp().getRequest<IncomingMessage>());
     const { files, isList } = await this.uploads.create(request, query, context);
-    return isList ? { files: files.map(toPublicFile) } : toPublicFile(files[0] as ManagedFile);
+    return isList ? { files: files.map((file) => this.answers.of(file)) } : this.answers.of(files[0] as ManagedFile);
   }
 
   @Get()
@@ -54,7 +55,7 @@ export abstract class FilesEndpoints {
   @Get(':id')
   @Header(...PRIVATE)
   async read(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {
-    return toPublicFile(await this.gate.find(id, 'read', context));
+    return this.answers.of(await this.gate.find(id, 'read', context));
   }
 
   @Patch(':id')
@@ -65,7 +66,7 @@ export abstract class FilesEndpoints {
     @CallContext() context: ExecutionContext,
   ): Promise<PublicFile> {
     const file = await this.gate.lockFor(id, 'update', context);
-    return toPublicFile(await this.files.rename(file.id, name));
+    return this.answers.of(await this.files.rename(file.id, name));
   }
 
   @Delete(':id')

@@ -2,8 +2,8 @@ import { SearchQueryInvalidError } from '../../errors/requests.errors.js';
 import type { SearchOptions } from '../../files/search/file-filter.js';
 import type { ListFilesInput } from './inputs.js';
 
-// Locations are not shown, and must not be guessed by filters either.
-const PRIVATE = new Set(['location', 'locationKey', 'storageData']);
+// These are not shown, and must not be guessed by filters either. The application decides about metadata by the file.
+const PRIVATE = new Set(['location', 'locationKey', 'storageData', 'metadata']);
 
 /** The search options in the query. The search validates them. */
 export function readListOptions({ offset, limit, cursor, sort, filters }: ListFilesInput): SearchOptions {

@@ -11,10 +11,10 @@ import { assertOwnerReference } from '../../files/owner-reference.js';
 import type { OwnershipChange } from '../../files/ownership-port.js';
 import { guardedOwners } from '../../ownership/guard/guarded-entities.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
-import { toPublicFile } from '../../files/public-file.js';
 import type { PublicFile } from '../../files/public-file.js';
 import { WithTaskQueue } from '../../task-queue/with-task-queue.decorator.js';
 import { CallContext } from './call-context.decorator.js';
+import { FileAnswers } from './file-answers.js';
 import { FileGate } from './file-gate.js';
 import { TransferFileInput } from './inputs.js';
 import { PRIVATE } from '../download/private-answer.js';
@@ -30,6 +30,7 @@ export abstract class OwnershipEndpoints {
     private readonly actors: ActorSource,
     private readonly gate: FileGate,
     private readonly transactor: Transactor,
+    private readonly answers: FileAnswers,
   ) {}
 
   /**
@@ -60,7 +61,7 @@ export abstract class OwnershipEndpoints {
     if (!isThere && !isPerson && guardedOwners(this.transactor.dataSource, ownerType).length > 0)
       throw new OwnerNamesFilesError(ownerType);
     await this.files.transferOwnership(file.id, { ownerType, ownerId, pin, force });
-    return toPublicFile(await this.files.findOrFail(file.id));
+    return this.answers.of(await this.files.findOrFail(file.id));
   }
 
   @Put(':id/pin')
@@ -68,7 +69,7 @@ export abstract class OwnershipEndpoints {
   async pin(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {
     const file = await this.gate.lockFor(id, 'pin', context);
     await this.files.pin(file.id);
-    return toPublicFile(await this.files.findOrFail(file.id));
+    return this.answers.of(await this.files.findOrFail(file.id));
   }
 
   @Delete(':id/pin')
@@ -76,7 +77,7 @@ export abstract class OwnershipEndpoints {
   async unpin(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {
     const file = await this.gate.lockFor(id, 'pin', context);
     await this.files.unpin(file.id);
-    return toPublicFile(await this.files.findOrFail(file.id));
+    return this.answers.of(await this.files.findOrFail(file.id));
   }
 
   /** Only for actors who may change the file, because the history names other users. The history of a deleted file is for managers. */

@@ -46,7 +46,7 @@ describe.each(PLATFORMS)('files that Nest’s ClassSerializerInterceptor writes,
     const file = await uploadFile(app, 'anna', formWith('hello'));
     await app.dataSource.getRepository(ManagedFile).update(file.id, { storageData: { key: 's' }, metadata: { a: 1 } });
     await app.dataSource.getRepository(Leaflet).insert({ id: 1, fileId: file.id });
-    const told = { ...file, metadata: { a: 1 } };
+    const told = { ...file };
     expect(await (await app.fetch('/serialized-files')).json()).toEqual([told]);
     expect(await (await app.fetch('/leaflets')).json()).toEqual([{ id: 1, fileId: file.id, file: told }]);
   });

@@ -273,7 +273,6 @@ describe('FilesService.show and findMany', () => {
       ownerId: null,
       ownerField: null,
       pinned: false,
-      metadata: null,
     });
   });
 

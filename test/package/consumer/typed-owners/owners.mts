@@ -20,6 +20,13 @@ declare module 'nestjs-files' {
 }
 
 declare module 'nestjs-files' {
+  interface FileMetadata {
+    alt?: string;
+    embargo?: boolean;
+  }
+}
+
+declare module 'nestjs-files' {
   interface Actor {
     roles?: string[];
   }
@@ -130,6 +137,13 @@ export async function hand(files: FilesService, fileId: string): Promise<void> {
   await files.scan({ ownerType: 'package', ownerId: '1' });
   // @ts-expect-error a typing error in the owner type
   await files.scan({ ownerType: 'pakage', ownerId: '1' });
+}
+
+export async function describe(files: FilesService, fileId: string): Promise<string | undefined> {
+  await files.update(fileId, { metadata: (current) => ({ ...current, alt: 'A hare' }) });
+  // @ts-expect-error a typing error in what the application keeps with files
+  await files.update(fileId, { metadata: { atl: 'A hare' } });
+  return (await files.findOrFail(fileId)).metadata?.alt;
 }
 
 const storages = { default: memoryStorage() };
