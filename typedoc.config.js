@@ -24,6 +24,7 @@ export default {
     'AttachmentTarget',
     'AddStorageMarks1767225600001',
     'AddDirectUploads1767225600002',
+    'AddDraftExpiry1767225600010',
     'AddJobs1767225600003',
     'AnyRule',
     'AsyncMethod',

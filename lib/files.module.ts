@@ -21,6 +21,9 @@ import { ContentStore } from './files/content/content-store.js';
 import { FileIntent } from './files/intents/file-intent.entity.js';
 import { DEFAULT_STORAGE, FileWriter } from './files/file-writer.js';
 import { FilesAddresses } from './files/files-addresses.js';
+import { DRAFT_OPTIONS } from './files/drafts/draft-options.js';
+import { Drafts } from './files/drafts/drafts.js';
+import { FilesDrafts } from './files/drafts/files-drafts.js';
 import { FilesMover } from './files/files-mover.js';
 import { FilesService } from './files/files.service.js';
 import { FilesSweeper } from './files/intents/files-sweeper.js';
@@ -123,6 +126,7 @@ const PUBLIC_PROVIDERS = [
   FileStaging,
   FilesAccess,
   FilesAudit,
+  FilesDrafts,
   FilesJobs,
   FilesLinks,
   FilesMover,
@@ -243,6 +247,8 @@ function assemble(
       FileWriter,
       option(ON_STORED, ({ onStored }) => onStored),
       StoredHooks,
+      option(DRAFT_OPTIONS, ({ drafts }) => drafts),
+      Drafts,
       option(DIRECT_UPLOAD_OPTIONS, ({ directUploads }) => directUploads),
       UploadCompletion,
       UploadEndings,

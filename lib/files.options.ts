@@ -5,6 +5,8 @@ import type { Actor, ActorResolver } from './actor/actor.js';
 import type { ByOwnerType } from './files/owner-type-name.js';
 import { callUser } from './access/call-user.js';
 import { readConcurrentRemovals } from './files/content/byte-removals.js';
+import { readDraftOptions } from './files/drafts/draft-options.js';
+import type { CheckedDraftOptions, DraftOptions } from './files/drafts/draft-options.js';
 import { readDirectUploadOptions } from './files/uploads/direct-upload-options.js';
 import type { CheckedDirectUploadOptions, DirectUploadOptions } from './files/uploads/direct-upload-options.js';
 import type { StoredHook } from './files/stored/on-file-stored.decorator.js';
@@ -62,6 +64,8 @@ export interface FilesModuleOptions extends FilesModuleShape {
   concurrentRemovals?: number;
   /** The lifetime of uploads that clients send to the storage themselves. @default a day, and an hour for each signed request */
   directUploads?: DirectUploadOptions;
+  /** When uploads are deleted that were never attached: `{ expireAfter: '7d' }`. @default never */
+  drafts?: DraftOptions;
   /** How much owners may have, by owner type: `{ user: { bytes: '1GiB', count: 1000 } }`. @default no limit */
   quotas?: QuotaOptions;
   /**
@@ -117,6 +121,7 @@ export interface CheckedFilesOptions extends AccessOptions {
   sweeper: CheckedSweeperOptions;
   concurrentRemovals: number;
   directUploads: CheckedDirectUploadOptions;
+  drafts: CheckedDraftOptions;
   installation: string | undefined;
   jobs: CheckedJobsOptions;
   links: Readonly<LinksOptions> | undefined;
@@ -152,6 +157,7 @@ export function checkOptions(options: FilesFactoryOptions): CheckedFilesOptions 
     sweeper: readSweeperOptions(options.sweeper),
     concurrentRemovals: readConcurrentRemovals(options.concurrentRemovals),
     directUploads: readDirectUploadOptions(options.directUploads),
+    drafts: readDraftOptions(options.drafts),
     installation: readInstallation(options.installation),
     jobs: readJobsOptions(options.jobs, readShutdownTimeout(options.shutdownTimeout)),
     links: readLinksOptions(options.links),

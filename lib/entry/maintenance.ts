@@ -21,6 +21,9 @@ export type {
 export type { AuditOptions } from '../audit/audit-options.js';
 export { FilesAudit } from '../audit/files-audit.js';
 export type { OrphanedBytes, OrphanOptions } from '../audit/orphaned-bytes.js';
+export type { DraftOptions } from '../files/drafts/draft-options.js';
+export { FilesDrafts } from '../files/drafts/files-drafts.js';
+export type { DraftsReport } from '../files/drafts/files-drafts.js';
 export { FilesMover } from '../files/files-mover.js';
 export type { MovedFile, MoveFilesOptions, MoveOutcome, UnmovedFile } from '../files/files-mover.js';
 export { FilesSweeper } from '../files/intents/files-sweeper.js';

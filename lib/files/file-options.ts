@@ -21,6 +21,11 @@ export interface CreateFileOptions {
    * together. The actual number is checked again. @default 0
    */
   room?: number;
+  /**
+   * An upload of its owner's that is attached later, or else deleted when the time of the option `drafts` is over. Uploads over HTTP are drafts.
+   * Without an owner, or without the option, it stays. @default false
+   */
+  draft?: boolean;
 }
 
 /** One of several files that are made together. */

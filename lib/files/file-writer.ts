@@ -38,6 +38,7 @@ import { OwnershipPort } from './ownership-port.js';
 import type { StoringOperation } from './stored/on-file-stored.decorator.js';
 import { StoredHooks } from './stored/stored-hooks.js';
 import type { Room } from './content/room.js';
+import { Drafts } from './drafts/drafts.js';
 
 /** The name of the storage that is used when none is named. */
 export const DEFAULT_STORAGE = Symbol('DEFAULT_STORAGE');
@@ -55,6 +56,7 @@ export class FileWriter {
     private readonly ownership: OwnershipPort,
     private readonly contents: ContentStore,
     private readonly journal: IntentJournal,
+    private readonly drafts: Drafts,
     @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
     @Optional() private readonly hooks?: StoredHooks,
   ) {}
@@ -131,7 +133,8 @@ export class FileWriter {
       check(current.contentType);
       await allow?.(current);
       const replacedAt = secondAfter(current.replacedAt ?? current.createdAt);
-      const replaced = await this.#refer(unit, current, content, { replacedAt });
+      const expiresAt = this.drafts.expiryOfReplaced(current);
+      const replaced = await this.#refer(unit, current, content, { replacedAt, expiresAt });
       await this.hooks?.run(replaced, 'replace');
       return replaced;
     });
@@ -167,9 +170,9 @@ export class FileWriter {
     storage.require('write');
     const name = cleanFileName(options.name);
     const contentType = readContentType(options.contentType);
-    const { actor, owner = actor } = options;
+    const { actor, owner = actor, draft = false } = options;
     const id = uuidV7();
-    const stored = { id, operation: 'create' as const, name, owner: await this.#ownerOf(owner), actor };
+    const stored = { id, operation: 'create' as const, name, owner: await this.#ownerOf(owner), actor, draft };
     const room = await this.#roomFor(stored.owner, options.room ?? 0, before);
     const content = await uploadTrace.run(
       () => ({ operation: 'create', storage: storage.name, fileId: id }),
@@ -205,8 +208,9 @@ export class FileWriter {
     const contents = stored.map(({ content }) => content);
     return this.contents.commitAll(contents, async (unit) => {
       const files: ManagedFile[] = [];
-      for (const { id, operation, content, name, owner, actor, metadata = null } of stored) {
-        const file = Object.assign(newFile({ ...bytesOf(content), name }, owner, id), { metadata });
+      for (const { id, operation, content, name, owner, actor, metadata = null, draft = false } of stored) {
+        const expiresAt = draft ? this.drafts.expiryOfNew(owner) : null;
+        const file = Object.assign(newFile({ ...bytesOf(content), name }, owner, id), { metadata, expiresAt });
         await insertStoredFile(unit.manager, file);
         await this.ownership.onCreate(file, unit.manager, actor);
         await this.hooks?.run(file, operation);
@@ -221,7 +225,7 @@ export class FileWriter {
     unit: UnitOfWork,
     file: ManagedFile,
     content: NewContent,
-    further: Partial<Pick<ManagedFile, 'replacedAt'>> = {},
+    further: Partial<Pick<ManagedFile, 'replacedAt' | 'expiresAt'>> = {},
   ): Promise<ManagedFile> {
     const changes = { ...bytesOf(content), ...further, locationKey: locationKey(content.location), storageData: null };
     await unit.manager.update(ManagedFile, { id: file.id }, changes);
@@ -257,6 +261,7 @@ interface Stored {
   owner: OwnerReference | null;
   actor?: Actor | null | undefined;
   metadata?: ManagedFile['metadata'];
+  draft?: boolean;
 }
 
 function bytesOf({ storage, location, contentType, charset, size, hash, hashAlgorithm }: Bytes): Bytes {

@@ -14,6 +14,7 @@ const Private = () => Exclude({ toPlainOnly: true });
 @Authoritative()
 @Unique('uq_files_file_location', ['storage', 'locationKey'])
 @Index('ix_files_file_owner', ['ownerType', 'ownerId', 'id'])
+@Index('ix_files_file_expiry', ['storage', 'expiresAt', 'id'])
 export class ManagedFile {
   /** A time-ordered UUID, in lower case. */
   @PrimaryColumn(id()) id!: string;
@@ -47,6 +48,8 @@ export class ManagedFile {
   @Column(text(128, { name: 'owner_field', nullable: true })) ownerField!: string | null;
   /** Protected from transfer, deletion and replacement until unpinned or forced. */
   @Column(flag()) pinned!: boolean;
+  /** When it is deleted unless somebody attaches it before; null for a file that stays. */
+  @Column(when({ name: 'expires_at', nullable: true })) expiresAt!: Date | null;
   /** The notes of the storage adapter about the bytes. */
   @Private() @Column(data({ name: 'storage_data', nullable: true })) storageData!: Record<string, unknown> | null;
   /** Free for the application, which writes it by `FilesService.update()`; not shown to clients. */

@@ -23,6 +23,7 @@ export function newFile(stored: StoredFile, owner: OwnerReference | null, id = u
     ownerId: owner?.id ?? null,
     ownerField: null,
     pinned: false,
+    expiresAt: null,
     storageData: null,
     metadata: null,
   });

@@ -5,6 +5,7 @@ import type { TransferAction } from './transfer-action.js';
 import type { Room } from './content/room.js';
 import type { OwnerReference } from './owner-reference.js';
 import type { OwnerTypeName } from './owner-type-name.js';
+import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 
 /** Where a transfer goes, and how. */
 export interface TransferOptions {
@@ -77,4 +78,6 @@ export abstract class OwnershipPort {
   abstract onResize(file: ManagedFile, bytesBefore: number, manager: EntityManager): Promise<void>;
   /** Called in the transaction that deletes the row, before it, with the row locked. */
   abstract onDelete(file: ManagedFile, manager: EntityManager): Promise<void>;
+  /** Deletes files whose rows this unit has locked, because nobody has attached them: rows, history, quotas, and the bytes after the commit. */
+  abstract expire(files: readonly ManagedFile[], unit: UnitOfWork): Promise<void>;
 }

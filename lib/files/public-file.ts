@@ -24,6 +24,8 @@ export interface PublicFile {
   ownerField: string | null;
   /** Protected from transfer, deletion and replacement. */
   pinned: boolean;
+  /** When it is deleted unless it is attached before; null for a file that stays. */
+  expiresAt: Date | null;
   /** The part of the application's `metadata` that its option `http.metadata` shows; missing without the option. */
   metadata?: object | null;
 }
@@ -43,5 +45,6 @@ export function toPublicFile(file: Readonly<Omit<PublicFile, 'metadata'>>): Publ
     ownerId: file.ownerId,
     ownerField: file.ownerField,
     pinned: file.pinned,
+    expiresAt: file.expiresAt,
   };
 }

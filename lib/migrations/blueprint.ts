@@ -1,4 +1,4 @@
-import { Table } from 'typeorm';
+import { Table, TableIndex } from 'typeorm';
 import type { DataSource, QueryRunner, TableColumnOptions } from 'typeorm';
 import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/data-source.js';
 
@@ -13,20 +13,23 @@ interface ColumnBlueprint {
   readonly primary?: boolean;
 }
 
-interface IndexBlueprint {
+export interface IndexBlueprint {
   readonly name: string;
   /** Their properties. */
   readonly columns: readonly string[];
+}
+
+interface TableReference {
+  /** The class, from which a naming strategy may make a name. */
+  readonly entity: string;
+  readonly name: string;
 }
 
 /**
  * A table as a migration makes it, for every database, under the names that the application's naming strategy gives. It does not follow
  * the entities: migrations that have been run do not change.
  */
-export interface TableBlueprint {
-  /** The class, from which a naming strategy may make a name. */
-  readonly entity: string;
-  readonly name: string;
+export interface TableBlueprint extends TableReference {
   readonly columns: readonly ColumnBlueprint[];
   readonly indices?: readonly IndexBlueprint[];
   readonly uniques?: readonly IndexBlueprint[];
@@ -77,8 +80,54 @@ export async function drop(blueprint: TableBlueprint, runner: QueryRunner): Prom
   await runner.dropTable(tablePath(blueprint, dataSourceOf(runner)), true);
 }
 
+/** Adds the column to the table, unless it is there. */
+export async function addColumn(table: TableReference, column: ColumnBlueprint, runner: QueryRunner): Promise<void> {
+  const dataSource = dataSourceOf(runner);
+  const path = tablePath(table, dataSource);
+  const { name, type } = columnOptions(column, dataSource);
+  if (await runner.hasColumn(path, name)) return;
+  // Not by TypeORM, which makes the whole table anew on SQLite, and deletes the rows of the application that refer to it.
+  await runner.query(`ALTER TABLE ${quoted(path, dataSource)} ADD COLUMN ${dataSource.driver.escape(name)} ${type}`);
+}
+
+/** Drops the column of the table, if it is there. */
+export async function dropColumn(table: TableReference, column: ColumnBlueprint, runner: QueryRunner): Promise<void> {
+  const dataSource = dataSourceOf(runner);
+  const path = tablePath(table, dataSource);
+  const name = columnName(column, dataSource);
+  if (!(await runner.hasColumn(path, name))) return;
+  await runner.query(`ALTER TABLE ${quoted(path, dataSource)} DROP COLUMN ${dataSource.driver.escape(name)}`);
+}
+
+/** Adds the index to the table, unless it is there. */
+export async function addIndex(table: TableReference, index: IndexBlueprint, runner: QueryRunner): Promise<void> {
+  const dataSource = dataSourceOf(runner);
+  const path = tablePath(table, dataSource);
+  if (await hasIndex(path, index, runner)) return;
+  const columnNames = index.columns.map((property) => columnName(column(property, 'text'), dataSource));
+  await runner.createIndex(path, new TableIndex({ name: index.name, columnNames }));
+}
+
+/** Drops the index of the table, if it is there. */
+export async function dropIndex(table: TableReference, index: IndexBlueprint, runner: QueryRunner): Promise<void> {
+  const path = tablePath(table, dataSourceOf(runner));
+  if (await hasIndex(path, index, runner)) await runner.dropIndex(path, index.name);
+}
+
+async function hasIndex(path: string, { name }: IndexBlueprint, runner: QueryRunner): Promise<boolean> {
+  const table = await runner.getTable(path);
+  return table?.indices.some((one) => one.name === name) ?? false;
+}
+
+function quoted(path: string, { driver }: DataSource): string {
+  return path
+    .split('.')
+    .map((part) => driver.escape(part))
+    .join('.');
+}
+
 function tablePath(
-  { entity, name }: TableBlueprint,
+  { entity, name }: TableReference,
   { driver, options, namingStrategy, entityMetadatas }: DataSource,
 ): string {
   const { entityPrefix, schema } = options as { entityPrefix?: string; schema?: string };

@@ -34,7 +34,7 @@ export async function applyPolicies(runtime: TransferRuntime, unit: UnitOfWork, 
 
 const DEALINGS: Record<LettingGo, (runtime: TransferRuntime, unit: UnitOfWork, files: LockedFiles) => Promise<void>> = {
   release: (runtime, { manager }, files) => releaseFiles(runtime, manager, files),
-  delete: deleteFiles,
+  delete: (runtime, unit, files) => deleteFiles(runtime, unit, files, 'delete'),
 };
 
 /** Removes the owner of the files, and unpins them: the pin belonged to the owner. */
@@ -44,13 +44,18 @@ export async function releaseFiles(
   files: LockedFiles,
 ): Promise<void> {
   if (files.length === 0) return;
-  const nobody = { ownerType: null, ownerId: null, ownerField: null, pinned: false };
+  const nobody = { ownerType: null, ownerId: null, ownerField: null, pinned: false, expiresAt: null };
   for (const ids of idsOf(files)) await manager.update(ManagedFile, ids, nobody);
   await record(runtime, manager, files, 'release');
 }
 
-/** Deletes the files: their rows in this unit, their bytes after it. */
-async function deleteFiles(runtime: TransferRuntime, unit: UnitOfWork, files: LockedFiles): Promise<void> {
+/** Deletes the files: their rows in this unit, their bytes after it. `action` is the one for their history. */
+export async function deleteFiles(
+  runtime: TransferRuntime,
+  unit: UnitOfWork,
+  files: LockedFiles,
+  action: TransferAction & ('delete' | 'expire'),
+): Promise<void> {
   if (files.length === 0) return;
   const rows: Pick<ManagedFile, 'storage' | 'location'>[] = [];
   const select = { id: true, storage: true, location: true };
@@ -58,7 +63,7 @@ async function deleteFiles(runtime: TransferRuntime, unit: UnitOfWork, files: Lo
     rows.push(...(await unit.manager.find(ManagedFile, { select, where: { id: In(ids) } })));
   await runtime.content.remove(unit, rows);
   for (const ids of idsOf(files)) await deleteFileRows(unit.manager, ids);
-  await record(runtime, unit.manager, files, 'delete');
+  await record(runtime, unit.manager, files, action);
 }
 
 async function record(

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { In } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { transferTrace } from '../diagnostics/traces.js';
 import { FileNotFoundError, FilePinnedError, FileUnownedError } from '../errors/files.errors.js';
@@ -12,11 +13,13 @@ import { OwnershipPort } from '../files/ownership-port.js';
 import type { Amount, TransferOptions } from '../files/ownership-port.js';
 import type { Room } from '../files/content/room.js';
 import { Transactor } from '../unit-of-work/transactor.js';
+import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { FileTransfer } from './file-transfer.entity.js';
-import { ownerOf } from './statements/transfer-statements.js';
+import { ownerOf, toSnapshot } from './statements/transfer-statements.js';
 import type { HistoryEntry, Move, MoveOutcome, TransferStatements } from './statements/transfer-statements.js';
 import { noteCreated, noteMoves, noteTaken } from './guard/record-guard.js';
 import { assertOwnersExist } from './owner-existence.js';
+import { deleteFiles } from './let-go.js';
 import { setPins } from './pins.js';
 import { chargeMoves } from './quotas/charge-moves.js';
 import type { Quotas } from './quotas/quotas.js';
@@ -55,6 +58,7 @@ export class Ownership extends OwnershipPort {
       await chargeMoves(this.runtime, manager, moves, outcomes);
       const unpinned = outcomes.filter(({ verdict, before }) => verdict === 'kept' && !before.pinned);
       if (pin) await setPins(this.#statements, manager, unpinned, true, actor);
+      else await keepDrafts(manager, unpinned);
     };
     await transferTrace.run(describe, () => this.#inTransaction(needsSavepoint, transfer));
   }
@@ -92,6 +96,19 @@ export class Ownership extends OwnershipPort {
     await this.#quotas.charge(manager, [{ owner: ownerOf(file), bytes: -file.size, count: -1 }], file.id);
     const owner = ownerOf(file);
     if (owner) noteTaken(this.runtime, manager, file.id, owner);
+  }
+
+  async expire(files: readonly ManagedFile[], unit: UnitOfWork): Promise<void> {
+    await deleteFiles(
+      this.runtime,
+      unit,
+      files.map((file) => toSnapshot({ ...file })),
+      'expire',
+    );
+    for (const file of files) {
+      const owner = ownerOf(file);
+      if (owner) noteTaken(this.runtime, unit.manager, file.id, owner);
+    }
   }
 
   async onReserve(owner: OwnerReference | null, announced: Amount, manager: EntityManager): Promise<void> {
@@ -144,6 +161,12 @@ export class Ownership extends OwnershipPort {
     const unit = needsSavepoint ? undefined : this.transactor.current();
     return unit ? work(unit.manager) : this.transactor.run(({ manager }) => work(manager));
   }
+}
+
+/** Files that were given to the owner who had them stay there, and no statement of the transfer has written their rows. */
+async function keepDrafts(manager: EntityManager, files: readonly MoveOutcome[]): Promise<void> {
+  if (files.length === 0) return;
+  await manager.update(ManagedFile, { id: In(files.map(({ fileId }) => fileId)) }, { expiresAt: null });
 }
 
 function refuse({ fileId, verdict }: MoveOutcome): void {

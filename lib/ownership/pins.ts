@@ -16,7 +16,8 @@ export async function setPins(
   if (files.length === 0) return;
   const action: TransferAction = pinned ? 'pin' : 'unpin';
   const ids = files.map(({ fileId }) => fileId);
-  await manager.update(ManagedFile, ids, { pinned });
+  // Who pins a file wants to keep it.
+  await manager.update(ManagedFile, ids, pinned ? { pinned, expiresAt: null } : { pinned });
   const entries = files.map(({ fileId, before }) => {
     return { fileId, action, from: ownerOf(before), to: ownerOf(before), forced: false };
   });

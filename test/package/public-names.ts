@@ -143,7 +143,7 @@ export const publicNames: Record<string, string[]> = {
   ],
   'nestjs-files/hooks': ['OnFileStored'],
   'nestjs-files/jobs': ['FilesJobs', 'outboxJobs'],
-  'nestjs-files/maintenance': ['FilesAudit', 'FilesMover', 'FilesSweeper', 'Quotas', 'adoptStorage'],
+  'nestjs-files/maintenance': ['FilesAudit', 'FilesDrafts', 'FilesMover', 'FilesSweeper', 'Quotas', 'adoptStorage'],
   'nestjs-files/migrations': ['FILES_MIGRATIONS', 'createGuards', 'dropGuards', 'guardMigration', 'runMigrations'],
   'nestjs-files/schema': [
     'acceptFileStorage',

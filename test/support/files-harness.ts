@@ -9,6 +9,9 @@ import { ActorSource } from '../../lib/actor/actor.js';
 import type { Actor } from '../../lib/actor/actor.js';
 import { ByteRemovals } from '../../lib/files/content/byte-removals.js';
 import { ContentStore } from '../../lib/files/content/content-store.js';
+import { readDraftOptions } from '../../lib/files/drafts/draft-options.js';
+import { Drafts } from '../../lib/files/drafts/drafts.js';
+import { FilesDrafts } from '../../lib/files/drafts/files-drafts.js';
 import { FileIntent } from '../../lib/files/intents/file-intent.entity.js';
 import { FileWriter } from '../../lib/files/file-writer.js';
 import { FilesService } from '../../lib/files/files.service.js';
@@ -30,6 +33,7 @@ import { StoredBytes } from '../../lib/storage/adapters/stored-bytes.entity.js';
 import type { Storage } from '../../lib/storage/storage.js';
 import { TaskQueue } from '../../lib/task-queue/task-queue.js';
 import { Transactor } from '../../lib/unit-of-work/transactor.js';
+import type { UnitOfWork } from '../../lib/unit-of-work/unit-of-work.js';
 import { theDatabase } from './databases.js';
 import type { TestDatabase } from './databases.js';
 import { filesBelow, newDirectory } from './files-directory.js';
@@ -92,6 +96,15 @@ class NotingOwnership extends OwnershipPort {
     await manager.insert(Note, { text: `resized ${file.id} from ${bytesBefore} to ${file.size}` });
   }
 
+  async expire(files: readonly ManagedFile[], { manager }: UnitOfWork): Promise<void> {
+    for (const { id } of files) await manager.insert(Note, { text: `expired ${id}` });
+    await manager.delete(
+      ManagedFile,
+      files.map(({ id }) => id),
+    );
+    if (this.fault) throw this.fault;
+  }
+
   async onDelete(file: ManagedFile, manager: EntityManager): Promise<void> {
     await manager.insert(Note, { text: `deleted ${file.id}` });
     if (this.fault) throw this.fault;
@@ -123,13 +136,15 @@ export async function assembleFiles(dataSource: DataSource, storages: Record<str
   const journal = new IntentJournal(transactor, now);
   const removals = new ByteRemovals(transactor, journal);
   const contents = new ContentStore(registry, transactor, journal, removals);
-  const writer = new FileWriter(registry, transactor, actors, ownership, contents, journal, 'default');
+  const drafts = new Drafts(readDraftOptions({ expireAfter: '7d' }), now);
+  const filesDrafts = new FilesDrafts(registry, transactor, ownership, drafts, now);
+  const writer = new FileWriter(registry, transactor, actors, ownership, contents, journal, drafts, 'default');
   const files = new FilesService(registry, transactor, actors, ownership, contents, writer);
   const lasting = readDirectUploadOptions();
   const endings = new UploadEndings(registry, transactor, ownership, lasting, now);
   const uploadSweep = new UploadSweep(transactor, endings, now);
-  const sweeper = new FilesSweeper(registry, transactor, removals, uploadSweep, readSweeperOptions(), now);
-  const completion = new UploadCompletion(registry, transactor, ownership, endings, journal, lasting, now);
+  const sweeper = new FilesSweeper(registry, transactor, removals, uploadSweep, filesDrafts, readSweeperOptions(), now);
+  const completion = new UploadCompletion(registry, transactor, ownership, endings, journal, drafts, lasting, now);
   const uploads = new DirectUploads(
     registry,
     transactor,
@@ -159,6 +174,7 @@ export async function assembleFiles(dataSource: DataSource, storages: Record<str
     files,
     uploads,
     uploadSweep,
+    filesDrafts,
     sweeper,
     close,
     /** Once what was given up is removed. */

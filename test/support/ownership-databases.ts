@@ -34,6 +34,7 @@ export async function insertFile(
     ownerField: null,
     pinned: false,
     storageData: null,
+    expiresAt: null,
     metadata: null,
     ...file,
   });

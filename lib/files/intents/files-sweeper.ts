@@ -13,18 +13,19 @@ import type { Clock } from '../clock.js';
 import { FileIntent } from './file-intent.entity.js';
 import { leaseIntents } from './intent-leases.js';
 import { MARKERS, readMarker } from './marker-intent.js';
-import { previewSweep } from './sweep-preview.js';
+import { previewSweep, stepOf } from './sweep-preview.js';
 import type { SweepStep } from './sweep-preview.js';
 import { SweepFailures } from './sweep-failures.js';
 import { count, emptyReport } from './sweep-report.js';
 import type { SweepReport } from './sweep-report.js';
 import { UploadSweep } from '../uploads/upload-sweep.js';
+import { FilesDrafts } from '../drafts/files-drafts.js';
 import { SWEEPER_OPTIONS } from './sweeper-options.js';
 import type { CheckedSweeperOptions } from './sweeper-options.js';
 
 /**
- * Removes the remains of a crash, a failed storage or a lost COMMIT: bytes that no file refers to. It may run on several machines at
- * once; bytes that a file refers to are never touched.
+ * Removes the remains of a crash, a failed storage or a lost COMMIT: bytes that no file refers to. With the option `drafts`, it also deletes
+ * uploads that nobody has attached in time. It may run on several machines at once; bytes that another file refers to are never touched.
  */
 @Injectable()
 export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -40,6 +41,7 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
     private readonly transactor: Transactor,
     private readonly removals: ByteRemovals,
     private readonly uploads: UploadSweep,
+    private readonly drafts: FilesDrafts,
     @Inject(SWEEPER_OPTIONS) private readonly options: CheckedSweeperOptions,
     @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
   ) {}
@@ -56,7 +58,11 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
   /** The work that a sweep would do now, without doing it. Unfinished writes in storages are not included. */
   preview({ limit = 100 }: { limit?: number } = {}): Promise<SweepStep[]> {
     const moment = { now: new Date(this.now()), abandonedBefore: this.#abandonedBefore(), limit };
-    return detach(() => previewSweep(this.transactor, this.storages, moment));
+    return detach(async () => {
+      const steps = await previewSweep(this.transactor, this.storages, moment);
+      const drafts = await this.drafts.preview({ limit: limit - steps.length });
+      return [...steps, ...drafts.map(stepOf)];
+    });
   }
 
   /** @internal */
@@ -80,7 +86,7 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
     try {
       // Looking for leftovers reads all directories, so it is done seldom; leftovers only take space.
       const report = await this.#sweep(this.now() - this.#tidiedAt >= this.options.grace);
-      if (report.examined + report.leftovers > 0) this.#logger.log(`Swept: ${JSON.stringify(report)}`);
+      if (report.examined + report.leftovers + report.expired > 0) this.#logger.log(`Swept: ${JSON.stringify(report)}`);
     } catch (error) {
       this.#logger.error('The sweep failed; the next one tries again', stackOf(error));
     }
@@ -102,6 +108,9 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
     const failures = new SweepFailures(report, this.#logger);
     await this.#sweepIntents(report, failures);
     await failures.attempt('the direct uploads', () => this.#sweepUploads(report, failures));
+    for (const name of this.drafts.removableStorages()) {
+      await failures.attempt(`the expired uploads of storage "${name}"`, () => this.#sweepDrafts(name, report));
+    }
     for (const name of this.storages.names) {
       if (this.#isStopped) break;
       const storage = this.storages.get(name);
@@ -149,6 +158,14 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
       report.examined++;
       const what = `the upload ${upload.id} to "${upload.location}" in storage "${upload.storage}"`;
       await failures.attempt(what, async () => count(report, await this.uploads.sweep(upload, settledBefore)));
+    }
+  }
+
+  async #sweepDrafts(storage: string, report: SweepReport): Promise<void> {
+    while (!this.#isStopped) {
+      const batch = await this.drafts.expireBatch(storage, this.options.batch);
+      if (batch === undefined) return;
+      report.expired += batch.expired;
     }
   }
 

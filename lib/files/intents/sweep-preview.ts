@@ -10,7 +10,7 @@ import type { IntentKind } from './file-intent.entity.js';
 import { ManagedFile } from '../managed-file.entity.js';
 import { MARKERS, readMarker } from './marker-intent.js';
 
-/** The work of a sweep on bytes that no file's row refers to. */
+/** The work of a sweep on bytes that no file's row refers to, or whose file was never attached. */
 export interface SweepStep {
   /** The name of the storage. */
   storage: string;
@@ -18,13 +18,18 @@ export interface SweepStep {
   location: string;
   /**
    * The interrupted operation. A marker is an intent that lies beside the bytes, on SQLite; an upload is one that a
-   * client sends to the storage itself.
+   * client sends to the storage itself; a draft is a file that was uploaded and not attached in time.
    */
-  kind: IntentKind | 'marker' | 'upload';
-  /** When the intent was written, or the upload was begun. */
+  kind: IntentKind | 'marker' | 'upload' | 'draft';
+  /** When the intent was written, the upload was begun, or the file was uploaded. */
   since: Date;
   /** `remove` the bytes; `keep` them, because a file refers to them, so that only the intent goes; `wait`, because it is not due yet. */
   outcome: 'remove' | 'keep' | 'wait';
+}
+
+/** The deletion of an expired draft. */
+export function stepOf({ storage, location, createdAt: since }: ManagedFile): SweepStep {
+  return { storage, location, kind: 'draft', since, outcome: 'remove' };
 }
 
 interface Preview {

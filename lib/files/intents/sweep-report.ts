@@ -14,10 +14,12 @@ export interface SweepReport {
   bytesRemoved: number;
   /** Unfinished files that writes had left in their storages. */
   leftovers: number;
+  /** Uploads that were never attached, and whose time is over. Their bytes are removed after this sweep, and do not count here. */
+  expired: number;
 }
 
 export function emptyReport(): SweepReport {
-  return { examined: 0, finished: 0, kept: 0, failed: 0, bytesRemoved: 0, leftovers: 0 };
+  return { examined: 0, finished: 0, kept: 0, failed: 0, bytesRemoved: 0, leftovers: 0, expired: 0 };
 }
 
 /** Adds the fate of bytes; `undefined` if another process has dealt with them. */

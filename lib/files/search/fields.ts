@@ -28,6 +28,7 @@ const KINDS: Record<FileColumn, FieldKind | [FieldKind, 'nullable']> = {
   ownerId: ['text', 'nullable'],
   ownerField: ['text', 'nullable'],
   pinned: 'flag',
+  expiresAt: ['instant', 'nullable'],
   storageData: ['data', 'nullable'],
   metadata: ['data', 'nullable'],
 };

@@ -11,6 +11,7 @@ import { Transactor } from '../../unit-of-work/transactor.js';
 import { FILES_CLOCK } from '../clock.js';
 import type { Clock } from '../clock.js';
 import { examine } from '../content/examine.js';
+import { Drafts } from '../drafts/drafts.js';
 import { IntentJournal } from '../intents/intent-journal.js';
 import { ManagedFile } from '../managed-file.entity.js';
 import { insertStoredFile, newFile } from '../new-file.js';
@@ -45,6 +46,7 @@ export class UploadCompletion {
     private readonly ownership: OwnershipPort,
     private readonly endings: UploadEndings,
     private readonly journal: IntentJournal,
+    private readonly drafts: Drafts,
     @Inject(DIRECT_UPLOAD_OPTIONS) private readonly options: CheckedDirectUploadOptions,
     @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
     @Optional() private readonly hooks?: StoredHooks,
@@ -136,7 +138,7 @@ export class UploadCompletion {
     const { id, name, storage, location } = row;
     return this.transactor.run(async ({ manager }) => {
       if (!(await endRow(manager, id, { now: new Date(this.now()) }))) return undefined;
-      const file = newFile({ ...found, name, storage, location }, ownerOf(row), id);
+      const file = Object.assign(newFile({ ...found, name, storage, location }, ownerOf(row), id), this.#draftOf(row));
       await insertStoredFile(manager, file);
       // A `location` function may return the same location twice. Then another file may be written or removed there right now, and its bytes were read.
       await this.journal.assertNonePending(manager, this.storages.of(row), location);
@@ -144,6 +146,14 @@ export class UploadCompletion {
       await this.hooks?.run(file, 'direct');
       return file;
     });
+  }
+
+  /** An upload for somebody else than who began it is attached already. */
+  #draftOf(row: FileUpload): Pick<ManagedFile, 'expiresAt'> {
+    const owner = ownerOf(row);
+    const actor = actorOf(row);
+    const isOwn = owner?.type === actor?.type && owner?.id === actor?.id;
+    return { expiresAt: isOwn ? this.drafts.expiryOfNew(owner) : null };
   }
 
   /** Gives the upload up if it can no longer become a file after this error. Returns the error. */

@@ -79,7 +79,7 @@ export class Uploads {
   ): AsyncGenerator<NewFile, void, void> {
     for await (const { storage = this.defaultStorage, ...upload } of uploads) {
       await this.access.assertCanUpload(actor, storage);
-      yield { ...upload, storage, actor, room };
+      yield { ...upload, storage, actor, room, draft: true };
     }
   }
 }

@@ -20,6 +20,7 @@ export const FILE = {
     ownerId: NULLABLE_TEXT,
     ownerField: NULLABLE_TEXT,
     pinned: { type: 'boolean' },
+    expiresAt: { ...INSTANT, nullable: true },
     metadata: { type: 'object', nullable: true },
   },
 };

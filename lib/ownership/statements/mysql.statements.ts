@@ -83,7 +83,7 @@ function rowOf({ fileId, action, from, to, forced }: HistoryEntry) {
 
 function moveAlikeSql({ file }: OwnershipNames): string {
   const { table, column } = file;
-  const set = `${column('ownerType')} = ?, ${column('ownerId')} = ?, ${column('ownerField')} = ?`;
+  const set = `${column('ownerType')} = ?, ${column('ownerId')} = ?, ${column('ownerField')} = ?, ${column('expiresAt')} = NULL`;
   return `UPDATE ${table} FORCE INDEX (PRIMARY) SET ${set}, ${column('pinned')} = ${column('pinned')} OR ? WHERE ${column('id')} IN (?)`;
 }
 
@@ -91,7 +91,7 @@ function moveAlikeSql({ file }: OwnershipNames): string {
 function moveSql({ file }: OwnershipNames): string {
   const { table, column } = file;
   const list = `JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(36) PATH '$.fileId', toType VARCHAR(64) PATH '$.toType', toId VARCHAR(191) PATH '$.toId', field VARCHAR(128) PATH '$.field'))`;
-  const set = `f.${column('ownerType')} = v.toType, f.${column('ownerId')} = v.toId, f.${column('ownerField')} = v.field`;
+  const set = `f.${column('ownerType')} = v.toType, f.${column('ownerId')} = v.toId, f.${column('ownerField')} = v.field, f.${column('expiresAt')} = NULL`;
   return `UPDATE ${list} v STRAIGHT_JOIN ${table} f FORCE INDEX (PRIMARY) ON f.${column('id')} = v.id SET ${set}, f.${column('pinned')} = f.${column('pinned')} OR ?`;
 }
 

@@ -46,7 +46,7 @@ export class PortableStatements extends StepwiseStatements {
 
   protected async move(manager: EntityManager, moves: readonly Move[], pin: boolean): Promise<void> {
     for (const { fileId, toType, toId, field } of moves) {
-      const owner = { ownerType: toType, ownerId: toId, ownerField: field };
+      const owner = { ownerType: toType, ownerId: toId, ownerField: field, expiresAt: null };
       await manager.update(ManagedFile, { id: fileId }, pin ? { ...owner, pinned: true } : owner);
     }
   }

@@ -73,7 +73,7 @@ v AS MATERIALIZED (
 ),
 u AS (
   UPDATE ${table} AS t
-  SET ${f('ownerType')} = v.to_type, ${f('ownerId')} = v.to_id, ${f('ownerField')} = v.field,
+  SET ${f('ownerType')} = v.to_type, ${f('ownerId')} = v.to_id, ${f('ownerField')} = v.field, ${f('expiresAt')} = NULL,
     ${f('pinned')} = v.pinned OR (${pin} AND ${pinsKept ? 'true' : `v.verdict = 'moved'`})
   FROM v WHERE t.${f('id')} = v.id
     AND (v.verdict = 'moved' OR v.verdict = 'kept' AND (v.field <> coalesce(v.owner_field, '')${pinned}))

@@ -77,13 +77,13 @@ const listed = (index: number): string => `json_extract(v.value, '$[${index}]')`
 
 function moveAlikeSql({ file }: OwnershipNames): string {
   const { table, column } = file;
-  const set = `${column('ownerType')} = ?, ${column('ownerId')} = ?, ${column('ownerField')} = ?`;
+  const set = `${column('ownerType')} = ?, ${column('ownerId')} = ?, ${column('ownerField')} = ?, ${column('expiresAt')} = NULL`;
   return `UPDATE ${table} SET ${set}, ${column('pinned')} = ${column('pinned')} OR ? WHERE ${column('id')} IN (SELECT value FROM json_each(?))`;
 }
 
 function moveSql({ file }: OwnershipNames): string {
   const { table, column } = file;
-  const set = `${column('ownerType')} = ${listed(1)}, ${column('ownerId')} = ${listed(2)}, ${column('ownerField')} = ${listed(3)}`;
+  const set = `${column('ownerType')} = ${listed(1)}, ${column('ownerId')} = ${listed(2)}, ${column('ownerField')} = ${listed(3)}, ${column('expiresAt')} = NULL`;
   return `UPDATE ${table} AS f SET ${set}, ${column('pinned')} = f.${column('pinned')} OR ? FROM json_each(?) AS v WHERE f.${column('id')} = ${listed(0)}`;
 }
 

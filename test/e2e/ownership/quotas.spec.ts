@@ -4,6 +4,8 @@ import { Body, Controller, Inject, Post, ValidationPipe } from '@nestjs/common';
 import { IsOptional } from 'class-validator';
 import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { DRAFT_OPTIONS, readDraftOptions } from '../../../lib/files/drafts/draft-options.js';
+import { Drafts } from '../../../lib/files/drafts/drafts.js';
 import { DEFAULT_STORAGE, FileWriter } from '../../../lib/files/file-writer.js';
 import { FilesModule } from '../../../lib/files.module.js';
 import { FilesService } from '../../../lib/files/files.service.js';
@@ -66,6 +68,8 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('a quot
         { provide: OwnershipPort, useExisting: Ownership },
         { provide: DEFAULT_STORAGE, useValue: 'default' },
         OwnerRemovals,
+        { provide: DRAFT_OPTIONS, useValue: readDraftOptions(undefined) },
+        Drafts,
         FileWriter,
         FilesService,
       ],

@@ -7,11 +7,11 @@ import { Controller, Get, Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
 import { FilesLinks, FilesModule, FilesService, WithTaskQueue } from 'nestjs-files';
-import { FILES_ENTITIES } from 'nestjs-files/entities';
+import { FILES_ENTITIES, ManagedFile } from 'nestjs-files/entities';
 import { LocationNotFoundError, LocationTakenError } from 'nestjs-files/errors';
-import { adoptStorage, FilesMover, FilesSweeper } from 'nestjs-files/maintenance';
+import { adoptStorage, FilesDrafts, FilesMover, FilesSweeper } from 'nestjs-files/maintenance';
 import { cutToRange, dateLocation, InjectStorage, Storage } from 'nestjs-files/storage';
-import type { FilesModuleOptions, ManagedFile } from 'nestjs-files';
+import type { FilesModuleOptions } from 'nestjs-files';
 import type { ByteRange, LocationTransformer, StorageAdapter, StoredObject } from 'nestjs-files/storage';
 import { databaseStorage } from 'nestjs-files/storage/database';
 import { fsStorage } from 'nestjs-files/storage/fs';
@@ -169,6 +169,11 @@ const modules = {
       },
       uploads: (actor, storage) => actor !== null && storage === 'tables',
     }),
+  drafts: () =>
+    FilesModule.forRoot({
+      storages: { default: fsStorage({ root: 'var/files' }) },
+      drafts: { expireAfter: '7d' },
+    }),
   intents: () =>
     FilesModule.forRoot({
       storages: { default: fsStorage({ root: 'var/files' }) },
@@ -302,15 +307,41 @@ it('takes uploads as docs/uploads.md says', async () => {
   expect((await app.get(FilesService).search()).count).toBe(1);
 });
 
+it('deletes uploads that were never attached as docs/uploads.md says', async () => {
+  const { app } = await start('drafts');
+  const files = app.get(FilesService);
+  const drafts = app.get(FilesDrafts);
+  const owner = { type: 'user', id: 'ada' };
+  const { id } = await files.create(Buffer.from('draft'), { name: 'a.txt', owner, draft: true });
+  await app
+    .get(DataSource)
+    .getRepository(ManagedFile)
+    .update({ id }, { expiresAt: new Date(0) });
+
+  const due = await drafts.preview({ limit: 20 }); // files that would be deleted now
+  const { expired, bytes, kept } = await drafts.expire();
+
+  expect(due).toMatchObject([{ id }]);
+  expect({ expired, bytes, kept }).toEqual({ expired: 1, bytes: 5, kept: 0 });
+});
+
 it('sweeps as docs/intents-and-sweeper.md says', async () => {
   const { app } = await start('intents');
   const sweeper = app.get(FilesSweeper);
 
   const steps = await sweeper.preview(); // what it would do, and does not
-  const report = await sweeper.sweep(); // { examined, finished, kept, failed, bytesRemoved, leftovers }
+  const report = await sweeper.sweep(); // { examined, finished, kept, failed, bytesRemoved, leftovers, expired }
 
   expect(steps).toEqual([]);
-  expect(Object.keys(report)).toEqual(['examined', 'finished', 'kept', 'failed', 'bytesRemoved', 'leftovers']);
+  expect(Object.keys(report)).toEqual([
+    'examined',
+    'finished',
+    'kept',
+    'failed',
+    'bytesRemoved',
+    'leftovers',
+    'expired',
+  ]);
 });
 
 it('answers the commands of docs/http.md', async () => {

@@ -49,6 +49,7 @@ describe('FilesSweeper', () => {
       failed: 0,
       bytesRemoved: 7,
       leftovers: 0,
+      expired: 0,
     });
     expect([await stored(), await intents()]).toEqual([[], []]);
   });
@@ -199,12 +200,13 @@ describe('FilesSweeper on its interval', () => {
     // A server's pool has timers of its own.
     const [inMemory] = await reachableDatabases('memory');
     const world = await filesHarness({}, inMemory);
-    const { registry, transactor, removals, uploadSweep, clock } = world;
+    const { registry, transactor, removals, uploadSweep, filesDrafts, clock } = world;
     const sweeper = new FilesSweeper(
       registry,
       transactor,
       removals,
       uploadSweep,
+      filesDrafts,
       readSweeperOptions(options),
       () => clock.now,
     );

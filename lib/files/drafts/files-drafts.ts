@@ -1,0 +1,162 @@
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import { In } from 'typeorm';
+import type { EntityManager, SelectQueryBuilder } from 'typeorm';
+import { FilesInUseError } from '../../errors/guard.errors.js';
+import { StorageRegistry } from '../../storage/storage-registry.js';
+import { detach } from '../../unit-of-work/scopes/ambient.js';
+import { Transactor } from '../../unit-of-work/transactor.js';
+import { familyOf } from '../../unit-of-work/typeorm/data-source.js';
+import { FILES_CLOCK } from '../clock.js';
+import type { Clock } from '../clock.js';
+import { notAfter } from '../columns.js';
+import { skipsLocked } from '../intents/intent-leases.js';
+import { ManagedFile } from '../managed-file.entity.js';
+import { OwnershipPort } from '../ownership-port.js';
+import { Drafts } from './drafts.js';
+
+/** What became of expired drafts. */
+export interface DraftsReport {
+  /** Deleted files. */
+  expired: number;
+  /** Their bytes, which are removed after the commit. */
+  bytes: number;
+  /** Files that a row of the application refers to although nobody has given them to it. They stay, and are no drafts any more. */
+  kept: number;
+}
+
+const BATCH = 100;
+const RETRIES = 5;
+
+/**
+ * Deletes uploads that were never attached, once their time is over. The sweeper does it by itself. Several machines may do it at once. A transfer
+ * that has begun wins: its file is passed over.
+ */
+@Injectable()
+export class FilesDrafts {
+  /** @internal */
+  constructor(
+    private readonly storages: StorageRegistry,
+    private readonly transactor: Transactor,
+    private readonly ownership: OwnershipPort,
+    private readonly drafts: Drafts,
+    @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
+  ) {}
+
+  /** Whether the application has the option `drafts`. */
+  get areOn(): boolean {
+    return this.drafts.areOn;
+  }
+
+  /** Deletes all drafts that have expired, in commits of a hundred. Nothing without the option `drafts`. It runs outside of any unit of work. */
+  async expire({ signal }: { signal?: AbortSignal } = {}): Promise<DraftsReport> {
+    const report: DraftsReport = { expired: 0, bytes: 0, kept: 0 };
+    for (const storage of this.removableStorages()) {
+      for (;;) {
+        signal?.throwIfAborted();
+        const batch = await this.expireBatch(storage);
+        if (batch === undefined) break;
+        addUp(report, batch);
+      }
+    }
+    return report;
+  }
+
+  /** The drafts that `expire()` would delete now, those first that expired first. */
+  async preview({ limit = BATCH }: { limit?: number } = {}): Promise<ManagedFile[]> {
+    const storages = this.removableStorages();
+    // To TypeORM, 0 is no limit.
+    if (storages.length === 0 || limit <= 0) return [];
+    return detach(() =>
+      this.transactor.dataSource.getRepository(ManagedFile).find({
+        where: { storage: In(storages), expiresAt: notAfter(new Date(this.now())) },
+        order: { expiresAt: 'ASC', id: 'ASC' },
+        take: limit,
+      }),
+    );
+  }
+
+  /**
+   * The names of the storages whose drafts can be deleted; none without the option.
+   * @internal
+   */
+  removableStorages(): string[] {
+    return this.drafts.areOn ? this.storages.names.filter((name) => this.storages.get(name).can('remove')) : [];
+  }
+
+  /**
+   * Deletes some of the storage's expired drafts, in one commit; `undefined` when there are none.
+   * @internal
+   */
+  expireBatch(storage: string, size = BATCH): Promise<DraftsReport | undefined> {
+    return detach(async () => {
+      let files: ManagedFile[] = [];
+      try {
+        files = await this.#delete((query) => query.andWhere('file.storage = :storage', { storage }).limit(size));
+        return files.length === 0 ? undefined : reportOf(files);
+      } catch (error) {
+        if (!(error instanceof FilesInUseError)) throw error;
+        return this.#oneByOne(storage, size);
+      }
+    });
+  }
+
+  /** One of them is in use, and which one is not known. */
+  async #oneByOne(storage: string, size: number): Promise<DraftsReport> {
+    const report: DraftsReport = { expired: 0, bytes: 0, kept: 0 };
+    const due = await this.#due(this.transactor.dataSource.manager)
+      .select('file.id')
+      .andWhere('file.storage = :storage', { storage })
+      .limit(size)
+      .getMany();
+    for (const { id } of due) addUp(report, await this.#deleteOne(id));
+    return report;
+  }
+
+  async #deleteOne(id: string): Promise<DraftsReport> {
+    try {
+      return reportOf(await this.#delete((query) => query.andWhere('file.id = :id', { id })));
+    } catch (error) {
+      if (!(error instanceof FilesInUseError)) throw error;
+      await this.transactor.dataSource.getRepository(ManagedFile).update({ id }, { expiresAt: null });
+      return { expired: 0, bytes: 0, kept: 1 };
+    }
+  }
+
+  #delete(which: (query: SelectQueryBuilder<ManagedFile>) => SelectQueryBuilder<ManagedFile>): Promise<ManagedFile[]> {
+    return this.transactor.run(
+      async (unit) => {
+        const files = await this.#locked(which(this.#due(unit.manager))).getMany();
+        if (files.length > 0) await this.ownership.expire(files, unit);
+        return files;
+      },
+      { retry: RETRIES },
+    );
+  }
+
+  /** A file that another transaction has locked is being attached, or deleted. */
+  #locked(query: SelectQueryBuilder<ManagedFile>): SelectQueryBuilder<ManagedFile> {
+    const { dataSource } = this.transactor;
+    // SQLite has one writer at a time, and TypeORM refuses the clause there.
+    if (familyOf(dataSource) === 'sqlite') return query;
+    const locked = query.setLock('pessimistic_write');
+    return skipsLocked(dataSource) ? locked.setOnLocked('skip_locked') : locked;
+  }
+
+  #due(manager: EntityManager): SelectQueryBuilder<ManagedFile> {
+    return manager
+      .createQueryBuilder(ManagedFile, 'file')
+      .where('file.expiresAt <= :now', { now: this.now() })
+      .orderBy('file.expiresAt')
+      .addOrderBy('file.id');
+  }
+}
+
+function reportOf(files: readonly ManagedFile[]): DraftsReport {
+  return { expired: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0), kept: 0 };
+}
+
+function addUp(report: DraftsReport, more: DraftsReport): void {
+  report.expired += more.expired;
+  report.bytes += more.bytes;
+  report.kept += more.kept;
+}

@@ -1,0 +1,28 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { addColumn, addIndex, dropColumn, dropIndex, nullable } from './blueprint.js';
+import type { IndexBlueprint } from './blueprint.js';
+import { withMigrationLock } from './migration-lock.js';
+
+const FILE = { entity: 'ManagedFile', name: 'files_file' };
+const EXPIRES_AT = nullable('expiresAt', 'bigint');
+const DUE: IndexBlueprint = { name: 'ix_files_file_expiry', columns: ['storage', 'expiresAt', 'id'] };
+
+/** When a file expires that was never attached. Files that were uploaded before do not expire. */
+export class AddDraftExpiry1767225600010 implements MigrationInterface {
+  readonly name = 'NestjsFilesAddDraftExpiry1767225600010';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await withMigrationLock(runner, async () => {
+      await addColumn(FILE, EXPIRES_AT, runner);
+      await addIndex(FILE, DUE, runner);
+    });
+  }
+
+  /** Drops the column: drafts become files that stay. */
+  async down(runner: QueryRunner): Promise<void> {
+    await withMigrationLock(runner, async () => {
+      await dropIndex(FILE, DUE, runner);
+      await dropColumn(FILE, EXPIRES_AT, runner);
+    });
+  }
+}
