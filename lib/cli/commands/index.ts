@@ -1,6 +1,7 @@
 import type { Command } from '../command.js';
 import { cat } from './cat.js';
 import { erase } from './erase.js';
+import { expire } from './expire.js';
 import { importFiles } from './import.js';
 import { ls } from './ls.js';
 import { move } from './move.js';
@@ -23,5 +24,6 @@ export const COMMANDS: readonly Command[] = [
   move,
   importFiles,
   sweep,
+  expire,
   erase,
 ];

@@ -91,6 +91,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
           },
           isManager: (actor) => actor?.id === 'admin',
           sweeper: false,
+          drafts: { expireAfter: '7d' },
         }),
       ],
     })
@@ -354,7 +355,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     });
   });
 
-  it.each([['ls'], ['storages'], ['verify'], ['orphans', '--delete'], ['sweep'], ['cat']])(
+  it.each([['ls'], ['storages'], ['verify'], ['orphans', '--delete'], ['sweep'], ['expire'], ['cat']])(
     'ends %s with exit code 3 when it is interrupted',
     async (...command) => {
       const { location } = await loseRow(await create('one'));
@@ -375,6 +376,25 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     const { code, results } = await run(module, ['sweep', '--json']);
     expect(code).toBe(0);
     expect(results).toMatchObject([{ finished: 1, kept: 0, failed: 0, bytesRemoved: 3 }]);
+  });
+
+  it('deletes uploads that nobody has attached in time, and lists them before', async () => {
+    const owner = { type: 'user', id: 'ada' };
+    const { id } = await files.create(Buffer.from('one'), { name: 'a.txt', owner, draft: true });
+    const { id: kept } = await create('two');
+    const { id: fresh } = await files.create(Buffer.from('three'), { name: 'b.txt', owner, draft: true });
+    const expiresAt = new Date('2026-01-02');
+    await dataSource.getRepository(ManagedFile).update({ id }, { expiresAt });
+
+    const { code, results } = await run(module, ['expire', '--dry-run', '--json']);
+    expect([code, results]).toMatchObject([0, [{ id, expiresAt: expiresAt.toJSON() }]]);
+    expect((await run(module, ['expire', '--dry-run'])).out).toContain(`${id}  user:ada  3 bytes  expired 2026-01-02`);
+    expect((await run(module, ['expire', '--json'])).results).toEqual([{ expired: 1, bytes: 3, kept: 0 }]);
+    expect((await files.findMany([id, kept, fresh])).map((file) => file.id)).toEqual([kept, fresh]);
+    expect(await run(module, ['expire'])).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('0 deleted') as string,
+    });
   });
 
   describe('import', () => {

@@ -1,0 +1,35 @@
+import { FilesDrafts } from '../../files/drafts/files-drafts.js';
+import { toPublicFile } from '../../files/public-file.js';
+import { type Command, UsageError } from '../command.js';
+import { sizeText } from '../output.js';
+import { countIn } from '../values.js';
+
+export const expire: Command = {
+  name: 'expire',
+  summary: 'Deletes now, without waiting for the sweeper, the uploads that nobody has attached in time',
+  example: 'nestjs-files expire --dry-run',
+  options: {
+    'dry-run': { kind: 'flag', help: 'list them, and change nothing' },
+    limit: { kind: 'count', help: 'with --dry-run: how many to list (1000)' },
+  },
+  async run({ app, options, out, signal }) {
+    const drafts = app.get(FilesDrafts, { strict: false });
+    if (!drafts.areOn)
+      throw new UsageError(
+        "No upload expires. Set the option of FilesModule, for example drafts: { expireAfter: '7d' }.",
+      );
+    signal.throwIfAborted();
+    if (options['dry-run']) {
+      for (const file of await drafts.preview({ limit: countIn(options, 'limit') ?? 1_000 })) {
+        const { id, ownerType, ownerId, size, name, expiresAt } = file;
+        const text = `${id}  ${ownerType}:${ownerId}  ${sizeText(size)}  expired ${expiresAt?.toISOString()}  ${name}`;
+        await out.result(toPublicFile(file), text);
+      }
+      return 0;
+    }
+    const report = await drafts.expire({ signal });
+    const { expired, bytes, kept } = report;
+    await out.result(report, `${expired} deleted, ${sizeText(bytes)} freed, ${kept} kept because a record uses them`);
+    return 0;
+  },
+};
