@@ -273,6 +273,7 @@ describe('FilesService.show and findMany', () => {
       ownerId: null,
       ownerField: null,
       pinned: false,
+      expiresAt: null,
     });
   });
 
