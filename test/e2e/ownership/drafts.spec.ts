@@ -5,11 +5,12 @@ import { IsUUID } from 'class-validator';
 import { Column, DataSource, Entity, IsNull, JoinColumn, ManyToOne, Not, PrimaryGeneratedColumn } from 'typeorm';
 import type { Relation } from 'typeorm';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { DirectUploads, FilesModule, FilesService, TaskQueue, TransferOwnership, WithTaskQueue } from 'nestjs-files';
+import { DirectUploads, FilesService, TaskQueue, TransferOwnership, WithTaskQueue } from 'nestjs-files';
 import type { FilesModuleOptions } from 'nestjs-files';
 import { ManagedFile } from 'nestjs-files/entities';
 import { FilesDrafts, FilesSweeper, Quotas } from 'nestjs-files/maintenance';
 import { fsStorage } from 'nestjs-files/storage/fs';
+import { checkOptions } from '../../../lib/files.options.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { TestDatabase } from '../../support/databases.js';
 import { directStorage } from '../../support/direct-storage.js';
@@ -292,8 +293,7 @@ it('keeps the uploads of before the option, and of nobody', async () => {
 it.each([{ expireAfter: '7 days' }, { expireAfter: 0 }, { expireAfter: -1 }, { expireAfter: '99999w' }, {}])(
   'refuses the option drafts: %o',
   (drafts) => {
-    const start = () =>
-      FilesModule.forRoot({ storages: { default: fsStorage({ root: 'x' }) }, drafts: drafts as never });
-    expect(() => (start().providers?.[0] as { useFactory(): unknown }).useFactory()).toThrow(/drafts\.expireAfter/);
+    const storages = { default: fsStorage({ root: 'x' }) };
+    expect(() => checkOptions({ storages, drafts: drafts as never })).toThrow(/drafts\.expireAfter/);
   },
 );
