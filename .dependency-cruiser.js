@@ -3,6 +3,7 @@
  *
  *   index, entry → files.module → http, cli, validation → access, audit, links, staging → ownership → jobs → files → actor → storage, task-queue, migrations → unit-of-work → errors, diagnostics, dto
  *   testing → storage, task-queue
+ *   client → files, for types only: browsers load it as it is
  *
  * A room may import itself and the rooms to its right; neighbours on one step stay apart.
  */
@@ -27,11 +28,12 @@ const roomPath = (room) => `^lib/${room.replace('.', '\\.')}(\\.ts$|/)`;
 
 const mayImport = (room) => {
   if (room === 'testing') return ['testing', 'storage', 'task-queue', 'unit-of-work', 'errors', 'diagnostics'];
+  if (room === 'client') return ['client', 'files'];
   const step = steps.findIndex((rooms) => rooms.includes(room));
   return [...(together.has(room) ? steps[step] : [room]), ...steps.slice(step + 1).flat()];
 };
 
-const roomRules = [...steps.flat(), 'testing'].map((room) => ({
+const roomRules = [...steps.flat(), 'testing', 'client'].map((room) => ({
   name: `room-order/${room}`,
   comment: `lib/${room} may import only ${mayImport(room).join(', ')}.`,
   severity: 'error',
@@ -45,6 +47,7 @@ const publicEntries = [
   '^lib/storage/adapters/[^/]+\\.storage\\.ts$',
   '^lib/jobs/engines/[^/]+\\.jobs\\.ts$',
   '^lib/testing/index\\.ts$',
+  '^lib/client/index\\.ts$',
 ];
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -56,7 +59,14 @@ export default {
       comment: 'A file of the library lives in one of the rooms; a new room takes its place in the order first.',
       severity: 'error',
       from: {},
-      to: { path: '^lib/', pathNot: [...steps.flat(), 'testing'].map(roomPath) },
+      to: { path: '^lib/', pathNot: [...steps.flat(), 'testing', 'client'].map(roomPath) },
+    },
+    {
+      name: 'client-stands-alone',
+      comment: 'Browsers load the client as it is, so that it imports nothing from elsewhere at run time.',
+      severity: 'error',
+      from: { path: '^lib/client/' },
+      to: { pathNot: '^lib/client/', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'no-circular',

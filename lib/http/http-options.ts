@@ -15,6 +15,7 @@ export const FILES_ROUTES = [
   'unpin',
   'history',
   'directUploads',
+  'capabilities',
   'link',
 ] as const;
 

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, inject, it } from 'vitest';
 import { tool } from './support/run.js';
@@ -11,6 +11,18 @@ it('ships the compiled library and its papers, nothing else', async () => {
   const shipped = await readdir(join(installed, 'dist'), { recursive: true, withFileTypes: true });
   const others = shipped.filter((entry) => entry.isFile() && !/\.(js|d\.ts)$/.test(entry.name));
   expect(others.map((entry) => entry.name)).toEqual([]);
+});
+
+it('ships the client as modules that a browser loads as they are', async () => {
+  const client = join(installed, 'dist/client');
+  const modules = (await readdir(client)).filter((name) => name.endsWith('.js'));
+  expect(modules).toContain('index.js');
+  for (const name of modules) {
+    const code = await readFile(join(client, name), 'utf8');
+    const imported = [...code.matchAll(/(?:from|import) ['"]([^'"]+)['"]/g)].map(([, from]) => from);
+    expect(imported.filter((from) => !modules.includes(from?.replace('./', '') ?? ''))).toEqual([]);
+    expect(code).not.toMatch(/\brequire\(|process\.|Buffer\b/);
+  }
 });
 
 it('has a manifest that passes publint', async () => {

@@ -32,6 +32,7 @@ export const publicNames: Record<string, string[]> = {
     'toPublicFile',
   ],
   'nestjs-files/cli': ['runFilesCli'],
+  'nestjs-files/client': ['UploadError', 'readCapabilities', 'upload'],
   'nestjs-files/diagnostics': ['FILES_CHANNELS'],
   'nestjs-files/entities': [
     'FILES_ENTITIES',

@@ -24,8 +24,12 @@ interface Begun {
   parts: Map<number, Buffer>;
 }
 
-/** A storage in memory that takes uploads from clients, with parts of so many bytes. */
-export function directStorage({ partSize = 4, ...limits }: StorageLimits & { partSize?: number } = {}): DirectStorage {
+/** A storage in memory that takes uploads from clients, with parts of so many bytes. `bucket`: where clients send to, if something listens there. */
+export function directStorage({
+  partSize = 4,
+  bucket = 'memory:/',
+  ...limits
+}: StorageLimits & { partSize?: number; bucket?: string } = {}): DirectStorage {
   const memory = memoryStorage({ maxSize: Infinity });
   const begun = new Map<string, Begun>();
   const at = (handle: string, location: string) => {
@@ -40,7 +44,7 @@ export function directStorage({ partSize = 4, ...limits }: StorageLimits & { par
     },
     async sign(location, { handle }, { number, size, expiresAt }) {
       const query = new URLSearchParams({ location, number: `${number}`, size: `${size}`, until: expiresAt.toJSON() });
-      return { method: 'PUT', url: `memory://${handle}?${query.toString()}`, headers: {} };
+      return { method: 'PUT', url: `${bucket}/${handle}?${query.toString()}`, headers: {} };
     },
     async parts(location, { handle }) {
       return [...(at(handle, location)?.parts ?? [])].map(describe).toSorted((one, other) => one.number - other.number);
@@ -74,7 +78,8 @@ export function directStorage({ partSize = 4, ...limits }: StorageLimits & { par
     storage: anew(),
     anew,
     send(url, content) {
-      const { host: handle, searchParams } = new URL(url);
+      const { host, pathname, searchParams } = new URL(url);
+      const handle = pathname.slice(1) || host;
       const [bytes, number] = [Buffer.from(content), Number(searchParams.get('number'))];
       if (new Date(searchParams.get('until') ?? '') < new Date()) return 403;
       if (bytes.length !== Number(searchParams.get('size'))) return 403;

@@ -1,5 +1,6 @@
 import { Controller } from '@nestjs/common';
 import type { Type } from '@nestjs/common';
+import { CapabilitiesEndpoints, capabilitiesPath } from './capabilities-endpoints.js';
 import { ContentEndpoints } from './content-endpoints.js';
 import { DirectUploadsEndpoints, directUploadsPath } from './direct-uploads-endpoints.js';
 import { FilesEndpoints } from './files-endpoints.js';
@@ -30,6 +31,12 @@ export function createFilesControllers(options: CheckedHttpOptions): FilesContro
   const ofUploads = ['begin', 'read', 'sign', 'complete', 'abort'].map((method) => [method, 'directUploads'] as const);
   ownRoutes(DirectUploadsController, Object.fromEntries(ofUploads), options);
 
+  @Controller(capabilitiesPath(path))
+  class CapabilitiesController extends CapabilitiesEndpoints {
+    protected readonly hasDirectUploads = options.decoratorsOf('directUploads') !== undefined;
+  }
+  ownRoutes(CapabilitiesController, { read: 'capabilities' }, options);
+
   @Controller(path)
   class FilesController extends FilesEndpoints {}
   const methods = { create: 'upload', list: 'list', read: 'read', rename: 'rename', delete: 'delete' } as const;
@@ -46,7 +53,14 @@ export function createFilesControllers(options: CheckedHttpOptions): FilesContro
 
   const addressed = (name: FilesRoute, route: GetRoute) => (options.decoratorsOf(name) ? route : undefined);
   return {
-    all: [LinksController, DirectUploadsController, FilesController, FileContentController, FileOwnershipController],
+    all: [
+      LinksController,
+      DirectUploadsController,
+      CapabilitiesController,
+      FilesController,
+      FileContentController,
+      FileOwnershipController,
+    ],
     addressed: {
       content: addressed('download', { controller: FileContentController, method: 'content' }),
       link: addressed('link', { controller: LinksController, method: 'open' }),

@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { rulesOf } from '../../dto/dto-rules.js';
+import { CapabilitiesEndpoints } from './capabilities-endpoints.js';
 import { ContentEndpoints } from './content-endpoints.js';
 import { FilesEndpoints } from './files-endpoints.js';
 import { ListFilesInput, RenameFileInput, TransferFileInput, UploadInput } from './inputs.js';
@@ -41,6 +42,25 @@ const HISTORY = {
       forced: { type: 'boolean' },
       at: INSTANT,
     },
+  },
+};
+
+const CAPABILITIES = {
+  type: 'object',
+  properties: {
+    storages: {
+      type: 'array',
+      items: {
+        type: 'object',
+        properties: {
+          name: TEXT,
+          maxSize: { type: 'integer', format: 'int64', nullable: true },
+          acceptedTypes: { type: 'array', items: TEXT, nullable: true },
+          direct: { type: 'boolean' },
+        },
+      },
+    },
+    defaultStorage: TEXT,
   },
 };
 
@@ -94,6 +114,12 @@ const ROUTES: readonly Route[] = [
     answers: { 200: HISTORY, 404: undefined },
   },
   ...DIRECT_UPLOAD_ROUTES,
+  {
+    endpoints: CapabilitiesEndpoints,
+    method: 'read',
+    summary: 'Tell which uploads would be accepted',
+    answers: { 200: CAPABILITIES },
+  },
 ];
 
 const FLAG = { type: 'boolean', required: false };

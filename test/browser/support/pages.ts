@@ -12,7 +12,7 @@ import type { Portal } from '../../e2e/portal/start-portal.js';
 const SCREENSHOTS = fileURLToPath(new URL('../../../screenshots/', import.meta.url));
 const DESKTOP = { width: 1200, height: 800 };
 const PHONE = { width: 375, height: 740 };
-const QUIET = [
+export const QUIET = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',

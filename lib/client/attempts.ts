@@ -1,0 +1,39 @@
+import { UploadError } from './upload-error.js';
+import type { UploadOptions } from './upload-options.js';
+
+/**
+ * Runs a request, again and again, with growing pauses, as long as it fails in a way that has changed nothing. `isRepeatable`: the request may be
+ * repeated even if nobody knows what the last one did, because a second one does nothing more.
+ */
+export async function attempt<T>(
+  { retries = 5, signal }: Pick<UploadOptions, 'retries' | 'signal'>,
+  request: () => Promise<T>,
+  isRepeatable = true,
+): Promise<T> {
+  for (let count = 0; ; count++) {
+    signal?.throwIfAborted();
+    try {
+      return await request();
+    } catch (error) {
+      signal?.throwIfAborted();
+      const { status, isSafe, after } = error as UploadError;
+      const isOver = !(error instanceof UploadError) || !(isSafe || (isRepeatable && (status === 0 || status >= 500)));
+      if (isOver || count >= retries) throw error;
+      await pause(after ?? Math.min(30_000, 500 * 2 ** count) * (0.5 + Math.random()), signal);
+    }
+  }
+}
+
+function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      clearTimeout(timer);
+      reject(signal?.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    }, milliseconds);
+    signal?.addEventListener('abort', stop, { once: true });
+  });
+}

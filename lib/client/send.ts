@@ -1,0 +1,120 @@
+import { UploadError } from './upload-error.js';
+import type { UploadOptions } from './upload-options.js';
+
+/** A request that is sent as it is. */
+export interface Outgoing {
+  method: string;
+  url: string;
+  headers?: Record<string, string>;
+  body?: Blob | FormData | string;
+  withCredentials?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((sent: number) => void) | undefined;
+}
+
+interface Answer {
+  status: number;
+  text: string;
+  after: string | null;
+}
+
+/** The part of `XMLHttpRequest` that is used: `fetch` cannot tell how much of a body was sent. */
+interface Request {
+  open(method: string, url: string): void;
+  setRequestHeader(name: string, value: string): void;
+  getResponseHeader(name: string): string | null;
+  send(body?: unknown): void;
+  abort(): void;
+  upload: { onprogress: (event: { loaded: number }) => void; onload: () => void };
+  withCredentials: boolean;
+  status: number;
+  responseText: string;
+  onload: () => void;
+  onerror: () => void;
+  onabort: () => void;
+}
+
+/** A request to the library's routes; what it answers as JSON. */
+export async function send<T>(
+  { endpoint = '/files', headers, withCredentials, signal }: UploadOptions,
+  method: string,
+  path: string,
+  json?: object,
+  further: Partial<Outgoing> = {},
+): Promise<T> {
+  const own = typeof headers === 'function' ? headers() : headers;
+  const body = json && { body: JSON.stringify(json) };
+  const type: Record<string, string> = body ? { 'content-type': 'application/json' } : {};
+  const url = endpoint.replace(/\/+$/, '') + path;
+  const { text } = await exchange({
+    method,
+    url,
+    withCredentials,
+    signal,
+    ...body,
+    ...further,
+    headers: { ...own, ...type, ...further.headers },
+  });
+  return (text ? JSON.parse(text) : undefined) as T;
+}
+
+/** Sends the request. Rejects with an `UploadError` for every answer that is no success. */
+export async function exchange(request: Outgoing): Promise<Answer> {
+  const XHR = (globalThis as unknown as { XMLHttpRequest?: new () => Request }).XMLHttpRequest;
+  const answer = await (XHR && request.onProgress ? byXhr(new XHR(), request) : byFetch(request));
+  if (answer.status >= 200 && answer.status < 300) return answer;
+  throw errorOf(answer);
+}
+
+async function byFetch({ url, withCredentials, signal, method, headers = {}, body }: Outgoing): Promise<Answer> {
+  const credentials = withCredentials ? 'include' : 'same-origin';
+  const init = { method, headers, credentials, signal: signal ?? null, body: body ?? null } as const;
+  const answer = await fetch(url, init).catch((error: unknown) => {
+    const { cause } = error as { cause?: { code?: unknown } };
+    throw lost(cause?.code === 'ECONNREFUSED');
+  });
+  const text = await answer.text().catch(() => {
+    throw lost(false);
+  });
+  return { status: answer.status, text, after: answer.headers.get('retry-after') };
+}
+
+function byXhr(
+  xhr: Request,
+  { url, withCredentials, signal, method, headers, body, onProgress }: Outgoing,
+): Promise<Answer> {
+  const stop = (): void => xhr.abort();
+  return new Promise<Answer>((resolve, reject) => {
+    // A server that has not got all of a body makes no file of it.
+    let isSent = false;
+    xhr.open(method, url);
+    xhr.withCredentials = withCredentials === true;
+    for (const [name, value] of Object.entries(headers ?? {})) xhr.setRequestHeader(name, value);
+    xhr.upload.onprogress = ({ loaded }) => onProgress?.(loaded);
+    xhr.upload.onload = () => (isSent = true);
+    xhr.onload = () =>
+      resolve({ status: xhr.status, text: xhr.responseText, after: xhr.getResponseHeader('retry-after') });
+    xhr.onerror = xhr.onabort = () => reject(lost(!isSent));
+    signal?.addEventListener('abort', stop);
+    xhr.send(body);
+  }).finally(() => signal?.removeEventListener('abort', stop));
+}
+
+function lost(isSafe: boolean): UploadError {
+  return new UploadError('The connection was lost', undefined, 0, isSafe);
+}
+
+function errorOf({ status, text, after }: Answer): UploadError {
+  let said: { message?: string | string[]; code?: string } = {};
+  try {
+    said = JSON.parse(text) as typeof said;
+  } catch {
+    // A proxy, or a storage, answers in another form.
+  }
+  const { message = `The server answered ${status}`, code } = said;
+  // Too many requests, or a stalled upload, of which nothing was kept; or a server that said itself that it could not begin.
+  const isSafe =
+    status === 429 || status === 408 || (status === 503 && code !== 'FILES_COMMIT_OUTCOME_UNKNOWN' && !!code);
+  const seconds = Number(after);
+  return new UploadError([message].flat().join('. '), code, status, isSafe, seconds > 0 ? seconds * 1000 : undefined);
+}

@@ -1,0 +1,18 @@
+/** A refused or failed upload, with the code and the message of the server. */
+export class UploadError extends Error {
+  override readonly name = 'UploadError';
+
+  constructor(
+    message: string,
+    /** The code of the server, such as `FILES_FILE_TOO_LARGE`; undefined if no server of this library has answered. */
+    readonly code?: string,
+    /** The HTTP status; 0 if no answer has come. */
+    readonly status = 0,
+    /** @internal */
+    readonly isSafe = false,
+    /** @internal */
+    readonly after?: number,
+  ) {
+    super(message);
+  }
+}

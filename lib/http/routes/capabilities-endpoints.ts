@@ -1,0 +1,60 @@
+import { Get, Header, Inject, Injectable } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
+import { FilesAccess } from '../../access/files-access.js';
+import { ActorSource } from '../../actor/actor.js';
+import { DEFAULT_STORAGE } from '../../files/file-writer.js';
+import { StorageRegistry } from '../../storage/storage-registry.js';
+import { CallContext } from './call-context.decorator.js';
+
+/** What the actor may do with a storage. */
+interface StorageCapabilities {
+  readonly name: string;
+  /** Bytes; null for no limit. */
+  readonly maxSize: number | null;
+  /** Null for every type. */
+  readonly acceptedTypes: readonly string[] | null;
+  /** Whether clients may send bytes to it themselves. */
+  readonly direct: boolean;
+}
+
+interface Capabilities {
+  readonly storages: readonly StorageCapabilities[];
+  readonly defaultStorage: string;
+}
+
+/** Tells clients which uploads would be accepted; the controller made of it has the path. */
+// Decorated so that the compiler tells Nest what it needs.
+@Injectable()
+export abstract class CapabilitiesEndpoints {
+  /** Whether the routes of direct uploads are there. */
+  protected abstract readonly hasDirectUploads: boolean;
+
+  constructor(
+    private readonly storages: StorageRegistry,
+    private readonly access: FilesAccess,
+    private readonly actors: ActorSource,
+    @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
+  ) {}
+
+  /** The storages that the actor may upload to. Nothing is read from the database, unless the application's functions do. */
+  @Get()
+  @Header('cache-control', 'private, max-age=60')
+  @Header('vary', 'authorization, cookie')
+  async read(@CallContext() context: ExecutionContext): Promise<Capabilities> {
+    const actor = await this.actors.of(context);
+    const storages: StorageCapabilities[] = [];
+    for (const name of this.storages.names) {
+      const storage = this.storages.get(name);
+      if (!storage.can('write') || !(await this.access.canUpload(actor, name))) continue;
+      const { maxSize = null, acceptedTypes = null } = storage;
+      const direct = this.hasDirectUploads && storage.can('directUploads', 'stat', 'read', 'remove');
+      storages.push({ name, maxSize, acceptedTypes, direct });
+    }
+    return { storages, defaultStorage: this.defaultStorage };
+  }
+}
+
+/** The path of this route below that of the files. */
+export function capabilitiesPath(filesPath: string): string {
+  return `${filesPath.replace(/\/+$/, '')}/capabilities`;
+}

@@ -1,0 +1,162 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { FilesService } from 'nestjs-files';
+import { fsStorage } from 'nestjs-files/storage/fs';
+import { bucketServer } from '../support/bucket-server.js';
+import { newDirectory } from '../support/files-directory.js';
+import { gate } from '../support/gate.js';
+import { startApp } from '../support/http-app.js';
+import { findChromium } from './support/find-chromium.js';
+import { servePages, TestBrowser } from './support/client-page.js';
+
+const MIB = 1024 * 1024;
+const chromium = findChromium();
+
+const PAGE = `<!doctype html><html lang="en"><title>Upload</title>
+<input type="file" id="file"><button id="cancel">Cancel</button>
+<progress id="progress" max="1" value="0"></progress><output id="result"></output>
+<script type="module">
+  import { upload } from '/client/index.js';
+  const shown = document.getElementById('result');
+  const stop = new AbortController();
+  document.getElementById('cancel').onclick = () => stop.abort(new Error('cancelled'));
+  window.told = [];
+  document.getElementById('file').onchange = async ({ target }) => {
+    const onProgress = (sent, total) => {
+      window.told.push(sent);
+      document.getElementById('progress').value = sent / total;
+    };
+    const options = { headers: { 'x-user': 'ada' }, onProgress, signal: stop.signal, resume: location.hash === '#resume' };
+    try {
+      shown.textContent = JSON.stringify(await upload(target.files[0], options));
+    } catch (error) {
+      shown.textContent = JSON.stringify({ name: error.name, code: error.code, status: error.status, message: error.message });
+    }
+  };
+</script></html>`;
+
+describe.skipIf(!chromium)('the client in a browser', () => {
+  const browser = new TestBrowser(chromium);
+
+  async function start() {
+    const bucket = await bucketServer(2 * MIB);
+    const app = await startApp({
+      options: { storages: { default: bucket.storage, small: fsStorage({ root: newDirectory() }) } },
+      prepare: (nest) => servePages(nest, { '/page': PAGE }),
+    });
+    return { ...app, bucket, files: app.app.get(FilesService) };
+  }
+
+  const pick = (page: Page, buffer: Buffer) =>
+    page.locator('#file').setInputFiles({ name: 'a.bin', mimeType: 'application/octet-stream', buffer });
+  const result = async (page: Page) => {
+    await page.locator('#result').filter({ hasText: '{' }).waitFor();
+    return JSON.parse(await page.locator('#result').innerText()) as Record<string, unknown>;
+  };
+  const hashOf = (content: Buffer) => createHash('sha256').update(content).digest('hex');
+
+  it('sends a small file in a form, from modules that nothing has bundled, and shows how far it is', async () => {
+    const { url, files } = await start();
+    const page = await browser.open(`${url}/page`);
+    const content = randomBytes(3 * MIB);
+    await pick(page, content);
+    const uploaded = await result(page);
+    expect(uploaded).toMatchObject({ name: 'a.bin', size: 3 * MIB, ownerId: 'ada', hash: hashOf(content) });
+    const told = (await page.evaluate('window.told')) as number[];
+    expect(told.length).toBeGreaterThan(1);
+    expect(told).toEqual(told.toSorted((one, other) => one - other));
+    expect(told.at(-1)).toBe(3 * MIB);
+    expect((await files.search()).count).toBe(1);
+  });
+
+  it('sends a form again that was cut off before all of it had left', async () => {
+    const { url, files } = await start();
+    const page = await browser.open(`${url}/page`);
+    let requests = 0;
+    await page.route('**/files', (route) => (++requests === 1 ? route.abort('connectionreset') : route.continue()));
+    const content = randomBytes(MIB);
+    await pick(page, content);
+    expect(await result(page)).toMatchObject({ hash: hashOf(content) });
+    expect([requests, (await files.search()).count]).toEqual([2, 1]);
+  });
+
+  it('shows the refusal of the server', async () => {
+    const { url } = await start();
+    const page = await browser.open(`${url}/page`);
+    await page.route('**/files', async (route) => {
+      const { 'x-user': _, ...headers } = await route.request().allHeaders();
+      await route.continue({ headers });
+    });
+    await pick(page, Buffer.from('x'));
+    expect(await result(page)).toMatchObject({
+      name: 'UploadError',
+      code: 'FILES_AUTHENTICATION_REQUIRED',
+      status: 401,
+      message: expect.stringContaining('upload') as string,
+    });
+  });
+
+  it('goes on with a large file when the network was gone', async () => {
+    const { url, bucket, files } = await start();
+    const page = await browser.open(`${url}/page`);
+    const cut = gate();
+    bucket.refuse = (number, response) => {
+      if (number !== 2) return false;
+      bucket.refuse = () => false;
+      response.destroy();
+      cut.open();
+      return true;
+    };
+    const content = randomBytes(9 * MIB);
+    await pick(page, content);
+    await cut.opened;
+    await page.context().setOffline(true);
+    await page.waitForEvent('requestfailed');
+    await page.context().setOffline(false);
+    const { id, hash } = await result(page);
+    expect(hash).toBe(hashOf(content));
+    expect([...new Set(bucket.parts)]).toEqual([1, 2, 3, 4, 5]);
+    expect((await files.findOrFail(String(id))).size).toBe(9 * MIB);
+  });
+
+  it('goes on with a large file when the page was closed in the middle', async () => {
+    const { url, bucket } = await start();
+    const page = await browser.open(`${url}/page#resume`);
+    const third = gate();
+    bucket.refuse = (number) => {
+      if (number === 3) third.open();
+      return number === 3;
+    };
+    const content = randomBytes(9 * MIB);
+    const path = join(newDirectory(), 'a.bin');
+    await writeFile(path, content);
+    await page.locator('#file').setInputFiles(path);
+    await third.opened;
+    expect(bucket.parts).toEqual([1, 2]);
+    bucket.refuse = () => false;
+    await page.reload();
+    await page.locator('#file').setInputFiles(path);
+    expect(await result(page)).toMatchObject({ hash: hashOf(content) });
+    expect(bucket.parts).toEqual([1, 2, 3, 4, 5]);
+    expect(await page.evaluate('localStorage.length')).toBe(0);
+  });
+
+  it('gives a large file up when the user cancels', async () => {
+    const { url, bucket, files } = await start();
+    const page = await browser.open(`${url}/page`);
+    const second = gate();
+    bucket.refuse = (number) => {
+      if (number === 2) second.open();
+      return number === 2;
+    };
+    await pick(page, randomBytes(9 * MIB));
+    await second.opened;
+    await page.locator('#cancel').click();
+    expect(await result(page)).toMatchObject({ message: 'cancelled' });
+    await expect.poll(() => bucket.open).toBe(0);
+    expect((await files.search()).count).toBe(0);
+  });
+});
