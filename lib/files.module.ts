@@ -19,6 +19,8 @@ import { ACTOR_RESOLVER, ActorSource } from './actor/actor.js';
 import { ByteRemovals, CONCURRENT_REMOVALS } from './files/content/byte-removals.js';
 import { ContentStore } from './files/content/content-store.js';
 import { FileIntent } from './files/intents/file-intent.entity.js';
+import { BatchMoves } from './files/batch-moves.js';
+import { FileRegistration } from './files/file-registration.js';
 import { DEFAULT_STORAGE, FileWriter } from './files/file-writer.js';
 import { FilesAddresses } from './files/files-addresses.js';
 import { DRAFT_OPTIONS } from './files/drafts/draft-options.js';
@@ -245,6 +247,8 @@ function assemble(
       ByteRemovals,
       ContentStore,
       FileWriter,
+      FileRegistration,
+      BatchMoves,
       option(ON_STORED, ({ onStored }) => onStored),
       StoredHooks,
       option(DRAFT_OPTIONS, ({ drafts }) => drafts),

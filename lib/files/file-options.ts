@@ -46,6 +46,18 @@ export interface RegisterFileOptions {
   owner?: OwnerReference | null;
 }
 
+/** One of several existing bytes that become files together. */
+export interface ExistingFile extends RegisterFileOptions {
+  /** Where in the storage. */
+  location: string;
+}
+
+/** How many bytes are read side by side. */
+export interface RegisterAllOptions {
+  /** @default 4 */
+  concurrency?: number;
+}
+
 /** The differences from the original. */
 export interface CopyFileOptions {
   /** @default the name of the original */

@@ -1,39 +1,27 @@
 import type { Readable } from 'node:stream';
-import { finished } from 'node:stream/promises';
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { type UploadTrace, uploadTrace } from '../diagnostics/traces.js';
 import { FileChangedError, FileTypeChangedError } from '../errors/files.errors.js';
-import { LocationInvalidError, LocationRefusedError, LocationRegisteredError } from '../errors/storage.errors.js';
 import type { Storage } from '../storage/storage.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
-import { databaseFault } from '../unit-of-work/transaction/database-fault.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { ActorSource } from '../actor/actor.js';
 import type { Actor } from '../actor/actor.js';
 import { ContentStore } from './content/content-store.js';
 import type { NewContent, PutHints } from './content/content-store.js';
-import { examine } from './content/examine.js';
 import { uuidV7 } from './file-id.js';
 import { cleanFileName } from './file-name.js';
-import type {
-  CopyFileOptions,
-  CreateFileOptions,
-  NewFile,
-  RegisterFileOptions,
-  ReplaceOptions,
-} from './file-options.js';
-import { IntentJournal } from './intents/intent-journal.js';
+import type { CopyFileOptions, CreateFileOptions, NewFile, ReplaceOptions } from './file-options.js';
 import { locationKey } from '../storage/location-key.js';
 import { lockFile } from './lock-files.js';
 import { ManagedFile } from './managed-file.entity.js';
-import { insertFile, insertStoredFile, newFile } from './new-file.js';
+import { insertStoredFile, newFile } from './new-file.js';
 import type { StoredFile } from './new-file.js';
 import { openContent } from './content/open-content.js';
 import { assertOwnerReference } from './owner-reference.js';
 import type { OwnerReference } from './owner-reference.js';
 import { readContentType } from './read-content-type.js';
-import type { TypeHints } from './sniffing/type-hints.js';
 import { OwnershipPort } from './ownership-port.js';
 import type { StoringOperation } from './stored/on-file-stored.decorator.js';
 import { StoredHooks } from './stored/stored-hooks.js';
@@ -43,10 +31,7 @@ import { Drafts } from './drafts/drafts.js';
 /** The name of the storage that is used when none is named. */
 export const DEFAULT_STORAGE = Symbol('DEFAULT_STORAGE');
 
-// Concurrent inserts of one location deadlock on MariaDB, although only one of them can succeed.
-const REGISTER_RETRIES = 5;
-
-/** Makes rows refer to bytes: creates, registers, replaces, copies and moves files. */
+/** Makes rows refer to new bytes: creates, replaces, copies and moves files. */
 @Injectable()
 export class FileWriter {
   constructor(
@@ -55,7 +40,6 @@ export class FileWriter {
     private readonly actors: ActorSource,
     private readonly ownership: OwnershipPort,
     private readonly contents: ContentStore,
-    private readonly journal: IntentJournal,
     private readonly drafts: Drafts,
     @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
     @Optional() private readonly hooks?: StoredHooks,
@@ -82,34 +66,6 @@ export class FileWriter {
       throw error;
     }
     return this.#addAll(stored);
-  }
-
-  async register(location: string, options: RegisterFileOptions): Promise<ManagedFile> {
-    const storage = this.storages.get(options.storage ?? this.defaultStorage);
-    storage.require('read');
-    await unlessRefused(storage, () => storage.assertLocation(location));
-    const name = cleanFileName(options.name ?? storage.nameOf(location));
-    const declared = readContentType(options.contentType);
-    const owner = await this.#ownerOf(options.owner);
-    await this.#assertUnregistered(storage, location);
-    const file = newFile(
-      { ...(await analyze(storage, location, { declared, name })), name, storage: storage.name },
-      owner,
-    );
-    const insert = async (unit: UnitOfWork) => {
-      await insertFile(unit.manager, file);
-      await this.ownership.onCreate(file, unit.manager);
-      // After the insert: a deletion that had the location before has left its intent by now.
-      await this.journal.assertNonePending(unit.manager, storage, location);
-      await this.hooks?.run(file, 'register');
-    };
-    try {
-      await this.transactor.run(insert, { retry: REGISTER_RETRIES });
-      return file;
-    } catch (error) {
-      if (databaseFault(error) !== 'unique') throw error;
-      throw new LocationRegisteredError(storage.name, location, { cause: error });
-    }
   }
 
   async replace(file: ManagedFile, source: Readable, options: ReplaceOptions): Promise<ManagedFile> {
@@ -240,13 +196,6 @@ export class FileWriter {
     if (owner) assertOwnerReference(owner);
     return owner === undefined ? this.actors.current() : owner;
   }
-
-  // An early answer, before the bytes are read; the unique index decides.
-  async #assertUnregistered({ name: storage }: Storage, location: string): Promise<void> {
-    const files = this.transactor.dataSource.getRepository(ManagedFile);
-    if (await files.existsBy({ storage, locationKey: locationKey(location) }))
-      throw new LocationRegisteredError(storage, location);
-  }
 }
 
 type Bytes = Omit<StoredFile, 'name'>;
@@ -266,28 +215,6 @@ interface Stored {
 
 function bytesOf({ storage, location, contentType, charset, size, hash, hashAlgorithm }: Bytes): Bytes {
   return { storage, location, contentType, charset, size, hash, hashAlgorithm };
-}
-
-/** The size, hash and type of the bytes at a location, all of which are read. */
-async function analyze(storage: Storage, location: string, said: TypeHints): Promise<Omit<Bytes, 'storage'>> {
-  const source = await unlessRefused(storage, () => storage.read(location));
-  try {
-    const { body, contentType, charset, digest } = await examine(source, storage, said);
-    body.resume();
-    await finished(body);
-    return { location, contentType, charset, ...digest() };
-  } finally {
-    source.destroy();
-  }
-}
-
-/** The caller of `register()` named the location, so its refusal is the caller's error. */
-async function unlessRefused<T>({ name }: Storage, work: () => T | Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw error instanceof LocationInvalidError ? new LocationRefusedError(name, error) : error;
-  }
 }
 
 // HTTP distinguishes states of a file by the second.

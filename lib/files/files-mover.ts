@@ -1,10 +1,13 @@
 import { Injectable } from '@nestjs/common';
+import { In } from 'typeorm';
 import { MoveOptionInvalidError } from '../errors/setup.errors.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { detach } from '../unit-of-work/scopes/ambient.js';
 import { Transactor } from '../unit-of-work/transactor.js';
+import { BatchMoves } from './batch-moves.js';
 import { FileWriter } from './file-writer.js';
 import { ManagedFile } from './managed-file.entity.js';
+import { inLanes } from './in-lanes.js';
 import type { FileFilter } from './search/file-filter.js';
 import { eachFile, searchWithin } from './search/each-file.js';
 
@@ -16,9 +19,11 @@ export interface MoveFilesOptions {
   to: string;
   /** Moves only the files that match. @default all of the storage */
   filters?: FileFilter;
-  /** How many files are moved side by side. @default 4 */
+  /** How many files are copied side by side. @default 4 */
   concurrency?: number;
-  /** Ends the run: moves in progress are finished, then the loop over it throws the signal's reason. */
+  /** At most so many files are moved in one commit, from 1 to 1000; fewer if they are large. @default 100 */
+  batch?: number;
+  /** Ends the run: copies in progress are finished and their files moved, then the loop over it throws the signal's reason. */
   signal?: AbortSignal;
 }
 
@@ -43,59 +48,104 @@ export interface UnmovedFile {
 /** What became of one file. */
 export type MoveOutcome = MovedFile | UnmovedFile;
 
+// A run that ends early has copied at most so much in vain, and no batch takes as long as the sweeper's grace.
+const BYTES_IN_BATCH = 64 * 1024 * 1024;
+// The statement that changes their rows has eleven parameters for each.
+const MOST_IN_BATCH = 1_000;
+
+type CheckedOptions = MoveFilesOptions & { readonly concurrency: number; readonly batch: number };
+
 /** Moves the files of one storage to another, while the application runs. */
 @Injectable()
 export class FilesMover {
   /** @internal */
   constructor(
     private readonly writer: FileWriter,
+    private readonly batches: BatchMoves,
     private readonly storages: StorageRegistry,
     private readonly transactor: Transactor,
   ) {}
 
   /**
-   * Moves each file as `FilesService.move()` does, in its own commit, and yields its outcome, in no particular order. Files are read page
-   * by page, and bytes are streamed. If a run ends early, the next one goes on with the files that are still in the first storage. Leaving the
-   * loop ends the run, once the moves in progress are finished. Throws `MoveOptionInvalidError`, `SearchQueryInvalidError` for the filters, and
+   * Moves each file as `FilesService.move()` does, some of them in one commit, and yields its outcome, in no particular order. Files are read
+   * page by page, and bytes are streamed. A file that cannot be moved holds up no other. If a run ends early, the next one goes on with the files that are still in the first storage. Leaving the
+   * loop ends the run between two commits. Throws `MoveOptionInvalidError`, `SearchQueryInvalidError` for the filters, and
    * `CapabilityMissingError` where the first storage cannot read and remove, or the other cannot write.
    * @example for await (const outcome of mover.run({ from: 'disk', to: 'bucket' })) if (outcome.kind === 'failed') console.error(outcome.error);
    */
   run(options: MoveFilesOptions): AsyncGenerator<MoveOutcome, void> {
-    const { from, to, concurrency = 4 } = options;
+    const { from, to, concurrency = 4, batch = 100 } = options;
     if (from === to) throw new MoveOptionInvalidError('to', `the files are in storage "${to}" already`);
-    if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
-      throw new MoveOptionInvalidError(
-        'concurrency',
-        `it is ${String(concurrency)}, and must be a whole number above zero`,
-      );
-    }
+    assertWhole('concurrency', concurrency, Number.MAX_SAFE_INTEGER);
+    assertWhole('batch', batch, MOST_IN_BATCH);
     this.storages.get(from).require('read', 'remove');
     this.storages.get(to).require('write');
     // A wrong filter is found before the loop begins.
     searchWithin(this.transactor.dataSource, { storage: from }, options.filters);
-    return this.#run({ ...options, concurrency });
+    return this.#run({ ...options, concurrency, batch });
   }
 
   /** In the order of their ids, which is the order in which they, or their direct uploads, were begun. */
-  async *#run({ from, to, filters, concurrency, signal }: MoveFilesOptions & { concurrency: number }) {
-    const running = new Set<Promise<void>>();
-    const ended: MoveOutcome[] = [];
-    try {
-      for await (const file of eachFile(this.transactor.dataSource, { storage: from }, filters)) {
-        signal?.throwIfAborted();
-        const move = this.#move(file, to).then((outcome) => {
-          running.delete(move);
-          if (outcome) ended.push(outcome);
-        });
-        running.add(move);
-        if (running.size === concurrency) await Promise.race(running);
-        yield* ended.splice(0);
-      }
-      await Promise.all(running);
-      yield* ended.splice(0);
-    } finally {
-      await Promise.all(running);
+  async *#run(options: CheckedOptions): AsyncGenerator<MoveOutcome, void> {
+    const { from, to, filters, signal } = options;
+    // A storage in the database takes bytes within the transaction of their row, from memory: one file at a time is enough of it.
+    const most = this.storages.get(to).isTransactional ? 1 : options.batch;
+    let [batch, bytes]: [ManagedFile[], number] = [[], 0];
+    for await (const file of eachFile(this.transactor.dataSource, { storage: from }, filters)) {
+      signal?.throwIfAborted();
+      batch.push(file);
+      bytes += file.size;
+      if (batch.length < most && bytes < BYTES_IN_BATCH) continue;
+      yield* await this.#moveBatch(batch, options);
+      [batch, bytes] = [[], 0];
     }
+    signal?.throwIfAborted();
+    if (batch.length > 0) yield* await this.#moveBatch(batch, options);
+    signal?.throwIfAborted();
+  }
+
+  /** Moves the files in one commit; those that this commit cannot have, each in its own. Never rejects. */
+  async #moveBatch(files: readonly ManagedFile[], options: CheckedOptions): Promise<MoveOutcome[]> {
+    if (files.length === 1) return this.#moveAlone(files, options);
+    const { to, concurrency, signal } = options;
+    try {
+      const storage = this.storages.get(to);
+      const { moved, uncopied, changed } = await detach(() =>
+        this.batches.move(files, storage, { concurrency, signal }),
+      );
+      const outcomes = moved.map((file): MoveOutcome => ({ kind: 'moved', file }));
+      const again = [...changed];
+      for (const { file, error } of uncopied) {
+        // If it was replaced in the meantime, its bytes were gone for that reason.
+        if (await this.#isAsRead(file)) outcomes.push({ kind: 'failed', file, error });
+        else again.push(file);
+      }
+      return [...outcomes, ...(await this.#moveAlone(again, options))];
+    } catch (error) {
+      return this.#moveAfter(error, files, options);
+    }
+  }
+
+  /** One of the files may be the reason of the error, so each is tried alone, unless the database does not answer at all. */
+  async #moveAfter(error: unknown, files: readonly ManagedFile[], options: CheckedOptions): Promise<MoveOutcome[]> {
+    let current: ManagedFile[];
+    try {
+      current = await this.#readAll(files.map(({ id }) => id));
+    } catch {
+      return files.map((file): MoveOutcome => ({ kind: 'failed', file, error }));
+    }
+    // The commit may have been done all the same.
+    const moved = current.filter(({ storage }) => storage === options.to);
+    const left = current.filter(({ storage }) => storage === options.from);
+    const outcomes = moved.map((file): MoveOutcome => ({ kind: 'moved', file }));
+    return [...outcomes, ...(await this.#moveAlone(left, options))];
+  }
+
+  async #moveAlone(files: readonly ManagedFile[], { to, concurrency, signal }: CheckedOptions): Promise<MoveOutcome[]> {
+    const outcomes = await inLanes(files, concurrency, async (file) =>
+      signal?.aborted ? undefined : this.#move(file, to),
+    );
+    return outcomes.filter((outcome) => outcome !== undefined);
   }
 
   /** Undefined if the file was deleted, or moved by another caller, since its page was read. Never rejects. */
@@ -114,7 +164,24 @@ export class FilesMover {
     }
   }
 
-  #read(id: string): Promise<ManagedFile | null> {
-    return detach(() => this.transactor.dataSource.getRepository(ManagedFile).findOneBy({ id }));
+  /** Whether the file is where it was when it was read. */
+  async #isAsRead({ id, storage, location }: ManagedFile): Promise<boolean> {
+    const current = await this.#read(id).catch(() => undefined);
+    return current === undefined || (current?.storage === storage && current.location === location);
   }
+
+  async #read(id: string): Promise<ManagedFile | null> {
+    const [file = null] = await this.#readAll([id]);
+    return file;
+  }
+
+  #readAll(ids: readonly string[]): Promise<ManagedFile[]> {
+    return detach(() => this.transactor.dataSource.getRepository(ManagedFile).findBy({ id: In([...ids]) }));
+  }
+}
+
+function assertWhole(option: 'concurrency' | 'batch', value: number, most: number): void {
+  if (Number.isSafeInteger(value) && value >= 1 && value <= most) return;
+  const range = most === Number.MAX_SAFE_INTEGER ? 'above zero' : `from 1 to ${most}`;
+  throw new MoveOptionInvalidError(option, `it is ${String(value)}, and must be a whole number ${range}`);
 }

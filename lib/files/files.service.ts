@@ -19,14 +19,17 @@ import { cleanFileName } from './file-name.js';
 import type {
   CopyFileOptions,
   CreateFileOptions,
+  ExistingFile,
   FileChanges,
   ForceOption,
   NewFile,
+  RegisterAllOptions,
   RegisterFileOptions,
   ReplaceOptions,
 } from './file-options.js';
+import { FileRegistration } from './file-registration.js';
 import { FileWriter } from './file-writer.js';
-import { lockFile } from './lock-files.js';
+import { lockFile, lockFiles } from './lock-files.js';
 import { deleteFileRows } from './delete-file-rows.js';
 import { ManagedFile } from './managed-file.entity.js';
 import { openContent } from './content/open-content.js';
@@ -53,6 +56,7 @@ const IDS_PER_STATEMENT = 10_000;
   'create',
   'createAll',
   'register',
+  'registerAll',
   'findOrFail',
   'findMany',
   'search',
@@ -64,6 +68,7 @@ const IDS_PER_STATEMENT = 10_000;
   'copy',
   'move',
   'delete',
+  'deleteAll',
   'transferOwnership',
   'pin',
   'unpin',
@@ -78,6 +83,7 @@ export class FilesService {
     private readonly ownership: OwnershipPort,
     private readonly contents: ContentStore,
     private readonly writer: FileWriter,
+    private readonly registration: FileRegistration,
   ) {}
 
   /**
@@ -107,7 +113,22 @@ export class FilesService {
    * the storage does not read from.
    */
   async register(location: string, options: RegisterFileOptions = {}): Promise<ManagedFile> {
-    return this.transactor.staying(() => this.writer.register(location, options));
+    const [file] = await this.registerAll([{ ...options, location }]);
+    return file as ManagedFile;
+  }
+
+  /**
+   * As `register`, for several: all of them are made, in one commit, or none. A thousand files need as many statements as one:
+   * `await files.registerAll(locations.map((location) => ({ location, storage: 'archive' })))`. For many thousands call it again and again,
+   * with a thousand each time: memory stays as it is, and what was committed stays.
+   */
+  async registerAll(
+    files: readonly ExistingFile[],
+    { concurrency = 4 }: RegisterAllOptions = {},
+  ): Promise<ManagedFile[]> {
+    if (!Number.isSafeInteger(concurrency) || concurrency < 1)
+      throw new RangeError(`concurrency is ${String(concurrency)}, and must be a whole number above zero.`);
+    return this.transactor.staying(() => this.registration.registerAll(files, concurrency));
   }
 
   /** The file; throws `FileNotFoundError`. */
@@ -234,20 +255,39 @@ export class FilesService {
     });
   }
 
+  /**
+   * As `delete`, for several: all of them are deleted, in one commit, or none. The number of statements does not depend on the number of files.
+   * Throws `FileNotFoundError` if one is missing, `FilePinnedError` if one is pinned, unless `force` is given.
+   */
+  async deleteAll(ids: readonly string[], { force = false }: ForceOption = {}): Promise<void> {
+    const wanted = [...new Set(ids.map(idOf))].toSorted();
+    if (wanted.length === 0) return;
+    await this.transactor.run(async (unit) => {
+      const files: ManagedFile[] = [];
+      for (const chunk of inChunks(wanted, IDS_PER_STATEMENT)) files.push(...(await lockFiles(unit.manager, chunk)));
+      const found = new Set(files.map(({ id }) => id));
+      for (const id of wanted) if (!found.has(id)) throw new FileNotFoundError(id);
+      for (const { id, pinned } of files) if (pinned && !force) throw new FilePinnedError(id, 'deleting it');
+      await this.contents.remove(unit, files);
+      for (const chunk of inChunks(wanted, IDS_PER_STATEMENT)) await deleteFileRows(unit.manager, chunk);
+      await this.ownership.onDeleteAll(files, unit.manager);
+    });
+  }
+
   /** Moves files to one owner. Pinned files need `force`; `pin` pins them there. */
   async transferOwnership(ids: string | readonly string[], to: TransferOptions): Promise<void> {
     assertOwnerReference({ type: to.ownerType, id: to.ownerId });
-    await this.ownership.transfer((typeof ids === 'string' ? [ids] : ids).map(idOf), to);
+    await this.ownership.transfer(listOf(ids), to);
   }
 
-  /** Protects an owned file from transfer, deletion and replacement. */
-  async pin(id: string): Promise<void> {
-    await this.ownership.pin(idOf(id));
+  /** Protects owned files from transfer, deletion and replacement: all of them, or none. */
+  async pin(ids: string | readonly string[]): Promise<void> {
+    await this.ownership.pin(listOf(ids));
   }
 
-  /** Lifts the pin. A file that is not pinned, or has no owner, is left as it is. */
-  async unpin(id: string): Promise<void> {
-    await this.ownership.unpin(idOf(id));
+  /** Lifts the pins. A file that is not pinned, or has no owner, is left as it is. */
+  async unpin(ids: string | readonly string[]): Promise<void> {
+    await this.ownership.unpin(listOf(ids));
   }
 
   /** Every change of the file's owner, oldest first; it outlives the file. */
@@ -276,6 +316,10 @@ export class FilesService {
   get #files(): Repository<ManagedFile> {
     return this.transactor.dataSource.getRepository(ManagedFile);
   }
+}
+
+function listOf(ids: string | readonly string[]): string[] {
+  return (typeof ids === 'string' ? [ids] : ids).map(idOf);
 }
 
 function idOf(id: unknown): string {

@@ -57,14 +57,17 @@ export interface Amount {
 export abstract class OwnershipPort {
   /** Moves all of the files to one owner, or none. */
   abstract transfer(ids: readonly string[], to: TransferOptions): Promise<void>;
-  abstract pin(id: string): Promise<void>;
-  abstract unpin(id: string): Promise<void>;
+  /** Pins owned files, or none. */
+  abstract pin(ids: string | readonly string[]): Promise<void>;
+  abstract unpin(ids: string | readonly string[]): Promise<void>;
   /** Oldest first. */
   abstract history(id: string): Promise<OwnershipChange[]>;
   /**
    * Called after the insert of the row, in its transaction. The default actor is that of the current call. A reservation for the file ends.
    */
   abstract onCreate(file: ManagedFile, manager: EntityManager, actor?: Actor | null, reserved?: Amount): Promise<void>;
+  /** As `onCreate`, for several files. The number of statements does not depend on their number. */
+  abstract onCreateAll(files: readonly ManagedFile[], manager: EntityManager, actor?: Actor | null): Promise<void>;
   /** Called in the transaction in which an upload begins, after its row was inserted: the announced size counts for the owner. */
   abstract onReserve(owner: OwnerReference | null, announced: Amount, manager: EntityManager): Promise<void>;
   /** Called in the transaction in which an upload is given up, after its row was updated: the announced size no longer counts. */
@@ -80,4 +83,6 @@ export abstract class OwnershipPort {
   abstract onDelete(file: ManagedFile, manager: EntityManager): Promise<void>;
   /** Deletes files whose rows this unit has locked, because nobody has attached them: rows, history, quotas, and the bytes after the commit. */
   abstract expire(files: readonly ManagedFile[], unit: UnitOfWork): Promise<void>;
+  /** As `onDelete`, for several files, but after their rows were deleted. The number of statements does not depend on their number. */
+  abstract onDeleteAll(files: readonly ManagedFile[], manager: EntityManager): Promise<void>;
 }

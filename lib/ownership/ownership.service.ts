@@ -63,14 +63,14 @@ export class Ownership extends OwnershipPort {
     await transferTrace.run(describe, () => this.#inTransaction(needsSavepoint, transfer));
   }
 
-  /** Pins an owned file; a pinned one is left alone. */
-  async pin(id: string): Promise<void> {
-    await this.#pin(id, true);
+  /** Pins owned files, or none; a pinned one is left alone. */
+  async pin(ids: string | readonly string[]): Promise<void> {
+    await this.#pin(ids, true);
   }
 
-  /** Unpins a file; one that is not pinned, or has no owner, is left alone. */
-  async unpin(id: string): Promise<void> {
-    await this.#pin(id, false);
+  /** Unpins files; one that is not pinned, or has no owner, is left alone. */
+  async unpin(ids: string | readonly string[]): Promise<void> {
+    await this.#pin(ids, false);
   }
 
   async history(id: string): Promise<FileTransfer[]> {
@@ -89,6 +89,36 @@ export class Ownership extends OwnershipPort {
     const more = { bytes: file.size - reserved.bytes, count: 1 - reserved.count };
     await this.#quotas.charge(manager, [{ owner, ...more }]);
     if (owner) noteCreated(this.runtime, manager, file.id, owner);
+  }
+
+  async onCreateAll(files: readonly ManagedFile[], manager: EntityManager, actor?: Actor | null): Promise<void> {
+    const entries = files.map((file): HistoryEntry => {
+      return { fileId: file.id, action: 'create', from: null, to: ownerOf(file), forced: false };
+    });
+    await this.#recordAll(manager, entries, actor);
+    await this.#quotas.charge(
+      manager,
+      files.map((file) => ({ owner: ownerOf(file), bytes: file.size, count: 1 })),
+    );
+    for (const file of files) {
+      const owner = ownerOf(file);
+      if (owner) noteCreated(this.runtime, manager, file.id, owner);
+    }
+  }
+
+  async onDeleteAll(files: readonly ManagedFile[], manager: EntityManager): Promise<void> {
+    const entries = files.map((file): HistoryEntry => {
+      return { fileId: file.id, action: 'delete', from: ownerOf(file), to: null, forced: file.pinned };
+    });
+    await this.#recordAll(manager, entries);
+    await this.#quotas.charge(
+      manager,
+      files.map((file) => ({ owner: ownerOf(file), bytes: -file.size, count: -1 })),
+    );
+    for (const file of files) {
+      const owner = ownerOf(file);
+      if (owner) noteTaken(this.runtime, manager, file.id, owner);
+    }
   }
 
   async onDelete(file: ManagedFile, manager: EntityManager): Promise<void> {
@@ -127,14 +157,19 @@ export class Ownership extends OwnershipPort {
     return this.#quotas.roomFor(owner, more);
   }
 
-  async #pin(id: string, pinned: boolean): Promise<void> {
-    const fileId = fileIdOf(id);
+  async #pin(ids: string | readonly string[], pinned: boolean): Promise<void> {
+    const wanted = [...new Set([ids].flat().map(fileIdOf))];
+    if (wanted.length === 0) return;
     const actor = await this.actors.current();
     await this.#inTransaction(false, async (manager) => {
-      const [file] = await this.#statements.lock(manager, [fileId]);
-      if (!file) throw new FileNotFoundError(id);
-      if (pinned && file.ownerType === null) throw new FileUnownedError(fileId);
-      if (file.pinned !== pinned) await setPins(this.#statements, manager, [{ fileId, before: file }], pinned, actor);
+      const locked = new Map((await this.#statements.lock(manager, wanted)).map((file) => [file.id, file]));
+      const changed = wanted.flatMap((fileId) => {
+        const before = locked.get(fileId);
+        if (!before) throw new FileNotFoundError(fileId);
+        if (pinned && before.ownerType === null) throw new FileUnownedError(fileId);
+        return before.pinned === pinned ? [] : [{ fileId, before }];
+      });
+      await setPins(this.#statements, manager, changed, pinned, actor);
     });
   }
 
@@ -144,8 +179,12 @@ export class Ownership extends OwnershipPort {
     entry: Omit<HistoryEntry, 'fileId'>,
     actor?: Actor | null,
   ): Promise<void> {
+    await this.#recordAll(manager, [{ fileId: id, ...entry }], actor);
+  }
+
+  async #recordAll(manager: EntityManager, entries: readonly HistoryEntry[], actor?: Actor | null): Promise<void> {
     const by = actor === undefined ? await this.actors.current() : actor;
-    await this.#statements.record(manager, [{ fileId: id, ...entry }], by);
+    await this.#statements.record(manager, entries, by);
   }
 
   get #quotas(): Quotas {

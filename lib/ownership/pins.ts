@@ -2,8 +2,11 @@ import type { EntityManager } from 'typeorm';
 import type { Actor } from '../actor/actor.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import type { TransferAction } from '../files/transfer-action.js';
+import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
 import { ownerOf } from './statements/transfer-statements.js';
 import type { MoveOutcome, TransferStatements } from './statements/transfer-statements.js';
+
+const IDS_PER_STATEMENT = 10_000;
 
 /** Pins or unpins files that the caller has locked, and tells so in their history. */
 export async function setPins(
@@ -17,7 +20,8 @@ export async function setPins(
   const action: TransferAction = pinned ? 'pin' : 'unpin';
   const ids = files.map(({ fileId }) => fileId);
   // Who pins a file wants to keep it.
-  await manager.update(ManagedFile, ids, pinned ? { pinned, expiresAt: null } : { pinned });
+  const change = pinned ? { pinned, expiresAt: null } : { pinned };
+  for (const chunk of inChunks(ids, IDS_PER_STATEMENT)) await manager.update(ManagedFile, chunk, change);
   const entries = files.map(({ fileId, before }) => {
     return { fileId, action, from: ownerOf(before), to: ownerOf(before), forced: false };
   });

@@ -13,6 +13,9 @@ import { readDraftOptions } from '../../lib/files/drafts/draft-options.js';
 import { Drafts } from '../../lib/files/drafts/drafts.js';
 import { FilesDrafts } from '../../lib/files/drafts/files-drafts.js';
 import { FileIntent } from '../../lib/files/intents/file-intent.entity.js';
+import { BatchMoves } from '../../lib/files/batch-moves.js';
+import { FileRegistration } from '../../lib/files/file-registration.js';
+import { FilesMover } from '../../lib/files/files-mover.js';
 import { FileWriter } from '../../lib/files/file-writer.js';
 import { FilesService } from '../../lib/files/files.service.js';
 import { FilesSweeper } from '../../lib/files/intents/files-sweeper.js';
@@ -62,12 +65,12 @@ class NotingOwnership extends OwnershipPort {
     await this.dataSource.getRepository(ManagedFile).update([...ids], { ownerType, ownerId });
   }
 
-  async pin(id: string): Promise<void> {
-    await this.dataSource.getRepository(ManagedFile).update({ id }, { pinned: true });
+  async pin(ids: string | readonly string[]): Promise<void> {
+    await this.dataSource.getRepository(ManagedFile).update([ids].flat(), { pinned: true });
   }
 
-  async unpin(id: string): Promise<void> {
-    await this.dataSource.getRepository(ManagedFile).update({ id }, { pinned: false });
+  async unpin(ids: string | readonly string[]): Promise<void> {
+    await this.dataSource.getRepository(ManagedFile).update([ids].flat(), { pinned: false });
   }
 
   async history(): Promise<OwnershipChange[]> {
@@ -76,6 +79,20 @@ class NotingOwnership extends OwnershipPort {
 
   async onCreate(file: ManagedFile, manager: EntityManager): Promise<void> {
     await manager.insert(Note, { text: `created ${file.id} for ${file.ownerType}:${file.ownerId}` });
+    if (this.fault) throw this.fault;
+  }
+
+  async onCreateAll(files: readonly ManagedFile[], manager: EntityManager): Promise<void> {
+    const notes = files.map(({ id, ownerType, ownerId }) => ({ text: `created ${id} for ${ownerType}:${ownerId}` }));
+    await manager.insert(Note, notes);
+    if (this.fault) throw this.fault;
+  }
+
+  async onDeleteAll(files: readonly ManagedFile[], manager: EntityManager): Promise<void> {
+    await manager.insert(
+      Note,
+      files.map(({ id }) => ({ text: `deleted ${id}` })),
+    );
     if (this.fault) throw this.fault;
   }
 
@@ -138,8 +155,10 @@ export async function assembleFiles(dataSource: DataSource, storages: Record<str
   const contents = new ContentStore(registry, transactor, journal, removals);
   const drafts = new Drafts(readDraftOptions({ expireAfter: '7d' }), now);
   const filesDrafts = new FilesDrafts(registry, transactor, ownership, drafts, now);
-  const writer = new FileWriter(registry, transactor, actors, ownership, contents, journal, drafts, 'default');
-  const files = new FilesService(registry, transactor, actors, ownership, contents, writer);
+  const writer = new FileWriter(registry, transactor, actors, ownership, contents, drafts, 'default');
+  const batches = new BatchMoves(registry, contents, journal);
+  const registration = new FileRegistration(registry, transactor, actors, ownership, journal, 'default');
+  const files = new FilesService(registry, transactor, actors, ownership, contents, writer, registration);
   const lasting = readDirectUploadOptions();
   const endings = new UploadEndings(registry, transactor, ownership, lasting, now);
   const uploadSweep = new UploadSweep(transactor, endings, now);
@@ -171,6 +190,8 @@ export async function assembleFiles(dataSource: DataSource, storages: Record<str
     journal,
     removals,
     writer,
+    batches,
+    mover: new FilesMover(writer, batches, registry, transactor),
     files,
     uploads,
     uploadSweep,

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { ManagedFile } from '../../lib/files/managed-file.entity.js';
 import type { AssembledFiles } from './files-harness.js';
 
-type World = Pick<AssembledFiles, 'files' | 'queue' | 'registry' | 'dataSource'>;
+type World = Pick<AssembledFiles, 'batches' | 'files' | 'queue' | 'registry' | 'dataSource'>;
 
 /** Everything that brings rows and bytes together or apart, on the file `id` in the storage `default`. */
 export const OPERATIONS: Record<string, (world: World, id: string) => Promise<unknown>> = {
@@ -13,6 +13,8 @@ export const OPERATIONS: Record<string, (world: World, id: string) => Promise<un
   'a copy within the storage': ({ files }, id) => files.copy(id),
   'a copy to another storage': ({ files }, id) => files.copy(id, { storage: 'other' }),
   'a move': ({ files }, id) => files.move(id, 'other'),
+  'a deletion of several files': async ({ files }) =>
+    files.deleteAll((await files.search()).results.map(({ id }) => id)),
   'a registration': ({ files }) => files.register('dropped/in'),
   'much at once in a unit': ({ files, queue }, id) =>
     queue.run(async () => {
@@ -24,10 +26,22 @@ export const OPERATIONS: Record<string, (world: World, id: string) => Promise<un
     }),
 };
 
+/** It moves some of the files where others cannot be copied, so it has no single outcome after a fault of a storage. */
+export const BATCH_MOVE = 'a move of several files';
+
+export async function moveBatch({ batches, files, registry }: World): Promise<void> {
+  const { results } = await files.search();
+  const terms = { concurrency: 2, signal: undefined };
+  const { moved } = await batches.move(results, registry.get('other'), terms);
+  if (moved.length < results.length) throw new Error(`${moved.length} of ${results.length} were moved`);
+}
+
 /** A file to work on, and for a registration bytes that nobody knows. */
 export async function prepare(world: World, operation: string): Promise<string> {
   if (operation === 'a registration')
     await world.registry.get('default').write('dropped/in', Readable.from([Buffer.from('dropped in')]));
+  if (operation.endsWith('several files'))
+    for (const name of ['y', 'z']) await world.files.create(Buffer.from(`content ${name}`), { name });
   return (await world.files.create(Buffer.from('content'), { name: 'x' })).id;
 }
 

@@ -33,7 +33,12 @@ export interface PutHints extends UploadHints {
   check?: (contentType: string) => void;
   /** Called when all of it was read; an error removes the bytes again. */
   verify?: (examined: Examined) => void;
+  /** The note of bytes at `location`, if it was made before. */
+  intent?: Intent | undefined;
 }
+
+/** Where bytes are to be, as was noted before. */
+export type PlannedPlace = Required<Pick<PutHints, 'location' | 'intent'>>;
 
 /** Writes and removes bytes in storages, so that at every moment a row or an intent refers to them. */
 @Injectable()
@@ -54,7 +59,7 @@ export class ContentStore {
     let intent: Intent | undefined;
     const stored = await upload(source, storage, hints, async (location, examined) => {
       hints.check?.(examined.contentType);
-      intent = await this.#place(storage, location, async () => {
+      intent = await this.#place(storage, location, hints.intent, async () => {
         await storage.write(location, examined.body);
         hints.verify?.(examined);
       });
@@ -64,13 +69,14 @@ export class ContentStore {
 
   /**
    * Copies a file's bytes to a new location, by the storage itself where it can. Otherwise they are read and written, and it throws
-   * `FileCorruptError` unless they have the file's size and hash.
+   * `FileCorruptError` unless they have the file's size and hash. If the place was noted before, and nothing was written, the caller has to
+   * withdraw the note.
    */
-  async copy(file: ManagedFile, from: Storage, to: Storage): Promise<NewContent> {
+  async copy(file: ManagedFile, from: Storage, to: Storage, planned?: PlannedPlace): Promise<NewContent> {
     const { name, contentType, charset, size, hash, hashAlgorithm } = file;
     if (from === to && !to.isTransactional && to.can('copy')) {
-      const location = to.locationFor({ uuid: uuidV7(), name, contentType, now: new Date() });
-      const intent = await this.#place(to, location, () => to.copy(file.location, location));
+      const location = planned?.location ?? to.locationFor({ uuid: uuidV7(), name, contentType, now: new Date() });
+      const intent = await this.#place(to, location, planned?.intent, () => to.copy(file.location, location));
       return this.#placed(to, { location, contentType, charset, size, hash, hashAlgorithm }, intent);
     }
     to.require('write');
@@ -79,7 +85,8 @@ export class ContentStore {
       const found = digest(hashAlgorithm);
       if (found.size !== size || found.hash !== hash) throw new FileCorruptError(file.id, from.name);
     };
-    return this.put(source, to, { name, contentType, isExamined: true, algorithms: [hashAlgorithm], verify });
+    const known = { name, contentType, isExamined: true, algorithms: [hashAlgorithm] };
+    return this.put(source, to, { ...known, verify, ...planned });
   }
 
   /** Runs `work`, which writes the row, in one transaction with the content. If it is not committed, the bytes are removed. */
@@ -89,12 +96,19 @@ export class ContentStore {
 
   /** As `commit`, for several: all of them stay, or none. */
   async commitAll<T>(contents: readonly NewContent[], work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
+    return this.keepAll(contents, async (unit) => {
+      await this.attachAll(unit, contents);
+      return work(unit);
+    });
+  }
+
+  /** As `commitAll`, but `work` attaches the contents that are to stay. The caller discards the others, once this resolves. */
+  async keepAll<T>(contents: readonly NewContent[], work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
     let isUnitToDiscard = false;
     try {
       return await this.transactor.run(async (unit) => {
         unit.afterRollback(() => this.discardAll(contents));
         isUnitToDiscard = true;
-        await this.attachAll(unit, contents);
         return work(unit);
       });
     } catch (error) {
@@ -138,11 +152,16 @@ export class ContentStore {
   }
 
   /**
-   * Records an intent, then writes the bytes. If the write fails, the bytes and the intent are removed; if they cannot be removed, or the
+   * Records an intent, unless it was noted before, then writes the bytes. If the write fails, the bytes and the intent are removed; if they cannot be removed, or the
    * write may still arrive later, the intent stays for the sweeper.
    */
-  async #place(storage: Storage, location: string, write: () => Promise<void>): Promise<Intent> {
-    const intent = await this.journal.announce(storage, location);
+  async #place(
+    storage: Storage,
+    location: string,
+    noted: Intent | undefined,
+    write: () => Promise<void>,
+  ): Promise<Intent> {
+    const intent = noted ?? (await this.journal.announce(storage, location));
     try {
       await write();
       return intent;

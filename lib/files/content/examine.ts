@@ -27,7 +27,9 @@ export interface Examined {
   charset: string | null;
   /** All of the content, counted and hashed as it is read. */
   body: Readable;
-  /** Once the body has been read. Another algorithm must have been asked for before. */
+  /** Reads all of the content for its digest, in place of `body`. */
+  consume(): Promise<void>;
+  /** Once the content has been read. Another algorithm must have been asked for before. */
   digest(algorithm?: string): Digest;
 }
 
@@ -66,10 +68,15 @@ export async function examine(
   const contentType = await sniffContentType(sniffed, said);
   assertAccepted(contentType, storage);
   const digests = new Map<string, string>();
+  const all = joined(head, chunks);
   return {
     contentType,
     charset: contentType.startsWith('text/') ? (readText(sniffed)?.charset ?? null) : null,
-    body: Readable.from(joined(head, chunks), { highWaterMark: READ_AHEAD }),
+    body: Readable.from(all, { highWaterMark: READ_AHEAD }),
+    consume: async () => {
+      // A stream around them would take longer than the hash of a small file.
+      while (!(await all.next()).done);
+    },
     digest: (hashAlgorithm = storage.hashAlgorithm) => {
       const hash = digests.get(hashAlgorithm) ?? hashes.get(hashAlgorithm)?.digest('hex') ?? '';
       digests.set(hashAlgorithm, hash);

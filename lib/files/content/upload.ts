@@ -13,6 +13,8 @@ export interface UploadHints {
   isExamined?: boolean;
   /** Further algorithms to hash with. */
   algorithms?: readonly string[];
+  /** Where the bytes are to be. @default what the storage makes of the other hints */
+  location?: string | undefined;
   /** The limits of the content. */
   room?: Room | undefined;
 }
@@ -43,7 +45,7 @@ export async function upload(
     const said = { declared, ...(!isExamined && { name }) };
     const examined = await examine(content, storage, { ...said, algorithms, room });
     const { contentType, charset } = examined;
-    const location = storage.locationFor({ uuid: uuidV7(), name, contentType, now: new Date() });
+    const location = hints.location ?? storage.locationFor({ uuid: uuidV7(), name, contentType, now: new Date() });
     await write(location, examined);
     return { location, contentType, charset, ...examined.digest() };
   } finally {

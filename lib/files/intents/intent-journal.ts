@@ -1,7 +1,7 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { In, IsNull } from 'typeorm';
-import type { DataSource, EntityManager } from 'typeorm';
+import type { DataSource, EntityManager, Repository } from 'typeorm';
 import { IntentLostError } from '../../errors/files.errors.js';
 import { LocationPendingError } from '../../errors/storage.errors.js';
 import type { Storage } from '../../storage/storage.js';
@@ -54,10 +54,19 @@ export class IntentJournal implements OnApplicationShutdown {
    * a committed row. For a caller in a transaction on SQLite or a shared connection, it is a marker in the storage.
    */
   async announce(storage: Storage, location: string): Promise<Intent> {
+    const [intent] = await this.announceAll([{ storage, location }]);
+    return intent as Intent;
+  }
+
+  /** As `announce`, for several bytes: one statement notes a thousand. In the order of the places. */
+  async announceAll(places: readonly StoredAt[]): Promise<Intent[]> {
     const { dataSource } = this.transactor;
-    if (!isInTransaction(dataSource)) return this.#record(dataSource, storage, location);
-    if (familyOf(dataSource) === 'sqlite' || sharesConnection(dataSource)) return leaveMarker(storage, location);
-    return this.#record(await this.#connection.open(), storage, location);
+    if (!isInTransaction(dataSource)) return this.#record(dataSource, places);
+    if (familyOf(dataSource) !== 'sqlite' && !sharesConnection(dataSource))
+      return this.#record(await this.#connection.open(), places);
+    const markers: Intent[] = [];
+    for (const { storage, location } of places) markers.push(await leaveMarker(storage, location));
+    return markers;
   }
 
   /** Notes in the caller's transaction that the bytes will be removed. After their removal, call `drop()` with the returned ids. */
@@ -81,15 +90,20 @@ export class IntentJournal implements OnApplicationShutdown {
     for (const chunk of inChunks(ids, IDS_PER_STATEMENT)) await intents.delete(chunk);
   }
 
-  /** Throws `LocationPendingError` if a write or removal of bytes at the location is pending. */
-  async assertNonePending(manager: EntityManager, storage: Storage, location: string): Promise<void> {
-    const query = manager
-      .createQueryBuilder(FileIntent, 'intent')
-      .select('intent.id', 'id')
-      .where({ storage: storage.name, locationKey: locationKey(location) });
-    // A locking read sees the latest commits, at every isolation level.
-    const found = await lockShared(manager, query);
-    if (found.length > 0) throw new LocationPendingError(storage.name, location);
+  /** Throws `LocationPendingError` if a write or removal of bytes at one of the locations is pending. One statement for each storage. */
+  async assertNonePending(manager: EntityManager, places: readonly StoredAt[]): Promise<void> {
+    for (const storage of new Set(places.map((place) => place.storage.name))) {
+      const keys = places.filter((place) => place.storage.name === storage).map((place) => locationKey(place.location));
+      for (const chunk of inChunks(keys, IDS_PER_STATEMENT)) {
+        const query = manager
+          .createQueryBuilder(FileIntent, 'intent')
+          .select('intent.location', 'location')
+          .where({ storage, locationKey: In(chunk) });
+        // A locking read sees the latest commits, at every isolation level.
+        const [pending] = await lockShared<{ location: string }>(manager, query);
+        if (pending) throw new LocationPendingError(storage, pending.location);
+      }
+    }
   }
 
   /**
@@ -103,7 +117,11 @@ export class IntentJournal implements OnApplicationShutdown {
     for (const chunk of inChunks(areTogether ? rows : [], ROWS_PER_STATEMENT)) {
       const ids = chunk.map(({ id }) => id);
       const { affected } = await unit.manager.delete(FileIntent, { id: In(ids), leaseOwner: IsNull() });
-      if (affected === chunk.length) continue;
+      if (affected === chunk.length) {
+        const [{ id }] = chunk as [(typeof chunk)[number]];
+        unit.addWitness((manager) => isSettled(manager, id));
+        continue;
+      }
       const leased = await unit.manager.findOneBy(FileIntent, { id: In(ids) });
       const { storage = '', location = '' } = leased ?? chunk[0] ?? {};
       throw new IntentLostError(storage, location);
@@ -114,15 +132,18 @@ export class IntentJournal implements OnApplicationShutdown {
     await this.#connection.close();
   }
 
-  async #record(through: DataSource, storage: Storage, location: string): Promise<Intent> {
+  async #record(through: DataSource, places: readonly StoredAt[]): Promise<Intent[]> {
     const intents = through.getRepository(FileIntent);
-    const intent = this.#make('create', storage, location);
-    const { id } = intent;
-    await intents.insert(intent);
+    const rows = places.map(({ storage, location }) => this.#make('create', storage, location));
+    for (const chunk of inChunks(rows, ROWS_PER_STATEMENT)) await intents.insert(chunk);
+    return rows.map((row) => this.#recorded(intents, row));
+  }
+
+  #recorded(intents: Repository<FileIntent>, { id, storage, location }: FileIntent): Intent {
     const withdraw = async () => void (await intents.delete({ id }));
     const unleased = { id, leaseOwner: IsNull() };
     return {
-      row: { id, storage: storage.name, location },
+      row: { id, storage, location },
       withdraw,
       settle: async (unit) => {
         if (seesEveryCommit(this.transactor.dataSource)) {
@@ -138,7 +159,7 @@ export class IntentJournal implements OnApplicationShutdown {
           unit.afterCommit(withdraw);
           if (renewed.affected === 1) return;
         }
-        throw new IntentLostError(storage.name, location);
+        throw new IntentLostError(storage, location);
       },
     };
   }

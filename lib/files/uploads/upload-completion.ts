@@ -141,7 +141,7 @@ export class UploadCompletion {
       const file = Object.assign(newFile({ ...found, name, storage, location }, ownerOf(row), id), this.#draftOf(row));
       await insertStoredFile(manager, file);
       // A `location` function may return the same location twice. Then another file may be written or removed there right now, and its bytes were read.
-      await this.journal.assertNonePending(manager, this.storages.of(row), location);
+      await this.journal.assertNonePending(manager, [{ storage: this.storages.of(row), location }]);
       await this.ownership.onCreate(file, manager, actorOf(row), announced(row));
       await this.hooks?.run(file, 'direct');
       return file;

@@ -7,8 +7,8 @@ import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { OpenDatabase } from '../../support/databases.js';
 import { expectAgreement } from '../../support/files-agreement.js';
-import { assembleFiles, HARNESS_ENTITIES, Note } from '../../support/files-harness.js';
-import { OPERATIONS, prepare, told } from '../../support/files-operations.js';
+import { assembleFiles, HARNESS_ENTITIES, Note, type AssembledFiles } from '../../support/files-harness.js';
+import { BATCH_MOVE, moveBatch, OPERATIONS, prepare, told } from '../../support/files-operations.js';
 
 beforeAll(() => Logger.overrideLogger(false));
 afterAll(() => Logger.overrideLogger(['log', 'warn', 'error']));
@@ -68,7 +68,51 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('rows a
       }
     }
   });
+
+  it('agree whichever call of a move of several files fails, and the next run moves the rest', async () => {
+    const { world: whole, storages } = await start(BATCH_MOVE);
+    const before = { default: storages.default.calls.length, other: storages.other.calls.length };
+    await moveBatch(whole);
+    await whole.removals.idle();
+    const calls = {
+      default: storages.default.calls.length - before.default,
+      other: storages.other.calls.length - before.other,
+    };
+    await whole.close();
+    expect(calls.default + calls.other).toBeGreaterThanOrEqual(9);
+    const moved = (await told(whole)).map((line) => line.replace(' default ', ' other '));
+    for (const name of ['default', 'other'] as const) {
+      for (let call = 1; call <= calls[name]; call++) {
+        for (const moment of ['before', 'after'] satisfies FaultMoment[]) {
+          for (const how of ['failAt', 'failFrom'] as const) {
+            const { world, storages: faulty } = await start(BATCH_MOVE);
+            faulty[name][how](call, moment);
+            const outcomes = await run(world);
+            faulty[name].heal();
+            const point = `${name} ${how} ${call} ${moment}`;
+            const places = (await told(world)).map((line) => line.split(' ')[1]);
+            expect(
+              places.filter((place) => place === 'other'),
+              point,
+            ).toHaveLength(outcomes.moved);
+            expect(outcomes.moved + outcomes.failed, point).toBe(3);
+            await expectAgreement(world);
+            expect(await run(world), point).toEqual({ moved: outcomes.failed, failed: 0 });
+            expect(await told(world), point).toEqual(moved);
+            await expectAgreement(world);
+            await world.close();
+          }
+        }
+      }
+    }
+  });
 });
+
+async function run({ mover }: Pick<AssembledFiles, 'mover'>): Promise<{ moved: number; failed: number }> {
+  const outcomes = { moved: 0, failed: 0 };
+  for await (const { kind } of mover.run({ from: 'default', to: 'other' })) outcomes[kind]++;
+  return outcomes;
+}
 
 async function newest({ dataSource }: { dataSource: OpenDatabase['dataSource'] }): Promise<string> {
   return (await dataSource.getRepository(ManagedFile).findOneByOrFail({ name: 'in' })).id;

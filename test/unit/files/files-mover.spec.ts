@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { faultyStorage } from 'nestjs-files/testing';
-import { FilesMover } from '../../../lib/files/files-mover.js';
+import { FileIntent } from '../../../lib/files/intents/file-intent.entity.js';
 import type { MoveFilesOptions, MoveOutcome } from '../../../lib/files/files-mover.js';
 import type { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import type { Storage } from '../../../lib/storage/storage.js';
@@ -11,9 +11,11 @@ import { reachableDatabases } from '../../support/databases.js';
 import type { TestDatabase } from '../../support/databases.js';
 import { filesHarness } from '../../support/files-harness.js';
 
+const LEASE = '00000000-0000-4000-8000-000000000000';
+
 async function moverHarness(storages: Record<string, Storage> = {}, kind?: TestDatabase) {
   const harness = await filesHarness({ other: memoryStorage(), ...storages }, kind);
-  const mover = new FilesMover(harness.writer, harness.registry, harness.transactor);
+  const { mover } = harness;
   const make = (count: number, storage = 'memory'): Promise<ManagedFile[]> => {
     async function* contents() {
       for (let at = 0; at < count; at++) yield { content: Buffer.from(`content ${at}`), name: `${at}.txt`, storage };
@@ -31,7 +33,7 @@ async function moverHarness(storages: Record<string, Storage> = {}, kind?: TestD
     for (const { storage } of results) counts[storage] = (counts[storage] ?? 0) + 1;
     return counts;
   };
-  return { ...harness, mover, make, run, places };
+  return { ...harness, make, run, places };
 }
 
 const idsOf = (outcomes: readonly MoveOutcome[]) => outcomes.map(({ file }) => file.id).toSorted();
@@ -53,6 +55,64 @@ describe.each(await reachableDatabases())('a run of FilesMover on $name', (kind)
     for (const { location } of made) expect(await registry.get('memory').stat(location)).toBeUndefined();
   });
 
+  it('moves a hundred files with as many statements as two', async () => {
+    const { make, run, statements } = await moverHarness({}, kind);
+    const counts: number[] = [];
+    for (const files of [2, 100]) {
+      await make(files);
+      statements.length = 0;
+      expect(await run()).toHaveLength(files);
+      counts.push(statements.length);
+    }
+    expect(counts[1]).toBe(counts[0]);
+  });
+
+  it('moves each file alone whose batch could not be committed', async () => {
+    const target = memoryStorage();
+    const { make, run, places, intents, dataSource, files } = await moverHarness({ target }, kind);
+    const made = await make(3);
+    const write = target.write.bind(target);
+    let writes = 0;
+    target.write = async (...args) => {
+      await write(...args);
+      // As a sweeper does that takes the copies for abandoned ones.
+      if (writes++ === 1)
+        await dataSource.getRepository(FileIntent).update({ storage: 'target' }, { leaseOwner: LEASE });
+    };
+    const outcomes = await run({ to: 'target', concurrency: 1 });
+    expect(outcomes.map(({ kind: became }) => became)).toEqual(['moved', 'moved', 'moved']);
+    expect(idsOf(outcomes)).toEqual(made.map(({ id }) => id).toSorted());
+    expect(await places()).toEqual({ target: 3 });
+    for (const [at, { id }] of made.entries()) expect(await text(await files.stream(id))).toBe(`content ${at}`);
+    expect(await intents()).toEqual([]);
+    const stored: string[] = [];
+    for await (const { location } of target.list()) stored.push(location);
+    expect(stored).toHaveLength(3);
+  });
+
+  it('moves the others of a batch together when one of them was replaced, deleted or moved elsewhere', async () => {
+    const target = memoryStorage();
+    const { make, run, places, intents, files } = await moverHarness({ target }, kind);
+    const [replaced, deleted, moved] = (await make(5)).map(({ id }) => id) as [string, string, string];
+    const write = target.write.bind(target);
+    let writes = 0;
+    target.write = async (...args) => {
+      await write(...args);
+      if (writes++ !== 4) return;
+      await files.replace(replaced, Buffer.from('new content'));
+      await files.delete(deleted);
+      await files.move(moved, 'default');
+    };
+    const outcomes = await run({ to: 'target', concurrency: 1 });
+    expect(outcomes.map(({ kind: became }) => became)).toEqual(['moved', 'moved', 'moved']);
+    expect(await places()).toEqual({ target: 3, default: 1 });
+    expect(await text(await files.stream(replaced))).toBe('new content');
+    expect(await intents()).toEqual([]);
+    const stored: string[] = [];
+    for await (const { location } of target.list()) stored.push(location);
+    expect(stored).toHaveLength(3);
+  });
+
   it('moves those that match, and none if none does', async () => {
     const { make, run, places } = await moverHarness({}, kind);
     await make(4);
@@ -69,8 +129,8 @@ describe('a run of FilesMover', () => {
     await make(5);
     target.failAt(2, 'before');
     const outcomes = await run({ to: 'target', concurrency: 1 });
-    expect(outcomes.map(({ kind }) => kind)).toEqual(['moved', 'failed', 'moved', 'moved', 'moved']);
-    expect(outcomes[1]).toMatchObject({ error: { code: 'FILES_STORAGE_FAILED' } });
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['moved', 'moved', 'moved', 'moved', 'failed']);
+    expect(outcomes[4]).toMatchObject({ file: { name: '1.txt' }, error: { code: 'FILES_STORAGE_FAILED' } });
     expect(await places()).toEqual({ memory: 1, target: 4 });
     expect(await run({ to: 'target' })).toHaveLength(1);
     expect(await places()).toEqual({ target: 5 });
@@ -106,25 +166,24 @@ describe('a run of FilesMover', () => {
   it('goes on after a loop that was left, when its moves in progress have ended', async () => {
     const { make, mover, run, places, intents } = await moverHarness();
     await make(20);
-    for await (const _ of mover.run({ from: 'memory', to: 'other' })) break;
+    for await (const _ of mover.run({ from: 'memory', to: 'other', batch: 3 })) break;
     expect(await intents()).toEqual([]);
-    const { other = 0 } = await places();
-    expect(other).toBeGreaterThan(0);
-    expect(await run()).toHaveLength(20 - other);
+    expect(await places()).toEqual({ memory: 17, other: 3 });
+    expect(await run()).toHaveLength(17);
     expect(await places()).toEqual({ other: 20 });
   });
 
-  it('ends with the reason of its signal, between two files', async () => {
+  it('ends with the reason of its signal, between two batches', async () => {
     const { make, mover, places, intents } = await moverHarness();
     await make(20);
     const ending = new AbortController();
     const moving = async (): Promise<void> => {
-      for await (const _ of mover.run({ from: 'memory', to: 'other', signal: ending.signal }))
+      for await (const _ of mover.run({ from: 'memory', to: 'other', batch: 5, signal: ending.signal }))
         ending.abort(new Error('enough'));
     };
     await expect(moving()).rejects.toThrow('enough');
     expect(await intents()).toEqual([]);
-    expect((await places())['memory']).toBeGreaterThan(0);
+    expect(await places()).toEqual({ memory: 15, other: 5 });
   });
 
   it('moves the new content of a file that is replaced while its bytes are on their way', async () => {
@@ -151,7 +210,7 @@ describe('a run of FilesMover', () => {
     const { make, mover, files, places } = await moverHarness();
     const made = await make(3);
     const outcomes: MoveOutcome[] = [];
-    for await (const outcome of mover.run({ from: 'memory', to: 'other', concurrency: 1 })) {
+    for await (const outcome of mover.run({ from: 'memory', to: 'other', batch: 1 })) {
       outcomes.push(outcome);
       if (outcomes.length === 1) await files.delete(made[2]?.id ?? '');
     }
@@ -163,7 +222,7 @@ describe('a run of FilesMover', () => {
     const { make, mover, files, places } = await moverHarness();
     const made = await make(3);
     const outcomes: MoveOutcome[] = [];
-    for await (const outcome of mover.run({ from: 'memory', to: 'other', concurrency: 1 })) {
+    for await (const outcome of mover.run({ from: 'memory', to: 'other', batch: 1 })) {
       outcomes.push(outcome);
       if (outcomes.length === 1) await files.move(made[2]?.id ?? '', 'default');
     }
@@ -175,6 +234,8 @@ describe('a run of FilesMover', () => {
     [{ to: 'memory' }, 'FILES_MOVE_OPTION_INVALID'],
     [{ concurrency: 0 }, 'FILES_MOVE_OPTION_INVALID'],
     [{ concurrency: 1.5 }, 'FILES_MOVE_OPTION_INVALID'],
+    [{ batch: 0 }, 'FILES_MOVE_OPTION_INVALID'],
+    [{ batch: 1001 }, 'FILES_MOVE_OPTION_INVALID'],
     [{ to: 'nowhere' }, 'FILES_STORAGE_UNKNOWN'],
     [{ from: 'kept' }, 'FILES_CAPABILITY_MISSING'],
     [{ to: 'readonly' }, 'FILES_CAPABILITY_MISSING'],
@@ -191,7 +252,7 @@ describe('a run of FilesMover', () => {
 describe.each(await reachableDatabases('postgres', 'mariadb'))(
   'a run of FilesMover in a unit of work, $name',
   (kind) => {
-    it('commits each file on its own', async () => {
+    it('commits files on their own', async () => {
       const { make, run, places, queue } = await moverHarness({}, kind);
       await make(2);
       const unit = queue.run(async () => {

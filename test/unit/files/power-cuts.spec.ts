@@ -6,11 +6,13 @@ import { fsStorage } from 'nestjs-files/storage/fs';
 import { expectAgreement } from '../../support/files-agreement.js';
 import { newDirectory } from '../../support/files-directory.js';
 import { assembleFiles, HARNESS_ENTITIES } from '../../support/files-harness.js';
-import { OPERATIONS, prepare, told } from '../../support/files-operations.js';
+import { BATCH_MOVE, moveBatch, OPERATIONS as SINGLE, prepare, told } from '../../support/files-operations.js';
 import { Power, powerDatabase, powerStorage } from '../../support/power.js';
 
 beforeAll(() => Logger.overrideLogger(false));
 afterAll(() => Logger.overrideLogger(['log', 'warn', 'error']));
+
+const OPERATIONS: typeof SINGLE = { ...SINGLE, [BATCH_MOVE]: moveBatch };
 
 /** A process on a directory, with a database in a file and storages on disk. */
 async function boot(directory: string, power: Power) {

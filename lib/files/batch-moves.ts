@@ -1,0 +1,167 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { StorageFailedError } from '../errors/storage.errors.js';
+import { locationKey } from '../storage/location-key.js';
+import type { Storage } from '../storage/storage.js';
+import { StorageRegistry } from '../storage/storage-registry.js';
+import { tableNames } from '../unit-of-work/typeorm/table-names.js';
+import { dataSourceOf } from '../unit-of-work/typeorm/data-source.js';
+import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
+import { ContentStore } from './content/content-store.js';
+import type { NewContent } from './content/content-store.js';
+import { uuidV7 } from './file-id.js';
+import { inLanes } from './in-lanes.js';
+import type { Intent } from './intents/intent.js';
+import { IntentJournal } from './intents/intent-journal.js';
+import { lockFiles } from './lock-files.js';
+import { ManagedFile } from './managed-file.entity.js';
+
+/** Where a copy is to be, and the note of it. */
+interface Place {
+  readonly file: ManagedFile;
+  readonly location: string;
+  readonly intent: Intent;
+}
+
+interface Copied {
+  readonly file: ManagedFile;
+  readonly content: NewContent;
+}
+
+interface Uncopied {
+  readonly file: ManagedFile;
+  readonly error: unknown;
+}
+
+/** What became of a batch. Files of neither list were left as they were, because the run was ended. */
+export interface MovedBatch {
+  readonly moved: readonly ManagedFile[];
+  /** Their bytes could not be copied; nothing of them is in the other storage. */
+  readonly uncopied: readonly Uncopied[];
+  /** They were moved, replaced or deleted since they were read. */
+  readonly changed: readonly ManagedFile[];
+}
+
+interface MoveTerms {
+  /** How many files are copied side by side. */
+  readonly concurrency: number;
+  /** No further file is copied once it is aborted; those that were copied are moved. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Moves several files with the statements of one: their intents, their rows and the end of their old bytes are written together. */
+@Injectable()
+export class BatchMoves {
+  constructor(
+    private readonly storages: StorageRegistry,
+    private readonly contents: ContentStore,
+    private readonly journal: IntentJournal,
+  ) {}
+
+  /** Moves files of one storage to another one, in one commit. Throws if the commit fails: then all of them are where they were. */
+  async move(files: readonly ManagedFile[], to: Storage, terms: MoveTerms): Promise<MovedBatch> {
+    const places = files.map((file) => ({ file, storage: to, location: newLocation(file, to) }));
+    const intents = await this.journal.announceAll(places);
+    const planned = places.map((place, at): Place => ({ ...place, intent: intents[at] as Intent }));
+    const copies = await inLanes(planned, terms.concurrency, (place) => this.#copy(place, to, terms.signal));
+    const copied = copies.filter((copy): copy is Copied => copy !== undefined && 'content' in copy);
+    const uncopied = copies.filter((copy): copy is Uncopied => copy !== undefined && 'error' in copy);
+    await this.#withdraw(planned, copies);
+    const { moved, changed } = await this.#refer(copied);
+    return { moved, uncopied, changed };
+  }
+
+  /** Undefined if the run was ended before. */
+  async #copy({ file, location, intent }: Place, to: Storage, signal: AbortSignal | undefined) {
+    if (signal?.aborted) return undefined;
+    try {
+      return { file, content: await this.contents.copy(file, this.storages.of(file), to, { location, intent }) };
+    } catch (error) {
+      return { file, error };
+    }
+  }
+
+  /** Drops the intents of copies that were not made. A write whose answer was lost may still arrive: its intent stays for the sweeper. */
+  async #withdraw(planned: readonly Place[], copies: readonly (Copied | Uncopied | undefined)[]): Promise<void> {
+    const ids = planned.flatMap(({ intent }, at) => {
+      const copy = copies[at];
+      const isMade = copy !== undefined && ('content' in copy || copy.error instanceof StorageFailedError);
+      return isMade || intent.row === undefined ? [] : [intent.row.id];
+    });
+    await this.journal.drop(ids);
+  }
+
+  async #refer(copies: readonly Copied[]): Promise<Pick<MovedBatch, 'moved' | 'changed'>> {
+    if (copies.length === 0) return { moved: [], changed: [] };
+    const [kept, lost]: [Copied[], Copied[]] = [[], []];
+    const contents = copies.map(({ content }) => content);
+    const moved = await this.contents.keepAll(contents, async (unit) => {
+      for (const list of [kept, lost]) list.length = 0;
+      const current = new Map(
+        (
+          await lockFiles(
+            unit.manager,
+            copies.map(({ file }) => file.id),
+          )
+        ).map((file) => [file.id, file]),
+      );
+      for (const copy of copies) (isSame(copy.file, current.get(copy.file.id)) ? kept : lost).push(copy);
+      const rows = kept.map(({ file }) => current.get(file.id) as ManagedFile);
+      await this.#write(unit, rows, kept);
+      return rows.map((row, at) => Object.assign(row, valuesOf(kept[at] as Copied)));
+    });
+    await this.contents.discardAll(lost.map(({ content }) => content));
+    return { moved, changed: lost.map(({ file }) => file) };
+  }
+
+  async #write(unit: UnitOfWork, rows: readonly ManagedFile[], copies: readonly Copied[]): Promise<void> {
+    if (copies.length === 0) return;
+    await this.contents.attachAll(
+      unit,
+      copies.map(({ content }) => content),
+    );
+    await referAll(unit.manager, copies);
+    await this.contents.remove(unit, rows);
+  }
+}
+
+function newLocation({ name, contentType }: ManagedFile, to: Storage): string {
+  return to.locationFor({ uuid: uuidV7(), name, contentType, now: new Date() });
+}
+
+function isSame({ storage, location }: ManagedFile, current: ManagedFile | undefined): boolean {
+  return current?.storage === storage && current.location === location;
+}
+
+/** Columns of which each file has its own value. Their size is the same as before: the copy was compared with it. */
+const OWN = ['location', 'locationKey', 'contentType', 'charset', 'hash'] as const;
+
+function valuesOf({ content: { storage, location, contentType, charset, hash, hashAlgorithm } }: Copied) {
+  const bytes = { storage, location, locationKey: locationKey(location), contentType, charset, hash, hashAlgorithm };
+  return { ...bytes, storageData: null };
+}
+
+/** Makes the rows refer to the copies: one statement. */
+async function referAll(manager: EntityManager, copies: readonly Copied[]): Promise<void> {
+  const names = tableNames<ManagedFile>(dataSourceOf(manager), ManagedFile);
+  const values = copies.map((copy) => ({ id: copy.file.id, ...valuesOf(copy) }));
+  const [{ storage, hashAlgorithm, storageData }] = values as [(typeof values)[number]];
+  const parameters: Record<string, unknown> = {};
+  for (const [at, value] of values.entries()) {
+    parameters[`id${at}`] = value.id;
+    for (const column of OWN) parameters[`${column}${at}`] = value[column];
+  }
+  const choose = (column: (typeof OWN)[number]) => () => {
+    const cases = values.map((_, at) => `WHEN :id${at} THEN :${column}${at}`);
+    return `CASE ${names.column('id')} ${cases.join(' ')} END`;
+  };
+  const own = Object.fromEntries(OWN.map((column) => [column, choose(column)]));
+  await manager
+    .createQueryBuilder()
+    .update(ManagedFile)
+    .set({ storage, hashAlgorithm, storageData, ...own })
+    .whereInIds(values.map(({ id }) => id))
+    .setParameters(parameters)
+    .updateEntity(false)
+    .execute();
+}

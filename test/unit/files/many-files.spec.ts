@@ -1,0 +1,171 @@
+import { Readable } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { faultyStorage, memoryStorage } from 'nestjs-files/testing';
+import { FileIntent } from '../../../lib/files/intents/file-intent.entity.js';
+import { locationKey } from '../../../lib/storage/location-key.js';
+import { reachableDatabases } from '../../support/databases.js';
+import type { TestDatabase } from '../../support/databases.js';
+import { filesHarness } from '../../support/files-harness.js';
+
+const MISSING = '01890000-0000-7000-8000-000000000000';
+
+async function harness(kind?: TestDatabase) {
+  const drop = faultyStorage(memoryStorage());
+  const world = await filesHarness({ drop }, kind);
+  /** Bytes that nobody knows. */
+  const put = async (...locations: string[]) => {
+    for (const location of locations) await drop.write(location, Readable.from([Buffer.from(`bytes of ${location}`)]));
+    return locations.map((location) => ({ location, storage: 'drop', owner: null }));
+  };
+  const numbered = (count: number, name = 'n') => put(...Array.from({ length: count }, (_, n) => `${name}/${n}.txt`));
+  return { ...world, drop, put, numbered };
+}
+
+describe.each(await reachableDatabases())('registering many files on $name', (kind) => {
+  it('makes files of all of them, in their order', async () => {
+    const { files, put, notes } = await harness(kind);
+    const owner = { type: 'user', id: 'ada' };
+    const [one, two] = await put('a/one.txt', 'two.txt');
+    const made = await files.registerAll([{ ...one!, name: 'first.txt', owner }, two!]);
+    expect(made).toMatchObject([
+      {
+        name: 'first.txt',
+        storage: 'drop',
+        location: 'a/one.txt',
+        size: 18,
+        contentType: 'text/plain',
+        ownerId: 'ada',
+      },
+      { name: 'two.txt', location: 'two.txt', size: 16, ownerId: null },
+    ]);
+    expect(await files.findMany(made.map(({ id }) => id))).toEqual(made);
+    expect(await notes()).toHaveLength(2);
+  });
+
+  it('sends as many statements for a thousand as for two', async () => {
+    const { files, numbered, statements } = await harness(kind);
+    const counts: number[] = [];
+    for (const [name, count] of [
+      ['few', 2],
+      ['many', 1_000],
+    ] as const) {
+      const existing = await numbered(count, name);
+      statements.length = 0;
+      await files.registerAll(existing);
+      counts.push(statements.length);
+    }
+    expect(counts[1]).toBe(counts[0]);
+  });
+
+  it('makes none if one of them has no bytes, is registered already, or is given twice', async () => {
+    const { files, put, rows, drop } = await harness(kind);
+    const [one, two, three] = await put('1', '2', '3');
+    await files.registerAll([one!]);
+    await drop.remove('3');
+    await expect(files.registerAll([two!, three!])).rejects.toMatchObject({ code: 'FILES_LOCATION_NOT_FOUND' });
+    const taken = { code: 'FILES_LOCATION_REGISTERED', storage: 'drop', location: '1' };
+    await expect(files.registerAll([two!, one!])).rejects.toMatchObject(taken);
+    await expect(files.registerAll([two!, two!])).rejects.toMatchObject({ ...taken, location: '2' });
+    expect(await rows()).toBe(1);
+  });
+
+  it('makes none if one of them is being removed', async () => {
+    const { files, put, rows, dataSource } = await harness(kind);
+    const both = await put('1', '2');
+    const pending = { storage: 'drop', location: '2', locationKey: locationKey('2'), kind: 'delete' as const };
+    const unleased = { leaseOwner: null, leaseUntil: null };
+    await dataSource.getRepository(FileIntent).insert({ id: MISSING, ...pending, createdAt: new Date(), ...unleased });
+    const refused = { code: 'FILES_LOCATION_PENDING', location: '2' };
+    await expect(files.registerAll(both)).rejects.toMatchObject(refused);
+    expect(await rows()).toBe(0);
+  });
+
+  it('names the location that somebody else has registered while the bytes were read', async () => {
+    const { files, put, rows, drop } = await harness(kind);
+    const both = await put('1', '2');
+    const read = drop.read.bind(drop);
+    let reads = 0;
+    drop.read = async (...args) => {
+      if (reads++ === 1) await files.register('1', { storage: 'drop', owner: null });
+      return read(...args);
+    };
+    const taken = { code: 'FILES_LOCATION_REGISTERED', location: '1' };
+    await expect(files.registerAll(both, { concurrency: 1 })).rejects.toMatchObject(taken);
+    expect(await rows()).toBe(1);
+  });
+
+  it('goes with the unit of work around it', async () => {
+    const { files, queue, numbered, rows } = await harness(kind);
+    const existing = await numbered(3);
+    const unit = queue.run(async () => {
+      await files.registerAll(existing);
+      throw new Error('rolled back');
+    });
+    await expect(unit).rejects.toThrow('rolled back');
+    expect(await rows()).toBe(0);
+    expect(await files.registerAll(existing)).toHaveLength(3);
+  });
+
+  it('reads as many side by side as `concurrency` says, and no more after an error', async () => {
+    const { files, numbered, drop } = await harness(kind);
+    const existing = await numbered(9);
+    let [running, most, reads] = [0, 0, 0];
+    const read = drop.read.bind(drop);
+    drop.read = async (...args) => {
+      reads++;
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setImmediate(resolve));
+      running--;
+      if (args[0] === 'n/4.txt') throw new Error('the disk is gone');
+      return read(...args);
+    };
+    await expect(files.registerAll(existing, { concurrency: 3 })).rejects.toThrow('the disk is gone');
+    expect(most).toBe(3);
+    expect(reads).toBeLessThan(9);
+    await expect(files.registerAll(existing, { concurrency: 0 })).rejects.toThrow('concurrency is 0');
+  });
+});
+
+describe.each(await reachableDatabases())('deleting many files on $name', (kind) => {
+  const make = async ({ files, numbered }: Awaited<ReturnType<typeof harness>>, count: number, name?: string) =>
+    (await files.registerAll(await numbered(count, name))).map(({ id }) => id);
+
+  it('deletes rows and bytes of all', async () => {
+    const world = await harness(kind);
+    const ids = await make(world, 3);
+    await world.files.deleteAll([...ids, ids[0]!]);
+    expect(await world.rows()).toBe(0);
+    expect(await world.intents()).toEqual([]);
+    expect(await world.drop.exists('n/1.txt')).toBe(false);
+    expect((await world.notes()).filter((note) => note.startsWith('deleted'))).toHaveLength(3);
+    await world.files.deleteAll([]);
+  });
+
+  it('sends as many statements for a thousand as for two', async () => {
+    const world = await harness(kind);
+    const counts: number[] = [];
+    for (const [name, count] of [
+      ['few', 2],
+      ['many', 1_000],
+    ] as const) {
+      const ids = await make(world, count, name);
+      world.statements.length = 0;
+      await world.files.deleteAll(ids);
+      counts.push(world.statements.length);
+      expect(await world.intents()).toEqual([]);
+    }
+    expect(counts[1]).toBe(counts[0]);
+  });
+
+  it('deletes none if one is missing or pinned, unless it is forced', async () => {
+    const world = await harness(kind);
+    const ids = await make(world, 2);
+    await world.files.pin(ids);
+    await expect(world.files.deleteAll([...ids, MISSING])).rejects.toMatchObject({ code: 'FILES_FILE_NOT_FOUND' });
+    await expect(world.files.deleteAll(ids)).rejects.toMatchObject({ code: 'FILES_FILE_PINNED' });
+    expect(await world.rows()).toBe(2);
+    expect(await world.drop.exists('n/0.txt')).toBe(true);
+    await world.files.deleteAll(ids, { force: true });
+    expect(await world.rows()).toBe(0);
+  });
+});
