@@ -16,6 +16,9 @@ import { readOwner } from '../values.js';
 /** Replaces the id of an erased owner in the history. */
 const ERASED = 'erased';
 
+/** So many are deleted in one commit. */
+const FILES_IN_BATCH = 200;
+
 export const erase: Command = {
   name: 'erase',
   args: 'TYPE:ID',
@@ -32,12 +35,15 @@ export const erase: Command = {
     const files = app.get(FilesService, { strict: false });
     const [deletes, anonymises] = [options['delete'] === true, options['anonymise'] === true];
     let left = 0;
-    for await (const file of eachFile(dataSource, { owner })) {
+    for await (const some of inBatches(eachFile(dataSource, { owner }))) {
       if (signal.aborted) throw new InterruptedError('Interrupted. Run the same command again to go on.');
-      const problem = deletes ? await deleted(files, file.id) : undefined;
-      if (!deletes || problem !== undefined) left++;
-      const done = deletes ? outcomeOf(problem) : {};
-      await out.result({ kind: 'file', ...toPublicFile(file), ...done }, textOf(file, problem));
+      const problems = deletes ? await deleted(files, some) : new Map<string, string>();
+      for (const file of some) {
+        const problem = problems.get(file.id);
+        if (!deletes || problem !== undefined) left++;
+        const done = deletes ? outcomeOf(problem) : {};
+        await out.result({ kind: 'file', ...toPublicFile(file), ...done }, textOf(file, problem));
+      }
     }
     const uploads = await openUploads(dataSource, owner);
     if (uploads > 0)
@@ -64,12 +70,33 @@ function textOf({ id, size, name }: ManagedFile, problem: string | undefined): s
   return `file ${id}  ${sizeText(size)}  ${name}${problem === undefined ? '' : `  not deleted: ${problem}`}`;
 }
 
-/** Deletes the file, or returns why it could not be deleted: for example because a record still names it. */
-function deleted(files: FilesService, id: string): Promise<string | undefined> {
-  return files.delete(id, { force: true }).then(
-    () => undefined,
-    (error: unknown) => (error as Error).message,
+/** Deletes the files, and returns why some could not be deleted: for example because a record still names them. */
+async function deleted(files: FilesService, some: readonly ManagedFile[]): Promise<Map<string, string>> {
+  const problems = new Map<string, string>();
+  const isDone = await files.deleteAll(idsOf(some), { force: true }).then(
+    () => true,
+    () => false,
   );
+  if (isDone) return problems;
+  for (const { id } of some) {
+    await files.delete(id, { force: true }).catch((error: unknown) => problems.set(id, (error as Error).message));
+  }
+  return problems;
+}
+
+function idsOf(files: readonly ManagedFile[]): string[] {
+  return files.map(({ id }) => id);
+}
+
+async function* inBatches(files: AsyncIterable<ManagedFile>): AsyncGenerator<ManagedFile[], void> {
+  let batch: ManagedFile[] = [];
+  for await (const file of files) {
+    batch.push(file);
+    if (batch.length < FILES_IN_BATCH) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
 }
 
 /** Removes the row that counts the person's files for a quota, if it counts none. */

@@ -32,20 +32,23 @@ export const move: Command = {
     const concurrency = countIn(options, 'concurrency');
     const moves = app
       .get(FilesMover, { strict: false })
-      .run({ from, to, filters, ...(concurrency !== undefined && { concurrency }) });
+      .run({ from, to, filters, signal, ...(concurrency !== undefined && { concurrency }) });
     const progress = out.progress('moved', total);
     let failed = 0;
-    for await (const outcome of moves) {
-      const { id, name } = outcome.file;
-      if (outcome.kind === 'failed') {
-        failed++;
-        progress.clear();
-        await out.result(
-          { kind: outcome.kind, id, name, problem: String(outcome.error) },
-          `failed: ${id} ${name}: ${String(outcome.error)}`,
-        );
-      } else progress.tick();
-      if (signal.aborted) break;
+    try {
+      for await (const outcome of moves) {
+        const { id, name } = outcome.file;
+        if (outcome.kind === 'failed') {
+          failed++;
+          progress.clear();
+          await out.result(
+            { kind: outcome.kind, id, name, problem: String(outcome.error) },
+            `failed: ${id} ${name}: ${String(outcome.error)}`,
+          );
+        } else progress.tick();
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
     }
     progress.end();
     if (signal.aborted) throw new InterruptedError('Interrupted. Run the same command again to go on.');

@@ -3,7 +3,6 @@ import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises
 import { text } from 'node:stream/consumers';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { Module } from '@nestjs/common';
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -12,7 +11,6 @@ import type { TypeOrmModuleOptions } from '@nestjs/typeorm';
 import { Column, DataSource, Entity, IsNull, Not, PrimaryGeneratedColumn } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { FileIntent, FileUsage } from '../../../lib/entry/entities.js';
-import { runFilesCli } from '../../../lib/entry/cli.js';
 import { FileField, FilesModule, FilesService, ManagedFile, OwnsFiles, TaskQueue } from '../../../lib/index.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { databaseStorage } from '../../../lib/storage/adapters/database.storage.js';
@@ -20,6 +18,7 @@ import { reachableDatabases } from '../../support/databases.js';
 import type { EmptyDatabase } from '../../support/databases.js';
 import { GUARDED, Ticket } from '../../support/guarded-entities.js';
 import { deletePast, emptyPast, updatePast } from '../../support/past-the-guard.js';
+import { runCli as run } from '../../support/run-cli.js';
 
 /** A record from before this library, which has a path. */
 @Entity()
@@ -28,39 +27,6 @@ class Scan {
   @PrimaryGeneratedColumn() id!: number;
   @Column('varchar', { nullable: true }) path!: string | null;
   @FileField() @Column('uuid', { nullable: true }) fileId!: string | null;
-}
-
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly notes: string;
-  /** The results, with `--json`. */
-  readonly results: Record<string, unknown>[];
-}
-
-function sink(): Writable & { text: () => string } {
-  const chunks: Buffer[] = [];
-  const stream = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      chunks.push(chunk);
-      done();
-    },
-  });
-  return Object.assign(stream, { text: () => Buffer.concat(chunks).toString() });
-}
-
-async function run(module: Type, argv: string[], signal?: AbortSignal): Promise<Ran> {
-  const [stdout, stderr] = [sink(), sink()];
-  const code = await runFilesCli(module, { argv, stdout, stderr, ...(signal && { signal }) });
-  const out = stdout.text();
-  const isJson = argv.includes('--json');
-  const results = isJson
-    ? out
-        .split('\n')
-        .filter(Boolean)
-        .map((line) => JSON.parse(line) as Record<string, unknown>)
-    : [];
-  return { code, out, notes: stderr.text(), results };
 }
 
 describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the command line on $name', (database) => {
@@ -198,6 +164,22 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     ]);
     expect(code).toBe(0);
     expect((await readdir(join(directory, 'archive'))).filter((name) => name.includes('check'))).toEqual([]);
+  });
+
+  it('works with many files at once in the application', async () => {
+    const locations = ['one.txt', 'two.txt'];
+    for (const location of locations) await aged('archive', location, location);
+    const ids = [(await create('gone')).id];
+    const others = [(await create('kept')).id];
+    for (let at = 0; at < locations.length; at += 1000) {
+      const some = locations.slice(at, at + 1000).map((location) => ({ location, storage: 'archive', owner: null }));
+      await files.registerAll(some, { concurrency: 8 });
+    }
+    await files.deleteAll(ids, { force: true });
+    await files.pin(others);
+    const { results } = await run(module, ['ls', '--json']);
+    expect(results.map(({ name }) => name).toSorted()).toEqual(['a.txt', 'one.txt', 'two.txt']);
+    expect((await files.findOrFail(others[0] ?? '')).pinned).toBe(true);
   });
 
   it('names files whose storage is not configured, with exit code 1', async () => {

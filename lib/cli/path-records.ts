@@ -1,0 +1,142 @@
+import type { DataSource, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
+import type { OwnerReference } from '../files/owner-reference.js';
+import { ownerIdOf } from '../files/owner-reference.js';
+import { guardedEntitiesOf } from '../ownership/guard/guarded-entities.js';
+import type { GuardedEntity } from '../ownership/guard/guarded-entities.js';
+import { isList } from '../ownership/guard/record-rows.js';
+import { familyOf } from '../unit-of-work/typeorm/data-source.js';
+import { type OptionValues, UsageError } from './command.js';
+import { requiredIn } from './values.js';
+
+// They get their files in one commit, after which an interrupted import ends.
+const ROWS_PER_PAGE = 100;
+
+/** A row with a path in the column and an empty field. */
+export interface PathRecord {
+  readonly key: ObjectLiteral;
+  readonly owner: OwnerReference;
+  readonly path: string;
+  /** The path as its property has it. */
+  readonly value: unknown;
+}
+
+type Column = GuardedEntity['metadata']['columns'][number];
+
+/** The rows of a class that have a path in one column, and an empty @FileField(). */
+export class PathRecords {
+  readonly #entity: GuardedEntity;
+  readonly #path: Column;
+  readonly #field: Column;
+  readonly #key: Column;
+
+  /** Throws `UsageError` where the options name no such columns. */
+  constructor(
+    private readonly dataSource: DataSource,
+    options: OptionValues,
+  ) {
+    const { entity, path, field, key } = columnsOf(guardedEntitiesOf(dataSource), options);
+    [this.#entity, this.#path, this.#field, this.#key] = [entity, path, field, key];
+  }
+
+  count(): Promise<number> {
+    return this.#select().getCount();
+  }
+
+  /** The rows that need a file, in the order of their keys, some at a time. */
+  async *pages(): AsyncGenerator<PathRecord[], void> {
+    const key = `record.${this.#key.propertyPath}`;
+    for (let after: unknown; ;) {
+      const query = this.#select();
+      if (after !== undefined) query.andWhere(`${key} > :after`, { after });
+      const rows = await query.orderBy(key).limit(ROWS_PER_PAGE).getMany();
+      if (rows.length > 0) yield rows.map((row) => this.#recordOf(row));
+      if (rows.length < ROWS_PER_PAGE) return;
+      after = this.#key.getEntityValue(rows.at(-1) ?? {});
+    }
+  }
+
+  /** Writes the ids of files to the records: one statement. Throws if a record was changed, filled or removed in the meantime. */
+  async fill(records: readonly PathRecord[], fileIds: readonly string[]): Promise<void> {
+    const [key, path, field] = [this.#key, this.#path, this.#field];
+    const parameters: Record<string, unknown> = {};
+    for (const [at, record] of records.entries()) {
+      parameters[`key${at}`] = this.#stored(key, key.getEntityValue(record.key));
+      parameters[`path${at}`] = this.#stored(path, record.value);
+      parameters[`file${at}`] = this.#stored(field, fileIds[at]);
+    }
+    const choose = (name: string): string =>
+      `CASE ${this.#quoted(key)} ${records.map((_, at) => `WHEN :key${at} THEN :${name}${at}`).join(' ')} END`;
+    const keys = records.map((_, at) => `:key${at}`).join(', ');
+    const { affected } = await this.dataSource
+      .getRepository(this.#entity.metadata.target)
+      .createQueryBuilder()
+      .update()
+      .set(nested(field.propertyPath, () => this.#typed(field, choose('file'))))
+      .where(`${this.#quoted(key)} IN (${keys}) AND ${this.#quoted(field)} IS NULL`)
+      .andWhere(`${this.#quoted(path)} = ${choose('path')}`)
+      .setParameters(parameters)
+      .execute();
+    if (affected !== records.length)
+      throw new Error('the path or the field was changed, or the record was removed, in the meantime');
+  }
+
+  #select(): SelectQueryBuilder<ObjectLiteral> {
+    return this.dataSource
+      .getRepository(this.#entity.metadata.target)
+      .createQueryBuilder('record')
+      .where(`record.${this.#field.propertyPath} IS NULL AND record.${this.#path.propertyPath} <> ''`);
+  }
+
+  #recordOf(row: ObjectLiteral): PathRecord {
+    const { metadata, ownerType: type, idColumn } = this.#entity;
+    const value: unknown = this.#path.getEntityValue(row);
+    const owner = { type, id: ownerIdOf(idColumn.getEntityValue(row)) ?? '' };
+    return { key: metadata.getEntityIdMap(row) ?? {}, owner, path: String(value), value };
+  }
+
+  #quoted({ databaseName }: Column): string {
+    return this.dataSource.driver.escape(databaseName);
+  }
+
+  #stored(column: Column, value: unknown): unknown {
+    return this.dataSource.driver.preparePersistentValue(value, column);
+  }
+
+  // PostgreSQL takes the texts of a CASE for texts, and the column may be a uuid.
+  #typed(column: Column, sql: string): string {
+    const { driver } = this.dataSource;
+    return familyOf(this.dataSource) === 'postgres' ? `CAST(${sql} AS ${driver.createFullType(column)})` : sql;
+  }
+}
+
+/** An object with this one value. A new embedded object has its other columns, too: TypeORM would set them to NULL. */
+function nested(path: string, value: unknown): ObjectLiteral {
+  return path.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), value) as ObjectLiteral;
+}
+
+function columnsOf(entities: readonly GuardedEntity[], options: OptionValues) {
+  const [name, column, property] = ['entity', 'column', 'field'].map((option) => requiredIn(options, option));
+  const owners = entities.filter(({ ownerType }) => ownerType !== '');
+  const entity = owners.find(({ metadata }) => metadata.name === name);
+  if (!entity) {
+    const names = owners.map(({ metadata }) => metadata.name);
+    throw new UsageError(`--entity: "${name}" is not a class with a @FileField(). Available: ${listOf(names)}.`);
+  }
+  const fields = entity.fields.filter((one) => !isList(one.column) && !one.column.relationMetadata);
+  const field = fields.find((one) => one.name === property);
+  if (!field) {
+    const names = listOf(fields.map((one) => one.name));
+    throw new UsageError(
+      `--field: "${property}" of ${name} is not a @FileField() with one id and no relation. Available: ${names}.`,
+    );
+  }
+  const path = entity.metadata.columns.find(({ propertyPath }) => propertyPath === column);
+  if (!path) throw new UsageError(`--column: ${name} has no property "${column}".`);
+  const [key, ...more] = entity.metadata.primaryColumns;
+  if (!key || more.length > 0) throw new UsageError(`--entity: the primary key of "${name}" is not one column.`);
+  return { entity, path, field: field.column, key };
+}
+
+function listOf(names: readonly string[]): string {
+  return names.length === 0 ? 'none' : names.join(', ');
+}
