@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { against, COMPARABLE } from './against.js';
 import { attach } from './attach.js';
 import { audit } from './audit.js';
+import { bulk, bulkOf } from './bulk.js';
 import { downloads, uploads } from './bytes.js';
 import { guards } from './guards.js';
 import { handler } from './handler.js';
@@ -13,7 +14,7 @@ import { queue } from './queue.js';
 import { scan } from './scan.js';
 import { smallFiles } from './small-files.js';
 import { uploadMemory } from './upload-memory.js';
-import { buildOf } from './support/build.js';
+import { buildOf, thisBuild } from './support/build.js';
 import { describeMachine } from './support/machine.js';
 
 const QUESTIONS: Record<string, () => Promise<void>> = {
@@ -26,6 +27,7 @@ const QUESTIONS: Record<string, () => Promise<void>> = {
   'small-files': smallFiles,
   scan,
   audit,
+  bulk,
   'upload-memory': uploadMemory,
   'object-storage': objectStorage,
 };
@@ -34,11 +36,16 @@ const { values, positionals: named } = parseArgs({
   allowPositionals: true,
   options: { against: { type: 'string' }, rounds: { type: 'string', default: '15' }, on: { type: 'string' } },
 });
-const known = values.against === undefined ? Object.keys(QUESTIONS) : COMPARABLE;
+const known = values.against === undefined ? Object.keys(QUESTIONS) : [...COMPARABLE, 'bulk'];
 const isMeant = (question: string, name: string): boolean => question === name || question.startsWith(`${name}-`);
 const unknown = named.find((name) => !known.some((question) => isMeant(question, name)));
 if (unknown !== undefined) throw new Error(`There is no question "${unknown}" here. Questions: ${known.join(', ')}`);
 const asked = known.filter((question) => named.length === 0 || named.some((name) => isMeant(question, name)));
 console.log(describeMachine());
 if (values.against === undefined) for (const question of asked) await QUESTIONS[question]!();
-else await against(buildOf(values.against), asked, Number(values.rounds), values.on);
+else {
+  const other = buildOf(values.against);
+  const served = asked.filter((question) => question !== 'bulk');
+  if (served.length > 0) await against(other, served, Number(values.rounds), values.on);
+  if (asked.includes('bulk')) await bulkOf([other, thisBuild], Number(values.rounds));
+}
