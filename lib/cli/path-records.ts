@@ -1,3 +1,4 @@
+import { TableColumn } from 'typeorm';
 import type { DataSource, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import type { OwnerReference } from '../files/owner-reference.js';
 import { ownerIdOf } from '../files/owner-reference.js';
@@ -104,8 +105,10 @@ export class PathRecords {
 
   // PostgreSQL takes the texts of a CASE for texts, and the column may be a uuid.
   #typed(column: Column, sql: string): string {
+    if (familyOf(this.dataSource) !== 'postgres') return sql;
     const { driver } = this.dataSource;
-    return familyOf(this.dataSource) === 'postgres' ? `CAST(${sql} AS ${driver.createFullType(column)})` : sql;
+    const [type, length] = [driver.normalizeType(column), driver.getColumnLength(column)];
+    return `CAST(${sql} AS ${driver.createFullType(new TableColumn({ name: column.databaseName, type, length }))})`;
   }
 }
 
