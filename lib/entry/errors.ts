@@ -116,9 +116,16 @@ export {
 } from '../errors/units.errors.js';
 export {
   ChecksumInvalidError,
+  TusVersionUnknownError,
+  UploadBusyError,
+  UploadChecksumMismatchedError,
+  UploadFinalError,
   UploadIncompleteError,
+  UploadLengthExceededError,
   UploadMismatchedError,
   UploadNotFoundError,
+  UploadOffsetMismatchedError,
   UploadPartInvalidError,
+  UploadStreamExpectedError,
 } from '../errors/uploads.errors.js';
 export type { FilesErrorCode } from '../errors/error-status.js';

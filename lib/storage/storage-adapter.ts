@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { DataSource } from 'typeorm';
 import type { DirectUploadPlace } from './direct-upload-place.js';
 import type { MarkPlace } from './mark-place.js';
+import type { ResumableUploadPlace } from './resumable-upload-place.js';
 
 /**
  * Writes, reads and removes bytes in one place. `new Storage(adapter)` makes a storage of it.
@@ -50,6 +51,8 @@ export interface StorageAdapter {
   temporaryUrl?(location: string, request: TemporaryUrlRequest): Promise<string>;
   /** The part of the place that takes bytes from clients directly, past the application. */
   readonly directUploads?: DirectUploadPlace;
+  /** The part of the place that takes a file in several requests, of which each goes on where the one before has stopped. */
+  readonly resumableUploads?: ResumableUploadPlace;
 
   /**
    * Called at boot, before any verb: makes the place ready, and throws if an option is wrong. Nothing is called at shutdown: if

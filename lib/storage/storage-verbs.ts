@@ -2,7 +2,17 @@ import type { StorageAdapter } from './storage-adapter.js';
 
 /** An operation of a storage: the name of a member of its adapter. */
 export type StorageVerb =
-  'write' | 'read' | 'remove' | 'stat' | 'copy' | 'move' | 'list' | 'publicUrl' | 'temporaryUrl' | 'directUploads';
+  | 'write'
+  | 'read'
+  | 'remove'
+  | 'stat'
+  | 'copy'
+  | 'move'
+  | 'list'
+  | 'publicUrl'
+  | 'temporaryUrl'
+  | 'directUploads'
+  | 'resumableUploads';
 
 // A record, so that none can be left out.
 const VERBS: Record<StorageVerb & keyof StorageAdapter, true> = {
@@ -16,6 +26,7 @@ const VERBS: Record<StorageVerb & keyof StorageAdapter, true> = {
   publicUrl: true,
   temporaryUrl: true,
   directUploads: true,
+  resumableUploads: true,
 };
 
 /** All of them. */

@@ -17,6 +17,7 @@ import { assertLocation } from './location.js';
 import { shardedLocation } from './location-transformer.js';
 import type { LocationInput, LocationTransformer } from './location-transformer.js';
 import type { MarkPlace } from './mark-place.js';
+import type { ResumableUploadPlace } from './resumable-upload-place.js';
 import type {
   ByteRange,
   Leftovers,
@@ -29,7 +30,7 @@ import { readLimits } from './storage-limits.js';
 import type { StorageLimits } from './storage-limits.js';
 import type { StorageVerb } from './storage-verbs.js';
 
-const CHANGES: readonly StorageVerb[] = ['remove', 'copy', 'move', 'directUploads'];
+const CHANGES: readonly StorageVerb[] = ['remove', 'copy', 'move', 'directUploads', 'resumableUploads'];
 
 /** An adapter that has the verb. */
 type Able<V extends StorageVerb> = StorageAdapter & Required<Pick<StorageAdapter, V>>;
@@ -257,6 +258,11 @@ export class Storage {
   /** Calls the place of direct uploads for an upload to the location: `storage.direct(location, (place) => place.abort(location))`. */
   async direct<T>(location: string, work: (place: DirectUploadPlace) => Promise<T>): Promise<T> {
     return this.#run('directUploads', location, (adapter) => work(adapter.directUploads));
+  }
+
+  /** Calls the place of resumable uploads for an upload to the location: `storage.resumable(location, (place) => place.abort(location))`. */
+  async resumable<T>(location: string, work: (place: ResumableUploadPlace) => Promise<T>): Promise<T> {
+    return this.#run('resumableUploads', location, (adapter) => work(adapter.resumableUploads));
   }
 
   /** Removes the remains of interrupted writes, if they are older; a storage without such leftovers does nothing. */

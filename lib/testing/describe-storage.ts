@@ -8,6 +8,7 @@ import { Storage } from '../storage/storage.js';
 import { contractOfContent } from './contract-content.js';
 import { listed, source, urlRequest } from './contract-samples.js';
 import type { ContractTest } from './contract-samples.js';
+import { contractOfResumableUploads } from './contract-resumable.js';
 import { contractOfSources } from './contract-sources.js';
 import { contractOfVerbs } from './contract-verbs.js';
 import { contractOfUploads } from './contract-uploads.js';
@@ -25,6 +26,7 @@ const USES: Readonly<Record<StorageVerb, (storage: Storage) => Promise<unknown>>
   publicUrl: (storage) => storage.publicUrl('x'),
   temporaryUrl: (storage) => storage.temporaryUrl('x', urlRequest()),
   directUploads: (storage) => storage.direct('x', (place) => place.abort('x')),
+  resumableUploads: (storage) => storage.resumable('x', (place) => place.abort('x')),
 };
 
 /**
@@ -64,6 +66,7 @@ export function describeStorage(name: string, factory: StorageFactory, framework
     contractOfVerbs(test);
     contractOfSources(test);
     contractOfUploads(test);
+    contractOfResumableUploads(test);
 
     const markTitle = 'keeps a mark';
     it(

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { DirectUploadPlace } from '../storage/direct-upload-place.js';
+import type { ResumableUploadPlace } from '../storage/resumable-upload-place.js';
 import type { LocatedObject, StorageAdapter } from '../storage/storage-adapter.js';
 import { STORAGE_VERBS } from '../storage/storage-verbs.js';
 import { Storage } from '../storage/storage.js';
@@ -114,6 +115,7 @@ function faultyAdapter(inner: Storage, faults: Faults): StorageAdapter {
     temporaryUrl: (location, request) =>
       faults.call(`temporaryUrl ${location}`, () => inner.temporaryUrl(location, request)),
     directUploads: directUploadsOf(inner, faults),
+    resumableUploads: resumableUploadsOf(inner, faults),
     removeLeftovers: (before) => faults.call('remove leftovers', () => inner.removeLeftovers(before)),
   };
 }
@@ -127,6 +129,23 @@ function directUploadsOf(inner: Storage, faults: Faults): DirectUploadPlace {
     parts: (location, upload) => direct('parts', location, (place) => place.parts(location, upload)),
     finish: (location, upload, parts) => direct('finish', location, (place) => place.finish(location, upload, parts)),
     abort: (location) => direct('abort', location, (place) => place.abort(location)),
+  };
+}
+
+function resumableUploadsOf(inner: Storage, faults: Faults): ResumableUploadPlace {
+  const resumable = <T>(
+    what: string,
+    location: string,
+    work: (place: ResumableUploadPlace) => Promise<T>,
+  ): Promise<T> => faults.call(`${what} ${location}`, () => inner.resumable(location, work));
+  return {
+    begin: (at, length) => resumable('begin', at, (place) => place.begin(at, length)),
+    offset: (at, handle) => resumable('offset', at, (place) => place.offset(at, handle)),
+    append: (at, handle, offset, content) =>
+      resumable('append', at, (place) => place.append(at, handle, offset, content)),
+    head: (at, handle, size) => resumable('head', at, (place) => place.head(at, handle, size)),
+    finish: (at, handle) => resumable('finish', at, (place) => place.finish(at, handle)),
+    abort: (at) => resumable('abort', at, (place) => place.abort(at)),
   };
 }
 

@@ -17,6 +17,7 @@ import { assertLocation } from '../location.js';
 import type { MarkPlace } from '../mark-place.js';
 import type {
   ByteRange,
+  Leftovers,
   LocatedObject,
   StorageAdapter,
   StorageContext,
@@ -28,6 +29,7 @@ import { blockName, stageBlocks } from './azure-blocks.js';
 import { AzureContainer, isWhole, storedObject } from './azure-container.js';
 import type { Creation } from './azure-container.js';
 import { AZURE_ARRIVALS, AzureDirectUploads } from './azure-direct-uploads.js';
+import { AZURE_APPENDED, AzureResumableUploads } from './azure-resumable.js';
 import { codeOf, isMissing, isRefused, isStatus, isTaken, isWithoutContainer } from './azure-errors.js';
 import { AZURE_MARK, AzureMark } from './azure-mark.js';
 import { readOptions } from './azure-options.js';
@@ -54,8 +56,10 @@ class AzureAdapter implements StorageAdapter {
   readonly publicUrl?: StorageAdapter['publicUrl'];
   readonly temporaryUrl?: StorageAdapter['temporaryUrl'];
   readonly directUploads?: DirectUploadPlace;
-  readonly removeLeftovers?: StorageAdapter['removeLeftovers'];
+  readonly resumableUploads: AzureResumableUploads;
   readonly #container: AzureContainer;
+  /** Undefined where the client cannot sign. */
+  readonly #arrivals: AzureDirectUploads | undefined;
   /** For messages: without the query, which can be a SAS. */
   readonly #place: string;
 
@@ -66,12 +70,11 @@ class AzureAdapter implements StorageAdapter {
     this.markPlace = new AzureMark(this.#place, this.#container.blob(AZURE_MARK));
     if (publicBaseUrl !== undefined)
       this.publicUrl = async (location) => publicAddress(publicBaseUrl, prefix + location);
+    this.resumableUploads = new AzureResumableUploads(this.#container);
     const sign = signerOf({ container, service });
     if (!sign) return;
     this.temporaryUrl = (location, request) => sign(this.#container.blob(location), reading(request));
-    const uploads = new AzureDirectUploads(this.#container, sign);
-    this.directUploads = uploads;
-    this.removeLeftovers = (before) => uploads.removeLeftovers(before);
+    this.directUploads = this.#arrivals = new AzureDirectUploads(this.#container, sign);
   }
 
   async connect({ name }: StorageContext): Promise<void> {
@@ -93,7 +96,7 @@ class AzureAdapter implements StorageAdapter {
   assertLocation(location: string): void {
     assertLocation(location);
     if (location === AZURE_MARK) throw new LocationInvalidError(location, 'it is that of the mark of the storage');
-    if (location.startsWith(AZURE_ARRIVALS)) throw new LocationInvalidError(location, 'clients send uploads there');
+    if (isOfUploads(location)) throw new LocationInvalidError(location, 'uploads are kept there');
     if (NOT_IN_XML.test(location)) throw new LocationInvalidError(location, 'lists cannot show U+FFFE and U+FFFF');
     if (this.#container.prefix.length + location.length > MAX_NAME)
       throw new LocationInvalidError(location, `with the prefix it is longer than ${MAX_NAME} characters`);
@@ -155,9 +158,15 @@ class AzureAdapter implements StorageAdapter {
     const below = prefix + (directory === undefined ? '' : `${directory}/`);
     for await (const { name, properties } of client.listBlobsFlat({ prefix: below, includeCopy: true })) {
       const location = name.slice(prefix.length);
-      if (location === AZURE_MARK || location.startsWith(AZURE_ARRIVALS)) continue;
+      if (location === AZURE_MARK || isOfUploads(location)) continue;
       if (isWhole(properties)) yield { location, ...storedObject(properties) };
     }
+  }
+
+  async removeLeftovers(before: Date): Promise<Leftovers> {
+    const appended = await this.resumableUploads.removeLeftovers(before);
+    const arrived = (await this.#arrivals?.removeLeftovers(before)) ?? { count: 0, size: 0 };
+    return { count: appended.count + arrived.count, size: appended.size + arrived.size };
   }
 
   /** In one request, where that is possible: blocks of a write that failed can be taken for a blob then, but not where blocks are committed. */
@@ -172,6 +181,10 @@ class AzureAdapter implements StorageAdapter {
       await blob.commitBlockList([name], creation);
     }
   }
+}
+
+function isOfUploads(location: string): boolean {
+  return location.startsWith(AZURE_ARRIVALS) || location.startsWith(AZURE_APPENDED);
 }
 
 function reading({ expiresAt, disposition, name, contentType, cacheControl }: TemporaryUrlRequest): ToSign {

@@ -6,8 +6,8 @@ import { isMissing } from './fs-root.js';
 const PARTIAL = /^\..{0,50}\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.part$/su;
 
 /** A name for a file that is being written: of a form that no complete one is taken for. */
-export function partialOf(name: string): string {
-  return `.${name.slice(0, 50)}.${randomUUID()}.part`;
+export function partialOf(name: string, id: string = randomUUID()): string {
+  return `.${name.slice(0, 50)}.${id}.part`;
 }
 
 export function isPartial(name: string): boolean {

@@ -25,6 +25,31 @@ export async function writeNew(
 }
 
 /**
+ * Writes the content at the position, each chunk as it comes, and gives the position behind it, once the disk has it where `isFlushed` says so.
+ * When the content fails, what came before is there.
+ */
+export async function appendContent(
+  handle: FileHandle,
+  begin: number,
+  content: AsyncIterable<Uint8Array>,
+  isFlushed: boolean,
+): Promise<number> {
+  const flush = isFlushed ? new FsFlush(handle) : undefined;
+  let position = begin;
+  try {
+    for await (const chunk of content) {
+      await writeAll(handle, [chunk], chunk.length, position);
+      position += chunk.length;
+      await flush?.add(chunk.length);
+    }
+    await flush?.finish();
+  } finally {
+    await flush?.settle();
+  }
+  return position;
+}
+
+/**
  * Writes all present chunks at once, up to a batch, because one call for many chunks makes large files fast. Waits for `wrote`, which is called
  * for every batch but the last.
  */
@@ -47,10 +72,14 @@ async function writeContent(
   if (size > 0) await writeAll(handle, batch, size);
 }
 
-async function writeAll(handle: FileHandle, batch: Uint8Array[], size: number): Promise<void> {
-  const { bytesWritten } = await handle.writev(batch);
+/** Writes at the position, by default behind the last write. */
+async function writeAll(handle: FileHandle, batch: Uint8Array[], size: number, position?: number): Promise<void> {
+  const { bytesWritten } = await handle.writev(batch, position);
   if (bytesWritten === size) return;
   // A write may take less than it was given.
   const rest = Buffer.concat(batch);
-  for (let at = bytesWritten; at < size;) at += (await handle.write(rest, at)).bytesWritten;
+  for (let at = bytesWritten; at < size;) {
+    const place = position === undefined ? null : position + at;
+    at += (await handle.write(rest, at, size - at, place)).bytesWritten;
+  }
 }

@@ -17,6 +17,7 @@ import { readModes } from './fs-options.js';
 import type { FsStorageOptions } from './fs-options.js';
 import { FsRoot, isFault, isMissing, look, syncDirectory } from './fs-root.js';
 import type { FsModes, FsPlace } from './fs-root.js';
+import { FsResumableUploads } from './fs-resumable.js';
 import { isPartial, partialOf, walk } from './fs-walk.js';
 import { writeNew } from './fs-write.js';
 
@@ -34,6 +35,7 @@ const OPEN_TO_READ = constants.O_RDONLY | ((constants.O_NOFOLLOW as number | und
 
 class FsAdapter implements StorageAdapter {
   readonly markPlace: MarkPlace;
+  readonly resumableUploads: FsResumableUploads;
   readonly #root: FsRoot;
   readonly #fsync: boolean;
   readonly #modes: FsModes;
@@ -45,6 +47,7 @@ class FsAdapter implements StorageAdapter {
     this.#root = new FsRoot(resolve(root), this.#modes);
     this.markPlace = new FsMark(resolve(root), this.#root, this.#modes);
     this.#fsync = fsync;
+    this.resumableUploads = new FsResumableUploads(this.#root, this.#modes, fsync);
   }
 
   async connect(): Promise<void> {

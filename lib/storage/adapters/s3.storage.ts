@@ -30,6 +30,7 @@ import { objectsBelow } from './s3-list.js';
 import { S3Mark, S3_MARK } from './s3-mark.js';
 import { readOptions } from './s3-options.js';
 import type { ReadOptions, S3StorageOptions } from './s3-options.js';
+import { S3ResumableUploads, S3_TAILS } from './s3-resumable.js';
 import { S3Removals } from './s3-removals.js';
 import { lifetimeUntil } from './s3-signing.js';
 import { inParts } from './in-parts.js';
@@ -57,9 +58,14 @@ const OWN = [S3_MARK, S3_PROBE];
 // XML has no way to write them.
 const NOT_IN_XML = /[\uFFFE\uFFFF]/;
 
+function isOwn(location: string): boolean {
+  return OWN.includes(location) || location.startsWith(`${S3_TAILS}/`);
+}
+
 class S3Adapter implements StorageAdapter {
   readonly markPlace: MarkPlace;
   readonly directUploads: DirectUploadPlace;
+  readonly resumableUploads: S3ResumableUploads;
   readonly publicUrl?: (location: string) => Promise<string>;
   readonly #bucket: S3Bucket;
   readonly #partSize: number;
@@ -71,7 +77,9 @@ class S3Adapter implements StorageAdapter {
     this.#partSize = partSize;
     this.#removals = new S3Removals(this.#bucket);
     this.markPlace = new S3Mark(this.#bucket);
-    this.directUploads = new S3DirectUploads(this.#bucket, partSize);
+    const multipart = new S3DirectUploads(this.#bucket, partSize);
+    this.directUploads = multipart;
+    this.resumableUploads = new S3ResumableUploads(this.#bucket, partSize, multipart);
     if (publicBaseUrl === undefined) return;
     this.publicUrl = async (location) => publicAddress(publicBaseUrl, prefix + location);
   }
@@ -89,7 +97,7 @@ class S3Adapter implements StorageAdapter {
   assertLocation(location: string): void {
     assertLocation(location);
     const refuse = (reason: string): Error => new LocationInvalidError(location, reason);
-    if (OWN.includes(location)) throw refuse('it is that of an object of the storage itself');
+    if (isOwn(location)) throw refuse('it is that of an object of the storage itself');
     if (Buffer.byteLength(this.#bucket.at(location).Key) > MAX_KEY_LENGTH)
       throw refuse(`with the prefix it is longer than ${MAX_KEY_LENGTH} bytes`);
     if (NOT_IN_XML.test(location)) throw refuse('it has characters that S3 cannot list');
@@ -158,7 +166,7 @@ class S3Adapter implements StorageAdapter {
   async *list(directory?: string): AsyncGenerator<LocatedObject, void> {
     for await (const { location, size, modifiedAt } of objectsBelow(this.#bucket, directory)) {
       // Consoles make empty objects like `directory/`.
-      if (OWN.includes(location) || location === '' || location.endsWith('/')) continue;
+      if (isOwn(location) || location === '' || location.endsWith('/')) continue;
       if (size === CLAIM.length && !(await this.stat(location))) continue;
       yield { location, size, modifiedAt };
     }
@@ -176,7 +184,11 @@ class S3Adapter implements StorageAdapter {
   }
 
   async removeLeftovers(before: Date): Promise<Leftovers> {
-    return removeLeftovers(this.#bucket, before);
+    const [parts, tails] = [
+      await removeLeftovers(this.#bucket, before),
+      await this.resumableUploads.removeLeftovers(before),
+    ];
+    return { count: parts.count + tails.count, size: parts.size + tails.size };
   }
 
   async #copyThrough(from: string, to: string): Promise<void> {

@@ -41,6 +41,8 @@ describe('describeStorage', () => {
       'the adapter has no move',
       'the adapter has no publicUrl',
       'the adapter has no remove',
+      'the adapter has no resumableUploads',
+      'the adapter has no resumableUploads, no stat',
       'the adapter has no stat',
       'the adapter has no temporaryUrl',
     ]);
@@ -52,7 +54,7 @@ describe('describeStorage', () => {
     const told = write.mock.calls.map(([line]) => String(line)).filter((line) => line.startsWith('skipped'));
     write.mockRestore();
     expect(told).toContain('skipped, because the adapter has no copy: mine: copies, and never over something\n');
-    expect(told).toHaveLength(13);
+    expect(told).toHaveLength(17);
   });
 
   it('finds an adapter that does not heed ranges, and one that overwrites', async () => {

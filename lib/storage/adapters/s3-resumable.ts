@@ -1,0 +1,197 @@
+import { CreateMultipartUploadCommand, UploadPartCommand } from '@aws-sdk/client-s3';
+import { buffer } from 'node:stream/consumers';
+import type { Readable } from 'node:stream';
+import { UploadBusyError } from '../../errors/uploads.errors.js';
+import { locationKey } from '../location-key.js';
+import type { ResumableUploadPlace } from '../resumable-upload-place.js';
+import type { Leftovers } from '../storage-adapter.js';
+import type { S3Bucket } from './s3-bucket.js';
+import type { S3DirectUploads } from './s3-direct-uploads.js';
+import { answerTo, isAnswer, isMissingObject } from './s3-fault.js';
+import { objectsBelow } from './s3-list.js';
+import { partsOf } from './s3-multipart.js';
+import { MAX_PARTS } from './s3-upload.js';
+
+/** The directory of the tails. No file has its location there. */
+export const S3_TAILS = '.nestjs-files/tails';
+
+/** How far an upload is: so many whole parts, and so many bytes of the next one. */
+interface Progress {
+  parts: number;
+  tail: number;
+}
+
+/**
+ * Uploads of several requests: a multipart upload, all of whose parts but the last one have the same size. S3 takes no small part before the
+ * last one, so that the bytes behind the last whole part are kept as an object of its own, the tail. Its tag tells how many parts are before
+ * it: a tail whose bytes have become a part since does not count. Each part is always of the same bytes of the file, whoever sends it.
+ */
+export class S3ResumableUploads implements ResumableUploadPlace {
+  constructor(
+    private readonly bucket: S3Bucket,
+    private readonly partSize: number,
+    private readonly multipart: S3DirectUploads,
+  ) {}
+
+  async begin(location: string, length = 0): Promise<string> {
+    const partSize = Math.max(this.partSize, Math.ceil(length / MAX_PARTS));
+    const created = await answerTo(this.bucket.client.send(new CreateMultipartUploadCommand(this.bucket.at(location))));
+    return `${partSize} ${created.UploadId ?? ''}`;
+  }
+
+  async offset(location: string, handle: string): Promise<number | undefined> {
+    const { partSize } = read(handle);
+    const progress = await this.#progress(location, handle);
+    return progress && progress.parts * partSize + progress.tail;
+  }
+
+  async append(location: string, handle: string, offset: number, content: AsyncIterable<Uint8Array>): Promise<number> {
+    const { partSize } = read(handle);
+    const begun = new PartBuffer(partSize, Math.floor(offset / partSize));
+    begun.add(await this.#tail(location, offset % partSize));
+    const failure = await this.#fill(location, handle, begun, content);
+    if (failure?.error instanceof UploadBusyError) throw failure.error;
+    const rest = begun.rest();
+    if (rest.length > 0) await this.bucket.put(tailAt(location), tagOf(begun.parts), rest);
+    if (failure) throw failure.error;
+    return begun.parts * partSize + rest.length;
+  }
+
+  async head(location: string, handle: string, size: number): Promise<Buffer> {
+    const progress = await this.#progress(location, handle);
+    const tail = progress?.parts === 0 ? await this.#tail(location, progress.tail) : Buffer.alloc(0);
+    return tail.subarray(0, size);
+  }
+
+  async finish(location: string, handle: string): Promise<void> {
+    const { uploadId } = read(handle);
+    const progress = await this.#progress(location, handle);
+    if (progress) {
+      // A file of no bytes has one part, too.
+      if (progress.tail > 0 || progress.parts === 0)
+        await this.#send(location, uploadId, progress.parts + 1, await this.#tail(location, progress.tail));
+      const upload = { handle: uploadId, partSize: this.partSize };
+      const parts = await this.multipart.parts(location, upload);
+      await this.multipart.finish(location, upload, parts);
+    }
+    await this.bucket.remove(tailAt(location));
+  }
+
+  async abort(location: string): Promise<void> {
+    await this.multipart.abort(location);
+    await this.bucket.remove(tailAt(location));
+  }
+
+  /** Removes tails that were written before, of uploads that are forgotten. */
+  async removeLeftovers(before: Date): Promise<Leftovers> {
+    const removed = { count: 0, size: 0 };
+    for await (const { location, size, modifiedAt } of objectsBelow(this.bucket, S3_TAILS)) {
+      if (modifiedAt >= before) continue;
+      await this.bucket.remove(location);
+      removed.count++;
+      removed.size += size;
+    }
+    return removed;
+  }
+
+  /** Sends whole parts as they fill. An error of the content is returned: what came before it is kept. */
+  async #fill(
+    location: string,
+    handle: string,
+    begun: PartBuffer,
+    content: AsyncIterable<Uint8Array>,
+  ): Promise<{ error: unknown } | undefined> {
+    const { uploadId } = read(handle);
+    const chunks = content[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const next = await chunks.next().catch((error: unknown) => ({ error }));
+        if ('error' in next) return next;
+        if (next.done === true) return undefined;
+        begun.add(next.value);
+        for (let part = begun.take(); part !== undefined; part = begun.take())
+          await this.#send(location, uploadId, begun.parts, part);
+      }
+    } finally {
+      await chunks.return?.();
+    }
+  }
+
+  async #send(location: string, UploadId: string, PartNumber: number, bytes: Buffer): Promise<void> {
+    if (PartNumber > MAX_PARTS) throw new Error(`a file has at most ${MAX_PARTS} parts: raise the option "partSize"`);
+    const part = { ...this.bucket.at(location), UploadId, PartNumber, Body: bytes, ContentLength: bytes.length };
+    await answerTo(this.bucket.client.send(new UploadPartCommand(part)));
+  }
+
+  /** `undefined` where the multipart upload has ended. */
+  async #progress(location: string, handle: string): Promise<Progress | undefined> {
+    const { partSize, uploadId } = read(handle);
+    let parts = 0;
+    try {
+      // A shorter one is the tail, of a `finish` that was cut off.
+      for await (const { PartNumber, Size } of partsOf(this.bucket, location, uploadId))
+        if (PartNumber === parts + 1 && Size === partSize) parts++;
+    } catch (error) {
+      if (isAnswer(error, 404)) return undefined;
+      throw error;
+    }
+    const tail = await this.bucket.head(tailAt(location));
+    return { parts, tail: tail?.tag === tagOf(parts) ? tail.size : 0 };
+  }
+
+  async #tail(location: string, size: number): Promise<Buffer> {
+    if (size === 0) return Buffer.alloc(0);
+    try {
+      const { Body } = await this.bucket.get(tailAt(location));
+      return await buffer(Body as Readable);
+    } catch (error) {
+      if (isMissingObject(error)) return Buffer.alloc(0);
+      throw error;
+    }
+  }
+}
+
+function read(handle: string): { partSize: number; uploadId: string } {
+  const end = handle.indexOf(' ');
+  return { partSize: Number(handle.slice(0, end)), uploadId: handle.slice(end + 1) };
+}
+
+function tailAt(location: string): string {
+  return `${S3_TAILS}/${locationKey(location)}`;
+}
+
+function tagOf(parts: number): string {
+  return `tail:${parts}`;
+}
+
+/** Bytes on their way into parts. */
+class PartBuffer {
+  #chunks: Uint8Array[] = [];
+  #length = 0;
+
+  constructor(
+    private readonly partSize: number,
+    /** How many parts there are, with those taken. */
+    public parts: number,
+  ) {}
+
+  add(chunk: Uint8Array): void {
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
+  }
+
+  /** The next whole part, if there is one. */
+  take(): Buffer | undefined {
+    if (this.#length < this.partSize) return undefined;
+    const all = Buffer.concat(this.#chunks);
+    const rest = Buffer.from(all.subarray(this.partSize));
+    [this.#chunks, this.#length] = [rest.length === 0 ? [] : [rest], rest.length];
+    this.parts++;
+    return all.subarray(0, this.partSize);
+  }
+
+  /** What is no whole part. */
+  rest(): Buffer {
+    return Buffer.concat(this.#chunks);
+  }
+}
