@@ -26,6 +26,7 @@ export default {
     'AddDirectUploads1767225600002',
     'AddDraftExpiry1767225600010',
     'AddJobs1767225600003',
+    'AddResumableUploads1767225600004',
     'AnyRule',
     'AsyncMethod',
     'ByOwnerType',

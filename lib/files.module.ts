@@ -36,6 +36,10 @@ import { ON_STORED, StoredHooks } from './files/stored/stored-hooks.js';
 import { DIRECT_UPLOAD_OPTIONS } from './files/uploads/direct-upload-options.js';
 import { DirectUploads } from './files/uploads/direct-uploads.js';
 import { FileUpload } from './files/uploads/file-upload.entity.js';
+import { ResumableUploads } from './files/resumable/resumable-uploads.js';
+import { UploadAppends } from './files/resumable/upload-appends.js';
+import { UploadLeases } from './files/resumable/upload-leases.js';
+import { UploadBeginnings } from './files/uploads/upload-beginnings.js';
 import { UploadCompletion } from './files/uploads/upload-completion.js';
 import { UploadEndings } from './files/uploads/upload-endings.js';
 import { UploadSweep } from './files/uploads/upload-sweep.js';
@@ -63,6 +67,8 @@ import { readHttpOptions, UPLOAD_IDLE_DEFAULT } from './http/http-options.js';
 import { FastifyRawBody } from './http/form/raw-body.js';
 import { RouteAddresses } from './http/routes/route-addresses.js';
 import { Uploads } from './http/form/uploads.js';
+import { TusAnswers } from './http/tus/tus-answers.js';
+import { TusProtocol } from './http/tus/tus-protocol.js';
 import { FilesJobs } from './jobs/files-jobs.js';
 import { JobHandlers } from './jobs/job-handlers.js';
 import { JobRuns } from './jobs/job-runs.js';
@@ -254,8 +260,12 @@ function assemble(
       option(DRAFT_OPTIONS, ({ drafts }) => drafts),
       Drafts,
       option(DIRECT_UPLOAD_OPTIONS, ({ directUploads }) => directUploads),
+      UploadBeginnings,
       UploadCompletion,
       UploadEndings,
+      ResumableUploads,
+      UploadAppends,
+      UploadLeases,
       UploadSweep,
       { provide: OwnershipPort, useClass: Ownership },
       option(QUOTAS, ({ quotas }) => quotas),
@@ -286,7 +296,7 @@ function assemble(
       FastifyRawBody,
       { provide: CallPreparation, useClass: ActionUploads },
       ...PUBLIC_PROVIDERS,
-      ...(http === false ? [] : [FileAnswers, FileGate, FileLists, Downloads, Uploads]),
+      ...(http === false ? [] : [FileAnswers, FileGate, FileLists, Downloads, Uploads, TusAnswers, TusProtocol]),
     ],
     controllers: [...controllers],
     exports: [...PUBLIC_PROVIDERS, CallPreparation, ...storageTokens],

@@ -13,5 +13,6 @@ export { QueuedJob } from '../jobs/outbox/queued-job.entity.js';
 export type { QueuedJobState } from '../jobs/outbox/queued-job.entity.js';
 export { FileLink } from '../links/file-link.entity.js';
 export { FileUpload } from '../files/uploads/file-upload.entity.js';
+export type { UploadKind } from '../files/uploads/file-upload.entity.js';
 export { FileTransfer } from '../ownership/file-transfer.entity.js';
 export { FileUsage } from '../ownership/quotas/file-usage.entity.js';

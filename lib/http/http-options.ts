@@ -1,7 +1,7 @@
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import { OptionInvalidError } from '../errors/setup.errors.js';
 
-/** The routes of the library, by name. `directUploads` are five, below `uploads`; `link` opens signed links. */
+/** The routes of the library, by name. `directUploads` are five, below `uploads`; `tus` are those of resumable uploads; `link` opens signed links. */
 export const FILES_ROUTES = [
   'upload',
   'list',
@@ -16,6 +16,7 @@ export const FILES_ROUTES = [
   'history',
   'directUploads',
   'capabilities',
+  'tus',
   'link',
 ] as const;
 
@@ -29,6 +30,8 @@ export type RouteDecorators = readonly MethodDecorator[];
 export interface FilesHttpOptions {
   /** Without the global prefix. @default 'files' */
   path?: string;
+  /** The path of resumable uploads, without the global prefix. @default 'files/tus', or `tus` below another `path` */
+  tusPath?: string;
   /**
    * The application's own decorators, on all routes, or by route: `{ all: [ApiBearerAuth()], link: [Public()] }`. Those of a route are
    * applied after those of all, so that they win.
@@ -52,6 +55,7 @@ export interface FilesHttpOptions {
 /** The options with their defaults. */
 export interface CheckedHttpOptions {
   readonly path: string;
+  readonly tusPath: string;
   readonly uploadIdleTimeout: number;
   readonly metadata: FilesHttpOptions['metadata'];
   /** The decorators of a route, the first to be applied first; `undefined` where it is left out. */
@@ -63,6 +67,7 @@ export const UPLOAD_IDLE_DEFAULT = 60_000;
 /** Fills in the defaults; throws `OptionInvalidError`. */
 export function readHttpOptions({
   path = 'files',
+  tusPath = `${path.replace(/\/+$/, '')}/tus`,
   decorators = [],
   without = [],
   metadata,
@@ -86,6 +91,7 @@ export function readHttpOptions({
   const { all = [] } = byRoute;
   return {
     path,
+    tusPath,
     uploadIdleTimeout,
     metadata,
     // Decorators are applied from the bottom up.

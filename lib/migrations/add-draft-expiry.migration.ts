@@ -1,10 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { addColumn, addIndex, dropColumn, dropIndex, nullable } from './blueprint.js';
+import { addColumns, addIndex, dropColumns, dropIndex, nullable } from './blueprint.js';
 import type { IndexBlueprint } from './blueprint.js';
 import { withMigrationLock } from './migration-lock.js';
 
-const FILE = { entity: 'ManagedFile', name: 'files_file' };
-const EXPIRES_AT = nullable('expiresAt', 'bigint');
+const FILE = { entity: 'ManagedFile', name: 'files_file', columns: [nullable('expiresAt', 'bigint')] };
 const DUE: IndexBlueprint = { name: 'ix_files_file_expiry', columns: ['storage', 'expiresAt', 'id'] };
 
 /** When a file expires that was never attached. Files that were uploaded before do not expire. */
@@ -13,7 +12,7 @@ export class AddDraftExpiry1767225600010 implements MigrationInterface {
 
   async up(runner: QueryRunner): Promise<void> {
     await withMigrationLock(runner, async () => {
-      await addColumn(FILE, EXPIRES_AT, runner);
+      await addColumns(FILE, runner);
       await addIndex(FILE, DUE, runner);
     });
   }
@@ -22,7 +21,7 @@ export class AddDraftExpiry1767225600010 implements MigrationInterface {
   async down(runner: QueryRunner): Promise<void> {
     await withMigrationLock(runner, async () => {
       await dropIndex(FILE, DUE, runner);
-      await dropColumn(FILE, EXPIRES_AT, runner);
+      await dropColumns(FILE, runner);
     });
   }
 }

@@ -1,4 +1,4 @@
-import { Table, TableIndex } from 'typeorm';
+import { Table, TableColumn, TableIndex } from 'typeorm';
 import type { DataSource, QueryRunner, TableColumnOptions } from 'typeorm';
 import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/data-source.js';
 
@@ -34,6 +34,9 @@ export interface TableBlueprint extends TableReference {
   readonly indices?: readonly IndexBlueprint[];
   readonly uniques?: readonly IndexBlueprint[];
 }
+
+/** Columns that a migration adds to a table. */
+export type ColumnsBlueprint = TableReference & Pick<TableBlueprint, 'columns'>;
 
 // Without it MySQL and MariaDB compare by the collation of the server.
 const ENGINE = 'InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin ROW_FORMAT=DYNAMIC';
@@ -80,23 +83,27 @@ export async function drop(blueprint: TableBlueprint, runner: QueryRunner): Prom
   await runner.dropTable(tablePath(blueprint, dataSourceOf(runner)), true);
 }
 
-/** Adds the column to the table, unless it is there. */
-export async function addColumn(table: TableReference, column: ColumnBlueprint, runner: QueryRunner): Promise<void> {
+/** Adds the columns that the table does not have yet. They are nullable: rows that are there have no value for them. */
+export async function addColumns({ columns, ...table }: ColumnsBlueprint, runner: QueryRunner): Promise<void> {
   const dataSource = dataSourceOf(runner);
+  const { driver } = dataSource;
   const path = tablePath(table, dataSource);
-  const { name, type } = columnOptions(column, dataSource);
-  if (await runner.hasColumn(path, name)) return;
-  // Not by TypeORM, which makes the whole table anew on SQLite, and deletes the rows of the application that refer to it.
-  await runner.query(`ALTER TABLE ${quoted(path, dataSource)} ADD COLUMN ${dataSource.driver.escape(name)} ${type}`);
+  for (const options of columns.map((one) => columnOptions(one, dataSource))) {
+    if (await runner.hasColumn(path, options.name)) continue;
+    // Not by TypeORM, which makes the whole table anew on SQLite, and deletes the rows of the application that refer to it.
+    const definition = `${driver.escape(options.name)} ${driver.createFullType(new TableColumn(options))}`;
+    await runner.query(`ALTER TABLE ${quoted(path, dataSource)} ADD COLUMN ${definition}`);
+  }
 }
 
-/** Drops the column of the table, if it is there. */
-export async function dropColumn(table: TableReference, column: ColumnBlueprint, runner: QueryRunner): Promise<void> {
+/** Drops the columns that the table has. */
+export async function dropColumns({ columns, ...table }: ColumnsBlueprint, runner: QueryRunner): Promise<void> {
   const dataSource = dataSourceOf(runner);
   const path = tablePath(table, dataSource);
-  const name = columnName(column, dataSource);
-  if (!(await runner.hasColumn(path, name))) return;
-  await runner.query(`ALTER TABLE ${quoted(path, dataSource)} DROP COLUMN ${dataSource.driver.escape(name)}`);
+  for (const name of columns.map((one) => columnName(one, dataSource)).toReversed()) {
+    if (!(await runner.hasColumn(path, name))) continue;
+    await runner.query(`ALTER TABLE ${quoted(path, dataSource)} DROP COLUMN ${dataSource.driver.escape(name)}`);
+  }
 }
 
 /** Adds the index to the table, unless it is there. */

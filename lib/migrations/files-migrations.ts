@@ -1,6 +1,7 @@
 import { AddDirectUploads1767225600002 } from './add-direct-uploads.migration.js';
 import { AddDraftExpiry1767225600010 } from './add-draft-expiry.migration.js';
 import { AddJobs1767225600003 } from './add-jobs.migration.js';
+import { AddResumableUploads1767225600004 } from './add-resumable-uploads.migration.js';
 import { AddStorageMarks1767225600001 } from './add-storage-marks.migration.js';
 import { CreateFilesTables1767225600000 } from './create-files-tables.migration.js';
 
@@ -10,5 +11,6 @@ export const FILES_MIGRATIONS = [
   AddStorageMarks1767225600001,
   AddDirectUploads1767225600002,
   AddJobs1767225600003,
+  AddResumableUploads1767225600004,
   AddDraftExpiry1767225600010,
 ] as const;

@@ -27,6 +27,7 @@ import type { OwnerReference } from '../../lib/files/owner-reference.js';
 import { readDirectUploadOptions } from '../../lib/files/uploads/direct-upload-options.js';
 import { DirectUploads } from '../../lib/files/uploads/direct-uploads.js';
 import { FileUpload } from '../../lib/files/uploads/file-upload.entity.js';
+import { UploadBeginnings } from '../../lib/files/uploads/upload-beginnings.js';
 import { UploadCompletion } from '../../lib/files/uploads/upload-completion.js';
 import { UploadEndings } from '../../lib/files/uploads/upload-endings.js';
 import { UploadSweep } from '../../lib/files/uploads/upload-sweep.js';
@@ -168,7 +169,7 @@ export async function assembleFiles(dataSource: DataSource, storages: Record<str
     registry,
     transactor,
     actors,
-    ownership,
+    new UploadBeginnings(transactor, ownership, endings),
     completion,
     endings,
     lasting,

@@ -85,7 +85,8 @@ export async function examine(
   };
 }
 
-function assertAccepted(contentType: string, { name, acceptedTypes }: Storage): void {
+/** Throws `FileTypeNotAcceptedError`. */
+export function assertAccepted(contentType: string, { name, acceptedTypes }: Storage): void {
   if (acceptedTypes === undefined || matchesContentType(contentType, acceptedTypes)) return;
   throw new FileTypeNotAcceptedError(name, contentType, acceptedTypes);
 }

@@ -56,6 +56,12 @@ export function announceUpload(
     createdAt,
     expiresAt: new Date(now + expireAfter),
     endedAt: null,
+    kind: 'direct',
+    length: null,
+    metadata: null,
+    parts: null,
+    leaseOwner: null,
+    leaseUntil: null,
   });
 }
 

@@ -1,5 +1,4 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
-import { LocationTakenError } from '../../errors/storage.errors.js';
 import { UploadNotFoundError, UploadPartInvalidError } from '../../errors/uploads.errors.js';
 import { ActorSource } from '../../actor/actor.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
@@ -8,19 +7,17 @@ import { Quiet } from '../../unit-of-work/typeorm/quiet.js';
 import { FILES_CLOCK } from '../clock.js';
 import type { Clock } from '../clock.js';
 import { DEFAULT_STORAGE } from '../file-writer.js';
-import { normalizeFileId } from '../file-id.js';
 import type { ManagedFile } from '../managed-file.entity.js';
-import { OwnershipPort } from '../ownership-port.js';
-import { orTaken } from '../new-file.js';
 import { announceUpload } from './announce-upload.js';
 import { DIRECT_UPLOAD_OPTIONS } from './direct-upload-options.js';
 import type { CheckedDirectUploadOptions } from './direct-upload-options.js';
 import type { BeginUploadOptions, BegunUpload, ByActor, SignedPart, UploadState } from './direct-upload-types.js';
 import { FileUpload } from './file-upload.entity.js';
+import { UploadBeginnings } from './upload-beginnings.js';
 import { UploadCompletion } from './upload-completion.js';
 import { UploadEndings } from './upload-endings.js';
 import { begunOf, partCount, partNumbers, sizeOfPart, wholeParts } from './upload-parts.js';
-import { announced, ownerOf, actorOf } from './upload-rows.js';
+import { findRow } from './upload-rows.js';
 
 /**
  * Uploads whose bytes clients send to the storage themselves, for the application's own code: nothing here checks who may begin one. With
@@ -34,7 +31,7 @@ export class DirectUploads {
     private readonly storages: StorageRegistry,
     private readonly transactor: Transactor,
     private readonly actors: ActorSource,
-    private readonly ownership: OwnershipPort,
+    private readonly beginnings: UploadBeginnings,
     private readonly completion: UploadCompletion,
     private readonly endings: UploadEndings,
     @Inject(DIRECT_UPLOAD_OPTIONS) private readonly options: CheckedDirectUploadOptions,
@@ -52,13 +49,7 @@ export class DirectUploads {
     storage.require('directUploads', 'stat', 'read', 'remove');
     const actor = options.actor === undefined ? await this.actors.current() : options.actor;
     const row = announceUpload(options, { storage, actor, now: this.now(), expireAfter: this.options.expireAfter });
-    // As for all content: a transformer of the application's may give a location twice. Of uploads, the first to have its row has the location.
-    if (await storage.exists(row.location)) throw new LocationTakenError(row.location, storage.name);
-    await this.transactor.run(async (unit) => {
-      await orTaken(row, () => unit.manager.insert(FileUpload, { ...row }));
-      await this.ownership.onReserve(ownerOf(row), announced(row), unit.manager);
-      unit.afterRollback(() => this.endings.clear(row));
-    });
+    await this.beginnings.enter(row, storage);
     try {
       const { location, size, id } = row;
       const begun = await storage.direct(location, (place) => place.begin(location, size));
@@ -153,20 +144,11 @@ export class DirectUploads {
     return row;
   }
 
-  async #find(id: string, by: ByActor | undefined): Promise<FileUpload> {
-    const wanted = normalizeFileId(id);
-    const row = wanted === undefined ? null : await this.#rows.findOneBy({ id: wanted });
-    if (!row || row.expiresAt.getTime() <= this.now() || !isBy(row, by)) throw new UploadNotFoundError(id);
-    return row;
+  #find(id: string, by: ByActor | undefined): Promise<FileUpload> {
+    return findRow(this.transactor.dataSource.manager, id, { by, now: this.now(), isResumable: false });
   }
 
   get #rows() {
     return this.transactor.dataSource.getRepository(FileUpload);
   }
-}
-
-function isBy(row: FileUpload, by: ByActor | undefined): boolean {
-  if (!by) return true;
-  const beginner = actorOf(row);
-  return beginner?.type === by.actor?.type && beginner?.id === by.actor?.id;
 }

@@ -1,10 +1,16 @@
 import { Column, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 import { Authoritative } from '../../unit-of-work/typeorm/query-builders.js';
-import { BINARY_TABLE, id, int8, text, when } from '../columns.js';
+import { BINARY_TABLE, id, int8, text, uuid, when } from '../columns.js';
 
 /**
- * An upload that a client sends to the storage itself. The row exists from before the storage is asked until no signed request can arrive any
- * more, so that the remains of a crash are found. As long as it is there, no other upload has the location.
+ * The kind of an upload. `direct`: the client sends it to the storage itself. The others are resumable, and come through the application:
+ * `single` becomes a file, `partial` becomes a part of a `final` one.
+ */
+export type UploadKind = 'direct' | 'single' | 'partial' | 'final';
+
+/**
+ * An upload that takes more than one request. The row exists from before the storage is asked until no bytes can arrive any more, so that the
+ * remains of a crash are found. As long as it is there, no other upload has the location.
  */
 @Entity('files_upload', BINARY_TABLE)
 @Authoritative()
@@ -22,7 +28,7 @@ export class FileUpload {
   @Column(text(1024)) location!: string;
   /** SHA-256 of the location in hex. */
   @Column(text(64, { name: 'location_key' })) locationKey!: string;
-  /** Bytes, as the client announced. */
+  /** Bytes that count for the owner: as the client announced, or as came where it has not announced them. */
   @Column(int8()) size!: number;
   /** The content type that the client claims. */
   @Column(text(255, { name: 'content_type', nullable: true })) contentType!: string | null;
@@ -46,4 +52,16 @@ export class FileUpload {
   @Column(when({ name: 'expires_at' })) expiresAt!: Date;
   /** When it became a file, or was given up; null while it is open. */
   @Column(when({ name: 'ended_at', nullable: true })) endedAt!: Date | null;
+  /** Null is `direct`, as in the rows of the first release. */
+  @Column(text(16, { nullable: true })) kind!: UploadKind | null;
+  /** Bytes of a resumable upload; null until the client has announced them, and for direct uploads. */
+  @Column(int8({ name: 'upload_length', nullable: true })) length!: number | null;
+  /** The metadata of a resumable upload, as the client sent it. */
+  @Column({ type: 'text', name: 'upload_metadata', nullable: true }) metadata!: string | null;
+  /** The ids of the uploads of which a final one consists, in their order, with blanks between them. */
+  @Column({ type: 'text', nullable: true }) parts!: string | null;
+  /** The request that appends bytes. */
+  @Column(uuid({ name: 'lease_owner', nullable: true })) leaseOwner!: string | null;
+  /** Another request may append from then on. */
+  @Column(when({ name: 'lease_until', nullable: true })) leaseUntil!: Date | null;
 }

@@ -24,7 +24,7 @@ import type { CheckedDirectUploadOptions } from './direct-upload-options.js';
 import { FileUpload } from './file-upload.entity.js';
 import { UploadEndings } from './upload-endings.js';
 import { begunOf, missingParts } from './upload-parts.js';
-import { actorOf, announced, endRow, ownerOf, prolongRow } from './upload-rows.js';
+import { actorOf, announced, endRow, isResumableRow, lengthOf, ownerOf, prolongRow } from './upload-rows.js';
 
 type Examined = Pick<StoredFile, 'contentType' | 'charset' | 'size' | 'hash' | 'hashAlgorithm'>;
 
@@ -94,7 +94,8 @@ export class UploadCompletion {
 
   /** Combines the uploaded parts into one object, which can no longer be changed. */
   async #gather(row: FileUpload, storage: Storage): Promise<void> {
-    const { id, location } = row;
+    const { id, location, handle } = row;
+    if (isResumableRow(row)) return storage.resumable(location, (place) => place.finish(location, handle ?? ''));
     if (await storage.exists(location)) return;
     const upload = begunOf(row);
     const parts = await storage.direct(location, (place) => place.parts(location, upload));
@@ -104,13 +105,16 @@ export class UploadCompletion {
     if (!(await storage.exists(location))) throw new UploadIncompleteError(id, missing);
   }
 
-  async #assertSize({ id, location, size }: FileUpload, storage: Storage): Promise<void> {
+  async #assertSize(row: FileUpload, storage: Storage): Promise<void> {
+    const { id, location } = row;
+    const size = lengthOf(row);
     const there = await storage.stat(location);
     if (there && there.size !== size) throw new UploadMismatchedError(id, `${size} bytes`, `${there.size} bytes`);
   }
 
   async #examine(row: FileUpload, storage: Storage): Promise<Examined> {
-    const { id, name, contentType: declared, location, size } = row;
+    const { id, name, contentType: declared, location } = row;
+    const size = lengthOf(row);
     const checksum = row.checksum === null ? undefined : parseChecksum(row.checksum);
     const said = {
       name,
@@ -136,8 +140,10 @@ export class UploadCompletion {
   /** Saves the row of the file and the end of the upload in one commit. Returns `undefined` if another call has ended the upload. */
   async #commit(row: FileUpload, found: Examined): Promise<ManagedFile | undefined> {
     const { id, name, storage, location } = row;
-    return this.transactor.run(async ({ manager }) => {
+    return this.transactor.run(async (unit) => {
+      const { manager } = unit;
       if (!(await endRow(manager, id, { now: new Date(this.now()) }))) return undefined;
+      if (row.kind === 'final') await this.endings.useUp(unit, row);
       const file = Object.assign(newFile({ ...found, name, storage, location }, ownerOf(row), id), this.#draftOf(row));
       await insertStoredFile(manager, file);
       // A `location` function may return the same location twice. Then another file may be written or removed there right now, and its bytes were read.

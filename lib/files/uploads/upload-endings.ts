@@ -1,6 +1,9 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
+import { In } from 'typeorm';
+import { UploadNotFoundError } from '../../errors/uploads.errors.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
+import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
 import { FILES_CLOCK } from '../clock.js';
 import type { Clock } from '../clock.js';
 import { removeUnreferred } from '../content/remove-unreferred.js';
@@ -8,8 +11,8 @@ import type { RemovedBytes } from '../content/remove-unreferred.js';
 import { OwnershipPort } from '../ownership-port.js';
 import { DIRECT_UPLOAD_OPTIONS } from './direct-upload-options.js';
 import type { CheckedDirectUploadOptions } from './direct-upload-options.js';
-import type { FileUpload } from './file-upload.entity.js';
-import { announced, endRow, ownerOf } from './upload-rows.js';
+import { FileUpload } from './file-upload.entity.js';
+import { announced, endRow, isResumableRow, ownerOf, partsOf } from './upload-rows.js';
 
 /** Gives uploads up, and removes their bytes. */
 @Injectable()
@@ -37,6 +40,24 @@ export class UploadEndings {
     });
   }
 
+  /**
+   * Ends the parts of a final upload in the transaction that makes a file of it, and then removes their bytes. Throws `UploadNotFoundError` if
+   * one of them has ended.
+   */
+  async useUp(unit: UnitOfWork, final: FileUpload): Promise<void> {
+    const { manager } = unit;
+    const parts = await manager.findBy(FileUpload, { id: In(partsOf(final)) });
+    const now = new Date(this.now());
+    for (const id of partsOf(final)) {
+      const row = parts.find((part) => part.id === id);
+      if (!row || !(await endRow(manager, id, { now, expiresAt: now }))) throw new UploadNotFoundError(id);
+      await this.ownership.onRelease(ownerOf(row), announced(row), manager);
+    }
+    unit.afterCommit(async () => {
+      for (const row of parts) await this.clear(row);
+    });
+  }
+
   /** As `giveUp`, if it has expired; the bytes stay. */
   expire(row: FileUpload): Promise<boolean> {
     return this.transactor.run(async ({ manager }) => {
@@ -48,9 +69,14 @@ export class UploadEndings {
   }
 
   /** Removes the parts and bytes of an ended upload, unless it has become a file. */
-  async clear({ storage: name, location }: FileUpload): Promise<RemovedBytes> {
+  async clear(row: FileUpload): Promise<RemovedBytes> {
+    const { storage: name, location } = row;
     const storage = this.storages.of({ storage: name });
-    if (storage.can('directUploads')) await storage.direct(location, (place) => place.abort(location));
+    if (isResumableRow(row)) {
+      if (storage.can('resumableUploads')) await storage.resumable(location, (place) => place.abort(location));
+    } else if (storage.can('directUploads')) {
+      await storage.direct(location, (place) => place.abort(location));
+    }
     return removeUnreferred(this.transactor.dataSource, storage, location);
   }
 }

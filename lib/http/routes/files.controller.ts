@@ -8,6 +8,7 @@ import type { CheckedHttpOptions, FilesRoute } from '../http-options.js';
 import { LinksEndpoints, linksPath } from './links.controller.js';
 import { describeRoutes } from './openapi.js';
 import { ownRoutes } from './own-routes.js';
+import { TusEndpoints } from '../tus/tus-endpoints.js';
 import { OwnershipEndpoints } from './ownership-endpoints.js';
 import type { AddressedRoutes, GetRoute } from './route-addresses.js';
 
@@ -36,6 +37,10 @@ export function createFilesControllers(options: CheckedHttpOptions): FilesContro
     protected readonly hasDirectUploads = options.decoratorsOf('directUploads') !== undefined;
   }
   ownRoutes(CapabilitiesController, { read: 'capabilities' }, options);
+  @Controller(options.tusPath)
+  class TusController extends TusEndpoints {}
+  const ofTus = ['capabilities', 'capabilitiesOfUpload', 'create', 'find', 'append', 'abort', 'override'];
+  ownRoutes(TusController, Object.fromEntries(ofTus.map((method) => [method, 'tus'] as const)), options);
 
   @Controller(path)
   class FilesController extends FilesEndpoints {}
@@ -57,6 +62,7 @@ export function createFilesControllers(options: CheckedHttpOptions): FilesContro
       LinksController,
       DirectUploadsController,
       CapabilitiesController,
+      TusController,
       FilesController,
       FileContentController,
       FileOwnershipController,

@@ -5,6 +5,7 @@ import { ContentEndpoints } from './content-endpoints.js';
 import { FilesEndpoints } from './files-endpoints.js';
 import { ListFilesInput, RenameFileInput, TransferFileInput, UploadInput } from './inputs.js';
 import { DIRECT_UPLOAD_INPUTS, DIRECT_UPLOAD_ROUTES } from './openapi-direct-uploads.js';
+import { TUS_ROUTES } from './openapi-tus.js';
 import { BINARY, FILE, INSTANT, NULLABLE_TEXT, TEXT } from './openapi-schemas.js';
 import type { Route } from './openapi-schemas.js';
 import { OwnershipEndpoints } from './ownership-endpoints.js';
@@ -120,6 +121,7 @@ const ROUTES: readonly Route[] = [
     summary: 'Tell which uploads would be accepted',
     answers: { 200: CAPABILITIES },
   },
+  ...TUS_ROUTES,
 ];
 
 const FLAG = { type: 'boolean', required: false };

@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { FileUpload } from 'nestjs-files/entities';
+import { fsStorage } from 'nestjs-files/storage/fs';
+import { filesBelow, newDirectory } from '../../support/files-directory.js';
+import { PLATFORMS, startApp } from '../../support/http-app.js';
+import type { Platform } from '../../support/http-app.js';
+import { checksum, openPatch, tusOf } from '../../support/tus-app.js';
+
+const BYTES = randomBytes(3_000_000);
+
+/** Two machines with one database and one directory. */
+async function machines(platform: Platform) {
+  const root = newDirectory();
+  const database = { type: 'better-sqlite3', database: join(newDirectory(), 'files.sqlite') } as const;
+  const start = async () => {
+    const app = await startApp({ platform, database, options: { storages: { default: fsStorage({ root }) } } });
+    return { ...app, ...tusOf(app) };
+  };
+  const [one, two] = [await start(), await start()];
+  return { one, two, rows: one.dataSource.getRepository(FileUpload), files: () => filesBelow(root) };
+}
+
+describe.each(PLATFORMS)('requests to one upload at once, on two machines with %s', (platform) => {
+  it('tell the offset while another one appends, and refuse to append beside it', async () => {
+    const { one, two } = await machines(platform);
+    const { path, id } = await one.create({ 'Upload-Length': BYTES.length });
+    const { request, answered } = openPatch(one.url, path, 0, BYTES.length);
+    request.write(BYTES.subarray(0, 1_000_000));
+    for (const { offset } of [one, two]) await expect.poll(() => offset(path)).toBe(1_000_000);
+    for (const { patch } of [one, two]) {
+      expect(await patch(path, 1_000_000, 'x')).toMatchObject({ status: 423, code: 'FILES_UPLOAD_BUSY' });
+      expect((await patch(path, 0, BYTES)).status).toBe(423);
+    }
+    request.end(BYTES.subarray(1_000_000));
+    expect(await answered).toBe(204);
+    expect((await two.content(id)).equals(BYTES)).toBe(true);
+  });
+
+  it('make one file of the same bytes, where all of them send these', async () => {
+    const { one, two, files } = await machines(platform);
+    const { path, id } = await one.create({ 'Upload-Length': BYTES.length });
+    const answers = await Promise.all([one, two, one, two].map(({ patch }) => patch(path, 0, BYTES)));
+    const statuses = answers.map(({ status }) => status);
+    expect(statuses.filter((status) => status === 204)).toHaveLength(1);
+    for (const status of statuses) expect([204, 409, 423]).toContain(status);
+    expect((await one.content(id)).equals(BYTES)).toBe(true);
+    expect(await files()).toHaveLength(1);
+  });
+
+  it('keep what came before the connection broke, and nothing of a request with a checksum', async () => {
+    const { one, two, rows } = await machines(platform);
+    const { path, id } = await one.create({ 'Upload-Length': BYTES.length });
+    const free = async () => (await rows.findOneByOrFail({ id })).leaseOwner;
+    const broken = openPatch(one.url, path, 0, BYTES.length);
+    broken.request.write(BYTES.subarray(0, 500_000));
+    await expect.poll(() => two.offset(path)).toBe(500_000);
+    broken.request.destroy();
+    await expect.poll(free).toBeNull();
+    expect(await two.offset(path)).toBe(500_000);
+    const checked = openPatch(two.url, path, 500_000, 2_500_000, {
+      'upload-checksum': checksum(BYTES.subarray(500_000)),
+    });
+    checked.request.write(BYTES.subarray(500_000, 900_000));
+    await expect.poll(free).not.toBeNull();
+    checked.request.destroy();
+    await expect.poll(free).toBeNull();
+    expect(await one.offset(path)).toBe(500_000);
+    expect((await one.patch(path, 500_000, BYTES.subarray(500_000))).headers.get('file-id')).toBe(id);
+    expect((await two.content(id)).equals(BYTES)).toBe(true);
+  });
+
+  it('go on where a machine has died, when its lease has ended', async () => {
+    const { one, rows } = await machines(platform);
+    const { path, id } = await one.create({ 'Upload-Length': 10 }, 'hello');
+    const leaseOwner = '01890000-0000-7000-8000-000000000000';
+    await rows.update({ id }, { leaseOwner, leaseUntil: new Date(Date.now() + 60_000) });
+    expect((await one.patch(path, 5, 'world')).status).toBe(423);
+    expect(await one.offset(path)).toBe(5);
+    await rows.update({ id }, { leaseUntil: new Date() });
+    expect((await one.patch(path, 5, 'world')).headers.get('file-id')).toBe(id);
+  });
+
+  it.each(['one', 'two'] as const)('take over from a client that stands still, on machine %s', async (other) => {
+    const both = await machines(platform);
+    const { url, create, content } = both.one;
+    const { path, id } = await create({ 'Upload-Length': BYTES.length });
+    const still = openPatch(url, path, 0, BYTES.length);
+    still.request.write(BYTES.subarray(0, 1_000_000));
+    const { offset, patch } = both[other];
+    await expect.poll(() => offset(path)).toBe(1_000_000);
+    // Until the lease has ended, which takes five seconds.
+    const statusOf = async () => (await patch(path, 1_000_000, BYTES.subarray(1_000_000))).status;
+    await expect.poll(statusOf, { timeout: 20_000, interval: 250 }).toBe(204);
+    still.request.end(Buffer.alloc(BYTES.length - 1_000_000));
+    expect([undefined, 423]).toContain(await still.answered);
+    expect((await content(id)).equals(BYTES)).toBe(true);
+  });
+
+  it('end a request that appends when the upload is given up', async () => {
+    const { one, files } = await machines(platform);
+    const { path } = await one.create({ 'Upload-Length': BYTES.length });
+    const open = openPatch(one.url, path, 0, BYTES.length);
+    open.request.write(BYTES.subarray(0, 1_000_000));
+    await expect.poll(() => one.offset(path)).toBe(1_000_000);
+    expect((await one.send('DELETE', path)).status).toBe(204);
+    open.request.end(BYTES.subarray(1_000_000));
+    expect([undefined, 423]).toContain(await open.answered);
+    expect(await files()).toEqual([]);
+  });
+});
