@@ -3,6 +3,7 @@ import { UNAVAILABLE } from '../errors/file-problem.js';
 import type { FieldProblem, FileProblem } from '../errors/file-problem.js';
 import { DecorationInvalidError } from '../errors/setup.errors.js';
 import { TaskQueueMissingError } from '../errors/units.errors.js';
+import type { Actor } from '../actor/actor.js';
 import type { OwnerEntity, OwnerTypeName } from '../files/owner-type-name.js';
 import { queueClaim } from '../ownership/file-claims.js';
 import { wantChange } from '../ownership/guard/change-rights.js';
@@ -14,6 +15,7 @@ import type { AttachAs, UploadRule } from '../staging/upload-rule.js';
 import { currentQueue } from '../task-queue/unit-queue.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
 import { earlyRefusal } from './early-check.js';
+import { finishedUploads } from './finished-uploads.js';
 import type { SeenFile } from './early-check.js';
 import { fileConstraint } from './file-constraints.js';
 import type { FieldOf, FileFieldValidationOptions } from './file-constraints.js';
@@ -66,7 +68,15 @@ function constraintOf(rule: UploadRule, validationOptions: FileFieldValidationOp
       constraints: [rule.ownerType, rule],
       noFile: NO_UPLOAD,
       begin: (args) => void queueFor(args, rule),
-      checker: () => (file) => (file && findStagedFile(file.id) ? undefined : refusalOf(file, rule)),
+      checker: async (args) => {
+        const { unit } = queueFor(args, rule);
+        const others = othersIn((args.object as Record<string, unknown>)[args.property]);
+        if (others.length === 0 || rule.attachAs !== 'id')
+          return (file) => refusalOf(file, { ...rule, property: args.property });
+        const { actor } = await TransferRuntime.of(unit.dataSource).actor();
+        const uploads = await finishedUploads(unit.manager, others);
+        return (file) => refusalOf(file, { ...rule, property: args.property }, { actor, uploads });
+      },
       accept(files, args) {
         const queue = queueFor(args, rule);
         const value: unknown = (args.object as Record<string, unknown>)[args.property];
@@ -88,12 +98,35 @@ function constraintOf(rule: UploadRule, validationOptions: FileFieldValidationOp
 /** A file that the record may have already, which only the drain can tell. */
 const KEPT = { allowUnowned: false, isHidden: true };
 
-/** Why a file that did not come with the call is refused early: it cannot be one that the owner has. */
-function refusalOf(file: SeenFile | undefined, { attachAs, ownerType }: UploadRule): FileProblem | undefined {
+/** The ids that the field names, without those of files that came with the call. */
+function othersIn(value: unknown): unknown[] {
+  const named = Array.isArray(value) ? (value as unknown[]) : [value];
+  return named.filter((id) => typeof id === 'string' && !findStagedFile(id));
+}
+
+/** The actor of the call, and the uploads that have become files before it. */
+interface Before {
+  readonly actor: Actor | null;
+  readonly uploads: ReadonlySet<string>;
+}
+
+/**
+ * Why a file is refused early. It may have come with the call, or be one that the owner has, which only the drain can tell. It may be the
+ * actor's own, if it was uploaded by itself, in several requests, to the storage of the field.
+ */
+function refusalOf(
+  file: SeenFile | undefined,
+  { attachAs, ownerType, storage, field, property }: UploadRule & { property: string },
+  before?: Before,
+): FileProblem | undefined {
+  if (file && findStagedFile(file.id)) return undefined;
   // A link does not say which file it was.
   if (attachAs !== 'id') return NO_UPLOAD;
-  const nobody = { actor: null, isManager: false, ownerType, allowUnowned: false };
-  return earlyRefusal(file, nobody) && UNAVAILABLE;
+  // The library writes only files that come with the call into a field of another name.
+  const isUpload =
+    file && before?.uploads.has(file.id) && field === property && (storage ?? file.storage) === file.storage;
+  const actor = isUpload ? (before?.actor ?? null) : null;
+  return earlyRefusal(file, { actor, isManager: false, ownerType, allowUnowned: false }) && UNAVAILABLE;
 }
 
 function keptMessage({ object, property }: ValidationArguments) {
