@@ -48,6 +48,7 @@ const publicEntries = [
   '^lib/jobs/engines/[^/]+\\.jobs\\.ts$',
   '^lib/testing/index\\.ts$',
   '^lib/client/index\\.ts$',
+  '^lib/client/field/file-field\\.ts$',
 ];
 
 /** @type {import('dependency-cruiser').IConfiguration} */

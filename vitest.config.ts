@@ -23,6 +23,7 @@ export default defineConfig({
       { find: /^nestjs-files\/storage\/([\w-]+)$/, replacement: lib('storage/adapters/$1.storage.ts') },
       { find: /^nestjs-files\/jobs\/([\w-]+)$/, replacement: lib('jobs/engines/$1.jobs.ts') },
       { find: /^nestjs-files\/client$/, replacement: lib('client/index.ts') },
+      { find: /^nestjs-files\/file-field$/, replacement: lib('client/field/file-field.ts') },
       { find: /^nestjs-files\/testing$/, replacement: lib('testing/index.ts') },
       { find: /^nestjs-files\/(\w+)$/, replacement: lib('entry/$1.ts') },
     ],

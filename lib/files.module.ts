@@ -58,6 +58,7 @@ import { ActionRoutesCheck } from './http/routes/action-routes.check.js';
 import { UPLOAD_IDLE_TIMEOUT } from './http/form/arrival.js';
 import { Downloads } from './http/download/downloads.js';
 import { FileAnswers, SHOWN_METADATA } from './http/routes/file-answers.js';
+import { CLIENT_FOLDER, ClientModules, PACKED_CLIENT } from './http/routes/assets-endpoints.js';
 import { FileGate } from './http/routes/file-gate.js';
 import { FileLists } from './http/routes/file-lists.js';
 import { createFilesControllers } from './http/routes/files.controller.js';
@@ -296,6 +297,7 @@ function assemble(
       FastifyRawBody,
       { provide: CallPreparation, useClass: ActionUploads },
       ...PUBLIC_PROVIDERS,
+      ...(checked?.assets ? [ClientModules, { provide: CLIENT_FOLDER, useValue: PACKED_CLIENT }] : []),
       ...(http === false ? [] : [FileAnswers, FileGate, FileLists, Downloads, Uploads, TusAnswers, TusProtocol]),
     ],
     controllers: [...controllers],

@@ -1,5 +1,6 @@
 /** A refused or failed upload, with the code and the message of the server. */
 export class UploadError extends Error {
+  /** Tells it from other errors, also where there are two copies of this module. */
   override readonly name = 'UploadError';
 
   constructor(

@@ -1,18 +1,23 @@
 import type { PublicFile } from '../files/public-file.js';
 
 /** A file as the server answers it: dates are texts. */
-export type UploadedFile = Omit<PublicFile, 'createdAt' | 'expiresAt'> & {
+export interface UploadedFile extends Omit<PublicFile, 'createdAt' | 'expiresAt'> {
+  /** When its first content was stored, in ISO 8601. */
   createdAt: string;
+  /** When it is deleted unless it is attached before, in ISO 8601; null for a file that stays. */
   expiresAt: string | null;
-};
+}
 
 /** How the bytes get to the server: in a form, or in parts to the storage. */
 export type UploadWay = 'plain' | 'direct';
 
 /** Where unfinished uploads are noted: `localStorage`, or anything like it. */
 export interface KeyStore {
+  /** The note; null for none. */
   getItem(key: string): string | null;
+  /** Makes the note, or replaces it. */
   setItem(key: string, value: string): void;
+  /** Removes the note, if there is one. */
   removeItem(key: string): void;
 }
 

@@ -17,6 +17,7 @@ export const FILES_ROUTES = [
   'directUploads',
   'capabilities',
   'tus',
+  'assets',
   'link',
 ] as const;
 
@@ -45,6 +46,8 @@ export interface FilesHttpOptions {
   metadata?: (file: ManagedFile) => object | null;
   /** Routes to leave out: `['transfer', 'pin', 'unpin']`. @default none */
   without?: readonly FilesRoute[];
+  /** Serves the client and `<file-field>` to pages, below `assets`. See docs/file-field.md. @default false */
+  assets?: boolean;
   /**
    * How many milliseconds an upload may stand still, that is send less than a kilobyte, before it is ended with a 408, on all platforms, and
    * also for forms of `@UploadAs()`. Uploads that make progress may take as long as they need. `Infinity` never ends one. @default 60000
@@ -58,6 +61,7 @@ export interface CheckedHttpOptions {
   readonly tusPath: string;
   readonly uploadIdleTimeout: number;
   readonly metadata: FilesHttpOptions['metadata'];
+  readonly assets: boolean;
   /** The decorators of a route, the first to be applied first; `undefined` where it is left out. */
   decoratorsOf(route: FilesRoute): RouteDecorators | undefined;
 }
@@ -71,6 +75,7 @@ export function readHttpOptions({
   decorators = [],
   without = [],
   metadata,
+  assets = false,
   uploadIdleTimeout = UPLOAD_IDLE_DEFAULT,
 }: FilesHttpOptions): CheckedHttpOptions {
   const byRoute: Readonly<Partial<Record<FilesRoute | 'all', RouteDecorators>>> = isList(decorators)
@@ -92,6 +97,7 @@ export function readHttpOptions({
   return {
     path,
     tusPath,
+    assets,
     uploadIdleTimeout,
     metadata,
     // Decorators are applied from the bottom up.

@@ -15,12 +15,13 @@ it('ships the compiled library and its papers, nothing else', async () => {
 
 it('ships the client as modules that a browser loads as they are', async () => {
   const client = join(installed, 'dist/client');
-  const modules = (await readdir(client)).filter((name) => name.endsWith('.js'));
-  expect(modules).toContain('index.js');
+  const modules = (await readdir(client, { recursive: true })).filter((name) => name.endsWith('.js'));
+  expect(modules).toEqual(expect.arrayContaining(['index.js', 'field/file-field.js']));
   for (const name of modules) {
     const code = await readFile(join(client, name), 'utf8');
     const imported = [...code.matchAll(/(?:from|import) ['"]([^'"]+)['"]/g)].map(([, from]) => from);
-    expect(imported.filter((from) => !modules.includes(from?.replace('./', '') ?? ''))).toEqual([]);
+    const missing = imported.filter((from = '') => !from.startsWith('.') || !modules.includes(join(name, '..', from)));
+    expect(missing).toEqual([]);
     expect(code).not.toMatch(/\brequire\(|process\.|Buffer\b/);
   }
 });

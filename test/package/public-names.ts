@@ -149,6 +149,7 @@ export const publicNames: Record<string, string[]> = {
     'ValidationFailedError',
     'WorkUnawaitedError',
   ],
+  'nestjs-files/file-field': ['FileFieldElement', 'fieldTexts'],
   'nestjs-files/hooks': ['OnFileStored'],
   'nestjs-files/jobs': ['FilesJobs', 'outboxJobs'],
   'nestjs-files/maintenance': ['FilesAudit', 'FilesDrafts', 'FilesMover', 'FilesSweeper', 'Quotas', 'adoptStorage'],

@@ -43,6 +43,8 @@ interface Setup {
   providers?: ModuleMetadata['providers'];
   adapter?: ExpressAdapter | FastifyAdapter;
   prepare?(app: INestApplication): void | Promise<void>;
+  /** Values in place of those of the modules. */
+  overrides?: readonly (readonly [token: symbol, value: unknown])[];
 }
 
 /** A database for an application: one of its own until the test is over, or the one that is given. */
@@ -74,11 +76,13 @@ export async function startApp(setup: Setup = {}): Promise<HttpApp> {
       uploads: 'authenticated',
       ...setup.options,
     });
-  const testing = await Test.createTestingModule({
+  const builder = Test.createTestingModule({
     imports: [database(setup.options?.dataSource, setup.database), module, ...(setup.imports ?? [])],
     controllers: setup.controllers ?? [],
     providers: setup.providers ?? [],
-  }).compile();
+  });
+  for (const [token, value] of setup.overrides ?? []) builder.overrideProvider(token).useValue(value);
+  const testing = await builder.compile();
   const adapter = setup.adapter ?? (setup.platform === 'fastify' ? new FastifyAdapter() : new ExpressAdapter());
   const app = testing.createNestApplication(adapter, { logger: false });
   onTestFinished(() => {

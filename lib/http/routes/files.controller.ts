@@ -1,5 +1,6 @@
 import { Controller } from '@nestjs/common';
 import type { Type } from '@nestjs/common';
+import { AssetsEndpoints, assetsPath } from './assets-endpoints.js';
 import { CapabilitiesEndpoints, capabilitiesPath } from './capabilities-endpoints.js';
 import { ContentEndpoints } from './content-endpoints.js';
 import { DirectUploadsEndpoints, directUploadsPath } from './direct-uploads-endpoints.js';
@@ -42,6 +43,10 @@ export function createFilesControllers(options: CheckedHttpOptions): FilesContro
   const ofTus = ['capabilities', 'capabilitiesOfUpload', 'create', 'find', 'append', 'abort', 'override'];
   ownRoutes(TusController, Object.fromEntries(ofTus.map((method) => [method, 'tus'] as const)), options);
 
+  @Controller(assetsPath(path))
+  class AssetsController extends AssetsEndpoints {}
+  ownRoutes(AssetsController, { client: 'assets', field: 'assets' }, options);
+
   @Controller(path)
   class FilesController extends FilesEndpoints {}
   const methods = { create: 'upload', list: 'list', read: 'read', rename: 'rename', delete: 'delete' } as const;
@@ -63,6 +68,7 @@ export function createFilesControllers(options: CheckedHttpOptions): FilesContro
       DirectUploadsController,
       CapabilitiesController,
       TusController,
+      ...(options.assets ? [AssetsController] : []),
       FilesController,
       FileContentController,
       FileOwnershipController,

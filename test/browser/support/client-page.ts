@@ -12,7 +12,7 @@ const LIB = new URL('../../../lib/client/', import.meta.url);
 type Middleware = (request: Request, response: Response, next: () => void) => void;
 type Routes = { use(path: string, handler: Middleware): void };
 
-/** Serves the modules of the client one by one, as the package has them, and the pages: their HTML by path. */
+/** Serves the pages, by path, and the modules of the client one by one, as the package has them. */
 export function servePages(app: INestApplication, pages: Readonly<Record<string, string>>): void {
   const routes = app.getHttpAdapter() as unknown as Routes;
   routes.use('/client', (request, response) => {

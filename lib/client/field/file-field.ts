@@ -1,0 +1,292 @@
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+/**
+ * The element `<file-field>`, which is defined when this module is loaded.
+ * @module nestjs-files/file-field
+ */
+import { giveUp } from '../direct.js';
+import { send } from '../send.js';
+import { upload } from '../upload.js';
+import type { UploadedFile, UploadOptions } from '../upload-options.js';
+import { accepts } from './accepts.js';
+import { FieldItem, make } from './field-item.js';
+import type { ItemAction } from './field-item.js';
+import { fieldStyle } from './field-style.js';
+import { fieldTexts } from './field-texts.js';
+import type { FieldTexts } from './field-texts.js';
+import { takeFiles } from './take-files.js';
+
+export { fieldTexts } from './field-texts.js';
+export type { FieldTexts } from './field-texts.js';
+export type { KeyStore, UploadOptions, UploadWay } from '../upload-options.js';
+
+// On a server there are no elements, and yet its bundle may contain this module.
+const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
+
+/**
+ * A field of a form that uploads files, and whose value is the id of the file; with `multiple`, the form gets one value for each file, in their
+ * order. Attributes: `name`, `label`, `multiple`, `accept`, `required`, `disabled`, `endpoint`, `storage`, `value`. It fires `change` when its
+ * value has changed.
+ * @example <file-field name="attachmentId" label="Attachment" accept="image/*" required></file-field>
+ */
+export class FileFieldElement extends Base {
+  /** @internal */
+  static readonly formAssociated = true;
+  /** @internal */
+  static readonly observedAttributes = ['name', 'label', 'multiple', 'accept', 'required', 'disabled', 'value'];
+
+  /** The words of this field. Those that are missing come from `fieldTexts`. */
+  texts: Partial<FieldTexts> = {};
+  /** More options for `upload()`, such as `headers`. */
+  uploadOptions: UploadOptions = {};
+
+  readonly #internals = this.attachInternals();
+  readonly #input = make('input', { type: 'file', hidden: true });
+  readonly #pick = make('button', { type: 'button' }, 'pick');
+  readonly #hint = make('span', {}, 'hint');
+  readonly #drop = make('div', {}, 'drop');
+  readonly #list = make('ul', {}, 'list');
+  readonly #said = make('p', {}, 'said');
+  #items: FieldItem[] = [];
+  #isSending = false;
+  #problem = '';
+
+  /** @internal */
+  constructor() {
+    super();
+    const root = this.attachShadow({ mode: 'open', delegatesFocus: true });
+    root.adoptedStyleSheets = [fieldStyle()];
+    this.#said.setAttribute('role', 'status');
+    this.#drop.append(this.#input, this.#pick, this.#hint);
+    root.append(this.#drop, this.#list, this.#said);
+    this.#pick.addEventListener('click', () => this.#input.click());
+    this.#input.addEventListener('change', () => {
+      this.add([...(this.#input.files ?? [])]);
+      this.#input.value = '';
+    });
+    takeFiles(this, this.#drop, (files) => this.add(files));
+  }
+
+  /** @internal */
+  connectedCallback(): void {
+    this.#render();
+  }
+
+  /** @internal */
+  attributeChangedCallback(name: string, _: string | null, value: string | null): void {
+    if (name === 'value') this.value = value ?? '';
+    this.#render();
+  }
+
+  /** @internal */
+  formDisabledCallback(): void {
+    this.#render();
+  }
+
+  /** @internal */
+  formResetCallback(): void {
+    this.value = this.getAttribute('value') ?? '';
+  }
+
+  /** @internal */
+  formStateRestoreCallback(state: unknown): void {
+    if (typeof state === 'string') this.value = state;
+  }
+
+  /** The ids of the files, separated by commas. */
+  get value(): string {
+    return this.#ids.join(',');
+  }
+
+  /** Takes all files out, gives up those that are being uploaded, and shows these. */
+  set value(ids: string) {
+    for (const item of this.#items) this.#discard(item);
+    this.#items = [];
+    for (const id of ids.split(',').filter(Boolean)) void this.#describe(id);
+    this.#render();
+  }
+
+  /** The form that it is in. */
+  get form(): HTMLFormElement | null {
+    return this.#internals.form;
+  }
+
+  /** What is wrong with it, as for every field of a form. */
+  get validity(): ValidityState {
+    return this.#internals.validity;
+  }
+
+  /** Says what is wrong with it: the message of the server where it has refused a file. */
+  get validationMessage(): string {
+    return this.#internals.validationMessage;
+  }
+
+  /** Whether the form may be sent, as far as this field goes. */
+  checkValidity(): boolean {
+    return this.#internals.checkValidity();
+  }
+
+  /** As `checkValidity()`, and the browser shows what is wrong. */
+  reportValidity(): boolean {
+    return this.#internals.reportValidity();
+  }
+
+  /** Makes the field invalid, for a reason that the server told later; `''` makes it valid again. So does every change of the files. */
+  setCustomValidity(message: string): void {
+    this.#problem = message;
+    this.#setValue();
+  }
+
+  /** Uploads these files, one after the other. Without `multiple`, the last one takes the place of the one before. */
+  add(files: readonly File[]): void {
+    if (this.matches(':disabled') || files.length === 0) return;
+    const isMany = this.hasAttribute('multiple');
+    if (!isMany) this.value = '';
+    for (const file of isMany ? files : files.slice(-1)) {
+      const item = this.#put(file.name, file);
+      if (accepts(this.getAttribute('accept'), file)) item.become('waiting');
+      else this.#fail(item, this.#text('wrongType'));
+    }
+    this.#changed();
+    void this.#sendAll();
+  }
+
+  get #ids(): string[] {
+    return this.#items.flatMap(({ id }) => id ?? []);
+  }
+
+  get #options(): UploadOptions {
+    const given = ['endpoint', 'storage'].flatMap((name) =>
+      this.hasAttribute(name) ? [[name, this.getAttribute(name)]] : [],
+    );
+    return { ...(Object.fromEntries(given) as UploadOptions), ...this.uploadOptions };
+  }
+
+  async #sendAll(): Promise<void> {
+    if (this.#isSending) return;
+    this.#isSending = true;
+    for (let item = this.#next(); item; item = this.#next()) await this.#send(item, item.file as File);
+    this.#isSending = false;
+  }
+
+  #next(): FieldItem | undefined {
+    return this.#items.find(({ state }) => state === 'waiting');
+  }
+
+  async #send(item: FieldItem, file: File): Promise<void> {
+    item.stop = new AbortController();
+    item.become('sending');
+    const { signal } = item.stop;
+    const onProgress = (sent: number, total: number): void => item.progressed(total > 0 ? sent / total : 1);
+    try {
+      const { id } = await upload(file, { resume: item.note, ...this.#options, signal, onProgress });
+      // It may have been taken out, or paused, in the last moment.
+      if (!this.#items.includes(item)) return;
+      item.id = id;
+      item.become('done');
+      this.#say(item, this.#text('uploaded'));
+    } catch (error) {
+      if (!signal.aborted) this.#fail(item, (error as Error).message);
+    }
+    this.#changed(item.id !== undefined);
+  }
+
+  #act(item: FieldItem, action: ItemAction): void {
+    if (action === 'pause') {
+      item.become('paused');
+      item.stop.abort();
+    } else if (action === 'resume' || action === 'retry') {
+      item.become('waiting');
+      void this.#sendAll();
+    } else {
+      this.#items = this.#items.filter((other) => other !== item);
+      this.#discard(item);
+      this.#say(item, this.#text('removed'));
+      this.#pick.focus();
+    }
+    this.#changed(action === 'remove');
+  }
+
+  #discard({ row, stop, note }: FieldItem): void {
+    row.remove();
+    stop.abort();
+    if (note.id !== undefined) void giveUp(note.id, this.#options);
+  }
+
+  #put(name: string, file?: File): FieldItem {
+    const item = new FieldItem(
+      name,
+      file,
+      (key) => this.#text(key),
+      (one, action) => this.#act(one, action),
+    );
+    this.#items.push(item);
+    this.#list.append(item.row);
+    return item;
+  }
+
+  /** Shows a file that is there already, at first by its id. */
+  async #describe(id: string): Promise<void> {
+    const item = this.#put(id);
+    item.id = id;
+    item.become('done');
+    const { endpoint = '/files' } = this.#options;
+    const file = await send<UploadedFile>(this.#options, 'GET', `/${id}`).catch(() => undefined);
+    if (!file) return;
+    item.rename(file.name);
+    if (file.contentType.startsWith('image/')) item.illustrate(`${endpoint}/${id}/content`);
+  }
+
+  #fail(item: FieldItem, problem: string): void {
+    item.become('failed', problem);
+    this.#say(item, problem);
+  }
+
+  #changed(isTold = false): void {
+    this.#problem = '';
+    this.#setValue();
+    if (isTold) this.dispatchEvent(new Event('change', { bubbles: true }));
+  }
+
+  #render(): void {
+    this.#pick.textContent = this.getAttribute('label') ?? this.#text('pick');
+    this.#hint.textContent = this.#text('drop');
+    this.#pick.disabled = this.matches(':disabled');
+    this.#input.multiple = this.hasAttribute('multiple');
+    this.#input.accept = this.getAttribute('accept') ?? '';
+    this.#setValue();
+  }
+
+  #setValue(): void {
+    const name = this.getAttribute('name') ?? '';
+    const data = new FormData();
+    for (const id of this.#ids) data.append(name, id);
+    this.#internals.setFormValue(name === '' ? null : data, this.value);
+    const problem = this.#problem || this.#items.find(({ state }) => state === 'failed')?.problem;
+    const isOpen = this.#items.some(({ id }) => id === undefined);
+    const isMissing = this.hasAttribute('required') && this.#ids.length === 0;
+    const message = problem || (isOpen && this.#text('unfinished')) || (isMissing && this.#text('missing')) || '';
+    this.#internals.setValidity(
+      { customError: Boolean(problem) || isOpen, valueMissing: isMissing },
+      message,
+      this.#pick,
+    );
+  }
+
+  #say({ name }: FieldItem, what: string): void {
+    this.#said.textContent = `${name}: ${what}`;
+  }
+
+  #text(key: keyof FieldTexts): string {
+    return this.texts[key] ?? fieldTexts[key];
+  }
+}
+
+if (globalThis.customElements && !customElements.get('file-field'))
+  customElements.define('file-field', FileFieldElement);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'file-field': FileFieldElement;
+  }
+}
