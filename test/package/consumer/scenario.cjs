@@ -73,7 +73,7 @@ async function countFiles(directory) {
 /** The entries that applications import names from. */
 function publicEntries() {
   const { name, exports } = require('nestjs-files/package.json');
-  const own = Object.keys(exports).filter((entry) => /^\.(\/[a-z]+)?$/.test(entry) && entry !== './testing');
+  const own = Object.keys(exports).filter((entry) => /^\.(\/[a-z-]+)?$/.test(entry) && entry !== './testing');
   return own.map((entry) => entry.replace('.', name));
 }
 
