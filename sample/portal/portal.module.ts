@@ -31,6 +31,7 @@ export class PortalModule {
       imports: [
         TypeOrmModule.forRoot({ ...database, autoLoadEntities: true, synchronize: true }),
         FilesModule.forRootAsync({
+          http: { assets: true },
           imports: [TypeOrmModule.forFeature([User])],
           inject: [getRepositoryToken(User)],
           useFactory: (users: Repository<User>) => ({

@@ -8,6 +8,7 @@ button { font: inherit; min-height: 2.75em; padding: 0 1em }
 [part=hint] { opacity: .75 }
 [part=list] { list-style: none; margin: .5em 0 0; padding: 0 }
 [part=item] { display: flex; flex-wrap: wrap; gap: .5em; align-items: center; padding: .25em 0 }
+[part=actions] { display: flex; flex-wrap: wrap; gap: .5em }
 [part=thumbnail] { width: 2.5em; height: 2.5em; object-fit: cover; border-radius: .25em }
 [part=name] { flex: 1 1 8em; overflow-wrap: anywhere }
 [data-state=failed] [part=status] { color: light-dark(#b3261e, #ffb4ab) }

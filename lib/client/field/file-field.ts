@@ -151,6 +151,13 @@ export class FileFieldElement extends Base {
     void this.#sendAll();
   }
 
+  /** Takes a file out, and leaves the others as they are. Nothing is deleted, and no `change` is fired. */
+  takeOut(id: string): void {
+    for (const item of this.#items.filter((one) => one.id === id)) item.row.remove();
+    this.#items = this.#items.filter((item) => item.id !== id);
+    this.#changed();
+  }
+
   get #ids(): string[] {
     return this.#items.flatMap(({ id }) => id ?? []);
   }

@@ -18,6 +18,10 @@ interface Place {
   title: string;
 }
 
+/** The element of the library, which it serves with `http: { assets: true }`. */
+const FILE_FIELD = '/files/assets/field/file-field.js';
+const WITH_FILE_FIELD = new Set(['files', 'package-form', 'record-form']);
+
 const LOG_IN = { path: '/web/login', title: 'Log in' };
 const MY_FILES = { path: '/web/files', title: 'My files' };
 const MANAGE = { path: '/web/manage', title: 'All files' };
@@ -42,6 +46,7 @@ export function renderPage({ user, assets, url, script, content = '' }: Page): s
   <title>${title} · Data portal</title>
   <link rel="icon" href="${assets}/icon.svg" type="image/svg+xml">
   <link rel="stylesheet" href="${assets}/portal.css">
+  ${script && WITH_FILE_FIELD.has(script) ? `<script type="module" src="${FILE_FIELD}"></script>` : ''}
   ${script ? `<script type="module" src="${assets}/${script}.page.js"></script>` : ''}
 </head>
 <body data-user="${user?.id ?? ''}">

@@ -4,6 +4,7 @@ import type { Response } from 'express';
 import { ByteRemovals } from '../../../lib/files/content/byte-removals.js';
 import { PortalModule } from '../../../sample/portal/portal.module.js';
 import type { PortalOptions } from '../../../sample/portal/portal.options.js';
+import { ClientModules } from '../../../lib/http/routes/assets-endpoints.js';
 import { readSweeperOptions, SWEEPER_OPTIONS } from '../../../lib/files/intents/sweeper-options.js';
 import { DraftsModule } from './drafts.module.js';
 
@@ -15,6 +16,9 @@ export async function startCrashPortal(options: PortalOptions): Promise<{ app: I
   const module = await Test.createTestingModule({ imports: [PortalModule.forRoot(options), DraftsModule] })
     .overrideProvider(SWEEPER_OPTIONS)
     .useValue({ ...readSweeperOptions({ grace: 1 }), isTimed: false })
+    // It is compiled into one module, and no browser comes here.
+    .overrideProvider(ClientModules)
+    .useValue({ find: () => undefined })
     .compile();
   const app = module.createNestApplication({ logger: false });
   app.use((_request: unknown, response: Response, next: () => void) => {

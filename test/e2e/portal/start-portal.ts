@@ -5,6 +5,8 @@ import { Test } from '@nestjs/testing';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { PortalModule } from '../../../sample/portal/portal.module.js';
 import type { PortalOptions } from '../../../sample/portal/portal.options.js';
+import { CLIENT_FOLDER } from '../../../lib/http/routes/assets-endpoints.js';
+import { builtClient } from '../../support/built-client.js';
 import { theDatabase } from '../../support/databases.js';
 import { DEMO_ACCOUNTS } from '../../../sample/portal/users/demo-accounts.js';
 import { PortalClient } from './portal-client.js';
@@ -27,7 +29,7 @@ export interface Portal {
 /** The portal, listening, with a database and a storage of its own, and the people of the story. */
 export async function startPortal(platform: Platform, options: PortalOptions = {}): Promise<Portal> {
   const own = options.database ? undefined : await (await theDatabase()).create();
-  const module = await Test.createTestingModule({
+  const building = Test.createTestingModule({
     imports: [
       PortalModule.forRoot({
         ...(own ? { database: own.options } : {}),
@@ -35,7 +37,11 @@ export async function startPortal(platform: Platform, options: PortalOptions = {
         ...options,
       }),
     ],
-  }).compile();
+  });
+  const module = await building
+    .overrideProvider(CLIENT_FOLDER)
+    .useValue(await builtClient())
+    .compile();
   const app = module.createNestApplication(platform === 'fastify' ? new FastifyAdapter() : new ExpressAdapter(), {
     logger: false,
   });

@@ -3,7 +3,6 @@ import { fill, h } from './dom.js';
 import { thumbnail } from './file-view.js';
 import { field } from './form.js';
 import { userId } from './page.js';
-import { acceptDrops, upload } from './uploads.js';
 
 /** The user's files that are in no record, and the fields on this page that offer them: what one uploads, all offer. */
 const own = await get(`/files?ownerType=user&ownerId=${userId}&sort=createdAt:desc&limit=200`);
@@ -18,8 +17,8 @@ const fields = new Set();
  */
 export function fileField(label, name, { current, images = false, hint } = {}) {
   const select = h('select', { onchange: look });
-  const uploads = h('ul', { class: 'uploads' });
-  const picker = h('input', { type: 'file', class: 'unseen', accept: images ? 'image/*' : null, onchange: pick });
+  // It has no name: the form sends what is selected.
+  const uploads = h('file-field', { label: 'Upload', accept: images ? 'image/*' : null, onchange: add });
   const preview = h('span', {});
   const offer = (file) => {
     if (images && !file.contentType?.startsWith('image/') && file !== current) return;
@@ -32,20 +31,15 @@ export function fileField(label, name, { current, images = false, hint } = {}) {
   fields.add(offer);
   look();
 
-  const beside = [h('label', { class: 'quiet upload-button' }, 'Upload', picker), preview];
-  const element = field(label, name, select, { hint, beside });
+  const element = field(label, name, select, { hint, beside: preview });
   element.append(uploads);
-  acceptDrops(element, (dropped) => add(dropped[0]));
   return { element, select };
 
-  function pick() {
-    void add(picker.files[0]);
-    picker.value = '';
-  }
-
-  async function add(chosen) {
-    const file = chosen && (await upload(uploads, chosen));
-    if (!file) return;
+  async function add() {
+    const id = uploads.value;
+    if (!id) return;
+    uploads.takeOut(id);
+    const file = await get(`/files/${id}`);
     files.unshift(file);
     for (const offerTo of fields) offerTo(file);
     select.value = file.id;

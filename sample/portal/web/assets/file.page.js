@@ -11,6 +11,7 @@ const WHAT = {
   unpin: 'Unpinned',
   release: 'Released',
   delete: 'Deleted',
+  expire: 'Expired',
 };
 
 function details(file) {

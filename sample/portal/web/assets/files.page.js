@@ -2,42 +2,25 @@ import { api, get } from './api.js';
 import { fill, h } from './dom.js';
 import { contentUrl, ownerLink, pinBadge, sizeOf, thumbnail, timeOf } from './file-view.js';
 import { action, announce, confirm, show, start } from './page.js';
-import { acceptDrops, upload } from './uploads.js';
 
 const rows = h('ul', { class: 'files' });
-const uploads = h('ul', { class: 'uploads' });
 const more = h('p');
 const empty = h('p', { class: 'faint' }, 'You have no files yet.');
 
-function dropZone() {
-  const picker = h('input', { type: 'file', id: 'picker', multiple: true, class: 'unseen' });
-  picker.addEventListener('change', () => {
-    void addAll([...picker.files]);
-    picker.value = '';
-  });
-  const zone = h(
-    'section',
-    { class: 'drop', 'aria-label': 'Upload' },
-    picker,
-    h('label', { for: 'picker', class: 'button' }, 'Choose files'),
-    h('span', { class: 'faint' }, ' or drop them here. Only you can see them until you add them to a record.'),
-    uploads,
-  );
-  acceptDrops(zone, addAll);
-  return zone;
-}
+/** Uploads files; each goes over to the list when it is there. */
+function uploadField() {
+  const field = h('file-field', { multiple: true, label: 'Choose files', onchange: move });
+  field.texts = { drop: 'or drop them here. Only you can see them until you add them to a record.' };
+  return h('section', { 'aria-label': 'Upload' }, field);
 
-/** @param {File[]} files */
-async function addAll(files) {
-  await Promise.all(files.map(add));
-}
-
-async function add(file) {
-  const stored = await upload(uploads, file);
-  if (!stored) return;
-  const { file: view } = await get(`/web/data/files/${stored.id}`);
-  rows.prepend(row(view));
-  empty.hidden = true;
+  async function move() {
+    for (const id of field.value.split(',').filter(Boolean)) {
+      field.takeOut(id);
+      const { file } = await get(`/web/data/files/${id}`);
+      rows.prepend(row(file));
+      empty.hidden = true;
+    }
+  }
 }
 
 function row(file) {
@@ -125,5 +108,5 @@ async function load(after = '') {
 
 await start(async () => {
   await load();
-  show('My files', null, dropZone(), empty, rows, more);
+  show('My files', null, uploadField(), empty, rows, more);
 });
