@@ -16,7 +16,7 @@ describe.skipIf(!chromium)('the story of the promise in a browser', () => {
 
     // Alice uploads a report. It is hers, and Bob cannot see it.
     const hers = await pages.as(alice, '/web/files');
-    await hers.getByLabel('Choose files').setInputFiles({
+    await hers.locator('file-field input[type=file]').setInputFiles({
       name: 'Yearly report.pdf',
       mimeType: 'application/pdf',
       buffer: Buffer.from(content),

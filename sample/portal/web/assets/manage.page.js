@@ -14,6 +14,8 @@ const KINDS = {
   create: 'An upload in progress, or interrupted',
   delete: 'A deletion',
   marker: 'An upload outside of a transaction',
+  upload: 'An upload to the storage, or in several requests',
+  draft: 'A file that was never attached',
 };
 
 /** Which rule says so. */
