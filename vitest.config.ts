@@ -67,6 +67,8 @@ export default defineConfig({
           isolate: false,
           include: ['test/browser/**/*.spec.ts'],
           testTimeout: 120_000,
+          // Browsers and servers share the machine with other tests.
+          expect: { poll: { timeout: 20_000 } },
         },
       },
     ],

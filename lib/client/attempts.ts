@@ -1,3 +1,4 @@
+import { onAbort } from './abort.js';
 import { UploadError } from './upload-error.js';
 import type { UploadOptions } from './upload-options.js';
 
@@ -19,21 +20,23 @@ export async function attempt<T>(
       const { status, isSafe, after } = error as UploadError;
       const isOver = !(error instanceof UploadError) || !(isSafe || (isRepeatable && (status === 0 || status >= 500)));
       if (isOver || count >= retries) throw error;
-      await pause(after ?? Math.min(30_000, 500 * 2 ** count) * (0.5 + Math.random()), signal);
+      await pause(after ?? pauseAfter(count) * (0.5 + Math.random()), signal);
     }
   }
 }
 
+/** How long to wait after so many failures, in milliseconds. */
+export function pauseAfter(failures: number): number {
+  return Math.min(30_000, 500 * 2 ** failures);
+}
+
 function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => {
+  let forget = (): void => undefined;
+  return new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(resolve, milliseconds);
+    forget = onAbort(signal, () => {
       clearTimeout(timer);
       reject(signal?.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', stop);
-      resolve();
-    }, milliseconds);
-    signal?.addEventListener('abort', stop, { once: true });
-  });
+    });
+  }).finally(() => forget());
 }

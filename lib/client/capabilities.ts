@@ -12,6 +12,8 @@ export interface StorageCapabilities {
   acceptedTypes: string[] | null;
   /** Whether clients may send bytes to it themselves. */
   direct: boolean;
+  /** Whether it takes uploads by tus. */
+  resumable: boolean;
 }
 
 /** What the server offers to the current user. */
@@ -20,6 +22,8 @@ export interface Capabilities {
   storages: StorageCapabilities[];
   /** The name of the storage that is used when none is named. */
   defaultStorage: string;
+  /** The address of uploads by tus, relative to that of the routes; null if there are none. */
+  tus: string | null;
 }
 
 /** Asks the server what the current user may upload: `(await readCapabilities()).storages`. */

@@ -1,7 +1,9 @@
 import { attempt } from './attempts.js';
+import { sha256 } from './digest.js';
+import { keyOf, storeOf } from './notes.js';
 import { exchange, send } from './send.js';
 import { UploadError } from './upload-error.js';
-import type { KeyStore, UploadedFile, UploadOptions } from './upload-options.js';
+import type { UploadedFile, UploadOptions } from './upload-options.js';
 
 interface State {
   parts: number;
@@ -46,7 +48,7 @@ export async function giveUp(id: string, { signal: _, ...options }: UploadOption
 }
 
 async function begin(file: Blob, name: string, options: UploadOptions): Promise<string> {
-  const checksum = options.digest ? `sha256:${await hexOf(file)}` : undefined;
+  const checksum = options.digest ? `sha256:${hexOf(await sha256(await file.arrayBuffer()))}` : undefined;
   const { size, type } = file;
   const announced = { name, size, contentType: type || undefined, storage: options.storage, checksum };
   const { id } = await attempt(options, () => send<{ id: string }>(options, 'POST', '/uploads', announced), false);
@@ -95,17 +97,6 @@ function unlessGone(error: unknown): undefined {
   if (!(error instanceof UploadError) || error.status !== 404) throw error;
 }
 
-function storeOf(resume: UploadOptions['resume']): KeyStore | undefined {
-  if (resume === true) return (globalThis as { localStorage?: KeyStore }).localStorage;
-  return resume || undefined;
-}
-
-function keyOf(file: Blob, name: string, { endpoint, storage }: UploadOptions): string {
-  const { lastModified } = file as { lastModified?: number };
-  return ['nestjs-files', endpoint, storage, name, file.size, file.type, lastModified].join(' ');
-}
-
-async function hexOf(file: Blob): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', await file.arrayBuffer()));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
+function hexOf(bytes: number[]): string {
+  return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -1,4 +1,5 @@
 import { attempt } from './attempts.js';
+import { sha256 } from './digest.js';
 import { send } from './send.js';
 import type { Outgoing } from './send.js';
 import type { UploadedFile, UploadOptions } from './upload-options.js';
@@ -22,7 +23,6 @@ async function digested(form: FormData): Promise<Pick<Outgoing, 'body' | 'header
   const answer = new Response(form);
   const type = answer.headers.get('content-type') ?? '';
   const bytes = await answer.arrayBuffer();
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  const base64 = btoa(String.fromCharCode(...hash));
+  const base64 = btoa(String.fromCharCode(...(await sha256(bytes))));
   return { body: new Blob([bytes]), headers: { 'content-type': type, 'content-digest': `sha-256=:${base64}:` } };
 }

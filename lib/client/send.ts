@@ -1,5 +1,10 @@
+import { onAbort } from './abort.js';
 import { UploadError } from './upload-error.js';
 import type { UploadOptions } from './upload-options.js';
+
+/** Too many requests, or a stalled upload, of which nothing was kept. */
+const BUSY = [408, 429];
+const LOST = 'The connection was lost';
 
 /** A request that is sent as it is. */
 export interface Outgoing {
@@ -36,26 +41,35 @@ interface Request {
 
 /** A request to the library's routes; what it answers as JSON. */
 export async function send<T>(
-  { endpoint = '/files', headers, withCredentials, signal }: UploadOptions,
+  options: UploadOptions,
   method: string,
   path: string,
   json?: object,
   further: Partial<Outgoing> = {},
 ): Promise<T> {
-  const own = typeof headers === 'function' ? headers() : headers;
+  const { withCredentials, signal } = options;
   const body = json && { body: JSON.stringify(json) };
   const type: Record<string, string> = body ? { 'content-type': 'application/json' } : {};
-  const url = endpoint.replace(/\/+$/, '') + path;
   const { text } = await exchange({
     method,
-    url,
+    url: baseOf(options) + path,
     withCredentials,
     signal,
     ...body,
     ...further,
-    headers: { ...own, ...type, ...further.headers },
+    headers: { ...headersOf(options), ...type, ...further.headers },
   });
   return (text ? JSON.parse(text) : undefined) as T;
+}
+
+/** The address of the library's routes. */
+export function baseOf({ endpoint = '/files' }: UploadOptions): string {
+  return endpoint.replace(/\/+$/, '');
+}
+
+/** The headers that the application wants. */
+export function headersOf({ headers = {} }: UploadOptions): Record<string, string> {
+  return typeof headers === 'function' ? headers() : headers;
 }
 
 /** Sends the request. Rejects with an `UploadError` for every answer that is no success. */
@@ -83,7 +97,7 @@ function byXhr(
   xhr: Request,
   { url, withCredentials, signal, method, headers, body, onProgress }: Outgoing,
 ): Promise<Answer> {
-  const stop = (): void => xhr.abort();
+  const forget = onAbort(signal, () => xhr.abort());
   return new Promise<Answer>((resolve, reject) => {
     // A server that has not got all of a body makes no file of it.
     let isSent = false;
@@ -95,26 +109,25 @@ function byXhr(
     xhr.onload = () =>
       resolve({ status: xhr.status, text: xhr.responseText, after: xhr.getResponseHeader('retry-after') });
     xhr.onerror = xhr.onabort = () => reject(lost(!isSent));
-    signal?.addEventListener('abort', stop);
     xhr.send(body);
-  }).finally(() => signal?.removeEventListener('abort', stop));
+  }).finally(forget);
 }
 
 function lost(isSafe: boolean): UploadError {
-  return new UploadError('The connection was lost', undefined, 0, isSafe);
+  return new UploadError(LOST, undefined, 0, isSafe);
 }
 
-function errorOf({ status, text, after }: Answer): UploadError {
+/** What an answer says that is no success; status 0 stands for none. */
+export function errorOf({ status, text, after }: Answer): UploadError {
   let said: { message?: string | string[]; code?: string } = {};
   try {
     said = JSON.parse(text) as typeof said;
   } catch {
     // A proxy, or a storage, answers in another form.
   }
-  const { message = `The server answered ${status}`, code } = said;
-  // Too many requests, or a stalled upload, of which nothing was kept; or a server that said itself that it could not begin.
-  const isSafe =
-    status === 429 || status === 408 || (status === 503 && code !== 'FILES_COMMIT_OUTCOME_UNKNOWN' && !!code);
+  const { message = status ? `The server answered ${status}` : LOST, code } = said;
+  // A server that says itself why it is not there has kept nothing.
+  const isSafe = status === 503 ? code !== undefined && code !== 'FILES_COMMIT_OUTCOME_UNKNOWN' : BUSY.includes(status);
   const seconds = Number(after);
   return new UploadError([message].flat().join('. '), code, status, isSafe, seconds > 0 ? seconds * 1000 : undefined);
 }

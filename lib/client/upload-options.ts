@@ -8,8 +8,8 @@ export interface UploadedFile extends Omit<PublicFile, 'createdAt' | 'expiresAt'
   expiresAt: string | null;
 }
 
-/** How the bytes get to the server: in a form, or in parts to the storage. */
-export type UploadWay = 'plain' | 'direct';
+/** How the bytes get to the server: in a form, in parts to the storage, or by tus. */
+export type UploadWay = 'plain' | 'direct' | 'tus';
 
 /** Where unfinished uploads are noted: `localStorage`, or anything like it. */
 export interface KeyStore {
@@ -19,6 +19,40 @@ export interface KeyStore {
   setItem(key: string, value: string): void;
   /** Removes the note, if there is one. */
   removeItem(key: string): void;
+}
+
+/** An answer, as `tus-js-client` shows it. */
+export interface TusResponse {
+  /** The HTTP status. */
+  getStatus(): number;
+  /** The body as a text. */
+  getBody(): string;
+}
+
+/** What is used of `tus-js-client`. */
+export interface TusLibrary {
+  /** Its class. */
+  Upload: new (file: File, options: TusOptions) => TusUpload;
+}
+
+interface TusUpload {
+  readonly url: string | null;
+  start(): void;
+  abort(shouldTerminate?: boolean): Promise<void>;
+}
+
+interface TusOptions {
+  endpoint: string;
+  uploadUrl: string | null;
+  metadata: Record<string, string>;
+  retryDelays: number[];
+  storeFingerprintForResuming: boolean;
+  onShouldRetry: (error: { originalResponse: TusResponse | null }) => boolean;
+  onBeforeRequest: (request: { setHeader(name: string, value: string): void; getUnderlyingObject(): unknown }) => void;
+  onUploadUrlAvailable: () => void;
+  onProgress: (sent: number, total: number) => void;
+  onSuccess: () => void;
+  onError: (error: Error) => void;
 }
 
 /** How a file is uploaded. */
@@ -35,7 +69,7 @@ export interface UploadOptions {
   signal?: AbortSignal;
   /**
    * Goes on with an upload of the same file that was interrupted, also when the page was loaded again. `true` notes it in `localStorage`. Only
-   * direct uploads can go on. @default false
+   * uploads by tus and to the storage can go on. @default false
    */
   resume?: boolean | KeyStore;
   /** Headers of the requests to the application, such as `authorization`. A function is called for each request. */
@@ -44,7 +78,12 @@ export interface UploadOptions {
   withCredentials?: boolean;
   /** How often a request is repeated after a failure that certainly has changed nothing. @default 5 */
   retries?: number;
-  /** The way, if the client is not to choose it. @default `'direct'` above 5 MiB where the server offers it, otherwise `'plain'` */
+  /**
+   * The library for resumable uploads, `tus-js-client`, or a function that loads it: `() => import('tus-js-client')`. Browsers only. @default
+   * none, and large files that cannot go to the storage are sent in forms
+   */
+  tus?: TusLibrary | (() => Promise<TusLibrary>);
+  /** The way, if the client is not to choose it. @default above 5 MiB `'direct'` or `'tus'`, where the server offers it; otherwise `'plain'` */
   way?: UploadWay;
   /**
    * Has the server check that the bytes have arrived as they were. The whole file is read into memory for it, and browsers can do it only on

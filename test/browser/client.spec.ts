@@ -1,9 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
+import { IsNull } from 'typeorm';
 import { FilesService } from 'nestjs-files';
+import { FileUpload } from 'nestjs-files/entities';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { bucketServer } from '../support/bucket-server.js';
 import { newDirectory } from '../support/files-directory.js';
@@ -29,7 +33,9 @@ const PAGE = `<!doctype html><html lang="en"><title>Upload</title>
       window.told.push(sent);
       document.getElementById('progress').value = sent / total;
     };
-    const options = { headers: { 'x-user': 'ada' }, onProgress, signal: stop.signal, resume: location.hash === '#resume' };
+    const options = { headers: { 'x-user': 'ada' }, onProgress, signal: stop.signal, resume: location.hash.includes('resume') };
+    if (location.hash.includes('tus')) options.tus = () => import('/tus.js');
+    if (location.hash.includes('small')) options.storage = 'small';
     try {
       shown.textContent = JSON.stringify(await upload(target.files[0], options));
     } catch (error) {
@@ -38,6 +44,21 @@ const PAGE = `<!doctype html><html lang="en"><title>Upload</title>
   };
 </script></html>`;
 
+/** What a bundler or a CDN makes of tus-js-client. */
+async function tusModule(): Promise<string> {
+  const { outputFiles } = await build({
+    stdin: {
+      contents: "export { Upload } from 'tus-js-client';",
+      resolveDir: fileURLToPath(new URL('.', import.meta.url)),
+    },
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    write: false,
+  });
+  return outputFiles[0]!.text;
+}
+
 describe.skipIf(!chromium)('the client in a browser', () => {
   const browser = new TestBrowser(chromium);
 
@@ -45,7 +66,7 @@ describe.skipIf(!chromium)('the client in a browser', () => {
     const bucket = await bucketServer(2 * MIB);
     const app = await startApp({
       options: { storages: { default: bucket.storage, small: fsStorage({ root: newDirectory() }) } },
-      prepare: (nest) => servePages(nest, { '/page': PAGE }),
+      prepare: async (nest) => servePages(nest, { '/page': PAGE }, { '/tus.js': await tusModule() }),
     });
     return { ...app, bucket, files: app.app.get(FilesService) };
   }
@@ -157,6 +178,70 @@ describe.skipIf(!chromium)('the client in a browser', () => {
     await page.locator('#cancel').click();
     expect(await result(page)).toMatchObject({ message: 'cancelled' });
     await expect.poll(() => bucket.open).toBe(0);
+    expect((await files.search()).count).toBe(0);
+  });
+
+  /** Lets the first request that appends get no further than to the browser. */
+  async function holdAppend(page: Page): Promise<{ held: Promise<void>; stop: () => Promise<void> }> {
+    const held = gate();
+    await page.route('**/files/tus/*', (route) => {
+      if (route.request().method() !== 'PATCH') return route.continue();
+      held.open();
+    });
+    return { held: held.opened, stop: () => page.unroute('**/files/tus/*') };
+  }
+
+  it('sends a large file by tus, where the storage takes nothing from clients', async () => {
+    const { url, files } = await start();
+    const page = await browser.open(`${url}/page#small,tus`);
+    const content = randomBytes(7 * MIB);
+    const [request] = await Promise.all([page.waitForRequest('**/files/tus'), pick(page, content)]);
+    expect(request.method()).toBe('POST');
+    expect(await result(page)).toMatchObject({
+      name: 'a.bin',
+      storage: 'small',
+      ownerId: 'ada',
+      hash: hashOf(content),
+    });
+    expect(((await page.evaluate('window.told')) as number[]).at(-1)).toBe(7 * MIB);
+    expect((await files.search()).count).toBe(1);
+  });
+
+  it('goes on by tus when the page was closed in the middle', async () => {
+    const { url } = await start();
+    const page = await browser.open(`${url}/page#small,tus,resume`);
+    const { held, stop } = await holdAppend(page);
+    const content = randomBytes(7 * MIB);
+    const path = join(newDirectory(), 'a.bin');
+    await writeFile(path, content);
+    await page.locator('#file').setInputFiles(path);
+    await held;
+    await page.reload();
+    await stop();
+    let begun = 0;
+    page.on('request', (request) => void (begun += Number(request.method() === 'POST')));
+    await page.locator('#file').setInputFiles(path);
+    expect(await result(page)).toMatchObject({ hash: hashOf(content) });
+    expect([begun, await page.evaluate('localStorage.length')]).toEqual([0, 0]);
+  });
+
+  it('gives an upload by tus up when the user cancels, and shows refusals', async () => {
+    const { url, dataSource, files } = await start();
+    const page = await browser.open(`${url}/page#small,tus`);
+    const { held, stop } = await holdAppend(page);
+    await pick(page, randomBytes(7 * MIB));
+    await held;
+    await page.locator('#cancel').click();
+    expect(await result(page)).toMatchObject({ message: 'cancelled' });
+    await expect.poll(() => dataSource.getRepository(FileUpload).countBy({ endedAt: IsNull() })).toBe(0);
+    await stop();
+
+    const other = await browser.open(`${url}/page#small,tus`);
+    await other.route('**/files/tus', (route) =>
+      route.fulfill({ status: 413, json: { code: 'FILES_FILE_TOO_LARGE', message: 'It is too large' } }),
+    );
+    await pick(other, randomBytes(7 * MIB));
+    expect(await result(other)).toMatchObject({ name: 'UploadError', code: 'FILES_FILE_TOO_LARGE', status: 413 });
     expect((await files.search()).count).toBe(0);
   });
 });

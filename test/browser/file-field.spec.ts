@@ -79,7 +79,7 @@ describe.skipIf(!chromium)('<file-field>', () => {
   const rows = (page: Page) => page.locator('file-field li');
   const done = async (page: Page, count: number): Promise<void> => {
     const finished = page.locator('file-field li[data-state=done]');
-    await expect.poll(() => finished.count(), { timeout: 20_000 }).toBe(count);
+    await expect.poll(() => finished.count()).toBe(count);
   };
   const valueOf = (page: Page) => page.evaluate("document.getElementById('field').value") as Promise<string>;
   const messageOf = (page: Page) =>

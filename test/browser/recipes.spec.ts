@@ -10,6 +10,7 @@ import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import { TransferOwnership, WithTaskQueue } from 'nestjs-files';
 import { ManagedFile } from 'nestjs-files/entities';
+import type { Storage } from 'nestjs-files/storage';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { bucketServer } from '../support/bucket-server.js';
 import { examplesNotRun } from '../support/doc-examples.js';
@@ -79,6 +80,18 @@ const pages = {
         document.getElementById('result').textContent = JSON.stringify(shown);
       };`,
   },
+  '/uppy-tus': {
+    html: '<input type="file" id="file" multiple><output id="result"></output>',
+    script: `import Uppy from '@uppy/core';
+      import { uploadWithTus } from './recipes/uppy-tus.recipe.js';
+      const uppy = new Uppy();
+      uploadWithTus(uppy);
+      document.getElementById('file').onchange = async ({ target }) => {
+        uppy.addFiles([...target.files].map((data) => ({ name: data.name, type: data.type, data })));
+        const { successful } = await uppy.upload();
+        document.getElementById('result').textContent = JSON.stringify(successful.map(({ meta }) => meta.fileId));
+      };`,
+  },
   '/react': {
     html: '<div id="root"></div>',
     script: `import { createElement as h } from 'react';
@@ -143,19 +156,19 @@ async function htmlOf({ html, script }: { html: string; script: string }): Promi
 }
 
 it('runs every example of docs/client.md', async () => {
-  const recipes = ['uppy', 'react-hook-form', 'angular', 'forms', 'attach'].map(recipe);
+  const recipes = ['uppy', 'uppy-tus', 'react-hook-form', 'angular', 'forms', 'attach'].map(recipe);
   expect(await examplesNotRun('client.md', ...recipes)).toEqual([]);
 });
 
 describe.skipIf(!chromium)('the recipes of docs/client.md in a browser', () => {
   const browser = new TestBrowser(chromium);
 
-  async function open(path: keyof typeof pages) {
+  async function open(path: keyof typeof pages, storage?: Storage) {
     const bucket = await bucketServer(2 * MIB);
     const html = await htmlOf(pages[path]);
     const app = await startApp({
       options: {
-        storages: { default: bucket.storage, other: fsStorage({ root: newDirectory() }) },
+        storages: { default: storage ?? bucket.storage, other: fsStorage({ root: newDirectory() }) },
         actor: () => ({ type: 'user', id: 'ada' }),
       },
       imports: [LettersModule],
@@ -185,6 +198,22 @@ describe.skipIf(!chromium)('the recipes of docs/client.md in a browser', () => {
     ]);
     expect([failed, bucket.parts]).toEqual([[], [1, 2, 3, 4]]);
     expect(((await page.evaluate('window.told')) as number[]).at(-1)).toBe(7 * MIB);
+  });
+
+  it('uploads with Uppy and tus, and knows the ids', async () => {
+    const { page, dataSource } = await open('/uppy-tus', fsStorage({ root: newDirectory() }));
+    await page.locator('#file').setInputFiles([
+      { name: 'one.bin', mimeType: 'application/octet-stream', buffer: randomBytes(10) },
+      { name: 'two.bin', mimeType: 'application/octet-stream', buffer: randomBytes(7 * MIB) },
+    ]);
+    await page.locator('#result').filter({ hasText: '[' }).waitFor();
+    const ids = JSON.parse(await page.locator('#result').innerText()) as string[];
+    const files = await dataSource.getRepository(ManagedFile).find({ order: { name: 'ASC' } });
+    expect(files.map(({ name, size }) => [name, size])).toEqual([
+      ['one.bin', 10],
+      ['two.bin', 7 * MIB],
+    ]);
+    expect(ids.toSorted()).toEqual(files.map(({ id }) => id).toSorted());
   });
 
   it('tells Uppy of a refusal', async () => {

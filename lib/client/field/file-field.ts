@@ -4,7 +4,6 @@
  * The element `<file-field>`, which is defined when this module is loaded.
  * @module nestjs-files/file-field
  */
-import { giveUp } from '../direct.js';
 import { send } from '../send.js';
 import { upload } from '../upload.js';
 import type { UploadedFile, UploadOptions } from '../upload-options.js';
@@ -13,6 +12,7 @@ import { FieldItem, make } from './field-item.js';
 import type { ItemAction } from './field-item.js';
 import { fieldStyle } from './field-style.js';
 import { fieldTexts } from './field-texts.js';
+import { giveUpNoted } from './give-up-noted.js';
 import type { FieldTexts } from './field-texts.js';
 import { takeFiles } from './take-files.js';
 
@@ -217,7 +217,7 @@ export class FileFieldElement extends Base {
   #discard({ row, stop, note }: FieldItem): void {
     row.remove();
     stop.abort();
-    if (note.id !== undefined) void giveUp(note.id, this.#options);
+    if (note.id !== undefined) void giveUpNoted(note.id, this.#options);
   }
 
   #put(name: string, file?: File): FieldItem {

@@ -15,11 +15,15 @@ interface StorageCapabilities {
   readonly acceptedTypes: readonly string[] | null;
   /** Whether clients may send bytes to it themselves. */
   readonly direct: boolean;
+  /** Whether it takes uploads by tus. */
+  readonly resumable: boolean;
 }
 
 interface Capabilities {
   readonly storages: readonly StorageCapabilities[];
   readonly defaultStorage: string;
+  /** Relative to the path of the files; null without the routes of tus. */
+  readonly tus: string | null;
 }
 
 /** Tells clients which uploads would be accepted; the controller made of it has the path. */
@@ -28,6 +32,8 @@ interface Capabilities {
 export abstract class CapabilitiesEndpoints {
   /** Whether the routes of direct uploads are there. */
   protected abstract readonly hasDirectUploads: boolean;
+  /** The path of tus below that of the files; null without its routes. */
+  protected abstract readonly tus: string | null;
 
   constructor(
     private readonly storages: StorageRegistry,
@@ -48,9 +54,10 @@ export abstract class CapabilitiesEndpoints {
       if (!storage.can('write') || !(await this.access.canUpload(actor, name))) continue;
       const { maxSize = null, acceptedTypes = null } = storage;
       const direct = this.hasDirectUploads && storage.can('directUploads', 'stat', 'read', 'remove');
-      storages.push({ name, maxSize, acceptedTypes, direct });
+      const resumable = this.tus !== null && storage.can('resumableUploads', 'stat', 'read', 'remove');
+      storages.push({ name, maxSize, acceptedTypes, direct, resumable });
     }
-    return { storages, defaultStorage: this.defaultStorage };
+    return { storages, defaultStorage: this.defaultStorage, tus: this.tus };
   }
 }
 

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { Controller } from '@nestjs/common';
 import type { Type } from '@nestjs/common';
 import { AssetsEndpoints, assetsPath } from './assets-endpoints.js';
@@ -36,6 +37,7 @@ export function createFilesControllers(options: CheckedHttpOptions): FilesContro
   @Controller(capabilitiesPath(path))
   class CapabilitiesController extends CapabilitiesEndpoints {
     protected readonly hasDirectUploads = options.decoratorsOf('directUploads') !== undefined;
+    protected readonly tus = options.decoratorsOf('tus') ? posix.relative(`/${path}`, `/${options.tusPath}`) : null;
   }
   ownRoutes(CapabilitiesController, { read: 'capabilities' }, options);
   @Controller(options.tusPath)

@@ -58,10 +58,12 @@ const CAPABILITIES = {
           maxSize: { type: 'integer', format: 'int64', nullable: true },
           acceptedTypes: { type: 'array', items: TEXT, nullable: true },
           direct: { type: 'boolean' },
+          resumable: { type: 'boolean' },
         },
       },
     },
     defaultStorage: TEXT,
+    tus: NULLABLE_TEXT,
   },
 };
 

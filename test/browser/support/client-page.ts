@@ -13,7 +13,11 @@ type Middleware = (request: Request, response: Response, next: () => void) => vo
 type Routes = { use(path: string, handler: Middleware): void };
 
 /** Serves the pages, by path, and the modules of the client one by one, as the package has them. */
-export function servePages(app: INestApplication, pages: Readonly<Record<string, string>>): void {
+export function servePages(
+  app: INestApplication,
+  pages: Readonly<Record<string, string>>,
+  scripts: Readonly<Record<string, string>> = {},
+): void {
   const routes = app.getHttpAdapter() as unknown as Routes;
   routes.use('/client', (request, response) => {
     const name = /^\/((?:field\/)?[\w-]+)\.js$/.exec(request.path)?.[1] ?? 'none';
@@ -22,8 +26,12 @@ export function servePages(app: INestApplication, pages: Readonly<Record<string,
       () => response.status(404).send(),
     );
   });
-  for (const [path, html] of Object.entries(pages))
-    routes.use(path, (_, response) => void response.type('text/html').send(html));
+  const serve = (type: string, texts: Readonly<Record<string, string>>) => {
+    for (const [path, text] of Object.entries(texts))
+      routes.use(path, (_, response) => void response.type(type).send(text));
+  };
+  serve('text/html', pages);
+  serve('text/javascript', scripts);
 }
 
 async function moduleOf(name: string): Promise<string> {

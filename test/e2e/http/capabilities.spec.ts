@@ -20,15 +20,21 @@ function options(): Partial<FilesModuleOptions> {
 describe.each(PLATFORMS)('GET /files/capabilities on %s', (platform) => {
   it('tells each actor the storages that would take an upload, with their limits', async () => {
     const { fetch } = await startApp({ platform, options: options() });
-    const small = { name: 'default', maxSize: 1_048_576, acceptedTypes: ['image', 'text/csv'], direct: false };
-    const large = { name: 'large', maxSize: null, acceptedTypes: null, direct: true };
+    const small = {
+      name: 'default',
+      maxSize: 1_048_576,
+      acceptedTypes: ['image', 'text/csv'],
+      direct: false,
+      resumable: true,
+    };
+    const large = { name: 'large', maxSize: null, acceptedTypes: null, direct: true, resumable: false };
     const of = async (user?: string) => {
       const answer = await fetch('/files/capabilities', user === undefined ? {} : { user });
       return [answer.status, await answer.json()] as const;
     };
-    expect(await of('admin')).toEqual([200, { storages: [small, large], defaultStorage: 'default' }]);
-    expect(await of('ada')).toEqual([200, { storages: [large], defaultStorage: 'default' }]);
-    expect(await of()).toEqual([200, { storages: [], defaultStorage: 'default' }]);
+    expect(await of('admin')).toEqual([200, { storages: [small, large], defaultStorage: 'default', tus: 'tus' }]);
+    expect(await of('ada')).toEqual([200, { storages: [large], defaultStorage: 'default', tus: 'tus' }]);
+    expect(await of()).toEqual([200, { storages: [], defaultStorage: 'default', tus: 'tus' }]);
   });
 
   it('may be kept for a minute, by the browser of the actor only', async () => {
@@ -42,6 +48,12 @@ describe.each(PLATFORMS)('GET /files/capabilities on %s', (platform) => {
     const without = await startApp({ platform, options: { ...options(), http: { without: ['directUploads'] } } });
     const answer = await without.fetch('/files/capabilities', { user: 'ada' });
     expect(await answer.json()).toMatchObject({ storages: [{ name: 'large', direct: false }] });
+    const elsewhere = await startApp({ platform, options: { ...options(), http: { tusPath: 'sent/here' } } });
+    const moved = await elsewhere.fetch('/files/capabilities', { user: 'admin' });
+    expect(await moved.json()).toMatchObject({ tus: '../sent/here' });
+    const withoutTus = await startApp({ platform, options: { ...options(), http: { without: ['tus'] } } });
+    const plain = await withoutTus.fetch('/files/capabilities', { user: 'admin' });
+    expect(await plain.json()).toMatchObject({ tus: null, storages: [{ resumable: false }, { resumable: false }] });
     const none = await startApp({ platform, options: { ...options(), http: { without: ['capabilities'] } } });
     expect((await none.fetch('/files/capabilities', { user: 'ada' })).status).toBe(404);
   });

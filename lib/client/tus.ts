@@ -1,0 +1,61 @@
+import { onAbort } from './abort.js';
+import { attempt, pauseAfter } from './attempts.js';
+import { keyOf, storeOf } from './notes.js';
+import { baseOf, errorOf, headersOf, send } from './send.js';
+import { UploadError } from './upload-error.js';
+import type { TusLibrary, TusResponse, UploadedFile, UploadOptions } from './upload-options.js';
+
+/** Sends the file by `tus-js-client`, and asks for the file that the server has made of it. `path` is relative to the `endpoint`. */
+export async function uploadTus(file: Blob, name: string, path: string, options: UploadOptions): Promise<UploadedFile> {
+  const library = await libraryOf(options.tus);
+  if (!library) throw new UploadError('Give tus-js-client as the option `tus`');
+  const { signal, storage, retries = 5, withCredentials = false } = options;
+  const [store, key] = [storeOf(options.resume), `tus ${keyOf(file, name, options)}`];
+  signal?.throwIfAborted();
+  let forget = (): void => undefined;
+  const url = await new Promise<string>((resolve, reject) => {
+    const upload = new library.Upload(file as File, {
+      endpoint: addressOf(path, options),
+      uploadUrl: store?.getItem(key) ?? null,
+      metadata: { filename: name, filetype: file.type, ...(storage !== undefined && { storage }) },
+      retryDelays: Array.from({ length: retries }, (_, count) => pauseAfter(count)),
+      storeFingerprintForResuming: false,
+      // Other than that of the library, it also tries again while the browser takes itself for offline.
+      onShouldRetry: ({ originalResponse }) => isPassing(originalResponse?.getStatus() ?? 0),
+      onBeforeRequest: (request) => {
+        for (const [header, value] of Object.entries(headersOf(options))) request.setHeader(header, value);
+        Object.assign(request.getUnderlyingObject() as object, { withCredentials });
+      },
+      onUploadUrlAvailable: () => store?.setItem(key, upload.url ?? ''),
+      onProgress: (sent, total) => options.onProgress?.(sent, total),
+      onSuccess: () => resolve(upload.url ?? ''),
+      onError: (error) => {
+        const answer = (error as { originalResponse?: TusResponse | null }).originalResponse;
+        if (answer && !isPassing(answer.getStatus())) store?.removeItem(key);
+        reject(errorOf({ status: answer?.getStatus() ?? 0, text: answer?.getBody() ?? '', after: null }));
+      },
+    });
+    forget = onAbort(signal, () => {
+      // What can go on later stays.
+      upload.abort(!store).catch(() => undefined);
+      reject(signal?.reason as Error);
+    });
+    upload.start();
+  }).finally(() => forget());
+  store?.removeItem(key);
+  return attempt(options, () => send<UploadedFile>(options, 'GET', `/${url.split('/').at(-1)}`));
+}
+
+function addressOf(path: string, options: UploadOptions): string {
+  const { location } = globalThis as { location?: { href: string } };
+  return new URL(path, new URL(`${baseOf(options)}/`, location?.href)).href;
+}
+
+function libraryOf(tus: UploadOptions['tus']): TusLibrary | Promise<TusLibrary> | undefined {
+  return typeof tus === 'function' ? tus() : tus;
+}
+
+/** No answer, a fault, or an upload that another request still appends to, such as the one that broke off. */
+function isPassing(status: number): boolean {
+  return status < 400 || status >= 500 || [408, 409, 423, 429].includes(status);
+}
