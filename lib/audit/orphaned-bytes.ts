@@ -53,7 +53,9 @@ export async function* orphanedBytes(
   const before = new Date(Date.now() - olderThan);
   for (const storage of storages) {
     const neighbours = await reads.now((manager) => neighboursOf(storage, registry, manager));
-    for await (const page of pagesOf(storage, before, signal)) yield* orphansAmong(storage, neighbours, page, reads);
+    const others = registry.names.filter((name) => name !== storage.name);
+    for await (const page of pagesOf(storage, before, signal))
+      yield* orphansAmong(storage, { neighbours, others }, page, reads);
   }
 }
 
@@ -73,14 +75,18 @@ async function* pagesOf(storage: Storage, before: Date, signal?: AbortSignal): A
 
 async function* orphansAmong(
   storage: Storage,
-  neighbours: readonly Neighbour[],
+  { neighbours, others }: { neighbours: readonly Neighbour[]; others: readonly string[] },
   page: readonly LocatedObject[],
   reads: AuditReads,
 ): AsyncGenerator<OrphanedBytes, void> {
   // One snapshot for all tables: from their creation to their removal, bytes always have a row or an intent. Separate reads could miss both.
-  const known = await reads.atOnce((manager) => knownAmong(manager, neighbours, page));
+  const [known, copies] = await reads.atOnce(async (manager) => {
+    const withRow = await knownAmong(manager, neighbours, page);
+    const unknown = page.filter((found) => !withRow.has(found));
+    return [withRow, await copiesAmong(manager, others, unknown)] as const;
+  });
   for (const found of page) {
-    if (known.has(found)) continue;
+    if (known.has(found) || copies.has(found)) continue;
     // Bytes that were deleted after the listing are not orphans.
     if (storage.can('stat') && !(await storage.exists(found.location))) continue;
     yield { storage: storage.name, ...found };
@@ -106,6 +112,22 @@ async function knownAmong(
     }
   }
   return known;
+}
+
+/** Those of the objects that are copies of files of the other storages: at the same location, with the same size. See `FilesMirror`. */
+async function copiesAmong(
+  manager: EntityManager,
+  storages: readonly string[],
+  page: readonly LocatedObject[],
+): Promise<ReadonlySet<LocatedObject>> {
+  if (storages.length === 0 || page.length === 0) return new Set();
+  const keys = page.map(({ location }) => locationKey(location));
+  const rows = await manager.find(ManagedFile, {
+    select: { locationKey: true, size: true },
+    where: { storage: In([...storages]), locationKey: In(keys) },
+  });
+  const sizes = new Set(rows.map((row) => `${row.locationKey} ${row.size}`));
+  return new Set(page.filter(({ size }, at) => sizes.has(`${keys[at]} ${size}`)));
 }
 
 async function keysWithRow(manager: EntityManager, storage: string, keys: readonly string[]): Promise<string[]> {

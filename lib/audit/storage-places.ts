@@ -42,11 +42,12 @@ export async function neighboursOf(
     name,
     locate: (location: string) => ({ location, isKept: false }),
   }));
-  return [...sameLocations, ...others.flatMap((other) => neighbour(storage, other) ?? [])];
+  const neighbours = await Promise.all(others.map((other) => neighbour(storage, other)));
+  return [...sameLocations, ...neighbours.filter((other) => other !== undefined)];
 }
 
-function neighbour(storage: Storage, other: Storage): Neighbour | undefined {
-  const [own, its] = [placeOf(storage), placeOf(other)];
+async function neighbour(storage: Storage, other: Storage): Promise<Neighbour | undefined> {
+  const [own, its] = [await placeOf(storage), await placeOf(other)];
   if (own === undefined || its === undefined || !(own.startsWith(its) || its.startsWith(own))) return undefined;
   return {
     name: other.name,
@@ -60,8 +61,9 @@ function neighbour(storage: Storage, other: Storage): Neighbour | undefined {
 }
 
 /** Ends with a slash, as directories and prefixes of buckets do. */
-function placeOf({ markPlace }: Storage): string | undefined {
-  return markPlace && markPlace.place.replace(/\/?$/, '/');
+async function placeOf({ markPlace }: Storage): Promise<string | undefined> {
+  const place = (await markPlace?.resolved?.()) ?? markPlace?.place;
+  return place?.replace(/\/?$/, '/');
 }
 
 /** Whether the storage uses the location for itself, for example for its mark. */

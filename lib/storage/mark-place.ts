@@ -2,6 +2,8 @@
 export interface MarkPlace {
   /** For messages: a path, or an address. */
   readonly place: string;
+  /** The place without symbolic links, by which two places can be compared. @default `place` */
+  resolved?(): Promise<string>;
   /** The mark; `undefined` if it, or the place itself, is missing. Called before each write and removal, so it must be cheap, or trusted for a while. */
   read(): Promise<string | undefined>;
   /** Writes the mark if there is none. `false` if there is one, also for the losers of a race. */

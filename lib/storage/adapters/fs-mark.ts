@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { mkdir, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { MarkPlace } from '../mark-place.js';
 import { publish } from './fs-publish.js';
@@ -18,6 +18,16 @@ export class FsMark implements MarkPlace {
     private readonly root: FsRoot,
     private readonly modes: FsModes,
   ) {}
+
+  /** The path itself, if nothing is there. */
+  async resolved(): Promise<string> {
+    try {
+      return await realpath(this.place);
+    } catch (error) {
+      if (isMissing(error)) return this.place;
+      throw error;
+    }
+  }
 
   /** Reads the file when it is another than before; looking at it is one call. */
   async read(): Promise<string | undefined> {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -35,12 +35,20 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('orphans 
   beforeEach(async () => {
     empty = await database.create();
     directory = await mkdtemp(join(tmpdir(), 'files-orphans-'));
+    // Another way to the directory of `below`.
+    await mkdir(join(directory, 'disk', 'a'), { recursive: true });
+    await symlink(join(directory, 'disk', 'a'), join(directory, 'link'));
     const storage = (...path: string[]) => fsStorage({ root: join(directory, ...path) });
     @Module({
       imports: [
         TypeOrmModule.forRoot({ ...empty.options, synchronize: true, autoLoadEntities: true } as TypeOrmModuleOptions),
         FilesModule.forRoot({
-          storages: { disk: storage('disk'), same: storage('disk'), below: storage('disk', 'a', 'below') },
+          storages: {
+            disk: storage('disk'),
+            same: storage('disk'),
+            below: storage('disk', 'a', 'below'),
+            linked: storage('link', 'below'),
+          },
           defaultStorage: 'disk',
           sweeper: false,
         }),
@@ -77,7 +85,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('orphans 
 
   it('spares the files and marks of storages in the same place and below it', async () => {
     const kept: ManagedFile[] = [];
-    for (const storage of ['disk', 'same', 'below'])
+    for (const storage of ['disk', 'same', 'below', 'linked'])
       kept.push(await files.create(Buffer.from(storage), { name: 'a.txt', storage, owner: null }));
     await aged('a/outer.txt');
     kept.push(await files.register('a/outer.txt', { storage: 'same', owner: null }));
@@ -88,7 +96,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('orphans 
 
     expect(await orphans('--older-than', '0s', '--delete')).toBe(0);
     expect(await stored()).toEqual(before.filter((name) => name !== 'orphan.txt'));
-    expect(before).toHaveLength(8);
+    expect(before).toHaveLength(9);
     for (const { id, size } of kept) expect(await files.findOrFail(id)).toMatchObject({ size });
   });
 
