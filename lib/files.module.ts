@@ -17,8 +17,10 @@ import { FilesAudit } from './audit/files-audit.js';
 import { EntitiesMissingError, OptionInvalidError } from './errors/setup.errors.js';
 import { ACTOR_RESOLVER, ActorSource } from './actor/actor.js';
 import { ByteRemovals, CONCURRENT_REMOVALS } from './files/content/byte-removals.js';
+import { ContentCopies } from './files/content/content-copies.js';
 import { ContentStore } from './files/content/content-store.js';
 import { FileIntent } from './files/intents/file-intent.entity.js';
+import { OwnerCopies } from './files/owner-copies.js';
 import { BatchMoves } from './files/batch-moves.js';
 import { FileRegistration } from './files/file-registration.js';
 import { DEFAULT_STORAGE, FileWriter } from './files/file-writer.js';
@@ -26,6 +28,7 @@ import { FilesAddresses } from './files/files-addresses.js';
 import { DRAFT_OPTIONS } from './files/drafts/draft-options.js';
 import { Drafts } from './files/drafts/drafts.js';
 import { FilesDrafts } from './files/drafts/files-drafts.js';
+import { FilesMirror } from './files/files-mirror.js';
 import { FilesMover } from './files/files-mover.js';
 import { FilesService } from './files/files.service.js';
 import { FilesSweeper } from './files/intents/files-sweeper.js';
@@ -81,6 +84,7 @@ import { FilesLinks } from './links/files-links.js';
 import { LINKS_OPTIONS } from './links/links-options.js';
 import { OneTimeLinks } from './links/one-time-links.js';
 import { FileTransfer } from './ownership/file-transfer.entity.js';
+import { FILES_TABLES } from './migrations/files-schema.js';
 import { ServerCheck } from './migrations/server-check.js';
 import {
   CHANGEABLE_OWNERS,
@@ -138,6 +142,7 @@ const PUBLIC_PROVIDERS = [
   FilesDrafts,
   FilesJobs,
   FilesLinks,
+  FilesMirror,
   FilesMover,
   FilesService,
   FilesSweeper,
@@ -260,6 +265,8 @@ function assemble(
       StoredHooks,
       option(DRAFT_OPTIONS, ({ drafts }) => drafts),
       Drafts,
+      ContentCopies,
+      OwnerCopies,
       option(DIRECT_UPLOAD_OPTIONS, ({ directUploads }) => directUploads),
       UploadBeginnings,
       UploadCompletion,
@@ -288,6 +295,7 @@ function assemble(
       PolicyRegistry,
       RouteExplorer,
       ServerCheck,
+      { provide: FILES_TABLES, useValue: FILES_ENTITIES },
       DecoratedRoutesCheck,
       SchemaRoutesCheck,
       UndecoratedRoutesCheck,

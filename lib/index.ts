@@ -43,11 +43,14 @@ export type { TransferOwnershipOptions } from './validation/rules/transfer-owner
 export type { Actor, ActorResolver } from './actor/actor.js';
 export { FilesService } from './files/files.service.js';
 export type {
+  CopyAllOptions,
   CopyFileOptions,
   CreateFileOptions,
+  ExistingFile,
   FileChanges,
   ForceOption,
   NewFile,
+  RegisterAllOptions,
   RegisterFileOptions,
   ReplaceOptions,
 } from './files/file-options.js';

@@ -65,6 +65,14 @@ export class FilesAccess {
   }
 
   /**
+   * The addresses of those files that the actor may read, by their ids: `FilesService.addressesOf()` for a list that the actor sees. One
+   * statement for the files; each policy is asked as in `allowed()`.
+   */
+  async addressesOf(actor: Actor | null, ids: readonly string[]): Promise<Map<string, string>> {
+    return this.files.addressesOf(await this.allowed(actor, 'read', await this.files.findMany(ids)));
+  }
+
+  /**
    * Which rule decides about the file: `(await access.explain(actor, 'read', id)).rule`. Throws `FileNotFoundError` for an id
    * without a file.
    */

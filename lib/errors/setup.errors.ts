@@ -26,7 +26,7 @@ export class AuditOptionInvalidError extends FilesError {
   }
 }
 
-/** An option of `FilesMover.run()` cannot be honoured. */
+/** An option of `FilesMover.run()` or `FilesMirror.run()` cannot be honoured. */
 export class MoveOptionInvalidError extends FilesError {
   readonly code = 'FILES_MOVE_OPTION_INVALID';
 
@@ -35,7 +35,7 @@ export class MoveOptionInvalidError extends FilesError {
     readonly option: string,
     reason: string,
   ) {
-    super(`FilesMover option "${option}": ${reason}.`);
+    super(`Option "${option}" of FilesMover or FilesMirror: ${reason}.`);
   }
 }
 

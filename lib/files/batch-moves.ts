@@ -1,37 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { StorageFailedError } from '../errors/storage.errors.js';
 import { locationKey } from '../storage/location-key.js';
 import type { Storage } from '../storage/storage.js';
-import { StorageRegistry } from '../storage/storage-registry.js';
 import { tableNames } from '../unit-of-work/typeorm/table-names.js';
 import { dataSourceOf } from '../unit-of-work/typeorm/data-source.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
+import { ContentCopies } from './content/content-copies.js';
+import type { Copied, CopyTerms, Uncopied } from './content/content-copies.js';
 import { ContentStore } from './content/content-store.js';
-import type { NewContent } from './content/content-store.js';
-import { uuidV7 } from './file-id.js';
-import { inLanes } from './in-lanes.js';
-import type { Intent } from './intents/intent.js';
-import { IntentJournal } from './intents/intent-journal.js';
 import { lockFiles } from './lock-files.js';
 import { ManagedFile } from './managed-file.entity.js';
-
-/** Where a copy is to be, and the note of it. */
-interface Place {
-  readonly file: ManagedFile;
-  readonly location: string;
-  readonly intent: Intent;
-}
-
-interface Copied {
-  readonly file: ManagedFile;
-  readonly content: NewContent;
-}
-
-interface Uncopied {
-  readonly file: ManagedFile;
-  readonly error: unknown;
-}
 
 /** What became of a batch. Files of neither list were left as they were, because the run was ended. */
 export interface MovedBatch {
@@ -42,53 +20,22 @@ export interface MovedBatch {
   readonly changed: readonly ManagedFile[];
 }
 
-interface MoveTerms {
-  /** How many files are copied side by side. */
-  readonly concurrency: number;
-  /** No further file is copied once it is aborted; those that were copied are moved. */
-  readonly signal: AbortSignal | undefined;
-}
-
 /** Moves several files with the statements of one: their intents, their rows and the end of their old bytes are written together. */
 @Injectable()
 export class BatchMoves {
   constructor(
-    private readonly storages: StorageRegistry,
     private readonly contents: ContentStore,
-    private readonly journal: IntentJournal,
+    private readonly copies: ContentCopies,
   ) {}
 
-  /** Moves files of one storage to another one, in one commit. Throws if the commit fails: then all of them are where they were. */
-  async move(files: readonly ManagedFile[], to: Storage, terms: MoveTerms): Promise<MovedBatch> {
-    const places = files.map((file) => ({ file, storage: to, location: newLocation(file, to) }));
-    const intents = await this.journal.announceAll(places);
-    const planned = places.map((place, at): Place => ({ ...place, intent: intents[at] as Intent }));
-    const copies = await inLanes(planned, terms.concurrency, (place) => this.#copy(place, to, terms.signal));
-    const copied = copies.filter((copy): copy is Copied => copy !== undefined && 'content' in copy);
-    const uncopied = copies.filter((copy): copy is Uncopied => copy !== undefined && 'error' in copy);
-    await this.#withdraw(planned, copies);
+  /**
+   * Moves files of one storage to another one, in one commit. Once the signal is aborted, no further file is copied, and those that were copied are
+   * moved. Throws if the commit fails: then all of them are where they were.
+   */
+  async move(files: readonly ManagedFile[], to: Storage, terms: CopyTerms): Promise<MovedBatch> {
+    const { copied, uncopied } = await this.copies.copy(files, () => to, terms);
     const { moved, changed } = await this.#refer(copied);
     return { moved, uncopied, changed };
-  }
-
-  /** Undefined if the run was ended before. */
-  async #copy({ file, location, intent }: Place, to: Storage, signal: AbortSignal | undefined) {
-    if (signal?.aborted) return undefined;
-    try {
-      return { file, content: await this.contents.copy(file, this.storages.of(file), to, { location, intent }) };
-    } catch (error) {
-      return { file, error };
-    }
-  }
-
-  /** Drops the intents of copies that were not made. A write whose answer was lost may still arrive: its intent stays for the sweeper. */
-  async #withdraw(planned: readonly Place[], copies: readonly (Copied | Uncopied | undefined)[]): Promise<void> {
-    const ids = planned.flatMap(({ intent }, at) => {
-      const copy = copies[at];
-      const isMade = copy !== undefined && ('content' in copy || copy.error instanceof StorageFailedError);
-      return isMade || intent.row === undefined ? [] : [intent.row.id];
-    });
-    await this.journal.drop(ids);
   }
 
   async #refer(copies: readonly Copied[]): Promise<Pick<MovedBatch, 'moved' | 'changed'>> {
@@ -123,10 +70,6 @@ export class BatchMoves {
     await referAll(unit.manager, copies);
     await this.contents.remove(unit, rows);
   }
-}
-
-function newLocation({ name, contentType }: ManagedFile, to: Storage): string {
-  return to.locationFor({ uuid: uuidV7(), name, contentType, now: new Date() });
 }
 
 function isSame({ storage, location }: ManagedFile, current: ManagedFile | undefined): boolean {

@@ -78,6 +78,12 @@ export interface FileChanges {
   metadata?: MetadataValue | null | ((current: MetadataValue | null) => MetadataValue | null);
 }
 
+/** How many files are copied side by side. */
+export interface CopyAllOptions {
+  /** @default 4 */
+  concurrency?: number;
+}
+
 /** For operations that a pin prevents. */
 export interface ForceOption {
   /** Also if the file is pinned. @default false */

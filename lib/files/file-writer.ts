@@ -25,6 +25,7 @@ import { readContentType } from './read-content-type.js';
 import { OwnershipPort } from './ownership-port.js';
 import type { StoringOperation } from './stored/on-file-stored.decorator.js';
 import { StoredHooks } from './stored/stored-hooks.js';
+import type { Pace } from './content/pace.js';
 import type { Room } from './content/room.js';
 import { Drafts } from './drafts/drafts.js';
 
@@ -106,12 +107,12 @@ export class FileWriter {
     return this.#add({ id: uuidV7(), operation: 'copy', content, name, owner, metadata });
   }
 
-  async move(file: ManagedFile, storage: string): Promise<ManagedFile> {
+  async move(file: ManagedFile, storage: string, pace?: Pace): Promise<ManagedFile> {
     const to = this.storages.get(storage);
     const from = this.storages.of(file);
     if (from === to) return file;
     from.require('remove');
-    const content = await this.contents.copy(file, from, to);
+    const content = await this.contents.copy(file, from, to, { pace });
     return this.contents.commit(content, async (unit) => {
       const current = await lockFile(unit.manager, file.id);
       const isSame = current.storage === file.storage && current.location === file.location;

@@ -1,30 +1,21 @@
 import { Injectable } from '@nestjs/common';
 import { In } from 'typeorm';
-import { MoveOptionInvalidError } from '../errors/setup.errors.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { detach } from '../unit-of-work/scopes/ambient.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { BatchMoves } from './batch-moves.js';
+import { assertWhole, paceOf, readBulkOptions } from './bulk-options.js';
+import type { BulkOptions } from './bulk-options.js';
+import type { Pace } from './content/pace.js';
 import { FileWriter } from './file-writer.js';
 import { ManagedFile } from './managed-file.entity.js';
 import { inLanes } from './in-lanes.js';
-import type { FileFilter } from './search/file-filter.js';
 import { eachFile, searchWithin } from './search/each-file.js';
 
-/** The options of a move. */
-export interface MoveFilesOptions {
-  /** The storage that the files are in. */
-  from: string;
-  /** The storage that they are moved to. */
-  to: string;
-  /** Moves only the files that match. @default all of the storage */
-  filters?: FileFilter;
-  /** How many files are copied side by side. @default 4 */
-  concurrency?: number;
+/** The options of a move. The signal also moves the files that were copied. */
+export interface MoveFilesOptions extends BulkOptions {
   /** At most so many files are moved in one commit, from 1 to 1000; fewer if they are large. @default 100 */
   batch?: number;
-  /** Ends the run: copies in progress are finished and their files moved, then the loop over it throws the signal's reason. */
-  signal?: AbortSignal;
 }
 
 /** A file that is in the other storage now. */
@@ -53,7 +44,11 @@ const BYTES_IN_BATCH = 64 * 1024 * 1024;
 // The statement that changes their rows has eleven parameters for each.
 const MOST_IN_BATCH = 1_000;
 
-type CheckedOptions = MoveFilesOptions & { readonly concurrency: number; readonly batch: number };
+interface CheckedOptions extends MoveFilesOptions {
+  readonly concurrency: number;
+  readonly batch: number;
+  readonly pace: Pace | undefined;
+}
 
 /** Moves the files of one storage to another, while the application runs. */
 @Injectable()
@@ -74,15 +69,14 @@ export class FilesMover {
    * @example for await (const outcome of mover.run({ from: 'disk', to: 'bucket' })) if (outcome.kind === 'failed') console.error(outcome.error);
    */
   run(options: MoveFilesOptions): AsyncGenerator<MoveOutcome, void> {
-    const { from, to, concurrency = 4, batch = 100 } = options;
-    if (from === to) throw new MoveOptionInvalidError('to', `the files are in storage "${to}" already`);
-    assertWhole('concurrency', concurrency, Number.MAX_SAFE_INTEGER);
+    const checked = readBulkOptions(options);
+    const { from, to, batch = 100 } = options;
     assertWhole('batch', batch, MOST_IN_BATCH);
     this.storages.get(from).require('read', 'remove');
     this.storages.get(to).require('write');
     // A wrong filter is found before the loop begins.
     searchWithin(this.transactor.dataSource, { storage: from }, options.filters);
-    return this.#run({ ...options, concurrency, batch });
+    return this.#run({ ...checked, batch, pace: paceOf(options) });
   }
 
   /** In the order of their ids, which is the order in which they, or their direct uploads, were begun. */
@@ -107,11 +101,11 @@ export class FilesMover {
   /** Moves the files in one commit; those that this commit cannot have, each in its own. Never rejects. */
   async #moveBatch(files: readonly ManagedFile[], options: CheckedOptions): Promise<MoveOutcome[]> {
     if (files.length === 1) return this.#moveAlone(files, options);
-    const { to, concurrency, signal } = options;
+    const { to, concurrency, signal, pace } = options;
     try {
       const storage = this.storages.get(to);
       const { moved, uncopied, changed } = await detach(() =>
-        this.batches.move(files, storage, { concurrency, signal }),
+        this.batches.move(files, storage, { concurrency, signal, pace }),
       );
       const outcomes = moved.map((file): MoveOutcome => ({ kind: 'moved', file }));
       const again = [...changed];
@@ -141,19 +135,22 @@ export class FilesMover {
     return [...outcomes, ...(await this.#moveAlone(left, options))];
   }
 
-  async #moveAlone(files: readonly ManagedFile[], { to, concurrency, signal }: CheckedOptions): Promise<MoveOutcome[]> {
+  async #moveAlone(
+    files: readonly ManagedFile[],
+    { to, concurrency, signal, pace }: CheckedOptions,
+  ): Promise<MoveOutcome[]> {
     const outcomes = await inLanes(files, concurrency, async (file) =>
-      signal?.aborted ? undefined : this.#move(file, to),
+      signal?.aborted ? undefined : this.#move(file, to, pace),
     );
     return outcomes.filter((outcome) => outcome !== undefined);
   }
 
   /** Undefined if the file was deleted, or moved by another caller, since its page was read. Never rejects. */
-  async #move(found: ManagedFile, to: string): Promise<MoveOutcome | undefined> {
+  async #move(found: ManagedFile, to: string, pace?: Pace): Promise<MoveOutcome | undefined> {
     for (let file = found; ;) {
       try {
         const moved = file;
-        return { kind: 'moved', file: await detach(() => this.writer.move(moved, to)) };
+        return { kind: 'moved', file: await detach(() => this.writer.move(moved, to, pace)) };
       } catch (error) {
         const current = await this.#read(file.id).catch(() => file);
         if (current?.storage !== file.storage) return undefined;
@@ -178,10 +175,4 @@ export class FilesMover {
   #readAll(ids: readonly string[]): Promise<ManagedFile[]> {
     return detach(() => this.transactor.dataSource.getRepository(ManagedFile).findBy({ id: In([...ids]) }));
   }
-}
-
-function assertWhole(option: 'concurrency' | 'batch', value: number, most: number): void {
-  if (Number.isSafeInteger(value) && value >= 1 && value <= most) return;
-  const range = most === Number.MAX_SAFE_INTEGER ? 'above zero' : `from 1 to ${most}`;
-  throw new MoveOptionInvalidError(option, `it is ${String(value)}, and must be a whole number ${range}`);
 }

@@ -17,6 +17,7 @@ import { findFile } from './find-file.js';
 import { normalizeFileId } from './file-id.js';
 import { cleanFileName } from './file-name.js';
 import type {
+  CopyAllOptions,
   CopyFileOptions,
   CreateFileOptions,
   ExistingFile,
@@ -27,6 +28,7 @@ import type {
   RegisterFileOptions,
   ReplaceOptions,
 } from './file-options.js';
+import { FilesAddresses } from './files-addresses.js';
 import { FileRegistration } from './file-registration.js';
 import { FileWriter } from './file-writer.js';
 import { lockFile, lockFiles } from './lock-files.js';
@@ -36,6 +38,8 @@ import { openContent } from './content/open-content.js';
 import type { FileContent } from './content/open-content.js';
 import { assertOwnerReference } from './owner-reference.js';
 import { assertMetadata } from './metadata-value.js';
+import type { OwnerReference } from './owner-reference.js';
+import { OwnerCopies } from './owner-copies.js';
 import { OwnershipPort } from './ownership-port.js';
 import type { OwnershipChange, TransferOptions } from './ownership-port.js';
 import type { FoundFiles, ScanOptions, SearchOptions } from './search/file-filter.js';
@@ -66,6 +70,8 @@ const IDS_PER_STATEMENT = 10_000;
   'update',
   'replace',
   'copy',
+  'copyAll',
+  'addressesOf',
   'move',
   'delete',
   'deleteAll',
@@ -84,6 +90,8 @@ export class FilesService {
     private readonly contents: ContentStore,
     private readonly writer: FileWriter,
     private readonly registration: FileRegistration,
+    private readonly copies: OwnerCopies,
+    private readonly addresses: FilesAddresses,
   ) {}
 
   /**
@@ -126,8 +134,7 @@ export class FilesService {
     files: readonly ExistingFile[],
     { concurrency = 4 }: RegisterAllOptions = {},
   ): Promise<ManagedFile[]> {
-    if (!Number.isSafeInteger(concurrency) || concurrency < 1)
-      throw new RangeError(`concurrency is ${String(concurrency)}, and must be a whole number above zero.`);
+    assertConcurrency(concurrency);
     return this.transactor.staying(() => this.registration.registerAll(files, concurrency));
   }
 
@@ -234,6 +241,38 @@ export class FilesService {
   }
 
   /**
+   * Copies all files of an owner for another one, and tells the id of each copy by the id of its original:
+   * `const ids = await files.copyAll({ type: 'package', id: '7' }, { type: 'package', id: '8' })`. All of them are copied, in one commit, or none.
+   * Each stays in its storage, with its name, its `metadata`, and its pin. The number of statements does not depend on their number.
+   */
+  async copyAll(
+    from: OwnerReference,
+    to: OwnerReference,
+    { concurrency = 4 }: CopyAllOptions = {},
+  ): Promise<Map<string, string>> {
+    for (const owner of [from, to]) assertOwnerReference(owner);
+    assertConcurrency(concurrency);
+    return this.transactor.staying(() => this.copies.copy(from, to, concurrency));
+  }
+
+  /**
+   * The address of each file's bytes by its id, for a list of records: that of its storage where everybody may read it, otherwise the path of the
+   * library's route, which checks access. Missing files are left out. One statement, and none for files that are given as rows.
+   * `FilesAccess.addressesOf()` leaves out what an actor may not read. Throws `CapabilityMissingError` without the routes.
+   */
+  async addressesOf(files: readonly (string | ManagedFile)[]): Promise<Map<string, string>> {
+    const missing = files.filter((file) => typeof file === 'string');
+    const rows = missing.length === 0 ? [] : await this.findMany(missing);
+    const addresses = new Map<string, string>();
+    for (const file of [...rows, ...files.filter((one) => typeof one !== 'string')]) {
+      const storage = this.storages.of(file);
+      const address = storage.can('publicUrl') ? undefined : this.addresses.contentOf(file.id);
+      addresses.set(file.id, address ?? (await storage.publicUrl(file.location)));
+    }
+    return addresses;
+  }
+
+  /**
    * Moves the file's bytes to another storage; id, owner and pin stay. They are verified by their hash before the old ones are removed. A no-op
    * if the file is in the storage already. Throws `FileChangedError` if the file was moved or replaced meanwhile.
    */
@@ -316,6 +355,11 @@ export class FilesService {
   get #files(): Repository<ManagedFile> {
     return this.transactor.dataSource.getRepository(ManagedFile);
   }
+}
+
+function assertConcurrency(concurrency: number): void {
+  if (Number.isSafeInteger(concurrency) && concurrency >= 1) return;
+  throw new RangeError(`concurrency is ${String(concurrency)}, and must be a whole number above zero.`);
 }
 
 function listOf(ids: string | readonly string[]): string[] {

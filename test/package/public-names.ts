@@ -152,7 +152,15 @@ export const publicNames: Record<string, string[]> = {
   'nestjs-files/file-field': ['FileFieldElement', 'fieldTexts'],
   'nestjs-files/hooks': ['OnFileStored'],
   'nestjs-files/jobs': ['FilesJobs', 'outboxJobs'],
-  'nestjs-files/maintenance': ['FilesAudit', 'FilesDrafts', 'FilesMover', 'FilesSweeper', 'Quotas', 'adoptStorage'],
+  'nestjs-files/maintenance': [
+    'FilesAudit',
+    'FilesDrafts',
+    'FilesMirror',
+    'FilesMover',
+    'FilesSweeper',
+    'Quotas',
+    'adoptStorage',
+  ],
   'nestjs-files/migrations': ['FILES_MIGRATIONS', 'createGuards', 'dropGuards', 'guardMigration', 'runMigrations'],
   'nestjs-files/schema': [
     'acceptFileStorage',

@@ -8,6 +8,7 @@ import { memoryStorage } from 'nestjs-files/storage/memory';
 import { ActorSource } from '../../lib/actor/actor.js';
 import type { Actor } from '../../lib/actor/actor.js';
 import { ByteRemovals } from '../../lib/files/content/byte-removals.js';
+import { ContentCopies } from '../../lib/files/content/content-copies.js';
 import { ContentStore } from '../../lib/files/content/content-store.js';
 import { readDraftOptions } from '../../lib/files/drafts/draft-options.js';
 import { Drafts } from '../../lib/files/drafts/drafts.js';
@@ -17,6 +18,8 @@ import { BatchMoves } from '../../lib/files/batch-moves.js';
 import { FileRegistration } from '../../lib/files/file-registration.js';
 import { FilesMover } from '../../lib/files/files-mover.js';
 import { FileWriter } from '../../lib/files/file-writer.js';
+import { FilesAddresses } from '../../lib/files/files-addresses.js';
+import { OwnerCopies } from '../../lib/files/owner-copies.js';
 import { FilesService } from '../../lib/files/files.service.js';
 import { FilesSweeper } from '../../lib/files/intents/files-sweeper.js';
 import { IntentJournal } from '../../lib/files/intents/intent-journal.js';
@@ -129,6 +132,17 @@ class NotingOwnership extends OwnershipPort {
   }
 }
 
+/** The addresses of an application with the routes of the library. */
+class TestAddresses extends FilesAddresses {
+  contentOf(fileId: string): string {
+    return `/files/${fileId}/content`;
+  }
+
+  linkOf(token: string): string {
+    return `/files/links/${token}`;
+  }
+}
+
 class StatementLog extends AbstractLogger {
   constructor(private readonly statements: string[]) {
     super(['query']);
@@ -157,9 +171,21 @@ export async function assembleFiles(dataSource: DataSource, storages: Record<str
   const drafts = new Drafts(readDraftOptions({ expireAfter: '7d' }), now);
   const filesDrafts = new FilesDrafts(registry, transactor, ownership, drafts, now);
   const writer = new FileWriter(registry, transactor, actors, ownership, contents, drafts, 'default');
-  const batches = new BatchMoves(registry, contents, journal);
+  const copies = new ContentCopies(registry, contents, journal);
+  const batches = new BatchMoves(contents, copies);
   const registration = new FileRegistration(registry, transactor, actors, ownership, journal, 'default');
-  const files = new FilesService(registry, transactor, actors, ownership, contents, writer, registration);
+  const ownerCopies = new OwnerCopies(registry, transactor, ownership, contents, copies);
+  const files = new FilesService(
+    registry,
+    transactor,
+    actors,
+    ownership,
+    contents,
+    writer,
+    registration,
+    ownerCopies,
+    new TestAddresses(),
+  );
   const lasting = readDirectUploadOptions();
   const endings = new UploadEndings(registry, transactor, ownership, lasting, now);
   const uploadSweep = new UploadSweep(transactor, endings, now);

@@ -13,6 +13,10 @@ export const OPERATIONS: Record<string, (world: World, id: string) => Promise<un
   'a copy within the storage': ({ files }, id) => files.copy(id),
   'a copy to another storage': ({ files }, id) => files.copy(id, { storage: 'other' }),
   'a move': ({ files }, id) => files.move(id, 'other'),
+  'a copy of all files of an owner': ({ files }) =>
+    files.copyAll({ type: 'user', id: 'ada' }, { type: 'user', id: 'bob' }),
+  'a copy of all files of an owner in a unit': ({ files, queue }) =>
+    queue.run(() => files.copyAll({ type: 'user', id: 'ada' }, { type: 'user', id: 'bob' })),
   'a deletion of several files': async ({ files }) =>
     files.deleteAll((await files.search()).results.map(({ id }) => id)),
   'a registration': ({ files }) => files.register('dropped/in'),
@@ -31,7 +35,7 @@ export const BATCH_MOVE = 'a move of several files';
 
 export async function moveBatch({ batches, files, registry }: World): Promise<void> {
   const { results } = await files.search();
-  const terms = { concurrency: 2, signal: undefined };
+  const terms = { concurrency: 2, signal: undefined, pace: undefined };
   const { moved } = await batches.move(results, registry.get('other'), terms);
   if (moved.length < results.length) throw new Error(`${moved.length} of ${results.length} were moved`);
 }
@@ -40,8 +44,9 @@ export async function moveBatch({ batches, files, registry }: World): Promise<vo
 export async function prepare(world: World, operation: string): Promise<string> {
   if (operation === 'a registration')
     await world.registry.get('default').write('dropped/in', Readable.from([Buffer.from('dropped in')]));
-  if (operation.endsWith('several files'))
-    for (const name of ['y', 'z']) await world.files.create(Buffer.from(`content ${name}`), { name });
+  if (/several files|all files/.test(operation))
+    for (const name of ['y', 'z'])
+      await world.files.create(Buffer.from(`content ${name}`), { name, owner: { type: 'user', id: 'ada' } });
   return (await world.files.create(Buffer.from('content'), { name: 'x' })).id;
 }
 

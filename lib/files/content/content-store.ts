@@ -13,6 +13,7 @@ import type { Intent } from '../intents/intent.js';
 import { IntentJournal } from '../intents/intent-journal.js';
 import type { ManagedFile } from '../managed-file.entity.js';
 import { streamOf } from './open-content.js';
+import type { Pace } from './pace.js';
 import { upload } from './upload.js';
 import type { StoredContent, UploadHints } from './upload.js';
 import { uuidV7 } from '../file-id.js';
@@ -37,8 +38,11 @@ export interface PutHints extends UploadHints {
   intent?: Intent | undefined;
 }
 
-/** Where bytes are to be, as was noted before. */
-export type PlannedPlace = Required<Pick<PutHints, 'location' | 'intent'>>;
+/** How bytes are copied. */
+export interface CopyHints extends Pick<PutHints, 'location' | 'intent'> {
+  /** The limit to the bytes in a second. */
+  pace?: Pace | undefined;
+}
 
 /** Writes and removes bytes in storages, so that at every moment a row or an intent refers to them. */
 @Injectable()
@@ -72,11 +76,11 @@ export class ContentStore {
    * `FileCorruptError` unless they have the file's size and hash. If the place was noted before, and nothing was written, the caller has to
    * withdraw the note.
    */
-  async copy(file: ManagedFile, from: Storage, to: Storage, planned?: PlannedPlace): Promise<NewContent> {
+  async copy(file: ManagedFile, from: Storage, to: Storage, { pace, ...planned }: CopyHints = {}): Promise<NewContent> {
     const { name, contentType, charset, size, hash, hashAlgorithm } = file;
     if (from === to && !to.isTransactional && to.can('copy')) {
-      const location = planned?.location ?? to.locationFor({ uuid: uuidV7(), name, contentType, now: new Date() });
-      const intent = await this.#place(to, location, planned?.intent, () => to.copy(file.location, location));
+      const location = planned.location ?? to.locationFor({ uuid: uuidV7(), name, contentType, now: new Date() });
+      const intent = await this.#place(to, location, planned.intent, () => to.copy(file.location, location));
       return this.#placed(to, { location, contentType, charset, size, hash, hashAlgorithm }, intent);
     }
     to.require('write');
@@ -86,7 +90,7 @@ export class ContentStore {
       if (found.size !== size || found.hash !== hash) throw new FileCorruptError(file.id, from.name);
     };
     const known = { name, contentType, isExamined: true, algorithms: [hashAlgorithm] };
-    return this.put(source, to, { ...known, verify, ...planned });
+    return this.put(pace?.through(source) ?? source, to, { ...known, verify, ...planned });
   }
 
   /** Runs `work`, which writes the row, in one transaction with the content. If it is not committed, the bytes are removed. */

@@ -90,6 +90,14 @@ export class IntentJournal implements OnApplicationShutdown {
     for (const chunk of inChunks(ids, IDS_PER_STATEMENT)) await intents.delete(chunk);
   }
 
+  /** Deletes intents of bytes that were not written, beside the caller's transaction. */
+  async withdraw(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    const { dataSource } = this.transactor;
+    const through = isInTransaction(dataSource) ? await this.#connection.open() : dataSource;
+    for (const chunk of inChunks(ids, IDS_PER_STATEMENT)) await through.getRepository(FileIntent).delete(chunk);
+  }
+
   /** Throws `LocationPendingError` if a write or removal of bytes at one of the locations is pending. One statement for each storage. */
   async assertNonePending(manager: EntityManager, places: readonly StoredAt[]): Promise<void> {
     for (const storage of new Set(places.map((place) => place.storage.name))) {

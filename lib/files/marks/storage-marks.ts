@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { OnApplicationBootstrap } from '@nestjs/common';
 import type { DataSource, Repository } from 'typeorm';
@@ -38,6 +39,7 @@ export class StorageMarks extends StorageAdmission implements OnApplicationBoots
   }
 
   async admit(storages: readonly Storage[]): Promise<void> {
+    if (unmarked.getStore()) return;
     const { dataSource } = this.transactor;
     if (!dataSource.isInitialized) {
       this.#waiting = storages;
@@ -74,6 +76,13 @@ export async function adoptStorage(
   const known: StorageMark = { storage: name, mark: mark.id, markedAt: new Date() };
   await place.replace(write(mark));
   await dataSource.getRepository(StorageMark).save(known);
+}
+
+const unmarked = new AsyncLocalStorage<true>();
+
+/** Boots an application whose tables may be missing: storages are neither marked nor compared with their mark, so nothing may change them. */
+export function bootUnmarked<T>(boot: () => T): T {
+  return unmarked.run(true, boot);
 }
 
 /** A storage that neither writes nor removes needs no mark: it can do no harm in another place. */

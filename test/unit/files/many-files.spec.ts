@@ -1,7 +1,9 @@
 import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { faultyStorage, memoryStorage } from 'nestjs-files/testing';
 import { FileIntent } from '../../../lib/files/intents/file-intent.entity.js';
+import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { locationKey } from '../../../lib/storage/location-key.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { TestDatabase } from '../../support/databases.js';
@@ -167,5 +169,105 @@ describe.each(await reachableDatabases())('deleting many files on $name', (kind)
     expect(await world.drop.exists('n/0.txt')).toBe(true);
     await world.files.deleteAll(ids, { force: true });
     expect(await world.rows()).toBe(0);
+  });
+});
+
+describe.each(await reachableDatabases())('copying the files of an owner on $name', (kind) => {
+  const [ada, bob] = [
+    { type: 'user', id: 'ada' },
+    { type: 'user', id: 'bob' },
+  ];
+  const fill = async ({ files, put, dataSource }: Awaited<ReturnType<typeof harness>>) => {
+    const [one, other] = await put('one.txt', 'other.txt');
+    const [first] = await files.registerAll([
+      { ...one!, owner: ada },
+      { ...other!, owner: bob },
+    ]);
+    const second = await files.create(Buffer.from('two'), { name: 'two.txt', storage: 'default', owner: ada });
+    const notes = { pinned: true, ownerField: 'photoId', metadata: { alt: 'A photo' } };
+    await dataSource.getRepository(ManagedFile).update({ id: second.id }, notes as object);
+    return [first!, await files.findOrFail(second.id)];
+  };
+
+  it('gives the other owner files of the same content, and tells which is of which', async () => {
+    const world = await harness(kind);
+    const originals = await fill(world);
+    const ids = await world.files.copyAll(ada, bob);
+    expect([...ids.keys()].toSorted()).toEqual(originals.map(({ id }) => id).toSorted());
+    for (const original of originals) {
+      const { id, name, storage, size, hash, contentType, pinned, ownerField, metadata, location } = original;
+      const copy = await world.files.findOrFail(ids.get(id)!);
+      const same = { name, storage, size, hash, contentType, pinned, ownerField, metadata };
+      expect(copy).toMatchObject({ ...same, ownerType: 'user', ownerId: 'bob' });
+      expect(copy.location).not.toBe(location);
+      expect(await text(await world.files.stream(copy))).toBe(await text(await world.files.stream(original)));
+      expect(await world.files.findOrFail(id)).toEqual(original);
+    }
+    expect(await world.files.copyAll({ type: 'user', id: 'none' }, bob)).toEqual(new Map());
+    expect(await world.intents()).toEqual([]);
+  });
+
+  it('sends as many statements for a hundred files as for two', async () => {
+    const { files, numbered, statements } = await harness(kind);
+    const counts: number[] = [];
+    for (const count of [2, 100]) {
+      const owner = { type: 'user', id: `with ${count}` };
+      await files.registerAll((await numbered(count, owner.id)).map((one) => ({ ...one, owner })));
+      statements.length = 0;
+      await files.copyAll(owner, bob);
+      counts.push(statements.length);
+    }
+    expect(counts[1]).toBe(counts[0]);
+  });
+
+  it('copies none if one of them cannot be copied', async () => {
+    const world = await harness(kind);
+    const [lost] = await fill(world);
+    await world.drop.remove(lost!.location);
+    await expect(world.files.copyAll(ada, bob)).rejects.toMatchObject({ code: 'FILES_LOCATION_NOT_FOUND' });
+    expect(await world.rows()).toBe(3);
+    expect(await world.stored()).toHaveLength(1);
+    expect(await world.intents()).toEqual([]);
+  });
+
+  it('goes with the unit of work around it', async () => {
+    const world = await harness(kind);
+    await fill(world);
+    const unit = world.queue.run(async () => {
+      expect((await world.files.copyAll(ada, bob)).size).toBe(2);
+      throw new Error('rolled back');
+    });
+    await expect(unit).rejects.toThrow('rolled back');
+    expect(await world.rows()).toBe(3);
+    expect(await world.stored()).toHaveLength(1);
+    expect(await world.intents()).toEqual([]);
+  });
+});
+
+describe('the addresses of many files', () => {
+  it('are found by one statement, in a storage that everybody may read, and behind the route', async () => {
+    const open = memoryStorage();
+    Object.assign(open, { can: (...verbs: string[]) => verbs.every((verb) => verb !== 'move') });
+    open.publicUrl = async (location) => `https://files.example/${location}`;
+    const { files, numbered, statements } = await filesHarness({ open, closed: memoryStorage() }).then((world) => ({
+      ...world,
+      numbered: async (storage: string, count: number) => {
+        const made = [];
+        for (let n = 0; n < count; n++) made.push(await world.files.create(Buffer.from('x'), { name: 'x', storage }));
+        return made;
+      },
+    }));
+    const [closed, opened] = [await numbered('closed', 3), await numbered('open', 1)];
+    statements.length = 0;
+    const ids = [...closed, ...opened].map(({ id }) => id);
+    const addresses = await files.addressesOf([...ids, MISSING]);
+    expect(statements).toHaveLength(1);
+    expect(Object.fromEntries(addresses)).toEqual({
+      ...Object.fromEntries(closed.map(({ id }) => [id, `/files/${id}/content`])),
+      [opened[0]!.id]: `https://files.example/${opened[0]!.location}`,
+    });
+    statements.length = 0;
+    expect(await files.addressesOf(closed)).toHaveProperty('size', 3);
+    expect(statements).toEqual([]);
   });
 });
