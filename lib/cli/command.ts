@@ -39,6 +39,8 @@ export interface Command {
   readonly summary: string;
   readonly example: string;
   readonly options: Readonly<Record<string, CommandOption>>;
+  /** Whether it also runs before the library's tables were made. It must not use storages. @default false */
+  readonly worksWithoutTables?: boolean;
   run(run: CommandRun): Promise<Answer>;
 }
 

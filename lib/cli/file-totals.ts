@@ -1,5 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { ManagedFile } from '../files/managed-file.entity.js';
+import { familyOf } from '../unit-of-work/typeorm/data-source.js';
+import { tableNames } from '../unit-of-work/typeorm/table-names.js';
 
 /** How many files, and how many bytes they have. */
 export interface Totals {
@@ -34,6 +36,52 @@ export async function groupsOf(
     files: Number(row['files']),
     bytes: Number(row['bytes'] ?? 0),
   }));
+}
+
+/** The files that came in a month and are still there, and all files that were there at its end. */
+export interface Month extends Totals {
+  /** As in `2026-11`, in UTC. */
+  readonly month: string;
+  readonly totalFiles: number;
+  readonly totalBytes: number;
+}
+
+/** One statement: all months from the first file to the last, also those in which none came. */
+export async function monthsOf(dataSource: DataSource): Promise<Month[]> {
+  const { table, column } = tableNames<ManagedFile>(dataSource, ManagedFile);
+  const month = monthSql(dataSource, column('createdAt'));
+  const rows = await dataSource.query<Record<'month' | 'files' | 'bytes', string | number>[]>(
+    `SELECT ${month} AS month, COUNT(*) AS files, SUM(${column('size')}) AS bytes FROM ${table} GROUP BY ${month} ORDER BY ${month}`,
+  );
+  const added = new Map(
+    rows.map((row) => [String(row.month), { files: Number(row.files), bytes: Number(row.bytes) }] as const),
+  );
+  const [first, last] = [[...added.keys()].at(0), [...added.keys()].at(-1)];
+  const months: Month[] = [];
+  let [totalFiles, totalBytes] = [0, 0];
+  for (let name = first; name !== undefined && last !== undefined && name <= last; name = monthAfter(name)) {
+    const { files, bytes } = added.get(name) ?? { files: 0, bytes: 0 };
+    [totalFiles, totalBytes] = [totalFiles + files, totalBytes + bytes];
+    months.push({ month: name, files, bytes, totalFiles, totalBytes });
+  }
+  return months;
+}
+
+/** The month of a moment in milliseconds, in UTC, whatever the time zone of the session is. */
+function monthSql(dataSource: DataSource, milliseconds: string): string {
+  switch (familyOf(dataSource)) {
+    case 'postgres':
+      return `to_char(to_timestamp(${milliseconds} / 1000) AT TIME ZONE 'UTC', 'YYYY-MM')`;
+    case 'mysql':
+      return `DATE_FORMAT(DATE_ADD('1970-01-01', INTERVAL ${milliseconds} DIV 1000 SECOND), '%Y-%m')`;
+    default:
+      return `strftime('%Y-%m', ${milliseconds} / 1000, 'unixepoch')`;
+  }
+}
+
+function monthAfter(month: string): string {
+  const [year = 0, number = 0] = month.split('-').map(Number);
+  return new Date(Date.UTC(year, number)).toISOString().slice(0, 7);
 }
 
 export async function filesByStorage(dataSource: DataSource): Promise<Map<string, Totals>> {

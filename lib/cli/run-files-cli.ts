@@ -6,6 +6,7 @@ import { FilesError } from '../errors/files-error.js';
 import { SearchQueryInvalidError } from '../errors/requests.errors.js';
 import { AuditOptionInvalidError, MoveOptionInvalidError } from '../errors/setup.errors.js';
 import { CapabilityMissingError, StorageUnknownError } from '../errors/storage.errors.js';
+import { bootUnmarked } from '../files/marks/storage-marks.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { type Answer, type Command, InterruptedError, type OptionValues, UsageError } from './command.js';
 import { COMMANDS } from './commands/index.js';
@@ -77,7 +78,8 @@ export async function runCommandLine(
       return 0;
     }
     const out = new Output(stdout, stderr, values['json'] === true);
-    return await inApplication(await load(), say, options.signal, (app, signal) =>
+    const module = await load();
+    return await inApplication(module, command, say, options.signal, (app, signal) =>
       untilInterrupted(signal, command.run({ app, options: values, args, out, signal })),
     );
   } catch (error) {
@@ -170,6 +172,7 @@ type Work<T> = (app: INestApplicationContext, signal: AbortSignal) => Promise<T>
 
 async function inApplication<T>(
   module: Type,
+  { worksWithoutTables = false }: Command,
   say: (text: string) => void,
   given: AbortSignal | undefined,
   work: Work<T>,
@@ -179,7 +182,8 @@ async function inApplication<T>(
     say('Ending after the current items. Press Ctrl-C again to end immediately.');
     interrupted.abort();
   };
-  const app = await NestFactory.createApplicationContext(module, { logger: new StderrLogger(), abortOnError: false });
+  const boot = () => NestFactory.createApplicationContext(module, { logger: new StderrLogger(), abortOnError: false });
+  const app = await (worksWithoutTables ? bootUnmarked(boot) : boot());
   if (!given) process.once('SIGINT', interrupt);
   try {
     assertHasFiles(app, module);

@@ -87,15 +87,36 @@ export function filterOf(options: OptionValues): FileFilter {
   if (name !== undefined) conditions.push({ name: { $ilike: `%${escaped(name)}%` } });
   if (before) conditions.push({ createdAt: { $lt: before } });
   if (since) conditions.push({ createdAt: { $gte: since } });
-  const size = textIn(options, 'larger-than');
-  if (size !== undefined) conditions.push({ size: { $gt: bytesOf(size) } });
+  const size = bytesIn(options, 'larger-than');
+  if (size !== undefined) conditions.push({ size: { $gt: size } });
   return { $and: conditions };
 }
 
-function bytesOf(size: string): number {
+function bytesIn(options: OptionValues, name: string): number | undefined {
+  const size = textIn(options, name);
+  if (size === undefined) return undefined;
   try {
     return parseByteSize(size);
   } catch (error) {
-    throw new UsageError(`--larger-than: ${(error as Error).message}`);
+    throw new UsageError(`--${name}: ${(error as Error).message}`);
   }
+}
+
+/** The options of work between two storages, but for their names. */
+export const BETWEEN_STORAGES: Readonly<Record<string, CommandOption>> = {
+  concurrency: { kind: 'count', help: 'how many files are copied side by side (4)' },
+  rate: { kind: 'text', value: 'SIZE', help: 'the most bytes in a second, such as 20MB' },
+};
+
+/** The two storages, and the limits that were given. */
+export function betweenStorages(options: OptionValues): {
+  from: string;
+  to: string;
+  concurrency?: number;
+  rate?: number;
+} {
+  const [from, to] = [requiredIn(options, 'from'), requiredIn(options, 'to')];
+  const [concurrency, rate] = [countIn(options, 'concurrency'), bytesIn(options, 'rate')];
+  if (rate === 0) throw new UsageError('--rate is 0, and must be above it.');
+  return { from, to, ...(concurrency !== undefined && { concurrency }), ...(rate !== undefined && { rate }) };
 }

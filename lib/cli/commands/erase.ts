@@ -10,6 +10,7 @@ import { FileTransfer } from '../../ownership/file-transfer.entity.js';
 import { FileUsage } from '../../ownership/quotas/file-usage.entity.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { type Command, InterruptedError } from '../command.js';
+import { jobsNaming } from '../jobs-naming.js';
 import { sizeText } from '../output.js';
 import { readOwner } from '../values.js';
 
@@ -48,6 +49,11 @@ export const erase: Command = {
     const uploads = await openUploads(dataSource, owner);
     if (uploads > 0)
       await out.result({ kind: 'uploads', count: uploads }, `${uploads} direct uploads, which end when they expire`);
+    for await (const { id, name, state } of jobsNaming(dataSource, owner.id)) {
+      left++;
+      const text = `job ${id}  ${name}, ${state}: its payload or key has the value ${JSON.stringify(owner.id)}`;
+      await out.result({ kind: 'job', id, name, state }, text);
+    }
     const entries = await historyOf(app, owner, anonymises);
     const history = { kind: 'history', count: entries, anonymised: anonymises };
     if (entries > 0) await out.result(history, `${entries} entries in the history${ending(anonymises)}`);

@@ -7,6 +7,8 @@ import { StorageRegistry } from '../../storage/storage-registry.js';
 import { TaskQueue } from '../../task-queue/task-queue.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { type Command, InterruptedError, type OptionValues, UsageError } from '../command.js';
+import { importList } from '../import-list.js';
+import { inHalves } from '../in-halves.js';
 import { PathRecords } from '../path-records.js';
 import type { PathRecord } from '../path-records.js';
 import { countIn, textIn } from '../values.js';
@@ -29,10 +31,17 @@ export const importFiles: Command = {
       value: 'NAME',
       help: 'the storage of the files. Without --directory, the paths are locations of bytes that are already in this storage',
     },
+    list: {
+      kind: 'text',
+      value: 'FILE',
+      help: 'in place of a column: a file with one JSON object a line, with a location in --storage, and its name, content_type, owner_type, owner_id, pinned, size and old id',
+    },
     concurrency: { kind: 'count', help: 'without --directory: how many files are read side by side (4)' },
     'dry-run': { kind: 'flag', help: 'change nothing' },
   },
-  async run({ app, options, out, signal }) {
+  async run(run) {
+    const { app, options, out, signal } = run;
+    if (options['list'] !== undefined) return importList(run);
     const { dataSource } = app.get(Transactor, { strict: false });
     const records = new PathRecords(dataSource, options);
     const make = fileMaker(app, options);
@@ -51,34 +60,22 @@ export const importFiles: Command = {
       throw new InterruptedError('Interrupted. Run the same command again to go on.');
     };
     /** Creates the files and writes their ids to the rows, in one commit. */
-    const give = (some: readonly PathRecord[]): Promise<void> =>
-      queue.run(async () => {
+    const give = async (some: readonly PathRecord[]): Promise<void> => {
+      stop();
+      await queue.run(async () => {
         const ids = (await make(some)).map(({ id }) => id);
         await records.fill(some, ids);
         await files.pin(ids);
       });
-    /** If one of the records cannot get its file, the halves are tried, and so on, until it is known which one. */
-    const giveAll = async (some: readonly PathRecord[]): Promise<void> => {
-      stop();
-      try {
-        await give(some);
-        progress.tick(some.length);
-      } catch (error) {
-        const [first, ...others] = some;
-        if (first && others.length === 0) {
-          failed++;
-          progress.clear();
-          const { key, path } = first;
-          const problem = (error as Error).message;
-          await out.result({ key, path, problem }, `failed: ${JSON.stringify(key)} ${path}: ${problem}`);
-          return;
-        }
-        const half = Math.ceil(some.length / 2);
-        await giveAll(some.slice(0, half));
-        await giveAll(some.slice(half));
-      }
+      progress.tick(some.length);
     };
-    for await (const page of records.pages()) await giveAll(page);
+    const fail = async ({ key, path }: PathRecord, error: unknown): Promise<void> => {
+      failed++;
+      progress.clear();
+      const problem = (error as Error).message;
+      await out.result({ key, path, problem }, `failed: ${JSON.stringify(key)} ${path}: ${problem}`);
+    };
+    for await (const page of records.pages()) await inHalves(page, give, fail);
     progress.end();
     if (failed > 0) out.note(`${failed} records got no file and were not changed`);
     return failed === 0 ? 0 : 1;

@@ -1,11 +1,14 @@
 import type { Command } from '../command.js';
 import { cat } from './cat.js';
+import { copy } from './copy.js';
 import { erase } from './erase.js';
 import { expire } from './expire.js';
 import { importFiles } from './import.js';
 import { ls } from './ls.js';
 import { move } from './move.js';
 import { orphans } from './orphans.js';
+import { rebuildUsage } from './rebuild-usage.js';
+import { schema } from './schema.js';
 import { show } from './show.js';
 import { stats } from './stats.js';
 import { storages } from './storages.js';
@@ -22,8 +25,11 @@ export const COMMANDS: readonly Command[] = [
   verify,
   orphans,
   move,
+  copy,
   importFiles,
   sweep,
   expire,
+  rebuildUsage,
+  schema,
   erase,
 ];

@@ -3,23 +3,23 @@ import { FileSearch } from '../../files/search/file-search.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { type Command, InterruptedError } from '../command.js';
-import { countIn, filterOf, requiredIn, WHICH_FILES } from '../values.js';
+import { BETWEEN_STORAGES, betweenStorages, filterOf, WHICH_FILES } from '../values.js';
 
 const { storage: _, ...which } = WHICH_FILES;
 
 export const move: Command = {
   name: 'move',
   summary: 'Moves files to another storage, verified by their hash, while the application runs',
-  example: 'nestjs-files move --from disk --to bucket --concurrency 8',
+  example: 'nestjs-files move --from disk --to bucket --concurrency 8 --rate 20MB',
   options: {
     from: { kind: 'text', value: 'NAME', help: 'the storage that the files are in' },
     to: { kind: 'text', value: 'NAME', help: 'the storage that they are moved to' },
     ...which,
-    concurrency: { kind: 'count', help: 'how many files are moved side by side (4)' },
+    ...BETWEEN_STORAGES,
     'dry-run': { kind: 'flag', help: 'change nothing' },
   },
   async run({ app, options, out, signal }) {
-    const [from, to] = [requiredIn(options, 'from'), requiredIn(options, 'to')];
+    const { from, to, ...limits } = betweenStorages(options);
     const filters = filterOf(options);
     const { dataSource } = app.get(Transactor, { strict: false });
     const registry = app.get(StorageRegistry, { strict: false });
@@ -29,10 +29,7 @@ export const move: Command = {
       await out.result({ from, to, files: total }, `${total} files would be moved from ${from} to ${to}`);
       return 0;
     }
-    const concurrency = countIn(options, 'concurrency');
-    const moves = app
-      .get(FilesMover, { strict: false })
-      .run({ from, to, filters, signal, ...(concurrency !== undefined && { concurrency }) });
+    const moves = app.get(FilesMover, { strict: false }).run({ from, to, filters, signal, ...limits });
     const progress = out.progress('moved', total);
     let failed = 0;
     try {

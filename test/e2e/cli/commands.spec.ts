@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,8 +9,10 @@ import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import type { TypeOrmModuleOptions } from '@nestjs/typeorm';
 import { Column, DataSource, Entity, IsNull, Not, PrimaryGeneratedColumn } from 'typeorm';
+import type { DataSourceOptions } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { FileIntent, FileUsage } from '../../../lib/entry/entities.js';
+import { FileIntent, FILES_ENTITIES, FileUsage, QueuedJob } from '../../../lib/entry/entities.js';
+import { FILES_MIGRATIONS } from '../../../lib/entry/migrations.js';
 import { FileField, FilesModule, FilesService, ManagedFile, OwnsFiles, TaskQueue } from '../../../lib/index.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { databaseStorage } from '../../../lib/storage/adapters/database.storage.js';
@@ -28,6 +30,10 @@ class Scan {
   @Column('varchar', { nullable: true }) path!: string | null;
   @FileField() @Column('uuid', { nullable: true }) fileId!: string | null;
 }
+
+const byText = (one: string, other: string): number => one.localeCompare(other);
+
+const thisMonth = (): string => new Date().toISOString().slice(0, 7);
 
 describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the command line on $name', (database) => {
   let empty: EmptyDatabase;
@@ -203,7 +209,170 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
       { group: 'owner', ownerType: 'user', ownerId: 'bob', files: 1, bytes: 5 },
       { group: 'owner', ownerType: null, ownerId: null, files: 1, bytes: 4 },
       { group: 'owner', ownerType: 'user', ownerId: 'ada', files: 1, bytes: 3 },
+      { group: 'month', month: thisMonth(), files: 3, bytes: 12, totalFiles: 3, totalBytes: 12 },
     ]);
+  });
+
+  it('tells how the files have grown, with the months in which none came', async () => {
+    const [first, later] = [await create('one'), await create('three')];
+    const at = (date: string) => new Date(date).getTime();
+    await updatePast(dataSource, ManagedFile, { id: first.id }, { createdAt: at('2025-11-30T23:59:59.999Z') });
+    await updatePast(dataSource, ManagedFile, { id: later.id }, { createdAt: at('2026-01-01T00:00:00Z') });
+    const { results } = await run(module, ['stats', '--json']);
+    expect(results.filter(({ group }) => group === 'month')).toEqual([
+      { group: 'month', month: '2025-11', files: 1, bytes: 3, totalFiles: 1, totalBytes: 3 },
+      { group: 'month', month: '2025-12', files: 0, bytes: 0, totalFiles: 1, totalBytes: 3 },
+      { group: 'month', month: '2026-01', files: 1, bytes: 5, totalFiles: 2, totalBytes: 8 },
+    ]);
+    expect((await run(module, ['stats'])).out).toContain('By month:\n  2025-11  1 files  3 bytes  3 bytes in all\n');
+  });
+
+  it('writes a page with charts, which loads nothing and shows names as text', async () => {
+    await create('one', 'a.txt', '<img src=x onerror=alert(1)>');
+    const page = join(directory, 'report.html');
+    onTestFinished(() => rm(page));
+    expect(await run(module, ['stats', '--html', page])).toMatchObject({ code: 0, notes: '' });
+    const html = await readFile(page, 'utf8');
+    expect(html).toMatch(/^<!doctype html>/);
+    expect(html).toContain('user:&lt;img src=x onerror=alert(1)&gt;');
+    expect(html).toContain('<title>3 bytes, 1 file</title>');
+    expect(html).not.toMatch(/<img|<script|<link|https?:|url\(|@import/);
+    const refused = await run(module, ['stats', '--html', join(directory, 'nowhere', 'report.html')]);
+    expect(refused).toMatchObject({ code: 2, out: '' });
+    expect(refused.notes).toContain('--html: ENOENT');
+  });
+
+  describe('rebuild-usage', () => {
+    const usage = () => dataSource.getRepository(FileUsage);
+
+    it('tells whose recorded usage differs, and counts it again', async () => {
+      await create('one');
+      await create('two', 'b.txt', 'bob');
+      await usage().insert([
+        { ownerType: 'user', ownerId: 'ada', bytes: 300, count: 7 },
+        { ownerType: 'user', ownerId: 'bob', bytes: 3, count: 1 },
+        { ownerType: 'user', ownerId: 'gone', bytes: 5, count: 1 },
+      ]);
+      const found = [
+        { ownerId: 'ada', recorded: { bytes: 300, count: 7 }, counted: { bytes: 3, count: 1 } },
+        { ownerId: 'gone', recorded: { bytes: 5, count: 1 }, counted: { bytes: 0, count: 0 } },
+      ];
+      const dry = await run(module, ['rebuild-usage', '--dry-run', '--json']);
+      expect(dry).toMatchObject({ code: 1, results: found });
+      expect(await usage().countBy({ ownerId: 'ada', bytes: 300 })).toBe(1);
+      const one = await run(module, ['rebuild-usage', '--owner', 'user:gone', '--json']);
+      expect(one).toMatchObject({ code: 0, results: [found[1]] });
+      expect(await run(module, ['rebuild-usage', '--json'])).toMatchObject({ code: 0, results: [found[0]] });
+      expect(await usage().find({ order: { ownerId: 'ASC' } })).toMatchObject([
+        { ownerId: 'ada', bytes: 3, count: 1 },
+        { ownerId: 'bob', bytes: 3, count: 1 },
+        { ownerId: 'gone', bytes: 0, count: 0 },
+      ]);
+      expect(await run(module, ['rebuild-usage', '--dry-run'])).toMatchObject({ code: 0, out: '' });
+    });
+  });
+
+  describe('schema', () => {
+    it('prints the statements that create the tables, and changes nothing', async () => {
+      const { code, out, results } = await run(module, ['schema', '--json']);
+      expect(code).toBe(0);
+      const tables = results.flatMap(({ sql }) => /^CREATE TABLE \S*?(files_\w+)/.exec(String(sql))?.[1] ?? []);
+      const expected = FILES_ENTITIES.map((entity) => dataSource.getMetadata(entity).tableName);
+      expect(tables.toSorted()).toEqual(expected.toSorted());
+      expect(out).not.toMatch(/scan|ticket/);
+    });
+
+    it('finds nothing where the tables are as they have to be', async () => {
+      const notes = 'The tables are as they have to be\n';
+      expect(await run(module, ['schema', '--check'])).toEqual({ code: 0, out: '', notes, results: [] });
+    });
+
+    it('refuses to migrate without the migrations of the library', async () => {
+      const { code, notes } = await run(module, ['schema', '--migrate']);
+      expect(code).toBe(2);
+      expect(notes).toContain("Add the library's: migrations: [...FILES_MIGRATIONS, …].");
+    });
+
+    it('creates the tables of an empty database, and says what is missing in an older one', async () => {
+      const other = await database.create();
+      onTestFinished(() => other.drop());
+      const options = { ...other.options, migrations: [...FILES_MIGRATIONS], retryAttempts: 0 };
+      const storages = { default: fsStorage({ root: join(directory, 'migrated') }) };
+      @Module({
+        imports: [
+          TypeOrmModule.forRoot({ ...options, autoLoadEntities: true } as TypeOrmModuleOptions),
+          FilesModule.forRoot({ storages, sweeper: false }),
+        ],
+      })
+      class EmptyModule {}
+      const before = await run(EmptyModule, ['schema', '--check']);
+      expect(before.code).toBe(1);
+      expect(before.out).toContain('files_transfer');
+      expect(before.out).not.toContain('ticket');
+      const dry = await run(EmptyModule, ['schema', '--migrate', '--dry-run', '--json']);
+      expect(dry).toMatchObject({ code: 0, notes: `${FILES_MIGRATIONS.length} migrations would be run\n` });
+      expect(dry.results[0]).toEqual({
+        migration: expect.stringContaining('CreateFilesTables') as string,
+        pending: true,
+      });
+      expect(await run(EmptyModule, ['schema', '--check'])).toMatchObject({ code: 1, out: before.out });
+      const done = await run(EmptyModule, ['schema', '--migrate', '--json']);
+      expect(done.results).toHaveLength(FILES_MIGRATIONS.length);
+      expect(await run(EmptyModule, ['schema', '--check'])).toMatchObject({ code: 0, out: '' });
+      expect(await run(EmptyModule, ['schema', '--migrate', '--dry-run'])).toMatchObject({
+        notes: '0 migrations would be run\n',
+      });
+      expect(await run(EmptyModule, ['ls'])).toMatchObject({ code: 0, out: '' });
+      const source = await new DataSource({ ...other.options, entities: [] } as DataSourceOptions).initialize();
+      await source.query('ALTER TABLE files_file DROP COLUMN charset');
+      await source.destroy();
+      const older = await run(EmptyModule, ['schema', '--check']);
+      expect(older.code).toBe(1);
+      expect(older.out).toContain('charset');
+    });
+
+    it.each([[['--check', '--migrate']], [['--dry-run']]])('refuses %j', async (wrong) => {
+      expect(await run(module, ['schema', ...wrong])).toMatchObject({ code: 2, out: '' });
+    });
+  });
+
+  describe('copy', () => {
+    const argv = ['copy', '--from', 'default', '--to', 'archive'];
+
+    it('copies the bytes that are missing, and its copies are no orphans', async () => {
+      const [one] = [await create('one'), await create('two')];
+      expect(await run(module, [...argv, '--dry-run'])).toMatchObject({
+        out: '2 files would be copied from default to archive\n',
+      });
+      expect(await run(module, [...argv, '--rate', '20MB'])).toMatchObject({ code: 0, out: '' });
+      expect(await readFile(join(directory, 'archive', one.location), 'utf8')).toBe('one');
+      expect((await run(module, [...argv, '--deep'])).notes).toContain('0 copied, 2 were there already, 0 failed');
+      expect((await files.findOrFail(one.id)).storage).toBe('default');
+      expect(await run(module, ['orphans', '--older-than', '0s'])).toMatchObject({ code: 0, out: '' });
+      await files.delete(one.id);
+      const left = await run(module, ['orphans', '--older-than', '0s', '--json']);
+      expect(left.results).toMatchObject([{ storage: 'archive', location: one.location }]);
+    });
+
+    it('answers 1, and names what could not be copied', async () => {
+      const [one] = [await create('one'), await create('two')];
+      await rm(join(directory, 'default', one.location));
+      const { code, results } = await run(module, [...argv, '--json']);
+      expect(code).toBe(1);
+      expect(results).toMatchObject([{ kind: 'failed', id: one.id }]);
+    });
+
+    it('ends when it is interrupted, and goes on when it is run again', async () => {
+      await create('one');
+      const { code, notes } = await run(module, argv, AbortSignal.abort());
+      expect(code).toBe(3);
+      expect(notes).toContain('Interrupted. Run the same command again to go on.');
+      expect(await run(module, argv)).toMatchObject({ code: 0 });
+    });
+
+    it.each([[['--rate', 'fast']], [['--rate', '0']], [['--concurrency', '0']]])('refuses %j', async (wrong) => {
+      expect(await run(module, [...argv, ...wrong])).toMatchObject({ code: 2, out: '' });
+    });
   });
 
   describe('verify', () => {
@@ -471,6 +640,76 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     });
   });
 
+  describe('import --list', () => {
+    const lines = async (...rows: unknown[]): Promise<string[]> => {
+      const path = join(directory, 'list.jsonl');
+      await writeFile(path, rows.map((row) => (typeof row === 'string' ? row : JSON.stringify(row))).join('\n'));
+      onTestFinished(() => rm(path));
+      return ['import', '--list', path, '--storage', 'archive', '--json'];
+    };
+
+    it('makes files of the bytes in a storage, and tells the new id of each old one, also when it runs again', async () => {
+      await aged('archive', 'a.bin', '%PDF-1.7');
+      await aged('archive', 'b.bin', 'b');
+      const owner = { owner_type: 'user', owner_id: 'ada' };
+      const argv = await lines(
+        { id: 'old-1', location: 'a.bin', name: 'report.pdf', size: 8, ...owner, pinned: true },
+        { id: 'old-2', location: 'b.bin', owner_type: null, owner_id: null, pinned: false },
+      );
+      expect((await run(module, [...argv, '--dry-run'])).results).toMatchObject([
+        { old: 'old-1', id: null, new: true },
+        { old: 'old-2', id: null, new: true },
+      ]);
+      expect(await files.search()).toMatchObject({ count: 0 });
+      const { code, results } = await run(module, argv);
+      expect(code).toBe(0);
+      expect(results).toMatchObject([
+        { old: 'old-1', new: true },
+        { old: 'old-2', new: true },
+      ]);
+      const [one, two] = await files.findMany(results.map(({ id }) => String(id)));
+      expect(one).toMatchObject({ name: 'report.pdf', contentType: 'application/pdf', ownerId: 'ada', pinned: true });
+      expect(two).toMatchObject({ name: 'b.bin', ownerId: null, pinned: false });
+      expect((await run(module, argv)).results).toEqual(results.map((result) => ({ ...result, new: false })));
+    });
+
+    it('answers 1, names each line that makes no file, and imports the others', async () => {
+      for (const name of ['a', 'b', 'c', 'd']) await aged('archive', `${name}.bin`, name);
+      const argv = await lines(
+        { location: 'a.bin' },
+        { location: 'gone.bin' },
+        'no JSON',
+        { location: 'b.bin', size: 99 },
+        { name: 'x' },
+        { location: 'c.bin', owner_type: 'user' },
+        { location: 'd.bin' },
+      );
+      const { code, results } = await run(module, argv);
+      expect(code).toBe(1);
+      const problems = results.filter(({ problem }) => problem !== undefined);
+      expect(new Set(problems.map(({ line, location }) => line ?? location))).toEqual(
+        new Set([3, 5, 6, 'gone.bin', 'b.bin']),
+      );
+      expect(await files.search({ sort: 'location' })).toMatchObject({ count: 2 });
+    });
+
+    it('ends when it is interrupted', async () => {
+      await aged('archive', 'a.bin', 'a');
+      const { code, notes } = await run(module, await lines({ location: 'a.bin' }), AbortSignal.abort());
+      expect(code).toBe(3);
+      expect(notes).toContain('Run the same command again to go on.');
+      expect(await files.search()).toMatchObject({ count: 0 });
+    });
+
+    it.each([[['--list', '/nowhere/list.jsonl']], [['--list', 'x', '--entity', 'Scan']]])(
+      'refuses %j',
+      async (wrong) => {
+        const { code, out } = await run(module, ['import', '--storage', 'archive', ...wrong]);
+        expect({ code, out }).toEqual({ code: 2, out: '' });
+      },
+    );
+  });
+
   describe('erase', () => {
     it('tells what is stored of a person, and changes nothing', async () => {
       const { id } = await create('one');
@@ -517,6 +756,22 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
       expect(code).toBe(1);
       expect(results[0]).toMatchObject({ kind: 'file', id: kept.id, deleted: false });
       expect(await files.findOrFail(kept.id)).toMatchObject({ ownerType: 'ticket' });
+    });
+
+    it('tells of jobs whose payload or key has the id', async () => {
+      const jobs = dataSource.getRepository(QueuedJob);
+      const rest = { attempts: 1, leaseOwner: null, lastError: null, createdAt: new Date(), dueAt: new Date() };
+      const job = (name: string, payload: unknown, key: string | null = null) =>
+        ({ ...rest, id: randomUUID(), name, key, data: { payload }, state: 'failed' }) as QueuedJob;
+      const all = [job('deep', { to: [{ id: 42 }] }), job('key', {}, '42'), job('other', { text: 'user 42' })];
+      await jobs.insert(all as object[]);
+      const { code, results } = await run(module, ['erase', 'user:42', '--delete', '--anonymise', '--json']);
+      expect(code).toBe(1);
+      expect(results.map(({ kind, name }) => `${String(kind)} ${String(name)}`).toSorted(byText)).toEqual([
+        'job deep',
+        'job key',
+      ]);
+      expect(await jobs.count()).toBe(3);
     });
 
     it('refuses what is no person', async () => {
