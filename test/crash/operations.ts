@@ -84,6 +84,17 @@ export const OPERATIONS: Record<string, Operation> = {
     return () => alice.delete(`/files/${id}`);
   },
 
+  'delete several': async (alice) => {
+    const ids = [await upload(alice, 'one'), await upload(alice, 'two'), await upload(alice, 'three')];
+    return () => alice.post('/drafts/cleared', { ids });
+  },
+
+  'copy a record with its files': async (alice) => {
+    const [coverId, scanId] = [await upload(alice, 'cover'), await upload(alice, 'scan')];
+    const id = await save(alice, '/drafts', { coverId, scanId });
+    return () => alice.post(`/drafts/${id}/copied`, {});
+  },
+
   transfer: async (alice) => {
     const id = await upload(alice, 'given');
     return () => alice.post(`/files/${id}/transfer`, { ownerType: 'shelf', ownerId: 'upper' });

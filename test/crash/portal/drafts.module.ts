@@ -95,6 +95,23 @@ class DraftsController {
     return this.#save(await this.drafts.findOneByOrFail({ id }), dto);
   }
 
+  /** A draft with copies of the files of another one. */
+  @Post(':id/copied')
+  @WithTaskQueue()
+  async copy(@Param('id', ParseUUIDPipe) id: string): Promise<Draft> {
+    const { coverId, scanId } = await this.drafts.findOneByOrFail({ id });
+    const draft = await this.drafts.save(this.drafts.create());
+    const copies = await this.files.copyAll({ type: 'draft', id }, { type: 'draft', id: draft.id });
+    const [cover, scan] = [copies.get(coverId ?? '') ?? null, copies.get(scanId ?? '') ?? null];
+    return this.drafts.save(Object.assign(draft, { coverId: cover, scanId: scan }));
+  }
+
+  /** Several files at once, in a commit of their own. */
+  @Post('cleared')
+  async clear(@Body() { ids }: { ids: string[] }): Promise<void> {
+    await this.files.deleteAll(ids);
+  }
+
   #save(draft: Draft, dto: DraftDto): Promise<Draft> {
     return this.drafts.save(this.drafts.merge(draft, dto));
   }

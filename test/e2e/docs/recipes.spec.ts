@@ -224,9 +224,13 @@ async function start(options = {}) {
 }
 
 it('runs every example of the recipes', async () => {
-  const pages = ['zip-of-attachments', 'versions-of-a-file', 'one-file-in-two-records', 'copy-a-record'];
-  for (const page of [...pages, 'list-with-addresses', 'a-place-for-each-tenant', 'audit-export'])
-    expect(await examplesNotRun(`recipes/${page}.md`, import.meta.url), page).toEqual([]);
+  expect(await examplesNotRun('recipes/zip-of-attachments.md', import.meta.url)).toEqual([]);
+  expect(await examplesNotRun('recipes/versions-of-a-file.md', import.meta.url)).toEqual([]);
+  expect(await examplesNotRun('recipes/one-file-in-two-records.md', import.meta.url)).toEqual([]);
+  expect(await examplesNotRun('recipes/copy-a-record.md', import.meta.url)).toEqual([]);
+  expect(await examplesNotRun('recipes/list-with-addresses.md', import.meta.url)).toEqual([]);
+  expect(await examplesNotRun('recipes/a-place-for-each-tenant.md', import.meta.url)).toEqual([]);
+  expect(await examplesNotRun('recipes/audit-export.md', import.meta.url)).toEqual([]);
 });
 
 it('sends a zip of the files that the user may read', async () => {
