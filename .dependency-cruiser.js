@@ -1,7 +1,7 @@
 /**
  * The rooms of the library, from the public face on the left to the ground on the right:
  *
- *   index, entry → files.module → http, cli, validation → access, audit, links, staging → ownership → jobs → files → actor → storage, task-queue, migrations → unit-of-work → errors, diagnostics, dto
+ *   index, entry → files.module → http, cli, validation → access, audit, links, scan, staging → ownership → jobs → files → actor → storage, task-queue, migrations → unit-of-work → errors, diagnostics, dto
  *   testing → storage, task-queue
  *   client → files, for types only: browsers load it as it is
  *
@@ -11,7 +11,7 @@ const steps = [
   ['index', 'entry'],
   ['files.module', 'files.options'],
   ['http', 'cli', 'validation'],
-  ['access', 'audit', 'links', 'staging'],
+  ['access', 'audit', 'links', 'scan', 'staging'],
   ['ownership'],
   ['jobs'],
   ['files'],
@@ -46,6 +46,7 @@ const publicEntries = [
   '^lib/entry/[^/]+\\.ts$',
   '^lib/storage/adapters/[^/]+\\.storage\\.ts$',
   '^lib/jobs/engines/[^/]+\\.jobs\\.ts$',
+  '^lib/scan/clamav\\.ts$',
   '^lib/testing/index\\.ts$',
   '^lib/client/index\\.ts$',
   '^lib/client/field/file-field\\.ts$',

@@ -24,6 +24,7 @@ export default defineConfig({
       { find: /^nestjs-files\/jobs\/([\w-]+)$/, replacement: lib('jobs/engines/$1.jobs.ts') },
       { find: /^nestjs-files\/client$/, replacement: lib('client/index.ts') },
       { find: /^nestjs-files\/file-field$/, replacement: lib('client/field/file-field.ts') },
+      { find: /^nestjs-files\/scan\/clamav$/, replacement: lib('scan/clamav.ts') },
       { find: /^nestjs-files\/testing$/, replacement: lib('testing/index.ts') },
       { find: /^nestjs-files\/(\w+)$/, replacement: lib('entry/$1.ts') },
     ],

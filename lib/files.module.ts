@@ -87,6 +87,7 @@ import { FileTransfer } from './ownership/file-transfer.entity.js';
 import { FILES_TABLES } from './migrations/files-schema.js';
 import { ServerCheck } from './migrations/server-check.js';
 import {
+  ATTACH_PENDING,
   CHANGEABLE_OWNERS,
   FILE_SIGHT,
   MANAGER_CHECK,
@@ -104,6 +105,11 @@ import { UnseenWritesCheck } from './ownership/guard/unseen-writes.check.js';
 import { DatabaseCascadesCheck } from './ownership/removal/database-cascades.check.js';
 import { OwnerRemovals } from './ownership/removal/owner-removals.js';
 import { VALIDATION_OPTIONS } from './ownership/validation-options.js';
+import { FilesScans } from './scan/files-scans.js';
+import { createScanHandler, SCAN_HANDLER } from './scan/scan-job.js';
+import { ScanHooks } from './scan/scan-hooks.js';
+import { ScanRuns } from './scan/scan-runs.js';
+import { SCANNING_OPTIONS } from './scan/scanning-options.js';
 import { FileStaging } from './staging/file-staging.js';
 import { StoredBytes } from './storage/adapters/stored-bytes.entity.js';
 import { getStorageToken } from './storage/inject-storage.js';
@@ -144,6 +150,7 @@ const PUBLIC_PROVIDERS = [
   FilesLinks,
   FilesMirror,
   FilesMover,
+  FilesScans,
   FilesService,
   FilesSweeper,
   Quotas,
@@ -276,6 +283,15 @@ function assemble(
       UploadLeases,
       UploadSweep,
       { provide: OwnershipPort, useClass: Ownership },
+      option(SCANNING_OPTIONS, ({ scanning }) => scanning),
+      option(ATTACH_PENDING, ({ scanning }) => scanning.attachPending),
+      ScanHooks,
+      ScanRuns,
+      {
+        provide: SCAN_HANDLER,
+        inject: [ScanRuns, SCANNING_OPTIONS, StorageRegistry],
+        useFactory: createScanHandler,
+      },
       option(QUOTAS, ({ quotas }) => quotas),
       option(MANAGER_CHECK, ({ isManager }) => isManager),
       option(PREPARED_STATEMENTS, ({ preparedStatements }) => preparedStatements),

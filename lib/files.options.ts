@@ -21,6 +21,8 @@ import { readQuotas } from './ownership/quotas/quota-options.js';
 import type { QuotaOptions } from './ownership/quotas/quota-options.js';
 import { readValidationOptions } from './ownership/validation-options.js';
 import type { CheckedValidationOptions, FilesValidationOptions } from './ownership/validation-options.js';
+import { readScanningOptions } from './scan/scanning-options.js';
+import type { CheckedScanningOptions, ScanningOptions } from './scan/scanning-options.js';
 import type { StorageAdapter } from './storage/storage-adapter.js';
 import type { Storage } from './storage/storage.js';
 
@@ -82,6 +84,8 @@ export interface FilesModuleOptions extends FilesModuleShape {
   jobs?: JobsOptions;
   /** Options for fields of DTOs and schemas that name files: `{ maxFiles: 100 }`. */
   validation?: FilesValidationOptions;
+  /** What holds for storages that scan new content, by their option `scan`. */
+  scanning?: ScanningOptions;
   /** The secrets that sign temporary and one-time links. @default none, and such links cannot be made */
   links?: LinksOptions;
 }
@@ -124,6 +128,7 @@ export interface CheckedFilesOptions extends AccessOptions {
   drafts: CheckedDraftOptions;
   installation: string | undefined;
   jobs: CheckedJobsOptions;
+  scanning: CheckedScanningOptions;
   links: Readonly<LinksOptions> | undefined;
   quotas: QuotaOptions;
   validation: CheckedValidationOptions;
@@ -160,6 +165,7 @@ export function checkOptions(options: FilesFactoryOptions): CheckedFilesOptions 
     drafts: readDraftOptions(options.drafts),
     installation: readInstallation(options.installation),
     jobs: readJobsOptions(options.jobs, readShutdownTimeout(options.shutdownTimeout)),
+    scanning: readScanningOptions(options.scanning),
     links: readLinksOptions(options.links),
     quotas: readQuotas(options.quotas),
     validation: readValidationOptions(options.validation),

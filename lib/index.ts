@@ -53,6 +53,7 @@ export type {
   RegisterAllOptions,
   RegisterFileOptions,
   ReplaceOptions,
+  StreamOptions,
 } from './files/file-options.js';
 export type { FileContent } from './files/content/open-content.js';
 export { DirectUploads } from './files/uploads/direct-uploads.js';

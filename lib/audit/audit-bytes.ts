@@ -65,6 +65,8 @@ async function findingOf(scope: AuditScope, file: AuditedFile): Promise<AuditFin
   try {
     const found = await look(scope, storage, file);
     if (found === 'unknown') return undefined;
+    // The scan may have removed them.
+    if (found === undefined && file.scan === 'infected') return undefined;
     if (found === undefined) return { kind: 'missing-bytes', ...bytes };
     if (found.size !== file.size) return { kind: 'wrong-size', ...bytes, expected: file.size, found: found.size };
     if (found.hash === undefined || found.hash === file.hash) return undefined;

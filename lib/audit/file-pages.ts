@@ -17,6 +17,7 @@ export interface AuditedFile {
   readonly size: number;
   readonly hash: string;
   readonly hashAlgorithm: string;
+  readonly scan: string | null;
 }
 
 export const FILES_PER_PAGE = 1_000;
@@ -31,6 +32,7 @@ const PROPERTIES = [
   'size',
   'hash',
   'hashAlgorithm',
+  'scan',
 ] as const;
 
 /** The next files after an id, in the order of ids; with `since`, those that were stored, replaced or given away since then. */

@@ -1,6 +1,7 @@
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { FileFilter } from '../files/search/file-filter.js';
 import { escaped } from '../files/search/pattern.js';
+import type { ScanState } from '../files/scan/scan-state.js';
 import { parseByteSize } from '../storage/byte-size.js';
 import { type CommandOption, type OptionValues, UsageError } from './command.js';
 
@@ -61,6 +62,15 @@ export function countIn(options: OptionValues, name: string): number | undefined
   return typeof value === 'number' ? value : undefined;
 }
 
+const SCAN_STATES = ['pending', 'clean', 'infected', 'failed', 'unscanned'] as const;
+
+/** The state, as the column has it. */
+function scanStateIn(text: string, place: string): ScanState | null {
+  const state = SCAN_STATES.find((one) => one === text);
+  if (state === undefined) throw new UsageError(`${place} is "${text}", and must be one of ${SCAN_STATES.join(', ')}.`);
+  return state === 'unscanned' ? null : state;
+}
+
 /** The options that say which files are meant. */
 export const WHICH_FILES: Readonly<Record<string, CommandOption>> = {
   storage: { kind: 'text', value: 'NAME', help: 'only files in this storage' },
@@ -68,6 +78,7 @@ export const WHICH_FILES: Readonly<Record<string, CommandOption>> = {
   unowned: { kind: 'flag', help: 'only files without an owner' },
   type: { kind: 'text', value: 'TYPE', help: 'only files of this content type, such as image or application/pdf' },
   name: { kind: 'text', value: 'TEXT', help: 'only files whose name contains the text' },
+  scan: { kind: 'text', value: 'STATE', help: `only files that are ${SCAN_STATES.join(', ')}` },
   'older-than': { kind: 'text', value: 'AGE', help: 'only files stored before then, such as 7d or 2026-01-31' },
   'newer-than': { kind: 'text', value: 'AGE', help: 'only files stored since then' },
   'larger-than': { kind: 'text', value: 'SIZE', help: 'only files of more bytes, such as 10MiB' },
@@ -83,6 +94,8 @@ export function filterOf(options: OptionValues): FileFilter {
   if (storage !== undefined) conditions.push({ storage });
   if (owner) conditions.push({ owner });
   if (options['unowned']) conditions.push({ owner: null });
+  const scan = textIn(options, 'scan');
+  if (scan !== undefined) conditions.push({ scan: scanStateIn(scan, '--scan') });
   if (type !== undefined) conditions.push({ contentType: type.includes('/') ? type : { $like: `${escaped(type)}/%` } });
   if (name !== undefined) conditions.push({ name: { $ilike: `%${escaped(name)}%` } });
   if (before) conditions.push({ createdAt: { $lt: before } });

@@ -129,3 +129,4 @@ export {
   UploadStreamExpectedError,
 } from '../errors/uploads.errors.js';
 export type { FilesErrorCode } from '../errors/error-status.js';
+export { FileInfectedError, FilePendingError, FileUnscannedError, ScannerFailedError } from '../errors/scan.errors.js';

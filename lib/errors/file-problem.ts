@@ -4,6 +4,10 @@ export type FileProblemCode =
   | 'FILE_UNAVAILABLE'
   /** A pin protects the file. */
   | 'FILE_PROTECTED'
+  /** The file was not found clean yet, and the application takes only such files. */
+  | 'FILE_PENDING'
+  /** The file is infected, or could not be scanned. */
+  | 'FILE_QUARANTINED'
   | 'FILE_NAMED_TWICE'
   | 'FILE_TYPE'
   | 'FILE_STORAGE'
@@ -42,6 +46,8 @@ export interface FieldProblem {
 const TEXTS: Readonly<Record<FileProblemCode, string>> = {
   FILE_UNAVAILABLE: 'The file does not exist, or you may not use it',
   FILE_PROTECTED: 'The file is protected and cannot be used here',
+  FILE_PENDING: 'The file is still being checked. Try again in a moment',
+  FILE_QUARANTINED: 'The file did not pass its check and cannot be used',
   FILE_NAMED_TWICE: 'The file is named twice',
   FILE_TYPE: 'File type must be one of $constraint1',
   FILE_STORAGE: 'File storage must be one of $constraint1',

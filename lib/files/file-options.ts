@@ -84,6 +84,12 @@ export interface CopyAllOptions {
   concurrency?: number;
 }
 
+/** How content is read. */
+export interface StreamOptions {
+  /** Also if it was not found clean: for administrators, and for scanners. @default false */
+  quarantined?: boolean;
+}
+
 /** For operations that a pin prevents. */
 export interface ForceOption {
   /** Also if the file is pinned. @default false */

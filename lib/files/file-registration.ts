@@ -21,6 +21,8 @@ import { assertOwnerReference } from './owner-reference.js';
 import type { OwnerReference } from './owner-reference.js';
 import { OwnershipPort } from './ownership-port.js';
 import { readContentType } from './read-content-type.js';
+import { unscannedIn } from './scan/scan-state.js';
+import type { ScanFields } from './scan/scan-state.js';
 import { StoredHooks } from './stored/stored-hooks.js';
 
 // Concurrent inserts of one location deadlock on MariaDB, although only one of them can succeed.
@@ -60,7 +62,7 @@ export class FileRegistration {
     if (registered) throw alreadyRegistered(registered);
     const files = await inLanes(candidates, concurrency, async (candidate) => {
       const { storage, name, owner } = candidate;
-      return newFile({ ...(await analyze(candidate)), name, storage: storage.name }, owner);
+      return newFile({ ...(await analyze(candidate)), ...unscannedIn(storage), name, storage: storage.name }, owner);
     });
     try {
       await this.transactor.run(({ manager }) => this.#insert(manager, files, candidates), { retry: REGISTER_RETRIES });
@@ -138,7 +140,7 @@ async function analyze({
   location,
   name,
   contentType: declared,
-}: Candidate): Promise<Omit<StoredFile, 'name' | 'storage'>> {
+}: Candidate): Promise<Omit<StoredFile, 'name' | 'storage' | keyof ScanFields>> {
   const source = await unlessRefused(storage, () => storage.read(location));
   try {
     const { consume, contentType, charset, digest } = await examine(source, storage, { declared, name });

@@ -23,6 +23,8 @@ import { assertOwnerReference } from './owner-reference.js';
 import type { OwnerReference } from './owner-reference.js';
 import { readContentType } from './read-content-type.js';
 import { OwnershipPort } from './ownership-port.js';
+import { unscannedIn } from './scan/scan-state.js';
+import type { ScanFields } from './scan/scan-state.js';
 import type { StoringOperation } from './stored/on-file-stored.decorator.js';
 import { StoredHooks } from './stored/stored-hooks.js';
 import type { Pace } from './content/pace.js';
@@ -117,7 +119,9 @@ export class FileWriter {
       const current = await lockFile(unit.manager, file.id);
       const isSame = current.storage === file.storage && current.location === file.location;
       if (!isSame) throw new FileChangedError([file.id]);
-      return this.#refer(unit, current, content);
+      const moved = await this.#refer(unit, current, content);
+      this.hooks?.scan(moved);
+      return moved;
     });
   }
 
@@ -199,7 +203,7 @@ export class FileWriter {
   }
 }
 
-type Bytes = Omit<StoredFile, 'name'>;
+type Bytes = Omit<StoredFile, 'name' | keyof ScanFields>;
 
 /** Stored content, and the values of the row that it waits for. */
 interface Stored {
@@ -214,8 +218,9 @@ interface Stored {
   draft?: boolean;
 }
 
-function bytesOf({ storage, location, contentType, charset, size, hash, hashAlgorithm }: Bytes): Bytes {
-  return { storage, location, contentType, charset, size, hash, hashAlgorithm };
+function bytesOf(content: NewContent): Bytes & ScanFields {
+  const { storage, location, contentType, charset, size, hash, hashAlgorithm, safety } = content;
+  return { storage, location, contentType, charset, size, hash, hashAlgorithm, ...safety };
 }
 
 // HTTP distinguishes states of a file by the second.

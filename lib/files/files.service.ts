@@ -27,6 +27,7 @@ import type {
   RegisterAllOptions,
   RegisterFileOptions,
   ReplaceOptions,
+  StreamOptions,
 } from './file-options.js';
 import { FilesAddresses } from './files-addresses.js';
 import { FileRegistration } from './file-registration.js';
@@ -40,6 +41,7 @@ import { assertOwnerReference } from './owner-reference.js';
 import { assertMetadata } from './metadata-value.js';
 import type { OwnerReference } from './owner-reference.js';
 import { OwnerCopies } from './owner-copies.js';
+import { assertReadable } from './scan/scan-state.js';
 import { OwnershipPort } from './ownership-port.js';
 import type { OwnershipChange, TransferOptions } from './ownership-port.js';
 import type { FoundFiles, ScanOptions, SearchOptions } from './search/file-filter.js';
@@ -172,19 +174,22 @@ export class FilesService {
   /**
    * The bytes of a file, or a range of them cut at the file's end. The caller has to consume or destroy the stream. It has as many bytes as
    * the file: it fails with `FileCorruptError` where the storage has fewer, and drops surplus bytes. Throws `FileChangedError` if the given row
-   * is outdated, because the file was replaced or moved.
+   * is outdated, because the file was replaced or moved. Throws `FilePendingError`, `FileInfectedError` or `FileUnscannedError` for content that
+   * its scanner has not found clean, unless `quarantined` asks for it.
    */
-  async stream(file: string | ManagedFile, range?: ByteRange): Promise<Readable> {
-    if (typeof file === 'string') return this.#read(file, (current) => this.#open(current, range));
+  async stream(file: string | ManagedFile, range?: ByteRange, options: StreamOptions = {}): Promise<Readable> {
+    if (typeof file === 'string') return this.#read(file, (current) => this.#open(current, range, options));
     try {
-      return await this.#open(file, range);
+      return await this.#open(file, range, options);
     } catch (error) {
       await this.#changedSince(file, error);
       throw new FileChangedError([file.id], { cause: error });
     }
   }
 
-  async #open({ id, storage, location, size }: ManagedFile, range: ByteRange | undefined): Promise<Readable> {
+  async #open(file: ManagedFile, range: ByteRange | undefined, { quarantined = false }: StreamOptions) {
+    const { id, storage, location, size } = file;
+    if (!quarantined) assertReadable(file);
     if (range && range.start >= size) throw new RangeInvalidError(range.start, range.end, size);
     const bytes = range ? Math.min(range.end + 1, size) - range.start : size;
     const read = async (): Promise<Readable> => {

@@ -2,6 +2,7 @@ import { Exclude } from 'class-transformer';
 import { Column, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 import { BINARY_TABLE, data, flag, id, int8, text, when } from './columns.js';
 import type { MetadataValue } from './metadata-value.js';
+import type { ScanState } from './scan/scan-state.js';
 import { toPublicFile } from './public-file.js';
 import type { PublicFile } from './public-file.js';
 import { Authoritative } from '../unit-of-work/typeorm/query-builders.js';
@@ -50,6 +51,12 @@ export class ManagedFile {
   @Column(flag()) pinned!: boolean;
   /** When it is deleted unless somebody attaches it before; null for a file that stays. */
   @Column(when({ name: 'expires_at', nullable: true })) expiresAt!: Date | null;
+  /** Whether the content may be had, where the storage has a scanner; null where it has none. */
+  @Column(text(16, { nullable: true })) scan!: ScanState | null;
+  /** The name of the scanner that examines the content. */
+  @Private() @Column(text(64, { nullable: true })) scanner!: string | null;
+  /** What was found in infected content; why a scan failed. */
+  @Private() @Column(text(255, { nullable: true })) finding!: string | null;
   /** The notes of the storage adapter about the bytes. */
   @Private() @Column(data({ name: 'storage_data', nullable: true })) storageData!: Record<string, unknown> | null;
   /** Free for the application, which writes it by `FilesService.update()`; not shown to clients. */

@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm';
 import { LocationTakenError } from '../errors/storage.errors.js';
 import { locationKey } from '../storage/location-key.js';
 import { ManagedFile } from './managed-file.entity.js';
+import type { ScanFields } from './scan/scan-state.js';
 import type { OwnerReference } from './owner-reference.js';
 import { databaseFault } from '../unit-of-work/transaction/database-fault.js';
 import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
@@ -11,7 +12,8 @@ import { uuidV7 } from './file-id.js';
 export type StoredFile = Pick<
   ManagedFile,
   'name' | 'storage' | 'location' | 'contentType' | 'charset' | 'size' | 'hash' | 'hashAlgorithm'
->;
+> &
+  ScanFields;
 
 /** The row of a file that is new: unpinned, with a fresh id unless it is known already. */
 export function newFile(stored: StoredFile, owner: OwnerReference | null, id = uuidV7()): ManagedFile {

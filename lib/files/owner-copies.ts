@@ -64,7 +64,7 @@ export class OwnerCopies {
 /** The row of a copy: it has what the original has, but for its owner. */
 function rowOf({ file, content }: Copied, owner: OwnerReference): ManagedFile {
   const { name, ownerField, pinned, metadata } = file;
-  const { storage, location, contentType, charset, size, hash, hashAlgorithm } = content;
-  const stored = { name, storage, location, contentType, charset, size, hash, hashAlgorithm };
+  const { storage, location, contentType, charset, size, hash, hashAlgorithm, safety } = content;
+  const stored = { name, storage, location, contentType, charset, size, hash, hashAlgorithm, ...safety };
   return Object.assign(newFile(stored, owner), { ownerField, pinned, metadata: structuredClone(metadata) });
 }

@@ -1,3 +1,5 @@
+import type { ScanState } from './scan/scan-state.js';
+
 /** A file as clients see it, without the location of its bytes. */
 export interface PublicFile {
   /** Identifies the file in requests. Knowing it grants no access. */
@@ -26,12 +28,16 @@ export interface PublicFile {
   pinned: boolean;
   /** When it is deleted unless it is attached before; null for a file that stays. */
   expiresAt: Date | null;
+  /** Whether the content may be had: only if it is `clean`. Missing where nothing scans it. */
+  scan?: ScanState;
   /** The part of the application's `metadata` that its option `http.metadata` shows; missing without the option. */
   metadata?: object | null;
 }
 
 /** Picks the public fields; a column that is added later stays private until it is named here. */
-export function toPublicFile(file: Readonly<Omit<PublicFile, 'metadata'>>): PublicFile {
+export function toPublicFile(
+  file: Readonly<Omit<PublicFile, 'metadata' | 'scan'> & { scan: ScanState | null }>,
+): PublicFile {
   return {
     id: file.id,
     name: file.name,
@@ -46,5 +52,6 @@ export function toPublicFile(file: Readonly<Omit<PublicFile, 'metadata'>>): Publ
     ownerField: file.ownerField,
     pinned: file.pinned,
     expiresAt: file.expiresAt,
+    ...(file.scan && { scan: file.scan }),
   };
 }

@@ -12,6 +12,7 @@ import { FILES_CLOCK } from '../files/clock.js';
 import type { Clock } from '../files/clock.js';
 import { FilesAddresses } from '../files/files-addresses.js';
 import { FilesService } from '../files/files.service.js';
+import { assertReadable } from '../files/scan/scan-state.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { readLinkOptions } from './link-options.js';
@@ -68,7 +69,8 @@ export class FilesLinks {
 
   /**
    * A link that can be used until it expires. Nothing is stored for it, so it cannot be revoked alone: a link that the library signs ends when
-   * its secret is removed or the file is deleted. If the storage can sign URLs, the storage makes the link, unless it is for one actor.
+   * its secret is removed or the file is deleted. If the storage can sign URLs, the storage makes the link, unless it is for one actor; then throws
+   * `FilePendingError`, `FileInfectedError` or `FileUnscannedError` for content that its scanner has not found clean.
    */
   async temporary(fileId: string, options: LinkOptions = {}): Promise<TemporaryLink> {
     const checked = readLinkOptions(options);
@@ -76,6 +78,8 @@ export class FilesLinks {
     const expiresAt = this.#expiry(checked);
     const storage = this.storages.of(file);
     if (checked.actor === null && storage.can('temporaryUrl')) {
+      // The storage would not ask again.
+      assertReadable(file);
       const disposition = checked.purpose === 'inline' ? 'inline' : 'attachment';
       const { name, contentType, location } = file;
       const url = await storage.temporaryUrl(location, { expiresAt, disposition, name, contentType });
@@ -99,6 +103,7 @@ export class FilesLinks {
   /** The address of the bytes in a public storage; throws `CapabilityMissingError` for others. */
   async permanent(fileId: string): Promise<string> {
     const file = await this.files.findOrFail(fileId);
+    assertReadable(file);
     return this.storages.of(file).publicUrl(file.location);
   }
 

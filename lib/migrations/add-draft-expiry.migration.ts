@@ -7,8 +7,8 @@ const FILE = { entity: 'ManagedFile', name: 'files_file', columns: [nullable('ex
 const DUE: IndexBlueprint = { name: 'ix_files_file_expiry', columns: ['storage', 'expiresAt', 'id'] };
 
 /** When a file expires that was never attached. Files that were uploaded before do not expire. */
-export class AddDraftExpiry1767225600010 implements MigrationInterface {
-  readonly name = 'NestjsFilesAddDraftExpiry1767225600010';
+export class AddDraftExpiry1767225600006 implements MigrationInterface {
+  readonly name = 'NestjsFilesAddDraftExpiry1767225600006';
 
   async up(runner: QueryRunner): Promise<void> {
     await withMigrationLock(runner, async () => {

@@ -11,7 +11,7 @@ import { resolveOwner } from './owner-resolution.js';
 import type { Move, MoveOutcome, OwnershipState } from './statements/transfer-statements.js';
 import type { Refusal, RefusalMessage, TransferTarget } from './transfer-target.js';
 
-export type ClaimRefusal = 'foreign' | 'pinned';
+export type ClaimRefusal = 'foreign' | 'pinned' | 'pending' | 'quarantined';
 
 /** A claim that passed its early check. */
 export interface CheckedClaim extends FileClaim {

@@ -42,6 +42,9 @@ export type ManagerCheck = (actor: Actor | null) => boolean | Promise<boolean>;
 
 export const MANAGER_CHECK = Symbol('MANAGER_CHECK');
 
+/** The application's `scanning.attachPending` option: whether records may get files before their scan. */
+export const ATTACH_PENDING = Symbol('ATTACH_PENDING');
+
 export const PREPARED_STATEMENTS = Symbol('PREPARED_STATEMENTS');
 
 interface Acting {
@@ -74,6 +77,7 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
     @Optional() @Inject(FILE_SIGHT) private readonly sightOf?: FileSight,
     @Optional() @Inject(CHANGEABLE_OWNERS) private readonly changeableOf?: ChangeableOwners,
     @Optional() readonly hooks?: StoredHooks,
+    @Optional() @Inject(ATTACH_PENDING) readonly attachPending = true,
   ) {}
 
   /** The runtime of the application whose data source this is; throws where FilesModule is not imported. */

@@ -3,6 +3,7 @@ import { FilesNotNamedError } from '../errors/guard.errors.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import { newFile } from '../files/new-file.js';
 import { assertOwnerReference } from '../files/owner-reference.js';
+import { assertReadable } from '../files/scan/scan-state.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import { ChangeRights } from '../ownership/guard/change-rights.js';
 import { noteCreated } from '../ownership/guard/record-guard.js';
@@ -47,6 +48,8 @@ export async function attachUploads(uploads: readonly QueuedUpload[], queue: Uni
   // As with transfers: a concurrent removal of the record deals with its files, and waits for this transaction.
   const unseen = unwritten(placed, writes).filter((owner) => !rows.isWritten(owner));
   await assertOwnersExist(unit.manager, unseen, TransferRuntime.of(unit.dataSource).ownerEntities);
+  if (!TransferRuntime.of(unit.dataSource).attachPending)
+    for (const { staged } of fresh) assertReadable(files.get(staged) as ManagedFile);
   await insertRows(unit, new Map(fresh.map(({ staged }) => [staged, files.get(staged) as ManagedFile])));
   await writeFields(unit, writes);
   const { hooks } = TransferRuntime.of(unit.dataSource);
@@ -96,8 +99,8 @@ function fileOf({ staged, owner, field }: PlacedFile, noted: ManagedFile | undef
     return noted;
   }
   const { id, name, content } = staged;
-  const { storage, location, contentType, charset, size, hash, hashAlgorithm } = content;
-  const stored = { name, storage, location, contentType, charset, size, hash, hashAlgorithm };
+  const { storage, location, contentType, charset, size, hash, hashAlgorithm, safety } = content;
+  const stored = { name, storage, location, contentType, charset, size, hash, hashAlgorithm, ...safety };
   return Object.assign(newFile(stored, owner, id), { pinned: true, ownerField: field ?? null });
 }
 

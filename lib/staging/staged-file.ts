@@ -102,7 +102,17 @@ export class StagedFile {
    */
   toSnapshot(): FileSnapshot {
     const { id, storage, contentType, size } = this;
-    return { id, storage, contentType, size, ownerType: null, ownerId: null, ownerField: null, pinned: false };
+    return {
+      id,
+      storage,
+      contentType,
+      size,
+      ownerType: null,
+      ownerId: null,
+      ownerField: null,
+      pinned: false,
+      scan: this.#content.safety.scan,
+    };
   }
 
   #standing(): Attached[] {

@@ -3,6 +3,7 @@ import { StorageOptionInvalidError } from '../errors/setup.errors.js';
 import { parseByteSize } from './byte-size.js';
 import { isContentTypePattern } from './content-type.js';
 import type { CacheControl, DownloadWay } from './delivery.js';
+import type { FileScanner } from './file-scanner.js';
 import type { LocationTransformer } from './location-transformer.js';
 import { STORAGE_VERBS } from './storage-verbs.js';
 import type { StorageVerb } from './storage-verbs.js';
@@ -22,6 +23,11 @@ export interface StorageLimits {
   hashAlgorithm?: string;
   /** Where new bytes go. @default shardedLocation */
   location?: LocationTransformer;
+  /**
+   * Scans new content: nobody gets it before it is clean. Not for a storage with public addresses, which bypass the application.
+   * @default none
+   */
+  scan?: FileScanner;
   /** Switches off verbs of the adapter: `['remove', 'move']`. @default nothing */
   disable?: readonly StorageVerb[];
   /**
@@ -71,5 +77,22 @@ function readMaxSize(maxSize: number | string): number | undefined {
     return maxSize === Infinity ? undefined : parseByteSize(maxSize);
   } catch {
     throw new StorageOptionInvalidError('maxSize', maxSize, "bytes, a text like '10MiB', or Infinity for no limit");
+  }
+}
+
+const MAX_SCANNER_NAME = 64;
+
+/** Throws `StorageOptionInvalidError` for what is no scanner, and for one in a storage from which everybody can read. */
+export function assertScanner(scanner: FileScanner | undefined, hasPublicAddresses: boolean): void {
+  if (scanner === undefined) return;
+  const { name, maxSize, scan } = (scanner ?? {}) as Partial<FileScanner>;
+  const isNamed = typeof name === 'string' && name.trim() !== '' && name.length <= MAX_SCANNER_NAME;
+  if (!isNamed || typeof scan !== 'function')
+    throw new StorageOptionInvalidError('scan', scanner, "a scanner with a name, like clamav({ host: '127.0.0.1' })");
+  if (maxSize !== undefined && !(maxSize > 0))
+    throw new StorageOptionInvalidError('scan.maxSize', maxSize, 'a number of bytes above zero');
+  if (hasPublicAddresses) {
+    const expected = "left out: the public addresses of the storage bypass it. Or add disable: ['publicUrl']";
+    throw new StorageOptionInvalidError('scan', name, expected);
   }
 }

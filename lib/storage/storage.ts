@@ -12,6 +12,7 @@ import { RangeInvalidError } from '../errors/requests.errors.js';
 import { StorageMarkMismatchedError, StorageNamedTwiceError } from '../errors/setup.errors.js';
 import { assertDownloadWay } from './delivery.js';
 import type { CacheControl, CachedFile, DownloadWay } from './delivery.js';
+import type { FileScanner } from './file-scanner.js';
 import type { DirectUploadPlace } from './direct-upload-place.js';
 import { assertLocation } from './location.js';
 import { shardedLocation } from './location-transformer.js';
@@ -26,7 +27,7 @@ import type {
   StoredObject,
   TemporaryUrlRequest,
 } from './storage-adapter.js';
-import { readLimits } from './storage-limits.js';
+import { assertScanner, readLimits } from './storage-limits.js';
 import type { StorageLimits } from './storage-limits.js';
 import type { StorageVerb } from './storage-verbs.js';
 
@@ -48,6 +49,8 @@ export class Storage {
   readonly hashAlgorithm: string;
   /** How the bytes of downloads get to clients. */
   readonly downloads: DownloadWay;
+  /** Scans new content; `undefined` where it is not scanned. */
+  readonly scanner: FileScanner | undefined;
   readonly #cacheControl: CacheControl;
   readonly #adapter: StorageAdapter;
   readonly #disabled: readonly StorageVerb[];
@@ -68,6 +71,8 @@ export class Storage {
     this.#locate = limits.location ?? shardedLocation;
     this.downloads = limits.downloads ?? 'proxy';
     this.#cacheControl = limits.cacheControl ?? 'private, no-cache';
+    this.scanner = limits.scan;
+    assertScanner(this.scanner, this.can('publicUrl'));
     assertDownloadWay(this.downloads, { canSign: this.can('temporaryUrl'), hasPaths: adapter.pathOf !== undefined });
   }
 

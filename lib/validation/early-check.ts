@@ -6,6 +6,7 @@ import type { FileSnapshot, OwnershipState } from '../ownership/statements/trans
 import { StagedFiles } from '../staging/staged-files.js';
 import { detach } from '../unit-of-work/scopes/ambient.js';
 import { currentUnit } from '../unit-of-work/unit-of-work.js';
+import type { ScanState } from '../files/scan/scan-state.js';
 import type { ClaimRefusal } from '../ownership/file-claims.js';
 
 /** A file, and whether the actor of the call may see it. */
@@ -115,6 +116,8 @@ interface ClaimTerms {
   readonly isManager: boolean;
   readonly ownerType: string;
   readonly allowUnowned: boolean;
+  /** Whether files are taken before their scan. */
+  readonly attachPending?: boolean;
 }
 
 /**
@@ -123,7 +126,7 @@ interface ClaimTerms {
  * see is treated as missing.
  */
 export function earlyRefusal(
-  file: (OwnershipState & { readonly sight?: Sight }) | undefined,
+  file: (OwnershipState & { readonly sight?: Sight; readonly scan?: ScanState | null }) | undefined,
   terms: ClaimTerms,
 ): ClaimRefusal | undefined {
   if (!file) return 'foreign';
@@ -131,5 +134,13 @@ export function earlyRefusal(
   if (file.ownerType === ownerType) return file.sight === 'hidden' && !isManager ? 'foreign' : undefined;
   const isOwn = actor !== null && file.ownerType === actor.type && file.ownerId === actor.id;
   if (!isOwn && !isManager && !(allowUnowned && file.ownerType === null)) return 'foreign';
-  return file.pinned ? 'pinned' : undefined;
+  return file.pinned ? 'pinned' : unsafe(file.scan, terms.attachPending);
+}
+
+/** A file that the record has already stays whatever was found in it; a new one must not be infected. */
+function unsafe(scan: ScanState | null | undefined, attachPending = true): ClaimRefusal | undefined {
+  if (scan === 'infected') return 'quarantined';
+  if (attachPending) return undefined;
+  if (scan === 'failed') return 'quarantined';
+  return scan === 'pending' ? 'pending' : undefined;
 }

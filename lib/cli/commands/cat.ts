@@ -10,9 +10,14 @@ export const cat: Command = {
   takes: 1,
   summary: 'Writes the bytes of a file to the standard output',
   example: 'nestjs-files cat 0190c8a0-7d2b-7c3f-9a51-3f2f6f0f3a55 --range 0-99 > head.bin',
-  options: { range: { kind: 'text', value: 'FIRST-LAST', help: 'only these bytes; the first one is 0' } },
+  options: {
+    range: { kind: 'text', value: 'FIRST-LAST', help: 'only these bytes; the first one is 0' },
+    quarantined: { kind: 'flag', help: 'also if its scanner has not found it clean' },
+  },
   async run({ app, args: [id = ''], options, out, signal }) {
-    const content = await app.get(FilesService, { strict: false }).stream(id, rangeOf(options));
+    const content = await app
+      .get(FilesService, { strict: false })
+      .stream(id, rangeOf(options), { quarantined: options['quarantined'] === true });
     // The standard output stays open for what comes after.
     await pipeline(content, out.bytes, { end: false, signal });
     return 0;

@@ -7,6 +7,7 @@ import { importFiles } from './import.js';
 import { ls } from './ls.js';
 import { move } from './move.js';
 import { orphans } from './orphans.js';
+import { rescan } from './rescan.js';
 import { rebuildUsage } from './rebuild-usage.js';
 import { schema } from './schema.js';
 import { show } from './show.js';
@@ -26,6 +27,7 @@ export const COMMANDS: readonly Command[] = [
   orphans,
   move,
   copy,
+  rescan,
   importFiles,
   sweep,
   expire,

@@ -18,7 +18,15 @@ export const ls: Command = {
     for await (const file of eachFile(dataSource, {}, filterOf(options))) {
       if (signal.aborted || count === limit) break;
       count++;
-      await out.result({ ...toPublicFile(file), metadata: file.metadata, location: file.location }, lineOf(file));
+      await out.result(
+        {
+          ...toPublicFile(file),
+          metadata: file.metadata,
+          location: file.location,
+          ...(file.scan && { finding: file.finding }),
+        },
+        lineOf(file),
+      );
     }
     return 0;
   },

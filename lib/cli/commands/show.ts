@@ -34,6 +34,7 @@ export const show: Command = {
       ...toPublicFile(file),
       metadata: file.metadata,
       location: file.location,
+      ...(file.scan && { scanner: file.scanner, finding: file.finding }),
       namedBy,
       history,
       ...(access && { access }),
@@ -85,6 +86,7 @@ function lines(file: ManagedFile): string[] {
     ['hash', `${file.hashAlgorithm}:${file.hash}`],
     ['stored', `${file.storage}, ${file.location}`],
     ['created', file.createdAt.toISOString()],
+    ...(file.scan ? [['scan', [file.scan, file.finding].filter(Boolean).join(', ')]] : []),
     ['owner', `${ownerText(file)}${file.pinned ? ', pinned' : ''}`],
   ]);
 }

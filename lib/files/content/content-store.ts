@@ -16,11 +16,15 @@ import { streamOf } from './open-content.js';
 import type { Pace } from './pace.js';
 import { upload } from './upload.js';
 import type { StoredContent, UploadHints } from './upload.js';
+import { scanOfCopy, unscannedIn } from '../scan/scan-state.js';
+import type { ScanFields } from '../scan/scan-state.js';
 import { uuidV7 } from '../file-id.js';
 
 /** Stored bytes that have no row yet. */
 export interface NewContent extends StoredContent {
   readonly storage: string;
+  /** What is known of the content's safety. */
+  readonly safety: ScanFields;
   /** The intent that protects the bytes until the row is written; undefined if the bytes are written in the row's transaction. */
   readonly intent?: Intent | undefined;
   /** In the transaction that writes the row. */
@@ -78,10 +82,11 @@ export class ContentStore {
    */
   async copy(file: ManagedFile, from: Storage, to: Storage, { pace, ...planned }: CopyHints = {}): Promise<NewContent> {
     const { name, contentType, charset, size, hash, hashAlgorithm } = file;
+    const safety = scanOfCopy(file, to);
     if (from === to && !to.isTransactional && to.can('copy')) {
       const location = planned.location ?? to.locationFor({ uuid: uuidV7(), name, contentType, now: new Date() });
       const intent = await this.#place(to, location, planned.intent, () => to.copy(file.location, location));
-      return this.#placed(to, { location, contentType, charset, size, hash, hashAlgorithm }, intent);
+      return { ...this.#placed(to, { location, contentType, charset, size, hash, hashAlgorithm }, intent), safety };
     }
     to.require('write');
     const source = await from.read(file.location);
@@ -90,7 +95,8 @@ export class ContentStore {
       if (found.size !== size || found.hash !== hash) throw new FileCorruptError(file.id, from.name);
     };
     const known = { name, contentType, isExamined: true, algorithms: [hashAlgorithm] };
-    return this.put(pace?.through(source) ?? source, to, { ...known, verify, ...planned });
+    const content = await this.put(pace?.through(source) ?? source, to, { ...known, verify, ...planned });
+    return { ...content, safety };
   }
 
   /** Runs `work`, which writes the row, in one transaction with the content. If it is not committed, the bytes are removed. */
@@ -184,6 +190,7 @@ export class ContentStore {
     return {
       ...stored,
       storage: storage.name,
+      safety: unscannedIn(storage),
       intent,
       attach: async (unit) => intent?.settle(unit),
       discard: async () => {
@@ -206,6 +213,7 @@ export class ContentStore {
     return {
       ...stored,
       storage: storage.name,
+      safety: unscannedIn(storage),
       attach: () => storage.write(stored.location, streamOf(bytes)),
       discard: async () => {},
     };

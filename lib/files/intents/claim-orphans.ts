@@ -4,6 +4,7 @@ import { locationKey } from '../../storage/location-key.js';
 import type { Storage } from '../../storage/storage.js';
 import { ManagedFile } from '../managed-file.entity.js';
 import { newFile } from '../new-file.js';
+import { NOT_SCANNED } from '../scan/scan-state.js';
 
 interface Place {
   readonly storage: Storage;
@@ -37,6 +38,6 @@ export async function claimOrphans<P extends Place>(manager: EntityManager, plac
 
 /** A row that nobody ever sees. */
 function claimOf({ storage: { name: storage }, location }: Place): ManagedFile {
-  const nothing = { contentType: '', charset: null, size: 0, hash: '', hashAlgorithm: '' };
+  const nothing = { contentType: '', charset: null, size: 0, hash: '', hashAlgorithm: '', ...NOT_SCANNED };
   return newFile({ name: '', storage, location, ...nothing }, null);
 }

@@ -29,6 +29,9 @@ const KINDS: Record<FileColumn, FieldKind | [FieldKind, 'nullable']> = {
   ownerField: ['text', 'nullable'],
   pinned: 'flag',
   expiresAt: ['instant', 'nullable'],
+  scan: ['text', 'nullable'],
+  scanner: ['text', 'nullable'],
+  finding: ['text', 'nullable'],
   storageData: ['data', 'nullable'],
   metadata: ['data', 'nullable'],
 };

@@ -3,6 +3,9 @@ import type { OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { DecorationInvalidError } from '../../errors/setup.errors.js';
 import { decoratedMethods } from '../../task-queue/decorated-methods.js';
+import { TaskQueue } from '../../task-queue/task-queue.js';
+import { SCAN_JOB } from '../scan/scan-state.js';
+import type { ScanPayload } from '../scan/scan-state.js';
 import { ManagedFile } from '../managed-file.entity.js';
 import { ON_FILE_STORED } from './on-file-stored.decorator.js';
 import type { StoredHook, StoringContext, StoringOperation } from './on-file-stored.decorator.js';
@@ -19,15 +22,25 @@ export class StoredHooks implements OnModuleInit {
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
     @Inject(ON_STORED) private readonly option: StoredHook | undefined,
+    private readonly queue: TaskQueue,
   ) {}
 
-  /** One after the other, because they share a transaction. Call it in the unit of work that has written the row. */
+  /**
+   * Queues the scan of the content, where it has to be scanned, and calls the hooks one after the other, because they share a transaction. Call it
+   * in the unit of work that has written the row.
+   */
   async run(file: ManagedFile, operation: StoringOperation): Promise<void> {
+    this.scan(file);
     for (const hook of this.#hooks) {
       // A copy: what a hook changes on the object is not saved.
       const copy = Object.assign(new ManagedFile(), file, { metadata: structuredClone(file.metadata) });
       await hook(copy, { operation });
     }
+  }
+
+  /** Queues the scan of pending content, in the unit of work that has written the row. */
+  scan({ id, location, scan }: ManagedFile): void {
+    if (scan === 'pending') this.queue.enqueue(SCAN_JOB, { fileId: id, location } satisfies ScanPayload);
   }
 
   onModuleInit(): void {

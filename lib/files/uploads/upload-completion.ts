@@ -16,6 +16,7 @@ import { IntentJournal } from '../intents/intent-journal.js';
 import { ManagedFile } from '../managed-file.entity.js';
 import { insertStoredFile, newFile } from '../new-file.js';
 import type { StoredFile } from '../new-file.js';
+import { unscannedIn } from '../scan/scan-state.js';
 import { StoredHooks } from '../stored/stored-hooks.js';
 import { OwnershipPort } from '../ownership-port.js';
 import { parseChecksum } from './checksum.js';
@@ -144,7 +145,8 @@ export class UploadCompletion {
       const { manager } = unit;
       if (!(await endRow(manager, id, { now: new Date(this.now()) }))) return undefined;
       if (row.kind === 'final') await this.endings.useUp(unit, row);
-      const file = Object.assign(newFile({ ...found, name, storage, location }, ownerOf(row), id), this.#draftOf(row));
+      const stored = { ...found, ...unscannedIn(this.storages.of(row)), name, storage, location };
+      const file = Object.assign(newFile(stored, ownerOf(row), id), this.#draftOf(row));
       await insertStoredFile(manager, file);
       // A `location` function may return the same location twice. Then another file may be written or removed there right now, and its bytes were read.
       await this.journal.assertNonePending(manager, [{ storage: this.storages.of(row), location }]);

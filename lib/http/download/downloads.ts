@@ -5,6 +5,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { FileChangedError } from '../../errors/files.errors.js';
 import { PreconditionFailedError, RangeNotSatisfiableError } from '../../errors/requests.errors.js';
+import { assertReadable } from '../../files/scan/scan-state.js';
 import { FilesService } from '../../files/files.service.js';
 import type { ManagedFile } from '../../files/managed-file.entity.js';
 import type { ByteRange } from '../../storage/storage-adapter.js';
@@ -17,6 +18,8 @@ import { rawRequest } from '../form/raw-body.js';
 import { validatorsOf } from '../routes/validators.js';
 
 const MAX_ATTEMPTS = 5;
+// Seconds, in which most scans are over.
+const RETRY_AFTER = '2';
 
 /** Options of one download. */
 export interface DownloadOptions {
@@ -56,6 +59,7 @@ export class Downloads {
     context: ExecutionContext,
     { beforeBody, disposition }: DownloadOptions,
   ): Promise<StreamableFile | undefined> {
+    this.#assertReadable(file, context);
     const request = rawRequest(context.switchToHttp().getRequest<IncomingMessage>());
     const current = validatorsOf(file);
     const verdict = evaluatePreconditions(request, current);
@@ -80,6 +84,12 @@ export class Downloads {
     this.#set(context, { 'Content-Range': `bytes ${range.start}-${range.end}/${file.size}` });
     this.#setStatus(context, HttpStatus.PARTIAL_CONTENT);
     return new StreamableFile(body, { type, length: range.end - range.start + 1 });
+  }
+
+  /** Before the conditions: a cache must not be told that content which is closed now is still good. */
+  #assertReadable(file: ManagedFile, context: ExecutionContext): void {
+    if (file.scan === 'pending') this.#set(context, { 'Retry-After': RETRY_AFTER });
+    assertReadable(file);
   }
 
   /**

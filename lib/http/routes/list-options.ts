@@ -3,7 +3,7 @@ import type { SearchOptions } from '../../files/search/file-filter.js';
 import type { ListFilesInput } from './inputs.js';
 
 // These are not shown, and must not be guessed by filters either. The application decides about metadata by the file.
-const PRIVATE = new Set(['location', 'locationKey', 'storageData', 'metadata']);
+const PRIVATE = new Set(['location', 'locationKey', 'storageData', 'metadata', 'scanner', 'finding']);
 
 /** The search options in the query. The search validates them. */
 export function readListOptions({ offset, limit, cursor, sort, filters }: ListFilesInput): SearchOptions {

@@ -21,6 +21,7 @@ export const FILE = {
     ownerField: NULLABLE_TEXT,
     pinned: { type: 'boolean' },
     expiresAt: { ...INSTANT, nullable: true },
+    scan: { type: 'string', enum: ['pending', 'clean', 'infected', 'failed'] },
     metadata: { type: 'object', nullable: true },
   },
 };

@@ -11,7 +11,17 @@ export interface OwnershipNames {
   readonly snapshot: string;
 }
 
-const SNAPSHOT = ['id', 'ownerType', 'ownerId', 'pinned', 'storage', 'contentType', 'size', 'ownerField'] as const;
+const SNAPSHOT = [
+  'id',
+  'ownerType',
+  'ownerId',
+  'pinned',
+  'storage',
+  'contentType',
+  'size',
+  'ownerField',
+  'scan',
+] as const;
 
 export function ownershipNames(dataSource: DataSource): OwnershipNames {
   const file = tableNames<ManagedFile>(dataSource, ManagedFile);

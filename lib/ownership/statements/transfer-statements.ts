@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Actor } from '../../actor/actor.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
+import type { ScanState } from '../../files/scan/scan-state.js';
 import type { TransferAction } from '../../files/transfer-action.js';
 
 /** One file's way to its owner. The files of one call are distinct. */
@@ -57,6 +58,7 @@ export interface FileSnapshot extends OwnershipState {
   readonly contentType: string;
   readonly size: number;
   readonly ownerField: string | null;
+  readonly scan: ScanState | null;
 }
 
 export interface HistoryEntry {
@@ -136,5 +138,6 @@ export function toSnapshot(row: Record<string, unknown>): FileSnapshot {
     contentType: String(row['contentType']),
     size: Number(row['size']),
     ownerField: row['ownerField'] as string | null,
+    scan: (row['scan'] ?? null) as ScanState | null,
   };
 }

@@ -20,6 +20,8 @@ export const TRANSFER_OWNERSHIP = 'transferOwnership';
 export const REFUSALS: Record<ClaimRefusal, FileProblem> = {
   foreign: UNAVAILABLE,
   pinned: { code: 'FILE_PROTECTED' },
+  pending: { code: 'FILE_PENDING' },
+  quarantined: { code: 'FILE_QUARANTINED' },
 };
 
 /** How a kind of validation declares the rule. */
@@ -55,7 +57,7 @@ export function transferRule<Field extends FileField>(
     checker(field) {
       const runtime = TransferRuntime.of(queueFor(field).unit.dataSource);
       return runtime.actor().then((acting) => {
-        const terms = { ...acting, ownerType, allowUnowned };
+        const terms = { ...acting, ownerType, allowUnowned, attachPending: runtime.attachPending };
         return (file) => {
           const refusal = earlyRefusal(file, terms);
           return refusal && REFUSALS[refusal];

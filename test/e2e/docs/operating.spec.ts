@@ -47,7 +47,7 @@ function moduleOn(options: object, filesModule: DynamicModule): Type {
 async function databaseOf(database: TestDatabase): Promise<{ options: object; url: string }> {
   const { options, drop } = await database.create();
   onTestFinished(drop);
-  const { host, port, username, database: name } = options as Record<string, string>;
+  const { host, port, username, database: name } = options as unknown as Record<string, string>;
   return { options, url: `postgres://${username}@${host}:${port ?? 5432}/${name}` };
 }
 
@@ -98,7 +98,10 @@ describe.each(await reachableDatabases('postgres'))('an application on $name is 
       'mark',
     );
     const entities = [...FILES_ENTITIES];
-    const dataSource = await new DataSource({ ...restored.options, entities } as DataSourceOptions).initialize();
+    const dataSource = await new DataSource({
+      ...restored.options,
+      entities,
+    } as unknown as DataSourceOptions).initialize();
     await adoptStorage(dataSource, 'disk', fsStorage({ root: backup }));
     await adoptStorage(dataSource, 'backup', fsStorage({ root: nextBackup }));
     await dataSource.destroy();

@@ -5,6 +5,7 @@ import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { newFile } from '../../../lib/files/new-file.js';
+import { NOT_SCANNED } from '../../../lib/files/scan/scan-state.js';
 import { uuidV7 } from '../../../lib/files/file-id.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
 import {
@@ -69,7 +70,7 @@ async function ownFiles(count: number): Promise<string[]> {
   const made = ids(count);
   for (let at = 0; at < count; at += 500) {
     const rows = made.slice(at, at + 500).map((id) => {
-      const file = { ...content, location: id, hash: 'none', hashAlgorithm: 'sha256' };
+      const file = { ...content, location: id, hash: 'none', hashAlgorithm: 'sha256', ...NOT_SCANNED };
       return { ...newFile(file, { type: 'user', id: 'ada' }, id), locationKey: id } as object;
     });
     await app.dataSource.getRepository(ManagedFile).insert(rows);

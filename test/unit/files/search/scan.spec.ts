@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ManagedFile } from '../../../../lib/files/managed-file.entity.js';
 import { newFile } from '../../../../lib/files/new-file.js';
+import { NOT_SCANNED } from '../../../../lib/files/scan/scan-state.js';
 import type { OwnerReference } from '../../../../lib/files/owner-reference.js';
 import type { ScanOptions } from '../../../../lib/files/search/file-filter.js';
 import { reachableDatabases } from '../../../support/databases.js';
@@ -22,7 +23,7 @@ async function scanHarness(kind?: TestDatabase) {
       charset: null,
       size: name.length,
     };
-    const file = newFile({ name, storage: 'default', location: name, ...content }, owner);
+    const file = newFile({ name, storage: 'default', location: name, ...content, ...NOT_SCANNED }, owner);
     return dataSource.getRepository(ManagedFile).insert({ ...file } as object);
   };
   for (const [name, owner] of [

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SearchQueryInvalidError } from '../../../../lib/errors/requests.errors.js';
 import { ManagedFile } from '../../../../lib/files/managed-file.entity.js';
 import { newFile } from '../../../../lib/files/new-file.js';
+import { NOT_SCANNED } from '../../../../lib/files/scan/scan-state.js';
 import type { FileFilter, SearchOptions } from '../../../../lib/files/search/file-filter.js';
 import { searchFiles } from '../../../../lib/files/search/search-files.js';
 import { reachableDatabases } from '../../../support/databases.js';
@@ -12,7 +13,7 @@ const ADA = { type: 'user', id: 'ada' };
 
 function file(name: string, size: number, more: Partial<ManagedFile> = {}): ManagedFile {
   const content = { hash: '00', hashAlgorithm: 'sha256', contentType: 'text/plain', charset: null, size };
-  const stored = newFile({ name, storage: 'default', location: name, ...content }, null);
+  const stored = newFile({ name, storage: 'default', location: name, ...content, ...NOT_SCANNED }, null);
   return Object.assign(stored, more);
 }
 

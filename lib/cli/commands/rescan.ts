@@ -1,0 +1,42 @@
+import { FilesScans } from '../../scan/files-scans.js';
+import type { RescanOptions } from '../../scan/files-scans.js';
+import { type Command, InterruptedError, UsageError } from '../command.js';
+import { filterOf, textIn, WHICH_FILES } from '../values.js';
+
+const { scan: _, ...whichFiles } = WHICH_FILES;
+
+const STATES = ['pending', 'clean', 'infected', 'failed', 'unscanned'] as const;
+
+export const rescan: Command = {
+  name: 'rescan',
+  summary: 'Queues scans of files, such as those whose scan has failed; the application runs them',
+  example: 'nestjs-files rescan --state failed,pending',
+  options: {
+    state: { kind: 'text', value: 'STATES', help: `some of ${STATES.join(', ')} (pending,failed)` },
+    ...whichFiles,
+    'dry-run': { kind: 'flag', help: 'only count them' },
+  },
+  async run({ app, options, out, signal }) {
+    const scans = app.get(FilesScans, { strict: false });
+    const storage = textIn(options, 'storage');
+    const which: RescanOptions = {
+      states: statesIn(textIn(options, 'state')),
+      filters: filterOf(options),
+      ...(storage !== undefined && { storage }),
+      signal,
+    };
+    const isDry = options['dry-run'] === true;
+    const files = isDry ? await scans.count(which) : await scans.rescan(which);
+    await out.result({ files, queued: !isDry }, `${files} files ${isDry ? 'would be' : 'are'} scanned again`);
+    if (signal.aborted) throw new InterruptedError('Interrupted. Run the same command again to go on.');
+    return 0;
+  },
+};
+
+function statesIn(text = 'pending,failed'): NonNullable<RescanOptions['states']> {
+  return text.split(',').map((name) => {
+    const state = STATES.find((one) => one === name.trim());
+    if (state === undefined) throw new UsageError(`--state is "${text}", and must be some of ${STATES.join(', ')}.`);
+    return state;
+  });
+}

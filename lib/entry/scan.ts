@@ -1,0 +1,10 @@
+/**
+ * Scanners of content, and files that are scanned again. ClamAV is at `nestjs-files/scan/clamav`.
+ * @module nestjs-files/scan
+ */
+
+export type { ScanState } from '../files/scan/scan-state.js';
+export { FilesScans } from '../scan/files-scans.js';
+export type { RescanOptions } from '../scan/files-scans.js';
+export type { ScanningOptions } from '../scan/scanning-options.js';
+export type { FileScanner, ScanContext, ScanVerdict } from '../storage/file-scanner.js';

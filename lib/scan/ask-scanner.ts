@@ -1,0 +1,60 @@
+import { FileCorruptError } from '../errors/files.errors.js';
+import { ScannerFailedError } from '../errors/scan.errors.js';
+import type { ManagedFile } from '../files/managed-file.entity.js';
+import { exactLength } from '../storage/exact-length.js';
+import type { FileScanner, ScanVerdict } from '../storage/file-scanner.js';
+import type { Storage } from '../storage/storage.js';
+
+/** Content that is larger than the scanner takes. Another attempt would be the same. */
+export class TooLargeForScannerError extends ScannerFailedError {}
+
+/** The scanner of the storage; throws `ScannerFailedError` where there is none any more. */
+export function scannerOf(file: ManagedFile, storage: Storage): FileScanner {
+  if (storage.scanner) return storage.scanner;
+  throw new ScannerFailedError(file.scanner ?? '', `storage "${storage.name}" has no scanner any more`);
+}
+
+/**
+ * Streams the content of the file to its scanner. Throws unless that gives a verdict in time, and, for clean content, after it has read all of
+ * it.
+ */
+export async function askScanner(file: ManagedFile, storage: Storage, signal: AbortSignal): Promise<ScanVerdict> {
+  const scanner = scannerOf(file, storage);
+  const { id, size, contentType, location } = file;
+  const { name, maxSize = Infinity } = scanner;
+  if (size > maxSize)
+    throw new TooLargeForScannerError(name, `the file has ${size} bytes, and the scanner takes at most ${maxSize}`);
+  signal.throwIfAborted();
+  const bytes = await storage.read(location);
+  const content = exactLength(bytes, size, () => new FileCorruptError(id, storage.name));
+  // Scanners that have given up do not listen any more.
+  content.on('error', () => {});
+  try {
+    const verdict = await untilAborted(scanner.scan(content, { size, contentType, signal }), signal);
+    return readVerdict(name, verdict, content.readableEnded);
+  } finally {
+    content.destroy();
+  }
+}
+
+/** A scanner that does not look at its signal is not waited for. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let abort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', abort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+function readVerdict(name: string, verdict: unknown, hasReadAll: boolean): ScanVerdict {
+  const { clean, finding } = (verdict ?? {}) as { clean?: unknown; finding?: unknown };
+  if (clean === false && typeof finding === 'string' && finding !== '') return { clean, finding };
+  if (clean !== true) throw new ScannerFailedError(name, `it answered ${JSON.stringify(verdict)?.slice(0, 100)}`);
+  if (!hasReadAll) throw new ScannerFailedError(name, 'it answered before it had read all of the content');
+  return { clean };
+}

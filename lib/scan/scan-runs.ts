@@ -1,0 +1,107 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { ShuttingDownError } from '../errors/units.errors.js';
+import { ContentStore } from '../files/content/content-store.js';
+import { uuidV7 } from '../files/file-id.js';
+import { lockFiles } from '../files/lock-files.js';
+import { ManagedFile } from '../files/managed-file.entity.js';
+import type { ScanPayload } from '../files/scan/scan-state.js';
+import type { JobContext } from '../jobs/file-job.decorator.js';
+import { locationKey } from '../storage/location-key.js';
+import { StorageRegistry } from '../storage/storage-registry.js';
+import type { Storage } from '../storage/storage.js';
+import { TaskQueue } from '../task-queue/task-queue.js';
+import { Transactor } from '../unit-of-work/transactor.js';
+import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
+import { askScanner, TooLargeForScannerError } from './ask-scanner.js';
+import type { ScannedContext } from './on-file-scanned.decorator.js';
+import { ScanHooks } from './scan-hooks.js';
+import { SCANNING_OPTIONS } from './scanning-options.js';
+import type { CheckedScanningOptions } from './scanning-options.js';
+
+type Outcome = Omit<ScannedContext, 'previous'>;
+
+const MAX_FINDING = 255;
+
+/** Scans files: no transaction is open while bytes flow, and one saves the verdict. */
+@Injectable()
+export class ScanRuns {
+  readonly #logger = new Logger('FilesScans');
+
+  constructor(
+    private readonly storages: StorageRegistry,
+    private readonly transactor: Transactor,
+    private readonly queue: TaskQueue,
+    private readonly contents: ContentStore,
+    private readonly hooks: ScanHooks,
+    @Inject(SCANNING_OPTIONS) private readonly options: CheckedScanningOptions,
+  ) {}
+
+  /** Throws where there is no verdict, so that the job is tried again, except for the last attempt at pending content: then that has failed. */
+  async run({ fileId, location }: ScanPayload, { attempt, signal }: JobContext): Promise<void> {
+    const file = await this.transactor.dataSource.getRepository(ManagedFile).findOneBy({ id: fileId });
+    // It was deleted, or replaced or moved: then there is another job for its content of now.
+    if (file?.location !== location) return;
+    await this.#settle(file, await this.#outcomeOf(file, attempt, signal));
+  }
+
+  async #outcomeOf(file: ManagedFile, attempt: number, signal: AbortSignal): Promise<Outcome> {
+    try {
+      const ending = AbortSignal.any([signal, AbortSignal.timeout(this.options.timeout)]);
+      const verdict = await askScanner(file, this.storages.of(file), ending);
+      return verdict.clean
+        ? { state: 'clean', finding: null }
+        : { state: 'infected', finding: shortened(verdict.finding) };
+    } catch (error) {
+      const isLast = attempt >= this.options.attempts || error instanceof TooLargeForScannerError;
+      const isShutdown = signal.aborted && signal.reason instanceof ShuttingDownError;
+      // An earlier verdict holds until there is another one.
+      if (!isLast || isShutdown || file.scan !== 'pending') throw error;
+      return { state: 'failed', finding: shortened(String((error as Error)?.message ?? error)) };
+    }
+  }
+
+  async #settle({ id, location }: ManagedFile, outcome: Outcome): Promise<void> {
+    await this.queue.runQueued(async (queue) => {
+      const [file] = await lockFiles(queue.unit.manager, [id]);
+      // What was scanned is not the content any more.
+      if (file?.location !== location) return;
+      const { scan: previous } = file;
+      const storage = this.storages.of(file);
+      const verdict = { scan: outcome.state, scanner: storage.scanner?.name ?? file.scanner, finding: outcome.finding };
+      const changes = { ...verdict, ...(await this.#withoutBytes(queue.unit, file, storage, outcome)) };
+      await queue.unit.manager.update(ManagedFile, { id }, changes);
+      await this.hooks.run(Object.assign(file, changes), { ...outcome, previous });
+      await queue.drain(undefined);
+      queue.unit.afterCommit(() => this.#tell(file, outcome));
+    });
+  }
+
+  /**
+   * Removes infected bytes after the commit, if the application says so. The row then has a location where nothing is: the sweeper spares what a row
+   * refers to.
+   */
+  async #withoutBytes(
+    unit: UnitOfWork,
+    file: ManagedFile,
+    storage: Storage,
+    { state }: Outcome,
+  ): Promise<Partial<Pick<ManagedFile, 'location' | 'locationKey'>>> {
+    if (state !== 'infected' || this.options.infected !== 'remove' || !storage.can('remove')) return {};
+    await this.contents.remove(unit, [file]);
+    const { name, contentType } = file;
+    const location = storage.locationFor({ uuid: uuidV7(), name, contentType, now: new Date() });
+    return { location, locationKey: locationKey(location) };
+  }
+
+  #tell({ id, name, ownerType, ownerId }: ManagedFile, { state, finding }: Outcome): void {
+    if (state === 'clean') return;
+    const owner = ownerType === null ? 'nobody' : `${ownerType} ${ownerId}`;
+    this.#logger.warn(`File ${id} ${JSON.stringify(name)} of ${owner}: ${state}, ${finding}`);
+  }
+}
+
+/** As the column takes it: PostgreSQL keeps no NUL and no half of a character. */
+function shortened(text: string): string {
+  const clean = text.replaceAll(/[\p{Cc}\p{Cs}]/gu, ' ');
+  return [...clean].slice(0, MAX_FINDING).join('');
+}

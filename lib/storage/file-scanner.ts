@@ -1,0 +1,33 @@
+import type { Readable } from 'node:stream';
+
+/** What a scanner has found. Anything else than `clean: true` or `clean: false` with the name of what was found is no verdict. */
+export type ScanVerdict =
+  | { readonly clean: true }
+  | {
+      readonly clean: false;
+      /** What was found, such as `Eicar-Test-Signature`. */
+      readonly finding: string;
+    };
+
+/** What a scanner is told besides the content. */
+export interface ScanContext {
+  /** Bytes. */
+  readonly size: number;
+  /** The content type that was read from the bytes. */
+  readonly contentType: string;
+  /** Aborted when the scan has to end: at its timeout, and at a shutdown. */
+  readonly signal: AbortSignal;
+}
+
+/** Examines content before anybody may have it, such as a virus scanner. */
+export interface FileScanner {
+  /** Up to 64 characters: `clamav`. A copy has the verdict of its original where both have a scanner of the same name. */
+  readonly name: string;
+  /** The largest content that the engine examines as a whole, in bytes. Larger files are not scanned, and never clean. @default no limit */
+  readonly maxSize?: number | undefined;
+  /**
+   * Reads all of the content and gives its verdict; a verdict before its end does not count as clean. Throws where there is none: the scan is
+   * tried again later.
+   */
+  scan(content: Readable, context: ScanContext): Promise<ScanVerdict>;
+}
