@@ -23,7 +23,6 @@ import { assertOwnerReference } from './owner-reference.js';
 import type { OwnerReference } from './owner-reference.js';
 import { readContentType } from './read-content-type.js';
 import { OwnershipPort } from './ownership-port.js';
-import { unscannedIn } from './scan/scan-state.js';
 import type { ScanFields } from './scan/scan-state.js';
 import type { StoringOperation } from './stored/on-file-stored.decorator.js';
 import { StoredHooks } from './stored/stored-hooks.js';

@@ -6,9 +6,13 @@ import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DRAFT_OPTIONS, readDraftOptions } from '../../../lib/files/drafts/draft-options.js';
 import { Drafts } from '../../../lib/files/drafts/drafts.js';
+import { ContentCopies } from '../../../lib/files/content/content-copies.js';
+import { FileRegistration } from '../../../lib/files/file-registration.js';
 import { DEFAULT_STORAGE, FileWriter } from '../../../lib/files/file-writer.js';
 import { FilesModule } from '../../../lib/files.module.js';
+import { FilesAddresses } from '../../../lib/files/files-addresses.js';
 import { FilesService } from '../../../lib/files/files.service.js';
+import { OwnerCopies } from '../../../lib/files/owner-copies.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { OwnershipPort } from '../../../lib/files/ownership-port.js';
 import { OwnershipTransferTask } from '../../../lib/ownership/ownership-transfer.task.js';
@@ -71,6 +75,10 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('a quot
         { provide: DRAFT_OPTIONS, useValue: readDraftOptions(undefined) },
         Drafts,
         FileWriter,
+        FileRegistration,
+        ContentCopies,
+        OwnerCopies,
+        { provide: FilesAddresses, useValue: {} },
         FilesService,
       ],
       entities: [...OWNERS, Crate],
