@@ -25,7 +25,7 @@ export type { DraftOptions } from '../files/drafts/draft-options.js';
 export { FilesDrafts } from '../files/drafts/files-drafts.js';
 export type { DraftsReport } from '../files/drafts/files-drafts.js';
 export { FilesMirror } from '../files/files-mirror.js';
-export type { MirrorOptions, MirrorOutcome } from '../files/files-mirror.js';
+export type { MirroredFile, MirrorOptions, MirrorOutcome, UnmirroredFile } from '../files/files-mirror.js';
 export { FilesMover } from '../files/files-mover.js';
 export type { BulkOptions } from '../files/bulk-options.js';
 export type { MovedFile, MoveFilesOptions, MoveOutcome, UnmovedFile } from '../files/files-mover.js';

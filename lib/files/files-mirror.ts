@@ -21,10 +21,26 @@ export interface MirrorOptions extends BulkOptions {
   deep?: boolean;
 }
 
-/** What became of one file: `present` where the other storage had its bytes already. */
-export type MirrorOutcome =
-  | { readonly kind: 'copied' | 'present'; readonly file: ManagedFile }
-  | { readonly kind: 'failed'; readonly file: ManagedFile; readonly error: unknown };
+/** A file whose bytes are in the other storage, too. */
+export interface MirroredFile {
+  /** `present`: its bytes were there already. */
+  readonly kind: 'copied' | 'present';
+  /** Its row, which has not changed. */
+  readonly file: ManagedFile;
+}
+
+/** A file whose bytes could not be copied. */
+export interface UnmirroredFile {
+  /** Tells it from the others. */
+  readonly kind: 'failed';
+  /** Its row. */
+  readonly file: ManagedFile;
+  /** Why its bytes could not be copied, or that the bytes there are others. */
+  readonly error: unknown;
+}
+
+/** What became of one file. */
+export type MirrorOutcome = MirroredFile | UnmirroredFile;
 
 const FILES_PER_STEP = 100;
 
