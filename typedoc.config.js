@@ -47,8 +47,10 @@ export default {
     'PathFilter',
     'RulesOf',
     'SchemaResult',
+    'ScannedMethod',
     'SchemaTypes',
     'SortTerm',
+    'StoredMethod',
     'TransferTarget',
   ],
 };

@@ -1,4 +1,4 @@
-import { Exclude } from 'class-transformer';
+import { Exclude, Transform } from 'class-transformer';
 import { Column, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 import { BINARY_TABLE, data, flag, id, int8, text, when } from './columns.js';
 import type { MetadataValue } from './metadata-value.js';
@@ -9,6 +9,8 @@ import { Authoritative } from '../unit-of-work/typeorm/query-builders.js';
 
 // Nest's ClassSerializerInterceptor does not ask `toJSON()`.
 const Private = () => Exclude({ toPlainOnly: true });
+
+const ShownIfSet = () => Transform(({ value }: { value: unknown }) => value ?? undefined, { toPlainOnly: true });
 
 /** A managed file: its bytes are at `location` in `storage`; at most one owner. Its JSON leaves out where its bytes are. */
 @Entity('files_file', BINARY_TABLE)
@@ -52,7 +54,7 @@ export class ManagedFile {
   /** When it is deleted unless somebody attaches it before; null for a file that stays. */
   @Column(when({ name: 'expires_at', nullable: true })) expiresAt!: Date | null;
   /** Whether the content may be had, where the storage has a scanner; null where it has none. */
-  @Column(text(16, { nullable: true })) scan!: ScanState | null;
+  @ShownIfSet() @Column(text(16, { nullable: true })) scan!: ScanState | null;
   /** The name of the scanner that examines the content. */
   @Private() @Column(text(64, { nullable: true })) scanner!: string | null;
   /** What was found in infected content; why a scan failed. */

@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { LocationNotFoundError } from '../errors/storage.errors.js';
 import { ShuttingDownError } from '../errors/units.errors.js';
 import { ContentStore } from '../files/content/content-store.js';
 import { uuidV7 } from '../files/file-id.js';
@@ -41,10 +42,12 @@ export class ScanRuns {
     const file = await this.transactor.dataSource.getRepository(ManagedFile).findOneBy({ id: fileId });
     // It was deleted, or replaced or moved: then there is another job for its content of now.
     if (file?.location !== location) return;
-    await this.#settle(file, await this.#outcomeOf(file, attempt, signal));
+    const outcome = await this.#outcomeOf(file, attempt, signal);
+    if (outcome) await this.#settle(file, outcome);
   }
 
-  async #outcomeOf(file: ManagedFile, attempt: number, signal: AbortSignal): Promise<Outcome> {
+  /** Undefined where there is nothing to scan any more. */
+  async #outcomeOf(file: ManagedFile, attempt: number, signal: AbortSignal): Promise<Outcome | undefined> {
     try {
       const ending = AbortSignal.any([signal, AbortSignal.timeout(this.options.timeout)]);
       const verdict = await askScanner(file, this.storages.of(file), ending);
@@ -52,6 +55,8 @@ export class ScanRuns {
         ? { state: 'clean', finding: null }
         : { state: 'infected', finding: shortened(verdict.finding) };
     } catch (error) {
+      // An earlier scan has removed the bytes.
+      if (file.scan === 'infected' && error instanceof LocationNotFoundError) return undefined;
       const isLast = attempt >= this.options.attempts || error instanceof TooLargeForScannerError;
       const isShutdown = signal.aborted && signal.reason instanceof ShuttingDownError;
       // An earlier verdict holds until there is another one.

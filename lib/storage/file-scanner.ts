@@ -2,8 +2,12 @@ import type { Readable } from 'node:stream';
 
 /** What a scanner has found. Anything else than `clean: true` or `clean: false` with the name of what was found is no verdict. */
 export type ScanVerdict =
-  | { readonly clean: true }
   | {
+      /** Nothing was found in all of the content. */
+      readonly clean: true;
+    }
+  | {
+      /** Something was found. */
       readonly clean: false;
       /** What was found, such as `Eicar-Test-Signature`. */
       readonly finding: string;

@@ -22,12 +22,14 @@ export interface StoringContext {
  */
 export type StoredHook = (file: ManagedFile, context: StoringContext) => void | Promise<void>;
 
+type StoredMethod = (file: never, context: StoringContext) => void | Promise<void>;
+
 /**
  * Makes a provider's method be called for each file that gets content, in the unit of work that writes its row. It may write, enqueue jobs, or
  * refuse the file: throw `FileRefusedError`. Without a decorated method, nothing is called.
  * @example @OnFileStored() index(file: ManagedFile) { this.queue.enqueue('index', { fileId: file.id }); }
  */
-export function OnFileStored(): <T extends (file: never, context: StoringContext) => void | Promise<void>>(
+export function OnFileStored(): <T extends StoredMethod>(
   target: object,
   key: string | symbol,
   descriptor: TypedPropertyDescriptor<T>,

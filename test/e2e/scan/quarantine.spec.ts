@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Scope } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DirectUploads, FilesLinks, FilesService, ManagedFile, TaskQueue } from 'nestjs-files';
 import { OnFileScanned } from 'nestjs-files/hooks';
@@ -177,6 +177,8 @@ describe('a file in a storage with a scanner', () => {
     const findings: unknown[] = [];
     for await (const finding of app.app.get(FilesAudit).run({ bytes: true })) findings.push(finding);
     expect(findings).toEqual([]);
+    expect(await app.scans.rescan({ states: ['infected'] })).toBe(1);
+    await vi.waitFor(async () => expect(await app.dataSource.query('SELECT id FROM files_job')).toEqual([]));
     await app.files.delete(id);
     await expect(app.files.findOrFail(id)).rejects.toMatchObject({ code: 'FILES_FILE_NOT_FOUND' });
   });
@@ -363,6 +365,15 @@ describe('files that are scanned again', () => {
     await expect(scans.rescan({ storage: 'open' })).rejects.toThrow('"open" has no scanner');
     await expect(scans.rescan({ states: ['dirty' as never] })).rejects.toThrow('there is no state "dirty"');
   });
+});
+
+it('refuses at boot a hook on a provider that is made for each request', async () => {
+  @Injectable({ scope: Scope.REQUEST })
+  class PerRequest {
+    @OnFileScanned()
+    tell(): void {}
+  }
+  await expect(startApp({ providers: [PerRequest] })).rejects.toThrow('@OnFileScanned() on PerRequest.tell');
 });
 
 describe('the option `scan`', () => {

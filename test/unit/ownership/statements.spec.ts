@@ -162,6 +162,7 @@ describe.each(forms)('transfer statements on $form', ({ database, statementsFor 
       contentType: 'application/pdf',
       size: 5_000_000_000,
       ownerField: null,
+      scan: null,
     };
     expect(looked).toHaveLength(2);
     expect(looked).toContainEqual(first);
