@@ -167,7 +167,6 @@ export const publicNames: Record<string, string[]> = {
   ],
   'nestjs-files/migrations': ['FILES_MIGRATIONS', 'createGuards', 'dropGuards', 'guardMigration', 'runMigrations'],
   'nestjs-files/scan': ['FilesScans'],
-  'nestjs-files/scan/clamav': ['clamav'],
   'nestjs-files/schema': [
     'acceptFileStorage',
     'acceptFileType',
