@@ -40,6 +40,7 @@ import { DIRECT_UPLOAD_OPTIONS } from './files/uploads/direct-upload-options.js'
 import { DirectUploads } from './files/uploads/direct-uploads.js';
 import { FileUpload } from './files/uploads/file-upload.entity.js';
 import { ResumableUploads } from './files/resumable/resumable-uploads.js';
+import { RunningHashes } from './files/resumable/running-hashes.js';
 import { UploadAppends } from './files/resumable/upload-appends.js';
 import { UploadLeases } from './files/resumable/upload-leases.js';
 import { UploadBeginnings } from './files/uploads/upload-beginnings.js';
@@ -279,6 +280,7 @@ function assemble(
       UploadCompletion,
       UploadEndings,
       ResumableUploads,
+      RunningHashes,
       UploadAppends,
       UploadLeases,
       UploadSweep,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { FileTooLargeError, FileTypeNotAcceptedError } from '../../errors/files.errors.js';
 import { RequestInvalidError } from '../../errors/requests.errors.js';
@@ -18,6 +19,7 @@ import { UploadCompletion } from '../uploads/upload-completion.js';
 import { UploadEndings } from '../uploads/upload-endings.js';
 import { findRow, partsOf } from '../uploads/upload-rows.js';
 import type { Appended, BeginResumable, ConcatenateUploads, ResumableState } from './resumable-types.js';
+import { hashed, RunningHashes } from './running-hashes.js';
 import { UploadAppends } from './upload-appends.js';
 import { UploadLeases } from './upload-leases.js';
 
@@ -35,6 +37,7 @@ export class ResumableUploads {
     private readonly leases: UploadLeases,
     private readonly completion: UploadCompletion,
     private readonly endings: UploadEndings,
+    private readonly hashes: RunningHashes,
     @Inject(DIRECT_UPLOAD_OPTIONS) private readonly options: CheckedDirectUploadOptions,
     @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
   ) {}
@@ -60,10 +63,10 @@ export class ResumableUploads {
     );
     const storage = this.storages.of(row);
     try {
-      await storage.resumable(row.location, (place) =>
-        place.append(row.location, row.handle ?? '', 0, contentOf(parts, storage)),
-      );
-      return this.#stateOf(row, await this.completion.complete(row), length);
+      const running = { offset: 0, hash: createHash(storage.hashAlgorithm) };
+      const content = hashed(contentOf(parts, storage), running);
+      await storage.resumable(row.location, (place) => place.append(row.location, row.handle ?? '', 0, content));
+      return this.#stateOf(row, await this.completion.complete(row, running.hash.digest('hex')), length);
     } catch (error) {
       await this.endings.giveUp(row);
       throw error;
@@ -136,10 +139,18 @@ export class ResumableUploads {
 
   /** All bytes are there. Returns the file, unless the upload is only a part. */
   async #arrived(row: FileUpload): Promise<ManagedFile | undefined> {
-    if (row.kind !== 'partial') return this.completion.complete(row);
+    if (row.kind !== 'partial') return this.completion.complete(row, this.#hashOf(row));
     const { location, handle } = row;
     await this.storages.of(row).resumable(location, (place) => place.finish(location, handle ?? ''));
     return undefined;
+  }
+
+  /** The hash of the complete upload, if this process knows it. */
+  #hashOf(row: FileUpload): string | undefined {
+    const { hashAlgorithm } = this.storages.of(row);
+    const length = row.length ?? 0;
+    // It was begun anew for no bytes at all.
+    return length === 0 ? undefined : this.hashes.take(row.id, length, hashAlgorithm)?.hash.digest('hex');
   }
 
   async #completePart(id: string, by: ByActor, storage: string): Promise<FileUpload> {

@@ -17,6 +17,7 @@ import { ownerOf } from '../uploads/upload-rows.js';
 import { accepted, MAX_HEAD } from './accepted-head.js';
 import { withChecked } from './checked-chunk.js';
 import type { Appended } from './resumable-types.js';
+import { hashed, RunningHashes } from './running-hashes.js';
 import type { UploadLease } from './upload-lease.js';
 
 /** Appends bytes to uploads, within the limits of the storage and the owner. */
@@ -26,6 +27,7 @@ export class UploadAppends {
     private readonly storages: StorageRegistry,
     private readonly transactor: Transactor,
     private readonly ownership: OwnershipPort,
+    private readonly hashes: RunningHashes,
   ) {}
 
   /** How many bytes are there, as the storage tells. */
@@ -80,16 +82,32 @@ export class UploadAppends {
     { offset }: Appended,
     content: AsyncIterable<Uint8Array>,
   ): Promise<number> {
+    const { id, location, handle } = row;
+    const running = this.hashes.take(id, offset, storage.hashAlgorithm);
+    const reached = await storage.resumable(location, async (place) => {
+      const checked = await this.#accepted(row, storage, offset, content);
+      return place.append(location, handle ?? '', offset, running ? hashed(checked, running) : checked);
+    });
+    if (running?.offset === reached) this.hashes.keep(id, running);
+    return reached;
+  }
+
+  /** The same content, whose type is checked as soon as it can be found. */
+  async #accepted(
+    row: FileUpload,
+    storage: Storage,
+    offset: number,
+    content: AsyncIterable<Uint8Array>,
+  ): Promise<AsyncIterable<Uint8Array>> {
     const { location, handle, length, name, contentType, kind } = row;
     // Only the whole of a final upload has a type.
-    const isExamined = kind !== 'partial' && storage.acceptedTypes !== undefined && offset < MAX_HEAD;
-    return storage.resumable(location, async (place) => {
-      if (!isExamined) return place.append(location, handle ?? '', offset, content);
-      const head = offset === 0 ? Buffer.alloc(0) : await place.head(location, handle ?? '', MAX_HEAD);
-      const said = { name, ...(contentType !== null && { declared: contentType }) };
-      const checked = accepted(content, { head, length: length ?? undefined, said }, storage);
-      return place.append(location, handle ?? '', offset, checked);
-    });
+    if (kind === 'partial' || storage.acceptedTypes === undefined || offset >= MAX_HEAD) return content;
+    const head =
+      offset === 0
+        ? Buffer.alloc(0)
+        : await storage.resumable(location, (place) => place.head(location, handle ?? '', MAX_HEAD));
+    const said = { name, ...(contentType !== null && { declared: contentType }) };
+    return accepted(content, { head, length: length ?? undefined, said }, storage);
   }
 
   /** The client tells the length only now. */

@@ -27,6 +27,9 @@ import { UploadEndings } from './upload-endings.js';
 import { begunOf, missingParts } from './upload-parts.js';
 import { actorOf, announced, endRow, isResumableRow, lengthOf, ownerOf, prolongRow } from './upload-rows.js';
 
+// No content needs more for its type to be found.
+const HEAD_SIZE = 64 * 1024;
+
 type Examined = Pick<StoredFile, 'contentType' | 'charset' | 'size' | 'hash' | 'hashAlgorithm'>;
 
 /** After one of these errors, the upload can no longer become a file. */
@@ -53,12 +56,15 @@ export class UploadCompletion {
     @Optional() private readonly hooks?: StoredHooks,
   ) {}
 
-  /** Creates and returns the file of the upload; later calls return the same file. If the content is refused, gives the upload up and throws the reason. */
-  async complete(row: FileUpload): Promise<ManagedFile> {
+  /**
+   * Creates and returns the file of the upload; later calls return the same file. If the content is refused, gives the upload up and throws the
+   * reason. With the hash of all bytes, by the algorithm of the storage, only the first bytes are read again.
+   */
+  async complete(row: FileUpload, hash?: string): Promise<ManagedFile> {
     if (row.endedAt) return this.fileOf(row);
     let found: Examined;
     try {
-      found = await this.#receive(row, this.storages.of(row));
+      found = await this.#receive(row, this.storages.of(row), hash);
     } catch (error) {
       // The upload was completed or given up meanwhile, which caused the failure.
       if (await this.#hasEnded(row)) return this.fileOf(row);
@@ -78,7 +84,7 @@ export class UploadCompletion {
     return file;
   }
 
-  async #receive(row: FileUpload, storage: Storage): Promise<Examined> {
+  async #receive(row: FileUpload, storage: Storage, hash: string | undefined): Promise<Examined> {
     await this.#gather(row, storage);
     await this.#assertSize(row, storage);
     // All bytes have arrived, but reading them may take longer than the time until the upload expires.
@@ -86,7 +92,7 @@ export class UploadCompletion {
     return uploadTrace.run(
       () => ({ operation: 'create', storage: storage.name, fileId: row.id }),
       async (trace) => {
-        const found = await this.#examine(row, storage);
+        const found = await (hash === undefined ? this.#examine(row, storage) : this.#sniff(row, storage, hash));
         if (trace) Object.assign(trace, { bytes: found.size, contentType: found.contentType });
         return found;
       },
@@ -133,6 +139,21 @@ export class UploadCompletion {
       if (checksum && hash !== checksum.hash)
         throw new UploadMismatchedError(id, `the checksum ${row.checksum}`, `${checksum.algorithm}:${hash}`);
       return { contentType, charset, ...found };
+    } finally {
+      source.destroy();
+    }
+  }
+
+  /** As `#examine`, of bytes that were counted and hashed on their way here. */
+  async #sniff(row: FileUpload, storage: Storage, hash: string): Promise<Examined> {
+    const { name, contentType: declared, location } = row;
+    const size = lengthOf(row) ?? 0;
+    const { maxSize, hashAlgorithm } = storage;
+    if (maxSize !== undefined && size > maxSize) throw new FileTooLargeError(storage.name, maxSize);
+    const source = await storage.read(location, { start: 0, end: HEAD_SIZE - 1 });
+    try {
+      const { contentType, charset } = await examine(source, storage, { name, ...(declared !== null && { declared }) });
+      return { contentType, charset, size, hash, hashAlgorithm };
     } finally {
       source.destroy();
     }

@@ -8,6 +8,8 @@ import { PLATFORMS, startApp } from '../../support/http-app.js';
 import type { Platform } from '../../support/http-app.js';
 import { checksum, openPatch, tusOf } from '../../support/tus-app.js';
 
+// A busy machine takes its time.
+const SOON = { timeout: 30_000 };
 const BYTES = randomBytes(3_000_000);
 
 /** Two machines with one database and one directory. */
@@ -28,7 +30,7 @@ describe.each(PLATFORMS)('requests to one upload at once, on two machines with %
     const { path, id } = await one.create({ 'Upload-Length': BYTES.length });
     const { request, answered } = openPatch(one.url, path, 0, BYTES.length);
     request.write(BYTES.subarray(0, 1_000_000));
-    for (const { offset } of [one, two]) await expect.poll(() => offset(path)).toBe(1_000_000);
+    for (const { offset } of [one, two]) await expect.poll(() => offset(path), SOON).toBe(1_000_000);
     for (const { patch } of [one, two]) {
       expect(await patch(path, 1_000_000, 'x')).toMatchObject({ status: 423, code: 'FILES_UPLOAD_BUSY' });
       expect((await patch(path, 0, BYTES)).status).toBe(423);
@@ -55,17 +57,17 @@ describe.each(PLATFORMS)('requests to one upload at once, on two machines with %
     const free = async () => (await rows.findOneByOrFail({ id })).leaseOwner;
     const broken = openPatch(one.url, path, 0, BYTES.length);
     broken.request.write(BYTES.subarray(0, 500_000));
-    await expect.poll(() => two.offset(path)).toBe(500_000);
+    await expect.poll(() => two.offset(path), SOON).toBe(500_000);
     broken.request.destroy();
-    await expect.poll(free).toBeNull();
+    await expect.poll(free, SOON).toBeNull();
     expect(await two.offset(path)).toBe(500_000);
     const checked = openPatch(two.url, path, 500_000, 2_500_000, {
       'upload-checksum': checksum(BYTES.subarray(500_000)),
     });
     checked.request.write(BYTES.subarray(500_000, 900_000));
-    await expect.poll(free).not.toBeNull();
+    await expect.poll(free, SOON).not.toBeNull();
     checked.request.destroy();
-    await expect.poll(free).toBeNull();
+    await expect.poll(free, SOON).toBeNull();
     expect(await one.offset(path)).toBe(500_000);
     expect((await one.patch(path, 500_000, BYTES.subarray(500_000))).headers.get('file-id')).toBe(id);
     expect((await two.content(id)).equals(BYTES)).toBe(true);
@@ -89,7 +91,7 @@ describe.each(PLATFORMS)('requests to one upload at once, on two machines with %
     const still = openPatch(url, path, 0, BYTES.length);
     still.request.write(BYTES.subarray(0, 1_000_000));
     const { offset, patch } = both[other];
-    await expect.poll(() => offset(path)).toBe(1_000_000);
+    await expect.poll(() => offset(path), SOON).toBe(1_000_000);
     // Until the lease has ended, which takes five seconds.
     const statusOf = async () => (await patch(path, 1_000_000, BYTES.subarray(1_000_000))).status;
     await expect.poll(statusOf, { timeout: 20_000, interval: 250 }).toBe(204);
@@ -103,7 +105,7 @@ describe.each(PLATFORMS)('requests to one upload at once, on two machines with %
     const { path } = await one.create({ 'Upload-Length': BYTES.length });
     const open = openPatch(one.url, path, 0, BYTES.length);
     open.request.write(BYTES.subarray(0, 1_000_000));
-    await expect.poll(() => one.offset(path)).toBe(1_000_000);
+    await expect.poll(() => one.offset(path), SOON).toBe(1_000_000);
     expect((await one.send('DELETE', path)).status).toBe(204);
     open.request.end(BYTES.subarray(1_000_000));
     expect([undefined, 423]).toContain(await open.answered);

@@ -42,7 +42,7 @@ describe('a process that is killed while it takes an upload', () => {
       // At another moment each time: before the first bytes, between some, and while the last ones become a file.
       const reached = (at - 1) * 2_400_000;
       await expect
-        .poll(async () => (await process.offset(path).catch(() => -1)) >= reached, { interval: 1 })
+        .poll(async () => (await process.offset(path).catch(() => -1)) >= reached, { interval: 1, timeout: 30_000 })
         .toBe(true);
       await process.kill();
       await sent;

@@ -6,6 +6,8 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { expect, it, onTestFinished } from 'vitest';
 import { startApp } from '../../support/http-app.js';
 
+// A busy machine takes its time.
+const SOON = { timeout: 30_000 };
 const BYTES = randomBytes(2_000_000);
 
 /** An application that speaks HTTP/2, and a client on one connection to it. */
@@ -36,12 +38,12 @@ it('makes a file of an upload that comes by HTTP/2, also where a request was cut
   cut.on('error', () => {});
   cut.write(BYTES.subarray(0, 500_000));
   const offset = async () => Number((await send('HEAD', location)).headers['upload-offset']);
-  await expect.poll(offset).toBe(500_000);
+  await expect.poll(offset, SOON).toBe(500_000);
   cut.destroy();
   // Until the server knows.
   const rest = BYTES.subarray(500_000);
   const go = async () => (await send('PATCH', location, { ...type, 'upload-offset': 500_000 }, rest)).status;
-  await expect.poll(go).toBe(204);
+  await expect.poll(go, SOON).toBe(204);
   const id = location.split('/').at(-1) ?? '';
   expect((await send('HEAD', location)).headers['file-id']).toBe(id);
   expect((await send('GET', `/files/${id}/content`)).body.equals(BYTES)).toBe(true);
