@@ -13,6 +13,7 @@ import { objectStorage } from './object-storage.js';
 import { queue } from './queue.js';
 import { scan } from './scan.js';
 import { smallFiles } from './small-files.js';
+import { tus } from './tus.js';
 import { uploadMemory } from './upload-memory.js';
 import { buildOf, thisBuild } from './support/build.js';
 import { describeMachine } from './support/machine.js';
@@ -30,6 +31,7 @@ const QUESTIONS: Record<string, () => Promise<void>> = {
   bulk,
   'upload-memory': uploadMemory,
   'object-storage': objectStorage,
+  tus,
 };
 
 const { values, positionals: named } = parseArgs({
