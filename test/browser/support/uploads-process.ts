@@ -2,11 +2,10 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { freePort } from '../../../scripts/free-ports.mjs';
 import { compileModule } from '../../support/compiled-module.js';
 import { newDirectory } from '../../support/files-directory.js';
 import type { UploadsChildOptions } from './uploads.child.js';
@@ -54,14 +53,4 @@ export class UploadsProcess {
     child.kill('SIGKILL');
     await once(child, 'exit');
   }
-}
-
-/** It has to be the same one after a restart. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

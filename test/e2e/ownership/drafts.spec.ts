@@ -202,6 +202,18 @@ describe.each(databases)('drafts on $name', (kind) => {
     expect((await rows.findOneByOrFail({ id: theirs.id })).expiresAt).toBeNull();
   });
 
+  it('are resumable uploads, too', async () => {
+    const { fetch, rows } = await start(kind);
+    const headers = {
+      'tus-resumable': '1.0.0',
+      'upload-length': '5',
+      'content-type': 'application/offset+octet-stream',
+    };
+    const answer = await fetch('/files/tus', { method: 'POST', user: 'ada', headers, body: 'draft' });
+    const id = answer.headers.get('file-id') ?? '';
+    expect((await rows.findOneByOrFail({ id })).expiresAt).toBeInstanceOf(Date);
+  });
+
   it('stay while a row of the application refers to them, and the others go', async () => {
     const { upload, later, left, drafts, dataSource, rows } = await start(kind);
     const [one, used, two] = [await upload('ada'), await upload('ada'), await upload('bob')].map(({ id }) => id);
