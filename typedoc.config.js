@@ -52,5 +52,7 @@ export default {
     'SortTerm',
     'StoredMethod',
     'TransferTarget',
+    'TusOptions',
+    'TusUpload',
   ],
 };

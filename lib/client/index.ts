@@ -7,4 +7,4 @@ export type { Capabilities, StorageCapabilities } from './capabilities.js';
 export { readCapabilities } from './capabilities.js';
 export { UploadError } from './upload-error.js';
 export { upload } from './upload.js';
-export type { KeyStore, UploadedFile, UploadOptions, UploadWay } from './upload-options.js';
+export type { KeyStore, TusLibrary, UploadedFile, UploadOptions, UploadWay } from './upload-options.js';

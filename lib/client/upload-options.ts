@@ -32,7 +32,10 @@ export interface TusResponse {
 /** What is used of `tus-js-client`. */
 export interface TusLibrary {
   /** Its class. */
-  Upload: new (file: File, options: TusOptions) => TusUpload;
+  Upload: {
+    /** An upload that has not begun yet. */
+    new (file: File, options: TusOptions): TusUpload;
+  };
 }
 
 interface TusUpload {

@@ -18,7 +18,7 @@ import { takeFiles } from './take-files.js';
 
 export { fieldTexts } from './field-texts.js';
 export type { FieldTexts } from './field-texts.js';
-export type { KeyStore, UploadOptions, UploadWay } from '../upload-options.js';
+export type { KeyStore, TusLibrary, UploadOptions, UploadWay } from '../upload-options.js';
 
 // On a server there are no elements, and yet its bundle may contain this module.
 const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
