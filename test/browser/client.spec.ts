@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import type { Request } from 'express';
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { IsNull } from 'typeorm';
@@ -35,6 +36,7 @@ const PAGE = `<!doctype html><html lang="en"><title>Upload</title>
     };
     const options = { headers: { 'x-user': 'ada' }, onProgress, signal: stop.signal, resume: location.hash.includes('resume') };
     if (location.hash.includes('tus')) options.tus = () => import('/tus.js');
+    if (location.hash.includes('lost')) options.endpoint = '/lost';
     if (location.hash.includes('small')) options.storage = 'small';
     try {
       shown.textContent = JSON.stringify(await upload(target.files[0], options));
@@ -64,11 +66,22 @@ describe.skipIf(!chromium)('the client in a browser', () => {
 
   async function start() {
     const bucket = await bucketServer(2 * MIB);
+    /** The server takes all of a request, and its answer is lost. */
+    const lost = { requests: 0 };
     const app = await startApp({
       options: { storages: { default: bucket.storage, small: fsStorage({ root: newDirectory() }) } },
-      prepare: async (nest) => servePages(nest, { '/page': PAGE }, { '/tus.js': await tusModule() }),
+      prepare: async (nest) => {
+        servePages(nest, { '/page': PAGE }, { '/tus.js': await tusModule() });
+        const routes = nest.getHttpAdapter() as unknown as {
+          use(path: string, take: (request: Request) => void): void;
+        };
+        routes.use('/lost', (request) => {
+          lost.requests++;
+          request.resume().on('end', () => request.socket.destroy());
+        });
+      },
     });
-    return { ...app, bucket, files: app.app.get(FilesService) };
+    return { ...app, bucket, lost, files: app.app.get(FilesService) };
   }
 
   const pick = (page: Page, buffer: Buffer) =>
@@ -102,6 +115,18 @@ describe.skipIf(!chromium)('the client in a browser', () => {
     await pick(page, content);
     expect(await result(page)).toMatchObject({ hash: hashOf(content) });
     expect([requests, (await files.search()).count]).toEqual([2, 1]);
+  });
+
+  it('does not send a form again that has left, and whose answer was lost', async () => {
+    const { url, lost } = await start();
+    const page = await browser.open(`${url}/page#lost`);
+    let sent = 0;
+    page.on('request', (request) => void (sent += Number(request.url().endsWith('/lost'))));
+    await pick(page, randomBytes(MIB));
+    expect(await result(page)).toMatchObject({ name: 'UploadError', status: 0, message: 'The connection was lost' });
+    expect(sent).toBe(1);
+    // Chromium itself sends a request again for each connection that it had kept, and which is closed without an answer.
+    expect(lost.requests).toBeGreaterThanOrEqual(1);
   });
 
   it('shows the refusal of the server', async () => {
