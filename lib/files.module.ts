@@ -32,6 +32,7 @@ import { FilesMirror } from './files/files-mirror.js';
 import { FilesMover } from './files/files-mover.js';
 import { FilesService } from './files/files.service.js';
 import { FilesSweeper } from './files/intents/files-sweeper.js';
+import { IntentEndings } from './files/intents/intent-endings.js';
 import { IntentJournal } from './files/intents/intent-journal.js';
 import { ManagedFile } from './files/managed-file.entity.js';
 import { OwnershipPort } from './files/ownership-port.js';
@@ -265,6 +266,7 @@ function assemble(
       { provide: StorageAdmission, useClass: StorageMarks },
       option(CONCURRENT_REMOVALS, ({ concurrentRemovals }) => concurrentRemovals),
       ByteRemovals,
+      IntentEndings,
       ContentStore,
       FileWriter,
       FileRegistration,

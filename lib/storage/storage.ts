@@ -202,6 +202,11 @@ export class Storage {
     return this.#run('remove', location, (adapter) => adapter.remove(location));
   }
 
+  /** Whether it deletes the bytes at many locations in fewer steps than one for each. */
+  get removesTogether(): boolean {
+    return this.#adapter.removeAll !== undefined;
+  }
+
   /** Deletes the bytes at all of the locations; missing ones are no-ops. Where the storage can, in fewer steps than one for each. */
   async removeAll(locations: readonly string[]): Promise<void> {
     for (const location of locations) this.assertLocation(location);

@@ -22,6 +22,7 @@ import { FilesAddresses } from '../../lib/files/files-addresses.js';
 import { OwnerCopies } from '../../lib/files/owner-copies.js';
 import { FilesService } from '../../lib/files/files.service.js';
 import { FilesSweeper } from '../../lib/files/intents/files-sweeper.js';
+import { IntentEndings } from '../../lib/files/intents/intent-endings.js';
 import { IntentJournal } from '../../lib/files/intents/intent-journal.js';
 import { ManagedFile } from '../../lib/files/managed-file.entity.js';
 import { OwnershipPort } from '../../lib/files/ownership-port.js';
@@ -189,7 +190,17 @@ export async function assembleFiles(dataSource: DataSource, storages: Record<str
   const lasting = readDirectUploadOptions();
   const endings = new UploadEndings(registry, transactor, ownership, lasting, now);
   const uploadSweep = new UploadSweep(transactor, endings, now);
-  const sweeper = new FilesSweeper(registry, transactor, removals, uploadSweep, filesDrafts, readSweeperOptions(), now);
+  const intentEndings = new IntentEndings(registry, transactor);
+  const sweeper = new FilesSweeper(
+    registry,
+    transactor,
+    removals,
+    intentEndings,
+    uploadSweep,
+    filesDrafts,
+    readSweeperOptions(),
+    now,
+  );
   const completion = new UploadCompletion(registry, transactor, ownership, endings, journal, drafts, lasting, now);
   const uploads = new DirectUploads(
     registry,
@@ -221,6 +232,7 @@ export async function assembleFiles(dataSource: DataSource, storages: Record<str
     mover: new FilesMover(writer, batches, registry, transactor),
     files,
     uploads,
+    intentEndings,
     uploadSweep,
     filesDrafts,
     sweeper,

@@ -70,8 +70,8 @@ export class ByteRemovals {
         this.#logger.warn(`"${location}" of storage "${storage.name}" is left to the sweeper: ${String(error)}`);
       }
     };
+    const left = (await this.#removeTogether(removals, gone, isStopped)).values();
     // Other calls' removals take turns with these.
-    const left = removals.values();
     const lane = async (): Promise<void> => {
       for (const removal of left) await this.#slots.run(() => remove(removal));
     };
@@ -84,6 +84,28 @@ export class ByteRemovals {
       );
     }
   }
+
+  /** Removes those of storages that remove many objects at once, and notes them in `gone`. Resolves with the others. */
+  async #removeTogether(removals: readonly Removal[], gone: string[], isStopped: () => boolean): Promise<Removal[]> {
+    const left: Removal[] = [];
+    for (const storage of new Set(removals.map((removal) => removal.storage))) {
+      const own = removals.filter((removal) => removal.storage === storage);
+      const isTogether = own.length > 1 && storage.removesTogether && !isStopped();
+      const locations = own.map(({ location }) => location);
+      // After an error, one by one it turns out which of them fails, and why.
+      const isDone = isTogether && (await this.#slots.run(() => succeeds(storage.removeAll(locations))));
+      if (isDone) gone.push(...own.map(({ id }) => id));
+      else left.push(...own);
+    }
+    return left;
+  }
+}
+
+function succeeds(work: Promise<void>): Promise<boolean> {
+  return work.then(
+    () => true,
+    () => false,
+  );
 }
 
 /** The configured number of concurrent removals, or the default. Throws `OptionInvalidError` unless it is a positive integer. */

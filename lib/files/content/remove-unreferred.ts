@@ -1,6 +1,8 @@
+import { In } from 'typeorm';
 import type { DataSource } from 'typeorm';
 import { locationKey } from '../../storage/location-key.js';
 import type { Storage } from '../../storage/storage.js';
+import { inLanes } from '../in-lanes.js';
 import { ManagedFile } from '../managed-file.entity.js';
 
 /** The fate of bytes: kept, because a file refers to them, or removed, with their number if the storage tells it. */
@@ -17,4 +19,31 @@ export async function removeUnreferred(
   const found = storage.can('stat') ? await storage.stat(location) : undefined;
   await storage.remove(location);
   return { kept: false, bytes: found?.size ?? 0 };
+}
+
+// Requests to a storage that answers one by one how large its objects are.
+const SIZES_AT_ONCE = 8;
+
+/**
+ * As `removeUnreferred`, for several locations, with one statement and the storage's own removal of many; the results are in their order. Throws
+ * if the storage cannot remove one of them; others may be removed then.
+ */
+export async function removeAllUnreferred(
+  dataSource: DataSource,
+  storage: Storage,
+  locations: readonly string[],
+): Promise<RemovedBytes[]> {
+  const locationKeys = locations.map(locationKey);
+  const rows = await dataSource.getRepository(ManagedFile).find({
+    select: { locationKey: true },
+    where: { storage: storage.name, locationKey: In(locationKeys) },
+  });
+  const referred = new Set(rows.map((row) => row.locationKey));
+  const isReferred = locationKeys.map((key) => referred.has(key));
+  const sizes = await inLanes(locations, SIZES_AT_ONCE, async (location) => {
+    const found = storage.can('stat') ? await storage.stat(location) : undefined;
+    return found?.size ?? 0;
+  });
+  await storage.removeAll(locations.filter((_, at) => !isReferred[at]));
+  return sizes.map((bytes, at) => (isReferred[at] ? { kept: true } : { kept: false, bytes }));
 }

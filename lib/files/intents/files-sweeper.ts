@@ -10,7 +10,7 @@ import { ByteRemovals } from '../content/byte-removals.js';
 import { removeUnreferred } from '../content/remove-unreferred.js';
 import { FILES_CLOCK } from '../clock.js';
 import type { Clock } from '../clock.js';
-import { FileIntent } from './file-intent.entity.js';
+import { IntentEndings } from './intent-endings.js';
 import { leaseIntents } from './intent-leases.js';
 import { MARKERS, readMarker } from './marker-intent.js';
 import { previewSweep, stepOf } from './sweep-preview.js';
@@ -40,6 +40,7 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
     private readonly storages: StorageRegistry,
     private readonly transactor: Transactor,
     private readonly removals: ByteRemovals,
+    private readonly intents: IntentEndings,
     private readonly uploads: UploadSweep,
     private readonly drafts: FilesDrafts,
     @Inject(SWEEPER_OPTIONS) private readonly options: CheckedSweeperOptions,
@@ -135,20 +136,10 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
         limit,
       };
       const intents = await leaseIntents(this.transactor, terms);
-      for (const intent of intents) {
-        if (this.#isStopped) return;
-        report.examined++;
-        const what = `the intent to ${intent.kind} "${intent.location}" in storage "${intent.storage}"`;
-        await failures.attempt(what, () => this.#finish(intent, report));
-      }
       if (intents.length === 0) return;
+      await this.intents.finish(intents, { report, failures, isStopped: () => this.#isStopped });
+      if (this.#isStopped) return;
     }
-  }
-
-  // From the lease on, no row can start to refer to the bytes: creations need the intent without a lease, registrations need it removed.
-  async #finish({ id, storage, location }: FileIntent, report: SweepReport): Promise<void> {
-    await this.#removeUnreferred(this.storages.of({ storage }), location, report);
-    await this.transactor.dataSource.getRepository(FileIntent).delete({ id });
   }
 
   async #sweepUploads(report: SweepReport, failures: SweepFailures): Promise<void> {

@@ -15,6 +15,7 @@ import { readSweeperOptions } from '../../../lib/files/intents/sweeper-options.j
 import { uuidV7 } from '../../../lib/files/file-id.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { assembleFiles, filesHarness, HARNESS_ENTITIES } from '../../support/files-harness.js';
+import { storageWith } from '../../support/storage-with.js';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -60,6 +61,53 @@ describe('FilesSweeper', () => {
     await dataSource.getRepository(FileIntent).insert(intent('delete', 'deleted', clock.now));
     expect(await sweeper.sweep()).toMatchObject({ examined: 1, finished: 1 });
     expect(await stored()).toEqual([]);
+  });
+
+  it('finishes many intents of a bucket with two statements, and keeps bytes that a file refers to', async () => {
+    const removals: (readonly string[])[] = [];
+    const bucket = storageWith({
+      removeAll: async (locations) => {
+        removals.push(locations);
+        for (const location of locations) await bucket.remove(location);
+      },
+    });
+    const { sweeper, clock, files, dataSource, intents, statements } = await filesHarness({ bucket });
+    const { location: referred } = await files.create(content, { name: 'x', storage: 'bucket' });
+    const gone = Array.from({ length: 20 }, (_, at) => `gone/${at}`);
+    for (const location of gone) await bucket.write(location, source());
+    const all = [...gone, 'never/written', referred].map((one) => intent('delete', one, clock.now, 'bucket'));
+    await dataSource.getRepository(FileIntent).insert(all);
+
+    statements.length = 0;
+    expect(await sweeper.sweep()).toMatchObject({ examined: 22, finished: 21, kept: 1, failed: 0, bytesRemoved: 140 });
+    expect(removals).toEqual([[...gone, 'never/written']]);
+    expect(statements.filter((sql) => sql.startsWith('DELETE'))).toHaveLength(1);
+    expect(await intents()).toEqual([]);
+    expect(await bucket.exists(referred)).toBe(true);
+  });
+
+  it('finds out which of many intents fails, and finishes the others', async () => {
+    const refuse = (location: string): void => {
+      if (location === 'locked') throw new Error('locked by a retention rule');
+    };
+    const memory = memoryStorage();
+    const bucket = storageWith({
+      write: (location, bytes) => memory.write(location, bytes),
+      stat: (location) => memory.stat(location),
+      remove: async (location) => {
+        refuse(location);
+        await memory.remove(location);
+      },
+      removeAll: async (locations) => locations.forEach(refuse),
+    });
+    const { sweeper, clock, dataSource, intents } = await filesHarness({ bucket });
+    for (const location of ['a', 'locked', 'b']) {
+      await bucket.write(location, source());
+      await dataSource.getRepository(FileIntent).insert(intent('delete', location, clock.now, 'bucket'));
+    }
+    expect(await sweeper.sweep()).toMatchObject({ examined: 3, finished: 2, failed: 1, bytesRemoved: 14 });
+    expect((await intents()).map(({ location }) => location)).toEqual(['locked']);
+    expect([await bucket.exists('a'), await bucket.exists('locked')]).toEqual([false, true]);
   });
 
   it('keeps the intents of a storage that is not configured, and says so once', async () => {
@@ -200,11 +248,12 @@ describe('FilesSweeper on its interval', () => {
     // A server's pool has timers of its own.
     const [inMemory] = await reachableDatabases('memory');
     const world = await filesHarness({}, inMemory);
-    const { registry, transactor, removals, uploadSweep, filesDrafts, clock } = world;
+    const { registry, transactor, removals, intentEndings, uploadSweep, filesDrafts, clock } = world;
     const sweeper = new FilesSweeper(
       registry,
       transactor,
       removals,
+      intentEndings,
       uploadSweep,
       filesDrafts,
       readSweeperOptions(options),
