@@ -4,8 +4,8 @@ import type { Readable } from 'node:stream';
 import { UploadAbortedError, UploadMalformedError } from '../../errors/requests.errors.js';
 import { watchArrival } from '../form/arrival.js';
 
-// Enough to have the storage's next write ready. There may be hundreds of requests at once.
-const READ_AHEAD = 128 * 1024;
+// One chunk of the socket. There may be hundreds of requests at once.
+const READ_AHEAD = 16 * 1024;
 
 /** The bytes of a request. */
 export interface ChunkBody {
