@@ -3,6 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
 import { UploadBusyError } from '../../errors/uploads.errors.js';
 import { locationKey } from '../location-key.js';
+import type { UploadedPart } from '../direct-upload-place.js';
 import type { ResumableUploadPlace } from '../resumable-upload-place.js';
 import type { Leftovers } from '../storage-adapter.js';
 import type { S3Bucket } from './s3-bucket.js';
@@ -15,10 +16,12 @@ import { MAX_PARTS } from './s3-upload.js';
 /** The directory of the tails. No file has its location there. */
 export const S3_TAILS = '.nestjs-files/tails';
 
-/** How far an upload is: so many whole parts, and so many bytes of the next one. */
+/** How far an upload is: its whole parts, and so many bytes of the next one. */
 interface Progress {
-  parts: number;
+  parts: UploadedPart[];
   tail: number;
+  /** Whether there is a tail, also one that does not count any more. */
+  hasTail: boolean;
 }
 
 /**
@@ -42,7 +45,7 @@ export class S3ResumableUploads implements ResumableUploadPlace {
   async offset(location: string, handle: string): Promise<number | undefined> {
     const { partSize } = read(handle);
     const progress = await this.#progress(location, handle);
-    return progress && progress.parts * partSize + progress.tail;
+    return progress && progress.parts.length * partSize + progress.tail;
   }
 
   async append(location: string, handle: string, offset: number, content: AsyncIterable<Uint8Array>): Promise<number> {
@@ -59,7 +62,7 @@ export class S3ResumableUploads implements ResumableUploadPlace {
 
   async head(location: string, handle: string, size: number): Promise<Buffer> {
     const progress = await this.#progress(location, handle);
-    const tail = progress?.parts === 0 ? await this.#tail(location, progress.tail) : Buffer.alloc(0);
+    const tail = progress?.parts.length === 0 ? await this.#tail(location, progress.tail) : Buffer.alloc(0);
     return tail.subarray(0, size);
   }
 
@@ -67,14 +70,13 @@ export class S3ResumableUploads implements ResumableUploadPlace {
     const { uploadId } = read(handle);
     const progress = await this.#progress(location, handle);
     if (progress) {
+      const { parts, tail } = progress;
       // A file of no bytes has one part, too.
-      if (progress.tail > 0 || progress.parts === 0)
-        await this.#send(location, uploadId, progress.parts + 1, await this.#tail(location, progress.tail));
-      const upload = { handle: uploadId, partSize: this.partSize };
-      const parts = await this.multipart.parts(location, upload);
-      await this.multipart.finish(location, upload, parts);
+      if (tail > 0 || parts.length === 0)
+        parts.push(await this.#send(location, uploadId, parts.length + 1, await this.#tail(location, tail)));
+      await this.multipart.finish(location, { handle: uploadId, partSize: this.partSize }, parts);
     }
-    await this.bucket.remove(tailAt(location));
+    if (progress?.hasTail !== false) await this.bucket.remove(tailAt(location));
   }
 
   async abort(location: string): Promise<void> {
@@ -117,26 +119,35 @@ export class S3ResumableUploads implements ResumableUploadPlace {
     }
   }
 
-  async #send(location: string, UploadId: string, PartNumber: number, bytes: Buffer): Promise<void> {
-    if (PartNumber > MAX_PARTS) throw new Error(`a file has at most ${MAX_PARTS} parts: raise the option "partSize"`);
-    const part = { ...this.bucket.at(location), UploadId, PartNumber, Body: bytes, ContentLength: bytes.length };
-    await answerTo(this.bucket.client.send(new UploadPartCommand(part)));
+  async #send(location: string, UploadId: string, number: number, bytes: Buffer): Promise<UploadedPart> {
+    if (number > MAX_PARTS) throw new Error(`a file has at most ${MAX_PARTS} parts: raise the option "partSize"`);
+    const at = { ...this.bucket.at(location), UploadId, PartNumber: number };
+    const part = new UploadPartCommand({ ...at, Body: bytes, ContentLength: bytes.length });
+    const { ETag = '' } = await answerTo(this.bucket.client.send(part));
+    return { number, size: bytes.length, tag: ETag };
   }
 
   /** `undefined` where the multipart upload has ended. */
   async #progress(location: string, handle: string): Promise<Progress | undefined> {
+    const [parts, tail] = await Promise.all([this.#wholeParts(location, handle), this.bucket.head(tailAt(location))]);
+    if (!parts) return undefined;
+    const counts = tail?.tag === tagOf(parts.length);
+    return { parts, tail: counts ? tail.size : 0, hasTail: tail !== undefined };
+  }
+
+  async #wholeParts(location: string, handle: string): Promise<UploadedPart[] | undefined> {
     const { partSize, uploadId } = read(handle);
-    let parts = 0;
+    const parts: UploadedPart[] = [];
     try {
       // A shorter one is the tail, of a `finish` that was cut off.
-      for await (const { PartNumber, Size } of partsOf(this.bucket, location, uploadId))
-        if (PartNumber === parts + 1 && Size === partSize) parts++;
+      for await (const { PartNumber = 0, Size = 0, ETag = '' } of partsOf(this.bucket, location, uploadId))
+        if (PartNumber === parts.length + 1 && Size === partSize)
+          parts.push({ number: PartNumber, size: Size, tag: ETag });
+      return parts;
     } catch (error) {
       if (isAnswer(error, 404)) return undefined;
       throw error;
     }
-    const tail = await this.bucket.head(tailAt(location));
-    return { parts, tail: tail?.tag === tagOf(parts) ? tail.size : 0 };
   }
 
   async #tail(location: string, size: number): Promise<Buffer> {
