@@ -1,7 +1,7 @@
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { FileFilter } from '../files/search/file-filter.js';
 import { escaped } from '../files/search/pattern.js';
-import type { ScanState } from '../files/scan/scan-state.js';
+import type { ScanState } from '../files/public-file.js';
 import { parseByteSize } from '../storage/byte-size.js';
 import { type CommandOption, type OptionValues, UsageError } from './command.js';
 

@@ -3,7 +3,7 @@
  * @module nestjs-files/scan
  */
 
-export type { ScanState } from '../files/scan/scan-state.js';
+export type { ScanState } from '../files/public-file.js';
 export { FilesScans } from '../scan/files-scans.js';
 export type { RescanOptions } from '../scan/files-scans.js';
 export type { ScanningOptions } from '../scan/scanning-options.js';

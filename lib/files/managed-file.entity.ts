@@ -2,9 +2,8 @@ import { Exclude, Transform } from 'class-transformer';
 import { Column, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 import { BINARY_TABLE, data, flag, id, int8, text, when } from './columns.js';
 import type { MetadataValue } from './metadata-value.js';
-import type { ScanState } from './scan/scan-state.js';
 import { toPublicFile } from './public-file.js';
-import type { PublicFile } from './public-file.js';
+import type { PublicFile, ScanState } from './public-file.js';
 import { Authoritative } from '../unit-of-work/typeorm/query-builders.js';
 
 // Nest's ClassSerializerInterceptor does not ask `toJSON()`.

@@ -1,4 +1,8 @@
-import type { ScanState } from './scan/scan-state.js';
+/**
+ * Whether the content of a file may be had. `pending`: it waits for its scan. `clean`: it may. `infected`: something was found. `failed`: all
+ * attempts to scan it have failed.
+ */
+export type ScanState = 'pending' | 'clean' | 'infected' | 'failed';
 
 /** A file as clients see it, without the location of its bytes. */
 export interface PublicFile {

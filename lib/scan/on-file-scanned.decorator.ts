@@ -1,5 +1,5 @@
 import { SetMetadata } from '@nestjs/common';
-import type { ScanState } from '../files/scan/scan-state.js';
+import type { ScanState } from '../files/public-file.js';
 
 /** Metadata key of a method that is called for each scanned file. */
 export const ON_FILE_SCANNED = Symbol('ON_FILE_SCANNED');

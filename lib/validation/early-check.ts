@@ -6,7 +6,7 @@ import type { FileSnapshot, OwnershipState } from '../ownership/statements/trans
 import { StagedFiles } from '../staging/staged-files.js';
 import { detach } from '../unit-of-work/scopes/ambient.js';
 import { currentUnit } from '../unit-of-work/unit-of-work.js';
-import type { ScanState } from '../files/scan/scan-state.js';
+import type { ScanState } from '../files/public-file.js';
 import type { ClaimRefusal } from '../ownership/file-claims.js';
 
 /** A file, and whether the actor of the call may see it. */

@@ -2,12 +2,6 @@ import { FileInfectedError, FilePendingError, FileUnscannedError } from '../../e
 import type { Storage } from '../../storage/storage.js';
 import type { ManagedFile } from '../managed-file.entity.js';
 
-/**
- * Whether the content of a file may be had. `pending`: it waits for its scan. `clean`: it may. `infected`: something was found. `failed`: all
- * attempts to scan it have failed.
- */
-export type ScanState = 'pending' | 'clean' | 'infected' | 'failed';
-
 /** What is known of the content's safety; it comes and goes with the content. */
 export type ScanFields = Pick<ManagedFile, 'scan' | 'scanner' | 'finding'>;
 

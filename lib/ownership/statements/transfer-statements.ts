@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Actor } from '../../actor/actor.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
-import type { ScanState } from '../../files/scan/scan-state.js';
+import type { ScanState } from '../../files/public-file.js';
 import type { TransferAction } from '../../files/transfer-action.js';
 
 /** One file's way to its owner. The files of one call are distinct. */
