@@ -14,7 +14,7 @@ import {
   TaskQueue,
   WithTaskQueue,
 } from 'nestjs-files';
-import type { Actor, FileOwnerPolicy, ManagedFile } from 'nestjs-files';
+import type { Actor, FileOwnerPolicy, FilesModuleOptions, ManagedFile } from 'nestjs-files';
 import { FileTransfer } from 'nestjs-files/entities';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import type { Storage } from 'nestjs-files/storage';
@@ -200,7 +200,7 @@ class AlbumPolicy implements FileOwnerPolicy {
   }
 }
 
-async function start(options = {}) {
+async function start(options: Partial<FilesModuleOptions> = {}) {
   const app = await startApp({
     options: { cascade: { album: true }, ...options },
     imports: [TypeOrmModule.forFeature([Album, Version])],
@@ -312,7 +312,7 @@ it('keeps the files of tenants apart', async () => {
   const app = await start({
     storages: storagesOf(root),
     defaultStorage: placeOf('acme'),
-    uploads: (actor: Actor | null, storage: string) => storage === placeOf(tenantOf(actor)),
+    uploads: (actor, storage) => storage === placeOf(tenantOf(actor)),
   });
   const own = await uploadFile(app, 'ada@umbrella', formWith('text', 'a.txt', { storage: 'tenant-umbrella' }));
   expect(await app.files.findOrFail(own.id)).toMatchObject({ storage: 'tenant-umbrella' });
