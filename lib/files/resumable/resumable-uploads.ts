@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { FileTooLargeError, FileTypeNotAcceptedError } from '../../errors/files.errors.js';
 import { RequestInvalidError } from '../../errors/requests.errors.js';
-import { UploadIncompleteError, UploadNotFoundError } from '../../errors/uploads.errors.js';
+import { UploadFinalError, UploadIncompleteError, UploadNotFoundError } from '../../errors/uploads.errors.js';
 import type { Storage } from '../../storage/storage.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
@@ -85,6 +85,7 @@ export class ResumableUploads {
   /** Appends bytes. With the last one, the upload becomes a file. */
   async append(id: string, appended: Appended): Promise<ResumableState> {
     const row = await this.#find(id, appended);
+    if (row.kind === 'final') throw new UploadFinalError(id);
     await appended.allow?.(row.storage);
     if (row.endedAt) {
       const file = await this.completion.fileOf(row);

@@ -3,7 +3,6 @@ import { FileTooLargeError } from '../../errors/files.errors.js';
 import { RequestInvalidError } from '../../errors/requests.errors.js';
 import {
   UploadChecksumMismatchedError,
-  UploadFinalError,
   UploadLengthExceededError,
   UploadNotFoundError,
   UploadOffsetMismatchedError,
@@ -48,7 +47,6 @@ export class UploadAppends {
 
   /** Appends bytes to an open upload, whose lease this request has. Resolves to the new offset, also for content that ended early. */
   async append(row: FileUpload, appended: Appended, lease: UploadLease): Promise<number> {
-    if (row.kind === 'final') throw new UploadFinalError(row.id);
     const storage = this.storages.of(row);
     this.assertOffset(row, appended, await this.offsetOf(row));
     if (appended.length !== undefined) await this.#announce(row, appended.length, appended.offset);
@@ -56,9 +54,10 @@ export class UploadAppends {
     if (appended.offset + (appended.size ?? 0) > limit.offset)
       throw limit.exceeded(appended.offset + (appended.size ?? 0));
     const watched = within(lease.watched(appended.content), appended.offset, limit);
-    const offset = await this.#checked(row, appended, watched, async (content) => {
-      return this.#store(row, storage, appended, content);
-    });
+    const offset = await this.#checked(row, appended, watched, async (content) =>
+      // What is whole may be an object already, behind which nothing can be written, not even nothing.
+      appended.offset === row.length ? drained(content, appended.offset) : this.#store(row, storage, appended, content),
+    );
     lease.assertHeld();
     // The length is still to come, so that the bytes count as they come.
     if (row.length === null) await this.#charge(row, offset);
@@ -142,6 +141,13 @@ export class UploadAppends {
       return { offset: size + room.bytes, exceeded: (offset) => room.exceeded(offset - size) };
     return { offset: maxSize, exceeded: () => new FileTooLargeError(name, maxSize) };
   }
+}
+
+/** Reads on, so that what is wrong with the content is thrown. */
+async function drained(content: AsyncIterable<Uint8Array>, offset: number): Promise<number> {
+  let end = offset;
+  for await (const chunk of content) end += chunk.length;
+  return end;
 }
 
 interface Limit {

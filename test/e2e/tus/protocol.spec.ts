@@ -221,6 +221,23 @@ describe.each(PLATFORMS)('tus on %s', (platform) => {
     expect((await send('DELETE', path)).status).toBe(404);
   });
 
+  it('takes no bytes, behind the last one, as often as it likes', async () => {
+    const { create, patch, send, offset, content, stored } = await startTus(platform);
+    const { path } = await create({ 'Upload-Length': 5, 'Upload-Concat': 'partial' }, 'hello');
+    for (const given of [{}, { 'Upload-Checksum': checksum('') }]) {
+      const again = await patch(path, 5, '', given);
+      expect([again.status, again.headers.get('upload-offset')]).toEqual([204, '5']);
+    }
+    expect((await patch(path, 5, '!')).status).toBe(413);
+    expect(await offset(path)).toBe(5);
+    expect(await stored()).toHaveLength(1);
+    const final = await create({ 'Upload-Concat': `final;${path}` });
+    expect(String(await content(final.id))).toBe('hello');
+    expect(await stored()).toHaveLength(1);
+    expect(await patch(final.path, 5, '')).toMatchObject({ status: 403, code: 'FILES_UPLOAD_FINAL' });
+    expect((await send('HEAD', final.path)).headers.get('file-id')).toBe(final.id);
+  });
+
   it('keeps to the limits of the storage and the owner while it runs', async () => {
     const plain = databaseStorage();
     const { create, patch, send, offset, app, stored } = await startTus(platform, {
