@@ -43,6 +43,7 @@ import { FileUpload } from './files/uploads/file-upload.entity.js';
 import { ResumableUploads } from './files/resumable/resumable-uploads.js';
 import { RunningHashes } from './files/resumable/running-hashes.js';
 import { UploadAppends } from './files/resumable/upload-appends.js';
+import { UploadCharges } from './files/resumable/upload-charges.js';
 import { UploadLeases } from './files/resumable/upload-leases.js';
 import { UploadBeginnings } from './files/uploads/upload-beginnings.js';
 import { UploadCompletion } from './files/uploads/upload-completion.js';
@@ -284,6 +285,7 @@ function assemble(
       ResumableUploads,
       RunningHashes,
       UploadAppends,
+      UploadCharges,
       UploadLeases,
       UploadSweep,
       { provide: OwnershipPort, useClass: Ownership },

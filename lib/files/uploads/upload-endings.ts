@@ -1,5 +1,6 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { In } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { UploadNotFoundError } from '../../errors/uploads.errors.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
@@ -34,7 +35,7 @@ export class UploadEndings {
       const now = this.now();
       const expiresAt = new Date(Math.min(row.expiresAt.getTime(), now + this.options.urlsExpireAfter));
       if (!(await endRow(unit.manager, row.id, { now: new Date(now), expiresAt }))) return false;
-      await this.ownership.onRelease(ownerOf(row), announced(row), unit.manager);
+      await this.#release(row, unit.manager);
       unit.afterCommit(() => this.clear(row));
       return true;
     });
@@ -63,7 +64,7 @@ export class UploadEndings {
     return this.transactor.run(async ({ manager }) => {
       const now = new Date(this.now());
       if (!(await endRow(manager, row.id, { now, expiredBy: now }))) return false;
-      await this.ownership.onRelease(ownerOf(row), announced(row), manager);
+      await this.#release(row, manager);
       return true;
     });
   }
@@ -78,5 +79,12 @@ export class UploadEndings {
       await storage.direct(location, (place) => place.abort(location));
     }
     return removeUnreferred(this.transactor.dataSource, storage, location);
+  }
+
+  /** What the upload has reserved no longer counts. A request that appends may have reserved more since the row was read. */
+  async #release(row: FileUpload, manager: EntityManager): Promise<void> {
+    const isFixed = !isResumableRow(row) || row.length !== null;
+    const now = isFixed ? row : ((await manager.findOneBy(FileUpload, { id: row.id })) ?? row);
+    await this.ownership.onRelease(ownerOf(row), announced(now), manager);
   }
 }

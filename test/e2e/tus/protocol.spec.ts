@@ -238,6 +238,22 @@ describe.each(PLATFORMS)('tus on %s', (platform) => {
     expect((await send('HEAD', final.path)).headers.get('file-id')).toBe(final.id);
   });
 
+  it('counts the bytes of unknown length for the owner before they are kept, also of requests that fail', async () => {
+    const { create, patch, offset, send, app } = await startTus(platform, { quotas: { user: { bytes: 500_000 } } });
+    const usage = () => app.get(Quotas).usage({ type: 'user', id: 'ada' });
+    const [one, two] = [await create({ 'Upload-Defer-Length': 1 }), await create({ 'Upload-Defer-Length': 1 })];
+    // No Content-Length tells how many there are.
+    const bytes = () => new Blob([BYTES, BYTES]).stream();
+    const answers = await Promise.all([one, two].map(({ path }) => patch(path, 0, bytes())));
+    for (const answer of answers) expect(answer).toMatchObject({ status: 413, code: 'FILES_QUOTA_EXCEEDED' });
+    const kept = [await offset(one.path), await offset(two.path)];
+    expect(kept[0]! + kept[1]!).toBeGreaterThan(0);
+    expect(kept[0]! + kept[1]!).toBeLessThanOrEqual(500_000);
+    expect(await usage()).toEqual({ bytes: kept[0]! + kept[1]!, count: 2 });
+    for (const { path } of [one, two]) expect((await send('DELETE', path)).status).toBe(204);
+    expect(await usage()).toEqual({ bytes: 0, count: 0 });
+  });
+
   it('keeps to the limits of the storage and the owner while it runs', async () => {
     const plain = databaseStorage();
     const { create, patch, send, offset, app, stored } = await startTus(platform, {
