@@ -236,6 +236,40 @@ describe.skipIf(!chromium)('<file-field>', () => {
     expect([await rows(page).count(), await valueOf(page)]).toEqual([0, '']);
   });
 
+  it('lets nobody change its files while it is disabled, and lets go of a problem when they change', async () => {
+    const { page } = await open('endpoint="/files" storage="small"');
+    await pick(page, picked('a.txt'));
+    await done(page, 1);
+    const id = await valueOf(page);
+    await page.evaluate("document.getElementById('set').disabled = true");
+    const remove = page.getByRole('button', { name: 'Remove: a.txt' });
+    expect(await remove.isDisabled()).toBe(true);
+    await page.evaluate("document.getElementById('set').disabled = false");
+    expect(await remove.isDisabled()).toBe(false);
+    // The file that takes its place is too large.
+    await pick(page, picked('large.txt', randomBytes(200)));
+    await page.locator('file-field li[data-state=failed]').waitFor();
+    expect([await valueOf(page), await page.evaluate('window.changes')]).toEqual(['', [id, '']]);
+    await page.evaluate("document.getElementById('field').setCustomValidity('gone')");
+    expect(await messageOf(page)).toBe('gone');
+    await page.getByRole('button', { name: 'Reset' }).click();
+    expect([await messageOf(page), await rows(page).count()]).toEqual(['', 0]);
+    expect(await sent(page)).toEqual([]);
+  });
+
+  it('tells the page of its progress, and asks for no other address than that of its file', async () => {
+    const { page } = await open();
+    await page.evaluate(
+      "window.told = []; document.getElementById('field').uploadOptions = { onProgress: (sent, total) => told.push([sent, total]) }",
+    );
+    await pick(page, picked('a.txt', randomBytes(50)));
+    await done(page, 1);
+    expect(await page.evaluate('window.told.at(-1)')).toEqual([50, 50]);
+    const asked = page.waitForRequest((request) => request.url().includes('files'));
+    await page.evaluate("document.getElementById('field').value = '../logout?now'");
+    expect(new URL((await asked).url()).pathname).toBe('/files/..%2Flogout%3Fnow');
+  });
+
   it('speaks the language that it is given', async () => {
     const { page } = await open('required');
     await page.evaluate(`(() => {

@@ -30,6 +30,7 @@ export class FieldItem {
   id: string | undefined;
   problem = '';
   #state: ItemState = 'waiting';
+  #isDisabled = false;
   readonly #name: HTMLElement;
   readonly #progress = make('progress', { max: 1, value: 0 }, 'progress');
   readonly #status = make('span', {}, 'status');
@@ -64,6 +65,12 @@ export class FieldItem {
     if (hadFocus) this.#actions.querySelector('button')?.focus();
   }
 
+  /** Whether nobody can press its buttons. */
+  set disabled(isDisabled: boolean) {
+    this.#isDisabled = isDisabled;
+    for (const button of this.#actions.querySelectorAll('button')) button.disabled = isDisabled;
+  }
+
   /** So much of it is sent, from 0 to 1. */
   progressed(part: number): void {
     this.#progress.value = part;
@@ -83,7 +90,11 @@ export class FieldItem {
   }
 
   #button(action: ItemAction): HTMLButtonElement {
-    const button = make('button', { type: 'button', textContent: this.text(action) }, 'action');
+    const button = make(
+      'button',
+      { type: 'button', textContent: this.text(action), disabled: this.#isDisabled },
+      'action',
+    );
     button.setAttribute('aria-label', `${this.text(action)}: ${this.name}`);
     button.addEventListener('click', () => this.act(this, action));
     return button;

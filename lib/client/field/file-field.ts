@@ -4,7 +4,7 @@
  * The element `<file-field>`, which is defined when this module is loaded.
  * @module nestjs-files/file-field
  */
-import { send } from '../send.js';
+import { baseOf, send } from '../send.js';
 import { upload } from '../upload.js';
 import type { UploadedFile, UploadOptions } from '../upload-options.js';
 import { accepts } from './accepts.js';
@@ -102,6 +102,7 @@ export class FileFieldElement extends Base {
   set value(ids: string) {
     for (const item of this.#items) this.#discard(item);
     this.#items = [];
+    this.#problem = '';
     for (const id of ids.split(',').filter(Boolean)) void this.#describe(id);
     this.#render();
   }
@@ -141,13 +142,14 @@ export class FileFieldElement extends Base {
   add(files: readonly File[]): void {
     if (this.matches(':disabled') || files.length === 0) return;
     const isMany = this.hasAttribute('multiple');
+    const isReplaced = !isMany && this.value !== '';
     if (!isMany) this.value = '';
     for (const file of isMany ? files : files.slice(-1)) {
       const item = this.#put(file.name, file);
       if (accepts(this.getAttribute('accept'), file)) item.become('waiting');
       else this.#fail(item, this.#text('wrongType'));
     }
-    this.#changed();
+    this.#changed(isReplaced);
     void this.#sendAll();
   }
 
@@ -184,9 +186,13 @@ export class FileFieldElement extends Base {
     item.stop = new AbortController();
     item.become('sending');
     const { signal } = item.stop;
-    const onProgress = (sent: number, total: number): void => item.progressed(total > 0 ? sent / total : 1);
+    const options = this.#options;
+    const onProgress = (sent: number, total: number): void => {
+      item.progressed(total > 0 ? sent / total : 1);
+      options.onProgress?.(sent, total);
+    };
     try {
-      const { id } = await upload(file, { resume: item.note, ...this.#options, signal, onProgress });
+      const { id } = await upload(file, { resume: item.note, ...options, signal, onProgress });
       // It may have been taken out, or paused, in the last moment.
       if (!this.#items.includes(item)) return;
       item.id = id;
@@ -227,6 +233,7 @@ export class FileFieldElement extends Base {
       (key) => this.#text(key),
       (one, action) => this.#act(one, action),
     );
+    item.disabled = this.matches(':disabled');
     this.#items.push(item);
     this.#list.append(item.row);
     return item;
@@ -237,11 +244,11 @@ export class FileFieldElement extends Base {
     const item = this.#put(id);
     item.id = id;
     item.become('done');
-    const { endpoint = '/files' } = this.#options;
-    const file = await send<UploadedFile>(this.#options, 'GET', `/${id}`).catch(() => undefined);
+    const path = `/${encodeURIComponent(id)}`;
+    const file = await send<UploadedFile>(this.#options, 'GET', path).catch(() => undefined);
     if (!file) return;
     item.rename(file.name);
-    if (file.contentType.startsWith('image/')) item.illustrate(`${endpoint}/${id}/content`);
+    if (file.contentType.startsWith('image/')) item.illustrate(`${baseOf(this.#options)}${path}/content`);
   }
 
   #fail(item: FieldItem, problem: string): void {
@@ -259,6 +266,7 @@ export class FileFieldElement extends Base {
     this.#pick.textContent = this.getAttribute('label') ?? this.#text('pick');
     this.#hint.textContent = this.#text('drop');
     this.#pick.disabled = this.matches(':disabled');
+    for (const item of this.#items) item.disabled = this.#pick.disabled;
     this.#input.multiple = this.hasAttribute('multiple');
     this.#input.accept = this.getAttribute('accept') ?? '';
     this.#setValue();
