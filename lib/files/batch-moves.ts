@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Optional } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { locationKey } from '../storage/location-key.js';
 import type { Storage } from '../storage/storage.js';
@@ -8,8 +8,12 @@ import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { ContentCopies } from './content/content-copies.js';
 import type { Copied, CopyTerms, Uncopied } from './content/content-copies.js';
 import { ContentStore } from './content/content-store.js';
+import type { NewContent } from './content/content-store.js';
 import { lockFiles } from './lock-files.js';
 import { ManagedFile } from './managed-file.entity.js';
+import { scanOfCopy } from './scan/scan-state.js';
+import type { ScanFields } from './scan/scan-state.js';
+import { StoredHooks } from './stored/stored-hooks.js';
 
 /** What became of a batch. Files of neither list were left as they were, because the run was ended. */
 export interface MovedBatch {
@@ -26,6 +30,7 @@ export class BatchMoves {
   constructor(
     private readonly contents: ContentStore,
     private readonly copies: ContentCopies,
+    @Optional() private readonly hooks?: StoredHooks,
   ) {}
 
   /**
@@ -34,11 +39,11 @@ export class BatchMoves {
    */
   async move(files: readonly ManagedFile[], to: Storage, terms: CopyTerms): Promise<MovedBatch> {
     const { copied, uncopied } = await this.copies.copy(files, () => to, terms);
-    const { moved, changed } = await this.#refer(copied);
+    const { moved, changed } = await this.#refer(copied, to);
     return { moved, uncopied, changed };
   }
 
-  async #refer(copies: readonly Copied[]): Promise<Pick<MovedBatch, 'moved' | 'changed'>> {
+  async #refer(copies: readonly Copied[], to: Storage): Promise<Pick<MovedBatch, 'moved' | 'changed'>> {
     if (copies.length === 0) return { moved: [], changed: [] };
     const [kept, lost]: [Copied[], Copied[]] = [[], []];
     const contents = copies.map(({ content }) => content);
@@ -54,20 +59,29 @@ export class BatchMoves {
       );
       for (const copy of copies) (isSame(copy.file, current.get(copy.file.id)) ? kept : lost).push(copy);
       const rows = kept.map(({ file }) => current.get(file.id) as ManagedFile);
-      await this.#write(unit, rows, kept);
-      return rows.map((row, at) => Object.assign(row, valuesOf(kept[at] as Copied)));
+      // Of the locked rows: a scan may have ended while the bytes were copied.
+      const values = kept.map(({ content }, at) => valuesOf(content, scanOfCopy(rows[at] as ManagedFile, to)));
+      await this.#write(unit, rows, kept, values);
+      const referring = rows.map((row, at) => Object.assign(row, values[at]));
+      for (const row of referring) this.hooks?.scan(row);
+      return referring;
     });
     await this.contents.discardAll(lost.map(({ content }) => content));
     return { moved, changed: lost.map(({ file }) => file) };
   }
 
-  async #write(unit: UnitOfWork, rows: readonly ManagedFile[], copies: readonly Copied[]): Promise<void> {
+  async #write(
+    unit: UnitOfWork,
+    rows: readonly ManagedFile[],
+    copies: readonly Copied[],
+    values: readonly Values[],
+  ): Promise<void> {
     if (copies.length === 0) return;
     await this.contents.attachAll(
       unit,
       copies.map(({ content }) => content),
     );
-    await referAll(unit.manager, copies);
+    await referAll(unit.manager, rows, values);
     await this.contents.remove(unit, rows);
   }
 }
@@ -76,35 +90,55 @@ function isSame({ storage, location }: ManagedFile, current: ManagedFile | undef
   return current?.storage === storage && current.location === location;
 }
 
-/** Columns of which each file has its own value. Their size is the same as before: the copy was compared with it. */
-const OWN = ['location', 'locationKey', 'contentType', 'charset', 'hash'] as const;
+/** Their size is the same as before: the copy was compared with it. */
+const COLUMNS = [
+  'storage',
+  'location',
+  'locationKey',
+  'contentType',
+  'charset',
+  'hash',
+  'hashAlgorithm',
+  'scan',
+  'scanner',
+  'finding',
+] as const;
 
-function valuesOf({ content: { storage, location, contentType, charset, hash, hashAlgorithm } }: Copied) {
+type Values = Pick<ManagedFile, (typeof COLUMNS)[number]> & { storageData: null };
+
+function valuesOf(
+  { storage, location, contentType, charset, hash, hashAlgorithm }: NewContent,
+  safety: ScanFields,
+): Values {
   const bytes = { storage, location, locationKey: locationKey(location), contentType, charset, hash, hashAlgorithm };
-  return { ...bytes, storageData: null };
+  return { ...bytes, ...safety, storageData: null };
 }
 
 /** Makes the rows refer to the copies: one statement. */
-async function referAll(manager: EntityManager, copies: readonly Copied[]): Promise<void> {
+async function referAll(
+  manager: EntityManager,
+  rows: readonly ManagedFile[],
+  values: readonly Values[],
+): Promise<void> {
   const names = tableNames<ManagedFile>(dataSourceOf(manager), ManagedFile);
-  const values = copies.map((copy) => ({ id: copy.file.id, ...valuesOf(copy) }));
-  const [{ storage, hashAlgorithm, storageData }] = values as [(typeof values)[number]];
+  const [first] = values as [Values];
+  const own = COLUMNS.filter((column) => values.some((value) => value[column] !== first[column]));
   const parameters: Record<string, unknown> = {};
-  for (const [at, value] of values.entries()) {
-    parameters[`id${at}`] = value.id;
-    for (const column of OWN) parameters[`${column}${at}`] = value[column];
+  for (const [at, { id }] of rows.entries()) {
+    parameters[`id${at}`] = id;
+    for (const column of own) parameters[`${column}${at}`] = values[at]?.[column];
   }
-  const choose = (column: (typeof OWN)[number]) => () => {
+  const choose = (column: (typeof COLUMNS)[number]) => () => {
     const cases = values.map((_, at) => `WHEN :id${at} THEN :${column}${at}`);
     return `CASE ${names.column('id')} ${cases.join(' ')} END`;
   };
-  const own = Object.fromEntries(OWN.map((column) => [column, choose(column)]));
+  const chosen = Object.fromEntries(own.map((column) => [column, choose(column)]));
   await manager
     .createQueryBuilder()
     .update(ManagedFile)
-    .set({ storage, hashAlgorithm, storageData, ...own })
-    .whereInIds(values.map(({ id }) => id))
-    .setParameters(parameters)
+    .set({ ...first, ...chosen })
+    .whereInIds(rows.map(({ id }) => id))
+    .setParameters(own.length === 0 ? {} : parameters)
     .updateEntity(false)
     .execute();
 }

@@ -23,6 +23,9 @@ import { assertOwnerReference } from './owner-reference.js';
 import type { OwnerReference } from './owner-reference.js';
 import { readContentType } from './read-content-type.js';
 import { OwnershipPort } from './ownership-port.js';
+import { verdictsOfCopies } from './scan/copied-verdicts.js';
+import type { CopiedTo } from './scan/copied-verdicts.js';
+import { scanOfCopy } from './scan/scan-state.js';
 import type { ScanFields } from './scan/scan-state.js';
 import type { StoringOperation } from './stored/on-file-stored.decorator.js';
 import { StoredHooks } from './stored/stored-hooks.js';
@@ -105,7 +108,7 @@ export class FileWriter {
     await this.ownership.roomFor(owner, { bytes: file.size, count: 1 });
     const content = await this.contents.copy(file, this.storages.of(file), to);
     const metadata = structuredClone(file.metadata);
-    return this.#add({ id: uuidV7(), operation: 'copy', content, name, owner, metadata });
+    return this.#add({ id: uuidV7(), operation: 'copy', content, name, owner, metadata, original: { file, to } });
   }
 
   async move(file: ManagedFile, storage: string, pace?: Pace): Promise<ManagedFile> {
@@ -118,7 +121,8 @@ export class FileWriter {
       const current = await lockFile(unit.manager, file.id);
       const isSame = current.storage === file.storage && current.location === file.location;
       if (!isSame) throw new FileChangedError([file.id]);
-      const moved = await this.#refer(unit, current, content);
+      // Of the locked row: a scan may have ended while the bytes were copied.
+      const moved = await this.#refer(unit, current, content, scanOfCopy(current, to));
       this.hooks?.scan(moved);
       return moved;
     });
@@ -168,9 +172,11 @@ export class FileWriter {
     const contents = stored.map(({ content }) => content);
     return this.contents.commitAll(contents, async (unit) => {
       const files: ManagedFile[] = [];
-      for (const { id, operation, content, name, owner, actor, metadata = null, draft = false } of stored) {
+      for (const { id, operation, content, name, owner, actor, metadata = null, draft = false, original } of stored) {
         const expiresAt = draft ? this.drafts.expiryOfNew(owner) : null;
-        const file = Object.assign(newFile({ ...bytesOf(content), name }, owner, id), { metadata, expiresAt });
+        const [verdict] = original ? await verdictsOfCopies(unit.manager, [original]) : [];
+        const bytes = { ...bytesOf(content), ...verdict };
+        const file = Object.assign(newFile({ ...bytes, name }, owner, id), { metadata, expiresAt });
         await insertStoredFile(unit.manager, file);
         await this.ownership.onCreate(file, unit.manager, actor);
         await this.hooks?.run(file, operation);
@@ -185,7 +191,7 @@ export class FileWriter {
     unit: UnitOfWork,
     file: ManagedFile,
     content: NewContent,
-    further: Partial<Pick<ManagedFile, 'replacedAt' | 'expiresAt'>> = {},
+    further: Partial<Pick<ManagedFile, 'replacedAt' | 'expiresAt'> & ScanFields>,
   ): Promise<ManagedFile> {
     const changes = { ...bytesOf(content), ...further, locationKey: locationKey(content.location), storageData: null };
     await unit.manager.update(ManagedFile, { id: file.id }, changes);
@@ -214,6 +220,7 @@ interface Stored {
   owner: OwnerReference | null;
   actor?: Actor | null | undefined;
   metadata?: ManagedFile['metadata'];
+  original?: CopiedTo;
   draft?: boolean;
 }
 

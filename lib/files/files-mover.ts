@@ -41,7 +41,7 @@ export type MoveOutcome = MovedFile | UnmovedFile;
 
 // A run that ends early has copied at most so much in vain, and no batch takes as long as the sweeper's grace.
 const BYTES_IN_BATCH = 64 * 1024 * 1024;
-// The statement that changes their rows has eleven parameters for each.
+// The statement that changes their rows has at most eighteen parameters for each, of the 32766 that a database takes at least.
 const MOST_IN_BATCH = 1_000;
 
 interface CheckedOptions extends MoveFilesOptions {

@@ -41,7 +41,7 @@ import { assertOwnerReference } from './owner-reference.js';
 import { assertMetadata } from './metadata-value.js';
 import type { OwnerReference } from './owner-reference.js';
 import { OwnerCopies } from './owner-copies.js';
-import { assertReadable } from './scan/scan-state.js';
+import { assertReadable, isReadable } from './scan/scan-state.js';
 import { OwnershipPort } from './ownership-port.js';
 import type { OwnershipChange, TransferOptions } from './ownership-port.js';
 import type { FoundFiles, ScanOptions, SearchOptions } from './search/file-filter.js';
@@ -262,7 +262,8 @@ export class FilesService {
 
   /**
    * The address of each file's bytes by its id, for a list of records: that of its storage where everybody may read it, otherwise the path of the
-   * library's route, which checks access. Missing files are left out. One statement, and none for files that are given as rows.
+   * library's route, which checks access. Missing files are left out, and those whose content nobody gets, because it is not scanned yet or not
+   * clean. One statement, and none for files that are given as rows.
    * `FilesAccess.addressesOf()` leaves out what an actor may not read. Throws `CapabilityMissingError` without the routes.
    */
   async addressesOf(files: readonly (string | ManagedFile)[]): Promise<Map<string, string>> {
@@ -270,6 +271,7 @@ export class FilesService {
     const rows = missing.length === 0 ? [] : await this.findMany(missing);
     const addresses = new Map<string, string>();
     for (const file of [...rows, ...files.filter((one) => typeof one !== 'string')]) {
+      if (!isReadable(file)) continue;
       const storage = this.storages.of(file);
       const address = storage.can('publicUrl') ? undefined : this.addresses.contentOf(file.id);
       addresses.set(file.id, address ?? (await storage.publicUrl(file.location)));

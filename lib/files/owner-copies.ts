@@ -10,6 +10,7 @@ import { ManagedFile } from './managed-file.entity.js';
 import { insertFiles, newFile } from './new-file.js';
 import type { OwnerReference } from './owner-reference.js';
 import { OwnershipPort } from './ownership-port.js';
+import { verdictsOfCopies } from './scan/copied-verdicts.js';
 import { StoredHooks } from './stored/stored-hooks.js';
 
 /** Copies the files of an owner for another one. */
@@ -33,10 +34,15 @@ export class OwnerCopies {
     const bytes = files.reduce((sum, { size }) => sum + size, 0);
     await this.ownership.roomFor(to, { bytes, count: files.length });
     const copied = await this.#copyAll(files, concurrency);
-    const rows = copied.map((copy) => rowOf(copy, to));
+    let rows: ManagedFile[] = [];
     await this.contents.commitAll(
       copied.map(({ content }) => content),
       async ({ manager }) => {
+        const verdicts = await verdictsOfCopies(
+          manager,
+          copied.map(({ file }) => ({ file, to: this.storages.of(file) })),
+        );
+        rows = copied.map((copy, at) => Object.assign(rowOf(copy, to), verdicts[at]));
         await insertFiles(manager, rows);
         await this.ownership.onCreateAll(rows, manager);
         for (const row of rows) await this.hooks?.run(row, 'copy');

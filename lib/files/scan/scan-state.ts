@@ -36,9 +36,15 @@ export function scanOfCopy(file: ManagedFile, to: Storage): ScanFields {
   return scan !== null && file.scanner === scanner.name ? { scan, scanner: scanner.name, finding } : unscannedIn(to);
 }
 
+/** Whether the content is clean, or nothing scans it. */
+export function isReadable({ scan }: Pick<ManagedFile, 'scan'>): boolean {
+  return scan === null || scan === 'clean';
+}
+
 /** Throws `FilePendingError`, `FileInfectedError` or `FileUnscannedError` unless the content is clean, or nothing scans it. */
-export function assertReadable({ id, scan }: Pick<ManagedFile, 'id' | 'scan'>): void {
-  if (scan === null || scan === 'clean') return;
+export function assertReadable(file: Pick<ManagedFile, 'id' | 'scan'>): void {
+  if (isReadable(file)) return;
+  const { id, scan } = file;
   if (scan === 'infected') throw new FileInfectedError(id);
   throw scan === 'failed' ? new FileUnscannedError(id) : new FilePendingError(id);
 }
