@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { Injectable } from '@nestjs/common';
 import { FileCorruptError } from '../errors/files.errors.js';
-import { LocationTakenError } from '../errors/storage.errors.js';
+import { LocationNotFoundError, LocationTakenError } from '../errors/storage.errors.js';
 import type { Storage } from '../storage/storage.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { detach } from '../unit-of-work/scopes/ambient.js';
@@ -55,7 +55,7 @@ export class FilesMirror {
 
   /**
    * Copies the bytes of each file, verified by their hash, and yields its outcome. Bytes that are in the other storage already are left as they
-   * are. If a run ends early, the next one goes on. Throws `MoveOptionInvalidError`, `SearchQueryInvalidError` for the filters, and
+   * are. Infected files whose bytes were removed are left out. If a run ends early, the next one goes on. Throws `MoveOptionInvalidError`, `SearchQueryInvalidError` for the filters, and
    * `CapabilityMissingError` where the first storage cannot read, or the other cannot read, write and stat.
    * @example for await (const outcome of mirror.run({ from: 'disk', to: 'backup' })) if (outcome.kind === 'failed') console.error(outcome.error);
    */
@@ -88,11 +88,16 @@ export class FilesMirror {
     signal?.throwIfAborted();
   }
 
-  /** Never rejects. */
-  async #outcome(file: ManagedFile, options: MirrorOptions, pace: Pace | undefined): Promise<MirrorOutcome> {
+  /** Undefined if there are no bytes any more, because they were infected. Never rejects. */
+  async #outcome(
+    file: ManagedFile,
+    options: MirrorOptions,
+    pace: Pace | undefined,
+  ): Promise<MirrorOutcome | undefined> {
     try {
       return { kind: await detach(() => this.#copy(file, options, pace)), file };
     } catch (error) {
+      if (file.scan === 'infected' && error instanceof LocationNotFoundError) return undefined;
       return { kind: 'failed', file, error };
     }
   }

@@ -1,29 +1,33 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { PassThrough } from 'node:stream';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import type { TypeOrmModuleOptions } from '@nestjs/typeorm';
-import { FilesModule, FilesService } from 'nestjs-files';
+import { FilesModule, FilesService, ManagedFile } from 'nestjs-files';
 import { runFilesCli } from 'nestjs-files/cli';
 import { fsStorage } from 'nestjs-files/storage/fs';
+import { DataSource } from 'typeorm';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import { ByteRemovals } from '../../../lib/files/content/byte-removals.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { newDirectory } from '../../support/files-directory.js';
 import { ScriptedScanner } from '../../support/scripted-scanner.js';
 
-async function world() {
+async function world(infected: 'keep' | 'remove' = 'keep') {
   const [kind] = await reachableDatabases('file');
   const { options, drop } = await kind!.create();
-  const root = newDirectory();
+  const [root, backup] = [newDirectory(), newDirectory()];
   const scanner = new ScriptedScanner();
   @Module({
     imports: [
       TypeOrmModule.forRoot({ ...options, synchronize: true, autoLoadEntities: true } as TypeOrmModuleOptions),
       FilesModule.forRootAsync({
         useFactory: () => ({
-          storages: { default: fsStorage({ root, scan: scanner }) },
-          scanning: { attempts: 1, backoff: 1 },
+          storages: { default: fsStorage({ root, scan: scanner }), backup: fsStorage({ root: backup }) },
+          scanning: { attempts: 1, backoff: 1, infected },
         }),
       }),
     ],
@@ -36,8 +40,11 @@ async function world() {
   });
   const files = app.get(FilesService);
   return {
+    root,
     scanner,
     files,
+    rows: app.get(DataSource).getRepository(ManagedFile),
+    removals: app.get(ByteRemovals),
     create: (content: string) => files.create(Buffer.from(content), { name: 'a.txt', owner: null }),
     becomes: (id: string, scan: string) =>
       vi.waitFor(async () => expect(await files.findOrFail(id)).toMatchObject({ scan }), { timeout: 20_000 }),
@@ -79,4 +86,28 @@ it('refuses states that there are not, and says which there are', async () => {
   const told = { code: 2, notes: expect.stringContaining('pending, clean, infected, failed, unscanned') as string };
   expect(await run('rescan', '--state', 'dirty')).toMatchObject(told);
   expect(await run('ls', '--scan', 'dirty')).toMatchObject(told);
+});
+
+it('scans bytes of the storage that commands make files of', async () => {
+  const { root, rows, becomes, run } = await world();
+  for (const [name, content] of Object.entries({ 'listed.txt': 'a virus', 'found.txt': 'hello' }))
+    await writeFile(join(root, name), content);
+  const list = join(newDirectory(), 'list.jsonl');
+  await writeFile(list, `${JSON.stringify({ location: 'listed.txt' })}\n`);
+  expect(await run('import', '--list', list, '--storage', 'default')).toMatchObject({ code: 0 });
+  expect(await run('orphans', '--storage', 'default', '--older-than', '0s', '--adopt')).toMatchObject({ code: 0 });
+  for (const [location, state] of Object.entries({ 'listed.txt': 'infected', 'found.txt': 'clean' })) {
+    const { id, scanner } = await rows.findOneByOrFail({ location });
+    expect(scanner).toBe('scripted');
+    await becomes(id, state);
+  }
+});
+
+it('copies the bytes of a storage for a backup, but for infected ones that were removed', async () => {
+  const { create, becomes, run, removals } = await world('remove');
+  const [clean, infected] = [await create('hello'), await create('a virus')];
+  await becomes(clean.id, 'clean');
+  await becomes(infected.id, 'infected');
+  await removals.idle();
+  expect(await run('copy', '--from', 'default', '--to', 'backup')).toMatchObject({ code: 0 });
 });
