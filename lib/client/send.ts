@@ -50,7 +50,7 @@ export async function send<T>(
   const { withCredentials, signal } = options;
   const body = json && { body: JSON.stringify(json) };
   const type: Record<string, string> = body ? { 'content-type': 'application/json' } : {};
-  const { text } = await exchange({
+  const { text, status } = await exchange({
     method,
     url: baseOf(options) + path,
     withCredentials,
@@ -59,7 +59,12 @@ export async function send<T>(
     ...further,
     headers: { ...headersOf(options), ...type, ...further.headers },
   });
-  return (text ? JSON.parse(text) : undefined) as T;
+  try {
+    return (text ? JSON.parse(text) : undefined) as T;
+  } catch {
+    // Such as the page of a login, to which the request was redirected.
+    throw new UploadError('The server has not answered with JSON', undefined, status);
+  }
 }
 
 /** The address of the library's routes. */
@@ -121,7 +126,7 @@ function lost(isSafe: boolean): UploadError {
 export function errorOf({ status, text, after }: Answer): UploadError {
   let said: { message?: string | string[]; code?: string } = {};
   try {
-    said = JSON.parse(text) as typeof said;
+    said = (JSON.parse(text) as typeof said | null) ?? {};
   } catch {
     // A proxy, or a storage, answers in another form.
   }

@@ -117,6 +117,17 @@ describe('upload() in a form', () => {
     expect(count).toBe(requests);
   });
 
+  it.each([
+    [200, '<html>Log in</html>', 'The server has not answered with JSON'],
+    [502, 'null', 'The server answered 502'],
+  ])('throws an UploadError for an answer that no route of the library gives: %i %s', async (status, text, message) => {
+    const endpoint = await answering((request, response) => {
+      request.resume().on('end', () => response.writeHead(status).end(text));
+    });
+    const refused = upload(fileOf('x'), { endpoint });
+    await expect(refused).rejects.toMatchObject({ name: 'UploadError', status, message });
+  });
+
   it('does not repeat a form whose answer was lost', async () => {
     let count = 0;
     const endpoint = await answering((request) => {
