@@ -19,6 +19,7 @@ import { gate } from '../../support/gate.js';
 import { formWith, startApp, uploadFile } from '../../support/http-app.js';
 import { ScriptedScanner } from '../../support/scripted-scanner.js';
 import { storageWith } from '../../support/storage-with.js';
+import { tusOf } from '../../support/tus-app.js';
 
 @Entity('scan_note')
 class ScanNote {
@@ -119,6 +120,22 @@ describe('a file in a storage with a scanner', () => {
     const download = await app.download(file.id);
     expect([download.status, await download.text()]).toEqual([200, 'hello']);
     expect(await app.notes()).toEqual(['pending: notes.txt of anna is clean, null']);
+  });
+
+  it('is closed until it is clean, too, where it came by tus, in parts or in one upload', async () => {
+    const { scanner, open } = held();
+    const app = await world({ scanner });
+    const { create } = tusOf(app);
+    const whole = await create({ user: 'anna', 'Upload-Length': 5 }, 'hello');
+    const part = await create({ user: 'anna', 'Upload-Length': 5, 'Upload-Concat': 'partial' }, 'hello');
+    const joined = await create({ user: 'anna', 'Upload-Concat': `final;${part.path}` });
+    for (const { id } of [whole, joined])
+      expect(await (await app.download(id, 'anna')).json()).toMatchObject({ code: 'FILES_FILE_PENDING' });
+    open();
+    for (const { id } of [whole, joined]) {
+      await app.becomes(id, 'clean');
+      expect(await (await app.download(id, 'anna')).text()).toBe('hello');
+    }
   });
 
   it('is closed to all links until it is clean, and does not use up a one-time link', async () => {
