@@ -65,11 +65,11 @@ export class ScanRuns {
     }
   }
 
-  async #settle({ id, location }: ManagedFile, outcome: Outcome): Promise<void> {
+  async #settle({ id, storage: scanned, location }: ManagedFile, outcome: Outcome): Promise<void> {
     await this.queue.runQueued(async (queue) => {
       const [file] = await lockFiles(queue.unit.manager, [id]);
-      // What was scanned is not the content any more.
-      if (file?.location !== location) return;
+      // What was scanned is not the content any more. The same location in another storage has a scanner of its own.
+      if (file?.storage !== scanned || file.location !== location) return;
       const { scan: previous } = file;
       const storage = this.storages.of(file);
       const verdict = { scan: outcome.state, scanner: storage.scanner?.name ?? file.scanner, finding: outcome.finding };

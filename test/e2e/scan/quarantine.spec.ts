@@ -308,6 +308,28 @@ describe('content that comes in another way', () => {
     expect(await app.files.move(clean.id, 'open')).toMatchObject({ scan: null, scanner: null });
   });
 
+  it('gets no verdict of the scanner of the storage that it was moved from', async () => {
+    const [one, other] = [held(), held()];
+    const another = new ScriptedScanner('another');
+    another.script = other.scanner.script;
+    const location = ({ name }: { name: string }) => name;
+    const storages = {
+      default: memoryStorage({ scan: one.scanner, location }),
+      other: memoryStorage({ scan: another, location }),
+    };
+    const app = await startApp({ options: { storages, scanning: QUICK } });
+    const files = app.app.get(FilesService);
+    const { id } = await files.create(Buffer.from('hello'), { name: 'a.txt', owner: null });
+    await one.scanner.begun(1);
+    await files.move(id, 'other');
+    one.open();
+    await another.begun(1);
+    await vi.waitFor(async () => expect(await app.dataSource.query('SELECT id FROM files_job')).toHaveLength(1));
+    expect(await files.findOrFail(id)).toMatchObject({ storage: 'other', scan: 'pending' });
+    other.open();
+    await vi.waitFor(async () => expect(await files.findOrFail(id)).toMatchObject({ scan: 'clean' }));
+  });
+
   it('is not laundered by a storage without a scanner', async () => {
     const app = await world();
     const { id } = await app.create('a virus');
