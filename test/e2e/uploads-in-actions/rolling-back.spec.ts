@@ -1,7 +1,7 @@
 import { Controller, Logger, RequestTimeoutException, UseInterceptors } from '@nestjs/common';
 import type { NestInterceptor } from '@nestjs/common';
 import { merge, mergeMap, Subject, throwError } from 'rxjs';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { CommitOutcomeUnknownError } from '../../../lib/errors/units.errors.js';
 import { addTask } from '../../../lib/task-queue/task-queue.js';
 import { UnitTransaction } from '../../../lib/unit-of-work/transaction/unit-transaction.js';
@@ -128,8 +128,8 @@ describe('the bytes of an action', () => {
     expect(await app.counts()).toEqual(NOTHING);
   });
 
-  it('stay when nobody knows whether the record was saved', async () => {
-    // There is no other connection that could be asked.
+  /** Sends a form whose record is saved; the reply to the COMMIT is lost. */
+  async function sendAndLoseReply() {
     const [database] = await reachableDatabases('memory');
     const app = await actionApp({ database: database! });
     const { commit } = UnitTransaction.prototype;
@@ -139,9 +139,21 @@ describe('the bytes of an action', () => {
       await commit.call(this);
       throw new CommitOutcomeUnknownError(new Error('the connection was lost'));
     });
-    const { status, body } = await app.send('/galleries', form());
-    spy.mockRestore();
+    onTestFinished(() => spy.mockRestore());
+    return { ...(await app.send('/galleries', form())), app };
+  }
+
+  it('stay when nobody knows whether the record was saved', async () => {
+    const spy = vi.spyOn(UnitTransaction.prototype, 'witnesses', 'get').mockReturnValue([]);
+    onTestFinished(() => spy.mockRestore());
+    const { status, body, app } = await sendAndLoseReply();
     expect([status, body]).toMatchObject([503, { code: 'FILES_COMMIT_OUTCOME_UNKNOWN' }]);
     expect(await app.counts()).toMatchObject({ stored: 4 });
+  });
+
+  it('stay with their record when its rows tell that it was saved', async () => {
+    const { status, app } = await sendAndLoseReply();
+    expect(status).toBe(201);
+    expect(await app.counts()).toEqual({ galleries: 1, files: 4, intents: 0, stored: 4 });
   });
 });
