@@ -13,6 +13,7 @@ import { OwnershipPort } from '../files/ownership-port.js';
 import type { Amount, TransferOptions } from '../files/ownership-port.js';
 import type { Room } from '../files/content/room.js';
 import { Transactor } from '../unit-of-work/transactor.js';
+import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { FileTransfer } from './file-transfer.entity.js';
 import { ownerOf, toSnapshot } from './statements/transfer-statements.js';
@@ -24,6 +25,8 @@ import { setPins } from './pins.js';
 import { chargeMoves } from './quotas/charge-moves.js';
 import type { Quotas } from './quotas/quotas.js';
 import { TransferRuntime } from './transfer-runtime.js';
+
+const IDS_PER_STATEMENT = 10_000;
 
 /** Ownership for trusted code, without access checks. Every change is in the history. */
 @Injectable()
@@ -85,17 +88,14 @@ export class Ownership extends OwnershipPort {
     reserved: Amount = { bytes: 0, count: 0 },
   ): Promise<void> {
     const owner = ownerOf(file);
-    await this.#record(manager, file, { action: 'create', from: null, to: owner, forced: false }, actor);
+    await this.#record(manager, [creationOf(file)], actor);
     const more = { bytes: file.size - reserved.bytes, count: 1 - reserved.count };
     await this.#quotas.charge(manager, [{ owner, ...more }]);
     if (owner) noteCreated(this.runtime, manager, file.id, owner);
   }
 
   async onCreateAll(files: readonly ManagedFile[], manager: EntityManager, actor?: Actor | null): Promise<void> {
-    const entries = files.map((file): HistoryEntry => {
-      return { fileId: file.id, action: 'create', from: null, to: ownerOf(file), forced: false };
-    });
-    await this.#recordAll(manager, entries, actor);
+    await this.#record(manager, files.map(creationOf), actor);
     await this.#quotas.charge(
       manager,
       files.map((file) => ({ owner: ownerOf(file), bytes: file.size, count: 1 })),
@@ -107,10 +107,7 @@ export class Ownership extends OwnershipPort {
   }
 
   async onDeleteAll(files: readonly ManagedFile[], manager: EntityManager): Promise<void> {
-    const entries = files.map((file): HistoryEntry => {
-      return { fileId: file.id, action: 'delete', from: ownerOf(file), to: null, forced: file.pinned };
-    });
-    await this.#recordAll(manager, entries);
+    await this.#record(manager, files.map(deletionOf));
     await this.#quotas.charge(
       manager,
       files.map((file) => ({ owner: ownerOf(file), bytes: -file.size, count: -1 })),
@@ -122,7 +119,7 @@ export class Ownership extends OwnershipPort {
   }
 
   async onDelete(file: ManagedFile, manager: EntityManager): Promise<void> {
-    await this.#record(manager, file, { action: 'delete', from: ownerOf(file), to: null, forced: file.pinned });
+    await this.#record(manager, [deletionOf(file)]);
     await this.#quotas.charge(manager, [{ owner: ownerOf(file), bytes: -file.size, count: -1 }], file.id);
     const owner = ownerOf(file);
     if (owner) noteTaken(this.runtime, manager, file.id, owner);
@@ -173,16 +170,7 @@ export class Ownership extends OwnershipPort {
     });
   }
 
-  async #record(
-    manager: EntityManager,
-    { id }: ManagedFile,
-    entry: Omit<HistoryEntry, 'fileId'>,
-    actor?: Actor | null,
-  ): Promise<void> {
-    await this.#recordAll(manager, [{ fileId: id, ...entry }], actor);
-  }
-
-  async #recordAll(manager: EntityManager, entries: readonly HistoryEntry[], actor?: Actor | null): Promise<void> {
+  async #record(manager: EntityManager, entries: readonly HistoryEntry[], actor?: Actor | null): Promise<void> {
     const by = actor === undefined ? await this.actors.current() : actor;
     await this.#statements.record(manager, entries, by);
   }
@@ -202,10 +190,19 @@ export class Ownership extends OwnershipPort {
   }
 }
 
-/** Files that were given to the owner who had them stay there, and no statement of the transfer has written their rows. */
+function creationOf(file: ManagedFile): HistoryEntry {
+  return { fileId: file.id, action: 'create', from: null, to: ownerOf(file), forced: false };
+}
+
+function deletionOf(file: ManagedFile): HistoryEntry {
+  return { fileId: file.id, action: 'delete', from: ownerOf(file), to: null, forced: file.pinned };
+}
+
+/** Files that were given to their present owner are drafts no more; no statement of the transfer has written their rows. */
 async function keepDrafts(manager: EntityManager, files: readonly MoveOutcome[]): Promise<void> {
-  if (files.length === 0) return;
-  await manager.update(ManagedFile, { id: In(files.map(({ fileId }) => fileId)) }, { expiresAt: null });
+  const ids = files.map(({ fileId }) => fileId);
+  for (const chunk of inChunks(ids, IDS_PER_STATEMENT))
+    await manager.update(ManagedFile, { id: In(chunk) }, { expiresAt: null });
 }
 
 function refuse({ fileId, verdict }: MoveOutcome): void {

@@ -68,7 +68,7 @@ export class ScanRuns {
   async #settle({ id, storage: scanned, location }: ManagedFile, outcome: Outcome): Promise<void> {
     await this.queue.runQueued(async (queue) => {
       const [file] = await lockFiles(queue.unit.manager, [id]);
-      // What was scanned is not the content any more. The same location in another storage has a scanner of its own.
+      // What was scanned is not the content any more. Another storage has another scanner, even for the same location.
       if (file?.storage !== scanned || file.location !== location) return;
       const { scan: previous } = file;
       const storage = this.storages.of(file);

@@ -4,7 +4,10 @@ export interface MarkPlace {
   readonly place: string;
   /** The place without symbolic links, by which two places can be compared. @default `place` */
   resolved?(): Promise<string>;
-  /** The mark; `undefined` if it, or the place itself, is missing. Called before each write and removal, so it must be cheap, or trusted for a while. */
+  /**
+   * The mark; `undefined` if it, or the place itself, is missing. Called before each removal, and before each write that `trustedFor` does not
+   * cover, so it must be cheap.
+   */
   read(): Promise<string | undefined>;
   /** Writes the mark if there is none. `false` if there is one, also for the losers of a race. */
   create(mark: string): Promise<boolean>;

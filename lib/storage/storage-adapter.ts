@@ -15,8 +15,8 @@ export interface StorageAdapter {
   /**
    * Stores all of the content, or nothing: a part of it is never visible, and nothing is left when it fails. Resolves once the bytes would
    * survive what the place promises to survive.
-   * - Something is there already: throws `LocationTakenError`, once the content has ended at the latest. Bytes are never overwritten; of several writes at
-   *   once exactly one wins, and the others throw the same.
+   * - Something is there already: throws `LocationTakenError`, once the content has ended at the latest. Bytes are never overwritten; of several
+   *   writes at once exactly one wins, and the others throw the same.
    * - The content fails, or is cut off: throws that error, as `for await` and `pipeline` do. The storage destroys it.
    * - The place has directories, and `a` of `a/b` is a file: throws `LocationInvalidError`. A place without directories keeps both.
    */

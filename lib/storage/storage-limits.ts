@@ -82,7 +82,7 @@ function readMaxSize(maxSize: number | string): number | undefined {
 
 const MAX_SCANNER_NAME = 64;
 
-/** Throws `StorageOptionInvalidError` for what is no scanner, and for one in a storage from which everybody can read. */
+/** Throws `StorageOptionInvalidError` for a value that is not a scanner, and for a scanner of a storage from which everybody can read. */
 export function assertScanner(scanner: FileScanner | undefined, hasPublicAddresses: boolean): void {
   if (scanner === undefined) return;
   const { name, maxSize, scan } = (scanner ?? {}) as Partial<FileScanner>;

@@ -112,7 +112,7 @@ interface Before {
 
 /**
  * Why a file is refused early. It may have come with the call, or be one that the owner has, which only the drain can tell. It may be the
- * actor's own, if it was uploaded by itself, in several requests, to the storage of the field.
+ * actor's own, if it was uploaded before, by a direct or resumable upload, to the storage of the field.
  */
 function refusalOf(
   file: SeenFile | undefined,

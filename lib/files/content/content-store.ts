@@ -162,8 +162,8 @@ export class ContentStore {
   }
 
   /**
-   * Records an intent, unless it was noted before, then writes the bytes. If the write fails, the bytes and the intent are removed; if they cannot be removed, or the
-   * write may still arrive later, the intent stays for the sweeper.
+   * Records an intent, unless there is one, then writes the bytes. If the write fails, the bytes and the intent are removed. If they cannot be
+   * removed, or the write may still arrive later, the intent stays for the sweeper.
    */
   async #place(
     storage: Storage,

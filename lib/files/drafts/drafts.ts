@@ -19,7 +19,7 @@ export class Drafts {
     return this.options.expireAfter !== undefined;
   }
 
-  /** For a file that its owner uploads now. Without an owner it is nobody's draft, and stays. */
+  /** For a file that its owner uploads now. A file without an owner is not a draft, and stays. */
   expiryOfNew(owner: OwnerReference | null): Date | null {
     return owner && this.options.expireAfter !== undefined ? new Date(this.now() + this.options.expireAfter) : null;
   }

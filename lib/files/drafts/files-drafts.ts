@@ -28,7 +28,7 @@ const BATCH = 100;
 const RETRIES = 5;
 
 /**
- * Deletes uploads that were never attached, once their time is over. The sweeper does it by itself. Several machines may do it at once. A transfer
+ * Deletes uploads that were never attached, once their time is over. The sweeper calls it. Several machines may do it at once. A transfer
  * that has begun wins: its file is passed over.
  */
 @Injectable()

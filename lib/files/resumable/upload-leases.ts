@@ -17,7 +17,7 @@ const LEASE = 5_000;
 
 /**
  * Lets one request at a time append to an upload, on all machines: it writes a lease into the row, which it renews while bytes come. A request
- * without a lease is refused at once. The lease of a machine that died, or of a client that sends nothing, ends by itself.
+ * without a lease is refused at once. The lease of a machine that died, or of a client that sends nothing, expires.
  */
 @Injectable()
 export class UploadLeases {

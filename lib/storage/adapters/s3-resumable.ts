@@ -26,7 +26,7 @@ interface Progress {
 
 /**
  * Uploads of several requests: a multipart upload, all of whose parts but the last one have the same size. S3 takes no small part before the
- * last one, so that the bytes behind the last whole part are kept as an object of its own, the tail. Its tag tells how many parts are before
+ * last one, so that the bytes behind the last whole part are kept as a separate object, the tail. Its tag tells how many parts are before
  * it: a tail whose bytes have become a part since does not count. Each part is always of the same bytes of the file, whoever sends it.
  */
 export class S3ResumableUploads implements ResumableUploadPlace {
