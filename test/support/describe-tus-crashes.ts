@@ -10,6 +10,8 @@ import { filesBelow, newDirectory } from './files-directory.js';
 import { tusOf } from './tus-app.js';
 
 const BYTES = randomBytes(12_000_000);
+// Two processes start, and the lease of the first one has to end.
+const TIMEOUT = 60_000;
 
 /** A process that can be killed, with the same database and directory as those before it. */
 async function startProcess(script: string, database: string, root: string) {
@@ -42,6 +44,7 @@ export function describeTusCrashes(moments: readonly number[]): void {
 
     it.each([...moments])(
       'leaves an offset that is true, byte for byte, and a client goes on there (%i)',
+      { timeout: TIMEOUT },
       async (at) => {
         const [database, root] = [join(newDirectory(), 'files.sqlite'), newDirectory()];
         let process = await startProcess(script, database, root);
