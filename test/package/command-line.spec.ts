@@ -105,7 +105,8 @@ it('needs no module for its help', async () => {
 describe('on a terminal', () => {
   /** Runs it in a pseudo-terminal, and calls back with what it has written so far. */
   function onTerminal(argv: readonly string[], look: (text: string, type: (keys: string) => void) => void) {
-    const command = [binary, ...argv].join(' ');
+    // Without `exec`, dash would stay between, and would itself end on Ctrl-C.
+    const command = ['exec', binary, ...argv].join(' ');
     const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: directory });
     let text = '';
     child.stdout.on('data', (chunk: Buffer) => {
