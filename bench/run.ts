@@ -7,11 +7,15 @@ import { attach } from './attach.js';
 import { audit } from './audit.js';
 import { bulk, bulkOf } from './bulk.js';
 import { downloads, uploads } from './bytes.js';
+import { boot } from './boot.js';
 import { guards } from './guards.js';
 import { handler } from './handler.js';
+import { latency } from './latency.js';
+import { listing } from './listing.js';
 import { objectStorage } from './object-storage.js';
 import { queue } from './queue.js';
 import { scan } from './scan.js';
+import { search } from './search.js';
 import { smallFiles } from './small-files.js';
 import { tus } from './tus.js';
 import { uploadMemory } from './upload-memory.js';
@@ -22,11 +26,15 @@ const QUESTIONS: Record<string, () => Promise<void>> = {
   attach,
   guards,
   handler,
+  latency,
   queue,
   'bytes-uploads': uploads,
   'bytes-downloads': downloads,
   'small-files': smallFiles,
   scan,
+  listing,
+  search,
+  boot,
   audit,
   bulk,
   'upload-memory': uploadMemory,

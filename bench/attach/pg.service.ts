@@ -5,13 +5,21 @@ import pg from 'pg';
 import { ADA, assertAttachable } from './api.js';
 import type { AttachManyDto, AttachOneDto, AttachService, LockedFile } from './api.js';
 
-/** By hand, without an ORM: six statements, set-based, no early check. */
+/** Where the database is: the options of TypeORM that both know. */
+export interface PgPlace {
+  readonly host: string;
+  readonly port?: number;
+  readonly username: string;
+  readonly database: string;
+}
+
+/** By hand, without an ORM: six statements, set-based and prepared once for a connection, no early check. */
 @Injectable()
 export class PgService implements AttachService, OnApplicationShutdown {
   readonly #pool: pg.Pool;
 
-  constructor(database: string) {
-    this.#pool = new pg.Pool({ host: '127.0.0.1', user: 'postgres', database, max: 10 });
+  constructor({ host, port, username, database }: PgPlace) {
+    this.#pool = new pg.Pool({ host, port, user: username, database, max: 10 });
   }
 
   onApplicationShutdown(): Promise<void> {
@@ -20,7 +28,7 @@ export class PgService implements AttachService, OnApplicationShutdown {
 
   async attachOne(id: number, { title, attachmentId }: AttachOneDto): Promise<object> {
     await this.#transaction(async (client) => {
-      await client.query('UPDATE package SET title = $2, "attachmentId" = $3 WHERE id = $1', [id, title, attachmentId]);
+      await client.query({ name: 'save one', text: SAVE_ONE, values: [id, title, attachmentId] });
       await give(client, id, [attachmentId], 'attachmentId');
     });
     return { id, title, attachmentId };
@@ -28,8 +36,7 @@ export class PgService implements AttachService, OnApplicationShutdown {
 
   async attachMany(id: number, { title, fileIds }: AttachManyDto): Promise<object> {
     await this.#transaction(async (client) => {
-      const list = JSON.stringify(fileIds);
-      await client.query('UPDATE package SET title = $2, "fileIds" = $3 WHERE id = $1', [id, title, list]);
+      await client.query({ name: 'save many', text: SAVE_MANY, values: [id, title, JSON.stringify(fileIds)] });
       await give(client, id, fileIds, 'fileIds');
     });
     return { id, title, fileIds };
@@ -50,14 +57,17 @@ export class PgService implements AttachService, OnApplicationShutdown {
   }
 }
 
+const SAVE_ONE = 'UPDATE package SET title = $2, "attachmentId" = $3 WHERE id = $1';
+const SAVE_MANY = 'UPDATE package SET title = $2, "fileIds" = $3 WHERE id = $1';
 const LOCK = `SELECT id, owner_type AS "ownerType", owner_id AS "ownerId", pinned FROM files_file WHERE id = ANY($1) ORDER BY id FOR UPDATE`;
 const MOVE = `UPDATE files_file SET owner_type = 'package', owner_id = $2, owner_field = $3, pinned = true WHERE id = ANY($1)`;
 const RECORD = `INSERT INTO files_transfer (id, file_id, action, from_type, from_id, to_type, to_id, actor_type, actor_id, forced, at)
   SELECT h, f, 'transfer', $3, $4, 'package', $5, $3, $4, false, $6 FROM unnest($1::uuid[], $2::uuid[]) AS n(h, f)`;
 
 async function give(client: pg.PoolClient, id: number, ids: string[], field: string): Promise<void> {
-  const { rows } = await client.query<LockedFile>(LOCK, [ids]);
+  const { rows } = await client.query<LockedFile>({ name: 'lock', text: LOCK, values: [ids] });
   assertAttachable(rows, ids);
-  await client.query(MOVE, [ids, String(id), field]);
-  await client.query(RECORD, [ids.map(() => randomUUID()), ids, ADA.type, ADA.id, String(id), Date.now()]);
+  await client.query({ name: 'move', text: MOVE, values: [ids, String(id), field] });
+  const values = [ids.map(() => randomUUID()), ids, ADA.type, ADA.id, String(id), Date.now()];
+  await client.query({ name: 'record', text: RECORD, values });
 }

@@ -18,6 +18,7 @@ import { Mysql2Service } from './mysql2.service.js';
 import { NestjsClsService } from './nestjs-cls.service.js';
 import { OursModule } from './ours.module.js';
 import { PgService } from './pg.service.js';
+import type { PgPlace } from './pg.service.js';
 import { PlainController } from './plain.controller.js';
 import { TypeormTransactionalService } from './typeorm-transactional.service.js';
 import { TypeormService } from './typeorm.service.js';
@@ -58,7 +59,7 @@ function cls(database: DataSourceOptions): DynamicModule {
 
 const CONTESTANTS: Record<string, (database: DataSourceOptions) => DynamicModule> = {
   'nestjs-files': (database) => OursModule.on(database),
-  pg: ({ database }) => plain({ useValue: new PgService(String(database)) }),
+  pg: (database) => plain({ useValue: new PgService(database as unknown as PgPlace) }),
   mysql2: ({ database }) => plain({ useValue: new Mysql2Service(String(database)) }),
   'better-sqlite3': ({ database }) => plain({ useValue: new BetterSqlite3Service(String(database)) }),
   'dataSource.transaction': (database) => orm(TypeormService, database),

@@ -13,7 +13,7 @@ import { Quiet } from '../unit-of-work/typeorm/quiet.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { ActorSource } from '../actor/actor.js';
 import { ContentStore } from './content/content-store.js';
-import { findFile } from './find-file.js';
+import { findFile, readFiles } from './read-files.js';
 import { normalizeFileId } from './file-id.js';
 import { cleanFileName } from './file-name.js';
 import type {
@@ -152,7 +152,8 @@ export class FilesService {
     const wanted = [...new Set(ids.map(normalizeFileId).filter((id) => id !== undefined))];
     const found = new Map<string, ManagedFile>();
     for (const chunk of inChunks(wanted, IDS_PER_STATEMENT)) {
-      const files = await this.#files.findBy({ id: In(chunk) });
+      const query = this.#files.createQueryBuilder('file').where({ id: In(chunk) });
+      const files = await readFiles(this.transactor.dataSource, query);
       for (const file of files) found.set(file.id, file);
     }
     return wanted.map((id) => found.get(id)).filter((file) => file !== undefined);

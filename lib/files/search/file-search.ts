@@ -1,6 +1,7 @@
 import type { DataSource, SelectQueryBuilder } from 'typeorm';
 import { SearchQueryInvalidError } from '../../errors/requests.errors.js';
 import { ManagedFile } from '../managed-file.entity.js';
+import { readFiles } from '../read-files.js';
 import { afterCursor, encodeCursor } from './cursor.js';
 import { searchDialectFor } from './dialects/search-dialect-for.js';
 import type { Bind, SearchDialect } from './dialects/search-dialect.js';
@@ -25,6 +26,7 @@ export class FileSearch {
   readonly offset: number;
   readonly limit: number;
   readonly cursor: string | null;
+  readonly #dataSource: DataSource;
   readonly #query: SelectQueryBuilder<ManagedFile>;
   readonly #values: Bound[] = [];
   readonly #keys: readonly SortKey[];
@@ -36,6 +38,7 @@ export class FileSearch {
     const { filters = {}, offset = 0, limit = 10, cursor = null } = options;
     assertWithin('offset', offset, Number.MAX_SAFE_INTEGER);
     assertWithin('limit', limit, LIMITS.files);
+    this.#dataSource = dataSource;
     [this.offset, this.limit, this.cursor] = [offset, limit, cursor];
     this.#keys = sortKeys(options.sort);
     this.#query = dataSource.getRepository(ManagedFile).createQueryBuilder(ALIAS);
@@ -55,7 +58,7 @@ export class FileSearch {
 
   /** Those that come after the cursor. */
   find(cursor: string | null, offset: number, limit: number): Promise<ManagedFile[]> {
-    return this.#page(cursor).limit(limit).offset(offset).getMany();
+    return readFiles(this.#dataSource, this.#page(cursor).limit(limit).offset(offset));
   }
 
   /** The place of a file, for `cursor`. */

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { CommitOutcomeUnknownError } from '../../../lib/errors/units.errors.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
+import type { FilesService } from '../../../lib/files/files.service.js';
 import { uuidV7 } from '../../../lib/files/file-id.js';
 import { contextOf, filesHarness, Thing } from '../../support/files-harness.js';
 import { pdf } from '../../support/files-samples.js';
@@ -11,16 +12,21 @@ import { pdf } from '../../support/files-samples.js';
 const content = Buffer.from('content');
 const user = { type: 'user', id: '1' };
 
-describe('FilesService.findOrFail', () => {
+describe.each<[string, (files: FilesService, id: string) => Promise<ManagedFile | undefined>]>([
+  ['findOrFail', (files, id) => files.findOrFail(id)],
+  ['findMany', async (files, id) => (await files.findMany([id]))[0]],
+  ['search', async (files) => (await files.search()).results[0]],
+])('FilesService.%s', (_, find) => {
   it('finds what a query builder finds, and lets subscribers see what was loaded', async () => {
     const { files, dataSource } = await filesHarness();
     const { id } = await files.create(content, { name: 'x', owner: user });
     const repository = dataSource.getRepository(ManagedFile);
-    expect(await files.findOrFail(id)).toStrictEqual(await repository.findOneByOrFail({ id }));
+    expect(await find(files, id)).toStrictEqual(await repository.findOneByOrFail({ id }));
 
     const loaded: unknown[] = [];
     dataSource.subscribers.push({ listenTo: () => ManagedFile, afterLoad: (file: unknown) => void loaded.push(file) });
-    expect(loaded).toEqual([await files.findOrFail(id)]);
+    const found = await find(files, id);
+    expect(loaded).toEqual([found]);
   });
 });
 

@@ -3,7 +3,7 @@ import { ManagedFile } from '../../../../lib/files/managed-file.entity.js';
 import { newFile } from '../../../../lib/files/new-file.js';
 import { NOT_SCANNED } from '../../../../lib/files/scan/scan-state.js';
 import type { OwnerReference } from '../../../../lib/files/owner-reference.js';
-import type { ScanOptions } from '../../../../lib/files/search/file-filter.js';
+import type { PageOptions, ScanOptions } from '../../../../lib/files/search/file-filter.js';
 import { reachableDatabases } from '../../../support/databases.js';
 import type { TestDatabase } from '../../../support/databases.js';
 import { contextOf, filesHarness } from '../../../support/files-harness.js';
@@ -84,6 +84,23 @@ describe('FilesService.scan', () => {
     expect(await names({ ...owner, sort: ['size', 'desc'], limit: 1, cursor: first.next })).toEqual(['x']);
   });
 
+  it('counts only where a page cannot tell', async () => {
+    const { files, statements } = await scanHarness();
+    const scan = async (page: PageOptions) => {
+      statements.length = 0;
+      const { count } = await files.scan({ ownerType: 'user', ownerId: 'ada', ...page });
+      return [count, statements.length];
+    };
+    expect(await scan({ limit: 2 })).toEqual([2, 1]);
+    expect(await scan({ limit: 1 })).toEqual([2, 2]);
+    expect(await scan({ limit: 1, offset: 1 })).toEqual([2, 1]);
+    expect(await scan({ offset: 2 })).toEqual([2, 2]);
+    expect(await scan({ limit: 0 })).toEqual([2, 1]);
+    const { next = null } = await files.scan({ ownerType: 'user', ownerId: 'ada', limit: 1 });
+    expect(await scan({ cursor: next })).toEqual([2, 2]);
+    expect(await files.scan({ ownerType: 'user', ownerId: 'nobody' })).toEqual({ count: 0, results: [], next: null });
+  });
+
   it('goes through the index on owners, in its order', async () => {
     const [inMemory] = await reachableDatabases('memory');
     const { files, dataSource, statements } = await scanHarness(inMemory);
@@ -99,8 +116,8 @@ describe('FilesService.scan', () => {
     );
     const index = 'INDEX ix_files_file_owner (owner_type=? AND owner_id=?';
     expect(plans.map((steps) => steps.map(({ detail }) => detail))).toEqual([
-      [expect.stringContaining(`${index})`)],
       [expect.stringContaining(`${index} AND id>?)`)],
+      [expect.stringContaining(`${index})`)],
     ]);
   });
 });
