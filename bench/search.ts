@@ -117,7 +117,11 @@ function byOurs(files: FilesService): Search {
   return async (from) => {
     const more = from === undefined ? {} : { cursor: from as string };
     const { results, next } = await files.scan({
-      ...{ ownerType: 'user', ownerId: 'u7', filters, sort: 'name', limit: LIMIT },
+      ownerType: 'user',
+      ownerId: 'u7',
+      filters,
+      sort: 'name',
+      limit: LIMIT,
       ...more,
     });
     return { names: results.map(({ name }) => name), next };

@@ -1,5 +1,4 @@
-import type { DataSource, SelectQueryBuilder } from 'typeorm';
-import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata.js';
+import type { DataSource, EntityMetadata, SelectQueryBuilder } from 'typeorm';
 import { keepWith, keptWith } from '../unit-of-work/typeorm/data-source.js';
 import { tableNames } from '../unit-of-work/typeorm/table-names.js';
 import { ManagedFile } from './managed-file.entity.js';
@@ -57,7 +56,7 @@ function finderOf(dataSource: DataSource): Find {
 }
 
 /** The file of a row whose columns have the names of the fields. */
-function fileOf({ driver }: DataSource, columns: readonly ColumnMetadata[], row: Row): ManagedFile {
+function fileOf({ driver }: DataSource, columns: EntityMetadata['columns'], row: Row): ManagedFile {
   const file = new ManagedFile() as unknown as Row;
   for (const column of columns)
     file[column.propertyName] = driver.prepareHydratedValue(row[column.propertyName], column);

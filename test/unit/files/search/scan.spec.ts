@@ -96,7 +96,7 @@ describe('FilesService.scan', () => {
     expect(await scan({ limit: 1, offset: 1 })).toEqual([2, 1]);
     expect(await scan({ offset: 2 })).toEqual([2, 2]);
     expect(await scan({ limit: 0 })).toEqual([2, 1]);
-    const { next = null } = await files.scan({ ownerType: 'user', ownerId: 'ada', limit: 1 });
+    const { next } = await files.scan({ ownerType: 'user', ownerId: 'ada', limit: 1 });
     expect(await scan({ cursor: next })).toEqual([2, 2]);
     expect(await files.scan({ ownerType: 'user', ownerId: 'nobody' })).toEqual({ count: 0, results: [], next: null });
   });
