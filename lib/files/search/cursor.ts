@@ -29,14 +29,25 @@ export function afterCursor(
   const position = decodeCursor(cursor, keys);
   const same: string[] = [];
   const ways: string[] = [];
+  let from: string | undefined;
   for (const [index, key] of keys.entries()) {
     const [name, value] = [column(key.field), position[index] ?? null];
     const bound = value === null ? undefined : bind(value);
     const beyond = isBeyond(name, bound, key);
     if (beyond) ways.push([...same, beyond].join(' AND '));
+    if (index === 0) from = startOf(name, bound, key);
     same.push(bound === undefined ? `${name} IS NULL` : `${name} = ${bound}`);
   }
-  return ways.length === 0 ? '1 = 0' : `(${ways.map((way) => `(${way})`).join(' OR ')})`;
+  if (ways.length === 0) return '1 = 0';
+  const after = `(${ways.map((way) => `(${way})`).join(' OR ')})`;
+  return from === undefined ? after : `(${from} AND ${after})`;
+}
+
+/** Where the files after the position begin in an index on the first key: databases do not find this in the other conditions. */
+function startOf(column: string, bound: string | undefined, { field, direction }: SortKey): string | undefined {
+  if (bound === undefined) return undefined;
+  if (direction === 'asc') return `${column} >= ${bound}`;
+  return field.nullable ? undefined : `${column} <= ${bound}`;
 }
 
 // A missing value comes before all others, as in the ORDER BY.

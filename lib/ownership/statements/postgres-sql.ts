@@ -15,7 +15,7 @@ const MOVES: Record<TransferForm, string> = {
 /**
  * Lock, decide, move and write history in one statement. `f` waits for the locks and has the newest version of each row; `v` reads
  * only `f`, so the verdict is about what is locked, although the statement's snapshot may be older. `u` writes all or nothing.
- * One file has a statement without arrays: with arrays PostgreSQL would plan it again each time. Moves that differ only in their files, such as
+ * One file has a statement without arrays, aggregates and a look at the others: with arrays PostgreSQL would plan it again each time. Moves that differ only in their files, such as
  * those of one field, need only arrays of ids.
  */
 export function transferSql({ file, history }: OwnershipNames, form: TransferForm): string {
@@ -29,9 +29,13 @@ export const REFUSED = 'nestjs-files:';
 /** The same, sent with the COMMIT. It also pins files that stay where they are. A refused file makes it fail, with the refusals in the message. */
 export function lastTransferSql(names: OwnershipNames, form: TransferForm): string {
   const refused = `v.verdict NOT IN ('moved', 'kept')`;
-  const rows = `json_build_object('id', v.id, 'verdict', v.verdict, 'fromType', v.owner_type, 'fromId', v.owner_id, 'pinned', v.pinned)`;
+  const row = `json_build_object('id', v.id, 'verdict', v.verdict, 'fromType', v.owner_type, 'fromId', v.owner_id, 'pinned', v.pinned)`;
+  const [isRefused, rows] =
+    form === 'one'
+      ? [refused, `json_build_array(${row})`]
+      : [`bool_or(${refused})`, `(json_agg(${row}) FILTER (WHERE ${refused}))`];
   return `${transferredSql(names, form, { isManager: 'false', force: 'false', pin: 'true', pinsKept: true })}
-SELECT CASE WHEN bool_or(${refused}) THEN ('${REFUSED}' || (json_agg(${rows}) FILTER (WHERE ${refused}))::text)::int END FROM v`;
+SELECT CASE WHEN ${isRefused} THEN ('${REFUSED}' || ${rows}::text)::int END FROM v`;
 }
 
 interface Terms {
@@ -55,8 +59,10 @@ function transferredSql(
       ]
     : ['', `u.verdict = 'moved'`, `'transfer'`];
   const match = form === 'one' ? `${f('id')} = $1::uuid` : `${f('id')} = ANY($1::uuid[]) ORDER BY ${f('id')}`;
+  const unlessAny =
+    form === 'one' ? '' : `\n    AND NOT EXISTS (SELECT FROM v AS other WHERE other.verdict NOT IN ('moved', 'kept'))`;
   return `
-WITH w AS MATERIALIZED (${MOVES[form]}),
+WITH w AS ${form === 'one' ? '' : 'MATERIALIZED '}(${MOVES[form]}),
 f AS MATERIALIZED (
   SELECT ${f('id')} AS id, ${f('ownerType')} AS owner_type, ${f('ownerId')} AS owner_id, ${f('pinned')} AS pinned, ${f('ownerField')} AS owner_field
   FROM ${table} WHERE ${match} FOR NO KEY UPDATE
@@ -76,8 +82,7 @@ u AS (
   SET ${f('ownerType')} = v.to_type, ${f('ownerId')} = v.to_id, ${f('ownerField')} = v.field, ${f('expiresAt')} = NULL,
     ${f('pinned')} = v.pinned OR (${pin} AND ${pinsKept ? 'true' : `v.verdict = 'moved'`})
   FROM v WHERE t.${f('id')} = v.id
-    AND (v.verdict = 'moved' OR v.verdict = 'kept' AND (v.field <> coalesce(v.owner_field, '')${pinned}))
-    AND NOT EXISTS (SELECT FROM v AS other WHERE other.verdict NOT IN ('moved', 'kept'))
+    AND (v.verdict = 'moved' OR v.verdict = 'kept' AND (v.field <> coalesce(v.owner_field, '')${pinned}))${unlessAny}
   RETURNING v.id, v.verdict, v.history_id, v.owner_type, v.owner_id, v.to_type, v.to_id, v.pinned
 ),
 h AS (
