@@ -1,6 +1,5 @@
 import { type QueryResult, type QueryRunner, QueryRunnerAlreadyReleasedError } from 'typeorm';
 import { databaseFault } from '../transaction/database-fault.js';
-import { setDepth } from '../transaction/transaction-state.js';
 
 /** Transaction isolation as TypeORM names it. */
 export type IsolationLevel = NonNullable<Parameters<QueryRunner['startTransaction']>[0]>;
@@ -94,33 +93,4 @@ export interface Dialect {
   commitWith(runner: QueryRunner): ((last: LastStatement) => Promise<CommitAnswer>) | undefined;
   /** Gives the connection up instead of handing it back to the pool. */
   destroy(runner: QueryRunner): Promise<void>;
-}
-
-/** Notes whether the COMMIT was acknowledged, even if a subscriber fails on hearing of it. */
-export async function observedCommit(runner: QueryRunner, commit: () => Promise<void>): Promise<CommitAnswer> {
-  const { broadcaster } = runner;
-  const { broadcastAfterQueryEvent } = broadcaster;
-  let acknowledged = false;
-  let reply: unknown;
-  broadcaster.broadcastAfterQueryEvent = (...event) => {
-    const [, sql, , success, , raw] = event;
-    if (sql === 'COMMIT' && success) {
-      acknowledged = true;
-      reply = raw as unknown;
-    }
-    broadcastAfterQueryEvent.apply(broadcaster, event);
-  };
-  try {
-    await commit();
-    return { acknowledged, reply };
-  } catch (error) {
-    if (acknowledged) {
-      // TypeORM notes the end of the transaction only after all subscribers have.
-      Object.assign(runner, { isTransactionActive: false });
-      setDepth(runner, 0);
-    }
-    return { acknowledged, reply, error };
-  } finally {
-    broadcaster.broadcastAfterQueryEvent = broadcastAfterQueryEvent;
-  }
 }

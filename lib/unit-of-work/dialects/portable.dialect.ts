@@ -1,14 +1,8 @@
 import type { QueryResult, QueryRunner } from 'typeorm';
 import { isConnectionLost } from '../transaction/database-fault.js';
+import { setDepth } from '../transaction/transaction-state.js';
+import type { BegunWith, CommitAnswer, Dialect, IsolationLevel, Start } from './dialect.js';
 import { controlsTransaction } from './transaction-control.js';
-import {
-  type BegunWith,
-  observedCommit,
-  type CommitAnswer,
-  type Dialect,
-  type IsolationLevel,
-  type Start,
-} from './dialect.js';
 
 /** The behaviour for any database that TypeORM knows. */
 export class PortableDialect implements Dialect {
@@ -60,5 +54,34 @@ export class PortableDialect implements Dialect {
 
   destroy(runner: QueryRunner): Promise<void> {
     return runner.release();
+  }
+}
+
+/** Notes whether the COMMIT was acknowledged, even if a subscriber fails on hearing of it. */
+export async function observedCommit(runner: QueryRunner, commit: () => Promise<void>): Promise<CommitAnswer> {
+  const { broadcaster } = runner;
+  const { broadcastAfterQueryEvent } = broadcaster;
+  let acknowledged = false;
+  let reply: unknown;
+  broadcaster.broadcastAfterQueryEvent = (...event) => {
+    const [, sql, , success, , raw] = event;
+    if (sql === 'COMMIT' && success) {
+      acknowledged = true;
+      reply = raw as unknown;
+    }
+    broadcastAfterQueryEvent.apply(broadcaster, event);
+  };
+  try {
+    await commit();
+    return { acknowledged, reply };
+  } catch (error) {
+    if (acknowledged) {
+      // TypeORM notes the end of the transaction only after all subscribers have.
+      Object.assign(runner, { isTransactionActive: false });
+      setDepth(runner, 0);
+    }
+    return { acknowledged, reply, error };
+  } finally {
+    broadcaster.broadcastAfterQueryEvent = broadcastAfterQueryEvent;
   }
 }

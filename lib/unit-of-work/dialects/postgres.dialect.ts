@@ -1,7 +1,7 @@
 import { QueryFailedError, type QueryResult, type QueryRunner } from 'typeorm';
-import { observedCommit, type CommitAnswer, type IsolationLevel, type LastStatement, type Start } from './dialect.js';
+import type { CommitAnswer, IsolationLevel, LastStatement, Start } from './dialect.js';
 import { answerTo, directQuery, isUnheard, type PgAnswer } from './direct-query.js';
-import { PortableDialect } from './portable.dialect.js';
+import { observedCommit, PortableDialect } from './portable.dialect.js';
 import { type PgClient, PostgresClient } from './postgres-client.js';
 import { dataSourceOf } from '../typeorm/data-source.js';
 import { isOnPglite } from '../one-connection/pglite-lease.js';
