@@ -1,6 +1,6 @@
 import type { Actor } from '../actor/actor.js';
-import { isSameOwner } from './is-same-owner.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
+import { isSameOwner } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { AccessDecision } from './access-decision.js';
 import type { AccessOptions } from './access-options.js';
@@ -22,7 +22,7 @@ export async function decideAccess(
   operation: FileOperation,
   files: readonly ManagedFile[],
 ): Promise<AccessDecision[]> {
-  const others = files.filter((file) => !isSameOwner(actor, file.ownerType, file.ownerId));
+  const others = files.filter((file) => !isSameOwner(actor, { type: file.ownerType, id: file.ownerId }));
   const verdicts = await askFilePolicies(rules.policies.hooks, operation, actor, others);
   const byHooks = new Map(others.map((file, index) => [file, verdicts[index]]));
   const undecided = others.filter((file) => byHooks.get(file) === undefined);

@@ -7,6 +7,7 @@ import { actAs } from '../actor/actor.js';
 import type { Actor } from '../actor/actor.js';
 import { FilesService } from '../files/files.service.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
+import { isSameOwner } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { Sight } from '../ownership/transfer-runtime.js';
 import type { FileSnapshot } from '../ownership/statements/transfer-statements.js';
@@ -18,7 +19,6 @@ import { ACCESS_OPTIONS } from './access-options.js';
 import type { AccessOptions } from './access-options.js';
 import { askFilePolicies, askOwnerPolicy } from './ask-policies.js';
 import { decideAccess } from './decide-access.js';
-import { isSameOwner } from './is-same-owner.js';
 import type { FileOperation, OwnerOperation } from './operations.js';
 import { PolicyRegistry } from './policy-registry.js';
 
@@ -107,7 +107,7 @@ export class FilesAccess {
    * and `scan`.
    */
   async canOwner(actor: Actor | null, operation: OwnerOperation, owner: OwnerReference): Promise<boolean> {
-    if (isSameOwner(actor, owner.type, owner.id) || (await this.isManager(actor))) return true;
+    if (isSameOwner(actor, owner) || (await this.isManager(actor))) return true;
     // An id that does not fit the owner's id column belongs to no owner. The policy would look it up, which PostgreSQL answers with an
     // error.
     if (!isPossibleOwner(this.transactor.dataSource, owner)) return false;
@@ -133,7 +133,7 @@ export class FilesAccess {
       throw new OptionInvalidError('authorize', why);
     }
     const answers = await askOwnerPolicy(policy, 'update', actor, ids);
-    return new Set(ids.filter((id) => isSameOwner(actor, ownerType, id) || answers.get(id) === true));
+    return new Set(ids.filter((id) => isSameOwner(actor, { type: ownerType, id }) || answers.get(id) === true));
   }
 
   /**
@@ -156,8 +156,7 @@ export class FilesAccess {
     owner: OwnerReference,
   ): Promise<((files: readonly ManagedFile[]) => Promise<ManagedFile[]>) | undefined> {
     const { hooks } = this.policies;
-    if (hooks.length === 0 || isSameOwner(actor, owner.type, owner.id) || (await this.isManager(actor)))
-      return undefined;
+    if (hooks.length === 0 || isSameOwner(actor, owner) || (await this.isManager(actor))) return undefined;
     return async (files) => {
       const verdicts = await askFilePolicies(hooks, 'read', actor, files);
       return files.filter((_, index) => verdicts[index]?.allowed !== false);

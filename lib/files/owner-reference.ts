@@ -32,3 +32,11 @@ export function ownerIdOf(id: unknown): string | undefined {
   if (typeof id === 'bigint') return String(id);
   return typeof id === 'string' && id !== '' ? id : undefined;
 }
+
+/** Whether the two are one owner. An unowned file has no owner, and nobody is an owner. */
+export function isSameOwner(
+  one: OwnerReference | null,
+  other: { readonly type: string | null; readonly id: string | null } | undefined,
+): boolean {
+  return one === other || (one !== null && other !== undefined && one.type === other.type && one.id === other.id);
+}

@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { isSameOwner } from '../../files/owner-reference.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import { giveFiles } from '../give-files.js';
@@ -7,7 +8,7 @@ import { releaseFiles } from '../let-go.js';
 import { heldFiles } from '../statements/held-files.js';
 import type { FileSnapshot } from '../statements/transfer-statements.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
-import { hasOtherId, isOwner } from './written-row.js';
+import { hasOtherId } from './written-row.js';
 import type { CurrentRow, WrittenRow } from './written-row.js';
 import { transactionOf } from './record-ledger.js';
 import type { RecordLedger } from './record-ledger.js';
@@ -96,7 +97,7 @@ async function adopt(
     if (!former) continue;
     for (const heir of naming.get(file.id) ?? []) {
       if (heir.entity.ownerType !== file.ownerType || !(await mayInherit(runtime, manager, former, heir))) continue;
-      if (isOwner(heir.owner, ownerOf(file))) ledger.files.given(file.id, heir.owner);
+      if (isSameOwner(heir.owner, ownerOf(file))) ledger.files.given(file.id, heir.owner);
       else gifts.push({ file, to: heir.owner, field: file.ownerField });
       break;
     }

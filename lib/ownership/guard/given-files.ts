@@ -1,7 +1,7 @@
+import { isSameOwner } from '../../files/owner-reference.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { TransactionState } from '../../unit-of-work/transaction/transaction-state.js';
 import type { OwnershipState } from '../statements/transfer-statements.js';
-import { isOwner } from './written-row.js';
 
 /** The owners that one transaction gave files to, and took files from. Notes of a part of the transaction are undone with it. */
 export class GivenFiles {
@@ -27,7 +27,7 @@ export class GivenFiles {
   taken(fileId: string, owner: OwnerReference): void {
     this.dropped(fileId);
     const owners = this.#taken.get(fileId) ?? [];
-    if (!owners.some((one) => isOwner(one, owner))) this.state.setUndoable(this.#taken, fileId, [...owners, owner]);
+    if (!owners.some((one) => isSameOwner(one, owner))) this.state.setUndoable(this.#taken, fileId, [...owners, owner]);
   }
 
   /** Notes that the file lost its owner here, because that one only has the id of an earlier owner. */
@@ -52,7 +52,7 @@ export class GivenFiles {
 
   /** Whether the file was given to the owner in this transaction, also if that may have been taken back. */
   wasGiven(fileId: string, owner: OwnerReference): boolean {
-    return isOwner(owner, this.#given.get(fileId)) || isOwner(owner, this.#formerlyGiven.get(fileId));
+    return isSameOwner(owner, this.#given.get(fileId)) || isSameOwner(owner, this.#formerlyGiven.get(fileId));
   }
 
   /** It is now unknown which of the files still belong to their owners. */

@@ -1,4 +1,5 @@
 import type { EntityManager, ObjectLiteral } from 'typeorm';
+import { isSameOwner } from '../../files/owner-reference.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
 import { applyPolicies, noFilesToLetGo } from '../let-go.js';
@@ -6,7 +7,6 @@ import type { TransferRuntime } from '../transfer-runtime.js';
 import { filesInUse } from './files-in-use.js';
 import type { GuardedEntity } from './guarded-entities.js';
 import type { ReplacePolicy } from './file-field.decorator.js';
-import { isOwner } from './written-row.js';
 import type { CurrentRow } from './written-row.js';
 import type { RecordLedger } from './record-ledger.js';
 
@@ -41,12 +41,12 @@ export async function letRecordsGo(
   for (const file of locked) {
     const owner = { type: file.ownerType ?? '', id: file.ownerId ?? '' };
     // Several rows may have owned it, one after the other.
-    const one = letGo.get(file.id)?.find(({ owners }) => owners.some((other) => isOwner(other, owner)));
+    const one = letGo.get(file.id)?.find(({ owners }) => owners.some((other) => isSameOwner(other, owner)));
     if (!one || used.isUsed(owner, file.id)) continue;
     const { isRemoved, before } = one.row.row;
     // A row that this transaction inserted and removed owned only the files that it was given here; others with its owner id were left by
     // an earlier owner of the same id.
-    if (isRemoved && before === null && !isOwner(owner, ledger.ownerGiven(file.id))) continue;
+    if (isRemoved && before === null && !isSameOwner(owner, ledger.ownerGiven(file.id))) continue;
     dropped[one.onReplace].push(file);
   }
   await runtime.inUnit(transaction, (unit) => applyPolicies(runtime, unit, dropped));

@@ -1,3 +1,4 @@
+import { isSameOwner } from '../../files/owner-reference.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { OwnerHasFilesError } from '../../errors/ownership.errors.js';
 import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
@@ -9,7 +10,6 @@ import type { TransferRuntime } from '../transfer-runtime.js';
 import { filesInUse } from './files-in-use.js';
 import type { RecordLedger } from './record-ledger.js';
 import type { RecordRow } from './record-rows.js';
-import { isOwner } from './written-row.js';
 import type { WrittenRow } from './written-row.js';
 
 type Policy = Exclude<OwnerRemovalPolicy, 'keep'>;
@@ -76,7 +76,7 @@ function goesWith(
   ledger: RecordLedger,
   again: ReadonlySet<string>,
 ): boolean {
-  if (ownsGivenOnly && !isOwner(owner, ledger.ownerGiven(fileId))) return false;
+  if (ownsGivenOnly && !isSameOwner(owner, ledger.ownerGiven(fileId))) return false;
   const isThereAgain = again.has(keyOf(owner.type, owner.id));
   return !isThereAgain || !ledger.files.wasGiven(fileId, owner);
 }
@@ -86,7 +86,7 @@ function refuse(restricted: readonly FileSnapshot[]): void {
   const [first] = restricted;
   if (!first) return;
   const owner = stateOf(first);
-  const count = restricted.filter((file) => isOwner(owner, stateOf(file))).length;
+  const count = restricted.filter((file) => isSameOwner(owner, stateOf(file))).length;
   throw new OwnerHasFilesError(owner.type, owner.id, count);
 }
 

@@ -5,6 +5,7 @@ import { FilesNotOwnError, FilesInUseError } from '../../errors/guard.errors.js'
 import { ValidationFailedError } from '../../errors/files.errors.js';
 import type { FilesError } from '../../errors/files-error.js';
 import { queueOf } from '../../task-queue/unit-queue.js';
+import { isSameOwner } from '../../files/owner-reference.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
@@ -15,7 +16,6 @@ import { dealWithRemoved } from './removed-records.js';
 import type { RecordLedger } from './record-ledger.js';
 import { textOfJunk, guardedOwners } from './guarded-entities.js';
 import type { GuardedField } from './guarded-entities.js';
-import { isOwner } from './written-row.js';
 import type { CurrentRow } from './written-row.js';
 import { latestRowsOfOwners } from './record-rows.js';
 
@@ -65,7 +65,7 @@ function namedAndNotGiven(
   for (const row of ledger.current) {
     for (const [field, { ids, junk }] of row.values) {
       if (junk.length > 0) throw refusal(runtime, transaction, row, field, junk.map(textOfJunk));
-      for (const id of ids) if (!isOwner(row.owner, ledger.ownerGiven(id))) open.add(id);
+      for (const id of ids) if (!isSameOwner(row.owner, ledger.ownerGiven(id))) open.add(id);
     }
   }
   return open;
@@ -87,7 +87,7 @@ async function assertNamedAreOwn(
   for (const row of rows) {
     const owner = row.owner;
     for (const [field, { ids }] of row.values) {
-      const foreign = ids.filter((id) => open.has(id) && !isOwner(owner, owners.get(id)));
+      const foreign = ids.filter((id) => open.has(id) && !isSameOwner(owner, owners.get(id)));
       if (foreign.length > 0) throw refusal(runtime, transaction, row, field, foreign);
     }
   }
@@ -149,11 +149,11 @@ async function takenFrom(
   manager: EntityManager,
 ): Promise<ReadonlyMap<string, readonly OwnerReference[]>> {
   const { allTaken } = ledger.files;
-  let ownerOf = (id: string): Parameters<typeof isOwner>[1] => ledger.ownerGiven(id);
+  let ownerOf = (id: string): Parameters<typeof isSameOwner>[1] => ledger.ownerGiven(id);
   if (ledger.isUndone) {
     const files = await statements.look(manager, [...allTaken.keys()]);
     const owners = new Map(files.map(({ id, ownerType, ownerId }) => [id, { type: ownerType, id: ownerId }]));
     ownerOf = (id) => owners.get(id);
   }
-  return new Map([...allTaken].map(([id, owners]) => [id, owners.filter((one) => !isOwner(one, ownerOf(id)))]));
+  return new Map([...allTaken].map(([id, owners]) => [id, owners.filter((one) => !isSameOwner(one, ownerOf(id)))]));
 }

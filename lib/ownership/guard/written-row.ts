@@ -128,11 +128,6 @@ export function groupByEntity(rows: readonly WrittenRow[]): Map<GuardedEntity, W
   return groups;
 }
 
-/** Whether the two are one owner. */
-export function isOwner(owner: OwnerReference, other: { type: string | null; id: string | null } | undefined): boolean {
-  return owner === other || (other !== undefined && owner.type === other.type && owner.id === other.id);
-}
-
 /** The rows that a transaction wrote, each by its key. Notes of a part of the transaction are undone with it. */
 export class WrittenRows {
   readonly #byKey = new Map<string, WrittenRow>();
