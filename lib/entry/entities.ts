@@ -8,7 +8,7 @@ export { FileIntent } from '../files/intents/file-intent.entity.js';
 export type { IntentKind } from '../files/intents/file-intent.entity.js';
 export { ManagedFile } from '../files/managed-file.entity.js';
 export { StorageMark } from '../files/marks/storage-mark.entity.js';
-export type { TransferAction } from '../files/transfer-action.js';
+export type { TransferAction } from '../files/ownership-port.js';
 export { QueuedJob } from '../jobs/outbox/queued-job.entity.js';
 export type { QueuedJobState } from '../jobs/outbox/queued-job.entity.js';
 export { FileLink } from '../links/file-link.entity.js';

@@ -5,6 +5,5 @@
 
 export { FILES_MIGRATIONS } from '../migrations/files-migrations.js';
 export { runMigrations } from '../migrations/run-migrations.js';
-export { createGuards, dropGuards } from '../ownership/guard/database/database-guards.js';
+export { createGuards, dropGuards, guardMigration } from '../ownership/guard/database/database-guards.js';
 export type { GuardOptions, GuardedTargets } from '../ownership/guard/database/database-guards.js';
-export { guardMigration } from '../ownership/guard/database/guard-migration.js';

@@ -1,7 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { Actor } from '../actor/actor.js';
 import type { ManagedFile } from './managed-file.entity.js';
-import type { TransferAction } from './transfer-action.js';
 import type { Room } from './content/room.js';
 import type { OwnerReference } from './owner-reference.js';
 import type { OwnerTypeName } from './owner-type-name.js';
@@ -20,6 +19,9 @@ export interface TransferOptions {
   /** Who the history names. @default the actor of the current call */
   actor?: Actor | null;
 }
+
+/** What happened to a file's ownership. */
+export type TransferAction = 'create' | 'transfer' | 'pin' | 'unpin' | 'release' | 'delete' | 'expire';
 
 /** One line of a file's history. */
 export interface OwnershipChange {

@@ -1,7 +1,7 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { BINARY_TABLE, flag, id, text, uuid, when } from '../files/columns.js';
 import type { OwnershipChange } from '../files/ownership-port.js';
-import type { TransferAction } from '../files/transfer-action.js';
+import type { TransferAction } from '../files/ownership-port.js';
 import { Authoritative } from '../unit-of-work/typeorm/query-builders.js';
 
 /** One line of a file's history. It has no foreign key, because the history outlives the file. */

@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { deleteFileRows } from '../files/delete-file-rows.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
-import type { TransferAction } from '../files/transfer-action.js';
+import type { TransferAction } from '../files/ownership-port.js';
 import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
 import { ownerOf } from './statements/transfer-statements.js';
 import type { FileSnapshot } from './statements/transfer-statements.js';

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Actor } from '../actor/actor.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
-import type { TransferAction } from '../files/transfer-action.js';
+import type { TransferAction } from '../files/ownership-port.js';
 import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
 import { ownerOf } from './statements/transfer-statements.js';
 import type { MoveOutcome, TransferStatements } from './statements/transfer-statements.js';

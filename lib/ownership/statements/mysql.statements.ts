@@ -5,8 +5,7 @@ import { HISTORY_COLUMNS, ownershipNames } from './names.js';
 import type { OwnershipNames } from './names.js';
 import { sendSql, inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 import { witnessHistory } from './history-witness.js';
-import { StepwiseStatements } from './stepwise.statements.js';
-import { isAlike, toSnapshot } from './transfer-statements.js';
+import { isAlike, StepwiseStatements, toSnapshot } from './transfer-statements.js';
 import type { FileSnapshot, HistoryEntry, Move } from './transfer-statements.js';
 
 const IDS_PER_STATEMENT = 10_000;

@@ -4,8 +4,7 @@ import { uuidV7 } from '../../files/file-id.js';
 import { HISTORY_COLUMNS, ownershipNames } from './names.js';
 import type { OwnershipNames } from './names.js';
 import { sendSql } from '../../unit-of-work/typeorm/send-sql.js';
-import { StepwiseStatements } from './stepwise.statements.js';
-import { isAlike, toSnapshot } from './transfer-statements.js';
+import { isAlike, StepwiseStatements, toSnapshot } from './transfer-statements.js';
 import type { FileSnapshot, HistoryEntry, Move } from './transfer-statements.js';
 
 type Form = 'alike' | 'many';

@@ -2,7 +2,7 @@ import type { EntityManager } from 'typeorm';
 import type { Actor } from '../../actor/actor.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { ScanState } from '../../files/public-file.js';
-import type { TransferAction } from '../../files/transfer-action.js';
+import type { TransferAction } from '../../files/ownership-port.js';
 
 /** One file's way to its owner. The files of one call are distinct. */
 export interface Move {
@@ -101,6 +101,44 @@ export abstract class TransferStatements {
   }
   /** Writes history. The files are locked by the caller; each row is later than the file's last one. */
   abstract record(manager: EntityManager, entries: readonly HistoryEntry[], actor: Actor | null): Promise<void>;
+}
+
+/** Three steps: lock, move, write the history. What happens is decided here, from the rows that the lock returned. */
+export abstract class StepwiseStatements extends TransferStatements {
+  async transfer(manager: EntityManager, moves: readonly Move[], terms: TransferTerms): Promise<MoveOutcome[]> {
+    const rows = await this.lock(
+      manager,
+      moves.map(({ fileId }) => fileId),
+    );
+    const files = new Map<string, FileSnapshot>(rows.map((file) => [file.id, file]));
+    const outcomes = moves.map((move): MoveOutcome => {
+      const file = files.get(move.fileId);
+      return { fileId: move.fileId, verdict: verdictOf(file, move, terms), before: stateOf(file) };
+    });
+    const moved = moves.filter((_, index) => outcomes[index]?.verdict === 'moved');
+    const isRefused = outcomes.some(({ verdict }) => verdict !== 'moved' && verdict !== 'kept');
+    if (isRefused) return outcomes;
+    if (moved.length > 0) {
+      const entries = moved.map((move) => entryOf(move, files.get(move.fileId)));
+      await this.move(manager, moved, terms.pin);
+      await this.record(manager, entries, terms.actor);
+    }
+    const rehung = moves.filter(
+      ({ fileId, field }, index) =>
+        outcomes[index]?.verdict === 'kept' && field !== null && field !== files.get(fileId)?.ownerField,
+    );
+    if (rehung.length > 0) await this.move(manager, rehung, false);
+    return outcomes;
+  }
+
+  /** Gives the locked files to their owners. */
+  protected abstract move(manager: EntityManager, moves: readonly Move[], pin: boolean): Promise<void>;
+}
+
+function entryOf({ fileId, toType, toId }: Move, file: FileSnapshot | undefined): HistoryEntry {
+  const before = stateOf(file);
+  // Only force lets a pinned file move.
+  return { fileId, action: 'transfer', from: ownerOf(before), to: { type: toType, id: toId }, forced: before.pinned };
 }
 
 /** What becomes of a move; the PostgreSQL statement says the same in SQL, and one table of cases holds both to it. */

@@ -1,4 +1,4 @@
-import type { EntityTarget, ObjectLiteral, QueryRunner } from 'typeorm';
+import type { EntityTarget, MigrationInterface, ObjectLiteral, QueryRunner } from 'typeorm';
 import { DatabaseGuardImpossibleError } from '../../../errors/guard.errors.js';
 import { ManagedFile } from '../../../files/managed-file.entity.js';
 import { withMigrationLock } from '../../../migrations/migration-lock.js';
@@ -69,6 +69,23 @@ export async function dropGuards(runner: QueryRunner, entities: GuardedTargets):
       await dropNamed(runner, await guardNameOf(runner, isTable ? entity : dataSource.getMetadata(entity).tablePath));
     }
   });
+}
+
+/**
+ * The class of a migration that makes guards in the database, as `createGuards()` does, and drops them when it is reverted. To be extended
+ * by a class with a name and a timestamp.
+ * @example export class GuardPackages1767398400000 extends guardMigration([Package]) {}
+ */
+export function guardMigration(entities: GuardedTargets, options: GuardOptions = {}): new () => MigrationInterface {
+  return class implements MigrationInterface {
+    up(runner: QueryRunner): Promise<void> {
+      return createGuards(runner, entities, options);
+    }
+
+    down(runner: QueryRunner): Promise<void> {
+      return dropGuards(runner, entities);
+    }
+  };
 }
 
 function isPostgres(runner: QueryRunner): boolean {

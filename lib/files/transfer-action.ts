@@ -1,2 +1,0 @@
-/** What happened to a file's ownership. */
-export type TransferAction = 'create' | 'transfer' | 'pin' | 'unpin' | 'release' | 'delete' | 'expire';
