@@ -1,10 +1,14 @@
 import type { ValidationArguments } from 'class-validator';
+import { In, IsNull, Not } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { UNAVAILABLE } from '../errors/file-problem.js';
 import type { FieldProblem, FileProblem } from '../errors/file-problem.js';
 import { DecorationInvalidError } from '../errors/setup.errors.js';
 import { TaskQueueMissingError } from '../errors/units.errors.js';
 import type { Actor } from '../actor/actor.js';
+import { normalizeFileId } from '../files/file-id.js';
 import type { OwnerEntity, OwnerTypeName } from '../files/owner-type-name.js';
+import { FileUpload } from '../files/uploads/file-upload.entity.js';
 import { queueClaim } from '../ownership/file-claims.js';
 import { wantChange } from '../ownership/guard/change-rights.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
@@ -15,7 +19,6 @@ import type { AttachAs, UploadRule } from '../staging/upload-rule.js';
 import { currentQueue } from '../task-queue/unit-queue.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
 import { earlyRefusal } from './early-check.js';
-import { finishedUploads } from './finished-uploads.js';
 import type { SeenFile } from './early-check.js';
 import { fileConstraint } from './file-constraints.js';
 import type { FieldOf, FileFieldValidationOptions } from './file-constraints.js';
@@ -102,6 +105,15 @@ const KEPT = { allowUnowned: false, isHidden: true };
 function othersIn(value: unknown): unknown[] {
   const named = Array.isArray(value) ? (value as unknown[]) : [value];
   return named.filter((id) => typeof id === 'string' && !findStagedFile(id));
+}
+
+/** The ids, of those that a field names, of completed uploads that the database still knows: they are those of their files, too. */
+async function finishedUploads(manager: EntityManager, value: unknown): Promise<ReadonlySet<string>> {
+  const named = Array.isArray(value) ? (value as unknown[]) : [value];
+  const ids = named.flatMap((id) => normalizeFileId(id) ?? []);
+  if (ids.length === 0) return new Set();
+  const rows = await manager.findBy(FileUpload, { id: In(ids), endedAt: Not(IsNull()) });
+  return new Set(rows.map(({ id }) => id));
 }
 
 /** The actor of the call, and the uploads that have become files before it. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { assertPayload } from '../../../lib/task-queue/job-payload.js';
+import { assertPayload } from '../../../lib/task-queue/job-intake.js';
 
 class Money {
   readonly amount = 1;
