@@ -149,7 +149,7 @@ export class FileTypeChangedError extends FilesError {
   }
 }
 
-/** The bytes have a type that their storage does not accept. The client's claim does not count. */
+/** The bytes have a type that their storage does not accept. The type that the client declared does not count. */
 export class FileTypeNotAcceptedError extends FilesError {
   readonly code = 'FILES_FILE_TYPE_NOT_ACCEPTED';
 

@@ -38,7 +38,7 @@ export interface NewFile extends CreateFileOptions {
 export interface RegisterFileOptions {
   /** @default the last part of the location */
   name?: string;
-  /** The claimed content type, such as `text/csv`: a hint where the bytes cannot tell. */
+  /** The declared content type, such as `text/csv`: a hint where the bytes cannot tell. */
   contentType?: string;
   /** @default the `defaultStorage` of the module */
   storage?: string;

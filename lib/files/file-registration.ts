@@ -29,7 +29,7 @@ import { StoredHooks } from './stored/stored-hooks.js';
 const REGISTER_RETRIES = 5;
 const KEYS_PER_STATEMENT = 10_000;
 
-/** Existing bytes, and what is to be said of them in their row. */
+/** Existing bytes, and values for the row of their file. */
 interface Candidate {
   readonly storage: Storage;
   readonly location: string;
@@ -81,7 +81,7 @@ export class FileRegistration {
   ): Promise<void> {
     await insertFiles(manager, files);
     await this.ownership.onCreateAll(files, manager);
-    // After the insert: a deletion that had a location before has left its intent by now.
+    // The insert waits for a deletion of a file at the same location, so that its intent is there by now.
     await this.journal.assertNonePending(manager, candidates);
     for (const file of files) await this.hooks?.run(file, 'register');
   }
@@ -103,7 +103,7 @@ export class FileRegistration {
     };
   }
 
-  /** Those of the candidates whose location is a file's. One statement for each storage. */
+  /** The candidates at whose location there is a file already. One statement for each storage. */
   async #registered(candidates: readonly Candidate[]): Promise<Candidate[]> {
     const files = this.transactor.dataSource.getRepository(ManagedFile);
     const found: Candidate[] = [];

@@ -12,7 +12,7 @@ const FILE = {
   ],
 };
 
-/** What scanners say of files. Columns that `synchronize` has made are left as they are. */
+/** Adds the columns for the verdict of a scanner. Columns that `synchronize` has made are left as they are. */
 export class AddScans1767225600005 implements MigrationInterface {
   readonly name = 'NestjsFilesAddScans1767225600005';
 

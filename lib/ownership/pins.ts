@@ -8,7 +8,7 @@ import type { MoveOutcome, TransferStatements } from './statements/transfer-stat
 
 const IDS_PER_STATEMENT = 10_000;
 
-/** Pins or unpins files that the caller has locked, and tells so in their history. */
+/** Pins or unpins files that the caller has locked, and writes that to their history. */
 export async function setPins(
   statements: TransferStatements,
   manager: EntityManager,
@@ -19,7 +19,7 @@ export async function setPins(
   if (files.length === 0) return;
   const action: TransferAction = pinned ? 'pin' : 'unpin';
   const ids = files.map(({ fileId }) => fileId);
-  // Who pins a file wants to keep it.
+  // A pinned file is kept: it does not expire any more.
   const change = pinned ? { pinned, expiresAt: null } : { pinned };
   for (const chunk of inChunks(ids, IDS_PER_STATEMENT)) await manager.update(ManagedFile, chunk, change);
   const entries = files.map(({ fileId, before }) => {

@@ -5,7 +5,7 @@ import type { Storage } from '../../storage/storage.js';
 import { inLanes } from '../in-lanes.js';
 import { ManagedFile } from '../managed-file.entity.js';
 
-/** The fate of bytes: kept, because a file refers to them, or removed, with their number if the storage tells it. */
+/** What happened to the bytes: kept, because a file refers to them, or removed. `bytes` is 0 if the storage does not tell sizes. */
 export type RemovedBytes = { kept: true } | { kept: false; bytes: number };
 
 /** Removes the bytes at the location, unless a file refers to them. */
@@ -21,12 +21,12 @@ export async function removeUnreferred(
   return { kept: false, bytes: found?.size ?? 0 };
 }
 
-// Requests to a storage that answers one by one how large its objects are.
+// How many sizes are asked for at the same time.
 const SIZES_AT_ONCE = 8;
 
 /**
- * As `removeUnreferred`, for several locations, with one statement and the storage's own removal of many; the results are in their order. Throws
- * if the storage cannot remove one of them; others may be removed then.
+ * As `removeUnreferred`, for several locations, with one statement and the storage's own removal of many. The results are in the order of the
+ * locations. Throws if the storage cannot remove one of them; others may be removed then.
  */
 export async function removeAllUnreferred(
   dataSource: DataSource,

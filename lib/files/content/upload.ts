@@ -7,7 +7,7 @@ import { uuidV7 } from '../file-id.js';
 
 export interface UploadHints {
   name: string;
-  /** The content type that the client claims. */
+  /** The content type that the client declares. */
   contentType?: string;
   /** Whether `contentType` was found from the content before: then the name does not count. @default false */
   isExamined?: boolean;

@@ -1,7 +1,7 @@
 import { extensionOf } from './type-hints.js';
 import type { TypeHints } from './type-hints.js';
 
-// The types of text that a client may claim. None that a browser runs or renders: no HTML, SVG, XML, scripts, style sheets.
+// The types of text that a client may declare. None that a browser runs or renders: no HTML, SVG, XML, scripts, style sheets.
 const DECLARABLE =
   /^(?:text\/(?:csv|tab-separated-values|markdown|calendar|vcard|vtt|yaml|rtf)|application\/(?:json|jsonl|x-ndjson|yaml|x-yaml|toml|sql|(?:[a-z0-9.-]+\+)json|(?:[a-z0-9.-]+\+)yaml))$/;
 

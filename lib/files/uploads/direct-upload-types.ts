@@ -67,7 +67,7 @@ export interface UploadState {
   storage: string;
   /** Bytes, as announced. */
   size: number;
-  /** The content type that the client claimed. */
+  /** The content type that the client declared. */
   contentType: string | null;
   /** The upload ends then. */
   expiresAt: Date;

@@ -11,8 +11,8 @@ import type { FileSnapshot, HistoryEntry, Move } from './transfer-statements.js'
 const IDS_PER_STATEMENT = 10_000;
 
 /**
- * MySQL and MariaDB. Every writer locks files by the primary key in the order of ids first: without the index named, a statement may
- * lock by another index, in another order, and deadlock with its neighbour.
+ * MySQL and MariaDB. Every writer first locks its files by the primary key, in the order of their ids. The statements name this index,
+ * because they could otherwise lock by another one, in another order, and deadlock with another writer.
  */
 export class MysqlStatements extends StepwiseStatements {
   readonly #names: OwnershipNames;
@@ -86,7 +86,8 @@ function moveAlikeSql({ file }: OwnershipNames): string {
   return `UPDATE ${table} FORCE INDEX (PRIMARY) SET ${set}, ${column('pinned')} = ${column('pinned')} OR ? WHERE ${column('id')} IN (?)`;
 }
 
-// From the list of moves to the table by its primary key: for a small table the optimizer would scan it, and wait for all its locks.
+// STRAIGHT_JOIN reads the list first, and finds each file by the primary key. The optimizer would scan a small table instead, and wait for the
+// locks of all its rows.
 function moveSql({ file }: OwnershipNames): string {
   const { table, column } = file;
   const list = `JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(36) PATH '$.fileId', toType VARCHAR(64) PATH '$.toType', toId VARCHAR(191) PATH '$.toId', field VARCHAR(128) PATH '$.field'))`;

@@ -7,7 +7,7 @@ export interface FsStorageOptions extends StorageLimits {
   root: string;
   /** Waits until the disk has the bytes. Without it a power cut can leave files empty. @default true */
   fsync?: boolean;
-  /** Who may read files and directories that are made, whatever the umask is. @default { file: 0o600, directory: 0o700 } */
+  /** The modes of new files and directories, whatever the umask is. @default { file: 0o600, directory: 0o700 } */
   modes?: {
     /** Such as `0o640`. */
     file?: number;
@@ -16,7 +16,7 @@ export interface FsStorageOptions extends StorageLimits {
   };
 }
 
-/** Fills in the defaults; throws `StorageOptionInvalidError` for what would keep the application itself out. */
+/** Fills in the defaults; throws `StorageOptionInvalidError` for a mode that would lock out the application itself. */
 export function readModes(asked: FsStorageOptions['modes']): FsModes {
   const { file = 0o600, directory = 0o700 } = asked ?? {};
   for (const [name, mode, least] of [

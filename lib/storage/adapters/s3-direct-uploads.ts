@@ -21,8 +21,8 @@ import { CLAIM, MAX_PARTS } from './s3-upload.js';
 
 /**
  * Uploads that clients send to the bucket: always a multipart upload, also of one part. The server that signs has begun it, so that the client
- * cannot choose the object's headers. It also completes it: after that, signed requests are refused on every server, with conditions and
- * without. A signed PutObject would need the condition, and Ceph accepts an unsigned ACL with it.
+ * cannot choose the object's headers. It also completes it: after that, every server refuses signed requests, whether it knows conditional
+ * writes or not. A signed PutObject would need the condition, and Ceph accepts an unsigned ACL with it.
  */
 export class S3DirectUploads implements DirectUploadPlace {
   constructor(
@@ -72,7 +72,7 @@ export class S3DirectUploads implements DirectUploadPlace {
     const Parts = parts.map(({ number, tag }) => ({ PartNumber: number, ETag: tag }));
     const upload = { ...bucket.at(location), UploadId: handle, MultipartUpload: { Parts } };
     try {
-      // As S3Upload does, and for the same reason. The claim of this upload may be there from an attempt before.
+      // As S3Upload does, and for the same reason. The claim of this upload may be there from an earlier attempt.
       if (bucket.isConditional) await bucket.create(location, claimOf(handle), CLAIM);
       await answerTo(bucket.client.send(new CompleteMultipartUploadCommand(upload)));
     } catch (error) {
@@ -84,7 +84,7 @@ export class S3DirectUploads implements DirectUploadPlace {
 
   async abort(location: string): Promise<void> {
     for await (const { Bucket, Key, UploadId } of uploadsBelow(this.bucket, location)) {
-      // Others may have a location that begins with this one.
+      // Other uploads may have a location that begins with this one.
       if (Key !== this.bucket.at(location).Key) continue;
       try {
         await answerTo(this.bucket.client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId })));

@@ -30,7 +30,7 @@ const BEGINS = /^\s*(?:begin|start\s+transaction)\b/i;
 const ENDS = /^\s*(?:commit|end|abort|rollback(?!\s+(?:work\s+|transaction\s+)?to\b))\b/i;
 
 const recognised = new WeakSet<DataSource>();
-/** By the function that makes the pools: all pools of one kind in this process share one database. */
+/** The key is the function that makes the pools: all pools that it makes in this process share one database. */
 const leases = new WeakMap<object, Lease>();
 
 /** Whether the data source was found to be on PGlite; known before its first statement runs. */
@@ -101,9 +101,9 @@ function leased(runner: PostgresRunner, lease: Lease): QueryRunner {
 
 /** The one session, if the data source has only one. */
 class Session {
-  /** Whether it is known to be another PostgreSQL. */
+  /** Whether the server is known not to be PGlite. */
   isOther = false;
-  /** Known to be PGlite. */
+  /** There is one once the server is known to be PGlite. */
   lease: Lease | undefined;
   #recognition: Promise<void> | undefined;
   #shared: Shared | undefined;
@@ -139,7 +139,7 @@ class Session {
     } finally {
       release();
     }
-    // A pool that is its own connection has the database in this process.
+    // If the pool is the connection itself, the database is in this process.
     const owner = (connection as unknown) === driver.master ? driver.postgres.Pool : this;
     this.lease = leases.get(owner) ?? new Lease();
     leases.set(owner, this.lease);
@@ -155,7 +155,7 @@ class Session {
       const [connection] = await shared.obtained;
       // Each query runner listens for its errors.
       connection.setMaxListeners?.(0);
-      // An older PGlite has its answers completed.
+      // On an older PGlite, this completes the answers of the connection.
       await isPglite(connection);
       return [connection, (error) => void this.#leave(shared, error)];
     } catch (error) {

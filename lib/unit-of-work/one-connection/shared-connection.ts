@@ -7,7 +7,7 @@ export function sharesConnection(dataSource: DataSource): boolean {
   return dataSource.options.type === 'better-sqlite3' || isOnPglite(dataSource);
 }
 
-/** If the data source has only one connection, leases it to one caller at a time; the returned function takes that back. */
+/** If the data source has only one connection, leases it to one caller at a time; the returned function ends that. */
 export function leaseConnection(dataSource: DataSource): () => void {
   return dataSource.options.type === 'better-sqlite3' ? leaseSqlite(dataSource) : leasePglite(dataSource);
 }
