@@ -45,8 +45,7 @@ import { assertReadable, isReadable } from './scan/scan-state.js';
 import { OwnershipPort } from './ownership-port.js';
 import type { OwnershipChange, TransferOptions } from './ownership-port.js';
 import type { FoundFiles, ScanOptions, SearchOptions } from './search/file-filter.js';
-import { scanFiles } from './search/scan-files.js';
-import { searchFiles } from './search/search-files.js';
+import { scanFiles, searchFiles } from './search/search-files.js';
 import { tracedDownload } from './content/traced-download.js';
 import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
 

@@ -1,5 +1,5 @@
 import { SearchQueryInvalidError } from '../../errors/requests.errors.js';
-import { isIn } from './dialects/is-in.js';
+import { isIn } from './dialects/search-dialect.js';
 import type { Bind, JsonValueSql, SearchDialect } from './dialects/search-dialect.js';
 import type { FieldKind } from './fields.js';
 import { Pattern } from './pattern.js';

@@ -6,8 +6,8 @@ import { findField, isDataField, fieldNamed } from './fields.js';
 import type { Field } from './fields.js';
 import { assertJsonPath } from './json-path.js';
 import { LIMITS } from './limits.js';
-import { isPlainObject } from './plain-object.js';
 import { show } from './show.js';
+import { isPlainObject } from './values.js';
 
 const NOTHING = '1 = 0';
 const EVERYTHING = '1 = 1';

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { SearchQueryInvalidError } from '../../errors/requests.errors.js';
 import { normalizeFileId } from '../file-id.js';
 import type { FieldKind } from './fields.js';
@@ -66,4 +67,11 @@ function castJson(value: unknown, at: string): Bound {
 
 function refused(value: unknown, at: string, wanted: string): SearchQueryInvalidError {
   return new SearchQueryInvalidError(at, `${show(value)} is not ${wanted}`);
+}
+
+/** Whether the value is an object as JSON or a literal makes it: neither a list, nor an instance of a class. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || types.isProxy(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }

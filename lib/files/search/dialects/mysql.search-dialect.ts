@@ -1,6 +1,6 @@
 import { toJsonPath } from '../json-path.js';
 import type { Pattern } from '../pattern.js';
-import { isIn } from './is-in.js';
+import { isIn } from './search-dialect.js';
 import type { Bind, JsonValueSql, SearchDialect } from './search-dialect.js';
 
 /** MySQL and MariaDB. */

@@ -1,5 +1,5 @@
 import type { Pattern } from '../pattern.js';
-import { isIn } from './is-in.js';
+import { isIn } from './search-dialect.js';
 import type { Bind, JsonValueSql, SearchDialect } from './search-dialect.js';
 
 // `json` can hold texts that PostgreSQL cannot read (NUL, halves of characters), and reading such a value would fail the whole query.

@@ -27,3 +27,8 @@ export interface SearchDialect {
   /** The clause that sorts `null` before all values. A database that does so by default has no such method. */
   nulls?(direction: 'asc' | 'desc'): 'NULLS FIRST' | 'NULLS LAST';
 }
+
+/** SQL for being one of a list that is not empty. */
+export function isIn(subject: string, list: readonly string[]): string {
+  return list.length === 1 ? `${subject} = ${list[0]}` : `${subject} IN (${list.join(', ')})`;
+}
