@@ -36,7 +36,7 @@ function faultIn(value: unknown, place: string, around: readonly unknown[]): Jso
 }
 
 function faultInProperties(value: object, place: string, around: readonly unknown[]): JsonFault | undefined {
-  if (!isPlainObject(value)) {
+  if (!hasNoClass(value)) {
     const remedy =
       value instanceof Date ? 'Give date.toISOString() or date.getTime()' : 'Give a plain object, or an id';
     return { place, what: `is ${nameOf(value)}, which it would not be any more when it is read`, remedy };
@@ -58,7 +58,7 @@ function firstOf<T>(items: Iterable<T>, find: (item: T) => JsonFault | undefined
 }
 
 /** Whether the object is of no class. */
-export function isPlainObject(value: object): boolean {
+export function hasNoClass(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }
