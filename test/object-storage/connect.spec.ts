@@ -107,11 +107,11 @@ describe('removeLeftovers() of s3Storage', () => {
     const source = new Readable({ read() {} });
     source.push(Buffer.alloc(6 * MIB));
     // Its first part may be refused before the source ends.
-    const refused = expect(storage.write('slow', source)).rejects.toThrow('404 NoSuchUpload');
+    const refused = storage.write('slow', source).catch((error: unknown) => String(error));
     await expect.poll(() => inside.uploads()).toEqual(['slow']);
     expect((await storage.removeLeftovers(soon())).count).toBe(1);
     source.push(null);
-    await refused;
+    expect(await refused).toContain('404 NoSuchUpload');
     expect([await inside.keys(), await inside.uploads()]).toEqual([[], []]);
     await storage.write('slow', Readable.from([Buffer.from('again')]));
     expect(await text(await storage.read('slow'))).toBe('again');
