@@ -3,22 +3,24 @@ import { keepWith, keptWith } from '../unit-of-work/typeorm/data-source.js';
 import { tableNames } from '../unit-of-work/typeorm/table-names.js';
 import { ManagedFile } from './managed-file.entity.js';
 
-const FIND = Symbol('nestjs-files:find-file');
+const READER = Symbol('nestjs-files:file-reader');
 
-type Find = (id: string) => Promise<ManagedFile | null>;
 type Row = Record<string, unknown>;
 
-/**
- * The file with this id. Each download reads one row, and a query builder takes longer to write the statement than the database to run it; so
- * the text is written once for the data source. An application that listens to loaded entities gets them as always.
- */
+/** What is written once for a data source: a query builder takes longer to write a statement than the database to run it. */
+interface Reader {
+  /** Selects the columns of `file` by the names of the fields. */
+  readonly selection: string;
+  /** Finds one file. */
+  readonly one: string;
+  readonly columns: EntityMetadata['columns'];
+}
+
+/** The file with this id. An application that listens to loaded entities gets them as always. */
 export async function findFile(dataSource: DataSource, id: string): Promise<ManagedFile | null> {
   if (isHeard(dataSource)) return dataSource.getRepository(ManagedFile).findOneBy({ id });
-  const kept = keptWith<Find>(dataSource, FIND);
-  if (kept) return kept(id);
-  const find = finderOf(dataSource);
-  keepWith(dataSource, FIND, find);
-  return find(id);
+  const [row] = await dataSource.query<Row[]>(readerOf(dataSource).one, [id]);
+  return row === undefined ? null : fileOf(dataSource, row);
 }
 
 /**
@@ -30,35 +32,36 @@ export async function readFiles(
   query: SelectQueryBuilder<ManagedFile>,
 ): Promise<ManagedFile[]> {
   if (isHeard(dataSource)) return query.getMany();
-  const { columns } = dataSource.getMetadata(ManagedFile);
-  query.select([]);
-  for (const { propertyName } of columns) query.addSelect(`file.${propertyName}`, propertyName);
-  const rows = await query.getRawMany<Row>();
-  return rows.map((row) => fileOf(dataSource, columns, row));
+  const rows = await query.select(readerOf(dataSource).selection).getRawMany<Row>();
+  return rows.map((row) => fileOf(dataSource, row));
 }
 
 function isHeard({ subscribers }: DataSource): boolean {
   return subscribers.some((subscriber) => subscriber.afterLoad !== undefined);
 }
 
-function finderOf(dataSource: DataSource): Find {
+function readerOf(dataSource: DataSource): Reader {
+  const kept = keptWith<Reader>(dataSource, READER);
+  if (kept) return kept;
   const { driver } = dataSource;
-  const { columns } = dataSource.getMetadata(ManagedFile);
   const { table, column } = tableNames<ManagedFile>(dataSource, ManagedFile);
+  const alias = driver.escape('file');
+  const { columns } = dataSource.getMetadata(ManagedFile);
   const named = columns.map(({ propertyName }) => {
-    return `${column(propertyName as keyof ManagedFile)} AS ${driver.escape(propertyName)}`;
+    return `${alias}.${column(propertyName as keyof ManagedFile)} AS ${driver.escape(propertyName)}`;
   });
-  const sql = `SELECT ${named.join(', ')} FROM ${table} WHERE ${column('id')} = ${driver.createParameter('id', 0)}`;
-  return async (id) => {
-    const [row] = await dataSource.query<Row[]>(sql, [id]);
-    return row === undefined ? null : fileOf(dataSource, columns, row);
-  };
+  const selection = named.join(', ');
+  const one = `SELECT ${selection} FROM ${table} ${alias} WHERE ${alias}.${column('id')} = ${driver.createParameter('id', 0)}`;
+  const reader = { selection, one, columns };
+  keepWith(dataSource, READER, reader);
+  return reader;
 }
 
 /** The file of a row whose columns have the names of the fields. */
-function fileOf({ driver }: DataSource, columns: EntityMetadata['columns'], row: Row): ManagedFile {
+function fileOf(dataSource: DataSource, row: Row): ManagedFile {
+  const { driver } = dataSource;
   const file = new ManagedFile() as unknown as Row;
-  for (const column of columns)
+  for (const column of readerOf(dataSource).columns)
     file[column.propertyName] = driver.prepareHydratedValue(row[column.propertyName], column);
   return file as unknown as ManagedFile;
 }

@@ -7,7 +7,7 @@ import type { Field } from './fields.js';
 import { assertJsonPath } from './json-path.js';
 import { LIMITS } from './limits.js';
 import { show } from './show.js';
-import { isPlainObject } from './values.js';
+import { castText, isPlainObject } from './values.js';
 
 const NOTHING = '1 = 0';
 const EVERYTHING = '1 = 1';
@@ -51,17 +51,28 @@ export class FilterCompiler {
     return Array.from(value, (filter: unknown, index) => this.compile(filter, `${at}[${index}]`, depth + 1));
   }
 
+  /** Owners of one type are one condition: databases plan and find them together. */
   #owners(value: unknown, at: string): string {
     if (!Array.isArray(value)) return this.#owner(value, at);
     this.#take(value.length);
-    return any(Array.from(value, (owner: unknown, index) => this.#owner(owner, `${at}[${index}]`)));
+    const ids = new Map<string, string[]>();
+    const others: string[] = [];
+    for (const [index, owner] of (value as unknown[]).entries()) {
+      const place = `${at}[${index}]`;
+      if (owner === null) others.push(this.#owner(owner, place));
+      else {
+        const [type, id] = ownerAt(owner, place).map((part) => castText(part, place));
+        ids.set(type!, [...(ids.get(type!) ?? []), id!]);
+      }
+    }
+    const owned = [...ids].map(([ownerType, ownerId]) => this.compile({ ownerType, ownerId }, at));
+    return any([...owned, ...others]);
   }
 
   #owner(value: unknown, at: string): string {
     if (value === null) return this.compile({ ownerType: null, ownerId: null }, at);
-    if (!isPlainObject(value) || Object.keys(value).toSorted().join() !== 'id,type')
-      throw new SearchQueryInvalidError(at, `${show(value)} is not an owner. An owner is { type, id }, or null`);
-    return this.compile({ ownerType: { $eq: value['type'] }, ownerId: { $eq: value['id'] } }, at);
+    const [type, id] = ownerAt(value, at);
+    return this.compile({ ownerType: { $eq: type }, ownerId: { $eq: id } }, at);
   }
 
   /** Conditions on JSON: nested objects are keys, until there is something to compare. */
@@ -135,6 +146,12 @@ const OPERATORS = new Map<string, Compare>([
   ['$like', (subject, value, at) => subject.like(value, at)],
   ['$ilike', (subject, value, at) => subject.ilike(value, at)],
 ]);
+
+function ownerAt(value: unknown, at: string): [type: unknown, id: unknown] {
+  if (!isPlainObject(value) || Object.keys(value).toSorted().join() !== 'id,type')
+    throw new SearchQueryInvalidError(at, `${show(value)} is not an owner. An owner is { type, id }, or null`);
+  return [value['type'], value['id']];
+}
 
 function isOperators(value: Record<string, unknown>): boolean {
   const keys = Object.keys(value);
