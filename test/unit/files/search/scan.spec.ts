@@ -101,6 +101,21 @@ describe('FilesService.scan', () => {
     expect(await files.scan({ ownerType: 'user', ownerId: 'nobody' })).toEqual({ count: 0, results: [], next: null });
   });
 
+  it('begins a late page where an index of the application has it', async () => {
+    const [inMemory] = await reachableDatabases('memory');
+    const { files, dataSource, statements } = await scanHarness(inMemory);
+    await dataSource.query('CREATE INDEX by_name ON files_file (owner_type, owner_id, name, id)');
+    const page = { ownerType: 'user', ownerId: 'ada', sort: 'name', limit: 1 } as const;
+    const { next } = await files.scan(page);
+    statements.length = 0;
+    await files.scan({ ...page, cursor: next });
+    const [sql = ''] = statements;
+    const values = Array.from(sql.matchAll(/\?/g), () => 'x');
+    const plan = await dataSource.query<{ detail: string }[]>(`EXPLAIN QUERY PLAN ${sql}`, values);
+    const detail = 'SEARCH file USING INDEX by_name (owner_type=? AND owner_id=? AND name>?)';
+    expect(plan.map((step) => step.detail)).toEqual([detail]);
+  });
+
   it('goes through the index on owners, in its order', async () => {
     const [inMemory] = await reachableDatabases('memory');
     const { files, dataSource, statements } = await scanHarness(inMemory);
