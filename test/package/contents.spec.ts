@@ -26,6 +26,20 @@ it('ships the client as modules that a browser loads as they are', async () => {
   }
 });
 
+it('joins its modules, so that an application loads few of them', async () => {
+  const loaded = new Set<string>();
+  const load = async (path: string): Promise<void> => {
+    if (loaded.has(path)) return;
+    loaded.add(path);
+    const code = await readFile(path, 'utf8');
+    for (const [, from = ''] of code.matchAll(/(?:from|import) ['"](\.[^'"]+)['"]/g))
+      await load(join(path, '..', from));
+  };
+  await load(join(installed, 'dist/index.js'));
+  expect(loaded.size).toBeGreaterThan(1);
+  expect(loaded.size).toBeLessThan(100);
+});
+
 it('has a manifest that passes publint', async () => {
   const { code, output } = await tool('publint', ['run', inject('tarball'), '--strict']);
   expect(code, output).toBe(0);
