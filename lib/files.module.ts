@@ -23,6 +23,8 @@ import { FileIntent } from './files/intents/file-intent.entity.js';
 import { OwnerCopies } from './files/owner-copies.js';
 import { BatchMoves } from './files/batch-moves.js';
 import { FileRegistration } from './files/file-registration.js';
+import { DerivedFiles } from './files/derived/derived-files.js';
+import { DerivedRecipes } from './files/derived/derived-recipes.js';
 import { DEFAULT_STORAGE, FileWriter } from './files/file-writer.js';
 import { FilesAddresses } from './files/files-addresses.js';
 import { DRAFT_OPTIONS } from './files/drafts/draft-options.js';
@@ -76,6 +78,8 @@ import { RouteAddresses } from './http/routes/route-addresses.js';
 import { Uploads } from './http/form/uploads.js';
 import { TusAnswers } from './http/tus/tus-answers.js';
 import { TusProtocol } from './http/tus/tus-protocol.js';
+import { Derivations } from './derivation/derivations.js';
+import { createDeriveHandler, DERIVE_HANDLER } from './derivation/derive-job.js';
 import { FilesJobs } from './jobs/files-jobs.js';
 import { JobHandlers } from './jobs/job-handlers.js';
 import { JobRuns } from './jobs/job-runs.js';
@@ -144,6 +148,7 @@ export const FILES_ENTITIES = [
 
 const PUBLIC_PROVIDERS = [
   ActorSource,
+  DerivedFiles,
   DirectUploads,
   FileStaging,
   FilesAccess,
@@ -219,7 +224,14 @@ export class FilesModule implements NestModule, OnApplicationShutdown {
   }
 }
 
-const NO_ROUTES: FilesControllers = { all: [], addressed: { content: undefined, link: undefined } };
+/** Nothing is injected by it: Nest makes the provider, which adds the routes. */
+const DERIVED_ROUTES = Symbol('DERIVED_ROUTES');
+
+const NO_ROUTES: FilesControllers = {
+  all: [],
+  addressed: { content: undefined, link: undefined },
+  addDerived: () => {},
+};
 
 function assemble(
   { dataSource, http = {} }: FilesModuleShape,
@@ -230,7 +242,7 @@ function assemble(
     'provide' in provider && typeof provider.provide === 'string' ? [provider.provide] : [],
   );
   const checked = http === false ? undefined : readHttpOptions(http);
-  const { all: controllers, addressed } = checked ? createFilesControllers(checked) : NO_ROUTES;
+  const { all: controllers, addressed, addDerived } = checked ? createFilesControllers(checked) : NO_ROUTES;
   return {
     module: FilesModule,
     global: true,
@@ -248,6 +260,7 @@ function assemble(
         useFactory: (config: ApplicationConfig, modules: ModulesContainer) =>
           new RouteAddresses(addressed, FilesModule, config, modules),
       },
+      { provide: DERIVED_ROUTES, inject: [DerivedRecipes], useFactory: addDerived },
       { provide: SHOWN_METADATA, useValue: checked?.metadata },
       { provide: UPLOAD_IDLE_TIMEOUT, useValue: checked?.uploadIdleTimeout ?? UPLOAD_IDLE_DEFAULT },
       OneTimeLinks,
@@ -298,6 +311,9 @@ function assemble(
         inject: [ScanRuns, SCANNING_OPTIONS, StorageRegistry],
         useFactory: createScanHandler,
       },
+      DerivedRecipes,
+      Derivations,
+      { provide: DERIVE_HANDLER, inject: [Derivations, DerivedRecipes], useFactory: createDeriveHandler },
       option(QUOTAS, ({ quotas }) => quotas),
       option(MANAGER_CHECK, ({ isManager }) => isManager),
       option(PREPARED_STATEMENTS, ({ preparedStatements }) => preparedStatements),

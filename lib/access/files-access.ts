@@ -6,6 +6,7 @@ import { OwnerReferenceInvalidError } from '../errors/ownership.errors.js';
 import { actAs } from '../actor/actor.js';
 import type { Actor } from '../actor/actor.js';
 import { FilesService } from '../files/files.service.js';
+import { isDerived } from '../files/derived/derived-rows.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import { isSameOwner } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
@@ -24,7 +25,8 @@ import { PolicyRegistry } from './policy-registry.js';
 
 /**
  * Decides about access to files, in this order: a manager and the owner of a file may do everything; then the `FilePolicy` hooks answer; then
- * the `OwnerPolicy` of the owner's type, if `cascade` lists the type and the storage; otherwise access is denied.
+ * the `OwnerPolicy` of the owner's type, if `cascade` lists the type and the storage; otherwise access is denied. About a derived file they decide
+ * as about its original.
  */
 @Injectable()
 export class FilesAccess {
@@ -89,7 +91,8 @@ export class FilesAccess {
     files: readonly ManagedFile[],
   ): Promise<AccessDecision[]> {
     if (await this.isManager(actor)) return files.map(() => ({ allowed: true, rule: 'manager' }));
-    return decideAccess({ policies: this.policies, cascade: this.options.cascade }, actor, operation, files);
+    const subjects = await this.#originalsOf(files);
+    return decideAccess({ policies: this.policies, cascade: this.options.cascade }, actor, operation, subjects);
   }
 
   /**
@@ -181,6 +184,14 @@ export class FilesAccess {
   /** Throws `AuthenticationRequiredError` or `AccessDeniedError` unless `canUpload`. */
   async assertCanUpload(actor: Actor | null, storage: string): Promise<void> {
     if (!(await this.canUpload(actor, storage))) throw refusal(actor, 'upload to', `storage "${storage}"`);
+  }
+
+  /** In place of each derived file its original, whose access it follows. One statement if there are derived files. */
+  async #originalsOf(files: readonly ManagedFile[]): Promise<readonly ManagedFile[]> {
+    const ids = files.flatMap((file) => (isDerived(file) ? (file.ownerId ?? []) : []));
+    if (ids.length === 0) return files;
+    const originals = new Map((await this.files.findMany(ids)).map((file) => [file.id, file]));
+    return files.map((file) => (isDerived(file) && originals.get(file.ownerId ?? '')) || file);
   }
 
   #asked(operation: OwnerOperation, type: string): OwnerOperation {

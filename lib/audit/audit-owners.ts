@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { FILE_OWNER } from '../files/owner-reference.js';
 import type { GuardedEntity } from '../ownership/guard/guarded-entities.js';
 import type { AuditFinding } from './audit-finding.js';
 import type { AuditScope } from './audit-scope.js';
@@ -39,11 +40,27 @@ async function judgeFiles(
   exact: boolean,
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
+  findings.push(...(await judgeDerived(manager, files)));
   for (const type of types.values()) {
     const owned = files.filter((file): file is OwnedFile => file.ownerType === type.type);
     if (owned.length > 0) findings.push(...(await judgeOfType(manager, type, owned, exact)));
   }
   return findings;
+}
+
+/** Derived files belong to files. */
+async function judgeDerived(manager: EntityManager, files: readonly AuditedFile[]): Promise<Finding[]> {
+  const owned = files.filter((file): file is OwnedFile => file.ownerType === FILE_OWNER);
+  if (owned.length === 0) return [];
+  const originals = new Set((await filesById(manager, ownersOf(owned))).map(({ id }) => id));
+  return owned
+    .filter(({ ownerId }) => !originals.has(ownerId))
+    .map(({ id: fileId, ownerId: id, pinned }) => ({
+      kind: 'owner-gone',
+      fileId,
+      owner: { type: FILE_OWNER, id },
+      pinned,
+    }));
 }
 
 async function judgeOfType(

@@ -17,6 +17,7 @@ export type { FilesErrorBody } from '../errors/files-error.js';
 export {
   ContentSpentError,
   ContentTypeInvalidError,
+  DerivedFileMissingError,
   FileChangedError,
   FileCorruptError,
   FileMetadataInvalidError,

@@ -1,6 +1,26 @@
 import type { FieldProblem } from './file-problem.js';
 import { FilesError, type FilesErrorBody } from './files-error.js';
 
+/** There is no such file of this one: nothing of its kind is derived from its type, or all attempts to make it have failed. */
+export class DerivedFileMissingError extends FilesError {
+  readonly code = 'FILES_DERIVED_FILE_MISSING';
+
+  constructor(
+    /** The original. */
+    readonly fileId: string,
+    /** The kind, as in `@DerivedFile()`. */
+    readonly kind: string,
+    /** `unsuitable`: none is made of such a file. `failed`: it could not be made. */
+    readonly reason: 'unsuitable' | 'failed',
+  ) {
+    super(
+      reason === 'unsuitable'
+        ? `No ${kind} is made of a file like ${fileId}.`
+        : `The ${kind} of file ${fileId} could not be made. An administrator finds the reason among the failed jobs.`,
+    );
+  }
+}
+
 /** Somebody else gave away, pinned or deleted the files between the check and the transfer. Another attempt sees the new state. */
 export class FileChangedError extends FilesError {
   readonly code = 'FILES_FILE_CHANGED';

@@ -10,6 +10,7 @@ import { ActorSource } from '../actor/actor.js';
 import type { Actor } from '../actor/actor.js';
 import { ContentStore } from './content/content-store.js';
 import type { NewContent, PutHints } from './content/content-store.js';
+import { DerivedFiles } from './derived/derived-files.js';
 import { uuidV7 } from './file-id.js';
 import { cleanFileName } from './file-name.js';
 import type { CopyFileOptions, CreateFileOptions, NewFile, ReplaceOptions } from './file-options.js';
@@ -48,6 +49,7 @@ export class FileWriter {
     private readonly drafts: Drafts,
     @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
     @Optional() private readonly hooks?: StoredHooks,
+    @Optional() private readonly derived?: DerivedFiles,
   ) {}
 
   async create(source: Readable, options: CreateFileOptions): Promise<ManagedFile> {
@@ -96,6 +98,7 @@ export class FileWriter {
       const replacedAt = secondAfter(current.replacedAt ?? current.createdAt);
       const expiresAt = this.drafts.expiryOfReplaced(current);
       const replaced = await this.#refer(unit, current, content, { replacedAt, expiresAt });
+      await this.derived?.removeOf(unit, id);
       await this.hooks?.run(replaced, 'replace');
       return replaced;
     });
@@ -230,7 +233,7 @@ function bytesOf(content: NewContent): Bytes & ScanFields {
 }
 
 // HTTP distinguishes states of a file by the second.
-function secondAfter(last: Date): Date {
+export function secondAfter(last: Date): Date {
   return new Date(Math.max(Date.now(), (Math.floor(last.getTime() / 1000) + 1) * 1000));
 }
 

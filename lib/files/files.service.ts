@@ -35,6 +35,7 @@ import { FileWriter } from './file-writer.js';
 import { lockFile, lockFiles } from './lock-files.js';
 import { deleteFileRows } from './delete-file-rows.js';
 import { ManagedFile } from './managed-file.entity.js';
+import { DerivedFiles } from './derived/derived-files.js';
 import { openContent } from './content/open-content.js';
 import type { FileContent } from './content/open-content.js';
 import { assertOwnerReference } from './owner-reference.js';
@@ -93,6 +94,7 @@ export class FilesService {
     private readonly registration: FileRegistration,
     private readonly copies: OwnerCopies,
     private readonly addresses: FilesAddresses,
+    private readonly derived?: DerivedFiles,
   ) {}
 
   /**
@@ -295,6 +297,7 @@ export class FilesService {
       const storage = this.storages.of(file);
       storage.require('remove');
       if (file.pinned && !force) throw new FilePinnedError(fileId, 'deleting it');
+      await this.derived?.removeOf(unit, fileId);
       await this.ownership.onDelete(file, unit.manager);
       await deleteFileRows(unit.manager, [fileId]);
       await this.contents.remove(unit, [file]);
@@ -314,6 +317,11 @@ export class FilesService {
       const found = new Set(files.map(({ id }) => id));
       for (const id of wanted) if (!found.has(id)) throw new FileNotFoundError(id);
       for (const { id, pinned } of files) if (pinned && !force) throw new FilePinnedError(id, 'deleting it');
+      const derived = (await this.derived?.lockOf(unit.manager, wanted)) ?? [];
+      await this.derived?.remove(
+        unit,
+        derived.filter(({ id }) => !found.has(id)),
+      );
       await this.contents.remove(unit, files);
       for (const chunk of inChunks(wanted, IDS_PER_STATEMENT)) await deleteFileRows(unit.manager, chunk);
       await this.ownership.onDeleteAll(files, unit.manager);

@@ -12,8 +12,18 @@ const MAX_LENGTH = { type: 64, id: 191 };
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
 const UNSAFE = /[\u0000-\u001f\u007f]|\p{Surrogate}/u;
 
-/** Throws `OwnerReferenceInvalidError` unless every database keeps the reference as it is and tells it from every other. */
+/** The type of the owner of a derived file, whose id is that of its original. */
+export const FILE_OWNER = 'file';
+
+/** Throws `OwnerReferenceInvalidError` unless files can be given to this owner: as `assertOwnerText`, and files do not own what is given to them. */
 export function assertOwnerReference(owner: OwnerReference): void {
+  assertOwnerText(owner);
+  if (owner.type === FILE_OWNER)
+    throw new OwnerReferenceInvalidError('type', owner.type, 'only files that are derived from a file belong to it');
+}
+
+/** Throws `OwnerReferenceInvalidError` unless every database keeps the reference as it is and tells it from every other. */
+export function assertOwnerText(owner: OwnerReference): void {
   for (const field of ['type', 'id'] as const) {
     const value: unknown = owner[field];
     const refuse = (reason: string) => new OwnerReferenceInvalidError(field, value, reason);

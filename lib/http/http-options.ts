@@ -1,7 +1,7 @@
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import { OptionInvalidError } from '../errors/setup.errors.js';
 
-/** The routes of the library, by name. `directUploads` are five, below `uploads`; `tus` are those of resumable uploads; `link` opens signed links. */
+/** The routes of the library, by name. `derived` are those of derived files, one for each kind; `directUploads` are five, below `uploads`; `tus` are those of resumable uploads; `link` opens signed links. */
 export const FILES_ROUTES = [
   'upload',
   'list',
@@ -10,6 +10,7 @@ export const FILES_ROUTES = [
   'delete',
   'download',
   'replace',
+  'derived',
   'transfer',
   'pin',
   'unpin',

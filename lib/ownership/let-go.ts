@@ -57,6 +57,7 @@ export async function deleteFiles(
   action: TransferAction & ('delete' | 'expire'),
 ): Promise<void> {
   if (files.length === 0) return;
+  for (const ids of idsOf(files)) await runtime.derived?.remove(unit, await runtime.derived.lockOf(unit.manager, ids));
   const rows: Pick<ManagedFile, 'storage' | 'location'>[] = [];
   const select = { id: true, storage: true, location: true };
   for (const ids of idsOf(files))

@@ -5,6 +5,7 @@ import { RuntimeMissingError } from '../errors/setup.errors.js';
 import { ActorSource } from '../actor/actor.js';
 import type { Actor } from '../actor/actor.js';
 import { ContentStore } from '../files/content/content-store.js';
+import { DerivedFiles } from '../files/derived/derived-files.js';
 import { StoredHooks } from '../files/stored/stored-hooks.js';
 import { currentUnit } from '../unit-of-work/unit-of-work.js';
 import type { OpenTransaction, UnitOfWork } from '../unit-of-work/unit-of-work.js';
@@ -78,6 +79,7 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
     @Optional() @Inject(CHANGEABLE_OWNERS) private readonly changeableOf?: ChangeableOwners,
     @Optional() readonly hooks?: StoredHooks,
     @Optional() @Inject(ATTACH_PENDING) readonly attachPending = true,
+    @Optional() readonly derived?: DerivedFiles,
   ) {}
 
   /** The runtime of the application whose data source this is; throws where FilesModule is not imported. */

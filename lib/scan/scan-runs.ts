@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LocationNotFoundError } from '../errors/storage.errors.js';
 import { ShuttingDownError } from '../errors/units.errors.js';
 import { ContentStore } from '../files/content/content-store.js';
+import { DerivedFiles } from '../files/derived/derived-files.js';
 import { uuidV7 } from '../files/file-id.js';
 import { lockFiles } from '../files/lock-files.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
@@ -34,6 +35,7 @@ export class ScanRuns {
     private readonly queue: TaskQueue,
     private readonly contents: ContentStore,
     private readonly hooks: ScanHooks,
+    private readonly derived: DerivedFiles,
     @Inject(SCANNING_OPTIONS) private readonly options: CheckedScanningOptions,
   ) {}
 
@@ -75,7 +77,10 @@ export class ScanRuns {
       const verdict = { scan: outcome.state, scanner: storage.scanner?.name ?? file.scanner, finding: outcome.finding };
       const changes = { ...verdict, ...(await this.#withoutBytes(queue.unit, file, storage, outcome)) };
       await queue.unit.manager.update(ManagedFile, { id }, changes);
-      await this.hooks.run(Object.assign(file, changes), { ...outcome, previous });
+      Object.assign(file, changes);
+      if (outcome.state === 'infected') await this.derived.removeOf(queue.unit, id);
+      else if (previous !== 'clean') this.derived.queueFor(file);
+      await this.hooks.run(file, { ...outcome, previous });
       await queue.drain(undefined);
       queue.unit.afterCommit(() => this.#tell(file, outcome));
     });

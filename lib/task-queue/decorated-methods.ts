@@ -19,22 +19,48 @@ export function* decoratedMethods<Decoration, Args extends unknown[]>(
   scanner: MetadataScanner,
   key: symbol,
 ): Generator<DecoratedMethod<Decoration, Args>, void> {
+  for (const { wrapper, method, ...found } of methodsWith<Decoration, Args>(discovery, scanner, key))
+    yield {
+      ...found,
+      isSingleton: wrapper.isDependencyTreeStatic() && !wrapper.isTransient,
+      call: (...args) => method.apply(wrapper.instance, args),
+    };
+}
+
+/**
+ * The decorations of such methods, while Nest makes the providers: all classes and values are known by then. What factories make is left out. Scopes
+ * must not be asked for yet, because Nest remembers a wrong answer.
+ */
+export function decorationsOfClasses<Decoration>(
+  discovery: DiscoveryService,
+  scanner: MetadataScanner,
+  key: symbol,
+): Pick<DecoratedMethod<Decoration, never>, 'decoration' | 'place'>[] {
+  return [...methodsWith<Decoration, never>(discovery, scanner, key)].filter(({ wrapper }) => !wrapper.isFactory);
+}
+
+interface FoundMethod<Decoration, Args extends unknown[]> {
+  readonly wrapper: Wrapper;
+  readonly method: (...args: Args) => unknown;
+  readonly decoration: Decoration;
+  readonly place: string;
+}
+
+function* methodsWith<Decoration, Args extends unknown[]>(
+  discovery: DiscoveryService,
+  scanner: MetadataScanner,
+  key: symbol,
+): Generator<FoundMethod<Decoration, Args>, void> {
   const seen = new Set<unknown>();
   for (const wrapper of discovery.getProviders()) {
-    const instance: unknown = wrapper.instance;
-    const prototype = prototypeOf(wrapper, instance);
+    const prototype = prototypeOf(wrapper, wrapper.instance);
     if (!prototype || seen.has(prototype)) continue;
     seen.add(prototype);
     for (const name of scanner.getAllMethodNames(prototype)) {
       const method = (prototype as Record<string, unknown>)[name] as (...args: Args) => unknown;
       const decoration = Reflect.getMetadata(key, method) as Decoration | undefined;
-      if (decoration === undefined) continue;
-      yield {
-        decoration,
-        place: `${prototype.constructor.name}.${name}`,
-        isSingleton: wrapper.isDependencyTreeStatic() && !wrapper.isTransient,
-        call: (...args) => method.apply(instance, args),
-      };
+      if (decoration !== undefined)
+        yield { wrapper, method, decoration, place: `${prototype.constructor.name}.${name}` };
     }
   }
 }

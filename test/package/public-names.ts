@@ -59,6 +59,7 @@ export const publicNames: Record<string, string[]> = {
     'DatabaseGuardImpossibleError',
     'DatabaseMismatchError',
     'DecorationInvalidError',
+    'DerivedFileMissingError',
     'DigestInvalidError',
     'DigestMismatchedError',
     'EntitiesMissingError',
@@ -154,7 +155,7 @@ export const publicNames: Record<string, string[]> = {
     'WorkUnawaitedError',
   ],
   'nestjs-files/file-field': ['FileFieldElement', 'fieldTexts'],
-  'nestjs-files/hooks': ['OnFileScanned', 'OnFileStored'],
+  'nestjs-files/hooks': ['DerivedFile', 'DerivedFiles', 'OnFileScanned', 'OnFileStored'],
   'nestjs-files/jobs': ['FilesJobs', 'outboxJobs'],
   'nestjs-files/maintenance': [
     'FilesAudit',

@@ -34,6 +34,8 @@ export interface Examined {
 }
 
 export interface ExamineHints extends TypeHints {
+  /** Whether the storage takes it whatever its type is. */
+  isAccepted?: boolean;
   /** Further algorithms to hash with. */
   algorithms?: readonly string[] | undefined;
   /** The limits of the content. */
@@ -47,7 +49,7 @@ export interface ExamineHints extends TypeHints {
 export async function examine(
   content: Readable,
   storage: Storage,
-  { algorithms = [], room, ...said }: ExamineHints = {},
+  { algorithms = [], room, isAccepted = false, ...said }: ExamineHints = {},
 ): Promise<Examined> {
   const hashes = new Map([storage.hashAlgorithm, ...algorithms].map((name) => [name, createHash(name)]));
   let size = 0;
@@ -66,7 +68,7 @@ export async function examine(
   const head = await takeHead(chunks);
   const sniffed = head.subarray(0, sniffSize(head));
   const contentType = await sniffContentType(sniffed, said);
-  assertAccepted(contentType, storage);
+  if (!isAccepted) assertAccepted(contentType, storage);
   const digests = new Map<string, string>();
   const all = joined(head, chunks);
   return {

@@ -11,6 +11,8 @@ export interface UploadHints {
   contentType?: string;
   /** Whether `contentType` was found from the content before: then the name does not count. @default false */
   isExamined?: boolean;
+  /** Whether the storage takes it whatever its type is. @default false */
+  isAccepted?: boolean;
   /** Further algorithms to hash with. */
   algorithms?: readonly string[];
   /** Where the bytes are to be. @default what the storage makes of the other hints */
@@ -41,9 +43,9 @@ export async function upload(
   write: Writing = (location, { body }) => storage.write(location, body),
 ): Promise<StoredContent> {
   try {
-    const { name, contentType: declared, isExamined = false, algorithms, room } = hints;
+    const { name, contentType: declared, isExamined = false, isAccepted = false, algorithms, room } = hints;
     const said = { declared, ...(!isExamined && { name }) };
-    const examined = await examine(content, storage, { ...said, algorithms, room });
+    const examined = await examine(content, storage, { ...said, isAccepted, algorithms, room });
     const { contentType, charset } = examined;
     const location = hints.location ?? storage.locationFor({ uuid: uuidV7(), name, contentType, now: new Date() });
     await write(location, examined);

@@ -1,9 +1,10 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { DecorationInvalidError } from '../../errors/setup.errors.js';
 import { decoratedMethods } from '../../task-queue/decorated-methods.js';
 import { TaskQueue } from '../../task-queue/task-queue.js';
+import { DerivedFiles } from '../derived/derived-files.js';
 import { SCAN_JOB } from '../scan/scan-state.js';
 import type { ScanPayload } from '../scan/scan-state.js';
 import { ManagedFile } from '../managed-file.entity.js';
@@ -23,14 +24,16 @@ export class StoredHooks implements OnModuleInit {
     private readonly scanner: MetadataScanner,
     @Inject(ON_STORED) private readonly option: StoredHook | undefined,
     private readonly queue: TaskQueue,
+    @Optional() private readonly derived?: DerivedFiles,
   ) {}
 
   /**
-   * Queues the scan of the content, where it has to be scanned, and calls the hooks one after the other, because they share a transaction. Call it
-   * in the unit of work that has written the row.
+   * Queues the scan of the content, where it has to be scanned, or else what is derived from it, and calls the hooks one after the other, because
+   * they share a transaction. Call it in the unit of work that has written the row.
    */
   async run(file: ManagedFile, operation: StoringOperation): Promise<void> {
     this.scan(file);
+    this.derived?.queueFor(file);
     for (const hook of this.#hooks) {
       // A copy: what a hook changes on the object is not saved.
       const copy = Object.assign(new ManagedFile(), file, { metadata: structuredClone(file.metadata) });

@@ -18,7 +18,7 @@ import { rawRequest } from '../form/raw-body.js';
 import { validatorsOf } from '../routes/validators.js';
 
 const MAX_ATTEMPTS = 5;
-// Seconds, in which most scans are over.
+// Seconds, in which most scans and derivations are over.
 const RETRY_AFTER = '2';
 
 /** Options of one download. */
@@ -38,15 +38,19 @@ export class Downloads {
     private readonly adapters: HttpAdapterHost,
   ) {}
 
-  /** Finds the file, sets status and headers, and returns the body. Returns undefined if the client already has the content. */
+  /**
+   * Finds the file, sets status and headers, and returns the body. Returns undefined if the client already has the content, and, with 202, if
+   * there is no file yet.
+   */
   async answer(
-    find: () => Promise<ManagedFile>,
+    find: () => Promise<ManagedFile | undefined>,
     context: ExecutionContext,
     how: DownloadOptions = {},
   ): Promise<StreamableFile | undefined> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#answer(await find(), context, how);
+        const file = await find();
+        return file ? await this.#answer(file, context, how) : this.#notYet(context);
       } catch (error) {
         // The file was replaced or moved after its row was read. `find` checks access again, for the new state.
         if (!(error instanceof FileChangedError) || attempt === MAX_ATTEMPTS) throw error;
@@ -59,7 +63,7 @@ export class Downloads {
     context: ExecutionContext,
     { beforeBody, disposition }: DownloadOptions,
   ): Promise<StreamableFile | undefined> {
-    this.#assertReadable(file, context);
+    this.assertReadable(file, context);
     const request = rawRequest(context.switchToHttp().getRequest<IncomingMessage>());
     const current = validatorsOf(file);
     const verdict = evaluatePreconditions(request, current);
@@ -86,8 +90,14 @@ export class Downloads {
     return new StreamableFile(body, { type, length: range.end - range.start + 1 });
   }
 
-  /** Before the conditions: a cache must not be told that content which is closed now is still good. */
-  #assertReadable(file: ManagedFile, context: ExecutionContext): void {
+  #notYet(context: ExecutionContext): undefined {
+    this.#set(context, { 'Retry-After': RETRY_AFTER, 'Cache-Control': 'no-store' });
+    this.#setStatus(context, HttpStatus.ACCEPTED);
+    return undefined;
+  }
+
+  /** Throws unless content is clean. Before the conditions: a cache must not be told that content which is closed now is still good. */
+  assertReadable(file: ManagedFile, context: ExecutionContext): void {
     if (file.scan === 'pending') this.#set(context, { 'Retry-After': RETRY_AFTER });
     assertReadable(file);
   }

@@ -5,7 +5,7 @@ import { AuthenticationRequiredError } from '../../errors/access.errors.js';
 import { RequestInvalidError } from '../../errors/requests.errors.js';
 import { ActorSource } from '../../actor/actor.js';
 import { FilesService } from '../../files/files.service.js';
-import { assertOwnerReference } from '../../files/owner-reference.js';
+import { assertOwnerText } from '../../files/owner-reference.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { PublicFile } from '../../files/public-file.js';
 import type { FoundFiles } from '../../files/search/file-filter.js';
@@ -62,6 +62,6 @@ function ownerOf({ ownerType, ownerId }: ListFilesInput): OwnerReference | undef
     throw new RequestInvalidError('query', ['ownerType and ownerId belong together']);
   }
   const owner = { type: ownerType, id: ownerId };
-  assertOwnerReference(owner);
+  assertOwnerText(owner);
   return owner;
 }

@@ -4,6 +4,8 @@ import type { Type } from '@nestjs/common';
 import { AssetsEndpoints, assetsPath } from './assets-endpoints.js';
 import { CapabilitiesEndpoints, capabilitiesPath } from './capabilities-endpoints.js';
 import { ContentEndpoints } from './content-endpoints.js';
+import type { DerivedRecipes } from '../../files/derived/derived-recipes.js';
+import { addDerivedRoutes, DerivedEndpoints } from './derived-endpoints.js';
 import { DirectUploadsEndpoints, directUploadsPath } from './direct-uploads-endpoints.js';
 import { FilesEndpoints } from './files-endpoints.js';
 import type { CheckedHttpOptions, FilesRoute } from '../http-options.js';
@@ -18,6 +20,8 @@ import type { AddressedRoutes, GetRoute } from './route-addresses.js';
 export interface FilesControllers {
   readonly all: readonly Type[];
   readonly addressed: AddressedRoutes;
+  /** Adds the routes of derived files, before Nest registers routes. */
+  addDerived(recipes: DerivedRecipes): void;
 }
 
 /** Creates the controllers for a path. Each module gets separate classes, so that two applications can use two paths. */
@@ -59,6 +63,9 @@ export function createFilesControllers(options: CheckedHttpOptions): FilesContro
   ownRoutes(FileContentController, { content: 'download', replace: 'replace' }, options);
 
   @Controller(path)
+  class DerivedFilesController extends DerivedEndpoints {}
+
+  @Controller(path)
   class FileOwnershipController extends OwnershipEndpoints {}
   const changes = { transfer: 'transfer', pin: 'pin', unpin: 'unpin', history: 'history' } as const;
   ownRoutes(FileOwnershipController, changes, options);
@@ -74,7 +81,9 @@ export function createFilesControllers(options: CheckedHttpOptions): FilesContro
       FilesController,
       FileContentController,
       FileOwnershipController,
+      ...(options.decoratorsOf('derived') ? [DerivedFilesController] : []),
     ],
+    addDerived: (recipes) => addDerivedRoutes(DerivedFilesController, recipes, options),
     addressed: {
       content: addressed('download', { controller: FileContentController, method: 'content' }),
       link: addressed('link', { controller: LinksController, method: 'open' }),

@@ -166,6 +166,12 @@ export function describeRoutes(): void {
   }
 }
 
+/** Describes the route of a kind of derived files. */
+export function describeDerived(handler: object, kind: string): void {
+  const answers = { 200: BINARY, 202: undefined, 206: BINARY, 304: undefined, 404: undefined, 409: undefined };
+  describeHandler(handler, { summary: `Download the ${kind} of a file`, answers });
+}
+
 /** Declares that an action takes a form, and which of its fields are files, unless the application has declared more. */
 export function describeAction(handler: object, fields: readonly DescribedField[]): void {
   if (!Reflect.hasMetadata(CONSUMES, handler)) {
@@ -185,8 +191,11 @@ function isOptional(dtoClass: unknown, property: string): boolean {
   return rulesOf(dtoClass).some(({ propertyName, name }) => propertyName === property && name === 'isOptional');
 }
 
-function describeRoute({ endpoints, method, summary, answers, body }: Route): void {
-  const handler = (endpoints.prototype as Record<string, object>)[method] as object;
+function describeRoute({ endpoints, method, ...description }: Route): void {
+  describeHandler((endpoints.prototype as Record<string, object>)[method] as object, description);
+}
+
+function describeHandler(handler: object, { summary, answers, body }: Omit<Route, 'endpoints' | 'method'>): void {
   const responses = Object.entries(answers).map(([status, schema]) => [
     status,
     { description: '', ...(schema && { schema }) },

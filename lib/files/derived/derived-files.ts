@@ -1,0 +1,122 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { DerivedFileMissingError } from '../../errors/files.errors.js';
+import { TaskQueue } from '../../task-queue/task-queue.js';
+import { Transactor } from '../../unit-of-work/transactor.js';
+import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
+import { ContentStore } from '../content/content-store.js';
+import { deleteFileRows } from '../delete-file-rows.js';
+import type { ManagedFile } from '../managed-file.entity.js';
+import { assertReadable, isReadable } from '../scan/scan-state.js';
+import { DerivedRecipes } from './derived-recipes.js';
+import { contentTime, derivedOf, isEmptyStandIn, isOfContent, lockDerivedOf } from './derived-rows.js';
+
+/** The payload of the job. It is about the content that the file has when the job runs. */
+export interface DerivePayload {
+  readonly fileId: string;
+  /** Also if it was derived already. */
+  readonly again?: boolean;
+}
+
+// How often at most asking queues a job: one that was queued before may wait.
+const ASKED_ONCE_IN = 300_000;
+
+/** Files that are derived from others by `@DerivedFile()`, without access checks: they follow the access to their originals. */
+@Injectable()
+export class DerivedFiles {
+  /** @internal */
+  constructor(
+    private readonly recipes: DerivedRecipes,
+    private readonly queue: TaskQueue,
+    private readonly transactor: Transactor,
+    private readonly contents: ContentStore,
+  ) {}
+
+  /**
+   * What was derived from the present content of the file: `await derived.find(file, 'thumbnail')`. Undefined if nothing was, or not yet, or if
+   * it could not be made. One statement.
+   */
+  async find(original: ManagedFile, kind: string): Promise<ManagedFile | undefined> {
+    const found = await this.of(original, kind);
+    return found && !isEmptyStandIn(found) ? found : undefined;
+  }
+
+  /**
+   * As `find()`, and queues the derivation if there is nothing yet: then, and while its own scan is pending, it is undefined. Throws
+   * `DerivedFileMissingError` if nothing of this kind can be made of the file, and what a download of the file itself throws if that is not clean.
+   */
+  async request(original: ManagedFile, kind: string): Promise<ManagedFile | undefined> {
+    const recipe = this.recipes.find(kind);
+    if (!recipe?.takes(original)) throw new DerivedFileMissingError(original.id, kind, 'unsuitable');
+    assertReadable(original);
+    const found = await this.of(original, kind);
+    if (found && isEmptyStandIn(found)) throw new DerivedFileMissingError(original.id, kind, 'failed');
+    if (found) return found.scan === 'pending' ? undefined : found;
+    const time = Math.floor(Date.now() / ASKED_ONCE_IN);
+    const key = `${original.id} ${contentTime(original)} ${time}`;
+    await this.#enqueue(recipe.job, { fileId: original.id }, key);
+    return undefined;
+  }
+
+  /**
+   * Queues the derivation again, such as after a failure or a change of the method. Until it has ended well, what was derived before stands.
+   * Throws `DerivedFileMissingError` if nothing of this kind is derived from the file.
+   */
+  async remake(original: ManagedFile, kind: string): Promise<void> {
+    const recipe = this.recipes.find(kind);
+    if (!recipe?.takes(original)) throw new DerivedFileMissingError(original.id, kind, 'unsuitable');
+    await this.#enqueue(recipe.job, { fileId: original.id, again: true });
+  }
+
+  /**
+   * Queues all that is derived from the file, in the unit of work that has given it readable content. Nothing for content that is not clean.
+   * @internal
+   */
+  queueFor(file: ManagedFile): void {
+    if (!this.recipes.areAny || !isReadable(file)) return;
+    for (const recipe of this.recipes.all)
+      if (recipe.takes(file)) this.queue.enqueue(recipe.job, { fileId: file.id } satisfies DerivePayload);
+  }
+
+  /**
+   * The derived files of originals that this transaction has locked, locked, too. None, without a statement, where nothing is derived.
+   * @internal
+   */
+  async lockOf(manager: EntityManager, ids: readonly string[]): Promise<ManagedFile[]> {
+    return this.recipes.areAny ? lockDerivedOf(manager, ids) : [];
+  }
+
+  /**
+   * Deletes what was derived from the original, which this unit has locked.
+   * @internal
+   */
+  async removeOf(unit: UnitOfWork, id: string): Promise<void> {
+    await this.remove(unit, await this.lockOf(unit.manager, [id]));
+  }
+
+  /**
+   * Deletes derived files that this unit has locked: rows now, bytes after the commit. They have no history, and count for no quota.
+   * @internal
+   */
+  async remove(unit: UnitOfWork, files: readonly ManagedFile[]): Promise<void> {
+    if (files.length === 0) return;
+    await this.contents.remove(unit, files);
+    await deleteFileRows(
+      unit.manager,
+      files.map(({ id }) => id),
+    );
+  }
+
+  /**
+   * As `find()`, but also what stands for a failure.
+   * @internal
+   */
+  async of(original: ManagedFile, kind: string): Promise<ManagedFile | undefined> {
+    const files = await derivedOf(this.transactor.dataSource.manager, [original.id]);
+    return files.find((file) => file.ownerField === kind && isOfContent(file, original));
+  }
+
+  #enqueue(job: string, payload: DerivePayload, key?: string): Promise<void> {
+    return this.queue.run(() => this.queue.enqueue(job, payload, key === undefined ? {} : { key }));
+  }
+}
