@@ -1,7 +1,7 @@
 /**
  * The rooms of the library, from the public face on the left to the ground on the right:
  *
- *   index, entry → files.module → http, cli, validation → access, audit, derivation, links, scan, staging → ownership → jobs → files → actor → storage, task-queue, migrations → unit-of-work → errors, diagnostics, dto
+ *   index, entry → files.module → http, cli, validation, health → access, audit, derivation, links, scan, staging → ownership → jobs → files → actor → storage, task-queue, migrations → unit-of-work → errors, diagnostics, dto
  *   testing → storage, task-queue
  *   client → files, for types only: browsers load it as it is
  *
@@ -10,7 +10,7 @@
 const steps = [
   ['index', 'entry'],
   ['files.module', 'files.options'],
-  ['http', 'cli', 'validation'],
+  ['http', 'cli', 'validation', 'health'],
   ['access', 'audit', 'derivation', 'links', 'scan', 'staging'],
   ['ownership'],
   ['jobs'],

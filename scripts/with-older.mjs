@@ -22,6 +22,7 @@ const OLDER = {
   '@nestjs/platform-ws': '11.2.6',
   '@nestjs/schedule': '6.1.3',
   '@nestjs/swagger': '11.4.0',
+  '@nestjs/terminus': '11.1.1',
   '@nestjs/testing': '11.2.6',
   '@nestjs/typeorm': '11.0.3',
   '@nestjs/websockets': '11.2.6',

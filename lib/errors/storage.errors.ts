@@ -1,4 +1,5 @@
 import { FilesError } from './files-error.js';
+import { reasonOf } from './reason-of.js';
 
 /** The adapter of the storage lacks the operation, or an option switches it off. */
 export class CapabilityMissingError extends FilesError {
@@ -135,8 +136,7 @@ export class StorageFailedError extends FilesError {
     readonly location: string,
     cause: unknown,
   ) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    super(`Storage "${storage}" failed to ${operation} "${location}": ${reason}.`, { cause });
+    super(`Storage "${storage}" failed to ${operation} "${location}": ${reasonOf(cause)}.`, { cause });
   }
 }
 

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
+import { detach } from '../unit-of-work/scopes/ambient.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import type { FailedJob } from './job-engine.js';
 import { JobHandlers } from './job-handlers.js';
@@ -27,6 +28,13 @@ export class FilesJobs implements OnApplicationBootstrap, BeforeApplicationShutd
   /** Lets jobs that were given up run again, from their first attempt on; gives how many there were. */
   retry(...ids: string[]): Promise<number> {
     return this.options.engine.retry(ids);
+  }
+
+  /** Throws unless the server of the engine answers: one cheap request. `false` if the engine cannot be asked. */
+  async ping(): Promise<boolean> {
+    const { engine } = this.options;
+    await detach(() => engine.ping?.());
+    return engine.ping !== undefined;
   }
 
   /** @internal */

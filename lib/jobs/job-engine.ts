@@ -95,6 +95,11 @@ export interface JobEngine {
    */
   failed(limit: number): Promise<FailedJob[]>;
   /**
+   * Throws unless the engine's server answers; one cheap request.
+   * @internal
+   */
+  ping?(): Promise<void>;
+  /**
    * Lets jobs that were given up run again, from their first attempt on; gives how many there were.
    * @internal
    */

@@ -47,6 +47,7 @@ export function clamav(options: ClamavOptions): FileScanner {
     name: NAME,
     maxSize: checked.maxSize,
     scan: async (content, context) => verdictOf(await ask(checked, content, context)),
+    ping: (signal) => ping(checked, signal),
   };
 }
 
@@ -77,32 +78,57 @@ function verdictOf(reply: string): ScanVerdict {
   throw new ScannerFailedError(NAME, `clamd answered ${JSON.stringify(reply)}`);
 }
 
+async function ping(options: Checked, signal: AbortSignal): Promise<void> {
+  await withConnection(options, signal, async (socket) => {
+    const answered = replyOf(socket, options);
+    socket.write('zPING\0');
+    const reply = await answered;
+    if (reply !== 'PONG') throw new ScannerFailedError(NAME, `clamd answered ${JSON.stringify(reply)} to PING`);
+  });
+}
+
 /** Sends the content, and gives the answer: https://docs.clamav.net/manual/Usage/Scanning.html#clamd */
 async function ask(options: Checked, content: Readable, { signal }: ScanContext): Promise<string> {
-  const socket = connect(options.address);
-  const over = new AbortController();
+  try {
+    return await withConnection(options, signal, (socket) => exchange(socket, options, content));
+  } finally {
+    content.destroy();
+  }
+}
+
+/** Connects for as long as the work takes. */
+async function withConnection<T>(
+  { address }: Checked,
+  signal: AbortSignal,
+  work: (socket: Socket) => Promise<T>,
+): Promise<T> {
+  const socket = connect(address);
   const end = (): void => void socket.destroy(signal.reason as Error);
   signal.addEventListener('abort', end, { once: true });
   if (signal.aborted) end();
-  // Also if clamd refuses before it has all of the content.
-  const reply = replyOf(socket, options).finally(() => over.abort());
   try {
-    const sent = send(socket, content, over.signal).catch((error: unknown) => {
-      socket.destroy(error as Error);
-      throw error;
-    });
-    // The reply tells more than the connection that it has closed.
-    await Promise.race([sent.catch(() => reply), reply]);
-    const isSent = await Promise.race([sent.then(() => true), reply.then(() => false)]).catch(() => false);
-    const text = await reply;
-    // An answer to a part says nothing of the whole, unless it has found something.
-    if (isSent || text !== CLEAN) return text;
-    throw new ScannerFailedError(NAME, 'clamd answered before it had all of the content');
+    return await work(socket);
   } finally {
     signal.removeEventListener('abort', end);
     socket.destroy();
-    content.destroy();
   }
+}
+
+async function exchange(socket: Socket, options: Checked, content: Readable): Promise<string> {
+  const over = new AbortController();
+  // Also if clamd refuses before it has all of the content.
+  const reply = replyOf(socket, options).finally(() => over.abort());
+  const sent = send(socket, content, over.signal).catch((error: unknown) => {
+    socket.destroy(error as Error);
+    throw error;
+  });
+  // The reply tells more than the connection that it has closed.
+  await Promise.race([sent.catch(() => reply), reply]);
+  const isSent = await Promise.race([sent.then(() => true), reply.then(() => false)]).catch(() => false);
+  const text = await reply;
+  // An answer to a part says nothing of the whole, unless it has found something.
+  if (isSent || text !== CLEAN) return text;
+  throw new ScannerFailedError(NAME, 'clamd answered before it had all of the content');
 }
 
 /** `zINSTREAM`, then parts, each after its length in four bytes; a length of zero ends them. */

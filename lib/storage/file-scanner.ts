@@ -34,4 +34,6 @@ export interface FileScanner {
    * tried again later.
    */
   scan(content: Readable, context: ScanContext): Promise<ScanVerdict>;
+  /** Throws unless the engine answers; ends when the signal is aborted. For health checks. @default it cannot be asked */
+  ping?(signal: AbortSignal): Promise<void>;
 }

@@ -31,6 +31,8 @@ import { assertScanner, readLimits } from './storage-limits.js';
 import type { StorageLimits } from './storage-limits.js';
 import type { StorageVerb } from './storage-verbs.js';
 
+// No file has it: the storage only has to say so.
+const NOWHERE = 'nestjs-files-ping';
 const CHANGES: readonly StorageVerb[] = ['remove', 'copy', 'move', 'directUploads', 'resumableUploads'];
 
 /** An adapter that has the verb. */
@@ -171,6 +173,24 @@ export class Storage {
   /** Makes the storage ready, so that a wrong option is found at boot. `FilesModule` calls it; without the module, call it first. */
   async connect({ dataSource }: { dataSource?: DataSource | undefined } = {}): Promise<void> {
     await this.#adapter.connect?.({ name: this.name, maxSize: this.maxSize, dataSource });
+  }
+
+  /**
+   * Asks the place for a sign of life, with one cheap request. Throws `StorageFailedError` if it does not answer, and
+   * `StorageMarkMismatchedError` if it is not the place that it was at boot. `false` if there is no cheap way to ask: the storage has no mark,
+   * and cannot `stat`.
+   */
+  async ping(): Promise<boolean> {
+    const { markPlace } = this;
+    try {
+      if (this.#mark !== undefined) await this.assertMarked();
+      else if (markPlace) await markPlace.read();
+      else if (this.can('stat')) await this.#able('stat').stat(NOWHERE);
+      else return false;
+      return true;
+    } catch (error) {
+      throw this.#failure('ping', markPlace?.place ?? '', error);
+    }
   }
 
   /**

@@ -10,6 +10,7 @@ import { ByteRemovals } from '../content/byte-removals.js';
 import { removeUnreferred } from '../content/remove-unreferred.js';
 import { FILES_CLOCK } from '../clock.js';
 import type { Clock } from '../clock.js';
+import { FileIntent } from './file-intent.entity.js';
 import { IntentEndings } from './intent-endings.js';
 import { leaseIntents } from './intent-leases.js';
 import { MARKERS, readMarker } from './marker-intent.js';
@@ -64,6 +65,26 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
       const drafts = await this.drafts.preview({ limit: limit - steps.length });
       return [...steps, ...drafts.map(stepOf)];
     });
+  }
+
+  /** When the oldest intent was written; `undefined` if there is none. One statement, for alerts. */
+  async oldestIntent(): Promise<Date | undefined> {
+    const [oldest] = await detach(() =>
+      this.transactor.dataSource.getRepository(FileIntent).find({
+        select: { id: true, createdAt: true },
+        order: { createdAt: 'ASC' },
+        take: 1,
+      }),
+    );
+    return oldest?.createdAt;
+  }
+
+  /**
+   * For how many milliseconds an intent may exist while sweeps succeed.
+   * @internal
+   */
+  get patience(): number {
+    return this.options.grace + 2 * this.options.interval;
   }
 
   /** @internal */

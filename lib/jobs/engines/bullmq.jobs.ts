@@ -123,6 +123,12 @@ class BullmqEngine implements JobEngine {
     if (!(await endsWithin(closed, GRACE))) this.#leave();
   }
 
+  /** A process without queues needs no Redis. */
+  async ping(): Promise<void> {
+    const [queue] = this.#queues.values();
+    await queue?.isPaused();
+  }
+
   failed(limit: number): Promise<FailedJob[]> {
     return this.#outbox.failed(limit);
   }

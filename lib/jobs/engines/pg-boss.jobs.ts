@@ -145,6 +145,14 @@ class PgBossEngine implements JobEngine {
     await this.#running.end(this.#host?.shutdownTimeout ?? 0);
   }
 
+  async ping(): Promise<void> {
+    // A stopped one answers with nothing.
+    const answer = await (this.boss
+      .getDb()
+      .executeSql(`SELECT version FROM ${this.schema}.version`) as Promise<unknown>);
+    if (!answer) throw new Error('pg-boss is stopped');
+  }
+
   async failed(limit: number): Promise<FailedJob[]> {
     const { rows } = await this.#failedRows('TRUE', limit);
     return rows as FailedJob[];

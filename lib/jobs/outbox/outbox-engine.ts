@@ -88,6 +88,10 @@ class OutboxEngine implements JobEngine {
     clearInterval(this.#renewing);
   }
 
+  ping(): Promise<void> {
+    return this.#outbox.ping();
+  }
+
   failed(limit: number): Promise<FailedJob[]> {
     return this.#outbox.failed(limit);
   }

@@ -36,6 +36,11 @@ export class Outbox {
     return this.#rows.existsBy({ state: 'open', name: In(names), dueAt: notAfter(new Date(this.now())) });
   }
 
+  /** Throws unless the table can be read. */
+  async ping(): Promise<void> {
+    await this.#rows.existsBy({ state: 'open', dueAt: notAfter(new Date(0)) });
+  }
+
   /** Takes due jobs, the one that was due first at first; nobody else gets them for `lease` milliseconds. Each has its attempt counted. */
   take(name: string, limit: number, lease: number): Promise<LeasedJob[]> {
     const now = this.now();

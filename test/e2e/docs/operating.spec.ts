@@ -8,8 +8,8 @@ import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import type { TypeOrmModuleOptions } from '@nestjs/typeorm';
 import { FilesModule, FilesService } from 'nestjs-files';
-import { FileIntent, FILES_ENTITIES } from 'nestjs-files/entities';
-import { adoptStorage } from 'nestjs-files/maintenance';
+import { FILES_ENTITIES } from 'nestjs-files/entities';
+import { adoptStorage, FilesSweeper } from 'nestjs-files/maintenance';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { DataSource } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
@@ -75,8 +75,7 @@ describe.each(await reachableDatabases('postgres'))('an application on $name is 
       await promisify(execFile)('bash', ['-euc', line], { cwd: reports, env: { ...process.env, DATABASE_URL: url } });
       return 0;
     };
-    const dataSource = app.get(DataSource);
-    return { disk, backup, reports, module, service, create, run, dataSource };
+    return { disk, backup, reports, module, service, create, run, sweeper: app.get(FilesSweeper) };
   }
 
   it('backed up while it changes, and restored with all of its files', async () => {
@@ -139,11 +138,11 @@ describe.each(await reachableDatabases('postgres'))('an application on $name is 
   });
 
   it('watched', async () => {
-    const { create, run, reports, dataSource } = await start();
+    const { create, run, reports, sweeper } = await start();
     await create('one');
     for (const line of commandsOf('alerts')) expect(await run(line), line).toBe(0);
-    const [oldest] = await dataSource.getRepository(FileIntent).find({ order: { createdAt: 'ASC' }, take: 1 });
-    const age = oldest ? Date.now() - oldest.createdAt.getTime() : 0;
+    const oldest = await sweeper.oldestIntent();
+    const age = oldest ? Date.now() - oldest.getTime() : 0;
     expect(age).toBe(0);
     for (const line of commandsOf('capacity')) expect(await run(line), line).toBe(0);
     expect(await filesBelow(reports)).toEqual(['report.html']);

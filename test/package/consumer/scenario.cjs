@@ -73,7 +73,9 @@ async function countFiles(directory) {
 /** The entries that applications import names from. */
 function publicEntries() {
   const { name, exports } = require('nestjs-files/package.json');
-  const own = Object.keys(exports).filter((entry) => /^\.(\/[a-z-]+)?$/.test(entry) && entry !== './testing');
+  // Health needs a peer that is optional.
+  const others = ['./testing', './health'];
+  const own = Object.keys(exports).filter((entry) => /^\.(\/[a-z-]+)?$/.test(entry) && !others.includes(entry));
   return own.map((entry) => entry.replace('.', name));
 }
 

@@ -138,6 +138,20 @@ describe('the client of ClamAV', () => {
   });
 
   it.each([
+    ['another answer', 'UNKNOWN COMMAND\0', 'UNKNOWN COMMAND'],
+    ['an answer that was cut off', 'PO', 'said only "PO"'],
+    ['no answer', '', 'closed the connection'],
+  ])('takes %s to a ping for a failure', async (_what, answer, reason) => {
+    const server = await fake((socket) => void socket.once('data', () => socket.end(answer)));
+    await expect(clamav(server).ping?.(new AbortController().signal)).rejects.toThrow(reason);
+  });
+
+  it('ends a ping when its signal is aborted', async () => {
+    const server = await fake((socket) => void socket.resume());
+    await expect(clamav(server).ping?.(AbortSignal.timeout(20))).rejects.toThrow('aborted due to timeout');
+  });
+
+  it.each([
     ['neither a host nor a socket', {}],
     ['both', { host: 'localhost', socket: '/run/clamd.ctl' }],
     ['no time', { host: 'localhost', idleTimeout: 0 }],
@@ -159,6 +173,10 @@ describe.runIf(hasClamd())('a real clamd', () => {
     expect(await scan(address(), [`before ${SIGNED_TEXT} after`])).toEqual(infected);
     expect(await scan(address(), [SIGNED_TEXT.slice(0, 20), SIGNED_TEXT.slice(20)])).toEqual(infected);
     expect(await scan({ socket: clamd.socket }, ['x'.repeat(300_000), SIGNED_TEXT])).toEqual(infected);
+  });
+
+  it('answers a ping', async () => {
+    await expect(clamav(address()).ping?.(new AbortController().signal)).resolves.toBeUndefined();
   });
 
   it.each([

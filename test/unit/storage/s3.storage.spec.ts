@@ -117,6 +117,5 @@ describe('s3Storage', () => {
 
   it('uses the options of its page', async () => {
     expect(await examplesNotRun('object-storage.md', import.meta.url)).toEqual([]);
-    expect(await examplesNotRun('deploying.md', import.meta.url)).toEqual([]);
   });
 });
