@@ -84,64 +84,77 @@ async function drip(sent: ClientRequest, bytes: number, milliseconds: number): P
   }
 }
 
-describe.each(PLATFORMS)('a slow upload on %s', (platform) => {
-  it.each(['/files', '/notes'])('may take any time while it makes progress, to %s', async (path) => {
-    const app = await slowApp(platform, 2_000);
-    const sent = openForm(app, path);
-    const answer = answerTo(sent);
-    await drip(sent, 1024, 4 * REQUEST_TIMEOUT);
-    sent.end(END);
-    expect((await answer).status).toBe(201);
-  });
+/** Runs the work on all platforms at once. */
+async function onEachPlatform(work: (platform: Platform) => Promise<void>): Promise<void> {
+  await Promise.all(PLATFORMS.map(work));
+}
+
+// These tests wait for time to pass, so both platforms wait together.
+describe('a slow upload', () => {
+  it.each(['/files', '/notes'])('may take any time while it makes progress, to %s', (path) =>
+    onEachPlatform(async (platform) => {
+      const app = await slowApp(platform, 2_000);
+      const sent = openForm(app, path);
+      const answer = answerTo(sent);
+      await drip(sent, 1024, 4 * REQUEST_TIMEOUT);
+      sent.end(END);
+      expect((await answer).status).toBe(201);
+    }),
+  );
 
   it.each([
     ['/files', 0],
     ['/files', 1],
     ['/notes', 0],
-  ])('is ended when it stands still, to %s, sending %i bytes now and then', async (path, bytes) => {
-    const app = await slowApp(platform, 250);
-    const sent = openForm(app, path);
-    const answer = answerTo(sent);
-    sent.write('x'.repeat(2048));
-    await drip(sent, bytes, 1_500);
-    expect(await answer).toEqual({ status: 408, code: 'FILES_UPLOAD_IDLE' });
-    sent.destroy();
-    expect(await (await app.fetch('/files', { user: 'ada' })).json()).toMatchObject({ count: 0 });
-  });
+  ])('is ended when it stands still, to %s, sending %i bytes now and then', (path, bytes) =>
+    onEachPlatform(async (platform) => {
+      const app = await slowApp(platform, 250);
+      const sent = openForm(app, path);
+      const answer = answerTo(sent);
+      sent.write('x'.repeat(2048));
+      await drip(sent, bytes, 1_500);
+      expect(await answer).toEqual({ status: 408, code: 'FILES_UPLOAD_IDLE' });
+      sent.destroy();
+      expect(await (await app.fetch('/files', { user: 'ada' })).json()).toMatchObject({ count: 0 });
+    }),
+  );
 
-  it('is ended, and leaves the old content, when it replaces content', async () => {
-    const app = await slowApp(platform, 250);
-    const { id } = await uploadFile(app, 'ada', formWith('before'));
-    const sent = send(app, 'PUT', `/files/${id}/content`, 'application/octet-stream');
-    sent.write('after');
-    expect(await answerTo(sent)).toEqual({ status: 408, code: 'FILES_UPLOAD_IDLE' });
-    sent.destroy();
-    expect(await (await app.fetch(`/files/${id}/content`, { user: 'ada' })).text()).toBe('before');
-  });
+  it('is ended, and leaves the old content, when it replaces content', () =>
+    onEachPlatform(async (platform) => {
+      const app = await slowApp(platform, 250);
+      const { id } = await uploadFile(app, 'ada', formWith('before'));
+      const sent = send(app, 'PUT', `/files/${id}/content`, 'application/octet-stream');
+      sent.write('after');
+      expect(await answerTo(sent)).toEqual({ status: 408, code: 'FILES_UPLOAD_IDLE' });
+      sent.destroy();
+      expect(await (await app.fetch(`/files/${id}/content`, { user: 'ada' })).text()).toBe('before');
+    }));
 
-  it('is not ended while the storage holds it back', async () => {
-    const app = await slowApp(platform, 250, 1_000);
-    const sent = openForm(app);
-    const answer = answerTo(sent);
-    sent.write(Buffer.alloc(8 * 1024 * 1024, 'x'));
-    sent.end(END);
-    expect((await answer).status).toBe(201);
-  });
+  it('is not ended while the storage holds it back', () =>
+    onEachPlatform(async (platform) => {
+      const app = await slowApp(platform, 250, 1_000);
+      const sent = openForm(app);
+      const answer = answerTo(sent);
+      sent.write(Buffer.alloc(8 * 1024 * 1024, 'x'));
+      sent.end(END);
+      expect((await answer).status).toBe(201);
+    }));
 
-  it('leaves the request timeout of other routes alone', async () => {
-    const app = await slowApp(platform, 5_000);
-    const upload = openForm(app);
-    const uploaded = answerTo(upload);
-    const other = send(app, 'POST', '/plain', 'application/json');
-    other.write('{"a":');
-    const [answered] = await Promise.all([
-      Promise.race([answerTo(other).then(({ status }) => status), once(other, 'close').then(() => 'closed')]),
-      drip(upload, 1024, 4 * REQUEST_TIMEOUT),
-    ]);
-    expect([408, 'closed']).toContain(answered);
-    upload.end(END);
-    expect((await uploaded).status).toBe(201);
-  });
+  it('leaves the request timeout of other routes alone', () =>
+    onEachPlatform(async (platform) => {
+      const app = await slowApp(platform, 5_000);
+      const upload = openForm(app);
+      const uploaded = answerTo(upload);
+      const other = send(app, 'POST', '/plain', 'application/json');
+      other.write('{"a":');
+      const [answered] = await Promise.all([
+        Promise.race([answerTo(other).then(({ status }) => status), once(other, 'close').then(() => 'closed')]),
+        drip(upload, 1024, 4 * REQUEST_TIMEOUT),
+      ]);
+      expect([408, 'closed']).toContain(answered);
+      upload.end(END);
+      expect((await uploaded).status).toBe(201);
+    }));
 });
 
 it.each([0, -1, Number.NaN, 2 ** 31])('refuses the option http.uploadIdleTimeout with %s', (uploadIdleTimeout) => {
