@@ -1,3 +1,5 @@
+import { constants } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -9,18 +11,27 @@ import { assembleFiles, HARNESS_ENTITIES } from '../../support/files-harness.js'
 import { BATCH_MOVE, moveBatch, OPERATIONS as SINGLE, prepare, told } from '../../support/files-operations.js';
 import { Power, powerDatabase, powerStorage } from '../../support/power.js';
 
-beforeAll(() => Logger.overrideLogger(false));
+// Each process would make the tables again.
+const template = join(newDirectory(), 'files.sqlite');
+
+beforeAll(async () => {
+  Logger.overrideLogger(false);
+  const made = new DataSource({ type: 'better-sqlite3', database: template, entities: HARNESS_ENTITIES });
+  await (await made.initialize()).synchronize();
+  await made.destroy();
+});
 afterAll(() => Logger.overrideLogger(['log', 'warn', 'error']));
 
 const OPERATIONS: typeof SINGLE = { ...SINGLE, [BATCH_MOVE]: moveBatch };
 
 /** A process on a directory, with a database in a file and storages on disk. */
 async function boot(directory: string, power: Power) {
+  const database = join(directory, 'files.sqlite');
+  await copyFile(template, database, constants.COPYFILE_EXCL).catch(unlessThere);
   const dataSource = await new DataSource({
     type: 'better-sqlite3',
-    database: join(directory, 'files.sqlite'),
+    database,
     entities: HARNESS_ENTITIES,
-    synchronize: true,
     prepareDatabase: (connection: { pragma(source: string): unknown }) => void connection.pragma('synchronous = OFF'),
   }).initialize();
   const disk = (name: string) => powerStorage(fsStorage({ root: join(directory, name), fsync: false }), power);
@@ -33,6 +44,10 @@ async function boot(directory: string, power: Power) {
     unplug();
   };
   return { ...world, halt };
+}
+
+function unlessThere(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error;
 }
 
 /** Runs the operation until the power is cut, or to its end. */
