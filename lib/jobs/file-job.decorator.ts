@@ -18,6 +18,11 @@ export interface FileJobOptions {
    * it runs, and a crash right after it lets it run again. @default true
    */
   unit?: boolean;
+  /**
+   * Called when the job is given up, outside of a unit of work; perhaps more than once.
+   * @internal
+   */
+  gaveUp?(payload: unknown, why: string): Promise<void>;
 }
 
 /** What a handler is told of its run. */

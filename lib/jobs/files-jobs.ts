@@ -46,6 +46,7 @@ export class FilesJobs implements OnApplicationBootstrap, BeforeApplicationShutd
       handlers: work ? this.handlers.all : new Map(),
       shutdownTimeout,
       run: (job, signal, done) => this.runs.run(job, signal, done),
+      gaveUp: (job, why) => this.runs.gaveUp(job, why),
     });
   }
 

@@ -11,6 +11,9 @@ export interface JobData {
   readonly carrier?: JobCarrier;
 }
 
+/** The error of a job whose last attempt nobody saw the end of. */
+export const DIED = 'Its process died during the last attempt.';
+
 /** A job that is about to be written. */
 export interface NewJob {
   /** A time-ordered UUID. */
@@ -65,6 +68,11 @@ export interface JobHost {
    * with `JobLostError`. Rejects with what the handler throws.
    */
   run(job: TakenJob, signal: AbortSignal, done: (manager: EntityManager) => Promise<boolean>): Promise<void>;
+  /**
+   * Tells the handler that its job is given up, also one whose process died in the last attempt. An engine does so before it gives the job up, and
+   * again if that fails.
+   */
+  gaveUp(job: TakenJob, why: string): Promise<void>;
 }
 
 /** Stores jobs and runs them: `outboxJobs()` makes an engine. Its members are for the library alone. */

@@ -7,8 +7,10 @@ import { decoratedMethods } from '../task-queue/decorated-methods.js';
 import { FILE_JOB } from './file-job.decorator.js';
 import type { FileJobOptions, JobContext, JobDecoration } from './file-job.decorator.js';
 
+type JobLimits = Required<Omit<FileJobOptions, 'gaveUp'>> & Pick<FileJobOptions, 'gaveUp'>;
+
 /** A method that works jobs off, and how. */
-export interface JobHandler extends Required<FileJobOptions> {
+export interface JobHandler extends JobLimits {
   /** The job's name. */
   readonly name: string;
   /** `Provider.method`, for messages. */
@@ -61,7 +63,7 @@ export class JobHandlers implements OnModuleInit {
   }
 }
 
-function checkOptions(options: Required<FileJobOptions>): void {
+function checkOptions(options: JobLimits): void {
   for (const option of ['concurrency', 'attempts', 'backoff', 'timeout'] as const) {
     const value = options[option];
     const isForever = option === 'timeout' && value === Infinity;

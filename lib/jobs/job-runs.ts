@@ -43,6 +43,12 @@ export class JobRuns {
     }
   }
 
+  /** As `JobHost.gaveUp()`. */
+  async gaveUp({ name, data }: TakenJob, why: string): Promise<void> {
+    const handler = this.handlers.all.get(name);
+    await within(undefined, async () => handler?.gaveUp?.(data.payload, why));
+  }
+
   #inUnit(
     { name, timeout, run }: JobHandler,
     job: TakenJob,

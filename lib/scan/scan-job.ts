@@ -20,8 +20,10 @@ export function createScanHandler(
 ): object | null {
   if (!storages.names.some((name) => storages.get(name).scanner)) return null;
 
+  const gaveUp = (payload: unknown, why: string): Promise<void> => runs.gaveUp(payload as ScanPayload, why);
+
   class ScanHandler {
-    @FileJob(SCAN_JOB, { attempts, backoff, concurrency, timeout: timeout + GRACE, unit: false })
+    @FileJob(SCAN_JOB, { attempts, backoff, concurrency, timeout: timeout + GRACE, unit: false, gaveUp })
     run(payload: ScanPayload, context: JobContext): Promise<void> {
       return runs.run(payload, context);
     }

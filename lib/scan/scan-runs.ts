@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { stackOf } from '../errors/stack-of.js';
 import { LocationNotFoundError } from '../errors/storage.errors.js';
 import { ShuttingDownError } from '../errors/units.errors.js';
 import { ContentStore } from '../files/content/content-store.js';
@@ -48,6 +49,19 @@ export class ScanRuns {
     if (outcome) await this.#settle(file, outcome);
   }
 
+  /** Content that still waits for its scan when the job is given up has failed: nothing else would scan it. */
+  async gaveUp({ fileId, location }: ScanPayload, why: string): Promise<void> {
+    const file = await this.transactor.dataSource.getRepository(ManagedFile).findOneBy({ id: fileId });
+    if (file?.location !== location || file.scan !== 'pending') return;
+    const outcome: Outcome = { state: 'failed', finding: shortened(why) };
+    try {
+      await this.#settle(file, outcome);
+    } catch (error) {
+      this.#logger.error(`The hooks of file ${fileId} were not told that its scan has failed`, stackOf(error));
+      await this.#settle(file, outcome, false);
+    }
+  }
+
   /** Undefined where there is nothing to scan any more. */
   async #outcomeOf(file: ManagedFile, attempt: number, signal: AbortSignal): Promise<Outcome | undefined> {
     try {
@@ -67,11 +81,13 @@ export class ScanRuns {
     }
   }
 
-  async #settle({ id, storage: scanned, location }: ManagedFile, outcome: Outcome): Promise<void> {
+  async #settle({ id, storage: scanned, location }: ManagedFile, outcome: Outcome, hasHooks = true): Promise<void> {
     await this.queue.runQueued(async (queue) => {
       const [file] = await lockFiles(queue.unit.manager, [id]);
       // What was scanned is not the content any more. Another storage has another scanner, even for the same location.
       if (file?.storage !== scanned || file.location !== location) return;
+      // Another scan has had a verdict meanwhile.
+      if (outcome.state === 'failed' && file.scan !== 'pending') return;
       const { scan: previous } = file;
       const storage = this.storages.of(file);
       const verdict = { scan: outcome.state, scanner: storage.scanner?.name ?? file.scanner, finding: outcome.finding };
@@ -80,7 +96,7 @@ export class ScanRuns {
       Object.assign(file, changes);
       if (outcome.state === 'infected') await this.derived.removeOf(queue.unit, id);
       else if (previous !== 'clean') this.derived.queueFor(file);
-      await this.hooks.run(file, { ...outcome, previous });
+      if (hasHooks) await this.hooks.run(file, { ...outcome, previous });
       await queue.drain(undefined);
       queue.unit.afterCommit(() => this.#tell(file, outcome));
     });

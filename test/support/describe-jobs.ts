@@ -1,5 +1,9 @@
+import { tracingChannel } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FILES_CHANNELS } from '../../lib/diagnostics/traces.js';
+import type { EnqueueTrace, JobTrace } from '../../lib/diagnostics/traces.js';
 import { FILES_ENTITIES } from '../../lib/files.module.js';
+import { DIED } from '../../lib/jobs/job-engine.js';
 import type { JobEngine } from '../../lib/jobs/job-engine.js';
 import type { OpenDatabase, TestDatabase } from './databases.js';
 import { gate } from './gate.js';
@@ -16,6 +20,8 @@ export interface TestedEngine {
   dispose?(database: OpenDatabase): Promise<void>;
   /** How many jobs it has, whatever has become of them; those that are done are none. */
   left(database: OpenDatabase): Promise<number>;
+  /** Leaves the one job as a process does that dies in its second attempt; tests of real deaths are in `describe-job-crashes.ts`. */
+  dieInSecondAttempt?(database: OpenDatabase): Promise<unknown>;
 }
 
 /** What holds of every engine. */
@@ -172,7 +178,7 @@ export function describeJobs(name: string, kind: TestDatabase, engine: TestedEng
           for (let at = 0; at < count; at++) app.queue.enqueue('note', { at });
         });
         // Those that look for jobs meanwhile are no part of it.
-        return sent.filter((sql) => /INSERT INTO/i.test(sql) && !sql.includes('job_note')).length;
+        return sent.filter((sql) => /INSERT INTO|\.add_jobs?\(/i.test(sql) && !sql.includes('job_note')).length;
       };
       expect(await statementsFor(0)).toBe(0);
       expect(await statementsFor(1)).toBe(1);
@@ -188,6 +194,26 @@ export function describeJobs(name: string, kind: TestDatabase, engine: TestedEng
       await settled();
       expect(app.script.payloads).toEqual(all);
       expect(await notes()).toEqual(all);
+    });
+
+    it('carries to each run what a trace of the queueing left for it', async () => {
+      const [enqueue, runs] = [tracingChannel(FILES_CHANNELS.enqueue), tracingChannel(FILES_CHANNELS.job)];
+      const seen: unknown[] = [];
+      const put = { start: (trace: unknown) => void ((trace as EnqueueTrace).carrier['traceparent'] = 'of the unit') };
+      const read = { start: (trace: unknown) => void seen.push({ ...(trace as JobTrace) }) };
+      enqueue.start.subscribe(put.start);
+      runs.start.subscribe(read.start);
+      try {
+        const app = await open();
+        await app.queue.run(() => app.queue.enqueue('note', 'x'));
+        await settled();
+        const carrier = { traceparent: 'of the unit' };
+        const { id } = app.script.runs[0]!.context;
+        expect(seen).toMatchObject([{ job: 'note', id, attempt: 1, carrier }]);
+      } finally {
+        enqueue.start.unsubscribe(put.start);
+        runs.start.unsubscribe(read.start);
+      }
     });
 
     it('runs a job again that has failed, with its id and the next attempt', async () => {
@@ -227,6 +253,32 @@ export function describeJobs(name: string, kind: TestDatabase, engine: TestedEng
       expect(script.runs).toHaveLength(4);
       expect(await app.jobs.failed()).toEqual([]);
     });
+
+    it('tells a handler whose job is given up, and lists the job', async () => {
+      const { queue, jobs, script } = await open({
+        script: new JobScript(() => {
+          throw new Error('no');
+        }),
+      });
+      await queue.run(() => queue.enqueue('doomed', 'x'));
+      await expect.poll(() => jobs.failed(), { timeout: 20_000 }).toMatchObject([{ name: 'doomed', attempts: 2 }]);
+      expect(script.givenUp).toEqual([['x', 'Error: no']]);
+      expect(script.runs).toHaveLength(2);
+    });
+
+    it.runIf(engine.dieInSecondAttempt)(
+      'gives a job up whose process died in its last attempt, and tells its handler',
+      async () => {
+        const queueing = await open({ jobs: { work: false } });
+        await queueing.queue.run(() => queueing.queue.enqueue('doomed', 'x'));
+        await engine.dieInSecondAttempt?.(database);
+        const { jobs, script } = await open();
+        await expect.poll(() => jobs.failed(), { timeout: 20_000 }).toHaveLength(1);
+        expect(await jobs.failed()).toMatchObject([{ name: 'doomed', attempts: 2, payload: 'x', error: DIED }]);
+        expect(script.givenUp).toEqual([['x', DIED]]);
+        expect(script.runs).toEqual([]);
+      },
+    );
 
     it('queues one job with a key', async () => {
       const app = await open({ jobs: { work: false } });

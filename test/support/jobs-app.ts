@@ -23,9 +23,13 @@ export interface Run {
   readonly context: JobContext;
 }
 
+const GIVEN_UP: [unknown, string][] = [];
+
 /** What the handlers of a test do, and when they did. */
 export class JobScript {
   readonly runs: Run[] = [];
+  /** The payloads of jobs "doomed" that were given up, and why; of all applications since the last one began. */
+  readonly givenUp = GIVEN_UP;
   readonly #events = new EventEmitter();
 
   /** @param work what a handler does; without it, it writes a note of its payload */
@@ -76,6 +80,11 @@ class Handlers {
     return this.script.play(payload, context, (text) => this.notes.insert({ text }));
   }
 
+  @FileJob('doomed', { attempts: 2, backoff: 1, gaveUp: async (...told) => void GIVEN_UP.push(told) })
+  doomed(payload: unknown, context: JobContext): Promise<void> {
+    return this.script.play(payload, context, (text) => this.notes.insert({ text }));
+  }
+
   private get notes(): Repository<JobNote> {
     return this.dataSource.getRepository(JobNote);
   }
@@ -106,6 +115,7 @@ export interface JobsApp {
 /** An application with jobs and notes, without routes. */
 export async function jobsApp(options: JobsAppOptions): Promise<JobsApp> {
   const { database, jobs = {}, script = new JobScript(), shutdownTimeout = 10_000, providers = [Handlers] } = options;
+  GIVEN_UP.length = 0;
   const testing = await Test.createTestingModule({
     imports: [
       TypeOrmModule.forRoot({ ...database, autoLoadEntities: true }),

@@ -9,11 +9,12 @@ import { JobLostError } from '../../errors/jobs.errors.js';
 import { stackOf } from '../../errors/stack-of.js';
 import { endsWithin } from '../../unit-of-work/ends-within.js';
 import { within } from '../../unit-of-work/scopes/ambient.js';
+import { DIED } from '../job-engine.js';
 import type { FailedJob, JobData, JobEngine, JobHost, NewJob } from '../job-engine.js';
 import type { JobHandler } from '../job-handlers.js';
+import { DueWatch } from '../leases/due-watch.js';
 import { Outbox } from '../outbox/outbox.js';
-import type { LeasedJob } from '../outbox/outbox.js';
-import { OutboxWatch } from '../outbox/outbox-watch.js';
+import type { LeasedRow } from '../outbox/outbox.js';
 import { writeJobs } from '../outbox/write-jobs.js';
 import { GRACE, RunningJobs } from '../running-jobs.js';
 import { LONGEST_TIMER, wholeNumber } from '../whole-number.js';
@@ -69,8 +70,8 @@ class BullmqEngine implements JobEngine {
   /** The names of jobs that are to be relayed. */
   readonly #asked = new Set<string>();
   #relaying: Promise<void> | undefined;
-  #watch: OutboxWatch | undefined;
-  #host: JobHost | undefined;
+  #watch: DueWatch | undefined;
+  #opened: { readonly host: JobHost; readonly outbox: Outbox } | undefined;
   #isStopped = false;
 
   constructor(private readonly options: Required<BullmqJobsOptions>) {}
@@ -80,8 +81,9 @@ class BullmqEngine implements JobEngine {
   }
 
   start(host: JobHost): void {
-    this.#host = host;
-    const { connection, prefix } = this.options;
+    const { connection, prefix, poll, keepKeys } = this.options;
+    const outbox = new Outbox(host.transactor, Date.now, keepKeys);
+    this.#opened = { host, outbox };
     const told = (error: Error): void => this.#logger.warn(`BullMQ: ${error.message}`);
     for (const { name } of host.known.values())
       this.#queues.set(name, new Queue<Relayed>(name, { connection, prefix }).on('error', told));
@@ -100,8 +102,9 @@ class BullmqEngine implements JobEngine {
     }
     const names = [...host.known.keys()];
     if (names.length === 0) return;
-    this.#watch = new OutboxWatch(this.#outbox, names, {
-      ...this.options,
+    this.#watch = new DueWatch(outbox, {
+      poll,
+      handled: names,
       names: () => names,
       found: () => names.forEach((name) => this.#relay(name)),
     });
@@ -118,7 +121,7 @@ class BullmqEngine implements JobEngine {
     const closed = this.#close().catch((error: unknown) => {
       this.#logger.warn(`BullMQ could not be closed: ${String(error)}`);
     });
-    await this.#running.end(this.#host?.shutdownTimeout ?? 0);
+    await this.#running.end(this.#opened?.host.shutdownTimeout ?? 0);
     // If Redis does not answer, workers and queues wait for it for ever.
     if (!(await endsWithin(closed, GRACE))) this.#leave();
   }
@@ -130,18 +133,18 @@ class BullmqEngine implements JobEngine {
   }
 
   failed(limit: number): Promise<FailedJob[]> {
-    return this.#outbox.failed(limit);
+    return this.#open.outbox.failed(limit);
   }
 
   async retry(ids: readonly string[]): Promise<number> {
-    const count = await this.#outbox.retry(ids);
+    const count = await this.#open.outbox.retry(ids);
     for (const name of this.#queues.keys()) this.#relay(name);
     return count;
   }
 
-  get #outbox(): Outbox {
-    if (!this.#host) throw new Error('The engine was not started');
-    return new Outbox(this.#host.transactor, Date.now);
+  get #open(): { readonly host: JobHost; readonly outbox: Outbox } {
+    if (!this.#opened) throw new Error('The engine was not started');
+    return this.#opened;
   }
 
   async #close(): Promise<void> {
@@ -179,21 +182,21 @@ class BullmqEngine implements JobEngine {
 
   // One that is there already is not added again: a crash in between gives a second relay, and no second job.
   async #relayAll(name: string): Promise<void> {
-    const outbox = this.#outbox;
+    const { outbox } = this.#open;
     for (let count = JOBS_AT_ONCE; count === JOBS_AT_ONCE && !this.#isStopped;) {
       const jobs = await outbox.take(name, JOBS_AT_ONCE, this.options.relayAgain);
       count = jobs.length;
       try {
         if (count > 0) await this.#queues.get(name)?.addBulk(jobs.map((job) => this.#relayed(job)));
       } catch (error) {
-        for (const job of jobs) await outbox.giveBack(job, new Date(outbox.now() + this.options.poll), null, false);
+        for (const job of jobs) await outbox.giveBack(job, this.options.poll, null, false);
         throw error;
       }
     }
   }
 
-  #relayed({ id, name, key, data }: LeasedJob) {
-    const { attempts = 1, backoff = 0 } = this.#host?.known.get(name) ?? {};
+  #relayed({ id, name, key, data }: LeasedRow) {
+    const { attempts = 1, backoff = 0 } = this.#open.host.known.get(name) ?? {};
     const opts = {
       jobId: id,
       attempts,
@@ -215,20 +218,25 @@ class BullmqEngine implements JobEngine {
     const { id = '', attemptsMade, stalledCounter } = job;
     const { key, ...data } = job.data;
     const attempt = attemptsMade + stalledCounter + 1;
-    const outbox = this.#outbox;
+    const { host, outbox } = this.#open;
+    const giveUp = async (why: string): Promise<void> => {
+      const last = Math.min(attempt, attempts);
+      await host.gaveUp({ id, name, attempt: last, data }, why);
+      await outbox.giveUp({ id, key }, why, last);
+    };
     if (attempt > attempts) {
-      await outbox.giveUp({ id, key }, 'Its process died during the last attempt.', attempts);
+      await giveUp(DIED);
       return;
     }
     try {
       const done = (manager: EntityManager): Promise<boolean> => outbox.end({ id, key }, manager);
-      await this.#host?.run({ id, name, attempt, data }, this.#running.signal, done);
+      await host.run({ id, name, attempt, data }, this.#running.signal, done);
     } catch (error) {
       // It was done, or given up, before.
       if (error instanceof JobLostError) return;
       this.#logger.warn(`Job "${name}" (${id}), attempt ${attempt}, failed: ${String(error)}`);
       if (attempt < attempts) throw error;
-      await outbox.giveUp({ id, key }, String(error), attempt);
+      await giveUp(String(error));
     }
   }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { Logger } from '@nestjs/common';
 import { In } from 'typeorm';
-import type { FindOptionsWhere, Repository } from 'typeorm';
+import type { EntityManager, FindOptionsWhere, Repository } from 'typeorm';
 import { notAfter } from '../../files/columns.js';
 import { skipsLocked } from '../../files/intents/intent-leases.js';
 import { familyOf } from '../../unit-of-work/typeorm/data-source.js';
@@ -8,11 +9,13 @@ import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 import { tableNames } from '../../unit-of-work/typeorm/table-names.js';
 import type { Transactor } from '../../unit-of-work/transactor.js';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
+import { errorText } from '../error-text.js';
 import type { FailedJob } from '../job-engine.js';
+import type { JobStore } from '../leases/job-store.js';
 import { QueuedJob } from './queued-job.entity.js';
 
 /** A job that was taken, with the lease that it was taken by. */
-export type LeasedJob = QueuedJob & { leaseOwner: string };
+export type LeasedRow = QueuedJob & { leaseOwner: string };
 
 /**
  * A job whose run ends. With `leaseOwner`, only the process that holds this lease can end it. Without it, the engine itself ensures that only one
@@ -20,43 +23,38 @@ export type LeasedJob = QueuedJob & { leaseOwner: string };
  */
 export type HeldJob = Pick<QueuedJob, 'id' | 'key'> & { leaseOwner?: string };
 
+interface Due {
+  readonly name: string;
+  readonly limit: number;
+  readonly now: number;
+}
+
 const RETRIES = 5;
 const IDS_PER_STATEMENT = 1_000;
-const MAX_ERROR = 1_024;
 
 /** The rows of jobs, after the commit that wrote them. Only who has the lease of one changes it. */
-export class Outbox {
+export class Outbox implements JobStore<LeasedRow> {
+  readonly #logger = new Logger('FilesJobs');
+  readonly #told = new Set<string>();
+
+  /** @param keepKeys for how many milliseconds the key of a job that is done is kept */
   constructor(
     private readonly transactor: Transactor,
-    readonly now: () => number,
+    private readonly now: () => number,
+    private readonly keepKeys: number,
   ) {}
 
-  /** Whether any job of these names is due. */
   isDue(names: readonly string[]): Promise<boolean> {
     return this.#rows.existsBy({ state: 'open', name: In(names), dueAt: notAfter(new Date(this.now())) });
   }
 
-  /** Throws unless the table can be read. */
-  async ping(): Promise<void> {
-    await this.#rows.existsBy({ state: 'open', dueAt: notAfter(new Date(0)) });
-  }
-
-  /** Takes due jobs, the one that was due first at first; nobody else gets them for `lease` milliseconds. Each has its attempt counted. */
-  take(name: string, limit: number, lease: number): Promise<LeasedJob[]> {
+  take(name: string, limit: number, lease: number): Promise<LeasedRow[]> {
     const now = this.now();
+    const leased = { leaseOwner: randomUUID(), dueAt: new Date(now + lease) };
     const { dataSource } = this.transactor;
     const { column } = tableNames<QueuedJob>(dataSource, QueuedJob);
-    const leased = { leaseOwner: randomUUID(), dueAt: new Date(now + lease) };
-    const isLocking = skipsLocked(dataSource);
-    const work = async ({ manager }: UnitOfWork): Promise<LeasedJob[]> => {
-      const query = manager
-        .createQueryBuilder(QueuedJob, 'job')
-        .where({ state: 'open', name })
-        .andWhere('job.dueAt <= :now', { now })
-        .orderBy('job.dueAt')
-        .addOrderBy('job.id')
-        .limit(limit);
-      const due = await (isLocking ? query.setLock('pessimistic_write').setOnLocked('skip_locked') : query).getMany();
+    const work = async ({ manager }: UnitOfWork): Promise<LeasedRow[]> => {
+      const due = await this.#lockDue(manager, { name, limit, now });
       if (due.length === 0) return [];
       await manager
         .createQueryBuilder()
@@ -64,11 +62,11 @@ export class Outbox {
         .set({ ...leased, attempts: () => `${column('attempts')} + 1` })
         .where({ id: In(due.map(({ id }) => id).toSorted()), state: 'open', dueAt: notAfter(new Date(now)) })
         .execute();
-      // SQLite has one writer at a time. On other servers somebody else may have been first.
-      if (isLocking || familyOf(dataSource) === 'sqlite')
+      // SQLite has one writer at a time. On servers that cannot skip locked rows somebody else may have been first.
+      if (skipsLocked(dataSource) || familyOf(dataSource) === 'sqlite')
         return due.map((job) => Object.assign(job, leased, { attempts: job.attempts + 1 }));
       const where = { leaseOwner: leased.leaseOwner };
-      return (await manager.find(QueuedJob, { where, order: { dueAt: 'ASC', id: 'ASC' } })) as LeasedJob[];
+      return (await manager.find(QueuedJob, { where, order: { dueAt: 'ASC', id: 'ASC' } })) as LeasedRow[];
     };
     return this.transactor.run(work, { retry: RETRIES, name: `lease of job ${name}` });
   }
@@ -83,25 +81,22 @@ export class Outbox {
     return affected === 1;
   }
 
-  /** Lets other processes take the job from `dueAt` on. If `counts` is false, this attempt is not counted. */
-  async giveBack(job: LeasedJob, dueAt: Date, lastError: string | null, counts: boolean): Promise<void> {
+  async giveBack(job: LeasedRow, wait: number, lastError: string | null, counts: boolean): Promise<void> {
     const attempts = counts ? job.attempts : job.attempts - 1;
-    await this.#change(job, { dueAt, attempts, lastError: shortened(lastError) });
+    const dueAt = new Date(this.now() + wait);
+    await this.#change(job, { dueAt, attempts, lastError: errorText(lastError) });
   }
 
-  /** Gives a job up. */
   async giveUp(job: HeldJob, lastError: string, attempts: number): Promise<void> {
     const dueAt = new Date(this.now());
-    await this.#change(job, { state: 'failed', dueAt, attempts, lastError: shortened(lastError) });
+    await this.#change(job, { state: 'failed', dueAt, attempts, lastError: errorText(lastError) });
   }
 
-  /** Lets the leases of jobs that still run last for another `lease` milliseconds. */
-  async extend(jobs: readonly LeasedJob[], lease: number): Promise<void> {
+  async extend(jobs: readonly LeasedRow[], lease: number): Promise<void> {
     const where = { id: In(jobs.map(({ id }) => id).toSorted()), leaseOwner: In(jobs.map((job) => job.leaseOwner)) };
     await this.#rows.update(where, { dueAt: new Date(this.now() + lease) });
   }
 
-  /** As `JobEngine.failed()`. */
   async failed(take: number): Promise<FailedJob[]> {
     const rows = await this.#rows.find({ where: { state: 'failed' }, order: { dueAt: 'DESC', id: 'DESC' }, take });
     return rows.map(({ id, name, data: { payload }, attempts, lastError: error, dueAt: failedAt }) => {
@@ -109,7 +104,6 @@ export class Outbox {
     });
   }
 
-  /** As `JobEngine.retry()`. */
   async retry(ids: readonly string[]): Promise<number> {
     let count = 0;
     for (const chunk of inChunks(ids, IDS_PER_STATEMENT)) {
@@ -120,18 +114,40 @@ export class Outbox {
     return count;
   }
 
-  /** Removes the rows of jobs that were done before, and with them their keys. */
-  async removeDone(before: Date): Promise<void> {
-    await this.#rows.delete({ state: 'done', dueAt: notAfter(before) });
+  /** Removes the rows of old jobs that are done, and with them their keys; tells, once each, of jobs that nobody here handles. */
+  async tidy(handled: readonly string[]): Promise<void> {
+    await this.#rows.delete({ state: 'done', dueAt: notAfter(new Date(this.now() - this.keepKeys)) });
+    for (const { name, count } of await this.#unhandled(handled)) {
+      if (this.#told.has(name)) continue;
+      this.#told.add(name);
+      this.#logger.error(
+        `${count} job(s) "${name}" wait, and no provider of this process has a method with @FileJob('${name}'). ` +
+          'Add it, or make sure that another process runs them.',
+      );
+    }
   }
 
   /** How many jobs wait that have none of these names, by name. */
-  async unhandled(names: readonly string[]): Promise<{ name: string; count: number }[]> {
+  async #unhandled(names: readonly string[]): Promise<{ name: string; count: number }[]> {
     const query = this.#rows.createQueryBuilder('job').select('job.name', 'name').addSelect('COUNT(*)', 'count');
     query.where({ state: 'open' }).groupBy('job.name');
     if (names.length > 0) query.andWhere('job.name NOT IN (:...names)', { names });
     const rows = await query.getRawMany<{ name: string; count: number | string }>();
     return rows.map(({ name, count }) => ({ name, count: Number(count) }));
+  }
+
+  /** The due jobs, the one that was due first at first, without those that another process is about to take. */
+  async #lockDue(manager: EntityManager, { name, limit, now }: Due): Promise<QueuedJob[]> {
+    const due = manager
+      .createQueryBuilder(QueuedJob, 'job')
+      .where({ state: 'open', name })
+      .andWhere('job.dueAt <= :now', { now })
+      .orderBy('job.dueAt')
+      .addOrderBy('job.id')
+      .limit(limit);
+    const { dataSource } = this.transactor;
+    if (!skipsLocked(dataSource)) return due.getMany();
+    return due.setLock('pessimistic_write').setOnLocked('skip_locked').getMany();
   }
 
   async #change(job: HeldJob, change: Partial<Omit<QueuedJob, 'data'>>): Promise<void> {
@@ -145,9 +161,4 @@ export class Outbox {
 
 function held({ id, leaseOwner }: HeldJob): FindOptionsWhere<QueuedJob> {
   return leaseOwner === undefined ? { id, state: 'open' } : { id, leaseOwner };
-}
-
-// PostgreSQL refuses NUL. `slice` may cut a surrogate pair in two, and half a pair cannot be encoded: `Buffer` replaces it.
-function shortened(text: string | null): string | null {
-  return text && Buffer.from(text.replaceAll('\0', '').slice(0, MAX_ERROR)).toString();
 }

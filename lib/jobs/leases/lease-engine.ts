@@ -1,0 +1,173 @@
+import { Logger } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { JobLostError } from '../../errors/jobs.errors.js';
+import { stackOf } from '../../errors/stack-of.js';
+import { within } from '../../unit-of-work/scopes/ambient.js';
+import { backoff } from '../backoff.js';
+import { DIED } from '../job-engine.js';
+import type { FailedJob, JobEngine, JobHost, NewJob } from '../job-engine.js';
+import type { JobHandler } from '../job-handlers.js';
+import { Lane } from '../lane.js';
+import { RunningJobs } from '../running-jobs.js';
+import { DueWatch } from './due-watch.js';
+import type { JobStore, LeasedJob } from './job-store.js';
+
+/** Where the jobs of an engine are. Times are in milliseconds. */
+export interface LeaseEngineOptions<Job extends LeasedJob> {
+  /** The time between two searches for due jobs. */
+  readonly poll: number;
+  /** How long the lease of a job lasts. */
+  readonly lease: number;
+  /** As `JobEngine.write()`. */
+  write(manager: EntityManager, jobs: readonly NewJob[]): Promise<void>;
+  /** Called once, when the application has booted; rejects if jobs could not be kept there. */
+  open(host: JobHost): Promise<JobStore<Job>> | JobStore<Job>;
+}
+
+// A lease survives one failed renewal.
+const RENEWALS_PER_LEASE = 3;
+
+/** An engine that takes jobs from tables by leases: nobody has to detect that a process has died, because its leases end. */
+export class LeaseEngine<Job extends LeasedJob> implements JobEngine {
+  readonly #logger = new Logger('FilesJobs');
+  readonly #lanes = new Map<string, Lane<Job>>();
+  readonly #running = new RunningJobs();
+  readonly #leased = new Set<Job>();
+  #opened: { readonly host: JobHost; readonly store: JobStore<Job> } | undefined;
+  #watch: DueWatch | undefined;
+  #renewing: NodeJS.Timeout | undefined;
+  #stopListening: (() => Promise<void>) | undefined;
+  #isStopped = false;
+
+  constructor(private readonly options: LeaseEngineOptions<Job>) {}
+
+  write(manager: EntityManager, jobs: readonly NewJob[]): Promise<void> {
+    return this.options.write(manager, jobs);
+  }
+
+  async start(host: JobHost): Promise<void> {
+    const { lease, poll } = this.options;
+    const store = await this.options.open(host);
+    this.#opened = { host, store };
+    const work = {
+      take: ({ name }: JobHandler, limit: number) => store.take(name, limit, lease),
+      run: (handler: JobHandler, job: Job) => this.#begin(handler, job),
+      failed: ({ name }: JobHandler, error: unknown) =>
+        this.#logger.error(`No job "${name}" could be taken; the engine tries again`, stackOf(error)),
+    };
+    for (const handler of host.handlers.values()) this.#lanes.set(handler.name, new Lane(handler, work));
+    if (this.#lanes.size === 0) return;
+    // This timer keeps a process alive that only runs jobs.
+    this.#renewing = setInterval(() => void this.#renew(), Math.ceil(lease / RENEWALS_PER_LEASE));
+    void this.#renew();
+    const lanes = [...this.#lanes.values()];
+    const watch = new DueWatch(store, {
+      poll,
+      handled: [...this.#lanes.keys()],
+      names: () => lanes.filter((lane) => lane.hasRoom).map(({ handler }) => handler.name),
+      found: () => lanes.forEach((lane) => lane.wake()),
+    });
+    this.#watch = watch;
+    this.#stopListening = store.listen?.(() => watch.wake());
+    watch.start();
+  }
+
+  committed(jobs: readonly NewJob[]): void {
+    for (const name of new Set(jobs.map((job) => job.name))) within(undefined, () => this.#wake(name));
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#watch?.stop();
+    await this.#stopListening?.();
+    for (const lane of this.#lanes.values()) await lane.close();
+    await this.#running.end(this.#opened?.host.shutdownTimeout ?? 0);
+    clearInterval(this.#renewing);
+  }
+
+  failed(limit: number): Promise<FailedJob[]> {
+    return this.#open.store.failed(limit);
+  }
+
+  async retry(ids: readonly string[]): Promise<number> {
+    const count = await this.#open.store.retry(ids);
+    for (const name of this.#lanes.keys()) this.#wake(name);
+    return count;
+  }
+
+  get #open(): { readonly host: JobHost; readonly store: JobStore<Job> } {
+    if (!this.#opened) throw new Error('The engine was not started');
+    return this.#opened;
+  }
+
+  #wake(name: string): void {
+    if (!this.#isStopped) this.#lanes.get(name)?.wake();
+  }
+
+  /** Never rejects. */
+  async #renew(): Promise<void> {
+    const { store } = this.#open;
+    const { lease } = this.options;
+    const jobs = [...this.#leased];
+    try {
+      if (jobs.length > 0) await store.extend(jobs, lease);
+    } catch (error) {
+      this.#logger.warn(`The leases of ${jobs.length} job(s) could not be renewed: ${String(error)}`);
+    }
+    try {
+      if (!this.#isStopped) await store.reclaim?.(lease);
+    } catch (error) {
+      this.#logger.warn(`The leases of processes that died could not be ended: ${String(error)}`);
+    }
+  }
+
+  #begin(handler: JobHandler, job: Job): Promise<void> {
+    this.#leased.add(job);
+    const run = this.#run(handler, job)
+      .catch((error: unknown) => {
+        this.#logger.error(`The job "${job.name}" (${job.id}) can run again when its lease ends`, stackOf(error));
+      })
+      .finally(() => this.#leased.delete(job));
+    this.#running.add(run);
+    return run;
+  }
+
+  async #run(handler: JobHandler, job: Job): Promise<void> {
+    const { id, name, attempts: attempt, data } = job;
+    const { host, store } = this.#open;
+    const { signal } = this.#running;
+    if (attempt > handler.attempts) {
+      await this.#giveUp(handler, job, job.lastError ?? DIED);
+      return;
+    }
+    try {
+      await host.run({ id, name, attempt, data }, signal, (manager) => store.end(job, manager));
+    } catch (error) {
+      if (error instanceof JobLostError) this.#logger.warn(error.message);
+      else if (signal.aborted) await store.giveBack(job, 0, job.lastError, false);
+      else if (attempt >= handler.attempts) await this.#giveUp(handler, job, String(error), error);
+      else await this.#tryAgain(handler, job, error);
+    }
+  }
+
+  async #tryAgain(handler: JobHandler, job: Job, error: unknown): Promise<void> {
+    const wait = backoff(handler, job.attempts);
+    await this.#open.store.giveBack(job, wait, String(error), true);
+    const { name, id, attempts } = job;
+    this.#logger.warn(
+      `Job "${name}" (${id}), attempt ${attempts}, failed; the next one is in ${wait} ms: ${String(error)}`,
+    );
+  }
+
+  async #giveUp(handler: JobHandler, job: Job, why: string, error?: unknown): Promise<void> {
+    const { host, store } = this.#open;
+    const { name, id, data } = job;
+    const attempt = Math.min(job.attempts, handler.attempts);
+    await host.gaveUp({ id, name, attempt, data }, why);
+    await store.giveUp(job, why, attempt);
+    this.#logger.error(
+      `Job "${name}" (${id}) failed and is given up; FilesJobs.retry() runs it again: ${why}`,
+      stackOf(error),
+    );
+  }
+}
