@@ -31,6 +31,7 @@ interface Due {
 
 const RETRIES = 5;
 const IDS_PER_STATEMENT = 1_000;
+const TRIES = 10;
 
 /** The rows of jobs, after the commit that wrote them. Only who has the lease of one changes it. */
 export class Outbox implements JobStore<LeasedRow> {
@@ -147,7 +148,18 @@ export class Outbox implements JobStore<LeasedRow> {
       .limit(limit);
     const { dataSource } = this.transactor;
     if (!skipsLocked(dataSource)) return due.getMany();
-    return due.setLock('pessimistic_write').setOnLocked('skip_locked').getMany();
+    const lock = (query: typeof due): Promise<QueuedJob[]> =>
+      query.setLock('pessimistic_write').setOnLocked('skip_locked').getMany();
+    if (familyOf(dataSource) === 'postgres') return lock(due);
+    // InnoDB also locks, for a moment, rows that it only looks at, such as the first job of the next name. A search with locks would pass over that
+    // job, and take a later one. So the search locks nothing, unless somebody holds the rows for longer than a moment.
+    for (let tries = 0; tries < TRIES; tries++) {
+      const ids = (await due.getMany()).map(({ id }) => id);
+      if (ids.length === 0) return [];
+      const locked = await lock(due.clone().andWhere({ id: In(ids) }));
+      if (locked.length > 0) return locked;
+    }
+    return lock(due);
   }
 
   async #change(job: HeldJob, change: Partial<Omit<QueuedJob, 'data'>>): Promise<void> {

@@ -1,6 +1,11 @@
+import { expect, it } from 'vitest';
+import { FILES_ENTITIES } from '../../../lib/entry/entities.js';
+import { Outbox } from '../../../lib/jobs/outbox/outbox.js';
 import { outboxJobs } from '../../../lib/jobs/outbox/outbox-engine.js';
+import type { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { describeJobs } from '../../support/describe-jobs.js';
+import { jobsApp, JobNote } from '../../support/jobs-app.js';
 
 const kinds = await reachableDatabases('file', 'postgres', 'mariadb');
 
@@ -15,3 +20,27 @@ for (const kind of kinds) {
       dataSource.query("UPDATE files_job SET attempts = 2, lease_owner = 'a0000000-0000-7000-8000-000000000000'"),
   });
 }
+
+it.each(kinds)('takes the job that is due first while others look for other jobs, on $name', async (kind) => {
+  const database = await kind.open({ entities: [...FILES_ENTITIES, JobNote] });
+  const connection = { ...database.dataSource.options, synchronize: false, entities: [] } as never;
+  let transactor: Transactor | undefined;
+  const engine = outboxJobs();
+  engine.start = (host) => void ({ transactor } = host);
+  const app = await jobsApp({ database: connection, jobs: { engine, work: false } });
+  const all = Array.from({ length: 60 }, (_, at) => at);
+  await app.queue.run(() => all.forEach((payload) => app.queue.enqueue('ordered', payload)));
+
+  const outbox = new Outbox(transactor!, Date.now, 1);
+  let isOver = false;
+  const others = ['alone', 'brief', 'note'].map(async (name) => {
+    while (!isOver) expect(await outbox.take(name, 4, 60_000)).toEqual([]);
+  });
+  const taken: unknown[] = [];
+  for (const _ of all) taken.push(...(await outbox.take('ordered', 1, 60_000)).map(({ data }) => data.payload));
+  isOver = true;
+  await Promise.all(others);
+  expect(taken).toEqual(all);
+  await app.close();
+  await database.close();
+});
