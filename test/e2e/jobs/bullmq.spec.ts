@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { Queue, Worker } from 'bullmq';
-import { Redis } from 'ioredis';
 import { FilesModule } from 'nestjs-files';
 import { bullmqJobs } from 'nestjs-files/jobs/bullmq';
 import { memoryStorage } from 'nestjs-files/storage/memory';
@@ -9,20 +8,13 @@ import { FILES_ENTITIES } from '../../../lib/entry/entities.js';
 import { listens, reachableDatabases } from '../../support/databases.js';
 import type { OpenDatabase } from '../../support/databases.js';
 import { describeJobs } from '../../support/describe-jobs.js';
+import { emptyRedis, REDIS } from '../../support/job-engines.js';
 import { freePort } from '../../../scripts/free-ports.mjs';
 import { jobsApp, JobNote, JobScript } from '../../support/jobs-app.js';
 import type { JobsApp, JobsAppOptions } from '../../support/jobs-app.js';
 
-const url = new URL(process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379');
+const { url, connection } = REDIS;
 const isThere = await listens(url);
-const connection = { host: url.hostname, port: Number(url.port || '6379'), password: url.password || undefined };
-
-async function empty(prefix: string): Promise<void> {
-  const redis = new Redis(connection);
-  const keys = await redis.keys(`${prefix}:*`);
-  if (keys.length > 0) await redis.del(keys);
-  await redis.quit();
-}
 
 // The tests below are skipped with it.
 it.runIf(isThere)(`finds Redis on ${url.host}`, () => expect(isThere).toBe(true));
@@ -38,7 +30,7 @@ for (const kind of kinds) {
       return Number(row?.['jobs']);
     },
     dispose: async () => {
-      await empty(prefix);
+      await emptyRedis(prefix);
       prefix = `files-test-${randomUUID()}`;
     },
   });
@@ -56,7 +48,7 @@ for (const kind of kinds.slice(0, 1)) {
 
     afterEach(async () => {
       for (const app of apps.splice(0)) await app.close();
-      await empty(prefix);
+      await emptyRedis(prefix);
       await database.close();
     });
 
@@ -99,7 +91,7 @@ for (const kind of kinds.slice(0, 1)) {
 
     it('relays a job again that Redis has lost', async () => {
       await relayed();
-      await empty(prefix);
+      await emptyRedis(prefix);
       await dueAgain();
       await expect.poll(waiting).toBe(1);
       await open();

@@ -89,7 +89,9 @@ const start = (module?: ReturnType<typeof FilesModule.forRoot>) =>
     providers: [Mailer, Images, Announcements, Importer, Thumbnails],
   });
 
-const specs = ['docs.spec.ts', 'pg-boss.spec.ts', 'bullmq.spec.ts'].map((spec) => new URL(spec, import.meta.url).href);
+const specs = ['docs.spec.ts', 'pg-boss.spec.ts', 'graphile-worker.spec.ts', 'bullmq.spec.ts'].map(
+  (spec) => new URL(spec, import.meta.url).href,
+);
 
 it('runs every example of docs/jobs.md', async () => {
   expect(await examplesNotRun('jobs.md', ...specs)).toEqual([]);

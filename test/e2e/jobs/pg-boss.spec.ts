@@ -8,22 +8,12 @@ import { FILES_ENTITIES } from '../../../lib/entry/entities.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { OpenDatabase } from '../../support/databases.js';
 import { describeJobs } from '../../support/describe-jobs.js';
+import { loginOf } from '../../support/job-engines.js';
 import { jobsApp, JobNote } from '../../support/jobs-app.js';
 import type { JobsApp } from '../../support/jobs-app.js';
 
-interface Login {
-  readonly host: string;
-  readonly port: number;
-  readonly username: string;
-  readonly password: string;
-  readonly database: string;
-}
-
 /** How pg-boss connects to the database of the test. */
-function login({ dataSource }: OpenDatabase) {
-  const { username: user, host, port, password, database } = dataSource.options as unknown as Login;
-  return { user, host, port, password, database, max: 4 };
-}
+const login = (database: OpenDatabase) => ({ ...loginOf(database), max: 4 });
 
 interface Stoppable {
   stop(options: { graceful: boolean; wait: boolean; timeout: number }): Promise<void>;
@@ -53,6 +43,14 @@ for (const kind of await reachableDatabases('postgres')) {
       },
       dispose: async (database) => {
         await stop(started.splice(0), database);
+      },
+      dieInSecondAttempt: async (database) => {
+        const begun = "state = 'active', retry_count = 1, started_on = now() - interval '1 day'";
+        await database.dataSource.query(`UPDATE pgboss.job SET ${begun} WHERE name = 'doomed'`);
+        const boss = make(database);
+        started.push(boss);
+        await boss.start();
+        await ('maintain' in boss ? boss.maintain() : boss.supervise());
       },
       left: async ({ read }) => {
         const [row] = await read(

@@ -1,0 +1,93 @@
+/**
+ * Jobs in the tables of graphile-worker, written in the transaction of the unit of work.
+ * @module nestjs-files/jobs/graphile-worker
+ */
+import type { DataSource } from 'typeorm';
+import { OptionInvalidError } from '../../errors/setup.errors.js';
+import { isOnPglite } from '../../unit-of-work/one-connection/pglite-lease.js';
+import { familyOf } from '../../unit-of-work/typeorm/data-source.js';
+import { sendSql } from '../../unit-of-work/typeorm/send-sql.js';
+import { GraphileJobs } from '../graphile-worker/graphile-jobs.js';
+import type { LockedJob } from '../graphile-worker/graphile-jobs.js';
+import { GraphileNotices } from '../graphile-worker/graphile-notices.js';
+import type { ListeningPool } from '../graphile-worker/graphile-notices.js';
+import { writeToGraphile } from '../graphile-worker/write-to-graphile.js';
+import type { JobEngine, JobHost } from '../job-engine.js';
+import { LeaseEngine } from '../leases/lease-engine.js';
+import { LONGEST_TIMER, wholeNumber } from '../whole-number.js';
+
+export type { ListeningClient, ListeningPool } from '../graphile-worker/graphile-notices.js';
+
+/** How jobs are kept with graphile-worker. Times are in milliseconds. */
+export interface GraphileWorkerJobsOptions {
+  /** The schema of its tables. @default 'graphile_worker' */
+  schema?: string;
+  /** A pool of `pg`, such as that of the application's runner: one of its connections listens for new jobs. @default a connection beside the data source's pool */
+  pgPool?: ListeningPool;
+  /** The time between two searches for due jobs, besides those that are heard of. @default 1000 */
+  poll?: number;
+  /** How long the lock of a job lasts after the process that has it has died; the same for all processes. @default 60_000 */
+  lease?: number;
+}
+
+// The numbers of migrations: what 0.17 has made, and the last one that was looked at.
+const OLDEST = 19;
+const NEWEST_BREAKING = 20;
+// Its column is a smallint, which has to count further if processes die.
+const MOST_ATTEMPTS = 30_000;
+const NOT_THERE = ['3F000', '42P01', '42703'];
+
+/**
+ * Keeps jobs in the tables of graphile-worker, on the PostgreSQL of the data source; its own migrations make them. Runners of the application
+ * on the same tables run their own tasks.
+ * @example FilesModule.forRoot({ storages, jobs: { engine: graphileWorkerJobs() } })
+ */
+export function graphileWorkerJobs(options: GraphileWorkerJobsOptions = {}): JobEngine {
+  const { schema = 'graphile_worker', pgPool, poll = 1_000, lease = 60_000 } = options;
+  const quoted = `"${schema.replaceAll('"', '""')}"`;
+  return new LeaseEngine<LockedJob>({
+    poll: wholeNumber('poll', poll, LONGEST_TIMER),
+    lease: wholeNumber('lease', lease, LONGEST_TIMER),
+    write: (manager, jobs) => writeToGraphile(manager, quoted, jobs),
+    open: async ({ transactor, known }: JobHost) => {
+      const { dataSource } = transactor;
+      await assertTables(dataSource, quoted);
+      for (const { attempts } of known.values()) wholeNumber('attempts', attempts, MOST_ATTEMPTS);
+      const listen = (heard: () => void): (() => Promise<void>) => {
+        // PGlite has one session, in which all statements are.
+        if (!pgPool && isOnPglite(dataSource)) return () => Promise.resolve();
+        const notices = new GraphileNotices(dataSource, pgPool, heard);
+        return () => notices.close();
+      };
+      return new GraphileJobs(transactor, quoted, [...known.keys()], listen);
+    },
+  });
+}
+
+async function assertTables(dataSource: DataSource, schema: string): Promise<void> {
+  if (familyOf(dataSource) !== 'postgres')
+    refuse(
+      `graphileWorkerJobs() needs PostgreSQL, and the data source is "${dataSource.options.type}"`,
+      'Use outboxJobs() or bullmqJobs()',
+    );
+  const how = 'Call runMigrations() of graphile-worker before';
+  const [row] = await sendSql(
+    dataSource.manager,
+    `SELECT MAX(id) AS latest, MAX(id) FILTER (WHERE breaking) AS breaking FROM ${schema}.migrations`,
+    [],
+  ).catch((error: unknown) => {
+    if (!NOT_THERE.includes(String((error as { code?: unknown }).code))) throw error;
+    return refuse(`the schema ${schema} has no tables of graphile-worker`, how);
+  });
+  const [latest, breaking] = [Number(row?.['latest']), Number(row?.['breaking'])];
+  if (latest < OLDEST) refuse(`the tables of graphile-worker in ${schema} are older than those of 0.17`, how);
+  if (breaking > NEWEST_BREAKING)
+    refuse(
+      `the tables of graphile-worker in ${schema} have its breaking migration ${breaking}`,
+      'Use a version of graphile-worker that this library was made for',
+    );
+}
+
+function refuse(why: string, remedy: string): never {
+  throw new OptionInvalidError('jobs.engine', `${why}. ${remedy}`);
+}

@@ -1,0 +1,56 @@
+import type { EntityManager } from 'typeorm';
+import { JobsRefusedError } from '../../errors/jobs.errors.js';
+import { sendSql } from '../../unit-of-work/typeorm/send-sql.js';
+import type { NewJob } from '../job-engine.js';
+
+// How the statements read jobs. Where the clock of this process is ahead, a job that is not delayed is nevertheless due at once.
+const COLUMNS = 'identifier text, payload json, queued_at timestamptz, due_at timestamptz, max_attempts int, key text';
+const RUN_AT = 'COALESCE(job.due_at, LEAST(job.queued_at, clock_timestamp()))';
+
+/** Writes jobs by one statement of graphile-worker's own functions, however many there are. One whose key is there already is left out. */
+export async function writeToGraphile(manager: EntityManager, schema: string, jobs: readonly NewJob[]): Promise<void> {
+  const plain = jobs.filter(({ key }) => key === null);
+  // All units write them in the order of the keys. Otherwise two units could wait for each other.
+  const keyed = jobs.filter(({ key }) => key !== null).toSorted((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1));
+  const parts: string[] = [];
+  const values: unknown[] = [];
+  const rows = (some: readonly NewJob[]): string => {
+    values.push(JSON.stringify(some.map(specification)));
+    return `json_to_recordset($${values.length}::json) AS job (${COLUMNS})`;
+  };
+  if (plain.length > 0) {
+    const specs =
+      `SELECT ROW(job.identifier, job.payload, NULL, ${RUN_AT}, job.max_attempts, NULL, NULL, NULL)::${schema}.job_spec ` +
+      `FROM ${rows(plain)}`;
+    parts.push(`(SELECT ${plain.length} - COUNT(*) FROM ${schema}.add_jobs(ARRAY(${specs})))`);
+  }
+  if (keyed.length > 0) {
+    // Of its modes only this one leaves a job with the key as it is. The condition spares a lock on it, which its run would wait for.
+    const added = `${schema}.add_job(job.identifier, job.payload, NULL, ${RUN_AT}, job.max_attempts, job.key, NULL, NULL, 'unsafe_dedupe')`;
+    const isNew = `NOT EXISTS (SELECT FROM ${schema}._private_jobs AS there WHERE there.key = job.key)`;
+    parts.push(`(SELECT COUNT(*) - COUNT((${added}).id) FROM ${rows(keyed)} WHERE ${isNew})`);
+  }
+  const [row] = await sendSql(manager, `SELECT ${parts.join(' + ')} AS lost`, values);
+  const lost = Number(row?.['lost']);
+  if (lost === 0) return;
+  throw new JobsRefusedError(
+    `graphile-worker did not add ${lost} of ${jobs.length} job(s). Its list of tasks may have been cleaned up at the same time: try again`,
+  );
+}
+
+/** graphile-worker's keys are for all tasks together. */
+function keyOf({ name, key }: NewJob): string {
+  return `${name}:${key}`;
+}
+
+function specification(job: NewJob): object {
+  const { id, name, key, data, createdAt, dueAt, handler } = job;
+  return {
+    identifier: name,
+    payload: { id, ...data },
+    queued_at: createdAt.toISOString(),
+    due_at: dueAt > createdAt ? dueAt.toISOString() : null,
+    max_attempts: handler?.attempts ?? null,
+    key: key === null ? null : keyOf(job),
+  };
+}
