@@ -1,32 +1,50 @@
 import 'reflect-metadata';
 import type { DataSourceOptions } from 'typeorm';
-import { outboxJobs } from '../../lib/jobs/outbox/outbox-engine.js';
-import { jobsApp } from '../support/jobs-app.js';
+import { startEngine } from '../support/job-engines.js';
+import type { EngineTask } from '../support/job-engines.js';
+import { jobsApp, JobScript } from '../support/jobs-app.js';
 
 /** What the process does, given as JSON. */
 export interface WorkerTask {
   readonly database: DataSourceOptions;
-  readonly lease: number;
-  /** Saves a record with a job, works that off, and dies when it sends its statement of this number; else it works off what is there. */
-  readonly dieAt?: number;
+  readonly engine: EngineTask;
+  /**
+   * Saves a record with a job, works that off, and dies before its statement or command of this number, or in the handler; or it works off what is
+   * there, until it is told to end; or it does so and dies in the first handler.
+   */
+  readonly death?: number | 'in handler' | 'in any handler';
 }
 
-const { database, lease, dieAt } = JSON.parse(process.argv[2] ?? '') as WorkerTask;
-const app = await jobsApp({ database, jobs: { engine: outboxJobs({ poll: 20, lease }) } });
+const { database, engine, death } = JSON.parse(process.argv[2] ?? '') as WorkerTask;
+const die = (): never => process.kill(process.pid, 'SIGKILL') as never;
+
+const script = new JobScript(
+  typeof death === 'string'
+    ? async ({ payload }) => {
+        await app.write(String(payload));
+        die();
+      }
+    : undefined,
+);
+const started = await startEngine(engine);
+const app = await jobsApp({ database, jobs: { engine: started.engine }, script });
 process.once('disconnect', () => process.exit());
 
-if (dieAt === undefined) {
+if (death === undefined || death === 'in any handler') {
   process.send?.('ready');
 } else {
   let sent = 0;
-  app.dataSource.logger.logQuery = () => {
-    if (++sent === dieAt) process.kill(process.pid, 'SIGKILL');
+  const step = (): void => {
+    if (++sent === death) die();
   };
+  app.dataSource.logger.logQuery = step;
+  started.onStep(step);
   await app.queue.run(async () => {
     await app.write('record');
     app.queue.enqueue('note', 'job');
   });
   await app.script.begun(1);
   await app.close();
+  await started.dispose();
   process.exit();
 }

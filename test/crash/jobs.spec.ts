@@ -1,5 +1,28 @@
-import { reachableDatabases } from '../support/databases.js';
+import { randomUUID } from 'node:crypto';
+import { listens, reachableDatabases } from '../support/databases.js';
 import { describeJobCrashes } from '../support/describe-job-crashes.js';
+import { emptyRedis, loginOf, REDIS } from '../support/job-engines.js';
 
-for (const kind of await reachableDatabases('file', 'postgres', 'mariadb'))
-  describeJobCrashes(kind, { jobs: 10_000, everyPoint: true });
+const times = { poll: 20, lease: 1_000 };
+const jobs = 10_000;
+const databases = await reachableDatabases('file', 'postgres', 'mariadb');
+
+for (const kind of databases)
+  describeJobCrashes('outboxJobs', kind, { jobs, task: () => ({ engine: 'outboxJobs', ...times }) });
+
+for (const kind of databases.filter((one) => one.kind === 'postgres')) {
+  describeJobCrashes('graphileWorkerJobs', kind, { jobs, task: () => ({ engine: 'graphileWorkerJobs', ...times }) });
+  for (const version of [10, 12] as const) {
+    const engine = 'pgBossJobs';
+    describeJobCrashes(`pgBossJobs with version ${version}`, kind, {
+      jobs,
+      task: (database) => ({ engine, version, login: loginOf(database), ...times }),
+    });
+  }
+}
+
+for (const kind of (await listens(REDIS.url)) ? databases : []) {
+  const prefix = `files-test-${randomUUID()}`;
+  const task = () => ({ engine: 'bullmqJobs', prefix, ...times }) as const;
+  describeJobCrashes('bullmqJobs', kind, { jobs, task, clean: () => emptyRedis(prefix) });
+}
