@@ -61,8 +61,9 @@ export class FilterCompiler {
       const place = `${at}[${index}]`;
       if (owner === null) others.push(this.#owner(owner, place));
       else {
-        const [type, id] = ownerAt(owner, place).map((part) => castText(part, place));
-        ids.set(type!, [...(ids.get(type!) ?? []), id!]);
+        const [type, id] = ownerAt(owner, place);
+        const ownerType = castText(type, place);
+        ids.set(ownerType, [...(ids.get(ownerType) ?? []), castText(id, place)]);
       }
     }
     const owned = [...ids].map(([ownerType, ownerId]) => this.compile({ ownerType, ownerId }, at));

@@ -104,6 +104,10 @@ export class GraphileJobs implements JobStore<LockedJob> {
     );
   }
 
+  async ping(): Promise<void> {
+    await this.#send(`SELECT 1 FROM ${this.#jobs} LIMIT 1`, []);
+  }
+
   async failed(limit: number): Promise<FailedJob[]> {
     const rows = await this.#send(
       'SELECT jobs.id AS "row", jobs.payload, tasks.identifier AS name, jobs.attempts, jobs.last_error AS error, ' +

@@ -34,6 +34,8 @@ export interface JobStore<Job extends LeasedJob = LeasedJob> {
   tidy?(handled: readonly string[]): Promise<void>;
   /** Calls `heard` whenever another process may have queued jobs, until the function is called that it gives. */
   listen?(heard: () => void): () => Promise<void>;
+  /** Throws unless the jobs can be read. */
+  ping(): Promise<void>;
   /** As `JobEngine.failed()`. */
   failed(limit: number): Promise<FailedJob[]>;
   /** As `JobEngine.retry()`. */

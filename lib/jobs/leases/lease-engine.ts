@@ -85,6 +85,10 @@ export class LeaseEngine<Job extends LeasedJob> implements JobEngine {
     clearInterval(this.#renewing);
   }
 
+  ping(): Promise<void> {
+    return this.#open.store.ping();
+  }
+
   failed(limit: number): Promise<FailedJob[]> {
     return this.#open.store.failed(limit);
   }

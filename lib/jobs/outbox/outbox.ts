@@ -49,6 +49,10 @@ export class Outbox implements JobStore<LeasedRow> {
     return this.#rows.existsBy({ state: 'open', name: In(names), dueAt: notAfter(new Date(this.now())) });
   }
 
+  async ping(): Promise<void> {
+    await this.#rows.existsBy({ state: 'open', dueAt: notAfter(new Date(0)) });
+  }
+
   take(name: string, limit: number, lease: number): Promise<LeasedRow[]> {
     const now = this.now();
     const leased = { leaseOwner: randomUUID(), dueAt: new Date(now + lease) };

@@ -25,7 +25,7 @@ export class PgBossEngine implements JobEngine {
 
   constructor(
     private readonly boss: Boss,
-    schema: string,
+    private readonly schema: string,
     private readonly poll: number,
   ) {
     this.#queues = new BossQueues(boss);
@@ -59,6 +59,12 @@ export class PgBossEngine implements JobEngine {
     clearInterval(this.#polling);
     for (const lane of this.#lanes.values()) await lane.close();
     await this.#running.end(this.#host?.shutdownTimeout ?? 0);
+  }
+
+  async ping(): Promise<void> {
+    // A stopped one answers with nothing.
+    const answer: unknown = await this.boss.getDb().executeSql(`SELECT version FROM ${this.schema}.version`);
+    if (!answer) throw new Error('pg-boss is stopped');
   }
 
   failed(limit: number): Promise<FailedJob[]> {

@@ -66,6 +66,6 @@ describe.runIf(hasClamd()).each(PLATFORMS)('the health of files on %s', (platfor
       details: { ...noScanner, jobs: down('', 'server of the engine'), intents: down('', 'why sweeps fail') },
     });
     expect(await ask(app, '/health/ready')).toMatchObject({ status: 503, details: { database: { status: 'down' } } });
-    expect(await ask(app, '/health/live')).toEqual({ status: 200, details: {} });
+    expect(await ask(app, '/health/live')).toMatchObject({ status: 200 });
   });
 });

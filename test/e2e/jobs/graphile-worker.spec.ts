@@ -87,6 +87,13 @@ describe.each(kinds)('graphileWorkerJobs on $name', (kind) => {
     },
   );
 
+  it('answers a ping while its tables can be read', async () => {
+    const { jobs } = await open({ jobs: { engine: graphileWorkerJobs({ poll: NEVER }) } });
+    expect(await jobs.ping()).toBe(true);
+    await database.dataSource.query('DROP SCHEMA graphile_worker CASCADE');
+    await expect(jobs.ping()).rejects.toThrow('graphile_worker');
+  });
+
   it('leaves tasks of the application to its runner, which leaves jobs to the library', async () => {
     const done: unknown[] = [];
     const runner = await GRAPHILE['0.18'].run({
