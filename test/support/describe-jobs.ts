@@ -1,5 +1,5 @@
 import { tracingChannel } from 'node:diagnostics_channel';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FILES_CHANNELS } from '../../lib/diagnostics/traces.js';
 import type { EnqueueTrace, JobTrace } from '../../lib/diagnostics/traces.js';
 import { FILES_ENTITIES } from '../../lib/files.module.js';
@@ -46,7 +46,7 @@ export function describeJobs(name: string, kind: TestDatabase, engine: TestedEng
       const app = await jobsApp({
         ...options,
         database: { ...own, synchronize: false, entities: [] } as never,
-        jobs: { engine: await engine.make(database), ...options.jobs },
+        jobs: { ...options.jobs, engine: options.jobs?.engine ?? (await engine.make(database)) },
       });
       apps.push(app);
       return app;
@@ -362,10 +362,13 @@ export function describeJobs(name: string, kind: TestDatabase, engine: TestedEng
 
     it('lets runs end at a shutdown, and begins no others', async () => {
       const running = gate();
-      const app = await open({ script: new JobScript(() => running.opened.then(() => app.write('ended'))) });
+      const jobs = { engine: await engine.make(database) };
+      const app = await open({ jobs, script: new JobScript(() => running.opened.then(() => app.write('ended'))) });
       await app.queue.run(() => ['1', '2', '3'].forEach((one) => app.queue.enqueue('ordered', one)));
       await app.script.begun(1);
+      const stop = vi.spyOn(jobs.engine, 'stop');
       const closed = close(app);
+      await expect.poll(() => stop.mock.calls).toHaveLength(1);
       running.open();
       await closed;
       expect(app.script.payloads).toEqual(['1']);
