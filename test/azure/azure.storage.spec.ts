@@ -9,7 +9,7 @@ import { describe, expect, it } from 'vitest';
 import type { Storage } from 'nestjs-files/storage';
 import { azureStorage } from 'nestjs-files/storage/azure';
 import { AZURE, newContainer, service, wired, withSas } from './server.js';
-import { once } from './wire.js';
+import { once } from '../support/wire.js';
 
 const MiB = 1024 * 1024;
 const BLOCK = 8 * MiB;

@@ -13,7 +13,7 @@ import {
   sign,
 } from '../support/direct-upload-suite.js';
 import { AZURE, newContainer, wired, withSas } from './server.js';
-import { once } from './wire.js';
+import { once } from '../support/wire.js';
 
 const PREFIX = 'app/';
 

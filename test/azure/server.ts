@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { BlobServiceClient, ContainerSASPermissions, ContainerClient } from '@azure/storage-blob';
 import { onTestFinished } from 'vitest';
-import { wireTo } from './wire.js';
-import type { Wire } from './wire.js';
+import { wireTo } from '../support/wire.js';
+import type { Wire } from '../support/wire.js';
 
 /** A connection string; there is none where the tests are skipped. */
 export const AZURE = process.env['FILES_TEST_AZURE'];

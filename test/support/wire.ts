@@ -10,7 +10,7 @@ import { onTestFinished } from 'vitest';
 export type Disturbance = 'request' | 'answer' | 'hold' | number | Record<string, string> | undefined;
 
 export interface Asked {
-  /** `PUT /devstoreaccount1/container/blob?comp=block`. */
+  /** `PUT /container/blob?comp=block`. */
   readonly line: string;
   readonly headers: IncomingHttpHeaders;
 }
