@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { tracingChannel } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FILES_CHANNELS } from '../../lib/diagnostics/traces.js';
@@ -349,7 +350,7 @@ export function describeJobs(name: string, kind: TestDatabase, engine: TestedEng
       const app = await open({
         script: new JobScript(async ({ context: { signal } }) => {
           await app.write('too slow');
-          await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+          if (!signal.aborted) await once(signal, 'abort');
           ({ reason } = signal);
           await new Promise(() => undefined);
         }),

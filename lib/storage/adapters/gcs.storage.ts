@@ -1,0 +1,176 @@
+/** @module nestjs-files/storage/gcs */
+
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { LocationInvalidError, LocationNotFoundError, LocationTakenError } from '../../errors/storage.errors.js';
+import type { DirectUploadPlace } from '../direct-upload-place.js';
+import { assertLocation } from '../location.js';
+import type { MarkPlace } from '../mark-place.js';
+import type { ResumableUploadPlace } from '../resumable-upload-place.js';
+import type {
+  ByteRange,
+  Leftovers,
+  LocatedObject,
+  StorageAdapter,
+  StorageContext,
+  StoredObject,
+  TemporaryUrlRequest,
+} from '../storage-adapter.js';
+import type { StorageVerb } from '../storage-verbs.js';
+import { Storage } from '../storage.js';
+import { publicAddress } from './bucket-options.js';
+import { GcsBucket } from './gcs-bucket.js';
+import type { Creation } from './gcs-bucket.js';
+import { assertUsable } from './gcs-connect.js';
+import { GCS_ARRIVALS, GcsDirectUploads } from './gcs-direct-uploads.js';
+import { isMissing, isStatus } from './gcs-errors.js';
+import { GCS_MARK, GcsMark } from './gcs-mark.js';
+import { readOptions } from './gcs-options.js';
+import type { GcsStorageOptions, ReadOptions } from './gcs-options.js';
+import { GCS_APPENDED, GcsResumableUploads } from './gcs-resumable.js';
+import { signRead } from './gcs-signing.js';
+import { inParts } from './in-parts.js';
+
+export type { GcsStorageOptions };
+
+/** Keeps files in a bucket of Google Cloud Storage: `gcsStorage({ bucket: new Storage().bucket('files'), prefix: 'app/' })`. */
+export function gcsStorage({ bucket, prefix, publicBaseUrl, ...limits }: GcsStorageOptions): Storage {
+  const isSigning = SIGNED.some((verb) => !limits.disable?.includes(verb));
+  return new Storage(new GcsAdapter(readOptions({ bucket, prefix, publicBaseUrl }), isSigning), limits);
+}
+
+// Of the name of an object, as Google has it, in bytes.
+const MAX_NAME = 1024;
+// A multiple of 256 KiB, as Google wants it. One is filled while one is on its way.
+const CHUNK_SIZE = 8 * 1024 * 1024;
+const SLICE_SIZE = 64 * 1024;
+const SIGNED: readonly StorageVerb[] = ['temporaryUrl', 'directUploads'];
+const OF_UPLOADS = [GCS_ARRIVALS, GCS_APPENDED];
+
+class GcsAdapter implements StorageAdapter {
+  readonly markPlace: MarkPlace;
+  readonly directUploads: DirectUploadPlace;
+  readonly resumableUploads: ResumableUploadPlace;
+  readonly publicUrl?: StorageAdapter['publicUrl'];
+  readonly #bucket: GcsBucket;
+
+  constructor(
+    { bucket, prefix, publicBaseUrl }: ReadOptions,
+    private readonly isSigning: boolean,
+  ) {
+    this.#bucket = new GcsBucket(bucket, prefix);
+    this.markPlace = new GcsMark(this.#bucket);
+    this.directUploads = new GcsDirectUploads(this.#bucket);
+    this.resumableUploads = new GcsResumableUploads(this.#bucket);
+    if (publicBaseUrl !== undefined)
+      this.publicUrl = async (location) => publicAddress(publicBaseUrl, prefix + location);
+  }
+
+  async connect({ name }: StorageContext): Promise<void> {
+    await assertUsable(this.#bucket, name, this.isSigning);
+  }
+
+  assertLocation(location: string): void {
+    assertLocation(location);
+    if (location === GCS_MARK) throw new LocationInvalidError(location, 'it is that of the mark of the storage');
+    if (isOfUploads(location)) throw new LocationInvalidError(location, 'uploads are kept there');
+    if (Buffer.byteLength(this.#bucket.prefix + location) > MAX_NAME)
+      throw new LocationInvalidError(location, `with the prefix it is longer than ${MAX_NAME} bytes`);
+  }
+
+  async write(location: string, content: Readable): Promise<void> {
+    const parts = inParts(content, CHUNK_SIZE);
+    const first = await parts.next();
+    if (first.done) return;
+    const { bytes, isLast } = first.value;
+    if (isLast) return this.#bucket.create(location, (creation) => this.#bucket.put(location, bytes, creation));
+    // An early refusal, before the rest is read; Google decides.
+    if (await this.#bucket.stat(location)) throw new LocationTakenError(location);
+    await this.#bucket.create(location, (creation) => this.#writeInChunks(location, bytes, parts, creation));
+  }
+
+  async read(location: string, range?: ByteRange): Promise<Readable> {
+    try {
+      return await this.#bucket.read(location, range && `bytes=${range.start}-${range.end}`);
+    } catch (error) {
+      // A range after the last byte has none.
+      if (isStatus(error, 416) && (await this.stat(location))) return Readable.from([]);
+      if (!isMissing(error)) throw error;
+    }
+    throw new LocationNotFoundError(location);
+  }
+
+  async remove(location: string): Promise<void> {
+    await this.#bucket.remove(location);
+  }
+
+  async removeAll(locations: readonly string[]): Promise<void> {
+    await this.#bucket.removeAll(locations);
+  }
+
+  async stat(location: string): Promise<StoredObject | undefined> {
+    const found = await this.#bucket.stat(location);
+    return found && { size: found.size, modifiedAt: found.modifiedAt };
+  }
+
+  async copy(from: string, to: string): Promise<void> {
+    await this.#bucket.copy(from, to);
+  }
+
+  async move(from: string, to: string): Promise<void> {
+    await this.copy(from, to);
+    await this.remove(from);
+  }
+
+  async *list(directory?: string): AsyncGenerator<LocatedObject, void> {
+    for await (const { location, size, modifiedAt } of this.#bucket.below(
+      directory === undefined ? '' : `${directory}/`,
+    )) {
+      // Consoles make empty objects like `directory/`.
+      if (location === GCS_MARK || isOfUploads(location) || location === '' || location.endsWith('/')) continue;
+      yield { location, size, modifiedAt };
+    }
+  }
+
+  async temporaryUrl(location: string, request: TemporaryUrlRequest): Promise<string> {
+    return signRead(this.#bucket.file(location), request);
+  }
+
+  /** Google itself removes unfinished sessions of writes, after a week. */
+  async removeLeftovers(before: Date): Promise<Leftovers> {
+    const removed = { count: 0, size: 0 };
+    for (const directory of OF_UPLOADS) {
+      const { count, size } = await this.#bucket.removeBelow(directory, before);
+      removed.count += count;
+      removed.size += size;
+    }
+    return removed;
+  }
+
+  async #writeInChunks(
+    location: string,
+    first: Buffer,
+    rest: AsyncIterable<{ bytes: Buffer }>,
+    { conditions, resource }: Creation,
+  ): Promise<void> {
+    const upload = this.#bucket.file(location).createWriteStream({
+      resumable: true,
+      chunkSize: CHUNK_SIZE,
+      preconditionOpts: conditions,
+      metadata: resource,
+    });
+    await pipeline(async function* () {
+      yield* inSlices(first);
+      for await (const { bytes } of rest) yield* inSlices(bytes);
+    }, upload);
+  }
+}
+
+/** Small ones: the client passes them through several streams, each of which holds one. */
+function* inSlices(bytes: Buffer): Generator<Buffer, void> {
+  for (let at = 0; at < bytes.length; at += SLICE_SIZE) yield bytes.subarray(at, at + SLICE_SIZE);
+}
+
+function isOfUploads(location: string): boolean {
+  return OF_UPLOADS.some((directory) => location.startsWith(directory));
+}
