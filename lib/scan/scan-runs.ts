@@ -95,7 +95,7 @@ export class ScanRuns {
       await queue.unit.manager.update(ManagedFile, { id }, changes);
       Object.assign(file, changes);
       if (outcome.state === 'infected') await this.derived.removeOf(queue.unit, id);
-      else if (previous !== 'clean') this.derived.queueFor(file);
+      else if (previous !== 'clean') this.derived.queueFor(file, { again: previous === 'infected' });
       if (hasHooks) await this.hooks.run(file, { ...outcome, previous });
       await queue.drain(undefined);
       queue.unit.afterCommit(() => this.#tell(file, outcome));

@@ -18,8 +18,9 @@ export interface DerivePayload {
   readonly again?: boolean;
 }
 
-// How often at most asking queues a job: one that was queued before may wait.
-const ASKED_ONCE_IN = 300_000;
+// So often at most a job is queued, whoever asks: the last one may still wait, or wait for its next attempt. It counts from the moment at which the
+// file got its content, so that those who ask first do not repeat the job that this has queued.
+const ONCE_IN = 300_000;
 
 /** Files that are derived from others by `@DerivedFile()`, without access checks: they follow the access to their originals. */
 @Injectable()
@@ -52,9 +53,7 @@ export class DerivedFiles {
     const found = await this.of(original, kind);
     if (found && isEmptyStandIn(found)) throw new DerivedFileMissingError(original.id, kind, 'failed');
     if (found) return found.scan === 'pending' ? undefined : found;
-    const time = Math.floor(Date.now() / ASKED_ONCE_IN);
-    const key = `${original.id} ${contentTime(original)} ${time}`;
-    await this.#enqueue(recipe.job, { fileId: original.id }, key);
+    await this.queue.run(() => this.queue.enqueue(recipe.job, { fileId: original.id }, { key: keyOf(original) }));
     return undefined;
   }
 
@@ -65,17 +64,20 @@ export class DerivedFiles {
   async remake(original: ManagedFile, kind: string): Promise<void> {
     const recipe = this.recipes.find(kind);
     if (!recipe?.takes(original)) throw new DerivedFileMissingError(original.id, kind, 'unsuitable');
-    await this.#enqueue(recipe.job, { fileId: original.id, again: true });
+    const payload: DerivePayload = { fileId: original.id, again: true };
+    await this.queue.run(() => this.queue.enqueue(recipe.job, payload));
   }
 
   /**
-   * Queues all that is derived from the file, in the unit of work that has given it readable content. Nothing for content that is not clean.
+   * Queues all that is derived from the file, in the unit of work that has given it readable content. Nothing for content that is not clean. `again`
+   * where it may have been derived before, and be lost.
    * @internal
    */
-  queueFor(file: ManagedFile): void {
+  queueFor(file: ManagedFile, { again = false } = {}): void {
     if (!this.recipes.areAny || !isReadable(file)) return;
+    const options = again ? {} : { key: keyOf(file) };
     for (const recipe of this.recipes.all)
-      if (recipe.takes(file)) this.queue.enqueue(recipe.job, { fileId: file.id } satisfies DerivePayload);
+      if (recipe.takes(file)) this.queue.enqueue(recipe.job, { fileId: file.id } satisfies DerivePayload, options);
   }
 
   /**
@@ -115,8 +117,9 @@ export class DerivedFiles {
     const files = await derivedOf(this.transactor.dataSource.manager, [original.id]);
     return files.find((file) => file.ownerField === kind && isOfContent(file, original));
   }
+}
 
-  #enqueue(job: string, payload: DerivePayload, key?: string): Promise<void> {
-    return this.queue.run(() => this.queue.enqueue(job, payload, key === undefined ? {} : { key }));
-  }
+function keyOf(original: ManagedFile): string {
+  const since = contentTime(original);
+  return `${original.id} ${since} ${Math.max(0, Math.floor((Date.now() - since) / ONCE_IN))}`;
 }

@@ -99,6 +99,7 @@ describe.each(PLATFORMS)('the address of a derived file on %s', (platform) => {
     // As of a file that was stored before there was a method.
     const [nothing] = await app.rows.findBy({ ownerType: 'file' });
     await app.files.delete(nothing!.id);
+    await app.jobs.clear();
     const { opened, open } = gate();
     app.previews.script = async (content, context, run) => {
       await opened;
@@ -110,6 +111,15 @@ describe.each(PLATFORMS)('the address of a derived file on %s', (platform) => {
     expect(await app.preview(id)).toBe('preview of hello');
     expect((await app.get(id)).status).toBe(200);
     expect(app.previews.runs).toBe(2);
+  });
+
+  it('is made by the job of the upload alone, while somebody asks', async () => {
+    const app = await derivedApp({ platform });
+    app.previews.script = () => Promise.reject(new Error('no'));
+    const { id } = await app.create('hello');
+    await expect.poll(async () => (await app.get(id)).status).toBe(404);
+    await app.idle();
+    expect([app.previews.runs, (await app.failed.failed()).length]).toEqual([2, 1]);
   });
 
   it('is 404 for other types, for failures, for derived files and for kinds that there are not', async () => {
