@@ -24,7 +24,7 @@ import { WelcomeController } from './welcome.controller.js';
 @Module({})
 export class PortalModule {
   static forRoot(options: PortalOptions = {}): DynamicModule {
-    const { database, storage, packageQuota } = withDefaults(options);
+    const { database, storage, packageQuota, thumbnails } = withDefaults(options);
     return {
       module: PortalModule,
       global: true,
@@ -44,7 +44,7 @@ export class PortalModule {
           }),
         }),
         AuthModule,
-        FilesExtrasModule,
+        FilesExtrasModule.forRoot({ thumbnails }),
         UsersModule,
         OrganizationsModule,
         GroupsModule,

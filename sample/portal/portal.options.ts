@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import type { TypeOrmModuleOptions } from '@nestjs/typeorm';
 import type { Storage } from 'nestjs-files/storage';
 import { fsStorage } from 'nestjs-files/storage/fs';
@@ -9,6 +10,8 @@ export interface PortalOptions {
   storage?: Storage;
   /** How many bytes the files of a package and its resources may have together. @default 5 MiB */
   packageQuota?: number;
+  /** Whether pictures get thumbnails. @default whether sharp is installed, which makes them */
+  thumbnails?: boolean;
 }
 
 const MAX_SIZE = '20MiB';
@@ -52,11 +55,21 @@ async function bucket(name: string, endpoint: string | undefined, region = 'us-e
   return s3Storage({ bucket: name, client, maxSize: MAX_SIZE, downloads: 'redirect' });
 }
 
+function isInstalled(name: string): boolean {
+  try {
+    createRequire(import.meta.url).resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export function withDefaults(options: PortalOptions): Required<PortalOptions> {
   return {
     database: { type: 'better-sqlite3', database: 'var/portal.sqlite' },
     storage: fsStorage({ root: 'var/files', maxSize: MAX_SIZE }),
     packageQuota: 5 * 1024 * 1024,
+    thumbnails: isInstalled('sharp'),
     ...options,
   };
 }

@@ -46,10 +46,13 @@ export class ManageController {
   }
 }
 
+/** Thumbnails go with their pictures. */
+const NO_THUMBNAILS: FileFilter = { $or: [{ ownerType: { $ne: 'file' } }, { ownerType: null }] };
+
 function filterFor({ name, ownerType, contentType, pinned }: FindFilesDto): FileFilter {
   return {
     ...(name !== undefined && { name: { $ilike: `%${literal(name)}%` } }),
-    ...(ownerType !== undefined && { ownerType: ownerType === 'none' ? null : ownerType }),
+    ...(ownerType === undefined ? NO_THUMBNAILS : { ownerType: ownerType === 'none' ? null : ownerType }),
     ...(contentType !== undefined && { contentType: { $like: `${literal(contentType)}%` } }),
     ...(pinned !== undefined && { pinned: pinned === 'yes' }),
   };

@@ -9,6 +9,29 @@ const PICTURES = ['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/a
 /** @param {string} id */
 export const contentUrl = (id) => `/files/${encodeURIComponent(id)}/content`;
 
+/** @param {string} id */
+const thumbnailUrl = (id) => `/files/${encodeURIComponent(id)}/thumbnail`;
+
+/**
+ * The thumbnail of a picture. It may have to be made first; where there is none, that is the picture itself.
+ * @param {string} id
+ * @param {Record<string, unknown>} attributes
+ */
+function smallPicture(id, attributes) {
+  const image = h('img', { ...attributes, alt: '', loading: 'lazy', src: thumbnailUrl(id) });
+  image.addEventListener('error', waitForThumbnail);
+  return image;
+
+  async function waitForThumbnail() {
+    const { ok, status, headers } = await fetch(thumbnailUrl(id), { method: 'HEAD' });
+    if (status === 202) setTimeout(waitForThumbnail, 1000 * Number(headers.get('retry-after')));
+    else {
+      image.removeEventListener('error', waitForThumbnail);
+      image.src = ok ? thumbnailUrl(id) : contentUrl(id);
+    }
+  }
+}
+
 /** @param {number} bytes */
 export function sizeOf(bytes) {
   const power = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), SIZES.length - 1);
@@ -21,12 +44,12 @@ export function timeOf(instant) {
 }
 
 /**
- * What a file looks like: itself, if it is a picture, else the ending of its name.
+ * What a file looks like: its thumbnail, if it is a picture, else the ending of its name.
  * @param {{ id: string, name: string, contentType?: string }} file
  */
 export function thumbnail({ id, name, contentType = '' }) {
   if (PICTURES.includes(contentType)) {
-    return h('img', { class: 'thumbnail', src: contentUrl(id), alt: '', loading: 'lazy', width: 48, height: 48 });
+    return smallPicture(id, { class: 'thumbnail', width: 48, height: 48 });
   }
   const ending = /\.(\w{1,4})$/.exec(name)?.[1] ?? contentType.split('/').pop()?.slice(0, 4) ?? '';
   return h('span', { class: 'thumbnail', 'aria-hidden': 'true' }, ending);
@@ -38,8 +61,7 @@ export function thumbnail({ id, name, contentType = '' }) {
  * @param {string} title
  */
 export function portrait(image, title) {
-  if (image)
-    return h('img', { class: 'portrait', src: contentUrl(image.id), alt: '', loading: 'lazy', width: 64, height: 64 });
+  if (image) return smallPicture(image.id, { class: 'portrait', width: 64, height: 64 });
   return h('span', { class: 'portrait', 'aria-hidden': 'true' }, title.slice(0, 1));
 }
 
