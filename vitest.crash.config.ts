@@ -7,7 +7,12 @@ export default mergeConfig(
   {
     test: {
       setupFiles: ['test/support/setup.ts'],
-      include: ['test/crash/every-point.spec.ts', 'test/crash/jobs.spec.ts', 'test/crash/tus.spec.ts'],
+      include: [
+        'test/crash/every-point.spec.ts',
+        'test/crash/derive.spec.ts',
+        'test/crash/jobs.spec.ts',
+        'test/crash/tus.spec.ts',
+      ],
     },
   },
 );
