@@ -18,7 +18,7 @@ import { fieldPath, quoted } from './field-path.js';
 import { FormBody } from './form-body.js';
 import { FormReader, isForm } from './form-reader.js';
 import type { FilePart, FormLimits } from './form-reader.js';
-import { contentOf } from './upload.js';
+import { contentOf } from './form-files.js';
 
 /** A decorated route whose body takes files. */
 interface ActionRoute {

@@ -16,8 +16,8 @@ import { UploadInput } from '../routes/inputs.js';
 import { assertPreconditions } from '../download/preconditions.js';
 import { orDiscard } from './discard-rest.js';
 import { receiveContent } from './raw-content.js';
-import { receiveForm } from './upload.js';
-import type { Upload } from './upload.js';
+import { receiveForm } from './form-files.js';
+import type { Upload } from './form-files.js';
 import { ValidInput } from '../routes/valid-input.pipe.js';
 
 // Fields and headers of parts, at their limits, take less than this: all further bytes of a form belong to its files.

@@ -4,9 +4,8 @@ import type { IncomingMessage } from 'node:http';
 import type { PublicFile } from '../../files/public-file.js';
 import { CallContext } from './call-context.decorator.js';
 import { Downloads } from '../download/downloads.js';
-import { FileAnswers } from './file-answers.js';
+import { FileAnswers, PRIVATE } from './file-answers.js';
 import { FileGate } from './file-gate.js';
-import { PRIVATE } from '../download/private-answer.js';
 import { RawBody, rawRequest } from '../form/raw-body.js';
 import { Uploads } from '../form/uploads.js';
 

@@ -6,9 +6,8 @@ import { DEFAULT_STORAGE } from '../../files/file-writer.js';
 import type { PublicFile } from '../../files/public-file.js';
 import { DirectUploads } from '../../files/uploads/direct-uploads.js';
 import type { BegunUpload, ByActor, SignedPart, UploadState } from '../../files/uploads/direct-upload-types.js';
-import { PRIVATE } from '../download/private-answer.js';
 import { CallContext } from './call-context.decorator.js';
-import { FileAnswers } from './file-answers.js';
+import { FileAnswers, PRIVATE } from './file-answers.js';
 import { BeginUploadInput, SignPartsInput } from './inputs.js';
 import { ValidInput } from './valid-input.pipe.js';
 

@@ -4,6 +4,9 @@ import { toPublicFile } from '../../files/public-file.js';
 import type { PublicFile } from '../../files/public-file.js';
 import type { FilesHttpOptions } from '../http-options.js';
 
+/** For `@Header()`: what one actor may know is in no cache that others use, and not shown again without asking. */
+export const PRIVATE = ['Cache-Control', 'private, no-cache'] as const;
+
 /** The application's option `http.metadata`. */
 export const SHOWN_METADATA = Symbol('SHOWN_METADATA');
 

@@ -14,10 +14,9 @@ import { Transactor } from '../../unit-of-work/transactor.js';
 import type { PublicFile } from '../../files/public-file.js';
 import { WithTaskQueue } from '../../task-queue/with-task-queue.decorator.js';
 import { CallContext } from './call-context.decorator.js';
-import { FileAnswers } from './file-answers.js';
+import { FileAnswers, PRIVATE } from './file-answers.js';
 import { FileGate } from './file-gate.js';
 import { TransferFileInput } from './inputs.js';
-import { PRIVATE } from '../download/private-answer.js';
 import { ValidInput } from './valid-input.pipe.js';
 
 /** Who owns files, over HTTP, guarded; the controller made of it has the path. */
