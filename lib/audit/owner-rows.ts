@@ -3,7 +3,7 @@ import type { GuardedEntity } from '../ownership/guard/guarded-entities.js';
 import { isList } from '../ownership/guard/record-rows.js';
 import { ownerIdOf } from '../files/owner-reference.js';
 import { comparedColumn, comparison } from '../ownership/owner-existence.js';
-import type { OwnerColumn, OwnerEntity } from '../ownership/owner-entities.js';
+import type { OwnerColumn, OwnerClass } from '../ownership/owner-entities.js';
 import { guardedTables, sharesTable } from './guarded-tables.js';
 import type { GuardedTable } from './guarded-tables.js';
 import { nextRows, ROWS_PER_PAGE } from './record-pages.js';
@@ -52,7 +52,7 @@ export async function* rowsNaming(
 /** Which of the ids are those of a row of the classes, softly removed or not. */
 export async function existingOwners(
   manager: EntityManager,
-  entities: readonly OwnerEntity[],
+  entities: readonly OwnerClass[],
   ownerIds: readonly string[],
 ): Promise<ReadonlySet<string>> {
   const there = new Set<string>();

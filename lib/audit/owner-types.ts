@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import { guardedEntity } from '../ownership/guard/guarded-entities.js';
 import type { GuardedEntity } from '../ownership/guard/guarded-entities.js';
 import { ownerEntitiesOf } from '../ownership/owner-entities.js';
-import type { OwnerEntity } from '../ownership/owner-entities.js';
+import type { OwnerClass } from '../ownership/owner-entities.js';
 import { sharesTable } from './guarded-tables.js';
 
 /** The classes whose rows are owners of one type. */
@@ -10,14 +10,14 @@ export interface OwnerType {
   readonly type: string;
   readonly guarded: readonly GuardedEntity[];
   /** The types without a declared field: which files their rows name is unknown. */
-  readonly others: readonly OwnerEntity[];
+  readonly others: readonly OwnerClass[];
   /** Whether a declared field keeps files that it no longer names. */
   readonly mayKeep: boolean;
 }
 
 /** The owner types of entity classes, by name. Where the ids of a class cannot be looked for, its type is left out. */
 export function ownerTypes(dataSource: DataSource): Map<string, OwnerType> {
-  const byType = new Map<string, OwnerEntity[]>();
+  const byType = new Map<string, OwnerClass[]>();
   for (const entity of ownerEntitiesOf(dataSource)) {
     byType.set(entity.ownerType, [...(byType.get(entity.ownerType) ?? []), entity]);
   }
@@ -28,7 +28,7 @@ export function ownerTypes(dataSource: DataSource): Map<string, OwnerType> {
   return types;
 }
 
-function describe(type: string, entities: readonly OwnerEntity[]): OwnerType {
+function describe(type: string, entities: readonly OwnerClass[]): OwnerType {
   const all = entities.flatMap(({ metadata }) => guardedEntity(metadata) ?? []);
   const guarded = all.filter((entity) => !all.some((other) => isReadWith(other, entity)));
   return {

@@ -5,8 +5,8 @@ import type { OwnerRemovalPolicy, OwnsFilesOptions } from './owns-files.decorato
 
 export type OwnerColumn = EntityMetadata['columns'][number];
 
-/** The owner types of entities of the data source. */
-export interface OwnerEntity {
+/** An entity class whose rows own files. */
+export interface OwnerClass {
   readonly metadata: EntityMetadata;
   readonly ownerType: string;
   readonly onDelete: OwnerRemovalPolicy;
@@ -16,12 +16,12 @@ export interface OwnerEntity {
 }
 
 /** The entities whose class, or a class it extends, has `@OwnsFiles()`. */
-export function ownerEntitiesOf({ entityMetadatas }: DataSource): OwnerEntity[] {
+export function ownerEntitiesOf({ entityMetadatas }: DataSource): OwnerClass[] {
   return entityMetadatas.flatMap((metadata) => ownerEntity(metadata) ?? []);
 }
 
 /** The entity as an owner, if it is one. */
-export function ownerEntity(metadata: EntityMetadata): OwnerEntity | undefined {
+export function ownerEntity(metadata: EntityMetadata): OwnerClass | undefined {
   const ownership = ownershipOf(metadata.target);
   if (!ownership) return undefined;
   const { ownerType, onDelete = 'keep', guard = 'always', idField } = ownership;

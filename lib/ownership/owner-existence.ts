@@ -6,7 +6,7 @@ import type { OwnerReference } from '../files/owner-reference.js';
 import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/data-source.js';
 import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
 import { ownerEntitiesOf } from './owner-entities.js';
-import type { OwnerColumn, OwnerEntity } from './owner-entities.js';
+import type { OwnerColumn, OwnerClass } from './owner-entities.js';
 
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const INTEGER = /^(0|-?[1-9]\d{0,18})$/;
@@ -22,7 +22,7 @@ const OWNERS_PER_STATEMENT = 10_000;
 export async function assertOwnersExist(
   manager: EntityManager,
   owners: readonly OwnerReference[],
-  entities: readonly OwnerEntity[] = ownerEntitiesOf(dataSourceOf(manager)),
+  entities: readonly OwnerClass[] = ownerEntitiesOf(dataSourceOf(manager)),
 ): Promise<void> {
   const idsByType = new Map<string, Set<string>>();
   for (const { type, id } of owners) idsByType.set(type, (idsByType.get(type) ?? new Set()).add(id));
@@ -39,7 +39,7 @@ export async function assertOwnersExist(
 /** The first of the ids that no entity has, if any. */
 async function missingId(
   manager: EntityManager,
-  entities: readonly OwnerEntity[],
+  entities: readonly OwnerClass[],
   ids: readonly string[],
 ): Promise<string | undefined> {
   if (entities.length === 0) return undefined;

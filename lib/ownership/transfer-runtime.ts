@@ -11,7 +11,7 @@ import { currentUnit } from '../unit-of-work/unit-of-work.js';
 import type { OpenTransaction, UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { ownerEntitiesOf } from './owner-entities.js';
-import type { OwnerEntity } from './owner-entities.js';
+import type { OwnerClass } from './owner-entities.js';
 import { Quotas } from './quotas/quotas.js';
 import type { FileSnapshot, TransferStatements } from './statements/transfer-statements.js';
 import { transferStatementsFor } from './statements/transfer-statements-for.js';
@@ -64,7 +64,7 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
   readonly #managers = new WeakMap<Actor, Promise<boolean>>();
   readonly #acting = new WeakMap<Promise<Actor | null>, Promise<Acting>>();
   #statements: TransferStatements | undefined;
-  #ownerEntities: readonly OwnerEntity[] | undefined;
+  #ownerEntities: readonly OwnerClass[] | undefined;
   #ownerTypes: ReadonlySet<string> | undefined;
 
   constructor(
@@ -121,7 +121,7 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
   }
 
   /** The entities that own files. */
-  get ownerEntities(): readonly OwnerEntity[] {
+  get ownerEntities(): readonly OwnerClass[] {
     return (this.#ownerEntities ??= ownerEntitiesOf(this.dataSource));
   }
 

@@ -1,9 +1,9 @@
 import type { DataSource } from 'typeorm';
 import { ownerEntitiesOf } from '../ownership/owner-entities.js';
-import type { OwnerColumn, OwnerEntity } from '../ownership/owner-entities.js';
+import type { OwnerColumn, OwnerClass } from '../ownership/owner-entities.js';
 
 /** A column of an owner class, and the class's id column. */
-export interface OwnerField extends OwnerEntity {
+export interface OwnerField extends OwnerClass {
   readonly idColumn: OwnerColumn;
   readonly column: OwnerColumn;
 }

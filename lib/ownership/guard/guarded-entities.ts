@@ -5,7 +5,7 @@ import { normalizeFileId } from '../../files/file-id.js';
 import { ownerIdOf } from '../../files/owner-reference.js';
 import { familyOf, keepWith, keptWith } from '../../unit-of-work/typeorm/data-source.js';
 import { ownerEntity } from '../owner-entities.js';
-import type { OwnerColumn, OwnerEntity } from '../owner-entities.js';
+import type { OwnerColumn, OwnerClass } from '../owner-entities.js';
 import { idsIn } from '../object-index.js';
 import { declaredField } from './file-field.decorator.js';
 import type { DeclaredField } from './file-field.decorator.js';
@@ -18,7 +18,7 @@ export interface GuardedField extends DeclaredField {
 }
 
 /** An entity whose rows own the files that their declared fields name. */
-export interface GuardedEntity extends OwnerEntity {
+export interface GuardedEntity extends OwnerClass {
   readonly idColumn: OwnerColumn;
   readonly fields: readonly GuardedField[];
   /** The guarded classes that extend it and have their rows in the same table. */
@@ -110,7 +110,7 @@ function describe(metadata: EntityMetadata): GuardedEntity | undefined {
 }
 
 /** A class that owns no files, but shares its table with classes that do, whose rows may be written through it. */
-function tableOfOwners(metadata: EntityMetadata): OwnerEntity | undefined {
+function tableOfOwners(metadata: EntityMetadata): OwnerClass | undefined {
   if (!heirsInTable(metadata).some((child) => ownerEntity(child))) return undefined;
   return { metadata, ownerType: '', onDelete: 'keep', guard: 'always', idColumn: metadata.primaryColumns[0] };
 }

@@ -27,12 +27,12 @@ export const QUOTAS = Symbol('QUOTAS');
 /** Checks what can be checked at boot; throws `OptionInvalidError`. */
 export function readQuotas(options: QuotaOptions = {}): QuotaOptions {
   for (const [ownerType, option] of Object.entries(options)) {
-    if (typeof option !== 'function') readLimits(ownerType, option);
+    if (typeof option !== 'function') quotaLimits(ownerType, option);
   }
   return options;
 }
 
-export function readLimits(ownerType: string, quota: Quota): Limits {
+export function quotaLimits(ownerType: string, quota: Quota): Limits {
   const refuse = (why: string) => new OptionInvalidError('quotas', `that of "${ownerType}" ${why}`);
   if (typeof quota !== 'object' || quota === null)
     throw refuse('must be like { bytes: "1GiB", count: 100 }, or a function');

@@ -4,7 +4,7 @@ import { QuotaExceededError } from '../../errors/ownership.errors.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { Room } from '../../files/content/room.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
-import { QUOTAS, readLimits } from './quota-options.js';
+import { QUOTAS, quotaLimits } from './quota-options.js';
 import type { Limits, QuotaOptions } from './quota-options.js';
 import { addUsage, countedUsage, recordedUsage, recountUsage } from './usage.js';
 import type { Amount } from './usage.js';
@@ -73,7 +73,7 @@ export class Quotas {
   roomOfType(ownerType: string): Room | undefined {
     const option = this.isCounted(ownerType) ? this.options[ownerType] : undefined;
     if (option === undefined || typeof option === 'function') return undefined;
-    return roomWithin(readLimits(ownerType, option), { type: ownerType }, 0);
+    return roomWithin(quotaLimits(ownerType, option), { type: ownerType }, 0);
   }
 
   /** Counts the owner's files again, where they were changed past this library or while the owner's type had no quota. */
@@ -99,7 +99,7 @@ export class Quotas {
   async #limitsOf({ type, id }: OwnerReference): Promise<Limits | undefined> {
     const option = this.isCounted(type) ? this.options[type] : undefined;
     const quota = typeof option === 'function' ? await option(id) : option;
-    return quota ? readLimits(type, quota) : undefined;
+    return quota ? quotaLimits(type, quota) : undefined;
   }
 
   /** One change for each owner, in an order that is the same for everybody: their rows are locked one after the other. */

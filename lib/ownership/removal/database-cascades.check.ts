@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { OnApplicationBootstrap } from '@nestjs/common';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { ownerEntitiesOf } from '../owner-entities.js';
-import type { OwnerEntity } from '../owner-entities.js';
+import type { OwnerClass } from '../owner-entities.js';
 
 /** Warns at boot about owners whose rows the database may remove by a cascade: the library does not notice, and their files stay. */
 @Injectable()
@@ -17,7 +17,7 @@ export class DatabaseCascadesCheck implements OnApplicationBootstrap {
   }
 }
 
-function warningsOf({ metadata, ownerType, onDelete }: OwnerEntity): string[] {
+function warningsOf({ metadata, ownerType, onDelete }: OwnerClass): string[] {
   const cascades = metadata.relations.filter((relation) =>
     relation.foreignKeys.some((key) => key.onDelete === 'CASCADE'),
   );

@@ -3,7 +3,7 @@ import { DecorationInvalidError } from '../../errors/setup.errors.js';
 import { ownerIdOf } from '../../files/owner-reference.js';
 import { guardedEntity } from '../guard/guarded-entities.js';
 import { ownerEntity } from '../owner-entities.js';
-import type { OwnerEntity } from '../owner-entities.js';
+import type { OwnerClass } from '../owner-entities.js';
 import type { OwnerRemovalPolicy } from '../owns-files.decorator.js';
 
 /** An owner that TypeORM removes and whose `onDelete` is not `'keep'`. */
@@ -48,7 +48,7 @@ export class RemovedOwners {
     return ((await this.#once(event, `row of ${metadata.name}`, find)) as object | null) ?? undefined;
   }
 
-  #idInRow(event: RemoveEvent<object>, owner: OwnerEntity): Promise<unknown> {
+  #idInRow(event: RemoveEvent<object>, owner: OwnerClass): Promise<unknown> {
     const { metadata, idColumn } = owner;
     return this.#once(event, metadata.name, async () => {
       if (!idColumn) return undefined;
@@ -68,7 +68,7 @@ export class RemovedOwners {
   }
 }
 
-export function noId({ metadata }: OwnerEntity): DecorationInvalidError {
+export function noId({ metadata }: OwnerClass): DecorationInvalidError {
   return new DecorationInvalidError(
     '@OwnsFiles()',
     `class ${metadata.name}`,
@@ -86,7 +86,7 @@ function loadedOf({ databaseEntity, entity }: RemoveEvent<object>): object | und
   return (databaseEntity as object | undefined) ?? entity;
 }
 
-function ownerOf(metadata: EntityMetadata, loaded?: object): OwnerEntity | undefined {
+function ownerOf(metadata: EntityMetadata, loaded?: object): OwnerClass | undefined {
   const found = loaded ? metadata.findInheritanceMetadata(loaded) : metadata;
   // Guarded entities are left out: `guard/removed-records.ts` deals with their files.
   return guardedEntity(found) ? undefined : ownerEntity(found);
@@ -97,13 +97,13 @@ function rowOf(manager: EntityManager, { target }: EntityMetadata, id: unknown):
 }
 
 /** The owner's id, if the event has it. Not of `entity`, from which TypeORM deletes it in the removal. */
-function seenId({ databaseEntity, entityId }: RemoveEvent<object>, { metadata, idColumn }: OwnerEntity): unknown {
+function seenId({ databaseEntity, entityId }: RemoveEvent<object>, { metadata, idColumn }: OwnerClass): unknown {
   const value: unknown = databaseEntity && idColumn?.getEntityValue(databaseEntity);
   if (value !== undefined && value !== null) return value;
   const isKey = idColumn?.isPrimary === true && metadata.primaryColumns.length === 1;
   return isKey ? entityId : undefined;
 }
 
-function primaryPaths({ metadata }: OwnerEntity): string[] {
+function primaryPaths({ metadata }: OwnerClass): string[] {
   return metadata.primaryColumns.map(({ propertyPath }) => `owner.${propertyPath}`);
 }
