@@ -45,8 +45,7 @@ function read(row: unknown): ListedFile {
   const columns = row as Record<string, unknown>;
   const location = textOf(columns, 'location');
   if (location === undefined) throw new Error('the line has no "location"');
-  const [type, id] = [textOf(columns, 'owner_type'), textOf(columns, 'owner_id')];
-  if ((type === undefined) !== (id === undefined)) throw new Error('"owner_type" and "owner_id" belong together');
+  const owner = ownerIn(columns);
   const { size, pinned = false } = columns;
   if (size !== undefined && size !== null && typeof size !== 'number') throw new Error('"size" is no number');
   if (typeof pinned !== 'boolean' && pinned !== null) throw new Error('"pinned" is neither true nor false');
@@ -56,10 +55,16 @@ function read(row: unknown): ListedFile {
     name: textOf(columns, 'name'),
     contentType: textOf(columns, 'content_type'),
     size: size ?? undefined,
-    owner: type === undefined || id === undefined ? null : { type, id },
+    owner,
     // A pin belongs to an owner.
-    pinned: pinned === true && type !== undefined,
+    pinned: pinned === true && owner !== null,
   };
+}
+
+function ownerIn(columns: Record<string, unknown>): OwnerReference | null {
+  const [type, id] = [textOf(columns, 'owner_type'), textOf(columns, 'owner_id')];
+  if ((type === undefined) !== (id === undefined)) throw new Error('"owner_type" and "owner_id" belong together');
+  return type === undefined || id === undefined ? null : { type, id };
 }
 
 function textOf(columns: Record<string, unknown>, name: string): string | undefined {

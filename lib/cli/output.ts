@@ -1,11 +1,4 @@
-import type { Writable } from 'node:stream';
-import { Progress } from './progress.js';
-
-/** A stream that may be a terminal. */
-export type Sink = Writable & {
-  /** Whether somebody looks at it, so that a bar can be drawn. */
-  readonly isTTY?: boolean;
-};
+import { Progress, type Sink } from './progress.js';
 
 /** What a command says: results on one stream, everything else on the other. */
 export class Output {

@@ -1,8 +1,14 @@
-import type { Sink } from './output.js';
+import type { Writable } from 'node:stream';
 
 const ON_TERMINAL = 100;
 const ELSEWHERE = 10_000;
 const BAR = 24;
+
+/** A stream that may be a terminal. */
+export type Sink = Writable & {
+  /** Whether somebody looks at it, so that a bar can be drawn. */
+  readonly isTTY?: boolean;
+};
 
 /** How far a work is: a bar on a terminal, a line now and then elsewhere. */
 export class Progress {

@@ -11,7 +11,8 @@ import { StorageRegistry } from '../storage/storage-registry.js';
 import { type Answer, type Command, InterruptedError, type OptionValues, UsageError } from './command.js';
 import { COMMANDS } from './commands/index.js';
 import { commandHelp, generalHelp } from './help.js';
-import { Output, type Sink } from './output.js';
+import { Output } from './output.js';
+import type { Sink } from './progress.js';
 import { StderrLogger } from './stderr-logger.js';
 
 /** Where the command line reads and writes. */

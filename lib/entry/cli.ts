@@ -5,4 +5,4 @@
 
 export { runFilesCli } from '../cli/run-files-cli.js';
 export type { FilesCliExitCode, FilesCliOptions } from '../cli/run-files-cli.js';
-export type { Sink as FilesCliSink } from '../cli/output.js';
+export type { Sink as FilesCliSink } from '../cli/progress.js';

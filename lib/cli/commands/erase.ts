@@ -9,7 +9,7 @@ import { FileUpload } from '../../files/uploads/file-upload.entity.js';
 import { FileTransfer } from '../../ownership/file-transfer.entity.js';
 import { FileUsage } from '../../ownership/quotas/file-usage.entity.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
-import { type Command, InterruptedError } from '../command.js';
+import { type Command, type CommandRun, InterruptedError } from '../command.js';
 import { jobsNaming } from '../jobs-naming.js';
 import { sizeText } from '../output.js';
 import { readOwner } from '../values.js';
@@ -33,19 +33,8 @@ export const erase: Command = {
   async run({ app, args: [person = ''], options, out, signal }) {
     const owner = readOwner(person, 'TYPE:ID');
     const { dataSource } = app.get(Transactor, { strict: false });
-    const files = app.get(FilesService, { strict: false });
     const [deletes, anonymises] = [options['delete'] === true, options['anonymise'] === true];
-    let left = 0;
-    for await (const some of inBatches(eachFile(dataSource, { owner }))) {
-      if (signal.aborted) throw new InterruptedError('Interrupted. Run the same command again to go on.');
-      const problems = deletes ? await deleted(files, some) : new Map<string, string>();
-      for (const file of some) {
-        const problem = problems.get(file.id);
-        if (!deletes || problem !== undefined) left++;
-        const done = deletes ? outcomeOf(problem) : {};
-        await out.result({ kind: 'file', ...toPublicFile(file), ...done }, textOf(file, problem));
-      }
-    }
+    let left = await tellFiles({ app, out, signal }, owner, deletes);
     const uploads = await openUploads(dataSource, owner);
     if (uploads > 0)
       await out.result({ kind: 'uploads', count: uploads }, `${uploads} direct uploads, which end when they expire`);
@@ -63,6 +52,28 @@ export const erase: Command = {
     return left === 0 ? 0 : 1;
   },
 };
+
+/** Tells the files of the owner, which are deleted if that is asked for. Resolves with the number of those that are left. */
+async function tellFiles(
+  { app, out, signal }: Pick<CommandRun, 'app' | 'out' | 'signal'>,
+  owner: OwnerReference,
+  deletes: boolean,
+): Promise<number> {
+  const files = app.get(FilesService, { strict: false });
+  const { dataSource } = app.get(Transactor, { strict: false });
+  let left = 0;
+  for await (const some of inBatches(eachFile(dataSource, { owner }))) {
+    if (signal.aborted) throw new InterruptedError('Interrupted. Run the same command again to go on.');
+    const problems = deletes ? await deleted(files, some) : new Map<string, string>();
+    for (const file of some) {
+      const problem = problems.get(file.id);
+      if (!deletes || problem !== undefined) left++;
+      const done = deletes ? outcomeOf(problem) : {};
+      await out.result({ kind: 'file', ...toPublicFile(file), ...done }, textOf(file, problem));
+    }
+  }
+  return left;
+}
 
 function ending(isAnonymised: boolean): string {
   return isAnonymised ? ', anonymised' : '';
