@@ -1,6 +1,5 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
 import type { Where } from './record-pages.js';
-import { quoted } from './sql.js';
 import { familyOf } from '../unit-of-work/typeorm/data-source.js';
 
 // A date without a time is ambiguous.
@@ -19,7 +18,7 @@ export function changedSince(
   since: Date | undefined,
 ): Where | undefined {
   if (!since || !column || column.transformer || !TYPES.has(dataSource.driver.normalizeType(column))) return undefined;
-  const name = quoted(dataSource, column.databaseName);
+  const name = dataSource.driver.escape(column.databaseName);
   return (bind) => `${name} >= ${momentOf(dataSource, since.getTime() - ROUNDING, bind)} OR ${name} IS NULL`;
 }
 

@@ -4,9 +4,10 @@ import type { GuardedEntity, GuardedField, NamedFiles } from '../ownership/guard
 import { ownerIdOf } from '../files/owner-reference.js';
 import type { OwnerColumn } from '../ownership/owner-entities.js';
 import type { GuardedTable } from './guarded-tables.js';
-import { query, quoted } from './sql.js';
+import { query } from './sql.js';
 import type { Bind } from './sql.js';
 import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/data-source.js';
+import { quoted } from '../unit-of-work/typeorm/table-names.js';
 
 /** The values of a primary key, as the database takes them again. */
 export type Position = readonly unknown[];
@@ -64,10 +65,10 @@ async function select(manager: EntityManager, table: GuardedTable, tail: Where):
   const dataSource = dataSourceOf(manager);
   const { metadata } = table.root;
   const columns = [
-    ...table.columns.map(({ databaseName }) => quoted(dataSource, databaseName)),
+    ...table.columns.map(({ databaseName }) => dataSource.driver.escape(databaseName)),
     ...metadata.primaryColumns.flatMap((column, index) => {
       const text = asText(dataSource, column);
-      return text === undefined ? [] : `${text} AS ${quoted(dataSource, `${PLACE}${index}`)}`;
+      return text === undefined ? [] : `${text} AS ${dataSource.driver.escape(`${PLACE}${index}`)}`;
     }),
   ];
   const from = `SELECT ${columns.join(', ')} FROM ${quoted(dataSource, metadata.tablePath)}`;
@@ -77,13 +78,13 @@ async function select(manager: EntityManager, table: GuardedTable, tail: Where):
 
 /** The conversion of the key to a text, if the driver would return another value, which may be rounded. */
 function asText(dataSource: DataSource, column: OwnerColumn): string | undefined {
-  const name = quoted(dataSource, column.databaseName);
+  const name = dataSource.driver.escape(column.databaseName);
   if (familyOf(dataSource) === 'postgres') return `CAST(${name} AS text)`;
   return TIMES.has(dataSource.driver.normalizeType(column)) ? `CAST(${name} AS char)` : undefined;
 }
 
 function keyNames(dataSource: DataSource, { root }: GuardedTable): string[] {
-  return root.metadata.primaryColumns.map(({ databaseName }) => quoted(dataSource, databaseName));
+  return root.metadata.primaryColumns.map(({ databaseName }) => dataSource.driver.escape(databaseName));
 }
 
 function isAfter(dataSource: DataSource, table: GuardedTable, after: Position, bind: Bind): string {

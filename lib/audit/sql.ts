@@ -22,13 +22,6 @@ export async function query(manager: EntityManager, text: (bind: Bind) => string
   return manager.query<ObjectLiteral[]>(text(bind), parameters);
 }
 
-export function quoted({ driver }: DataSource, name: string): string {
-  return name
-    .split('.')
-    .map((part) => driver.escape(part))
-    .join('.');
-}
-
 /** That the column is one of these values: one parameter, so that the text does not depend on their number. */
 export function isOneOf(dataSource: DataSource, column: OwnerColumn, values: readonly string[], bind: Bind): string {
   const { driver } = dataSource;

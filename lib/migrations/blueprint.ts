@@ -1,6 +1,7 @@
 import { Table, TableColumn, TableIndex } from 'typeorm';
 import type { DataSource, QueryRunner, TableColumnOptions } from 'typeorm';
 import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/data-source.js';
+import { quoted } from '../unit-of-work/typeorm/table-names.js';
 
 type ColumnKind = 'uuid' | 'integer' | 'bigint' | 'boolean' | 'text' | 'json' | { readonly varchar: number };
 
@@ -92,7 +93,7 @@ export async function addColumns({ columns, ...table }: ColumnsBlueprint, runner
     if (await runner.hasColumn(path, options.name)) continue;
     // Not by TypeORM, which makes the whole table anew on SQLite, and deletes the rows of the application that refer to it.
     const definition = `${driver.escape(options.name)} ${driver.createFullType(new TableColumn(options))}`;
-    await runner.query(`ALTER TABLE ${quoted(path, dataSource)} ADD COLUMN ${definition}`);
+    await runner.query(`ALTER TABLE ${quoted(dataSource, path)} ADD COLUMN ${definition}`);
   }
 }
 
@@ -102,7 +103,7 @@ export async function dropColumns({ columns, ...table }: ColumnsBlueprint, runne
   const path = tablePath(table, dataSource);
   for (const name of columns.map((one) => columnName(one, dataSource)).toReversed()) {
     if (!(await runner.hasColumn(path, name))) continue;
-    await runner.query(`ALTER TABLE ${quoted(path, dataSource)} DROP COLUMN ${dataSource.driver.escape(name)}`);
+    await runner.query(`ALTER TABLE ${quoted(dataSource, path)} DROP COLUMN ${dataSource.driver.escape(name)}`);
   }
 }
 
@@ -124,13 +125,6 @@ export async function dropIndex(table: TableReference, index: IndexBlueprint, ru
 async function hasIndex(path: string, { name }: IndexBlueprint, runner: QueryRunner): Promise<boolean> {
   const table = await runner.getTable(path);
   return table?.indices.some((one) => one.name === name) ?? false;
-}
-
-function quoted(path: string, { driver }: DataSource): string {
-  return path
-    .split('.')
-    .map((part) => driver.escape(part))
-    .join('.');
 }
 
 function tablePath(

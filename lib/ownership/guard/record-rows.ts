@@ -3,6 +3,7 @@ import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
 import { ownerIdOf } from '../../files/owner-reference.js';
 import { dataSourceOf, familyOf } from '../../unit-of-work/typeorm/data-source.js';
 import { sendSql, inChunks } from '../../unit-of-work/typeorm/send-sql.js';
+import { quoted } from '../../unit-of-work/typeorm/table-names.js';
 import { comparison } from '../owner-existence.js';
 import type { OwnerColumn } from '../owner-entities.js';
 import { entityOfRow, heirsInTable, filesNamedBy } from './guarded-entities.js';
@@ -117,9 +118,8 @@ export async function readRows(
 ): Promise<RecordRow[]> {
   const dataSource = dataSourceOf(manager);
   const { metadata } = entity;
-  const quote = (name: string): string => dataSource.driver.escape(name);
-  const columns = columnsOf(entity).map(({ databaseName }) => quote(databaseName));
-  const table = metadata.tablePath.split('.').map(quote).join('.');
+  const columns = columnsOf(entity).map(({ databaseName }) => dataSource.driver.escape(databaseName));
+  const table = quoted(dataSource, metadata.tablePath);
   const { sql, parameters } = ofClass(dataSource, entity, where);
   const select = `SELECT ${columns.join(', ')} FROM ${table} WHERE ${sql}${lock ? lockClause(dataSource) : ''}`;
   const rows: ObjectLiteral[] = await sendSql(manager, select, parameters);

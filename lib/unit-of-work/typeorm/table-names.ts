@@ -6,6 +6,14 @@ export interface TableNames<Entity> {
   readonly column: (property: keyof Entity & string) => string;
 }
 
+/** The path of a table in SQL: each of its parts in quotes. */
+export function quoted({ driver }: DataSource, path: string): string {
+  return path
+    .split('.')
+    .map((part) => driver.escape(part))
+    .join('.');
+}
+
 /** The quoted names of an entity's table and columns. */
 export function tableNames<Entity extends ObjectLiteral>(
   dataSource: DataSource,
@@ -17,7 +25,7 @@ export function tableNames<Entity extends ObjectLiteral>(
     metadata.columns.map(({ propertyName, databaseName }) => [propertyName, quote(databaseName)]),
   );
   return {
-    table: metadata.tablePath.split('.').map(quote).join('.'),
+    table: quoted(dataSource, metadata.tablePath),
     column: (property) => columns.get(property) ?? quote(property),
   };
 }
