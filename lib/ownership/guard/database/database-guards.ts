@@ -8,7 +8,7 @@ import { guardedTables } from './guarded-table.js';
 import type { GuardedTable } from './guarded-table.js';
 import { createInUse } from './in-use-sql.js';
 import { createNamed } from './named-sql.js';
-import { createNotOwn, isForeign, withFiles } from './not-own-sql.js';
+import { createNotOwn, isForeign, joinFiles } from './not-own-sql.js';
 import { identifier } from './sql-text.js';
 import { guardNameOf, storedTable } from './stored-table.js';
 import { functionPath } from './trigger-sql.js';
@@ -120,7 +120,7 @@ async function assertValid(runner: QueryRunner, guarded: GuardedTable, files: Ta
   const [row] = (await runner.query(`
     SELECT n.entity, n.owner_id, n.field, n.value
     FROM ${path} AS r CROSS JOIN LATERAL ${functionPath(guarded, 'named')}(r) AS n
-    ${withFiles(files)}
+    ${joinFiles(files)}
     WHERE ${isForeign(files)} LIMIT 1`)) as Record<'entity' | 'owner_id' | 'field' | 'value', string>[];
   if (!row) return;
   throw new DatabaseGuardImpossibleError(

@@ -30,7 +30,7 @@ export function createNotOwn(guarded: GuardedTable, files: TableNames<ManagedFil
 }
 
 /** Joins the files `f` to the names in rows, `n`. */
-export function withFiles({ table, column }: TableNames<ManagedFile>): string {
+export function joinFiles({ table, column }: TableNames<ManagedFile>): string {
   return `LEFT JOIN ${table} AS f ON f.${column('id')} = ${uuidIn('n.value')}`;
 }
 
@@ -64,7 +64,7 @@ BEGIN
       FROM ${table.path} AS written CROSS JOIN LATERAL ${named}(written) AS n WHERE ${same('written', 'NEW')}
       EXCEPT
       SELECT o.owner_type, o.owner_id, o.value FROM ${named}(OLD) AS o WHERE ${same('OLD', 'NEW')}
-    ) AS n ${withFiles(files)};
+    ) AS n ${joinFiles(files)};
     EXIT WHEN others IS NULL OR pass = 2;
     -- Waits for those who are taking the files away, and looks again. The files are written as well: a transaction at REPEATABLE READ
     -- that takes them away later does not see the row, but fails at a file that was written meanwhile.
