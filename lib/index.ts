@@ -22,8 +22,6 @@ export type { UnitOptions } from './unit-of-work/unit-options.js';
 // Jobs
 export { FileJob } from './jobs/file-job.decorator.js';
 export type { FileJobOptions, JobContext } from './jobs/file-job.decorator.js';
-export type { JobsOptions } from './jobs/jobs-options.js';
-export type { EnqueueOptions } from './task-queue/job-intake.js';
 
 // Validation
 export {
@@ -56,17 +54,6 @@ export type {
   StreamOptions,
 } from './files/file-options.js';
 export type { FileContent } from './files/content/open-content.js';
-export { DirectUploads } from './files/uploads/direct-uploads.js';
-export type { DirectUploadOptions } from './files/uploads/direct-upload-options.js';
-export type {
-  BeginUploadOptions,
-  BegunParts,
-  BegunUpload,
-  BegunWhole,
-  ByActor,
-  SignedPart,
-  UploadState,
-} from './files/uploads/direct-upload-types.js';
 export { ManagedFile } from './files/managed-file.entity.js';
 export type { OwnerReference } from './files/owner-reference.js';
 export type { OwnerEntity, OwnerTypeName } from './files/owner-type-name.js';
@@ -94,7 +81,6 @@ export type { IdField } from './ownership/id-field.js';
 export { OwnershipTransferTask } from './ownership/ownership-transfer.task.js';
 export { OwnsFiles } from './ownership/owns-files.decorator.js';
 export type { OwnerRemovalPolicy, OwnsFilesOptions } from './ownership/owns-files.decorator.js';
-export type { Quota, QuotaOption, QuotaOptions } from './ownership/quotas/quota-options.js';
 export type { TransferStrategy } from './ownership/ownership-transfer.task.js';
 
 // Access
@@ -110,13 +96,6 @@ export type { FileOperation, OwnerOperation } from './access/operations.js';
 export { OwnerPolicy } from './access/owner-policy.decorator.js';
 export type { FileOwnerPolicy } from './access/owner-policy.decorator.js';
 export { RequireFileAccess } from './access/require-file-access.decorator.js';
-
-// Links
-export { FilesLinks } from './links/files-links.js';
-export type { FoundLink, OpenedLink, TemporaryLink } from './links/files-links.js';
-export type { LinkOptions } from './links/link-options.js';
-export type { LinkPurpose } from './links/link-token.js';
-export type { LinksOptions } from './links/links-options.js';
 
 // Answers to clients
 export type { FilesHttpOptions, FilesRoute, RouteDecorators } from './http/http-options.js';

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { BlobServiceClient } from '@azure/storage-blob';
-import { FilesLinks, FilesModule, FilesService } from 'nestjs-files';
+import { FilesModule, FilesService } from 'nestjs-files';
+import { FilesLinks } from 'nestjs-files/links';
 import { azureStorage } from 'nestjs-files/storage/azure';
 import { expect, it, onTestFinished } from 'vitest';
 import { examplesNotRun } from '../support/doc-examples.js';

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
-import { FilesLinks, FilesService } from 'nestjs-files';
+import { FilesService } from 'nestjs-files';
+import { FilesLinks } from 'nestjs-files/links';
 import { FilesSweeper, Quotas } from 'nestjs-files/maintenance';
 import type { FileFilter } from 'nestjs-files';
 import { expect } from 'vitest';

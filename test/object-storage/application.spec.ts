@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { FilesLinks, FilesService } from 'nestjs-files';
+import { FilesService } from 'nestjs-files';
+import { FilesLinks } from 'nestjs-files/links';
 import { FilesSweeper } from 'nestjs-files/maintenance';
 import { ByteRemovals } from '../../lib/files/content/byte-removals.js';
 import { byHeader, formWith, startApp, uploadFile } from '../support/http-app.js';

@@ -3,7 +3,6 @@ export const publicNames: Record<string, string[]> = {
   'nestjs-files': [
     'AcceptFileStorage',
     'AcceptFileType',
-    'DirectUploads',
     'FileAccessGuard',
     'FileExists',
     'FileField',
@@ -11,7 +10,6 @@ export const publicNames: Record<string, string[]> = {
     'FilePolicy',
     'FilesAccess',
     'FilesErrorFilter',
-    'FilesLinks',
     'FilesModule',
     'FilesService',
     'ManagedFile',
@@ -157,6 +155,7 @@ export const publicNames: Record<string, string[]> = {
   'nestjs-files/file-field': ['FileFieldElement', 'fieldTexts'],
   'nestjs-files/hooks': ['DerivedFile', 'DerivedFiles', 'OnFileScanned', 'OnFileStored'],
   'nestjs-files/jobs': ['FilesJobs', 'outboxJobs'],
+  'nestjs-files/links': ['FilesLinks'],
   'nestjs-files/maintenance': [
     'FilesAudit',
     'FilesDrafts',
@@ -189,4 +188,5 @@ export const publicNames: Record<string, string[]> = {
     'shardedLocation',
     'uuidLocation',
   ],
+  'nestjs-files/uploads': ['DirectUploads'],
 };

@@ -14,7 +14,6 @@ import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import { IsOptional } from 'class-validator';
 import {
   FileField,
-  FilesLinks,
   FilesModule,
   FilesService,
   OwnsFiles,
@@ -22,6 +21,7 @@ import {
   UploadAs,
   WithTaskQueue,
 } from 'nestjs-files';
+import { FilesLinks } from 'nestjs-files/links';
 import { FilesSweeper, Quotas } from 'nestjs-files/maintenance';
 import { databaseStorage } from 'nestjs-files/storage/database';
 import { memoryStorage } from 'nestjs-files/storage/memory';

@@ -1,6 +1,7 @@
 import { Body, Controller, Post, ValidationPipe } from '@nestjs/common';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
-import { FilesLinks, FilesService, TransferOwnership, WithTaskQueue } from 'nestjs-files';
+import { FilesService, TransferOwnership, WithTaskQueue } from 'nestjs-files';
+import { FilesLinks } from 'nestjs-files/links';
 import { Column, DataSource, Entity, PrimaryGeneratedColumn, Repository } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
 import { describe, expect, it, onTestFinished } from 'vitest';

@@ -1,15 +1,8 @@
 import { Body, Controller, Get, Param, Patch, Post, ValidationPipe } from '@nestjs/common';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import { IsOptional } from 'class-validator';
-import {
-  FileField,
-  FilesLinks,
-  FilesService,
-  OwnsFiles,
-  TaskQueue,
-  TransferOwnership,
-  WithTaskQueue,
-} from 'nestjs-files';
+import { FileField, FilesService, OwnsFiles, TaskQueue, TransferOwnership, WithTaskQueue } from 'nestjs-files';
+import { FilesLinks } from 'nestjs-files/links';
 import { FilesSweeper } from 'nestjs-files/maintenance';
 import { Column, DataSource, Entity, PrimaryGeneratedColumn, Repository } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';

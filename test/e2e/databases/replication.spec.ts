@@ -1,14 +1,7 @@
 import { Body, Controller, Post, ValidationPipe } from '@nestjs/common';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
-import {
-  FilesLinks,
-  FilesModule,
-  FilesService,
-  OwnsFiles,
-  TaskQueue,
-  TransferOwnership,
-  WithTaskQueue,
-} from 'nestjs-files';
+import { FilesModule, FilesService, OwnsFiles, TaskQueue, TransferOwnership, WithTaskQueue } from 'nestjs-files';
+import { FilesLinks } from 'nestjs-files/links';
 import { FILES_ENTITIES } from 'nestjs-files/entities';
 import { FilesSweeper, Quotas } from 'nestjs-files/maintenance';
 import { databaseStorage } from 'nestjs-files/storage/database';

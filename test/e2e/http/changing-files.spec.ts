@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { FilesLinks, FilesService } from '../../../lib/index.js';
+import { FilesService } from '../../../lib/index.js';
+import { FilesLinks } from '../../../lib/entry/links.js';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { formWith, PLATFORMS, startApp, uploadFile } from '../../support/http-app.js';
 import type { HttpApp } from '../../support/http-app.js';

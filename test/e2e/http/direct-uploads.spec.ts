@@ -1,8 +1,10 @@
 import { Controller, Injectable, Post } from '@nestjs/common';
 import { SwaggerModule, DocumentBuilder } from '@nestjs/swagger';
 import { describe, expect, it } from 'vitest';
-import { DirectUploads, FilesService, WithTaskQueue } from 'nestjs-files';
-import type { BegunWhole, FilesModuleOptions } from 'nestjs-files';
+import { FilesService, WithTaskQueue } from 'nestjs-files';
+import { DirectUploads } from 'nestjs-files/uploads';
+import type { FilesModuleOptions } from 'nestjs-files';
+import type { BegunWhole } from 'nestjs-files/uploads';
 import { FilesSweeper, Quotas } from 'nestjs-files/maintenance';
 import { directStorage } from '../../support/direct-storage.js';
 import { gate } from '../../support/gate.js';

@@ -4,7 +4,8 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { INestApplication } from '@nestjs/common';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { FilesLinks, FilesService } from '../../../lib/index.js';
+import { FilesService } from '../../../lib/index.js';
+import { FilesLinks } from '../../../lib/entry/links.js';
 import { formWith, PLATFORMS, startApp, uploadFile } from '../../support/http-app.js';
 import type { Platform } from '../../support/http-app.js';
 

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { FilesLinks, FilesService } from '../../../lib/index.js';
+import { FilesService } from '../../../lib/index.js';
+import { FilesLinks } from '../../../lib/entry/links.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { formWith, PLATFORMS, startApp, uploadFile } from '../../support/http-app.js';
 

@@ -1,5 +1,6 @@
 import { expect, it, vi } from 'vitest';
-import { FilesLinks, FilesModule, FilesService } from '../../../lib/index.js';
+import { FilesModule, FilesService } from '../../../lib/index.js';
+import { FilesLinks } from '../../../lib/entry/links.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { examplesNotRun } from '../../support/doc-examples.js';
 import { newDirectory } from '../../support/files-directory.js';

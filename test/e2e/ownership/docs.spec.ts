@@ -23,7 +23,7 @@ import {
   WithTaskQueue,
 } from 'nestjs-files';
 import { QuotaExceededError } from 'nestjs-files/errors';
-import type { Quota } from 'nestjs-files';
+import type { Quota } from 'nestjs-files/maintenance';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { Column, Entity, ManyToOne, OneToMany, PrimaryColumn, PrimaryGeneratedColumn, Repository } from 'typeorm';
 import type { Relation } from 'typeorm';

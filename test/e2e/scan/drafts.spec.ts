@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers';
-import { DirectUploads, FilesService, ManagedFile } from 'nestjs-files';
+import { FilesService, ManagedFile } from 'nestjs-files';
+import { DirectUploads } from 'nestjs-files/uploads';
 import { FilesAudit, FilesDrafts, FilesMover } from 'nestjs-files/maintenance';
 import type { ScanningOptions } from 'nestjs-files/scan';
 import { IsNull, Not } from 'typeorm';
