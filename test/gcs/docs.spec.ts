@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Storage } from '@google-cloud/storage';
-import { FilesLinks, FilesModule, FilesService } from 'nestjs-files';
+import { FilesModule, FilesService } from 'nestjs-files';
+import { FilesLinks } from 'nestjs-files/links';
 import { gcsStorage } from 'nestjs-files/storage/gcs';
 import { expect, it } from 'vitest';
 import { examplesNotRun } from '../support/doc-examples.js';
