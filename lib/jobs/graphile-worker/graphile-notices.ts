@@ -3,7 +3,9 @@ import type { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
+import { endsWithin } from '../../unit-of-work/ends-within.js';
 import { openBeside } from '../../unit-of-work/typeorm/open-beside.js';
+import { GRACE } from '../running-jobs.js';
 
 /** A connection of `pg`, as far as it is needed to listen. */
 export interface ListeningClient extends EventEmitter {
@@ -41,7 +43,9 @@ export class GraphileNotices {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.#listening;
+    // A connection that is being opened can take long; it is closed as soon as it is there.
+    if (!(await endsWithin(this.#listening, GRACE)))
+      this.#logger.warn('The shutdown leaves a connection for new jobs that is being opened');
   }
 
   /** Never rejects. */
@@ -51,7 +55,8 @@ export class GraphileNotices {
       const failure = await this.#listenOnce(signal).catch((error: unknown) => error);
       if (signal.aborted) return;
       this.#logger.warn(`The engine does not hear of new jobs, and looks for them meanwhile: ${String(failure)}`);
-      await Promise.race([delay(RECONNECT_AFTER), aborted(signal)]);
+      // Rejects only if this is closed meanwhile.
+      await delay(RECONNECT_AFTER, undefined, { signal }).catch(() => undefined);
     }
   }
 
@@ -72,10 +77,6 @@ export class GraphileNotices {
       await close();
     }
   }
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await once(signal, 'abort');
 }
 
 async function fromPool(pool: ListeningPool): Promise<Connection> {
