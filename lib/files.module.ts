@@ -17,10 +17,12 @@ import { FilesAudit } from './audit/files-audit.js';
 import { EntitiesMissingError, OptionInvalidError } from './errors/setup.errors.js';
 import { ACTOR_RESOLVER, ActorSource } from './actor/actor.js';
 import { ByteRemovals, CONCURRENT_REMOVALS } from './files/content/byte-removals.js';
+import { ContentBatches } from './files/content/content-batches.js';
 import { ContentCopies } from './files/content/content-copies.js';
 import { ContentStore } from './files/content/content-store.js';
 import { FileIntent } from './files/intents/file-intent.entity.js';
 import { OwnerCopies } from './files/owner-copies.js';
+import { BatchCreations } from './files/batch-creations.js';
 import { BatchMoves } from './files/batch-moves.js';
 import { FileRegistration } from './files/file-registration.js';
 import { DerivedFiles } from './files/derived/derived-files.js';
@@ -284,11 +286,13 @@ function assemble(
       ContentStore,
       FileWriter,
       FileRegistration,
+      BatchCreations,
       BatchMoves,
       option(ON_STORED, ({ onStored }) => onStored),
       StoredHooks,
       option(DRAFT_OPTIONS, ({ drafts }) => drafts),
       Drafts,
+      ContentBatches,
       ContentCopies,
       OwnerCopies,
       option(DIRECT_UPLOAD_OPTIONS, ({ directUploads }) => directUploads),

@@ -31,3 +31,4 @@ export type { StorageLimits } from '../storage/storage-limits.js';
 export { StorageRegistry } from '../storage/storage-registry.js';
 export type { StorageVerb } from '../storage/storage-verbs.js';
 export { Storage } from '../storage/storage.js';
+export type { CheckBytes, WritesTogether } from '../storage/writes-together.js';

@@ -122,7 +122,10 @@ async function referAll(
 ): Promise<void> {
   const names = tableNames<ManagedFile>(dataSourceOf(manager), ManagedFile);
   const [first] = values as [Values];
-  const own = COLUMNS.filter((column) => values.some((value) => value[column] !== first[column]));
+  // What a row has already is not sent again: the copies have the same hashes, as a rule.
+  const changed = COLUMNS.filter((column) => values.some((value, at) => value[column] !== rows[at]?.[column]));
+  const own = changed.filter((column) => values.some((value) => value[column] !== first[column]));
+  const shared = Object.fromEntries(changed.map((column) => [column, first[column]]));
   const parameters: Record<string, unknown> = {};
   for (const [at, { id }] of rows.entries()) {
     parameters[`id${at}`] = id;
@@ -136,7 +139,7 @@ async function referAll(
   await manager
     .createQueryBuilder()
     .update(ManagedFile)
-    .set({ ...first, ...chosen })
+    .set({ ...shared, ...chosen, storageData: null })
     .whereInIds(rows.map(({ id }) => id))
     .setParameters(own.length === 0 ? {} : parameters)
     .updateEntity(false)

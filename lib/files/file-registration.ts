@@ -12,7 +12,7 @@ import { examine } from './content/examine.js';
 import { cleanFileName } from './file-name.js';
 import type { ExistingFile } from './file-options.js';
 import { DEFAULT_STORAGE } from './file-writer.js';
-import { inLanes } from './in-lanes.js';
+import { inLanes } from '../storage/in-lanes.js';
 import { IntentJournal } from './intents/intent-journal.js';
 import { ManagedFile } from './managed-file.entity.js';
 import { insertFiles, newFile } from './new-file.js';

@@ -17,7 +17,7 @@ import type { CopyFileOptions, CreateFileOptions, NewFile, ReplaceOptions } from
 import { locationKey } from '../storage/location-key.js';
 import { lockFile } from './lock-files.js';
 import { ManagedFile } from './managed-file.entity.js';
-import { insertStoredFile, newFile } from './new-file.js';
+import { insertStoredFiles, newFile } from './new-file.js';
 import type { StoredFile } from './new-file.js';
 import { openContent } from './content/open-content.js';
 import { assertOwnerReference } from './owner-reference.js';
@@ -173,18 +173,17 @@ export class FileWriter {
 
   async #addAll(stored: readonly Stored[]): Promise<ManagedFile[]> {
     const contents = stored.map(({ content }) => content);
-    return this.contents.commitAll(contents, async (unit) => {
+    return this.contents.commitAll(contents, async ({ manager }) => {
       const files: ManagedFile[] = [];
-      for (const { id, operation, content, name, owner, actor, metadata = null, draft = false, original } of stored) {
+      for (const { id, content, name, owner, metadata = null, draft = false, original } of stored) {
         const expiresAt = draft ? this.drafts.expiryOfNew(owner) : null;
-        const [verdict] = original ? await verdictsOfCopies(unit.manager, [original]) : [];
+        const [verdict] = original ? await verdictsOfCopies(manager, [original]) : [];
         const bytes = { ...bytesOf(content), ...verdict };
-        const file = Object.assign(newFile({ ...bytes, name }, owner, id), { metadata, expiresAt });
-        await insertStoredFile(unit.manager, file);
-        await this.ownership.onCreate(file, unit.manager, actor);
-        await this.hooks?.run(file, operation);
-        files.push(file);
+        files.push(Object.assign(newFile({ ...bytes, name }, owner, id), { metadata, expiresAt }));
       }
+      await insertStoredFiles(manager, files);
+      for (const [actor, own] of byActor(files, stored)) await this.ownership.onCreateAll(own, manager, actor);
+      for (const [at, { operation }] of stored.entries()) await this.hooks?.run(files[at] as ManagedFile, operation);
       return files;
     });
   }
@@ -230,6 +229,14 @@ interface Stored {
 function bytesOf(content: NewContent): Bytes & ScanFields {
   const { storage, location, contentType, charset, size, hash, hashAlgorithm, safety } = content;
   return { storage, location, contentType, charset, size, hash, hashAlgorithm, ...safety };
+}
+
+/** The files of each actor. */
+function byActor(files: readonly ManagedFile[], stored: readonly Stored[]): Map<Stored['actor'], ManagedFile[]> {
+  const groups = new Map<Stored['actor'], ManagedFile[]>();
+  for (const [at, { actor }] of stored.entries())
+    groups.set(actor, [...(groups.get(actor) ?? []), files[at] as ManagedFile]);
+  return groups;
 }
 
 // HTTP distinguishes states of a file by the second.

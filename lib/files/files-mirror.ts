@@ -11,7 +11,7 @@ import { Transactor } from '../unit-of-work/transactor.js';
 import { paceOf, readBulkOptions } from './bulk-options.js';
 import type { BulkOptions } from './bulk-options.js';
 import type { Pace } from './content/pace.js';
-import { inLanes } from './in-lanes.js';
+import { inLanes } from '../storage/in-lanes.js';
 import type { ManagedFile } from './managed-file.entity.js';
 import { eachFile, searchWithin } from './search/each-file.js';
 

@@ -9,12 +9,12 @@ import type { BulkOptions } from './bulk-options.js';
 import type { Pace } from './content/pace.js';
 import { FileWriter } from './file-writer.js';
 import { ManagedFile } from './managed-file.entity.js';
-import { inLanes } from './in-lanes.js';
+import { inLanes } from '../storage/in-lanes.js';
 import { eachFile, searchWithin } from './search/each-file.js';
 
 /** The options of a move. The signal also moves the files that were copied. */
 export interface MoveFilesOptions extends BulkOptions {
-  /** At most so many files are moved in one commit, from 1 to 1000; fewer if they are large. @default 100 */
+  /** At most so many files are moved in one commit, from 1 to 1000; fewer if they are large, or slow to copy. @default 1000 */
   batch?: number;
 }
 
@@ -41,6 +41,9 @@ export type MoveOutcome = MovedFile | UnmovedFile;
 
 // A run that ends early has copied at most so much in vain, and no batch takes as long as the sweeper's grace.
 const BYTES_IN_BATCH = 64 * 1024 * 1024;
+// Callers are told of a batch when it has ended, so that it should take about a second. The first one is small.
+const FIRST_BATCH = 100;
+const SECOND = 1000;
 // The statement that changes their rows has at most eighteen parameters for each, of the 32766 that a database takes at least.
 const MOST_IN_BATCH = 1_000;
 
@@ -70,7 +73,7 @@ export class FilesMover {
    */
   run(options: MoveFilesOptions): AsyncGenerator<MoveOutcome, void> {
     const checked = readBulkOptions(options);
-    const { from, to, batch = 100 } = options;
+    const { from, to, batch = MOST_IN_BATCH } = options;
     assertWhole('batch', batch, MOST_IN_BATCH);
     this.storages.get(from).require('read', 'remove');
     this.storages.get(to).require('write');
@@ -83,14 +86,19 @@ export class FilesMover {
   async *#run(options: CheckedOptions): AsyncGenerator<MoveOutcome, void> {
     const { from, to, filters, signal } = options;
     // A storage in the database takes bytes within the transaction of their row, from memory: one file at a time is enough of it.
-    const most = this.storages.get(to).isTransactional ? 1 : options.batch;
+    const limit = this.storages.get(to).isTransactional ? 1 : options.batch;
+    let most = Math.min(FIRST_BATCH, limit);
     let [batch, bytes]: [ManagedFile[], number] = [[], 0];
     for await (const file of eachFile(this.transactor.dataSource, { storage: from }, filters)) {
       signal?.throwIfAborted();
       batch.push(file);
       bytes += file.size;
       if (batch.length < most && bytes < BYTES_IN_BATCH) continue;
-      yield* await this.#moveBatch(batch, options);
+      const begun = performance.now();
+      const outcomes = await this.#moveBatch(batch, options);
+      const inSecond = Math.round((batch.length * SECOND) / (performance.now() - begun));
+      most = Math.min(Math.max(inSecond, FIRST_BATCH), limit);
+      yield* outcomes;
       [batch, bytes] = [[], 0];
     }
     signal?.throwIfAborted();

@@ -54,6 +54,13 @@ export async function insertStoredFile(manager: EntityManager, file: ManagedFile
   await orTaken(file, () => insertFile(manager, file));
 }
 
+/** As `insertStoredFile`, for several, a thousand with each statement. */
+export async function insertStoredFiles(manager: EntityManager, files: readonly ManagedFile[]): Promise<void> {
+  const [file, ...others] = files;
+  if (file && others.length === 0) await insertStoredFile(manager, file);
+  else await insertFiles(manager, files);
+}
+
 /** Runs `insert`, which adds the row of a location; throws `LocationTakenError` where a unique index refuses it. */
 export async function orTaken(
   { storage, location }: Pick<ManagedFile, 'storage' | 'location'>,

@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import type { DirectUploadPlace } from './direct-upload-place.js';
 import type { MarkPlace } from './mark-place.js';
 import type { ResumableUploadPlace } from './resumable-upload-place.js';
+import type { WritesTogether } from './writes-together.js';
 
 /**
  * Writes, reads and removes bytes in one place. `new Storage(adapter)` makes a storage of it.
@@ -78,6 +79,11 @@ export interface StorageAdapter {
   nameOf?(location: string): string;
   /** As `remove`, for several, in fewer steps than one for each. @default `remove`, one after the other */
   removeAll?(locations: readonly string[]): Promise<void>;
+  /**
+   * Begins writes of many objects that last together, where that takes fewer steps than if each lasts by itself.
+   * @default each lasts as soon as `write` resolves
+   */
+  beginWrites?(): WritesTogether;
   /** Removes the remains of interrupted writes, if they are older. @default there are none */
   removeLeftovers?(before: Date): Promise<Leftovers>;
 }

@@ -30,6 +30,7 @@ import type {
 import { assertScanner, readLimits } from './storage-limits.js';
 import type { StorageLimits } from './storage-limits.js';
 import type { StorageVerb } from './storage-verbs.js';
+import type { CheckBytes, WritesTogether } from './writes-together.js';
 
 // No file has it: the storage only has to say so.
 const NOWHERE = 'nestjs-files-ping';
@@ -196,16 +197,47 @@ export class Storage {
   /**
    * Stores the content at a free location: `LocationTakenError` otherwise, also for the losers of a race.
    * Either all of the content is there afterwards or nothing is. A failed write destroys the content. `ContentSpentError` for a stream that
-   * was read before.
+   * was read before. With `writes`, the bytes last once `finishWrites()` resolves.
    */
-  async write(location: string, content: Readable): Promise<void> {
+  async write(location: string, content: Readable, writes?: WritesTogether): Promise<void> {
     // An error that the content emits without a listener must not end the process.
     content.on('error', () => {});
     try {
       if (content.readableDidRead) throw new ContentSpentError(`location "${location}" of storage "${this.name}"`);
-      await this.#run('write', location, (adapter) => adapter.write(location, content), content);
+      await this.#run('write', location, (adapter) => (writes ?? adapter).write(location, content), content, writes);
     } finally {
       content.destroy();
+    }
+  }
+
+  /**
+   * Begins writes that last together, once `finishWrites()` resolves; `undefined` where each lasts by itself. The mark is looked for now and at the
+   * end, instead of before each write.
+   */
+  async beginWrites(): Promise<WritesTogether | undefined> {
+    const adapter = this.#able('write');
+    if (adapter.beginWrites === undefined) return undefined;
+    await this.assertMarked();
+    return adapter.beginWrites();
+  }
+
+  /**
+   * Gives a file of this machine the location as a further name, without a copy of its bytes; `check` reads them, and refuses them by an error.
+   * `false` where that is not possible: then write them.
+   */
+  async link(path: string, location: string, writes: WritesTogether, check: CheckBytes): Promise<boolean> {
+    const link = async () => writes.link?.(path, location, check) ?? false;
+    return this.#run('write', location, link, undefined, writes);
+  }
+
+  /** Resolves once the bytes of all of the writes last. */
+  async finishWrites(writes: WritesTogether): Promise<void> {
+    try {
+      await writes.finish();
+      // Bytes that were written in another place are not stored.
+      await this.assertMarked();
+    } catch (error) {
+      throw this.#failure('finish writes', '', error);
     }
   }
 
@@ -327,11 +359,13 @@ export class Storage {
     location: string,
     work: (adapter: Able<V>) => Promise<T>,
     content?: Readable,
+    writes?: WritesTogether,
   ): Promise<T> {
     const adapter = this.#able(verb);
     this.assertLocation(location);
     try {
-      if (CHANGES.includes(verb) || (verb === 'write' && !this.#isMarkTrusted)) await this.assertMarked();
+      const isToBeMarked = verb === 'write' ? writes === undefined && !this.#isMarkTrusted : CHANGES.includes(verb);
+      if (isToBeMarked) await this.assertMarked();
       return await work(adapter);
     } catch (error) {
       if (error instanceof LocationNotFoundError) await this.assertMarked();

@@ -1,19 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import type { ExecutionContext } from '@nestjs/common';
-import { AbstractLogger, Column, DataSource, Entity, PrimaryColumn } from 'typeorm';
-import type { EntityManager, LogLevel, LogMessage } from 'typeorm';
+import { Column, DataSource, Entity, PrimaryColumn } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { onTestFinished } from 'vitest';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { ActorSource } from '../../lib/actor/actor.js';
 import type { Actor } from '../../lib/actor/actor.js';
 import { ByteRemovals } from '../../lib/files/content/byte-removals.js';
+import { ContentBatches } from '../../lib/files/content/content-batches.js';
 import { ContentCopies } from '../../lib/files/content/content-copies.js';
 import { ContentStore } from '../../lib/files/content/content-store.js';
 import { readDraftOptions } from '../../lib/files/drafts/draft-options.js';
 import { Drafts } from '../../lib/files/drafts/drafts.js';
 import { FilesDrafts } from '../../lib/files/drafts/files-drafts.js';
 import { FileIntent } from '../../lib/files/intents/file-intent.entity.js';
+import { BatchCreations } from '../../lib/files/batch-creations.js';
 import { BatchMoves } from '../../lib/files/batch-moves.js';
 import { FileRegistration } from '../../lib/files/file-registration.js';
 import { FilesMover } from '../../lib/files/files-mover.js';
@@ -45,6 +47,7 @@ import type { UnitOfWork } from '../../lib/unit-of-work/unit-of-work.js';
 import { theDatabase } from './databases.js';
 import type { TestDatabase } from './databases.js';
 import { filesBelow, newDirectory } from './files-directory.js';
+import { StatementLog } from './statement-log.js';
 
 /** What the port was told, in a table of its own: it has to come and go with the file's row. */
 @Entity('note')
@@ -144,16 +147,6 @@ class TestAddresses extends FilesAddresses {
   }
 }
 
-class StatementLog extends AbstractLogger {
-  constructor(private readonly statements: string[]) {
-    super(['query']);
-  }
-
-  protected writeLog(_level: LogLevel, message: LogMessage | string | number | (LogMessage | string | number)[]): void {
-    for (const part of [message].flat()) this.statements.push(String(typeof part === 'object' ? part.message : part));
-  }
-}
-
 /** What the harness's data sources have to know. */
 export const HARNESS_ENTITIES = [ManagedFile, FileIntent, FileUpload, StoredBytes, Note, Thing];
 
@@ -172,7 +165,9 @@ export async function assembleFiles(dataSource: DataSource, storages: Record<str
   const drafts = new Drafts(readDraftOptions({ expireAfter: '7d' }), now);
   const filesDrafts = new FilesDrafts(registry, transactor, ownership, drafts, now);
   const writer = new FileWriter(registry, transactor, actors, ownership, contents, drafts, 'default');
-  const copies = new ContentCopies(registry, contents, journal);
+  const contentBatches = new ContentBatches(contents, journal);
+  const copies = new ContentCopies(registry, contents, contentBatches);
+  const creations = new BatchCreations(registry, transactor, ownership, contents, contentBatches, 'default');
   const batches = new BatchMoves(contents, copies);
   const registration = new FileRegistration(registry, transactor, actors, ownership, journal, 'default');
   const ownerCopies = new OwnerCopies(registry, transactor, ownership, contents, copies);
@@ -229,6 +224,7 @@ export async function assembleFiles(dataSource: DataSource, storages: Record<str
     removals,
     writer,
     batches,
+    creations,
     mover: new FilesMover(writer, batches, registry, transactor),
     files,
     uploads,

@@ -2,12 +2,16 @@ import { Readable } from 'node:stream';
 import { ManagedFile } from '../../lib/files/managed-file.entity.js';
 import type { AssembledFiles } from './files-harness.js';
 
-type World = Pick<AssembledFiles, 'batches' | 'files' | 'queue' | 'registry' | 'dataSource'>;
+type World = Pick<AssembledFiles, 'batches' | 'creations' | 'files' | 'queue' | 'registry' | 'dataSource'>;
+
+const BATCH = ['one', 'two'].map((name) => ({ open: () => Readable.from([Buffer.from(name)]), name, owner: null }));
 
 /** Everything that brings rows and bytes together or apart, on the file `id` in the storage `default`. */
 export const OPERATIONS: Record<string, (world: World, id: string) => Promise<unknown>> = {
   'a creation': ({ files }) => files.create(Buffer.from('new'), { name: 'new' }),
   'a creation in a unit': ({ files, queue }) => queue.run(() => files.create(Buffer.from('new'), { name: 'new' })),
+  'a creation of a batch': ({ creations }) => creations.create(BATCH),
+  'a creation of a batch in a unit': ({ creations, queue }) => queue.run(() => creations.create(BATCH)),
   'a deletion': ({ files }, id) => files.delete(id),
   'a replacement': ({ files }, id) => files.replace(id, Buffer.from('other')),
   'a copy within the storage': ({ files }, id) => files.copy(id),

@@ -49,7 +49,17 @@ export function powerDatabase(dataSource: DataSource, power: Power): () => void 
 
 /** Makes every call of the storage need power. */
 export function powerStorage(storage: Storage, power: Power): Storage {
-  for (const name of ['write', 'read', 'remove', 'copy', 'stat', 'direct'] as const) {
+  for (const name of [
+    'write',
+    'link',
+    'finishWrites',
+    'read',
+    'remove',
+    'removeAll',
+    'copy',
+    'stat',
+    'direct',
+  ] as const) {
     const call = storage[name].bind(storage) as unknown as (...args: unknown[]) => Promise<unknown>;
     Object.assign(storage, { [name]: (...args: unknown[]) => power.through(() => call(...args)) });
   }

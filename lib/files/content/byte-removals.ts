@@ -3,14 +3,17 @@ import { OptionInvalidError } from '../../errors/setup.errors.js';
 import type { Storage } from '../../storage/storage.js';
 import { within } from '../../unit-of-work/scopes/ambient.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
+import { inLanes } from '../../storage/in-lanes.js';
 import { IntentJournal } from '../intents/intent-journal.js';
 import { Mutex } from '../../unit-of-work/mutex.js';
+import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 
 /** The application's `concurrentRemovals` option, read by `readConcurrentRemovals`. */
 export const CONCURRENT_REMOVALS = Symbol('CONCURRENT_REMOVALS');
 
 // Removals of fsStorage share four threads with all other file system work of the process.
 const DEFAULT_CONCURRENCY = 4;
+const REMOVED_TOGETHER = 1_000;
 
 /** Bytes that no row refers to any more, and their intent. */
 export interface Removal {
@@ -90,13 +93,27 @@ export class ByteRemovals {
     const left: Removal[] = [];
     for (const storage of new Set(removals.map((removal) => removal.storage))) {
       const own = removals.filter((removal) => removal.storage === storage);
-      const isTogether = own.length > 1 && storage.removesTogether && !isStopped();
-      const locations = own.map(({ location }) => location);
-      // After an error, one by one it turns out which of them fails, and why.
-      const isDone = isTogether && (await this.#slots.run(() => succeeds(storage.removeAll(locations))));
-      if (isDone) gone.push(...own.map(({ id }) => id));
-      else left.push(...own);
+      if (own.length === 1 || !storage.removesTogether) left.push(...own);
+      else left.push(...(await this.#removeChunks(storage, own, gone, isStopped)));
     }
+    return left;
+  }
+
+  /** Removes as many at once as a shutdown may wait for. Resolves with those that are left. */
+  async #removeChunks(
+    storage: Storage,
+    removals: readonly Removal[],
+    gone: string[],
+    isStopped: () => boolean,
+  ): Promise<Removal[]> {
+    const left: Removal[] = [];
+    await inLanes([...inChunks(removals, REMOVED_TOGETHER)], this.concurrency, async (some) => {
+      const locations = some.map(({ location }) => location);
+      // After an error, one by one it turns out which of them fails, and why.
+      const isDone = await this.#slots.run(async () => !isStopped() && succeeds(storage.removeAll(locations)));
+      if (isDone) gone.push(...some.map(({ id }) => id));
+      else left.push(...some);
+    });
     return left;
   }
 }

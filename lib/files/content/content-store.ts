@@ -16,6 +16,7 @@ import { streamOf } from './open-content.js';
 import type { Pace } from './pace.js';
 import { upload } from './upload.js';
 import type { StoredContent, UploadHints } from './upload.js';
+import type { WritesTogether } from '../../storage/writes-together.js';
 import { scanOfCopy, unscannedIn } from '../scan/scan-state.js';
 import type { ScanFields } from '../scan/scan-state.js';
 import { uuidV7 } from '../file-id.js';
@@ -40,10 +41,12 @@ export interface PutHints extends UploadHints {
   verify?: (examined: Examined) => void;
   /** The note of bytes at `location`, if it was made before. */
   intent?: Intent | undefined;
+  /** The bytes last once these are finished, which is up to the caller. @default they last at once */
+  writes?: WritesTogether | undefined;
 }
 
 /** How bytes are copied. */
-export interface CopyHints extends Pick<PutHints, 'location' | 'intent'> {
+export interface CopyHints extends Pick<PutHints, 'location' | 'intent' | 'writes'> {
   /** The limit to the bytes in a second. */
   pace?: Pace | undefined;
 }
@@ -68,7 +71,7 @@ export class ContentStore {
     const stored = await upload(source, storage, hints, async (location, examined) => {
       hints.check?.(examined.contentType);
       intent = await this.#place(storage, location, hints.intent, async () => {
-        await storage.write(location, examined.body);
+        await storage.write(location, examined.body, hints.writes);
         hints.verify?.(examined);
       });
     });
@@ -76,9 +79,9 @@ export class ContentStore {
   }
 
   /**
-   * Copies a file's bytes to a new location, by the storage itself where it can. Otherwise they are read and written, and it throws
-   * `FileCorruptError` unless they have the file's size and hash. If the place was noted before, and nothing was written, the caller has to
-   * withdraw the note.
+   * Copies a file's bytes to a new location, by the storage itself where it can. Otherwise they are read and written, or linked if that is possible
+   * between the two storages, and it throws `FileCorruptError` unless they have the file's size and hash. If the place was noted before, and nothing
+   * was written, the caller has to withdraw the note.
    */
   async copy(file: ManagedFile, from: Storage, to: Storage, { pace, ...planned }: CopyHints = {}): Promise<NewContent> {
     const { name, contentType, charset, size, hash, hashAlgorithm } = file;
@@ -89,14 +92,38 @@ export class ContentStore {
       return { ...this.#placed(to, { location, contentType, charset, size, hash, hashAlgorithm }, intent), safety };
     }
     to.require('write');
-    const source = await from.read(file.location);
     const verify = ({ digest }: Examined) => {
       const found = digest(hashAlgorithm);
       if (found.size !== size || found.hash !== hash) throw new FileCorruptError(file.id, from.name);
     };
-    const known = { name, contentType, isExamined: true, algorithms: [hashAlgorithm] };
-    const content = await this.put(pace?.through(source) ?? source, to, { ...known, verify, ...planned });
+    const known = { name, contentType, isExamined: true, algorithms: [hashAlgorithm], verify, ...planned };
+    const linked = await this.#link(file, from, to, known, pace);
+    if (linked) return { ...linked, safety };
+    const source = await from.read(file.location);
+    const content = await this.put(pace?.through(source) ?? source, to, known);
     return { ...content, safety };
+  }
+
+  /** Gives the bytes a second name in the other storage, and verifies them there. `undefined` where that is not possible. */
+  async #link(
+    file: ManagedFile,
+    from: Storage,
+    to: Storage,
+    { writes, location, intent, verify, ...known }: PutHints,
+    pace: Pace | undefined,
+  ): Promise<NewContent | undefined> {
+    if (from === to || writes?.link === undefined || location === undefined || intent === undefined) return undefined;
+    const path = await from.pathOf(file.location);
+    if (path === undefined) return undefined;
+    let stored: StoredContent | undefined;
+    const check = async (content: Readable): Promise<void> => {
+      stored = await upload(pace?.through(content) ?? content, to, { ...known, location }, async (_, examined) => {
+        await examined.consume();
+        verify?.(examined);
+      });
+    };
+    await this.#place(to, location, intent, async () => void (await to.link(path, location, writes, check)));
+    return stored && this.#placed(to, stored, intent);
   }
 
   /** Runs `work`, which writes the row, in one transaction with the content. If it is not committed, the bytes are removed. */

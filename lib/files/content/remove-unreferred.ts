@@ -2,7 +2,7 @@ import { In } from 'typeorm';
 import type { DataSource } from 'typeorm';
 import { locationKey } from '../../storage/location-key.js';
 import type { Storage } from '../../storage/storage.js';
-import { inLanes } from '../in-lanes.js';
+import { inLanes } from '../../storage/in-lanes.js';
 import { ManagedFile } from '../managed-file.entity.js';
 
 /** What happened to the bytes: kept, because a file refers to them, or removed. `bytes` is 0 if the storage does not tell sizes. */

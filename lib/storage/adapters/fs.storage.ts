@@ -2,7 +2,7 @@
 
 import { chmod, constants, copyFile, open, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { LocationInvalidError, LocationNotFoundError, LocationTakenError } from '../../errors/storage.errors.js';
 import { StorageOptionInvalidError } from '../../errors/setup.errors.js';
@@ -10,6 +10,8 @@ import { assertLocation } from '../location.js';
 import type { MarkPlace } from '../mark-place.js';
 import type { ByteRange, Leftovers, LocatedObject, StorageAdapter, StoredObject } from '../storage-adapter.js';
 import { Storage } from '../storage.js';
+import type { WritesTogether } from '../writes-together.js';
+import { createFile } from './fs-create.js';
 import { syncFile } from './fs-flush.js';
 import { publish } from './fs-publish.js';
 import { FS_MARK, FsMark } from './fs-mark.js';
@@ -18,8 +20,9 @@ import type { FsStorageOptions } from './fs-options.js';
 import { FsRoot, isFault, isMissing, look, syncDirectory } from './fs-root.js';
 import type { FsModes, FsPlace } from './fs-root.js';
 import { FsResumableUploads } from './fs-resumable.js';
-import { isPartial, partialOf, walk } from './fs-walk.js';
+import { isPartial, walk } from './fs-walk.js';
 import { writeNew } from './fs-write.js';
+import { FsWrites } from './fs-writes.js';
 
 export type { FsStorageOptions };
 
@@ -86,12 +89,22 @@ class FsAdapter implements StorageAdapter {
 
   async remove(location: string): Promise<void> {
     const place = await this.#root.find(location);
-    if (!place) return;
-    try {
-      await unlink(place.path);
-    } catch (error) {
-      if (!isMissing(error)) throw error;
+    if (place) await unlinkIfThere(place.path);
+  }
+
+  /** Each directory is looked up once. */
+  async removeAll(locations: readonly string[]): Promise<void> {
+    const directories = new Map<string, FsPlace | undefined>();
+    for (const location of locations) {
+      const name = dirname(location);
+      if (!directories.has(name)) directories.set(name, await this.#root.find(location));
+      const directory = directories.get(name)?.directory;
+      if (directory !== undefined) await unlinkIfThere(join(directory, basename(location)));
     }
+  }
+
+  beginWrites(): WritesTogether {
+    return new FsWrites(this.#root, this.#modes, this.#fsync);
   }
 
   async stat(location: string): Promise<StoredObject | undefined> {
@@ -148,18 +161,9 @@ class FsAdapter implements StorageAdapter {
 
   async #create(location: string, fill: (partial: string) => Promise<void>): Promise<void> {
     const place = await this.#root.make(location);
-    // An early refusal, before the bytes are read; `publish` decides.
+    // An early refusal, before the bytes are read; publishing the file decides.
     if (await look(place)) throw new LocationTakenError(location);
-    const partial = join(place.directory, partialOf(basename(location)));
-    try {
-      await fill(partial);
-      if (!(await publish(partial, place.path, this.#modes.file))) throw new LocationTakenError(location);
-    } catch (error) {
-      if (isFault(error, 'ENOTDIR')) throw new LocationInvalidError(location, 'a part of it is a file');
-      throw error;
-    } finally {
-      await unlink(partial).catch(() => {}); // gone already, or swept as any other leftover
-    }
+    await createFile(place, location, this.#modes.file, fill);
     if (this.#fsync) await this.#settle(place);
   }
 
@@ -195,5 +199,13 @@ class FsAdapter implements StorageAdapter {
       if (isFault(error, 'ELOOP')) throw new LocationInvalidError(location, 'it is a symbolic link');
       throw error;
     }
+  }
+}
+
+async function unlinkIfThere(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
   }
 }

@@ -1,15 +1,20 @@
+import { stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { fsStorage } from 'nestjs-files/storage/fs';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { faultyStorage } from 'nestjs-files/testing';
 import { FileIntent } from '../../../lib/files/intents/file-intent.entity.js';
 import type { MoveFilesOptions, MoveOutcome } from '../../../lib/files/files-mover.js';
-import type { ManagedFile } from '../../../lib/files/managed-file.entity.js';
+import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import type { Storage } from '../../../lib/storage/storage.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { TestDatabase } from '../../support/databases.js';
+import { filesBelow, newDirectory } from '../../support/files-directory.js';
 import { filesHarness } from '../../support/files-harness.js';
+import { storageWith } from '../../support/storage-with.js';
 
 const LEASE = '00000000-0000-4000-8000-000000000000';
 
@@ -147,6 +152,65 @@ describe('a run of FilesMover', () => {
     await memory.write(file?.location ?? '', Readable.from([Buffer.from('contemt 0')]));
     expect(await run()).toMatchObject([{ kind: 'failed', error: { code: 'FILES_FILE_CORRUPT' } }]);
     expect(await places()).toEqual({ memory: 1 });
+  });
+
+  it('gives files a second name where both storages are on one disk, and verifies them', async () => {
+    const [from, to] = [newDirectory(), newDirectory()];
+    const storages = { memory: fsStorage({ root: from }), other: fsStorage({ root: to }) };
+    const { make, run, registry, files, intents, places } = await moverHarness(storages);
+    const [one, two, broken] = (await make(3)) as [ManagedFile, ManagedFile, ManagedFile];
+    const inode = async ({ storage, location }: ManagedFile) =>
+      (await stat((await registry.get(storage).pathOf(location)) ?? '')).ino;
+    const before = await Promise.all([one, two].map(inode));
+    await writeFile(join(from, broken.location), 'contemt 2');
+    const outcomes = await run();
+    expect(outcomes.find(({ kind }) => kind === 'failed')).toMatchObject({
+      file: { id: broken.id },
+      error: { code: 'FILES_FILE_CORRUPT' },
+    });
+    const moved = await files.findMany([one.id, two.id]);
+    expect(await Promise.all(moved.map(inode))).toEqual(before);
+    expect(await text(await files.stream(one.id))).toBe('content 0');
+    expect(await places()).toEqual({ memory: 1, other: 2 });
+    expect(await intents()).toEqual([]);
+    expect(await filesBelow(from)).toEqual([broken.location]);
+    expect(await filesBelow(to)).toEqual(moved.map(({ location }) => location).toSorted());
+  });
+
+  it.each([
+    ['slow', 10_000, [100, 100, 50]],
+    ['fast', 1, [100, 150]],
+  ] as const)('makes batches that take about a second: %s files', async (_, milliseconds, sizes) => {
+    const { make, mover, dataSource } = await moverHarness();
+    await make(250);
+    let now = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => (now += milliseconds));
+    onTestFinished(() => void vi.restoreAllMocks());
+    const left: number[] = [];
+    for await (const _outcome of mover.run({ from: 'memory', to: 'other' }))
+      left.push(await dataSource.getRepository(ManagedFile).countBy({ storage: 'memory' }));
+    const steps = [250, ...new Set(left)];
+    expect(sizes.map((_size, at) => (steps[at] ?? 0) - (steps[at + 1] ?? 0))).toEqual(sizes);
+  });
+
+  it('leaves files where they were if their new bytes cannot be made to last', async () => {
+    const inner = memoryStorage();
+    const target = storageWith({
+      write: (location, content) => inner.write(location, content),
+      read: (location) => inner.read(location),
+      remove: (location) => inner.remove(location),
+      beginWrites: () => ({
+        write: (location, content) => inner.write(location, content),
+        finish: () => Promise.reject(new Error('EIO')),
+      }),
+    });
+    const { make, run, places, intents } = await moverHarness({ target });
+    await make(3);
+    const failed = { kind: 'failed', error: { code: 'FILES_STORAGE_FAILED' } };
+    expect(await run({ to: 'target' })).toMatchObject([failed, failed, failed]);
+    expect(await places()).toEqual({ memory: 3 });
+    expect(await intents()).toEqual([]);
+    expect((await inner.list().next()).done).toBe(true);
   });
 
   it('moves as many side by side as `concurrency` says', async () => {
