@@ -10,6 +10,8 @@ import { FileTransfer } from '../../ownership/file-transfer.entity.js';
 import { FileUsage } from '../../ownership/quotas/file-usage.entity.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { type Command, type CommandRun, InterruptedError } from '../command.js';
+import { inHalves } from '../in-halves.js';
+import { inPages } from '../in-pages.js';
 import { jobsNaming } from '../jobs-naming.js';
 import { sizeText } from '../output.js';
 import { readOwner } from '../values.js';
@@ -18,7 +20,7 @@ import { readOwner } from '../values.js';
 const ERASED = 'erased';
 
 /** So many are deleted in one commit. */
-const FILES_IN_BATCH = 200;
+const FILES_IN_BATCH = 1_000;
 
 export const erase: Command = {
   name: 'erase',
@@ -29,11 +31,13 @@ export const erase: Command = {
   options: {
     delete: { kind: 'flag', help: 'delete the files that they own, pinned ones included' },
     anonymise: { kind: 'flag', help: 'replace them in the history of all files' },
+    'dry-run': { kind: 'flag', help: 'tell what there is, and change nothing, as without --delete and --anonymise' },
   },
   async run({ app, args: [person = ''], options, out, signal }) {
     const owner = readOwner(person, 'TYPE:ID');
     const { dataSource } = app.get(Transactor, { strict: false });
-    const [deletes, anonymises] = [options['delete'] === true, options['anonymise'] === true];
+    const isDry = options['dry-run'] === true;
+    const [deletes, anonymises] = [!isDry && options['delete'] === true, !isDry && options['anonymise'] === true];
     let left = await tellFiles({ app, out, signal }, owner, deletes);
     const uploads = await openUploads(dataSource, owner);
     if (uploads > 0)
@@ -62,7 +66,7 @@ async function tellFiles(
   const files = app.get(FilesService, { strict: false });
   const { dataSource } = app.get(Transactor, { strict: false });
   let left = 0;
-  for await (const some of inBatches(eachFile(dataSource, { owner }))) {
+  for await (const some of inPages(eachFile(dataSource, { owner }), FILES_IN_BATCH)) {
     if (signal.aborted) throw new InterruptedError('Interrupted. Run the same command again to go on.');
     const problems = deletes ? await deleted(files, some) : new Map<string, string>();
     for (const file of some) {
@@ -90,30 +94,16 @@ function textOf({ id, size, name }: ManagedFile, problem: string | undefined): s
 /** Deletes the files, and returns why some could not be deleted: for example because a record still names them. */
 async function deleted(files: FilesService, some: readonly ManagedFile[]): Promise<Map<string, string>> {
   const problems = new Map<string, string>();
-  const isDone = await files.deleteAll(idsOf(some), { force: true }).then(
-    () => true,
-    () => false,
+  await inHalves(
+    some,
+    (half) =>
+      files.deleteAll(
+        half.map(({ id }) => id),
+        { force: true },
+      ),
+    async ({ id }, error) => void problems.set(id, (error as Error).message),
   );
-  if (isDone) return problems;
-  for (const { id } of some) {
-    await files.delete(id, { force: true }).catch((error: unknown) => problems.set(id, (error as Error).message));
-  }
   return problems;
-}
-
-function idsOf(files: readonly ManagedFile[]): string[] {
-  return files.map(({ id }) => id);
-}
-
-async function* inBatches(files: AsyncIterable<ManagedFile>): AsyncGenerator<ManagedFile[], void> {
-  let batch: ManagedFile[] = [];
-  for await (const file of files) {
-    batch.push(file);
-    if (batch.length < FILES_IN_BATCH) continue;
-    yield batch;
-    batch = [];
-  }
-  if (batch.length > 0) yield batch;
 }
 
 /** Removes the row that counts the person's files for a quota, if it counts none. */

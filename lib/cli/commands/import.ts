@@ -1,8 +1,9 @@
 import { createReadStream } from 'node:fs';
 import { isAbsolute, join, posix, relative, sep } from 'node:path';
 import type { INestApplicationContext } from '@nestjs/common';
+import { BatchCreations } from '../../files/batch-creations.js';
+import type { BatchFile } from '../../files/batch-creations.js';
 import { FilesService } from '../../files/files.service.js';
-import type { NewFile } from '../../files/file-options.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { TaskQueue } from '../../task-queue/task-queue.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
@@ -36,7 +37,7 @@ export const importFiles: Command = {
       value: 'FILE',
       help: 'in place of a column: a file with one JSON object a line, with a location in --storage, and its name, content_type, owner_type, owner_id, pinned, size and old id',
     },
-    concurrency: { kind: 'count', help: 'without --directory: how many files are read side by side (4)' },
+    concurrency: { kind: 'count', help: 'how many files are read side by side (4)' },
     'dry-run': { kind: 'flag', help: 'change nothing' },
   },
   async run(run) {
@@ -89,33 +90,27 @@ function fileMaker(app: INestApplicationContext, options: OptionValues): FileMak
   const [directory, storage] = [textIn(options, 'directory'), textIn(options, 'storage')];
   // An unknown name is refused before any record is read.
   if (storage !== undefined) app.get(StorageRegistry, { strict: false }).get(storage);
-  const where = storage === undefined ? {} : { storage };
-  if (directory !== undefined) return (records) => files.createAll(contentsOf(records, directory, where));
+  const concurrency = countIn(options, 'concurrency');
+  if (directory !== undefined) {
+    const creations = app.get(BatchCreations, { strict: false });
+    return async (records) => {
+      const found = records.map((record) => ({ ...fileOf(record, directory), storage }));
+      return creations.create(found, concurrency);
+    };
+  }
   if (storage === undefined)
     throw new UsageError('Give --directory, or --storage for bytes that are already in the storage.');
-  const concurrency = countIn(options, 'concurrency');
   return (records) =>
     files.registerAll(
-      records.map(({ path, owner }) => ({ location: path, ...where, owner })),
+      records.map(({ path, owner }) => ({ location: path, storage, owner })),
       concurrency === undefined ? {} : { concurrency },
     );
 }
 
-async function* contentsOf(
-  records: readonly PathRecord[],
-  directory: string,
-  where: { storage?: string },
-): AsyncGenerator<NewFile, void> {
-  for (const { path, owner } of records) {
-    const full = join(directory, path);
-    const below = relative(directory, full);
-    if (below === '..' || below.startsWith(`..${sep}`) || isAbsolute(below))
-      throw new Error(`the path leads out of ${directory}`);
-    yield {
-      content: createReadStream(full),
-      name: posix.basename(path.replaceAll('\\', '/')),
-      ...where,
-      owner,
-    };
-  }
+function fileOf({ path, owner }: PathRecord, directory: string): BatchFile {
+  const full = join(directory, path);
+  const below = relative(directory, full);
+  if (below === '..' || below.startsWith(`..${sep}`) || isAbsolute(below))
+    throw new Error(`the path leads out of ${directory}`);
+  return { open: () => createReadStream(full), name: posix.basename(path.replaceAll('\\', '/')), owner };
 }

@@ -9,6 +9,8 @@ import { StorageRegistry } from '../../storage/storage-registry.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
 import { type Command, InterruptedError, type OptionValues, UsageError } from '../command.js';
+import { inHalves } from '../in-halves.js';
+import { inPages } from '../in-pages.js';
 import { sizeText } from '../output.js';
 import { sweepUntil } from './sweep.js';
 import { ageIn, ownerIn, textIn } from '../values.js';
@@ -55,21 +57,14 @@ function lineOf({ storage, location, size, modifiedAt }: OrphanedBytes, problem:
   return [storage, location, sizeText(size), modifiedAt.toISOString(), ...failure].join('  ');
 }
 
-async function* pagesOf(
+function pagesOf(
   app: INestApplicationContext,
   options: OptionValues,
   signal: AbortSignal,
 ): AsyncGenerator<OrphanedBytes[], void> {
   const [storage, olderThan] = [textIn(options, 'storage'), ageIn(options, 'older-than')];
   const terms = { signal, ...(storage !== undefined && { storage }), ...(olderThan !== undefined && { olderThan }) };
-  let page: OrphanedBytes[] = [];
-  for await (const orphan of app.get(FilesAudit, { strict: false }).orphans(terms)) {
-    page.push(orphan);
-    if (page.length < PER_PAGE) continue;
-    yield page;
-    page = [];
-  }
-  if (page.length > 0) yield page;
+  return inPages(app.get(FilesAudit, { strict: false }).orphans(terms), PER_PAGE);
 }
 
 /** Deals with a page of orphans. Returns the problem of each, by its place in the page, or undefined. */
@@ -88,15 +83,14 @@ function actOf(app: INestApplicationContext, options: OptionValues): Act | undef
 function adopter(app: INestApplicationContext, owner: { type: string; id: string } | null): Act {
   const files = app.get(FilesService, { strict: false });
   return async (page) => {
-    const problems: (string | undefined)[] = [];
-    for (const { storage, location } of page) {
-      const problem = await files.register(location, { storage, owner }).then(
-        () => undefined,
-        (error: unknown) => (error as Error).message,
-      );
-      problems.push(problem);
-    }
-    return problems;
+    const problems = new Map<OrphanedBytes, string>();
+    await inHalves(
+      page,
+      async (some) =>
+        void (await files.registerAll(some.map(({ storage, location }) => ({ storage, location, owner })))),
+      async (orphan, error) => void problems.set(orphan, (error as Error).message),
+    );
+    return page.map((orphan) => problems.get(orphan));
   };
 }
 

@@ -1,10 +1,15 @@
 import { FilesAudit } from '../../audit/files-audit.js';
 import type { AuditFinding } from '../../audit/audit-finding.js';
+import { FileNotFoundError } from '../../errors/files.errors.js';
 import { FilesService } from '../../files/files.service.js';
 import { type Command, UsageError } from '../command.js';
+import { inHalves } from '../in-halves.js';
+import { inPages } from '../in-pages.js';
 import { momentIn, textIn } from '../values.js';
 
 const FIXABLE = 'unnamed-file';
+// Their pins are lifted with the statements of one.
+const FIXED_AT_ONCE = 500;
 
 export const verify: Command = {
   name: 'verify',
@@ -31,16 +36,30 @@ export const verify: Command = {
       signal,
       ...(since && { since }),
     };
+    const isDry = options['dry-run'] === true;
+    const files = app.get(FilesService, { strict: false });
     let [found, fixed] = [0, 0];
-    for await (const finding of audit.run(terms)) {
-      const isFixed = fixes && isFixable(finding);
-      if (isFixed && options['dry-run'] !== true) await app.get(FilesService, { strict: false }).unpin(finding.fileId);
-      found++;
-      if (isFixed) fixed++;
-      await out.result({ ...finding, ...(isFixed && { fixed: options['dry-run'] !== true }) }, textOf(finding));
+    for await (const page of inPages(audit.run(terms), fixes ? FIXED_AT_ONCE : 1)) {
+      const fixable = new Set<AuditFinding>(fixes ? page.filter(isFixable) : []);
+      if (!isDry)
+        await inHalves(
+          [...fixable].filter(isFixable),
+          (some) => files.unpin(some.map(({ fileId }) => fileId)),
+          async (finding, error) => {
+            if (!(error instanceof FileNotFoundError)) throw error;
+            // It was deleted in the meantime.
+            fixable.delete(finding);
+          },
+        );
+      for (const finding of page) {
+        const isFixed = fixable.has(finding);
+        found++;
+        if (isFixed) fixed++;
+        await out.result({ ...finding, ...(isFixed && { fixed: !isDry }) }, textOf(finding));
+      }
     }
-    out.note(`${found} found${fixes ? `, ${fixed} ${options['dry-run'] ? 'would be' : 'were'} unpinned` : ''}`);
-    return found > (options['dry-run'] ? 0 : fixed) ? 1 : 0;
+    out.note(`${found} found${fixes ? `, ${fixed} ${isDry ? 'would be' : 'were'} unpinned` : ''}`);
+    return found > (isDry ? 0 : fixed) ? 1 : 0;
   },
 };
 

@@ -714,13 +714,15 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     it('tells what is stored of a person, and changes nothing', async () => {
       const { id } = await create('one');
       await create('two', 'b.txt', 'bob');
-      const { code, results, notes } = await run(module, ['erase', 'user:ada', '--json']);
-      expect(code).toBe(1);
-      expect(results).toMatchObject([
-        { kind: 'file', id, name: 'a.txt' },
-        { kind: 'history', count: 1, anonymised: false },
-      ]);
-      expect(notes).toBe('Some of it is left\n');
+      for (const changes of [[], ['--delete', '--anonymise', '--dry-run']]) {
+        const { code, results, notes } = await run(module, ['erase', 'user:ada', ...changes, '--json']);
+        expect(code).toBe(1);
+        expect(results).toMatchObject([
+          { kind: 'file', id, name: 'a.txt' },
+          { kind: 'history', count: 1, anonymised: false },
+        ]);
+        expect(notes).toBe('Some of it is left\n');
+      }
       expect(await files.search()).toMatchObject({ count: 2 });
     });
 

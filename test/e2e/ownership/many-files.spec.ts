@@ -3,7 +3,7 @@ import { Controller, Delete, HttpCode, Param, ParseIntPipe } from '@nestjs/commo
 import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ByteRemovals } from '../../../lib/files/content/byte-removals.js';
-import { FileField, ManagedFile, OwnsFiles, WithTaskQueue } from '../../../lib/index.js';
+import { FileField, ManagedFile, OwnsFiles, TaskQueue, WithTaskQueue } from '../../../lib/index.js';
 import { FileIntent } from '../../../lib/entry/entities.js';
 import { databaseStorage, StoredBytes } from '../../../lib/storage/adapters/database.storage.js';
 import { reachableDatabases } from '../../support/databases.js';
@@ -180,5 +180,31 @@ describe.each(worlds)('An owner of many files on $name with $platform', ({ datab
     expect(await storage.exists(left!.location)).toBe(true);
     await storage.remove(left!.location);
     await app.dataSource.getRepository(FileIntent).clear();
+  });
+
+  it.runIf(platform === 'express')('takes two statements more for each further thousand of files', async () => {
+    const removal = async (count: number) => {
+      const { id } = await app.dataSource.getRepository(Crate).save({});
+      const owner = { type: 'crate', id: String(id) };
+      for (let at = 0; at < count; at += 1000) {
+        const locations = Array.from({ length: Math.min(1000, count - at) }, (_, n) => `${id}/${at + n}`);
+        for (const location of locations) await storage.write(location, Readable.from([Buffer.from('x')]));
+        await app.files.registerAll(locations.map((location) => ({ location, owner })));
+      }
+      app.statements.length = 0;
+      const crates = app.dataSource.getRepository(Crate);
+      await app.app.get(TaskQueue).run(async () => crates.remove(await crates.findOneByOrFail({ id })));
+      await settled();
+      return app.statements.map((sql) => sql.trim().split(/\s+/).slice(0, 3).join(' '));
+    };
+    const few = await removal(2);
+    const many = await removal(6000);
+    expect([...new Set(many)]).toEqual([...new Set(few)]);
+    expect(many.length - few.length).toBeLessThanOrEqual(2 * 5);
+    expect([await app.dataSource.getRepository(ManagedFile).count(), await kept(), await count(FileIntent)]).toEqual([
+      0,
+      false,
+      0,
+    ]);
   });
 });
