@@ -25,7 +25,7 @@ class Album {
 }
 
 /** What is done to the files. */
-export type BulkWork = 'register' | 'move' | 'delete';
+export type BulkWork = 'register' | 'move' | 'move by copies' | 'delete';
 
 export interface BulkReport {
   readonly seconds: number;
@@ -55,7 +55,8 @@ async function run(work: BulkWork, count: number, database: DataSourceOptions, r
   const albums = app.get<Repository<Album>>(getRepositoryToken(Album));
   const manager = app.get(FilesSweeper);
   await albums.save({ id: 1, title: 'All' });
-  const locations = await fill(join(root, 'here'), count);
+  // A file of another mode than that of the storage gets no second name there: its bytes are copied, as between two disks.
+  const locations = await fill(join(root, 'here'), count, work === 'move by copies' ? 0o644 : 0o600);
   const register = async (wanted: readonly string[]): Promise<void> => {
     const { registerAll } = files as ManyAtOnce;
     if (!registerAll) for (const location of wanted) await files.register(location, { owner: null });
@@ -68,12 +69,14 @@ async function run(work: BulkWork, count: number, database: DataSourceOptions, r
         );
       }
   };
+  const move = async (): Promise<void> => {
+    for await (const outcome of app.get(FilesMover).run({ from: 'here', to: 'there' }))
+      if (outcome.kind === 'failed') throw outcome.error;
+  };
   const ways: Record<BulkWork, () => Promise<void>> = {
     register: () => register(locations.slice(10)),
-    move: async () => {
-      for await (const outcome of app.get(FilesMover).run({ from: 'here', to: 'there' }))
-        if (outcome.kind === 'failed') throw outcome.error;
-    },
+    move,
+    'move by copies': move,
     delete: async () => void (await albums.remove(await albums.findOneByOrFail({ id: 1 }))),
   };
   // What is compiled at the first call is not what the work takes.
@@ -94,13 +97,13 @@ async function run(work: BulkWork, count: number, database: DataSourceOptions, r
 }
 
 /** Files in directories of a hundred. */
-async function fill(root: string, count: number): Promise<string[]> {
+async function fill(root: string, count: number, mode: number): Promise<string[]> {
   const locations: string[] = [];
   for (let at = 0; at < count; at += 100) {
     const directory = String(at / 100);
     await mkdir(join(root, directory), { recursive: true });
     const names = Array.from({ length: Math.min(100, count - at) }, (_, n) => `${directory}/${at + n}.bin`);
-    await Promise.all(names.map((name) => writeFile(join(root, name), randomBytes(FILE_SIZE))));
+    await Promise.all(names.map((name) => writeFile(join(root, name), randomBytes(FILE_SIZE), { mode })));
     locations.push(...names);
   }
   return locations;
