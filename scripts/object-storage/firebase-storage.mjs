@@ -4,10 +4,10 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 const [directory, port] = process.argv.slice(2);
-const require = createRequire(join(directory, 'package.json'));
-const { EmulatorRegistry } = require('./lib/emulator/registry.js');
-const { StorageEmulator } = require('./lib/emulator/storage/index.js');
-const { createApp } = require('./lib/emulator/storage/server.js');
+const load = createRequire(join(directory, 'package.json'));
+const { EmulatorRegistry } = load('./lib/emulator/registry.js');
+const { StorageEmulator } = load('./lib/emulator/storage/index.js');
+const { createApp } = load('./lib/emulator/storage/server.js');
 
 const [projectId, host] = ['demo-nestjs-files', '127.0.0.1'];
 const rules = { name: 'storage.rules', content: '' };

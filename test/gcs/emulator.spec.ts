@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { gcsStorage } from 'nestjs-files/storage/gcs';
 import { clientOf, GCS } from './server.js';
 
@@ -10,7 +10,11 @@ const bytes = randomBytes(1_000_000);
 // The emulator alone, which ignores conditions, signatures, and that an upload has several chunks.
 describe.skipIf(!GCS)('the emulator, without a front', () => {
   const setUp = async () => {
-    const storage = gcsStorage({ bucket: clientOf(new URL(GCS ?? '')).bucket(`test-${randomUUID()}`), prefix: 'app/' });
+    // With this variable the client has the addresses of the emulator, which are others than Google's.
+    vi.stubEnv('STORAGE_EMULATOR_HOST', GCS);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const bucket = clientOf(new URL(GCS ?? '')).bucket(`test-${randomUUID()}`);
+    const storage = gcsStorage({ bucket, prefix: 'app/' });
     await storage.connect();
     await storage.write('a b/ü?#%', Readable.from([bytes], { objectMode: false }));
     return storage;

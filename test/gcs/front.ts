@@ -81,6 +81,8 @@ export class Front {
       /^(\/upload)?\/storage\/v1\/b\/([^/]+)(\/o(?:\/([^/]+))?)?/.exec(pathname) ?? [];
     const [, direct = '', path] = /^\/([^/]+)\/(.+)$/.exec(pathname) ?? [];
     const call = { incoming, outgoing, query };
+    for (const [name, value] of query)
+      if (value === '' && name !== 'prefix') throw new Refusal(400, `${name} is empty`);
     if (bucket === '') {
       this.#assertBucket(direct);
       return this.#direct({ ...call, bucket: direct, name: decodeURIComponent(path ?? '') });

@@ -34,7 +34,13 @@ interface Resource {
   metadata?: Record<string, string>;
 }
 
-type Query = Record<string, string | number | undefined>;
+interface Rewritten {
+  /** As long as it is not done. */
+  rewriteToken?: string;
+}
+
+/** Without what is undefined: the client sends it as an empty text. */
+type Query = Record<string, string | number>;
 
 // In the metadata of an object: the write that made it.
 const WRITE = 'nestjs-files-write';
@@ -96,15 +102,13 @@ export class GcsBucket {
   async copy(from: string, to: string): Promise<void> {
     const uri = `${this.#uri(from)}/rewriteTo/b/${this.client.name}${this.#uri(to)}`;
     await this.create(to, async ({ conditions, resource }) => {
-      let rewriteToken: string | undefined;
-      do {
-        try {
-          const answer = await this.#post<{ rewriteToken?: string }>(uri, { ...conditions, rewriteToken }, resource);
-          rewriteToken = answer.rewriteToken;
-        } catch (error) {
-          throw isMissing(error) ? new LocationNotFoundError(from, undefined, { cause: error }) : error;
-        }
-      } while (rewriteToken !== undefined);
+      try {
+        let { rewriteToken } = await this.#post<Rewritten>(uri, conditions, resource);
+        while (rewriteToken !== undefined)
+          ({ rewriteToken } = await this.#post<Rewritten>(uri, { ...conditions, rewriteToken }, resource));
+      } catch (error) {
+        throw isMissing(error) ? new LocationNotFoundError(from, undefined, { cause: error }) : error;
+      }
     });
   }
 
@@ -135,7 +139,7 @@ export class GcsBucket {
   async *below(beginning: string): AsyncGenerator<LocatedObject & GcsObject, void> {
     let pageToken: string | undefined;
     do {
-      const qs: Query = { prefix: this.prefix + beginning, pageToken, fields: LISTED };
+      const qs = { prefix: this.prefix + beginning, ...(pageToken !== undefined && { pageToken }), fields: LISTED };
       const page = await this.#ask<{ items?: Resource[]; nextPageToken?: string }>({ uri: '/o', qs });
       for (const found of page.items ?? [])
         yield { location: found.name.slice(this.prefix.length), ...objectOf(found) };

@@ -41,7 +41,7 @@ export async function openContent(bucket: Bucket, name: string, range?: string):
 
 function authenticated(bucket: Bucket, name: string): Promise<{ url: URL; headers: Headers }> {
   const { storage, userProject } = bucket;
-  const url = new URL(`${storage.apiEndpoint}/storage/v1/b/${bucket.name}/o/${encodeURIComponent(name)}?alt=media`);
+  const url = new URL(`${storage.baseUrl}/b/${bucket.name}/o/${encodeURIComponent(name)}?alt=media`);
   if (userProject !== undefined) url.searchParams.set('userProject', userProject);
   return new Promise((resolve, reject) => {
     storage.makeAuthenticatedRequest(

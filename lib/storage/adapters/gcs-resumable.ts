@@ -48,7 +48,10 @@ export class GcsResumableUploads implements ResumableUploadPlace {
       if (length === 0) return;
       const piece = Buffer.concat(chunks);
       [chunks, length] = [[], 0];
-      await this.#put(pieceAt(location, position), piece);
+      await this.#put(pieceAt(location, position), piece).catch((error: unknown) => {
+        if (!(error instanceof LocationTakenError)) throw error;
+        throw new Error(`another request has appended at byte ${position}`, { cause: error });
+      });
       position += piece.length;
     };
     try {

@@ -20,7 +20,6 @@ import type { StorageVerb } from '../storage-verbs.js';
 import { Storage } from '../storage.js';
 import { publicAddress } from './bucket-options.js';
 import { GcsBucket } from './gcs-bucket.js';
-import type { Creation } from './gcs-bucket.js';
 import { assertUsable } from './gcs-connect.js';
 import { GCS_ARRIVALS, GcsDirectUploads } from './gcs-direct-uploads.js';
 import { isMissing, isStatus } from './gcs-errors.js';
@@ -29,7 +28,6 @@ import { readOptions } from './gcs-options.js';
 import type { GcsStorageOptions, ReadOptions } from './gcs-options.js';
 import { GCS_APPENDED, GcsResumableUploads } from './gcs-resumable.js';
 import { signRead } from './gcs-signing.js';
-import { inParts } from './in-parts.js';
 
 export type { GcsStorageOptions };
 
@@ -41,11 +39,12 @@ export function gcsStorage({ bucket, prefix, publicBaseUrl, ...limits }: GcsStor
 
 // Of the name of an object, as Google has it, in bytes.
 const MAX_NAME = 1024;
-// A multiple of 256 KiB, as Google wants it. One is filled while one is on its way.
+// A multiple of 256 KiB, as Google wants it.
 const CHUNK_SIZE = 8 * 1024 * 1024;
-const SLICE_SIZE = 64 * 1024;
 const SIGNED: readonly StorageVerb[] = ['temporaryUrl', 'directUploads'];
 const OF_UPLOADS = [GCS_ARRIVALS, GCS_APPENDED];
+
+type Chunks = AsyncIterator<Uint8Array | string, void>;
 
 class GcsAdapter implements StorageAdapter {
   readonly markPlace: MarkPlace;
@@ -79,14 +78,20 @@ class GcsAdapter implements StorageAdapter {
   }
 
   async write(location: string, content: Readable): Promise<void> {
-    const parts = inParts(content, CHUNK_SIZE);
-    const first = await parts.next();
-    if (first.done) return;
-    const { bytes, isLast } = first.value;
-    if (isLast) return this.#bucket.create(location, (creation) => this.#bucket.put(location, bytes, creation));
+    const bucket = this.#bucket;
+    const chunks = content[Symbol.asyncIterator]() as Chunks;
+    const { beginning, isAll } = await beginningOf(chunks, CHUNK_SIZE);
+    if (isAll) return bucket.create(location, (creation) => bucket.put(location, Buffer.concat(beginning), creation));
     // An early refusal, before the rest is read; Google decides.
-    if (await this.#bucket.stat(location)) throw new LocationTakenError(location);
-    await this.#bucket.create(location, (creation) => this.#writeInChunks(location, bytes, parts, creation));
+    if (await bucket.stat(location)) throw new LocationTakenError(location);
+    await bucket.create(location, async ({ conditions, resource }) => {
+      const options = { preconditionOpts: conditions, metadata: resource, chunkSize: CHUNK_SIZE };
+      const upload = bucket.file(location).createWriteStream({ ...options, resumable: true });
+      await pipeline(async function* () {
+        yield* beginning.splice(0);
+        for (let next = await chunks.next(); !next.done; next = await chunks.next()) yield next.value;
+      }, upload);
+    });
   }
 
   async read(location: string, range?: ByteRange): Promise<Readable> {
@@ -146,29 +151,19 @@ class GcsAdapter implements StorageAdapter {
     }
     return removed;
   }
-
-  async #writeInChunks(
-    location: string,
-    first: Buffer,
-    rest: AsyncIterable<{ bytes: Buffer }>,
-    { conditions, resource }: Creation,
-  ): Promise<void> {
-    const upload = this.#bucket.file(location).createWriteStream({
-      resumable: true,
-      chunkSize: CHUNK_SIZE,
-      preconditionOpts: conditions,
-      metadata: resource,
-    });
-    await pipeline(async function* () {
-      yield* inSlices(first);
-      for await (const { bytes } of rest) yield* inSlices(bytes);
-    }, upload);
-  }
 }
 
-/** Small ones: the client passes them through several streams, each of which holds one. */
-function* inSlices(bytes: Buffer): Generator<Buffer, void> {
-  for (let at = 0; at < bytes.length; at += SLICE_SIZE) yield bytes.subarray(at, at + SLICE_SIZE);
+/** What comes first: more than so many bytes, or all. */
+async function beginningOf(chunks: Chunks, size: number): Promise<{ beginning: Uint8Array[]; isAll: boolean }> {
+  const beginning: Uint8Array[] = [];
+  for (let length = 0; length <= size;) {
+    const next = await chunks.next();
+    if (next.done) return { beginning, isAll: true };
+    const bytes = typeof next.value === 'string' ? Buffer.from(next.value) : next.value;
+    beginning.push(bytes);
+    length += bytes.length;
+  }
+  return { beginning, isAll: false };
 }
 
 function isOfUploads(location: string): boolean {
