@@ -50,7 +50,7 @@ function authenticated(bucket: Bucket, name: string): Promise<{ url: URL; header
         onAuthenticated(error, options) {
           if (error) reject(error);
           // A plain object in version 7 of the client.
-          else resolve({ url, headers: new Headers(options?.headers as HeadersInit | undefined) });
+          else resolve({ url, headers: new Headers(options?.headers as ConstructorParameters<typeof Headers>[0]) });
         },
       },
     );
