@@ -16,7 +16,7 @@ import type { JobEngine, JobHost } from '../job-engine.js';
 import { LeaseEngine } from '../leases/lease-engine.js';
 import { LONGEST_TIMER, wholeNumber } from '../whole-number.js';
 
-export type { ListeningClient, ListeningPool } from '../graphile-worker/graphile-notices.js';
+export type { ListeningClient, ListeningPool, PooledClient } from '../graphile-worker/graphile-notices.js';
 
 /** How jobs are kept with graphile-worker. Times are in milliseconds. */
 export interface GraphileWorkerJobsOptions {

@@ -13,10 +13,16 @@ export interface ListeningClient extends EventEmitter {
   query(sql: string): Promise<unknown>;
 }
 
+/** A connection that a pool has lent. */
+export interface PooledClient extends ListeningClient {
+  /** As in pg. */
+  release(destroy?: boolean): void;
+}
+
 /** A pool of `pg`, as far as it is needed to listen. */
 export interface ListeningPool {
   /** As in pg. */
-  connect(): Promise<ListeningClient & { release(destroy?: boolean): void }>;
+  connect(): Promise<PooledClient>;
 }
 
 interface Connection {
