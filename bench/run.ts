@@ -12,6 +12,7 @@ import { guards } from './guards.js';
 import { handler } from './handler.js';
 import { latency } from './latency.js';
 import { listing } from './listing.js';
+import { jobs } from './jobs.js';
 import { objectStorage } from './object-storage.js';
 import { queue } from './queue.js';
 import { scan } from './scan.js';
@@ -28,6 +29,7 @@ const QUESTIONS: Record<string, () => Promise<void>> = {
   handler,
   latency,
   queue,
+  jobs,
   'bytes-uploads': uploads,
   'bytes-downloads': downloads,
   'small-files': smallFiles,
