@@ -142,7 +142,11 @@ export class Derivations {
   #storageFor({ storage }: DerivedRecipe, original: ManagedFile): Storage {
     if (storage !== undefined) return this.storages.get(storage);
     const own = this.storages.of(original);
-    return own.can('write') && own.can('remove') ? own : this.storages.get(this.defaultStorage);
+    if (own.can('write') && own.can('remove')) return own;
+    const other = this.storages.get(this.defaultStorage);
+    // Otherwise the original could not be deleted any more.
+    other.require('write', 'remove');
+    return other;
   }
 
   #read(id: string): Promise<ManagedFile | null> {

@@ -6,7 +6,7 @@
 export { OnFileStored } from '../files/stored/on-file-stored.decorator.js';
 export type { StoredHook, StoringContext, StoringOperation } from '../files/stored/on-file-stored.decorator.js';
 export { DerivedFile } from '../files/derived/derived-file.decorator.js';
-export type { DerivationContext, DerivedFileOptions } from '../files/derived/derived-file.decorator.js';
+export type { DerivationContext, DerivedFileOptions, DerivedMethod } from '../files/derived/derived-file.decorator.js';
 export { DerivedFiles } from '../files/derived/derived-files.js';
 export { OnFileScanned } from '../scan/on-file-scanned.decorator.js';
 export type { ScannedContext } from '../scan/on-file-scanned.decorator.js';

@@ -82,9 +82,13 @@ export class DerivedRecipes implements OnModuleInit {
 
   #assertStorage(kind: string, place: string): void {
     const { storage } = this.#recipes.get(kind) ?? {};
+    if (storage === undefined) return;
     const { names } = this.storages;
-    if (storage === undefined || names.includes(storage)) return;
-    throw refusal(kind, place, `no storage is named "${storage}". Configured storages: ${names.join(', ')}.`);
+    if (!names.includes(storage))
+      throw refusal(kind, place, `no storage is named "${storage}". Configured storages: ${names.join(', ')}.`);
+    // Otherwise no original could be deleted any more.
+    const missing = (['write', 'remove'] as const).find((verb) => !this.storages.get(storage).can(verb));
+    if (missing) throw refusal(kind, place, `storage "${storage}" cannot ${missing}. Name one that can.`);
   }
 }
 

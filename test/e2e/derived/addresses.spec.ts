@@ -209,7 +209,7 @@ describe('what is refused', () => {
     await expect(startApp({ providers: [Requests] })).rejects.toThrow('singleton');
   });
 
-  it('a storage that is not there, at boot', async () => {
+  it('a storage that is not there, or from which nothing can be removed, at boot', async () => {
     class Elsewhere {
       @DerivedFile('preview', { from: 'text', storage: 'nowhere' })
       derive(): null {
@@ -217,6 +217,9 @@ describe('what is refused', () => {
       }
     }
     await expect(startApp({ providers: [Elsewhere] })).rejects.toThrow('nowhere');
+    const storages = { default: memoryStorage(), nowhere: memoryStorage({ disable: ['remove'] }) };
+    const refused = startApp({ providers: [Elsewhere], options: { storages } });
+    await expect(refused).rejects.toThrow('storage "nowhere" cannot remove');
   });
 
   it('files that are given to files', async () => {

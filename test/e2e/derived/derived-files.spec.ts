@@ -1,9 +1,12 @@
+import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { derivedApp, Previews } from '../../support/derived-app.js';
 import type { DerivedAppOptions } from '../../support/derived-app.js';
 import { gate } from '../../support/gate.js';
+import { storageWith } from '../../support/storage-with.js';
 
 describe.each(await reachableDatabases())('a derived file on $name', (target) => {
   async function world(options: DerivedAppOptions = {}) {
@@ -86,6 +89,37 @@ describe.each(await reachableDatabases())('a derived file on $name', (target) =>
     expect(await app.preview(id)).toBe('preview of new');
     expect(await app.rows.countBy({ ownerType: 'file' })).toBe(1);
     expect([(await app.kept()).length, await app.intents()]).toEqual([2, 0]);
+  });
+
+  it('of old content is not found, and gives way, where a process without the method has replaced its original', async () => {
+    const app = await world();
+    const { id } = await app.create('old');
+    await app.preview(id);
+    await app.idle();
+    const replacedAt = new Date(Date.now() + 1_000);
+    await app.rows.update({ id }, { replacedAt });
+    const original = await app.files.findOrFail(id);
+    expect(await app.derived.find(original, 'preview')).toBeUndefined();
+    expect(await app.derived.request(original, 'preview')).toBeUndefined();
+    expect(await app.preview(id)).toBe('preview of old');
+    expect([app.previews.runs, await app.rows.countBy({ ownerType: 'file' })]).toEqual([2, 1]);
+  });
+
+  it('is stored beside its original, or in the default storage where that cannot be written', async () => {
+    const archive = storageWith(
+      { read: () => Promise.resolve(Readable.from([Buffer.from('old')])) },
+      { disable: ['write'] },
+    );
+    const app = await world({ options: { storages: { default: memoryStorage(), other: memoryStorage(), archive } } });
+    const beside = await app.create('hello', 'other');
+    await app.preview(beside.id);
+    const { id } = await app.files.register('there', { name: 'a.txt', storage: 'archive' });
+    expect(await app.preview(id)).toBe('preview of old');
+    const found = await app.rows.find({ where: { ownerType: 'file' }, order: { id: 'ASC' } });
+    expect(found.map(({ ownerId, storage }) => [ownerId, storage])).toEqual([
+      [beside.id, 'other'],
+      [id, 'default'],
+    ]);
   });
 
   it('is not left behind where its original is deleted while it is made', async () => {
