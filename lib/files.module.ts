@@ -178,6 +178,7 @@ export class FilesModule implements NestModule, OnApplicationShutdown {
   constructor(
     private readonly transactor: Transactor,
     private readonly filter: FilesErrorFilter,
+    private readonly journal: IntentJournal,
     modules: ModulesContainer,
   ) {
     const imported = [...modules.values()].filter(({ metatype }) => metatype === FilesModule);
@@ -219,9 +220,13 @@ export class FilesModule implements NestModule, OnApplicationShutdown {
     this.filter.comeFirst();
   }
 
-  /** @internal */
+  /**
+   * HTTP is closed by now. The parts of the module have no hooks of their own, which would come first: what is still open needs all of them.
+   * @internal
+   */
   async onApplicationShutdown(): Promise<void> {
     await this.transactor.drain();
+    await this.journal.close();
     this.transactor.close();
   }
 }

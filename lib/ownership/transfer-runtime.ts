@@ -1,5 +1,5 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
-import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
+import type { OnModuleInit } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { RuntimeMissingError } from '../errors/setup.errors.js';
 import { ActorSource } from '../actor/actor.js';
@@ -60,7 +60,7 @@ const live = new Map<DataSource, TransferRuntime>();
  * of work, of which each application has its own.
  */
 @Injectable()
-export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
+export class TransferRuntime implements OnModuleInit {
   readonly #managers = new WeakMap<Actor, Promise<boolean>>();
   readonly #acting = new WeakMap<Promise<Actor | null>, Promise<Acting>>();
   #statements: TransferStatements | undefined;
@@ -152,9 +152,11 @@ export class TransferRuntime implements OnModuleInit, OnModuleDestroy {
 
   onModuleInit(): void {
     live.set(this.dataSource, this);
+    this.transactor.atClose(() => this.end());
   }
 
-  onModuleDestroy(): void {
+  /** The end of the transactor is its own: until then, requests are served. */
+  end(): void {
     if (live.get(this.dataSource) === this) live.delete(this.dataSource);
   }
 

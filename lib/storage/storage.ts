@@ -155,20 +155,11 @@ export class Storage {
    * database's.
    */
   async assertMarked(): Promise<void> {
-    if (this.#mark === undefined) return;
-    const { markPlace } = this;
-    if (markPlace === undefined) return;
-    const asked = performance.now();
-    const found = await markPlace.read();
-    if (found === this.#mark) {
-      this.#markedAt = asked;
-      return;
+    try {
+      await this.#compareMark();
+    } catch (error) {
+      throw this.#failure('read the mark of', this.markPlace?.place ?? '', error);
     }
-    const reason =
-      found === undefined
-        ? 'its mark is not there any more. Is it mounted?'
-        : 'its mark has changed: another database has adopted it, or something else is mounted there.';
-    throw new StorageMarkMismatchedError(this.name, markPlace.place, reason);
   }
 
   /** Makes the storage ready, so that a wrong option is found at boot. `FilesModule` calls it; without the module, call it first. */
@@ -184,7 +175,7 @@ export class Storage {
   async ping(): Promise<boolean> {
     const { markPlace } = this;
     try {
-      if (this.#mark !== undefined) await this.assertMarked();
+      if (this.#mark !== undefined) await this.#compareMark();
       else if (markPlace) await markPlace.read();
       else if (this.can('stat')) await this.#able('stat').stat(NOWHERE);
       else return false;
@@ -235,7 +226,7 @@ export class Storage {
     try {
       await writes.finish();
       // Bytes that were written in another place are not stored.
-      await this.assertMarked();
+      await this.#compareMark();
     } catch (error) {
       throw this.#failure('finish writes', '', error);
     }
@@ -280,7 +271,7 @@ export class Storage {
     return this.#run('stat', location, async (adapter) => {
       const found = await adapter.stat(location);
       // Nothing is there, or not the place.
-      if (found === undefined) await this.assertMarked();
+      if (found === undefined) await this.#compareMark();
       return found;
     });
   }
@@ -300,7 +291,7 @@ export class Storage {
     const adapter = this.#able('list');
     if (directory !== undefined) this.assertLocation(directory);
     try {
-      await this.assertMarked();
+      await this.#compareMark();
       yield* adapter.list(directory);
     } catch (error) {
       throw this.#failure('list', directory ?? '', error);
@@ -330,7 +321,7 @@ export class Storage {
   /** Removes the remains of interrupted writes, if they are older; a storage without such leftovers does nothing. */
   async removeLeftovers(before: Date): Promise<Leftovers> {
     try {
-      await this.assertMarked();
+      await this.#compareMark();
       return (await this.#adapter.removeLeftovers?.(before)) ?? { count: 0, size: 0 };
     } catch (error) {
       throw this.#failure('remove leftovers', '', error);
@@ -340,6 +331,23 @@ export class Storage {
   /** Bytes that are written in another place are stray; a removal there would be a loss. */
   get #isMarkTrusted(): boolean {
     return performance.now() - this.#markedAt < (this.markPlace?.trustedFor ?? 0);
+  }
+
+  async #compareMark(): Promise<void> {
+    if (this.#mark === undefined) return;
+    const { markPlace } = this;
+    if (markPlace === undefined) return;
+    const asked = performance.now();
+    const found = await markPlace.read();
+    if (found === this.#mark) {
+      this.#markedAt = asked;
+      return;
+    }
+    const reason =
+      found === undefined
+        ? 'its mark is not there any more. Is it mounted?'
+        : 'its mark has changed: another database has adopted it, or something else is mounted there.';
+    throw new StorageMarkMismatchedError(this.name, markPlace.place, reason);
   }
 
   #able<V extends StorageVerb>(verb: V): Able<V> {
@@ -365,10 +373,10 @@ export class Storage {
     this.assertLocation(location);
     try {
       const isToBeMarked = verb === 'write' ? writes === undefined && !this.#isMarkTrusted : CHANGES.includes(verb);
-      if (isToBeMarked) await this.assertMarked();
+      if (isToBeMarked) await this.#compareMark();
       return await work(adapter);
     } catch (error) {
-      if (error instanceof LocationNotFoundError) await this.assertMarked();
+      if (error instanceof LocationNotFoundError) await this.#compareMark();
       if (content !== undefined && isFaultOf(content, error)) throw error;
       throw this.#failure(verb, location, error);
     }

@@ -29,6 +29,7 @@ export class Transactor {
   readonly #roots: RootUnits;
 
   readonly #open = new OpenUnits();
+  readonly #ends: (() => void)[] = [];
 
   constructor(
     readonly dataSource: DataSource,
@@ -98,8 +99,14 @@ export class Transactor {
     });
   }
 
+  /** Calls `end` when it is closed: what serves its units of work ends with them. */
+  atClose(end: () => void): void {
+    this.#ends.push(end);
+  }
+
   /** Takes the overrides off the data source. */
   close(): void {
+    for (const end of this.#ends.splice(0)) end();
     this.#override.remove();
   }
 

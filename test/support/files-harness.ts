@@ -210,7 +210,7 @@ export async function assembleFiles(dataSource: DataSource, storages: Record<str
   );
   const close = async () => {
     await removals.idle();
-    await journal.onApplicationShutdown();
+    await journal.close();
     transactor.close();
   };
   return {

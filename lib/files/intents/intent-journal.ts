@@ -1,5 +1,4 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
-import type { OnApplicationShutdown } from '@nestjs/common';
 import { In, IsNull } from 'typeorm';
 import type { DataSource, EntityManager, Repository } from 'typeorm';
 import { IntentLostError } from '../../errors/files.errors.js';
@@ -39,7 +38,7 @@ const IDS_PER_STATEMENT = 10_000;
  * an intent, the sweeper can remove the bytes after a crash or a rollback.
  */
 @Injectable()
-export class IntentJournal implements OnApplicationShutdown {
+export class IntentJournal {
   readonly #connection: IntentConnection;
 
   constructor(
@@ -136,7 +135,8 @@ export class IntentJournal implements OnApplicationShutdown {
     }
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  /** For when no unit of work begins any more. */
+  async close(): Promise<void> {
     await this.#connection.close();
   }
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { OnApplicationBootstrap, OnModuleDestroy, OnModuleInit } from '@nestjs/common';
+import type { OnApplicationBootstrap, OnModuleInit } from '@nestjs/common';
 import type { QueryRunner, EntityManager, EntityMetadata } from 'typeorm';
 import { carried, carrying } from '../../unit-of-work/scopes/ambient.js';
 import { openTransaction } from '../../unit-of-work/unit-of-work.js';
@@ -30,7 +30,7 @@ class OwnTransaction {
  * transaction gets one.
  */
 @Injectable()
-export class RecordGuard implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
+export class RecordGuard implements OnModuleInit, OnApplicationBootstrap {
   #end: (() => void) | undefined;
   /** The writes that run in a transaction opened for them, by the application's query runner. */
   readonly #alone = new WeakMap<QueryRunner, Promise<unknown>>();
@@ -42,6 +42,7 @@ export class RecordGuard implements OnModuleInit, OnApplicationBootstrap, OnModu
 
   onModuleInit(): void {
     this.#watch();
+    this.transactor.atClose(() => this.end());
   }
 
   /** A data source that was not initialized before has its entities by now. */
@@ -49,8 +50,10 @@ export class RecordGuard implements OnModuleInit, OnApplicationBootstrap, OnModu
     this.#watch();
   }
 
-  onModuleDestroy(): void {
+  /** The end of the transactor is its own: until then, every write is checked. */
+  end(): void {
     this.#end?.();
+    this.#end = undefined;
   }
 
   #watch(): void {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { OnApplicationBootstrap, OnModuleDestroy, OnModuleInit } from '@nestjs/common';
+import type { OnApplicationBootstrap, OnModuleInit } from '@nestjs/common';
 import type { EntityManager, EntitySubscriberInterface, QueryRunner, RemoveEvent } from 'typeorm';
 import { OwnerHasFilesError } from '../../errors/ownership.errors.js';
 import { UnitAbortedError } from '../../errors/units.errors.js';
@@ -27,9 +27,7 @@ type Deal = (manager: EntityManager, owners: readonly RemovedOwner[]) => Promise
  * with together. Refusals come before the first row is removed; files go after their owners, whose rows may refer to them.
  */
 @Injectable()
-export class OwnerRemovals
-  implements EntitySubscriberInterface<object>, OnModuleInit, OnApplicationBootstrap, OnModuleDestroy
-{
+export class OwnerRemovals implements EntitySubscriberInterface<object>, OnModuleInit, OnApplicationBootstrap {
   readonly #owners = new RemovedOwners();
   readonly #before = new WeakMap<QueryRunner, Flush>();
   readonly #after = new WeakMap<QueryRunner, Flush>();
@@ -41,6 +39,7 @@ export class OwnerRemovals
 
   onModuleInit(): void {
     this.#subscribe();
+    this.transactor.atClose(() => this.end());
   }
 
   /** If the data source was not initialized before, it has its entities and a new list of subscribers only now. */
@@ -48,7 +47,8 @@ export class OwnerRemovals
     this.#subscribe();
   }
 
-  onModuleDestroy(): void {
+  /** The end of the transactor is its own: until then, owners are removed. */
+  end(): void {
     const { subscribers } = this.transactor.dataSource;
     const at = subscribers.indexOf(this);
     if (at >= 0) subscribers.splice(at, 1);

@@ -373,9 +373,8 @@ describe('the subscriber', () => {
     const app = await ownershipApp({ providers: [OwnerRemovals], entities: [Loan] });
     const { subscribers } = app.dataSource;
     expect(subscribers).toHaveLength(1);
-    await app.app.close();
-    expect(subscribers).toHaveLength(0);
     await app.close();
+    expect(subscribers).toHaveLength(0);
   });
 
   it('leaves the other subscribers where they are', async () => {
@@ -384,14 +383,14 @@ describe('the subscriber', () => {
     const { subscribers } = app.dataSource;
     const other = {};
     subscribers.push(other);
-    removals.onModuleDestroy();
+    removals.end();
     expect(subscribers).toEqual([other]);
-    removals.onModuleDestroy();
+    removals.end();
     expect(subscribers).toEqual([other]);
     removals.onApplicationBootstrap();
     removals.onApplicationBootstrap();
     expect(subscribers).toEqual([other, removals]);
-    removals.onModuleDestroy();
+    removals.end();
     removals.onModuleInit();
     expect(subscribers).toEqual([other, removals]);
     await app.close();

@@ -49,9 +49,9 @@ describe('the runtime of transfers', () => {
       first.quotas,
     );
     second.onModuleInit();
-    first.onModuleDestroy();
+    first.end();
     expect(TransferRuntime.of(one.dataSource)).toBe(second);
-    second.onModuleDestroy();
+    second.end();
     expect(() => TransferRuntime.of(one.dataSource)).toThrow('belongs to no running FilesModule');
   });
 });

@@ -20,6 +20,17 @@ function storageOf(adapter: StorageAdapter, limits: StorageLimits = {}): Storage
 }
 
 describe('Storage', () => {
+  it('says of a mark that cannot be read where that is, and why', async () => {
+    const read = () => Promise.reject(new Error('connect ECONNREFUSED'));
+    const markPlace = { place: 's3://files/', read, create: async () => false, replace: async () => {} };
+    const storage = storageOf({ markPlace, remove: async () => {} });
+    storage.expectMark('mine');
+    const failed = { code: 'FILES_STORAGE_FAILED', location: 's3://files/' };
+    await expect(storage.assertMarked()).rejects.toMatchObject({ ...failed, operation: 'read the mark of' });
+    await expect(storage.ping()).rejects.toMatchObject({ ...failed, operation: 'ping' });
+    await expect(storage.remove('a')).rejects.toMatchObject({ operation: 'remove', location: 'a' });
+  });
+
   it('has the verbs of its adapter, without the disabled ones', () => {
     const storage = storageOf({ read: async () => content(), remove: async () => {} }, { disable: ['remove'] });
     expect(STORAGE_VERBS.filter((verb) => storage.can(verb))).toEqual(['read']);
