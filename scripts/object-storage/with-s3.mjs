@@ -1,5 +1,5 @@
 // with-s3.mjs COMMAND…: runs the command with an S3 server: the one at S3_ENDPOINT, else Ceph's, which is started where it is installed and
-// stopped afterwards. Where there is neither, it says so and runs nothing.
+// stopped afterwards; CEPH_CONF then names its configuration. Where there is neither, it says so and runs nothing.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -29,7 +29,7 @@ async function startCeph() {
   try {
     const args = ['start', directory, String(first), String(first + 1)];
     const endpoint = execFileSync(CEPH, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim();
-    return { endpoint, stop };
+    return { endpoint, configuration: join(directory, 'ceph.conf'), stop };
   } catch (error) {
     stop();
     throw error;
@@ -60,10 +60,10 @@ if (!command) {
 } else if (missing.length > 0) {
   say(`S3: SKIPPED, S3_ENDPOINT is not set, and Ceph is not installed: ${missing.join(', ')} not found`);
 } else {
-  const { endpoint, stop } = await startCeph();
+  const { endpoint, configuration, stop } = await startCeph();
   say(`S3: runs, a private Ceph at ${endpoint}`);
   try {
-    process.exitCode = await run(command, args, { ...process.env, S3_ENDPOINT: endpoint });
+    process.exitCode = await run(command, args, { ...process.env, S3_ENDPOINT: endpoint, CEPH_CONF: configuration });
   } finally {
     stop();
   }

@@ -28,6 +28,12 @@ export class Random {
     return from[this.between(0, from.length - 1)]!;
   }
 
+  /** The same things in another order. */
+  shuffled<T>(from: readonly T[]): T[] {
+    const left = [...from];
+    return from.map(() => left.splice(this.between(0, left.length - 1), 1)[0]!);
+  }
+
   /** By how often each is to come. */
   weighted<T>(from: readonly (readonly [T, number])[]): T {
     let left = this.next() * from.reduce((sum, [, weight]) => sum + weight, 0);

@@ -26,8 +26,11 @@ type Message = { urls: string[] } | { portal: number; held: true } | { portal: n
 const pathOf = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
 /** Compiles the portal and the library into one module for Node, in `directory`; gives its path. */
-export async function compilePortal(directory: string): Promise<string> {
-  const module = await compileModule(pathOf('portal.child.ts'), directory);
+export async function compilePortal(
+  directory: string,
+  source = new URL('portal.child.ts', import.meta.url),
+): Promise<string> {
+  const module = await compileModule(fileURLToPath(source), directory);
   // What lies beside the modules, and is not compiled.
   await symlink(pathOf('../../../sample/portal/web/assets'), join(directory, 'assets'), 'junction');
   return module;
