@@ -28,7 +28,9 @@ export async function tus(): Promise<void> {
   console.log(
     `${UPLOADS} tus uploads of ${SIZE / MEBIBYTE} MiB at once, to ${endpoint === undefined ? 'a directory' : 'S3'}`,
   );
-  console.log('| server | round | time | MiB/s | peak before | growth |\n| --- | --- | --- | --- | --- | --- |');
+  console.log(
+    '| server | round | time | MiB/s | processor | peak before | growth |\n| --- | --- | --- | --- | --- | --- | --- |',
+  );
   // One after the other, in turn: what else the machine does falls on both.
   for (let round = 1; round <= ROUNDS; round++)
     for (const name of endpoint === undefined ? CONTESTANTS : CONTESTANTS.slice(0, 2))
@@ -48,10 +50,12 @@ async function measure(name: string, round: number, endpoint: string | undefined
     const start = performance.now();
     await Promise.all(Array.from({ length: UPLOADS }, () => upload({ port, agent }, SIZE)));
     const seconds = (performance.now() - start) / 1000;
-    const { peak } = await ask(server);
+    const { peak, cpu } = await ask(server);
     const speed = ((UPLOADS * SIZE) / MEBIBYTE / seconds).toFixed(0);
     const memory = `${before.peak.toFixed(0)} MiB | +${(peak - before.peak).toFixed(0)} MiB`;
-    console.log(`| ${name} | ${round} | ${seconds.toFixed(1)} s | ${speed} | ${memory} |`);
+    console.log(
+      `| ${name} | ${round} | ${seconds.toFixed(1)} s | ${speed} | ${(cpu - before.cpu).toFixed(1)} s | ${memory} |`,
+    );
   } finally {
     agent.destroy();
     server.kill();

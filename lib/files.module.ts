@@ -44,11 +44,13 @@ import { ON_STORED, StoredHooks } from './files/stored/stored-hooks.js';
 import { DIRECT_UPLOAD_OPTIONS } from './files/uploads/direct-upload-options.js';
 import { DirectUploads } from './files/uploads/direct-uploads.js';
 import { FileUpload } from './files/uploads/file-upload.entity.js';
+import { ResumableBeginnings } from './files/resumable/resumable-beginnings.js';
 import { ResumableUploads } from './files/resumable/resumable-uploads.js';
 import { RunningHashes } from './files/resumable/running-hashes.js';
 import { UploadAppends } from './files/resumable/upload-appends.js';
 import { UploadCharges } from './files/resumable/upload-charges.js';
-import { UploadLeases } from './files/resumable/upload-leases.js';
+import { UPLOAD_LEASE, UPLOAD_LEASE_DEFAULT, UploadLeases } from './files/resumable/upload-leases.js';
+import { UploadJoins } from './files/resumable/upload-joins.js';
 import { UploadBeginnings } from './files/uploads/upload-beginnings.js';
 import { UploadCompletion } from './files/uploads/upload-completion.js';
 import { UploadEndings } from './files/uploads/upload-endings.js';
@@ -304,11 +306,14 @@ function assemble(
       UploadBeginnings,
       UploadCompletion,
       UploadEndings,
+      ResumableBeginnings,
       ResumableUploads,
       RunningHashes,
       UploadAppends,
       UploadCharges,
+      { provide: UPLOAD_LEASE, useValue: UPLOAD_LEASE_DEFAULT },
       UploadLeases,
+      UploadJoins,
       UploadSweep,
       { provide: OwnershipPort, useClass: Ownership },
       option(SCANNING_OPTIONS, ({ scanning }) => scanning),

@@ -18,11 +18,16 @@ export interface Report {
   port: number;
   /** The most memory so far, in MiB. */
   peak: number;
+  /** Processor time so far, in seconds. */
+  cpu: number;
 }
 
 const [name = '', root = '', endpoint = '', bucket = ''] = process.argv.slice(2);
 const { port } = await (name === '@tus/server' ? theirs() : ours());
-const report = (): Report => ({ port, peak: process.resourceUsage().maxRSS / 1024 });
+const report = (): Report => {
+  const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
+  return { port, peak: maxRSS / 1024, cpu: (userCPUTime + systemCPUTime) / 1e6 };
+};
 process.on('message', () => process.send?.(report()));
 process.send?.(report());
 
@@ -47,6 +52,7 @@ async function ours(): Promise<AddressInfo> {
       TypeOrmModule.forRoot({
         type: 'better-sqlite3',
         database: join(root, 'files.sqlite'),
+        enableWAL: true,
         synchronize: true,
         autoLoadEntities: true,
       }),

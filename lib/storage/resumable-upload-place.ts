@@ -6,7 +6,7 @@
 export interface ResumableUploadPlace {
   /**
    * Prepares the upload of so many bytes, if that is known, and returns the place's id of it, which is kept in the database: at most 1024
-   * characters.
+   * characters, none where the location is all that the place needs.
    */
   begin(location: string, length: number | undefined): Promise<string>;
   /** How many bytes are there, from the first one on without a gap. 0 where none came, `undefined` once it is finished. */

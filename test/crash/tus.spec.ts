@@ -1,3 +1,8 @@
-import { describeTusCrashes } from '../support/describe-tus-crashes.js';
+import { fsStorage } from 'nestjs-files/storage/fs';
+import { describeTusCrashPoints } from '../support/describe-tus-crash-points.js';
+import { filesBelow, newDirectory } from '../support/files-directory.js';
 
-describeTusCrashes([1, 2, 3, 4, 5, 6]);
+describeTusCrashPoints('a directory', async () => {
+  const root = newDirectory();
+  return { storage: fsStorage({ root }), place: { root }, left: () => filesBelow(root) };
+});

@@ -1,25 +1,20 @@
-import { createHash } from 'node:crypto';
 import { Inject, Injectable, Optional } from '@nestjs/common';
-import { FileTooLargeError, FileTypeNotAcceptedError } from '../../errors/files.errors.js';
-import { RequestInvalidError } from '../../errors/requests.errors.js';
-import { UploadFinalError, UploadIncompleteError, UploadNotFoundError } from '../../errors/uploads.errors.js';
-import type { Storage } from '../../storage/storage.js';
+import { FileTypeNotAcceptedError } from '../../errors/files.errors.js';
+import { UploadFinalError, UploadNotFoundError } from '../../errors/uploads.errors.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { FILES_CLOCK } from '../clock.js';
 import type { Clock } from '../clock.js';
 import type { ManagedFile } from '../managed-file.entity.js';
-import { announceUpload } from '../uploads/announce-upload.js';
-import { DIRECT_UPLOAD_OPTIONS } from '../uploads/direct-upload-options.js';
-import type { CheckedDirectUploadOptions } from '../uploads/direct-upload-options.js';
 import type { ByActor } from '../uploads/direct-upload-types.js';
-import { FileUpload } from '../uploads/file-upload.entity.js';
-import { UploadBeginnings } from '../uploads/upload-beginnings.js';
+import type { FileUpload } from '../uploads/file-upload.entity.js';
 import { UploadCompletion } from '../uploads/upload-completion.js';
 import { UploadEndings } from '../uploads/upload-endings.js';
-import { findRow, partsOf } from '../uploads/upload-rows.js';
-import type { Appended, BeginResumable, ConcatenateUploads, ResumableState } from './resumable-types.js';
-import { hashed, RunningHashes } from './running-hashes.js';
+import { findRow } from '../uploads/upload-rows.js';
+import { ResumableBeginnings } from './resumable-beginnings.js';
+import { stateOf } from './resumable-state.js';
+import type { Appended, BeginResumable, ResumableState } from './resumable-types.js';
+import { RunningHashes } from './running-hashes.js';
 import { UploadAppends } from './upload-appends.js';
 import { UploadLeases } from './upload-leases.js';
 
@@ -32,54 +27,30 @@ export class ResumableUploads {
   constructor(
     private readonly storages: StorageRegistry,
     private readonly transactor: Transactor,
-    private readonly beginnings: UploadBeginnings,
+    private readonly beginnings: ResumableBeginnings,
     private readonly appends: UploadAppends,
     private readonly leases: UploadLeases,
     private readonly completion: UploadCompletion,
     private readonly endings: UploadEndings,
     private readonly hashes: RunningHashes,
-    @Inject(DIRECT_UPLOAD_OPTIONS) private readonly options: CheckedDirectUploadOptions,
     @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
   ) {}
 
-  /** Begins an upload. One without bytes is complete at once. */
-  async begin({ length, isPartial, ...options }: BeginResumable): Promise<ResumableState> {
-    const row = await this.#enter({ ...options, size: length ?? 0 }, (entered) =>
+  /** Begins an upload. One of no bytes is complete at once, unless its content is to be appended nevertheless. */
+  async begin({ length, isPartial, hasContent, ...options }: BeginResumable): Promise<ResumableState> {
+    const row = await this.beginnings.enter({ ...options, size: length ?? 0 }, (entered) =>
       Object.assign(entered, { kind: isPartial ? 'partial' : 'single', length: length ?? null }),
     );
-    return this.#stateOf(row, length === 0 ? await this.#arrived(row) : undefined, 0);
-  }
-
-  /** Makes an upload, and a file, of partial ones, which end with it. */
-  async concatenate({ parts: ids, ...options }: ConcatenateUploads): Promise<ResumableState> {
-    const by = { actor: options.actor };
-    const parts: FileUpload[] = [];
-    for (const id of ids) parts.push(await this.#completePart(id, by, options.storage));
-    const length = parts.reduce((sum, part) => sum + (part.length ?? 0), 0);
-    this.#assertFits(length, options.storage);
-    // The parts count for the owner until the file does.
-    const row = await this.#enter({ ...options, size: 0 }, (entered) =>
-      Object.assign(entered, { kind: 'final', length, parts: ids.map((id) => id.toLowerCase()).join(' ') }),
-    );
-    const storage = this.storages.of(row);
-    try {
-      const running = { offset: 0, hash: createHash(storage.hashAlgorithm) };
-      const content = hashed(contentOf(parts, storage), running);
-      await storage.resumable(row.location, (place) => place.append(row.location, row.handle ?? '', 0, content));
-      return this.#stateOf(row, await this.completion.complete(row, running.hash.digest('hex')), length);
-    } catch (error) {
-      await this.endings.giveUp(row);
-      throw error;
-    }
+    return stateOf(row, length === 0 && !hasContent ? await this.#arrived(row) : undefined, 0);
   }
 
   /** How far the upload is; throws `UploadNotFoundError`. One whose last bytes came just before a crash becomes a file now. */
   async find(id: string, by: ByActor): Promise<ResumableState> {
     const row = await this.#find(id, by);
-    if (row.endedAt) return this.#stateOf(row, await this.completion.fileOf(row), row.length ?? row.size);
+    if (row.endedAt) return stateOf(row, await this.completion.fileOf(row), row.length ?? row.size);
     const offset = await this.appends.offsetOf(row);
     const isWhole = offset === row.length && row.kind !== 'final';
-    return this.#stateOf(row, isWhole ? await this.#arrived(row) : undefined, offset);
+    return stateOf(row, isWhole ? await this.#arrived(row) : undefined, offset);
   }
 
   /** Appends bytes. With the last one, the upload becomes a file. */
@@ -90,7 +61,7 @@ export class ResumableUploads {
     if (row.endedAt) {
       const file = await this.completion.fileOf(row);
       this.appends.assertOffset(row, appended, row.length ?? row.size);
-      return this.#stateOf(row, file, appended.offset);
+      return stateOf(row, file, appended.offset);
     }
     return this.leases.hold(row, async (lease) => {
       // As it is under the lease: a request before may have told the length.
@@ -98,9 +69,10 @@ export class ResumableUploads {
       try {
         const offset = await this.appends.append(current, appended, lease);
         const file = offset === current.length ? await this.#arrived(current) : undefined;
+        lease.isSpent = file !== undefined;
         const failure = offset === current.length ? undefined : appended.failure();
         if (failure) throw failure;
-        return this.#stateOf(current, file, offset);
+        return stateOf(current, file, offset);
       } catch (error) {
         // It can never become a file.
         if (error instanceof FileTypeNotAcceptedError) await this.endings.giveUp(current);
@@ -115,27 +87,6 @@ export class ResumableUploads {
     if (row.endedAt) throw new UploadNotFoundError(id);
     await this.leases.interrupt(row.id);
     if (!(await this.endings.giveUp(row))) throw new UploadNotFoundError(id);
-  }
-
-  async #enter(
-    options: Omit<BeginResumable, 'length' | 'isPartial'> & { size: number },
-    as: (row: FileUpload) => FileUpload,
-  ): Promise<FileUpload> {
-    const storage = this.storages.get(options.storage);
-    storage.require('resumableUploads', 'stat', 'read', 'remove');
-    const { actor, metadata = null } = options;
-    const { expireAfter } = this.options;
-    const row = as(announceUpload(options, { storage, actor, now: this.now(), expireAfter }));
-    row.metadata = metadata;
-    await this.beginnings.enter(row, storage);
-    try {
-      row.handle = await storage.resumable(row.location, (place) => place.begin(row.location, row.length ?? undefined));
-      await this.#rows.update({ id: row.id }, { handle: row.handle });
-      return row;
-    } catch (error) {
-      await this.endings.giveUp(row);
-      throw error;
-    }
   }
 
   /** All bytes are there. Returns the file, unless the upload is only a part. */
@@ -154,47 +105,7 @@ export class ResumableUploads {
     return length === 0 ? undefined : this.hashes.take(row.id, length, hashAlgorithm)?.hash.digest('hex');
   }
 
-  async #completePart(id: string, by: ByActor, storage: string): Promise<FileUpload> {
-    const row = await this.#find(id, by);
-    if (row.endedAt) throw new UploadNotFoundError(id);
-    const refuse = (why: string) => new RequestInvalidError('header Upload-Concat', [`upload ${id} ${why}`]);
-    if (row.kind !== 'partial') throw refuse('is not partial');
-    if (row.storage !== storage) throw refuse(`is in another storage than the final upload, in "${row.storage}"`);
-    if ((await this.appends.offsetOf(row)) !== row.length) throw new UploadIncompleteError(id, [1]);
-    await this.#arrived(row);
-    return row;
-  }
-
-  #assertFits(length: number, name: string): void {
-    const { maxSize } = this.storages.get(name);
-    if (maxSize !== undefined && length > maxSize) throw new FileTooLargeError(name, maxSize);
-  }
-
-  #stateOf(row: FileUpload, file: ManagedFile | undefined, offset: number): ResumableState {
-    const { id, storage, length, metadata, kind } = row;
-    return {
-      id,
-      kind: kind as ResumableState['kind'],
-      storage,
-      offset,
-      length: length ?? undefined,
-      // Each request that appends has prolonged it.
-      expiresAt: row.expiresAt,
-      metadata: metadata ?? undefined,
-      parts: partsOf(row),
-      file,
-    };
-  }
-
   #find(id: string, by: ByActor): Promise<FileUpload> {
     return findRow(this.transactor.dataSource.manager, id, { by, now: this.now(), isResumable: true });
   }
-
-  get #rows() {
-    return this.transactor.dataSource.getRepository(FileUpload);
-  }
-}
-
-async function* contentOf(parts: readonly FileUpload[], storage: Storage): AsyncGenerator<Uint8Array, void> {
-  for (const { location } of parts) yield* (await storage.read(location)) as AsyncIterable<Uint8Array>;
 }

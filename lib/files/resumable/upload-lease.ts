@@ -1,5 +1,5 @@
-import type { Readable } from 'node:stream';
 import { UploadBusyError } from '../../errors/uploads.errors.js';
+import type { ArrivingContent } from './resumable-types.js';
 
 /** The right of one request to append to an upload. */
 export class UploadLease {
@@ -11,6 +11,8 @@ export class UploadLease {
   #hasMoved = true;
   #isLost = false;
   #renewedAt = performance.now();
+  /** Whether the upload has ended, and the lease with it. */
+  isSpent = false;
 
   /** `renew` writes the lease again, and tells whether it was still there. */
   constructor(
@@ -27,9 +29,9 @@ export class UploadLease {
    * The chunks of the content, as long as the lease holds; throws `UploadBusyError` once it is lost. While the client sends nothing, the lease is
    * not renewed: another request may go on then.
    */
-  async *watched(content: Readable): AsyncGenerator<Uint8Array, void> {
-    const chunks = content[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
-    this.#stop = () => void content.destroy(new UploadBusyError(this.uploadId));
+  async *watched(content: ArrivingContent): AsyncGenerator<Uint8Array, void> {
+    const chunks = content[Symbol.asyncIterator]();
+    this.#stop = () => content.stop(new UploadBusyError(this.uploadId));
     try {
       for (;;) {
         this.assertHeld();

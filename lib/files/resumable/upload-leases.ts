@@ -9,11 +9,16 @@ import type { Clock } from '../clock.js';
 import { notAfter } from '../columns.js';
 import { DIRECT_UPLOAD_OPTIONS } from '../uploads/direct-upload-options.js';
 import type { CheckedDirectUploadOptions } from '../uploads/direct-upload-options.js';
-import { FileUpload } from '../uploads/file-upload.entity.js';
+import type { FileUpload } from '../uploads/file-upload.entity.js';
 import { UploadLease } from './upload-lease.js';
+import { UploadRowWrites } from './upload-row-writes.js';
 
-// A client that was cut off waits as long for the request that the server does not know to be dead; so does one whose machine has died.
-const LEASE = 5_000;
+/**
+ * How long a lease lasts, in milliseconds. A client that was cut off waits as long for the request that the server does not know to be dead; so
+ * does one whose machine has died.
+ */
+export const UPLOAD_LEASE = Symbol('UPLOAD_LEASE');
+export const UPLOAD_LEASE_DEFAULT = 5_000;
 
 /**
  * Lets one request at a time append to an upload, on all machines: it writes a lease into the row, which it renews while bytes come. A request
@@ -23,30 +28,31 @@ const LEASE = 5_000;
 export class UploadLeases {
   /** The requests that this process has under way, by the ids of their uploads. */
   readonly #held = new Map<string, UploadLease>();
+  readonly #writes: UploadRowWrites;
 
   constructor(
-    private readonly transactor: Transactor,
+    transactor: Transactor,
     @Inject(DIRECT_UPLOAD_OPTIONS) private readonly options: CheckedDirectUploadOptions,
+    @Inject(UPLOAD_LEASE) private readonly lasts: number,
     @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
-  ) {}
+  ) {
+    this.#writes = new UploadRowWrites(transactor);
+  }
 
   /** Runs `work` while no other request appends to the upload; throws `UploadBusyError`. The upload lasts its full time again from now on. */
   async hold<T>({ id }: FileUpload, work: (lease: UploadLease) => Promise<T>): Promise<T> {
     const owner = randomUUID();
     const free = [{ leaseUntil: IsNull() }, { leaseUntil: notAfter(new Date(this.now())) }];
-    let isTaken = false;
-    // One after the other, because `update` takes no alternatives. At most one of them finds the row.
-    for (const terms of free) isTaken ||= await this.#write({ id, ...terms }, owner);
-    if (!isTaken) throw new UploadBusyError(id);
+    if (!(await this.#write(id, free, owner))) throw new UploadBusyError(id);
     const before = this.#held.get(id);
-    const lease = new UploadLease(id, () => this.#write({ id, leaseOwner: owner }, owner), LEASE);
+    const lease = new UploadLease(id, () => this.#write(id, [{ leaseOwner: owner }], owner), this.lasts);
     this.#held.set(id, lease);
     try {
       // One of this process that has lost its lease may still be about to write.
       await before?.giveUp();
       const result = await work(lease);
       // The clocks of machines differ.
-      if (!(await this.#release(id, owner))) throw new UploadBusyError(id);
+      if (!lease.isSpent && !(await this.#release(id, owner))) throw new UploadBusyError(id);
       return result;
     } catch (error) {
       await this.#release(id, owner);
@@ -62,22 +68,18 @@ export class UploadLeases {
     await this.#held.get(id)?.giveUp();
   }
 
-  async #release(id: string, leaseOwner: string): Promise<boolean> {
-    const { affected } = await this.#rows.update({ id, leaseOwner }, { leaseOwner: null, leaseUntil: null });
-    return affected === 1;
+  #release(id: string, leaseOwner: string): Promise<boolean> {
+    return this.#writes.change(id, [{ leaseOwner }], { leaseOwner: null, leaseUntil: null });
   }
 
-  async #write(where: FindOptionsWhere<FileUpload>, leaseOwner: string): Promise<boolean> {
+  #write(id: string, terms: readonly FindOptionsWhere<FileUpload>[], leaseOwner: string): Promise<boolean> {
     const now = this.now();
     const lease = {
       leaseOwner,
-      leaseUntil: new Date(now + LEASE),
+      leaseUntil: new Date(now + this.lasts),
       expiresAt: new Date(now + this.options.expireAfter),
     };
-    return (await this.#rows.update({ ...where, endedAt: IsNull() }, lease)).affected === 1;
-  }
-
-  get #rows() {
-    return this.transactor.dataSource.getRepository(FileUpload);
+    const open = terms.map((alternative) => ({ ...alternative, endedAt: IsNull() }));
+    return this.#writes.change(id, open, lease);
   }
 }

@@ -77,6 +77,11 @@ export class UploadCompletion {
     }
   }
 
+  /** Whether the upload has become a file, and that is still there. */
+  hasFile({ id }: FileUpload): Promise<boolean> {
+    return this.transactor.dataSource.getRepository(ManagedFile).existsBy({ id });
+  }
+
   /** Returns the file of a completed upload. Throws `UploadNotFoundError` if there is no such file. */
   async fileOf({ id }: FileUpload): Promise<ManagedFile> {
     const file = await this.transactor.dataSource.getRepository(ManagedFile).findOneBy({ id });
@@ -88,7 +93,8 @@ export class UploadCompletion {
     await this.#gather(row, storage);
     await this.#assertSize(row, storage);
     // All bytes have arrived, but reading them may take longer than the time until the upload expires.
-    await prolongRow(this.transactor.dataSource.manager, row, new Date(this.now() + this.options.expireAfter));
+    const later = new Date(this.now() + this.options.expireAfter);
+    if (hash === undefined) await prolongRow(this.transactor.dataSource.manager, row, later);
     return uploadTrace.run(
       () => ({ operation: 'create', storage: storage.name, fileId: row.id }),
       async (trace) => {

@@ -46,7 +46,7 @@ export function watchArrival(
     request.off('data', progress).off('pause', stop).off('resume', start).off('end', end).off('close', end);
   };
   request.on('data', progress).on('pause', stop).on('resume', start).on('end', end).on('close', end);
-  start();
+  if (!request.isPaused()) start();
   return end;
 }
 

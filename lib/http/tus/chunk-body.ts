@@ -1,16 +1,12 @@
 import type { IncomingMessage } from 'node:http';
-import { PassThrough } from 'node:stream';
-import type { Readable } from 'node:stream';
 import { UploadAbortedError, UploadMalformedError } from '../../errors/requests.errors.js';
+import type { ArrivingContent } from '../../files/resumable/resumable-types.js';
 import { watchArrival } from '../form/arrival.js';
-
-// One chunk of the socket. There may be hundreds of requests at once.
-const READ_AHEAD = 16 * 1024;
 
 /** The bytes of a request. */
 export interface ChunkBody {
   /** Ends also where the request breaks off: what has come by then is kept. */
-  content: Readable;
+  content: ArrivingContent;
   /** Why it ended early; undefined if it is whole. */
   failure(): Error | undefined;
 }
@@ -22,28 +18,15 @@ export async function receiveChunk<T>(
   store: (body: ChunkBody) => Promise<T>,
 ): Promise<T> {
   assertUnread(request);
-  const content = new PassThrough({ highWaterMark: READ_AHEAD });
-  content.on('error', () => {}); // thrown where it is read
-  let failure: Error | undefined;
-  const cut = (error: Error): void => {
-    failure ??= error;
-    request.unpipe(content);
-    content.end();
-  };
-  const abort = (): void => {
-    if (!request.complete) cut(new UploadAbortedError());
-  };
-  const unwatch = watchArrival(request, idleTimeout, cut);
+  // Before anybody listens, which would let it flow.
+  request.pause();
+  const body = new RequestBody(request);
+  const unwatch = watchArrival(request, idleTimeout, (error) => body.cut(error));
   try {
-    request.on('error', abort).on('close', abort).pipe(content);
-    return await store({ content, failure: () => failure });
-  } catch (error) {
-    request.unpipe(content);
-    content.destroy();
-    throw error;
+    return await store({ content: body, failure: () => body.failure });
   } finally {
     unwatch();
-    request.off('close', abort);
+    body.leave();
   }
 }
 
@@ -55,4 +38,73 @@ function assertUnread(request: IncomingMessage): void {
   if (!/^(?:identity)?$/i.test(request.headers['content-encoding'] ?? '')) {
     throw new UploadMalformedError('its content is encoded');
   }
+}
+
+/**
+ * The body of a request, of which nothing is read before it is asked for, apart from the chunk that Node reads ahead: there may be hundreds of
+ * requests at once. The request is paused meanwhile.
+ */
+class RequestBody implements ArrivingContent {
+  failure: Error | undefined;
+  #isOver = false;
+  #stopped: Error | undefined;
+  #chunks: Buffer[] = [];
+  #wake = (): void => {};
+
+  constructor(private readonly request: IncomingMessage) {
+    request.on('data', this.#take).on('end', this.#end).on('error', this.#abort).on('close', this.#abort);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
+    for (;;) {
+      if (this.#stopped) throw this.#stopped;
+      const chunk = this.#chunks.shift();
+      if (chunk) yield chunk;
+      else if (this.#isOver) return;
+      else await this.#arrival();
+    }
+  }
+
+  stop(error: Error): void {
+    this.#stopped ??= error;
+    this.#wake();
+  }
+
+  /** The content ends here. */
+  cut(error: Error): void {
+    if (this.#isOver) return;
+    this.failure = error;
+    this.#end();
+  }
+
+  /** Reads no more. What is left of the request is somebody else's. */
+  leave(): void {
+    this.request.off('data', this.#take).off('end', this.#end).off('close', this.#abort);
+  }
+
+  #arrival(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      this.request.resume();
+    });
+  }
+
+  readonly #take = (chunk: Buffer): void => {
+    this.request.pause();
+    this.#chunks.push(chunk);
+    this.#wake();
+  };
+
+  readonly #end = (): void => {
+    this.#isOver = true;
+    this.#wake();
+  };
+
+  readonly #abort = (): void => {
+    if (this.request.complete) return;
+    // What Node had read when the connection broke. No event tells of it any more.
+    const rest = this.request.read() as Buffer | null;
+    if (rest) this.#chunks.push(rest);
+    this.cut(new UploadAbortedError());
+  };
 }

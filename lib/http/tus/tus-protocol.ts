@@ -6,6 +6,7 @@ import { ActorSource } from '../../actor/actor.js';
 import { DEFAULT_STORAGE } from '../../files/file-writer.js';
 import { ResumableUploads } from '../../files/resumable/resumable-uploads.js';
 import type { ResumableState } from '../../files/resumable/resumable-types.js';
+import { UploadJoins } from '../../files/resumable/upload-joins.js';
 import { UploadStreamExpectedError } from '../../errors/uploads.errors.js';
 import { UPLOAD_IDLE_TIMEOUT } from '../form/arrival.js';
 import { orDiscard } from '../form/discard-rest.js';
@@ -31,6 +32,7 @@ const UNNAMED = 'file';
 export class TusProtocol {
   constructor(
     private readonly uploads: ResumableUploads,
+    private readonly joins: UploadJoins,
     private readonly access: FilesAccess,
     private readonly actors: ActorSource,
     @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
@@ -56,11 +58,12 @@ export class TusProtocol {
         metadata: headerOf(headers, 'Upload-Metadata'),
         actor,
       };
-      if (parts) return this.uploads.concatenate({ ...upload, parts });
+      if (parts) return this.joins.join({ ...upload, parts });
       const comesWithBytes = hasBytes(headers);
       const checksum = checksumIn(headers);
-      const begun = await this.uploads.begin({ ...upload, length: lengthIn(headers), isPartial });
-      if (!comesWithBytes || begun.offset === begun.length) return begun;
+      const length = lengthIn(headers);
+      const begun = await this.uploads.begin({ ...upload, length, isPartial, hasContent: comesWithBytes });
+      if (!comesWithBytes) return begun;
       try {
         return await receiveChunk(request, this.idleTimeout, (body) =>
           this.uploads.append(begun.id, { ...body, offset: 0, checksum, size: sizeOf(headers), actor }),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FileUpload } from 'nestjs-files/entities';
 import { fsStorage } from 'nestjs-files/storage/fs';
+import { UPLOAD_LEASE, UPLOAD_LEASE_DEFAULT } from '../../../lib/files/resumable/upload-leases.js';
 import { filesBelow, newDirectory } from '../../support/files-directory.js';
 import { PLATFORMS, startApp } from '../../support/http-app.js';
 import type { Platform } from '../../support/http-app.js';
@@ -12,12 +13,13 @@ import { checksum, openPatch, tusOf } from '../../support/tus-app.js';
 const SOON = { timeout: 30_000 };
 const BYTES = randomBytes(3_000_000);
 
-/** Two machines with one database and one directory. */
-async function machines(platform: Platform) {
+/** Two machines with one database and one directory. A lease lasts for `lease` milliseconds. */
+async function machines(platform: Platform, lease = UPLOAD_LEASE_DEFAULT) {
   const root = newDirectory();
   const database = { type: 'better-sqlite3', database: join(newDirectory(), 'files.sqlite') } as const;
   const start = async () => {
-    const app = await startApp({ platform, database, options: { storages: { default: fsStorage({ root }) } } });
+    const options = { storages: { default: fsStorage({ root }) } };
+    const app = await startApp({ platform, database, options, overrides: [[UPLOAD_LEASE, lease]] });
     return { ...app, ...tusOf(app) };
   };
   const [one, two] = [await start(), await start()];
@@ -85,16 +87,16 @@ describe.each(PLATFORMS)('requests to one upload at once, on two machines with %
   });
 
   it.each(['one', 'two'] as const)('take over from a client that stands still, on machine %s', async (other) => {
-    const both = await machines(platform);
+    const both = await machines(platform, 1_000);
     const { url, create, content } = both.one;
     const { path, id } = await create({ 'Upload-Length': BYTES.length });
     const still = openPatch(url, path, 0, BYTES.length);
     still.request.write(BYTES.subarray(0, 1_000_000));
     const { offset, patch } = both[other];
     await expect.poll(() => offset(path), SOON).toBe(1_000_000);
-    // Until the lease has ended, which takes five seconds.
+    // Until the lease has ended, which takes a second.
     const statusOf = async () => (await patch(path, 1_000_000, BYTES.subarray(1_000_000))).status;
-    await expect.poll(statusOf, { timeout: 20_000, interval: 250 }).toBe(204);
+    await expect.poll(statusOf, { timeout: 20_000, interval: 50 }).toBe(204);
     still.request.end(Buffer.alloc(BYTES.length - 1_000_000));
     expect([undefined, 423]).toContain(await still.answered);
     expect((await content(id)).equals(BYTES)).toBe(true);

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { IsNull } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import { FilesSweeper, Quotas } from 'nestjs-files/maintenance';
 import { FileUpload } from 'nestjs-files/entities';
@@ -157,8 +158,45 @@ describe.each(PLATFORMS)('tus on %s', (platform) => {
     expect((await read(final.id)).body).toMatchObject({ name: 'both.txt', size: 10 });
     expect((await send('HEAD', final.path)).headers.get('upload-concat')).toBe(`final;${one.path} ${two.path}`);
     expect(await stored()).toHaveLength(1);
-    expect((await create(given)).status).toBe(404);
     expect((await send('HEAD', one.path)).status).toBe(404);
+  });
+
+  it('answers a request to join uploads again as the first one, and makes no second file', async () => {
+    const { create, content, send, fetch, stored, dataSource } = await startTus(platform);
+    const part = { 'Upload-Concat': 'partial', 'Upload-Length': 5 };
+    const [one, two] = [await create(part, 'hello'), await create(part, 'world')];
+    const given = { 'Upload-Concat': `final;${one.path} ${two.path}` };
+    const answers = await Promise.all([create(given), create(given), create(given)]);
+    const again = await create(given);
+    for (const answer of [...answers, again])
+      expect([answer.status, answer.path, answer.headers.get('file-id'), answer.headers.get('upload-offset')]).toEqual([
+        201,
+        `/files/tus/${again.id}`,
+        again.id,
+        '10',
+      ]);
+    expect(String(await content(again.id))).toBe('helloworld');
+    expect(await stored()).toHaveLength(1);
+    // Another request is not the same one.
+    expect((await create({ ...given, user: 'bob' })).status).toBe(404);
+    expect((await create({ ...given, 'Upload-Metadata': metadata({ filename: 'b' }) })).status).toBe(404);
+    expect((await create({ 'Upload-Concat': `final;${two.path} ${one.path}` })).status).toBe(404);
+    expect(await dataSource.getRepository(FileUpload).countBy({ kind: 'final', endedAt: IsNull() })).toBe(0);
+    expect((await fetch(`/files/${again.id}`, { method: 'DELETE', user: 'ada' })).status).toBe(204);
+    expect((await create(given)).status).toBe(404);
+    expect((await send('HEAD', again.path)).status).toBe(404);
+  });
+
+  it('reads the content of an upload that is announced without any', async () => {
+    const { create, read, stored } = await startTus(platform);
+    const over = await create({ 'Upload-Length': 0 }, 'hello');
+    expect([over.status, over.code]).toEqual([413, 'FILES_UPLOAD_LENGTH_EXCEEDED']);
+    expect(await create({ 'Upload-Length': 0 }, new Blob(['hello']).stream())).toMatchObject({ status: 413 });
+    expect(await create({ 'Upload-Length': 0, 'Upload-Checksum': checksum('x') }, '')).toMatchObject({ status: 460 });
+    expect(await stored()).toEqual([]);
+    const right = await create({ 'Upload-Length': 0, 'Upload-Checksum': checksum('') }, '');
+    expect([right.status, right.headers.get('file-id')]).toEqual([201, right.id]);
+    expect((await read(right.id)).body).toMatchObject({ size: 0 });
   });
 
   it('is only for who began the upload', async () => {
