@@ -66,7 +66,9 @@ export async function emptyRedis(prefix: string): Promise<void> {
 /** Both versions of pg-boss. */
 export const PG_BOSS = {
   10: (login: Login) => new PgBoss({ ...login, max: 4, supervise: false, schedule: false }),
-  12: (login: Login) => new PgBossTwelve({ ...login, max: 4, supervise: false, schedule: false }),
+  // It looks for jobs of dead processes no more often than it is told here, also if it is asked to.
+  12: (login: Login) =>
+    new PgBossTwelve({ ...login, max: 4, supervise: false, schedule: false, monitorIntervalSeconds: 1 }),
 } as const;
 
 /** An engine of a process, as JSON; `lease` is how many milliseconds a process that died keeps its jobs, where that can be set. */
