@@ -141,11 +141,13 @@ function resumableUploadsOf(inner: Storage, faults: Faults): ResumableUploadPlac
   return {
     begin: (at, length) => resumable('begin', at, (place) => place.begin(at, length)),
     offset: (at, handle) => resumable('offset', at, (place) => place.offset(at, handle)),
-    append: (at, handle, offset, content) =>
-      resumable('append', at, (place) => place.append(at, handle, offset, content)),
+    append: (at, handle, offset, content, size) =>
+      resumable('append', at, (place) => place.append(at, handle, offset, content, size)),
     head: (at, handle, size) => resumable('head', at, (place) => place.head(at, handle, size)),
     finish: (at, handle) => resumable('finish', at, (place) => place.finish(at, handle)),
     abort: (at) => resumable('abort', at, (place) => place.abort(at)),
+    join: (at, handle, objects) =>
+      resumable('join', at, async (place) => (await place.join?.(at, handle, objects)) ?? false),
   };
 }
 

@@ -68,8 +68,9 @@ function dying(inner: ResumableUploadPlace): ResumableUploadPlace {
     head: (...args) => inner.head(...args),
     finish: (...args) => inner.finish(...args),
     abort: (...args) => inner.abort(...args),
-    append: (location, handle, offset, content) =>
-      inner.append(location, handle, offset, isIt ? half(content) : content),
+    join: async (...args) => (await inner.join?.(...args)) ?? false,
+    append: (location, handle, offset, content, size) =>
+      inner.append(location, handle, offset, isIt ? half(content) : content, size),
   };
 }
 

@@ -86,14 +86,14 @@ export class UploadAppends {
   async #store(
     row: FileUpload,
     storage: Storage,
-    { offset }: Appended,
+    { offset, size }: Appended,
     content: AsyncIterable<Uint8Array>,
   ): Promise<number> {
     const { id, location, handle } = row;
     const running = this.hashes.take(id, offset, storage.hashAlgorithm);
     const reached = await storage.resumable(location, async (place) => {
       const checked = await this.#accepted(row, storage, offset, content);
-      return place.append(location, handle ?? '', offset, running ? hashed(checked, running) : checked);
+      return place.append(location, handle ?? '', offset, running ? hashed(checked, running) : checked, size);
     });
     if (running?.offset === reached) this.hashes.keep(id, running);
     return reached;

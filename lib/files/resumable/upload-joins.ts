@@ -122,13 +122,19 @@ function listOf(ids: readonly string[]): string {
   return ids.map((id) => id.toLowerCase()).join(' ');
 }
 
-/** Gives the upload the bytes of the parts. Resolves to their hash. */
-async function fill({ location, handle }: FileUpload, storage: Storage, parts: readonly FileUpload[]): Promise<string> {
+/** Gives the upload the bytes of the parts. Resolves to their hash, unless the storage has joined them itself. */
+async function fill(
+  { location, handle }: FileUpload,
+  storage: Storage,
+  parts: readonly FileUpload[],
+): Promise<string | undefined> {
+  const objects = parts.map((part) => ({ location: part.location, size: part.length ?? 0 }));
   const running = { offset: 0, hash: createHash(storage.hashAlgorithm) };
-  await storage.resumable(location, (place) =>
-    place.append(location, handle ?? '', 0, hashed(contentOf(parts, storage), running)),
-  );
-  return running.hash.digest('hex');
+  return storage.resumable(location, async (place) => {
+    if (await place.join?.(location, handle ?? '', objects)) return undefined;
+    await place.append(location, handle ?? '', 0, hashed(contentOf(parts, storage), running));
+    return running.hash.digest('hex');
+  });
 }
 
 async function* contentOf(parts: readonly FileUpload[], storage: Storage): AsyncGenerator<Uint8Array, void> {

@@ -4,14 +4,20 @@ import type { Readable } from 'node:stream';
 import { UploadBusyError } from '../../errors/uploads.errors.js';
 import { locationKey } from '../location-key.js';
 import type { UploadedPart } from '../direct-upload-place.js';
-import type { ResumableUploadPlace } from '../resumable-upload-place.js';
+import type { JoinedObject, ResumableUploadPlace } from '../resumable-upload-place.js';
 import type { Leftovers } from '../storage-adapter.js';
 import type { S3Bucket } from './s3-bucket.js';
 import type { S3DirectUploads } from './s3-direct-uploads.js';
 import { answerTo, isAnswer, isMissingObject } from './s3-fault.js';
+import { canJoin, copyToParts } from './s3-join.js';
 import { objectsBelow } from './s3-list.js';
 import { partsOf } from './s3-multipart.js';
+import { PartBuffer } from './s3-part-buffer.js';
+import { PartOnItsWay } from './s3-part-on-its-way.js';
 import { MAX_PARTS } from './s3-upload.js';
+
+// So many clients that send slowly may hold a connection to the bucket each. The parts of others are sent when they are whole.
+const MAX_ON_THEIR_WAY = 100;
 
 /** The directory of the tails. No file has its location there. */
 export const S3_TAILS = '.nestjs-files/tails';
@@ -30,6 +36,8 @@ interface Progress {
  * it: a tail whose bytes have become a part since does not count. Each part is always of the same bytes of the file, whoever sends it.
  */
 export class S3ResumableUploads implements ResumableUploadPlace {
+  readonly #onTheirWay = new Set<PartOnItsWay>();
+
   constructor(
     private readonly bucket: S3Bucket,
     private readonly partSize: number,
@@ -48,11 +56,17 @@ export class S3ResumableUploads implements ResumableUploadPlace {
     return progress && progress.parts.length * partSize + progress.tail;
   }
 
-  async append(location: string, handle: string, offset: number, content: AsyncIterable<Uint8Array>): Promise<number> {
+  async append(
+    location: string,
+    handle: string,
+    offset: number,
+    content: AsyncIterable<Uint8Array>,
+    size = 0,
+  ): Promise<number> {
     const { partSize } = read(handle);
     const begun = new PartBuffer(partSize, Math.floor(offset / partSize));
-    begun.add(await this.#tail(location, offset % partSize));
-    const failure = await this.#fill(location, handle, begun, content);
+    for (const piece of begun.piecesOf(await this.#tail(location, offset % partSize))) begun.add(piece);
+    const failure = await this.#fill(location, handle, begun, { content, size });
     if (failure?.error instanceof UploadBusyError) throw failure.error;
     const rest = begun.rest();
     if (rest.length > 0) await this.bucket.put(tailAt(location), tagOf(begun.parts), rest);
@@ -79,6 +93,14 @@ export class S3ResumableUploads implements ResumableUploadPlace {
     if (progress?.hasTail !== false) await this.bucket.remove(tailAt(location));
   }
 
+  async join(location: string, handle: string, objects: readonly JoinedObject[]): Promise<boolean> {
+    if (!canJoin(this.bucket, objects)) return false;
+    const { uploadId } = read(handle);
+    const parts = await copyToParts(this.bucket, location, uploadId, objects);
+    await this.multipart.finish(location, { handle: uploadId, partSize: this.partSize }, parts);
+    return true;
+  }
+
   async abort(location: string): Promise<void> {
     await this.multipart.abort(location);
     await this.bucket.remove(tailAt(location));
@@ -96,31 +118,53 @@ export class S3ResumableUploads implements ResumableUploadPlace {
     return removed;
   }
 
-  /** Sends whole parts as they fill. An error of the content is returned: what came before it is kept. */
+  /** Sends whole parts, those that are promised as they come. An error of the content is returned: what came before it is kept. */
   async #fill(
     location: string,
     handle: string,
     begun: PartBuffer,
-    content: AsyncIterable<Uint8Array>,
+    { content, size }: { content: AsyncIterable<Uint8Array>; size: number },
   ): Promise<{ error: unknown } | undefined> {
-    const { uploadId } = read(handle);
     const chunks = content[Symbol.asyncIterator]();
+    let promised = size;
+    let sent: PartOnItsWay | undefined;
     try {
       for (;;) {
         const next = await chunks.next().catch((error: unknown) => ({ error }));
         if ('error' in next) return next;
         if (next.done === true) return undefined;
-        begun.add(next.value);
-        for (let part = begun.take(); part !== undefined; part = begun.take())
-          await this.#send(location, uploadId, begun.parts, part);
+        for (const piece of begun.piecesOf(next.value)) {
+          begun.add(piece);
+          promised -= piece.length;
+          sent?.add(piece);
+          const isPromised = begun.missing <= promised && this.#onTheirWay.size < MAX_ON_THEIR_WAY;
+          if (isPromised || begun.missing === 0) sent ??= this.#begin(location, handle, begun);
+          if (begun.missing > 0) continue;
+          await sent?.finish();
+          if (sent) this.#onTheirWay.delete(sent);
+          sent = undefined;
+          begun.next();
+        }
       }
     } finally {
+      await sent?.giveUp();
+      if (sent) this.#onTheirWay.delete(sent);
       await chunks.return?.();
     }
   }
 
+  #begin(location: string, handle: string, begun: PartBuffer): PartOnItsWay {
+    const { partSize: size, uploadId } = read(handle);
+    const number = begun.parts + 1;
+    assertNumber(number);
+    const part = new PartOnItsWay(this.bucket, { location, uploadId, number, size });
+    for (const chunk of begun.chunks) part.add(chunk);
+    this.#onTheirWay.add(part);
+    return part;
+  }
+
   async #send(location: string, UploadId: string, number: number, bytes: Buffer): Promise<UploadedPart> {
-    if (number > MAX_PARTS) throw new Error(`a file has at most ${MAX_PARTS} parts: raise the option "partSize"`);
+    assertNumber(number);
     const at = { ...this.bucket.at(location), UploadId, PartNumber: number };
     const part = new UploadPartCommand({ ...at, Body: bytes, ContentLength: bytes.length });
     const { ETag = '' } = await answerTo(this.bucket.client.send(part));
@@ -175,34 +219,6 @@ function tagOf(parts: number): string {
   return `tail:${parts}`;
 }
 
-/** Bytes on their way into parts. */
-class PartBuffer {
-  #chunks: Uint8Array[] = [];
-  #length = 0;
-
-  constructor(
-    private readonly partSize: number,
-    /** How many parts there are, with those taken. */
-    public parts: number,
-  ) {}
-
-  add(chunk: Uint8Array): void {
-    this.#chunks.push(chunk);
-    this.#length += chunk.length;
-  }
-
-  /** The next whole part, if there is one. */
-  take(): Buffer | undefined {
-    if (this.#length < this.partSize) return undefined;
-    const all = Buffer.concat(this.#chunks);
-    const rest = Buffer.from(all.subarray(this.partSize));
-    [this.#chunks, this.#length] = [rest.length === 0 ? [] : [rest], rest.length];
-    this.parts++;
-    return all.subarray(0, this.partSize);
-  }
-
-  /** What is no whole part. */
-  rest(): Buffer {
-    return Buffer.concat(this.#chunks);
-  }
+function assertNumber(number: number): void {
+  if (number > MAX_PARTS) throw new Error(`a file has at most ${MAX_PARTS} parts: raise the option "partSize"`);
 }

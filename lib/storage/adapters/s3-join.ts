@@ -1,0 +1,38 @@
+import { UploadPartCopyCommand } from '@aws-sdk/client-s3';
+import type { UploadedPart } from '../direct-upload-place.js';
+import type { JoinedObject } from '../resumable-upload-place.js';
+import type { S3Bucket } from './s3-bucket.js';
+import { answerTo } from './s3-fault.js';
+
+const MIB = 1024 ** 2;
+// S3 takes no smaller part before the last one, and copies no larger one.
+const MIN_PART = 5 * MIB;
+const MAX_COPY = 5 * 1024 * MIB;
+
+/** Whether the bucket can make parts of these objects itself. */
+export function canJoin(bucket: S3Bucket, objects: readonly JoinedObject[]): boolean {
+  return objects.every(({ location, size }, at) => {
+    const isLast = at === objects.length - 1;
+    // Ceph decodes the source of a copied part twice: it would copy another object, and say nothing.
+    return size <= MAX_COPY && size >= (isLast ? 1 : MIN_PART) && !bucket.at(location).Key.includes('%');
+  });
+}
+
+/** Makes each object a part of the multipart upload, in their order. */
+export async function copyToParts(
+  bucket: S3Bucket,
+  location: string,
+  UploadId: string,
+  objects: readonly JoinedObject[],
+): Promise<UploadedPart[]> {
+  const parts: UploadedPart[] = [];
+  for (const { location: from, size } of objects) {
+    const { Bucket, Key } = bucket.at(from);
+    const CopySource = [Bucket, ...Key.split('/')].map(encodeURIComponent).join('/');
+    const number = parts.length + 1;
+    const copy = new UploadPartCopyCommand({ ...bucket.at(location), UploadId, PartNumber: number, CopySource });
+    const { CopyPartResult } = await answerTo(bucket.client.send(copy));
+    parts.push({ number, size, tag: CopyPartResult?.ETag ?? '' });
+  }
+  return parts;
+}
