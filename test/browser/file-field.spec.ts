@@ -270,6 +270,17 @@ describe.skipIf(!chromium)('<file-field>', () => {
     expect(new URL((await asked).url()).pathname).toBe('/files/..%2Flogout%3Fnow');
   });
 
+  it('is a group for screen readers, which has the name of its label, with buttons that say of which file they are', async () => {
+    const { page } = await open('required');
+    await pick(page, picked('a.txt'));
+    await done(page, 1);
+    const session = await page.context().newCDPSession(page);
+    const { nodes } = await session.send('Accessibility.getFullAXTree');
+    const read = nodes.filter(({ ignored }) => !ignored).map(({ role, name }) => `${role?.value} ${name?.value}`);
+    for (const what of ['group Attachment', 'button Choose', 'button Remove: a.txt']) expect(read).toContain(what);
+    expect(nodes.some(({ role, ignored }) => role?.value === 'status' && !ignored)).toBe(true);
+  });
+
   it('speaks the language that it is given', async () => {
     const { page } = await open('required');
     await page.evaluate(`(() => {

@@ -12,8 +12,10 @@ import { FieldItem, make } from './field-item.js';
 import type { ItemAction } from './field-item.js';
 import { fieldStyle } from './field-style.js';
 import { fieldTexts } from './field-texts.js';
-import { giveUpNoted } from './give-up-noted.js';
 import type { FieldTexts } from './field-texts.js';
+import { validityOf } from './field-validity.js';
+import { giveUpNoted } from './give-up-noted.js';
+import { optionsOf } from './field-options.js';
 import { takeFiles } from './take-files.js';
 
 export { fieldTexts } from './field-texts.js';
@@ -56,6 +58,8 @@ export class FileFieldElement extends Base {
     super();
     const root = this.attachShadow({ mode: 'open', delegatesFocus: true });
     root.adoptedStyleSheets = [fieldStyle()];
+    // Its label names it then, for screen readers.
+    this.#internals.role = 'group';
     this.#said.setAttribute('role', 'status');
     this.#drop.append(this.#input, this.#pick, this.#hint);
     root.append(this.#drop, this.#list, this.#said);
@@ -164,13 +168,6 @@ export class FileFieldElement extends Base {
     return this.#items.flatMap(({ id }) => id ?? []);
   }
 
-  get #options(): UploadOptions {
-    const given = ['endpoint', 'storage'].flatMap((name) =>
-      this.hasAttribute(name) ? [[name, this.getAttribute(name)]] : [],
-    );
-    return { ...(Object.fromEntries(given) as UploadOptions), ...this.uploadOptions };
-  }
-
   async #sendAll(): Promise<void> {
     if (this.#isSending) return;
     this.#isSending = true;
@@ -186,7 +183,7 @@ export class FileFieldElement extends Base {
     item.stop = new AbortController();
     item.become('sending');
     const { signal } = item.stop;
-    const options = this.#options;
+    const options = optionsOf(this);
     const onProgress = (sent: number, total: number): void => {
       item.progressed(total > 0 ? sent / total : 1);
       options.onProgress?.(sent, total);
@@ -223,7 +220,7 @@ export class FileFieldElement extends Base {
   #discard({ row, stop, note }: FieldItem): void {
     row.remove();
     stop.abort();
-    if (note.id !== undefined) void giveUpNoted(note.id, this.#options);
+    if (note.id !== undefined) void giveUpNoted(note.id, optionsOf(this));
   }
 
   #put(name: string, file?: File): FieldItem {
@@ -245,10 +242,10 @@ export class FileFieldElement extends Base {
     item.id = id;
     item.become('done');
     const path = `/${encodeURIComponent(id)}`;
-    const file = await send<UploadedFile>(this.#options, 'GET', path).catch(() => undefined);
+    const file = await send<UploadedFile>(optionsOf(this), 'GET', path).catch(() => undefined);
     if (!file) return;
     item.rename(file.name);
-    if (file.contentType.startsWith('image/')) item.illustrate(`${baseOf(this.#options)}${path}/content`);
+    if (file.contentType.startsWith('image/')) item.illustrate(`${baseOf(optionsOf(this))}${path}/content`);
   }
 
   #fail(item: FieldItem, problem: string): void {
@@ -277,15 +274,10 @@ export class FileFieldElement extends Base {
     const data = new FormData();
     for (const id of this.#ids) data.append(name, id);
     this.#internals.setFormValue(name === '' ? null : data, this.value);
-    const problem = this.#problem || this.#items.find(({ state }) => state === 'failed')?.problem;
-    const isOpen = this.#items.some(({ id }) => id === undefined);
-    const isMissing = this.hasAttribute('required') && this.#ids.length === 0;
-    const message = problem || (isOpen && this.#text('unfinished')) || (isMissing && this.#text('missing')) || '';
-    this.#internals.setValidity(
-      { customError: Boolean(problem) || isOpen, valueMissing: isMissing },
-      message,
-      this.#pick,
-    );
+    const isRequired = this.hasAttribute('required');
+    const given = { own: this.#problem, isRequired, text: (key: keyof FieldTexts) => this.#text(key) };
+    const { flags, message } = validityOf(this.#items, given);
+    this.#internals.setValidity(flags, message, this.#pick);
   }
 
   #say({ name }: FieldItem, what: string): void {
