@@ -57,8 +57,19 @@ export async function insertStoredFile(manager: EntityManager, file: ManagedFile
 /** As `insertStoredFile`, for several, a thousand with each statement. */
 export async function insertStoredFiles(manager: EntityManager, files: readonly ManagedFile[]): Promise<void> {
   const [file, ...others] = files;
-  if (file && others.length === 0) await insertStoredFile(manager, file);
-  else await insertFiles(manager, files);
+  if (file === undefined) return;
+  if (others.length === 0) return insertStoredFile(manager, file);
+  try {
+    await insertFiles(manager, files);
+  } catch (error) {
+    if (databaseFault(error) !== 'unique') throw error;
+    // PostgreSQL and MariaDB quote the key of the row.
+    const { message, driverError } = error as { message: string; driverError?: { detail?: string } };
+    const told = `${message} ${driverError?.detail ?? ''}`;
+    const taken = files.find(({ locationKey: key }) => told.includes(key));
+    const location = taken?.location ?? files.map((one) => one.location).join('" or "');
+    throw new LocationTakenError(location, (taken ?? file).storage, { cause: error });
+  }
 }
 
 /** Runs `insert`, which adds the row of a location; throws `LocationTakenError` where a unique index refuses it. */

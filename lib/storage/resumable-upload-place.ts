@@ -1,5 +1,6 @@
 /** An object whose bytes become a part of another one. */
 export interface JoinedObject {
+  /** Where it is. */
   location: string;
   /** Bytes. */
   size: number;
