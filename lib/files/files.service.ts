@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Optional } from '@nestjs/common';
 import { In } from 'typeorm';
 import type { Repository } from 'typeorm';
 import { FileChangedError, FileCorruptError, FileNotFoundError, FilePinnedError } from '../errors/files.errors.js';
@@ -94,7 +94,7 @@ export class FilesService {
     private readonly registration: FileRegistration,
     private readonly copies: OwnerCopies,
     private readonly addresses: FilesAddresses,
-    private readonly derived?: DerivedFiles,
+    @Optional() private readonly derived?: DerivedFiles,
   ) {}
 
   /**

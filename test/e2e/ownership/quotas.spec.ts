@@ -6,6 +6,7 @@ import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DRAFT_OPTIONS, readDraftOptions } from '../../../lib/files/drafts/draft-options.js';
 import { Drafts } from '../../../lib/files/drafts/drafts.js';
+import { ContentBatches } from '../../../lib/files/content/content-batches.js';
 import { ContentCopies } from '../../../lib/files/content/content-copies.js';
 import { FileRegistration } from '../../../lib/files/file-registration.js';
 import { DEFAULT_STORAGE, FileWriter } from '../../../lib/files/file-writer.js';
@@ -76,6 +77,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('a quot
         Drafts,
         FileWriter,
         FileRegistration,
+        ContentBatches,
         ContentCopies,
         OwnerCopies,
         { provide: FilesAddresses, useValue: {} },
