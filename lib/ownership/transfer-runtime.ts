@@ -55,6 +55,11 @@ interface Acting {
 
 const live = new Map<DataSource, TransferRuntime>();
 
+/** Those that can read files: an application that was not closed in the usual way ends with its data source. */
+function runtimes(): TransferRuntime[] {
+  return [...live.values()].filter(({ dataSource }) => dataSource.isInitialized);
+}
+
 /**
  * What tasks and constraints need of an application. Nest does not make them, so they find it here: by the data source of their unit
  * of work, of which each application has its own.
@@ -92,11 +97,12 @@ export class TransferRuntime implements OnModuleInit {
 
   /** The only runtime there is, for checks outside of a unit of work. */
   static only(): TransferRuntime {
-    const [runtime, ...others] = live.values();
+    const running = runtimes();
+    const [runtime, ...others] = running;
     if (!runtime) throw new RuntimeMissingError('A file was validated while no FilesModule is running');
     if (others.length > 0) {
       throw new RuntimeMissingError(
-        `A file was validated outside of a unit of work, and ${live.size} applications with FilesModule run in this process, ` +
+        `A file was validated outside of a unit of work, and ${running.length} applications with FilesModule run in this process, ` +
           'so it cannot be told which one has it. Put @WithTaskQueue() on the handler',
       );
     }
@@ -106,7 +112,7 @@ export class TransferRuntime implements OnModuleInit {
   /** What holds for fields that name files, where the validation is going on. */
   static validation(): CheckedValidationOptions {
     const unit = currentUnit();
-    const [only, ...others] = live.values();
+    const [only, ...others] = runtimes();
     const runtime = (unit && live.get(unit.dataSource)) ?? (others.length === 0 ? only : undefined);
     return runtime?.validation ?? readValidationOptions();
   }
