@@ -126,8 +126,14 @@ export async function jobsApp(options: JobsAppOptions): Promise<JobsApp> {
     providers: [{ provide: JobScript, useValue: script }, ...providers],
   }).compile();
   testing.useLogger(false);
-  await testing.init();
   const dataSource = testing.get(DataSource);
+  try {
+    await testing.init();
+  } catch (error) {
+    // What does not boot is not closed by anybody else.
+    await dataSource.destroy();
+    throw error;
+  }
   return {
     queue: testing.get(TaskQueue),
     jobs: testing.get(FilesJobs),
