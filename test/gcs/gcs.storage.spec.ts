@@ -107,7 +107,7 @@ describe.skipIf(!GCS)('gcsStorage', () => {
       const { direct, storage, wire } = await setUp();
       const content = unending(randomBytes(2 * CHUNK + 1));
       const writing = storage.write('broken', content);
-      await expect.poll(() => wire.asked.filter(({ line }) => ANY_CHUNK.test(line)).length).toBe(1);
+      await expect.poll(() => wire.asked.filter(({ line }) => ANY_CHUNK.test(line)).length).toBe(2);
       expect([await storage.exists('broken'), await locationsIn(storage)]).toEqual([false, []]);
       const fault = new Error('the source failed');
       content.destroy(fault);
