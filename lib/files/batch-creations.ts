@@ -13,7 +13,7 @@ import { uuidV7 } from './file-id.js';
 import { cleanFileName } from './file-name.js';
 import { DEFAULT_STORAGE } from './file-writer.js';
 import type { ManagedFile } from './managed-file.entity.js';
-import { insertFiles, newFile } from './new-file.js';
+import { insertStoredFiles, newFile } from './new-file.js';
 import { assertOwnerReference } from './owner-reference.js';
 import type { OwnerReference } from './owner-reference.js';
 import { OwnershipPort } from './ownership-port.js';
@@ -90,7 +90,7 @@ export class BatchCreations {
         const { storage, location, contentType, charset, size, hash, hashAlgorithm, safety } = content;
         return newFile({ name, storage, location, contentType, charset, size, hash, hashAlgorithm, ...safety }, owner);
       });
-      await insertFiles(manager, rows);
+      await insertStoredFiles(manager, rows);
       await this.ownership.onCreateAll(rows, manager);
       for (const row of rows) await this.hooks?.run(row, 'create');
       return rows;

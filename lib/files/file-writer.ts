@@ -234,8 +234,11 @@ function bytesOf(content: NewContent): Bytes & ScanFields {
 /** The files of each actor. */
 function byActor(files: readonly ManagedFile[], stored: readonly Stored[]): Map<Stored['actor'], ManagedFile[]> {
   const groups = new Map<Stored['actor'], ManagedFile[]>();
-  for (const [at, { actor }] of stored.entries())
-    groups.set(actor, [...(groups.get(actor) ?? []), files[at] as ManagedFile]);
+  for (const [at, { actor }] of stored.entries()) {
+    const own = groups.get(actor) ?? [];
+    own.push(files[at] as ManagedFile);
+    groups.set(actor, own);
+  }
   return groups;
 }
 

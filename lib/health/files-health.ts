@@ -109,7 +109,7 @@ export class FilesHealthIndicator {
       key: 'jobs',
       subject: this.jobs,
       remedy:
-        'See whether the server of the engine runs: the database for outboxJobs() and pgBossJobs(), Redis for bullmqJobs(). No job is lost meanwhile.',
+        'See whether the server of the engine runs: Redis for bullmqJobs(), the database for the others. No job is lost meanwhile.',
       ask: async () => ((await this.jobs.ping()) ? {} : NOT_ASKED),
     };
   }

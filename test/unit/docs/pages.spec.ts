@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { pictureOf } from '../../../scripts/benchmark-picture.mjs';
 import { blocksOf, docPages, readPage } from '../../support/doc-pages.js';
 
 const REPOSITORY = fileURLToPath(new URL('../../../', import.meta.url));
@@ -110,4 +111,9 @@ describe('the links of the pages', () => {
     const listed = links.filter(({ page }) => indexes.includes(page)).map(({ target }) => target);
     expect(pages.filter((page) => !indexes.includes(page) && !listed.includes(page))).toEqual([]);
   });
+});
+
+it('draws the picture of the benchmarks from their table', () => {
+  const picture = readFileSync(join(REPOSITORY, 'docs/pictures/latency.svg'), 'utf8');
+  expect(picture).toBe(pictureOf(readPage('benchmarks.md')));
 });

@@ -1,0 +1,1 @@
+export function pictureOf(page: string): string;
