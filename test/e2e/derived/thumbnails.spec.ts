@@ -51,8 +51,12 @@ it('refuses a broken image, and a small file that decodes to a huge one, with 40
   const bomb = await app.upload(await plain(8000, 8000).png().toBuffer(), 'bomb.png');
   for (const id of [broken, bomb])
     await expect.poll(async () => (await app.thumbnail(id)).status, { timeout: 40_000 }).toBe(404);
-  const failed = await app.app.get(FilesJobs).failed();
-  expect(new Map(failed.map(({ payload, error }) => [(payload as { fileId: string }).fileId, error]))).toEqual(
+  const errors = async () => {
+    const failed = await app.app.get(FilesJobs).failed();
+    return new Map(failed.map(({ payload, error }) => [(payload as { fileId: string }).fileId, error]));
+  };
+  // A job has failed a moment after what stands for its file is there.
+  await expect.poll(errors, { timeout: 20_000 }).toEqual(
     new Map([
       [broken, expect.stringContaining('png')],
       [bomb, expect.stringContaining('pixel limit')],

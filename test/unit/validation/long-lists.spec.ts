@@ -78,7 +78,7 @@ async function ownFiles(count: number): Promise<string[]> {
   return made;
 }
 
-const N = 1_000;
+const N = 500;
 
 /** Four times the work, with room for noise; what is quadratic grows sixteenfold. */
 const LINEAR = 9;
