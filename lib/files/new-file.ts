@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { LocationTakenError } from '../errors/storage.errors.js';
 import { locationKey } from '../storage/location-key.js';
+import { insertRow } from './insert-row.js';
 import { ManagedFile } from './managed-file.entity.js';
 import type { ScanFields } from './scan/scan-state.js';
 import type { OwnerReference } from './owner-reference.js';
@@ -34,8 +35,7 @@ export function newFile(stored: StoredFile, owner: OwnerReference | null, id = u
 
 /** Inserts the row of a file. */
 export async function insertFile(manager: EntityManager, file: ManagedFile): Promise<void> {
-  // A copy, which TypeORM may change; its type has no place for JSON of any shape.
-  await manager.insert(ManagedFile, { ...file } as object);
+  await insertRow(manager, ManagedFile, file);
 }
 
 // A row has 20 parameters. The lowest limit of the databases is 32766 parameters.

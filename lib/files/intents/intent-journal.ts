@@ -16,7 +16,9 @@ import { FileIntent } from './file-intent.entity.js';
 import type { IntentKind } from './file-intent.entity.js';
 import type { Intent } from './intent.js';
 import { IntentConnection } from './intent-connection.js';
+import { insertRow } from '../insert-row.js';
 import { lockShared } from '../lock-files.js';
+import { Together } from '../together.js';
 import { locationKey } from '../../storage/location-key.js';
 import { leaveMarker } from './marker-intent.js';
 import { uuidV7 } from '../file-id.js';
@@ -40,6 +42,9 @@ const IDS_PER_STATEMENT = 10_000;
 @Injectable()
 export class IntentJournal {
   readonly #connection: IntentConnection;
+  readonly #together = new Together<StoredAt, Intent>(ROWS_PER_STATEMENT, (places) =>
+    this.#record(this.transactor.dataSource, places),
+  );
 
   constructor(
     private readonly transactor: Transactor,
@@ -53,6 +58,7 @@ export class IntentJournal {
    * a committed row. For a caller in a transaction on SQLite or a shared connection, it is a marker in the storage.
    */
   async announce(storage: Storage, location: string): Promise<Intent> {
+    if (!isInTransaction(this.transactor.dataSource)) return this.#together.do({ storage, location });
     const [intent] = await this.announceAll([{ storage, location }]);
     return intent as Intent;
   }
@@ -143,7 +149,9 @@ export class IntentJournal {
   async #record(through: DataSource, places: readonly StoredAt[]): Promise<Intent[]> {
     const intents = through.getRepository(FileIntent);
     const rows = places.map(({ storage, location }) => this.#make('create', storage, location));
-    for (const chunk of inChunks(rows, ROWS_PER_STATEMENT)) await intents.insert(chunk);
+    const [row, ...others] = rows;
+    if (row && others.length === 0) await insertRow(through.manager, FileIntent, row);
+    else for (const chunk of inChunks(rows, ROWS_PER_STATEMENT)) await intents.insert(chunk);
     return rows.map((row) => this.#recorded(intents, row));
   }
 
