@@ -7,13 +7,14 @@ import {
   NotFoundException,
   Param,
   Patch,
+  Post,
   Req,
   ValidationPipe,
 } from '@nestjs/common';
 import type { NestMiddleware } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
-import { IsOptional } from 'class-validator';
+import { IsIn, IsOptional } from 'class-validator';
 import type { NextFunction, Request, Response } from 'express';
 import {
   AcceptFileType,
@@ -66,7 +67,7 @@ class Mailer {
 
 @Entity()
 @OwnsFiles('package')
-class Package {
+export class Package {
   @PrimaryGeneratedColumn('uuid') id!: string;
   @Column('varchar', { default: '' }) title!: string;
   @Column('varchar', { default: 'private' }) visibility!: string;
@@ -74,17 +75,29 @@ class Package {
   @FileField({ onReplace: 'delete' }) @Column('uuid', { nullable: true }) attachmentId!: string | null; // 1. declare the column
 }
 
-export class UpdatePackageDto {
+export class PackageDto {
+  @IsOptional() @IsIn(['private', 'public']) visibility?: string;
   @IsOptional() @AcceptFileType('application/pdf') @TransferOwnership('package') attachmentId?: string; // 2. decorate the field
+}
+
+// What your authentication guard leaves on the request.
+interface SignedIn {
+  user: { id: string };
 }
 
 @Controller('packages')
 export class PackagesController {
   constructor(@InjectRepository(Package) private readonly packages: Repository<Package>) {}
 
+  @Post()
+  @WithTaskQueue() // 3. decorate the handlers
+  create(@Body() dto: PackageDto, @Req() { user }: SignedIn) {
+    return this.packages.save({ ...dto, creatorId: user.id });
+  }
+
   @Patch(':id')
-  @WithTaskQueue() // 3. decorate the handler
-  async update(@Param('id') id: string, @Body() dto: UpdatePackageDto, @Req() { user }: { user: { id: string } }) {
+  @WithTaskQueue()
+  async update(@Param('id') id: string, @Body() dto: PackageDto, @Req() { user }: SignedIn) {
     // Your application decides who may change the package.
     if (!(await this.packages.existsBy({ id, creatorId: user.id }))) throw new NotFoundException();
     return this.packages.save({ ...dto, id });
@@ -114,7 +127,7 @@ export class Importer {
 
   @WithTaskQueue()
   async importOne(row: Row): Promise<Package> {
-    this.queue.add(new OwnershipTransferTask(row.fileId, 'package', 'id')); // the package's id, read from the result
+    this.queue.add(new OwnershipTransferTask(row.fileId, 'package', 'id')); // 'id': where the result has the package's id
     this.queue.add((pkg: Package) => this.index.write(pkg.id)); // if it throws, nothing is saved
     this.queue.afterCommit(() => this.mailer.announce(row.title)); // if it fails, that is logged, and the package stays saved
     return this.packages.save({ title: row.title, attachmentId: row.fileId });
@@ -183,15 +196,19 @@ it('does what the README says', async () => {
   const files = app.get(FilesService);
   const ada = { 'x-user': 'ada' };
   const json = { ...ada, 'content-type': 'application/json' };
-  const pkg = await packages.save({ visibility: 'public', creatorId: 'ada' });
-  const form = formWith('%PDF-1.7\n', 'report.pdf');
-  const uploaded = await fetch(`${url}/files`, { method: 'POST', headers: ada, body: form });
+  const upload = (headers: HeadersInit) =>
+    fetch(`${url}/files`, { method: 'POST', headers, body: formWith('%PDF-1.7\n', 'report.pdf') });
+  const send = async (method: string, path: string, body: object, headers: HeadersInit = json) => {
+    const response = await fetch(`${url}/packages${path}`, { method, headers, body: JSON.stringify(body) });
+    return { status: response.status, body: (await response.json()) as { id: string; attachmentId: string | null } };
+  };
+  const uploaded = await upload(ada);
   const { id } = (await uploaded.json()) as { id: string };
+  const { body: pkg } = await send('POST', '', { visibility: 'public' });
   const content = async () => (await fetch(`${url}/files/${id}/content`)).status;
 
   const closed = await content();
-  const body = JSON.stringify({ attachmentId: id });
-  const patched = await fetch(`${url}/packages/${pkg.id}`, { method: 'PATCH', headers: json, body });
+  const patched = await send('PATCH', `/${pkg.id}`, { attachmentId: id });
   const deletion = await (async () => {
     try {
       await files.delete(id);
@@ -210,6 +227,21 @@ it('does what the README says', async () => {
   });
   expect(deletion).toBe('unpin it first');
 
+  const { id: another } = (await (await upload(ada)).json()) as { id: string };
+  const created = await send('POST', '', { attachmentId: another });
+  expect(created).toMatchObject({ status: 201, body: { attachmentId: another } });
+  expect(await files.findOrFail(another)).toMatchObject({ ownerType: 'package', ownerId: created.body.id });
+  const nobody = { 'content-type': 'application/json' };
+  const { id: unused } = (await (await upload(ada)).json()) as { id: string };
+  expect((await upload({})).status).toBe(401);
+  for (const [method, path] of [
+    ['POST', ''],
+    ['PATCH', `/${pkg.id}`],
+  ] as const) {
+    expect((await send(method, path, { attachmentId: unused }, nobody)).status).toBe(400);
+    expect((await send(method, path, {}, nobody)).status).toBe(500);
+  }
+
   const [importer, index, mailer] = [app.get(Importer), app.get(SearchIndex), app.get(Mailer)];
   const create = () => files.create(Buffer.from('x'), { name: 'x', owner: null });
   const [first, second] = [await create(), await create()];
@@ -217,7 +249,7 @@ it('does what the README says', async () => {
   index.isBroken = true;
   await expect(importer.importOne({ title: 'second', fileId: second.id })).rejects.toThrow('broken');
 
-  expect([index.written, mailer.sent, await packages.count()]).toEqual([[imported.id], ['first'], 2]);
+  expect([index.written, mailer.sent, await packages.count()]).toEqual([[imported.id], ['first'], 3]);
   expect([(await files.findOrFail(first.id)).ownerId, (await files.findOrFail(second.id)).ownerId]).toEqual([
     imported.id,
     null,
@@ -231,5 +263,5 @@ it('names commands that CI runs from a clean checkout', () => {
   expect([...named].toSorted()).toEqual(['npm ci', 'npm start', 'npm test']);
   for (const script of ['npm ci', 'npm start', 'tests tests test']) expect(ci).toContain(script);
   // test/package installs the packed library as any other.
-  expect(install).toBe('npm install nestjs-files\n');
+  expect(install).toBe('npm install nestjs-files better-sqlite3@12\n');
 });
