@@ -1,7 +1,7 @@
 import type { FieldProblem } from './file-problem.js';
 import { FilesError, type FilesErrorBody } from './files-error.js';
 
-/** There is no such file of this one: nothing of its kind is derived from its type, or all attempts to make it have failed. */
+/** The file has no derived file of this kind: no method derives the kind from this type, the method returned null, or all attempts failed. */
 export class DerivedFileMissingError extends FilesError {
   readonly code = 'FILES_DERIVED_FILE_MISSING';
 
@@ -10,13 +10,13 @@ export class DerivedFileMissingError extends FilesError {
     readonly fileId: string,
     /** The kind, as in `@DerivedFile()`. */
     readonly kind: string,
-    /** `unsuitable`: none is made of such a file. `failed`: it could not be made. */
+    /** `unsuitable`: the kind is not derived from files of this type. `failed`: it could not be made. */
     readonly reason: 'unsuitable' | 'failed',
   ) {
     super(
       reason === 'unsuitable'
-        ? `No ${kind} is made of a file like ${fileId}.`
-        : `The ${kind} of file ${fileId} could not be made. An administrator finds the reason among the failed jobs.`,
+        ? `No ${kind} is derived from files of the type of file ${fileId}.`
+        : `The ${kind} of file ${fileId} could not be made. If its job has failed, the failed jobs have the reason.`,
     );
   }
 }
@@ -66,7 +66,7 @@ export class FileNameInvalidError extends FilesError {
   }
 }
 
-/** The metadata of a file is no object that JSON columns keep as it is, or is too large. */
+/** The metadata of a file is not a plain object, would be changed by JSON, or is too large. */
 export class FileMetadataInvalidError extends FilesError {
   readonly code = 'FILES_FILE_METADATA_INVALID';
 
@@ -81,8 +81,8 @@ export class FileMetadataInvalidError extends FilesError {
 }
 
 /**
- * The application refuses a file that was stored: a hook throws it, and nothing is saved. The bytes are removed, also those of a direct upload,
- * which is over then.
+ * The application refuses a stored file. Throw this error in a hook (`@OnFileStored()`). Nothing is saved, and the bytes are removed. A direct upload
+ * is given up.
  * @example throw new FileRefusedError('The image has no caption.')
  */
 export class FileRefusedError extends FilesError {
@@ -212,7 +212,7 @@ export class ValidationFailedError extends FilesError {
     this.problems = problems;
   }
 
-  /** The body that `ValidationPipe` gives, with the code, and with that of each field. */
+  /** The body of a `ValidationPipe` error, plus the code of this error and the code of each field's problem. */
   override getResponse(): FilesErrorBody {
     const { messages: message, problems } = this;
     return { ...super.getResponse(), message, ...(problems.length > 0 && { problems }) };
@@ -248,7 +248,7 @@ export class ContentTypeInvalidError extends FilesError {
   }
 }
 
-/** The sweeper took the bytes for abandoned before their row was written: it took longer than the grace period. */
+/** Storing the file took longer than the grace period, so the sweeper treated its bytes as abandoned before its row was written. */
 export class IntentLostError extends FilesError {
   readonly code = 'FILES_INTENT_LOST';
 

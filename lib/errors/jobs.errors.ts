@@ -31,7 +31,7 @@ export class JobOptionInvalidError extends FilesError {
   }
 }
 
-/** A job was queued that no provider of this process works off. Nothing was queued. */
+/** A job was queued that no provider of this process handles. Nothing was queued. */
 export class JobUnknownError extends FilesError {
   readonly code = 'FILES_JOB_UNKNOWN';
 
@@ -43,7 +43,7 @@ export class JobUnknownError extends FilesError {
   ) {
     super(
       `No provider has a method with @FileJob(${JSON.stringify(job)}). Known jobs: ${known.join(', ') || 'none'}. Add the provider to a module; or, ` +
-        'where another process works jobs off, say so: FilesModule.forRoot({ jobs: { work: false } }).',
+        'where another process runs the jobs, say so: FilesModule.forRoot({ jobs: { work: false } }).',
     );
   }
 }

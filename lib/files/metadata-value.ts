@@ -16,6 +16,6 @@ export function assertMetadata(metadata: unknown): asserts metadata is MetadataV
   if (fault) throw new FileMetadataInvalidError(fault.place, fault.what, fault.remedy);
   const size = Buffer.byteLength(JSON.stringify(metadata));
   if (size <= MAX_BYTES) return;
-  const remedy = `Keep the rest in a record of the application. At most ${MAX_BYTES} bytes are taken`;
+  const remedy = `Keep the rest in a record of the application. Metadata has at most ${MAX_BYTES} bytes of JSON`;
   throw new FileMetadataInvalidError('metadata', `has ${size} bytes of JSON`, remedy);
 }

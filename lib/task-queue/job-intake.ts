@@ -8,17 +8,20 @@ const MAX_BYTES = 65_536;
 /** How a job is queued. */
 export interface EnqueueOptions {
   /**
-   * Names the job among those of its kind: while one with the same key is there, another is not queued. The default engine keeps the keys of
-   * jobs that are done for a day. @default none
+   * Identifies the job among the jobs with the same name. While a job with this key waits, runs or has failed, no second one is queued. The default
+   * engine keeps the key of a completed job for a day, which blocks a second job until then. @default none
    */
   key?: string;
   /** How many milliseconds the job waits before it may run, from the call on. @default 0 */
   delay?: number;
 }
 
-/** Takes the jobs that units of work queue. It is a port: the task queue knows nothing of who works them off. */
+/** Takes the jobs that units of work queue. It is a port: the task queue does not know what runs the jobs. */
 export abstract class JobIntake {
-  /** Notes the job, whose payload is JSON; it is written in the unit's transaction, before that ends, or undone with the unit. */
+  /**
+   * Notes a job. Its payload must be a JSON value. The job is written at the end of the unit, in the unit's transaction. If the unit is rolled back,
+   * no job is written.
+   */
   abstract add(unit: UnitOfWork, job: string, payload: unknown, options: EnqueueOptions): void;
 }
 
@@ -28,7 +31,7 @@ export function assertPayload(job: string, payload: unknown): void {
   if (fault) throw new JobPayloadInvalidError(job, fault.place, fault.what, fault.remedy);
   const size = Buffer.byteLength(JSON.stringify(payload));
   if (size > MAX_BYTES) {
-    const remedy = `Queue the id of a record that has it. At most ${MAX_BYTES} bytes are taken`;
+    const remedy = `Save the data in a record and queue the record's id. A payload has at most ${MAX_BYTES} bytes of JSON`;
     throw new JobPayloadInvalidError(job, 'payload', `has ${size} bytes of JSON`, remedy);
   }
 }

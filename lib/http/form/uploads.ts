@@ -20,7 +20,7 @@ import { receiveForm } from './form-files.js';
 import type { Upload } from './form-files.js';
 import { ValidInput } from '../routes/valid-input.pipe.js';
 
-// Fields and headers of parts, at their limits, take less than this: all further bytes of a form belong to its files.
+// The fields of a form and the headers of its parts take less than this, even at their limits. All other bytes belong to the files.
 const FORM_OVERHEAD = 1024 * 1024;
 const OCTETS = 'application/octet-stream';
 
@@ -36,14 +36,14 @@ export class Uploads {
     @Inject(UPLOAD_IDLE_TIMEOUT) private readonly idleTimeout: number,
   ) {}
 
-  /** Makes all files of a form, or none; several only if the query asks for a list. */
+  /** Creates all files of a form, or none. Refuses a second file unless the query has `multiple=true`. */
   async create(
     request: IncomingMessage,
     query: UploadInput,
     context: ExecutionContext,
   ): Promise<{ files: ManagedFile[]; isList: boolean }> {
     return orDiscard(request, async () => {
-      // Not by a pipe, because a refusal there would leave the body unread.
+      // Not in a pipe: if a pipe refused the query, nobody would read the body.
       const input = new ValidInput().transform(query, { type: 'query', metatype: UploadInput }) as UploadInput;
       const isList = input.multiple === 'true';
       const actor = await this.actors.of(context);
@@ -87,7 +87,8 @@ export class Uploads {
 async function* onlyOne(uploads: AsyncIterable<Upload>): AsyncGenerator<Upload, void, void> {
   let count = 0;
   for await (const upload of uploads) {
-    if (++count > 1) throw new UploadMalformedError('it has several files. Send one, or all of them to ?multiple=true');
+    if (++count > 1)
+      throw new UploadMalformedError('it has several files. Send one file, or add ?multiple=true to the address');
     yield upload;
   }
 }
@@ -98,7 +99,7 @@ function declaredSize({ headers }: IncomingMessage): number {
   return Number.isSafeInteger(size) ? size : 0;
 }
 
-// The bytes decide the type; but a form, for example, was sent here by mistake.
+// The bytes decide the type, so a request needs no Content-Type. If it declares another type than the file's, it is probably a form by mistake.
 function assertSameType({ headers }: IncomingMessage, { id, contentType }: ManagedFile): void {
   const declared = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? OCTETS;
   if (declared !== OCTETS && declared !== contentType) throw new FileTypeChangedError(id, contentType, declared);
