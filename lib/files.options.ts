@@ -80,7 +80,7 @@ export interface FilesModuleOptions extends FilesModuleShape {
    * @default 10000
    */
   shutdownTimeout?: number;
-  /** What keeps the jobs of `TaskQueue.enqueue()`, and whether this process works them off. @default in the table `files_job`, and it does */
+  /** What keeps the jobs of `TaskQueue.enqueue()`, and whether this process runs them. @default in the table `files_job`, and it does */
   jobs?: JobsOptions;
   /** Options for fields of DTOs and schemas that name files: `{ maxFiles: 100 }`. */
   validation?: FilesValidationOptions;

@@ -3,7 +3,7 @@ import type { JobCarrier } from '../diagnostics/traces.js';
 import type { Transactor } from '../unit-of-work/transactor.js';
 import type { JobHandler } from './job-handlers.js';
 
-/** What is written of a job: JSON. */
+/** The part of a job that is written as JSON. */
 export interface JobData {
   /** What its handler gets. */
   readonly payload: unknown;
@@ -11,7 +11,7 @@ export interface JobData {
   readonly carrier?: JobCarrier;
 }
 
-/** The error of a job whose last attempt nobody saw the end of. */
+/** The error of a job whose process died during the last attempt. */
 export const DIED = 'Its process died during the last attempt.';
 
 /** A job that is about to be written. */
@@ -59,7 +59,7 @@ export interface JobHost {
   readonly transactor: Transactor;
   /** The handlers of the application. */
   readonly known: ReadonlyMap<string, JobHandler>;
-  /** Those by which this process works jobs off; none where it only queues them. */
+  /** The handlers whose jobs this process runs. Empty if it only queues jobs. */
   readonly handlers: ReadonlyMap<string, JobHandler>;
   /** How many milliseconds a shutdown waits for runs. */
   readonly shutdownTimeout: number;
@@ -78,7 +78,7 @@ export interface JobHost {
 /** Stores jobs and runs them: `outboxJobs()` makes an engine. Its members are for the library alone. */
 export interface JobEngine {
   /**
-   * Begins to work jobs off; called once, when the application has booted. Jobs may be written before.
+   * Begins to run jobs. Called once, when the application has booted. Jobs may be written before.
    * @internal
    */
   start(host: JobHost): Promise<void> | void;

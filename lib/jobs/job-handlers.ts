@@ -9,7 +9,7 @@ import type { FileJobOptions, JobContext, JobDecoration } from './file-job.decor
 
 type JobLimits = Required<Omit<FileJobOptions, 'gaveUp'>> & Pick<FileJobOptions, 'gaveUp'>;
 
-/** A method that works jobs off, and how. */
+/** A method that runs jobs, and how. */
 export interface JobHandler extends JobLimits {
   /** The job's name. */
   readonly name: string;

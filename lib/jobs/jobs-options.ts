@@ -6,7 +6,7 @@ import { outboxJobs } from './outbox/outbox-engine.js';
 export interface JobsOptions {
   /** Stores jobs and runs them. @default outboxJobs(), in the table `files_job` */
   engine?: JobEngine;
-  /** Whether this process works jobs off, or only queues them. @default true */
+  /** Whether this process runs jobs, or only queues them. @default true */
   work?: boolean;
 }
 

@@ -10,7 +10,7 @@ export interface LaneWork<Job> {
   failed(handler: JobHandler, error: unknown): void;
 }
 
-/** Works off the jobs of one name, as many at once as the handler says; it takes no more than it can begin. */
+/** Runs the jobs of one name, as many at once as the handler says. Takes no more than it can begin. */
 export class Lane<Job> {
   #running = 0;
   #isTaking = false;

@@ -16,7 +16,7 @@ import type { WorkerTask } from '../crash/job-worker.child.js';
 
 type Death = WorkerTask['death'];
 
-/** What is run: with `jobs`, two processes work off so many, and die before any statement of one job; a sample without. */
+/** What is run: with `jobs`, two processes run so many, and die before any statement of one job; a sample without. */
 export interface JobCrashes {
   readonly jobs?: number;
   /** The engine of each process, on this database. */
@@ -137,7 +137,7 @@ export function describeJobCrashes(name: string, kind: TestDatabase, { jobs, tas
       expect(await notes()).toEqual([]);
     });
 
-    it('lose no job while two work off many, and run none of a unit that was rolled back', LONG, async () => {
+    it('lose no job while two processes run many, and run none of a unit that was rolled back', LONG, async () => {
       const { engine, dispose } = await startEngine(task(database));
       const queueing = await jobsApp({ database: connection(), jobs: { work: false, engine } });
       const wanted: string[] = [];

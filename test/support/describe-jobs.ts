@@ -401,7 +401,7 @@ export function describeJobs(name: string, kind: TestDatabase, engine: TestedEng
       expect(await notes()).toEqual(['x']);
     });
 
-    it('leaves jobs that a process only queues to those that work them off', async () => {
+    it('leaves jobs that a process only queues to those that run them', async () => {
       const queueing = await open({ jobs: { work: false } });
       await queueing.queue.run(() => queueing.queue.enqueue('note', 'x'));
       expect(await engine.left(database)).toBe(1);
@@ -410,7 +410,7 @@ export function describeJobs(name: string, kind: TestDatabase, engine: TestedEng
       expect([queueing.script.payloads, working.script.payloads]).toEqual([[], ['x']]);
     });
 
-    it('runs each job once where several applications work them off', async () => {
+    it('runs each job once where several applications run jobs', async () => {
       const [one, other] = [await open(), await open()];
       const all = Array.from({ length: 200 }, (_, at) => `${at}`);
       const queue = (app: JobsApp, payloads: string[]) =>

@@ -24,7 +24,7 @@ export interface Removal {
 
 /**
  * Removes bytes after the commits that gave them up, while the responses are on their way. Removals that fail, or that a shutdown cuts short,
- * keep their intents, which the sweeper works off.
+ * keep their intents, which the sweeper processes.
  */
 @Injectable()
 export class ByteRemovals {

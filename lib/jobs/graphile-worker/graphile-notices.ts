@@ -74,7 +74,7 @@ export class GraphileNotices {
     try {
       client.on('notification', heard).on('error', failed);
       const ended = once(client, 'end', { signal });
-      // Of what was committed before, nobody tells.
+      // There is no notice about jobs that were committed before.
       const began = client.query('LISTEN "jobs:insert"').then(heard);
       await Promise.all([ended, began]);
       throw new Error('the connection has ended');

@@ -25,7 +25,7 @@ export async function writeToGraphile(manager: EntityManager, schema: string, jo
     parts.push(`(SELECT ${plain.length} - COUNT(*) FROM ${schema}.add_jobs(ARRAY(${specs})))`);
   }
   if (keyed.length > 0) {
-    // Of its modes only this one leaves a job with the key as it is. The condition spares a lock on it, which its run would wait for.
+    // Only this mode of `add_job` leaves a job with the key as it is. With the condition, that job is not locked: its run would wait for the lock.
     const added = `${schema}.add_job(job.identifier, job.payload, NULL, ${RUN_AT}, job.max_attempts, job.key, NULL, NULL, 'unsafe_dedupe')`;
     const isNew = `NOT EXISTS (SELECT FROM ${schema}._private_jobs AS there WHERE there.key = job.key)`;
     parts.push(`(SELECT COUNT(*) - COUNT((${added}).id) FROM ${rows(keyed)} WHERE ${isNew})`);

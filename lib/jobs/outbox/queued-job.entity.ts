@@ -20,11 +20,11 @@ export class QueuedJob {
   @Column(text(191, { name: 'job_key', nullable: true })) key!: string | null;
   /** What the handler gets, and what traces link its runs with. */
   @Column(data()) data!: JobData;
-  /** What is to become of it. */
+  /** Whether the job is open, done or failed. */
   @Column(text(16)) state!: QueuedJobState;
   /** How often it was taken. */
   @Column({ type: 'integer' }) attempts!: number;
-  /** Of one that is open: from when on it may be taken; while it runs, that is the end of its lease. Of the others: since when they are over. */
+  /** For an open job: when it may be taken; while it runs, the end of its lease. For the others: when it ended. */
   @Column(when({ name: 'due_at' })) dueAt!: Date;
   /** Fresh each time it is taken; null while nobody has it. */
   @Column(uuid({ name: 'lease_owner', nullable: true })) leaseOwner!: string | null;

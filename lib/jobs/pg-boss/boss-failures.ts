@@ -25,7 +25,7 @@ export class BossFailures {
     await this.boss.fail(name, isTen(this.boss) ? id : { id, retryCount: last }, error);
   }
 
-  /** Those in these queues, the last one first. */
+  /** The failed jobs of these queues, the last one first. */
   async list(queues: readonly string[], limit: number): Promise<FailedJob[]> {
     return this.#rows(queues, 'TRUE', limit);
   }

@@ -67,7 +67,7 @@ for (const kind of kinds.slice(0, 1)) {
       return count;
     };
 
-    /** A job that waits in Redis, as no process works jobs off. */
+    /** A job that waits in Redis, as no process runs jobs. */
     async function relayed(): Promise<void> {
       const app = await open({ jobs: { work: false } });
       await app.queue.run(() => app.queue.enqueue('note', 'x'));
@@ -133,7 +133,7 @@ for (const kind of kinds.slice(0, 1)) {
       await expect.poll(() => database.read('SELECT text FROM job_note')).toEqual([{ text: 'x' }]);
     });
 
-    it('works jobs off with the engine of docs/jobs.md', async () => {
+    it('runs jobs with the engine of docs/jobs.md', async () => {
       const storages = { default: memoryStorage() };
       const redis = { ...connection };
 

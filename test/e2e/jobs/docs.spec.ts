@@ -142,7 +142,7 @@ it('leaves jobs to another process with the option of the page', async () => {
   expect(await dataSource.query('SELECT attempts FROM files_job')).toEqual([{ attempts: 0 }, { attempts: 0 }]);
 });
 
-it('works jobs off with the engine of the page', async () => {
+it('runs jobs with the engine of the page', async () => {
   const { app, dataSource } = await start(
     FilesModule.forRoot({
       storages,

@@ -231,7 +231,7 @@ describe.each(kinds)('graphileWorkerJobs on $name', (kind) => {
     });
   });
 
-  it('works jobs off with the engine of docs/jobs.md', async () => {
+  it('runs jobs with the engine of docs/jobs.md', async () => {
     const { user, host, port, database: name } = loginOf(database);
     const databaseUrl = `postgres://${user}@${host}:${port}/${name}`;
     const storages = { default: memoryStorage() };

@@ -111,7 +111,7 @@ for (const kind of await reachableDatabases('postgres')) {
       expect(app.script.runs[0]).toMatchObject({ payload: 'x', context: { id, attempt: 2 } });
     });
 
-    it('works jobs off with the engine of docs/jobs.md', async () => {
+    it('runs jobs with the engine of docs/jobs.md', async () => {
       const { user, host, port, database: name } = login(database);
       const databaseUrl = `postgres://${user}@${host}:${port}/${name}`;
       const storages = { default: memoryStorage() };
