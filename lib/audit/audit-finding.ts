@@ -6,7 +6,7 @@ export interface AuditedRecord {
   readonly entity: string;
   /** Its primary key, by property. */
   readonly key: Readonly<Record<string, unknown>>;
-  /** The owner that the record is; null where the column of the owner's id is empty. */
+  /** The owner that the record's files should have; null if the column of the owner's id is empty. */
   readonly owner: OwnerReference | null;
 }
 
@@ -44,7 +44,7 @@ export interface InvalidIdFinding extends FieldFinding {
   readonly value: string;
 }
 
-/** A file's owner has no row, softly removed or not, in any class of its type. */
+/** A file's owner has no row, soft-removed or not, in any class of its type. */
 export interface OwnerGoneFinding {
   /** Tells the findings apart. */
   readonly kind: 'owner-gone';
@@ -94,7 +94,7 @@ export interface WrongSizeFinding extends BytesFinding {
   readonly found: number;
 }
 
-/** A file has other bytes than its row says; only where they were read (`deep`). */
+/** The hash of a file's bytes is not the hash in its row. Found only if the audit reads the bytes (`deep`). */
 export interface WrongHashFinding extends BytesFinding {
   /** Tells the findings apart. */
   readonly kind: 'wrong-hash';

@@ -9,13 +9,13 @@ import { existingOwners, isFoundByFile, rowsNaming, rowsOfOwners } from './owner
 import type { OwnerType } from './owner-types.js';
 import type { AuditedRow } from './record-pages.js';
 
-/** A file of which an owner is known. */
+/** A file that has an owner. */
 interface OwnedFile extends AuditedFile {
   readonly ownerType: string;
   readonly ownerId: string;
 }
 
-/** Whether the owners of a page of files are there, and name those that are pinned. */
+/** Finds the files of a page whose owner does not exist, and the pinned files that their owner does not name. */
 export async function auditOwners(
   scope: AuditScope,
   types: ReadonlyMap<string, OwnerType>,
@@ -32,7 +32,7 @@ export async function auditOwners(
 
 type Finding = AuditFinding & { readonly fileId: string };
 
-/** Unless `exact`, owners whose rows do not name the file may seem to be missing. */
+/** Without `exact`, the result may also report an owner as missing that exists but does not name the file. */
 async function judgeFiles(
   manager: EntityManager,
   types: ReadonlyMap<string, OwnerType>,
@@ -48,7 +48,7 @@ async function judgeFiles(
   return findings;
 }
 
-/** Derived files belong to files. */
+/** Finds the derived files whose original does not exist. */
 async function judgeDerived(manager: EntityManager, files: readonly AuditedFile[]): Promise<Finding[]> {
   const owned = files.filter((file): file is OwnedFile => file.ownerType === FILE_OWNER);
   if (owned.length === 0) return [];
@@ -91,7 +91,7 @@ function rowsFor(
   files: readonly OwnedFile[],
   exact: boolean,
 ): AsyncIterable<AuditedRow> {
-  // An owner may have any number of rows, and no index leads to them.
+  // If an owner may have many rows, the owner id may have no index. The column of file ids has one.
   if (!exact && !entity.isOneRow && isFoundByFile(entity)) {
     return rowsNaming(
       manager,

@@ -114,7 +114,7 @@ async function knownAmong(
   return known;
 }
 
-/** Those of the objects that are copies of files of the other storages: at the same location, with the same size. See `FilesMirror`. */
+/** Finds the objects that are copies of files in other storages: at the same location, with the same size. See `FilesMirror`. */
 async function copiesAmong(
   manager: EntityManager,
   storages: readonly string[],

@@ -49,7 +49,7 @@ export async function* rowsNaming(
   }
 }
 
-/** Which of the ids are those of a row of the classes, softly removed or not. */
+/** Which of the ids have a row in the classes, soft-removed or not. */
 export async function existingOwners(
   manager: EntityManager,
   entities: readonly OwnerClass[],

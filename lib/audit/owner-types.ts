@@ -9,7 +9,7 @@ import { sharesTable } from './guarded-tables.js';
 export interface OwnerType {
   readonly type: string;
   readonly guarded: readonly GuardedEntity[];
-  /** The types without a declared field: which files their rows name is unknown. */
+  /** The classes without `@FileField()`. The library does not know which files their rows name. */
   readonly others: readonly OwnerClass[];
   /** Whether a declared field keeps files that it no longer names. */
   readonly mayKeep: boolean;

@@ -50,7 +50,7 @@ interface Naming {
   readonly field: string;
 }
 
-/** The declared fields of the owner's rows that name the file. */
+/** Finds the fields with `@FileField()` that contain the file's id, in the rows of the file's owner. */
 async function recordsNaming(app: INestApplicationContext, { id, ownerType, ownerId }: ManagedFile): Promise<Naming[]> {
   if (ownerType === null || ownerId === null) return [];
   const transactor = app.get(Transactor, { strict: false });

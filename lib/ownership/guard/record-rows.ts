@@ -109,7 +109,7 @@ export function isList({ isArray, type }: OwnerColumn): boolean {
   return isArray || type === 'simple-array' || type === 'simple-json' || type === 'json' || type === 'jsonb';
 }
 
-/** Reads rows, deleted softly or not, with their files; locked until the transaction ends where the database can. */
+/** Reads rows, soft-removed or not, with their files. Locks them until the transaction ends, if the database can. */
 export async function readRows(
   manager: EntityManager,
   entity: GuardedEntity,
