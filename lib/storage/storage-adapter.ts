@@ -80,8 +80,8 @@ export interface StorageAdapter {
   /** As `remove`, for several, in fewer steps than one for each. @default `remove`, one after the other */
   removeAll?(locations: readonly string[]): Promise<void>;
   /**
-   * Begins writes of many objects that last together, where that takes fewer steps than if each lasts by itself.
-   * @default each lasts as soon as `write` resolves
+   * Begins writes of many objects that become durable together, if that takes fewer steps than one by one.
+   * @default each is durable when `write` resolves
    */
   beginWrites?(): WritesTogether;
   /** Removes the remains of interrupted writes, if they are older. @default there are none */

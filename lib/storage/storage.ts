@@ -32,7 +32,7 @@ import type { StorageLimits } from './storage-limits.js';
 import type { StorageVerb } from './storage-verbs.js';
 import type { CheckBytes, WritesTogether } from './writes-together.js';
 
-// No file has it: the storage only has to say so.
+// `ping()` asks for this location. No file is stored there; every answer shows that the storage works.
 const NOWHERE = 'nestjs-files-ping';
 const CHANGES: readonly StorageVerb[] = ['remove', 'copy', 'move', 'directUploads', 'resumableUploads'];
 
@@ -40,7 +40,8 @@ const CHANGES: readonly StorageVerb[] = ['remove', 'copy', 'move', 'directUpload
 type Able<V extends StorageVerb> = StorageAdapter & Required<Pick<StorageAdapter, V>>;
 
 /**
- * A named place for bytes: an adapter, wrapped with the checks of limits, locations, verbs, the mark and errors, which are the same for every place.
+ * A named place for bytes: an adapter, and around it what is the same for every place: limits, the checks of locations, supported operations and
+ * the mark, and the translation of errors.
  * @example new Storage(new BucketAdapter(bucket), { maxSize: '10MiB', acceptedTypes: ['image'] })
  */
 export class Storage {
@@ -59,7 +60,7 @@ export class Storage {
   readonly #disabled: readonly StorageVerb[];
   readonly #locate: LocationTransformer;
   #mark: string | undefined;
-  /** When the mark was looked for and found: of the process's clock. */
+  /** When the last successful reading of the mark began, in milliseconds of `performance.now()`. */
   #markedAt = -Infinity;
   #name: string | undefined;
 
@@ -143,7 +144,8 @@ export class Storage {
   }
 
   /**
-   * From now on, each write, removal and listing looks for this mark first.
+   * From now on, removals, listings and writes look for this mark first. A write does not if the mark was found less than `trustedFor` ago, or if it
+   * belongs to `beginWrites()`.
    * @internal
    */
   expectMark(mark: string): void {
@@ -151,8 +153,8 @@ export class Storage {
   }
 
   /**
-   * Throws `StorageMarkMismatchedError` where the storage is not the place that it was at boot: it is not mounted any more, or another
-   * database's.
+   * Throws `StorageMarkMismatchedError` if the storage is not the place that it was at boot: it is not mounted any more, or it belongs to another
+   * database now.
    */
   async assertMarked(): Promise<void> {
     try {
@@ -187,8 +189,8 @@ export class Storage {
 
   /**
    * Stores the content at a free location: `LocationTakenError` otherwise, also for the losers of a race.
-   * Either all of the content is there afterwards or nothing is. A failed write destroys the content. `ContentSpentError` for a stream that
-   * was read before. With `writes`, the bytes last once `finishWrites()` resolves.
+   * Either all of the content is there afterwards or nothing is. The stream `content` is destroyed in any case. `ContentSpentError` for a stream that
+   * was read before. With `writes`, the bytes are durable only when `finishWrites()` has resolved.
    */
   async write(location: string, content: Readable, writes?: WritesTogether): Promise<void> {
     // An error that the content emits without a listener must not end the process.
@@ -202,8 +204,8 @@ export class Storage {
   }
 
   /**
-   * Begins writes that last together, once `finishWrites()` resolves; `undefined` where each lasts by itself. The mark is looked for now and at the
-   * end, instead of before each write.
+   * Begins writes that become durable together, when `finishWrites()` resolves. `undefined` if each write is durable by itself. The mark is looked
+   * for now and at the end, instead of before each write.
    */
   async beginWrites(): Promise<WritesTogether | undefined> {
     const adapter = this.#able('write');
@@ -213,19 +215,19 @@ export class Storage {
   }
 
   /**
-   * Gives a file of this machine the location as a further name, without a copy of its bytes; `check` reads them, and refuses them by an error.
-   * `false` where that is not possible: then write them.
+   * Links a file of this machine to the location (a hard link), without copying its bytes. `check` reads the bytes; its error refuses them. Returns
+   * `false` if a link is not possible: then the caller has to write the bytes.
    */
   async link(path: string, location: string, writes: WritesTogether, check: CheckBytes): Promise<boolean> {
     const link = async () => writes.link?.(path, location, check) ?? false;
     return this.#run('write', location, link, undefined, writes);
   }
 
-  /** Resolves once the bytes of all of the writes last. */
+  /** Resolves when the bytes of all writes are durable. */
   async finishWrites(writes: WritesTogether): Promise<void> {
     try {
       await writes.finish();
-      // Bytes that were written in another place are not stored.
+      // If the mark has changed, the bytes may have been written to another place.
       await this.#compareMark();
     } catch (error) {
       throw this.#failure('finish writes', '', error);
@@ -233,7 +235,8 @@ export class Storage {
   }
 
   /**
-   * Opens the bytes, or a range of them, cut at their end. Nothing there: `LocationNotFoundError`. The caller has to consume or destroy the stream.
+   * Opens the bytes, or a range of them. A range that goes past the last byte is shortened. Throws `LocationNotFoundError` if nothing is there. The
+   * caller has to consume or destroy the stream.
    */
   async read(location: string, range?: ByteRange): Promise<Readable> {
     if (range !== undefined) assertRange(range);
@@ -270,7 +273,7 @@ export class Storage {
   async stat(location: string): Promise<StoredObject | undefined> {
     return this.#run('stat', location, async (adapter) => {
       const found = await adapter.stat(location);
-      // Nothing is there, or not the place.
+      // Either no bytes are there, or this is not the right place. The mark tells which.
       if (found === undefined) await this.#compareMark();
       return found;
     });
@@ -318,7 +321,7 @@ export class Storage {
     return this.#run('resumableUploads', location, (adapter) => work(adapter.resumableUploads));
   }
 
-  /** Removes the remains of interrupted writes, if they are older; a storage without such leftovers does nothing. */
+  /** Removes what interrupted writes left behind earlier than `before`. Does nothing if the storage has no such leftovers. */
   async removeLeftovers(before: Date): Promise<Leftovers> {
     try {
       await this.#compareMark();
@@ -328,7 +331,10 @@ export class Storage {
     }
   }
 
-  /** Bytes that are written in another place are stray; a removal there would be a loss. */
+  /**
+   * Whether the mark was found so recently that a write need not look for it again. Removals always look: bytes that are written to a wrong place
+   * are only left over, but bytes that are removed there are lost.
+   */
   get #isMarkTrusted(): boolean {
     return performance.now() - this.#markedAt < (this.markPlace?.trustedFor ?? 0);
   }

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 /** Reads and checks bytes; its error refuses them. */
 export type CheckBytes = (content: Readable) => Promise<void>;
 
-/** Writes of many objects, which last together: the steps that make them last are taken once for all of them. */
+/** Writes of many objects that become durable together: the steps for this are taken once for all of them. */
 export interface WritesTogether {
   /** As `write` of the adapter, but the bytes need not survive a power cut before `finish()` resolves. */
   write(location: string, content: Readable): Promise<void>;

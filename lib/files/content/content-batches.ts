@@ -26,7 +26,7 @@ export interface PlaceTerms {
 /** The bytes at a place, or why they are not there. */
 export type Placed = { readonly content: NewContent } | { readonly error: unknown };
 
-/** Stores the bytes of many files. One statement notes all of their places, and they are made to last together. */
+/** Stores the bytes of many files. One statement notes all of their places, and they become durable together. */
 @Injectable()
 export class ContentBatches {
   constructor(

@@ -24,7 +24,7 @@ import { uuidV7 } from '../file-id.js';
 /** Stored bytes that have no row yet. */
 export interface NewContent extends StoredContent {
   readonly storage: string;
-  /** What is known of the content's safety. */
+  /** The scan state of the content. */
   readonly safety: ScanFields;
   /** The intent that protects the bytes until the row is written; undefined if the bytes are written in the row's transaction. */
   readonly intent?: Intent | undefined;
@@ -41,7 +41,7 @@ export interface PutHints extends UploadHints {
   verify?: (examined: Examined) => void;
   /** The note of bytes at `location`, if it was made before. */
   intent?: Intent | undefined;
-  /** The bytes last once these are finished, which is up to the caller. @default they last at once */
+  /** The bytes are durable when these are finished, which the caller has to do. @default they are durable at once */
   writes?: WritesTogether | undefined;
 }
 

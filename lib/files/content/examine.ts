@@ -23,7 +23,7 @@ export interface Digest {
 /** Content whose first bytes have been examined. */
 export interface Examined {
   contentType: string;
-  /** Of a text; null for all other content. */
+  /** The charset of a text; null for all other content. */
   charset: string | null;
   /** All of the content, counted and hashed as it is read. */
   body: Readable;

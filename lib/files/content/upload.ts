@@ -25,7 +25,7 @@ export interface UploadHints {
 export interface StoredContent extends Digest {
   location: string;
   contentType: string;
-  /** Of a text; null for all other content. */
+  /** The charset of a text; null for all other content. */
   charset: string | null;
 }
 

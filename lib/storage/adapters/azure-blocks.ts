@@ -5,7 +5,7 @@ import { inParts } from './in-parts.js';
 
 // One is filled while two are on their way: that is the memory of a write, for a file of any size.
 export const BLOCK_SIZE = 8 * 1024 * 1024;
-// Of a blob, as Azure has it: 390 GiB.
+// Azure's limit for a blob: 390 GiB with blocks of this size.
 export const MAX_BLOCKS = 50_000;
 
 /**

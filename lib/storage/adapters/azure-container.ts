@@ -5,7 +5,7 @@ import { LocationNotFoundError, LocationTakenError } from '../../errors/storage.
 import type { StoredObject } from '../storage-adapter.js';
 import { isMissing, isTaken } from './azure-errors.js';
 
-/** For what makes a blob: only where none is. */
+/** What a request that creates a blob must send: the condition that no blob exists, and the metadata. */
 export interface Creation {
   conditions: { ifNoneMatch: string };
   metadata: Record<string, string>;
@@ -13,7 +13,7 @@ export interface Creation {
 
 // Milliseconds.
 const COPY_POLL = 500;
-// In the metadata of a blob: the write that made it. Azure takes no "-" there.
+// The metadata key for the id of the write that created the blob. Azure does not allow "-" in it.
 const WRITE = 'nestjsfileswrite';
 
 /** The part of a container that is below the prefix: blobs, one at a time, by their locations. */
@@ -27,7 +27,7 @@ export class AzureContainer {
     return this.client.getBlockBlobClient(this.prefix + location);
   }
 
-  /** What is known of a blob, also of one that is still being copied; `undefined` where none is. */
+  /** The properties of a blob, even while it is still being copied; `undefined` if there is none. */
   async properties(location: string): Promise<BlobGetPropertiesResponse | undefined> {
     try {
       return await this.blob(location).getProperties();
@@ -41,7 +41,10 @@ export class AzureContainer {
     await this.blob(location).deleteIfExists({ deleteSnapshots: 'include' });
   }
 
-  /** Makes a blob where none is. Where an answer is lost, the SDK asks again and is told of what it made itself: that is known by its metadata. */
+  /**
+   * Creates a blob if there is none. If a response is lost, the SDK sends the request again, and Azure answers that the blob exists. The metadata
+   * shows whether this call created it.
+   */
   async create(location: string, make: (creation: Creation) => Promise<unknown>): Promise<void> {
     const write = randomUUID();
     try {
@@ -53,7 +56,7 @@ export class AzureContainer {
     }
   }
 
-  /** Copies within Azure, to where nothing is; with an ETag only what still has it. */
+  /** Copies within Azure. Fails if there is a blob at `to` already, or if the blob at `from` no longer has the ETag `ifMatch`. */
   async copy(from: string, to: string, ifMatch?: string): Promise<void> {
     const [source, target] = [this.blob(from), this.blob(to)];
     await this.create(to, async (creation) => {
@@ -66,7 +69,7 @@ export class AzureContainer {
     await this.finishCopy(to);
   }
 
-  /** Waits for what Azure copies in the background. A copy that failed is an empty blob, and removed. */
+  /** Waits until a copy that Azure makes in the background is complete. If it fails, removes the empty blob that is left, and throws. */
   async finishCopy(to: string): Promise<void> {
     for (;;) {
       const { copyStatus, copyStatusDescription } = await this.blob(to).getProperties();
@@ -85,7 +88,7 @@ export function isWhole({ copyStatus }: { copyStatus?: string | undefined }): bo
   return copyStatus === undefined || copyStatus === 'success';
 }
 
-/** What Azure tells of a blob, as storages tell it. */
+/** Converts Azure's properties of a blob to a `StoredObject`. */
 export function storedObject(found: { contentLength?: number; lastModified?: Date }): StoredObject {
   return { size: found.contentLength ?? 0, modifiedAt: found.lastModified ?? new Date(0) };
 }

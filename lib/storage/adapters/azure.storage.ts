@@ -45,7 +45,7 @@ export function azureStorage({ container, prefix, publicBaseUrl, service, ...lim
   return new Storage(new AzureAdapter(readOptions({ container, prefix, publicBaseUrl, service })), limits);
 }
 
-// Of the name of a blob, as Azure has it.
+// Azure's limit for the name of a blob.
 const MAX_NAME = 1024;
 // XML has no way to write them, and lists are XML.
 const NOT_IN_XML = /[\uFFFE\uFFFF]/;

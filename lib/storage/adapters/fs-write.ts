@@ -26,7 +26,7 @@ export async function writeNew(
 
 /**
  * Writes the content at the position, each chunk as it comes, and gives the position behind it, once the disk has it where `isFlushed` says so.
- * When the content fails, what came before is there.
+ * If the content fails, the bytes that came before are there.
  */
 export async function appendContent(
   handle: FileHandle,

@@ -18,7 +18,7 @@ export interface GcsSource {
   generation: string;
 }
 
-/** For what makes an object: only where none is. */
+/** What a request that creates an object must send: the condition that no object exists, and the metadata. */
 export interface Creation {
   /** The query of a request. */
   conditions: { ifGenerationMatch: number | string };
@@ -66,7 +66,7 @@ export class GcsBucket {
     return this.client.file(this.prefix + location);
   }
 
-  /** The facts about an object; `undefined` where none is. */
+  /** The facts about an object; `undefined` if there is none. */
   async stat(location: string): Promise<GcsObject | undefined> {
     const found = await this.#resource(location);
     return found && objectOf(found);
@@ -77,7 +77,10 @@ export class GcsBucket {
     return openContent(this.client, this.prefix + location, range);
   }
 
-  /** Makes an object where none is. Where an answer is lost, the client asks again and is told of what it made itself: that is known by its metadata. */
+  /**
+   * Creates an object if there is none. If a response is lost, the client sends the request again, and Google answers that the object exists. The
+   * metadata shows whether this call created it.
+   */
   async create(location: string, make: (creation: Creation) => Promise<unknown>): Promise<void> {
     const write = randomUUID();
     const resource = { contentType: 'application/octet-stream', metadata: { [WRITE]: write } };

@@ -6,11 +6,11 @@ import type { ResumableUploadPlace } from '../resumable-upload-place.js';
 import type { GcsBucket, GcsObject } from './gcs-bucket.js';
 import { publishJoined } from './gcs-join.js';
 
-/** The path below the prefix of uploads that are not finished. No file has its location there. */
+/** The directory of unfinished uploads, below the bucket's prefix. No file has its location there. */
 export const GCS_APPENDED = '.nestjs-files/appended/';
 
 const PIECE_SIZE = 8 * 1024 * 1024;
-// Of a number of bytes in names, which are listed as texts.
+// The digits of a byte position in an object's name. Google lists names as texts, so positions are padded with zeros.
 const DIGITS = 16;
 const BEGUN = 'begun';
 
@@ -20,16 +20,17 @@ interface Piece extends GcsObject {
 }
 
 /**
- * Uploads of several requests. Whatever one request brings becomes an object, or several of 8 MiB, whose name is the position of its first
- * byte. It is made only if no object has this name, so that of two requests only one appends. The pieces are composed when the upload is complete.
- * A resumable session of Google would take multiples of 256 KiB only, and cannot be read or found again.
+ * Uploads of several requests. The bytes of a request become one or more pieces: objects of about 8 MiB. The name of a piece is the position of its
+ * first byte. A piece is created only if no object has its name. So if two requests append at the same position, only one succeeds. The pieces are
+ * composed when the upload is complete. Google's resumable sessions are not used: they accept only multiples of 256 KiB, and their bytes cannot be
+ * read before the end.
  */
 export class GcsResumableUploads implements ResumableUploadPlace {
   constructor(private readonly bucket: GcsBucket) {}
 
   async begin(location: string): Promise<string> {
     const directory = piecesAt(location);
-    // It tells an upload without bytes from a finished one.
+    // The object `begun` exists until the upload ends. So an upload without bytes is not taken for a finished one.
     await this.#put(directory + BEGUN, Buffer.alloc(0)).catch((error: unknown) => {
       if (!(error instanceof LocationTakenError)) throw error;
     });
@@ -78,7 +79,7 @@ export class GcsResumableUploads implements ResumableUploadPlace {
   async finish(location: string): Promise<void> {
     const directory = piecesAt(location);
     const sources = await this.#pieces(location);
-    // Asked after the pieces: whoever removes them removes this first. So these are all.
+    // Checked after the pieces were listed. `abort()` removes `begun` before the pieces, so if `begun` still exists, the list is complete.
     const isOpen = await this.bucket.stat(directory + BEGUN);
     if (!isOpen && !(await this.bucket.stat(location))) throw new Error('the upload was given up');
     await publishJoined(this.bucket, { sources, to: location, directory });
@@ -89,7 +90,7 @@ export class GcsResumableUploads implements ResumableUploadPlace {
     await this.bucket.removeBelow(piecesAt(location));
   }
 
-  /** Without a gap: what is behind one came of a request that was overtaken by a removal. */
+  /** The pieces up to the first gap. A piece after a gap was written while another call removed the pieces before it. */
   async #pieces(location: string): Promise<Piece[]> {
     const directory = piecesAt(location);
     const pieces: Piece[] = [];

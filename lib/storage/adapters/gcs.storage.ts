@@ -37,7 +37,7 @@ export function gcsStorage({ bucket, prefix, publicBaseUrl, ...limits }: GcsStor
   return new Storage(new GcsAdapter(readOptions({ bucket, prefix, publicBaseUrl }), isSigning), limits);
 }
 
-// Of the name of an object, as Google has it, in bytes.
+// Google's limit for the name of an object, in bytes.
 const MAX_NAME = 1024;
 // A multiple of 256 KiB, as Google wants it.
 const CHUNK_SIZE = 8 * 1024 * 1024;

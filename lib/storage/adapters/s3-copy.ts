@@ -7,7 +7,7 @@ import { MAX_PARTS, S3Upload } from './s3-upload.js';
 // The bytes of a copy do not pass through here, so its parts may be larger.
 const COPIED_PART_FACTOR = 16;
 
-/** Copies an object of this size within the bucket, in parts, to where nothing is. */
+/** Copies an object of this size within the bucket, in parts. Fails if there is an object at `to` already. */
 export async function copyInParts(
   bucket: S3Bucket,
   { from, to, size, usualPart }: { from: string; to: string; size: number; usualPart: number },

@@ -33,7 +33,7 @@ export interface ReadOptions {
   publicBaseUrl: string | undefined;
 }
 
-// Of 50, the SDK's own, a few clients that download slowly would hold all.
+// The SDK's default of 50 sockets could all be held by a few clients that download slowly.
 const agent = { maxSockets: 500 };
 // By default the SDK sends checksums that not every server takes.
 const DEFAULTS: S3ClientConfig = {

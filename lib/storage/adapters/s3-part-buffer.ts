@@ -32,7 +32,7 @@ export class PartBuffer {
     [this.chunks, this.missing] = [[], this.partSize];
   }
 
-  /** What is no whole part. */
+  /** The bytes that do not make a whole part yet. */
   rest(): Buffer {
     return Buffer.concat(this.chunks);
   }

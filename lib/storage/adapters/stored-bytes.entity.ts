@@ -26,6 +26,6 @@ export class StoredBytes {
   @Column({ type: 'integer' }) size!: number;
   /** Epoch milliseconds; some databases answer a text. */
   @Column({ type: 'bigint', name: 'stored_at' }) storedAt!: number | string;
-  /** Of this part. */
+  /** The bytes of this part. */
   @Column({ type: 'text', transformer: base64 }) bytes!: Buffer;
 }
