@@ -4,7 +4,7 @@ import { sizeText } from './output.js';
 export interface Datum {
   readonly name: string;
   readonly value: number;
-  /** What is said of it where a mouse rests. */
+  /** The text that appears when the mouse rests on it. */
   readonly note: string;
 }
 

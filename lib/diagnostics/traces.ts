@@ -46,7 +46,7 @@ export interface DrainTrace {
 
 /** A task, or several that run as one batch. */
 export interface TaskTrace {
-  /** Of the function, or of the class. */
+  /** The name of the function or of the class. */
   readonly name: string;
   /** Place in the drain, of the first one in a batch. */
   readonly idx: number;
@@ -95,7 +95,7 @@ export interface DownloadTrace {
 export interface SweepTrace {
   /** Intents and markers that were due. */
   examined: number;
-  /** Of these: their bytes are gone now. */
+  /** How many of these are finished: their bytes are gone now. */
   finished: number;
   /** Failures, which are tried again. */
   failed: number;

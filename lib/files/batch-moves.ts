@@ -59,7 +59,7 @@ export class BatchMoves {
       );
       for (const copy of copies) (isSame(copy.file, current.get(copy.file.id)) ? kept : lost).push(copy);
       const rows = kept.map(({ file }) => current.get(file.id) as ManagedFile);
-      // Of the locked rows: a scan may have ended while the bytes were copied.
+      // The scan states come from the locked rows, because a scan may have ended while the bytes were copied.
       const values = kept.map(({ content }, at) => valuesOf(content, scanOfCopy(rows[at] as ManagedFile, to)));
       await this.#write(unit, rows, kept, values);
       const referring = rows.map((row, at) => Object.assign(row, values[at]));

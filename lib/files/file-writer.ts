@@ -124,7 +124,7 @@ export class FileWriter {
       const current = await lockFile(unit.manager, file.id);
       const isSame = current.storage === file.storage && current.location === file.location;
       if (!isSame) throw new FileChangedError([file.id]);
-      // Of the locked row: a scan may have ended while the bytes were copied.
+      // The scan state comes from the locked row, because a scan may have ended while the bytes were copied.
       const moved = await this.#refer(unit, current, content, scanOfCopy(current, to));
       this.hooks?.scan(moved);
       return moved;
@@ -148,7 +148,7 @@ export class FileWriter {
     return { ...stored, content };
   }
 
-  /** The room that the owner has left, besides the files that are made together with this one. */
+  /** How much of the owner's quota remains if the earlier files of the same call are counted, too. */
   async #roomFor(
     owner: OwnerReference | null,
     announced: number,
@@ -212,7 +212,7 @@ export class FileWriter {
 
 type Bytes = Omit<StoredFile, 'name' | keyof ScanFields>;
 
-/** Stored content, and the values of the row that it waits for. */
+/** Stored content whose row is not written yet, and the values of that row. */
 interface Stored {
   /** The id of the file that will be. */
   id: string;
@@ -242,7 +242,7 @@ function byActor(files: readonly ManagedFile[], stored: readonly Stored[]): Map<
   return groups;
 }
 
-// HTTP distinguishes states of a file by the second.
+// `Last-Modified` has a resolution of one second, so each content of a file needs a second of its own.
 export function secondAfter(last: Date): Date {
   return new Date(Math.max(Date.now(), (Math.floor(last.getTime() / 1000) + 1) * 1000));
 }

@@ -34,7 +34,7 @@ export class ManagedFile {
   @Private() @Column(text(32, { nullable: true })) charset!: string | null;
   /** Bytes. */
   @Column(int8()) size!: number;
-  /** Of the content, in hex. */
+  /** The hash of the content, in hex. */
   @Column(text(128)) hash!: string;
   /** An algorithm of `node:crypto`. */
   @Column(text(32, { name: 'hash_algorithm' })) hashAlgorithm!: string;

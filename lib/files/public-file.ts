@@ -16,7 +16,7 @@ export interface PublicFile {
   contentType: string;
   /** Bytes. */
   size: number;
-  /** Of the content, in hex. */
+  /** The hash of the content, in hex. */
   hash: string;
   /** An algorithm of `node:crypto`. */
   hashAlgorithm: string;

@@ -7,7 +7,7 @@ const READER = Symbol('nestjs-files:file-reader');
 
 type Row = Record<string, unknown>;
 
-/** What is written once for a data source: a query builder takes longer to write a statement than the database to run it. */
+/** Statements that are built once for a data source: a query builder takes longer to build one than the database takes to run it. */
 interface Reader {
   /** Selects the columns of `file` by the names of the fields. */
   readonly selection: string;

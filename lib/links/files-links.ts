@@ -23,9 +23,12 @@ import { LINKS_OPTIONS } from './links-options.js';
 import type { LinksOptions } from './links-options.js';
 import { OneTimeLinks } from './one-time-links.js';
 
-/** A link that ends. */
+/** A link that works only for a limited time. */
 export interface TemporaryLink {
-  /** The address for clients, without an origin unless `links.url` has one. `undefined` where `http` is `false` and `links.url` not set. */
+  /**
+   * The address for clients. If the storage made the link, it is a full URL. Otherwise it is a path, unless `links.url` has an origin. `undefined` if
+   * the library made the link, `http` is `false` and `links.url` is not set.
+   */
   url: string | undefined;
   /** The token for `open()`; `undefined` if the storage made the link. */
   token: string | undefined;
@@ -68,9 +71,10 @@ export class FilesLinks {
   ) {}
 
   /**
-   * A link that can be used until it expires. Nothing is stored for it, so it cannot be revoked alone: a link that the library signs ends when
-   * its secret is removed or the file is deleted. If the storage can sign URLs, the storage makes the link, unless it is for one actor; then throws
-   * `FilePendingError`, `FileInfectedError` or `FileUnscannedError` for content that its scanner has not found clean.
+   * A link that can be used until it expires. Nothing is stored for it, so a single link cannot be revoked.
+   * - If the storage can sign URLs and the link is not for one actor, the storage makes the link. Then throws `FilePendingError`, `FileInfectedError`
+   *   or `FileUnscannedError` for content that its scanner has not found clean.
+   * - Otherwise the library signs the link. It ends early if its secret is removed or the file is deleted.
    */
   async temporary(fileId: string, options: LinkOptions = {}): Promise<TemporaryLink> {
     const checked = readLinkOptions(options);
@@ -78,7 +82,7 @@ export class FilesLinks {
     const expiresAt = this.#expiry(checked);
     const storage = this.storages.of(file);
     if (checked.actor === null && storage.can('temporaryUrl')) {
-      // The storage would not ask again.
+      // The storage does not check the scan state when the link is used.
       assertReadable(file);
       const disposition = checked.purpose === 'inline' ? 'inline' : 'attachment';
       const { name, contentType, location } = file;
@@ -89,8 +93,8 @@ export class FilesLinks {
   }
 
   /**
-   * A link for one use: the first GET that is answered with content uses it up; a HEAD, a 304 and a storage that fails do not. It is used
-   * up in the database, so that of several at once one wins.
+   * A link for one use: the first GET that is answered with content uses it up; a HEAD, a 304 and a storage that fails do not. The database records
+   * the use. So if several requests use the link at the same time, only one succeeds.
    */
   async oneTime(fileId: string, options: LinkOptions = {}): Promise<TemporaryLink> {
     const checked = readLinkOptions(options);

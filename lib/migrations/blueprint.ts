@@ -91,7 +91,7 @@ export async function addColumns({ columns, ...table }: ColumnsBlueprint, runner
   const path = tablePath(table, dataSource);
   for (const options of columns.map((one) => columnOptions(one, dataSource))) {
     if (await runner.hasColumn(path, options.name)) continue;
-    // Not by TypeORM, which makes the whole table anew on SQLite, and deletes the rows of the application that refer to it.
+    // TypeORM's `addColumn()` is not used: on SQLite it makes the whole table anew, and so deletes the application's rows that refer to it.
     const definition = `${driver.escape(options.name)} ${driver.createFullType(new TableColumn(options))}`;
     await runner.query(`ALTER TABLE ${quoted(dataSource, path)} ADD COLUMN ${definition}`);
   }

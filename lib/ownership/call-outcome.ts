@@ -27,7 +27,7 @@ export class CallOutcome {
     readonly result: unknown,
     /** The entities that `queue.bind(dto, entity)` named. */
     private readonly bindings: ReadonlyMap<object, object> = new Map(),
-    /** The types of owners that entities of the data source have. */
+    /** The owner types of the entity classes with `@OwnsFiles()`. */
     readonly ownerTypes: ReadonlySet<string> = new Set(),
   ) {}
 
@@ -66,7 +66,10 @@ export class CallOutcome {
   }
 }
 
-/** The findings of each field. If a field was validated several times, those on the DTOs that the method got count, if there are any. */
+/**
+ * Leaves out the findings on copies of a DTO: if the method received one of the DTOs on which a field was found, only the findings on received DTOs
+ * remain for that field.
+ */
 export function receivedOf<T extends { readonly dto: object; readonly rule: object }>(
   found: readonly T[],
   { inArguments }: CallOutcome,
@@ -77,8 +80,8 @@ export function receivedOf<T extends { readonly dto: object; readonly rule: obje
 }
 
 /**
- * The claims of one file, without repetitions: claims of one field in many DTOs of a list lead to the same owners. All of them
- * would look at all objects of the result that hold the file.
+ * The claims of one file, without those that would find the same owners: claims of one field in several DTOs of a list. Each of them would search
+ * the same objects of the result again.
  */
 export function distinctClaims<T extends FileClaim & { readonly rule: object }>(
   claims: readonly T[],
@@ -101,8 +104,8 @@ export function kindOfPlace({ path }: Place): string {
 }
 
 /**
- * Where the claim's DTO is in the arguments. Pipes without `transform` validate a copy that the method never gets: then each object
- * that names the same file in the same property.
+ * The place of the claim's DTO in the arguments. If the DTO is not there, because a pipe without `transform` has validated a copy, the places of all
+ * objects with the same file id in the same property.
  */
 export function dtoPlaces({ dto, property, fileId }: FileClaim, { inArguments }: CallOutcome): readonly Place[] {
   const place = inArguments.find(dto);

@@ -55,7 +55,7 @@ interface Acting {
 
 const live = new Map<DataSource, TransferRuntime>();
 
-/** Those that can read files: an application that was not closed in the usual way ends with its data source. */
+/** The runtimes that can read files. An application that was not closed in the usual way ends with its data source. */
 function runtimes(): TransferRuntime[] {
   return [...live.values()].filter(({ dataSource }) => dataSource.isInitialized);
 }

@@ -10,15 +10,15 @@ export interface TransferTarget {
   readonly from: Move['from'];
   /** Whether the actor has to have the right to change the owner. */
   readonly authorize: boolean;
-  /** Which owners are to be found by the rows that name the file; none where the application named the owner. */
+  /** The owners to find by the rows that name the file. Empty if the application stated the owner. */
   readonly wanted: readonly WantedOwner[];
-  /** The owner: by the rows that name the file, where the owner type is guarded, else read from the result of the call. */
+  /** Returns the owner. If the owner type is guarded, the rows that name the file decide. Otherwise the owner is read from the result of the call. */
   owner(outcome: CallOutcome, rows: RowOwners): OwnerReference;
   /** The error of a refused transfer. */
   refusal(refused: MoveOutcome, outcome: CallOutcome): Refusal;
 }
 
-/** An error; a file that has changed since it was checked; or the message that the pipe would have given. */
+/** Why a transfer is refused: with an error; because the file has changed since the early check; or with the message of the validation. */
 export type Refusal =
   | { readonly kind: 'error'; readonly error: Error }
   | { readonly kind: 'changed'; readonly fileId: string }
@@ -26,7 +26,7 @@ export type Refusal =
 
 /** A message about a field, which may be about several of its files. */
 export interface RefusalMessage {
-  /** The same for all messages that become one. */
+  /** Messages with the same key are merged into one message about all of their files. */
   readonly key: string;
   readonly fileId: string;
   readonly write: (fileIds: readonly string[]) => FieldProblem;

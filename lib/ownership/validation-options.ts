@@ -7,8 +7,8 @@ export interface FilesValidationOptions {
   /** How many files a list of ids may name; longer lists are refused before the database is asked. `Infinity` lifts the limit. @default 1000 */
   maxFiles?: number;
   /**
-   * Whether claims of DTOs ask the owner's policy for `update` of records that are there already, as they were before the handler changed
-   * them. For owner types with `@FileField()`; a field's own `authorize` comes first. @default false
+   * Whether a DTO field may give a file to an existing record only if the actor may `update` the record. The owner's policy decides about the record
+   * as it was before the handler changed it. Works for owner types with `@FileField()`; a field's own `authorize` takes precedence. @default false
    */
   authorize?: boolean;
   /**
@@ -43,7 +43,7 @@ export function readValidationOptions({
   return { maxFiles, authorize, messages };
 }
 
-/** Whether it limits how many files a list may name. */
+/** Whether the value is valid for `maxFiles`. */
 export function isMaxFiles(maxFiles: unknown): maxFiles is number {
   return maxFiles === Infinity || (Number.isSafeInteger(maxFiles) && (maxFiles as number) > 0);
 }

@@ -116,7 +116,7 @@ async function withConnection<T>(
 
 async function exchange(socket: Socket, options: Checked, content: Readable): Promise<string> {
   const over = new AbortController();
-  // Also if clamd refuses before it has all of the content.
+  // Stops sending even if clamd refuses before it has all of the content.
   const reply = replyOf(socket, options).finally(() => over.abort());
   const sent = send(socket, content, over.signal).catch((error: unknown) => {
     socket.destroy(error as Error);

@@ -86,7 +86,7 @@ export class FilesScans {
   }
 }
 
-/** As the column has them; throws for one that there is not. */
+/** The states as the column has them. Throws for an unknown state. */
 function statesIn({ states = ['pending', 'failed'] }: RescanOptions): (ScanState | null)[] {
   const unknown = states.find((state) => !STATES.includes(state));
   if (unknown !== undefined)

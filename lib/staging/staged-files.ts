@@ -13,14 +13,14 @@ export class StagedFiles implements PreparedCall {
 
   private constructor() {}
 
-  /** Those of a call that is about to be made. */
+  /** Begins the staged files of a call that is about to be made. */
   static open(context: ExecutionContext): StagedFiles {
     const files = new StagedFiles();
     calls.set(context, files);
     return files;
   }
 
-  /** Those of the call that this flow's unit of work belongs to. */
+  /** The staged files of the call to which the current unit of work belongs. */
   static current(): StagedFiles | undefined {
     let queue = queueOf(currentUnit());
     while (queue && queue.context === undefined) queue = queueOf(queue.unit.parent);

@@ -14,7 +14,7 @@ import { contentTime, derivedOf, isEmptyStandIn, isOfContent, lockDerivedOf } fr
 /** The payload of the job. It is about the content that the file has when the job runs. */
 export interface DerivePayload {
   readonly fileId: string;
-  /** Also if it was derived already. */
+  /** Derives the file even if it was derived already. */
   readonly again?: boolean;
 }
 

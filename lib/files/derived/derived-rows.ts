@@ -13,21 +13,21 @@ export function isDerived({ ownerType }: Pick<ManagedFile, 'ownerType'>): boolea
 }
 
 /**
- * Since when the file has its content. It tells one content of a file from another, wherever the bytes are. A derived file has that of its
- * original as its `createdAt`.
+ * The time at which the file got its content. It identifies this content among all contents of the file, wherever the bytes are. The `createdAt` of a
+ * derived file is the content time of its original.
  */
 export function contentTime({ createdAt, replacedAt }: Pick<ManagedFile, 'createdAt' | 'replacedAt'>): number {
   return (replacedAt ?? createdAt).getTime();
 }
 
-/** Whether the derived file was made of the content that the original has. */
+/** Whether the derived file was made from the content that the original has now. */
 export function isOfContent(derived: ManagedFile, original: ManagedFile): boolean {
   return derived.createdAt.getTime() === contentTime(original);
 }
 
 /**
- * Whether it stands for content of which nothing could be made. It has no bytes, and is an ordinary file otherwise, so that it goes with its
- * original like others.
+ * Whether the row records that nothing could be made from the content. It has no bytes. Otherwise it is an ordinary file, so it is removed with its
+ * original like other derived files.
  */
 export function isEmptyStandIn({ size }: ManagedFile): boolean {
   return size === 0;

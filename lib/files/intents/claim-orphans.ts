@@ -12,7 +12,7 @@ interface Place {
 }
 
 /**
- * Those of the places that are no file's. Until the transaction ends, nobody can make a file of their bytes: their rows are in the unique index,
+ * Finds the places that belong to no file. Until the transaction ends, nobody can make a file of their bytes: their rows are in the unique index,
  * so that a registration in progress is waited for, and one that begins waits, and finds the intents that this transaction leaves.
  */
 export async function claimOrphans<P extends Place>(manager: EntityManager, places: readonly P[]): Promise<Set<P>> {

@@ -23,7 +23,7 @@ export class IntentEndings {
     private readonly transactor: Transactor,
   ) {}
 
-  /** Those that cannot be finished are noted, and keep their lease. A sweep that is stopped leaves the rest. */
+  /** Finishes the intents. Those that fail are noted, and keep their lease. If the sweep is stopped, the rest is left. */
   async finish(intents: readonly FileIntent[], sweep: Sweep): Promise<void> {
     for (const intent of await this.#finishTogether(intents, sweep)) {
       if (sweep.isStopped()) return;

@@ -4,9 +4,9 @@ import type { RemovedBytes } from '../content/remove-unreferred.js';
 export interface SweepReport {
   /** Intents, markers and direct uploads that were due. */
   examined: number;
-  /** Of these: their bytes are gone now. */
+  /** How many of these are finished: their bytes are gone now. */
   finished: number;
-  /** Of these: a file refers to the bytes, so that only the intent went. */
+  /** How many of these lost only the intent, because a file refers to the bytes. */
   kept: number;
   /** The failures among these, and of the storages: they are logged, and tried again next time. */
   failed: number;

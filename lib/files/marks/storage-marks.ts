@@ -22,7 +22,7 @@ const FILES_TO_LOOK_FOR = 20;
 interface Mark {
   /** The same in the database's row. */
   id: string;
-  /** Of which database it is. */
+  /** The identity of the database that the storage belongs to. */
   database: string;
 }
 

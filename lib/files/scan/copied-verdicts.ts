@@ -16,7 +16,7 @@ export interface CopiedTo {
 }
 
 /**
- * What is known of the content of each copy, in their order. Call it in the transaction that writes their rows: another scan may have found something
+ * The scan state of each copy, in their order. Call it in the transaction that writes their rows: another scan may have found something
  * in a clean original while its bytes were copied. One statement, and none if no original was clean. A copy of an original that is gone or has other
  * content by now is scanned; throws `FileChangedError` where nothing would scan it.
  */

@@ -2,10 +2,10 @@ import { FileInfectedError, FilePendingError, FileUnscannedError } from '../../e
 import type { Storage } from '../../storage/storage.js';
 import type { ManagedFile } from '../managed-file.entity.js';
 
-/** What is known of the content's safety; it comes and goes with the content. */
+/** The scan state of a content. New content gets a new one. */
 export type ScanFields = Pick<ManagedFile, 'scan' | 'scanner' | 'finding'>;
 
-/** Of content in a storage that scans nothing. */
+/** The scan state of content in a storage without a scanner. */
 export const NOT_SCANNED: ScanFields = { scan: null, scanner: null, finding: null };
 
 /** The name of the job that scans a file. */

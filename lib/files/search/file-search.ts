@@ -56,7 +56,7 @@ export class FileSearch {
     return this.#query.getCount();
   }
 
-  /** Those that come after the cursor. */
+  /** Finds the files after the cursor. */
   find(cursor: string | null, offset: number, limit: number): Promise<ManagedFile[]> {
     return readFiles(this.#dataSource, this.#page(cursor).limit(limit).offset(offset));
   }

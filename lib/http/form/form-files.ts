@@ -11,7 +11,7 @@ export const STORAGE_FIELD = 'storage';
 export interface Upload {
   name: string;
   contentType: string;
-  /** As the client named it. */
+  /** The storage that the client named. */
   storage: string | undefined;
   content: Readable;
 }

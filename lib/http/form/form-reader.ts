@@ -22,7 +22,7 @@ export interface FilePart {
   name: string;
   /** Without directories; `undefined` when the client named none. */
   filename: string | undefined;
-  /** As the client declares it. */
+  /** The type that the client declares. */
   contentType: string;
   /** Has no limit; its reader counts the bytes. */
   body: Readable;
@@ -34,7 +34,7 @@ export type Part = FieldPart | FilePart;
 export interface FormLimits {
   readonly fields: number;
   readonly files: number;
-  /** Of all parts. */
+  /** How many parts there may be: fields and files. */
   readonly parts: number;
   /** Bytes of one field. */
   readonly fieldSize: number;

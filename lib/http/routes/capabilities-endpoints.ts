@@ -26,7 +26,7 @@ interface Capabilities {
   readonly tus: string | null;
 }
 
-/** Tells clients which uploads would be accepted; the controller made of it has the path. */
+/** Tells clients which uploads would be accepted. The controller made from it sets the path. */
 // Decorated so that the compiler tells Nest what it needs.
 @Injectable()
 export abstract class CapabilitiesEndpoints {

@@ -9,7 +9,7 @@ import { FileGate } from './file-gate.js';
 import { RawBody, rawRequest } from '../form/raw-body.js';
 import { Uploads } from '../form/uploads.js';
 
-/** The content of files over HTTP, guarded; the controller made of it has the path. */
+/** The content of files over HTTP, guarded. The controller made from it sets the path. */
 // Decorated so that the compiler tells Nest what it needs.
 @Injectable()
 export abstract class ContentEndpoints {

@@ -11,7 +11,7 @@ import { FileAnswers, PRIVATE } from './file-answers.js';
 import { BeginUploadInput, SignPartsInput } from './inputs.js';
 import { ValidInput } from './valid-input.pipe.js';
 
-/** Uploads that clients send to the storage themselves, guarded; the controller made of it has the path. */
+/** Uploads that clients send to the storage themselves, guarded. The controller made from it sets the path. */
 // Decorated so that the compiler tells Nest what it needs.
 @Injectable()
 export abstract class DirectUploadsEndpoints {

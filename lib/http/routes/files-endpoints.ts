@@ -15,7 +15,7 @@ import { RawBody, rawRequest } from '../form/raw-body.js';
 import { Uploads } from '../form/uploads.js';
 import { ValidInput } from './valid-input.pipe.js';
 
-/** Files over HTTP, guarded; the controller made of it has the path. */
+/** Files over HTTP, guarded. The controller made from it sets the path. */
 // Decorated so that the compiler tells Nest what it needs.
 @Injectable()
 export abstract class FilesEndpoints {

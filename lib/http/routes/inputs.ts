@@ -24,7 +24,7 @@ export class TransferFileInput {
   @IsString() ownerId!: string;
   /** Pins the file there. */
   @IsOptional() @IsBoolean() pin?: boolean;
-  /** Also a pinned file; for managers. */
+  /** Transfers the file even if it is pinned. Only for managers. */
   @IsOptional() @IsBoolean() force?: boolean;
 }
 

@@ -13,7 +13,7 @@ import { Downloads } from '../download/downloads.js';
 // The link gives access to the file, so caches and other sites must not learn it.
 const SECRECY = { 'Cache-Control': 'private, no-store, no-transform', 'Referrer-Policy': 'no-referrer' };
 
-/** Where signed links lead; the controller made of it has the path. */
+/** Where signed links lead. The controller made from it sets the path. */
 @Injectable()
 export abstract class LinksEndpoints {
   constructor(

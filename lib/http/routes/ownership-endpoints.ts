@@ -19,7 +19,7 @@ import { FileGate } from './file-gate.js';
 import { TransferFileInput } from './inputs.js';
 import { ValidInput } from './valid-input.pipe.js';
 
-/** Who owns files, over HTTP, guarded; the controller made of it has the path. */
+/** Who owns files, over HTTP, guarded. The controller made from it sets the path. */
 // Decorated so that the compiler tells Nest what it needs.
 @Injectable()
 export abstract class OwnershipEndpoints {

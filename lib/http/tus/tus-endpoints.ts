@@ -8,7 +8,7 @@ import { TusAnswers } from './tus-answers.js';
 import { headerOf } from './tus-headers.js';
 import { requestOf, TusProtocol } from './tus-protocol.js';
 
-/** Resumable uploads as tus 1.0 has them, guarded; the controller made of it has the path. */
+/** Resumable uploads as tus 1.0 has them, guarded. The controller made from it sets the path. */
 // Decorated so that the compiler tells Nest what it needs.
 @Injectable()
 export abstract class TusEndpoints {

@@ -157,7 +157,7 @@ export class WrittenRows {
     return this.#current === undefined && this.unsure().length > 0;
   }
 
-  /** Those that have to be read. */
+  /** The rows that have to be read. */
   unsure(): WrittenRow[] {
     return this.present.filter(({ isUnsure }) => isUnsure);
   }

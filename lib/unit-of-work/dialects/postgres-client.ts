@@ -154,7 +154,7 @@ function answer(command: string): Promise<object> {
   return Promise.resolve({ command, rowCount: null, rows: [], fields: [] });
 }
 
-/** None for other clients, such as `pg-native`, or in a special mode. */
+/** The query classes for the client. Undefined for clients other than `pg`'s own, such as `pg-native`, and in pipeline mode. */
 function classesOf(client: PgClient): Classes | undefined {
   const { Query } = client.constructor;
   if (!Query || !client.connection?.parse || client.pipeline) return undefined;

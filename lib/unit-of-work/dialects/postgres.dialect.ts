@@ -135,8 +135,8 @@ function clientOf(runner: QueryRunner): Promise<PostgresClient | undefined> {
 }
 
 /**
- * None on PGlite, where all share one client: a held-back BEGIN would be sent with another caller's statements, and names of statements would
- * clash.
+ * The wrapped client. Undefined on PGlite, where all runners share one client: a held-back BEGIN would be sent with another caller's statements, and
+ * names of statements would clash.
  */
 function wrapped(runner: QueryRunner, client: PgClient): PostgresClient | undefined {
   const dataSource = dataSourceOf(runner);

@@ -22,7 +22,7 @@ export class OpenUnits {
   #drain: Promise<void> | undefined;
   #waited: number | undefined;
 
-  /** Counts a call as under way, until `leave()`; throws ShuttingDownError while they are being drained, unless it is part of another call. */
+  /** Counts a call as running until `leave()`. Throws `ShuttingDownError` during a shutdown, unless the call is part of a running call. */
   enter(isInner: boolean): void {
     if (this.#drain && !(isInner && this.#count > 0)) throw new ShuttingDownError();
     this.#count++;
@@ -32,14 +32,14 @@ export class OpenUnits {
     if (--this.#count === 0) this.#isIdle();
   }
 
-  /** Counts a call in an open transaction of the application as under way. It is never refused. */
+  /** Counts a call in an open transaction of the application as running. It is never refused. */
   wait(call: Promise<unknown>): void {
     this.#count++;
     const leave = (): void => this.leave();
     call.then(leave, leave);
   }
 
-  /** Counts work after a commit as under way. `stop` is called when a shutdown waits no longer: then the work has to end soon. */
+  /** Counts work after a commit as running. `stop` is called when a shutdown waits no longer: then the work has to end soon. */
   follow(work: Promise<unknown>, stop: () => void): void {
     this.#stops.add(stop);
     this.wait(work.finally(() => this.#stops.delete(stop)));
@@ -56,7 +56,7 @@ export class OpenUnits {
     this.#deadlines.delete(deadline);
   }
 
-  /** Refuses new calls, and waits for those that are under way; after `timeout` milliseconds they are rolled back. Never throws. */
+  /** Refuses new calls, and waits for the running ones. After `timeout` milliseconds they are rolled back. Never throws. */
   drain(timeout: number): Promise<void> {
     return (this.#drain ??= this.#end(timeout));
   }
@@ -132,7 +132,7 @@ export class UnitDeadline {
     });
   }
 
-  /** The same outcome of a COMMIT: no caller can call it off any more, and past the deadline it is unknown. */
+  /** As `before()`, for a COMMIT. From here on the caller cannot abort the unit, and after the deadline the outcome is unknown. */
   beforeCommitted(commit: () => Promise<void>): Promise<void> {
     this.#letGo();
     return this.before(commit).catch((error: unknown) => {

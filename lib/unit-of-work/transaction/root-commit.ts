@@ -43,7 +43,7 @@ export class RootCommit {
     last.onEnd?.();
   }
 
-  /** Nothing is sent any more. */
+  /** Drops the statement that was kept back: it is not sent any more. */
   drop(error: unknown): void {
     this.#last?.onEnd?.({ error });
     this.#last = undefined;

@@ -7,7 +7,7 @@ type BeforeCommit = () => Promise<void>;
 
 /** A part of a transaction, since a savepoint. */
 interface Part {
-  /** How deep the transaction is in it, as TypeORM counts. */
+  /** TypeORM's `transactionDepth` inside the part. */
   readonly depth: number;
   /** The functions that restore the state at its beginning. */
   readonly restores: (() => void)[];
@@ -21,7 +21,7 @@ export class TransactionState {
   #undoneParts = 0;
   #undone = 0;
 
-  /** How often an unknown part was undone, by a savepoint that the application made itself. */
+  /** How often an unknown part was undone, for example because the application sent a `ROLLBACK TO SAVEPOINT` as SQL. */
   get undone(): number {
     return this.#undone;
   }
@@ -98,7 +98,7 @@ export class TransactionState {
     return this.#hooks.size > 0;
   }
 
-  /** Runs the hooks, also those that are added meanwhile, each until it has succeeded once: a COMMIT that one refused is refused again. */
+  /** Runs the hooks, including those that are added while hooks run. A hook that failed stays, and runs again before the next attempt to commit. */
   async runHooks(): Promise<void> {
     for (const hook of this.#hooks) {
       // It may be added again while it runs.
@@ -148,12 +148,15 @@ export class Savepoints {
     this.#open.push({ ...savepoint, shared: false });
   }
 
-  /** Removes the last one, if it is the owner's. `shared`: another caller wrote beside it, whose work would be undone with it. */
+  /**
+   * Removes and returns the last savepoint, if it belongs to `owner`. `shared` means that another caller has written since it was opened: a rollback
+   * would undo that write, too.
+   */
   pop(owner: object): (Savepoint & { readonly shared: boolean }) | undefined {
     return this.#open.at(-1)?.owner === owner ? this.#open.pop() : undefined;
   }
 
-  /** Notes a statement that writes, of the scope and through the query runner that it was given to. */
+  /** Notes that `scope` sent a writing statement through the query runner `through`. Savepoints that it does not belong to become shared. */
   noteWrite(scope: Origin, through: object): void {
     for (const savepoint of this.#open) {
       const { owner, scope: inner } = savepoint;
@@ -193,8 +196,8 @@ export interface Origin {
   /** Counts a stream as running, until `closeStream()` or until its reader is done with it. */
   openStream(stream: Readable): void;
   closeStream(stream: Readable): void;
-  /** Whether it is the other one, or nested in it. */
+  /** Whether this is the other scope, or nested in it. */
   isWithin(other: Origin): boolean;
-  /** Whether the query runner's `transaction()` made it, or one around it. */
+  /** Whether `transaction()` of this query runner opened this scope, or a scope around it. */
   isOpenedBy(runner: object): boolean;
 }

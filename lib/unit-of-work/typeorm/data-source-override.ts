@@ -16,7 +16,7 @@ import { dataSourceOf, keepWith, keptWith } from './data-source.js';
 type Work = (manager: EntityManager) => Promise<unknown>;
 type Transaction = (this: EntityManager, first: IsolationLevel | Work | undefined, second?: Work) => Promise<unknown>;
 
-/** The data source's own ways, for the unit of work itself. */
+/** TypeORM's original `createQueryRunner()`, for the library's own use, and the removal of the override. */
 export interface DataSourceOverride {
   createQueryRunner: DataSource['createQueryRunner'];
   /** Removes the override once all its users have released it. */
@@ -57,7 +57,7 @@ export function overrideDataSource(dataSource: DataSource, destroy: AroundDestro
 
 function install(dataSource: DataSource): Installed {
   const createQueryRunner = dataSource.createQueryRunner.bind(dataSource);
-  // Not read again later: typeorm-transactional answers with another one inside of its transactions.
+  // Read only here, because typeorm-transactional returns another manager inside its transactions.
   const { manager } = dataSource;
   const createEntityManager = dataSource.createEntityManager.bind(dataSource);
   const users = new Set<AroundDestroy>();
@@ -65,7 +65,7 @@ function install(dataSource: DataSource): Installed {
   const query = dataSource.query.bind(dataSource) as (...args: unknown[]) => Promise<unknown>;
   const restore = [
     leaseConnection(dataSource),
-    // TypeORM cuts every open transaction within milliseconds.
+    // TypeORM's `destroy()` ends open transactions within milliseconds. So `before()` waits for open units first.
     overrideMember(dataSource, 'destroy', async () => {
       const around = [...users];
       await Promise.all(around.map(({ before }) => before()));
@@ -87,21 +87,24 @@ function install(dataSource: DataSource): Installed {
     quietManager(manager, nestTransaction),
     overrideMember(dataSource, 'query', ((...args: Parameters<DataSource['query']>) =>
       quietOnceEnded(scopeHere(), query(...args))) as DataSource['query']),
-    // Not through an async function in between: the rejection of its promise could not be kept quiet.
+    // This function must not be async: it would return a second promise, whose rejection nobody might handle.
     overrideMember(dataSource, 'transaction', ((...args: Parameters<Transaction>) =>
       (manager.transaction as Transaction).call(manager, ...args)) as DataSource['transaction']),
   ];
   return { users, createQueryRunner, restore };
 }
 
-/** Makes `manager.transaction()` a nested scope inside of a unit, and marks its callback outside of one. */
+/**
+ * Inside a unit, runs `manager.transaction()` as a nested scope. Outside of units, notes the transaction while its callback runs, so that decorated
+ * calls can join it.
+ */
 function nestTransaction(manager: EntityManager, own: Transaction, args: unknown[]): Promise<unknown> {
   const dataSource = dataSourceOf(manager);
 
   const begin = async (first: IsolationLevel | Work, second?: Work): Promise<unknown> => {
     const isolation = typeof first === 'string' ? first : undefined;
     const work = typeof first === 'function' ? first : second;
-    // TypeORM reports the problem of the call.
+    // Without a callback, TypeORM throws its own error.
     if (!work) return own.call(manager, first, second);
     const { queryRunner } = manager;
     const here = ambientOf(dataSource);
