@@ -14,6 +14,8 @@ import { FileIntent } from '../../lib/files/intents/file-intent.entity.js';
 import { QueuedJob } from '../../lib/jobs/outbox/queued-job.entity.js';
 import { memoryStorage } from '../../lib/storage/adapters/memory.storage.js';
 import { startApp } from './http-app.js';
+import { tablesOf } from './job-engines.js';
+import type { EngineTask, StartedEngine } from './job-engines.js';
 import type { Platform } from './http-app.js';
 import { ScriptedScanner } from './scripted-scanner.js';
 
@@ -48,12 +50,16 @@ export interface DerivedAppOptions {
   readonly database?: DataSourceOptions;
   readonly platform?: Platform;
   readonly options?: Partial<FilesModuleOptions>;
+  /** What runs its jobs. @default outboxJobs() */
+  readonly engine?: Pick<StartedEngine, 'engine'> & { readonly task: EngineTask };
   /** @default Previews */
   readonly providers?: NonNullable<Parameters<typeof startApp>[0]>['providers'];
 }
 
 /** An application that derives previews from texts, with files in memory. */
-export async function derivedApp({ database, platform, options, providers = [Previews] }: DerivedAppOptions = {}) {
+export async function derivedApp(settings: DerivedAppOptions = {}) {
+  const { database, platform, options, engine, providers = [Previews] } = settings;
+  const { left } = tablesOf(engine?.task ?? { engine: 'outboxJobs', poll: 0, lease: 0 });
   const memory = memoryStorage();
   const scanner = new ScriptedScanner();
   const app = await startApp({
@@ -62,6 +68,7 @@ export async function derivedApp({ database, platform, options, providers = [Pre
     ...(platform && { platform }),
     options: {
       storages: { default: memory, other: memoryStorage(), scanned: memoryStorage({ scan: scanner }) },
+      ...(engine && { jobs: { engine: engine.engine } }),
       ...options,
     },
   });
@@ -96,7 +103,7 @@ export async function derivedApp({ database, platform, options, providers = [Pre
     idle: () =>
       vi.waitFor(
         async () => {
-          const open = await jobs.countBy({ state: 'open' });
+          const open = await left({ read: (sql) => app.dataSource.query(sql) });
           if (open > 0) throw new Error(`${open} jobs are open`);
         },
         { timeout: 20_000 },

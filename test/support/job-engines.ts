@@ -134,16 +134,16 @@ function onRedisCommand(step: () => void): void {
 /** What the tables of an engine say. */
 export interface EngineTables {
   /** Makes them, where the engine itself does not. */
-  prepare(database: OpenDatabase): Promise<unknown>;
+  prepare(database: Pick<OpenDatabase, 'dataSource'>): Promise<unknown>;
   /** How many jobs there are, whatever has become of them; those that are done are none. */
-  left(database: OpenDatabase): Promise<number>;
+  left(database: Pick<OpenDatabase, 'read'>): Promise<number>;
   /** Lets jobs be taken again that were begun more than so many milliseconds ago by processes that have died. */
   recover(database: OpenDatabase, milliseconds: number): Promise<void>;
 }
 
 const counted =
   (table: string) =>
-  async (database: OpenDatabase): Promise<number> => {
+  async (database: Pick<OpenDatabase, 'read'>): Promise<number> => {
     const [row] = await database.read(`SELECT COUNT(*) AS jobs FROM ${table}`);
     return Number(row?.['jobs']);
   };

@@ -1,18 +1,50 @@
+import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
-import { reachableDatabases } from '../../support/databases.js';
+import type { DataSource } from 'typeorm';
+import { listens, reachableDatabases } from '../../support/databases.js';
+import type { TestDatabase } from '../../support/databases.js';
 import { derivedApp, Previews } from '../../support/derived-app.js';
 import type { DerivedAppOptions } from '../../support/derived-app.js';
 import { gate } from '../../support/gate.js';
+import { emptyRedis, loginOf, REDIS, startEngine, tablesOf } from '../../support/job-engines.js';
+import type { EngineTask, Login } from '../../support/job-engines.js';
 import { storageWith } from '../../support/storage-with.js';
 
-describe.each(await reachableDatabases())('a derived file on $name', (target) => {
+interface Target {
+  readonly name: string;
+  readonly kind: TestDatabase;
+  /** @default outboxJobs(), as an application has it */
+  readonly task?: (login: Login) => EngineTask;
+}
+
+const times = { poll: 20, lease: 10_000 };
+const kinds = await reachableDatabases();
+const targets: Target[] = kinds.map((kind) => ({ name: kind.name, kind }));
+for (const kind of kinds.filter((one) => one.kind === 'postgres')) {
+  const add = (engine: string, task: Target['task']) =>
+    targets.push({ name: `${kind.name} with ${engine}`, kind, task });
+  for (const version of [10, 12] as const)
+    add(`pg-boss ${version}`, (login) => ({ engine: 'pgBossJobs', version, login, ...times }));
+  add('graphile-worker', () => ({ engine: 'graphileWorkerJobs', ...times }));
+  if (await listens(REDIS.url))
+    add('BullMQ', () => ({ engine: 'bullmqJobs', prefix: `files-test-${randomUUID()}`, ...times }));
+}
+
+describe.each(targets)('a derived file on $name', (target) => {
   async function world(options: DerivedAppOptions = {}) {
-    const { options: database, drop } = await target.create();
+    const { options: database, drop } = await target.kind.create();
     onTestFinished(drop);
-    return derivedApp({ database, ...options });
+    const place = { dataSource: { options: database } as DataSource };
+    const task = target.task?.(loginOf(place));
+    if (!task) return derivedApp({ database, ...options });
+    if ('prefix' in task) onTestFinished(() => emptyRedis(task.prefix));
+    await tablesOf(task).prepare(place);
+    const { engine, dispose } = await startEngine(task);
+    onTestFinished(dispose);
+    return derivedApp({ database, engine: { engine, task }, ...options });
   }
 
   it('is made of a new file, owned by it, and no draft', async () => {
@@ -168,32 +200,35 @@ describe.each(await reachableDatabases())('a derived file on $name', (target) =>
     expect([app.previews.runs, await app.rows.countBy({ ownerType: 'file' })]).toEqual([3, 3]);
   });
 
-  it('costs applications that derive nothing no statement, and no poll for jobs; others one for a deletion', async () => {
-    const statementsOf = async (providers: NonNullable<DerivedAppOptions['providers']>): Promise<string[][]> => {
-      const app = await world({ providers });
-      const statements: string[] = [];
-      const logged = { ...app.dataSource.logger, logQuery: (sql: string) => void statements.push(sql) };
-      const silent = { logQueryError() {}, logQuerySlow() {}, logSchemaBuild() {}, logMigration() {}, log() {} };
-      const during = async (work: () => Promise<unknown>): Promise<string[]> => {
-        statements.length = 0;
-        Object.assign(app.dataSource, { logger: { ...logged, ...silent } });
-        await work();
-        Object.assign(app.dataSource, { logger: { ...logged, ...silent, logQuery() {} } });
-        return statements.filter((sql) => !sql.includes('files_job')).map((sql) => sql.trim().split(/\s/)[0]!);
+  it.skipIf(target.task)(
+    'costs applications that derive nothing no statement, and no poll for jobs; others one for a deletion',
+    async () => {
+      const statementsOf = async (providers: NonNullable<DerivedAppOptions['providers']>): Promise<string[][]> => {
+        const app = await world({ providers });
+        const statements: string[] = [];
+        const logged = { ...app.dataSource.logger, logQuery: (sql: string) => void statements.push(sql) };
+        const silent = { logQueryError() {}, logQuerySlow() {}, logSchemaBuild() {}, logMigration() {}, log() {} };
+        const during = async (work: () => Promise<unknown>): Promise<string[]> => {
+          statements.length = 0;
+          Object.assign(app.dataSource, { logger: { ...logged, ...silent } });
+          await work();
+          Object.assign(app.dataSource, { logger: { ...logged, ...silent, logQuery() {} } });
+          return statements.filter((sql) => !sql.includes('files_job')).map((sql) => sql.trim().split(/\s/)[0]!);
+        };
+        let id = '';
+        const content = '%PDF-1.7\n';
+        return [
+          await during(async () => ({ id } = await app.create(content))),
+          await during(() => app.files.replace(id, Buffer.from(`${content} `))),
+          await during(() => app.files.delete(id)),
+        ];
       };
-      let id = '';
-      const content = '%PDF-1.7\n';
-      return [
-        await during(async () => ({ id } = await app.create(content))),
-        await during(() => app.files.replace(id, Buffer.from(`${content} `))),
-        await during(() => app.files.delete(id)),
-      ];
-    };
-    const [created, replaced, deleted] = await statementsOf([]);
-    const [created2, replaced2, deleted2] = await statementsOf([Previews]);
-    expect(created2).toEqual(created);
-    expect([replaced2!.length, deleted2!.length]).toEqual([replaced!.length + 1, deleted!.length + 1]);
-  });
+      const [created, replaced, deleted] = await statementsOf([]);
+      const [created2, replaced2, deleted2] = await statementsOf([Previews]);
+      expect(created2).toEqual(created);
+      expect([replaced2!.length, deleted2!.length]).toEqual([replaced!.length + 1, deleted!.length + 1]);
+    },
+  );
 
   it('counts for no quota', async () => {
     const app = await world({ options: { quotas: { user: { bytes: 5, count: 1 } } } });
