@@ -125,7 +125,7 @@ import { FileStaging } from './staging/file-staging.js';
 import { StoredBytes } from './storage/adapters/stored-bytes.entity.js';
 import { getStorageToken } from './storage/inject-storage.js';
 import { StorageAdmission } from './storage/storage-admission.js';
-import { STORAGES, StorageRegistry } from './storage/storage-registry.js';
+import { OWNER_SCANNERS, STORAGES, StorageRegistry } from './storage/storage-registry.js';
 import { CallPreparation } from './task-queue/call-preparation.js';
 import { DecoratedRoutesCheck } from './task-queue/decorated-routes.check.js';
 import { JobIntake } from './task-queue/job-intake.js';
@@ -317,6 +317,7 @@ function assemble(
       UploadSweep,
       { provide: OwnershipPort, useClass: Ownership },
       option(SCANNING_OPTIONS, ({ scanning }) => scanning),
+      option(OWNER_SCANNERS, ({ scanning }) => scanning.owners),
       option(ATTACH_PENDING, ({ scanning }) => scanning.attachPending),
       ScanHooks,
       ScanRuns,

@@ -84,7 +84,7 @@ export interface FilesModuleOptions extends FilesModuleShape {
   jobs?: JobsOptions;
   /** Options for fields of DTOs and schemas that name files: `{ maxFiles: 100 }`. */
   validation?: FilesValidationOptions;
-  /** What holds for storages that scan new content, by their option `scan`. */
+  /** What holds for the scans of content, and scanners of owner types. Storages have an option `scan`. */
   scanning?: ScanningOptions;
   /** The secrets that sign temporary and one-time links. @default none, and such links cannot be made */
   links?: LinksOptions;

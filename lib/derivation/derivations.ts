@@ -15,7 +15,7 @@ import { lockFiles } from '../files/lock-files.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import { insertStoredFile, newFile } from '../files/new-file.js';
 import { FILE_OWNER } from '../files/owner-reference.js';
-import { isReadable } from '../files/scan/scan-state.js';
+import { isReadable, unscannedBy } from '../files/scan/scan-state.js';
 import { StoredHooks } from '../files/stored/stored-hooks.js';
 import type { JobContext } from '../jobs/file-job.decorator.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
@@ -124,7 +124,8 @@ export class Derivations {
     if (standing && (isNothing || (!again && !isEmptyStandIn(standing)))) return false;
     await this.derived.remove(unit, old);
     await this.contents.attachAll(unit, [content]);
-    const { storage, location, contentType, charset, size, hash, hashAlgorithm, safety } = content;
+    const { storage, location, contentType, charset, size, hash, hashAlgorithm } = content;
+    const safety = unscannedBy(this.storages.scannerFor(storage, FILE_OWNER));
     const stored = { storage, location, contentType, charset, size, hash, hashAlgorithm, ...safety };
     const file = newFile({ ...stored, name: cleanFileName(recipe.nameFor(current)) }, { type: FILE_OWNER, id });
     Object.assign(file, {

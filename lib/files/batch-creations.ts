@@ -17,6 +17,7 @@ import { insertStoredFiles, newFile } from './new-file.js';
 import { assertOwnerReference } from './owner-reference.js';
 import type { OwnerReference } from './owner-reference.js';
 import { OwnershipPort } from './ownership-port.js';
+import { unscannedBy } from './scan/scan-state.js';
 import { StoredHooks } from './stored/stored-hooks.js';
 
 /** Content that can be opened twice, and the file to make of it. */
@@ -87,7 +88,8 @@ export class BatchCreations {
     return this.contents.commitAll(stored, async ({ manager }) => {
       const rows = stored.map((content, at) => {
         const { name, owner } = planned[at] as Planned;
-        const { storage, location, contentType, charset, size, hash, hashAlgorithm, safety } = content;
+        const { storage, location, contentType, charset, size, hash, hashAlgorithm } = content;
+        const safety = unscannedBy(this.storages.scannerFor(storage, owner?.type));
         return newFile({ name, storage, location, contentType, charset, size, hash, hashAlgorithm, ...safety }, owner);
       });
       await insertStoredFiles(manager, rows);

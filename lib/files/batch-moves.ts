@@ -60,7 +60,10 @@ export class BatchMoves {
       for (const copy of copies) (isSame(copy.file, current.get(copy.file.id)) ? kept : lost).push(copy);
       const rows = kept.map(({ file }) => current.get(file.id) as ManagedFile);
       // The scan states come from the locked rows, because a scan may have ended while the bytes were copied.
-      const values = kept.map(({ content }, at) => valuesOf(content, scanOfCopy(rows[at] as ManagedFile, to)));
+      const values = kept.map(({ content }, at) => {
+        const row = rows[at] as ManagedFile;
+        return valuesOf(content, scanOfCopy(row, this.contents.storages.scannerFor(to.name, row.ownerType)));
+      });
       await this.#write(unit, rows, kept, values);
       const referring = rows.map((row, at) => Object.assign(row, values[at]));
       for (const row of referring) this.hooks?.scan(row);

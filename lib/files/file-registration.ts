@@ -21,7 +21,7 @@ import { assertOwnerReference } from './owner-reference.js';
 import type { OwnerReference } from './owner-reference.js';
 import { OwnershipPort } from './ownership-port.js';
 import { readContentType } from './read-content-type.js';
-import { unscannedIn } from './scan/scan-state.js';
+import { unscannedBy } from './scan/scan-state.js';
 import type { ScanFields } from './scan/scan-state.js';
 import { StoredHooks } from './stored/stored-hooks.js';
 
@@ -62,7 +62,8 @@ export class FileRegistration {
     if (registered) throw alreadyRegistered(registered);
     const files = await inLanes(candidates, concurrency, async (candidate) => {
       const { storage, name, owner } = candidate;
-      return newFile({ ...(await analyze(candidate)), ...unscannedIn(storage), name, storage: storage.name }, owner);
+      const safety = unscannedBy(this.storages.scannerFor(storage.name, owner?.type));
+      return newFile({ ...(await analyze(candidate)), ...safety, name, storage: storage.name }, owner);
     });
     try {
       await this.transactor.run(({ manager }) => this.#insert(manager, files, candidates), { retry: REGISTER_RETRIES });

@@ -25,8 +25,7 @@ import type { OwnerReference } from './owner-reference.js';
 import { readContentType } from './read-content-type.js';
 import { OwnershipPort } from './ownership-port.js';
 import { verdictsOfCopies } from './scan/copied-verdicts.js';
-import type { CopiedTo } from './scan/copied-verdicts.js';
-import { scanOfCopy } from './scan/scan-state.js';
+import { scanOfCopy, unscannedBy } from './scan/scan-state.js';
 import type { ScanFields } from './scan/scan-state.js';
 import type { StoringOperation } from './stored/on-file-stored.decorator.js';
 import { StoredHooks } from './stored/stored-hooks.js';
@@ -97,7 +96,8 @@ export class FileWriter {
       await allow?.(current);
       const replacedAt = secondAfter(current.replacedAt ?? current.createdAt);
       const expiresAt = this.drafts.expiryOfReplaced(current);
-      const replaced = await this.#refer(unit, current, content, { replacedAt, expiresAt });
+      const unscanned = unscannedBy(this.storages.scannerFor(storage.name, current.ownerType));
+      const replaced = await this.#refer(unit, current, content, { replacedAt, expiresAt, ...unscanned });
       await this.derived?.removeOf(unit, id);
       await this.hooks?.run(replaced, 'replace');
       return replaced;
@@ -111,7 +111,7 @@ export class FileWriter {
     await this.ownership.roomFor(owner, { bytes: file.size, count: 1 });
     const content = await this.contents.copy(file, this.storages.of(file), to);
     const metadata = structuredClone(file.metadata);
-    return this.#add({ id: uuidV7(), operation: 'copy', content, name, owner, metadata, original: { file, to } });
+    return this.#add({ id: uuidV7(), operation: 'copy', content, name, owner, metadata, original: file });
   }
 
   async move(file: ManagedFile, storage: string, pace?: Pace): Promise<ManagedFile> {
@@ -125,7 +125,12 @@ export class FileWriter {
       const isSame = current.storage === file.storage && current.location === file.location;
       if (!isSame) throw new FileChangedError([file.id]);
       // The scan state comes from the locked row, because a scan may have ended while the bytes were copied.
-      const moved = await this.#refer(unit, current, content, scanOfCopy(current, to));
+      const moved = await this.#refer(
+        unit,
+        current,
+        content,
+        scanOfCopy(current, this.storages.scannerFor(to.name, current.ownerType)),
+      );
       this.hooks?.scan(moved);
       return moved;
     });
@@ -177,8 +182,9 @@ export class FileWriter {
       const files: ManagedFile[] = [];
       for (const { id, content, name, owner, metadata = null, draft = false, original } of stored) {
         const expiresAt = draft ? this.drafts.expiryOfNew(owner) : null;
-        const [verdict] = original ? await verdictsOfCopies(manager, [original]) : [];
-        const bytes = { ...bytesOf(content), ...verdict };
+        const scanner = this.storages.scannerFor(content.storage, owner?.type);
+        const [verdict] = original ? await verdictsOfCopies(manager, [{ file: original, scanner }]) : [];
+        const bytes = { ...bytesOf(content), ...(verdict ?? unscannedBy(scanner)) };
         files.push(Object.assign(newFile({ ...bytes, name }, owner, id), { metadata, expiresAt }));
       }
       await insertStoredFiles(manager, files);
@@ -193,7 +199,7 @@ export class FileWriter {
     unit: UnitOfWork,
     file: ManagedFile,
     content: NewContent,
-    further: Partial<Pick<ManagedFile, 'replacedAt' | 'expiresAt'> & ScanFields>,
+    further: ScanFields & Partial<Pick<ManagedFile, 'replacedAt' | 'expiresAt'>>,
   ): Promise<ManagedFile> {
     const changes = { ...bytesOf(content), ...further, locationKey: locationKey(content.location), storageData: null };
     await unit.manager.update(ManagedFile, { id: file.id }, changes);
@@ -222,13 +228,13 @@ interface Stored {
   owner: OwnerReference | null;
   actor?: Actor | null | undefined;
   metadata?: ManagedFile['metadata'];
-  original?: CopiedTo;
+  original?: ManagedFile;
   draft?: boolean;
 }
 
-function bytesOf(content: NewContent): Bytes & ScanFields {
-  const { storage, location, contentType, charset, size, hash, hashAlgorithm, safety } = content;
-  return { storage, location, contentType, charset, size, hash, hashAlgorithm, ...safety };
+function bytesOf(content: NewContent): Bytes {
+  const { storage, location, contentType, charset, size, hash, hashAlgorithm } = content;
+  return { storage, location, contentType, charset, size, hash, hashAlgorithm };
 }
 
 /** The files of each actor. */

@@ -11,6 +11,7 @@ import { insertFiles, newFile } from './new-file.js';
 import type { OwnerReference } from './owner-reference.js';
 import { OwnershipPort } from './ownership-port.js';
 import { verdictsOfCopies } from './scan/copied-verdicts.js';
+import type { ScanFields } from './scan/scan-state.js';
 import { StoredHooks } from './stored/stored-hooks.js';
 
 /** Copies the files of an owner for another one. */
@@ -40,9 +41,9 @@ export class OwnerCopies {
       async ({ manager }) => {
         const verdicts = await verdictsOfCopies(
           manager,
-          copied.map(({ file }) => ({ file, to: this.storages.of(file) })),
+          copied.map(({ file }) => ({ file, scanner: this.storages.scannerFor(file.storage, to.type) })),
         );
-        rows = copied.map((copy, at) => Object.assign(rowOf(copy, to), verdicts[at]));
+        rows = copied.map((copy, at) => rowOf(copy, to, verdicts[at] as ScanFields));
         await insertFiles(manager, rows);
         await this.ownership.onCreateAll(rows, manager);
         for (const row of rows) await this.hooks?.run(row, 'copy');
@@ -68,9 +69,9 @@ export class OwnerCopies {
 }
 
 /** The row of a copy: it has what the original has, but for its owner. */
-function rowOf({ file, content }: Copied, owner: OwnerReference): ManagedFile {
+function rowOf({ file, content }: Copied, owner: OwnerReference, safety: ScanFields): ManagedFile {
   const { name, ownerField, pinned, metadata } = file;
-  const { storage, location, contentType, charset, size, hash, hashAlgorithm, safety } = content;
+  const { storage, location, contentType, charset, size, hash, hashAlgorithm } = content;
   const stored = { name, storage, location, contentType, charset, size, hash, hashAlgorithm, ...safety };
   return Object.assign(newFile(stored, owner), { ownerField, pinned, metadata: structuredClone(metadata) });
 }

@@ -48,7 +48,12 @@ export class FilesHealthIndicator {
     const { parts, timeout, maxIntentAge } = readHealthOptions(options, this.sweeper.patience);
     const questions: Record<FilesHealthPart, () => Question[]> = {
       storages: () => this.storages.names.map((name) => this.#storage(name)),
-      scanners: () => this.storages.names.flatMap((name) => this.#scanner(name) ?? []),
+      scanners: () => [
+        ...this.storages.names.flatMap((name) => this.#scanner(name, this.storages.get(name).scanner) ?? []),
+        ...Object.entries(this.storages.ownerScanners).flatMap(
+          ([type, one]) => this.#scanner(`owner:${type}`, one) ?? [],
+        ),
+      ],
       jobs: () => [this.#engine()],
       intents: () => [this.#intents(maxIntentAge)],
     };
@@ -91,8 +96,7 @@ export class FilesHealthIndicator {
     };
   }
 
-  #scanner(name: string): Question | undefined {
-    const { scanner } = this.storages.get(name);
+  #scanner(name: string, scanner: FileScanner | undefined): Question | undefined {
     return (
       scanner && {
         key: `scanner:${name}`,

@@ -21,6 +21,7 @@ import type { HistoryEntry, Move, MoveOutcome, TransferStatements } from './stat
 import { noteCreated, noteMoves, noteTaken } from './guard/record-guard.js';
 import { assertOwnersExist } from './owner-existence.js';
 import { deleteFiles } from './let-go.js';
+import { moveFiles } from './move-files.js';
 import { setPins } from './pins.js';
 import { chargeMoves } from './quotas/charge-moves.js';
 import type { Quotas } from './quotas/quotas.js';
@@ -55,7 +56,7 @@ export class Ownership extends OwnershipPort {
     const describe = () => ({ fileIds: moves.map(({ fileId }) => fileId), owners: [{ type: ownerType, id: ownerId }] });
     const transfer = async (manager: EntityManager): Promise<void> => {
       await assertOwnersExist(manager, [{ type: ownerType, id: ownerId }]);
-      const outcomes = await this.#statements.transfer(manager, moves, { actor, isManager: true, force, pin });
+      const outcomes = await moveFiles(this.runtime, manager, moves, { actor, isManager: true, force, pin });
       for (const outcome of outcomes) refuse(outcome);
       noteMoves(this.runtime, manager, moves, outcomes);
       await chargeMoves(this.runtime, manager, moves, outcomes);

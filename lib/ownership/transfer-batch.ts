@@ -17,6 +17,7 @@ import { RowOwners } from './guard/row-owners.js';
 import type { WantedOwner } from './guard/row-owners.js';
 import { CallOutcome } from './call-outcome.js';
 import { assertOwnersExist } from './owner-existence.js';
+import { isScanned, moveFiles } from './move-files.js';
 import { setPins } from './pins.js';
 import { chargeMoves } from './quotas/charge-moves.js';
 import type { Move, MoveOutcome, TransferTerms } from './statements/transfer-statements.js';
@@ -109,7 +110,7 @@ async function transferAll(
     noteMoves(runtime, manager, moves, []);
     return owners;
   }
-  const outcomes = await runtime.statements.transfer(manager, moves, terms);
+  const outcomes = await moveFiles(runtime, manager, moves, terms);
   const refusal = refusalOf(outcomes);
   if (refusal) throw refusal;
   noteMoves(runtime, manager, moves, outcomes);
@@ -139,6 +140,8 @@ function endWith(
   const { dataSource } = queue.unit;
   if (moves.some(({ from }) => from === 'anyone') || (actor && guardedOwners(dataSource, actor.type).length > 0))
     return false;
+  // Their scans are queued after the transfer.
+  if (moves.some((move) => isScanned(runtime, move))) return false;
   const last = runtime.statements.lastTransfer(moves, actor);
   if (!last) return false;
   const { sql, parameters, refused } = last;

@@ -8,18 +8,16 @@ import type { Storage } from '../storage/storage.js';
 /** Content that is larger than the scanner takes. Another attempt would be the same. */
 export class TooLargeForScannerError extends ScannerFailedError {}
 
-/** The scanner of the storage; throws `ScannerFailedError` where there is none any more. */
-export function scannerOf(file: ManagedFile, storage: Storage): FileScanner {
-  if (storage.scanner) return storage.scanner;
-  throw new ScannerFailedError(file.scanner ?? '', `storage "${storage.name}" has no scanner any more`);
-}
-
 /**
- * Streams the content of the file to its scanner. Throws unless that gives a verdict in time, and, for clean content, after it has read all of
+ * Streams the content of the file to the scanner. Throws unless that gives a verdict in time, and, for clean content, after it has read all of
  * it.
  */
-export async function askScanner(file: ManagedFile, storage: Storage, signal: AbortSignal): Promise<ScanVerdict> {
-  const scanner = scannerOf(file, storage);
+export async function askScanner(
+  file: ManagedFile,
+  storage: Storage,
+  scanner: FileScanner,
+  signal: AbortSignal,
+): Promise<ScanVerdict> {
   const { id, size, contentType, location } = file;
   const { name, maxSize = Infinity } = scanner;
   if (size > maxSize)

@@ -69,8 +69,12 @@ export class FilesScans {
     const { storage, filters } = options;
     if (storage !== undefined && !this.storages.get(storage).scanner)
       throw new OptionInvalidError('storage', `"${storage}" has no scanner. Storages with one: ${scanning.join(', ')}`);
-    const scope = { storage: { $in: storage === undefined ? scanning : [storage] }, scan: { $in: statesIn(options) } };
-    return { scope, filters };
+    const scan = { $in: statesIn(options) };
+    if (storage !== undefined) return { scope: { storage, scan }, filters };
+    const types = this.storages.ownerTypesScanned;
+    const names = types.flatMap((type) => this.storages.ownerScanners[type]?.name ?? []);
+    const scanned = [{ storage: { $in: scanning } }, { ownerType: { $in: types } }, { scanner: { $in: names } }];
+    return { scope: { scan, $or: scanned }, filters };
   }
 
   async #enqueue(ids: readonly string[], options: RescanOptions): Promise<number> {

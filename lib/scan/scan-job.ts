@@ -12,13 +12,15 @@ export const SCAN_HANDLER = Symbol('SCAN_HANDLER');
 // A run that has ended by its own time limit has to save that.
 const GRACE = 30_000;
 
-/** A provider that runs the scans, with the application's limits; null where no storage has a scanner, so that no engine looks for them. */
+/** A provider that runs the scans, with the application's limits; null where nothing has a scanner, so that no engine looks for them. */
 export function createScanHandler(
   runs: ScanRuns,
   { attempts, backoff, timeout, concurrency }: CheckedScanningOptions,
   storages: StorageRegistry,
 ): object | null {
-  if (!storages.names.some((name) => storages.get(name).scanner)) return null;
+  const isAnyScanned =
+    storages.names.some((name) => storages.get(name).scanner) || storages.ownerTypesScanned.length > 0;
+  if (!isAnyScanned) return null;
 
   const gaveUp = (payload: unknown, why: string): Promise<void> => runs.gaveUp(payload as ScanPayload, why);
 

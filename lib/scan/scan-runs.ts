@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { stackOf } from '../errors/stack-of.js';
+import { ScannerFailedError } from '../errors/scan.errors.js';
 import { LocationNotFoundError } from '../errors/storage.errors.js';
 import { ShuttingDownError } from '../errors/units.errors.js';
 import { ContentStore } from '../files/content/content-store.js';
@@ -66,7 +67,11 @@ export class ScanRuns {
   async #outcomeOf(file: ManagedFile, attempt: number, signal: AbortSignal): Promise<Outcome | undefined> {
     try {
       const ending = AbortSignal.any([signal, AbortSignal.timeout(this.options.timeout)]);
-      const verdict = await askScanner(file, this.storages.of(file), ending);
+      const storage = this.storages.of(file);
+      const scanner = this.storages.scannerOf(file);
+      if (!scanner)
+        throw new ScannerFailedError(file.scanner ?? '', `storage "${storage.name}" has no scanner any more`);
+      const verdict = await askScanner(file, storage, scanner, ending);
       return verdict.clean
         ? { state: 'clean', finding: null }
         : { state: 'infected', finding: shortened(verdict.finding) };
@@ -81,21 +86,27 @@ export class ScanRuns {
     }
   }
 
-  async #settle({ id, storage: scanned, location }: ManagedFile, outcome: Outcome, hasHooks = true): Promise<void> {
+  async #settle(scanned: ManagedFile, outcome: Outcome, hasHooks = true): Promise<void> {
+    const { id } = scanned;
+    const scanner = this.storages.scannerOf(scanned);
     await this.queue.runQueued(async (queue) => {
       const [file] = await lockFiles(queue.unit.manager, [id]);
       // What was scanned is not the content any more. Another storage has another scanner, even for the same location.
-      if (file?.storage !== scanned || file.location !== location) return;
+      if (file?.storage !== scanned.storage || file.location !== scanned.location) return;
+      // Another owner has another scanner, which has a job of its own.
+      if (this.storages.scannerOf(file)?.name !== scanner?.name) return;
       // Another scan has had a verdict meanwhile.
       if (outcome.state === 'failed' && file.scan !== 'pending') return;
       const { scan: previous } = file;
       const storage = this.storages.of(file);
-      const verdict = { scan: outcome.state, scanner: storage.scanner?.name ?? file.scanner, finding: outcome.finding };
+      const verdict = { scan: outcome.state, scanner: scanner?.name ?? file.scanner, finding: outcome.finding };
       const changes = { ...verdict, ...(await this.#withoutBytes(queue.unit, file, storage, outcome)) };
       await queue.unit.manager.update(ManagedFile, { id }, changes);
       Object.assign(file, changes);
       if (outcome.state === 'infected') await this.derived.removeOf(queue.unit, id);
-      else if (previous !== 'clean') this.derived.queueFor(file, { again: previous === 'infected' });
+      // The scanner of an owner may have closed content from which something had been derived.
+      else if (previous !== 'clean')
+        this.derived.queueFor(file, { again: previous === 'infected' || storage.scanner === undefined });
       if (hasHooks) await this.hooks.run(file, { ...outcome, previous });
       await queue.drain(undefined);
       queue.unit.afterCommit(() => this.#tell(file, outcome));

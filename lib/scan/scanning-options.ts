@@ -1,7 +1,15 @@
 import { OptionInvalidError } from '../errors/setup.errors.js';
+import type { ByOwnerType } from '../files/owner-type-name.js';
+import type { FileScanner } from '../storage/file-scanner.js';
+import { assertScanner } from '../storage/storage-limits.js';
 
-/** The option `scanning`: what holds for all storages with a scanner. Times are in milliseconds. */
+/** The option `scanning`: what holds for all scanners. Times are in milliseconds. */
 export interface ScanningOptions {
+  /**
+   * Scanners by the types of owners: they scan what such an owner has or gets, in storages without a scanner.
+   * @default only storages have scanners
+   */
+  owners?: ByOwnerType<FileScanner>;
   /**
    * Whether fields of DTOs and forms take files that are not scanned yet. Nobody can open these before they are clean. Infected files are never
    * taken. @default true
@@ -27,7 +35,7 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** Fills in the defaults; throws `OptionInvalidError`. */
 export function readScanningOptions(options: ScanningOptions = {}): CheckedScanningOptions {
-  const { attachPending = true, infected = 'keep', attempts = 12, backoff = 1000 } = options;
+  const { owners = {}, attachPending = true, infected = 'keep', attempts = 12, backoff = 1000 } = options;
   const { timeout = 600_000, concurrency = 2 } = options;
   const refuse = (option: string, value: unknown, expected: string): never => {
     throw new OptionInvalidError(`scanning.${option}`, `it must be ${expected}, and is ${JSON.stringify(value)}`);
@@ -37,5 +45,12 @@ export function readScanningOptions(options: ScanningOptions = {}): CheckedScann
   for (const [name, value] of Object.entries({ attempts, backoff, timeout, concurrency }))
     if (!Number.isSafeInteger(value) || value < 1 || value > LONGEST_TIMER)
       refuse(name, value, 'a whole number above zero');
-  return { attachPending, infected, attempts, backoff, timeout, concurrency };
+  if (!attachPending && Object.keys(owners).length > 0)
+    refuse(
+      'attachPending',
+      attachPending,
+      'true with scanning.owners: an owner has to get a file before its scanner examines it',
+    );
+  for (const [type, scanner] of Object.entries<FileScanner>(owners)) assertScanner(scanner, `scanning.owners.${type}`);
+  return { owners, attachPending, infected, attempts, backoff, timeout, concurrency };
 }

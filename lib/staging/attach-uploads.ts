@@ -3,7 +3,7 @@ import { FilesNotNamedError } from '../errors/guard.errors.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import { newFile } from '../files/new-file.js';
 import { assertOwnerReference } from '../files/owner-reference.js';
-import { assertReadable } from '../files/scan/scan-state.js';
+import { assertReadable, unscannedBy } from '../files/scan/scan-state.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import { ChangeRights } from '../ownership/guard/change-rights.js';
 import { noteCreated } from '../ownership/guard/record-guard.js';
@@ -11,6 +11,7 @@ import { RowOwners } from '../ownership/guard/row-owners.js';
 import { assertOwnersExist } from '../ownership/owner-existence.js';
 import { outcomeOf } from '../ownership/transfer-batch.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
+import type { StorageRegistry } from '../storage/storage-registry.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import type { Attachment, AttachmentTarget, PlacedFile } from './attachment.js';
@@ -41,7 +42,9 @@ export async function attachUploads(uploads: readonly QueuedUpload[], queue: Uni
   // A nested unit of work may have validated the same DTO, and attached its files.
   const fresh = placed.filter(({ staged }) => staged.fileIn(unit) === undefined);
   const files = new Map<StagedFile, ManagedFile>();
-  for (const one of placed) files.set(one.staged, fileOf(one, files.get(one.staged) ?? one.staged.fileIn(unit)));
+  const { storages } = TransferRuntime.of(unit.dataSource).content;
+  for (const one of placed)
+    files.set(one.staged, fileOf(one, files.get(one.staged) ?? one.staged.fileIn(unit), storages));
   // Before the former files are let go: files that the result still names would stay.
   const writes = await planWrites(unit.dataSource, unsaved, outcome);
   assertNamed(placed, rows, writes);
@@ -92,14 +95,19 @@ function unwritten(placed: readonly PlacedFile[], writes: readonly FieldWrite[])
 }
 
 /** The file that is noted already, or a new one. One file has one owner. */
-function fileOf({ staged, owner, field }: PlacedFile, noted: ManagedFile | undefined): ManagedFile {
+function fileOf(
+  { staged, owner, field }: PlacedFile,
+  noted: ManagedFile | undefined,
+  storages: StorageRegistry,
+): ManagedFile {
   assertOwnerReference(owner);
   if (noted) {
     assertSame(noted, owner);
     return noted;
   }
   const { id, name, content } = staged;
-  const { storage, location, contentType, charset, size, hash, hashAlgorithm, safety } = content;
+  const { storage, location, contentType, charset, size, hash, hashAlgorithm } = content;
+  const safety = unscannedBy(storages.scannerFor(storage, owner.type));
   const stored = { name, storage, location, contentType, charset, size, hash, hashAlgorithm, ...safety };
   return Object.assign(newFile(stored, owner, id), { pinned: true, ownerField: field ?? null });
 }

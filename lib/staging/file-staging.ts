@@ -6,6 +6,7 @@ import { DEFAULT_STORAGE } from '../files/file-writer.js';
 import { FilesAddresses } from '../files/files-addresses.js';
 import { openContent } from '../files/content/open-content.js';
 import type { FileContent } from '../files/content/open-content.js';
+import { unscannedBy } from '../files/scan/scan-state.js';
 import type { OwnerTypeName } from '../files/owner-type-name.js';
 import { Quotas } from '../ownership/quotas/quotas.js';
 import { parseContentType } from '../storage/content-type.js';
@@ -57,7 +58,8 @@ export class FileStaging {
         ...(contentType && { contentType }),
         room: options.ownerType === undefined ? undefined : this.quotas.roomOfType(options.ownerType),
       });
-      const file = new StagedFile(stored, name, (staged) => this.#addressOf(staged));
+      const { scan } = unscannedBy(this.storages.scannerFor(storage.name, options.ownerType));
+      const file = new StagedFile(stored, name, scan, (staged) => this.#addressOf(staged));
       await this.#endWith(unit, file);
       return file;
     } finally {

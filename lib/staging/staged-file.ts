@@ -34,12 +34,13 @@ export class StagedFile {
   /** An algorithm of `node:crypto`. */
   readonly hashAlgorithm: string;
   readonly #content: NewContent;
+  readonly #scan: FileSnapshot['scan'];
   readonly #address: FileAddress;
   readonly #attachments = new Set<Attached>();
   #isOver = false;
 
   /** @internal */
-  constructor(content: NewContent, name: string, address: FileAddress) {
+  constructor(content: NewContent, name: string, scan: FileSnapshot['scan'], address: FileAddress) {
     this.name = name;
     this.storage = content.storage;
     this.contentType = content.contentType;
@@ -47,6 +48,7 @@ export class StagedFile {
     this.hash = content.hash;
     this.hashAlgorithm = content.hashAlgorithm;
     this.#content = content;
+    this.#scan = scan;
     this.#address = address;
   }
 
@@ -111,7 +113,7 @@ export class StagedFile {
       ownerId: null,
       ownerField: null,
       pinned: false,
-      scan: this.#content.safety.scan,
+      scan: this.#scan,
     };
   }
 

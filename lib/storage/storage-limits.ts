@@ -82,17 +82,21 @@ function readMaxSize(maxSize: number | string): number | undefined {
 
 const MAX_SCANNER_NAME = 64;
 
-/** Throws `StorageOptionInvalidError` for a value that is not a scanner, and for a scanner of a storage from which everybody can read. */
-export function assertScanner(scanner: FileScanner | undefined, hasPublicAddresses: boolean): void {
-  if (scanner === undefined) return;
+/** Throws `StorageOptionInvalidError` for a value that is not a scanner. */
+export function assertScanner(scanner: FileScanner, option: string): void {
   const { name, maxSize, scan } = (scanner ?? {}) as Partial<FileScanner>;
   const isNamed = typeof name === 'string' && name.trim() !== '' && name.length <= MAX_SCANNER_NAME;
   if (!isNamed || typeof scan !== 'function')
-    throw new StorageOptionInvalidError('scan', scanner, "a scanner with a name, like clamav({ host: '127.0.0.1' })");
+    throw new StorageOptionInvalidError(option, scanner, "a scanner with a name, like clamav({ host: '127.0.0.1' })");
   if (maxSize !== undefined && !(maxSize > 0))
-    throw new StorageOptionInvalidError('scan.maxSize', maxSize, 'a number of bytes above zero');
-  if (hasPublicAddresses) {
-    const expected = "left out: the public addresses of the storage bypass it. Or add disable: ['publicUrl']";
-    throw new StorageOptionInvalidError('scan', name, expected);
-  }
+    throw new StorageOptionInvalidError(`${option}.maxSize`, maxSize, 'a number of bytes above zero');
+}
+
+/** The same for the scanner of a storage, from which not everybody can read. */
+export function assertStorageScanner(scanner: FileScanner | undefined, hasPublicAddresses: boolean): void {
+  if (scanner === undefined) return;
+  assertScanner(scanner, 'scan');
+  if (!hasPublicAddresses) return;
+  const expected = "left out: the public addresses of the storage bypass it. Or add disable: ['publicUrl']";
+  throw new StorageOptionInvalidError('scan', scanner.name, expected);
 }

@@ -4,6 +4,7 @@ import { FileStorageMissingError } from '../errors/files.errors.js';
 import { StorageOptionInvalidError } from '../errors/setup.errors.js';
 import { StorageUnknownError } from '../errors/storage.errors.js';
 import { Transactor } from '../unit-of-work/transactor.js';
+import type { FileScanner } from './file-scanner.js';
 import type { StorageAdapter } from './storage-adapter.js';
 import { StorageAdmission } from './storage-admission.js';
 import { STORAGE_VERBS } from './storage-verbs.js';
@@ -11,6 +12,9 @@ import { Storage } from './storage.js';
 
 /** The configured storages, by name. */
 export const STORAGES = Symbol('STORAGES');
+
+/** The scanners of owner types, by their names: the option `scanning.owners`. */
+export const OWNER_SCANNERS = Symbol('OWNER_SCANNERS');
 
 const MAX_NAME_LENGTH = 64;
 
@@ -24,6 +28,7 @@ export class StorageRegistry implements OnModuleInit {
     @Inject(STORAGES) storages: Record<string, Storage | StorageAdapter>,
     @Optional() private readonly transactor?: Transactor,
     @Optional() private readonly admission?: StorageAdmission,
+    @Optional() @Inject(OWNER_SCANNERS) readonly ownerScanners: Readonly<Record<string, FileScanner>> = {},
   ) {
     this.#storages = new Map(Object.entries(storages).map(([name, given]) => [name, storageOf(name, given)]));
     for (const [name, storage] of this.#storages) {
@@ -35,6 +40,7 @@ export class StorageRegistry implements OnModuleInit {
         );
       }
       storage.assignName(name);
+      if (this.ownerTypesScanned.length > 0) assertNotPublic(storage, name);
     }
   }
 
@@ -60,6 +66,32 @@ export class StorageRegistry implements OnModuleInit {
     return storage;
   }
 
+  /**
+   * What scans the content of a file in this storage that has an owner of this type: the scanner of the storage, or else of the owner type.
+   * @internal
+   */
+  scannerFor(storage: string, ownerType: string | null | undefined): FileScanner | undefined {
+    const isScanned = typeof ownerType === 'string' && Object.hasOwn(this.ownerScanners, ownerType);
+    return this.of({ storage }).scanner ?? (isScanned ? this.ownerScanners[ownerType] : undefined);
+  }
+
+  /**
+   * What scans the content of the file. An owner that has given it away has left it its scanner.
+   * @internal
+   */
+  scannerOf({ storage, ownerType, scanner: name }: ScannedFile): FileScanner | undefined {
+    const given = Object.values(this.ownerScanners).find((scanner) => scanner.name === name);
+    return this.scannerFor(storage, ownerType) ?? given;
+  }
+
+  /**
+   * The types of owners that have a scanner.
+   * @internal
+   */
+  get ownerTypesScanned(): string[] {
+    return Object.keys(this.ownerScanners);
+  }
+
   /** The storage, or `undefined`. */
   find(name: string): Storage | undefined {
     return this.#storages.get(name);
@@ -71,6 +103,18 @@ export class StorageRegistry implements OnModuleInit {
     await this.admission?.admit([...this.#storages.values()]);
     for (const storage of this.#storages.values()) await storage.connect({ dataSource: this.transactor?.dataSource });
   }
+}
+
+interface ScannedFile {
+  readonly storage: string;
+  readonly ownerType: string | null;
+  readonly scanner: string | null;
+}
+
+function assertNotPublic(storage: Storage, name: string): void {
+  if (!storage.can('publicUrl')) return;
+  const expected = `left out: the public addresses of storage "${name}" bypass it. Or add disable: ['publicUrl'] to the storage`;
+  throw new StorageOptionInvalidError('scanning.owners', name, expected);
 }
 
 /** An adapter alone is a storage with the limits that hold unless others are set. */

@@ -27,7 +27,7 @@ import type {
   StoredObject,
   TemporaryUrlRequest,
 } from './storage-adapter.js';
-import { assertScanner, readLimits } from './storage-limits.js';
+import { assertStorageScanner, readLimits } from './storage-limits.js';
 import type { StorageLimits } from './storage-limits.js';
 import type { StorageVerb } from './storage-verbs.js';
 import type { CheckBytes, WritesTogether } from './writes-together.js';
@@ -76,7 +76,7 @@ export class Storage {
     this.downloads = limits.downloads ?? 'proxy';
     this.#cacheControl = limits.cacheControl ?? 'private, no-cache';
     this.scanner = limits.scan;
-    assertScanner(this.scanner, this.can('publicUrl'));
+    assertStorageScanner(this.scanner, this.can('publicUrl'));
     assertDownloadWay(this.downloads, { canSign: this.can('temporaryUrl'), hasPaths: adapter.pathOf !== undefined });
   }
 

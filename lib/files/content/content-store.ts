@@ -17,15 +17,12 @@ import type { Pace } from './pace.js';
 import { upload } from './upload.js';
 import type { StoredContent, UploadHints } from './upload.js';
 import type { WritesTogether } from '../../storage/writes-together.js';
-import { scanOfCopy, unscannedIn } from '../scan/scan-state.js';
-import type { ScanFields } from '../scan/scan-state.js';
+import { scanOfCopy } from '../scan/scan-state.js';
 import { uuidV7 } from '../file-id.js';
 
 /** Stored bytes that have no row yet. */
 export interface NewContent extends StoredContent {
   readonly storage: string;
-  /** The scan state of the content. */
-  readonly safety: ScanFields;
   /** The intent that protects the bytes until the row is written; undefined if the bytes are written in the row's transaction. */
   readonly intent?: Intent | undefined;
   /** In the transaction that writes the row. */
@@ -57,7 +54,7 @@ export class ContentStore {
   readonly #logger = new Logger(ContentStore.name);
 
   constructor(
-    private readonly storages: StorageRegistry,
+    readonly storages: StorageRegistry,
     private readonly transactor: Transactor,
     private readonly journal: IntentJournal,
     private readonly removals: ByteRemovals,
@@ -85,11 +82,11 @@ export class ContentStore {
    */
   async copy(file: ManagedFile, from: Storage, to: Storage, { pace, ...planned }: CopyHints = {}): Promise<NewContent> {
     const { name, contentType, charset, size, hash, hashAlgorithm } = file;
-    const safety = scanOfCopy(file, to);
+    scanOfCopy(file, this.storages.scannerFor(to.name, file.ownerType));
     if (from === to && !to.isTransactional && to.can('copy')) {
       const location = planned.location ?? to.locationFor({ uuid: uuidV7(), name, contentType, now: new Date() });
       const intent = await this.#place(to, location, planned.intent, () => to.copy(file.location, location));
-      return { ...this.#placed(to, { location, contentType, charset, size, hash, hashAlgorithm }, intent), safety };
+      return this.#placed(to, { location, contentType, charset, size, hash, hashAlgorithm }, intent);
     }
     to.require('write');
     const verify = ({ digest }: Examined) => {
@@ -98,10 +95,9 @@ export class ContentStore {
     };
     const known = { name, contentType, isExamined: true, algorithms: [hashAlgorithm], verify, ...planned };
     const linked = await this.#link(file, from, to, known, pace);
-    if (linked) return { ...linked, safety };
+    if (linked) return linked;
     const source = await from.read(file.location);
-    const content = await this.put(pace?.through(source) ?? source, to, known);
-    return { ...content, safety };
+    return this.put(pace?.through(source) ?? source, to, known);
   }
 
   /** Gives the bytes a second name in the other storage, and verifies them there. `undefined` where that is not possible. */
@@ -217,7 +213,6 @@ export class ContentStore {
     return {
       ...stored,
       storage: storage.name,
-      safety: unscannedIn(storage),
       intent,
       attach: async (unit) => intent?.settle(unit),
       discard: async () => {
@@ -240,7 +235,6 @@ export class ContentStore {
     return {
       ...stored,
       storage: storage.name,
-      safety: unscannedIn(storage),
       attach: () => storage.write(stored.location, streamOf(bytes)),
       discard: async () => {},
     };

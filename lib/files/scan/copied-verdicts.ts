@@ -1,18 +1,18 @@
 import { In } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { FileChangedError } from '../../errors/files.errors.js';
-import type { Storage } from '../../storage/storage.js';
+import type { FileScanner } from '../../storage/file-scanner.js';
 import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 import { ManagedFile } from '../managed-file.entity.js';
-import { scanOfCopy, unscannedIn } from './scan-state.js';
+import { scanOfCopy, unscannedBy } from './scan-state.js';
 import type { ScanFields } from './scan-state.js';
 
 const IDS_PER_STATEMENT = 10_000;
 
-/** An original as it was before its bytes were copied, and where the copy is. */
+/** An original as it was before its bytes were copied, and what scans the copy. */
 export interface CopiedTo {
   readonly file: ManagedFile;
-  readonly to: Storage;
+  readonly scanner: FileScanner | undefined;
 }
 
 /**
@@ -25,11 +25,11 @@ export async function verdictsOfCopies(manager: EntityManager, copies: readonly 
   const now = new Map<string, ManagedFile>();
   for (const ids of inChunks(clean, IDS_PER_STATEMENT))
     for (const file of await manager.findBy(ManagedFile, { id: In(ids) })) now.set(file.id, file);
-  return copies.map(({ file, to }) => {
-    if (file.scan !== 'clean') return scanOfCopy(file, to);
+  return copies.map(({ file, scanner }) => {
+    if (file.scan !== 'clean') return scanOfCopy(file, scanner);
     const current = now.get(file.id);
-    if (current?.storage === file.storage && current.location === file.location) return scanOfCopy(current, to);
-    if (!to.scanner) throw new FileChangedError([file.id]);
-    return unscannedIn(to);
+    if (current?.storage === file.storage && current.location === file.location) return scanOfCopy(current, scanner);
+    if (!scanner) throw new FileChangedError([file.id]);
+    return unscannedBy(scanner);
   });
 }

@@ -1,11 +1,11 @@
 import { FileInfectedError, FilePendingError, FileUnscannedError } from '../../errors/scan.errors.js';
-import type { Storage } from '../../storage/storage.js';
+import type { FileScanner } from '../../storage/file-scanner.js';
 import type { ManagedFile } from '../managed-file.entity.js';
 
 /** The scan state of a content. New content gets a new one. */
 export type ScanFields = Pick<ManagedFile, 'scan' | 'scanner' | 'finding'>;
 
-/** The scan state of content in a storage without a scanner. */
+/** The scan state of content that nothing scans. */
 export const NOT_SCANNED: ScanFields = { scan: null, scanner: null, finding: null };
 
 /** The name of the job that scans a file. */
@@ -17,23 +17,24 @@ export interface ScanPayload {
   readonly location: string;
 }
 
-/** The state of new content in the storage. */
-export function unscannedIn({ scanner }: Storage): ScanFields {
+/** The state of new content. */
+export function unscannedBy(scanner: FileScanner | undefined): ScanFields {
   return scanner ? { scan: 'pending', scanner: scanner.name, finding: null } : NOT_SCANNED;
 }
 
 /**
- * The state of the same content in another storage, or the same. A verdict of a scanner of the same name holds. Throws unless the content is
- * clean or unscanned, where the other storage has no scanner: nothing would keep it closed, or ever open it.
+ * The state of the same content in another place, which has this scanner. A verdict of a scanner of the same name holds. Throws unless the content
+ * is clean or unscanned, where the other place has no scanner: nothing would keep it closed, or ever open it.
  */
-export function scanOfCopy(file: ManagedFile, to: Storage): ScanFields {
-  const { scanner } = to;
+export function scanOfCopy(file: ManagedFile, scanner: FileScanner | undefined): ScanFields {
   if (!scanner) {
     assertReadable(file);
     return NOT_SCANNED;
   }
   const { scan, finding } = file;
-  return scan !== null && file.scanner === scanner.name ? { scan, scanner: scanner.name, finding } : unscannedIn(to);
+  return scan !== null && file.scanner === scanner.name
+    ? { scan, scanner: scanner.name, finding }
+    : unscannedBy(scanner);
 }
 
 /** Whether the content is clean, or nothing scans it. */

@@ -16,7 +16,7 @@ import { IntentJournal } from '../intents/intent-journal.js';
 import { ManagedFile } from '../managed-file.entity.js';
 import { insertStoredFile, newFile } from '../new-file.js';
 import type { StoredFile } from '../new-file.js';
-import { unscannedIn } from '../scan/scan-state.js';
+import { unscannedBy } from '../scan/scan-state.js';
 import { StoredHooks } from '../stored/stored-hooks.js';
 import { OwnershipPort } from '../ownership-port.js';
 import { parseChecksum } from './checksum.js';
@@ -172,7 +172,13 @@ export class UploadCompletion {
       const { manager } = unit;
       if (!(await endRow(manager, id, { now: new Date(this.now()) }))) return undefined;
       if (row.kind === 'final') await this.endings.useUp(unit, row);
-      const stored = { ...found, ...unscannedIn(this.storages.of(row)), name, storage, location };
+      const stored = {
+        ...found,
+        ...unscannedBy(this.storages.scannerFor(storage, row.ownerType)),
+        name,
+        storage,
+        location,
+      };
       const file = Object.assign(newFile(stored, ownerOf(row), id), this.#draftOf(row));
       await insertStoredFile(manager, file);
       // A `location` function may return the same location twice. Then another file may be written or removed there right now, and its bytes were read.

@@ -85,6 +85,20 @@ it('configures the module of the page', async () => {
   expect(scan).toBeNull();
 });
 
+it('configures a scanner of an owner type, and of no other', async () => {
+  const root = newDirectory();
+  const module = FilesModule.forRoot({
+    storages: { default: fsStorage({ root }) },
+    scanning: { owners: { package: clamav({ host: '127.0.0.1' }) } },
+  });
+  const { app } = await startApp({ module });
+  const stateFor = async (type: string) => {
+    const file = { name: 'x', owner: { type, id: '1' } };
+    return (await app.get(FilesService).create(Buffer.from('x'), file)).scan;
+  };
+  expect([await stateFor('package'), await stateFor('user')]).toEqual(['pending', null]);
+});
+
 it('lets a record go of an infected file, tells of it, and scans files again', async () => {
   const { app, dataSource } = await startApp({
     imports: [TypeOrmModule.forFeature([Package])],
