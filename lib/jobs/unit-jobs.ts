@@ -52,13 +52,12 @@ export class UnitJobs implements JobIntake {
       );
     const id = uuidV7();
     const carrier = enqueueTrace.note(() => ({ job: name, id, carrier: {} }))?.carrier;
-    const data = carrier && Object.keys(carrier).length > 0 ? { payload, carrier } : { payload };
+    const data = carrier && Object.keys(carrier).length > 0 ? { payload, carrier: { ...carrier } } : { payload };
     this.#collect(unit, {
       id,
       name,
       key: key ?? null,
-      // A copy: later changes of the caller's object do not change the job.
-      data: structuredClone(data),
+      data,
       createdAt: new Date(now),
       dueAt: new Date(now + delay),
       handler,

@@ -19,19 +19,21 @@ export interface EnqueueOptions {
 /** Takes the jobs that units of work queue. It is a port: the task queue does not know what runs the jobs. */
 export abstract class JobIntake {
   /**
-   * Notes a job. Its payload must be a JSON value. The job is written at the end of the unit, in the unit's transaction. If the unit is rolled back,
+   * Notes a job. Its payload is a JSON value that no code changes any more. The job is written at the end of the unit, in the unit's transaction. If the unit is rolled back,
    * no job is written.
    */
   abstract add(unit: UnitOfWork, job: string, payload: unknown, options: EnqueueOptions): void;
 }
 
-/** Throws `JobPayloadInvalidError` for a value that JSON would change, and for one that is too large. */
-export function assertPayload(job: string, payload: unknown): void {
+/** A copy of the payload, as JSON has it. Throws `JobPayloadInvalidError` for a value that JSON would change, and for one that is too large. */
+export function copyPayload(job: string, payload: unknown): unknown {
   const fault = findJsonFault(payload, 'payload');
   if (fault) throw new JobPayloadInvalidError(job, fault.place, fault.what, fault.remedy);
-  const size = Buffer.byteLength(JSON.stringify(payload));
+  const json = JSON.stringify(payload);
+  const size = Buffer.byteLength(json);
   if (size > MAX_BYTES) {
     const remedy = `Save the data in a record and queue the record's id. A payload has at most ${MAX_BYTES} bytes of JSON`;
     throw new JobPayloadInvalidError(job, 'payload', `has ${size} bytes of JSON`, remedy);
   }
+  return JSON.parse(json);
 }

@@ -5,7 +5,7 @@ import { detach } from '../unit-of-work/scopes/ambient.js';
 import { isHandedOtherTransaction } from '../unit-of-work/scopes/handed-transaction.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import type { UnitOptions } from '../unit-of-work/unit-options.js';
-import { assertPayload, JobIntake } from './job-intake.js';
+import { copyPayload, JobIntake } from './job-intake.js';
 import type { EnqueueOptions } from './job-intake.js';
 import { openQueue, queueOf, currentQueue } from './unit-queue.js';
 import type { UnitQueue } from './unit-queue.js';
@@ -49,8 +49,8 @@ export class TaskQueue {
     const unit = this.transactor.current();
     if (!unit) throw new TaskQueueMissingError(TaskQueueMissingError.remedy('A job was queued'));
     if (!this.intake) throw new RuntimeMissingError(`The job "${job}" was queued, and nobody takes jobs`);
-    assertPayload(job, payload);
-    this.intake.add(unit, job, payload, options);
+    // Later changes of the caller's object do not change the job.
+    this.intake.add(unit, job, copyPayload(job, payload), options);
   }
 
   /** Runs `effect` after the root unit has committed, in order; a failure is logged, never the caller's. */

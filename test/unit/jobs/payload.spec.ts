@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { assertPayload } from '../../../lib/task-queue/job-intake.js';
+import { copyPayload } from '../../../lib/task-queue/job-intake.js';
 
 class Money {
   readonly amount = 1;
@@ -25,7 +25,7 @@ it.each([
 ])('refuses a payload with %s, by its place and with a remedy', (_what, payload, place, remedy) => {
   let refusal: unknown;
   try {
-    assertPayload('thumbnail', payload);
+    copyPayload('thumbnail', payload);
   } catch (error) {
     refusal = error;
   }
@@ -36,6 +36,6 @@ it.each([
 
 it('accepts a payload of plain values, also if an object is in it twice or a property is undefined', () => {
   const twice = { a: 1 };
-  assertPayload('x', { one: twice, other: twice, none: undefined, bare: Object.create(null) as object, text: '😀' });
-  assertPayload('x', 'é'.repeat(32_767));
+  copyPayload('x', { one: twice, other: twice, none: undefined, bare: Object.create(null) as object, text: '😀' });
+  copyPayload('x', 'é'.repeat(32_767));
 });
