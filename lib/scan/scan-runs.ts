@@ -70,7 +70,10 @@ export class ScanRuns {
       const storage = this.storages.of(file);
       const scanner = this.storages.scannerOf(file);
       if (!scanner)
-        throw new ScannerFailedError(file.scanner ?? '', `storage "${storage.name}" has no scanner any more`);
+        throw new ScannerFailedError(
+          file.scanner ?? '',
+          `neither storage "${storage.name}" nor the type of its owner has one any more`,
+        );
       const verdict = await askScanner(file, storage, scanner, ending);
       return verdict.clean
         ? { state: 'clean', finding: null }
