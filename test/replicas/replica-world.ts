@@ -9,6 +9,7 @@ import type { TestDatabase } from '../support/databases.js';
 import { blocksOf } from '../support/doc-pages.js';
 import { newDirectory } from '../support/files-directory.js';
 import { startNginx } from '../support/nginx.js';
+import type { Nginx } from '../support/nginx.js';
 import { s3Config, theBucket } from '../support/s3-server.js';
 import { freePort } from '../../scripts/free-ports.mjs';
 import { Calls } from './calls.js';
@@ -43,6 +44,7 @@ export class ReplicaWorld {
     readonly bucket: string,
     readonly observer: DataSource,
     private readonly database: DataSourceOptions,
+    private readonly nginx: Nginx,
     private readonly ends: (() => Promise<unknown>)[],
   ) {}
 
@@ -72,15 +74,28 @@ export class ReplicaWorld {
       } as DataSourceOptions).initialize();
       ends.unshift(() => observer.destroy());
       await observer.query(LEASE_LOG);
-      const { url, stop } = await startNginx(...nginxOf(replicas));
-      ends.unshift(stop);
-      const world = new ReplicaWorld(url.href.slice(0, -1), replicas, gateway, bucket, observer, database, ends);
+      const nginx = await startNginx(serverOf(), upstreamOf(replicas));
+      ends.unshift(nginx.stop);
+      const url = nginx.url.href.slice(0, -1);
+      const world = new ReplicaWorld(url, replicas, gateway, bucket, observer, database, nginx, ends);
       await world.#admit(clients, seed);
       return world;
     } catch (error) {
       for (const end of ends) await end();
       throw error;
     }
+  }
+
+  /** What nginx says of the replicas. */
+  get errors(): string {
+    return this.nginx.log();
+  }
+
+  /** While it works, nginx sends no requests to the replica, and has got its answers to those that it has sent. */
+  async without(replica: Replica, work: () => Promise<void>): Promise<void> {
+    await this.nginx.reload(upstreamOf(this.replicas, replica));
+    await work();
+    await this.nginx.reload(upstreamOf(this.replicas));
   }
 
   /** A request past the load, by a manager, who may read everything. */
@@ -164,11 +179,23 @@ export class ReplicaWorld {
   }
 }
 
-/** nginx as docs/deploying.md has it. */
-function nginxOf([first, second]: readonly [Replica, Replica]): [server: string, http: string] {
-  const [common = '', upstream = '', passing = ''] = blocksOf('deploying.md').flatMap(({ language, text }) =>
-    language === 'nginx' ? [text] : [],
-  );
-  const servers = upstream.replace('10.0.0.11:3000', first.address).replace('10.0.0.12:3000', second.address);
-  return [`location / { ${common} ${passing} add_header X-Upstream $upstream_addr always; }`, servers];
+/** The blocks of docs/deploying.md. */
+function nginxBlocks(): string[] {
+  return blocksOf('deploying.md').flatMap(({ language, text }) => (language === 'nginx' ? [text] : []));
+}
+
+function serverOf(): string {
+  const [common = '', , passing = ''] = nginxBlocks();
+  // A reload closes the connections of clients that wait for their next request. Browsers send that again, and these clients do not.
+  const location = `${common} ${passing} add_header X-Upstream $upstream_addr always; keepalive_timeout 0;`;
+  return `location / { ${location} }`;
+}
+
+function upstreamOf(replicas: readonly [Replica, Replica], out?: Replica): string {
+  const [, upstream = ''] = nginxBlocks();
+  const addresses = ['10.0.0.11:3000', '10.0.0.12:3000'];
+  return addresses.reduce((text, address, at) => {
+    const replica = replicas[at]!;
+    return text.replace(`server ${address}`, `server ${replica.address}${replica === out ? ' down' : ''}`);
+  }, upstream);
 }

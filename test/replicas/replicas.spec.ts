@@ -39,10 +39,13 @@ describe.each(databases)('two replicas behind nginx, on $name and a gateway that
         const saved = (call: Call): boolean => call.kind === 'save' && call.status === 201;
         const failed = (call: Call): boolean => call.needsBytes && call.status >= 500;
         await Promise.all([world.calls.more(10, saved), world.calls.more(10, failed)]);
-        expect(await world.health()).toEqual({ ready: 200, files: 503, down: ['storage:default'] });
+        const { down, ...status } = await world.health();
+        // What a killed call has left may have to wait for the gateway for too long.
+        expect(['storage:default', 'storage:default,intents']).toContain(down.join());
+        expect(status).toEqual({ ready: 200, files: 503 });
         await world.gateway.start();
       });
-      expect(await world.health()).toMatchObject({ ready: 200, down: [] });
+      await expect.poll(() => world.health(), { timeout: 20_000 }).toEqual({ ready: 200, files: 200, down: [] });
     },
   };
 
@@ -56,8 +59,10 @@ describe.each(databases)('two replicas behind nginx, on $name and a gateway that
 
   async function deployed(replica: Replica): Promise<void> {
     await world.calls.during({ what: 'deploy' }, async () => {
-      await replica.end('SIGTERM');
-      await replica.start();
+      await world.without(replica, async () => {
+        await replica.end('SIGTERM');
+        await replica.start();
+      });
       await world.serves(replica);
     });
   }
@@ -85,7 +90,7 @@ describe.each(databases)('two replicas behind nginx, on $name and a gateway that
   afterAll(() => world?.close());
 
   it('answers nothing but success to calls that needed nothing of what was killed', () => {
-    expect(world.calls.inexcusable()).toEqual([]);
+    expect(world.calls.inexcusable(), world.errors).toEqual([]);
     expect(world.clients.flatMap(({ wrong }) => wrong)).toEqual([]);
     expect(world.replicas.flatMap(({ crashes }) => crashes)).toEqual([]);
   });

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
 import { listens } from './databases.js';
@@ -29,12 +29,21 @@ export async function nginxBefore(port: number, directives: readonly string[] = 
   return url;
 }
 
+export interface Nginx {
+  readonly url: URL;
+  /** Its errors so far. */
+  readonly log: () => string;
+  /** Gives it other blocks beside the server. Resolves when no worker has the old ones. */
+  readonly reload: (http: string) => Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
 /** Starts nginx with one server that has these directives, and with others beside it. */
-export async function startNginx(server: string, http = ''): Promise<{ url: URL; stop: () => Promise<void> }> {
+export async function startNginx(server: string, http = ''): Promise<Nginx> {
   const directory = newDirectory();
   const url = new URL(`http://127.0.0.1:${await freePort()}`);
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
-  const configuration = `
+  const configuration = (others: string): string => `
     ${process.getuid?.() === 0 ? 'user root;' : ''}
     daemon off;
     pid ${directory}/nginx.pid;
@@ -43,19 +52,34 @@ export async function startNginx(server: string, http = ''): Promise<{ url: URL;
     http {
       access_log off;
       ${temporary.map((name) => `${name}_temp_path ${directory}/${name};`).join(' ')}
-      ${http}
+      ${others}
       server {
         listen ${url.host};
         ${server}
       }
     }`;
   const path = join(directory, 'nginx.conf');
-  writeFileSync(path, configuration);
+  writeFileSync(path, configuration(http));
   const nginx = spawn('nginx', ['-p', directory, '-c', path], { stdio: 'ignore' });
   const stop = async (): Promise<void> => {
     if (nginx.exitCode !== null) return;
     nginx.kill();
     await once(nginx, 'exit');
+  };
+  const workers = (): string[] =>
+    readFileSync(`/proc/${nginx.pid}/task/${nginx.pid}/children`, 'utf8').split(' ').filter(Boolean);
+  const reload = async (others: string): Promise<void> => {
+    writeFileSync(path, configuration(others));
+    const before = workers();
+    nginx.kill('SIGHUP');
+    await vi.waitFor(
+      () => {
+        const now = workers();
+        if (now.length === 0 || before.some((worker) => now.includes(worker)))
+          throw new Error(`nginx has old workers; its log is ${directory}/error.log`);
+      },
+      { timeout: 20_000 },
+    );
   };
   try {
     await vi.waitFor(async () => {
@@ -66,5 +90,5 @@ export async function startNginx(server: string, http = ''): Promise<{ url: URL;
     await stop();
     throw error;
   }
-  return { url, stop };
+  return { url, log: () => readFileSync(join(directory, 'error.log'), 'utf8'), reload, stop };
 }
