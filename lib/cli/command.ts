@@ -36,6 +36,8 @@ export interface Command {
   readonly args?: string;
   /** How many arguments it takes. @default 0 */
   readonly takes?: number;
+  /** @default as many as it takes */
+  readonly takesAtLeast?: number;
   readonly summary: string;
   readonly example: string;
   readonly options: Readonly<Record<string, CommandOption>>;

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { OwnerReference } from '../files/owner-reference.js';
 import { UsageError } from './command.js';
+import type { BadLine } from './import-missing.js';
 
 /** A line of a list of files. */
 export interface ListedFile {
@@ -13,12 +14,6 @@ export interface ListedFile {
   readonly size: number | undefined;
   readonly owner: OwnerReference | null;
   readonly pinned: boolean;
-}
-
-/** A line that cannot be read. */
-export interface BadLine {
-  readonly line: number;
-  readonly problem: string;
 }
 
 /** The lines of a list: one JSON object each, with the columns of the old table as names. Throws `UsageError` where the list cannot be opened. */

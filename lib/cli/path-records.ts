@@ -9,9 +9,6 @@ import { familyOf } from '../unit-of-work/typeorm/data-source.js';
 import { type OptionValues, UsageError } from './command.js';
 import { requiredIn } from './values.js';
 
-// They get their files in one commit, after which an interrupted import ends.
-const ROWS_PER_PAGE = 100;
-
 /** A row with a path in the column and an empty field. */
 export interface PathRecord {
   readonly key: ObjectLiteral;
@@ -44,14 +41,14 @@ export class PathRecords {
   }
 
   /** The rows that need a file, in the order of their keys, some at a time. */
-  async *pages(): AsyncGenerator<PathRecord[], void> {
+  async *pages(size: number): AsyncGenerator<PathRecord[], void> {
     const key = `record.${this.#key.propertyPath}`;
     for (let after: unknown; ;) {
       const query = this.#select();
       if (after !== undefined) query.andWhere(`${key} > :after`, { after });
-      const rows = await query.orderBy(key).limit(ROWS_PER_PAGE).getMany();
+      const rows = await query.orderBy(key).limit(size).getMany();
       if (rows.length > 0) yield rows.map((row) => this.#recordOf(row));
-      if (rows.length < ROWS_PER_PAGE) return;
+      if (rows.length < size) return;
       after = this.#key.getEntityValue(rows.at(-1) ?? {});
     }
   }
@@ -118,12 +115,13 @@ function nested(path: string, value: unknown): ObjectLiteral {
 }
 
 function columnsOf(entities: readonly GuardedEntity[], options: OptionValues) {
-  const [name, column, property] = ['entity', 'column', 'field'].map((option) => requiredIn(options, option));
+  const [source, property] = [requiredIn(options, 'from-column'), requiredIn(options, 'field')];
+  const [name, column] = splitColumn(source);
   const owners = entities.filter(({ ownerType }) => ownerType !== '');
   const entity = owners.find(({ metadata }) => metadata.name === name);
   if (!entity) {
     const names = owners.map(({ metadata }) => metadata.name);
-    throw new UsageError(`--entity: "${name}" is not a class with a @FileField(). Available: ${listOf(names)}.`);
+    throw new UsageError(`--from-column: "${name}" is not a class with a @FileField(). Available: ${listOf(names)}.`);
   }
   const fields = entity.fields.filter((one) => !isList(one.column) && !one.column.relationMetadata);
   const field = fields.find((one) => one.name === property);
@@ -134,10 +132,18 @@ function columnsOf(entities: readonly GuardedEntity[], options: OptionValues) {
     );
   }
   const path = entity.metadata.columns.find(({ propertyPath }) => propertyPath === column);
-  if (!path) throw new UsageError(`--column: ${name} has no property "${column}".`);
+  if (!path) throw new UsageError(`--from-column: ${name} has no property "${column}".`);
   const [key, ...more] = entity.metadata.primaryColumns;
-  if (!key || more.length > 0) throw new UsageError(`--entity: the primary key of "${name}" is not one column.`);
+  if (!key || more.length > 0) throw new UsageError(`--from-column: the primary key of "${name}" is not one column.`);
   return { entity, path, field: field.column, key };
+}
+
+/** The class, and the path of its property, which has dots where it is in an embedded object. */
+function splitColumn(source: string): [name: string, column: string] {
+  const at = source.indexOf('.');
+  if (at < 1 || at === source.length - 1)
+    throw new UsageError(`--from-column is "${source}", and must be a class and a property, such as Package.path.`);
+  return [source.slice(0, at), source.slice(at + 1)];
 }
 
 function listOf(names: readonly string[]): string {

@@ -136,9 +136,9 @@ function read(command: Command, argv: readonly string[]): { values: OptionValues
   if (twice !== undefined) throw new UsageError(`--${twice} is given twice.`);
   const values: Record<string, string | number | boolean | undefined> = { ...parsed.values };
   for (const [name, { kind }] of known) if (kind === 'count') values[name] = count(name, values[name]);
-  const { takes = 0, args = '' } = command;
+  const { takes = 0, takesAtLeast = takes, args = '' } = command;
   const { positionals } = parsed;
-  if (positionals.length !== takes && !values['help'])
+  if ((positionals.length > takes || positionals.length < takesAtLeast) && !values['help'])
     throw new UsageError(
       takes === 0
         ? `${command.name} takes no argument, and got "${positionals[0]}".`

@@ -62,6 +62,16 @@ export function countIn(options: OptionValues, name: string): number | undefined
   return typeof value === 'number' ? value : undefined;
 }
 
+// An interrupted import ends after this many files.
+const BATCH = 100;
+
+/** How many files get one commit. */
+export function batchIn(options: OptionValues): number {
+  const batch = countIn(options, 'batch') ?? BATCH;
+  if (batch > 1_000) throw new UsageError(`--batch is ${batch}, and must be at most 1000.`);
+  return batch;
+}
+
 const SCAN_STATES = ['pending', 'clean', 'infected', 'failed', 'unscanned'] as const;
 
 /** The state, as the column has it. */

@@ -26,6 +26,8 @@ export interface BatchFile {
   readonly name: string;
   /** @default the `defaultStorage` of the module */
   readonly storage?: string | undefined;
+  /** @default one that the storage gives */
+  readonly location?: string;
   readonly owner: OwnerReference | null;
 }
 
@@ -74,6 +76,10 @@ export class BatchCreations {
     to.require('write');
     const name = cleanFileName(file.name);
     if (file.owner) assertOwnerReference(file.owner);
+    if (file.location !== undefined) {
+      to.assertLocation(file.location);
+      return { ...file, name, to, location: file.location };
+    }
     const source = await openContent(file.open, `the file "${name}"`);
     try {
       const { contentType } = await examine(source, to, { name });

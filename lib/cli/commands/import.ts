@@ -1,116 +1,68 @@
-import { createReadStream } from 'node:fs';
-import { isAbsolute, join, posix, relative, sep } from 'node:path';
-import type { INestApplicationContext } from '@nestjs/common';
-import { BatchCreations } from '../../files/batch-creations.js';
-import type { BatchFile } from '../../files/batch-creations.js';
-import { FilesService } from '../../files/files.service.js';
-import { StorageRegistry } from '../../storage/storage-registry.js';
-import { TaskQueue } from '../../task-queue/task-queue.js';
-import { Transactor } from '../../unit-of-work/transactor.js';
-import { type Command, InterruptedError, type OptionValues, UsageError } from '../command.js';
+import { type Answer, type Command, type CommandRun, UsageError } from '../command.js';
+import { importColumn } from '../import-column.js';
+import { importDirectory } from '../import-directory.js';
 import { importList } from '../import-list.js';
-import { inHalves } from '../in-halves.js';
-import { PathRecords } from '../path-records.js';
-import type { PathRecord } from '../path-records.js';
-import { countIn, textIn } from '../values.js';
 
 export const importFiles: Command = {
   name: 'import',
-  summary: 'Creates a file for each path in a column of a class, and writes its id to the @FileField()',
-  example: 'nestjs-files import --entity Package --column path --field attachmentId --directory /var/old-files',
+  args: '[DIR]',
+  takes: 1,
+  takesAtLeast: 0,
+  summary:
+    'Creates a file for each one below a directory, for each path in a column of a class, or for each line of a list',
+  example: 'nestjs-files import /var/old-files --storage archive --owner user:42',
   options: {
-    entity: { kind: 'text', value: 'CLASS', help: 'the class with the column and the field' },
-    column: { kind: 'text', value: 'PROPERTY', help: 'the property that contains the path' },
-    field: { kind: 'text', value: 'PROPERTY', help: 'the @FileField() for the id of the file' },
-    directory: {
-      kind: 'text',
-      value: 'PATH',
-      help: 'the directory of the paths; its files are copied into the storage',
-    },
     storage: {
       kind: 'text',
       value: 'NAME',
-      help: 'the storage of the files. Without --directory, the paths are locations of bytes that are already in this storage',
+      help: 'the storage of the files. Without DIR, the paths are locations of bytes that are already in this storage',
     },
+    owner: { kind: 'text', value: 'TYPE:ID', help: 'the owner of the files below DIR; without it they have none' },
+    'owner-by-folder': {
+      kind: 'text',
+      value: 'TYPE',
+      help: 'the first folder below DIR is the id of an owner of this type, who gets the files in it',
+    },
+    'from-column': {
+      kind: 'text',
+      value: 'CLASS.PROPERTY',
+      help: 'the property that contains the paths, such as Package.path; the records own the files',
+    },
+    field: { kind: 'text', value: 'PROPERTY', help: 'with --from-column: the @FileField() for the id of the file' },
     list: {
       kind: 'text',
       value: 'FILE',
-      help: 'in place of a column: a file with one JSON object a line, with a location in --storage, and its name, content_type, owner_type, owner_id, pinned, size and old id',
+      help: 'a file with one JSON object a line, with a location in --storage, and its name, content_type, owner_type, owner_id, pinned, size and old id',
     },
+    batch: { kind: 'count', help: 'how many files are created in one commit (100)' },
     concurrency: { kind: 'count', help: 'how many files are read side by side (4)' },
     'dry-run': { kind: 'flag', help: 'change nothing' },
   },
-  async run(run) {
-    const { app, options, out, signal } = run;
-    if (options['list'] !== undefined) return importList(run);
-    const { dataSource } = app.get(Transactor, { strict: false });
-    const records = new PathRecords(dataSource, options);
-    const make = fileMaker(app, options);
-    const total = await records.count();
-    if (options['dry-run']) {
-      await out.result({ records: total }, `${total} records would get a file`);
-      return 0;
-    }
-    const queue = app.get(TaskQueue, { strict: false });
-    const files = app.get(FilesService, { strict: false });
-    const progress = out.progress('imported', total);
-    let failed = 0;
-    const stop = (): void => {
-      if (!signal.aborted) return;
-      progress.end();
-      throw new InterruptedError('Interrupted. Run the same command again to go on.');
-    };
-    /** Creates the files and writes their ids to the rows, in one commit. */
-    const give = async (some: readonly PathRecord[]): Promise<void> => {
-      stop();
-      await queue.run(async () => {
-        const ids = (await make(some)).map(({ id }) => id);
-        await records.fill(some, ids);
-        await files.pin(ids);
-      });
-      progress.tick(some.length);
-    };
-    const fail = async ({ key, path }: PathRecord, error: unknown): Promise<void> => {
-      failed++;
-      progress.clear();
-      const problem = (error as Error).message;
-      await out.result({ key, path, problem }, `failed: ${JSON.stringify(key)} ${path}: ${problem}`);
-    };
-    for await (const page of records.pages()) await inHalves(page, give, fail);
-    progress.end();
-    if (failed > 0) out.note(`${failed} records got no file and were not changed`);
-    return failed === 0 ? 0 : 1;
-  },
+  run: (run) => sourceOf(run)(run),
 };
 
-type FileMaker = (records: readonly PathRecord[]) => Promise<{ id: string }[]>;
+/** What each source cannot be together with. */
+const OTHERS = {
+  '--list': ['from-column', 'field', 'owner', 'owner-by-folder'],
+  '--from-column': ['owner', 'owner-by-folder'],
+  DIR: ['field'],
+} as const;
 
-function fileMaker(app: INestApplicationContext, options: OptionValues): FileMaker {
-  const files = app.get(FilesService, { strict: false });
-  const [directory, storage] = [textIn(options, 'directory'), textIn(options, 'storage')];
-  // An unknown name is refused before any record is read.
-  if (storage !== undefined) app.get(StorageRegistry, { strict: false }).get(storage);
-  const concurrency = countIn(options, 'concurrency');
-  if (directory !== undefined) {
-    const creations = app.get(BatchCreations, { strict: false });
-    return async (records) => {
-      const found = records.map((record) => ({ ...fileOf(record, directory), storage }));
-      return creations.create(found, concurrency);
-    };
+function sourceOf({ options, args: [directory] }: CommandRun): (run: CommandRun) => Promise<Answer> {
+  const refuse = (source: keyof typeof OTHERS): void => {
+    const other = OTHERS[source].find((name) => options[name] !== undefined);
+    if (other !== undefined) throw new UsageError(`${source} and --${other} exclude each other.`);
+  };
+  if (options['list'] !== undefined) {
+    if (directory !== undefined) throw new UsageError('--list and DIR exclude each other.');
+    refuse('--list');
+    return importList;
   }
-  if (storage === undefined)
-    throw new UsageError('Give --directory, or --storage for bytes that are already in the storage.');
-  return (records) =>
-    files.registerAll(
-      records.map(({ path, owner }) => ({ location: path, storage, owner })),
-      concurrency === undefined ? {} : { concurrency },
-    );
-}
-
-function fileOf({ path, owner }: PathRecord, directory: string): BatchFile {
-  const full = join(directory, path);
-  const below = relative(directory, full);
-  if (below === '..' || below.startsWith(`..${sep}`) || isAbsolute(below))
-    throw new Error(`the path leads out of ${directory}`);
-  return { open: () => createReadStream(full), name: posix.basename(path.replaceAll('\\', '/')), owner };
+  if (options['from-column'] !== undefined) {
+    refuse('--from-column');
+    return (run) => importColumn(run, directory);
+  }
+  if (directory === undefined) throw new UsageError('Give a DIR, --from-column or --list.');
+  refuse('DIR');
+  return (run) => importDirectory(run, directory);
 }

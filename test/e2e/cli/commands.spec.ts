@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Module } from '@nestjs/common';
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -13,6 +13,7 @@ import type { DataSourceOptions } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { FileIntent, FILES_ENTITIES, FileUsage, QueuedJob } from '../../../lib/entry/entities.js';
 import { FILES_MIGRATIONS } from '../../../lib/entry/migrations.js';
+import { BatchCreations } from '../../../lib/files/batch-creations.js';
 import { FileField, FilesModule, FilesService, ManagedFile, OwnsFiles, TaskQueue } from '../../../lib/index.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { databaseStorage } from '../../../lib/storage/adapters/database.storage.js';
@@ -31,6 +32,8 @@ class Scan {
   @FileField() @Column('uuid', { nullable: true }) fileId!: string | null;
 }
 
+const byLocation = (one: Record<string, unknown>, other: Record<string, unknown>): number =>
+  byText(String(one['location']), String(other['location']));
 const byText = (one: string, other: string): number => one.localeCompare(other);
 
 const thisMonth = (): string => new Date().toISOString().slice(0, 7);
@@ -549,7 +552,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
   });
 
   describe('import', () => {
-    const argv = ['import', '--entity', 'Scan', '--column', 'path', '--field', 'fileId'];
+    const argv = ['import', '--from-column', 'Scan.path', '--field', 'fileId'];
     const scans = () => dataSource.getRepository(Scan);
 
     it('copies files from a directory, and gives each to its record in one commit', async () => {
@@ -561,10 +564,10 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
       await scans().insert([{ path: 'a/one.txt' }, { path: 'two.txt' }, { path: null }, { path: 'gone.txt' }]);
       await scans().insert({ path: '../outside.txt' });
 
-      const dry = await run(module, [...argv, '--directory', old, '--dry-run']);
+      const dry = await run(module, [...argv, old, '--dry-run']);
       expect(dry).toMatchObject({ code: 0, out: '4 records would get a file\n' });
       expect(await scans().countBy({ fileId: Not(IsNull()) })).toBe(0);
-      const { code, results, notes } = await run(module, [...argv, '--directory', old, '--json']);
+      const { code, results, notes } = await run(module, [...argv, old, '--json']);
       expect(code).toBe(1);
       expect(results).toMatchObject([
         { path: 'gone.txt', problem: expect.stringContaining('ENOENT') as string },
@@ -581,7 +584,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
 
       await writeFile(join(old, 'gone.txt'), 'found');
       await scans().update({ path: '../outside.txt' }, { path: null });
-      expect(await run(module, [...argv, '--directory', old])).toMatchObject({ code: 0, out: '' });
+      expect(await run(module, [...argv, old])).toMatchObject({ code: 0, out: '' });
       expect(await files.search()).toMatchObject({ count: 3 });
     });
 
@@ -599,7 +602,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
         await scans().update({ id: first?.id ?? 0 }, { path: 'other.txt' });
         return this.run(...(work as Parameters<TaskQueue['run']>));
       });
-      const { code, results } = await run(module, [...argv, '--directory', old, '--json']);
+      const { code, results } = await run(module, [...argv, old, '--json']);
       expect(code).toBe(1);
       expect(results).toMatchObject([
         { path: '..a.txt', problem: 'the path or the field was changed, or the record was removed, in the meantime' },
@@ -621,21 +624,132 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     });
 
     it.each([
-      [['--entity', 'Nothing'], '--entity: "Nothing" is not a class with a @FileField(). Available:'],
-      [['--column', 'nothing'], '--column: Scan has no property "nothing".'],
+      [['--from-column', 'Nothing.path'], '--from-column: "Nothing" is not a class with a @FileField(). Available:'],
+      [['--from-column', 'Scan.nothing'], '--from-column: Scan has no property "nothing".'],
+      [['--from-column', 'Scan'], 'must be a class and a property, such as Package.path.'],
       [
         ['--field', 'path'],
         '--field: "path" of Scan is not a @FileField() with one id and no relation. Available: fileId.',
       ],
-      [['--entity', 'Ticket', '--field', 'imageIds'], 'no relation. Available: attachmentId, coverId.'],
-      [['--entity', 'Letter', '--field', 'attachmentId'], 'no relation. Available: none.'],
-      [[], 'Give --directory, or --storage'],
+      [['--from-column', 'Ticket.title', '--field', 'imageIds'], 'no relation. Available: attachmentId, coverId.'],
+      [['--from-column', 'Letter.path', '--field', 'attachmentId'], 'no relation. Available: none.'],
+      [[], 'Give the DIR of the paths, or --storage'],
+      [['--owner', 'user:ada'], '--from-column and --owner exclude each other.'],
+      [['--batch', '1001'], '--batch is 1001, and must be at most 1000.'],
       [['--storage', 'nowhere'], 'nowhere'],
     ])('refuses %j', async (wrong, problem) => {
       const isReplaced = (word = ''): boolean => word.startsWith('--') && wrong.includes(word);
       const others = argv.filter((word, at) => !isReplaced(word) && !isReplaced(argv[at - 1]));
       const { code, notes } = await run(module, [...others, ...wrong]);
       expect(code).toBe(2);
+      expect(notes).toContain(problem);
+    });
+  });
+
+  describe('import DIR', () => {
+    /** A directory with these files, given by path and text. */
+    async function old(texts: Record<string, string>): Promise<string> {
+      const path = await mkdtemp(join(tmpdir(), 'files-cli-old-'));
+      onTestFinished(() => rm(path, { recursive: true }));
+      for (const [name, content] of Object.entries(texts)) {
+        await mkdir(join(path, dirname(name)), { recursive: true });
+        await writeFile(join(path, name), content);
+      }
+      return path;
+    }
+    const all = async () => (await files.search({ sort: 'location' })).results;
+
+    it('copies the files below a directory to the same locations, and goes on when it is run again', async () => {
+      const path = await old({ 'one.txt': 'one', 'a/b/two.txt': 'two' });
+      const argv = ['import', path, '--storage', 'archive', '--owner', 'user:ada', '--json'];
+      const dry = await run(module, [...argv, '--dry-run']);
+      expect(dry).toMatchObject({
+        code: 0,
+        results: [
+          { id: null, new: true },
+          { id: null, new: true },
+        ],
+      });
+      expect(await all()).toEqual([]);
+      const { code, results, notes } = await run(module, argv);
+      expect(code, notes).toBe(0);
+      expect(await all()).toMatchObject([
+        { location: 'a/b/two.txt', name: 'two.txt', contentType: 'text/plain', size: 3, ownerId: 'ada', pinned: false },
+        { location: 'one.txt', name: 'one.txt', storage: 'archive', ownerType: 'user', ownerId: 'ada' },
+      ]);
+      expect(
+        await text(await files.stream(String(results.find(({ location }) => location === 'one.txt')?.['id']))),
+      ).toBe('one');
+
+      await writeFile(join(path, 'three.txt'), 'three');
+      const again = await run(module, argv);
+      expect(again.results.toSorted(byLocation)).toEqual(
+        [
+          ...results.map((result) => ({ ...result, new: false })),
+          { id: expect.any(String) as string, location: 'three.txt', new: true },
+        ].toSorted(byLocation),
+      );
+      expect(await all()).toHaveLength(3);
+      expect(await run(module, ['verify', '--deep'])).toMatchObject({ code: 0 });
+      expect(await run(module, ['orphans', '--older-than', '0s'])).toMatchObject({ code: 0 });
+    });
+
+    it('takes the storage of the module, and owners from the names of folders', async () => {
+      const path = await old({ 'ada/a.txt': 'a', 'bob/c/b.txt': 'b', 'c.txt': 'c' });
+      expect(await run(module, ['import', path, '--owner-by-folder', 'user'])).toMatchObject({ code: 0 });
+      expect((await all()).map(({ storage, location, ownerId }) => [storage, location, ownerId])).toEqual([
+        ['default', 'ada/a.txt', 'ada'],
+        ['default', 'bob/c/b.txt', 'bob'],
+        ['default', 'c.txt', null],
+      ]);
+    });
+
+    it('answers 1, names what makes no file, leaves alone the bytes of others, and imports the rest', async () => {
+      await aged('default', 'taken.txt', 'of another');
+      const path = await old({ 'taken.txt': 'mine', 'a.txt': 'a', 'b.pdf': '%PDF-1.7', 'z.txt': 'z' });
+      const { code, results } = await run(module, ['import', path, '--json']);
+      expect(code).toBe(1);
+      const problems = Object.fromEntries(results.map(({ location, problem }) => [location, problem]));
+      expect(problems).toEqual({
+        'a.txt': undefined,
+        'z.txt': undefined,
+        'taken.txt': 'storage "default" has bytes at this location, and no file',
+        'b.pdf': expect.stringContaining('application/pdf') as string,
+      });
+      expect((await all()).map(({ location }) => location)).toEqual(['a.txt', 'z.txt']);
+      expect(await readFile(join(directory, 'default', 'taken.txt'), 'utf8')).toBe('of another');
+      expect(await dataSource.getRepository(FileIntent).count()).toBe(0);
+    });
+
+    it('gives each file its own commit with --batch 1, and ends between two of them when it is interrupted', async () => {
+      const path = await old({ 'a.txt': 'a', 'b.txt': 'b', 'c.txt': 'c' });
+      const interrupted = new AbortController();
+      const create = vi.spyOn(BatchCreations.prototype, 'create');
+      onTestFinished(() => create.mockRestore());
+      create.mockImplementationOnce(async function (this: BatchCreations, ...given) {
+        create.mockRestore();
+        const made = await this.create(...given);
+        interrupted.abort();
+        return made;
+      });
+      const { code, notes } = await run(module, ['import', path, '--batch', '1'], interrupted.signal);
+      expect(code).toBe(3);
+      expect(notes).toContain('Run the same command again to go on.');
+      expect(await all()).toHaveLength(1);
+      expect(await run(module, ['import', path])).toMatchObject({ code: 0 });
+      expect(await all()).toHaveLength(3);
+    });
+
+    it.each([
+      [[], 'Give a DIR, --from-column or --list.'],
+      [['/nowhere/at/all'], 'DIR: ENOENT'],
+      [[import.meta.filename], 'which is no directory.'],
+      [['.', '--field', 'fileId'], 'DIR and --field exclude each other.'],
+      [['.', '--owner', 'user:1', '--owner-by-folder', 'user'], 'exclude each other'],
+      [['.', '--storage', 'nowhere'], 'nowhere'],
+    ])('refuses %j', async (wrong, problem) => {
+      const { code, out, notes } = await run(module, ['import', ...wrong]);
+      expect({ code, out }).toEqual({ code: 2, out: '' });
       expect(notes).toContain(problem);
     });
   });
@@ -701,13 +815,14 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
       expect(await files.search()).toMatchObject({ count: 0 });
     });
 
-    it.each([[['--list', '/nowhere/list.jsonl']], [['--list', 'x', '--entity', 'Scan']]])(
-      'refuses %j',
-      async (wrong) => {
-        const { code, out } = await run(module, ['import', '--storage', 'archive', ...wrong]);
-        expect({ code, out }).toEqual({ code: 2, out: '' });
-      },
-    );
+    it.each([
+      [['--list', '/nowhere/list.jsonl']],
+      [['--list', 'x', '--from-column', 'Scan.path']],
+      [['--list', 'x', '/nowhere']],
+    ])('refuses %j', async (wrong) => {
+      const { code, out } = await run(module, ['import', '--storage', 'archive', ...wrong]);
+      expect({ code, out }).toEqual({ code: 2, out: '' });
+    });
   });
 
   describe('erase', () => {

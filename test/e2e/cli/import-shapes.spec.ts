@@ -107,7 +107,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('import o
       }
     };
     const run = (entity: string, column: string, field: string) =>
-      runCli(module, ['import', '--entity', entity, '--column', column, '--field', field, '--storage', 'default']);
+      runCli(module, ['import', '--from-column', `${entity}.${column}`, '--field', field, '--storage', 'default']);
 
     it('fills the columns of an embedded object', async () => {
       await put('a.txt', 'b.txt', 'gone.txt');

@@ -87,12 +87,16 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
   const letters = (paths: readonly string[]) =>
     dataSource.getRepository(Letter).save(paths.map((path) => ({ path, fileId: null })));
 
-  const importing = ['import', '--entity', 'Letter', '--column', 'path', '--field', 'fileId'];
+  const importing = ['import', '--from-column', 'Letter.path', '--field', 'fileId'];
 
   const COMMANDS: Record<string, (count: number) => Promise<string[]>> = {
-    'import --directory': async (count) => {
+    'import DIR': async (count) => {
+      await bytes('incoming', count);
+      return ['import', join(directory, 'incoming'), '--owner', 'user:ada'];
+    },
+    'import DIR --from-column': async (count) => {
       await letters(await bytes('incoming', count));
-      return [...importing, '--directory', join(directory, 'incoming')];
+      return [...importing, join(directory, 'incoming')];
     },
     'import --storage': async (count) => {
       await letters(await bytes('default', count));
@@ -143,9 +147,9 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     const taken: number[] = [];
     for (const count of [FEW, MANY]) {
       await emptyPast(dataSource);
-      for (const storage of ['default', 'other'])
+      for (const place of ['default', 'other', 'incoming'])
         for (let round = 0; round < rounds; round++)
-          await rm(join(directory, storage, `round${round}`), { recursive: true, force: true });
+          await rm(join(directory, place, `round${round}`), { recursive: true, force: true });
       const argv = await COMMANDS[name]!(count);
       statements.length = 0;
       const { code, notes } = await runCli(module, argv);
