@@ -4,6 +4,7 @@ import { LocationNotFoundError } from '../errors/storage.errors.js';
 import type { Storage } from '../storage/storage.js';
 import { detach } from '../unit-of-work/scopes/ambient.js';
 import type { AuditFinding } from './audit-finding.js';
+import { advance } from './audit-scope.js';
 import type { AuditScope } from './audit-scope.js';
 import { filesById } from './file-pages.js';
 import type { AuditedFile } from './file-pages.js';
@@ -18,7 +19,10 @@ export async function* auditBytes(
   files: readonly AuditedFile[],
 ): AsyncGenerator<AuditFinding, void> {
   const together = scope.deep ? READ_TOGETHER : files.length;
-  for (const chunk of inChunks(files, together)) yield* await auditTogether(scope, chunk);
+  for (const chunk of inChunks(files, together)) {
+    yield* await auditTogether(scope, chunk);
+    advance(scope, 'files', chunk.length);
+  }
 }
 
 async function auditTogether(scope: AuditScope, files: readonly AuditedFile[]): Promise<AuditFinding[]> {

@@ -1,6 +1,7 @@
 import { auditBytes } from './audit-bytes.js';
 import type { AuditFinding } from './audit-finding.js';
 import { auditOwners } from './audit-owners.js';
+import { advance } from './audit-scope.js';
 import type { AuditScope } from './audit-scope.js';
 import { FILES_PER_PAGE, nextFiles } from './file-pages.js';
 import { ownerTypes } from './owner-types.js';
@@ -12,9 +13,9 @@ export async function* auditFiles(scope: AuditScope): AsyncGenerator<AuditFindin
   for (let isLast = false; !isLast;) {
     scope.signal?.throwIfAborted();
     const files = await scope.reads.now((manager) => nextFiles(manager, after, scope.since));
-    scope.counts.files += files.length;
     yield* await auditOwners(scope, types, files);
     if (scope.bytes) yield* auditBytes(scope, files);
+    else advance(scope, 'files', files.length);
     after = files.at(-1)?.id;
     isLast = files.length < FILES_PER_PAGE;
   }

@@ -12,6 +12,14 @@ export interface AuditOptions {
   concurrency?: number;
   /** Ends the audit: the loop over it throws the signal's reason. */
   signal?: AbortSignal;
+  /** Called after each page, with how many rows of guarded classes and how many files have been looked at so far. */
+  onProgress?: (looked: AuditProgress) => void;
+}
+
+/** How far an audit is. */
+export interface AuditProgress {
+  readonly records: number;
+  readonly files: number;
 }
 
 export interface CheckedAuditOptions {
@@ -20,11 +28,12 @@ export interface CheckedAuditOptions {
   readonly deep: boolean;
   readonly concurrency: number;
   readonly signal: AbortSignal | undefined;
+  readonly onProgress: ((looked: AuditProgress) => void) | undefined;
 }
 
 /** Fills in the defaults; throws `AuditOptionInvalidError` for an invalid value. */
 export function readAuditOptions(options: AuditOptions): CheckedAuditOptions {
-  const { since, bytes = true, deep = false, concurrency = 16, signal } = options;
+  const { since, bytes = true, deep = false, concurrency = 16, signal, onProgress } = options;
   if (since !== undefined && !(since instanceof Date && Number.isFinite(since.getTime()))) {
     throw new AuditOptionInvalidError('since', `it is ${String(since)}, and must be a valid Date`);
   }
@@ -36,5 +45,5 @@ export function readAuditOptions(options: AuditOptions): CheckedAuditOptions {
   }
   if (deep && !bytes)
     throw new AuditOptionInvalidError('deep', 'it reads bytes, and `bytes` is false. Leave out one of them');
-  return { since, bytes, deep, concurrency, signal };
+  return { since, bytes, deep, concurrency, signal, onProgress };
 }

@@ -4,6 +4,7 @@ import type { GuardedField, NamedFiles } from '../ownership/guard/guarded-entiti
 import { ownerOf } from '../ownership/statements/transfer-statements.js';
 import type { FileSnapshot } from '../ownership/statements/transfer-statements.js';
 import type { AuditFinding, AuditedRecord } from './audit-finding.js';
+import { advance } from './audit-scope.js';
 import type { AuditScope } from './audit-scope.js';
 import { changedSince } from './changed-since.js';
 import { guardedTables } from './guarded-tables.js';
@@ -23,8 +24,8 @@ export async function* auditRecords(scope: AuditScope): AsyncGenerator<AuditFind
       const rows = await scope.reads.now((manager) => {
         return nextRows(manager, table, after, changedSince(scope.dataSource, table.root.metadata, scope.since));
       });
-      scope.counts.records += rows.length;
       yield* await findingsOf(scope, table, rows);
+      advance(scope, 'records', rows.length);
       after = rows.at(-1)?.position;
       isLast = rows.length < ROWS_PER_PAGE;
     }

@@ -12,3 +12,9 @@ export interface AuditScope extends CheckedAuditOptions {
   readonly storages: StorageRegistry;
   readonly counts: { records: number; files: number };
 }
+
+/** Counts what was looked at, and tells of it. */
+export function advance({ counts, onProgress }: AuditScope, what: 'records' | 'files', count: number): void {
+  counts[what] += count;
+  onProgress?.({ records: counts.records, files: counts.files });
+}

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type AuditTrace, auditTrace } from '../diagnostics/traces.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
+import { ManagedFile } from '../files/managed-file.entity.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { auditFiles } from './audit-files.js';
@@ -10,6 +11,7 @@ import type { AuditOptions } from './audit-options.js';
 import { AuditReads } from './audit-reads.js';
 import { auditRecords } from './audit-records.js';
 import type { AuditScope } from './audit-scope.js';
+import { guardedTables } from './guarded-tables.js';
 import { orphanedBytes, storagesToSearch } from './orphaned-bytes.js';
 import type { OrphanedBytes, OrphanOptions } from './orphaned-bytes.js';
 
@@ -39,6 +41,18 @@ export class FilesAudit {
       storages,
       counts: { records: 0, files: 0, findings: 0 },
     });
+  }
+
+  /**
+   * How much there is to look at, without `since`.
+   * @internal
+   */
+  async count(): Promise<number> {
+    const { dataSource } = this.transactor;
+    let count = await dataSource.getRepository(ManagedFile).count();
+    for (const { root } of guardedTables(dataSource))
+      count += await dataSource.getRepository(root.metadata.target).count({ withDeleted: true });
+    return count;
   }
 
   /**

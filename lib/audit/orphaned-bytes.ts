@@ -20,6 +20,8 @@ export interface OrphanOptions {
   olderThan?: number;
   /** Ends the search. The loop over the results throws the signal's reason. */
   signal?: AbortSignal;
+  /** Called with how many objects of the storages have been looked at so far. */
+  onProgress?: (looked: number) => void;
 }
 
 /** Bytes that no file, no intent and no direct upload refers to. */
@@ -48,14 +50,17 @@ export async function* orphanedBytes(
   storages: readonly Storage[],
   registry: StorageRegistry,
   reads: AuditReads,
-  { olderThan = DAY, signal }: OrphanOptions,
+  { olderThan = DAY, signal, onProgress }: OrphanOptions,
 ): AsyncGenerator<OrphanedBytes, void> {
   const before = new Date(Date.now() - olderThan);
+  let looked = 0;
   for (const storage of storages) {
     const neighbours = await reads.now((manager) => neighboursOf(storage, registry, manager));
     const others = registry.names.filter((name) => name !== storage.name);
-    for await (const page of pagesOf(storage, before, signal))
+    for await (const page of pagesOf(storage, before, signal)) {
       yield* orphansAmong(storage, { neighbours, others }, page, reads);
+      onProgress?.((looked += page.length));
+    }
   }
 }
 

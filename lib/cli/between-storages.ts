@@ -45,7 +45,6 @@ export async function runBetween<Kind extends string>(
       }
       const { id, name } = outcome.file;
       const problem = String(outcome.error);
-      progress.clear();
       await out.result({ kind: outcome.kind, id, name, problem }, `failed: ${id} ${name}: ${problem}`);
     }
   } catch (error) {

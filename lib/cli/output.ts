@@ -2,6 +2,8 @@ import { Progress, type Sink } from './progress.js';
 
 /** What a command says: results on one stream, everything else on the other. */
 export class Output {
+  #progress: Progress | undefined;
+
   constructor(
     private readonly results: Sink,
     private readonly notes: Sink,
@@ -10,6 +12,7 @@ export class Output {
 
   /** One result: an object a line with `--json`, the text otherwise. Resolves once the reader has taken it. */
   result(value: object, text: string): Promise<void> {
+    this.#progress?.clear();
     return this.#write(this.results, `${this.isJson ? JSON.stringify(value) : text}\n`);
   }
 
@@ -20,12 +23,19 @@ export class Output {
 
   /** A line beside the results. */
   note(text: string): void {
+    this.#progress?.clear();
     this.notes.write(`${text}\n`);
   }
 
   /** Shows how far the work is: `verb` is what is done to each item, such as "moved". */
   progress(verb: string, total?: number): Progress {
-    return new Progress(this.notes, verb, total);
+    return (this.#progress = new Progress(this.notes, verb, total));
+  }
+
+  /** Takes the bar of a command away that was interrupted, or failed. */
+  endProgress(): void {
+    this.#progress?.end();
+    this.#progress = undefined;
   }
 
   // A pipe whose reader is slow must not fill the memory.

@@ -13,6 +13,8 @@ export type Sink = Writable & {
 /** How far a work is: a bar on a terminal, a line now and then elsewhere. */
 export class Progress {
   #done = 0;
+  #isShown = false;
+  #isEnded = false;
   #shownAt: number;
   readonly #start: number;
 
@@ -31,16 +33,25 @@ export class Progress {
     const now = this.now();
     if (now - this.#shownAt < (this.sink.isTTY ? ON_TERMINAL : ELSEWHERE)) return;
     this.#shownAt = now;
+    this.#isShown = true;
     this.sink.write(this.sink.isTTY ? `\r\u001B[K${this.#line()}` : `${this.#line()}\n`);
+  }
+
+  /** As `tick`, up to this number. */
+  reach(done: number): void {
+    this.tick(done - this.#done);
   }
 
   /** Takes the bar away, so that a line can be written in its place. */
   clear(): void {
-    if (this.sink.isTTY) this.sink.write('\r\u001B[K');
+    if (this.sink.isTTY && this.#isShown) this.sink.write('\r\u001B[K');
+    this.#isShown = false;
   }
 
-  /** Ends, with a line that says what was done. */
+  /** Ends, with a line that says what was done. A second call is a no-op. */
   end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
     this.clear();
     const seconds = (this.now() - this.#start) / 1000;
     this.sink.write(`${this.verb} ${this.#done} in ${seconds.toFixed(1)} s\n`);

@@ -81,7 +81,10 @@ export async function runCommandLine(
     const out = new Output(stdout, stderr, values['json'] === true);
     const module = await load();
     return await inApplication(module, command, say, options.signal, (app, signal) =>
-      untilInterrupted(signal, command.run({ app, options: values, args, out, signal })),
+      untilInterrupted(
+        signal,
+        command.run({ app, options: values, args, out, signal }).finally(() => out.endProgress()),
+      ),
     );
   } catch (error) {
     // With EPIPE the reader, such as `head`, has closed the pipe: it has seen enough.

@@ -18,12 +18,12 @@ export type {
   WrongHashFinding,
   WrongSizeFinding,
 } from '../audit/audit-finding.js';
-export type { AuditOptions } from '../audit/audit-options.js';
+export type { AuditOptions, AuditProgress } from '../audit/audit-options.js';
 export { FilesAudit } from '../audit/files-audit.js';
 export type { OrphanedBytes, OrphanOptions } from '../audit/orphaned-bytes.js';
 export type { DraftOptions } from '../files/drafts/draft-options.js';
 export { FilesDrafts } from '../files/drafts/files-drafts.js';
-export type { DraftsReport } from '../files/drafts/files-drafts.js';
+export type { DraftsReport, ExpireOptions } from '../files/drafts/files-drafts.js';
 export { FilesMirror } from '../files/files-mirror.js';
 export type { MirroredFile, MirrorOptions, MirrorOutcome, UnmirroredFile } from '../files/files-mirror.js';
 export { FilesMover } from '../files/files-mover.js';

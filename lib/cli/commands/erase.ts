@@ -2,7 +2,7 @@ import type { INestApplicationContext } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { FilesService } from '../../files/files.service.js';
-import type { ManagedFile } from '../../files/managed-file.entity.js';
+import { ManagedFile } from '../../files/managed-file.entity.js';
 import { toPublicFile } from '../../files/public-file.js';
 import { eachFile } from '../../files/search/each-file.js';
 import { FileUpload } from '../../files/uploads/file-upload.entity.js';
@@ -65,6 +65,10 @@ async function tellFiles(
 ): Promise<number> {
   const files = app.get(FilesService, { strict: false });
   const { dataSource } = app.get(Transactor, { strict: false });
+  const progress = out.progress(
+    deletes ? 'deleted' : 'listed',
+    await dataSource.getRepository(ManagedFile).countBy(filesOf(owner)),
+  );
   let left = 0;
   for await (const some of inPages(eachFile(dataSource, { owner }), FILES_IN_BATCH)) {
     if (signal.aborted) throw new InterruptedError('Interrupted. Run the same command again to go on.');
@@ -74,9 +78,15 @@ async function tellFiles(
       if (!deletes || problem !== undefined) left++;
       const done = deletes ? outcomeOf(problem) : {};
       await out.result({ kind: 'file', ...toPublicFile(file), ...done }, textOf(file, problem));
+      progress.tick();
     }
   }
+  progress.end();
   return left;
+}
+
+function filesOf({ type, id }: OwnerReference): { ownerType: string; ownerId: string } {
+  return { ownerType: type, ownerId: id };
 }
 
 function ending(isAnonymised: boolean): string {

@@ -1,4 +1,5 @@
 import { FilesDrafts } from '../../files/drafts/files-drafts.js';
+import type { DraftsReport } from '../../files/drafts/files-drafts.js';
 import { toPublicFile } from '../../files/public-file.js';
 import { type Command, UsageError } from '../command.js';
 import { sizeText } from '../output.js';
@@ -27,7 +28,10 @@ export const expire: Command = {
       }
       return 0;
     }
-    const report = await drafts.expire({ signal });
+    const progress = out.progress('expired', await drafts.count());
+    const onProgress = (done: DraftsReport): void => progress.reach(done.expired + done.kept);
+    const report = await drafts.expire({ signal, onProgress });
+    progress.end();
     const { expired, bytes, kept } = report;
     await out.result(report, `${expired} deleted, ${sizeText(bytes)} freed, ${kept} kept because a record uses them`);
     return 0;

@@ -37,7 +37,6 @@ export const rebuildUsage: Command = {
       if (counted.bytes === bytes && counted.count === count) continue;
       differ++;
       const actual = isDry ? counted : await quotas.recount(owner);
-      progress.clear();
       await out.result(
         { ownerType, ownerId, recorded: { bytes, count }, counted: actual, rebuilt: !isDry },
         `${ownerType}:${ownerId}  ${count} files, ${sizeText(bytes)} recorded  ${actual.count} files, ${sizeText(actual.bytes)} counted`,

@@ -1,15 +1,16 @@
 import { FilesAudit } from '../../audit/files-audit.js';
+import type { AuditProgress } from '../../audit/audit-options.js';
 import type { AuditFinding } from '../../audit/audit-finding.js';
 import { FileNotFoundError } from '../../errors/files.errors.js';
 import { FilesService } from '../../files/files.service.js';
 import { type Command, UsageError } from '../command.js';
 import { inHalves } from '../in-halves.js';
 import { inPages } from '../in-pages.js';
-import { momentIn, textIn } from '../values.js';
+import { countIn, momentIn, textIn } from '../values.js';
 
 const FIXABLE = 'unnamed-file';
 // Their pins are lifted with the statements of one.
-const FIXED_AT_ONCE = 500;
+const FIXED_AT_ONCE = 100;
 
 export const verify: Command = {
   name: 'verify',
@@ -24,17 +25,22 @@ export const verify: Command = {
       value: FIXABLE,
       help: 'unpin owned files that no record names, which their owners may then delete',
     },
+    concurrency: { kind: 'count', help: 'how many files have their bytes looked at side by side (16)' },
     'dry-run': { kind: 'flag', help: 'with --fix: change nothing' },
   },
   async run({ app, options, out, signal }) {
     const fixes = isFixing(textIn(options, 'fix'));
     const since = momentIn(options, 'since');
     const audit = app.get(FilesAudit, { strict: false });
+    const concurrency = countIn(options, 'concurrency');
+    const progress = out.progress('checked', since ? undefined : await audit.count());
     const terms = {
       deep: options['deep'] === true,
       bytes: options['no-bytes'] !== true,
       signal,
       ...(since && { since }),
+      ...(concurrency !== undefined && { concurrency }),
+      onProgress: ({ records, files: looked }: AuditProgress) => progress.reach(records + looked),
     };
     const isDry = options['dry-run'] === true;
     const files = app.get(FilesService, { strict: false });
@@ -58,6 +64,7 @@ export const verify: Command = {
         await out.result({ ...finding, ...(isFixed && { fixed: !isDry }) }, textOf(finding));
       }
     }
+    progress.end();
     out.note(`${found} found${fixes ? `, ${fixed} ${isDry ? 'would be' : 'were'} unpinned` : ''}`);
     return found > (isDry ? 0 : fixed) ? 1 : 0;
   },

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { In } from 'typeorm';
-import type { EntityManager, SelectQueryBuilder } from 'typeorm';
+import type { EntityManager, FindOptionsWhere, SelectQueryBuilder } from 'typeorm';
 import { FilesInUseError } from '../../errors/guard.errors.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { detach } from '../../unit-of-work/scopes/ambient.js';
@@ -22,6 +22,12 @@ export interface DraftsReport {
   bytes: number;
   /** Files that a row of the application refers to although nobody has given them to it. They stay, and are no drafts any more. */
   kept: number;
+}
+
+/** The options of a run that deletes expired drafts. */
+export interface ExpireOptions {
+  signal?: AbortSignal;
+  onProgress?: (report: DraftsReport) => void;
 }
 
 const BATCH = 100;
@@ -47,8 +53,11 @@ export class FilesDrafts {
     return this.drafts.areOn;
   }
 
-  /** Deletes all drafts that have expired, in commits of a hundred. Nothing without the option `drafts`. It runs outside of any unit of work. */
-  async expire({ signal }: { signal?: AbortSignal } = {}): Promise<DraftsReport> {
+  /**
+   * Deletes all drafts that have expired, in commits of a hundred. Nothing without the option `drafts`. It runs outside of any unit of work.
+   * `onProgress` is called after each commit, with what has become of drafts so far.
+   */
+  async expire({ signal, onProgress }: ExpireOptions = {}): Promise<DraftsReport> {
     const report: DraftsReport = { expired: 0, bytes: 0, kept: 0 };
     for (const storage of this.removableStorages()) {
       for (;;) {
@@ -56,6 +65,7 @@ export class FilesDrafts {
         const batch = await this.expireBatch(storage);
         if (batch === undefined) break;
         addUp(report, batch);
+        onProgress?.({ ...report });
       }
     }
     return report;
@@ -68,11 +78,24 @@ export class FilesDrafts {
     if (storages.length === 0 || limit <= 0) return [];
     return detach(() =>
       this.transactor.dataSource.getRepository(ManagedFile).find({
-        where: { storage: In(storages), expiresAt: notAfter(new Date(this.now())) },
+        where: this.#areDue(storages),
         order: { expiresAt: 'ASC', id: 'ASC' },
         take: limit,
       }),
     );
+  }
+
+  /**
+   * How many drafts `expire()` would delete now.
+   * @internal
+   */
+  async count(): Promise<number> {
+    const storages = this.removableStorages();
+    return detach(() => this.transactor.dataSource.getRepository(ManagedFile).countBy(this.#areDue(storages)));
+  }
+
+  #areDue(storages: readonly string[]): FindOptionsWhere<ManagedFile> {
+    return { storage: In(storages), expiresAt: notAfter(new Date(this.now())) };
   }
 
   /**

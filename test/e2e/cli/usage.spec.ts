@@ -1,8 +1,9 @@
 import { Writable } from 'node:stream';
 import { Module } from '@nestjs/common';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { COMMANDS } from '../../../lib/cli/commands/index.js';
 import { runFilesCli } from '../../../lib/entry/cli.js';
+import { Output } from '../../../lib/cli/output.js';
 import { Progress } from '../../../lib/cli/progress.js';
 import { ageIn, filterOf, momentIn, ownerIn } from '../../../lib/cli/values.js';
 
@@ -141,6 +142,26 @@ describe('progress', () => {
         '\r\u001B[K[##################......] moved 3 of 4 (75 %)  3.0/s  1 s left' +
         '\r\u001B[Kmoved 3 in 1.0 s\n',
     );
+  });
+
+  it('takes the bar away before a result and after an interruption, and only where there is one', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const [results, notes] = [sink(), sink(true)];
+    const out = new Output(results, notes, false);
+    const progress = out.progress('checked', 4);
+    await out.result({}, 'one');
+    expect(notes.text()).toBe('');
+    vi.advanceTimersByTime(1_000);
+    progress.reach(2);
+    const bar = '\r\u001B[K[############............] checked 2 of 4 (50 %)  2.0/s  1 s left';
+    expect(notes.text()).toBe(bar);
+    await out.result({}, 'two');
+    expect(notes.text()).toBe(`${bar}\r\u001B[K`);
+    out.endProgress();
+    out.endProgress();
+    expect(notes.text()).toBe(`${bar}\r\u001B[Kchecked 2 in 1.0 s\n`);
+    expect(results.text()).toBe('one\ntwo\n');
   });
 
   it('writes a line every ten seconds elsewhere', () => {
