@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { Upload } from 'tus-js-client';
+import type { UploadOptions } from 'tus-js-client';
 import type { FilesModuleOptions } from 'nestjs-files';
+import { FileUpload } from 'nestjs-files/entities';
+import { fsStorage } from 'nestjs-files/storage/fs';
+import { UPLOAD_LEASE, UPLOAD_LEASE_DEFAULT } from '../../lib/files/resumable/upload-leases.js';
+import { filesBelow, newDirectory } from './files-directory.js';
 import { startApp } from './http-app.js';
 import type { HttpApp, Platform } from './http-app.js';
 
@@ -18,6 +26,19 @@ type Given = Record<string, string | number | undefined>;
 export async function startTus(platform: Platform, options: Partial<FilesModuleOptions> = {}) {
   const app = await startApp({ platform, options });
   return { ...app, ...tusOf(app) };
+}
+
+/** Two machines with one database and one directory. A lease lasts for `lease` milliseconds. */
+export async function tusMachines(platform: Platform, lease = UPLOAD_LEASE_DEFAULT) {
+  const root = newDirectory();
+  const database = { type: 'better-sqlite3', database: join(newDirectory(), 'files.sqlite') } as const;
+  const start = async () => {
+    const options = { storages: { default: fsStorage({ root }) } };
+    const app = await startApp({ platform, database, options, overrides: [[UPLOAD_LEASE, lease]] });
+    return { ...app, ...tusOf(app) };
+  };
+  const [one, two] = [await start(), await start()];
+  return { one, two, rows: one.dataSource.getRepository(FileUpload), files: () => filesBelow(root) };
 }
 
 /** The requests of tus, to an application. */
@@ -53,6 +74,22 @@ export function tusOf({ fetch: ask }: Pick<HttpApp, 'fetch'>) {
     content: async (id: string) =>
       Buffer.from(await (await ask(`/files/${id}/content`, { user: 'ada' })).arrayBuffer()),
   };
+}
+
+/** Sends the bytes as tus-js-client does, and gives the id of the file. */
+export function sendByTus(url: string, file: Buffer | Readable, options: UploadOptions = {}): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const upload = new Upload(file, {
+      endpoint: `${url}/files/tus`,
+      headers: { 'x-user': 'ada' },
+      metadata: { filename: 'film.bin' },
+      retryDelays: null as never,
+      onError: reject,
+      onSuccess: () => resolve(upload.url?.split('/').at(-1) ?? ''),
+      ...options,
+    });
+    upload.start();
+  });
 }
 
 const OFFSET_STREAM = { 'Content-Type': 'application/offset+octet-stream' };

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { Upload } from 'tus-js-client';
 import { describe, expect, it } from 'vitest';
 import { UploadBusyError } from 'nestjs-files/errors';
 import type { Storage } from 'nestjs-files/storage';
 import { startApp } from './http-app.js';
-import { checksum, openPatch, tusOf } from './tus-app.js';
+import { checksum, openPatch, sendByTus, tusOf } from './tus-app.js';
 
 /** A storage on a real server, and what is on that server. */
 export interface TusWorld {
@@ -85,17 +84,7 @@ export function describeTus(name: string, piece: number, newWorld: () => Promise
 
     it('are joined where the client has sent parts of a file beside each other', async () => {
       const { url, content, left } = await start();
-      const id = await new Promise<string>((resolve, reject) => {
-        const upload = new Upload(BYTES, {
-          endpoint: `${url}/files/tus`,
-          headers: { 'x-user': 'ada' },
-          parallelUploads: 3,
-          chunkSize: 3 * MIB,
-          onError: reject,
-          onSuccess: () => resolve(upload.url?.split('/').at(-1) ?? ''),
-        });
-        upload.start();
-      });
+      const id = await sendByTus(url, BYTES, { parallelUploads: 3, chunkSize: 3 * MIB });
       expect((await content(id)).equals(BYTES)).toBe(true);
       expect(await left()).toHaveLength(1);
     });

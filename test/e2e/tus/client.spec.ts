@@ -2,37 +2,20 @@ import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { Upload } from 'tus-js-client';
-import type { UploadOptions } from 'tus-js-client';
 import { PLATFORMS } from '../../support/http-app.js';
-import { startTus } from '../../support/tus-app.js';
+import { sendByTus, startTus } from '../../support/tus-app.js';
 
 const BYTES = randomBytes(3_000_000);
-
-/** Sends the bytes as tus-js-client does, and gives the id of the file. */
-function sent(url: string, file: Buffer | Readable, options: UploadOptions = {}): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const upload = new Upload(file, {
-      endpoint: `${url}/files/tus`,
-      headers: { 'x-user': 'ada' },
-      metadata: { filename: 'film.bin' },
-      retryDelays: null as never,
-      onError: reject,
-      onSuccess: () => resolve(upload.url?.split('/').at(-1) ?? ''),
-      ...options,
-    });
-    upload.start();
-  });
-}
 
 describe.each(PLATFORMS)('tus-js-client, with the server on %s', (platform) => {
   it('uploads a file in one request, in several, and with its creation', async () => {
     const { url, content, read } = await startTus(platform);
     for (const options of [{}, { chunkSize: 700_000 }, { chunkSize: 700_000, uploadDataDuringCreation: true }]) {
-      const id = await sent(url, BYTES, options);
+      const id = await sendByTus(url, BYTES, options);
       expect((await content(id)).equals(BYTES)).toBe(true);
       expect((await read(id)).body).toMatchObject({ name: 'film.bin', size: BYTES.length });
     }
-    const empty = await sent(url, Buffer.alloc(0));
+    const empty = await sendByTus(url, Buffer.alloc(0));
     expect((await content(empty)).length).toBe(0);
   });
 
@@ -52,14 +35,14 @@ describe.each(PLATFORMS)('tus-js-client, with the server on %s', (platform) => {
       upload.start();
     });
     expect(await offset(new URL(paused).pathname)).toBeGreaterThanOrEqual(1_000_000);
-    const id = await sent(url, BYTES, { uploadUrl: paused });
+    const id = await sendByTus(url, BYTES, { uploadUrl: paused });
     expect(paused.endsWith(id)).toBe(true);
     expect((await content(id)).equals(BYTES)).toBe(true);
   });
 
   it('sends the parts of a file beside each other', async () => {
     const { url, content, read, stored } = await startTus(platform);
-    const id = await sent(url, BYTES, { parallelUploads: 4, chunkSize: 400_000 });
+    const id = await sendByTus(url, BYTES, { parallelUploads: 4, chunkSize: 400_000 });
     expect((await content(id)).equals(BYTES)).toBe(true);
     expect((await read(id)).body).toMatchObject({ name: 'film.bin', size: BYTES.length });
     expect(await stored()).toHaveLength(1);
@@ -68,7 +51,7 @@ describe.each(PLATFORMS)('tus-js-client, with the server on %s', (platform) => {
   it('sends a stream whose length nobody knows', async () => {
     const { url, content } = await startTus(platform);
     const pieces = Array.from({ length: 30 }, (_, at) => BYTES.subarray(at * 100_000, (at + 1) * 100_000));
-    const id = await sent(url, Readable.from(pieces, { objectMode: false }), {
+    const id = await sendByTus(url, Readable.from(pieces, { objectMode: false }), {
       uploadLengthDeferred: true,
       chunkSize: 700_000,
     });

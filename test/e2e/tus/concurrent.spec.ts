@@ -1,34 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { FileUpload } from 'nestjs-files/entities';
-import { fsStorage } from 'nestjs-files/storage/fs';
-import { UPLOAD_LEASE, UPLOAD_LEASE_DEFAULT } from '../../../lib/files/resumable/upload-leases.js';
-import { filesBelow, newDirectory } from '../../support/files-directory.js';
-import { PLATFORMS, startApp } from '../../support/http-app.js';
-import type { Platform } from '../../support/http-app.js';
-import { checksum, openPatch, tusOf } from '../../support/tus-app.js';
+import { PLATFORMS } from '../../support/http-app.js';
+import { checksum, openPatch, tusMachines } from '../../support/tus-app.js';
 
 // A busy machine takes its time.
 const SOON = { timeout: 30_000 };
 const BYTES = randomBytes(3_000_000);
 
-/** Two machines with one database and one directory. A lease lasts for `lease` milliseconds. */
-async function machines(platform: Platform, lease = UPLOAD_LEASE_DEFAULT) {
-  const root = newDirectory();
-  const database = { type: 'better-sqlite3', database: join(newDirectory(), 'files.sqlite') } as const;
-  const start = async () => {
-    const options = { storages: { default: fsStorage({ root }) } };
-    const app = await startApp({ platform, database, options, overrides: [[UPLOAD_LEASE, lease]] });
-    return { ...app, ...tusOf(app) };
-  };
-  const [one, two] = [await start(), await start()];
-  return { one, two, rows: one.dataSource.getRepository(FileUpload), files: () => filesBelow(root) };
-}
-
 describe.each(PLATFORMS)('requests to one upload at once, on two machines with %s', (platform) => {
   it('tell the offset while another one appends, and refuse to append beside it', async () => {
-    const { one, two } = await machines(platform);
+    const { one, two } = await tusMachines(platform);
     const { path, id } = await one.create({ 'Upload-Length': BYTES.length });
     const { request, answered } = openPatch(one.url, path, 0, BYTES.length);
     request.write(BYTES.subarray(0, 1_000_000));
@@ -43,7 +24,7 @@ describe.each(PLATFORMS)('requests to one upload at once, on two machines with %
   });
 
   it('make one file of the same bytes, where all of them send these', async () => {
-    const { one, two, files } = await machines(platform);
+    const { one, two, files } = await tusMachines(platform);
     const { path, id } = await one.create({ 'Upload-Length': BYTES.length });
     const answers = await Promise.all([one, two, one, two].map(({ patch }) => patch(path, 0, BYTES)));
     const statuses = answers.map(({ status }) => status);
@@ -54,7 +35,7 @@ describe.each(PLATFORMS)('requests to one upload at once, on two machines with %
   });
 
   it('keep what came before the connection broke, and nothing of a request with a checksum', async () => {
-    const { one, two, rows } = await machines(platform);
+    const { one, two, rows } = await tusMachines(platform);
     const { path, id } = await one.create({ 'Upload-Length': BYTES.length });
     const free = async () => (await rows.findOneByOrFail({ id })).leaseOwner;
     const broken = openPatch(one.url, path, 0, BYTES.length);
@@ -76,7 +57,7 @@ describe.each(PLATFORMS)('requests to one upload at once, on two machines with %
   });
 
   it('go on where a machine has died, when its lease has ended', async () => {
-    const { one, rows } = await machines(platform);
+    const { one, rows } = await tusMachines(platform);
     const { path, id } = await one.create({ 'Upload-Length': 10 }, 'hello');
     const leaseOwner = '01890000-0000-7000-8000-000000000000';
     await rows.update({ id }, { leaseOwner, leaseUntil: new Date(Date.now() + 60_000) });
@@ -87,7 +68,7 @@ describe.each(PLATFORMS)('requests to one upload at once, on two machines with %
   });
 
   it.each(['one', 'two'] as const)('take over from a client that stands still, on machine %s', async (other) => {
-    const both = await machines(platform, 1_000);
+    const both = await tusMachines(platform, 1_000);
     const { url, create, content } = both.one;
     const { path, id } = await create({ 'Upload-Length': BYTES.length });
     const still = openPatch(url, path, 0, BYTES.length);
@@ -103,7 +84,7 @@ describe.each(PLATFORMS)('requests to one upload at once, on two machines with %
   });
 
   it('end a request that appends when the upload is given up', async () => {
-    const { one, files } = await machines(platform);
+    const { one, files } = await tusMachines(platform);
     const { path } = await one.create({ 'Upload-Length': BYTES.length });
     const open = openPatch(one.url, path, 0, BYTES.length);
     open.request.write(BYTES.subarray(0, 1_000_000));

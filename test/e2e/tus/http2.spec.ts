@@ -48,3 +48,16 @@ it('makes a file of an upload that comes by HTTP/2, also where a request was cut
   expect((await send('HEAD', location)).headers['file-id']).toBe(id);
   expect((await send('GET', `/files/${id}/content`)).body.equals(BYTES)).toBe(true);
 });
+
+it('makes one file of the same request by HTTP/2, where it comes twice at once', async () => {
+  const { send } = await start();
+  const { headers } = await send('POST', '/files/tus', { 'upload-length': BYTES.length });
+  const { location = '' } = headers;
+  const append = { 'content-type': 'application/offset+octet-stream', 'upload-offset': 0 };
+  const both = await Promise.all([1, 2].map(() => send('PATCH', location, append, BYTES)));
+  const [done, other] = both.map(({ status }) => status).sort((a, b) => a - b);
+  expect(done).toBe(204);
+  expect([409, 423]).toContain(other);
+  const id = location.split('/').at(-1) ?? '';
+  expect((await send('GET', `/files/${id}/content`)).body.equals(BYTES)).toBe(true);
+});
