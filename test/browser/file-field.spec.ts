@@ -1,41 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { FilesModule, FilesService } from 'nestjs-files';
+import { FilesModule } from 'nestjs-files';
 import { fsStorage } from 'nestjs-files/storage/fs';
-import { CLIENT_FOLDER } from '../../lib/http/routes/assets-endpoints.js';
-import { bucketServer } from '../support/bucket-server.js';
-import { builtClient } from '../support/built-client.js';
 import { examplesNotRun } from '../support/doc-examples.js';
-import { newDirectory } from '../support/files-directory.js';
 import { gate } from '../support/gate.js';
-import { startApp } from '../support/http-app.js';
 import { findChromium } from './support/find-chromium.js';
-import { servePages, TestBrowser } from './support/client-page.js';
+import { TestBrowser } from './support/client-page.js';
+import { done, fieldsIn, messageOf, MIB, pick, picked, PNG, rows, sent, valueOf } from './support/field-page.js';
 
-const MIB = 1024 * 1024;
-const PNG = Buffer.from(
-  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==',
-  'base64',
-);
 const PHONE = { viewport: { width: 375, height: 740 }, hasTouch: true, isMobile: true };
 const chromium = findChromium();
-
-/** A page whose policy allows nothing but its own modules, and whose button tells what the form would send. */
-const pageWith = (field: string) => `<!doctype html><html lang="en"><meta charset="utf-8"><title>Form</title>
-<meta name="viewport" content="width=device-width">
-<meta http-equiv="content-security-policy" content="default-src 'self'; img-src 'self' blob:; connect-src *; script-src 'self' 'unsafe-inline'">
-<form id="form"><fieldset id="set"><label for="field">Attachment</label>${field}</fieldset><button>Send</button>
-<button type="reset">Reset</button></form><output id="sent"></output>
-<script type="module" src="/files/assets/field/file-field.js"></script>
-<script type="module">
-  document.getElementById('form').addEventListener('submit', (event) => {
-    event.preventDefault();
-    document.getElementById('sent').textContent = JSON.stringify([...new FormData(event.target)]);
-  });
-  window.changes = [];
-  document.getElementById('field').addEventListener('change', ({ target }) => window.changes.push(target.value));
-</script></html>`;
 
 const RECIPE = new URL('./recipes/texts.recipe.ts', import.meta.url).href;
 
@@ -52,43 +26,7 @@ it('runs every example of docs/file-field.md', async () => {
 
 describe.skipIf(!chromium)('<file-field>', () => {
   const browser = new TestBrowser(chromium);
-
-  async function open(attributes = '', options: Parameters<TestBrowser['open']>[1] = {}) {
-    const bucket = await bucketServer(2 * MIB);
-    const html = pageWith(`<file-field id="field" name="attachmentId" label="Choose" ${attributes}></file-field>`);
-    const app = await startApp({
-      options: {
-        storages: { default: bucket.storage, small: fsStorage({ root: newDirectory(), maxSize: 100 }) },
-        actor: () => ({ type: 'user', id: 'ada' }),
-        http: { assets: true },
-      },
-      overrides: [[CLIENT_FOLDER, await builtClient()]],
-      prepare: (nest) => servePages(nest, { '/page': html }),
-    });
-    const page = await browser.open(`${app.url}/page`, options);
-    // Its module has been loaded.
-    await page.getByRole('button', { name: 'Choose' }).waitFor();
-    const files = app.app.get(FilesService);
-    const names = async () => (await files.search({ sort: 'id' })).results.map(({ name }) => name);
-    return { ...app, page, bucket, files, names };
-  }
-
-  const picked = (name: string, buffer = Buffer.from(name), mimeType = 'text/plain') => ({ name, mimeType, buffer });
-  const pick = (page: Page, ...files: ReturnType<typeof picked>[]) =>
-    page.locator('file-field input[type=file]').setInputFiles(files);
-  const rows = (page: Page) => page.locator('file-field li');
-  const done = async (page: Page, count: number): Promise<void> => {
-    const finished = page.locator('file-field li[data-state=done]');
-    await expect.poll(() => finished.count()).toBe(count);
-  };
-  const valueOf = (page: Page) => page.evaluate("document.getElementById('field').value") as Promise<string>;
-  const messageOf = (page: Page) =>
-    page.evaluate("document.getElementById('field').validationMessage") as Promise<string>;
-  const sent = async (page: Page) => {
-    await page.getByRole('button', { name: 'Send' }).click();
-    await page.locator('#sent').filter({ hasText: '[' }).waitFor();
-    return JSON.parse(await page.locator('#sent').innerText()) as [string, string][];
-  };
+  const open = fieldsIn(browser);
 
   it('uploads a file and is a field of its form, whose value is the id', async () => {
     const { page, files } = await open('required');
@@ -279,19 +217,6 @@ describe.skipIf(!chromium)('<file-field>', () => {
     const read = nodes.filter(({ ignored }) => !ignored).map(({ role, name }) => `${role?.value} ${name?.value}`);
     for (const what of ['group Attachment', 'button Choose', 'button Remove: a.txt']) expect(read).toContain(what);
     expect(nodes.some(({ role, ignored }) => role?.value === 'status' && !ignored)).toBe(true);
-  });
-
-  it('speaks the language that it is given', async () => {
-    const { page } = await open('required');
-    await page.evaluate(`(() => {
-      const field = document.getElementById('field');
-      field.texts = { drop: 'oder hierher ziehen', missing: 'Bitte eine Datei wählen.', remove: 'Entfernen' };
-      field.setAttribute('label', 'Datei wählen');
-    })()`);
-    await page.getByText('oder hierher ziehen').waitFor();
-    expect(await messageOf(page)).toBe('Bitte eine Datei wählen.');
-    await pick(page, picked('a.txt'));
-    await page.getByRole('button', { name: 'Entfernen: a.txt' }).waitFor();
   });
 
   it('works by touch on a phone, and is no wider than it', async () => {

@@ -8,12 +8,12 @@ import { baseOf, send } from '../send.js';
 import { upload } from '../upload.js';
 import type { UploadedFile, UploadOptions } from '../upload-options.js';
 import { accepts } from './accepts.js';
-import { FieldItem, make } from './field-item.js';
+import { FieldItem } from './field-item.js';
 import type { ItemAction } from './field-item.js';
-import { fieldStyle } from './field-style.js';
 import { fieldTexts } from './field-texts.js';
 import type { FieldTexts } from './field-texts.js';
 import { validityOf } from './field-validity.js';
+import { fieldView } from './field-view.js';
 import { giveUpNoted } from './give-up-noted.js';
 import { optionsOf } from './field-options.js';
 import { takeFiles } from './take-files.js';
@@ -37,18 +37,12 @@ export class FileFieldElement extends Base {
   /** @internal */
   static readonly observedAttributes = ['name', 'label', 'multiple', 'accept', 'required', 'disabled', 'value'];
 
-  /** The words of this field. Those that are missing come from `fieldTexts`. */
-  texts: Partial<FieldTexts> = {};
   /** More options for `upload()`, such as `headers`. */
   uploadOptions: UploadOptions = {};
 
   readonly #internals = this.attachInternals();
-  readonly #input = make('input', { type: 'file', hidden: true });
-  readonly #pick = make('button', { type: 'button' }, 'pick');
-  readonly #hint = make('span', {}, 'hint');
-  readonly #drop = make('div', {}, 'drop');
-  readonly #list = make('ul', {}, 'list');
-  readonly #said = make('p', {}, 'said');
+  readonly #view = fieldView(this);
+  #texts: Partial<FieldTexts> = {};
   #items: FieldItem[] = [];
   #isSending = false;
   #problem = '';
@@ -56,19 +50,15 @@ export class FileFieldElement extends Base {
   /** @internal */
   constructor() {
     super();
-    const root = this.attachShadow({ mode: 'open', delegatesFocus: true });
-    root.adoptedStyleSheets = [fieldStyle()];
     // Its label names it then, for screen readers.
     this.#internals.role = 'group';
-    this.#said.setAttribute('role', 'status');
-    this.#drop.append(this.#input, this.#pick, this.#hint);
-    root.append(this.#drop, this.#list, this.#said);
-    this.#pick.addEventListener('click', () => this.#input.click());
-    this.#input.addEventListener('change', () => {
-      this.add([...(this.#input.files ?? [])]);
-      this.#input.value = '';
+    const { input, pick, drop } = this.#view;
+    pick.addEventListener('click', () => input.click());
+    input.addEventListener('change', () => {
+      this.add([...(input.files ?? [])]);
+      input.value = '';
     });
-    takeFiles(this, this.#drop, (files) => this.add(files));
+    takeFiles(this, drop, (files) => this.add(files));
   }
 
   /** @internal */
@@ -95,6 +85,17 @@ export class FileFieldElement extends Base {
   /** @internal */
   formStateRestoreCallback(state: unknown): void {
     if (typeof state === 'string') this.value = state;
+  }
+
+  /** The words of this field. Those that are missing come from `fieldTexts`. */
+  get texts(): Partial<FieldTexts> {
+    return this.#texts;
+  }
+
+  set texts(texts: Partial<FieldTexts>) {
+    this.#texts = texts;
+    for (const item of this.#items) item.rename(item.name);
+    this.#render();
   }
 
   /** The ids of the files, separated by commas. */
@@ -212,7 +213,7 @@ export class FileFieldElement extends Base {
       this.#items = this.#items.filter((other) => other !== item);
       this.#discard(item);
       this.#say(item, this.#text('removed'));
-      this.#pick.focus();
+      this.#view.pick.focus();
     }
     this.#changed(action === 'remove');
   }
@@ -232,7 +233,7 @@ export class FileFieldElement extends Base {
     );
     item.disabled = this.matches(':disabled');
     this.#items.push(item);
-    this.#list.append(item.row);
+    this.#view.list.append(item.row);
     return item;
   }
 
@@ -260,12 +261,12 @@ export class FileFieldElement extends Base {
   }
 
   #render(): void {
-    this.#pick.textContent = this.getAttribute('label') ?? this.#text('pick');
-    this.#hint.textContent = this.#text('drop');
-    this.#pick.disabled = this.matches(':disabled');
-    for (const item of this.#items) item.disabled = this.#pick.disabled;
-    this.#input.multiple = this.hasAttribute('multiple');
-    this.#input.accept = this.getAttribute('accept') ?? '';
+    this.#view.pick.textContent = this.getAttribute('label') ?? this.#text('pick');
+    this.#view.hint.textContent = this.#text('drop');
+    this.#view.pick.disabled = this.matches(':disabled');
+    for (const item of this.#items) item.disabled = this.#view.pick.disabled;
+    this.#view.input.multiple = this.hasAttribute('multiple');
+    this.#view.input.accept = this.getAttribute('accept') ?? '';
     this.#setValue();
   }
 
@@ -274,18 +275,17 @@ export class FileFieldElement extends Base {
     const data = new FormData();
     for (const id of this.#ids) data.append(name, id);
     this.#internals.setFormValue(name === '' ? null : data, this.value);
-    const isRequired = this.hasAttribute('required');
-    const given = { own: this.#problem, isRequired, text: (key: keyof FieldTexts) => this.#text(key) };
-    const { flags, message } = validityOf(this.#items, given);
-    this.#internals.setValidity(flags, message, this.#pick);
+    const given = { own: this.#problem, isRequired: this.hasAttribute('required') };
+    const { flags, message } = validityOf(this.#items, { ...given, text: (key) => this.#text(key) });
+    this.#internals.setValidity(flags, message, this.#view.pick);
   }
 
   #say({ name }: FieldItem, what: string): void {
-    this.#said.textContent = `${name}: ${what}`;
+    this.#view.said.textContent = `${name}: ${what}`;
   }
 
   #text(key: keyof FieldTexts): string {
-    return this.texts[key] ?? fieldTexts[key];
+    return this.#texts[key] ?? fieldTexts[key];
   }
 }
 
