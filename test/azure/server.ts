@@ -34,6 +34,13 @@ export async function newContainer(access?: 'blob'): Promise<ContainerClient> {
   return container;
 }
 
+/** All that is in the container but the mark, also what is not finished. */
+export async function namesIn(container: ContainerClient): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of container.listBlobsFlat({ includeUncommitedBlobs: true })) names.push(name);
+  return names.filter((name) => name !== '.nestjs-files/mark');
+}
+
 /** The same container, for whoever has no more than a SAS. */
 export async function withSas(container: ContainerClient, permissions = 'rcwdl'): Promise<ContainerClient> {
   const expiresOn = new Date(Date.now() + 3_600_000);

@@ -1,8 +1,14 @@
 import { fsStorage } from 'nestjs-files/storage/fs';
+import { reachableDatabases } from '../support/databases.js';
 import { describeTusCrashPoints } from '../support/describe-tus-crash-points.js';
 import { filesBelow, newDirectory } from '../support/files-directory.js';
 
-describeTusCrashPoints('a directory', async () => {
-  const root = newDirectory();
-  return { storage: fsStorage({ root }), place: { root }, left: () => filesBelow(root) };
-});
+for (const database of await reachableDatabases('file', 'postgres', 'mariadb'))
+  describeTusCrashPoints(
+    'a directory',
+    async () => {
+      const root = newDirectory();
+      return { storage: fsStorage({ root }), place: { root }, left: () => filesBelow(root) };
+    },
+    { database },
+  );

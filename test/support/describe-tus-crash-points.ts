@@ -1,23 +1,29 @@
 import { randomBytes } from 'node:crypto';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { FileUpload } from 'nestjs-files/entities';
 import { FilesSweeper } from 'nestjs-files/maintenance';
 import type { Storage } from 'nestjs-files/storage';
-import type { S3StorageOptions } from 'nestjs-files/storage/s3';
+import type { DataSourceOptions } from 'typeorm';
 import { UPLOAD_LEASE } from '../../lib/files/resumable/upload-leases.js';
+import type { AzurePlace } from '../azure/watched.js';
+import type { S3Place } from '../crash/s3-bytes.js';
 import { compileModule } from './compiled-module.js';
+import { reachableDatabases } from './databases.js';
+import type { TestDatabase } from './databases.js';
 import { newDirectory } from './files-directory.js';
 import { startApp } from './http-app.js';
 import { tusOf } from './tus-app.js';
 
 /** How a process finds a storage. */
-export type StoragePlace = { root: string } | S3StorageOptions | { connection: string; name: string };
+export type StoragePlace = { root: string } | S3Place | AzurePlace;
 
-/** A call of the storage, counted from 1, and when the process dies: also within the appended content, behind so many bytes. */
+/**
+ * A call of the storage or, where it is on a server, a request to it, counted from 1, and when the process dies: also within the content that is
+ * appended then, behind so many bytes.
+ */
 export interface CrashPoint {
   call: number;
   moment: 'before' | 'within' | 'after';
@@ -26,7 +32,7 @@ export interface CrashPoint {
 
 /** What a process is told that is to die. */
 export interface ChildMachine {
-  database: string;
+  database: DataSourceOptions;
   place: StoragePlace;
   /** Milliseconds. */
   lease: number;
@@ -52,6 +58,13 @@ const SOON = { timeout: 30_000, interval: 50 };
 /** What a client does, with a machine that may die: it stops when it gets no answer. */
 type Client = (machine: ReturnType<typeof tusOf>) => Promise<void>;
 
+interface Extent {
+  /** Only these points. @default all of them */
+  sample?: readonly CrashPoint[];
+  /** @default SQLite in a file */
+  database?: TestDatabase;
+}
+
 /**
  * Kills a machine (`kill -9`) before and after each call of its storage, and within what it appends; or at some of these points, for a sample.
  * Another machine goes on.
@@ -59,18 +72,19 @@ type Client = (machine: ReturnType<typeof tusOf>) => Promise<void>;
 export function describeTusCrashPoints(
   name: string,
   newWorld: () => Promise<CrashWorld>,
-  sample: CrashPoint[] = [],
+  { sample = [], database: given }: Extent = {},
 ): void {
   let script = '';
 
   /** Two machines with one database and one storage. Resolves to whether the first one has died at the point. */
   async function machines(point: CrashPoint) {
     const { storage, place, left } = await newWorld();
-    const database = { type: 'better-sqlite3', database: join(newDirectory(), 'files.sqlite') } as const;
+    const { options: database, drop } = await (given ?? (await reachableDatabases('file'))[0])!.create();
+    onTestFinished(drop);
     const options = { storages: { default: storage }, sweeper: { grace: 1 } };
     const app = await startApp({ database, options, overrides: [[UPLOAD_LEASE, LEASE]] });
     const rows = app.dataSource.getRepository(FileUpload);
-    const child: ChildMachine = { database: database.database, place, lease: LEASE, point };
+    const child: ChildMachine = { database, place, lease: LEASE, point };
     return {
       ...tusOf(app),
       rows,
@@ -149,7 +163,7 @@ export function describeTusCrashPoints(
     return hasDied;
   }
 
-  describe(`a machine that is killed at a call of ${name}`, () => {
+  describe(`a machine that is killed at a call of ${name}${given ? `, on ${given.name}` : ''}`, () => {
     beforeAll(async () => {
       script = await compileModule(fileURLToPath(new URL('tus-machine.child.ts', import.meta.url)), newDirectory());
     });

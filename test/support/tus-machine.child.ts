@@ -1,15 +1,15 @@
 import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
-import { BlobServiceClient } from '@azure/storage-blob';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Test } from '@nestjs/testing';
 import { UPLOAD_LEASE } from '../../lib/files/resumable/upload-leases.js';
 import { FilesModule } from '../../lib/files.module.js';
-import { azureStorage } from '../../lib/storage/adapters/azure.storage.js';
 import { fsStorage } from '../../lib/storage/adapters/fs.storage.js';
-import { s3Storage } from '../../lib/storage/adapters/s3.storage.js';
 import type { ResumableUploadPlace } from '../../lib/storage/resumable-upload-place.js';
 import type { Storage } from '../../lib/storage/storage.js';
+import { watchedAzure } from '../azure/watched.js';
+import { watchedS3 } from '../crash/s3-bytes.js';
+import type { Watch } from '../crash/s3-bytes.js';
 import type { ChildMachine, StoragePlace } from './describe-tus-crash-points.js';
 
 // A machine that takes uploads, and kills itself at a call of its storage: tus-machine.child.js MACHINE. It sends its port to its parent.
@@ -19,9 +19,9 @@ let calls = 0;
 
 const module = await Test.createTestingModule({
   imports: [
-    TypeOrmModule.forRoot({ type: 'better-sqlite3', database, autoLoadEntities: true }),
+    TypeOrmModule.forRoot({ ...database, autoLoadEntities: true }),
     FilesModule.forRoot({
-      storages: { default: deadly(storageAt(place)) },
+      storages: { default: storageAt(place) },
       actor: () => ({ type: 'user', id: 'ada' }),
       uploads: 'authenticated',
       sweeper: false,
@@ -35,20 +35,20 @@ const app = module.createNestApplication({ logger: false });
 await app.listen(0, '127.0.0.1');
 process.send?.((app.getHttpServer() as { address(): AddressInfo }).address().port);
 
+/** The storage, which kills the process before or after a call of it, or a request to its server; or when half of the appended content has come. */
 function storageAt(at: StoragePlace): Storage {
-  if ('root' in at) return fsStorage({ root: at.root });
-  if ('bucket' in at) return s3Storage(at);
-  return azureStorage({ container: BlobServiceClient.fromConnectionString(at.connection).getContainerClient(at.name) });
+  if ('root' in at) return deadly(fsStorage(at), counted);
+  const watch: Watch = (_name, send) => counted(send);
+  return deadly('bucket' in at ? watchedS3(at, watch) : watchedAzure(at, watch));
 }
 
-/** The same storage, which kills the process before or after one of its calls, or when half of the appended content has come. */
-function deadly(storage: Storage): Storage {
+function deadly(storage: Storage, call = <T>(work: () => Promise<T>): Promise<T> => work()): Storage {
   for (const verb of ['stat', 'read', 'remove'] as const) {
-    const call = storage[verb].bind(storage) as (...args: unknown[]) => Promise<unknown>;
-    Object.assign(storage, { [verb]: (...args: unknown[]) => counted(() => call(...args)) });
+    const inner = storage[verb].bind(storage) as (...args: unknown[]) => Promise<unknown>;
+    Object.assign(storage, { [verb]: (...args: unknown[]) => call(() => inner(...args)) });
   }
   const resumable = storage.resumable.bind(storage);
-  storage.resumable = (location, work) => counted(() => resumable(location, (inner) => work(dying(inner))));
+  storage.resumable = (location, work) => call(() => resumable(location, (inner) => work(dying(inner))));
   return storage;
 }
 
@@ -61,7 +61,6 @@ async function counted<T>(work: () => Promise<T>): Promise<T> {
 }
 
 function dying(inner: ResumableUploadPlace): ResumableUploadPlace {
-  const isIt = calls === point.call && point.moment === 'within';
   return {
     begin: (...args) => inner.begin(...args),
     offset: (...args) => inner.offset(...args),
@@ -70,8 +69,12 @@ function dying(inner: ResumableUploadPlace): ResumableUploadPlace {
     abort: (...args) => inner.abort(...args),
     join: async (...args) => (await inner.join?.(...args)) ?? false,
     append: (location, handle, offset, content, size) =>
-      inner.append(location, handle, offset, isIt ? half(content) : content, size),
+      inner.append(location, handle, offset, isWithin() ? half(content) : content, size),
   };
+}
+
+function isWithin(): boolean {
+  return calls === point.call && point.moment === 'within';
 }
 
 async function* half(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {

@@ -9,9 +9,11 @@ describeTusCrashPoints(
     const root = newDirectory();
     return { storage: fsStorage({ root }), place: { root }, left: () => filesBelow(root) };
   },
-  [
-    { call: 4, moment: 'within', bytes: 2_000_000 },
-    { call: 6, moment: 'after', bytes: 0 },
-    { call: 7, moment: 'after', bytes: 0 },
-  ],
+  {
+    sample: [
+      { call: 4, moment: 'within', bytes: 2_000_000 },
+      { call: 6, moment: 'after', bytes: 0 },
+      { call: 7, moment: 'after', bytes: 0 },
+    ],
+  },
 );
