@@ -80,7 +80,8 @@ describe.each(kinds)('graphileWorkerJobs on $name', (kind) => {
 
       const [before] = await listeners();
       await database.read(`SELECT pg_terminate_backend(${String(before?.['pid'])})`);
-      await expect.poll(async () => (await listeners())[0]?.['pid'] ?? before?.['pid']).not.toBe(before?.['pid']);
+      const now = async () => (await listeners())[0]?.['pid'] ?? before?.['pid'];
+      await expect.poll(now, { timeout: 10_000 }).not.toBe(before?.['pid']);
       await queueing.queue.run(() => queueing.queue.enqueue('note', '2'));
       await working.script.begun(2);
       expect(working.script.payloads).toEqual(['1', '2']);
