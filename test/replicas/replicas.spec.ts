@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { SweepReport } from 'nestjs-files/maintenance';
 import { reachableDatabases } from '../support/databases.js';
 import { hasNginx } from '../support/nginx.js';
@@ -45,7 +45,8 @@ describe.each(databases)('two replicas behind nginx, on $name and a gateway that
         expect(status).toEqual({ ready: 200, files: 503 });
         await world.gateway.start();
       });
-      await expect.poll(() => world.health(), { timeout: 20_000 }).toEqual({ ready: 200, files: 200, down: [] });
+      const isWell = async () => expect(await world.health()).toEqual({ ready: 200, files: 200, down: [] });
+      await vi.waitFor(isWell, { timeout: 20_000 });
     },
   };
 
