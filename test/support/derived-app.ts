@@ -59,7 +59,7 @@ export interface DerivedAppOptions {
 /** An application that derives previews from texts, with files in memory. */
 export async function derivedApp(settings: DerivedAppOptions = {}) {
   const { database, platform, options, engine, providers = [Previews] } = settings;
-  const { left } = tablesOf(engine?.task ?? { engine: 'outboxJobs', poll: 0, lease: 0 });
+  const { open } = tablesOf(engine?.task ?? { engine: 'outboxJobs', poll: 0, lease: 0 });
   const memory = memoryStorage();
   const scanner = new ScriptedScanner();
   const app = await startApp({
@@ -103,8 +103,8 @@ export async function derivedApp(settings: DerivedAppOptions = {}) {
     idle: () =>
       vi.waitFor(
         async () => {
-          const open = await left({ read: (sql) => app.dataSource.query(sql) });
-          if (open > 0) throw new Error(`${open} jobs are open`);
+          const count = await open({ read: (sql) => app.dataSource.query(sql) });
+          if (count > 0) throw new Error(`${count} jobs are open`);
         },
         { timeout: 20_000 },
       ),

@@ -137,6 +137,8 @@ export interface EngineTables {
   prepare(database: Pick<OpenDatabase, 'dataSource'>): Promise<unknown>;
   /** How many jobs there are, whatever has become of them; those that are done are none. */
   left(database: Pick<OpenDatabase, 'read'>): Promise<number>;
+  /** How many jobs wait or run. */
+  open(database: Pick<OpenDatabase, 'read'>): Promise<number>;
   /** Lets jobs be taken again that were begun more than so many milliseconds ago by processes that have died. */
   recover(database: OpenDatabase, milliseconds: number): Promise<void>;
 }
@@ -148,7 +150,12 @@ const counted =
     return Number(row?.['jobs']);
   };
 
-const OUTBOX: EngineTables = { prepare: nothing, left: counted("files_job WHERE state <> 'done'"), recover: nothing };
+const OUTBOX: EngineTables = {
+  prepare: nothing,
+  left: counted("files_job WHERE state <> 'done'"),
+  open: counted("files_job WHERE state = 'open'"),
+  recover: nothing,
+};
 
 /** The tables of this engine. */
 export function tablesOf(task: EngineTask): EngineTables {
@@ -160,12 +167,14 @@ export function tablesOf(task: EngineTask): EngineTables {
       return {
         prepare: (database) => GRAPHILE['0.18'].migrate(loginOf(database)),
         left: counted('graphile_worker._private_jobs'),
+        open: counted('graphile_worker._private_jobs WHERE attempts < max_attempts'),
         recover: nothing,
       };
     case 'pgBossJobs':
       return {
         prepare: nothing,
         left: counted("pgboss.job WHERE state NOT IN ('completed', 'cancelled')"),
+        open: counted("pgboss.job WHERE state IN ('created', 'retry', 'active')"),
         recover: (database, milliseconds) => expire(database, task, milliseconds),
       };
   }

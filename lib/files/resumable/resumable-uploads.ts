@@ -61,6 +61,7 @@ export class ResumableUploads {
     if (row.endedAt) {
       const file = await this.completion.fileOf(row);
       this.appends.assertOffset(row, appended, row.length ?? row.size);
+      await this.appends.assertNoMore(row, appended);
       return stateOf(row, file, appended.offset);
     }
     return this.leases.hold(row, async (lease) => {

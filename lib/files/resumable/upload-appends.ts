@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import {
   UploadBusyError,
   UploadChecksumMismatchedError,
+  UploadLengthExceededError,
   UploadNotFoundError,
   UploadOffsetMismatchedError,
 } from '../../errors/uploads.errors.js';
@@ -38,6 +39,11 @@ export class UploadAppends {
   /** Throws `UploadOffsetMismatchedError`. */
   assertOffset({ id }: FileUpload, { offset }: Pick<Appended, 'offset'>, expected: number): void {
     if (offset !== expected) throw new UploadOffsetMismatchedError(id, offset, expected);
+  }
+
+  /** Throws `UploadLengthExceededError` if there are bytes for an upload that has all of its own. */
+  async assertNoMore({ id, length, size }: FileUpload, { content }: Pick<Appended, 'content'>): Promise<void> {
+    for await (const chunk of content) if (chunk.length > 0) throw new UploadLengthExceededError(id, length ?? size);
   }
 
   /** Appends bytes to an open upload, whose lease this request has. Resolves to the new offset, also for content that ended early. */

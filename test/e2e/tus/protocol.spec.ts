@@ -259,6 +259,15 @@ describe.each(PLATFORMS)('tus on %s', (platform) => {
     expect((await send('DELETE', path)).status).toBe(404);
   });
 
+  it('refuses bytes behind the last one of an upload that is a file already', async () => {
+    const { create, patch, content } = await startTus(platform);
+    const { path, id } = await create({ 'Upload-Length': 5 }, 'hello');
+    expect((await patch(path, 5, '')).status).toBe(204);
+    for (const more of ['!', new Blob(['!']).stream()])
+      expect(await patch(path, 5, more)).toMatchObject({ status: 413, code: 'FILES_UPLOAD_LENGTH_EXCEEDED' });
+    expect(String(await content(id))).toBe('hello');
+  });
+
   it('takes no bytes, behind the last one, as often as it likes', async () => {
     const { create, patch, send, offset, content, stored } = await startTus(platform);
     const { path } = await create({ 'Upload-Length': 5, 'Upload-Concat': 'partial' }, 'hello');
