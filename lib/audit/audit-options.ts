@@ -18,7 +18,9 @@ export interface AuditOptions {
 
 /** How far an audit is. */
 export interface AuditProgress {
+  /** Rows of guarded classes. */
   readonly records: number;
+  /** Files, with their bytes if the audit looks at them. */
   readonly files: number;
 }
 

@@ -26,7 +26,9 @@ export interface DraftsReport {
 
 /** The options of a run that deletes expired drafts. */
 export interface ExpireOptions {
+  /** Ends the run between two commits: it rejects with the signal's reason. */
   signal?: AbortSignal;
+  /** Called after each commit, with what has become of drafts so far. */
   onProgress?: (report: DraftsReport) => void;
 }
 
@@ -53,10 +55,7 @@ export class FilesDrafts {
     return this.drafts.areOn;
   }
 
-  /**
-   * Deletes all drafts that have expired, in commits of a hundred. Nothing without the option `drafts`. It runs outside of any unit of work.
-   * `onProgress` is called after each commit, with what has become of drafts so far.
-   */
+  /** Deletes all drafts that have expired, in commits of a hundred. Nothing without the option `drafts`. It runs outside of any unit of work. */
   async expire({ signal, onProgress }: ExpireOptions = {}): Promise<DraftsReport> {
     const report: DraftsReport = { expired: 0, bytes: 0, kept: 0 };
     for (const storage of this.removableStorages()) {
