@@ -5,7 +5,6 @@ import { ambientNode, within } from './ambient.js';
 import type { ForeignTransaction } from '../transaction/foreign-transaction.js';
 import type { Dialect } from '../dialects/dialect.js';
 import { runEffects } from './effects.js';
-import { onForeignEnd, refuseStatements } from './foreign-end.js';
 import { JoinedRunner } from '../typeorm/joined-runner.js';
 import { quietOnceEnded } from '../typeorm/quiet.js';
 import { Scope } from './scope.js';
@@ -74,14 +73,14 @@ export function runJoined<T>(
       if (unit.hasLast) throw new WorkUnawaitedError(0, 1);
       await transaction.commit();
       joined.takeBack(transaction);
-      onForeignEnd(runner, dialect, (outcome) => runEffects(scope.effects, outcome, scope));
+      joined.onEnd(dialect, (outcome) => runEffects(scope.effects, outcome, scope));
       return result;
     } catch (error) {
       scope.abandon();
       const undone = await transaction.rollback();
-      if (joined.takeBack(transaction)) refuseStatements(runner, new UnitAbortedError(BESIDE, error));
-      else if (!undone) refuseStatements(runner, new UnitAbortedError('its transaction had already failed', error));
-      if (isOpen()) onForeignEnd(runner, dialect, () => runEffects(scope.effects, 'rollback', scope));
+      if (joined.takeBack(transaction)) joined.refuseStatements(new UnitAbortedError(BESIDE, error));
+      else if (!undone) joined.refuseStatements(new UnitAbortedError('its transaction had already failed', error));
+      if (isOpen()) joined.onEnd(dialect, () => runEffects(scope.effects, 'rollback', scope));
       else await runEffects(scope.effects, 'rollback', scope);
       throw error;
     }

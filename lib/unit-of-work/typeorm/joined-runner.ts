@@ -6,9 +6,11 @@ import { WorkUnawaitedError, UnitAbortedError } from '../../errors/units.errors.
 import { ambientOf } from '../scopes/here.js';
 import { guardRefusal } from '../transaction/guard-refusal.js';
 import type { Scope } from '../scopes/scope.js';
+import type { Dialect } from '../dialects/dialect.js';
 import { isRead, rollsBack } from '../dialects/transaction-control.js';
 import { depthOf, setDepth, TransactionState } from '../transaction/transaction-state.js';
 import type { UnitTransaction } from '../transaction/unit-transaction.js';
+import { ForeignEnds } from './foreign-ends.js';
 import { overrideMember } from './override-member.js';
 import { dataSourceOf } from './data-source.js';
 
@@ -30,10 +32,14 @@ export class JoinedRunner {
   #state = new TransactionState();
   /** Whether a statement that rolls back is the query runner's own. */
   #isEnding = false;
+  /** The error of every statement until the ROLLBACK. */
+  #refusal: UnitAbortedError | undefined;
+  readonly #ends: ForeignEnds;
   readonly #restore: (() => void)[];
 
   private constructor(private readonly runner: QueryRunner) {
     const { query, stream, startTransaction, commitTransaction, rollbackTransaction, release } = runner;
+    this.#ends = new ForeignEnds(runner);
     for (let depth = 2; depth <= depthOf(runner); depth++) this.#state.beginPart(depth);
     this.#restore = [
       overrideMember(runner, 'query', ((...args) => this.#query(query.bind(runner) as Query, ...args)) as Query),
@@ -51,15 +57,19 @@ export class JoinedRunner {
         if (this.#isForeign()) this.#refuse('committed');
         if (depthOf(runner) <= 1 && this.#state.hasHooks) {
           await this.#state.runHooks();
-          // Read again, because units that the hooks opened watch for the commit by now.
+          // From the beginning, because the hooks may have opened units.
           return runner.commitTransaction();
         }
         const depth = depthOf(runner);
         this.#leave();
-        await commitTransaction.call(runner).catch((error: unknown) => {
-          throw guardRefusal(error) ?? error;
-        });
-        if (depth > 1) this.#state.endPart(depth);
+        const commit = (): Promise<void> =>
+          commitTransaction.call(runner).catch((error: unknown) => {
+            throw guardRefusal(error) ?? error;
+          });
+        if (depth <= 1) return this.#ends.commit(commit);
+        await commit();
+        this.#state.endPart(depth);
+        this.#ends.savepointReleased();
       }),
       overrideMember(runner, 'rollbackTransaction', async () => {
         if (this.#isForeign()) {
@@ -76,6 +86,7 @@ export class JoinedRunner {
         } finally {
           this.#isEnding = false;
         }
+        this.#ends.rolledBack();
       }),
       overrideMember(runner, 'release', async () => {
         this.#transactions++;
@@ -92,6 +103,7 @@ export class JoinedRunner {
           });
         }
         await release.call(runner);
+        await this.#ends.released();
       }),
     ];
   }
@@ -126,24 +138,37 @@ export class JoinedRunner {
     return this.#wroteBeside;
   }
 
+  /** Calls `run` when the transaction that is open now has ended, and the connection is released. */
+  onEnd(dialect: Dialect, run: (outcome: 'commit' | 'rollback') => unknown): void {
+    this.#ends.add(dialect, run);
+  }
+
+  /** Makes the transaction fail, whose connection is no longer in it: later writes would be committed at once. */
+  refuseStatements(error: UnitAbortedError): void {
+    this.#refusal = error;
+  }
+
   #query(query: Query, ...args: unknown[]): Promise<never> {
     const sql = String(args[0]);
+    if (this.#refusal && sql !== 'ROLLBACK') return Promise.reject(this.#refusal);
+    this.#refusal = undefined;
     const scope = this.#scope();
     if (scope && !scope.transaction.hasTurn) {
       return scope.transaction.statement(scope, this.runner, sql, () => query(...args));
     }
-    // Rows that subscribers wrote on hearing of the COMMIT, after the earlier hooks were run.
-    if (sql === 'COMMIT' && this.#state.hasHooks) return this.#commitLate(...args);
     if (rollsBack(sql) && !this.#isEnding) this.#state.noteUndone();
     if (!scope && this.#isForeign() && !isRead(sql)) this.#wroteBeside = true;
+    if (sql === 'COMMIT') return this.#commit(() => query(...args)) as Promise<never>;
     return query(...args);
   }
 
-  async #commitLate(...args: unknown[]): Promise<never> {
-    await this.#state.runHooks();
-    this.#leave();
-    // Read again, because units that the hooks opened watch for the commit by now.
-    return (this.runner.query as Query)(...args);
+  async #commit(send: () => Promise<never>): Promise<unknown> {
+    // Rows that subscribers wrote on hearing of the COMMIT, after the earlier hooks were run.
+    if (this.#state.hasHooks) {
+      await this.#state.runHooks();
+      this.#leave();
+    }
+    return this.#ends.commit(send);
   }
 
   /** Once the whole transaction is being ended, no unit may join it. */
