@@ -5,6 +5,7 @@ import { LocationNotFoundError, LocationTakenError } from '../../errors/storage.
 import type { StorageAdapter } from '../storage-adapter.js';
 import type { StorageLimits } from '../storage-limits.js';
 import { Storage } from '../storage.js';
+import { memoryResumable } from './memory-resumable.js';
 
 /** The options of `memoryStorage()`. */
 export type MemoryStorageOptions = StorageLimits;
@@ -25,28 +26,8 @@ function memoryAdapter(): StorageAdapter {
     if (objects.has(location)) throw new LocationTakenError(location);
     objects.set(location, { bytes, modifiedAt: new Date() });
   };
-  const open = new Map<string, Buffer>();
-  const arrived = (location: string): Buffer => open.get(location) ?? Buffer.alloc(0);
   return {
-    resumableUploads: {
-      begin: async (location) => location,
-      offset: async (location) => (open.has(location) || !objects.has(location) ? arrived(location).length : undefined),
-      async append(location, _handle, offset, content) {
-        const chunks = [arrived(location).subarray(0, offset)];
-        try {
-          for await (const chunk of content) chunks.push(Buffer.from(chunk));
-        } finally {
-          open.set(location, Buffer.concat(chunks));
-        }
-        return arrived(location).length;
-      },
-      head: async (location, _handle, size) => Buffer.from(arrived(location).subarray(0, size)),
-      async finish(location) {
-        if (!objects.has(location)) add(location, arrived(location));
-        open.delete(location);
-      },
-      abort: async (location) => void open.delete(location),
-    },
+    resumableUploads: memoryResumable((location) => objects.has(location), add),
     async write(location, content) {
       if (objects.has(location)) throw new LocationTakenError(location);
       const chunks: Buffer[] = [];
