@@ -1,12 +1,12 @@
 import { buffer } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
 import type { AppendBlobClient } from '@azure/storage-blob';
-import { UploadBusyError } from '../../errors/uploads.errors.js';
 import { locationKey } from '../location-key.js';
 import type { ResumableUploadPlace } from '../resumable-upload-place.js';
 import type { Leftovers } from '../storage-adapter.js';
 import type { AzureContainer } from './azure-container.js';
 import { isMissing, isStatus, isTaken } from './azure-errors.js';
+import { sendInPieces } from './send-in-pieces.js';
 
 /** The path below the prefix of uploads that are not finished. No file has its location there. */
 export const AZURE_APPENDED = '.nestjs-files/appended/';
@@ -42,27 +42,14 @@ export class AzureResumableUploads implements ResumableUploadPlace {
 
   async append(location: string, _handle: string, offset: number, content: AsyncIterable<Uint8Array>): Promise<number> {
     const blob = this.#blob(location);
-    let [chunks, length, position]: [Uint8Array[], number, number] = [[], 0, offset];
-    const send = async (): Promise<void> => {
-      const all = Buffer.concat(chunks);
-      [chunks, length] = [[], 0];
+    let position = offset;
+    await sendInPieces(content, BLOCK_SIZE, async (all) => {
       for (let at = 0; at < all.length; at += BLOCK_SIZE) {
         const block = all.subarray(at, at + BLOCK_SIZE);
         await this.#appendBlock(blob, block, position);
         position += block.length;
       }
-    };
-    try {
-      for await (const chunk of content) {
-        chunks.push(chunk);
-        length += chunk.length;
-        if (length >= BLOCK_SIZE) await send();
-      }
-    } catch (error) {
-      if (!(error instanceof UploadBusyError)) await send();
-      throw error;
-    }
-    await send();
+    });
     return position;
   }
 

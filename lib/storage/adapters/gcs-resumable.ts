@@ -1,10 +1,10 @@
 import { buffer } from 'node:stream/consumers';
 import { LocationTakenError } from '../../errors/storage.errors.js';
-import { UploadBusyError } from '../../errors/uploads.errors.js';
 import { locationKey } from '../location-key.js';
 import type { ResumableUploadPlace } from '../resumable-upload-place.js';
 import type { GcsBucket, GcsObject } from './gcs-bucket.js';
 import { publishJoined } from './gcs-join.js';
+import { sendInPieces } from './send-in-pieces.js';
 
 /** The directory of unfinished uploads, below the bucket's prefix. No file has its location there. */
 export const GCS_APPENDED = '.nestjs-files/appended/';
@@ -44,28 +44,14 @@ export class GcsResumableUploads implements ResumableUploadPlace {
   }
 
   async append(location: string, _handle: string, offset: number, content: AsyncIterable<Uint8Array>): Promise<number> {
-    let [chunks, length, position]: [Uint8Array[], number, number] = [[], 0, offset];
-    const send = async (): Promise<void> => {
-      if (length === 0) return;
-      const piece = Buffer.concat(chunks);
-      [chunks, length] = [[], 0];
+    let position = offset;
+    await sendInPieces(content, PIECE_SIZE, async (piece) => {
       await this.#put(pieceAt(location, position), piece).catch((error: unknown) => {
         if (!(error instanceof LocationTakenError)) throw error;
         throw new Error(`another request has appended at byte ${position}`, { cause: error });
       });
       position += piece.length;
-    };
-    try {
-      for await (const chunk of content) {
-        chunks.push(chunk);
-        length += chunk.length;
-        if (length >= PIECE_SIZE) await send();
-      }
-    } catch (error) {
-      if (!(error instanceof UploadBusyError)) await send();
-      throw error;
-    }
-    await send();
+    });
     return position;
   }
 

@@ -1,4 +1,5 @@
 import { DeleteObjectsCommand } from '@aws-sdk/client-s3';
+import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 import type { S3Bucket } from './s3-bucket.js';
 import { answerTo, isAnswer } from './s3-fault.js';
 
@@ -12,8 +13,7 @@ export class S3Removals {
   constructor(private readonly bucket: S3Bucket) {}
 
   async removeAll(locations: readonly string[]): Promise<void> {
-    for (let at = 0; at < locations.length; at += KEYS_PER_REMOVAL)
-      await this.#removeSome(locations.slice(at, at + KEYS_PER_REMOVAL));
+    for (const some of inChunks(locations, KEYS_PER_REMOVAL)) await this.#removeSome(some);
   }
 
   async #removeSome(locations: readonly string[]): Promise<void> {
@@ -36,9 +36,7 @@ export class S3Removals {
   }
 
   async #removeSingly(locations: readonly string[]): Promise<void> {
-    for (let at = 0; at < locations.length; at += SINGLE_REMOVALS_AT_ONCE) {
-      const some = locations.slice(at, at + SINGLE_REMOVALS_AT_ONCE);
+    for (const some of inChunks(locations, SINGLE_REMOVALS_AT_ONCE))
       await Promise.all(some.map((location) => this.bucket.remove(location)));
-    }
   }
 }
