@@ -12,7 +12,7 @@ export interface CreateFileOptions {
   storage?: string;
   /** `null` for none. @default the actor of the current call, else none */
   owner?: OwnerReference | null;
-  /** The content type that the client claims: a hint where the bytes cannot tell. */
+  /** The content type that the client declares: a hint where the bytes cannot tell. */
   contentType?: string;
   /** The actor for the history, and the owner if none is named. @default the actor of the current call */
   actor?: Actor | null;

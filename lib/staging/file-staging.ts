@@ -21,7 +21,7 @@ export interface StageOptions {
   name: string;
   /** @default the `defaultStorage` of the module */
   storage?: string | undefined;
-  /** The content type that the client claims: a hint where the bytes cannot tell. */
+  /** The content type that the client declares: a hint where the bytes cannot tell. */
   contentType?: string | undefined;
   /** The future owner of the file, if known. Bytes beyond its quota are not stored. */
   ownerType?: OwnerTypeName | undefined;
@@ -52,7 +52,7 @@ export class FileStaging {
     try {
       const storage = this.storages.get(options.storage ?? this.defaultStorage);
       const name = cleanFileName(options.name);
-      const contentType = readClaim(options.contentType);
+      const contentType = readDeclared(options.contentType);
       const stored = await this.contents.put(source, storage, {
         name,
         ...(contentType && { contentType }),
@@ -85,7 +85,7 @@ export class FileStaging {
   }
 }
 
-function readClaim(contentType: string | undefined): string | undefined {
+function readDeclared(contentType: string | undefined): string | undefined {
   const type = contentType === undefined ? undefined : parseContentType(contentType);
   if (contentType !== undefined && type === undefined) throw new ContentTypeInvalidError(contentType);
   return type;

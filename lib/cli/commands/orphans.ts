@@ -3,7 +3,7 @@ import { FilesAudit } from '../../audit/files-audit.js';
 import type { OrphanedBytes } from '../../audit/orphaned-bytes.js';
 import { FilesService } from '../../files/files.service.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
-import { claimOrphans } from '../../files/intents/claim-orphans.js';
+import { holdOrphans } from '../../files/intents/hold-orphans.js';
 import { FilesSweeper } from '../../files/intents/files-sweeper.js';
 import { IntentJournal } from '../../files/intents/intent-journal.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
@@ -116,14 +116,14 @@ function deleter(app: INestApplicationContext): Act {
     const places = page.map(({ storage: name, location }) => ({ storage: registry.get(name), location }));
     const removable = places.filter(({ storage }) => storage.can('remove'));
     const work = async ({ manager }: UnitOfWork) => {
-      const claimed = await claimOrphans(manager, removable);
-      await journal.announceRemovals(manager, [...claimed]);
-      return claimed;
+      const held = await holdOrphans(manager, removable);
+      await journal.announceRemovals(manager, [...held]);
+      return held;
     };
-    const claimed = await transactor.run(work, { retry: RETRIES });
+    const held = await transactor.run(work, { retry: RETRIES });
     return places.map((place) => {
       if (!place.storage.can('remove')) return 'its storage cannot remove';
-      return claimed.has(place) ? undefined : 'a file refers to it now';
+      return held.has(place) ? undefined : 'a file refers to it now';
     });
   };
 }

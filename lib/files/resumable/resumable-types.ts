@@ -8,7 +8,7 @@ import type { ChunkChecksum } from './checked-chunk.js';
 export interface NewResumable {
   /** The name that people see. */
   name: string;
-  /** The content type that the client claims: a hint where the bytes cannot tell. */
+  /** The content type that the client declares: a hint where the bytes cannot tell. */
   contentType?: string;
   /** The name of the storage. */
   storage: string;

@@ -1,6 +1,6 @@
-/** Claims about the type of content, which count only within the limits that the bytes set. */
+/** Declarations about the type of content, which count only within the limits that the bytes set. */
 export interface TypeHints {
-  /** The content type that the client claims, without parameters. */
+  /** The content type that the client declares, without parameters. */
   declared?: string | undefined;
   /** The client's name for the file. */
   name?: string | undefined;

@@ -8,7 +8,7 @@ export interface BeginUploadOptions {
   name: string;
   /** Bytes. Exactly as many must be sent. */
   size: number;
-  /** The content type that the client claims: a hint where the bytes cannot tell. */
+  /** The content type that the client declares: a hint where the bytes cannot tell. */
   contentType?: string;
   /** @default the `defaultStorage` of the module */
   storage?: string;

@@ -30,7 +30,7 @@ export class FileUpload {
   @Column(text(64, { name: 'location_key' })) locationKey!: string;
   /** Bytes that count for the owner: as the client announced, or as came where it has not announced them. */
   @Column(int8()) size!: number;
-  /** The content type that the client claims. */
+  /** The content type that the client declares. */
   @Column(text(255, { name: 'content_type', nullable: true })) contentType!: string | null;
   /** The hash of the content that the client announced: `sha256:9f86d0…`. */
   @Column(text(191, { nullable: true })) checksum!: string | null;

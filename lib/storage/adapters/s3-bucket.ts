@@ -18,10 +18,10 @@ const PAUSE = 100;
 /** The tag of a write, of no other one. */
 export const newTag = (): string => `write:${randomUUID()}`;
 
-/** The tag of the claim that an upload lays on its location. */
-export const claimOf = (uploadId: string): string => `claim:${uploadId}`;
+/** The tag of the placeholder that an upload lays on its location. */
+export const placeholderOf = (uploadId: string): string => `placeholder:${uploadId}`;
 
-export const isClaim = (tag: string | undefined): boolean => tag?.startsWith('claim:') ?? false;
+export const isPlaceholder = (tag: string | undefined): boolean => tag?.startsWith('placeholder:') ?? false;
 
 /** As metadata: of ASCII, because signatures of other characters fail. */
 export const metadataOf = (tag: string): Record<string, string> => ({ [TAG]: tag });
@@ -42,7 +42,7 @@ export class S3Bucket {
     return { Bucket: this.name, Key: this.prefix + location };
   }
 
-  /** Claims are objects, too: their tag tells. */
+  /** Placeholders are objects, too: their tag tells. */
   async head(location: string): Promise<S3Object | undefined> {
     try {
       const found = await answerTo(this.client.send(new HeadObjectCommand(this.at(location))));

@@ -12,12 +12,12 @@ import type {
   SignedRequest,
   UploadedPart,
 } from '../direct-upload-place.js';
-import { claimOf, isClaim } from './s3-bucket.js';
+import { placeholderOf, isPlaceholder } from './s3-bucket.js';
 import type { S3Bucket } from './s3-bucket.js';
 import { answerTo, isAnswer } from './s3-fault.js';
 import { partsOf, uploadsBelow } from './s3-multipart.js';
 import { lifetimeUntil } from './s3-signing.js';
-import { CLAIM, MAX_PARTS } from './s3-upload.js';
+import { PLACEHOLDER, MAX_PARTS } from './s3-upload.js';
 
 /**
  * Uploads that clients send to the bucket: always a multipart upload, also of one part. The server that signs has begun it, so that the client
@@ -72,13 +72,13 @@ export class S3DirectUploads implements DirectUploadPlace {
     const Parts = parts.map(({ number, tag }) => ({ PartNumber: number, ETag: tag }));
     const upload = { ...bucket.at(location), UploadId: handle, MultipartUpload: { Parts } };
     try {
-      // As S3Upload does, and for the same reason. The claim of this upload may be there from an earlier attempt.
-      if (bucket.isConditional) await bucket.create(location, claimOf(handle), CLAIM);
+      // As S3Upload does, and for the same reason. The placeholder of this upload may be there from an earlier attempt.
+      if (bucket.isConditional) await bucket.create(location, placeholderOf(handle), PLACEHOLDER);
       await answerTo(bucket.client.send(new CompleteMultipartUploadCommand(upload)));
     } catch (error) {
       // Another call was faster, or the reply was lost: only this upload can be at the location.
       const there = await bucket.head(location);
-      if (!there || isClaim(there.tag)) throw error;
+      if (!there || isPlaceholder(there.tag)) throw error;
     }
   }
 

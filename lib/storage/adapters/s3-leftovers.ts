@@ -1,12 +1,12 @@
 import { AbortMultipartUploadCommand } from '@aws-sdk/client-s3';
 import type { Leftovers } from '../storage-adapter.js';
-import { claimOf } from './s3-bucket.js';
+import { placeholderOf } from './s3-bucket.js';
 import type { S3Bucket } from './s3-bucket.js';
 import { answerTo, isAnswer } from './s3-fault.js';
 import { partsOf, uploadsBelow } from './s3-multipart.js';
 import type { OpenUpload } from './s3-multipart.js';
 
-/** Ends uploads below the prefix to which nothing was added since, and removes their claims. */
+/** Ends uploads below the prefix to which nothing was added since, and removes their placeholders. */
 export async function removeLeftovers(bucket: S3Bucket, before: Date): Promise<Leftovers> {
   const removed = { count: 0, size: 0 };
   for await (const upload of uploadsBelow(bucket)) {
@@ -33,10 +33,10 @@ async function endUpload(
       size += Size;
     }
     const there = await bucket.head(location);
-    if (there?.tag === claimOf(UploadId)) {
+    if (there?.tag === placeholderOf(UploadId)) {
       // It is being completed.
       if (there.modifiedAt >= before) return undefined;
-      // Removed before the upload ends: in the other order, a crash would leave a claim that is never found.
+      // Removed before the upload ends: in the other order, a crash would leave a placeholder that is never found.
       await bucket.remove(location);
     }
     await answerTo(bucket.client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId })));

@@ -3,7 +3,7 @@ import type { LocatedObject } from '../storage-adapter.js';
 import type { S3Bucket } from './s3-bucket.js';
 import { answerTo } from './s3-fault.js';
 
-/** All objects below the directory, or below the prefix: claims and the storage's own, too. */
+/** All objects below the directory, or below the prefix: placeholders and the storage's own, too. */
 export async function* objectsBelow(
   { client, name: Bucket, prefix }: S3Bucket,
   directory?: string,

@@ -7,15 +7,15 @@ import {
 } from '@aws-sdk/client-s3';
 import type { CompletedPart, CopyPartResult, UploadPartCommandOutput } from '@aws-sdk/client-s3';
 import { LocationTakenError } from '../../errors/storage.errors.js';
-import { claimOf, metadataOf, newTag } from './s3-bucket.js';
+import { placeholderOf, metadataOf, newTag } from './s3-bucket.js';
 import type { S3Bucket } from './s3-bucket.js';
 import { answerTo, isAnswer } from './s3-fault.js';
 
 /** S3 takes no more of one upload. */
 export const MAX_PARTS = 10_000;
 
-/** The content of claims. Its size is what a list knows them by, before it asks for their tag. */
-export const CLAIM = Buffer.from('nestjs-files: this location is being written to, and nothing is here yet.\n');
+/** The content of placeholders. Its size is what a list knows them by, before it asks for their tag. */
+export const PLACEHOLDER = Buffer.from('nestjs-files: this location is being written to, and nothing is here yet.\n');
 
 const AT_ONCE = 2;
 
@@ -109,13 +109,13 @@ export class S3Upload {
   }
 
   /**
-   * Few servers heed a condition on the completion, so that it would overwrite an object that came to the location meanwhile. A claim is laid there
+   * Few servers heed a condition on the completion, so that it would overwrite an object that came to the location meanwhile. A placeholder is laid there
    * first: an object with the condition that none is there, which every server decides alike. The completion replaces it in one step. Until
    * then nothing is read, listed or copied there, and other writers are refused.
    */
   async #publish(): Promise<void> {
     const { bucket, location } = this;
-    if (bucket.isConditional) await bucket.create(location, claimOf(this.uploadId), CLAIM);
+    if (bucket.isConditional) await bucket.create(location, placeholderOf(this.uploadId), PLACEHOLDER);
     else if (await bucket.head(location)) throw new LocationTakenError(location);
     const complete = new CompleteMultipartUploadCommand({ ...this.#at, MultipartUpload: { Parts: this.#done } });
     await answerTo(bucket.client.send(complete));
@@ -132,7 +132,7 @@ export class S3Upload {
       if (!isAnswer(error, 404)) throw error;
     }
     const there = await bucket.head(location);
-    if (there?.tag === claimOf(this.uploadId)) await bucket.remove(location);
+    if (there?.tag === placeholderOf(this.uploadId)) await bucket.remove(location);
     return there?.tag === this.tag;
   }
 

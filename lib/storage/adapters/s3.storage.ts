@@ -21,7 +21,7 @@ import type {
 } from '../storage-adapter.js';
 import { Storage } from '../storage.js';
 import { publicAddress } from './bucket-options.js';
-import { S3Bucket, isClaim, newTag, tagIn } from './s3-bucket.js';
+import { S3Bucket, isPlaceholder, newTag, tagIn } from './s3-bucket.js';
 import { S3_PROBE, assertUsable } from './s3-connect.js';
 import { S3DirectUploads } from './s3-direct-uploads.js';
 import { isAnswer, isMissingObject } from './s3-fault.js';
@@ -35,7 +35,7 @@ import { S3Removals } from './s3-removals.js';
 import { lifetimeUntil } from './s3-signing.js';
 import { inParts } from './in-parts.js';
 import { copyInParts } from './s3-copy.js';
-import { CLAIM, MAX_PARTS, S3Upload } from './s3-upload.js';
+import { PLACEHOLDER, MAX_PARTS, S3Upload } from './s3-upload.js';
 
 export type { S3StorageOptions };
 
@@ -109,7 +109,7 @@ class S3Adapter implements StorageAdapter {
     let part = await parts.next();
     if (part.done) return;
     if (part.value.isLast) return bucket.create(location, newTag(), part.value.bytes);
-    // An early refusal, before the rest is read; the claim decides.
+    // An early refusal, before the rest is read; the placeholder decides.
     await this.#assertFree(location);
     const fill = async (upload: S3Upload): Promise<void> => {
       for (let count = 1; !part.done; count++) {
@@ -125,7 +125,7 @@ class S3Adapter implements StorageAdapter {
     try {
       const { Body, Metadata } = await this.#bucket.get(location, range && `bytes=${range.start}-${range.end}`);
       const content = Body as Readable;
-      if (!isClaim(tagIn(Metadata))) return content;
+      if (!isPlaceholder(tagIn(Metadata))) return content;
       content.destroy();
     } catch (error) {
       // The range begins behind the end.
@@ -145,7 +145,7 @@ class S3Adapter implements StorageAdapter {
 
   async stat(location: string): Promise<StoredObject | undefined> {
     const found = await this.#bucket.head(location);
-    if (!found || isClaim(found.tag)) return undefined;
+    if (!found || isPlaceholder(found.tag)) return undefined;
     return { size: found.size, modifiedAt: found.modifiedAt };
   }
 
@@ -167,7 +167,7 @@ class S3Adapter implements StorageAdapter {
     for await (const { location, size, modifiedAt } of objectsBelow(this.#bucket, directory)) {
       // Consoles make empty objects like `directory/`.
       if (isOwn(location) || location === '' || location.endsWith('/')) continue;
-      if (size === CLAIM.length && !(await this.stat(location))) continue;
+      if (size === PLACEHOLDER.length && !(await this.stat(location))) continue;
       yield { location, size, modifiedAt };
     }
   }

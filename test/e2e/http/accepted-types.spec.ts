@@ -20,10 +20,10 @@ class Reports {
   }
 }
 
-/** As browsers send it; without a claim they say `application/octet-stream`. */
-function formOf({ name, claim = '', bytes }: Sample): FormData {
+/** As browsers send it; without a declared type they say `application/octet-stream`. */
+function formOf({ name, declared = '', bytes }: Sample): FormData {
   const form = new FormData();
-  form.append('file', new Blob([new Uint8Array(bytes)], { type: claim }), name);
+  form.append('file', new Blob([new Uint8Array(bytes)], { type: declared }), name);
   return form;
 }
 
@@ -43,9 +43,9 @@ describe.each(PLATFORMS)('`acceptedTypes` on %s', (platform) => {
     for (const sample of samples) {
       const answer = await app.fetch('/files', { method: 'POST', user: 'ada', body: formOf(sample) });
       const { id, contentType } = (await answer.json()) as { id: string; contentType: string };
-      expect([sample.name, sample.claim, answer.status, contentType]).toEqual([
+      expect([sample.name, sample.declared, answer.status, contentType]).toEqual([
         sample.name,
-        sample.claim,
+        sample.declared,
         201,
         sample.type,
       ]);
@@ -56,11 +56,11 @@ describe.each(PLATFORMS)('`acceptedTypes` on %s', (platform) => {
     }
   });
 
-  it('refuse active content and archives under every name and claim', async () => {
+  it('refuse active content and archives under every name and declared type', async () => {
     const app = await start();
     for (const sample of DISGUISED.filter((_, at) => at % 7 === 0)) {
       const answer = await app.fetch('/files', { method: 'POST', user: 'ada', body: formOf(sample) });
-      expect([sample.name, sample.claim, answer.status]).toEqual([sample.name, sample.claim, 415]);
+      expect([sample.name, sample.declared, answer.status]).toEqual([sample.name, sample.declared, 415]);
     }
   });
 });

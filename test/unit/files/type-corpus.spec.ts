@@ -6,11 +6,11 @@ import { filesHarness } from '../../support/files-harness.js';
 import { DISGUISED, HONEST, UNKNOWN, WISHED_ACTIVE } from '../../support/type-corpus.js';
 import type { Sample } from '../../support/type-corpus.js';
 
-async function typeOf({ name, claim, bytes }: Sample): Promise<{ contentType: string; charset: string | null }> {
-  return upload(streamOf(bytes), memoryStorage(), { name, ...(claim && { contentType: claim }) });
+async function typeOf({ name, declared, bytes }: Sample): Promise<{ contentType: string; charset: string | null }> {
+  return upload(streamOf(bytes), memoryStorage(), { name, ...(declared && { contentType: declared }) });
 }
 
-const told = ({ name, claim, bytes }: Sample) => `${name}, ${claim}: ${bytes.subarray(0, 24).toString('latin1')}`;
+const told = ({ name, declared, bytes }: Sample) => `${name}, ${declared}: ${bytes.subarray(0, 24).toString('latin1')}`;
 
 /** The samples that are taken for something else. */
 async function mistaken(samples: readonly Sample[]): Promise<string[]> {
@@ -24,31 +24,31 @@ async function mistaken(samples: readonly Sample[]): Promise<string[]> {
 }
 
 describe('the type of an upload', () => {
-  it('matches real files, under the names and claims that they come with', async () => {
+  it('matches real files, under the names and types that they come with', async () => {
     expect(await mistaken(HONEST)).toEqual([]);
   });
 
-  it('is active, or an archive, whatever name and claim say', async () => {
+  it('is active, or an archive, whatever name and declared type say', async () => {
     expect(await mistaken(DISGUISED)).toEqual([]);
   });
 
-  it('never becomes active by name or claim', async () => {
+  it('never becomes active by name or declared type', async () => {
     expect(await mistaken(WISHED_ACTIVE)).toEqual([]);
   });
 
-  it('stays unknown where the bytes rule out the claim', async () => {
+  it('stays unknown where the bytes rule out the declared type', async () => {
     expect(await mistaken(UNKNOWN)).toEqual([]);
   });
 
   it('stays the same when the file is copied, moved or replaced by itself', async () => {
     const { files } = await filesHarness();
-    for (const { name, claim, bytes, type, charset } of HONEST) {
-      const { id } = await files.create(bytes, { name, ...(claim && { contentType: claim }) });
+    for (const { name, declared, bytes, type, charset } of HONEST) {
+      const { id } = await files.create(bytes, { name, ...(declared && { contentType: declared }) });
       const replaced = await files.replace(id, bytes);
       const copied = await files.copy(id, { storage: 'memory', name: 'other.bin' });
       const moved = await files.move(id, 'memory');
       for (const file of [replaced, copied, moved]) {
-        expect([name, claim, file.contentType]).toEqual([name, claim, type]);
+        expect([name, declared, file.contentType]).toEqual([name, declared, type]);
         if (charset !== undefined) expect(file.charset).toBe(charset);
       }
     }

@@ -15,14 +15,14 @@ interface Place {
  * Finds the places that belong to no file. Until the transaction ends, nobody can make a file of their bytes: their rows are in the unique index,
  * so that a registration in progress is waited for, and one that begins waits, and finds the intents that this transaction leaves.
  */
-export async function claimOrphans<P extends Place>(manager: EntityManager, places: readonly P[]): Promise<Set<P>> {
-  const claims = new Map(
+export async function holdOrphans<P extends Place>(manager: EntityManager, places: readonly P[]): Promise<Set<P>> {
+  const holds = new Map(
     places
       // In one order, so that two callers cannot deadlock.
       .toSorted((one, other) => (locationKey(one.location) < locationKey(other.location) ? -1 : 1))
-      .map((place) => [claimOf(place), place] as const),
+      .map((place) => [heldRow(place), place] as const),
   );
-  const rows = [...claims.keys()];
+  const rows = [...holds.keys()];
   if (rows.length === 0) return new Set();
   const insert = manager.createQueryBuilder().insert().into(ManagedFile);
   await insert
@@ -31,13 +31,13 @@ export async function claimOrphans<P extends Place>(manager: EntityManager, plac
     .updateEntity(false)
     .execute();
   const mine = { id: In(rows.map(({ id }) => id)) };
-  const claimed = new Set((await manager.find(ManagedFile, { select: { id: true }, where: mine })).map(({ id }) => id));
+  const held = new Set((await manager.find(ManagedFile, { select: { id: true }, where: mine })).map(({ id }) => id));
   await manager.delete(ManagedFile, mine);
-  return new Set([...claims].flatMap(([{ id }, place]) => (claimed.has(id) ? [place] : [])));
+  return new Set([...holds].flatMap(([{ id }, place]) => (held.has(id) ? [place] : [])));
 }
 
 /** A row that nobody ever sees. */
-function claimOf({ storage: { name: storage }, location }: Place): ManagedFile {
+function heldRow({ storage: { name: storage }, location }: Place): ManagedFile {
   const nothing = { contentType: '', charset: null, size: 0, hash: '', hashAlgorithm: '', ...NOT_SCANNED };
   return newFile({ name: '', storage, location, ...nothing }, null);
 }
