@@ -77,6 +77,12 @@ function otherPages(): string[] {
   return [...readdirSync(REPOSITORY), ...below].filter((path) => path.endsWith('.md'));
 }
 
+it('indexes each helper of tests in CONTRIBUTING', () => {
+  const index = readFileSync(join(REPOSITORY, 'CONTRIBUTING.md'), 'utf8');
+  const helpers = readdirSync(join(REPOSITORY, 'test/support'));
+  expect(helpers.filter((name) => !index.includes(`](test/support/${name})`))).toEqual([]);
+});
+
 it('links from other pages lead to files that are there', () => {
   const dead = otherPages().flatMap((page) =>
     [...readFileSync(join(REPOSITORY, page), 'utf8').matchAll(/\]\((?!https?:)([^)#\s]+)/g)]
