@@ -1,9 +1,8 @@
 import { Injectable, mixin } from '@nestjs/common';
 import type { CanActivate, ExecutionContext, Type } from '@nestjs/common';
-import { FileNotFoundError } from '../errors/files.errors.js';
 import { DecorationInvalidError } from '../errors/setup.errors.js';
 import { ActorSource } from '../actor/actor.js';
-import { normalizeFileId } from '../files/file-id.js';
+import { fileIdOrFail } from '../files/file-id.js';
 import { FilesService } from '../files/files.service.js';
 import { FilesAccess } from './files-access.js';
 import type { FileOperation } from './operations.js';
@@ -31,9 +30,7 @@ export function FileAccessGuard<T>(operation: FileOperation, source: FileIdSourc
     async canActivate(context: ExecutionContext): Promise<boolean> {
       const id = typeof source === 'string' ? named(source, context) : source(inputOf(context) as T, context);
       // The id as it is stored: missing and hidden files must get the same answer.
-      const fileId = normalizeFileId(id);
-      if (fileId === undefined) throw new FileNotFoundError(id ?? null);
-      const file = await this.files.findOrFail(fileId);
+      const file = await this.files.findOrFail(fileIdOrFail(id ?? null));
       await this.access.assertCan(await this.actors.of(context), operation, file);
       return true;
     }

@@ -1,23 +1,23 @@
 import type { EntityManager } from 'typeorm';
 import { show } from '../files/search/show.js';
 import type { GuardedField, NamedFiles } from '../ownership/guard/guarded-entities.js';
-import { ownerOf } from '../ownership/statements/transfer-statements.js';
 import type { FileSnapshot } from '../ownership/statements/transfer-statements.js';
 import type { AuditFinding, AuditedRecord } from './audit-finding.js';
 import { advance } from './audit-scope.js';
 import type { AuditScope } from './audit-scope.js';
 import { changedSince } from './changed-since.js';
-import { guardedTables } from './guarded-tables.js';
-import type { GuardedTable } from './guarded-tables.js';
+import { auditedTables } from './audited-tables.js';
+import type { AuditedTable } from './audited-tables.js';
 import { nextRows, ROWS_PER_PAGE, rowsAt } from './record-pages.js';
 import type { AuditedRow, Position } from './record-pages.js';
+import { ownerOf } from '../files/owner-reference.js';
 
 const IDS_PER_STATEMENT = 5_000;
 const MAX_TEXT = 200;
 
 /** Goes through the rows of all guarded classes: whether they name only their own files. */
 export async function* auditRecords(scope: AuditScope): AsyncGenerator<AuditFinding, void> {
-  for (const table of guardedTables(scope.dataSource)) {
+  for (const table of auditedTables(scope.dataSource)) {
     let after: Position | undefined;
     for (let isLast = false; !isLast;) {
       scope.signal?.throwIfAborted();
@@ -35,7 +35,7 @@ export async function* auditRecords(scope: AuditScope): AsyncGenerator<AuditFind
 /** Rows and files were read one after the other: suspects are read again, both as of one moment. */
 async function findingsOf(
   scope: AuditScope,
-  table: GuardedTable,
+  table: AuditedTable,
   rows: readonly AuditedRow[],
 ): Promise<AuditFinding[]> {
   const judged = await scope.reads.now((manager) => judgeRows(scope, manager, rows));

@@ -11,7 +11,7 @@ import type { AuditOptions } from './audit-options.js';
 import { AuditReads } from './audit-reads.js';
 import { auditRecords } from './audit-records.js';
 import type { AuditScope } from './audit-scope.js';
-import { guardedTables } from './guarded-tables.js';
+import { auditedTables } from './audited-tables.js';
 import { orphanedBytes, storagesToSearch } from './orphaned-bytes.js';
 import type { OrphanedBytes, OrphanOptions } from './orphaned-bytes.js';
 
@@ -50,7 +50,7 @@ export class FilesAudit {
   async count(): Promise<number> {
     const { dataSource } = this.transactor;
     let count = await dataSource.getRepository(ManagedFile).count();
-    for (const { root } of guardedTables(dataSource))
+    for (const { root } of auditedTables(dataSource))
       count += await dataSource.getRepository(root.metadata.target).count({ withDeleted: true });
     return count;
   }

@@ -4,8 +4,8 @@ import { isList } from '../ownership/guard/record-rows.js';
 import { ownerIdOf } from '../files/owner-reference.js';
 import { comparedColumn, comparison } from '../ownership/owner-existence.js';
 import type { OwnerColumn, OwnerClass } from '../ownership/owner-entities.js';
-import { guardedTables, sharesTable } from './guarded-tables.js';
-import type { GuardedTable } from './guarded-tables.js';
+import { auditedTables, sharesTable } from './audited-tables.js';
+import type { AuditedTable } from './audited-tables.js';
 import { nextRows, ROWS_PER_PAGE } from './record-pages.js';
 import type { AuditedRow, Position, Where } from './record-pages.js';
 import { isOneOf } from './sql.js';
@@ -86,8 +86,8 @@ async function* rowsWhere(
   }
 }
 
-function tableOf(dataSource: DataSource, entity: GuardedEntity): GuardedTable {
-  const found = guardedTables(dataSource).find(({ root }) => root === entity || sharesTable(root, entity));
+function tableOf(dataSource: DataSource, entity: GuardedEntity): AuditedTable {
+  const found = auditedTables(dataSource).find(({ root }) => root === entity || sharesTable(root, entity));
   if (!found) throw new TypeError(`${entity.metadata.name} is not a guarded class of the data source`);
   return found;
 }

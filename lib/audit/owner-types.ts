@@ -3,7 +3,7 @@ import { guardedEntity } from '../ownership/guard/guarded-entities.js';
 import type { GuardedEntity } from '../ownership/guard/guarded-entities.js';
 import { ownerEntitiesOf } from '../ownership/owner-entities.js';
 import type { OwnerClass } from '../ownership/owner-entities.js';
-import { sharesTable } from './guarded-tables.js';
+import { sharesTable } from './audited-tables.js';
 
 /** The classes whose rows are owners of one type. */
 export interface OwnerType {

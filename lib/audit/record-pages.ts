@@ -3,7 +3,7 @@ import { entityOfRow, filesNamedBy } from '../ownership/guard/guarded-entities.j
 import type { GuardedEntity, GuardedField, NamedFiles } from '../ownership/guard/guarded-entities.js';
 import { ownerIdOf } from '../files/owner-reference.js';
 import type { OwnerColumn } from '../ownership/owner-entities.js';
-import type { GuardedTable } from './guarded-tables.js';
+import type { AuditedTable } from './audited-tables.js';
 import { query } from './sql.js';
 import type { Bind } from './sql.js';
 import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/data-source.js';
@@ -33,7 +33,7 @@ const TIMES = new Set(['date', 'time', 'datetime', 'timestamp']);
 /** The next rows after a position, soft-removed ones too, in the order of the primary key; the first ones of all without a position. */
 export function nextRows(
   manager: EntityManager,
-  table: GuardedTable,
+  table: AuditedTable,
   after: Position | undefined,
   where?: Where,
 ): Promise<AuditedRow[]> {
@@ -48,7 +48,7 @@ export function nextRows(
 /** The rows at these positions, without deleted ones. */
 export function rowsAt(
   manager: EntityManager,
-  table: GuardedTable,
+  table: AuditedTable,
   positions: readonly Position[],
 ): Promise<AuditedRow[]> {
   const names = keyNames(dataSourceOf(manager), table);
@@ -61,7 +61,7 @@ export function rowsAt(
   });
 }
 
-async function select(manager: EntityManager, table: GuardedTable, tail: Where): Promise<AuditedRow[]> {
+async function select(manager: EntityManager, table: AuditedTable, tail: Where): Promise<AuditedRow[]> {
   const dataSource = dataSourceOf(manager);
   const { metadata } = table.root;
   const columns = [
@@ -83,11 +83,11 @@ function asText(dataSource: DataSource, column: OwnerColumn): string | undefined
   return TIMES.has(dataSource.driver.normalizeType(column)) ? `CAST(${name} AS char)` : undefined;
 }
 
-function keyNames(dataSource: DataSource, { root }: GuardedTable): string[] {
+function keyNames(dataSource: DataSource, { root }: AuditedTable): string[] {
   return root.metadata.primaryColumns.map(({ databaseName }) => dataSource.driver.escape(databaseName));
 }
 
-function isAfter(dataSource: DataSource, table: GuardedTable, after: Position, bind: Bind): string {
+function isAfter(dataSource: DataSource, table: AuditedTable, after: Position, bind: Bind): string {
   const names = keyNames(dataSource, table);
   const { type } = dataSource.options;
   if (type !== 'mysql' && type !== 'mariadb') return `(${names.join(', ')}) > (${after.map(bind).join(', ')})`;
@@ -99,7 +99,7 @@ function isAfter(dataSource: DataSource, table: GuardedTable, after: Position, b
   return ways.map((way) => `(${way})`).join(' OR ');
 }
 
-function toRow(dataSource: DataSource, table: GuardedTable, row: ObjectLiteral): AuditedRow {
+function toRow(dataSource: DataSource, table: AuditedTable, row: ObjectLiteral): AuditedRow {
   const { driver } = dataSource;
   const entity = entityOfRow(table.root, row);
   const { primaryColumns } = table.root.metadata;

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { FileNotFoundError } from '../errors/files.errors.js';
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -10,6 +11,13 @@ export function isFileId(value: unknown): value is string {
 /** The id as it is stored, in lower case (SQLite compares case); `undefined` for any other value. */
 export function normalizeFileId(value: unknown): string | undefined {
   return isFileId(value) ? value.toLowerCase() : undefined;
+}
+
+/** As `normalizeFileId`; throws `FileNotFoundError` for a value that is no id: such a file and a missing one get the same answer. */
+export function fileIdOrFail(value: unknown): string {
+  const id = normalizeFileId(value);
+  if (id === undefined) throw new FileNotFoundError(value);
+  return id;
 }
 
 const MAX_COUNTER = 0xfff;

@@ -20,7 +20,7 @@ import { ManagedFile } from './managed-file.entity.js';
 import { insertStoredFiles, newFile } from './new-file.js';
 import type { StoredFile } from './new-file.js';
 import { openContent } from './content/open-content.js';
-import { assertOwnerReference } from './owner-reference.js';
+import { assertOwnerReference, ownerOf } from './owner-reference.js';
 import type { OwnerReference } from './owner-reference.js';
 import { readContentType } from './read-content-type.js';
 import { OwnershipPort } from './ownership-port.js';
@@ -251,8 +251,4 @@ function byActor(files: readonly ManagedFile[], stored: readonly Stored[]): Map<
 // `Last-Modified` has a resolution of one second, so each content of a file needs a second of its own.
 export function secondAfter(last: Date): Date {
   return new Date(Math.max(Date.now(), (Math.floor(last.getTime() / 1000) + 1) * 1000));
-}
-
-function ownerOf({ ownerType, ownerId }: ManagedFile): OwnerReference | null {
-  return ownerType === null || ownerId === null ? null : { type: ownerType, id: ownerId };
 }

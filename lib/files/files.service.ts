@@ -14,7 +14,7 @@ import { Transactor } from '../unit-of-work/transactor.js';
 import { ActorSource } from '../actor/actor.js';
 import { ContentStore } from './content/content-store.js';
 import { findFile, readFiles } from './read-files.js';
-import { normalizeFileId } from './file-id.js';
+import { fileIdOrFail, normalizeFileId } from './file-id.js';
 import { cleanFileName } from './file-name.js';
 import type {
   CopyAllOptions,
@@ -143,7 +143,7 @@ export class FilesService {
 
   /** The file; throws `FileNotFoundError`. */
   async findOrFail(id: string): Promise<ManagedFile> {
-    const file = await findFile(this.transactor.dataSource, idOf(id));
+    const file = await findFile(this.transactor.dataSource, fileIdOrFail(id));
     if (!file) throw new FileNotFoundError(id);
     return file;
   }
@@ -211,7 +211,7 @@ export class FilesService {
    * @example await files.update(id, { metadata: (current) => ({ ...current, alt: 'A hare' }) })
    */
   async update(id: string, { name, metadata }: FileChanges): Promise<ManagedFile> {
-    const fileId = idOf(id);
+    const fileId = fileIdOrFail(id);
     const renamed = name !== undefined && { name: cleanFileName(name) };
     if (typeof metadata !== 'function' && metadata !== undefined) assertMetadata(metadata);
     return this.transactor.run(async ({ manager }) => {
@@ -291,7 +291,7 @@ export class FilesService {
 
   /** Deletes the row, and the bytes once that is committed. A pinned file needs `force`. */
   async delete(id: string, { force = false }: ForceOption = {}): Promise<void> {
-    const fileId = idOf(id);
+    const fileId = fileIdOrFail(id);
     await this.transactor.run(async (unit) => {
       const file = await lockFile(unit.manager, fileId);
       const storage = this.storages.of(file);
@@ -309,7 +309,7 @@ export class FilesService {
    * Throws `FileNotFoundError` if one is missing, `FilePinnedError` if one is pinned, unless `force` is given.
    */
   async deleteAll(ids: readonly string[], { force = false }: ForceOption = {}): Promise<void> {
-    const wanted = [...new Set(ids.map(idOf))].toSorted();
+    const wanted = [...new Set(ids.map(fileIdOrFail))].toSorted();
     if (wanted.length === 0) return;
     await this.transactor.run(async (unit) => {
       const files: ManagedFile[] = [];
@@ -346,7 +346,7 @@ export class FilesService {
 
   /** Every change of the file's owner, oldest first; it outlives the file. */
   async history(id: string): Promise<OwnershipChange[]> {
-    return this.ownership.history(idOf(id));
+    return this.ownership.history(fileIdOrFail(id));
   }
 
   /** Reads the bytes of the file, or its new content if it was replaced or moved since its row was read. */
@@ -378,11 +378,5 @@ function assertConcurrency(concurrency: number): void {
 }
 
 function listOf(ids: string | readonly string[]): string[] {
-  return (typeof ids === 'string' ? [ids] : ids).map(idOf);
-}
-
-function idOf(id: unknown): string {
-  const normalized = normalizeFileId(id);
-  if (normalized === undefined) throw new FileNotFoundError(id);
-  return normalized;
+  return (typeof ids === 'string' ? [ids] : ids).map(fileIdOrFail);
 }

@@ -43,6 +43,16 @@ export function ownerIdOf(id: unknown): string | undefined {
   return typeof id === 'string' && id !== '' ? id : undefined;
 }
 
+/** The owner that a row names: of a file, or of an upload. */
+export function ownerOf({ ownerType, ownerId }: RowOwner): OwnerReference | null {
+  return ownerType === null || ownerId === null ? null : { type: ownerType, id: ownerId };
+}
+
+interface RowOwner {
+  readonly ownerType: string | null;
+  readonly ownerId: string | null;
+}
+
 /** Whether the two are one owner. An unowned file has no owner, and nobody is an owner. */
 export function isSameOwner(
   one: OwnerReference | null,

@@ -8,7 +8,7 @@ import { OwnershipTransferTask } from './ownership-transfer.task.js';
 import { distinctClaims, dtoPlaces, receivedOf } from './call-outcome.js';
 import type { CallOutcome, FileClaim } from './call-outcome.js';
 import { resolveOwner } from './owner-resolution.js';
-import type { Move, MoveOutcome, OwnershipState } from './statements/transfer-statements.js';
+import type { Move, TransferOutcome, OwnershipState } from './statements/transfer-statements.js';
 import type { Refusal, RefusalMessage, TransferTarget } from './transfer-target.js';
 
 export type ClaimRefusal = 'foreign' | 'pinned' | 'pending' | 'quarantined';
@@ -96,7 +96,7 @@ export class FileClaims implements TransferTarget {
     return owner;
   }
 
-  refusal({ verdict, before, fileId }: MoveOutcome, outcome: CallOutcome): Refusal {
+  refusal({ verdict, before, fileId }: TransferOutcome, outcome: CallOutcome): Refusal {
     const { seen, isHidden } = this.#last;
     const isUnchanged =
       before.ownerType === seen.ownerType && before.ownerId === seen.ownerId && before.pinned === seen.pinned;

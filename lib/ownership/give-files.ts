@@ -1,10 +1,10 @@
 import type { EntityManager } from 'typeorm';
+import { ownerOf } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import { dataSourceOf } from '../unit-of-work/typeorm/data-source.js';
 import { isSharedOwner } from './guard/guarded-entities.js';
 import { findLedger } from './guard/record-ledger.js';
 import { chargeMoves } from './quotas/charge-moves.js';
-import { ownerOf } from './statements/transfer-statements.js';
 import type { FileSnapshot, Move } from './statements/transfer-statements.js';
 import type { TransferRuntime } from './transfer-runtime.js';
 

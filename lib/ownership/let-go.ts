@@ -5,11 +5,11 @@ import { ManagedFile } from '../files/managed-file.entity.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import type { TransferAction } from '../files/ownership-port.js';
 import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
-import { ownerOf } from './statements/transfer-statements.js';
 import type { FileSnapshot } from './statements/transfer-statements.js';
 import { findLedger } from './guard/record-ledger.js';
 import type { OwnerRemovalPolicy } from './owns-files.decorator.js';
 import type { TransferRuntime } from './transfer-runtime.js';
+import { ownerOf } from '../files/owner-reference.js';
 
 const IDS_PER_STATEMENT = 10_000;
 

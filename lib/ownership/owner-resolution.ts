@@ -8,7 +8,7 @@ import { read } from './object-index.js';
 import type { Place, Step } from './object-index.js';
 
 /** A field, also one that names no file. */
-type FieldOf = Omit<FileClaim, 'fileId'> & { readonly fileId: string | undefined };
+type ClaimedField = Omit<FileClaim, 'fileId'> & { readonly fileId: string | undefined };
 
 /**
  * The id of the claim's owner, read from the result. A place in the result counts only if the entity there holds the file, so that
@@ -77,13 +77,13 @@ function bindings(claim: FileClaim, outcome: CallOutcome): Candidate[] | undefin
   return ownersAtAll(claim, places, outcome);
 }
 
-function ofBound(claim: FieldOf, entity: object, outcome: CallOutcome): Candidate {
+function ofBound(claim: ClaimedField, entity: object, outcome: CallOutcome): Candidate {
   // Its parents are needed only to go up, and known only inside the result.
   const place = outcome.inResult.find(entity) ?? { object: entity, parents: [] };
   return candidate(claim, place, outcome, 'the bound entity');
 }
 
-function named(claim: FieldOf, outcome: CallOutcome): Candidate[] | undefined {
+function named(claim: ClaimedField, outcome: CallOutcome): Candidate[] | undefined {
   if (!claim.owner) return undefined;
   const owner = claim.owner(outcome.result as never, claim.dto as never);
   if (typeof owner === 'object' && owner !== null)
@@ -93,7 +93,7 @@ function named(claim: FieldOf, outcome: CallOutcome): Candidate[] | undefined {
 
 /** The owner that is found from a place; `what` is the name of the place in messages. */
 function candidate(
-  claim: FieldOf,
+  claim: ClaimedField,
   place: Pick<Place, 'object' | 'parents'>,
   { ownerTypes }: CallOutcome,
   what: string,
@@ -162,14 +162,14 @@ function isHeldInside(claim: FileClaim, { result, inResult }: CallOutcome): bool
   return holders.length > 0 && !holders.some(({ object }) => object === result);
 }
 
-function propertiesOf({ property, heldAs = property }: FieldOf): readonly string[] {
+function propertiesOf({ property, heldAs = property }: ClaimedField): readonly string[] {
   return [...new Set([property, heldAs])];
 }
 
-function unresolved(claim: FieldOf, reason: string): OwnerNotResolvedError {
+function unresolved(claim: ClaimedField, reason: string): OwnerNotResolvedError {
   return new OwnerNotResolvedError(`${claim.dtoName}.${claim.property}`, claim.fileId, reason);
 }
 
-function fail(claim: FieldOf, reason: string): never {
+function fail(claim: ClaimedField, reason: string): never {
   throw unresolved(claim, reason);
 }

@@ -9,7 +9,7 @@ import { Task } from '../task-queue/task.js';
 import { lockTransfers, runTransfers } from './transfer-batch.js';
 import type { TransferTarget, Refusal } from './transfer-target.js';
 import type { CallOutcome } from './call-outcome.js';
-import type { MoveOutcome } from './statements/transfer-statements.js';
+import type { TransferOutcome } from './statements/transfer-statements.js';
 
 /**
  * Transfers a file to an entity of the result and pins it there, without force: a pinned file is refused, unless it is the owner's
@@ -72,7 +72,7 @@ class StatedTarget implements TransferTarget {
     return { type: this.ownerType, id };
   }
 
-  refusal({ fileId, verdict }: MoveOutcome): Refusal {
+  refusal({ fileId, verdict }: TransferOutcome): Refusal {
     const isMissing = verdict === 'missing';
     return {
       kind: 'error',

@@ -5,9 +5,9 @@ import { transferTrace } from '../diagnostics/traces.js';
 import { FileNotFoundError, FilePinnedError, FileUnownedError } from '../errors/files.errors.js';
 import { ActorSource } from '../actor/actor.js';
 import type { Actor } from '../actor/actor.js';
-import { normalizeFileId } from '../files/file-id.js';
+import { fileIdOrFail } from '../files/file-id.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
-import { assertOwnerReference } from '../files/owner-reference.js';
+import { assertOwnerReference, ownerOf } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import { OwnershipPort } from '../files/ownership-port.js';
 import type { Amount, TransferOptions } from '../files/ownership-port.js';
@@ -16,8 +16,8 @@ import { Transactor } from '../unit-of-work/transactor.js';
 import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { FileTransfer } from './file-transfer.entity.js';
-import { ownerOf, toSnapshot } from './statements/transfer-statements.js';
-import type { HistoryEntry, Move, MoveOutcome, TransferStatements } from './statements/transfer-statements.js';
+import { toSnapshot } from './statements/transfer-statements.js';
+import type { HistoryEntry, Move, TransferOutcome, TransferStatements } from './statements/transfer-statements.js';
 import { noteCreated, noteMoves, noteTaken } from './guard/record-guard.js';
 import { assertOwnersExist } from './owner-existence.js';
 import { deleteFiles } from './let-go.js';
@@ -47,7 +47,7 @@ export class Ownership extends OwnershipPort {
   async transfer(ids: readonly string[], to: TransferOptions & { field?: string }): Promise<void> {
     const { ownerType, ownerId, pin = false, force = false, field = null } = to;
     assertOwnerReference({ type: ownerType, id: ownerId });
-    const moves = [...new Set(ids.map(fileIdOf))].map((fileId): Move => {
+    const moves = [...new Set(ids.map(fileIdOrFail))].map((fileId): Move => {
       return { fileId, toType: ownerType, toId: ownerId, field, from: 'anyone' };
     });
     if (moves.length === 0) return;
@@ -79,7 +79,7 @@ export class Ownership extends OwnershipPort {
 
   async history(id: string): Promise<FileTransfer[]> {
     const repository = this.transactor.dataSource.getRepository(FileTransfer);
-    return repository.find({ where: { fileId: fileIdOf(id) }, order: { at: 'ASC', id: 'ASC' } });
+    return repository.find({ where: { fileId: fileIdOrFail(id) }, order: { at: 'ASC', id: 'ASC' } });
   }
 
   async onCreate(
@@ -156,7 +156,7 @@ export class Ownership extends OwnershipPort {
   }
 
   async #pin(ids: string | readonly string[], pinned: boolean): Promise<void> {
-    const wanted = [...new Set([ids].flat().map(fileIdOf))];
+    const wanted = [...new Set([ids].flat().map(fileIdOrFail))];
     if (wanted.length === 0) return;
     const actor = await this.actors.current();
     await this.#inTransaction(false, async (manager) => {
@@ -200,19 +200,13 @@ function deletionOf(file: ManagedFile): HistoryEntry {
 }
 
 /** Files that were given to their present owner are drafts no more; no statement of the transfer has written their rows. */
-async function keepDrafts(manager: EntityManager, files: readonly MoveOutcome[]): Promise<void> {
+async function keepDrafts(manager: EntityManager, files: readonly TransferOutcome[]): Promise<void> {
   const ids = files.map(({ fileId }) => fileId);
   for (const chunk of inChunks(ids, IDS_PER_STATEMENT))
     await manager.update(ManagedFile, { id: In(chunk) }, { expiresAt: null });
 }
 
-function refuse({ fileId, verdict }: MoveOutcome): void {
+function refuse({ fileId, verdict }: TransferOutcome): void {
   if (verdict === 'missing') throw new FileNotFoundError(fileId);
   if (verdict === 'pinned') throw new FilePinnedError(fileId, 'a transfer');
-}
-
-function fileIdOf(id: string): string {
-  const fileId = normalizeFileId(id);
-  if (fileId === undefined) throw new FileNotFoundError(id);
-  return fileId;
 }

@@ -3,8 +3,8 @@ import type { Actor } from '../actor/actor.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import type { TransferAction } from '../files/ownership-port.js';
 import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
-import { ownerOf } from './statements/transfer-statements.js';
-import type { MoveOutcome, TransferStatements } from './statements/transfer-statements.js';
+import type { TransferOutcome, TransferStatements } from './statements/transfer-statements.js';
+import { ownerOf } from '../files/owner-reference.js';
 
 const IDS_PER_STATEMENT = 10_000;
 
@@ -12,7 +12,7 @@ const IDS_PER_STATEMENT = 10_000;
 export async function setPins(
   statements: TransferStatements,
   manager: EntityManager,
-  files: readonly Pick<MoveOutcome, 'fileId' | 'before'>[],
+  files: readonly Pick<TransferOutcome, 'fileId' | 'before'>[],
   pinned: boolean,
   actor: Actor | null,
 ): Promise<void> {

@@ -1,7 +1,7 @@
 import { type TransferTrace, transferTrace } from '../diagnostics/traces.js';
-import { FileChangedError, FileNotFoundError, ValidationFailedError } from '../errors/files.errors.js';
+import { FileChangedError, ValidationFailedError } from '../errors/files.errors.js';
 import { OwnerConflictError } from '../errors/ownership.errors.js';
-import { normalizeFileId } from '../files/file-id.js';
+import { fileIdOrFail } from '../files/file-id.js';
 import { assertOwnerReference } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { BatchTask, UnitQueue } from '../task-queue/unit-queue.js';
@@ -20,7 +20,7 @@ import { assertOwnersExist } from './owner-existence.js';
 import { isScanned, moveFiles } from './move-files.js';
 import { setPins } from './pins.js';
 import { chargeMoves } from './quotas/charge-moves.js';
-import type { Move, MoveOutcome, TransferTerms } from './statements/transfer-statements.js';
+import type { Move, TransferOutcome, TransferTerms } from './statements/transfer-statements.js';
 import { TransferRuntime } from './transfer-runtime.js';
 import type { Refusal, RefusalMessage, TransferTarget } from './transfer-target.js';
 
@@ -45,7 +45,7 @@ export async function lockTransfers(transfers: readonly Transfer[], queue: UnitQ
   const { unit } = queue;
   const ledger = findLedger(unit.manager);
   const gone = ledger ? await filesLetGo(ledger, unit.manager) : [];
-  const ids = new Set([...transfers.map(({ fileId }) => idOf(fileId)), ...gone]);
+  const ids = new Set([...transfers.map(({ fileId }) => fileIdOrFail(fileId)), ...gone]);
   await TransferRuntime.of(unit.dataSource).statements.lock(unit.manager, [...ids]);
 }
 
@@ -94,7 +94,7 @@ async function transferAll(
   if (ledger && !ledger.onlyGivesValues) await letGoBefore(transfers, queue, ledger);
   const requests = requestsOf(transfers, owners, queue);
   const moves = [...requests.values()].map(({ move }) => move);
-  const refusalOf = (outcomes: readonly MoveOutcome[]): Error | undefined => {
+  const refusalOf = (outcomes: readonly TransferOutcome[]): Error | undefined => {
     const refusals = outcomes.flatMap((file) => {
       const isDone = file.verdict === 'moved' || file.verdict === 'kept';
       if (isDone) return [];
@@ -131,7 +131,7 @@ function endWith(
   queue: UnitQueue,
   moves: readonly Move[],
   { actor, isManager }: Pick<TransferTerms, 'actor' | 'isManager'>,
-  refusalOf: (outcomes: readonly MoveOutcome[]) => Error | undefined,
+  refusalOf: (outcomes: readonly TransferOutcome[]) => Error | undefined,
   onEnd: OnEnd,
 ): boolean {
   if (queue.size > 0 || isManager || !runtime.quotas.isEmpty) return false;
@@ -159,7 +159,7 @@ async function letGoBefore(transfers: readonly Transfer[], queue: UnitQueue, led
   await lockTransfers(transfers, queue);
   const [first] = transfers;
   const waiting = first ? queue.waitingWith(first) : [];
-  const ids = [...transfers, ...waiting].map(({ fileId }) => idOf(fileId));
+  const ids = [...transfers, ...waiting].map(({ fileId }) => fileIdOrFail(fileId));
   await letRecordsGo(TransferRuntime.of(dataSource), ledger, transactionOf(manager), ids);
 }
 
@@ -187,7 +187,7 @@ function requestsOf(
     const transfer = transfers[index];
     if (!transfer) continue;
     const { target } = transfer;
-    const fileId = idOf(transfer.fileId);
+    const fileId = fileIdOrFail(transfer.fileId);
     if (owner !== owners[index - 1]) assertOwnerReference(owner);
     assertSame(fileId, given.get(fileId) ?? owner, owner);
     given.set(fileId, owner);
@@ -228,10 +228,4 @@ function errorOf(refusals: readonly Refusal[]): Error {
     problems.map(({ message }) => message),
     { problems },
   );
-}
-
-function idOf(fileId: string): string {
-  const id = normalizeFileId(fileId);
-  if (id === undefined) throw new FileNotFoundError(fileId);
-  return id;
 }

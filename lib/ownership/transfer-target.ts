@@ -2,7 +2,7 @@ import type { FieldProblem } from '../errors/file-problem.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { RowOwners, WantedOwner } from './guard/row-owners.js';
 import type { CallOutcome } from './call-outcome.js';
-import type { Move, MoveOutcome } from './statements/transfer-statements.js';
+import type { Move, TransferOutcome } from './statements/transfer-statements.js';
 
 /** The owner that a queued transfer goes to, and the error for its refusal. */
 export interface TransferTarget {
@@ -15,7 +15,7 @@ export interface TransferTarget {
   /** Returns the owner. If the owner type is guarded, the rows that name the file decide. Otherwise the owner is read from the result of the call. */
   owner(outcome: CallOutcome, rows: RowOwners): OwnerReference;
   /** The error of a refused transfer. */
-  refusal(refused: MoveOutcome, outcome: CallOutcome): Refusal;
+  refusal(refused: TransferOutcome, outcome: CallOutcome): Refusal;
 }
 
 /** Why a transfer is refused: with an error; because the file has changed since the early check; or with the message of the validation. */

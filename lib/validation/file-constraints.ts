@@ -9,7 +9,7 @@ import type { OwnerEntity, OwnerTypeName } from '../files/owner-type-name.js';
 import type { IdField } from '../ownership/id-field.js';
 import {
   readMaxFiles,
-  examine,
+  checkFiles,
   normalized,
   FILE_EXISTS,
   maxFileSizeRule,
@@ -20,7 +20,7 @@ import {
 import type { FieldClaim, FileRule } from './rules/file-rule.js';
 import { customMessage, describeProblems, noteProblems, problemsOf } from './problems.js';
 import type { Problems } from './problems.js';
-import { TRANSFER_OWNERSHIP, readTransferTerms, REFUSALS, transferRule } from './rules/transfer-ownership.rule.js';
+import { TRANSFER_OWNERSHIP, readTransferOptions, REFUSALS, transferRule } from './rules/transfer-ownership.rule.js';
 import type { TransferOwnershipOptions } from './rules/transfer-ownership.rule.js';
 
 /** Options of a decorator for a field that names files: those of class-validator, and one more. */
@@ -65,7 +65,7 @@ export function fileConstraint(
     rule.begin?.(args);
     const { problems, files } = misshapen
       ? { problems: problemsOf(misshapen), files: [] }
-      : await examine(rule, value, args, { claims: claimsOf(args), maxFiles });
+      : await checkFiles(rule, value, args, { claims: claimsOf(args), maxFiles });
     if (problems.size === 0) {
       normalize(args);
       if (files.length > 0) rule.accept?.(files, args);
@@ -196,7 +196,7 @@ export function TransferOwnership<T extends OwnerTypeName, Result = OwnerEntity<
   options: IdField | TransferOwnershipOptions<T, Result, Dto> = {},
   validationOptions: FileFieldValidationOptions = {},
 ): FieldOf<Dto> {
-  const terms = readTransferTerms(ownerType, options, NAME);
+  const terms = readTransferOptions(ownerType, options, NAME);
   const declaration = {};
 
   function messageFor(args: ValidationArguments) {

@@ -23,7 +23,7 @@ import type { SeenFile } from './early-check.js';
 import { fileConstraint } from './file-constraints.js';
 import type { FieldOf, FileFieldValidationOptions } from './file-constraints.js';
 import { describeProblems, problemsOf } from './problems.js';
-import { readTransferTerms } from './rules/transfer-ownership.rule.js';
+import { readTransferOptions } from './rules/transfer-ownership.rule.js';
 import type { TransferOwnershipOptions } from './rules/transfer-ownership.rule.js';
 
 /** The storage of the files of `@UploadAs()`, and the value for the field. */
@@ -169,7 +169,7 @@ function queueFor(
 
 function readRule(ownerType: string, options: UploadAsOptions, property: string): UploadRule {
   const { storage, attachAs = 'id', field = property, ...ownerOptions } = options;
-  const { steps, owner, authorize } = readTransferTerms(ownerType, ownerOptions, NAME);
+  const { steps, owner, authorize } = readTransferOptions(ownerType, ownerOptions, NAME);
   const refuse = (why: string) => new DecorationInvalidError(`${NAME}()`, property, why);
   if (!KINDS.includes(attachAs)) throw refuse(`attachAs must be one of ${KINDS.join(', ')}.`);
   if (typeof field !== 'string' || field === '') throw refuse('field must be the name of a property of the owner.');

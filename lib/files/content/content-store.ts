@@ -14,8 +14,8 @@ import { IntentJournal } from '../intents/intent-journal.js';
 import type { ManagedFile } from '../managed-file.entity.js';
 import { streamOf } from './open-content.js';
 import type { Pace } from './pace.js';
-import { upload } from './upload.js';
-import type { StoredContent, UploadHints } from './upload.js';
+import { storeContent } from './store-content.js';
+import type { StoredContent, UploadHints } from './store-content.js';
 import type { WritesTogether } from '../../storage/writes-together.js';
 import { scanOfCopy } from '../scan/scan-state.js';
 import { uuidV7 } from '../file-id.js';
@@ -65,7 +65,7 @@ export class ContentStore {
     storage.require('write');
     if (storage.isTransactional) return this.#collect(source, storage, hints);
     let intent: Intent | undefined;
-    const stored = await upload(source, storage, hints, async (location, examined) => {
+    const stored = await storeContent(source, storage, hints, async (location, examined) => {
       hints.check?.(examined.contentType);
       intent = await this.#place(storage, location, hints.intent, async () => {
         await storage.write(location, examined.body, hints.writes);
@@ -113,10 +113,15 @@ export class ContentStore {
     if (path === undefined) return undefined;
     let stored: StoredContent | undefined;
     const check = async (content: Readable): Promise<void> => {
-      stored = await upload(pace?.through(content) ?? content, to, { ...known, location }, async (_, examined) => {
-        await examined.consume();
-        verify?.(examined);
-      });
+      stored = await storeContent(
+        pace?.through(content) ?? content,
+        to,
+        { ...known, location },
+        async (_, examined) => {
+          await examined.consume();
+          verify?.(examined);
+        },
+      );
     };
     await this.#place(to, location, intent, async () => void (await to.link(path, location, writes, check)));
     return stored && this.#placed(to, stored, intent);
@@ -227,7 +232,7 @@ export class ContentStore {
   /** Takes the content into memory: it is written in the transaction of its row, and none is open while bytes flow. */
   async #collect(source: Readable, storage: Storage, hints: PutHints): Promise<NewContent> {
     let bytes = Buffer.alloc(0);
-    const stored = await upload(source, storage, hints, async (_, examined) => {
+    const stored = await storeContent(source, storage, hints, async (_, examined) => {
       hints.check?.(examined.contentType);
       bytes = await buffer(examined.body);
       hints.verify?.(examined);

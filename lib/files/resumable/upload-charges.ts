@@ -8,8 +8,8 @@ import { StorageRegistry } from '../../storage/storage-registry.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { OwnershipPort } from '../ownership-port.js';
 import { FileUpload } from '../uploads/file-upload.entity.js';
-import { ownerOf } from '../uploads/upload-rows.js';
 import type { Appended } from './resumable-types.js';
+import { ownerOf } from '../owner-reference.js';
 
 // So many bytes of a request that does not say how many it has count before they come.
 const STEP = 4 * 1024 * 1024;

@@ -6,7 +6,8 @@ import { orTaken } from '../new-file.js';
 import { OwnershipPort } from '../ownership-port.js';
 import { FileUpload } from './file-upload.entity.js';
 import { UploadEndings } from './upload-endings.js';
-import { announced, ownerOf } from './upload-rows.js';
+import { announced } from './upload-rows.js';
+import { ownerOf } from '../owner-reference.js';
 
 /** Writes the rows of uploads, before the storage is asked. */
 @Injectable()

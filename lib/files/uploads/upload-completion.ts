@@ -25,12 +25,13 @@ import type { CheckedDirectUploadOptions } from './direct-upload-options.js';
 import { FileUpload } from './file-upload.entity.js';
 import { UploadEndings } from './upload-endings.js';
 import { begunOf, missingParts } from './upload-parts.js';
-import { actorOf, announced, endRow, isResumableRow, lengthOf, ownerOf, prolongRow } from './upload-rows.js';
+import { actorOf, announced, endRow, isResumableRow, lengthOf, prolongRow } from './upload-rows.js';
+import { ownerOf } from '../owner-reference.js';
 
 // No content needs more for its type to be found.
 const HEAD_SIZE = 64 * 1024;
 
-type Examined = Pick<StoredFile, 'contentType' | 'charset' | 'size' | 'hash' | 'hashAlgorithm'>;
+type ContentFacts = Pick<StoredFile, 'contentType' | 'charset' | 'size' | 'hash' | 'hashAlgorithm'>;
 
 /** After one of these errors, the upload can no longer become a file. */
 const FINAL = [
@@ -62,7 +63,7 @@ export class UploadCompletion {
    */
   async complete(row: FileUpload, hash?: string): Promise<ManagedFile> {
     if (row.endedAt) return this.fileOf(row);
-    let found: Examined;
+    let found: ContentFacts;
     try {
       found = await this.#receive(row, this.storages.of(row), hash);
     } catch (error) {
@@ -89,7 +90,7 @@ export class UploadCompletion {
     return file;
   }
 
-  async #receive(row: FileUpload, storage: Storage, hash: string | undefined): Promise<Examined> {
+  async #receive(row: FileUpload, storage: Storage, hash: string | undefined): Promise<ContentFacts> {
     await this.#gather(row, storage);
     await this.#assertSize(row, storage);
     // All bytes have arrived, but reading them may take longer than the time until the upload expires.
@@ -125,7 +126,7 @@ export class UploadCompletion {
     if (there && there.size !== size) throw new UploadMismatchedError(id, `${size} bytes`, `${there.size} bytes`);
   }
 
-  async #examine(row: FileUpload, storage: Storage): Promise<Examined> {
+  async #examine(row: FileUpload, storage: Storage): Promise<ContentFacts> {
     const { id, name, contentType: declared, location } = row;
     const size = lengthOf(row);
     const checksum = row.checksum === null ? undefined : parseChecksum(row.checksum);
@@ -151,7 +152,7 @@ export class UploadCompletion {
   }
 
   /** As `#examine`, of bytes that were counted and hashed on their way here. */
-  async #sniff(row: FileUpload, storage: Storage, hash: string): Promise<Examined> {
+  async #sniff(row: FileUpload, storage: Storage, hash: string): Promise<ContentFacts> {
     const { name, contentType: declared, location } = row;
     const size = lengthOf(row) ?? 0;
     const { maxSize, hashAlgorithm } = storage;
@@ -166,7 +167,7 @@ export class UploadCompletion {
   }
 
   /** Saves the row of the file and the end of the upload in one commit. Returns `undefined` if another call has ended the upload. */
-  async #commit(row: FileUpload, found: Examined): Promise<ManagedFile | undefined> {
+  async #commit(row: FileUpload, found: ContentFacts): Promise<ManagedFile | undefined> {
     const { id, name, storage, location } = row;
     return this.transactor.run(async (unit) => {
       const { manager } = unit;

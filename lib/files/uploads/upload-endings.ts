@@ -13,7 +13,8 @@ import { OwnershipPort } from '../ownership-port.js';
 import { DIRECT_UPLOAD_OPTIONS } from './direct-upload-options.js';
 import type { CheckedDirectUploadOptions } from './direct-upload-options.js';
 import { FileUpload } from './file-upload.entity.js';
-import { announced, endRow, isResumableRow, ownerOf, partsOf } from './upload-rows.js';
+import { announced, endRow, isResumableRow, partsOf } from './upload-rows.js';
+import { ownerOf } from '../owner-reference.js';
 
 /** Gives uploads up, and removes their bytes. */
 @Injectable()

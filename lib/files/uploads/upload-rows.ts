@@ -4,7 +4,6 @@ import type { Actor } from '../../actor/actor.js';
 import { UploadNotFoundError } from '../../errors/uploads.errors.js';
 import { notAfter } from '../columns.js';
 import { normalizeFileId } from '../file-id.js';
-import type { OwnerReference } from '../owner-reference.js';
 import type { ByActor } from './direct-upload-types.js';
 import { FileUpload } from './file-upload.entity.js';
 
@@ -58,11 +57,6 @@ export async function endRow(
 /** Lets an open upload last until then, at least. */
 export async function prolongRow(manager: EntityManager, { id, expiresAt }: FileUpload, until: Date): Promise<void> {
   if (until > expiresAt) await manager.update(FileUpload, { id, endedAt: IsNull() }, { expiresAt: until });
-}
-
-/** Who will own the file. */
-export function ownerOf({ ownerType, ownerId }: FileUpload): OwnerReference | null {
-  return ownerType === null || ownerId === null ? null : { type: ownerType, id: ownerId };
 }
 
 /** Who began the upload. */

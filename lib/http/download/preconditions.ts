@@ -10,10 +10,13 @@ export interface ConditionalRequest {
 }
 
 /** `unmodified`: the client has the current content. `failed`: the client must not go on. */
-export type Verdict = 'met' | 'unmodified' | 'failed';
+export type PreconditionResult = 'met' | 'unmodified' | 'failed';
 
 /** The result of the request's conditions, checked in the order of https://www.rfc-editor.org/rfc/rfc9110#section-13.2.2 */
-export function evaluatePreconditions({ method, headers }: ConditionalRequest, current: Validators): Verdict {
+export function evaluatePreconditions(
+  { method, headers }: ConditionalRequest,
+  current: Validators,
+): PreconditionResult {
   const isRead = method === 'GET' || method === 'HEAD';
   if (!isExpected(headers, current)) return 'failed';
   if (!isKnown(headers, current, isRead)) return 'met';

@@ -2,10 +2,9 @@ import { Injectable } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { FilesAccess } from '../../access/files-access.js';
 import type { FileOperation } from '../../access/operations.js';
-import { FileNotFoundError } from '../../errors/files.errors.js';
 import { TaskQueueMissingError } from '../../errors/units.errors.js';
 import { ActorSource } from '../../actor/actor.js';
-import { normalizeFileId } from '../../files/file-id.js';
+import { fileIdOrFail } from '../../files/file-id.js';
 import { FilesService } from '../../files/files.service.js';
 import { lockFile } from '../../files/lock-files.js';
 import type { ManagedFile } from '../../files/managed-file.entity.js';
@@ -23,7 +22,7 @@ export class FileGate {
 
   /** The file, if the actor of the call may do this with it. */
   async find(id: string, operation: FileOperation, context: ExecutionContext): Promise<ManagedFile> {
-    const file = await this.files.findOrFail(storedId(id));
+    const file = await this.files.findOrFail(fileIdOrFail(id));
     await this.access.assertCan(await this.actors.of(context), operation, file);
     return file;
   }
@@ -37,15 +36,8 @@ export class FileGate {
     if (!unit) throw new TaskQueueMissingError();
     await this.find(id, operation, context);
     const actor = await this.actors.of(context);
-    const file = await lockFile(unit.manager, storedId(id));
+    const file = await lockFile(unit.manager, fileIdOrFail(id));
     await this.access.assertCan(actor, operation, file);
     return file;
   }
-}
-
-/** Missing and hidden files must get the same answer, in any spelling of the id. */
-function storedId(id: string): string {
-  const stored = normalizeFileId(id);
-  if (stored === undefined) throw new FileNotFoundError(id);
-  return stored;
 }

@@ -7,11 +7,11 @@ import type { UnitOfWork, OpenTransaction } from '../../unit-of-work/unit-of-wor
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { watchWrites } from '../../unit-of-work/typeorm/query-builders.js';
 import type { WriteBuilder } from '../../unit-of-work/typeorm/query-builders.js';
+import { ownerOf } from '../../files/owner-reference.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import { TransferRuntime } from '../transfer-runtime.js';
-import { ownerOf } from '../statements/transfer-statements.js';
-import type { Move, MoveOutcome } from '../statements/transfer-statements.js';
+import type { Move, TransferOutcome } from '../statements/transfer-statements.js';
 import { ChangeRights } from './change-rights.js';
 import { guardedEntitiesOf, guardedOwners, guardedEntity } from './guarded-entities.js';
 import { guardedWrite } from './record-writes.js';
@@ -142,7 +142,7 @@ export function noteMoves(
   runtime: TransferRuntime,
   manager: EntityManager,
   moves: readonly Move[],
-  outcomes: readonly MoveOutcome[],
+  outcomes: readonly TransferOutcome[],
 ): void {
   if (guardedEntitiesOf(dataSourceOf(manager)).length === 0) return;
   const ledger = ledgerOf(runtime, manager);

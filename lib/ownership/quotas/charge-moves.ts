@@ -1,15 +1,15 @@
 import type { EntityManager } from 'typeorm';
-import { ownerOf } from '../statements/transfer-statements.js';
-import type { Move, MoveOutcome } from '../statements/transfer-statements.js';
+import type { Move, TransferOutcome } from '../statements/transfer-statements.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import type { UsageChange } from './quotas.js';
+import { ownerOf } from '../../files/owner-reference.js';
 
 /** Counts moved files for their new owners, and no longer for the former ones. No statement if neither has a quota. */
 export async function chargeMoves(
   { quotas, statements }: TransferRuntime,
   manager: EntityManager,
   moves: readonly Move[],
-  outcomes: readonly MoveOutcome[],
+  outcomes: readonly TransferOutcome[],
 ): Promise<void> {
   if (quotas.isEmpty) return;
   const before = new Map(

@@ -16,7 +16,7 @@ import type {
   HistoryEntry,
   LastTransfer,
   Move,
-  MoveOutcome,
+  TransferOutcome,
   TransferTerms,
   Verdict,
 } from './transfer-statements.js';
@@ -58,7 +58,7 @@ export class PostgresStatements extends TransferStatements {
     manager: EntityManager,
     moves: readonly Move[],
     { actor, isManager, force, pin }: TransferTerms,
-  ): Promise<MoveOutcome[]> {
+  ): Promise<TransferOutcome[]> {
     const [first] = moves;
     if (!first) return [];
     const historyIds = moves.map(() => uuidV7());
@@ -149,7 +149,7 @@ function parametersOf(
 }
 
 /** The message quotes the text that could not be read as a number, in the language of the server. */
-function refused(error: unknown): MoveOutcome[] | undefined {
+function refused(error: unknown): TransferOutcome[] | undefined {
   const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
   const text = typeof message === 'string' && code === INVALID_TEXT ? message : '';
   const from = text.indexOf(REFUSED);
@@ -168,7 +168,7 @@ function uuids(ids: readonly string[]): string {
   return `{${ids.join(',')}}`;
 }
 
-function toOutcome(row: Record<string, unknown>): MoveOutcome {
+function toOutcome(row: Record<string, unknown>): TransferOutcome {
   const before = stateOf({
     ownerType: row['fromType'] as string | null,
     ownerId: row['fromId'] as string | null,

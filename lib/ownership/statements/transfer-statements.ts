@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { Actor } from '../../actor/actor.js';
+import { ownerOf } from '../../files/owner-reference.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { ScanState } from '../../files/public-file.js';
 import type { TransferAction } from '../../files/ownership-port.js';
@@ -44,7 +45,7 @@ export interface OwnershipState {
   readonly pinned: boolean;
 }
 
-export interface MoveOutcome {
+export interface TransferOutcome {
   readonly fileId: string;
   readonly verdict: Verdict;
   /** The state of the row under the lock, before the move; meaningless if the file is missing. */
@@ -74,7 +75,7 @@ export interface LastTransfer {
   readonly sql: string;
   readonly parameters: readonly unknown[];
   /** The files that were refused, where this error of the driver says so. */
-  refused(error: unknown): MoveOutcome[] | undefined;
+  refused(error: unknown): TransferOutcome[] | undefined;
 }
 
 /** The statements of ownership in one database's words. Their number does not depend on the number of files. */
@@ -83,7 +84,7 @@ export abstract class TransferStatements {
    * Locks the files in the order of their ids, decides by the locked rows, and moves all of them or, if one is refused, none; each
    * move leaves a row in the history. Answers in the order of the moves. Needs a transaction.
    */
-  abstract transfer(manager: EntityManager, moves: readonly Move[], terms: TransferTerms): Promise<MoveOutcome[]>;
+  abstract transfer(manager: EntityManager, moves: readonly Move[], terms: TransferTerms): Promise<TransferOutcome[]>;
   /**
    * The same as a statement that may go to the server with the COMMIT, for an actor that is no manager; it pins what is kept, too, and fails where
    * a file is refused. None where the database cannot do that.
@@ -105,13 +106,13 @@ export abstract class TransferStatements {
 
 /** Three steps: lock, move, write the history. What happens is decided here, from the rows that the lock returned. */
 export abstract class StepwiseStatements extends TransferStatements {
-  async transfer(manager: EntityManager, moves: readonly Move[], terms: TransferTerms): Promise<MoveOutcome[]> {
+  async transfer(manager: EntityManager, moves: readonly Move[], terms: TransferTerms): Promise<TransferOutcome[]> {
     const rows = await this.lock(
       manager,
       moves.map(({ fileId }) => fileId),
     );
     const files = new Map<string, FileSnapshot>(rows.map((file) => [file.id, file]));
-    const outcomes = moves.map((move): MoveOutcome => {
+    const outcomes = moves.map((move): TransferOutcome => {
       const file = files.get(move.fileId);
       return { fileId: move.fileId, verdict: verdictOf(file, move, terms), before: stateOf(file) };
     });
@@ -158,11 +159,6 @@ export function verdictOf(
 /** The file's ownership. A missing file has no owner. */
 export function stateOf(file: OwnershipState | undefined): OwnershipState {
   return { ownerType: file?.ownerType ?? null, ownerId: file?.ownerId ?? null, pinned: file?.pinned ?? false };
-}
-
-/** The owner that the state names. */
-export function ownerOf({ ownerType, ownerId }: Pick<OwnershipState, 'ownerType' | 'ownerId'>): OwnerReference | null {
-  return ownerType === null || ownerId === null ? null : { type: ownerType, id: ownerId };
 }
 
 /** A row of the database as a snapshot; drivers differ in how they give booleans and 64-bit integers. */

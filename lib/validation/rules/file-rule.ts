@@ -12,7 +12,7 @@ import { isContentTypePattern, matchesContentType } from '../../storage/content-
 import { isMaxFiles } from '../../ownership/validation-options.js';
 
 /** A field with files: class-validator's `ValidationArguments`, or the place of a schema's rule. */
-export interface FileField {
+export interface ValidatedField {
   readonly object: object;
   readonly property: string;
   /** The name of the object in errors. */
@@ -29,7 +29,7 @@ export interface FieldClaim {
 type FileCheck = (file: SeenFile | undefined) => FileProblem | undefined;
 
 /** A rule about the file, or each of the files, that a field names. */
-export interface FileRule<Field extends FileField = FileField> {
+export interface FileRule<Field extends ValidatedField = ValidatedField> {
   /** Its name in class-validator. */
   readonly name: string;
   /** The values of `$constraint1` and so on in messages. */
@@ -46,7 +46,7 @@ export interface FileRule<Field extends FileField = FileField> {
   accept?(files: readonly SeenFile[], field: Field): void;
 }
 
-interface Examined {
+interface CheckedFiles {
   readonly problems: Problems;
   readonly files: readonly SeenFile[];
 }
@@ -63,12 +63,12 @@ interface FieldTerms {
  * Checks one id, or a list of ids. Lists that name more than `maxFiles`, and anything but well-formed ids, are refused before the database
  * is asked. The work is proportional to the length of the list.
  */
-export async function examine<Field extends FileField>(
+export async function checkFiles<Field extends ValidatedField>(
   rule: FileRule<Field>,
   value: unknown,
   field: Field,
   { claims, maxFiles }: FieldTerms,
-): Promise<Examined> {
+): Promise<CheckedFiles> {
   const problems = new Map<FileProblem['code'], FoundProblem>();
   const report = (problem: FileProblem, id: unknown): void => {
     const found = problems.get(problem.code);

@@ -8,7 +8,7 @@ import { TransferRuntime } from '../../ownership/transfer-runtime.js';
 import { currentQueue } from '../../task-queue/unit-queue.js';
 import type { UnitQueue } from '../../task-queue/unit-queue.js';
 import { earlyRefusal } from '../early-check.js';
-import type { FieldClaim, FileField, FileRule } from './file-rule.js';
+import type { FieldClaim, ValidatedField, FileRule } from './file-rule.js';
 import { DecorationInvalidError } from '../../errors/setup.errors.js';
 import { assertOwnerReference } from '../../files/owner-reference.js';
 import type { OwnerEntity, OwnerTypeName } from '../../files/owner-type-name.js';
@@ -25,7 +25,7 @@ export const REFUSALS: Record<ClaimRefusal, FileProblem> = {
 };
 
 /** How a kind of validation declares the rule. */
-interface TransferDeclaration<Field extends FileField> {
+interface TransferDeclaration<Field extends ValidatedField> {
   /** What it is called there. */
   readonly declaredBy: string;
   /** Identifies the declaration, for all copies of the object. */
@@ -35,8 +35,8 @@ interface TransferDeclaration<Field extends FileField> {
 }
 
 /** Checks whether the actor may give the files away, and queues their transfer. */
-export function transferRule<Field extends FileField>(
-  { ownerType, steps, owner, allowUnowned, authorize }: TransferTerms,
+export function transferRule<Field extends ValidatedField>(
+  { ownerType, steps, owner, allowUnowned, authorize }: CheckedTransferOptions,
   { declaredBy, identity, message }: TransferDeclaration<Field>,
 ): FileRule<Field> {
   function queueFor({ targetName, property }: Field): UnitQueue {
@@ -112,7 +112,7 @@ export interface TransferOwnershipOptions<T extends OwnerTypeName = OwnerTypeNam
 }
 
 /** The options, read. */
-interface TransferTerms {
+interface CheckedTransferOptions {
   readonly ownerType: string;
   readonly steps: readonly string[];
   readonly owner: ((result: never, dto: never) => unknown) | undefined;
@@ -121,11 +121,11 @@ interface TransferTerms {
 }
 
 /** Reads what `declaredBy` was given; throws for an invalid value. */
-export function readTransferTerms(
+export function readTransferOptions(
   ownerType: string,
   given: IdField | TransferOwnershipOptions,
   declaredBy: string,
-): TransferTerms {
+): CheckedTransferOptions {
   assertOwnerReference({ type: ownerType, id: 'any' });
   const options: TransferOwnershipOptions = typeof given === 'string' || isSteps(given) ? { idField: given } : given;
   const { idField = 'id', owner, allowUnowned = false, authorize, ...unknown } = options;

@@ -11,7 +11,7 @@ import {
 } from '../rules/file-rule.js';
 import type { FileRule } from '../rules/file-rule.js';
 import { describeProblems, problemsOf } from '../problems.js';
-import { readTransferTerms, REFUSALS, transferRule } from '../rules/transfer-ownership.rule.js';
+import { readTransferOptions, REFUSALS, transferRule } from '../rules/transfer-ownership.rule.js';
 import type { TransferOwnershipOptions } from '../rules/transfer-ownership.rule.js';
 import { SchemaFileRule } from './schema-file-rule.js';
 import type { SchemaField } from './schema-file-rule.js';
@@ -36,7 +36,7 @@ export function transferOwnership<T extends OwnerTypeName, Result = OwnerEntity<
   { message, maxFiles }: SchemaRuleOptions = {},
 ): SchemaFileRule<Dto> {
   const declaredBy = 'transferOwnership';
-  const rule = transferRule<SchemaField>(readTransferTerms(ownerType, options, declaredBy), {
+  const rule = transferRule<SchemaField>(readTransferOptions(ownerType, options, declaredBy), {
     declaredBy,
     identity: ({ place }) => place,
     message:

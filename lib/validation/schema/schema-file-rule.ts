@@ -1,9 +1,9 @@
 import type { Step } from '../../ownership/object-index.js';
-import type { FieldClaim, FileField, FileRule } from '../rules/file-rule.js';
+import type { FieldClaim, ValidatedField, FileRule } from '../rules/file-rule.js';
 import { TRANSFER_OWNERSHIP } from '../rules/transfer-ownership.rule.js';
 
 /** A field of a parsed value. */
-export interface SchemaField extends FileField {
+export interface SchemaField extends ValidatedField {
   readonly value: unknown;
   readonly path: readonly Step[];
   /** Identifies the rule's place in the schema. */

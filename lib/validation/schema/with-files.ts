@@ -2,7 +2,7 @@ import { DecorationInvalidError } from '../../errors/setup.errors.js';
 import { read } from '../../ownership/object-index.js';
 import { TransferRuntime } from '../../ownership/transfer-runtime.js';
 import { describeProblems, noteProblems } from '../problems.js';
-import { examine, normalized } from '../rules/file-rule.js';
+import { checkFiles, normalized } from '../rules/file-rule.js';
 import type { FileRules, RuleTree } from './file-rules.js';
 import { ruleFields } from './rule-fields.js';
 import type { RuleField } from './rule-fields.js';
@@ -86,7 +86,7 @@ function normalize({ object, property, path }: SchemaField): void {
 async function examineField({ rule, fields }: RuleField) {
   const [field] = fields;
   const { value, path, claims } = field;
-  const { problems, files } = await examine(rule.rule, value, field, { claims, maxFiles: rule.maxFiles });
+  const { problems, files } = await checkFiles(rule.rule, value, field, { claims, maxFiles: rule.maxFiles });
   const { messages } = TransferRuntime.validation();
   const message = rule.message ?? describeProblems(problems, Array.isArray(value), messages);
   const name = path.join('.');

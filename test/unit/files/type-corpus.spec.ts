@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
-import { upload } from '../../../lib/files/content/upload.js';
+import { storeContent } from '../../../lib/files/content/store-content.js';
 import { streamOf } from '../../../lib/files/content/open-content.js';
 import { filesHarness } from '../../support/files-harness.js';
 import { DISGUISED, HONEST, UNKNOWN, WISHED_ACTIVE } from '../../support/type-corpus.js';
 import type { Sample } from '../../support/type-corpus.js';
 
 async function typeOf({ name, declared, bytes }: Sample): Promise<{ contentType: string; charset: string | null }> {
-  return upload(streamOf(bytes), memoryStorage(), { name, ...(declared && { contentType: declared }) });
+  return storeContent(streamOf(bytes), memoryStorage(), { name, ...(declared && { contentType: declared }) });
 }
 
 const told = ({ name, declared, bytes }: Sample) => `${name}, ${declared}: ${bytes.subarray(0, 24).toString('latin1')}`;

@@ -9,13 +9,14 @@ import { MysqlStatements } from '../../../lib/ownership/statements/mysql.stateme
 import { PortableStatements } from '../../../lib/ownership/statements/portable.statements.js';
 import { PostgresStatements } from '../../../lib/ownership/statements/postgres.statements.js';
 import { SqliteStatements } from '../../../lib/ownership/statements/sqlite.statements.js';
-import { ownerOf, stateOf } from '../../../lib/ownership/statements/transfer-statements.js';
+import { stateOf } from '../../../lib/ownership/statements/transfer-statements.js';
 import type { Move, TransferStatements, TransferTerms } from '../../../lib/ownership/statements/transfer-statements.js';
 import { transferStatementsFor } from '../../../lib/ownership/statements/transfer-statements-for.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { fileById, historyOf, insertFile, reachableDatabases } from '../../support/ownership-databases.js';
 import { IN_MEMORY } from '../../support/databases.js';
 import type { OpenDatabase } from '../../support/databases.js';
+import { ownerOf } from '../../../lib/files/owner-reference.js';
 
 const actor = { type: 'user', id: 'ada' };
 const target = { toType: 'package', toId: '7' };

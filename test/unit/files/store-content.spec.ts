@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { memoryStorage } from 'nestjs-files/storage/memory';
-import { upload } from '../../../lib/files/content/upload.js';
+import { storeContent } from '../../../lib/files/content/store-content.js';
 import type { StorageLimits } from '../../../lib/storage/storage-limits.js';
 import { filesBelow, newDirectory } from '../../support/files-directory.js';
 import { DOCX_TYPES, pdf, png, zip } from '../../support/files-samples.js';
@@ -26,11 +26,11 @@ function counted(chunk: Buffer, count: number) {
   return source;
 }
 
-describe('upload', () => {
+describe('storeContent', () => {
   it('stores the bytes and tells their size, hash and type', async () => {
     const { storage } = disk();
     const bytes = Buffer.concat([pdf, Buffer.alloc(3 * MiB, 'content')]);
-    const stored = await upload(Readable.from([bytes]), storage, { name: 'x' });
+    const stored = await storeContent(Readable.from([bytes]), storage, { name: 'x' });
     expect(stored).toMatchObject({ size: bytes.length, contentType: 'application/pdf', hashAlgorithm: 'sha256' });
     expect(stored.hash).toBe(createHash('sha256').update(bytes).digest('hex'));
     expect((await buffer(await storage.read(stored.location))).equals(bytes)).toBe(true);
@@ -38,12 +38,14 @@ describe('upload', () => {
 
   it('stores nothing as nothing, and single bytes as they come', async () => {
     const storage = memoryStorage();
-    expect(await upload(Readable.from([]), storage, { name: 'x' })).toMatchObject({
+    expect(await storeContent(Readable.from([]), storage, { name: 'x' })).toMatchObject({
       size: 0,
       contentType: 'text/plain',
     });
     const bytes = Buffer.alloc(10_000, 'abc');
-    const one = await upload(Readable.from([...bytes].map((byte) => Buffer.from([byte]))), storage, { name: 'x' });
+    const one = await storeContent(Readable.from([...bytes].map((byte) => Buffer.from([byte]))), storage, {
+      name: 'x',
+    });
     expect((await buffer(await storage.read(one.location))).equals(bytes)).toBe(true);
   });
 
@@ -56,23 +58,25 @@ describe('upload', () => {
     const pieces = Array.from({ length: Math.ceil(docx.length / 1000) }, (_, at) =>
       docx.subarray(at * 1000, (at + 1) * 1000),
     );
-    const { contentType, size } = await upload(Readable.from(pieces), memoryStorage(), { name: 'x' });
+    const { contentType, size } = await storeContent(Readable.from(pieces), memoryStorage(), { name: 'x' });
     expect(contentType).toBe('application/vnd.openxmlformats-officedocument.wordprocessingml.document');
     expect(size).toBe(docx.length);
   });
 
   it('hashes with the algorithm of the storage', async () => {
-    const stored = await upload(Readable.from(['abc']), memoryStorage({ hashAlgorithm: 'sha512' }), { name: 'x' });
+    const stored = await storeContent(Readable.from(['abc']), memoryStorage({ hashAlgorithm: 'sha512' }), {
+      name: 'x',
+    });
     expect(stored.hash).toBe(createHash('sha512').update('abc').digest('hex'));
     expect(stored.hashAlgorithm).toBe('sha512');
   });
 
   it('takes a file of exactly the limit and stops at the first byte more', async () => {
     const { root, storage } = disk({ maxSize: MiB });
-    await upload(Readable.from([Buffer.alloc(MiB)]), storage, { name: 'x' });
+    await storeContent(Readable.from([Buffer.alloc(MiB)]), storage, { name: 'x' });
     const before = await filesBelow(root);
     const source = counted(Buffer.alloc(64 * 1024), 10_000);
-    await expect(upload(source, storage, { name: 'x' })).rejects.toMatchObject({
+    await expect(storeContent(source, storage, { name: 'x' })).rejects.toMatchObject({
       code: 'FILES_FILE_TOO_LARGE',
       maxSize: MiB,
     });
@@ -84,12 +88,12 @@ describe('upload', () => {
   it('refuses a type as soon as it is known, before anything is stored', async () => {
     const { root, storage } = disk({ acceptedTypes: ['application/pdf', 'text'] });
     const source = counted(Buffer.concat([png, Buffer.alloc(64 * 1024)]), 10_000);
-    const refused = upload(source, storage, { name: 'x.pdf', contentType: 'application/pdf' });
+    const refused = storeContent(source, storage, { name: 'x.pdf', contentType: 'application/pdf' });
     await expect(refused).rejects.toMatchObject({ code: 'FILES_FILE_TYPE_NOT_ACCEPTED', contentType: 'image/png' });
     expect(source.given).toBeLessThan(5);
     expect(source.destroyed).toBe(true);
     expect(await filesBelow(root)).toEqual([]);
-    await upload(Readable.from(['a,b']), storage, { name: 'x', contentType: 'text/csv' });
+    await storeContent(Readable.from(['a,b']), storage, { name: 'x', contentType: 'text/csv' });
   });
 
   it.each([
@@ -102,7 +106,7 @@ describe('upload', () => {
       yield Buffer.alloc(size);
       throw fault;
     }
-    await expect(upload(Readable.from(failing()), storage, { name: 'x' })).rejects.toBe(fault);
+    await expect(storeContent(Readable.from(failing()), storage, { name: 'x' })).rejects.toBe(fault);
     expect(await filesBelow(root)).toEqual([]);
   });
 
@@ -113,7 +117,7 @@ describe('upload', () => {
     const { root, storage } = disk();
     const source = new Readable({ read() {} });
     source.push(Buffer.alloc(MiB));
-    const uploading = upload(source, storage, { name: 'x' });
+    const uploading = storeContent(source, storage, { name: 'x' });
     await expect.poll(() => filesBelow(root)).toHaveLength(1);
     source.destroy(fault);
     await expect(uploading).rejects.toThrow(fault?.message ?? 'Premature close');
@@ -131,7 +135,7 @@ describe('upload', () => {
       await new Promise((resolve) => setImmediate(resolve));
       await write(location, content);
     };
-    await expect(upload(source, storage, { name: 'x' })).rejects.toBe(fault);
+    await expect(storeContent(source, storage, { name: 'x' })).rejects.toBe(fault);
   });
 
   it('fails for a source that was destroyed before', async () => {
@@ -139,7 +143,7 @@ describe('upload', () => {
     source.destroy(new Error('too late'));
     source.on('error', () => {});
     await tick();
-    await expect(upload(source, memoryStorage(), { name: 'x' })).rejects.toThrow('too late');
+    await expect(storeContent(source, memoryStorage(), { name: 'x' })).rejects.toThrow('too late');
   });
 
   it('asks for no more than a slow storage takes', async () => {
@@ -152,7 +156,7 @@ describe('upload', () => {
       await write(location, content);
     };
     const source = counted(Buffer.alloc(64 * 1024), 1000);
-    const uploading = upload(source, storage, { name: 'x' });
+    const uploading = storeContent(source, storage, { name: 'x' });
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(source.given).toBeLessThan(20);
     release();
@@ -161,14 +165,14 @@ describe('upload', () => {
 
   it('holds no more of a large file than of a small one', async () => {
     const { storage } = disk({ maxSize: Infinity });
-    await upload(counted(Buffer.alloc(64 * 1024), 160), storage, { name: 'warm' });
+    await storeContent(counted(Buffer.alloc(64 * 1024), 160), storage, { name: 'warm' });
     let peak = 0;
     const before = process.memoryUsage().arrayBuffers;
     const timer = setInterval(() => (peak = Math.max(peak, process.memoryUsage().arrayBuffers - before)), 5);
     async function* fresh() {
       for (let at = 0; at < 4096; at++) yield Buffer.allocUnsafeSlow(64 * 1024);
     }
-    const { size } = await upload(Readable.from(fresh()), storage, { name: 'large' });
+    const { size } = await storeContent(Readable.from(fresh()), storage, { name: 'large' });
     clearInterval(timer);
     expect(size).toBe(256 * MiB);
     expect(peak).toBeLessThan(128 * MiB);

@@ -36,7 +36,7 @@ export type Writing = (location: string, examined: Examined) => Promise<void>;
  * Stores the content in one pass: counted against the storage's limit, hashed, its type found and checked, written. Memory does
  * not depend on its size. When it fails nothing stays in the storage; the content is destroyed then.
  */
-export async function upload(
+export async function storeContent(
   content: Readable,
   storage: Storage,
   hints: UploadHints,

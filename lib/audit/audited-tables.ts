@@ -4,7 +4,7 @@ import type { GuardedEntity } from '../ownership/guard/guarded-entities.js';
 import type { OwnerColumn } from '../ownership/owner-entities.js';
 
 /** A table of guarded rows. In single table inheritance several classes share it. */
-export interface GuardedTable {
+export interface AuditedTable {
   /** The class from which the others inherit. */
   readonly root: GuardedEntity;
   /** The columns that an audit reads, of all classes of the table. */
@@ -12,7 +12,7 @@ export interface GuardedTable {
 }
 
 /** The tables of all guarded classes, each once. */
-export function guardedTables(dataSource: DataSource): GuardedTable[] {
+export function auditedTables(dataSource: DataSource): AuditedTable[] {
   const entities = guardedEntitiesOf(dataSource);
   return entities
     .filter((entity) => !entities.some((other) => sharesTable(other, entity)))
