@@ -52,14 +52,10 @@ export async function rowsOfOwners(
   ownerIds: readonly string[],
   lock = false,
 ): Promise<RecordRow[]> {
-  const dataSource = dataSourceOf(manager);
-  const { idColumn } = entity;
-  const { isCast, comparable } = comparison(dataSource, idColumn);
-  const ids = ownerIds.filter((id) => comparable(id));
   const rows: RecordRow[] = [];
-  for (const chunk of inChunks(ids, ROWS_PER_STATEMENT)) {
-    const where = isCast ? anyText(dataSource, idColumn, chunk) : anyOf(dataSource, idColumn, chunk);
-    const found = await readRows(manager, entity, where, lock);
+  for (const chunk of inChunks(ownerIds, ROWS_PER_STATEMENT)) {
+    const where = ofOwners(dataSourceOf(manager), entity, chunk);
+    const found = where ? await readRows(manager, entity, where, lock) : [];
     // MySQL finds 1 by `1abc`, and `a` by `A`.
     const asked = new Set<string | undefined>(chunk);
     for (const row of found) if (row.entity.ownerType === entity.ownerType && asked.has(row.ownerId)) rows.push(row);
@@ -79,22 +75,26 @@ export function latestRowsOfOwners(
   return rowsOfOwners(manager, entity, ownerIds, unit?.isolation !== 'READ COMMITTED');
 }
 
-/** The rows that name one of the files in a column of one id. Found by index; columns with lists are not searched. */
+/**
+ * The rows that name one of the files in a column of one id, and those of the owners, which may name some in a list. One statement for a thousand
+ * files. Found by index; columns with lists are not searched.
+ */
 export async function rowsNaming(
   manager: EntityManager,
   entity: GuardedEntity,
-  fileIds: readonly string[],
+  files: readonly { readonly fileId: string; readonly ownerId: string | null }[],
 ): Promise<RecordRow[]> {
   const dataSource = dataSourceOf(manager);
   const columns = entity.fields.map(({ column }) => column).filter((column) => !isList(column));
-  if (columns.length === 0) return [];
   const rows: RecordRow[] = [];
-  for (const chunk of inChunks(fileIds, ROWS_PER_STATEMENT)) {
+  for (const chunk of inChunks(files, ROWS_PER_STATEMENT)) {
+    const fileIds = [...new Set(chunk.map(({ fileId }) => fileId))];
+    const ownerIds = [...new Set(chunk.flatMap(({ ownerId }) => ownerId ?? []))];
     const conditions: Condition[] = [];
-    for (const column of columns) {
-      const used = conditions.flatMap(({ parameters }) => parameters).length;
-      conditions.push(anyOf(dataSource, column, chunk, used));
-    }
+    const used = (): number => conditions.flatMap(({ parameters }) => parameters).length;
+    for (const column of columns) conditions.push(anyOf(dataSource, column, fileIds, used()));
+    conditions.push(...[ofOwners(dataSource, entity, ownerIds, used()) ?? []].flat());
+    if (conditions.length === 0) continue;
     const sql = conditions.map((condition) => `(${condition.sql})`).join(' OR ');
     const parameters = conditions.flatMap((condition) => condition.parameters);
     for (const row of await readRows(manager, entity, { sql, parameters }, false)) {
@@ -102,6 +102,19 @@ export async function rowsNaming(
     }
   }
   return rows;
+}
+
+/** That the owner id is one of these; undefined if none of them can be in the column. */
+function ofOwners(
+  dataSource: DataSource,
+  { idColumn }: GuardedEntity,
+  ownerIds: readonly string[],
+  used = 0,
+): Condition | undefined {
+  const { isCast, comparable } = comparison(dataSource, idColumn);
+  const ids = ownerIds.filter((id) => comparable(id));
+  if (ids.length === 0) return undefined;
+  return isCast ? anyText(dataSource, idColumn, ids, used) : anyOf(dataSource, idColumn, ids, used);
 }
 
 /** Whether the column can hold several ids. */
@@ -175,8 +188,13 @@ function bound({ driver }: DataSource, column: OwnerColumn, value: unknown): unk
   return Number.isSafeInteger(prepared) ? String(prepared) : prepared;
 }
 
-function anyText({ driver }: DataSource, { databaseName }: OwnerColumn, values: readonly string[]): Condition {
-  const places = values.map((_, index) => driver.createParameter('', index));
+function anyText(
+  { driver }: DataSource,
+  { databaseName }: OwnerColumn,
+  values: readonly string[],
+  used: number,
+): Condition {
+  const places = values.map((_, index) => driver.createParameter('', used + index));
   return { sql: `CAST(${driver.escape(databaseName)} AS text) IN (${places.join(', ')})`, parameters: values };
 }
 

@@ -10,7 +10,7 @@ import { guardedOwners } from './guarded-entities.js';
 import type { GuardedEntity } from './guarded-entities.js';
 import { findLedger } from './record-ledger.js';
 import type { RecordLedger } from './record-ledger.js';
-import { rowsNaming, rowsOfOwners } from './record-rows.js';
+import { rowsNaming } from './record-rows.js';
 import type { RecordRow } from './record-rows.js';
 
 /** A file that is to be given to the owner whose row names it. */
@@ -38,8 +38,8 @@ export class RowOwners {
   private constructor(private readonly manager: EntityManager) {}
 
   /**
-   * Finds the owners of all files: from the transaction's own writes if one of them names the file, otherwise with at most two statements
-   * for each guarded class of the owner type.
+   * Finds the owners of all files: from the transaction's own writes if one of them names the file, otherwise with one statement for each
+   * guarded class of the owner type.
    */
   static async find(manager: EntityManager, wanted: readonly WantedOwner[]): Promise<RowOwners> {
     const owners = new RowOwners(manager);
@@ -122,10 +122,9 @@ export class RowOwners {
   /** By the columns that hold one id. A list is read only in rows of the owner that had the file at the early check. */
   async #byRows(type: string, wanted: readonly WantedOwner[]): Promise<void> {
     const ids = new Set(wanted.map(({ fileId }) => fileId));
-    const owners = [...new Set(wanted.flatMap(({ seenId }) => seenId ?? []))];
+    const files = wanted.map(({ fileId, seenId }) => ({ fileId, ownerId: seenId }));
     for (const entity of this.#ofType(type).classes) {
-      this.#addRows(await rowsNaming(this.manager, entity, [...ids]), ids);
-      if (owners.length > 0) this.#addRows(await rowsOfOwners(this.manager, entity, owners), ids);
+      this.#addRows(await rowsNaming(this.manager, entity, files), ids);
     }
   }
 

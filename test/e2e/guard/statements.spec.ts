@@ -41,6 +41,10 @@ class Shelves {
     return { id, fileIds };
   }
 
+  @Patch('shelves/:id/kept') @WithTaskQueue() kept(@Body() _dto: ShelfDto) {
+    return {};
+  }
+
   @Patch('shelves/:id') @WithTaskQueue() async shelf(
     @Param('id', ParseIntPipe) id: number,
     @Body() { fileIds }: ShelfDto,
@@ -72,5 +76,15 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Attach
     const loose = await app.dataSource.getRepository(Loose).save({});
     const shelf = await app.dataSource.getRepository(Shelf).save({});
     expect(await kinds('shelves', shelf.id)).toEqual(await kinds('loose', loose.id));
+  });
+
+  it.each(['fileId', 'fileIds'])('asks once for the row that names a file in %s already', async (field) => {
+    const shelves = app.dataSource.getRepository(Shelf);
+    const { id } = await shelves.save({});
+    const file = await app.fileOf('shelf', id);
+    await shelves.update(id, { [field]: field === 'fileId' ? file : [file] });
+    app.statements.length = 0;
+    expect(await app.send('PATCH', `/shelves/${id}/kept`, { fileIds: [file] })).toMatchObject({ status: 200 });
+    expect(app.statements.filter((sql) => /FROM .shelf. WHERE/.test(sql))).toHaveLength(1);
   });
 });
