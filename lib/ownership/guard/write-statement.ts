@@ -45,16 +45,29 @@ export function writtenValues(
   let expressions = false;
   for (const field of entity.fields) {
     const { column } = field;
-    const value: unknown = column.getEntityValue(values);
+    const value = isUpdate ? updatedValue(column, values) : (column.getEntityValue(values) as unknown);
     if (value === undefined || !(isUpdate ? column.isUpdate : column.isInsert)) continue;
     if (typeof value === 'function') expressions = true;
     else fields.set(field, filesNamedBy(dataSource, field, value));
   }
   const { idColumn, isOneRow, heirs } = entity;
-  const has = (column: OwnerColumn) => column.getEntityValue(values) !== undefined;
-  const changesId = isUpdate && [entity, ...heirs].some((one) => one.idColumn.isUpdate && has(one.idColumn));
+  const changes = ({ idColumn: column }: GuardedEntity) =>
+    column.isUpdate && updatedValue(column, values) !== undefined;
+  const changesId = isUpdate && [entity, ...heirs].some((one) => changes(one));
   const newKey = isUpdate ? changedKey(entity, values) : undefined;
-  return { fields, expressions, changesId, newKey, choosesId: isOneRow && has(idColumn) };
+  const choosesId = isOneRow && idColumn.getEntityValue(values) !== undefined;
+  return { fields, expressions, changesId, newKey, choosesId };
+}
+
+/** If only a relation is set to null, TypeORM has no value for a join column with a property of its own, and writes null. */
+function updatedValue(column: OwnerColumn, values: Values): unknown {
+  const value: unknown = column.getEntityValue(values);
+  if (value !== undefined) return value;
+  const { relations } = column.entityMetadata;
+  const isJoined = relations.some(
+    (one) => one.joinColumns.includes(column) && one.getEntityValue(values) !== undefined,
+  );
+  return isJoined ? null : undefined;
 }
 
 /** Throws where the rows after the update, or their classes, cannot be known. */
