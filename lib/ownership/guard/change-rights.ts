@@ -5,7 +5,6 @@ import { ownerIdOf } from '../../files/owner-reference.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
 import type { WriteBuilder } from '../../unit-of-work/typeorm/query-builders.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import type { UnitQueue } from '../../task-queue/unit-queue.js';
 import { TransferRuntime } from '../transfer-runtime.js';
 import type { OwnerColumn } from '../owner-entities.js';
@@ -158,7 +157,7 @@ async function rowsToWrite(builder: WriteBuilder, entity: GuardedEntity, manager
   const { queryType, onConflict, onUpdate, onIgnore } = builder.expressionMap;
   if (queryType !== 'insert') return rowsOf(builder, entity, manager);
   if (!onConflict && !onUpdate && !onIgnore) return [];
-  const where = uniqueCondition(dataSourceOf(builder), entity, rowsToInsert(builder));
+  const where = uniqueCondition(builder, entity, rowsToInsert(builder));
   return where ? readRows(manager, entity, where, true) : [];
 }
 

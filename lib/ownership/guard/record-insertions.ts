@@ -1,4 +1,4 @@
-import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
+import type { EntityManager, EntityMetadata, ObjectLiteral } from 'typeorm';
 import { RecordWriteUnseenError } from '../../errors/guard.errors.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import type { WriteBuilder } from '../../unit-of-work/typeorm/query-builders.js';
@@ -81,13 +81,12 @@ async function upsertRows(
   ledger: RecordLedger,
   manager: EntityManager,
 ): Promise<unknown> {
-  const dataSource = dataSourceOf(builder);
-  const known = uniqueCondition(dataSource, entity, rows);
+  const known = uniqueCondition(builder, entity, rows);
   const before = known ? await readRows(manager, entity, known, true) : [];
   for (const record of before) ledger.seen(record);
   const inserted = wantKeys(builder, rows);
   let where = known;
-  beforeSql(builder, () => (where = uniqueCondition(dataSource, entity, inserted)));
+  beforeSql(builder, () => (where = uniqueCondition(builder, entity, inserted)));
   const result = await done<{ identifiers: (ObjectLiteral | undefined)[] }>(builder, execute, () =>
     ledger.refuse(failedAfterWrite(entity)),
   );
@@ -111,25 +110,32 @@ function uniqueBySql(name: string): RecordWriteUnseenError {
 
 /** The condition that a row has the same primary or unique values as one to be inserted. Throws where SQL computes such a value. */
 export function uniqueCondition(
-  dataSource: DataSource,
+  builder: WriteBuilder,
   entity: GuardedEntity,
   rows: readonly Values[],
 ): Condition | undefined {
   const { metadata } = entity;
+  const target = conflictTarget(builder, entity);
   const keys = [
+    target,
     metadata.primaryColumns,
     ...metadata.uniques.map(({ columns }) => columns),
     ...metadata.indices.filter(({ isUnique }) => isUnique).map(({ columns }) => columns),
-  ];
-  const { driver } = dataSource;
+  ].filter((columns) => columns.length > 0);
+  const { driver } = dataSourceOf(builder);
   const parameters: unknown[] = [];
   const conditions: string[] = [];
   for (const row of rows) {
     for (const columns of keys) {
-      const parts = columns.map((column): [OwnerColumn, unknown] => [column, column.getEntityValue(row)]);
+      const isTarget = columns.every((column) => target.includes(column));
+      const parts = columns.map((column): [OwnerColumn, unknown] => [
+        column,
+        insertedValue(metadata, column, row, isTarget),
+      ]);
       if (parts.some(([, value]) => typeof value === 'function')) throw uniqueBySql(metadata.name);
       if (parts.some(([, value]) => value === undefined || value === null)) continue;
       const terms = parts.map(([column, value]) => {
+        if (value instanceof SqlDefault) return `${driver.escape(column.databaseName)} = (${value.sql})`;
         const place = driver.createParameter('', parameters.push(driver.preparePersistentValue(value, column)) - 1);
         return `${driver.escape(column.databaseName)} = ${place}`;
       });
@@ -137,4 +143,32 @@ export function uniqueCondition(
     }
   }
   return conditions.length === 0 ? undefined : { sql: conditions.join(' OR '), parameters };
+}
+
+/** The columns by which the upsert finds a row: also those that only a migration has made unique. */
+function conflictTarget({ expressionMap }: WriteBuilder, { metadata }: GuardedEntity): readonly OwnerColumn[] {
+  const { conflict = [] } = expressionMap.onUpdate ?? {};
+  return Array.isArray(conflict) ? metadata.columns.filter(({ databaseName }) => conflict.includes(databaseName)) : [];
+}
+
+/** A default that the database computes. */
+class SqlDefault {
+  constructor(readonly sql: string) {}
+}
+
+/**
+ * The value that the column of the inserted row gets: where none is given, TypeORM's or the column's default. A default that SQL computes counts
+ * only if the upsert finds its row by it: elsewhere it is a new one, such as a uuid.
+ */
+function insertedValue(
+  { discriminatorValue }: EntityMetadata,
+  column: OwnerColumn,
+  row: Values,
+  isTarget: boolean,
+): unknown {
+  const value: unknown = column.getEntityValue(row);
+  if (value !== undefined || column.isGenerated) return value;
+  if (column.isDiscriminator) return discriminatorValue;
+  if (typeof column.default !== 'function') return column.default;
+  return isTarget ? new SqlDefault(column.default()) : undefined;
 }

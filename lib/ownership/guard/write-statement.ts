@@ -31,7 +31,7 @@ export interface Written {
   readonly changesId: boolean;
   /** The values of primary columns that an update changes, by property. */
   readonly newKey: ObjectLiteral | undefined;
-  /** Whether an insertion sets the row's owner id, which belongs to this row alone: an earlier row may have had it. */
+  /** Whether an insertion chooses the owner id, by a value or a default, and it is of this row alone: an earlier row may have had it. */
   readonly choosesId: boolean;
 }
 
@@ -55,7 +55,7 @@ export function writtenValues(
     column.isUpdate && updatedValue(column, values) !== undefined;
   const changesId = isUpdate && [entity, ...heirs].some((one) => changes(one));
   const newKey = isUpdate ? changedKey(entity, values) : undefined;
-  const choosesId = isOneRow && idColumn.getEntityValue(values) !== undefined;
+  const choosesId = isOneRow && (!idColumn.isGenerated || idColumn.getEntityValue(values) !== undefined);
   return { fields, expressions, changesId, newKey, choosesId };
 }
 

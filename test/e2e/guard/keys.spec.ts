@@ -63,6 +63,15 @@ class Photo extends Medium {
 @OwnsFiles('paper')
 class Paper extends Medium {}
 
+/** Its owner id has a default, which a later row gets again. */
+@Entity()
+@OwnsFiles('stand', { idField: 'place' })
+class Stand {
+  @PrimaryGeneratedColumn() id!: number;
+  @Column('varchar', { length: 20, default: 'main', unique: true }) place!: string;
+  @FileField() @Column('uuid', { nullable: true }) planId!: string | null;
+}
+
 /** Its only relation is its file, which is no parent. */
 @Entity()
 @OwnsFiles('loose', { onDelete: 'release' })
@@ -99,7 +108,7 @@ class Memos {
   }
 }
 
-const ENTITIES = [Memo, Slot, Price, Part, Medium, Photo, Paper, Loose, Crate, Item];
+const ENTITIES = [Memo, Slot, Price, Part, Medium, Photo, Paper, Loose, Stand, Crate, Item];
 
 describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Keys of records on $name', (database) => {
   let app: GuardedApp;
@@ -217,6 +226,13 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Keys o
     const { id: other } = await slots().save({ id: newId() });
     await expect(slots().update({ id: other }, { id, fileId: left })).rejects.toThrow(FilesNotOwnError);
     await slots().update({ id: other }, { id });
+    expect(await app.ownerOf(left)).toBe('-');
+  });
+
+  it('inherit no file that an earlier row has left, when they are a default', async () => {
+    const stands = app.dataSource.getRepository(Stand);
+    const left = await app.fileOf('stand', 'main');
+    await stands.insert({});
     expect(await app.ownerOf(left)).toBe('-');
   });
 

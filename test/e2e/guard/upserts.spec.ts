@@ -1,4 +1,4 @@
-import { BeforeInsert, Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+import { BeforeInsert, ChildEntity, Column, Entity, PrimaryGeneratedColumn, TableInheritance, Unique } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FileField, OwnsFiles } from '../../../lib/index.js';
 import { FilesNotOwnError, RecordWriteUnseenError } from '../../../lib/entry/errors.js';
@@ -20,10 +20,50 @@ class Chapter {
   }
 }
 
+/** One for each place, which has a default. */
+@Entity()
+@OwnsFiles('setting')
+class Setting {
+  @PrimaryGeneratedColumn('uuid') id!: string;
+  @Column('varchar', { unique: true, length: 40, default: 'main' }) place!: string;
+  @FileField({ onReplace: 'delete' }) @Column('uuid', { nullable: true }) logoId!: string | null;
+}
+
+/** The database computes the default. */
+@Entity()
+@OwnsFiles('badge')
+class Badge {
+  @PrimaryGeneratedColumn('uuid') id!: string;
+  @Column('varchar', { unique: true, length: 40, default: () => "'main'" }) place!: string;
+  @FileField({ onReplace: 'delete' }) @Column('uuid', { nullable: true }) logoId!: string | null;
+}
+
+/** Only a migration has made its code unique. */
+@Entity()
+@OwnsFiles('flag')
+class Flag {
+  @PrimaryGeneratedColumn('uuid') id!: string;
+  @Column('varchar', { length: 40 }) code!: string;
+  @FileField() @Column('uuid', { nullable: true }) imageId!: string | null;
+}
+
+@Entity()
+@TableInheritance({ column: { type: 'varchar', name: 'kind', length: 20 } })
+@Unique(['kind', 'name'])
+@OwnsFiles('sign')
+class Sign {
+  @PrimaryGeneratedColumn('uuid') id!: string;
+  @Column('varchar', { length: 20 }) kind!: string;
+  @Column('varchar', { length: 40 }) name!: string;
+  @FileField() @Column('uuid', { nullable: true }) imageId!: string | null;
+}
+@ChildEntity()
+class RoadSign extends Sign {}
+
 describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Upserts on $name', (database) => {
   let app: GuardedApp;
   beforeAll(async () => {
-    app = await guardedApp({ database, entities: [Chapter] });
+    app = await guardedApp({ database, entities: [Chapter, Setting, Badge, Flag, Sign, RoadSign] });
   });
   afterAll(() => app.close());
 
@@ -48,5 +88,38 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Upsert
     const value = { title: 'SQL', slug: () => "'sql'", fileId: foreign };
     await expect(chapters().upsert(value as never, ['slug'])).rejects.toThrow(RecordWriteUnseenError);
     expect(await chapters().countBy({ fileId: foreign })).toBe(0);
+  });
+
+  it.each<[string, new () => Setting | Badge]>([
+    ['setting', Setting],
+    ['badge', Badge],
+  ])('are checked where the unique value is a default: %s', async (type, entity) => {
+    const settings = app.dataSource.getRepository<Setting | Badge>(entity);
+    const { id } = await settings.save({});
+    const [own, next] = [await app.fileOf(type, id), await app.fileOf(type, id)];
+    await settings.upsert({ logoId: own }, ['place']);
+    const foreign = await app.upload('bob');
+    await expect(settings.upsert({ logoId: foreign }, ['place'])).rejects.toThrow(FilesNotOwnError);
+    expect(await settings.find()).toMatchObject([{ id, logoId: own }]);
+    await settings.upsert({ logoId: next }, ['place']);
+    expect([await app.ownerOf(own), await app.ownerOf(next)]).toEqual([undefined, `${type} ${id}*`]);
+  });
+
+  it('are checked where only the database knows what is unique', async () => {
+    const flags = app.dataSource.getRepository(Flag);
+    await app.dataSource.query('CREATE UNIQUE INDEX flag_code ON flag (code)');
+    const { id } = await flags.save({ code: 'a' });
+    const foreign = await app.upload('bob');
+    const upsert = flags.createQueryBuilder().insert().values({ code: 'a', imageId: foreign });
+    await expect(upsert.orUpdate(['imageId'], ['code']).execute()).rejects.toThrow(FilesNotOwnError);
+    expect(await flags.findOneByOrFail({ id })).toMatchObject({ imageId: null });
+  });
+
+  it('are checked where the class of the row is a part of what is unique', async () => {
+    const signs = app.dataSource.getRepository(RoadSign);
+    const { id } = await signs.save({ name: 'stop' });
+    const foreign = await app.upload('bob');
+    await expect(signs.upsert({ name: 'stop', imageId: foreign }, ['kind', 'name'])).rejects.toThrow(FilesNotOwnError);
+    expect(await signs.findOneByOrFail({ id })).toMatchObject({ imageId: null });
   });
 });
