@@ -7,7 +7,7 @@ import type { FileScanner } from '../storage/file-scanner.js';
 import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import { transactionOf } from './guard/record-ledger.js';
-import type { Move, MoveOutcome, TransferTerms } from './statements/transfer-statements.js';
+import type { Move, TransferOutcome, TransferTerms } from './statements/transfer-statements.js';
 import type { TransferRuntime } from './transfer-runtime.js';
 
 const FILES_PER_STATEMENT = 1_000;
@@ -21,7 +21,7 @@ export async function moveFiles(
   manager: EntityManager,
   moves: readonly Move[],
   terms: TransferTerms,
-): Promise<MoveOutcome[]> {
+): Promise<TransferOutcome[]> {
   const outcomes = await runtime.statements.transfer(manager, moves, terms);
   const isRefused = outcomes.some(({ verdict }) => verdict !== 'moved' && verdict !== 'kept');
   const given = moves.filter((move, at) => outcomes[at]?.verdict === 'moved' && isScanned(runtime, move));
