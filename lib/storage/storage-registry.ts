@@ -28,6 +28,7 @@ export class StorageRegistry implements OnModuleInit {
     @Inject(STORAGES) storages: Record<string, Storage | StorageAdapter>,
     @Optional() private readonly transactor?: Transactor,
     @Optional() private readonly admission?: StorageAdmission,
+    /** @internal */
     @Optional() @Inject(OWNER_SCANNERS) readonly ownerScanners: Readonly<Record<string, FileScanner>> = {},
   ) {
     this.#storages = new Map(Object.entries(storages).map(([name, given]) => [name, storageOf(name, given)]));

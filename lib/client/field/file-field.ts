@@ -50,8 +50,7 @@ export class FileFieldElement extends Base {
   /** @internal */
   constructor() {
     super();
-    // Its label names it then, for screen readers.
-    this.#internals.role = 'group';
+    this.#internals.role = 'group'; // Its label names it then, for screen readers.
     const { input, pick, drop } = this.#view;
     pick.addEventListener('click', () => input.click());
     input.addEventListener('change', () => {
@@ -92,6 +91,7 @@ export class FileFieldElement extends Base {
     return this.#texts;
   }
 
+  /** Shows them at once. */
   set texts(texts: Partial<FieldTexts>) {
     this.#texts = texts;
     for (const item of this.#items) item.rename(item.name);
