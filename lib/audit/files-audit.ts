@@ -56,7 +56,7 @@ export class FilesAudit {
   }
 
   /**
-   * Goes through what storages have, and yields the bytes that no file refers to: written past the library, or left by a restored database. It
+   * Goes through what storages have, and yields the bytes that no file refers to: another program wrote them, or a restored database left them. It
    * changes nothing. In a storage that others share, their bytes are among them. Throws `AuditOptionInvalidError`, `StorageUnknownError`, and
    * `CapabilityMissingError` where the storage cannot list.
    * @example for await (const { storage, location } of audit.orphans({ storage: 'archive' })) console.log(storage, location);

@@ -126,7 +126,7 @@ export class UploadIdleError extends FilesError {
   }
 }
 
-/** An upload's form is larger than any honest one. */
+/** The form of an upload exceeds the limits for forms. */
 export class UploadLimitExceededError extends FilesError {
   readonly code = 'FILES_UPLOAD_LIMIT_EXCEEDED';
 

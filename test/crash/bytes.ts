@@ -13,7 +13,7 @@ export interface BytesPlace {
   s3?: S3Place;
 }
 
-/** Where portals keep their bytes, read past the library. */
+/** Where portals keep their bytes, read bypassing the library. */
 export interface Bytes {
   readonly place: BytesPlace;
   /** A storage for a portal in this process. */

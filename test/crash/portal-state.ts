@@ -26,7 +26,7 @@ export interface PortalState {
   readonly wrong: string[];
 }
 
-/** Reads rows and bytes by itself, past the library. */
+/** Reads rows and bytes by itself, bypassing the library. */
 export async function readState(dataSource: DataSource, bytes: StoredBytes): Promise<PortalState> {
   const rows = (table: string): Promise<Row[]> => dataSource.query(`SELECT * FROM ${table}`);
   const [files, history, intents] = [

@@ -17,7 +17,7 @@ const BUSY: Record<string, string> = {
     'OR id IN (SELECT trx_mysql_thread_id FROM information_schema.innodb_trx WHERE trx_rows_locked + trx_rows_modified > 0))',
 };
 
-/** A database and a place for bytes, which portals come to and go from; read past the library. */
+/** A database and a place for bytes, which portals come to and go from; read bypassing the library. */
 export class Stage {
   private constructor(
     private readonly database: OpenDatabase,

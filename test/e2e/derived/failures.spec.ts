@@ -217,7 +217,7 @@ describe('a file in a storage with a scanner', () => {
   });
 });
 
-it('whose original is gone, past the library, is found by the audit', async () => {
+it('whose original was removed by SQL is found by the audit', async () => {
   const app = await derivedApp();
   const { id } = await app.create('hello');
   await app.preview(id);

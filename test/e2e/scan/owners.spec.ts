@@ -233,7 +233,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))(
       expect([again.scan, again.scanner]).toEqual(['pending', 'scripted']);
     });
 
-    it('scans an upload past the application', async () => {
+    it('scans an upload that went to the storage directly', async () => {
       const app = await world(kind);
       const owner = await app.gallery();
       const begun = await app.uploads.begin({ name: 'a.txt', size: 5, storage: 'direct', owner });
