@@ -105,7 +105,8 @@ async function upsertRows(
 }
 
 function uniqueBySql(name: string): RecordWriteUnseenError {
-  return new RecordWriteUnseenError(name, `An upsert into ${name} whose unique value is SQL`, 'Give the value itself.');
+  const remedy = 'Give the value itself, or find the row and save it.';
+  return new RecordWriteUnseenError(name, `An upsert into ${name} whose unique value is SQL`, remedy);
 }
 
 /** The condition that a row has the same primary or unique values as one to be inserted. Throws where SQL computes such a value. */
@@ -148,7 +149,12 @@ export function uniqueCondition(
 /** The columns by which the upsert finds a row: also those that only a migration has made unique. */
 function conflictTarget({ expressionMap }: WriteBuilder, { metadata }: GuardedEntity): readonly OwnerColumn[] {
   const { conflict = [] } = expressionMap.onUpdate ?? {};
-  return Array.isArray(conflict) ? metadata.columns.filter(({ databaseName }) => conflict.includes(databaseName)) : [];
+  if (typeof conflict !== 'string')
+    return metadata.columns.filter(({ databaseName }) => conflict.includes(databaseName));
+  const { name, uniques, indices } = metadata;
+  if ([...uniques, ...indices].some((declared) => declared.name === conflict)) return [];
+  const what = `An upsert into ${name} by the constraint "${conflict}", which the entity does not declare`;
+  throw new RecordWriteUnseenError(name, what, 'Name the columns of the constraint instead.');
 }
 
 /** A default that the database computes. */
@@ -158,7 +164,7 @@ class SqlDefault {
 
 /**
  * The value that the column of the inserted row gets: where none is given, TypeORM's or the column's default. A default that SQL computes counts
- * only if the upsert finds its row by it: elsewhere it is a new one, such as a uuid.
+ * only if the upsert finds its row by it: elsewhere it is a new one, such as a uuid. A function, if the database computes the value of each row.
  */
 function insertedValue(
   { discriminatorValue }: EntityMetadata,
@@ -167,6 +173,7 @@ function insertedValue(
   isTarget: boolean,
 ): unknown {
   const value: unknown = column.getEntityValue(row);
+  if (column.asExpression !== undefined) return () => column.asExpression;
   if (value !== undefined || column.isGenerated) return value;
   if (column.isDiscriminator) return discriminatorValue;
   if (typeof column.default !== 'function') return column.default;

@@ -47,6 +47,24 @@ class Flag {
   @FileField() @Column('uuid', { nullable: true }) imageId!: string | null;
 }
 
+/** The database computes what is unique. */
+@Entity()
+@OwnsFiles('label')
+class Label {
+  @PrimaryGeneratedColumn('uuid') id!: string;
+  @Column('varchar', { length: 40 }) text!: string;
+  @Column({
+    type: 'varchar',
+    length: 40,
+    unique: true,
+    insert: false,
+    asExpression: 'lower(text)',
+    generatedType: 'STORED',
+  })
+  key!: string;
+  @FileField() @Column('uuid', { nullable: true }) imageId!: string | null;
+}
+
 @Entity()
 @TableInheritance({ column: { type: 'varchar', name: 'kind', length: 20 } })
 @Unique(['kind', 'name'])
@@ -63,7 +81,7 @@ class RoadSign extends Sign {}
 describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Upserts on $name', (database) => {
   let app: GuardedApp;
   beforeAll(async () => {
-    app = await guardedApp({ database, entities: [Chapter, Setting, Badge, Flag, Sign, RoadSign] });
+    app = await guardedApp({ database, entities: [Chapter, Setting, Badge, Flag, Label, Sign, RoadSign] });
   });
   afterAll(() => app.close());
 
@@ -88,6 +106,25 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Upsert
     const value = { title: 'SQL', slug: () => "'sql'", fileId: foreign };
     await expect(chapters().upsert(value as never, ['slug'])).rejects.toThrow(RecordWriteUnseenError);
     expect(await chapters().countBy({ fileId: foreign })).toBe(0);
+  });
+
+  it('are refused where the database generates the unique value', async () => {
+    const labels = app.dataSource.getRepository(Label);
+    const { id } = await labels.save({ text: 'Stop' });
+    const foreign = await app.upload('bob');
+    await expect(labels.upsert({ text: 'stop', imageId: foreign }, ['key'])).rejects.toThrow(RecordWriteUnseenError);
+    expect(await labels.find()).toMatchObject([{ id, imageId: null }]);
+  });
+
+  it('are refused by a constraint that the entity does not declare', async () => {
+    const flags = app.dataSource.getRepository(Flag);
+    const upsert = flags
+      .createQueryBuilder()
+      .insert()
+      .values({ code: 'b', imageId: await app.upload('bob') });
+    const byName = () => upsert.orUpdate(['imageId'], 'flag_code').execute();
+    await expect(byName()).rejects.toThrow(RecordWriteUnseenError);
+    expect(await flags.countBy({ code: 'b' })).toBe(0);
   });
 
   it.each<[string, new () => Setting | Badge]>([
