@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { tracingChannel } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FILES_CHANNELS } from '../../lib/diagnostics/traces.js';
@@ -349,9 +348,9 @@ export function describeJobs(name: string, kind: TestDatabase, engine: TestedEng
       let reason: unknown;
       const app = await open({
         script: new JobScript(async ({ context: { signal } }) => {
+          // Before the write, which fails if it takes longer than the run may.
+          signal.addEventListener('abort', () => ({ reason } = signal));
           await app.write('too slow');
-          if (!signal.aborted) await once(signal, 'abort');
-          ({ reason } = signal);
           await new Promise(() => undefined);
         }),
       });

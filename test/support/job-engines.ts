@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { run, runMigrations } from 'graphile-worker';
 import { run as runEighteen, runMigrations as runMigrationsEighteen } from 'graphile-worker-18';
 import { Redis } from 'ioredis';
+import { Client } from 'pg';
 import PgBoss from 'pg-boss';
 import { PgBoss as PgBossTwelve } from 'pg-boss-12';
 import { bullmqJobs } from '../../lib/jobs/engines/bullmq.jobs.js';
@@ -121,6 +123,15 @@ export async function startEngine(task: EngineTask): Promise<StartedEngine> {
       };
     }
   }
+}
+
+/** Resolves when no pg-boss is connected to the database: its pool has ended before its connections have, which nobody listens to then. */
+export async function pgBossEnded({ database, ...server }: Login): Promise<void> {
+  const client = new Client({ ...server, database: 'postgres' });
+  await client.connect();
+  const open = "SELECT pid FROM pg_stat_activity WHERE datname = $1 AND application_name LIKE 'pgboss%'";
+  while ((await client.query(open, [database])).rows.length > 0) await delay(5);
+  await client.end();
 }
 
 function onRedisCommand(step: () => void): void {

@@ -9,7 +9,7 @@ import type { TestDatabase } from '../../support/databases.js';
 import { derivedApp, Previews } from '../../support/derived-app.js';
 import type { DerivedAppOptions } from '../../support/derived-app.js';
 import { gate } from '../../support/gate.js';
-import { emptyRedis, loginOf, REDIS, startEngine, tablesOf } from '../../support/job-engines.js';
+import { emptyRedis, loginOf, pgBossEnded, REDIS, startEngine, tablesOf } from '../../support/job-engines.js';
 import type { EngineTask, Login } from '../../support/job-engines.js';
 import { storageWith } from '../../support/storage-with.js';
 
@@ -43,7 +43,10 @@ describe.each(targets)('a derived file on $name', (target) => {
     if ('prefix' in task) onTestFinished(() => emptyRedis(task.prefix));
     await tablesOf(task).prepare(place);
     const { engine, dispose } = await startEngine(task);
-    onTestFinished(dispose);
+    onTestFinished(async () => {
+      await dispose();
+      if (task.engine === 'pgBossJobs') await pgBossEnded(task.login);
+    });
     return derivedApp({ database, engine: { engine, task }, ...options });
   }
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { memoryStorage } from 'nestjs-files/testing';
 import { FileIntent } from '../../../lib/files/intents/file-intent.entity.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
+import { connectionsAtRest } from '../../support/connections-at-rest.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { expectAgreement } from '../../support/files-agreement.js';
 import { assembleFiles, HARNESS_ENTITIES, Note } from '../../support/files-harness.js';
@@ -59,6 +60,8 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('a batch of moves
         await world.removals.idle();
         const { fired } = proxy;
         proxy.disarm();
+        // The statement of the cut connection may still run.
+        await connectionsAtRest(kind.kind, database);
         const point = `${cut} ${at}: ${points[at - 1]?.slice(0, 80)}: ${JSON.stringify(outcome)}`;
         expect(fired, point).toBe(true);
         if (outcome) expect(await moved(world), point).toBeGreaterThanOrEqual(outcome.moved);
