@@ -42,8 +42,8 @@ const IDS_PER_STATEMENT = 10_000;
 @Injectable()
 export class IntentJournal {
   readonly #connection: IntentConnection;
-  readonly #together = new Together<StoredAt, Intent>(ROWS_PER_STATEMENT, (places) =>
-    this.#record(this.transactor.dataSource, places),
+  readonly #together = new Together<FileIntent, Intent>(ROWS_PER_STATEMENT, (rows) =>
+    this.#insert(this.transactor.dataSource, rows),
   );
 
   constructor(
@@ -58,7 +58,8 @@ export class IntentJournal {
    * a committed row. For a caller in a transaction on SQLite or a shared connection, it is a marker in the storage.
    */
   async announce(storage: Storage, location: string): Promise<Intent> {
-    if (!isInTransaction(this.transactor.dataSource)) return this.#together.do({ storage, location });
+    // The row is made once: if the reply to the first insert is lost, a second one must not note the same bytes twice.
+    if (!isInTransaction(this.transactor.dataSource)) return this.#together.do(this.#make('create', storage, location));
     const [intent] = await this.announceAll([{ storage, location }]);
     return intent as Intent;
   }
@@ -146,13 +147,17 @@ export class IntentJournal {
     await this.#connection.close();
   }
 
-  async #record(through: DataSource, places: readonly StoredAt[]): Promise<Intent[]> {
-    const intents = through.getRepository(FileIntent);
+  #record(through: DataSource, places: readonly StoredAt[]): Promise<Intent[]> {
     const rows = places.map(({ storage, location }) => this.#make('create', storage, location));
+    return this.#insert(through, rows);
+  }
+
+  async #insert(through: DataSource, rows: readonly FileIntent[]): Promise<Intent[]> {
+    const intents = through.getRepository(FileIntent);
     const [row, ...others] = rows;
     if (row && others.length === 0) await insertRow(through.manager, FileIntent, row);
     else for (const chunk of inChunks(rows, ROWS_PER_STATEMENT)) await intents.insert(chunk);
-    return rows.map((row) => this.#recorded(intents, row));
+    return rows.map((one) => this.#recorded(intents, one));
   }
 
   #recorded(intents: Repository<FileIntent>, { id, storage, location }: FileIntent): Intent {

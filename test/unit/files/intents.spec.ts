@@ -3,6 +3,7 @@ import { memoryStorage } from 'nestjs-files/storage/memory';
 import { MARKERS } from '../../../lib/files/intents/marker-intent.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { TestDatabase } from '../../support/databases.js';
+import { proxied } from '../../support/proxied-database.js';
 import { assembleFiles, filesHarness, HARNESS_ENTITIES, Note } from '../../support/files-harness.js';
 
 const content = Buffer.from('content');
@@ -32,6 +33,20 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('an intent on $na
       expect(seen).toEqual([[{ location }]]);
     });
     expect(await intents()).toEqual([]);
+  });
+
+  it('is not noted twice where the reply to the insert of several is lost', async () => {
+    const database = await proxied(kind).open({ entities: HARNESS_ENTITIES });
+    const { files, intents, rows, close } = await assembleFiles(database.dataSource, { default: memoryStorage() });
+    onTestFinished(async () => {
+      await close();
+      await database.close();
+    });
+    database.proxy.arm({ at: /INSERT INTO .*files_intent/, cut: 'reply' });
+    const outcomes = await Promise.allSettled(['a', 'b'].map((name) => files.create(content, { name })));
+    database.proxy.disarm();
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect([(await intents()).length, await rows()]).toEqual([2, 0]);
   });
 
   it('needs no connection of the pool while units hold all of them', async () => {
