@@ -14,7 +14,7 @@ import type { StorageLimits } from '../../lib/storage/storage-limits.js';
 import { FileField } from '../../lib/ownership/guard/file-field.decorator.js';
 import { OwnsFiles } from '../../lib/ownership/owns-files.decorator.js';
 import { WithTaskQueue } from '../../lib/task-queue/with-task-queue.decorator.js';
-import { AcceptFileType, MaxFileSize } from '../../lib/validation/file-constraints.js';
+import { AcceptFileType, MaxFileSize, TransferOwnership } from '../../lib/validation/file-constraints.js';
 import { UploadAs } from '../../lib/validation/upload-as.constraint.js';
 import { onTestFinished } from 'vitest';
 import type { TestDatabase } from './databases.js';
@@ -60,6 +60,23 @@ export class GalleryDto {
 @Injectable()
 export class Afterwards {
   run: (gallery: Gallery) => unknown = () => undefined;
+}
+
+class AttachDto {
+  @IsString() title!: string;
+  @IsOptional() @TransferOwnership('gallery') coverId?: string;
+}
+
+/** Takes a file that was uploaded before. */
+@Controller('attached')
+export class AttachController {
+  constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
+
+  @Post()
+  @WithTaskQueue()
+  create(@Body() dto: AttachDto) {
+    return this.dataSource.getRepository(Gallery).save({ title: dto.title, coverId: dto.coverId ?? null });
+  }
 }
 
 @Controller('galleries')

@@ -41,7 +41,7 @@ export class UploadAppends {
     if (offset !== expected) throw new UploadOffsetMismatchedError(id, offset, expected);
   }
 
-  /** Throws `UploadLengthExceededError` if there are bytes for an upload that has all of its own. */
+  /** Throws `UploadLengthExceededError` if the request has bytes, although the upload is complete. */
   async assertNoMore({ id, length, size }: FileUpload, { content }: Pick<Appended, 'content'>): Promise<void> {
     for await (const chunk of content) if (chunk.length > 0) throw new UploadLengthExceededError(id, length ?? size);
   }

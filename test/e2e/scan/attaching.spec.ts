@@ -1,29 +1,9 @@
-import { Body, Controller, Inject, Post } from '@nestjs/common';
-import { IsOptional, IsString } from 'class-validator';
-import { TransferOwnership, WithTaskQueue } from 'nestjs-files';
 import type { ScanningOptions } from 'nestjs-files/scan';
-import { DataSource } from 'typeorm';
 import { expect, it, vi } from 'vitest';
 import { FilesService } from '../../../lib/files/files.service.js';
-import { actionApp, actionForm, GalleriesController, Gallery, textFile } from '../../support/action-app.js';
+import { actionApp, actionForm, AttachController, GalleriesController, textFile } from '../../support/action-app.js';
 import { formWith, uploadFile } from '../../support/http-app.js';
 import { ScriptedScanner } from '../../support/scripted-scanner.js';
-
-class AttachDto {
-  @IsString() title!: string;
-  @IsOptional() @TransferOwnership('gallery') coverId?: string;
-}
-
-@Controller('attached')
-class AttachController {
-  constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
-
-  @Post()
-  @WithTaskQueue()
-  create(@Body() dto: AttachDto) {
-    return this.dataSource.getRepository(Gallery).save({ title: dto.title, coverId: dto.coverId ?? null });
-  }
-}
 
 async function world(scanning: ScanningOptions = {}) {
   const scanner = new ScriptedScanner();

@@ -1,20 +1,25 @@
 import { Readable } from 'node:stream';
-import { Body, Controller, Inject, Post } from '@nestjs/common';
 import { HealthIndicatorService } from '@nestjs/terminus';
-import { IsOptional, IsString } from 'class-validator';
-import { FilesService, ManagedFile, TransferOwnership, WithTaskQueue } from 'nestjs-files';
+import { FilesService, ManagedFile } from 'nestjs-files';
 import { FilesHealthIndicator } from 'nestjs-files/health';
 import { DerivedFiles } from 'nestjs-files/hooks';
 import { FilesMover } from 'nestjs-files/maintenance';
 import { FilesScans } from 'nestjs-files/scan';
 import type { ScanningOptions } from 'nestjs-files/scan';
 import { DirectUploads } from 'nestjs-files/uploads';
-import { DataSource } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { describe, expect, it, vi } from 'vitest';
 import { BatchCreations } from '../../../lib/files/batch-creations.js';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { s3Storage } from '../../../lib/storage/adapters/s3.storage.js';
-import { actionApp, actionForm, GalleriesController, Gallery, textFile } from '../../support/action-app.js';
+import {
+  actionApp,
+  actionForm,
+  AttachController,
+  GalleriesController,
+  Gallery,
+  textFile,
+} from '../../support/action-app.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { TestDatabase } from '../../support/databases.js';
 import { Previews } from '../../support/derived-app.js';
@@ -22,22 +27,6 @@ import { directStorage } from '../../support/direct-storage.js';
 import { gate } from '../../support/gate.js';
 import { formWith, uploadFile } from '../../support/http-app.js';
 import { ScriptedScanner } from '../../support/scripted-scanner.js';
-
-class AttachDto {
-  @IsString() title!: string;
-  @IsOptional() @TransferOwnership('gallery') coverId?: string;
-}
-
-@Controller('attached')
-class AttachController {
-  constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
-
-  @Post()
-  @WithTaskQueue()
-  create(@Body() dto: AttachDto) {
-    return this.dataSource.getRepository(Gallery).save({ title: dto.title, coverId: dto.coverId ?? null });
-  }
-}
 
 const ANNA = { type: 'user', id: 'anna' };
 
