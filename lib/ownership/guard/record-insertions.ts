@@ -117,21 +117,22 @@ export function uniqueCondition(
 ): Condition | undefined {
   const { metadata } = entity;
   const target = conflictTarget(builder, entity);
-  const keys = [
-    target,
+  const declared = [
     metadata.primaryColumns,
     ...metadata.uniques.map(({ columns }) => columns),
     ...metadata.indices.filter(({ isUnique }) => isUnique).map(({ columns }) => columns),
   ].filter((columns) => columns.length > 0);
+  const isTarget = (columns: readonly OwnerColumn[]) => columns.every((column) => target.includes(column));
+  const isDeclared = declared.some((columns) => columns.length === target.length && isTarget(columns));
+  const keys = isDeclared || target.length === 0 ? declared : [...declared, target];
   const { driver } = dataSourceOf(builder);
   const parameters: unknown[] = [];
   const conditions: string[] = [];
   for (const row of rows) {
     for (const columns of keys) {
-      const isTarget = columns.every((column) => target.includes(column));
       const parts = columns.map((column): [OwnerColumn, unknown] => [
         column,
-        insertedValue(metadata, column, row, isTarget),
+        insertedValue(metadata, column, row, isTarget(columns)),
       ]);
       if (parts.some(([, value]) => typeof value === 'function')) throw uniqueBySql(metadata.name);
       if (parts.some(([, value]) => value === undefined || value === null)) continue;
