@@ -6,7 +6,7 @@ import type { OwnershipNames } from './names.js';
 import { sendSql, inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 import { witnessHistory } from './history-witness.js';
 import { isAlike, StepwiseStatements, toSnapshot } from './transfer-statements.js';
-import type { FileSnapshot, HistoryEntry, Move } from './transfer-statements.js';
+import type { FileSnapshot, HistoryEntry, Move, MoveTerms } from './transfer-statements.js';
 
 const IDS_PER_STATEMENT = 10_000;
 
@@ -53,7 +53,7 @@ export class MysqlStatements extends StepwiseStatements {
     witnessHistory(manager, first?.id);
   }
 
-  protected async move(manager: EntityManager, moves: readonly Move[], pin: boolean): Promise<void> {
+  protected async move(manager: EntityManager, moves: readonly Move[], { pin }: MoveTerms): Promise<void> {
     const [first] = moves;
     if (!first || moves.length > IDS_PER_STATEMENT || !moves.every((move) => isAlike(move, first))) {
       await sendSql(manager, this.#move.many, [JSON.stringify(moves), pin]);

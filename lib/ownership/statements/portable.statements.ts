@@ -6,7 +6,7 @@ import { uuidV7 } from '../../files/file-id.js';
 import { FileTransfer } from '../file-transfer.entity.js';
 import { witnessHistory } from './history-witness.js';
 import { StepwiseStatements, toSnapshot } from './transfer-statements.js';
-import type { FileSnapshot, HistoryEntry, Move } from './transfer-statements.js';
+import type { FileSnapshot, HistoryEntry, Move, MoveTerms } from './transfer-statements.js';
 import { dataSourceOf, familyOf } from '../../unit-of-work/typeorm/data-source.js';
 import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 
@@ -43,7 +43,7 @@ export class PortableStatements extends StepwiseStatements {
     }
   }
 
-  protected async move(manager: EntityManager, moves: readonly Move[], pin: boolean): Promise<void> {
+  protected async move(manager: EntityManager, moves: readonly Move[], { pin }: MoveTerms): Promise<void> {
     for (const { fileId, toType, toId, field } of moves) {
       const owner = { ownerType: toType, ownerId: toId, ownerField: field, expiresAt: null };
       await manager.update(ManagedFile, { id: fileId }, pin ? { ...owner, pinned: true } : owner);

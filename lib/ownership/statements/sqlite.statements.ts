@@ -5,7 +5,7 @@ import { HISTORY_COLUMNS, ownershipNames } from './names.js';
 import type { OwnershipNames } from './names.js';
 import { sendSql } from '../../unit-of-work/typeorm/send-sql.js';
 import { isAlike, StepwiseStatements, toSnapshot } from './transfer-statements.js';
-import type { FileSnapshot, HistoryEntry, Move } from './transfer-statements.js';
+import type { FileSnapshot, HistoryEntry, Move, MoveTerms } from './transfer-statements.js';
 
 type Form = 'alike' | 'many';
 
@@ -16,6 +16,7 @@ type Form = 'alike' | 'many';
 export class SqliteStatements extends StepwiseStatements {
   readonly #look: string;
   readonly #move: Record<Form, string>;
+  readonly #endDrafts: string;
   readonly #record: Record<Form, string>;
 
   constructor(dataSource: DataSource) {
@@ -24,6 +25,7 @@ export class SqliteStatements extends StepwiseStatements {
     const { table, column } = names.file;
     this.#look = `SELECT ${names.snapshot} FROM ${table} WHERE ${column('id')} IN (SELECT value FROM json_each(?))`;
     this.#move = { alike: moveAlikeSql(names), many: moveSql(names) };
+    this.#endDrafts = endDraftsSql(names);
     this.#record = { alike: recordSql(names, HISTORY_ALIKE), many: recordSql(names, HISTORY_MANY) };
   }
 
@@ -48,7 +50,7 @@ export class SqliteStatements extends StepwiseStatements {
     }
   }
 
-  protected async move(manager: EntityManager, moves: readonly Move[], pin: boolean): Promise<void> {
+  protected async move(manager: EntityManager, moves: readonly Move[], { pin, hasDrafts }: MoveTerms): Promise<void> {
     const [first] = moves;
     // SQLite has no booleans, and TypeORM 0.3 does not make numbers of them.
     const pinned = Number(pin);
@@ -59,6 +61,7 @@ export class SqliteStatements extends StepwiseStatements {
       const rows = moves.map(({ fileId, toType, toId, field }) => [fileId, toType, toId, field]);
       await sendSql(manager, this.#move.many, [pinned, JSON.stringify(rows)]);
     }
+    if (hasDrafts) await sendSql(manager, this.#endDrafts, [JSON.stringify(moves.map(({ fileId }) => fileId))]);
   }
 }
 
@@ -76,14 +79,19 @@ const listed = (index: number): string => `json_extract(v.value, '$[${index}]')`
 
 function moveAlikeSql({ file }: OwnershipNames): string {
   const { table, column } = file;
-  const set = `${column('ownerType')} = ?, ${column('ownerId')} = ?, ${column('ownerField')} = ?, ${column('expiresAt')} = NULL`;
+  const set = `${column('ownerType')} = ?, ${column('ownerId')} = ?, ${column('ownerField')} = ?`;
   return `UPDATE ${table} SET ${set}, ${column('pinned')} = ${column('pinned')} OR ? WHERE ${column('id')} IN (SELECT value FROM json_each(?))`;
 }
 
 function moveSql({ file }: OwnershipNames): string {
   const { table, column } = file;
-  const set = `${column('ownerType')} = ${listed(1)}, ${column('ownerId')} = ${listed(2)}, ${column('ownerField')} = ${listed(3)}, ${column('expiresAt')} = NULL`;
+  const set = `${column('ownerType')} = ${listed(1)}, ${column('ownerId')} = ${listed(2)}, ${column('ownerField')} = ${listed(3)}`;
   return `UPDATE ${table} AS f SET ${set}, ${column('pinned')} = f.${column('pinned')} OR ? FROM json_each(?) AS v WHERE f.${column('id')} = ${listed(0)}`;
+}
+
+/** A statement of its own, because SQLite writes an index anew for each column that a statement sets, also to the same value. */
+function endDraftsSql({ file: { table, column } }: OwnershipNames): string {
+  return `UPDATE ${table} SET ${column('expiresAt')} = NULL WHERE ${column('id')} IN (SELECT value FROM json_each(?))`;
 }
 
 /** The row's id, the file's id, and the columns of `changeOf`. */

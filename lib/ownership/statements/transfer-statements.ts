@@ -60,6 +60,8 @@ export interface FileSnapshot extends OwnershipState {
   readonly size: number;
   readonly ownerField: string | null;
   readonly scan: ScanState | null;
+  /** Whether it expires unless it is attached. */
+  readonly isDraft: boolean;
 }
 
 export interface HistoryEntry {
@@ -104,6 +106,13 @@ export abstract class TransferStatements {
   abstract record(manager: EntityManager, entries: readonly HistoryEntry[], actor: Actor | null): Promise<void>;
 }
 
+export interface MoveTerms {
+  /** Pins the files; a pin that is there stays in any case. */
+  readonly pin: boolean;
+  /** Whether one of the files is a draft. */
+  readonly hasDrafts: boolean;
+}
+
 /** Three steps: lock, move, write the history. What happens is decided here, from the rows that the lock returned. */
 export abstract class StepwiseStatements extends TransferStatements {
   async transfer(manager: EntityManager, moves: readonly Move[], terms: TransferTerms): Promise<TransferOutcome[]> {
@@ -121,19 +130,23 @@ export abstract class StepwiseStatements extends TransferStatements {
     if (isRefused) return outcomes;
     if (moved.length > 0) {
       const entries = moved.map((move) => entryOf(move, files.get(move.fileId)));
-      await this.move(manager, moved, terms.pin);
+      await this.move(manager, moved, { pin: terms.pin, ...draftsAmong(moved, files) });
       await this.record(manager, entries, terms.actor);
     }
     const rehung = moves.filter(
       ({ fileId, field }, index) =>
         outcomes[index]?.verdict === 'kept' && field !== null && field !== files.get(fileId)?.ownerField,
     );
-    if (rehung.length > 0) await this.move(manager, rehung, false);
+    if (rehung.length > 0) await this.move(manager, rehung, { pin: false, ...draftsAmong(rehung, files) });
     return outcomes;
   }
 
-  /** Gives the locked files to their owners. */
-  protected abstract move(manager: EntityManager, moves: readonly Move[], pin: boolean): Promise<void>;
+  /** Gives the locked files to their owners. None is a draft afterwards. */
+  protected abstract move(manager: EntityManager, moves: readonly Move[], terms: MoveTerms): Promise<void>;
+}
+
+function draftsAmong(moves: readonly Move[], files: ReadonlyMap<string, FileSnapshot>): Pick<MoveTerms, 'hasDrafts'> {
+  return { hasDrafts: moves.some(({ fileId }) => files.get(fileId)?.isDraft) };
 }
 
 function entryOf({ fileId, toType, toId }: Move, file: FileSnapshot | undefined): HistoryEntry {
@@ -173,5 +186,6 @@ export function toSnapshot(row: Record<string, unknown>): FileSnapshot {
     size: Number(row['size']),
     ownerField: row['ownerField'] as string | null,
     scan: (row['scan'] ?? null) as ScanState | null,
+    isDraft: (row['expiresAt'] ?? null) !== null,
   };
 }

@@ -127,6 +127,18 @@ describe.each(forms)('transfer statements on $form', ({ database, statementsFor 
     expect(await fileById(dataSource, held)).toMatchObject({ pinned: true, ...itsOwn });
   });
 
+  it.each([
+    { file: 'a draft that moves', move: {}, owner: mine },
+    { file: 'a draft among files that go to several owners', move: { toId: '8' }, owner: mine },
+    { file: 'a draft whose owner names it', move: {}, owner: itsOwn },
+  ])('ends $file', async ({ move, owner }) => {
+    const draft = await insertFile(dataSource, { ...owner, expiresAt: new Date(Date.now() + 60_000) });
+    const other = await insertFile(dataSource, mine);
+    await transfer([to(other), to(draft, move)]);
+    expect(await fileById(dataSource, draft)).toMatchObject({ expiresAt: null, ownerField: 'attachmentId' });
+    expect(await fileById(dataSource, other)).toMatchObject({ expiresAt: null, ownerId: '7' });
+  });
+
   it('gives each row of a history a later instant than the one before', async () => {
     const id = await insertFile(dataSource, mine);
     const ahead = new Date(Date.now() + 60_000);
@@ -163,6 +175,7 @@ describe.each(forms)('transfer statements on $form', ({ database, statementsFor 
       contentType: 'application/pdf',
       size: 5_000_000_000,
       ownerField: null,
+      isDraft: false,
       scan: null,
     };
     expect(looked).toHaveLength(2);
