@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events';
-import { type DynamicModule, Injectable, type Provider } from '@nestjs/common';
+import { type DynamicModule, Injectable, type ModuleMetadata, type Provider } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Column, DataSource, type DataSourceOptions, Entity, PrimaryGeneratedColumn, type Repository } from 'typeorm';
@@ -98,6 +98,8 @@ export interface JobsAppOptions {
   readonly shutdownTimeout?: number;
   /** In place of the module that `jobs` would make. */
   readonly module?: DynamicModule;
+  /** More modules. */
+  readonly imports?: ModuleMetadata['imports'];
   /** In place of the handlers that play the script. */
   readonly providers?: Provider[];
 }
@@ -114,7 +116,8 @@ export interface JobsApp {
 
 /** An application with jobs and notes, without routes. */
 export async function jobsApp(options: JobsAppOptions): Promise<JobsApp> {
-  const { database, jobs = {}, script = new JobScript(), shutdownTimeout = 10_000, providers = [Handlers] } = options;
+  const { database, jobs = {}, script = new JobScript(), shutdownTimeout = 10_000 } = options;
+  const { imports = [], providers = [Handlers] } = options;
   GIVEN_UP.length = 0;
   const testing = await Test.createTestingModule({
     imports: [
@@ -122,6 +125,7 @@ export async function jobsApp(options: JobsAppOptions): Promise<JobsApp> {
       TypeOrmModule.forFeature([JobNote]),
       options.module ??
         FilesModule.forRoot({ storages: { default: memoryStorage() }, http: false, jobs, shutdownTimeout }),
+      ...imports,
     ],
     providers: [{ provide: JobScript, useValue: script }, ...providers],
   }).compile();

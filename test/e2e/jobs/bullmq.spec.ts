@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { BullModule, getSharedConfigToken, InjectQueue } from '@nestjs/bullmq';
+import type { BullRootModuleOptions } from '@nestjs/bullmq';
+import { Injectable } from '@nestjs/common';
 import { Queue, Worker } from 'bullmq';
-import { FilesModule } from 'nestjs-files';
+import { FileJob, FilesModule } from 'nestjs-files';
 import { bullmqJobs } from 'nestjs-files/jobs/bullmq';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -142,6 +145,34 @@ for (const kind of kinds.slice(0, 1)) {
       const app = await open({ module });
       await app.queue.run(() => app.queue.enqueue('note', 'x'));
       await expect.poll(() => database.read('SELECT text FROM job_note')).toEqual([{ text: 'x' }]);
+    });
+
+    it('uses the connection and the prefix of the BullModule that is handed in, whose queue sees the jobs', async () => {
+      const storages = { default: memoryStorage() };
+      const seen: unknown[] = [];
+
+      const shared = FilesModule.forRootAsync({
+        inject: [getSharedConfigToken()],
+        useFactory: ({ connection, prefix }: BullRootModuleOptions) => ({
+          storages,
+          jobs: { engine: bullmqJobs({ connection, prefix }) },
+        }),
+      });
+
+      @Injectable()
+      class Watching {
+        constructor(@InjectQueue('note') readonly queue: Queue) {}
+        @FileJob('note')
+        async note(payload: unknown): Promise<void> {
+          seen.push({ payload, active: (await this.queue.getActive()).map(({ name, data }) => ({ name, ...data })) });
+        }
+      }
+      const bull = [BullModule.forRoot({ connection, prefix }), BullModule.registerQueue({ name: 'note' })];
+      const app = await open({ module: shared, imports: bull, providers: [Watching] });
+      await app.queue.run(() => app.queue.enqueue('note', 'x'));
+      await expect
+        .poll(() => seen)
+        .toEqual([{ payload: 'x', active: [expect.objectContaining({ name: 'note', payload: 'x' })] }]);
     });
   });
 }
