@@ -56,10 +56,12 @@ export function describeJobCrashes(name: string, kind: TestDatabase, { jobs, tas
       };
       return { ...options, synchronize: false, entities: [] } as never;
     };
-    const start = (death?: Death): ChildProcess => {
-      const engine = { ...task(database), ...(typeof death === 'number' && { poll: NEVER }) };
-      const own: WorkerTask = { database: connection(), engine, ...(death !== undefined && { death }) };
-      return spawn(process.execPath, [script, JSON.stringify(own)], {
+    /** Many jobs wait for longer than a lease, and are not to be relayed meanwhile. */
+    const patient = (): EngineTask => ({ ...task(database), relayAgain: 20_000 });
+    const start = (death?: Death, own = task(database)): ChildProcess => {
+      const engine = { ...own, ...(typeof death === 'number' && { poll: NEVER }) };
+      const worker: WorkerTask = { database: connection(), engine, ...(death !== undefined && { death }) };
+      return spawn(process.execPath, [script, JSON.stringify(worker)], {
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       });
     };
@@ -138,7 +140,7 @@ export function describeJobCrashes(name: string, kind: TestDatabase, { jobs, tas
     });
 
     it('lose no job while two processes run many, and run none of a unit that was rolled back', LONG, async () => {
-      const { engine, dispose } = await startEngine(task(database));
+      const { engine, dispose } = await startEngine(patient());
       const queueing = await jobsApp({ database: connection(), jobs: { work: false, engine } });
       const wanted: string[] = [];
       for (let at = 0; at < jobs; at += 100) {
@@ -151,13 +153,13 @@ export function describeJobCrashes(name: string, kind: TestDatabase, { jobs, tas
         else wanted.push(...part);
       }
       const from = performance.now();
-      const [first, second] = [start(), start()];
+      const [first, second] = [start(undefined, patient()), start(undefined, patient())];
       await Promise.all([first, second].map((child) => once(child, 'message')));
       await expect.poll(async () => (await notes()).length, { timeout: 50_000, interval: 10 }).toBeGreaterThan(100);
       const ended = once(first, 'exit');
       first.kill('SIGKILL');
       await ended;
-      const third = start();
+      const third = start(undefined, patient());
       await once(third, 'message');
       // No run of a process that lives takes as long.
       await settled(5_000);

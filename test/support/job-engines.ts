@@ -74,7 +74,12 @@ export const PG_BOSS = {
 } as const;
 
 /** An engine of a process, as JSON; `lease` is how many milliseconds a process that died keeps its jobs, where that can be set. */
-export type EngineTask = { readonly poll: number; readonly lease: number } & (
+export type EngineTask = {
+  readonly poll: number;
+  readonly lease: number;
+  /** After how many milliseconds a job that is not done is relayed again; without it, after those of the lease. */
+  readonly relayAgain?: number;
+} & (
   | { readonly engine: 'outboxJobs' | 'graphileWorkerJobs' }
   | { readonly engine: 'bullmqJobs'; readonly prefix: string }
   | { readonly engine: 'pgBossJobs'; readonly version: keyof typeof PG_BOSS; readonly login: Login }
@@ -94,7 +99,7 @@ const nothing = (): Promise<void> => Promise.resolve();
 
 /** Starts the engine of a process. */
 export async function startEngine(task: EngineTask): Promise<StartedEngine> {
-  const { poll, lease } = task;
+  const { poll, lease, relayAgain = lease } = task;
   switch (task.engine) {
     case 'outboxJobs':
       return { engine: outboxJobs({ poll, lease }), onStep: none, dispose: nothing };
@@ -103,7 +108,7 @@ export async function startEngine(task: EngineTask): Promise<StartedEngine> {
     case 'bullmqJobs': {
       const worker = { lockDuration: lease, stalledInterval: Math.ceil(lease / 2) };
       const { connection } = REDIS;
-      const engine = bullmqJobs({ connection, prefix: task.prefix, poll, relayAgain: lease, worker });
+      const engine = bullmqJobs({ connection, prefix: task.prefix, poll, relayAgain, worker });
       return { engine, onStep: onRedisCommand, dispose: nothing };
     }
     case 'pgBossJobs': {

@@ -29,7 +29,11 @@ export interface BullmqJobsOptions {
   worker?: Omit<WorkerOptions, 'connection' | 'prefix' | 'concurrency' | 'maxStalledCount'>;
   /** How often it looks for rows that a process left when it died, or that were delayed. @default 1000 */
   poll?: number;
-  /** After how long a job that is not done is relayed again, in case that Redis has lost it. @default 300_000, five minutes */
+  /**
+   * After how long a job that is not done is relayed again, in case that Redis has lost it. It should be longer than jobs wait when there are
+   * many, because each of them is relayed again then.
+   * @default 300_000, five minutes
+   */
   relayAgain?: number;
   /** For how long the key of a job that is done is kept. @default 86_400_000, a day */
   keepKeys?: number;
