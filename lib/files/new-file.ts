@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { LocationTakenError } from '../errors/storage.errors.js';
 import { locationKey } from '../storage/location-key.js';
-import { insertRow } from './insert-row.js';
+import { insertRow, insertRows } from './insert-row.js';
 import { ManagedFile } from './managed-file.entity.js';
 import type { ScanFields } from './scan/scan-state.js';
 import type { OwnerReference } from './owner-reference.js';
@@ -43,10 +43,7 @@ const ROWS_PER_STATEMENT = 1_000;
 
 /** Inserts the rows of files, a thousand with each statement. */
 export async function insertFiles(manager: EntityManager, files: readonly ManagedFile[]): Promise<void> {
-  for (const chunk of inChunks(files, ROWS_PER_STATEMENT)) {
-    const rows = chunk.map((file) => ({ ...file }) as object);
-    await manager.createQueryBuilder().insert().into(ManagedFile).values(rows).updateEntity(false).execute();
-  }
+  for (const chunk of inChunks(files, ROWS_PER_STATEMENT)) await insertRows(manager, ManagedFile, chunk);
 }
 
 /** As `insertFile`, for bytes that were stored for it; throws `LocationTakenError` if another file has the location. */

@@ -16,7 +16,7 @@ import { FileIntent } from './file-intent.entity.js';
 import type { IntentKind } from './file-intent.entity.js';
 import type { Intent } from './intent.js';
 import { IntentConnection } from './intent-connection.js';
-import { insertRow } from '../insert-row.js';
+import { insertRows } from '../insert-row.js';
 import { lockShared } from '../lock-files.js';
 import { Together } from '../together.js';
 import { locationKey } from '../../storage/location-key.js';
@@ -81,12 +81,8 @@ export class IntentJournal {
       const intent = this.#make('delete', storage, location);
       return { id: intent.id, storage, location, intent };
     });
-    for (const chunk of inChunks(removals, ROWS_PER_STATEMENT)) {
-      await manager.insert(
-        FileIntent,
-        chunk.map(({ intent }) => intent),
-      );
-    }
+    const rows = removals.map(({ intent }) => intent);
+    for (const chunk of inChunks(rows, ROWS_PER_STATEMENT)) await insertRows(manager, FileIntent, chunk);
     return removals;
   }
 
@@ -154,9 +150,7 @@ export class IntentJournal {
 
   async #insert(through: DataSource, rows: readonly FileIntent[]): Promise<Intent[]> {
     const intents = through.getRepository(FileIntent);
-    const [row, ...others] = rows;
-    if (row && others.length === 0) await insertRow(through.manager, FileIntent, row);
-    else for (const chunk of inChunks(rows, ROWS_PER_STATEMENT)) await intents.insert(chunk);
+    for (const chunk of inChunks(rows, ROWS_PER_STATEMENT)) await insertRows(through.manager, FileIntent, chunk);
     return rows.map((one) => this.#recorded(intents, one));
   }
 

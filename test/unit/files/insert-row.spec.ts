@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { uuidV7 } from '../../../lib/files/file-id.js';
-import { insertRow } from '../../../lib/files/insert-row.js';
+import { insertRow, insertRows } from '../../../lib/files/insert-row.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { newFile } from '../../../lib/files/new-file.js';
 import { reachableDatabases } from '../../support/databases.js';
@@ -37,11 +37,22 @@ describe.each(await reachableDatabases())('a row that is inserted on $name', (ki
     expect(first).toEqual(one);
   });
 
+  it('has its own values where several are inserted together', async () => {
+    const { manager } = await start();
+    const rows = ['one', 'two', 'three'].map((location, at) =>
+      Object.assign(fileAt(location), { size: at, charset: null }),
+    );
+    await insertRows(manager, ManagedFile, rows);
+    const found = await manager.find(ManagedFile, { order: { size: 'ASC' } });
+    expect(found).toEqual(rows);
+  });
+
   it('is heard of by a subscriber of the application', async () => {
     const dataSource = await start();
     const heard: unknown[] = [];
     dataSource.subscribers.push({ afterInsert: ({ entity }) => void heard.push((entity as ManagedFile).location) });
     await insertRow(dataSource.manager, ManagedFile, fileAt('one'));
-    expect(heard).toEqual(['one']);
+    await insertRows(dataSource.manager, ManagedFile, [fileAt('two'), fileAt('three')]);
+    expect(heard).toEqual(['one', 'two', 'three']);
   });
 });
