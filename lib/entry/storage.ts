@@ -17,6 +17,7 @@ export { assertLocation } from '../storage/location.js';
 export { dateLocation, extensionLocation, shardedLocation, uuidLocation } from '../storage/location-transformer.js';
 export type { LocationInput, LocationTransformer } from '../storage/location-transformer.js';
 export type { MarkPlace } from '../storage/mark-place.js';
+export type { Bytes, ReadsTogether } from '../storage/reads-together.js';
 export type { JoinedObject, ResumableUploadPlace } from '../storage/resumable-upload-place.js';
 export type {
   ByteRange,

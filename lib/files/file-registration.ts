@@ -3,6 +3,7 @@ import { In } from 'typeorm';
 import { ActorSource } from '../actor/actor.js';
 import { LocationInvalidError, LocationRefusedError, LocationRegisteredError } from '../errors/storage.errors.js';
 import { locationKey } from '../storage/location-key.js';
+import type { ReadsTogether } from '../storage/reads-together.js';
 import type { Storage } from '../storage/storage.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { databaseFault } from '../unit-of-work/transaction/database-fault.js';
@@ -60,10 +61,15 @@ export class FileRegistration {
     // An early answer, before the bytes are read; the unique index decides.
     const [registered] = await this.#registered(candidates);
     if (registered) throw alreadyRegistered(registered);
+    const storagesRead = new Set(candidates.map(({ storage }) => storage));
+    const reads = new Map([...storagesRead].map((storage) => [storage, storage.beginReads()]));
     const files = await inLanes(candidates, concurrency, async (candidate) => {
       const { storage, name, owner } = candidate;
       const safety = unscannedBy(this.storages.scannerFor(storage.name, owner?.type));
-      return newFile({ ...(await analyze(candidate)), ...safety, name, storage: storage.name }, owner);
+      return newFile(
+        { ...(await analyze(candidate, reads.get(storage))), ...safety, name, storage: storage.name },
+        owner,
+      );
     });
     try {
       await this.transactor.run(({ manager }) => this.#insert(manager, files, candidates), { retry: REGISTER_RETRIES });
@@ -136,19 +142,17 @@ function assertDistinct(candidates: readonly Candidate[]): void {
 }
 
 /** The size, hash and type of the bytes at the location, all of which are read. */
-async function analyze({
-  storage,
-  location,
-  name,
-  contentType: declared,
-}: Candidate): Promise<Omit<StoredFile, 'name' | 'storage' | keyof ScanFields>> {
-  const source = await unlessRefused(storage, () => storage.read(location));
+async function analyze(
+  { storage, location, name, contentType: declared }: Candidate,
+  reads: ReadsTogether | undefined,
+): Promise<Omit<StoredFile, 'name' | 'storage' | keyof ScanFields>> {
+  const source = await unlessRefused(storage, () => storage.readTogether(location, reads));
   try {
     const { consume, contentType, charset, digest } = await examine(source, storage, { declared, name });
     await consume();
     return { location, contentType, charset, ...digest() };
   } finally {
-    source.destroy();
+    if ('destroy' in source) source.destroy();
   }
 }
 

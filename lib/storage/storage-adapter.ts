@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { DataSource } from 'typeorm';
 import type { DirectUploadPlace } from './direct-upload-place.js';
 import type { MarkPlace } from './mark-place.js';
+import type { ReadsTogether } from './reads-together.js';
 import type { ResumableUploadPlace } from './resumable-upload-place.js';
 import type { WritesTogether } from './writes-together.js';
 
@@ -79,6 +80,8 @@ export interface StorageAdapter {
   nameOf?(location: string): string;
   /** As `remove`, for several, in fewer steps than one for each. @default `remove`, one after the other */
   removeAll?(locations: readonly string[]): Promise<void>;
+  /** Begins reads of many objects, if together they take fewer steps than one by one. @default `read` and `pathOf`, one by one */
+  beginReads?(): ReadsTogether;
   /**
    * Begins writes of many objects that become durable together, if that takes fewer steps than one by one.
    * @default each is durable when `write` resolves

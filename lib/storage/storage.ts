@@ -18,6 +18,7 @@ import { assertLocation } from './location.js';
 import { shardedLocation } from './location-transformer.js';
 import type { LocationInput, LocationTransformer } from './location-transformer.js';
 import type { MarkPlace } from './mark-place.js';
+import type { Bytes, ReadsTogether } from './reads-together.js';
 import type { ResumableUploadPlace } from './resumable-upload-place.js';
 import type {
   ByteRange,
@@ -134,8 +135,8 @@ export class Storage {
   }
 
   /** The bytes' path on this machine; `undefined` where nothing is there, or the storage has no paths. */
-  async pathOf(location: string): Promise<string | undefined> {
-    return this.#run('read', location, async (adapter) => adapter.pathOf?.(location));
+  async pathOf(location: string, reads?: ReadsTogether): Promise<string | undefined> {
+    return this.#run('read', location, async (adapter) => (reads ?? adapter).pathOf?.(location));
   }
 
   /** The place of its mark; `undefined` for a storage that cannot be mistaken for another. */
@@ -241,6 +242,16 @@ export class Storage {
   async read(location: string, range?: ByteRange): Promise<Readable> {
     if (range !== undefined) assertRange(range);
     return this.#run('read', location, (adapter) => adapter.read(location, range));
+  }
+
+  /** Begins reads of many objects; `undefined` if the storage reads one by one. */
+  beginReads(): ReadsTogether | undefined {
+    return this.#able('read').beginReads?.();
+  }
+
+  /** As `read`, of all bytes, with the others of `reads`. */
+  async readTogether(location: string, reads: ReadsTogether | undefined): Promise<Bytes> {
+    return this.#run('read', location, (adapter): Promise<Bytes> => (reads ?? adapter).read(location));
   }
 
   /** Deletes the bytes. A missing object is a no-op. */

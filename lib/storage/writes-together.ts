@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream';
+import type { Bytes } from './reads-together.js';
 
 /** Reads and checks bytes; its error refuses them. */
-export type CheckBytes = (content: Readable) => Promise<void>;
+export type CheckBytes = (content: Bytes) => Promise<void>;
 
 /** Writes of many objects that become durable together: the steps for this are taken once for all of them. */
 export interface WritesTogether {

@@ -4,6 +4,7 @@ import { StorageRegistry } from '../../storage/storage-registry.js';
 import { uuidV7 } from '../file-id.js';
 import type { ManagedFile } from '../managed-file.entity.js';
 import { ContentBatches } from './content-batches.js';
+import type { PlaceTerms } from './content-batches.js';
 import { ContentStore } from './content-store.js';
 import type { NewContent } from './content-store.js';
 import type { Pace } from './pace.js';
@@ -48,8 +49,14 @@ export class ContentCopies {
       const storage = to(file);
       return { file, storage, location: newLocation(file, storage) };
     });
+    const origins = new Set(files.map((file) => this.storages.of(file)));
+    const reads = new Map([...origins].map((from) => [from, from.can('read') ? from.beginReads() : undefined]));
+    const copyTo = (file: ManagedFile, storage: Storage, terms: PlaceTerms): Promise<NewContent> => {
+      const from = this.storages.of(file);
+      return this.contents.copy(file, from, storage, { ...terms, pace, reads: reads.get(from) });
+    };
     const outcomes = await this.batches.store(places, concurrency, async ({ file, storage }, terms) =>
-      signal?.aborted ? undefined : this.contents.copy(file, this.storages.of(file), storage, { ...terms, pace }),
+      signal?.aborted ? undefined : copyTo(file, storage, terms),
     );
     const [copied, uncopied]: [Copied[], Uncopied[]] = [[], []];
     for (const [at, file] of files.entries()) {

@@ -3,6 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import { Injectable, Logger } from '@nestjs/common';
 import { FileCorruptError } from '../../errors/files.errors.js';
 import { LocationTakenError, StorageFailedError } from '../../errors/storage.errors.js';
+import type { Bytes, ReadsTogether } from '../../storage/reads-together.js';
 import type { Storage } from '../../storage/storage.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
@@ -46,6 +47,8 @@ export interface PutHints extends UploadHints {
 export interface CopyHints extends Pick<PutHints, 'location' | 'intent' | 'writes'> {
   /** The limit to the bytes in a second. */
   pace?: Pace | undefined;
+  /** Reads of the storage that the file is in. */
+  reads?: ReadsTogether | undefined;
 }
 
 /** Writes and removes bytes in storages, so that at every moment a row or an intent refers to them. */
@@ -80,7 +83,8 @@ export class ContentStore {
    * between the two storages, and it throws `FileCorruptError` unless they have the file's size and hash. If the place was noted before, and nothing
    * was written, the caller has to withdraw the note.
    */
-  async copy(file: ManagedFile, from: Storage, to: Storage, { pace, ...planned }: CopyHints = {}): Promise<NewContent> {
+  async copy(file: ManagedFile, from: Storage, to: Storage, hints: CopyHints = {}): Promise<NewContent> {
+    const { pace, reads, ...planned } = hints;
     const { name, contentType, charset, size, hash, hashAlgorithm } = file;
     scanOfCopy(file, this.storages.scannerFor(to.name, file.ownerType));
     if (from === to && !to.isTransactional && to.can('copy')) {
@@ -94,7 +98,7 @@ export class ContentStore {
       if (found.size !== size || found.hash !== hash) throw new FileCorruptError(file.id, from.name);
     };
     const known = { name, contentType, isExamined: true, algorithms: [hashAlgorithm], verify, ...planned };
-    const linked = await this.#link(file, from, to, known, pace);
+    const linked = await this.#link(file, from, to, known, hints);
     if (linked) return linked;
     const source = await from.read(file.location);
     return this.put(pace?.through(source) ?? source, to, known);
@@ -106,13 +110,13 @@ export class ContentStore {
     from: Storage,
     to: Storage,
     { writes, location, intent, verify, ...known }: PutHints,
-    pace: Pace | undefined,
+    { pace, reads }: CopyHints,
   ): Promise<NewContent | undefined> {
     if (from === to || writes?.link === undefined || location === undefined || intent === undefined) return undefined;
-    const path = await from.pathOf(file.location);
+    const path = await from.pathOf(file.location, reads);
     if (path === undefined) return undefined;
     let stored: StoredContent | undefined;
-    const check = async (content: Readable): Promise<void> => {
+    const check = async (content: Bytes): Promise<void> => {
       stored = await storeContent(
         pace?.through(content) ?? content,
         to,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
+import type { Bytes } from '../../storage/reads-together.js';
 import { FileTooLargeError, FileTypeNotAcceptedError } from '../../errors/files.errors.js';
 import { matchesContentType } from '../../storage/content-type.js';
 import type { Storage } from '../../storage/storage.js';
@@ -47,14 +48,14 @@ export interface ExamineHints extends TypeHints {
  * limit and the owner's room, and hashed while the body is read. Memory does not depend on its size.
  */
 export async function examine(
-  content: Readable,
+  content: Bytes,
   storage: Storage,
   { algorithms = [], room, isAccepted = false, ...said }: ExamineHints = {},
 ): Promise<Examined> {
   const hashes = new Map([storage.hashAlgorithm, ...algorithms].map((name) => [name, createHash(name)]));
   let size = 0;
   async function* measured(): AsyncGenerator<Buffer, void> {
-    for await (const chunk of content as AsyncIterable<Uint8Array | string>) {
+    for await (const chunk of content as Iterable<Uint8Array> | AsyncIterable<Uint8Array | string>) {
       const bytes = asBuffer(chunk);
       size += bytes.length;
       if (storage.maxSize !== undefined && size > storage.maxSize)

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import type { Bytes } from '../../storage/reads-together.js';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** A limit to the bytes that pass in a second, for all streams together. */
@@ -13,7 +14,8 @@ export class Pace {
   ) {}
 
   /** The same bytes, at this pace. The source is destroyed with the returned stream. */
-  through(source: Readable): Readable {
+  through(source: Bytes): Readable {
+    if (!('destroy' in source)) return Readable.from(this.#paced(source), { objectMode: false });
     // An error before the stream is read is thrown when it is read.
     source.on('error', () => {});
     const paced = Readable.from(this.#paced(source), { objectMode: false });
@@ -21,8 +23,8 @@ export class Pace {
     return paced.once('close', () => source.destroy());
   }
 
-  async *#paced(source: Readable): AsyncGenerator<Buffer, void> {
-    for await (const chunk of source as AsyncIterable<Buffer>) {
+  async *#paced(source: Bytes): AsyncGenerator<Buffer, void> {
+    for await (const chunk of source as Iterable<Buffer> | AsyncIterable<Buffer>) {
       await this.#pass(chunk.length);
       yield chunk;
     }

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { Bytes } from '../../storage/reads-together.js';
 import type { Storage } from '../../storage/storage.js';
 import { examine } from './examine.js';
 import type { Digest, Examined } from './examine.js';
@@ -37,7 +37,7 @@ export type Writing = (location: string, examined: Examined) => Promise<void>;
  * not depend on its size. When it fails nothing stays in the storage; the content is destroyed then.
  */
 export async function storeContent(
-  content: Readable,
+  content: Bytes,
   storage: Storage,
   hints: UploadHints,
   write: Writing = (location, { body }) => storage.write(location, body),
@@ -51,6 +51,6 @@ export async function storeContent(
     await write(location, examined);
     return { location, contentType, charset, ...examined.digest() };
   } finally {
-    content.destroy();
+    if ('destroy' in content) content.destroy();
   }
 }

@@ -1,7 +1,12 @@
 import type { Stats } from 'node:fs';
-import { chmod, lstat, mkdir, open, realpath } from 'node:fs/promises';
+import { chmod, constants, lstat, mkdir, open, realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { LocationInvalidError } from '../../errors/storage.errors.js';
+
+// Measured: files go out faster in pieces of a mebibyte, and parts of them in as few pieces as that. Beyond a range nothing is read.
+export const READ_SIZE = 1024 * 1024;
+// Windows has no such flag.
+export const OPEN_TO_READ = constants.O_RDONLY | ((constants.O_NOFOLLOW as number | undefined) ?? 0);
 
 /** Who may read what is made. */
 export interface FsModes {

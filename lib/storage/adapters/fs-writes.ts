@@ -4,13 +4,13 @@ import { basename, dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { LocationTakenError } from '../../errors/storage.errors.js';
 import { inLanes } from '../in-lanes.js';
+import type { Bytes } from '../reads-together.js';
 import type { CheckBytes, WritesTogether } from '../writes-together.js';
 import { createFile } from './fs-create.js';
-import { isFault, syncDirectory } from './fs-root.js';
+import { isFault, READ_SIZE, syncDirectory } from './fs-root.js';
 import type { FsModes, FsPlace, FsRoot } from './fs-root.js';
 import { writeNew } from './fs-write.js';
 
-const READ_SIZE = 1024 * 1024;
 // Node.js has four threads for the file system.
 const FLUSHED_AT_ONCE = 4;
 
@@ -80,17 +80,25 @@ export class FsWrites implements WritesTogether {
       const { mode, uid, size } = await handle.stat();
       const isOwn = uid === process.geteuid?.() && (mode & constants.S_IFMT) === constants.S_IFREG;
       if (!isOwn || (mode & 0o7777) !== this.modes.file) return false;
-      if (this.isFlushed) await handle.datasync();
-      const highWaterMark = Math.min(READ_SIZE, Math.max(size, 1));
-      // With the last byte known, the file is not read once more to find its end.
-      await check(
-        handle.createReadStream({ start: 0, ...(size > 0 && { end: size - 1 }), autoClose: false, highWaterMark }),
-      );
+      const flushed = this.isFlushed ? handle.datasync() : undefined;
+      const [bytes] = await Promise.all([contentOf(handle, size), flushed]);
+      await check(bytes);
       return true;
     } finally {
       await handle.close();
     }
   }
+}
+
+/** A small file is read at once, because a stream takes longer than it. The caller closes the file. */
+async function contentOf(handle: FileHandle, size: number): Promise<Bytes> {
+  if (size > 0 && size <= READ_SIZE) {
+    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(size), 0, size, 0);
+    if (bytesRead === size) return [buffer];
+  }
+  // With the last byte known, the file is not read once more to find its end.
+  const end = size > 0 ? { end: size - 1 } : {};
+  return handle.createReadStream({ start: 0, ...end, autoClose: false, highWaterMark: READ_SIZE });
 }
 
 async function openLinked(path: string): Promise<FileHandle | undefined> {

@@ -10,6 +10,7 @@ import { assertLocation } from '../location.js';
 import type { MarkPlace } from '../mark-place.js';
 import type { ByteRange, Leftovers, LocatedObject, StorageAdapter, StoredObject } from '../storage-adapter.js';
 import { Storage } from '../storage.js';
+import type { ReadsTogether } from '../reads-together.js';
 import type { WritesTogether } from '../writes-together.js';
 import { createFile } from './fs-create.js';
 import { syncFile } from './fs-flush.js';
@@ -17,9 +18,10 @@ import { publish } from './fs-publish.js';
 import { FS_MARK, FsMark } from './fs-mark.js';
 import { readModes } from './fs-options.js';
 import type { FsStorageOptions } from './fs-options.js';
-import { FsRoot, isFault, isMissing, look, syncDirectory } from './fs-root.js';
+import { FsRoot, isFault, isMissing, look, OPEN_TO_READ, READ_SIZE, syncDirectory } from './fs-root.js';
 import type { FsModes, FsPlace } from './fs-root.js';
 import { FsResumableUploads } from './fs-resumable.js';
+import { FsReads } from './fs-reads.js';
 import { isPartial, walk } from './fs-walk.js';
 import { writeNew } from './fs-write.js';
 import { FsWrites } from './fs-writes.js';
@@ -30,11 +32,6 @@ export type { FsStorageOptions };
 export function fsStorage({ root, fsync, modes, ...limits }: FsStorageOptions): Storage {
   return new Storage(new FsAdapter({ root, fsync, modes }), limits);
 }
-
-// Measured: files go out faster in pieces of a mebibyte, and parts of them in as few pieces as that. Beyond a range nothing is read.
-const READ_SIZE = 1024 * 1024;
-// Windows has no such flag.
-const OPEN_TO_READ = constants.O_RDONLY | ((constants.O_NOFOLLOW as number | undefined) ?? 0);
 
 class FsAdapter implements StorageAdapter {
   readonly markPlace: MarkPlace;
@@ -69,7 +66,17 @@ class FsAdapter implements StorageAdapter {
   }
 
   async read(location: string, range?: ByteRange): Promise<Readable> {
-    const handle = await this.#openFile(location);
+    const place = await this.#root.find(location);
+    if (!place) throw new LocationNotFoundError(location);
+    return this.#readAt(place.path, location, range);
+  }
+
+  beginReads(): ReadsTogether {
+    return new FsReads(this.#root, (path, location) => this.#readAt(path, location));
+  }
+
+  async #readAt(path: string, location: string, range?: ByteRange): Promise<Readable> {
+    const handle = await openFile(path, location);
     const found = await handle.stat();
     if (found.isFile()) {
       const highWaterMark = Math.min(READ_SIZE, Math.max(found.size, 1));
@@ -188,17 +195,15 @@ class FsAdapter implements StorageAdapter {
       throw error;
     }
   }
+}
 
-  async #openFile(location: string): Promise<FileHandle> {
-    const place = await this.#root.find(location);
-    if (!place) throw new LocationNotFoundError(location);
-    try {
-      return await open(place.path, OPEN_TO_READ);
-    } catch (error) {
-      if (isMissing(error)) throw new LocationNotFoundError(location);
-      if (isFault(error, 'ELOOP')) throw new LocationInvalidError(location, 'it is a symbolic link');
-      throw error;
-    }
+async function openFile(path: string, location: string): Promise<FileHandle> {
+  try {
+    return await open(path, OPEN_TO_READ);
+  } catch (error) {
+    if (isMissing(error)) throw new LocationNotFoundError(location);
+    if (isFault(error, 'ELOOP')) throw new LocationInvalidError(location, 'it is a symbolic link');
+    throw error;
   }
 }
 

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fsStorage } from 'nestjs-files/storage/fs';
-import type { WritesTogether } from 'nestjs-files/storage';
+import type { Bytes, WritesTogether } from 'nestjs-files/storage';
 import { filesBelow, newDirectory } from '../../support/files-directory.js';
 
 /** What was done in the file system, in order. */
@@ -45,7 +45,7 @@ async function setUp(options: { fsync?: boolean } = {}) {
   await storage.connect();
   const writes = (await storage.beginWrites()) as WritesTogether;
   const read: string[] = [];
-  const check = async (bytes: Readable) => void read.push(String(await buffer(bytes)));
+  const check = async (bytes: Bytes) => void read.push(String(await buffer(Readable.from(bytes))));
   const source = join(outside, 'source');
   await writeFile(source, 'bytes', { mode: 0o600 });
   return { outside, root, source, storage, writes, read, check };
