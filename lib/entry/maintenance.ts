@@ -32,7 +32,7 @@ export type { MovedFile, MoveFilesOptions, MoveOutcome, UnmovedFile } from '../f
 export { FilesSweeper } from '../files/intents/files-sweeper.js';
 export { adoptStorage } from '../files/marks/storage-marks.js';
 export type { SweepStep } from '../files/intents/sweep-preview.js';
-export type { SweepReport } from '../files/intents/sweep-report.js';
+export type { SweepOptions, SweepReport } from '../files/intents/sweep-report.js';
 export type { SweeperOptions } from '../files/intents/sweeper-options.js';
 export type { Quota, QuotaOption, QuotaOptions } from '../ownership/quotas/quota-options.js';
 export { Quotas } from '../ownership/quotas/quotas.js';

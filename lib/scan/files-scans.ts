@@ -23,6 +23,8 @@ export interface RescanOptions {
   filters?: FileFilter;
   /** Ends the run after the current files. */
   signal?: AbortSignal;
+  /** Called after each commit, with how many files have been queued so far. */
+  onProgress?: (queued: number) => void;
 }
 
 const STATES: readonly string[] = ['pending', 'clean', 'infected', 'failed', 'unscanned'];
@@ -48,6 +50,7 @@ export class FilesScans {
     const flush = async (): Promise<void> => {
       count += await detach(() => this.#enqueue(batch, options));
       batch = [];
+      options.onProgress?.(count);
     };
     for await (const { id } of eachFile(this.transactor.dataSource, scope, filters)) {
       if (options.signal?.aborted) break;

@@ -50,7 +50,8 @@ export const orphans: Command = {
       }
     }
     progress.end();
-    if (act && options['delete']) failed += (await sweepUntil(signal, app.get(FilesSweeper, { strict: false }))).failed;
+    if (act && options['delete'])
+      failed += (await sweepUntil(signal, app.get(FilesSweeper, { strict: false }), out)).failed;
     out.note(`${count} found, ${sizeText(bytes)}${failed > 0 ? `; ${failed} failed` : ''}`);
     return count === 0 || (act && failed === 0) ? 0 : 1;
   },

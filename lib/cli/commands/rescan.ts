@@ -26,7 +26,12 @@ export const rescan: Command = {
       signal,
     };
     const isDry = options['dry-run'] === true;
-    const files = isDry ? await scans.count(which) : await scans.rescan(which);
+    let files = await scans.count(which);
+    if (!isDry) {
+      const progress = out.progress('queued', files);
+      files = await scans.rescan({ ...which, onProgress: (queued) => progress.reach(queued) });
+      progress.end();
+    }
     await out.result({ files, queued: !isDry }, `${files} files ${isDry ? 'would be' : 'are'} scanned again`);
     if (signal.aborted) throw new InterruptedError('Interrupted. Run the same command again to go on.');
     return 0;

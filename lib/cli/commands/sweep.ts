@@ -2,6 +2,7 @@ import { FilesSweeper } from '../../files/intents/files-sweeper.js';
 import type { SweepReport } from '../../files/intents/sweep-report.js';
 import type { Command } from '../command.js';
 import { sizeText } from '../output.js';
+import type { Output } from '../output.js';
 import { countIn } from '../values.js';
 
 export const sweep: Command = {
@@ -22,7 +23,7 @@ export const sweep: Command = {
       }
       return 0;
     }
-    const report = await sweepUntil(signal, sweeper);
+    const report = await sweepUntil(signal, sweeper, out);
     const { finished, kept, failed, leftovers, bytesRemoved } = report;
     const text = `${finished} removed, ${kept} kept, ${failed} failed, ${leftovers} leftovers, ${sizeText(bytesRemoved)} freed`;
     await out.result(report, text);
@@ -31,8 +32,13 @@ export const sweep: Command = {
 };
 
 /** Sweeps, or ends after the present intent. */
-export async function sweepUntil(signal: AbortSignal, sweeper: FilesSweeper): Promise<SweepReport> {
+export async function sweepUntil(signal: AbortSignal, sweeper: FilesSweeper, out: Output): Promise<SweepReport> {
   signal.throwIfAborted();
   signal.addEventListener('abort', () => void sweeper.beforeApplicationShutdown(), { once: true });
-  return sweeper.sweep();
+  const progress = out.progress('swept');
+  const report = await sweeper.sweep({
+    onProgress: ({ examined, leftovers, expired }) => progress.reach(examined + leftovers + expired),
+  });
+  progress.end();
+  return report;
 }

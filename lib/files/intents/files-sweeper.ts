@@ -18,7 +18,7 @@ import { previewSweep, stepOf } from './sweep-preview.js';
 import type { SweepStep } from './sweep-preview.js';
 import { SweepFailures } from './sweep-failures.js';
 import { count, emptyReport } from './sweep-report.js';
-import type { SweepReport } from './sweep-report.js';
+import type { SweepOptions, SweepReport } from './sweep-report.js';
 import { UploadSweep } from '../uploads/upload-sweep.js';
 import { FilesDrafts } from '../drafts/files-drafts.js';
 import { SWEEPER_OPTIONS } from './sweeper-options.js';
@@ -33,6 +33,8 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
   readonly #logger = new Logger(FilesSweeper.name);
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<SweepReport> | undefined;
+  /** Callers who wait for the running sweep. */
+  readonly #told = new Set<(report: SweepReport) => void>();
   #isStopped = false;
   #tidiedAt = Number.NEGATIVE_INFINITY;
 
@@ -52,9 +54,16 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
    * Sweeps once, after the removals that this process has in progress. A call during a sweep returns the report of that sweep. It runs
    * outside of any unit of work, wherever it is called.
    */
-  async sweep(): Promise<SweepReport> {
+  async sweep({ onProgress }: SweepOptions = {}): Promise<SweepReport> {
     await this.removals.idle();
-    return this.#sweep(true);
+    // Of its own for each call, so that two with one function do not end each other.
+    const told = (report: SweepReport): void => onProgress?.(report);
+    this.#told.add(told);
+    try {
+      return await this.#sweep(true);
+    } finally {
+      this.#told.delete(told);
+    }
   }
 
   /** The work that a sweep would do now, without doing it. Unfinished writes in storages are not included. */
@@ -139,6 +148,7 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
       await failures.attempt(`the markers of storage "${name}"`, () => this.#sweepMarkers(storage, report, failures));
       if (tidy) await failures.attempt(`the leftovers of storage "${name}"`, () => this.#tidy(storage, report));
     }
+    this.#tell(report);
     failures.tell();
     if (tidy) this.#tidiedAt = this.now();
     const { examined, finished, failed, bytesRemoved } = report;
@@ -158,7 +168,12 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
       };
       const intents = await leaseIntents(this.transactor, terms);
       if (intents.length === 0) return;
-      await this.intents.finish(intents, { report, failures, isStopped: () => this.#isStopped });
+      await this.intents.finish(intents, {
+        report,
+        failures,
+        isStopped: () => this.#isStopped,
+        tell: () => this.#tell(report),
+      });
       if (this.#isStopped) return;
     }
   }
@@ -170,6 +185,7 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
       report.examined++;
       const what = `the upload ${upload.id} to "${upload.location}" in storage "${upload.storage}"`;
       await failures.attempt(what, async () => count(report, await this.uploads.sweep(upload, settledBefore)));
+      this.#tell(report);
     }
   }
 
@@ -178,6 +194,7 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
       const batch = await this.drafts.expireBatch(storage, this.options.batch);
       if (batch === undefined) return;
       report.expired += batch.expired;
+      this.#tell(report);
     }
   }
 
@@ -193,6 +210,7 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
         await this.transactor.run(() => this.#removeUnreferred(storage, location, report));
         await storage.remove(marker);
       });
+      this.#tell(report);
     }
   }
 
@@ -206,6 +224,10 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
     const leftovers = await storage.removeLeftovers(before);
     report.leftovers += leftovers.count;
     report.bytesRemoved += leftovers.size;
+  }
+
+  #tell(report: SweepReport): void {
+    for (const told of this.#told) told({ ...report });
   }
 
   #abandonedBefore(): Date {

@@ -13,6 +13,8 @@ interface Sweep {
   readonly report: SweepReport;
   readonly failures: SweepFailures;
   isStopped(): boolean;
+  /** Tells how far it is. */
+  tell(): void;
 }
 
 /** Removes the bytes of leased intents, unless a file refers to them, and then the intents. */
@@ -30,6 +32,7 @@ export class IntentEndings {
       sweep.report.examined++;
       const what = `the intent to ${intent.kind} "${intent.location}" in storage "${intent.storage}"`;
       await sweep.failures.attempt(what, () => this.#finishOne(intent, sweep.report));
+      sweep.tell();
     }
   }
 
@@ -41,14 +44,15 @@ export class IntentEndings {
   }
 
   /** Finishes those in storages that remove many objects at once. Resolves with the others. */
-  async #finishTogether(intents: readonly FileIntent[], { report, isStopped }: Sweep): Promise<FileIntent[]> {
+  async #finishTogether(intents: readonly FileIntent[], { report, isStopped, tell }: Sweep): Promise<FileIntent[]> {
     const left: FileIntent[] = [];
     for (const name of new Set(intents.map(({ storage }) => storage))) {
       const own = intents.filter(({ storage }) => storage === name);
       const isTogether = own.length > 1 && this.storages.names.includes(name) && !isStopped();
       const storage = isTogether ? this.storages.get(name) : undefined;
       const isDone = storage?.removesTogether === true && (await this.#finishAll(storage, own, report));
-      if (!isDone) left.push(...own);
+      if (isDone) tell();
+      else left.push(...own);
     }
     return left;
   }

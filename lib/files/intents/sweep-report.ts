@@ -18,6 +18,12 @@ export interface SweepReport {
   expired: number;
 }
 
+/** The options of a sweep. */
+export interface SweepOptions {
+  /** Called now and then with what has been done so far; also by a sweep that had begun before. It must not throw. */
+  onProgress?: (report: SweepReport) => void;
+}
+
 export function emptyReport(): SweepReport {
   return { examined: 0, finished: 0, kept: 0, failed: 0, bytesRemoved: 0, leftovers: 0, expired: 0 };
 }

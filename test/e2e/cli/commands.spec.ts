@@ -529,8 +529,9 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     expect((await run(module, ['sweep', '--dry-run', '--json'])).results).toMatchObject([
       { location, outcome: 'remove' },
     ]);
-    const { code, results } = await run(module, ['sweep', '--json']);
+    const { code, results, notes } = await run(module, ['sweep', '--json']);
     expect(code).toBe(0);
+    expect(notes).toMatch(/^swept 1 in \d+\.\d s\n$/);
     expect(results).toMatchObject([{ finished: 1, kept: 0, failed: 0, bytesRemoved: 3 }]);
   });
 

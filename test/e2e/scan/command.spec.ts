@@ -48,17 +48,20 @@ async function world(infected: 'keep' | 'remove' = 'keep') {
     create: (content: string) => files.create(Buffer.from(content), { name: 'a.txt', owner: null }),
     becomes: (id: string, scan: string) =>
       vi.waitFor(async () => expect(await files.findOrFail(id)).toMatchObject({ scan }), { timeout: 20_000 }),
-    /** The exit code, and what was written. */
-    run: async (...argv: string[]) => {
-      const [stdout, stderr] = [new PassThrough(), new PassThrough()];
-      const written = Promise.all([text(stdout), text(stderr)]);
-      const code = await runFilesCli(CommandLineModule, { argv, stdout, stderr });
-      stdout.end();
-      stderr.end();
-      const [out, notes] = await written;
-      return { code, out: out.trim(), notes };
-    },
+    run: (...argv: string[]) => runUntil(undefined, ...argv),
+    runUntil,
   };
+
+  /** The exit code, and what was written. */
+  async function runUntil(signal: AbortSignal | undefined, ...argv: string[]) {
+    const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+    const written = Promise.all([text(stdout), text(stderr)]);
+    const code = await runFilesCli(CommandLineModule, { argv, stdout, stderr, ...(signal && { signal }) });
+    stdout.end();
+    stderr.end();
+    const [out, notes] = await written;
+    return { code, out: out.trim(), notes };
+  }
 }
 
 it('lists, shows, reads and scans again what is in quarantine, from the command line', async () => {
@@ -79,6 +82,23 @@ it('lists, shows, reads and scans again what is in quarantine, from the command 
   scanner.script = undefined;
   expect(await run('rescan')).toMatchObject({ code: 0, out: '1 files are scanned again' });
   await becomes(id, 'infected');
+});
+
+it('tells how many scans it has queued, and queues none once it is interrupted', async () => {
+  const { rows, create, becomes, run, runUntil } = await world();
+  const files = await Promise.all([create('one'), create('two'), create('three')]);
+  for (const { id } of files) await becomes(id, 'clean');
+  const rescan = ['rescan', '--state', 'clean'];
+  expect(await runUntil(AbortSignal.abort(), ...rescan)).toMatchObject({
+    code: 3,
+    notes: expect.stringContaining('queued 0 in') as string,
+  });
+  await rows.update({ scan: 'clean' }, { scan: 'failed' });
+  const { code, out, notes } = await run('rescan');
+  expect({ code, out }).toEqual({ code: 0, out: '3 files are scanned again' });
+  expect(notes).toMatch(/^queued 3 in \d+\.\d s\n$/);
+  for (const { id } of files) await becomes(id, 'clean');
+  expect(await run('rescan', '--state', 'clean', '--dry-run')).toMatchObject({ code: 0, notes: '' });
 });
 
 it('refuses states that there are not, and says which there are', async () => {

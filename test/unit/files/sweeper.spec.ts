@@ -55,6 +55,23 @@ describe('FilesSweeper', () => {
     expect([await stored(), await intents()]).toEqual([[], []]);
   });
 
+  it('tells all who wait for a sweep how far it is', async () => {
+    const { sweeper, clock, dataSource } = await filesHarness();
+    const intents = ['a', 'b', 'c'].map((location) => intent('delete', location, clock.now));
+    await dataSource.getRepository(FileIntent).insert(intents);
+    const told: number[][] = [[], []];
+    const reports = await Promise.all(
+      told.map((mine) => sweeper.sweep({ onProgress: ({ examined }) => void mine.push(examined) })),
+    );
+    expect(reports).toMatchObject([{ examined: 3 }, { examined: 3 }]);
+    const [first, second] = told;
+    expect(first!.at(-1)).toBe(3);
+    expect(first).toEqual([...first!].toSorted((one, other) => one - other));
+    expect(second).toEqual(first);
+    await sweeper.sweep();
+    expect(told).toEqual([first, second]);
+  });
+
   it('finishes a deletion at once', async () => {
     const { sweeper, clock, registry, dataSource, stored } = await filesHarness();
     await registry.get('default').write('deleted', source());
