@@ -18,7 +18,8 @@ const PAUSE = 80;
 const configuration = process.env['CEPH_CONF'];
 const isPossible = configuration !== undefined && hasNginx();
 // The tests below are skipped with it; `npm run test:replicas` starts such a Ceph.
-if (!isPossible) console.log('Two replicas: SKIPPED, nginx or a Ceph whose gateway may be killed is missing');
+if (!isPossible)
+  process.stdout.write('Two replicas: SKIPPED, nginx or a Ceph whose gateway may be killed is missing\n');
 it.runIf(isPossible)('has nginx, and a Ceph whose gateway may be killed', () => expect(isPossible).toBe(true));
 const databases = isPossible ? await reachableDatabases('postgres') : [];
 
