@@ -85,9 +85,9 @@ describe.each(await reachableDatabases())('registering many files on $name', (ki
   it('names the location that somebody else has registered while the bytes were read', async () => {
     const { files, put, rows, drop } = await harness(kind);
     const both = await put('1', '2');
-    const read = drop.read.bind(drop);
+    const read = drop.readTogether.bind(drop);
     let reads = 0;
-    drop.read = async (...args) => {
+    drop.readTogether = async (...args) => {
       if (reads++ === 1) await files.register('1', { storage: 'drop', owner: null });
       return read(...args);
     };
@@ -112,8 +112,8 @@ describe.each(await reachableDatabases())('registering many files on $name', (ki
     const { files, numbered, drop } = await harness(kind);
     const existing = await numbered(9);
     let [running, most, reads] = [0, 0, 0];
-    const read = drop.read.bind(drop);
-    drop.read = async (...args) => {
+    const read = drop.readTogether.bind(drop);
+    drop.readTogether = async (...args) => {
       reads++;
       most = Math.max(most, ++running);
       await new Promise((resolve) => setImmediate(resolve));
