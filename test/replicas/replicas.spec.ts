@@ -87,7 +87,7 @@ describe.each(databases)('two replicas behind nginx, on $name and a gateway that
       await Promise.all(load);
       for (const client of world.clients) await client.finish();
     },
-    60_000 + ROUNDS * 120_000,
+    60_000 + ROUNDS * 240_000,
   );
 
   afterAll(() => world?.close());
