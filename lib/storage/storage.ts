@@ -251,7 +251,7 @@ export class Storage {
 
   /** As `read`, of all bytes, with the others of `reads`. */
   async readTogether(location: string, reads: ReadsTogether | undefined): Promise<Bytes> {
-    return this.#run('read', location, (adapter): Promise<Bytes> => (reads ?? adapter).read(location));
+    return reads ? this.#run('read', location, () => reads.read(location)) : this.read(location);
   }
 
   /** Deletes the bytes. A missing object is a no-op. */
