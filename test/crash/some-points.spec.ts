@@ -8,7 +8,7 @@ const [server] = databases.filter(({ kind }) => kind !== 'file');
 
 describeCrashes([
   ...databases.slice(0, 1).flatMap((database): Plan[] => [
-    { database, way: 'its process is killed', every: 80 },
+    { database, way: 'its process is killed', every: 110 },
     { database, way: 'its storage fails', every: 1 },
   ]),
   ...(server ? [{ database: server, way: 'its connection is cut', every: 12 } as const] : []),

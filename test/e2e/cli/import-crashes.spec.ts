@@ -19,7 +19,7 @@ import { importingModule } from './importing-module.js';
 
 const LOCATIONS = ['a/1.txt', 'a/2.txt', 'a/3.txt', 'b/4.txt', 'b/5.txt', 'b/c/6.txt'];
 /** A part of the points, at which every kind of step is reached. */
-const STRIDE = process.env['FILES_TEST_EVERY_POINT'] ? 1 : 5;
+const STRIDE = process.env['FILES_TEST_EVERY_POINT'] ? 1 : 9;
 
 let script = '';
 beforeAll(async () => {

@@ -145,7 +145,7 @@ describe.each(PLATFORMS)('the address of a derived file on %s', (platform) => {
   });
 
   it('is that of a pending original: 409 and Retry-After', async () => {
-    const app = await derivedApp({ platform });
+    const app = await derivedApp({ platform, options: { shutdownTimeout: 10 } });
     app.scanner.script = () => new Promise(() => {});
     const { id } = await app.create('hello', 'scanned');
     const response = await app.get(id);

@@ -9,7 +9,7 @@ async function world(scanning: ScanningOptions = {}) {
   const scanner = new ScriptedScanner();
   const app = await actionApp({
     limits: { scan: scanner },
-    options: { scanning: { attempts: 2, backoff: 1, ...scanning } },
+    options: { shutdownTimeout: 10, scanning: { attempts: 2, backoff: 1, ...scanning } },
     controllers: [AttachController, GalleriesController],
   });
   const files = app.app.get(FilesService);

@@ -7,7 +7,7 @@ import { FilesLinks } from 'nestjs-files/links';
 import { DirectUploads } from 'nestjs-files/uploads';
 import { OnFileScanned } from 'nestjs-files/hooks';
 import type { ScannedContext } from 'nestjs-files/hooks';
-import { FilesJobs } from 'nestjs-files/jobs';
+import { FilesJobs, outboxJobs } from 'nestjs-files/jobs';
 import { FilesAudit } from 'nestjs-files/maintenance';
 import { FilesScans } from 'nestjs-files/scan';
 import type { ScanningOptions, ScanState } from 'nestjs-files/scan';
@@ -66,6 +66,7 @@ async function world({
       },
       links: { secrets: ['x'.repeat(32)] },
       scanning: { ...QUICK, ...scanning },
+      jobs: { engine: outboxJobs({ poll: 20 }) },
     },
   });
   const files = app.app.get(FilesService);
