@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { isNest11 } from './test/support/versions.js';
@@ -30,7 +31,8 @@ export default defineConfig({
     ],
   },
   test: {
-    maxWorkers: '100%',
+    // Tests wait for servers and clocks, too.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       { extends: true, test: { ...tests, name: 'unit', include: ['test/unit/**/*.spec.ts'], isolate: false } },
       {
