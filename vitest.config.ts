@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { isNest11 } from './test/support/versions.js';
@@ -31,8 +30,7 @@ export default defineConfig({
     ],
   },
   test: {
-    // Tests wait for servers and clocks, too.
-    maxWorkers: availableParallelism() + 1,
+    maxWorkers: '100%',
     projects: [
       { extends: true, test: { ...tests, name: 'unit', include: ['test/unit/**/*.spec.ts'], isolate: false } },
       {
