@@ -8,9 +8,17 @@ import { NestFactory } from '@nestjs/core';
 import { getRepositoryToken, TypeOrmModule } from '@nestjs/typeorm';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { DataSourceOptions, Repository } from 'typeorm';
-import { FilesModule, FilesService, ManagedFile, OwnsFiles } from '../../lib/index.js';
-import { FilesMover, FilesSweeper } from '../../lib/entry/maintenance.js';
+import * as library from '../../lib/index.js';
 import { fsStorage } from '../../lib/storage/adapters/fs.storage.js';
+
+const { FilesModule, FilesService, ManagedFile, OwnsFiles } = library;
+type Maintenance = typeof import('../../lib/entry/maintenance.js');
+// Older builds have the sweeper in the root, and move file by file.
+const { FilesMover, FilesSweeper } = (await import('../../lib/entry/maintenance.js').catch(() => library)) as Pick<
+  Maintenance,
+  'FilesSweeper'
+> &
+  Partial<Pick<Maintenance, 'FilesMover'>>;
 
 const FILE_SIZE = 20 * 1024;
 const FILES_PER_CALL = 1_000;
@@ -69,9 +77,12 @@ async function run(work: BulkWork, count: number, database: DataSourceOptions, r
         );
       }
   };
+  const rows = app.get<Repository<library.ManagedFile>>(getRepositoryToken(ManagedFile));
   const move = async (): Promise<void> => {
-    for await (const outcome of app.get(FilesMover).run({ from: 'here', to: 'there' }))
-      if (outcome.kind === 'failed') throw outcome.error;
+    if (!FilesMover) for (const { id } of await rows.find({ select: { id: true } })) await files.move(id, 'there');
+    else
+      for await (const outcome of app.get(FilesMover).run({ from: 'here', to: 'there' }))
+        if (outcome.kind === 'failed') throw outcome.error;
   };
   const ways: Record<BulkWork, () => Promise<void>> = {
     register: () => register(locations.slice(10)),
@@ -81,8 +92,7 @@ async function run(work: BulkWork, count: number, database: DataSourceOptions, r
   };
   // What is compiled at the first call is not what the work takes.
   await register(locations.slice(0, 10));
-  if (work !== 'register')
-    await insertRows(app.get<Repository<ManagedFile>>(getRepositoryToken(ManagedFile)), files, locations.slice(10));
+  if (work !== 'register') await insertRows(rows, locations.slice(10));
   const before = process.memoryUsage.rss();
   let peak = before;
   const watch = setInterval(() => (peak = Math.max(peak, process.memoryUsage.rss())), 20);
@@ -110,14 +120,10 @@ async function fill(root: string, count: number, mode: number): Promise<string[]
 }
 
 /** The rows of the files, of the album, as if each had been registered. */
-async function insertRows(
-  rows: Repository<ManagedFile>,
-  files: FilesService,
-  locations: readonly string[],
-): Promise<void> {
+async function insertRows(rows: Repository<library.ManagedFile>, locations: readonly string[]): Promise<void> {
   const { createHash } = await import('node:crypto');
   const { readFile } = await import('node:fs/promises');
-  const [pattern] = (await files.search({ limit: 1 })).results;
+  const [pattern] = await rows.find({ take: 1 });
   for (let at = 0; at < locations.length; at += FILES_PER_CALL) {
     const some = await Promise.all(
       locations.slice(at, at + FILES_PER_CALL).map(async (location, n) => {
