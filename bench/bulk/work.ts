@@ -79,10 +79,12 @@ async function run(work: BulkWork, count: number, database: DataSourceOptions, r
   };
   const rows = app.get<Repository<library.ManagedFile>>(getRepositoryToken(ManagedFile));
   const move = async (): Promise<void> => {
-    if (!FilesMover) for (const { id } of await rows.find({ select: { id: true } })) await files.move(id, 'there');
-    else
-      for await (const outcome of app.get(FilesMover).run({ from: 'here', to: 'there' }))
-        if (outcome.kind === 'failed') throw outcome.error;
+    if (!FilesMover) {
+      for (const { id } of await rows.find({ select: { id: true } })) await files.move(id, 'there');
+      return;
+    }
+    for await (const outcome of app.get(FilesMover).run({ from: 'here', to: 'there' }))
+      if (outcome.kind === 'failed') throw outcome.error;
   };
   const ways: Record<BulkWork, () => Promise<void>> = {
     register: () => register(locations.slice(10)),

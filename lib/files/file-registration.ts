@@ -61,8 +61,8 @@ export class FileRegistration {
     // An early answer, before the bytes are read; the unique index decides.
     const [registered] = await this.#registered(candidates);
     if (registered) throw alreadyRegistered(registered);
-    const storagesRead = new Set(candidates.map(({ storage }) => storage));
-    const reads = new Map([...storagesRead].map((storage) => [storage, storage.beginReads()]));
+    const origins = new Set(candidates.map(({ storage }) => storage));
+    const reads = new Map([...origins].map((from) => [from, from.beginReads()]));
     const files = await inLanes(candidates, concurrency, async (candidate) => {
       const { storage, name, owner } = candidate;
       const safety = unscannedBy(this.storages.scannerFor(storage.name, owner?.type));

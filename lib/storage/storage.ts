@@ -136,7 +136,7 @@ export class Storage {
 
   /** The bytes' path on this machine; `undefined` where nothing is there, or the storage has no paths. */
   async pathOf(location: string, reads?: ReadsTogether): Promise<string | undefined> {
-    return this.#run('read', location, async (adapter) => (reads ?? adapter).pathOf?.(location));
+    return this.#run('read', location, async (adapter) => (reads?.pathOf ? reads : adapter).pathOf?.(location));
   }
 
   /** The place of its mark; `undefined` for a storage that cannot be mistaken for another. */
@@ -244,12 +244,12 @@ export class Storage {
     return this.#run('read', location, (adapter) => adapter.read(location, range));
   }
 
-  /** Begins reads of many objects; `undefined` if the storage reads one by one. */
+  /** Begins reads of many objects; `undefined` if the storage reads one by one, or cannot read. */
   beginReads(): ReadsTogether | undefined {
-    return this.#able('read').beginReads?.();
+    return this.can('read') ? this.#able('read').beginReads?.() : undefined;
   }
 
-  /** As `read`, of all bytes, with the others of `reads`. */
+  /** As `read`, of all bytes, as one of the reads that `beginReads()` began. */
   async readTogether(location: string, reads: ReadsTogether | undefined): Promise<Bytes> {
     return reads ? this.#run('read', location, () => reads.read(location)) : this.read(location);
   }

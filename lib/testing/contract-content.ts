@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { buffer } from 'node:stream/consumers';
 import { RangeInvalidError } from '../errors/requests.errors.js';
 import { LocationInvalidError, LocationNotFoundError, LocationTakenError } from '../errors/storage.errors.js';
 import { contentOf, LARGE, source } from './contract-samples.js';
@@ -25,6 +26,23 @@ export function contractOfContent(test: ContractTest): void {
       String(await contentOf(storage, 'chunks')),
       Array.from({ length: 1000 }, (_, at) => `${at},`).join(''),
     );
+  });
+
+  test('reads many objects as it reads each of them', async (storage) => {
+    await storage.write('many/small', source('small'));
+    await storage.write('many/large', source(LARGE));
+    await storage.write('many/empty', source());
+    const reads = storage.beginReads();
+    const read = async (location: string): Promise<Buffer> => {
+      const bytes = await storage.readTogether(location, reads);
+      return 'destroy' in bytes ? buffer(bytes) : Buffer.concat(bytes);
+    };
+    assert.equal(String(await read('many/small')), 'small');
+    assert.ok((await read('many/large')).equals(LARGE));
+    assert.equal((await read('many/empty')).length, 0);
+    for (const location of ['many/missing', 'none/missing'])
+      await assert.rejects(storage.readTogether(location, reads), LocationNotFoundError);
+    await assert.rejects(storage.readTogether('many/../../x', reads), LocationInvalidError);
   });
 
   test('does not overwrite', async (storage) => {

@@ -50,7 +50,7 @@ export class ContentCopies {
       return { file, storage, location: newLocation(file, storage) };
     });
     const origins = new Set(files.map((file) => this.storages.of(file)));
-    const reads = new Map([...origins].map((from) => [from, from.can('read') ? from.beginReads() : undefined]));
+    const reads = new Map([...origins].map((from) => [from, from.beginReads()]));
     const copyTo = (file: ManagedFile, storage: Storage, terms: PlaceTerms): Promise<NewContent> => {
       const from = this.storages.of(file);
       return this.contents.copy(file, from, storage, { ...terms, pace, reads: reads.get(from) });

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import type { Bytes } from '../../storage/reads-together.js';
 import { FileTooLargeError, FileTypeNotAcceptedError } from '../../errors/files.errors.js';
 import { matchesContentType } from '../../storage/content-type.js';
+import type { Bytes } from '../../storage/reads-together.js';
 import type { Storage } from '../../storage/storage.js';
 import type { Room } from './room.js';
 import { sniffContentType, sniffSize } from '../sniffing/sniff-content-type.js';

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
-import type { Bytes } from '../../storage/reads-together.js';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Bytes } from '../../storage/reads-together.js';
 
 /** A limit to the bytes that pass in a second, for all streams together. */
 export class Pace {
@@ -15,10 +15,10 @@ export class Pace {
 
   /** The same bytes, at this pace. The source is destroyed with the returned stream. */
   through(source: Bytes): Readable {
-    if (!('destroy' in source)) return Readable.from(this.#paced(source), { objectMode: false });
+    const paced = Readable.from(this.#paced(source), { objectMode: false });
+    if (!('destroy' in source)) return paced;
     // An error before the stream is read is thrown when it is read.
     source.on('error', () => {});
-    const paced = Readable.from(this.#paced(source), { objectMode: false });
     // Also if nobody has read it: then the generator has not begun.
     return paced.once('close', () => source.destroy());
   }

@@ -29,7 +29,7 @@ export function readText(bytes: Uint8Array): TextHead | undefined {
   const mark = BYTE_ORDER_MARKS.find(([start]) => start.every((byte, at) => bytes[at] === byte));
   const charset = mark?.[1] ?? 'utf-8';
   const latin = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
-  // What is below 128 is the same in UTF-8. This takes less time than an error of the decoder.
+  // Bytes below 128 mean the same in both. Looking for them is faster than to let the decoder throw.
   if (charset === 'utf-8' && BINARY_IN_TABLES.test(latin)) return undefined;
   const decoded = decode(bytes, charset);
   if (decoded === undefined && mark) return undefined;

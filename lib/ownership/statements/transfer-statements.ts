@@ -106,6 +106,7 @@ export abstract class TransferStatements {
   abstract record(manager: EntityManager, entries: readonly HistoryEntry[], actor: Actor | null): Promise<void>;
 }
 
+/** How locked files move. */
 export interface MoveTerms {
   /** Pins the files; a pin that is there stays in any case. */
   readonly pin: boolean;

@@ -6,7 +6,7 @@ import type { Bytes, ReadsTogether } from '../reads-together.js';
 import { look, OPEN_TO_READ, READ_SIZE } from './fs-root.js';
 import type { FsRoot } from './fs-root.js';
 
-/** Files that are read one by one, while each of their directories is looked up once. Small files come without a stream, which takes longer than they do. */
+/** Looks each directory up once. Small files are read without a stream, which would take longer than the reading. */
 export class FsReads implements ReadsTogether {
   readonly #directories = new Map<string, Promise<string | undefined>>();
 
@@ -18,7 +18,7 @@ export class FsReads implements ReadsTogether {
   async read(location: string): Promise<Bytes> {
     const path = await this.#find(location);
     if (path === undefined) throw new LocationNotFoundError(location);
-    // What cannot be read at once is told by the stream.
+    // After an error the stream is opened: its own errors name the location.
     const bytes = await readWhole(path).catch(() => undefined);
     return bytes ? [bytes] : this.stream(path, location);
   }
@@ -34,7 +34,7 @@ export class FsReads implements ReadsTogether {
     if (found === undefined) {
       found = this.root.find(location).then((place) => place?.directory);
       this.#directories.set(name, found);
-      // The next file in it tells its own error.
+      // The next file in this directory looks again.
       found.catch(() => this.#directories.delete(name));
     }
     const directory = await found;
@@ -42,7 +42,7 @@ export class FsReads implements ReadsTogether {
   }
 }
 
-/** The bytes of a small file; `undefined` for a large one, and for what is no file. Callbacks take less time than a handle with its promises. */
+/** The bytes of a small file; `undefined` for a large or empty one, and for anything but a file. Callbacks take less time than a `FileHandle`. */
 function readWhole(path: string): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
     open(path, OPEN_TO_READ, (fault, file) => {

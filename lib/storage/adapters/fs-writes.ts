@@ -90,7 +90,7 @@ export class FsWrites implements WritesTogether {
   }
 }
 
-/** A small file is read at once, because a stream takes longer than it. The caller closes the file. */
+/** Reads a small file at once, because a stream would take longer. The caller closes the file. */
 async function contentOf(handle: FileHandle, size: number): Promise<Bytes> {
   if (size > 0 && size <= READ_SIZE) {
     const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(size), 0, size, 0);
@@ -98,7 +98,12 @@ async function contentOf(handle: FileHandle, size: number): Promise<Bytes> {
   }
   // With the last byte known, the file is not read once more to find its end.
   const end = size > 0 ? { end: size - 1 } : {};
-  return handle.createReadStream({ start: 0, ...end, autoClose: false, highWaterMark: READ_SIZE });
+  return handle.createReadStream({
+    start: 0,
+    ...end,
+    autoClose: false,
+    highWaterMark: Math.min(READ_SIZE, Math.max(size, 1)),
+  });
 }
 
 async function openLinked(path: string): Promise<FileHandle | undefined> {
