@@ -21,7 +21,6 @@ const SNAPSHOT = [
   'size',
   'ownerField',
   'scan',
-  'expiresAt',
 ] as const;
 
 export function ownershipNames(dataSource: DataSource): OwnershipNames {

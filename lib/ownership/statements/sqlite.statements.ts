@@ -23,7 +23,8 @@ export class SqliteStatements extends StepwiseStatements {
     super();
     const names = ownershipNames(dataSource);
     const { table, column } = names.file;
-    this.#look = `SELECT ${names.snapshot} FROM ${table} WHERE ${column('id')} IN (SELECT value FROM json_each(?))`;
+    const snapshot = `${names.snapshot}, ${column('expiresAt')} AS "expiresAt"`;
+    this.#look = `SELECT ${snapshot} FROM ${table} WHERE ${column('id')} IN (SELECT value FROM json_each(?))`;
     this.#move = { alike: moveAlikeSql(names), many: moveSql(names) };
     this.#endDrafts = endDraftsSql(names);
     this.#record = { alike: recordSql(names, HISTORY_ALIKE), many: recordSql(names, HISTORY_MANY) };

@@ -60,7 +60,7 @@ export interface FileSnapshot extends OwnershipState {
   readonly size: number;
   readonly ownerField: string | null;
   readonly scan: ScanState | null;
-  /** Whether it expires unless it is attached. */
+  /** Whether it is known to expire unless it is attached. PostgreSQL and MariaDB do not read this, because their moves do not need it. */
   readonly isDraft: boolean;
 }
 
@@ -110,7 +110,7 @@ export abstract class TransferStatements {
 export interface MoveTerms {
   /** Pins the files; a pin that is there stays in any case. */
   readonly pin: boolean;
-  /** Whether one of the files is a draft. */
+  /** Whether one of the files is known to be a draft. */
   readonly hasDrafts: boolean;
 }
 
