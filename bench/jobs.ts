@@ -75,7 +75,6 @@ const graphile: Make = async (source, connectionString) => {
 const pgBossTen: Make = async (source, connectionString) => {
   const boss = new PgBoss({ connectionString, supervise: false, schedule: false });
   await boss.start();
-  await boss.createQueue(NAME);
   return {
     name: 'pgBossJobs, version 10',
     make: () => pgBossJobs(boss),
@@ -88,7 +87,6 @@ const pgBossTen: Make = async (source, connectionString) => {
 const pgBossTwelve: Make = async (source, connectionString) => {
   const boss = new PgBossTwelve({ connectionString, schema: 'twelve', supervise: false, schedule: false });
   await boss.start();
-  await boss.createQueue(NAME);
   return {
     name: 'pgBossJobs, version 12',
     make: () => pgBossJobs(boss as unknown as PgBossInstance, { schema: 'twelve' }),

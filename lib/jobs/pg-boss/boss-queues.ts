@@ -4,31 +4,32 @@ import { sendSql } from '../../unit-of-work/typeorm/send-sql.js';
 import type { NewJob } from '../job-engine.js';
 import type { JobHandler } from '../job-handlers.js';
 import { byName, isTen, queueOptions } from './boss.js';
-import type { Boss, Db } from './boss.js';
+import type { Boss, Db, QueueOptions } from './boss.js';
 
 // As long as there are dates: its keys are good for so many seconds from 1970 on.
 const FOR_EVER = 2 ** 31 - 1;
 
 /** The queues of pg-boss, one for each job, and the jobs that are written to them. */
 export class BossQueues {
-  readonly #known = new Set<string>();
+  /** The queues that were seen, with their options. */
+  readonly #known = new Map<string, QueueOptions>();
 
   constructor(private readonly boss: Boss) {}
 
   /** The queues that were seen. */
   get names(): readonly string[] {
-    return [...this.#known];
+    return [...this.#known.keys()];
   }
 
   /** Makes the queue of the handler, where it is missing. */
   async create(handler: JobHandler): Promise<void> {
     await this.boss.createQueue(handler.name, queueOptions(handler));
-    this.#known.add(handler.name);
+    await this.#see(handler.name);
   }
 
   /** As `JobEngine.write()`. */
   async write(manager: EntityManager, jobs: readonly NewJob[]): Promise<void> {
-    for (const name of byName(jobs).keys()) await this.#assertExists(name);
+    for (const name of byName(jobs).keys()) await this.#see(name);
     const inserted = new Set<unknown>();
     const executeSql: Db['executeSql'] = async (text, values = []) => {
       // Version 10 has no way to tell which jobs it took.
@@ -38,8 +39,8 @@ export class BossQueues {
       return { rows };
     };
     const options = { db: { executeSql }, returnId: true };
-    if (isTen(this.boss)) await this.boss.insert(jobs.map(insertion), options);
-    else for (const [name, those] of byName(jobs)) await this.boss.insert(name, those.map(insertion), options);
+    if (isTen(this.boss)) await this.boss.insert(this.#insertions(jobs), options);
+    else for (const [name, those] of byName(jobs)) await this.boss.insert(name, this.#insertions(those), options);
     // One whose key is there already is left out, as it should be.
     const lost = jobs.find(({ id, key }) => key === null && !inserted.has(id));
     if (!lost) return;
@@ -48,23 +49,35 @@ export class BossQueues {
   }
 
   /** pg-boss 10 passes over jobs of queues that are not there, without a word. */
-  async #assertExists(name: string): Promise<void> {
+  async #see(name: string): Promise<void> {
     if (this.#known.has(name)) return;
-    if (!(await this.boss.getQueue(name)))
+    const queue = await this.boss.getQueue(name);
+    if (!queue)
       throw new JobsRefusedError(
         `pg-boss has no queue "${name}". An application with its handler makes it at boot: start that first, or call boss.createQueue('${name}')`,
       );
-    this.#known.add(name);
+    this.#known.set(name, queue);
   }
-}
 
-function insertion({ id, name, key, data, dueAt, createdAt, handler }: NewJob): object {
-  return {
-    id,
-    name,
-    data,
-    ...(handler && queueOptions(handler)),
-    ...(dueAt > createdAt && { startAfter: dueAt.toISOString() }),
-    ...(key !== null && { singletonKey: key, singletonSeconds: FOR_EVER }),
-  };
+  #insertions(jobs: readonly NewJob[]): object[] {
+    const own = new Map<JobHandler, QueueOptions>();
+    return jobs.map(({ id, name, key, data, dueAt, createdAt, handler }) => {
+      if (handler && !own.has(handler)) own.set(handler, this.#ownOptions(handler));
+      return {
+        id,
+        name,
+        data,
+        ...(handler && own.get(handler)),
+        ...(dueAt > createdAt && { startAfter: dueAt.toISOString() }),
+        ...(key !== null && { singletonKey: key, singletonSeconds: FOR_EVER }),
+      };
+    });
+  }
+
+  /** What each job of the handler says, because its queue, which an earlier release may have made, says otherwise. */
+  #ownOptions(handler: JobHandler): QueueOptions {
+    const queue = this.#known.get(handler.name);
+    const options = Object.entries(queueOptions(handler));
+    return Object.fromEntries(options.filter(([name, value]) => queue?.[name as keyof QueueOptions] !== value));
+  }
 }

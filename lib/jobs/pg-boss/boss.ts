@@ -40,8 +40,12 @@ export interface Fetched {
 }
 
 /** What both versions have of it. */
-export interface Boss extends Omit<PgBossInstance, 'createQueue' | 'insert' | 'fetch' | 'complete' | 'fail' | 'getDb'> {
+export interface Boss extends Omit<
+  PgBossInstance,
+  'createQueue' | 'getQueue' | 'insert' | 'fetch' | 'complete' | 'fail' | 'getDb'
+> {
   createQueue(name: string, options: object): Promise<unknown>;
+  getQueue(name: string): Promise<QueueOptions | null>;
   getDb(): Db;
   insert(...args: unknown[]): Promise<unknown>;
   fetch(name: string, options: object): Promise<Fetched[]>;
@@ -68,6 +72,9 @@ export const SPARE_ATTEMPTS = 2;
 // From the end of a run to the moment at which pg-boss takes its process for dead.
 const GRACE_SECONDS = 60;
 const LONGEST_RUN_SECONDS = 86_400 - GRACE_SECONDS - 1;
+
+/** What a queue of pg-boss says of jobs that do not say it themselves. */
+export type QueueOptions = Partial<ReturnType<typeof queueOptions>>;
 
 /** What pg-boss is told of the jobs of a handler. */
 export function queueOptions({ attempts, backoff, timeout }: JobHandler) {

@@ -129,3 +129,27 @@ for (const kind of await reachableDatabases('postgres')) {
     });
   });
 }
+
+for (const kind of await reachableDatabases('postgres')) {
+  describe.each(versions)(`pgBossJobs with version $version on ${kind.name}`, ({ make }) => {
+    it.each([
+      ['made by the library', undefined],
+      ['of an earlier release', { retryLimit: 7, retryDelay: 60 }],
+    ])('gives jobs the options of their handler on a queue %s', async (_, earlier) => {
+      const database = await kind.open({ entities: [...FILES_ENTITIES, JobNote] });
+      const boss = make(database);
+      await boss.start();
+      if (earlier) await boss.createQueue('note', earlier as never);
+      const connection = { ...database.dataSource.options, synchronize: false, entities: [] } as never;
+      const app = await jobsApp({ database: connection, jobs: { engine: pgBossJobs(boss) } });
+      await app.queue.run(() => app.queue.enqueue('note', 'x', { delay: 60_000 }));
+      // Its three attempts, and two in which the engine gives it up if processes die.
+      expect(
+        await database.read("SELECT retry_limit, retry_delay, retry_backoff FROM pgboss.job WHERE name = 'note'"),
+      ).toEqual([{ retry_limit: 4, retry_delay: 1, retry_backoff: true }]);
+      await app.close();
+      await stop([boss], database);
+      await database.close();
+    });
+  });
+}
