@@ -152,7 +152,7 @@ async function queueing(measured: Measured, database: DataSourceOptions): Promis
       : []),
   ];
   for (const { round } of contestants) await round();
-  printStandings(`${JOBS} jobs with ${name}`, `× ${JOBS} jobs/s`, await contest(contestants, 9));
+  printStandings(`${JOBS} jobs with ${name}`, `× ${JOBS} jobs/s`, await contest(contestants, 31));
   await app.close();
 }
 
