@@ -121,7 +121,10 @@ async function runPair(
   }
 }
 
-/** What a process has used of the processors, in clock ticks: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html. */
+/**
+ * What a process has used of the processors, in clock ticks:
+ * https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html.
+ */
 function processorTime(pid: number): number {
   if (process.platform !== 'linux') return 0;
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -1,4 +1,5 @@
-// What does it cost to save a record whose files become its own? Each contestant is an application of its own, over HTTP.
+// What does it cost to save a record whose files become its own? Each contestant is an application of its own, over
+// HTTP.
 
 import 'reflect-metadata';
 import type { DataSource, DataSourceOptions } from 'typeorm';

@@ -1,4 +1,5 @@
-// How long does an audit of a million files and 200 000 records take, and how much memory? Each one runs in a process of its own.
+// How long does an audit of a million files and 200 000 records take, and how much memory? Each one runs in a process
+// of its own.
 
 import 'reflect-metadata';
 import { fork } from 'node:child_process';

@@ -1,5 +1,5 @@
-// How long does an application with a hundred routes take to start, with this library and without it? From the start of the process, with the
-// package as it is published: run `npm run build` before.
+// How long does an application with a hundred routes take to start, with this library and without it? From the start of
+// the process, with the package as it is published: run `npm run build` before.
 
 import { startChild } from './support/child.js';
 import { contest, printStandings } from './support/contest.js';

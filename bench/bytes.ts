@@ -1,4 +1,5 @@
-// How fast are bytes taken and given? Uploads against a pipeline by hand, downloads and ranges against the package `send`.
+// How fast are bytes taken and given? Uploads against a pipeline by hand, downloads and ranges against the package
+// `send`.
 
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';

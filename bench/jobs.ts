@@ -1,4 +1,5 @@
-// How long does it take to queue 200 jobs in a unit of work, against the bulk insert of the engine itself? And how soon does a job begin?
+// How long does it take to queue 200 jobs in a unit of work, against the bulk insert of the engine itself? And how soon
+// does a job begin?
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -1,4 +1,5 @@
-// What does a user wait for where the database is 2 ms away, as it is in production? One connection: no other request fills the time that one waits.
+// What does a user wait for where the database is 2 ms away, as it is in production? One connection: no other request
+// fills the time that one waits.
 
 import { attachCalls } from './attach.js';
 import { handlerCalls } from './handler.js';

@@ -1,5 +1,5 @@
-// How fast are bytes in a bucket, and how much memory do they take? Against the SDK by hand, on one server. The environment variables
-// FILES_BENCH_MIB and FILES_BENCH_OBJECTS make less of it.
+// How fast are bytes in a bucket, and how much memory do they take? Against the SDK by hand, on one server. The
+// environment variables FILES_BENCH_MIB and FILES_BENCH_OBJECTS make less of it.
 
 import { execFileSync, fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';

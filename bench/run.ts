@@ -1,5 +1,6 @@
 // npm run bench [-- question …]: asks all questions, or these. `bytes` is both `bytes-uploads` and `bytes-downloads`.
-// npm run bench -- [question …] --against <git ref> [--rounds 15] [--on postgres]: asks them of this build and of another commit, side by side.
+// npm run bench -- [question …] --against <git ref> [--rounds 15] [--on postgres]: asks them of this build and of
+// another commit, side by side.
 
 import { parseArgs } from 'node:util';
 import { against, COMPARABLE } from './against.js';

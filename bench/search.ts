@@ -1,4 +1,5 @@
-// How fast is a search among a million files? One owner's files of a type that are not older than a day, by name: the first page and the thousandth.
+// How fast is a search among a million files? One owner's files of a type that are not older than a day, by name: the
+// first page and the thousandth.
 
 import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';

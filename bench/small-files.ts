@@ -1,5 +1,5 @@
-// How long do small files take? 20 KiB, 16 at once, on PostgreSQL and a directory: uploads against multer and one INSERT, downloads and their
-// 304 against one SELECT and `res.sendFile`.
+// How long do small files take? 20 KiB, 16 at once, on PostgreSQL and a directory: uploads against multer and one
+// INSERT, downloads and their 304 against one SELECT and `res.sendFile`.
 
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';

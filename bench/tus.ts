@@ -1,5 +1,5 @@
-// How fast are many tus uploads at once, and how much memory do they take? Against @tus/server with @tus/file-store or, where S3_ENDPOINT names a
-// server, with @tus/s3-store. FILES_BENCH_UPLOADS and FILES_BENCH_MIB make less of it.
+// How fast are many tus uploads at once, and how much memory do they take? Against @tus/server with @tus/file-store or,
+// where S3_ENDPOINT names a server, with @tus/s3-store. FILES_BENCH_UPLOADS and FILES_BENCH_MIB make less of it.
 
 import { randomUUID } from 'node:crypto';
 import { fork } from 'node:child_process';

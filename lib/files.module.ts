@@ -199,8 +199,14 @@ export class FilesModule implements NestModule, OnApplicationShutdown {
   }
 
   /**
-   * As `forRoot()`, with options from a factory. Options that decide about entities and routes are given next to the factory.
-   * @example FilesModule.forRootAsync({ inject: [ConfigService], useFactory: (config) => ({ storages }), http: { path: 'api/files' } })
+   * As `forRoot()`, with options from a factory. Options that decide about entities and routes are given next to the
+   * factory.
+   * @example
+   * FilesModule.forRootAsync({
+   *   inject: [ConfigService],
+   *   useFactory: (config) => ({ storages }),
+   *   http: { path: 'api/files' },
+   * })
    */
   static forRootAsync(options: FilesModuleAsyncOptions): DynamicModule {
     const { imports = [], inject = [], useFactory, storageNames = [] } = options;
@@ -223,7 +229,8 @@ export class FilesModule implements NestModule, OnApplicationShutdown {
   }
 
   /**
-   * HTTP is closed by now. The parts of the module have no hooks of their own, which would come first: what is still open needs all of them.
+   * HTTP is closed by now. The parts of the module have no hooks of their own, which would come first: what is still
+   * open needs all of them.
    * @internal
    */
   async onApplicationShutdown(): Promise<void> {

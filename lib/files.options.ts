@@ -32,11 +32,14 @@ export interface FilesModuleOptions extends FilesModuleShape {
   storages: Record<string, Storage | StorageAdapter>;
   /** The storage that is used when none is named. @default 'default' */
   defaultStorage?: string;
-  /** Who is acting. @default the `user` that guards left on the call, on every transport: `{ type: 'user', id: user.id }`, or `null` */
+  /**
+   * Who is acting. @default the `user` that guards left on the call, on every transport:
+   * `{ type: 'user', id: user.id }`, or `null`
+   */
   actor?: ActorResolver;
   /**
-   * Called for each file that gets content, in the unit of work that writes its row, before the methods with `@OnFileStored()`. It may refuse the
-   * file: throw `FileRefusedError`. @default nothing
+   * Called for each file that gets content, in the unit of work that writes its row, before the methods with
+   * `@OnFileStored()`. It may refuse the file: throw `FileRefusedError`. @default nothing
    */
   onStored?: StoredHook;
   /** Tells managers, who may do everything with every file. @default nobody */
@@ -48,39 +51,51 @@ export interface FilesModuleOptions extends FilesModuleShape {
   /** Whether an owner policy's `update` answers for `receive`. @default true */
   transferAsUpdate?: boolean;
   /**
-   * The right on an owner that listing its files asks its policy for. @default 'read' where `cascade` lists the owner's type with `true`, so
-   * that an actor who may list the files may open them; otherwise 'update'
+   * The right on an owner that listing its files asks its policy for. @default 'read' where `cascade` lists the owner's
+   * type with `true`, so that an actor who may list the files may open them; otherwise 'update'
    */
   scanAs?: ScanRight;
   /**
-   * When the sweeper removes bytes that no file refers to; with `false`, only when `FilesSweeper.sweep()` is called. @default every hour, a day
-   * old
+   * When the sweeper removes bytes that no file refers to; with `false`, only when `FilesSweeper.sweep()` is called.
+   * @default every hour, a day old
    */
   sweeper?: SweeperOptions | false;
   /**
-   * Names this installation, such as 'production', in the marks of its storages, so that a copy of its database is told apart. See docs/storages.md.
+   * Names this installation, such as 'production', in the marks of its storages, so that a copy of its database is told
+   * apart. See docs/storages.md.
    * @default the name of the database, and its server on PostgreSQL
    */
   installation?: string;
-  /** How many bytes of deleted files this process removes at once, after the responses: each removal is a call of its storage. @default 4 */
+  /**
+   * How many bytes of deleted files this process removes at once, after the responses: each removal is a call of its
+   * storage. @default 4
+   */
   concurrentRemovals?: number;
-  /** The lifetime of uploads that clients send to the storage themselves. @default a day, and an hour for each signed request */
+  /**
+   * The lifetime of uploads that clients send to the storage themselves. @default a day, and an hour for each signed
+   * request
+   */
   directUploads?: DirectUploadOptions;
   /** When uploads are deleted that were never attached: `{ expireAfter: '7d' }`. @default never */
   drafts?: DraftOptions;
   /** How much owners may have, by owner type: `{ user: { bytes: '1GiB', count: 1000 } }`. @default no limit */
   quotas?: QuotaOptions;
   /**
-   * Whether PostgreSQL keeps the plans of the library's own statements, per connection. Set `false` for a pooler that gives each
-   * transaction another connection and does not know prepared statements (PgBouncer before 1.21). @default true
+   * Whether PostgreSQL keeps the plans of the library's own statements, per connection. Set `false` for a pooler that
+   * gives each transaction another connection and does not know prepared statements (PgBouncer before 1.21). @default
+   * true
    */
   preparedStatements?: boolean;
   /**
-   * How many milliseconds a shutdown waits for units of work that are open, once HTTP is closed; then they are rolled back.
+   * How many milliseconds a shutdown waits for units of work that are open, once HTTP is closed; then they are rolled
+   * back.
    * @default 10000
    */
   shutdownTimeout?: number;
-  /** What keeps the jobs of `TaskQueue.enqueue()`, and whether this process runs them. @default in the table `files_job`, and it does */
+  /**
+   * What keeps the jobs of `TaskQueue.enqueue()`, and whether this process runs them. @default in the table
+   * `files_job`, and it does
+   */
   jobs?: JobsOptions;
   /** Options for fields of DTOs and schemas that name files: `{ maxFiles: 100 }`. */
   validation?: FilesValidationOptions;
@@ -99,8 +114,8 @@ export interface FilesModuleShape {
 }
 
 /**
- * The options of `FilesModule.forRootAsync()`. `dataSource` and `http` are given next to the factory, not by it, because
- * Nest needs entities and routes before it calls any factory.
+ * The options of `FilesModule.forRootAsync()`. `dataSource` and `http` are given next to the factory, not by it,
+ * because Nest needs entities and routes before it calls any factory.
  */
 export interface FilesModuleAsyncOptions extends FilesModuleShape, Pick<ModuleMetadata, 'imports'> {
   /** The providers that the factory gets. */

@@ -1,4 +1,5 @@
-// clamd.mjs COMMAND…: runs the command with a clamd of its own, where it is installed; its address is in CLAMD_HOST and CLAMD_PORT.
+// clamd.mjs COMMAND…: runs the command with a clamd of its own, where it is installed; its address is in CLAMD_HOST and
+// CLAMD_PORT.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,7 +19,10 @@ const PATIENCE = 30_000;
 /** Where clamd is installed; undefined where it is not. */
 export const findClamd = () => NAMES.find((path) => existsSync(path));
 
-/** Starts a clamd that knows one signature, that of `SIGNED_TEXT`, on a free port and a socket, with further lines for its configuration. */
+/**
+ * Starts a clamd that knows one signature, that of `SIGNED_TEXT`, on a free port and a socket, with further lines for
+ * its configuration.
+ */
 export async function startClamd(lines = []) {
   const path = findClamd();
   if (!path) throw new Error(`clamd is none of ${NAMES.join(', ')}`);

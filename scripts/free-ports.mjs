@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-// Below the ports that systems give to clients: one of those can be taken by a connection before the server that it is for has started.
+// Below the ports that systems give to clients: one of those can be taken by a connection before the server that it is
+// for has started.
 const FIRST = 20_000;
 const LAST = 32_000;
 const ATTEMPTS = 200;
@@ -20,7 +21,10 @@ async function isFree(port) {
   }
 }
 
-/** The first of so many ports in a row on which nobody of this machine listens, from 20000 to 32000. Throws where there are none. */
+/**
+ * The first of so many ports in a row on which nobody of this machine listens, from 20000 to 32000. Throws where there
+ * are none.
+ */
 export async function freePorts(count) {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const first = FIRST + Math.floor(Math.random() * (LAST - FIRST - count));

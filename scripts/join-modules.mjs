@@ -1,5 +1,5 @@
-// Joins the compiled modules in dist: an application loads few files in place of four hundred, and starts earlier. Declarations stay as they are, and
-// so does the client, which browsers load module by module.
+// Joins the compiled modules in dist: an application loads few files in place of four hundred, and starts earlier.
+// Declarations stay as they are, and so does the client, which browsers load module by module.
 
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

@@ -12,8 +12,8 @@ const SERVER_STATEMENTS = [
   'lib/ownership/quotas/usage.ts',
 ];
 
-// Which mutants are held against which tests. What those do not notice, which are quick and on SQLite, is held against the slow ones and
-// on a server; what is written for servers alone, at once.
+// Which mutants are held against which tests. What those do not notice, which are quick and on SQLite, is held against
+// the slow ones and on a server; what is written for servers alone, at once.
 const GROUPS = {
   ownership: {
     mutate: ['lib/ownership/**/*.ts', ...SERVER_STATEMENTS.map((path) => `!${path}`)],

@@ -6,7 +6,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { freePort } from './free-ports.mjs';
 
-/** A PostgreSQL server of one's own, from installed binaries, on a free port and in a temporary directory. Throws with the reason if it cannot be. */
+/**
+ * A PostgreSQL server of one's own, from installed binaries, on a free port and in a temporary directory. Throws with
+ * the reason if it cannot be.
+ */
 export async function startPrivatePostgres() {
   const bin = findBinaries();
   const who = unprivileged();

@@ -1,6 +1,7 @@
-// with-databases.mjs [--only postgres|mariadb] [--private] COMMAND…: runs the command with the databases that tests can have, and says
-// which these are. Servers are looked for on their usual ports, or where DATABASE_URL says. Where there is no PostgreSQL, or with
-// --private, one is started from installed binaries. --only selects one database for all tests, and fails where it cannot be had.
+// with-databases.mjs [--only postgres|mariadb] [--private] COMMAND…: runs the command with the databases that tests can
+// have, and says which these are. Servers are looked for on their usual ports, or where DATABASE_URL says. Where there
+// is no PostgreSQL, or with --private, one is started from installed binaries. --only selects one database for all
+// tests, and fails where it cannot be had.
 import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
 import { parseArgs } from 'node:util';

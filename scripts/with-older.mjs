@@ -1,5 +1,5 @@
-// Runs a command with the oldest NestJS and TypeORM, and an older driver, that the library supports: node scripts/with-older.mjs npx vitest run …
-// It runs in a copy of the repository, whose packages stay for the next time.
+// Runs a command with the oldest NestJS and TypeORM, and an older driver, that the library supports: node
+// scripts/with-older.mjs npx vitest run … It runs in a copy of the repository, whose packages stay for the next time.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

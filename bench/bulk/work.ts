@@ -63,7 +63,8 @@ async function run(work: BulkWork, count: number, database: DataSourceOptions, r
   const albums = app.get<Repository<Album>>(getRepositoryToken(Album));
   const manager = app.get(FilesSweeper);
   await albums.save({ id: 1, title: 'All' });
-  // A file of another mode than that of the storage gets no second name there: its bytes are copied, as between two disks.
+  // A file of another mode than that of the storage gets no second name there: its bytes are copied, as between two
+  // disks.
   const locations = await fill(join(root, 'here'), count, work === 'move by copies' ? 0o644 : 0o600);
   const register = async (wanted: readonly string[]): Promise<void> => {
     const { registerAll } = files as ManyAtOnce;

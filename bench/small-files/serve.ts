@@ -26,7 +26,9 @@ interface Row {
   content_type: string;
 }
 
-/** What is left out costs nothing: the content is not hashed, its type is the client's word, and nobody owns the file. */
+/**
+ * What is left out costs nothing: the content is not hashed, its type is the client's word, and nobody owns the file.
+ */
 @Controller('files')
 class ByHandController {
   @Post()

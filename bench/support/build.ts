@@ -17,8 +17,8 @@ export const thisBuild: Build = { name: 'this build', root: new URL('../', impor
 const repository = execFileSync('git', ['rev-parse', '--show-toplevel'], { encoding: 'utf8' }).trim();
 
 /**
- * Builds a commit in a folder of its own, which is gone when the process ends. It gets the packages of this checkout, so that only the
- * library differs; its own where it does not compile with these.
+ * Builds a commit in a folder of its own, which is gone when the process ends. It gets the packages of this checkout,
+ * so that only the library differs; its own where it does not compile with these.
  */
 export function buildOf(ref: string): Build {
   const folder = mkdtempSync(join(tmpdir(), 'nestjs-files-bench-'));

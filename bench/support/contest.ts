@@ -13,8 +13,8 @@ export interface Standing {
 }
 
 /**
- * Lets all contestants run in turn, round after round and each round in another order, so that what slows the machine down for a
- * while slows all of them. The first one is what the others are measured against.
+ * Lets all contestants run in turn, round after round and each round in another order, so that what slows the machine
+ * down for a while slows all of them. The first one is what the others are measured against.
  */
 export async function contest(contestants: readonly Contestant[], rounds = 5): Promise<Standing[]> {
   const names = contestants.map(({ name }) => name);

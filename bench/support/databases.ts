@@ -15,7 +15,10 @@ const SERVERS = {
   mariadb: { type: 'mariadb', host: '127.0.0.1', username: 'root' },
 } as const;
 
-/** Runs `work` on a new database that has the tables of files and nothing in them; skips it where the server does not answer. */
+/**
+ * Runs `work` on a new database that has the tables of files and nothing in them; skips it where the server does not
+ * answer.
+ */
 export async function withFilesDatabase(
   kind: BenchDatabase,
   work: (database: DataSourceOptions, source: DataSource) => Promise<void>,

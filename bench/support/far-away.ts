@@ -10,8 +10,8 @@ export interface FarAway {
 }
 
 /**
- * Delays all that goes to the server of the database and all that comes from it by half of `roundTrip`, in milliseconds. The order stays, because
- * timers of the same length end in the order in which they began.
+ * Delays all that goes to the server of the database and all that comes from it by half of `roundTrip`, in
+ * milliseconds. The order stays, because timers of the same length end in the order in which they began.
  */
 export async function farAway(database: DataSourceOptions, roundTrip: number): Promise<FarAway> {
   const { host, port = 5432 } = database as { host: string; port?: number };

@@ -25,7 +25,9 @@ const ROW = (n: string, hex: string, owner: string, flag: string): string =>
 const COLUMNS =
   'id, name, storage, location, location_key, content_type, size, hash, hash_algorithm, created_at, owner_type, owner_id, pinned';
 
-/** Empties the tables and fills them with so many files; `owners` of them take turns, or all belong to the user `ada`. */
+/**
+ * Empties the tables and fills them with so many files; `owners` of them take turns, or all belong to the user `ada`.
+ */
 export async function fillTables(source: DataSource, files: number, owners?: number): Promise<void> {
   for (const table of ['files_transfer', 'files_file', 'package']) await empty(source, table);
   const owner = (n: string): string => {

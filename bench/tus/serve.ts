@@ -1,4 +1,5 @@
-// A server for tus uploads, in a process of its own: serve.js NAME DIRECTORY [ENDPOINT BUCKET]. Tells its memory when it is asked.
+// A server for tus uploads, in a process of its own: serve.js NAME DIRECTORY [ENDPOINT BUCKET]. Tells its memory when
+// it is asked.
 
 import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';

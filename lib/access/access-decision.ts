@@ -2,8 +2,9 @@ import type { OwnerReference } from '../files/owner-reference.js';
 import type { OwnerOperation } from './operations.js';
 
 /**
- * Which rule decided about a file. `manager`, `owner`: the actor is one. `file-policy`: a `FilePolicy` hook said so. `cascade`: the
- * policy of the owner's type was asked for `operation`; `null` is "I do not know". `none`: there was no policy that could allow it, with the reason.
+ * Which rule decided about a file. `manager`, `owner`: the actor is one. `file-policy`: a `FilePolicy` hook said so.
+ * `cascade`: the policy of the owner's type was asked for `operation`; `null` is "I do not know". `none`: there was no
+ * policy that could allow it, with the reason.
  */
 export type AccessDecision =
   | {

@@ -4,8 +4,8 @@ export const ACCESS_OPTIONS = Symbol('ACCESS_OPTIONS');
 
 /**
  * Who may upload, besides managers. `'managers'`: no one else. `'authenticated'`: every signed-in user. `{ storages }`:
- * these too, but only to the storages listed. A function answers for itself, also for anonymous actors; the storage is as the
- * client named it.
+ * these too, but only to the storages listed. A function answers for itself, also for anonymous actors; the storage is
+ * as the client named it.
  */
 export type UploadPolicy =
   | 'managers'

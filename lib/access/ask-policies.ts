@@ -8,8 +8,8 @@ import type { FileOperation, OwnerOperation } from './operations.js';
 import type { FileOwnerPolicy } from './owner-policy.decorator.js';
 
 /**
- * The decision of the hooks about each file; `undefined` where none of them decides. A refusal wins. Every answer except `true` and `null` is a
- * refusal, so that a policy that forgot its `return` opens nothing.
+ * The decision of the hooks about each file; `undefined` where none of them decides. A refusal wins. Every answer
+ * except `true` and `null` is a refusal, so that a policy that forgot its `return` opens nothing.
  */
 export async function askFilePolicies(
   hooks: readonly FileAccessPolicy[],
@@ -58,7 +58,8 @@ function idsOf(allowed: unknown, policy: string): ReadonlySet<string> {
   return new Set(ids);
 }
 
-// Always asynchronous: if one policy threw synchronously, the rejections of the others would be unhandled, which ends the process.
+// Always asynchronous: if one policy threw synchronously, the rejections of the others would be unhandled, which ends
+// the process.
 async function answersOf(
   hook: FileAccessPolicy,
   operation: FileOperation,

@@ -20,8 +20,8 @@ interface SocketClient extends Holder {
 }
 
 /**
- * The actor that the application's guards left on the call, as `{ type: 'user', id: user.id }`; `null` without a user that has an id.
- * Looks only where the server writes, never into what the client or a peer sent.
+ * The actor that the application's guards left on the call, as `{ type: 'user', id: user.id }`; `null` without a user
+ * that has an id. Looks only where the server writes, never into what the client or a peer sent.
  */
 export function callUser(context: ExecutionContext): Actor | null {
   const users = holders(context)

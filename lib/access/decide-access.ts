@@ -15,7 +15,10 @@ export interface AccessRules {
   cascade: AccessOptions['cascade'];
 }
 
-/** Decides about a list of files, in their order: by their owner, then by the hooks, then by the policies of their owners. */
+/**
+ * Decides about a list of files, in their order: by their owner, then by the hooks, then by the policies of their
+ * owners.
+ */
 export async function decideAccess(
   rules: AccessRules,
   actor: Actor | null,

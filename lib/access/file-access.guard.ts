@@ -8,14 +8,14 @@ import { FilesAccess } from './files-access.js';
 import type { FileOperation } from './operations.js';
 
 /**
- * The place of the file's id. A name is that of a route's parameter, or of an argument of a resolver, or of a field of a message. A
- * function gets the HTTP request, the resolver's arguments or the message's data, and the context.
+ * The place of the file's id. A name is that of a route's parameter, or of an argument of a resolver, or of a field of
+ * a message. A function gets the HTTP request, the resolver's arguments or the message's data, and the context.
  */
 export type FileIdSource<T> = string | ((input: T, context: ExecutionContext) => unknown);
 
 /**
- * Makes a guard that lets a call through when its actor may do this with the file it names, and answers as the library's own
- * routes do otherwise. It runs before the unit of work of `@WithTaskQueue()` opens.
+ * Makes a guard that lets a call through when its actor may do this with the file it names, and answers as the
+ * library's own routes do otherwise. It runs before the unit of work of `@WithTaskQueue()` opens.
  */
 export function FileAccessGuard<T>(operation: FileOperation, source: FileIdSource<T>): Type<CanActivate> {
   // Decorated so that the compiler tells Nest what it needs.

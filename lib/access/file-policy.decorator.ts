@@ -10,7 +10,10 @@ export interface FileAccessPolicy {
   /** True allows, false refuses, null leaves it to others; anything else refuses. */
   allows(operation: FileOperation, actor: Actor | null, file: ManagedFile): boolean | null | Promise<boolean | null>;
 
-  /** Answers for a list in one call: an answer for each of the files, in their order. Without it, `allows` is asked for each. */
+  /**
+   * Answers for a list in one call: an answer for each of the files, in their order. Without it, `allows` is asked for
+   * each.
+   */
   allowsMany?(
     operation: FileOperation,
     actor: Actor | null,

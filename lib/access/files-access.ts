@@ -24,9 +24,9 @@ import type { FileOperation, OwnerOperation } from './operations.js';
 import { PolicyRegistry } from './policy-registry.js';
 
 /**
- * Decides about access to files, in this order: a manager and the owner of a file may do everything; then the `FilePolicy` hooks answer; then
- * the `OwnerPolicy` of the owner's type, if `cascade` lists the type and the storage; otherwise access is denied. About a derived file they decide
- * as about its original.
+ * Decides about access to files, in this order: a manager and the owner of a file may do everything; then the
+ * `FilePolicy` hooks answer; then the `OwnerPolicy` of the owner's type, if `cascade` lists the type and the storage;
+ * otherwise access is denied. About a derived file they decide as about its original.
  */
 @Injectable()
 export class FilesAccess {
@@ -56,7 +56,10 @@ export class FilesAccess {
     return (await this.allowed(actor, operation, [file])).length === 1;
   }
 
-  /** The files with which the actor may do this, in the given order. A policy with `allowsMany` is asked once for each owner type. */
+  /**
+   * The files with which the actor may do this, in the given order. A policy with `allowsMany` is asked once for each
+   * owner type.
+   */
   async allowed<T extends ManagedFile>(
     actor: Actor | null,
     operation: FileOperation,
@@ -67,16 +70,16 @@ export class FilesAccess {
   }
 
   /**
-   * The addresses of those files that the actor may read, by their ids: `FilesService.addressesOf()` for a list that the actor sees. One
-   * statement for the files; each policy is asked as in `allowed()`.
+   * The addresses of those files that the actor may read, by their ids: `FilesService.addressesOf()` for a list that
+   * the actor sees. One statement for the files; each policy is asked as in `allowed()`.
    */
   async addressesOf(actor: Actor | null, ids: readonly string[]): Promise<Map<string, string>> {
     return this.files.addressesOf(await this.allowed(actor, 'read', await this.files.findMany(ids)));
   }
 
   /**
-   * Which rule decides about the file: `(await access.explain(actor, 'read', id)).rule`. Throws `FileNotFoundError` for an id
-   * without a file.
+   * Which rule decides about the file: `(await access.explain(actor, 'read', id)).rule`. Throws `FileNotFoundError` for
+   * an id without a file.
    */
   async explain(actor: Actor | null, operation: FileOperation, file: ManagedFile | string): Promise<AccessDecision> {
     const subject = typeof file === 'string' ? await this.files.findOrFail(file) : file;
@@ -96,8 +99,8 @@ export class FilesAccess {
   }
 
   /**
-   * Throws unless the actor may do this: `FileNotFoundError` if the actor must not learn that the file exists, otherwise
-   * `AuthenticationRequiredError` for anonymous actors and `AccessDeniedError` for others.
+   * Throws unless the actor may do this: `FileNotFoundError` if the actor must not learn that the file exists,
+   * otherwise `AuthenticationRequiredError` for anonymous actors and `AccessDeniedError` for others.
    */
   async assertCan(actor: Actor | null, operation: FileOperation, file: ManagedFile): Promise<void> {
     if (await this.can(actor, operation, file)) return;
@@ -106,13 +109,13 @@ export class FilesAccess {
   }
 
   /**
-   * Whether the actor may do this with an owner of files. The options `transferAsUpdate` and `scanAs` say which right counts for `receive`
-   * and `scan`.
+   * Whether the actor may do this with an owner of files. The options `transferAsUpdate` and `scanAs` say which right
+   * counts for `receive` and `scan`.
    */
   async canOwner(actor: Actor | null, operation: OwnerOperation, owner: OwnerReference): Promise<boolean> {
     if (isSameOwner(actor, owner) || (await this.isManager(actor))) return true;
-    // An id that does not fit the owner's id column belongs to no owner. The policy would look it up, which PostgreSQL answers with an
-    // error.
+    // An id that does not fit the owner's id column belongs to no owner. The policy would look it up, which PostgreSQL
+    // answers with an error.
     if (!isPossibleOwner(this.transactor.dataSource, owner)) return false;
     try {
       return (
@@ -151,7 +154,8 @@ export class FilesAccess {
   }
 
   /**
-   * A filter that removes the files which a `FilePolicy` refuses from a list of this owner's files; `undefined` where none is needed.
+   * A filter that removes the files which a `FilePolicy` refuses from a list of this owner's files; `undefined` where
+   * none is needed.
    * @internal
    */
   async sieveFor(
@@ -198,7 +202,8 @@ export class FilesAccess {
     const { transferAsUpdate, scanAs, cascade } = this.options;
     if (operation === 'receive' && transferAsUpdate) return 'update';
     if (operation !== 'scan') return operation;
-    // Where all files of the owner follow the right to `read` it, the list tells its readers nothing that they may not know.
+    // Where all files of the owner follow the right to `read` it, the list tells its readers nothing that they may not
+    // know.
     return scanAs ?? (Object.hasOwn(cascade, type) && cascade[type] === true ? 'read' : 'update');
   }
 }

@@ -2,8 +2,8 @@
 export type FileOperation = 'read' | 'stream' | 'update' | 'delete' | 'transfer' | 'pin';
 
 /**
- * An operation that an `OwnerPolicy` is asked about. `receive`: may the owner get files? `scan`: may its files be listed?
- * The others are the application's own rights on the owner, which its files follow.
+ * An operation that an `OwnerPolicy` is asked about. `receive`: may the owner get files? `scan`: may its files be
+ * listed? The others are the application's own rights on the owner, which its files follow.
  */
 export type OwnerOperation = 'read' | 'update' | 'delete' | 'receive' | 'scan';
 

@@ -11,8 +11,8 @@ export interface FileOwnerPolicy {
   allows(operation: OwnerOperation, actor: Actor | null, ownerId: string): boolean | null | Promise<boolean | null>;
 
   /**
-   * Answers for a list in one call: gives those of the ids that are allowed, as texts or as the numbers that they are of in the database.
-   * Without it, `allows` is asked for each.
+   * Answers for a list in one call: gives those of the ids that are allowed, as texts or as the numbers that they are
+   * of in the database. Without it, `allows` is asked for each.
    */
   allowsMany?(
     operation: OwnerOperation,

@@ -8,7 +8,8 @@ import type { FieldProblem } from '../errors/file-problem.js';
 import { carried, carrying } from '../unit-of-work/scopes/ambient.js';
 
 /**
- * Who is acting: `{ type: 'user', id: '42' }`. Anonymous is `null`. Further fields that the application sets reach its policies.
+ * Who is acting: `{ type: 'user', id: '42' }`. Anonymous is `null`. Further fields that the application sets reach its
+ * policies.
  * @example declare module 'nestjs-files' { interface Actor { roles?: string[] } }
  */
 export interface Actor {
@@ -59,7 +60,10 @@ export class ActorSource {
     return this.#stated() ?? Promise.resolve(null);
   }
 
-  /** As `current()`, and the actor of a route without a unit of work; undefined outside of calls, where the actor is unknown. */
+  /**
+   * As `current()`, and the actor of a route without a unit of work; undefined outside of calls, where the actor is
+   * unknown.
+   */
   known(): Promise<Actor | null> | undefined {
     const call = currentCall();
     return this.#stated() ?? (call && this.of(call.context));
@@ -83,8 +87,8 @@ export class ActorSource {
 }
 
 /**
- * The actor with its type and id as texts, and its further fields. Throws `OptionInvalidError` if either is missing: all such
- * actors would be one and the same owner.
+ * The actor with its type and id as texts, and its further fields. Throws `OptionInvalidError` if either is missing:
+ * all such actors would be one and the same owner.
  */
 export function readActor(actor: Actor | null | undefined, source = 'it'): Actor | null {
   if (actor === null || actor === undefined) return null;
@@ -126,8 +130,8 @@ export function currentCall(): CallScope | undefined {
 }
 
 /**
- * An id as it is stored and compared: as text, because users' ids are often numbers. `undefined` if the value is not an id. That matters most
- * for a missing property: `String(undefined)` would give everybody the same id.
+ * An id as it is stored and compared: as text, because users' ids are often numbers. `undefined` if the value is not an
+ * id. That matters most for a missing property: `String(undefined)` would give everybody the same id.
  */
 export function idText(id: unknown): string | undefined {
   if (typeof id === 'string') return id === '' ? undefined : id;

@@ -2,7 +2,10 @@ import { AuditOptionInvalidError } from '../errors/setup.errors.js';
 
 /** The scope of an audit, and how it reads. */
 export interface AuditOptions {
-  /** Only rows and files that were written since then, if the database tells; docs/audit.md lists the exceptions. @default everything */
+  /**
+   * Only rows and files that were written since then, if the database tells; docs/audit.md lists the exceptions.
+   * @default everything
+   */
   since?: Date;
   /** Whether storages are asked for the bytes of each file: that they are there, and how many. @default true */
   bytes?: boolean;

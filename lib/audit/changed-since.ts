@@ -9,8 +9,8 @@ const TYPES = new Set(['datetime', 'timestamp', 'timestamp without time zone', '
 const ROUNDING = 1_000;
 
 /**
- * That a row was written since then, by its `@UpdateDateColumn()`. Undefined where it has none, or one that cannot be compared: then all
- * rows have to be read. The database's own clock and time zone decide, which stamped the rows.
+ * That a row was written since then, by its `@UpdateDateColumn()`. Undefined where it has none, or one that cannot be
+ * compared: then all rows have to be read. The database's own clock and time zone decide, which stamped the rows.
  */
 export function changedSince(
   dataSource: DataSource,

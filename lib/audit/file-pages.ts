@@ -35,7 +35,10 @@ const PROPERTIES = [
   'scan',
 ] as const;
 
-/** The next files after an id, in the order of ids; with `since`, those that were stored, replaced or given away since then. */
+/**
+ * The next files after an id, in the order of ids; with `since`, those that were stored, replaced or given away since
+ * then.
+ */
 export function nextFiles(
   manager: EntityManager,
   after: string | undefined,

@@ -15,7 +15,9 @@ import { auditedTables } from './audited-tables.js';
 import { orphanedBytes, storagesToSearch } from './orphaned-bytes.js';
 import type { OrphanedBytes, OrphanOptions } from './orphaned-bytes.js';
 
-/** Checks the promise in the database and the storages: every record names only its own files, and every file exists. */
+/**
+ * Checks the promise in the database and the storages: every record names only its own files, and every file exists.
+ */
 @Injectable()
 export class FilesAudit {
   /** @internal */
@@ -26,9 +28,9 @@ export class FilesAudit {
   ) {}
 
   /**
-   * Goes through the rows of all guarded classes, then through all files, and yields what is wrong. It reads page by page, changes
-   * nothing, and may run while others write: each finding was true at one moment. Leaving the loop ends it. Throws
-   * `AuditOptionInvalidError`.
+   * Goes through the rows of all guarded classes, then through all files, and yields what is wrong. It reads page by
+   * page, changes nothing, and may run while others write: each finding was true at one moment. Leaving the loop ends
+   * it. Throws `AuditOptionInvalidError`.
    * @example for await (const finding of audit.run()) console.log(JSON.stringify(finding));
    */
   run(options: AuditOptions = {}): AsyncGenerator<AuditFinding, void> {
@@ -56,10 +58,11 @@ export class FilesAudit {
   }
 
   /**
-   * Goes through what storages have, and yields the bytes that no file refers to: another program wrote them, or a restored database left them. It
-   * changes nothing. In a storage that others share, their bytes are among them. Throws `AuditOptionInvalidError`, `StorageUnknownError`, and
-   * `CapabilityMissingError` where the storage cannot list.
-   * @example for await (const { storage, location } of audit.orphans({ storage: 'archive' })) console.log(storage, location);
+   * Goes through what storages have, and yields the bytes that no file refers to: another program wrote them, or a
+   * restored database left them. It changes nothing. In a storage that others share, their bytes are among them. Throws
+   * `AuditOptionInvalidError`, `StorageUnknownError`, and `CapabilityMissingError` where the storage cannot list.
+   * @example
+   * for await (const { location } of audit.orphans({ storage: 'archive' })) console.log(location);
    */
   orphans(options: OrphanOptions = {}): AsyncGenerator<OrphanedBytes, void> {
     const storages = storagesToSearch(this.storages, options);

@@ -16,7 +16,10 @@ import { type Neighbour, neighboursOf } from './storage-places.js';
 export interface OrphanOptions {
   /** The name of the storage. @default all storages that can list */
   storage?: string;
-  /** Milliseconds. Bytes that were written within this time are left out, because their file may still be created. @default a day */
+  /**
+   * Milliseconds. Bytes that were written within this time are left out, because their file may still be created.
+   * @default a day
+   */
   olderThan?: number;
   /** Ends the search. The loop over the results throws the signal's reason. */
   signal?: AbortSignal;
@@ -33,7 +36,9 @@ export interface OrphanedBytes extends LocatedObject {
 const DAY = 86_400_000;
 const LOCATIONS_PER_PAGE = 1_000;
 
-/** Returns the storages to search. Throws `AuditOptionInvalidError`, `StorageUnknownError` or `CapabilityMissingError`. */
+/**
+ * Returns the storages to search. Throws `AuditOptionInvalidError`, `StorageUnknownError` or `CapabilityMissingError`.
+ */
 export function storagesToSearch(registry: StorageRegistry, { storage, olderThan = DAY }: OrphanOptions): Storage[] {
   if (!Number.isFinite(olderThan) || olderThan < 0 || olderThan > Date.now())
     throw new AuditOptionInvalidError(
@@ -64,7 +69,10 @@ export async function* orphanedBytes(
   }
 }
 
-/** Pages of the objects that were last written by the time `before`, without the markers that the library keeps in the storage. */
+/**
+ * Pages of the objects that were last written by the time `before`, without the markers that the library keeps in the
+ * storage.
+ */
 async function* pagesOf(storage: Storage, before: Date, signal?: AbortSignal): AsyncGenerator<LocatedObject[], void> {
   let page: LocatedObject[] = [];
   for await (const found of storage.list()) {
@@ -84,7 +92,8 @@ async function* orphansAmong(
   page: readonly LocatedObject[],
   reads: AuditReads,
 ): AsyncGenerator<OrphanedBytes, void> {
-  // One snapshot for all tables: from their creation to their removal, bytes always have a row or an intent. Separate reads could miss both.
+  // One snapshot for all tables: from their creation to their removal, bytes always have a row or an intent. Separate
+  // reads could miss both.
   const [known, copies] = await reads.atOnce(async (manager) => {
     const withRow = await knownAmong(manager, neighbours, page);
     const unknown = page.filter((found) => !withRow.has(found));
@@ -119,7 +128,10 @@ async function knownAmong(
   return known;
 }
 
-/** Finds the objects that are copies of files in other storages: at the same location, with the same size. See `FilesMirror`. */
+/**
+ * Finds the objects that are copies of files in other storages: at the same location, with the same size. See
+ * `FilesMirror`.
+ */
 async function copiesAmong(
   manager: EntityManager,
   storages: readonly string[],

@@ -30,7 +30,10 @@ export const ROWS_PER_PAGE = 500;
 const PLACE = 'nestjs_files_place_';
 const TIMES = new Set(['date', 'time', 'datetime', 'timestamp']);
 
-/** The next rows after a position, soft-removed ones too, in the order of the primary key; the first ones of all without a position. */
+/**
+ * The next rows after a position, soft-removed ones too, in the order of the primary key; the first ones of all without
+ * a position.
+ */
 export function nextRows(
   manager: EntityManager,
   table: AuditedTable,

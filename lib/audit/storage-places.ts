@@ -16,7 +16,10 @@ export interface Located {
 export interface Neighbour {
   /** The name in its rows. */
   readonly name: string;
-  /** Translates a location of the audited storage to this storage's location for the same bytes; `undefined` if they are outside of its place. */
+  /**
+   * Translates a location of the audited storage to this storage's location for the same bytes; `undefined` if they are
+   * outside of its place.
+   */
   locate(location: string): Located | undefined;
 }
 

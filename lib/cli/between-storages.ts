@@ -15,8 +15,9 @@ type Outcome<Kind> =
 type Terms = ReturnType<typeof betweenStorages> & { filters: FileFilter; signal: AbortSignal };
 
 /**
- * Runs a command that takes the bytes of files from one storage to another, and writes a line for each that fails. Resolves with how many files
- * came to each outcome; `undefined` for a dry run, which only counts them. `done` is the word for what is done to a file.
+ * Runs a command that takes the bytes of files from one storage to another, and writes a line for each that fails.
+ * Resolves with how many files came to each outcome; `undefined` for a dry run, which only counts them. `done` is the
+ * word for what is done to a file.
  */
 export async function runBetween<Kind extends string>(
   { app, options, out, signal }: CommandRun,

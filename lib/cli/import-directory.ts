@@ -21,7 +21,10 @@ interface Found {
   readonly path: string;
 }
 
-/** Copies the files below a directory to the same locations of a storage. The location tells a second run which files are there. */
+/**
+ * Copies the files below a directory to the same locations of a storage. The location tells a second run which files
+ * are there.
+ */
 export async function importDirectory(run: CommandRun, directory: string): Promise<Answer> {
   const { app, options } = run;
   const ownerOf = ownersIn(options);
@@ -66,7 +69,10 @@ function ownersIn(options: OptionValues): (location: string) => OwnerReference |
   };
 }
 
-/** After a crash, the sweeper removes what is at a place that was noted. So a place with the bytes of others is never noted. */
+/**
+ * After a crash, the sweeper removes what is at a place that was noted. So a place with the bytes of others is never
+ * noted.
+ */
 async function assertFree(storage: Storage, { location }: Found): Promise<void> {
   if (storage.can('stat') && (await storage.exists(location)))
     throw new Error(`storage "${storage.name}" has bytes at this location, and no file`);

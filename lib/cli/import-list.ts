@@ -9,7 +9,10 @@ import { listedFiles } from './listed-files.js';
 import type { ListedFile } from './listed-files.js';
 import { countIn, requiredIn } from './values.js';
 
-/** Makes files of bytes that are in a storage, as a list says. Files that were made by an earlier run are told again, with their ids. */
+/**
+ * Makes files of bytes that are in a storage, as a list says. Files that were made by an earlier run are told again,
+ * with their ids.
+ */
 export async function importList(run: CommandRun): Promise<Answer> {
   const { app, options } = run;
   const [list, storage] = [requiredIn(options, 'list'), requiredIn(options, 'storage')];

@@ -29,8 +29,8 @@ export interface ImportTerms<T extends Incoming> {
 }
 
 /**
- * Makes the files that are missing, `--batch` of them in one commit, and tells the ids of all. So a second run goes on where the first one has
- * ended. What cannot become a file is told, and holds up no other.
+ * Makes the files that are missing, `--batch` of them in one commit, and tells the ids of all. So a second run goes on
+ * where the first one has ended. What cannot become a file is told, and holds up no other.
  */
 export async function importMissing<T extends Incoming>(
   { app, options, out, signal }: CommandRun,

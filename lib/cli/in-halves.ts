@@ -1,8 +1,8 @@
 import { InterruptedError } from './command.js';
 
 /**
- * Runs `work` on all of the items at once. If it fails, on each half of them, and so on, until it is known which item is the reason:
- * `failed` is called for that one. What was done stays. After Ctrl-C it ends.
+ * Runs `work` on all of the items at once. If it fails, on each half of them, and so on, until it is known which item
+ * is the reason: `failed` is called for that one. What was done stays. After Ctrl-C it ends.
  */
 export async function inHalves<T>(
   items: readonly T[],

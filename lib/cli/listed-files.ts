@@ -16,7 +16,10 @@ export interface ListedFile {
   readonly pinned: boolean;
 }
 
-/** The lines of a list: one JSON object each, with the columns of the old table as names. Throws `UsageError` where the list cannot be opened. */
+/**
+ * The lines of a list: one JSON object each, with the columns of the old table as names. Throws `UsageError` where the
+ * list cannot be opened.
+ */
 export async function* listedFiles(path: string): AsyncGenerator<ListedFile | BadLine, void> {
   const input = createReadStream(path);
   await new Promise<void>((resolve, reject) => {

@@ -53,7 +53,10 @@ export class PathRecords {
     }
   }
 
-  /** Writes the ids of files to the records: one statement. Throws if a record was changed, filled or removed in the meantime. */
+  /**
+   * Writes the ids of files to the records: one statement. Throws if a record was changed, filled or removed in the
+   * meantime.
+   */
   async fill(records: readonly PathRecord[], fileIds: readonly string[]): Promise<void> {
     const [key, path, field] = [this.#key, this.#path, this.#field];
     const parameters: Record<string, unknown> = {};

@@ -3,8 +3,9 @@ import { UploadError } from './upload-error.js';
 import type { UploadOptions } from './upload-options.js';
 
 /**
- * Runs a request, again and again, with growing pauses, as long as it fails in a way that has changed nothing. `isRepeatable`: the request may be
- * repeated even if nobody knows what the last one did, because a second one does nothing more.
+ * Runs a request, again and again, with growing pauses, as long as it fails in a way that has changed nothing.
+ * `isRepeatable`: the request may be repeated even if nobody knows what the last one did, because a second one does
+ * nothing more.
  */
 export async function attempt<T>(
   { retries = 5, signal }: Pick<UploadOptions, 'retries' | 'signal'>,

@@ -21,7 +21,10 @@ interface Signed {
 
 const SIGNED_AT_ONCE = 10;
 
-/** Sends the file to the storage in parts, and has the server make a file of them. Every step may be repeated, except the first. */
+/**
+ * Sends the file to the storage in parts, and has the server make a file of them. Every step may be repeated, except
+ * the first.
+ */
 export async function uploadDirect(file: Blob, name: string, options: UploadOptions): Promise<UploadedFile> {
   const store = storeOf(options.resume);
   const key = keyOf(file, name, options);
@@ -42,7 +45,9 @@ export async function uploadDirect(file: Blob, name: string, options: UploadOpti
   }
 }
 
-/** Has the server forget the upload, and the bytes that have arrived. If that fails, it does so when the upload expires. */
+/**
+ * Has the server forget the upload, and the bytes that have arrived. If that fails, it does so when the upload expires.
+ */
 export async function giveUp(id: string, { signal: _, ...options }: UploadOptions): Promise<void> {
   await send(options, 'DELETE', `/uploads/${id}`).catch(() => undefined);
 }

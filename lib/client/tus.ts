@@ -5,7 +5,10 @@ import { baseOf, errorOf, headersOf, send } from './send.js';
 import { UploadError } from './upload-error.js';
 import type { TusLibrary, TusResponse, UploadedFile, UploadOptions } from './upload-options.js';
 
-/** Sends the file by `tus-js-client`, and asks for the file that the server has made of it. `path` is relative to the `endpoint`. */
+/**
+ * Sends the file by `tus-js-client`, and asks for the file that the server has made of it. `path` is relative to the
+ * `endpoint`.
+ */
 export async function uploadTus(file: Blob, name: string, path: string, options: UploadOptions): Promise<UploadedFile> {
   const library = await libraryOf(options.tus);
   if (!library) throw new UploadError('Give tus-js-client as the option `tus`');

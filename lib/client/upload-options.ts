@@ -66,13 +66,16 @@ export interface UploadOptions {
   storage?: string;
   /** The name of the file. @default that of the `File` */
   name?: string;
-  /** Called with the bytes that were sent, and with all. On Node.js only between the parts of a direct upload, and at the end. */
+  /**
+   * Called with the bytes that were sent, and with all. On Node.js only between the parts of a direct upload, and at
+   * the end.
+   */
   onProgress?: (sent: number, total: number) => void;
   /** Ends the upload: the promise is rejected with the signal's reason. */
   signal?: AbortSignal;
   /**
-   * Goes on with an upload of the same file that was interrupted, also when the page was loaded again. `true` notes it in `localStorage`. Only
-   * uploads by tus and to the storage can go on. @default false
+   * Goes on with an upload of the same file that was interrupted, also when the page was loaded again. `true` notes it
+   * in `localStorage`. Only uploads by tus and to the storage can go on. @default false
    */
   resume?: boolean | KeyStore;
   /** Headers of the requests to the application, such as `authorization`. A function is called for each request. */
@@ -82,15 +85,18 @@ export interface UploadOptions {
   /** How often a request is repeated after a failure that certainly has changed nothing. @default 5 */
   retries?: number;
   /**
-   * The library for resumable uploads, `tus-js-client`, or a function that loads it: `() => import('tus-js-client')`. Browsers only. @default
-   * none, and large files that cannot go to the storage are sent in forms
+   * The library for resumable uploads, `tus-js-client`, or a function that loads it: `() => import('tus-js-client')`.
+   * Browsers only. @default none, and large files that cannot go to the storage are sent in forms
    */
   tus?: TusLibrary | (() => Promise<TusLibrary>);
-  /** The way, if the client is not to choose it. @default above 5 MiB `'direct'` or `'tus'`, where the server offers it; otherwise `'plain'` */
+  /**
+   * The way, if the client is not to choose it. @default above 5 MiB `'direct'` or `'tus'`, where the server offers it;
+   * otherwise `'plain'`
+   */
   way?: UploadWay;
   /**
-   * Has the server check that the bytes have arrived as they were. The whole file is read into memory for it, and browsers can do it only on
-   * HTTPS and on localhost. @default false
+   * Has the server check that the bytes have arrived as they were. The whole file is read into memory for it, and
+   * browsers can do it only on HTTPS and on localhost. @default false
    */
   digest?: boolean;
 }

@@ -9,8 +9,9 @@ import type { UploadedFile, UploadOptions } from './upload-options.js';
 const SMALL = 5 * 1024 * 1024;
 
 /**
- * Uploads a file: `const { id } = await upload(input.files[0], { onProgress })`. Large files go to the storage in parts, or by tus, where the
- * server offers it. Requests are repeated where that cannot make a second file. Throws `UploadError` with the code and the message of the server.
+ * Uploads a file: `const { id } = await upload(input.files[0], { onProgress })`. Large files go to the storage in
+ * parts, or by tus, where the server offers it. Requests are repeated where that cannot make a second file. Throws
+ * `UploadError` with the code and the message of the server.
  */
 export async function upload(file: Blob, options: UploadOptions = {}): Promise<UploadedFile> {
   const name = options.name ?? (file as { name?: string }).name ?? 'file';

@@ -45,8 +45,8 @@ export class Derivations {
   ) {}
 
   /**
-   * Throws where nothing could be made, so that the job is tried again. It is no error if the original is gone, has other content by now or is not
-   * clean: what changes that queues another job.
+   * Throws where nothing could be made, so that the job is tried again. It is no error if the original is gone, has
+   * other content by now or is not clean: what changes that queues another job.
    */
   async run(
     recipe: DerivedRecipe,
@@ -58,7 +58,8 @@ export class Derivations {
     const present = await this.derived.of(original, recipe.kind);
     if (present && !again && !isEmptyStandIn(present)) return;
     const derivation = { recipe, original, again };
-    // Before the last attempt, and not after it: content that ends the process would be tried for as long as somebody asks.
+    // Before the last attempt, and not after it: content that ends the process would be tried for as long as somebody
+    // asks.
     if (attempt >= recipe.attempts && !present) await this.#save(derivation, null);
     try {
       await this.#derive(derivation, signal);
@@ -89,7 +90,10 @@ export class Derivations {
     }
   }
 
-  /** Saves what was made, or with null that nothing can be. Nothing if that is not true of the original any more, or somebody else was first. */
+  /**
+   * Saves what was made, or with null that nothing can be. Nothing if that is not true of the original any more, or
+   * somebody else was first.
+   */
   async #save(derivation: Derivation, made: FileContent | null, signal?: AbortSignal): Promise<void> {
     const content = await this.#store(derivation, made);
     const isSaved = await this.contents.keepAll([content], async (unit) => {

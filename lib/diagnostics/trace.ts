@@ -44,7 +44,10 @@ export class Trace<T extends object> {
     return line ? this.#told(line, payload, traced) : traced();
   }
 
-  /** Tells of something that is done at once; gives the payload as subscribers have left it, or nothing where nobody listens. */
+  /**
+   * Tells of something that is done at once; gives the payload as subscribers have left it, or nothing where nobody
+   * listens.
+   */
   note(describe: () => T): T | undefined {
     if (!this.hasSubscribers) return undefined;
     const payload = describe();

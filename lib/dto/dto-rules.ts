@@ -109,8 +109,8 @@ function typeMetadataOf(dtoClass: unknown, property: string): TypeMetadata | und
 let known: TypeMetadatas | undefined;
 
 /**
- * class-transformer does not export its storage, and importing its file would give a second copy in a bundled application. So `@Type()` itself
- * is called to find out where it stores its metadata.
+ * class-transformer does not export its storage, and importing its file would give a second copy in a bundled
+ * application. So `@Type()` itself is called to find out where it stores its metadata.
  */
 function typeMetadatas(): TypeMetadatas {
   if (known) return known;

@@ -1,5 +1,6 @@
 /**
- * The options of jobs, jobs that have failed, and the default engine; others are at `nestjs-files/jobs/pg-boss` and its neighbours.
+ * The options of jobs, jobs that have failed, and the default engine; others are at `nestjs-files/jobs/pg-boss` and its
+ * neighbours.
  * @module nestjs-files/jobs
  */
 

@@ -24,7 +24,8 @@ export const ERROR_STATUS = {
   FILES_ENTITIES_MISSING: HttpStatus.INTERNAL_SERVER_ERROR,
   FILES_FILE_CHANGED: HttpStatus.CONFLICT,
   FILES_FILE_CORRUPT: HttpStatus.INTERNAL_SERVER_ERROR,
-  // Reading it again gives the same, so that 403 ends a download, and 409 says that the state of the file is the reason.
+  // Reading it again gives the same, so that 403 ends a download, and 409 says that the state of the file is the
+  // reason.
   FILES_FILE_INFECTED: HttpStatus.FORBIDDEN,
   FILES_FILE_METADATA_INVALID: HttpStatus.BAD_REQUEST,
   FILES_FILE_NAME_INVALID: HttpStatus.BAD_REQUEST,
@@ -55,7 +56,8 @@ export const ERROR_STATUS = {
   FILES_LOCATION_INVALID: HttpStatus.INTERNAL_SERVER_ERROR,
   FILES_LOCATION_NOT_FOUND: HttpStatus.INTERNAL_SERVER_ERROR,
   FILES_LOCATION_PENDING: HttpStatus.CONFLICT,
-  // About a location that a caller named; FILES_LOCATION_INVALID is about one that the library or the application chose.
+  // About a location that a caller named; FILES_LOCATION_INVALID is about one that the library or the application
+  // chose.
   FILES_LOCATION_REFUSED: HttpStatus.UNPROCESSABLE_ENTITY,
   FILES_LOCATION_REGISTERED: HttpStatus.CONFLICT,
   FILES_LOCATION_TAKEN: HttpStatus.INTERNAL_SERVER_ERROR,

@@ -4,8 +4,8 @@ import { isServerFault, statusOf, type FilesErrorCode } from './error-status.js'
 import type { FieldProblem } from './file-problem.js';
 
 /**
- * Every error of the library. `code` is stable; the message is for people and may change. It is an `HttpException`, so that every exception
- * filter of Nest finds its status and its body.
+ * Every error of the library. `code` is stable; the message is for people and may change. It is an `HttpException`, so
+ * that every exception filter of Nest finds its status and its body.
  */
 export abstract class FilesError extends HttpException {
   /** Names the kind of error, for programs: `FILES_…`. It does not change. */

@@ -1,7 +1,10 @@
 import type { FieldProblem } from './file-problem.js';
 import { FilesError, type FilesErrorBody } from './files-error.js';
 
-/** The file has no derived file of this kind: no method derives the kind from this type, the method returned null, or all attempts failed. */
+/**
+ * The file has no derived file of this kind: no method derives the kind from this type, the method returned null, or
+ * all attempts failed.
+ */
 export class DerivedFileMissingError extends FilesError {
   readonly code = 'FILES_DERIVED_FILE_MISSING';
 
@@ -21,7 +24,10 @@ export class DerivedFileMissingError extends FilesError {
   }
 }
 
-/** Somebody else gave away, pinned or deleted the files between the check and the transfer. Another attempt sees the new state. */
+/**
+ * Somebody else gave away, pinned or deleted the files between the check and the transfer. Another attempt sees the new
+ * state.
+ */
 export class FileChangedError extends FilesError {
   readonly code = 'FILES_FILE_CHANGED';
 
@@ -81,8 +87,8 @@ export class FileMetadataInvalidError extends FilesError {
 }
 
 /**
- * The application refuses a stored file. Throw this error in a hook (`@OnFileStored()`). Nothing is saved, and the bytes are removed. A direct upload
- * is given up.
+ * The application refuses a stored file. Throw this error in a hook (`@OnFileStored()`). Nothing is saved, and the
+ * bytes are removed. A direct upload is given up.
  * @example throw new FileRefusedError('The image has no caption.')
  */
 export class FileRefusedError extends FilesError {
@@ -248,7 +254,10 @@ export class ContentTypeInvalidError extends FilesError {
   }
 }
 
-/** Storing the file took longer than the grace period, so the sweeper treated its bytes as abandoned before its row was written. */
+/**
+ * Storing the file took longer than the grace period, so the sweeper treated its bytes as abandoned before its row was
+ * written.
+ */
 export class IntentLostError extends FilesError {
   readonly code = 'FILES_INTENT_LOST';
 

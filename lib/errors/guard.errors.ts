@@ -31,7 +31,10 @@ export class FilesInUseError extends FilesError {
   }
 }
 
-/** A file was to become a record's, but no row of the owner type names it, so nothing was saved. A fault of the application. */
+/**
+ * A file was to become a record's, but no row of the owner type names it, so nothing was saved. A fault of the
+ * application.
+ */
 export class FilesNotNamedError extends FilesError {
   readonly code = 'FILES_NOT_NAMED';
 
@@ -61,7 +64,10 @@ export class FilesNotOwnError extends FilesError {
     readonly ownerId: string,
     /** The field that names them. */
     readonly field: string,
-    /** The refused values of the field: ids of files that belong to another owner or do not exist, and values that are not ids. */
+    /**
+     * The refused values of the field: ids of files that belong to another owner or do not exist, and values that are
+     * not ids.
+     */
     readonly fileIds: readonly string[],
     options?: ErrorOptions,
   ) {
@@ -75,13 +81,18 @@ export class FilesNotOwnError extends FilesError {
     );
   }
 
-  /** As validation says it: clients do not learn whether a foreign file exists, nor how the application is to be mended. */
+  /**
+   * As validation says it: clients do not learn whether a foreign file exists, nor how the application is to be mended.
+   */
   override get publicMessage(): string {
     return `${this.field}: ${problemText(UNAVAILABLE)}`;
   }
 }
 
-/** A statement would write rows of a guarded class that cannot be checked before the commit. The application is at fault. */
+/**
+ * A statement would write rows of a guarded class that cannot be checked before the commit. The application is at
+ * fault.
+ */
 export class RecordWriteUnseenError extends FilesError {
   readonly code = 'FILES_RECORD_WRITE_UNSEEN';
 

@@ -1,6 +1,8 @@
 import { FilesError } from './files-error.js';
 
-/** A job was queued with a payload that is not the same any more once it was JSON, or is too large. Nothing was queued. */
+/**
+ * A job was queued with a payload that is not the same any more once it was JSON, or is too large. Nothing was queued.
+ */
 export class JobPayloadInvalidError extends FilesError {
   readonly code = 'FILES_JOB_PAYLOAD_INVALID';
 

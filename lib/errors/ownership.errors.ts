@@ -68,7 +68,9 @@ export class OwnerNotResolvedError extends FilesError {
   constructor(
     /** The DTO and its field: `ResourceDto.fileId`; or the task. */
     readonly place: string,
-    /** The file that was to get an owner; none where the field was emptied, and the file it held before is looked for. */
+    /**
+     * The file that was to get an owner; none where the field was emptied, and the file it held before is looked for.
+     */
     readonly fileId: string | undefined,
     reason: string,
   ) {

@@ -83,7 +83,10 @@ export class StorageNamedTwiceError extends FilesError {
   }
 }
 
-/** A storage is not the place that the database knows by its name: it is not mounted, or another database's. Nothing was changed. */
+/**
+ * A storage is not the place that the database knows by its name: it is not mounted, or another database's. Nothing was
+ * changed.
+ */
 export class StorageMarkMismatchedError extends FilesError {
   readonly code = 'FILES_STORAGE_MARK_MISMATCHED';
 

@@ -9,7 +9,10 @@ export class CommitLostError extends FilesError {
   }
 }
 
-/** The connection was lost while COMMIT was under way. The work is either saved whole or not at all; which one is unknown. */
+/**
+ * The connection was lost while COMMIT was under way. The work is either saved whole or not at all; which one is
+ * unknown.
+ */
 export class CommitOutcomeUnknownError extends FilesError {
   readonly code = 'FILES_COMMIT_OUTCOME_UNKNOWN';
 
@@ -18,7 +21,10 @@ export class CommitOutcomeUnknownError extends FilesError {
   }
 }
 
-/** A nested transaction asked for a stronger isolation than the transaction that it is in has, or is known to have. It was not begun. */
+/**
+ * A nested transaction asked for a stronger isolation than the transaction that it is in has, or is known to have. It
+ * was not begun.
+ */
 export class IsolationLevelRefusedError extends FilesError {
   readonly code = 'FILES_ISOLATION_LEVEL_REFUSED';
 
@@ -70,11 +76,15 @@ export class SecondConnectionMissingError extends FilesError {
   }
 }
 
-/** The application is shutting down: a unit of work was not begun, or was rolled back because it was open for too long. */
+/**
+ * The application is shutting down: a unit of work was not begun, or was rolled back because it was open for too long.
+ */
 export class ShuttingDownError extends FilesError {
   readonly code = 'FILES_SHUTTING_DOWN';
 
-  /** @param waited how many milliseconds the shutdown waited for a unit that was open; none for one that was not begun */
+  /**
+   * @param waited how many milliseconds the shutdown waited for a unit that was open; none for one that was not begun
+   */
   constructor(waited?: number) {
     super(
       waited === undefined
@@ -157,7 +167,10 @@ export class UnitEndedError extends FilesError {
   }
 }
 
-/** A unit of work was still open, or waited for a connection, at its deadline; it was rolled back and its connection given up. */
+/**
+ * A unit of work was still open, or waited for a connection, at its deadline; it was rolled back and its connection
+ * given up.
+ */
 export class UnitTimeoutError extends FilesError {
   readonly code = 'FILES_UNIT_TIMEOUT';
 

@@ -50,8 +50,9 @@ export class BatchCreations {
   ) {}
 
   /**
-   * All of the files, in their order, or none. The beginning of each content is read first: it tells the type, from which the location may follow,
-   * and the locations are noted together, before anything is written. Quotas are checked when the rows are inserted.
+   * All of the files, in their order, or none. The beginning of each content is read first: it tells the type, from
+   * which the location may follow, and the locations are noted together, before anything is written. Quotas are checked
+   * when the rows are inserted.
    */
   async create(files: readonly BatchFile[], concurrency = 4): Promise<ManagedFile[]> {
     return this.transactor.staying(async () => {

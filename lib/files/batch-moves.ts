@@ -24,7 +24,10 @@ export interface MovedBatch {
   readonly changed: readonly ManagedFile[];
 }
 
-/** Moves several files with the statements of one: their intents, their rows and the end of their old bytes are written together. */
+/**
+ * Moves several files with the statements of one: their intents, their rows and the end of their old bytes are written
+ * together.
+ */
 @Injectable()
 export class BatchMoves {
   constructor(
@@ -34,8 +37,8 @@ export class BatchMoves {
   ) {}
 
   /**
-   * Moves files of one storage to another one, in one commit. Once the signal is aborted, no further file is copied, and those that were copied are
-   * moved. Throws if the commit fails: then all of them are where they were.
+   * Moves files of one storage to another one, in one commit. Once the signal is aborted, no further file is copied,
+   * and those that were copied are moved. Throws if the commit fails: then all of them are where they were.
    */
   async move(files: readonly ManagedFile[], to: Storage, terms: CopyTerms): Promise<MovedBatch> {
     const { copied, uncopied } = await this.copies.copy(files, () => to, terms);

@@ -2,8 +2,8 @@ import { LessThanOrEqual } from 'typeorm';
 import type { ColumnOptions, EntityOptions, FindOperator, ValueTransformer } from 'typeorm';
 
 /**
- * Makes every string of the table compare by its bytes on MySQL and MariaDB, instead of the server's default. PostgreSQL
- * and SQLite ignore it. It is an `engine` because a column's `collation` breaks PostgreSQL.
+ * Makes every string of the table compare by its bytes on MySQL and MariaDB, instead of the server's default.
+ * PostgreSQL and SQLite ignore it. It is an `engine` because a column's `collation` breaks PostgreSQL.
  */
 export const BINARY_TABLE: EntityOptions = {
   engine: 'InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin ROW_FORMAT=DYNAMIC',
@@ -44,7 +44,10 @@ export function when(options: ColumnOptions = {}): ColumnOptions {
   return { type: 'bigint', transformer: instant, ...options };
 }
 
-/** At the instant or before, for updates and deletions: TypeORM 0.3 does not pass the operands of operators to transformers. */
+/**
+ * At the instant or before, for updates and deletions: TypeORM 0.3 does not pass the operands of operators to
+ * transformers.
+ */
 export function notAfter(moment: Date): FindOperator<Date> {
   return LessThanOrEqual(moment.getTime()) as FindOperator<never>;
 }

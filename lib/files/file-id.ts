@@ -13,7 +13,10 @@ export function normalizeFileId(value: unknown): string | undefined {
   return isFileId(value) ? value.toLowerCase() : undefined;
 }
 
-/** As `normalizeFileId`; throws `FileNotFoundError` for a value that is no id: such a file and a missing one get the same answer. */
+/**
+ * As `normalizeFileId`; throws `FileNotFoundError` for a value that is no id: such a file and a missing one get the
+ * same answer.
+ */
 export function fileIdOrFail(value: unknown): string {
   const id = normalizeFileId(value);
   if (id === undefined) throw new FileNotFoundError(value);

@@ -17,13 +17,13 @@ export interface CreateFileOptions {
   /** The actor for the history, and the owner if none is named. @default the actor of the current call */
   actor?: Actor | null;
   /**
-   * The number of bytes for which the owner must have room before the content is read, if known: of this file, or of all files that come
-   * together. The actual number is checked again. @default 0
+   * The number of bytes for which the owner must have room before the content is read, if known: of this file, or of
+   * all files that come together. The actual number is checked again. @default 0
    */
   room?: number;
   /**
-   * An upload of its owner's that is attached later, or else deleted when the time of the option `drafts` is over. Uploads over HTTP are drafts.
-   * Without an owner, or without the option, it stays. @default false
+   * An upload of its owner's that is attached later, or else deleted when the time of the option `drafts` is over.
+   * Uploads over HTTP are drafts. Without an owner, or without the option, it stays. @default false
    */
   draft?: boolean;
 }
@@ -73,7 +73,8 @@ export interface FileChanges {
   /** The name that people see. */
   name?: string;
   /**
-   * In place of all that was there, or a function of that, which is called with the row locked. `null` for none. At most 64 KiB of JSON.
+   * In place of all that was there, or a function of that, which is called with the row locked. `null` for none. At
+   * most 64 KiB of JSON.
    */
   metadata?: MetadataValue | null | ((current: MetadataValue | null) => MetadataValue | null);
 }
@@ -100,6 +101,8 @@ export interface ForceOption {
 export interface ReplaceOptions extends ForceOption {
   /** The size of the content, if known: its owner must have room for it before it is read. */
   size?: number;
-  /** Called with the locked file, in the transaction that gives it the content. An error leaves everything as it was. */
+  /**
+   * Called with the locked file, in the transaction that gives it the content. An error leaves everything as it was.
+   */
   allow?: (file: ManagedFile) => void | Promise<void>;
 }

@@ -52,7 +52,10 @@ export class FileRegistration {
     @Optional() private readonly hooks?: StoredHooks,
   ) {}
 
-  /** All of the files, in their order, or none. Bytes are read before the transaction; in it, a thousand files need as many statements as one. */
+  /**
+   * All of the files, in their order, or none. Bytes are read before the transaction; in it, a thousand files need as
+   * many statements as one.
+   */
   async registerAll(existing: readonly ExistingFile[], concurrency: number): Promise<ManagedFile[]> {
     const current = existing.some(({ owner }) => owner === undefined) ? await this.actors.current() : null;
     const candidates: Candidate[] = [];

@@ -1,4 +1,7 @@
-/** The addresses of the library's routes. It is a port, because the rooms that give addresses to clients do not know the routes. */
+/**
+ * The addresses of the library's routes. It is a port, because the rooms that give addresses to clients do not know the
+ * routes.
+ */
 export abstract class FilesAddresses {
   /** The path of a file's content; `undefined` without the route. */
   abstract contentOf(fileId: string): string | undefined;

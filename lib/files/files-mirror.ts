@@ -54,11 +54,13 @@ export class FilesMirror {
   ) {}
 
   /**
-   * Copies the bytes of each file, verified by their hash, and yields its outcome. Bytes that are in the other storage already are left as they
-   * are. Infected files whose bytes were removed are left out. If a run ends early, the next one goes on. Throws `MoveOptionInvalidError`,
-   * `SearchQueryInvalidError` for the filters, and
+   * Copies the bytes of each file, verified by their hash, and yields its outcome. Bytes that are in the other storage
+   * already are left as they are. Infected files whose bytes were removed are left out. If a run ends early, the next
+   * one goes on. Throws `MoveOptionInvalidError`, `SearchQueryInvalidError` for the filters, and
    * `CapabilityMissingError` where the first storage cannot read, or the other cannot read, write and stat.
-   * @example for await (const outcome of mirror.run({ from: 'disk', to: 'backup' })) if (outcome.kind === 'failed') console.error(outcome.error);
+   * @example
+   * for await (const outcome of mirror.run({ from: 'disk', to: 'backup' }))
+   *   if (outcome.kind === 'failed') console.error(outcome.error);
    */
   run(options: MirrorOptions): AsyncGenerator<MirrorOutcome, void> {
     const { from, to, filters, concurrency } = readBulkOptions(options);

@@ -14,7 +14,10 @@ import { eachFile, searchWithin } from './search/each-file.js';
 
 /** The options of a move. The signal also moves the files that were copied. */
 export interface MoveFilesOptions extends BulkOptions {
-  /** At most so many files are moved in one commit, from 1 to 1000; fewer if they are large, or slow to copy. @default 1000 */
+  /**
+   * At most so many files are moved in one commit, from 1 to 1000; fewer if they are large, or slow to copy. @default
+   * 1000
+   */
   batch?: number;
 }
 
@@ -44,7 +47,8 @@ const BYTES_IN_BATCH = 64 * 1024 * 1024;
 // Callers are told of a batch when it has ended, so that it should take about a second. The first one is small.
 const FIRST_BATCH = 100;
 const SECOND = 1000;
-// The statement that changes their rows has at most eighteen parameters for each, of the 32766 that a database takes at least.
+// The statement that changes their rows has at most eighteen parameters for each, of the 32766 that a database takes at
+// least.
 const MOST_IN_BATCH = 1_000;
 
 interface CheckedOptions extends MoveFilesOptions {
@@ -65,11 +69,14 @@ export class FilesMover {
   ) {}
 
   /**
-   * Moves each file as `FilesService.move()` does, some of them in one commit, and yields its outcome, in no particular order. Files are read
-   * page by page, and bytes are streamed. A file that cannot be moved holds up no other. If a run ends early, the next one goes on with the files that are still in the first storage. Leaving the
-   * loop ends the run between two commits. Throws `MoveOptionInvalidError`, `SearchQueryInvalidError` for the filters, and
+   * Moves each file as `FilesService.move()` does, some of them in one commit, and yields its outcome, in no particular
+   * order. Files are read page by page, and bytes are streamed. A file that cannot be moved holds up no other. If a run
+   * ends early, the next one goes on with the files that are still in the first storage. Leaving the loop ends the run
+   * between two commits. Throws `MoveOptionInvalidError`, `SearchQueryInvalidError` for the filters, and
    * `CapabilityMissingError` where the first storage cannot read and remove, or the other cannot write.
-   * @example for await (const outcome of mover.run({ from: 'disk', to: 'bucket' })) if (outcome.kind === 'failed') console.error(outcome.error);
+   * @example
+   * for await (const outcome of mover.run({ from: 'disk', to: 'bucket' }))
+   *   if (outcome.kind === 'failed') console.error(outcome.error);
    */
   run(options: MoveFilesOptions): AsyncGenerator<MoveOutcome, void> {
     const checked = readBulkOptions(options);
@@ -85,7 +92,8 @@ export class FilesMover {
   /** In the order of their ids, which is the order in which they, or their direct uploads, were begun. */
   async *#run(options: CheckedOptions): AsyncGenerator<MoveOutcome, void> {
     const { from, to, filters, signal } = options;
-    // A storage in the database takes bytes within the transaction of their row, from memory: one file at a time is enough of it.
+    // A storage in the database takes bytes within the transaction of their row, from memory: one file at a time is
+    // enough of it.
     const limit = this.storages.get(to).isTransactional ? 1 : options.batch;
     let most = Math.min(FIRST_BATCH, limit);
     let [batch, bytes]: [ManagedFile[], number] = [[], 0];
@@ -128,7 +136,10 @@ export class FilesMover {
     }
   }
 
-  /** One of the files may be the reason of the error, so each is tried alone, unless the database does not answer at all. */
+  /**
+   * One of the files may be the reason of the error, so each is tried alone, unless the database does not answer at
+   * all.
+   */
   async #moveAfter(error: unknown, files: readonly ManagedFile[], options: CheckedOptions): Promise<MoveOutcome[]> {
     let current: ManagedFile[];
     try {

@@ -98,9 +98,9 @@ export class FilesService {
   ) {}
 
   /**
-   * Stores the content and makes its file: `await files.create(request, { name: 'report.pdf' })`. The content is consumed, and
-   * destroyed when it fails. Throws `FileTooLargeError` and `FileTypeNotAcceptedError` by the storage's limits, and `ContentSpentError` for a
-   * stream that was read before.
+   * Stores the content and makes its file: `await files.create(request, { name: 'report.pdf' })`. The content is
+   * consumed, and destroyed when it fails. Throws `FileTooLargeError` and `FileTypeNotAcceptedError` by the storage's
+   * limits, and `ContentSpentError` for a stream that was read before.
    */
   async create(content: FileContent, options: CreateFileOptions): Promise<ManagedFile> {
     return this.transactor.staying(async () => {
@@ -113,15 +113,18 @@ export class FilesService {
     });
   }
 
-  /** As `create`, for several: all of them are made, in one commit, or none. The next one is requested when one is stored. */
+  /**
+   * As `create`, for several: all of them are made, in one commit, or none. The next one is requested when one is
+   * stored.
+   */
   async createAll(files: AsyncIterable<NewFile>): Promise<ManagedFile[]> {
     return this.transactor.staying(() => this.writer.createAll(files));
   }
 
   /**
-   * Makes a file of existing bytes in a storage: `await files.register('2026/report.pdf', { storage: 'archive' })`. They are
-   * read once, for their size, hash and type. Throws `LocationRegisteredError`, `LocationNotFoundError`, and `LocationRefusedError` for a place that
-   * the storage does not read from.
+   * Makes a file of existing bytes in a storage: `await files.register('2026/report.pdf', { storage: 'archive' })`.
+   * They are read once, for their size, hash and type. Throws `LocationRegisteredError`, `LocationNotFoundError`, and
+   * `LocationRefusedError` for a place that the storage does not read from.
    */
   async register(location: string, options: RegisterFileOptions = {}): Promise<ManagedFile> {
     const [file] = await this.registerAll([{ ...options, location }]);
@@ -129,9 +132,9 @@ export class FilesService {
   }
 
   /**
-   * As `register`, for several: all of them are made, in one commit, or none. A thousand files need as many statements as one:
-   * `await files.registerAll(locations.map((location) => ({ location, storage: 'archive' })))`. For many thousands call it again and again,
-   * with a thousand each time: memory stays as it is, and what was committed stays.
+   * As `register`, for several: all of them are made, in one commit, or none. A thousand files need as many statements
+   * as one: `await files.registerAll(locations.map((location) => ({ location, storage: 'archive' })))`. For many
+   * thousands call it again and again, with a thousand each time: memory stays as it is, and what was committed stays.
    */
   async registerAll(
     files: readonly ExistingFile[],
@@ -161,8 +164,9 @@ export class FilesService {
   }
 
   /**
-   * The files that match: `await files.search({ filters: { size: { $gt: 1024 } }, sort: ['createdAt', 'desc'], limit: 20 })`.
-   * Throws `SearchQueryInvalidError` for an invalid search.
+   * The files that match:
+   * `await files.search({ filters: { size: { $gt: 1024 } }, sort: ['createdAt', 'desc'], limit: 20 })`. Throws
+   * `SearchQueryInvalidError` for an invalid search.
    */
   search(options: SearchOptions = {}): Promise<FoundFiles> {
     return searchFiles(this.transactor.dataSource, options);
@@ -174,10 +178,11 @@ export class FilesService {
   }
 
   /**
-   * The bytes of a file, or a range of them cut at the file's end. The caller has to consume or destroy the stream. It has as many bytes as
-   * the file: it fails with `FileCorruptError` where the storage has fewer, and drops surplus bytes. Throws `FileChangedError` if the given row
-   * is outdated, because the file was replaced or moved. Throws `FilePendingError`, `FileInfectedError` or `FileUnscannedError` for content that
-   * its scanner has not found clean, unless `quarantined` asks for it.
+   * The bytes of a file, or a range of them cut at the file's end. The caller has to consume or destroy the stream. It
+   * has as many bytes as the file: it fails with `FileCorruptError` where the storage has fewer, and drops surplus
+   * bytes. Throws `FileChangedError` if the given row is outdated, because the file was replaced or moved. Throws
+   * `FilePendingError`, `FileInfectedError` or `FileUnscannedError` for content that its scanner has not found clean,
+   * unless `quarantined` asks for it.
    */
   async stream(file: string | ManagedFile, range?: ByteRange, options: StreamOptions = {}): Promise<Readable> {
     if (typeof file === 'string') return this.#read(file, (current) => this.#open(current, range, options));
@@ -207,7 +212,8 @@ export class FilesService {
   }
 
   /**
-   * Changes the name, the application's `metadata`, or both, also of a pinned file. Throws `FileNameInvalidError` and `FileMetadataInvalidError`.
+   * Changes the name, the application's `metadata`, or both, also of a pinned file. Throws `FileNameInvalidError` and
+   * `FileMetadataInvalidError`.
    * @example await files.update(id, { metadata: (current) => ({ ...current, alt: 'A hare' }) })
    */
   async update(id: string, { name, metadata }: FileChanges): Promise<ManagedFile> {
@@ -226,8 +232,8 @@ export class FilesService {
   }
 
   /**
-   * Gives the file new content of the same type, at a new location; the old bytes are removed after the commit. The content is consumed, and
-   * destroyed when it fails. A pinned file needs `force`. Throws `FileTypeChangedError`.
+   * Gives the file new content of the same type, at a new location; the old bytes are removed after the commit. The
+   * content is consumed, and destroyed when it fails. A pinned file needs `force`. Throws `FileTypeChangedError`.
    */
   async replace(id: string, content: FileContent, options: ReplaceOptions = {}): Promise<ManagedFile> {
     return this.transactor.staying(async () => {
@@ -242,15 +248,19 @@ export class FilesService {
     });
   }
 
-  /** Creates an independent file with the same content and `metadata`: `await files.copy(id, { storage: 'archive', owner: null })`. */
+  /**
+   * Creates an independent file with the same content and `metadata`:
+   * `await files.copy(id, { storage: 'archive', owner: null })`.
+   */
   async copy(id: string, options: CopyFileOptions = {}): Promise<ManagedFile> {
     return this.transactor.staying(() => this.#read(id, (file) => this.writer.copy(file, options)));
   }
 
   /**
    * Copies all files of an owner for another one, and tells the id of each copy by the id of its original:
-   * `const ids = await files.copyAll({ type: 'package', id: '7' }, { type: 'package', id: '8' })`. All of them are copied, in one commit, or none.
-   * Each stays in its storage, with its name, its `metadata`, and its pin. The number of statements does not depend on their number.
+   * `const ids = await files.copyAll({ type: 'package', id: '7' }, { type: 'package', id: '8' })`. All of them are
+   * copied, in one commit, or none. Each stays in its storage, with its name, its `metadata`, and its pin. The number
+   * of statements does not depend on their number.
    */
   async copyAll(
     from: OwnerReference,
@@ -263,10 +273,11 @@ export class FilesService {
   }
 
   /**
-   * The address of each file's bytes by its id, for a list of records: that of its storage where everybody may read it, otherwise the path of the
-   * library's route, which checks access. Missing files are left out, and those whose content nobody gets, because it is not scanned yet or not
-   * clean. One statement, and none for files that are given as rows.
-   * `FilesAccess.addressesOf()` leaves out what an actor may not read. Throws `CapabilityMissingError` without the routes.
+   * The address of each file's bytes by its id, for a list of records: that of its storage where everybody may read it,
+   * otherwise the path of the library's route, which checks access. Missing files are left out, and those whose content
+   * nobody gets, because it is not scanned yet or not clean. One statement, and none for files that are given as rows.
+   * `FilesAccess.addressesOf()` leaves out what an actor may not read. Throws `CapabilityMissingError` without the
+   * routes.
    */
   async addressesOf(files: readonly (string | ManagedFile)[]): Promise<Map<string, string>> {
     const missing = files.filter((file) => typeof file === 'string');
@@ -282,8 +293,9 @@ export class FilesService {
   }
 
   /**
-   * Moves the file's bytes to another storage; id, owner and pin stay. They are verified by their hash before the old ones are removed. A no-op
-   * if the file is in the storage already. Throws `FileChangedError` if the file was moved or replaced meanwhile.
+   * Moves the file's bytes to another storage; id, owner and pin stay. They are verified by their hash before the old
+   * ones are removed. A no-op if the file is in the storage already. Throws `FileChangedError` if the file was moved or
+   * replaced meanwhile.
    */
   async move(id: string, storage: string): Promise<ManagedFile> {
     return this.transactor.staying(() => this.#read(id, (file) => this.writer.move(file, storage)));
@@ -305,8 +317,9 @@ export class FilesService {
   }
 
   /**
-   * As `delete`, for several: all of them are deleted, in one commit, or none. The number of statements does not depend on the number of files.
-   * Throws `FileNotFoundError` if one is missing, `FilePinnedError` if one is pinned, unless `force` is given.
+   * As `delete`, for several: all of them are deleted, in one commit, or none. The number of statements does not depend
+   * on the number of files. Throws `FileNotFoundError` if one is missing, `FilePinnedError` if one is pinned, unless
+   * `force` is given.
    */
   async deleteAll(ids: readonly string[], { force = false }: ForceOption = {}): Promise<void> {
     const wanted = [...new Set(ids.map(fileIdOrFail))].toSorted();

@@ -12,8 +12,8 @@ interface Insertion {
 }
 
 /**
- * Inserts a row that has a value for each column. Its statement is written once for a data source: writing one takes TypeORM longer than the database
- * takes to run it. An application that listens to insertions hears of it as always.
+ * Inserts a row that has a value for each column. Its statement is written once for a data source: writing one takes
+ * TypeORM longer than the database takes to run it. An application that listens to insertions hears of it as always.
  */
 export async function insertRow<Entity extends ObjectLiteral>(
   manager: EntityManager,

@@ -17,8 +17,8 @@ export async function lockFiles(manager: EntityManager, ids: readonly string[]):
 }
 
 /**
- * The file, locked until the transaction ends; throws `FileNotFoundError`, and `FilePinnedError` where an operation is named that a pin
- * protects from.
+ * The file, locked until the transaction ends; throws `FileNotFoundError`, and `FilePinnedError` where an operation is
+ * named that a pin protects from.
  */
 export async function lockFile(
   manager: EntityManager,
@@ -32,8 +32,8 @@ export async function lockFile(
 }
 
 /**
- * The raw rows of the query, which nobody changes before the transaction ends; others may lock them in the same way. `forKeyShare` lets
- * PostgreSQL change all but their keys.
+ * The raw rows of the query, which nobody changes before the transaction ends; others may lock them in the same way.
+ * `forKeyShare` lets PostgreSQL change all but their keys.
  */
 export function lockShared<Row extends object>(
   manager: EntityManager,

@@ -11,7 +11,9 @@ const Private = () => Exclude({ toPlainOnly: true });
 
 const ShownIfSet = () => Transform(({ value }: { value: unknown }) => value ?? undefined, { toPlainOnly: true });
 
-/** A managed file: its bytes are at `location` in `storage`; at most one owner. Its JSON leaves out where its bytes are. */
+/**
+ * A managed file: its bytes are at `location` in `storage`; at most one owner. Its JSON leaves out where its bytes are.
+ */
 @Entity('files_file', BINARY_TABLE)
 @Authoritative()
 @Unique('uq_files_file_location', ['storage', 'locationKey'])

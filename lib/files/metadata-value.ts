@@ -7,7 +7,9 @@ export type MetadataValue = [keyof FileMetadata] extends [never] ? Record<string
 
 const MAX_BYTES = 65_536;
 
-/** Throws `FileMetadataInvalidError` unless the value is a plain object that JSON does not change, of at most 64 KiB. */
+/**
+ * Throws `FileMetadataInvalidError` unless the value is a plain object that JSON does not change, of at most 64 KiB.
+ */
 export function assertMetadata(metadata: unknown): asserts metadata is MetadataValue | null {
   if (metadata === null) return;
   if (typeof metadata !== 'object' || Array.isArray(metadata) || !hasNoClass(metadata))

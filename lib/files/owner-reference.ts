@@ -15,14 +15,19 @@ const UNSAFE = /[\u0000-\u001f\u007f]|\p{Surrogate}/u;
 /** The type of the owner of a derived file, whose id is that of its original. */
 export const FILE_OWNER = 'file';
 
-/** Throws `OwnerReferenceInvalidError` unless files can be given to this owner: as `assertOwnerText`, and files do not own what is given to them. */
+/**
+ * Throws `OwnerReferenceInvalidError` unless files can be given to this owner: as `assertOwnerText`, and files do not
+ * own what is given to them.
+ */
 export function assertOwnerReference(owner: OwnerReference): void {
   assertOwnerText(owner);
   if (owner.type === FILE_OWNER)
     throw new OwnerReferenceInvalidError('type', owner.type, 'only files that are derived from a file belong to it');
 }
 
-/** Throws `OwnerReferenceInvalidError` unless every database keeps the reference as it is and tells it from every other. */
+/**
+ * Throws `OwnerReferenceInvalidError` unless every database keeps the reference as it is and tells it from every other.
+ */
 export function assertOwnerText(owner: OwnerReference): void {
   for (const field of ['type', 'id'] as const) {
     const value: unknown = owner[field];

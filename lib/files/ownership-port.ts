@@ -55,7 +55,10 @@ export interface Amount {
   readonly count: number;
 }
 
-/** The functions of ownership that the files room calls. It is a port, so that ownership imports files, and not the other way round. */
+/**
+ * The functions of ownership that the files room calls. It is a port, so that ownership imports files, and not the
+ * other way round.
+ */
 export abstract class OwnershipPort {
   /** Moves all of the files to one owner, or none. */
   abstract transfer(ids: readonly string[], to: TransferOptions): Promise<void>;
@@ -65,26 +68,39 @@ export abstract class OwnershipPort {
   /** Oldest first. */
   abstract history(id: string): Promise<OwnershipChange[]>;
   /**
-   * Called after the insert of the row, in its transaction. The default actor is that of the current call. A reservation for the file ends.
+   * Called after the insert of the row, in its transaction. The default actor is that of the current call. A
+   * reservation for the file ends.
    */
   abstract onCreate(file: ManagedFile, manager: EntityManager, actor?: Actor | null, reserved?: Amount): Promise<void>;
   /** As `onCreate`, for several files. The number of statements does not depend on their number. */
   abstract onCreateAll(files: readonly ManagedFile[], manager: EntityManager, actor?: Actor | null): Promise<void>;
-  /** Called in the transaction in which an upload begins, after its row was inserted: the announced size counts for the owner. */
+  /**
+   * Called in the transaction in which an upload begins, after its row was inserted: the announced size counts for the
+   * owner.
+   */
   abstract onReserve(owner: OwnerReference | null, announced: Amount, manager: EntityManager): Promise<void>;
-  /** Called in the transaction in which an upload is given up, after its row was updated: the announced size no longer counts. */
+  /**
+   * Called in the transaction in which an upload is given up, after its row was updated: the announced size no longer
+   * counts.
+   */
   abstract onRelease(owner: OwnerReference | null, announced: Amount, manager: EntityManager): Promise<void>;
   /**
-   * The room of the owner, `undefined` for a type without limits. Throws if so many more bytes do not fit. Called before bytes are read; nothing
-   * is reserved.
+   * The room of the owner, `undefined` for a type without limits. Throws if so many more bytes do not fit. Called
+   * before bytes are read; nothing is reserved.
    */
   abstract roomFor(owner: OwnerReference | null, more: Amount): Promise<Room | undefined>;
   /** Called in the transaction that lets the row refer to bytes of another size, after it, with the row locked. */
   abstract onResize(file: ManagedFile, bytesBefore: number, manager: EntityManager): Promise<void>;
   /** Called in the transaction that deletes the row, before it, with the row locked. */
   abstract onDelete(file: ManagedFile, manager: EntityManager): Promise<void>;
-  /** Deletes files whose rows this unit has locked, because nobody has attached them: rows, history, quotas, and the bytes after the commit. */
+  /**
+   * Deletes files whose rows this unit has locked, because nobody has attached them: rows, history, quotas, and the
+   * bytes after the commit.
+   */
   abstract expire(files: readonly ManagedFile[], unit: UnitOfWork): Promise<void>;
-  /** As `onDelete`, for several files, but after their rows were deleted. The number of statements does not depend on their number. */
+  /**
+   * As `onDelete`, for several files, but after their rows were deleted. The number of statements does not depend on
+   * their number.
+   */
   abstract onDeleteAll(files: readonly ManagedFile[], manager: EntityManager): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * Whether the content of a file may be had. `pending`: it waits for its scan. `clean`: it may. `infected`: something was found. `failed`: all
- * attempts to scan it have failed.
+ * Whether the content of a file may be had. `pending`: it waits for its scan. `clean`: it may. `infected`: something
+ * was found. `failed`: all attempts to scan it have failed.
  */
 export type ScanState = 'pending' | 'clean' | 'infected' | 'failed';
 

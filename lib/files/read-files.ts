@@ -7,7 +7,10 @@ const READER = Symbol('nestjs-files:file-reader');
 
 type Row = Record<string, unknown>;
 
-/** Statements that are built once for a data source: a query builder takes longer to build one than the database takes to run it. */
+/**
+ * Statements that are built once for a data source: a query builder takes longer to build one than the database takes
+ * to run it.
+ */
 interface Reader {
   /** Selects the columns of `file` by the names of the fields. */
   readonly selection: string;
@@ -24,8 +27,8 @@ export async function findFile(dataSource: DataSource, id: string): Promise<Mana
 }
 
 /**
- * The files of a query, whose alias is `file`. TypeORM's way from rows to entities is made for joined tables, and takes several times as long. An
- * application that listens to loaded entities gets them as always.
+ * The files of a query, whose alias is `file`. TypeORM's way from rows to entities is made for joined tables, and takes
+ * several times as long. An application that listens to loaded entities gets them as always.
  */
 export async function readFiles(
   dataSource: DataSource,

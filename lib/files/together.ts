@@ -7,9 +7,9 @@ interface Waiting<Item, Result> {
 }
 
 /**
- * Does the work of many callers at once, outside of any unit of work. Items that are given in one turn of the event loop, or while others are worked
- * on, go together: hundreds of requests would otherwise wait for as many commits. Where the work fails for several, it is done for each alone, so
- * that each caller is told what is wrong with its own.
+ * Does the work of many callers at once, outside of any unit of work. Items that are given in one turn of the event
+ * loop, or while others are worked on, go together: hundreds of requests would otherwise wait for as many commits.
+ * Where the work fails for several, it is done for each alone, so that each caller is told what is wrong with its own.
  */
 export class Together<Item, Result> {
   #waiting: Waiting<Item, Result>[] = [];

@@ -24,8 +24,9 @@ interface Question {
 const NOT_ASKED = { message: 'It has no way to be asked, and counts as up.' };
 
 /**
- * Tells `@nestjs/terminus` which part does not answer. It is a provider of the application's module, beside `TerminusModule`. Each part is
- * asked with one cheap request or statement, and checks at the same time share it. Nothing is changed.
+ * Tells `@nestjs/terminus` which part does not answer. It is a provider of the application's module, beside
+ * `TerminusModule`. Each part is asked with one cheap request or statement, and checks at the same time share it.
+ * Nothing is changed.
  * @example this.health.check([() => this.files.check()])
  */
 @Injectable()
@@ -41,8 +42,9 @@ export class FilesHealthIndicator {
   ) {}
 
   /**
-   * An entry for each storage (`storage:default`), the scanner of each storage (`scanner:default`), the engine of jobs (`jobs`) and the oldest
-   * intent (`intents`). An entry that is down has a `message` and a `remedy`. Throws `OptionInvalidError`.
+   * An entry for each storage (`storage:default`), the scanner of each storage (`scanner:default`), the engine of jobs
+   * (`jobs`) and the oldest intent (`intents`). An entry that is down has a `message` and a `remedy`. Throws
+   * `OptionInvalidError`.
    */
   async check(options: FilesHealthOptions = {}): Promise<HealthIndicatorResult> {
     const { parts, timeout, maxIntentAge } = readHealthOptions(options, this.sweeper.patience);

@@ -1,7 +1,10 @@
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import { OptionInvalidError } from '../errors/setup.errors.js';
 
-/** The routes of the library, by name. `derived` are those of derived files, one for each kind; `directUploads` are five, below `uploads`; `tus` are those of resumable uploads; `link` opens signed links. */
+/**
+ * The routes of the library, by name. `derived` are those of derived files, one for each kind; `directUploads` are
+ * five, below `uploads`; `tus` are those of resumable uploads; `link` opens signed links.
+ */
 export const FILES_ROUTES = [
   'upload',
   'list',
@@ -35,8 +38,8 @@ export interface FilesHttpOptions {
   /** The path of resumable uploads, without the global prefix. @default 'files/tus', or `tus` below another `path` */
   tusPath?: string;
   /**
-   * The application's own decorators, on all routes, or by route: `{ all: [ApiBearerAuth()], link: [Public()] }`. Those of a route are
-   * applied after those of all, so that they win.
+   * The application's own decorators, on all routes, or by route: `{ all: [ApiBearerAuth()], link: [Public()] }`. Those
+   * of a route are applied after those of all, so that they win.
    */
   decorators?: RouteDecorators | Readonly<Partial<Record<FilesRoute | 'all', RouteDecorators>>>;
   /**
@@ -50,8 +53,9 @@ export interface FilesHttpOptions {
   /** Serves the client and `<file-field>` to pages, below `assets`. See docs/file-field.md. @default false */
   assets?: boolean;
   /**
-   * How many milliseconds an upload may stand still, that is send less than a kilobyte, before it is ended with a 408, on all platforms, and
-   * also for forms of `@UploadAs()`. Uploads that make progress may take as long as they need. `Infinity` never ends one. @default 60000
+   * How many milliseconds an upload may stand still, that is send less than a kilobyte, before it is ended with a 408,
+   * on all platforms, and also for forms of `@UploadAs()`. Uploads that make progress may take as long as they need.
+   * `Infinity` never ends one. @default 60000
    */
   uploadIdleTimeout?: number;
 }

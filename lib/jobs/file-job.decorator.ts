@@ -5,7 +5,9 @@ export const FILE_JOB = Symbol('FILE_JOB');
 
 /** How a job is run. Times are in milliseconds. */
 export interface FileJobOptions {
-  /** How many of its kind run at once in this process. With 1 they begin in the order in which they are due. @default 4 */
+  /**
+   * How many of its kind run at once in this process. With 1 they begin in the order in which they are due. @default 4
+   */
   concurrency?: number;
   /** How often it is run before it is given up. @default 10 */
   attempts?: number;
@@ -14,8 +16,8 @@ export interface FileJobOptions {
   /** After which a run is ended: its signal is aborted and its unit of work rolled back. @default 60_000 */
   timeout?: number;
   /**
-   * Whether a run is a unit of work, whose commit marks the job done: what it writes is written once. With `false` no transaction is open while
-   * it runs, and a crash right after it lets it run again. @default true
+   * Whether a run is a unit of work, whose commit marks the job done: what it writes is written once. With `false` no
+   * transaction is open while it runs, and a crash right after it lets it run again. @default true
    */
   unit?: boolean;
   /**

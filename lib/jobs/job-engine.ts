@@ -64,13 +64,13 @@ export interface JobHost {
   /** How many milliseconds a shutdown waits for runs. */
   readonly shutdownTimeout: number;
   /**
-   * Runs the job's handler and, in the same commit, `done`, which tells whether the job was still this run's; if not, the run is rolled back
-   * with `JobLostError`. Rejects with what the handler throws.
+   * Runs the job's handler and, in the same commit, `done`, which tells whether the job was still this run's; if not,
+   * the run is rolled back with `JobLostError`. Rejects with what the handler throws.
    */
   run(job: TakenJob, signal: AbortSignal, done: (manager: EntityManager) => Promise<boolean>): Promise<void>;
   /**
-   * Tells the handler that its job is given up, also one whose process died in the last attempt. An engine does so before it gives the job up, and
-   * again if that fails.
+   * Tells the handler that its job is given up, also one whose process died in the last attempt. An engine does so
+   * before it gives the job up, and again if that fails.
    */
   gaveUp(job: TakenJob, why: string): Promise<void>;
 }

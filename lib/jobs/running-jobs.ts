@@ -23,7 +23,10 @@ export class RunningJobs {
     void run.finally(() => this.#runs.delete(run));
   }
 
-  /** Waits for all runs; after `timeout` milliseconds they are aborted, and those that do not end then are left. Never rejects. */
+  /**
+   * Waits for all runs; after `timeout` milliseconds they are aborted, and those that do not end then are left. Never
+   * rejects.
+   */
   async end(timeout: number): Promise<void> {
     if (await this.#endWithin(timeout)) return;
     logger.warn(`The shutdown aborts ${this.#runs.size} run(s) of jobs that had not ended after ${timeout} ms`);

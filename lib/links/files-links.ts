@@ -26,8 +26,8 @@ import { OneTimeLinks } from './one-time-links.js';
 /** A link that works only for a limited time. */
 export interface TemporaryLink {
   /**
-   * The address for clients. If the storage made the link, it is a full URL. Otherwise it is a path, unless `links.url` has an origin. `undefined` if
-   * the library made the link, `http` is `false` and `links.url` is not set.
+   * The address for clients. If the storage made the link, it is a full URL. Otherwise it is a path, unless `links.url`
+   * has an origin. `undefined` if the library made the link, `http` is `false` and `links.url` is not set.
    */
   url: string | undefined;
   /** The token for `open()`; `undefined` if the storage made the link. */
@@ -72,8 +72,8 @@ export class FilesLinks {
 
   /**
    * A link that can be used until it expires. Nothing is stored for it, so a single link cannot be revoked.
-   * - If the storage can sign URLs and the link is not for one actor, the storage makes the link. Then throws `FilePendingError`, `FileInfectedError`
-   *   or `FileUnscannedError` for content that its scanner has not found clean.
+   * - If the storage can sign URLs and the link is not for one actor, the storage makes the link. Then throws
+   *   `FilePendingError`, `FileInfectedError` or `FileUnscannedError` for content that its scanner has not found clean.
    * - Otherwise the library signs the link. It ends early if its secret is removed or the file is deleted.
    */
   async temporary(fileId: string, options: LinkOptions = {}): Promise<TemporaryLink> {
@@ -93,8 +93,8 @@ export class FilesLinks {
   }
 
   /**
-   * A link for one use: the first GET that is answered with content uses it up; a HEAD, a 304 and a storage that fails do not. The database records
-   * the use. So if several requests use the link at the same time, only one succeeds.
+   * A link for one use: the first GET that is answered with content uses it up; a HEAD, a 304 and a storage that fails
+   * do not. The database records the use. So if several requests use the link at the same time, only one succeeds.
    */
   async oneTime(fileId: string, options: LinkOptions = {}): Promise<TemporaryLink> {
     const checked = readLinkOptions(options);

@@ -26,8 +26,8 @@ const LINK_ID = 23;
 const SIGNATURE_BYTES = 32;
 
 /**
- * The payload and its HMAC-SHA-256, in base64url. The actor is signed, too, but is not part of the token, which does not reveal for
- * whom it is. At most 96 characters: Fastify's routes take parameters of 100.
+ * The payload and its HMAC-SHA-256, in base64url. The actor is signed, too, but is not part of the token, which does
+ * not reveal for whom it is. At most 96 characters: Fastify's routes take parameters of 100.
  */
 export function signLink(payload: LinkPayload, actor: Actor | null, secret: string): string {
   const { fileId, purpose, expiresAt, linkId } = payload;
@@ -39,7 +39,10 @@ export function signLink(payload: LinkPayload, actor: Actor | null, secret: stri
   return Buffer.concat([body, signature(body, actor, secret)]).toString('base64url');
 }
 
-/** The payload of a token that one of the secrets has signed for this actor, or for everybody; `undefined` for all others. */
+/**
+ * The payload of a token that one of the secrets has signed for this actor, or for everybody; `undefined` for all
+ * others.
+ */
 export function verifyLink(token: string, actor: Actor | null, secrets: readonly string[]): LinkPayload | undefined {
   const bytes = Buffer.from(token, 'base64url');
   // Node skips invalid base64url characters, so that one token would have many spellings.

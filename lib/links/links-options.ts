@@ -3,11 +3,13 @@ import { OptionInvalidError } from '../errors/setup.errors.js';
 /** The options of signed links. */
 export interface LinksOptions {
   /**
-   * The first one signs, all of them verify: put a new one in front, and take the old one out when its links have expired. Each is 32
-   * bytes or longer, like what `openssl rand -base64 32` prints.
+   * The first one signs, all of them verify: put a new one in front, and take the old one out when its links have
+   * expired. Each is 32 bytes or longer, like what `openssl rand -base64 32` prints.
    */
   secrets: string[];
-  /** The prefix of a link's token, as clients see it: `https://example.org/api/files/links`. @default the route's path */
+  /**
+   * The prefix of a link's token, as clients see it: `https://example.org/api/files/links`. @default the route's path
+   */
   url?: string;
 }
 

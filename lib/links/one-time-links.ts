@@ -38,8 +38,8 @@ export class OneTimeLinks {
 
   /** Uses the link up; throws `LinkUsedError` for all calls but the first. */
   async take(id: string): Promise<void> {
-    // If several calls delete the row at the same time, the database lets one succeed. The deletion runs in a unit, because a unit runs at READ
-    // COMMITTED: at a higher default isolation the other calls would fail.
+    // If several calls delete the row at the same time, the database lets one succeed. The deletion runs in a unit,
+    // because a unit runs at READ COMMITTED: at a higher default isolation the other calls would fail.
     const unit = this.transactor.current();
     const remove = ({ manager }: UnitOfWork) => manager.delete(FileLink, { id });
     const { affected } = await (unit ? remove(unit) : this.transactor.run(remove));

@@ -15,7 +15,10 @@ const UPLOAD = {
   ],
 };
 
-/** The columns of uploads that come through the application in several requests. Those that `synchronize` has made are left as they are. */
+/**
+ * The columns of uploads that come through the application in several requests. Those that `synchronize` has made are
+ * left as they are.
+ */
 export class AddResumableUploads1767225600004 implements MigrationInterface {
   readonly name = 'NestjsFilesAddResumableUploads1767225600004';
 

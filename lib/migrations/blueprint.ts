@@ -27,8 +27,8 @@ interface TableReference {
 }
 
 /**
- * A table as a migration makes it, for every database, under the names that the application's naming strategy gives. It does not follow
- * the entities: migrations that have been run do not change.
+ * A table as a migration makes it, for every database, under the names that the application's naming strategy gives. It
+ * does not follow the entities: migrations that have been run do not change.
  */
 export interface TableBlueprint extends TableReference {
   readonly columns: readonly ColumnBlueprint[];
@@ -91,7 +91,8 @@ export async function addColumns({ columns, ...table }: ColumnsBlueprint, runner
   const path = tablePath(table, dataSource);
   for (const options of columns.map((one) => columnOptions(one, dataSource))) {
     if (await runner.hasColumn(path, options.name)) continue;
-    // TypeORM's `addColumn()` is not used: on SQLite it makes the whole table anew, and so deletes the application's rows that refer to it.
+    // TypeORM's `addColumn()` is not used: on SQLite it makes the whole table anew, and so deletes the application's
+    // rows that refer to it.
     const definition = `${driver.escape(options.name)} ${driver.createFullType(new TableColumn(options))}`;
     await runner.query(`ALTER TABLE ${quoted(dataSource, path)} ADD COLUMN ${definition}`);
   }

@@ -11,7 +11,10 @@ interface SchemaBuilder {
   }>;
 }
 
-/** The statements that make the tables of these entities in an empty database, in the words of the data source. Nothing is changed. */
+/**
+ * The statements that make the tables of these entities in an empty database, in the words of the data source. Nothing
+ * is changed.
+ */
 export async function tablesSql(
   dataSource: DataSource,
   entities: readonly EntityTarget<ObjectLiteral>[],
@@ -23,8 +26,8 @@ export async function tablesSql(
 }
 
 /**
- * The statements by which `synchronize` would make the tables of these entities what they are to be; none if they are. Other tables are not looked
- * at. Nothing is changed.
+ * The statements by which `synchronize` would make the tables of these entities what they are to be; none if they are.
+ * Other tables are not looked at. Nothing is changed.
  */
 export async function differencesSql(
   dataSource: DataSource,
@@ -42,7 +45,9 @@ export async function differencesSql(
   return upQueries.map(({ query }) => query);
 }
 
-/** The names of the migrations that were not run yet. Nothing is changed: TypeORM would create its table of migrations. */
+/**
+ * The names of the migrations that were not run yet. Nothing is changed: TypeORM would create its table of migrations.
+ */
 export async function pendingMigrations(dataSource: DataSource): Promise<string[]> {
   const runner = dataSource.createQueryRunner();
   try {

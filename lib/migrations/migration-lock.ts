@@ -14,8 +14,9 @@ const POLL = 100;
 const locked = new WeakSet<QueryRunner>();
 
 /**
- * Runs `work` while no other process of this database does: the others wait, and then find done what there was to do. Within a
- * transaction of PostgreSQL or SQLite they wait for its end. Who has the lock of the query runner already need not wait.
+ * Runs `work` while no other process of this database does: the others wait, and then find done what there was to do.
+ * Within a transaction of PostgreSQL or SQLite they wait for its end. Who has the lock of the query runner already need
+ * not wait.
  */
 export async function withMigrationLock<T>(runner: QueryRunner, work: () => Promise<T>): Promise<T> {
   if (locked.has(runner)) return work();
@@ -41,7 +42,8 @@ async function lock(runner: QueryRunner): Promise<() => Promise<unknown>> {
   }
 }
 
-// Locks of a transaction alone: a pooler may give each transaction another session, and the lock of one would stay there.
+// Locks of a transaction alone: a pooler may give each transaction another session, and the lock of one would stay
+// there.
 async function lockPostgres(runner: QueryRunner): Promise<() => Promise<unknown>> {
   if (runner.isTransactionActive) {
     await whenFree(() => tryPostgres(runner));
@@ -76,7 +78,10 @@ async function tryPostgres(runner: QueryRunner): Promise<boolean> {
   return (rows as { locked: boolean }[])[0]?.locked === true;
 }
 
-/** A statement that waits for a lock has a snapshot, for whose end a CREATE INDEX CONCURRENTLY of the lock's holder would wait. */
+/**
+ * A statement that waits for a lock has a snapshot, for whose end a CREATE INDEX CONCURRENTLY of the lock's holder
+ * would wait.
+ */
 async function whenFree(attempt: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + ONE_DAY * 1000;
   while (!(await attempt())) {

@@ -6,8 +6,9 @@ import { withMigrationLock } from './migration-lock.js';
 import { familyOf } from '../unit-of-work/typeorm/data-source.js';
 
 /**
- * Runs the pending migrations of a data source, the application's and the library's, as `dataSource.runMigrations()` does, but in
- * one process at a time: any number of them may start on an empty database at once. Gives what this one has run.
+ * Runs the pending migrations of a data source, the application's and the library's, as `dataSource.runMigrations()`
+ * does, but in one process at a time: any number of them may start on an empty database at once. Gives what this one
+ * has run.
  */
 export async function runMigrations(
   dataSource: DataSource,
@@ -33,7 +34,8 @@ export async function runMigrations(
 
 // SQLite and PGlite have no other lock than that of a transaction.
 async function inOneTransaction<T>(runner: QueryRunner, work: () => Promise<T>): Promise<T> {
-  // Turns foreign keys off, which cannot be done within the transaction: tables that are rebuilt would lose what refers to them.
+  // Turns foreign keys off, which cannot be done within the transaction: tables that are rebuilt would lose what refers
+  // to them.
   await runner.beforeMigration();
   try {
     await runner.startTransaction();

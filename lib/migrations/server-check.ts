@@ -4,8 +4,8 @@ import { DatabaseMismatchError } from '../errors/setup.errors.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 
 /**
- * Compares the type of the data source with its server at boot. TypeORM takes MariaDB for MySQL, or the reverse, without a word;
- * then it never finds the JSON columns as it wants them.
+ * Compares the type of the data source with its server at boot. TypeORM takes MariaDB for MySQL, or the reverse,
+ * without a word; then it never finds the JSON columns as it wants them.
  */
 @Injectable()
 export class ServerCheck implements OnModuleInit {

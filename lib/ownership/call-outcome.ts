@@ -57,7 +57,9 @@ export class CallOutcome {
     return ids.has(fileId);
   }
 
-  /** The objects of the result at the path that hold the file in the property. Indexes of lists in the path may differ. */
+  /**
+   * The objects of the result at the path that hold the file in the property. Indexes of lists in the path may differ.
+   */
   holdersLike(path: readonly Step[], property: string, fileId: string): readonly Place[] {
     const key = JSON.stringify([path.map((step) => (typeof step === 'number' ? 0 : step)), property]);
     let holders = this.#alike.get(key);
@@ -67,8 +69,8 @@ export class CallOutcome {
 }
 
 /**
- * Leaves out the findings on copies of a DTO: if the method received one of the DTOs on which a field was found, only the findings on received DTOs
- * remain for that field.
+ * Leaves out the findings on copies of a DTO: if the method received one of the DTOs on which a field was found, only
+ * the findings on received DTOs remain for that field.
  */
 export function receivedOf<T extends { readonly dto: object; readonly rule: object }>(
   found: readonly T[],
@@ -80,8 +82,8 @@ export function receivedOf<T extends { readonly dto: object; readonly rule: obje
 }
 
 /**
- * The claims of one file, without those that would find the same owners: claims of one field in several DTOs of a list. Each of them would search
- * the same objects of the result again.
+ * The claims of one file, without those that would find the same owners: claims of one field in several DTOs of a list.
+ * Each of them would search the same objects of the result again.
  */
 export function distinctClaims<T extends FileClaim & { readonly rule: object }>(
   claims: readonly T[],
@@ -104,8 +106,8 @@ export function kindOfPlace({ path }: Place): string {
 }
 
 /**
- * The place of the claim's DTO in the arguments. If the DTO is not there, because a pipe without `transform` has validated a copy, the places of all
- * objects with the same file id in the same property.
+ * The place of the claim's DTO in the arguments. If the DTO is not there, because a pipe without `transform` has
+ * validated a copy, the places of all objects with the same file id in the same property.
  */
 export function dtoPlaces({ dto, property, fileId }: FileClaim, { inArguments }: CallOutcome): readonly Place[] {
   const place = inArguments.find(dto);

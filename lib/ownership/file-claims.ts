@@ -30,7 +30,10 @@ export interface CheckedClaim extends FileClaim {
 
 const CLAIMS = Symbol('nestjs-files:claims');
 
-/** Queues the transfer of the claimed file, once per file: several pipes validate the same field, and two fields may name one file. */
+/**
+ * Queues the transfer of the claimed file, once per file: several pipes validate the same field, and two fields may
+ * name one file.
+ */
 export function queueClaim(queue: UnitQueue, claim: CheckedClaim): void {
   const queued = queue.unit.slot(CLAIMS, () => new Map<string, FileClaims>());
   const claims = queued.get(claim.fileId);

@@ -17,8 +17,9 @@ export interface Gift {
 }
 
 /**
- * Gives the files to other owners, and updates their rows, their history (`'transfer'`), the ledger, and the quotas of both owners. Throws
- * `QuotaExceededError` where a new owner has no room. A pinned file stays pinned. The owners are not looked for.
+ * Gives the files to other owners, and updates their rows, their history (`'transfer'`), the ledger, and the quotas of
+ * both owners. Throws `QuotaExceededError` where a new owner has no room. A pinned file stays pinned. The owners are
+ * not looked for.
  */
 export async function giveFiles(
   runtime: TransferRuntime,

@@ -1,7 +1,10 @@
 import { ownerIdOf } from '../files/owner-reference.js';
 import type { Place } from './object-index.js';
 
-/** Where an owner's id is, seen from the object that holds the file: a name, or steps of which `'..'` goes to the parent object. */
+/**
+ * Where an owner's id is, seen from the object that holds the file: a name, or steps of which `'..'` goes to the parent
+ * object.
+ */
 export type IdField = string | readonly string[];
 
 export function idSteps(idField: IdField): readonly string[] {

@@ -13,8 +13,8 @@ import type { TransferRuntime } from './transfer-runtime.js';
 const FILES_PER_STATEMENT = 1_000;
 
 /**
- * Transfers the files, as `TransferStatements.transfer()` does. Those that the scanner of their new owner has not examined are closed in the same
- * transaction, and it queues their scans.
+ * Transfers the files, as `TransferStatements.transfer()` does. Those that the scanner of their new owner has not
+ * examined are closed in the same transaction, and it queues their scans.
  */
 export async function moveFiles(
   runtime: TransferRuntime,

@@ -35,8 +35,8 @@ function idColumnOf(metadata: EntityMetadata, idField: string | undefined): Owne
 }
 
 /**
- * The name of the object's entity class, if entities of that class are not owners of this type: another class has it, as `ownerTypes` tells, or
- * the class has another type. Undefined for plain objects.
+ * The name of the object's entity class, if entities of that class are not owners of this type: another class has it,
+ * as `ownerTypes` tells, or the class has another type. Undefined for plain objects.
  */
 export function otherEntity(object: object, ownerType: string, ownerTypes: ReadonlySet<string>): string | undefined {
   const entityClass = object.constructor as new (...args: never[]) => object;

@@ -16,8 +16,9 @@ const TEXTS = new Set(['character varying', 'character', 'text']);
 const OWNERS_PER_STATEMENT = 10_000;
 
 /**
- * Throws `OwnerNotFoundError` if the owner's type has an entity class and the owner's row is missing or soft-removed. Otherwise the owners' rows are
- * locked, so that no other transaction can remove them before this one ends. Owners whose id column has a transformer are not checked.
+ * Throws `OwnerNotFoundError` if the owner's type has an entity class and the owner's row is missing or soft-removed.
+ * Otherwise the owners' rows are locked, so that no other transaction can remove them before this one ends. Owners
+ * whose id column has a transformer are not checked.
  */
 export async function assertOwnersExist(
   manager: EntityManager,
@@ -68,15 +69,16 @@ async function thoseThere(
       .select(value, 'id')
       .where(`${value} IN (:...ids)`, { ids: chunk });
     const rows = await lockShared<{ id: unknown }>(manager, query, { forKeyShare: true });
-    // MySQL matches the id 1 with `1abc`, and `a` with `A`. So the ids of the rows count, not the ids that were searched for.
+    // MySQL matches the id 1 with `1abc`, and `a` with `A`. So the ids of the rows count, not the ids that were
+    // searched for.
     for (const { id } of rows) there.add(ownerIdOf(id));
   }
   return there;
 }
 
 /**
- * `isCast`: whether the column must be cast to text before it is compared with ids. `comparable`: whether an id can be in the column. On PostgreSQL,
- * a comparison with any other id is an error, which would fail the whole transaction.
+ * `isCast`: whether the column must be cast to text before it is compared with ids. `comparable`: whether an id can be
+ * in the column. On PostgreSQL, a comparison with any other id is an error, which would fail the whole transaction.
  */
 export function comparison(
   dataSource: DataSource,
@@ -102,8 +104,8 @@ export function comparedColumn(dataSource: DataSource, column: OwnerColumn): str
 }
 
 /**
- * Whether an entity of the owner's type could have this id, judged by the type of the id column. A query with another id, such as `nope` for a UUID
- * column, is an error on PostgreSQL. Owner types without an entity class are not checked.
+ * Whether an entity of the owner's type could have this id, judged by the type of the id column. A query with another
+ * id, such as `nope` for a UUID column, is an error on PostgreSQL. Owner types without an entity class are not checked.
  */
 export function isPossibleOwner(dataSource: DataSource, { type, id }: OwnerReference): boolean {
   const entities = ownerEntitiesOf(dataSource).filter(({ ownerType }) => ownerType === type);

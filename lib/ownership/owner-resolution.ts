@@ -11,8 +11,9 @@ import type { Place, Step } from './object-index.js';
 type ClaimedField = Omit<FileClaim, 'fileId'> & { readonly fileId: string | undefined };
 
 /**
- * The id of the claim's owner, read from the result. A place in the result counts only if the entity there holds the file, so that
- * results in another order, merged or wrapped give the right owner or OwnerNotResolvedError, never a wrong one.
+ * The id of the claim's owner, read from the result. A place in the result counts only if the entity there holds the
+ * file, so that results in another order, merged or wrapped give the right owner or OwnerNotResolvedError, never a
+ * wrong one.
  */
 export function resolveOwner(claim: FileClaim, outcome: CallOutcome): string {
   return agreedId(claim, candidates(claim, outcome));
@@ -113,8 +114,8 @@ function located(claim: FileClaim, outcome: CallOutcome): Candidate[] {
 }
 
 /**
- * The entities that were bound to the places, and otherwise those at like places of the result. Places that differ only by indexes are looked up
- * once.
+ * The entities that were bound to the places, and otherwise those at like places of the result. Places that differ only
+ * by indexes are looked up once.
  */
 function ownersAtAll(claim: FileClaim, places: readonly Place[], outcome: CallOutcome): Candidate[] {
   const seen = new Set<string>();

@@ -12,9 +12,9 @@ import type { CallOutcome } from './call-outcome.js';
 import type { TransferOutcome } from './statements/transfer-statements.js';
 
 /**
- * Transfers a file to an entity of the result and pins it there, without force: a pinned file is refused, unless it is the owner's
- * already. `'path'` reads the owner's id from the result, `'value'` takes the destination as the id. Adjacent transfers are one batch.
- * Returns the owner.
+ * Transfers a file to an entity of the result and pins it there, without force: a pinned file is refused, unless it is
+ * the owner's already. `'path'` reads the owner's id from the result, `'value'` takes the destination as the id.
+ * Adjacent transfers are one batch. Returns the owner.
  * @example queue.add(new OwnershipTransferTask(fileId, 'package', 'id'));
  */
 export class OwnershipTransferTask extends BatchTask<OwnerReference | undefined> {

@@ -41,8 +41,8 @@ export class Ownership extends OwnershipPort {
   }
 
   /**
-   * Moves all of the files to the owner, or none. A file that the owner has already stays as it is, except for `pin`. Owners of a class
-   * with `@OwnsFiles()` have to exist.
+   * Moves all of the files to the owner, or none. A file that the owner has already stays as it is, except for `pin`.
+   * Owners of a class with `@OwnsFiles()` have to exist.
    */
   async transfer(ids: readonly string[], to: TransferOptions & { field?: string }): Promise<void> {
     const { ownerType, ownerId, pin = false, force = false, field = null } = to;
@@ -199,7 +199,9 @@ function deletionOf(file: ManagedFile): HistoryEntry {
   return { fileId: file.id, action: 'delete', from: ownerOf(file), to: null, forced: file.pinned };
 }
 
-/** Files that were given to their present owner are drafts no more; no statement of the transfer has written their rows. */
+/**
+ * Files that were given to their present owner are drafts no more; no statement of the transfer has written their rows.
+ */
 async function keepDrafts(manager: EntityManager, files: readonly TransferOutcome[]): Promise<void> {
   const ids = files.map(({ fileId }) => fileId);
   for (const chunk of inChunks(ids, IDS_PER_STATEMENT))

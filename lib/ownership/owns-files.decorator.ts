@@ -10,15 +10,15 @@ export type OwnerRemovalPolicy = 'keep' | 'restrict' | 'delete' | 'release';
 /** The options for the owners of a class. */
 export interface OwnsFilesOptions {
   /**
-   * The policy for the files when TypeORM removes the entity: they stay as they are, prevent the removal, are deleted with it,
-   * or lose their owner. Soft removal leaves them alone. @default 'keep'
+   * The policy for the files when TypeORM removes the entity: they stay as they are, prevent the removal, are deleted
+   * with it, or lose their owner. Soft removal leaves them alone. @default 'keep'
    */
   readonly onDelete?: OwnerRemovalPolicy;
   /** The property that is the owner's id. @default 'id', else the only primary column */
   readonly idField?: string;
   /**
-   * When rows of a class with `@FileField()` are checked: always, or only in units of work, where writes of the application outside of
-   * them are trusted. @default 'always'
+   * When rows of a class with `@FileField()` are checked: always, or only in units of work, where writes of the
+   * application outside of them are trusted. @default 'always'
    */
   readonly guard?: 'always' | 'units';
 }

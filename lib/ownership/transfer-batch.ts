@@ -38,8 +38,9 @@ interface Request {
 const GIVEN = Symbol('nestjs-files:given');
 
 /**
- * Locks two groups of files by one statement, in the order of their ids: the files of these transfers, and the files that records no longer
- * name. Called if the queued transfers are not all adjacent, and before `onReplace` is applied to files.
+ * Locks two groups of files by one statement, in the order of their ids: the files of these transfers, and the files
+ * that records no longer name. Called if the queued transfers are not all adjacent, and before `onReplace` is applied
+ * to files.
  */
 export async function lockTransfers(transfers: readonly Transfer[], queue: UnitQueue): Promise<void> {
   const { unit } = queue;
@@ -51,7 +52,10 @@ export async function lockTransfers(transfers: readonly Transfer[], queue: UnitQ
 
 type OnEnd = LastStatement['onEnd'];
 
-/** Transfers and pins all of the files, or throws. Resolves with the owner of each file, even if the transfer is kept back for the COMMIT. */
+/**
+ * Transfers and pins all of the files, or throws. Resolves with the owner of each file, even if the transfer is kept
+ * back for the COMMIT.
+ */
 export function runTransfers(transfers: readonly Transfer[], queue: UnitQueue): Promise<OwnerReference[]> {
   return transferTrace.isWanted ? tracedTransfers(transfers, queue) : transferAll(transfers, queue);
 }
@@ -68,7 +72,10 @@ function tracedTransfers(transfers: readonly Transfer[], queue: UnitQueue): Prom
   });
 }
 
-/** Resolves with the owners of the files. `onEnd` is called after the transfer has run. It is also called if a kept-back transfer fails. */
+/**
+ * Resolves with the owners of the files. `onEnd` is called after the transfer has run. It is also called if a kept-back
+ * transfer fails.
+ */
 async function transferAll(
   transfers: readonly Transfer[],
   queue: UnitQueue,
@@ -87,8 +94,8 @@ async function transferAll(
   if (trace) trace.owners = owners;
   const rights = ChangeRights.find(queue.unit);
   if (rights) await rights.assert(owners.filter((_, index) => transfers[index]?.target.authorize));
-  // An owner that was removed in the meantime is refused. Otherwise its row is locked. So a later removal waits for this transaction, and sees
-  // the owner's files.
+  // An owner that was removed in the meantime is refused. Otherwise its row is locked. So a later removal waits for
+  // this transaction, and sees the owner's files.
   const unwritten = owners.filter((owner) => !rows.isWritten(owner));
   if (unwritten.length > 0) await assertOwnersExist(manager, unwritten, runtime.ownerEntities);
   if (ledger && !ledger.onlyGivesValues) await letGoBefore(transfers, queue, ledger);
@@ -98,8 +105,8 @@ async function transferAll(
     const refusals = outcomes.flatMap((file) => {
       const isDone = file.verdict === 'moved' || file.verdict === 'kept';
       if (isDone) return [];
-      // An earlier owner with the same id may have left the file behind, and this transaction has released it. Then the state before that
-      // release counts.
+      // An earlier owner with the same id may have left the file behind, and this transaction has released it. Then the
+      // state before that release counts.
       const before = ledger?.files.beforeDisinherited(file.fileId) ?? file.before;
       return requests.get(file.fileId)?.target.refusal({ ...file, before }, outcome) ?? [];
     });
@@ -115,7 +122,8 @@ async function transferAll(
   if (refusal) throw refusal;
   noteMoves(runtime, manager, moves, outcomes);
   if (!runtime.quotas.isEmpty) await chargeMoves(runtime, manager, moves, outcomes);
-  // The record names these files now. If a file stayed unpinned, its owner could give it away while the record names it.
+  // The record names these files now. If a file stayed unpinned, its owner could give it away while the record names
+  // it.
   const unpinned = outcomes.filter(({ verdict, before }) => verdict === 'kept' && !before.pinned);
   if (unpinned.length > 0) await setPins(runtime.statements, manager, unpinned, true, terms.actor);
   onEnd?.();
@@ -123,8 +131,8 @@ async function transferAll(
 }
 
 /**
- * Keeps the transfer back and sends it with the COMMIT, if it is the last work of the queue and its result is not needed before. Returns whether
- * the transfer was kept back.
+ * Keeps the transfer back and sends it with the COMMIT, if it is the last work of the queue and its result is not
+ * needed before. Returns whether the transfer was kept back.
  */
 function endWith(
   runtime: TransferRuntime,
@@ -135,8 +143,8 @@ function endWith(
   onEnd: OnEnd,
 ): boolean {
   if (queue.size > 0 || isManager || !runtime.quotas.isEmpty) return false;
-  // If a file is taken from another record, this record may still name it, and the guard needs the result of the move. So each file must belong
-  // to the actor or have no owner, and the actor must not be a guarded record.
+  // If a file is taken from another record, this record may still name it, and the guard needs the result of the move.
+  // So each file must belong to the actor or have no owner, and the actor must not be a guarded record.
   const { dataSource } = queue.unit;
   if (moves.some(({ from }) => from === 'anyone') || (actor && guardedOwners(dataSource, actor.type).length > 0))
     return false;
@@ -152,7 +160,10 @@ function endWith(
   return queue.endWith({ sql, parameters, refusal, ...(onEnd && { onEnd }) });
 }
 
-/** Applies `onReplace` to files that records no longer name. First locks these files together with the files of the transfers. */
+/**
+ * Applies `onReplace` to files that records no longer name. First locks these files together with the files of the
+ * transfers.
+ */
 async function letGoBefore(transfers: readonly Transfer[], queue: UnitQueue, ledger: RecordLedger): Promise<void> {
   const { manager, dataSource } = queue.unit;
   if ((await filesLetGo(ledger, manager)).length === 0) return;
@@ -169,13 +180,17 @@ export function outcomeOf(queue: UnitQueue): CallOutcome {
   return new CallOutcome(queue.args, entityResult(queue), queue.bindings(), ownerTypes);
 }
 
-// A gateway returns its result in an object with `event` and `data`: https://docs.nestjs.com/websockets/gateways#multiple-responses
+// A gateway returns its result in an object with `event` and `data`:
+// https://docs.nestjs.com/websockets/gateways#multiple-responses
 function entityResult({ context, result }: UnitQueue): unknown {
   const isMessage = context?.getType<string>() === 'ws' && typeof result === 'object' && result !== null;
   return isMessage && 'event' in result && 'data' in result ? result.data : result;
 }
 
-/** Makes one request for each file. Throws `OwnerConflictError` if two transfers of the unit give a file to different owners. */
+/**
+ * Makes one request for each file. Throws `OwnerConflictError` if two transfers of the unit give a file to different
+ * owners.
+ */
 function requestsOf(
   transfers: readonly Transfer[],
   owners: readonly OwnerReference[],

@@ -19,8 +19,8 @@ import { readValidationOptions, VALIDATION_OPTIONS } from './validation-options.
 import type { CheckedValidationOptions } from './validation-options.js';
 
 /**
- * Whether an actor may see a file: `unknown` if no policy can say, because the file has no owner, or one whose type is not in
- * `cascade`. Only `shown` ones may be told from files that are not there.
+ * Whether an actor may see a file: `unknown` if no policy can say, because the file has no owner, or one whose type is
+ * not in `cascade`. Only `shown` ones may be told from files that are not there.
  */
 export type Sight = 'shown' | 'hidden' | 'unknown';
 
@@ -61,8 +61,8 @@ function runtimes(): TransferRuntime[] {
 }
 
 /**
- * What tasks and constraints need of an application. Nest does not make them, so they find it here: by the data source of their unit
- * of work, of which each application has its own.
+ * What tasks and constraints need of an application. Nest does not make them, so they find it here: by the data source
+ * of their unit of work, of which each application has its own.
  */
 @Injectable()
 export class TransferRuntime implements OnModuleInit {

@@ -12,13 +12,19 @@ export interface TransferTarget {
   readonly authorize: boolean;
   /** The owners to find by the rows that name the file. Empty if the application stated the owner. */
   readonly wanted: readonly WantedOwner[];
-  /** Returns the owner. If the owner type is guarded, the rows that name the file decide. Otherwise the owner is read from the result of the call. */
+  /**
+   * Returns the owner. If the owner type is guarded, the rows that name the file decide. Otherwise the owner is read
+   * from the result of the call.
+   */
   owner(outcome: CallOutcome, rows: RowOwners): OwnerReference;
   /** The error of a refused transfer. */
   refusal(refused: TransferOutcome, outcome: CallOutcome): Refusal;
 }
 
-/** Why a transfer is refused: with an error; because the file has changed since the early check; or with the message of the validation. */
+/**
+ * Why a transfer is refused: with an error; because the file has changed since the early check; or with the message of
+ * the validation.
+ */
 export type Refusal =
   | { readonly kind: 'error'; readonly error: Error }
   | { readonly kind: 'changed'; readonly fileId: string }

@@ -4,16 +4,20 @@ import { OptionInvalidError } from '../errors/setup.errors.js';
 
 /** The option `validation`: what holds for fields that name files, unless they say otherwise. */
 export interface FilesValidationOptions {
-  /** How many files a list of ids may name; longer lists are refused before the database is asked. `Infinity` lifts the limit. @default 1000 */
+  /**
+   * How many files a list of ids may name; longer lists are refused before the database is asked. `Infinity` lifts the
+   * limit. @default 1000
+   */
   maxFiles?: number;
   /**
-   * Whether a DTO field may give a file to an existing record only if the actor may `update` the record. The owner's policy decides about the record
-   * as it was before the handler changed it. Works for owner types with `@FileField()`; a field's own `authorize` takes precedence. @default false
+   * Whether a DTO field may give a file to an existing record only if the actor may `update` the record. The owner's
+   * policy decides about the record as it was before the handler changed it. Works for owner types with `@FileField()`;
+   * a field's own `authorize` takes precedence. @default false
    */
   authorize?: boolean;
   /**
-   * Messages that replace the library's, by code: `{ FILE_UNAVAILABLE: 'Choose one of your own files' }`. A `message` of a
-   * decorator or a rule comes first. @default those of the library
+   * Messages that replace the library's, by code: `{ FILE_UNAVAILABLE: 'Choose one of your own files' }`. A `message`
+   * of a decorator or a rule comes first. @default those of the library
    */
   messages?: FileProblemMessages;
 }

@@ -9,8 +9,8 @@ import type { Storage } from '../storage/storage.js';
 export class TooLargeForScannerError extends ScannerFailedError {}
 
 /**
- * Streams the content of the file to the scanner. Throws unless that gives a verdict in time, and, for clean content, after it has read all of
- * it.
+ * Streams the content of the file to the scanner. Throws unless that gives a verdict in time, and, for clean content,
+ * after it has read all of it.
  */
 export async function askScanner(
   file: ManagedFile,

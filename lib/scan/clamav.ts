@@ -18,8 +18,8 @@ export interface ClamavOptions {
   /** The path of a Unix socket, in place of host and port. */
   socket?: string;
   /**
-   * The largest content: the smallest of clamd's `StreamMaxLength`, `MaxFileSize` and `MaxScanSize`. Without a limit, clamd calls content clean
-   * that it has not looked at. @default '25MiB', as in the clamd.conf of Debian
+   * The largest content: the smallest of clamd's `StreamMaxLength`, `MaxFileSize` and `MaxScanSize`. Without a limit,
+   * clamd calls content clean that it has not looked at. @default '25MiB', as in the clamd.conf of Debian
    */
   maxSize?: number | string;
   /** Milliseconds until the connection has to stand. @default 10_000 */

@@ -17,7 +17,10 @@ import { Transactor } from '../unit-of-work/transactor.js';
 export interface RescanOptions {
   /** Only those of this storage. @default all storages that have a scanner */
   storage?: string;
-  /** Only those of these states; `unscanned` are files from before their storage had a scanner. @default ['pending', 'failed'] */
+  /**
+   * Only those of these states; `unscanned` are files from before their storage had a scanner. @default ['pending',
+   * 'failed']
+   */
   states?: readonly (ScanState | 'unscanned')[];
   /** Only those that match, too. */
   filters?: FileFilter;
@@ -41,8 +44,8 @@ export class FilesScans {
   ) {}
 
   /**
-   * Queues a scan of each file, and gives how many there are. Failed files are pending again. All others keep their state until there is another
-   * verdict: clean files can be read meanwhile, and infected ones cannot.
+   * Queues a scan of each file, and gives how many there are. Failed files are pending again. All others keep their
+   * state until there is another verdict: clean files can be read meanwhile, and infected ones cannot.
    */
   async rescan(options: RescanOptions = {}): Promise<number> {
     const { scope, filters } = this.#find(options);

@@ -17,9 +17,14 @@ export interface ScannedContext {
 type ScannedMethod = (file: never, context: ScannedContext) => void | Promise<void>;
 
 /**
- * Makes a provider's method be called when a file was scanned, in the unit of work that saves the verdict: to notify the owner and managers, or
- * to empty the field of the record that names an infected file. If it throws, the verdict is not saved, and the scan is tried again.
- * @example @OnFileScanned() tell(file: ManagedFile, { state }: ScannedContext) { if (state === 'infected') this.queue.enqueue('warn', { fileId: file.id }); }
+ * Makes a provider's method be called when a file was scanned, in the unit of work that saves the verdict: to notify
+ * the owner and managers, or to empty the field of the record that names an infected file. If it throws, the verdict is
+ * not saved, and the scan is tried again.
+ * @example
+ * @OnFileScanned()
+ * tell(file: ManagedFile, { state }: ScannedContext) {
+ *   if (state === 'infected') this.queue.enqueue('warn', { fileId: file.id });
+ * }
  */
 export function OnFileScanned(): <T extends ScannedMethod>(
   target: object,

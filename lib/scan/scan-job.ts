@@ -12,7 +12,10 @@ export const SCAN_HANDLER = Symbol('SCAN_HANDLER');
 // A run that has ended by its own time limit has to save that.
 const GRACE = 30_000;
 
-/** A provider that runs the scans, with the application's limits; null where nothing has a scanner, so that no engine looks for them. */
+/**
+ * A provider that runs the scans, with the application's limits; null where nothing has a scanner, so that no engine
+ * looks for them.
+ */
 export function createScanHandler(
   runs: ScanRuns,
   { attempts, backoff, timeout, concurrency }: CheckedScanningOptions,

@@ -41,7 +41,10 @@ export class ScanRuns {
     @Inject(SCANNING_OPTIONS) private readonly options: CheckedScanningOptions,
   ) {}
 
-  /** Throws where there is no verdict, so that the job is tried again, except for the last attempt at pending content: then that has failed. */
+  /**
+   * Throws where there is no verdict, so that the job is tried again, except for the last attempt at pending content:
+   * then that has failed.
+   */
   async run({ fileId, location }: ScanPayload, { attempt, signal }: JobContext): Promise<void> {
     const file = await this.transactor.dataSource.getRepository(ManagedFile).findOneBy({ id: fileId });
     // It was deleted, or replaced or moved: then there is another job for its content of now.
@@ -117,8 +120,8 @@ export class ScanRuns {
   }
 
   /**
-   * Removes infected bytes after the commit, if the application says so. The row then has a location where nothing is: the sweeper spares what a row
-   * refers to.
+   * Removes infected bytes after the commit, if the application says so. The row then has a location where nothing is:
+   * the sweeper spares what a row refers to.
    */
   async #withoutBytes(
     unit: UnitOfWork,

@@ -11,11 +11,14 @@ export interface ScanningOptions {
    */
   owners?: ByOwnerType<FileScanner>;
   /**
-   * Whether fields of DTOs and forms take files that are not scanned yet. Nobody can open these before they are clean. Infected files are never
-   * taken. @default true
+   * Whether fields of DTOs and forms take files that are not scanned yet. Nobody can open these before they are clean.
+   * Infected files are never taken. @default true
    */
   attachPending?: boolean;
-  /** What becomes of infected bytes: they are kept for administrators, or removed. The row of the file stays. @default 'keep' */
+  /**
+   * What becomes of infected bytes: they are kept for administrators, or removed. The row of the file stays. @default
+   * 'keep'
+   */
   infected?: 'keep' | 'remove';
   /** How often a scan is tried before its file is `failed`. @default 12 */
   attempts?: number;

@@ -2,8 +2,8 @@ import { nestedClasses, rulesOf } from '../dto/dto-rules.js';
 import { uploadFieldsOf } from './upload-rule.js';
 
 /**
- * Makes of an empty text in a field with `@UploadAs()` what it says: no file. Forms cannot say null; so a field of one file gets that,
- * and lists do without the text.
+ * Makes of an empty text in a field with `@UploadAs()` what it says: no file. Forms cannot say null; so a field of one
+ * file gets that, and lists do without the text.
  */
 export function emptyFields(body: unknown, classes: readonly unknown[]): void {
   if (typeof body !== 'object' || body === null || classes.length === 0) return;

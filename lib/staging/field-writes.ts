@@ -21,8 +21,8 @@ export interface FieldWrite {
 }
 
 /**
- * The values for the owners' fields. The entities of the result get them at once, so that the response shows the record as it
- * will be. A field that is the owner's own list, with other things in it besides the files, keeps them.
+ * The values for the owners' fields. The entities of the result get them at once, so that the response shows the record
+ * as it will be. A field that is the owner's own list, with other things in it besides the files, keeps them.
  */
 export async function planWrites(
   dataSource: DataSource,

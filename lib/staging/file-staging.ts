@@ -43,8 +43,9 @@ export class FileStaging {
   ) {}
 
   /**
-   * Stores the content: counted, hashed, its type found and checked. A file that was staged in a unit of work is removed unless that unit
-   * attaches it. Outside of a unit, call `end()` if it is not attached; otherwise the sweeper removes the bytes after its grace period.
+   * Stores the content: counted, hashed, its type found and checked. A file that was staged in a unit of work is
+   * removed unless that unit attaches it. Outside of a unit, call `end()` if it is not attached; otherwise the sweeper
+   * removes the bytes after its grace period.
    */
   async stage(content: FileContent, options: StageOptions): Promise<StagedFile> {
     const unit = currentUnit();

@@ -15,8 +15,8 @@ interface Attached {
 export type FileAddress = (file: StagedFile) => Promise<string>;
 
 /**
- * A file whose bytes are stored and that is in no table yet. `UploadAndAttachTask` makes it a file; otherwise its bytes are removed. Only
- * the library makes these: nothing that a client sends is one.
+ * A file whose bytes are stored and that is in no table yet. `UploadAndAttachTask` makes it a file; otherwise its bytes
+ * are removed. Only the library makes these: nothing that a client sends is one.
  */
 export class StagedFile {
   /** The id that the file will have. */

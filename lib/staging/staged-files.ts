@@ -47,8 +47,8 @@ export class StagedFiles implements PreparedCall {
 }
 
 /**
- * The file that came with the current call under this id, before it is in any table, for handlers that read it. `undefined`
- * for ids of other files, and outside of the call's unit of work.
+ * The file that came with the current call under this id, before it is in any table, for handlers that read it.
+ * `undefined` for ids of other files, and outside of the call's unit of work.
  * @example const { name, size } = findStagedFile(dto.coverId)!;
  */
 export function findStagedFile(id: string): StagedFile | undefined {

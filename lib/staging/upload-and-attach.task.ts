@@ -11,8 +11,8 @@ import type { StagedFile } from './staged-file.js';
 import type { AttachAs } from './upload-rule.js';
 
 /**
- * Makes a staged file the file of an entity of the result: its row is written with its owner, pinned, and its id or address into the
- * owner's field where one is named. Adjacent tasks are one batch. Returns the file.
+ * Makes a staged file the file of an entity of the result: its row is written with its owner, pinned, and its id or
+ * address into the owner's field where one is named. Adjacent tasks are one batch. Returns the file.
  * @example queue.add(new UploadAndAttachTask(staged, 'package', { field: 'coverId' }));
  */
 export class UploadAndAttachTask extends BatchTask<ManagedFile> {

@@ -16,7 +16,10 @@ export interface UploadClaim extends FileClaim {
   readonly rule: UploadRule;
   /** Whether the actor has to have the right to change the owner. */
   readonly authorize: boolean;
-  /** All files that the field names, in their order; for those that did not come with the call, their ids. Undefined unless the field is a list. */
+  /**
+   * All files that the field names, in their order; for those that did not come with the call, their ids. Undefined
+   * unless the field is a list.
+   */
   readonly list: readonly (StagedFile | string)[] | undefined;
 }
 

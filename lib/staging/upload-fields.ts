@@ -18,7 +18,9 @@ export function allUploadFields(dtoClass: unknown, visited = new Set<unknown>())
   return [...uploadFieldsOf(dtoClass), ...nested.flatMap((inner) => allUploadFields(inner, visited))];
 }
 
-/** The field that a path of the body leads to in one of the classes, if files may be there. Places of lists are numbers. */
+/**
+ * The field that a path of the body leads to in one of the classes, if files may be there. Places of lists are numbers.
+ */
 export function uploadFieldAt(classes: readonly unknown[], path: readonly string[]): UploadField | undefined {
   const [property, ...rest] = path;
   if (property === undefined) return undefined;
@@ -33,8 +35,8 @@ export function uploadFieldAt(classes: readonly unknown[], path: readonly string
 }
 
 /**
- * The fields that share one name in a form: several if a value may be validated as one of several classes, or if a subclass redeclares the
- * field.
+ * The fields that share one name in a form: several if a value may be validated as one of several classes, or if a
+ * subclass redeclares the field.
  */
 export function fieldsByName(classes: readonly unknown[], visited = new Set<string>()): UploadField[][] {
   const several = [...new Set(classes.filter((one) => typeof one === 'function'))];

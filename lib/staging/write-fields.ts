@@ -12,9 +12,9 @@ import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
 const OWNERS_PER_STATEMENT = 1000;
 
 /**
- * Writes the owners' fields: one statement a field, for any number of owners. Not through TypeORM's update, which would count the
- * record's version up once more than the result says. Throws where an owner is not in its
- * table: `OwnerNotFoundError` where it may have been removed meanwhile, else `OwnerNotResolvedError`.
+ * Writes the owners' fields: one statement a field, for any number of owners. Not through TypeORM's update, which would
+ * count the record's version up once more than the result says. Throws where an owner is not in its table:
+ * `OwnerNotFoundError` where it may have been removed meanwhile, else `OwnerNotResolvedError`.
  */
 export async function writeFields(unit: UnitOfWork, writes: readonly FieldWrite[]): Promise<void> {
   const byColumn = new Map<unknown, FieldWrite[]>();

@@ -4,8 +4,8 @@ const UNITS = ['', 'k', 'm', 'g', 't', 'p'];
 const PATTERN = /^(\d+(?:\.\d+)?)\s*(?:([kmgtp])(i)?b?|b|bytes?)?$/i;
 
 /**
- * Reads a size in bytes. Units mean what they say: `parseByteSize('10MiB')` → 10485760, `parseByteSize('10MB')` → 10000000,
- * `parseByteSize(512)` → 512. A part of a byte is cut off. Anything else throws `ByteSizeInvalidError`.
+ * Reads a size in bytes. Units mean what they say: `parseByteSize('10MiB')` → 10485760, `parseByteSize('10MB')` →
+ * 10000000, `parseByteSize(512)` → 512. A part of a byte is cut off. Anything else throws `ByteSizeInvalidError`.
  */
 export function parseByteSize(size: number | string): number {
   const bytes = typeof size === 'number' ? size : parse(size);

@@ -4,8 +4,8 @@ const PATTERN = new RegExp(`^(?:${TOKEN}|\\*|${TOKEN}/(?:${TOKEN}|\\*)|\\*/\\*)$
 const MAX_LENGTH = 255;
 
 /**
- * The type without parameters, in lower case: `parseContentType('Text/CSV; charset=utf-8')` → `'text/csv'`. `undefined` for a text that
- * is not a main type, one slash and a subtype.
+ * The type without parameters, in lower case: `parseContentType('Text/CSV; charset=utf-8')` → `'text/csv'`. `undefined`
+ * for a text that is not a main type, one slash and a subtype.
  */
 export function parseContentType(value: string): string | undefined {
   const type = (value.split(';', 1)[0] ?? '').trim().toLowerCase();
@@ -18,8 +18,8 @@ export function isContentTypePattern(pattern: string): boolean {
 }
 
 /**
- * Whether the type is one of the patterns: a full type, a main type or a subtype. `text/csv` matches `text/csv`, `text`,
- * `csv`, `text/*` and `*`, nothing else.
+ * Whether the type is one of the patterns: a full type, a main type or a subtype. `text/csv` matches `text/csv`,
+ * `text`, `csv`, `text/*` and `*`, nothing else.
  */
 export function matchesContentType(type: string, patterns: readonly string[]): boolean {
   const full = parseContentType(type);

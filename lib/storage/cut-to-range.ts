@@ -2,8 +2,9 @@ import { Readable } from 'node:stream';
 import type { ByteRange } from './storage-adapter.js';
 
 /**
- * The range of content that can only be read from its beginning, for adapters whose source knows no ranges. Bytes before the range are
- * read and dropped; after it nothing is read. The content is destroyed with the returned stream, and at the end of the range.
+ * The range of content that can only be read from its beginning, for adapters whose source knows no ranges. Bytes
+ * before the range are read and dropped; after it nothing is read. The content is destroyed with the returned stream,
+ * and at the end of the range.
  */
 export function cutToRange(content: Readable, { start, end }: ByteRange): Readable {
   const chunks = (content as AsyncIterable<Buffer>)[Symbol.asyncIterator]();

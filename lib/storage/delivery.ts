@@ -1,9 +1,9 @@
 import { StorageOptionInvalidError } from '../errors/setup.errors.js';
 
 /**
- * How the bytes of a download get to the client, once access is decided. `proxy`: through the application. `redirect`: from the storage, by an
- * address that expires after a minute. `x-sendfile`: by Apache with mod_xsendfile, which is told the path. `{ xAccel }`: by
- * nginx, which is told an address below this internal one.
+ * How the bytes of a download get to the client, once access is decided. `proxy`: through the application. `redirect`:
+ * from the storage, by an address that expires after a minute. `x-sendfile`: by Apache with mod_xsendfile, which is
+ * told the path. `{ xAccel }`: by nginx, which is told an address below this internal one.
  */
 export type DownloadWay =
   | 'proxy'
@@ -32,8 +32,8 @@ export type CacheControl = string | ((file: CachedFile) => string);
 const WAYS: readonly unknown[] = ['proxy', 'redirect', 'x-sendfile'] satisfies DownloadWay[];
 
 /**
- * Throws `StorageOptionInvalidError` if the way is unknown, if the storage cannot sign addresses for `redirect`, or if it has no paths for
- * `x-sendfile`.
+ * Throws `StorageOptionInvalidError` if the way is unknown, if the storage cannot sign addresses for `redirect`, or if
+ * it has no paths for `x-sendfile`.
  */
 export function assertDownloadWay(
   way: DownloadWay,

@@ -1,7 +1,7 @@
 /**
- * Where clients send the bytes of a file to the storage themselves, past the application. Each upload has its own location, at which
- * no object exists and nobody else writes. It is invisible until it is finished, and from then on no request that was signed for it changes
- * the bytes.
+ * Where clients send the bytes of a file to the storage themselves, past the application. Each upload has its own
+ * location, at which no object exists and nobody else writes. It is invisible until it is finished, and from then on no
+ * request that was signed for it changes the bytes.
  */
 export interface DirectUploadPlace {
   /** Prepares for so many bytes, and returns their division into parts. */
@@ -11,11 +11,14 @@ export interface DirectUploadPlace {
   /** The parts that are there, by their numbers; none where the upload has been finished or aborted. */
   parts(location: string, upload: DirectUpload): Promise<UploadedPart[]>;
   /**
-   * Makes the object of these parts, which are all, as `parts` has told of them. It fails where one of them has another tag since. Where the
-   * object is there already, it does nothing.
+   * Makes the object of these parts, which are all, as `parts` has told of them. It fails where one of them has another
+   * tag since. Where the object is there already, it does nothing.
    */
   finish(location: string, upload: DirectUpload, parts: readonly UploadedPart[]): Promise<void>;
-  /** Removes the parts of all uploads to the location that were begun and not finished, also of one whose `begin` was never answered. */
+  /**
+   * Removes the parts of all uploads to the location that were begun and not finished, also of one whose `begin` was
+   * never answered.
+   */
   abort(location: string): Promise<void>;
 }
 

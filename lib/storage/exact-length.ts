@@ -1,11 +1,12 @@
 import { Readable } from 'node:stream';
 
 /**
- * The stream, cut after this many bytes; fails with the fault when it ends before. A response has announced its length: more bytes would
- * be taken for the next response on the connection, and with fewer the next response would be taken for the rest.
+ * The stream, cut after this many bytes; fails with the fault when it ends before. A response has announced its length:
+ * more bytes would be taken for the next response on the connection, and with fewer the next response would be taken
+ * for the rest.
  *
- * Nothing is read ahead here, and a failure waits until the bytes before it are taken. So a reader that has the first bytes can send
- * the headers; a later failure happens while the body is sent.
+ * Nothing is read ahead here, and a failure waits until the bytes before it are taken. So a reader that has the first
+ * bytes can send the headers; a later failure happens while the body is sent.
  */
 export function exactLength(source: Readable, size: number, fault: () => Error): Readable {
   let left = size;

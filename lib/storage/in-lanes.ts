@@ -1,6 +1,6 @@
 /**
- * Runs `work` on each of the items, at most `lanes` side by side, and resolves with the results in their order. After an error it begins with
- * no further item, waits for those that have begun, and rejects with the first error.
+ * Runs `work` on each of the items, at most `lanes` side by side, and resolves with the results in their order. After
+ * an error it begins with no further item, waits for those that have begun, and rejects with the first error.
  */
 export async function inLanes<T, R>(items: readonly T[], lanes: number, work: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];

@@ -10,7 +10,9 @@ export interface LocationInput {
   now: Date;
 }
 
-/** Makes the location of new bytes. It must never give the same one twice: taken locations are refused, not overwritten. */
+/**
+ * Makes the location of new bytes. It must never give the same one twice: taken locations are refused, not overwritten.
+ */
 export type LocationTransformer = (input: LocationInput) => string;
 
 /** `3f/0193…3f`: spreads the files evenly over 256 directories. The default. */

@@ -9,24 +9,26 @@ import type { WritesTogether } from './writes-together.js';
 /**
  * Writes, reads and removes bytes in one place. `new Storage(adapter)` makes a storage of it.
  *
- * The verbs come first. All are optional: the adapter supports those that it has a method for. The storage has checked locations and ranges
- * before; it never calls `copy` or `move` with `from` equal to `to`, and changes nothing while the mark is missing. An error of a verb
- * reaches the caller as the cause of a `StorageFailedError`, unless it is an error of this library. Units are bytes.
+ * The verbs come first. All are optional: the adapter supports those that it has a method for. The storage has checked
+ * locations and ranges before; it never calls `copy` or `move` with `from` equal to `to`, and changes nothing while the
+ * mark is missing. An error of a verb reaches the caller as the cause of a `StorageFailedError`, unless it is an error
+ * of this library. Units are bytes.
  */
 export interface StorageAdapter {
   /**
-   * Stores all of the content, or nothing: a part of it is never visible, and nothing is left when it fails. Resolves once the bytes would
-   * survive what the place promises to survive.
-   * - Something is there already: throws `LocationTakenError`, once the content has ended at the latest. Bytes are never overwritten; of several
-   *   writes at once exactly one wins, and the others throw the same.
+   * Stores all of the content, or nothing: a part of it is never visible, and nothing is left when it fails. Resolves
+   * once the bytes would survive what the place promises to survive.
+   * - Something is there already: throws `LocationTakenError`, once the content has ended at the latest. Bytes are
+   *   never overwritten; of several writes at once exactly one wins, and the others throw the same.
    * - The content fails, or is cut off: throws that error, as `for await` and `pipeline` do. The storage destroys it.
-   * - The place has directories, and `a` of `a/b` is a file: throws `LocationInvalidError`. A place without directories keeps both.
+   * - The place has directories, and `a` of `a/b` is a file: throws `LocationInvalidError`. A place without directories
+   *   keeps both.
    */
   write?(location: string, content: Readable): Promise<void>;
   /**
-   * All bytes, or those of the range: `start` and `end` are included, and a range past the last byte is shortened. A source that can only be read from its
-   * beginning is cut by `cutToRange(content, range)`. Resolves once reading can begin; destroying the stream frees all that it holds. The
-   * reader may change the chunks.
+   * All bytes, or those of the range: `start` and `end` are included, and a range past the last byte is shortened. A
+   * source that can only be read from its beginning is cut by `cutToRange(content, range)`. Resolves once reading can
+   * begin; destroying the stream frees all that it holds. The reader may change the chunks.
    * - Nothing is there: throws `LocationNotFoundError`, before the first byte.
    */
   read?(location: string, range?: ByteRange): Promise<Readable>;
@@ -43,8 +45,9 @@ export interface StorageAdapter {
   /** As `copy`, and nothing is at `from` afterwards. Where it fails, the bytes are at `from` still. */
   move?(from: string, to: string): Promise<void>;
   /**
-   * All objects, each once, in any order. With `directory`, only those below it: `list('a')` gives `a/b` and `a/b/c`, but not `ab/c`. Marks and
-   * unfinished writes are not listed. Objects that come or go meanwhile may be seen or not. A missing directory has none.
+   * All objects, each once, in any order. With `directory`, only those below it: `list('a')` gives `a/b` and `a/b/c`,
+   * but not `ab/c`. Marks and unfinished writes are not listed. Objects that come or go meanwhile may be seen or not. A
+   * missing directory has none.
    */
   list?(directory?: string): AsyncIterable<LocatedObject>;
   /** A permanent address, from which everybody can read the bytes. */
@@ -53,24 +56,31 @@ export interface StorageAdapter {
   temporaryUrl?(location: string, request: TemporaryUrlRequest): Promise<string>;
   /** The part of the place that takes bytes from clients directly, past the application. */
   readonly directUploads?: DirectUploadPlace;
-  /** The part of the place that takes a file in several requests, of which each goes on where the one before has stopped. */
+  /**
+   * The part of the place that takes a file in several requests, of which each goes on where the one before has
+   * stopped.
+   */
   readonly resumableUploads?: ResumableUploadPlace;
 
   /**
-   * Called at boot, before any verb: makes the place ready, and throws if an option is wrong. Nothing is called at shutdown: if
-   * a client must be closed, the application creates it and closes it.
+   * Called at boot, before any verb: makes the place ready, and throws if an option is wrong. Nothing is called at
+   * shutdown: if a client must be closed, the application creates it and closes it.
    */
   connect?(context: StorageContext): Promise<void>;
-  /** Whether bytes are written and removed in the caller's transaction, so that they commit with their row. @default false */
+  /**
+   * Whether bytes are written and removed in the caller's transaction, so that they commit with their row. @default
+   * false
+   */
   readonly isTransactional?: boolean;
   /**
-   * The place of the mark. An adapter needs it if its bytes survive the process outside of the database, at a path or under a name that may
-   * later point to another place, like a mount or a bucket. @default no mark
+   * The place of the mark. An adapter needs it if its bytes survive the process outside of the database, at a path or
+   * under a name that may later point to another place, like a mount or a bucket. @default no mark
    */
   readonly markPlace?: MarkPlace;
   /**
-   * Throws `LocationInvalidError` for an invalid location. It replaces the exported `assertLocation`. If the locations are paths, it calls
-   * that function first. If the mark and unfinished writes are stored beside the objects, it refuses their locations, too.
+   * Throws `LocationInvalidError` for an invalid location. It replaces the exported `assertLocation`. If the locations
+   * are paths, it calls that function first. If the mark and unfinished writes are stored beside the objects, it
+   * refuses their locations, too.
    * @default the exported `assertLocation`: relative paths of plain segments
    */
   assertLocation?(location: string): void;
@@ -80,7 +90,10 @@ export interface StorageAdapter {
   nameOf?(location: string): string;
   /** As `remove`, for several, in fewer steps than one for each. @default `remove`, one after the other */
   removeAll?(locations: readonly string[]): Promise<void>;
-  /** Begins reads of many objects, if together they take fewer steps than one by one. @default `read` and `pathOf`, one by one */
+  /**
+   * Begins reads of many objects, if together they take fewer steps than one by one. @default `read` and `pathOf`, one
+   * by one
+   */
   beginReads?(): ReadsTogether;
   /**
    * Begins writes of many objects that become durable together, if that takes fewer steps than one by one.
@@ -131,7 +144,10 @@ export interface TemporaryUrlRequest {
 export interface StorageContext {
   /** The name under which the storage is configured. */
   name: string;
-  /** Bytes; `undefined` means no limit. The library enforces it on writes. It is for adapters that hold a whole file in memory. */
+  /**
+   * Bytes; `undefined` means no limit. The library enforces it on writes. It is for adapters that hold a whole file in
+   * memory.
+   */
   maxSize: number | undefined;
   /** The data source that has the files' rows. */
   dataSource: DataSource | undefined;

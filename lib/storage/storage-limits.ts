@@ -24,14 +24,16 @@ export interface StorageLimits {
   /** Where new bytes go. @default shardedLocation */
   location?: LocationTransformer;
   /**
-   * Scans new content: nobody gets it before it is clean. Not for a storage with public addresses, which bypass the application.
+   * Scans new content: nobody gets it before it is clean. Not for a storage with public addresses, which bypass the
+   * application.
    * @default none
    */
   scan?: FileScanner;
   /** Switches off verbs of the adapter: `['remove', 'move']`. @default nothing */
   disable?: readonly StorageVerb[];
   /**
-   * How the bytes of downloads get to clients, once access is decided: `'redirect'` to the storage, or by the web server in front.
+   * How the bytes of downloads get to clients, once access is decided: `'redirect'` to the storage, or by the web
+   * server in front.
    * @default 'proxy'
    */
   downloads?: DownloadWay;

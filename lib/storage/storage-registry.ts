@@ -58,7 +58,8 @@ export class StorageRegistry implements OnModuleInit {
   }
 
   /**
-   * The storage that has a file's bytes; throws `FileStorageMissingError`, which is the application's fault: clients did not name it.
+   * The storage that has a file's bytes; throws `FileStorageMissingError`, which is the application's fault: clients
+   * did not name it.
    * @internal
    */
   of({ storage: name }: { storage: string }): Storage {
@@ -68,7 +69,8 @@ export class StorageRegistry implements OnModuleInit {
   }
 
   /**
-   * What scans the content of a file in this storage that has an owner of this type: the scanner of the storage, or else of the owner type.
+   * What scans the content of a file in this storage that has an owner of this type: the scanner of the storage, or
+   * else of the owner type.
    * @internal
    */
   scannerFor(storage: string, ownerType: string | null | undefined): FileScanner | undefined {

@@ -41,8 +41,8 @@ const CHANGES: readonly StorageVerb[] = ['remove', 'copy', 'move', 'directUpload
 type Able<V extends StorageVerb> = StorageAdapter & Required<Pick<StorageAdapter, V>>;
 
 /**
- * A named place for bytes: an adapter, and around it what is the same for every place: limits, the checks of locations, supported operations and
- * the mark, and the translation of errors.
+ * A named place for bytes: an adapter, and around it what is the same for every place: limits, the checks of locations,
+ * supported operations and the mark, and the translation of errors.
  * @example new Storage(new BucketAdapter(bucket), { maxSize: '10MiB', acceptedTypes: ['image'] })
  */
 export class Storage {
@@ -92,7 +92,10 @@ export class Storage {
     this.#name = name;
   }
 
-  /** Whether the storage can do all of it: `storage.can('copy')`. Its adapter has the methods, and the option `disable` does not name them. */
+  /**
+   * Whether the storage can do all of it: `storage.can('copy')`. Its adapter has the methods, and the option `disable`
+   * does not name them.
+   */
   can(...verbs: StorageVerb[]): boolean {
     return verbs.every((verb) => this.#adapter[verb] !== undefined && !this.#disabled.includes(verb));
   }
@@ -145,8 +148,8 @@ export class Storage {
   }
 
   /**
-   * From now on, removals, listings and writes look for this mark first. A write does not if the mark was found less than `trustedFor` ago, or if it
-   * belongs to `beginWrites()`.
+   * From now on, removals, listings and writes look for this mark first. A write does not if the mark was found less
+   * than `trustedFor` ago, or if it belongs to `beginWrites()`.
    * @internal
    */
   expectMark(mark: string): void {
@@ -154,8 +157,8 @@ export class Storage {
   }
 
   /**
-   * Throws `StorageMarkMismatchedError` if the storage is not the place that it was at boot: it is not mounted any more, or it belongs to another
-   * database now.
+   * Throws `StorageMarkMismatchedError` if the storage is not the place that it was at boot: it is not mounted any
+   * more, or it belongs to another database now.
    */
   async assertMarked(): Promise<void> {
     try {
@@ -165,15 +168,18 @@ export class Storage {
     }
   }
 
-  /** Makes the storage ready, so that a wrong option is found at boot. `FilesModule` calls it; without the module, call it first. */
+  /**
+   * Makes the storage ready, so that a wrong option is found at boot. `FilesModule` calls it; without the module, call
+   * it first.
+   */
   async connect({ dataSource }: { dataSource?: DataSource | undefined } = {}): Promise<void> {
     await this.#adapter.connect?.({ name: this.name, maxSize: this.maxSize, dataSource });
   }
 
   /**
    * Asks the place for a sign of life, with one cheap request. Throws `StorageFailedError` if it does not answer, and
-   * `StorageMarkMismatchedError` if it is not the place that it was at boot. `false` if there is no cheap way to ask: the storage has no mark,
-   * and cannot `stat`.
+   * `StorageMarkMismatchedError` if it is not the place that it was at boot. `false` if there is no cheap way to ask:
+   * the storage has no mark, and cannot `stat`.
    */
   async ping(): Promise<boolean> {
     const { markPlace } = this;
@@ -189,9 +195,9 @@ export class Storage {
   }
 
   /**
-   * Stores the content at a free location: `LocationTakenError` otherwise, also for the losers of a race.
-   * Either all of the content is there afterwards or nothing is. The stream `content` is destroyed in any case. `ContentSpentError` for a stream that
-   * was read before. With `writes`, the bytes are durable only when `finishWrites()` has resolved.
+   * Stores the content at a free location: `LocationTakenError` otherwise, also for the losers of a race. Either all of
+   * the content is there afterwards or nothing is. The stream `content` is destroyed in any case. `ContentSpentError`
+   * for a stream that was read before. With `writes`, the bytes are durable only when `finishWrites()` has resolved.
    */
   async write(location: string, content: Readable, writes?: WritesTogether): Promise<void> {
     // An error that the content emits without a listener must not end the process.
@@ -205,8 +211,8 @@ export class Storage {
   }
 
   /**
-   * Begins writes that become durable together, when `finishWrites()` resolves. `undefined` if each write is durable by itself. The mark is looked
-   * for now and at the end, instead of before each write.
+   * Begins writes that become durable together, when `finishWrites()` resolves. `undefined` if each write is durable by
+   * itself. The mark is looked for now and at the end, instead of before each write.
    */
   async beginWrites(): Promise<WritesTogether | undefined> {
     const adapter = this.#able('write');
@@ -216,8 +222,8 @@ export class Storage {
   }
 
   /**
-   * Links a file of this machine to the location (a hard link), without copying its bytes. `check` reads the bytes; its error refuses them. Returns
-   * `false` if a link is not possible: then the caller has to write the bytes.
+   * Links a file of this machine to the location (a hard link), without copying its bytes. `check` reads the bytes; its
+   * error refuses them. Returns `false` if a link is not possible: then the caller has to write the bytes.
    */
   async link(path: string, location: string, writes: WritesTogether, check: CheckBytes): Promise<boolean> {
     const link = async () => writes.link?.(path, location, check) ?? false;
@@ -236,8 +242,8 @@ export class Storage {
   }
 
   /**
-   * Opens the bytes, or a range of them. A range that goes past the last byte is shortened. Throws `LocationNotFoundError` if nothing is there. The
-   * caller has to consume or destroy the stream.
+   * Opens the bytes, or a range of them. A range that goes past the last byte is shortened. Throws
+   * `LocationNotFoundError` if nothing is there. The caller has to consume or destroy the stream.
    */
   async read(location: string, range?: ByteRange): Promise<Readable> {
     if (range !== undefined) assertRange(range);
@@ -264,7 +270,10 @@ export class Storage {
     return this.#adapter.removeAll !== undefined;
   }
 
-  /** Deletes the bytes at all of the locations; missing ones are no-ops. Where the storage can, in fewer steps than one for each. */
+  /**
+   * Deletes the bytes at all of the locations; missing ones are no-ops. Where the storage can, in fewer steps than one
+   * for each.
+   */
   async removeAll(locations: readonly string[]): Promise<void> {
     for (const location of locations) this.assertLocation(location);
     const [first] = locations;
@@ -322,17 +331,26 @@ export class Storage {
     return this.#run('temporaryUrl', location, (adapter) => adapter.temporaryUrl(location, request));
   }
 
-  /** Calls the place of direct uploads for an upload to the location: `storage.direct(location, (place) => place.abort(location))`. */
+  /**
+   * Calls the place of direct uploads for an upload to the location:
+   * `storage.direct(location, (place) => place.abort(location))`.
+   */
   async direct<T>(location: string, work: (place: DirectUploadPlace) => Promise<T>): Promise<T> {
     return this.#run('directUploads', location, (adapter) => work(adapter.directUploads));
   }
 
-  /** Calls the place of resumable uploads for an upload to the location: `storage.resumable(location, (place) => place.abort(location))`. */
+  /**
+   * Calls the place of resumable uploads for an upload to the location:
+   * `storage.resumable(location, (place) => place.abort(location))`.
+   */
   async resumable<T>(location: string, work: (place: ResumableUploadPlace) => Promise<T>): Promise<T> {
     return this.#run('resumableUploads', location, (adapter) => work(adapter.resumableUploads));
   }
 
-  /** Removes what interrupted writes left behind earlier than `before`. Does nothing if the storage has no such leftovers. */
+  /**
+   * Removes what interrupted writes left behind earlier than `before`. Does nothing if the storage has no such
+   * leftovers.
+   */
   async removeLeftovers(before: Date): Promise<Leftovers> {
     try {
       await this.#compareMark();
@@ -343,8 +361,8 @@ export class Storage {
   }
 
   /**
-   * Whether the mark was found so recently that a write need not look for it again. Removals always look: bytes that are written to a wrong place
-   * are only left over, but bytes that are removed there are lost.
+   * Whether the mark was found so recently that a write need not look for it again. Removals always look: bytes that
+   * are written to a wrong place are only left over, but bytes that are removed there are lost.
    */
   get #isMarkTrusted(): boolean {
     return performance.now() - this.#markedAt < (this.markPlace?.trustedFor ?? 0);

@@ -9,9 +9,10 @@ export interface WritesTogether {
   /** As `write` of the adapter, but the bytes need not survive a power cut before `finish()` resolves. */
   write(location: string, content: Readable): Promise<void>;
   /**
-   * Gives the file at a path of this machine a further name: the location. Its bytes are not copied, and both names can be removed by themselves.
-   * They are passed to `check`; if that fails, nothing is at the location, and its error is thrown. `false`, and nothing is there, where the place
-   * cannot do this, such as between two disks; then the bytes are to be written.
+   * Gives the file at a path of this machine a further name: the location. Its bytes are not copied, and both names can
+   * be removed by themselves. They are passed to `check`; if that fails, nothing is at the location, and its error is
+   * thrown. `false`, and nothing is there, where the place cannot do this, such as between two disks; then the bytes
+   * are to be written.
    * - Something is at the location: throws `LocationTakenError`.
    */
   link?(path: string, location: string, check: CheckBytes): Promise<boolean>;

@@ -9,8 +9,8 @@ export interface PreparedCall {
 }
 
 /**
- * Prepares the call of a decorated route before its unit of work opens. It is a port: the task queue knows nothing of files that come with
- * a request.
+ * Prepares the call of a decorated route before its unit of work opens. It is a port: the task queue knows nothing of
+ * files that come with a request.
  */
 export abstract class CallPreparation {
   /** Returns nothing, at once, if there is nothing to do. An error answers the request. */

@@ -13,7 +13,10 @@ export interface DecoratedMethod<Decoration, Args extends unknown[]> {
   call(...args: Args): unknown;
 }
 
-/** The methods of the application's providers whose metadata has the key, each once, also if several modules provide its class. */
+/**
+ * The methods of the application's providers whose metadata has the key, each once, also if several modules provide its
+ * class.
+ */
 export function* decoratedMethods<Decoration, Args extends unknown[]>(
   discovery: DiscoveryService,
   scanner: MetadataScanner,
@@ -28,8 +31,8 @@ export function* decoratedMethods<Decoration, Args extends unknown[]>(
 }
 
 /**
- * The decorations of such methods, while Nest makes the providers: all classes and values are known by then. What factories make is left out. Scopes
- * must not be asked for yet, because Nest remembers a wrong answer.
+ * The decorations of such methods, while Nest makes the providers: all classes and values are known by then. What
+ * factories make is left out. Scopes must not be asked for yet, because Nest remembers a wrong answer.
  */
 export function decorationsOfClasses<Decoration>(
   discovery: DiscoveryService,

@@ -2,7 +2,9 @@ import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { DecorationInvalidError } from '../errors/setup.errors.js';
 import { type Route, RouteExplorer } from './route-explorer.js';
 
-/** Refuses to start where `@WithTaskQueue()` could not keep its promise, and warns where pipes would not see the body. */
+/**
+ * Refuses to start where `@WithTaskQueue()` could not keep its promise, and warns where pipes would not see the body.
+ */
 @Injectable()
 export class DecoratedRoutesCheck implements OnModuleInit {
   readonly #logger = new Logger('WithTaskQueue');

@@ -6,7 +6,10 @@ interface Piece<T> {
   next: Piece<T> | undefined;
 }
 
-/** First in, first out. Kept in pieces of a fixed size, because a long array is slow to grow, and its `shift()` moves all that is left. */
+/**
+ * First in, first out. Kept in pieces of a fixed size, because a long array is slow to grow, and its `shift()` moves
+ * all that is left.
+ */
 export class Fifo<T extends object> {
   #first: Piece<T> = pieceOf(FIRST_PIECE);
   #last = this.#first;

@@ -9,7 +9,9 @@ export interface JsonFault {
   readonly remedy: string;
 }
 
-/** The first reason why the value would not be the same any more when it has been JSON; `undefined` if there is none. */
+/**
+ * The first reason why the value would not be the same any more when it has been JSON; `undefined` if there is none.
+ */
 export function findJsonFault(value: unknown, place: string): JsonFault | undefined {
   return faultIn(value, place, []);
 }

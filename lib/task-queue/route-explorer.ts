@@ -23,7 +23,10 @@ export interface Route {
   readonly takesResponse: boolean;
   /** The handler may leave the answer to the next middleware: `@Next()`. */
   readonly takesNext: boolean;
-  /** The types of its whole `@Body()` parameters, as the compiler emitted them; of a list with `ParseArrayPipe`, that of its items. */
+  /**
+   * The types of its whole `@Body()` parameters, as the compiler emitted them; of a list with `ParseArrayPipe`, that of
+   * its items.
+   */
   readonly bodyTypes: readonly unknown[];
   /** Its parameters with a schema: `@Body({ schema })` and the like. */
   readonly schemas: readonly SchemaParameter[];

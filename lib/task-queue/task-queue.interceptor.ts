@@ -7,7 +7,8 @@ import { TaskQueue } from './task-queue.js';
 import type { UnitQueue } from './unit-queue.js';
 
 /**
- * Opens the unit of work of a decorated handler before its pipes run, drains its queue after the handler, and emits nothing before the commit.
+ * Opens the unit of work of a decorated handler before its pipes run, drains its queue after the handler, and emits
+ * nothing before the commit.
  */
 @Injectable()
 export class TaskQueueInterceptor implements NestInterceptor {
@@ -53,7 +54,8 @@ export class TaskQueueInterceptor implements NestInterceptor {
         },
       );
       return () => {
-        // A lost client unsubscribes, too, but its work is completed. An interceptor that gives up wants the work undone.
+        // A lost client unsubscribes, too, but its work is completed. An interceptor that gives up wants the work
+        // undone.
         if (settled || isClientGone(context)) return;
         abandonment.abandon(new Error('An outer interceptor gave up on the handler'));
       };

@@ -41,8 +41,9 @@ export class TaskQueue {
   }
 
   /**
-   * Queues a job: it exists if and only if the unit is committed, and then runs at least once, also if this process dies. The payload is JSON
-   * of at most 64 KiB. Throws `JobUnknownError`, `JobPayloadInvalidError`, and `TaskQueueMissingError` outside of a unit of work.
+   * Queues a job: it exists if and only if the unit is committed, and then runs at least once, also if this process
+   * dies. The payload is JSON of at most 64 KiB. Throws `JobUnknownError`, `JobPayloadInvalidError`, and
+   * `TaskQueueMissingError` outside of a unit of work.
    * @example queue.enqueue('thumbnail', { fileId: file.id })
    */
   enqueue(job: string, payload: unknown, options: EnqueueOptions = {}): void {
@@ -104,7 +105,9 @@ export class TaskQueue {
   }
 }
 
-/** Queues a task in the current unit of work, from code without injection; throws TaskQueueMissingError outside of one. */
+/**
+ * Queues a task in the current unit of work, from code without injection; throws TaskQueueMissingError outside of one.
+ */
 export function addTask(task: TaskLike): void {
   const queue = currentQueue();
   if (!queue) throw new TaskQueueMissingError();

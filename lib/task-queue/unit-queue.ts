@@ -11,7 +11,9 @@ import { NO_PREVIOUS_TASK, Task, type TaskLike, taskName } from './task.js';
 export interface TaskBatch<T extends BatchTask> {
   /** Runs adjacent tasks, the first of which is number `idx`; resolves with what each of them returns. */
   run(tasks: readonly T[], queue: UnitQueue, idx: number): Promise<unknown[]>;
-  /** Called with all queued tasks of the batch before the first task of the queue runs, where they are not all adjacent. */
+  /**
+   * Called with all queued tasks of the batch before the first task of the queue runs, where they are not all adjacent.
+   */
   prepare?(tasks: readonly T[], queue: UnitQueue): Promise<void>;
 }
 
@@ -93,8 +95,9 @@ export class UnitQueue {
   }
 
   /**
-   * Called by the running task: keeps its statement back and sends it together with the COMMIT, or alone if another statement has to run
-   * first. False, and nothing is kept back, if more tasks wait, tasks are traced, or the unit cannot do it.
+   * Called by the running task: keeps its statement back and sends it together with the COMMIT, or alone if another
+   * statement has to run first. False, and nothing is kept back, if more tasks wait, tasks are traced, or the unit
+   * cannot do it.
    */
   endWith(last: Omit<LastStatement, 'errorOf'>): boolean {
     const running = this.#running;

@@ -20,8 +20,9 @@ interface Decorated {
 }
 
 /**
- * Runs each call of the method in a unit of work: a transaction and a task queue, which drains after the method's result is
- * known and before the commit. On a route it is open before the pipes run. Called directly, the method returns a promise.
+ * Runs each call of the method in a unit of work: a transaction and a task queue, which drains after the method's
+ * result is known and before the commit. On a route it is open before the pipes run. Called directly, the method
+ * returns a promise.
  * ```ts
  * @Patch(':id') @WithTaskQueue()
  * update(@Param('id') id: string, @Body() dto: UpdatePackageDto) { return this.packages.update(id, dto); }

@@ -39,8 +39,9 @@ export type StorageFactory = (
 ) => Storage | StorageAdapter | Promise<Storage> | Promise<StorageAdapter>;
 
 /**
- * What every adapter has to keep, as tests: `describeStorage('bucket', () => new BucketAdapter(new Bucket()), { describe, it })`. Tests of a
- * verb that the adapter does not have are skipped, and say why.
+ * What every adapter has to keep, as tests:
+ * `describeStorage('bucket', () => new BucketAdapter(new Bucket()), { describe, it })`. Tests of a verb that the
+ * adapter does not have are skipped, and say why.
  */
 export function describeStorage(name: string, factory: StorageFactory, framework?: TestFramework): void {
   const { describe, it } = testFramework(framework);

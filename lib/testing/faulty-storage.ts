@@ -16,8 +16,9 @@ interface Fault {
 }
 
 /**
- * A storage that fails when it is told to: `const storage = faultyStorage(memoryStorage()); storage.failAt(2, 'after');` makes the
- * second call from there do its work and fail nevertheless.
+ * A storage that fails when it is told to:
+ * `const storage = faultyStorage(memoryStorage()); storage.failAt(2, 'after');` makes the second call from there do its
+ * work and fail nevertheless.
  */
 export function faultyStorage(inner: Storage): FaultyStorage {
   return new FaultyStorage(inner);
@@ -52,7 +53,9 @@ export class FaultyStorage extends Storage {
     this.#faults.expect({ first: call, last: call, moment, error });
   }
 
-  /** Makes the n-th call from now fail, and all that come after it before they do anything: as when the storage is gone. */
+  /**
+   * Makes the n-th call from now fail, and all that come after it before they do anything: as when the storage is gone.
+   */
   failFrom(call: number, moment: FaultMoment, error = new Error('a fault that was asked for')): void {
     this.#faults.expect({ first: call, last: Number.POSITIVE_INFINITY, moment, error });
   }

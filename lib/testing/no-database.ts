@@ -12,7 +12,10 @@ class Broadcaster {
   broadcastAfterQueryEvent(..._event: unknown[]): void {}
 }
 
-/** Begins and ends transactions as TypeORM does. It runs no other statements: code cannot reach it through a `TestTaskQueue`. */
+/**
+ * Begins and ends transactions as TypeORM does. It runs no other statements: code cannot reach it through a
+ * `TestTaskQueue`.
+ */
 class Runner {
   readonly broadcaster = new Broadcaster();
   readonly manager: EntityManager;

@@ -16,8 +16,8 @@ export function testFramework(given: TestFramework | undefined): TestFramework {
 }
 
 /**
- * A test that may find out that it has nothing to test. `skip` says so in the report: by `context.skip()`, which vitest and node:test hand to
- * the test; on the standard output where the framework has no such thing, as jest.
+ * A test that may find out that it has nothing to test. `skip` says so in the report: by `context.skip()`, which vitest
+ * and node:test hand to the test; on the standard output where the framework has no such thing, as jest.
  */
 export function skippable(title: string, run: (skip: (reason: string) => void) => Promise<void>): () => Promise<void> {
   // `arguments`: of a declared parameter vitest would expect a fixture, and jest a callback.

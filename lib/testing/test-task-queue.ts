@@ -26,8 +26,9 @@ export interface TestJob {
 }
 
 /**
- * Units of work as they are, over a database that holds nothing: tasks run after the result is known, effects after the commit, and
- * `afterRollback` where the method or a task throws. Jobs are only noted, and so are batch tasks, such as `OwnershipTransferTask`: they need a database. A `manager` to join, which would be a mock, is not looked at.
+ * Units of work as they are, over a database that holds nothing: tasks run after the result is known, effects after the
+ * commit, and `afterRollback` where the method or a task throws. Jobs are only noted, and so are batch tasks, such as
+ * `OwnershipTransferTask`: they need a database. A `manager` to join, which would be a mock, is not looked at.
  */
 export class TestTaskQueue extends TaskQueue {
   readonly #tasks: TaskLike[] = [];

@@ -18,7 +18,9 @@ export class Mutex {
     return true;
   }
 
-  /** Calls `turn` when the caller has entered, after all callers who wait now. The returned function ends the waiting. */
+  /**
+   * Calls `turn` when the caller has entered, after all callers who wait now. The returned function ends the waiting.
+   */
   wait(turn: () => void): () => void {
     this.#waiting.add(turn);
     return () => void this.#waiting.delete(turn);
@@ -113,8 +115,8 @@ export class Line {
   }
 
   /**
-   * Runs a unit of work when it is its turn and the transaction is still open; if the line has ended before, its failure is not reported a
-   * second time.
+   * Runs a unit of work when it is its turn and the transaction is still open; if the line has ended before, its
+   * failure is not reported a second time.
    */
   enterUnit<T>(isOpen: () => boolean, run: () => Promise<T>): Promise<T> {
     this.#units++;
@@ -149,8 +151,8 @@ export function lineOf(runner: QueryRunner): Line {
 }
 
 /**
- * The same outcome. A failure that comes when it is over goes to `tell`, instead of becoming an unhandled rejection, which would end the
- * process, because its caller may be gone.
+ * The same outcome. A failure that comes when it is over goes to `tell`, instead of becoming an unhandled rejection,
+ * which would end the process, because its caller may be gone.
  */
 export function quietOnceOver<T>(work: Promise<T>, isOver: () => boolean, tell: (error: unknown) => void): Promise<T> {
   const promise = work.catch((error: unknown) => {

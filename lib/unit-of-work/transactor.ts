@@ -51,8 +51,8 @@ export class Transactor {
   }
 
   /**
-   * Runs `work` in a unit of work: nested under a savepoint inside of another, inside the application's own transaction where
-   * there is one, else in a new transaction that commits when `work` resolves and rolls back when it rejects.
+   * Runs `work` in a unit of work: nested under a savepoint inside of another, inside the application's own transaction
+   * where there is one, else in a new transaction that commits when `work` resolves and rolls back when it rejects.
    */
   run<T>(work: Work<T>, options: UnitOptions = {}): Promise<T> {
     const here = ambientOf(this.dataSource);
@@ -64,8 +64,9 @@ export class Transactor {
   }
 
   /**
-   * Runs an operation whose bytes flow before it writes rows. Called in a unit of work or in the application's transaction, it writes
-   * them there. If that has ended meanwhile, it throws `UnitEndedError`: on its own it would outlive work that was undone.
+   * Runs an operation whose bytes flow before it writes rows. Called in a unit of work or in the application's
+   * transaction, it writes them there. If that has ended meanwhile, it throws `UnitEndedError`: on its own it would
+   * outlive work that was undone.
    */
   staying<T>(operation: () => Promise<T>): Promise<T> {
     const here = ambientOf(this.dataSource);
@@ -79,8 +80,8 @@ export class Transactor {
   }
 
   /**
-   * Lets a shutdown wait for work that follows a commit, as it waits for units. `stop` is called once it waits no longer: the work has to
-   * end soon then. It must not reject.
+   * Lets a shutdown wait for work that follows a commit, as it waits for units. `stop` is called once it waits no
+   * longer: the work has to end soon then. It must not reject.
    */
   follow(work: Promise<void>, stop: () => void): void {
     this.#open.follow(work, stop);

@@ -66,7 +66,10 @@ export class UnitOfWork {
     this.deadline?.abandon(reason);
   }
 
-  /** Runs `effect` after the root unit has committed, outside of any unit, in the order of the calls; a failure is logged. */
+  /**
+   * Runs `effect` after the root unit has committed, outside of any unit, in the order of the calls; a failure is
+   * logged.
+   */
   afterCommit(effect: () => unknown): void {
     this.#wait({ when: 'commit', run: effect }, 'afterCommit() was called');
   }
@@ -77,8 +80,8 @@ export class UnitOfWork {
   }
 
   /**
-   * Runs `last` in the root unit when its work is done: before the COMMIT or, where the application will commit, before the end of its
-   * savepoint. What it throws undoes the unit.
+   * Runs `last` in the root unit when its work is done: before the COMMIT or, where the application will commit, before
+   * the end of its savepoint. What it throws undoes the unit.
    */
   beforeEnd(last: () => Promise<void>): void {
     if (this.parent) return this.root.beforeEnd(last);
@@ -101,19 +104,28 @@ export class UnitOfWork {
     }
   }
 
-  /** Lets `witness` be asked whether the root unit was committed, if the reply to its COMMIT is lost. An undone one is not asked. */
+  /**
+   * Lets `witness` be asked whether the root unit was committed, if the reply to its COMMIT is lost. An undone one is
+   * not asked.
+   */
   addWitness(witness: Witness): void {
     this.#place().assertActive('addWitness() was called');
     this.scope.transaction.addWitness(witness);
   }
 
-  /** Keeps the statement back for the COMMIT, as `UnitTransaction.endWith()` does; false also where this is no root, or work is nested here. */
+  /**
+   * Keeps the statement back for the COMMIT, as `UnitTransaction.endWith()` does; false also where this is no root, or
+   * work is nested here.
+   */
   endWith(last: LastStatement): boolean {
     if (this.parent || this.#place() !== this.scope || !this.isActive) return false;
     return this.scope.transaction.endWith(last);
   }
 
-  /** The returned function tells later whether the present work was undone: at once for a part of the root, while effects wait for its end. */
+  /**
+   * The returned function tells later whether the present work was undone: at once for a part of the root, while
+   * effects wait for its end.
+   */
   watch(): () => boolean {
     const place = this.#place();
     return () => place.isUndone;
@@ -129,7 +141,8 @@ export class UnitOfWork {
     return this.#slots[key] as T | undefined;
   }
 
-  // The place of the flow in this unit: if a nested transaction() is undone, the effects that it queued are undone, too.
+  // The place of the flow in this unit: if a nested transaction() is undone, the effects that it queued are undone,
+  // too.
   #place(): Scope {
     const here = ambientOf(this.dataSource);
     return here?.kind === 'scope' && here.unit === this ? here : this.scope;

@@ -27,8 +27,8 @@ const CHECK = Symbol('nestjs-files:early-check');
 const outside = new WeakMap<TransferRuntime, EarlyCheck>();
 
 /**
- * Finds files for validation constraints. All lookups of one tick share one SELECT. For each viewer and owner type, the policy is called once if
- * it has `allowsMany`. Otherwise it is called once for each owner.
+ * Finds files for validation constraints. All lookups of one tick share one SELECT. For each viewer and owner type, the
+ * policy is called once if it has `allowsMany`. Otherwise it is called once for each owner.
  */
 export class EarlyCheck {
   #batch: Batch | undefined;
@@ -50,8 +50,8 @@ export class EarlyCheck {
   }
 
   /**
-   * Resolves with the files by their ids, including uploads of the current call, which have no row yet. The map may also contain the files of
-   * other lookups in the same tick. The ids must be well-formed.
+   * Resolves with the files by their ids, including uploads of the current call, which have no row yet. The map may
+   * also contain the files of other lookups in the same tick. The ids must be well-formed.
    */
   async find(ids: readonly string[]): Promise<Seen> {
     const sent = sentWith(ids);
@@ -68,11 +68,13 @@ export class EarlyCheck {
 
   #open(): Batch {
     const ids: Batch['ids'] = new Map();
-    // The batch closes after all waiting microtasks, because pipes of several parameters reach their constraints a few microtasks apart.
+    // The batch closes after all waiting microtasks, because pipes of several parameters reach their constraints a few
+    // microtasks apart.
     const tick = new Promise<void>((resolve) => queueMicrotask(() => process.nextTick(resolve)));
     const files = tick.then(() => {
       this.#batch = undefined;
-      // Callers of one tick share the statement. So outside of a unit, it must not run in the async context of one caller.
+      // Callers of one tick share the statement. So outside of a unit, it must not run in the async context of one
+      // caller.
       return currentUnit() ? this.#look(ids) : detach(() => this.#look(ids));
     });
     return { ids, files };
@@ -121,9 +123,9 @@ interface ClaimTerms {
 }
 
 /**
- * Returns why the claim is refused before the handler runs, or undefined if it is not refused. If the file's owner has the same type as the
- * target, only the transfer can decide, because the target's id is not known before the handler's result. But a file that the actor may not
- * see is treated as missing.
+ * Returns why the claim is refused before the handler runs, or undefined if it is not refused. If the file's owner has
+ * the same type as the target, only the transfer can decide, because the target's id is not known before the handler's
+ * result. But a file that the actor may not see is treated as missing.
  */
 export function earlyRefusal(
   file: (OwnershipState & { readonly sight?: Sight; readonly scan?: ScanState | null }) | undefined,

@@ -22,8 +22,8 @@ const FILE_RULES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Adds the code, and that of each field, to the answer of a call whose validation refused a file, if the answer has the form of Nest's own
- * pipes. Handlers whose parameters name no files are left alone.
+ * Adds the code, and that of each field, to the answer of a call whose validation refused a file, if the answer has the
+ * form of Nest's own pipes. Handlers whose parameters name no files are left alone.
  */
 @Injectable()
 export class FieldProblemsInterceptor implements NestInterceptor, OnModuleInit {

@@ -25,13 +25,16 @@ import type { TransferOwnershipOptions } from './rules/transfer-ownership.rule.j
 
 /** Options of a decorator for a field that names files: those of class-validator, and one more. */
 export interface FileFieldValidationOptions extends ValidationOptions {
-  /** How many files a list may name; longer lists are refused before the database is asked. @default the module's `validation.maxFiles` */
+  /**
+   * How many files a list may name; longer lists are refused before the database is asked. @default the module's
+   * `validation.maxFiles`
+   */
   maxFiles?: number;
 }
 
 /**
- * Makes the decorator of a rule. It is a plain object for class-validator, which needs no container, and works on a field with one
- * id, with several, and with `each`.
+ * Makes the decorator of a rule. It is a plain object for class-validator, which needs no container, and works on a
+ * field with one id, with several, and with `each`.
  */
 export function fileConstraint(
   rule: FileRule<ValidationArguments>,
@@ -42,7 +45,8 @@ export function fileConstraint(
   const maxFiles = readMaxFiles(limit, `@${name.charAt(0).toUpperCase()}${name.slice(1)}()`);
   // By DTO and property: class-validator asks for the message later, and does not say which of the checks it is about.
   const found = new WeakMap<object, Map<string, Problems>>();
-  // With `each`, class-validator calls once for each item, with the same arguments: the first call checks the whole list for all of them.
+  // With `each`, class-validator calls once for each item, with the same arguments: the first call checks the whole
+  // list for all of them.
   const lists = new WeakMap<ValidationArguments, Promise<boolean>>();
   let last: Problems = new Map();
 
@@ -103,8 +107,8 @@ export function fileConstraint(
 }
 
 /**
- * The object that class-validator puts into `ValidationError.contexts`, with the codes of the problems. It copies the properties right after it has
- * asked for the message.
+ * The object that class-validator puts into `ValidationError.contexts`, with the codes of the problems. It copies the
+ * properties right after it has asked for the message.
  */
 function contextOf(given: unknown, last: () => Problems): object {
   const codes = { enumerable: true, get: () => [...last().keys()] };
@@ -114,7 +118,10 @@ function contextOf(given: unknown, last: () => Problems): object {
 const CLAIMS: ReadonlySet<string> = new Set([TRANSFER_OWNERSHIP, UPLOAD_AS]);
 const ONE_FILE: FileProblem = { code: 'ONE_FILE' };
 
-/** The problem if the value is one id and the field is declared as a list, or the reverse. The handler relies on the declared type. */
+/**
+ * The problem if the value is one id and the field is declared as a list, or the reverse. The handler relies on the
+ * declared type.
+ */
 function misshape(declared: unknown, value: unknown): FileProblem | undefined {
   if (declared === undefined) return undefined;
   // A union (`string[] | null`) shows up as Object, and is a list only with `each`.
@@ -155,7 +162,10 @@ export function FileExists(options?: FileFieldValidationOptions): PropertyDecora
   return fileConstraint(FILE_EXISTS, options);
 }
 
-/** The field names files of at most this size: bytes, or a text like `'10MiB'`. Throws `ByteSizeInvalidError` for anything else. */
+/**
+ * The field names files of at most this size: bytes, or a text like `'10MiB'`. Throws `ByteSizeInvalidError` for
+ * anything else.
+ */
 export function MaxFileSize(maxSize: number | string, options?: FileFieldValidationOptions): PropertyDecorator {
   return fileConstraint(maxFileSizeRule(maxSize), options);
 }
@@ -179,14 +189,17 @@ export function AcceptFileType(
   return fileConstraint(acceptFileTypeRule(types, '@AcceptFileType()'), options);
 }
 
-/** The type of a decorator for a property of the DTO. It is that of a method, whose parameters TypeScript compares loosely: so it is a `PropertyDecorator`, too. */
+/**
+ * The type of a decorator for a property of the DTO. It is that of a method, whose parameters TypeScript compares
+ * loosely: so it is a `PropertyDecorator`, too.
+ */
 export type FieldOf<Dto> = { decorate(target: Dto, property: string | symbol): void }['decorate'];
 
 const NAME = '@TransferOwnership';
 
 /**
- * The saved entity becomes the owner of the files that the field names, in the same commit. The files are pinned. The actor has to own
- * them before. Needs `@WithTaskQueue()` on the handler.
+ * The saved entity becomes the owner of the files that the field names, in the same commit. The files are pinned. The
+ * actor has to own them before. Needs `@WithTaskQueue()` on the handler.
  * @example \@TransferOwnership('package') attachmentId!: string;
  * @example \@TransferOwnership('package', ['..', 'id']) fileId!: string; // the parent of the resource owns it
  */

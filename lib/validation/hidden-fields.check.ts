@@ -4,7 +4,10 @@ import { RouteExplorer } from '../task-queue/route-explorer.js';
 import { nestedProperties, rulesOf } from '../dto/dto-rules.js';
 import { carriesTransferOwnership, TRANSFER_OWNERSHIP } from './rules/transfer-ownership.rule.js';
 
-/** Warns at boot about fields with `@TransferOwnership()` that pipes will not see. A guarded record that names such a file is refused. */
+/**
+ * Warns at boot about fields with `@TransferOwnership()` that pipes will not see. A guarded record that names such a
+ * file is refused.
+ */
 @Injectable()
 export class HiddenFieldsCheck implements OnModuleInit {
   readonly #logger = new Logger('TransferOwnership');
@@ -40,7 +43,10 @@ function hiddenFields(dtoClass: unknown, visited = new Set<unknown>()): string[]
   return found;
 }
 
-/** class-validator drops an inherited constraint if a subclass redeclares the property with another one of the same type. */
+/**
+ * class-validator drops an inherited constraint if a subclass redeclares the property with another one of the same
+ * type.
+ */
 function redeclared(dtoClass: DtoClass): string[] {
   const own = transferred(dtoClass);
   const hidden = new Set<string>();

@@ -34,7 +34,9 @@ export function noteProblems(problems: Problems, field: string, message: string)
   for (const code of problems.keys()) call?.problems.push({ field, code, message });
 }
 
-/** The message that the application gave for the constraint, as class-validator writes it; undefined where it gave none. */
+/**
+ * The message that the application gave for the constraint, as class-validator writes it; undefined where it gave none.
+ */
 export function customMessage(message: ValidationOptions['message'], args: ValidationArguments): string | undefined {
   if (!message) return undefined;
   let text = typeof message === 'function' ? message(args) : message;

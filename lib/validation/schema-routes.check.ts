@@ -6,7 +6,10 @@ import { RouteExplorer } from '../task-queue/route-explorer.js';
 import type { Route } from '../task-queue/route-explorer.js';
 import { hasFileRules, transfersFiles } from './schema/with-files.js';
 
-/** Warns at boot about routes whose schemas would check nothing, or could not: Nest takes `{ schema }` without a word. Refuses them in Nest 11. */
+/**
+ * Warns at boot about routes whose schemas would check nothing, or could not: Nest takes `{ schema }` without a word.
+ * Refuses them in Nest 11.
+ */
 @Injectable()
 export class SchemaRoutesCheck implements OnModuleInit {
   readonly #logger = new Logger('StandardSchema');

@@ -10,8 +10,8 @@ const RULES = [
 ] as const;
 
 /**
- * Warns at boot about routes that lack `@WithTaskQueue()` but whose body names or uploads files. Such a route answers every body with a file with
- * 500, because its pipes run outside of a unit of work.
+ * Warns at boot about routes that lack `@WithTaskQueue()` but whose body names or uploads files. Such a route answers
+ * every body with a file with 500, because its pipes run outside of a unit of work.
  */
 @Injectable()
 export class UndecoratedRoutesCheck implements OnModuleInit {

@@ -33,11 +33,15 @@ export interface UploadAsOptions<
   // oxlint-disable-next-line typescript/no-explicit-any -- the application supplies its DTO's type here
   Dto = any,
 > extends Omit<TransferOwnershipOptions<T, Result, Dto>, 'allowUnowned'> {
-  /** Where the file goes. Its limits of size and type hold while it arrives. @default the `defaultStorage` of the module */
+  /**
+   * Where the file goes. Its limits of size and type hold while it arrives. @default the `defaultStorage` of the module
+   */
   storage?: string;
   /** The value for `field`: the file's id, or its address. @default 'id' */
   attachAs?: AttachAs;
-  /** The property of the owner's entity that it is written into. @default the decorated property, if the entity has it */
+  /**
+   * The property of the owner's entity that it is written into. @default the decorated property, if the entity has it
+   */
   field?: string;
 }
 
@@ -46,8 +50,9 @@ const NO_UPLOAD: FileProblem = { code: 'UPLOAD_EXPECTED' };
 const KINDS: readonly AttachAs[] = ['id', 'permanentLink'];
 
 /**
- * The field receives a file, or several, with the other fields of a multipart form: stored before the transaction opens, and the saved
- * entity's own in the same commit. Pipes and the handler see the future id of the file. Needs `@WithTaskQueue()` on the handler.
+ * The field receives a file, or several, with the other fields of a multipart form: stored before the transaction
+ * opens, and the saved entity's own in the same commit. Pipes and the handler see the future id of the file. Needs
+ * `@WithTaskQueue()` on the handler.
  * @example \@UploadAs('package', { storage: 'images' }) coverId?: string;
  * @example \@UploadAs('package', { attachAs: 'permanentLink', field: 'coverUrl' }) cover?: string;
  */
@@ -107,7 +112,10 @@ function othersIn(value: unknown): unknown[] {
   return named.filter((id) => typeof id === 'string' && !findStagedFile(id));
 }
 
-/** The ids, of those that a field names, of completed uploads that the database still knows: they are those of their files, too. */
+/**
+ * The ids, of those that a field names, of completed uploads that the database still knows: they are those of their
+ * files, too.
+ */
 async function finishedUploads(manager: EntityManager, value: unknown): Promise<ReadonlySet<string>> {
   const named = Array.isArray(value) ? (value as unknown[]) : [value];
   const ids = named.flatMap((id) => normalizeFileId(id) ?? []);
@@ -123,8 +131,9 @@ interface Before {
 }
 
 /**
- * Why a file is refused early. It may have come with the call, or be one that the owner has, which only the drain can tell. It may be the
- * actor's own, if it was uploaded before, by a direct or resumable upload, to the storage of the field.
+ * Why a file is refused early. It may have come with the call, or be one that the owner has, which only the drain can
+ * tell. It may be the actor's own, if it was uploaded before, by a direct or resumable upload, to the storage of the
+ * field.
  */
 function refusalOf(
   file: SeenFile | undefined,

@@ -18,7 +18,10 @@ const MAX_SIZE = '20MiB';
 
 export const PACKAGE_QUOTA = Symbol('PACKAGE_QUOTA');
 
-/** Where `npm start` listens: everybody knows the passwords of the accounts, so on this machine alone, unless `HOST` says otherwise. */
+/**
+ * Where `npm start` listens: everybody knows the passwords of the accounts, so on this machine alone, unless `HOST`
+ * says otherwise.
+ */
 export function addressFrom({ PORT = '3000', HOST = '127.0.0.1' }: NodeJS.ProcessEnv): { port: number; host: string } {
   return { port: Number(PORT), host: HOST };
 }

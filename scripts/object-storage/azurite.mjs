@@ -1,6 +1,7 @@
-// azurite.mjs COMMAND…: runs the command with FILES_TEST_AZURE, the connection string of a server. Where it is not set, Azurite is installed into
-// a temporary directory, which stays for the next time, and started; and once more with HTTPS, without which it takes no tokens, at
-// FILES_TEST_AZURE_TOKENS. What cannot be had is missing from the environment, and this says what is skipped for it.
+// azurite.mjs COMMAND…: runs the command with FILES_TEST_AZURE, the connection string of a server. Where it is not set,
+// Azurite is installed into a temporary directory, which stays for the next time, and started; and once more with
+// HTTPS, without which it takes no tokens, at FILES_TEST_AZURE_TOKENS. What cannot be had is missing from the
+// environment, and this says what is skipped for it.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +17,9 @@ const KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZ
 
 const say = (line) => process.stdout.write(`${line}\n`);
 
-/** Not among the packages of the project: it brings 300 of its own. It says that it needs Node 22, and runs on Node 20. */
+/**
+ * Not among the packages of the project: it brings 300 of its own. It says that it needs Node 22, and runs on Node 20.
+ */
 function install() {
   const directory = join(tmpdir(), `nestjs-files-azurite-${VERSION}`);
   const main = join(directory, 'node_modules/azurite/dist/src/blob/main.js');

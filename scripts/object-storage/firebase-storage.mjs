@@ -1,5 +1,6 @@
-// firebase-storage.mjs FIREBASE_TOOLS PORT: serves the storage emulator of an installed firebase-tools, and ends when its standard input does.
-// Only the routes of Google Cloud Storage: started as a whole, the emulator loads a Java program for the rules of Firebase.
+// firebase-storage.mjs FIREBASE_TOOLS PORT: serves the storage emulator of an installed firebase-tools, and ends when
+// its standard input does. Only the routes of Google Cloud Storage: started as a whole, the emulator loads a Java
+// program for the rules of Firebase.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 

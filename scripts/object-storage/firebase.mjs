@@ -1,5 +1,6 @@
-// firebase.mjs COMMAND…: runs the command with FILES_TEST_GCS, the address of the storage emulator of firebase-tools. Where it is not set, it is installed
-// into a temporary directory, which stays for the next time, and started. If it cannot be had, this says what is skipped.
+// firebase.mjs COMMAND…: runs the command with FILES_TEST_GCS, the address of the storage emulator of firebase-tools.
+// Where it is not set, it is installed into a temporary directory, which stays for the next time, and started. If it
+// cannot be had, this says what is skipped.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

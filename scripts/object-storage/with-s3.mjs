@@ -1,5 +1,6 @@
-// with-s3.mjs COMMAND…: runs the command with an S3 server: the one at S3_ENDPOINT, else Ceph's, which is started where it is installed and
-// stopped afterwards; CEPH_CONF then names its configuration. Where there is neither, it says so and runs nothing.
+// with-s3.mjs COMMAND…: runs the command with an S3 server: the one at S3_ENDPOINT, else Ceph's, which is started where
+// it is installed and stopped afterwards; CEPH_CONF then names its configuration. Where there is neither, it says so
+// and runs nothing.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -125,7 +125,8 @@ describe.skipIf(!chromium)('the client in a browser', () => {
     await pick(page, randomBytes(MIB));
     expect(await result(page)).toMatchObject({ name: 'UploadError', status: 0, message: 'The connection was lost' });
     expect(sent).toBe(1);
-    // Chromium itself sends a request again for each connection that it had kept, and which is closed without an answer.
+    // Chromium itself sends a request again for each connection that it had kept, and which is closed without an
+    // answer.
     expect(lost.requests).toBeGreaterThanOrEqual(1);
   });
 

@@ -9,8 +9,8 @@ export interface WorkerTask {
   readonly database: DataSourceOptions;
   readonly engine: EngineTask;
   /**
-   * Saves a record with a job, runs the job, and dies before its statement or command of this number, or in the handler; or it runs what is
-   * there, until it is told to end; or it does so and dies in the first handler.
+   * Saves a record with a job, runs the job, and dies before its statement or command of this number, or in the
+   * handler; or it runs what is there, until it is told to end; or it does so and dies in the first handler.
    */
   readonly death?: number | 'in handler' | 'in any handler';
 }

@@ -98,7 +98,9 @@ function wrongHistory({ id, name, owner_type, owner_id }: Row, history: Row[]): 
 /** What is in a storage. */
 type StoredBytes = Pick<Bytes, 'locations' | 'content'>;
 
-/** Every file has its bytes, and nothing else is there: no bytes without a file, nothing temporary, no part, no marker. */
+/**
+ * Every file has its bytes, and nothing else is there: no bytes without a file, nothing temporary, no part, no marker.
+ */
 export async function wrongBytes(files: Row[], stored: StoredBytes): Promise<string[]> {
   const wrong: string[] = [];
   const there = new Set(await stored.locations());

@@ -24,8 +24,8 @@ interface Call {
 }
 
 /**
- * Before the emulator, which ignores conditions and signatures, takes an upload in steps for complete after the first one, and composes nothing.
- * This does these as Google documents them, and leaves the rest to the emulator.
+ * Before the emulator, which ignores conditions and signatures, takes an upload in steps for complete after the first
+ * one, and composes nothing. This does these as Google documents them, and leaves the rest to the emulator.
  */
 export class Front {
   readonly objects: Objects;

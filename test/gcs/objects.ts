@@ -21,7 +21,10 @@ interface ToCreate {
   ifMatch: string | undefined;
 }
 
-/** The objects of the emulator, with generations and conditions: https://cloud.google.com/storage/docs/request-preconditions */
+/**
+ * The objects of the emulator, with generations and conditions:
+ * https://cloud.google.com/storage/docs/request-preconditions
+ */
 export class Objects {
   readonly emulator: Emulator;
   readonly #generations = new Map<string, number>();

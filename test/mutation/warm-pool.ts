@@ -20,8 +20,8 @@ async function stopThread(): Promise<void> {
 }
 
 /**
- * What vitest takes for a new worker is a thread that has run other mutants: Nest, TypeORM and the drivers are loaded already; the library
- * and its tests are loaded anew.
+ * What vitest takes for a new worker is a thread that has run other mutants: Nest, TypeORM and the drivers are loaded
+ * already; the library and its tests are loaded anew.
  */
 class WarmWorker implements PoolWorker {
   readonly name = 'warm';

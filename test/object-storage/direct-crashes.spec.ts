@@ -24,7 +24,9 @@ beforeAll(async () => {
   script = await compileModule(fileURLToPath(new URL('direct.child.ts', import.meta.url)), newDirectory());
 });
 
-/** When a process is killed: when the server is about to get the first request that matches, or when it has answered it. */
+/**
+ * When a process is killed: when the server is about to get the first request that matches, or when it has answered it.
+ */
 type Moment = 'before' | 'after';
 
 /** Two machines with one database and one bucket, of which one can be killed. */

@@ -6,7 +6,8 @@ import { FilesModule } from '../../lib/files.module.js';
 import { s3Storage } from '../../lib/storage/adapters/s3.storage.js';
 import type { S3StorageOptions } from '../../lib/storage/adapters/s3.storage.js';
 
-// Begins an upload of so many bytes, or completes the one with this id, as a process that can be killed: direct.child.js OPTIONS DATABASE WHAT
+// Begins an upload of so many bytes, or completes the one with this id, as a process that can be killed:
+// direct.child.js OPTIONS DATABASE WHAT
 const [options = '', database = '', what = ''] = process.argv.slice(2);
 
 class Machine {}

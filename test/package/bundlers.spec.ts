@@ -9,7 +9,8 @@ import { tool } from './support/run.js';
 const consumer = inject('consumer');
 const application = join(consumer, 'application');
 
-// esbuild and rolldown do not emit the metadata of decorators, which Nest needs, so that they are given what tsc has compiled.
+// esbuild and rolldown do not emit the metadata of decorators, which Nest needs, so that they are given what tsc has
+// compiled.
 beforeAll(async () => {
   const { code, output } = await tool('tsc', ['-p', application, '--outDir', join(application, 'compiled')]);
   if (code !== 0) throw new Error(output);

@@ -6,7 +6,10 @@ import { freePort } from '../../scripts/free-ports.mjs';
 
 const PATIENCE = 60_000;
 
-/** A second gateway of the Ceph that `npm run test:replicas` has started, which may be killed: the objects are not in it. */
+/**
+ * A second gateway of the Ceph that `npm run test:replicas` has started, which may be killed: the objects are not in
+ * it.
+ */
 export class Gateway {
   #process: ChildProcess | undefined;
 

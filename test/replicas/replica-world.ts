@@ -186,7 +186,8 @@ function nginxBlocks(): string[] {
 
 function serverOf(): string {
   const [common = '', , passing = ''] = nginxBlocks();
-  // A reload closes the connections of clients that wait for their next request. Browsers send that again, and these clients do not.
+  // A reload closes the connections of clients that wait for their next request. Browsers send that again, and these
+  // clients do not.
   const location = `${common} ${passing} add_header X-Upstream $upstream_addr always; keepalive_timeout 0;`;
   return `location / { ${location} }`;
 }

@@ -28,8 +28,8 @@ export interface Novelty {
 }
 
 /**
- * What one client was told. Each thing is as it was told; one that a request without an answer was about may be one or the other, and
- * the client lets go of it.
+ * What one client was told. Each thing is as it was told; one that a request without an answer was about may be one or
+ * the other, and the client lets go of it.
  */
 export class Ledger {
   readonly files = new Map<string, readonly (FileState | undefined)[]>();

@@ -5,7 +5,10 @@ import type { UnitCount } from './unit-count.js';
 
 /** What the application has in hand at one moment. */
 export interface Measure {
-  /** Bytes, after a collection; without the machine code that the engine makes for as long as something is run more often. */
+  /**
+   * Bytes, after a collection; without the machine code that the engine makes for as long as something is run more
+   * often.
+   */
   readonly heap: number;
   readonly rss: number;
   /** What keeps its event loop alive, and how much of each: `{ Timeout: 1 }`. */

@@ -58,7 +58,10 @@ export class SoakProcess {
     return (await this.#ask('measure')) as Measure;
   }
 
-  /** The files that the process has open, by what they are: `socket`, `anon_inode`, or a path; undefined where nobody can tell. */
+  /**
+   * The files that the process has open, by what they are: `socket`, `anon_inode`, or a path; undefined where nobody
+   * can tell.
+   */
   async handles(): Promise<string[] | undefined> {
     const directory = `/proc/${this.child.pid}/fd`;
     const names = await readdir(directory).catch(() => undefined);

@@ -28,7 +28,10 @@ interface Plan {
 
 const PATIENCE = 30_000;
 
-/** What is at work beside the server, the pipe to whoever started it, and the pool: a timer, say, or a file that is written. */
+/**
+ * What is at work beside the server, the pipe to whoever started it, and the pool: a timer, say, or a file that is
+ * written.
+ */
 export function workOf({ resources, pool }: Measure): string[] {
   const expected: Record<string, number> = { TCPServerWrap: 1, TCPSocketWrap: pool?.total ?? 0, PipeWrap: Infinity };
   return Object.entries(resources).flatMap(([name, count]) =>
@@ -118,7 +121,10 @@ export class SoakWorld {
     }
   }
 
-  /** How many connections of the application the server knows, by what they are doing; waits for those that are dead to be buried. */
+  /**
+   * How many connections of the application the server knows, by what they are doing; waits for those that are dead to
+   * be buried.
+   */
   async connections(expected: number): Promise<Record<string, number>> {
     const patience = performance.now() + PATIENCE;
     for (;;) {

@@ -18,7 +18,9 @@ export function hasApache(): boolean {
   return false;
 }
 
-/** Starts Apache in front of a server; it sends the files below `root` that the server names, and ends with the test. */
+/**
+ * Starts Apache in front of a server; it sends the files below `root` that the server names, and ends with the test.
+ */
 export async function apacheBefore(port: number, root: string): Promise<URL> {
   const directory = newDirectory();
   const url = new URL(`http://127.0.0.1:${await freePort()}`);

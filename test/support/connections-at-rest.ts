@@ -6,7 +6,8 @@ const BUSY: Record<string, string> = {
   postgres: `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'`,
   mariadb:
     `SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID() AND (command <> 'Sleep' ` +
-    // A living client that has read with SKIP LOCKED, and has committed, may stay in the list; there is nothing that it holds.
+    // A living client that has read with SKIP LOCKED, and has committed, may stay in the list; there is nothing that it
+    // holds.
     'OR id IN (SELECT trx_mysql_thread_id FROM information_schema.innodb_trx WHERE trx_rows_locked + trx_rows_modified > 0))',
 };
 

@@ -17,7 +17,9 @@ class Copies {
   }
 }
 
-/** An application that derives from each text a file with the same content, and whose sweeper works when it is told to. */
+/**
+ * An application that derives from each text a file with the same content, and whose sweeper works when it is told to.
+ */
 export function copyingModule(database: DataSourceOptions, root: string): Type {
   @Module({
     imports: [

@@ -179,8 +179,8 @@ function selected(): Kind[] {
 }
 
 /**
- * SQLite, and the servers that answer; of the kinds that are named, or of all. Where databases were selected, only these; but tests of one
- * kind alone run on that one.
+ * SQLite, and the servers that answer; of the kinds that are named, or of all. Where databases were selected, only
+ * these; but tests of one kind alone run on that one.
  */
 export async function reachableDatabases(...kinds: Kind[]): Promise<TestDatabase[]> {
   const wanted = (kind: Kind): boolean => kinds.length === 0 || kinds.includes(kind);
@@ -195,7 +195,10 @@ export async function reachableDatabases(...kinds: Kind[]): Promise<TestDatabase
   return found;
 }
 
-/** A skipped test that says why: Vitest takes a file without tests for a mistake. Processes that tests start import this module without Vitest. */
+/**
+ * A skipped test that says why: Vitest takes a file without tests for a mistake. Processes that tests start import this
+ * module without Vitest.
+ */
 async function skipFile(reason: string): Promise<void> {
   const { it } = await import('vitest');
   it.skip(reason);

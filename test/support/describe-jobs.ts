@@ -20,7 +20,10 @@ export interface TestedEngine {
   dispose?(database: OpenDatabase): Promise<void>;
   /** How many jobs it has, whatever has become of them; those that are done are none. */
   left(database: OpenDatabase): Promise<number>;
-  /** Leaves the one job as a process does that dies in its second attempt; tests of real deaths are in `describe-job-crashes.ts`. */
+  /**
+   * Leaves the one job as a process does that dies in its second attempt; tests of real deaths are in
+   * `describe-job-crashes.ts`.
+   */
   dieInSecondAttempt?(database: OpenDatabase): Promise<unknown>;
 }
 

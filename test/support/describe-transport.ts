@@ -28,7 +28,10 @@ export interface TransportUnderTest<Started extends StartedTransport = StartedTr
   readonly databases?: readonly ('memory' | 'postgres')[];
   /** Why it cannot be tested here. */
   readonly skip?: string | undefined;
-  /** What callers are told, where there are any: of the library's own errors, of its faults, and of what the application threw. */
+  /**
+   * What callers are told, where there are any: of the library's own errors, of its faults, and of what the application
+   * threw.
+   */
   readonly told?: { error(code: string, message: string): unknown; unknown: unknown };
 }
 
@@ -51,7 +54,10 @@ async function closeAll(started: StartedTransport, made: TransportModule): Promi
   await made.open.close();
 }
 
-/** What holds on every transport: everything is committed, or nothing, and calls at the same time have nothing to do with each other. */
+/**
+ * What holds on every transport: everything is committed, or nothing, and calls at the same time have nothing to do
+ * with each other.
+ */
 export async function describeTransport(name: string, transport: TransportUnderTest): Promise<void> {
   const { contextType, filesOf = 'ada', told, skip } = transport;
   if (skip !== undefined) console.log(skip);

@@ -21,8 +21,8 @@ import { tusOf } from './tus-app.js';
 export type StoragePlace = { root: string } | S3Place | AzurePlace;
 
 /**
- * A call of the storage or, where it is on a server, a request to it, counted from 1, and when the process dies: also within the content that is
- * appended then, behind so many bytes.
+ * A call of the storage or, where it is on a server, a request to it, counted from 1, and when the process dies: also
+ * within the content that is appended then, behind so many bytes.
  */
 export interface CrashPoint {
   call: number;
@@ -66,8 +66,8 @@ interface Extent {
 }
 
 /**
- * Kills a machine (`kill -9`) before and after each call of its storage, and within what it appends; or at some of these points, for a sample.
- * Another machine goes on.
+ * Kills a machine (`kill -9`) before and after each call of its storage, and within what it appends; or at some of
+ * these points, for a sample. Another machine goes on.
  */
 export function describeTusCrashPoints(
   name: string,

@@ -24,7 +24,10 @@ interface Begun {
   parts: Map<number, Buffer>;
 }
 
-/** A storage in memory that takes uploads from clients, with parts of so many bytes. `bucket`: where clients send to, if something listens there. */
+/**
+ * A storage in memory that takes uploads from clients, with parts of so many bytes. `bucket`: where clients send to, if
+ * something listens there.
+ */
 export function directStorage({
   partSize = 4,
   bucket = 'memory:/',

@@ -17,8 +17,8 @@ const imports = (text: string): string[] =>
   );
 
 /**
- * The TypeScript examples of a page, as `docs/` sees it, that are not in the specs, token for token: nobody knows whether they work. What an
- * example imports the specs have to import from the same place.
+ * The TypeScript examples of a page, as `docs/` sees it, that are not in the specs, token for token: nobody knows
+ * whether they work. What an example imports the specs have to import from the same place.
  */
 export async function examplesNotRun(page: string, ...specs: string[]): Promise<string[]> {
   const texts = await Promise.all(specs.map((spec) => readFile(new URL(spec), 'utf8')));

@@ -6,7 +6,10 @@ import type { AssembledFiles } from './files-harness.js';
 
 const DAY = 86_400_000;
 
-/** Sweeps as if days had passed, and holds rows against bytes: neither without the other, and no intent or marker for either. */
+/**
+ * Sweeps as if days had passed, and holds rows against bytes: neither without the other, and no intent or marker for
+ * either.
+ */
 export async function expectAgreement(world: Omit<AssembledFiles, 'close'>): Promise<void> {
   world.clock.now = Date.now() + 3 * DAY;
   expect(await world.sweeper.sweep()).toMatchObject({ failed: 0 });

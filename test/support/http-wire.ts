@@ -3,7 +3,10 @@ import type { Socket } from 'node:net';
 
 const PATIENCE = 10_000;
 
-/** A connection that sends what it is given, byte by byte as it is, and tells the status of the answer. It is opened again when it was closed. */
+/**
+ * A connection that sends what it is given, byte by byte as it is, and tells the status of the answer. It is opened
+ * again when it was closed.
+ */
 export class HttpWire {
   #socket: Socket | undefined;
 

@@ -73,7 +73,10 @@ export const PG_BOSS = {
     new PgBossTwelve({ ...login, max: 4, supervise: false, schedule: false, monitorIntervalSeconds: 1 }),
 } as const;
 
-/** An engine of a process, as JSON; `lease` is how many milliseconds a process that died keeps its jobs, where that can be set. */
+/**
+ * An engine of a process, as JSON; `lease` is how many milliseconds a process that died keeps its jobs, where that can
+ * be set.
+ */
 export type EngineTask = {
   readonly poll: number;
   readonly lease: number;
@@ -130,7 +133,10 @@ export async function startEngine(task: EngineTask): Promise<StartedEngine> {
   }
 }
 
-/** Resolves when no pg-boss is connected to the database: its pool has ended before its connections have, which nobody listens to then. */
+/**
+ * Resolves when no pg-boss is connected to the database: its pool has ended before its connections have, which nobody
+ * listens to then.
+ */
 export async function pgBossEnded({ database, ...server }: Login): Promise<void> {
   const client = new Client({ ...server, database: 'postgres' });
   await client.connect();

@@ -18,7 +18,10 @@ export function hasNginx(): boolean {
   }
 }
 
-/** Starts nginx in front of a server, as the distribution has it but for the limit of bodies, perhaps with more locations; it ends with the test. */
+/**
+ * Starts nginx in front of a server, as the distribution has it but for the limit of bodies, perhaps with more
+ * locations; it ends with the test.
+ */
 export async function nginxBefore(port: number, directives: readonly string[] = [], locations = ''): Promise<URL> {
   const passed = directives.map((one) => `${one};`).join(' ');
   const { url, stop } = await startNginx(

@@ -12,8 +12,8 @@ export interface Reference {
 }
 
 /**
- * Holds three stories against each other: what the records say, what the files say, and what the history says. Files that came without a
- * first line of history were whoever's the next line says. `ownerTypes` are those of the records.
+ * Holds three stories against each other: what the records say, what the files say, and what the history says. Files
+ * that came without a first line of history were whoever's the next line says. `ownerTypes` are those of the records.
  */
 export async function expectOwnership(
   dataSource: DataSource,

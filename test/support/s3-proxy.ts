@@ -6,9 +6,9 @@ import { onTestFinished } from 'vitest';
 import { s3Config } from './s3-server.js';
 
 /**
- * What becomes of a request: an answer of S3's with this status; the connection breaks `before` the server has the request, when its
- * `reply` is on the way, or after so many bytes of the reply's body; or the server gets the request once `until` resolves; or it has `answered`,
- * and nobody hears of it.
+ * What becomes of a request: an answer of S3's with this status; the connection breaks `before` the server has the
+ * request, when its `reply` is on the way, or after so many bytes of the reply's body; or the server gets the request
+ * once `until` resolves; or it has `answered`, and nobody hears of it.
  */
 export type S3Fate =
   | { status: number; code: string }

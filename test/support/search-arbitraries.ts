@@ -113,8 +113,9 @@ const piece = fc.oneof(
 );
 const pattern = fc.array(piece, { maxLength: 3 }).map((pieces) => pieces.join(''));
 /**
- * The operators on texts, and their operands: for columns, which hold NAMES, and for JSON. A new operator is one more entry. Operands for JSON
- * are picked by hand, because its texts are WORDS, of which random patterns would find next to none.
+ * The operators on texts, and their operands: for columns, which hold NAMES, and for JSON. A new operator is one more
+ * entry. Operands for JSON are picked by hand, because its texts are WORDS, of which random patterns would find next to
+ * none.
  */
 const TEXT_OPERATORS: Record<string, { column: fc.Arbitrary<string>; data: fc.Arbitrary<string> }> = {
   $like: { column: pattern, data: oneOf(['%', 'd%', '_', 'DRAFT', '%f']) },

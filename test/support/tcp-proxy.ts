@@ -3,8 +3,9 @@ import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
- * Where a connection breaks, at a statement: `before` it reaches the server; when it was `sent`; when its `reply` is on the way. `late`
- * is as `before`, but the statement reaches the server a while after; `hang` is as `reply`, but the client's connection stays open.
+ * Where a connection breaks, at a statement: `before` it reaches the server; when it was `sent`; when its `reply` is on
+ * the way. `late` is as `before`, but the statement reaches the server a while after; `hang` is as `reply`, but the
+ * client's connection stays open.
  */
 export type Cut = 'before' | 'sent' | 'reply' | 'late' | 'hang';
 

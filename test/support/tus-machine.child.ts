@@ -12,7 +12,8 @@ import { watchedS3 } from '../crash/s3-bytes.js';
 import type { Watch } from '../crash/s3-bytes.js';
 import type { ChildMachine, StoragePlace } from './describe-tus-crash-points.js';
 
-// A machine that takes uploads, and kills itself at a call of its storage: tus-machine.child.js MACHINE. It sends its port to its parent.
+// A machine that takes uploads, and kills itself at a call of its storage: tus-machine.child.js MACHINE. It sends its
+// port to its parent.
 const { database, place, lease, point } = JSON.parse(process.argv[2] ?? '') as ChildMachine;
 
 let calls = 0;
@@ -35,7 +36,10 @@ const app = module.createNestApplication({ logger: false });
 await app.listen(0, '127.0.0.1');
 process.send?.((app.getHttpServer() as { address(): AddressInfo }).address().port);
 
-/** The storage, which kills the process before or after a call of it, or a request to its server; or when half of the appended content has come. */
+/**
+ * The storage, which kills the process before or after a call of it, or a request to its server; or when half of the
+ * appended content has come.
+ */
 function storageAt(at: StoragePlace): Storage {
   if ('root' in at) return deadly(fsStorage(at), counted);
   const watch: Watch = (_name, send) => counted(send);

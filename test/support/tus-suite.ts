@@ -15,7 +15,10 @@ export interface TusWorld {
 const MIB = 1024 ** 2;
 const BYTES = randomBytes(17 * MIB + 5);
 
-/** What holds of resumable uploads on a server that takes no appended bytes as they come. `piece`: it keeps bytes in pieces of so many. */
+/**
+ * What holds of resumable uploads on a server that takes no appended bytes as they come. `piece`: it keeps bytes in
+ * pieces of so many.
+ */
 export function describeTus(name: string, piece: number, newWorld: () => Promise<TusWorld>): void {
   const start = async () => {
     const world = await newWorld();

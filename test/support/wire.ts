@@ -4,8 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 
 /**
- * What becomes of a request: `request` breaks the connection while it is sent, `answer` once the server has done it; a number breaks it
- * after as many bytes of the answer. `hold` passes it on when it is let go. Headers are put in place of those of the answer.
+ * What becomes of a request: `request` breaks the connection while it is sent, `answer` once the server has done it; a
+ * number breaks it after as many bytes of the answer. `hold` passes it on when it is let go. Headers are put in place
+ * of those of the answer.
  */
 export type Disturbance = 'request' | 'answer' | 'hold' | number | Record<string, string> | undefined;
 

@@ -57,7 +57,10 @@ export const erase: Command = {
   },
 };
 
-/** Tells the files of the owner, which are deleted if that is asked for. Resolves with the number of those that are left. */
+/**
+ * Tells the files of the owner, which are deleted if that is asked for. Resolves with the number of those that are
+ * left.
+ */
 async function tellFiles(
   { app, out, signal }: Pick<CommandRun, 'app' | 'out' | 'signal'>,
   owner: OwnerReference,

@@ -108,7 +108,10 @@ function adopter(app: INestApplicationContext, owner: OwnerReference | null, con
   };
 }
 
-/** Leaves intents, which the sweeper carries out. So nobody can create a file from the bytes meanwhile, and after a crash the removal continues. */
+/**
+ * Leaves intents, which the sweeper carries out. So nobody can create a file from the bytes meanwhile, and after a
+ * crash the removal continues.
+ */
 function deleter(app: INestApplicationContext): Act {
   const transactor = app.get(Transactor, { strict: false });
   const journal = app.get(IntentJournal, { strict: false });

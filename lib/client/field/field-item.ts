@@ -52,7 +52,10 @@ export class FieldItem {
     return this.#state;
   }
 
-  /** Shows the state, and the buttons that go with it. The focus stays at the first of them if it was at one of those before. */
+  /**
+   * Shows the state, and the buttons that go with it. The focus stays at the first of them if it was at one of those
+   * before.
+   */
   become(state: ItemState, problem = ''): void {
     this.#state = state;
     this.problem = problem;

@@ -26,9 +26,9 @@ export type { KeyStore, TusLibrary, UploadOptions, UploadWay } from '../upload-o
 const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
 
 /**
- * A field of a form that uploads files, and whose value is the id of the file; with `multiple`, the form gets one value for each file, in their
- * order. Attributes: `name`, `label`, `multiple`, `accept`, `required`, `disabled`, `endpoint`, `storage`, `value`. It fires `change` when its
- * value has changed.
+ * A field of a form that uploads files, and whose value is the id of the file; with `multiple`, the form gets one value
+ * for each file, in their order. Attributes: `name`, `label`, `multiple`, `accept`, `required`, `disabled`, `endpoint`,
+ * `storage`, `value`. It fires `change` when its value has changed.
  * @example <file-field name="attachmentId" label="Attachment" accept="image/*" required></file-field>
  */
 export class FileFieldElement extends Base {
@@ -137,7 +137,7 @@ export class FileFieldElement extends Base {
     return this.#internals.reportValidity();
   }
 
-  /** Makes the field invalid, for a reason that the server told later; `''` makes it valid again. So does every change of the files. */
+  /** Makes the field invalid with this message, until the message is `''` or the files change. */
   setCustomValidity(message: string): void {
     this.#problem = message;
     this.#setValue();

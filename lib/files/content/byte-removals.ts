@@ -23,8 +23,8 @@ export interface Removal {
 }
 
 /**
- * Removes bytes after the commits that gave them up, while the responses are on their way. Removals that fail, or that a shutdown cuts short,
- * keep their intents, which the sweeper processes.
+ * Removes bytes after the commits that gave them up, while the responses are on their way. Removals that fail, or that
+ * a shutdown cuts short, keep their intents, which the sweeper processes.
  */
 @Injectable()
 export class ByteRemovals {
@@ -125,7 +125,10 @@ function succeeds(work: Promise<void>): Promise<boolean> {
   );
 }
 
-/** The configured number of concurrent removals, or the default. Throws `OptionInvalidError` unless it is a positive integer. */
+/**
+ * The configured number of concurrent removals, or the default. Throws `OptionInvalidError` unless it is a positive
+ * integer.
+ */
 export function readConcurrentRemovals(concurrency = DEFAULT_CONCURRENCY): number {
   if (Number.isSafeInteger(concurrency) && concurrency > 0) return concurrency;
   throw new OptionInvalidError(

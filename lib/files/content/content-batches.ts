@@ -35,8 +35,8 @@ export class ContentBatches {
   ) {}
 
   /**
-   * Calls `store` for each of the places, some side by side, and resolves once all that was stored lasts; with the outcomes in the order of the
-   * places. `store` may give undefined for a place that it leaves out.
+   * Calls `store` for each of the places, some side by side, and resolves once all that was stored lasts; with the
+   * outcomes in the order of the places. `store` may give undefined for a place that it leaves out.
    */
   async store<Place extends PlannedPlace>(
     places: readonly Place[],
@@ -68,7 +68,10 @@ export class ContentBatches {
     return begun;
   }
 
-  /** Ends the intents of bytes that were not stored. A write whose answer was lost may still arrive: its intent stays for the sweeper. */
+  /**
+   * Ends the intents of bytes that were not stored. A write whose answer was lost may still arrive: its intent stays
+   * for the sweeper.
+   */
   async #withdraw(
     planned: readonly { intent: Intent | undefined }[],
     outcomes: readonly (Placed | undefined)[],

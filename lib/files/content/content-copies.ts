@@ -39,7 +39,10 @@ export class ContentCopies {
     private readonly batches: ContentBatches,
   ) {}
 
-  /** Copies each file to the storage that `to` gives. Files that are in neither list were left out, because the run was ended. */
+  /**
+   * Copies each file to the storage that `to` gives. Files that are in neither list were left out, because the run was
+   * ended.
+   */
   async copy(
     files: readonly ManagedFile[],
     to: (file: ManagedFile) => Storage,

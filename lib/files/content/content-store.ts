@@ -24,7 +24,10 @@ import { uuidV7 } from '../file-id.js';
 /** Stored bytes that have no row yet. */
 export interface NewContent extends StoredContent {
   readonly storage: string;
-  /** The intent that protects the bytes until the row is written; undefined if the bytes are written in the row's transaction. */
+  /**
+   * The intent that protects the bytes until the row is written; undefined if the bytes are written in the row's
+   * transaction.
+   */
   readonly intent?: Intent | undefined;
   /** In the transaction that writes the row. */
   attach(unit: UnitOfWork): Promise<void>;
@@ -63,7 +66,10 @@ export class ContentStore {
     private readonly removals: ByteRemovals,
   ) {}
 
-  /** Stores the content at a new location; `commit` it next. It is destroyed when this fails, and nothing is stored then. */
+  /**
+   * Stores the content at a new location; `commit` it next. It is destroyed when this fails, and nothing is stored
+   * then.
+   */
   async put(source: Readable, storage: Storage, hints: PutHints): Promise<NewContent> {
     storage.require('write');
     if (storage.isTransactional) return this.#collect(source, storage, hints);
@@ -79,9 +85,9 @@ export class ContentStore {
   }
 
   /**
-   * Copies a file's bytes to a new location, by the storage itself where it can. Otherwise they are read and written, or linked if that is possible
-   * between the two storages, and it throws `FileCorruptError` unless they have the file's size and hash. If the place was noted before, and nothing
-   * was written, the caller has to withdraw the note.
+   * Copies a file's bytes to a new location, by the storage itself where it can. Otherwise they are read and written,
+   * or linked if that is possible between the two storages, and it throws `FileCorruptError` unless they have the
+   * file's size and hash. If the place was noted before, and nothing was written, the caller has to withdraw the note.
    */
   async copy(file: ManagedFile, from: Storage, to: Storage, hints: CopyHints = {}): Promise<NewContent> {
     const { pace, reads, ...planned } = hints;
@@ -104,7 +110,10 @@ export class ContentStore {
     return this.put(pace?.through(source) ?? source, to, known);
   }
 
-  /** Gives the bytes a second name in the other storage, and verifies them there. `undefined` where that is not possible. */
+  /**
+   * Gives the bytes a second name in the other storage, and verifies them there. `undefined` where that is not
+   * possible.
+   */
   async #link(
     file: ManagedFile,
     from: Storage,
@@ -131,7 +140,10 @@ export class ContentStore {
     return stored && this.#placed(to, stored, intent);
   }
 
-  /** Runs `work`, which writes the row, in one transaction with the content. If it is not committed, the bytes are removed. */
+  /**
+   * Runs `work`, which writes the row, in one transaction with the content. If it is not committed, the bytes are
+   * removed.
+   */
   async commit<T>(content: NewContent, work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
     return this.commitAll([content], work);
   }
@@ -144,7 +156,10 @@ export class ContentStore {
     });
   }
 
-  /** As `commitAll`, but `work` attaches the contents that are to stay. The caller discards the others, once this resolves. */
+  /**
+   * As `commitAll`, but `work` attaches the contents that are to stay. The caller discards the others, once this
+   * resolves.
+   */
   async keepAll<T>(contents: readonly NewContent[], work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
     let isUnitToDiscard = false;
     try {
@@ -174,10 +189,10 @@ export class ContentStore {
   }
 
   /**
-   * Removes bytes that no row refers to once this unit has committed. In a transactional storage they go with the commit; elsewhere after it, in
-   * the background, and the sweeper repeats failed removals. Throws `CapabilityMissingError` if a storage cannot remove, and
-   * `StorageMarkMismatchedError` if it is another place, before it changes anything. The number of statements does not depend on the number of
-   * files.
+   * Removes bytes that no row refers to once this unit has committed. In a transactional storage they go with the
+   * commit; elsewhere after it, in the background, and the sweeper repeats failed removals. Throws
+   * `CapabilityMissingError` if a storage cannot remove, and `StorageMarkMismatchedError` if it is another place,
+   * before it changes anything. The number of statements does not depend on the number of files.
    */
   async remove(unit: UnitOfWork, files: readonly Pick<ManagedFile, 'storage' | 'location'>[]): Promise<void> {
     const places = files.map((file) => ({ storage: this.storages.of(file), location: file.location }));
@@ -194,8 +209,8 @@ export class ContentStore {
   }
 
   /**
-   * Records an intent, unless there is one, then writes the bytes. If the write fails, the bytes and the intent are removed. If they cannot be
-   * removed, or the write may still arrive later, the intent stays for the sweeper.
+   * Records an intent, unless there is one, then writes the bytes. If the write fails, the bytes and the intent are
+   * removed. If they cannot be removed, or the write may still arrive later, the intent stays for the sweeper.
    */
   async #place(
     storage: Storage,

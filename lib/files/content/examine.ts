@@ -9,7 +9,8 @@ import { sniffContentType, sniffSize } from '../sniffing/sniff-content-type.js';
 import { readText } from '../sniffing/sniff-text.js';
 import type { TypeHints } from '../sniffing/type-hints.js';
 
-// Chunks, not bytes: joining them to larger ones costs more than it saves. This is enough to have the storage's next write ready.
+// Chunks, not bytes: joining them to larger ones costs more than it saves. This is enough to have the storage's next
+// write ready.
 const READ_AHEAD = 8;
 
 /** The facts about bytes once they have all been read. */
@@ -44,8 +45,8 @@ export interface ExamineHints extends TypeHints {
 }
 
 /**
- * Examines content on its way to a storage, in one pass: its type is found and checked at once; it is counted against the storage's
- * limit and the owner's room, and hashed while the body is read. Memory does not depend on its size.
+ * Examines content on its way to a storage, in one pass: its type is found and checked at once; it is counted against
+ * the storage's limit and the owner's room, and hashed while the body is read. Memory does not depend on its size.
  */
 export async function examine(
   content: Bytes,

@@ -2,8 +2,8 @@ import { Readable } from 'node:stream';
 import { ContentSpentError } from '../../errors/files.errors.js';
 
 /**
- * The bytes of a file: in memory, as an unread stream, or as a function that opens one. A unit of work with `retry` calls the
- * function again; a stream can be read only once.
+ * The bytes of a file: in memory, as an unread stream, or as a function that opens one. A unit of work with `retry`
+ * calls the function again; a stream can be read only once.
  */
 export type FileContent = OpenContent | (() => OpenContent | Promise<OpenContent>);
 type OpenContent = Readable | Uint8Array;
@@ -12,8 +12,8 @@ const PIECE_SIZE = 256 * 1024;
 const given = new WeakSet<Readable>();
 
 /**
- * The content as a stream that cannot end the process: an error that it emits before it is read is thrown when it is read. Throws
- * `ContentSpentError` for a stream that was read, or given, before.
+ * The content as a stream that cannot end the process: an error that it emits before it is read is thrown when it is
+ * read. Throws `ContentSpentError` for a stream that was read, or given, before.
  */
 export async function openContent(content: FileContent, target: string): Promise<Readable> {
   const opened = typeof content === 'function' ? await content() : content;

@@ -5,7 +5,10 @@ import type { Storage } from '../../storage/storage.js';
 import { inLanes } from '../../storage/in-lanes.js';
 import { ManagedFile } from '../managed-file.entity.js';
 
-/** What happened to the bytes: kept, because a file refers to them, or removed. `bytes` is 0 if the storage does not tell sizes. */
+/**
+ * What happened to the bytes: kept, because a file refers to them, or removed. `bytes` is 0 if the storage does not
+ * tell sizes.
+ */
 export type RemovedBytes = { kept: true } | { kept: false; bytes: number };
 
 /** Removes the bytes at the location, unless a file refers to them. */
@@ -25,8 +28,8 @@ export async function removeUnreferred(
 const SIZES_AT_ONCE = 8;
 
 /**
- * As `removeUnreferred`, for several locations, with one statement and the storage's own removal of many. The results are in the order of the
- * locations. Throws if the storage cannot remove one of them; others may be removed then.
+ * As `removeUnreferred`, for several locations, with one statement and the storage's own removal of many. The results
+ * are in the order of the locations. Throws if the storage cannot remove one of them; others may be removed then.
  */
 export async function removeAllUnreferred(
   dataSource: DataSource,

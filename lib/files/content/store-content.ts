@@ -33,8 +33,8 @@ export interface StoredContent extends Digest {
 export type Writing = (location: string, examined: Examined) => Promise<void>;
 
 /**
- * Stores the content in one pass: counted against the storage's limit, hashed, its type found and checked, written. Memory does
- * not depend on its size. When it fails nothing stays in the storage; the content is destroyed then.
+ * Stores the content in one pass: counted against the storage's limit, hashed, its type found and checked, written.
+ * Memory does not depend on its size. When it fails nothing stays in the storage; the content is destroyed then.
  */
 export async function storeContent(
   content: Bytes,

@@ -9,9 +9,15 @@ export const DERIVED_FILE = Symbol('DERIVED_FILE');
 
 /** Which files something is derived from, and how. Times are in milliseconds. */
 export interface DerivedFileOptions {
-  /** The content types of the originals, as `matchesContentType` reads them: `'image/*'`, `['application/pdf', 'image']`. */
+  /**
+   * The content types of the originals, as `matchesContentType` reads them: `'image/*'`,
+   * `['application/pdf', 'image']`.
+   */
   from: string | readonly string[];
-  /** The storage of the derived files. @default that of the original, or the default storage if that cannot write and remove */
+  /**
+   * The storage of the derived files. @default that of the original, or the default storage if that cannot write and
+   * remove
+   */
   storage?: string;
   /** The name of the derived file. @default the kind, a hyphen, and the name of the original: `thumbnail-hare.png` */
   name?: (original: ManagedFile) => string;
@@ -53,9 +59,12 @@ const NUMBERS = ['attempts', 'backoff', 'timeout', 'concurrency'] as const;
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
- * Makes a provider's method derive a file from the content of others, such as a thumbnail. It runs in a job, and what it gives is a file
- * that is owned by its original: it is deleted and replaced with it, and has the address `/files/:id/KIND`. Throws `DecorationInvalidError`.
- * @example @DerivedFile('thumbnail', { from: 'image/*' }) async thumbnail(content: Readable) { return shrink(await buffer(content)); }
+ * Makes a provider's method derive a file from the content of others, such as a thumbnail. It runs in a job, and what
+ * it gives is a file that is owned by its original: it is deleted and replaced with it, and has the address
+ * `/files/:id/KIND`. Throws `DecorationInvalidError`.
+ * @example
+ * @DerivedFile('thumbnail', { from: 'image/*' })
+ * async thumbnail(content: Readable) { return shrink(await buffer(content)); }
  */
 export function DerivedFile(
   kind: string,

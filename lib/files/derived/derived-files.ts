@@ -18,11 +18,15 @@ export interface DerivePayload {
   readonly again?: boolean;
 }
 
-// So often at most a job is queued, whoever asks: the last one may still wait, or wait for its next attempt. It counts from the moment at which the
-// file got its content, so that those who ask first do not repeat the job that this has queued.
+// So often at most a job is queued, whoever asks: the last one may still wait, or wait for its next attempt. It counts
+// from the moment at which the file got its content, so that those who ask first do not repeat the job that this has
+// queued.
 const ONCE_IN = 300_000;
 
-/** Files that are derived from others by `@DerivedFile()`, without access checks: they follow the access to their originals. */
+/**
+ * Files that are derived from others by `@DerivedFile()`, without access checks: they follow the access to their
+ * originals.
+ */
 @Injectable()
 export class DerivedFiles {
   /** @internal */
@@ -34,8 +38,8 @@ export class DerivedFiles {
   ) {}
 
   /**
-   * What was derived from the present content of the file: `await derived.find(file, 'thumbnail')`. Undefined if nothing was, or not yet, or if
-   * it could not be made. One statement.
+   * What was derived from the present content of the file: `await derived.find(file, 'thumbnail')`. Undefined if
+   * nothing was, or not yet, or if it could not be made. One statement.
    */
   async find(original: ManagedFile, kind: string): Promise<ManagedFile | undefined> {
     const found = await this.of(original, kind);
@@ -43,8 +47,9 @@ export class DerivedFiles {
   }
 
   /**
-   * As `find()`, and queues the derivation if there is nothing yet: then, and while its own scan is pending, it is undefined. Throws
-   * `DerivedFileMissingError` if nothing of this kind can be made of the file, and what a download of the file itself throws if that is not clean.
+   * As `find()`, and queues the derivation if there is nothing yet: then, and while its own scan is pending, it is
+   * undefined. Throws `DerivedFileMissingError` if nothing of this kind can be made of the file, and what a download of
+   * the file itself throws if that is not clean.
    */
   async request(original: ManagedFile, kind: string): Promise<ManagedFile | undefined> {
     const recipe = this.recipes.find(kind);
@@ -58,8 +63,8 @@ export class DerivedFiles {
   }
 
   /**
-   * Queues the derivation again, such as after a failure or a change of the method. Until it has ended well, what was derived before stands.
-   * Throws `DerivedFileMissingError` if nothing of this kind is derived from the file.
+   * Queues the derivation again, such as after a failure or a change of the method. Until it has ended well, what was
+   * derived before stands. Throws `DerivedFileMissingError` if nothing of this kind is derived from the file.
    */
   async remake(original: ManagedFile, kind: string): Promise<void> {
     const recipe = this.recipes.find(kind);
@@ -69,8 +74,8 @@ export class DerivedFiles {
   }
 
   /**
-   * Queues all that is derived from the file, in the unit of work that has given it readable content. Nothing for content that is not clean. `again`
-   * where it may have been derived before, and be lost.
+   * Queues all that is derived from the file, in the unit of work that has given it readable content. Nothing for
+   * content that is not clean. `again` where it may have been derived before, and be lost.
    * @internal
    */
   queueFor(file: ManagedFile, { again = false } = {}): void {
@@ -81,7 +86,8 @@ export class DerivedFiles {
   }
 
   /**
-   * The derived files of originals that this transaction has locked, locked, too. None, without a statement, where nothing is derived.
+   * The derived files of originals that this transaction has locked, locked, too. None, without a statement, where
+   * nothing is derived.
    * @internal
    */
   async lockOf(manager: EntityManager, ids: readonly string[]): Promise<ManagedFile[]> {
@@ -97,7 +103,8 @@ export class DerivedFiles {
   }
 
   /**
-   * Deletes derived files that this unit has locked: rows now, bytes after the commit. They have no history, and count for no quota.
+   * Deletes derived files that this unit has locked: rows now, bytes after the commit. They have no history, and count
+   * for no quota.
    * @internal
    */
   async remove(unit: UnitOfWork, files: readonly ManagedFile[]): Promise<void> {

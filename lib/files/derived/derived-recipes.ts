@@ -28,8 +28,8 @@ const DEFAULTS = { attempts: 5, backoff: 1_000, timeout: 60_000, concurrency: 2 
 type Args = [content: unknown, context: DerivationContext];
 
 /**
- * The methods with `@DerivedFile()` among the application's providers. Their kinds are known as soon as Nest makes providers, because routes and
- * the handlers of jobs are made by them.
+ * The methods with `@DerivedFile()` among the application's providers. Their kinds are known as soon as Nest makes
+ * providers, because routes and the handlers of jobs are made by them.
  */
 @Injectable()
 export class DerivedRecipes implements OnModuleInit {

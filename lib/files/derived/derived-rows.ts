@@ -13,8 +13,8 @@ export function isDerived({ ownerType }: Pick<ManagedFile, 'ownerType'>): boolea
 }
 
 /**
- * The time at which the file got its content. It identifies this content among all contents of the file, wherever the bytes are. The `createdAt` of a
- * derived file is the content time of its original.
+ * The time at which the file got its content. It identifies this content among all contents of the file, wherever the
+ * bytes are. The `createdAt` of a derived file is the content time of its original.
  */
 export function contentTime({ createdAt, replacedAt }: Pick<ManagedFile, 'createdAt' | 'replacedAt'>): number {
   return (replacedAt ?? createdAt).getTime();
@@ -26,8 +26,8 @@ export function isOfContent(derived: ManagedFile, original: ManagedFile): boolea
 }
 
 /**
- * Whether the row records that nothing could be made from the content. It has no bytes. Otherwise it is an ordinary file, so it is removed with its
- * original like other derived files.
+ * Whether the row records that nothing could be made from the content. It has no bytes. Otherwise it is an ordinary
+ * file, so it is removed with its original like other derived files.
  */
 export function isEmptyStandIn({ size }: ManagedFile): boolean {
   return size === 0;
@@ -38,7 +38,10 @@ export function derivedOf(manager: EntityManager, ids: readonly string[]): Promi
   return manager.find(ManagedFile, { where: { ownerType: FILE_OWNER, ownerId: In([...ids]) }, order: { id: 'ASC' } });
 }
 
-/** As `derivedOf`, locked until the transaction ends. Lock their originals before: who writes derived files has locked these, too. */
+/**
+ * As `derivedOf`, locked until the transaction ends. Lock their originals before: who writes derived files has locked
+ * these, too.
+ */
 export async function lockDerivedOf(manager: EntityManager, ids: readonly string[]): Promise<ManagedFile[]> {
   const isLocking = familyOf(dataSourceOf(manager)) !== 'sqlite';
   const found: ManagedFile[] = [];

@@ -3,8 +3,8 @@ import { OptionInvalidError } from '../../errors/setup.errors.js';
 /** What happens to uploads that are never attached. */
 export interface DraftOptions {
   /**
-   * How long an upload may stay with the user who uploaded it: milliseconds, or a text such as `12h`, `7d` or `2w`. Longer than anybody takes to
-   * fill in a form.
+   * How long an upload may stay with the user who uploaded it: milliseconds, or a text such as `12h`, `7d` or `2w`.
+   * Longer than anybody takes to fill in a form.
    */
   expireAfter: number | string;
 }

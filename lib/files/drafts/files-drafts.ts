@@ -20,7 +20,10 @@ export interface DraftsReport {
   expired: number;
   /** Their bytes, which are removed after the commit. */
   bytes: number;
-  /** Files that a row of the application refers to although nobody has given them to it. They stay, and are no drafts any more. */
+  /**
+   * Files that a row of the application refers to although nobody has given them to it. They stay, and are no drafts
+   * any more.
+   */
   kept: number;
 }
 
@@ -36,8 +39,8 @@ const BATCH = 100;
 const RETRIES = 5;
 
 /**
- * Deletes uploads that were never attached, once their time is over. The sweeper calls it. Several machines may do it at once. A transfer
- * that has begun wins: its file is passed over.
+ * Deletes uploads that were never attached, once their time is over. The sweeper calls it. Several machines may do it
+ * at once. A transfer that has begun wins: its file is passed over.
  */
 @Injectable()
 export class FilesDrafts {
@@ -55,7 +58,10 @@ export class FilesDrafts {
     return this.drafts.areOn;
   }
 
-  /** Deletes all drafts that have expired, in commits of a hundred. Nothing without the option `drafts`. It runs outside of any unit of work. */
+  /**
+   * Deletes all drafts that have expired, in commits of a hundred. Nothing without the option `drafts`. It runs outside
+   * of any unit of work.
+   */
   async expire({ signal, onProgress }: ExpireOptions = {}): Promise<DraftsReport> {
     const report: DraftsReport = { expired: 0, bytes: 0, kept: 0 };
     for (const storage of this.removableStorages()) {

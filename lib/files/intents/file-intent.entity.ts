@@ -6,8 +6,8 @@ import { Authoritative } from '../../unit-of-work/typeorm/query-builders.js';
 export type IntentKind = 'create' | 'delete';
 
 /**
- * Bytes without a file's row: about to be written, or about to be removed. The intent exists from before the first byte until after the last one
- * is removed, so that the sweeper can finish the work of a crash.
+ * Bytes without a file's row: about to be written, or about to be removed. The intent exists from before the first byte
+ * until after the last one is removed, so that the sweeper can finish the work of a crash.
  */
 @Entity('files_intent', BINARY_TABLE)
 @Authoritative()

@@ -25,8 +25,9 @@ import { SWEEPER_OPTIONS } from './sweeper-options.js';
 import type { CheckedSweeperOptions } from './sweeper-options.js';
 
 /**
- * Removes the remains of a crash, a failed storage or a lost COMMIT: bytes that no file refers to. With the option `drafts`, it also deletes
- * uploads that nobody has attached in time. It may run on several machines at once; bytes that another file refers to are never touched.
+ * Removes the remains of a crash, a failed storage or a lost COMMIT: bytes that no file refers to. With the option
+ * `drafts`, it also deletes uploads that nobody has attached in time. It may run on several machines at once; bytes
+ * that another file refers to are never touched.
  */
 @Injectable()
 export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -51,8 +52,8 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
   ) {}
 
   /**
-   * Sweeps once, after the removals that this process has in progress. A call during a sweep returns the report of that sweep. It runs
-   * outside of any unit of work, wherever it is called.
+   * Sweeps once, after the removals that this process has in progress. A call during a sweep returns the report of that
+   * sweep. It runs outside of any unit of work, wherever it is called.
    */
   async sweep({ onProgress }: SweepOptions = {}): Promise<SweepReport> {
     await this.removals.idle();

@@ -12,8 +12,9 @@ interface Place {
 }
 
 /**
- * Finds the places that belong to no file. Until the transaction ends, nobody can make a file of their bytes: their rows are in the unique index,
- * so that a registration in progress is waited for, and one that begins waits, and finds the intents that this transaction leaves.
+ * Finds the places that belong to no file. Until the transaction ends, nobody can make a file of their bytes: their
+ * rows are in the unique index, so that a registration in progress is waited for, and one that begins waits, and finds
+ * the intents that this transaction leaves.
  */
 export async function holdOrphans<P extends Place>(manager: EntityManager, places: readonly P[]): Promise<Set<P>> {
   const holds = new Map(

@@ -3,8 +3,8 @@ import { openBeside } from '../../unit-of-work/typeorm/open-beside.js';
 import { FileIntent } from './file-intent.entity.js';
 
 /**
- * A connection for intents that have to commit while the caller's transaction is open. It is not one of the application's pool: if units held
- * all of those and waited here for another one, none would ever end.
+ * A connection for intents that have to commit while the caller's transaction is open. It is not one of the
+ * application's pool: if units held all of those and waited here for another one, none would ever end.
  */
 export class IntentConnection {
   #opened: Promise<DataSource> | undefined;

@@ -25,7 +25,9 @@ export class IntentEndings {
     private readonly transactor: Transactor,
   ) {}
 
-  /** Finishes the intents. Those that fail are noted, and keep their lease. If the sweep is stopped, the rest is left. */
+  /**
+   * Finishes the intents. Those that fail are noted, and keep their lease. If the sweep is stopped, the rest is left.
+   */
   async finish(intents: readonly FileIntent[], sweep: Sweep): Promise<void> {
     for (const intent of await this.#finishTogether(intents, sweep)) {
       if (sweep.isStopped()) return;
@@ -36,7 +38,8 @@ export class IntentEndings {
     }
   }
 
-  // From the lease on, no row can start to refer to the bytes: creations need the intent without a lease, registrations need it removed.
+  // From the lease on, no row can start to refer to the bytes: creations need the intent without a lease, registrations
+  // need it removed.
   async #finishOne({ id, storage, location }: FileIntent, report: SweepReport): Promise<void> {
     const { dataSource } = this.transactor;
     count(report, await removeUnreferred(dataSource, this.storages.of({ storage }), location));

@@ -36,8 +36,8 @@ const ROWS_PER_STATEMENT = 1000;
 const IDS_PER_STATEMENT = 10_000;
 
 /**
- * Writes intents. An intent is a committed note about bytes without a committed file row: the row is not committed yet, or it was removed. With
- * an intent, the sweeper can remove the bytes after a crash or a rollback.
+ * Writes intents. An intent is a committed note about bytes without a committed file row: the row is not committed yet,
+ * or it was removed. With an intent, the sweeper can remove the bytes after a crash or a rollback.
  */
 @Injectable()
 export class IntentJournal {
@@ -54,8 +54,9 @@ export class IntentJournal {
   }
 
   /**
-   * Notes that bytes will be written to the location. When this resolves, the note is durable, even if the caller is in a transaction. The note is
-   * a committed row. For a caller in a transaction on SQLite or a shared connection, it is a marker in the storage.
+   * Notes that bytes will be written to the location. When this resolves, the note is durable, even if the caller is in
+   * a transaction. The note is a committed row. For a caller in a transaction on SQLite or a shared connection, it is a
+   * marker in the storage.
    */
   async announce(storage: Storage, location: string): Promise<Intent> {
     // The row is made once: if the reply to the first insert is lost, a second one must not note the same bytes twice.
@@ -75,7 +76,10 @@ export class IntentJournal {
     return markers;
   }
 
-  /** Notes in the caller's transaction that the bytes will be removed. After their removal, call `drop()` with the returned ids. */
+  /**
+   * Notes in the caller's transaction that the bytes will be removed. After their removal, call `drop()` with the
+   * returned ids.
+   */
   async announceRemovals(manager: EntityManager, places: readonly StoredAt[]): Promise<(StoredAt & { id: string })[]> {
     const removals = places.map(({ storage, location }) => {
       const intent = this.#make('delete', storage, location);
@@ -100,7 +104,10 @@ export class IntentJournal {
     for (const chunk of inChunks(ids, IDS_PER_STATEMENT)) await through.getRepository(FileIntent).delete(chunk);
   }
 
-  /** Throws `LocationPendingError` if a write or removal of bytes at one of the locations is pending. One statement for each storage. */
+  /**
+   * Throws `LocationPendingError` if a write or removal of bytes at one of the locations is pending. One statement for
+   * each storage.
+   */
   async assertNonePending(manager: EntityManager, places: readonly StoredAt[]): Promise<void> {
     for (const storage of new Set(places.map((place) => place.storage.name))) {
       const keys = places.filter((place) => place.storage.name === storage).map((place) => locationKey(place.location));
@@ -117,8 +124,8 @@ export class IntentJournal {
   }
 
   /**
-   * Settles all of the intents, like `Intent.settle()`. If the unit sees rows that were committed after it began, the rows are deleted
-   * together. Otherwise the intents are settled one by one.
+   * Settles all of the intents, like `Intent.settle()`. If the unit sees rows that were committed after it began, the
+   * rows are deleted together. Otherwise the intents are settled one by one.
    */
   async settleAll(unit: UnitOfWork, intents: readonly Intent[]): Promise<void> {
     const rows = intents.flatMap(({ row }) => row ?? []);
@@ -168,8 +175,8 @@ export class IntentJournal {
             return;
           }
         } else {
-          // The unit's snapshot may be older than the intent. Then the unit cannot delete the intent, so it is deleted after the commit. Its grace
-          // period starts again here, so that no sweeper leases it while the unit is open.
+          // The unit's snapshot may be older than the intent. Then the unit cannot delete the intent, so it is deleted
+          // after the commit. Its grace period starts again here, so that no sweeper leases it while the unit is open.
           const renewed = await intents.update(unleased, { createdAt: new Date(this.now()) });
           unit.afterCommit(withdraw);
           if (renewed.affected === 1) return;

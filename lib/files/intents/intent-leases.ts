@@ -18,8 +18,8 @@ export interface LeaseTerms {
 const LEASE_RETRIES = 5;
 
 /**
- * Leases due intents to the caller: deletions at once, since they are committed; creations when they are old. Nobody else
- * gets them while the lease lasts. Empty when nothing is due.
+ * Leases due intents to the caller: deletions at once, since they are committed; creations when they are old. Nobody
+ * else gets them while the lease lasts. Empty when nothing is due.
  */
 export function leaseIntents(transactor: Transactor, terms: LeaseTerms): Promise<FileIntent[]> {
   return skipsLocked(transactor.dataSource) ? leaseUnlocked(transactor, terms) : leaseByToken(transactor, terms);
@@ -38,7 +38,10 @@ function leaseUnlocked(transactor: Transactor, terms: LeaseTerms): Promise<FileI
   return transactor.run(work, { retry: LEASE_RETRIES });
 }
 
-/** On every database: of several processes that read an intent, only one can change it from the state that all have read. */
+/**
+ * On every database: of several processes that read an intent, only one can change it from the state that all have
+ * read.
+ */
 async function leaseByToken(transactor: Transactor, terms: LeaseTerms): Promise<FileIntent[]> {
   for (;;) {
     const token = randomUUID();
@@ -78,12 +81,15 @@ async function lease(manager: EntityManager, ids: readonly string[], token: stri
     .execute();
 }
 
-/** Whether the server of an open data source knows `SKIP LOCKED`: PostgreSQL, MySQL from 8.0 on, MariaDB from 10.6 on. */
+/**
+ * Whether the server of an open data source knows `SKIP LOCKED`: PostgreSQL, MySQL from 8.0 on, MariaDB from 10.6 on.
+ */
 export function skipsLocked(dataSource: DataSource): boolean {
   const family = familyOf(dataSource);
   if (family === 'postgres') return true;
   if (family !== 'mysql') return false;
   const [major = 0, minor = 0] = (dataSource.driver.version ?? '').split('.').map(Number);
-  // MySQL went from 5 to 8, and MariaDB is at 10 and above, so the version tells them apart, whichever type the data source has.
+  // MySQL went from 5 to 8, and MariaDB is at 10 and above, so the version tells them apart, whichever type the data
+  // source has.
   return major === 8 || major === 9 || major > 10 || (major === 10 && minor >= 6);
 }

@@ -8,8 +8,8 @@ import { uuidV7 } from '../file-id.js';
 export const MARKERS = '.nestjs-files/intents';
 
 /**
- * An intent that lies beside the bytes, in their storage: on SQLite and PGlite the caller has the one connection while a unit of work is open,
- * so that no row can be committed beside it.
+ * An intent that lies beside the bytes, in their storage: on SQLite and PGlite the caller has the one connection while
+ * a unit of work is open, so that no row can be committed beside it.
  */
 export async function leaveMarker(storage: Storage, location: string): Promise<Intent> {
   // Also list and read, so that the sweeper can find and read it.

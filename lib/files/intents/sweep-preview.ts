@@ -23,7 +23,10 @@ export interface SweepStep {
   kind: IntentKind | 'marker' | 'upload' | 'draft';
   /** When the intent was written, the upload was begun, or the file was uploaded. */
   since: Date;
-  /** `remove` the bytes; `keep` them, because a file refers to them, so that only the intent goes; `wait`, because it is not due yet. */
+  /**
+   * `remove` the bytes; `keep` them, because a file refers to them, so that only the intent goes; `wait`, because it is
+   * not due yet.
+   */
   outcome: 'remove' | 'keep' | 'wait';
 }
 

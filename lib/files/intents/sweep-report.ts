@@ -14,7 +14,10 @@ export interface SweepReport {
   bytesRemoved: number;
   /** Unfinished files that writes had left in their storages. */
   leftovers: number;
-  /** Uploads that were never attached, and whose time is over. Their bytes are removed after this sweep, and do not count here. */
+  /**
+   * Uploads that were never attached, and whose time is over. Their bytes are removed after this sweep, and do not
+   * count here.
+   */
   expired: number;
 }
 

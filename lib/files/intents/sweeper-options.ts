@@ -4,7 +4,9 @@ import { OptionInvalidError } from '../../errors/setup.errors.js';
 export interface SweeperOptions {
   /** From the end of one sweep to the beginning of the next. @default 3_600_000, an hour */
   interval?: number;
-  /** How long bytes may be without a row: longer than any upload and any unit of work takes. @default 86_400_000, a day */
+  /**
+   * How long bytes may be without a row: longer than any upload and any unit of work takes. @default 86_400_000, a day
+   */
   grace?: number;
   /** How many intents are taken at once. @default 100 */
   batch?: number;

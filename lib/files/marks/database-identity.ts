@@ -6,9 +6,9 @@ import { ManagedFile } from '../managed-file.entity.js';
 import { familyOf } from '../../unit-of-work/typeorm/data-source.js';
 
 /**
- * The identity that tells this database from a copy of it: the option `installation` or, without it, the server (PostgreSQL), the name of
- * the database or the path of its file, and the table of files. `undefined` for a database in memory, of which there is no copy, and for PGlite,
- * which does not tell whether it is in memory.
+ * The identity that tells this database from a copy of it: the option `installation` or, without it, the server
+ * (PostgreSQL), the name of the database or the path of its file, and the table of files. `undefined` for a database in
+ * memory, of which there is no copy, and for PGlite, which does not tell whether it is in memory.
  */
 export async function databaseIdentity(dataSource: DataSource, installation?: string): Promise<string | undefined> {
   const { database } = dataSource.options;

@@ -3,8 +3,8 @@ import { Authoritative } from '../../unit-of-work/typeorm/query-builders.js';
 import { BINARY_TABLE, text, uuid, when } from '../columns.js';
 
 /**
- * The mark by which the database recognises a storage. Storages that cannot be mistaken for another place, such as that in the database, have
- * none.
+ * The mark by which the database recognises a storage. Storages that cannot be mistaken for another place, such as that
+ * in the database, have none.
  */
 @Entity('files_storage', BINARY_TABLE)
 @Authoritative()

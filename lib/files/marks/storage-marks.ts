@@ -80,7 +80,10 @@ export async function adoptStorage(
 
 const unmarked = new AsyncLocalStorage<true>();
 
-/** Boots an application whose tables may be missing: storages are neither marked nor compared with their mark, so nothing may change them. */
+/**
+ * Boots an application whose tables may be missing: storages are neither marked nor compared with their mark, so
+ * nothing may change them.
+ */
 export function bootUnmarked<T>(boot: () => T): T {
   return unmarked.run(true, boot);
 }

@@ -16,8 +16,8 @@ export interface Beginning {
 }
 
 /**
- * The same chunks. As soon as the type of the file can be found, and before the bytes that tell it are passed on, throws
- * `FileTypeNotAcceptedError` if the storage does not accept it.
+ * The same chunks. As soon as the type of the file can be found, and before the bytes that tell it are passed on,
+ * throws `FileTypeNotAcceptedError` if the storage does not accept it.
  */
 export async function* accepted(
   content: AsyncIterable<Uint8Array>,

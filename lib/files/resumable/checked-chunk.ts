@@ -17,8 +17,9 @@ export interface ChunkChecksum {
 }
 
 /**
- * Reads all of the content, checks it, and runs `work` with it. None of it reaches the storage before that: a storage may be unable to take bytes
- * back, and a crash meanwhile must not leave bytes that nobody has checked. Throws `wrong()` for other content.
+ * Reads all of the content, checks it, and runs `work` with it. None of it reaches the storage before that: a storage
+ * may be unable to take bytes back, and a crash meanwhile must not leave bytes that nobody has checked. Throws
+ * `wrong()` for other content.
  */
 export async function withChecked<T>(
   content: AsyncIterable<Uint8Array>,

@@ -45,7 +45,9 @@ export interface Appended extends ByActor {
   /** Where they begin. */
   offset: number;
   content: ArrivingContent;
-  /** Called with the name of the storage, before anything is read; throws if the actor may not upload there any more. */
+  /**
+   * Called with the name of the storage, before anything is read; throws if the actor may not upload there any more.
+   */
   allow?: (storage: string) => Promise<void>;
   /** The error of content that ended early; what came of it is kept. */
   failure(): Error | undefined;

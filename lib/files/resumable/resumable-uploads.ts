@@ -19,8 +19,9 @@ import { UploadAppends } from './upload-appends.js';
 import { UploadLeases } from './upload-leases.js';
 
 /**
- * Uploads that come through the application in several requests, each of which goes on where the one before has stopped. The storage alone knows
- * how far an upload is. When all bytes are there, it becomes a file. Nothing here checks who may begin one.
+ * Uploads that come through the application in several requests, each of which goes on where the one before has
+ * stopped. The storage alone knows how far an upload is. When all bytes are there, it becomes a file. Nothing here
+ * checks who may begin one.
  */
 @Injectable()
 export class ResumableUploads {
@@ -44,7 +45,10 @@ export class ResumableUploads {
     return stateOf(row, length === 0 && !hasContent ? await this.#arrived(row) : undefined, 0);
   }
 
-  /** How far the upload is; throws `UploadNotFoundError`. One whose last bytes came just before a crash becomes a file now. */
+  /**
+   * How far the upload is; throws `UploadNotFoundError`. One whose last bytes came just before a crash becomes a file
+   * now.
+   */
   async find(id: string, by: ByActor): Promise<ResumableState> {
     const row = await this.#find(id, by);
     if (row.endedAt) return stateOf(row, await this.completion.fileOf(row), row.length ?? row.size);

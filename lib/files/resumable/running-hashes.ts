@@ -12,8 +12,9 @@ export interface RunningHash {
 }
 
 /**
- * The hashes of uploads whose bytes have all come through this process, from the first one on, so that a complete upload need not be read again.
- * A hash that is missing costs a reading, and nothing else: one is given up whenever it is not sure what the storage has.
+ * The hashes of uploads whose bytes have all come through this process, from the first one on, so that a complete
+ * upload need not be read again. A hash that is missing costs a reading, and nothing else: one is given up whenever it
+ * is not sure what the storage has.
  */
 @Injectable()
 export class RunningHashes {
@@ -27,7 +28,9 @@ export class RunningHashes {
     return kept?.offset === offset ? kept : undefined;
   }
 
-  /** Keeps the hash, because the storage has exactly these bytes. The oldest ones are given up if there are too many. */
+  /**
+   * Keeps the hash, because the storage has exactly these bytes. The oldest ones are given up if there are too many.
+   */
   keep(id: string, running: RunningHash): void {
     this.#kept.set(id, running);
     const [oldest] = this.#kept.keys();

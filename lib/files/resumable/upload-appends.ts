@@ -46,7 +46,10 @@ export class UploadAppends {
     for await (const chunk of content) if (chunk.length > 0) throw new UploadLengthExceededError(id, length ?? size);
   }
 
-  /** Appends bytes to an open upload, whose lease this request has. Resolves to the new offset, also for content that ended early. */
+  /**
+   * Appends bytes to an open upload, whose lease this request has. Resolves to the new offset, also for content that
+   * ended early.
+   */
   async append(row: FileUpload, appended: Appended, lease: UploadLease): Promise<number> {
     const storage = this.storages.of(row);
     this.assertOffset(row, appended, await this.offsetOf(row));

@@ -15,8 +15,9 @@ import { ownerOf } from '../owner-reference.js';
 const STEP = 4 * 1024 * 1024;
 
 /**
- * Keeps uploads within the limits of the storage and the owner. An announced length counts from the beginning; the bytes of an upload of unknown
- * length count before they are stored, so that many requests at once cannot store more than all of them may.
+ * Keeps uploads within the limits of the storage and the owner. An announced length counts from the beginning; the
+ * bytes of an upload of unknown length count before they are stored, so that many requests at once cannot store more
+ * than all of them may.
  */
 @Injectable()
 export class UploadCharges {
@@ -38,7 +39,10 @@ export class UploadCharges {
     row.length = length;
   }
 
-  /** The same chunks, each of which counts already; throws before one that would lead beyond a limit, and at once where the request says so. */
+  /**
+   * The same chunks, each of which counts already; throws before one that would lead beyond a limit, and at once where
+   * the request says so.
+   */
   async within(
     row: FileUpload,
     storage: Storage,
@@ -73,7 +77,10 @@ export class UploadCharges {
     }
   }
 
-  /** Counts so many bytes for the owner, in all. Throws `UploadNotFoundError` where the upload has ended: they count no more. */
+  /**
+   * Counts so many bytes for the owner, in all. Throws `UploadNotFoundError` where the upload has ended: they count no
+   * more.
+   */
   async #charge(row: FileUpload, size: number, further: Partial<FileUpload> = {}): Promise<void> {
     const { id } = row;
     if (size === row.size && Object.keys(further).length === 0) return;

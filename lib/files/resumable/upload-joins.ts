@@ -35,8 +35,8 @@ export class UploadJoins {
   ) {}
 
   /**
-   * Makes an upload, and a file, of partial ones, which end with it. The same request again gives the same upload and file; of several at once, one
-   * makes them.
+   * Makes an upload, and a file, of partial ones, which end with it. The same request again gives the same upload and
+   * file; of several at once, one makes them.
    */
   async join(options: ConcatenateUploads): Promise<ResumableState> {
     try {

@@ -26,8 +26,8 @@ export class UploadLease {
   }
 
   /**
-   * The chunks of the content, as long as the lease holds; throws `UploadBusyError` once it is lost. While the client sends nothing, the lease is
-   * not renewed: another request may go on then.
+   * The chunks of the content, as long as the lease holds; throws `UploadBusyError` once it is lost. While the client
+   * sends nothing, the lease is not renewed: another request may go on then.
    */
   async *watched(content: ArrivingContent): AsyncGenerator<Uint8Array, void> {
     const chunks = content[Symbol.asyncIterator]();

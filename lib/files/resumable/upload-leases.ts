@@ -14,15 +14,16 @@ import { UploadLease } from './upload-lease.js';
 import { UploadRowWrites } from './upload-row-writes.js';
 
 /**
- * How long a lease lasts, in milliseconds. A client that was cut off waits as long for the request that the server does not know to be dead; so
- * does one whose machine has died.
+ * How long a lease lasts, in milliseconds. A client that was cut off waits as long for the request that the server does
+ * not know to be dead; so does one whose machine has died.
  */
 export const UPLOAD_LEASE = Symbol('UPLOAD_LEASE');
 export const UPLOAD_LEASE_DEFAULT = 5_000;
 
 /**
- * Lets one request at a time append to an upload, on all machines: it writes a lease into the row, which it renews while bytes come. A request
- * without a lease is refused at once. The lease of a machine that died, or of a client that sends nothing, expires.
+ * Lets one request at a time append to an upload, on all machines: it writes a lease into the row, which it renews
+ * while bytes come. A request without a lease is refused at once. The lease of a machine that died, or of a client that
+ * sends nothing, expires.
  */
 @Injectable()
 export class UploadLeases {
@@ -39,7 +40,10 @@ export class UploadLeases {
     this.#writes = new UploadRowWrites(transactor);
   }
 
-  /** Runs `work` while no other request appends to the upload; throws `UploadBusyError`. The upload lasts its full time again from now on. */
+  /**
+   * Runs `work` while no other request appends to the upload; throws `UploadBusyError`. The upload lasts its full time
+   * again from now on.
+   */
   async hold<T>({ id }: FileUpload, work: (lease: UploadLease) => Promise<T>): Promise<T> {
     const owner = randomUUID();
     const free = [{ leaseUntil: IsNull() }, { leaseUntil: notAfter(new Date(this.now())) }];
@@ -63,7 +67,9 @@ export class UploadLeases {
     }
   }
 
-  /** Ends the request of this process that appends to the upload, if there is one, and waits until it writes no more. */
+  /**
+   * Ends the request of this process that appends to the upload, if there is one, and waits until it writes no more.
+   */
   async interrupt(id: string): Promise<void> {
     await this.#held.get(id)?.giveUp();
   }

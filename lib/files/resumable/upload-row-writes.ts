@@ -15,7 +15,10 @@ interface Write {
   readonly change: Partial<FileUpload>;
 }
 
-/** Changes the rows of uploads, outside of any unit of work, and commits changes that are asked for at the same time together. */
+/**
+ * Changes the rows of uploads, outside of any unit of work, and commits changes that are asked for at the same time
+ * together.
+ */
 export class UploadRowWrites {
   readonly #together = new Together<Write, boolean>(MAX_TOGETHER, (writes) => this.#write(writes));
 

@@ -16,9 +16,10 @@ export interface CopiedTo {
 }
 
 /**
- * The scan state of each copy, in their order. Call it in the transaction that writes their rows: another scan may have found something
- * in a clean original while its bytes were copied. One statement, and none if no original was clean. A copy of an original that is gone or has other
- * content by now is scanned; throws `FileChangedError` where nothing would scan it.
+ * The scan state of each copy, in their order. Call it in the transaction that writes their rows: another scan may have
+ * found something in a clean original while its bytes were copied. One statement, and none if no original was clean. A
+ * copy of an original that is gone or has other content by now is scanned; throws `FileChangedError` where nothing
+ * would scan it.
  */
 export async function verdictsOfCopies(manager: EntityManager, copies: readonly CopiedTo[]): Promise<ScanFields[]> {
   const clean = copies.flatMap(({ file: { id, scan } }) => (scan === 'clean' ? id : []));

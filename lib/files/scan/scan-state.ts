@@ -23,8 +23,9 @@ export function unscannedBy(scanner: FileScanner | undefined): ScanFields {
 }
 
 /**
- * The state of the same content in another place, which has this scanner. A verdict of a scanner of the same name holds. Throws unless the content
- * is clean or unscanned, where the other place has no scanner: nothing would keep it closed, or ever open it.
+ * The state of the same content in another place, which has this scanner. A verdict of a scanner of the same name
+ * holds. Throws unless the content is clean or unscanned, where the other place has no scanner: nothing would keep it
+ * closed, or ever open it.
  */
 export function scanOfCopy(file: ManagedFile, scanner: FileScanner | undefined): ScanFields {
   if (!scanner) {
@@ -42,7 +43,10 @@ export function isReadable({ scan }: Pick<ManagedFile, 'scan'>): boolean {
   return scan === null || scan === 'clean';
 }
 
-/** Throws `FilePendingError`, `FileInfectedError` or `FileUnscannedError` unless the content is clean, or nothing scans it. */
+/**
+ * Throws `FilePendingError`, `FileInfectedError` or `FileUnscannedError` unless the content is clean, or nothing scans
+ * it.
+ */
 export function assertReadable(file: Pick<ManagedFile, 'id' | 'scan'>): void {
   if (isReadable(file)) return;
   const { id, scan } = file;

@@ -19,7 +19,10 @@ export function encodeCursor(file: ManagedFile, keys: readonly SortKey[]): strin
   return Buffer.from(JSON.stringify([signature(keys), ...position])).toString('base64url');
 }
 
-/** The SQL condition of coming after the cursor's position; throws `SearchQueryInvalidError` for a cursor that is not of this order. */
+/**
+ * The SQL condition of coming after the cursor's position; throws `SearchQueryInvalidError` for a cursor that is not of
+ * this order.
+ */
 export function afterCursor(
   cursor: unknown,
   keys: readonly SortKey[],
@@ -43,7 +46,10 @@ export function afterCursor(
   return from === undefined ? after : `(${from} AND ${after})`;
 }
 
-/** Where the files after the position begin in an index on the first key: databases do not find this in the other conditions. */
+/**
+ * Where the files after the position begin in an index on the first key: databases do not find this in the other
+ * conditions.
+ */
 function startOf(column: string, bound: string | undefined, { field, direction }: SortKey): string | undefined {
   if (bound === undefined) return undefined;
   if (direction === 'asc') return `${column} >= ${bound}`;

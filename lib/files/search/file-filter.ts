@@ -63,7 +63,8 @@ type PathFilter = { [path: `${FileDataColumn}.${string}`]: FileDataFilter };
 
 /**
  * A filter of files. All of its conditions must hold.
- * @example { ownerType: 'package', size: { $gt: 1024 }, $or: [{ name: { $ilike: '%.pdf' } }, { 'metadata.tags.draft': true }] }
+ * @example
+ * { ownerType: 'package', size: { $gt: 1024 }, $or: [{ name: { $ilike: '%.pdf' } }, { 'metadata.draft': true }] }
  */
 export type FileFilter = ColumnFilter &
   DataFilter &

@@ -8,8 +8,8 @@ import { LIMITS } from './limits.js';
 export type Sieve = (files: readonly ManagedFile[]) => Promise<readonly ManagedFile[]>;
 
 /**
- * As `searchFiles`, as if the files that the sieve removes did not exist: pages are full, and neither `count` nor `next` reveals them. For that,
- * all matching files are read, a bounded number at a time.
+ * As `searchFiles`, as if the files that the sieve removes did not exist: pages are full, and neither `count` nor
+ * `next` reveals them. For that, all matching files are read, a bounded number at a time.
  */
 export async function searchVisibleFiles(
   dataSource: DataSource,

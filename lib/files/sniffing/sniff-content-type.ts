@@ -39,9 +39,9 @@ export function sniffSize(head: Uint8Array): number {
 }
 
 /**
- * The content type of the bytes. The declared type and the name count only where bytes cannot tell: among kinds of plain text and of Office
- * documents, and for a PDF that begins with other bytes. They never make a file HTML, SVG, XML or a script. Unknown binary content is
- * `application/octet-stream`.
+ * The content type of the bytes. The declared type and the name count only where bytes cannot tell: among kinds of
+ * plain text and of Office documents, and for a PDF that begins with other bytes. They never make a file HTML, SVG, XML
+ * or a script. Unknown binary content is `application/octet-stream`.
  */
 export async function sniffContentType(head: Uint8Array, hints: TypeHints = {}): Promise<string> {
   const signed = await typeBySignature(head);
@@ -81,7 +81,8 @@ function binaryType(head: Uint8Array, signed: string | undefined, hints: TypeHin
 }
 
 /**
- * A PDF behind other bytes: behind blanks, or if the declared type or the name says PDF and the content does not begin as HTML, SVG or XML.
+ * A PDF behind other bytes: behind blanks, or if the declared type or the name says PDF and the content does not begin
+ * as HTML, SVG or XML.
  */
 function latePdf(head: Uint8Array, { declared, name }: TypeHints): string | undefined {
   const start = Buffer.from(head.subarray(0, PDF_WITHIN)).toString('latin1');

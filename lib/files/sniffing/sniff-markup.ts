@@ -4,7 +4,8 @@ const XML_DECLARATION = /^\s*<\?xml[\s?]/i;
 const DOCTYPE = /^<!doctype(?:\s+([^\s>[]+))?[\s>[]/i;
 const ROOT = /^<([a-z_][^\s/>]*)([^>]*)/i;
 
-// The tags that make a browser take a text for HTML: https://mimesniff.spec.whatwg.org/#identifying-a-resource-with-an-unknown-mime-type
+// The tags that make a browser take a text for HTML:
+// https://mimesniff.spec.whatwg.org/#identifying-a-resource-with-an-unknown-mime-type
 const HTML_ROOT =
   /^<(?:html|head|body|script|iframe|h1|div|font|table|a|style|title|b|br|p|meta|link|img|form|input|object|embed|base)[\s>]/i;
 
@@ -17,8 +18,8 @@ export function isMarkdownMarkup(text: string): boolean {
 }
 
 /**
- * The type of a text that is HTML, SVG or XML by its document type or its root element; `undefined` for any other text. If the text is cut
- * within its prologue, the most dangerous type is assumed.
+ * The type of a text that is HTML, SVG or XML by its document type or its root element; `undefined` for any other text.
+ * If the text is cut within its prologue, the most dangerous type is assumed.
  */
 export function sniffMarkup(text: string): string | undefined {
   const declared = XML_DECLARATION.test(text);

@@ -33,8 +33,8 @@ const COMPOUND_BY_EXTENSION: Readonly<Record<string, string>> = {
 };
 
 /**
- * The type of an Office document whose first entry is larger than the examined bytes, so that its archive tells no more: the declared type or
- * the name decides, and each visible entry must be a part of such a document.
+ * The type of an Office document whose first entry is larger than the examined bytes, so that its archive tells no
+ * more: the declared type or the name decides, and each visible entry must be a part of such a document.
  */
 export function openXmlType(head: Uint8Array, { declared, name }: TypeHints): string | undefined {
   const known =
@@ -47,7 +47,10 @@ export function openXmlType(head: Uint8Array, { declared, name }: TypeHints): st
   return entries.length > 0 && areParts ? known.type : undefined;
 }
 
-/** The type of a document of Office before 2007. Its bytes are a compound file; the declared type or the name tells which kind. */
+/**
+ * The type of a document of Office before 2007. Its bytes are a compound file; the declared type or the name tells
+ * which kind.
+ */
 export function compoundType({ declared = '', name }: TypeHints): string | undefined {
   return (
     Object.values(COMPOUND_BY_EXTENSION).find((type) => type === declared) ?? COMPOUND_BY_EXTENSION[extensionOf(name)]

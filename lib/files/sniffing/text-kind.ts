@@ -1,7 +1,8 @@
 import { extensionOf } from './type-hints.js';
 import type { TypeHints } from './type-hints.js';
 
-// The types of text that a client may declare. None that a browser runs or renders: no HTML, SVG, XML, scripts, style sheets.
+// The types of text that a client may declare. None that a browser runs or renders: no HTML, SVG, XML, scripts, style
+// sheets.
 const DECLARABLE =
   /^(?:text\/(?:csv|tab-separated-values|markdown|calendar|vcard|vtt|yaml|rtf)|application\/(?:json|jsonl|x-ndjson|yaml|x-yaml|toml|sql|(?:[a-z0-9.-]+\+)json|(?:[a-z0-9.-]+\+)yaml))$/;
 
@@ -42,8 +43,9 @@ const BY_EXTENSION: Readonly<Record<string, string>> = {
 };
 
 /**
- * The text type that the client's content type or the file's name indicates; `undefined` if neither indicates one. The content type counts
- * first. The name decides if the content type is `text/plain` or not a text type (Windows sends `application/vnd.ms-excel` for CSV).
+ * The text type that the client's content type or the file's name indicates; `undefined` if neither indicates one. The
+ * content type counts first. The name decides if the content type is `text/plain` or not a text type (Windows sends
+ * `application/vnd.ms-excel` for CSV).
  */
 export function textKindOf({ declared = '', name }: TypeHints): string | undefined {
   const type = ALIASES[declared] ?? declared;

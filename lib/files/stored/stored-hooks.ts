@@ -14,7 +14,10 @@ import type { StoredHook, StoringContext, StoringOperation } from './on-file-sto
 /** The application's `onStored` option. */
 export const ON_STORED = Symbol('ON_STORED');
 
-/** The hooks of the application for files whose content is new: the option `onStored`, then the methods with `@OnFileStored()`. */
+/**
+ * The hooks of the application for files whose content is new: the option `onStored`, then the methods with
+ * `@OnFileStored()`.
+ */
 @Injectable()
 export class StoredHooks implements OnModuleInit {
   #found: readonly StoredHook[] | undefined;
@@ -28,8 +31,8 @@ export class StoredHooks implements OnModuleInit {
   ) {}
 
   /**
-   * Queues the scan of the content, where it has to be scanned, or else what is derived from it, and calls the hooks one after the other, because
-   * they share a transaction. Call it in the unit of work that has written the row.
+   * Queues the scan of the content, where it has to be scanned, or else what is derived from it, and calls the hooks
+   * one after the other, because they share a transaction. Call it in the unit of work that has written the row.
    */
   async run(file: ManagedFile, operation: StoringOperation): Promise<void> {
     this.scan(file);

@@ -2,9 +2,15 @@ import { OptionInvalidError } from '../../errors/setup.errors.js';
 
 /** The lifetime of uploads that clients send to the storage themselves. Times are in milliseconds. */
 export interface DirectUploadOptions {
-  /** How long after its beginning an upload that was not completed is given up: at most a century. @default 86_400_000, a day */
+  /**
+   * How long after its beginning an upload that was not completed is given up: at most a century. @default 86_400_000,
+   * a day
+   */
   expireAfter?: number;
-  /** How long a signed request can be sent: at most a week, and never longer than the upload lasts. @default 3_600_000, an hour */
+  /**
+   * How long a signed request can be sent: at most a week, and never longer than the upload lasts. @default 3_600_000,
+   * an hour
+   */
   urlsExpireAfter?: number;
 }
 

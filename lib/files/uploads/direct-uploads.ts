@@ -20,8 +20,8 @@ import { begunOf, partCount, partNumbers, sizeOfPart, wholeParts } from './uploa
 import { findRow } from './upload-rows.js';
 
 /**
- * Uploads whose bytes clients send to the storage themselves, for the application's own code: nothing here checks who may begin one. With
- * `{ actor }`, an upload of another actor is treated as missing.
+ * Uploads whose bytes clients send to the storage themselves, for the application's own code: nothing here checks who
+ * may begin one. With `{ actor }`, an upload of another actor is treated as missing.
  */
 @Injectable()
 @Quiet('begin', 'find', 'signParts', 'complete', 'completeOnce', 'abort')
@@ -40,9 +40,9 @@ export class DirectUploads {
   ) {}
 
   /**
-   * Begins an upload: `await uploads.begin({ name: 'film.mp4', size: 5_000_000_000 })`. Its size counts against the owner's quota from now on.
-   * Throws `CapabilityMissingError` for a storage that takes nothing from clients, `FileTooLargeError`, and `LocationTakenError` where a
-   * `location` function gives the place of something else.
+   * Begins an upload: `await uploads.begin({ name: 'film.mp4', size: 5_000_000_000 })`. Its size counts against the
+   * owner's quota from now on. Throws `CapabilityMissingError` for a storage that takes nothing from clients,
+   * `FileTooLargeError`, and `LocationTakenError` where a `location` function gives the place of something else.
    */
   async begin(options: BeginUploadOptions): Promise<BegunUpload> {
     const storage = this.storages.get(options.storage ?? this.defaultStorage);
@@ -90,8 +90,9 @@ export class DirectUploads {
   }
 
   /**
-   * Makes a file of the uploaded bytes; called again, it returns the same one. Throws `UploadIncompleteError`, and the upload stays open.
-   * Content that is not as announced, or of a type that the storage does not accept, is removed, and the upload is over.
+   * Makes a file of the uploaded bytes; called again, it returns the same one. Throws `UploadIncompleteError`, and the
+   * upload stays open. Content that is not as announced, or of a type that the storage does not accept, is removed, and
+   * the upload is over.
    */
   async complete(id: string, by?: ByActor): Promise<ManagedFile> {
     const { file } = await this.completeOnce(id, by);
@@ -99,7 +100,8 @@ export class DirectUploads {
   }
 
   /**
-   * As `complete`, and tells whether the file has the owner that the upload was for: it may have been given away since it was completed.
+   * As `complete`, and tells whether the file has the owner that the upload was for: it may have been given away since
+   * it was completed.
    * @internal
    */
   completeOnce(id: string, by?: ByActor): Promise<{ file: ManagedFile; isTheirs: boolean }> {

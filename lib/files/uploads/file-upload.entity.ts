@@ -3,14 +3,14 @@ import { Authoritative } from '../../unit-of-work/typeorm/query-builders.js';
 import { BINARY_TABLE, id, int8, text, uuid, when } from '../columns.js';
 
 /**
- * The kind of an upload. `direct`: the client sends it to the storage itself. The others are resumable, and come through the application:
- * `single` becomes a file, `partial` becomes a part of a `final` one.
+ * The kind of an upload. `direct`: the client sends it to the storage itself. The others are resumable, and come
+ * through the application: `single` becomes a file, `partial` becomes a part of a `final` one.
  */
 export type UploadKind = 'direct' | 'single' | 'partial' | 'final';
 
 /**
- * An upload that takes more than one request. The row exists from before the storage is asked until no bytes can arrive any more, so that the
- * remains of a crash are found. As long as it is there, no other upload has the location.
+ * An upload that takes more than one request. The row exists from before the storage is asked until no bytes can arrive
+ * any more, so that the remains of a crash are found. As long as it is there, no other upload has the location.
  */
 @Entity('files_upload', BINARY_TABLE)
 @Authoritative()

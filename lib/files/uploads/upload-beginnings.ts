@@ -20,7 +20,8 @@ export class UploadBeginnings {
 
   /** Writes the row. The announced size counts for the owner from now on. Throws `LocationTakenError`. */
   async enter(row: FileUpload, storage: Storage): Promise<void> {
-    // As for all content: a transformer of the application's may give a location twice. Of uploads, the first to have its row has the location.
+    // As for all content: a transformer of the application's may give a location twice. Of uploads, the first to have
+    // its row has the location.
     if (await storage.exists(row.location)) throw new LocationTakenError(row.location, storage.name);
     await this.transactor.run(async (unit) => {
       await orTaken(row, () => unit.manager.insert(FileUpload, { ...row }));

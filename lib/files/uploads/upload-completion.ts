@@ -42,7 +42,9 @@ const FINAL = [
   UploadMismatchedError,
 ];
 
-/** Creates files from completed uploads. While bytes are read, no transaction is open, unless the caller has opened one. */
+/**
+ * Creates files from completed uploads. While bytes are read, no transaction is open, unless the caller has opened one.
+ */
 @Injectable()
 export class UploadCompletion {
   constructor(
@@ -58,8 +60,9 @@ export class UploadCompletion {
   ) {}
 
   /**
-   * Creates and returns the file of the upload; later calls return the same file. If the content is refused, gives the upload up and throws the
-   * reason. With the hash of all bytes, by the algorithm of the storage, only the first bytes are read again.
+   * Creates and returns the file of the upload; later calls return the same file. If the content is refused, gives the
+   * upload up and throws the reason. With the hash of all bytes, by the algorithm of the storage, only the first bytes
+   * are read again.
    */
   async complete(row: FileUpload, hash?: string): Promise<ManagedFile> {
     if (row.endedAt) return this.fileOf(row);
@@ -166,7 +169,10 @@ export class UploadCompletion {
     }
   }
 
-  /** Saves the row of the file and the end of the upload in one commit. Returns `undefined` if another call has ended the upload. */
+  /**
+   * Saves the row of the file and the end of the upload in one commit. Returns `undefined` if another call has ended
+   * the upload.
+   */
   async #commit(row: FileUpload, found: ContentFacts): Promise<ManagedFile | undefined> {
     const { id, name, storage, location } = row;
     return this.transactor.run(async (unit) => {
@@ -182,7 +188,8 @@ export class UploadCompletion {
       };
       const file = Object.assign(newFile(stored, ownerOf(row), id), this.#draftOf(row));
       await insertStoredFile(manager, file);
-      // A `location` function may return the same location twice. Then another file may be written or removed there right now, and its bytes were read.
+      // A `location` function may return the same location twice. Then another file may be written or removed there
+      // right now, and its bytes were read.
       await this.journal.assertNonePending(manager, [{ storage: this.storages.of(row), location }]);
       await this.ownership.onCreate(file, manager, actorOf(row), announced(row));
       await this.hooks?.run(file, 'direct');

@@ -28,8 +28,8 @@ export class UploadEndings {
   ) {}
 
   /**
-   * Gives the upload up, and then removes its bytes; failed removals are left to the sweeper. `false` if it has ended already. The
-   * row stays, and with it the location is taken, as long as what was signed can arrive.
+   * Gives the upload up, and then removes its bytes; failed removals are left to the sweeper. `false` if it has ended
+   * already. The row stays, and with it the location is taken, as long as what was signed can arrive.
    */
   giveUp(row: FileUpload): Promise<boolean> {
     return this.transactor.run(async (unit) => {
@@ -43,8 +43,8 @@ export class UploadEndings {
   }
 
   /**
-   * Ends the parts of a final upload in the transaction that makes a file of it, and then removes their bytes. Throws `UploadNotFoundError` if
-   * one of them has ended.
+   * Ends the parts of a final upload in the transaction that makes a file of it, and then removes their bytes. Throws
+   * `UploadNotFoundError` if one of them has ended.
    */
   async useUp(unit: UnitOfWork, final: FileUpload): Promise<void> {
     const { manager } = unit;
@@ -82,7 +82,10 @@ export class UploadEndings {
     return removeUnreferred(this.transactor.dataSource, storage, location);
   }
 
-  /** What the upload has reserved no longer counts. A request that appends may have reserved more since the row was read. */
+  /**
+   * What the upload has reserved no longer counts. A request that appends may have reserved more since the row was
+   * read.
+   */
   async #release(row: FileUpload, manager: EntityManager): Promise<void> {
     const isFixed = !isResumableRow(row) || row.length !== null;
     const now = isFixed ? row : ((await manager.findOneBy(FileUpload, { id: row.id })) ?? row);

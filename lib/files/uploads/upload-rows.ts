@@ -7,7 +7,10 @@ import { normalizeFileId } from '../file-id.js';
 import type { ByActor } from './direct-upload-types.js';
 import { FileUpload } from './file-upload.entity.js';
 
-/** The row of an upload that has not expired; throws `UploadNotFoundError`, also for an upload of another actor, or of the other sort. */
+/**
+ * The row of an upload that has not expired; throws `UploadNotFoundError`, also for an upload of another actor, or of
+ * the other sort.
+ */
 export async function findRow(
   manager: EntityManager,
   id: string,
@@ -42,8 +45,8 @@ export function partsOf({ parts }: FileUpload): string[] {
 }
 
 /**
- * Ends the upload, if it is open, and has expired by `expiredBy`; from then on it expires at `expiresAt`. Of several who do it at once, one is
- * told that it has.
+ * Ends the upload, if it is open, and has expired by `expiredBy`; from then on it expires at `expiresAt`. Of several
+ * who do it at once, one is told that it has.
  */
 export async function endRow(
   manager: EntityManager,

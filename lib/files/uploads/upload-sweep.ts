@@ -19,7 +19,9 @@ export class UploadSweep {
     @Optional() @Inject(FILES_CLOCK) private readonly now: Clock = Date.now,
   ) {}
 
-  /** Expired uploads: open ones, and ended ones that expired long enough ago that none of their bytes can still arrive. */
+  /**
+   * Expired uploads: open ones, and ended ones that expired long enough ago that none of their bytes can still arrive.
+   */
   async *due(settledBefore: Date, batch: number): AsyncGenerator<FileUpload, void> {
     const now = new Date(this.now());
     for (let after: FileUpload | undefined; ;) {
@@ -39,8 +41,8 @@ export class UploadSweep {
   }
 
   /**
-   * Gives an open upload up, and removes its bytes. The row is removed once no more bytes can arrive. `undefined` if another call has ended the
-   * upload meanwhile.
+   * Gives an open upload up, and removes its bytes. The row is removed once no more bytes can arrive. `undefined` if
+   * another call has ended the upload meanwhile.
    */
   async sweep(row: FileUpload, settledBefore: Date): Promise<RemovedBytes | undefined> {
     if (row.endedAt === null && !(await this.endings.expire(row))) return undefined;

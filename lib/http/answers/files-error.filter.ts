@@ -10,9 +10,10 @@ import { ValidationFailedError } from '../../errors/files.errors.js';
 const CATCHES = '__filterCatchExceptions__';
 
 /**
- * Answers errors of the library on every transport, with their code and without details of the server, and logs faults of the server.
- * The application's own global filters keep the last word: one that catches `FilesError` on every transport, one that catches
- * `HttpException` or everything over HTTP. Nest applies no global filters to gateways: put it there with `@UseFilters(FilesErrorFilter)`.
+ * Answers errors of the library on every transport, with their code and without details of the server, and logs faults
+ * of the server. The application's own global filters keep the last word: one that catches `FilesError` on every
+ * transport, one that catches `HttpException` or everything over HTTP. Nest applies no global filters to gateways: put
+ * it there with `@UseFilters(FilesErrorFilter)`.
  */
 @Catch(FilesError)
 export class FilesErrorFilter extends BaseExceptionFilter {
@@ -23,8 +24,8 @@ export class FilesErrorFilter extends BaseExceptionFilter {
   }
 
   /**
-   * Nest asks the global filter that was registered last, and a filter for everything ends the search: its log would lack the details that the
-   * answer must not have. Call it before the routes are registered.
+   * Nest asks the global filter that was registered last, and a filter for everything ends the search: its log would
+   * lack the details that the answer must not have. Call it before the routes are registered.
    * @internal
    */
   comeFirst(): void {
@@ -111,8 +112,9 @@ function sendException(error: FilesError, host: ArgumentsHost): void {
 }
 
 /**
- * The error that a resolver throws for an error of the library: graphql-js puts `extensions` into the answer, so clients find the code where
- * Apollo has its own, and the body of the HTTP answer where Nest has that of HTTP exceptions.
+ * The error that a resolver throws for an error of the library: graphql-js puts `extensions` into the answer, so
+ * clients find the code where Apollo has its own, and the body of the HTTP answer where Nest has that of HTTP
+ * exceptions.
  */
 function toGraphqlError(error: FilesError): Error {
   // Nest's driver gives it the form that errors of the ValidationPipe have.

@@ -7,8 +7,8 @@ const SPEC = /^(?:(?<first>\d+)-(?<last>\d*)|-\d+)$/;
 const UNSATISFIABLE = -1;
 
 /**
- * The one range that a `Range` header asks for, cut at the end of the content, `'unsatisfiable'`, or `undefined` for all of it: also where
- * the header is malformed, of another unit, or asks for several ranges that do not join.
+ * The one range that a `Range` header asks for, cut at the end of the content, `'unsatisfiable'`, or `undefined` for
+ * all of it: also where the header is malformed, of another unit, or asks for several ranges that do not join.
  */
 export function requestedRange(header: string | undefined, size: number): ByteRange | 'unsatisfiable' | undefined {
   const specs = readSpecs(header);

@@ -8,15 +8,18 @@ import type { Storage } from '../../storage/storage.js';
 import { validatorHeaders, validatorsOf } from '../routes/validators.js';
 
 /**
- * The types that a browser may show inline. None of them can carry a script: no SVG, HTML or XML. PDF is missing because
- * browsers refuse to show it under the sandboxing policy.
+ * The types that a browser may show inline. None of them can carry a script: no SVG, HTML or XML. PDF is missing
+ * because browsers refuse to show it under the sandboxing policy.
  */
 const INLINE = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/avif', 'text/plain']);
 
 // Milliseconds; just long enough for a client to follow the redirect.
 const ADDRESS_LIFETIME = 60_000;
 
-/** The headers of a file's content, besides its type and length. A 304 has them, too, so that the client learns their changes. */
+/**
+ * The headers of a file's content, besides its type and length. A 304 has them, too, so that the client learns their
+ * changes.
+ */
 export function downloadHeaders(file: ManagedFile, storage: Storage): Record<string, string> {
   return {
     'Content-Disposition': dispositionOf(file),
@@ -28,7 +31,10 @@ export function downloadHeaders(file: ManagedFile, storage: Storage): Record<str
   };
 }
 
-/** Adds `no-transform`: a proxy that compresses the content makes other bytes of it, which the strong ETag and the ranges do not fit. */
+/**
+ * Adds `no-transform`: a proxy that compresses the content makes other bytes of it, which the strong ETag and the
+ * ranges do not fit.
+ */
 function cacheControlOf(file: ManagedFile, storage: Storage): string {
   const chosen = storage.cacheControlOf(file);
   return /(^|,)\s*no-transform\s*(,|$)/i.test(chosen) ? chosen : `${chosen}, no-transform`;
@@ -40,8 +46,9 @@ function isSafeAlone(contentType: string): boolean {
 }
 
 /**
- * The headers that tell the client, or the web server in front, where to get the bytes. Undefined if the application sends them: for
- * `proxy`, and for `x-sendfile` if nothing is at the path. An address of the storage opens the bytes for a minute.
+ * The headers that tell the client, or the web server in front, where to get the bytes. Undefined if the application
+ * sends them: for `proxy`, and for `x-sendfile` if nothing is at the path. An address of the storage opens the bytes
+ * for a minute.
  */
 export async function headersToElsewhere(
   file: ManagedFile,
@@ -60,14 +67,17 @@ export async function headersToElsewhere(
   }
   if (downloads === 'x-sendfile') {
     const path = await storage.pathOf(location);
-    // The bytes of the path as they are, of which a header has one in each character: mod_xsendfile 0.12 decodes nothing.
+    // The bytes of the path as they are, of which a header has one in each character: mod_xsendfile 0.12 decodes
+    // nothing.
     return path === undefined ? undefined : { 'X-Sendfile': Buffer.from(path).toString('latin1') };
   }
   const path = location.split('/').map(encodeURIComponent).join('/');
   return { 'X-Accel-Redirect': `${downloads.xAccel.replace(/\/+$/, '')}/${path}` };
 }
 
-/** The `Content-Type` of the file, with the charset if that is known: without it, browsers guess by the user's locale. */
+/**
+ * The `Content-Type` of the file, with the charset if that is known: without it, browsers guess by the user's locale.
+ */
 export function typeOf({ contentType, charset }: ManagedFile): string {
   return charset === null ? contentType : `${contentType}; charset=${charset}`;
 }

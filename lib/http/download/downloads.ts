@@ -39,8 +39,8 @@ export class Downloads {
   ) {}
 
   /**
-   * Finds the file, sets status and headers, and returns the body. Returns undefined if the client already has the content, and, with 202, if
-   * there is no file yet.
+   * Finds the file, sets status and headers, and returns the body. Returns undefined if the client already has the
+   * content, and, with 202, if there is no file yet.
    */
   async answer(
     find: () => Promise<ManagedFile | undefined>,
@@ -96,21 +96,26 @@ export class Downloads {
     return undefined;
   }
 
-  /** Throws unless content is clean. Before the conditions: a cache must not be told that content which is closed now is still good. */
+  /**
+   * Throws unless content is clean. Before the conditions: a cache must not be told that content which is closed now is
+   * still good.
+   */
   assertReadable(file: ManagedFile, context: ExecutionContext): void {
     if (file.scan === 'pending') this.#set(context, { 'Retry-After': RETRY_AFTER });
     assertReadable(file);
   }
 
   /**
-   * Sends the result of `answer()`. Handlers call this method instead of returning the stream. Otherwise an interceptor of the application could
-   * turn the stream into JSON, for example an interceptor that wraps results into an envelope.
+   * Sends the result of `answer()`. Handlers call this method instead of returning the stream. Otherwise an interceptor
+   * of the application could turn the stream into JSON, for example an interceptor that wraps results into an envelope.
    */
   send(body: StreamableFile | undefined, response: unknown): void {
     this.adapters.httpAdapter.reply(response, body);
   }
 
-  /** Answers with an empty body and an address of the content. This counts as a download: a one-time link is used up. */
+  /**
+   * Answers with an empty body and an address of the content. This counts as a download: a one-time link is used up.
+   */
   #sendElsewhere(file: ManagedFile, headers: Record<string, string>, context: ExecutionContext): StreamableFile {
     if (headers['Location'] !== undefined) this.#setStatus(context, HttpStatus.TEMPORARY_REDIRECT);
     else this.#setHeaders(file, context);

@@ -12,7 +12,9 @@ export interface ConditionalRequest {
 /** `unmodified`: the client has the current content. `failed`: the client must not go on. */
 export type PreconditionResult = 'met' | 'unmodified' | 'failed';
 
-/** The result of the request's conditions, checked in the order of https://www.rfc-editor.org/rfc/rfc9110#section-13.2.2 */
+/**
+ * The result of the request's conditions, checked in the order of https://www.rfc-editor.org/rfc/rfc9110#section-13.2.2
+ */
 export function evaluatePreconditions(
   { method, headers }: ConditionalRequest,
   current: Validators,
@@ -50,7 +52,8 @@ function isExpected(headers: IncomingHttpHeaders, { etag, lastModified }: Valida
 function isKnown(headers: IncomingHttpHeaders, current: Validators, isRead: boolean): boolean {
   const noneMatch = headers['if-none-match'];
   const since = isRead && noneMatch === undefined ? parseHttpDate(headers['if-modified-since']) : undefined;
-  // Without `Cache-Control`: its `no-cache` makes caches ask here, and is no reason to send content that the client has.
+  // Without `Cache-Control`: its `no-cache` makes caches ask here, and is no reason to send content that the client
+  // has.
   const conditions = {
     'if-none-match': noneMatch?.trim(),
     'if-modified-since': since === undefined ? undefined : new Date(since).toUTCString(),

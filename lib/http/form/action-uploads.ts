@@ -58,8 +58,8 @@ const LIMITS: FormLimits = { fields: 200, files: 20, parts: 250, fieldSize: 64 *
 type PlatformRequest = (IncomingMessage | { raw: IncomingMessage }) & { body?: unknown };
 
 /**
- * Reads the form of a route whose body has fields with `@UploadAs()`: stores the files, and gives the pipes a body that has the ids of the
- * files.
+ * Reads the form of a route whose body has fields with `@UploadAs()`: stores the files, and gives the pipes a body that
+ * has the ids of the files.
  */
 @Injectable()
 export class ActionUploads extends CallPreparation {

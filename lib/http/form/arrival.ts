@@ -9,15 +9,18 @@ export const UPLOAD_IDLE_TIMEOUT = Symbol('UPLOAD_IDLE_TIMEOUT');
 // A client that sends a byte now and then occupies a connection without progress.
 const PROGRESS = 1024;
 
-/** The sockets of requests of which the body is read as an upload, or what is left of it discarded, which takes seconds at most. */
+/**
+ * The sockets of requests of which the body is read as an upload, or what is left of it discarded, which takes seconds
+ * at most.
+ */
 const arriving = new WeakSet<object>();
 const watched = new WeakSet<object>();
 
 /**
- * Watches the body of a request that is read as an upload: calls `onIdle` where less than a kilobyte comes within `timeout`. Time in which the
- * stream is paused, because storage is slower than the client, does not count. Node's `requestTimeout`, which ends a request however well it
- * flows, is set aside meanwhile, for this connection alone. The returned function ends the watch; the request timeout is restored when the
- * request is over.
+ * Watches the body of a request that is read as an upload: calls `onIdle` where less than a kilobyte comes within
+ * `timeout`. Time in which the stream is paused, because storage is slower than the client, does not count. Node's
+ * `requestTimeout`, which ends a request however well it flows, is set aside meanwhile, for this connection alone. The
+ * returned function ends the watch; the request timeout is restored when the request is over.
  */
 export function watchArrival(
   request: IncomingMessage,
@@ -51,8 +54,9 @@ export function watchArrival(
 }
 
 /**
- * Node looks through the connections of a server now and then, and tells that a request's time is over as a `clientError`, which is asked about
- * before the default, a 408: https://nodejs.org/api/http.html#event-clienterror. Events of other connections, and other errors, are left alone.
+ * Node looks through the connections of a server now and then, and tells that a request's time is over as a
+ * `clientError`, which is asked about before the default, a 408: https://nodejs.org/api/http.html#event-clienterror.
+ * Events of other connections, and other errors, are left alone.
  */
 function setRequestTimeoutAside({ socket }: IncomingMessage): void {
   const { server } = socket as { server?: EventEmitter };

@@ -21,8 +21,9 @@ interface Expected {
 }
 
 /**
- * A stream that passes the body of the request on, and fails before its end if the body does not have the digests that the client announced.
- * Undefined if it announced none. Of unknown algorithms nothing is checked. Throws `DigestInvalidError`.
+ * A stream that passes the body of the request on, and fails before its end if the body does not have the digests that
+ * the client announced. Undefined if it announced none. Of unknown algorithms nothing is checked. Throws
+ * `DigestInvalidError`.
  */
 export function digestedBody(request: IncomingMessage): Transform | undefined {
   const expected = HEADERS.flatMap((header) => expectedBy(header, request.headers[header]));

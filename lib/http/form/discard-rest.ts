@@ -16,9 +16,10 @@ export async function orDiscard<T>(request: IncomingMessage, work: () => Promise
 }
 
 /**
- * Reads on, for a while, when a request is answered early: a client that writes first and reads later gets the answer, and the connection
- * stays usable. One that sends on and on is cut off. Where the connection ends with the answer, resolves only when the rest was read:
- * unread bytes then make the system reset the connection, and the reset overtakes the answer.
+ * Reads on, for a while, when a request is answered early: a client that writes first and reads later gets the answer,
+ * and the connection stays usable. One that sends on and on is cut off. Where the connection ends with the answer,
+ * resolves only when the rest was read: unread bytes then make the system reset the connection, and the reset overtakes
+ * the answer.
  */
 export async function discardRest(request: IncomingMessage): Promise<void> {
   if (request.readableEnded || request.destroyed) return;

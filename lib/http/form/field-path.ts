@@ -6,8 +6,8 @@ const STEP = /^[^.[\]]+/;
 const LATER = /^(?:\.([^.[\]]+)|\[([^[\]]*)\])/;
 
 /**
- * The path into the body that the name of a form's field stands for: `resources[0][file]` and `resources.0.file` are `['resources', '0', 'file']`,
- * and `tags[]` is `['tags', '']`. Throws `UploadMalformedError` for other names.
+ * The path into the body that the name of a form's field stands for: `resources[0][file]` and `resources.0.file` are
+ * `['resources', '0', 'file']`, and `tags[]` is `['tags', '']`. Throws `UploadMalformedError` for other names.
  */
 export function fieldPath(name: string): readonly string[] {
   const refuse = (why: string) => new UploadMalformedError(`the field ${quoted(name)} ${why}`);

@@ -29,7 +29,9 @@ export class FormBody {
     if (!leaf.isFile) leaf.values.push(value);
   }
 
-  /** Adds the id of a file to its field: to the ids of a list, or in place of a text, such as the id of the former file. */
+  /**
+   * Adds the id of a file to its field: to the ids of a list, or in place of a text, such as the id of the former file.
+   */
   addFile(name: string, path: readonly string[], id: string, isList: boolean): void {
     const leaf = this.#leaf(name, path);
     leaf.isList ||= isList;

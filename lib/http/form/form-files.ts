@@ -17,8 +17,9 @@ export interface Upload {
 }
 
 /**
- * Reads the files of a form and gives them to `store` one by one, while they arrive; they end only when the form was found complete.
- * When `store` fails, or the form turns out to be wrong, the error is thrown at once and the rest of the request is left unread.
+ * Reads the files of a form and gives them to `store` one by one, while they arrive; they end only when the form was
+ * found complete. When `store` fails, or the form turns out to be wrong, the error is thrown at once and the rest of
+ * the request is left unread.
  */
 export async function receiveForm<T>(
   request: IncomingMessage,

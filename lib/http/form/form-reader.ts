@@ -43,8 +43,8 @@ export interface FormLimits {
 const UPLOAD_LIMITS: FormLimits = { fields: 20, files: 20, parts: 50, fieldSize: 8 * 1024 };
 
 /**
- * Reads a multipart/form-data request part by part, at the pace of the caller: the parts after a file are parsed while its
- * body is read, or, unread, discarded by `next()`. Every limit and every fault of the form is thrown.
+ * Reads a multipart/form-data request part by part, at the pace of the caller: the parts after a file are parsed while
+ * its body is read, or, unread, discarded by `next()`. Every limit and every fault of the form is thrown.
  */
 export class FormReader {
   readonly #inbox = new Inbox<Part>();

@@ -5,7 +5,9 @@ import { UploadMalformedError, UploadAbortedError } from '../../errors/requests.
 import { watchArrival } from './arrival.js';
 import { digestedBody } from './body-digest.js';
 
-/** Gives the body of a request to `store` while it arrives. When `store` fails, the rest of the request is left unread. */
+/**
+ * Gives the body of a request to `store` while it arrives. When `store` fails, the rest of the request is left unread.
+ */
 export async function receiveContent<T>(
   request: IncomingMessage,
   idleTimeout: number,

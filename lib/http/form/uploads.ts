@@ -20,7 +20,8 @@ import { receiveForm } from './form-files.js';
 import type { Upload } from './form-files.js';
 import { ValidInput } from '../routes/valid-input.pipe.js';
 
-// The fields of a form and the headers of its parts take less than this, even at their limits. All other bytes belong to the files.
+// The fields of a form and the headers of its parts take less than this, even at their limits. All other bytes belong
+// to the files.
 const FORM_OVERHEAD = 1024 * 1024;
 const OCTETS = 'application/octet-stream';
 
@@ -99,7 +100,8 @@ function declaredSize({ headers }: IncomingMessage): number {
   return Number.isSafeInteger(size) ? size : 0;
 }
 
-// The bytes decide the type, so a request needs no Content-Type. If it declares another type than the file's, it is probably a form by mistake.
+// The bytes decide the type, so a request needs no Content-Type. If it declares another type than the file's, it is
+// probably a form by mistake.
 function assertSameType({ headers }: IncomingMessage, { id, contentType }: ManagedFile): void {
   const declared = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? OCTETS;
   if (declared !== OCTETS && declared !== contentType) throw new FileTypeChangedError(id, contentType, declared);

@@ -26,7 +26,9 @@ export class ClientModules {
   }
 }
 
-/** The client and the element `<file-field>`, for pages without a build step. The controller made from it sets the path. */
+/**
+ * The client and the element `<file-field>`, for pages without a build step. The controller made from it sets the path.
+ */
 // Decorated so that the compiler tells Nest what it needs.
 @Injectable()
 export abstract class AssetsEndpoints {

@@ -42,7 +42,10 @@ export abstract class CapabilitiesEndpoints {
     @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
   ) {}
 
-  /** The storages that the actor may upload to. Nothing is read from the database, unless the application's functions do. */
+  /**
+   * The storages that the actor may upload to. Nothing is read from the database, unless the application's functions
+   * do.
+   */
   @Get()
   @Header('cache-control', 'private, max-age=60')
   @Header('vary', 'authorization, cookie')

@@ -32,8 +32,8 @@ export abstract class DerivedEndpoints {
 }
 
 /**
- * Adds a route for each kind: `GET :id/thumbnail`. The kinds are known when Nest makes providers, before it registers routes. A route for all
- * kinds, `:id/:kind`, would be in the way of those of the application.
+ * Adds a route for each kind: `GET :id/thumbnail`. The kinds are known when Nest makes providers, before it registers
+ * routes. A route for all kinds, `:id/:kind`, would be in the way of those of the application.
  */
 export function addDerivedRoutes(controller: Type, recipes: DerivedRecipes, options: CheckedHttpOptions): void {
   const prototype = controller.prototype as DerivedEndpoints & Record<string, unknown>;

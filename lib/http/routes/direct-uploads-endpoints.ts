@@ -53,7 +53,10 @@ export abstract class DirectUploadsEndpoints {
     return { parts: await this.uploads.signParts(id, numbers, await this.#by(context)) };
   }
 
-  /** Answers the file, as an upload through the application does. Another call answers the same, unless the file was given away meanwhile. */
+  /**
+   * Answers the file, as an upload through the application does. Another call answers the same, unless the file was
+   * given away meanwhile.
+   */
   @Post(':id/complete')
   async complete(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {
     const by = await this.#by(context);

@@ -28,8 +28,8 @@ export class FileGate {
   }
 
   /**
-   * As `find`, and locked until the unit of work ends, so that access was checked for the state that is changed. Access is checked before the
-   * lock, too: a call that waits for it would know that the file is there.
+   * As `find`, and locked until the unit of work ends, so that access was checked for the state that is changed. Access
+   * is checked before the lock, too: a call that waits for it would know that the file is there.
    */
   async lockFor(id: string, operation: FileOperation, context: ExecutionContext): Promise<ManagedFile> {
     const unit = this.transactor.current();

@@ -24,7 +24,9 @@ export interface FileList {
   next: string | null;
 }
 
-/** Lists files over HTTP: those of an owner whose files the actor may list, else the actor's own, or all for managers. */
+/**
+ * Lists files over HTTP: those of an owner whose files the actor may list, else the actor's own, or all for managers.
+ */
 @Injectable()
 export class FileLists {
   constructor(

@@ -28,8 +28,9 @@ export abstract class FilesEndpoints {
   ) {}
 
   /**
-   * Takes a form with a file in the field `file` and, before it, the storage in `storage`, and answers the file. With `?multiple=true` it takes
-   * one file or several: all of them are stored, or none, and the answer is `{ files }`, in their order.
+   * Takes a form with a file in the field `file` and, before it, the storage in `storage`, and answers the file. With
+   * `?multiple=true` it takes one file or several: all of them are stored, or none, and the answer is `{ files }`, in
+   * their order.
    */
   @Post()
   @RawBody()

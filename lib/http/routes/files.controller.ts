@@ -24,7 +24,9 @@ export interface FilesControllers {
   addDerived(recipes: DerivedRecipes): void;
 }
 
-/** Creates the controllers for a path. Each module gets separate classes, so that two applications can use two paths. */
+/**
+ * Creates the controllers for a path. Each module gets separate classes, so that two applications can use two paths.
+ */
 export function createFilesControllers(options: CheckedHttpOptions): FilesControllers {
   describeRoutes();
   const { path } = options;

@@ -23,7 +23,10 @@ export abstract class LinksEndpoints {
     private readonly adapters: HttpAdapterHost,
   ) {}
 
-  /** An answer without a body leaves the link unused: one to HEAD, because programs look at links before people do, and a 304. */
+  /**
+   * An answer without a body leaves the link unused: one to HEAD, because programs look at links before people do, and
+   * a 304.
+   */
   @Get(':token')
   async open(
     @Param('token') token: string,
@@ -42,7 +45,8 @@ export abstract class LinksEndpoints {
       const find = async () => (file = file ? await link.look() : link.file);
       const disposition = link.purpose === 'download' ? 'attachment' : undefined;
       const body = await this.downloads.answer(find, context, { beforeBody: take, disposition });
-      // The link was taken for content that was replaced before it could be sent, and the client already has the new content.
+      // The link was taken for content that was replaced before it could be sent, and the client already has the new
+      // content.
       if (body === undefined && isTaken) {
         isTaken = false;
         await link.giveBack();

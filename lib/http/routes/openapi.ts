@@ -10,8 +10,8 @@ import { BINARY, FILE, INSTANT, NULLABLE_TEXT, TEXT } from './openapi-schemas.js
 import type { Route } from './openapi-schemas.js';
 import { OwnershipEndpoints } from './ownership-endpoints.js';
 
-// The metadata keys of the decorators of @nestjs/swagger, which need not be installed. Importing it could find another copy of
-// it than that of a bundled application, or none.
+// The metadata keys of the decorators of @nestjs/swagger, which need not be installed. Importing it could find another
+// copy of it than that of a bundled application, or none.
 const OPERATION = 'swagger/apiOperation';
 const RESPONSES = 'swagger/apiResponse';
 const CONSUMES = 'swagger/apiConsumes';
@@ -172,7 +172,9 @@ export function describeDerived(handler: object, kind: string): void {
   describeHandler(handler, { summary: `Download the ${kind} of a file`, answers });
 }
 
-/** Declares that an action takes a form, and which of its fields are files, unless the application has declared more. */
+/**
+ * Declares that an action takes a form, and which of its fields are files, unless the application has declared more.
+ */
 export function describeAction(handler: object, fields: readonly DescribedField[]): void {
   if (!Reflect.hasMetadata(CONSUMES, handler)) {
     Reflect.defineMetadata(CONSUMES, ['multipart/form-data', 'application/json'], handler);

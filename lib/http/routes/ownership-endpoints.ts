@@ -33,8 +33,8 @@ export abstract class OwnershipEndpoints {
   ) {}
 
   /**
-   * Checks both rights: to give the file away, and to give files to the owner. Owners whose records name their files get
-   * them by being saved.
+   * Checks both rights: to give the file away, and to give files to the owner. Owners whose records name their files
+   * get them by being saved.
    */
   @Post(':id/transfer')
   @WithTaskQueue()
@@ -79,7 +79,10 @@ export abstract class OwnershipEndpoints {
     return this.answers.of(await this.files.findOrFail(file.id));
   }
 
-  /** Only for actors who may change the file, because the history names other users. The history of a deleted file is for managers. */
+  /**
+   * Only for actors who may change the file, because the history names other users. The history of a deleted file is
+   * for managers.
+   */
   @Get(':id/history')
   @Header(...PRIVATE)
   async history(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<OwnershipChange[]> {

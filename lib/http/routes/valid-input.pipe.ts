@@ -3,7 +3,10 @@ import type { ArgumentMetadata, PipeTransform, Type } from '@nestjs/common';
 import { getMetadataStorage, validateSync } from 'class-validator';
 import { RequestInvalidError } from '../../errors/requests.errors.js';
 
-/** Turns the input into the parameter's class, or throws `RequestInvalidError`. The application may have no `ValidationPipe`. */
+/**
+ * Turns the input into the parameter's class, or throws `RequestInvalidError`. The application may have no
+ * `ValidationPipe`.
+ */
 @Injectable()
 export class ValidInput implements PipeTransform<unknown, object> {
   transform(value: unknown, { type, metatype }: ArgumentMetadata): object {
@@ -20,8 +23,8 @@ export class ValidInput implements PipeTransform<unknown, object> {
 }
 
 /**
- * The class's fields of the value, without those that are `null`. Not `plainToInstance`, which stumbles over a field named
- * `constructor`.
+ * The class's fields of the value, without those that are `null`. Not `plainToInstance`, which stumbles over a field
+ * named `constructor`.
  */
 function pick(type: Type<object>, value: object): object {
   const rules = getMetadataStorage().getTargetValidationMetadatas(type, '', false, false);

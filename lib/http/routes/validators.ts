@@ -1,6 +1,9 @@
 import type { ManagedFile } from '../../files/managed-file.entity.js';
 
-/** The validators, which tell one state of a file's content from another: https://www.rfc-editor.org/rfc/rfc9110#section-8.8 */
+/**
+ * The validators, which tell one state of a file's content from another:
+ * https://www.rfc-editor.org/rfc/rfc9110#section-8.8
+ */
 export interface Validators {
   /** Strong, with its quotes. */
   etag: string;
@@ -9,7 +12,8 @@ export interface Validators {
 }
 
 /**
- * The validators of the file's content; its name and its owner do not matter. Both are strong: no two contents of one file have the same second.
+ * The validators of the file's content; its name and its owner do not matter. Both are strong: no two contents of one
+ * file have the same second.
  */
 export function validatorsOf({ hash, createdAt, replacedAt }: ManagedFile): Validators {
   const modified = Math.floor((replacedAt ?? createdAt).getTime() / 1000) * 1000;

@@ -11,7 +11,9 @@ export interface ChunkBody {
   failure(): Error | undefined;
 }
 
-/** Gives the body of a request to `store` while it arrives. When `store` fails, the rest of the request is left unread. */
+/**
+ * Gives the body of a request to `store` while it arrives. When `store` fails, the rest of the request is left unread.
+ */
 export async function receiveChunk<T>(
   request: IncomingMessage,
   idleTimeout: number,
@@ -41,8 +43,8 @@ function assertUnread(request: IncomingMessage): void {
 }
 
 /**
- * The body of a request, of which nothing is read before it is asked for, apart from the chunk that Node reads ahead: there may be hundreds of
- * requests at once. The request is paused meanwhile.
+ * The body of a request, of which nothing is read before it is asked for, apart from the chunk that Node reads ahead:
+ * there may be hundreds of requests at once. The request is paused meanwhile.
  */
 class RequestBody implements ArrivingContent {
   failure: Error | undefined;

@@ -30,8 +30,8 @@ export interface BullmqJobsOptions {
   /** How often it looks for rows that a process left when it died, or that were delayed. @default 1000 */
   poll?: number;
   /**
-   * After how long a job that is not done is relayed again, in case that Redis has lost it. It should be longer than jobs wait when there are
-   * many, because each of them is relayed again then.
+   * After how long a job that is not done is relayed again, in case that Redis has lost it. It should be longer than
+   * jobs wait when there are many, because each of them is relayed again then.
    * @default 300_000, five minutes
    */
   relayAgain?: number;
@@ -156,7 +156,10 @@ class BullmqEngine implements JobEngine {
     await Promise.all([...this.#queues.values()].map((queue) => queue.close()));
   }
 
-  /** Ends the connections without waiting for that: a queue that has never been connected is closed, others are disconnected. */
+  /**
+   * Ends the connections without waiting for that: a queue that has never been connected is closed, others are
+   * disconnected.
+   */
   #leave(): void {
     this.#logger.warn('The shutdown leaves BullMQ, whose Redis does not answer');
     const told = (error: unknown): void => this.#logger.warn(`BullMQ: ${String(error)}`);

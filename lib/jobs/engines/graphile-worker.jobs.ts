@@ -22,11 +22,17 @@ export type { ListeningClient, ListeningPool, PooledClient } from '../graphile-w
 export interface GraphileWorkerJobsOptions {
   /** The schema of its tables. @default 'graphile_worker' */
   schema?: string;
-  /** A pool of `pg`, such as that of the application's runner: one of its connections listens for new jobs. @default a connection beside the data source's pool */
+  /**
+   * A pool of `pg`, such as that of the application's runner: one of its connections listens for new jobs. @default a
+   * connection beside the data source's pool
+   */
   pgPool?: ListeningPool;
   /** The time between two searches for due jobs, besides those that are heard of. @default 1000 */
   poll?: number;
-  /** How long the lock of a job lasts after the process that has it has died; the same for all processes. @default 60_000 */
+  /**
+   * How long the lock of a job lasts after the process that has it has died; the same for all processes. @default
+   * 60_000
+   */
   lease?: number;
 }
 
@@ -38,8 +44,8 @@ const MOST_ATTEMPTS = 30_000;
 const NOT_THERE = ['3F000', '42P01', '42703'];
 
 /**
- * Keeps jobs in the tables of graphile-worker, on the PostgreSQL of the data source; its own migrations make them. Runners of the application
- * on the same tables run their own tasks.
+ * Keeps jobs in the tables of graphile-worker, on the PostgreSQL of the data source; its own migrations make them.
+ * Runners of the application on the same tables run their own tasks.
  * @example FilesModule.forRoot({ storages, jobs: { engine: graphileWorkerJobs() } })
  */
 export function graphileWorkerJobs(options: GraphileWorkerJobsOptions = {}): JobEngine {

@@ -18,8 +18,8 @@ export interface PgBossJobsOptions {
 }
 
 /**
- * Keeps jobs with the application's own pg-boss, on the PostgreSQL of the data source: one queue for each job. The queues of the
- * application's handlers are made at boot.
+ * Keeps jobs with the application's own pg-boss, on the PostgreSQL of the data source: one queue for each job. The
+ * queues of the application's handlers are made at boot.
  * @example FilesModule.forRoot({ storages, jobs: { engine: pgBossJobs(boss) } })
  */
 export function pgBossJobs(

@@ -25,8 +25,9 @@ const RETRIES = 5;
 const GIVEN_UP = 'NOT is_available AND locked_at IS NULL';
 
 /**
- * The rows of graphile-worker. They are locked, ended and failed as its own workers do, which have no function for that: here with the order of
- * equal times, with locks that end soon after their process, and in the transaction of the run.
+ * The rows of graphile-worker. They are locked, ended and failed as its own workers do, which have no function for
+ * that: here with the order of equal times, with locks that end soon after their process, and in the transaction of the
+ * run.
  */
 export class GraphileJobs implements JobStore<LockedJob> {
   readonly #jobs: string;

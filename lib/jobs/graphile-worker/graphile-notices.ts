@@ -32,7 +32,10 @@ interface Connection {
 
 const RECONNECT_AFTER = 1_000;
 
-/** Hears when jobs are committed, by any process. While it has no connection, the engine finds jobs only when it looks for them. */
+/**
+ * Hears when jobs are committed, by any process. While it has no connection, the engine finds jobs only when it looks
+ * for them.
+ */
 export class GraphileNotices {
   readonly #logger = new Logger('FilesJobs');
   readonly #closing = new AbortController();

@@ -16,7 +16,10 @@ export interface DueWatchOptions {
 
 const TIDYING_INTERVAL = 60_000;
 
-/** Looks for due jobs now and then: those that other processes have queued, that were delayed, and that a process left when it died. */
+/**
+ * Looks for due jobs now and then: those that other processes have queued, that were delayed, and that a process left
+ * when it died.
+ */
 export class DueWatch {
   readonly #logger = new Logger('FilesJobs');
   #timer: NodeJS.Timeout | undefined;

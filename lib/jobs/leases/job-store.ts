@@ -18,7 +18,10 @@ export interface LeasedJob {
 export interface JobStore<Job extends LeasedJob = LeasedJob> {
   /** Whether any job of these names is due. */
   isDue(names: readonly string[]): Promise<boolean>;
-  /** Takes due jobs, the one that was due first at first; nobody else gets them for `lease`. Each has its attempt counted. */
+  /**
+   * Takes due jobs, the one that was due first at first; nobody else gets them for `lease`. Each has its attempt
+   * counted.
+   */
   take(name: string, limit: number, lease: number): Promise<readonly Job[]>;
   /** Ends a job that has been run, in the manager's transaction: `false` if it is not the lease's any more. */
   end(job: Job, manager: EntityManager): Promise<boolean>;

@@ -27,7 +27,10 @@ export interface LeaseEngineOptions<Job extends LeasedJob> {
 // A lease survives one failed renewal.
 const RENEWALS_PER_LEASE = 3;
 
-/** An engine that takes jobs from tables by leases: nobody has to detect that a process has died, because its leases end. */
+/**
+ * An engine that takes jobs from tables by leases: nobody has to detect that a process has died, because its leases
+ * end.
+ */
 export class LeaseEngine<Job extends LeasedJob> implements JobEngine {
   readonly #logger = new Logger('FilesJobs');
   readonly #lanes = new Map<string, Lane<Job>>();

@@ -7,16 +7,23 @@ import { writeJobs } from './write-jobs.js';
 
 /** The options of the default engine. Times are in milliseconds. */
 export interface OutboxJobsOptions {
-  /** The time between two searches for due jobs: jobs that another process queued, delayed jobs, and jobs of a process that died. @default 1000 */
+  /**
+   * The time between two searches for due jobs: jobs that another process queued, delayed jobs, and jobs of a process
+   * that died. @default 1000
+   */
   poll?: number;
-  /** How long the lease of a job lasts. The process renews it while the job runs. If the process dies, the job runs again after this time. @default 60_000 */
+  /**
+   * How long the lease of a job lasts. The process renews it while the job runs. If the process dies, the job runs
+   * again after this time. @default 60_000
+   */
   lease?: number;
   /** How long the key of a completed job is kept. @default 86_400_000, a day */
   keepKeys?: number;
 }
 
 /**
- * Creates the default engine. It stores jobs as rows of `files_job`, and takes them from there to run them. It needs only the database.
+ * Creates the default engine. It stores jobs as rows of `files_job`, and takes them from there to run them. It needs
+ * only the database.
  * @example FilesModule.forRoot({ storages, jobs: { engine: outboxJobs({ lease: 300_000 }) } })
  */
 export function outboxJobs({ poll = 1_000, lease = 60_000, keepKeys = 86_400_000 }: OutboxJobsOptions = {}): JobEngine {

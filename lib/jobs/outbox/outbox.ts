@@ -18,8 +18,8 @@ import { QueuedJob } from './queued-job.entity.js';
 export type LeasedRow = QueuedJob & { leaseOwner: string };
 
 /**
- * A job whose run ends. With `leaseOwner`, only the process that holds this lease can end it. Without it, the engine itself ensures that only one
- * process runs the job.
+ * A job whose run ends. With `leaseOwner`, only the process that holds this lease can end it. Without it, the engine
+ * itself ensures that only one process runs the job.
  */
 export type HeldJob = Pick<QueuedJob, 'id' | 'key'> & { leaseOwner?: string };
 
@@ -119,7 +119,10 @@ export class Outbox implements JobStore<LeasedRow> {
     return count;
   }
 
-  /** Removes the rows of old jobs that are done, and with them their keys; tells, once each, of jobs that nobody here handles. */
+  /**
+   * Removes the rows of old jobs that are done, and with them their keys; tells, once each, of jobs that nobody here
+   * handles.
+   */
   async tidy(handled: readonly string[]): Promise<void> {
     await this.#rows.delete({ state: 'done', dueAt: notAfter(new Date(this.now() - this.keepKeys)) });
     for (const { name, count } of await this.#unhandled(handled)) {
@@ -155,8 +158,9 @@ export class Outbox implements JobStore<LeasedRow> {
     const lock = (query: typeof due): Promise<QueuedJob[]> =>
       query.setLock('pessimistic_write').setOnLocked('skip_locked').getMany();
     if (familyOf(dataSource) === 'postgres') return lock(due);
-    // InnoDB also locks, for a moment, rows that it only looks at, such as the first job of the next name. A search with locks would pass over that
-    // job, and take a later one. So the search locks nothing, unless somebody holds the rows for longer than a moment.
+    // InnoDB also locks, for a moment, rows that it only looks at, such as the first job of the next name. A search
+    // with locks would pass over that job, and take a later one. So the search locks nothing, unless somebody holds the
+    // rows for longer than a moment.
     for (let tries = 0; tries < TRIES; tries++) {
       const ids = (await due.getMany()).map(({ id }) => id);
       if (ids.length === 0) return [];

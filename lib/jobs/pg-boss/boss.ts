@@ -64,8 +64,8 @@ export function dbOf(manager: EntityManager): Db {
 }
 
 /**
- * How many attempts pg-boss has beyond those of a handler. If the process dies in the last attempt, the job comes once more, to be given up by the
- * engine, which pg-boss would not tell of it; and again if that process dies, too.
+ * How many attempts pg-boss has beyond those of a handler. If the process dies in the last attempt, the job comes once
+ * more, to be given up by the engine, which pg-boss would not tell of it; and again if that process dies, too.
  */
 export const SPARE_ATTEMPTS = 2;
 

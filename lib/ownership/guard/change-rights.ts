@@ -19,8 +19,8 @@ const NO_FIELDS = { fields: [], parentColumns: [], heirs: [] };
 const RIGHTS = Symbol('nestjs-files:change-rights');
 
 /**
- * Whether the actor of a unit of work may change the owners that its claims are for. Each is checked before the unit first writes its row:
- * the handler's own writes must not decide whether it may write.
+ * Whether the actor of a unit of work may change the owners that its claims are for. Each is checked before the unit
+ * first writes its row: the handler's own writes must not decide whether it may write.
  */
 export class ChangeRights {
   readonly #tables = new Map<string, GuardedEntity[]>();
@@ -30,7 +30,9 @@ export class ChangeRights {
 
   private constructor(private readonly runtime: TransferRuntime) {}
 
-  /** Requires the right to change owners of this type; throws if their rows are not watched. Called before the handler. */
+  /**
+   * Requires the right to change owners of this type; throws if their rows are not watched. Called before the handler.
+   */
   static want(runtime: TransferRuntime, { root }: UnitOfWork, ownerType: string, place: string): void {
     const rights = root.slot(RIGHTS, () => new ChangeRights(runtime));
     if (rights.#types.has(ownerType)) return;
@@ -136,8 +138,8 @@ function keyOf({ type, id }: OwnerReference): string {
 }
 
 /**
- * Whether a claim has to ask for the right to change the record that it is for; then it is asked from now on. `stated` is the field's option;
- * the module's default applies to owner types whose rows are watched.
+ * Whether a claim has to ask for the right to change the record that it is for; then it is asked from now on. `stated`
+ * is the field's option; the module's default applies to owner types whose rows are watched.
  */
 export function wantChange(
   { unit }: UnitQueue,

@@ -7,8 +7,8 @@ export type ReplacePolicy = 'keep' | 'release' | 'delete';
 /** The options for a column that names files. */
 export interface FileFieldOptions {
   /**
-   * The policy for a file that the record no longer names: it stays the record's, it loses its owner and its pin, or it is deleted
-   * with its bytes. @default 'keep'
+   * The policy for a file that the record no longer names: it stays the record's, it loses its owner and its pin, or it
+   * is deleted with its bytes. @default 'keep'
    */
   readonly onReplace?: ReplacePolicy;
 }
@@ -24,9 +24,9 @@ const LISTS = new Set<unknown>(['simple-array', 'simple-json', 'json', 'jsonb'])
 const fields = new WeakMap<object, Map<string, DeclaredField>>();
 
 /**
- * Declares that a column names one file or a list of files, by id. It stands above `@Column()`, or above the relation to `ManagedFile`.
- * Every row of a class with such a column is checked before the commit: it names only files that it owns. A column of one id gets an
- * index.
+ * Declares that a column names one file or a list of files, by id. It stands above `@Column()`, or above the relation
+ * to `ManagedFile`. Every row of a class with such a column is checked before the commit: it names only files that it
+ * owns. A column of one id gets an index.
  * @example \@FileField({ onReplace: 'delete' }) \@Column('uuid', { nullable: true }) attachmentId!: string | null;
  */
 export function FileField(options: FileFieldOptions = {}): PropertyDecorator {

@@ -13,8 +13,8 @@ export interface FilesInUse {
 }
 
 /**
- * The files that other rows of the same owners name: a child whose parent is the owner has siblings, and several classes may have one owner
- * type. No statement if each owner has only one row.
+ * The files that other rows of the same owners name: a child whose parent is the owner has siblings, and several
+ * classes may have one owner type. No statement if each owner has only one row.
  */
 export async function filesInUse(
   transaction: OpenTransaction,

@@ -16,9 +16,9 @@ import { latestRowsOfOwners, rowsByKey } from './record-rows.js';
 import { guardedOwners } from './guarded-entities.js';
 
 /**
- * Lets files follow their records: to the new id of an owner whose id has changed, and from a removed row to the row that replaces it.
- * An owner that got its id from the application does not inherit what an earlier owner of that id has left. Called before transfers, and
- * once more before the COMMIT.
+ * Lets files follow their records: to the new id of an owner whose id has changed, and from a removed row to the row
+ * that replaces it. An owner that got its id from the application does not inherit what an earlier owner of that id has
+ * left. Called before transfers, and once more before the COMMIT.
  */
 export async function followRecords(
   runtime: TransferRuntime,
@@ -78,7 +78,10 @@ function keysOf({ from, row: { entity, row, values } }: ChangedId): string[] {
   return named.map((id) => keyOf(from, id));
 }
 
-/** Gives the files of removed rows to rows that name them now, if a manager does that, or if both rows have the same parents. */
+/**
+ * Gives the files of removed rows to rows that name them now, if a manager does that, or if both rows have the same
+ * parents.
+ */
 async function adopt(
   runtime: TransferRuntime,
   ledger: RecordLedger,
@@ -133,8 +136,8 @@ async function mayInherit(
 }
 
 /**
- * The rows that got their owner id from the application, by an insertion or an update, unless a row that had it is removed here: its own policy
- * counts.
+ * The rows that got their owner id from the application, by an insertion or an update, unless a row that had it is
+ * removed here: its own policy counts.
  */
 function rowsOfNewId(current: readonly CurrentRow[], removed: readonly WrittenRow[]): CurrentRow[] {
   const freed = new Set(removed.map(({ before }) => JSON.stringify([before?.entity.ownerType, before?.ownerId])));
@@ -172,8 +175,8 @@ async function disinherit(
 }
 
 /**
- * The files that rows of other classes with the same owners have named since before the transaction: an id that one of them has does not belong
- * to an earlier owner.
+ * The files that rows of other classes with the same owners have named since before the transaction: an id that one of
+ * them has does not belong to an earlier owner.
  */
 async function namedByOthers(
   manager: EntityManager,

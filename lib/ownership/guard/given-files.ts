@@ -3,7 +3,10 @@ import type { OwnerReference } from '../../files/owner-reference.js';
 import type { TransactionState } from '../../unit-of-work/transaction/transaction-state.js';
 import type { OwnershipState } from '../statements/transfer-statements.js';
 
-/** The owners that one transaction gave files to, and took files from. Notes of a part of the transaction are undone with it. */
+/**
+ * The owners that one transaction gave files to, and took files from. Notes of a part of the transaction are undone
+ * with it.
+ */
 export class GivenFiles {
   readonly #given = new Map<string, OwnerReference>();
   /** The gifts from before a rollback of an unknown part. */
@@ -45,7 +48,9 @@ export class GivenFiles {
     return this.#taken;
   }
 
-  /** The owner that the file was given to in this transaction; undefined where it was not, or may have been taken back. */
+  /**
+   * The owner that the file was given to in this transaction; undefined where it was not, or may have been taken back.
+   */
   ownerOf(fileId: string): OwnerReference | undefined {
     return this.#given.get(fileId);
   }

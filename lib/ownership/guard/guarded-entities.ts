@@ -29,7 +29,9 @@ export interface GuardedEntity extends OwnerClass {
   readonly isOneRow: boolean;
   /** Columns that refer to a parent. */
   readonly parentColumns: readonly OwnerColumn[];
-  /** Whether a write must be preceded by a read, to see the files that the row lets go of, or a change of its owner id. */
+  /**
+   * Whether a write must be preceded by a read, to see the files that the row lets go of, or a change of its owner id.
+   */
   readonly letsGo: boolean;
 }
 
@@ -150,7 +152,10 @@ export interface NamedFiles {
   readonly junk: readonly unknown[];
 }
 
-/** A value that is not an id, as a text: also one that JSON made of `{ "toString": 1 }`, which `String()` cannot convert. */
+/**
+ * A value that is not an id, as a text: also one that JSON made of `{ "toString": 1 }`, which `String()` cannot
+ * convert.
+ */
 export function textOfJunk(value: unknown): string {
   return typeof value === 'object' && value !== null ? inspect(value, { breakLength: Infinity }) : String(value);
 }
@@ -158,7 +163,8 @@ export function textOfJunk(value: unknown): string {
 const NOTHING: NamedFiles = { ids: [], junk: [] };
 
 /**
- * The files that the value of an entity's field names. With a transformer, the stored value is read instead, because the entity's may be anything.
+ * The files that the value of an entity's field names. With a transformer, the stored value is read instead, because
+ * the entity's may be anything.
  */
 export function filesNamedBy(dataSource: DataSource, { column }: GuardedField, value: unknown): NamedFiles {
   if (value === null || value === undefined || value === '') return NOTHING;
@@ -172,7 +178,10 @@ export function filesNamedBy(dataSource: DataSource, { column }: GuardedField, v
   return orWhole(namedInStored(stored), stored);
 }
 
-/** The files that a value, or the items of a list, name. Items that are neither ids nor related objects count, too, because they are stored. */
+/**
+ * The files that a value, or the items of a list, name. Items that are neither ids nor related objects count, too,
+ * because they are stored.
+ */
 function namedIn(value: unknown): NamedFiles {
   if (!isList(value)) return split(idsIn(value));
   const items: unknown[] = [];
@@ -224,8 +233,8 @@ const DECIMAL = /^(?:0|-?[1-9]\d*)$/;
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 
 /**
- * The owner id as the database would return it, for a value that the application wrote or looked for. Undefined if the two may differ: then the
- * row has to be read.
+ * The owner id as the database would return it, for a value that the application wrote or looked for. Undefined if the
+ * two may differ: then the row has to be read.
  */
 export function canonicalId(dataSource: DataSource, column: OwnerColumn, value: unknown): string | undefined {
   if (column.transformer) return undefined;

@@ -18,10 +18,10 @@ interface LetGo {
 }
 
 /**
- * Applies `onReplace` to the files that rows have let go of: a row named them before or between the writes of this transaction, and no row
- * of the same owner names them now. Of a removed row these are the files that it had let go of before it was removed; `dealWithRemoved()`
- * deals with those that it still named. Files that are `claimed` for another owner are left out. Called before transfers, so that deletions make
- * room in a quota, and once more before the COMMIT.
+ * Applies `onReplace` to the files that rows have let go of: a row named them before or between the writes of this
+ * transaction, and no row of the same owner names them now. Of a removed row these are the files that it had let go of
+ * before it was removed; `dealWithRemoved()` deals with those that it still named. Files that are `claimed` for another
+ * owner are left out. Called before transfers, so that deletions make room in a quota, and once more before the COMMIT.
  */
 export async function letRecordsGo(
   runtime: TransferRuntime,
@@ -44,8 +44,8 @@ export async function letRecordsGo(
     const one = letGo.get(file.id)?.find(({ owners }) => owners.some((other) => isSameOwner(other, owner)));
     if (!one || used.isUsed(owner, file.id)) continue;
     const { isRemoved, before } = one.row.row;
-    // A row that this transaction inserted and removed owned only the files that it was given here; others with its owner id were left by
-    // an earlier owner of the same id.
+    // A row that this transaction inserted and removed owned only the files that it was given here; others with its
+    // owner id were left by an earlier owner of the same id.
     if (isRemoved && before === null && !isSameOwner(owner, ledger.ownerGiven(file.id))) continue;
     dropped[one.onReplace].push(file);
   }
@@ -80,8 +80,8 @@ function letGoBy({ entity, row: { before, formerly }, values }: CurrentRow): Map
 }
 
 /**
- * The owners that a file of the row may belong to: its owner now and, where one owner can have several rows, the former ones. When such a
- * row moves to another owner, only the files that it still names go with it.
+ * The owners that a file of the row may belong to: its owner now and, where one owner can have several rows, the former
+ * ones. When such a row moves to another owner, only the files that it still names go with it.
  */
 function ownersOf({ entity, owner, row: { before, insertedAs, followedTo } }: CurrentRow): OwnerReference[] {
   const former = entity.isOneRow ? [] : [before?.ownerId, insertedAs, followedTo];

@@ -26,8 +26,8 @@ class OwnTransaction {
 }
 
 /**
- * Notices every write of guarded rows, in units of work and outside of them, and has the rows checked before the commit. A write outside of any
- * transaction gets one.
+ * Notices every write of guarded rows, in units of work and outside of them, and has the rows checked before the
+ * commit. A write outside of any transaction gets one.
  */
 @Injectable()
 export class RecordGuard implements OnModuleInit, OnApplicationBootstrap {

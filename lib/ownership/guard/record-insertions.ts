@@ -64,7 +64,10 @@ function failedAfterWrite({ metadata: { name } }: GuardedEntity): RecordWriteUns
   return new RecordWriteUnseenError(name, `An insertion into ${name} that a listener failed after`, remedy);
 }
 
-/** Has the keys read back, but not into the caller's objects if these must stay unchanged. Gives the rows as they are inserted. */
+/**
+ * Has the keys read back, but not into the caller's objects if these must stay unchanged. Gives the rows as they are
+ * inserted.
+ */
 function wantKeys({ expressionMap }: WriteBuilder, rows: readonly Values[]): readonly Values[] {
   if (expressionMap.updateEntity) return rows;
   const copies = rows.map((row) => Object.assign(Object.create(Object.getPrototypeOf(row) as object) as object, row));
@@ -109,7 +112,10 @@ function uniqueBySql(name: string): RecordWriteUnseenError {
   return new RecordWriteUnseenError(name, `An upsert into ${name} whose unique value is SQL`, remedy);
 }
 
-/** The condition that a row has the same primary or unique values as one to be inserted. Throws where SQL computes such a value. */
+/**
+ * The condition that a row has the same primary or unique values as one to be inserted. Throws where SQL computes such
+ * a value.
+ */
 export function uniqueCondition(
   builder: WriteBuilder,
   entity: GuardedEntity,
@@ -164,8 +170,9 @@ class SqlDefault {
 }
 
 /**
- * The value that the column of the inserted row gets: where none is given, TypeORM's or the column's default. A default that SQL computes counts
- * only if the upsert finds its row by it: elsewhere it is a new one, such as a uuid. A function, if the database computes the value of each row.
+ * The value that the column of the inserted row gets: where none is given, TypeORM's or the column's default. A default
+ * that SQL computes counts only if the upsert finds its row by it: elsewhere it is a new one, such as a uuid. A
+ * function, if the database computes the value of each row.
  */
 function insertedValue(
   { discriminatorValue }: EntityMetadata,

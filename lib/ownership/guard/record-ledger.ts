@@ -14,7 +14,10 @@ import type { CurrentRow, WrittenRow } from './written-row.js';
 const NOTHING: NamedFiles = { ids: [], junk: [] };
 const LEDGER = Symbol('nestjs-files:record-ledger');
 
-/** Notes what one transaction did to guarded rows and to the owners of files, until these changes are settled before the COMMIT. */
+/**
+ * Notes what one transaction did to guarded rows and to the owners of files, until these changes are settled before the
+ * COMMIT.
+ */
 export class RecordLedger {
   readonly #rows: WrittenRows;
   /** The owners to which files were given, and the owners that lost files. */
@@ -36,7 +39,10 @@ export class RecordLedger {
     state.beforeCommit(this.#settle);
   }
 
-  /** Returns the ledger of the transaction, which is created on first use. `settle` is called with the ledger before the COMMIT. */
+  /**
+   * Returns the ledger of the transaction, which is created on first use. `settle` is called with the ledger before the
+   * COMMIT.
+   */
   static of({ state }: OpenTransaction, settle: (ledger: RecordLedger) => Promise<void>): RecordLedger {
     return state.slot(LEDGER, () => new RecordLedger(state, settle));
   }
@@ -50,7 +56,10 @@ export class RecordLedger {
     return this.#rows.all;
   }
 
-  /** Makes the commit fail with this error, because a write could not be noted. It fails even if the application catches the error. */
+  /**
+   * Makes the commit fail with this error, because a write could not be noted. It fails even if the application catches
+   * the error.
+   */
   refuse(error: FilesError): FilesError {
     if (!this.#refusal) this.state.onUndo(() => (this.#refusal = undefined));
     return (this.#refusal ??= error);
@@ -61,7 +70,10 @@ export class RecordLedger {
     if (this.#refusal) throw this.#refusal;
   }
 
-  /** Counts the write as running until its promise settles. Its rows are checked after that, even if the ledger was already settled before. */
+  /**
+   * Counts the write as running until its promise settles. Its rows are checked after that, even if the ledger was
+   * already settled before.
+   */
   during<T>(write: Promise<T>): Promise<T> {
     this.#writing.add(write);
     const { undoneParts } = this.state;
@@ -109,12 +121,18 @@ export class RecordLedger {
     this.#write(this.#rows.row(entity, key), ownerId, values);
   }
 
-  /** Whether the application rolled back to a savepoint of its own. Then the ledger does not know which notes still hold. */
+  /**
+   * Whether the application rolled back to a savepoint of its own. Then the ledger does not know which notes still
+   * hold.
+   */
   get isUndone(): boolean {
     return this.state.undone > 0;
   }
 
-  /** Notes the state of a row before a write. If the state after earlier writes of the row was unknown, it is known from now on. */
+  /**
+   * Notes the state of a row before a write. If the state after earlier writes of the row was unknown, it is known from
+   * now on.
+   */
   seen(record: RecordRow): void {
     this.#forgetUndone();
     const row = this.#rows.row(record.entity, record.key);
@@ -145,13 +163,19 @@ export class RecordLedger {
     row.isRemoved = true;
   }
 
-  /** Notes what was done with the files of the row: under which owner id they were looked for, or to which they were moved. */
+  /**
+   * Notes what was done with the files of the row: under which owner id they were looked for, or to which they were
+   * moved.
+   */
   note(row: WrittenRow, done: Partial<Pick<WrittenRow, 'disinheritedAs' | 'followedTo'>>): void {
     this.#rows.keep(row);
     Object.assign(row, done);
   }
 
-  /** The owner to which this transaction gave the file. Undefined if it gave the file to nobody, or if that may have been rolled back. */
+  /**
+   * The owner to which this transaction gave the file. Undefined if it gave the file to nobody, or if that may have
+   * been rolled back.
+   */
   ownerGiven(fileId: string): OwnerReference | undefined {
     this.#forgetUndone();
     return this.files.ownerOf(fileId);
@@ -198,7 +222,10 @@ export class RecordLedger {
     return this.#rows.naming;
   }
 
-  /** Finds an owner of this type whose row was written to name the file and is now missing, because another transaction removed the row. */
+  /**
+   * Finds an owner of this type whose row was written to name the file and is now missing, because another transaction
+   * removed the row.
+   */
   vanished(ownerType: string, fileId: string): OwnerReference | undefined {
     for (const { entity, ownerId, isRemoved, written } of this.#rows.present) {
       if (!isRemoved || entity.ownerType !== ownerType || ownerId === undefined) continue;
@@ -227,7 +254,8 @@ export class RecordLedger {
     };
     // If a change of the key was rolled back, the row has its earlier key again.
     const others = rows.filter((row) => !take(row, row.key)).filter((row) => !row.before || !take(row, row.before.key));
-    // A key may have been written in another form than the database's (`+7`, another case). Then it belongs to one of these rows.
+    // A key may have been written in another form than the database's (`+7`, another case). Then it belongs to one of
+    // these rows.
     const [other, ...more] = others;
     const isOne = more.length === 0 && byKey.size === 1;
     for (const record of byKey.values()) {

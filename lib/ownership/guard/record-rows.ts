@@ -64,8 +64,8 @@ export async function rowsOfOwners(
 }
 
 /**
- * As `rowsOfOwners`, with their current state: in a transaction with a snapshot, they are locked, which shows later commits, or on PostgreSQL
- * fails with a serialization error if they were changed.
+ * As `rowsOfOwners`, with their current state: in a transaction with a snapshot, they are locked, which shows later
+ * commits, or on PostgreSQL fails with a serialization error if they were changed.
  */
 export function latestRowsOfOwners(
   { unit, manager }: OpenTransaction,
@@ -76,8 +76,8 @@ export function latestRowsOfOwners(
 }
 
 /**
- * The rows that name one of the files in a column of one id, and those of the owners, which may name some in a list. One statement for a thousand
- * files. Found by index; columns with lists are not searched.
+ * The rows that name one of the files in a column of one id, and those of the owners, which may name some in a list.
+ * One statement for a thousand files. Found by index; columns with lists are not searched.
  */
 export async function rowsNaming(
   manager: EntityManager,
@@ -182,7 +182,8 @@ function anyOf(dataSource: DataSource, column: OwnerColumn, values: readonly unk
   return { sql: `${driver.escape(column.databaseName)} IN (${places.join(', ')})`, parameters };
 }
 
-// TypeORM writes whole numbers into its SQL. Bound, they are reals to better-sqlite3, and texts like `7.0` to a column of texts.
+// TypeORM writes whole numbers into its SQL. Bound, they are reals to better-sqlite3, and texts like `7.0` to a column
+// of texts.
 function bound({ driver }: DataSource, column: OwnerColumn, value: unknown): unknown {
   const prepared: unknown = driver.preparePersistentValue(value, column);
   return Number.isSafeInteger(prepared) ? String(prepared) : prepared;

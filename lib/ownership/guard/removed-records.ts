@@ -18,7 +18,10 @@ interface Removed {
   readonly record: RecordRow;
   readonly owner: OwnerReference;
   readonly policy: Policy;
-  /** A row that this transaction made owns only the files that it was given since; others with its id belonged to an earlier owner. */
+  /**
+   * A row that this transaction made owns only the files that it was given since; others with its id belonged to an
+   * earlier owner.
+   */
   readonly ownsGivenOnly: boolean;
   readonly fileIds: readonly string[];
 }
@@ -69,7 +72,9 @@ function byPolicy(
   return found;
 }
 
-/** Whether the file was the removed row's own, and was not given to a new row with the same owner id. In doubt it stays. */
+/**
+ * Whether the file was the removed row's own, and was not given to a new row with the same owner id. In doubt it stays.
+ */
 function goesWith(
   { owner, ownsGivenOnly }: Removed,
   fileId: string,
@@ -90,7 +95,10 @@ function refuse(restricted: readonly FileSnapshot[]): void {
   throw new OwnerHasFilesError(owner.type, owner.id, count);
 }
 
-/** The row as it was before the transaction, and as it was when it was removed. Files that it let go of before are the concern of `onReplace`. */
+/**
+ * The row as it was before the transaction, and as it was when it was removed. Files that it let go of before are the
+ * concern of `onReplace`.
+ */
 function removedRow({ isRemoved, before, removedAs }: WrittenRow, again: ReadonlySet<string>): Removed[] {
   if (!isRemoved) return [];
   const fileIds = [...((removedAs ?? before)?.values.values() ?? [])].flatMap(({ ids }) => ids);

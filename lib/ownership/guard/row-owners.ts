@@ -25,8 +25,8 @@ interface OwnersOfType {
   readonly classes: readonly GuardedEntity[];
   readonly byFile: Map<string, OwnerReference[]>;
   /**
-   * The ids of owners with a row that this transaction has written and that names one of the files. No other transaction can remove it before the
-   * transaction ends.
+   * The ids of owners with a row that this transaction has written and that names one of the files. No other
+   * transaction can remove it before the transaction ends.
    */
   readonly written: Set<string>;
 }
@@ -38,8 +38,8 @@ export class RowOwners {
   private constructor(private readonly manager: EntityManager) {}
 
   /**
-   * Finds the owners of all files: from the transaction's own writes if one of them names the file, otherwise with one statement for each
-   * guarded class of the owner type.
+   * Finds the owners of all files: from the transaction's own writes if one of them names the file, otherwise with one
+   * statement for each guarded class of the owner type.
    */
   static async find(manager: EntityManager, wanted: readonly WantedOwner[]): Promise<RowOwners> {
     const owners = new RowOwners(manager);
@@ -154,8 +154,9 @@ function add(byFile: Map<string, OwnerReference[]>, fileId: string, owner: Owner
 }
 
 /**
- * The owner whose row names the claimed file. If several do, `queue.bind()` or the field's `owner` chooses one of them. Throws
- * `FilesNotNamedError` if no row names it, or not the chosen one's, and `OwnerNotFoundError` if the row was removed meanwhile.
+ * The owner whose row names the claimed file. If several do, `queue.bind()` or the field's `owner` chooses one of them.
+ * Throws `FilesNotNamedError` if no row names it, or not the chosen one's, and `OwnerNotFoundError` if the row was
+ * removed meanwhile.
  */
 export function rowOwner(claim: FileClaim, outcome: CallOutcome, rows: RowOwners): OwnerReference {
   const { fileId, ownerType, dtoName, property } = claim;

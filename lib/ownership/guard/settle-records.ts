@@ -20,8 +20,9 @@ import type { CurrentRow } from './written-row.js';
 import { latestRowsOfOwners } from './record-rows.js';
 
 /**
- * Settles the changes of a transaction to records. Files follow their records; the policies are applied to the files that records no longer name and
- * to those of removed records. Then it throws unless every written row names only its own files and no file was taken from a row that names it.
+ * Settles the changes of a transaction to records. Files follow their records; the policies are applied to the files
+ * that records no longer name and to those of removed records. Then it throws unless every written row names only its
+ * own files and no file was taken from a row that names it.
  */
 export async function settleRecords(
   runtime: TransferRuntime,
@@ -46,8 +47,8 @@ export async function settleRecords(
 }
 
 /**
- * The files that written rows name and that the transaction has not transferred to them itself. Throws `FilesNotOwnError` if a row names a value
- * that cannot be its own file.
+ * The files that written rows name and that the transaction has not transferred to them itself. Throws
+ * `FilesNotOwnError` if a row names a value that cannot be its own file.
  */
 function namedAndNotGiven(
   runtime: TransferRuntime,
@@ -72,8 +73,8 @@ function namedAndNotGiven(
 }
 
 /**
- * Throws `FilesNotOwnError` where a written row names one of the files that is not its own, or is not there. They are locked, so that nobody
- * takes them before the commit.
+ * Throws `FilesNotOwnError` where a written row names one of the files that is not its own, or is not there. They are
+ * locked, so that nobody takes them before the commit.
  */
 async function assertNamedAreOwn(
   runtime: TransferRuntime,

@@ -31,7 +31,10 @@ export interface Written {
   readonly changesId: boolean;
   /** The values of primary columns that an update changes, by property. */
   readonly newKey: ObjectLiteral | undefined;
-  /** Whether an insertion chooses the owner id, by a value or a default, and it is of this row alone: an earlier row may have had it. */
+  /**
+   * Whether an insertion chooses the owner id, by a value or a default, and it is of this row alone: an earlier row may
+   * have had it.
+   */
   readonly choosesId: boolean;
 }
 
@@ -59,7 +62,10 @@ export function writtenValues(
   return { fields, expressions, changesId, newKey, choosesId };
 }
 
-/** If only a relation is set to null, TypeORM has no value for a join column with a property of its own, and writes null. */
+/**
+ * If only a relation is set to null, TypeORM has no value for a join column with a property of its own, and writes
+ * null.
+ */
 function updatedValue(column: OwnerColumn, values: Values): unknown {
   const value: unknown = column.getEntityValue(values);
   if (value !== undefined) return value;
@@ -120,7 +126,9 @@ export function rowsToInsert({ expressionMap: { valuesSet } }: WriteBuilder): re
   return (Array.isArray(valuesSet) ? valuesSet : [valuesSet ?? {}]) as readonly Values[];
 }
 
-/** Whether entity listeners or subscribers are called before the SQL of the write is made, and may change its values. */
+/**
+ * Whether entity listeners or subscribers are called before the SQL of the write is made, and may change its values.
+ */
 export function mayBeHeard(builder: WriteBuilder, what: 'Insert' | 'Update'): boolean {
   const { callListeners, mainAlias } = builder.expressionMap;
   if (!callListeners || !mainAlias) return false;
@@ -138,8 +146,8 @@ export function beforeSql(builder: WriteBuilder, look: () => void): void {
 }
 
 /**
- * Does the write. `onFailure` is called if the write may have been done although it rejects, because a listener failed after the statement. A
- * statement that was not sent, or that failed itself, has changed nothing.
+ * Does the write. `onFailure` is called if the write may have been done although it rejects, because a listener failed
+ * after the statement. A statement that was not sent, or that failed itself, has changed nothing.
  */
 export async function done<T>(builder: WriteBuilder, execute: Execute, onFailure: () => void): Promise<T> {
   const make = builder.getQueryAndParameters;
@@ -209,8 +217,8 @@ interface Predicate {
 }
 
 /**
- * The primary keys that the builder says it writes; undefined where it has other criteria, or where the database may write a key otherwise:
- * `+7`, or a uuid without dashes.
+ * The primary keys that the builder says it writes; undefined where it has other criteria, or where the database may
+ * write a key otherwise: `+7`, or a uuid without dashes.
  */
 export function writtenKeys(builder: WriteBuilder, entity: GuardedEntity): ObjectLiteral[] | undefined {
   const { whereEntities } = builder.expressionMap;
@@ -229,7 +237,8 @@ export function writtenKeys(builder: WriteBuilder, entity: GuardedEntity): Objec
   return keys?.every(isAsRead) ? keys : undefined;
 }
 
-// `update(id, …)`, `update([id, …], …)` and `update({ id }, …)`, as TypeORM keeps them: one predicate about the primary column.
+// `update(id, …)`, `update([id, …], …)` and `update({ id }, …)`, as TypeORM keeps them: one predicate about the primary
+// column.
 function keysInCriteria(
   { expressionMap: { wheres, parameters } }: WriteBuilder,
   { metadata }: GuardedEntity,

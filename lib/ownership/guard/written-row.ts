@@ -194,7 +194,10 @@ export class WrittenRows {
     return row;
   }
 
-  /** The same for an insertion. A row that was made and removed here, and is made again as another owner, counts as another row. */
+  /**
+   * The same for an insertion. A row that was made and removed here, and is made again as another owner, counts as
+   * another row.
+   */
   toInsert(entity: GuardedEntity, key: ObjectLiteral, ownerId: string | undefined): WrittenRow {
     const row = this.row(entity, key);
     const { isRemoved, before, removedAs } = row;
@@ -218,7 +221,10 @@ export class WrittenRows {
     return displaced;
   }
 
-  /** Restores the present state of the row if the open part of the transaction is undone. Called before each change of a row. */
+  /**
+   * Restores the present state of the row if the open part of the transaction is undone. Called before each change of a
+   * row.
+   */
   keep(row: WrittenRow): void {
     if (!this.state.isInPart) return;
     const kept = { ...row, written: new Map(row.written), formerly: new Map(row.formerly) };

@@ -2,7 +2,10 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { BINARY_TABLE, int8, text } from '../../files/columns.js';
 import { Authoritative } from '../../unit-of-work/typeorm/query-builders.js';
 
-/** The usage of one owner. Owners without a quota have no row. Concurrent changes of one owner wait for the lock of its row. */
+/**
+ * The usage of one owner. Owners without a quota have no row. Concurrent changes of one owner wait for the lock of its
+ * row.
+ */
 @Entity('files_usage', BINARY_TABLE)
 @Authoritative()
 export class FileUsage {

@@ -17,8 +17,8 @@ export interface UsageChange {
 }
 
 /**
- * The usage and the limits of owners. Owner types without a quota cost nothing. The usage of an owner is kept in a row that every change of
- * its files locks, so that two of them cannot both take the last byte.
+ * The usage and the limits of owners. Owner types without a quota cost nothing. The usage of an owner is kept in a row
+ * that every change of its files locks, so that two of them cannot both take the last byte.
  */
 @Injectable()
 export class Quotas {
@@ -46,8 +46,8 @@ export class Quotas {
   }
 
   /**
-   * Throws `QuotaExceededError` unless the owner has room at this moment for so many more bytes, and one more file. Nothing is reserved.
-   * For a refusal before the bytes of an upload are read.
+   * Throws `QuotaExceededError` unless the owner has room at this moment for so many more bytes, and one more file.
+   * Nothing is reserved. For a refusal before the bytes of an upload are read.
    */
   async assertRoom(owner: OwnerReference | null, bytes: number, count = 1): Promise<void> {
     await this.roomFor(owner, { bytes, count });
@@ -66,8 +66,8 @@ export class Quotas {
   }
 
   /**
-   * How many bytes an owner of this type may have at most, before it is known which one; `undefined` where the type has no quota of bytes,
-   * or where only the application can tell.
+   * How many bytes an owner of this type may have at most, before it is known which one; `undefined` where the type has
+   * no quota of bytes, or where only the application can tell.
    * @internal
    */
   roomOfType(ownerType: string): Room | undefined {
@@ -76,14 +76,16 @@ export class Quotas {
     return roomWithin(quotaLimits(ownerType, option), { type: ownerType }, 0);
   }
 
-  /** Counts the owner's files again, where they were changed past this library or while the owner's type had no quota. */
+  /**
+   * Counts the owner's files again, where they were changed past this library or while the owner's type had no quota.
+   */
   recount(owner: OwnerReference): Promise<Amount> {
     return this.transactor.run(({ manager }) => recountUsage(manager, owner));
   }
 
   /**
-   * Adds the files that came to owners, and subtracts those that went, after the change in the same transaction; a file that is still to be
-   * deleted is `going`. Throws `QuotaExceededError` if an owner exceeds its quota now.
+   * Adds the files that came to owners, and subtracts those that went, after the change in the same transaction; a file
+   * that is still to be deleted is `going`. Throws `QuotaExceededError` if an owner exceeds its quota now.
    * @internal
    */
   async charge(manager: EntityManager, changes: readonly UsageChange[], going?: string): Promise<void> {
@@ -102,7 +104,9 @@ export class Quotas {
     return quota ? quotaLimits(type, quota) : undefined;
   }
 
-  /** One change for each owner, in an order that is the same for everybody: their rows are locked one after the other. */
+  /**
+   * One change for each owner, in an order that is the same for everybody: their rows are locked one after the other.
+   */
   #netOf(changes: readonly UsageChange[]): { owner: OwnerReference; added: Amount }[] {
     const net = new Map<string, { owner: OwnerReference; added: Amount }>();
     for (const { owner, bytes, count } of changes) {

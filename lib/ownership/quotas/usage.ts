@@ -32,8 +32,9 @@ async function amountOf<T extends ObjectLiteral>(query: SelectQueryBuilder<T>, a
 }
 
 /**
- * Adds to the usage of the owner, whose row is locked from now on. The files have changed already, except for the one that is `going`. An owner
- * without a row is counted: earlier changes of its files have left a row, and concurrent ones wait for this one.
+ * Adds to the usage of the owner, whose row is locked from now on. The files have changed already, except for the one
+ * that is `going`. An owner without a row is counted: earlier changes of its files have left a row, and concurrent ones
+ * wait for this one.
  */
 export async function addUsage(
   manager: EntityManager,

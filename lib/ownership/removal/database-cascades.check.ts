@@ -4,7 +4,10 @@ import { Transactor } from '../../unit-of-work/transactor.js';
 import { ownerEntitiesOf } from '../owner-entities.js';
 import type { OwnerClass } from '../owner-entities.js';
 
-/** Warns at boot about owners whose rows the database may remove by a cascade: the library does not notice, and their files stay. */
+/**
+ * Warns at boot about owners whose rows the database may remove by a cascade: the library does not notice, and their
+ * files stay.
+ */
 @Injectable()
 export class DatabaseCascadesCheck implements OnApplicationBootstrap {
   readonly #logger = new Logger('OwnsFiles');

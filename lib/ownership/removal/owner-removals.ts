@@ -23,8 +23,9 @@ interface Flush {
 type Deal = (manager: EntityManager, owners: readonly RemovedOwner[]) => Promise<void>;
 
 /**
- * Applies `onDelete` to the files of owners that TypeORM removes, in the transaction that removes them. All owners of one flush are dealt
- * with together. Refusals come before the first row is removed; files go after their owners, whose rows may refer to them.
+ * Applies `onDelete` to the files of owners that TypeORM removes, in the transaction that removes them. All owners of
+ * one flush are dealt with together. Refusals come before the first row is removed; files go after their owners, whose
+ * rows may refer to them.
  */
 @Injectable()
 export class OwnerRemovals implements EntitySubscriberInterface<object>, OnModuleInit, OnApplicationBootstrap {

@@ -19,7 +19,10 @@ interface Group {
 
 const OWNERS_PER_STATEMENT = 5_000;
 
-/** The ids of the files that the owners have, as they are now; nothing is locked. One statement for any number of owners. */
+/**
+ * The ids of the files that the owners have, as they are now; nothing is locked. One statement for any number of
+ * owners.
+ */
 export async function heldFiles(manager: EntityManager, holdings: readonly Holding[]): Promise<string[]> {
   const found = new Set<string>();
   for (const chunk of inChunks(holdings, OWNERS_PER_STATEMENT)) {

@@ -12,7 +12,10 @@ export function witnessHistory(manager: EntityManager, id: string | undefined): 
   here.transaction.addWitness((beside) => rowStands(beside, id));
 }
 
-/** The same row once more: its insert waits for a transaction that has written it, and is refused if that one was committed. */
+/**
+ * The same row once more: its insert waits for a transaction that has written it, and is refused if that one was
+ * committed.
+ */
 async function rowStands(manager: EntityManager, id: string): Promise<CommitOutcome> {
   const nobody = { fromType: null, fromId: null, toType: null, toId: null, actorType: null, actorId: null };
   const row = { id, fileId: id, action: 'create' as const, ...nobody, forced: false, at: new Date() };

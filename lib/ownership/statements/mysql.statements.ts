@@ -11,8 +11,9 @@ import type { FileSnapshot, HistoryEntry, Move, MoveTerms } from './transfer-sta
 const IDS_PER_STATEMENT = 10_000;
 
 /**
- * MySQL and MariaDB. Every writer first locks its files by the primary key, in the order of their ids. The statements name this index,
- * because they could otherwise lock by another one, in another order, and deadlock with another writer.
+ * MySQL and MariaDB. Every writer first locks its files by the primary key, in the order of their ids. The statements
+ * name this index, because they could otherwise lock by another one, in another order, and deadlock with another
+ * writer.
  */
 export class MysqlStatements extends StepwiseStatements {
   readonly #names: OwnershipNames;
@@ -86,8 +87,8 @@ function moveAlikeSql({ file }: OwnershipNames): string {
   return `UPDATE ${table} FORCE INDEX (PRIMARY) SET ${set}, ${column('pinned')} = ${column('pinned')} OR ? WHERE ${column('id')} IN (?)`;
 }
 
-// STRAIGHT_JOIN reads the list first, and finds each file by the primary key. The optimizer would scan a small table instead, and wait for the
-// locks of all its rows.
+// STRAIGHT_JOIN reads the list first, and finds each file by the primary key. The optimizer would scan a small table
+// instead, and wait for the locks of all its rows.
 function moveSql({ file }: OwnershipNames): string {
   const { table, column } = file;
   const list = `JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(36) PATH '$.fileId', toType VARCHAR(64) PATH '$.toType', toId VARCHAR(191) PATH '$.toId', field VARCHAR(128) PATH '$.field'))`;

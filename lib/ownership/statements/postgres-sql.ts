@@ -13,10 +13,11 @@ const MOVES: Record<TransferForm, string> = {
 };
 
 /**
- * Lock, decide, move and write history in one statement. `f` waits for the locks and has the newest version of each row; `v` reads
- * only `f`, so the verdict is about what is locked, although the statement's snapshot may be older. `u` writes all or nothing.
- * One file has a statement without arrays, aggregates and a look at the others: with arrays PostgreSQL would plan it again each time. Moves that differ only in their files, such as
- * those of one field, need only arrays of ids.
+ * Lock, decide, move and write history in one statement. `f` waits for the locks and has the newest version of each
+ * row; `v` reads only `f`, so the verdict is about what is locked, although the statement's snapshot may be older. `u`
+ * writes all or nothing. One file has a statement without arrays, aggregates and a look at the others: with arrays
+ * PostgreSQL would plan it again each time. Moves that differ only in their files, such as those of one field, need
+ * only arrays of ids.
  */
 export function transferSql({ file, history }: OwnershipNames, form: TransferForm): string {
   return `${transferredSql({ file, history }, form, { isManager: '$9::bool', force: '$10::bool', pin: '$11::bool' })}
@@ -26,7 +27,10 @@ SELECT v.id, v.verdict, v.owner_type AS "fromType", v.owner_id AS "fromId", v.pi
 /** The prefix of refusals, in the message of the statement's error. */
 export const REFUSED = 'nestjs-files:';
 
-/** The same, sent with the COMMIT. It also pins files that stay where they are. A refused file makes it fail, with the refusals in the message. */
+/**
+ * The same, sent with the COMMIT. It also pins files that stay where they are. A refused file makes it fail, with the
+ * refusals in the message.
+ */
 export function lastTransferSql(names: OwnershipNames, form: TransferForm): string {
   const refused = `v.verdict NOT IN ('moved', 'kept')`;
   const row = `json_build_object('id', v.id, 'verdict', v.verdict, 'fromType', v.owner_type, 'fromId', v.owner_id, 'pinned', v.pinned)`;
@@ -106,7 +110,8 @@ export function lookSql({ file, snapshot }: OwnershipNames, files: 'one' | 'many
   return `SELECT ${snapshot}${more} FROM ${file.table} WHERE ${file.column('id')} = ${match}`;
 }
 
-// The server's clock, so that writers on several machines agree; read when the row is made, after the wait for the lock.
+// The server's clock, so that writers on several machines agree; read when the row is made, after the wait for the
+// lock.
 function nextInstant({ table, column }: OwnershipNames['history'], fileId: string): string {
   const now = 'floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
   return `greatest(${now}, (SELECT max(past.${column('at')}) + 1 FROM ${table} AS past WHERE past.${column('fileId')} = ${fileId}))`;

@@ -50,7 +50,8 @@ export class PostgresStatements extends TransferStatements {
     this.#lookAtMany = text(lookSql(names, 'many'));
     this.#lookBeforeAtOne = text(lookSql(names, 'one', TRANSACTION_ID));
     this.#lookBeforeAtMany = text(lookSql(names, 'many', TRANSACTION_ID));
-    // Not FOR UPDATE: an application's row with a foreign key to the file holds a KEY SHARE lock on it, and both would wait.
+    // Not FOR UPDATE: an application's row with a foreign key to the file holds a KEY SHARE lock on it, and both would
+    // wait.
     this.#lock = text(`${lookSql(names, 'many')} ORDER BY ${id} FOR NO KEY UPDATE`);
   }
 
@@ -163,7 +164,10 @@ async function read(manager: EntityManager, sql: string, ids: string): Promise<F
   return rows.map(toSnapshot);
 }
 
-/** An array of UUIDs as PostgreSQL reads it. The driver would quote each of them, which takes longer than the rest of the call. */
+/**
+ * An array of UUIDs as PostgreSQL reads it. The driver would quote each of them, which takes longer than the rest of
+ * the call.
+ */
 function uuids(ids: readonly string[]): string {
   return `{${ids.join(',')}}`;
 }
@@ -182,7 +186,8 @@ const TRANSACTION_ID = ', (SELECT txid_current())::text AS "transaction"';
 
 // https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
 const STATUS = 'SELECT txid_status($1::bigint) AS status';
-// `backend_xid` has the lower 32 bits. https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
+// `backend_xid` has the lower 32 bits.
+// https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
 const TERMINATE = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
   WHERE backend_xid::text = ($1::bigint % 4294967296)::text AND pid <> pg_backend_pid()`;
 
@@ -190,8 +195,8 @@ const TERMINATE = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 const PATIENCE = 250;
 
 /**
- * Asks PostgreSQL for the outcome of the transaction. An open one may be waiting for a lock, with its COMMIT behind: it is
- * terminated, so that it cannot commit after it was reported as rolled back.
+ * Asks PostgreSQL for the outcome of the transaction. An open one may be waiting for a lock, with its COMMIT behind: it
+ * is terminated, so that it cannot commit after it was reported as rolled back.
  */
 function transactionWitness(id: string): Witness {
   return async (manager) => {

@@ -10,8 +10,9 @@ import type { FileSnapshot, HistoryEntry, Move, MoveTerms } from './transfer-sta
 type Form = 'alike' | 'many';
 
 /**
- * SQLite. The lock is the transaction itself, which begins IMMEDIATE. Lists travel as JSON, so that each statement is prepared once. What is the
- * same for all files is a parameter, because SQLite takes as long to read a field of the JSON as to write a column.
+ * SQLite. The lock is the transaction itself, which begins IMMEDIATE. Lists travel as JSON, so that each statement is
+ * prepared once. What is the same for all files is a parameter, because SQLite takes as long to read a field of the
+ * JSON as to write a column.
  */
 export class SqliteStatements extends StepwiseStatements {
   readonly #look: string;
@@ -91,7 +92,9 @@ function moveSql({ file }: OwnershipNames): string {
   return `UPDATE ${table} AS f SET ${set}, ${column('pinned')} = f.${column('pinned')} OR ? FROM json_each(?) AS v WHERE f.${column('id')} = ${listed(0)}`;
 }
 
-/** A separate statement: an UPDATE in SQLite rewrites the indexes of every column that it sets, even to the same value. */
+/**
+ * A separate statement: an UPDATE in SQLite rewrites the indexes of every column that it sets, even to the same value.
+ */
 function endDraftsSql({ file: { table, column } }: OwnershipNames): string {
   return `UPDATE ${table} SET ${column('expiresAt')} = NULL WHERE ${column('id')} IN (SELECT value FROM json_each(?))`;
 }

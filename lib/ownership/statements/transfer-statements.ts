@@ -33,8 +33,8 @@ export interface TransferTerms {
 }
 
 /**
- * `kept`: it is the owner's already; only the field may be another one. `moved`: it may move, and did if no other was refused. The rest are
- * refusals.
+ * `kept`: it is the owner's already; only the field may be another one. `moved`: it may move, and did if no other was
+ * refused. The rest are refusals.
  */
 export type Verdict = 'kept' | 'moved' | 'missing' | 'foreign' | 'pinned';
 
@@ -60,7 +60,10 @@ export interface FileSnapshot extends OwnershipState {
   readonly size: number;
   readonly ownerField: string | null;
   readonly scan: ScanState | null;
-  /** Whether it is known to expire unless it is attached. PostgreSQL and MariaDB do not read this, because their moves do not need it. */
+  /**
+   * Whether it is known to expire unless it is attached. PostgreSQL and MariaDB do not read this, because their moves
+   * do not need it.
+   */
   readonly isDraft: boolean;
 }
 
@@ -83,13 +86,13 @@ export interface LastTransfer {
 /** The statements of ownership in one database's words. Their number does not depend on the number of files. */
 export abstract class TransferStatements {
   /**
-   * Locks the files in the order of their ids, decides by the locked rows, and moves all of them or, if one is refused, none; each
-   * move leaves a row in the history. Answers in the order of the moves. Needs a transaction.
+   * Locks the files in the order of their ids, decides by the locked rows, and moves all of them or, if one is refused,
+   * none; each move leaves a row in the history. Answers in the order of the moves. Needs a transaction.
    */
   abstract transfer(manager: EntityManager, moves: readonly Move[], terms: TransferTerms): Promise<TransferOutcome[]>;
   /**
-   * The same as a statement that may go to the server with the COMMIT, for an actor that is no manager; it pins what is kept, too, and fails where
-   * a file is refused. None where the database cannot do that.
+   * The same as a statement that may go to the server with the COMMIT, for an actor that is no manager; it pins what is
+   * kept, too, and fails where a file is refused. None where the database cannot do that.
    */
   lastTransfer(_moves: readonly Move[], _actor: Actor | null): LastTransfer | undefined {
     return undefined;

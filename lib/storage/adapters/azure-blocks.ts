@@ -9,8 +9,9 @@ export const BLOCK_SIZE = 8 * 1024 * 1024;
 export const MAX_BLOCKS = 50_000;
 
 /**
- * Sends the content in blocks, which stay invisible until their names are committed. Content of no more than one block is returned instead, to
- * be sent at once. `beforeFirst` is called before the first block is sent. When it fails, nothing is on its way any more.
+ * Sends the content in blocks, which stay invisible until their names are committed. Content of no more than one block
+ * is returned instead, to be sent at once. `beforeFirst` is called before the first block is sent. When it fails,
+ * nothing is on its way any more.
  */
 export async function stageBlocks(
   blob: BlockBlobClient,

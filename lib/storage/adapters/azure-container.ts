@@ -42,8 +42,8 @@ export class AzureContainer {
   }
 
   /**
-   * Creates a blob if there is none. If a response is lost, the SDK sends the request again, and Azure answers that the blob exists. The metadata
-   * shows whether this call created it.
+   * Creates a blob if there is none. If a response is lost, the SDK sends the request again, and Azure answers that the
+   * blob exists. The metadata shows whether this call created it.
    */
   async create(location: string, make: (creation: Creation) => Promise<unknown>): Promise<void> {
     const write = randomUUID();
@@ -56,7 +56,10 @@ export class AzureContainer {
     }
   }
 
-  /** Copies within Azure. Fails if there is a blob at `to` already, or if the blob at `from` no longer has the ETag `ifMatch`. */
+  /**
+   * Copies within Azure. Fails if there is a blob at `to` already, or if the blob at `from` no longer has the ETag
+   * `ifMatch`.
+   */
   async copy(from: string, to: string, ifMatch?: string): Promise<void> {
     const [source, target] = [this.blob(from), this.blob(to)];
     await this.create(to, async (creation) => {
@@ -69,7 +72,10 @@ export class AzureContainer {
     await this.finishCopy(to);
   }
 
-  /** Waits until a copy that Azure makes in the background is complete. If it fails, removes the empty blob that is left, and throws. */
+  /**
+   * Waits until a copy that Azure makes in the background is complete. If it fails, removes the empty blob that is
+   * left, and throws.
+   */
   async finishCopy(to: string): Promise<void> {
     for (;;) {
       const { copyStatus, copyStatusDescription } = await this.blob(to).getProperties();

@@ -24,12 +24,14 @@ const ATTEMPTS = 5;
 const PAUSE = 100;
 
 /**
- * Uploads that clients send to the container. Until it expires, the SAS for a block also allows every other write to the blob. So clients send
- * to an arrival: a temporary blob whose name nobody else knows. The server commits its blocks, and copies the blob to the location of the file
- * if it has not changed since. No signed request leads to that location.
+ * Uploads that clients send to the container. Until it expires, the SAS for a block also allows every other write to
+ * the blob. So clients send to an arrival: a temporary blob whose name nobody else knows. The server commits its
+ * blocks, and copies the blob to the location of the file if it has not changed since. No signed request leads to that
+ * location.
  *
- * Azure discards uncommitted blocks a week after the last one was sent. It discards them immediately if their blob is written in one request,
- * or if a block list is committed. Whether a deletion discards them is not documented, so `remove` does not rely on it.
+ * Azure discards uncommitted blocks a week after the last one was sent. It discards them immediately if their blob is
+ * written in one request, or if a block list is committed. Whether a deletion discards them is not documented, so
+ * `remove` does not rely on it.
  */
 export class AzureDirectUploads implements DirectUploadPlace {
   constructor(
@@ -72,8 +74,8 @@ export class AzureDirectUploads implements DirectUploadPlace {
       try {
         await this.#publish(arrival, location, parts);
       } catch (error) {
-        // If several calls finish the upload at the same time, only one copies. The others fail because the blob was changed or removed.
-        // When they try again, they find the copied file.
+        // If several calls finish the upload at the same time, only one copies. The others fail because the blob was
+        // changed or removed. When they try again, they find the copied file.
         if (attempt === ATTEMPTS) throw error;
         await delay(attempt * PAUSE);
       }

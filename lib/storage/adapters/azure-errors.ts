@@ -1,4 +1,5 @@
-// Errors of the SDK are recognised by their fields: their classes would have to be imported, and the library imports no SDK.
+// Errors of the SDK are recognised by their fields: their classes would have to be imported, and the library imports no
+// SDK.
 
 interface AzureFault {
   statusCode?: unknown;

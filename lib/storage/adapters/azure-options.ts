@@ -6,11 +6,20 @@ import { readBaseUrl, readPrefix } from './bucket-options.js';
 export interface AzureStorageOptions extends StorageLimits {
   /** A client of `@azure/storage-blob` for the container, which has to exist. */
   container: ContainerClient;
-  /** The prefix of the names of all blobs: `'app/'`. No other program may write below it. @default '', all of the container */
+  /**
+   * The prefix of the names of all blobs: `'app/'`. No other program may write below it. @default '', all of the
+   * container
+   */
   prefix?: string;
-  /** Where everybody can read the container: `container.url` of a public one, or a CDN before it. With it, the storage has public addresses. */
+  /**
+   * Where everybody can read the container: `container.url` of a public one, or a CDN before it. With it, the storage
+   * has public addresses.
+   */
   publicBaseUrl?: string;
-  /** With a client that has a token instead of a shared key: the client of its account, which then signs temporary addresses. */
+  /**
+   * With a client that has a token instead of a shared key: the client of its account, which then signs temporary
+   * addresses.
+   */
   service?: BlobServiceClient;
 }
 

@@ -15,8 +15,9 @@ export const AZURE_APPENDED = '.nestjs-files/appended/';
 const BLOCK_SIZE = 4 * 1024 * 1024;
 
 /**
- * Uploads of several requests: an append blob, which is copied to the location of the file when it is complete. Azure itself checks the position
- * of each block, so that of two requests only one appends. A blob takes 50 000 blocks of at most 4 MiB: 195 GiB.
+ * Uploads of several requests: an append blob, which is copied to the location of the file when it is complete. Azure
+ * itself checks the position of each block, so that of two requests only one appends. A blob takes 50 000 blocks of at
+ * most 4 MiB: 195 GiB.
  */
 export class AzureResumableUploads implements ResumableUploadPlace {
   constructor(private readonly container: AzureContainer) {}

@@ -22,7 +22,10 @@ export type BlobSigner = (blob: BlockBlobClient, request: ToSign) => Promise<str
 const MINUTE = 60_000;
 const DAY = 1440 * MINUTE;
 
-/** How the client can sign: with its shared key, or with one that its account delegates to its token; `undefined` where it has neither. */
+/**
+ * How the client can sign: with its shared key, or with one that its account delegates to its token; `undefined` where
+ * it has neither.
+ */
 export function signerOf({ container, service }: Pick<ReadOptions, 'container' | 'service'>): BlobSigner | undefined {
   if ('computeHMACSHA256' in container.credential) return (blob, request) => blob.generateSasUrl(sasOf(request));
   return service && delegatedBy(service);

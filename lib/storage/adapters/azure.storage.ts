@@ -40,7 +40,9 @@ import type { AzureStorageOptions, ReadOptions } from './azure-options.js';
 
 export type { AzureStorageOptions };
 
-/** Keeps files in a container of Azure Blob Storage: `azureStorage({ container, prefix: 'app/', maxSize: '50MiB' })`. */
+/**
+ * Keeps files in a container of Azure Blob Storage: `azureStorage({ container, prefix: 'app/', maxSize: '50MiB' })`.
+ */
 export function azureStorage({ container, prefix, publicBaseUrl, service, ...limits }: AzureStorageOptions): Storage {
   return new Storage(new AzureAdapter(readOptions({ container, prefix, publicBaseUrl, service })), limits);
 }
@@ -169,7 +171,10 @@ class AzureAdapter implements StorageAdapter {
     return { count: appended.count + arrived.count, size: appended.size + arrived.size };
   }
 
-  /** In one request, where that is possible: blocks of a write that failed can be taken for a blob then, but not where blocks are committed. */
+  /**
+   * In one request, where that is possible: blocks of a write that failed can be taken for a blob then, but not where
+   * blocks are committed.
+   */
   async #upload(location: string, bytes: Buffer, creation: Creation): Promise<void> {
     const blob: BlockBlobClient = this.#container.blob(location);
     try {

@@ -6,7 +6,10 @@ import { isFault } from './fs-root.js';
 import type { FsPlace } from './fs-root.js';
 import { partialOf } from './fs-walk.js';
 
-/** Fills a file under another name beside the place, and gives it its own name once it is complete. Throws where there is a file. */
+/**
+ * Fills a file under another name beside the place, and gives it its own name once it is complete. Throws where there
+ * is a file.
+ */
 export async function createFile(
   place: FsPlace,
   location: string,

@@ -4,8 +4,8 @@ import type { FileHandle } from 'node:fs/promises';
 const FLUSH_SIZE = 64 * 1024 * 1024;
 
 /**
- * Flushes a file to the disk, beginning while it is still written: at the end there is little left to wait for. Call `finish` before the
- * file is called stored, and in any case `settle` before it is closed.
+ * Flushes a file to the disk, beginning while it is still written: at the end there is little left to wait for. Call
+ * `finish` before the file is called stored, and in any case `settle` before it is closed.
  */
 export class FsFlush {
   #written = 0;
@@ -23,7 +23,10 @@ export class FsFlush {
     this.#latest.catch(() => {}); // thrown where it is waited for
   }
 
-  /** Waits until the disk has all of it. Throws the error of any of the flushes, because the system reports a lost write only once. */
+  /**
+   * Waits until the disk has all of it. Throws the error of any of the flushes, because the system reports a lost write
+   * only once.
+   */
   async finish(): Promise<void> {
     await this.#latest;
     await this.handle.datasync();

@@ -5,8 +5,8 @@ import { isFault } from './fs-root.js';
 const LINK_REFUSED = ['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV'];
 
 /**
- * Gives a complete file its final name, at once and never over another file: `false` when the name is taken. The partial name may
- * be left behind.
+ * Gives a complete file its final name, at once and never over another file: `false` when the name is taken. The
+ * partial name may be left behind.
  */
 export async function publish(partial: string, path: string, mode: number): Promise<boolean> {
   try {

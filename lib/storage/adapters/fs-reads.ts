@@ -42,7 +42,10 @@ export class FsReads implements ReadsTogether {
   }
 }
 
-/** The bytes of a small file; `undefined` for a large or empty one, and for anything but a file. Callbacks take less time than a `FileHandle`. */
+/**
+ * The bytes of a small file; `undefined` for a large or empty one, and for anything but a file. Callbacks take less
+ * time than a `FileHandle`.
+ */
 function readWhole(path: string): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
     open(path, OPEN_TO_READ, (fault, file) => {

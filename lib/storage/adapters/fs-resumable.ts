@@ -12,8 +12,9 @@ import { partialOf } from './fs-walk.js';
 import { appendContent } from './fs-write.js';
 
 /**
- * Uploads of several requests, below a root. The bytes are in an unfinished file beside the location, whose size is the offset. Its name follows
- * from the location, so that it is found after a crash. It counts as a leftover once no open upload is as old.
+ * Uploads of several requests, below a root. The bytes are in an unfinished file beside the location, whose size is the
+ * offset. Its name follows from the location, so that it is found after a crash. It counts as a leftover once no open
+ * upload is as old.
  */
 export class FsResumableUploads implements ResumableUploadPlace {
   constructor(

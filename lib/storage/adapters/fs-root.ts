@@ -3,7 +3,8 @@ import { chmod, constants, lstat, mkdir, open, realpath } from 'node:fs/promises
 import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { LocationInvalidError } from '../../errors/storage.errors.js';
 
-// Measured: files go out faster in pieces of a mebibyte, and parts of them in as few pieces as that. Beyond a range nothing is read.
+// Measured: files go out faster in pieces of a mebibyte, and parts of them in as few pieces as that. Beyond a range
+// nothing is read.
 export const READ_SIZE = 1024 * 1024;
 // Windows has no such flag.
 export const OPEN_TO_READ = constants.O_RDONLY | ((constants.O_NOFOLLOW as number | undefined) ?? 0);
@@ -24,8 +25,8 @@ export interface FsPlace {
 }
 
 /**
- * The directory that holds a storage. Every location is resolved through the links on its way and refused when it leads out.
- * A swap between check and use remains possible, so only the application may write to the root.
+ * The directory that holds a storage. Every location is resolved through the links on its way and refused when it leads
+ * out. A swap between check and use remains possible, so only the application may write to the root.
  */
 export class FsRoot {
   #real: string | undefined;

@@ -14,7 +14,10 @@ export function isPartial(name: string): boolean {
   return PARTIAL.test(name);
 }
 
-/** The files below a directory, without following links: their targets are in the root as well, or outside. `path` is where it is. */
+/**
+ * The files below a directory, without following links: their targets are in the root as well, or outside. `path` is
+ * where it is.
+ */
 export async function* walk(path: string, location = ''): AsyncGenerator<{ location: string; path: string }> {
   try {
     for await (const entry of await opendir(path)) {

@@ -6,7 +6,9 @@ import type { FsModes } from './fs-root.js';
 
 const BATCH_SIZE = 512 * 1024;
 
-/** Makes a file of the content, which the disk has afterwards where `isFlushed` says so. Throws where there is a file. */
+/**
+ * Makes a file of the content, which the disk has afterwards where `isFlushed` says so. Throws where there is a file.
+ */
 export async function writeNew(
   path: string,
   content: Readable,
@@ -25,8 +27,8 @@ export async function writeNew(
 }
 
 /**
- * Writes the content at the position, each chunk as it comes, and gives the position behind it, once the disk has it where `isFlushed` says so.
- * If the content fails, the bytes that came before are there.
+ * Writes the content at the position, each chunk as it comes, and gives the position behind it, once the disk has it
+ * where `isFlushed` says so. If the content fails, the bytes that came before are there.
  */
 export async function appendContent(
   handle: FileHandle,
@@ -50,8 +52,8 @@ export async function appendContent(
 }
 
 /**
- * Writes all present chunks at once, up to a batch, because one call for many chunks makes large files fast. Waits for `wrote`, which is called
- * for every batch but the last.
+ * Writes all present chunks at once, up to a batch, because one call for many chunks makes large files fast. Waits for
+ * `wrote`, which is called for every batch but the last.
  */
 async function writeContent(
   handle: FileHandle,

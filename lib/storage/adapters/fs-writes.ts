@@ -14,7 +14,10 @@ import { writeNew } from './fs-write.js';
 // Node.js has four threads for the file system.
 const FLUSHED_AT_ONCE = 4;
 
-/** Files that are written one by one, while each of their directories is looked up once, and flushed once for all of them. */
+/**
+ * Files that are written one by one, while each of their directories is looked up once, and flushed once for all of
+ * them.
+ */
 export class FsWrites implements WritesTogether {
   readonly #directories = new Map<string, Promise<string>>();
   // Windows has other owners and modes. After one file that cannot be linked, the others are not tried.
@@ -39,7 +42,8 @@ export class FsWrites implements WritesTogether {
       await link(path, place.path);
     } catch (error) {
       if (isFault(error, 'EEXIST')) throw new LocationTakenError(location);
-      // Another disk, another user's files, or a file system without links. ENOENT: reading the file tells what is missing.
+      // Another disk, another user's files, or a file system without links. ENOENT: reading the file tells what is
+      // missing.
       if (!isFault(error, 'ENOENT')) this.#canLink = false;
       return false;
     }
@@ -72,7 +76,10 @@ export class FsWrites implements WritesTogether {
     return { directory, path: join(directory, basename(location)) };
   }
 
-  /** Whether the linked file is as one that was written here. Its new name leads to what is checked, whatever happens to the old one. */
+  /**
+   * Whether the linked file is as one that was written here. Its new name leads to what is checked, whatever happens to
+   * the old one.
+   */
   async #accept({ path }: FsPlace, check: CheckBytes): Promise<boolean> {
     const handle = await openLinked(path);
     if (handle === undefined) return false;

@@ -48,8 +48,9 @@ const REMOVALS_AT_ONCE = 16;
 const LISTED_AT_ONCE = 160;
 
 /**
- * The part of a bucket that is below the prefix: objects, by their locations. Requests go through `bucket.request()` of the client, which
- * authenticates and retries. Its own methods turn retries off for all that the process sends meanwhile, where they have no condition.
+ * The part of a bucket that is below the prefix: objects, by their locations. Requests go through `bucket.request()` of
+ * the client, which authenticates and retries. Its own methods turn retries off for all that the process sends
+ * meanwhile, where they have no condition.
  */
 export class GcsBucket {
   constructor(
@@ -78,8 +79,8 @@ export class GcsBucket {
   }
 
   /**
-   * Creates an object if there is none. If a response is lost, the client sends the request again, and Google answers that the object exists. The
-   * metadata shows whether this call created it.
+   * Creates an object if there is none. If a response is lost, the client sends the request again, and Google answers
+   * that the object exists. The metadata shows whether this call created it.
    */
   async create(location: string, make: (creation: Creation) => Promise<unknown>): Promise<void> {
     const write = randomUUID();
@@ -101,7 +102,10 @@ export class GcsBucket {
     await this.file(location).save(bytes, { resumable: false, preconditionOpts: conditions, metadata: resource });
   }
 
-  /** Copies within Google, in as many steps as that takes. `File.copy` of the client has the condition in the first one only. */
+  /**
+   * Copies within Google, in as many steps as that takes. `File.copy` of the client has the condition in the first one
+   * only.
+   */
   async copy(from: string, to: string): Promise<void> {
     const uri = `${this.#uri(from)}/rewriteTo/b/${this.client.name}${this.#uri(to)}`;
     await this.create(to, async ({ conditions, resource }) => {

@@ -18,9 +18,9 @@ const PART_SIZE = 8 * 1024 * 1024;
 const MAX_PARTS = 1024;
 
 /**
- * Uploads that clients send to the bucket. Each part is an object of its own, whose name nobody else knows, and the signature allows to write that
- * one, with the size that was announced. The server composes the parts, of the generations that it has seen, into the object at the location of
- * the file. No signed request leads to that location.
+ * Uploads that clients send to the bucket. Each part is an object of its own, whose name nobody else knows, and the
+ * signature allows to write that one, with the size that was announced. The server composes the parts, of the
+ * generations that it has seen, into the object at the location of the file. No signed request leads to that location.
  */
 export class GcsDirectUploads implements DirectUploadPlace {
   constructor(private readonly bucket: GcsBucket) {}

@@ -1,4 +1,5 @@
-// Errors of the client are recognised by their fields: their classes would have to be imported, and the library imports no SDK.
+// Errors of the client are recognised by their fields: their classes would have to be imported, and the library imports
+// no SDK.
 
 /** An answer of Google Cloud Storage to a request that the client does not read itself. */
 export class GcsFault extends Error {

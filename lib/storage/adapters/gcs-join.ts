@@ -10,8 +10,8 @@ const ATTEMPTS = 5;
 const PAUSE = 100;
 
 /**
- * Makes the object at `to` of the sources, if it is not there, and removes all that is below `directory`, where the sources are. Several calls at
- * once are one object. It fails where a source has changed.
+ * Makes the object at `to` of the sources, if it is not there, and removes all that is below `directory`, where the
+ * sources are. Several calls at once are one object. It fails where a source has changed.
  */
 export async function publishJoined(
   bucket: GcsBucket,
@@ -21,7 +21,8 @@ export async function publishJoined(
     try {
       await join(bucket, { sources, to, directory });
     } catch (error) {
-      // Where several calls do this at once, the first one that is ready removes the sources of the others. These find its object then.
+      // Where several calls do this at once, the first one that is ready removes the sources of the others. These find
+      // its object then.
       if (attempt === ATTEMPTS) throw error;
       await delay(attempt * PAUSE);
     }

@@ -6,9 +6,15 @@ import { readBaseUrl, readPrefix } from './bucket-options.js';
 export interface GcsStorageOptions extends StorageLimits {
   /** A client of `@google-cloud/storage` for the bucket, which has to exist: `new Storage().bucket('files')`. */
   bucket: Bucket;
-  /** The prefix of the names of all objects: `'app/'`. No other program may write below it. @default '', all of the bucket */
+  /**
+   * The prefix of the names of all objects: `'app/'`. No other program may write below it. @default '', all of the
+   * bucket
+   */
   prefix?: string;
-  /** Where everybody can read the bucket: `https://storage.googleapis.com/BUCKET` of a public one, or a CDN before it. With it, the storage has public addresses. */
+  /**
+   * Where everybody can read the bucket: `https://storage.googleapis.com/BUCKET` of a public one, or a CDN before it.
+   * With it, the storage has public addresses.
+   */
   publicBaseUrl?: string;
 }
 

@@ -14,11 +14,11 @@ const TIMEOUT = 60_000;
 const RETRIED = [408, 429, 500, 502, 503, 504];
 
 /**
- * Asks for the content of an object, or for a range of it. Resolves once the first byte can be read; throws a `GcsFault` for an answer without the
- * content.
+ * Asks for the content of an object, or for a range of it. Resolves once the first byte can be read; throws a
+ * `GcsFault` for an answer without the content.
  *
- * The client gives only the address and the token. A stream of its own does not end when the connection breaks (version 7), and when one is
- * destroyed before its end, the connections of all others break (7 and 8).
+ * The client gives only the address and the token. A stream of its own does not end when the connection breaks (version
+ * 7), and when one is destroyed before its end, the connections of all others break (7 and 8).
  */
 export async function openContent(bucket: Bucket, name: string, range?: string): Promise<IncomingMessage> {
   const { url, headers } = await authenticated(bucket, name);

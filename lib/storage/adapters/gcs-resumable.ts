@@ -20,10 +20,10 @@ interface Piece extends GcsObject {
 }
 
 /**
- * Uploads of several requests. The bytes of a request become one or more pieces: objects of about 8 MiB. The name of a piece is the position of its
- * first byte. A piece is created only if no object has its name. So if two requests append at the same position, only one succeeds. The pieces are
- * composed when the upload is complete. Google's resumable sessions are not used: they accept only multiples of 256 KiB, and their bytes cannot be
- * read before the end.
+ * Uploads of several requests. The bytes of a request become one or more pieces: objects of about 8 MiB. The name of a
+ * piece is the position of its first byte. A piece is created only if no object has its name. So if two requests append
+ * at the same position, only one succeeds. The pieces are composed when the upload is complete. Google's resumable
+ * sessions are not used: they accept only multiples of 256 KiB, and their bytes cannot be read before the end.
  */
 export class GcsResumableUploads implements ResumableUploadPlace {
   constructor(private readonly bucket: GcsBucket) {}
@@ -65,7 +65,8 @@ export class GcsResumableUploads implements ResumableUploadPlace {
   async finish(location: string): Promise<void> {
     const directory = piecesAt(location);
     const sources = await this.#pieces(location);
-    // Checked after the pieces were listed. `abort()` removes `begun` before the pieces, so if `begun` still exists, the list is complete.
+    // Checked after the pieces were listed. `abort()` removes `begun` before the pieces, so if `begun` still exists,
+    // the list is complete.
     const isOpen = await this.bucket.stat(directory + BEGUN);
     if (!isOpen && !(await this.bucket.stat(location))) throw new Error('the upload was given up');
     await publishJoined(this.bucket, { sources, to: location, directory });
@@ -76,7 +77,9 @@ export class GcsResumableUploads implements ResumableUploadPlace {
     await this.bucket.removeBelow(piecesAt(location));
   }
 
-  /** The pieces up to the first gap. A piece after a gap was written while another call removed the pieces before it. */
+  /**
+   * The pieces up to the first gap. A piece after a gap was written while another call removed the pieces before it.
+   */
   async #pieces(location: string): Promise<Piece[]> {
     const directory = piecesAt(location);
     const pieces: Piece[] = [];

@@ -31,7 +31,10 @@ import { signRead } from './gcs-signing.js';
 
 export type { GcsStorageOptions };
 
-/** Keeps files in a bucket of Google Cloud Storage: `gcsStorage({ bucket: new Storage().bucket('files'), prefix: 'app/' })`. */
+/**
+ * Keeps files in a bucket of Google Cloud Storage:
+ * `gcsStorage({ bucket: new Storage().bucket('files'), prefix: 'app/' })`.
+ */
 export function gcsStorage({ bucket, prefix, publicBaseUrl, ...limits }: GcsStorageOptions): Storage {
   const isSigning = SIGNED.some((verb) => !limits.disable?.includes(verb));
   return new Storage(new GcsAdapter(readOptions({ bucket, prefix, publicBaseUrl }), isSigning), limits);

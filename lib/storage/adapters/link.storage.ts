@@ -16,7 +16,10 @@ import { Deadline } from './deadline.js';
 import { isPublicAddress, lookupPublic } from './public-address.js';
 
 export interface LinkStorageOptions extends StorageLimits {
-  /** The hosts that may be linked to: `['example.com', '*.example.org', 'files.example.net:8443']`. `*.` is any name below. */
+  /**
+   * The hosts that may be linked to: `['example.com', '*.example.org', 'files.example.net:8443']`. `*.` is any name
+   * below.
+   */
   domains: readonly string[];
   /** @default ['https'] */
   protocols?: readonly ('http' | 'https')[];

@@ -1,6 +1,7 @@
 /** @module nestjs-files/storage/memory */
 
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { LocationNotFoundError, LocationTakenError } from '../../errors/storage.errors.js';
 import type { StorageAdapter } from '../storage-adapter.js';
 import type { StorageLimits } from '../storage-limits.js';
@@ -30,9 +31,7 @@ function memoryAdapter(): StorageAdapter {
     resumableUploads: memoryResumable((location) => objects.has(location), add),
     async write(location, content) {
       if (objects.has(location)) throw new LocationTakenError(location);
-      const chunks: Buffer[] = [];
-      for await (const chunk of content) chunks.push(Buffer.from(chunk as Uint8Array | string));
-      add(location, Buffer.concat(chunks));
+      add(location, await buffer(content));
     },
     async read(location, { start, end } = { start: 0, end: Infinity }) {
       return Readable.from(pieces(bytesAt(location).subarray(start, end + 1)), { objectMode: false });
@@ -49,8 +48,7 @@ function memoryAdapter(): StorageAdapter {
     },
     async *list(directory) {
       for (const [location, { bytes, modifiedAt }] of objects)
-        if (directory === undefined || location.startsWith(`${directory}/`))
-          yield { location, size: bytes.length, modifiedAt };
+        if (location.startsWith(directory ? `${directory}/` : '')) yield { location, size: bytes.length, modifiedAt };
     },
   };
 }

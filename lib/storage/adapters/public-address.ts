@@ -41,7 +41,10 @@ export function isPublicAddress(address: string): boolean {
   return !closed[kind].check(address, kind);
 }
 
-/** As `dns.lookup`, for `http.request`: names that lead into a private network are refused. The checked address is the one that is connected to. */
+/**
+ * As `dns.lookup`, for `http.request`: names that lead into a private network are refused. The checked address is the
+ * one that is connected to.
+ */
 export const lookupPublic: LookupFunction = (hostname, options, done) => {
   lookup(hostname, { ...options, all: true }, (error, addresses) => {
     const refused = addresses?.find(({ address }) => !isPublicAddress(address));

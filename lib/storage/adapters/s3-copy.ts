@@ -25,7 +25,9 @@ export async function copyInParts(
   }
 }
 
-/** The ranges in which so many bytes are copied. One for all of them is `undefined`: S3 takes no range of small objects. */
+/**
+ * The ranges in which so many bytes are copied. One for all of them is `undefined`: S3 takes no range of small objects.
+ */
 function copyRanges(size: number, partSize: number): (string | undefined)[] {
   if (size <= partSize) return [undefined];
   return Array.from({ length: Math.ceil(size / partSize) }, (_, part) => {

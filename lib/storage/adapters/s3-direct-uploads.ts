@@ -20,9 +20,10 @@ import { lifetimeUntil } from './s3-signing.js';
 import { PLACEHOLDER, MAX_PARTS } from './s3-upload.js';
 
 /**
- * Uploads that clients send to the bucket: always a multipart upload, also of one part. The server that signs has begun it, so that the client
- * cannot choose the object's headers. It also completes it: after that, every server refuses signed requests, whether it knows conditional
- * writes or not. A signed PutObject would need the condition, and Ceph accepts an unsigned ACL with it.
+ * Uploads that clients send to the bucket: always a multipart upload, also of one part. The server that signs has begun
+ * it, so that the client cannot choose the object's headers. It also completes it: after that, every server refuses
+ * signed requests, whether it knows conditional writes or not. A signed PutObject would need the condition, and Ceph
+ * accepts an unsigned ACL with it.
  */
 export class S3DirectUploads implements DirectUploadPlace {
   constructor(

@@ -12,10 +12,14 @@ export interface S3StorageOptions extends StorageLimits {
   bucket: string;
   /** The prefix of all keys: `'app/'`. No other program may write below it. @default '', all of the bucket */
   prefix?: string;
-  /** Larger files are sent in parts of this size, two at a time; so much of each is in memory. At least 5 MiB. @default '8MiB' */
+  /**
+   * Larger files are sent in parts of this size, two at a time; so much of each is in memory. At least 5 MiB. @default
+   * '8MiB'
+   */
   partSize?: number | string;
   /**
-   * Whether the server heeds `If-None-Match` when an object is put. Without it, writes at once to one location can overwrite each other.
+   * Whether the server heeds `If-None-Match` when an object is put. Without it, writes at once to one location can
+   * overwrite each other.
    * @default true
    */
   conditionalWrites?: boolean;

@@ -14,8 +14,8 @@ export interface PartPlace {
 }
 
 /**
- * A part that is sent to the bucket while its bytes arrive: it is there soon after the last of them. The bytes are kept until then, because what
- * is sent as it comes cannot be sent again by the SDK.
+ * A part that is sent to the bucket while its bytes arrive: it is there soon after the last of them. The bytes are kept
+ * until then, because what is sent as it comes cannot be sent again by the SDK.
  */
 export class PartOnItsWay {
   readonly #chunks: Uint8Array[] = [];

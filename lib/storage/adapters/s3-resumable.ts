@@ -16,7 +16,8 @@ import { PartBuffer } from './s3-part-buffer.js';
 import { PartOnItsWay } from './s3-part-on-its-way.js';
 import { MAX_PARTS } from './s3-upload.js';
 
-// So many clients that send slowly may hold a connection to the bucket each. The parts of others are sent when they are whole.
+// So many clients that send slowly may hold a connection to the bucket each. The parts of others are sent when they are
+// whole.
 const MAX_ON_THEIR_WAY = 100;
 
 /** The directory of the tails. No file has its location there. */
@@ -31,9 +32,10 @@ interface Progress {
 }
 
 /**
- * Uploads of several requests: a multipart upload, all of whose parts but the last one have the same size. S3 takes no small part before the
- * last one, so that the bytes behind the last whole part are kept as a separate object, the tail. Its tag tells how many parts are before
- * it: a tail whose bytes have become a part since does not count. Each part is always of the same bytes of the file, whoever sends it.
+ * Uploads of several requests: a multipart upload, all of whose parts but the last one have the same size. S3 takes no
+ * small part before the last one, so that the bytes behind the last whole part are kept as a separate object, the tail.
+ * Its tag tells how many parts are before it: a tail whose bytes have become a part since does not count. Each part is
+ * always of the same bytes of the file, whoever sends it.
  */
 export class S3ResumableUploads implements ResumableUploadPlace {
   readonly #onTheirWay = new Set<PartOnItsWay>();
@@ -118,7 +120,10 @@ export class S3ResumableUploads implements ResumableUploadPlace {
     return removed;
   }
 
-  /** Sends whole parts, those that are promised as they come. An error of the content is returned: what came before it is kept. */
+  /**
+   * Sends whole parts, those that are promised as they come. An error of the content is returned: what came before it
+   * is kept.
+   */
   async #fill(
     location: string,
     handle: string,

@@ -35,8 +35,9 @@ export class S3Upload {
   ) {}
 
   /**
-   * Uploads the parts that `fill` adds, and makes them the object at the location; throws `LocationTakenError` where one is. When it fails,
-   * nothing is left. `onFailure` is called when a part fails, so that `fill` need not wait for the next one.
+   * Uploads the parts that `fill` adds, and makes them the object at the location; throws `LocationTakenError` where
+   * one is. When it fails, nothing is left. `onFailure` is called when a part fails, so that `fill` need not wait for
+   * the next one.
    */
   static async run(
     bucket: S3Bucket,
@@ -109,9 +110,10 @@ export class S3Upload {
   }
 
   /**
-   * Few servers heed a condition on the completion, so that it would overwrite an object that came to the location meanwhile. A placeholder is laid there
-   * first: an object with the condition that none is there, which every server decides alike. The completion replaces it in one step. Until
-   * then nothing is read, listed or copied there, and other writers are refused.
+   * Few servers heed a condition on the completion, so that it would overwrite an object that came to the location
+   * meanwhile. A placeholder is laid there first: an object with the condition that none is there, which every server
+   * decides alike. The completion replaces it in one step. Until then nothing is read, listed or copied there, and
+   * other writers are refused.
    */
   async #publish(): Promise<void> {
     const { bucket, location } = this;

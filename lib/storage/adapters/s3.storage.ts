@@ -39,7 +39,10 @@ import { PLACEHOLDER, MAX_PARTS, S3Upload } from './s3-upload.js';
 
 export type { S3StorageOptions };
 
-/** Keeps files in a bucket of S3, or of a server that speaks its protocol: `s3Storage({ client: { region: 'eu-central-1' }, bucket: 'files' })`. */
+/**
+ * Keeps files in a bucket of S3, or of a server that speaks its protocol:
+ * `s3Storage({ client: { region: 'eu-central-1' }, bucket: 'files' })`.
+ */
 export function s3Storage({
   client,
   bucket,

@@ -1,8 +1,8 @@
 import { UploadBusyError } from '../../errors/uploads.errors.js';
 
 /**
- * Sends the content in pieces of at least this size, and the rest at the end. If the content breaks off, whatever has come is sent, too, unless
- * another request has the upload now.
+ * Sends the content in pieces of at least this size, and the rest at the end. If the content breaks off, whatever has
+ * come is sent, too, unless another request has the upload now.
  */
 export async function sendInPieces(
   content: AsyncIterable<Uint8Array>,

@@ -18,7 +18,10 @@ export function strongerIsolation(requested: IsolationLevel, actual: IsolationLe
   return BY_STRENGTH.indexOf(requested) > BY_STRENGTH.indexOf(actual);
 }
 
-/** The isolation that the application's transaction was begun with: `'none'` if it asked for none, undefined if it is not known. */
+/**
+ * The isolation that the application's transaction was begun with: `'none'` if it asked for none, undefined if it is
+ * not known.
+ */
 export type BegunWith = IsolationLevel | 'none' | undefined;
 
 /** What became of a COMMIT. */
@@ -31,8 +34,8 @@ export interface CommitAnswer {
   /** The error of the statement, or of a subscriber before or after it. */
   readonly error?: unknown;
   /**
-   * Whether the error came before the last statement was acknowledged. If that failed, the COMMIT was not run; if the connection was lost,
-   * it may have been.
+   * Whether the error came before the last statement was acknowledged. If that failed, the COMMIT was not run; if the
+   * connection was lost, it may have been.
    */
   readonly isBefore?: boolean;
 }
@@ -52,7 +55,9 @@ export interface LastStatement {
   refusal(error: unknown): Error | undefined;
   /** The error for the caller of the unit when the statement fails with this error. */
   errorOf(error: unknown): unknown;
-  /** Called once: when the statement has succeeded, or with why it did not, which may be that the unit was rolled back. */
+  /**
+   * Called once: when the statement has succeeded, or with why it did not, which may be that the unit was rolled back.
+   */
   onEnd?(failure?: { readonly error: unknown }): void;
 }
 
@@ -60,8 +65,8 @@ export interface LastStatement {
 export type Start = (isolation: IsolationLevel | undefined) => Promise<void>;
 
 /**
- * The differences between databases. The unit of work must be sure of a transaction's state, and a promise that the driver resolves is not
- * proof enough.
+ * The differences between databases. The unit of work must be sure of a transaction's state, and a promise that the
+ * driver resolves is not proof enough.
  */
 export interface Dialect {
   /** The isolation of a transaction when none was asked for. */
@@ -78,17 +83,22 @@ export interface Dialect {
   send(runner: QueryRunner, sql: string, parameters: unknown[]): Promise<QueryResult>;
   /** Makes sure that the transaction has begun on the server, before a statement is sent past the query runner. */
   ready(runner: QueryRunner): Promise<void>;
-  /** Whether this statement would begin or end the transaction, behind the unit's back; it is refused before it runs. */
+  /**
+   * Whether this statement would begin or end the transaction, behind the unit's back; it is refused before it runs.
+   */
   endsTransaction(sql: string): boolean;
   /** Whether this error left the connection without its transaction, so that the next statement would autocommit. */
   lostTransaction(runner: QueryRunner, error: unknown): boolean;
-  /** Whether a statement that succeeded ended the transaction, as DDL does on MySQL. `result` is TypeORM's QueryResult, if any. */
+  /**
+   * Whether a statement that succeeded ended the transaction, as DDL does on MySQL. `result` is TypeORM's QueryResult,
+   * if any.
+   */
   endedTransaction(runner: QueryRunner, result: unknown): boolean;
   /** Calls `commit`, which commits the runner's transaction, and tells the answer of the database. Never throws. */
   commit(runner: QueryRunner, commit: () => Promise<void>): Promise<CommitAnswer>;
   /**
-   * Sends the statement and the COMMIT of the runner's transaction together: where the statement fails, the server does not run the COMMIT. None
-   * if they have to be sent one after the other.
+   * Sends the statement and the COMMIT of the runner's transaction together: where the statement fails, the server does
+   * not run the COMMIT. None if they have to be sent one after the other.
    */
   commitWith(runner: QueryRunner): ((last: LastStatement) => Promise<CommitAnswer>) | undefined;
   /** Gives the connection up instead of handing it back to the pool. */

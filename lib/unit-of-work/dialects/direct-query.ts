@@ -21,8 +21,8 @@ const OF_STARTS: readonly Event[] = ['beforeTransactionStart', 'afterTransaction
 const OF_COMMITS: readonly Event[] = ['beforeTransactionCommit', 'afterTransactionCommit'];
 
 /**
- * Whether a statement may go to the driver past TypeORM's query runner: no subscriber listens, this runner's `query()` was
- * not overridden, and it is connected.
+ * Whether a statement may go to the driver past TypeORM's query runner: no subscriber listens, this runner's `query()`
+ * was not overridden, and it is connected.
  */
 export function isUnheard(runner: QueryRunner, what?: Listened): boolean {
   return (
@@ -41,7 +41,10 @@ export function isListenedTo(runner: QueryRunner, what?: Listened): boolean {
   );
 }
 
-/** Runs a statement as TypeORM's query runner for PostgreSQL does, but with one promise instead of eight if no subscriber listens. */
+/**
+ * Runs a statement as TypeORM's query runner for PostgreSQL does, but with one promise instead of eight if no
+ * subscriber listens.
+ */
 export function directQuery(runner: QueryRunner, sql: string, parameters?: unknown[]): Promise<QueryResult> {
   const isPlain = parameters === undefined || Array.isArray(parameters);
   if (!isPlain || !isUnheard(runner)) return runner.query(sql, parameters, true);

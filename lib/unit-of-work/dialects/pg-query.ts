@@ -36,7 +36,9 @@ interface WithBegin extends Query {
   readonly isOutside: boolean;
 }
 
-/** A statement that is sent together with the BEGIN of its transaction. If the BEGIN fails, the server does not run it. */
+/**
+ * A statement that is sent together with the BEGIN of its transaction. If the BEGIN fails, the server does not run it.
+ */
 export type BeginWith = new (begin: string, statement: Statement, callback: Callback) => WithBegin;
 
 /**
@@ -101,7 +103,10 @@ interface WithCommit extends Query {
   readonly tag: string | undefined;
 }
 
-/** A statement that goes to the server together with the COMMIT of its transaction: if it fails, the server does not run the COMMIT. */
+/**
+ * A statement that goes to the server together with the COMMIT of its transaction: if it fails, the server does not run
+ * the COMMIT.
+ */
 export type CommitWith = new (statement: Statement, callback: Callback) => WithCommit;
 
 /**

@@ -32,7 +32,10 @@ interface CommittedWith {
 const known = new WeakMap<PgClient, PostgresClient>();
 const classes = new WeakMap<QueryClass, Classes>();
 
-/** A client of `pg` in units of work: BEGIN is sent with the first statement that has parameters, and some statements by name. */
+/**
+ * A client of `pg` in units of work: BEGIN is sent with the first statement that has parameters, and some statements by
+ * name.
+ */
 export class PostgresClient {
   readonly #held = new HeldBegin();
   readonly #send: Send;
@@ -59,8 +62,8 @@ export class PostgresClient {
   }
 
   /**
-   * Runs `start`, and holds back the BEGIN that it sends until the first statement, or until its end if they cannot be sent together. With an
-   * `isolation`, it begins at this one.
+   * Runs `start`, and holds back the BEGIN that it sends until the first statement, or until its end if they cannot be
+   * sent together. With an `isolation`, it begins at this one.
    */
   holdBegin(start: () => Promise<void>, isolation?: string): Promise<void> {
     const begun = this.#held.during(start, isolation);
@@ -114,7 +117,8 @@ export class PostgresClient {
     return name === undefined ? this.#ask(query, values) : this.#ask({ name, text: query, values });
   }
 
-  // A promise of the driver's own keeps its result in memory until the next major collection of garbage, however soon it is dropped.
+  // A promise of the driver's own keeps its result in memory until the next major collection of garbage, however soon
+  // it is dropped.
   #ask(query: unknown, values?: unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#send(query, values, (error: unknown, result: unknown) =>
@@ -154,7 +158,10 @@ function answer(command: string): Promise<object> {
   return Promise.resolve({ command, rowCount: null, rows: [], fields: [] });
 }
 
-/** The query classes for the client. Undefined for clients other than `pg`'s own, such as `pg-native`, and in pipeline mode. */
+/**
+ * The query classes for the client. Undefined for clients other than `pg`'s own, such as `pg-native`, and in pipeline
+ * mode.
+ */
 function classesOf(client: PgClient): Classes | undefined {
   const { Query } = client.constructor;
   if (!Query || !client.connection?.parse || client.pipeline) return undefined;
@@ -199,7 +206,10 @@ class HeldBegin {
     return (this.#statement = `${BEGIN} ISOLATION LEVEL ${isolation}`);
   }
 
-  /** Whether the statement was taken and need not be sent now: it begins a transaction, or ends one that was never begun on the server. */
+  /**
+   * Whether the statement was taken and need not be sent now: it begins a transaction, or ends one that was never begun
+   * on the server.
+   */
   takes(sql: string): boolean {
     // One statement does both.
     if (this.#holds && sql === BEGIN)
@@ -222,8 +232,8 @@ class HeldBegin {
 const NAMES = Symbol('nestjs-files:statement-names');
 
 /**
- * Makes PostgreSQL plan this text once for each connection instead of once for each call, in units of work. The text must always be the same;
- * only parameters may differ.
+ * Makes PostgreSQL plan this text once for each connection instead of once for each call, in units of work. The text
+ * must always be the same; only parameters may differ.
  */
 export function nameStatement(dataSource: DataSource, sql: string): string {
   const names = keptWith<Map<string, string>>(dataSource, NAMES) ?? new Map<string, string>();

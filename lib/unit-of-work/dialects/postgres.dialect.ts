@@ -15,7 +15,8 @@ interface PostgresRunner extends QueryRunner {
 }
 
 export class PostgresDialect extends PortableDialect {
-  // The options, the role, the database or the server may have another default. Asking costs nothing: it goes with BEGIN.
+  // The options, the role, the database or the server may have another default. Asking costs nothing: it goes with
+  // BEGIN.
   override isolation(requested?: IsolationLevel): IsolationLevel {
     return requested ?? 'READ COMMITTED';
   }
@@ -74,13 +75,17 @@ export class PostgresDialect extends PortableDialect {
     // Every connection has the same session, so the transaction is rolled back.
     if (isOnPglite(dataSourceOf(runner))) return runner.release();
     const error = new Error('its transaction may still be open');
-    // A runner that was given up while it waited for the pool still gets its connection, and TypeORM would keep it for ever.
+    // A runner that was given up while it waited for the pool still gets its connection, and TypeORM would keep it for
+    // ever.
     if (postgres.releaseCallback) Object.assign(postgres, { isReleased: false });
     await postgres.releasePostgresConnection(error);
   }
 }
 
-/** Begins with one statement. TypeORM would make two, BEGIN and the isolation level, which both pass all of its layers before they are held back. */
+/**
+ * Begins with one statement. TypeORM would make two, BEGIN and the isolation level, which both pass all of its layers
+ * before they are held back.
+ */
 function beginAt(
   isolation: IsolationLevel,
   runner: QueryRunner,
@@ -135,8 +140,8 @@ function clientOf(runner: QueryRunner): Promise<PostgresClient | undefined> {
 }
 
 /**
- * The wrapped client. Undefined on PGlite, where all runners share one client: a held-back BEGIN would be sent with another caller's statements, and
- * names of statements would clash.
+ * The wrapped client. Undefined on PGlite, where all runners share one client: a held-back BEGIN would be sent with
+ * another caller's statements, and names of statements would clash.
  */
 function wrapped(runner: QueryRunner, client: PgClient): PostgresClient | undefined {
   const dataSource = dataSourceOf(runner);

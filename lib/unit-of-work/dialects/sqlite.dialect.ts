@@ -36,8 +36,8 @@ export class SqliteDialect extends PortableDialect {
     return Promise.resolve(this.defaultIsolation);
   }
 
-  // The transaction has the connection, so that nothing waits for a lock. The driver is synchronous: a statement of the application that nobody
-  // awaits would have ended before the unit's end is asked for, and would not be seen there.
+  // The transaction has the connection, so that nothing waits for a lock. The driver is synchronous: a statement of the
+  // application that nobody awaits would have ended before the unit's end is asked for, and would not be seen there.
   override send(runner: QueryRunner, sql: string, parameters: unknown[]): Promise<QueryResult> {
     const isDirect = inTransaction(runner) && !isListenedTo(runner);
     return (isDirect && preparedQuery(runner, sql, parameters)) || this.query(runner, sql, parameters);
@@ -69,8 +69,8 @@ function inTransaction(runner: QueryRunner): boolean {
 }
 
 /**
- * Runs a statement as TypeORM's query runner for SQLite does, with one promise in place of eleven. Undefined, and nothing was run, if it has not
- * been prepared yet, or if `runner.query` does more than lease the connection.
+ * Runs a statement as TypeORM's query runner for SQLite does, with one promise in place of eleven. Undefined, and
+ * nothing was run, if it has not been prepared yet, or if `runner.query` does more than lease the connection.
  */
 function preparedQuery(runner: QueryRunner, sql: string, parameters: unknown[]): Promise<QueryResult> | undefined {
   if (runner.isReleased || !isPlainlyLeased(runner)) return undefined;

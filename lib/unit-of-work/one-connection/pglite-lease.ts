@@ -39,8 +39,8 @@ export function isOnPglite(dataSource: DataSource): boolean {
 }
 
 /**
- * PGlite has one session for all connections: two transactions at once would be one. If a data source turns out to be on it, its session is
- * leased, and only one connection is opened. Any other PostgreSQL is left as it is.
+ * PGlite has one session for all connections: two transactions at once would be one. If a data source turns out to be
+ * on it, its session is leased, and only one connection is opened. Any other PostgreSQL is left as it is.
  */
 export function leasePglite(dataSource: DataSource): () => void {
   if (dataSource.options.type !== 'postgres') return () => undefined;
@@ -147,7 +147,9 @@ class Session {
     this.#undo = overrideMember(driver, 'obtainMasterConnection', () => this.#share());
   }
 
-  /** One connection for all, which goes back to the pool when it is unused: behind a socket there may be no second one. */
+  /**
+   * One connection for all, which goes back to the pool when it is unused: behind a socket there may be no second one.
+   */
   async #share(): Promise<Obtained> {
     const shared = (this.#shared ??= { obtained: this.#obtain(), users: 0 });
     shared.users++;

@@ -19,8 +19,8 @@ const ITS_PROCESS = 42;
 const known = new WeakMap<PostgresConnection, Promise<boolean>>();
 
 /**
- * Whether the database is PGlite, within this process or behind a socket: a PostgreSQL that has one session for all its connections. Only a
- * server that could be it is asked.
+ * Whether the database is PGlite, within this process or behind a socket: a PostgreSQL that has one session for all its
+ * connections. Only a server that could be it is asked.
  */
 export function isPglite(connection: PostgresConnection): Promise<boolean> {
   const { processID = ITS_PROCESS } = connection;

@@ -21,8 +21,9 @@ interface SqliteDriver {
 type RunnerClass = new (driver: SqliteDriver) => QueryRunner;
 
 /**
- * TypeORM shares one SQLite connection among all callers, so that one caller's ROLLBACK would undo another caller's saved work. This leases it
- * like a pool of one: to a query runner for the time of its transaction, or for one statement.
+ * TypeORM shares one SQLite connection among all callers, so that one caller's ROLLBACK would undo another caller's
+ * saved work. This leases it like a pool of one: to a query runner for the time of its transaction, or for one
+ * statement.
  */
 export function leaseSqlite(dataSource: DataSource): () => void {
   if (dataSource.options.type !== 'better-sqlite3') return () => undefined;
@@ -62,7 +63,10 @@ export function leaseSqlite(dataSource: DataSource): () => void {
 /** The `query` of each class of query runners, as it was when a data source was last leased. */
 const inherited = new WeakMap<object, unknown>();
 
-/** Whether `runner.query` is still the one that leases the connection and calls TypeORM's: neither it nor its class was patched since. */
+/**
+ * Whether `runner.query` is still the one that leases the connection and calls TypeORM's: neither it nor its class was
+ * patched since.
+ */
 export function isPlainlyLeased(runner: QueryRunner): boolean {
   const kind = Object.getPrototypeOf(runner) as QueryRunner;
   return queriesByLease(runner) && kind.query === inherited.get(kind);

@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 /**
- * The scopes that surround an asynchronous flow; a chain, because units of several data sources nest. `here.ts` reads scopes and transactions in
- * it.
+ * The scopes that surround an asynchronous flow; a chain, because units of several data sources nest. `here.ts` reads
+ * scopes and transactions in it.
  */
 export interface AmbientNode {
   readonly kind: 'scope' | 'foreign' | 'turn' | 'detached' | 'carried';
@@ -48,8 +48,8 @@ export function isInTurn(transaction: object): boolean {
 }
 
 /**
- * Lets the flow of `fn` carry the value along. There is one AsyncLocalStorage for all values, because Node.js passes each storage on to each
- * promise.
+ * Lets the flow of `fn` carry the value along. There is one AsyncLocalStorage for all values, because Node.js passes
+ * each storage on to each promise.
  */
 export function carrying<T>(value: object, fn: () => T): T {
   const node: Carried = { kind: 'carried', enclosing: ambientNode(), value };

@@ -10,7 +10,9 @@ export interface Effect {
 
 const logger = new Logger('UnitOfWork');
 
-/** Runs the effects that this outcome of the scope calls for, one after the other, outside of any unit. Never throws. */
+/**
+ * Runs the effects that this outcome of the scope calls for, one after the other, outside of any unit. Never throws.
+ */
 export async function runEffects(
   effects: readonly Effect[],
   outcome: 'commit' | 'rollback',

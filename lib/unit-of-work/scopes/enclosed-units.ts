@@ -44,8 +44,8 @@ export function runNested<T>(outer: Scope, work: Work<T>, { name }: UnitOptions)
 }
 
 /**
- * Runs `work` in a joined unit: it has no parent, and runs under a savepoint of a transaction that the application opened. Its effects run
- * when that transaction has ended.
+ * Runs `work` in a joined unit: it has no parent, and runs under a savepoint of a transaction that the application
+ * opened. Its effects run when that transaction has ended.
  */
 export function runJoined<T>(
   dataSource: DataSource,

@@ -27,7 +27,10 @@ export function hasUnitAround(dataSource: DataSource): boolean {
   return false;
 }
 
-/** The innermost open transaction of another query runner of these data sources around this flow, also where the flow was detached from it. */
+/**
+ * The innermost open transaction of another query runner of these data sources around this flow, also where the flow
+ * was detached from it.
+ */
 export function openTransactionAround(
   dataSources: { has(dataSource: DataSource): boolean },
   runner: QueryRunner,

@@ -8,7 +8,8 @@ import {
 import { endsWithin } from '../ends-within.js';
 import type { UnitTransaction } from '../transaction/unit-transaction.js';
 
-// Units whose connection was taken need only the time to find out the outcome of their COMMIT, and to run their effects.
+// Units whose connection was taken need only the time to find out the outcome of their COMMIT, and to run their
+// effects.
 const GRACE = 6_000;
 
 const logger = new Logger('UnitOfWork');
@@ -22,7 +23,10 @@ export class OpenUnits {
   #drain: Promise<void> | undefined;
   #waited: number | undefined;
 
-  /** Counts a call as running until `leave()`. Throws `ShuttingDownError` during a shutdown, unless the call is part of a running call. */
+  /**
+   * Counts a call as running until `leave()`. Throws `ShuttingDownError` during a shutdown, unless the call is part of
+   * a running call.
+   */
   enter(isInner: boolean): void {
     if (this.#drain && !(isInner && this.#count > 0)) throw new ShuttingDownError();
     this.#count++;
@@ -39,7 +43,10 @@ export class OpenUnits {
     call.then(leave, leave);
   }
 
-  /** Counts work after a commit as running. `stop` is called when a shutdown waits no longer: then the work has to end soon. */
+  /**
+   * Counts work after a commit as running. `stop` is called when a shutdown waits no longer: then the work has to end
+   * soon.
+   */
   follow(work: Promise<unknown>, stop: () => void): void {
     this.#stops.add(stop);
     this.wait(work.finally(() => this.#stops.delete(stop)));
@@ -56,7 +63,9 @@ export class OpenUnits {
     this.#deadlines.delete(deadline);
   }
 
-  /** Refuses new calls, and waits for the running ones. After `timeout` milliseconds they are rolled back. Never throws. */
+  /**
+   * Refuses new calls, and waits for the running ones. After `timeout` milliseconds they are rolled back. Never throws.
+   */
   drain(timeout: number): Promise<void> {
     return (this.#drain ??= this.#end(timeout));
   }
@@ -86,7 +95,8 @@ export class OpenUnits {
   }
 }
 
-// A timer for longer would fire at once: https://nodejs.org/docs/latest-v20.x/api/timers.html#settimeoutcallback-delay-args
+// A timer for longer would fire at once:
+// https://nodejs.org/docs/latest-v20.x/api/timers.html#settimeoutcallback-delay-args
 const LONGEST = 2 ** 31 - 1;
 
 /** Ends a unit from outside: at its deadline, which also takes its connection, or when its caller gives up. */
@@ -132,7 +142,10 @@ export class UnitDeadline {
     });
   }
 
-  /** As `before()`, for a COMMIT. From here on the caller cannot abort the unit, and after the deadline the outcome is unknown. */
+  /**
+   * As `before()`, for a COMMIT. From here on the caller cannot abort the unit, and after the deadline the outcome is
+   * unknown.
+   */
   beforeCommitted(commit: () => Promise<void>): Promise<void> {
     this.#letGo();
     return this.before(commit).catch((error: unknown) => {

@@ -35,7 +35,10 @@ export class RootUnits {
     private readonly open: OpenUnits,
   ) {}
 
-  /** Commits when `work` resolves, and rolls back when it rejects. After a transient fault, runs `work` again, at most `retry` times. */
+  /**
+   * Commits when `work` resolves, and rolls back when it rejects. After a transient fault, runs `work` again, at most
+   * `retry` times.
+   */
   async run<T>(work: Work<T>, options: UnitOptions): Promise<T> {
     const { retry = 0, signal } = options;
     this.open.enter(hasUnitAround(this.dataSource));
@@ -115,8 +118,9 @@ export class RootUnits {
   }
 
   /**
-   * Finds out whether a COMMIT without a reply was executed. Resolves if it was. If it was rolled back, throws the `UnitTimeoutError` or
-   * `ShuttingDownError` that was the cause, otherwise `CommitLostError`. Throws `unknown` if the outcome stays unknown.
+   * Finds out whether a COMMIT without a reply was executed. Resolves if it was. If it was rolled back, throws the
+   * `UnitTimeoutError` or `ShuttingDownError` that was the cause, otherwise `CommitLostError`. Throws `unknown` if the
+   * outcome stays unknown.
    */
   async #assertCommitted(
     { witnesses }: UnitTransaction,

@@ -72,13 +72,18 @@ export class Scope implements AmbientNode, Origin {
     else this.#effects.push(effect);
   }
 
-  /** Gives the effects that wait for the end of the root, which has come. Later effects of nested work that was left running go to `late`. */
+  /**
+   * Gives the effects that wait for the end of the root, which has come. Later effects of nested work that was left
+   * running go to `late`.
+   */
   endEffects(late: (effect: Effect) => void): readonly Effect[] {
     this.#late = late;
     return this.#effects;
   }
 
-  /** Passes the effects on to the place around: all of them or, if the work was undone, those that wait for a rollback. */
+  /**
+   * Passes the effects on to the place around: all of them or, if the work was undone, those that wait for a rollback.
+   */
   passEffects(undone: boolean): void {
     this.#undone = undone;
     for (const effect of this.#effects) {
@@ -96,7 +101,10 @@ export class Scope implements AmbientNode, Origin {
     this.#statements--;
   }
 
-  /** Counts a stream as running until its reader is done with it, which is before it is closed, or until `closeStream()`. */
+  /**
+   * Counts a stream as running until its reader is done with it, which is before it is closed, or until
+   * `closeStream()`.
+   */
   openStream(stream: Readable): void {
     this.#streams ??= new Set();
     this.#streams.add(stream);

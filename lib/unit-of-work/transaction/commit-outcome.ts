@@ -7,8 +7,9 @@ import { databaseFault } from './database-fault.js';
 export type CommitOutcome = 'committed' | 'rolled back';
 
 /**
- * Tells, by the rows that a unit wrote or removed, whether it was committed; undefined if it cannot. It has to wait for the unit's transaction,
- * which may still be open on the server. Called in another transaction, READ COMMITTED, that is always rolled back.
+ * Tells, by the rows that a unit wrote or removed, whether it was committed; undefined if it cannot. It has to wait for
+ * the unit's transaction, which may still be open on the server. Called in another transaction, READ COMMITTED, that is
+ * always rolled back.
  */
 export type Witness = (manager: EntityManager) => Promise<CommitOutcome | undefined>;
 
@@ -25,8 +26,8 @@ class Answer {
 }
 
 /**
- * Asks the witnesses, if the database can be reached within some seconds, or the unit's own time if that is shorter; undefined if the outcome
- * stays unknown. Never throws.
+ * Asks the witnesses, if the database can be reached within some seconds, or the unit's own time if that is shorter;
+ * undefined if the outcome stays unknown. Never throws.
  */
 export async function commitOutcome(
   witnesses: readonly Witness[],

@@ -80,8 +80,8 @@ export function databaseFault(error: unknown): DatabaseFault {
 }
 
 /**
- * Whether the connection is gone, so that nothing more can be done on it. PostgreSQL also gives codes of class 08 to errors of one statement:
- * a NUL in its text, a wrong number of parameters, another server that a foreign table is on.
+ * Whether the connection is gone, so that nothing more can be done on it. PostgreSQL also gives codes of class 08 to
+ * errors of one statement: a NUL in its text, a wrong number of parameters, another server that a foreign table is on.
  */
 export function isConnectionLost(error: unknown): boolean {
   if (databaseFault(error) !== 'lost') return false;

@@ -50,8 +50,9 @@ export class RootCommit {
   }
 
   /**
-   * Commits by `commit`, or together with the statement that was kept back. Resolves with the reason if the database rolled back instead without
-   * an error; throws CommitOutcomeUnknownError if the outcome is unknown. `failure` is the error of the last statement that failed.
+   * Commits by `commit`, or together with the statement that was kept back. Resolves with the reason if the database
+   * rolled back instead without an error; throws CommitOutcomeUnknownError if the outcome is unknown. `failure` is the
+   * error of the last statement that failed.
    */
   async run(commit: () => Promise<void>, failure: unknown): Promise<string | undefined> {
     const { dialect, runner } = this;

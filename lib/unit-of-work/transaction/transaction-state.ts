@@ -21,7 +21,9 @@ export class TransactionState {
   #undoneParts = 0;
   #undone = 0;
 
-  /** How often an unknown part was undone, for example because the application sent a `ROLLBACK TO SAVEPOINT` as SQL. */
+  /**
+   * How often an unknown part was undone, for example because the application sent a `ROLLBACK TO SAVEPOINT` as SQL.
+   */
   get undone(): number {
     return this.#undone;
   }
@@ -98,7 +100,10 @@ export class TransactionState {
     return this.#hooks.size > 0;
   }
 
-  /** Runs the hooks, including those that are added while hooks run. A hook that failed stays, and runs again before the next attempt to commit. */
+  /**
+   * Runs the hooks, including those that are added while hooks run. A hook that failed stays, and runs again before the
+   * next attempt to commit.
+   */
   async runHooks(): Promise<void> {
     for (const hook of this.#hooks) {
       // It may be added again while it runs.
@@ -149,14 +154,17 @@ export class Savepoints {
   }
 
   /**
-   * Removes and returns the last savepoint, if it belongs to `owner`. `shared` means that another caller has written since it was opened: a rollback
-   * would undo that write, too.
+   * Removes and returns the last savepoint, if it belongs to `owner`. `shared` means that another caller has written
+   * since it was opened: a rollback would undo that write, too.
    */
   pop(owner: object): (Savepoint & { readonly shared: boolean }) | undefined {
     return this.#open.at(-1)?.owner === owner ? this.#open.pop() : undefined;
   }
 
-  /** Notes that `scope` sent a writing statement through the query runner `through`. Savepoints that it does not belong to become shared. */
+  /**
+   * Notes that `scope` sent a writing statement through the query runner `through`. Savepoints that it does not belong
+   * to become shared.
+   */
   noteWrite(scope: Origin, through: object): void {
     for (const savepoint of this.#open) {
       const { owner, scope: inner } = savepoint;

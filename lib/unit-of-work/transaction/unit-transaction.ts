@@ -22,8 +22,8 @@ import { RootCommit } from './root-commit.js';
 const logger = new Logger('UnitOfWork');
 
 /**
- * The transaction of a unit of work on its one connection. Statements run one at a time. No statement runs after the end of the transaction
- * was requested, or after the database has ended it.
+ * The transaction of a unit of work on its one connection. Statements run one at a time. No statement runs after the
+ * end of the transaction was requested, or after the database has ended it.
  */
 export class UnitTransaction {
   #sealed = false;
@@ -51,7 +51,10 @@ export class UnitTransaction {
     readonly dialect: Dialect,
     /** The isolation that the unit or the application asked for when the transaction began. */
     private readonly begunWith: BegunWith,
-    /** The state of the database's transaction. If the application opened the transaction, the state lasts longer than the unit. */
+    /**
+     * The state of the database's transaction. If the application opened the transaction, the state lasts longer than
+     * the unit.
+     */
     readonly state: TransactionState,
   ) {
     this.#baseDepth = depthOf(runner);
@@ -72,7 +75,10 @@ export class UnitTransaction {
     return this.#sealed;
   }
 
-  /** The witnesses that can tell whether the transaction was committed. A rollback to a savepoint removes the witnesses that came after it. */
+  /**
+   * The witnesses that can tell whether the transaction was committed. A rollback to a savepoint removes the witnesses
+   * that came after it.
+   */
   get witnesses(): readonly Witness[] {
     return this.#identity ? [this.#identity, ...this.#witnesses] : this.#witnesses;
   }
@@ -107,12 +113,13 @@ export class UnitTransaction {
   }
 
   /**
-   * Holds the statement back and sends it with the COMMIT. If another statement comes first, the held one is sent before it. Returns false, and
-   * holds nothing back, if this is not possible.
+   * Holds the statement back and sends it with the COMMIT. If another statement comes first, the held one is sent
+   * before it. Returns false, and holds nothing back, if this is not possible.
    */
   endWith(last: LastStatement): boolean {
     const isPlain = !this.isJoined && !this.#sealed && !this.#doom && !this.#savepoints.areOpen;
-    // The statement may wait for a lock when the connection is lost. Then only the transaction's id can tell the outcome.
+    // The statement may wait for a lock when the connection is lost. Then only the transaction's id can tell the
+    // outcome.
     return isPlain && this.isIdentified && this.#end.keep(last);
   }
 
@@ -205,7 +212,10 @@ export class UnitTransaction {
     });
   }
 
-  /** Commits. Throws UnitAbortedError if the database did not commit, and CommitOutcomeUnknownError if the outcome is unknown. */
+  /**
+   * Commits. Throws UnitAbortedError if the database did not commit, and CommitOutcomeUnknownError if the outcome is
+   * unknown.
+   */
   commit(): Promise<void> {
     return this.#turnstile.exclusive(async () => {
       this.#sealed = true;
@@ -247,7 +257,10 @@ export class UnitTransaction {
     return Promise.race([done, lost]);
   }
 
-  /** Ends without a statement, because the application is about to roll back the transaction that the unit joined. Never throws. */
+  /**
+   * Ends without a statement, because the application is about to roll back the transaction that the unit joined. Never
+   * throws.
+   */
   async desert(error: unknown): Promise<void> {
     this.abort(error);
     this.#sealed = true;
@@ -271,8 +284,9 @@ export class UnitTransaction {
     }
   }
 
-  // Subscribers run during BEGIN, COMMIT and ROLLBACK, and on SQLite they need the one connection that this transaction holds. So these statements
-  // run as in a transaction of the application, whose connection other query runners may share.
+  // Subscribers run during BEGIN, COMMIT and ROLLBACK, and on SQLite they need the one connection that this transaction
+  // holds. So these statements run as in a transaction of the application, whose connection other query runners may
+  // share.
   #asForeign<T>(run: () => Promise<T>): Promise<T> {
     const { dataSource, runner, begunWith: isolation } = this;
     const line = lineOf(runner);

@@ -38,8 +38,8 @@ interface Installed {
 const INSTALLED = Symbol('nestjs-files:override');
 
 /**
- * Makes everything that TypeORM does through this data source take part in the unit of work it is called in: TypeORM asks
- * `dataSource.createQueryRunner()` for every operation that was not given a query runner.
+ * Makes everything that TypeORM does through this data source take part in the unit of work it is called in: TypeORM
+ * asks `dataSource.createQueryRunner()` for every operation that was not given a query runner.
  */
 export function overrideDataSource(dataSource: DataSource, destroy: AroundDestroy): DataSourceOverride {
   const entry = keptWith<Installed>(dataSource, INSTALLED) ?? install(dataSource);
@@ -95,8 +95,8 @@ function install(dataSource: DataSource): Installed {
 }
 
 /**
- * Inside a unit, runs `manager.transaction()` as a nested scope. Outside of units, notes the transaction while its callback runs, so that decorated
- * calls can join it.
+ * Inside a unit, runs `manager.transaction()` as a nested scope. Outside of units, notes the transaction while its
+ * callback runs, so that decorated calls can join it.
  */
 function nestTransaction(manager: EntityManager, own: Transaction, args: unknown[]): Promise<unknown> {
   const dataSource = dataSourceOf(manager);

@@ -22,8 +22,8 @@ export class ForeignEnds {
   constructor(private readonly runner: QueryRunner) {}
 
   /**
-   * Calls `run` when the application has ended the transaction that is open now and has released the connection: earlier, a pool of one
-   * would have none left for it. Released without a commit counts as a rollback.
+   * Calls `run` when the application has ended the transaction that is open now and has released the connection:
+   * earlier, a pool of one would have none left for it. Released without a commit counts as a rollback.
    */
   add(dialect: Dialect, run: Waiting['run']): void {
     this.#dialect = dialect;
@@ -32,7 +32,8 @@ export class ForeignEnds {
 
   /** Lets `send` commit the whole transaction, and notes its outcome for the units that wait. */
   async commit<T>(send: () => Promise<T>): Promise<T | undefined> {
-    // A unit that joined when subscribers heard of the COMMIT comes too late for the call of the query runner's method, but not for its statement.
+    // A unit that joined when subscribers heard of the COMMIT comes too late for the call of the query runner's method,
+    // but not for its statement.
     if (!this.#dialect || this.#isCommitting) return send();
     this.#isCommitting = true;
     try {

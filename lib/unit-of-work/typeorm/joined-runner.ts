@@ -22,8 +22,8 @@ const joined = new WeakMap<QueryRunner, JoinedRunner>();
 
 /**
  * The query runner of an application's own transaction, for as long as units of work may join it. Managers that the
- * application keeps (typeorm-transactional, nestjs-cls, a callback's argument) use it directly: inside of a unit, their work belongs to the
- * unit; beside one, it must not be undone with the unit, nor end the unit's transaction.
+ * application keeps (typeorm-transactional, nestjs-cls, a callback's argument) use it directly: inside of a unit, their
+ * work belongs to the unit; beside one, it must not be undone with the unit, nor end the unit's transaction.
  */
 export class JoinedRunner {
   #unit: UnitTransaction | undefined;

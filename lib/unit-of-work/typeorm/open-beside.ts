@@ -5,8 +5,8 @@ import { familyOf } from './data-source.js';
 type ReplicatedOptions = DataSourceOptions & { readonly replication?: { readonly master: object } };
 
 /**
- * Another data source on the master database, with one connection outside of the pool, so that callers that hold the whole pool do not wait for
- * it.
+ * Another data source on the master database, with one connection outside of the pool, so that callers that hold the
+ * whole pool do not wait for it.
  */
 export function openBeside(
   dataSource: DataSource,

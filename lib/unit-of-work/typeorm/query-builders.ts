@@ -24,7 +24,10 @@ interface Expression {
   readonly callListeners: boolean;
 }
 
-/** A query builder that writes: TypeORM makes one for every write but raw SQL, of repositories, managers, cascades and relations too. */
+/**
+ * A query builder that writes: TypeORM makes one for every write but raw SQL, of repositories, managers, cascades and
+ * relations too.
+ */
 export type WriteBuilder = Connected & {
   readonly expressionMap: Expression;
   queryRunner?: QueryRunner | undefined;
@@ -55,8 +58,8 @@ type BuilderClass = new (...args: unknown[]) => object;
 const TURNS = ['select', 'insert', 'update', 'delete', 'softDelete', 'restore', 'relation'];
 
 /**
- * Makes builders watched: they become of a class whose writes are watched, and that turns them into watched builders only. So do their
- * clones and the builders that they create, because TypeORM makes these by their constructor.
+ * Makes builders watched: they become of a class whose writes are watched, and that turns them into watched builders
+ * only. So do their clones and the builders that they create, because TypeORM makes these by their constructor.
  */
 function watcher(selecting: BuilderClass, watch: WriteWatch): <T extends object>(builder: T) => T {
   const classes = new Map<unknown, BuilderClass>();
@@ -96,7 +99,10 @@ type Query = SelectQueryBuilder<ObjectLiteral>;
 const entities = new WeakSet<object>();
 const READ_AUTHORITATIVELY = Symbol('nestjs-files:read-authoritatively');
 
-/** Marks an entity whose rows decide: they are read from the master and never from a cache, unless a query explicitly asks for one. */
+/**
+ * Marks an entity whose rows decide: they are read from the master and never from a cache, unless a query explicitly
+ * asks for one.
+ */
 export function Authoritative(): ClassDecorator {
   return (target) => void entities.add(target);
 }
@@ -139,8 +145,8 @@ function authoritative(query: Query): Query {
 }
 
 /**
- * With `alwaysEnabled`, TypeORM would use its cache for locking reads of a unit of work and for the comparison of `save()`, and would cache
- * uncommitted rows.
+ * With `alwaysEnabled`, TypeORM would use its cache for locking reads of a unit of work and for the comparison of
+ * `save()`, and would cache uncommitted rows.
  */
 function bypassCacheInUnits(dataSource: DataSource): (() => void)[] {
   const { queryResultCache, options } = dataSource;

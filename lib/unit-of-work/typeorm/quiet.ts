@@ -8,8 +8,8 @@ import { quietOnceOver } from '../mutex.js';
 const logger = new Logger('UnitOfWork');
 
 /**
- * The same outcome; but a failure that comes after the scope has ended is logged: the unit itself has failed because of work that was not
- * awaited.
+ * The same outcome; but a failure that comes after the scope has ended is logged: the unit itself has failed because of
+ * work that was not awaited.
  */
 export function quietOnceEnded<T>(scope: Scope | ForeignTransaction | undefined, work: Promise<T>): Promise<T> {
   if (scope?.kind !== 'scope') return work;
@@ -32,7 +32,9 @@ type Method = (this: unknown, ...args: unknown[]) => unknown;
 /** Whether such a method is called by another one: repositories call their manager, whose promise they pass on. */
 let isInside = false;
 
-/** A method whose promises are quiet after the end of the unit of work that called it; `find` gives the method itself. */
+/**
+ * A method whose promises are quiet after the end of the unit of work that called it; `find` gives the method itself.
+ */
 function quietly(find: () => Method): Method {
   return function (...args) {
     if (isInside) return find().apply(this, args);
@@ -49,7 +51,8 @@ function quietly(find: () => Method): Method {
 }
 
 /**
- * Makes the named methods of the class quiet, and counts their calls as running, because a call may be between two statements when its unit ends.
+ * Makes the named methods of the class quiet, and counts their calls as running, because a call may be between two
+ * statements when its unit ends.
  */
 export function Quiet(...names: string[]): ClassDecorator {
   return ({ prototype }) => {
@@ -74,7 +77,10 @@ function counted(method: Method): Method {
 
 const prototypes = new WeakMap<object, object>();
 
-/** An object to inherit from in place of `base`, whose methods of these names are quiet; `base` itself where it is such an object. */
+/**
+ * An object to inherit from in place of `base`, whose methods of these names are quiet; `base` itself where it is such
+ * an object.
+ */
 function quietPrototype(base: object, names: readonly string[]): object {
   let quiet = prototypes.get(base);
   if (!quiet) {
@@ -140,8 +146,9 @@ type Transaction = (this: EntityManager, ...args: unknown[]) => Promise<unknown>
 type OverTransaction = (manager: EntityManager, own: Transaction, args: unknown[]) => Promise<unknown>;
 
 /**
- * Makes calls of the manager and its repositories quiet if they are left running, and replaces the manager's `transaction`; the returned
- * function takes both back. All managers of a kind share one object to inherit from: a unit of work makes several of them.
+ * Makes calls of the manager and its repositories quiet if they are left running, and replaces the manager's
+ * `transaction`; the returned function takes both back. All managers of a kind share one object to inherit from: a unit
+ * of work makes several of them.
  */
 export function quietManager(manager: EntityManager, transaction: OverTransaction): () => void {
   const base = Object.getPrototypeOf(manager) as EntityManager;

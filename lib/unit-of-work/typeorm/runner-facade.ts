@@ -49,7 +49,9 @@ export function isFacade(runner: QueryRunner | undefined): runner is RunnerFacad
   return runner !== undefined && FACADE in runner;
 }
 
-/** The scope that work through the facade belongs to: the flow's own in the same transaction, else where it was made. */
+/**
+ * The scope that work through the facade belongs to: the flow's own in the same transaction, else where it was made.
+ */
 export function scopeOf(facade: RunnerFacade): Scope {
   const { transaction, home } = facade[FACADE];
   const here = ambientOf(transaction.dataSource);
@@ -80,15 +82,18 @@ interface SharedPrototype {
 
 const prototypes = new WeakMap<object, SharedPrototype>();
 
-/** What the facades of a transaction inherit, looked for once: its runner has all its members once it is in a transaction. */
+/**
+ * What the facades of a transaction inherit, looked for once: its runner has all its members once it is in a
+ * transaction.
+ */
 function prototypeIn(transaction: UnitTransaction): object {
   return (transaction.facadePrototype ??= prototypeFor(transaction.runner));
 }
 
 /**
- * What facades of a kind of runner inherit: the overrides, then the runner's class. Fields of the runner are looked up in the runner
- * itself, and what a method sets stays with the facade it was called on, as do the caches that methods change in place. One object for
- * all units: making it is slow.
+ * What facades of a kind of runner inherit: the overrides, then the runner's class. Fields of the runner are looked up
+ * in the runner itself, and what a method sets stays with the facade it was called on, as do the caches that methods
+ * change in place. One object for all units: making it is slow.
  */
 function prototypeFor(runner: QueryRunner): object {
   const base = Object.getPrototypeOf(runner) as object;
@@ -218,7 +223,8 @@ const overrides: ThisType<RunnerFacade> & object = {
     this[FACADE].released = true;
   },
 
-  // TypeORM's own commits, also on an exception, which nobody tells it; what can be seen of one is a statement that failed.
+  // TypeORM's own commits, also on an exception, which nobody tells it; what can be seen of one is a statement that
+  // failed.
   async [Symbol.asyncDispose](): Promise<void> {
     while (this[FACADE].depth > 0 && !this[FACADE].failed) await this.commitTransaction();
     await this.release();

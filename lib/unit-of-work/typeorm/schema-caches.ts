@@ -1,8 +1,9 @@
 import type { QueryRunner } from 'typeorm';
 
 /**
- * The state that TypeORM keeps in a query runner while it changes the schema: the SQL that undoes it, and tables as they were read. If several
- * query runners shared it, one could undo the changes of another, or restore an outdated table.
+ * The state that TypeORM keeps in a query runner while it changes the schema: the SQL that undoes it, and tables as
+ * they were read. If several query runners shared it, one could undo the changes of another, or restore an outdated
+ * table.
  */
 export const SCHEMA_CACHES: ReadonlySet<PropertyKey> = new Set([
   'cachedTablePaths',

@@ -2,8 +2,8 @@ import type { EntityManager, ObjectLiteral } from 'typeorm';
 import { isFacade, sendThrough } from './runner-facade.js';
 
 /**
- * Sends a statement of the library itself, and resolves with its rows: as `manager.query()` does, which needs three more promises to reach the
- * manager's query runner. It must be awaited.
+ * Sends a statement of the library itself, and resolves with its rows: as `manager.query()` does, which needs three
+ * more promises to reach the manager's query runner. It must be awaited.
  */
 export function sendSql(manager: EntityManager, sql: string, parameters: readonly unknown[]): Promise<ObjectLiteral[]> {
   const { queryRunner } = manager;

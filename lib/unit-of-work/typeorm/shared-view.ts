@@ -3,7 +3,10 @@ import { emptyCache, SCHEMA_CACHES } from './schema-caches.js';
 
 const REAL = Symbol('nestjs-files:real-runner');
 
-/** The query runner that work inside of an application's own `transaction()` callback gets on asking for another one: TypeORM shares the first. */
+/**
+ * The query runner that work inside of an application's own `transaction()` callback gets on asking for another one:
+ * TypeORM shares the first.
+ */
 export function sharedView(runner: QueryRunner): QueryRunner {
   const state = runner as unknown as Record<string, unknown>;
   const delegated = (member: string): PropertyDescriptor => ({

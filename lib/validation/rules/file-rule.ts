@@ -60,8 +60,8 @@ interface FieldTerms {
 }
 
 /**
- * Checks one id, or a list of ids. Lists that name more than `maxFiles`, and anything but well-formed ids, are refused before the database
- * is asked. The work is proportional to the length of the list.
+ * Checks one id, or a list of ids. Lists that name more than `maxFiles`, and anything but well-formed ids, are refused
+ * before the database is asked. The work is proportional to the length of the list.
  */
 export async function checkFiles<Field extends ValidatedField>(
   rule: FileRule<Field>,
@@ -102,8 +102,8 @@ function idsOf(items: readonly unknown[], refuse: (item: unknown) => void): stri
 }
 
 /**
- * A check of a file's properties. A file that the actor may not see is treated as missing, so that nothing about it is revealed. A file that a claim
- * of the field takes, or is to refuse when the record is known, is left to the claim.
+ * A check of a file's properties. A file that the actor may not see is treated as missing, so that nothing about it is
+ * revealed. A file that a claim of the field takes, or is to refuse when the record is known, is left to the claim.
  */
 function checkOf(problem: FileProblem, isFine: (file: SeenFile) => boolean): FileRule['checker'] {
   return (_, claims) => (file) => {
@@ -117,7 +117,10 @@ function checkOf(problem: FileProblem, isFine: (file: SeenFile) => boolean): Fil
 
 const UPPER_CASE = /[A-F]/;
 
-/** The ids of a field as files have them, in lower case: another spelling would be another text in the application's own column. */
+/**
+ * The ids of a field as files have them, in lower case: another spelling would be another text in the application's own
+ * column.
+ */
 export function normalized(value: unknown): unknown {
   if (Array.isArray(value)) return value.some(isAnother) ? value.map((item) => normalized(item)) : value;
   if (value instanceof Set)

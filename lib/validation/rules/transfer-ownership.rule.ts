@@ -95,18 +95,21 @@ export function transferRule<Field extends ValidatedField>(
 /** How `@TransferOwnership()` and `transferOwnership()` find the owner, and which files they take. */
 // oxlint-disable-next-line typescript/no-explicit-any -- the application supplies its DTO's type here
 export interface TransferOwnershipOptions<T extends OwnerTypeName = OwnerTypeName, Result = OwnerEntity<T>, Dto = any> {
-  /** Where the owner's id is in the result: a name, or steps of which `'..'` goes to the parent object. @default 'id' */
+  /**
+   * Where the owner's id is in the result: a name, or steps of which `'..'` goes to the parent object. @default 'id'
+   */
   idField?: IdField;
   /**
-   * The owner, or its id, for results that do not show the file. The result is taken to be the owner unless the function says what it
-   * is. @default the entity of the result that holds the file
+   * The owner, or its id, for results that do not show the file. The result is taken to be the owner unless the
+   * function says what it is. @default the entity of the result that holds the file
    */
   owner?: (result: Result, dto: Dto) => OwnerEntity<T> | string | number | null | undefined;
   /** Accepts unowned files, too. @default false */
   allowUnowned?: boolean;
   /**
-   * Asks the owner's policy whether the actor may `update` the record, in its state before the handler changed it. Records that the call inserts
-   * are not asked about. Its class needs `@FileField()`. @default the module's `validation.authorize`
+   * Asks the owner's policy whether the actor may `update` the record, in its state before the handler changed it.
+   * Records that the call inserts are not asked about. Its class needs `@FileField()`. @default the module's
+   * `validation.authorize`
    */
   authorize?: boolean;
 }

@@ -1,8 +1,8 @@
 import type { SchemaFileRule } from './schema-file-rule.js';
 
 /**
- * Rules for the files in a schema's output, in the shape of that output: a rule or several for an id or a list of ids, an object of rules
- * for an object or a list of objects. `'*'` means all keys of a record.
+ * Rules for the files in a schema's output, in the shape of that output: a rule or several for an id or a list of ids,
+ * an object of rules for an object or a list of objects. `'*'` means all keys of a record.
  * @example { coverId: fileExists(), resources: { fileId: [transferOwnership('resource'), acceptFileType('csv')] } }
  */
 export type FileRules<Output> = RulesOf<Output, object>;
@@ -27,5 +27,5 @@ type NameOf<Key> = Key extends string ? (string extends Key ? '*' : Key) : never
 /** Rules in any shape. */
 export type RuleTree = AnyRule | readonly AnyRule[] | { readonly [key: string]: RuleTree | undefined };
 
-// oxlint-disable-next-line typescript/no-explicit-any -- of whatever object: with `never`, TypeScript infers that for every rule
+// oxlint-disable-next-line typescript/no-explicit-any -- with `never`, TypeScript infers that for every rule
 type AnyRule = SchemaFileRule<any>;

@@ -25,8 +25,8 @@ export interface SchemaRuleOptions {
 }
 
 /**
- * As `@TransferOwnership()`, for a schema: the file, or the files, that the field names become the saved entity's in the same commit.
- * Needs `@WithTaskQueue()` on the handler.
+ * As `@TransferOwnership()`, for a schema: the file, or the files, that the field names become the saved entity's in
+ * the same commit. Needs `@WithTaskQueue()` on the handler.
  * @example withFiles(z.object({ attachmentId: z.string() }), { attachmentId: transferOwnership('package') })
  */
 // oxlint-disable-next-line typescript/no-explicit-any -- the application supplies its DTO's type here

@@ -14,9 +14,12 @@ import type { SchemaResult, StandardSchema } from './standard-schema.js';
 const made = new WeakMap<object, { readonly transfers: boolean }>();
 
 /**
- * A schema that, once the given one is content, checks the files that the parsed value names: all of them with one SELECT, once.
- * For `@Body({ schema })` and its like, with `StandardSchemaValidationPipe`.
- * @example const UpdatePackage = withFiles(z.object({ attachmentId: z.string() }), { attachmentId: transferOwnership('package') });
+ * A schema that, once the given one is content, checks the files that the parsed value names: all of them with one
+ * SELECT, once. For `@Body({ schema })` and its like, with `StandardSchemaValidationPipe`.
+ * @example
+ * const UpdatePackage = withFiles(z.object({ attachmentId: z.string() }), {
+ *   attachmentId: transferOwnership('package'),
+ * });
  */
 export function withFiles<Input, Output>(
   schema: StandardSchema<Input, Output>,

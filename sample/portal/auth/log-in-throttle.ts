@@ -10,8 +10,8 @@ interface Attempts {
 }
 
 /**
- * Limits how often the password of a name may be guessed from one address. In the memory of one process: a portal of several, or behind a
- * proxy, would count in a store that they share.
+ * Limits how often the password of a name may be guessed from one address. In the memory of one process: a portal of
+ * several, or behind a proxy, would count in a store that they share.
  */
 @Injectable()
 export class LogInThrottle {

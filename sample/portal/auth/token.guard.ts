@@ -15,8 +15,8 @@ export interface PortalRequest {
 }
 
 /**
- * Sets `request.user` on every route, those of the library included: by the header of an API client, or by the cookie of a browser.
- * It is a guard because guards see the request of any platform.
+ * Sets `request.user` on every route, those of the library included: by the header of an API client, or by the cookie
+ * of a browser. It is a guard because guards see the request of any platform.
  */
 @Injectable()
 export class TokenGuard implements CanActivate {

@@ -10,7 +10,10 @@ interface ProvenanceLine {
   at: Date;
 }
 
-/** A route of the portal: the origin of a file, with names, for all who may see it. `FilesService` checks no access, so the decorator does. */
+/**
+ * A route of the portal: the origin of a file, with names, for all who may see it. `FilesService` checks no access, so
+ * the decorator does.
+ */
 @Controller('provenance')
 export class ProvenanceController {
   constructor(

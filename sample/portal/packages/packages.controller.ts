@@ -31,7 +31,10 @@ export class PackagesController {
     return this.views.ofOne(await this.packages.show(id, user));
   }
 
-  /** While the DTO is validated, the transfers of its files are queued; they run before the commit, in the order of the queue. */
+  /**
+   * While the DTO is validated, the transfers of its files are queued; they run before the commit, in the order of the
+   * queue.
+   */
   @Post()
   @UseGuards(SignedInGuard)
   @WithTaskQueue()

@@ -6,7 +6,10 @@ import type { User } from '../users/user.entity.js';
 import type { Package } from './package.entity.js';
 import { PackagesService } from './packages.service.js';
 
-/** A task queue without files: work that belongs to the save is a task, and work that cannot be undone waits for the commit. */
+/**
+ * A task queue without files: work that belongs to the save is a task, and work that cannot be undone waits for the
+ * commit.
+ */
 @Injectable()
 export class Publisher {
   constructor(

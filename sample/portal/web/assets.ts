@@ -14,11 +14,16 @@ export interface Asset {
   content: Buffer;
 }
 
-/** Scripts, styles and the icon, read once. They lie beside this file, in the sources and, as nest-cli.json says, in what is built of them. */
+/**
+ * Scripts, styles and the icon, read once. They lie beside this file, in the sources and, as nest-cli.json says, in
+ * what is built of them.
+ */
 @Injectable()
 export class Assets {
   readonly #assets = new Map<string, Asset>();
-  /** Where browsers find them. It is another place when one of them is another, so that they may keep what they have. */
+  /**
+   * Where browsers find them. It is another place when one of them is another, so that they may keep what they have.
+   */
   readonly address: string;
 
   constructor() {

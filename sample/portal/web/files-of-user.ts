@@ -19,7 +19,9 @@ export interface FoundFiles {
   next: string | null;
 }
 
-/** Finds the files that a user looks after, however many records the user has made: the database knows which they are. */
+/**
+ * Finds the files that a user looks after, however many records the user has made: the database knows which they are.
+ */
 @Injectable()
 export class FilesOfUser {
   constructor(@InjectRepository(ManagedFile) private readonly files: Repository<ManagedFile>) {}

@@ -18,7 +18,9 @@ import { OwnerPages } from './owner-pages.js';
 import { PagesController } from './pages.controller.js';
 import { SessionController } from './session.controller.js';
 
-/** The portal as people see it: pages, which use the API as any client does. Nothing else in the portal knows of them. */
+/**
+ * The portal as people see it: pages, which use the API as any client does. Nothing else in the portal knows of them.
+ */
 @Module({
   imports: [
     TypeOrmModule.forFeature([ManagedFile, User, Package, Resource, Group, Organization]),

@@ -9,11 +9,13 @@ import { readSweeperOptions, SWEEPER_OPTIONS } from '../../../lib/files/intents/
 import { DraftsModule } from './drafts.module.js';
 
 /**
- * The portal, listening, with drafts beside it. Its sweeper takes what is older than a millisecond, and only when it is asked to. Its
- * answers wait until bytes that were given up are removed, so that each step of that is a point before the answer, too.
+ * The portal, listening, with drafts beside it. Its sweeper takes what is older than a millisecond, and only when it is
+ * asked to. Its answers wait until bytes that were given up are removed, so that each step of that is a point before
+ * the answer, too.
  */
 export async function startCrashPortal(options: PortalOptions): Promise<{ app: INestApplication; url: string }> {
-  // Workers that look for jobs would send statements at any time: processes that die deriving files are tested on their own.
+  // Workers that look for jobs would send statements at any time: processes that die deriving files are tested on their
+  // own.
   const portal = PortalModule.forRoot({ ...options, thumbnails: false });
   const module = await Test.createTestingModule({ imports: [portal, DraftsModule] })
     .overrideProvider(SWEEPER_OPTIONS)

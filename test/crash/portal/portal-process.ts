@@ -43,7 +43,9 @@ export class PortalProcess {
   readonly #started: Promise<string[]>;
   readonly #results = new EventEmitter();
 
-  /** Starts it; use it when it is `ready`. `onHeld` hears of each portal that has come to the step where it is to hold. */
+  /**
+   * Starts it; use it when it is `ready`. `onHeld` hears of each portal that has come to the step where it is to hold.
+   */
   constructor(module: string, places: readonly Place[], onHeld: (portal: number) => void) {
     this.#child = spawn(process.execPath, [module, JSON.stringify(places)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

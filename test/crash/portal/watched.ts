@@ -24,7 +24,10 @@ export function watchStatements(options: DataSourceOptions, stepsOf: StepsOf): v
 
 const CALLS = ['copyFile', 'link', 'mkdir', 'open', 'rename', 'unlink'] as const;
 
-/** Makes every change of names in the file system a step: what a call of a storage comes to, and where it can be left halfway. */
+/**
+ * Makes every change of names in the file system a step: what a call of a storage comes to, and where it can be left
+ * halfway.
+ */
 export function watchFileSystem(stepsOf: StepsOf): void {
   for (const name of CALLS) {
     const call = promises[name] as (...args: unknown[]) => Promise<unknown>;

@@ -7,7 +7,10 @@ import type { Watch } from '../s3-bytes.js';
 import type { Stage } from '../stage.js';
 import type { Subject } from './subject.js';
 
-/** A portal whose way to its bucket breaks at each request: the request does not arrive, or its reply does not; at this one, or from it on. */
+/**
+ * A portal whose way to its bucket breaks at each request: the request does not arrive, or its reply does not; at this
+ * one, or from it on.
+ */
 export class CutOffPortal implements Subject {
   readonly faults = ['once request', 'once reply', 'from request', 'from reply'];
   #names: string[] = [];

@@ -7,7 +7,10 @@ import { startCrashPortal } from '../portal/crash-portal.js';
 import type { Stage } from '../stage.js';
 import type { Subject } from './subject.js';
 
-/** A portal whose connection to the database server is cut at each statement: before it is sent, when it is, or when it is answered. */
+/**
+ * A portal whose connection to the database server is cut at each statement: before it is sent, when it is, or when it
+ * is answered.
+ */
 export class CutPortal implements Subject {
   readonly faults: readonly Cut[] = ['before', 'sent', 'reply'];
 

@@ -7,7 +7,10 @@ import { startCrashPortal } from '../portal/crash-portal.js';
 import type { Stage } from '../stage.js';
 import type { Subject } from './subject.js';
 
-/** A portal whose storage fails at each call, before or after it has done what it was asked to; at this call, or from it on. */
+/**
+ * A portal whose storage fails at each call, before or after it has done what it was asked to; at this call, or from it
+ * on.
+ */
 export class FailingStoragePortal implements Subject {
   readonly faults = ['once before', 'once after', 'from before', 'from after'];
   #from = 0;

@@ -6,8 +6,9 @@ import type { Stage } from '../stage.js';
 import type { Subject } from './subject.js';
 
 /**
- * Portals that share a process. Each is held before one of its statements or changes in the file system, before its answer, or gives the
- * answer; when all are where they should be, the process is killed, and another takes over. A kill after a step is one before the next.
+ * Portals that share a process. Each is held before one of its statements or changes in the file system, before its
+ * answer, or gives the answer; when all are where they should be, the process is killed, and another takes over. A kill
+ * after a step is one before the next.
  */
 export class KilledPortals {
   readonly portals: readonly KilledPortal[];

@@ -12,7 +12,10 @@ export interface Subject {
   points(): Promise<readonly string[]> | readonly string[];
   /** Lets the fault come at the n-th point from here; the first is 1. */
   arm(point: number, fault: string): Promise<void> | void;
-  /** Makes the portal work again, by a new process if need be; tells whether the fault came. `answer` is what the request got. */
+  /**
+   * Makes the portal work again, by a new process if need be; tells whether the fault came. `answer` is what the
+   * request got.
+   */
   recover(answer: Answer<unknown> | undefined): Promise<boolean> | boolean;
   sweep(): Promise<SweepReport>;
 }

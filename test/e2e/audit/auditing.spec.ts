@@ -329,7 +329,10 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('an aud
       await tickets().update(ticketId, { [field]: field === 'imageIds' ? [id] : id });
     });
 
-  /** Writes that leave everything in order, each of which would look wrong to who reads one row before it and another after it. */
+  /**
+   * Writes that leave everything in order, each of which would look wrong to who reads one row before it and another
+   * after it.
+   */
   const changes: [string, () => Promise<() => Promise<void>>][] = [
     [
       'files take the place of others, and records go',

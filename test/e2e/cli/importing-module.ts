@@ -8,7 +8,10 @@ import { fsStorage } from 'nestjs-files/storage/fs';
 @Module({})
 export class ImportingModule {}
 
-/** An application whose files are in a directory. What a crash has left is swept at once, but only when the command is given. */
+/**
+ * An application whose files are in a directory. What a crash has left is swept at once, but only when the command is
+ * given.
+ */
 export function importingModule(database: object, root: string): DynamicModule {
   return {
     module: ImportingModule,

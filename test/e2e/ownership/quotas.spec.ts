@@ -435,7 +435,8 @@ describe('the option', () => {
 
     const replaced = request(`${app.url}/files/${id}/content`, { method: 'PUT', headers: { 'x-user': 'anna' } });
     replaced.on('error', () => {});
-    // Node has no listener for errors of a connection while it hands it back to the agent, and the server ends this one.
+    // Node has no listener for errors of a connection while it hands it back to the agent, and the server ends this
+    // one.
     replaced.on('socket', (socket) => socket.on('error', () => {}));
     const refusal = answerTo(replaced);
     replaced.write('x');

@@ -21,7 +21,9 @@ const sources = fileURLToPath(new URL('../consumer', import.meta.url));
 
 let directory: string | undefined;
 
-/** Packs the library, installs the tarball into an empty project beside the peers it needs, and tells the tests where. */
+/**
+ * Packs the library, installs the tarball into an empty project beside the peers it needs, and tells the tests where.
+ */
 export async function setup(project: TestProject): Promise<void> {
   directory = await realpath(await mkdtemp(join(tmpdir(), 'nestjs-files-consumer-')));
   const tarball = await pack(directory);

@@ -77,6 +77,22 @@ function otherPages(): string[] {
   return [...readdirSync(REPOSITORY), ...below].filter((path) => path.endsWith('.md'));
 }
 
+it('wraps comments at the width of the code, which Prettier does not do', () => {
+  const files = ['lib', 'sample', 'test', 'bench'].flatMap((folder) =>
+    readdirSync(join(REPOSITORY, folder), { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts') && !path.includes('node_modules'))
+      .map((path) => join(folder, path)),
+  );
+  const wide = files.flatMap((file) =>
+    readFileSync(join(REPOSITORY, file), 'utf8')
+      .split('\n')
+      .filter((line) => line.length > 120 && /^\s*(?:\*|\/\*\*|\/\/) (?!oxlint-)/.test(line))
+      .map((line) => `${file}: ${line.trim()}`),
+  );
+  expect(files.length).toBeGreaterThan(1_000);
+  expect(wide).toEqual([]);
+});
+
 it('indexes each helper of tests in CONTRIBUTING', () => {
   const index = readFileSync(join(REPOSITORY, 'CONTRIBUTING.md'), 'utf8');
   const helpers = readdirSync(join(REPOSITORY, 'test/support'));

@@ -7,8 +7,8 @@ import type { WritesTogether } from 'nestjs-files/storage';
 import { describeStorage } from 'nestjs-files/testing';
 import { filesBelow, newDirectory } from '../../support/files-directory.js';
 
-// A file system without hard links cannot be mounted here, so what it would answer is given by hand. Other files of this worker have loaded the
-// storage before, so its import is changed, not mocked.
+// A file system without hard links cannot be mounted here, so what it would answer is given by hand. Other files of
+// this worker have loaded the storage before, so its import is changed, not mocked.
 const { link } = fs;
 
 beforeAll(() => {

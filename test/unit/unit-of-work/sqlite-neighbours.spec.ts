@@ -5,7 +5,10 @@ import { SqliteNeighbour } from '../../support/sqlite-neighbour.js';
 import { Note } from '../../support/unit-entities.js';
 import { appOn, type NotesApp, openNotes } from '../../support/unit-notes.js';
 
-/** Watches the event loop; what it gives back ends that and tells the longest time in milliseconds that no timer could run. */
+/**
+ * Watches the event loop; what it gives back ends that and tells the longest time in milliseconds that no timer could
+ * run.
+ */
 function watchStalls(): () => number {
   let last = performance.now();
   let longest = 0;

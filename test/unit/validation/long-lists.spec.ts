@@ -85,8 +85,9 @@ const LINEAR = 9;
 const MOST_ROUNDS = 8;
 
 /**
- * How many times longer 4 n take than n, in processor time. The first run warms up. What else the process does in the meantime can only add to a
- * time, so that the least of each counts, and there are more rounds while these say that it is not linear.
+ * How many times longer 4 n take than n, in processor time. The first run warms up. What else the process does in the
+ * meantime can only add to a time, so that the least of each counts, and there are more rounds while these say that it
+ * is not linear.
  */
 async function growth<Input>(
   prepare: (count: number) => Input | Promise<Input>,

@@ -2,8 +2,8 @@ import type { Pattern } from '../pattern.js';
 import { isIn } from './search-dialect.js';
 import type { Bind, JsonValueSql, SearchDialect } from './search-dialect.js';
 
-// `json` can hold texts that PostgreSQL cannot read (NUL, halves of characters), and reading such a value would fail the whole query.
-// https://www.postgresql.org/docs/current/datatype-json.html
+// `json` can hold texts that PostgreSQL cannot read (NUL, halves of characters), and reading such a value would fail
+// the whole query. https://www.postgresql.org/docs/current/datatype-json.html
 const UNREADABLE = literal(String.raw`(?<!\\)((?:\\\\)*)\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})`);
 const REPLACEMENT = literal(String.raw`\1\\ufffd`);
 const ESCAPE = literal(String.raw`\u`);

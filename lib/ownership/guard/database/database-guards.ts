@@ -16,7 +16,10 @@ import { dataSourceOf, familyOf } from '../../../unit-of-work/typeorm/data-sourc
 
 /** How guards are made. */
 export interface GuardOptions {
-  /** The behaviour on databases other than PostgreSQL, which cannot check at the commit: throw, or do nothing. @default 'refuse' */
+  /**
+   * The behaviour on databases other than PostgreSQL, which cannot check at the commit: throw, or do nothing. @default
+   * 'refuse'
+   */
   readonly otherDatabases?: 'refuse' | 'skip';
   /** Whether the rows that are there already are checked, which reads the tables once. @default true */
   readonly validate?: boolean;
@@ -26,8 +29,9 @@ export interface GuardOptions {
 export type GuardedTargets = readonly EntityTarget<ObjectLiteral>[];
 
 /**
- * Makes PostgreSQL check at every COMMIT of any program that the rows of these entities name only their own files, and that nobody takes
- * away a file that they name. Existing guards are replaced. All entities that share a table are guarded together.
+ * Makes PostgreSQL check at every COMMIT of any program that the rows of these entities name only their own files, and
+ * that nobody takes away a file that they name. Existing guards are replaced. All entities that share a table are
+ * guarded together.
  * @example await createGuards(queryRunner, [Package])
  */
 export async function createGuards(
@@ -57,8 +61,8 @@ export async function createGuards(
 }
 
 /**
- * Takes the guards off the entities' tables; a text may also be the name of a table whose class was removed. Without guards it does
- * nothing.
+ * Takes the guards off the entities' tables; a text may also be the name of a table whose class was removed. Without
+ * guards it does nothing.
  */
 export async function dropGuards(runner: QueryRunner, entities: GuardedTargets): Promise<void> {
   if (!isPostgres(runner)) return;
@@ -72,8 +76,8 @@ export async function dropGuards(runner: QueryRunner, entities: GuardedTargets):
 }
 
 /**
- * The class of a migration that makes guards in the database, as `createGuards()` does, and drops them when it is reverted. To be extended
- * by a class with a name and a timestamp.
+ * The class of a migration that makes guards in the database, as `createGuards()` does, and drops them when it is
+ * reverted. To be extended by a class with a name and a timestamp.
  * @example export class GuardPackages1767398400000 extends guardMigration([Package]) {}
  */
 export function guardMigration(entities: GuardedTargets, options: GuardOptions = {}): new () => MigrationInterface {

@@ -56,7 +56,10 @@ BEGIN
 END`;
 }
 
-/** The condition that narrows the rows down by an index: that of the owner id, or that of a column of one id where an owner has many rows. */
+/**
+ * The condition that narrows the rows down by an index: that of the owner id, or that of a column of one id where an
+ * owner has many rows.
+ */
 function mayName({ id, isOneRow, fields }: GuardedClass, { column }: TableNames<ManagedFile>): string {
   const fileId = `OLD.${column('id')}`;
   const isOwners = isOwner(id, `OLD.${column('ownerId')}`);
@@ -67,7 +70,9 @@ function mayName({ id, isOneRow, fields }: GuardedClass, { column }: TableNames<
   return conditions.join(' OR ');
 }
 
-/** A long list is parsed only where it may name the file: in JSON, a character of the id may be written as an escape. */
+/**
+ * A long list is parsed only where it may name the file: in JSON, a character of the id may be written as an escape.
+ */
 function mentionsFile({ column: { name }, form }: StoredField, fileId: string): string {
   const value = `r.${identifier(name)}`;
   if (form === 'uuid') return `${value} = ${fileId}`;

@@ -3,13 +3,15 @@ import { identifier, literal } from './sql-text.js';
 import { functionPath } from './trigger-sql.js';
 
 /**
- * Makes the function that returns the files that a row names: the class, the owner, the field, and its value in lower case. It takes a row of
- * the table, so that PostgreSQL does not drop the table before its guards; and is of a kind that is expanded where it is called.
+ * Makes the function that returns the files that a row names: the class, the owner, the field, and its value in lower
+ * case. It takes a row of the table, so that PostgreSQL does not drop the table before its guards; and is of a kind
+ * that is expanded where it is called.
  */
 export function createNamed(guarded: GuardedTable): string[] {
   const { table, classes } = guarded;
   const fields = classes.flatMap((one) => one.fields.map((field) => namedBy(guarded, one, field)));
-  // Not UNION ALL: "variable not found in subplan target list" is what PostgreSQL 15 answers to that, expanded on whole rows.
+  // Not UNION ALL: "variable not found in subplan target list" is what PostgreSQL 15 answers to that, expanded on whole
+  // rows.
   const body = `
 SELECT f.entity, f.owner_type, f.owner_id, f.field, lower(v.value)
 FROM (VALUES
@@ -56,7 +58,8 @@ function idsOf(guarded: GuardedTable, { column, form }: StoredField): string {
   }
 }
 
-// As the application reads it: an id, an object with an id, or a list of these. Any other value is given as it is stored.
+// As the application reads it: an id, an object with an id, or a list of these. Any other value is given as it is
+// stored.
 function createJson(guarded: GuardedTable): string {
   const idOf = (item: string): string => `CASE jsonb_typeof(${item})
     WHEN 'string' THEN ${item} #>> '{}'

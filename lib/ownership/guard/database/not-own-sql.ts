@@ -11,8 +11,8 @@ const PURPOSE = 'not_own';
 const EMPTY = ['', '[]', '{}', 'null'].map(literal).join(', ');
 
 /**
- * A written row names only its own files at the COMMIT. A file that it named before, as the same owner, needs no check: a transaction that takes
- * that file away finds the row.
+ * A written row names only its own files at the COMMIT. A file that it named before, as the same owner, needs no check:
+ * a transaction that takes that file away finds the row.
  */
 export function createNotOwn(guarded: GuardedTable, files: TableNames<ManagedFile>): string[] {
   const { table, keys, classes } = guarded;

@@ -13,8 +13,8 @@ const SAMPLES = [SAMPLE, '0199c0de-0000-7000-8000-000000000002'];
 const INTEGERS = new Set(['smallint', 'integer', 'bigint']);
 
 /**
- * How the field's column holds ids. The database does not know transformers: undefined if the application reads and writes other values than ids
- * there.
+ * How the field's column holds ids. The database does not know transformers: undefined if the application reads and
+ * writes other values than ids there.
  */
 export function idForm(dataSource: DataSource, field: GuardedField, { type }: StoredColumn): IdForm | undefined {
   const { transformer, type: declared } = field.column;
@@ -48,7 +48,10 @@ function formOf(type: string, declared: unknown): IdForm {
   return declared === 'simple-array' ? 'commas' : 'text';
 }
 
-/** Whether ids in this form are read as they are, and written so again: a transformer may refuse them, or do anything with them. */
+/**
+ * Whether ids in this form are read as they are, and written so again: a transformer may refuse them, or do anything
+ * with them.
+ */
 function keepsIds(dataSource: DataSource, field: GuardedField, form: IdForm, type: string): boolean {
   const { driver } = dataSource;
   const ids = form === 'text' ? [SAMPLE] : SAMPLES;

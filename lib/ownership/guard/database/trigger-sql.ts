@@ -3,8 +3,8 @@ import type { GuardedTable } from './guarded-table.js';
 import { identifier, literal } from './sql-text.js';
 
 /**
- * A function for triggers. It runs with the rights of the migration's user, as foreign keys do: the writer of a record need not see
- * all records, nor be allowed to write files.
+ * A function for triggers. It runs with the rights of the migration's user, as foreign keys do: the writer of a record
+ * need not see all records, nor be allowed to write files.
  */
 export function triggerFunction(guarded: GuardedTable, purpose: string, body: string): string {
   return `CREATE FUNCTION ${functionPath(guarded, purpose)}() RETURNS trigger
