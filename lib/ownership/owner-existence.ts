@@ -1,9 +1,9 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { OwnerNotFoundError } from '../errors/ownership.errors.js';
-import { lockShared } from '../files/lock-files.js';
 import { ownerIdOf } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/data-source.js';
+import { lockShared } from '../unit-of-work/typeorm/row-locks.js';
 import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
 import { ownerEntitiesOf } from './owner-entities.js';
 import type { OwnerColumn, OwnerClass } from './owner-entities.js';

@@ -1,6 +1,6 @@
 import { In } from 'typeorm';
 import type { EntityManager } from 'typeorm';
-import { familyOf, dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
+import { lockRows } from '../../unit-of-work/typeorm/row-locks.js';
 import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 import { ManagedFile } from '../managed-file.entity.js';
 import { FILE_OWNER } from '../owner-reference.js';
@@ -43,15 +43,13 @@ export function derivedOf(manager: EntityManager, ids: readonly string[]): Promi
  * these, too.
  */
 export async function lockDerivedOf(manager: EntityManager, ids: readonly string[]): Promise<ManagedFile[]> {
-  const isLocking = familyOf(dataSourceOf(manager)) !== 'sqlite';
   const found: ManagedFile[] = [];
   for (const chunk of inChunks(ids, IDS_PER_STATEMENT)) {
     const query = manager
       .createQueryBuilder(ManagedFile, 'file')
       .where('file.ownerType = :type AND file.ownerId IN (:...chunk)', { type: FILE_OWNER, chunk })
       .orderBy('file.id');
-    // SQLite has one writer at a time, and TypeORM refuses the clause there.
-    found.push(...(await (isLocking ? query.setLock('pessimistic_write') : query).getMany()));
+    found.push(...(await lockRows(query).getMany()));
   }
   return found;
 }

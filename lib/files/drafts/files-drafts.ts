@@ -5,11 +5,10 @@ import { FilesInUseError } from '../../errors/guard.errors.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { detach } from '../../unit-of-work/scopes/ambient.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
-import { familyOf } from '../../unit-of-work/typeorm/data-source.js';
+import { lockRows } from '../../unit-of-work/typeorm/row-locks.js';
 import { FILES_CLOCK } from '../clock.js';
 import type { Clock } from '../clock.js';
 import { notAfter } from '../columns.js';
-import { skipsLocked } from '../intents/intent-leases.js';
 import { ManagedFile } from '../managed-file.entity.js';
 import { OwnershipPort } from '../ownership-port.js';
 import { Drafts } from './drafts.js';
@@ -153,21 +152,13 @@ export class FilesDrafts {
   #delete(which: (query: SelectQueryBuilder<ManagedFile>) => SelectQueryBuilder<ManagedFile>): Promise<ManagedFile[]> {
     return this.transactor.run(
       async (unit) => {
-        const files = await this.#locked(which(this.#due(unit.manager))).getMany();
+        // A file that another transaction has locked is being attached, or deleted.
+        const files = await lockRows(which(this.#due(unit.manager)), { skipLocked: true }).getMany();
         if (files.length > 0) await this.ownership.expire(files, unit);
         return files;
       },
       { retry: RETRIES },
     );
-  }
-
-  /** A file that another transaction has locked is being attached, or deleted. */
-  #locked(query: SelectQueryBuilder<ManagedFile>): SelectQueryBuilder<ManagedFile> {
-    const { dataSource } = this.transactor;
-    // SQLite has one writer at a time, and TypeORM refuses the clause there.
-    if (familyOf(dataSource) === 'sqlite') return query;
-    const locked = query.setLock('pessimistic_write');
-    return skipsLocked(dataSource) ? locked.setOnLocked('skip_locked') : locked;
   }
 
   #due(manager: EntityManager): SelectQueryBuilder<ManagedFile> {

@@ -17,12 +17,12 @@ import type { IntentKind } from './file-intent.entity.js';
 import type { Intent } from './intent.js';
 import { IntentConnection } from './intent-connection.js';
 import { insertRows } from '../insert-row.js';
-import { lockShared } from '../lock-files.js';
 import { Together } from '../together.js';
 import { locationKey } from '../../storage/location-key.js';
 import { leaveMarker } from './marker-intent.js';
 import { uuidV7 } from '../file-id.js';
-import { dataSourceOf, familyOf } from '../../unit-of-work/typeorm/data-source.js';
+import { familyOf } from '../../unit-of-work/typeorm/data-source.js';
+import { lockRows, lockShared } from '../../unit-of-work/typeorm/row-locks.js';
 import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 
 /** The place of a file's bytes. */
@@ -196,10 +196,7 @@ export class IntentJournal {
 /** Waits until the unit that deleted the intent has ended. If the row still exists, the unit was rolled back. */
 async function isSettled(manager: EntityManager, id: string): Promise<CommitOutcome> {
   const query = manager.createQueryBuilder(FileIntent, 'intent').where({ id });
-  const row = await (
-    familyOf(dataSourceOf(manager)) === 'sqlite' ? query : query.setLock('pessimistic_write')
-  ).getOne();
-  return row ? 'rolled back' : 'committed';
+  return (await lockRows(query).getOne()) ? 'rolled back' : 'committed';
 }
 
 /** Whether the caller is in a transaction, of a unit of work or of the application. */

@@ -4,7 +4,7 @@ import type { Transactor } from '../../unit-of-work/transactor.js';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
 import { notAfter } from '../columns.js';
 import { FileIntent } from './file-intent.entity.js';
-import { familyOf } from '../../unit-of-work/typeorm/data-source.js';
+import { lockRows, skipsLocked } from '../../unit-of-work/typeorm/row-locks.js';
 
 /** Which intents may be leased, and for how long. */
 export interface LeaseTerms {
@@ -30,7 +30,7 @@ function leaseUnlocked(transactor: Transactor, terms: LeaseTerms): Promise<FileI
   const leased = { leaseOwner: randomUUID(), leaseUntil: terms.leaseUntil };
   const work = async ({ manager }: UnitOfWork): Promise<FileIntent[]> => {
     const query = due(manager.createQueryBuilder(FileIntent, 'intent'), terms);
-    const intents = await query.setLock('pessimistic_write').setOnLocked('skip_locked').getMany();
+    const intents = await lockRows(query, { skipLocked: true }).getMany();
     const ids = intents.map(({ id }) => id);
     if (ids.length > 0) await manager.update(FileIntent, ids, leased);
     return intents.map((intent) => Object.assign(intent, leased));
@@ -79,17 +79,4 @@ async function lease(manager: EntityManager, ids: readonly string[], token: stri
       { id: In(ids.toSorted()), leaseUntil: notAfter(terms.now) },
     ])
     .execute();
-}
-
-/**
- * Whether the server of an open data source knows `SKIP LOCKED`: PostgreSQL, MySQL from 8.0 on, MariaDB from 10.6 on.
- */
-export function skipsLocked(dataSource: DataSource): boolean {
-  const family = familyOf(dataSource);
-  if (family === 'postgres') return true;
-  if (family !== 'mysql') return false;
-  const [major = 0, minor = 0] = (dataSource.driver.version ?? '').split('.').map(Number);
-  // MySQL went from 5 to 8, and MariaDB is at 10 and above, so the version tells them apart, whichever type the data
-  // source has.
-  return major === 8 || major === 9 || major > 10 || (major === 10 && minor >= 6);
 }

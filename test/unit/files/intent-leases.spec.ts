@@ -1,26 +1,10 @@
-import type { DataSource } from 'typeorm';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { FileIntent } from '../../../lib/files/intents/file-intent.entity.js';
-import { leaseIntents, skipsLocked } from '../../../lib/files/intents/intent-leases.js';
+import { leaseIntents } from '../../../lib/files/intents/intent-leases.js';
 import { uuidV7 } from '../../../lib/files/file-id.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { TestDatabase } from '../../support/databases.js';
-
-it.each([
-  ['postgres', '15.18', true],
-  ['mysql', '5.7.44', false],
-  ['mysql', '8.4.0', true],
-  ['mysql', '9.1.0', true],
-  ['mariadb', '10.5.29', false],
-  ['mariadb', '10.6.0', true],
-  ['mariadb', '11.8.2', true],
-  ['mysql', '10.4.3', false],
-  ['mysql', undefined, false],
-  ['better-sqlite3', undefined, false],
-])('knows whether SKIP LOCKED is a word of %s %s: %s', (type, version, expected) => {
-  expect(skipsLocked({ options: { type }, driver: { version } } as unknown as DataSource)).toBe(expected);
-});
 
 async function start({ open }: TestDatabase, workers: number, count: number) {
   const database = await open({ entities: [FileIntent] });
