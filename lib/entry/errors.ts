@@ -20,9 +20,11 @@ export {
   DerivedFileMissingError,
   FileChangedError,
   FileCorruptError,
+  FileInfectedError,
   FileMetadataInvalidError,
   FileNameInvalidError,
   FileNotFoundError,
+  FilePendingError,
   FilePinnedError,
   FileRefusedError,
   FileStorageMissingError,
@@ -30,7 +32,9 @@ export {
   FileTypeChangedError,
   FileTypeNotAcceptedError,
   FileUnownedError,
+  FileUnscannedError,
   IntentLostError,
+  ScannerFailedError,
   ValidationFailedError,
 } from '../errors/files.errors.js';
 export {
@@ -38,9 +42,16 @@ export {
   FilesInUseError,
   FilesNotNamedError,
   FilesNotOwnError,
+  OwnerConflictError,
+  OwnerHasFilesError,
+  OwnerNamesFilesError,
+  OwnerNotFoundError,
+  OwnerNotResolvedError,
+  OwnerReferenceInvalidError,
+  QuotaExceededError,
   RecordWriteUnseenError,
-} from '../errors/guard.errors.js';
-export type { FileUse } from '../errors/guard.errors.js';
+} from '../errors/ownership.errors.js';
+export type { FileUse } from '../errors/ownership.errors.js';
 export {
   JobLostError,
   JobOptionInvalidError,
@@ -49,15 +60,6 @@ export {
   JobTimeoutError,
   JobUnknownError,
 } from '../errors/jobs.errors.js';
-export {
-  OwnerConflictError,
-  OwnerHasFilesError,
-  OwnerNamesFilesError,
-  OwnerNotFoundError,
-  OwnerNotResolvedError,
-  OwnerReferenceInvalidError,
-  QuotaExceededError,
-} from '../errors/ownership.errors.js';
 export {
   ByteSizeInvalidError,
   DigestInvalidError,
@@ -130,4 +132,3 @@ export {
   UploadStreamExpectedError,
 } from '../errors/uploads.errors.js';
 export type { FilesErrorCode } from '../errors/error-status.js';
-export { FileInfectedError, FilePendingError, FileUnscannedError, ScannerFailedError } from '../errors/scan.errors.js';

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { FilesInUseError } from '../errors/guard.errors.js';
+import { FilesInUseError } from '../errors/ownership.errors.js';
 import { databaseFault } from '../unit-of-work/transaction/database-fault.js';
 import { ManagedFile } from './managed-file.entity.js';
 

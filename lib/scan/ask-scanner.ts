@@ -1,5 +1,4 @@
-import { FileCorruptError } from '../errors/files.errors.js';
-import { ScannerFailedError } from '../errors/scan.errors.js';
+import { FileCorruptError, ScannerFailedError } from '../errors/files.errors.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import { exactLength } from '../storage/exact-length.js';
 import type { FileScanner, ScanVerdict } from '../storage/file-scanner.js';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
-import { ScannerFailedError } from '../errors/scan.errors.js';
+import { ScannerFailedError } from '../errors/files.errors.js';
 import { StorageOptionInvalidError } from '../errors/setup.errors.js';
 import { parseByteSize } from '../storage/byte-size.js';
 import type { FileScanner, ScanContext, ScanVerdict } from '../storage/file-scanner.js';

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { stackOf } from '../errors/stack-of.js';
-import { ScannerFailedError } from '../errors/scan.errors.js';
+import { ScannerFailedError } from '../errors/files.errors.js';
 import { LocationNotFoundError } from '../errors/storage.errors.js';
 import { ShuttingDownError } from '../errors/units.errors.js';
 import { ContentStore } from '../files/content/content-store.js';

@@ -1,5 +1,4 @@
-import { OwnerConflictError } from '../errors/ownership.errors.js';
-import { FilesNotNamedError } from '../errors/guard.errors.js';
+import { FilesNotNamedError, OwnerConflictError } from '../errors/ownership.errors.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import { newFile } from '../files/new-file.js';
 import { assertOwnerReference } from '../files/owner-reference.js';

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { In } from 'typeorm';
 import type { EntityManager, FindOptionsWhere, SelectQueryBuilder } from 'typeorm';
-import { FilesInUseError } from '../../errors/guard.errors.js';
+import { FilesInUseError } from '../../errors/ownership.errors.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { detach } from '../../unit-of-work/scopes/ambient.js';
 import { Transactor } from '../../unit-of-work/transactor.js';

@@ -1,4 +1,4 @@
-import { FileInfectedError, FilePendingError, FileUnscannedError } from '../../errors/scan.errors.js';
+import { FileInfectedError, FilePendingError, FileUnscannedError } from '../../errors/files.errors.js';
 import type { FileScanner } from '../../storage/file-scanner.js';
 import type { ManagedFile } from '../managed-file.entity.js';
 

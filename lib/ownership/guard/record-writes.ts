@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { RecordWriteUnseenError } from '../../errors/guard.errors.js';
+import { RecordWriteUnseenError } from '../../errors/ownership.errors.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import type { WriteBuilder } from '../../unit-of-work/typeorm/query-builders.js';
 import { canonicalId, guardedEntity } from './guarded-entities.js';

@@ -1,8 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
-import { OwnerConflictError, OwnerNotFoundError } from '../../errors/ownership.errors.js';
-import { FilesNotNamedError } from '../../errors/guard.errors.js';
+import { FilesNotNamedError, OwnerConflictError, OwnerNotFoundError } from '../../errors/ownership.errors.js';
 import { dtoPlaces } from '../call-outcome.js';
 import type { CallOutcome, FileClaim } from '../call-outcome.js';
 import { statedOwner } from '../owner-resolution.js';

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
 import { problemText, UNAVAILABLE } from '../../errors/file-problem.js';
-import { FilesNotOwnError, FilesInUseError } from '../../errors/guard.errors.js';
+import { FilesNotOwnError, FilesInUseError } from '../../errors/ownership.errors.js';
 import { ValidationFailedError } from '../../errors/files.errors.js';
 import type { FilesError } from '../../errors/files-error.js';
 import { queueOf } from '../../task-queue/unit-queue.js';

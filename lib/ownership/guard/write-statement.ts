@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { QueryFailedError } from 'typeorm';
 import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
-import { RecordWriteUnseenError } from '../../errors/guard.errors.js';
+import { RecordWriteUnseenError } from '../../errors/ownership.errors.js';
 import { ownerIdOf } from '../../files/owner-reference.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import type { WriteBuilder } from '../../unit-of-work/typeorm/query-builders.js';

@@ -1,5 +1,5 @@
 import type { ObjectLiteral } from 'typeorm';
-import { RecordWriteUnseenError } from '../../errors/guard.errors.js';
+import { RecordWriteUnseenError } from '../../errors/ownership.errors.js';
 import { ownerIdOf } from '../../files/owner-reference.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { TransactionState } from '../../unit-of-work/transaction/transaction-state.js';

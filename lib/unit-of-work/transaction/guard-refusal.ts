@@ -1,4 +1,4 @@
-import { FilesInUseError, FilesNotOwnError } from '../../errors/guard.errors.js';
+import { FilesInUseError, FilesNotOwnError } from '../../errors/ownership.errors.js';
 import type { FilesError } from '../../errors/files-error.js';
 
 /** The constraints that the triggers of `createGuards()` report as violated. */

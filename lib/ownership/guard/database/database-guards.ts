@@ -1,5 +1,5 @@
 import type { EntityTarget, MigrationInterface, ObjectLiteral, QueryRunner } from 'typeorm';
-import { DatabaseGuardImpossibleError } from '../../../errors/guard.errors.js';
+import { DatabaseGuardImpossibleError } from '../../../errors/ownership.errors.js';
 import { ManagedFile } from '../../../files/managed-file.entity.js';
 import { withMigrationLock } from '../../../migrations/migration-lock.js';
 import { tableNames } from '../../../unit-of-work/typeorm/table-names.js';

@@ -1,5 +1,5 @@
 import type { DataSource, EntityMetadata, EntityTarget, ObjectLiteral, QueryRunner } from 'typeorm';
-import { DatabaseGuardImpossibleError } from '../../../errors/guard.errors.js';
+import { DatabaseGuardImpossibleError } from '../../../errors/ownership.errors.js';
 import { guardedEntitiesOf, guardedEntity } from '../guarded-entities.js';
 import type { GuardedEntity } from '../guarded-entities.js';
 import { guardName } from './sql-text.js';

@@ -1,5 +1,5 @@
 import type { EntityMetadata, QueryRunner } from 'typeorm';
-import { DatabaseGuardImpossibleError } from '../../../errors/guard.errors.js';
+import { DatabaseGuardImpossibleError } from '../../../errors/ownership.errors.js';
 import type { OwnerColumn } from '../../owner-entities.js';
 import { guardName, identifier } from './sql-text.js';
 
