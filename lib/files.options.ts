@@ -82,8 +82,8 @@ export interface FilesModuleOptions extends FilesModuleShape {
   quotas?: QuotaOptions;
   /**
    * Whether PostgreSQL keeps the plans of the library's own statements, per connection. Set `false` for a pooler that
-   * gives each transaction another connection and does not know prepared statements (PgBouncer before 1.21). @default
-   * true
+   * gives each transaction another connection and does not know prepared statements (PgBouncer before 1.21).
+   * @default true
    */
   preparedStatements?: boolean;
   /**

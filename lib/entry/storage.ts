@@ -7,18 +7,18 @@ export type { CacheControl, CachedFile, DownloadWay } from '../storage/delivery.
 export { cutToRange } from '../storage/cut-to-range.js';
 export type {
   DirectUpload,
-  DirectUploadPlace,
+  DirectUploadAdapter,
   PartToSign,
   SignedRequest,
   UploadedPart,
-} from '../storage/direct-upload-place.js';
+} from '../storage/direct-upload-adapter.js';
 export { InjectStorage, getStorageToken } from '../storage/inject-storage.js';
 export { assertLocation } from '../storage/location.js';
 export { dateLocation, extensionLocation, shardedLocation, uuidLocation } from '../storage/location-transformer.js';
 export type { LocationInput, LocationTransformer } from '../storage/location-transformer.js';
 export type { MarkPlace } from '../storage/mark-place.js';
 export type { Bytes, ReadsTogether } from '../storage/reads-together.js';
-export type { JoinedObject, ResumableUploadPlace } from '../storage/resumable-upload-place.js';
+export type { JoinedObject, ResumableUploadAdapter } from '../storage/resumable-upload-adapter.js';
 export type {
   ByteRange,
   Leftovers,

@@ -15,8 +15,8 @@ import { eachFile, searchWithin } from './search/each-file.js';
 /** The options of a move. The signal also moves the files that were copied. */
 export interface MoveFilesOptions extends BulkOptions {
   /**
-   * At most so many files are moved in one commit, from 1 to 1000; fewer if they are large, or slow to copy. @default
-   * 1000
+   * At most so many files are moved in one commit, from 1 to 1000; fewer if they are large, or slow to copy.
+   * @default 1000
    */
   batch?: number;
 }

@@ -16,8 +16,8 @@ export interface ScanningOptions {
    */
   attachPending?: boolean;
   /**
-   * What becomes of infected bytes: they are kept for administrators, or removed. The row of the file stays. @default
-   * 'keep'
+   * What becomes of infected bytes: they are kept for administrators, or removed. The row of the file stays.
+   * @default 'keep'
    */
   infected?: 'keep' | 'remove';
   /** How often a scan is tried before its file is `failed`. @default 12 */

@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
 import type { DataSource } from 'typeorm';
-import type { DirectUploadPlace } from './direct-upload-place.js';
+import type { DirectUploadAdapter } from './direct-upload-adapter.js';
 import type { MarkPlace } from './mark-place.js';
 import type { ReadsTogether } from './reads-together.js';
-import type { ResumableUploadPlace } from './resumable-upload-place.js';
+import type { ResumableUploadAdapter } from './resumable-upload-adapter.js';
 import type { WritesTogether } from './writes-together.js';
 
 /**
@@ -54,13 +54,10 @@ export interface StorageAdapter {
   publicUrl?(location: string): Promise<string>;
   /** An address from which everybody who knows it can read the bytes until it expires, without the application. */
   temporaryUrl?(location: string, request: TemporaryUrlRequest): Promise<string>;
-  /** The part of the place that takes bytes from clients directly, past the application. */
-  readonly directUploads?: DirectUploadPlace;
-  /**
-   * The part of the place that takes a file in several requests, of which each goes on where the one before has
-   * stopped.
-   */
-  readonly resumableUploads?: ResumableUploadPlace;
+  /** Takes bytes directly from clients. */
+  readonly directUploads?: DirectUploadAdapter;
+  /** Takes a file in several requests, each of which goes on where the one before has stopped. */
+  readonly resumableUploads?: ResumableUploadAdapter;
 
   /**
    * Called at boot, before any verb: makes the place ready, and throws if an option is wrong. Nothing is called at
@@ -68,8 +65,8 @@ export interface StorageAdapter {
    */
   connect?(context: StorageContext): Promise<void>;
   /**
-   * Whether bytes are written and removed in the caller's transaction, so that they commit with their row. @default
-   * false
+   * Whether bytes are written and removed in the caller's transaction, so that they commit with their row.
+   * @default false
    */
   readonly isTransactional?: boolean;
   /**

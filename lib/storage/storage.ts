@@ -13,13 +13,13 @@ import { StorageMarkMismatchedError, StorageNamedTwiceError } from '../errors/se
 import { assertDownloadWay } from './delivery.js';
 import type { CacheControl, CachedFile, DownloadWay } from './delivery.js';
 import type { FileScanner } from './file-scanner.js';
-import type { DirectUploadPlace } from './direct-upload-place.js';
+import type { DirectUploadAdapter } from './direct-upload-adapter.js';
 import { assertLocation } from './location.js';
 import { shardedLocation } from './location-transformer.js';
 import type { LocationInput, LocationTransformer } from './location-transformer.js';
 import type { MarkPlace } from './mark-place.js';
 import type { Bytes, ReadsTogether } from './reads-together.js';
-import type { ResumableUploadPlace } from './resumable-upload-place.js';
+import type { ResumableUploadAdapter } from './resumable-upload-adapter.js';
 import type {
   ByteRange,
   Leftovers,
@@ -332,18 +332,18 @@ export class Storage {
   }
 
   /**
-   * Calls the place of direct uploads for an upload to the location:
-   * `storage.direct(location, (place) => place.abort(location))`.
+   * Calls the adapter of direct uploads for an upload to the location:
+   * `storage.direct(location, (uploads) => uploads.abort(location))`.
    */
-  async direct<T>(location: string, work: (place: DirectUploadPlace) => Promise<T>): Promise<T> {
+  async direct<T>(location: string, work: (uploads: DirectUploadAdapter) => Promise<T>): Promise<T> {
     return this.#run('directUploads', location, (adapter) => work(adapter.directUploads));
   }
 
   /**
-   * Calls the place of resumable uploads for an upload to the location:
-   * `storage.resumable(location, (place) => place.abort(location))`.
+   * Calls the adapter of resumable uploads for an upload to the location:
+   * `storage.resumable(location, (uploads) => uploads.abort(location))`.
    */
-  async resumable<T>(location: string, work: (place: ResumableUploadPlace) => Promise<T>): Promise<T> {
+  async resumable<T>(location: string, work: (uploads: ResumableUploadAdapter) => Promise<T>): Promise<T> {
     return this.#run('resumableUploads', location, (adapter) => work(adapter.resumableUploads));
   }
 

@@ -27,7 +27,7 @@ export function contractOfResumableUploads(test: ContractTest): void {
       assert.ok((await contentOf(storage, 'd/resumed')).equals(LARGE));
       assert.equal(await offsetOf(storage, handle), undefined);
       await finished(storage, handle);
-      await storage.resumable('d/resumed', (place) => place.abort('d/resumed'));
+      await storage.resumable('d/resumed', (uploads) => uploads.abort('d/resumed'));
       assert.ok((await contentOf(storage, 'd/resumed')).equals(LARGE));
     },
     'resumableUploads',
@@ -39,8 +39,8 @@ export function contractOfResumableUploads(test: ContractTest): void {
     async (storage) => {
       const handle = await begun(storage);
       const fault = new Error('the client is gone');
-      const broken = storage.resumable('d/resumed', (place) =>
-        place.append('d/resumed', handle, 0, breaking(LARGE.subarray(0, 100_000), fault)),
+      const broken = storage.resumable('d/resumed', (uploads) =>
+        uploads.append('d/resumed', handle, 0, breaking(LARGE.subarray(0, 100_000), fault)),
       );
       await assert.rejects(broken);
       const kept = (await offsetOf(storage, handle)) ?? -1;
@@ -62,8 +62,8 @@ export function contractOfResumableUploads(test: ContractTest): void {
       await appended(storage, handle, 3, LARGE.subarray(3, 20));
       assert.ok((await headOf(storage, handle, 9)).equals(LARGE.subarray(0, 9)));
       assert.ok((await headOf(storage, handle, 99)).equals(LARGE.subarray(0, 20)));
-      const empty = await storage.resumable('d/empty', (place) => place.begin('d/empty', 0));
-      await storage.resumable('d/empty', (place) => place.finish('d/empty', empty));
+      const empty = await storage.resumable('d/empty', (uploads) => uploads.begin('d/empty', 0));
+      await storage.resumable('d/empty', (uploads) => uploads.finish('d/empty', empty));
       assert.equal((await contentOf(storage, 'd/empty')).length, 0);
     },
     'resumableUploads',
@@ -74,13 +74,13 @@ export function contractOfResumableUploads(test: ContractTest): void {
     async (storage) => {
       const handle = await begun(storage);
       await appended(storage, handle, 0, LARGE.subarray(0, 100));
-      const other = await storage.resumable('d/resumed2', (place) => place.begin('d/resumed2', 50));
+      const other = await storage.resumable('d/resumed2', (uploads) => uploads.begin('d/resumed2', 50));
       const content = pieces(LARGE.subarray(0, 50));
-      await storage.resumable('d/resumed2', (place) => place.append('d/resumed2', other, 0, content));
-      await storage.resumable('d/resumed', (place) => place.abort('d/resumed'));
-      await storage.resumable('d/resumed', (place) => place.abort('d/resumed'));
+      await storage.resumable('d/resumed2', (uploads) => uploads.append('d/resumed2', other, 0, content));
+      await storage.resumable('d/resumed', (uploads) => uploads.abort('d/resumed'));
+      await storage.resumable('d/resumed', (uploads) => uploads.abort('d/resumed'));
       assert.equal(await storage.exists('d/resumed'), false);
-      assert.equal(await storage.resumable('d/resumed2', (place) => place.offset('d/resumed2', other)), 50);
+      assert.equal(await storage.resumable('d/resumed2', (uploads) => uploads.offset('d/resumed2', other)), 50);
     },
     'resumableUploads',
     'stat',
@@ -97,21 +97,21 @@ async function* breaking(bytes: Buffer, fault: Error): AsyncGenerator<Uint8Array
 }
 
 function begun(storage: Storage): Promise<string> {
-  return storage.resumable('d/resumed', (place) => place.begin('d/resumed', undefined));
+  return storage.resumable('d/resumed', (uploads) => uploads.begin('d/resumed', undefined));
 }
 
 function offsetOf(storage: Storage, handle: string): Promise<number | undefined> {
-  return storage.resumable('d/resumed', (place) => place.offset('d/resumed', handle));
+  return storage.resumable('d/resumed', (uploads) => uploads.offset('d/resumed', handle));
 }
 
 function appended(storage: Storage, handle: string, offset: number, bytes: Buffer): Promise<number> {
-  return storage.resumable('d/resumed', (place) => place.append('d/resumed', handle, offset, pieces(bytes)));
+  return storage.resumable('d/resumed', (uploads) => uploads.append('d/resumed', handle, offset, pieces(bytes)));
 }
 
 function headOf(storage: Storage, handle: string, size: number): Promise<Buffer> {
-  return storage.resumable('d/resumed', (place) => place.head('d/resumed', handle, size));
+  return storage.resumable('d/resumed', (uploads) => uploads.head('d/resumed', handle, size));
 }
 
 function finished(storage: Storage, handle: string): Promise<void> {
-  return storage.resumable('d/resumed', (place) => place.finish('d/resumed', handle));
+  return storage.resumable('d/resumed', (uploads) => uploads.finish('d/resumed', handle));
 }

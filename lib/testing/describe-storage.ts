@@ -25,8 +25,8 @@ const USES: Readonly<Record<StorageVerb, (storage: Storage) => Promise<unknown>>
   list: (storage) => listed(storage),
   publicUrl: (storage) => storage.publicUrl('x'),
   temporaryUrl: (storage) => storage.temporaryUrl('x', urlRequest()),
-  directUploads: (storage) => storage.direct('x', (place) => place.abort('x')),
-  resumableUploads: (storage) => storage.resumable('x', (place) => place.abort('x')),
+  directUploads: (storage) => storage.direct('x', (uploads) => uploads.abort('x')),
+  resumableUploads: (storage) => storage.resumable('x', (uploads) => uploads.abort('x')),
 };
 
 /**

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
-import type { DirectUploadPlace } from '../storage/direct-upload-place.js';
-import type { ResumableUploadPlace } from '../storage/resumable-upload-place.js';
+import type { DirectUploadAdapter } from '../storage/direct-upload-adapter.js';
+import type { ResumableUploadAdapter } from '../storage/resumable-upload-adapter.js';
 import type { LocatedObject, StorageAdapter } from '../storage/storage-adapter.js';
 import { STORAGE_VERBS } from '../storage/storage-verbs.js';
 import { Storage } from '../storage/storage.js';
@@ -123,8 +123,8 @@ function faultyAdapter(inner: Storage, faults: Faults): StorageAdapter {
   };
 }
 
-function directUploadsOf(inner: Storage, faults: Faults): DirectUploadPlace {
-  const direct = <T>(what: string, location: string, work: (place: DirectUploadPlace) => Promise<T>): Promise<T> =>
+function directUploadsOf(inner: Storage, faults: Faults): DirectUploadAdapter {
+  const direct = <T>(what: string, location: string, work: (uploads: DirectUploadAdapter) => Promise<T>): Promise<T> =>
     faults.call(`${what} ${location}`, () => inner.direct(location, work));
   return {
     begin: (location, size) => direct('begin', location, (place) => place.begin(location, size)),
@@ -135,11 +135,11 @@ function directUploadsOf(inner: Storage, faults: Faults): DirectUploadPlace {
   };
 }
 
-function resumableUploadsOf(inner: Storage, faults: Faults): ResumableUploadPlace {
+function resumableUploadsOf(inner: Storage, faults: Faults): ResumableUploadAdapter {
   const resumable = <T>(
     what: string,
     location: string,
-    work: (place: ResumableUploadPlace) => Promise<T>,
+    work: (uploads: ResumableUploadAdapter) => Promise<T>,
   ): Promise<T> => faults.call(`${what} ${location}`, () => inner.resumable(location, work));
   return {
     begin: (at, length) => resumable('begin', at, (place) => place.begin(at, length)),

@@ -74,8 +74,8 @@ describe.skipIf(!AZURE)('Azure Blob Storage', () => {
       ];
       for (const call of refused) await expect(call()).rejects.toMatchObject({ statusCode: 403 });
       const expiresAt = new Date(Date.now() - 1000);
-      const late = await storage.direct('file', (place) =>
-        place.sign('file', upload, { number: 1, size: 5, expiresAt }),
+      const late = await storage.direct('file', (uploads) =>
+        uploads.sign('file', upload, { number: 1, size: 5, expiresAt }),
       );
       expect((await fetch(late.url, { method: 'PUT', body: 'first' })).status).toBe(403);
     });
@@ -101,7 +101,7 @@ describe.skipIf(!AZURE)('Azure Blob Storage', () => {
       await finish(storage, upload);
       expect([await contentOf(storage), (await served('file'))[0]]).toEqual(['first', 'application/octet-stream']);
       expect(await storage.exists('file')).toBe(true);
-      await storage.direct('file', (place) => place.abort('file'));
+      await storage.direct('file', (uploads) => uploads.abort('file'));
       expect(await unfinished()).toEqual([]);
     });
 
@@ -132,7 +132,7 @@ describe.skipIf(!AZURE)('Azure Blob Storage', () => {
       await blob.upload('other', 5);
       await blob.createSnapshot();
       await blob.getBlobLeaseClient().acquireLease(-1);
-      await storage.direct('file', (place) => place.abort('file'));
+      await storage.direct('file', (uploads) => uploads.abort('file'));
       expect(await unfinished()).toEqual([]);
     });
   });

@@ -51,7 +51,7 @@ describe.each(Object.entries(SERVERS))('a client that sends to a server %s', (_n
     await fetch(url, { method, body: 'first' });
     const parts = await partsOf(storage, upload);
     await fetch(url, { method, body: 'other' });
-    const finishing = storage.direct('file', (place) => place.finish('file', upload, parts));
+    const finishing = storage.direct('file', (uploads) => uploads.finish('file', upload, parts));
     await expect(finishing).rejects.toMatchObject({ code: 'FILES_STORAGE_FAILED' });
     expect(await storage.exists('file')).toBe(false);
     await finish(storage, upload);
@@ -89,8 +89,9 @@ it('takes larger parts where the usual ones would be too many', async () => {
 
 it('spares a location that begins with the one of an upload that is aborted', async () => {
   const { storage, inside } = await newS3Storage();
-  for (const location of ['file', 'file2', 'file']) await storage.direct(location, (place) => place.begin(location, 5));
-  await storage.direct('file', (place) => place.abort('file'));
+  for (const location of ['file', 'file2', 'file'])
+    await storage.direct(location, (uploads) => uploads.begin(location, 5));
+  await storage.direct('file', (uploads) => uploads.abort('file'));
   expect(await inside.uploads()).toEqual(['file2']);
 });
 

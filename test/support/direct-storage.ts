@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { LocationTakenError } from '../../lib/errors/storage.errors.js';
-import type { DirectUploadPlace, UploadedPart } from '../../lib/storage/direct-upload-place.js';
+import type { DirectUploadAdapter, UploadedPart } from '../../lib/storage/direct-upload-adapter.js';
 import type { StorageAdapter } from '../../lib/storage/storage-adapter.js';
 import { Storage } from '../../lib/storage/storage.js';
 import type { StorageLimits } from '../../lib/storage/storage-limits.js';
@@ -39,7 +39,7 @@ export function directStorage({
     const upload = begun.get(handle);
     return upload?.location === location ? upload : undefined;
   };
-  const place: DirectUploadPlace = {
+  const place: DirectUploadAdapter = {
     async begin(location) {
       const handle = randomUUID();
       begun.set(handle, { location, parts: new Map() });

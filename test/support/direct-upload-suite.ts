@@ -15,16 +15,17 @@ export interface DirectWorld {
 export const soon = (): Date => new Date(Date.now() + 60_000);
 
 export const sign = (storage: Storage, upload: DirectUpload, number: number, size: number) =>
-  storage.direct('file', (place) => place.sign('file', upload, { number, size, expiresAt: soon() }));
+  storage.direct('file', (uploads) => uploads.sign('file', upload, { number, size, expiresAt: soon() }));
 
-export const begin = (storage: Storage, size: number) => storage.direct('file', (place) => place.begin('file', size));
+export const begin = (storage: Storage, size: number) =>
+  storage.direct('file', (uploads) => uploads.begin('file', size));
 
 export const partsOf = (storage: Storage, upload: DirectUpload) =>
-  storage.direct('file', (place) => place.parts('file', upload));
+  storage.direct('file', (uploads) => uploads.parts('file', upload));
 
 export async function finish(storage: Storage, upload: DirectUpload, parts?: UploadedPart[]): Promise<void> {
   const all = parts ?? (await partsOf(storage, upload));
-  await storage.direct('file', (place) => place.finish('file', upload, all));
+  await storage.direct('file', (uploads) => uploads.finish('file', upload, all));
 }
 
 export const contentOf = async (storage: Storage): Promise<string> => text(await storage.read('file'));
@@ -52,7 +53,7 @@ export function describeDirectUploads(name: string, newWorld: () => Promise<Dire
       for (const again of [put, putLate]) await again('again');
       await finish(storage, upload);
       expect(await contentOf(storage)).toBe('first');
-      await storage.direct('file', (place) => place.abort('file'));
+      await storage.direct('file', (uploads) => uploads.abort('file'));
       expect([await contentOf(storage), await unfinished()]).toEqual(['first', []]);
     });
 
@@ -109,14 +110,14 @@ export function describeDirectUploads(name: string, newWorld: () => Promise<Dire
       const { storage, unfinished } = await newWorld();
       const uploads = await Promise.all([begin(storage, 5), begin(storage, 5)]);
       for (const upload of uploads) await send(storage, upload, 1, Buffer.from('first'));
-      const neighbour = await storage.direct('file2', (place) => place.begin('file2', 5));
+      const neighbour = await storage.direct('file2', (uploads) => uploads.begin('file2', 5));
       const part = { number: 1, size: 5, expiresAt: soon() };
-      const { url, ...how } = await storage.direct('file2', (place) => place.sign('file2', neighbour, part));
+      const { url, ...how } = await storage.direct('file2', (uploads) => uploads.sign('file2', neighbour, part));
       await fetch(url, { ...how, body: 'other' });
-      await storage.direct('file', (place) => place.abort('file'));
+      await storage.direct('file', (uploads) => uploads.abort('file'));
       expect(await unfinished()).toHaveLength(1);
       for (const upload of uploads) expect(await partsOf(storage, upload)).toEqual([]);
-      expect(await storage.direct('file2', (place) => place.parts('file2', neighbour))).toHaveLength(1);
+      expect(await storage.direct('file2', (uploads) => uploads.parts('file2', neighbour))).toHaveLength(1);
     });
   });
 }

@@ -5,7 +5,7 @@ import { Test } from '@nestjs/testing';
 import { UPLOAD_LEASE } from '../../lib/files/resumable/upload-leases.js';
 import { FilesModule } from '../../lib/files.module.js';
 import { fsStorage } from '../../lib/storage/adapters/fs.storage.js';
-import type { ResumableUploadPlace } from '../../lib/storage/resumable-upload-place.js';
+import type { ResumableUploadAdapter } from '../../lib/storage/resumable-upload-adapter.js';
 import type { Storage } from '../../lib/storage/storage.js';
 import { watchedAzure } from '../azure/watched.js';
 import { watchedS3 } from '../crash/s3-bytes.js';
@@ -64,7 +64,7 @@ async function counted<T>(work: () => Promise<T>): Promise<T> {
   return result;
 }
 
-function dying(inner: ResumableUploadPlace): ResumableUploadPlace {
+function dying(inner: ResumableUploadAdapter): ResumableUploadAdapter {
   return {
     begin: (...args) => inner.begin(...args),
     offset: (...args) => inner.offset(...args),

@@ -33,8 +33,8 @@ export class ResumableBeginnings {
     row.metadata = metadata;
     await this.beginnings.enter(row, storage);
     try {
-      const handle = await storage.resumable(row.location, (place) =>
-        place.begin(row.location, row.length ?? undefined),
+      const handle = await storage.resumable(row.location, (uploads) =>
+        uploads.begin(row.location, row.length ?? undefined),
       );
       row.handle = handle;
       if (handle !== '') await this.transactor.dataSource.getRepository(FileUpload).update({ id: row.id }, { handle });

@@ -98,7 +98,7 @@ export class ResumableUploads {
   async #arrived(row: FileUpload): Promise<ManagedFile | undefined> {
     if (row.kind !== 'partial') return this.completion.complete(row, this.#hashOf(row));
     const { location, handle } = row;
-    await this.storages.of(row).resumable(location, (place) => place.finish(location, handle ?? ''));
+    await this.storages.of(row).resumable(location, (uploads) => uploads.finish(location, handle ?? ''));
     return undefined;
   }
 

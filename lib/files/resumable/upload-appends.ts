@@ -29,7 +29,7 @@ export class UploadAppends {
   async offsetOf(row: FileUpload): Promise<number> {
     const { location, handle } = row;
     const storage = this.storages.of(row);
-    const offset = await storage.resumable(location, (place) => place.offset(location, handle ?? ''));
+    const offset = await storage.resumable(location, (uploads) => uploads.offset(location, handle ?? ''));
     const found = offset ?? (await storage.stat(location))?.size;
     // Somebody has removed what was there.
     if (found === undefined) throw new UploadNotFoundError(row.id);
@@ -100,9 +100,9 @@ export class UploadAppends {
   ): Promise<number> {
     const { id, location, handle } = row;
     const running = this.hashes.take(id, offset, storage.hashAlgorithm);
-    const reached = await storage.resumable(location, async (place) => {
+    const reached = await storage.resumable(location, async (uploads) => {
       const checked = await this.#accepted(row, storage, offset, content);
-      return place.append(location, handle ?? '', offset, running ? hashed(checked, running) : checked, size);
+      return uploads.append(location, handle ?? '', offset, running ? hashed(checked, running) : checked, size);
     });
     if (running?.offset === reached) this.hashes.keep(id, running);
     return reached;
@@ -121,7 +121,7 @@ export class UploadAppends {
     const head =
       offset === 0
         ? Buffer.alloc(0)
-        : await storage.resumable(location, (place) => place.head(location, handle ?? '', MAX_HEAD));
+        : await storage.resumable(location, (uploads) => uploads.head(location, handle ?? '', MAX_HEAD));
     const said = { name, ...(contentType !== null && { declared: contentType }) };
     return accepted(content, { head, length: length ?? undefined, said }, storage);
   }

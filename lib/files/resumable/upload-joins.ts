@@ -78,7 +78,7 @@ export class UploadJoins {
     if (row.storage !== storage) throw refuse(`is in another storage than the final upload, in "${row.storage}"`);
     if ((await this.appends.offsetOf(row)) !== row.length) throw new UploadIncompleteError(id, [1]);
     const { location, handle } = row;
-    await this.storages.of(row).resumable(location, (place) => place.finish(location, handle ?? ''));
+    await this.storages.of(row).resumable(location, (uploads) => uploads.finish(location, handle ?? ''));
     return row;
   }
 
@@ -130,9 +130,9 @@ async function fill(
 ): Promise<string | undefined> {
   const objects = parts.map((part) => ({ location: part.location, size: part.length ?? 0 }));
   const running = { offset: 0, hash: createHash(storage.hashAlgorithm) };
-  return storage.resumable(location, async (place) => {
-    if (await place.join?.(location, handle ?? '', objects)) return undefined;
-    await place.append(location, handle ?? '', 0, hashed(contentOf(parts, storage), running));
+  return storage.resumable(location, async (uploads) => {
+    if (await uploads.join?.(location, handle ?? '', objects)) return undefined;
+    await uploads.append(location, handle ?? '', 0, hashed(contentOf(parts, storage), running));
     return running.hash.digest('hex');
   });
 }

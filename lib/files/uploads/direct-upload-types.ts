@@ -1,5 +1,5 @@
 import type { Actor } from '../../actor/actor.js';
-import type { SignedRequest } from '../../storage/direct-upload-place.js';
+import type { SignedRequest } from '../../storage/direct-upload-adapter.js';
 import type { OwnerReference } from '../owner-reference.js';
 
 /** An upload that a client wants to send to a storage. */

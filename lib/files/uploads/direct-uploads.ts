@@ -52,7 +52,7 @@ export class DirectUploads {
     await this.beginnings.enter(row, storage);
     try {
       const { location, size, id } = row;
-      const begun = await storage.direct(location, (place) => place.begin(location, size));
+      const begun = await storage.direct(location, (uploads) => uploads.begin(location, size));
       Object.assign(row, begun);
       await this.#rows.update({ id }, { ...begun });
       const { expiresAt, partSize } = row;
@@ -121,7 +121,7 @@ export class DirectUploads {
   async #uploaded(row: FileUpload): Promise<number[]> {
     const { location } = row;
     const storage = this.storages.of(row);
-    const parts = await storage.direct(location, (place) => place.parts(location, begunOf(row)));
+    const parts = await storage.direct(location, (uploads) => uploads.parts(location, begunOf(row)));
     // An interrupted completion has made one object of all parts.
     if (parts.length === 0 && (await storage.exists(location))) return partNumbers(row);
     return wholeParts(row, parts);
@@ -131,10 +131,10 @@ export class DirectUploads {
   #sign(row: FileUpload, numbers: readonly number[]): Promise<SignedPart[]> {
     const { location } = row;
     const expiresAt = new Date(Math.min(this.now() + this.options.urlsExpireAfter, row.expiresAt.getTime()));
-    return this.storages.of(row).direct(location, (place) => {
+    return this.storages.of(row).direct(location, (uploads) => {
       const signed = numbers.map(async (number) => {
         const size = sizeOfPart(row, number);
-        return { number, size, ...(await place.sign(location, begunOf(row), { number, size, expiresAt })) };
+        return { number, size, ...(await uploads.sign(location, begunOf(row), { number, size, expiresAt })) };
       });
       return Promise.all(signed);
     });

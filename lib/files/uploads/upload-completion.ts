@@ -112,12 +112,12 @@ export class UploadCompletion {
   /** Combines the uploaded parts into one object, which can no longer be changed. */
   async #gather(row: FileUpload, storage: Storage): Promise<void> {
     const { id, location, handle } = row;
-    if (isResumableRow(row)) return storage.resumable(location, (place) => place.finish(location, handle ?? ''));
+    if (isResumableRow(row)) return storage.resumable(location, (uploads) => uploads.finish(location, handle ?? ''));
     if (await storage.exists(location)) return;
     const upload = begunOf(row);
-    const parts = await storage.direct(location, (place) => place.parts(location, upload));
+    const parts = await storage.direct(location, (uploads) => uploads.parts(location, upload));
     const missing = missingParts(row, parts);
-    if (missing.length === 0) return storage.direct(location, (place) => place.finish(location, upload, parts));
+    if (missing.length === 0) return storage.direct(location, (uploads) => uploads.finish(location, upload, parts));
     // If the object exists now, another call has completed the upload meanwhile.
     if (!(await storage.exists(location))) throw new UploadIncompleteError(id, missing);
   }

@@ -75,9 +75,9 @@ export class UploadEndings {
     const { storage: name, location } = row;
     const storage = this.storages.of({ storage: name });
     if (isResumableRow(row)) {
-      if (storage.can('resumableUploads')) await storage.resumable(location, (place) => place.abort(location));
+      if (storage.can('resumableUploads')) await storage.resumable(location, (uploads) => uploads.abort(location));
     } else if (storage.can('directUploads')) {
-      await storage.direct(location, (place) => place.abort(location));
+      await storage.direct(location, (uploads) => uploads.abort(location));
     }
     return removeUnreferred(this.transactor.dataSource, storage, location);
   }

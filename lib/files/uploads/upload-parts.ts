@@ -1,4 +1,4 @@
-import type { DirectUpload, UploadedPart } from '../../storage/direct-upload-place.js';
+import type { DirectUpload, UploadedPart } from '../../storage/direct-upload-adapter.js';
 import { UploadNotFoundError } from '../../errors/uploads.errors.js';
 import type { FileUpload } from './file-upload.entity.js';
 

@@ -30,8 +30,8 @@ export interface GraphileWorkerJobsOptions {
   /** The time between two searches for due jobs, besides those that are heard of. @default 1000 */
   poll?: number;
   /**
-   * How long the lock of a job lasts after the process that has it has died; the same for all processes. @default
-   * 60_000
+   * How long the lock of a job lasts after the process that has it has died; the same for all processes.
+   * @default 60_000
    */
   lease?: number;
 }

@@ -3,11 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { BlockBlobClient } from '@azure/storage-blob';
 import type {
   DirectUpload,
-  DirectUploadPlace,
+  DirectUploadAdapter,
   PartToSign,
   SignedRequest,
   UploadedPart,
-} from '../direct-upload-place.js';
+} from '../direct-upload-adapter.js';
 import { locationKey } from '../location-key.js';
 import type { Leftovers } from '../storage-adapter.js';
 import { BLOCK_SIZE, blockName, MAX_BLOCKS } from './azure-blocks.js';
@@ -33,7 +33,7 @@ const PAUSE = 100;
  * written in one request, or if a block list is committed. Whether a deletion discards them is not documented, so
  * `remove` does not rely on it.
  */
-export class AzureDirectUploads implements DirectUploadPlace {
+export class AzureDirectUploads implements DirectUploadAdapter {
   constructor(
     private readonly container: AzureContainer,
     private readonly signed: BlobSigner,

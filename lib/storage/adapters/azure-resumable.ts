@@ -2,7 +2,7 @@ import { buffer } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
 import type { AppendBlobClient } from '@azure/storage-blob';
 import { locationKey } from '../location-key.js';
-import type { ResumableUploadPlace } from '../resumable-upload-place.js';
+import type { ResumableUploadAdapter } from '../resumable-upload-adapter.js';
 import type { Leftovers } from '../storage-adapter.js';
 import type { AzureContainer } from './azure-container.js';
 import { isMissing, isStatus, isTaken } from './azure-errors.js';
@@ -19,7 +19,7 @@ const BLOCK_SIZE = 4 * 1024 * 1024;
  * itself checks the position of each block, so that of two requests only one appends. A blob takes 50 000 blocks of at
  * most 4 MiB: 195 GiB.
  */
-export class AzureResumableUploads implements ResumableUploadPlace {
+export class AzureResumableUploads implements ResumableUploadAdapter {
   constructor(private readonly container: AzureContainer) {}
 
   async begin(location: string): Promise<string> {

@@ -11,7 +11,7 @@ import {
   StorageFailedError,
 } from '../../errors/storage.errors.js';
 import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
-import type { DirectUploadPlace } from '../direct-upload-place.js';
+import type { DirectUploadAdapter } from '../direct-upload-adapter.js';
 import { dispositionFor } from '../disposition.js';
 import { assertLocation } from '../location.js';
 import type { MarkPlace } from '../mark-place.js';
@@ -57,7 +57,7 @@ class AzureAdapter implements StorageAdapter {
   readonly markPlace: MarkPlace;
   readonly publicUrl?: StorageAdapter['publicUrl'];
   readonly temporaryUrl?: StorageAdapter['temporaryUrl'];
-  readonly directUploads?: DirectUploadPlace;
+  readonly directUploads?: DirectUploadAdapter;
   readonly resumableUploads: AzureResumableUploads;
   readonly #container: AzureContainer;
   /** Undefined where the client cannot sign. */

@@ -3,7 +3,7 @@ import { constants, open, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { LocationTakenError } from '../../errors/storage.errors.js';
-import type { ResumableUploadPlace } from '../resumable-upload-place.js';
+import type { ResumableUploadAdapter } from '../resumable-upload-adapter.js';
 import { publish } from './fs-publish.js';
 import { isMissing, look, syncDirectory } from './fs-root.js';
 import type { FsModes, FsPlace, FsRoot } from './fs-root.js';
@@ -16,7 +16,7 @@ import { appendContent } from './fs-write.js';
  * offset. Its name follows from the location, so that it is found after a crash. It counts as a leftover once no open
  * upload is as old.
  */
-export class FsResumableUploads implements ResumableUploadPlace {
+export class FsResumableUploads implements ResumableUploadAdapter {
   constructor(
     private readonly root: FsRoot,
     private readonly modes: FsModes,

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type {
   DirectUpload,
-  DirectUploadPlace,
+  DirectUploadAdapter,
   PartToSign,
   SignedRequest,
   UploadedPart,
-} from '../direct-upload-place.js';
+} from '../direct-upload-adapter.js';
 import { locationKey } from '../location-key.js';
 import type { GcsBucket } from './gcs-bucket.js';
 import { publishJoined } from './gcs-join.js';
@@ -22,7 +22,7 @@ const MAX_PARTS = 1024;
  * signature allows to write that one, with the size that was announced. The server composes the parts, of the
  * generations that it has seen, into the object at the location of the file. No signed request leads to that location.
  */
-export class GcsDirectUploads implements DirectUploadPlace {
+export class GcsDirectUploads implements DirectUploadAdapter {
   constructor(private readonly bucket: GcsBucket) {}
 
   async begin(_location: string, size: number): Promise<DirectUpload> {

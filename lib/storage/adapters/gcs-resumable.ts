@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 import { LocationTakenError } from '../../errors/storage.errors.js';
 import { locationKey } from '../location-key.js';
-import type { ResumableUploadPlace } from '../resumable-upload-place.js';
+import type { ResumableUploadAdapter } from '../resumable-upload-adapter.js';
 import type { GcsBucket, GcsObject } from './gcs-bucket.js';
 import { publishJoined } from './gcs-join.js';
 import { sendInPieces } from './send-in-pieces.js';
@@ -25,7 +25,7 @@ interface Piece extends GcsObject {
  * at the same position, only one succeeds. The pieces are composed when the upload is complete. Google's resumable
  * sessions are not used: they accept only multiples of 256 KiB, and their bytes cannot be read before the end.
  */
-export class GcsResumableUploads implements ResumableUploadPlace {
+export class GcsResumableUploads implements ResumableUploadAdapter {
   constructor(private readonly bucket: GcsBucket) {}
 
   async begin(location: string): Promise<string> {

@@ -3,10 +3,10 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { LocationInvalidError, LocationNotFoundError, LocationTakenError } from '../../errors/storage.errors.js';
-import type { DirectUploadPlace } from '../direct-upload-place.js';
+import type { DirectUploadAdapter } from '../direct-upload-adapter.js';
 import { assertLocation } from '../location.js';
 import type { MarkPlace } from '../mark-place.js';
-import type { ResumableUploadPlace } from '../resumable-upload-place.js';
+import type { ResumableUploadAdapter } from '../resumable-upload-adapter.js';
 import type {
   ByteRange,
   Leftovers,
@@ -51,8 +51,8 @@ type Chunks = AsyncIterator<Uint8Array | string, void>;
 
 class GcsAdapter implements StorageAdapter {
   readonly markPlace: MarkPlace;
-  readonly directUploads: DirectUploadPlace;
-  readonly resumableUploads: ResumableUploadPlace;
+  readonly directUploads: DirectUploadAdapter;
+  readonly resumableUploads: ResumableUploadAdapter;
   readonly publicUrl?: StorageAdapter['publicUrl'];
   readonly #bucket: GcsBucket;
 

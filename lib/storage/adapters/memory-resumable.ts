@@ -1,10 +1,10 @@
-import type { ResumableUploadPlace } from '../resumable-upload-place.js';
+import type { ResumableUploadAdapter } from '../resumable-upload-adapter.js';
 
 /** Uploads in several requests, kept in memory until they are finished. */
 export function memoryResumable(
   isTaken: (location: string) => boolean,
   add: (location: string, bytes: Buffer) => void,
-): ResumableUploadPlace {
+): ResumableUploadAdapter {
   const open = new Map<string, Buffer>();
   const arrived = (location: string): Buffer => open.get(location) ?? Buffer.alloc(0);
   return {

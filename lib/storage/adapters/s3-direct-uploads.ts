@@ -7,11 +7,11 @@ import {
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type {
   DirectUpload,
-  DirectUploadPlace,
+  DirectUploadAdapter,
   PartToSign,
   SignedRequest,
   UploadedPart,
-} from '../direct-upload-place.js';
+} from '../direct-upload-adapter.js';
 import { placeholderOf, isPlaceholder } from './s3-bucket.js';
 import type { S3Bucket } from './s3-bucket.js';
 import { answerTo, isAnswer } from './s3-fault.js';
@@ -25,7 +25,7 @@ import { PLACEHOLDER, MAX_PARTS } from './s3-upload.js';
  * signed requests, whether it knows conditional writes or not. A signed PutObject would need the condition, and Ceph
  * accepts an unsigned ACL with it.
  */
-export class S3DirectUploads implements DirectUploadPlace {
+export class S3DirectUploads implements DirectUploadAdapter {
   constructor(
     private readonly bucket: S3Bucket,
     private readonly partSize: number,

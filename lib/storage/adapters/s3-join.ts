@@ -1,6 +1,6 @@
 import { UploadPartCopyCommand } from '@aws-sdk/client-s3';
-import type { UploadedPart } from '../direct-upload-place.js';
-import type { JoinedObject } from '../resumable-upload-place.js';
+import type { UploadedPart } from '../direct-upload-adapter.js';
+import type { JoinedObject } from '../resumable-upload-adapter.js';
 import type { S3Bucket } from './s3-bucket.js';
 import { answerTo } from './s3-fault.js';
 

@@ -13,8 +13,8 @@ export interface S3StorageOptions extends StorageLimits {
   /** The prefix of all keys: `'app/'`. No other program may write below it. @default '', all of the bucket */
   prefix?: string;
   /**
-   * Larger files are sent in parts of this size, two at a time; so much of each is in memory. At least 5 MiB. @default
-   * '8MiB'
+   * Larger files are sent in parts of this size, two at a time; so much of each is in memory. At least 5 MiB.
+   * @default '8MiB'
    */
   partSize?: number | string;
   /**

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { UploadPartCommand } from '@aws-sdk/client-s3';
-import type { UploadedPart } from '../direct-upload-place.js';
+import type { UploadedPart } from '../direct-upload-adapter.js';
 import type { S3Bucket } from './s3-bucket.js';
 import { answerTo } from './s3-fault.js';
 

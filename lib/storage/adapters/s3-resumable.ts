@@ -3,8 +3,8 @@ import { buffer } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
 import { UploadBusyError } from '../../errors/uploads.errors.js';
 import { locationKey } from '../location-key.js';
-import type { UploadedPart } from '../direct-upload-place.js';
-import type { JoinedObject, ResumableUploadPlace } from '../resumable-upload-place.js';
+import type { UploadedPart } from '../direct-upload-adapter.js';
+import type { JoinedObject, ResumableUploadAdapter } from '../resumable-upload-adapter.js';
 import type { Leftovers } from '../storage-adapter.js';
 import type { S3Bucket } from './s3-bucket.js';
 import type { S3DirectUploads } from './s3-direct-uploads.js';
@@ -37,7 +37,7 @@ interface Progress {
  * Its tag tells how many parts are before it: a tail whose bytes have become a part since does not count. Each part is
  * always of the same bytes of the file, whoever sends it.
  */
-export class S3ResumableUploads implements ResumableUploadPlace {
+export class S3ResumableUploads implements ResumableUploadAdapter {
   readonly #onTheirWay = new Set<PartOnItsWay>();
 
   constructor(

@@ -7,7 +7,7 @@ import { FileTooLargeError } from '../../errors/files.errors.js';
 import { StorageOptionInvalidError } from '../../errors/setup.errors.js';
 import { LocationInvalidError, LocationNotFoundError, LocationTakenError } from '../../errors/storage.errors.js';
 import { dispositionFor } from '../disposition.js';
-import type { DirectUploadPlace } from '../direct-upload-place.js';
+import type { DirectUploadAdapter } from '../direct-upload-adapter.js';
 import { assertLocation } from '../location.js';
 import type { MarkPlace } from '../mark-place.js';
 import type {
@@ -67,7 +67,7 @@ function isOwn(location: string): boolean {
 
 class S3Adapter implements StorageAdapter {
   readonly markPlace: MarkPlace;
-  readonly directUploads: DirectUploadPlace;
+  readonly directUploads: DirectUploadAdapter;
   readonly resumableUploads: S3ResumableUploads;
   readonly publicUrl?: (location: string) => Promise<string>;
   readonly #bucket: S3Bucket;

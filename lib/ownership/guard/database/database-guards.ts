@@ -17,8 +17,8 @@ import { dataSourceOf, familyOf } from '../../../unit-of-work/typeorm/data-sourc
 /** How guards are made. */
 export interface GuardOptions {
   /**
-   * The behaviour on databases other than PostgreSQL, which cannot check at the commit: throw, or do nothing. @default
-   * 'refuse'
+   * The behaviour on databases other than PostgreSQL, which cannot check at the commit: throw, or do nothing.
+   * @default 'refuse'
    */
   readonly otherDatabases?: 'refuse' | 'skip';
   /** Whether the rows that are there already are checked, which reads the tables once. @default true */

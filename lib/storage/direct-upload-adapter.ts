@@ -1,18 +1,18 @@
 /**
- * Where clients send the bytes of a file to the storage themselves, past the application. Each upload has its own
- * location, at which no object exists and nobody else writes. It is invisible until it is finished, and from then on no
- * request that was signed for it changes the bytes.
+ * The part of an adapter that lets clients send the bytes of a file directly to the storage. Each upload has its own
+ * location, at which no object exists and nobody else writes. The object is invisible until the upload is finished.
+ * From then on, no request that was signed for the upload changes the bytes.
  */
-export interface DirectUploadPlace {
+export interface DirectUploadAdapter {
   /** Prepares for so many bytes, and returns their division into parts. */
   begin(location: string, size: number): Promise<DirectUpload>;
   /** The request by which a client sends a part. Sent again, it replaces the part. */
   sign(location: string, upload: DirectUpload, part: PartToSign): Promise<SignedRequest>;
-  /** The parts that are there, by their numbers; none where the upload has been finished or aborted. */
+  /** The parts that have arrived, ordered by number; none once the upload was finished or aborted. */
   parts(location: string, upload: DirectUpload): Promise<UploadedPart[]>;
   /**
-   * Makes the object of these parts, which are all, as `parts` has told of them. It fails where one of them has another
-   * tag since. Where the object is there already, it does nothing.
+   * Makes the object of these parts: all of the upload's, as `parts` returned them. Fails if the tag of one has changed
+   * since. If the object exists already, it does nothing.
    */
   finish(location: string, upload: DirectUpload, parts: readonly UploadedPart[]): Promise<void>;
   /**
@@ -26,7 +26,7 @@ export interface DirectUploadPlace {
 export interface DirectUpload {
   /** The storage's id of the upload; at most 1024 characters. */
   handle: string;
-  /** Bytes of each part but the last one. All of them: the file comes in one request. */
+  /** Bytes of each part but the last. If it is the size of the file, the file comes in one request. */
   partSize: number;
 }
 
@@ -56,6 +56,6 @@ export interface UploadedPart {
   number: number;
   /** Bytes. */
   size: number;
-  /** Another one when the part is replaced, as far as the place can tell. */
+  /** Changes when the part is replaced, as far as the storage can tell. */
   tag: string;
 }
