@@ -14,17 +14,17 @@ export interface JoinedObject {
  */
 export interface ResumableUploadAdapter {
   /**
-   * Prepares an upload of `length` bytes, or of an unknown number. Returns the storage's id of the upload, which is kept
-   * in the database: at most 1024 characters, or an empty string if the storage needs only the location.
+   * Prepares an upload of `length` bytes, or of an unknown number. Returns the storage's id of the upload, which is
+   * kept in the database: at most 1024 characters, or an empty string if the storage needs only the location.
    */
   begin(location: string, length: number | undefined): Promise<string>;
   /** How many bytes have arrived, from the first on without a gap; `undefined` once the upload is finished. */
   offset(location: string, handle: string): Promise<number | undefined>;
   /**
-   * Adds the content after the bytes that have arrived, of which there are exactly `offset`. Resolves to the new offset.
-   * If the content fails, the bytes before the failure are stored as far as the storage can, and the error is thrown.
-   * After an `UploadBusyError` nothing is written: another request has gone on. Memory does not depend on the size of
-   * the content. `size` is the announced number of bytes, if there is one.
+   * Adds the content after the bytes that have arrived, of which there are exactly `offset`. Resolves to the new
+   * offset. If the content fails, the bytes before the failure are stored as far as the storage can, and the error is
+   * thrown. After an `UploadBusyError` nothing is written: another request has gone on. Memory does not depend on the
+   * size of the content. `size` is the announced number of bytes, if there is one.
    */
   append(
     location: string,
