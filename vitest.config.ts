@@ -9,9 +9,12 @@ const ofSchemas = ['test/e2e/schema/**', 'test/unit/validation/schema/schema-rou
 // Otherwise `npm run test:s3` starts a server for them.
 const ofS3 = process.env.S3_ENDPOINT ? ['test/object-storage/**/*.spec.ts'] : [];
 const exclude = [...configDefaults.exclude, ...(isNest11 ? ofSchemas : [])];
-// Loading Nest and TypeORM costs more than most files of tests, so that files of a worker share their modules. These cannot: their modules declare
-// entities when they are loaded, once, and they build the schema of GraphQL, which is one for all.
-const apart = ['test/e2e/{docs,portal}/**/*.spec.ts', 'test/e2e/transports/docs.spec.ts'];
+// Loading Nest and TypeORM costs more than most files of tests, so that files of a worker share their modules. These
+// cannot: their modules declare entities when they are loaded, once, and they build the schema of GraphQL, which is one
+// for all.
+const apart = ['test/e2e/docs/**/*.spec.ts', 'test/e2e/transports/docs.spec.ts'];
+// All of these have the entities of the portal, which its modules declare when they are loaded.
+const portal = ['test/e2e/portal/**/*.spec.ts'];
 const tests = { exclude, setupFiles: ['test/support/setup.ts'], testTimeout: 60_000, hookTimeout: 60_000 };
 
 export default defineConfig({
@@ -32,18 +35,18 @@ export default defineConfig({
   test: {
     maxWorkers: '100%',
     projects: [
-      { extends: true, test: { ...tests, name: 'unit', include: ['test/unit/**/*.spec.ts'], isolate: false } },
       {
         extends: true,
         test: {
           ...tests,
-          name: 'e2e',
-          exclude: [...exclude, ...apart],
-          include: ['test/e2e/**/*.spec.ts'],
+          name: 'together',
+          exclude: [...exclude, ...apart, ...portal],
+          include: ['test/{unit,e2e}/**/*.spec.ts'],
           setupFiles: [...tests.setupFiles, 'test/support/forget-entities.ts'],
           isolate: false,
         },
       },
+      { extends: true, test: { ...tests, name: 'portal', include: portal, isolate: false } },
       {
         extends: true,
         test: {

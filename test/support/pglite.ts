@@ -8,15 +8,25 @@ import type { EmptyDatabase, TestDatabase } from './databases.js';
 // The function for UUIDs is the one that PostgreSQL has by itself.
 const WITHOUT_EXTENSIONS = { type: 'postgres', installExtensions: false, uuidExtension: 'pgcrypto' } as const;
 
+// To load an empty database takes a fifth of the time of making one.
+const empty = await emptyDatabase();
+
+async function emptyDatabase(): Promise<Blob> {
+  const db = await PGlite.create();
+  const data = await db.dumpDataDir('none');
+  await db.close();
+  return data;
+}
+
 /** PGlite in this process: in the directory, else in memory. There is one at a time. */
 export function pgliteHere(dataDir?: string): DataSourceOptions {
-  const { driver } = new PGliteDriver(dataDir === undefined ? {} : { dataDir });
+  const { driver } = new PGliteDriver(dataDir === undefined ? { loadDataDir: empty } : { dataDir });
   return { ...WITHOUT_EXTENSIONS, driver };
 }
 
 /** PGlite that speaks PostgreSQL's protocol. */
 export async function pgliteBehindSocket(): Promise<EmptyDatabase> {
-  const db = await PGlite.create();
+  const db = await PGlite.create({ loadDataDir: empty });
   // It takes a moment to see that a connection has ended.
   const server = new PGLiteSocketServer({ db, port: 0, maxConnections: 2 });
   await server.start();

@@ -3,4 +3,4 @@ import { itDerivesAfterCrashes } from '../../support/describe-derive-crashes.js'
 
 // `npm run test:crash` has every statement.
 const [database] = await reachableDatabases('file');
-if (database) itDerivesAfterCrashes(database, 17);
+if (database) itDerivesAfterCrashes(database, 31);
