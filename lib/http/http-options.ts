@@ -93,11 +93,7 @@ export function readHttpOptions({
       'http.metadata',
       `it must be a function of a file, and is ${JSON.stringify(metadata)}`,
     );
-  const isTime = uploadIdleTimeout > 0 && (uploadIdleTimeout < 2 ** 31 || uploadIdleTimeout === Infinity);
-  if (!isTime) {
-    const why = `it must be a number of milliseconds above 0, or Infinity, and is ${uploadIdleTimeout}`;
-    throw new OptionInvalidError('http.uploadIdleTimeout', why);
-  }
+  assertTime('http.uploadIdleTimeout', uploadIdleTimeout);
   const { all = [] } = byRoute;
   return {
     path,
@@ -118,4 +114,9 @@ function isList(decorators: FilesHttpOptions['decorators']): decorators is Route
 function assertRoute(option: string, name: string): void {
   if ((FILES_ROUTES as readonly string[]).includes(name)) return;
   throw new OptionInvalidError(option, `there is no route "${name}". The routes are ${FILES_ROUTES.join(', ')}`);
+}
+
+function assertTime(option: string, time: number): void {
+  if (time > 0 && (time < 2 ** 31 || time === Infinity)) return;
+  throw new OptionInvalidError(option, `it must be a number of milliseconds above 0, or Infinity, and is ${time}`);
 }

@@ -46,8 +46,7 @@ export function readScanningOptions(options: ScanningOptions = {}): CheckedScann
   if (typeof attachPending !== 'boolean') refuse('attachPending', attachPending, 'true or false');
   if (infected !== 'keep' && infected !== 'remove') refuse('infected', infected, "'keep' or 'remove'");
   for (const [name, value] of Object.entries({ attempts, backoff, timeout, concurrency }))
-    if (!Number.isSafeInteger(value) || value < 1 || value > LONGEST_TIMER)
-      refuse(name, value, 'a whole number above zero');
+    if (!isCount(value)) refuse(name, value, 'a whole number above zero');
   if (!attachPending && Object.keys(owners).length > 0)
     refuse(
       'attachPending',
@@ -56,4 +55,9 @@ export function readScanningOptions(options: ScanningOptions = {}): CheckedScann
     );
   for (const [type, scanner] of Object.entries<FileScanner>(owners)) assertScanner(scanner, `scanning.owners.${type}`);
   return { owners, attachPending, infected, attempts, backoff, timeout, concurrency };
+}
+
+/** Whether it is a whole number above zero, also if it is a time. */
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 1 && value <= LONGEST_TIMER;
 }

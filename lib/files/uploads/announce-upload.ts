@@ -6,6 +6,7 @@ import type { Storage } from '../../storage/storage.js';
 import { uuidV7 } from '../file-id.js';
 import { cleanFileName } from '../file-name.js';
 import { assertOwnerReference } from '../owner-reference.js';
+import type { OwnerReference } from '../owner-reference.js';
 import { readContentType } from '../read-content-type.js';
 import { parseChecksum } from './checksum.js';
 import type { BeginUploadOptions } from './direct-upload-types.js';
@@ -30,11 +31,9 @@ export function announceUpload(
   const name = cleanFileName(options.name);
   // As over HTTP, null is the same as nothing.
   const contentType = readContentType(options.contentType ?? undefined) ?? null;
-  const checksum = options.checksum ?? null;
   assertSize(size, storage);
-  if (checksum !== null) parseChecksum(checksum);
-  if (owner) assertOwnerReference(owner);
-  const owning = owner === undefined ? actor : owner;
+  const [ownerType, ownerId] = columnsOf(owner === undefined ? actor : checkedOwner(owner));
+  const [actorType, actorId] = columnsOf(actor);
   const createdAt = new Date(now);
   const guessed = contentType ?? 'application/octet-stream';
   const location = storage.locationFor({ uuid: uuidV7(), name, contentType: guessed, now: createdAt });
@@ -46,13 +45,13 @@ export function announceUpload(
     locationKey: locationKey(location),
     size,
     contentType,
-    checksum: checksum?.toLowerCase() ?? null,
+    checksum: checkedChecksum(options.checksum),
     handle: null,
     partSize: null,
-    ownerType: owning?.type ?? null,
-    ownerId: owning?.id ?? null,
-    actorType: actor?.type ?? null,
-    actorId: actor?.id ?? null,
+    ownerType,
+    ownerId,
+    actorType,
+    actorId,
     createdAt,
     expiresAt: new Date(now + expireAfter),
     endedAt: null,
@@ -68,4 +67,20 @@ export function announceUpload(
 function assertSize(size: number, { name, maxSize }: Storage): void {
   if (!Number.isSafeInteger(size) || size < 0) throw new ByteSizeInvalidError(size);
   if (maxSize !== undefined && size > maxSize) throw new FileTooLargeError(name, maxSize);
+}
+
+function checkedChecksum(checksum: string | null | undefined): string | null {
+  if (checksum === undefined || checksum === null) return null;
+  parseChecksum(checksum);
+  return checksum.toLowerCase();
+}
+
+function checkedOwner(owner: OwnerReference | null): OwnerReference | null {
+  if (owner) assertOwnerReference(owner);
+  return owner;
+}
+
+/** The columns of the type and of the id. */
+function columnsOf(reference: OwnerReference | Actor | null): [string | null, string | null] {
+  return [reference?.type ?? null, reference?.id ?? null];
 }
