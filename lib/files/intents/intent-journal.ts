@@ -1,6 +1,6 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { In, IsNull } from 'typeorm';
-import type { DataSource, EntityManager, Repository } from 'typeorm';
+import type { DataSource, EntityManager, Repository, SelectQueryBuilder } from 'typeorm';
 import { IntentLostError } from '../../errors/files.errors.js';
 import { LocationPendingError } from '../../errors/storage.errors.js';
 import type { Storage } from '../../storage/storage.js';
@@ -112,15 +112,27 @@ export class IntentJournal {
     for (const storage of new Set(places.map((place) => place.storage.name))) {
       const keys = places.filter((place) => place.storage.name === storage).map((place) => locationKey(place.location));
       for (const chunk of inChunks(keys, IDS_PER_STATEMENT)) {
-        const query = manager
-          .createQueryBuilder(FileIntent, 'intent')
-          .select('intent.location', 'location')
-          .where({ storage, locationKey: In(chunk) });
-        // A locking read sees the latest commits, at every isolation level.
-        const [pending] = await lockShared<{ location: string }>(manager, query);
+        const query = (through: EntityManager) =>
+          through
+            .createQueryBuilder(FileIntent, 'intent')
+            .select('intent.location', 'location')
+            .where({ storage, locationKey: In(chunk) });
+        // On MySQL and MariaDB, a locking read sees the latest commits at every isolation level.
+        const [own] = await lockShared<{ location: string }>(manager, query(manager));
+        const pending = own ?? (await this.#besides(query));
         if (pending) throw new LocationPendingError(storage, pending.location);
       }
     }
+  }
+
+  /** The first row that was committed after the snapshot of the caller's transaction, where that hides it. */
+  async #besides(
+    query: (through: EntityManager) => SelectQueryBuilder<FileIntent>,
+  ): Promise<{ location: string } | undefined> {
+    const { dataSource } = this.transactor;
+    if (seesEveryCommit(dataSource) || familyOf(dataSource) === 'mysql') return undefined;
+    const { manager } = await this.#connection.open();
+    return query(manager).getRawOne<{ location: string }>();
   }
 
   /**

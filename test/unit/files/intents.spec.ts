@@ -1,6 +1,10 @@
+import { Readable } from 'node:stream';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { memoryStorage } from 'nestjs-files/storage/memory';
+import { uuidV7 } from '../../../lib/files/file-id.js';
+import { FileIntent } from '../../../lib/files/intents/file-intent.entity.js';
 import { MARKERS } from '../../../lib/files/intents/marker-intent.js';
+import { locationKey } from '../../../lib/storage/location-key.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { TestDatabase } from '../../support/databases.js';
 import { proxied } from '../../support/proxied-database.js';
@@ -77,6 +81,29 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('an intent on $na
         { isolationLevel },
       );
       expect([await rows(), await intents()]).toEqual([1, []]);
+    },
+  );
+
+  it.each(['READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'] as const)(
+    'refuses at %s to make a file of bytes that another request is writing or removing',
+    async (isolationLevel) => {
+      const { files, transactor, rows, dataSource, database, registry } = await start(kind, 5);
+      await registry.get('default').write('there', Readable.from([content]));
+      const other = await database.connect();
+      const registration = transactor.run(
+        async () => {
+          expect(await dataSource.getRepository(Note).count()).toBe(0); // from here on it sees nothing new
+          const now = new Date();
+          await other.getRepository(FileIntent).insert({
+            ...{ id: uuidV7(), storage: 'default', location: 'there', locationKey: locationKey('there') },
+            ...{ kind: 'delete', createdAt: now, leaseOwner: null, leaseUntil: null },
+          });
+          await files.register('there');
+        },
+        { isolationLevel },
+      );
+      await expect(registration).rejects.toMatchObject({ code: 'FILES_LOCATION_PENDING' });
+      expect(await rows()).toBe(0);
     },
   );
 
