@@ -26,7 +26,7 @@ import { PolicyRegistry } from './policy-registry.js';
 /**
  * Decides about access to files, in this order: a manager and the owner of a file may do everything; then the
  * `FilePolicy` hooks answer; then the `OwnerPolicy` of the owner's type, if `cascade` lists the type and the storage;
- * otherwise access is denied. About a derived file they decide as about its original.
+ * otherwise access is denied. Access to a derived file is that to its original.
  */
 @Injectable()
 export class FilesAccess {
@@ -135,20 +135,20 @@ export class FilesAccess {
     if (await this.isManager(actor)) return new Set(ids);
     const policy = this.policies.find(ownerType);
     if (policy === undefined) {
-      const why = `"${ownerType}" has no policy to ask. Add a provider decorated with @OwnerPolicy('${ownerType}')`;
-      throw new OptionInvalidError('authorize', why);
+      const why = `a field has authorize: true, but the owner type "${ownerType}" has no policy. Add a provider decorated with @OwnerPolicy('${ownerType}')`;
+      throw new OptionInvalidError('validation.authorize', why);
     }
     const answers = await askOwnerPolicy(policy, 'update', actor, ids);
     return new Set(ids.filter((id) => isSameOwner(actor, { type: ownerType, id }) || answers.get(id) === true));
   }
 
   /**
-   * How the actor sees the files, whose rows are read only for hooks.
+   * Whether the actor may see the files. Their rows are loaded only if there are `FilePolicy` hooks.
    * @internal
    */
   async sight(actor: Actor | null, files: readonly FileSnapshot[]): Promise<ReadonlyMap<string, Sight>> {
     const subjects = this.policies.hooks.length > 0 ? await this.files.findMany(files.map(({ id }) => id)) : files;
-    // The policies of owners are asked for ids, so that a snapshot tells enough.
+    // Owner policies get only ids, so a snapshot is enough.
     const decisions = await this.explainMany(actor, 'read', subjects as readonly ManagedFile[]);
     return new Map(subjects.map(({ id }, index) => [id, sightBy(decisions[index])]));
   }

@@ -59,7 +59,8 @@ export class FilesAudit {
 
   /**
    * Goes through what storages have, and yields the bytes that no file refers to: another program wrote them, or a
-   * restored database left them. It changes nothing. In a storage that others share, their bytes are among them. Throws
+   * restored database left them. It changes nothing. Bytes of intents and of direct uploads, and those younger than
+   * `olderThan`, are left out. If another application shares the storage, its bytes are reported, too. Throws
    * `AuditOptionInvalidError`, `StorageUnknownError`, and `CapabilityMissingError` where the storage cannot list.
    * @example
    * for await (const { location } of audit.orphans({ storage: 'archive' })) console.log(location);

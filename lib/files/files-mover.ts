@@ -12,7 +12,9 @@ import { ManagedFile } from './managed-file.entity.js';
 import { inLanes } from '../storage/in-lanes.js';
 import { eachFile, searchWithin } from './search/each-file.js';
 
-/** The options of a move. The signal also moves the files that were copied. */
+/**
+ * The options of a move. After `signal` is aborted, no further file is copied; files already copied are still moved.
+ */
 export interface MoveFilesOptions extends BulkOptions {
   /**
    * At most so many files are moved in one commit, from 1 to 1000; fewer if they are large, or slow to copy.
@@ -42,9 +44,9 @@ export interface UnmovedFile {
 /** What became of one file. */
 export type MoveOutcome = MovedFile | UnmovedFile;
 
-// A run that ends early has copied at most so much in vain, and no batch takes as long as the sweeper's grace.
+// If a run ends early, little has been copied for nothing. A batch also stays far below the sweeper's `grace`.
 const BYTES_IN_BATCH = 64 * 1024 * 1024;
-// Callers are told of a batch when it has ended, so that it should take about a second. The first one is small.
+// Callers hear of a batch only when it has ended, so a batch should take about a second. The first one is small.
 const FIRST_BATCH = 100;
 const SECOND = 1000;
 // The statement that changes their rows has at most eighteen parameters for each, of the 32766 that a database takes at
@@ -126,7 +128,7 @@ export class FilesMover {
       const outcomes = moved.map((file): MoveOutcome => ({ kind: 'moved', file }));
       const again = [...changed];
       for (const { file, error } of uncopied) {
-        // If it was replaced in the meantime, its bytes were gone for that reason.
+        // The copy may have failed because the file was replaced meanwhile. Then it is moved again.
         if (await this.#isAsRead(file)) outcomes.push({ kind: 'failed', file, error });
         else again.push(file);
       }
@@ -173,8 +175,8 @@ export class FilesMover {
       } catch (error) {
         const current = await this.#read(file.id).catch(() => file);
         if (current?.storage !== file.storage) return undefined;
-        // It was replaced since it was read.
         if (current.location === file.location) return { kind: 'failed', file, error };
+        // The file was replaced since it was read, so the new content is moved.
         file = current;
       }
     }

@@ -143,12 +143,12 @@ function endWith(
   onEnd: OnEnd,
 ): boolean {
   if (queue.size > 0 || isManager || !runtime.quotas.isEmpty) return false;
-  // If a file is taken from another record, this record may still name it, and the guard needs the result of the move.
+  // If a file is taken from another record, that record may still name it, so the guard needs the result.
   // So each file must belong to the actor or have no owner, and the actor must not be a guarded record.
   const { dataSource } = queue.unit;
   if (moves.some(({ from }) => from === 'anyone') || (actor && guardedOwners(dataSource, actor.type).length > 0))
     return false;
-  // Their scans are queued after the transfer.
+  // If the new owner has a scanner, scans are queued after the transfer.
   if (moves.some((move) => isScanned(runtime, move))) return false;
   const last = runtime.statements.lastTransfer(moves, actor);
   if (!last) return false;

@@ -42,12 +42,13 @@ export class ScanRuns {
   ) {}
 
   /**
-   * Throws where there is no verdict, so that the job is tried again, except for the last attempt at pending content:
-   * then that has failed.
+   * Scans the content and saves the verdict. Without a verdict it throws, so that the job is tried again. After the
+   * last attempt, or if the content is too large for the scanner, pending content becomes failed instead. A shutdown
+   * always throws.
    */
   async run({ fileId, location }: ScanPayload, { attempt, signal }: JobContext): Promise<void> {
     const file = await this.transactor.dataSource.getRepository(ManagedFile).findOneBy({ id: fileId });
-    // It was deleted, or replaced or moved: then there is another job for its content of now.
+    // The file was deleted, replaced or moved. Its new content has a job of its own if it must be scanned.
     if (file?.location !== location) return;
     const outcome = await this.#outcomeOf(file, attempt, signal);
     if (outcome) await this.#settle(file, outcome);
@@ -99,7 +100,7 @@ export class ScanRuns {
       const [file] = await lockFiles(queue.unit.manager, [id]);
       // What was scanned is not the content any more. Another storage has another scanner, even for the same location.
       if (file?.storage !== scanned.storage || file.location !== scanned.location) return;
-      // Another owner has another scanner, which has a job of its own.
+      // The file has a new owner with another scanner. A separate job runs that scanner.
       if (this.storages.scannerOf(file)?.name !== scanner?.name) return;
       // Another scan has had a verdict meanwhile.
       if (outcome.state === 'failed' && file.scan !== 'pending') return;
@@ -110,7 +111,7 @@ export class ScanRuns {
       await queue.unit.manager.update(ManagedFile, { id }, changes);
       Object.assign(file, changes);
       if (outcome.state === 'infected') await this.derived.removeOf(queue.unit, id);
-      // The scanner of an owner may have closed content from which something had been derived.
+      // Derived files may have been removed when the scanner of an owner made the content pending again.
       else if (previous !== 'clean')
         this.derived.queueFor(file, { again: previous === 'infected' || storage.scanner === undefined });
       if (hasHooks) await this.hooks.run(file, { ...outcome, previous });
@@ -143,7 +144,10 @@ export class ScanRuns {
   }
 }
 
-/** As the column takes it: PostgreSQL keeps no NUL and no half of a character. */
+/**
+ * Shortens the text to the length of the column, and replaces control characters and lone surrogates: PostgreSQL stores
+ * neither NUL nor lone surrogates.
+ */
 function shortened(text: string): string {
   const clean = text.replaceAll(/[\p{Cc}\p{Cs}]/gu, ' ');
   return [...clean].slice(0, MAX_FINDING).join('');

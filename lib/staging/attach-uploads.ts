@@ -29,7 +29,7 @@ export interface QueuedUpload {
 
 const ROWS_PER_STATEMENT = 1000;
 
-/** Makes all of the staged files their owners', or throws. Resolves with the file of each. */
+/** Creates the file of each upload for its owner, or throws. The bytes are stored already. Resolves with the files. */
 export async function attachUploads(uploads: readonly QueuedUpload[], queue: UnitQueue): Promise<ManagedFile[]> {
   const { unit } = queue;
   const outcome = outcomeOf(queue);
@@ -87,7 +87,10 @@ function keyOf(ownerType: string, ownerId: string, fileId: string): string {
   return JSON.stringify([ownerType, ownerId, fileId]);
 }
 
-/** The owners of which nothing is written: two who lock one for reading and then write it would wait for each other. */
+/**
+ * The owners whose fields the library does not write. The others get no shared lock first: if two transactions took it
+ * and then wrote the row, each would wait for the other.
+ */
 function unwritten(placed: readonly PlacedFile[], writes: readonly FieldWrite[]): OwnerReference[] {
   const written = new Set(writes.map(({ target, ownerId }) => JSON.stringify([target.ownerType, ownerId])));
   return placed.map(({ owner }) => owner).filter(({ type, id }) => !written.has(JSON.stringify([type, id])));

@@ -14,8 +14,9 @@ export interface JoinedObject {
  */
 export interface ResumableUploadAdapter {
   /**
-   * Prepares an upload of `length` bytes, or of an unknown number. Returns the storage's id of the upload, which is
-   * kept in the database: at most 1024 characters, or an empty string if the storage needs only the location.
+   * Prepares an upload of `length` bytes, or of an unknown number. Returns the handle: the storage's id of the upload,
+   * at most 1024 characters. It is kept in the database, and passed to the other methods. It is an empty string if the
+   * storage needs only the location.
    */
   begin(location: string, length: number | undefined): Promise<string>;
   /** How many bytes have arrived, from the first on without a gap; `undefined` once the upload is finished. */
@@ -23,8 +24,9 @@ export interface ResumableUploadAdapter {
   /**
    * Adds the content after the bytes that have arrived, of which there are exactly `offset`. Resolves to the new
    * offset. If the content fails, the bytes before the failure are stored as far as the storage can, and the error is
-   * thrown. After an `UploadBusyError` nothing is written: another request has gone on. Memory does not depend on the
-   * size of the content. `size` is the announced number of bytes, if there is one.
+   * thrown. But if the content throws an `UploadBusyError`, another request has continued the upload, and nothing may
+   * be written any more. Memory does not depend on the size of the content. `size` is the announced number of bytes, if
+   * there is one.
    */
   append(
     location: string,
@@ -38,14 +40,14 @@ export interface ResumableUploadAdapter {
   /** Makes the object of the bytes that have arrived. If the object exists already, it does nothing. */
   finish(location: string, handle: string): Promise<void>;
   /**
-   * Removes the bytes of an unfinished upload to the location, also if its `begin` was never answered. The object of a
+   * Removes the bytes of an unfinished upload at the location, even if the reply to `begin` was lost. The object of a
    * finished upload stays.
    */
   abort(location: string): Promise<void>;
   /**
    * Finishes an upload, to which nothing was appended, with the bytes of these objects, one after the other. The bytes
-   * do not pass through the application. `false` if the storage cannot do this, and has done nothing. An adapter
-   * without this verb never can.
+   * do not pass through the application. Resolves to `false`, without changes, if the storage cannot do this. Leave the
+   * method out if it never can.
    */
   join?(location: string, handle: string, objects: readonly JoinedObject[]): Promise<boolean>;
 }

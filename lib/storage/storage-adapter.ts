@@ -9,40 +9,41 @@ import type { WritesTogether } from './writes-together.js';
 /**
  * Writes, reads and removes bytes in one place. `new Storage(adapter)` makes a storage of it.
  *
- * The verbs come first. All are optional: the adapter supports those that it has a method for. The storage has checked
- * locations and ranges before; it never calls `copy` or `move` with `from` equal to `to`, and changes nothing while the
- * mark is missing. An error of a verb reaches the caller as the cause of a `StorageFailedError`, unless it is an error
- * of this library. Units are bytes.
+ * The verbs come first. All are optional: the adapter supports those that it has a method for. The storage checks
+ * locations and ranges before it calls a verb. It never calls `copy` or `move` with equal locations. It checks the mark
+ * before each change; a write may rely on a recent check (`MarkPlace.trustedFor`). If a verb throws, the caller gets a
+ * `StorageFailedError` with this error as its cause; errors of this library and errors of the content are passed on.
+ * Sizes are in bytes.
  */
 export interface StorageAdapter {
   /**
    * Stores all of the content, or nothing: a part of it is never visible, and nothing is left when it fails. Resolves
-   * once the bytes would survive what the place promises to survive.
-   * - Something is there already: throws `LocationTakenError`, once the content has ended at the latest. Bytes are
-   *   never overwritten; of several writes at once exactly one wins, and the others throw the same.
-   * - The content fails, or is cut off: throws that error, as `for await` and `pipeline` do. The storage destroys it.
-   * - The place has directories, and `a` of `a/b` is a file: throws `LocationInvalidError`. A place without directories
-   *   keeps both.
+   * when the bytes are as durable as the place promises.
+   * - If something is already there, throws `LocationTakenError`, at the latest when the content ends. Bytes are never
+   *   overwritten; of several writes at once exactly one wins, and the others throw the same.
+   * - If the content fails or ends early, throws its error, like `for await`. The storage destroys the content.
+   * - If the place has directories, and `a` of `a/b` is a file, throws `LocationInvalidError`. A place without
+   *   directories keeps both.
    */
   write?(location: string, content: Readable): Promise<void>;
   /**
    * All bytes, or those of the range: `start` and `end` are included, and a range past the last byte is shortened. A
    * source that can only be read from its beginning is cut by `cutToRange(content, range)`. Resolves once reading can
    * begin; destroying the stream frees all that it holds. The reader may change the chunks.
-   * - Nothing is there: throws `LocationNotFoundError`, before the first byte.
+   * - If nothing is there, throws `LocationNotFoundError`, before the first byte.
    */
   read?(location: string, range?: ByteRange): Promise<Readable>;
-  /** Deletes the bytes, so that the location can be written again. Nothing is there: does nothing. */
+  /** Deletes the bytes, so that the location can be written again. If nothing is there, does nothing. */
   remove?(location: string): Promise<void>;
-  /** Size and date, without reading the bytes. Nothing is there: `undefined`. */
+  /** Size and date, without reading the bytes; `undefined` if nothing is there. */
   stat?(location: string): Promise<StoredObject | undefined>;
   /**
-   * As `write`, of the bytes at `from`, without them passing through the application.
-   * - Nothing is at `from`: throws `LocationNotFoundError`, and nothing is at `to` either.
-   * - Something is at `to`: throws `LocationTakenError`, and both stay as they are.
+   * Like `write`, but takes the bytes at `from`. They do not pass through the application.
+   * - If nothing is at `from`, throws `LocationNotFoundError`, and nothing is at `to` either.
+   * - If something is at `to`, throws `LocationTakenError`, and both stay as they are.
    */
   copy?(from: string, to: string): Promise<void>;
-  /** As `copy`, and nothing is at `from` afterwards. Where it fails, the bytes are at `from` still. */
+  /** Like `copy`, but nothing is at `from` afterwards. If it fails, the bytes are still at `from`. */
   move?(from: string, to: string): Promise<void>;
   /**
    * All objects, each once, in any order. With `directory`, only those below it: `list('a')` gives `a/b` and `a/b/c`,
@@ -81,7 +82,9 @@ export interface StorageAdapter {
    * @default the exported `assertLocation`: relative paths of plain segments
    */
   assertLocation?(location: string): void;
-  /** The bytes' path on this machine, for the web server in front of the application. Nothing is there: `undefined`. */
+  /**
+   * The bytes' path on this machine, for the web server in front of the application; `undefined` if nothing is there.
+   */
   pathOf?(location: string): Promise<string | undefined>;
   /** The default name of a file that is registered for existing bytes. @default the last segment of the location */
   nameOf?(location: string): string;
@@ -97,7 +100,7 @@ export interface StorageAdapter {
    * @default each is durable when `write` resolves
    */
   beginWrites?(): WritesTogether;
-  /** Removes the remains of interrupted writes, if they are older. @default there are none */
+  /** Removes what interrupted writes left behind before this time. @default there are none */
   removeLeftovers?(before: Date): Promise<Leftovers>;
 }
 
@@ -125,7 +128,7 @@ export interface LocatedObject extends StoredObject {
 
 /** The requirements for a temporary address. */
 export interface TemporaryUrlRequest {
-  /** The end of the address. */
+  /** When the address expires. */
   expiresAt: Date;
   /** `attachment` to be saved, `inline` to be shown. */
   disposition: 'attachment' | 'inline';
@@ -142,8 +145,8 @@ export interface StorageContext {
   /** The name under which the storage is configured. */
   name: string;
   /**
-   * Bytes; `undefined` means no limit. The library enforces it on writes. It is for adapters that hold a whole file in
-   * memory.
+   * Bytes; `undefined` means no limit. The library enforces the limit, so most adapters can ignore it. An adapter that
+   * holds a whole file in memory may need it.
    */
   maxSize: number | undefined;
   /** The data source that has the files' rows. */

@@ -41,9 +41,10 @@ export class TaskQueue {
   }
 
   /**
-   * Queues a job: it exists if and only if the unit is committed, and then runs at least once, also if this process
-   * dies. The payload is JSON of at most 64 KiB. Throws `JobUnknownError`, `JobPayloadInvalidError`, and
-   * `TaskQueueMissingError` outside of a unit of work.
+   * Queues a job. It exists if and only if the unit is committed. Then it runs at least once, even if this process
+   * dies. A job whose `key` is in use is ignored. The payload is JSON of at most 64 KiB. Throws `JobUnknownError`,
+   * `JobPayloadInvalidError`, `JobOptionInvalidError` and `RuntimeMissingError`. Outside of a unit of work, throws
+   * `TaskQueueMissingError`.
    * @example queue.enqueue('thumbnail', { fileId: file.id })
    */
   enqueue(job: string, payload: unknown, options: EnqueueOptions = {}): void {

@@ -125,7 +125,7 @@ interface ClaimTerms {
 /**
  * Returns why the claim is refused before the handler runs, or undefined if it is not refused. If the file's owner has
  * the same type as the target, only the transfer can decide, because the target's id is not known before the handler's
- * result. But a file that the actor may not see is treated as missing.
+ * result. But if a policy hides the file from the actor, it is treated as missing, unless the actor is a manager.
  */
 export function earlyRefusal(
   file: (OwnershipState & { readonly sight?: Sight; readonly scan?: ScanState | null }) | undefined,
@@ -139,7 +139,10 @@ export function earlyRefusal(
   return file.pinned ? 'pinned' : unsafe(file.scan, terms.attachPending);
 }
 
-/** A file that the record has already stays whatever was found in it; a new one must not be infected. */
+/**
+ * Returns why a file must not be attached because of its scan. Without `attachPending`, files that failed their scan,
+ * or still wait for it, are refused, too. Not called for files that an owner of the same type already has.
+ */
 function unsafe(scan: ScanState | null | undefined, attachPending = true): ClaimRefusal | undefined {
   if (scan === 'infected') return 'quarantined';
   if (attachPending) return undefined;

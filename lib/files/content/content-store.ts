@@ -67,8 +67,8 @@ export class ContentStore {
   ) {}
 
   /**
-   * Stores the content at a new location; `commit` it next. It is destroyed when this fails, and nothing is stored
-   * then.
+   * Stores the content at a new location. Call `commit` with it next. If this fails, the content is destroyed, and its
+   * bytes are removed, or left to the sweeper. Content for a transactional storage is kept in memory.
    */
   async put(source: Readable, storage: Storage, hints: PutHints): Promise<NewContent> {
     storage.require('write');
@@ -85,9 +85,9 @@ export class ContentStore {
   }
 
   /**
-   * Copies a file's bytes to a new location, by the storage itself where it can. Otherwise they are read and written,
-   * or linked if that is possible between the two storages, and it throws `FileCorruptError` unless they have the
-   * file's size and hash. If the place was noted before, and nothing was written, the caller has to withdraw the note.
+   * Copies a file's bytes to a new location, by the storage itself where it can. Otherwise the bytes are linked if
+   * possible, or read and written. Throws `FileCorruptError` if their size or hash differs. If it fails before it
+   * writes, the caller has to withdraw an intent that it passed.
    */
   async copy(file: ManagedFile, from: Storage, to: Storage, hints: CopyHints = {}): Promise<NewContent> {
     const { pace, reads, ...planned } = hints;
@@ -174,7 +174,7 @@ export class ContentStore {
     }
   }
 
-  /** Makes rows that this unit writes refer to the contents. */
+  /** Ends the intents of the contents, and writes those of transactional storages. The unit has to write their rows. */
   async attachAll(unit: UnitOfWork, contents: readonly NewContent[]): Promise<void> {
     await this.journal.settleAll(
       unit,

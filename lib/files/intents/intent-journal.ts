@@ -56,7 +56,7 @@ export class IntentJournal {
   /**
    * Notes that bytes will be written to the location. When this resolves, the note is durable, even if the caller is in
    * a transaction. The note is a committed row. For a caller in a transaction on SQLite or a shared connection, it is a
-   * marker in the storage.
+   * marker: a small object in the storage that contains the location.
    */
   async announce(storage: Storage, location: string): Promise<Intent> {
     // The row is made once: if the reply to the first insert is lost, a second one must not note the same bytes twice.
@@ -65,7 +65,10 @@ export class IntentJournal {
     return intent as Intent;
   }
 
-  /** As `announce`, for several bytes: one statement notes a thousand. In the order of the places. */
+  /**
+   * As `announce`, for several places. One statement writes up to a thousand rows; markers are written one by one.
+   * Returns the intents in the order of the places.
+   */
   async announceAll(places: readonly StoredAt[]): Promise<Intent[]> {
     const { dataSource } = this.transactor;
     if (!isInTransaction(dataSource)) return this.#record(dataSource, places);

@@ -20,8 +20,8 @@ import { begunOf, partCount, partNumbers, sizeOfPart, wholeParts } from './uploa
 import { findRow } from './upload-rows.js';
 
 /**
- * Uploads whose bytes clients send to the storage themselves, for the application's own code: nothing here checks who
- * may begin one. With `{ actor }`, an upload of another actor is treated as missing.
+ * Uploads that clients send directly to the storage. This service is for the application's own code: it does not check
+ * who may begin an upload. With `{ actor }`, an upload of another actor is treated as missing.
  */
 @Injectable()
 @Quiet('begin', 'find', 'signParts', 'complete', 'completeOnce', 'abort')
@@ -41,8 +41,9 @@ export class DirectUploads {
 
   /**
    * Begins an upload: `await uploads.begin({ name: 'film.mp4', size: 5_000_000_000 })`. Its size counts against the
-   * owner's quota from now on. Throws `CapabilityMissingError` for a storage that takes nothing from clients,
-   * `FileTooLargeError`, and `LocationTakenError` where a `location` function gives the place of something else.
+   * owner's quota from now on. Throws `CapabilityMissingError` if the storage supports no direct uploads,
+   * `FileTooLargeError`, `QuotaExceededError`, and `LocationTakenError` if a `location` function returns a location
+   * that is taken.
    */
   async begin(options: BeginUploadOptions): Promise<BegunUpload> {
     const storage = this.storages.get(options.storage ?? this.defaultStorage);
@@ -90,9 +91,9 @@ export class DirectUploads {
   }
 
   /**
-   * Makes a file of the uploaded bytes; called again, it returns the same one. Throws `UploadIncompleteError`, and the
-   * upload stays open. Content that is not as announced, or of a type that the storage does not accept, is removed, and
-   * the upload is over.
+   * Makes a file of the uploaded bytes; called again, it returns the same one. If parts are missing, throws
+   * `UploadIncompleteError`, and the upload stays open. Content that is not as announced, or of a type that the storage
+   * does not accept, is removed, and the upload is over.
    */
   async complete(id: string, by?: ByActor): Promise<ManagedFile> {
     const { file } = await this.completeOnce(id, by);

@@ -46,9 +46,9 @@ function isSafeAlone(contentType: string): boolean {
 }
 
 /**
- * The headers that tell the client, or the web server in front, where to get the bytes. Undefined if the application
- * sends them: for `proxy`, and for `x-sendfile` if nothing is at the path. An address of the storage opens the bytes
- * for a minute.
+ * The headers that tell the client, or the web server in front, where to get the bytes. `undefined` if the application
+ * sends the bytes itself: for `proxy`, and for `x-sendfile` if there is no file at the path. An address of the storage
+ * opens the bytes for a minute.
  */
 export async function headersToElsewhere(
   file: ManagedFile,
@@ -67,8 +67,8 @@ export async function headersToElsewhere(
   }
   if (downloads === 'x-sendfile') {
     const path = await storage.pathOf(location);
-    // The bytes of the path as they are, of which a header has one in each character: mod_xsendfile 0.12 decodes
-    // nothing.
+    // The header contains the raw bytes of the path, one in each character, because mod_xsendfile 0.12 does not decode
+    // it.
     return path === undefined ? undefined : { 'X-Sendfile': Buffer.from(path).toString('latin1') };
   }
   const path = location.split('/').map(encodeURIComponent).join('/');

@@ -20,8 +20,8 @@ import { receiveForm } from './form-files.js';
 import type { Upload } from './form-files.js';
 import { ValidInput } from '../routes/valid-input.pipe.js';
 
-// The fields of a form and the headers of its parts take less than this, even at their limits. All other bytes belong
-// to the files.
+// The most bytes of a form that are not file content. The declared size minus this is the least size of the files, for
+// which the owner must have room.
 const FORM_OVERHEAD = 1024 * 1024;
 const OCTETS = 'application/octet-stream';
 

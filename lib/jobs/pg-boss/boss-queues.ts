@@ -6,7 +6,8 @@ import type { JobHandler } from '../job-handlers.js';
 import { byName, isTen, queueOptions } from './boss.js';
 import type { Boss, Db, QueueOptions } from './boss.js';
 
-// As long as there are dates: its keys are good for so many seconds from 1970 on.
+// The longest period that pg-boss can store. It counts periods from 1970, so this one ends on 19 January 2038. Until
+// then, a key is unique for as long as pg-boss keeps its job.
 const FOR_EVER = 2 ** 31 - 1;
 
 /** The queues of pg-boss, one for each job, and the jobs that are written to them. */
@@ -45,16 +46,16 @@ export class BossQueues {
     const lost = jobs.find(({ id, key }) => key === null && !inserted.has(id));
     if (!lost) return;
     this.#known.delete(lost.name);
-    throw new JobsRefusedError(`pg-boss did not take the job "${lost.name}". See whether its queue is there`);
+    throw new JobsRefusedError(`pg-boss did not take the job "${lost.name}". Check that its queue exists`);
   }
 
-  /** pg-boss 10 passes over jobs of queues that are not there, without a word. */
+  /** Throws `JobsRefusedError` if the queue does not exist: pg-boss 10 silently ignores the jobs of such a queue. */
   async #see(name: string): Promise<void> {
     if (this.#known.has(name)) return;
     const queue = await this.boss.getQueue(name);
     if (!queue)
       throw new JobsRefusedError(
-        `pg-boss has no queue "${name}". An application with its handler makes it at boot: start that first, or call boss.createQueue('${name}')`,
+        `pg-boss has no queue "${name}". The application that has the job's handler creates the queue at boot. Start that application first, or call boss.createQueue('${name}')`,
       );
     this.#known.set(name, queue);
   }
@@ -74,7 +75,7 @@ export class BossQueues {
     });
   }
 
-  /** What each job of the handler says, because its queue, which an earlier release may have made, says otherwise. */
+  /** The options in which the queue differs from the handler: an earlier release may have created the queue. */
   #ownOptions(handler: JobHandler): QueueOptions {
     const queue = this.#known.get(handler.name);
     const options = Object.entries(queueOptions(handler));

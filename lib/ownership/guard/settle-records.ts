@@ -94,7 +94,10 @@ async function assertNamedAreOwn(
   }
 }
 
-/** The client's mistake, with the message of validation, which does not reveal whether a foreign file exists. */
+/**
+ * The error for a refused row. If the client sent the id, it is an error of validation, which does not reveal whether
+ * the file exists. Otherwise it is `FilesNotOwnError`.
+ */
 function refusal(
   runtime: TransferRuntime,
   { unit }: OpenTransaction,

@@ -16,8 +16,8 @@ import { PartBuffer } from './s3-part-buffer.js';
 import { PartOnItsWay } from './s3-part-on-its-way.js';
 import { MAX_PARTS } from './s3-upload.js';
 
-// So many clients that send slowly may hold a connection to the bucket each. The parts of others are sent when they are
-// whole.
+// At most this many parts are sent while their bytes arrive, each on its own connection to the bucket. Other parts are
+// sent once they are whole.
 const MAX_ON_THEIR_WAY = 100;
 
 /** The directory of the tails. No file has its location there. */
@@ -108,7 +108,7 @@ export class S3ResumableUploads implements ResumableUploadAdapter {
     await this.bucket.remove(tailAt(location));
   }
 
-  /** Removes tails that were written before, of uploads that are forgotten. */
+  /** Removes tails written earlier than `before`. The caller chooses a time that spares the tails of open uploads. */
   async removeLeftovers(before: Date): Promise<Leftovers> {
     const removed = { count: 0, size: 0 };
     for await (const { location, size, modifiedAt } of objectsBelow(this.bucket, S3_TAILS)) {
@@ -121,8 +121,8 @@ export class S3ResumableUploads implements ResumableUploadAdapter {
   }
 
   /**
-   * Sends whole parts, those that are promised as they come. An error of the content is returned: what came before it
-   * is kept.
+   * Sends whole parts. A part is sent while it arrives if the announced size is enough to fill it. Returns an error of
+   * the content instead of throwing it: the bytes before the error are kept.
    */
   async #fill(
     location: string,

@@ -1,7 +1,7 @@
 import type { DataSource, EntityManager, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import { dataSourceOf, familyOf } from './data-source.js';
 
-/** Whether a transaction locks rows that it reads. SQLite has one writer at a time, and TypeORM refuses the clause. */
+/** Whether rows can be locked. SQLite has one writer at a time, and TypeORM refuses FOR UPDATE there. */
 export function locksRows(dataSource: DataSource): boolean {
   return familyOf(dataSource) !== 'sqlite';
 }
@@ -34,8 +34,8 @@ export function lockRows<Entity extends ObjectLiteral>(
 }
 
 /**
- * The raw rows of the query, which nobody changes before the transaction ends; others may lock them in the same way.
- * `forKeyShare` lets PostgreSQL change all but their keys.
+ * Returns the raw rows of the query under a shared lock. Until the transaction ends, others can lock them in the same
+ * way, but not change them. With `forKeyShare` on PostgreSQL, others can change all columns except keys.
  */
 export function lockShared<Row extends object>(
   manager: EntityManager,
