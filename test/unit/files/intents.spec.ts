@@ -93,10 +93,15 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('an intent on $na
       const registration = transactor.run(
         async () => {
           expect(await dataSource.getRepository(Note).count()).toBe(0); // from here on it sees nothing new
-          const now = new Date();
           await other.getRepository(FileIntent).insert({
-            ...{ id: uuidV7(), storage: 'default', location: 'there', locationKey: locationKey('there') },
-            ...{ kind: 'delete', createdAt: now, leaseOwner: null, leaseUntil: null },
+            id: uuidV7(),
+            storage: 'default',
+            location: 'there',
+            locationKey: locationKey('there'),
+            kind: 'delete',
+            createdAt: new Date(),
+            leaseOwner: null,
+            leaseUntil: null,
           });
           await files.register('there');
         },
