@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { Injectable, Logger } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import { FileCorruptError } from '../../errors/files.errors.js';
 import { LocationTakenError, StorageFailedError } from '../../errors/storage.errors.js';
 import type { Bytes, ReadsTogether } from '../../storage/reads-together.js';
@@ -138,6 +139,11 @@ export class ContentStore {
     };
     await this.#place(to, location, intent, async () => void (await to.link(path, location, writes, check)));
     return stored && this.#placed(to, stored, intent);
+  }
+
+  /** Reads files past the caller's transaction: what others have committed, and nothing of its own. */
+  beside(): Promise<EntityManager> {
+    return this.journal.beside();
   }
 
   /**

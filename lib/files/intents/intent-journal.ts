@@ -6,7 +6,7 @@ import { LocationPendingError } from '../../errors/storage.errors.js';
 import type { Storage } from '../../storage/storage.js';
 import { ambientOf } from '../../unit-of-work/scopes/here.js';
 import type { CommitOutcome } from '../../unit-of-work/transaction/commit-outcome.js';
-import type { Scope } from '../../unit-of-work/scopes/scope.js';
+import { seesEveryCommit } from '../../unit-of-work/scopes/sees-every-commit.js';
 import { sharesConnection } from '../../unit-of-work/one-connection/shared-connection.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
@@ -134,8 +134,12 @@ export class IntentJournal {
   ): Promise<{ location: string } | undefined> {
     const { dataSource } = this.transactor;
     if (seesEveryCommit(dataSource) || familyOf(dataSource) === 'mysql') return undefined;
-    const { manager } = await this.#connection.open();
-    return query(manager).getRawOne<{ location: string }>();
+    return query(await this.beside()).getRawOne<{ location: string }>();
+  }
+
+  /** Reads intents and files past the caller's transaction: what others have committed, and nothing of its own. */
+  async beside(): Promise<EntityManager> {
+    return (await this.#connection.open()).manager;
   }
 
   /**
@@ -218,13 +222,4 @@ async function isSettled(manager: EntityManager, id: string): Promise<CommitOutc
 function isInTransaction(dataSource: DataSource): boolean {
   const here = ambientOf(dataSource);
   return here?.kind === 'foreign' ? here.runner.isTransactionActive : here !== undefined;
-}
-
-function seesEveryCommit(dataSource: DataSource): boolean {
-  const here = ambientOf(dataSource) as Scope | undefined;
-  return (
-    familyOf(dataSource) === 'sqlite' ||
-    sharesConnection(dataSource) ||
-    here?.transaction?.isolation === 'READ COMMITTED'
-  );
 }

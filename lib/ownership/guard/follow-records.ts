@@ -42,6 +42,7 @@ async function followIds(
   changed: readonly ChangedId[],
 ): Promise<void> {
   const held = await heldFiles(
+    runtime,
     manager,
     changed.map(({ from }) => ({ owner: from })),
   );
@@ -159,6 +160,7 @@ async function disinherit(
   for (const { row, ownerId } of chosen) ledger.note(row, { disinheritedAs: ownerId });
   const owners = chosen.map(({ owner }) => owner);
   const held = await heldFiles(
+    runtime,
     manager,
     owners.map((owner) => ({ owner })),
   );

@@ -38,7 +38,7 @@ export async function dealWithRemoved(
   const removed = [...ledger.rows].flatMap((row) => removedRow(row, again));
   if (removed.length === 0) return;
   const owners = removed.map(({ owner }) => ({ owner }));
-  const held = await heldFiles(manager, owners);
+  const held = await heldFiles(runtime, manager, owners);
   if (held.length === 0) return;
   // The lock comes first: whoever comes to name one of the files needs it, too.
   const locked = await runtime.statements.lock(manager, held);

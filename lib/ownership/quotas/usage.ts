@@ -4,6 +4,7 @@ import { ManagedFile } from '../../files/managed-file.entity.js';
 import { FileUpload } from '../../files/uploads/file-upload.entity.js';
 import type { Amount } from '../../files/ownership-port.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
+import { lockShared } from '../../unit-of-work/typeorm/row-locks.js';
 import { tableNames } from '../../unit-of-work/typeorm/table-names.js';
 import { FileUsage } from './file-usage.entity.js';
 import { dataSourceOf, familyOf } from '../../unit-of-work/typeorm/data-source.js';
@@ -16,18 +17,29 @@ export function recordedUsage(manager: EntityManager, owner: OwnerReference): Pr
 }
 
 /** The usage as counted from the owner's files, without one of them, if given, and its open uploads. */
-export async function countedUsage(manager: EntityManager, owner: OwnerReference, without?: string): Promise<Amount> {
+export async function countedUsage(
+  manager: EntityManager,
+  owner: OwnerReference,
+  { without, isLatest = false }: { without?: string | undefined; isLatest?: boolean } = {},
+): Promise<Amount> {
   const query = manager.createQueryBuilder(ManagedFile, 'file').where(keyOf(owner));
   if (without !== undefined) query.andWhere('file.id <> :without', { without });
-  const files = await amountOf(query, 'file');
+  const files = await amountOf(manager, query, isLatest);
   const open = { ...keyOf(owner), endedAt: IsNull() };
-  const uploads = await amountOf(manager.createQueryBuilder(FileUpload, 'upload').where(open), 'upload');
+  const uploads = await amountOf(manager, manager.createQueryBuilder(FileUpload, 'upload').where(open), isLatest);
   return { bytes: files.bytes + uploads.bytes, count: files.count + uploads.count };
 }
 
-async function amountOf<T extends ObjectLiteral>(query: SelectQueryBuilder<T>, alias: string): Promise<Amount> {
-  query.select(`SUM(${alias}.size)`, 'bytes').addSelect('COUNT(*)', 'count');
-  const row = await query.getRawOne<Record<string, unknown>>();
+async function amountOf<T extends ObjectLiteral>(
+  manager: EntityManager,
+  query: SelectQueryBuilder<T>,
+  isLatest: boolean,
+): Promise<Amount> {
+  query.select(`SUM(${query.alias}.size)`, 'bytes').addSelect('COUNT(*)', 'count');
+  // On MySQL and MariaDB, the snapshot of a transaction hides later commits from all but a locking read. PostgreSQL,
+  // which cannot lock what it sums up, has refused to change the row of an owner that got files since.
+  const isLocking = isLatest && familyOf(dataSourceOf(manager)) === 'mysql';
+  const [row] = await (isLocking ? lockShared<Record<string, unknown>>(manager, query) : query.getRawMany());
   return { bytes: Number(row?.['bytes'] ?? 0), count: Number(row?.['count'] ?? 0) };
 }
 
@@ -45,7 +57,7 @@ export async function addUsage(
   const { bytes, count } = namesOf(dataSourceOf(manager));
   const change = { bytes: () => `${bytes} + (${added.bytes})`, count: () => `${count} + (${added.count})` };
   const { affected } = await manager.update(FileUsage, keyOf(owner), change);
-  if (affected === 0) await setUsage(manager, owner, await countedUsage(manager, owner, going), added);
+  if (affected === 0) await setUsage(manager, owner, await countedUsage(manager, owner, { without: going }), added);
 }
 
 /** Writes the owner's row; if another transaction has written it meanwhile, adds to it. */
@@ -62,7 +74,7 @@ async function setUsage(
 export async function recountUsage(manager: EntityManager, owner: OwnerReference): Promise<Amount> {
   // Locks the row, which it makes if it is missing.
   await addUsage(manager, owner, { bytes: 0, count: 0 });
-  const counted = await countedUsage(manager, owner);
+  const counted = await countedUsage(manager, owner, { isLatest: true });
   await manager.update(FileUsage, keyOf(owner), { ...counted });
   return counted;
 }

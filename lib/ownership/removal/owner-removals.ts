@@ -101,12 +101,16 @@ export class OwnerRemovals implements EntitySubscriberInterface<object>, OnModul
         'an owner of files was removed with `transaction: false`, so its files could not be removed in the same commit',
       );
     }
-    const held = await heldFiles(manager, holdingsOf(owners.filter(({ onDelete }) => onDelete === 'restrict')));
+    const held = await heldFiles(
+      this.runtime,
+      manager,
+      holdingsOf(owners.filter(({ onDelete }) => onDelete === 'restrict')),
+    );
     if (held.length > 0) refuse(await this.runtime.statements.look(manager, held), owners);
   }
 
   async #letGo(manager: EntityManager, owners: readonly RemovedOwner[]): Promise<void> {
-    const held = await heldFiles(manager, holdingsOf(owners));
+    const held = await heldFiles(this.runtime, manager, holdingsOf(owners));
     if (held.length === 0) return;
     await this.transactor.run(
       async (unit) => {

@@ -1,8 +1,13 @@
-import { Brackets } from 'typeorm';
+import { Brackets, In } from 'typeorm';
 import type { EntityManager } from 'typeorm';
+import { FileChangedError } from '../../errors/files.errors.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { ManagedFile } from '../../files/managed-file.entity.js';
+import { hasSnapshot } from '../../unit-of-work/scopes/sees-every-commit.js';
+import { dataSourceOf, familyOf } from '../../unit-of-work/typeorm/data-source.js';
 import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
+import { FileTransfer } from '../file-transfer.entity.js';
+import type { TransferRuntime } from '../transfer-runtime.js';
 
 /** An owner's files: those that this field of it holds, or all. */
 export interface Holding {
@@ -20,10 +25,26 @@ interface Group {
 const OWNERS_PER_STATEMENT = 5_000;
 
 /**
- * The ids of the files that the owners have, as they are now; nothing is locked. One statement for any number of
- * owners.
+ * The ids of the files that the owners have, as they are now. One statement for any number of owners, and no lock, where
+ * the transaction sees every commit. Elsewhere, those that came after its snapshot are read beside it, and given, too;
+ * a lock on them decides. On PostgreSQL the transaction could not change them, and fails: by a serialization error, or
+ * with `FileChangedError` for files that were made since.
  */
-export async function heldFiles(manager: EntityManager, holdings: readonly Holding[]): Promise<string[]> {
+export async function heldFiles(
+  runtime: Pick<TransferRuntime, 'content' | 'statements'>,
+  manager: EntityManager,
+  holdings: readonly Holding[],
+): Promise<string[]> {
+  if (holdings.length === 0) return [];
+  const held = await readHeld(manager, holdings);
+  if (!(await hasSnapshot(manager))) return held;
+  const seen = new Set(held);
+  const others = (await readHeld(await runtime.content.beside(), holdings)).filter((id) => !seen.has(id));
+  if (familyOf(dataSourceOf(manager)) === 'postgres') await assertSeen(runtime, manager, others);
+  return [...held, ...others];
+}
+
+async function readHeld(manager: EntityManager, holdings: readonly Holding[]): Promise<string[]> {
   const found = new Set<string>();
   for (const chunk of inChunks(holdings, OWNERS_PER_STATEMENT)) {
     const query = manager.createQueryBuilder(ManagedFile, 'file').select('file.id', 'id');
@@ -34,6 +55,23 @@ export async function heldFiles(manager: EntityManager, holdings: readonly Holdi
     for (const { id } of rows) found.add(id);
   }
   return [...found];
+}
+
+/** Throws if one of the files was changed or made after the snapshot of the transaction. */
+async function assertSeen(
+  { statements }: Pick<TransferRuntime, 'statements'>,
+  manager: EntityManager,
+  others: readonly string[],
+): Promise<void> {
+  if (others.length === 0) return;
+  const seen = new Set<string>();
+  // PostgreSQL refuses to lock a row that was changed since. Those that it locks were taken in this transaction.
+  for (const { id } of await statements.lock(manager, others)) seen.add(id);
+  // Files that this transaction has deleted have a history here.
+  for (const chunk of inChunks(others, OWNERS_PER_STATEMENT))
+    for (const { fileId } of await manager.findBy(FileTransfer, { fileId: In(chunk) })) seen.add(fileId);
+  const unseen = others.filter((id) => !seen.has(id));
+  if (unseen.length > 0) throw new FileChangedError(unseen);
 }
 
 // Not one condition for each owner: SQLite takes no more than 1000 of them.

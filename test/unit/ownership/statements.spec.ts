@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import { uuidV7 } from '../../../lib/files/file-id.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { FileTransfer } from '../../../lib/ownership/file-transfer.entity.js';
+import type { TransferRuntime } from '../../../lib/ownership/transfer-runtime.js';
 import { heldFiles } from '../../../lib/ownership/statements/held-files.js';
 import type { Holding } from '../../../lib/ownership/statements/held-files.js';
 import { MysqlStatements } from '../../../lib/ownership/statements/mysql.statements.js';
@@ -257,7 +258,8 @@ describe.each(forms)('transfer statements on $form', ({ database, statementsFor 
     await of('board', '1', 'a');
     const none = await of('board', '2', null);
     const shelf = { type: 'shelf', id: '1' };
-    const held = async (...holdings: Holding[]) => new Set(await heldFiles(dataSource.manager, holdings));
+    const held = async (...holdings: Holding[]) =>
+      new Set(await heldFiles({} as TransferRuntime, dataSource.manager, holdings));
     expect(await held({ owner: shelf })).toEqual(new Set([a, b]));
     expect(await held({ owner: shelf, field: 'a' })).toEqual(new Set([a]));
     expect(await held({ owner: shelf, field: 'b' }, { owner: { type: 'board', id: '2' } })).toEqual(new Set([b, none]));

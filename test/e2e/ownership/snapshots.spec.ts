@@ -1,0 +1,157 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { ManagedFile } from '../../../lib/index.js';
+import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
+import { StorageRegistry } from '../../../lib/storage/storage-registry.js';
+import { Quotas } from '../../../lib/ownership/quotas/quotas.js';
+import { reachableDatabases } from '../../support/databases.js';
+import { detach } from '../../../lib/unit-of-work/scopes/ambient.js';
+import { gate } from '../../support/gate.js';
+import { guardedApp } from '../../support/guarded-app.js';
+import type { GuardedApp } from '../../support/guarded-app.js';
+import { Contract, Loan, OWNERS, Shelf } from '../../support/owner-entities.js';
+
+type Level = 'READ COMMITTED' | 'REPEATABLE READ' | 'SERIALIZABLE';
+
+describe.each(await reachableDatabases('postgres', 'mariadb'))('Owners and a snapshot on $name', (database) => {
+  let app: GuardedApp;
+  beforeAll(async () => {
+    app = await guardedApp({
+      database,
+      entities: OWNERS,
+      options: {
+        storages: { default: memoryStorage(), other: memoryStorage() },
+        quotas: { team: { bytes: 1000 } },
+      },
+    });
+  });
+  afterAll(() => app.close());
+
+  /** Does `work` in a unit whose snapshot is older than what `others` have committed meanwhile. */
+  async function behind<T>(isolationLevel: Level, others: () => Promise<unknown>, work: () => Promise<T>): Promise<T> {
+    const read = gate();
+    // They are outside of the unit: their flow begins here.
+    const done = read.opened.then(others);
+    return app.queue.run(
+      async () => {
+        await app.dataSource.getRepository(Loan).count();
+        read.open();
+        await done;
+        return work();
+      },
+      { isolationLevel },
+    );
+  }
+  const give = (file: string, ownerType: string, ownerId: string | number) => () =>
+    app.files.transferOwnership(file, { ownerType, ownerId: String(ownerId) });
+  const settled = (work: Promise<unknown>) =>
+    work.then(
+      () => 'done',
+      (error: Error) => `${error.name}: ${error.message}`,
+    );
+
+  // At SERIALIZABLE, MariaDB locks what is read, and the others wait.
+  const levels = [
+    'READ COMMITTED',
+    'REPEATABLE READ',
+    ...(database.kind === 'postgres' ? ['SERIALIZABLE'] : []),
+  ] as Level[];
+  describe.each(levels)('at %s', (level) => {
+    it('delete: a file given since does not outlive its owner', async () => {
+      const shelves = app.dataSource.getRepository(Shelf);
+      const { id } = await shelves.save({});
+      const file = await app.upload();
+      const said = await settled(
+        behind(level, give(file, 'shelf', id), async () => shelves.remove(await shelves.findOneByOrFail({ id }))),
+      );
+      expect(await app.ownerOf(file)).toBe(said === 'done' ? undefined : `shelf ${id}`);
+    });
+
+    it('delete: a file created since does not outlive its owner', async () => {
+      const shelves = app.dataSource.getRepository(Shelf);
+      const { id } = await shelves.save({});
+      let file = '';
+      const said = await settled(
+        behind(
+          level,
+          async () => (file = await app.fileOf('shelf', id, false)),
+          async () => shelves.remove(await shelves.findOneByOrFail({ id })),
+        ),
+      );
+      expect(await app.ownerOf(file)).toBe(said === 'done' ? undefined : `shelf ${id}`);
+    });
+
+    it('restrict: an owner with a file given since is not removed', async () => {
+      const contracts = app.dataSource.getRepository(Contract);
+      await contracts.save({ id: `c ${level}` });
+      const file = await app.upload();
+      const removal = behind(level, give(file, 'contract', `c ${level}`), async () =>
+        contracts.remove(await contracts.findOneByOrFail({ id: `c ${level}` })),
+      );
+      await expect(removal).rejects.toThrow();
+    });
+
+    it('an owner is removed after its files in the same unit', async () => {
+      const shelves = app.dataSource.getRepository(Shelf);
+      const { id } = await shelves.save({});
+      const file = await app.fileOf('shelf', id, false);
+      await behind(
+        level,
+        () => Promise.resolve(),
+        async () => {
+          await app.files.delete(file);
+          await shelves.remove(await shelves.findOneByOrFail({ id }));
+        },
+      );
+      expect(await app.ownerOf(file)).toBeUndefined();
+    });
+
+    it('delete: the bytes of a file that was moved since go, too', async () => {
+      const shelves = app.dataSource.getRepository(Shelf);
+      const { id } = await shelves.save({});
+      const file = await app.fileOf('shelf', id, false);
+      const said = await settled(
+        behind(
+          level,
+          () => app.files.move(file, 'other'),
+          async () => shelves.remove(await shelves.findOneByOrFail({ id })),
+        ),
+      );
+      await new Promise((done) => setTimeout(done, 100));
+      const left: string[] = [];
+      for await (const { location } of app.app.get(StorageRegistry).get('other').list()) left.push(location);
+      const rows = await app.dataSource.getRepository(ManagedFile).findBy({ storage: 'other' });
+      expect(left.toSorted()).toEqual(rows.map(({ location }) => location).toSorted());
+    });
+
+    it('content that was found infected since is not copied', async () => {
+      const { id } = await app.files.create(Buffer.from('x'), { name: 'a.txt', owner: null });
+      const files = app.dataSource.getRepository(ManagedFile);
+      await files.update({ id }, { scan: 'clean', scanner: 'some' });
+      const copied = behind(
+        level,
+        () => Promise.resolve(),
+        async () => {
+          await files.findOneByOrFail({ id });
+          await detach(() => files.update({ id }, { scan: 'infected' }));
+          return app.files.copy(id);
+        },
+      );
+      await expect(copied).rejects.toThrow();
+    });
+
+    it('recount sees files that came since', async () => {
+      const quotas = app.app.get(Quotas);
+      const team = { type: 'team', id: level };
+      await app.fileOf('team', level, false);
+      const said = await settled(
+        behind(
+          level,
+          () => app.fileOf('team', level, false),
+          () => quotas.recount(team),
+        ),
+      );
+      expect(await quotas.usage(team)).toEqual({ bytes: 2, count: 2 });
+    });
+  });
+});
