@@ -1,15 +1,24 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { DerivedFileMissingError } from '../../errors/files.errors.js';
+import { DerivedFileMissingError, FileChangedError } from '../../errors/files.errors.js';
 import { TaskQueue } from '../../task-queue/task-queue.js';
+import { hasSnapshot } from '../../unit-of-work/scopes/sees-every-commit.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
+import { dataSourceOf, familyOf } from '../../unit-of-work/typeorm/data-source.js';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
 import { ContentStore } from '../content/content-store.js';
 import { deleteFileRows } from '../delete-file-rows.js';
 import type { ManagedFile } from '../managed-file.entity.js';
 import { assertReadable, isReadable } from '../scan/scan-state.js';
 import { DerivedRecipes } from './derived-recipes.js';
-import { contentTime, derivedOf, isEmptyStandIn, isOfContent, lockDerivedOf } from './derived-rows.js';
+import {
+  contentTime,
+  derivedOf,
+  isEmptyStandIn,
+  isOfContent,
+  lockDerivedOf,
+  unlockedDerivedOf,
+} from './derived-rows.js';
 
 /** The payload of the job. It is about the content that the file has when the job runs. */
 export interface DerivePayload {
@@ -87,11 +96,17 @@ export class DerivedFiles {
 
   /**
    * The derived files of originals that this transaction has locked, locked, too. None, without a statement, where
-   * nothing is derived.
+   * nothing is derived. Throws `FileChangedError` on PostgreSQL if some were made after the snapshot of the transaction.
    * @internal
    */
   async lockOf(manager: EntityManager, ids: readonly string[]): Promise<ManagedFile[]> {
-    return this.recipes.areAny ? lockDerivedOf(manager, ids) : [];
+    if (!this.recipes.areAny) return [];
+    const found = await lockDerivedOf(manager, ids);
+    if (familyOf(dataSourceOf(manager)) === 'postgres' && (await hasSnapshot(manager))) {
+      const unseen = await unlockedDerivedOf(await this.contents.beside(), ids);
+      if (unseen.length > 0) throw new FileChangedError(unseen);
+    }
+    return found;
   }
 
   /**

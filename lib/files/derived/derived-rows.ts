@@ -53,3 +53,23 @@ export async function lockDerivedOf(manager: EntityManager, ids: readonly string
   }
   return found;
 }
+
+/**
+ * Those of the originals that have derived files on PostgreSQL that no transaction has locked, such as to delete them.
+ * Called beside a transaction that has locked all that it sees.
+ */
+export function unlockedDerivedOf(beside: EntityManager, ids: readonly string[]): Promise<string[]> {
+  return beside.transaction(async (manager) => {
+    const originals = new Set<string>();
+    for (const chunk of inChunks(ids, IDS_PER_STATEMENT)) {
+      const query = manager
+        .createQueryBuilder(ManagedFile, 'file')
+        .select('file.ownerId', 'original')
+        .where('file.ownerType = :type AND file.ownerId IN (:...chunk)', { type: FILE_OWNER, chunk })
+        .setLock('for_key_share')
+        .setOnLocked('skip_locked');
+      for (const { original } of await query.getRawMany<{ original: string }>()) originals.add(original);
+    }
+    return [...originals];
+  });
+}
