@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
 import { ManagedFile } from '../../../lib/index.js';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { StorageRegistry } from '../../../lib/storage/storage-registry.js';
@@ -13,7 +12,7 @@ import { Contract, Loan, OWNERS, Shelf } from '../../support/owner-entities.js';
 
 type Level = 'READ COMMITTED' | 'REPEATABLE READ' | 'SERIALIZABLE';
 
-describe.each(await reachableDatabases('postgres', 'mariadb'))('Owners and a snapshot on $name', (database) => {
+describe.each(await reachableDatabases('postgres', 'mariadb'))('a unit behind its snapshot, on $name,', (database) => {
   let app: GuardedApp;
   beforeAll(async () => {
     app = await guardedApp({
@@ -57,7 +56,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('Owners and a sna
     ...(database.kind === 'postgres' ? ['SERIALIZABLE'] : []),
   ] as Level[];
   describe.each(levels)('at %s', (level) => {
-    it('delete: a file given since does not outlive its owner', async () => {
+    it('deletes a file that the removed owner was given since, or refuses', async () => {
       const shelves = app.dataSource.getRepository(Shelf);
       const { id } = await shelves.save({});
       const file = await app.upload();
@@ -67,7 +66,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('Owners and a sna
       expect(await app.ownerOf(file)).toBe(said === 'done' ? undefined : `shelf ${id}`);
     });
 
-    it('delete: a file created since does not outlive its owner', async () => {
+    it('deletes a file that was created for the removed owner since, or refuses', async () => {
       const shelves = app.dataSource.getRepository(Shelf);
       const { id } = await shelves.save({});
       let file = '';
@@ -81,7 +80,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('Owners and a sna
       expect(await app.ownerOf(file)).toBe(said === 'done' ? undefined : `shelf ${id}`);
     });
 
-    it('restrict: an owner with a file given since is not removed', async () => {
+    it('refuses to remove an owner that was given a file since, where onDelete restricts', async () => {
       const contracts = app.dataSource.getRepository(Contract);
       await contracts.save({ id: `c ${level}` });
       const file = await app.upload();
@@ -91,7 +90,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('Owners and a sna
       await expect(removal).rejects.toThrow();
     });
 
-    it('an owner is removed after its files in the same unit', async () => {
+    it('removes an owner after its files', async () => {
       const shelves = app.dataSource.getRepository(Shelf);
       const { id } = await shelves.save({});
       const file = await app.fileOf('shelf', id, false);
@@ -106,25 +105,27 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('Owners and a sna
       expect(await app.ownerOf(file)).toBeUndefined();
     });
 
-    it('delete: the bytes of a file that was moved since go, too', async () => {
+    it('removes the bytes of a file that was moved since', async () => {
       const shelves = app.dataSource.getRepository(Shelf);
       const { id } = await shelves.save({});
       const file = await app.fileOf('shelf', id, false);
-      const said = await settled(
+      await settled(
         behind(
           level,
           () => app.files.move(file, 'other'),
           async () => shelves.remove(await shelves.findOneByOrFail({ id })),
         ),
       );
-      await new Promise((done) => setTimeout(done, 100));
-      const left: string[] = [];
-      for await (const { location } of app.app.get(StorageRegistry).get('other').list()) left.push(location);
       const rows = await app.dataSource.getRepository(ManagedFile).findBy({ storage: 'other' });
-      expect(left.toSorted()).toEqual(rows.map(({ location }) => location).toSorted());
+      const left = async (): Promise<string[]> => {
+        const locations: string[] = [];
+        for await (const { location } of app.app.get(StorageRegistry).get('other').list()) locations.push(location);
+        return locations.toSorted();
+      };
+      await expect.poll(left).toEqual(rows.map(({ location }) => location).toSorted());
     });
 
-    it('content that was found infected since is not copied', async () => {
+    it('refuses to copy content that was found infected since', async () => {
       const { id } = await app.files.create(Buffer.from('x'), { name: 'a.txt', owner: null });
       const files = app.dataSource.getRepository(ManagedFile);
       await files.update({ id }, { scan: 'clean', scanner: 'some' });
@@ -140,11 +141,11 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('Owners and a sna
       await expect(copied).rejects.toThrow();
     });
 
-    it('recount sees files that came since', async () => {
+    it('counts files that came since', async () => {
       const quotas = app.app.get(Quotas);
       const team = { type: 'team', id: level };
       await app.fileOf('team', level, false);
-      const said = await settled(
+      await settled(
         behind(
           level,
           () => app.fileOf('team', level, false),
