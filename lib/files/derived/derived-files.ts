@@ -96,7 +96,8 @@ export class DerivedFiles {
 
   /**
    * The derived files of originals that this transaction has locked, locked, too. None, without a statement, where
-   * nothing is derived. Throws `FileChangedError` on PostgreSQL if some were made after the snapshot of the transaction.
+   * nothing is derived. Throws `FileChangedError` on PostgreSQL if some were made after the snapshot of the
+   * transaction.
    * @internal
    */
   async lockOf(manager: EntityManager, ids: readonly string[]): Promise<ManagedFile[]> {
