@@ -1,6 +1,9 @@
-import type { EntityManager } from 'typeorm';
+import { In } from 'typeorm';
+import type { EntityManager, FindOptionsSelect } from 'typeorm';
 import { FileNotFoundError, FilePinnedError } from '../errors/files.errors.js';
 import { ManagedFile } from './managed-file.entity.js';
+import { seesEveryCommit } from '../unit-of-work/scopes/sees-every-commit.js';
+import { dataSourceOf } from '../unit-of-work/typeorm/data-source.js';
 import { lockRows } from '../unit-of-work/typeorm/row-locks.js';
 
 /**
@@ -13,6 +16,19 @@ export async function lockFiles(manager: EntityManager, ids: readonly string[]):
     .where('file.id IN (:...ids)', { ids: [...new Set(ids)] })
     .orderBy('file.id');
   return lockRows(query).getMany();
+}
+
+/**
+ * The rows of the files as they are now. In a transaction with a snapshot, only a lock shows these, or fails. Missing
+ * ids are left out.
+ */
+export function latestFiles(
+  manager: EntityManager,
+  ids: readonly string[],
+  select?: FindOptionsSelect<ManagedFile>,
+): Promise<ManagedFile[]> {
+  if (!seesEveryCommit(dataSourceOf(manager))) return lockFiles(manager, ids);
+  return manager.find(ManagedFile, { ...(select && { select }), where: { id: In([...ids]) } });
 }
 
 /**

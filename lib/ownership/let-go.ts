@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { deleteFileRows } from '../files/delete-file-rows.js';
-import { lockFiles } from '../files/lock-files.js';
+import { latestFiles } from '../files/lock-files.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import type { TransferAction } from '../files/ownership-port.js';
@@ -59,8 +59,9 @@ export async function deleteFiles(
   if (files.length === 0) return;
   for (const ids of idsOf(files)) await runtime.derived?.remove(unit, await runtime.derived.lockOf(unit.manager, ids));
   const rows: Pick<ManagedFile, 'storage' | 'location'>[] = [];
-  // They are locked already; a locking read also sees where a file was moved to after the snapshot of the unit.
-  for (const ids of idsOf(files)) rows.push(...(await lockFiles(unit.manager, ids)));
+  const select = { id: true, storage: true, location: true };
+  // A file may have been moved after the snapshot of the unit.
+  for (const ids of idsOf(files)) rows.push(...(await latestFiles(unit.manager, ids, select)));
   await runtime.content.remove(unit, rows);
   for (const ids of idsOf(files)) await deleteFileRows(unit.manager, ids);
   await record(runtime, unit.manager, files, action);

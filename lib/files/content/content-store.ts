@@ -141,7 +141,7 @@ export class ContentStore {
     return stored && this.#placed(to, stored, intent);
   }
 
-  /** Reads files past the caller's transaction: what others have committed, and nothing of its own. */
+  /** Reads files outside of the caller's transaction: what others have committed, and none of its own changes. */
   beside(): Promise<EntityManager> {
     return this.journal.beside();
   }

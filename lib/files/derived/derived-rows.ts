@@ -55,8 +55,8 @@ export async function lockDerivedOf(manager: EntityManager, ids: readonly string
 }
 
 /**
- * Those of the originals that have derived files on PostgreSQL that no transaction has locked, such as to delete them.
- * Called beside a transaction that has locked all that it sees.
+ * Those of the originals that have derived files which no transaction has locked, on PostgreSQL. Called outside of a
+ * transaction that has locked all derived files that it sees: the others were made after its snapshot.
  */
 export function unlockedDerivedOf(beside: EntityManager, ids: readonly string[]): Promise<string[]> {
   return beside.transaction(async (manager) => {

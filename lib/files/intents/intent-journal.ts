@@ -122,14 +122,14 @@ export class IntentJournal {
             .where({ storage, locationKey: In(chunk) });
         // On MySQL and MariaDB, a locking read sees the latest commits at every isolation level.
         const [own] = await lockShared<{ location: string }>(manager, query(manager));
-        const pending = own ?? (await this.#besides(query));
+        const pending = own ?? (await this.#unseen(query));
         if (pending) throw new LocationPendingError(storage, pending.location);
       }
     }
   }
 
-  /** The first row that was committed after the snapshot of the caller's transaction, where that hides it. */
-  async #besides(
+  /** The first row that the query finds beside the caller's transaction, if the snapshot of that may hide it. */
+  async #unseen(
     query: (through: EntityManager) => SelectQueryBuilder<FileIntent>,
   ): Promise<{ location: string } | undefined> {
     const { dataSource } = this.transactor;
@@ -137,7 +137,10 @@ export class IntentJournal {
     return query(await this.beside()).getRawOne<{ location: string }>();
   }
 
-  /** Reads intents and files past the caller's transaction: what others have committed, and nothing of its own. */
+  /**
+   * Reads intents and files outside of the caller's transaction: what others have committed, and none of its own
+   * changes.
+   */
   async beside(): Promise<EntityManager> {
     return (await this.#connection.open()).manager;
   }

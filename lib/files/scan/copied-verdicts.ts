@@ -1,12 +1,9 @@
-import { In } from 'typeorm';
 import type { EntityManager } from 'typeorm';
 import { FileChangedError } from '../../errors/files.errors.js';
 import type { FileScanner } from '../../storage/file-scanner.js';
-import { seesEveryCommit } from '../../unit-of-work/scopes/sees-every-commit.js';
-import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
-import { lockFiles } from '../lock-files.js';
-import { ManagedFile } from '../managed-file.entity.js';
+import { latestFiles } from '../lock-files.js';
+import type { ManagedFile } from '../managed-file.entity.js';
 import { scanOfCopy, unscannedBy } from './scan-state.js';
 import type { ScanFields } from './scan-state.js';
 
@@ -28,7 +25,7 @@ export async function verdictsOfCopies(manager: EntityManager, copies: readonly 
   const clean = copies.flatMap(({ file: { id, scan } }) => (scan === 'clean' ? id : []));
   const now = new Map<string, ManagedFile>();
   for (const ids of inChunks(clean, IDS_PER_STATEMENT))
-    for (const file of await latest(manager, ids)) now.set(file.id, file);
+    for (const file of await latestFiles(manager, ids)) now.set(file.id, file);
   return copies.map(({ file, scanner }) => {
     if (file.scan !== 'clean') return scanOfCopy(file, scanner);
     const current = now.get(file.id);
@@ -36,11 +33,4 @@ export async function verdictsOfCopies(manager: EntityManager, copies: readonly 
     if (!scanner) throw new FileChangedError([file.id]);
     return unscannedBy(scanner);
   });
-}
-
-/** The rows as they are now: where the transaction has a snapshot, only a lock shows that, or fails. */
-function latest(manager: EntityManager, ids: readonly string[]): Promise<ManagedFile[]> {
-  return seesEveryCommit(dataSourceOf(manager))
-    ? manager.findBy(ManagedFile, { id: In(ids) })
-    : lockFiles(manager, ids);
 }

@@ -25,10 +25,10 @@ interface Group {
 const OWNERS_PER_STATEMENT = 5_000;
 
 /**
- * The ids of the files that the owners have, as they are now. One statement for any number of owners, and no lock,
- * where the transaction sees every commit. Elsewhere, those that came after its snapshot are read beside it, and given,
- * too; a lock on them decides. On PostgreSQL the transaction could not change them, and fails: by a serialization
- * error, or with `FileChangedError` for files that were made since.
+ * The ids of the files that the owners have now, by one statement for any number of owners. Nothing is locked: callers
+ * lock the files, and look at their owners again. In a transaction with a snapshot, files that the owners got since are
+ * read outside of it and returned, too. PostgreSQL cannot change these in the transaction, so it fails there: with a
+ * serialization error, or with `FileChangedError` for files that were made since.
  */
 export async function heldFiles(
   runtime: Pick<TransferRuntime, 'content' | 'statements'>,

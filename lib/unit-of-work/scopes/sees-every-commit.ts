@@ -20,7 +20,7 @@ export async function hasSnapshot(manager: EntityManager): Promise<boolean> {
   if (seesEveryCommit(dataSource) || !manager.queryRunner?.isTransactionActive) return false;
   const family = familyOf(dataSource);
   if (family !== 'postgres') return family === 'mysql';
-  // The application's own transactions, too, run at READ COMMITTED on PostgreSQL, as a rule.
+  // Most transactions of the application run at READ COMMITTED, too, and then nothing has to be read twice.
   const [level] = await manager.query<{ is: string }[]>(`SELECT current_setting('transaction_isolation') AS "is"`);
   return level?.is !== 'read committed';
 }

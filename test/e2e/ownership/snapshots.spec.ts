@@ -56,6 +56,9 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('a unit behind it
     ...(database.kind === 'postgres' ? ['SERIALIZABLE'] : []),
   ] as Level[];
   describe.each(levels)('at %s', (level) => {
+    /** PostgreSQL fails where it would have to change what the snapshot hides. */
+    const isHidden = level !== 'READ COMMITTED' && database.kind === 'postgres';
+
     it('deletes a file that the removed owner was given since, or refuses', async () => {
       const shelves = app.dataSource.getRepository(Shelf);
       const { id } = await shelves.save({});
@@ -63,7 +66,10 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('a unit behind it
       const said = await settled(
         behind(level, give(file, 'shelf', id), async () => shelves.remove(await shelves.findOneByOrFail({ id }))),
       );
-      expect(await app.ownerOf(file)).toBe(said === 'done' ? undefined : `shelf ${id}`);
+      expect([said, await app.ownerOf(file)]).toEqual(
+        isHidden ? [expect.stringContaining('Error:'), `shelf ${id}`] : ['done', undefined],
+      );
+      expect(await shelves.existsBy({ id })).toBe(isHidden);
     });
 
     it('deletes a file that was created for the removed owner since, or refuses', async () => {
@@ -77,7 +83,10 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('a unit behind it
           async () => shelves.remove(await shelves.findOneByOrFail({ id })),
         ),
       );
-      expect(await app.ownerOf(file)).toBe(said === 'done' ? undefined : `shelf ${id}`);
+      expect([said, await app.ownerOf(file)]).toEqual(
+        isHidden ? [expect.stringContaining('Error:'), `shelf ${id}`] : ['done', undefined],
+      );
+      expect(await shelves.existsBy({ id })).toBe(isHidden);
     });
 
     it('refuses to remove an owner that was given a file since, where onDelete restricts', async () => {
@@ -87,7 +96,8 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('a unit behind it
       const removal = behind(level, give(file, 'contract', `c ${level}`), async () =>
         contracts.remove(await contracts.findOneByOrFail({ id: `c ${level}` })),
       );
-      await expect(removal).rejects.toThrow();
+      await expect(removal).rejects.toMatchObject({ code: isHidden ? '40001' : 'FILES_OWNER_HAS_FILES' });
+      expect(await contracts.existsBy({ id: `c ${level}` })).toBe(true);
     });
 
     it('removes an owner after its files', async () => {
@@ -138,7 +148,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('a unit behind it
           return app.files.copy(id);
         },
       );
-      await expect(copied).rejects.toThrow();
+      await expect(copied).rejects.toMatchObject({ code: isHidden ? '40001' : 'FILES_FILE_INFECTED' });
     });
 
     it('counts files that came since', async () => {
