@@ -156,16 +156,19 @@ class BullmqEngine implements JobEngine {
     await Promise.all([...this.#queues.values()].map((queue) => queue.close()));
   }
 
-  /**
-   * Ends the connections without waiting for that: a queue that has never been connected is closed, others are
-   * disconnected.
-   */
+  /** Ends connections and timers without waiting for Redis, so that the process can end. */
   #leave(): void {
     this.#logger.warn('The shutdown leaves BullMQ, whose Redis does not answer');
     const told = (error: unknown): void => this.#logger.warn(`BullMQ: ${String(error)}`);
+    for (const worker of this.#workers) {
+      // BullMQ 6.7 closes a worker once, and first waits for Redis: this is another close, which does not.
+      worker.closing = undefined;
+      worker.close(true).catch(told);
+    }
+    // What has said goodbye to Redis, and waits for the answer, is disconnected; what was never connected is closed.
     for (const one of [...this.#workers, ...this.#queues.values()]) {
-      one.close().catch(told);
       one.disconnect().catch(told);
+      one.backend.close(true).catch(told);
     }
   }
 
