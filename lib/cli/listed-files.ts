@@ -44,19 +44,27 @@ function read(row: unknown): ListedFile {
   const location = textOf(columns, 'location');
   if (location === undefined) throw new Error('the line has no "location"');
   const owner = ownerIn(columns);
-  const { size, pinned = false } = columns;
-  if (size !== undefined && size !== null && typeof size !== 'number') throw new Error('"size" is no number');
-  if (typeof pinned !== 'boolean' && pinned !== null) throw new Error('"pinned" is neither true nor false');
   return {
     location,
     oldId: textOf(columns, 'id') ?? null,
     name: textOf(columns, 'name'),
     contentType: textOf(columns, 'content_type'),
-    size: size ?? undefined,
+    size: sizeIn(columns),
     owner,
     // A pin belongs to an owner.
-    pinned: pinned === true && owner !== null,
+    pinned: isPinned(columns) && owner !== null,
   };
+}
+
+function sizeIn({ size }: Record<string, unknown>): number | undefined {
+  if (size === undefined || size === null) return undefined;
+  if (typeof size !== 'number') throw new Error('"size" is no number');
+  return size;
+}
+
+function isPinned({ pinned = null }: Record<string, unknown>): boolean {
+  if (typeof pinned !== 'boolean' && pinned !== null) throw new Error('"pinned" is neither true nor false');
+  return pinned === true;
 }
 
 function ownerIn(columns: Record<string, unknown>): OwnerReference | null {

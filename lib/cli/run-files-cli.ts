@@ -58,7 +58,8 @@ export async function runCommandLine(
 ): Promise<FilesCliExitCode> {
   const { argv = process.argv.slice(2), stdout = process.stdout, stderr = process.stderr } = options;
   const say = (text: string): void => void stderr.write(`${text}\n`);
-  for (const sink of [stdout, stderr]) if (!sink.listeners('error').includes(heard)) sink.on('error', heard);
+  hear(stdout);
+  hear(stderr);
   const [name = '', ...rest] = argv;
   if (HELP.has(name)) {
     stdout.write(generalHelp());
@@ -66,26 +67,14 @@ export async function runCommandLine(
   }
   const command = COMMANDS.find((one) => one.name === name);
   if (!command) {
-    say(`${name === '' ? '' : `There is no command "${name}".\n\n`}${generalHelp()}`);
+    say(helpFor(name));
     return 2;
   }
   const { console } = globalThis;
   // The standard output is for results, so the application's console goes to the standard error.
   if (!options.stdout) globalThis.console = new Console(process.stderr);
   try {
-    const { values, args } = read(command, rest);
-    if (values['help']) {
-      stdout.write(commandHelp(command));
-      return 0;
-    }
-    const out = new Output(stdout, stderr, values['json'] === true);
-    const module = await load();
-    return await inApplication(module, command, say, options.signal, (app, signal) =>
-      untilInterrupted(
-        signal,
-        command.run({ app, options: values, args, out, signal }).finally(() => out.endProgress()),
-      ),
-    );
+    return await runCommand(command, rest, load, { stdout, stderr, signal: options.signal });
   } catch (error) {
     // With EPIPE the reader, such as `head`, has closed the pipe: it has seen enough.
     if (codeOf(faults.get(stdout)) !== 'EPIPE') say(problemOf(error, name));
@@ -95,12 +84,47 @@ export async function runCommandLine(
   }
 }
 
+async function runCommand(
+  command: Command,
+  argv: readonly string[],
+  load: () => Promise<Type>,
+  { stdout, stderr, signal: given }: { stdout: Sink; stderr: Sink; signal: AbortSignal | undefined },
+): Promise<Answer> {
+  const { values, args } = read(command, argv);
+  if (values['help']) {
+    stdout.write(commandHelp(command));
+    return 0;
+  }
+  const out = new Output(stdout, stderr, values['json'] === true);
+  const module = await load();
+  return inApplication(
+    module,
+    command,
+    (text) => void stderr.write(`${text}\n`),
+    given,
+    (app, signal) =>
+      untilInterrupted(
+        signal,
+        command.run({ app, options: values, args, out, signal }).finally(() => out.endProgress()),
+      ),
+  );
+}
+
+/** What is said where there is no such command. */
+function helpFor(name: string): string {
+  return name === '' ? generalHelp() : `There is no command "${name}".\n\n${generalHelp()}`;
+}
+
 function isWrongUse(error: unknown): boolean {
   return error instanceof UsageError || WRONG_USE.some((refusal) => error instanceof refusal);
 }
 
 /** The errors of streams. Node.js does not keep that of the standard output. */
 const faults = new WeakMap<Sink, Error>();
+
+function hear(sink: Sink): void {
+  if (!sink.listeners('error').includes(heard)) sink.on('error', heard);
+}
 
 /** Hears the error event, which would otherwise end the process. The failed write itself rejects, too. */
 function heard(this: Sink, error: Error): void {

@@ -18,12 +18,14 @@ export async function attempt<T>(
       return await request();
     } catch (error) {
       signal?.throwIfAborted();
-      const { status, isSafe, after } = error as UploadError;
-      const isOver = !(error instanceof UploadError) || !(isSafe || (isRepeatable && (status === 0 || status >= 500)));
-      if (isOver || count >= retries) throw error;
-      await pause(after ?? pauseAfter(count) * (0.5 + Math.random()), signal);
+      if (count >= retries || !(error instanceof UploadError) || !mayRepeat(error, isRepeatable)) throw error;
+      await pause(error.after ?? pauseAfter(count) * (0.5 + Math.random()), signal);
     }
   }
+}
+
+function mayRepeat({ status, isSafe }: UploadError, isRepeatable: boolean): boolean {
+  return isSafe || (isRepeatable && (status === 0 || status >= 500));
 }
 
 /** How long to wait after so many failures, in milliseconds. */

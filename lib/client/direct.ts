@@ -40,9 +40,13 @@ export async function uploadDirect(file: Blob, name: string, options: UploadOpti
   } catch (error) {
     // What can go on later stays; what was refused is over anyway.
     if (!store) await giveUp(id, options);
-    else if (error instanceof UploadError && error.status >= 400 && error.status < 500) store.removeItem(key);
+    else if (isRefusal(error)) store.removeItem(key);
     throw error;
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof UploadError && error.status >= 400 && error.status < 500;
 }
 
 /**

@@ -64,9 +64,7 @@ export class Derivations {
     try {
       await this.#derive(derivation, signal);
     } catch (error) {
-      const current = await this.#read(fileId);
-      if (!current || contentTime(current) !== contentTime(original) || !isReadable(current)) return;
-      throw error;
+      if (isAsBefore(original, await this.#read(fileId))) throw error;
     }
   }
 
@@ -121,7 +119,7 @@ export class Derivations {
     const { manager } = unit;
     const { id } = original;
     const [current] = await lockFiles(manager, [id]);
-    if (!current || contentTime(current) !== contentTime(original) || !isReadable(current)) return false;
+    if (!isAsBefore(original, current)) return false;
     const old = (await this.derived.lockOf(manager, [id])).filter(({ ownerField }) => ownerField === recipe.kind);
     const standing = old.find((file) => isOfContent(file, current));
     const isNothing = content.size === 0;
@@ -157,4 +155,9 @@ export class Derivations {
   #read(id: string): Promise<ManagedFile | null> {
     return this.transactor.dataSource.getRepository(ManagedFile).findOneBy({ id });
   }
+}
+
+/** Whether the file is still there with the content that was read, and that content may be read. */
+function isAsBefore(original: ManagedFile, now: ManagedFile | null | undefined): now is ManagedFile {
+  return !!now && contentTime(now) === contentTime(original) && isReadable(now);
 }

@@ -88,11 +88,7 @@ export function readHttpOptions({
     : decorators;
   for (const name of Object.keys(byRoute)) if (name !== 'all') assertRoute('http.decorators', name);
   for (const name of without) assertRoute('http.without', name);
-  if (metadata !== undefined && typeof metadata !== 'function')
-    throw new OptionInvalidError(
-      'http.metadata',
-      `it must be a function of a file, and is ${JSON.stringify(metadata)}`,
-    );
+  assertMetadata(metadata);
   assertTime('http.uploadIdleTimeout', uploadIdleTimeout);
   const { all = [] } = byRoute;
   return {
@@ -114,6 +110,11 @@ function isList(decorators: FilesHttpOptions['decorators']): decorators is Route
 function assertRoute(option: string, name: string): void {
   if ((FILES_ROUTES as readonly string[]).includes(name)) return;
   throw new OptionInvalidError(option, `there is no route "${name}". The routes are ${FILES_ROUTES.join(', ')}`);
+}
+
+function assertMetadata(metadata: FilesHttpOptions['metadata']): void {
+  if (metadata === undefined || typeof metadata === 'function') return;
+  throw new OptionInvalidError('http.metadata', `it must be a function of a file, and is ${JSON.stringify(metadata)}`);
 }
 
 function assertTime(option: string, time: number): void {

@@ -14,7 +14,6 @@ import { followRecords } from './guard/follow-records.js';
 import { guardedOwners } from './guard/guarded-entities.js';
 import { noteMoves } from './guard/record-guard.js';
 import { RowOwners } from './guard/row-owners.js';
-import type { WantedOwner } from './guard/row-owners.js';
 import { CallOutcome } from './call-outcome.js';
 import { assertOwnersExist } from './owner-existence.js';
 import { isScanned, moveFiles } from './move-files.js';
@@ -87,13 +86,13 @@ async function transferAll(
   const outcome = outcomeOf(queue);
   const ledger = findLedger(manager);
   if (ledger && !ledger.onlyGivesValues) await followRecords(runtime, ledger, manager);
-  const wanted: WantedOwner[] = [];
-  for (const { target } of transfers) wanted.push(...target.wanted);
-  const rows = await RowOwners.find(manager, wanted);
+  const rows = await RowOwners.find(
+    manager,
+    transfers.flatMap(({ target }) => target.wanted),
+  );
   const owners = transfers.map(({ target }) => target.owner(outcome, rows));
   if (trace) trace.owners = owners;
-  const rights = ChangeRights.find(queue.unit);
-  if (rights) await rights.assert(owners.filter((_, index) => transfers[index]?.target.authorize));
+  await ChangeRights.find(queue.unit)?.assert(owners.filter((_, index) => transfers[index]?.target.authorize));
   // An owner that was removed in the meantime is refused. Otherwise its row is locked. So a later removal waits for
   // this transaction, and sees the owner's files.
   const unwritten = owners.filter((owner) => !rows.isWritten(owner));
@@ -103,8 +102,7 @@ async function transferAll(
   const moves = [...requests.values()].map(({ move }) => move);
   const refusalOf = (outcomes: readonly TransferOutcome[]): Error | undefined => {
     const refusals = outcomes.flatMap((file) => {
-      const isDone = file.verdict === 'moved' || file.verdict === 'kept';
-      if (isDone) return [];
+      if (isDone(file)) return [];
       // An earlier owner with the same id may have left the file behind, and this transaction has released it. Then the
       // state before that release counts.
       const before = ledger?.files.beforeDisinherited(file.fileId) ?? file.before;
@@ -128,6 +126,10 @@ async function transferAll(
   if (unpinned.length > 0) await setPins(runtime.statements, manager, unpinned, true, terms.actor);
   onEnd?.();
   return owners;
+}
+
+function isDone({ verdict }: TransferOutcome): boolean {
+  return verdict === 'moved' || verdict === 'kept';
 }
 
 /**

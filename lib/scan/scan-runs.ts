@@ -12,6 +12,7 @@ import type { ScanPayload } from '../files/scan/scan-state.js';
 import type { JobContext } from '../jobs/file-job.decorator.js';
 import { locationKey } from '../storage/location-key.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
+import type { FileScanner, ScanVerdict } from '../storage/file-scanner.js';
 import type { Storage } from '../storage/storage.js';
 import { TaskQueue } from '../task-queue/task-queue.js';
 import { Transactor } from '../unit-of-work/transactor.js';
@@ -71,14 +72,7 @@ export class ScanRuns {
   async #outcomeOf(file: ManagedFile, attempt: number, signal: AbortSignal): Promise<Outcome | undefined> {
     try {
       const ending = AbortSignal.any([signal, AbortSignal.timeout(this.options.timeout)]);
-      const storage = this.storages.of(file);
-      const scanner = this.storages.scannerOf(file);
-      if (!scanner)
-        throw new ScannerFailedError(
-          file.scanner ?? '',
-          `neither storage "${storage.name}" nor the type of its owner has one any more`,
-        );
-      const verdict = await askScanner(file, storage, scanner, ending);
+      const verdict = await this.#verdictOn(file, ending);
       return verdict.clean
         ? { state: 'clean', finding: null }
         : { state: 'infected', finding: shortened(verdict.finding) };
@@ -93,17 +87,22 @@ export class ScanRuns {
     }
   }
 
+  #verdictOn(file: ManagedFile, signal: AbortSignal): Promise<ScanVerdict> {
+    const storage = this.storages.of(file);
+    const scanner = this.storages.scannerOf(file);
+    if (scanner) return askScanner(file, storage, scanner, signal);
+    throw new ScannerFailedError(
+      file.scanner ?? '',
+      `neither storage "${storage.name}" nor the type of its owner has one any more`,
+    );
+  }
+
   async #settle(scanned: ManagedFile, outcome: Outcome, hasHooks = true): Promise<void> {
     const { id } = scanned;
     const scanner = this.storages.scannerOf(scanned);
     await this.queue.runQueued(async (queue) => {
       const [file] = await lockFiles(queue.unit.manager, [id]);
-      // What was scanned is not the content any more. Another storage has another scanner, even for the same location.
-      if (file?.storage !== scanned.storage || file.location !== scanned.location) return;
-      // The file has a new owner with another scanner. A separate job runs that scanner.
-      if (this.storages.scannerOf(file)?.name !== scanner?.name) return;
-      // Another scan has had a verdict meanwhile.
-      if (outcome.state === 'failed' && file.scan !== 'pending') return;
+      if (!file || !this.#holds(outcome, scanned, scanner, file)) return;
       const { scan: previous } = file;
       const storage = this.storages.of(file);
       const verdict = { scan: outcome.state, scanner: scanner?.name ?? file.scanner, finding: outcome.finding };
@@ -118,6 +117,16 @@ export class ScanRuns {
       await queue.drain(undefined);
       queue.unit.afterCommit(() => this.#tell(file, outcome));
     });
+  }
+
+  /** Whether the outcome of the scan is that of the file as it is now. */
+  #holds({ state }: Outcome, scanned: ManagedFile, scanner: FileScanner | undefined, now: ManagedFile): boolean {
+    // What was scanned is not the content any more. Another storage has another scanner, even for the same location.
+    if (now.storage !== scanned.storage || now.location !== scanned.location) return false;
+    // The file has a new owner with another scanner. A separate job runs that scanner.
+    if (this.storages.scannerOf(now)?.name !== scanner?.name) return false;
+    // Another scan has had a verdict meanwhile.
+    return state !== 'failed' || now.scan === 'pending';
   }
 
   /**

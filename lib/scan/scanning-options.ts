@@ -40,12 +40,18 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 export function readScanningOptions(options: ScanningOptions = {}): CheckedScanningOptions {
   const { owners = {}, attachPending = true, infected = 'keep', attempts = 12, backoff = 1000 } = options;
   const { timeout = 600_000, concurrency = 2 } = options;
+  const checked = { owners, attachPending, infected, attempts, backoff, timeout, concurrency };
+  assertScanningOptions(checked);
+  return checked;
+}
+
+function assertScanningOptions({ owners, attachPending, infected, ...counts }: CheckedScanningOptions): void {
   const refuse = (option: string, value: unknown, expected: string): never => {
     throw new OptionInvalidError(`scanning.${option}`, `it must be ${expected}, and is ${JSON.stringify(value)}`);
   };
   if (typeof attachPending !== 'boolean') refuse('attachPending', attachPending, 'true or false');
   if (infected !== 'keep' && infected !== 'remove') refuse('infected', infected, "'keep' or 'remove'");
-  for (const [name, value] of Object.entries({ attempts, backoff, timeout, concurrency }))
+  for (const [name, value] of Object.entries(counts))
     if (!isCount(value)) refuse(name, value, 'a whole number above zero');
   if (!attachPending && Object.keys(owners).length > 0)
     refuse(
@@ -54,7 +60,6 @@ export function readScanningOptions(options: ScanningOptions = {}): CheckedScann
       'true with scanning.owners: an owner has to get a file before its scanner examines it',
     );
   for (const [type, scanner] of Object.entries<FileScanner>(owners)) assertScanner(scanner, `scanning.owners.${type}`);
-  return { owners, attachPending, infected, attempts, backoff, timeout, concurrency };
 }
 
 /** Whether it is a whole number above zero, also if it is a time. */

@@ -45,17 +45,24 @@ export const orphans: Command = {
         count++;
         bytes += orphan.size;
         if (problem !== undefined) failed++;
-        const done = act ? { done: problem === undefined, problem: problem ?? null } : {};
-        await out.result({ ...orphan, ...done }, lineOf(orphan, problem));
+        await out.result({ ...orphan, ...(act && outcomeOf(problem)) }, lineOf(orphan, problem));
       }
     }
     progress.end();
     if (act && options['delete'])
       failed += (await sweepUntil(signal, app.get(FilesSweeper, { strict: false }), out)).failed;
-    out.note(`${count} found, ${sizeText(bytes)}${failed > 0 ? `; ${failed} failed` : ''}`);
+    out.note(noteOf(count, bytes, failed));
     return count === 0 || (act && failed === 0) ? 0 : 1;
   },
 };
+
+function noteOf(count: number, bytes: number, failed: number): string {
+  return `${count} found, ${sizeText(bytes)}${failed > 0 ? `; ${failed} failed` : ''}`;
+}
+
+function outcomeOf(problem: string | undefined): { done: boolean; problem: string | null } {
+  return { done: problem === undefined, problem: problem ?? null };
+}
 
 function lineOf({ storage, location, size, modifiedAt }: OrphanedBytes, problem: string | undefined): string {
   const failure = problem === undefined ? [] : [`failed: ${problem}`];

@@ -28,11 +28,9 @@ export const storages: Command = {
       const check = options['check'] ? await probe(storage) : undefined;
       isFine &&= check?.ok !== false;
       const can = STORAGE_VERBS.filter((verb) => storage.can(verb));
-      const { maxSize = null, acceptedTypes = null, downloads } = storage;
       const lines = [`${name}: ${files} files, ${sizeText(bytes)}`, `  can ${can.join(', ')}`, limitsOf(storage)];
-      if (check) lines.push(`  ${CHECKED[String(check.ok)]}${check.problem === null ? '' : `: ${check.problem}`}`);
-      const result = { storage: name, can, maxSize, acceptedTypes, downloads, files, bytes, ...check };
-      await out.result(result, lines.join('\n'));
+      if (check) lines.push(textOf(check));
+      await out.result({ storage: name, can, ...settingsOf(storage), files, bytes, ...check }, lines.join('\n'));
     }
     for (const [name, { files }] of totals) {
       isFine = false;
@@ -41,6 +39,11 @@ export const storages: Command = {
     return isFine ? 0 : 1;
   },
 };
+
+function settingsOf(storage: Storage) {
+  const { maxSize = null, acceptedTypes = null, downloads } = storage;
+  return { maxSize, acceptedTypes, downloads };
+}
 
 function limitsOf({ acceptedTypes, maxSize }: Storage): string {
   return `  takes ${acceptedTypes?.join(', ') ?? 'all types'}, up to ${maxSize === undefined ? 'any size' : sizeText(maxSize)}`;
@@ -53,6 +56,10 @@ interface Check {
 }
 
 const CHECKED: Readonly<Record<string, string>> = { true: 'check passed', false: 'check failed', null: 'not checked' };
+
+function textOf({ ok, problem }: Check): string {
+  return `  ${CHECKED[String(ok)]}${problem === null ? '' : `: ${problem}`}`;
+}
 
 /** Writes, reads and removes a few bytes. */
 async function probe(storage: Storage): Promise<Check> {

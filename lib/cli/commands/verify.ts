@@ -3,7 +3,7 @@ import type { AuditProgress } from '../../audit/audit-options.js';
 import type { AuditFinding } from '../../audit/audit-finding.js';
 import { FileNotFoundError } from '../../errors/files.errors.js';
 import { FilesService } from '../../files/files.service.js';
-import { type Command, UsageError } from '../command.js';
+import { type Command, type OptionValues, UsageError } from '../command.js';
 import { inHalves } from '../in-halves.js';
 import { inPages } from '../in-pages.js';
 import { countIn, momentIn, textIn } from '../values.js';
@@ -30,18 +30,11 @@ export const verify: Command = {
   },
   async run({ app, options, out, signal }) {
     const fixes = isFixing(textIn(options, 'fix'));
-    const since = momentIn(options, 'since');
     const audit = app.get(FilesAudit, { strict: false });
-    const concurrency = countIn(options, 'concurrency');
-    const progress = out.progress('checked', since ? undefined : await audit.count());
-    const terms = {
-      deep: options['deep'] === true,
-      bytes: options['no-bytes'] !== true,
-      signal,
-      ...(since && { since }),
-      ...(concurrency !== undefined && { concurrency }),
-      onProgress: ({ records, files: looked }: AuditProgress) => progress.reach(records + looked),
-    };
+    const asked = termsIn(options);
+    const progress = out.progress('checked', asked.since ? undefined : await audit.count());
+    const onProgress = ({ records, files: looked }: AuditProgress): void => progress.reach(records + looked);
+    const terms = { ...asked, signal, onProgress };
     const isDry = options['dry-run'] === true;
     const files = app.get(FilesService, { strict: false });
     let [found, fixed] = [0, 0];
@@ -69,6 +62,16 @@ export const verify: Command = {
     return found > (isDry ? 0 : fixed) ? 1 : 0;
   },
 };
+
+function termsIn(options: OptionValues) {
+  const [since, concurrency] = [momentIn(options, 'since'), countIn(options, 'concurrency')];
+  return {
+    deep: options['deep'] === true,
+    bytes: options['no-bytes'] !== true,
+    ...(since && { since }),
+    ...(concurrency !== undefined && { concurrency }),
+  };
+}
 
 /** Whether findings are to be fixed; throws `UsageError` for a kind that cannot be. */
 function isFixing(kind: string | undefined): boolean {

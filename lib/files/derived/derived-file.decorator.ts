@@ -85,11 +85,12 @@ function faultOf(kind: string, options: DerivedFileOptions): string | undefined 
   const from = [options?.from ?? []].flat();
   if (from.length === 0 || !from.every((pattern) => typeof pattern === 'string' && isContentTypePattern(pattern)))
     return `\`from\` must name content types, like 'image/*', and is ${JSON.stringify(options?.from)}.`;
-  for (const option of NUMBERS) {
-    const value = options[option];
-    const least = option === 'attempts' ? 2 : 1;
-    if (value !== undefined && !(Number.isSafeInteger(value) && value >= least && value <= LONGEST_TIMER))
-      return `\`${option}\` must be a whole number from ${least} on, and is ${String(value)}.`;
-  }
-  return undefined;
+  return NUMBERS.map((option) => faultOfNumber(option, options[option])).find((fault) => fault !== undefined);
+}
+
+function faultOfNumber(option: (typeof NUMBERS)[number], value: number | undefined): string | undefined {
+  const least = option === 'attempts' ? 2 : 1;
+  if (value === undefined || (Number.isSafeInteger(value) && value >= least && value <= LONGEST_TIMER))
+    return undefined;
+  return `\`${option}\` must be a whole number from ${least} on, and is ${String(value)}.`;
 }

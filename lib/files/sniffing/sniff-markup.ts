@@ -27,12 +27,12 @@ export function sniffMarkup(text: string): string | undefined {
   if (document.startsWith('<!--')) return declared ? 'application/xml' : 'text/html';
   const doctype = DOCTYPE.exec(document);
   if (doctype) return typeOfRoot(doctype[1] ?? 'html', declared) ?? 'application/xml';
-  const root = ROOT.exec(document);
-  const type = root && typeOfRoot(root[1] ?? '', declared);
+  const [, root = '', attributes = ''] = ROOT.exec(document) ?? [];
+  const type = typeOfRoot(root, declared);
   if (type) return type;
   if (declared) return 'application/xml';
   if (HTML_ROOT.test(document)) return 'text/html';
-  return root?.[2]?.includes('xmlns') ? 'application/xml' : undefined;
+  return attributes.includes('xmlns') ? 'application/xml' : undefined;
 }
 
 function typeOfRoot(root: string, declared: boolean): string | undefined {

@@ -1,4 +1,5 @@
 import { getMetadataArgsStorage, Index } from 'typeorm';
+import type { ColumnOptions } from 'typeorm';
 import { DecorationInvalidError } from '../../errors/setup.errors.js';
 
 /** The policy for a file that a record no longer names. */
@@ -66,8 +67,10 @@ function needsIndex(target: object, property: string, refuse: (why: string) => E
   if (!relation && !column) throw refuse('put it above @Column(), or above the relation to ManagedFile.');
   const covers = ({ target: of, columns: covered }: { target: unknown; columns?: unknown }) =>
     of === target.constructor && Array.isArray(covered) && covered.length === 1 && covered[0] === property;
-  if (indices.some(covers) || uniques.some(covers) || column?.options.unique || column?.options.primary) return false;
-  if (relation) return relation.relationType === 'many-to-one';
-  const { type, array } = column?.options ?? {};
-  return array !== true && !LISTS.has(type) && !String(type).endsWith('text');
+  if ([...indices, ...uniques].some(covers) || column?.options.unique || column?.options.primary) return false;
+  return relation ? relation.relationType === 'many-to-one' : !isList(column?.options ?? {});
+}
+
+function isList({ type, array }: ColumnOptions): boolean {
+  return array === true || LISTS.has(type) || String(type).endsWith('text');
 }

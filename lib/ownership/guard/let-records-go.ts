@@ -42,14 +42,22 @@ export async function letRecordsGo(
     const owner = { type: file.ownerType ?? '', id: file.ownerId ?? '' };
     // Several rows may have owned it, one after the other.
     const one = letGo.get(file.id)?.find(({ owners }) => owners.some((other) => isSameOwner(other, owner)));
-    if (!one || used.isUsed(owner, file.id)) continue;
-    const { isRemoved, before } = one.row.row;
-    // A row that this transaction inserted and removed owned only the files that it was given here; others with its
-    // owner id were left by an earlier owner of the same id.
-    if (isRemoved && before === null && !isSameOwner(owner, ledger.ownerGiven(file.id))) continue;
+    if (!one || used.isUsed(owner, file.id) || isOfEarlier(one.row, owner, ledger.ownerGiven(file.id))) continue;
     dropped[one.onReplace].push(file);
   }
   await runtime.inUnit(transaction, (unit) => applyPolicies(runtime, unit, dropped));
+}
+
+/**
+ * Whether an earlier owner of the same id has left the file: a row that this transaction inserted and removed owned only
+ * the files that it was given here.
+ */
+function isOfEarlier(
+  { row }: CurrentRow,
+  owner: OwnerReference,
+  given: ReturnType<RecordLedger['ownerGiven']>,
+): boolean {
+  return row.isRemoved && row.before === null && !isSameOwner(owner, given);
 }
 
 /** The ids of the files that the rows have let go of so far, so that they can be locked together with others. */

@@ -31,12 +31,9 @@ export class PortableStatements extends StepwiseStatements {
         id,
         fileId,
         action,
-        fromType: from?.type ?? null,
-        fromId: from?.id ?? null,
-        toType: to?.type ?? null,
-        toId: to?.id ?? null,
-        actorType: actor?.type ?? null,
-        actorId: actor?.id ?? null,
+        ...columns('from', from),
+        ...columns('to', to),
+        ...columns('actor', actor),
         forced,
         at: new Date(Math.max(Date.now(), Number(last ?? 0) + 1)),
       });
@@ -64,4 +61,12 @@ export class PortableStatements extends StepwiseStatements {
     }
     return files;
   }
+}
+
+/** The two columns of a reference, which are null without one. */
+function columns<Name extends 'from' | 'to' | 'actor'>(
+  name: Name,
+  reference: { readonly type: string; readonly id: string } | null,
+): Pick<FileTransfer, `${Name}Type` | `${Name}Id`> {
+  return { [`${name}Type`]: reference?.type ?? null, [`${name}Id`]: reference?.id ?? null } as never;
 }

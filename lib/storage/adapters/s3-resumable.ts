@@ -133,23 +133,24 @@ export class S3ResumableUploads implements ResumableUploadAdapter {
     const chunks = content[Symbol.asyncIterator]();
     let promised = size;
     let sent: PartOnItsWay | undefined;
+    const fill = async (piece: Uint8Array): Promise<void> => {
+      begun.add(piece);
+      promised -= piece.length;
+      sent?.add(piece);
+      const isPromised = begun.missing <= promised && this.#onTheirWay.size < MAX_ON_THEIR_WAY;
+      if (isPromised || begun.missing === 0) sent ??= this.#begin(location, handle, begun);
+      if (begun.missing > 0) return;
+      await sent?.finish();
+      if (sent) this.#onTheirWay.delete(sent);
+      sent = undefined;
+      begun.next();
+    };
     try {
       for (;;) {
         const next = await chunks.next().catch((error: unknown) => ({ error }));
         if ('error' in next) return next;
         if (next.done === true) return undefined;
-        for (const piece of begun.piecesOf(next.value)) {
-          begun.add(piece);
-          promised -= piece.length;
-          sent?.add(piece);
-          const isPromised = begun.missing <= promised && this.#onTheirWay.size < MAX_ON_THEIR_WAY;
-          if (isPromised || begun.missing === 0) sent ??= this.#begin(location, handle, begun);
-          if (begun.missing > 0) continue;
-          await sent?.finish();
-          if (sent) this.#onTheirWay.delete(sent);
-          sent = undefined;
-          begun.next();
-        }
+        for (const piece of begun.piecesOf(next.value)) await fill(piece);
       }
     } finally {
       await sent?.giveUp();

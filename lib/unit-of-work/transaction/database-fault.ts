@@ -70,13 +70,16 @@ interface DriverError {
 
 /** Classifies an error of TypeORM or of a driver; errors that do not come from a database are 'other'. */
 export function databaseFault(error: unknown): DatabaseFault {
-  const { code, errno, fatal, message } = driverErrorOf(error);
+  const { code, errno, ...cause } = driverErrorOf(error);
   const text = typeof code === 'string' ? code : '';
   if (text.startsWith('SQLITE_')) return SQLITE.find(([prefix]) => text.startsWith(prefix))?.[1] ?? 'other';
   if (POSTGRES[text]) return POSTGRES[text];
   if (errno !== undefined && MYSQL[errno]) return MYSQL[errno];
-  const lost = fatal === true || LOST_CODE.test(text) || (!SQLSTATE.test(text) && LOST_MESSAGE.test(message ?? ''));
-  return lost || isReleased(error) ? 'lost' : 'other';
+  return isLoss(text, cause) || isReleased(error) ? 'lost' : 'other';
+}
+
+function isLoss(code: string, { fatal, message }: DriverError): boolean {
+  return fatal === true || LOST_CODE.test(code) || (!SQLSTATE.test(code) && LOST_MESSAGE.test(message ?? ''));
 }
 
 /**

@@ -5,6 +5,7 @@ import type { BegunWith, IsolationLevel } from '../dialects/dialect.js';
 import { Line, lineOf } from '../mutex.js';
 import { Scope } from '../scopes/scope.js';
 import { leaseConnection, sharesConnection } from '../one-connection/shared-connection.js';
+import type { ForeignTransaction } from '../transaction/foreign-transaction.js';
 import { depthOf } from '../transaction/transaction-state.js';
 import { readAuthoritatively } from './query-builders.js';
 import { quietManager, quietOnceEnded } from './quiet.js';
@@ -102,8 +103,7 @@ function nestTransaction(manager: EntityManager, own: Transaction, args: unknown
   const dataSource = dataSourceOf(manager);
 
   const begin = async (first: IsolationLevel | Work, second?: Work): Promise<unknown> => {
-    const isolation = typeof first === 'string' ? first : undefined;
-    const work = typeof first === 'function' ? first : second;
+    const [isolation, work] = typeof first === 'function' ? [undefined, first] : [first, second];
     // Without a callback, TypeORM throws its own error.
     if (!work) return own.call(manager, first, second);
     const { queryRunner } = manager;
@@ -113,33 +113,42 @@ function nestTransaction(manager: EntityManager, own: Transaction, args: unknown
     if (here?.kind === 'scope' && (!real || real === here.transaction.runner)) {
       return nested(here, undefined, own, isolation, work);
     }
-    const around =
-      here?.kind === 'foreign' && (real ? real === here.runner : sharesConnection(dataSource)) ? here : undefined;
-    const run = (): Promise<unknown> =>
-      own.call(manager, isolation, (inner) => {
-        const runner = realRunner(inner.queryRunner as QueryRunner);
-        const line = around ? new Line() : lineOf(runner);
-        const begunWith = around ? around.isolation : begunBy(runner, isolation);
-        const node = {
-          kind: 'foreign',
-          enclosing: ambientNode(),
-          dataSource,
-          runner,
-          isolation: begunWith,
-          line,
-        } as const;
-        return within(node, async () => {
-          const result = await work(inner);
-          line.finish();
-          return result;
-        });
-      });
-    return around ? around.line.enter(run) : run();
+    const isPart = here?.kind === 'foreign' && (real ? real === here.runner : sharesConnection(dataSource));
+    return noted(manager, own, isPart ? here : undefined, isolation, work);
   };
 
   const { queryRunner } = manager;
   const here = isFacade(queryRunner) ? scopeOf(queryRunner) : ambientOf(dataSource);
   return quietOnceEnded(here, begin(...(args as Parameters<typeof begin>)));
+}
+
+/** Runs a transaction of TypeORM, and notes it while `work` runs. `around` is the noted transaction that it is part of. */
+function noted(
+  manager: EntityManager,
+  own: Transaction,
+  around: ForeignTransaction | undefined,
+  isolation: IsolationLevel | undefined,
+  work: Work,
+): Promise<unknown> {
+  const run = (): Promise<unknown> =>
+    own.call(manager, isolation, (inner) => {
+      const runner = realRunner(inner.queryRunner as QueryRunner);
+      const line = around ? new Line() : lineOf(runner);
+      const node = {
+        kind: 'foreign',
+        enclosing: ambientNode(),
+        dataSource: dataSourceOf(manager),
+        runner,
+        isolation: around ? around.isolation : begunBy(runner, isolation),
+        line,
+      } as const;
+      return within(node, async () => {
+        const result = await work(inner);
+        line.finish();
+        return result;
+      });
+    });
+  return around ? around.line.enter(run) : run();
 }
 
 /** The isolation of the runner's transaction, if `manager.transaction()` has begun it. */
