@@ -75,41 +75,36 @@ export interface JobHost {
   gaveUp(job: TakenJob, why: string): Promise<void>;
 }
 
-/** Stores jobs and runs them: `outboxJobs()` makes an engine. Its members are for the library alone. */
+/**
+ * Stores jobs and runs them: `outboxJobs()` makes one. Applications may share it, one after the other or side by side:
+ * what belongs to one of them is in its `RunningEngine`. Its members are for the library alone.
+ */
 export interface JobEngine {
   /**
-   * Begins to run jobs. Called once, when the application has booted. Jobs may be written before.
+   * Begins to run the jobs of an application that has booted. Jobs may be written before.
    * @internal
    */
-  start(host: JobHost): Promise<void> | void;
+  start(host: JobHost): Promise<RunningEngine> | RunningEngine;
   /**
    * Writes the jobs of one unit of work in its transaction, by one statement.
    * @internal
    */
   write(manager: EntityManager, jobs: readonly NewJob[]): Promise<void>;
-  /**
-   * Hears that jobs were committed.
-   * @internal
-   */
+}
+
+/** An engine from the boot of an application to its shutdown. */
+export interface RunningEngine {
+  /** Hears that jobs were committed. */
   committed?(jobs: readonly NewJob[]): void;
   /**
-   * Takes no job any more, and resolves when those that run have ended: after `shutdownTimeout` they are aborted.
-   * @internal
+   * Takes no job any more, and resolves when those that run have ended: after `shutdownTimeout` they are aborted, and 6 s
+   * later everything that has not ended is left.
    */
   stop(): Promise<void>;
-  /**
-   * The jobs that were given up, the last one first.
-   * @internal
-   */
+  /** The jobs that were given up, the last one first. */
   failed(limit: number): Promise<FailedJob[]>;
-  /**
-   * Throws unless the engine's server answers; one cheap request.
-   * @internal
-   */
+  /** Throws unless the engine's server answers; one cheap request. */
   ping?(): Promise<void>;
-  /**
-   * Lets jobs that were given up run again, from their first attempt on; gives how many there were.
-   * @internal
-   */
+  /** Lets jobs that were given up run again, from their first attempt on; gives how many there were. */
   retry(ids: readonly string[]): Promise<number>;
 }

@@ -4,6 +4,7 @@ import { jobTrace } from '../diagnostics/traces.js';
 import { JobLostError, JobTimeoutError } from '../errors/jobs.errors.js';
 import { TaskQueue } from '../task-queue/task-queue.js';
 import { within } from '../unit-of-work/scopes/ambient.js';
+import { untilAborted } from '../unit-of-work/until-aborted.js';
 import type { JobContext } from './file-job.decorator.js';
 import type { TakenJob } from './job-engine.js';
 import { JobHandlers } from './job-handlers.js';
@@ -66,13 +67,8 @@ export class JobRuns {
   }
 
   async #alone(handler: JobHandler, job: TakenJob, context: JobContext, done: Done): Promise<void> {
-    const { signal } = context;
-    const aborted = new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-      signal.throwIfAborted();
-    });
-    // A handler that does not look at its signal is not waited for.
-    await Promise.race([(async () => handler.run(job.data.payload, context))(), aborted]);
+    context.signal.throwIfAborted();
+    await untilAborted((async () => handler.run(job.data.payload, context))(), context.signal);
     await this.queue.runQueued(({ unit }) => mark(job, unit.manager, done), { name: `end of job ${handler.name}` });
   }
 }

@@ -18,7 +18,7 @@ export interface CheckedJobsOptions extends Required<JobsOptions> {
   shutdownTimeout: number;
 }
 
-const MEMBERS = ['start', 'write', 'stop', 'failed', 'retry'] as const;
+const MEMBERS = ['start', 'write'] as const;
 
 /** Fills in the defaults; throws `OptionInvalidError` for what is no engine. */
 export function readJobsOptions(options: JobsOptions = {}, shutdownTimeout = 0): CheckedJobsOptions {

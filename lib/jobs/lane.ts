@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { JobHandler } from './job-handlers.js';
 
 /** What a lane does. */
@@ -17,6 +18,8 @@ export class Lane<Job> {
   #isAskedAgain = false;
   #isClosed = false;
   #taking: Promise<void> = Promise.resolve();
+  /** Jobs run in the context of the boot, and not of whoever queued one, or ran the one before. */
+  readonly #boot = new AsyncResource('FilesJobs');
 
   constructor(
     readonly handler: JobHandler,
@@ -33,7 +36,7 @@ export class Lane<Job> {
     this.#isAskedAgain = true;
     if (this.#isTaking) return;
     this.#isTaking = true;
-    this.#taking = this.#takeAll();
+    this.#taking = this.#boot.runInAsyncScope(() => this.#takeAll());
   }
 
   /** Takes no job any more; resolves when what is being taken has begun. */

@@ -24,18 +24,20 @@ export class RunningJobs {
   }
 
   /**
-   * Waits for all runs; after `timeout` milliseconds they are aborted, and those that do not end then are left. Never
-   * rejects.
+   * Waits for `taking`, in which the last runs begin, and for all runs. After `timeout` milliseconds runs are aborted,
+   * and after `GRACE` more everything is left; without a run, after `GRACE`. Never rejects. Resolves with whether all
+   * has ended.
    */
-  async end(timeout: number): Promise<void> {
-    if (await this.#endWithin(timeout)) return;
-    logger.warn(`The shutdown aborts ${this.#runs.size} run(s) of jobs that had not ended after ${timeout} ms`);
+  async end(timeout: number, taking: Promise<unknown>): Promise<boolean> {
+    const all = taking.then(() => Promise.all(this.#runs));
+    const first = Math.min(timeout, GRACE);
+    if (await endsWithin(all, first)) return true;
+    if (this.#runs.size > 0 && (await endsWithin(all, timeout - first))) return true;
+    const { size } = this.#runs;
+    if (size > 0) logger.warn(`The shutdown aborts ${size} run(s) of jobs that had not ended after ${timeout} ms`);
     this.#stopping.abort(new ShuttingDownError(timeout));
-    if (!(await this.#endWithin(GRACE)))
-      logger.warn(`The shutdown leaves ${this.#runs.size} run(s) of jobs that do not end`);
-  }
-
-  async #endWithin(timeout: number): Promise<boolean> {
-    return this.#runs.size === 0 || endsWithin(Promise.all(this.#runs), timeout);
+    if (await endsWithin(all, size > 0 ? GRACE : GRACE - first)) return true;
+    if (this.#runs.size > 0) logger.warn(`The shutdown leaves ${this.#runs.size} run(s) of jobs that do not end`);
+    return false;
   }
 }

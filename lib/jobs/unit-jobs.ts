@@ -7,7 +7,7 @@ import type { Clock } from '../files/clock.js';
 import { uuidV7 } from '../files/file-id.js';
 import type { EnqueueOptions, JobIntake } from '../task-queue/job-intake.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
-import type { JobEngine, NewJob } from './job-engine.js';
+import type { JobEngine, NewJob, RunningEngine } from './job-engine.js';
 import { JobHandlers } from './job-handlers.js';
 import { JOBS_OPTIONS } from './jobs-options.js';
 import type { CheckedJobsOptions } from './jobs-options.js';
@@ -29,6 +29,8 @@ const LAST_MOMENT = 8.64e15;
 @Injectable()
 export class UnitJobs implements JobIntake {
   readonly #engine: JobEngine;
+  /** Hears of committed jobs, while the engine runs. */
+  committed: RunningEngine['committed'];
 
   constructor(
     private readonly handlers: JobHandlers,
@@ -81,7 +83,7 @@ export class UnitJobs implements JobIntake {
       throw new UnitAbortedError(`${why}; use dataSource.transaction()`);
     }
     await this.#engine.write(root.manager, jobs);
-    root.afterCommit(() => this.#engine.committed?.(jobs));
+    root.afterCommit(() => this.committed?.(jobs));
   }
 }
 

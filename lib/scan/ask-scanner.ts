@@ -3,6 +3,7 @@ import type { ManagedFile } from '../files/managed-file.entity.js';
 import { exactLength } from '../storage/exact-length.js';
 import type { FileScanner, ScanVerdict } from '../storage/file-scanner.js';
 import type { Storage } from '../storage/storage.js';
+import { untilAborted } from '../unit-of-work/until-aborted.js';
 
 /** Content that is larger than the scanner takes. Another attempt would be the same. */
 export class TooLargeForScannerError extends ScannerFailedError {}
@@ -31,20 +32,6 @@ export async function askScanner(
     return readVerdict(name, verdict, content.readableEnded);
   } finally {
     content.destroy();
-  }
-}
-
-/** A scanner that does not look at its signal is not waited for. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let abort = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', abort, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }
 

@@ -1,5 +1,6 @@
 import { tracingChannel } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { actAs } from '../../lib/actor/actor.js';
 import { FILES_CHANNELS } from '../../lib/diagnostics/traces.js';
 import type { EnqueueTrace, JobTrace } from '../../lib/diagnostics/traces.js';
 import { FILES_ENTITIES } from '../../lib/files.module.js';
@@ -369,9 +370,9 @@ export function describeJobs(name: string, kind: TestDatabase, engine: TestedEng
       const app = await open({ jobs, script: new JobScript(() => running.opened.then(() => app.write('ended'))) });
       await app.queue.run(() => ['1', '2', '3'].forEach((one) => app.queue.enqueue('ordered', one)));
       await app.script.begun(1);
-      const stop = vi.spyOn(jobs.engine, 'stop');
+      const closing = vi.spyOn(app.jobs, 'beforeApplicationShutdown');
       const closed = close(app);
-      await expect.poll(() => stop.mock.calls).toHaveLength(1);
+      await expect.poll(() => closing.mock.calls).toHaveLength(1);
       running.open();
       await closed;
       expect(app.script.payloads).toEqual(['1']);
@@ -401,6 +402,49 @@ export function describeJobs(name: string, kind: TestDatabase, engine: TestedEng
       await settled();
       expect(next.script.payloads).toEqual(['x']);
       expect(await notes()).toEqual(['x']);
+    });
+
+    it('serves one application after the other, also after a shutdown that aborted runs', async () => {
+      const jobs = { engine: await engine.make(database) };
+      const first = await open({
+        jobs,
+        shutdownTimeout: 20,
+        script: new JobScript(() => new Promise(() => undefined)),
+      });
+      await first.queue.run(() => first.queue.enqueue('note', 'left'));
+      await first.script.begun(1);
+      await close(first);
+      const second = await open({ jobs });
+      await second.queue.run(() => second.queue.enqueue('note', 'queued'));
+      await settled();
+      expect(second.script.payloads.toSorted()).toEqual(['left', 'queued']);
+    });
+
+    it('serves two applications side by side, of which one ends', async () => {
+      const jobs = { engine: await engine.make(database) };
+      const [one, other] = [await open({ jobs }), await open({ jobs })];
+      await close(other);
+      await one.queue.run(() => one.queue.enqueue('note', 'x'));
+      await settled();
+      expect([one.script.payloads, other.script.payloads]).toEqual([['x'], []]);
+    });
+
+    it('runs jobs as nobody, whoever queued them or ran before', async () => {
+      const running = gate();
+      const actors: unknown[] = [];
+      const script = new JobScript(async ({ payload }) => {
+        actors.push([payload, await app.actor()]);
+        if (payload === 'first') await running.opened;
+      });
+      const app = await open({ script });
+      const queue = (payload: string) => app.queue.run(() => app.queue.enqueue('single', payload));
+      await actAs({ type: 'user', id: 'ada' }, () => queue('first'));
+      await app.script.begun(1);
+      await actAs({ type: 'user', id: 'ben' }, () => queue('second'));
+      await queue('third');
+      running.open();
+      await settled();
+      expect(actors).toEqual(['first', 'second', 'third'].map((payload) => [payload, null]));
     });
 
     it('leaves jobs that a process only queues to those that run them', async () => {

@@ -3,6 +3,7 @@ import { type DynamicModule, Injectable, type ModuleMetadata, type Provider } fr
 import { Test } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Column, DataSource, type DataSourceOptions, Entity, PrimaryGeneratedColumn, type Repository } from 'typeorm';
+import { ActorSource, type Actor } from '../../lib/actor/actor.js';
 import { FileJob, type JobContext } from '../../lib/jobs/file-job.decorator.js';
 import { FilesJobs } from '../../lib/jobs/files-jobs.js';
 import type { JobsOptions } from '../../lib/jobs/jobs-options.js';
@@ -80,6 +81,11 @@ class Handlers {
     return this.script.play(payload, context, (text) => this.notes.insert({ text }));
   }
 
+  @FileJob('single', { unit: false, concurrency: 1 })
+  single(payload: unknown, context: JobContext): Promise<void> {
+    return this.script.play(payload, context, (text) => this.notes.insert({ text }));
+  }
+
   @FileJob('doomed', { attempts: 2, backoff: 1, gaveUp: async (...told) => void GIVEN_UP.push(told) })
   doomed(payload: unknown, context: JobContext): Promise<void> {
     return this.script.play(payload, context, (text) => this.notes.insert({ text }));
@@ -109,6 +115,8 @@ export interface JobsApp {
   readonly jobs: FilesJobs;
   readonly dataSource: DataSource;
   readonly script: JobScript;
+  /** Who acts where it is called. */
+  actor(): Promise<Actor | null>;
   /** Writes a note, in a unit of work where one is open. */
   write(text: string): Promise<unknown>;
   close(): Promise<void>;
@@ -141,6 +149,7 @@ export async function jobsApp(options: JobsAppOptions): Promise<JobsApp> {
   return {
     queue: testing.get(TaskQueue),
     jobs: testing.get(FilesJobs),
+    actor: () => testing.get(ActorSource).current(),
     dataSource,
     script,
     write: (text) => dataSource.getRepository(JobNote).insert({ text }),

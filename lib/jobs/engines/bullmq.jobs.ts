@@ -3,20 +3,21 @@
  * @module nestjs-files/jobs/bullmq
  */
 import { Logger } from '@nestjs/common';
-import { type ConnectionOptions, type Job, Queue, Worker, type WorkerOptions } from 'bullmq';
+import { type ConnectionOptions, isRedisInstance, type Job, Queue, Worker, type WorkerOptions } from 'bullmq';
 import type { EntityManager } from 'typeorm';
 import { JobLostError } from '../../errors/jobs.errors.js';
 import { stackOf } from '../../errors/stack-of.js';
 import { endsWithin } from '../../unit-of-work/ends-within.js';
 import { within } from '../../unit-of-work/scopes/ambient.js';
+import { untilAborted } from '../../unit-of-work/until-aborted.js';
 import { DIED } from '../job-engine.js';
-import type { FailedJob, JobData, JobEngine, JobHost, NewJob } from '../job-engine.js';
+import type { FailedJob, JobData, JobEngine, JobHost, NewJob, RunningEngine } from '../job-engine.js';
 import type { JobHandler } from '../job-handlers.js';
 import { DueWatch } from '../leases/due-watch.js';
 import { Outbox } from '../outbox/outbox.js';
 import type { LeasedRow } from '../outbox/outbox.js';
 import { writeJobs } from '../outbox/write-jobs.js';
-import { GRACE, RunningJobs } from '../running-jobs.js';
+import { RunningJobs } from '../running-jobs.js';
 import { LONGEST_TIMER, wholeNumber } from '../whole-number.js';
 
 /** How jobs are kept and run with BullMQ. Times are in milliseconds. */
@@ -65,48 +66,60 @@ export function bullmqJobs(options: BullmqJobsOptions): JobEngine {
 type Relayed = JobData & { readonly key: string | null };
 
 const JOBS_AT_ONCE = 500;
+/** How many milliseconds a shutdown that leaves Redis waits for the database. */
+const GIVING_BACK = 1_000;
 
 class BullmqEngine implements JobEngine {
-  readonly #logger = new Logger('FilesJobs');
-  readonly #queues = new Map<string, Queue<Relayed>>();
-  readonly #workers: Worker<Relayed>[] = [];
-  readonly #running = new RunningJobs();
-  /** The names of jobs that are to be relayed. */
-  readonly #asked = new Set<string>();
-  #relaying: Promise<void> | undefined;
-  #watch: DueWatch | undefined;
-  #opened: { readonly host: JobHost; readonly outbox: Outbox } | undefined;
-  #isStopped = false;
-
   constructor(private readonly options: Required<BullmqJobsOptions>) {}
 
   write(manager: EntityManager, jobs: readonly NewJob[]): Promise<void> {
     return writeJobs(manager, jobs);
   }
 
-  start(host: JobHost): void {
-    const { connection, prefix, poll, keepKeys } = this.options;
-    const outbox = new Outbox(host.transactor, Date.now, keepKeys);
-    this.#opened = { host, outbox };
+  start(host: JobHost): RunningEngine {
+    return new BullmqRun(host, this.options);
+  }
+}
+
+/** Relays rows of the outbox to BullMQ, and has it run them. Begins at once. */
+class BullmqRun implements RunningEngine {
+  readonly #logger = new Logger('FilesJobs');
+  readonly #queues = new Map<string, Queue<Relayed>>();
+  readonly #workers: Worker<Relayed>[] = [];
+  readonly #running = new RunningJobs();
+  readonly #outbox: Outbox;
+  /** The names of jobs that are to be relayed. */
+  readonly #asked = new Set<string>();
+  #relaying: Promise<void> | undefined;
+  readonly #watch: DueWatch | undefined;
+  #isStopped = false;
+  readonly #left = new AbortController();
+
+  constructor(
+    private readonly host: JobHost,
+    private readonly options: Required<BullmqJobsOptions>,
+  ) {
+    const { connection, prefix, poll, keepKeys } = options;
+    this.#outbox = new Outbox(host.transactor, Date.now, keepKeys);
     const told = (error: Error): void => this.#logger.warn(`BullMQ: ${error.message}`);
     for (const { name } of host.known.values())
       this.#queues.set(name, new Queue<Relayed>(name, { connection, prefix }).on('error', told));
     for (const handler of host.handlers.values()) {
       const { name, concurrency } = handler;
       // How often a process may die with a job is counted with its attempts.
-      const options = {
-        ...this.options.worker,
+      const settings = {
+        ...options.worker,
         connection,
         prefix,
         concurrency,
         maxStalledCount: Number.MAX_SAFE_INTEGER,
       };
-      const worker = new Worker<Relayed>(name, (job) => this.#begin(handler, job), options);
+      const worker = new Worker<Relayed>(name, (job) => this.#begin(handler, job), settings);
       this.#workers.push(worker.on('error', told));
     }
     const names = [...host.known.keys()];
     if (names.length === 0) return;
-    this.#watch = new DueWatch(outbox, {
+    this.#watch = new DueWatch(this.#outbox, {
       poll,
       handled: names,
       names: () => names,
@@ -121,13 +134,11 @@ class BullmqEngine implements JobEngine {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    this.#watch?.stop();
     const closed = this.#close().catch((error: unknown) => {
       this.#logger.warn(`BullMQ could not be closed: ${String(error)}`);
     });
-    await this.#running.end(this.#opened?.host.shutdownTimeout ?? 0);
     // If Redis does not answer, workers and queues wait for it for ever.
-    if (!(await endsWithin(closed, GRACE))) this.#leave();
+    if (!(await this.#running.end(this.host.shutdownTimeout, closed))) await this.#leave();
   }
 
   /** A process without queues needs no Redis. */
@@ -137,43 +148,43 @@ class BullmqEngine implements JobEngine {
   }
 
   failed(limit: number): Promise<FailedJob[]> {
-    return this.#open.outbox.failed(limit);
+    return this.#outbox.failed(limit);
   }
 
   async retry(ids: readonly string[]): Promise<number> {
-    const count = await this.#open.outbox.retry(ids);
+    const count = await this.#outbox.retry(ids);
     for (const name of this.#queues.keys()) this.#relay(name);
     return count;
   }
 
-  get #open(): { readonly host: JobHost; readonly outbox: Outbox } {
-    if (!this.#opened) throw new Error('The engine was not started');
-    return this.#opened;
-  }
-
   async #close(): Promise<void> {
-    await Promise.all([...this.#workers.map((worker) => worker.close()), this.#relaying]);
+    await Promise.all([...this.#workers.map((worker) => worker.close()), this.#watch?.stop(), this.#relaying]);
     await Promise.all([...this.#queues.values()].map((queue) => queue.close()));
   }
 
-  /** Ends connections and timers without waiting for Redis, so that the process can end. */
-  #leave(): void {
-    this.#logger.warn('The shutdown leaves BullMQ, whose Redis does not answer');
+  /**
+   * Ends connections and timers without waiting for Redis, so that the process can end. Jobs that were being relayed
+   * are given back.
+   */
+  async #leave(): Promise<void> {
+    this.#logger.warn('The shutdown leaves BullMQ: Redis, or the database, does not answer');
+    this.#left.abort(new Error('The shutdown does not wait for Redis'));
     const told = (error: unknown): void => this.#logger.warn(`BullMQ: ${String(error)}`);
     for (const worker of this.#workers) {
       // BullMQ 6.7 closes a worker once, and first waits for Redis: this is another close, which does not.
       worker.closing = undefined;
       worker.close(true).catch(told);
+      worker.backend.disconnectBlocking(false).catch(told);
     }
-    // What has said goodbye to Redis, and waits for the answer, is disconnected; what was never connected is closed.
-    for (const one of [...this.#workers, ...this.#queues.values()]) {
-      one.disconnect().catch(told);
-      one.backend.close(true).catch(told);
-    }
+    for (const queue of this.#queues.values()) queue.backend.close(true).catch(told);
+    // A client of the application stays connected.
+    if (!isRedisInstance(this.options.connection))
+      for (const one of [...this.#workers, ...this.#queues.values()]) one.disconnect().catch(told);
+    await endsWithin(Promise.resolve(this.#relaying), GIVING_BACK);
   }
 
   #relay(name: string): void {
-    if (this.#isStopped || !this.#queues.has(name)) return;
+    if (this.#isStopped) return;
     this.#asked.add(name);
     this.#relaying ??= this.#relayAsked().finally(() => (this.#relaying = undefined));
   }
@@ -185,28 +196,31 @@ class BullmqEngine implements JobEngine {
       try {
         await this.#relayAll(name);
       } catch (error) {
-        this.#logger.error(`Jobs "${name}" could not be relayed; that is tried again`, stackOf(error));
+        if (!this.#isStopped)
+          this.#logger.error(`Jobs "${name}" could not be relayed; that is tried again`, stackOf(error));
       }
     }
   }
 
   // One that is there already is not added again: a crash in between gives a second relay, and no second job.
   async #relayAll(name: string): Promise<void> {
-    const { outbox } = this.#open;
+    const queue = this.#queues.get(name);
+    if (!queue) return;
     for (let count = JOBS_AT_ONCE; count === JOBS_AT_ONCE && !this.#isStopped;) {
-      const jobs = await outbox.take(name, JOBS_AT_ONCE, this.options.relayAgain);
+      const jobs = await this.#outbox.take(name, JOBS_AT_ONCE, this.options.relayAgain);
       count = jobs.length;
       try {
-        if (count > 0) await this.#queues.get(name)?.addBulk(jobs.map((job) => this.#relayed(job)));
+        const relayed = jobs.map((job) => this.#relayed(job));
+        if (count > 0) await untilAborted(queue.addBulk(relayed), this.#left.signal);
       } catch (error) {
-        for (const job of jobs) await outbox.giveBack(job, this.options.poll, null, false);
+        for (const job of jobs) await this.#outbox.giveBack(job, this.options.poll, null, false);
         throw error;
       }
     }
   }
 
   #relayed({ id, name, key, data }: LeasedRow) {
-    const { attempts = 1, backoff = 0 } = this.#open.host.known.get(name) ?? {};
+    const { attempts = 1, backoff = 0 } = this.host.known.get(name) ?? {};
     const opts = {
       jobId: id,
       attempts,
@@ -228,7 +242,8 @@ class BullmqEngine implements JobEngine {
     const { id = '', attemptsMade, stalledCounter } = job;
     const { key, ...data } = job.data;
     const attempt = attemptsMade + stalledCounter + 1;
-    const { host, outbox } = this.#open;
+    const { host } = this;
+    const outbox = this.#outbox;
     const giveUp = async (why: string): Promise<void> => {
       const last = Math.min(attempt, attempts);
       await host.gaveUp({ id, name, attempt: last, data }, why);

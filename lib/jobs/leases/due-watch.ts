@@ -23,7 +23,8 @@ const TIDYING_INTERVAL = 60_000;
 export class DueWatch {
   readonly #logger = new Logger('FilesJobs');
   #timer: NodeJS.Timeout | undefined;
-  #isLooking = false;
+  /** The look that is under way. */
+  #looking: Promise<void> | undefined;
   #isAskedAgain = false;
   #isFailing = false;
   #isStopped = false;
@@ -36,30 +37,36 @@ export class DueWatch {
 
   /** Looks for the first time. Its timer keeps a process alive that does nothing else. */
   start(): void {
-    void this.#look();
+    this.#begin();
   }
 
   /** Looks now, and again if it is looking already. */
   wake(): void {
     this.#isAskedAgain = true;
-    if (!this.#isLooking) void this.#look();
+    if (!this.#looking) this.#begin();
   }
 
-  stop(): void {
+  /** Resolves when it looks no longer. Never rejects. */
+  async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
+    await this.#looking;
+  }
+
+  #begin(): void {
+    clearTimeout(this.#timer);
+    this.#looking = this.#look().finally(() => {
+      this.#looking = undefined;
+      if (!this.#isStopped) this.#timer = setTimeout(() => this.#begin(), this.options.poll);
+    });
   }
 
   /** Never rejects. */
   async #look(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#isLooking = true;
     do {
       this.#isAskedAgain = false;
       await this.#lookOnce();
     } while (this.#isAskedAgain && !this.#isStopped);
-    this.#isLooking = false;
-    if (!this.#isStopped) this.#timer = setTimeout(() => void this.#look(), this.options.poll);
   }
 
   /** Never rejects. */
@@ -71,7 +78,7 @@ export class DueWatch {
       await this.#tidy();
       this.#isFailing = false;
     } catch (error) {
-      if (!this.#isFailing)
+      if (!this.#isFailing && !this.#isStopped)
         this.#logger.error('The search for due jobs failed; the engine tries again', stackOf(error));
       this.#isFailing = true;
     }

@@ -2,10 +2,9 @@ import { Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { JobLostError } from '../../errors/jobs.errors.js';
 import { stackOf } from '../../errors/stack-of.js';
-import { within } from '../../unit-of-work/scopes/ambient.js';
 import { backoff } from '../backoff.js';
 import { DIED } from '../job-engine.js';
-import type { FailedJob, JobEngine, JobHost, NewJob } from '../job-engine.js';
+import type { FailedJob, JobEngine, JobHost, NewJob, RunningEngine } from '../job-engine.js';
 import type { JobHandler } from '../job-handlers.js';
 import { Lane } from '../lane.js';
 import { RunningJobs } from '../running-jobs.js';
@@ -27,31 +26,39 @@ export interface LeaseEngineOptions<Job extends LeasedJob> {
 // A lease survives one failed renewal.
 const RENEWALS_PER_LEASE = 3;
 
-/**
- * An engine that takes jobs from tables by leases: nobody has to detect that a process has died, because its leases
- * end.
- */
+/** An engine that takes jobs from tables. */
 export class LeaseEngine<Job extends LeasedJob> implements JobEngine {
-  readonly #logger = new Logger('FilesJobs');
-  readonly #lanes = new Map<string, Lane<Job>>();
-  readonly #running = new RunningJobs();
-  readonly #leased = new Set<Job>();
-  #opened: { readonly host: JobHost; readonly store: JobStore<Job> } | undefined;
-  #watch: DueWatch | undefined;
-  #renewing: NodeJS.Timeout | undefined;
-  #stopListening: (() => Promise<void>) | undefined;
-  #isStopped = false;
-
   constructor(private readonly options: LeaseEngineOptions<Job>) {}
 
   write(manager: EntityManager, jobs: readonly NewJob[]): Promise<void> {
     return this.options.write(manager, jobs);
   }
 
-  async start(host: JobHost): Promise<void> {
-    const { lease, poll } = this.options;
-    const store = await this.options.open(host);
-    this.#opened = { host, store };
+  async start(host: JobHost): Promise<RunningEngine> {
+    return new LeaseRun(host, await this.options.open(host), this.options);
+  }
+}
+
+/**
+ * Takes jobs from tables by leases: nobody has to detect that a process has died, because its leases end. Begins at
+ * once.
+ */
+class LeaseRun<Job extends LeasedJob> implements RunningEngine {
+  readonly #logger = new Logger('FilesJobs');
+  readonly #lanes = new Map<string, Lane<Job>>();
+  readonly #running = new RunningJobs();
+  readonly #leased = new Set<Job>();
+  #watch: DueWatch | undefined;
+  #renewing: NodeJS.Timeout | undefined;
+  #stopListening: (() => Promise<void>) | undefined;
+  #isStopped = false;
+
+  constructor(
+    private readonly host: JobHost,
+    private readonly store: JobStore<Job>,
+    private readonly options: Pick<LeaseEngineOptions<Job>, 'poll' | 'lease'>,
+  ) {
+    const { lease, poll } = options;
     const work = {
       take: ({ name }: JobHandler, limit: number) => store.take(name, limit, lease),
       run: (handler: JobHandler, job: Job) => this.#begin(handler, job),
@@ -76,35 +83,31 @@ export class LeaseEngine<Job extends LeasedJob> implements JobEngine {
   }
 
   committed(jobs: readonly NewJob[]): void {
-    for (const name of new Set(jobs.map((job) => job.name))) within(undefined, () => this.#wake(name));
+    for (const name of new Set(jobs.map((job) => job.name))) this.#wake(name);
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    this.#watch?.stop();
-    await this.#stopListening?.();
-    for (const lane of this.#lanes.values()) await lane.close();
-    await this.#running.end(this.#opened?.host.shutdownTimeout ?? 0);
+    const lanes = [...this.#lanes.values()].map((lane) => lane.close());
+    await this.#running.end(
+      this.host.shutdownTimeout,
+      Promise.all([this.#watch?.stop(), this.#stopListening?.(), ...lanes]),
+    );
     clearInterval(this.#renewing);
   }
 
   ping(): Promise<void> {
-    return this.#open.store.ping();
+    return this.store.ping();
   }
 
   failed(limit: number): Promise<FailedJob[]> {
-    return this.#open.store.failed(limit);
+    return this.store.failed(limit);
   }
 
   async retry(ids: readonly string[]): Promise<number> {
-    const count = await this.#open.store.retry(ids);
+    const count = await this.store.retry(ids);
     for (const name of this.#lanes.keys()) this.#wake(name);
     return count;
-  }
-
-  get #open(): { readonly host: JobHost; readonly store: JobStore<Job> } {
-    if (!this.#opened) throw new Error('The engine was not started');
-    return this.#opened;
   }
 
   #wake(name: string): void {
@@ -113,19 +116,24 @@ export class LeaseEngine<Job extends LeasedJob> implements JobEngine {
 
   /** Never rejects. */
   async #renew(): Promise<void> {
-    const { store } = this.#open;
+    const { store } = this;
     const { lease } = this.options;
     const jobs = [...this.#leased];
     try {
       if (jobs.length > 0) await store.extend(jobs, lease);
     } catch (error) {
-      this.#logger.warn(`The leases of ${jobs.length} job(s) could not be renewed: ${String(error)}`);
+      this.#warn(`The leases of ${jobs.length} job(s) could not be renewed: ${String(error)}`);
     }
     try {
       if (!this.#isStopped) await store.reclaim?.(lease);
     } catch (error) {
-      this.#logger.warn(`The leases of processes that died could not be ended: ${String(error)}`);
+      this.#warn(`The leases of processes that died could not be ended: ${String(error)}`);
     }
+  }
+
+  /** After the shutdown, the database may be closed. */
+  #warn(message: string): void {
+    if (!this.#isStopped) this.#logger.warn(message);
   }
 
   #begin(handler: JobHandler, job: Job): Promise<void> {
@@ -141,8 +149,10 @@ export class LeaseEngine<Job extends LeasedJob> implements JobEngine {
 
   async #run(handler: JobHandler, job: Job): Promise<void> {
     const { id, name, attempts: attempt, data } = job;
-    const { host, store } = this.#open;
+    const { host, store } = this;
     const { signal } = this.#running;
+    // It was taken when the shutdown had no time left for it.
+    if (signal.aborted) return store.giveBack(job, 0, job.lastError, false);
     if (attempt > handler.attempts) {
       await this.#giveUp(handler, job, job.lastError ?? DIED);
       return;
@@ -159,7 +169,7 @@ export class LeaseEngine<Job extends LeasedJob> implements JobEngine {
 
   async #tryAgain(handler: JobHandler, job: Job, error: unknown): Promise<void> {
     const wait = backoff(handler, job.attempts);
-    await this.#open.store.giveBack(job, wait, String(error), true);
+    await this.store.giveBack(job, wait, String(error), true);
     const { name, id, attempts } = job;
     this.#logger.warn(
       `Job "${name}" (${id}), attempt ${attempts}, failed; the next one is in ${wait} ms: ${String(error)}`,
@@ -167,7 +177,7 @@ export class LeaseEngine<Job extends LeasedJob> implements JobEngine {
   }
 
   async #giveUp(handler: JobHandler, job: Job, why: string, error?: unknown): Promise<void> {
-    const { host, store } = this.#open;
+    const { host, store } = this;
     const { name, id, data } = job;
     const attempt = Math.min(job.attempts, handler.attempts);
     await host.gaveUp({ id, name, attempt, data }, why);

@@ -2,9 +2,8 @@ import { Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { JobLostError } from '../../errors/jobs.errors.js';
 import { stackOf } from '../../errors/stack-of.js';
-import { within } from '../../unit-of-work/scopes/ambient.js';
 import { DIED } from '../job-engine.js';
-import type { FailedJob, JobEngine, JobHost, NewJob } from '../job-engine.js';
+import type { FailedJob, JobEngine, JobHost, NewJob, RunningEngine } from '../job-engine.js';
 import type { JobHandler } from '../job-handlers.js';
 import { Lane } from '../lane.js';
 import { RunningJobs } from '../running-jobs.js';
@@ -13,15 +12,9 @@ import type { Boss, Fetched } from './boss.js';
 import { BossFailures } from './boss-failures.js';
 import { BossQueues } from './boss-queues.js';
 
-/** Runs the jobs of pg-boss: a lane for each queue. */
+/** Keeps jobs in pg-boss. */
 export class PgBossEngine implements JobEngine {
-  readonly #logger = new Logger('FilesJobs');
-  readonly #lanes = new Map<string, Lane<Fetched>>();
-  readonly #running = new RunningJobs();
   readonly #queues: BossQueues;
-  readonly #failures: BossFailures;
-  #host: JobHost | undefined;
-  #polling: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly boss: Boss,
@@ -29,36 +22,54 @@ export class PgBossEngine implements JobEngine {
     private readonly poll: number,
   ) {
     this.#queues = new BossQueues(boss);
-    this.#failures = new BossFailures(boss, schema);
   }
 
   write(manager: EntityManager, jobs: readonly NewJob[]): Promise<void> {
     return this.#queues.write(manager, jobs);
   }
 
-  async start(host: JobHost): Promise<void> {
-    this.#host = host;
+  async start(host: JobHost): Promise<RunningEngine> {
+    for (const handler of host.known.values()) await this.#queues.create(handler);
+    return new PgBossRun(host, this.boss, this.schema, this.#queues, this.poll);
+  }
+}
+
+/** Runs the jobs of pg-boss: a lane for each queue. Begins at once. */
+class PgBossRun implements RunningEngine {
+  readonly #logger = new Logger('FilesJobs');
+  readonly #lanes: readonly Lane<Fetched>[];
+  readonly #running = new RunningJobs();
+  readonly #failures: BossFailures;
+  readonly #polling: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly host: JobHost,
+    private readonly boss: Boss,
+    private readonly schema: string,
+    private readonly queues: BossQueues,
+    poll: number,
+  ) {
+    this.#failures = new BossFailures(boss, schema);
     const work = {
-      take: ({ name }: JobHandler, batchSize: number) => this.boss.fetch(name, { batchSize, includeMetadata: true }),
-      run: (handler: JobHandler, job: Fetched) => this.#begin(host, handler, job),
+      take: ({ name }: JobHandler, batchSize: number) => boss.fetch(name, { batchSize, includeMetadata: true }),
+      run: (handler: JobHandler, job: Fetched) => this.#begin(handler, job),
       failed: ({ name }: JobHandler, error: unknown) =>
         this.#logger.error(`No job "${name}" could be taken; the engine tries again`, stackOf(error)),
     };
-    for (const handler of host.known.values()) await this.#queues.create(handler);
-    for (const handler of host.handlers.values()) this.#lanes.set(handler.name, new Lane(handler, work));
-    if (this.#lanes.size === 0) return;
+    this.#lanes = [...host.handlers.values()].map((handler) => new Lane(handler, work));
+    if (this.#lanes.length === 0) return;
     this.#wakeAll();
-    this.#polling = setInterval(() => this.#wakeAll(), this.poll);
+    this.#polling = setInterval(() => this.#wakeAll(), poll);
   }
 
   committed(jobs: readonly NewJob[]): void {
-    for (const name of new Set(jobs.map((job) => job.name))) within(undefined, () => this.#lanes.get(name)?.wake());
+    const names = new Set(jobs.map((job) => job.name));
+    for (const lane of this.#lanes) if (names.has(lane.handler.name)) lane.wake();
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#polling);
-    for (const lane of this.#lanes.values()) await lane.close();
-    await this.#running.end(this.#host?.shutdownTimeout ?? 0);
+    await this.#running.end(this.host.shutdownTimeout, Promise.all(this.#lanes.map((lane) => lane.close())));
   }
 
   async ping(): Promise<void> {
@@ -68,28 +79,29 @@ export class PgBossEngine implements JobEngine {
   }
 
   failed(limit: number): Promise<FailedJob[]> {
-    return this.#failures.list(this.#queues.names, limit);
+    return this.#failures.list(this.queues.names, limit);
   }
 
   async retry(ids: readonly string[]): Promise<number> {
-    const count = await this.#failures.retry(ids, this.#queues.names, this.#host?.known ?? new Map());
+    const count = await this.#failures.retry(ids, this.queues.names, this.host.known);
     this.#wakeAll();
     return count;
   }
 
   #wakeAll(): void {
-    for (const lane of this.#lanes.values()) lane.wake();
+    for (const lane of this.#lanes) lane.wake();
   }
 
-  #begin(host: JobHost, handler: JobHandler, job: Fetched): Promise<void> {
-    const run = this.#run(host, handler, job).catch((error: unknown) => {
+  #begin(handler: JobHandler, job: Fetched): Promise<void> {
+    const run = this.#run(handler, job).catch((error: unknown) => {
       this.#logger.error(`The job "${handler.name}" (${job.id}) is left to the end of its time`, stackOf(error));
     });
     this.#running.add(run);
     return run;
   }
 
-  async #run(host: JobHost, { name, attempts }: JobHandler, job: Fetched): Promise<void> {
+  async #run({ name, attempts }: JobHandler, job: Fetched): Promise<void> {
+    const { host } = this;
     const { id, data, retryCount, retryLimit } = job;
     /** How many attempts are left after this one. */
     const left = Math.max(retryLimit - SPARE_ATTEMPTS, 0) - retryCount;

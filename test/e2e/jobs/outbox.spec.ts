@@ -26,7 +26,11 @@ it.each(kinds)('takes the job that is due first while others look for other jobs
   const connection = { ...database.dataSource.options, synchronize: false, entities: [] } as never;
   let transactor: Transactor | undefined;
   const engine = outboxJobs();
-  engine.start = (host) => void ({ transactor } = host);
+  const start = engine.start.bind(engine);
+  engine.start = (host) => {
+    ({ transactor } = host);
+    return start(host);
+  };
   const app = await jobsApp({ database: connection, jobs: { engine, work: false } });
   const all = Array.from({ length: 60 }, (_, at) => at);
   await app.queue.run(() => all.forEach((payload) => app.queue.enqueue('ordered', payload)));

@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
+import { bullmqJobs } from 'nestjs-files/jobs/bullmq';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../../scripts/free-ports.mjs';
 import { FILES_ENTITIES } from '../../../lib/entry/entities.js';
@@ -11,7 +13,7 @@ import { compileModule } from '../../support/compiled-module.js';
 import { listens, reachableDatabases } from '../../support/databases.js';
 import { newDirectory } from '../../support/files-directory.js';
 import { emptyRedis, REDIS } from '../../support/job-engines.js';
-import { JobNote } from '../../support/jobs-app.js';
+import { jobsApp, JobNote } from '../../support/jobs-app.js';
 import type { AwayTask } from './redis-away.child.js';
 
 const HOST = '127.0.0.1';
@@ -39,24 +41,26 @@ async function startProcess(connection: AwayTask['connection'], runsJob: boolean
   return child;
 }
 
-/** A way to the Redis of the tests, which can go, or pause: then nothing passes any more. */
+/** A way to the Redis of the tests, which can go, or pause: then nothing passes until it goes on. */
 async function wayToRedis() {
-  const sockets = new Set<Socket>();
+  const ways: [Socket, Socket][] = [];
   const server = createServer((client) => {
-    const upstream = connect(REDIS.connection);
-    for (const socket of [client, upstream]) sockets.add(socket.on('error', () => client.destroy()));
-    client.pipe(upstream).pipe(client);
+    const way: [Socket, Socket] = [client, connect(REDIS.connection)];
+    ways.push(way);
+    for (const socket of way) socket.on('error', () => client.destroy());
+    way[0].pipe(way[1]).pipe(way[0]);
   });
   await once(server.listen(0, HOST), 'listening');
   const end = (): void => {
     server.close();
-    for (const socket of sockets) socket.destroy();
+    for (const socket of ways.flat()) socket.destroy();
   };
   onTestFinished(end);
   return {
     port: (server.address() as AddressInfo).port,
     goes: end,
-    pauses: () => sockets.forEach((socket) => socket.unpipe().pause()),
+    pauses: () => ways.flat().forEach((socket) => socket.unpipe().pause()),
+    goesOn: () => ways.forEach(([client, upstream]) => client.pipe(upstream).pipe(client)),
   };
 }
 
@@ -72,4 +76,24 @@ it.runIf(isThere).each(['goes', 'pauses'] as const)('lets a process end whose Re
   way[what]();
   child.send('close');
   expect(await once(child, 'exit')).toEqual([0, null]);
+});
+
+it.runIf(isThere)('leaves a client of the application connected whose Redis pauses', async () => {
+  const way = await wayToRedis();
+  const client = new Redis({ host: HOST, port: way.port, maxRetriesPerRequest: null });
+  onTestFinished(() => client.disconnect());
+  const prefix = `files-test-${randomUUID()}`;
+  onTestFinished(() => emptyRedis(prefix));
+  const { dataSource, close } = await kind!.open({ entities: [...FILES_ENTITIES, JobNote] });
+  onTestFinished(close);
+  const app = await jobsApp({
+    database: { ...dataSource.options, synchronize: false, entities: [] } as never,
+    jobs: { engine: bullmqJobs({ connection: client, prefix, poll: 20 }) },
+  });
+  await app.queue.run(() => app.queue.enqueue('note', 'x'));
+  await app.script.begun(1);
+  way.pauses();
+  await app.close();
+  way.goesOn();
+  expect(await client.ping()).toBe('PONG');
 });

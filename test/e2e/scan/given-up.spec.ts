@@ -4,7 +4,7 @@ import { OnFileScanned } from 'nestjs-files/hooks';
 import type { ScannedContext } from 'nestjs-files/hooks';
 import { FilesJobs, outboxJobs } from 'nestjs-files/jobs';
 import { FilesScans } from 'nestjs-files/scan';
-import { expect, it, vi } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import type { JobHost } from '../../../lib/jobs/job-engine.js';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { startApp } from '../../support/http-app.js';
@@ -27,7 +27,10 @@ async function world() {
   const engine = outboxJobs({ poll: 20 });
   const start = engine.start.bind(engine);
   let host: JobHost | undefined;
-  engine.start = (given) => void (host = given);
+  engine.start = (given) => {
+    host = given;
+    return start({ ...given, handlers: new Map() });
+  };
   const scanner = new ScriptedScanner();
   const { app, dataSource } = await startApp({
     providers: [Warnings],
@@ -47,7 +50,10 @@ async function world() {
     warnings: app.get(Warnings),
     jobs: app.get(FilesJobs),
     scans: app.get(FilesScans),
-    begin: () => start(host!),
+    begin: async () => {
+      const running = await start(host!);
+      onTestFinished(() => running.stop());
+    },
     becomes: (expected: object) =>
       vi.waitFor(async () => expect(await files.findOrFail(id)).toMatchObject(expected), { timeout: 20_000 }),
     /** As processes leave it that died in both attempts. */
