@@ -3,8 +3,8 @@ import { Logger } from '@nestjs/common';
 import { In } from 'typeorm';
 import type { EntityManager, FindOptionsWhere, Repository } from 'typeorm';
 import { notAfter } from '../../files/columns.js';
-import { familyOf } from '../../unit-of-work/typeorm/data-source.js';
-import { lockRows, locksRows, skipsLocked } from '../../unit-of-work/typeorm/row-locks.js';
+import { dialectOf } from '../../unit-of-work/dialects/dialect-of.js';
+import { lockRows, skipsLocked } from '../../unit-of-work/typeorm/row-locks.js';
 import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 import { tableNames } from '../../unit-of-work/typeorm/table-names.js';
 import type { Transactor } from '../../unit-of-work/transactor.js';
@@ -67,8 +67,8 @@ export class Outbox implements JobStore<LeasedRow> {
         .set({ ...leased, attempts: () => `${column('attempts')} + 1` })
         .where({ id: In(due.map(({ id }) => id).toSorted()), state: 'open', dueAt: notAfter(new Date(now)) })
         .execute();
-      // SQLite has one writer at a time. On servers that cannot skip locked rows somebody else may have been first.
-      if (skipsLocked(dataSource) || !locksRows(dataSource))
+      // On servers that cannot skip locked rows somebody else may have been first.
+      if (skipsLocked(dataSource) || dialectOf(dataSource).hasOneWriter)
         return due.map((job) => Object.assign(job, leased, { attempts: job.attempts + 1 }));
       const where = { leaseOwner: leased.leaseOwner };
       return (await manager.find(QueuedJob, { where, order: { dueAt: 'ASC', id: 'ASC' } })) as LeasedRow[];
@@ -156,7 +156,7 @@ export class Outbox implements JobStore<LeasedRow> {
     const { dataSource } = this.transactor;
     if (!skipsLocked(dataSource)) return due.getMany();
     const lock = (query: typeof due): Promise<QueuedJob[]> => lockRows(query, { skipLocked: true }).getMany();
-    if (familyOf(dataSource) === 'postgres') return lock(due);
+    if (!dialectOf(dataSource).locksNeighbours) return lock(due);
     // InnoDB also locks, for a moment, rows that it only looks at, such as the first job of the next name. A search
     // with locks would pass over that job, and take a later one. So the search locks nothing, unless somebody holds the
     // rows for longer than a moment.

@@ -7,8 +7,8 @@ import { FileTransfer } from '../file-transfer.entity.js';
 import { witnessHistory } from './history-witness.js';
 import { StepwiseStatements, toSnapshot } from './transfer-statements.js';
 import type { FileSnapshot, HistoryEntry, Move, MoveTerms } from './transfer-statements.js';
+import { dialectOf } from '../../unit-of-work/dialects/dialect-of.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
-import { locksRows } from '../../unit-of-work/typeorm/row-locks.js';
 import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 
 const IDS_PER_STATEMENT = 1_000;
@@ -16,7 +16,7 @@ const IDS_PER_STATEMENT = 1_000;
 /** For every database that TypeORM knows, by its own methods: with more statements, but the same decisions. */
 export class PortableStatements extends StepwiseStatements {
   lock(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
-    return this.#read(manager, ids, locksRows(dataSourceOf(manager)));
+    return this.#read(manager, ids, !dialectOf(dataSourceOf(manager)).hasOneWriter);
   }
 
   look(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {

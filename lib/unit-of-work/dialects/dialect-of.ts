@@ -3,19 +3,18 @@ import type { Dialect } from './dialect.js';
 import { MysqlDialect } from './mysql.dialect.js';
 import { PortableDialect } from './portable.dialect.js';
 import { PostgresDialect } from './postgres.dialect.js';
-import { SqliteDialect } from './sqlite.dialect.js';
+import { BetterSqliteDialect, SqliteDialect } from './sqlite.dialect.js';
+
+const DIALECTS: Readonly<Record<string, Dialect>> = {
+  postgres: new PostgresDialect(),
+  mysql: new MysqlDialect(),
+  mariadb: new MysqlDialect(),
+  'better-sqlite3': new BetterSqliteDialect(),
+  sqljs: new SqliteDialect(),
+};
+const PORTABLE = new PortableDialect();
 
 /** The dialect for the data source's driver. */
-export function dialectOf(dataSource: DataSource): Dialect {
-  switch (dataSource.options.type) {
-    case 'postgres':
-      return new PostgresDialect();
-    case 'mysql':
-    case 'mariadb':
-      return new MysqlDialect();
-    case 'better-sqlite3':
-      return new SqliteDialect();
-    default:
-      return new PortableDialect();
-  }
+export function dialectOf({ options: { type } }: DataSource): Dialect {
+  return DIALECTS[type] ?? PORTABLE;
 }

@@ -1,5 +1,6 @@
 import { type QueryResult, type QueryRunner, QueryRunnerAlreadyReleasedError } from 'typeorm';
 import { databaseFault } from '../transaction/database-fault.js';
+import type { SqlDialect } from './sql-dialect.js';
 
 /** Transaction isolation as TypeORM names it. */
 export type IsolationLevel = NonNullable<Parameters<QueryRunner['startTransaction']>[0]>;
@@ -68,7 +69,7 @@ export type Start = (isolation: IsolationLevel | undefined) => Promise<void>;
  * The differences between databases. The unit of work must be sure of a transaction's state, and a promise that the
  * driver resolves is not proof enough.
  */
-export interface Dialect {
+export interface Dialect extends SqlDialect {
   /** The isolation of a transaction when none was asked for. */
   readonly defaultIsolation: IsolationLevel;
   /** The isolation to ask for at BEGIN; undefined leaves the database's default. */

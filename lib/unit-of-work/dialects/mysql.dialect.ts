@@ -14,6 +14,18 @@ const SERVER_STATUS_IN_TRANS = 1;
 
 /** MySQL and MariaDB. */
 export class MysqlDialect extends PortableDialect {
+  override readonly family = 'mysql';
+  override readonly hasNamedLocks = true;
+  override readonly locksLatest = true;
+  override readonly locksNeighbours = true;
+  override readonly forUpdate = ' FOR UPDATE';
+  // For the type mysql TypeORM writes FOR SHARE, which a MariaDB server refuses. Both servers know this.
+  override readonly forShare = ' LOCK IN SHARE MODE';
+  // For most of its collations, texts that differ in case or in trailing spaces are equal.
+  override readonly comparesExactly = false;
+  override readonly indexesRowValues = false;
+  override readonly uniquesAreIndexes = true;
+
   // REPEATABLE READ reads stale rows and takes gap locks that deadlock even sorted writers.
   override isolation(requested?: IsolationLevel): IsolationLevel {
     return requested ?? 'READ COMMITTED';
@@ -47,5 +59,25 @@ export class MysqlDialect extends PortableDialect {
     mysql.databaseConnection?.destroy();
     mysql.isReleased = true;
     return Promise.resolve();
+  }
+
+  // MySQL from 8.0 on, MariaDB from 10.6 on. MySQL went from 5 to 8, and MariaDB is at 10 and above, so the version
+  // tells them apart, whichever type the data source has.
+  override skipsLocked(version = ''): boolean {
+    const [major = 0, minor = 0] = version.split('.').map(Number);
+    return major === 8 || major === 9 || major > 10 || (major === 10 && minor >= 6);
+  }
+
+  override hasSnapshot(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
+  override month(milliseconds: string): string {
+    return `DATE_FORMAT(DATE_ADD('1970-01-01', INTERVAL ${milliseconds} DIV 1000 SECOND), '%Y-%m')`;
+  }
+
+  override orAdd(_table: string, _key: readonly string[], added: Readonly<Record<string, string>>): string {
+    const sums = Object.entries(added).map(([column, value]) => `${column} = ${column} + ${value}`);
+    return `ON DUPLICATE KEY UPDATE ${sums.join(', ')}`;
   }
 }

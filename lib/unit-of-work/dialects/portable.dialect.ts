@@ -1,12 +1,28 @@
-import type { QueryResult, QueryRunner } from 'typeorm';
+import type { EntityManager, QueryResult, QueryRunner } from 'typeorm';
 import { isConnectionLost } from '../transaction/database-fault.js';
 import { setDepth } from '../transaction/transaction-state.js';
 import type { BegunWith, CommitAnswer, Dialect, IsolationLevel, Start } from './dialect.js';
+import type { Bind, DatabaseFamily, SqlDialect } from './sql-dialect.js';
 import { controlsTransaction } from './transaction-control.js';
+
+const TIMES = new Set(['date', 'time', 'datetime', 'timestamp']);
 
 /** The behaviour for any database that TypeORM knows. */
 export class PortableDialect implements Dialect {
+  readonly family: DatabaseFamily = 'other';
   readonly defaultIsolation: IsolationLevel = 'READ COMMITTED';
+  readonly hasOneWriter: boolean = false;
+  readonly hasNamedLocks: boolean = false;
+  readonly locksLatest: boolean = false;
+  readonly locksNeighbours: boolean = false;
+  readonly forUpdate: string = '';
+  readonly forShare: string | undefined = undefined;
+  readonly keyShareLock: SqlDialect['keyShareLock'] = 'pessimistic_read';
+  readonly isStrict: boolean = false;
+  readonly comparesExactly: boolean = true;
+  readonly indexesRowValues: boolean = true;
+  readonly uniquesAreIndexes: boolean = false;
+  readonly poolSizeOption: string = 'connectionLimit';
 
   isolation(requested: IsolationLevel | undefined, _configured?: IsolationLevel): IsolationLevel | undefined {
     return requested;
@@ -54,6 +70,39 @@ export class PortableDialect implements Dialect {
 
   destroy(runner: QueryRunner): Promise<void> {
     return runner.release();
+  }
+
+  skipsLocked(_version: string | undefined): boolean {
+    return false;
+  }
+
+  hasSnapshot(_manager: EntityManager): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
+  typed(sql: string, _type: string): string {
+    return sql;
+  }
+
+  exactText(column: string, type: string): string | undefined {
+    return TIMES.has(type) ? `CAST(${column} AS char)` : undefined;
+  }
+
+  isOneOf(column: string, _type: string, values: readonly string[], bind: Bind): string {
+    return `${column} IN (${bind(values)})`;
+  }
+
+  moment(milliseconds: number, bind: Bind): string {
+    return `NOW(6) - INTERVAL ${bind((Date.now() - milliseconds) * 1_000)} MICROSECOND`;
+  }
+
+  month(milliseconds: string): string {
+    return `strftime('%Y-%m', ${milliseconds} / 1000, 'unixepoch')`;
+  }
+
+  orAdd(table: string, key: readonly string[], added: Readonly<Record<string, string>>): string {
+    const sums = Object.entries(added).map(([column, value]) => `${column} = ${table}.${column} + ${value}`);
+    return `ON CONFLICT (${key.join(', ')}) DO UPDATE SET ${sums.join(', ')}`;
   }
 }
 

@@ -1,8 +1,9 @@
-import { QueryFailedError, type QueryResult, type QueryRunner } from 'typeorm';
+import { type EntityManager, QueryFailedError, type QueryResult, type QueryRunner } from 'typeorm';
 import type { CommitAnswer, IsolationLevel, LastStatement, Start } from './dialect.js';
 import { answerTo, directQuery, isUnheard, type PgAnswer } from './direct-query.js';
 import { observedCommit, PortableDialect } from './portable.dialect.js';
 import { type PgClient, PostgresClient } from './postgres-client.js';
+import type { Bind } from './sql-dialect.js';
 import { dataSourceOf } from '../typeorm/data-source.js';
 import { isOnPglite } from '../one-connection/pglite-lease.js';
 import { depthOf, setDepth } from '../transaction/transaction-state.js';
@@ -14,7 +15,25 @@ interface PostgresRunner extends QueryRunner {
   releasePostgresConnection(error?: Error): Promise<void>;
 }
 
+const ARRAY_TYPES: Readonly<Record<string, string>> = {
+  uuid: 'uuid',
+  text: 'text',
+  'character varying': 'text',
+  character: 'bpchar',
+  smallint: 'smallint',
+  integer: 'integer',
+  bigint: 'bigint',
+};
+
 export class PostgresDialect extends PortableDialect {
+  override readonly family = 'postgres';
+  override readonly hasNamedLocks = true;
+  // A row of another table with a foreign key to this one must not wait.
+  override readonly forUpdate = ' FOR NO KEY UPDATE';
+  override readonly keyShareLock = 'for_key_share';
+  override readonly isStrict = true;
+  override readonly poolSizeOption = 'max';
+
   // The options, the role, the database or the server may have another default. Asking costs nothing: it goes with
   // BEGIN.
   override isolation(requested?: IsolationLevel): IsolationLevel {
@@ -79,6 +98,40 @@ export class PostgresDialect extends PortableDialect {
     // ever.
     if (postgres.releaseCallback) Object.assign(postgres, { isReleased: false });
     await postgres.releasePostgresConnection(error);
+  }
+
+  override skipsLocked(): boolean {
+    return true;
+  }
+
+  // Most transactions of the application run at READ COMMITTED, too, and then nothing has to be read twice.
+  override async hasSnapshot(manager: EntityManager): Promise<boolean> {
+    const [level] = await manager.query<{ is: string }[]>(`SELECT current_setting('transaction_isolation') AS "is"`);
+    return level?.is !== 'read committed';
+  }
+
+  // The branches of a CASE are texts to it, and it does not take texts for ids.
+  override typed(sql: string, type: string): string {
+    return `CAST(${sql} AS ${type})`;
+  }
+
+  override exactText(column: string): string {
+    return `CAST(${column} AS text)`;
+  }
+
+  override isOneOf(column: string, type: string, values: readonly string[], bind: Bind): string {
+    const array = ARRAY_TYPES[type];
+    return array === undefined
+      ? `CAST(${column} AS text) = ANY(${bind(values)}::text[])`
+      : `${column} = ANY(${bind(values)}::${array}[])`;
+  }
+
+  override moment(milliseconds: number, bind: Bind): string {
+    return `now() - CAST(${bind(Date.now() - milliseconds)} AS double precision) * interval '1 millisecond'`;
+  }
+
+  override month(milliseconds: string): string {
+    return `to_char(to_timestamp(${milliseconds} / 1000) AT TIME ZONE 'UTC', 'YYYY-MM')`;
   }
 }
 

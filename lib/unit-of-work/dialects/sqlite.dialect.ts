@@ -2,6 +2,7 @@ import { QueryResult, type QueryRunner } from 'typeorm';
 import type { IsolationLevel, Start } from './dialect.js';
 import { isListenedTo, logged } from './direct-query.js';
 import { PortableDialect } from './portable.dialect.js';
+import type { Bind } from './sql-dialect.js';
 import { isPlainlyLeased } from '../one-connection/sqlite-lease.js';
 import { depthOf, setDepth } from '../transaction/transaction-state.js';
 import { dataSourceOf } from '../typeorm/data-source.js';
@@ -23,8 +24,22 @@ interface SqliteRunner extends QueryRunner {
   readonly stmtCache: ReadonlyMap<string, Statement>;
 }
 
-/** SQLite by `better-sqlite3`. */
+/** SQLite by any driver. */
 export class SqliteDialect extends PortableDialect {
+  override readonly family = 'sqlite';
+  override readonly hasOneWriter = true;
+
+  override isOneOf(column: string, _type: string, values: readonly string[], bind: Bind): string {
+    return `${column} IN (SELECT value FROM json_each(${bind(JSON.stringify(values))}))`;
+  }
+
+  override moment(milliseconds: number, bind: Bind): string {
+    return bind(new Date(milliseconds).toISOString().slice(0, 19).replace('T', ' '));
+  }
+}
+
+/** SQLite by `better-sqlite3`. */
+export class BetterSqliteDialect extends SqliteDialect {
   override readonly defaultIsolation = 'SERIALIZABLE';
 
   // A SQLite transaction is serializable; TypeORM's driver refuses the names it does not know.

@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
+import { dialectOf } from '../dialects/dialect-of.js';
 import { sharesConnection } from '../one-connection/shared-connection.js';
-import { dataSourceOf, familyOf } from '../typeorm/data-source.js';
+import { dataSourceOf } from '../typeorm/data-source.js';
 import { ambientOf } from './here.js';
 import type { Scope } from './scope.js';
 
@@ -8,7 +9,7 @@ import type { Scope } from './scope.js';
 export function seesEveryCommit(dataSource: DataSource): boolean {
   const here = ambientOf(dataSource) as Scope | undefined;
   return (
-    familyOf(dataSource) === 'sqlite' ||
+    dialectOf(dataSource).hasOneWriter ||
     sharesConnection(dataSource) ||
     here?.transaction?.isolation === 'READ COMMITTED'
   );
@@ -18,9 +19,5 @@ export function seesEveryCommit(dataSource: DataSource): boolean {
 export async function hasSnapshot(manager: EntityManager): Promise<boolean> {
   const dataSource = dataSourceOf(manager);
   if (seesEveryCommit(dataSource) || !manager.queryRunner?.isTransactionActive) return false;
-  const family = familyOf(dataSource);
-  if (family !== 'postgres') return family === 'mysql';
-  // Most transactions of the application run at READ COMMITTED, too, and then nothing has to be read twice.
-  const [level] = await manager.query<{ is: string }[]>(`SELECT current_setting('transaction_isolation') AS "is"`);
-  return level?.is !== 'read committed';
+  return dialectOf(dataSource).hasSnapshot(manager);
 }

@@ -1,6 +1,6 @@
 import { DataSource } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
-import { familyOf } from './data-source.js';
+import { dialectOf } from '../dialects/dialect-of.js';
 
 type ReplicatedOptions = DataSourceOptions & { readonly replication?: { readonly master: object } };
 
@@ -26,7 +26,7 @@ export function openBeside(
     // A size that is set here would override `poolSize`.
     extra: {
       ...(options.extra as object | undefined),
-      ...(familyOf(dataSource) === 'postgres' ? { max: 1 } : { connectionLimit: 1 }),
+      [dialectOf(dataSource).poolSizeOption]: 1,
     },
   };
   return new DataSource({ ...options, ...own } as DataSourceOptions).initialize();

@@ -1,22 +1,10 @@
 import type { DataSource, EntityManager, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
-import { dataSourceOf, familyOf } from './data-source.js';
+import { dialectOf } from '../dialects/dialect-of.js';
+import { dataSourceOf } from './data-source.js';
 
-/** Whether rows can be locked. SQLite has one writer at a time, and TypeORM refuses FOR UPDATE there. */
-export function locksRows(dataSource: DataSource): boolean {
-  return familyOf(dataSource) !== 'sqlite';
-}
-
-/**
- * Whether the server of an open data source knows `SKIP LOCKED`: PostgreSQL, MySQL from 8.0 on, MariaDB from 10.6 on.
- */
+/** Whether the server of an open data source knows `SKIP LOCKED`. */
 export function skipsLocked(dataSource: DataSource): boolean {
-  const family = familyOf(dataSource);
-  if (family === 'postgres') return true;
-  if (family !== 'mysql') return false;
-  const [major = 0, minor = 0] = (dataSource.driver.version ?? '').split('.').map(Number);
-  // MySQL went from 5 to 8, and MariaDB is at 10 and above, so the version tells them apart, whichever type the data
-  // source has.
-  return major === 8 || major === 9 || major > 10 || (major === 10 && minor >= 6);
+  return dialectOf(dataSource).skipsLocked(dataSource.driver.version);
 }
 
 /**
@@ -28,7 +16,8 @@ export function lockRows<Entity extends ObjectLiteral>(
   { skipLocked = false } = {},
 ): SelectQueryBuilder<Entity> {
   const dataSource = dataSourceOf(query);
-  if (!locksRows(dataSource)) return query;
+  // TypeORM refuses FOR UPDATE there.
+  if (dialectOf(dataSource).hasOneWriter) return query;
   const locking = query.setLock('pessimistic_write');
   return skipLocked && skipsLocked(dataSource) ? locking.setOnLocked('skip_locked') : locking;
 }
@@ -42,12 +31,9 @@ export function lockShared<Row extends object>(
   query: SelectQueryBuilder<ObjectLiteral>,
   { forKeyShare = false } = {},
 ): Promise<Row[]> {
-  const family = familyOf(dataSourceOf(manager));
-  if (family === 'sqlite') return query.getRawMany();
-  if (family === 'mysql') {
-    // For the type mysql TypeORM writes FOR SHARE, which a MariaDB server refuses. Both servers know this.
-    const [sql, parameters] = query.getQueryAndParameters();
-    return manager.query(`${sql} LOCK IN SHARE MODE`, parameters);
-  }
-  return query.setLock(forKeyShare && family === 'postgres' ? 'for_key_share' : 'pessimistic_read').getRawMany();
+  const { hasOneWriter, forShare, keyShareLock } = dialectOf(dataSourceOf(manager));
+  if (hasOneWriter) return query.getRawMany();
+  if (forShare === undefined) return query.setLock(forKeyShare ? keyShareLock : 'pessimistic_read').getRawMany();
+  const [sql, parameters] = query.getQueryAndParameters();
+  return manager.query(sql + forShare, parameters);
 }

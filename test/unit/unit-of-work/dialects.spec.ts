@@ -33,6 +33,12 @@ describe('the dialect of a database', () => {
     expect(levels).toEqual(['READ COMMITTED', 'READ COMMITTED', 'READ COMMITTED', 'SERIALIZABLE']);
   });
 
+  it('takes sql.js for SQLite, whose driver does not tell whether it is in a transaction', () => {
+    const sqljs = dialect('sqljs');
+    expect([sqljs.family, sqljs.hasOneWriter, sqljs.defaultIsolation]).toEqual(['sqlite', true, 'READ COMMITTED']);
+    expect(sqljs.endedTransaction(runner, undefined)).toBe(false);
+  });
+
   it('knows which statements end a transaction', () => {
     const ending = (sql: string) =>
       ['postgres', 'mysql', 'mssql', 'better-sqlite3'].map((type) => dialect(type).endsTransaction(sql));
