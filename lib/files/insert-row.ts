@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager, EntityMetadata, EntityTarget, ObjectLiteral } from 'typeorm';
-import { dataSourceOf, familyOf, keepWith, keptWith } from '../unit-of-work/typeorm/data-source.js';
+import { dialectOf } from '../unit-of-work/dialects/dialect-of.js';
+import { dataSourceOf, keepWith, keptWith } from '../unit-of-work/typeorm/data-source.js';
 import { sendSql } from '../unit-of-work/typeorm/send-sql.js';
 import { tableNames } from '../unit-of-work/typeorm/table-names.js';
 
@@ -31,7 +32,7 @@ export async function insertRows<Entity extends ObjectLiteral>(
 ): Promise<void> {
   if (rows.length === 0) return;
   const dataSource = dataSourceOf(manager);
-  if (isHeard(dataSource) || familyOf(dataSource) === 'other') {
+  if (isHeard(dataSource) || dialectOf(dataSource).family === 'other') {
     // Copies, which TypeORM may change; its type has no place for JSON of any shape.
     const copies = rows.map((row) => ({ ...row }) as object);
     await manager.createQueryBuilder().insert().into(entity).values(copies).updateEntity(false).execute();

@@ -4,7 +4,8 @@ import { DerivedFileMissingError, FileChangedError } from '../../errors/files.er
 import { TaskQueue } from '../../task-queue/task-queue.js';
 import { hasSnapshot } from '../../unit-of-work/scopes/sees-every-commit.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
-import { dataSourceOf, familyOf } from '../../unit-of-work/typeorm/data-source.js';
+import { dialectOf } from '../../unit-of-work/dialects/dialect-of.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
 import { ContentStore } from '../content/content-store.js';
 import { deleteFileRows } from '../delete-file-rows.js';
@@ -103,7 +104,7 @@ export class DerivedFiles {
   async lockOf(manager: EntityManager, ids: readonly string[]): Promise<ManagedFile[]> {
     if (!this.recipes.areAny) return [];
     const found = await lockDerivedOf(manager, ids);
-    if (familyOf(dataSourceOf(manager)) === 'postgres' && (await hasSnapshot(manager))) {
+    if (!dialectOf(dataSourceOf(manager)).locksLatest && (await hasSnapshot(manager))) {
       const unseen = await unlockedDerivedOf(await this.contents.beside(), ids);
       if (unseen.length > 0) throw new FileChangedError(unseen);
     }

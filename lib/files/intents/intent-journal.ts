@@ -21,7 +21,7 @@ import { Together } from '../together.js';
 import { locationKey } from '../../storage/location-key.js';
 import { leaveMarker } from './marker-intent.js';
 import { uuidV7 } from '../file-id.js';
-import { familyOf } from '../../unit-of-work/typeorm/data-source.js';
+import { dialectOf } from '../../unit-of-work/dialects/dialect-of.js';
 import { lockRows, lockShared } from '../../unit-of-work/typeorm/row-locks.js';
 import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 
@@ -72,7 +72,7 @@ export class IntentJournal {
   async announceAll(places: readonly StoredAt[]): Promise<Intent[]> {
     const { dataSource } = this.transactor;
     if (!isInTransaction(dataSource)) return this.#record(dataSource, places);
-    if (familyOf(dataSource) !== 'sqlite' && !sharesConnection(dataSource))
+    if (!dialectOf(dataSource).hasOneWriter && !sharesConnection(dataSource))
       return this.#record(await this.#connection.open(), places);
     const markers: Intent[] = [];
     for (const { storage, location } of places) markers.push(await leaveMarker(storage, location));
@@ -120,7 +120,6 @@ export class IntentJournal {
             .createQueryBuilder(FileIntent, 'intent')
             .select('intent.location', 'location')
             .where({ storage, locationKey: In(chunk) });
-        // On MySQL and MariaDB, a locking read sees the latest commits at every isolation level.
         const [own] = await lockShared<{ location: string }>(manager, query(manager));
         const pending = own ?? (await this.#unseen(query));
         if (pending) throw new LocationPendingError(storage, pending.location);
@@ -133,7 +132,7 @@ export class IntentJournal {
     query: (through: EntityManager) => SelectQueryBuilder<FileIntent>,
   ): Promise<{ location: string } | undefined> {
     const { dataSource } = this.transactor;
-    if (seesEveryCommit(dataSource) || familyOf(dataSource) === 'mysql') return undefined;
+    if (seesEveryCommit(dataSource) || dialectOf(dataSource).locksLatest) return undefined;
     return query(await this.beside()).getRawOne<{ location: string }>();
   }
 

@@ -5,7 +5,7 @@
 import type { DataSource } from 'typeorm';
 import { OptionInvalidError } from '../../errors/setup.errors.js';
 import { isOnPglite } from '../../unit-of-work/one-connection/pglite-lease.js';
-import { familyOf } from '../../unit-of-work/typeorm/data-source.js';
+import { dialectOf } from '../../unit-of-work/dialects/dialect-of.js';
 import { sendSql } from '../../unit-of-work/typeorm/send-sql.js';
 import { GraphileJobs } from '../graphile-worker/graphile-jobs.js';
 import type { LockedJob } from '../graphile-worker/graphile-jobs.js';
@@ -71,7 +71,7 @@ export function graphileWorkerJobs(options: GraphileWorkerJobsOptions = {}): Job
 }
 
 async function assertTables(dataSource: DataSource, schema: string): Promise<void> {
-  if (familyOf(dataSource) !== 'postgres')
+  if (dialectOf(dataSource).family !== 'postgres')
     refuse(
       `graphileWorkerJobs() needs PostgreSQL, and the data source is "${dataSource.options.type}"`,
       'Use outboxJobs() or bullmqJobs()',

@@ -1,5 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import { dataSourceOf, familyOf, keepWith, keptWith } from '../../unit-of-work/typeorm/data-source.js';
+import { dialectOf } from '../../unit-of-work/dialects/dialect-of.js';
+import type { DatabaseFamily } from '../../unit-of-work/dialects/sql-dialect.js';
+import { dataSourceOf, keepWith, keptWith } from '../../unit-of-work/typeorm/data-source.js';
 import { sendSql } from '../../unit-of-work/typeorm/send-sql.js';
 import { tableNames } from '../../unit-of-work/typeorm/table-names.js';
 import type { NewJob } from '../job-engine.js';
@@ -7,18 +9,16 @@ import { QueuedJob } from './queued-job.entity.js';
 
 const COLUMNS = ['id', 'name', 'key', 'data', 'dueAt', 'createdAt'] as const;
 
-/** The statement, around the values where its text has them. */
-interface Statement {
-  readonly before: string;
-  readonly after: string;
-}
+/** A job as it is written. */
+type Row = Omit<NewJob, 'handler' | 'dueAt' | 'createdAt'> & { readonly dueAt: number; readonly createdAt: number };
+
+/** Writes the rows as SQL with its parameters. */
+type Statement = (rows: readonly Row[]) => readonly [sql: string, parameters: readonly unknown[]];
 
 const STATEMENT = Symbol('nestjs-files:write-jobs');
 
 /** Writes jobs by one statement, however many there are. One whose key is there already is left out. */
 export async function writeJobs(manager: EntityManager, jobs: readonly NewJob[]): Promise<void> {
-  const dataSource = dataSourceOf(manager);
-  const { before, after } = statementFor(dataSource);
   // All units write them in the order of the keys. Otherwise two units could wait for each other.
   const rows = jobs
     .toSorted((one, other) => compare(one.name, other.name) || compare(one.key ?? '', other.key ?? ''))
@@ -27,16 +27,8 @@ export async function writeJobs(manager: EntityManager, jobs: readonly NewJob[])
       dueAt: dueAt.getTime(),
       createdAt: createdAt.getTime(),
     }));
-  if (familyOf(dataSource) !== 'mysql') {
-    await sendSql(manager, before + after, [JSON.stringify(rows)]);
-    return;
-  }
-  // The driver writes the values into the text, so their number has no limit.
-  const values = rows.map(() => "(?, ?, ?, ?, ?, ?, 'open', 0)").join(', ');
-  const parameters = rows.flatMap(({ data, ...row }) =>
-    COLUMNS.map((one) => (one === 'data' ? JSON.stringify(data) : row[one])),
-  );
-  await sendSql(manager, before + values + after, parameters);
+  const [sql, parameters] = statementFor(dataSourceOf(manager))(rows);
+  await sendSql(manager, sql, parameters);
 }
 
 function statementFor(dataSource: DataSource): Statement {
@@ -49,28 +41,40 @@ function makeStatement(dataSource: DataSource): Statement {
   const { table, column } = tableNames<QueuedJob>(dataSource, QueuedJob);
   const into = [...COLUMNS, 'state', 'attempts'] as const;
   const insert = `INSERT INTO ${table} (${into.map((one) => column(one)).join(', ')})`;
-  const skip = 'ON CONFLICT DO NOTHING';
-  switch (familyOf(dataSource)) {
-    case 'postgres': {
-      const row = 'r ("id" uuid, "name" text, "key" text, "data" json, "dueAt" bigint, "createdAt" bigint)';
-      const values = COLUMNS.map((one) => `r."${one}"`).join(', ');
-      return {
-        before: `${insert} SELECT ${values}, 'open', 0 FROM json_to_recordset($1::json) AS ${row} `,
-        after: skip,
-      };
-    }
-    case 'mysql':
-      // An IGNORE would also pass over values that are too long.
-      return {
-        before: `${insert} VALUES `,
-        after: ` ON DUPLICATE KEY UPDATE ${column('id')} = ${table}.${column('id')}`,
-      };
-    default: {
-      const values = COLUMNS.map((one) => `json_extract(value, '$.${one}')`).join(', ');
-      // Without the condition SQLite takes ON for that of a join.
-      return { before: `${insert} SELECT ${values}, 'open', 0 FROM json_each(?) WHERE true `, after: skip };
-    }
-  }
+  return STATEMENTS[dialectOf(dataSource).family](insert, `${column('id')} = ${table}.${column('id')}`);
+}
+
+const STATEMENTS: Readonly<Record<DatabaseFamily, (insert: string, noChange: string) => Statement>> = {
+  postgres: postgresStatement,
+  mysql: mysqlStatement,
+  sqlite: sqliteStatement,
+  other: sqliteStatement,
+};
+
+function postgresStatement(insert: string): Statement {
+  const row = 'r ("id" uuid, "name" text, "key" text, "data" json, "dueAt" bigint, "createdAt" bigint)';
+  const values = COLUMNS.map((one) => `r."${one}"`).join(', ');
+  const sql = `${insert} SELECT ${values}, 'open', 0 FROM json_to_recordset($1::json) AS ${row} ON CONFLICT DO NOTHING`;
+  return (rows) => [sql, [JSON.stringify(rows)]];
+}
+
+/** `noChange` sets a column to what it is: an IGNORE would also pass over values that are too long. */
+function mysqlStatement(insert: string, noChange: string): Statement {
+  return (rows) => {
+    // The driver writes the values into the text, so their number has no limit.
+    const values = rows.map(() => "(?, ?, ?, ?, ?, ?, 'open', 0)").join(', ');
+    const parameters = rows.flatMap(({ data, ...row }) =>
+      COLUMNS.map((one) => (one === 'data' ? JSON.stringify(data) : row[one])),
+    );
+    return [`${insert} VALUES ${values} ON DUPLICATE KEY UPDATE ${noChange}`, parameters];
+  };
+}
+
+function sqliteStatement(insert: string): Statement {
+  const values = COLUMNS.map((one) => `json_extract(value, '$.${one}')`).join(', ');
+  // Without the condition SQLite takes ON for that of a join.
+  const sql = `${insert} SELECT ${values}, 'open', 0 FROM json_each(?) WHERE true ON CONFLICT DO NOTHING`;
+  return (rows) => [sql, [JSON.stringify(rows)]];
 }
 
 function compare(one: string, other: string): number {

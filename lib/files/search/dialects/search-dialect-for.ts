@@ -3,16 +3,17 @@ import { MysqlSearchDialect } from './mysql.search-dialect.js';
 import { PostgresSearchDialect } from './postgres.search-dialect.js';
 import type { SearchDialect } from './search-dialect.js';
 import { SqliteSearchDialect } from './sqlite.search-dialect.js';
-import { familyOf } from '../../../unit-of-work/typeorm/data-source.js';
+import { dialectOf } from '../../../unit-of-work/dialects/dialect-of.js';
+import type { DatabaseFamily } from '../../../unit-of-work/dialects/sql-dialect.js';
+
+const DIALECTS: Readonly<Record<DatabaseFamily, new () => SearchDialect>> = {
+  postgres: PostgresSearchDialect,
+  mysql: MysqlSearchDialect,
+  sqlite: SqliteSearchDialect,
+  other: SqliteSearchDialect,
+};
 
 /** The search dialect of the data source's database. */
 export function searchDialectFor(dataSource: DataSource): SearchDialect {
-  switch (familyOf(dataSource)) {
-    case 'postgres':
-      return new PostgresSearchDialect();
-    case 'mysql':
-      return new MysqlSearchDialect();
-    default:
-      return new SqliteSearchDialect();
-  }
+  return new DIALECTS[dialectOf(dataSource).family]();
 }
