@@ -1,6 +1,6 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
 import type { Where } from './record-pages.js';
-import { familyOf } from '../unit-of-work/typeorm/data-source.js';
+import { dialectOf } from '../unit-of-work/dialects/dialect-of.js';
 
 // A date without a time is ambiguous.
 const TYPES = new Set(['datetime', 'timestamp', 'timestamp without time zone', 'timestamp with time zone']);
@@ -19,12 +19,6 @@ export function changedSince(
 ): Where | undefined {
   if (!since || !column || column.transformer || !TYPES.has(dataSource.driver.normalizeType(column))) return undefined;
   const name = dataSource.driver.escape(column.databaseName);
-  return (bind) => `${name} >= ${momentOf(dataSource, since.getTime() - ROUNDING, bind)} OR ${name} IS NULL`;
-}
-
-function momentOf(dataSource: DataSource, at: number, bind: (value: unknown) => string): string {
-  if (familyOf(dataSource) === 'sqlite') return bind(new Date(at).toISOString().slice(0, 19).replace('T', ' '));
-  const age = Date.now() - at;
-  if (familyOf(dataSource) !== 'postgres') return `NOW(6) - INTERVAL ${bind(age * 1_000)} MICROSECOND`;
-  return `now() - CAST(${bind(age)} AS double precision) * interval '1 millisecond'`;
+  const dialect = dialectOf(dataSource);
+  return (bind) => `${name} >= ${dialect.moment(since.getTime() - ROUNDING, bind)} OR ${name} IS NULL`;
 }

@@ -3,7 +3,7 @@ import { ManagedFile } from '../files/managed-file.entity.js';
 import { FileTransfer } from '../ownership/file-transfer.entity.js';
 import { tableNames } from '../unit-of-work/typeorm/table-names.js';
 import { query } from './sql.js';
-import type { Bind } from './sql.js';
+import type { Bind } from '../unit-of-work/dialects/sql-dialect.js';
 import { dataSourceOf } from '../unit-of-work/typeorm/data-source.js';
 
 /** The fields of a file that an audit reads. */

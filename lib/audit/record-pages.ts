@@ -5,8 +5,9 @@ import { ownerIdOf } from '../files/owner-reference.js';
 import type { OwnerColumn } from '../ownership/owner-entities.js';
 import type { AuditedTable } from './audited-tables.js';
 import { query } from './sql.js';
-import type { Bind } from './sql.js';
-import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/data-source.js';
+import type { Bind } from '../unit-of-work/dialects/sql-dialect.js';
+import { dialectOf } from '../unit-of-work/dialects/dialect-of.js';
+import { dataSourceOf } from '../unit-of-work/typeorm/data-source.js';
 import { quoted } from '../unit-of-work/typeorm/table-names.js';
 
 /** The values of a primary key, as the database takes them again. */
@@ -28,7 +29,6 @@ export type Where = (bind: Bind) => string;
 export const ROWS_PER_PAGE = 500;
 
 const PLACE = 'nestjs_files_place_';
-const TIMES = new Set(['date', 'time', 'datetime', 'timestamp']);
 
 /**
  * The next rows after a position, soft-removed ones too, in the order of the primary key; the first ones of all without
@@ -81,9 +81,8 @@ async function select(manager: EntityManager, table: AuditedTable, tail: Where):
 
 /** The conversion of the key to a text, if the driver would return another value, which may be rounded. */
 function asText(dataSource: DataSource, column: OwnerColumn): string | undefined {
-  const name = dataSource.driver.escape(column.databaseName);
-  if (familyOf(dataSource) === 'postgres') return `CAST(${name} AS text)`;
-  return TIMES.has(dataSource.driver.normalizeType(column)) ? `CAST(${name} AS char)` : undefined;
+  const { driver } = dataSource;
+  return dialectOf(dataSource).exactText(driver.escape(column.databaseName), driver.normalizeType(column));
 }
 
 function keyNames(dataSource: DataSource, { root }: AuditedTable): string[] {
@@ -92,9 +91,8 @@ function keyNames(dataSource: DataSource, { root }: AuditedTable): string[] {
 
 function isAfter(dataSource: DataSource, table: AuditedTable, after: Position, bind: Bind): string {
   const names = keyNames(dataSource, table);
-  const { type } = dataSource.options;
-  if (type !== 'mysql' && type !== 'mariadb') return `(${names.join(', ')}) > (${after.map(bind).join(', ')})`;
-  // These databases use no index for row values, but several ranges of it for the written-out condition.
+  if (dialectOf(dataSource).indexesRowValues) return `(${names.join(', ')}) > (${after.map(bind).join(', ')})`;
+  // The written-out condition uses several ranges of an index.
   const ways = names.map((name, index) => {
     const same = names.slice(0, index).map((earlier, at) => `${earlier} = ${bind(after[at])}`);
     return [...same, `${name} > ${bind(after[index])}`].join(' AND ');

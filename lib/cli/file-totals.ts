@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { ManagedFile } from '../files/managed-file.entity.js';
-import { familyOf } from '../unit-of-work/typeorm/data-source.js';
+import { dialectOf } from '../unit-of-work/dialects/dialect-of.js';
 import { tableNames } from '../unit-of-work/typeorm/table-names.js';
 
 /** How many files, and how many bytes they have. */
@@ -49,7 +49,7 @@ export interface Month extends Totals {
 /** One statement: all months from the first file to the last, also those in which none came. */
 export async function monthsOf(dataSource: DataSource): Promise<Month[]> {
   const { table, column } = tableNames<ManagedFile>(dataSource, ManagedFile);
-  const month = monthSql(dataSource, column('createdAt'));
+  const month = dialectOf(dataSource).month(column('createdAt'));
   const rows = await dataSource.query<Record<'month' | 'files' | 'bytes', string | number>[]>(
     `SELECT ${month} AS month, COUNT(*) AS files, SUM(${column('size')}) AS bytes FROM ${table} GROUP BY ${month} ORDER BY ${month}`,
   );
@@ -65,18 +65,6 @@ export async function monthsOf(dataSource: DataSource): Promise<Month[]> {
     months.push({ month: name, files, bytes, totalFiles, totalBytes });
   }
   return months;
-}
-
-/** The month of a moment in milliseconds, in UTC, whatever the time zone of the session is. */
-function monthSql(dataSource: DataSource, milliseconds: string): string {
-  switch (familyOf(dataSource)) {
-    case 'postgres':
-      return `to_char(to_timestamp(${milliseconds} / 1000) AT TIME ZONE 'UTC', 'YYYY-MM')`;
-    case 'mysql':
-      return `DATE_FORMAT(DATE_ADD('1970-01-01', INTERVAL ${milliseconds} DIV 1000 SECOND), '%Y-%m')`;
-    default:
-      return `strftime('%Y-%m', ${milliseconds} / 1000, 'unixepoch')`;
-  }
 }
 
 function monthAfter(month: string): string {

@@ -5,7 +5,7 @@ import { ownerIdOf } from '../files/owner-reference.js';
 import { guardedEntitiesOf } from '../ownership/guard/guarded-entities.js';
 import type { GuardedEntity } from '../ownership/guard/guarded-entities.js';
 import { isList } from '../ownership/guard/record-rows.js';
-import { familyOf } from '../unit-of-work/typeorm/data-source.js';
+import { dialectOf } from '../unit-of-work/dialects/dialect-of.js';
 import { type OptionValues, UsageError } from './command.js';
 import { requiredIn } from './values.js';
 
@@ -105,10 +105,10 @@ export class PathRecords {
 
   // PostgreSQL takes the texts of a CASE for texts, and the column may be a uuid.
   #typed(column: Column, sql: string): string {
-    if (familyOf(this.dataSource) !== 'postgres') return sql;
     const { driver } = this.dataSource;
     const [type, length] = [driver.normalizeType(column), driver.getColumnLength(column)];
-    return `CAST(${sql} AS ${driver.createFullType(new TableColumn({ name: column.databaseName, type, length }))})`;
+    const full = driver.createFullType(new TableColumn({ name: column.databaseName, type, length }));
+    return dialectOf(this.dataSource).typed(sql, full);
   }
 }
 

@@ -2,7 +2,8 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { OwnerNotFoundError } from '../errors/ownership.errors.js';
 import { ownerIdOf } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
-import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/data-source.js';
+import { dialectOf } from '../unit-of-work/dialects/dialect-of.js';
+import { dataSourceOf } from '../unit-of-work/typeorm/data-source.js';
 import { lockShared } from '../unit-of-work/typeorm/row-locks.js';
 import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
 import { ownerEntitiesOf } from './owner-entities.js';
@@ -85,7 +86,7 @@ export function comparison(
   column: OwnerColumn,
 ): { isCast: boolean; comparable: (id: string) => boolean } {
   const any = () => true;
-  if (familyOf(dataSource) !== 'postgres') return { isCast: false, comparable: any };
+  if (!dialectOf(dataSource).isStrict) return { isCast: false, comparable: any };
   const type = dataSource.driver.normalizeType(column);
   if (TEXTS.has(type)) return { isCast: false, comparable: any };
   if (type === 'uuid') return { isCast: false, comparable: (id) => UUID.test(id) };

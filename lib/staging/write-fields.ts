@@ -6,7 +6,7 @@ import { tableNames } from '../unit-of-work/typeorm/table-names.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.js';
 import type { FieldWrite } from './field-writes.js';
-import { familyOf } from '../unit-of-work/typeorm/data-source.js';
+import { dialectOf } from '../unit-of-work/dialects/dialect-of.js';
 import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
 
 const OWNERS_PER_STATEMENT = 1000;
@@ -57,13 +57,12 @@ function updateSql(dataSource: DataSource, { target }: FieldWrite, writes: reado
   const [field, id] = [column, idColumn].map(({ databaseName }) => driver.escape(databaseName));
   const parameters: unknown[] = [];
   const parameter = (value: unknown): string => driver.createParameter('', parameters.push(value) - 1);
-  // PostgreSQL treats the branches of a CASE as text, and does not cast text to ids.
   const type = `${driver.normalizeType(column)}${column.isArray ? '[]' : ''}`;
-  const typed = (sql: string): string => (familyOf(dataSource) === 'postgres' ? `CAST(${sql} AS ${type})` : sql);
-  const cases = writes.map(
-    ({ ownerId, value }) =>
-      `WHEN ${id} = ${parameter(ownerId)} THEN ${typed(parameter(driver.preparePersistentValue(value, column)))}`,
-  );
+  const dialect = dialectOf(dataSource);
+  const cases = writes.map(({ ownerId, value }) => {
+    const owner = parameter(ownerId);
+    return `WHEN ${id} = ${owner} THEN ${dialect.typed(parameter(driver.preparePersistentValue(value, column)), type)}`;
+  });
   const ids = writes.map(({ ownerId }) => parameter(ownerId)).join(', ');
   const sql = `UPDATE ${table} SET ${field} = CASE ${cases.join(' ')} END WHERE ${id} IN (${ids})`;
   return { sql, parameters };

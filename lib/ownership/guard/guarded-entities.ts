@@ -3,7 +3,8 @@ import type { DataSource, EntityMetadata, ObjectLiteral } from 'typeorm';
 import { DecorationInvalidError } from '../../errors/setup.errors.js';
 import { normalizeFileId } from '../../files/file-id.js';
 import { ownerIdOf } from '../../files/owner-reference.js';
-import { familyOf, keepWith, keptWith } from '../../unit-of-work/typeorm/data-source.js';
+import { dialectOf } from '../../unit-of-work/dialects/dialect-of.js';
+import { keepWith, keptWith } from '../../unit-of-work/typeorm/data-source.js';
 import { ownerEntity } from '../owner-entities.js';
 import type { OwnerColumn, OwnerClass } from '../owner-entities.js';
 import { idsIn } from '../object-index.js';
@@ -243,8 +244,8 @@ export function canonicalId(dataSource: DataSource, column: OwnerColumn, value: 
   const type = dataSource.driver.normalizeType(column);
   if (INTEGERS.has(type)) return DECIMAL.test(id) ? id : undefined;
   if (type === 'uuid') return UUID.test(id.toLowerCase()) ? id.toLowerCase() : undefined;
-  // Texts that differ in case, or in trailing spaces, may be equal for a collation, as for most of MySQL's.
-  const isExact = !column.collation && familyOf(dataSource) !== 'mysql';
+  // Texts that differ in case, or in trailing spaces, may be equal for a collation.
+  const isExact = !column.collation && dialectOf(dataSource).comparesExactly;
   const isWhole = typeof value !== 'number' || Number.isSafeInteger(value);
   return isExact && isWhole && TEXTS.has(type) ? id : undefined;
 }

@@ -1,7 +1,8 @@
 import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
 import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
 import { ownerIdOf } from '../../files/owner-reference.js';
-import { dataSourceOf, familyOf } from '../../unit-of-work/typeorm/data-source.js';
+import { dialectOf } from '../../unit-of-work/dialects/dialect-of.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import { sendSql, inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 import { quoted } from '../../unit-of-work/typeorm/table-names.js';
 import { comparison } from '../owner-existence.js';
@@ -134,7 +135,7 @@ export async function readRows(
   const columns = columnsOf(entity).map(({ databaseName }) => dataSource.driver.escape(databaseName));
   const table = quoted(dataSource, metadata.tablePath);
   const { sql, parameters } = ofClass(dataSource, entity, where);
-  const select = `SELECT ${columns.join(', ')} FROM ${table} WHERE ${sql}${lock ? lockClause(dataSource) : ''}`;
+  const select = `SELECT ${columns.join(', ')} FROM ${table} WHERE ${sql}${lock ? dialectOf(dataSource).forUpdate : ''}`;
   const rows: ObjectLiteral[] = await sendSql(manager, select, parameters);
   return rows.map((row) => toRecord(dataSource, entityOfRow(entity, row), row));
 }
@@ -223,11 +224,4 @@ function toRecord(dataSource: DataSource, entity: GuardedEntity, row: ObjectLite
     ),
     parents: new Map(entity.parentColumns.map(({ databaseName }) => [databaseName, row[databaseName] as unknown])),
   };
-}
-
-// PostgreSQL: a row of another table with a foreign key to this one must not wait.
-function lockClause(dataSource: DataSource): string {
-  const family = familyOf(dataSource);
-  if (family === 'postgres') return ' FOR NO KEY UPDATE';
-  return family === 'mysql' ? ' FOR UPDATE' : '';
 }

@@ -7,7 +7,8 @@ import type { OwnerReference } from '../../files/owner-reference.js';
 import { lockShared } from '../../unit-of-work/typeorm/row-locks.js';
 import { tableNames } from '../../unit-of-work/typeorm/table-names.js';
 import { FileUsage } from './file-usage.entity.js';
-import { dataSourceOf, familyOf } from '../../unit-of-work/typeorm/data-source.js';
+import { dialectOf } from '../../unit-of-work/dialects/dialect-of.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 
 export type { Amount };
 
@@ -38,7 +39,7 @@ async function amountOf<T extends ObjectLiteral>(
   query.select(`SUM(${query.alias}.size)`, 'bytes').addSelect('COUNT(*)', 'count');
   // On MySQL and MariaDB, the snapshot of a transaction hides later commits from all but a locking read. PostgreSQL,
   // which cannot lock what it sums up, has refused to change the row of an owner that got files since.
-  const isLocking = isLatest && familyOf(dataSourceOf(manager)) === 'mysql';
+  const isLocking = isLatest && dialectOf(dataSourceOf(manager)).locksLatest;
   const [row] = await (isLocking ? lockShared<Record<string, unknown>>(manager, query) : query.getRawMany());
   return { bytes: Number(row?.['bytes'] ?? 0), count: Number(row?.['count'] ?? 0) };
 }
@@ -81,16 +82,12 @@ export async function recountUsage(manager: EntityManager, owner: OwnerReference
 
 function insertSql(dataSource: DataSource): string {
   const { table, ownerType, ownerId, bytes, count } = namesOf(dataSource);
-  const isMysql = familyOf(dataSource) === 'mysql';
-  const taken = isMysql ? 'ON DUPLICATE KEY UPDATE' : `ON CONFLICT (${ownerType}, ${ownerId}) DO UPDATE SET`;
-  const own = (column: string) => (isMysql ? column : `${table}.${column}`);
-  const [type, id, has, files, more, moreFiles] = Array.from({ length: 6 }, (_, index) =>
-    dataSource.driver.createParameter('', index),
-  );
-  return (
-    `INSERT INTO ${table} (${ownerType}, ${ownerId}, ${bytes}, ${count}) VALUES (${type}, ${id}, ${has}, ${files}) ` +
-    `${taken} ${bytes} = ${own(bytes)} + ${more}, ${count} = ${own(count)} + ${moreFiles}`
-  );
+  const parameter = (index: number) => dataSource.driver.createParameter('', index);
+  const columns = [ownerType, ownerId, bytes, count];
+  const values = columns.map((_, index) => parameter(index));
+  const added = { [bytes]: parameter(4), [count]: parameter(5) };
+  const insert = `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${values.join(', ')})`;
+  return `${insert} ${dialectOf(dataSource).orAdd(table, [ownerType, ownerId], added)}`;
 }
 
 function namesOf(dataSource: DataSource) {

@@ -4,7 +4,8 @@ import { FileChangedError } from '../../errors/files.errors.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { ManagedFile } from '../../files/managed-file.entity.js';
 import { hasSnapshot } from '../../unit-of-work/scopes/sees-every-commit.js';
-import { dataSourceOf, familyOf } from '../../unit-of-work/typeorm/data-source.js';
+import { dialectOf } from '../../unit-of-work/dialects/dialect-of.js';
+import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 import { FileTransfer } from '../file-transfer.entity.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
@@ -40,7 +41,7 @@ export async function heldFiles(
   if (!(await hasSnapshot(manager))) return held;
   const seen = new Set(held);
   const others = (await readHeld(await runtime.content.beside(), holdings)).filter((id) => !seen.has(id));
-  if (familyOf(dataSourceOf(manager)) === 'postgres') await assertSeen(runtime, manager, others);
+  if (!dialectOf(dataSourceOf(manager)).locksLatest) await assertSeen(runtime, manager, others);
   return [...held, ...others];
 }
 

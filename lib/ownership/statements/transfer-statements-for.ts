@@ -4,18 +4,19 @@ import { PortableStatements } from './portable.statements.js';
 import { PostgresStatements } from './postgres.statements.js';
 import { SqliteStatements } from './sqlite.statements.js';
 import type { TransferStatements } from './transfer-statements.js';
-import { familyOf } from '../../unit-of-work/typeorm/data-source.js';
+import { dialectOf } from '../../unit-of-work/dialects/dialect-of.js';
+import type { DatabaseFamily } from '../../unit-of-work/dialects/sql-dialect.js';
+
+const STATEMENTS: Readonly<
+  Record<DatabaseFamily, new (dataSource: DataSource, prepared: boolean) => TransferStatements>
+> = {
+  postgres: PostgresStatements,
+  mysql: MysqlStatements,
+  sqlite: SqliteStatements,
+  other: PortableStatements,
+};
 
 /** The statements for the data source's database; whether connections may keep their plans. */
 export function transferStatementsFor(dataSource: DataSource, prepared = true): TransferStatements {
-  switch (familyOf(dataSource)) {
-    case 'postgres':
-      return new PostgresStatements(dataSource, prepared);
-    case 'mysql':
-      return new MysqlStatements(dataSource);
-    case 'sqlite':
-      return new SqliteStatements(dataSource);
-    default:
-      return new PortableStatements();
-  }
+  return new STATEMENTS[dialectOf(dataSource).family](dataSource, prepared);
 }

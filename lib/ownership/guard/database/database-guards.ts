@@ -12,7 +12,8 @@ import { createNotOwn, isForeign, joinFiles } from './not-own-sql.js';
 import { identifier } from './sql-text.js';
 import { guardNameOf, storedTable } from './stored-table.js';
 import { functionPath } from './trigger-sql.js';
-import { dataSourceOf, familyOf } from '../../../unit-of-work/typeorm/data-source.js';
+import { dialectOf } from '../../../unit-of-work/dialects/dialect-of.js';
+import { dataSourceOf } from '../../../unit-of-work/typeorm/data-source.js';
 
 /** How guards are made. */
 export interface GuardOptions {
@@ -93,7 +94,7 @@ export function guardMigration(entities: GuardedTargets, options: GuardOptions =
 }
 
 function isPostgres(runner: QueryRunner): boolean {
-  return familyOf(dataSourceOf(runner)) === 'postgres';
+  return dialectOf(dataSourceOf(runner)).family === 'postgres';
 }
 
 async function inTransaction(runner: QueryRunner, work: () => Promise<void>): Promise<void> {
