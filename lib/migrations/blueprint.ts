@@ -1,6 +1,7 @@
 import { Table, TableColumn, TableIndex } from 'typeorm';
 import type { DataSource, QueryRunner, TableColumnOptions } from 'typeorm';
-import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/data-source.js';
+import { dialectOf } from '../unit-of-work/dialects/dialect-of.js';
+import { dataSourceOf } from '../unit-of-work/typeorm/data-source.js';
 import { quoted } from '../unit-of-work/typeorm/table-names.js';
 
 type ColumnKind = 'uuid' | 'integer' | 'bigint' | 'boolean' | 'text' | 'json' | { readonly varchar: number };
@@ -67,14 +68,13 @@ export async function createFrom(blueprint: TableBlueprint, runner: QueryRunner)
   };
   const indices = (blueprint.indices ?? []).map(onColumns);
   const uniques = (blueprint.uniques ?? []).map(onColumns);
-  // There, a unique constraint is only an index.
-  const isMysql = familyOf(dataSource) === 'mysql';
+  const { uniquesAreIndexes } = dialectOf(dataSource);
   const table = new Table({
     name: tablePath(blueprint, dataSource),
     columns: blueprint.columns.map((one) => columnOptions(one, dataSource)),
     engine: ENGINE,
-    indices: isMysql ? [...indices, ...uniques.map((unique) => ({ ...unique, isUnique: true }))] : indices,
-    uniques: isMysql ? [] : uniques,
+    indices: uniquesAreIndexes ? [...indices, ...uniques.map((unique) => ({ ...unique, isUnique: true }))] : indices,
+    uniques: uniquesAreIndexes ? [] : uniques,
   });
   await runner.createTable(table, true);
 }

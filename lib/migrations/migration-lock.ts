@@ -3,7 +3,9 @@ import type { QueryRunner } from 'typeorm';
 import { MigrationLockRefusedError } from '../errors/setup.errors.js';
 import { openBeside } from '../unit-of-work/typeorm/open-beside.js';
 import { isPglite, type PostgresConnection } from '../unit-of-work/one-connection/pglite.js';
-import { dataSourceOf, familyOf } from '../unit-of-work/typeorm/data-source.js';
+import { dialectOf } from '../unit-of-work/dialects/dialect-of.js';
+import type { DatabaseFamily } from '../unit-of-work/dialects/sql-dialect.js';
+import { dataSourceOf } from '../unit-of-work/typeorm/data-source.js';
 
 // Two arbitrary numbers that other programs are unlikely to lock.
 const POSTGRES_KEY = '1852403572, 1718185573';
@@ -20,7 +22,7 @@ const locked = new WeakSet<QueryRunner>();
  */
 export async function withMigrationLock<T>(runner: QueryRunner, work: () => Promise<T>): Promise<T> {
   if (locked.has(runner)) return work();
-  const unlock = await lock(runner);
+  const unlock = await LOCKS[dialectOf(dataSourceOf(runner)).family](runner);
   locked.add(runner);
   try {
     return await work();
@@ -30,17 +32,15 @@ export async function withMigrationLock<T>(runner: QueryRunner, work: () => Prom
   }
 }
 
-async function lock(runner: QueryRunner): Promise<() => Promise<unknown>> {
-  switch (familyOf(dataSourceOf(runner))) {
-    case 'postgres':
-      return lockPostgres(runner);
-    case 'mysql':
-      return lockMysql(runner);
-    default:
-      await lockSqlite(runner);
-      return () => Promise.resolve();
-  }
-}
+/** Takes the lock, and resolves with what gives it back. */
+type Lock = (runner: QueryRunner) => Promise<() => Promise<unknown>>;
+
+const LOCKS: Readonly<Record<DatabaseFamily, Lock>> = {
+  postgres: lockPostgres,
+  mysql: lockMysql,
+  sqlite: lockSqlite,
+  other: lockSqlite,
+};
 
 // Locks of a transaction alone: a pooler may give each transaction another session, and the lock of one would stay
 // there.
@@ -99,8 +99,10 @@ async function lockMysql(runner: QueryRunner): Promise<() => Promise<unknown>> {
 }
 
 // A transaction that reads before it writes cannot wait for another writer. Any write takes the lock.
-async function lockSqlite(runner: QueryRunner): Promise<void> {
-  if (!runner.isTransactionActive) return;
-  await runner.query('CREATE TABLE IF NOT EXISTS "files_migration_lock" ("id" integer)');
-  await runner.query('DROP TABLE "files_migration_lock"');
+async function lockSqlite(runner: QueryRunner): Promise<() => Promise<unknown>> {
+  if (runner.isTransactionActive) {
+    await runner.query('CREATE TABLE IF NOT EXISTS "files_migration_lock" ("id" integer)');
+    await runner.query('DROP TABLE "files_migration_lock"');
+  }
+  return () => Promise.resolve();
 }

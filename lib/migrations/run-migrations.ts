@@ -3,7 +3,7 @@ import type { DataSource, Migration, QueryRunner } from 'typeorm';
 import { isOnPglite } from '../unit-of-work/one-connection/pglite-lease.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { withMigrationLock } from './migration-lock.js';
-import { familyOf } from '../unit-of-work/typeorm/data-source.js';
+import { dialectOf } from '../unit-of-work/dialects/dialect-of.js';
 
 /**
  * Runs the pending migrations of a data source, the application's and the library's, as `dataSource.runMigrations()`
@@ -20,11 +20,12 @@ export async function runMigrations(
   const executor = new MigrationExecutor(dataSource, runner);
   executor.transaction = options.transaction ?? dataSource.options.migrationsTransactionMode ?? 'all';
   const run = () => executor.executePendingMigrations();
-  const family = familyOf(dataSource);
+  const { hasNamedLocks } = dialectOf(dataSource);
   try {
-    if (family === 'postgres') await runner.connect();
+    // Whether the database is PGlite is known once a query runner has its connection.
+    if (hasNamedLocks) await runner.connect();
     // PGlite has no lock that another connection would not have, too.
-    const isAlone = isOnPglite(dataSource) ? executor.transaction === 'all' : !['postgres', 'mysql'].includes(family);
+    const isAlone = isOnPglite(dataSource) ? executor.transaction === 'all' : !hasNamedLocks;
     return isAlone ? await inOneTransaction(runner, run) : await withMigrationLock(runner, run);
   } finally {
     await runner.release();

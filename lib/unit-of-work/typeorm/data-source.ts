@@ -17,19 +17,3 @@ export function keptWith<T>(dataSource: DataSource, key: symbol): T | undefined 
 export function keepWith(dataSource: DataSource, key: symbol, value: object | undefined): void {
   Object.defineProperty(dataSource, key, { configurable: true, enumerable: false, writable: true, value });
 }
-
-/** Databases that speak one dialect. SQLite has one writer at a time, and TypeORM one connection for all callers. */
-type DatabaseFamily = 'postgres' | 'mysql' | 'sqlite' | 'other';
-
-const FAMILIES: Readonly<Record<string, DatabaseFamily>> = {
-  postgres: 'postgres',
-  mysql: 'mysql',
-  mariadb: 'mysql',
-  'better-sqlite3': 'sqlite',
-  sqljs: 'sqlite',
-};
-
-/** The family of a data source's database, the same for all its drivers. */
-export function familyOf({ options: { type } }: DataSource): DatabaseFamily {
-  return FAMILIES[type] ?? 'other';
-}

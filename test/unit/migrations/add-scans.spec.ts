@@ -4,7 +4,7 @@ import { uuidV7 } from '../../../lib/files/file-id.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { AddScans1767225600005 } from '../../../lib/migrations/add-scans.migration.js';
 import { FILES_MIGRATIONS } from '../../../lib/migrations/files-migrations.js';
-import { familyOf } from '../../../lib/unit-of-work/typeorm/data-source.js';
+import { dialectOf } from '../../../lib/unit-of-work/dialects/dialect-of.js';
 import { reachableDatabases } from '../../support/databases.js';
 
 const entities = [...FILES_ENTITIES];
@@ -22,7 +22,7 @@ for (const kind of await reachableDatabases('file', 'postgres', 'mariadb')) {
     const columns =
       'id, name, storage, location, location_key, content_type, size, hash, hash_algorithm, created_at, pinned';
     await old.query(`INSERT INTO files_file (${columns}) VALUES (${values})`);
-    const isSqlite = familyOf(old) === 'sqlite';
+    const isSqlite = dialectOf(old).family === 'sqlite';
     if (isSqlite) {
       await old.query('CREATE TABLE child (file_id varchar REFERENCES files_file (id) ON DELETE CASCADE)');
       await old.query(`INSERT INTO child VALUES ('${id}')`);
