@@ -25,7 +25,7 @@ const hostWith = (shutdownTimeout: number, run: JobHost['run'] = () => Promise.r
 
 describe('the end of an engine', () => {
   it('does not wait for a database that does not answer pg-boss', async () => {
-    const fetch = vi.fn(() => new Promise<never>(() => undefined));
+    const fetch = vi.fn<Boss['fetch']>(() => new Promise(() => undefined));
     const boss = { fetch, createQueue: async () => undefined, getQueue: async () => ({}) } as Partial<Boss> as Boss;
     const running = await new PgBossEngine(boss, 'pgboss', 10).start(hostWith(20));
     expect(fetch).toHaveBeenCalledTimes(1);
@@ -49,9 +49,9 @@ describe('the end of an engine', () => {
         await taken.opened;
         return [job];
       },
-      giveBack: vi.fn(async () => undefined),
+      giveBack: vi.fn<JobStore['giveBack']>(async () => undefined),
     } satisfies Partial<JobStore>;
-    const run = vi.fn(async () => undefined);
+    const run = vi.fn<JobHost['run']>(async () => undefined);
     const engine = new LeaseEngine({
       poll: 10,
       lease: 60_000,
