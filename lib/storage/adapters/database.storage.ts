@@ -6,6 +6,7 @@ import type { DataSource, EntityManager, Repository } from 'typeorm';
 import { FileTooLargeError } from '../../errors/files.errors.js';
 import { LocationNotFoundError, LocationTakenError } from '../../errors/storage.errors.js';
 import { StorageOptionInvalidError } from '../../errors/setup.errors.js';
+import { currentUnit } from '../../unit-of-work/unit-of-work.js';
 import { readAuthoritatively } from '../../unit-of-work/typeorm/query-builders.js';
 import { databaseFault } from '../../unit-of-work/transaction/database-fault.js';
 import { locationKey } from '../location-key.js';
@@ -46,7 +47,8 @@ interface Known {
 
 class DatabaseAdapter implements StorageAdapter {
   readonly isTransactional = true;
-  #known: Known | undefined;
+  /** The applications that have this storage, the last one last: several run where one module is booted twice. */
+  #known: readonly Known[] = [];
 
   constructor(private readonly given: DataSource | undefined) {}
 
@@ -61,7 +63,8 @@ class DatabaseAdapter implements StorageAdapter {
     }
     // FilesModule does this for its own data source only.
     readAuthoritatively(dataSource);
-    this.#known = { name, maxSize, dataSource };
+    const others = this.#known.filter((known) => known.dataSource !== dataSource && known.dataSource.isInitialized);
+    this.#known = [...others, { name, maxSize, dataSource }];
   }
 
   async write(location: string, content: Readable): Promise<void> {
@@ -179,8 +182,13 @@ class DatabaseAdapter implements StorageAdapter {
     return this.#context.dataSource.getRepository(StoredBytes);
   }
 
+  /** Of the application whose unit of work is open; outside of units, of the last one. */
   get #context(): Known {
-    if (this.#known) return this.#known;
+    const here = currentUnit()?.dataSource;
+    const known =
+      this.#known.find(({ dataSource }) => dataSource === here) ??
+      this.#known.findLast(({ dataSource }) => dataSource.isInitialized);
+    if (known) return known;
     const what = 'a data source, and connect() before the first use, as FilesModule calls it';
     throw new StorageOptionInvalidError('dataSource', this.given, what);
   }

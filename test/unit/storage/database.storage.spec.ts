@@ -9,6 +9,7 @@ import type { OpenDatabase } from '../../support/databases.js';
 import { filesHarness } from '../../support/files-harness.js';
 
 const content = Buffer.from('content');
+const [kind] = await reachableDatabases('file');
 
 for (const { name, open } of await reachableDatabases('memory', 'postgres', 'mariadb')) {
   let database: OpenDatabase;
@@ -37,6 +38,31 @@ describe('databaseStorage', () => {
 
   it('needs to know a data source with its table', async () => {
     await expect(databaseStorage().connect()).rejects.toThrow('"dataSource"');
+  });
+
+  it('serves each of two applications in its units of work, and the one that is left', async () => {
+    const storage = databaseStorage();
+    const open = () => kind!.open({ entities: [StoredBytes] });
+    const [first, second] = [await open(), await open()];
+    const transactors = [first, second].map(({ dataSource }) => new Transactor(dataSource));
+    await storage.connect(first);
+    await storage.connect(second);
+    const write = (location: string) => storage.write(location, Readable.from([content]));
+    await expect(
+      transactors[0]!.run(async () => {
+        await write('a');
+        throw new Error('later');
+      }),
+    ).rejects.toThrow('later');
+    await transactors[0]!.run(() => write('b'));
+    await transactors[1]!.run(() => write('c'));
+    const stored = () =>
+      Promise.all([first, second].map(async ({ read }) => (await read('SELECT location FROM files_bytes')).length));
+    expect(await stored()).toEqual([1, 1]);
+    transactors.forEach((transactor) => transactor.close());
+    await second.close();
+    expect(await storage.stat('b')).toMatchObject({ size: content.length });
+    await first.close();
   });
 
   it('takes no more than its limit, which is a mebibyte unless told', async () => {
