@@ -70,7 +70,8 @@ interface DriverError {
 
 /** Classifies an error of TypeORM or of a driver; errors that do not come from a database are 'other'. */
 export function databaseFault(error: unknown): DatabaseFault {
-  const { code, errno, ...cause } = driverErrorOf(error);
+  const cause = driverErrorOf(error);
+  const { code, errno } = cause;
   const text = typeof code === 'string' ? code : '';
   if (text.startsWith('SQLITE_')) return SQLITE.find(([prefix]) => text.startsWith(prefix))?.[1] ?? 'other';
   if (POSTGRES[text]) return POSTGRES[text];
