@@ -25,6 +25,7 @@ import { readScanningOptions } from './scan/scanning-options.js';
 import type { CheckedScanningOptions, ScanningOptions } from './scan/scanning-options.js';
 import type { StorageAdapter } from './storage/storage-adapter.js';
 import type { Storage } from './storage/storage.js';
+import { LONGEST_TIMER } from './unit-of-work/ends-within.js';
 
 /** The options of `FilesModule.forRoot()`. */
 export interface FilesModuleOptions extends FilesModuleShape {
@@ -207,7 +208,7 @@ function readOnStored(onStored: StoredHook | undefined): StoredHook | undefined 
 }
 
 function readShutdownTimeout(timeout = 10_000): number {
-  if (Number.isInteger(timeout) && timeout >= 0 && timeout < 2 ** 31) return timeout;
+  if (Number.isInteger(timeout) && timeout >= 0 && timeout <= LONGEST_TIMER) return timeout;
   throw new OptionInvalidError(
     'shutdownTimeout',
     `it must be a whole number of milliseconds, and is ${String(timeout)}`,

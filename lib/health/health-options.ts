@@ -1,4 +1,5 @@
 import { OptionInvalidError } from '../errors/setup.errors.js';
+import { LONGEST_TIMER } from '../unit-of-work/ends-within.js';
 
 /** A part that the library depends on. */
 export type FilesHealthPart = 'storages' | 'scanners' | 'jobs' | 'intents';
@@ -14,8 +15,6 @@ export interface FilesHealthOptions {
   /** The age of the oldest intent that is still healthy. @default the sweeper's `grace` and two of its intervals */
   maxIntentAge?: number;
 }
-
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** Fills in the defaults; throws `OptionInvalidError`. */
 export function readHealthOptions(options: FilesHealthOptions, patience: number): Required<FilesHealthOptions> {

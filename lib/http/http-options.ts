@@ -1,5 +1,6 @@
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import { OptionInvalidError } from '../errors/setup.errors.js';
+import { LONGEST_TIMER } from '../unit-of-work/ends-within.js';
 
 /**
  * The routes of the library, by name. `derived` are those of derived files, one for each kind; `directUploads` are
@@ -118,6 +119,6 @@ function assertMetadata(metadata: FilesHttpOptions['metadata']): void {
 }
 
 function assertTime(option: string, time: number): void {
-  if (time > 0 && (time < 2 ** 31 || time === Infinity)) return;
+  if (time > 0 && (time <= LONGEST_TIMER || time === Infinity)) return;
   throw new OptionInvalidError(option, `it must be a number of milliseconds above 0, or Infinity, and is ${time}`);
 }

@@ -9,7 +9,7 @@ import type { JobContext } from './file-job.decorator.js';
 import type { TakenJob } from './job-engine.js';
 import { JobHandlers } from './job-handlers.js';
 import type { JobHandler } from './job-handlers.js';
-import { LONGEST_TIMER } from './whole-number.js';
+import { LONGEST_TIMER } from '../unit-of-work/ends-within.js';
 
 type Done = (manager: EntityManager) => Promise<boolean>;
 

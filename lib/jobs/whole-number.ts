@@ -1,8 +1,5 @@
 import { JobOptionInvalidError } from '../errors/jobs.errors.js';
 
-/** The longest time of a timer, in milliseconds. */
-export const LONGEST_TIMER = 2 ** 31 - 1;
-
 /** The value of an option, which has to be a whole number above zero; throws `JobOptionInvalidError` otherwise. */
 export function wholeNumber(option: string, value: number, most = Number.MAX_SAFE_INTEGER): number {
   if (Number.isSafeInteger(value) && value > 0 && value <= most) return value;

@@ -8,6 +8,7 @@ import { ScannerFailedError } from '../errors/files.errors.js';
 import { StorageOptionInvalidError } from '../errors/setup.errors.js';
 import { parseByteSize } from '../storage/byte-size.js';
 import type { FileScanner, ScanContext, ScanVerdict } from '../storage/file-scanner.js';
+import { LONGEST_TIMER } from '../unit-of-work/ends-within.js';
 
 /** Where clamd listens, and what it takes: `{ socket: '/run/clamav/clamd.ctl' }`, or `{ host: 'clamav' }`. */
 export interface ClamavOptions {
@@ -65,7 +66,7 @@ function readOptions(options: ClamavOptions): Checked {
       "clamav({ host: '…' }) or clamav({ socket: '/…' }), and not both",
     );
   for (const [name, time] of Object.entries({ connectTimeout, idleTimeout }))
-    if (!Number.isSafeInteger(time) || time < 1 || time >= 2 ** 31)
+    if (!Number.isSafeInteger(time) || time < 1 || time > LONGEST_TIMER)
       throw new StorageOptionInvalidError(`scan.${name}`, time, 'milliseconds above zero');
   const address = socket === undefined ? { host: host as string, port } : { path: socket };
   return { address, maxSize: parseByteSize(maxSize), connectTimeout, idleTimeout };

@@ -2,6 +2,7 @@ import { OptionInvalidError } from '../errors/setup.errors.js';
 import type { ByOwnerType } from '../files/owner-type-name.js';
 import type { FileScanner } from '../storage/file-scanner.js';
 import { assertScanner } from '../storage/storage-limits.js';
+import { LONGEST_TIMER } from '../unit-of-work/ends-within.js';
 
 /** The option `scanning`: what holds for all scanners. Times are in milliseconds. */
 export interface ScanningOptions {
@@ -33,8 +34,6 @@ export interface ScanningOptions {
 export type CheckedScanningOptions = Required<ScanningOptions>;
 
 export const SCANNING_OPTIONS = Symbol('SCANNING_OPTIONS');
-
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** Fills in the defaults; throws `OptionInvalidError`. */
 export function readScanningOptions(options: ScanningOptions = {}): CheckedScanningOptions {

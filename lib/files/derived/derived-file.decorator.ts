@@ -3,6 +3,7 @@ import { DecorationInvalidError } from '../../errors/setup.errors.js';
 import { isContentTypePattern } from '../../storage/content-type.js';
 import type { FileContent } from '../content/open-content.js';
 import type { ManagedFile } from '../managed-file.entity.js';
+import { LONGEST_TIMER } from '../../unit-of-work/ends-within.js';
 
 /** Metadata key of a method that derives files. */
 export const DERIVED_FILE = Symbol('DERIVED_FILE');
@@ -56,8 +57,6 @@ const KIND = /^[a-z][a-z0-9-]{0,39}$/;
 // What follows the id of a file in the addresses of the library.
 const TAKEN = new Set(['content', 'history', 'pin', 'transfer']);
 const NUMBERS = ['attempts', 'backoff', 'timeout', 'concurrency'] as const;
-const LONGEST_TIMER = 2 ** 31 - 1;
-
 /**
  * Makes a provider's method derive a file from the content of others, such as a thumbnail. It runs in a job, and what
  * it gives is a file that is owned by its original: it is deleted and replaced with it, and has the address

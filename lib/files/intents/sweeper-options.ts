@@ -1,4 +1,5 @@
 import { OptionInvalidError } from '../../errors/setup.errors.js';
+import { LONGEST_TIMER } from '../../unit-of-work/ends-within.js';
 
 /** How the sweeper works. Times are in milliseconds. */
 export interface SweeperOptions {
@@ -21,8 +22,6 @@ export interface CheckedSweeperOptions extends Required<SweeperOptions> {
   /** Whether it sweeps on a timer. */
   isTimed: boolean;
 }
-
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** Fills in the defaults; throws `OptionInvalidError` for an invalid value. */
 export function readSweeperOptions(options: SweeperOptions | false = {}): CheckedSweeperOptions {

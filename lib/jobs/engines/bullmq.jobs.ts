@@ -7,7 +7,7 @@ import { type ConnectionOptions, isRedisInstance, type Job, Queue, Worker, type 
 import type { EntityManager } from 'typeorm';
 import { JobLostError } from '../../errors/jobs.errors.js';
 import { stackOf } from '../../errors/stack-of.js';
-import { endsWithin } from '../../unit-of-work/ends-within.js';
+import { endsWithin, LONGEST_TIMER } from '../../unit-of-work/ends-within.js';
 import { within } from '../../unit-of-work/scopes/ambient.js';
 import { untilAborted } from '../../unit-of-work/until-aborted.js';
 import { DIED } from '../job-engine.js';
@@ -18,7 +18,7 @@ import { Outbox } from '../outbox/outbox.js';
 import type { LeasedRow } from '../outbox/outbox.js';
 import { writeJobs } from '../outbox/write-jobs.js';
 import { RunningJobs } from '../running-jobs.js';
-import { LONGEST_TIMER, wholeNumber } from '../whole-number.js';
+import { wholeNumber } from '../whole-number.js';
 
 /** How jobs are kept and run with BullMQ. Times are in milliseconds. */
 export interface BullmqJobsOptions {

@@ -14,7 +14,8 @@ import type { ListeningPool } from '../graphile-worker/graphile-notices.js';
 import { writeToGraphile } from '../graphile-worker/write-to-graphile.js';
 import type { JobEngine, JobHost } from '../job-engine.js';
 import { LeaseEngine } from '../leases/lease-engine.js';
-import { LONGEST_TIMER, wholeNumber } from '../whole-number.js';
+import { wholeNumber } from '../whole-number.js';
+import { LONGEST_TIMER } from '../../unit-of-work/ends-within.js';
 
 export type { ListeningClient, ListeningPool, PooledClient } from '../graphile-worker/graphile-notices.js';
 

@@ -5,7 +5,8 @@
 import type { JobEngine } from '../job-engine.js';
 import type { Boss, PgBossInstance } from '../pg-boss/boss.js';
 import { PgBossEngine } from '../pg-boss/pg-boss-engine.js';
-import { LONGEST_TIMER, wholeNumber } from '../whole-number.js';
+import { wholeNumber } from '../whole-number.js';
+import { LONGEST_TIMER } from '../../unit-of-work/ends-within.js';
 
 export type { PgBossInstance } from '../pg-boss/boss.js';
 

@@ -1,9 +1,10 @@
 import type { JobEngine } from '../job-engine.js';
 import { LeaseEngine } from '../leases/lease-engine.js';
-import { LONGEST_TIMER, wholeNumber } from '../whole-number.js';
+import { wholeNumber } from '../whole-number.js';
 import { Outbox } from './outbox.js';
 import type { LeasedRow } from './outbox.js';
 import { writeJobs } from './write-jobs.js';
+import { LONGEST_TIMER } from '../../unit-of-work/ends-within.js';
 
 /** The options of the default engine. Times are in milliseconds. */
 export interface OutboxJobsOptions {

@@ -14,6 +14,7 @@ import type { StorageLimits } from '../storage-limits.js';
 import { Storage } from '../storage.js';
 import { Deadline } from './deadline.js';
 import { isPublicAddress, lookupPublic } from './public-address.js';
+import { LONGEST_TIMER } from '../../unit-of-work/ends-within.js';
 
 export interface LinkStorageOptions extends StorageLimits {
   /**
@@ -42,8 +43,6 @@ export function linkStorage(options: LinkStorageOptions): Storage {
 const DOMAIN = /^(?:\*\.)?[a-z0-9.-]+(?::\d+)?$/;
 const MAX_LENGTH = 1024;
 const MAX_REDIRECTS = 5;
-// Longer ones end at once in Node.
-const MAX_TIMEOUT = 2_147_483_647;
 
 class LinkAdapter implements StorageAdapter {
   readonly #protocols: readonly string[];
@@ -59,8 +58,8 @@ class LinkAdapter implements StorageAdapter {
     if (!Array.isArray(domains) || domains.length === 0 || !domains.every((domain) => DOMAIN.test(domain)))
       throw new StorageOptionInvalidError('domains', domains, "hosts like 'example.com' or '*.example.org'");
     for (const [name, value] of Object.entries({ timeout, totalTimeout }))
-      if (!(value > 0 && value <= MAX_TIMEOUT))
-        throw new StorageOptionInvalidError(name, value, `milliseconds, at most ${MAX_TIMEOUT}`);
+      if (!(value > 0 && value <= LONGEST_TIMER))
+        throw new StorageOptionInvalidError(name, value, `milliseconds, at most ${LONGEST_TIMER}`);
     this.#protocols = protocols.map((protocol) => `${protocol}:`);
     this.#domains = domains;
     this.#timeout = timeout;

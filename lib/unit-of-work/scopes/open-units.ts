@@ -5,7 +5,7 @@ import {
   UnitAbortedError,
   UnitTimeoutError,
 } from '../../errors/units.errors.js';
-import { endsWithin } from '../ends-within.js';
+import { endsWithin, LONGEST_TIMER } from '../ends-within.js';
 import type { UnitTransaction } from '../transaction/unit-transaction.js';
 
 // Units whose connection was taken need only the time to find out the outcome of their COMMIT, and to run their
@@ -96,8 +96,6 @@ export class OpenUnits {
 }
 
 // A timer for longer would fire at once:
-// https://nodejs.org/docs/latest-v20.x/api/timers.html#settimeoutcallback-delay-args
-const LONGEST = 2 ** 31 - 1;
 
 /** Ends a unit from outside: at its deadline, which also takes its connection, or when its caller gives up. */
 export class UnitDeadline {
@@ -116,7 +114,7 @@ export class UnitDeadline {
         this.#end(new UnitTimeoutError(timeout));
         void transaction.giveUp();
       },
-      Math.min(timeout, LONGEST),
+      Math.min(timeout, LONGEST_TIMER),
     );
     if (signal?.aborted) this.#onAbort();
     else signal?.addEventListener('abort', this.#onAbort, { once: true });
