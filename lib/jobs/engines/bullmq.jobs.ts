@@ -172,12 +172,13 @@ class BullmqRun implements RunningEngine {
     const told = (error: unknown): void => this.#logger.warn(`BullMQ: ${String(error)}`);
     for (const worker of this.#workers) {
       // BullMQ 6.7 closes a worker once, and first waits for Redis: this is another close, which does not.
+      // https://github.com/taskforcesh/bullmq/issues/4656
       worker.closing = undefined;
       worker.close(true).catch(told);
       worker.backend.disconnectBlocking(false).catch(told);
     }
     for (const queue of this.#queues.values()) queue.backend.close(true).catch(told);
-    // A client of the application stays connected.
+    // `disconnect()` would also end a client of the application, for all who use it.
     if (!isRedisInstance(this.options.connection))
       for (const one of [...this.#workers, ...this.#queues.values()]) one.disconnect().catch(told);
     await endsWithin(Promise.resolve(this.#relaying), GIVING_BACK);
