@@ -70,8 +70,11 @@ function install(dataSource: DataSource): Installed {
     overrideMember(dataSource, 'destroy', async () => {
       const around = [...users];
       await Promise.all(around.map(({ before }) => before()));
-      await destroy();
-      for (const { after } of around) after();
+      try {
+        await destroy();
+      } finally {
+        for (const { after } of around) after();
+      }
     }),
     readAuthoritatively(dataSource),
     overrideMember(dataSource, 'createQueryRunner', (mode) => {

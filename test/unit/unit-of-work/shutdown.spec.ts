@@ -113,6 +113,14 @@ describe.each(databases)('on $name, the end of a data source', (kind) => {
     expect(await app.saved()).toEqual(['anew']);
   });
 
+  it('lets the data source be opened anew after a `destroy()` that failed', async () => {
+    await app.dataSource.destroy();
+    await expect(app.dataSource.destroy()).rejects.toThrow();
+    await app.dataSource.initialize();
+    await app.transactor.run(() => app.write('anew'));
+    expect(await app.saved()).toEqual(['anew']);
+  });
+
   it('is asked for once, however many wait for it', async () => {
     const patient = new Transactor(app.dataSource, LONG);
     const held = hold(patient);
