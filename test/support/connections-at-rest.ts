@@ -19,3 +19,14 @@ export async function connectionsAtRest(
   const busy = BUSY[kind];
   while (busy && (await read(busy)).length > 0) await delay(2);
 }
+
+const OTHERS: Record<string, string> = {
+  postgres: 'SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+  mariadb: 'SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()',
+};
+
+/** How many connections the server has to the database, without the one that reads. It forgets closed ones late. */
+export async function connectionsOf(kind: TestDatabase['kind'], { read }: Pick<OpenDatabase, 'read'>): Promise<number> {
+  const others = OTHERS[kind];
+  return others === undefined ? 0 : (await read(others)).length;
+}

@@ -6,7 +6,9 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { FilesModule, type FilesModuleOptions, FilesService, TaskQueue, WithTaskQueue } from '../../../lib/index.js';
 import { FileIntent } from '../../../lib/entry/entities.js';
 import { memoryStorage } from '../../../lib/testing/index.js';
+import { connectionsOf } from '../../support/connections-at-rest.js';
 import { reachableDatabases, type TestDatabase } from '../../support/databases.js';
+import type { Storage } from '../../../lib/storage/storage.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { gate } from '../../support/gate.js';
 import { HeldStorage } from '../../support/held-storage.js';
@@ -24,11 +26,11 @@ class Job {
   ) {}
 
   @WithTaskQueue()
-  async run(): Promise<void> {
+  async run(late: () => Promise<unknown> = () => this.notes.insert({ id: 'late' })): Promise<void> {
     await this.notes.insert({ id: 'early' });
     this.begun.open();
     await this.end.opened;
-    await this.notes.insert({ id: 'late' });
+    await late();
   }
 }
 
@@ -52,7 +54,14 @@ async function start(kind: TestDatabase, options: Partial<FilesModuleOptions> = 
   onTestFinished(() => observer.destroy());
   const saved = async () => (await observer.getRepository(Note).find({ order: { id: 'ASC' } })).map(({ id }) => id);
   const intents = () => observer.getRepository(FileIntent).count();
-  return { app, job: app.get(Job), saved, intents };
+  const connections = () => connectionsOf(kind.kind, { read: (sql) => observer.query(sql) });
+  return { app, job: app.get(Job), saved, intents, connections };
+}
+
+async function locationsIn(storage: Storage): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { location } of storage.list()) found.push(location);
+  return found;
 }
 
 describe.each(databases)('on $name, app.close()', (kind) => {
@@ -74,6 +83,25 @@ describe.each(databases)('on $name, app.close()', (kind) => {
     await app.close();
     expect(await run).toMatchObject({ code: 'FILES_SHUTTING_DOWN' });
     expect(await saved()).toEqual([]);
+  });
+
+  it('refuses a file that a job creates after it was rolled back, and connects to nothing', async () => {
+    const storage = memoryStorage();
+    const { app, job, intents, connections } = await start(kind, {
+      storages: { default: storage },
+      shutdownTimeout: 20,
+    });
+    const files = app.get(FilesService);
+    const outcome = new Promise<unknown>((resolve) => {
+      const late = () => files.create(Buffer.from('x'), { name: 'x' }).then(resolve, resolve);
+      job.run(late).catch(() => undefined);
+    });
+    await job.begun.opened;
+    await app.close();
+    await expect.poll(connections).toBe(0);
+    job.end.open();
+    expect(await outcome).toMatchObject({ code: 'FILES_SHUTTING_DOWN' });
+    expect([await connections(), await intents(), await locationsIn(storage)]).toEqual([0, 0, []]);
   });
 
   it('waits for bytes that are removed after a commit', async () => {
