@@ -236,7 +236,7 @@ export class FilesModule implements NestModule, OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     await this.transactor.drain();
     await this.journal.close();
-    this.transactor.close();
+    this.transactor.closeAtDestroy();
   }
 }
 

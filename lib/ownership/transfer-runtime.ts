@@ -57,7 +57,7 @@ const live = new Map<DataSource, TransferRuntime>();
 
 /** The runtimes that can read files. An application that was not closed in the usual way ends with its data source. */
 function runtimes(): TransferRuntime[] {
-  return [...live.values()].filter(({ dataSource }) => dataSource.isInitialized);
+  return [...live.values()].filter(({ isRunning }) => isRunning);
 }
 
 /**
@@ -119,6 +119,10 @@ export class TransferRuntime implements OnModuleInit {
 
   get dataSource(): DataSource {
     return this.transactor.dataSource;
+  }
+
+  get isRunning(): boolean {
+    return this.dataSource.isInitialized && !this.transactor.isEnding;
   }
 
   get statements(): TransferStatements {

@@ -30,6 +30,7 @@ export class Transactor {
 
   readonly #open = new OpenUnits();
   readonly #ends: (() => void)[] = [];
+  #isEnding = false;
 
   constructor(
     readonly dataSource: DataSource,
@@ -38,7 +39,10 @@ export class Transactor {
   ) {
     this.#override = overrideDataSource(dataSource, {
       before: () => this.drain(),
-      after: () => this.#open.reopen(),
+      after: () => this.#afterDestroy(),
+      giveWay: () => {
+        if (this.#isEnding) this.close();
+      },
     });
     this.#dialect = dialectOf(dataSource);
     this.#roots = new RootUnits(dataSource, this.#override, this.#dialect, this.#open);
@@ -109,6 +113,27 @@ export class Transactor {
   close(): void {
     for (const end of this.#ends.splice(0)) end();
     this.#override.remove();
+  }
+
+  /**
+   * Closes it together with the data source, or as soon as the data source has another transactor. Until then, work
+   * that is left over from a unit that was rolled back is refused: it could be saved otherwise, and nothing would check
+   * it.
+   */
+  closeAtDestroy(): void {
+    this.#isEnding = true;
+    if (!this.dataSource.isInitialized || this.#override.isShared()) this.close();
+  }
+
+  /** Whether it only waits for the end of the data source. */
+  get isEnding(): boolean {
+    return this.#isEnding;
+  }
+
+  #afterDestroy(): void {
+    if (!this.#isEnding) this.#open.reopen();
+    // Without its end, the data source can still write.
+    else if (!this.dataSource.isInitialized) this.close();
   }
 
   #runIn<T>(manager: EntityManager, work: Work<T>, options: UnitOptions): Promise<T> {

@@ -20,18 +20,24 @@ type Transaction = (this: EntityManager, first: IsolationLevel | Work | undefine
 /** TypeORM's original `createQueryRunner()`, for the library's own use, and the removal of the override. */
 export interface DataSourceOverride {
   createQueryRunner: DataSource['createQueryRunner'];
+  /** Whether it has other users, too. */
+  isShared(): boolean;
   /** Removes the override once all its users have released it. */
   remove(): void;
 }
 
-/** Called around the end of the data source. */
-export interface AroundDestroy {
+/** What a user of the override does about the end of the data source. */
+export interface OverrideUser {
+  /** Called before the end. */
   before(): Promise<void>;
+  /** Called after the end, also if that has failed. */
   after(): void;
+  /** Called before another one uses the override. */
+  giveWay(): void;
 }
 
 interface Installed {
-  users: Set<AroundDestroy>;
+  users: Set<OverrideUser>;
   createQueryRunner: DataSource['createQueryRunner'];
   restore: (() => void)[];
 }
@@ -42,14 +48,16 @@ const INSTALLED = Symbol('nestjs-files:override');
  * Makes everything that TypeORM does through this data source take part in the unit of work it is called in: TypeORM
  * asks `dataSource.createQueryRunner()` for every operation that was not given a query runner.
  */
-export function overrideDataSource(dataSource: DataSource, destroy: AroundDestroy): DataSourceOverride {
+export function overrideDataSource(dataSource: DataSource, user: OverrideUser): DataSourceOverride {
+  for (const { giveWay } of keptWith<Installed>(dataSource, INSTALLED)?.users ?? []) giveWay();
   const entry = keptWith<Installed>(dataSource, INSTALLED) ?? install(dataSource);
   keepWith(dataSource, INSTALLED, entry);
-  entry.users.add(destroy);
+  entry.users.add(user);
   return {
     createQueryRunner: entry.createQueryRunner,
+    isShared: () => entry.users.size > 1,
     remove: () => {
-      if (!entry.users.delete(destroy) || entry.users.size > 0) return;
+      if (!entry.users.delete(user) || entry.users.size > 0) return;
       keepWith(dataSource, INSTALLED, undefined);
       for (const restore of entry.restore) restore();
     },
@@ -61,7 +69,7 @@ function install(dataSource: DataSource): Installed {
   // Read only here, because typeorm-transactional returns another manager inside its transactions.
   const { manager } = dataSource;
   const createEntityManager = dataSource.createEntityManager.bind(dataSource);
-  const users = new Set<AroundDestroy>();
+  const users = new Set<OverrideUser>();
   const destroy = dataSource.destroy.bind(dataSource);
   const query = dataSource.query.bind(dataSource) as (...args: unknown[]) => Promise<unknown>;
   const restore = [

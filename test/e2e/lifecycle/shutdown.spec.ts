@@ -1,4 +1,5 @@
-import { Injectable, Module } from '@nestjs/common';
+import { Global, Injectable, Module } from '@nestjs/common';
+import type { OnApplicationShutdown, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource, type Repository } from 'typeorm';
@@ -26,17 +27,34 @@ class Job {
   ) {}
 
   @WithTaskQueue()
-  async run(late: () => Promise<unknown> = () => this.notes.insert({ id: 'late' })): Promise<void> {
-    await this.notes.insert({ id: 'early' });
+  async run(late: () => Promise<unknown> = () => this.write('late')): Promise<void> {
+    await this.write('early');
     this.begun.open();
     await this.end.opened;
     await late();
+  }
+
+  write(id: string): Promise<unknown> {
+    return this.notes.insert({ id });
+  }
+}
+
+/** A part of the application that ends between the library and the data source, such as a client of Redis. */
+@Global()
+@Module({})
+class OtherModule implements OnApplicationShutdown {
+  readonly ends = gate();
+  readonly end = gate();
+
+  async onApplicationShutdown(): Promise<void> {
+    this.ends.open();
+    await this.end.opened;
   }
 }
 
 const databases = (await reachableDatabases()).filter(({ kind }) => kind !== 'memory');
 
-async function start(kind: TestDatabase, options: Partial<FilesModuleOptions> = {}) {
+async function start(kind: TestDatabase, options: Partial<FilesModuleOptions> = {}, others: Type[] = []) {
   const { options: own, drop } = await kind.create();
   onTestFinished(drop);
   const database = { ...own, entities: [Note], synchronize: true };
@@ -44,6 +62,7 @@ async function start(kind: TestDatabase, options: Partial<FilesModuleOptions> = 
     imports: [
       TypeOrmModule.forRoot({ ...database, autoLoadEntities: true }),
       TypeOrmModule.forFeature([Note]),
+      ...others,
       FilesModule.forRoot({ storages: { default: memoryStorage() }, sweeper: false, ...options }),
     ],
     providers: [Job],
@@ -83,6 +102,24 @@ describe.each(databases)('on $name, app.close()', (kind) => {
     await app.close();
     expect(await run).toMatchObject({ code: 'FILES_SHUTTING_DOWN' });
     expect(await saved()).toEqual([]);
+  });
+
+  it('refuses what a job writes after it was rolled back, until the data source has ended', async () => {
+    const { app, job, saved } = await start(kind, { shutdownTimeout: 20 }, [OtherModule]);
+    const other = app.get(OtherModule);
+    const outcome = new Promise<unknown>((resolve) => {
+      job.run(() => job.write('late').then(resolve, resolve)).catch(() => undefined);
+    });
+    await job.begun.opened;
+    const closed = app.close();
+    await other.ends.opened;
+    expect(app.get(DataSource).isInitialized).toBe(true);
+    job.end.open();
+    expect(await outcome).toMatchObject({ code: 'FILES_UNIT_ENDED' });
+    expect(await saved()).toEqual([]);
+    other.end.open();
+    await closed;
+    expect(Object.hasOwn(app.get(DataSource), 'createQueryRunner')).toBe(false);
   });
 
   it('refuses a file that a job creates after it was rolled back, and connects to nothing', async () => {

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { detach } from '../../../lib/unit-of-work/scopes/ambient.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { reachableDatabases } from '../../support/databases.js';
@@ -119,6 +119,38 @@ describe.each(databases)('on $name, the end of a data source', (kind) => {
     await app.dataSource.initialize();
     await app.transactor.run(() => app.write('anew'));
     expect(await app.saved()).toEqual(['anew']);
+  });
+
+  it('closes a transactor that waits for it, unless it fails', async () => {
+    const { dataSource, transactor } = app;
+    const ended = vi.fn<() => void>();
+    transactor.atClose(ended);
+    await transactor.drain();
+    transactor.closeAtDestroy();
+    const disconnect = vi.spyOn(dataSource.driver, 'disconnect').mockRejectedValueOnce(new Error('The socket is gone'));
+    await expect(dataSource.destroy()).rejects.toThrow('The socket is gone');
+    expect([ended.mock.calls.length, Object.hasOwn(dataSource, 'createQueryRunner')]).toEqual([0, true]);
+    await expect(transactor.run(() => app.write('new'))).rejects.toMatchObject(shuttingDown);
+    disconnect.mockRestore();
+    await dataSource.destroy();
+    expect([ended.mock.calls.length, Object.hasOwn(dataSource, 'createQueryRunner')]).toEqual([1, false]);
+    await expect(transactor.run(() => app.write('new'))).rejects.toMatchObject(shuttingDown);
+  });
+
+  it('is not waited for by a transactor whose place another one takes, or has', async () => {
+    const ended = vi.fn<() => void>();
+    app.transactor.atClose(ended);
+    app.transactor.closeAtDestroy();
+    const next = new Transactor(app.dataSource);
+    expect(ended).toHaveBeenCalledOnce();
+    const other = new Transactor(app.dataSource);
+    other.atClose(ended);
+    other.closeAtDestroy();
+    expect(ended).toHaveBeenCalledTimes(2);
+    await next.run(() => app.write('next'));
+    expect(await app.saved()).toEqual(['next']);
+    next.close();
+    expect(Object.hasOwn(app.dataSource, 'createQueryRunner')).toBe(false);
   });
 
   it('is asked for once, however many wait for it', async () => {
