@@ -7,6 +7,7 @@ import { SearchQueryInvalidError } from '../errors/requests.errors.js';
 import { AuditOptionInvalidError, MoveOptionInvalidError } from '../errors/setup.errors.js';
 import { CapabilityMissingError, StorageUnknownError } from '../errors/storage.errors.js';
 import { bootUnmarked } from '../files/marks/storage-marks.js';
+import { bootWithoutWork } from '../jobs/files-jobs.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { type Answer, type Command, InterruptedError, type OptionValues, UsageError } from './command.js';
 import { COMMANDS } from './commands/index.js';
@@ -211,7 +212,8 @@ async function inApplication<T>(
     interrupted.abort();
   };
   const boot = () => NestFactory.createApplicationContext(module, { logger: new StderrLogger(), abortOnError: false });
-  const app = await (worksWithoutTables ? bootUnmarked(boot) : boot());
+  // The application runs its jobs: a command, and all the more a `--dry-run`, does no other work.
+  const app = await (worksWithoutTables ? bootUnmarked(boot) : bootWithoutWork(boot));
   if (!given) process.once('SIGINT', interrupt);
   try {
     assertHasFiles(app, module);

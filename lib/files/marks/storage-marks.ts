@@ -39,7 +39,7 @@ export class StorageMarks extends StorageAdmission implements OnApplicationBoots
   }
 
   async admit(storages: readonly Storage[]): Promise<void> {
-    if (unmarked.getStore()) return;
+    if (isUnmarked()) return;
     const { dataSource } = this.transactor;
     if (!dataSource.isInitialized) {
       this.#waiting = storages;
@@ -86,6 +86,11 @@ const unmarked = new AsyncLocalStorage<true>();
  */
 export function bootUnmarked<T>(boot: () => T): T {
   return unmarked.run(true, boot);
+}
+
+/** Whether the application is booted so. */
+export function isUnmarked(): boolean {
+  return unmarked.getStore() === true;
 }
 
 /** A storage that neither writes nor removes needs no mark: it can do no harm in another place. */

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:f
 import { text } from 'node:stream/consumers';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { Module } from '@nestjs/common';
+import { Injectable, Module } from '@nestjs/common';
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
@@ -14,14 +14,26 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, 
 import { FileIntent, FILES_ENTITIES, FileUsage, QueuedJob } from '../../../lib/entry/entities.js';
 import { FILES_MIGRATIONS } from '../../../lib/entry/migrations.js';
 import { BatchCreations } from '../../../lib/files/batch-creations.js';
-import { FileField, FilesModule, FilesService, ManagedFile, OwnsFiles, TaskQueue } from '../../../lib/index.js';
+import {
+  FileField,
+  FileJob,
+  FilesModule,
+  FilesService,
+  ManagedFile,
+  OwnsFiles,
+  TaskQueue,
+} from '../../../lib/index.js';
+import { SCAN_JOB } from '../../../lib/files/scan/scan-state.js';
+import { bootWithoutWork } from '../../../lib/jobs/files-jobs.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { databaseStorage } from '../../../lib/storage/adapters/database.storage.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { EmptyDatabase } from '../../support/databases.js';
+import { gate } from '../../support/gate.js';
 import { GUARDED, Ticket } from '../../support/guarded-entities.js';
 import { deletePast, emptyPast, updatePast } from '../../support/past-the-guard.js';
 import { runCli as run } from '../../support/run-cli.js';
+import { ScriptedScanner } from '../../support/scripted-scanner.js';
 
 /** A record from before this library, which has a path. */
 @Entity()
@@ -273,6 +285,55 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
       ]);
       expect(await run(module, ['rebuild-usage', '--dry-run'])).toMatchObject({ code: 0, out: '' });
     });
+  });
+
+  it('runs no job, and leaves jobs to the application', async () => {
+    const other = await database.create();
+    onTestFinished(() => other.drop());
+    const sent: unknown[] = [];
+    const isSent = gate();
+    @Injectable()
+    class Mails {
+      @FileJob('mail')
+      send(payload: unknown): void {
+        sent.push(payload);
+        isSent.open();
+      }
+    }
+    const options = { ...other.options, synchronize: true, autoLoadEntities: true, retryAttempts: 0 };
+    const storages = { default: fsStorage({ root: join(directory, 'mails'), scan: new ScriptedScanner() }) };
+    @Module({
+      imports: [
+        TypeOrmModule.forRoot(options as TypeOrmModuleOptions),
+        FilesModule.forRoot({ storages, sweeper: false }),
+      ],
+      providers: [Mails],
+    })
+    class MailModule {}
+    const queueing = await bootWithoutWork(() => NestFactory.createApplicationContext(MailModule, { logger: false }));
+    const queue = queueing.get(TaskQueue);
+    await queue.run(() => queue.enqueue('mail', 'hello'));
+    await queueing.get(FilesService).create(Buffer.from('x'), { name: 'x.txt' });
+    await queueing.close();
+    const source = await new DataSource({ ...other.options, entities: [...FILES_ENTITIES] }).initialize();
+    onTestFinished(() => source.destroy());
+    const jobs = () => source.getRepository(QueuedJob).find({ order: { id: 'ASC' } });
+    for (const argv of [
+      ['schema', '--check'],
+      ['storages', '--check'],
+      ['verify'],
+      ['sweep', '--dry-run'],
+      ['rescan'],
+    ]) {
+      expect(await run(MailModule, argv)).toMatchObject({ code: 0 });
+      const untried = (await jobs()).filter(({ attempts }) => attempts === 0).map(({ name }) => name);
+      expect([argv, sent, untried.slice(0, 2)]).toEqual([argv, [], ['mail', SCAN_JOB]]);
+    }
+
+    const working = await NestFactory.createApplicationContext(MailModule, { logger: false });
+    await isSent.opened;
+    await working.close();
+    expect(sent).toEqual(['hello']);
   });
 
   describe('schema', () => {
