@@ -72,5 +72,16 @@ function takeModule(argv: readonly string[]): { modules: (string | undefined)[];
   return { modules, rest };
 }
 
+/** Resolves when all is written, or cannot be. */
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => void stream.write('', () => resolve()));
+}
+
 const { modules, rest } = takeModule(process.argv.slice(2));
-process.exitCode = await runCommandLine(() => loadModule(modules), { argv: rest });
+const code = await runCommandLine(() => loadModule(modules), { argv: rest });
+process.exitCode = code;
+if (code === 3) {
+  // An application that failed to boot may have left timers and connections that nobody can end.
+  await Promise.all([process.stdout, process.stderr].map(written));
+  process.exit();
+}

@@ -1,7 +1,6 @@
 import { Console } from 'node:console';
 import { parseArgs } from 'node:util';
 import type { INestApplicationContext, Type } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
 import { FilesError } from '../errors/files-error.js';
 import { SearchQueryInvalidError } from '../errors/requests.errors.js';
 import { AuditOptionInvalidError, MoveOptionInvalidError } from '../errors/setup.errors.js';
@@ -9,6 +8,7 @@ import { CapabilityMissingError, StorageUnknownError } from '../errors/storage.e
 import { bootUnmarked } from '../files/marks/storage-marks.js';
 import { bootWithoutWork } from '../jobs/files-jobs.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
+import { bootContext } from './boot.js';
 import { type Answer, type Command, InterruptedError, type OptionValues, UsageError } from './command.js';
 import { COMMANDS } from './commands/index.js';
 import { commandHelp, generalHelp } from './help.js';
@@ -211,7 +211,7 @@ async function inApplication<T>(
     say('Ending after the current items. Press Ctrl-C again to end immediately.');
     interrupted.abort();
   };
-  const boot = () => NestFactory.createApplicationContext(module, { logger: new StderrLogger(), abortOnError: false });
+  const boot = () => bootContext(module, new StderrLogger());
   // The application runs its jobs: a command, and all the more a `--dry-run`, does no other work.
   const app = await (worksWithoutTables ? bootUnmarked(boot) : bootWithoutWork(boot));
   if (!given) process.once('SIGINT', interrupt);

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Injectable, Module } from '@nestjs/common';
-import type { INestApplicationContext, Type } from '@nestjs/common';
+import type { INestApplicationContext, OnApplicationBootstrap, OnApplicationShutdown, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import type { TypeOrmModuleOptions } from '@nestjs/typeorm';
@@ -25,8 +25,10 @@ import {
 } from '../../../lib/index.js';
 import { SCAN_JOB } from '../../../lib/files/scan/scan-state.js';
 import { bootWithoutWork } from '../../../lib/jobs/files-jobs.js';
+import { TransferRuntime } from '../../../lib/ownership/transfer-runtime.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { databaseStorage } from '../../../lib/storage/adapters/database.storage.js';
+import { connectionsOf } from '../../support/connections-at-rest.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { EmptyDatabase } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
@@ -334,6 +336,44 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     await isSent.opened;
     await working.close();
     expect(sent).toEqual(['hello']);
+  });
+
+  it.each([
+    ['whose storage belongs to another database', 'FILES_STORAGE_MARK_MISMATCHED', ['ticker']],
+    ['whose provider fails', 'not today', ['ticker']],
+    ['whose data source lacks entities', 'FILES_ENTITIES_MISSING', []],
+  ])('closes an application %s, and answers 3', async (_, reason, stopped) => {
+    const other = await database.create();
+    onTestFinished(() => other.drop());
+    const observer = await new DataSource({ ...other.options, entities: [] } as DataSourceOptions).initialize();
+    onTestFinished(() => observer.destroy());
+    const ended: string[] = [];
+    @Injectable()
+    class Ticker implements OnApplicationBootstrap, OnApplicationShutdown {
+      onApplicationBootstrap(): void {
+        throw new Error('not today');
+      }
+
+      onApplicationShutdown(): void {
+        ended.push('ticker');
+      }
+    }
+    const autoLoadEntities = reason !== 'FILES_ENTITIES_MISSING';
+    const root = join(directory, reason === 'FILES_STORAGE_MARK_MISMATCHED' ? 'default' : 'unbooted');
+    const options = { ...other.options, synchronize: true, autoLoadEntities, retryAttempts: 0 };
+    @Module({
+      imports: [
+        TypeOrmModule.forRoot(options as TypeOrmModuleOptions),
+        FilesModule.forRoot({ storages: { default: fsStorage({ root }) }, sweeper: false }),
+      ],
+      providers: [Ticker],
+    })
+    class RefusedModule {}
+    const { code, notes } = await run(RefusedModule, ['storages', '--check']);
+    expect({ code, notes }).toEqual({ code: 3, notes: expect.stringContaining(reason) as string });
+    expect(ended).toEqual(stopped);
+    await expect.poll(() => connectionsOf(database.kind, { read: (sql) => observer.query(sql) })).toBe(0);
+    expect(TransferRuntime.only().dataSource).toBe(dataSource);
   });
 
   describe('schema', () => {
