@@ -97,8 +97,8 @@ export interface RunningEngine {
   /** Hears that jobs were committed. */
   committed?(jobs: readonly NewJob[]): void;
   /**
-   * Takes no job any more, and resolves when those that run have ended: after `shutdownTimeout` they are aborted, and 6 s
-   * later everything that has not ended is left.
+   * Takes no job any more, and resolves when those that run have ended: after `shutdownTimeout` they are aborted, and
+   * 6 s later everything that has not ended is left.
    */
   stop(): Promise<void>;
   /** The jobs that were given up, the last one first. */

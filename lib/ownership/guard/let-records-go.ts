@@ -49,8 +49,8 @@ export async function letRecordsGo(
 }
 
 /**
- * Whether an earlier owner of the same id has left the file: a row that this transaction inserted and removed owned only
- * the files that it was given here.
+ * Whether an earlier owner of the same id has left the file: a row that this transaction inserted and removed owned
+ * only the files that it was given here.
  */
 function isOfEarlier(
   { row }: CurrentRow,

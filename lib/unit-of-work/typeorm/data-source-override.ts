@@ -133,7 +133,7 @@ function nestTransaction(manager: EntityManager, own: Transaction, args: unknown
   return quietOnceEnded(here, begin(...(args as Parameters<typeof begin>)));
 }
 
-/** Runs a transaction of TypeORM, and notes it while `work` runs. `around` is the noted transaction that it is part of. */
+/** Runs a transaction of TypeORM, and notes it while `work` runs. `around` is the transaction that it is part of. */
 function noted(
   manager: EntityManager,
   own: Transaction,
