@@ -100,8 +100,11 @@ export interface StorageAdapter {
    * @default each is durable when `write` resolves
    */
   beginWrites?(): WritesTogether;
-  /** Removes what interrupted writes left behind before this time. @default there are none */
-  removeLeftovers?(before: Date): Promise<Leftovers>;
+  /**
+   * Removes what interrupted writes left behind before this time. The signal is aborted when a shutdown waits: the
+   * method then leaves the rest to a later call, and resolves with what it has removed. @default there are none
+   */
+  removeLeftovers?(before: Date, signal?: AbortSignal): Promise<Leftovers>;
 }
 
 /** Both ends are included, as in HTTP: `{ start: 0, end: 9 }` is the first ten bytes. */

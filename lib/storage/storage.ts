@@ -349,12 +349,12 @@ export class Storage {
 
   /**
    * Removes what interrupted writes left behind earlier than `before`. Does nothing if the storage has no such
-   * leftovers.
+   * leftovers. Once the signal is aborted, it leaves the rest, and resolves with what is removed.
    */
-  async removeLeftovers(before: Date): Promise<Leftovers> {
+  async removeLeftovers(before: Date, signal?: AbortSignal): Promise<Leftovers> {
     try {
       await this.#compareMark();
-      return (await this.#adapter.removeLeftovers?.(before)) ?? { count: 0, size: 0 };
+      return (await this.#adapter.removeLeftovers?.(before, signal)) ?? { count: 0, size: 0 };
     } catch (error) {
       throw this.#failure('remove leftovers', '', error);
     }

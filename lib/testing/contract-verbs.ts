@@ -135,4 +135,10 @@ export function contractOfVerbs(test: ContractTest): void {
     await storage.removeLeftovers(new Date(Date.now() + 3_600_000));
     assert.equal(String(await contentOf(storage, 'd/complete')), 'content');
   });
+
+  test('ends a search for leftovers whose signal is aborted, without an error', async (storage) => {
+    await storage.write('d/complete', source('content'));
+    await storage.removeLeftovers(new Date(Date.now() + 3_600_000), AbortSignal.abort());
+    assert.equal(String(await contentOf(storage, 'd/complete')), 'content');
+  });
 }

@@ -119,7 +119,7 @@ function faultyAdapter(inner: Storage, faults: Faults): StorageAdapter {
       faults.call(`temporaryUrl ${location}`, () => inner.temporaryUrl(location, request)),
     directUploads: directUploadsOf(inner, faults),
     resumableUploads: resumableUploadsOf(inner, faults),
-    removeLeftovers: (before) => faults.call('remove leftovers', () => inner.removeLeftovers(before)),
+    removeLeftovers: (before, signal) => faults.call('remove leftovers', () => inner.removeLeftovers(before, signal)),
   };
 }
 

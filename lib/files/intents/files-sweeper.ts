@@ -36,7 +36,7 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
   #running: Promise<SweepReport> | undefined;
   /** Callers who wait for the running sweep. */
   readonly #told = new Set<(report: SweepReport) => void>();
-  #isStopped = false;
+  readonly #stopped = new AbortController();
   #tidiedAt = Number.NEGATIVE_INFINITY;
 
   /** @internal */
@@ -102,11 +102,23 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
     if (this.options.isTimed) this.#wait();
   }
 
-  /** Ends the running sweep after its present intent, before the data source is closed. */
+  /**
+   * Ends the running sweep after its present step, and resolves at once. The shutdown waits for this step together with
+   * the units of work, before the data source is closed.
+   */
   async beforeApplicationShutdown(): Promise<void> {
-    this.#isStopped = true;
+    this.#stopped.abort();
     clearTimeout(this.#timer);
-    await this.#running?.catch(() => undefined);
+    const ended = this.#running?.then(
+      () => undefined,
+      () => undefined,
+    );
+    // A wait of its own would be added to those for jobs and for units of work.
+    if (ended) this.transactor.follow(ended, () => this.#logger.warn('A storage or the database holds the sweep up'));
+  }
+
+  get #isStopped(): boolean {
+    return this.#stopped.signal.aborted;
   }
 
   #wait(): void {
@@ -220,9 +232,10 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   async #tidy(storage: Storage, report: SweepReport): Promise<void> {
+    if (this.#isStopped) return;
     // A client that sends to the storage itself may take its time, as long as its upload is open.
     const before = await this.uploads.unknownBefore(storage.name, this.#abandonedBefore());
-    const leftovers = await storage.removeLeftovers(before);
+    const leftovers = await storage.removeLeftovers(before, this.#stopped.signal);
     report.leftovers += leftovers.count;
     report.bytesRemoved += leftovers.size;
   }

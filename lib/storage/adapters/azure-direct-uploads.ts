@@ -91,10 +91,11 @@ export class AzureDirectUploads implements DirectUploadAdapter {
   }
 
   /** Removes blobs that were committed before `before` and not copied. Uncommitted blocks are left to Azure. */
-  async removeLeftovers(before: Date): Promise<Leftovers> {
+  async removeLeftovers(before: Date, signal?: AbortSignal): Promise<Leftovers> {
     const { client, prefix } = this.container;
     const removed = { count: 0, size: 0 };
     for await (const { name, properties } of client.listBlobsFlat({ prefix: prefix + AZURE_ARRIVALS })) {
+      if (signal?.aborted) break;
       if (properties.lastModified >= before) continue;
       await discard(client.getBlockBlobClient(name));
       removed.count++;

@@ -73,10 +73,11 @@ export class AzureResumableUploads implements ResumableUploadAdapter {
   }
 
   /** Removes what was last appended to before, of uploads that are forgotten. */
-  async removeLeftovers(before: Date): Promise<Leftovers> {
+  async removeLeftovers(before: Date, signal?: AbortSignal): Promise<Leftovers> {
     const { client, prefix } = this.container;
     const removed = { count: 0, size: 0 };
     for await (const { name, properties } of client.listBlobsFlat({ prefix: prefix + AZURE_APPENDED })) {
+      if (signal?.aborted) break;
       if (properties.lastModified >= before) continue;
       await client.getAppendBlobClient(name).deleteIfExists({ deleteSnapshots: 'include' });
       removed.count++;

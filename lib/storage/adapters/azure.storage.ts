@@ -165,9 +165,9 @@ class AzureAdapter implements StorageAdapter {
     }
   }
 
-  async removeLeftovers(before: Date): Promise<Leftovers> {
-    const appended = await this.resumableUploads.removeLeftovers(before);
-    const arrived = (await this.#arrivals?.removeLeftovers(before)) ?? { count: 0, size: 0 };
+  async removeLeftovers(before: Date, signal?: AbortSignal): Promise<Leftovers> {
+    const appended = await this.resumableUploads.removeLeftovers(before, signal);
+    const arrived = (await this.#arrivals?.removeLeftovers(before, signal)) ?? { count: 0, size: 0 };
     return { count: appended.count + arrived.count, size: appended.size + arrived.size };
   }
 

@@ -153,9 +153,10 @@ class FsAdapter implements StorageAdapter {
     }
   }
 
-  async removeLeftovers(before: Date): Promise<Leftovers> {
+  async removeLeftovers(before: Date, signal?: AbortSignal): Promise<Leftovers> {
     const removed = { count: 0, size: 0 };
     for await (const { location, path } of walk(await this.#root.prepare())) {
+      if (signal?.aborted) break;
       if (!isPartial(basename(location))) continue;
       const found = await look({ path });
       if (!found?.isFile() || found.mtime >= before) continue;

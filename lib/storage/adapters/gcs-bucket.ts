@@ -154,11 +154,15 @@ export class GcsBucket {
     } while (pageToken !== undefined);
   }
 
-  /** Removes all objects whose location begins so; with a date those that were written before. */
-  async removeBelow(beginning: string, before?: Date): Promise<Leftovers> {
+  /**
+   * Removes all objects whose location begins so; with a date those that were written before. Once the signal is
+   * aborted, it leaves those that it has not found yet.
+   */
+  async removeBelow(beginning: string, before?: Date, signal?: AbortSignal): Promise<Leftovers> {
     const removed = { count: 0, size: 0 };
     const some: string[] = [];
     for await (const { location, size, modifiedAt } of this.below(beginning)) {
+      if (signal?.aborted) break;
       if (before && modifiedAt >= before) continue;
       some.push(location);
       removed.count++;

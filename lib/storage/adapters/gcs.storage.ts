@@ -145,10 +145,10 @@ class GcsAdapter implements StorageAdapter {
   }
 
   /** Google itself removes unfinished sessions of writes, after a week. */
-  async removeLeftovers(before: Date): Promise<Leftovers> {
+  async removeLeftovers(before: Date, signal?: AbortSignal): Promise<Leftovers> {
     const removed = { count: 0, size: 0 };
     for (const directory of OF_UPLOADS) {
-      const { count, size } = await this.#bucket.removeBelow(directory, before);
+      const { count, size } = await this.#bucket.removeBelow(directory, before, signal);
       removed.count += count;
       removed.size += size;
     }

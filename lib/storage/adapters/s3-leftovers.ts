@@ -7,9 +7,10 @@ import { partsOf, uploadsBelow } from './s3-multipart.js';
 import type { OpenUpload } from './s3-multipart.js';
 
 /** Ends uploads below the prefix to which nothing was added since, and removes their placeholders. */
-export async function removeLeftovers(bucket: S3Bucket, before: Date): Promise<Leftovers> {
+export async function removeLeftovers(bucket: S3Bucket, before: Date, signal?: AbortSignal): Promise<Leftovers> {
   const removed = { count: 0, size: 0 };
   for await (const upload of uploadsBelow(bucket)) {
+    if (signal?.aborted) break;
     if (!upload.Initiated || upload.Initiated >= before) continue;
     const size = await endUpload(bucket, upload, before);
     if (size === undefined) continue;

@@ -109,9 +109,10 @@ export class S3ResumableUploads implements ResumableUploadAdapter {
   }
 
   /** Removes tails written earlier than `before`. The caller chooses a time that spares the tails of open uploads. */
-  async removeLeftovers(before: Date): Promise<Leftovers> {
+  async removeLeftovers(before: Date, signal?: AbortSignal): Promise<Leftovers> {
     const removed = { count: 0, size: 0 };
     for await (const { location, size, modifiedAt } of objectsBelow(this.bucket, S3_TAILS)) {
+      if (signal?.aborted) break;
       if (modifiedAt >= before) continue;
       await this.bucket.remove(location);
       removed.count++;

@@ -186,10 +186,10 @@ class S3Adapter implements StorageAdapter {
     return getSignedUrl(this.#bucket.client, get, lifetimeUntil(expiresAt));
   }
 
-  async removeLeftovers(before: Date): Promise<Leftovers> {
+  async removeLeftovers(before: Date, signal?: AbortSignal): Promise<Leftovers> {
     const [parts, tails] = [
-      await removeLeftovers(this.#bucket, before),
-      await this.resumableUploads.removeLeftovers(before),
+      await removeLeftovers(this.#bucket, before, signal),
+      await this.resumableUploads.removeLeftovers(before, signal),
     ];
     return { count: parts.count + tails.count, size: parts.size + tails.size };
   }

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { Global, Injectable, Module } from '@nestjs/common';
 import type { OnApplicationShutdown, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -6,6 +7,9 @@ import { DataSource, type Repository } from 'typeorm';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { FilesModule, type FilesModuleOptions, FilesService, TaskQueue, WithTaskQueue } from '../../../lib/index.js';
 import { FileIntent } from '../../../lib/entry/entities.js';
+import { FilesSweeper } from '../../../lib/entry/maintenance.js';
+import { uuidV7 } from '../../../lib/files/file-id.js';
+import { locationKey } from '../../../lib/storage/location-key.js';
 import { memoryStorage } from '../../../lib/testing/index.js';
 import { connectionsOf } from '../../support/connections-at-rest.js';
 import { reachableDatabases, type TestDatabase } from '../../support/databases.js';
@@ -13,6 +17,7 @@ import type { Storage } from '../../../lib/storage/storage.js';
 import { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { gate } from '../../support/gate.js';
 import { HeldStorage } from '../../support/held-storage.js';
+import { storageWith } from '../../support/storage-with.js';
 import { Note } from '../../support/unit-entities.js';
 
 /** Work that no request waits for, as a cron job's. */
@@ -73,8 +78,20 @@ async function start(kind: TestDatabase, options: Partial<FilesModuleOptions> = 
   onTestFinished(() => observer.destroy());
   const saved = async () => (await observer.getRepository(Note).find({ order: { id: 'ASC' } })).map(({ id }) => id);
   const intents = () => observer.getRepository(FileIntent).count();
+  const intend = async (locations: readonly string[]) => {
+    const now = Date.now();
+    const intended = locations.map((location, at) => ({
+      id: uuidV7(),
+      kind: 'delete' as const,
+      storage: 'default',
+      location,
+      locationKey: locationKey(location),
+      createdAt: new Date(now + at),
+    }));
+    await observer.getRepository(FileIntent).insert(intended);
+  };
   const connections = () => connectionsOf(kind.kind, { read: (sql) => observer.query(sql) });
-  return { app, job: app.get(Job), saved, intents, connections };
+  return { app, job: app.get(Job), saved, intents, intend, connections };
 }
 
 async function locationsIn(storage: Storage): Promise<string[]> {
@@ -173,5 +190,39 @@ describe.each(databases)('on $name, app.close()', (kind) => {
     await app.close();
     expect([await intents(), await storage.exists(first!.location)]).toEqual([1, false]);
     expect(await storage.exists(second!.location)).toBe(true);
+  });
+
+  it('waits for a sweep whose storage does not answer no longer than for units of work', async () => {
+    const storage = new HeldStorage();
+    const { app, intents, intend } = await start(kind, { storages: { default: storage }, shutdownTimeout: 20 });
+    for (const location of ['a', 'b']) await storage.write(location, Readable.from(['x']));
+    await intend(['a', 'b']);
+    storage.hold();
+    const swept = app.get(FilesSweeper).sweep();
+    await storage.underWay(1);
+    const stopped = gate();
+    app.get(Transactor).follow(stopped.opened, () => {
+      storage.release();
+      stopped.open();
+    });
+    await app.close();
+    expect(await swept).toMatchObject({ examined: 1, finished: 1, failed: 0 });
+    expect([await intents(), await storage.exists('a'), await storage.exists('b')]).toEqual([1, false, true]);
+  });
+
+  it('ends the search for leftovers of a storage', async () => {
+    const searched = gate();
+    const storage = storageWith({
+      removeLeftovers: async (_before, signal) => {
+        searched.open();
+        await new Promise((resolve) => signal!.addEventListener('abort', resolve, { once: true }));
+        return { count: 1, size: 7 };
+      },
+    });
+    const { app } = await start(kind, { storages: { default: storage } });
+    const swept = app.get(FilesSweeper).sweep();
+    await searched.opened;
+    await app.close();
+    expect(await swept).toMatchObject({ leftovers: 1, bytesRemoved: 7, failed: 0 });
   });
 });

@@ -237,6 +237,24 @@ describe('FilesSweeper', () => {
     expect(await stored()).toEqual([expect.stringMatching(/^\.y/)]);
   });
 
+  it('looks for no leftovers once it is stopped', async () => {
+    const searched: string[] = [];
+    const memory = memoryStorage();
+    const bucket = storageWith({
+      async *list(directory) {
+        void sweeper.beforeApplicationShutdown();
+        yield* memory.list(directory);
+      },
+      removeLeftovers: async () => {
+        searched.push('bucket');
+        return { count: 0, size: 0 };
+      },
+    });
+    const { sweeper } = await filesHarness({ bucket });
+    expect(await sweeper.sweep()).toMatchObject({ failed: 0 });
+    expect(searched).toEqual([]);
+  });
+
   it('gives everybody who asks meanwhile the same report', async () => {
     const { sweeper, clock, dataSource } = await filesHarness();
     await dataSource.getRepository(FileIntent).insert(intent('delete', 'a', clock.now));

@@ -143,6 +143,17 @@ describe('fsStorage', () => {
     expect(await filesBelow(root)).toEqual([fresh, 'a/.hidden.part', 'a/file'].sort());
   });
 
+  it('leaves unfinished files once the signal is aborted, and resolves with what is removed', async () => {
+    const { root, storage } = setUp();
+    const partial = `a/.file.${randomUUID()}.part`;
+    await storage.write('a/file', Readable.from([Buffer.from('x')]));
+    await writeFile(join(root, partial), 'half');
+    const soon = new Date(Date.now() + 60_000);
+    expect(await storage.removeLeftovers(soon, AbortSignal.abort())).toEqual({ count: 0, size: 0 });
+    expect(await filesBelow(root)).toEqual([partial, 'a/file']);
+    expect(await storage.removeLeftovers(soon, new AbortController().signal)).toEqual({ count: 1, size: 4 });
+  });
+
   it('takes no location that looks like an unfinished file', async () => {
     const { storage } = setUp();
     const writing = storage.write(`a/.file.${randomUUID()}.part`, Readable.from([Buffer.from('x')]));
