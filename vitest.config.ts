@@ -15,7 +15,14 @@ const exclude = [...configDefaults.exclude, ...(isNest11 ? ofSchemas : [])];
 const apart = ['test/e2e/docs/**/*.spec.ts', 'test/e2e/transports/docs.spec.ts'];
 // All of these have the entities of the portal, which its modules declare when they are loaded.
 const portal = ['test/e2e/portal/**/*.spec.ts'];
-const tests = { exclude, setupFiles: ['test/support/setup.ts'], testTimeout: 60_000, hookTimeout: 60_000 };
+const tests = {
+  exclude,
+  setupFiles: ['test/support/setup.ts'],
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+  // Tests share the machine with each other, with databases and with browsers.
+  expect: { poll: { timeout: 20_000 } },
+};
 
 export default defineConfig({
   // vitest takes decorator options from a tsconfig only for the files that it includes; these hold for every file.
@@ -71,8 +78,6 @@ export default defineConfig({
           isolate: false,
           include: ['test/browser/**/*.spec.ts'],
           testTimeout: 120_000,
-          // Browsers and servers share the machine with other tests.
-          expect: { poll: { timeout: 20_000 } },
         },
       },
     ],

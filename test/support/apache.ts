@@ -47,9 +47,12 @@ XSendFilePath ${root}
     apache.kill();
     await once(apache, 'exit');
   });
-  await vi.waitFor(async () => {
-    if (!(await listens(url)))
-      throw new Error(`Apache does not answer on ${url.host}; its log is ${directory}/error.log`);
-  });
+  await vi.waitFor(
+    async () => {
+      if (!(await listens(url)))
+        throw new Error(`Apache does not answer on ${url.host}; its log is ${directory}/error.log`);
+    },
+    { timeout: 20_000 },
+  );
   return url;
 }

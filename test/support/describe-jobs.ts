@@ -8,7 +8,8 @@ import { DIED } from '../../lib/jobs/job-engine.js';
 import type { JobEngine } from '../../lib/jobs/job-engine.js';
 import type { OpenDatabase, TestDatabase } from './databases.js';
 import { gate } from './gate.js';
-import { jobsApp, JobNote, JobScript } from './jobs-app.js';
+import { holdTimers } from './held-time.js';
+import { BRIEF, jobsApp, JobNote, JobScript } from './jobs-app.js';
 import type { JobsApp, JobsAppOptions } from './jobs-app.js';
 
 /** An engine of the tests: each application gets its own object, on the database that is given. */
@@ -349,12 +350,13 @@ export function describeJobs(name: string, kind: TestDatabase, engine: TestedEng
     });
 
     it('ends a run at its timeout, and undoes its writes', async () => {
+      const pass = holdTimers(BRIEF);
       let reason: unknown;
       const app = await open({
         script: new JobScript(async ({ context: { signal } }) => {
-          // Before the write, which fails if it takes longer than the run may.
           signal.addEventListener('abort', () => ({ reason } = signal));
           await app.write('too slow');
+          pass();
           await new Promise(() => undefined);
         }),
       });

@@ -85,10 +85,13 @@ export async function startNginx(server: string, http = ''): Promise<Nginx> {
     );
   };
   try {
-    await vi.waitFor(async () => {
-      if (!(await listens(url)))
-        throw new Error(`nginx does not answer on ${url.host}; its log is ${directory}/error.log`);
-    });
+    await vi.waitFor(
+      async () => {
+        if (!(await listens(url)))
+          throw new Error(`nginx does not answer on ${url.host}; its log is ${directory}/error.log`);
+      },
+      { timeout: 20_000 },
+    );
   } catch (error) {
     await stop();
     throw error;

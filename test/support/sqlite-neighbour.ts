@@ -3,7 +3,12 @@ import { on, once } from 'node:events';
 
 const SCRIPT = `
   const db = require('better-sqlite3')(process.argv[1]);
+  const commit = () => {
+    db.exec('COMMIT');
+    process.send('done');
+  };
   process.on('message', ({ id, hold, patience }) => {
+    if (id === undefined) return commit();
     db.pragma('busy_timeout = ' + patience);
     try {
       db.exec('BEGIN IMMEDIATE');
@@ -12,12 +17,14 @@ const SCRIPT = `
     }
     process.send('writing');
     db.prepare('INSERT INTO note (id) VALUES (?)').run(id);
-    setTimeout(() => {
-      db.exec('COMMIT');
-      process.send('done');
-    }, hold);
+    if (hold !== 'until told') setTimeout(commit, hold);
   });
   process.send('ready');`;
+
+interface WriteOptions {
+  hold?: number | 'until told';
+  patience?: number;
+}
 
 /** Another process that writes notes to the same SQLite file. */
 export class SqliteNeighbour {
@@ -36,8 +43,11 @@ export class SqliteNeighbour {
     return neighbour;
   }
 
-  /** Tries to write a note; resolves with 'writing' when it holds the write lock, else with SQLite's refusal. */
-  async write(id: string, { hold = 0, patience = 5_000 } = {}): Promise<string> {
+  /**
+   * Tries to write a note; resolves with 'writing' when it holds the write lock, else with SQLite's refusal. It commits
+   * after so many milliseconds.
+   */
+  async write(id: string, { hold = 0, patience = 5_000 }: WriteOptions = {}): Promise<string> {
     this.process.send({ id, hold, patience });
     return this.#answer();
   }
@@ -45,6 +55,12 @@ export class SqliteNeighbour {
   /** Resolves when the note that is being written is committed. */
   async committed(): Promise<void> {
     await this.#answer();
+  }
+
+  /** Commits the note that is held until it is told to. */
+  async commit(): Promise<void> {
+    this.process.send({});
+    await this.committed();
   }
 
   async stop(): Promise<void> {

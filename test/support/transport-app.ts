@@ -3,7 +3,7 @@ import type { CallHandler, DynamicModule, ExecutionContext, ModuleMetadata, Nest
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import { Type } from 'class-transformer';
 import { IsOptional, IsString, ValidateNested } from 'class-validator';
-import { timeout } from 'rxjs';
+import { from, mergeMap, raceWith, throwError, TimeoutError } from 'rxjs';
 import type { Observable } from 'rxjs';
 import { Repository } from 'typeorm';
 import { callUser } from '../../lib/access/call-user.js';
@@ -98,11 +98,14 @@ export class Packages {
   }
 }
 
-/** An interceptor outside of the unit of work that does not wait for long. */
+/** An interceptor outside of the unit of work that waits until `Packages.reached` opens, and no longer. */
 @Injectable()
 export class GiveUp implements NestInterceptor {
+  constructor(private readonly packages: Packages) {}
+
   intercept(_: ExecutionContext, next: CallHandler): Observable<unknown> {
-    return next.handle().pipe(timeout({ first: 30 }));
+    const over = from(this.packages.reached.opened).pipe(mergeMap(() => throwError(() => new TimeoutError())));
+    return next.handle().pipe(raceWith(over));
   }
 }
 

@@ -62,7 +62,7 @@ export class TestBrowser {
   /** A page of a browser of its own. */
   async open(url: string, options: Parameters<Browser['newContext']>[0] = {}): Promise<Page> {
     const context = await this.#browser!.newContext(options);
-    context.setDefaultTimeout(20_000);
+    context.setDefaultTimeout(30_000);
     this.#contexts.push(context);
     const page = await context.newPage();
     page.on('pageerror', (error) => this.#faults.push(error.message));

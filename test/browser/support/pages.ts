@@ -57,7 +57,7 @@ export class Pages {
   /** A page of a browser of its own, where this person has logged in. */
   async as(person: PortalClient, path: string): Promise<Page> {
     const context = await this.#browser!.newContext({ baseURL: this.portal.url, viewport: DESKTOP, locale: 'en' });
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(30_000);
     this.#contexts.push(context);
     if (person.token) {
       await context.addCookies([{ name: 'portal_session', value: person.token, url: this.portal.url }]);

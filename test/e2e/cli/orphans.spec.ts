@@ -23,7 +23,7 @@ const WAITING = {
   mysql: `SELECT count(*) AS n FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'`,
 };
 
-const SELDOM = { timeout: 10_000, interval: 250 };
+const SELDOM = { timeout: 20_000, interval: 250 };
 
 describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('orphans on $name', (database) => {
   let empty: EmptyDatabase;

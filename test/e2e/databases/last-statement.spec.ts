@@ -11,6 +11,7 @@ import type { FilesModuleOptions } from '../../../lib/index.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { EmptyDatabase } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
+import { HELD, holdTimers } from '../../support/held-time.js';
 import { formWith, startApp, uploadFile } from '../../support/http-app.js';
 import { tcpProxy } from '../../support/tcp-proxy.js';
 
@@ -68,7 +69,7 @@ class SheetsController {
     await TaskQueue.detach(meanwhile);
   }
 
-  @Patch(':id/quick') @WithTaskQueue({ timeout: 700 }) async quick(
+  @Patch(':id/quick') @WithTaskQueue({ timeout: HELD }) async quick(
     @Param('id', ParseIntPipe) id: number,
     @Body() dto: SheetDto,
   ) {
@@ -257,7 +258,12 @@ describe.each(await reachableDatabases('postgres'))('The last transfer of a unit
     const app = await start();
     let unlock: (() => Promise<void>) | undefined;
     meanwhile = async () => (unlock = await lock(app));
-    const answer = await app.send(`${app.id}/quick`, { fileId: app.fileId });
+    const pass = holdTimers();
+    app.proxy.arm();
+    const answering = app.send(`${app.id}/quick`, { fileId: app.fileId });
+    await expect.poll(() => app.proxy.statements.at(-1)).toBe('COMMIT');
+    pass();
+    const answer = await answering;
     expect([answer.status, answer.body]).toMatchObject([503, { code: 'FILES_UNIT_TIMEOUT' }]);
     await unlock?.();
     expect(await app.owner()).toBe('user anna');

@@ -8,6 +8,7 @@ import { FilesService, TaskQueue, TransferOwnership, WithTaskQueue } from '../..
 import { FilesSweeper } from '../../../lib/entry/maintenance.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { EmptyDatabase } from '../../support/databases.js';
+import { hurryClock } from '../../support/held-time.js';
 import { formWith, startApp, uploadFile } from '../../support/http-app.js';
 import { tcpProxy } from '../../support/tcp-proxy.js';
 import type { Cut } from '../../support/tcp-proxy.js';
@@ -132,8 +133,8 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('a COMMIT whose r
   it('leaves the bytes of an upload while the outcome is unknown; the sweeper decides by the rows', async () => {
     const app = await start();
     const files = app.app.get(FilesService);
-    const upload = (name: string) =>
-      app.app.get(TaskQueue).run(() => files.create(Buffer.from(name), { name }), { timeout: 1_500 });
+    const upload = (name: string) => app.app.get(TaskQueue).run(() => files.create(Buffer.from(name), { name }));
+    hurryClock(() => app.proxy.fired);
     for (const [at, cut] of (['reply', 'before'] as const).entries()) {
       app.proxy.arm({ cut, at: COMMIT, refuse: true });
       await expect(upload(cut)).rejects.toMatchObject({ code: 'FILES_COMMIT_OUTCOME_UNKNOWN' });

@@ -10,6 +10,7 @@ import { DerivedRecipes } from '../../../lib/files/derived/derived-recipes.js';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { derivedApp, Previews } from '../../support/derived-app.js';
 import { gate } from '../../support/gate.js';
+import { HELD, holdTimers } from '../../support/held-time.js';
 import { storageWith } from '../../support/storage-with.js';
 
 const unavailable = { code: 'FILES_DERIVED_FILE_MISSING', reason: 'failed' };
@@ -111,13 +112,16 @@ describe('a derivation that fails', () => {
   });
 
   it('is not waited for, where the content breaks off that it pipes, nor after its timeout', async () => {
+    const pass = holdTimers();
     @Injectable()
     class Slow {
       readonly signals: AbortSignal[] = [];
-      @DerivedFile('slow', { from: 'text', attempts: 2, backoff: 1, timeout: 20 })
+      @DerivedFile('slow', { from: 'text', attempts: 2, backoff: 1, timeout: HELD })
       async slow(content: Readable, { signal }: { signal: AbortSignal }) {
         this.signals.push(signal);
-        await once(signal, 'abort');
+        const aborted = once(signal, 'abort');
+        pass();
+        await aborted;
         return content;
       }
     }
@@ -169,7 +173,7 @@ describe('a file in a storage with a scanner', () => {
     const pending = await app.files.findOrFail(id);
     await expect(app.derived.request(pending, 'preview')).rejects.toMatchObject({ code: 'FILES_FILE_PENDING' });
     await app.queue.run(() => app.queue.enqueue('nestjs-files.derive.preview', { fileId: id }));
-    await vi.waitFor(async () => expect(await app.jobs.countBy({ name: 'nestjs-files.derive.preview' })).toBe(0));
+    await expect.poll(() => app.jobs.countBy({ name: 'nestjs-files.derive.preview' })).toBe(0);
     expect(app.previews.runs).toBe(0);
     open();
     await app.idle();

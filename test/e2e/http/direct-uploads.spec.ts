@@ -312,13 +312,16 @@ it('gives the application’s own code DirectUploads, also in a unit of work', a
   }
   const direct = directStorage();
   const app = await startApp({
-    options: { storages: { default: direct.storage }, directUploads: { expireAfter: 5000, urlsExpireAfter: 10_000 } },
+    options: {
+      storages: { default: direct.storage },
+      directUploads: { expireAfter: 50_000, urlsExpireAfter: 100_000 },
+    },
     controllers: [Films],
   });
   const { id } = (await (await app.fetch('/films', { method: 'POST', user: 'ada' })).json()) as { id: string };
   const uploads = app.app.get(DirectUploads);
   const [{ url } = { url: '' }] = await uploads.signParts(id, [1], { actor: { type: 'user', id: 'ada' } });
-  expect(Date.parse(new URL(url).searchParams.get('until') ?? '')).toBeLessThanOrEqual(Date.now() + 5000);
+  expect(Date.parse(new URL(url).searchParams.get('until') ?? '')).toBeLessThanOrEqual(Date.now() + 50_000);
   expect(await app.app.get(FilesSweeper).sweep()).toMatchObject({ examined: 0, failed: 0 });
   expect(await uploads.find(id)).toMatchObject({ parts: 2 });
 });

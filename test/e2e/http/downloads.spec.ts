@@ -1,7 +1,7 @@
 import { get } from 'node:http';
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { StorageAdapter } from '../../../lib/entry/storage.js';
 import { formWith, PLATFORMS, startApp, uploadFile } from '../../support/http-app.js';
 
@@ -63,7 +63,7 @@ describe.each(PLATFORMS)('downloads on %s', (platform) => {
       response.once('data', () => request.destroy());
     });
     request.on('error', () => {});
-    await vi.waitFor(() => expect(opened[0]?.destroyed).toBe(true));
+    await expect.poll(() => opened[0]?.destroyed).toBe(true);
   });
 
   it('do not open the storage for HEAD', async () => {

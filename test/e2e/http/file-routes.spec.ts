@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { OwnerPolicy } from '../../../lib/index.js';
 import type { FileOwnerPolicy } from '../../../lib/index.js';
 import type { Actor } from '../../../lib/actor/actor.js';
@@ -139,7 +139,7 @@ describe.each(PLATFORMS)('the routes of a file on %s', (platform) => {
       const answer = app.fetch(`/files/${id}/content`, init);
       more?.enqueue(Buffer.from('x'.repeat(100_000)));
       // The new bytes are on their way into the storage: the first look at who may is over.
-      await vi.waitFor(async () => expect(await app.stored()).toHaveLength(2));
+      await expect.poll(() => app.stored()).toHaveLength(2);
       const to = { ownerType: 'user', ownerId: 'ben' };
       expect((await call(app, 'admin', 'POST', `/files/${id}/transfer`, to)).status).toBe(200);
       more?.close();

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { filesBelow, newDirectory } from '../../support/files-directory.js';
 import { formWith, PLATFORMS, startApp, uploadFile } from '../../support/http-app.js';
@@ -61,7 +61,7 @@ describe.each(PLATFORMS)('junk sent to %s', (platform) => {
     };
     await Promise.all(Array.from({ length: CONNECTIONS }, sendAll));
     expect(faults).toEqual([]);
-    await vi.waitFor(async () => expect(await stateOf(app, root)).toBe(before), 10_000);
+    await expect.poll(() => stateOf(app, root)).toBe(before);
     expect(await (await app.fetch(`/files/${id}/content`, { user: 'anna' })).text()).toBe('hello');
     expect(usedHeap() - heap).toBeLessThan(MAX_GROWTH);
     expect(missed()).toEqual([]);

@@ -4,10 +4,10 @@ import type { ClientRequest, IncomingMessage, Server } from 'node:http';
 import { setTimeout as pass } from 'node:timers/promises';
 import { Body, Controller, Post, ValidationPipe } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
-import { FilesModule, UploadAs, WithTaskQueue } from '../../../lib/index.js';
+import { FilesModule, FilesService, UploadAs, WithTaskQueue } from '../../../lib/index.js';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { BOUNDARY } from '../../support/http-raw.js';
-import { byHeader, formWith, PLATFORMS, startApp, uploadFile } from '../../support/http-app.js';
+import { byHeader, PLATFORMS, startApp } from '../../support/http-app.js';
 import type { HttpApp, Platform } from '../../support/http-app.js';
 
 class NoteDto {
@@ -25,10 +25,20 @@ class Notes {
 
 const REQUEST_TIMEOUT = 300;
 
+/** An application in which the time of requests is short while bytes of an upload arrive, and only then. */
 async function slowApp(platform: Platform, uploadIdleTimeout: number, delay = 0) {
   const storage = memoryStorage();
   const write = storage.write.bind(storage);
-  Object.assign(storage, { write: (...args: Parameters<typeof write>) => pass(delay).then(() => write(...args)) });
+  let server: Server | undefined;
+  storage.write = async (...args) => {
+    Object.assign(server!, { requestTimeout: REQUEST_TIMEOUT });
+    try {
+      await pass(delay);
+      await write(...args);
+    } finally {
+      Object.assign(server!, { requestTimeout: 0 });
+    }
+  };
   return startApp({
     platform,
     module: FilesModule.forRoot({
@@ -40,8 +50,8 @@ async function slowApp(platform: Platform, uploadIdleTimeout: number, delay = 0)
     controllers: [Notes],
     prepare: (nest) => {
       nest.useGlobalPipes(new ValidationPipe());
-      const times = { requestTimeout: REQUEST_TIMEOUT, headersTimeout: 200, connectionsCheckingInterval: 20 };
-      Object.assign(nest.getHttpServer() as Server, times);
+      server = nest.getHttpServer() as Server;
+      Object.assign(server, { requestTimeout: 0, headersTimeout: 0, connectionsCheckingInterval: 20 });
     },
   });
 }
@@ -122,7 +132,8 @@ describe('a slow upload', () => {
   it('is ended, and leaves the old content, when it replaces content', () =>
     onEachPlatform(async (platform) => {
       const app = await slowApp(platform, 250);
-      const { id } = await uploadFile(app, 'ada', formWith('before'));
+      const owner = { type: 'user', id: 'ada' };
+      const { id } = await app.app.get(FilesService).create(Buffer.from('before'), { name: 'a.txt', owner });
       const sent = send(app, 'PUT', `/files/${id}/content`, 'application/octet-stream');
       sent.write('after');
       expect(await answerTo(sent)).toEqual({ status: 408, code: 'FILES_UPLOAD_IDLE' });
@@ -132,7 +143,7 @@ describe('a slow upload', () => {
 
   it('is not ended while the storage holds it back', () =>
     onEachPlatform(async (platform) => {
-      const app = await slowApp(platform, 250, 1_000);
+      const app = await slowApp(platform, 700, 1_000);
       const sent = openForm(app);
       const answer = answerTo(sent);
       sent.write(Buffer.alloc(8 * 1024 * 1024, 'x'));

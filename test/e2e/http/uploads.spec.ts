@@ -14,10 +14,8 @@ const repeat = (count: number, make: (index: number) => string) =>
   Array.from({ length: count }, (_, index) => make(index));
 
 async function expectNothing(app: HttpApp): Promise<void> {
-  await vi.waitFor(async () => {
-    expect(await app.stored()).toEqual([]);
-    expect(await app.dataSource.getRepository(ManagedFile).count()).toBe(0);
-  });
+  const left = async () => [await app.stored(), await app.dataSource.getRepository(ManagedFile).count()];
+  await expect.poll(left).toEqual([[], 0]);
 }
 
 /** What a wrong form is answered with, and how it looks. */
@@ -144,7 +142,7 @@ describe.each(PLATFORMS)('uploads on %s', (platform) => {
     const sent = openUpload(app, { 'content-length': '1000000' });
     sent.on('error', () => {});
     sent.write(written + 'x'.repeat(200_000));
-    await vi.waitFor(async () => expect(await app.stored()).toHaveLength(1));
+    await expect.poll(() => app.stored()).toHaveLength(1);
     sent.destroy();
     await expectNothing(app);
   });
@@ -242,7 +240,7 @@ describe.each(PLATFORMS)('uploads on %s', (platform) => {
     const slow = openUpload(app);
     const answer = answerTo(slow);
     slow.write(part('name="file"; filename="slow.txt"', 'x'.repeat(200_000)).slice(0, -4));
-    await vi.waitFor(async () => expect(await app.stored()).toHaveLength(1));
+    await expect.poll(() => app.stored()).toHaveLength(1);
     await uploadFile(app, 'ben', formWith('quick'));
     await app.dataSource.transaction((manager) => manager.getRepository(ManagedFile).count());
     slow.end(`\r\n--${BOUNDARY}--\r\n`);

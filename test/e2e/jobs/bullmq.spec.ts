@@ -57,7 +57,7 @@ for (const kind of kinds.slice(0, 1)) {
 
     async function open(options: Partial<JobsAppOptions> = {}): Promise<JobsApp> {
       const connected = { ...database.dataSource.options, synchronize: false, entities: [] } as never;
-      const engine = bullmqJobs({ connection, prefix, poll: 20, worker: { lockDuration: 200, stalledInterval: 100 } });
+      const engine = bullmqJobs({ connection, prefix, poll: 20, worker: { stalledInterval: 100 } });
       const app = await jobsApp({ database: connected, ...options, jobs: { engine, ...options.jobs } });
       apps.push(app);
       return app;

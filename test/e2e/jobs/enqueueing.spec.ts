@@ -193,12 +193,13 @@ describe('the outbox', () => {
   it('keeps a job that takes longer than its lease', async () => {
     const end = gate();
     const script = new JobScript(() => end.opened);
-    const { app, database } = await open({ script, jobs: { engine: engine() } });
+    const lease = 1_000;
+    const { app, database } = await open({ script, jobs: { engine: outboxJobs({ poll: 20, lease }) } });
     await app.queue.run(() => app.queue.enqueue('alone', 1));
     await script.begun(1);
     const until = async () => Number((await database.read('SELECT due_at FROM files_job'))[0]?.['due_at']);
     const first = await until();
-    await expect.poll(until).toBeGreaterThan(first + 150);
+    await expect.poll(until).toBeGreaterThan(first + lease);
     end.open();
     await expect.poll(() => database.read('SELECT id FROM files_job')).toEqual([]);
     expect(script.runs).toHaveLength(1);

@@ -135,13 +135,14 @@ describe.each(kinds)('graphileWorkerJobs on $name', (kind) => {
       await app.write('too late');
       await ended;
     });
-    const app = await open({ script, jobs: { engine: graphileWorkerJobs({ poll: 20, lease: 150 }) } });
+    const lease = 1_000;
+    const app = await open({ script, jobs: { engine: graphileWorkerJobs({ poll: 20, lease }) } });
     await app.queue.run(() => app.queue.enqueue('note', 1));
     await script.begun(1);
     const lockedAt = async () =>
       Number((await database.read('SELECT locked_at FROM graphile_worker._private_jobs'))[0]?.['locked_at']);
     const first = await lockedAt();
-    await expect.poll(lockedAt).toBeGreaterThan(first + 150);
+    await expect.poll(lockedAt).toBeGreaterThan(first + lease);
     expect(script.runs).toHaveLength(1);
     await database.dataSource.query("UPDATE graphile_worker._private_jobs SET locked_by = 'somebody else'");
     end();

@@ -1,7 +1,9 @@
+import { buffer } from 'node:stream/consumers';
 import type { ScanningOptions } from 'nestjs-files/scan';
 import { expect, it, vi } from 'vitest';
 import { FilesService } from '../../../lib/files/files.service.js';
 import { actionApp, actionForm, AttachController, GalleriesController, textFile } from '../../support/action-app.js';
+import { gate } from '../../support/gate.js';
 import { formWith, uploadFile } from '../../support/http-app.js';
 import { ScriptedScanner } from '../../support/scripted-scanner.js';
 
@@ -42,12 +44,17 @@ it('gives a record a pending file, which shows nothing until it is clean', async
 });
 
 it('refuses a pending file by its field where the application takes only clean ones, and takes it later', async () => {
-  const app = await world({ attachPending: false, timeout: 50 });
-  waiting(app.scanner);
+  const app = await world({ attachPending: false });
+  const { opened, open } = gate();
+  app.scanner.script = async (content) => {
+    await buffer(content);
+    await opened;
+    return { clean: true };
+  };
   const { id } = await uploadFile(app, 'anna', formWith('hello'));
   const refused = await app.attach(id);
   expect(refused).toMatchObject({ status: 400, body: { problems: [{ field: 'coverId', code: 'FILE_PENDING' }] } });
-  app.scanner.script = undefined;
+  open();
   await app.becomes(id, 'clean');
   expect((await app.attach(id)).status).toBe(201);
 });

@@ -18,6 +18,7 @@ import { FileIntent } from '../../../lib/files/intents/file-intent.entity.js';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { directStorage } from '../../support/direct-storage.js';
 import { gate } from '../../support/gate.js';
+import { HELD, holdTimers } from '../../support/held-time.js';
 import { formWith, startApp, uploadFile } from '../../support/http-app.js';
 import { ScriptedScanner } from '../../support/scripted-scanner.js';
 import { storageWith } from '../../support/storage-with.js';
@@ -164,7 +165,7 @@ describe('a file in a storage with a scanner', () => {
     const content = () => app.fetch(`/files/${id}/content`, { user: 'anna', redirect: 'manual' });
     expect([(await content()).status, (await content()).headers.get('location')]).toEqual([409, null]);
     open();
-    await vi.waitFor(async () => expect((await content()).status).toBe(307));
+    await expect.poll(async () => (await content()).status).toBe(307);
     expect((await links.temporary(id)).url).toBe('https://storage.example/signed');
   });
 
@@ -193,19 +194,19 @@ describe('a file in a storage with a scanner', () => {
     const left: string[] = [];
     for await (const { location } of app.memory.list()) left.push(location);
     expect(left).toEqual([]);
-    await vi.waitFor(async () => expect(await app.dataSource.getRepository(FileIntent).count()).toBe(0));
+    await expect.poll(() => app.dataSource.getRepository(FileIntent).count()).toBe(0);
     const findings: unknown[] = [];
     for await (const finding of app.app.get(FilesAudit).run({ bytes: true })) findings.push(finding);
     expect(findings).toEqual([]);
     expect(await app.scans.rescan({ states: ['infected'] })).toBe(1);
-    await vi.waitFor(async () => expect(await app.dataSource.query('SELECT id FROM files_job')).toEqual([]));
+    await expect.poll(() => app.dataSource.query('SELECT id FROM files_job')).toEqual([]);
     await app.files.delete(id);
     await expect(app.files.findOrFail(id)).rejects.toMatchObject({ code: 'FILES_FILE_NOT_FOUND' });
   });
 });
 
 describe('a scanner that fails', () => {
-  it.each<[string, NonNullable<ScriptedScanner['script']>, string]>([
+  it.each<[string, (...given: [Readable, pass: () => void]) => unknown, string]>([
     ['throws', () => Promise.reject(new Error('unreachable')), 'unreachable'],
     ['says nothing', (content) => buffer(content).then(() => undefined), 'answered undefined'],
     ['says true', (content) => buffer(content).then(() => true), 'answered true'],
@@ -217,11 +218,12 @@ describe('a scanner that fails', () => {
     ['says infected without a name', (content) => buffer(content).then(() => ({ clean: false })), 'answered'],
     ['says clean of content that it did not read', () => ({ clean: true }), 'before it had read all'],
     ['destroys the content', (content) => void content.destroy(), 'answered undefined'],
-    ['does not end', () => new Promise(() => {}), 'timeout'],
+    ['does not end', (_, pass) => new Promise(() => pass()), 'timeout'],
   ])('%s: the file is tried again, then failed, and never clean', async (_what, script, reason) => {
+    const pass = holdTimers();
     const scanner = new ScriptedScanner();
-    scanner.script = script;
-    const app = await world({ scanner, scanning: { timeout: 100 } });
+    scanner.script = (content) => script(content, pass);
+    const app = await world({ scanner, scanning: { timeout: HELD } });
     const { id } = await app.create('hello');
     await app.becomes(id, 'failed');
     expect(scanner.scans).toBe(2);
@@ -327,10 +329,10 @@ describe('content that comes in another way', () => {
     await files.move(id, 'other');
     one.open();
     await another.begun(1);
-    await vi.waitFor(async () => expect(await app.dataSource.query('SELECT id FROM files_job')).toHaveLength(1));
+    await expect.poll(() => app.dataSource.query('SELECT id FROM files_job')).toHaveLength(1);
     expect(await files.findOrFail(id)).toMatchObject({ storage: 'other', scan: 'pending' });
     other.open();
-    await vi.waitFor(async () => expect(await files.findOrFail(id)).toMatchObject({ scan: 'clean' }));
+    await expect.poll(() => files.findOrFail(id)).toMatchObject({ scan: 'clean' });
   });
 
   it('is not laundered by a storage without a scanner', async () => {
@@ -386,7 +388,7 @@ describe('files that are scanned again', () => {
     await app.becomes(id, 'clean');
     app.scanner.script = () => Promise.reject(new Error('unreachable'));
     await app.scans.rescan({ states: ['clean'] });
-    await vi.waitFor(async () => expect(await app.app.get(FilesJobs).failed()).toHaveLength(1), { timeout: 10_000 });
+    await expect.poll(() => app.app.get(FilesJobs).failed()).toHaveLength(1);
     expect((await app.files.findOrFail(id)).scan).toBe('clean');
   });
 

@@ -57,7 +57,7 @@ describe('a resolver', () => {
     packages.goOn.open();
     await packages.ended('waits');
 
-    packages.goOn = gate();
+    [packages.reached, packages.goOn] = [gate(), gate()];
     const { errors } = await ask('mutation { createInTime(input: { title: "waits too long" }) { id } }');
     expect(errors?.[0]?.message).toBe('Timeout has occurred');
     packages.goOn.open();

@@ -68,9 +68,9 @@ describe.each(PLATFORMS)('a record with files, on %s', (platform) => {
     sent.on('error', () => {});
     sent.write(part('name="title"', 'Sea') + part('name="images"; filename="a.txt"', 'whole'));
     sent.write(part('name="coverId"; filename="b.txt"', 'x'.repeat(100_000)).slice(0, -20));
-    await vi.waitFor(async () => expect((await app.counts()).intents).toBeGreaterThan(0), { timeout: 5_000 });
+    await expect.poll(async () => (await app.counts()).intents).toBeGreaterThan(0);
     sent.destroy();
-    await vi.waitFor(async () => expect(await app.counts()).toEqual(NOTHING), { timeout: 5_000 });
+    await expect.poll(() => app.counts()).toEqual(NOTHING);
     expect(BOUNDARY).toBeDefined();
   });
 
@@ -88,10 +88,10 @@ describe.each(PLATFORMS)('a record with files, on %s', (platform) => {
     sent.on('error', () => {});
     sent.write(part('name="title"', 'Sea') + part('name="images"; filename="a.txt"', 'whole'));
     sent.write(part('name="coverId"; filename="b.txt"', 'x'.repeat(100_000)).slice(0, -20));
-    await vi.waitFor(async () => expect((await app.counts()).intents).toBe(2), { timeout: 5_000 });
+    await expect.poll(async () => (await app.counts()).intents).toBe(2);
     over.next();
     expect((await answerTo(sent)).status).toBe(408);
-    await vi.waitFor(async () => expect(await app.counts()).toEqual(NOTHING), { timeout: 2_000 });
+    await expect.poll(() => app.counts()).toEqual(NOTHING);
     sent.destroy();
   });
 

@@ -309,7 +309,7 @@ describe('FilesSweeper on its interval', () => {
       await vi.advanceTimersByTimeAsync(1);
       await sweeper.sweep();
       expect(await intents()).toEqual([]);
-      await vi.waitUntil(() => vi.getTimerCount() === 1);
+      await vi.waitUntil(() => vi.getTimerCount() === 1, { timeout: 20_000 });
     }
     await sweeper.beforeApplicationShutdown();
     expect(vi.getTimerCount()).toBe(0);

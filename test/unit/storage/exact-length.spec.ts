@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { exactLength } from '../../../lib/storage/exact-length.js';
 
 const fault = new Error('too short');
@@ -17,7 +17,7 @@ describe('exactLength', () => {
   ])('gives %s', async (_, chunks, size, expected) => {
     const source = Readable.from(chunks);
     expect(await text(exactly(source, size))).toBe(expected);
-    await vi.waitFor(() => expect(source.destroyed).toBe(true));
+    await expect.poll(() => source.destroyed).toBe(true);
   });
 
   it('stops a source that never ends', async () => {
@@ -73,7 +73,7 @@ describe('exactLength', () => {
     const exact = exactly(source, 10);
     exact.read();
     exact.destroy();
-    await vi.waitFor(() => expect(source.destroyed).toBe(true));
+    await expect.poll(() => source.destroyed).toBe(true);
     expect(exact.errored).toBeNull();
   });
 });

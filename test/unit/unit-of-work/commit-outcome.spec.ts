@@ -6,6 +6,7 @@ import type { CommitOutcome } from '../../../lib/unit-of-work/transaction/commit
 import type { UnitOptions } from '../../../lib/unit-of-work/unit-options.js';
 import type { UnitOfWork } from '../../../lib/unit-of-work/unit-of-work.js';
 import { reachableDatabases } from '../../support/databases.js';
+import { HELD, holdTimers, hurryClock } from '../../support/held-time.js';
 import { proxied } from '../../support/proxied-database.js';
 import type { TcpProxy } from '../../support/tcp-proxy.js';
 import { Note } from '../../support/unit-entities.js';
@@ -58,6 +59,7 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('on $name, a COMM
   }
 
   it.each(['reply', 'late', 'hang'] as const)('succeeds when the cut is "%s", since it was done', async (cut) => {
+    const pass = holdTimers();
     proxy.arm({ cut, at: COMMIT });
     const unit = app.transactor.run(
       async (current) => {
@@ -66,10 +68,11 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('on $name, a COMM
         current.addWitness(witness);
         return 'result';
       },
-      { timeout: 400 },
+      { timeout: HELD },
     );
+    await expect.poll(() => proxy.fired).toBe(true);
+    if (cut === 'hang') pass();
     expect(await unit).toBe('result');
-    expect(proxy.fired).toBe(true);
     expect(happened).toEqual(['committed']);
     expect(await app.saved()).toEqual(['own']);
   });
@@ -117,8 +120,9 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('on $name, a COMM
   });
 
   it('fails as unknown while the database cannot be reached', async () => {
+    hurryClock(() => proxy.fired);
     proxy.arm({ cut: 'reply', at: COMMIT, refuse: true });
-    await expect(save(undefined, { timeout: 300 })).rejects.toBeInstanceOf(CommitOutcomeUnknownError);
+    await expect(save()).rejects.toBeInstanceOf(CommitOutcomeUnknownError);
     expect(happened).toEqual(['ran']);
     expect(await app.saved()).toEqual(['own']);
   });

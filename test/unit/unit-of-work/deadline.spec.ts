@@ -5,11 +5,12 @@ import type { UnitOfWork } from '../../../lib/unit-of-work/unit-of-work.js';
 import { UnitAbortedError, UnitTimeoutError } from '../../../lib/errors/units.errors.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
+import { HELD, holdTimers } from '../../support/held-time.js';
 import { type NotesApp, openNotes } from '../../support/unit-notes.js';
 
 Logger.overrideLogger(false);
 
-const sleep: Record<string, string> = { postgres: 'SELECT pg_sleep(3)', mariadb: 'SELECT SLEEP(3)' };
+const sleep: Record<string, string> = { postgres: 'SELECT pg_sleep(30)', mariadb: 'SELECT SLEEP(30)' };
 const connectionId: Record<string, string> = {
   postgres: 'SELECT pg_backend_pid() AS id',
   mariadb: 'SELECT CONNECTION_ID() AS id',
@@ -33,17 +34,19 @@ describe.each(await reachableDatabases())('on $name with a pool of one, a unit',
   const never = () => new Promise<never>(() => undefined);
 
   it('is rolled back at its deadline', async () => {
+    const pass = holdTimers();
     let undone = 0;
     const unit = run(
       async (current) => {
         current.afterRollback(() => undone++);
         await app.write('own');
+        pass();
         await never();
       },
-      { timeout: 50 },
+      { timeout: HELD },
     );
     await expect(unit).rejects.toBeInstanceOf(UnitTimeoutError);
-    await expect(unit).rejects.toThrow('The unit of work was still open after 50 ms and was rolled back.');
+    await expect(unit).rejects.toThrow(`The unit of work was still open after ${HELD} ms and was rolled back.`);
     expect(await app.saved()).toEqual([]);
     expect(undone).toBe(1);
   });
@@ -68,15 +71,17 @@ describe.each(await reachableDatabases())('on $name with a pool of one, a unit',
   });
 
   it('is refused all statements after its deadline', async () => {
+    const pass = holdTimers();
     const over = gate();
     let late: Promise<unknown> | undefined;
     const unit = run(
       async () => {
         await app.write('own');
         late = over.opened.then(() => app.write('late'));
+        pass();
         await late;
       },
-      { timeout: 200 },
+      { timeout: HELD },
     );
     await expect(unit).rejects.toBeInstanceOf(UnitTimeoutError);
     over.open();
@@ -89,21 +94,24 @@ describe.each(await reachableDatabases())('on $name with a pool of one, a unit',
     const unit = run(() => app.dataSource.query(sleep[kind]!), { timeout: 50 });
     await expect(unit).rejects.toBeInstanceOf(UnitTimeoutError);
     await app.write('next');
-    expect(performance.now() - start).toBeLessThan(2_500);
+    expect(performance.now() - start).toBeLessThan(25_000);
     expect(await app.saved()).toEqual(['next']);
   });
 
   it.runIf(hasServer)('gives the connection up that it had at its deadline', async () => {
+    const pass = holdTimers();
     const id = () => app.dataSource.query(connectionId[kind]!);
     let own: unknown;
     const unit = run(
       async () => {
         own = await id();
+        pass();
         await never();
       },
-      { timeout: 50 },
+      { timeout: HELD },
     );
     await expect(unit).rejects.toBeInstanceOf(UnitTimeoutError);
+    expect(own).toBeDefined();
     expect(await id()).not.toEqual(own);
   });
 
@@ -138,7 +146,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, a unit',
     await expect(late).rejects.toThrow('The unit of work waited 30 ms for a connection, and nothing was executed.');
     end.open();
     await holder;
-    await run(() => app.write('next'), { timeout: 2_000 });
+    await run(() => app.write('next'), { timeout: 20_000 });
     await app.write('plain');
     expect(await app.saved()).toEqual(['holder', 'next', 'plain']);
   });
@@ -222,7 +230,11 @@ describe.each(await reachableDatabases())('on $name with a pool of one, a unit',
   });
 
   it('may be committed or not when its COMMIT is still under way at its deadline', async () => {
-    const beforeTransactionCommit = never;
+    const pass = holdTimers();
+    const beforeTransactionCommit = () => {
+      pass();
+      return never();
+    };
     app.dataSource.subscribers.push({ beforeTransactionCommit });
     const effects: string[] = [];
     const unit = run(
@@ -231,7 +243,7 @@ describe.each(await reachableDatabases())('on $name with a pool of one, a unit',
         current.afterRollback(() => effects.push('rolled back'));
         await app.write('own');
       },
-      { timeout: 50 },
+      { timeout: HELD },
     );
     await expect(unit.finally(() => app.dataSource.subscribers.pop())).rejects.toMatchObject({
       code: 'FILES_COMMIT_OUTCOME_UNKNOWN',

@@ -413,7 +413,7 @@ onEach(everywhere, 'a unit whose subscriber fails', (app, kind) => {
     const ask = ({ query }: { query: string }) =>
       query.startsWith('INSERT') && asked++ === 0 ? app().notes.count() : undefined;
     await withSubscriber({ [event]: ask }, async () => {
-      await app().transactor.run(() => app().write('own'), { timeout: 2_000 });
+      await app().transactor.run(() => app().write('own'), { timeout: 20_000 });
     });
     expect(asked).toBeGreaterThan(0);
     expect(await app().saved()).toEqual(['own']);
@@ -424,8 +424,8 @@ onEach(everywhere, 'a unit whose subscriber fails', (app, kind) => {
     const ask = () => (transactor.current() ? notes.count() : undefined);
     const every = { afterTransactionStart: ask, beforeTransactionCommit: ask, afterTransactionCommit: ask };
     await withSubscriber(every, async () => {
-      await transactor.run(() => dataSource.transaction(() => app().write('own')), { timeout: 2_000 });
-      await transactor.run(() => transactor.run(() => app().write('other')), { timeout: 2_000 });
+      await transactor.run(() => dataSource.transaction(() => app().write('own')), { timeout: 20_000 });
+      await transactor.run(() => transactor.run(() => app().write('other')), { timeout: 20_000 });
     });
     expect(await app().saved()).toEqual(['other', 'own']);
   });
@@ -438,7 +438,7 @@ onEach(everywhere, 'a unit whose subscriber fails', (app, kind) => {
     };
     const every = { afterTransactionStart: ask, beforeTransactionCommit: ask, afterTransactionCommit: ask };
     await withSubscriber(every, async () => {
-      await app().transactor.run(() => app().write('own'), { timeout: 2_000 });
+      await app().transactor.run(() => app().write('own'), { timeout: 20_000 });
     });
     expect(asked).toBe(3);
     expect(await app().saved()).toEqual(['own']);

@@ -167,7 +167,7 @@ describe.each(await reachableDatabases())(
     it('joins through the manager of a nested transaction that it is given', async () => {
       await app.dataSource.transaction((manager) =>
         manager.transaction(async (inner) => {
-          await app.transactor.run(() => app.write('kept'), { manager: inner, timeout: 1_000 });
+          await app.transactor.run(() => app.write('kept'), { manager: inner, timeout: 20_000 });
         }),
       );
       expect(await app.saved()).toEqual(['kept']);

@@ -5,6 +5,7 @@ import { CommitLostError, CommitOutcomeUnknownError } from '../../../lib/errors/
 import type { Witness } from '../../../lib/unit-of-work/transaction/commit-outcome.js';
 import type { UnitOptions } from '../../../lib/unit-of-work/unit-options.js';
 import { reachableDatabases } from '../../support/databases.js';
+import { HELD, holdTimers } from '../../support/held-time.js';
 import { Note } from '../../support/unit-entities.js';
 import { type NotesApp, openNotes } from '../../support/unit-notes.js';
 
@@ -144,29 +145,36 @@ describe.each(await reachableDatabases('memory'))('on $name, a COMMIT that is no
 
   it('fails as unknown where the database cannot be reached for as long as the unit had', async () => {
     vi.spyOn(Logger.prototype, 'warn').mockReset();
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(0);
     let asked = 0;
     lose('reply');
     const unreachable: Witness = () => {
-      asked++;
+      clock.mockReturnValue(++asked * 1_500);
       return Promise.reject(reset);
     };
-    await expect(save([unreachable], { timeout: 100 })).rejects.toBeInstanceOf(CommitOutcomeUnknownError);
-    // After 10, 20 and 40 ms; a busy machine has time for fewer.
-    expect(asked).toBeGreaterThan(2);
-    expect(asked).toBeLessThan(6);
+    await expect(save([unreachable], { timeout: 4_000 })).rejects.toBeInstanceOf(CommitOutcomeUnknownError);
+    expect(asked).toBe(3);
   });
 
   it('fails as unknown where a witness does not answer in the time that the unit had', async () => {
     vi.spyOn(Logger.prototype, 'warn').mockReset();
+    // No time passes but that of the timers, so that the witness has as much as the unit.
+    vi.spyOn(performance, 'now').mockReturnValue(0);
+    const pass = holdTimers(4_000);
     lose('reply');
-    const silent: Witness = () => new Promise(() => undefined);
-    await expect(save([silent], { timeout: 50 })).rejects.toBeInstanceOf(CommitOutcomeUnknownError);
+    const silent: Witness = () => new Promise(() => pass());
+    await expect(save([silent], { timeout: 4_000 })).rejects.toBeInstanceOf(CommitOutcomeUnknownError);
   });
 
   it('ends as the witnesses say when the deadline cuts it', async () => {
-    const beforeTransactionCommit = () => new Promise<never>(() => app.dataSource.subscribers.pop());
+    const pass = holdTimers();
+    const beforeTransactionCommit = () => {
+      app.dataSource.subscribers.pop();
+      pass();
+      return new Promise<never>(() => undefined);
+    };
     app.dataSource.subscribers.push({ beforeTransactionCommit });
-    await expect(save([seen], { timeout: 40 })).rejects.toMatchObject({ code: 'FILES_UNIT_TIMEOUT' });
+    await expect(save([seen], { timeout: HELD })).rejects.toMatchObject({ code: 'FILES_UNIT_TIMEOUT' });
     expect(happened).toEqual(['ran', 'rolled back']);
     expect(await app.saved()).toEqual([]);
   });
