@@ -9,7 +9,7 @@ const BYTES = randomBytes(3_000_000);
 
 describe.each(PLATFORMS)('requests to one upload at once, on two machines with %s', (platform) => {
   it('tell the offset while another one appends, and refuse to append beside it', async () => {
-    const { one, two } = await tusMachines(platform);
+    const { one, two } = await tusMachines(platform, 60_000);
     const { path, id } = await one.create({ 'Upload-Length': BYTES.length });
     const { request, answered } = openPatch(one.url, path, 0, BYTES.length);
     request.write(BYTES.subarray(0, 1_000_000));
