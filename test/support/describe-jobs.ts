@@ -308,15 +308,18 @@ export function describeJobs(name: string, kind: TestDatabase, engine: TestedEng
 
     it('runs a delayed job when its time has come', async () => {
       const app = await open();
+      // The engine is at work then, so that what it does first takes none of the delay.
+      await app.queue.run(() => app.queue.enqueue('note', 'before'));
+      await app.script.begun(1);
       const from = Date.now();
       await app.queue.run(() => {
         app.queue.enqueue('note', 'later', { delay: 1_500 });
         app.queue.enqueue('note', 'now');
       });
-      await app.script.begun(1);
-      expect(app.script.payloads).toEqual(['now']);
       await app.script.begun(2);
-      expect(app.script.payloads).toEqual(['now', 'later']);
+      expect(app.script.payloads).toEqual(['before', 'now']);
+      await app.script.begun(3);
+      expect(app.script.payloads).toEqual(['before', 'now', 'later']);
       // Servers of engines have clocks of their own, and count in whole steps.
       expect(Date.now() - from).toBeGreaterThan(1_400);
       await settled();
