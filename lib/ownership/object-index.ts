@@ -2,22 +2,37 @@ import { EventEmitter } from 'node:events';
 
 export type Step = string | number;
 
-/** An object inside another value, and how to get there: names of properties, numbers for places in a list. */
-export interface Place {
-  readonly object: object;
-  readonly path: readonly Step[];
+/** An object inside another value. It keeps one step alone: ways of their own would take much in a deep value. */
+export class Place {
+  constructor(
+    readonly object: object,
+    private readonly around?: Place,
+    private readonly step: Step = '',
+  ) {}
+
+  /** How to get there: names of properties, numbers for places in a list. */
+  get path(): readonly Step[] {
+    const path = this.around ? [this.step] : [];
+    for (let at = this.around; at?.around; at = at.around) path.push(at.step);
+    return path.toReversed();
+  }
+
   /** The objects on the way, the outermost first; lists do not count. */
-  readonly parents: readonly object[];
+  get parents(): readonly object[] {
+    const parents: object[] = [];
+    for (let at = this.around; at; at = at.around) if (!isList(at.object)) parents.push(at.object);
+    return parents.toReversed();
+  }
 }
 
 /** The places of the objects inside a value, which can be found by identity or by the file they hold. */
 export class ObjectIndex {
   readonly #places = new Map<object, Place>();
   readonly #holders = new Map<string, ReadonlyMap<string, readonly Place[]>>();
-  #paths: ReadonlyMap<string, readonly Step[][]> | undefined;
+  #naming: ReadonlyMap<string, readonly Naming[]> | undefined;
 
   constructor(root: unknown) {
-    const queue: Place[] = isData(root) ? [{ object: root, path: [], parents: [] }] : [];
+    const queue: Place[] = isData(root) ? [new Place(root)] : [];
     const seen = new Set<object>(queue.map(({ object }) => object));
     // Grows while it is walked: breadth first, so that an object is found by its shortest path.
     for (const place of queue) {
@@ -39,10 +54,11 @@ export class ObjectIndex {
     return [...this.#places.values()].filter(({ object }) => read(object, property) !== undefined);
   }
 
-  /** The ways to the properties that hold the file's id, seen from the root's items. */
+  /** The shortest ways to the properties that hold the file's id, seen from the root's items: 100 at most. */
   pathsTo(fileId: string): readonly Step[][] {
-    this.#paths ??= pathsById(this.#places.values());
-    return this.#paths.get(fileId) ?? [];
+    this.#naming ??= namingById(this.#places.values());
+    const naming = this.#naming.get(fileId) ?? [];
+    return naming.map(({ place, property }) => [...place.path.slice(1), property]);
   }
 
   /** The objects that hold the file's id under the property. */
@@ -53,18 +69,27 @@ export class ObjectIndex {
   }
 }
 
-function pathsById(places: Iterable<Place>): ReadonlyMap<string, readonly Step[][]> {
-  const paths = new Map<string, Step[][]>();
-  for (const { object, path } of places) {
-    for (const [property, value] of dataOf(object)) {
+// Whoever gets a refusal does not read more, and a file can be named anywhere in a value.
+const MOST_WAYS = 100;
+
+/** A property that names a file. */
+interface Naming {
+  readonly place: Place;
+  readonly property: string;
+}
+
+function namingById(places: Iterable<Place>): ReadonlyMap<string, readonly Naming[]> {
+  const naming = new Map<string, Naming[]>();
+  for (const place of places) {
+    for (const [property, value] of dataOf(place.object)) {
       for (const id of new Set(idsIn(value))) {
-        const others = paths.get(id) ?? [];
-        paths.set(id, others);
-        others.push([...path.slice(1), property]);
+        const others = naming.get(id) ?? [];
+        naming.set(id, others);
+        if (others.length < MOST_WAYS) others.push({ place, property });
       }
     }
   }
-  return paths;
+  return naming;
 }
 
 /** The places by the ids of the files that their objects hold in the property. */
@@ -82,7 +107,7 @@ export function byHeldFile(places: Iterable<Place>, property: string): ReadonlyM
 
 /** The objects at the path; an index of a list in it stands for all indexes. */
 export function placesLike(root: unknown, path: readonly Step[]): Place[] {
-  let places: Place[] = isData(root) ? [{ object: root, path: [], parents: [] }] : [];
+  let places: Place[] = isData(root) ? [new Place(root)] : [];
   for (const step of path) {
     places = places.flatMap((place) => {
       if (typeof step === 'number') return isList(place.object) ? [...childrenOf(place)] : [];
@@ -157,7 +182,5 @@ function dataOf(object: object): [string, unknown][] {
 }
 
 function childAt(place: Place, step: Step, object: unknown): Place[] {
-  if (!isData(object)) return [];
-  const parents = isList(place.object) ? place.parents : [...place.parents, place.object];
-  return [{ object, path: [...place.path, step], parents }];
+  return isData(object) ? [new Place(object, place, step)] : [];
 }

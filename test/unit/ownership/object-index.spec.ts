@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { byHeldFile, idsIn, ObjectIndex, placesLike, read } from '../../../lib/ownership/object-index.js';
+import { byHeldFile, idsIn, ObjectIndex, Place, placesLike, read } from '../../../lib/ownership/object-index.js';
 
 describe('the objects inside of a value', () => {
   const leaf = { name: 'leaf', fileId: 'a' };
@@ -9,9 +9,9 @@ describe('the objects inside of a value', () => {
 
   it('have a path and parents, and lists do not count as parents', () => {
     const index = new ObjectIndex(root);
-    expect(index.find(root)).toEqual({ object: root, path: [], parents: [] });
-    expect(index.find(middle)).toEqual({ object: middle, path: ['middle'], parents: [root] });
-    expect(index.find(leaf)).toEqual({ object: leaf, path: ['middle', 'leaves', 1], parents: [root, middle] });
+    expect(index.find(root)).toMatchObject({ object: root, path: [], parents: [] });
+    expect(index.find(middle)).toMatchObject({ object: middle, path: ['middle'], parents: [root] });
+    expect(index.find(leaf)).toMatchObject({ object: leaf, path: ['middle', 'leaves', 1], parents: [root, middle] });
     const [inSet] = middle.set;
     expect(index.find(inSet!)).toMatchObject({ path: ['middle', 'set', 0], parents: [root, middle] });
     expect(index.find(root.map.get(7)!)).toMatchObject({ path: ['map', '7'], parents: [root] });
@@ -22,6 +22,20 @@ describe('the objects inside of a value', () => {
     const shared = { name: 'shared' };
     const value = { deep: { deeper: { shared } }, near: { shared } };
     expect(new ObjectIndex(value).find(shared)?.path).toEqual(['near', 'shared']);
+  });
+
+  it('take memory in proportion to their number, however deep they are', () => {
+    const depth = 20_000;
+    let value: object = { fileId: 'deep' };
+    for (let level = 1; level < depth; level++) value = { inner: value, fileId: 'a' };
+    const before = process.memoryUsage().heapUsed;
+    const index = new ObjectIndex(value);
+    expect(index.pathsTo('a')).toHaveLength(100);
+    const [deepest] = index.holding('fileId', 'deep');
+    // Ways of their own would be 200 million steps.
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(100_000_000);
+    expect(deepest?.path).toHaveLength(depth - 1);
+    expect(deepest?.parents).toHaveLength(depth - 1);
   });
 
   it('are found by the name of a property, and by the file in it', () => {
@@ -71,8 +85,8 @@ describe('the objects inside of a value', () => {
   );
 
   it('are listed under each file that they hold, once', () => {
-    const both = { object: { fileIds: ['a', 'b', 'a'] }, path: [], parents: [] };
-    const one = { object: { fileIds: ['b'] }, path: ['x'], parents: [] };
+    const both = new Place({ fileIds: ['a', 'b', 'a'] });
+    const one = new Place({ fileIds: ['b'] }, both, 'x');
     const held = byHeldFile([both, one], 'fileIds');
     expect([...held]).toEqual([
       ['a', [both]],
