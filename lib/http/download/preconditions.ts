@@ -44,8 +44,9 @@ function isExpected(headers: IncomingHttpHeaders, { etag, lastModified }: Valida
   const match = headers['if-match'];
   if (match !== undefined) return match.trim() === '*' || entityTags(match).includes(etag);
   const since = parseHttpDate(headers['if-unmodified-since']);
-  if (since === undefined || lastModified === undefined) return true;
-  return lastModified <= since;
+  if (since === undefined) return true;
+  // The time of a replacement within one second lies ahead. No client has been told it: it names an earlier one.
+  return lastModified !== undefined && lastModified <= since;
 }
 
 /** If-None-Match, else, for reading, If-Modified-Since. */

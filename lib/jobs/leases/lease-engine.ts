@@ -39,6 +39,17 @@ export class LeaseEngine<Job extends LeasedJob> implements JobEngine {
   }
 }
 
+/** A moment by both clocks: one stands still while the machine sleeps, and the other can be set. */
+class Moment {
+  readonly #clock = Date.now();
+  readonly #timer = performance.now();
+
+  /** Whether it was more than so many milliseconds ago, by either clock. */
+  isOver(milliseconds: number): boolean {
+    return Date.now() - this.#clock > milliseconds || performance.now() - this.#timer > milliseconds;
+  }
+}
+
 /**
  * Takes jobs from tables by leases: nobody has to detect that a process has died, because its leases end. Begins at
  * once.
@@ -52,6 +63,7 @@ class LeaseRun<Job extends LeasedJob> implements RunningEngine {
   #renewing: NodeJS.Timeout | undefined;
   #stopListening: (() => Promise<void>) | undefined;
   #isStopped = false;
+  #renewed = new Moment();
 
   constructor(
     private readonly host: JobHost,
@@ -60,7 +72,7 @@ class LeaseRun<Job extends LeasedJob> implements RunningEngine {
   ) {
     const { lease, poll } = options;
     const work = {
-      take: ({ name }: JobHandler, limit: number) => store.take(name, limit, lease),
+      take: ({ name }: JobHandler, limit: number) => this.#take(name, limit),
       run: (handler: JobHandler, job: Job) => this.#begin(handler, job),
       failed: ({ name }: JobHandler, error: unknown) =>
         this.#logger.error(`No job "${name}" could be taken; the engine tries again`, stackOf(error)),
@@ -114,13 +126,24 @@ class LeaseRun<Job extends LeasedJob> implements RunningEngine {
     if (!this.#isStopped) this.#lanes.get(name)?.wake();
   }
 
-  /** Never rejects. */
-  async #renew(): Promise<void> {
+  async #take(name: string, limit: number): Promise<readonly Job[]> {
+    const { lease } = this.options;
+    // A machine that was asleep, or whose clock was set, comes here before its timers: its own jobs seem to be left.
+    if (this.#leased.size > 0 && this.#renewed.isOver(lease / RENEWALS_PER_LEASE) && !(await this.#renew())) return [];
+    return this.store.take(name, limit, lease);
+  }
+
+  /** Whether the leases were renewed. Never rejects. */
+  async #renew(): Promise<boolean> {
     const { store } = this;
     const { lease } = this.options;
     const jobs = [...this.#leased];
+    const now = new Moment();
+    let isRenewed = false;
     try {
       if (jobs.length > 0) await store.extend(jobs, lease);
+      this.#renewed = now;
+      isRenewed = true;
     } catch (error) {
       this.#warn(`The leases of ${jobs.length} job(s) could not be renewed: ${String(error)}`);
     }
@@ -129,6 +152,7 @@ class LeaseRun<Job extends LeasedJob> implements RunningEngine {
     } catch (error) {
       this.#warn(`The leases of processes that died could not be ended: ${String(error)}`);
     }
+    return isRenewed;
   }
 
   /** After the shutdown, the database may be closed. */

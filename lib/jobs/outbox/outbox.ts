@@ -31,12 +31,14 @@ interface Due {
 
 const RETRIES = 5;
 const IDS_PER_STATEMENT = 1_000;
+const REMOVED_AT_ONCE = 1_000;
 const TRIES = 10;
 
 /** The rows of jobs, after the commit that wrote them. Only who has the lease of one changes it. */
 export class Outbox implements JobStore<LeasedRow> {
   readonly #logger = new Logger('FilesJobs');
   readonly #told = new Set<string>();
+  #hasTidied = false;
 
   /** @param keepKeys for how many milliseconds the key of a job that is done is kept */
   constructor(
@@ -124,14 +126,30 @@ export class Outbox implements JobStore<LeasedRow> {
    * handles.
    */
   async tidy(handled: readonly string[]): Promise<void> {
-    await this.#rows.delete({ state: 'done', dueAt: notAfter(new Date(this.now() - this.keepKeys)) });
-    for (const { name, count } of await this.#unhandled(handled)) {
-      if (this.#told.has(name)) continue;
+    for (const name of this.#hasTidied ? handled : await this.#namesOfDone()) await this.#removeDone(name);
+    this.#hasTidied = true;
+    for (const { name, count } of await this.#unhandled([...handled, ...this.#told])) {
       this.#told.add(name);
       this.#logger.error(
         `${count} job(s) "${name}" wait, and no provider of this process has a method with @FileJob('${name}'). ` +
           'Add it, or make sure that another process runs them.',
       );
+    }
+  }
+
+  /** Reads all jobs that are done, and so once: an earlier version of the application may have had other names. */
+  async #namesOfDone(): Promise<string[]> {
+    const names = this.#rows.createQueryBuilder('job').select('job.name', 'name').distinct().where({ state: 'done' });
+    return (await names.getRawMany<{ name: string }>()).map(({ name }) => name);
+  }
+
+  /** A part at a time: finishing jobs must not wait for long. By name, because that is how the index begins. */
+  async #removeDone(name: string): Promise<void> {
+    const where = { state: 'done' as const, name, dueAt: notAfter(new Date(this.now() - this.keepKeys)) };
+    for (let count = REMOVED_AT_ONCE; count === REMOVED_AT_ONCE;) {
+      const rows = await this.#rows.find({ select: { id: true }, where, take: REMOVED_AT_ONCE });
+      count = rows.length;
+      if (count > 0) await this.#rows.delete({ id: In(rows.map(({ id }) => id)), state: 'done' });
     }
   }
 

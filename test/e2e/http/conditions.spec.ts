@@ -194,6 +194,8 @@ describe.each(PLATFORMS)('requests for content on %s', (platform) => {
     await app.dataSource.getRepository(ManagedFile).update(id, { createdAt });
     const replaced = await app.fetch(`/files/${id}/content`, { method: 'PUT', user: 'anna', body: 'ABCDE' });
     expect(replaced.status).toBe(200);
+    const unmodified = { 'if-unmodified-since': createdAt.toUTCString() };
+    expect(await answerOf(await get('PUT', unmodified))).toBe(FAILED);
     const since = { 'if-modified-since': createdAt.toUTCString() };
     expect(await answerOf(await get('GET', since))).toBe('200 - ABCDE');
     expect(await answerOf(await get('GET', { range: 'bytes=0-1', 'if-range': createdAt.toUTCString() }))).toBe(

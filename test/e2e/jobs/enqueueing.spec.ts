@@ -8,6 +8,8 @@ import { jobsApp, JobNote, JobScript } from '../../support/jobs-app.js';
 import type { EnqueueOptions } from '../../../lib/task-queue/job-intake.js';
 import type { JobsApp, JobsAppOptions } from '../../support/jobs-app.js';
 import { outboxJobs } from '../../../lib/jobs/outbox/outbox-engine.js';
+import { QueuedJob } from '../../../lib/jobs/outbox/queued-job.entity.js';
+import { uuidV7 } from '../../../lib/files/file-id.js';
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -203,6 +205,25 @@ describe('the outbox', () => {
     end.open();
     await expect.poll(() => database.read('SELECT id FROM files_job')).toEqual([]);
     expect(script.runs).toHaveLength(1);
+  });
+
+  it('removes many old jobs that are done, a part at a time, also those of names that are no longer handled', async () => {
+    const database = await one.open({ entities: [...FILES_ENTITIES, JobNote] });
+    closing.push(() => database.close());
+    const rows = database.dataSource.getRepository(QueuedJob);
+    const job = { data: { payload: null }, state: 'done' as const, attempts: 1, leaseOwner: null, lastError: null };
+    const [old, now] = [new Date(0), new Date()];
+    const jobs = Array.from({ length: 2_100 }, (_, at) => {
+      const name = at % 2 === 0 ? 'note' : 'gone';
+      return { ...job, id: uuidV7(), name, key: `${at}`, dueAt: at < 2_099 ? old : now, createdAt: old };
+    });
+    await rows.save(jobs, { chunk: 500 });
+    const connection = { ...database.dataSource.options, synchronize: false, entities: [] } as never;
+    const app = await jobsApp({ database: connection });
+    closing.push(() => app.close());
+    await expect
+      .poll(() => database.read('SELECT name, job_key FROM files_job'))
+      .toEqual([{ name: 'gone', job_key: '2099' }]);
   });
 
   it('keeps the key of a job that is done, until it is old', async () => {

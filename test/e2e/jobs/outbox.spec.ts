@@ -1,11 +1,12 @@
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { FILES_ENTITIES } from '../../../lib/entry/entities.js';
 import { Outbox } from '../../../lib/jobs/outbox/outbox.js';
 import { outboxJobs } from '../../../lib/jobs/outbox/outbox-engine.js';
 import type { Transactor } from '../../../lib/unit-of-work/transactor.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { describeJobs } from '../../support/describe-jobs.js';
-import { jobsApp, JobNote } from '../../support/jobs-app.js';
+import { gate } from '../../support/gate.js';
+import { jobsApp, JobNote, JobScript } from '../../support/jobs-app.js';
 
 const kinds = await reachableDatabases('file', 'postgres', 'mariadb');
 
@@ -52,4 +53,28 @@ it.each(kinds)('takes the job that is due first while others look for other jobs
   expect(taken).toEqual(all);
   await app.close();
   await database.close();
+});
+
+it.each(kinds)('runs a job once whose lease seems to be over after the machine was asleep, on $name', async (kind) => {
+  const database = await kind.open({ entities: [...FILES_ENTITIES, JobNote] });
+  onTestFinished(() => database.close());
+  const now = vi.spyOn(Date, 'now');
+  onTestFinished(() => now.mockRestore());
+  const awake = gate();
+  const app = await jobsApp({
+    database: { ...database.dataSource.options, synchronize: false, entities: [] } as never,
+    jobs: { engine: outboxJobs({ poll: 10 }) },
+    script: new JobScript(() => awake.opened),
+  });
+  onTestFinished(() => app.close());
+  await app.queue.run(() => app.queue.enqueue('alone', 'x'));
+  await app.script.begun(1);
+  const later = Date.now() + 61_000;
+  now.mockReturnValue(later);
+  let looks = 0;
+  app.dataSource.logger.logQuery = (sql) => (looks += /^SELECT.*files_job/.test(sql) ? 1 : 0);
+  await expect.poll(() => looks).toBeGreaterThan(4);
+  awake.open();
+  await expect.poll(() => database.read('SELECT id FROM files_job')).toEqual([]);
+  expect(app.script.runs).toHaveLength(1);
 });
