@@ -95,9 +95,13 @@ export class UploadJoins {
 
   /** The upload of the same request, that has become a file. */
   async #joinedBefore({ parts, storage, metadata, actor }: ConcatenateUploads): Promise<FileUpload | undefined> {
+    const [type, id] = [actor?.type ?? IsNull(), actor?.id ?? IsNull()];
     const where: FindOptionsWhere<FileUpload> = {
-      actorType: actor?.type ?? IsNull(),
-      actorId: actor?.id ?? IsNull(),
+      actorType: type,
+      actorId: id,
+      // Whoever begins a resumable upload owns it, and there is an index of owners.
+      ownerType: type,
+      ownerId: id,
       kind: 'final',
       storage,
       parts: listOf(parts),

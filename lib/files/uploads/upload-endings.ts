@@ -50,11 +50,12 @@ export class UploadEndings {
     const { manager } = unit;
     const parts = await manager.findBy(FileUpload, { id: In(partsOf(final)) });
     const now = new Date(this.now());
-    for (const id of partsOf(final)) {
-      const row = parts.find((part) => part.id === id);
-      if (!row || !(await endRow(manager, id, { now, expiresAt: now }))) throw new UploadNotFoundError(id);
-      await this.ownership.onRelease(ownerOf(row), announced(row), manager);
+    // In one order, and before any owner's usage: the same parts may be joined, or given up, by others at once.
+    for (const id of partsOf(final).toSorted()) {
+      const isThere = parts.some((part) => part.id === id);
+      if (!isThere || !(await endRow(manager, id, { now, expiresAt: now }))) throw new UploadNotFoundError(id);
     }
+    for (const row of parts) await this.ownership.onRelease(ownerOf(row), announced(row), manager);
     unit.afterCommit(async () => {
       for (const row of parts) await this.clear(row);
     });

@@ -34,6 +34,19 @@ describe.each(PLATFORMS)('requests to one upload at once, on two machines with %
     expect(await files()).toHaveLength(1);
   });
 
+  it('join the same parts in opposite orders into one file', async () => {
+    const { one, two, files } = await tusMachines(platform);
+    for (let round = 1; round <= 10; round++) {
+      const parts: string[] = [];
+      for (const text of ['a', 'b', 'c', 'd'])
+        parts.push((await one.create({ 'Upload-Concat': 'partial', 'Upload-Length': 1 }, text)).path);
+      const final = (paths: string[]) => ({ 'Upload-Concat': `final;${paths.join(' ')}` });
+      const answers = await Promise.all([one.create(final(parts)), two.create(final(parts.toReversed()))]);
+      expect(answers.map(({ status }) => status).toSorted((left, right) => left - right)).toEqual([201, 404]);
+      expect(await files()).toHaveLength(round);
+    }
+  });
+
   it('keep what came before the connection broke, and nothing of a request with a checksum', async () => {
     const { one, two, rows } = await tusMachines(platform);
     const { path, id } = await one.create({ 'Upload-Length': BYTES.length });
