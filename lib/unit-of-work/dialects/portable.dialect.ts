@@ -6,6 +6,8 @@ import type { Bind, DatabaseFamily, SqlDialect } from './sql-dialect.js';
 import { controlsTransaction } from './transaction-control.js';
 
 const TIMES = new Set(['date', 'time', 'datetime', 'timestamp']);
+// The change to summer time leaves an hour of local times out, and the end of it has one twice.
+const SUMMER_TIME = 3_600_000;
 
 /** The behaviour for any database that TypeORM knows. */
 export class PortableDialect implements Dialect {
@@ -93,7 +95,7 @@ export class PortableDialect implements Dialect {
   }
 
   moment(milliseconds: number, bind: Bind): string {
-    return `NOW(6) - INTERVAL ${bind((Date.now() - milliseconds) * 1_000)} MICROSECOND`;
+    return `NOW(6) - INTERVAL ${bind((Date.now() - milliseconds + SUMMER_TIME) * 1_000)} MICROSECOND`;
   }
 
   month(milliseconds: string): string {

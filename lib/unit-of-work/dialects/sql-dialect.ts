@@ -46,7 +46,10 @@ export interface SqlDialect {
   exactText(column: string, type: string): string | undefined;
   /** That the column is one of these values: one parameter, so that the text does not depend on their number. */
   isOneOf(column: string, type: string, values: readonly string[], bind: Bind): string;
-  /** A moment to compare with dates that the database's own clock stamped, in its own time zone. */
+  /**
+   * A moment to compare with dates that the database's own clock stamped, in its own time zone; an hour earlier where
+   * that may have changed to summer time since.
+   */
   moment(milliseconds: number, bind: Bind): string;
   /** The month, as in `2026-11`, of a moment in milliseconds, in UTC, whatever the time zone of the session is. */
   month(milliseconds: string): string;

@@ -302,15 +302,16 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('an aud
       const ticket = await tickets().save({ title: 'old' });
       for (const id of ['#old', '#new']) await updatePast(app.dataSource, Stamp, { id }, { imageId: randomUUID() });
       await updatePast(app.dataSource, Ticket, { id: ticket.id }, { coverId: randomUUID() });
-      const hour = {
+      const old = {
         postgres: `now() - interval '1 hour'`,
-        mariadb: 'NOW(6) - INTERVAL 1 HOUR',
+        // MariaDB and MySQL count in local time, and so look an hour further back.
+        mariadb: 'NOW(6) - INTERVAL 2 HOUR',
         memory: `datetime('now', '-1 hour')`,
       };
       const { databaseName, entityMetadata } = stamps.metadata.updateDateColumn!;
       const quote = (name: string) => app.dataSource.driver.escape(name);
       await app.dataSource.query(
-        `UPDATE ${quote(entityMetadata.tablePath)} SET ${quote(databaseName)} = ${hour[database.kind as 'postgres']} WHERE id = '#old'`,
+        `UPDATE ${quote(entityMetadata.tablePath)} SET ${quote(databaseName)} = ${old[database.kind as 'postgres']} WHERE id = '#old'`,
       );
 
       const seen = (await run({ since: new Date(Date.now() - 60_000) })).map(
