@@ -13,6 +13,7 @@ import type { DataSourceOptions } from 'typeorm';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { listens, reachableDatabases } from '../../support/databases.js';
 import { startApp } from '../../support/http-app.js';
+import { loginOf, pgBossEnded } from '../../support/job-engines.js';
 import { ScriptedScanner } from '../../support/scripted-scanner.js';
 import { storageWith } from '../../support/storage-with.js';
 import { freePort } from '../../../scripts/free-ports.mjs';
@@ -164,12 +165,13 @@ describe('engines of jobs', () => {
   it.each(servers)('are up with a pg-boss that runs on $name, and down without', async (kind) => {
     const { options, drop } = await kind.create();
     onTestFinished(drop);
-    const { username: user, host, port, password, database } = options as unknown as Record<string, string>;
-    const boss = new PgBoss({ user, host, port: Number(port), password, database, max: 2 } as never);
+    const login = loginOf({ dataSource: { options } as never });
+    const boss = new PgBoss({ ...login, max: 2 });
     await boss.start();
     const check = await askJobs(pgBossJobs(boss), options);
     expect(await check()).toEqual({ jobs: { status: 'up' } });
     await boss.stop({ graceful: false, wait: true });
+    await pgBossEnded(login);
     expect(await check()).toMatchObject({ jobs: { status: 'down' } });
   });
 });
