@@ -53,7 +53,10 @@ export async function discardRest(request: IncomingMessage): Promise<void> {
 
 /** Whether the client keeps the connection: https://www.rfc-editor.org/rfc/rfc9112#section-9.3 */
 function isKeptAlive({ headers, httpVersionMajor, httpVersionMinor }: IncomingMessage): boolean {
-  const asked = (headers.connection ?? '').toLowerCase().split(/\s*,\s*/);
+  const asked = (headers.connection ?? '')
+    .toLowerCase()
+    .split(',')
+    .map((option) => option.trim());
   if (asked.includes('close')) return false;
   return httpVersionMajor > 1 || httpVersionMinor >= 1 || asked.includes('keep-alive');
 }

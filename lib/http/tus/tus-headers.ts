@@ -97,7 +97,7 @@ export function concatIn(headers: IncomingHttpHeaders): { isPartial: boolean; pa
 
 /** The id at the end of the address of an upload. */
 function idIn(url: string): string {
-  const last = url.split(/[?#]/, 1)[0]?.replace(/\/+$/, '').split('/').at(-1) ?? '';
+  const last = url.split(/[?#]/, 1)[0]?.split('/').findLast(Boolean) ?? '';
   const id = normalizeFileId(last);
   if (id === undefined) throw invalid('Upload-Concat', `${quoted(url)} is not the address of an upload`);
   return id;

@@ -17,6 +17,7 @@ import {
 } from '../../../lib/validation/file-constraints.js';
 import { fileExists, transferOwnership } from '../../../lib/validation/schema/rules.js';
 import { withFiles } from '../../../lib/validation/schema/with-files.js';
+import { growth, LINEAR } from '../../support/growth.js';
 import { ownershipApp, Package } from '../../support/ownership-app.js';
 import type { OwnershipApp } from '../../support/ownership-app.js';
 
@@ -80,35 +81,6 @@ async function ownFiles(count: number): Promise<string[]> {
 
 const N = 500;
 
-/** Four times the work, with room for noise; what is quadratic grows sixteenfold. */
-const LINEAR = 9;
-const MOST_ROUNDS = 8;
-
-/**
- * How many times longer 4 n take than n, in processor time. The first run warms up. What else the process does in the
- * meantime can only add to a time, so that the least of each counts, and there are more rounds while these say that it
- * is not linear.
- */
-async function growth<Input>(
-  prepare: (count: number) => Input | Promise<Input>,
-  run: (input: Input) => Promise<unknown>,
-): Promise<number> {
-  const time = async (count: number): Promise<number> => {
-    const input = await prepare(count);
-    const before = process.cpuUsage();
-    await run(input);
-    const { user, system } = process.cpuUsage(before);
-    return user + system;
-  };
-  await time(N);
-  let [short, long] = [Infinity, Infinity];
-  for (let round = 0; round < 2 || (round < MOST_ROUNDS && long / short >= LINEAR); round++) {
-    short = Math.min(short, await time(N));
-    long = Math.min(long, await time(4 * N));
-  }
-  return long / short;
-}
-
 describe('work for a list of ids is proportional to its length', () => {
   it.each(['exists', 'type', 'storage', 'size', 'fileIds'] as const)(
     'checks %s, of files that are missing',
@@ -118,7 +90,7 @@ describe('work for a list of ids is proportional to its length', () => {
           const [message] = await messages(Object.assign(new EachDto(), { [field]: list }));
           expect(message).toMatch(new RegExp(`^${field}: `));
         });
-      expect(await growth(ids, check)).toBeLessThan(LINEAR);
+      expect(await growth(N, ids, check)).toBeLessThan(LINEAR);
     },
   );
 
@@ -126,13 +98,13 @@ describe('work for a list of ids is proportional to its length', () => {
     const all = await ownFiles(4 * N);
     const check = async (type: string[]) =>
       expect(await messages(Object.assign(new EachDto(), { type }))).toHaveLength(1);
-    expect(await growth((count) => all.slice(0, count), check)).toBeLessThan(LINEAR);
+    expect(await growth(N, (count) => all.slice(0, count), check)).toBeLessThan(LINEAR);
   });
 
   it('checks a list without each', async () => {
     const check = (fileIds: string[]) =>
       app.queue.run(async () => expect(await messages(Object.assign(new ListDto(), { fileIds }))).toHaveLength(2));
-    expect(await growth(ids, check)).toBeLessThan(LINEAR);
+    expect(await growth(N, ids, check)).toBeLessThan(LINEAR);
   });
 
   it('checks nested DTOs with an id each', async () => {
@@ -141,7 +113,7 @@ describe('work for a list of ids is proportional to its length', () => {
         const items = list.map((fileId) => Object.assign(new ItemDto(), { fileId }));
         expect(await validate(Object.assign(new ItemsDto(), { items }))).toHaveLength(1);
       });
-    expect(await growth(ids, check)).toBeLessThan(LINEAR);
+    expect(await growth(N, ids, check)).toBeLessThan(LINEAR);
   });
 
   it.each([
@@ -155,7 +127,7 @@ describe('work for a list of ids is proportional to its length', () => {
   ])('transfers the files %s', async (_, dtoClass, body) => {
     const lists = app.app.get(Lists);
     const save = (sent: string[]) => lists.save(plainToInstance<EachDto | ItemsDto, object>(dtoClass, body(sent)));
-    expect(await growth(ownFiles, save)).toBeLessThan(LINEAR);
+    expect(await growth(N, ownFiles, save)).toBeLessThan(LINEAR);
   });
 });
 
