@@ -53,7 +53,14 @@ export class ActionRoutes {
   }
 }
 
-const LIMITS: FormLimits = { fields: 200, files: 20, parts: 250, fieldSize: 64 * 1024 };
+const LIMITS: FormLimits = {
+  fields: 200,
+  files: 20,
+  parts: 250,
+  fieldSize: 64 * 1024,
+  // All fields together may have a mebibyte, and the heads of parts nearly four.
+  overhead: 5 * 1024 * 1024,
+};
 
 type PlatformRequest = (IncomingMessage | { raw: IncomingMessage }) & { body?: unknown };
 

@@ -13,11 +13,18 @@ export const DIGESTS: ReadonlyMap<string, string> = new Map([
 const HEADERS = ['content-digest', 'repr-digest'] as const;
 const MEMBER = /^([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/]+={0,2}):(?:;.*)?$/;
 
+// Bytes of the hashes.
+const LENGTHS: ReadonlyMap<string, number> = new Map([
+  ['sha256', 32],
+  ['sha512', 64],
+]);
+
 interface Expected {
   readonly header: string;
   readonly name: string;
+  /** As `node:crypto` calls it. */
+  readonly algorithm: string;
   readonly value: string;
-  readonly hash: Hash;
 }
 
 /**
@@ -28,30 +35,34 @@ interface Expected {
 export function digestedBody(request: IncomingMessage): Transform | undefined {
   const expected = HEADERS.flatMap((header) => expectedBy(header, request.headers[header]));
   if (expected.length === 0) return undefined;
+  const hashes = new Map<string, Hash>(expected.map(({ algorithm }) => [algorithm, createHash(algorithm)]));
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      for (const { hash } of expected) hash.update(chunk);
+      for (const hash of hashes.values()) hash.update(chunk);
       done(null, chunk);
     },
     flush(done) {
-      const wrong = expected.find(({ hash, value }) => hash.digest('base64') !== value);
+      const found = new Map([...hashes].map(([algorithm, hash]) => [algorithm, hash.digest('base64')]));
+      const wrong = expected.find(({ algorithm, value }) => found.get(algorithm) !== value);
       done(wrong && new DigestMismatchedError(wrong.header, wrong.name));
     },
   });
 }
 
+/** One for each algorithm: the last of equal keys counts, https://www.rfc-editor.org/rfc/rfc8941#section-3.2 */
 function expectedBy(header: string, value: string | string[] | undefined): Expected[] {
   if (value === undefined) return [];
   const text = Array.isArray(value) ? value.join(', ') : value;
-  return text.split(',').flatMap((member) => {
+  const found = new Map<string, Expected>();
+  for (const member of text.split(',')) {
     const [, name, digest] = MEMBER.exec(member.trim()) ?? [];
     if (name === undefined || digest === undefined) throw new DigestInvalidError(header, text);
     const algorithm = DIGESTS.get(name);
-    if (algorithm === undefined) return [];
-    const hash = createHash(algorithm);
+    if (algorithm === undefined) continue;
     // A client may leave out the padding. Decoded and encoded again, the texts can be compared.
     const bytes = Buffer.from(digest, 'base64');
-    if (bytes.length !== hash.copy().digest().length) throw new DigestInvalidError(header, text);
-    return [{ header, name, value: bytes.toString('base64'), hash }];
-  });
+    if (bytes.length !== LENGTHS.get(algorithm)) throw new DigestInvalidError(header, text);
+    found.set(name, { header, name, algorithm, value: bytes.toString('base64') });
+  }
+  return [...found.values()];
 }

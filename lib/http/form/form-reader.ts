@@ -7,6 +7,7 @@ import {
   UploadAbortedError,
   UploadLimitExceededError,
 } from '../../errors/requests.errors.js';
+import { overrideMember } from '../../unit-of-work/typeorm/override-member.js';
 import { watchArrival } from './arrival.js';
 import { digestedBody } from './body-digest.js';
 import { Inbox } from './inbox.js';
@@ -38,9 +39,20 @@ export interface FormLimits {
   readonly parts: number;
   /** Bytes of one field. */
   readonly fieldSize: number;
+  /** Bytes of everything that is not content of files. The head of a part may have 16 KiB. */
+  readonly overhead: number;
 }
 
-const UPLOAD_LIMITS: FormLimits = { fields: 20, files: 20, parts: 50, fieldSize: 8 * 1024 };
+/** The most bytes of an upload that are not file content: all fields and heads of parts, and some more. */
+export const FORM_OVERHEAD = 1024 * 1024;
+
+const UPLOAD_LIMITS: FormLimits = {
+  fields: 20,
+  files: 20,
+  parts: 50,
+  fieldSize: 8 * 1024,
+  overhead: FORM_OVERHEAD,
+};
 
 /**
  * Reads a multipart/form-data request part by part, at the pace of the caller: the parts after a file are parsed while
@@ -54,6 +66,9 @@ export class FormReader {
   /** Bodies that were parsed, and of which not everything was read. */
   readonly #bodies = new Set<Readable>();
   readonly #unwatch: () => void;
+  readonly #uncount: () => void;
+  /** Bytes of files that were parsed. */
+  #content = 0;
   #taken: Readable | undefined;
 
   /** Throws if the request cannot be such a form. */
@@ -67,6 +82,7 @@ export class FormReader {
     this.#listen(limits);
     this.#unwatch = watchArrival(request, idleTimeout, (error) => this.fail(error));
     this.#entry = checked ?? this.#parser;
+    this.#uncount = this.#countOverhead(checked ?? request, limits.overhead);
     checked?.on('error', (error) => this.fail(error)).pipe(this.#parser);
     request.pipe(this.#entry);
   }
@@ -82,6 +98,7 @@ export class FormReader {
   /** Leaves the rest of the request unread. */
   close(): void {
     this.#unwatch();
+    this.#uncount();
     this.request.off('close', this.#onClose);
     this.request.unpipe(this.#entry);
     this.#entry.destroy();
@@ -99,6 +116,7 @@ export class FormReader {
         // It may fail when it is no longer read.
         body.on('error', () => {});
         this.#bodies.add(body);
+        this.#countContent(body);
         body.once('close', () => this.#bodies.delete(body));
         this.#inbox.put({ kind: 'file', name: name ?? '', filename: unescaped(filename), contentType: mimeType, body });
       })
@@ -110,6 +128,31 @@ export class FormReader {
     // Node reports an interrupted request by an error, by closing, or by both.
     this.request.on('error', () => this.fail(new UploadAbortedError()));
     this.request.on('close', this.#onClose);
+  }
+
+  /**
+   * Refuses a form with more bytes beside its files than `max`: no event tells of those before the first part, after
+   * the last one, and in parts without a name. The returned function ends it.
+   */
+  #countOverhead(source: Readable, max: number): () => void {
+    let given = 0;
+    const count = (chunk: Buffer): void => {
+      // What waits for a file to be read may be content.
+      const parsed = given - this.#parser.writableLength;
+      if (parsed - this.#content > max)
+        this.fail(new UploadLimitExceededError('the bytes of a form beside its files', max));
+      given += chunk.length;
+    };
+    source.on('data', count);
+    return () => void source.off('data', count);
+  }
+
+  #countContent(body: Readable): void {
+    const push = body.push.bind(body);
+    overrideMember(body, 'push', (chunk: Buffer | null) => {
+      this.#content += chunk?.length ?? 0;
+      return push(chunk);
+    });
   }
 
   readonly #onClose = (): void => {

@@ -16,13 +16,11 @@ import { UploadInput } from '../routes/inputs.js';
 import { assertPreconditions } from '../download/preconditions.js';
 import { orDiscard } from './discard-rest.js';
 import { receiveContent } from './raw-content.js';
+import { FORM_OVERHEAD } from './form-reader.js';
 import { receiveForm } from './form-files.js';
 import type { Upload } from './form-files.js';
 import { ValidInput } from '../routes/valid-input.pipe.js';
 
-// The most bytes of a form that are not file content. The declared size minus this is the least size of the files, for
-// which the owner must have room.
-const FORM_OVERHEAD = 1024 * 1024;
 const OCTETS = 'application/octet-stream';
 
 /** Takes bytes over HTTP. No unit of work is open while they arrive. */
@@ -48,6 +46,7 @@ export class Uploads {
       const input = new ValidInput().transform(query, { type: 'query', metatype: UploadInput }) as UploadInput;
       const isList = input.multiple === 'true';
       const actor = await this.actors.of(context);
+      // The least size of the files, for which the owner must have room.
       const room = Math.max(0, declaredSize(request) - FORM_OVERHEAD);
       const files = await receiveForm(request, this.idleTimeout, (uploads) =>
         this.files.createAll(this.#allowed(isList ? uploads : onlyOne(uploads), actor, room)),

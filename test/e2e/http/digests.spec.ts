@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { createHash, Hash } from 'node:crypto';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { actionApp } from '../../support/action-app.js';
 import { formWith, PLATFORMS, startApp, uploadFile } from '../../support/http-app.js';
@@ -17,6 +17,18 @@ interface Sent {
 async function send(app: HttpApp, method: string, path: string, body: string, headers: object): Promise<Sent> {
   const response = await app.fetch(path, { method, body, headers: { ...headers }, user: 'anna' });
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
+/** Counts the bytes that are hashed from now on. */
+function countHashed(): () => number {
+  let count = 0;
+  const { update } = Hash.prototype;
+  const spy = vi.spyOn(Hash.prototype, 'update').mockImplementation(function (this: Hash, data, ...encoding) {
+    count += Buffer.byteLength(data as string | Uint8Array);
+    return Reflect.apply(update, this, [data, ...encoding]) as Hash;
+  } as Hash['update']);
+  onTestFinished(() => spy.mockRestore());
+  return () => count;
 }
 
 const FORM = { 'content-type': `multipart/form-data; boundary=${BOUNDARY}` };
@@ -50,6 +62,34 @@ describe.each(PLATFORMS)('digests on %s', (platform) => {
     expect(await app.stored()).toEqual([]);
     const files = await (await app.fetch('/files', { user: 'anna' })).json();
     expect(files).toMatchObject({ count: 0 });
+  });
+
+  it.each([
+    ['the last of an algorithm counts', [sha256('other'), sha256(body)], 201],
+    ['the last of an algorithm is wrong', [sha256(body), sha256('other')], 400],
+    ['one that does not count is malformed', ['sha-256=:AAAA:', sha256(body)], 400],
+  ])('compares one digest of each algorithm: %s', async (_, members, expected) => {
+    const app = await startApp({ platform });
+    const { status } = await send(app, 'POST', '/files', body, { ...FORM, 'Content-Digest': members.join(', ') });
+    expect(status).toBe(expected);
+    expect(await app.stored()).toHaveLength(expected === 201 ? 1 : 0);
+  });
+
+  it('hashes a form once for each algorithm, however many digests there are', async () => {
+    const app = await startApp({ platform });
+    const long = form(part('name="file"; filename="a.txt"', 'x'.repeat(100_000)));
+    const hashed = countHashed();
+    const headers = {
+      ...FORM,
+      'Content-Digest': Array.from({ length: 130 }, () => sha256(long)).join(', '),
+      'Repr-Digest': [sha256(long), sha512(long), ...Array.from({ length: 20 }, () => sha512(long))].join(', '),
+    };
+    const before = hashed();
+    expect((await send(app, 'POST', '/files', long, headers)).status).toBe(201);
+    // By either algorithm, and once more as the content of the file.
+    const times = (hashed() - before) / long.length;
+    expect(times).toBeGreaterThan(2);
+    expect(times).toBeLessThan(3.5);
   });
 
   it.each(['sha-256=abc', 'sha-256', 'sha-256=:####:', 'sha-256=:AAAA:', '', '=:AAAA:'])(

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -6,7 +7,7 @@ import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { actionApp } from '../../support/action-app.js';
 import { PLATFORMS, formWith, startApp, uploadFile } from '../../support/http-app.js';
 import type { Platform } from '../../support/http-app.js';
-import { BOUNDARY, form, part } from '../../support/http-raw.js';
+import { answerTo, BOUNDARY, FILE_PART, form, openUpload, part, post } from '../../support/http-raw.js';
 import { hasNginx, nginxBefore } from '../../support/nginx.js';
 
 const HUGE = 'x'.repeat(8 * 1024 * 1024);
@@ -102,6 +103,40 @@ describe.each(PLATFORMS)('the answer on %s', { timeout: 60_000 }, (platform) => 
     await new Promise((resolve) => socket.once('close', resolve));
     expect(written).toBeGreaterThan(20);
     expect(written).toBeLessThan(100);
+  });
+});
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const NAMELESS = `--${BOUNDARY}\r\nContent-Type: text/plain\r\n\r\n`;
+
+// A client may send such bytes for as long as it likes, before anybody asks who it is.
+describe.each(PLATFORMS)('the bytes of a form that are not of files, on %s', (platform) => {
+  it.each([
+    ['before the first part', '/files', 2 * MIB, ''],
+    ['in a part without a name', '/files', 2 * MIB, NAMELESS],
+    ['after the last part', '/files', 2 * MIB, form(FILE_PART)],
+    ['before the first part', '/galleries', 6 * MIB, ''],
+  ])('are refused with 413 where there are too many %s, to %s', async (_, path, size, begin) => {
+    const app = await actionApp({ platform, options: { http: { uploadIdleTimeout: 10_000 } } });
+    const user = begin.includes('filename') ? 'anna' : [];
+    const sent = openUpload(app, { 'x-user': user }, undefined, path);
+    const answer = answerTo(sent);
+    sent.write(begin + 'x'.repeat(size));
+    expect(await answer).toMatchObject({ status: 413, body: { code: 'FILES_UPLOAD_LIMIT_EXCEEDED' } });
+    sent.on('error', () => {}).destroy();
+    expect(await (await app.fetch('/files', { user: 'anna' })).json()).toMatchObject({ count: 0 });
+  });
+
+  it('may be as many as all fields that are allowed, with files of any size', async () => {
+    const app = await startApp({ platform });
+    const fields = Array.from({ length: 20 }, (_, at) => part(`name="field${at}"`, 'x'.repeat(8 * KIB)));
+    const files = ['a', 'b', 'c'].map((name) => part(`name="file"; filename="${name}.txt"`, name.repeat(2 * MIB)));
+    const body = form(...fields, ...files);
+    const digest = createHash('sha256').update(body).digest('base64');
+    for (const headers of [{}, { 'Content-Digest': `sha-256=:${digest}:` }])
+      expect(await post(app, body, headers, '/files?multiple=true')).toMatchObject({ status: 201 });
+    expect(await app.stored()).toHaveLength(6);
   });
 });
 
