@@ -68,6 +68,7 @@ import type {
 import { ActionRoutes, ActionUploads } from './http/form/action-uploads.js';
 import { ActionRoutesCheck } from './http/routes/action-routes.check.js';
 import { UPLOAD_IDLE_TIMEOUT } from './http/form/arrival.js';
+import { DOWNLOAD_IDLE_TIMEOUT } from './http/download/departure.js';
 import { Downloads } from './http/download/downloads.js';
 import { FileAnswers, SHOWN_METADATA } from './http/routes/file-answers.js';
 import { CLIENT_FOLDER, ClientModules, PACKED_CLIENT } from './http/routes/assets-endpoints.js';
@@ -278,6 +279,7 @@ function assemble(
       },
       { provide: DERIVED_ROUTES, inject: [DerivedRecipes], useFactory: addDerived },
       { provide: SHOWN_METADATA, useValue: checked?.metadata },
+      { provide: DOWNLOAD_IDLE_TIMEOUT, useValue: checked?.downloadIdleTimeout },
       { provide: UPLOAD_IDLE_TIMEOUT, useValue: checked?.uploadIdleTimeout ?? UPLOAD_IDLE_DEFAULT },
       OneTimeLinks,
       option(SWEEPER_OPTIONS, ({ sweeper }) => sweeper),

@@ -59,6 +59,12 @@ export interface FilesHttpOptions {
    * `Infinity` never ends one. @default 60000
    */
   uploadIdleTimeout?: number;
+  /**
+   * How many milliseconds a download may stand still because the client takes nothing, before its connection is closed.
+   * Time in which the storage gives nothing does not count. Downloads that make progress may take as long as they need.
+   * `Infinity` never ends one. @default 60000
+   */
+  downloadIdleTimeout?: number;
 }
 
 /** The options with their defaults. */
@@ -66,6 +72,7 @@ export interface CheckedHttpOptions {
   readonly path: string;
   readonly tusPath: string;
   readonly uploadIdleTimeout: number;
+  readonly downloadIdleTimeout: number;
   readonly metadata: FilesHttpOptions['metadata'];
   readonly assets: boolean;
   /** The decorators of a route, the first to be applied first; `undefined` where it is left out. */
@@ -73,6 +80,7 @@ export interface CheckedHttpOptions {
 }
 
 export const UPLOAD_IDLE_DEFAULT = 60_000;
+const DOWNLOAD_IDLE_DEFAULT = 60_000;
 
 /** Fills in the defaults; throws `OptionInvalidError`. */
 export function readHttpOptions({
@@ -83,6 +91,7 @@ export function readHttpOptions({
   metadata,
   assets = false,
   uploadIdleTimeout = UPLOAD_IDLE_DEFAULT,
+  downloadIdleTimeout = DOWNLOAD_IDLE_DEFAULT,
 }: FilesHttpOptions): CheckedHttpOptions {
   const byRoute: Readonly<Partial<Record<FilesRoute | 'all', RouteDecorators>>> = isList(decorators)
     ? { all: decorators }
@@ -91,12 +100,14 @@ export function readHttpOptions({
   for (const name of without) assertRoute('http.without', name);
   assertMetadata(metadata);
   assertTime('http.uploadIdleTimeout', uploadIdleTimeout);
+  assertTime('http.downloadIdleTimeout', downloadIdleTimeout);
   const { all = [] } = byRoute;
   return {
     path,
     tusPath,
     assets,
     uploadIdleTimeout,
+    downloadIdleTimeout,
     metadata,
     // Decorators are applied from the bottom up.
     decoratorsOf: (route) =>

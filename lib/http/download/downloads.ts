@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
-import { HttpStatus, Injectable, StreamableFile } from '@nestjs/common';
+import { HttpStatus, Inject, Injectable, StreamableFile } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { FileChangedError } from '../../errors/files.errors.js';
@@ -11,6 +11,8 @@ import type { ManagedFile } from '../../files/managed-file.entity.js';
 import type { ByteRange } from '../../storage/storage-adapter.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { requestedRange } from './byte-range.js';
+import { DOWNLOAD_IDLE_TIMEOUT, watchDeparture } from './departure.js';
+import type { PlatformResponse } from './departure.js';
 import { downloadHeaders, headersToElsewhere, opened, typeOf } from './download.js';
 import { wantedDigest } from './wanted-digest.js';
 import { evaluatePreconditions, isRangeOfCurrent } from './preconditions.js';
@@ -36,6 +38,7 @@ export class Downloads {
     private readonly files: FilesService,
     private readonly storages: StorageRegistry,
     private readonly adapters: HttpAdapterHost,
+    @Inject(DOWNLOAD_IDLE_TIMEOUT) private readonly idleTimeout: number,
   ) {}
 
   /**
@@ -109,7 +112,8 @@ export class Downloads {
    * Sends the result of `answer()`. Handlers call this method instead of returning the stream. Otherwise an interceptor
    * of the application could turn the stream into JSON, for example an interceptor that wraps results into an envelope.
    */
-  send(body: StreamableFile | undefined, response: unknown): void {
+  send(body: StreamableFile | undefined, response: PlatformResponse): void {
+    if (body) watchDeparture(response, this.idleTimeout);
     this.adapters.httpAdapter.reply(response, body);
   }
 

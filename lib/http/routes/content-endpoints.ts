@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { PublicFile } from '../../files/public-file.js';
 import { CallContext } from './call-context.decorator.js';
 import { Downloads } from '../download/downloads.js';
+import type { PlatformResponse } from '../download/departure.js';
 import { FileAnswers, PRIVATE } from './file-answers.js';
 import { FileGate } from './file-gate.js';
 import { RawBody, rawRequest } from '../form/raw-body.js';
@@ -26,7 +27,7 @@ export abstract class ContentEndpoints {
   async content(
     @Param('id') id: string,
     @CallContext() context: ExecutionContext,
-    @Res() response: unknown,
+    @Res() response: PlatformResponse,
   ): Promise<void> {
     const find = () => this.gate.find(id, 'stream', context);
     this.downloads.send(await this.downloads.answer(find, context), response);

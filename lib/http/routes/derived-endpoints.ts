@@ -3,6 +3,7 @@ import type { ExecutionContext, Type } from '@nestjs/common';
 import { DerivedFiles } from '../../files/derived/derived-files.js';
 import type { DerivedRecipes } from '../../files/derived/derived-recipes.js';
 import { Downloads } from '../download/downloads.js';
+import type { PlatformResponse } from '../download/departure.js';
 import type { CheckedHttpOptions } from '../http-options.js';
 import { CallContext } from './call-context.decorator.js';
 import { PRIVATE } from './file-answers.js';
@@ -21,7 +22,7 @@ export abstract class DerivedEndpoints {
   ) {}
 
   /** Answers 202, without content, while there is nothing yet. */
-  async answer(kind: string, id: string, context: ExecutionContext, response: unknown): Promise<void> {
+  async answer(kind: string, id: string, context: ExecutionContext, response: PlatformResponse): Promise<void> {
     const find = async () => {
       const original = await this.gate.find(id, 'stream', context);
       this.downloads.assertReadable(original, context);
@@ -38,7 +39,7 @@ export abstract class DerivedEndpoints {
 export function addDerivedRoutes(controller: Type, recipes: DerivedRecipes, options: CheckedHttpOptions): void {
   const prototype = controller.prototype as DerivedEndpoints & Record<string, unknown>;
   for (const { kind } of recipes.all) {
-    const value = function (this: DerivedEndpoints, id: string, context: ExecutionContext, response: unknown) {
+    const value = function (this: DerivedEndpoints, id: string, context: ExecutionContext, response: PlatformResponse) {
       return this.answer(kind, id, context, response);
     };
     const descriptor = { value, configurable: true, writable: true };

@@ -9,6 +9,7 @@ import { FilesLinks } from '../../links/files-links.js';
 import { CallContext } from './call-context.decorator.js';
 import { dispositionFor } from '../../storage/disposition.js';
 import { Downloads } from '../download/downloads.js';
+import type { PlatformResponse } from '../download/departure.js';
 
 // The link gives access to the file, so caches and other sites must not learn it.
 const SECRECY = { 'Cache-Control': 'private, no-store, no-transform', 'Referrer-Policy': 'no-referrer' };
@@ -31,7 +32,7 @@ export abstract class LinksEndpoints {
   async open(
     @Param('token') token: string,
     @CallContext() context: ExecutionContext,
-    @Res() response: unknown,
+    @Res() response: PlatformResponse,
   ): Promise<void> {
     this.#set(context, SECRECY);
     const link = await this.links.find(token, await this.actors.of(context));

@@ -1,0 +1,35 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** How long a download may stand still because its client takes nothing, in milliseconds. */
+export const DOWNLOAD_IDLE_TIMEOUT = Symbol('DOWNLOAD_IDLE_TIMEOUT');
+
+/** The response of Express, which is that of Node, or the reply of Fastify. */
+export type PlatformResponse = ServerResponse | { raw: ServerResponse };
+
+/**
+ * Watches a response that sends content: ends it where the client takes nothing within `timeout`, so that content and
+ * its handle are not kept for a client that does not read. Time in which the storage gives nothing does not count.
+ *
+ * Node's timer of the connection is used, because nothing else tells of a piece of content that leaves bit by bit. It
+ * runs once more where anything has left, so that the end may come after twice the time.
+ */
+export function watchDeparture(platformResponse: PlatformResponse, timeout: number): void {
+  const response = 'raw' in platformResponse ? platformResponse.raw : platformResponse;
+  const { socket } = response;
+  if (timeout === Infinity || response.destroyed || !hasTimer(socket)) return;
+  const before = socket?.timeout ?? 0;
+  response.setTimeout(timeout, () => {
+    if (response.writableLength > 0) response.destroy();
+  });
+  // Before Node decides how long the connection is kept.
+  response.prependOnceListener('finish', () => response.setTimeout(before));
+}
+
+/**
+ * Whether there is a timer, as on all real connections. A response has none yet where its request came before the one
+ * before was answered; where requests come without a server, as on some platforms of functions, it has a part of one.
+ */
+function hasTimer(socket: Partial<Socket> | null): boolean {
+  return socket === null || typeof socket.setTimeout === 'function';
+}
