@@ -10,8 +10,8 @@ import { TransferRuntime } from '../transfer-runtime.js';
 import type { OwnerColumn } from '../owner-entities.js';
 import { guardedOwners } from './guarded-entities.js';
 import type { GuardedEntity } from './guarded-entities.js';
-import { uniqueCondition } from './record-insertions.js';
-import { readRows } from './record-rows.js';
+import { uniqueConditions } from './record-insertions.js';
+import { rowsMeeting } from './record-rows.js';
 import type { RecordRow } from './record-rows.js';
 import { rowsOf, rowsToInsert, valueIn } from './write-statement.js';
 
@@ -159,8 +159,7 @@ async function rowsToWrite(builder: WriteBuilder, entity: GuardedEntity, manager
   const { queryType, onConflict, onUpdate, onIgnore } = builder.expressionMap;
   if (queryType !== 'insert') return rowsOf(builder, entity, manager);
   if (!onConflict && !onUpdate && !onIgnore) return [];
-  const where = uniqueCondition(builder, entity, rowsToInsert(builder));
-  return where ? readRows(manager, entity, where, true) : [];
+  return rowsMeeting(manager, entity, uniqueConditions(builder, entity, rowsToInsert(builder)), true);
 }
 
 /** The value that an insertion has written into a column of one of its rows. */

@@ -6,8 +6,8 @@ import type { OwnerColumn } from '../owner-entities.js';
 import { canonicalId } from './guarded-entities.js';
 import type { GuardedEntity } from './guarded-entities.js';
 import type { RecordLedger } from './record-ledger.js';
-import { readRows, rowsByKey } from './record-rows.js';
-import type { Condition } from './record-rows.js';
+import { keyConditions, rowsByKey, rowsMeeting, SqlValue } from './record-rows.js';
+import type { Compared, Condition } from './record-rows.js';
 import { beforeSql, done, mayBeHeard, namesAny, rowsToInsert, valueIn, writtenValues } from './write-statement.js';
 import type { Execute, GuardedWrite, Values, Written } from './write-statement.js';
 
@@ -84,18 +84,18 @@ async function upsertRows(
   ledger: RecordLedger,
   manager: EntityManager,
 ): Promise<unknown> {
-  const known = uniqueCondition(builder, entity, rows);
-  const before = known ? await readRows(manager, entity, known, true) : [];
+  const known = uniqueConditions(builder, entity, rows);
+  const before = await rowsMeeting(manager, entity, known, true);
   for (const record of before) ledger.seen(record);
   const inserted = wantKeys(builder, rows);
   let where = known;
-  beforeSql(builder, () => (where = uniqueCondition(builder, entity, inserted)));
+  beforeSql(builder, () => (where = uniqueConditions(builder, entity, inserted)));
   const result = await done<{ identifiers: (ObjectLiteral | undefined)[] }>(builder, execute, () =>
     ledger.refuse(failedAfterWrite(entity)),
   );
   // A listener may have set the unique value: then the rows that existed before are unknown.
   const isAsBefore = JSON.stringify(where) === JSON.stringify(known);
-  const after = where ? await readRows(manager, entity, where, true) : [];
+  const after = await rowsMeeting(manager, entity, where, true);
   const keys = result.identifiers.filter((key) => key && entity.metadata.hasAllPrimaryKeys?.(key));
   const byKey = await rowsByKey(manager, entity, keys as ObjectLiteral[]);
   const wasThere = new Set(before.map(({ key }) => JSON.stringify(key)));
@@ -113,14 +113,10 @@ function uniqueBySql(name: string): RecordWriteUnseenError {
 }
 
 /**
- * The condition that a row has the same primary or unique values as one to be inserted. Throws where SQL computes such
- * a value.
+ * That a row has the same primary or unique values as one to be inserted, as conditions that each fit into a statement.
+ * Throws where SQL computes such a value.
  */
-export function uniqueCondition(
-  builder: WriteBuilder,
-  entity: GuardedEntity,
-  rows: readonly Values[],
-): Condition | undefined {
+export function uniqueConditions(builder: WriteBuilder, entity: GuardedEntity, rows: readonly Values[]): Condition[] {
   const { metadata } = entity;
   const target = conflictTarget(builder, entity);
   const declared = [
@@ -131,26 +127,15 @@ export function uniqueCondition(
   const isTarget = (columns: readonly OwnerColumn[]) => columns.every((column) => target.includes(column));
   const isDeclared = declared.some((columns) => columns.length === target.length && isTarget(columns));
   const keys = isDeclared || target.length === 0 ? declared : [...declared, target];
-  const { driver } = dataSourceOf(builder);
-  const parameters: unknown[] = [];
-  const conditions: string[] = [];
+  const given: Compared[][] = [];
   for (const row of rows) {
     for (const columns of keys) {
-      const parts = columns.map((column): [OwnerColumn, unknown] => [
-        column,
-        insertedValue(metadata, column, row, isTarget(columns)),
-      ]);
-      if (parts.some(([, value]) => typeof value === 'function')) throw uniqueBySql(metadata.name);
-      if (parts.some(([, value]) => value === undefined || value === null)) continue;
-      const terms = parts.map(([column, value]) => {
-        if (value instanceof SqlDefault) return `${driver.escape(column.databaseName)} = (${value.sql})`;
-        const place = driver.createParameter('', parameters.push(driver.preparePersistentValue(value, column)) - 1);
-        return `${driver.escape(column.databaseName)} = ${place}`;
-      });
-      conditions.push(`(${terms.join(' AND ')})`);
+      const key = columns.map((column): Compared => [column, insertedValue(metadata, column, row, isTarget(columns))]);
+      if (key.some(([, value]) => typeof value === 'function')) throw uniqueBySql(metadata.name);
+      if (key.every(([, value]) => value !== undefined && value !== null)) given.push(key);
     }
   }
-  return conditions.length === 0 ? undefined : { sql: conditions.join(' OR '), parameters };
+  return keyConditions(dataSourceOf(builder), given);
 }
 
 /** The columns by which the upsert finds a row: also those that only a migration has made unique. */
@@ -162,11 +147,6 @@ function conflictTarget({ expressionMap }: WriteBuilder, { metadata }: GuardedEn
   if ([...uniques, ...indices].some((declared) => declared.name === conflict)) return [];
   const what = `An upsert into ${name} by the constraint "${conflict}", which the entity does not declare`;
   throw new RecordWriteUnseenError(name, what, 'Name the columns of the constraint instead.');
-}
-
-/** A default that the database computes. */
-class SqlDefault {
-  constructor(readonly sql: string) {}
 }
 
 /**
@@ -185,5 +165,5 @@ function insertedValue(
   if (value !== undefined || column.isGenerated) return value;
   if (column.isDiscriminator) return discriminatorValue;
   if (typeof column.default !== 'function') return column.default;
-  return isTarget ? new SqlDefault(column.default()) : undefined;
+  return isTarget ? new SqlValue(column.default()) : undefined;
 }

@@ -9,6 +9,7 @@ import { comparison } from '../owner-existence.js';
 import type { OwnerColumn } from '../owner-entities.js';
 import { entityOfRow, heirsInTable, filesNamedBy } from './guarded-entities.js';
 import type { GuardedEntity, GuardedField, NamedFiles } from './guarded-entities.js';
+import { keyOf } from './written-row.js';
 
 /** A row of a guarded entity as the database has it. */
 export interface RecordRow {
@@ -30,20 +31,43 @@ export interface Condition {
   readonly parameters: readonly unknown[];
 }
 
+/** What a column is compared with: a value, or SQL. */
+export type Compared = readonly [column: OwnerColumn, value: unknown];
+
+/** SQL in the place of a value. */
+export class SqlValue {
+  constructor(readonly sql: string) {}
+}
+
 const ROWS_PER_STATEMENT = 1_000;
 
-/** The rows with these primary keys; missing ones are left out. One statement for a thousand of them. */
+// A key of several columns is a term of its own, and SQLite takes no condition with more than 1000 of them.
+const TERMS_PER_STATEMENT = 500;
+
+/** The rows with these primary keys; missing ones are left out. One statement for a thousand of them, or for 500 of several columns. */
 export async function rowsByKey(
   manager: EntityManager,
   entity: GuardedEntity,
   keys: readonly ObjectLiteral[],
   lock = false,
 ): Promise<RecordRow[]> {
-  const rows: RecordRow[] = [];
-  for (const chunk of inChunks(keys, ROWS_PER_STATEMENT)) {
-    rows.push(...(await readRows(manager, entity, keyCondition(dataSourceOf(manager), entity, chunk), lock)));
+  const { primaryColumns } = entity.metadata;
+  const compared = keys.map((key) => primaryColumns.map((column): Compared => [column, column.getEntityValue(key)]));
+  return rowsMeeting(manager, entity, keyConditions(dataSourceOf(manager), compared), lock);
+}
+
+/** The rows that meet one of the conditions, each once. One statement for each of them. */
+export async function rowsMeeting(
+  manager: EntityManager,
+  entity: GuardedEntity,
+  conditions: readonly Condition[],
+  lock: boolean,
+): Promise<RecordRow[]> {
+  const rows = new Map<string, RecordRow>();
+  for (const condition of conditions) {
+    for (const row of await readRows(manager, entity, condition, lock)) rows.set(keyOf(row.entity, row.key), row);
   }
-  return rows;
+  return [...rows.values()];
 }
 
 /** The rows whose owner id is one of these. */
@@ -150,30 +174,29 @@ function ofClass({ driver }: DataSource, { metadata }: GuardedEntity, { sql, par
   return { sql: `(${sql}) AND ${isOne}`, parameters: [...parameters, ...classes] };
 }
 
-/** That the primary key is one of these. */
-export function keyCondition(
-  dataSource: DataSource,
-  { metadata }: GuardedEntity,
-  keys: readonly ObjectLiteral[],
-): Condition {
-  const [single, ...more] = metadata.primaryColumns;
-  if (single && more.length === 0) {
-    return anyOf(
-      dataSource,
-      single,
-      keys.map((key): unknown => single.getEntityValue(key)),
-    );
-  }
-  const parameters: unknown[] = [];
+/** That a row has the values of one of these keys: one condition for as many keys as a statement takes. */
+export function keyConditions(dataSource: DataSource, keys: readonly (readonly Compared[])[]): Condition[] {
+  const size = keys.every((key) => key.length === 1) ? ROWS_PER_STATEMENT : TERMS_PER_STATEMENT;
+  return [...inChunks(keys, size)].map((chunk) => anyKey(dataSource, chunk));
+}
+
+function anyKey(dataSource: DataSource, keys: readonly (readonly Compared[])[]): Condition {
   const { driver } = dataSource;
-  const rows = keys.map((key) => {
-    const parts = metadata.primaryColumns.map((column) => {
-      const value = bound(dataSource, column, column.getEntityValue(key));
-      return `${driver.escape(column.databaseName)} = ${driver.createParameter('', parameters.push(value) - 1)}`;
-    });
-    return `(${parts.join(' AND ')})`;
+  const parameters: unknown[] = [];
+  const place = ([column, value]: Compared): string => {
+    if (value instanceof SqlValue) return `(${value.sql})`;
+    return driver.createParameter('', parameters.push(bound(dataSource, column, value)) - 1);
+  };
+  const singles = keys.flatMap((key) => (key.length === 1 ? key : []));
+  const lists = [...new Set(singles.map(([column]) => column))].map((column) => {
+    const places = singles.filter(([one]) => one === column).map(place);
+    return `${driver.escape(column.databaseName)} IN (${places.join(', ')})`;
   });
-  return { sql: rows.join(' OR '), parameters };
+  const terms = keys.flatMap((key) => {
+    if (key.length === 1) return [];
+    return `(${key.map((one) => `${driver.escape(one[0].databaseName)} = ${place(one)}`).join(' AND ')})`;
+  });
+  return { sql: [...lists, ...terms].join(' OR '), parameters };
 }
 
 function anyOf(dataSource: DataSource, column: OwnerColumn, values: readonly unknown[], used = 0): Condition {

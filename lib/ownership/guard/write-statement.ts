@@ -8,7 +8,7 @@ import type { WriteBuilder } from '../../unit-of-work/typeorm/query-builders.js'
 import type { OwnerColumn } from '../owner-entities.js';
 import { canonicalId, filesNamedBy, textOfJunk } from './guarded-entities.js';
 import type { GuardedEntity, GuardedField, NamedFiles } from './guarded-entities.js';
-import { keyCondition, readRows } from './record-rows.js';
+import { readRows, rowsByKey } from './record-rows.js';
 import type { Condition, FieldValues, RecordRow } from './record-rows.js';
 import type { RecordLedger } from './record-ledger.js';
 
@@ -174,8 +174,7 @@ function isFailureOf([sql, parameters]: [sql: string, parameters: unknown[]], er
 /** The rows that the builder is about to write, locked. */
 export function rowsOf(builder: WriteBuilder, entity: GuardedEntity, manager: EntityManager): Promise<RecordRow[]> {
   const keys = writtenKeys(builder, entity);
-  const where = keys ? keyCondition(dataSourceOf(builder), entity, keys) : criteriaOf(builder, entity);
-  return readRows(manager, entity, where, true);
+  return keys ? rowsByKey(manager, entity, keys, true) : readRows(manager, entity, criteriaOf(builder, entity), true);
 }
 
 /** The builder's own condition, made as a deletion, so that it has no other parameters. */

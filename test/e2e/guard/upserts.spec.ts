@@ -1,4 +1,15 @@
-import { BeforeInsert, ChildEntity, Column, Entity, PrimaryGeneratedColumn, TableInheritance, Unique } from 'typeorm';
+import { randomUUID } from 'node:crypto';
+import {
+  BeforeInsert,
+  ChildEntity,
+  Column,
+  Entity,
+  Like,
+  PrimaryColumn,
+  PrimaryGeneratedColumn,
+  TableInheritance,
+  Unique,
+} from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FileField, OwnsFiles } from '../../../lib/index.js';
 import { FilesNotOwnError, RecordWriteUnseenError } from '../../../lib/entry/errors.js';
@@ -65,6 +76,24 @@ class Label {
   @FileField() @Column('uuid', { nullable: true }) imageId!: string | null;
 }
 
+/** No column has a default: TypeORM itself would read those of more rows than SQLite takes. */
+@Entity()
+@OwnsFiles('word')
+class Word {
+  @PrimaryGeneratedColumn('uuid') id!: string;
+  @Column('varchar', { unique: true, length: 60 }) text!: string;
+  @FileField() @Column('uuid', { nullable: true }) imageId!: string | null;
+}
+
+/** Its key has two columns. */
+@Entity()
+@OwnsFiles('seat', { idField: 'row' })
+class Seat {
+  @PrimaryColumn('int') row!: number;
+  @PrimaryColumn('int') place!: number;
+  @FileField() @Column('uuid', { nullable: true }) imageId!: string | null;
+}
+
 @Entity()
 @TableInheritance({ column: { type: 'varchar', name: 'kind', length: 20 } })
 @Unique(['kind', 'name'])
@@ -81,7 +110,7 @@ class RoadSign extends Sign {}
 describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Upserts on $name', (database) => {
   let app: GuardedApp;
   beforeAll(async () => {
-    app = await guardedApp({ database, entities: [Chapter, Setting, Badge, Flag, Label, Sign, RoadSign] });
+    app = await guardedApp({ database, entities: [Chapter, Setting, Badge, Flag, Label, Word, Seat, Sign, RoadSign] });
   });
   afterAll(() => app.close());
 
@@ -158,5 +187,60 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Upsert
     const foreign = await app.upload('bob');
     await expect(signs.upsert({ name: 'stop', imageId: foreign }, ['kind', 'name'])).rejects.toThrow(FilesNotOwnError);
     expect(await signs.findOneByOrFail({ id })).toMatchObject({ imageId: null });
+  });
+
+  // SQLite takes no more than 1000 terms in one condition.
+  it.each([
+    ['a unique text', () => ({})],
+    ['a unique text and a key', () => ({ id: randomUUID() })],
+  ])('are checked in any number, found by %s', async (_, more) => {
+    const words = app.dataSource.getRepository(Word);
+    const prefix = randomUUID();
+    const texts = Array.from({ length: 1200 }, (__, at) => `${prefix} ${at}`);
+    const { id } = await words.save({ text: texts[1100], ...more() });
+    const own = await app.fileOf('word', id);
+    const upsert = (imageId: string) =>
+      words.upsert(
+        texts.map((text, at) => ({
+          ...more(),
+          text,
+          imageId: at === 1100 ? imageId : null,
+          ...(at === 1100 && { id }),
+        })),
+        ['text'],
+      );
+    await expect(upsert(await app.upload('bob'))).rejects.toThrow(FilesNotOwnError);
+    expect(await words.findBy({ text: Like(`${prefix} %`) })).toMatchObject([{ id, imageId: null }]);
+    await upsert(own);
+    expect(await words.countBy({ text: Like(`${prefix} %`) })).toBe(1200);
+    expect(await words.findBy({ imageId: own })).toMatchObject([{ id, text: texts[1100] }]);
+  });
+
+  it('are checked in any number, found by a key of two columns', async () => {
+    const seats = app.dataSource.getRepository(Seat);
+    const own = await app.fileOf('seat', 11);
+    const upsert = (imageId: string) =>
+      seats.upsert(
+        Array.from({ length: 1200 }, (_, at) => ({
+          row: Math.floor(at / 100),
+          place: at % 100,
+          imageId: at === 1150 ? imageId : null,
+        })),
+        ['row', 'place'],
+      );
+    await expect(upsert(await app.upload('bob'))).rejects.toThrow(FilesNotOwnError);
+    expect(await seats.count()).toBe(0);
+    await upsert(own);
+    expect(await seats.count()).toBe(1200);
+    expect(await seats.findBy({ imageId: own })).toMatchObject([{ row: 11, place: 50 }]);
+  });
+
+  it('are checked where a number is given for a unique text', async () => {
+    const words = app.dataSource.getRepository(Word);
+    const { id } = await words.save({ text: '7' });
+    const foreign = await app.upload('bob');
+    const upsert = words.upsert({ text: 7 as never, imageId: foreign }, ['text']);
+    await expect(upsert).rejects.toThrow(FilesNotOwnError);
+    expect(await words.findOneByOrFail({ id })).toMatchObject({ imageId: null });
   });
 });
