@@ -336,7 +336,7 @@ export class FilesService {
         derived.filter(({ id }) => !found.has(id)),
       );
       await this.contents.remove(unit, files);
-      for (const chunk of inChunks(wanted, IDS_PER_STATEMENT)) await deleteFileRows(unit.manager, chunk);
+      await deleteFileRows(unit.manager, wanted);
       await this.ownership.onDeleteAll(files, unit.manager);
     });
   }

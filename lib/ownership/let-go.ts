@@ -63,7 +63,10 @@ export async function deleteFiles(
   // A file may have been moved after the snapshot of the unit.
   for (const ids of idsOf(files)) rows.push(...(await latestFiles(unit.manager, ids, select)));
   await runtime.content.remove(unit, rows);
-  for (const ids of idsOf(files)) await deleteFileRows(unit.manager, ids);
+  await deleteFileRows(
+    unit.manager,
+    files.map(({ id }) => id),
+  );
   await record(runtime, unit.manager, files, action);
 }
 

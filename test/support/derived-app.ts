@@ -54,11 +54,12 @@ export interface DerivedAppOptions {
   readonly engine?: Pick<StartedEngine, 'engine'> & { readonly task: EngineTask };
   /** @default Previews */
   readonly providers?: NonNullable<Parameters<typeof startApp>[0]>['providers'];
+  readonly imports?: NonNullable<Parameters<typeof startApp>[0]>['imports'];
 }
 
 /** An application that derives previews from texts, with files in memory. */
 export async function derivedApp(settings: DerivedAppOptions = {}) {
-  const { database, platform, options, engine, providers = [Previews] } = settings;
+  const { database, platform, options, engine, imports, providers = [Previews] } = settings;
   const { open } = tablesOf(engine?.task ?? { engine: 'outboxJobs', poll: 0, lease: 0 });
   const memory = memoryStorage();
   const scanner = new ScriptedScanner();
@@ -66,6 +67,7 @@ export async function derivedApp(settings: DerivedAppOptions = {}) {
     providers,
     ...(database && { database }),
     ...(platform && { platform }),
+    ...(imports && { imports }),
     options: {
       storages: { default: memory, other: memoryStorage(), scanned: memoryStorage({ scan: scanner }) },
       ...(engine && { jobs: { engine: engine.engine } }),
