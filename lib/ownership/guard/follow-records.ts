@@ -8,11 +8,12 @@ import { releaseFiles } from '../let-go.js';
 import { heldFiles } from '../statements/held-files.js';
 import type { FileSnapshot } from '../statements/transfer-statements.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
-import { hasOtherId } from './written-row.js';
+import { groupByEntity, hasOtherId, keyOf as rowKeyOf } from './written-row.js';
 import type { CurrentRow, WrittenRow } from './written-row.js';
 import { transactionOf } from './record-ledger.js';
 import type { RecordLedger } from './record-ledger.js';
 import { latestRowsOfOwners, rowsByKey } from './record-rows.js';
+import type { RecordRow } from './record-rows.js';
 import { guardedOwners } from './guarded-entities.js';
 
 /**
@@ -95,18 +96,27 @@ async function adopt(
   const named = [...naming.keys()].filter((id) => !ledger.ownerGiven(id));
   if (named.length === 0) return;
   const locked = await runtime.statements.lock(manager, named);
-  const gifts: Gift[] = [];
-  for (const file of locked) {
+  const inheritances = locked.flatMap((file) => {
     const former = formers.get(keyOf(ownerOf(file)));
-    if (!former) continue;
-    for (const heir of naming.get(file.id) ?? []) {
-      if (heir.entity.ownerType !== file.ownerType || !(await mayInherit(runtime, manager, former, heir))) continue;
-      if (isSameOwner(heir.owner, ownerOf(file))) ledger.files.given(file.id, heir.owner);
-      else gifts.push({ file, to: heir.owner, field: file.ownerField });
-      break;
-    }
+    const heirs = (naming.get(file.id) ?? []).filter(({ entity }) => entity.ownerType === file.ownerType);
+    return former ? heirs.map((heir): Inheritance => ({ file, former, heir })) : [];
+  });
+  const gifts: Gift[] = [];
+  const adopted = new Set<string>();
+  for (const { file, heir } of await permitted(runtime, manager, inheritances)) {
+    if (adopted.has(file.id)) continue;
+    adopted.add(file.id);
+    if (isSameOwner(heir.owner, ownerOf(file))) ledger.files.given(file.id, heir.owner);
+    else gifts.push({ file, to: heir.owner, field: file.ownerField });
   }
   await giveFiles(runtime, manager, gifts);
+}
+
+/** A row that names a file of a removed row. */
+interface Inheritance {
+  readonly file: FileSnapshot;
+  readonly former: WrittenRow;
+  readonly heir: CurrentRow;
 }
 
 /** The first row of each owner, as it was before the transaction. */
@@ -119,21 +129,50 @@ function rowsByOwner(rows: readonly WrittenRow[]): Map<string, WrittenRow> {
   return found;
 }
 
-async function mayInherit(
+/** All of them for a manager; for others, those where both rows are of one table and have the same parents. */
+async function permitted(
   runtime: TransferRuntime,
   manager: EntityManager,
-  { before }: WrittenRow,
-  { entity, key }: CurrentRow,
-): Promise<boolean> {
-  if ((await runtime.actor()).isManager) return true;
-  if (!before || entity.metadata.tablePath !== before.entity.metadata.tablePath) return false;
-  const [heir] = await rowsByKey(manager, entity, [key]);
-  const parents = [...before.parents].filter(([, value]) => value !== null && value !== undefined);
-  return (
-    heir !== undefined &&
-    parents.length > 0 &&
-    [...before.parents].every(([column, value]) => String(heir.parents.get(column)) === String(value))
+  inheritances: readonly Inheritance[],
+): Promise<readonly Inheritance[]> {
+  if (inheritances.length === 0 || (await runtime.actor()).isManager) return inheritances;
+  const related = inheritances.filter(({ former: { before }, heir: { entity } }) => {
+    return before && entity.metadata.tablePath === before.entity.metadata.tablePath;
+  });
+  const heirs = await readAll(
+    manager,
+    related.map(({ heir }) => heir),
   );
+  return related.filter(({ former: { before }, heir }) => {
+    const parents = [...(before?.parents ?? [])];
+    const now = heirs.get(heir)?.parents;
+    return (
+      now !== undefined &&
+      parents.some(([, value]) => value !== null && value !== undefined) &&
+      parents.every(([column, value]) => String(now.get(column)) === String(value))
+    );
+  });
+}
+
+/**
+ * The rows as the database has them: one statement for all of a class, and one for each whose key was written in
+ * another form than the database's.
+ */
+async function readAll(manager: EntityManager, rows: readonly CurrentRow[]): Promise<Map<CurrentRow, RecordRow>> {
+  const read = new Map<CurrentRow, RecordRow>();
+  for (const [entity, own] of groupByEntity(new Set(rows))) {
+    const found = await rowsByKey(
+      manager,
+      entity,
+      own.map(({ key }) => key),
+    );
+    const byKey = new Map(found.map((record) => [rowKeyOf(entity, record.key), record]));
+    for (const row of own) {
+      const record = byKey.get(rowKeyOf(entity, row.key)) ?? (await rowsByKey(manager, entity, [row.key]))[0];
+      if (record) read.set(row, record);
+    }
+  }
+  return read;
 }
 
 /**

@@ -118,8 +118,10 @@ function byNamedFile(rows: readonly CurrentRow[]): ReadonlyMap<string, readonly 
 }
 
 /** The rows of each class. */
-export function groupByEntity(rows: readonly WrittenRow[]): Map<GuardedEntity, WrittenRow[]> {
-  const groups = new Map<GuardedEntity, WrittenRow[]>();
+export function groupByEntity<Row extends { readonly entity: GuardedEntity }>(
+  rows: Iterable<Row>,
+): Map<GuardedEntity, Row[]> {
+  const groups = new Map<GuardedEntity, Row[]>();
   for (const row of rows) {
     const group = groups.get(row.entity);
     if (group) group.push(row);

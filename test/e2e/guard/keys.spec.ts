@@ -41,6 +41,16 @@ class Price {
   @FileField() @Column('uuid', { nullable: true }) fileId!: string | null;
 }
 
+/** Its owner id is not its key, which the database has in a form of its own. */
+@Entity()
+@OwnsFiles('offer', { idField: 'code' })
+class Offer {
+  @PrimaryColumn('decimal', { precision: 8, scale: 2 }) amount!: string;
+  @Column('varchar', { length: 20 }) code!: string;
+  @FileField() @Column('uuid', { nullable: true }) fileId!: string | null;
+  @ManyToOne(() => Slot) @JoinColumn() slot!: Relation<Slot>;
+}
+
 @Entity()
 @OwnsFiles('part', { idField: 'whole' })
 class Part {
@@ -108,7 +118,7 @@ class Memos {
   }
 }
 
-const ENTITIES = [Memo, Slot, Price, Part, Medium, Photo, Paper, Loose, Stand, Crate, Item];
+const ENTITIES = [Memo, Slot, Price, Offer, Part, Medium, Photo, Paper, Loose, Stand, Crate, Item];
 
 describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Keys of records on $name', (database) => {
   let app: GuardedApp;
@@ -142,6 +152,18 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Keys o
     // Nothing is updated where the database reads it as another number.
     await app.send('PATCH', `/memos/${written(id)}`, { fileId: file });
     expect(await memos.countBy({ fileId: file })).toBe(0);
+  });
+
+  it('let a row that replaces another one keep its file, where the database has another form of the number', async () => {
+    const offers = app.dataSource.getRepository(Offer);
+    const slot = await slots().save({ id: newId() });
+    const file = await app.fileOf('offer', 'first');
+    await offers.insert({ amount: '1.5', code: 'first', fileId: file, slot });
+    await app.queue.run(async () => {
+      await offers.delete({ code: 'first' });
+      await offers.insert({ amount: '2.5', code: 'second', fileId: file, slot });
+    });
+    expect(await app.ownerOf(file)).toBe('offer second*');
   });
 
   it('leave a foreign file unnamed, where the database has another form of the number', async () => {

@@ -1,10 +1,11 @@
-import { Body, Controller, Param, ParseIntPipe, Patch, ValidationPipe } from '@nestjs/common';
+import { Body, Controller, Param, ParseIntPipe, Patch, Put, ValidationPipe } from '@nestjs/common';
 import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FileField, OwnsFiles, TransferOwnership, WithTaskQueue } from '../../../lib/index.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { guardedApp } from '../../support/guarded-app.js';
 import type { GuardedApp } from '../../support/guarded-app.js';
+import { Album, Track } from '../../support/guarded-entities.js';
 
 class Plain {
   @PrimaryGeneratedColumn() id!: number;
@@ -27,6 +28,9 @@ class LooseDto {
 }
 class ShelfDto {
   @TransferOwnership('shelf') fileIds!: string[];
+}
+class TracksDto {
+  @TransferOwnership('track') fileIds!: string[];
 }
 
 @Controller()
@@ -52,6 +56,14 @@ class Shelves {
     await this.dataSource.getRepository(Shelf).update(id, { fileIds });
     return {};
   }
+
+  @Put('albums/:id/tracks') @WithTaskQueue() async tracks(
+    @Param('id', ParseIntPipe) id: number,
+    @Body() { fileIds }: TracksDto,
+  ) {
+    await this.dataSource.getRepository(Album).save({ id, tracks: fileIds.map((fileId) => ({ fileId })) });
+    return {};
+  }
 }
 
 describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Attaching on $name', (database) => {
@@ -59,7 +71,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Attach
   beforeAll(async () => {
     app = await guardedApp({
       database,
-      entities: [Loose, Shelf],
+      entities: [Loose, Shelf, Album, Track],
       controllers: [Shelves],
       prepare: (nest) => void nest.useGlobalPipes(new ValidationPipe()),
     });
@@ -86,5 +98,21 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('Attach
     app.statements.length = 0;
     expect(await app.send('PATCH', `/shelves/${id}/kept`, { fileIds: [file] })).toMatchObject({ status: 200 });
     expect(app.statements.filter((sql) => /FROM .shelf. WHERE/.test(sql))).toHaveLength(1);
+  });
+
+  it('takes as many statements for many children that are made again as for few', async () => {
+    const again = async (count: number) => {
+      const { id } = await app.dataSource.getRepository(Album).save({});
+      const fileIds = await Promise.all(Array.from({ length: count }, () => app.upload()));
+      expect(await app.send('PUT', `/albums/${id}/tracks`, { fileIds })).toMatchObject({ status: 200 });
+      app.statements.length = 0;
+      expect(await app.send('PUT', `/albums/${id}/tracks`, { fileIds })).toMatchObject({ status: 200 });
+      // TypeORM inserts rows, and reads their defaults, one by one where the database returns none of several.
+      const sent = app.statements.filter((sql) => !/^INSERT INTO .track.|Track_name/.test(sql));
+      for (const track of await app.dataSource.getRepository(Track).findBy({ album: { id } }))
+        expect(await app.ownerOf(track.fileId!)).toBe(`track ${track.id}*`);
+      return sent.map((sql) => sql.trim().split(/\s/)[0]);
+    };
+    expect(await again(30)).toEqual(await again(3));
   });
 });
