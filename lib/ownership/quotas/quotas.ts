@@ -89,9 +89,13 @@ export class Quotas {
    * @internal
    */
   async charge(manager: EntityManager, changes: readonly UsageChange[], going?: string): Promise<void> {
+    const limited: { owner: OwnerReference; added: Amount; limits: Limits | undefined }[] = [];
+    // Asked for before any row is locked, because the application may take its time.
     for (const { owner, added } of this.#netOf(changes)) {
-      // Called before the row is locked, because the application may take its time.
       const limits = added.bytes > 0 || added.count > 0 ? await this.#limitsOf(owner) : undefined;
+      limited.push({ owner, added, limits });
+    }
+    for (const { owner, added, limits } of limited) {
       await addUsage(manager, owner, added, going);
       const usage = limits && (await recordedUsage(manager, owner));
       if (usage) assertWithin(owner, limits, usage, added);

@@ -65,6 +65,8 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('a quot
   let quotas: Quotas;
   let number = 0;
   let ada: { type: string; id: string };
+  /** Called whenever the quota of a team is asked for. */
+  let asked: () => Promise<unknown> = () => Promise.resolve();
   beforeAll(async () => {
     app = await ownershipApp({
       controllers: [CratesController],
@@ -87,7 +89,10 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('a quot
       database,
       quotas: readQuotas({
         user: { bytes: '1kB', count: 10 },
-        team: (id) => Promise.resolve(id === 'free' ? null : { count: 1 }),
+        team: async (id) => {
+          await asked();
+          return id === 'free' ? null : { count: 1 };
+        },
         crate: { bytes: 100 },
         loan: { bytes: 100 },
       }),
@@ -236,6 +241,23 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('a quot
     await expect(create(1, team)).rejects.toMatchObject(exceeded('count'));
     await create(1, free);
     await create(1, free);
+  });
+
+  it('is asked for before the row of any owner is locked', async () => {
+    const owners = ['a', 'b'].map((id) => ({ type: 'team', id: `${id}-${number}` }));
+    const ids = [(await create(1, null)).id, (await create(1, null)).id];
+    const found: unknown[] = [];
+    asked = async () => found.push(await Promise.all(owners.map(row)));
+    await app.queue.run(() => {
+      for (const [at, { type, id }] of owners.entries())
+        app.queue.add(new OwnershipTransferTask(ids[at]!, type, id, 'value'));
+    });
+    asked = () => Promise.resolve();
+    expect(found).toEqual([
+      [null, null],
+      [null, null],
+    ]);
+    expect(await Promise.all(owners.map(row))).toMatchObject([{ count: 1 }, { count: 1 }]);
   });
 
   it('refuses before the content is read where its size is known, or nothing fits any more', async () => {
