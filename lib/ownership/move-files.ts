@@ -37,10 +37,11 @@ export function isScanned({ content }: TransferRuntime, { toType }: Pick<Move, '
 
 async function scanGiven({ content, hooks, derived }: TransferRuntime, unit: UnitOfWork, moves: readonly Move[]) {
   const { manager } = unit;
-  const files = await lockFiles(
-    manager,
-    moves.map(({ fileId }) => fileId),
-  );
+  const files: ManagedFile[] = [];
+  for (const some of inChunks(moves, FILES_PER_STATEMENT)) {
+    const ids = some.map(({ fileId }) => fileId);
+    files.push(...(await lockFiles(manager, ids)));
+  }
   const unscanned = new Map<FileScanner | undefined, ManagedFile[]>();
   for (const file of files) {
     const scanner = content.storages.scannerFor(file.storage, file.ownerType);

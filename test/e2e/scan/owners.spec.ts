@@ -10,8 +10,11 @@ import { DirectUploads } from 'nestjs-files/uploads';
 import type { DataSource } from 'typeorm';
 import { describe, expect, it, vi } from 'vitest';
 import { BatchCreations } from '../../../lib/files/batch-creations.js';
+import { uuidV7 } from '../../../lib/files/file-id.js';
+import { insertRows } from '../../../lib/files/insert-row.js';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { s3Storage } from '../../../lib/storage/adapters/s3.storage.js';
+import { inChunks } from '../../../lib/unit-of-work/typeorm/send-sql.js';
 import {
   actionApp,
   actionForm,
@@ -103,6 +106,21 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))(
       open();
       await app.becomes(id, 'clean');
       expect(await app.status(id)).toBe(200);
+    });
+
+    it('gets more files at once than a statement of SQLite has parameters', async () => {
+      const app = await world(kind);
+      const original = await app.create('hello');
+      const ids = Array.from({ length: kind.kind === 'memory' ? 32_767 : 1001 }, () => uuidV7());
+      for (const some of inChunks(ids, 1000)) {
+        const rows = some.map((id) => ({ ...original, id, location: id, locationKey: id, scan: 'infected' as const }));
+        await insertRows(app.dataSource.manager, ManagedFile, rows as unknown as ManagedFile[]);
+      }
+      const { type, id } = await app.gallery();
+      await app.files.transferOwnership([...ids, original.id], { ownerType: type, ownerId: id });
+      const given = app.dataSource.getRepository(ManagedFile).countBy({ ownerType: type, ownerId: id });
+      expect(await given).toBe(ids.length + 1);
+      await app.becomes(original.id, 'clean');
     });
 
     it('never opens an infected file that was given to it, whoever gets it then', async () => {
