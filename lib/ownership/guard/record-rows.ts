@@ -44,7 +44,10 @@ const ROWS_PER_STATEMENT = 1_000;
 // A key of several columns is a term of its own, and SQLite takes no condition with more than 1000 of them.
 const TERMS_PER_STATEMENT = 500;
 
-/** The rows with these primary keys; missing ones are left out. One statement for a thousand of them, or for 500 of several columns. */
+/**
+ * The rows with these primary keys; missing ones are left out. One statement for a thousand of them, or for 500 of
+ * several columns.
+ */
 export async function rowsByKey(
   manager: EntityManager,
   entity: GuardedEntity,
