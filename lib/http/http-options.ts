@@ -61,8 +61,9 @@ export interface FilesHttpOptions {
   uploadIdleTimeout?: number;
   /**
    * How many milliseconds a download may stand still because the client takes nothing, before its connection is closed.
-   * Time in which the storage gives nothing does not count. Downloads that make progress may take as long as they need.
-   * `Infinity` never ends one. @default 60000
+   * Time in which the storage gives nothing does not count. What a client takes counts once the system sends more of the
+   * content, which may be a megabyte later: a short time ends slow clients, too. `Infinity` never ends one.
+   * @default 300000
    */
   downloadIdleTimeout?: number;
 }
@@ -80,7 +81,7 @@ export interface CheckedHttpOptions {
 }
 
 export const UPLOAD_IDLE_DEFAULT = 60_000;
-const DOWNLOAD_IDLE_DEFAULT = 60_000;
+const DOWNLOAD_IDLE_DEFAULT = 300_000;
 
 /** Fills in the defaults; throws `OptionInvalidError`. */
 export function readHttpOptions({

@@ -23,6 +23,7 @@ export function bootWithoutWork<T>(boot: () => T): T {
 /** The jobs of the application: `TaskQueue.enqueue()` queues them, and this service runs them from boot to shutdown. */
 @Injectable()
 export class FilesJobs implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  #starting: Promise<RunningEngine> | undefined;
   #running: RunningEngine | undefined;
 
   /** @internal */
@@ -56,21 +57,27 @@ export class FilesJobs implements OnApplicationBootstrap, BeforeApplicationShutd
     // The engine may need tables that are missing, or change them.
     if (isUnmarked()) return;
     const { engine, work, shutdownTimeout } = this.options;
-    const running = await engine.start({
-      transactor: this.transactor,
-      known: this.handlers.all,
-      handlers: work && !withoutWork.getStore() ? this.handlers.all : new Map(),
-      shutdownTimeout,
-      run: (job, signal, done) => this.runs.run(job, signal, done),
-      gaveUp: (job, why) => this.runs.gaveUp(job, why),
-    });
+    const starting = Promise.resolve(
+      engine.start({
+        transactor: this.transactor,
+        known: this.handlers.all,
+        handlers: work && !withoutWork.getStore() ? this.handlers.all : new Map(),
+        shutdownTimeout,
+        run: (job, signal, done) => this.runs.run(job, signal, done),
+        gaveUp: (job, why) => this.runs.gaveUp(job, why),
+      }),
+    );
+    this.#starting = starting;
+    const running = await starting;
     this.#running = running;
     this.unitJobs.committed = (jobs) => running.committed?.(jobs);
   }
 
   /** @internal */
   async beforeApplicationShutdown(): Promise<void> {
-    await this.#running?.stop();
+    // Where the boot fails meanwhile, the engine may be starting still.
+    const running = await this.#starting?.catch(() => undefined);
+    await running?.stop();
   }
 
   get #engine(): RunningEngine {

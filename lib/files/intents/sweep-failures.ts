@@ -1,5 +1,6 @@
 import type { Logger } from '@nestjs/common';
 import { FileStorageMissingError } from '../../errors/files.errors.js';
+import { ShuttingDownError } from '../../errors/units.errors.js';
 import type { SweepReport } from './sweep-report.js';
 
 /** What one sweep could not do: in the report, and in the log. */
@@ -16,6 +17,8 @@ export class SweepFailures {
     try {
       await work();
     } catch (error) {
+      // The next sweep takes the step again.
+      if (error instanceof ShuttingDownError) return;
       this.report.failed++;
       if (error instanceof FileStorageMissingError)
         this.#missing.set(error.storage, (this.#missing.get(error.storage) ?? 0) + 1);

@@ -19,17 +19,20 @@ export function watchDeparture(platformResponse: PlatformResponse, timeout: numb
   const { socket } = response;
   if (timeout === Infinity || response.destroyed || !hasTimer(socket)) return;
   const before = socket?.timeout ?? 0;
-  response.setTimeout(timeout, () => {
+  // A callback of `setTimeout()` would be called once on HTTP/2, also if the storage is what is slow then.
+  response.on('timeout', () => {
     if (response.writableLength > 0) response.destroy();
   });
+  response.setTimeout(timeout);
   // Before Node decides how long the connection is kept.
   response.prependOnceListener('finish', () => response.setTimeout(before));
 }
 
 /**
  * Whether there is a timer, as on all real connections. A response has none yet where its request came before the one
- * before was answered; where requests come without a server, as on some platforms of functions, it has a part of one.
+ * before was answered; where requests come without a server, as on some platforms of functions, it has a part of one;
+ * a stream of HTTP/2 that its client has cancelled has none any more.
  */
-function hasTimer(socket: Partial<Socket> | null): boolean {
-  return socket === null || typeof socket.setTimeout === 'function';
+function hasTimer(socket: Partial<Socket> | null | undefined): boolean {
+  return socket === null || typeof socket?.setTimeout === 'function';
 }

@@ -240,6 +240,8 @@ class BullmqRun implements RunningEngine {
   }
 
   async #run({ name, attempts }: JobHandler, job: Job<Relayed>): Promise<void> {
+    // It was taken when the shutdown had no time left for it. The row stays open, and is relayed again.
+    this.#running.signal.throwIfAborted();
     const { id = '', attemptsMade, stalledCounter } = job;
     const { key, ...data } = job.data;
     const attempt = attemptsMade + stalledCounter + 1;

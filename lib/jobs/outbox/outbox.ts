@@ -32,6 +32,7 @@ interface Due {
 const RETRIES = 5;
 const IDS_PER_STATEMENT = 1_000;
 const REMOVED_AT_ONCE = 1_000;
+const PARTS = 10;
 const TRIES = 10;
 
 /** The rows of jobs, after the commit that wrote them. Only who has the lease of one changes it. */
@@ -126,8 +127,10 @@ export class Outbox implements JobStore<LeasedRow> {
    * handles.
    */
   async tidy(handled: readonly string[]): Promise<void> {
-    for (const name of this.#hasTidied ? handled : await this.#namesOfDone()) await this.#removeDone(name);
-    this.#hasTidied = true;
+    let isDone = true;
+    for (const name of this.#hasTidied ? handled : await this.#namesOfDone())
+      if (!(await this.#removeDone(name))) isDone = false;
+    this.#hasTidied ||= isDone;
     for (const { name, count } of await this.#unhandled([...handled, ...this.#told])) {
       this.#told.add(name);
       this.#logger.error(
@@ -143,14 +146,18 @@ export class Outbox implements JobStore<LeasedRow> {
     return (await names.getRawMany<{ name: string }>()).map(({ name }) => name);
   }
 
-  /** A part at a time: finishing jobs must not wait for long. By name, because that is how the index begins. */
-  async #removeDone(name: string): Promise<void> {
+  /**
+   * A part at a time: finishing jobs must not wait for long. By name, because that is how the index begins. False where
+   * some are left for the next time, so that due jobs are looked for in between.
+   */
+  async #removeDone(name: string): Promise<boolean> {
     const where = { state: 'done' as const, name, dueAt: notAfter(new Date(this.now() - this.keepKeys)) };
-    for (let count = REMOVED_AT_ONCE; count === REMOVED_AT_ONCE;) {
+    for (let part = 0; part < PARTS; part++) {
       const rows = await this.#rows.find({ select: { id: true }, where, take: REMOVED_AT_ONCE });
-      count = rows.length;
-      if (count > 0) await this.#rows.delete({ id: In(rows.map(({ id }) => id)), state: 'done' });
+      if (rows.length > 0) await this.#rows.delete({ id: In(rows.map(({ id }) => id).toSorted()), state: 'done' });
+      if (rows.length < REMOVED_AT_ONCE) return true;
     }
+    return false;
   }
 
   /** How many jobs wait that have none of these names, by name. */

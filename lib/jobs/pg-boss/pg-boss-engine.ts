@@ -102,6 +102,8 @@ class PgBossRun implements RunningEngine {
 
   async #run({ name, attempts }: JobHandler, job: Fetched): Promise<void> {
     const { host } = this;
+    // It was taken when the shutdown had no time left for it. Its time ends, and it is run again.
+    if (this.#running.signal.aborted) return;
     const { id, data, retryCount, retryLimit } = job;
     /** How many attempts are left after this one. */
     const left = Math.max(retryLimit - SPARE_ATTEMPTS, 0) - retryCount;

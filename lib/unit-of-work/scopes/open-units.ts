@@ -95,8 +95,6 @@ export class OpenUnits {
   }
 }
 
-// A timer for longer would fire at once:
-
 /** Ends a unit from outside: at its deadline, which also takes its connection, or when its caller gives up. */
 export class UnitDeadline {
   #ended: Error | undefined;

@@ -9,12 +9,14 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pass } from 'node:timers/promises';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { Logger } from '@nestjs/common';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { FilesModule, FilesService } from '../../../lib/index.js';
 import type { Storage } from '../../../lib/entry/storage.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { newDirectory } from '../../support/files-directory.js';
+import { gate } from '../../support/gate.js';
 import { PLATFORMS, startApp } from '../../support/http-app.js';
 import type { HttpApp, Platform } from '../../support/http-app.js';
 
@@ -189,4 +191,48 @@ describe('a slow download', () => {
 it.each([0, -1, Number.NaN, 2 ** 31])('refuses the option http.downloadIdleTimeout with %s', (downloadIdleTimeout) => {
   const make = () => FilesModule.forRoot({ storages: { default: memoryStorage() }, http: { downloadIdleTimeout } });
   expect(make).toThrow(/http\.downloadIdleTimeout/);
+});
+
+describe('a download whose client goes before it is sent', () => {
+  /** A storage that is asked for content, and gives it when the gate opens. */
+  const slowStorage = () => {
+    const [asked, given] = [gate(), gate()];
+    const storage = fsStorage({ root: newDirectory() });
+    const read = storage.read.bind(storage);
+    storage.read = async (...args) => {
+      asked.open();
+      await given.opened;
+      return read(...args);
+    };
+    return { storage, asked, given };
+  };
+
+  it('closes its content', () =>
+    onEachPlatform(async (platform) => {
+      const { storage, asked, given } = slowStorage();
+      const app = await slowApp(platform, IDLE, { storage });
+      const { client, served } = await ask(app);
+      await asked.opened;
+      client.destroy();
+      await once(served, 'close');
+      given.open();
+      await expect.poll(() => isClosed(app)).toEqual([true]);
+    }));
+
+  it('closes its content on HTTP/2, and is no error', async () => {
+    const { storage, asked, given } = slowStorage();
+    const errors = vi.spyOn(Logger.prototype, 'error');
+    onTestFinished(() => errors.mockRestore());
+    const app = await slowApp('fastify', IDLE, { storage, adapter: new FastifyAdapter({ http2: true } as never) });
+    const session = open(app.url);
+    onTestFinished(() => session.destroy());
+    const stream = session.request({ ':path': app.path, 'x-user': 'ada' });
+    await asked.opened;
+    stream.close();
+    await once(stream, 'close');
+    await new Promise<void>((resolve, reject) => session.ping((error) => (error ? reject(error) : resolve())));
+    given.open();
+    await expect.poll(() => isClosed(app)).toEqual([true]);
+    expect(errors).not.toHaveBeenCalled();
+  });
 });
