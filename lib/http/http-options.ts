@@ -61,8 +61,8 @@ export interface FilesHttpOptions {
   uploadIdleTimeout?: number;
   /**
    * How many milliseconds a download may stand still because the client takes nothing, before its connection is closed.
-   * Time in which the storage gives nothing does not count. What a client takes counts once the system sends more of the
-   * content, which may be a megabyte later: a short time ends slow clients, too. `Infinity` never ends one.
+   * Time in which the storage gives nothing does not count. What a client takes counts once the system sends more of
+   * the content, which may be a megabyte later: a short time ends slow clients, too. `Infinity` never ends one.
    * @default 300000
    */
   downloadIdleTimeout?: number;
