@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { tracingChannel } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { actAs } from '../../lib/actor/actor.js';
@@ -437,20 +438,21 @@ export function describeJobs(name: string, kind: TestDatabase, engine: TestedEng
 
     it('runs jobs as nobody, whoever queued them or ran before', async () => {
       const running = gate();
+      const session = new AsyncLocalStorage<string>();
       const actors: unknown[] = [];
       const script = new JobScript(async ({ payload }) => {
-        actors.push([payload, await app.actor()]);
+        actors.push([payload, await app.actor(), session.getStore()]);
         if (payload === 'first') await running.opened;
       });
       const app = await open({ script });
       const queue = (payload: string) => app.queue.run(() => app.queue.enqueue('single', payload));
-      await actAs({ type: 'user', id: 'ada' }, () => queue('first'));
+      await session.run('ada', () => actAs({ type: 'user', id: 'ada' }, () => queue('first')));
       await app.script.begun(1);
       await actAs({ type: 'user', id: 'ben' }, () => queue('second'));
       await queue('third');
       running.open();
       await settled();
-      expect(actors).toEqual(['first', 'second', 'third'].map((payload) => [payload, null]));
+      expect(actors).toEqual(['first', 'second', 'third'].map((payload) => [payload, null, undefined]));
     });
 
     it('leaves jobs that a process only queues to those that run them', async () => {

@@ -55,22 +55,17 @@ export class DueWatch {
 
   #begin(): void {
     clearTimeout(this.#timer);
+    this.#isAskedAgain = false;
     this.#looking = this.#look().finally(() => {
       this.#looking = undefined;
-      if (!this.#isStopped) this.#timer = setTimeout(() => this.#begin(), this.options.poll);
+      if (this.#isStopped) return;
+      if (this.#isAskedAgain) this.#begin();
+      else this.#timer = setTimeout(() => this.#begin(), this.options.poll);
     });
   }
 
   /** Never rejects. */
   async #look(): Promise<void> {
-    do {
-      this.#isAskedAgain = false;
-      await this.#lookOnce();
-    } while (this.#isAskedAgain && !this.#isStopped);
-  }
-
-  /** Never rejects. */
-  async #lookOnce(): Promise<void> {
     if (this.#isStopped) return;
     try {
       const names = this.options.names();

@@ -63,6 +63,7 @@ class LeaseRun<Job extends LeasedJob> implements RunningEngine {
   #renewing: NodeJS.Timeout | undefined;
   #stopListening: (() => Promise<void>) | undefined;
   #isStopped = false;
+  #hasEnded = false;
   #renewed = new Moment();
 
   constructor(
@@ -106,6 +107,7 @@ class LeaseRun<Job extends LeasedJob> implements RunningEngine {
       Promise.all([this.#watch?.stop(), this.#stopListening?.(), ...lanes]),
     );
     clearInterval(this.#renewing);
+    this.#hasEnded = true;
   }
 
   ping(): Promise<void> {
@@ -155,9 +157,9 @@ class LeaseRun<Job extends LeasedJob> implements RunningEngine {
     return isRenewed;
   }
 
-  /** After the shutdown, the database may be closed. */
+  /** A renewal that the shutdown did not wait for fails where the database is closed. */
   #warn(message: string): void {
-    if (!this.#isStopped) this.#logger.warn(message);
+    if (!this.#hasEnded) this.#logger.warn(message);
   }
 
   #begin(handler: JobHandler, job: Job): Promise<void> {

@@ -95,6 +95,28 @@ describe('a watch for due jobs', () => {
     expect(error).not.toHaveBeenCalled();
   });
 
+  it.each(Array.from({ length: 12 }, (_, at) => at))(
+    'looks again when it is woken %s ticks after it has looked',
+    async (ticks) => {
+      let looks = 0;
+      const isDue = async (): Promise<boolean> => {
+        if (++looks === 1) void wakeLater();
+        return false;
+      };
+      const watch = new DueWatch(
+        { isDue },
+        { poll: 600_000, handled: [], names: () => ['note'], found: () => undefined },
+      );
+      const wakeLater = async (): Promise<void> => {
+        for (let tick = 0; tick < ticks; tick++) await undefined;
+        watch.wake();
+      };
+      watch.start();
+      await expect.poll(() => looks).toBe(2);
+      await watch.stop();
+    },
+  );
+
   it('complains once of looks that fail', async () => {
     const { watch, failing } = looking();
     failing.open();
