@@ -10,7 +10,7 @@ import type { ListedFile } from './listed-files.js';
 import { countIn, requiredIn } from './values.js';
 
 /**
- * Makes files of bytes that are in a storage, as a list says. Files that were made by an earlier run are told again,
+ * Creates files from a list, for bytes that are in a storage. Files that an earlier run created are reported again,
  * with their ids.
  */
 export async function importList(run: CommandRun): Promise<Answer> {
@@ -22,7 +22,7 @@ export async function importList(run: CommandRun): Promise<Answer> {
   return importMissing(run, listedFiles(list), { storage, make });
 }
 
-/** All of them in one commit. */
+/** Creates the files in one commit. */
 function register(
   app: INestApplicationContext,
   storage: string,
@@ -42,7 +42,7 @@ function register(
     for (const [at, { size }] of made.entries()) {
       const said = listed[at]?.size;
       if (said !== undefined && said !== size)
-        throw new Error(`the list says ${said} bytes, and the storage has ${size}`);
+        throw new Error(`the list says ${said} bytes, but the storage has ${size}`);
     }
     await files.pin(made.flatMap(({ id }, at) => (listed[at]?.pinned ? id : [])));
     return made;

@@ -7,17 +7,17 @@ import { countIn } from '../values.js';
 
 export const expire: Command = {
   name: 'expire',
-  summary: 'Deletes now, without waiting for the sweeper, the uploads that nobody has attached in time',
+  summary: 'Deletes expired drafts (uploads that were never attached) without waiting for the sweeper',
   example: 'nestjs-files expire --dry-run',
   options: {
-    'dry-run': { kind: 'flag', help: 'list them, and change nothing' },
+    'dry-run': { kind: 'flag', help: 'only list the drafts' },
     limit: { kind: 'count', help: 'with --dry-run: how many to list (1000)' },
   },
   async run({ app, options, out, signal }) {
     const drafts = app.get(FilesDrafts, { strict: false });
     if (!drafts.areOn)
       throw new UsageError(
-        "No upload expires. Set the option of FilesModule, for example drafts: { expireAfter: '7d' }.",
+        "FilesModule has no option drafts, so no upload expires. Set it, for example drafts: { expireAfter: '7d' }.",
       );
     signal.throwIfAborted();
     if (options['dry-run']) {
@@ -33,7 +33,7 @@ export const expire: Command = {
     const report = await drafts.expire({ signal, onProgress });
     progress.end();
     const { expired, bytes, kept } = report;
-    await out.result(report, `${expired} deleted, ${sizeText(bytes)} freed, ${kept} kept because a record uses them`);
+    await out.result(report, `${expired} deleted, ${sizeText(bytes)} freed, ${kept} kept because a row refers to them`);
     return 0;
   },
 };

@@ -8,9 +8,9 @@ import { countIn, filterOf, WHICH_FILES } from '../values.js';
 
 export const ls: Command = {
   name: 'ls',
-  summary: 'Lists files, in the order in which they were made',
+  summary: 'Lists files, in the order of their creation',
   example: 'nestjs-files ls --owner user:42 --type image --larger-than 1MiB',
-  options: { ...WHICH_FILES, limit: { kind: 'count', help: 'how many files to list, of all that match' } },
+  options: { ...WHICH_FILES, limit: { kind: 'count', help: 'the largest number of files to list' } },
   async run({ app, options, out, signal }) {
     const { dataSource } = app.get(Transactor, { strict: false });
     const limit = countIn(options, 'limit') ?? Infinity;
