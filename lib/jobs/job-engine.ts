@@ -5,9 +5,9 @@ import type { JobHandler } from './job-handlers.js';
 
 /** The part of a job that is written as JSON. */
 export interface JobData {
-  /** What its handler gets. */
+  /** The payload for the handler. */
   readonly payload: unknown;
-  /** What traces link its runs with. */
+  /** The trace to which the runs are linked. */
   readonly carrier?: JobCarrier;
 }
 

@@ -3,14 +3,14 @@ import { JobsRefusedError } from '../../errors/jobs.errors.js';
 import { sendSql } from '../../unit-of-work/typeorm/send-sql.js';
 import type { NewJob } from '../job-engine.js';
 
-// How the statements read jobs. Where the clock of this process is ahead, a job that is not delayed is nevertheless due
-// at once.
+// The columns of a job, and when it is due. A job without a delay is due at once, even if the clock of this process is
+// ahead.
 const COLUMNS = 'identifier text, payload json, queued_at timestamptz, due_at timestamptz, max_attempts int, key text';
 const RUN_AT = 'COALESCE(job.due_at, LEAST(job.queued_at, clock_timestamp()))';
 
 /**
- * Writes jobs by one statement of graphile-worker's own functions, however many there are. One whose key is there
- * already is left out.
+ * Writes all jobs by one statement, which calls graphile-worker's functions. A job whose key already exists is left
+ * out.
  */
 export async function writeToGraphile(manager: EntityManager, schema: string, jobs: readonly NewJob[]): Promise<void> {
   const plain = jobs.filter(({ key }) => key === null);
@@ -29,8 +29,8 @@ export async function writeToGraphile(manager: EntityManager, schema: string, jo
     parts.push(`(SELECT ${plain.length} - COUNT(*) FROM ${schema}.add_jobs(ARRAY(${specs})))`);
   }
   if (keyed.length > 0) {
-    // Only this mode of `add_job` leaves a job with the key as it is. With the condition, that job is not locked: its
-    // run would wait for the lock.
+    // Only this mode of `add_job` leaves an existing job with the key unchanged. The condition keeps `add_job` from
+    // locking that job, because its run would wait for the lock.
     const added = `${schema}.add_job(job.identifier, job.payload, NULL, ${RUN_AT}, job.max_attempts, job.key, NULL, NULL, 'unsafe_dedupe')`;
     const isNew = `NOT EXISTS (SELECT FROM ${schema}._private_jobs AS there WHERE there.key = job.key)`;
     parts.push(`(SELECT COUNT(*) - COUNT((${added}).id) FROM ${rows(keyed)} WHERE ${isNew})`);
@@ -43,7 +43,7 @@ export async function writeToGraphile(manager: EntityManager, schema: string, jo
   );
 }
 
-/** graphile-worker's keys are for all tasks together. */
+/** All tasks of graphile-worker share one set of keys. */
 function keyOf({ name, key }: NewJob): string {
   return `${name}:${key}`;
 }

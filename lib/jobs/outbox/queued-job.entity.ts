@@ -3,7 +3,7 @@ import { BINARY_TABLE, data, id, text, uuid, when } from '../../files/columns.js
 import { Authoritative } from '../../unit-of-work/typeorm/query-builders.js';
 import type { JobData } from '../job-engine.js';
 
-/** `open`: to be run, or running. `done`: kept for its key alone. `failed`: given up. */
+/** `open`: to be run, or running. `done`: kept only for its key. `failed`: given up. */
 export type QueuedJobState = 'open' | 'done' | 'failed';
 
 /** A job that a committed unit of work has queued. A job that is done has no row, unless it has a key. */
@@ -16,19 +16,22 @@ export class QueuedJob {
   @PrimaryColumn(id()) id!: string;
   /** The job's name, as in `@FileJob()`. */
   @Column(text(64)) name!: string;
-  /** There is one job of a name with this key. */
+  /** No other job of the name has this key. */
   @Column(text(191, { name: 'job_key', nullable: true })) key!: string | null;
-  /** What the handler gets, and what traces link its runs with. */
+  /** The payload for the handler, and the trace to which the runs are linked. */
   @Column(data()) data!: JobData;
   /** Whether the job is open, done or failed. */
   @Column(text(16)) state!: QueuedJobState;
-  /** How often it was taken. */
+  /** The number of attempts that count so far. */
   @Column({ type: 'integer' }) attempts!: number;
-  /** For an open job: when it may be taken; while it runs, the end of its lease. For the others: when it ended. */
+  /**
+   * For an open job, when it may be taken; while it runs, this is the end of its lease. For other jobs, when they
+   * ended.
+   */
   @Column(when({ name: 'due_at' })) dueAt!: Date;
-  /** Fresh each time it is taken; null while nobody has it. */
+  /** The id of its lease, new for each lease; null without one. */
   @Column(uuid({ name: 'lease_owner', nullable: true })) leaseOwner!: string | null;
-  /** What its last run threw. */
+  /** The error of its last failed run, as a string. */
   @Column(text(1024, { name: 'last_error', nullable: true })) lastError!: string | null;
   /** When it was queued. */
   @Column(when({ name: 'created_at' })) createdAt!: Date;
