@@ -11,16 +11,16 @@ type Branch = Map<string, Node>;
 interface Leaf {
   values: string[];
   isList: boolean;
-  /** Whether it is the id of a file that came with the form, which takes the place of any text. */
+  /** Whether the value is the id of a file in the form. Such an id replaces any string. */
   isFile: boolean;
 }
 
-/** The body that the fields of a form make: objects, and lists where all names on a level are numbers. */
+/** Builds a body from the fields of a form: objects, and lists if all names on a level are numbers. */
 export class FormBody {
   readonly #root: Branch = new Map();
   #bytes = 0;
 
-  /** Adds a text; names sent several times, and those that end in `[]`, make lists. */
+  /** Adds a string. A name that is sent several times, or that ends in `[]`, makes a list. */
   addText(name: string, path: readonly string[], value: string, isList = false): void {
     this.#bytes += Buffer.byteLength(value);
     if (this.#bytes > MAX_BYTES) throw new UploadLimitExceededError('the bytes of all fields', MAX_BYTES);
@@ -29,9 +29,7 @@ export class FormBody {
     if (!leaf.isFile) leaf.values.push(value);
   }
 
-  /**
-   * Adds the id of a file to its field: to the ids of a list, or in place of a text, such as the id of the former file.
-   */
+  /** Adds the id of a file to its field: to a list, or in place of a string, such as the id of the previous file. */
   addFile(name: string, path: readonly string[], id: string, isList: boolean): void {
     const leaf = this.#leaf(name, path);
     leaf.isList ||= isList;
@@ -40,14 +38,14 @@ export class FormBody {
     else leaf.values.push(id);
   }
 
-  /** Whether a file, or a field below it, was already sent under the name. */
+  /** Whether a file or a nested field was already sent under the name. */
   hasFile(path: readonly string[]): boolean {
     let node: Node | undefined = this.#root;
     for (const step of withoutEnd(path)) node = node instanceof Map ? node.get(step) : undefined;
     return node instanceof Map || node?.isFile === true;
   }
 
-  /** The body, made of plain objects and lists. Places that were left out of a list do not count. */
+  /** The body, made of plain objects and lists. Gaps between the indexes of a list are closed. */
   toObject(): Record<string, unknown> {
     return Object.fromEntries([...this.#root].map(([key, node]) => [key, plain(node)]));
   }

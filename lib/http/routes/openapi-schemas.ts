@@ -1,4 +1,4 @@
-// OpenAPI schemas of the requests and answers of the library's routes.
+// OpenAPI schemas of the requests and responses of the library's routes.
 
 export const TEXT = { type: 'string' };
 export const BINARY = { type: 'string', format: 'binary' };
