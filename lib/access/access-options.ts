@@ -4,8 +4,8 @@ export const ACCESS_OPTIONS = Symbol('ACCESS_OPTIONS');
 
 /**
  * Who may upload, besides managers. `'managers'`: no one else. `'authenticated'`: every signed-in user. `{ storages }`:
- * these too, but only to the storages listed. A function answers for itself, also for anonymous actors; the storage is
- * as the client named it.
+ * every signed-in user, but only to these storages. A function decides alone, also for anonymous actors; it gets the
+ * storage's name as the client sent it.
  */
 export type UploadPolicy =
   | 'managers'
@@ -16,7 +16,7 @@ export type UploadPolicy =
     }
   | ((actor: Actor | null, storage: string) => boolean | Promise<boolean>);
 
-/** The right on an owner that listing its files asks for. */
+/** The right on an owner that an actor needs to list its files. */
 export type ScanRight = 'read' | 'update' | 'scan';
 
 /** The part of the module's options that decides about access. */

@@ -8,17 +8,17 @@ import { FilesAccess } from './files-access.js';
 import type { FileOperation } from './operations.js';
 
 /**
- * The place of the file's id. A name is that of a route's parameter, or of an argument of a resolver, or of a field of
- * a message. A function gets the HTTP request, the resolver's arguments or the message's data, and the context.
+ * Where the file's id is. A string is the name of a route parameter, a resolver's argument or a message's field. A
+ * function gets the HTTP request, the resolver's arguments or the message's data, and the context.
  */
 export type FileIdSource<T> = string | ((input: T, context: ExecutionContext) => unknown);
 
 /**
- * Makes a guard that lets a call through when its actor may do this with the file it names, and answers as the
- * library's own routes do otherwise. It runs before the unit of work of `@WithTaskQueue()` opens.
+ * Makes a guard that admits a call if its actor may perform the operation on the file. Otherwise the call fails like
+ * one of the library's own routes. The guard runs before the unit of work of `@WithTaskQueue()` opens.
  */
 export function FileAccessGuard<T>(operation: FileOperation, source: FileIdSource<T>): Type<CanActivate> {
-  // Decorated so that the compiler tells Nest what it needs.
+  // Decorated so that the compiler emits the types of the parameters for Nest.
   @Injectable()
   class FileAccessGuardMixin implements CanActivate {
     constructor(
@@ -29,7 +29,7 @@ export function FileAccessGuard<T>(operation: FileOperation, source: FileIdSourc
 
     async canActivate(context: ExecutionContext): Promise<boolean> {
       const id = typeof source === 'string' ? named(source, context) : source(inputOf(context) as T, context);
-      // The id as it is stored: missing and hidden files must get the same answer.
+      // The id in the error is normalized, so that a missing and a hidden file get equal errors.
       const file = await this.files.findOrFail(fileIdOrFail(id ?? null));
       await this.access.assertCan(await this.actors.of(context), operation, file);
       return true;
@@ -65,7 +65,7 @@ function inputOf(context: ExecutionContext): unknown {
     case 'rpc':
       return context.switchToRpc().getData();
     default:
-      // GraphQL: what it resolves, its arguments, the context, the query.
+      // GraphQL: the parent, the arguments, the context, the info.
       return context.getArgByIndex(1);
   }
 }
