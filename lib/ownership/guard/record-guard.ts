@@ -50,7 +50,7 @@ export class RecordGuard implements OnModuleInit, OnApplicationBootstrap {
     this.#watch();
   }
 
-  /** The end of the transactor is its own: until then, every write is checked. */
+  /** Called when the transactor ends: until then, every write is checked. */
   end(): void {
     this.#end?.();
     this.#end = undefined;

@@ -3,8 +3,8 @@ import type { GuardedTable } from './guarded-table.js';
 import { identifier, literal } from './sql-text.js';
 
 /**
- * A function for triggers. It runs with the rights of the migration's user, as foreign keys do: the writer of a record
- * need not see all records, nor be allowed to write files.
+ * A function for triggers. It runs with the rights of the migration's user, so the writer of a record needs no access
+ * to other records or to files.
  */
 export function triggerFunction(guarded: GuardedTable, purpose: string, body: string): string {
   return `CREATE FUNCTION ${functionPath(guarded, purpose)}() RETURNS trigger
@@ -18,13 +18,16 @@ export interface Trigger {
   readonly when: string;
 }
 
-/** A trigger that fires for each row at the COMMIT. The condition `when` is evaluated at once, and spares the rest. */
+/**
+ * A trigger that fires for each row at the COMMIT. The condition `when` is evaluated at once: rows that do not meet it
+ * cost nothing at the COMMIT.
+ */
 export function deferredTrigger(guarded: GuardedTable, { purpose, event, table, when }: Trigger): string {
   return `CREATE CONSTRAINT TRIGGER ${identifier(`${guarded.name}_${purpose}_${event}`)} AFTER ${event.toUpperCase()} ON ${table}
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (${when}) EXECUTE FUNCTION ${functionPath(guarded, purpose)}()`;
 }
 
-/** The refusal, as if a check of the table were violated. `refused` names its subject. */
+/** Raises an error like that of a violated CHECK of the table. The record `refused` of the function has the details. */
 export function raise({ table }: GuardedTable, constraint: string, message: string, hint: string): string {
   return `RAISE EXCEPTION USING
     ERRCODE = ${literal(GUARD_STATE)}, CONSTRAINT = ${literal(constraint)},
