@@ -52,14 +52,14 @@ export async function lockTransfers(transfers: readonly Transfer[], queue: UnitQ
 type OnEnd = LastStatement['onEnd'];
 
 /**
- * Transfers and pins all of the files, or throws. Resolves with the owner of each file, even if the transfer is kept
+ * Transfers and pins all of the files, or throws. Resolves with the owner of each file, even if the transfer is held
  * back for the COMMIT.
  */
 export function runTransfers(transfers: readonly Transfer[], queue: UnitQueue): Promise<OwnerReference[]> {
   return transferTrace.isWanted ? tracedTransfers(transfers, queue) : transferAll(transfers, queue);
 }
 
-/** Runs the transfers in a trace, which ends when the transfer has run. */
+/** Runs the transfers in a trace, which ends when they have run. */
 function tracedTransfers(transfers: readonly Transfer[], queue: UnitQueue): Promise<OwnerReference[]> {
   return new Promise((resolve, reject) => {
     const transfer = (trace?: TransferTrace): Promise<void> =>
@@ -72,8 +72,8 @@ function tracedTransfers(transfers: readonly Transfer[], queue: UnitQueue): Prom
 }
 
 /**
- * Resolves with the owners of the files. `onEnd` is called after the transfer has run. It is also called if a kept-back
- * transfer fails.
+ * Resolves with the owners of the files. `onEnd` is called after the transfer has run. It is also called if a transfer
+ * that was held back fails.
  */
 async function transferAll(
   transfers: readonly Transfer[],
@@ -133,8 +133,8 @@ function isDone({ verdict }: TransferOutcome): boolean {
 }
 
 /**
- * Keeps the transfer back and sends it with the COMMIT, if it is the last work of the queue and its result is not
- * needed before. Returns whether the transfer was kept back.
+ * Holds the transfer back and sends it with the COMMIT, if it is the last work of the queue and its result is not
+ * needed earlier. Returns whether the transfer was held back.
  */
 function endWith(
   runtime: TransferRuntime,
@@ -145,8 +145,8 @@ function endWith(
   onEnd: OnEnd,
 ): boolean {
   if (queue.size > 0 || isManager || !runtime.quotas.isEmpty) return false;
-  // If a file is taken from another record, that record may still name it, so the guard needs the result.
-  // So each file must belong to the actor or have no owner, and the actor must not be a guarded record.
+  // If a file is taken from another record, that record may still name it, so the guard needs the result. Each file
+  // must therefore belong to the actor or to nobody, and no class of the actor's type may be guarded.
   const { dataSource } = queue.unit;
   if (moves.some(({ from }) => from === 'anyone') || (actor && guardedOwners(dataSource, actor.type).length > 0))
     return false;

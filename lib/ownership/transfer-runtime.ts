@@ -19,12 +19,14 @@ import { readValidationOptions, VALIDATION_OPTIONS } from './validation-options.
 import type { CheckedValidationOptions } from './validation-options.js';
 
 /**
- * Whether an actor may see a file: `unknown` if no policy can say, because the file has no owner, or one whose type is
- * not in `cascade`. Only `shown` ones may be told from files that are not there.
+ * Whether an actor may see a file: `unknown` if no policy decides, because the file has no owner, or because the
+ * owner's type is not in `cascade`. A response may reveal the existence of `shown` files only.
  */
 export type Sight = 'shown' | 'hidden' | 'unknown';
 
-/** Tells how the actor sees the files, by their ids; the owner's policies are asked once for all of them. */
+/**
+ * Returns for each file's id whether the actor may see the file. The owners' policies are called once for all files.
+ */
 export type FileSight = (actor: Actor | null, files: readonly FileSnapshot[]) => Promise<ReadonlyMap<string, Sight>>;
 
 export const FILE_SIGHT = Symbol('FILE_SIGHT');
@@ -38,12 +40,12 @@ export type ChangeableOwners = (
 
 export const CHANGEABLE_OWNERS = Symbol('CHANGEABLE_OWNERS');
 
-/** The application's `isManager` option: who may attach any file that is not pinned. */
+/** The application's `isManager` option: whether the actor is a manager. */
 export type ManagerCheck = (actor: Actor | null) => boolean | Promise<boolean>;
 
 export const MANAGER_CHECK = Symbol('MANAGER_CHECK');
 
-/** The application's `scanning.attachPending` option: whether records may get files before their scan. */
+/** The application's `scanning.attachPending` option: whether files may be attached before they are scanned. */
 export const ATTACH_PENDING = Symbol('ATTACH_PENDING');
 
 export const PREPARED_STATEMENTS = Symbol('PREPARED_STATEMENTS');
@@ -55,14 +57,14 @@ interface Acting {
 
 const live = new Map<DataSource, TransferRuntime>();
 
-/** The runtimes that can read files. An application that was not closed in the usual way ends with its data source. */
+/** The runtimes that can read files. If an application is not closed, its runtime counts until its data source ends. */
 function runtimes(): TransferRuntime[] {
   return [...live.values()].filter(({ isRunning }) => isRunning);
 }
 
 /**
- * What tasks and constraints need of an application. Nest does not make them, so they find it here: by the data source
- * of their unit of work, of which each application has its own.
+ * What tasks and constraints need from an application. Nest does not create them, so they find this object by the data
+ * source of their unit of work. No two applications share a data source.
  */
 @Injectable()
 export class TransferRuntime implements OnModuleInit {
@@ -87,7 +89,7 @@ export class TransferRuntime implements OnModuleInit {
     @Optional() readonly derived?: DerivedFiles,
   ) {}
 
-  /** The runtime of the application whose data source this is; throws where FilesModule is not imported. */
+  /** The runtime of the application that has the data source; throws if its FilesModule is missing or does not run. */
   static of(dataSource: DataSource): TransferRuntime {
     const runtime = live.get(dataSource);
     if (!runtime)
@@ -103,13 +105,13 @@ export class TransferRuntime implements OnModuleInit {
     if (others.length > 0) {
       throw new RuntimeMissingError(
         `A file was validated outside of a unit of work, and ${running.length} applications with FilesModule run in this process, ` +
-          'so it cannot be told which one has it. Put @WithTaskQueue() on the handler',
+          'so the library cannot know which of them has the file. Put @WithTaskQueue() on the handler',
       );
     }
     return runtime;
   }
 
-  /** What holds for fields that name files, where the validation is going on. */
+  /** The validation options of the application in which the validation runs. */
   static validation(): CheckedValidationOptions {
     const unit = currentUnit();
     const [only, ...others] = runtimes();
@@ -126,7 +128,7 @@ export class TransferRuntime implements OnModuleInit {
   }
 
   get statements(): TransferStatements {
-    // Not before the data source is initialized: the names of columns are its metadata.
+    // Made late: the names of the columns are known only when the data source is initialized.
     return (this.#statements ??= transferStatementsFor(this.dataSource, this.prepared));
   }
 
@@ -135,12 +137,12 @@ export class TransferRuntime implements OnModuleInit {
     return (this.#ownerEntities ??= ownerEntitiesOf(this.dataSource));
   }
 
-  /** The types of owners that these entities are. */
+  /** The owner types of these entities. */
   get ownerTypes(): ReadonlySet<string> {
     return (this.#ownerTypes ??= new Set(this.ownerEntities.map(({ ownerType }) => ownerType)));
   }
 
-  /** Who would see files now; undefined where no call is around: the application's own code sees all of them. */
+  /** The actor who sees files now; undefined outside any call, where the application's own code sees all files. */
   viewer(): Promise<Actor | null> | undefined {
     return this.sightOf && this.actors.known();
   }
@@ -165,12 +167,12 @@ export class TransferRuntime implements OnModuleInit {
     this.transactor.atClose(() => this.end());
   }
 
-  /** The end of the transactor is its own: until then, requests are served. */
+  /** Called when the transactor ends: until then, requests are served. */
   end(): void {
     if (live.get(this.dataSource) === this) live.delete(this.dataSource);
   }
 
-  /** The actor of the current call, and whether that is a manager. The application is asked once per actor object. */
+  /** The actor of the current call, and whether it is a manager. `isManager` is called once for each actor object. */
   actor(): Promise<Acting> {
     const actor = this.actors.current();
     let acting = this.#acting.get(actor);

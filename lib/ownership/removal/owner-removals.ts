@@ -48,7 +48,7 @@ export class OwnerRemovals implements EntitySubscriberInterface<object>, OnModul
     this.#subscribe();
   }
 
-  /** The end of the transactor is its own: until then, owners are removed. */
+  /** Called when the transactor ends: until then, owners are removed. */
   end(): void {
     const { subscribers } = this.transactor.dataSource;
     const at = subscribers.indexOf(this);

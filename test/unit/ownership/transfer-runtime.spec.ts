@@ -32,7 +32,7 @@ describe('the runtime of transfers', () => {
     expect(TransferRuntime.only()).toBe(one.app.get(TransferRuntime));
     const other = await start();
     expect(() => TransferRuntime.only()).toThrow(
-      /outside of a unit of work, and 2 applications with FilesModule run in this process, so it cannot be told/,
+      /outside of a unit of work, and 2 applications with FilesModule run in this process, so the library cannot know/,
     );
     await apps.pop()?.close();
     expect(TransferRuntime.only()).toBe(one.app.get(TransferRuntime));
