@@ -96,12 +96,12 @@ export class UnitQueue {
 
   /**
    * Called by the running task: keeps its statement back and sends it together with the COMMIT, or alone if another
-   * statement has to run first. False, and nothing is kept back, if more tasks wait, tasks are traced, or the unit
+   * statement has to run first. False, and nothing is held back, if more tasks wait, tasks are traced, or the unit
    * cannot do it.
    */
   endWith(last: Omit<LastStatement, 'errorOf'>): boolean {
     const running = this.#running;
-    // The trace of a task has its duration and its error, so nothing is kept back while tasks are traced.
+    // The trace of a task has its duration and its error, so nothing is held back while tasks are traced.
     if (!running || this.#tasks.size > 0 || taskTrace.hasSubscribers || drainTrace.hasSubscribers) return false;
     const { task, idx, count } = running;
     const errorOf = (error: unknown): unknown =>
