@@ -95,7 +95,7 @@ export interface Dialect extends SqlDialect {
    * if any.
    */
   endedTransaction(runner: QueryRunner, result: unknown): boolean;
-  /** Calls `commit`, which commits the runner's transaction, and tells the answer of the database. Never throws. */
+  /** Calls `commit`, which commits the runner's transaction, and returns what became of it. Never throws. */
   commit(runner: QueryRunner, commit: () => Promise<void>): Promise<CommitAnswer>;
   /**
    * Sends the statement and the COMMIT of the runner's transaction together: where the statement fails, the server does

@@ -1,7 +1,7 @@
 import { type EntitySubscriberInterface, QueryFailedError, QueryResult, type QueryRunner } from 'typeorm';
 import { dataSourceOf } from '../typeorm/data-source.js';
 
-/** The answer of `pg` to a statement. */
+/** The reply of `pg` to a statement. */
 export interface PgAnswer {
   readonly command?: string;
   readonly rows?: Record<string, unknown>[];

@@ -88,7 +88,7 @@ export function beginWith(base: QueryClass): BeginWith {
     }
 
     override handleError(error: Error, connection: Connection): void {
-      // The client uses the name that it knows, and it knows none until BEGIN is answered.
+      // The client uses the name that it knows, and it knows none before the reply to BEGIN.
       const { submittedNamedStatements: submitted } = connection;
       if (this.#name && submitted) Reflect.deleteProperty(submitted, this.#name);
       super.handleError(error, connection);
@@ -97,9 +97,9 @@ export function beginWith(base: QueryClass): BeginWith {
 }
 
 interface WithCommit extends Query {
-  /** Whether the statement was done, so that the next answer is that of the COMMIT. */
+  /** Whether the statement was done, so that the next reply is that to the COMMIT. */
   readonly isDone: boolean;
-  /** The command tag with which the server answered the COMMIT. */
+  /** The command tag of the reply to the COMMIT. */
   readonly tag: string | undefined;
 }
 

@@ -22,7 +22,7 @@ interface Classes {
 
 /** The outcome of a statement that was sent with the COMMIT. */
 interface CommittedWith {
-  /** The command tag with which the server answered the COMMIT. */
+  /** The command tag of the reply to the COMMIT. */
   readonly tag?: string | undefined;
   readonly error?: unknown;
   /** Whether the error is the statement's own, so that the server did not run the COMMIT. */

@@ -13,7 +13,7 @@ interface SqliteDriver {
 
 /** A prepared statement of `better-sqlite3`. */
 interface Statement {
-  /** Whether it answers with rows. */
+  /** Whether it returns rows. */
   readonly reader: boolean;
   all(...parameters: unknown[]): Record<string, unknown>[];
   run(...parameters: unknown[]): { readonly changes: number; readonly lastInsertRowid: number | bigint };

@@ -157,7 +157,7 @@ class Session {
       const [connection] = await shared.obtained;
       // Each query runner listens for its errors.
       connection.setMaxListeners?.(0);
-      // On an older PGlite, this completes the answers of the connection.
+      // On an older PGlite, this completes the replies on the connection.
       await isPglite(connection);
       return [connection, (error) => void this.#leave(shared, error)];
     } catch (error) {

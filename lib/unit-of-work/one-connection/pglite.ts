@@ -1,4 +1,4 @@
-/** The answer of PGlite, or of `pg`, to a statement. */
+/** The reply of PGlite, or of `pg`, to a statement. */
 interface Answer {
   readonly command?: string;
   readonly rows: readonly { readonly version?: unknown }[];

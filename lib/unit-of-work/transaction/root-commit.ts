@@ -7,7 +7,7 @@ import { guardRefusal } from './guard-refusal.js';
 
 const logger = new Logger('UnitOfWork');
 
-/** The COMMIT of a root unit's transaction, and the statement that may be kept back and sent with it. */
+/** The COMMIT of a root unit's transaction, and the statement that may be held back and sent with it. */
 export class RootCommit {
   #last: LastStatement | undefined;
 
@@ -16,7 +16,7 @@ export class RootCommit {
     private readonly runner: QueryRunner,
   ) {}
 
-  /** Whether a statement is kept back. */
+  /** Whether a statement is held back. */
   get hasStatement(): boolean {
     return this.#last !== undefined;
   }
@@ -43,14 +43,14 @@ export class RootCommit {
     last.onEnd?.();
   }
 
-  /** Drops the statement that was kept back: it is not sent any more. */
+  /** Drops the statement that was held back: it is not sent any more. */
   drop(error: unknown): void {
     this.#last?.onEnd?.({ error });
     this.#last = undefined;
   }
 
   /**
-   * Commits by `commit`, or together with the statement that was kept back. Resolves with the reason if the database
+   * Commits by `commit`, or together with the statement that was held back. Resolves with the reason if the database
    * rolled back instead without an error; throws CommitOutcomeUnknownError if the outcome is unknown. `failure` is the
    * error of the last statement that failed.
    */

@@ -27,7 +27,9 @@ export function sharedRunner(facade: RunnerFacade): QueryRunner {
   return facade[FACADE].transaction.runner;
 }
 
-/** Where the facade was made, in a transaction that a unit of work has opened; none where the application did. */
+/**
+ * The scope that the facade was made in, if a unit of work opened the transaction; undefined if the application did.
+ */
 export function homeOf(facade: RunnerFacade): Scope | undefined {
   const { transaction, home } = facade[FACADE];
   return transaction.isJoined ? undefined : home;
@@ -37,7 +39,7 @@ interface FacadeState {
   readonly transaction: UnitTransaction;
   readonly home: Scope;
   depth: number;
-  /** Whether a statement failed in the transaction that it has begun. */
+  /** Whether a statement failed in the transaction that was begun through the facade. */
   failed: boolean;
   released: boolean;
   data: object;
@@ -50,7 +52,8 @@ export function isFacade(runner: QueryRunner | undefined): runner is RunnerFacad
 }
 
 /**
- * The scope that work through the facade belongs to: the flow's own in the same transaction, else where it was made.
+ * The scope that work through the facade belongs to: that of the calling flow if it is in the same transaction,
+ * otherwise that in which the facade was made.
  */
 export function scopeOf(facade: RunnerFacade): Scope {
   const { transaction, home } = facade[FACADE];
@@ -58,7 +61,7 @@ export function scopeOf(facade: RunnerFacade): Scope {
   return here?.kind === 'scope' && here.transaction === transaction ? here : home;
 }
 
-/** Makes a query runner for work in the scope, which shares its transaction. */
+/** Makes a query runner that shares the scope's transaction. */
 export function createFacade(home: Scope): RunnerFacade {
   const { transaction } = home;
   const facade = Object.create(prototypeIn(transaction)) as { [FACADE]: FacadeState };
@@ -83,17 +86,17 @@ interface SharedPrototype {
 const prototypes = new WeakMap<object, SharedPrototype>();
 
 /**
- * What the facades of a transaction inherit, looked for once: its runner has all its members once it is in a
- * transaction.
+ * The prototype of a transaction's facades. It is looked up once: as soon as the runner is in a transaction, it has all
+ * its members.
  */
 function prototypeIn(transaction: UnitTransaction): object {
   return (transaction.facadePrototype ??= prototypeFor(transaction.runner));
 }
 
 /**
- * What facades of a kind of runner inherit: the overrides, then the runner's class. Fields of the runner are looked up
- * in the runner itself, and what a method sets stays with the facade it was called on, as do the caches that methods
- * change in place. One object for all units: making it is slow.
+ * The prototype of facades of one runner class: the overrides, then this class. Fields are read from the runner. A
+ * field that a method sets, and a cache that it changes in place, belong to the facade on which it was called. All
+ * units share the prototype, because making it is slow.
  */
 function prototypeFor(runner: QueryRunner): object {
   const base = Object.getPrototypeOf(runner) as object;
@@ -123,7 +126,7 @@ function delegate({ prototype, members }: SharedPrototype, member: PropertyKey):
   });
 }
 
-/** Runs a statement of the library itself, which awaits it, and resolves with its rows. */
+/** Runs a statement for the library, and resolves with its rows. The library awaits it. */
 export function sendThrough(facade: RunnerFacade, sql: string, parameters: unknown[]): Promise<ObjectLiteral[]> {
   const { runner, dialect } = facade[FACADE].transaction;
   return statementOf(facade, sql, () => dialect.send(runner, sql, parameters)).then(
@@ -141,7 +144,7 @@ function statementOf(facade: RunnerFacade, sql: string, run: () => Promise<Query
 
 type Broadcaster = QueryRunner['broadcaster'];
 
-// What is not overridden is the runner's own and calls back into these.
+// All other members are the runner's own. They call these.
 const overrides: ThisType<RunnerFacade> & object = {
   get isTransactionActive(): boolean {
     return true;
@@ -181,7 +184,8 @@ const overrides: ThisType<RunnerFacade> & object = {
     return this[FACADE].transaction.connection();
   },
 
-  // Not async: each promise between the caller and the driver is tracked by AsyncLocalStorage on Node 20.
+  // Not async, because on Node 20 AsyncLocalStorage tracks each promise between the caller and the driver, which is
+  // slow.
   query(sql: string, parameters?: unknown[], structured = false): Promise<unknown> {
     const { runner, dialect } = this[FACADE].transaction;
     const result = statementOf(this, sql, () => dialect.query(runner, sql, parameters));
@@ -205,7 +209,7 @@ const overrides: ThisType<RunnerFacade> & object = {
     if (this[FACADE].depth++ === 0) this[FACADE].failed = false;
   },
 
-  // Beyond its own depth there is nothing of the caller's to end.
+  // At depth 0, the caller has begun no transaction that it could end.
   async commitTransaction(): Promise<void> {
     if (this[FACADE].depth === 0) return;
     this[FACADE].depth--;
@@ -223,15 +227,14 @@ const overrides: ThisType<RunnerFacade> & object = {
     this[FACADE].released = true;
   },
 
-  // TypeORM's own commits, also on an exception, which nobody tells it; what can be seen of one is a statement that
-  // failed.
+  // TypeORM's method always commits, because it does not learn of an exception. This one sees statements that failed.
   async [Symbol.asyncDispose](): Promise<void> {
     while (this[FACADE].depth > 0 && !this[FACADE].failed) await this.commitTransaction();
     await this.release();
   },
 };
 
-// The getters of an object literal do not know ThisType.
+// TypeScript does not apply `ThisType` to the getters of an object literal.
 function stateOf(facade: unknown): FacadeState {
   return (facade as RunnerFacade)[FACADE];
 }
@@ -242,7 +245,7 @@ function assertHeld(facade: RunnerFacade): void {
 
 type Listener = keyof EntitySubscriberInterface;
 
-/** The events that subscribers alone hear of, and the method by which they do. */
+/** The events that only subscribers get, and the method that gets each. */
 const LISTENERS = new Map<string, Listener>([
   ['BeforeQuery', 'beforeQuery'],
   ['BeforeTransactionStart', 'beforeTransactionStart'],
@@ -255,7 +258,7 @@ const LISTENERS = new Map<string, Listener>([
 const NOTHING = Promise.resolve();
 const SKIPS_IDLE = Symbol('nestjs-files:skips-idle-broadcasts');
 
-/** Tells nobody where nobody listens: TypeORM makes several promises for each event of each statement all the same. */
+/** Skips events without listeners. TypeORM makes several promises for each event of each statement, even for these. */
 export function skipIdleBroadcasts(broadcaster: Broadcaster, dataSource: DataSource): Broadcaster {
   if (SKIPS_IDLE in broadcaster) return broadcaster;
   (broadcaster as { [SKIPS_IDLE]?: boolean })[SKIPS_IDLE] = true;
