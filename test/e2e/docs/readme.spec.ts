@@ -80,7 +80,7 @@ export class PackageDto {
   @IsOptional() @AcceptFileType('application/pdf') @TransferOwnership('package') attachmentId?: string; // 2. decorate the field
 }
 
-// What your authentication guard leaves on the request.
+// The user, as your authentication guard sets it on the request.
 interface SignedIn {
   user: { id: string };
 }
@@ -127,9 +127,9 @@ export class Importer {
 
   @WithTaskQueue()
   async importOne(row: Row): Promise<Package> {
-    this.queue.add(new OwnershipTransferTask(row.fileId, 'package', 'id')); // 'id': where the result has the package's id
+    this.queue.add(new OwnershipTransferTask(row.fileId, 'package', 'id')); // 'id': the path of the package's id in the result
     this.queue.add((pkg: Package) => this.index.write(pkg.id)); // if it throws, nothing is saved
-    this.queue.afterCommit(() => this.mailer.announce(row.title)); // if it fails, that is logged, and the package stays saved
+    this.queue.afterCommit(() => this.mailer.announce(row.title)); // if it fails, the error is logged; the package stays saved
     return this.packages.save({ title: row.title, attachmentId: row.fileId });
   }
 }
