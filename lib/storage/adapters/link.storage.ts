@@ -13,7 +13,7 @@ import type { ByteRange, StorageAdapter } from '../storage-adapter.js';
 import type { StorageLimits } from '../storage-limits.js';
 import { Storage } from '../storage.js';
 import { Deadline } from './deadline.js';
-import { isPublicAddress, lookupPublic } from './public-address.js';
+import { isPublicAddress, lookupPublic } from './public-internet.js';
 import { LONGEST_TIMER } from '../../unit-of-work/ends-within.js';
 
 export interface LinkStorageOptions extends StorageLimits {

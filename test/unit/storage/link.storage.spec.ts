@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { linkStorage } from 'nestjs-files/storage/link';
 import { describeStorage } from 'nestjs-files/testing';
-import { isPublicAddress } from '../../../lib/storage/adapters/public-address.js';
+import { isPublicAddress } from '../../../lib/storage/adapters/public-internet.js';
 import { filesHarness } from '../../support/files-harness.js';
 
 describeStorage('link', (limits) => linkStorage({ domains: ['example.com'], ...limits }), { describe, it });
