@@ -16,6 +16,8 @@ import { placeholderOf, isPlaceholder } from './s3-bucket.js';
 import type { S3Bucket } from './s3-bucket.js';
 import { answerTo, isAnswer } from './s3-fault.js';
 import { partsOf, uploadsBelow } from './s3-multipart.js';
+import { completedPart, partIn } from './s3-part.js';
+import type { S3Part } from './s3-part.js';
 import { lifetimeUntil } from './s3-signing.js';
 import { PLACEHOLDER, MAX_PARTS } from './s3-upload.js';
 
@@ -55,12 +57,8 @@ export class S3DirectUploads implements DirectUploadAdapter {
   async parts(location: string, { handle }: DirectUpload): Promise<UploadedPart[]> {
     const parts: UploadedPart[] = [];
     try {
-      for await (const { PartNumber: number = 0, Size: size = 0, ETag: tag = '' } of partsOf(
-        this.bucket,
-        location,
-        handle,
-      ))
-        parts.push({ number, size, tag });
+      for await (const part of partsOf(this.bucket, location, handle))
+        parts.push(partIn(part, part.PartNumber ?? 0, part.Size ?? 0));
       return parts;
     } catch (error) {
       if (isAnswer(error, 404)) return [];
@@ -68,9 +66,9 @@ export class S3DirectUploads implements DirectUploadAdapter {
     }
   }
 
-  async finish(location: string, { handle }: DirectUpload, parts: readonly UploadedPart[]): Promise<void> {
+  async finish(location: string, { handle }: DirectUpload, parts: readonly S3Part[]): Promise<void> {
     const { bucket } = this;
-    const Parts = parts.map(({ number, tag }) => ({ PartNumber: number, ETag: tag }));
+    const Parts = parts.map(completedPart);
     const upload = { ...bucket.at(location), UploadId: handle, MultipartUpload: { Parts } };
     try {
       // As S3Upload does, and for the same reason. The placeholder of this upload may be there from an earlier attempt.

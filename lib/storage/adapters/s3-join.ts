@@ -1,8 +1,9 @@
 import { UploadPartCopyCommand } from '@aws-sdk/client-s3';
-import type { UploadedPart } from '../direct-upload-adapter.js';
 import type { JoinedObject } from '../resumable-upload-adapter.js';
 import type { S3Bucket } from './s3-bucket.js';
 import { answerTo } from './s3-fault.js';
+import { partIn } from './s3-part.js';
+import type { S3Part } from './s3-part.js';
 
 const MIB = 1024 ** 2;
 // S3 takes no smaller part before the last one, and copies no larger one.
@@ -24,15 +25,15 @@ export async function copyToParts(
   location: string,
   UploadId: string,
   objects: readonly JoinedObject[],
-): Promise<UploadedPart[]> {
-  const parts: UploadedPart[] = [];
+): Promise<S3Part[]> {
+  const parts: S3Part[] = [];
   for (const { location: from, size } of objects) {
     const { Bucket, Key } = bucket.at(from);
     const CopySource = [Bucket, ...Key.split('/')].map(encodeURIComponent).join('/');
     const number = parts.length + 1;
     const copy = new UploadPartCopyCommand({ ...bucket.at(location), UploadId, PartNumber: number, CopySource });
-    const { CopyPartResult } = await answerTo(bucket.client.send(copy));
-    parts.push({ number, size, tag: CopyPartResult?.ETag ?? '' });
+    const { CopyPartResult = {} } = await answerTo(bucket.client.send(copy));
+    parts.push(partIn(CopyPartResult, number, size));
   }
   return parts;
 }

@@ -1,8 +1,9 @@
 import { Readable } from 'node:stream';
 import { UploadPartCommand } from '@aws-sdk/client-s3';
-import type { UploadedPart } from '../direct-upload-adapter.js';
 import type { S3Bucket } from './s3-bucket.js';
 import { answerTo } from './s3-fault.js';
+import { partIn } from './s3-part.js';
+import type { S3Part } from './s3-part.js';
 
 /** Which part of which multipart upload. */
 export interface PartPlace {
@@ -21,7 +22,7 @@ export class PartOnItsWay {
   readonly #chunks: Uint8Array[] = [];
   readonly #body = new Readable({ read: () => {} });
   readonly #aborted = new AbortController();
-  readonly #sent: Promise<string | undefined>;
+  readonly #sent: Promise<S3Part | undefined>;
 
   constructor(
     private readonly bucket: S3Bucket,
@@ -38,11 +39,9 @@ export class PartOnItsWay {
   }
 
   /** All bytes are there. Resolves once the bucket has them. */
-  async finish(): Promise<UploadedPart> {
-    const { number, size } = this.place;
+  async finish(): Promise<S3Part> {
     this.#body.push(null);
-    const tag = (await this.#sent) ?? (await this.#send(Buffer.concat(this.#chunks)));
-    return { number, size, tag };
+    return (await this.#sent) ?? this.#send(Buffer.concat(this.#chunks));
   }
 
   /** There will be no more bytes: the part does not come to be. */
@@ -52,11 +51,11 @@ export class PartOnItsWay {
     await this.#sent;
   }
 
-  async #send(Body: Readable | Buffer, abortSignal?: AbortSignal): Promise<string> {
-    const { location, uploadId: UploadId, number: PartNumber, size: ContentLength } = this.place;
-    const part = new UploadPartCommand({ ...this.bucket.at(location), UploadId, PartNumber, Body, ContentLength });
+  async #send(Body: Readable | Buffer, abortSignal?: AbortSignal): Promise<S3Part> {
+    const { location, uploadId: UploadId, number, size } = this.place;
+    const at = { ...this.bucket.at(location), UploadId, PartNumber: number };
+    const part = new UploadPartCommand({ ...at, Body, ContentLength: size });
     const sending = this.bucket.client.send(part, { ...(abortSignal && { abortSignal }) });
-    const { ETag = '' } = await answerTo(sending);
-    return ETag;
+    return partIn(await answerTo(sending), number, size);
   }
 }

@@ -3,7 +3,6 @@ import { buffer } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
 import { UploadBusyError } from '../../errors/uploads.errors.js';
 import { locationKey } from '../location-key.js';
-import type { UploadedPart } from '../direct-upload-adapter.js';
 import type { JoinedObject, ResumableUploadAdapter } from '../resumable-upload-adapter.js';
 import type { Leftovers } from '../storage-adapter.js';
 import type { S3Bucket } from './s3-bucket.js';
@@ -12,6 +11,8 @@ import { answerTo, isAnswer, isMissingObject } from './s3-fault.js';
 import { canJoin, copyToParts } from './s3-join.js';
 import { objectsBelow } from './s3-list.js';
 import { partsOf } from './s3-multipart.js';
+import { partIn } from './s3-part.js';
+import type { S3Part } from './s3-part.js';
 import { PartBuffer } from './s3-part-buffer.js';
 import { PartOnItsWay } from './s3-part-on-its-way.js';
 import { MAX_PARTS } from './s3-upload.js';
@@ -25,7 +26,7 @@ export const S3_TAILS = '.nestjs-files/tails';
 
 /** How far an upload is: its whole parts, and so many bytes of the next one. */
 interface Progress {
-  parts: UploadedPart[];
+  parts: S3Part[];
   tail: number;
   /** Whether there is a tail, also one that does not count any more. */
   hasTail: boolean;
@@ -170,12 +171,11 @@ export class S3ResumableUploads implements ResumableUploadAdapter {
     return part;
   }
 
-  async #send(location: string, UploadId: string, number: number, bytes: Buffer): Promise<UploadedPart> {
+  async #send(location: string, UploadId: string, number: number, bytes: Buffer): Promise<S3Part> {
     assertNumber(number);
     const at = { ...this.bucket.at(location), UploadId, PartNumber: number };
     const part = new UploadPartCommand({ ...at, Body: bytes, ContentLength: bytes.length });
-    const { ETag = '' } = await answerTo(this.bucket.client.send(part));
-    return { number, size: bytes.length, tag: ETag };
+    return partIn(await answerTo(this.bucket.client.send(part)), number, bytes.length);
   }
 
   /** `undefined` where the multipart upload has ended. */
@@ -186,14 +186,14 @@ export class S3ResumableUploads implements ResumableUploadAdapter {
     return { parts, tail: counts ? tail.size : 0, hasTail: tail !== undefined };
   }
 
-  async #wholeParts(location: string, handle: string): Promise<UploadedPart[] | undefined> {
+  async #wholeParts(location: string, handle: string): Promise<S3Part[] | undefined> {
     const { partSize, uploadId } = read(handle);
-    const parts: UploadedPart[] = [];
+    const parts: S3Part[] = [];
     try {
       // A shorter one is the tail, of a `finish` that was cut off.
-      for await (const { PartNumber = 0, Size = 0, ETag = '' } of partsOf(this.bucket, location, uploadId))
-        if (PartNumber === parts.length + 1 && Size === partSize)
-          parts.push({ number: PartNumber, size: Size, tag: ETag });
+      for await (const part of partsOf(this.bucket, location, uploadId))
+        if (part.PartNumber === parts.length + 1 && part.Size === partSize)
+          parts.push(partIn(part, part.PartNumber, partSize));
       return parts;
     } catch (error) {
       if (isAnswer(error, 404)) return undefined;

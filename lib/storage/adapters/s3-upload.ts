@@ -10,6 +10,7 @@ import { LocationTakenError } from '../../errors/storage.errors.js';
 import { placeholderOf, metadataOf, newTag } from './s3-bucket.js';
 import type { S3Bucket } from './s3-bucket.js';
 import { answerTo, isAnswer } from './s3-fault.js';
+import { checksumsIn } from './s3-part.js';
 
 /** S3 takes no more of one upload. */
 export const MAX_PARTS = 10_000;
@@ -80,10 +81,8 @@ export class S3Upload {
   async #start(send: (at: S3PartPlace) => Promise<Partial<UploadPartCommandOutput> | CopyPartResult>): Promise<void> {
     const PartNumber = ++this.#count;
     const one = send({ ...this.#at, PartNumber })
-      .then(({ ETag, ChecksumCRC32, ChecksumCRC32C, ChecksumCRC64NVME, ChecksumSHA1, ChecksumSHA256 }) => {
-        // A server that was given checksums wants to see them again.
-        const checksums = { ChecksumCRC32, ChecksumCRC32C, ChecksumCRC64NVME, ChecksumSHA1, ChecksumSHA256 };
-        this.#done[PartNumber - 1] = { PartNumber, ETag, ...checksums };
+      .then((answer) => {
+        this.#done[PartNumber - 1] = { PartNumber, ETag: answer.ETag, ...checksumsIn(answer) };
       })
       .catch((error: unknown) => {
         this.#failure ??= { error };

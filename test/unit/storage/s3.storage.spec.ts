@@ -1,14 +1,19 @@
+import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { S3Client } from '@aws-sdk/client-s3';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { FilesModule } from 'nestjs-files';
 import { s3Storage } from 'nestjs-files/storage/s3';
 import type { S3StorageOptions } from 'nestjs-files/storage/s3';
 import { examplesNotRun } from '../../support/doc-examples.js';
+import { s3Fake } from '../../support/s3-fake.js';
 
 const credentials = { accessKeyId: 'AK', secretAccessKey: 'SK' };
 const asked = { disposition: 'inline', name: 'a.txt', contentType: 'text/plain' } as const;
 
-// What needs no server; the rest is in test/object-storage.
+const MIB = 1024 ** 2;
+
+// What needs no server, or one in this process; the rest is in test/object-storage.
 const storageWith = (options: Partial<S3StorageOptions> = {}) =>
   s3Storage({ client: { region: 'eu-central-1', credentials }, bucket: 'files', ...options });
 
@@ -67,6 +72,23 @@ describe('s3Storage', () => {
       await expect(storage.stat(location)).rejects.toMatchObject({ code: 'FILES_LOCATION_INVALID' });
     },
   );
+
+  it('completes a resumable upload with a client that sends checksums', async () => {
+    const bucket = await s3Fake();
+    const storage = s3Storage({ client: bucket.client(), bucket: 'files', partSize: '5MiB' });
+    const content = randomBytes(11 * MIB);
+    const handle = await storage.resumable('a', (uploads) => uploads.begin('a', content.length));
+    // One part on its way while its bytes arrive, one after it is whole, and one of the tail.
+    for (const [from, to, size] of [
+      [0, 6 * MIB, 6 * MIB],
+      [6 * MIB, content.length, undefined],
+    ] as const) {
+      const piece = Readable.from([content.subarray(from, to)]);
+      expect(await storage.resumable('a', (uploads) => uploads.append('a', handle, from, piece, size))).toBe(to);
+    }
+    await storage.resumable('a', (uploads) => uploads.finish('a', handle));
+    expect(bucket.objects.get('/files/a')?.bytes.equals(content)).toBe(true);
+  });
 
   it('connects to the servers of docs/object-storage.md', async () => {
     const account = 'account';
