@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, readdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Storage } from 'nestjs-files/storage';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { filesBelow, newDirectory } from '../../support/files-directory.js';
 
@@ -11,6 +12,30 @@ function setUp(options: { fsync?: boolean } = {}) {
   const parent = newDirectory();
   const root = join(parent, 'files');
   return { parent, root, storage: fsStorage({ root, ...options }) };
+}
+
+const NOBODY = 65_534;
+const oldPartial = `.old.${randomUUID()}.part`;
+
+async function locationsOf(storage: Storage): Promise<string[]> {
+  const found = [];
+  for await (const { location } of storage.list()) found.push(location);
+  return found.sort();
+}
+
+/** Runs it as a user who owns the directory, but not what modes forbid: root may read everything. */
+async function asOneWhoIsNotRoot(directory: string, work: () => Promise<void>): Promise<void> {
+  const { geteuid, seteuid } = process;
+  if (geteuid?.() !== 0 || !seteuid) return work();
+  const entries = await readdir(directory, { recursive: true });
+  for (const path of [join(directory, '..'), directory, ...entries.map((entry) => join(directory, entry))])
+    await chown(path, NOBODY, NOBODY);
+  seteuid(NOBODY);
+  try {
+    await work();
+  } finally {
+    seteuid(0);
+  }
 }
 
 describe('fsStorage', () => {
@@ -129,6 +154,27 @@ describe('fsStorage', () => {
       for await (const { location } of storage.list('out')) found.push(location);
     };
     await expect(outside()).rejects.toMatchObject({ code: 'FILES_LOCATION_INVALID' });
+  });
+
+  it('passes over a lost+found at its top that it cannot read, and over no other directory', async (context) => {
+    const { root, storage } = setUp();
+    if (process.platform === 'win32') context.skip('its directories have no modes');
+    await storage.write('a/file', Readable.from([Buffer.from('x')]));
+    await writeFile(join(root, 'a', oldPartial), 'x');
+    await utimes(join(root, 'a', oldPartial), 0, 0);
+    await mkdir(join(root, 'lost+found'), { mode: 0 });
+    onTestFinished(() => chmod(join(root, 'lost+found'), 0o700));
+    await asOneWhoIsNotRoot(root, async () => {
+      expect(await locationsOf(storage)).toEqual(['a/file']);
+      expect(await storage.removeLeftovers(new Date())).toEqual({ count: 1, size: 1 });
+    });
+    await mkdir(join(root, 'a/lost+found'), { mode: 0 });
+    onTestFinished(() => chmod(join(root, 'a/lost+found'), 0o700));
+    await asOneWhoIsNotRoot(root, async () => {
+      const told = { code: 'FILES_STORAGE_FAILED', message: expect.stringContaining('a/lost+found') };
+      await expect(locationsOf(storage)).rejects.toMatchObject(told);
+      await expect(storage.removeLeftovers(new Date())).rejects.toMatchObject(told);
+    });
   });
 
   it('removes unfinished files once they are old, and only these', async () => {
