@@ -22,7 +22,7 @@ export class FsMark implements MarkPlace {
   /** The path itself, if nothing is there. */
   async resolved(): Promise<string> {
     try {
-      return await realpath(this.place);
+      return this.root.real ?? (await realpath(this.place));
     } catch (error) {
       if (isMissing(error)) return this.place;
       throw error;
@@ -32,9 +32,10 @@ export class FsMark implements MarkPlace {
   /** Reads the file when it is another than before; looking at it is one call. */
   async read(): Promise<string | undefined> {
     try {
-      const { dev, ino, mtimeNs, size } = await stat(this.#path, { bigint: true });
+      const path = this.#path;
+      const { dev, ino, mtimeNs, size } = await stat(path, { bigint: true });
       const key = [dev, ino, mtimeNs, size].join(' ');
-      if (this.#seen?.key !== key) this.#seen = { key, mark: await readFile(this.#path, 'utf8') };
+      if (this.#seen?.key !== key) this.#seen = { key, mark: await readFile(path, 'utf8') };
       return this.#seen.mark;
     } catch (error) {
       if (isMissing(error)) return undefined;
@@ -43,16 +44,17 @@ export class FsMark implements MarkPlace {
   }
 
   create(mark: string): Promise<boolean> {
-    return this.#write(mark, (partial) => publish(partial, this.#path, this.modes.file));
+    return this.#write(mark, (partial, path) => publish(partial, path, this.modes.file));
   }
 
   async replace(mark: string): Promise<void> {
-    await this.#write(mark, (partial) => rename(partial, this.#path));
+    await this.#write(mark, (partial, path) => rename(partial, path));
   }
 
-  async #write<T>(mark: string, place: (partial: string) => Promise<T>): Promise<T> {
+  async #write<T>(mark: string, place: (partial: string, path: string) => Promise<T>): Promise<T> {
     const root = await this.root.prepare();
-    const directory = dirname(this.#path);
+    const path = this.#path;
+    const directory = dirname(path);
     await mkdir(directory, { mode: this.modes.directory }).catch((error: unknown) => {
       if (!isFault(error, 'EEXIST')) throw error;
     });
@@ -65,7 +67,7 @@ export class FsMark implements MarkPlace {
       } finally {
         await handle.close();
       }
-      const placed = await place(partial);
+      const placed = await place(partial, path);
       await syncDirectory(directory);
       await syncDirectory(root);
       return placed;
@@ -74,7 +76,8 @@ export class FsMark implements MarkPlace {
     }
   }
 
+  /** Where the bytes are: a link on the way may lead elsewhere by now. */
   get #path(): string {
-    return join(this.place, FS_MARK);
+    return join(this.root.real ?? this.place, FS_MARK);
   }
 }

@@ -36,6 +36,11 @@ export class FsRoot {
     private readonly modes: FsModes,
   ) {}
 
+  /** The resolved path of the directory, once it is prepared: all bytes are below it, wherever links lead later. */
+  get real(): string | undefined {
+    return this.#real;
+  }
+
   /** Makes the directory, if it is missing, and resolves it. */
   async prepare(): Promise<string> {
     // Directories above the root do not belong to the storage.

@@ -145,7 +145,7 @@ class FsAdapter implements StorageAdapter {
   async *list(directory?: string): AsyncGenerator<LocatedObject, void> {
     const place = directory === undefined ? undefined : await this.#root.find(`${directory}/.`);
     if (directory !== undefined && place === undefined) return;
-    const files = place ? walk(place.directory, `${directory}/`) : walk(await this.#root.prepare());
+    const files = place ? walk(place.directory, `${directory}/`) : walk(await this.#resolvedRoot());
     for await (const { location, path } of files) {
       if (isPartial(basename(location)) || location === FS_MARK) continue;
       const found = await look({ path });
@@ -155,7 +155,7 @@ class FsAdapter implements StorageAdapter {
 
   async removeLeftovers(before: Date, signal?: AbortSignal): Promise<Leftovers> {
     const removed = { count: 0, size: 0 };
-    for await (const { location, path } of walk(await this.#root.prepare())) {
+    for await (const { location, path } of walk(await this.#resolvedRoot())) {
       if (signal?.aborted) break;
       if (!isPartial(basename(location))) continue;
       const found = await look({ path });
@@ -165,6 +165,10 @@ class FsAdapter implements StorageAdapter {
       removed.size += found.size;
     }
     return removed;
+  }
+
+  async #resolvedRoot(): Promise<string> {
+    return this.#root.real ?? (await this.#root.prepare());
   }
 
   async #create(location: string, fill: (partial: string) => Promise<void>): Promise<void> {

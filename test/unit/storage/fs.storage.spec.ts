@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, chown, mkdir, readFile, readdir, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, mkdir, readFile, readdir, rm, symlink, unlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -175,6 +175,30 @@ describe('fsStorage', () => {
       await expect(locationsOf(storage)).rejects.toMatchObject(told);
       await expect(storage.removeLeftovers(new Date())).rejects.toMatchObject(told);
     });
+  });
+
+  it('looks for its mark where its bytes are, also after a link to it leads elsewhere', async () => {
+    const parent = newDirectory();
+    const [link, before, after] = ['files', 'a', 'b'].map((name) => join(parent, name)) as [string, string, string];
+    await mkdir(before);
+    await symlink(before, link);
+    const storage = fsStorage({ root: link });
+    await storage.connect();
+    await storage.markPlace?.replace('mine');
+    storage.expectMark('mine');
+    await cp(before, after, { recursive: true });
+    await unlink(link);
+    await symlink(after, link);
+    await writeFile(join(after, oldPartial), 'x');
+    await utimes(join(after, oldPartial), 0, 0);
+    await storage.write('first', Readable.from([Buffer.from('x')]));
+    expect(await locationsOf(storage)).toEqual(['first']);
+    expect(await storage.removeLeftovers(new Date())).toEqual({ count: 0, size: 0 });
+    await rm(join(before, '.nestjs-files'), { recursive: true });
+    const writing = storage.write('second', Readable.from([Buffer.from('x')]));
+    await expect(writing).rejects.toMatchObject({ code: 'FILES_STORAGE_MARK_MISMATCHED' });
+    expect(await filesBelow(before)).toEqual(['first']);
+    expect(await filesBelow(after)).toEqual([oldPartial]);
   });
 
   it('removes unfinished files once they are old, and only these', async () => {
