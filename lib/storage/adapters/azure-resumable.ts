@@ -44,12 +44,9 @@ export class AzureResumableUploads implements ResumableUploadAdapter {
   async append(location: string, _handle: string, offset: number, content: AsyncIterable<Uint8Array>): Promise<number> {
     const blob = this.#blob(location);
     let position = offset;
-    await sendInPieces(content, BLOCK_SIZE, async (all) => {
-      for (let at = 0; at < all.length; at += BLOCK_SIZE) {
-        const block = all.subarray(at, at + BLOCK_SIZE);
-        await this.#appendBlock(blob, block, position);
-        position += block.length;
-      }
+    await sendInPieces(content, BLOCK_SIZE, async (block) => {
+      await this.#appendBlock(blob, block, position);
+      position += block.length;
     });
     return position;
   }

@@ -1,7 +1,10 @@
+import { Readable } from 'node:stream';
 import { ContainerClient, StorageSharedKeyCredential } from '@azure/storage-blob';
+import type { AppendBlobAppendBlockResponse, AppendBlobClient } from '@azure/storage-blob';
 import { describe, expect, it } from 'vitest';
 import { azureStorage } from 'nestjs-files/storage/azure';
 
+const MIB = 1024 ** 2;
 const credential = new StorageSharedKeyCredential('acme', Buffer.from('key').toString('base64'));
 const container = new ContainerClient('https://acme.blob.core.windows.net/files', credential);
 const refused = (reason: RegExp) =>
@@ -44,4 +47,39 @@ describe('azureStorage', () => {
     expect(() => storage.assertLocation('a\uFFFE')).toThrow(/lists cannot show/);
     storage.assertLocation(longest);
   });
+
+  it('appends in blocks of 4 MiB, however the content is cut', async () => {
+    const { blocks, append } = appending();
+    expect(await append(Readable.from(chunksOf(8 * MIB, 60_000)))).toBe(8 * MIB);
+    expect(await append(Readable.from([Buffer.alloc(9 * MIB), Buffer.alloc(1)]))).toBe(9 * MIB + 1);
+    const offsets = [0, 4 * MIB, 0, 4 * MIB, 8 * MIB];
+    const lengths = [4 * MIB, 4 * MIB, 4 * MIB, 4 * MIB, MIB + 1];
+    expect(blocks).toEqual(offsets.map((offset, at) => ({ offset, length: lengths[at] })));
+  });
+
+  it('appends nothing after a block that Azure refused', async () => {
+    const { blocks, append } = appending(new Error('refused'));
+    await expect(append(Readable.from([Buffer.alloc(5 * MIB), Buffer.alloc(1)]))).rejects.toThrow('refused');
+    expect(blocks).toHaveLength(1);
+  });
 });
+
+/** A storage of a container that takes or refuses blocks, and what it was sent. */
+function appending(refusal?: Error) {
+  const blocks: { offset: number; length: number }[] = [];
+  const appendBlock: AppendBlobClient['appendBlock'] = async (_body, length, { conditions } = {}) => {
+    blocks.push({ offset: conditions?.appendPosition ?? -1, length });
+    if (refusal) throw refusal;
+    return {} as AppendBlobAppendBlockResponse;
+  };
+  const faked = Object.assign(Object.create(container) as ContainerClient, {
+    getAppendBlobClient: () => ({ appendBlock }),
+  });
+  const storage = azureStorage({ container: faked });
+  const append = (content: Readable) => storage.resumable('a', (uploads) => uploads.append('a', '', 0, content));
+  return { blocks, append };
+}
+
+function* chunksOf(size: number, length: number): Generator<Buffer, void> {
+  for (let at = 0; at < size; at += length) yield Buffer.alloc(Math.min(length, size - at));
+}
