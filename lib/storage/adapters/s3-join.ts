@@ -1,21 +1,21 @@
 import { UploadPartCopyCommand } from '@aws-sdk/client-s3';
 import type { JoinedObject } from '../resumable-upload-adapter.js';
 import type { S3Bucket } from './s3-bucket.js';
+import { MAX_COPIED_PART } from './s3-copy.js';
 import { answerTo } from './s3-fault.js';
 import { partIn } from './s3-part.js';
 import type { S3Part } from './s3-part.js';
 
 const MIB = 1024 ** 2;
-// S3 takes no smaller part before the last one, and copies no larger one.
+// S3 takes no smaller part before the last one.
 const MIN_PART = 5 * MIB;
-const MAX_COPY = 5 * 1024 * MIB;
 
 /** Whether the bucket can make parts of these objects itself. */
 export function canJoin(bucket: S3Bucket, objects: readonly JoinedObject[]): boolean {
   return objects.every(({ location, size }, at) => {
     const isLast = at === objects.length - 1;
     // Ceph decodes the source of a copied part twice: it would copy another object, and say nothing.
-    return size <= MAX_COPY && size >= (isLast ? 1 : MIN_PART) && !bucket.at(location).Key.includes('%');
+    return size <= MAX_COPIED_PART && size >= (isLast ? 1 : MIN_PART) && !bucket.at(location).Key.includes('%');
   });
 }
 

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { FilesModule } from 'nestjs-files';
 import { s3Storage } from 'nestjs-files/storage/s3';
 import type { S3StorageOptions } from 'nestjs-files/storage/s3';
+import { copyRanges } from '../../../lib/storage/adapters/s3-copy.js';
 import { examplesNotRun } from '../../support/doc-examples.js';
 import { s3Fake } from '../../support/s3-fake.js';
 
@@ -12,6 +13,7 @@ const credentials = { accessKeyId: 'AK', secretAccessKey: 'SK' };
 const asked = { disposition: 'inline', name: 'a.txt', contentType: 'text/plain' } as const;
 
 const MIB = 1024 ** 2;
+const GIB = 1024 * MIB;
 
 // What needs no server, or one in this process; the rest is in test/object-storage.
 const storageWith = (options: Partial<S3StorageOptions> = {}) =>
@@ -89,6 +91,21 @@ describe('s3Storage', () => {
     await storage.resumable('a', (uploads) => uploads.finish('a', handle));
     expect(bucket.objects.get('/files/a')?.bytes.equals(content)).toBe(true);
   });
+
+  it.each([8 * MIB, 320 * MIB, 321 * MIB, 5 * GIB])(
+    'copies in parts of at most 5 GiB with a partSize of %d',
+    (partSize) => {
+      for (const size of [5 * GIB, 5 * GIB + 1, 12 * GIB, 5120 * GIB]) {
+        const ranges = copyRanges(size, partSize).map((range = `bytes=0-${size - 1}`) => range.slice(6).split('-'));
+        const starts = ranges.map(([start]) => Number(start));
+        const ends = ranges.map(([, last]) => Number(last) + 1);
+        expect(starts).toEqual([0, ...ends.slice(0, -1)]);
+        expect(ends.at(-1)).toBe(size);
+        expect(Math.max(...ends.map((end, at) => end - (starts[at] ?? 0)))).toBeLessThanOrEqual(5 * GIB);
+        expect(ranges.length).toBeLessThanOrEqual(10_000);
+      }
+    },
+  );
 
   it('connects to the servers of docs/object-storage.md', async () => {
     const account = 'account';
