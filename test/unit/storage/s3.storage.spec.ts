@@ -107,6 +107,42 @@ describe('s3Storage', () => {
     },
   );
 
+  it.each(['ExpiredToken', 'InvalidToken', 'TokenRefreshRequired', 'RequestTimeout'])(
+    'removes many objects with one request again after an answer %s',
+    async (code) => {
+      const { bucket, storage, together, singly } = await removing();
+      bucket.refuse = (request) => (together.test(request) ? { status: 400, code } : undefined);
+      await expect(storage.removeAll(['a', 'b'])).rejects.toThrow(code);
+      expect(bucket.requests.filter((request) => singly.test(request))).toEqual([]);
+      bucket.refuse = () => undefined;
+      await storage.removeAll(['a', 'b']);
+      expect(bucket.requests.filter((request) => singly.test(request))).toEqual([]);
+      expect([...bucket.objects.keys()]).toEqual([]);
+    },
+  );
+
+  it('removes objects one by one on a server that cannot remove many, and asks it no more', async () => {
+    const { bucket, storage, together, singly } = await removing();
+    bucket.refuse = (request) => (together.test(request) ? { status: 501, code: 'NotImplemented' } : undefined);
+    await storage.removeAll(['a', 'b']);
+    expect([...bucket.objects.keys()]).toEqual([]);
+    expect(bucket.requests.filter((request) => singly.test(request))).toHaveLength(2);
+    const asked = bucket.requests.length;
+    await storage.removeAll(['a', 'b']);
+    expect(bucket.requests.slice(asked).filter((request) => together.test(request))).toEqual([]);
+  });
+
+  it('removes many objects with one request again after a server refused every removal', async () => {
+    const { bucket, storage, together } = await removing();
+    bucket.refuse = () => ({ status: 400, code: 'AuthorizationHeaderMalformed' });
+    await expect(storage.removeAll(['a', 'b'])).rejects.toThrow('AuthorizationHeaderMalformed');
+    bucket.refuse = () => undefined;
+    const asked = bucket.requests.length;
+    await storage.removeAll(['a', 'b']);
+    expect(bucket.requests.slice(asked).filter((request) => together.test(request))).toHaveLength(1);
+    expect([...bucket.objects.keys()]).toEqual([]);
+  });
+
   it('connects to the servers of docs/object-storage.md', async () => {
     const account = 'account';
     const servers = {
@@ -158,3 +194,12 @@ describe('s3Storage', () => {
     expect(await examplesNotRun('object-storage.md', import.meta.url)).toEqual([]);
   });
 });
+
+/** A storage on a bucket with two objects, and what its removals look like. */
+async function removing() {
+  const bucket = await s3Fake();
+  const client = bucket.client({ maxAttempts: 1 });
+  const storage = s3Storage({ client, bucket: 'files' });
+  for (const location of ['a', 'b']) await storage.write(location, Readable.from([Buffer.from(location)]));
+  return { bucket, storage, together: /^POST .*delete/, singly: /^DELETE / };
+}
