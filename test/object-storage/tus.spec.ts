@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { expect, it } from 'vitest';
 import { startApp } from '../support/http-app.js';
 import { openPatch, tusOf } from '../support/tus-app.js';
@@ -84,4 +85,17 @@ it('sends a part again whose request has failed', async () => {
   const { id } = await create({ 'Upload-Length': bytes.length }, bytes);
   expect((await content(id)).equals(bytes)).toBe(true);
   expect(proxy.requests.filter(isPart)).toHaveLength(2);
+});
+
+it('appends nothing behind a tail that another request has replaced', async () => {
+  const { storage, inside } = await newS3Storage({ partSize: PART });
+  const on = storage.resumable.bind(storage);
+  const handle = await on('file', (place) => place.begin('file', 100));
+  const append = (offset: number, text: string) =>
+    on('file', (place) => place.append('file', handle, offset, Readable.from([Buffer.from(text)])));
+  await append(0, 'hello');
+  await append(5, ', world');
+  await expect(append(5, ' again')).rejects.toMatchObject({ code: 'FILES_STORAGE_FAILED' });
+  await on('file', (place) => place.finish('file', handle));
+  expect(await inside.content('file')).toBe('hello, world');
 });

@@ -28,12 +28,18 @@ export async function startTus(platform: Platform, options: Partial<FilesModuleO
   return { ...app, ...tusOf(app) };
 }
 
-/** Two machines with one database and one directory. A lease lasts for `lease` milliseconds. */
-export async function tusMachines(platform: Platform, lease = UPLOAD_LEASE_DEFAULT) {
+/**
+ * Two machines with one database and one directory, or the given storages. A lease lasts for `lease` milliseconds.
+ */
+export async function tusMachines(
+  platform: Platform,
+  lease = UPLOAD_LEASE_DEFAULT,
+  further: Partial<FilesModuleOptions> = {},
+) {
   const root = newDirectory();
   const database = { type: 'better-sqlite3', database: join(newDirectory(), 'files.sqlite') } as const;
   const start = async () => {
-    const options = { storages: { default: fsStorage({ root }) } };
+    const options = { storages: { default: fsStorage({ root }) }, ...further };
     const app = await startApp({ platform, database, options, overrides: [[UPLOAD_LEASE, lease]] });
     return { ...app, ...tusOf(app) };
   };

@@ -26,8 +26,8 @@ export class UploadLease {
   }
 
   /**
-   * The chunks of the content, as long as the lease holds; throws `UploadBusyError` once it is lost. While the client
-   * sends nothing, the lease is not renewed: another request may go on then.
+   * The chunks of the content, as long as the lease holds; throws `UploadBusyError` once it is lost, also at the end of
+   * the content. While the client sends nothing, the lease is not renewed: another request may go on then.
    */
   async *watched(content: ArrivingContent): AsyncGenerator<Uint8Array, void> {
     const chunks = content[Symbol.asyncIterator]();
@@ -39,10 +39,11 @@ export class UploadLease {
         const { done, value } = await chunks.next();
         this.#isPulling = false;
         this.#hasMoved = true;
-        if (done === true) return;
-        // The client has paused: another request may have gone on meanwhile, and the file may even be complete.
+        // The client has paused, or was cut off: another request may have gone on meanwhile, and the file may even be
+        // complete. At the end, too: the storage writes the rest then.
         if (performance.now() - this.#renewedAt > this.lasts / 2) await this.#renew();
         this.assertHeld();
+        if (done === true) return;
         yield value;
       }
     } finally {

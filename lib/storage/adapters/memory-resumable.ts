@@ -1,3 +1,4 @@
+import { UploadBusyError } from '../../errors/uploads.errors.js';
 import type { ResumableUploadAdapter } from '../resumable-upload-adapter.js';
 
 /** Uploads in several requests, kept in memory until they are finished. */
@@ -12,11 +13,14 @@ export function memoryResumable(
     offset: async (location) => (open.has(location) || !isTaken(location) ? arrived(location).length : undefined),
     async append(location, _handle, offset, content) {
       const chunks = [arrived(location).subarray(0, offset)];
+      const keep = (): void => void open.set(location, Buffer.concat(chunks));
       try {
         for await (const chunk of content) chunks.push(Buffer.from(chunk));
-      } finally {
-        open.set(location, Buffer.concat(chunks));
+      } catch (error) {
+        if (!(error instanceof UploadBusyError)) keep();
+        throw error;
       }
+      keep();
       return arrived(location).length;
     },
     head: async (location, _handle, size) => Buffer.from(arrived(location).subarray(0, size)),

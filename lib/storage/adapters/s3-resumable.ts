@@ -5,9 +5,10 @@ import { UploadBusyError } from '../../errors/uploads.errors.js';
 import { locationKey } from '../location-key.js';
 import type { JoinedObject, ResumableUploadAdapter } from '../resumable-upload-adapter.js';
 import type { Leftovers } from '../storage-adapter.js';
+import { tagIn } from './s3-bucket.js';
 import type { S3Bucket } from './s3-bucket.js';
 import type { S3DirectUploads } from './s3-direct-uploads.js';
-import { answerTo, isAnswer, isMissingObject } from './s3-fault.js';
+import { answerTo, isAnswer } from './s3-fault.js';
 import { canJoin, copyToParts } from './s3-join.js';
 import { objectsBelow } from './s3-list.js';
 import { partsOf } from './s3-multipart.js';
@@ -67,8 +68,9 @@ export class S3ResumableUploads implements ResumableUploadAdapter {
     size = 0,
   ): Promise<number> {
     const { partSize } = read(handle);
-    const begun = new PartBuffer(partSize, Math.floor(offset / partSize));
-    for (const piece of begun.piecesOf(await this.#tail(location, offset % partSize))) begun.add(piece);
+    const parts = Math.floor(offset / partSize);
+    const begun = new PartBuffer(partSize, parts);
+    for (const piece of begun.piecesOf(await this.#tail(location, parts, offset % partSize))) begun.add(piece);
     const failure = await this.#fill(location, handle, begun, { content, size });
     if (failure?.error instanceof UploadBusyError) throw failure.error;
     const rest = begun.rest();
@@ -79,7 +81,7 @@ export class S3ResumableUploads implements ResumableUploadAdapter {
 
   async head(location: string, handle: string, size: number): Promise<Buffer> {
     const progress = await this.#progress(location, handle);
-    const tail = progress?.parts.length === 0 ? await this.#tail(location, progress.tail) : Buffer.alloc(0);
+    const tail = progress?.parts.length === 0 ? await this.#tail(location, 0, progress.tail) : Buffer.alloc(0);
     return tail.subarray(0, size);
   }
 
@@ -89,8 +91,10 @@ export class S3ResumableUploads implements ResumableUploadAdapter {
     if (progress) {
       const { parts, tail } = progress;
       // A file of no bytes has one part, too.
-      if (tail > 0 || parts.length === 0)
-        parts.push(await this.#send(location, uploadId, parts.length + 1, await this.#tail(location, tail)));
+      if (tail > 0 || parts.length === 0) {
+        const rest = await this.#tail(location, parts.length, tail);
+        parts.push(await this.#send(location, uploadId, parts.length + 1, rest));
+      }
       await this.multipart.finish(location, { handle: uploadId, partSize: this.partSize }, parts);
     }
     if (progress?.hasTail !== false) await this.bucket.remove(tailAt(location));
@@ -201,15 +205,13 @@ export class S3ResumableUploads implements ResumableUploadAdapter {
     }
   }
 
-  async #tail(location: string, size: number): Promise<Buffer> {
+  /** The tail behind so many parts. Throws where there is another one, or none: somebody else has gone on. */
+  async #tail(location: string, parts: number, size: number): Promise<Buffer> {
     if (size === 0) return Buffer.alloc(0);
-    try {
-      const { Body } = await this.bucket.get(tailAt(location));
-      return await buffer(Body as Readable);
-    } catch (error) {
-      if (isMissingObject(error)) return Buffer.alloc(0);
-      throw error;
-    }
+    const { Body, Metadata } = await this.bucket.get(tailAt(location));
+    const tail = await buffer(Body as Readable);
+    if (tagIn(Metadata) === tagOf(parts) && tail.length === size) return tail;
+    throw new Error(`another request has appended behind part ${parts}`);
   }
 }
 

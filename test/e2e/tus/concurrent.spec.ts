@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { Quotas } from 'nestjs-files/maintenance';
+import { memoryStorage } from 'nestjs-files/storage/memory';
+import { UploadAppends } from '../../../lib/files/resumable/upload-appends.js';
 import { PLATFORMS } from '../../support/http-app.js';
 import { checksum, openPatch, tusMachines } from '../../support/tus-app.js';
 
@@ -94,6 +97,39 @@ describe.each(PLATFORMS)('requests to one upload at once, on two machines with %
     still.request.end(Buffer.alloc(BYTES.length - 1_000_000));
     expect([undefined, 423]).toContain(await still.answered);
     expect((await content(id)).equals(BYTES)).toBe(true);
+  });
+
+  it('write nothing of a client that was cut off after another machine took over', async () => {
+    const { one, two } = await tusMachines(platform, 1_000, { storages: { default: memoryStorage() } });
+    const appends = vi.spyOn(one.app.get(UploadAppends), 'append');
+    const { path, id } = await one.create({ 'Upload-Length': BYTES.length });
+    const still = openPatch(one.url, path, 0, BYTES.length);
+    still.request.write(Buffer.alloc(100_000));
+    await expect.poll(() => appends.mock.results.length, SOON).toBe(1);
+    const statusOf = async () => (await two.patch(path, 0, BYTES.subarray(0, 2_000_000))).status;
+    await expect.poll(statusOf, { timeout: 20_000, interval: 50 }).toBe(204);
+    still.request.destroy();
+    await expect(appends.mock.results[0]?.value).rejects.toMatchObject({ code: 'FILES_UPLOAD_BUSY' });
+    expect(await two.offset(path)).toBe(2_000_000);
+    expect((await two.patch(path, 2_000_000, BYTES.subarray(2_000_000))).status).toBe(204);
+    expect((await two.content(id)).equals(BYTES)).toBe(true);
+  });
+
+  it('count the bytes of an upload of unknown length once another machine took over from a client that was cut off', async () => {
+    const { one, two } = await tusMachines(platform, 1_000, { quotas: { user: { bytes: 2_000_000 } } });
+    const usage = () => two.app.get(Quotas).usage({ type: 'user', id: 'ada' });
+    const appends = vi.spyOn(one.app.get(UploadAppends), 'append');
+    const { path, id } = await one.create({ 'Upload-Defer-Length': 1 });
+    const still = openPatch(one.url, path, 0, 1_000_000);
+    still.request.write(BYTES.subarray(0, 300_000));
+    await expect.poll(() => two.offset(path), SOON).toBe(300_000);
+    const statusOf = async () => (await two.patch(path, 300_000, BYTES.subarray(300_000, 800_000))).status;
+    await expect.poll(statusOf, { timeout: 20_000, interval: 50 }).toBe(204);
+    still.request.destroy();
+    await expect(appends.mock.results[0]?.value).rejects.toMatchObject({ code: 'FILES_UPLOAD_BUSY' });
+    expect(await usage()).toEqual({ bytes: 800_000, count: 1 });
+    expect((await two.patch(path, 800_000, '', { 'Upload-Length': 800_000 })).headers.get('file-id')).toBe(id);
+    expect(await usage()).toEqual({ bytes: 800_000, count: 1 });
   });
 
   it('end a request that appends when the upload is given up', async () => {
