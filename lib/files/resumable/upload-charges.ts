@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { IsNull } from 'typeorm';
 import { FileTooLargeError } from '../../errors/files.errors.js';
 import { RequestInvalidError } from '../../errors/requests.errors.js';
-import { UploadLengthExceededError, UploadNotFoundError } from '../../errors/uploads.errors.js';
+import { UploadBusyError, UploadLengthExceededError, UploadNotFoundError } from '../../errors/uploads.errors.js';
 import type { Storage } from '../../storage/storage.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
@@ -79,14 +79,17 @@ export class UploadCharges {
 
   /**
    * Counts so many bytes for the owner, in all. Throws `UploadNotFoundError` where the upload has ended: they count no
-   * more.
+   * more. Throws `UploadBusyError` where another request has counted since the row was read.
    */
   async #charge(row: FileUpload, size: number, further: Partial<FileUpload> = {}): Promise<void> {
     const { id } = row;
     if (size === row.size && Object.keys(further).length === 0) return;
     await this.transactor.run(async ({ manager }) => {
-      const { affected } = await manager.update(FileUpload, { id, endedAt: IsNull() }, { size, ...further });
-      if (affected !== 1) throw new UploadNotFoundError(id);
+      const open = { id, endedAt: IsNull() };
+      // The owner is charged the difference to what the row says.
+      const { affected } = await manager.update(FileUpload, { ...open, size: row.size }, { size, ...further });
+      if (affected !== 1)
+        throw (await manager.existsBy(FileUpload, open)) ? new UploadBusyError(id) : new UploadNotFoundError(id);
       await this.ownership.onReserve(ownerOf(row), { bytes: size - row.size, count: 0 }, manager);
     });
     row.size = size;

@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { Quotas } from 'nestjs-files/maintenance';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { UploadAppends } from '../../../lib/files/resumable/upload-appends.js';
+import { UploadCharges } from '../../../lib/files/resumable/upload-charges.js';
 import { PLATFORMS } from '../../support/http-app.js';
 import { checksum, openPatch, tusMachines } from '../../support/tus-app.js';
 
@@ -130,6 +131,22 @@ describe.each(PLATFORMS)('requests to one upload at once, on two machines with %
     expect(await usage()).toEqual({ bytes: 800_000, count: 1 });
     expect((await two.patch(path, 800_000, '', { 'Upload-Length': 800_000 })).headers.get('file-id')).toBe(id);
     expect(await usage()).toEqual({ bytes: 800_000, count: 1 });
+  });
+
+  it('count the bytes of one of two that count at once, and refuse the other', async () => {
+    const { one, two, rows } = await tusMachines(platform, undefined, { quotas: { user: { bytes: 2_000_000 } } });
+    const { path, id } = await one.create({ 'Upload-Defer-Length': 1 });
+    const read = () => rows.findOneByOrFail({ id });
+    const [first, second] = [await read(), await read()];
+    await one.app.get(UploadCharges).settle(first, 500);
+    const counted = two.app.get(UploadCharges).settle(second, 300);
+    await expect(counted).rejects.toMatchObject({ code: 'FILES_UPLOAD_BUSY' });
+    const usage = await one.app.get(Quotas).usage({ type: 'user', id: 'ada' });
+    expect([usage, (await read()).size]).toEqual([{ bytes: 500, count: 1 }, 500]);
+    expect((await two.send('DELETE', path)).status).toBe(204);
+    const late = one.app.get(UploadCharges).settle(first, 700);
+    await expect(late).rejects.toMatchObject({ code: 'FILES_UPLOAD_NOT_FOUND' });
+    expect(await one.app.get(Quotas).usage({ type: 'user', id: 'ada' })).toEqual({ bytes: 0, count: 0 });
   });
 
   it('end a request that appends when the upload is given up', async () => {
