@@ -1,7 +1,12 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { In } from 'typeorm';
 import { ActorSource } from '../actor/actor.js';
-import { LocationInvalidError, LocationRefusedError, LocationRegisteredError } from '../errors/storage.errors.js';
+import {
+  LocationInvalidError,
+  LocationNotFoundError,
+  LocationRefusedError,
+  LocationRegisteredError,
+} from '../errors/storage.errors.js';
 import { locationKey } from '../storage/location-key.js';
 import type { ReadsTogether } from '../storage/reads-together.js';
 import type { Storage } from '../storage/storage.js';
@@ -64,6 +69,7 @@ export class FileRegistration {
     // An early answer, before the bytes are read; the unique index decides.
     const [registered] = await this.#registered(candidates);
     if (registered) throw alreadyRegistered(registered);
+    await this.#assertNoneGoing(candidates);
     const origins = new Set(candidates.map(({ storage }) => storage));
     const reads = new Map([...origins].map((from) => [from, from.beginReads()]));
     const files = await inLanes(candidates, concurrency, async (candidate) => {
@@ -75,7 +81,14 @@ export class FileRegistration {
       );
     });
     try {
-      await this.transactor.run(({ manager }) => this.#insert(manager, files, candidates), { retry: REGISTER_RETRIES });
+      await this.transactor.run(
+        async ({ manager }) => {
+          await this.#insert(manager, files, candidates);
+          await assertThere(files, candidates, concurrency);
+          for (const file of files) await this.hooks?.run(file, 'register');
+        },
+        { retry: REGISTER_RETRIES },
+      );
     } catch (error) {
       if (databaseFault(error) !== 'unique') throw error;
       const [taken = candidates[0]] = await this.#registered(candidates);
@@ -93,7 +106,14 @@ export class FileRegistration {
     await this.ownership.onCreateAll(files, manager);
     // The insert waits for a deletion of a file at the same location, so that its intent is there by now.
     await this.journal.assertNonePending(manager, candidates);
-    for (const file of files) await this.hooks?.run(file, 'register');
+  }
+
+  /**
+   * Throws `LocationPendingError` where bytes are about to be removed that `assertThere()` could not miss afterwards.
+   */
+  async #assertNoneGoing(candidates: readonly Candidate[]): Promise<void> {
+    const unseen = candidates.filter(({ storage }) => storage.can('remove') && !storage.can('stat'));
+    if (unseen.length > 0) await this.transactor.run(({ manager }) => this.journal.assertNonePending(manager, unseen));
   }
 
   async #candidate(
@@ -142,6 +162,22 @@ function assertDistinct(candidates: readonly Candidate[]): void {
     if (seen.has(key)) throw alreadyRegistered(candidate);
     seen.add(key);
   }
+}
+
+/**
+ * Throws `LocationNotFoundError` where the bytes that were read are not there any more: their removal may have begun
+ * before they were read, and its intent be gone by now. Bytes that cannot be removed, or looked at, are not asked for.
+ */
+async function assertThere(
+  files: readonly ManagedFile[],
+  candidates: readonly Candidate[],
+  concurrency: number,
+): Promise<void> {
+  const seen = [...candidates.entries()].filter(([, { storage }]) => storage.can('remove', 'stat'));
+  await inLanes(seen, concurrency, async ([at, { storage, location }]) => {
+    const found = await storage.stat(location);
+    if (found?.size !== files[at]?.size) throw new LocationNotFoundError(location, storage.name);
+  });
 }
 
 /** The size, hash and type of the bytes at the location, all of which are read. */

@@ -9,8 +9,8 @@ export class HeldStorage extends FaultyStorage {
   #held: { opened: Promise<void>; open: () => void } | undefined;
   #arrivals: (() => void)[] = [];
 
-  constructor() {
-    super(memoryStorage());
+  constructor(inner = memoryStorage()) {
+    super(inner);
   }
 
   hold(): void {

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { faultyStorage } from 'nestjs-files/testing';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
@@ -9,10 +9,12 @@ import type { Storage } from '../../../lib/storage/storage.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { assembleFiles, filesHarness, HARNESS_ENTITIES } from '../../support/files-harness.js';
 import { pdf, png } from '../../support/files-samples.js';
+import { HeldStorage } from '../../support/held-storage.js';
 
 const content = Buffer.from('content');
 const user = { type: 'user', id: '1' };
 const put = (storage: Storage, location: string, bytes = content) => storage.write(location, Readable.from([bytes]));
+const blindStorage = () => memoryStorage({ disable: ['stat'] });
 
 describe('FilesService.register', () => {
   it('makes a file of bytes that are there, and tells all about them', async () => {
@@ -64,6 +66,28 @@ describe('FilesService.register', () => {
     await expect(register()).rejects.toMatchObject({ code: 'FILES_LOCATION_PENDING' });
     await sweeper.sweep();
     await expect(register()).rejects.toMatchObject({ code: 'FILES_LOCATION_NOT_FOUND' });
+  });
+
+  it.each([
+    ['by their absence', memoryStorage(), 'FILES_LOCATION_NOT_FOUND'],
+    ['before it reads them, where no storage tells of absence', blindStorage(), 'FILES_LOCATION_PENDING'],
+  ])('refuses bytes whose removal ends while they are read, %s', async (_how, inner, code) => {
+    const storage = new HeldStorage(inner);
+    const { files, intents, rows } = await filesHarness({ storage });
+    const { id, location } = await files.create(content, { name: 'x', storage: 'storage' });
+    storage.hold();
+    await files.delete(id);
+    await storage.underWay(1);
+    const read = storage.readTogether.bind(storage);
+    vi.spyOn(storage, 'readTogether').mockImplementation(async (...args) => {
+      const bytes = await read(...args);
+      storage.release();
+      expect(await intents()).toEqual([]);
+      return bytes;
+    });
+    await expect(files.register(location, { storage: 'storage' })).rejects.toMatchObject({ code });
+    storage.release();
+    expect([await rows(), await intents()]).toEqual([0, []]);
   });
 });
 
