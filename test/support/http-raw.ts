@@ -29,12 +29,13 @@ export function openUpload(
   headers: RequestOptions['headers'] = {},
   agent?: Agent,
   path = '/files',
+  method = 'POST',
 ): ClientRequest {
   return request({
     host: '127.0.0.1',
     port: app.port,
     path,
-    method: 'POST',
+    method,
     agent: agent ?? new Agent({ keepAlive: false }),
     headers: { 'x-user': 'anna', 'content-type': `multipart/form-data; boundary=${BOUNDARY}`, ...headers },
   });

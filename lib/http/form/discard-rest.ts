@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Http2Stream } from 'node:http2';
 
 const MAX_BYTES = 32 * 1024 * 1024;
 const MAX_MILLISECONDS = 5_000;
@@ -22,7 +23,10 @@ export async function orDiscard<T>(request: IncomingMessage, work: () => Promise
  * the answer.
  */
 export async function discardRest(request: IncomingMessage): Promise<void> {
-  if (request.readableEnded || request.destroyed) return;
+  const stream = streamOf(request);
+  // Node keeps it while anything is unread that came before the client closed it without an error.
+  if (request.aborted) stream?.destroy();
+  if (request.readableEnded || request.destroyed || request.aborted) return;
   const isKept = isKeptAlive(request);
   const discarded = new Promise<void>((resolve) => {
     let seen = 0;
@@ -49,6 +53,11 @@ export async function discardRest(request: IncomingMessage): Promise<void> {
     request.resume();
   });
   if (!isKept) await discarded;
+}
+
+/** The stream of a request on HTTP/2. */
+function streamOf(request: IncomingMessage): Http2Stream | undefined {
+  return (request as { stream?: Http2Stream }).stream;
 }
 
 /** Whether the client keeps the connection: https://www.rfc-editor.org/rfc/rfc9112#section-9.3 */

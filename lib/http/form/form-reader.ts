@@ -10,6 +10,7 @@ import {
 import { overrideMember } from '../../unit-of-work/typeorm/override-member.js';
 import { watchArrival } from './arrival.js';
 import { digestedBody } from './body-digest.js';
+import { watchCut } from './cut-off.js';
 import { Inbox } from './inbox.js';
 
 export interface FieldPart {
@@ -66,6 +67,7 @@ export class FormReader {
   /** Bodies that were parsed, and of which not everything was read. */
   readonly #bodies = new Set<Readable>();
   readonly #unwatch: () => void;
+  readonly #uncut: () => void;
   readonly #uncount: () => void;
   /** Bytes of files that were parsed. */
   #content = 0;
@@ -80,6 +82,7 @@ export class FormReader {
     const checked = digestedBody(request);
     this.#parser = openParser(request, limits);
     this.#listen(limits);
+    this.#uncut = watchCut(request, () => this.fail(new UploadAbortedError()));
     this.#unwatch = watchArrival(request, idleTimeout, (error) => this.fail(error));
     this.#entry = checked ?? this.#parser;
     this.#uncount = this.#countOverhead(checked ?? request, limits.overhead);
@@ -99,7 +102,7 @@ export class FormReader {
   close(): void {
     this.#unwatch();
     this.#uncount();
-    this.request.off('close', this.#onClose);
+    this.#uncut();
     this.request.unpipe(this.#entry);
     this.#entry.destroy();
     this.#parser.destroy();
@@ -125,9 +128,6 @@ export class FormReader {
       .on('partsLimit', () => this.fail(new UploadLimitExceededError('the number of parts', parts - 1)))
       .on('error', (error) => this.fail(malformed(error)))
       .on('close', () => this.#inbox.end());
-    // Node reports an interrupted request by an error, by closing, or by both.
-    this.request.on('error', () => this.fail(new UploadAbortedError()));
-    this.request.on('close', this.#onClose);
   }
 
   /**
@@ -154,10 +154,6 @@ export class FormReader {
       return push(chunk);
     });
   }
-
-  readonly #onClose = (): void => {
-    if (!this.request.complete) this.fail(new UploadAbortedError());
-  };
 
   /** Ends the reading, also of a body that somebody reads, with this error. */
   fail(error: Error): void {

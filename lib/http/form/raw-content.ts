@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import { UploadMalformedError, UploadAbortedError } from '../../errors/requests.errors.js';
 import { watchArrival } from './arrival.js';
 import { digestedBody } from './body-digest.js';
+import { watchCut } from './cut-off.js';
 
 /**
  * Gives the body of a request to `store` while it arrives. When `store` fails, the rest of the request is left unread.
@@ -16,23 +17,38 @@ export async function receiveContent<T>(
   const content = digestedBody(request) ?? new PassThrough();
   // It may fail when it is no longer read.
   content.on('error', () => {});
-  const abort = (): void => {
-    if (!request.complete) content.destroy(new UploadAbortedError());
-  };
-  let unwatch: (() => void) | undefined;
+  const abort = (): void => void content.destroy(new UploadAbortedError());
+  const watches: (() => void)[] = [];
   try {
     assertWhole(request);
-    unwatch = watchArrival(request, idleTimeout, (error) => content.destroy(error));
-    request.on('error', abort).on('close', abort).pipe(content);
+    watches.push(
+      watchArrival(request, idleTimeout, (error) => content.destroy(error)),
+      watchCut(request, abort),
+      watchLength(request, abort),
+    );
+    request.pipe(content);
     return await store(content);
   } catch (error) {
     request.unpipe(content);
     content.destroy();
     throw error;
   } finally {
-    unwatch?.();
-    request.off('close', abort);
+    for (const end of watches) end();
   }
+}
+
+/** Calls `onWrong` where the body ends, and has not as many bytes as its Content-Length says. */
+function watchLength(request: IncomingMessage, onWrong: () => void): () => void {
+  const declared = request.headers['content-length'];
+  if (declared === undefined) return () => {};
+  let seen = 0;
+  const count = (chunk: Buffer): void => void (seen += chunk.length);
+  const check = (): void => {
+    if (seen !== Number(declared)) onWrong();
+  };
+  // Before the content is told of the end.
+  request.on('data', count).on('end', check);
+  return () => void request.off('data', count).off('end', check);
 }
 
 function assertWhole(request: IncomingMessage): void {

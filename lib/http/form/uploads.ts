@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { FilesAccess } from '../../access/files-access.js';
 import { FileTypeChangedError } from '../../errors/files.errors.js';
-import { UploadMalformedError } from '../../errors/requests.errors.js';
+import { UploadAbortedError, UploadMalformedError } from '../../errors/requests.errors.js';
 import { ActorSource } from '../../actor/actor.js';
 import type { Actor } from '../../actor/actor.js';
 import type { NewFile } from '../../files/file-options.js';
@@ -63,6 +63,7 @@ export class Uploads {
       assertPreconditions(request, file);
       assertSameType(request, file);
       const allow = async (current: ManagedFile) => {
+        assertNotAborted(request);
         await this.access.assertCan(actor, 'update', current);
         assertPreconditions(request, current);
       };
@@ -91,6 +92,14 @@ async function* onlyOne(uploads: AsyncIterable<Upload>): AsyncGenerator<Upload, 
       throw new UploadMalformedError('it has several files. Send one file, or add ?multiple=true to the address');
     yield upload;
   }
+}
+
+/**
+ * On HTTP/2, Node's client ends a body of unknown length before it cancels the request. What had come by then looks like
+ * all of it.
+ */
+function assertNotAborted({ aborted }: IncomingMessage): void {
+  if (aborted) throw new UploadAbortedError();
 }
 
 /** The size that the client declares; 0 without one. */

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { UploadAbortedError, UploadMalformedError } from '../../errors/requests.errors.js';
 import type { ArrivingContent } from '../../files/resumable/resumable-types.js';
 import { watchArrival } from '../form/arrival.js';
+import { watchCut } from '../form/cut-off.js';
 
 /** The bytes of a request. */
 export interface ChunkBody {
@@ -52,9 +53,11 @@ class RequestBody implements ArrivingContent {
   #stopped: Error | undefined;
   #chunks: Buffer[] = [];
   #wake = (): void => {};
+  readonly #unwatch: () => void;
 
   constructor(private readonly request: IncomingMessage) {
-    request.on('data', this.#take).on('end', this.#end).on('error', this.#abort).on('close', this.#abort);
+    request.on('data', this.#take).on('end', this.#end);
+    this.#unwatch = watchCut(request, this.#abort);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
@@ -81,7 +84,8 @@ class RequestBody implements ArrivingContent {
 
   /** Reads no more. What is left of the request is somebody else's. */
   leave(): void {
-    this.request.off('data', this.#take).off('end', this.#end).off('close', this.#abort);
+    this.#unwatch();
+    this.request.off('data', this.#take).off('end', this.#end);
   }
 
   #arrival(): Promise<void> {
@@ -103,10 +107,16 @@ class RequestBody implements ArrivingContent {
   };
 
   readonly #abort = (): void => {
-    if (this.request.complete) return;
+    if (this.#isOver) return;
     // What Node had read when the connection broke. No event tells of it any more.
-    const rest = this.request.read() as Buffer | null;
-    if (rest) this.#chunks.push(rest);
-    this.cut(new UploadAbortedError());
+    this.request.off('data', this.#take);
+    for (let rest = this.#readAhead(); rest !== null; rest = this.#readAhead()) this.#chunks.push(rest);
+    // All of the body had come.
+    if (this.request.httpVersionMajor === 1 && this.request.complete) this.#end();
+    else this.cut(new UploadAbortedError());
   };
+
+  #readAhead(): Buffer | null {
+    return this.request.read() as Buffer | null;
+  }
 }

@@ -1,10 +1,16 @@
+import { once } from 'node:events';
 import { Agent } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
+import { UploadAbortedError } from 'nestjs-files/errors';
+import { FilesService } from '../../../lib/index.js';
+import { FileIntent } from '../../../lib/files/intents/file-intent.entity.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
+import { gate } from '../../support/gate.js';
 import { formWith, PLATFORMS, startApp, uploadFile } from '../../support/http-app.js';
 import type { HttpApp } from '../../support/http-app.js';
 import { answerTo, BOUNDARY, FILE_PART, form, openUpload, part, post } from '../../support/http-raw.js';
@@ -156,6 +162,41 @@ describe.each(PLATFORMS)('uploads on %s', (platform) => {
     sent.destroy();
     await delay(100);
     await expectNothing(app);
+  });
+
+  it('leaves the old content where the client goes away after the last byte, which the storage waits with', async () => {
+    const app = await startApp({ platform });
+    const files = app.app.get(FilesService);
+    const { id, hash } = await files.create(Buffer.from('before'), {
+      name: 'a.txt',
+      owner: { type: 'user', id: 'ada' },
+    });
+    const [asked, given] = [gate(), gate()];
+    const replaced = vi.spyOn(files, 'replace').mockImplementationOnce(async (...args) => {
+      asked.open();
+      await given.opened;
+      return files.replace(...args);
+    });
+    const arrival = once(app.app.getHttpServer() as Server, 'request') as Promise<[IncomingMessage]>;
+    const sent = openUpload(
+      app,
+      { 'x-user': 'ada', 'content-type': 'application/octet-stream' },
+      undefined,
+      `/files/${id}/content`,
+      'PUT',
+    );
+    sent.on('error', () => {}).end('x'.repeat(60_000));
+    const [request] = await arrival;
+    await asked.opened;
+    await expect.poll(() => request.complete, { interval: 1 }).toBe(true);
+    const closed = new Promise((resolve) => request.once('close', resolve));
+    sent.destroy();
+    await closed;
+    given.open();
+    await expect(replaced.mock.results[0]?.value).rejects.toThrow(UploadAbortedError);
+    expect(await files.findOrFail(id)).toMatchObject({ hash });
+    expect(await app.stored()).toHaveLength(1);
+    expect(await app.dataSource.getRepository(FileIntent).count()).toBe(0);
   });
 
   it('answers a refused upload at once, while the client is still sending', async () => {

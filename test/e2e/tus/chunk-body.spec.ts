@@ -9,7 +9,11 @@ import { receiveChunk } from '../../../lib/http/tus/chunk-body.js';
 import type { ChunkBody } from '../../../lib/http/tus/chunk-body.js';
 
 /** A request whose body is received by `store`, and what comes of it. */
-async function received<T>(idleTimeout: number, store: (body: ChunkBody, request: IncomingMessage) => Promise<T>) {
+async function received<T>(
+  idleTimeout: number,
+  store: (body: ChunkBody, request: IncomingMessage) => Promise<T>,
+  length = 50_000_000,
+) {
   const server = createServer();
   onTestFinished(() => {
     server.closeAllConnections();
@@ -24,7 +28,7 @@ async function received<T>(idleTimeout: number, store: (body: ChunkBody, request
   result.catch(() => {}); // thrown where it is awaited
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address() as AddressInfo;
-  const client = httpRequest({ port, method: 'PATCH', headers: { 'content-length': 50_000_000 } });
+  const client = httpRequest({ port, method: 'PATCH', headers: { 'content-length': length } });
   client.on('error', () => {});
   return { client, result };
 }
@@ -58,6 +62,18 @@ describe('the body of a request', () => {
     });
     client.write(Buffer.alloc(10_000));
     await expect(result).resolves.toEqual([10_000, expect.any(UploadAbortedError)]);
+  });
+
+  it('is whole where all of it had come when the connection broke, although nobody had asked for it', async () => {
+    const wait = async ({ content, failure }: ChunkBody, request: IncomingMessage) => {
+      await expect.poll(() => request.complete, { interval: 1 }).toBe(true);
+      client.destroy();
+      await new Promise((resolve) => request.once('close', resolve));
+      return [await sizeOf(content), failure()];
+    };
+    const { client, result } = await received(Infinity, wait, 10_000);
+    client.end(Buffer.alloc(10_000));
+    await expect(result).resolves.toEqual([10_000, undefined]);
   });
 
   it('is not idle while nobody asks for it, and is where the client sends nothing', async () => {
