@@ -5,8 +5,8 @@ import { FilesError } from '../errors/files-error.js';
 import { SearchQueryInvalidError } from '../errors/requests.errors.js';
 import { AuditOptionInvalidError, MoveOptionInvalidError } from '../errors/setup.errors.js';
 import { CapabilityMissingError, StorageUnknownError } from '../errors/storage.errors.js';
+import { bootWithoutWork } from '../files/boot-without-work.js';
 import { bootUnmarked } from '../files/marks/storage-marks.js';
-import { bootWithoutWork } from '../jobs/files-jobs.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { bootContext } from './boot.js';
 import { type Answer, type Command, InterruptedError, type OptionValues, UsageError } from './command.js';
@@ -212,8 +212,8 @@ async function inApplication<T>(
     interrupted.abort();
   };
   const boot = () => bootContext(module, new StderrLogger());
-  // The application runs its jobs: a command, and all the more a `--dry-run`, does no other work.
-  const app = await (worksWithoutTables ? bootUnmarked(boot) : bootWithoutWork(boot));
+  // The application runs its jobs and sweeps: a command, and all the more a `--dry-run`, does no other work.
+  const app = await bootWithoutWork(() => (worksWithoutTables ? bootUnmarked(boot) : boot()));
   if (!given) process.once('SIGINT', interrupt);
   try {
     assertHasFiles(app, module);

@@ -1,6 +1,6 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { Inject, Injectable } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
+import { isWithoutWork } from '../files/boot-without-work.js';
 import { isUnmarked } from '../files/marks/storage-marks.js';
 import { detach } from '../unit-of-work/scopes/ambient.js';
 import { JobIntake } from '../task-queue/job-intake.js';
@@ -12,13 +12,6 @@ import { JOBS_OPTIONS } from './jobs-options.js';
 import type { CheckedJobsOptions } from './jobs-options.js';
 import type { UnitJobs } from './unit-jobs.js';
 import { wholeNumber } from './whole-number.js';
-
-const withoutWork = new AsyncLocalStorage<true>();
-
-/** Boots an application that only queues jobs, as with `jobs: { work: false }`. */
-export function bootWithoutWork<T>(boot: () => T): T {
-  return withoutWork.run(true, boot);
-}
 
 /** The jobs of the application: `TaskQueue.enqueue()` queues them, and this service runs them from boot to shutdown. */
 @Injectable()
@@ -61,7 +54,7 @@ export class FilesJobs implements OnApplicationBootstrap, BeforeApplicationShutd
       engine.start({
         transactor: this.transactor,
         known: this.handlers.all,
-        handlers: work && !withoutWork.getStore() ? this.handlers.all : new Map(),
+        handlers: work && !isWithoutWork() ? this.handlers.all : new Map(),
         shutdownTimeout,
         run: (job, signal, done) => this.runs.run(job, signal, done),
         gaveUp: (job, why) => this.runs.gaveUp(job, why),

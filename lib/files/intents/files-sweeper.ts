@@ -8,8 +8,10 @@ import { detach } from '../../unit-of-work/scopes/ambient.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { ByteRemovals } from '../content/byte-removals.js';
 import { removeUnreferred } from '../content/remove-unreferred.js';
+import { isWithoutWork } from '../boot-without-work.js';
 import { FILES_CLOCK } from '../clock.js';
 import type { Clock } from '../clock.js';
+import { isUnmarked } from '../marks/storage-marks.js';
 import { FileIntent } from './file-intent.entity.js';
 import { IntentEndings } from './intent-endings.js';
 import { leaseIntents } from './intent-leases.js';
@@ -99,7 +101,8 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
 
   /** @internal */
   onApplicationBootstrap(): void {
-    if (this.options.isTimed) this.#wait();
+    // An unmarked storage may be that of another database.
+    if (this.options.isTimed && !isUnmarked() && !isWithoutWork()) this.#wait();
   }
 
   /**

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { tracingChannel } from 'node:diagnostics_channel';
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { tmpdir } from 'node:os';
@@ -9,10 +10,12 @@ import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import type { TypeOrmModuleOptions } from '@nestjs/typeorm';
 import { Column, DataSource, Entity, IsNull, Not, PrimaryGeneratedColumn } from 'typeorm';
-import type { DataSourceOptions } from 'typeorm';
+import type { DataSourceOptions, MigrationInterface } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { FileIntent, FILES_ENTITIES, FileUsage, QueuedJob } from '../../../lib/entry/entities.js';
-import { FILES_MIGRATIONS } from '../../../lib/entry/migrations.js';
+import { FILES_CHANNELS } from '../../../lib/entry/diagnostics.js';
+import { FilesAudit } from '../../../lib/entry/maintenance.js';
+import { FILES_MIGRATIONS, runMigrations } from '../../../lib/entry/migrations.js';
 import { BatchCreations } from '../../../lib/files/batch-creations.js';
 import {
   FileField,
@@ -24,15 +27,17 @@ import {
   TaskQueue,
 } from '../../../lib/index.js';
 import { SCAN_JOB } from '../../../lib/files/scan/scan-state.js';
-import { bootWithoutWork } from '../../../lib/jobs/files-jobs.js';
+import { bootWithoutWork } from '../../../lib/files/boot-without-work.js';
 import { TransferRuntime } from '../../../lib/ownership/transfer-runtime.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { databaseStorage } from '../../../lib/storage/adapters/database.storage.js';
+import { locationKey } from '../../../lib/storage/location-key.js';
 import { connectionsOf } from '../../support/connections-at-rest.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { EmptyDatabase } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
 import { GUARDED, Ticket } from '../../support/guarded-entities.js';
+import { HELD, holdTimers } from '../../support/held-time.js';
 import { deletePast, emptyPast, updatePast } from '../../support/past-the-guard.js';
 import { runCli as run } from '../../support/run-cli.js';
 import { ScriptedScanner } from '../../support/scripted-scanner.js';
@@ -336,6 +341,66 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     await isSent.opened;
     await working.close();
     expect(sent).toEqual(['hello']);
+  });
+
+  it.each([
+    ['a slow migration', ['schema', '--migrate']],
+    ['a slow check', ['verify']],
+  ])('leaves the sweep to the application during %s, however soon it is due', async (_, argv) => {
+    const passTime = holdTimers();
+    const other = await database.create();
+    onTestFinished(() => other.drop());
+    const tables = { ...other.options, entities: [...FILES_ENTITIES], migrations: [...FILES_MIGRATIONS] };
+    const source = await new DataSource(tables as DataSourceOptions).initialize();
+    onTestFinished(() => source.destroy());
+    await runMigrations(source);
+    const { location } = await create('of the other database');
+    const swept = { id: randomUUID(), storage: 'default', location, locationKey: locationKey(location) };
+    const intent = { ...swept, kind: 'delete' as const, createdAt: new Date(), leaseOwner: null, leaseUntil: null };
+    const sweeps: string[] = [];
+    const hasSwept = gate();
+    const sweep = tracingChannel(FILES_CHANNELS.sweep);
+    const told = { start: () => void sweeps.push('sweep'), asyncEnd: () => hasSwept.open() };
+    sweep.subscribe(told as Parameters<typeof sweep.subscribe>[0]);
+    onTestFinished(() => void sweep.unsubscribe(told as Parameters<typeof sweep.unsubscribe>[0]));
+    const takeTime = async (): Promise<void> => {
+      passTime();
+      if (sweeps.length > 0) await hasSwept.opened;
+    };
+    class Slow9999999999999 implements MigrationInterface {
+      readonly transaction = false;
+      up = takeTime;
+      down = takeTime;
+    }
+    // A migration meets the marked storage of the database that this one is a copy of.
+    const isMigrating = argv[0] === 'schema';
+    const storage = fsStorage({ root: join(directory, isMigrating ? 'default' : 'slow') });
+    if (!isMigrating) {
+      await mkdir(join(directory, 'slow', dirname(location)), { recursive: true });
+      await writeFile(join(directory, 'slow', location), 'of the other database');
+      vi.spyOn(FilesAudit.prototype, 'count').mockImplementationOnce(() => takeTime().then(() => 0));
+    }
+    await source.getRepository(FileIntent).insert(intent);
+    @Module({
+      imports: [
+        TypeOrmModule.forRoot({
+          ...other.options,
+          entities: [...FILES_ENTITIES],
+          migrations: [...FILES_MIGRATIONS, Slow9999999999999],
+          migrationsTransactionMode: 'each',
+          retryAttempts: 0,
+        } as TypeOrmModuleOptions),
+        FilesModule.forRoot({ storages: { default: storage }, sweeper: { interval: HELD } }),
+      ],
+    })
+    class SlowModule {}
+
+    const { code, notes } = await run(SlowModule, argv);
+    expect({ code, notes }).toEqual({ code: 0, notes: expect.any(String) as string });
+    const bytes = join(directory, isMigrating ? 'default' : 'slow', location);
+    expect(await readFile(bytes, 'utf8')).toBe('of the other database');
+    expect(await source.getRepository(FileIntent).count()).toBe(1);
+    expect(sweeps).toEqual([]);
   });
 
   it.each([
