@@ -17,10 +17,10 @@ const READ_TOGETHER = 100;
 export async function* auditBytes(
   scope: AuditScope,
   files: readonly AuditedFile[],
-): AsyncGenerator<AuditFinding, void> {
+): AsyncGenerator<AuditFinding[], void> {
   const together = scope.deep ? READ_TOGETHER : files.length;
   for (const chunk of inChunks(files, together)) {
-    yield* await auditTogether(scope, chunk);
+    yield await auditTogether(scope, chunk);
     advance(scope, 'files', chunk.length);
   }
 }

@@ -1,13 +1,15 @@
 import type { EntityManager } from 'typeorm';
 import { FILE_OWNER } from '../files/owner-reference.js';
 import type { GuardedEntity } from '../ownership/guard/guarded-entities.js';
-import type { AuditFinding } from './audit-finding.js';
+import type { AuditFinding, UnnamedFileFinding } from './audit-finding.js';
 import type { AuditScope } from './audit-scope.js';
 import { filesById } from './file-pages.js';
 import type { AuditedFile } from './file-pages.js';
 import { existingOwners, isFoundByFile, rowsNaming, rowsOfOwners } from './owner-rows.js';
+import { ownerTypes } from './owner-types.js';
 import type { OwnerType } from './owner-types.js';
 import type { AuditedRow } from './record-pages.js';
+import { dataSourceOf } from '../unit-of-work/typeorm/data-source.js';
 
 /** A file that has an owner. */
 interface OwnedFile extends AuditedFile {
@@ -27,6 +29,23 @@ export async function auditOwners(
   return scope.reads.atOnce(async (manager) => {
     const ids = suspects.map(({ fileId }) => fileId);
     return judgeFiles(manager, types, await filesById(manager, ids), true);
+  });
+}
+
+/** Which of the findings the caller's transaction still finds, of the same owner. */
+export async function stillUnnamed(
+  manager: EntityManager,
+  findings: readonly UnnamedFileFinding[],
+): Promise<UnnamedFileFinding[]> {
+  const files = await filesById(
+    manager,
+    findings.map(({ fileId }) => fileId),
+  );
+  const now = await judgeFiles(manager, ownerTypes(dataSourceOf(manager)), files, true);
+  const owners = new Map(now.map((one) => [one.fileId, one.kind === 'unnamed-file' ? one.owner : undefined]));
+  return findings.filter(({ fileId, owner }) => {
+    const current = owners.get(fileId);
+    return current?.type === owner.type && current.id === owner.id;
   });
 }
 

@@ -15,8 +15,8 @@ import { ownerOf } from '../files/owner-reference.js';
 const IDS_PER_STATEMENT = 5_000;
 const MAX_TEXT = 200;
 
-/** Goes through the rows of all guarded classes: whether they name only their own files. */
-export async function* auditRecords(scope: AuditScope): AsyncGenerator<AuditFinding, void> {
+/** Goes through the rows of all guarded classes: whether they name only their own files. Yields what each page has. */
+export async function* auditRecords(scope: AuditScope): AsyncGenerator<AuditFinding[], void> {
   for (const table of auditedTables(scope.dataSource)) {
     let after: Position | undefined;
     for (let isLast = false; !isLast;) {
@@ -24,7 +24,7 @@ export async function* auditRecords(scope: AuditScope): AsyncGenerator<AuditFind
       const rows = await scope.reads.now((manager) => {
         return nextRows(manager, table, after, changedSince(scope.dataSource, table.root.metadata, scope.since));
       });
-      yield* await findingsOf(scope, table, rows);
+      yield await findingsOf(scope, table, rows);
       advance(scope, 'records', rows.length);
       after = rows.at(-1)?.position;
       isLast = rows.length < ROWS_PER_PAGE;

@@ -34,6 +34,14 @@ export class FilesAudit {
    * @example for await (const finding of audit.run()) console.log(JSON.stringify(finding));
    */
   run(options: AuditOptions = {}): AsyncGenerator<AuditFinding, void> {
+    return each(this.pages(options));
+  }
+
+  /**
+   * As `run()`, but yields the findings of each page together, as soon as the page was looked at.
+   * @internal
+   */
+  pages(options: AuditOptions = {}): AsyncGenerator<AuditFinding[], void> {
     const { transactor, runtime, storages } = this;
     return audit({
       ...readAuditOptions(options),
@@ -71,13 +79,17 @@ export class FilesAudit {
   }
 }
 
-async function* audit(scope: AuditScope & { readonly counts: AuditTrace }): AsyncGenerator<AuditFinding, void> {
+async function* each<T>(pages: AsyncIterable<readonly T[]>): AsyncGenerator<T, void> {
+  for await (const page of pages) yield* page;
+}
+
+async function* audit(scope: AuditScope & { readonly counts: AuditTrace }): AsyncGenerator<AuditFinding[], void> {
   const end = traced(scope.counts);
   try {
     for (const part of [auditRecords, auditFiles]) {
-      for await (const finding of part(scope)) {
-        scope.counts.findings++;
-        yield finding;
+      for await (const findings of part(scope)) {
+        scope.counts.findings += findings.length;
+        yield findings;
       }
     }
   } catch (error) {

@@ -37,7 +37,12 @@ export const orphans: Command = {
     const act = actOf(app, options);
     const progress = out.progress('looked at');
     let [count, bytes, failed] = [0, 0, 0];
-    for await (const page of pagesOf(app, options, signal, (looked) => progress.reach(looked))) {
+    // What is only told is told at once: a later error, or Ctrl-C, must not lose it.
+    const size = act ? PER_PAGE : 1;
+    for await (const page of inPages(
+      foundBy(app, options, signal, (looked) => progress.reach(looked)),
+      size,
+    )) {
       if (signal.aborted) throw new InterruptedError('Interrupted. Run the same command again to go on.');
       const problems = await act?.(page);
       for (const [at, orphan] of page.entries()) {
@@ -69,12 +74,12 @@ function lineOf({ storage, location, size, modifiedAt }: OrphanedBytes, problem:
   return [storage, location, sizeText(size), modifiedAt.toISOString(), ...failure].join('  ');
 }
 
-function pagesOf(
+function foundBy(
   app: INestApplicationContext,
   options: OptionValues,
   signal: AbortSignal,
   onProgress: (looked: number) => void,
-): AsyncGenerator<OrphanedBytes[], void> {
+): AsyncGenerator<OrphanedBytes, void> {
   const [storage, olderThan] = [textIn(options, 'storage'), ageIn(options, 'older-than')];
   const terms = {
     signal,
@@ -82,7 +87,7 @@ function pagesOf(
     ...(storage !== undefined && { storage }),
     ...(olderThan !== undefined && { olderThan }),
   };
-  return inPages(app.get(FilesAudit, { strict: false }).orphans(terms), PER_PAGE);
+  return app.get(FilesAudit, { strict: false }).orphans(terms);
 }
 
 /** Deals with a page of orphans. Returns the problem of each, by its place in the page, or undefined. */

@@ -1,16 +1,20 @@
+import type { INestApplicationContext } from '@nestjs/common';
 import { FilesAudit } from '../../audit/files-audit.js';
 import type { AuditProgress } from '../../audit/audit-options.js';
-import type { AuditFinding } from '../../audit/audit-finding.js';
-import { FileNotFoundError } from '../../errors/files.errors.js';
+import type { AuditFinding, UnnamedFileFinding } from '../../audit/audit-finding.js';
+import { stillUnnamed } from '../../audit/audit-owners.js';
 import { FilesService } from '../../files/files.service.js';
+import { lockFiles } from '../../files/lock-files.js';
+import { Transactor } from '../../unit-of-work/transactor.js';
+import type { UnitOfWork } from '../../unit-of-work/unit-of-work.js';
 import { type Command, type OptionValues, UsageError } from '../command.js';
-import { inHalves } from '../in-halves.js';
-import { inPages } from '../in-pages.js';
 import { countIn, momentIn, textIn } from '../values.js';
 
 const FIXABLE = 'unnamed-file';
 // Their pins are lifted with the statements of one.
 const FIXED_AT_ONCE = 100;
+// Deadlocks with units that lock the same files are tried again this often.
+const RETRIES = 5;
 
 export const verify: Command = {
   name: 'verify',
@@ -36,25 +40,32 @@ export const verify: Command = {
     const onProgress = ({ records, files: looked }: AuditProgress): void => progress.reach(records + looked);
     const terms = { ...asked, signal, onProgress };
     const isDry = options['dry-run'] === true;
-    const files = app.get(FilesService, { strict: false });
     let [found, fixed] = [0, 0];
-    for await (const page of inPages(audit.run(terms), fixes ? FIXED_AT_ONCE : 1)) {
-      const fixable = new Set<AuditFinding>(fixes ? page.filter(isFixable) : []);
-      if (!isDry)
-        await inHalves(
-          [...fixable].filter(isFixable),
-          (some) => files.unpin(some.map(({ fileId }) => fileId)),
-          async (finding, error) => {
-            if (!(error instanceof FileNotFoundError)) throw error;
-            // It was deleted in the meantime.
-            fixable.delete(finding);
-          },
-        );
-      for (const finding of page) {
-        const isFixed = fixable.has(finding);
+    const tell = async (findings: readonly AuditFinding[], done: ReadonlySet<AuditFinding>): Promise<void> => {
+      for (const finding of findings) {
+        const isFixed = done.has(finding);
         found++;
         if (isFixed) fixed++;
         await out.result({ ...finding, ...(isFixed && { fixed: !isDry }) }, textOf(finding));
+      }
+    };
+    for await (const page of audit.pages(terms)) {
+      // Held for no longer than it takes to fix them: neither an error later on nor Ctrl-C may lose what was found.
+      const rest = [...page];
+      while (rest.length > 0) {
+        const some = rest.splice(0, FIXED_AT_ONCE);
+        const fixable = fixes ? some.filter(isFixable) : [];
+        try {
+          const done = new Set<AuditFinding>(isDry ? fixable : await unpinned(app, fixable));
+          const hasGone = new Set<AuditFinding>(fixable.filter((finding) => !done.has(finding)));
+          await tell(
+            some.filter((finding) => !hasGone.has(finding)),
+            done,
+          );
+        } catch (error) {
+          await tell([...some, ...rest], new Set());
+          throw error;
+        }
       }
     }
     progress.end();
@@ -62,6 +73,26 @@ export const verify: Command = {
     return found > (isDry ? 0 : fixed) ? 1 : 0;
   },
 };
+
+/**
+ * Unpins the files that their owners still do not name. Resolves with what held of them: a record that names the file
+ * by now keeps its pin. Whoever saves one meanwhile waits for the lock of the file, and pins it then.
+ */
+async function unpinned(
+  app: INestApplicationContext,
+  findings: readonly UnnamedFileFinding[],
+): Promise<readonly UnnamedFileFinding[]> {
+  if (findings.length === 0) return [];
+  const files = app.get(FilesService, { strict: false });
+  const ids = findings.map(({ fileId }) => fileId);
+  const unpin = async ({ manager }: UnitOfWork): Promise<readonly UnnamedFileFinding[]> => {
+    await lockFiles(manager, ids);
+    const held = await stillUnnamed(manager, findings);
+    if (held.length > 0) await files.unpin(held.map(({ fileId }) => fileId));
+    return held;
+  };
+  return app.get(Transactor, { strict: false }).run(unpin, { retry: RETRIES });
+}
 
 function termsIn(options: OptionValues) {
   const [since, concurrency] = [momentIn(options, 'since'), countIn(options, 'concurrency')];
@@ -80,7 +111,7 @@ function isFixing(kind: string | undefined): boolean {
   return kind !== undefined;
 }
 
-function isFixable(finding: AuditFinding): finding is Extract<AuditFinding, { kind: typeof FIXABLE }> {
+function isFixable(finding: AuditFinding): finding is UnnamedFileFinding {
   return finding.kind === FIXABLE && !finding.mayBeKept;
 }
 

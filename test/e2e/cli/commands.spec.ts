@@ -16,6 +16,7 @@ import { FileIntent, FILES_ENTITIES, FileUsage, QueuedJob } from '../../../lib/e
 import { FILES_CHANNELS } from '../../../lib/entry/diagnostics.js';
 import { FilesAudit } from '../../../lib/entry/maintenance.js';
 import { FILES_MIGRATIONS, runMigrations } from '../../../lib/entry/migrations.js';
+import { AuditReads } from '../../../lib/audit/audit-reads.js';
 import { BatchCreations } from '../../../lib/files/batch-creations.js';
 import {
   FileField,
@@ -31,6 +32,7 @@ import { bootWithoutWork } from '../../../lib/files/boot-without-work.js';
 import { TransferRuntime } from '../../../lib/ownership/transfer-runtime.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { databaseStorage } from '../../../lib/storage/adapters/database.storage.js';
+import { StorageRegistry } from '../../../lib/storage/storage-registry.js';
 import { locationKey } from '../../../lib/storage/location-key.js';
 import { connectionsOf } from '../../support/connections-at-rest.js';
 import { reachableDatabases } from '../../support/databases.js';
@@ -359,10 +361,14 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     const intent = { ...swept, kind: 'delete' as const, createdAt: new Date(), leaseOwner: null, leaseUntil: null };
     const sweeps: string[] = [];
     const hasSwept = gate();
-    const sweep = tracingChannel(FILES_CHANNELS.sweep);
-    const told = { start: () => void sweeps.push('sweep'), asyncEnd: () => hasSwept.open() };
-    sweep.subscribe(told as Parameters<typeof sweep.subscribe>[0]);
-    onTestFinished(() => void sweep.unsubscribe(told as Parameters<typeof sweep.unsubscribe>[0]));
+    const { start, asyncEnd } = tracingChannel(FILES_CHANNELS.sweep);
+    const [begun, ended] = [() => void sweeps.push('sweep'), () => hasSwept.open()];
+    start.subscribe(begun);
+    asyncEnd.subscribe(ended);
+    onTestFinished(() => {
+      start.unsubscribe(begun);
+      asyncEnd.unsubscribe(ended);
+    });
     const takeTime = async (): Promise<void> => {
       passTime();
       if (sweeps.length > 0) await hasSwept.opened;
@@ -575,6 +581,66 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
       expect(await run(module, ['verify'])).toMatchObject({ code: 0, out: '' });
     });
 
+    /** A file that is pinned for a ticket that does not name it, and the ticket. */
+    async function unnamed(): Promise<{ id: string; name: () => Promise<void>; isPinned: () => Promise<boolean> }> {
+      const { id } = await create('one');
+      const ticket = await dataSource.getRepository(Ticket).save({ title: 't' });
+      const owner = { ownerType: 'ticket', ownerId: String(ticket.id), pin: true };
+      await files.transferOwnership(id, owner);
+      const name = () =>
+        app.get(TaskQueue).run(async () => {
+          await dataSource.getRepository(Ticket).update(ticket.id, { attachmentId: id });
+          await files.transferOwnership(id, owner);
+        });
+      return { id, name, isPinned: async () => (await files.findOrFail(id)).pinned };
+    }
+
+    const fixing = ['verify', '--fix', 'unnamed-file', '--json'];
+
+    it('leaves the pin of a file that a record names since it was judged', async () => {
+      const { id, name, isPinned } = await unnamed();
+      const other = await unnamed();
+      const { atOnce } = AuditReads.prototype;
+      const judging = vi.spyOn(AuditReads.prototype, 'atOnce');
+      onTestFinished(() => judging.mockRestore());
+      judging.mockImplementationOnce(async function (this: AuditReads, read) {
+        const judged = await atOnce.call(this, read);
+        await name();
+        return judged;
+      });
+
+      const { code, results } = await run(module, fixing);
+      expect({ code, ids: results.map(({ fileId }) => fileId) }).toEqual({ code: 0, ids: [other.id] });
+      expect([await isPinned(), await other.isPinned()]).toEqual([true, false]);
+      expect(await run(module, ['verify', '--json'])).toMatchObject({ code: 0, results: [] });
+      expect((await files.findOrFail(id)).ownerType).toBe('ticket');
+    });
+
+    it('fixes and tells what it has found before it is interrupted', async () => {
+      const { id, isPinned } = await unnamed();
+      const interrupt = new AbortController();
+      const storage = app.get(StorageRegistry).get('default');
+      const stat = storage.stat.bind(storage);
+      const looking = vi.spyOn(storage, 'stat').mockImplementationOnce((location) => {
+        interrupt.abort();
+        return stat(location);
+      });
+      onTestFinished(() => looking.mockRestore());
+      const { code, results } = await run(module, fixing, interrupt.signal);
+      expect({ code, results }).toMatchObject({ code: 3, results: [{ fileId: id, fixed: true }] });
+      expect(await isPinned()).toBe(false);
+    });
+
+    it('tells what it has found where it cannot be fixed, and answers 3', async () => {
+      const { id, isPinned } = await unnamed();
+      const unpin = vi.spyOn(FilesService.prototype, 'unpin').mockRejectedValueOnce(new Error('no database'));
+      onTestFinished(() => unpin.mockRestore());
+      const { code, results } = await run(module, fixing);
+      expect({ code, results }).toEqual({ code: 3, results: [expect.objectContaining({ fileId: id })] });
+      expect(results[0]).not.toHaveProperty('fixed');
+      expect(await isPinned()).toBe(true);
+    });
+
     it('fixes nothing that has no safe answer', async () => {
       expect(await run(module, ['verify', '--fix', 'missing-bytes'])).toMatchObject({ code: 2, out: '' });
     });
@@ -593,6 +659,20 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
       const all = await run(module, ['orphans', '--storage', 'default', '--older-than', '0s', '--json']);
       expect(new Set(all.results.map(({ location }) => location))).toEqual(new Set(['new.txt', 'old.txt']));
       expect(await run(module, ['orphans', '--storage', 'archive'])).toMatchObject({ code: 0, out: '' });
+    });
+
+    it('tells what it has found before it is interrupted', async () => {
+      await aged('default', 'lost.txt', 'lost');
+      const interrupt = new AbortController();
+      const archive = app.get(StorageRegistry).get('archive');
+      const list = archive.list.bind(archive);
+      const listing = vi.spyOn(archive, 'list').mockImplementationOnce((...terms) => {
+        interrupt.abort();
+        return list(...terms);
+      });
+      onTestFinished(() => listing.mockRestore());
+      const { code, results } = await run(module, ['orphans', '--json'], interrupt.signal);
+      expect({ code, results }).toMatchObject({ code: 3, results: [{ location: 'lost.txt' }] });
     });
 
     it('leaves out bytes that the sweeper knows of', async () => {
