@@ -1,6 +1,7 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import type { OwnerReference } from '../../files/owner-reference.js';
+import { ByteRemovals } from '../../files/content/byte-removals.js';
 import { FilesService } from '../../files/files.service.js';
 import { ManagedFile } from '../../files/managed-file.entity.js';
 import { toPublicFile } from '../../files/public-file.js';
@@ -38,7 +39,14 @@ export const erase: Command = {
     const { dataSource } = app.get(Transactor, { strict: false });
     const isDry = options['dry-run'] === true;
     const [deletes, anonymises] = [!isDry && options['delete'] === true, !isDry && options['anonymise'] === true];
-    let left = await tellFiles({ app, out, signal }, owner, deletes);
+    const removals = app.get(ByteRemovals, { strict: false });
+    const told = await removals.watch(() => tellFiles({ app, out, signal }, owner, deletes));
+    let left = told.result + told.left.length;
+    if (told.left.length > 0)
+      await out.result(
+        { kind: 'bytes', count: told.left.length },
+        `the bytes of ${told.left.length} deleted files could not be removed yet, and are left to the sweeper`,
+      );
     const uploads = await openUploads(dataSource, owner);
     if (uploads > 0)
       await out.result({ kind: 'uploads', count: uploads }, `${uploads} direct uploads, which end when they expire`);

@@ -1,3 +1,4 @@
+import { ByteRemovals } from '../../files/content/byte-removals.js';
 import { FilesDrafts } from '../../files/drafts/files-drafts.js';
 import type { DraftsReport } from '../../files/drafts/files-drafts.js';
 import { toPublicFile } from '../../files/public-file.js';
@@ -30,10 +31,15 @@ export const expire: Command = {
     }
     const progress = out.progress('expired', await drafts.count());
     const onProgress = (done: DraftsReport): void => progress.reach(done.expired + done.kept);
-    const report = await drafts.expire({ signal, onProgress });
+    const removals = app.get(ByteRemovals, { strict: false });
+    const { result: report, left } = await removals.watch(() => drafts.expire({ signal, onProgress }));
     progress.end();
     const { expired, bytes, kept } = report;
-    await out.result(report, `${expired} deleted, ${sizeText(bytes)} freed, ${kept} kept because a row refers to them`);
-    return 0;
+    const rest = left.length > 0 ? `; the bytes of ${left.length} are left to the sweeper` : '';
+    await out.result(
+      { ...report, left: left.length },
+      `${expired} deleted, ${sizeText(bytes)}, ${kept} kept because a row refers to them${rest}`,
+    );
+    return left.length === 0 ? 0 : 1;
   },
 };

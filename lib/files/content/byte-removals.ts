@@ -31,6 +31,8 @@ export class ByteRemovals {
   readonly #logger = new Logger('ByteRemovals');
   readonly #slots: Mutex;
   readonly #under = new Set<Promise<void>>();
+  /** What is told of removals that are left to the sweeper. */
+  readonly #told = new Set<(removal: Removal) => void>();
 
   constructor(
     private readonly transactor: Transactor,
@@ -61,15 +63,34 @@ export class ByteRemovals {
     while (this.#under.size > 0) await Promise.all(this.#under);
   }
 
+  /**
+   * Runs `work`, and waits for the removals that follow from it. Resolves with its result, and with the removals that
+   * are left to the sweeper; among them may be those of other callers.
+   */
+  async watch<T>(work: () => Promise<T>): Promise<{ result: T; left: readonly Removal[] }> {
+    const left: Removal[] = [];
+    const tell = (removal: Removal): void => void left.push(removal);
+    this.#told.add(tell);
+    try {
+      const result = await work();
+      await this.idle();
+      return { result, left };
+    } finally {
+      this.#told.delete(tell);
+    }
+  }
+
   /** Never rejects. One statement drops the intents of all, however many there are. */
   async #removeAll(removals: readonly Removal[], isStopped: () => boolean): Promise<void> {
     const gone: string[] = [];
-    const remove = async ({ id, storage, location }: Removal): Promise<void> => {
-      if (isStopped()) return;
+    const remove = async (removal: Removal): Promise<void> => {
+      const { id, storage, location } = removal;
+      if (isStopped()) return this.#leave(removal);
       try {
         await storage.remove(location);
         gone.push(id);
       } catch (error) {
+        this.#leave(removal);
         this.#logger.warn(`"${location}" of storage "${storage.name}" is left to the sweeper: ${String(error)}`);
       }
     };
@@ -86,6 +107,10 @@ export class ByteRemovals {
         `${gone.length} intent(s) to delete are left to the sweeper; their bytes are gone: ${String(error)}`,
       );
     }
+  }
+
+  #leave(removal: Removal): void {
+    for (const tell of this.#told) tell(removal);
   }
 
   /** Removes those of storages that remove many objects at once, and notes them in `gone`. Resolves with the others. */

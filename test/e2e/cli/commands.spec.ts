@@ -29,6 +29,7 @@ import {
 } from '../../../lib/index.js';
 import { SCAN_JOB } from '../../../lib/files/scan/scan-state.js';
 import { bootWithoutWork } from '../../../lib/files/boot-without-work.js';
+import { Output } from '../../../lib/cli/output.js';
 import { TransferRuntime } from '../../../lib/ownership/transfer-runtime.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { databaseStorage } from '../../../lib/storage/adapters/database.storage.js';
@@ -119,6 +120,13 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     const dayBefore = new Date(Date.now() - 2 * 86_400_000);
     await utimes(path, dayBefore, dayBefore);
   };
+
+  /** The default storage removes nothing until the test ends, or restores all mocks. */
+  function refuseRemovals(): void {
+    const removing = vi.spyOn(app.get(StorageRegistry).get('default'), 'remove');
+    removing.mockRejectedValue(new Error('no storage'));
+    onTestFinished(() => removing.mockRestore());
+  }
 
   /** As after a crash between the commit of a deletion and the removal of the bytes. */
   async function loseRow(file: ManagedFile): Promise<ManagedFile> {
@@ -793,13 +801,23 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     expect([code, results]).toMatchObject([0, [{ id, expiresAt: expiresAt.toJSON() }]]);
     expect((await run(module, ['expire', '--dry-run'])).out).toContain(`${id}  user:ada  3 bytes  expired 2026-01-02`);
     const expired = await run(module, ['expire', '--json']);
-    expect(expired.results).toEqual([{ expired: 1, bytes: 3, kept: 0 }]);
+    expect(expired.results).toEqual([{ expired: 1, bytes: 3, kept: 0, left: 0 }]);
     expect(expired.notes).toMatch(/^expired 1 in \d+\.\d s\n$/);
     expect((await files.findMany([id, kept, fresh])).map((file) => file.id)).toEqual([kept, fresh]);
     expect(await run(module, ['expire'])).toMatchObject({
       code: 0,
       out: expect.stringContaining('0 deleted') as string,
     });
+  });
+
+  it('answers 1 where the bytes of expired uploads are still there', async () => {
+    const owner = { type: 'user', id: 'ada' };
+    const { id, location } = await files.create(Buffer.from('one'), { name: 'a.txt', owner, draft: true });
+    await dataSource.getRepository(ManagedFile).update({ id }, { expiresAt: new Date('2026-01-02') });
+    refuseRemovals();
+    const { code, results } = await run(module, ['expire', '--json']);
+    expect([code, results]).toEqual([1, [{ expired: 1, bytes: 3, kept: 0, left: 1 }]]);
+    expect(await readFile(join(directory, 'default', location), 'utf8')).toBe('one');
   });
 
   describe('import', () => {
@@ -1112,6 +1130,39 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
       const after = await run(module, ['erase', 'user:ada']);
       expect(after).toMatchObject({ code: 0, out: '', notes: expect.stringContaining('Nothing is left') as string });
       expect(await run(module, ['verify', '--deep'])).toMatchObject({ code: 0 });
+    });
+
+    it('tells of bytes that are still there, and answers 1', async () => {
+      const { location } = await create('one');
+      refuseRemovals();
+      const { code, results, notes } = await run(module, ['erase', 'user:ada', '--delete', '--anonymise', '--json']);
+      expect(code).toBe(1);
+      expect(results.find(({ kind }) => kind === 'bytes')).toEqual({ kind: 'bytes', count: 1 });
+      expect(notes).toContain('Some of it is left');
+      expect(await readFile(join(directory, 'default', location), 'utf8')).toBe('one');
+      vi.restoreAllMocks();
+      await run(module, ['sweep']);
+      await expect(readFile(join(directory, 'default', location))).rejects.toThrow('ENOENT');
+    });
+
+    it('waits for the bytes before it says that nothing is left', async () => {
+      const { location } = await create('one');
+      const storage = app.get(StorageRegistry).get('default');
+      const [remove, isAsked, mayGo] = [storage.remove.bind(storage), gate(), gate()];
+      const removing = vi.spyOn(storage, 'remove').mockImplementationOnce(async (at) => {
+        isAsked.open();
+        await mayGo.opened;
+        return remove(at);
+      });
+      onTestFinished(() => removing.mockRestore());
+      const said = vi.spyOn(Output.prototype, 'note');
+      onTestFinished(() => said.mockRestore());
+      const ran = run(module, ['erase', 'user:ada', '--delete', '--anonymise']);
+      await isAsked.opened;
+      expect(said).not.toHaveBeenCalledWith('Nothing is left');
+      mayGo.open();
+      expect(await ran).toMatchObject({ code: 0, notes: expect.stringContaining('Nothing is left') as string });
+      await expect(readFile(join(directory, 'default', location))).rejects.toThrow('ENOENT');
     });
 
     it('tells which files a record still names, and deletes the others', async () => {
