@@ -25,7 +25,11 @@ export const orphans: Command = {
   summary: 'Finds bytes in storages that no file refers to; deletes them, or makes files of them',
   example: 'nestjs-files orphans --storage archive --adopt --owner user:42',
   options: {
-    storage: { kind: 'text', value: 'NAME', help: 'only in this storage' },
+    storage: {
+      kind: 'text',
+      value: 'NAME',
+      help: 'only in this storage; required with --adopt and --delete where several can list',
+    },
     'older-than': { kind: 'text', value: 'AGE', help: 'only bytes that were written before then (1d)' },
     adopt: { kind: 'flag', help: 'make files of them' },
     owner: { kind: 'text', value: 'TYPE:ID', help: 'with --adopt: the owner of the files; without it they have none' },
@@ -98,9 +102,24 @@ function actOf(app: INestApplicationContext, options: OptionValues): Act | undef
   if (adopt && remove) throw new UsageError('--adopt and --delete exclude each other. Give one of them.');
   const owner = ownerIn(options, 'owner');
   if (owner && !adopt) throw new UsageError('--owner goes with --adopt.');
+  if (adopt || remove) assertOneStorage(app, options);
   if (isDry) return undefined;
   if (adopt) return adopter(app, owner ?? null, countIn(options, 'concurrency'));
   return remove ? deleter(app) : undefined;
+}
+
+/**
+ * To other storages than the one that is meant, copies of deleted files are orphans: a backup would lose them, or they
+ * would become files again.
+ */
+function assertOneStorage(app: INestApplicationContext, options: OptionValues): void {
+  if (textIn(options, 'storage') !== undefined) return;
+  const registry = app.get(StorageRegistry, { strict: false });
+  const names = registry.names.filter((name) => registry.get(name).can('list'));
+  if (names.length > 1)
+    throw new UsageError(
+      `Give --storage with --adopt or --delete, one of ${names.join(', ')}: the copies in a backup of files that were deleted are orphans, too.`,
+    );
 }
 
 function adopter(app: INestApplicationContext, owner: OwnerReference | null, concurrency?: number): Act {

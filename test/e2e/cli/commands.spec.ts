@@ -692,20 +692,38 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
       expect(await run(module, ['orphans', '--adopt', '--delete'])).toMatchObject({ code: 2, out: '' });
     });
 
+    it.each([[['--delete']], [['--adopt']], [['--delete', '--dry-run']]])(
+      'refuses %j in all storages, and spares the copies of deleted files in a backup',
+      async (what) => {
+        const { id, location } = await create('one');
+        await run(module, ['copy', '--from', 'default', '--to', 'archive']);
+        await files.delete(id);
+        const { code, out, notes } = await run(module, ['orphans', '--older-than', '0s', ...what]);
+        expect({ code, out }).toEqual({ code: 2, out: '' });
+        expect(notes).toContain('Give --storage with --adopt or --delete, one of default, archive, database: ');
+        expect(await readFile(join(directory, 'archive', location), 'utf8')).toBe('one');
+        expect(await files.search()).toMatchObject({ count: 0 });
+      },
+    );
+
     it('deletes them, and nothing that is a file', async () => {
       const { id } = await create('one');
       await aged('default', 'old.txt', 'old');
-      expect(await run(module, ['orphans', '--delete', '--dry-run'])).toMatchObject({ code: 1 });
+      expect(await run(module, ['orphans', '--storage', 'default', '--delete', '--dry-run'])).toMatchObject({
+        code: 1,
+      });
       expect(await readdir(join(directory, 'default'))).toContain('old.txt');
 
-      expect(await run(module, ['orphans', '--delete'])).toMatchObject({ code: 0 });
+      expect(await run(module, ['orphans', '--storage', 'default', '--delete'])).toMatchObject({ code: 0 });
       expect(await readdir(join(directory, 'default'))).not.toContain('old.txt');
       expect(await run(module, ['cat', id])).toMatchObject({ code: 0, out: 'one' });
     });
 
     it('makes files of them, for an owner', async () => {
       await aged('archive', 'old.txt', 'old');
-      expect(await run(module, ['orphans', '--adopt', '--owner', 'user:42'])).toMatchObject({ code: 0 });
+      expect(await run(module, ['orphans', '--storage', 'archive', '--adopt', '--owner', 'user:42'])).toMatchObject({
+        code: 0,
+      });
       const { results } = await files.search({ filters: { owner: { type: 'user', id: '42' } } });
       expect(results).toMatchObject([{ name: 'old.txt', storage: 'archive', location: 'old.txt', size: 3 }]);
       expect(await run(module, ['orphans'])).toMatchObject({ code: 0 });
@@ -714,7 +732,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     it('tells which bytes cannot become files, and goes on', async () => {
       await aged('default', 'junk.bin', '\u0000\u0001\u0002');
       await aged('default', 'text.txt', 'text');
-      const { code, results } = await run(module, ['orphans', '--adopt', '--json']);
+      const { code, results } = await run(module, ['orphans', '--storage', 'default', '--adopt', '--json']);
       expect(code).toBe(1);
       expect(
         results.toSorted((one, other) => (String(one['location']) < String(other['location']) ? -1 : 1)),
@@ -765,17 +783,22 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     });
   });
 
-  it.each([['ls'], ['storages'], ['verify'], ['orphans', '--delete'], ['sweep'], ['expire'], ['cat']])(
-    'ends %s with exit code 3 when it is interrupted',
-    async (...command) => {
-      const { location } = await loseRow(await create('one'));
-      const ids = command[0] === 'cat' ? [(await create('two')).id] : [];
-      const { code, notes } = await run(module, [...command, ...ids], AbortSignal.abort());
-      expect(code).toBe(3);
-      expect(notes).toMatch(/^(?:[a-z ]+ \d+ in \d+\.\d s\n)?Interrupted\.\n$/);
-      expect(await dataSource.getRepository(FileIntent).countBy({ location })).toBe(1);
-    },
-  );
+  it.each([
+    ['ls'],
+    ['storages'],
+    ['verify'],
+    ['orphans', '--storage', 'default', '--delete'],
+    ['sweep'],
+    ['expire'],
+    ['cat'],
+  ])('ends %s with exit code 3 when it is interrupted', async (...command) => {
+    const { location } = await loseRow(await create('one'));
+    const ids = command[0] === 'cat' ? [(await create('two')).id] : [];
+    const { code, notes } = await run(module, [...command, ...ids], AbortSignal.abort());
+    expect(code).toBe(3);
+    expect(notes).toMatch(/^(?:[a-z ]+ \d+ in \d+\.\d s\n)?Interrupted\.\n$/);
+    expect(await dataSource.getRepository(FileIntent).countBy({ location })).toBe(1);
+  });
 
   it('sweeps what a crash has left, and tells of it before', async () => {
     const { location } = await loseRow(await create('one'));

@@ -94,7 +94,8 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('orphans 
     await aged('a/below/orphan.txt');
     const before = await stored();
 
-    expect(await orphans('--older-than', '0s', '--delete')).toBe(0);
+    for (const storage of ['disk', 'same', 'below', 'linked'])
+      expect(await orphans('--storage', storage, '--older-than', '0s', '--delete')).toBe(0);
     expect(await stored()).toEqual(before.filter((name) => name !== 'orphan.txt'));
     expect(before).toHaveLength(9);
     for (const { id, size } of kept) expect(await files.findOrFail(id)).toMatchObject({ size });
@@ -108,7 +109,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('orphans 
 
   it('refuses an age from before all dates', async () => {
     await aged('orphan.txt');
-    expect(await orphans('--older-than', '999999999w', '--delete')).toBe(2);
+    expect(await orphans('--storage', 'disk', '--older-than', '999999999w', '--delete')).toBe(2);
     expect(() => app.get(FilesAudit).orphans({ olderThan: 1e20 })).toThrow('olderThan');
     expect(await stored()).toContain('orphan.txt');
   });

@@ -112,11 +112,11 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     },
     'orphans --adopt': async (count) => {
       await bytes('default', count);
-      return ['orphans', '--adopt', '--owner', 'user:ada'];
+      return ['orphans', '--storage', 'default', '--adopt', '--owner', 'user:ada'];
     },
     'orphans --delete': async (count) => {
       await bytes('default', count);
-      return ['orphans', '--delete'];
+      return ['orphans', '--storage', 'default', '--delete'];
     },
     move: async (count) => {
       await registered(count);
