@@ -3,7 +3,7 @@ import { attempt, pauseAfter } from './attempts.js';
 import { keyOf, storeOf } from './notes.js';
 import { baseOf, errorOf, headersOf, send } from './send.js';
 import { UploadError } from './upload-error.js';
-import type { TusLibrary, TusResponse, UploadedFile, UploadOptions } from './upload-options.js';
+import type { TusFailure, TusLibrary, UploadedFile, UploadOptions } from './upload-options.js';
 
 /**
  * Sends the file by `tus-js-client`, and asks for the file that the server has made of it. `path` is relative to the
@@ -24,18 +24,22 @@ export async function uploadTus(file: Blob, name: string, path: string, options:
       retryDelays: Array.from({ length: retries }, (_, count) => pauseAfter(count)),
       storeFingerprintForResuming: false,
       // Other than that of the library, it also tries again while the browser takes itself for offline.
-      onShouldRetry: ({ originalResponse }) => isPassing(originalResponse?.getStatus() ?? 0),
+      onShouldRetry: (error) => isPassing(failureOf(error).status),
       onBeforeRequest: (request) => {
         for (const [header, value] of Object.entries(headersOf(options))) request.setHeader(header, value);
         Object.assign(request.getUnderlyingObject() as object, { withCredentials });
+      },
+      onAfterResponse: (request, answer) => {
+        if (request.getMethod() === 'HEAD' && isRefusal(answer.getStatus()))
+          throw failureOf({ originalResponse: answer });
       },
       onUploadUrlAvailable: () => store?.setItem(key, upload.url ?? ''),
       onProgress: (sent, total) => options.onProgress?.(sent, total),
       onSuccess: () => resolve(upload.url ?? ''),
       onError: (error) => {
-        const answer = (error as { originalResponse?: TusResponse | null }).originalResponse;
-        if (answer && !isPassing(answer.getStatus())) store?.removeItem(key);
-        reject(errorOf({ status: answer?.getStatus() ?? 0, text: answer?.getBody() ?? '', after: null }));
+        const failure = failureOf(error);
+        if (!isPassing(failure.status)) store?.removeItem(key);
+        reject(failure);
       },
     });
     forget = onAbort(signal, () => {
@@ -56,6 +60,17 @@ function addressOf(path: string, options: UploadOptions): string {
 
 function libraryOf(tus: UploadOptions['tus']): TusLibrary | Promise<TusLibrary> | undefined {
   return typeof tus === 'function' ? tus() : tus;
+}
+
+/** What `tus-js-client` has failed with: an answer, what `onAfterResponse` has thrown, or neither. */
+function failureOf({ causingError, originalResponse: answer }: TusFailure): UploadError {
+  if (causingError instanceof UploadError) return causingError;
+  return errorOf({ status: answer?.getStatus() ?? 0, text: answer?.getBody() ?? '', after: null });
+}
+
+/** An answer that does not say that the upload is gone; `tus-js-client` would begin another one after all of these. */
+function isRefusal(status: number): boolean {
+  return status >= 400 && status !== 404 && status !== 410;
 }
 
 /** No answer, a fault, or an upload that another request still appends to, such as the one that broke off. */

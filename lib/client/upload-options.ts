@@ -44,18 +44,27 @@ interface TusUpload {
   abort(shouldTerminate?: boolean): Promise<void>;
 }
 
+/** What `tus-js-client` tells of a failure. */
+export interface TusFailure {
+  /** What the request itself, or a callback, has failed with. */
+  causingError?: Error | null;
+  /** The answer, if there was one. */
+  originalResponse?: TusResponse | null;
+}
+
 interface TusOptions {
   endpoint: string;
   uploadUrl: string | null;
   metadata: Record<string, string>;
   retryDelays: number[];
   storeFingerprintForResuming: boolean;
-  onShouldRetry: (error: { originalResponse: TusResponse | null }) => boolean;
+  onShouldRetry: (error: TusFailure) => boolean;
   onBeforeRequest: (request: { setHeader(name: string, value: string): void; getUnderlyingObject(): unknown }) => void;
+  onAfterResponse: (request: { getMethod(): string }, answer: TusResponse) => void;
   onUploadUrlAvailable: () => void;
   onProgress: (sent: number, total: number) => void;
   onSuccess: () => void;
-  onError: (error: Error) => void;
+  onError: (error: Error & TusFailure) => void;
 }
 
 /** How a file is uploaded. */

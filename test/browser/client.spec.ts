@@ -253,6 +253,30 @@ describe.skipIf(!chromium)('the client in a browser', () => {
     expect([begun, await page.evaluate('localStorage.length')]).toEqual([0, 0]);
   });
 
+  /** Cuts the first request that appends off, and answers the first question where to go on with this status. */
+  async function interrupt(page: Page, status: number): Promise<{ posts: () => number; cut: Promise<void> }> {
+    const [cut, faults, begun] = [gate(), new Set(['PATCH', 'HEAD']), [] as string[]];
+    page.on('request', (request) => void (request.method() === 'POST' && begun.push(request.url())));
+    await page.route('**/files/tus/*', (route) => {
+      const method = route.request().method();
+      if (!faults.delete(method)) return route.continue();
+      if (method === 'HEAD') return route.fulfill({ status });
+      cut.open();
+      return route.abort('connectionreset');
+    });
+    return { posts: () => begun.length, cut: cut.opened };
+  }
+
+  it('goes on with the same upload by tus after a proxy has answered where to go on', async () => {
+    const { url, files } = await start();
+    const page = await browser.open(`${url}/page#small,tus`);
+    const { posts } = await interrupt(page, 502);
+    const content = randomBytes(7 * MIB);
+    await pick(page, content);
+    expect(await result(page)).toMatchObject({ hash: hashOf(content) });
+    expect([posts(), (await files.search()).count]).toEqual([1, 1]);
+  });
+
   it('gives an upload by tus up when the user cancels, and shows refusals', async () => {
     const { url, dataSource, files } = await start();
     const page = await browser.open(`${url}/page#small,tus`);
