@@ -2,7 +2,7 @@ import { attempt } from './attempts.js';
 import { sha256 } from './digest.js';
 import { keyOf, storeOf } from './notes.js';
 import { exchange, send } from './send.js';
-import { UploadError } from './upload-error.js';
+import { isGone, UploadError } from './upload-error.js';
 import type { UploadedFile, UploadOptions } from './upload-options.js';
 
 interface State {
@@ -38,15 +38,11 @@ export async function uploadDirect(file: Blob, name: string, options: UploadOpti
     store?.removeItem(key);
     return uploaded;
   } catch (error) {
-    // What can go on later stays; what was refused is over anyway.
+    // What can go on later stays, also after a refusal, such as of a session that has expired.
     if (!store) await giveUp(id, options);
-    else if (isRefusal(error)) store.removeItem(key);
+    else if (isGone(error)) store.removeItem(key);
     throw error;
   }
-}
-
-function isRefusal(error: unknown): boolean {
-  return error instanceof UploadError && error.status >= 400 && error.status < 500;
 }
 
 /**
@@ -103,7 +99,7 @@ function ofStorage(error: unknown): never {
 }
 
 function unlessGone(error: unknown): undefined {
-  if (!(error instanceof UploadError) || error.status !== 404) throw error;
+  if (!isGone(error)) throw error;
 }
 
 function hexOf(bytes: number[]): string {

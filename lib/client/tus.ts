@@ -2,7 +2,7 @@ import { onAbort } from './abort.js';
 import { attempt, pauseAfter } from './attempts.js';
 import { keyOf, storeOf } from './notes.js';
 import { baseOf, errorOf, headersOf, send } from './send.js';
-import { UploadError } from './upload-error.js';
+import { isGone, UploadError } from './upload-error.js';
 import type { TusFailure, TusLibrary, UploadedFile, UploadOptions } from './upload-options.js';
 
 /**
@@ -16,7 +16,7 @@ export async function uploadTus(file: Blob, name: string, path: string, options:
   const [store, key] = [storeOf(options.resume), `tus ${keyOf(file, name, options)}`];
   signal?.throwIfAborted();
   let forget = (): void => undefined;
-  const url = await new Promise<string>((resolve, reject) => {
+  const sent = new Promise<string>((resolve, reject) => {
     const upload = new library.Upload(file as File, {
       endpoint: addressOf(path, options),
       uploadUrl: store?.getItem(key) ?? null,
@@ -29,18 +29,15 @@ export async function uploadTus(file: Blob, name: string, path: string, options:
         for (const [header, value] of Object.entries(headersOf(options))) request.setHeader(header, value);
         Object.assign(request.getUnderlyingObject() as object, { withCredentials });
       },
-      onAfterResponse: (request, answer) => {
-        if (request.getMethod() === 'HEAD' && isRefusal(answer.getStatus()))
-          throw failureOf({ originalResponse: answer });
+      onAfterResponse: (request, originalResponse) => {
+        const failure = failureOf({ originalResponse });
+        // The library would begin another upload after every answer that is no success.
+        if (request.getMethod() === 'HEAD' && failure.status >= 400 && !isGone(failure)) throw failure;
       },
       onUploadUrlAvailable: () => store?.setItem(key, upload.url ?? ''),
-      onProgress: (sent, total) => options.onProgress?.(sent, total),
+      onProgress: (bytes, total) => options.onProgress?.(bytes, total),
       onSuccess: () => resolve(upload.url ?? ''),
-      onError: (error) => {
-        const failure = failureOf(error);
-        if (!isPassing(failure.status)) store?.removeItem(key);
-        reject(failure);
-      },
+      onError: (error) => reject(failureOf(error)),
     });
     forget = onAbort(signal, () => {
       // What can go on later stays.
@@ -49,8 +46,15 @@ export async function uploadTus(file: Blob, name: string, path: string, options:
     });
     upload.start();
   }).finally(() => forget());
-  store?.removeItem(key);
-  return attempt(options, () => send<UploadedFile>(options, 'GET', `/${url.split('/').at(-1)}`));
+  try {
+    const id = (await sent).split('/').at(-1);
+    const uploaded = await attempt(options, () => send<UploadedFile>(options, 'GET', `/${id}`));
+    store?.removeItem(key);
+    return uploaded;
+  } catch (error) {
+    if (isGone(error)) store?.removeItem(key);
+    throw error;
+  }
 }
 
 function addressOf(path: string, options: UploadOptions): string {
@@ -66,11 +70,6 @@ function libraryOf(tus: UploadOptions['tus']): TusLibrary | Promise<TusLibrary> 
 function failureOf({ causingError, originalResponse: answer }: TusFailure): UploadError {
   if (causingError instanceof UploadError) return causingError;
   return errorOf({ status: answer?.getStatus() ?? 0, text: answer?.getBody() ?? '', after: null });
-}
-
-/** An answer that does not say that the upload is gone; `tus-js-client` would begin another one after all of these. */
-function isRefusal(status: number): boolean {
-  return status >= 400 && status !== 404 && status !== 410;
 }
 
 /** No answer, a fault, or an upload that another request still appends to, such as the one that broke off. */

@@ -17,3 +17,8 @@ export class UploadError extends Error {
     super(message);
   }
 }
+
+/** Whether the server says that there is no such thing, or no longer. */
+export function isGone(error: unknown): boolean {
+  return error instanceof UploadError && (error.status === 404 || error.status === 410);
+}

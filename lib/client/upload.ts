@@ -2,7 +2,7 @@ import { readCapabilities } from './capabilities.js';
 import type { Capabilities } from './capabilities.js';
 import { uploadDirect } from './direct.js';
 import { uploadPlain } from './plain.js';
-import { UploadError } from './upload-error.js';
+import { isGone } from './upload-error.js';
 import type { UploadedFile, UploadOptions } from './upload-options.js';
 
 /** Smaller files take a single request. */
@@ -36,5 +36,5 @@ function wayOf(offer: Capabilities | undefined, { storage, tus }: UploadOptions)
 
 /** The application may leave the route out. */
 function unlessMissing(error: unknown): undefined {
-  if (!(error instanceof UploadError) || error.status !== 404) throw error;
+  if (!isGone(error)) throw error;
 }

@@ -219,6 +219,23 @@ describe.skipIf(!chromium)('the client in a browser', () => {
     return { held: held.opened, stop: () => page.unroute('**/files/tus/*') };
   }
 
+  /** Answers the first request of this method to the address with this status, or cuts it off. */
+  async function failOnce(page: Page, method: string, address: string, status?: number): Promise<void> {
+    let isOver = false;
+    await page.route(address, (route) => {
+      if (isOver || route.request().method() !== method) return route.fallback();
+      isOver = true;
+      return status === undefined ? route.abort('connectionreset') : route.fulfill({ status });
+    });
+  }
+
+  /** Counts the uploads that the page begins. */
+  function begunBy(page: Page): { count: number } {
+    const begun = { count: 0 };
+    page.on('request', (request) => void (begun.count += Number(request.method() === 'POST')));
+    return begun;
+  }
+
   it('sends a large file by tus, where the storage takes nothing from clients', async () => {
     const { url, files } = await start();
     const page = await browser.open(`${url}/page#small,tus`);
@@ -246,35 +263,42 @@ describe.skipIf(!chromium)('the client in a browser', () => {
     await held;
     await page.reload();
     await stop();
-    let begun = 0;
-    page.on('request', (request) => void (begun += Number(request.method() === 'POST')));
+    const begun = begunBy(page);
     await page.locator('#file').setInputFiles(path);
     expect(await result(page)).toMatchObject({ hash: hashOf(content) });
-    expect([begun, await page.evaluate('localStorage.length')]).toEqual([0, 0]);
+    expect([begun.count, await page.evaluate('localStorage.length')]).toEqual([0, 0]);
   });
-
-  /** Cuts the first request that appends off, and answers the first question where to go on with this status. */
-  async function interrupt(page: Page, status: number): Promise<{ posts: () => number; cut: Promise<void> }> {
-    const [cut, faults, begun] = [gate(), new Set(['PATCH', 'HEAD']), [] as string[]];
-    page.on('request', (request) => void (request.method() === 'POST' && begun.push(request.url())));
-    await page.route('**/files/tus/*', (route) => {
-      const method = route.request().method();
-      if (!faults.delete(method)) return route.continue();
-      if (method === 'HEAD') return route.fulfill({ status });
-      cut.open();
-      return route.abort('connectionreset');
-    });
-    return { posts: () => begun.length, cut: cut.opened };
-  }
 
   it('goes on with the same upload by tus after a proxy has answered where to go on', async () => {
     const { url, files } = await start();
     const page = await browser.open(`${url}/page#small,tus`);
-    const { posts } = await interrupt(page, 502);
+    const begun = begunBy(page);
+    await failOnce(page, 'PATCH', '**/files/tus/*');
+    await failOnce(page, 'HEAD', '**/files/tus/*', 502);
     const content = randomBytes(7 * MIB);
     await pick(page, content);
     expect(await result(page)).toMatchObject({ hash: hashOf(content) });
-    expect([posts(), (await files.search()).count]).toEqual([1, 1]);
+    expect([begun.count, (await files.search()).count]).toEqual([1, 1]);
+  });
+
+  it.each([
+    ['appending', 'PATCH', '**/files/tus/*'],
+    ['the question for the file', 'GET', '**/files/*-*'],
+  ])('goes on with the same upload by tus after %s was refused', async (_what, method, address) => {
+    const { url, files } = await start();
+    const page = await browser.open(`${url}/page#small,tus,resume`);
+    const begun = begunBy(page);
+    await failOnce(page, method, address, 401);
+    const path = join(newDirectory(), 'a.bin');
+    const content = randomBytes(7 * MIB);
+    await writeFile(path, content);
+    await page.locator('#file').setInputFiles(path);
+    expect(await result(page)).toMatchObject({ name: 'UploadError', status: 401 });
+    await page.reload();
+    await page.locator('#file').setInputFiles(path);
+    expect(await result(page)).toMatchObject({ hash: hashOf(content) });
+    expect([begun.count, (await files.search()).count]).toEqual([1, 1]);
+    expect(await page.evaluate('localStorage.length')).toBe(0);
   });
 
   it('gives an upload by tus up when the user cancels, and shows refusals', async () => {

@@ -234,6 +234,19 @@ describe('upload() to the storage', () => {
     expect(uploaded).toMatchObject({ size: 5 * MIB + 1 });
   });
 
+  it.each([401, 403, 408, 409, 429])('goes on with the same upload after a refusal with %i', async (status) => {
+    const { options, bucket } = await start(2 * MIB);
+    const resume = notes();
+    bucket.refuse = (number, response) => number === 3 && Boolean(response.writeHead(status).end());
+    const refused = upload(large(), { ...options, resume, retries: 0 });
+    await expect(refused).rejects.toMatchObject({ status });
+    expect(resume.map.size).toBe(1);
+
+    bucket.refuse = () => false;
+    expect(await upload(large(), { ...options, resume })).toMatchObject({ size: 5 * MIB + 1 });
+    expect([bucket.parts, bucket.open, resume.map.size]).toEqual([[1, 2, 3], 0, 0]);
+  });
+
   it('begins anew if the earlier upload is over, or somebody else began it', async () => {
     const { options, bucket, fetch } = await start(2 * MIB);
     const resume = notes();
