@@ -1,6 +1,7 @@
-import type { Page } from 'playwright-core';
+import type { Page, Request } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { csv, freshName, pdf, png } from '../e2e/portal/samples.js';
+import { gate } from '../support/gate.js';
 import { findChromium } from './support/find-chromium.js';
 import { look, Pages } from './support/pages.js';
 
@@ -117,6 +118,37 @@ describe.skipIf(!chromium)('records in a browser', () => {
     await his.getByRole('heading', { name: `The ${one}` }).waitFor();
     expect(await his.getByRole('link', { name: 'Edit' }).count()).toBe(0);
     await look(his, one);
+  });
+
+  it('saves no record before the file that was picked is uploaded and selected', async () => {
+    const page = await pages.as(pages.portal.alice, '/web/groups/new');
+    const name = freshName('group');
+    await page.getByLabel('Title').fill('A hasty one');
+    await page.getByLabel('Name', { exact: true }).fill(name);
+    const inFront = () => page.evaluate('document.activeElement.localName');
+    const isHeld = (request: Request) => new URL(request.url()).pathname.startsWith('/files');
+    const [upload, question] = [gate(), gate()];
+    await page.route(/\/files(\/[\w-]+)?$/, async (route) => {
+      await (route.request().method() === 'POST' ? upload : question).opened;
+      await route.continue();
+    });
+
+    const uploading = page.waitForRequest((request) => isHeld(request) && request.method() === 'POST');
+    await page.locator(PICKER).setInputFiles(picture);
+    await uploading;
+    await save(page);
+    await expect.poll(inFront).toBe('file-field');
+    await page.getByLabel('Title').focus();
+    const asking = page.waitForRequest((request) => isHeld(request) && request.method() === 'GET');
+    upload.open();
+    await asking;
+    await save(page);
+    await expect.poll(inFront).toBe('file-field');
+
+    question.open();
+    await expect.poll(() => page.getByRole('combobox').locator('option:checked').innerText()).toBe('picture.png');
+    await save(page);
+    await page.getByRole('img', { name: 'Image of A hasty one' }).waitFor();
   });
 
   it('gives a user a picture and another name', async () => {

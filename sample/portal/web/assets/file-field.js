@@ -38,8 +38,8 @@ export function fileField(label, name, { current, images = false, hint } = {}) {
   async function add() {
     const id = uploads.value;
     if (!id) return;
-    uploads.takeOut(id);
-    const file = await get(`/files/${id}`);
+    uploads.setCustomValidity('Wait until the file is selected.');
+    const file = await get(`/files/${id}`).finally(() => uploads.takeOut(id));
     files.unshift(file);
     for (const offerTo of fields) offerTo(file);
     select.value = file.id;

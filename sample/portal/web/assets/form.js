@@ -47,6 +47,8 @@ export function form(fields, { save, onrefused, back }) {
 
   async function submit(event) {
     event.preventDefault();
+    // The browser says why, at the first field whose file is not uploaded yet, or was refused.
+    if (![...element.querySelectorAll('file-field')].every((each) => each.reportValidity())) return;
     button.disabled = true;
     clear();
     try {
