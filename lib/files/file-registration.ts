@@ -1,12 +1,7 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { In } from 'typeorm';
 import { ActorSource } from '../actor/actor.js';
-import {
-  LocationInvalidError,
-  LocationNotFoundError,
-  LocationRefusedError,
-  LocationRegisteredError,
-} from '../errors/storage.errors.js';
+import { LocationInvalidError, LocationRefusedError, LocationRegisteredError } from '../errors/storage.errors.js';
 import { locationKey } from '../storage/location-key.js';
 import type { ReadsTogether } from '../storage/reads-together.js';
 import type { Storage } from '../storage/storage.js';
@@ -81,14 +76,7 @@ export class FileRegistration {
       );
     });
     try {
-      await this.transactor.run(
-        async ({ manager }) => {
-          await this.#insert(manager, files, candidates);
-          await assertThere(files, candidates, concurrency);
-          for (const file of files) await this.hooks?.run(file, 'register');
-        },
-        { retry: REGISTER_RETRIES },
-      );
+      await this.transactor.run(({ manager }) => this.#insert(manager, files, candidates), { retry: REGISTER_RETRIES });
     } catch (error) {
       if (databaseFault(error) !== 'unique') throw error;
       const [taken = candidates[0]] = await this.#registered(candidates);
@@ -106,14 +94,19 @@ export class FileRegistration {
     await this.ownership.onCreateAll(files, manager);
     // The insert waits for a deletion of a file at the same location, so that its intent is there by now.
     await this.journal.assertNonePending(manager, candidates);
+    for (const file of files) await this.hooks?.run(file, 'register');
   }
 
   /**
-   * Throws `LocationPendingError` where bytes are about to be removed that `assertThere()` could not miss afterwards.
+   * Throws `LocationPendingError` if bytes are about to be removed. The removal could end while they are read, and then
+   * no intent would tell of it when the row is inserted.
    */
   async #assertNoneGoing(candidates: readonly Candidate[]): Promise<void> {
-    const unseen = candidates.filter(({ storage }) => storage.can('remove') && !storage.can('stat'));
-    if (unseen.length > 0) await this.transactor.run(({ manager }) => this.journal.assertNonePending(manager, unseen));
+    const removable = candidates.filter(({ storage }) => storage.can('remove'));
+    if (removable.length === 0) return;
+    await this.transactor.run(({ manager }) => this.journal.assertNonePending(manager, removable), {
+      retry: REGISTER_RETRIES,
+    });
   }
 
   async #candidate(
@@ -162,22 +155,6 @@ function assertDistinct(candidates: readonly Candidate[]): void {
     if (seen.has(key)) throw alreadyRegistered(candidate);
     seen.add(key);
   }
-}
-
-/**
- * Throws `LocationNotFoundError` where the bytes that were read are not there any more: their removal may have begun
- * before they were read, and its intent be gone by now. Bytes that cannot be removed, or looked at, are not asked for.
- */
-async function assertThere(
-  files: readonly ManagedFile[],
-  candidates: readonly Candidate[],
-  concurrency: number,
-): Promise<void> {
-  const seen = [...candidates.entries()].filter(([, { storage }]) => storage.can('remove', 'stat'));
-  await inLanes(seen, concurrency, async ([at, { storage, location }]) => {
-    const found = await storage.stat(location);
-    if (found?.size !== files[at]?.size) throw new LocationNotFoundError(location, storage.name);
-  });
 }
 
 /** The size, hash and type of the bytes at the location, all of which are read. */

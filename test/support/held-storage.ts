@@ -9,8 +9,8 @@ export class HeldStorage extends FaultyStorage {
   #held: { opened: Promise<void>; open: () => void } | undefined;
   #arrivals: (() => void)[] = [];
 
-  constructor(inner = memoryStorage()) {
-    super(inner);
+  constructor() {
+    super(memoryStorage());
   }
 
   hold(): void {
