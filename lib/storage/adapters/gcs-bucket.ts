@@ -4,7 +4,7 @@ import type { Bucket, File } from '@google-cloud/storage';
 import { LocationNotFoundError, LocationTakenError } from '../../errors/storage.errors.js';
 import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 import type { Leftovers, LocatedObject, StoredObject } from '../storage-adapter.js';
-import { isMissing, isStatus } from './gcs-errors.js';
+import { isCorrupted, isMissing, isStatus } from './gcs-errors.js';
 import { openContent } from './gcs-read.js';
 
 /** An object, and its generation, which no other content of the same name has. */
@@ -80,7 +80,8 @@ export class GcsBucket {
 
   /**
    * Creates an object if there is none. If a response is lost, the client sends the request again, and Google answers
-   * that the object exists. The metadata shows whether this call created it.
+   * that the object exists. The metadata shows whether this call created it. An object whose checksum is wrong is
+   * removed.
    */
   async create(location: string, make: (creation: Creation) => Promise<unknown>): Promise<void> {
     const write = randomUUID();
@@ -91,7 +92,10 @@ export class GcsBucket {
       const found = await this.#resource(location).catch(() => {
         throw error;
       });
-      if (found?.metadata?.[WRITE] === write) return;
+      const isOwn = found?.metadata?.[WRITE] === write;
+      if (isOwn && !isCorrupted(error)) return;
+      // Where it cannot be removed, it is swept as any other leftover.
+      if (isOwn) await this.#removeOnly(location, found.generation).catch(() => {});
       if (isStatus(error, 412) && found) throw new LocationTakenError(location, undefined, { cause: error });
       throw error;
     }
@@ -133,6 +137,11 @@ export class GcsBucket {
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
+  }
+
+  /** Removes the object if it still has this content. */
+  async #removeOnly(location: string, generation: string): Promise<void> {
+    await this.#ask({ method: 'DELETE', uri: this.#uri(location), qs: { ifGenerationMatch: generation } });
   }
 
   async removeAll(locations: readonly string[]): Promise<void> {

@@ -34,3 +34,8 @@ export function isWithoutBucket(error: unknown): boolean {
 export function isMissing(error: unknown): boolean {
   return isStatus(error, 404) && !isWithoutBucket(error);
 }
+
+/** Whether the client found that the bytes did not arrive as they were sent. The object may be there. */
+export function isCorrupted(error: unknown): boolean {
+  return String(((error ?? {}) as ClientFault).code).startsWith('FILE_NO_UPLOAD');
+}
