@@ -69,8 +69,8 @@ export class ContentBatches {
   }
 
   /**
-   * Ends the intents of bytes that were not stored. A write whose answer was lost may still arrive: its intent stays
-   * for the sweeper.
+   * Ends the intents of bytes that were not stored. A write whose answer was lost may still arrive, and bytes that could
+   * not be removed are still there: their intents stay for the sweeper.
    */
   async #withdraw(
     planned: readonly { intent: Intent | undefined }[],
@@ -80,7 +80,7 @@ export class ContentBatches {
     for (const [at, { intent }] of planned.entries()) {
       const outcome = outcomes[at];
       const isMade = outcome !== undefined && ('content' in outcome || outcome.error instanceof StorageFailedError);
-      if (isMade || intent === undefined) continue;
+      if (isMade || intent === undefined || this.contents.leaves(intent)) continue;
       if (intent.row === undefined) await intent.withdraw();
       else rows.push(intent.row.id);
     }

@@ -59,6 +59,7 @@ export interface CopyHints extends Pick<PutHints, 'location' | 'intent' | 'write
 @Injectable()
 export class ContentStore {
   readonly #logger = new Logger(ContentStore.name);
+  readonly #left = new WeakSet<Intent>();
 
   constructor(
     readonly storages: StorageRegistry,
@@ -214,6 +215,11 @@ export class ContentStore {
     unit.afterCommit(() => this.removals.add(removals));
   }
 
+  /** Whether the bytes of a failed write may be there still: its intent is the sweeper's. */
+  leaves(intent: Intent): boolean {
+    return this.#left.has(intent);
+  }
+
   /**
    * Records an intent, unless there is one, then writes the bytes. If the write fails, the bytes and the intent are
    * removed. If they cannot be removed, or the write may still arrive later, the intent stays for the sweeper.
@@ -229,11 +235,14 @@ export class ContentStore {
       await write();
       return intent;
     } catch (error) {
+      this.#left.add(intent);
       await this.#tidily(storage, location, async () => {
         // The bytes there belong to somebody else.
         if (!(error instanceof LocationTakenError) && storage.can('remove')) await storage.remove(location);
         // A write whose answer was lost may still arrive, so the intent stays for the sweeper.
-        if (!(error instanceof StorageFailedError)) await intent.withdraw();
+        if (error instanceof StorageFailedError) return;
+        await intent.withdraw();
+        this.#left.delete(intent);
       });
       throw error;
     }

@@ -154,6 +154,28 @@ describe('a run of FilesMover', () => {
     expect(await places()).toEqual({ memory: 1 });
   });
 
+  it('leaves to the sweeper what it has written of broken bytes and cannot remove', async () => {
+    const target = faultyStorage(memoryStorage());
+    const { make, run, registry, places, intents, sweeper, clock } = await moverHarness({ target });
+    const [, broken] = await make(2);
+    const memory = registry.get('memory');
+    await memory.remove(broken?.location ?? '');
+    await memory.write(broken?.location ?? '', Readable.from([Buffer.from('contemt 1')]));
+    target.failAt(3, 'before');
+    expect((await run({ to: 'target', concurrency: 1 })).map(({ kind }) => kind).toSorted()).toEqual([
+      'failed',
+      'moved',
+    ]);
+    expect(target.calls.map((call) => call.split(' ')[0])).toEqual(['write', 'write', 'remove']);
+    const [intent] = await intents();
+    expect(await target.exists(intent?.location ?? '')).toBe(true);
+    expect(await places()).toEqual({ memory: 1, target: 1 });
+    clock.now += 7 * 24 * 3_600_000;
+    await sweeper.sweep();
+    expect(await target.exists(intent?.location ?? '')).toBe(false);
+    expect(await intents()).toEqual([]);
+  });
+
   it('gives files a second name where both storages are on one disk, and verifies them', async () => {
     const [from, to] = [newDirectory(), newDirectory()];
     const storages = { memory: fsStorage({ root: from }), other: fsStorage({ root: to }) };
