@@ -105,6 +105,7 @@ export {
 export {
   CommitLostError,
   CommitOutcomeUnknownError,
+  DatabaseBusyError,
   IsolationLevelRefusedError,
   LeaseTimeoutError,
   SecondConnectionMissingError,

@@ -1,4 +1,5 @@
 import { FilesError } from './files-error.js';
+import { reasonOf } from './reason-of.js';
 
 /** The connection was lost before COMMIT took effect, and the database says that the work was rolled back. */
 export class CommitLostError extends FilesError {
@@ -163,6 +164,23 @@ export class UnitEndedError extends FilesError {
     super(
       `${what} after its unit of work had ended. Await all work inside the decorated method, ` +
         'or start it with TaskQueue.detach() if it is meant to outlive the unit.',
+    );
+  }
+}
+
+/**
+ * Other transactions were in the way of a unit of work: a deadlock, a serialization failure, or a lock that did not
+ * become free in time. The unit was rolled back. This is the answer to clients; in the application, the unit fails with
+ * the error of the driver, which is the `cause`.
+ */
+export class DatabaseBusyError extends FilesError {
+  readonly code = 'FILES_DATABASE_BUSY';
+
+  constructor(cause: unknown) {
+    super(
+      `Other transactions were in the way, and the unit of work was rolled back: ${reasonOf(cause)}. ` +
+        'Send the request again, or let the unit run again by its option `retry`.',
+      { cause },
     );
   }
 }

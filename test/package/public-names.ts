@@ -54,6 +54,7 @@ export const publicNames: Record<string, string[]> = {
     'CommitOutcomeUnknownError',
     'ContentSpentError',
     'ContentTypeInvalidError',
+    'DatabaseBusyError',
     'DatabaseGuardImpossibleError',
     'DatabaseMismatchError',
     'DecorationInvalidError',

@@ -5,17 +5,20 @@ import { throwError } from 'rxjs';
 import { isServerFault } from '../../errors/error-status.js';
 import { FilesError } from '../../errors/files-error.js';
 import { ValidationFailedError } from '../../errors/files.errors.js';
+import { DatabaseBusyError } from '../../errors/units.errors.js';
+import { Contention } from '../../unit-of-work/transaction/contention.js';
 
 /** Where `@Catch()` leaves the types that a filter handles. */
 const CATCHES = '__filterCatchExceptions__';
 
 /**
  * Answers errors of the library on every transport, with their code and without details of the server, and logs faults
- * of the server. The application's own global filters keep the last word: one that catches `FilesError` on every
- * transport, one that catches `HttpException` or everything over HTTP. Nest applies no global filters to gateways: put
- * it there with `@UseFilters(FilesErrorFilter)`.
+ * of the server. It answers a `DatabaseBusyError` for the error of a database that rolled a unit of work back because
+ * of other transactions. The application's own global filters keep the last word: one that catches `FilesError`, or
+ * that error of the database, on every transport, one that catches `HttpException` or everything over HTTP. Nest
+ * applies no global filters to gateways: put it there with `@UseFilters(FilesErrorFilter)`.
  */
-@Catch(FilesError)
+@Catch(FilesError, Contention)
 export class FilesErrorFilter extends BaseExceptionFilter {
   readonly #logger = new Logger('FilesModule');
 
@@ -33,36 +36,39 @@ export class FilesErrorFilter extends BaseExceptionFilter {
   }
 
   /** Answers the error on the transport of its call. */
-  override catch(error: FilesError, host: ArgumentsHost): unknown {
+  override catch(thrown: FilesError | Contention, host: ArgumentsHost): unknown {
     const type = host.getType<string>();
     const own = type === 'ws' ? [] : this.#applicationFilters();
-    const specific = own.find((filter) =>
-      catches(filter).some((caught) => isOfLibrary(caught) && error instanceof caught),
-    );
-    if (specific !== undefined) return specific.catch(error, host);
-    const isFault = isServerFault(error.getStatus());
-    if (isFault) this.#logger.error(error);
+    const error = thrown instanceof FilesError ? thrown : new DatabaseBusyError(thrown);
+    for (const filter of own) {
+      if (error !== thrown && catchesIt(filter, thrown)) return filter.catch(thrown, host);
+      if (catchesIt(filter, error, isOfLibrary)) return filter.catch(error, host);
+    }
+    if (isServerFault(error.getStatus())) this.#logger.error(error);
+    if (type === 'http') return this.#answer(error, host, own);
+    return this.#tell(type, error, thrown, host);
+  }
+
+  /** Answers on a transport that is not HTTP. */
+  #tell(type: string, error: FilesError, thrown: Error, host: ArgumentsHost): unknown {
     switch (type) {
-      case 'http':
-        return this.#answer(isFault ? withoutMessage(error) : error, host, own);
       case 'graphql':
         throw toGraphqlError(error);
       case 'rpc':
         // An event has no recipient for the answer, and cannot be told from a message here.
-        if (!isFault) this.#logger.warn(`${error.code}: ${error.message}`);
+        if (!isServerFault(error.getStatus())) this.#logger.warn(`${error.code}: ${error.message}`);
         // A message handler's filter answers with a stream, because some transports lose an error that it throws.
         return throwError(() => ({ status: 'error', code: error.code, message: error.publicMessage }));
       case 'ws':
         return sendException(error, host);
       default:
-        throw error;
+        throw thrown;
     }
   }
 
-  #answer(exception: HttpException, host: ArgumentsHost, own: readonly ExceptionFilter[]): unknown {
-    const general = own.find(
-      (filter) => catches(filter).length === 0 || catches(filter).some((caught) => exception instanceof caught),
-    );
+  #answer(error: FilesError, host: ArgumentsHost, own: readonly ExceptionFilter[]): unknown {
+    const exception = isServerFault(error.getStatus()) ? withoutMessage(error) : error;
+    const general = own.find((filter) => catches(filter).length === 0 || catchesIt(filter, exception));
     return general === undefined ? super.catch(exception, host) : general.catch(exception, host);
   }
 
@@ -83,6 +89,11 @@ function catches(filter: ExceptionFilter): Caught[] {
     Reflect.getMetadata(CATCHES, filter.constructor) ??
     []
   );
+}
+
+/** Whether the filter names a type of the error, one of those that count. */
+function catchesIt(filter: ExceptionFilter, error: Error, counts: (caught: Caught) => boolean = () => true): boolean {
+  return catches(filter).some((caught) => counts(caught) && error instanceof caught);
 }
 
 function isOfLibrary(caught: Caught): boolean {

@@ -59,7 +59,7 @@ export abstract class FilesEndpoints {
   }
 
   @Patch(':id')
-  @WithTaskQueue()
+  @WithTaskQueue({ retry: 3 })
   async rename(
     @Param('id') id: string,
     @Body(new ValidInput()) { name }: RenameFileInput,
@@ -70,7 +70,7 @@ export abstract class FilesEndpoints {
   }
 
   @Delete(':id')
-  @WithTaskQueue()
+  @WithTaskQueue({ retry: 3 })
   @HttpCode(HttpStatus.NO_CONTENT)
   async delete(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<void> {
     const file = await this.gate.lockFor(id, 'delete', context);

@@ -37,7 +37,7 @@ export abstract class OwnershipEndpoints {
    * get them by being saved.
    */
   @Post(':id/transfer')
-  @WithTaskQueue()
+  @WithTaskQueue({ retry: 3 })
   @HttpCode(HttpStatus.OK)
   async transfer(
     @Param('id') id: string,
@@ -64,7 +64,7 @@ export abstract class OwnershipEndpoints {
   }
 
   @Put(':id/pin')
-  @WithTaskQueue()
+  @WithTaskQueue({ retry: 3 })
   async pin(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {
     const file = await this.gate.lockFor(id, 'pin', context);
     await this.files.pin(file.id);
@@ -72,7 +72,7 @@ export abstract class OwnershipEndpoints {
   }
 
   @Delete(':id/pin')
-  @WithTaskQueue()
+  @WithTaskQueue({ retry: 3 })
   async unpin(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {
     const file = await this.gate.lockFor(id, 'pin', context);
     await this.files.unpin(file.id);

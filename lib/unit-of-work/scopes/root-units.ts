@@ -12,6 +12,7 @@ import { ambientNode, within } from './ambient.js';
 import { hasUnitAround } from './here.js';
 import { commitOutcome } from '../transaction/commit-outcome.js';
 import type { DataSourceOverride } from '../typeorm/data-source-override.js';
+import { noteContention } from '../transaction/contention.js';
 import { isTransient } from '../transaction/database-fault.js';
 import type { Dialect, IsolationLevel } from '../dialects/dialect.js';
 import { runEffects } from './effects.js';
@@ -50,7 +51,10 @@ export class RootUnits {
             (trace) => this.#once(work, options, trace),
           );
         } catch (error) {
-          if (attempt > retry || signal?.aborted || !isTransient(error)) throw error;
+          if (attempt > retry || signal?.aborted || !isTransient(error)) {
+            noteContention(error);
+            throw error;
+          }
           await delay(Math.random() * Math.min(5 * 2 ** attempt, 250));
         }
       }

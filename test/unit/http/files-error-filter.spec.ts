@@ -3,11 +3,13 @@ import type { ArgumentsHost, ExceptionFilter } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { firstValueFrom, isObservable } from 'rxjs';
+import { QueryFailedError } from 'typeorm';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { FileNotFoundError, ValidationFailedError } from '../../../lib/errors/files.errors.js';
 import { FilesError } from '../../../lib/errors/files-error.js';
 import { TaskQueueMissingError } from '../../../lib/errors/units.errors.js';
 import { FilesErrorFilter } from '../../../lib/http/answers/files-error.filter.js';
+import { Contention, noteContention } from '../../../lib/unit-of-work/transaction/contention.js';
 
 class Recording implements ExceptionFilter {
   caught: unknown[] = [];
@@ -21,6 +23,8 @@ class Everything extends Recording {}
 class HttpOnly extends Recording {}
 @Catch(FilesError)
 class FilesOnly extends Recording {}
+@Catch(QueryFailedError)
+class QueriesOnly extends Recording {}
 @Catch(BadRequestException)
 class BadRequests extends Recording {}
 
@@ -132,13 +136,58 @@ describe('FilesErrorFilter', () => {
     expect(await seenBy('ws', error, client)).toEqual({ event: 'exception', data: exception });
   });
 
+  it.each([
+    ['PostgreSQL', { code: '40001' }],
+    ['PostgreSQL', { code: '40P01' }],
+    ['PostgreSQL', { code: '55P03' }],
+    ['MariaDB', { errno: 1213 }],
+    ['MariaDB', { errno: 1205 }],
+    ['SQLite', { code: 'SQLITE_BUSY' }],
+  ])('tells clients on every transport that %s was busy by %o, once a unit has failed with it', async (_, known) => {
+    const busy = failedQuery(known);
+    expect(busy).not.toBeInstanceOf(Contention);
+    noteContention(busy);
+    expect(busy).toBeInstanceOf(Contention);
+    for (const type of ['rpc', 'graphql', 'ws']) {
+      const told = JSON.stringify(await seenBy(type, busy));
+      expect(told).toContain('"code":"FILES_DATABASE_BUSY"');
+      expect(told).not.toContain('SELECT secret');
+    }
+    expect(logged).toEqual(Array.from({ length: 3 }, () => expect.objectContaining({ cause: busy })));
+  });
+
+  it('gives filters for everything a 503 for a busy database, and filters for its error that error', () => {
+    const [general, ofLibrary, ofDatabase] = [new Everything(), new FilesOnly(), new QueriesOnly()];
+    const busy = failedQuery({ code: '40P01' });
+    noteContention(busy);
+    filterAmong(general).catch(busy, host('http'));
+    expect((general.caught[0] as HttpException).getResponse()).toMatchObject({
+      statusCode: 503,
+      code: 'FILES_DATABASE_BUSY',
+    });
+    filterAmong(general, ofLibrary).catch(busy, host('http'));
+    expect(ofLibrary.caught).toEqual([expect.objectContaining({ code: 'FILES_DATABASE_BUSY', cause: busy })]);
+    filterAmong(general, ofLibrary, ofDatabase).catch(busy, host('http'));
+    expect(ofDatabase.caught).toEqual([busy]);
+  });
+
+  it('leaves other errors of databases to whoever had them before', () => {
+    const duplicate = failedQuery({ code: '23505' });
+    noteContention(duplicate);
+    expect(duplicate).not.toBeInstanceOf(Contention);
+  });
+
   it('hands the error back to a transport of another kind', () => {
     expect(() => filterAmong(new Everything()).catch(error, host('of another kind'))).toThrow(error);
   });
 });
 
+function failedQuery(known: object): QueryFailedError {
+  return new QueryFailedError('SELECT secret', [], Object.assign(new Error('as the database says'), known));
+}
+
 /** What the other side gets to see. */
-async function seenBy(type: string, thrown: FilesError, client = {}): Promise<unknown> {
+async function seenBy(type: string, thrown: FilesError | QueryFailedError, client = {}): Promise<unknown> {
   const sent: unknown[] = [];
   const socket = {
     emit: (event: string, data: unknown) => sent.push({ event, data }),
