@@ -4,7 +4,7 @@ import type { DataSource, EntityManager, Repository, SelectQueryBuilder } from '
 import { IntentLostError } from '../../errors/files.errors.js';
 import { LocationPendingError } from '../../errors/storage.errors.js';
 import type { Storage } from '../../storage/storage.js';
-import { ambientOf } from '../../unit-of-work/scopes/here.js';
+import { isInTransaction } from '../../unit-of-work/scopes/here.js';
 import type { CommitOutcome } from '../../unit-of-work/transaction/commit-outcome.js';
 import { seesEveryCommit } from '../../unit-of-work/scopes/sees-every-commit.js';
 import { sharesConnection } from '../../unit-of-work/one-connection/shared-connection.js';
@@ -218,10 +218,4 @@ export class IntentJournal {
 async function isSettled(manager: EntityManager, id: string): Promise<CommitOutcome> {
   const query = manager.createQueryBuilder(FileIntent, 'intent').where({ id });
   return (await lockRows(query).getOne()) ? 'rolled back' : 'committed';
-}
-
-/** Whether the caller is in a transaction, of a unit of work or of the application. */
-function isInTransaction(dataSource: DataSource): boolean {
-  const here = ambientOf(dataSource);
-  return here?.kind === 'foreign' ? here.runner.isTransactionActive : here !== undefined;
 }

@@ -7,12 +7,15 @@ import { LocationTakenError } from '../../errors/storage.errors.js';
 import { UploadIncompleteError, UploadMismatchedError, UploadNotFoundError } from '../../errors/uploads.errors.js';
 import type { Storage } from '../../storage/storage.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
+import { isInTransaction } from '../../unit-of-work/scopes/here.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
+import { lockShared } from '../../unit-of-work/typeorm/row-locks.js';
 import { FILES_CLOCK } from '../clock.js';
 import type { Clock } from '../clock.js';
 import { examine } from '../content/examine.js';
 import { Drafts } from '../drafts/drafts.js';
 import { IntentJournal } from '../intents/intent-journal.js';
+import { latestFiles } from '../lock-files.js';
 import { ManagedFile } from '../managed-file.entity.js';
 import { insertStoredFile, newFile } from '../new-file.js';
 import type { StoredFile } from '../new-file.js';
@@ -71,7 +74,7 @@ export class UploadCompletion {
       found = await this.#receive(row, this.storages.of(row), hash);
     } catch (error) {
       // The upload was completed or given up meanwhile, which caused the failure.
-      if (await this.#hasEnded(row)) return this.fileOf(row);
+      if (await this.#hasEnded(row).catch(() => false)) return this.fileOf(row);
       throw await this.#ending(row, error);
     }
     try {
@@ -88,7 +91,11 @@ export class UploadCompletion {
 
   /** Returns the file of a completed upload. Throws `UploadNotFoundError` if there is no such file. */
   async fileOf({ id }: FileUpload): Promise<ManagedFile> {
-    const file = await this.transactor.dataSource.getRepository(ManagedFile).findOneBy({ id });
+    const { dataSource } = this.transactor;
+    // Another call may have made it since the snapshot of the caller's transaction.
+    const [file] = isInTransaction(dataSource)
+      ? await this.transactor.run(({ manager }) => latestFiles(manager, [id]))
+      : await dataSource.getRepository(ManagedFile).findBy({ id });
     if (!file) throw new UploadNotFoundError(id);
     return file;
   }
@@ -212,6 +219,13 @@ export class UploadCompletion {
   }
 
   async #hasEnded({ id }: FileUpload): Promise<boolean> {
-    return !(await this.transactor.dataSource.getRepository(FileUpload).existsBy({ id, endedAt: IsNull() }));
+    const { dataSource } = this.transactor;
+    const open = { id, endedAt: IsNull() };
+    if (!isInTransaction(dataSource)) return !(await dataSource.getRepository(FileUpload).existsBy(open));
+    // The snapshot of the caller's transaction may hide it; a lock does not.
+    return this.transactor.run(async ({ manager }) => {
+      const query = manager.createQueryBuilder(FileUpload, 'upload').select('upload.id', 'id').where(open);
+      return (await lockShared(manager, query)).length === 0;
+    });
   }
 }

@@ -11,6 +11,12 @@ export function ambientOf(dataSource: DataSource): Scope | ForeignTransaction | 
   return undefined;
 }
 
+/** Whether the caller is in a transaction, of a unit of work or of the application. */
+export function isInTransaction(dataSource: DataSource): boolean {
+  const here = ambientOf(dataSource);
+  return here?.kind === 'foreign' ? here.runner.isTransactionActive : here !== undefined;
+}
+
 /** The innermost place of the nesting that this flow is in, also where that has ended. */
 export function scopeHere(): Scope | undefined {
   for (let node = ambientNode(); node && node.kind !== 'detached'; node = node.enclosing) {

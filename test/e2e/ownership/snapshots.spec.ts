@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ManagedFile } from '../../../lib/index.js';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
+import { DirectUploads } from '../../../lib/files/uploads/direct-uploads.js';
 import { StorageRegistry } from '../../../lib/storage/storage-registry.js';
 import { Quotas } from '../../../lib/ownership/quotas/quotas.js';
 import { reachableDatabases } from '../../support/databases.js';
+import { directStorage } from '../../support/direct-storage.js';
 import { detach } from '../../../lib/unit-of-work/scopes/ambient.js';
 import { gate } from '../../support/gate.js';
 import { guardedApp } from '../../support/guarded-app.js';
@@ -14,15 +16,18 @@ type Level = 'READ COMMITTED' | 'REPEATABLE READ' | 'SERIALIZABLE';
 
 describe.each(await reachableDatabases('postgres', 'mariadb'))('a unit behind its snapshot, on $name,', (database) => {
   let app: GuardedApp;
+  let uploads: DirectUploads;
+  const direct = directStorage();
   beforeAll(async () => {
     app = await guardedApp({
       database,
       entities: OWNERS,
       options: {
-        storages: { default: memoryStorage(), other: memoryStorage() },
+        storages: { default: memoryStorage(), other: memoryStorage(), direct: direct.storage },
         quotas: { team: { bytes: 1000 } },
       },
     });
+    uploads = app.app.get(DirectUploads);
   });
   afterAll(() => app.close());
 
@@ -149,6 +154,18 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))('a unit behind it
         },
       );
       await expect(copied).rejects.toMatchObject({ code: isHidden ? '40001' : 'FILES_FILE_INFECTED' });
+    });
+
+    it('gets the file of an upload that was completed since, or refuses', async () => {
+      const { id } = await uploads.begin({ name: 'a.txt', size: 4, storage: 'direct', actor: null });
+      for (const { url } of await uploads.signParts(id, [1])) expect(direct.send(url, '1234')).toBe(200);
+      const completed = behind(
+        level,
+        () => uploads.complete(id),
+        () => uploads.complete(id),
+      );
+      if (isHidden) await expect(completed).rejects.toMatchObject({ code: '40001' });
+      else expect(await completed).toMatchObject({ id, size: 4 });
     });
 
     it('counts files that came since', async () => {
