@@ -11,7 +11,7 @@ import type { ManagedFile } from '../../files/managed-file.entity.js';
 import type { ByteRange } from '../../storage/storage-adapter.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { requestedRange } from './byte-range.js';
-import { DOWNLOAD_IDLE_TIMEOUT, watchDeparture } from './departure.js';
+import { DOWNLOAD_IDLE_TIMEOUT, watchContent, watchDeparture } from './departure.js';
 import type { PlatformResponse } from './departure.js';
 import { downloadHeaders, headersToElsewhere, opened, typeOf } from './download.js';
 import { wantedDigest } from './wanted-digest.js';
@@ -113,7 +113,11 @@ export class Downloads {
    * of the application could turn the stream into JSON, for example an interceptor that wraps results into an envelope.
    */
   send(body: StreamableFile | undefined, response: PlatformResponse): void {
-    if (body) watchDeparture(response, this.idleTimeout);
+    if (body) {
+      watchDeparture(response, this.idleTimeout);
+      // Before the platform, which destroys the response in any case.
+      watchContent(body.getStream(), response);
+    }
     this.adapters.httpAdapter.reply(response, body);
   }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { constants } from 'node:http2';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -6,6 +7,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { UploadAbortedError } from 'nestjs-files/errors';
 import { FilesService } from '../../../lib/index.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
+import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { newDirectory } from '../../support/files-directory.js';
 import { gate } from '../../support/gate.js';
 import { startHttp2 } from '../../support/http2-client.js';
@@ -58,4 +60,27 @@ describe('new content that is cut off on HTTP/2', () => {
     expect(await files.findOrFail(id)).toMatchObject({ hash, size: OLD.length });
     expect((await buffer(await files.stream(id))).equals(OLD)).toBe(true);
   });
+});
+
+it('breaks a download off with an error on HTTP/2 where its storage fails in the middle', async () => {
+  const storage = memoryStorage();
+  const isRead = gate();
+  storage.read = async () =>
+    Readable.from(
+      (async function* () {
+        yield OLD.subarray(0, 50_000);
+        await isRead.opened;
+        throw new Error('the disk is gone');
+      })(),
+      { objectMode: false },
+    );
+  const { app, open } = await startHttp2({ storages: { default: storage } });
+  const file = { name: 'a.bin', owner: { type: 'user', id: 'ada' } };
+  const { id } = await app.app.get(FilesService).create(OLD, file);
+  const stream = open('GET', `/files/${id}/content`);
+  const ends: string[] = [];
+  stream.on('end', () => ends.push('end')).on('error', () => ends.push('error'));
+  stream.once('data', () => isRead.open());
+  await new Promise((resolve) => stream.once('close', resolve));
+  expect([ends, stream.rstCode]).toEqual([['error'], constants.NGHTTP2_INTERNAL_ERROR]);
 });

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import { connect as open } from 'node:http2';
+import { connect as open, constants } from 'node:http2';
 import type { IncomingHttpHeaders } from 'node:http2';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
@@ -122,8 +122,11 @@ describe('a slow download', () => {
     onTestFinished(() => session.destroy());
     const get = (path: string) => session.request({ ':path': path, 'x-user': 'ada' }).on('error', () => {});
     const slow = get(app.path);
+    const broken = new Promise((resolve) => slow.once('error', resolve));
     await once(slow.pause(), 'response');
     await expect.poll(() => isClosed(app)).toEqual([true]);
+    await broken;
+    expect(slow.rstCode).toBe(constants.NGHTTP2_INTERNAL_ERROR);
     const other = get(app.path.replace('/content', ''));
     const [answer] = (await once(other, 'response')) as [IncomingHttpHeaders];
     expect(answer[':status']).toBe(200);
