@@ -33,16 +33,28 @@ export function watchArrival(
   const over = (): void => void arriving.delete(socket);
   request.once('end', over).once('close', over);
   let timer: NodeJS.Timeout | undefined;
+  // What is seen, and what is left of the time, outlast a pause: a reader may pause after each byte.
   let seen = 0;
-  const stop = (): void => clearTimeout(timer);
+  let left = timeout;
+  let since = 0;
+  const stop = (): void => {
+    if (timer === undefined) return;
+    clearTimeout(timer);
+    timer = undefined;
+    left -= performance.now() - since;
+  };
   const start = (): void => {
-    stop();
-    seen = 0;
-    if (timeout !== Infinity) timer = setTimeout(() => onIdle(new UploadIdleError(timeout)), timeout);
+    if (timer !== undefined || timeout === Infinity) return;
+    since = performance.now();
+    timer = setTimeout(() => onIdle(new UploadIdleError(timeout)), Math.max(left, 1));
   };
   const progress = (chunk: Buffer): void => {
     seen += chunk.length;
-    if (seen >= PROGRESS) start();
+    if (seen < PROGRESS) return;
+    stop();
+    seen = 0;
+    left = timeout;
+    if (!request.isPaused()) start();
   };
   const end = (): void => {
     stop();

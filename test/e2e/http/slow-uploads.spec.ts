@@ -56,8 +56,8 @@ async function slowApp(platform: Platform, uploadIdleTimeout: number, delay = 0)
   });
 }
 
-function send({ port }: HttpApp, method: string, path: string, contentType: string): ClientRequest {
-  const headers = { 'x-user': 'ada', 'content-type': contentType };
+function send({ port }: HttpApp, method: string, path: string, contentType: string, more = {}): ClientRequest {
+  const headers = { 'x-user': 'ada', 'content-type': contentType, ...more };
   const sent = open({ host: '127.0.0.1', port, method, path, headers, agent: false });
   sent.on('error', () => undefined);
   return sent;
@@ -122,12 +122,26 @@ describe('a slow upload', () => {
       const sent = openForm(app, path);
       const answer = answerTo(sent);
       sent.write('x'.repeat(2048));
-      await drip(sent, bytes, 1_500);
+      await drip(sent, bytes, Infinity);
       expect(await answer).toEqual({ status: 408, code: 'FILES_UPLOAD_IDLE' });
       sent.destroy();
       expect(await (await app.fetch('/files', { user: 'ada' })).json()).toMatchObject({ count: 0 });
     }),
   );
+
+  it('is ended when it goes on from where it stopped by a byte now and then', () =>
+    onEachPlatform(async (platform) => {
+      const app = await slowApp(platform, 250);
+      const tus = { 'tus-resumable': '1.0.0' };
+      const headers = { ...tus, 'upload-length': '100000' };
+      const { headers: begun } = await app.fetch('/files/tus', { method: 'POST', user: 'ada', headers });
+      const path = begun.get('location') ?? '';
+      const sent = send(app, 'PATCH', path, 'application/offset+octet-stream', { ...tus, 'upload-offset': 0 });
+      const answer = answerTo(sent);
+      await drip(sent, 1, Infinity);
+      expect(await answer).toEqual({ status: 408, code: 'FILES_UPLOAD_IDLE' });
+      sent.destroy();
+    }));
 
   it('is ended, and leaves the old content, when it replaces content', () =>
     onEachPlatform(async (platform) => {
