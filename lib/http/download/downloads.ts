@@ -70,7 +70,8 @@ export class Downloads {
     const request = rawRequest(context.switchToHttp().getRequest<IncomingMessage>());
     const current = validatorsOf(file);
     const verdict = evaluatePreconditions(request, current);
-    if (verdict === 'failed') throw new PreconditionFailedError(file.id);
+    const isHead = request.method === 'HEAD';
+    if (verdict === 'failed' && (isHead || !this.#isRedirected(file))) throw new PreconditionFailedError(file.id);
     if (verdict === 'unmodified') {
       this.#setHeaders(file, context);
       this.#setStatus(context, HttpStatus.NOT_MODIFIED);
@@ -78,9 +79,8 @@ export class Downloads {
     }
     const isForPart = request.method === 'GET' && this.#hasRanges(file) && isRangeOfCurrent(request.headers, current);
     const range = isForPart ? this.#rangeOf(file, request.headers.range, context) : undefined;
-    const isHead = request.method === 'HEAD';
     if (!isHead) await beforeBody?.();
-    const elsewhere = isHead ? undefined : await headersToElsewhere(file, this.storages.of(file), disposition);
+    const elsewhere = isHead ? undefined : await this.#elsewhere(file, request, disposition);
     if (elsewhere) return this.#sendElsewhere(file, elsewhere, context);
     const body = isHead ? Readable.from([]) : await opened(await this.files.stream(file, range), file);
     // @fastify/compress ignores `no-transform`, but respects this header.
@@ -91,6 +91,29 @@ export class Downloads {
     this.#set(context, { 'Content-Range': `bytes ${range.start}-${range.end}/${file.size}` });
     this.#setStatus(context, HttpStatus.PARTIAL_CONTENT);
     return new StreamableFile(body, { type, length: range.end - range.start + 1 });
+  }
+
+  /**
+   * Conditions count where the answer would be a 2xx without them, so that a redirected client may name the validators
+   * of the storage: https://www.rfc-editor.org/rfc/rfc9110#section-13.2.1
+   */
+  #isRedirected(file: ManagedFile): boolean {
+    return this.storages.of(file).downloads === 'redirect';
+  }
+
+  /**
+   * The headers that say where the bytes are. `undefined` if the application sends them itself, as to nginx where it
+   * would evaluate a condition of the request again: it does not know the ETag, and answers 412.
+   */
+  async #elsewhere(
+    file: ManagedFile,
+    { headers }: IncomingMessage,
+    disposition: 'attachment' | undefined,
+  ): Promise<Record<string, string> | undefined> {
+    const storage = this.storages.of(file);
+    const isConditional = headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined;
+    if (isConditional && typeof storage.downloads === 'object') return undefined;
+    return headersToElsewhere(file, storage, disposition);
   }
 
   #notYet(context: ExecutionContext): undefined {

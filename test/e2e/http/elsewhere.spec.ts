@@ -99,7 +99,7 @@ describe.each(PLATFORMS)('A download that is redirected to its storage on %s', (
     expect([answer.status, answer.headers.get('location')]).toEqual([404, null]);
   });
 
-  it('answers HEAD, conditions and impossible ranges itself', async () => {
+  it('answers HEAD, conditions that spare the content, and impossible ranges itself', async () => {
     const app = await start();
     const { id } = await uploadFile(app, 'anna', formWith('hello'));
     const path = `/files/${id}/content`;
@@ -107,9 +107,20 @@ describe.each(PLATFORMS)('A download that is redirected to its storage on %s', (
     expect([head.status, head.headers.get('content-length')]).toEqual([200, '5']);
     const etag = head.headers.get('etag') ?? '';
     expect((await get(app, path, { 'if-none-match': etag })).status).toBe(304);
-    expect((await get(app, path, { 'if-match': '"other"' })).status).toBe(412);
+    expect((await get(app, path, { 'if-match': '"other"' }, 'HEAD')).status).toBe(412);
     expect((await get(app, path, { range: 'bytes=5-' })).status).toBe(416);
     expect((await get(app, path, { range: 'bytes=1-2', 'if-match': etag })).status).toBe(307);
+  });
+
+  it('leads there also a client that goes on with the validators of the storage', async () => {
+    const app = await start();
+    const { id } = await uploadFile(app, 'anna', formWith('hello'));
+    for (const conditions of [
+      { 'if-match': '"of the bucket"' },
+      { 'if-unmodified-since': new Date(0).toUTCString() },
+      { 'if-match': '"of the bucket"', 'if-none-match': '"of the bucket"' },
+    ])
+      expect((await get(app, `/files/${id}/content`, { range: 'bytes=1-', ...conditions })).status).toBe(307);
   });
 
   it('uses up a link for one use', async () => {
@@ -142,6 +153,13 @@ async function expectHeadersOf(app: HttpApp, path: string, answer: Response): Pr
   const direct = await app.fetch(path, { user: 'anna', method: 'HEAD' });
   for (const name of HEADERS) expect([name, answer.headers.get(name)]).toEqual([name, direct.headers.get(name)]);
 }
+
+/** Headers by which a client goes on only with the content of this answer. */
+const conditionsMetBy = ({ headers }: Response): Record<string, string>[] => [
+  { 'if-match': headers.get('etag') ?? '' },
+  { 'if-match': '*' },
+  { 'if-unmodified-since': headers.get('last-modified') ?? '' },
+];
 
 const HEADERS = [
   'etag',
@@ -199,6 +217,10 @@ describe.each(PLATFORMS)('A download that the web server in front sends, on %s',
     const part = await get({ range: 'bytes=6-', 'if-range': etag });
     expect([part.status, await part.text()]).toEqual([206, 'world']);
     expect((await get({ 'if-none-match': etag })).status).toBe(304);
+    for (const met of conditionsMetBy(whole)) {
+      const answer = await get({ range: 'bytes=6-', ...met });
+      expect([met, answer.status, await answer.text()]).toEqual([met, 206, 'world']);
+    }
     expect((await get({ 'x-user': 'bert' })).status).toBe(404);
   });
 
@@ -218,6 +240,10 @@ describe.each(PLATFORMS)('A download that the web server in front sends, on %s',
     expect([part.status, await part.text()]).toEqual([206, 'world']);
     expect((await get({ range: 'bytes=6-', 'if-range': '"other"' })).status).toBe(200);
     expect((await get({ 'if-none-match': etag })).status).toBe(304);
+    for (const met of conditionsMetBy(whole)) {
+      const answer = await get({ range: 'bytes=6-', ...met });
+      expect([met, answer.status, await answer.text()]).toEqual([met, 206, 'world']);
+    }
     expect((await get({ 'if-match': '"other"' })).status).toBe(412);
     expect((await get({}, undefined, 'bert')).status).toBe(404);
     const inside = (await filesBelow(root)).map(
