@@ -1,3 +1,4 @@
+import { validateHeaderValue } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { HttpStatus, Inject, Injectable, StreamableFile } from '@nestjs/common';
@@ -72,8 +73,10 @@ export class Downloads {
     const verdict = evaluatePreconditions(request, current);
     const isHead = request.method === 'HEAD';
     if (verdict === 'failed' && (isHead || !this.#isRedirected(file))) throw new PreconditionFailedError(file.id);
+    // Before anything is opened or used up: `cacheControl` of the application may fail.
+    const headers = this.#headersOf(file, request);
     if (verdict === 'unmodified') {
-      this.#setHeaders(file, context);
+      this.#setHeaders(headers, context);
       this.#setStatus(context, HttpStatus.NOT_MODIFIED);
       return undefined;
     }
@@ -81,11 +84,25 @@ export class Downloads {
     const range = isForPart ? this.#rangeOf(file, request.headers.range, context) : undefined;
     if (!isHead) await beforeBody?.();
     const elsewhere = isHead ? undefined : await this.#elsewhere(file, request, disposition);
-    if (elsewhere) return this.#sendElsewhere(file, elsewhere, context);
+    if (elsewhere) return this.#sendElsewhere(file, elsewhere, headers, context);
     const body = isHead ? Readable.from([]) : await opened(await this.files.stream(file, range), file);
     // @fastify/compress ignores `no-transform`, but respects this header.
     request.headers['x-no-compression'] = 'no-transform';
-    this.#setHeaders(file, context);
+    try {
+      this.#setHeaders(headers, context);
+      return this.#described(file, body, range, context);
+    } catch (error) {
+      body.destroy();
+      throw error;
+    }
+  }
+
+  #described(
+    file: ManagedFile,
+    body: Readable,
+    range: ByteRange | undefined,
+    context: ExecutionContext,
+  ): StreamableFile {
     const type = typeOf(file);
     if (range === undefined) return new StreamableFile(body, { type, length: file.size });
     this.#set(context, { 'Content-Range': `bytes ${range.start}-${range.end}/${file.size}` });
@@ -147,10 +164,15 @@ export class Downloads {
   /**
    * Answers with an empty body and an address of the content. This counts as a download: a one-time link is used up.
    */
-  #sendElsewhere(file: ManagedFile, headers: Record<string, string>, context: ExecutionContext): StreamableFile {
-    if (headers['Location'] !== undefined) this.#setStatus(context, HttpStatus.TEMPORARY_REDIRECT);
-    else this.#setHeaders(file, context);
-    this.#set(context, headers);
+  #sendElsewhere(
+    file: ManagedFile,
+    elsewhere: Record<string, string>,
+    headers: Record<string, string>,
+    context: ExecutionContext,
+  ): StreamableFile {
+    if (elsewhere['Location'] !== undefined) this.#setStatus(context, HttpStatus.TEMPORARY_REDIRECT);
+    else this.#setHeaders(headers, context);
+    this.#set(context, elsewhere);
     return new StreamableFile(Readable.from([]), { type: typeOf(file), length: 0 });
   }
 
@@ -165,9 +187,15 @@ export class Downloads {
     return this.storages.of(file).can('read');
   }
 
-  #setHeaders(file: ManagedFile, context: ExecutionContext): void {
-    const request = rawRequest(context.switchToHttp().getRequest<IncomingMessage>());
-    this.#set(context, { ...downloadHeaders(file, this.storages.of(file)), ...wantedDigest(request.headers, file) });
+  /** Throws if one of them has a value that no header can have. */
+  #headersOf(file: ManagedFile, request: IncomingMessage): Record<string, string> {
+    const headers = { ...downloadHeaders(file, this.storages.of(file)), ...wantedDigest(request.headers, file) };
+    for (const [name, value] of Object.entries(headers)) validateHeaderValue(name, value);
+    return headers;
+  }
+
+  #setHeaders(headers: Record<string, string>, context: ExecutionContext): void {
+    this.#set(context, headers);
     // If the application has set this header, its value stays. It may allow other sites to show the files.
     const policy = 'Cross-Origin-Resource-Policy';
     const stated: unknown = this.adapters.httpAdapter.getHeader(context.switchToHttp().getResponse(), policy);

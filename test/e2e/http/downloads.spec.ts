@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { describe, expect, it } from 'vitest';
 import type { StorageAdapter } from '../../../lib/entry/storage.js';
+import { Storage } from '../../../lib/storage/storage.js';
 import { formWith, PLATFORMS, startApp, uploadFile } from '../../support/http-app.js';
 
 type Chunks = () => AsyncIterable<Buffer> | Iterable<Buffer>;
@@ -64,6 +65,26 @@ describe.each(PLATFORMS)('downloads on %s', (platform) => {
     });
     request.on('error', () => {});
     await expect.poll(() => opened[0]?.destroyed).toBe(true);
+  });
+
+  it.each<[string, () => string]>([
+    [
+      'throws',
+      () => {
+        throw new Error('no such owner');
+      },
+    ],
+    ['gives what no header can have', () => 'private,\r\nno-cache'],
+  ])('answer 500 and leave no content open when the cacheControl of the application %s', async (_, cacheControl) => {
+    const { adapter, opened } = scripted(() => [MEBIBYTE]);
+    const storages = { default: new Storage(adapter, { cacheControl }) };
+    const app = await startApp({ platform, options: { storages } });
+    const { id } = await uploadFile(app, 'anna', formWith(MEBIBYTE));
+    const response = await app.fetch(`/files/${id}/content`, { user: 'anna' });
+    expect(response.status).toBe(500);
+    expect(await response.json()).toEqual({ statusCode: 500, message: 'Internal server error' });
+    expect(response.headers.get('content-disposition')).toBeNull();
+    expect(opened.filter(({ destroyed }) => !destroyed)).toEqual([]);
   });
 
   it('do not open the storage for HEAD', async () => {
