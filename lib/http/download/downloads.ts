@@ -18,7 +18,7 @@ import { downloadHeaders, headersToElsewhere, opened, typeOf } from './download.
 import { wantedDigest } from './wanted-digest.js';
 import { evaluatePreconditions, isRangeOfCurrent } from './preconditions.js';
 import { rawRequest } from '../form/raw-body.js';
-import { validatorsOf } from '../routes/validators.js';
+import { validatorHeaders, validatorsOf } from '../routes/validators.js';
 
 const MAX_ATTEMPTS = 5;
 // Seconds, in which most scans and derivations are over.
@@ -146,6 +146,11 @@ export class Downloads {
   assertReadable(file: ManagedFile, context: ExecutionContext): void {
     if (file.scan === 'pending') this.#set(context, { 'Retry-After': RETRY_AFTER });
     assertReadable(file);
+  }
+
+  /** Tells the validators of content that was written as it came: https://www.rfc-editor.org/rfc/rfc9110#section-9.3.4 */
+  setValidators(file: ManagedFile, context: ExecutionContext): void {
+    this.#set(context, validatorHeaders(validatorsOf(file)));
   }
 
   /**

@@ -1,5 +1,6 @@
 import { Get, Header, Inject, Injectable } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { FilesAccess } from '../../access/files-access.js';
 import { ActorSource } from '../../actor/actor.js';
 import { DEFAULT_STORAGE } from '../../files/file-writer.js';
@@ -39,6 +40,7 @@ export abstract class CapabilitiesEndpoints {
     private readonly storages: StorageRegistry,
     private readonly access: FilesAccess,
     private readonly actors: ActorSource,
+    private readonly adapters: HttpAdapterHost,
     @Inject(DEFAULT_STORAGE) private readonly defaultStorage: string,
   ) {}
 
@@ -48,8 +50,8 @@ export abstract class CapabilitiesEndpoints {
    */
   @Get()
   @Header('cache-control', 'private, max-age=60')
-  @Header('vary', 'authorization, cookie')
   async read(@CallContext() context: ExecutionContext): Promise<Capabilities> {
+    this.#vary(context);
     const actor = await this.actors.of(context);
     const storages: StorageCapabilities[] = [];
     for (const name of this.storages.names) {
@@ -61,6 +63,15 @@ export abstract class CapabilitiesEndpoints {
       storages.push({ name, maxSize, acceptedTypes, direct, resumable });
     }
     return { storages, defaultStorage: this.defaultStorage, tus: this.tus };
+  }
+
+  /** Adds the headers that tell who acts to those that the application names, such as CORS the origin. */
+  #vary(context: ExecutionContext): void {
+    const { httpAdapter } = this.adapters;
+    const response: unknown = context.switchToHttp().getResponse();
+    const stated: unknown = httpAdapter.getHeader(response, 'Vary');
+    const names = [stated ?? [], 'authorization, cookie'].flat();
+    httpAdapter.setHeader(response, 'Vary', names.join(', '));
   }
 }
 

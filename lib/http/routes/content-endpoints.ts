@@ -38,6 +38,8 @@ export abstract class ContentEndpoints {
   @RawBody()
   async replace(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {
     const request = rawRequest(context.switchToHttp().getRequest<IncomingMessage>());
-    return this.answers.of(await this.uploads.replace(id, request, context));
+    const file = await this.uploads.replace(id, request, context);
+    this.downloads.setValidators(file, context);
+    return this.answers.of(file);
   }
 }

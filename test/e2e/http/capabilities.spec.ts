@@ -1,3 +1,4 @@
+import type { INestApplication } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { linkStorage } from 'nestjs-files/storage/link';
@@ -42,6 +43,16 @@ describe.each(PLATFORMS)('GET /files/capabilities on %s', (platform) => {
     const { headers } = await fetch('/files/capabilities', { user: 'ada' });
     expect(headers.get('cache-control')).toBe('private, max-age=60');
     expect(headers.get('vary')?.toLowerCase()).toContain('authorization, cookie');
+  });
+
+  it('leaves the Vary of CORS as it is, and adds its own', async () => {
+    const prepare = (app: INestApplication) => app.enableCors({ origin: ['https://a.example', 'https://b.example'] });
+    const { fetch } = await startApp({ platform, options: options(), prepare });
+    const headers = { origin: 'https://a.example' };
+    const answer = await fetch('/files/capabilities', { user: 'ada', headers });
+    expect(answer.headers.get('access-control-allow-origin')).toBe('https://a.example');
+    const vary = (answer.headers.get('vary') ?? '').toLowerCase().split(/\s*,\s*/);
+    expect(vary).toEqual(expect.arrayContaining(['origin', 'authorization', 'cookie']));
   });
 
   it('offers no direct uploads where their routes are left out, and may be left out itself', async () => {

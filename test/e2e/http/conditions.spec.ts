@@ -188,6 +188,23 @@ describe.each(PLATFORMS)('requests for content on %s', (platform) => {
     expect((await (await start()).get('HEAD', {})).headers['accept-ranges']).toBe('bytes');
   });
 
+  it('find the validators that the answer to new content told', async () => {
+    const app = await startApp({ platform });
+    const { id } = await uploadFile(app, 'anna', formWith('before'));
+    const put = (body: string, condition: Record<string, string> = {}) =>
+      app.fetch(`/files/${id}/content`, {
+        method: 'PUT',
+        user: 'anna',
+        body,
+        headers: { 'content-type': 'application/octet-stream', ...condition },
+      });
+    const told = (await put('after')).headers.get('etag') ?? '';
+    const found = await app.fetch(`/files/${id}/content`, { method: 'HEAD', user: 'anna' });
+    expect(told).toBe(found.headers.get('etag'));
+    expect((await put('once more', { 'if-match': told })).status).toBe(200);
+    expect((await put('too late', { 'if-match': told })).status).toBe(412);
+  });
+
   it('see that content was replaced, even in the second in which it was made', async () => {
     const { app, id, etag, get } = await start();
     const createdAt = new Date(Math.floor(Date.now() / 1000) * 1000);
