@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { constants } from 'node:http2';
 import type { Http2Stream } from 'node:http2';
 
 const MAX_BYTES = 32 * 1024 * 1024;
@@ -32,7 +33,9 @@ export async function discardRest(request: IncomingMessage): Promise<void> {
     let seen = 0;
     const stop = (): void => {
       clearTimeout(idle);
-      if (isKept) request.destroy();
+      // https://www.rfc-editor.org/rfc/rfc9113#section-8.1: the answer is whole, and the client shall not send on.
+      if (stream) stream.close(constants.NGHTTP2_NO_ERROR);
+      else if (isKept) request.destroy();
       else request.pause();
       resolve();
     };

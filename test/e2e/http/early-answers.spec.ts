@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { constants } from 'node:http2';
+import type { IncomingHttpHeaders } from 'node:http2';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
@@ -7,6 +9,7 @@ import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { actionApp } from '../../support/action-app.js';
 import { PLATFORMS, formWith, startApp, uploadFile } from '../../support/http-app.js';
 import type { Platform } from '../../support/http-app.js';
+import { startHttp2 } from '../../support/http2-client.js';
 import { answerTo, BOUNDARY, FILE_PART, form, openUpload, part, post } from '../../support/http-raw.js';
 import { hasNginx, nginxBefore } from '../../support/nginx.js';
 
@@ -104,6 +107,27 @@ describe.each(PLATFORMS)('the answer on %s', { timeout: 60_000 }, (platform) => 
     expect(written).toBeGreaterThan(20);
     expect(written).toBeLessThan(100);
   });
+});
+
+it('ends the stream of HTTP/2 alone on which more comes than is read for a refused upload', async () => {
+  const { open, send } = await startHttp2();
+  const stream = open('POST', '/files', { 'content-type': OCTETS });
+  const [answered, closed] = [once(stream, 'response'), new Promise((resolve) => stream.once('close', resolve))];
+  const chunk = Buffer.alloc(1024 * 1024);
+  let written = 0;
+  const more = (): void => {
+    while (!stream.closed && written++ < 500 && stream.write(chunk));
+  };
+  stream.on('drain', more).on('error', () => {});
+  more();
+  const [head] = (await answered) as [IncomingHttpHeaders];
+  expect(head[':status']).toBe(415);
+  expect(JSON.parse(await text(stream))).toMatchObject({ code: 'FILES_MULTIPART_EXPECTED' });
+  await closed;
+  expect(stream.rstCode).toBe(constants.NGHTTP2_NO_ERROR);
+  expect(written).toBeGreaterThan(20);
+  expect(written).toBeLessThan(100);
+  expect((await send('GET', '/files')).status).toBe(200);
 });
 
 const KIB = 1024;
