@@ -83,7 +83,7 @@ export class Downloads {
     const isForPart = request.method === 'GET' && this.#hasRanges(file) && isRangeOfCurrent(request.headers, current);
     const range = isForPart ? this.#rangeOf(file, request.headers.range, context) : undefined;
     if (!isHead) await beforeBody?.();
-    const elsewhere = isHead ? undefined : await this.#elsewhere(file, request, disposition);
+    const elsewhere = await this.#elsewhere(file, request, disposition);
     if (elsewhere) return this.#sendElsewhere(file, elsewhere, headers, context);
     const body = isHead ? Readable.from([]) : await opened(await this.files.stream(file, range), file);
     // @fastify/compress ignores `no-transform`, but respects this header.
@@ -119,17 +119,17 @@ export class Downloads {
   }
 
   /**
-   * The headers that say where the bytes are. `undefined` if the application sends them itself, as to nginx where it
-   * would evaluate a condition of the request again: it does not know the ETag, and answers 412.
+   * The headers that say where the bytes are. `undefined` for `HEAD`, and if the application sends them itself, as to
+   * nginx where it would evaluate a condition of the request again: it does not know the ETag, and answers 412.
    */
   async #elsewhere(
     file: ManagedFile,
-    { headers }: IncomingMessage,
+    { method, headers }: IncomingMessage,
     disposition: 'attachment' | undefined,
   ): Promise<Record<string, string> | undefined> {
     const storage = this.storages.of(file);
     const isConditional = headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined;
-    if (isConditional && typeof storage.downloads === 'object') return undefined;
+    if (method === 'HEAD' || (isConditional && typeof storage.downloads === 'object')) return undefined;
     return headersToElsewhere(file, storage, disposition);
   }
 

@@ -69,9 +69,8 @@ export abstract class CapabilitiesEndpoints {
   #vary(context: ExecutionContext): void {
     const { httpAdapter } = this.adapters;
     const response: unknown = context.switchToHttp().getResponse();
-    const stated: unknown = httpAdapter.getHeader(response, 'Vary');
-    const names = [stated ?? [], 'authorization, cookie'].flat();
-    httpAdapter.setHeader(response, 'Vary', names.join(', '));
+    const stated = httpAdapter.getHeader(response, 'Vary') as string | string[] | undefined;
+    httpAdapter.setHeader(response, 'Vary', [stated ?? [], 'authorization, cookie'].flat().join(', '));
   }
 }
 
