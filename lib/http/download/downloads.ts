@@ -148,7 +148,10 @@ export class Downloads {
     assertReadable(file);
   }
 
-  /** Tells the validators of content that was written as it came: https://www.rfc-editor.org/rfc/rfc9110#section-9.3.4 */
+  /**
+   * Tells the validators of content that was written as it came:
+   * https://www.rfc-editor.org/rfc/rfc9110#section-9.3.4
+   */
   setValidators(file: ManagedFile, context: ExecutionContext): void {
     this.#set(context, validatorHeaders(validatorsOf(file)));
   }

@@ -95,8 +95,8 @@ async function* onlyOne(uploads: AsyncIterable<Upload>): AsyncGenerator<Upload, 
 }
 
 /**
- * On HTTP/2, Node's client ends a body of unknown length before it cancels the request. What had come by then looks like
- * all of it.
+ * On HTTP/2, Node's client ends a body of unknown length before it cancels the request. What had come by then looks
+ * like all of it.
  */
 function assertNotAborted({ aborted }: IncomingMessage): void {
   if (aborted) throw new UploadAbortedError();
