@@ -16,14 +16,12 @@ import { validityOf } from './field-validity.js';
 import { fieldView } from './field-view.js';
 import { giveUpNoted } from './give-up-noted.js';
 import { optionsOf } from './field-options.js';
+import { FormField } from './form-field.js';
 import { takeFiles } from './take-files.js';
 
 export { fieldTexts } from './field-texts.js';
 export type { FieldTexts } from './field-texts.js';
 export type { KeyStore, TusLibrary, UploadOptions, UploadWay } from '../upload-options.js';
-
-// On a server there are no elements, and yet its bundle may contain this module.
-const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
 
 /**
  * A field of a form that uploads files, and whose value is the id of the file; with `multiple`, the form gets one value
@@ -31,16 +29,13 @@ const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
  * `storage`, `value`. It fires `change` when its value has changed.
  * @example <file-field name="attachmentId" label="Attachment" accept="image/*" required></file-field>
  */
-export class FileFieldElement extends Base {
-  /** @internal */
-  static readonly formAssociated = true;
+export class FileFieldElement extends FormField {
   /** @internal */
   static readonly observedAttributes = ['name', 'label', 'multiple', 'accept', 'required', 'disabled', 'value'];
 
   /** More options for `upload()`, such as `headers`. */
   uploadOptions: UploadOptions = {};
 
-  readonly #internals = this.attachInternals();
   readonly #view = fieldView(this);
   #texts: Partial<FieldTexts> = {};
   #items: FieldItem[] = [];
@@ -50,7 +45,7 @@ export class FileFieldElement extends Base {
   /** @internal */
   constructor() {
     super();
-    this.#internals.role = 'group'; // Its label names it then, for screen readers.
+    this.internals.role = 'group'; // Its label names it then, for screen readers.
     const { input, pick, drop } = this.#view;
     pick.addEventListener('click', () => input.click());
     input.addEventListener('change', () => {
@@ -110,31 +105,6 @@ export class FileFieldElement extends Base {
     this.#problem = '';
     for (const id of ids.split(',').filter(Boolean)) void this.#describe(id);
     this.#render();
-  }
-
-  /** The form that it is in. */
-  get form(): HTMLFormElement | null {
-    return this.#internals.form;
-  }
-
-  /** What is wrong with it, as for every field of a form. */
-  get validity(): ValidityState {
-    return this.#internals.validity;
-  }
-
-  /** Says what is wrong with it: the message of the server where it has refused a file. */
-  get validationMessage(): string {
-    return this.#internals.validationMessage;
-  }
-
-  /** Whether the form may be sent, as far as this field goes. */
-  checkValidity(): boolean {
-    return this.#internals.checkValidity();
-  }
-
-  /** As `checkValidity()`, and the browser shows what is wrong. */
-  reportValidity(): boolean {
-    return this.#internals.reportValidity();
   }
 
   /** Makes the field invalid with this message, until the message is `''` or the files change. */
@@ -274,10 +244,10 @@ export class FileFieldElement extends Base {
     const name = this.getAttribute('name') ?? '';
     const data = new FormData();
     for (const id of this.#ids) data.append(name, id);
-    this.#internals.setFormValue(name === '' ? null : data, this.value);
+    this.internals.setFormValue(name === '' ? null : data, this.value);
     const given = { own: this.#problem, isRequired: this.hasAttribute('required') };
     const { flags, message } = validityOf(this.#items, { ...given, text: (key) => this.#text(key) });
-    this.#internals.setValidity(flags, message, this.#view.pick);
+    this.internals.setValidity(flags, message, this.#view.pick);
   }
 
   #say({ name }: FieldItem, what: string): void {
