@@ -92,9 +92,9 @@ async function sendParts(file: Blob, id: string, options: UploadOptions): Promis
   }
 }
 
-// A storage refuses an expired signature with a 403. A new one helps.
+// A storage refuses an expired signature with a 403, Google with a 400. A new one helps.
 function ofStorage(error: unknown): never {
-  if (!(error instanceof UploadError) || error.status !== 403) throw error;
+  if (!(error instanceof UploadError) || ![400, 403].includes(error.status)) throw error;
   throw new UploadError(error.message, error.code, error.status, true);
 }
 

@@ -1,9 +1,13 @@
 import type { KeyStore, UploadOptions } from './upload-options.js';
 
-/** Where unfinished uploads are noted, if they are to go on later. */
+/** Where unfinished uploads are noted, if they are to go on later, and the browser lets pages note anything. */
 export function storeOf(resume: UploadOptions['resume']): KeyStore | undefined {
-  if (resume === true) return (globalThis as { localStorage?: KeyStore }).localStorage;
-  return resume || undefined;
+  if (resume !== true) return resume || undefined;
+  try {
+    return (globalThis as { localStorage?: KeyStore }).localStorage;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Tells a file from others, also after the page was loaded again. */
