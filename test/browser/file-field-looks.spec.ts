@@ -73,6 +73,19 @@ describe.skipIf(!chromium)('what users see of <file-field>', () => {
     await page.getByRole('status').getByText(`large.txt: ${message}`).waitFor({ state: 'attached' });
   });
 
+  it('is in the language that a module gives to all fields, also to those that are there already', async () => {
+    const { page, url } = await open();
+    const body = `<!doctype html><html lang="de"><title>Formular</title><file-field id="field" required></file-field>
+      <script type="module">
+        import { fieldTexts } from '/files/assets/field/file-field.js';
+        Object.assign(fieldTexts, { pick: 'Datei wählen', missing: 'Bitte eine Datei wählen.' });
+      </script></html>`;
+    await page.route('**/formular', (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', body }));
+    await page.goto(`${url}/formular`);
+    await page.locator('file-field button').filter({ hasText: 'Datei wählen' }).waitFor();
+    expect(await messageOf(page)).toBe('Bitte eine Datei wählen.');
+  });
+
   it('is in the language that it is given, in every state, also where that is given late', async () => {
     const { page, goOn } = await sending('required accept="image/*" multiple');
     const texts = Object.fromEntries(Object.keys(fieldTexts).map((key) => [key, `«${key}»`]));

@@ -150,6 +150,86 @@ describe.skipIf(!chromium)('<file-field>', () => {
     expect([await rows(page).count(), await names()]).toEqual([0, ['large.bin']]);
   });
 
+  it('offers no pause of an upload that could not go on', async () => {
+    const { page } = await open();
+    const held = gate();
+    await page.route('**/files', async (route) => {
+      await held.opened;
+      await route.continue();
+    });
+    const sending = page.waitForRequest('**/files');
+    await pick(page, picked('a.txt'));
+    await sending;
+    expect(await page.getByRole('button', { name: 'Cancel: a.txt' }).count()).toBe(1);
+    expect(await page.getByRole('button', { name: 'Pause: a.txt' }).count()).toBe(0);
+    held.open();
+    await done(page, 1);
+  });
+
+  it('goes on with its uploads when it is given the value that it has', async () => {
+    const { page, names } = await open('multiple');
+    await page.evaluate(`(() => {
+      const field = document.getElementById('field');
+      field.addEventListener('change', () => { field.value = field.value; });
+    })()`);
+    await pick(page, picked('1.txt'), picked('2.txt'), picked('3.txt'));
+    await done(page, 3);
+    expect(await names()).toEqual(['1.txt', '2.txt', '3.txt']);
+  });
+
+  it('gives its uploads up when it leaves the page, and not when it is moved', async () => {
+    const { page, bucket } = await open();
+    const second = gate();
+    bucket.refuse = (number) => {
+      if (number === 2) second.open();
+      return number === 2;
+    };
+    await pick(page, picked('large.bin', randomBytes(9 * MIB)));
+    await second.opened;
+    const after = (change: string) =>
+      page.evaluate(`new Promise((resolve) => {
+        ${change};
+        setTimeout(resolve);
+      })`);
+    await after("document.getElementById('form').append(document.getElementById('field'))");
+    expect([await rows(page).count(), bucket.open]).toEqual([1, 1]);
+    await after("document.getElementById('field').remove()");
+    await expect.poll(() => bucket.open).toBe(0);
+  });
+
+  it('notes an upload where its page wants it noted, until it is cancelled', async () => {
+    const { page, bucket } = await open();
+    const noted = () => page.evaluate('Object.values(localStorage)') as Promise<string[]>;
+    const second = gate();
+    bucket.refuse = (number) => {
+      if (number === 2) second.open();
+      return number === 2;
+    };
+    await page.evaluate("document.getElementById('field').uploadOptions = { resume: true }");
+    await pick(page, picked('large.bin', randomBytes(9 * MIB)));
+    await second.opened;
+    expect(await noted()).toHaveLength(1);
+    await page.getByRole('button', { name: 'Cancel: large.bin' }).click();
+    await expect.poll(() => bucket.open).toBe(0);
+    expect(await noted()).toEqual([]);
+  });
+
+  it('lets go of an image that cannot be shown', async () => {
+    const { page } = await open();
+    await page.evaluate(`(() => {
+      window.revoked = [];
+      const revoke = URL.revokeObjectURL;
+      URL.revokeObjectURL = (url) => {
+        window.revoked.push(url);
+        revoke.call(URL, url);
+      };
+    })()`);
+    await pick(page, picked('broken.png', Buffer.from('no image'), 'image/png'));
+    await done(page, 1);
+    await expect.poll(() => page.evaluate('window.revoked.length')).toBe(1);
+    expect(await page.locator('file-field img').count()).toBe(0);
+  });
+
   it('shows thumbnails, of picked files and of those that are there already', async () => {
     const { page, files } = await open();
     await pick(page, picked('a.png', PNG, 'image/png'));
@@ -193,6 +273,85 @@ describe.skipIf(!chromium)('<file-field>', () => {
     await page.getByRole('button', { name: 'Reset' }).click();
     expect([await messageOf(page), await rows(page).count()]).toEqual(['', 0]);
     expect(await sent(page)).toEqual([]);
+  });
+
+  it('fires input and change, in this order, once its value has changed', async () => {
+    const { page } = await open();
+    await page.evaluate(`(() => {
+      window.told = [];
+      for (const type of ['input', 'change'])
+        document.getElementById('form').addEventListener(type, ({ target }) => window.told.push([type, target.value]));
+    })()`);
+    await pick(page, picked('a.txt'));
+    await done(page, 1);
+    const id = await valueOf(page);
+    expect(await page.evaluate('window.told')).toEqual([
+      ['input', id],
+      ['change', id],
+    ]);
+  });
+
+  it('keeps the focus when a file is taken out whose button had it', async () => {
+    const { page } = await open();
+    await pick(page, picked('a.txt'));
+    await done(page, 1);
+    await page.getByRole('button', { name: 'Remove: a.txt' }).focus();
+    await page.evaluate("(() => { const field = document.getElementById('field'); field.takeOut(field.value); })()");
+    expect(await page.evaluate("document.getElementById('field').shadowRoot.activeElement?.textContent")).toBe(
+      'Choose',
+    );
+  });
+
+  /** A file that the server describes only to requests with a token, and the tokens that were sent for it. */
+  async function secretFile({ page, files }: Awaited<ReturnType<typeof open>>) {
+    const { id } = await files.create(Buffer.from('x'), { name: 'former.txt', owner: { type: 'user', id: 'ada' } });
+    const tokens: (string | undefined)[] = [];
+    await page.route(`**/files/${id}`, (route) => {
+      const token = route.request().headers()['x-token'];
+      tokens.push(token);
+      return token === undefined ? route.fulfill({ status: 401 }) : route.continue();
+    });
+    return { id, tokens };
+  }
+
+  it('asks for the name of a file again when it gets its options late', async () => {
+    const opened = await open();
+    const { page } = opened;
+    const { id, tokens } = await secretFile(opened);
+    const refused = page.waitForResponse(`**/files/${id}`);
+    await page.evaluate(`document.getElementById('field').setAttribute('value', '${id}')`);
+    await refused;
+    await page.evaluate("document.getElementById('field').uploadOptions = { headers: { 'x-token': 'late' } }");
+    await page.getByText('former.txt').waitFor();
+    expect([tokens, await valueOf(page)]).toEqual([[undefined, 'late'], id]);
+  });
+
+  it.each([
+    [
+      'before its module is loaded',
+      () => '<file-field id="field"></file-field>',
+      (id: string) => `Object.assign(field, { uploadOptions, texts: { pick: 'Datei' }, value: '${id}' });
+        await import('/files/assets/field/file-field.js');`,
+    ],
+    [
+      'by the module that loads it',
+      (id: string) => `<file-field id="field" value="${id}" label="Datei"></file-field>`,
+      () => `import '/files/assets/field/file-field.js';
+        field.uploadOptions = uploadOptions;`,
+    ],
+  ])('takes properties that are set %s', async (_when, element, script) => {
+    const opened = await open();
+    const { page, url } = opened;
+    const { id, tokens } = await secretFile(opened);
+    const body = `<!doctype html><html lang="de"><title>Form</title>${element(id)}<script type="module">
+      const field = document.getElementById('field');
+      const uploadOptions = { headers: { 'x-token': 'early' } };
+      ${script(id)}</script></html>`;
+    await page.route('**/other', (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', body }));
+    await page.goto(`${url}/other`);
+    await page.getByText('former.txt').waitFor();
+    await page.getByRole('button', { name: 'Datei' }).waitFor();
+    expect([tokens, await valueOf(page)]).toEqual([['early'], id]);
   });
 
   it('tells the page of its progress, and asks for no other address than that of its file', async () => {

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
-import type { KeyStore } from '../upload-options.js';
 import type { FieldTexts } from './field-texts.js';
+import { ItemNote } from './item-note.js';
 
 /** What happens to a file of the field. */
 export type ItemState = 'waiting' | 'sending' | 'paused' | 'failed' | 'done';
@@ -21,12 +21,8 @@ export class FieldItem {
   readonly row = make('li', {}, 'item');
   /** Ends the present upload. */
   stop = new AbortController();
-  /** Notes the id of a direct upload, so that it goes on after a pause. */
-  readonly note: KeyStore & { id?: string } = {
-    getItem: () => this.note.id ?? null,
-    setItem: (_, id) => (this.note.id = id),
-    removeItem: () => delete this.note.id,
-  };
+  /** What it needs to go on after a pause. Without it, there is none. */
+  readonly note = new ItemNote(() => this.#showActions());
   id: string | undefined;
   problem = '';
   #state: ItemState = 'waiting';
@@ -52,10 +48,7 @@ export class FieldItem {
     return this.#state;
   }
 
-  /**
-   * Shows the state, and the buttons that go with it. The focus stays at the first of them if it was at one of those
-   * before.
-   */
+  /** Shows the state, and the buttons that go with it. */
   become(state: ItemState, problem = ''): void {
     this.#state = state;
     this.problem = problem;
@@ -63,9 +56,7 @@ export class FieldItem {
     this.#progress.hidden = state !== 'sending' && state !== 'paused';
     this.#progress.setAttribute('aria-label', this.name);
     this.#status.textContent = problem || this.text(state);
-    const hadFocus = this.#actions.matches(':focus-within');
-    this.#actions.replaceChildren(...ACTIONS[state].map((action) => this.#button(action)));
-    if (hadFocus) this.#actions.querySelector('button')?.focus();
+    this.#showActions();
   }
 
   /** Whether nobody can press its buttons. */
@@ -87,9 +78,19 @@ export class FieldItem {
 
   illustrate(src: string): void {
     const image = make('img', { alt: '', src }, 'thumbnail');
-    image.addEventListener('load', () => URL.revokeObjectURL(src), { once: true });
-    image.addEventListener('error', () => image.remove(), { once: true });
+    const release = (): void => URL.revokeObjectURL(src);
+    image.addEventListener('load', release, { once: true });
+    image.addEventListener('error', () => (release(), image.remove()), { once: true });
     this.row.prepend(image);
+  }
+
+  /** The focus stays at the same button if it was there, else at the first one if it was at another. */
+  #showActions(): void {
+    const focused = this.#actions.querySelector<HTMLElement>(':focus')?.dataset['action'];
+    const actions = ACTIONS[this.#state].filter((action) => action !== 'pause' || this.note.id !== undefined);
+    const buttons = actions.map((action) => this.#button(action));
+    this.#actions.replaceChildren(...buttons);
+    if (focused) (buttons.find(({ dataset }) => dataset['action'] === focused) ?? buttons[0])?.focus();
   }
 
   #button(action: ItemAction): HTMLButtonElement {
@@ -98,6 +99,7 @@ export class FieldItem {
       { type: 'button', textContent: this.text(action), disabled: this.#isDisabled },
       'action',
     );
+    button.dataset['action'] = action;
     button.setAttribute('aria-label', `${this.text(action)}: ${this.name}`);
     button.addEventListener('click', () => this.act(this, action));
     return button;

@@ -13,6 +13,8 @@ export function fieldView(host: HTMLElement) {
   const list = make('ul', {}, 'list');
   const said = make('p', {}, 'said');
   said.setAttribute('role', 'status');
+  // The field fires one itself, once its value has changed.
+  input.addEventListener('input', (event) => event.stopPropagation());
   drop.append(input, pick, hint);
   root.append(drop, list, said);
   return { input, pick, hint, drop, list, said };

@@ -4,19 +4,20 @@
  * The element `<file-field>`, which is defined when this module is loaded.
  * @module nestjs-files/file-field
  */
-import { baseOf, send } from '../send.js';
-import { upload } from '../upload.js';
-import type { UploadedFile, UploadOptions } from '../upload-options.js';
+import type { UploadOptions } from '../upload-options.js';
 import { accepts } from './accepts.js';
+import { describeFiles } from './describe-file.js';
+import { discard } from './discard.js';
 import { FieldItem } from './field-item.js';
 import type { ItemAction } from './field-item.js';
 import { fieldTexts } from './field-texts.js';
 import type { FieldTexts } from './field-texts.js';
 import { validityOf } from './field-validity.js';
 import { fieldView } from './field-view.js';
-import { giveUpNoted } from './give-up-noted.js';
 import { optionsOf } from './field-options.js';
 import { FormField } from './form-field.js';
+import { takeOwnProperties } from './own-properties.js';
+import { sendItem } from './send-item.js';
 import { takeFiles } from './take-files.js';
 
 export { fieldTexts } from './field-texts.js';
@@ -33,13 +34,12 @@ export class FileFieldElement extends FormField {
   /** @internal */
   static readonly observedAttributes = ['name', 'label', 'multiple', 'accept', 'required', 'disabled', 'value'];
 
-  /** More options for `upload()`, such as `headers`. */
-  uploadOptions: UploadOptions = {};
-
   readonly #view = fieldView(this);
+  #uploadOptions: UploadOptions = {};
   #texts: Partial<FieldTexts> = {};
   #items: FieldItem[] = [];
   #isSending = false;
+  #asking: Promise<void> | undefined;
   #problem = '';
 
   /** @internal */
@@ -57,7 +57,18 @@ export class FileFieldElement extends FormField {
 
   /** @internal */
   connectedCallback(): void {
+    takeOwnProperties<FileFieldElement>(this, ['uploadOptions', 'texts', 'value']);
     this.#render();
+    // The module that imports this one may change `fieldTexts`.
+    queueMicrotask(() => this.#translate());
+  }
+
+  /** @internal */
+  disconnectedCallback(): void {
+    // When it is only moved, it is there again by then.
+    setTimeout(() => {
+      if (!this.isConnected) this.#leave();
+    });
   }
 
   /** @internal */
@@ -73,12 +84,23 @@ export class FileFieldElement extends FormField {
 
   /** @internal */
   formResetCallback(): void {
-    this.value = this.getAttribute('value') ?? '';
+    this.#show(this.getAttribute('value') ?? '');
   }
 
   /** @internal */
   formStateRestoreCallback(state: unknown): void {
-    if (typeof state === 'string') this.value = state;
+    if (typeof state === 'string') this.#show(state);
+  }
+
+  /** More options for `upload()`, such as `headers`. */
+  get uploadOptions(): UploadOptions {
+    return this.#uploadOptions;
+  }
+
+  /** Asks again for the files that the server has not described yet. */
+  set uploadOptions(options: UploadOptions) {
+    this.#uploadOptions = options;
+    this.#describe();
   }
 
   /** The words of this field. Those that are missing come from `fieldTexts`. */
@@ -89,8 +111,7 @@ export class FileFieldElement extends FormField {
   /** Shows them at once. */
   set texts(texts: Partial<FieldTexts>) {
     this.#texts = texts;
-    for (const item of this.#items) item.rename(item.name);
-    this.#render();
+    this.#translate();
   }
 
   /** The ids of the files, separated by commas. */
@@ -98,13 +119,12 @@ export class FileFieldElement extends FormField {
     return this.#ids.join(',');
   }
 
-  /** Takes all files out, gives up those that are being uploaded, and shows these. */
+  /**
+   * Takes all files out, gives up those that are being uploaded, and shows these. The value that it has already changes
+   * nothing.
+   */
   set value(ids: string) {
-    for (const item of this.#items) this.#discard(item);
-    this.#items = [];
-    this.#problem = '';
-    for (const id of ids.split(',').filter(Boolean)) void this.#describe(id);
-    this.#render();
+    if (ids !== this.value) this.#show(ids);
   }
 
   /** Makes the field invalid with this message, until the message is `''` or the files change. */
@@ -118,7 +138,7 @@ export class FileFieldElement extends FormField {
     if (this.matches(':disabled') || files.length === 0) return;
     const isMany = this.hasAttribute('multiple');
     const isReplaced = !isMany && this.value !== '';
-    if (!isMany) this.value = '';
+    if (!isMany) this.#show('');
     for (const file of isMany ? files : files.slice(-1)) {
       const item = this.#put(file.name, file);
       if (accepts(this.getAttribute('accept'), file)) item.become('waiting');
@@ -130,8 +150,11 @@ export class FileFieldElement extends FormField {
 
   /** Takes a file out, and leaves the others as they are. Nothing is deleted, and no `change` is fired. */
   takeOut(id: string): void {
-    for (const item of this.#items.filter((one) => one.id === id)) item.row.remove();
+    const taken = this.#items.filter((item) => item.id === id);
     this.#items = this.#items.filter((item) => item.id !== id);
+    const hadFocus = taken.some(({ row }) => row.matches(':focus-within'));
+    for (const { row } of taken) row.remove();
+    if (hadFocus) this.#view.pick.focus();
     this.#changed();
   }
 
@@ -142,32 +165,21 @@ export class FileFieldElement extends FormField {
   async #sendAll(): Promise<void> {
     if (this.#isSending) return;
     this.#isSending = true;
-    for (let item = this.#next(); item; item = this.#next()) await this.#send(item, item.file as File);
+    const next = (): FieldItem | undefined => this.#items.find(({ state }) => state === 'waiting');
+    for (let item = next(); item; item = next()) await this.#send(item, item.file as File);
     this.#isSending = false;
   }
 
-  #next(): FieldItem | undefined {
-    return this.#items.find(({ state }) => state === 'waiting');
-  }
-
   async #send(item: FieldItem, file: File): Promise<void> {
-    item.stop = new AbortController();
-    item.become('sending');
-    const { signal } = item.stop;
-    const options = optionsOf(this);
-    const onProgress = (sent: number, total: number): void => {
-      item.progressed(total > 0 ? sent / total : 1);
-      options.onProgress?.(sent, total);
-    };
     try {
-      const { id } = await upload(file, { resume: item.note, ...options, signal, onProgress });
+      const id = await sendItem(item, file, optionsOf(this));
       // It may have been taken out, or paused, in the last moment.
       if (!this.#items.includes(item)) return;
       item.id = id;
       item.become('done');
       this.#say(item, this.#text('uploaded'));
     } catch (error) {
-      if (!signal.aborted) this.#fail(item, (error as Error).message);
+      if (!item.stop.signal.aborted) this.#fail(item, (error as Error).message);
     }
     this.#changed(item.id !== undefined);
   }
@@ -181,17 +193,18 @@ export class FileFieldElement extends FormField {
       void this.#sendAll();
     } else {
       this.#items = this.#items.filter((other) => other !== item);
-      this.#discard(item);
+      discard(item, optionsOf(this));
       this.#say(item, this.#text('removed'));
       this.#view.pick.focus();
     }
     this.#changed(action === 'remove');
   }
 
-  #discard({ row, stop, note }: FieldItem): void {
-    row.remove();
-    stop.abort();
-    if (note.id !== undefined) void giveUpNoted(note.id, optionsOf(this));
+  /** Ends what is not uploaded yet. What the page wants noted can go on later. */
+  #leave(): void {
+    for (const item of this.#items) if (item.id === undefined) discard(item, optionsOf(this), item.note.isKept);
+    this.#items = this.#items.filter(({ id }) => id !== undefined);
+    this.#setValue();
   }
 
   #put(name: string, file?: File): FieldItem {
@@ -207,16 +220,25 @@ export class FileFieldElement extends FormField {
     return item;
   }
 
-  /** Shows a file that is there already, at first by its id. */
-  async #describe(id: string): Promise<void> {
-    const item = this.#put(id);
-    item.id = id;
-    item.become('done');
-    const path = `/${encodeURIComponent(id)}`;
-    const file = await send<UploadedFile>(optionsOf(this), 'GET', path).catch(() => undefined);
-    if (!file) return;
-    item.rename(file.name);
-    if (file.contentType.startsWith('image/')) item.illustrate(`${baseOf(optionsOf(this))}${path}/content`);
+  #show(ids: string): void {
+    for (const item of this.#items) discard(item, optionsOf(this));
+    this.#items = [];
+    this.#problem = '';
+    for (const id of ids.split(',').filter(Boolean)) {
+      const item = this.#put(id);
+      item.id = id;
+      item.become('done');
+    }
+    this.#describe();
+    this.#render();
+  }
+
+  /** Not at once, so that a page can set options first. */
+  #describe(): void {
+    this.#asking ??= Promise.resolve().then(() => {
+      this.#asking = undefined;
+      describeFiles(this.#items, optionsOf(this));
+    });
   }
 
   #fail(item: FieldItem, problem: string): void {
@@ -227,7 +249,14 @@ export class FileFieldElement extends FormField {
   #changed(isTold = false): void {
     this.#problem = '';
     this.#setValue();
-    if (isTold) this.dispatchEvent(new Event('change', { bubbles: true }));
+    if (!isTold) return;
+    this.dispatchEvent(new Event('input', { bubbles: true, composed: true }));
+    this.dispatchEvent(new Event('change', { bubbles: true }));
+  }
+
+  #translate(): void {
+    for (const item of this.#items) item.rename(item.name);
+    this.#render();
   }
 
   #render(): void {
