@@ -39,7 +39,7 @@ export class FileFieldElement extends FormField {
   #texts: Partial<FieldTexts> = {};
   #items: FieldItem[] = [];
   #isSending = false;
-  #asking: Promise<void> | undefined;
+  #isAsking = false;
   #problem = '';
 
   /** @internal */
@@ -66,9 +66,7 @@ export class FileFieldElement extends FormField {
   /** @internal */
   disconnectedCallback(): void {
     // When it is only moved, it is there again by then.
-    setTimeout(() => {
-      if (!this.isConnected) this.#leave();
-    });
+    setTimeout(() => this.#leave());
   }
 
   /** @internal */
@@ -202,6 +200,7 @@ export class FileFieldElement extends FormField {
 
   /** Ends what is not uploaded yet. What the page wants noted can go on later. */
   #leave(): void {
+    if (this.isConnected) return;
     for (const item of this.#items) if (item.id === undefined) discard(item, optionsOf(this), item.note.isKept);
     this.#items = this.#items.filter(({ id }) => id !== undefined);
     this.#setValue();
@@ -235,8 +234,10 @@ export class FileFieldElement extends FormField {
 
   /** Not at once, so that a page can set options first. */
   #describe(): void {
-    this.#asking ??= Promise.resolve().then(() => {
-      this.#asking = undefined;
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    queueMicrotask(() => {
+      this.#isAsking = false;
       describeFiles(this.#items, optionsOf(this));
     });
   }
