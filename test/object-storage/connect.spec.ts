@@ -15,7 +15,7 @@ describe('s3Storage at boot', () => {
     const storage = s3Storage({ client: s3Config(), bucket: 'nestjs-files-no-such-bucket' });
     await expect(storage.connect()).rejects.toMatchObject({
       code: 'FILES_STORAGE_OPTION_INVALID',
-      message: `Storage option "bucket" is "nestjs-files-no-such-bucket". Expected: a bucket of ${endpoint}, which answered 404: create it, or correct "endpoint" of the client.`,
+      message: `Storage option "bucket" is "nestjs-files-no-such-bucket". Expected: a bucket that can be used; ${endpoint} answered 404: create the bucket, or correct "endpoint" of the client.`,
     });
   });
 

@@ -97,7 +97,7 @@ class AzureAdapter implements StorageAdapter {
 
   assertLocation(location: string): void {
     assertLocation(location);
-    if (location === AZURE_MARK) throw new LocationInvalidError(location, 'it is that of the mark of the storage');
+    if (location === AZURE_MARK) throw new LocationInvalidError(location, 'the mark of the storage uses it');
     if (isOfUploads(location)) throw new LocationInvalidError(location, 'uploads are kept there');
     if (NOT_IN_XML.test(location)) throw new LocationInvalidError(location, 'lists cannot show U+FFFE and U+FFFF');
     if (this.#container.prefix.length + location.length > MAX_NAME)

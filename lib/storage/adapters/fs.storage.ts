@@ -56,7 +56,7 @@ class FsAdapter implements StorageAdapter {
 
   assertLocation(location: string): void {
     assertLocation(location);
-    if (location === FS_MARK) throw new LocationInvalidError(location, 'it is that of the mark of the storage');
+    if (location === FS_MARK) throw new LocationInvalidError(location, 'the mark of the storage uses it');
     if (isPartial(basename(location))) throw new LocationInvalidError(location, 'it is named as an unfinished file is');
   }
 

@@ -74,7 +74,7 @@ class GcsAdapter implements StorageAdapter {
 
   assertLocation(location: string): void {
     assertLocation(location);
-    if (location === GCS_MARK) throw new LocationInvalidError(location, 'it is that of the mark of the storage');
+    if (location === GCS_MARK) throw new LocationInvalidError(location, 'the mark of the storage uses it');
     if (isOfUploads(location)) throw new LocationInvalidError(location, 'uploads are kept there');
     if (Buffer.byteLength(this.#bucket.prefix + location) > MAX_NAME)
       throw new LocationInvalidError(location, `with the prefix it is longer than ${MAX_NAME} bytes`);

@@ -6,17 +6,17 @@ import { newTag } from './s3-bucket.js';
 import type { S3Bucket } from './s3-bucket.js';
 import { answerTo, isAnswer } from './s3-fault.js';
 
-/** An object that stays, so that a condition on its creation can be tried at each boot with one request. */
+/** The object with which `If-None-Match` is tested at each boot. It is kept, so that one request is enough. */
 export const S3_PROBE = '.nestjs-files/probe';
 
 const REMEDIES: Readonly<Record<number, string>> = {
   301: 'set "region" of the client to that of the bucket',
   400: 'check "region" and "endpoint" of the client',
   403: 'check the credentials, and that they allow s3:ListBucket',
-  404: 'create it, or correct "endpoint" of the client',
+  404: 'create the bucket, or correct "endpoint" of the client',
 };
 
-/** Throws where the bucket cannot be used as the options say. `storage` is the name, for messages. */
+/** Throws if the bucket cannot be used with the options. `storage` is the storage's name, for errors. */
 export async function assertUsable(bucket: S3Bucket, storage: string): Promise<void> {
   const server = await serverOf(bucket.client);
   await assertThere(bucket, storage, server);
@@ -33,21 +33,21 @@ async function assertThere(bucket: S3Bucket, storage: string, server: string): P
         throw new StorageOptionInvalidError(
           'bucket',
           name,
-          `a bucket of ${server}, which answered ${status}: ${remedy}`,
+          `a bucket that can be used; ${server} answered ${status}: ${remedy}`,
         );
     throw new StorageFailedError(storage, 'connect to bucket', `${name} of ${server}`, error);
   }
 }
 
-/** A server that ignores the condition would overwrite unnoticed. */
+/** A server that ignores `If-None-Match` would overwrite objects unnoticed. */
 async function assertHeeded(bucket: S3Bucket, storage: string, server: string): Promise<void> {
   const refuse = (what: string): Error =>
     new StorageOptionInvalidError('conditionalWrites', true, `false, because ${server} ${what} If-None-Match`);
   try {
-    // The first one may create it.
+    // The first request may create the object.
     for (let times = 0; times < 2; times++) await bucket.put(S3_PROBE, newTag(), Buffer.alloc(0), '*');
   } catch (error) {
-    // 403: who may not write needs no condition.
+    // 403: a client that may not write needs no condition.
     if (isAnswer(error, 412, 409, 403)) return;
     if (isAnswer(error, 400, 501)) throw refuse('refuses');
     throw new StorageFailedError(storage, 'write to bucket', `${bucket.name} of ${server}`, error);

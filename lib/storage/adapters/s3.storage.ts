@@ -40,7 +40,7 @@ import { PLACEHOLDER, MAX_PARTS, S3Upload } from './s3-upload.js';
 export type { S3StorageOptions };
 
 /**
- * Keeps files in a bucket of S3, or of a server that speaks its protocol:
+ * Keeps files in a bucket of S3 or of an S3-compatible server:
  * `s3Storage({ client: { region: 'eu-central-1' }, bucket: 'files' })`.
  */
 export function s3Storage({
@@ -58,7 +58,7 @@ export function s3Storage({
 
 const MAX_KEY_LENGTH = 1024;
 const OWN = [S3_MARK, S3_PROBE];
-// XML has no way to write them.
+// XML cannot contain these characters.
 const NOT_IN_XML = /[\uFFFE\uFFFF]/;
 
 function isOwn(location: string): boolean {
@@ -91,7 +91,7 @@ class S3Adapter implements StorageAdapter {
     this.#name = name;
     const least = Math.ceil(maxSize / MAX_PARTS);
     if (this.#partSize < least) {
-      const what = `at least ${least}: a file has at most ${MAX_PARTS} parts, and the option "maxSize" lets it have ${maxSize} bytes`;
+      const what = `at least ${least}: a file has at most ${MAX_PARTS} parts, and the option "maxSize" is ${maxSize} bytes`;
       throw new StorageOptionInvalidError('partSize', this.#partSize, what);
     }
     await assertUsable(this.#bucket, name);
@@ -100,7 +100,7 @@ class S3Adapter implements StorageAdapter {
   assertLocation(location: string): void {
     assertLocation(location);
     const refuse = (reason: string): Error => new LocationInvalidError(location, reason);
-    if (isOwn(location)) throw refuse('it is that of an object of the storage itself');
+    if (isOwn(location)) throw refuse('the storage itself uses it');
     if (Buffer.byteLength(this.#bucket.at(location).Key) > MAX_KEY_LENGTH)
       throw refuse(`with the prefix it is longer than ${MAX_KEY_LENGTH} bytes`);
     if (NOT_IN_XML.test(location)) throw refuse('it has characters that S3 cannot list');
@@ -112,7 +112,7 @@ class S3Adapter implements StorageAdapter {
     let part = await parts.next();
     if (part.done) return;
     if (part.value.isLast) return bucket.create(location, newTag(), part.value.bytes);
-    // An early refusal, before the rest is read; the placeholder decides.
+    // An early check, before the rest is read. The placeholder makes the final one.
     await this.#assertFree(location);
     const fill = async (upload: S3Upload): Promise<void> => {
       for (let count = 1; !part.done; count++) {
@@ -131,7 +131,7 @@ class S3Adapter implements StorageAdapter {
       if (!isPlaceholder(tagIn(Metadata))) return content;
       content.destroy();
     } catch (error) {
-      // The range begins behind the end.
+      // The range begins after the end of the object.
       if (isAnswer(error, 416) && (await this.stat(location))) return Readable.from([]);
       if (!isMissingObject(error) && !isAnswer(error, 416)) throw error;
     }
@@ -153,7 +153,7 @@ class S3Adapter implements StorageAdapter {
   }
 
   async copy(from: string, to: string): Promise<void> {
-    // Ceph decodes the source of a copied part twice: it would copy another object, and say nothing.
+    // Ceph decodes the source of a copied part twice: it would silently copy another object.
     if (this.#bucket.at(from).Key.includes('%')) return this.#copyThrough(from, to);
     const source = await this.stat(from);
     if (!source) throw new LocationNotFoundError(from);
@@ -168,7 +168,7 @@ class S3Adapter implements StorageAdapter {
 
   async *list(directory?: string): AsyncGenerator<LocatedObject, void> {
     for await (const { location, size, modifiedAt } of objectsBelow(this.#bucket, directory)) {
-      // Consoles make empty objects like `directory/`.
+      // The web consoles of S3 services create empty objects like `directory/`.
       if (isOwn(location) || location === '' || location.endsWith('/')) continue;
       if (size === PLACEHOLDER.length && !(await this.stat(location))) continue;
       yield { location, size, modifiedAt };
