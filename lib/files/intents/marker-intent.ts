@@ -4,15 +4,15 @@ import type { Storage } from '../../storage/storage.js';
 import type { Intent } from './intent.js';
 import { uuidV7 } from '../file-id.js';
 
-/** Where the markers of a storage are. */
+/** The directory of the markers in a storage. */
 export const MARKERS = '.nestjs-files/intents';
 
 /**
- * An intent that lies beside the bytes, in their storage: on SQLite and PGlite the caller has the one connection while
- * a unit of work is open, so that no row can be committed beside it.
+ * Writes a marker, an intent in the storage of the bytes. On SQLite and PGlite, the caller's open transaction has the
+ * only connection, so no row can be committed outside of it.
  */
 export async function leaveMarker(storage: Storage, location: string): Promise<Intent> {
-  // Also list and read, so that the sweeper can find and read it.
+  // The sweeper needs `list` and `read` to find and read the marker.
   storage.require('write', 'read', 'remove', 'list');
   const marker = `${MARKERS}/${uuidV7()}`;
   await storage.write(marker, Readable.from([Buffer.from(location)], { objectMode: false }));
@@ -23,7 +23,7 @@ export async function leaveMarker(storage: Storage, location: string): Promise<I
   };
 }
 
-/** The location that a marker names. */
+/** The location that a marker contains. */
 export async function readMarker(storage: Storage, marker: string): Promise<string> {
   return text(await storage.read(marker));
 }
