@@ -1,43 +1,44 @@
 import { SetMetadata } from '@nestjs/common';
 
-/** Metadata key of a method that works a job off. */
+/** Metadata key of a method that runs jobs. */
 export const FILE_JOB = Symbol('FILE_JOB');
 
-/** How a job is run. Times are in milliseconds. */
+/** Options of the jobs with one name. Times are in milliseconds. */
 export interface FileJobOptions {
   /**
-   * How many of its kind run at once in this process. With 1 they begin in the order in which they are due. @default 4
+   * How many jobs of this name run at the same time in this process. With 1, they begin in the order of their due
+   * times. @default 4
    */
   concurrency?: number;
-  /** How often it is run before it is given up. @default 10 */
+  /** The number of attempts after which a job is given up. @default 10 */
   attempts?: number;
-  /** From the first failure to the next attempt; it doubles with each, up to an hour. @default 1000 */
+  /** The time from the first failure to the next attempt. It doubles with each attempt, up to an hour. @default 1000 */
   backoff?: number;
-  /** After which a run is ended: its signal is aborted and its unit of work rolled back. @default 60_000 */
+  /** The time after which a run is ended: its signal is aborted and its unit of work rolled back. @default 60_000 */
   timeout?: number;
   /**
-   * Whether a run is a unit of work, whose commit marks the job done: what it writes is written once. With `false` no
-   * transaction is open while it runs, and a crash right after it lets it run again. @default true
+   * Whether a run is a unit of work, whose commit marks the job as done, so that its writes happen once. With `false`,
+   * no transaction is open during the run, and after a crash at its end the job runs again. @default true
    */
   unit?: boolean;
   /**
-   * Called when the job is given up, outside of a unit of work; perhaps more than once.
+   * Called outside of a unit of work when the job is given up, perhaps more than once.
    * @internal
    */
   gaveUp?(payload: unknown, why: string): Promise<void>;
 }
 
-/** What a handler is told of its run. */
+/** Describes a run to its handler. */
 export interface JobContext {
   /** The job's id; the same in every attempt. */
   readonly id: string;
-  /** Counts from 1. */
+  /** The number of the attempt, from 1. */
   readonly attempt: number;
-  /** Is aborted when the run has to end: at its timeout, and when a shutdown waits no longer. */
+  /** Aborted when the run has to end: at its timeout, or when a shutdown has waited for `shutdownTimeout`. */
   readonly signal: AbortSignal;
 }
 
-/** What `@FileJob()` leaves on the method. */
+/** The metadata that `@FileJob()` sets on the method. */
 export interface JobDecoration {
   readonly name: string;
   readonly options: FileJobOptions;

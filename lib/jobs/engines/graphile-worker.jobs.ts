@@ -19,34 +19,34 @@ import { LONGEST_TIMER } from '../../unit-of-work/ends-within.js';
 
 export type { ListeningClient, ListeningPool, PooledClient } from '../graphile-worker/graphile-notices.js';
 
-/** How jobs are kept with graphile-worker. Times are in milliseconds. */
+/** Options of `graphileWorkerJobs()`. Times are in milliseconds. */
 export interface GraphileWorkerJobsOptions {
-  /** The schema of its tables. @default 'graphile_worker' */
+  /** The schema of graphile-worker's tables. @default 'graphile_worker' */
   schema?: string;
   /**
-   * A pool of `pg`, such as that of the application's runner: one of its connections listens for new jobs. @default a
-   * connection beside the data source's pool
+   * A pool of `pg`, such as that of the application's graphile-worker runner: one of its connections listens for new
+   * jobs. @default a connection outside the data source's pool
    */
   pgPool?: ListeningPool;
-  /** The time between two searches for due jobs, besides those that are heard of. @default 1000 */
+  /** The time between two searches for due jobs. A notification of a new job starts a search earlier. @default 1000 */
   poll?: number;
   /**
-   * How long the lock of a job lasts after the process that has it has died; the same for all processes.
+   * How long a job stays locked after its process has died. All processes need the same value.
    * @default 60_000
    */
   lease?: number;
 }
 
-// The numbers of migrations: what 0.17 has made, and the last one that was looked at.
+// The numbers of migrations: the last one of 0.17, and the last breaking one that the library supports.
 const OLDEST = 19;
 const NEWEST_BREAKING = 20;
-// Its column is a smallint, which has to count further if processes die.
+// The column of attempts is a smallint. Its count goes beyond this number if processes die.
 const MOST_ATTEMPTS = 30_000;
 const NOT_THERE = ['3F000', '42P01', '42703'];
 
 /**
- * Keeps jobs in the tables of graphile-worker, on the PostgreSQL of the data source; its own migrations make them.
- * Runners of the application on the same tables run their own tasks.
+ * Stores jobs in the PostgreSQL of the data source, in the tables that the migrations of graphile-worker create. The
+ * application's own runners on these tables run only their own tasks.
  * @example FilesModule.forRoot({ storages, jobs: { engine: graphileWorkerJobs() } })
  */
 export function graphileWorkerJobs(options: GraphileWorkerJobsOptions = {}): JobEngine {
@@ -61,7 +61,7 @@ export function graphileWorkerJobs(options: GraphileWorkerJobsOptions = {}): Job
       await assertTables(dataSource, quoted);
       for (const { attempts } of known.values()) wholeNumber('attempts', attempts, MOST_ATTEMPTS);
       const listen = (heard: () => void): (() => Promise<void>) => {
-        // PGlite has one session, in which all statements are.
+        // PGlite has only one session, so no other one can listen.
         if (!pgPool && isOnPglite(dataSource)) return () => Promise.resolve();
         const notices = new GraphileNotices(dataSource, pgPool, heard);
         return () => notices.close();
@@ -74,10 +74,10 @@ export function graphileWorkerJobs(options: GraphileWorkerJobsOptions = {}): Job
 async function assertTables(dataSource: DataSource, schema: string): Promise<void> {
   if (dialectOf(dataSource).family !== 'postgres')
     refuse(
-      `graphileWorkerJobs() needs PostgreSQL, and the data source is "${dataSource.options.type}"`,
+      `graphileWorkerJobs() needs PostgreSQL, but the data source is "${dataSource.options.type}"`,
       'Use outboxJobs() or bullmqJobs()',
     );
-  const how = 'Call runMigrations() of graphile-worker before';
+  const how = 'Call runMigrations() of graphile-worker first';
   const [row] = await sendSql(
     dataSource.manager,
     `SELECT MAX(id) AS latest, MAX(id) FILTER (WHERE breaking) AS breaking FROM ${schema}.migrations`,
@@ -90,8 +90,8 @@ async function assertTables(dataSource: DataSource, schema: string): Promise<voi
   if (latest < OLDEST) refuse(`the tables of graphile-worker in ${schema} are older than those of 0.17`, how);
   if (breaking > NEWEST_BREAKING)
     refuse(
-      `the tables of graphile-worker in ${schema} have its breaking migration ${breaking}`,
-      'Use a version of graphile-worker that this library was made for',
+      `the library does not support the tables of graphile-worker in ${schema} after its breaking migration ${breaking}`,
+      'Use a version of graphile-worker that the library supports',
     );
 }
 

@@ -254,7 +254,7 @@ it('refuses to boot without PostgreSQL', async () => {
   await expect(jobsApp({ database: connection, jobs: { engine: graphileWorkerJobs() } })).rejects.toMatchObject({
     code: 'FILES_OPTION_INVALID',
     message: expect.stringMatching(
-      /needs PostgreSQL, and the data source is "better-sqlite3". Use outboxJobs\(\)/,
+      /needs PostgreSQL, but the data source is "better-sqlite3". Use outboxJobs\(\)/,
     ) as string,
   });
   await database.close();
