@@ -15,15 +15,15 @@ import { countIn, ownerIn, textIn } from './values.js';
 
 const CONCURRENCY = 4;
 
-/** A file below the directory. Its location in the storage is its path from there. */
+/** A file below the directory. Its location in the storage is its path relative to the directory. */
 interface Found {
   readonly location: string;
   readonly path: string;
 }
 
 /**
- * Copies the files below a directory to the same locations of a storage. The location tells a second run which files
- * are there.
+ * Copies the files below a directory to the same locations of a storage. A second run recognizes the files of the first
+ * run by their locations.
  */
 export async function importDirectory(run: CommandRun, directory: string): Promise<Answer> {
   const { app, options } = run;
@@ -33,7 +33,7 @@ export async function importDirectory(run: CommandRun, directory: string): Promi
   const found = await stat(directory).catch((cause: Error) => {
     throw new UsageError(`DIR: ${cause.message}`, { cause });
   });
-  if (!found.isDirectory()) throw new UsageError(`DIR is "${directory}", which is no directory.`);
+  if (!found.isDirectory()) throw new UsageError(`DIR is "${directory}", which is not a directory.`);
   const concurrency = countIn(options, 'concurrency') ?? CONCURRENCY;
   const creations = app.get(BatchCreations, { strict: false });
   const make = async (some: readonly Found[]) => {
@@ -57,12 +57,12 @@ function storageOf(app: INestApplicationContext, options: OptionValues): Storage
   return app.get(StorageRegistry, { strict: false }).get(name);
 }
 
-/** Who owns the file at a location. */
+/** Returns a function that gives the owner of the file at a location. */
 function ownersIn(options: OptionValues): (location: string) => OwnerReference | null {
   const owner = ownerIn(options, 'owner') ?? null;
   const type = textIn(options, 'owner-by-folder');
   if (type === undefined) return () => owner;
-  if (owner) throw new UsageError('--owner and --owner-by-folder exclude each other. Give one of them.');
+  if (owner) throw new UsageError('--owner and --owner-by-folder cannot be combined. Use one of them.');
   return (location) => {
     const [id = '', ...rest] = location.split('/');
     return rest.length === 0 ? null : { type, id };
@@ -70,10 +70,10 @@ function ownersIn(options: OptionValues): (location: string) => OwnerReference |
 }
 
 /**
- * After a crash, the sweeper removes what is at a place that was noted. So a place with the bytes of others is never
- * noted.
+ * After a crash, the sweeper removes the bytes at a location that has an intent. So a location with other bytes must
+ * not get an intent.
  */
 async function assertFree(storage: Storage, { location }: Found): Promise<void> {
   if (storage.can('stat') && (await storage.exists(location)))
-    throw new Error(`storage "${storage.name}" has bytes at this location, and no file`);
+    throw new Error(`storage "${storage.name}" has bytes at this location that belong to no file`);
 }

@@ -97,7 +97,7 @@ export const WHICH_FILES: Readonly<Record<string, CommandOption>> = {
 /** The filter that these options come to. */
 export function filterOf(options: OptionValues): FileFilter {
   const owner = ownerIn(options, 'owner');
-  if (owner && options['unowned']) throw new UsageError('--owner and --unowned exclude each other. Give one of them.');
+  if (owner && options['unowned']) throw new UsageError('--owner and --unowned cannot be combined. Use one of them.');
   const [storage, type, name] = ['storage', 'type', 'name'].map((option) => textIn(options, option));
   const [before, since] = [momentIn(options, 'older-than'), momentIn(options, 'newer-than')];
   const conditions: FileFilter[] = [];

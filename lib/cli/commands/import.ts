@@ -51,10 +51,10 @@ const OTHERS = {
 function sourceOf({ options, args: [directory] }: CommandRun): (run: CommandRun) => Promise<Answer> {
   const refuse = (source: keyof typeof OTHERS): void => {
     const other = OTHERS[source].find((name) => options[name] !== undefined);
-    if (other !== undefined) throw new UsageError(`${source} and --${other} exclude each other.`);
+    if (other !== undefined) throw new UsageError(`${source} and --${other} cannot be combined.`);
   };
   if (options['list'] !== undefined) {
-    if (directory !== undefined) throw new UsageError('--list and DIR exclude each other.');
+    if (directory !== undefined) throw new UsageError('--list and DIR cannot be combined.');
     refuse('--list');
     return importList;
   }

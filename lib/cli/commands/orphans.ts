@@ -99,7 +99,7 @@ type Act = (orphans: readonly OrphanedBytes[]) => Promise<(string | undefined)[]
 
 function actOf(app: INestApplicationContext, options: OptionValues): Act | undefined {
   const { adopt, delete: remove, 'dry-run': isDry } = options;
-  if (adopt && remove) throw new UsageError('--adopt and --delete exclude each other. Give one of them.');
+  if (adopt && remove) throw new UsageError('--adopt and --delete cannot be combined. Use one of them.');
   const owner = ownerIn(options, 'owner');
   if (owner && !adopt) throw new UsageError('--owner goes with --adopt.');
   if (adopt || remove) assertOneStorage(app, options);

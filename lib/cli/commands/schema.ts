@@ -40,7 +40,7 @@ export const schema: Command = {
 
 function assertOneOf(options: OptionValues): void {
   if (options['check'] && options['migrate'])
-    throw new UsageError('--check and --migrate exclude each other. Give one of them.');
+    throw new UsageError('--check and --migrate cannot be combined. Use one of them.');
   if (options['dry-run'] && !options['migrate']) throw new UsageError('--dry-run belongs to --migrate.');
 }
 

@@ -926,7 +926,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
       [['--from-column', 'Ticket.title', '--field', 'imageIds'], 'no relation. Available: attachmentId, coverId.'],
       [['--from-column', 'Letter.path', '--field', 'attachmentId'], 'no relation. Available: none.'],
       [[], 'Give the DIR of the paths, or --storage'],
-      [['--owner', 'user:ada'], '--from-column and --owner exclude each other.'],
+      [['--owner', 'user:ada'], '--from-column and --owner cannot be combined.'],
       [['--batch', '1001'], '--batch is 1001, and must be at most 1000.'],
       [['--storage', 'nowhere'], 'nowhere'],
     ])('refuses %j', async (wrong, problem) => {
@@ -1005,7 +1005,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
       expect(problems).toEqual({
         'a.txt': undefined,
         'z.txt': undefined,
-        'taken.txt': 'storage "default" has bytes at this location, and no file',
+        'taken.txt': 'storage "default" has bytes at this location that belong to no file',
         'b.pdf': expect.stringContaining('application/pdf') as string,
       });
       expect((await all()).map(({ location }) => location)).toEqual(['a.txt', 'z.txt']);
@@ -1035,9 +1035,9 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     it.each([
       [[], 'Give a DIR, --from-column or --list.'],
       [['/nowhere/at/all'], 'DIR: ENOENT'],
-      [[import.meta.filename], 'which is no directory.'],
-      [['.', '--field', 'fileId'], 'DIR and --field exclude each other.'],
-      [['.', '--owner', 'user:1', '--owner-by-folder', 'user'], 'exclude each other'],
+      [[import.meta.filename], 'which is not a directory.'],
+      [['.', '--field', 'fileId'], 'DIR and --field cannot be combined.'],
+      [['.', '--owner', 'user:1', '--owner-by-folder', 'user'], 'cannot be combined'],
       [['.', '--storage', 'nowhere'], 'nowhere'],
     ])('refuses %j', async (wrong, problem) => {
       const { code, out, notes } = await run(module, ['import', ...wrong]);

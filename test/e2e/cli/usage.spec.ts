@@ -114,7 +114,7 @@ describe('what options say', () => {
   });
 
   it('refuses an owner together with no owner, and a size that is none', () => {
-    expect(() => filterOf({ owner: 'user:1', unowned: true })).toThrow('exclude each other');
+    expect(() => filterOf({ owner: 'user:1', unowned: true })).toThrow('cannot be combined');
     expect(() => filterOf({ 'larger-than': 'big' })).toThrow('--larger-than');
   });
 });
