@@ -22,29 +22,29 @@ export interface FieldPart {
 export interface FilePart {
   kind: 'file';
   name: string;
-  /** Without directories; `undefined` when the client named none. */
+  /** Without directories; `undefined` if the client sent no file name. */
   filename: string | undefined;
   /** The type that the client declares. */
   contentType: string;
-  /** Has no limit; its reader counts the bytes. */
+  /** Has no size limit: its reader counts the bytes. */
   body: Readable;
 }
 
 export type Part = FieldPart | FilePart;
 
-/** How much a form may have. */
+/** The limits of a form. */
 export interface FormLimits {
   readonly fields: number;
   readonly files: number;
-  /** How many parts there may be: fields and files. */
+  /** One more than the number of parts (fields and files) that a form may have. */
   readonly parts: number;
   /** Bytes of one field. */
   readonly fieldSize: number;
-  /** Bytes of everything that is not content of files. The head of a part may have 16 KiB. */
+  /** Bytes outside the content of files. The header of a part may have 16 KiB. */
   readonly overhead: number;
 }
 
-/** The most bytes of an upload that are not file content: all fields and heads of parts, and some more. */
+/** The limit for the bytes of an upload outside the content of files: fields, headers of parts, boundaries and more. */
 export const FORM_OVERHEAD = 1024 * 1024;
 
 const UPLOAD_LIMITS: FormLimits = {
@@ -57,23 +57,23 @@ const UPLOAD_LIMITS: FormLimits = {
 
 /**
  * Reads a multipart/form-data request part by part, at the pace of the caller: the parts after a file are parsed while
- * its body is read, or, unread, discarded by `next()`. Every limit and every fault of the form is thrown.
+ * its body is read. `next()` discards the rest of a body. Throws if a limit is exceeded, or if the form is malformed.
  */
 export class FormReader {
   readonly #inbox = new Inbox<Part>();
   readonly #parser: busboy.Busboy;
-  /** What the request is piped into: the parser, or the check of its digest before that. */
+  /** The stream that the request is piped into: the parser, or the check of the digest, which feeds the parser. */
   readonly #entry: Writable;
-  /** Bodies that were parsed, and of which not everything was read. */
+  /** The bodies of files that have begun and are not closed. */
   readonly #bodies = new Set<Readable>();
   readonly #unwatch: () => void;
   readonly #uncut: () => void;
   readonly #uncount: () => void;
-  /** Bytes of files that were parsed. */
+  /** The bytes of files that were parsed so far. */
   #content = 0;
   #taken: Readable | undefined;
 
-  /** Throws if the request cannot be such a form. */
+  /** Throws if the request cannot be read as a form. */
   constructor(
     private readonly request: IncomingMessage,
     idleTimeout: number,
@@ -116,7 +116,7 @@ export class FormReader {
         else this.#inbox.put({ kind: 'field', name: name ?? '', value });
       })
       .on('file', (name: string | undefined, body, { filename, mimeType }: busboy.FileInfo) => {
-        // It may fail when it is no longer read.
+        // A body may fail when it is no longer read.
         body.on('error', () => {});
         this.#bodies.add(body);
         this.#countContent(body);
@@ -131,16 +131,16 @@ export class FormReader {
   }
 
   /**
-   * Refuses a form with more bytes beside its files than `max`: no event tells of those before the first part, after
-   * the last one, and in parts without a name. The returned function ends it.
+   * Refuses a form with more than `max` bytes outside its files: busboy does not report those before the first part,
+   * after the last one, and in parts without a name. The returned function ends the counting.
    */
   #countOverhead(source: Readable, max: number): () => void {
     let given = 0;
     const count = (chunk: Buffer): void => {
-      // What waits for a file to be read may be content.
+      // Bytes that wait in the parser may be content of a file.
       const parsed = given - this.#parser.writableLength;
       if (parsed - this.#content > max)
-        this.fail(new UploadLimitExceededError('the bytes of a form beside its files', max));
+        this.fail(new UploadLimitExceededError('the bytes of a form outside its files', max));
       given += chunk.length;
     };
     source.on('data', count);
@@ -155,14 +155,14 @@ export class FormReader {
     });
   }
 
-  /** Ends the reading, also of a body that somebody reads, with this error. */
+  /** Ends the reading of the form, and of a body that is being read, with the error. */
   fail(error: Error): void {
     this.#inbox.fail(error);
     for (const body of this.#bodies) body.destroy(error);
   }
 }
 
-/** Whether a request of this content type is a form with parts. */
+/** Whether a request of this content type is a multipart form. */
 export function isForm(contentType: string | undefined): boolean {
   return /^\s*multipart\/form-data\s*(?:;|$)/i.test(contentType ?? '');
 }
@@ -171,11 +171,11 @@ function openParser(request: IncomingMessage, limits: FormLimits): busboy.Busboy
   const contentType = request.headers['content-type'];
   if (!isForm(contentType)) throw new MultipartExpectedError(contentType);
   if (request.readableEnded || request.readableDidRead) {
-    throw new UploadMalformedError('its body was read before it came here, by a middleware of the application');
+    throw new UploadMalformedError('a middleware of the application had already read its body');
   }
   if (request.destroyed) throw new UploadAbortedError();
   try {
-    // busboy reports a field of exactly the limit as cut.
+    // busboy reports a field whose size is exactly the limit as truncated.
     return busboy({
       headers: request.headers,
       defParamCharset: 'utf8',

@@ -54,7 +54,7 @@ function watchLength(request: IncomingMessage, onWrong: () => void): () => void 
 function assertWhole(request: IncomingMessage): void {
   if (request.readableEnded || request.readableDidRead) {
     throw new UploadMalformedError(
-      'its body was read before it came here, by a parser of the application. Send it as application/octet-stream',
+      'a parser of the application had already read its body. Send it as application/octet-stream',
     );
   }
   if (request.destroyed) throw new UploadAbortedError();

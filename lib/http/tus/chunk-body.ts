@@ -35,7 +35,7 @@ export async function receiveChunk<T>(
 
 function assertUnread(request: IncomingMessage): void {
   if (request.readableEnded || request.readableDidRead) {
-    throw new UploadMalformedError('its body was read before it came here, by a parser of the application');
+    throw new UploadMalformedError('a parser of the application had already read its body');
   }
   if (request.destroyed) throw new UploadAbortedError();
   if (!/^(?:identity)?$/i.test(request.headers['content-encoding'] ?? '')) {

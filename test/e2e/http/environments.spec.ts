@@ -148,7 +148,7 @@ describe('beside what an application does on Express', () => {
     });
     const answer = await post(app, form(FILE_PART));
     expect(answer).toMatchObject({ status: 400, body: { code: 'FILES_UPLOAD_MALFORMED' } });
-    expect(answer.body.message).toContain('read before it came here, by a middleware');
+    expect(answer.body.message).toContain('a middleware of the application had already read its body');
   });
 
   it.each([
