@@ -13,7 +13,7 @@ import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 
 const IDS_PER_STATEMENT = 1_000;
 
-/** For every database that TypeORM knows, by its own methods: with more statements, but the same decisions. */
+/** Works on every database of TypeORM, through TypeORM's methods: more statements, but the same outcomes. */
 export class PortableStatements extends StepwiseStatements {
   lock(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
     return this.#read(manager, ids, !dialectOf(dataSourceOf(manager)).hasOneWriter);
@@ -63,7 +63,7 @@ export class PortableStatements extends StepwiseStatements {
   }
 }
 
-/** The two columns of a reference, which are null without one. */
+/** The two columns of a reference; both are null if there is no reference. */
 function columns<Name extends 'from' | 'to' | 'actor'>(
   name: Name,
   reference: { readonly type: string; readonly id: string } | null,
