@@ -8,7 +8,7 @@ export interface UnitOptions {
   isolationLevel?: IsolationLevel;
   /** How often to run the work again after a deadlock or serialization failure. @default 0 */
   retry?: number;
-  /** Milliseconds after which an open root unit is rolled back and its connection given up. @default 60000 */
+  /** Milliseconds after which an open root unit is rolled back and its connection closed. @default 60000 */
   timeout?: number;
   /** Runs inside the transaction of this entity manager; its owner commits. */
   manager?: EntityManager;

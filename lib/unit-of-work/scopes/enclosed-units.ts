@@ -16,7 +16,7 @@ import { UnitTransaction } from '../transaction/unit-transaction.js';
 export type Foreign = Pick<ForeignTransaction, 'runner' | 'isolation' | 'line'>;
 
 const BESIDE =
-  'work beside a unit of work that had joined the transaction was undone with it; await one, then start the other';
+  'a statement that ran at the same time as a unit of work that had joined the transaction was undone with it; await one before you start the other';
 
 /** Runs `work` in a unit of work under a savepoint of the outer one's transaction. */
 export function runNested<T>(outer: Scope, work: Work<T>, { name }: UnitOptions): Promise<T> {

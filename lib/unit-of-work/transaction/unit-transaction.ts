@@ -172,7 +172,7 @@ export class UnitTransaction {
     if (strongerIsolation(requested, actual)) throw new IsolationLevelRefusedError(requested, actual);
   }
 
-  /** Opens a savepoint, which only `owner` may end. The work of `scope` belongs inside of it. */
+  /** Opens a savepoint, which only `owner` may end. The work of `scope` is part of it. */
   async openSavepoint(owner: object, scope?: Origin): Promise<void> {
     await this.#turnstile.exclusive(async () => {
       this.#assertUsable();
@@ -192,7 +192,7 @@ export class UnitTransaction {
     });
   }
 
-  /** Rolls back the work since the savepoint. If this is impossible, the whole unit is doomed. Never throws. */
+  /** Rolls back the work since the savepoint. If this is impossible, the whole unit fails. Never throws. */
   rollbackToSavepoint(owner: object): Promise<void> {
     return this.#turnstile.exclusive(async () => {
       if (this.#sealed) return;
@@ -204,7 +204,7 @@ export class UnitTransaction {
         await this.runner.rollbackTransaction();
         if (shared)
           throw new UnitAbortedError(
-            'work beside a nested transaction was undone with it; await one, then start the other',
+            'a statement that ran at the same time as a nested transaction was undone with it; await one before you start the other',
           );
       } catch (error) {
         this.abort(error);
@@ -245,11 +245,11 @@ export class UnitTransaction {
         return true;
       } catch (error) {
         setDepth(this.runner, this.#baseDepth);
-        logger.warn(`ROLLBACK failed, the connection is given up: ${String(error)}`);
+        logger.warn(`ROLLBACK failed, the connection is closed: ${String(error)}`);
         return false;
       }
     });
-    // A statement on a connection that was given up may never settle.
+    // A statement on a connection that was closed may never end.
     const lost = new Promise<false>((resolve) => {
       this.#onLost = () => resolve(false);
       if (this.#isLost) this.#onLost();
@@ -272,7 +272,7 @@ export class UnitTransaction {
     });
   }
 
-  /** Takes the connection away from its user, and removes it from the pool. Never throws. */
+  /** Closes the connection and removes it from the pool. Never throws. */
   async giveUp(): Promise<void> {
     this.#sealed = true;
     this.#isLost = true;
@@ -280,13 +280,13 @@ export class UnitTransaction {
     try {
       await this.dialect.destroy(this.runner);
     } catch (error) {
-      logger.error('A connection could not be given up', stackOf(error));
+      logger.error('A connection could not be closed', stackOf(error));
     }
   }
 
   // Subscribers run during BEGIN, COMMIT and ROLLBACK, and on SQLite they need the one connection that this transaction
-  // holds. So these statements run as in a transaction of the application, whose connection other query runners may
-  // share.
+  // holds. So these statements run as in a transaction of the application: other query runners may share its
+  // connection.
   #asForeign<T>(run: () => Promise<T>): Promise<T> {
     const { dataSource, runner, begunWith: isolation } = this;
     const line = lineOf(runner);
@@ -295,7 +295,7 @@ export class UnitTransaction {
   }
 
   #admit(scope: Origin, through: object, sql: string): void {
-    scope.assertActive('A query was issued');
+    scope.assertActive('A statement was sent');
     this.#assertUsable();
     if (this.dialect.endsTransaction(sql)) this.#refuse(sql);
     // The application created the savepoint, so it is unknown which work this rolls back.
@@ -314,7 +314,7 @@ export class UnitTransaction {
 
   #assertUsable(): void {
     if (this.#doom) throw new UnitAbortedError('its transaction had already failed', this.#doom.error);
-    if (this.#sealed) throw new UnitEndedError('A query was issued');
+    if (this.#sealed) throw new UnitEndedError('A statement was sent');
   }
 
   #observe<T>(run: () => Promise<T>): Promise<T> {

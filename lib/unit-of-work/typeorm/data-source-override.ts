@@ -88,7 +88,7 @@ function install(dataSource: DataSource): Installed {
     overrideMember(dataSource, 'createQueryRunner', (mode) => {
       const here = ambientOf(dataSource);
       if (here?.kind !== 'scope') return createQueryRunner(mode);
-      here.assertActive('A query was issued');
+      here.assertActive('A statement was sent');
       return createFacade(here);
     }),
     overrideMember(dataSource, 'createEntityManager', (runner?: QueryRunner) => {

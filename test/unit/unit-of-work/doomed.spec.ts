@@ -219,7 +219,7 @@ onEach(['memory', 'file'], 'a unit whose transaction was ended past TypeORM', (a
     });
     await expect(unit).rejects.toBe(failure);
     expect(logged.mock.calls).toEqual([
-      ['A connection could not be given up', expect.stringContaining('Error: stuck') as string],
+      ['A connection could not be closed', expect.stringContaining('Error: stuck') as string],
     ]);
     await release();
     expect(await app().saved()).toEqual([]);
@@ -402,7 +402,7 @@ onEach(everywhere, 'a unit whose subscriber fails', (app, kind) => {
         });
         await expect(unit).rejects.toBe(undo);
       });
-      expect(warned.mock.calls).toEqual([['ROLLBACK failed, the connection is given up: Error: subscriber']]);
+      expect(warned.mock.calls).toEqual([['ROLLBACK failed, the connection is closed: Error: subscriber']]);
       await app().transactor.run(() => app().write('next'));
       expect(await app().saved()).toEqual(['next']);
     },

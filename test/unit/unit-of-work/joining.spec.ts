@@ -369,8 +369,8 @@ describe.each(await reachableDatabases())(
       });
       await expect(both).rejects.toMatchObject({
         message:
-          'The unit of work was rolled back: work beside a unit of work that had joined the transaction was undone with it; ' +
-          'await one, then start the other.',
+          'The unit of work was rolled back: a statement that ran at the same time as a unit of work that had joined the ' +
+          'transaction was undone with it; await one before you start the other.',
         cause: { message: 'unit' },
       });
       expect(await app.saved()).toEqual([]);

@@ -76,7 +76,7 @@ describe.each(await reachableDatabases())('on $name, work that was left running'
   const own = { commits: ['own'], 'rolls back': [] };
 
   describe.each(['commits', 'rolls back'] as const)('when the unit %s', (ends) => {
-    it.each(lateWrites)('is refused $title', async ({ write, what = 'A query was issued' }) => {
+    it.each(lateWrites)('is refused $title', async ({ write, what = 'A statement was sent' }) => {
       const late = leave(ends, (held) => write(app, held));
       await expect(late).rejects.toBeInstanceOf(UnitEndedError);
       await expect(late).rejects.toMatchObject({

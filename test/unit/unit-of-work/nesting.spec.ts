@@ -113,7 +113,11 @@ describe.each(await reachableDatabases())('on $name, nested work', (kind) => {
       );
       await expect(unit).rejects.toMatchObject({
         message: 'The unit of work was rolled back: its transaction had already failed.',
-        cause: { message: expect.stringContaining('work beside a nested transaction was undone with it') as string },
+        cause: {
+          message: expect.stringContaining(
+            'a statement that ran at the same time as a nested transaction was undone with it',
+          ) as string,
+        },
       });
       expect(await app.saved()).toEqual([]);
     });

@@ -176,7 +176,7 @@ describe.each(await reachableDatabases())('on $name, a query runner made inside 
       code: 'FILES_UNIT_ABORTED',
       cause: {
         message:
-          'The unit of work was rolled back: work beside a nested transaction was undone with it; await one, then start the other.',
+          'The unit of work was rolled back: a statement that ran at the same time as a nested transaction was undone with it; await one before you start the other.',
       },
     });
     expect(await app.saved()).toEqual([]);
