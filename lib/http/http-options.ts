@@ -60,9 +60,9 @@ export interface FilesHttpOptions {
    */
   uploadIdleTimeout?: number;
   /**
-   * How many milliseconds a download may stand still because the client takes nothing, before its connection is closed.
-   * Time in which the storage gives nothing does not count. What a client takes counts once the system sends more of
-   * the content, which may be a megabyte later: a short time ends slow clients, too. `Infinity` never ends one.
+   * How many milliseconds a client may read nothing of a download before its connection is closed. Time spent on
+   * waiting for the storage does not count. Reading counts only when the operating system sends more of the content,
+   * which may be a megabyte later: a short timeout disconnects slow clients, too. `Infinity` never ends a download.
    * @default 300000
    */
   downloadIdleTimeout?: number;
