@@ -12,7 +12,7 @@ export class CapabilityMissingError extends FilesError {
     readonly missing: readonly string[],
   ) {
     super(
-      `Storage "${storage}" cannot ${missing.join(', ')}. Its adapter has no such member, or the option "disable" names it.`,
+      `Storage "${storage}" cannot ${missing.join(', ')}. Its adapter lacks the verb, or the option "disable" lists it.`,
     );
   }
 }

@@ -37,7 +37,7 @@ describe('Storage', () => {
     expect(storage.can('read', 'remove')).toBe(false);
     expect(() => storage.require('read')).not.toThrow();
     expect(() => storage.require('read', 'remove', 'copy')).toThrow(
-      'Storage "mine" cannot remove, copy. Its adapter has no such member, or the option "disable" names it.',
+      'Storage "mine" cannot remove, copy. Its adapter lacks the verb, or the option "disable" lists it.',
     );
   });
 
