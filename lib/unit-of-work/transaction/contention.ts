@@ -9,7 +9,7 @@ const noted = new WeakSet();
  * be given to `@Catch()`.
  */
 export abstract class Contention extends Error {
-  static [Symbol.hasInstance](error: unknown): boolean {
+  static override [Symbol.hasInstance](error: unknown): boolean {
     return typeof error === 'object' && error !== null && noted.has(error);
   }
 }
