@@ -56,8 +56,10 @@ export async function s3Fake(): Promise<S3Fake> {
     url.searchParams.delete('x-id');
     const request = `${method} ${url.pathname}${url.search}`;
     requests.push(request);
-    const send = (body = '', more: Record<string, string> = {}): void =>
-      void outgoing.writeHead(200, more).end(method === 'HEAD' ? undefined : body);
+    const send = (body = '', more: Record<string, string> = {}): undefined => {
+      outgoing.writeHead(200, more).end(method === 'HEAD' ? undefined : body);
+      return undefined;
+    };
     const refusal = fake.refuse(request) ?? answer();
     if (!refusal) return;
     const error = `<Error><Code>${refusal.code}</Code><Message>as the test says</Message></Error>`;
@@ -67,15 +69,15 @@ export async function s3Fake(): Promise<S3Fake> {
     function answer(): S3Refusal | undefined {
       const { pathname, searchParams: query } = url;
       const id = query.get('uploadId');
-      if (query.has('uploads')) return void send(begun());
-      if (query.has('delete')) return void send(removed(pathname, content.bytes.toString()));
+      if (query.has('uploads')) return send(begun());
+      if (query.has('delete')) return send(removed(pathname, content.bytes.toString()));
       const parts = id === null ? undefined : uploads.get(id);
       if (id !== null && !parts) return { status: 404, code: 'NoSuchUpload' };
       if (parts && method === 'PUT') {
         parts.set(Number(query.get('partNumber')), content);
-        return void send('', { etag: tagOf(content), ...checksumIn(content) });
+        return send('', { etag: tagOf(content), ...checksumIn(content) });
       }
-      if (parts && method === 'GET') return void send(listed(parts));
+      if (parts && method === 'GET') return send(listed(parts));
       if (parts && method === 'POST') return completed(id ?? '', pathname, content.bytes.toString());
       return ofObject(pathname);
     }
@@ -90,7 +92,7 @@ export async function s3Fake(): Promise<S3Fake> {
         if (there && headers['if-none-match'] === '*') return { status: 412, code: 'PreconditionFailed' };
         const kept = Object.entries(headers).filter(([name]) => name.startsWith('x-amz-meta-')) as [string, string][];
         objects.set(key, { ...content, headers: Object.fromEntries(kept) });
-        return void send('', { etag: tagOf(content) });
+        return send('', { etag: tagOf(content) });
       }
       if (!there) return { status: 404, code: 'NoSuchKey' };
       outgoing.writeHead(200, { 'content-length': there.bytes.length, etag: tagOf(there), ...there.headers });
@@ -108,8 +110,7 @@ export async function s3Fake(): Promise<S3Fake> {
       }
       uploads.delete(id);
       objects.set(key, { bytes: Buffer.concat(chosen) });
-      send('<CompleteMultipartUploadResult/>');
-      return undefined;
+      return send('<CompleteMultipartUploadResult/>');
     }
   }
 

@@ -47,7 +47,7 @@ export const orphans: Command = {
       foundBy(app, options, signal, (looked) => progress.reach(looked)),
       size,
     )) {
-      if (signal.aborted) throw new InterruptedError('Interrupted. Run the same command again to go on.');
+      assertGoesOn(signal);
       const problems = await act?.(page);
       for (const [at, orphan] of page.entries()) {
         const problem = problems?.[at];
@@ -64,6 +64,10 @@ export const orphans: Command = {
     return count === 0 || (act && failed === 0) ? 0 : 1;
   },
 };
+
+function assertGoesOn(signal: AbortSignal): void {
+  if (signal.aborted) throw new InterruptedError('Interrupted. Run the same command again to go on.');
+}
 
 function noteOf(count: number, bytes: number, failed: number): string {
   return `${count} found, ${sizeText(bytes)}${failed > 0 ? `; ${failed} failed` : ''}`;

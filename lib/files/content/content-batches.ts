@@ -69,7 +69,7 @@ export class ContentBatches {
   }
 
   /**
-   * Ends the intents of bytes that were not stored. A write whose answer was lost may still arrive, and bytes that could
+   * Ends the intents of bytes that were not stored. A write whose reply was lost may still arrive, and bytes that could
    * not be removed are still there: their intents stay for the sweeper.
    */
   async #withdraw(

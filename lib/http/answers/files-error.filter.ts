@@ -36,7 +36,7 @@ export class FilesErrorFilter extends BaseExceptionFilter {
   }
 
   /** Answers the error on the transport of its call. */
-  override catch(thrown: FilesError | Contention, host: ArgumentsHost): unknown {
+  override catch(thrown: Error, host: ArgumentsHost): unknown {
     const type = host.getType<string>();
     const own = type === 'ws' ? [] : this.#applicationFilters();
     const error = thrown instanceof FilesError ? thrown : new DatabaseBusyError(thrown);

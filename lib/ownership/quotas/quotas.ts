@@ -9,6 +9,9 @@ import type { Limits, QuotaOptions } from './quota-options.js';
 import { addUsage, countedUsage, recordedUsage, recountUsage } from './usage.js';
 import type { Amount } from './usage.js';
 
+// Deadlocks with changes of the owner's files are tried again this often.
+const RETRIES = 5;
+
 /** A file that comes to an owner, or goes from it. */
 export interface UsageChange {
   readonly owner: OwnerReference | null;
@@ -80,7 +83,7 @@ export class Quotas {
    * Counts the owner's files again, where they were changed past this library or while the owner's type had no quota.
    */
   recount(owner: OwnerReference): Promise<Amount> {
-    return this.transactor.run(({ manager }) => recountUsage(manager, owner));
+    return this.transactor.run(({ manager }) => recountUsage(manager, owner), { retry: RETRIES });
   }
 
   /**

@@ -4,6 +4,7 @@ import { ManagedFile } from '../../files/managed-file.entity.js';
 import { FileUpload } from '../../files/uploads/file-upload.entity.js';
 import type { Amount } from '../../files/ownership-port.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
+import { seesEveryCommit } from '../../unit-of-work/scopes/sees-every-commit.js';
 import { lockShared } from '../../unit-of-work/typeorm/row-locks.js';
 import { tableNames } from '../../unit-of-work/typeorm/table-names.js';
 import { FileUsage } from './file-usage.entity.js';
@@ -17,30 +18,62 @@ export function recordedUsage(manager: EntityManager, owner: OwnerReference): Pr
   return manager.findOneBy(FileUsage, keyOf(owner));
 }
 
-/** The usage as counted from the owner's files, without one of them, if given, and its open uploads. */
+interface Count {
+  /** A file that is not counted. */
+  readonly without?: string | undefined;
+  /** Whether commits count that a snapshot of the transaction hides. */
+  readonly isLatest?: boolean;
+}
+
+/**
+ * The usage as counted from the owner's files, without one of them, if given, and its open uploads. An upload that
+ * becomes a file meanwhile is counted once.
+ */
 export async function countedUsage(
   manager: EntityManager,
   owner: OwnerReference,
-  { without, isLatest = false }: { without?: string | undefined; isLatest?: boolean } = {},
+  { without, isLatest = false }: Count = {},
 ): Promise<Amount> {
+  const dataSource = dataSourceOf(manager);
+  // On MySQL and MariaDB, the snapshot of a transaction hides later commits from all but a locking read. PostgreSQL,
+  // which cannot lock what it sums up, has refused to change the row of an owner that got files since. Where nothing is
+  // hidden, nothing is locked: others have locked files, and wait for the owner's row, which the caller may hold.
+  if (isLatest && dialectOf(dataSource).locksLatest && !seesEveryCommit(dataSource))
+    return lockedUsage(manager, owner, without);
+  const parameters: unknown[] = [];
+  const bind = (value: unknown): string => dataSource.driver.createParameter('', parameters.push(value) - 1);
+  const [amount, bytes, count] = ['amount', 'bytes', 'count'].map((name) => dataSource.driver.escape(name));
+  const [files, uploads] = [tableNames(dataSource, ManagedFile), tableNames(dataSource, FileUpload)];
+  const own = ({ column }: typeof files | typeof uploads): string =>
+    `${column('ownerType')} = ${bind(owner.type)} AND ${column('ownerId')} = ${bind(owner.id)}`;
+  const but = (): string => (without === undefined ? '' : ` AND ${files.column('id')} <> ${bind(without)}`);
+  // Two statements would see an upload in neither table, or in both.
+  const [row] = await manager.query<Record<string, unknown>[]>(
+    `SELECT SUM(${amount}) AS ${bytes}, COUNT(*) AS ${count} FROM (` +
+      `SELECT ${files.column('size')} AS ${amount} FROM ${files.table} WHERE ${own(files)}${but()} UNION ALL ` +
+      `SELECT ${uploads.column('size')} FROM ${uploads.table} WHERE ${own(uploads)} AND ${uploads.column('endedAt')} IS NULL` +
+      `) counted`,
+    parameters,
+  );
+  return amountOf(row);
+}
+
+/** As `countedUsage()`, under locks until the transaction ends: an upload that is counted does not become a file. */
+async function lockedUsage(manager: EntityManager, owner: OwnerReference, without?: string): Promise<Amount> {
+  const sum = async <T extends ObjectLiteral>(query: SelectQueryBuilder<T>): Promise<Amount> => {
+    query.select(`SUM(${query.alias}.size)`, 'bytes').addSelect('COUNT(*)', 'count');
+    const [row] = await lockShared<Record<string, unknown>>(manager, query);
+    return amountOf(row);
+  };
+  const open = { ...keyOf(owner), endedAt: IsNull() };
+  const uploads = await sum(manager.createQueryBuilder(FileUpload, 'upload').where(open));
   const query = manager.createQueryBuilder(ManagedFile, 'file').where(keyOf(owner));
   if (without !== undefined) query.andWhere('file.id <> :without', { without });
-  const files = await amountOf(manager, query, isLatest);
-  const open = { ...keyOf(owner), endedAt: IsNull() };
-  const uploads = await amountOf(manager, manager.createQueryBuilder(FileUpload, 'upload').where(open), isLatest);
+  const files = await sum(query);
   return { bytes: files.bytes + uploads.bytes, count: files.count + uploads.count };
 }
 
-async function amountOf<T extends ObjectLiteral>(
-  manager: EntityManager,
-  query: SelectQueryBuilder<T>,
-  isLatest: boolean,
-): Promise<Amount> {
-  query.select(`SUM(${query.alias}.size)`, 'bytes').addSelect('COUNT(*)', 'count');
-  // On MySQL and MariaDB, the snapshot of a transaction hides later commits from all but a locking read. PostgreSQL,
-  // which cannot lock what it sums up, has refused to change the row of an owner that got files since.
-  const isLocking = isLatest && dialectOf(dataSourceOf(manager)).locksLatest;
-  const [row] = await (isLocking ? lockShared<Record<string, unknown>>(manager, query) : query.getRawMany());
+function amountOf(row: Readonly<Record<string, unknown>> | undefined): Amount {
   return { bytes: Number(row?.['bytes'] ?? 0), count: Number(row?.['count'] ?? 0) };
 }
 

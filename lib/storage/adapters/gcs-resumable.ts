@@ -20,10 +20,11 @@ interface Piece extends GcsObject {
 }
 
 /**
- * Uploads of several requests. The bytes of a request become one or more pieces: objects of at most 8 MiB. The name of a
- * piece is the position of its first byte. A piece is created only if no object has its name. So if two requests append
- * at the same position, only one succeeds. The pieces are composed when the upload is complete. Google's resumable
- * sessions are not used: they accept only multiples of 256 KiB, and their bytes cannot be read before the end.
+ * Uploads of several requests. The bytes of a request become one or more pieces: objects of at most 8 MiB. The name of
+ * a piece is the position of its first byte. A piece is created only if no object has its name. So if two requests
+ * append at the same position, only one succeeds. The pieces are composed when the upload is complete. Google's
+ * resumable sessions are not used: they accept only multiples of 256 KiB, and their bytes cannot be read before the
+ * end.
  */
 export class GcsResumableUploads implements ResumableUploadAdapter {
   constructor(private readonly bucket: GcsBucket) {}

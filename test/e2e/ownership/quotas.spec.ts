@@ -28,6 +28,7 @@ import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { fsStorage } from '../../../lib/storage/adapters/fs.storage.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
 import { TransferOwnership } from '../../../lib/validation/file-constraints.js';
+import { gate } from '../../support/gate.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { formWith, PLATFORMS, startApp, uploadFile } from '../../support/http-app.js';
 import { answerTo, FILE_PART, openUpload } from '../../support/http-raw.js';
@@ -370,6 +371,25 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('a quot
     expect(await quotas.recount(ada)).toEqual({ bytes: 700, count: 1 });
     expect(await row(ada)).toMatchObject({ bytes: 700, count: 1 });
   });
+
+  it.skipIf(database.kind === 'memory')(
+    'is counted again beside a transaction that has changed a file and waits for the count',
+    async () => {
+      const { id } = await create(10);
+      const [changed, counted] = [gate(), gate()];
+      const other = app.dataSource.transaction(async (manager) => {
+        await manager.update(ManagedFile, { id }, { size: 30 });
+        changed.open();
+        await counted.opened;
+        await quotas.charge(manager, [{ owner: ada, bytes: 20, count: 0 }]);
+      });
+      await changed.opened;
+      expect(await quotas.recount(ada)).toEqual({ bytes: 10, count: 1 });
+      counted.open();
+      await other;
+      expect(await row(ada)).toMatchObject({ bytes: 30, count: 1 });
+    },
+  );
 
   it('keeps count while files come, move and go at once', async () => {
     const owners = [1, 2, 3].map((at) => ({ type: 'user', id: `busy-${number}-${at}` }));

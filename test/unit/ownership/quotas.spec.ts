@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
@@ -6,7 +7,8 @@ import { FileUsage } from '../../../lib/ownership/quotas/file-usage.entity.js';
 import { readQuotas } from '../../../lib/ownership/quotas/quota-options.js';
 import { Quotas } from '../../../lib/ownership/quotas/quotas.js';
 import type { UsageChange } from '../../../lib/ownership/quotas/quotas.js';
-import { addUsage, recordedUsage } from '../../../lib/ownership/quotas/usage.js';
+import { addUsage, countedUsage, recordedUsage } from '../../../lib/ownership/quotas/usage.js';
+import { locationKey } from '../../../lib/storage/location-key.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { ownershipApp } from '../../support/ownership-app.js';
 import type { OwnershipApp } from '../../support/ownership-app.js';
@@ -171,7 +173,7 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('the ro
         const overtaken = Object.create(manager, {
           query: {
             value: async (sql: string, values: unknown[]) => {
-              await addUsage(manager, ada, { bytes: 5, count: 1 });
+              if (sql.startsWith('INSERT')) await addUsage(manager, ada, { bytes: 5, count: 1 });
               return manager.query<unknown>(sql, values);
             },
           },
@@ -185,6 +187,46 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('the ro
     }
   });
 });
+
+describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))(
+  'the count of an owner on $name',
+  (database) => {
+    it('has an upload once that becomes a file while it is counted', async () => {
+      const { dataSource, close } = await database.open({ entities: [ManagedFile, FileUpload, FileUsage] });
+      const runner = dataSource.createQueryRunner();
+      try {
+        const ada = { ownerType: 'user', ownerId: 'ada' };
+        const id = randomUUID();
+        await dataSource.getRepository(FileUpload).insert({
+          ...ada,
+          id,
+          storage: 'default',
+          location: 'a',
+          locationKey: locationKey('a'),
+          name: 'a.txt',
+          size: 10,
+          createdAt: new Date(),
+          expiresAt: new Date(),
+        } as FileUpload);
+        const query = runner.query.bind(runner) as (sql: string, ...rest: unknown[]) => Promise<unknown>;
+        let isCompleted = false;
+        runner.query = (async (sql: string, ...rest: unknown[]) => {
+          const result = await query(sql, ...rest);
+          if (isCompleted) return result;
+          isCompleted = true;
+          await dataSource.getRepository(FileUpload).delete({ id });
+          await insertFile(dataSource, { ...ada, size: 10 });
+          return result;
+        }) as typeof runner.query;
+        expect(await countedUsage(runner.manager, { type: 'user', id: 'ada' })).toEqual({ bytes: 10, count: 1 });
+        expect(isCompleted).toBe(true);
+      } finally {
+        await runner.release();
+        await close();
+      }
+    });
+  },
+);
 
 describe('the option of quotas', () => {
   const option = (reason: string) => `FilesModule option "quotas": that of "user" ${reason}.`;
