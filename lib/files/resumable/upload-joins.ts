@@ -76,9 +76,13 @@ export class UploadJoins {
     const refuse = (why: string) => new RequestInvalidError('header Upload-Concat', [`upload ${id} ${why}`]);
     if (row.kind !== 'partial') throw refuse('is not partial');
     if (row.storage !== storage) throw refuse(`is in another storage than the final upload, in "${row.storage}"`);
-    if ((await this.appends.offsetOf(row)) !== row.length) throw new UploadIncompleteError(id, [1]);
     const { location, handle } = row;
-    await this.storages.of(row).resumable(location, (uploads) => uploads.finish(location, handle ?? ''));
+    try {
+      if ((await this.appends.offsetOf(row)) !== row.length) throw new UploadIncompleteError(id, [1]);
+      await this.storages.of(row).resumable(location, (uploads) => uploads.finish(location, handle ?? ''));
+    } catch (error) {
+      throw (await this.#haveEnded([row])) ? new UploadNotFoundError(id) : error;
+    }
     return row;
   }
 

@@ -51,6 +51,21 @@ describe.each(PLATFORMS)('requests to one upload at once, on two machines with %
     }
   });
 
+  it('find no part that another machine joins while its bytes are looked at', async () => {
+    const { one, two, files } = await tusMachines(platform);
+    const { path } = await one.create({ 'Upload-Concat': 'partial', 'Upload-Length': 1 }, 'a');
+    const joined = { 'Upload-Concat': `final;${path}` };
+    const appends = one.app.get(UploadAppends, { strict: false });
+    const offsetOf = appends.offsetOf.bind(appends);
+    vi.spyOn(appends, 'offsetOf').mockImplementationOnce(async (row) => {
+      expect((await two.create({ ...joined, 'Upload-Metadata': 'name' })).status).toBe(201);
+      await expect.poll(files, SOON).toHaveLength(1);
+      return offsetOf(row);
+    });
+    expect(await one.create(joined)).toMatchObject({ status: 404, code: 'FILES_UPLOAD_NOT_FOUND' });
+    expect(await files()).toHaveLength(1);
+  });
+
   it('keep what came before the connection broke, and nothing of a request with a checksum', async () => {
     const { one, two, rows } = await tusMachines(platform);
     const { path, id } = await one.create({ 'Upload-Length': BYTES.length });
