@@ -82,6 +82,32 @@ export function contractOfVerbs(test: ContractTest): void {
     'move',
   );
 
+  test('takes a location below that of a file, or refuses it as invalid', async (storage) => {
+    await storage.write('d/file', source('x'));
+    for (const location of ['d/file/below', 'd/file/far/below'])
+      if (await isTaken(storage.write(location, source('below'))))
+        assert.equal(String(await contentOf(storage, location)), 'below');
+    assert.equal(String(await contentOf(storage, 'd/file')), 'x');
+  });
+
+  test(
+    'copies and moves to a location below that of a file, or refuses that one as invalid',
+    async (storage) => {
+      await storage.write('d/file', source('x'));
+      await storage.write('d/original', source('original'));
+      for (const location of ['d/file/copied', 'd/file/far/copied'])
+        if (await isTaken(storage.copy('d/original', location)))
+          assert.equal(String(await contentOf(storage, location)), 'original');
+      for (const location of ['d/file/moved', 'd/file/far/moved']) {
+        const isMoved = await isTaken(storage.move('d/original', location));
+        if (isMoved) await storage.move(location, 'd/original');
+        assert.equal(String(await contentOf(storage, 'd/original')), 'original');
+      }
+    },
+    'copy',
+    'move',
+  );
+
   test(
     'has nothing to do for a copy and a move in place',
     async (storage) => {
@@ -141,4 +167,15 @@ export function contractOfVerbs(test: ContractTest): void {
     await storage.removeLeftovers(new Date(Date.now() + 3_600_000), AbortSignal.abort());
     assert.equal(String(await contentOf(storage, 'd/complete')), 'content');
   });
+}
+
+/** Whether the storage takes the location. A place with directories has nothing below a file. */
+async function isTaken(work: Promise<void>): Promise<boolean> {
+  try {
+    await work;
+    return true;
+  } catch (error) {
+    assert.ok(error instanceof LocationInvalidError, String(error));
+    return false;
+  }
 }

@@ -1,8 +1,8 @@
 import { unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { LocationInvalidError, LocationTakenError } from '../../errors/storage.errors.js';
+import { LocationTakenError } from '../../errors/storage.errors.js';
 import { publish } from './fs-publish.js';
-import { isFault } from './fs-root.js';
+import { belowFile, isFault } from './fs-root.js';
 import type { FsPlace } from './fs-root.js';
 import { partialOf } from './fs-walk.js';
 
@@ -21,7 +21,7 @@ export async function createFile(
     await fill(partial);
     if (!(await publish(partial, place.path, mode))) throw new LocationTakenError(location);
   } catch (error) {
-    if (isFault(error, 'ENOTDIR')) throw new LocationInvalidError(location, 'a part of it is a file');
+    if (isFault(error, 'ENOTDIR')) throw belowFile(location);
     throw error;
   } finally {
     await unlink(partial).catch(() => {}); // gone already, or swept as any other leftover

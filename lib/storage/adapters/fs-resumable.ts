@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { LocationTakenError } from '../../errors/storage.errors.js';
 import type { ResumableUploadAdapter } from '../resumable-upload-adapter.js';
 import { publish } from './fs-publish.js';
-import { isMissing, look, syncDirectory } from './fs-root.js';
+import { belowFile, isMissing, look, syncDirectory } from './fs-root.js';
 import type { FsModes, FsPlace, FsRoot } from './fs-root.js';
 import { syncFile } from './fs-flush.js';
 import { partialOf } from './fs-walk.js';
@@ -24,7 +24,8 @@ export class FsResumableUploads implements ResumableUploadAdapter {
   ) {}
 
   async begin(location: string): Promise<string> {
-    await this.root.make(location);
+    const { directory } = await this.root.make(location);
+    if (!(await look({ path: directory }))?.isDirectory()) throw belowFile(location);
     return '';
   }
 

@@ -93,6 +93,7 @@ export class FsRoot {
       await this.#open(made);
       await syncDirectory(parent);
     } catch (error) {
+      if (isFault(error, 'ENOTDIR')) throw belowFile(location);
       if (!isFault(error, 'EEXIST')) throw error;
     }
     const made = await this.#findDirectory(directory, location);
@@ -115,6 +116,11 @@ export async function syncDirectory(directory: string): Promise<void> {
 /** Whether the error is a file system error of Node with one of the codes. */
 export function isFault(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+/** The error of a location whose directory is a file. */
+export function belowFile(location: string): LocationInvalidError {
+  return new LocationInvalidError(location, 'a part of it is a file');
 }
 
 /** Whether the error says that nothing is at the path. */

@@ -7,7 +7,7 @@ import { inLanes } from '../in-lanes.js';
 import type { Bytes } from '../reads-together.js';
 import type { CheckBytes, WritesTogether } from '../writes-together.js';
 import { createFile } from './fs-create.js';
-import { isFault, READ_SIZE, syncDirectory } from './fs-root.js';
+import { isFault, isMissing, READ_SIZE, syncDirectory } from './fs-root.js';
 import type { FsModes, FsPlace, FsRoot } from './fs-root.js';
 import { writeNew } from './fs-write.js';
 
@@ -42,9 +42,9 @@ export class FsWrites implements WritesTogether {
       await link(path, place.path);
     } catch (error) {
       if (isFault(error, 'EEXIST')) throw new LocationTakenError(location);
-      // Another disk, another user's files, or a file system without links. ENOENT: reading the file tells what is
-      // missing.
-      if (!isFault(error, 'ENOENT')) this.#canLink = false;
+      // Another disk, another user's files, or a file system without links. Otherwise reading and writing the file tell
+      // what is missing.
+      if (!isMissing(error)) this.#canLink = false;
       return false;
     }
     let isAccepted = false;

@@ -18,7 +18,7 @@ import { publish } from './fs-publish.js';
 import { FS_MARK, FsMark } from './fs-mark.js';
 import { readModes } from './fs-options.js';
 import type { FsStorageOptions } from './fs-options.js';
-import { FsRoot, isFault, isMissing, look, OPEN_TO_READ, READ_SIZE, syncDirectory } from './fs-root.js';
+import { belowFile, FsRoot, isFault, isMissing, look, OPEN_TO_READ, READ_SIZE, syncDirectory } from './fs-root.js';
 import type { FsModes, FsPlace } from './fs-root.js';
 import { FsResumableUploads } from './fs-resumable.js';
 import { FsReads } from './fs-reads.js';
@@ -134,7 +134,8 @@ class FsAdapter implements StorageAdapter {
     try {
       if (!(await publish(source.path, target.path, this.#modes.file))) throw new LocationTakenError(to);
     } catch (error) {
-      if (isMissing(error)) throw new LocationNotFoundError(from);
+      if (isFault(error, 'ENOENT')) throw new LocationNotFoundError(from);
+      if (isFault(error, 'ENOTDIR')) throw belowFile(to);
       throw error;
     }
     if (this.#fsync) await syncDirectory(target.directory);
@@ -187,7 +188,7 @@ class FsAdapter implements StorageAdapter {
       // It copies the mode too.
       await chmod(partial, this.#modes.file);
     } catch (error) {
-      if (isMissing(error)) throw new LocationNotFoundError(from);
+      if (isFault(error, 'ENOENT')) throw new LocationNotFoundError(from);
       throw error;
     }
   }

@@ -107,11 +107,21 @@ describe('fsStorage', () => {
   it('says so when a file is in the place of a directory', async () => {
     const { root, storage } = setUp();
     await storage.write('file', Readable.from([Buffer.from('x')]));
-    const below = storage.write('file/below', Readable.from([Buffer.from('x')]));
-    await expect(below).rejects.toMatchObject({ code: 'FILES_LOCATION_INVALID' });
-    expect(await storage.exists('file/below')).toBe(false);
-    await storage.remove('file/below');
-    expect(await filesBelow(root)).toEqual(['file']);
+    await storage.write('other', Readable.from([Buffer.from('x')]));
+    for (const location of ['file/below', 'file/far/below']) {
+      const told = {
+        code: 'FILES_LOCATION_INVALID',
+        message: expect.stringMatching(`"${location}".*a part of it is a file`),
+      };
+      await expect(storage.write(location, Readable.from([Buffer.from('x')]))).rejects.toMatchObject(told);
+      await expect(storage.copy('other', location)).rejects.toMatchObject(told);
+      await expect(storage.move('other', location)).rejects.toMatchObject(told);
+      const begun = storage.resumable(location, (uploads) => uploads.begin(location));
+      await expect(begun).rejects.toMatchObject(told);
+      expect(await storage.exists(location)).toBe(false);
+      await storage.remove(location);
+    }
+    expect(await filesBelow(root)).toEqual(['file', 'other']);
   });
 
   it('names the operation, the location and the cause when the disk fails', async () => {
