@@ -161,7 +161,8 @@ class FsAdapter implements StorageAdapter {
       if (!isPartial(basename(location))) continue;
       const found = await look({ path });
       if (!found?.isFile() || found.mtime >= before) continue;
-      await unlink(path);
+      // Another sweeper may be faster.
+      if (!(await unlinkIfThere(path))) continue;
       removed.count++;
       removed.size += found.size;
     }
@@ -213,10 +214,13 @@ async function openFile(path: string, location: string): Promise<FileHandle> {
   }
 }
 
-async function unlinkIfThere(path: string): Promise<void> {
+/** Whether it was there. */
+async function unlinkIfThere(path: string): Promise<boolean> {
   try {
     await unlink(path);
+    return true;
   } catch (error) {
     if (!isMissing(error)) throw error;
+    return false;
   }
 }

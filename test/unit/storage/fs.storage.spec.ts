@@ -234,6 +234,18 @@ describe('fsStorage', () => {
     expect(await storage.removeLeftovers(soon, new AbortController().signal)).toEqual({ count: 1, size: 4 });
   });
 
+  it('passes over unfinished files that another sweeper removes meanwhile, and counts its own', async () => {
+    const { root } = setUp();
+    await mkdir(root);
+    const names = Array.from({ length: 300 }, () => `.old.${randomUUID()}.part`);
+    for (const name of names) await writeFile(join(root, name), 'half');
+    const soon = new Date(Date.now() + 60_000);
+    const swept = await Promise.all([1, 2, 3].map(() => fsStorage({ root }).removeLeftovers(soon)));
+    expect(swept.reduce((sum, { count }) => sum + count, 0)).toBe(names.length);
+    expect(swept.reduce((sum, { size }) => sum + size, 0)).toBe(names.length * 4);
+    expect(await filesBelow(root)).toEqual([]);
+  });
+
   it('takes no location that looks like an unfinished file', async () => {
     const { storage } = setUp();
     const writing = storage.write(`a/.file.${randomUUID()}.part`, Readable.from([Buffer.from('x')]));
