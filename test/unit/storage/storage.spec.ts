@@ -127,6 +127,24 @@ describe('Storage', () => {
       });
   });
 
+  it('tells a cut connection of its adapter from content that is cut', async () => {
+    const cut = Object.assign(new Error('Premature close'), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
+    const failing = storageOf({
+      write: async (location, from) => {
+        if (location === 'read') await text(from);
+        throw cut;
+      },
+    });
+    for (const location of ['read', 'unread'])
+      await expect(failing.write(location, content())).rejects.toMatchObject({
+        code: 'FILES_STORAGE_FAILED',
+        cause: cut,
+      });
+    const storage = storageOf({ write: async (_location, from) => void (await text(from)) });
+    const writing = storage.write('a', new Readable({ read: () => {} }).destroy());
+    await expect(writing).rejects.toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
+  });
+
   it('asks its adapter about locations and names where that has rules for them', async () => {
     const asked: string[] = [];
     const own = storageOf({
