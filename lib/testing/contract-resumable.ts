@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { LocationNotFoundError } from '../errors/storage.errors.js';
+import { UploadBusyError } from '../errors/uploads.errors.js';
 import type { Storage } from '../storage/storage.js';
 import { contentOf, LARGE, listed } from './contract-samples.js';
 import type { ContractTest } from './contract-samples.js';
@@ -51,6 +52,25 @@ export function contractOfResumableUploads(test: ContractTest): void {
     },
     'resumableUploads',
     'stat',
+  );
+
+  test(
+    'keeps the bytes of the request that has an upload now, when the content of the one before tells of it',
+    async (storage) => {
+      const handle = await begun(storage);
+      async function* overtaken(): AsyncGenerator<Uint8Array, void> {
+        yield LARGE.subarray(0, 100);
+        await appended(storage, handle, 0, LARGE.subarray(0, 70_000));
+        throw new UploadBusyError('d/resumed');
+      }
+      const before = storage.resumable('d/resumed', (uploads) => uploads.append('d/resumed', handle, 0, overtaken()));
+      await assert.rejects(before, UploadBusyError);
+      assert.equal(await offsetOf(storage, handle), 70_000);
+      await appended(storage, handle, 70_000, LARGE.subarray(70_000));
+      await finished(storage, handle);
+      assert.ok((await contentOf(storage, 'd/resumed')).equals(LARGE));
+    },
+    'resumableUploads',
   );
 
   test(

@@ -17,6 +17,7 @@ export function memoryResumable(
       try {
         for await (const chunk of content) chunks.push(Buffer.from(chunk));
       } catch (error) {
+        // Another request may have added bytes meanwhile.
         if (!(error instanceof UploadBusyError)) keep();
         throw error;
       }
