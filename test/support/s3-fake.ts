@@ -56,10 +56,8 @@ export async function s3Fake(): Promise<S3Fake> {
     url.searchParams.delete('x-id');
     const request = `${method} ${url.pathname}${url.search}`;
     requests.push(request);
-    const send = (body = '', more: Record<string, string> = {}): undefined => {
-      outgoing.writeHead(200, more).end(method === 'HEAD' ? undefined : body);
-      return undefined;
-    };
+    const send = (body = '', more: Record<string, string> = {}): undefined =>
+      void outgoing.writeHead(200, more).end(method === 'HEAD' ? undefined : body);
     const refusal = fake.refuse(request) ?? answer();
     if (!refusal) return;
     const error = `<Error><Code>${refusal.code}</Code><Message>as the test says</Message></Error>`;

@@ -54,7 +54,7 @@ describe('describeStorage', () => {
     const told = write.mock.calls.map(([line]) => String(line)).filter((line) => line.startsWith('skipped'));
     write.mockRestore();
     expect(told).toContain('skipped, because the adapter has no copy: mine: copies, and never over something\n');
-    expect(told).toHaveLength(17);
+    expect(told).toHaveLength(19);
   });
 
   it('finds an adapter that does not heed ranges, and one that overwrites', async () => {

@@ -116,7 +116,7 @@ describe('fsStorage', () => {
       await expect(storage.write(location, Readable.from([Buffer.from('x')]))).rejects.toMatchObject(told);
       await expect(storage.copy('other', location)).rejects.toMatchObject(told);
       await expect(storage.move('other', location)).rejects.toMatchObject(told);
-      const begun = storage.resumable(location, (uploads) => uploads.begin(location));
+      const begun = storage.resumable(location, (uploads) => uploads.begin(location, 0));
       await expect(begun).rejects.toMatchObject(told);
       expect(await storage.exists(location)).toBe(false);
       await storage.remove(location);
