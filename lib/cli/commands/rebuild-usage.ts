@@ -2,7 +2,8 @@ import type { DataSource } from 'typeorm';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import { FileUsage } from '../../ownership/quotas/file-usage.entity.js';
 import { Quotas } from '../../ownership/quotas/quotas.js';
-import { countedUsage } from '../../ownership/quotas/usage.js';
+import { countedUsage, recordedUsage } from '../../ownership/quotas/usage.js';
+import type { Amount, Recount } from '../../ownership/quotas/usage.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import { type Command, InterruptedError } from '../command.js';
 import { sizeText } from '../output.js';
@@ -20,26 +21,29 @@ export const rebuildUsage: Command = {
     'dry-run': { kind: 'flag', help: 'change nothing' },
   },
   async run({ app, options, out, signal }) {
-    const { dataSource } = app.get(Transactor, { strict: false });
+    const transactor = app.get(Transactor, { strict: false });
+    const { dataSource } = transactor;
     const quotas = app.get(Quotas, { strict: false });
     const isDry = options['dry-run'] === true;
     const progress = out.progress('compared');
     let differ = 0;
-    for await (const row of recorded(dataSource, ownerIn(options, 'owner'))) {
+    for await (const row of recordedRows(dataSource, ownerIn(options, 'owner'))) {
       if (signal.aborted) {
         progress.end();
         throw new InterruptedError('Interrupted. Run the same command again to go on.');
       }
-      const { ownerType, ownerId, bytes, count } = row;
+      const { ownerType, ownerId } = row;
       const owner = { type: ownerType, id: ownerId };
-      const counted = await countedUsage(dataSource.manager, owner);
+      const differs =
+        !agree(row, await countedUsage(dataSource.manager, owner)) && (await differenceOf(transactor, owner));
       progress.tick();
-      if (counted.bytes === bytes && counted.count === count) continue;
+      if (!differs) continue;
+      const { recorded, counted } = isDry ? differs : await quotas.rebuild(owner);
+      if (agree(recorded, counted)) continue;
       differ++;
-      const actual = isDry ? counted : await quotas.recount(owner);
       await out.result(
-        { ownerType, ownerId, recorded: { bytes, count }, counted: actual, rebuilt: !isDry },
-        `${ownerType}:${ownerId}  ${count} files, ${sizeText(bytes)} recorded  ${actual.count} files, ${sizeText(actual.bytes)} counted`,
+        { ownerType, ownerId, recorded, counted, rebuilt: !isDry },
+        `${ownerType}:${ownerId}  ${recorded.count} files, ${sizeText(recorded.bytes)} recorded  ${counted.count} files, ${sizeText(counted.bytes)} counted`,
       );
     }
     progress.end();
@@ -48,8 +52,28 @@ export const rebuildUsage: Command = {
   },
 };
 
+/**
+ * How the owner's row and its files differ, both as of one moment; undefined where they agree. A row that was read
+ * earlier differs from files that came or went since.
+ */
+async function differenceOf(transactor: Transactor, owner: OwnerReference): Promise<Recount | undefined> {
+  return transactor.run(
+    async ({ manager }) => {
+      const row = await recordedUsage(manager, owner);
+      const counted = await countedUsage(manager, owner);
+      if (!row || agree(row, counted)) return undefined;
+      return { recorded: { bytes: row.bytes, count: row.count }, counted };
+    },
+    { isolationLevel: 'REPEATABLE READ' },
+  );
+}
+
+function agree(one: Amount, other: Amount): boolean {
+  return one.bytes === other.bytes && one.count === other.count;
+}
+
 /** The rows of usage, in the order of their keys, page by page. Owners without a row are counted when one is needed. */
-async function* recorded(dataSource: DataSource, owner?: OwnerReference): AsyncGenerator<FileUsage, void> {
+async function* recordedRows(dataSource: DataSource, owner?: OwnerReference): AsyncGenerator<FileUsage, void> {
   for (let after: FileUsage | undefined; ;) {
     const query = dataSource.getRepository(FileUsage).createQueryBuilder('usage');
     if (owner) query.where({ ownerType: owner.type, ownerId: owner.id });

@@ -7,7 +7,7 @@ import { Transactor } from '../../unit-of-work/transactor.js';
 import { QUOTAS, quotaLimits } from './quota-options.js';
 import type { Limits, QuotaOptions } from './quota-options.js';
 import { addUsage, countedUsage, recordedUsage, recountUsage } from './usage.js';
-import type { Amount } from './usage.js';
+import type { Amount, Recount } from './usage.js';
 
 // Deadlocks with changes of the owner's files are tried again this often.
 const RETRIES = 5;
@@ -82,7 +82,15 @@ export class Quotas {
   /**
    * Counts the owner's files again, where they were changed past this library or while the owner's type had no quota.
    */
-  recount(owner: OwnerReference): Promise<Amount> {
+  async recount(owner: OwnerReference): Promise<Amount> {
+    return (await this.rebuild(owner)).counted;
+  }
+
+  /**
+   * As `recount()`, and tells what was recorded before.
+   * @internal
+   */
+  rebuild(owner: OwnerReference): Promise<Recount> {
     return this.transactor.run(({ manager }) => recountUsage(manager, owner), { retry: RETRIES });
   }
 

@@ -104,13 +104,20 @@ async function setUsage(
   await manager.query(insertSql(dataSourceOf(manager)), [type, id, usage.bytes, usage.count, added.bytes, added.count]);
 }
 
+/** What the owner's row had recorded, and what was counted. */
+export interface Recount {
+  readonly recorded: Amount;
+  readonly counted: Amount;
+}
+
 /** Sets the owner's row to the counted usage. */
-export async function recountUsage(manager: EntityManager, owner: OwnerReference): Promise<Amount> {
+export async function recountUsage(manager: EntityManager, owner: OwnerReference): Promise<Recount> {
   // Locks the row, which it makes if it is missing.
   await addUsage(manager, owner, { bytes: 0, count: 0 });
+  const row = await recordedUsage(manager, owner);
   const counted = await countedUsage(manager, owner, { isLatest: true });
   await manager.update(FileUsage, keyOf(owner), { ...counted });
-  return counted;
+  return { recorded: row ? { bytes: row.bytes, count: row.count } : counted, counted };
 }
 
 function insertSql(dataSource: DataSource): string {

@@ -304,6 +304,28 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     });
   });
 
+  it.each([['--dry-run'], ['--json']])('finds no difference in files that come while it runs, with %s', async (how) => {
+    const usage = dataSource.getRepository(FileUsage);
+    await create('one');
+    await usage.insert([
+      { ownerType: 'user', ownerId: 'ada', bytes: 300, count: 7 },
+      { ownerType: 'user', ownerId: 'bob', bytes: 0, count: 0 },
+    ]);
+    const { result } = Output.prototype;
+    const telling = vi.spyOn(Output.prototype, 'result');
+    onTestFinished(() => telling.mockRestore());
+    telling.mockImplementationOnce(async function (this: Output, ...told) {
+      await app.get(TaskQueue).run(async () => {
+        await create('two', 'b.txt', 'bob');
+        await usage.update({ ownerId: 'bob' }, { bytes: 3, count: 1 });
+      });
+      return result.apply(this, told);
+    });
+    const { notes } = await run(module, ['rebuild-usage', how]);
+    expect(telling.mock.calls.map(([told]) => told)).toMatchObject([{ ownerId: 'ada' }]);
+    expect(notes).toContain('1 differed');
+  });
+
   it('runs no job, and leaves jobs to the application', async () => {
     const other = await database.create();
     onTestFinished(() => other.drop());
