@@ -1,10 +1,11 @@
 import type { ManagedFile } from '../files/managed-file.entity.js';
 import type { FileFilter } from '../files/search/file-filter.js';
 import { FileSearch } from '../files/search/file-search.js';
-import { StorageRegistry } from '../storage/storage-registry.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { InterruptedError } from './command.js';
 import type { CommandRun } from './command.js';
+import type { Output } from './output.js';
+import type { Progress } from './progress.js';
 import { betweenStorages, filterOf } from './values.js';
 
 type Outcome<Kind> =
@@ -14,31 +15,47 @@ type Outcome<Kind> =
 /** The files to take from one storage to the other, and how fast. */
 type Terms = ReturnType<typeof betweenStorages> & { filters: FileFilter; signal: AbortSignal };
 
+/** What the command does, and what a dry run shows of it; without `preview` it only counts the files. */
+interface Work<Kind> {
+  readonly begin: (terms: Terms) => AsyncIterable<Outcome<Kind>>;
+  readonly preview?: (terms: Terms) => AsyncIterable<Outcome<Kind>>;
+}
+
 /**
  * Runs a command that takes the bytes of files from one storage to another, and writes a line for each that fails.
- * Resolves with how many files came to each outcome; `undefined` for a dry run, which only counts them. `done` is the
- * word for what is done to a file.
+ * Resolves with how many files came to each outcome. `done` is the outcome that the command is for, and the word for
+ * it. A dry run refuses the same options.
  */
 export async function runBetween<Kind extends string>(
   { app, options, out, signal }: CommandRun,
-  done: string,
-  begin: (terms: Terms) => AsyncIterable<Outcome<Kind>>,
-): Promise<ReadonlyMap<string, number> | undefined> {
+  done: Kind,
+  { begin, preview }: Work<Kind>,
+): Promise<ReadonlyMap<string, number>> {
   const limits = betweenStorages(options);
   const { from, to } = limits;
   const filters = filterOf(options);
-  const registry = app.get(StorageRegistry, { strict: false });
-  for (const name of [from, to]) registry.get(name);
+  const isDry = options['dry-run'] === true;
+  const outcomes = (isDry && preview ? preview : begin)({ ...limits, filters, signal });
   const { dataSource } = app.get(Transactor, { strict: false });
   const total = await new FileSearch(dataSource, { filters }, { storage: from }).count();
-  if (options['dry-run']) {
-    await out.result({ from, to, files: total }, `${total} files would be ${done} from ${from} to ${to}`);
-    return undefined;
-  }
-  const progress = out.progress(done, total);
+  const counts =
+    isDry && !preview
+      ? new Map<string, number>([[done, total]])
+      : await countOutcomes(out, outcomes, out.progress(isDry ? 'looked at' : done, total), signal);
+  const files = counts.get(done) ?? 0;
+  if (isDry) await out.result({ from, to, files }, `${files} files would be ${done} from ${from} to ${to}`);
+  return counts;
+}
+
+async function countOutcomes(
+  out: Output,
+  outcomes: AsyncIterable<Outcome<string>>,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   try {
-    for await (const outcome of begin({ ...limits, filters, signal })) {
+    for await (const outcome of outcomes) {
       counts.set(outcome.kind, (counts.get(outcome.kind) ?? 0) + 1);
       if (!('error' in outcome)) {
         progress.tick();

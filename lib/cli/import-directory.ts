@@ -49,7 +49,14 @@ export async function importDirectory(run: CommandRun, directory: string): Promi
   };
   let total = 0;
   for await (const _ of walk(directory)) total++;
-  return importMissing(run, walk(directory), { storage: storage.name, total, make });
+  const check = async (one: Found): Promise<void> => {
+    storage.assertLocation(one.location);
+    await assertFree(storage, one);
+    const { size } = await stat(one.path);
+    const { maxSize = Infinity } = storage;
+    if (size > maxSize) throw new Error(`it has ${size} bytes, and the storage takes ${maxSize}`);
+  };
+  return importMissing(run, walk(directory), { storage: storage.name, total, make, check });
 }
 
 function storageOf(app: INestApplicationContext, options: OptionValues): Storage {

@@ -26,6 +26,8 @@ export interface ImportTerms<T extends Incoming> {
   readonly total?: number;
   /** Makes files of all of them in one commit, or of none. */
   readonly make: (some: readonly T[]) => Promise<readonly { id: string }[]>;
+  /** Rejects where a dry run can tell, without reading bytes, that `make` would. */
+  readonly check: (one: T) => Promise<void>;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface ImportTerms<T extends Incoming> {
 export async function importMissing<T extends Incoming>(
   { app, options, out, signal }: CommandRun,
   incoming: AsyncIterable<T | BadLine>,
-  { storage, total, make }: ImportTerms<T>,
+  { storage, total, make, check }: ImportTerms<T>,
 ): Promise<Answer> {
   const { dataSource } = app.get(Transactor, { strict: false });
   const size = batchIn(options);
@@ -60,22 +62,25 @@ export async function importMissing<T extends Incoming>(
     const known = await knownIn(dataSource, storage, some);
     for (const one of some) {
       const id = known.get(one.location);
-      if (id !== undefined || isDry) await tell(one, id ?? null, id === undefined);
+      if (id !== undefined) await tell(one, id, false);
     }
-    if (isDry) return;
     const missing = some.filter(({ location }) => !known.has(location));
-    await inHalves(
-      missing,
-      async (half) => {
-        stop();
-        const made = await make(half);
-        for (const [at, one] of half.entries()) await tell(one, made[at]?.id ?? null, true);
-      },
-      ({ oldId: old, location }, error) => {
-        const problem = (error as Error).message;
-        return fail({ old, location, problem }, `${location}: ${problem}`);
-      },
-    );
+    const refuse = ({ oldId: old, location }: T, error: unknown): Promise<void> => {
+      const problem = (error as Error).message;
+      return fail({ old, location, problem }, `${location}: ${problem}`);
+    };
+    const preview = async (one: T): Promise<void> => {
+      stop();
+      await check(one);
+      await tell(one, null, true);
+    };
+    const makeAll = async (half: readonly T[]): Promise<void> => {
+      stop();
+      const made = await make(half);
+      for (const [at, one] of half.entries()) await tell(one, made[at]?.id ?? null, true);
+    };
+    if (isDry) for (const one of missing) await inHalves([one], () => preview(one), refuse);
+    else await inHalves(missing, makeAll, refuse);
   };
   let batch: T[] = [];
   for await (const one of incoming) {
@@ -90,7 +95,7 @@ export async function importMissing<T extends Incoming>(
   }
   await importAll(batch);
   progress.end();
-  if (failed > 0) out.note(`${failed} did not become files`);
+  if (failed > 0) out.note(`${failed} ${isDry ? 'would' : 'did'} not become files`);
   return failed === 0 ? 0 : 1;
 }
 

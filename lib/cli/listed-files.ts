@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { OwnerReference } from '../files/owner-reference.js';
 import { UsageError } from './command.js';
@@ -21,6 +22,12 @@ export interface ListedFile {
  * list cannot be opened.
  */
 export async function* listedFiles(path: string): AsyncGenerator<ListedFile | BadLine, void> {
+  // A directory can be opened, and fails when it is read.
+  const isDirectory = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (isDirectory) throw new UsageError(`--list is "${path}", which is a directory.`);
   const input = createReadStream(path);
   await new Promise<void>((resolve, reject) => {
     input.once('open', () => resolve());

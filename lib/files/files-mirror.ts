@@ -42,6 +42,8 @@ export interface UnmirroredFile {
 /** What became of one file. */
 export type MirrorOutcome = MirroredFile | UnmirroredFile;
 
+type MirrorRun = MirrorOptions & { concurrency: number; isDry: boolean };
+
 const FILES_PER_STEP = 100;
 
 /** Copies the bytes of files to the same locations of another storage, such as one for backups. Rows do not change. */
@@ -63,15 +65,27 @@ export class FilesMirror {
    *   if (outcome.kind === 'failed') console.error(outcome.error);
    */
   run(options: MirrorOptions): AsyncGenerator<MirrorOutcome, void> {
+    return this.#begin(options, false);
+  }
+
+  /**
+   * As `run()`, but copies nothing: the outcomes that it would have, as far as they can be told without reading files.
+   * @internal
+   */
+  preview(options: MirrorOptions): AsyncGenerator<MirrorOutcome, void> {
+    return this.#begin(options, true);
+  }
+
+  #begin(options: MirrorOptions, isDry: boolean): AsyncGenerator<MirrorOutcome, void> {
     const { from, to, filters, concurrency } = readBulkOptions(options);
     this.storages.get(from).require('read');
     this.storages.get(to).require('read', 'write', 'stat');
     // A wrong filter is found before the loop begins.
     searchWithin(this.transactor.dataSource, { storage: from }, filters);
-    return this.#run({ ...options, concurrency });
+    return this.#run({ ...options, concurrency, isDry });
   }
 
-  async *#run(options: MirrorOptions & { concurrency: number }): AsyncGenerator<MirrorOutcome, void> {
+  async *#run(options: MirrorRun): AsyncGenerator<MirrorOutcome, void> {
     const { from, filters, concurrency, signal } = options;
     const pace = paceOf(options);
     let step: ManagedFile[] = [];
@@ -92,11 +106,7 @@ export class FilesMirror {
   }
 
   /** Undefined if there are no bytes any more, because they were infected. Never rejects. */
-  async #outcome(
-    file: ManagedFile,
-    options: MirrorOptions,
-    pace: Pace | undefined,
-  ): Promise<MirrorOutcome | undefined> {
+  async #outcome(file: ManagedFile, options: MirrorRun, pace: Pace | undefined): Promise<MirrorOutcome | undefined> {
     try {
       return { kind: await detach(() => this.#copy(file, options, pace)), file };
     } catch (error) {
@@ -107,7 +117,7 @@ export class FilesMirror {
 
   async #copy(
     file: ManagedFile,
-    { to: name, deep = false }: MirrorOptions,
+    { to: name, deep = false, isDry }: MirrorRun,
     pace: Pace | undefined,
   ): Promise<'copied' | 'present'> {
     const { location, size } = file;
@@ -119,6 +129,10 @@ export class FilesMirror {
       return 'present';
     }
     const from = this.storages.of(file);
+    if (isDry) {
+      if (from.can('stat') && !(await from.exists(location))) throw new LocationNotFoundError(location, from.name);
+      return 'copied';
+    }
     const source = await from.read(location);
     const content = Readable.from(verified(pace?.through(source) ?? source, file, from), { objectMode: false });
     try {

@@ -20,12 +20,16 @@ export const copy: Command = {
   async run(run) {
     const { app, options, out } = run;
     const deep = options['deep'] === true;
-    const counts = await runBetween(run, 'copied', (terms) => {
-      return app.get(FilesMirror, { strict: false }).run({ ...terms, deep });
+    const mirror = app.get(FilesMirror, { strict: false });
+    const counts = await runBetween(run, 'copied', {
+      begin: (terms) => mirror.run({ ...terms, deep }),
+      preview: (terms) => mirror.preview({ ...terms, deep }),
     });
-    if (!counts) return 0;
     const [copied, present, failed] = ['copied', 'present', 'failed'].map((kind) => counts.get(kind) ?? 0);
-    out.note(`${copied} copied, ${present} were there already, ${failed} failed`);
+    const isDry = options['dry-run'] === true;
+    out.note(
+      `${copied} ${isDry ? 'would be copied' : 'copied'}, ${present} were there already, ${failed} ${isDry ? 'would fail' : 'failed'}`,
+    );
     return failed === 0 ? 0 : 1;
   },
 };

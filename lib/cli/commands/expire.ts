@@ -22,11 +22,14 @@ export const expire: Command = {
       );
     signal.throwIfAborted();
     if (options['dry-run']) {
-      for (const file of await drafts.preview({ limit: countIn(options, 'limit') ?? 1_000 })) {
+      const limit = countIn(options, 'limit') ?? 1_000;
+      const due = await drafts.preview({ limit: limit + 1 });
+      for (const file of due.slice(0, limit)) {
         const { id, ownerType, ownerId, size, name, expiresAt } = file;
         const text = `${id}  ${ownerType}:${ownerId}  ${sizeText(size)}  expired ${expiresAt?.toISOString()}  ${name}`;
         await out.result(toPublicFile(file), text);
       }
+      if (due.length > limit) out.note(`There are more than ${limit}. --limit lists more.`);
       return 0;
     }
     const progress = out.progress('expired', await drafts.count());

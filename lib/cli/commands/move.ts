@@ -18,8 +18,9 @@ export const move: Command = {
   },
   async run(run) {
     const { app, out } = run;
-    const counts = await runBetween(run, 'moved', (terms) => app.get(FilesMover, { strict: false }).run(terms));
-    const failed = counts?.get('failed') ?? 0;
+    const mover = app.get(FilesMover, { strict: false });
+    const counts = await runBetween(run, 'moved', { begin: (terms) => mover.run(terms) });
+    const failed = counts.get('failed') ?? 0;
     if (failed > 0) out.note(`${failed} could not be moved, and are where they were`);
     return failed === 0 ? 0 : 1;
   },

@@ -1,5 +1,6 @@
 import { FilesScans } from '../../scan/files-scans.js';
 import type { RescanOptions } from '../../scan/files-scans.js';
+import { StorageRegistry } from '../../storage/storage-registry.js';
 import { type Command, InterruptedError, UsageError } from '../command.js';
 import { filterOf, textIn, WHICH_FILES } from '../values.js';
 
@@ -25,6 +26,9 @@ export const rescan: Command = {
       ...(storage !== undefined && { storage }),
       signal,
     };
+    const storages = app.get(StorageRegistry, { strict: false });
+    if (storage !== undefined && !storages.get(storage).scanner)
+      throw new UsageError(`--storage is "${storage}", which has no scanner.`);
     const isDry = options['dry-run'] === true;
     let files = await scans.count(which);
     if (!isDry) {

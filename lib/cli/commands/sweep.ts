@@ -17,10 +17,13 @@ export const sweep: Command = {
   async run({ app, options, out, signal }) {
     const sweeper = app.get(FilesSweeper, { strict: false });
     if (options['dry-run']) {
-      for (const step of await sweeper.preview({ limit: countIn(options, 'limit') ?? 1_000 })) {
+      const limit = countIn(options, 'limit') ?? 1_000;
+      const steps = await sweeper.preview({ limit: limit + 1 });
+      for (const step of steps.slice(0, limit)) {
         const { storage, location, kind, outcome, since } = step;
         await out.result(step, `${outcome}  ${kind}  ${storage}  ${location}  since ${since.toISOString()}`);
       }
+      if (steps.length > limit) out.note(`There are more than ${limit}. --limit tells of more.`);
       return 0;
     }
     const report = await sweepUntil(signal, sweeper, out);

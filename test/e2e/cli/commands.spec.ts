@@ -580,6 +580,88 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     });
   });
 
+  describe('--dry-run', () => {
+    const between = (command: string, from: string, to: string) => [command, '--from', from, '--to', to];
+
+    /** The files of the module, with an archive that takes none. */
+    async function sealed(): Promise<Type> {
+      const storages = {
+        default: fsStorage({ root: join(directory, 'default') }),
+        archive: fsStorage({ root: join(directory, 'archive'), disable: ['write', 'remove'] }),
+      };
+      @Module({
+        imports: [
+          TypeOrmModule.forRoot({ ...empty.options, autoLoadEntities: true, retryAttempts: 0 } as TypeOrmModuleOptions),
+          FilesModule.forRoot({ storages, sweeper: false }),
+        ],
+      })
+      class SealedModule {}
+      return SealedModule;
+    }
+
+    const lose = async () => rm(join(directory, 'default', (await create('one')).location));
+    const folder = async (name: string): Promise<string> => {
+      const path = await mkdtemp(join(tmpdir(), 'files-dry-'));
+      onTestFinished(() => rm(path, { recursive: true }));
+      await writeFile(join(path, name), 'x'.repeat(2 ** 20 + (name === 'big.txt' ? 1 : 0)));
+      return path;
+    };
+
+    it.each<[string, 0 | 1 | 2, () => Promise<string[]>, (() => Promise<Type>)?]>([
+      ['moves to the same storage', 2, async () => between('move', 'default', 'default')],
+      ['copies to the same storage', 2, async () => between('copy', 'default', 'default')],
+      ['moves to a storage that cannot write', 2, async () => between('move', 'default', 'archive'), sealed],
+      ['copies to a storage that cannot write', 2, async () => between('copy', 'default', 'archive'), sealed],
+      ['copies without a file', 0, async () => between('copy', 'default', 'archive')],
+      ['copies what has no bytes', 1, () => lose().then(() => between('copy', 'default', 'archive'))],
+      ['imports a file', 0, async () => ['import', await folder('a.txt')]],
+      ['imports a file that is too large', 1, async () => ['import', await folder('big.txt')]],
+      [
+        'imports to a location that is taken',
+        1,
+        async () => aged('default', 'a.txt', 'other').then(async () => ['import', await folder('a.txt')]),
+      ],
+      [
+        'imports a list without the bytes',
+        1,
+        async () => {
+          const list = join(await folder('x'), 'list.jsonl');
+          await writeFile(list, JSON.stringify({ location: 'nowhere.txt' }));
+          return ['import', '--list', list, '--storage', 'archive'];
+        },
+      ],
+    ])('answers as the run itself does that %s: with %i', async (_, code, prepare, other) => {
+      const argv = await prepare();
+      const [of, before] = [(await other?.()) ?? module, await files.search()];
+      const dry = await run(of, [...argv, '--dry-run']);
+      expect({ code: dry.code, notes: dry.notes }).toEqual({ code, notes: expect.any(String) as string });
+      if (code === 2) expect(dry.out).toBe('');
+      expect(await files.search()).toEqual(before);
+      expect((await run(of, argv)).code).toBe(code);
+    });
+
+    it('counts only the copies that are missing', async () => {
+      const argv = between('copy', 'default', 'archive');
+      await create('one');
+      await run(module, argv);
+      const { location } = await create('two');
+      expect((await run(module, [...argv, '--dry-run', '--json'])).results).toMatchObject([{ files: 1 }]);
+      expect(await readdir(join(directory, 'archive'), { recursive: true })).not.toContain(location);
+    });
+
+    it('says of sweep and expire where there is more than it tells', async () => {
+      const owner = { type: 'user', id: 'ada' };
+      for (const name of ['a.txt', 'b.txt']) await files.create(Buffer.from(name), { name, owner, draft: true });
+      await dataSource.getRepository(ManagedFile).update({ ownerId: 'ada' }, { expiresAt: new Date('2026-01-02') });
+      for (const command of ['expire', 'sweep']) {
+        const limited = await run(module, [command, '--dry-run', '--limit', '1']);
+        expect(limited.out.trim().split('\n')).toHaveLength(1);
+        expect(limited.notes).toContain('There are more than 1.');
+        expect((await run(module, [command, '--dry-run', '--limit', '2'])).notes).toBe('');
+      }
+    });
+  });
+
   describe('verify', () => {
     it('answers 0 where nothing is wrong', async () => {
       await create('one');
@@ -820,6 +902,12 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     expect(code).toBe(3);
     expect(notes).toMatch(/^(?:[a-z ]+ \d+ in \d+\.\d s\n)?Interrupted\.\n$/);
     expect(await dataSource.getRepository(FileIntent).countBy({ location })).toBe(1);
+  });
+
+  it('refuses to scan a storage without a scanner', async () => {
+    const { code, out, notes } = await run(module, ['rescan', '--storage', 'archive']);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(notes).toContain('--storage is "archive", which has no scanner.');
   });
 
   it('sweeps what a crash has left, and tells of it before', async () => {
@@ -1130,6 +1218,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
     });
 
     it.each([
+      [['--list', tmpdir()]],
       [['--list', '/nowhere/list.jsonl']],
       [['--list', 'x', '--from-column', 'Scan.path']],
       [['--list', 'x', '/nowhere']],
