@@ -21,6 +21,9 @@ interface Question {
   ask(signal: AbortSignal): Promise<Record<string, unknown>>;
 }
 
+// A part is asked again while one request hangs, which may have been lost.
+const MOST_OPEN = 2;
+
 const NOT_ASKED = { message: 'It has no way to be asked, and counts as up.' };
 
 /**
@@ -32,6 +35,8 @@ const NOT_ASKED = { message: 'It has no way to be asked, and counts as up.' };
 @Injectable()
 export class FilesHealthIndicator {
   readonly #asked = new Map<unknown, Promise<Record<string, unknown>>>();
+  /** How many requests to a subject have not ended. */
+  readonly #open = new Map<unknown, number>();
 
   /** @internal */
   constructor(
@@ -65,6 +70,10 @@ export class FilesHealthIndicator {
 
   async #answer({ key, subject, remedy, ask }: Question, timeout: number): Promise<HealthIndicatorResult> {
     const session = this.health.check(key);
+    // Each may hold a connection, or a thread of the process, for as long as it hangs.
+    const open = this.#open.get(subject) ?? 0;
+    if (open >= MOST_OPEN && !this.#asked.has(subject))
+      return session.down({ message: `It has not answered the last ${open} requests, which still wait.`, remedy });
     const answer = this.#asked.get(subject) ?? this.#ask(subject, () => ask(AbortSignal.timeout(timeout)));
     try {
       if (await endsWithin(answer, timeout)) return session.up(await answer);
@@ -78,13 +87,21 @@ export class FilesHealthIndicator {
   }
 
   #ask(subject: unknown, ask: () => Promise<Record<string, unknown>>): Promise<Record<string, unknown>> {
+    this.#open.set(subject, (this.#open.get(subject) ?? 0) + 1);
     const answer = ask().finally(() => {
+      this.#end(subject);
       if (this.#asked.get(subject) === answer) this.#asked.delete(subject);
     });
     this.#asked.set(subject, answer);
     // It may come when nobody waits any more.
     answer.catch(() => undefined);
     return answer;
+  }
+
+  #end(subject: unknown): void {
+    const open = (this.#open.get(subject) ?? 1) - 1;
+    if (open > 0) this.#open.set(subject, open);
+    else this.#open.delete(subject);
   }
 
   #storage(name: string): Question {

@@ -83,6 +83,30 @@ describe('a check', () => {
     expect(await next).toEqual({ 'storage:default': { status: 'up' } });
   });
 
+  it('asks a part that hangs twice, and again once one of the requests has ended', async () => {
+    const hanging: (() => void)[] = [];
+    let [asked, hangs] = [0, true];
+    const stat = (): Promise<undefined> => {
+      asked++;
+      return hangs ? new Promise((resolve) => hanging.push(() => resolve(undefined))) : Promise.resolve(undefined);
+    };
+    const { check } = await start({ storages: { default: storageWith({ stat }) } });
+    const messages: unknown[] = [];
+    for (let round = 0; round < 4; round++) {
+      const { 'storage:default': entry } = await check({ parts: ['storages'], timeout: 50 });
+      messages.push(entry?.['message']);
+    }
+    const late = 'It did not answer within 50 ms.';
+    const full = 'It has not answered the last 2 requests, which still wait.';
+    expect(messages).toEqual([late, late, full, full]);
+    expect(asked).toBe(2);
+    hangs = false;
+    hanging[0]!();
+    const up = { 'storage:default': { status: 'up' } };
+    await expect.poll(() => check({ parts: ['storages'] })).toEqual(up);
+    expect(asked).toBe(3);
+  });
+
   it('says of a part that cannot be asked that it counts as up', async () => {
     const { check } = await start({ storages: { default: memoryStorage({ scan: new ScriptedScanner() }) } });
     expect(await check({ parts: ['scanners'] })).toEqual({
