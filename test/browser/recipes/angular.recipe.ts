@@ -25,7 +25,7 @@ export class AttachmentComponent {
     if (!file) return;
     const { signal: stopped } = this.stop;
     try {
-      const onProgress = (sent: number, total: number) => this.progress.set(sent / total);
+      const onProgress = (sent: number, total: number) => this.progress.set(total > 0 ? sent / total : 1);
       const { id } = await upload(file, { signal: stopped, onProgress });
       this.uploaded.emit(id);
     } catch (error) {

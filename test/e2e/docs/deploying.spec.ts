@@ -170,7 +170,9 @@ describe.each(PLATFORMS)('an application on %s', (platform) => {
     const ended = gate();
     const { asyncEnd } = tracingChannel(FILES_CHANNELS.download);
     asyncEnd.subscribe(ended.open);
-    onTestFinished(() => void asyncEnd.unsubscribe(ended.open));
+    onTestFinished(() => {
+      asyncEnd.unsubscribe(ended.open);
+    });
     const leaving = new AbortController();
     const response = await app.fetch(`/files/${id}/content`, {
       signal: leaving.signal,
