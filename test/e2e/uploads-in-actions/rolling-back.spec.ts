@@ -124,7 +124,7 @@ describe('the bytes of an action', () => {
   it('are removed when all attempts are over', async () => {
     const app = await actionApp();
     app.afterwards.run = () => addTask(() => Promise.reject(Object.assign(new Error('deadlock'), { code: '40P01' })));
-    expect((await app.send('/galleries/again', form())).status).toBe(500);
+    expect((await app.send('/galleries/again', form())).status).toBe(503);
     expect(await app.counts()).toEqual(NOTHING);
   });
 

@@ -42,7 +42,7 @@ describe('azureStorage', () => {
   it('refuses the location of its mark, and names that Azure does not have', () => {
     const storage = azureStorage({ container, prefix: 'app/' });
     const longest = 'a'.repeat(1020);
-    expect(() => storage.assertLocation('.nestjs-files/mark')).toThrow(/that of the mark/);
+    expect(() => storage.assertLocation('.nestjs-files/mark')).toThrow(/the mark of the storage uses it/);
     expect(() => storage.assertLocation(`${longest}a`)).toThrow(/with the prefix it is longer than 1024/);
     expect(() => storage.assertLocation('a\uFFFE')).toThrow(/lists cannot show/);
     storage.assertLocation(longest);

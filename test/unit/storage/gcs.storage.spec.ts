@@ -42,7 +42,7 @@ describe('gcsStorage', () => {
   it('refuses the location of its mark, and names that Google does not have', () => {
     const storage = gcsStorage({ bucket, prefix: 'app/' });
     const longest = `${'a'.repeat(1018)}ä`;
-    expect(() => storage.assertLocation('.nestjs-files/mark')).toThrow(/that of the mark/);
+    expect(() => storage.assertLocation('.nestjs-files/mark')).toThrow(/the mark of the storage uses it/);
     expect(() => storage.assertLocation('.nestjs-files/uploads/a')).toThrow(/uploads are kept there/);
     expect(() => storage.assertLocation(`${longest}a`)).toThrow(/with the prefix it is longer than 1024 bytes/);
     storage.assertLocation(longest);
