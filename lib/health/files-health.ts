@@ -21,7 +21,7 @@ interface Question {
   ask(signal: AbortSignal): Promise<Record<string, unknown>>;
 }
 
-// A part is asked again while one request hangs, which may have been lost.
+// A request that hangs may have been lost. So a part is asked once more, and no third time.
 const MOST_OPEN = 2;
 
 const NOT_ASKED = { message: 'It has no way to be asked, and counts as up.' };

@@ -23,7 +23,7 @@ export const sweep: Command = {
         const { storage, location, kind, outcome, since } = step;
         await out.result(step, `${outcome}  ${kind}  ${storage}  ${location}  since ${since.toISOString()}`);
       }
-      if (steps.length > limit) out.note(`There are more than ${limit}. --limit tells of more.`);
+      if (steps.length > limit) out.note(`There are more than ${limit}. --limit lists more.`);
       return 0;
     }
     const report = await sweepUntil(signal, sweeper, out);

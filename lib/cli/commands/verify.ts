@@ -55,17 +55,18 @@ export const verify: Command = {
       while (rest.length > 0) {
         const some = rest.splice(0, FIXED_AT_ONCE);
         const fixable = fixes ? some.filter(isFixable) : [];
-        try {
-          const done = new Set<AuditFinding>(isDry ? fixable : await unpinned(app, fixable));
-          const hasGone = new Set<AuditFinding>(fixable.filter((finding) => !done.has(finding)));
-          await tell(
-            some.filter((finding) => !hasGone.has(finding)),
-            done,
-          );
-        } catch (error) {
-          await tell([...some, ...rest], new Set());
-          throw error;
-        }
+        const held = isDry
+          ? fixable
+          : await unpinned(app, fixable).catch(async (error: unknown) => {
+              await tell([...some, ...rest], new Set());
+              throw error;
+            });
+        const done = new Set<AuditFinding>(held);
+        const hasGone = new Set<AuditFinding>(fixable.filter((finding) => !done.has(finding)));
+        await tell(
+          some.filter((finding) => !hasGone.has(finding)),
+          done,
+        );
       }
     }
     progress.end();

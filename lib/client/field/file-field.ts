@@ -27,7 +27,7 @@ export type { KeyStore, TusLibrary, UploadOptions, UploadWay } from '../upload-o
 /**
  * A field of a form that uploads files, and whose value is the id of the file; with `multiple`, the form gets one value
  * for each file, in their order. Attributes: `name`, `label`, `multiple`, `accept`, `required`, `disabled`, `endpoint`,
- * `storage`, `value`. It fires `change` when its value has changed.
+ * `storage`, `value`. It fires `input` and `change` when its value has changed.
  * @example <file-field name="attachmentId" label="Attachment" accept="image/*" required></file-field>
  */
 export class FileFieldElement extends FormField {

@@ -11,7 +11,6 @@ import { removeUnreferred } from '../content/remove-unreferred.js';
 import { isWithoutWork } from '../boot-without-work.js';
 import { FILES_CLOCK } from '../clock.js';
 import type { Clock } from '../clock.js';
-import { isUnmarked } from '../marks/storage-marks.js';
 import { FileIntent } from './file-intent.entity.js';
 import { IntentEndings } from './intent-endings.js';
 import { leaseIntents } from './intent-leases.js';
@@ -101,8 +100,7 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
 
   /** @internal */
   onApplicationBootstrap(): void {
-    // An unmarked storage may be that of another database.
-    if (this.options.isTimed && !isUnmarked() && !isWithoutWork()) this.#wait();
+    if (this.options.isTimed && !isWithoutWork()) this.#wait();
   }
 
   /**

@@ -73,7 +73,8 @@ export class UploadCompletion {
     try {
       found = await this.#receive(row, this.storages.of(row), hash);
     } catch (error) {
-      // The upload was completed or given up meanwhile, which caused the failure.
+      // The upload was completed or given up meanwhile, which caused the failure. PostgreSQL answers no question in a
+      // transaction that has failed: then the failure itself is told.
       if (await this.#hasEnded(row).catch(() => false)) return this.fileOf(row);
       throw await this.#ending(row, error);
     }

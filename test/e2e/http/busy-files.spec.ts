@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { FileGate } from '../../../lib/http/routes/file-gate.js';
 import { reachableDatabases } from '../../support/databases.js';
 import { gate } from '../../support/gate.js';
 import { guardedApp } from '../../support/guarded-app.js';
@@ -35,3 +36,26 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))(
     });
   },
 );
+
+describe('a route that the database rolls back because of another transaction', () => {
+  it.each([
+    ['PATCH', '', { name: 'mine.txt' }, 200],
+    ['DELETE', '', undefined, 204],
+    ['POST', '/transfer', { ownerType: 'user', ownerId: 'bob' }, 200],
+    ['PUT', '/pin', undefined, 200],
+    ['DELETE', '/pin', undefined, 200],
+  ])('runs again: %s %s', async (method, path, body, status) => {
+    const [database] = await reachableDatabases('memory');
+    const app = await guardedApp({ database: database! });
+    try {
+      const id = await app.upload('bob');
+      const deadlock = Object.assign(new Error('deadlock detected'), { code: '40P01' });
+      const lock = vi.spyOn(FileGate.prototype, 'lockFor').mockRejectedValueOnce(deadlock);
+      expect((await app.send(method, `/files/${id}${path}`, body, 'bob')).status).toBe(status);
+      expect(lock).toHaveBeenCalledTimes(2);
+    } finally {
+      vi.restoreAllMocks();
+      await app.close();
+    }
+  });
+});
