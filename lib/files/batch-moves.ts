@@ -9,6 +9,7 @@ import { ContentCopies } from './content/content-copies.js';
 import type { Copied, CopyTerms, Uncopied } from './content/content-copies.js';
 import { ContentStore } from './content/content-store.js';
 import type { NewContent } from './content/content-store.js';
+import { isDerived } from './derived/derived-rows.js';
 import { lockFiles } from './lock-files.js';
 import { ManagedFile } from './managed-file.entity.js';
 import { scanOfCopy } from './scan/scan-state.js';
@@ -52,14 +53,11 @@ export class BatchMoves {
     const contents = copies.map(({ content }) => content);
     const moved = await this.contents.keepAll(contents, async (unit) => {
       for (const list of [kept, lost]) list.length = 0;
-      const current = new Map(
-        (
-          await lockFiles(
-            unit.manager,
-            copies.map(({ file }) => file.id),
-          )
-        ).map((file) => [file.id, file]),
+      const locked = await lockAll(
+        unit.manager,
+        copies.map(({ file }) => file),
       );
+      const current = new Map(locked.map((file) => [file.id, file]));
       for (const copy of copies) (isSame(copy.file, current.get(copy.file.id)) ? kept : lost).push(copy);
       const rows = kept.map(({ file }) => current.get(file.id) as ManagedFile);
       // The scan states come from the locked rows, because a scan may have ended while the bytes were copied.
@@ -90,6 +88,17 @@ export class BatchMoves {
     await referAll(unit.manager, rows, values);
     await this.contents.remove(unit, rows);
   }
+}
+
+/** Originals are locked before derived files, as whoever deletes both does: otherwise the two could deadlock. */
+async function lockAll(manager: EntityManager, files: readonly ManagedFile[]): Promise<ManagedFile[]> {
+  const originals = files.filter((file) => !isDerived(file));
+  const locked: ManagedFile[] = [];
+  for (const some of [originals, files.filter(isDerived)]) {
+    const ids = some.map(({ id }) => id);
+    if (ids.length > 0) locked.push(...(await lockFiles(manager, ids)));
+  }
+  return locked;
 }
 
 function isSame({ storage, location }: ManagedFile, current: ManagedFile | undefined): boolean {

@@ -8,6 +8,7 @@ import { memoryStorage } from 'nestjs-files/storage/memory';
 import { faultyStorage } from 'nestjs-files/testing';
 import { FileIntent } from '../../../lib/files/intents/file-intent.entity.js';
 import type { MoveFilesOptions, MoveOutcome } from '../../../lib/files/files-mover.js';
+import { lockFiles } from '../../../lib/files/lock-files.js';
 import { ManagedFile } from '../../../lib/files/managed-file.entity.js';
 import type { Storage } from '../../../lib/storage/storage.js';
 import { reachableDatabases } from '../../support/databases.js';
@@ -347,6 +348,25 @@ describe.each(await reachableDatabases('postgres', 'mariadb'))(
       });
       await expect(unit).rejects.toThrow('rolled back');
       expect(await places()).toEqual({ other: 2 });
+    });
+
+    it('locks an original before what is derived from it, so that it waits for a deletion of both', async () => {
+      const { make, run, places, dataSource, statements } = await moverHarness({}, kind);
+      const [derived, original] = (await make(2)).map(({ id }) => id).toSorted() as [string, string];
+      const owner = { ownerType: 'file', ownerId: original, ownerField: 'preview' };
+      await dataSource.getRepository(ManagedFile).update(derived, owner);
+      statements.length = 0;
+      const locks = () => statements.filter((sql) => /FOR (NO KEY )?UPDATE/.test(sql)).length;
+      let running: Promise<MoveOutcome[]> | undefined;
+      await dataSource.transaction(async (manager) => {
+        await lockFiles(manager, [original]);
+        running = run();
+        await expect.poll(locks).toBe(2);
+        await lockFiles(manager, [derived]);
+      });
+      expect((await running)?.map((outcome) => outcome.kind)).toEqual(['moved', 'moved']);
+      expect(await places()).toEqual({ other: 2 });
+      expect(statements.filter((sql) => sql.startsWith('ROLLBACK'))).toEqual([]);
     });
   },
 );
