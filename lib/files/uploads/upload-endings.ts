@@ -48,13 +48,13 @@ export class UploadEndings {
    */
   async useUp(unit: UnitOfWork, final: FileUpload): Promise<void> {
     const { manager } = unit;
-    const parts = await manager.findBy(FileUpload, { id: In(partsOf(final)) });
     const now = new Date(this.now());
     // In one order, and before any owner's usage: the same parts may be joined, or given up, by others at once.
     for (const id of partsOf(final).toSorted()) {
-      const isThere = parts.some((part) => part.id === id);
-      if (!isThere || !(await endRow(manager, id, { now, expiresAt: now }))) throw new UploadNotFoundError(id);
+      if (!(await endRow(manager, id, { now, expiresAt: now }))) throw new UploadNotFoundError(id);
     }
+    // Read once they have ended: until then, a request that appends may reserve more. A snapshot shows what it changed.
+    const parts = await manager.findBy(FileUpload, { id: In(partsOf(final)) });
     for (const row of parts) await this.ownership.onRelease(ownerOf(row), announced(row), manager);
     unit.afterCommit(async () => {
       for (const row of parts) await this.clear(row);
