@@ -2,17 +2,18 @@ import { SearchQueryInvalidError } from '../../errors/requests.errors.js';
 import { isIn } from './dialects/search-dialect.js';
 import type { Bind, JsonValueSql, SearchDialect } from './dialects/search-dialect.js';
 import type { FieldKind } from './fields.js';
-import { Pattern } from './pattern.js';
+import type { Pattern } from './pattern.js';
 import { castValue } from './values.js';
 
-/** A column, or a value in JSON, that filters can compare. The methods take unchecked values of the caller. */
+/** A column, or a value in JSON, that filters can compare. Values are the caller's, and unchecked. */
 export interface Subject {
   isNull(): string;
   /** Whether it is one of the values: at least one, and none is null. */
   isIn(values: readonly unknown[], at: string): string;
   order(operator: '<' | '<=' | '>' | '>=', value: unknown, at: string): string;
-  like(value: unknown, at: string): string;
-  ilike(value: unknown, at: string): string;
+  /** With regard to case. */
+  like(pattern: Pattern, at: string): string;
+  ilike(pattern: Pattern, at: string): string;
 }
 
 /** A column. */
@@ -40,12 +41,12 @@ export class ColumnSubject implements Subject {
     return `${this.column} ${operator} ${this.bind(castValue(this.kind, value, at))}`;
   }
 
-  like(value: unknown, at: string): string {
-    return this.dialect.like(this.#text(at), Pattern.parse(value, at), this.bind);
+  like(pattern: Pattern, at: string): string {
+    return this.dialect.like(this.#text(at), pattern, this.bind);
   }
 
-  ilike(value: unknown, at: string): string {
-    return this.dialect.ilike(this.#text(at), Pattern.parse(value, at), this.bind);
+  ilike(pattern: Pattern, at: string): string {
+    return this.dialect.ilike(this.#text(at), pattern, this.bind);
   }
 
   #text(at: string): string {
@@ -89,12 +90,12 @@ export class JsonSubject implements Subject {
       : `${number} ${operator} ${this.#number(cast)}`;
   }
 
-  like(value: unknown, at: string): string {
-    return this.dialect.like(this.value.string, Pattern.parse(value, at), this.bind);
+  like(pattern: Pattern): string {
+    return this.dialect.like(this.value.string, pattern, this.bind);
   }
 
-  ilike(value: unknown, at: string): string {
-    return this.dialect.ilike(this.value.string, Pattern.parse(value, at), this.bind);
+  ilike(pattern: Pattern): string {
+    return this.dialect.ilike(this.value.string, pattern, this.bind);
   }
 
   #number(value: number): string {

@@ -6,6 +6,7 @@ import { findField, isDataField, fieldNamed } from './fields.js';
 import type { Field } from './fields.js';
 import { assertJsonPath } from './json-path.js';
 import { LIMITS } from './limits.js';
+import { Pattern } from './pattern.js';
 import { show } from './show.js';
 import { castText, isPlainObject } from './values.js';
 
@@ -144,8 +145,8 @@ const OPERATORS = new Map<string, Compare>([
   ['$lte', (subject, value, at) => subject.order('<=', value, at)],
   ['$gt', (subject, value, at) => subject.order('>', value, at)],
   ['$gte', (subject, value, at) => subject.order('>=', value, at)],
-  ['$like', (subject, value, at) => subject.like(value, at)],
-  ['$ilike', (subject, value, at) => subject.ilike(value, at)],
+  ['$like', (subject, value, at) => subject.like(Pattern.parse(value, at), at)],
+  ['$ilike', (subject, value, at) => subject.ilike(Pattern.parse(value, at), at)],
 ]);
 
 function ownerAt(value: unknown, at: string): [type: unknown, id: unknown] {

@@ -5,10 +5,11 @@ const ANY = Symbol('any text');
 const ONE = Symbol('any character');
 type Part = string | typeof ANY | typeof ONE;
 
-/** A parsed pattern of `$like`, because databases escape wildcards differently. */
+/** Characters and wildcards, because databases escape wildcards differently. */
 export class Pattern {
   private constructor(private readonly parts: readonly Part[]) {}
 
+  /** Reads the operand of `$like`. */
   static parse(value: unknown, at: string): Pattern {
     const parts: Part[] = [];
     let isEscaped = false;
@@ -36,9 +37,4 @@ export class Pattern {
   #with(any: string, one: string, literal: (character: string) => string): string {
     return this.parts.map((part) => (part === ANY ? any : part === ONE ? one : literal(part as string))).join('');
   }
-}
-
-/** The text as a part of a pattern that stands for nothing else: `100%` becomes `100\%`. */
-export function escaped(text: string): string {
-  return text.replaceAll(/[\\%_]/g, String.raw`\$&`);
 }
