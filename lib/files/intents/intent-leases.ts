@@ -60,9 +60,16 @@ function due(query: SelectQueryBuilder<FileIntent>, { limit, ...terms }: LeaseTe
   return unleased(query, terms).orderBy('intent.createdAt').addOrderBy('intent.id').limit(limit);
 }
 
+type DueTerms = Pick<LeaseTerms, 'now' | 'abandonedBefore'>;
+
+/** Whether the intent is due and unleased. `unleased()` is the same rule, as SQL. */
+export function isDue({ kind, createdAt, leaseUntil }: FileIntent, { now, abandonedBefore }: DueTerms): boolean {
+  return (kind === 'delete' || createdAt <= abandonedBefore) && (leaseUntil === null || leaseUntil <= now);
+}
+
 function unleased(
   query: SelectQueryBuilder<FileIntent>,
-  { now, abandonedBefore }: Pick<LeaseTerms, 'now' | 'abandonedBefore'>,
+  { now, abandonedBefore }: DueTerms,
 ): SelectQueryBuilder<FileIntent> {
   return query
     .where("(intent.kind = 'delete' OR intent.createdAt <= :abandoned)", { abandoned: abandonedBefore.getTime() })

@@ -7,6 +7,7 @@ import type { Transactor } from '../../unit-of-work/transactor.js';
 import { FileUpload } from '../uploads/file-upload.entity.js';
 import { FileIntent } from './file-intent.entity.js';
 import type { IntentKind } from './file-intent.entity.js';
+import { isDue } from './intent-leases.js';
 import { ManagedFile } from '../managed-file.entity.js';
 import { MARKERS, readMarker } from './marker-intent.js';
 
@@ -60,13 +61,13 @@ export async function previewSweep(
   return steps.map((step) => (step.outcome === 'remove' && isReferred(step) ? { ...step, outcome: 'keep' } : step));
 }
 
-async function intentsOf({ dataSource }: Transactor, { now, abandonedBefore, limit }: Preview): Promise<SweepStep[]> {
+async function intentsOf({ dataSource }: Transactor, preview: Preview): Promise<SweepStep[]> {
   const intents = await dataSource
     .getRepository(FileIntent)
-    .find({ order: { createdAt: 'ASC', id: 'ASC' }, take: limit });
-  return intents.map(({ storage, location, kind, createdAt, leaseUntil }) => {
-    const isDue = (kind === 'delete' || createdAt <= abandonedBefore) && (leaseUntil === null || leaseUntil <= now);
-    return { storage, location, kind, since: createdAt, outcome: isDue ? 'remove' : 'wait' };
+    .find({ order: { createdAt: 'ASC', id: 'ASC' }, take: preview.limit });
+  return intents.map((intent) => {
+    const { storage, location, kind, createdAt: since } = intent;
+    return { storage, location, kind, since, outcome: isDue(intent, preview) ? 'remove' : 'wait' };
   });
 }
 
