@@ -38,3 +38,8 @@ export class Pattern {
     return this.parts.map((part) => (part === ANY ? any : part === ONE ? one : literal(part as string))).join('');
   }
 }
+
+/** The text as a part of a pattern that stands for nothing else: `100%` becomes `100\%`. */
+export function escaped(text: string): string {
+  return text.replaceAll(/[\\%_]/g, String.raw`\$&`);
+}
