@@ -56,7 +56,11 @@ async function begin(file: Blob, name: string, options: UploadOptions): Promise<
   const checksum = options.digest ? `sha256:${hexOf(await sha256(await file.arrayBuffer()))}` : undefined;
   const { size, type } = file;
   const announced = { name, size, contentType: type || undefined, storage: options.storage, checksum };
-  const { id } = await attempt(options, () => send<{ id: string }>(options, 'POST', '/uploads', announced), false);
+  const { id } = await attempt(
+    options,
+    () => send<{ id: string }>(options, 'POST', '/uploads', announced, { onProgress: () => undefined }),
+    false,
+  );
   return id;
 }
 

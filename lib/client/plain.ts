@@ -12,7 +12,8 @@ export async function uploadPlain(file: Blob, name: string, options: UploadOptio
   form.append('file', file, name);
   const outgoing: Partial<Outgoing> = digest ? await digested(form) : { body: form };
   const total = file.size;
-  if (onProgress) outgoing.onProgress = (sent) => onProgress(Math.min(sent, total), total);
+  // Also for nobody: only a request that tells its progress knows whether all of it was sent before it broke.
+  outgoing.onProgress = (sent) => onProgress?.(Math.min(sent, total), total);
   const uploaded = await attempt(options, () => send<UploadedFile>(options, 'POST', '', undefined, outgoing), false);
   onProgress?.(total, total);
   return uploaded;
