@@ -30,12 +30,15 @@ export class FaultyStorage extends Storage {
   readonly #faults: Faults;
 
   constructor(inner: Storage) {
-    const { maxSize = Infinity, acceptedTypes, hashAlgorithm } = inner;
+    const { maxSize = Infinity, acceptedTypes, hashAlgorithm, downloads, scanner } = inner;
     const faults = new Faults();
     super(faultyAdapter(inner, faults), {
       maxSize,
       acceptedTypes,
       hashAlgorithm,
+      downloads,
+      ...(scanner && { scan: scanner }),
+      cacheControl: (file) => inner.cacheControlOf(file),
       location: (input) => inner.locationFor(input),
       disable: STORAGE_VERBS.filter((verb) => !inner.can(verb)),
     });
@@ -104,6 +107,7 @@ function faultyAdapter(inner: Storage, faults: Faults): StorageAdapter {
     connect: ({ dataSource }) => inner.connect({ dataSource }),
     assertLocation: (location) => inner.assertLocation(location),
     nameOf: (location) => inner.nameOf(location),
+    pathOf: (location) => inner.pathOf(location),
     write: (location, content) => faults.call(`write ${location}`, () => inner.write(location, content)),
     read: (location, range) => faults.call(`read ${location}`, () => inner.read(location, range)),
     remove: (location) => faults.call(`remove ${location}`, () => inner.remove(location)),

@@ -1,6 +1,9 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { fsStorage } from 'nestjs-files/storage/fs';
 import { faultyStorage, memoryStorage } from 'nestjs-files/testing';
+import type { ManagedFile } from '../../../lib/files/managed-file.entity.js';
+import { newDirectory } from '../../support/files-directory.js';
 
 const content = () => Readable.from([Buffer.from('content')]);
 const fault = { code: 'FILES_STORAGE_FAILED', cause: { message: 'a fault that was asked for' } };
@@ -22,6 +25,17 @@ describe('faultyStorage', () => {
       true,
     ]);
     expect(storage.calls).toEqual(['write a', 'write b', 'write c', 'write d']);
+  });
+
+  it('keeps the scanner and the way of downloads of the storage', async () => {
+    const root = newDirectory();
+    const scanner = { name: 'test', scan: async () => ({ clean: true as const }) };
+    const inner = fsStorage({ root, scan: scanner, downloads: 'x-sendfile', cacheControl: 'public, max-age=60' });
+    const storage = faultyStorage(inner);
+    expect([storage.scanner, storage.downloads]).toEqual([scanner, 'x-sendfile']);
+    expect(storage.cacheControlOf({} as ManagedFile)).toBe('public, max-age=60');
+    await storage.write('a', content());
+    expect(await storage.pathOf('a')).toBe(await inner.pathOf('a'));
   });
 
   it('fails from a call on until it is healed', async () => {
