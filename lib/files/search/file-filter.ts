@@ -39,6 +39,9 @@ type Operators<T> = T extends boolean
 /** A comparison: a plain value means equal, a list means any of its items, null means no value. */
 export type FileCondition<T> = T | null | readonly (T | null)[] | Operators<T>;
 
+/** A comparison of what is no free text, so that it has no patterns. */
+type PlainCondition<T> = T | null | readonly (T | null)[] | Comparisons<T>;
+
 type JsonScalar = string | number | boolean | Date;
 type JsonOperators = Comparisons<JsonScalar> & Patterns;
 
@@ -46,16 +49,18 @@ type JsonOperators = Comparisons<JsonScalar> & Patterns;
 export type FileDataFilter =
   JsonScalar | null | readonly (JsonScalar | null)[] | JsonOperators | { readonly [key: string]: FileDataFilter };
 
-interface ColumnTypes {
+interface ColumnConditions {
+  id: PlainCondition<string>;
   /** A date, or its ISO 8601 text with an offset. */
-  createdAt: Date | string;
-  replacedAt: Date | string;
-  size: number;
-  pinned: boolean;
+  createdAt: PlainCondition<Date | string>;
+  replacedAt: PlainCondition<Date | string>;
+  expiresAt: PlainCondition<Date | string>;
+  size: FileCondition<number>;
+  pinned: FileCondition<boolean>;
 }
 
 type ColumnFilter = {
-  [K in FileSortField]?: FileCondition<K extends keyof ColumnTypes ? ColumnTypes[K] : string>;
+  [K in FileSortField]?: K extends keyof ColumnConditions ? ColumnConditions[K] : FileCondition<string>;
 };
 
 type DataFilter = { [K in FileDataColumn]?: FileDataFilter };

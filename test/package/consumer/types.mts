@@ -19,7 +19,15 @@ import {
   WithTaskQueue,
   addTask,
 } from 'nestjs-files';
-import type { Actor, FileOperation, FileOwnerPolicy, FilesModuleOptions, OwnerOperation, TaskLike } from 'nestjs-files';
+import type {
+  Actor,
+  FileFilter,
+  FileOperation,
+  FileOwnerPolicy,
+  FilesModuleOptions,
+  OwnerOperation,
+  TaskLike,
+} from 'nestjs-files';
 import type { FileTransfer } from 'nestjs-files/entities';
 import { LocationNotFoundError } from 'nestjs-files/errors';
 import { cutToRange, Storage } from 'nestjs-files/storage';
@@ -145,5 +153,8 @@ export const contract: typeof testing.describeStorage = testing.describeStorage;
 
 // @ts-expect-error the types are real: a storage that does not exist would pass if they were `any`
 fsStorage({ root: 1 });
+export const expired: FileFilter = { expiresAt: { $lt: new Date() } };
+// @ts-expect-error a pattern is for texts
+export const dated: FileFilter = { createdAt: { $like: '2026%' } };
 // @ts-expect-error no storage can do this
 new Storage(shelf, { disable: ['erase'] });
