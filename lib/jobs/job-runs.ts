@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { jobTrace } from '../diagnostics/traces.js';
 import { JobLostError, JobTimeoutError } from '../errors/jobs.errors.js';
+import { UnitTimeoutError } from '../errors/units.errors.js';
 import { TaskQueue } from '../task-queue/task-queue.js';
 import { within } from '../unit-of-work/scopes/ambient.js';
 import { untilAborted } from '../unit-of-work/until-aborted.js';
@@ -38,6 +39,9 @@ export class JobRuns {
     try {
       // Outside of the async flow that queued the job or looked for it.
       await within(undefined, () => jobTrace.run(() => ({ job: name, id, attempt, carrier: data.carrier ?? {} }), run));
+    } catch (error) {
+      // The unit has the same timeout, and its error knows nothing of the job.
+      throw error instanceof UnitTimeoutError && ending.signal.aborted ? ending.signal.reason : error;
     } finally {
       clearTimeout(late);
       stopping.removeEventListener('abort', end);

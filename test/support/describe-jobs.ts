@@ -365,7 +365,8 @@ export function describeJobs(name: string, kind: TestDatabase, engine: TestedEng
         }),
       });
       await app.queue.run(() => app.queue.enqueue('brief', 'x'));
-      await expect.poll(() => app.jobs.failed(), { timeout: 20_000 }).toHaveLength(1);
+      const failed = () => app.jobs.failed();
+      await expect.poll(failed, { timeout: 20_000 }).toMatchObject([{ error: expect.stringContaining('"brief"') }]);
       expect(reason).toMatchObject({ code: 'FILES_JOB_TIMEOUT' });
       expect(await notes()).toEqual([]);
     });
