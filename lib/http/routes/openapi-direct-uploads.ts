@@ -1,7 +1,7 @@
 import type { Type } from '@nestjs/common';
 import { DirectUploadsEndpoints } from './direct-uploads-endpoints.js';
 import { BeginUploadInput, SignPartsInput } from './inputs.js';
-import { FILE, INSTANT, NULLABLE_TEXT, TEXT } from './openapi-schemas.js';
+import { FILE, INSTANT, NULLABLE_TEXT, TEXT, without } from './openapi-schemas.js';
 import type { Route } from './openapi-schemas.js';
 
 const SIZE = { type: 'integer', format: 'int64' };
@@ -42,22 +42,22 @@ export const DIRECT_UPLOAD_ROUTES: readonly Route[] = [
     endpoints,
     method: 'begin',
     summary: 'Begin an upload to the storage',
-    answers: { 201: { oneOf: [WHOLE, IN_PARTS] }, 400: undefined, 409: undefined, 413: undefined },
+    answers: { 201: { oneOf: [WHOLE, IN_PARTS] }, ...without(400, 401, 403, 409, 413, 415) },
   },
-  { endpoints, method: 'read', summary: 'Tell how far an upload is', answers: { 200: STATE, 404: undefined } },
+  { endpoints, method: 'read', summary: 'Tell how far an upload is', answers: { 200: STATE, ...without(401, 404) } },
   {
     endpoints,
     method: 'sign',
     summary: 'Sign the requests for parts of an upload',
-    answers: { 200: PARTS, 400: undefined, 404: undefined },
+    answers: { 200: PARTS, ...without(400, 401, 404) },
   },
   {
     endpoints,
     method: 'complete',
     summary: 'Make a file of an upload',
-    answers: { 201: FILE, 400: undefined, 404: undefined, 409: undefined, 415: undefined },
+    answers: { 201: FILE, ...without(400, 401, 404, 409, 413, 415) },
   },
-  { endpoints, method: 'abort', summary: 'Give an upload up', answers: { 204: undefined, 404: undefined } },
+  { endpoints, method: 'abort', summary: 'Give an upload up', answers: without(204, 401, 404) },
 ];
 
 const OPTIONAL = { ...TEXT, required: false };

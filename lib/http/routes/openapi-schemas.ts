@@ -34,3 +34,8 @@ export interface Route {
   answers: Readonly<Record<number, object | undefined>>;
   body?: { type: string; schema: object };
 }
+
+/** Answers without a described body: `without(401, 404)`. */
+export function without(...statuses: number[]): Route['answers'] {
+  return Object.fromEntries(statuses.map((status) => [status, undefined]));
+}

@@ -1,8 +1,9 @@
 import { TusEndpoints } from '../tus/tus-endpoints.js';
+import { without } from './openapi-schemas.js';
 import type { Route } from './openapi-schemas.js';
 
 const endpoints = TusEndpoints;
-const REFUSED = { 400: undefined, 404: undefined, 409: undefined, 412: undefined, 413: undefined, 415: undefined };
+const REFUSED = [400, 401, 403, 404, 408, 409, 412, 413, 415];
 
 /** The routes of resumable uploads: all that they take and answer is in headers and bytes. */
 export const TUS_ROUTES: readonly Route[] = [
@@ -10,37 +11,37 @@ export const TUS_ROUTES: readonly Route[] = [
     endpoints,
     method: 'capabilities',
     summary: 'Tell what resumable uploads can do',
-    answers: { 204: undefined },
+    answers: without(204),
   },
   {
     endpoints,
     method: 'capabilitiesOfUpload',
     summary: 'Tell what resumable uploads can do',
-    answers: { 204: undefined },
+    answers: without(204),
   },
-  { endpoints, method: 'create', summary: 'Begin a resumable upload', answers: { 201: undefined, ...REFUSED } },
+  { endpoints, method: 'create', summary: 'Begin a resumable upload', answers: without(201, ...REFUSED, 460) },
   {
     endpoints,
     method: 'find',
     summary: 'Tell how much of a resumable upload is there',
-    answers: { 200: undefined, 404: undefined, 412: undefined },
+    answers: without(200, 401, 404, 412),
   },
   {
     endpoints,
     method: 'append',
     summary: 'Append bytes to a resumable upload',
-    answers: { 204: undefined, ...REFUSED, 423: undefined, 460: undefined },
+    answers: without(204, ...REFUSED, 423, 460),
   },
   {
     endpoints,
     method: 'abort',
     summary: 'Give a resumable upload up',
-    answers: { 204: undefined, 404: undefined, 412: undefined },
+    answers: without(204, 401, 404, 412, 423),
   },
   {
     endpoints,
     method: 'override',
     summary: 'Send a request for a resumable upload by POST',
-    answers: { 200: undefined, 204: undefined, ...REFUSED },
+    answers: without(200, 204, ...REFUSED, 423, 460),
   },
 ];

@@ -4,9 +4,10 @@ import { CapabilitiesEndpoints } from './capabilities-endpoints.js';
 import { ContentEndpoints } from './content-endpoints.js';
 import { FilesEndpoints } from './files-endpoints.js';
 import { ListFilesInput, RenameFileInput, TransferFileInput, UploadInput } from './inputs.js';
+import { LinksEndpoints } from './links.controller.js';
 import { DIRECT_UPLOAD_INPUTS, DIRECT_UPLOAD_ROUTES } from './openapi-direct-uploads.js';
 import { TUS_ROUTES } from './openapi-tus.js';
-import { BINARY, FILE, INSTANT, NULLABLE_TEXT, TEXT } from './openapi-schemas.js';
+import { BINARY, FILE, INSTANT, NULLABLE_TEXT, TEXT, without } from './openapi-schemas.js';
 import type { Route } from './openapi-schemas.js';
 import { OwnershipEndpoints } from './ownership-endpoints.js';
 
@@ -67,6 +68,8 @@ const CAPABILITIES = {
   },
 };
 
+const DOWNLOAD = { 200: BINARY, 206: BINARY, ...without(304, 307, 401, 403, 404, 409, 412, 416) };
+
 const ROUTES: readonly Route[] = [
   {
     endpoints: FilesEndpoints,
@@ -74,49 +77,78 @@ const ROUTES: readonly Route[] = [
     summary: 'Upload files',
     answers: {
       201: { oneOf: [FILE, { type: 'object', properties: { files: FILES } }] },
-      400: undefined,
-      413: undefined,
-      415: undefined,
+      ...without(400, 401, 403, 408, 413, 415),
     },
     body: { type: 'multipart/form-data', schema: FORM },
   },
-  { endpoints: FilesEndpoints, method: 'list', summary: 'List files', answers: { 200: LIST, 400: undefined } },
-  { endpoints: FilesEndpoints, method: 'read', summary: 'Describe a file', answers: { 200: FILE, 404: undefined } },
-  { endpoints: FilesEndpoints, method: 'rename', summary: 'Rename a file', answers: { 200: FILE, 404: undefined } },
+  {
+    endpoints: FilesEndpoints,
+    method: 'list',
+    summary: 'List files',
+    answers: { 200: LIST, ...without(400, 401, 403) },
+  },
+  {
+    endpoints: FilesEndpoints,
+    method: 'read',
+    summary: 'Describe a file',
+    answers: { 200: FILE, ...without(401, 403, 404) },
+  },
+  {
+    endpoints: FilesEndpoints,
+    method: 'rename',
+    summary: 'Rename a file',
+    answers: { 200: FILE, ...without(400, 401, 403, 404) },
+  },
   {
     endpoints: FilesEndpoints,
     method: 'delete',
     summary: 'Delete a file',
-    answers: { 204: undefined, 404: undefined },
+    answers: without(204, 401, 403, 404, 409),
   },
   {
     endpoints: ContentEndpoints,
     method: 'content',
     summary: 'Download the content of a file, or a range of it',
-    answers: { 200: BINARY, 206: BINARY, 304: undefined, 404: undefined, 412: undefined, 416: undefined },
+    answers: DOWNLOAD,
   },
   {
     endpoints: ContentEndpoints,
     method: 'replace',
     summary: 'Replace the content of a file',
-    answers: { 200: FILE, 404: undefined, 409: undefined, 412: undefined, 413: undefined, 415: undefined },
+    answers: { 200: FILE, ...without(400, 401, 403, 404, 408, 409, 412, 413, 415) },
     body: { type: 'application/octet-stream', schema: BINARY },
   },
   {
     endpoints: OwnershipEndpoints,
     method: 'transfer',
     summary: 'Give a file to another owner',
-    answers: { 200: FILE, 403: undefined, 404: undefined, 409: undefined },
+    answers: { 200: FILE, ...without(400, 401, 403, 404, 409, 413, 422) },
   },
-  { endpoints: OwnershipEndpoints, method: 'pin', summary: 'Pin a file', answers: { 200: FILE, 404: undefined } },
-  { endpoints: OwnershipEndpoints, method: 'unpin', summary: 'Unpin a file', answers: { 200: FILE, 404: undefined } },
+  {
+    endpoints: OwnershipEndpoints,
+    method: 'pin',
+    summary: 'Pin a file',
+    answers: { 200: FILE, ...without(401, 403, 404, 409) },
+  },
+  {
+    endpoints: OwnershipEndpoints,
+    method: 'unpin',
+    summary: 'Unpin a file',
+    answers: { 200: FILE, ...without(401, 403, 404) },
+  },
   {
     endpoints: OwnershipEndpoints,
     method: 'history',
     summary: 'Tell the changes of ownership',
-    answers: { 200: HISTORY, 404: undefined },
+    answers: { 200: HISTORY, ...without(401, 403, 404) },
   },
   ...DIRECT_UPLOAD_ROUTES,
+  {
+    endpoints: LinksEndpoints,
+    method: 'open',
+    summary: 'Download the file of a signed link',
+    answers: { 200: BINARY, 206: BINARY, ...without(304, 307, 404, 409, 412, 416) },
+  },
   {
     endpoints: CapabilitiesEndpoints,
     method: 'read',
@@ -168,8 +200,7 @@ export function describeRoutes(): void {
 
 /** Describes the route of a kind of derived files. */
 export function describeDerived(handler: object, kind: string): void {
-  const answers = { 200: BINARY, 202: undefined, 206: BINARY, 304: undefined, 404: undefined, 409: undefined };
-  describeHandler(handler, { summary: `Download the ${kind} of a file`, answers });
+  describeHandler(handler, { summary: `Download the ${kind} of a file`, answers: { ...DOWNLOAD, ...without(202) } });
 }
 
 /**

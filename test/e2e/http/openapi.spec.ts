@@ -41,6 +41,11 @@ describe('OpenAPI', () => {
     expect(paths['/files']?.get?.parameters).toContainEqual(
       expect.objectContaining({ name: 'filters', in: 'query', required: false }),
     );
+    const described = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.values(methods as Record<string, { summary?: string }>).map(({ summary }) => [path, summary]),
+    );
+    expect(described.filter(([, summary]) => !summary)).toEqual([]);
+    expect(Object.keys(paths['/files/{id}']?.delete?.responses ?? {})).toEqual(['204', '401', '403', '404', '409']);
     expect(components?.schemas?.['TransferFileInput']).toMatchObject({ required: ['ownerType', 'ownerId'] });
   });
 });
