@@ -205,7 +205,7 @@ export class FilesModule implements NestModule, OnApplicationShutdown {
    * @example
    * FilesModule.forRootAsync({
    *   inject: [ConfigService],
-   *   useFactory: (config) => ({ storages }),
+   *   useFactory: (config: ConfigService) => ({ storages: storagesOf(config) }),
    *   http: { path: 'api/files' },
    * })
    */

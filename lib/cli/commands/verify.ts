@@ -27,7 +27,7 @@ export const verify: Command = {
     fix: {
       kind: 'text',
       value: FIXABLE,
-      help: 'unpin owned files that no record names, which their owners may then delete',
+      help: 'unpin owned files that no record names, unless a field of the owner keeps files (onReplace)',
     },
     concurrency: { kind: 'count', help: 'how many files have their bytes looked at side by side (16)' },
     'dry-run': { kind: 'flag', help: 'with --fix: change nothing' },

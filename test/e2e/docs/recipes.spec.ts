@@ -97,7 +97,7 @@ export class Versions {
     @InjectRepository(Version) private readonly versions: Repository<Version>,
   ) {}
 
-  @WithTaskQueue({ retry: 3 })
+  @WithTaskQueue()
   async add(documentId: string, fileId: string): Promise<Version> {
     const number = ((await this.versions.maximum('number', { documentId })) ?? 0) + 1;
     const version = await this.versions.save({ documentId, number, fileId });
@@ -106,7 +106,7 @@ export class Versions {
   }
 
   /** The content of an earlier version becomes the newest one. */
-  @WithTaskQueue({ retry: 3 })
+  @WithTaskQueue()
   async restore({ documentId, fileId }: Version): Promise<Version> {
     const copy = await this.files.copy(fileId, { owner: null });
     return this.add(documentId, copy.id);
