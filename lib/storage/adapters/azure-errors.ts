@@ -1,5 +1,5 @@
-// Errors of the SDK are recognised by their fields: their classes would have to be imported, and the library imports no
-// SDK.
+// Errors of the SDK are recognised by their fields: their classes would have to be imported, and of this SDK only types
+// are.
 
 interface AzureFault {
   statusCode?: unknown;
