@@ -1,14 +1,20 @@
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-interface EntitiesMetadataStorage {
-  readonly storage: Map<unknown, unknown>;
-}
+// What @nestjs/typeorm keeps for as long as the process lives, and the next file's application would find.
+const ofNest = (file: string): string =>
+  fileURLToPath(new URL(`../../node_modules/@nestjs/typeorm/dist/${file}`, import.meta.url));
 
-// What `TypeOrmModule.forFeature()` was told is kept by the name of the data source, for as long as the process lives:
-// the next file's application would get the entities of this one's.
-const ofNest = new URL('../../node_modules/@nestjs/typeorm/dist/entities-metadata.storage.js', import.meta.url);
-const { EntitiesMetadataStorage: kept } = (await import(fileURLToPath(ofNest))) as Record<
-  'EntitiesMetadataStorage',
-  EntitiesMetadataStorage
->;
-kept.storage.clear();
+// The entities of `TypeOrmModule.forFeature()`, by the name of the data source.
+const { EntitiesMetadataStorage: entities } = (await import(ofNest('entities-metadata.storage.js'))) as {
+  EntitiesMetadataStorage: { readonly storage: Map<unknown, unknown> };
+};
+entities.storage.clear();
+
+// The names of data sources of which it warns when another one gets the same: those of applications that failed to
+// boot stay. Only @nestjs/typeorm 12 has them.
+const registry = ofNest('data-source-name.registry.js');
+if (existsSync(registry)) {
+  const { DataSourceNameRegistry: names } = (await import(registry)) as { DataSourceNameRegistry: { clear(): void } };
+  names.clear();
+}
