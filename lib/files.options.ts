@@ -68,7 +68,7 @@ export interface FilesModuleOptions extends FilesModuleShape {
    */
   installation?: string;
   /**
-   * How many bytes of deleted files this process removes at once, after the responses: each removal is a call of its
+   * The bytes of how many deleted files this process removes at once, after the responses: each removal is a call of its
    * storage. @default 4
    */
   concurrentRemovals?: number;

@@ -18,8 +18,8 @@ export interface LeaseTerms {
 const LEASE_RETRIES = 5;
 
 /**
- * Leases due intents to the caller: deletions at once, since they are committed; creations when they are old. Nobody
- * else gets them while the lease lasts. Empty when nothing is due.
+ * Leases due intents to the caller: deletions at once, since they are committed; creations when they are old; none that
+ * is leased. Nobody else gets them while the lease lasts. Empty when nothing is due.
  */
 export function leaseIntents(transactor: Transactor, terms: LeaseTerms): Promise<FileIntent[]> {
   return skipsLocked(transactor.dataSource) ? leaseUnlocked(transactor, terms) : leaseByToken(transactor, terms);
