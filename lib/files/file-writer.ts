@@ -20,6 +20,7 @@ import { ManagedFile } from './managed-file.entity.js';
 import { insertStoredFiles, newFile } from './new-file.js';
 import type { StoredFile } from './new-file.js';
 import { openContent } from './content/open-content.js';
+import { noteReplaced } from './content/own-replacements.js';
 import { assertOwnerReference, ownerOf } from './owner-reference.js';
 import type { OwnerReference } from './owner-reference.js';
 import { readContentType } from './read-content-type.js';
@@ -98,6 +99,7 @@ export class FileWriter {
       const expiresAt = this.drafts.expiryOfReplaced(current);
       const unscanned = unscannedBy(this.storages.scannerFor(storage.name, current.ownerType));
       const replaced = await this.#refer(unit, current, content, { replacedAt, expiresAt, ...unscanned });
+      noteReplaced(unit, replaced);
       await this.derived?.removeOf(unit, id);
       await this.hooks?.run(replaced, 'replace');
       return replaced;

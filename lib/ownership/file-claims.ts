@@ -8,10 +8,21 @@ import { OwnershipTransferTask } from './ownership-transfer.task.js';
 import { distinctClaims, dtoPlaces, receivedOf } from './call-outcome.js';
 import type { CallOutcome, FileClaim } from './call-outcome.js';
 import { resolveOwner } from './owner-resolution.js';
-import type { Move, TransferOutcome, OwnershipState } from './statements/transfer-statements.js';
+import type {
+  FileSnapshot,
+  Move,
+  OwnershipState,
+  TransferOutcome,
+  Unsafe,
+  Verdict,
+} from './statements/transfer-statements.js';
+import { unsafe } from './statements/transfer-statements.js';
 import type { Refusal, RefusalMessage, TransferTarget } from './transfer-target.js';
 
-export type ClaimRefusal = 'foreign' | 'pinned' | 'pending' | 'quarantined';
+export type ClaimRefusal = 'foreign' | 'pinned' | Unsafe;
+
+/** What the late check compares with the locked row. */
+type SeenState = OwnershipState & Pick<FileSnapshot, 'scan' | 'replacedAt'>;
 
 /** A claim that passed its early check. */
 export interface CheckedClaim extends FileClaim {
@@ -21,7 +32,7 @@ export interface CheckedClaim extends FileClaim {
   /** Whether the actor has to have the right to change the owner. */
   readonly authorize: boolean;
   /** The state of the file at the early check. */
-  readonly seen: OwnershipState;
+  readonly seen: SeenState;
   /** Whether it is unknown if the actor may see the file. Then a refusal must not reveal that the file exists. */
   readonly isHidden: boolean;
   /** The message of the constraint about these files of the field; `way` leads to its DTO. */
@@ -72,6 +83,11 @@ export class FileClaims implements TransferTarget {
     return this.#claims.every(({ allowUnowned }) => allowUnowned) ? 'unowned' : 'actor';
   }
 
+  /** What was examined first: each later rule has examined the same content, if it is there still. */
+  get seen(): number {
+    return this.first.seen.replacedAt;
+  }
+
   get wanted(): readonly WantedOwner[] {
     const { seen } = this.#last;
     const by = ({ fileId, ownerType }: CheckedClaim): WantedOwner => {
@@ -103,9 +119,9 @@ export class FileClaims implements TransferTarget {
     const { seen, isHidden } = this.#last;
     const isUnchanged =
       before.ownerType === seen.ownerType && before.ownerId === seen.ownerId && before.pinned === seen.pinned;
-    const isTold = (verdict === 'foreign' || verdict === 'pinned') && isUnchanged;
-    if (!isTold && !isHidden) return { kind: 'changed', fileId };
-    const reason = isHidden || verdict !== 'pinned' ? 'foreign' : 'pinned';
+    const told = isUnchanged ? toldReason(verdict, seen) : undefined;
+    if (!told && !isHidden) return { kind: 'changed', fileId };
+    const reason = isHidden || !told ? 'foreign' : told;
     const messages = receivedOf(this.#claims, outcome).map((claim): RefusalMessage => {
       const [place] = dtoPlaces(claim, outcome);
       // Nest puts the way to a nested DTO before its messages.
@@ -118,6 +134,12 @@ export class FileClaims implements TransferTarget {
     });
     return { kind: 'invalid', messages };
   }
+}
+
+/** The refusal, if the file was like that at the early check. */
+function toldReason(verdict: Verdict, { scan }: SeenState): ClaimRefusal | undefined {
+  if (verdict === 'foreign' || verdict === 'pinned') return verdict;
+  return (verdict === 'pending' || verdict === 'quarantined') && unsafe(scan, false) === verdict ? verdict : undefined;
 }
 
 function ownerBy(claim: CheckedClaim, outcome: CallOutcome, rows: RowOwners): OwnerReference {

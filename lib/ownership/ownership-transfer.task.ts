@@ -50,6 +50,7 @@ export type TransferStrategy = 'path' | 'value';
 class StatedTarget implements TransferTarget {
   readonly field = null;
   readonly from = 'anyone';
+  readonly seen = undefined;
   readonly authorize = false;
   readonly wanted = [];
 

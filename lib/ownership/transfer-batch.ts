@@ -1,6 +1,7 @@
 import { type TransferTrace, transferTrace } from '../diagnostics/traces.js';
 import { FileChangedError, ValidationFailedError } from '../errors/files.errors.js';
 import { OwnerConflictError } from '../errors/ownership.errors.js';
+import { replacedIn } from '../files/content/own-replacements.js';
 import { fileIdOrFail } from '../files/file-id.js';
 import { assertOwnerReference } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
@@ -110,7 +111,8 @@ async function transferAll(
     });
     return refusals.length > 0 ? errorOf(refusals) : undefined;
   };
-  const terms = { ...(await runtime.actor()), force: false, pin: true };
+  const { attachPending } = runtime;
+  const terms = { ...(await runtime.actor()), force: false, pin: true, attachPending };
   if (endWith(runtime, queue, moves, terms, refusalOf, onEnd)) {
     noteMoves(runtime, manager, moves, []);
     return owners;
@@ -140,10 +142,11 @@ function endWith(
   runtime: TransferRuntime,
   queue: UnitQueue,
   moves: readonly Move[],
-  { actor, isManager }: Pick<TransferTerms, 'actor' | 'isManager'>,
+  terms: TransferTerms,
   refusalOf: (outcomes: readonly TransferOutcome[]) => Error | undefined,
   onEnd: OnEnd,
 ): boolean {
+  const { actor, isManager } = terms;
   if (queue.size > 0 || isManager || !runtime.quotas.isEmpty) return false;
   // If a file is taken from another record, that record may still name it, so the guard needs the result. Each file
   // must therefore belong to the actor or to nobody, and no class of the actor's type may be guarded.
@@ -152,7 +155,7 @@ function endWith(
     return false;
   // If the new owner has a scanner, scans are queued after the transfer.
   if (moves.some((move) => isScanned(runtime, move))) return false;
-  const last = runtime.statements.lastTransfer(moves, actor);
+  const last = runtime.statements.lastTransfer(moves, terms);
   if (!last) return false;
   const { sql, parameters, refused } = last;
   const refusal = (error: unknown): Error | undefined => {
@@ -211,10 +214,20 @@ function requestsOf(
     const before = requests.get(fileId);
     const from = before?.move.from === 'anyone' ? 'anyone' : target.from;
     const field = target.field ?? before?.move.field ?? null;
-    const move: Move = { fileId, toType: owner.type, toId: owner.id, field, from };
+    const seen = contentFor({ from, seen: target.seen }, fileId, unit);
+    const move: Move = { fileId, toType: owner.type, toId: owner.id, field, from, seen };
     requests.set(fileId, { move, target: before?.target ?? target });
   }
   return requests;
+}
+
+/** The content that a claim attaches: what its check examined, or what the unit itself has replaced that with. */
+function contentFor(
+  { from, seen }: Pick<Move, 'from' | 'seen'>,
+  fileId: string,
+  unit: UnitQueue['unit'],
+): Move['seen'] {
+  return from === 'anyone' ? undefined : (replacedIn(unit, fileId) ?? seen);
 }
 
 function assertSame(fileId: string, one: OwnerReference, other: OwnerReference): void {

@@ -8,6 +8,7 @@ import type { Move, TransferOutcome } from './statements/transfer-statements.js'
 export interface TransferTarget {
   readonly field: string | null;
   readonly from: Move['from'];
+  readonly seen: Move['seen'];
   /** Whether the actor has to have the right to change the owner. */
   readonly authorize: boolean;
   /** The owners to find by the rows that name the file. Empty if the application stated the owner. */

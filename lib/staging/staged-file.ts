@@ -114,6 +114,7 @@ export class StagedFile {
       ownerField: null,
       pinned: false,
       scan: this.#scan,
+      replacedAt: 0,
       isDraft: false,
     };
   }

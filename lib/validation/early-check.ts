@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm';
 import type { Actor } from '../actor/actor.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import type { Sight } from '../ownership/transfer-runtime.js';
+import { unsafe } from '../ownership/statements/transfer-statements.js';
 import type { FileSnapshot, OwnershipState } from '../ownership/statements/transfer-statements.js';
 import { StagedFiles } from '../staging/staged-files.js';
 import { detach } from '../unit-of-work/scopes/ambient.js';
@@ -124,8 +125,9 @@ interface ClaimTerms {
 
 /**
  * Returns why the claim is refused before the handler runs, or undefined if it is not refused. If the file's owner has
- * the same type as the target, only the transfer can decide, because the target's id is not known before the handler's
- * result. But if a policy hides the file from the actor, it is treated as missing, unless the actor is a manager.
+ * the same type as the target, only the transfer can decide, also about its scan, because the target's id is not known
+ * before the handler's result. But if a policy hides the file from the actor, it is treated as missing, unless the
+ * actor is a manager.
  */
 export function earlyRefusal(
   file: (OwnershipState & { readonly sight?: Sight; readonly scan?: ScanState | null }) | undefined,
@@ -137,15 +139,4 @@ export function earlyRefusal(
   const isOwn = actor !== null && file.ownerType === actor.type && file.ownerId === actor.id;
   if (!isOwn && !isManager && !(allowUnowned && file.ownerType === null)) return 'foreign';
   return file.pinned ? 'pinned' : unsafe(file.scan, terms.attachPending);
-}
-
-/**
- * Returns why a file must not be attached because of its scan. Without `attachPending`, files that failed their scan,
- * or still wait for it, are refused, too. Not called for files that an owner of the same type already has.
- */
-function unsafe(scan: ScanState | null | undefined, attachPending = true): ClaimRefusal | undefined {
-  if (scan === 'infected') return 'quarantined';
-  if (attachPending) return undefined;
-  if (scan === 'failed') return 'quarantined';
-  return scan === 'pending' ? 'pending' : undefined;
 }

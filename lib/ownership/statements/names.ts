@@ -21,6 +21,7 @@ const SNAPSHOT = [
   'size',
   'ownerField',
   'scan',
+  'replacedAt',
 ] as const;
 
 export function ownershipNames(dataSource: DataSource): OwnershipNames {

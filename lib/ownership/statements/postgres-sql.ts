@@ -5,11 +5,11 @@ import type { OwnershipNames } from './names.js';
 export type TransferForm = 'one' | 'alike' | 'many';
 
 const MOVES: Record<TransferForm, string> = {
-  one: 'SELECT $1::uuid AS id, $2::text AS to_type, $3::text AS to_id, $4::text AS field, $5::text AS taken_from, $6::uuid AS history_id',
-  alike: `SELECT n.id, $2::text AS to_type, $3::text AS to_id, $4::text AS field, $5::text AS taken_from, n.history_id
+  one: 'SELECT $1::uuid AS id, $2::text AS to_type, $3::text AS to_id, $4::text AS field, $5::text AS taken_from, $6::uuid AS history_id, $9::bigint AS seen',
+  alike: `SELECT n.id, $2::text AS to_type, $3::text AS to_id, $4::text AS field, $5::text AS taken_from, n.history_id, $9::bigint AS seen
     FROM unnest($1::uuid[], $6::uuid[]) AS n(id, history_id)`,
-  many: `SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[])
-    AS n(id, to_type, to_id, field, taken_from, history_id)`,
+  many: `SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $9::bigint[])
+    AS n(id, to_type, to_id, field, taken_from, history_id, seen)`,
 };
 
 /**
@@ -20,7 +20,7 @@ const MOVES: Record<TransferForm, string> = {
  * only arrays of ids.
  */
 export function transferSql({ file, history }: OwnershipNames, form: TransferForm): string {
-  return `${transferredSql({ file, history }, form, { isManager: '$9::bool', force: '$10::bool', pin: '$11::bool' })}
+  return `${transferredSql({ file, history }, form, { isManager: '$11::bool', force: '$12::bool', pin: '$13::bool' })}
 SELECT v.id, v.verdict, v.owner_type AS "fromType", v.owner_id AS "fromId", v.pinned FROM v`;
 }
 
@@ -68,17 +68,18 @@ function transferredSql(
   return `
 WITH w AS ${form === 'one' ? '' : 'MATERIALIZED '}(${MOVES[form]}),
 f AS MATERIALIZED (
-  SELECT ${f('id')} AS id, ${f('ownerType')} AS owner_type, ${f('ownerId')} AS owner_id, ${f('pinned')} AS pinned, ${f('ownerField')} AS owner_field
+  SELECT ${f('id')} AS id, ${f('ownerType')} AS owner_type, ${f('ownerId')} AS owner_id, ${f('pinned')} AS pinned, ${f('ownerField')} AS owner_field,
+    ${f('scan')} AS scan, ${f('replacedAt')} AS replaced_at
   FROM ${table} WHERE ${match} FOR NO KEY UPDATE
 ),
 v AS MATERIALIZED (
   SELECT w.*, f.owner_type, f.owner_id, f.pinned, f.owner_field, CASE
     WHEN f.id IS NULL THEN 'missing'
-    WHEN f.owner_type = w.to_type AND f.owner_id = w.to_id THEN 'kept'
+    WHEN f.owner_type = w.to_type AND f.owner_id = w.to_id THEN ${unlessUnfit('kept', 'f.pinned OR f.owner_field IS NOT NULL')}
     WHEN NOT (${isManager} OR w.taken_from = 'anyone' OR (w.taken_from = 'unowned' AND f.owner_type IS NULL)
       OR coalesce(f.owner_type = $7::text AND f.owner_id = $8::text, false)) THEN 'foreign'
     WHEN f.pinned AND NOT ${force} THEN 'pinned'
-    ELSE 'moved' END AS verdict
+    ELSE ${unlessUnfit('moved', 'false')} END AS verdict
   FROM w LEFT JOIN f ON f.id = w.id
 ),
 u AS (
@@ -94,6 +95,16 @@ h AS (
   SELECT u.history_id, u.id, ${action}, u.owner_type, u.owner_id, u.to_type, u.to_id, u.pinned, $7::text, $8::text, ${nextInstant(history, 'u.id')}
   FROM u WHERE ${told}
 )`;
+}
+
+/** The verdict, unless a claim does not attach the content. What is in use already is attached. */
+function unlessUnfit(verdict: 'kept' | 'moved', isInUse: string): string {
+  return `CASE
+      WHEN w.seen IS NULL OR ${isInUse} THEN '${verdict}'
+      WHEN f.scan = 'infected' OR f.scan = 'failed' AND NOT $10::bool THEN 'quarantined'
+      WHEN f.scan = 'pending' AND NOT $10::bool THEN 'pending'
+      WHEN coalesce(f.replaced_at, 0) <> w.seen THEN 'changed'
+      ELSE '${verdict}' END`;
 }
 
 export function recordSql({ history }: OwnershipNames): string {

@@ -55,16 +55,13 @@ export class PostgresStatements extends TransferStatements {
     this.#lock = text(`${lookSql(names, 'many')} ORDER BY ${id} FOR NO KEY UPDATE`);
   }
 
-  async transfer(
-    manager: EntityManager,
-    moves: readonly Move[],
-    { actor, isManager, force, pin }: TransferTerms,
-  ): Promise<TransferOutcome[]> {
+  async transfer(manager: EntityManager, moves: readonly Move[], terms: TransferTerms): Promise<TransferOutcome[]> {
     const [first] = moves;
     if (!first) return [];
     const historyIds = moves.map(() => uuidV7());
     const form = formOf(moves, first);
-    const parameters = [...parametersOf(form, moves, first, historyIds, actor), isManager, force, pin];
+    const { isManager, force, pin } = terms;
+    const parameters = [...parametersOf(form, moves, first, historyIds, terms), isManager, force, pin];
     const rows: Record<string, unknown>[] = await sendSql(manager, this.#transfer[form], parameters);
     const found = new Map(rows.map((row) => [row['id'], toOutcome(row)]));
     const outcomes = moves.flatMap(({ fileId }) => found.get(fileId) ?? []);
@@ -73,12 +70,12 @@ export class PostgresStatements extends TransferStatements {
     return outcomes;
   }
 
-  override lastTransfer(moves: readonly Move[], actor: Actor | null): LastTransfer | undefined {
+  override lastTransfer(moves: readonly Move[], terms: ClaimTerms): LastTransfer | undefined {
     const [first] = moves;
     if (!first) return undefined;
     const form = formOf(moves, first);
     const historyIds = moves.map(() => uuidV7());
-    return { sql: this.#lastTransfer[form], parameters: parametersOf(form, moves, first, historyIds, actor), refused };
+    return { sql: this.#lastTransfer[form], parameters: parametersOf(form, moves, first, historyIds, terms), refused };
   }
 
   lock(manager: EntityManager, ids: readonly string[]): Promise<FileSnapshot[]> {
@@ -128,13 +125,15 @@ function formOf(moves: readonly Move[], first: Move): TransferForm {
   return moves.every((move) => isAlike(move, first)) ? 'alike' : 'many';
 }
 
-/** The first eight parameters of a transfer. */
+type ClaimTerms = Pick<TransferTerms, 'actor' | 'attachPending'>;
+
+/** The parameters that both forms of a transfer have. */
 function parametersOf(
   form: TransferForm,
   moves: readonly Move[],
   first: Move,
   historyIds: readonly string[],
-  actor: Actor | null,
+  { actor, attachPending = true }: ClaimTerms,
 ): unknown[] {
   const ofMoves = <K extends keyof Move>(key: K) => (form === 'many' ? moves.map((move) => move[key]) : first[key]);
   return [
@@ -146,6 +145,8 @@ function parametersOf(
     form === 'one' ? historyIds[0] : uuids(historyIds),
     actor?.type ?? null,
     actor?.id ?? null,
+    ofMoves('seen'),
+    attachPending,
   ];
 }
 

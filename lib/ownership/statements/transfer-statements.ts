@@ -14,11 +14,17 @@ export interface Move {
   readonly field: string | null;
   /** Which files may be taken besides the actor's: unowned ones, or any. */
   readonly from: 'actor' | 'unowned' | 'anyone';
+  /**
+   * The `replacedAt` that the early check of a claim saw: only this content is attached, and none that is infected.
+   * Without it, as where the application states the owner, every content is taken.
+   */
+  readonly seen?: number | undefined;
 }
 
 /** Whether the moves differ in their files alone. */
-export function isAlike({ toType, toId, field, from }: Move, other: Move): boolean {
-  return toType === other.toType && toId === other.toId && field === other.field && from === other.from;
+export function isAlike({ toType, toId, field, from, seen }: Move, other: Move): boolean {
+  const isSameOwner = toType === other.toType && toId === other.toId;
+  return isSameOwner && field === other.field && from === other.from && seen === other.seen;
 }
 
 /** Under which conditions the files of one call move. */
@@ -30,13 +36,18 @@ export interface TransferTerms {
   readonly force: boolean;
   /** Pins what it takes; a pin that is there stays in any case. */
   readonly pin: boolean;
+  /** Whether claims take files that are not scanned yet, or could not be. @default true */
+  readonly attachPending?: boolean;
 }
+
+/** Why content must not be attached because of its scan. */
+export type Unsafe = 'pending' | 'quarantined';
 
 /**
  * `kept`: it is the owner's already; only the field may be another one. `moved`: it may move, and did if no other was
- * refused. The rest are refusals.
+ * refused. The rest are refusals. `changed`: it has other content than the early check saw.
  */
-export type Verdict = 'kept' | 'moved' | 'missing' | 'foreign' | 'pinned';
+export type Verdict = 'kept' | 'moved' | 'missing' | 'foreign' | 'pinned' | 'changed' | Unsafe;
 
 /** An ownership as the locked row has it. */
 export interface OwnershipState {
@@ -60,6 +71,8 @@ export interface FileSnapshot extends OwnershipState {
   readonly size: number;
   readonly ownerField: string | null;
   readonly scan: ScanState | null;
+  /** When it got its present content, in milliseconds; 0 for its first content. */
+  readonly replacedAt: number;
   /**
    * Whether it is known to expire unless it is attached. PostgreSQL and MariaDB do not read this, because their moves
    * do not need it.
@@ -94,7 +107,10 @@ export abstract class TransferStatements {
    * The same as a statement that may go to the server with the COMMIT, for an actor that is no manager; it pins what is
    * kept, too, and fails where a file is refused. None where the database cannot do that.
    */
-  lastTransfer(_moves: readonly Move[], _actor: Actor | null): LastTransfer | undefined {
+  lastTransfer(
+    _moves: readonly Move[],
+    _terms: Pick<TransferTerms, 'actor' | 'attachPending'>,
+  ): LastTransfer | undefined {
     return undefined;
   }
   /** Locks the files in the order of their ids until the transaction ends; files that are not there are left out. */
@@ -160,17 +176,41 @@ function entryOf({ fileId, toType, toId }: Move, file: FileSnapshot | undefined)
 }
 
 /** What becomes of a move; the PostgreSQL statement says the same in SQL, and one table of cases holds both to it. */
-export function verdictOf(
-  file: OwnershipState | undefined,
-  move: Move,
-  { actor, isManager, force }: TransferTerms,
-): Verdict {
+export function verdictOf(file: FileSnapshot | undefined, move: Move, terms: TransferTerms): Verdict {
   if (file === undefined) return 'missing';
-  if (file.ownerType === move.toType && file.ownerId === move.toId) return 'kept';
-  const isOwn = actor !== null && file.ownerType === actor.type && file.ownerId === actor.id;
-  const mayTake = isManager || isOwn || move.from === 'anyone' || (move.from === 'unowned' && file.ownerType === null);
-  if (!mayTake) return 'foreign';
-  return file.pinned && !force ? 'pinned' : 'moved';
+  if (file.ownerType === move.toType && file.ownerId === move.toId) {
+    const isInUse = file.pinned || file.ownerField !== null;
+    return (isInUse ? undefined : unfit(file, move, terms)) ?? 'kept';
+  }
+  if (!mayTake(file, move, terms)) return 'foreign';
+  if (file.pinned && !terms.force) return 'pinned';
+  return unfit(file, move, terms) ?? 'moved';
+}
+
+function mayTake({ ownerType, ownerId }: OwnershipState, { from }: Move, { actor, isManager }: TransferTerms): boolean {
+  const isOwn = actor !== null && ownerType === actor.type && ownerId === actor.id;
+  return isManager || isOwn || from === 'anyone' || (from === 'unowned' && ownerType === null);
+}
+
+/** Why a claim does not attach the content. */
+function unfit(
+  { scan, replacedAt }: FileSnapshot,
+  { seen }: Move,
+  { attachPending }: TransferTerms,
+): Unsafe | 'changed' | undefined {
+  if (seen === undefined) return undefined;
+  return unsafe(scan, attachPending) ?? (replacedAt === seen ? undefined : 'changed');
+}
+
+/**
+ * Returns why content must not be attached because of its scan. Without `attachPending`, files that failed their scan,
+ * or still wait for it, are refused, too.
+ */
+export function unsafe(scan: ScanState | null | undefined, attachPending = true): Unsafe | undefined {
+  if (scan === 'infected') return 'quarantined';
+  if (attachPending) return undefined;
+  if (scan === 'failed') return 'quarantined';
+  return scan === 'pending' ? 'pending' : undefined;
 }
 
 /** The file's ownership. A missing file has no owner. */
@@ -190,6 +230,7 @@ export function toSnapshot(row: Record<string, unknown>): FileSnapshot {
     size: Number(row['size']),
     ownerField: row['ownerField'] as string | null,
     scan: (row['scan'] ?? null) as ScanState | null,
+    replacedAt: Number(row['replacedAt'] ?? 0),
     isDraft: (row['expiresAt'] ?? null) !== null,
   };
 }

@@ -97,6 +97,46 @@ describe.each(forms)('transfer statements on $form', ({ database, statementsFor 
     expect(await historyOf(dataSource, other)).toHaveLength(isRefused ? 0 : 1);
   });
 
+  const inUse = { ...itsOwn, ownerField: 'attachmentId' };
+  const later = { replacedAt: new Date(2_000) };
+  const patient = { attachPending: false };
+
+  it.each([
+    { file: mine, seen: 0, verdict: 'moved' },
+    { file: { ...mine, ...later }, seen: 2_000, verdict: 'moved' },
+    { file: { ...mine, ...later }, seen: 0, verdict: 'changed' },
+    { file: { ...mine, ...later }, seen: undefined, verdict: 'moved' },
+    { file: { ...itsOwn, ...later }, seen: 0, verdict: 'changed' },
+    { file: { ...itsOwn, ...pinned, ...later }, seen: 0, verdict: 'kept' },
+    { file: { ...inUse, ...later }, seen: 0, verdict: 'kept' },
+    { file: { ...theirs, ...later }, seen: 0, verdict: 'foreign' },
+    { file: { ...mine, ...pinned, ...later }, seen: 0, verdict: 'pinned' },
+    { file: { ...mine, scan: 'infected' as const }, seen: 0, verdict: 'quarantined' },
+    { file: { ...mine, ...later, scan: 'infected' as const }, seen: 0, verdict: 'quarantined' },
+    { file: { ...mine, scan: 'infected' as const }, seen: undefined, verdict: 'moved' },
+    { file: { ...itsOwn, scan: 'infected' as const }, seen: 0, verdict: 'quarantined' },
+    { file: { ...itsOwn, ...pinned, scan: 'infected' as const }, seen: 0, verdict: 'kept' },
+    { file: { ...inUse, scan: 'infected' as const }, seen: 0, verdict: 'kept' },
+    { file: { ...mine, scan: 'pending' as const }, seen: 0, verdict: 'moved' },
+    { file: { ...mine, scan: 'failed' as const }, seen: 0, verdict: 'moved' },
+    { file: { ...mine, scan: 'clean' as const }, seen: 0, change: patient, verdict: 'moved' },
+    { file: { ...mine, scan: 'pending' as const }, seen: 0, change: patient, verdict: 'pending' },
+    { file: { ...itsOwn, scan: 'pending' as const }, seen: 0, change: patient, verdict: 'pending' },
+    { file: { ...mine, scan: 'failed' as const }, seen: 0, change: patient, verdict: 'quarantined' },
+    { file: { ...mine, scan: 'pending' as const }, seen: undefined, change: patient, verdict: 'moved' },
+  ])('says $verdict for $file where the check saw $seen, $change', async ({ file, seen, change = {}, verdict }) => {
+    const [alone, id] = [await insertFile(dataSource, file), await insertFile(dataSource, file)];
+    const other = await insertFile(dataSource, mine);
+    expect(await transfer([to(alone, { seen })], change)).toMatchObject([{ verdict }]);
+    expect(await transfer([to(other, { seen: 0 }), to(id, { seen })], change)).toMatchObject([
+      { verdict: 'moved' },
+      { verdict },
+    ]);
+    const isTaken = verdict === 'moved' || verdict === 'kept';
+    for (const one of [alone, id]) expect(await fileById(dataSource, one)).toMatchObject(isTaken ? itsOwn : file);
+    expect(await fileById(dataSource, other)).toMatchObject(isTaken ? itsOwn : mine);
+  });
+
   it('writes the actor, the file and both owners into the history', async () => {
     const before = Date.now() - 2;
     const owned = await insertFile(dataSource, { ...mine, pinned: true });
@@ -178,6 +218,7 @@ describe.each(forms)('transfer statements on $form', ({ database, statementsFor 
       ownerField: null,
       isDraft: false,
       scan: null,
+      replacedAt: 0,
     };
     expect(looked).toHaveLength(2);
     expect(looked).toContainEqual(first);

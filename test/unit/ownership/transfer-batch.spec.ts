@@ -5,6 +5,7 @@ import type { TransferTrace } from '../../../lib/diagnostics/traces.js';
 import { uuidV7 } from '../../../lib/files/file-id.js';
 import { queueClaim } from '../../../lib/ownership/file-claims.js';
 import type { CheckedClaim } from '../../../lib/ownership/file-claims.js';
+import type { OwnershipState } from '../../../lib/ownership/statements/transfer-statements.js';
 import { OwnershipTransferTask } from '../../../lib/ownership/ownership-transfer.task.js';
 import { outcomeOf } from '../../../lib/ownership/transfer-batch.js';
 import type { TaskLike } from '../../../lib/task-queue/task.js';
@@ -26,14 +27,17 @@ function said(field: string, text: string) {
 }
 
 /** A claim of the field `attachmentId` of a DTO, which packages get. */
-function claim(fileId: string, more: Partial<CheckedClaim> = {}): CheckedClaim {
+function claim(
+  fileId: string,
+  { seen = { ...mine, pinned: false }, ...more }: Partial<Omit<CheckedClaim, 'seen'>> & { seen?: OwnershipState } = {},
+): CheckedClaim {
   return {
     ...claimOf({ attachmentId: fileId }, 'attachmentId', { ownerType: 'package' }),
     owner: () => '7',
     rule: {},
     allowUnowned: false,
     authorize: false,
-    seen: { ...mine, pinned: false },
+    seen: { ...seen, scan: null, replacedAt: 0 },
     isHidden: false,
     message: (reason, fileIds) => said('attachmentId', `${reason} ${fileIds.join(', ')}`),
     ...more,
