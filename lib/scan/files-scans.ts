@@ -3,9 +3,8 @@ import { In } from 'typeorm';
 import { OptionInvalidError } from '../errors/setup.errors.js';
 import { lockFiles } from '../files/lock-files.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
-import { SCAN_JOB } from '../files/scan/scan-state.js';
+import { SCAN_JOB, scanOf } from '../files/scan/scan-state.js';
 import type { ScanState } from '../files/public-file.js';
-import type { ScanPayload } from '../files/scan/scan-state.js';
 import { eachFile, searchWithin } from '../files/search/each-file.js';
 import type { FileFilter } from '../files/search/file-filter.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
@@ -89,8 +88,7 @@ export class FilesScans {
       const files = (await lockFiles(manager, ids)).filter(({ scan }) => states.includes(scan));
       const failed = files.filter(({ scan }) => scan === 'failed').map(({ id }) => id);
       if (failed.length > 0) await manager.update(ManagedFile, { id: In(failed) }, { scan: 'pending', finding: null });
-      for (const { id, location } of files)
-        this.queue.enqueue(SCAN_JOB, { fileId: id, location } satisfies ScanPayload);
+      for (const file of files) this.queue.enqueue(SCAN_JOB, scanOf(file));
       return files.length;
     });
   }

@@ -7,6 +7,7 @@ import { ContentStore } from '../files/content/content-store.js';
 import { DerivedFiles } from '../files/derived/derived-files.js';
 import { uuidV7 } from '../files/file-id.js';
 import { lockFiles } from '../files/lock-files.js';
+import { contentTime } from '../files/derived/derived-rows.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import type { ScanPayload } from '../files/scan/scan-state.js';
 import type { JobContext } from '../jobs/file-job.decorator.js';
@@ -47,10 +48,9 @@ export class ScanRuns {
    * last attempt, or if the content is too large for the scanner, pending content becomes failed instead. A shutdown
    * always throws.
    */
-  async run({ fileId, location }: ScanPayload, { attempt, signal }: JobContext): Promise<void> {
-    const file = await this.transactor.dataSource.getRepository(ManagedFile).findOneBy({ id: fileId });
-    // The file was deleted, replaced or moved. Its new content has a job of its own if it must be scanned.
-    if (file?.location !== location) return;
+  async run(payload: ScanPayload, { attempt, signal }: JobContext): Promise<void> {
+    const file = await this.transactor.dataSource.getRepository(ManagedFile).findOneBy({ id: payload.fileId });
+    if (!file || !this.#isAbout(payload, file)) return;
     const outcome = await this.#outcomeOf(file, attempt, signal);
     if (outcome) await this.#settle(file, outcome);
   }
@@ -66,6 +66,13 @@ export class ScanRuns {
       this.#logger.error(`The hooks of file ${fileId} were not told that its scan has failed`, stackOf(error));
       await this.#settle(file, outcome, false);
     }
+  }
+
+  /** Whether the job still has to scan the file: it is about this content, and no other job is. */
+  #isAbout({ location, contentTime: queuedFor }: ScanPayload, file: ManagedFile): boolean {
+    if (file.location === location) return true;
+    // The file was replaced or moved. Pending content has a job of its own, and what nothing scans needs none.
+    return contentTime(file) === queuedFor && file.scan !== 'pending' && this.storages.scannerOf(file) !== undefined;
   }
 
   /** Undefined where there is nothing to scan any more. */
@@ -121,9 +128,13 @@ export class ScanRuns {
 
   /** Whether the outcome of the scan is that of the file as it is now. */
   #holds({ state }: Outcome, scanned: ManagedFile, scanner: FileScanner | undefined, now: ManagedFile): boolean {
-    // What was scanned is not the content any more. Another storage has another scanner, even for the same location.
-    if (now.storage !== scanned.storage || now.location !== scanned.location) return false;
-    // The file has a new owner with another scanner. A separate job runs that scanner.
+    // What was scanned is not the content any more.
+    if (contentTime(now) !== contentTime(scanned)) return false;
+    // The file was moved. It kept the verdict that this one replaces. Pending content has a job of its own, and the
+    // bytes of infected content may have been removed.
+    const isMoved = now.storage !== scanned.storage || now.location !== scanned.location;
+    if (isMoved && now.scan !== 'clean') return false;
+    // The file has another scanner now, of its storage or its owner. A separate job runs that scanner.
     if (this.storages.scannerOf(now)?.name !== scanner?.name) return false;
     // Another scan has had a verdict meanwhile.
     return state !== 'failed' || now.scan === 'pending';

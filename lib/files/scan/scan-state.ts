@@ -1,5 +1,6 @@
 import { FileInfectedError, FilePendingError, FileUnscannedError } from '../../errors/files.errors.js';
 import type { FileScanner } from '../../storage/file-scanner.js';
+import { contentTime } from '../derived/derived-rows.js';
 import type { ManagedFile } from '../managed-file.entity.js';
 
 /** The scan state of a content. New content gets a new one. */
@@ -11,10 +12,18 @@ export const NOT_SCANNED: ScanFields = { scan: null, scanner: null, finding: nul
 /** The name of the job that scans a file. */
 export const SCAN_JOB = 'nestjs-files.scan';
 
-/** The payload of the job. A scan is about the content, which another location would have if it was replaced. */
+/** The payload of the job. A scan is about the content, wherever its bytes are. */
 export interface ScanPayload {
   readonly fileId: string;
+  /** Where the bytes were when the job was queued. */
   readonly location: string;
+  /** The content time of the file. Jobs of earlier versions lack it: they are about this location alone. */
+  readonly contentTime?: number;
+}
+
+/** The payload of a job that scans the present content of the file. */
+export function scanOf(file: Pick<ManagedFile, 'id' | 'location' | 'createdAt' | 'replacedAt'>): ScanPayload {
+  return { fileId: file.id, location: file.location, contentTime: contentTime(file) };
 }
 
 /** The state of new content. */

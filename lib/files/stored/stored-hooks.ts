@@ -5,8 +5,7 @@ import { DecorationInvalidError } from '../../errors/setup.errors.js';
 import { decoratedMethods } from '../../task-queue/decorated-methods.js';
 import { TaskQueue } from '../../task-queue/task-queue.js';
 import { DerivedFiles } from '../derived/derived-files.js';
-import { SCAN_JOB } from '../scan/scan-state.js';
-import type { ScanPayload } from '../scan/scan-state.js';
+import { SCAN_JOB, scanOf } from '../scan/scan-state.js';
 import { ManagedFile } from '../managed-file.entity.js';
 import { ON_FILE_STORED } from './on-file-stored.decorator.js';
 import type { StoredHook, StoringContext, StoringOperation } from './on-file-stored.decorator.js';
@@ -45,8 +44,8 @@ export class StoredHooks implements OnModuleInit {
   }
 
   /** Queues the scan of pending content, in the unit of work that has written the row. */
-  scan({ id, location, scan }: ManagedFile): void {
-    if (scan === 'pending') this.queue.enqueue(SCAN_JOB, { fileId: id, location } satisfies ScanPayload);
+  scan(file: ManagedFile): void {
+    if (file.scan === 'pending') this.queue.enqueue(SCAN_JOB, scanOf(file));
   }
 
   onModuleInit(): void {

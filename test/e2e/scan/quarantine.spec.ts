@@ -382,6 +382,66 @@ describe('files that are scanned again', () => {
     expect(again.status).toBe(403);
   });
 
+  it('get the verdict of their content where they are, if they are moved meanwhile', async () => {
+    const app = await world({ scanning: { concurrency: 1 } });
+    const ids: string[] = [];
+    for (const content of ['one', 'two']) ids.push((await app.create(content)).id);
+    for (const id of ids) await app.becomes(id, 'clean');
+    const { opened, open } = gate();
+    app.scanner.script = async (content) => {
+      await buffer(content);
+      await opened;
+      return { clean: false, finding: 'New.Signature' };
+    };
+    expect(await app.scans.rescan({ states: ['clean'] })).toBe(2);
+    // One of them is being scanned, and the other one waits.
+    await app.scanner.begun(3);
+    for (const id of ids) expect(await app.files.move(id, 'same')).toMatchObject({ scan: 'clean' });
+    open();
+    for (const id of ids) await app.becomes(id, 'infected');
+    await expect.poll(() => app.dataSource.query('SELECT id FROM files_job')).toEqual([]);
+    expect(app.scanner.scans).toBe(4);
+    expect((await app.notes()).filter((note) => note.includes('New.Signature'))).toHaveLength(2);
+  });
+
+  it('are left alone if they are moved or replaced meanwhile, and nothing or another job scans them', async () => {
+    const app = await world({ scanning: { concurrency: 1 } });
+    const ids: string[] = [];
+    for (const content of ['first', 'to no scanner', 'to another', 'replaced'])
+      ids.push((await app.create(content)).id);
+    for (const id of ids) await app.becomes(id, 'clean');
+    const { opened, open } = gate();
+    app.scanner.script = async (content) => {
+      await buffer(content);
+      await opened;
+      return { clean: true };
+    };
+    const [first, unscanned, other, replaced] = ids as [string, string, string, string];
+    await app.scans.rescan({ states: ['clean'], filters: { id: first } });
+    await app.scanner.begun(5);
+    await app.scans.rescan({ states: ['clean'], filters: { id: { $ne: first } } });
+    await app.files.move(unscanned, 'open');
+    await app.files.move(other, 'other');
+    await app.files.replace(replaced, Buffer.from('new'));
+    open();
+    await expect.poll(() => app.dataSource.query('SELECT id FROM files_job')).toEqual([]);
+    expect(await app.files.findOrFail(unscanned)).toMatchObject({ scan: null });
+    expect(await app.files.findOrFail(other)).toMatchObject({ scan: 'clean', scanner: 'another' });
+    expect(await app.files.findOrFail(replaced)).toMatchObject({ scan: 'clean' });
+    expect(app.scanner.scans).toBe(6);
+  });
+
+  it('are scanned by jobs of earlier versions, which note the location alone', async () => {
+    const app = await world();
+    const { id } = await app.create('hello');
+    await app.becomes(id, 'clean');
+    const { location } = await app.files.findOrFail(id);
+    app.scanner.script = () => ({ clean: false, finding: 'New.Signature' });
+    const queue = app.app.get(TaskQueue);
+    await queue.run(() => queue.enqueue('nestjs-files.scan', { fileId: id, location }));
+    await app.becomes(id, 'infected');
+  });
+
   it('keep their verdict if the scanner fails, and the job is among the failed ones', async () => {
     const app = await world();
     const { id } = await app.create('hello');
