@@ -10,13 +10,16 @@ import type { ScannedContext } from 'nestjs-files/hooks';
 import { FilesJobs, outboxJobs } from 'nestjs-files/jobs';
 import { FilesAudit } from 'nestjs-files/maintenance';
 import { FilesScans } from 'nestjs-files/scan';
-import type { ScanningOptions, ScanState } from 'nestjs-files/scan';
+import type { FileScanner, ScanningOptions, ScanState } from 'nestjs-files/scan';
+import { fsStorage } from 'nestjs-files/storage/fs';
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ByteRemovals } from '../../../lib/files/content/byte-removals.js';
 import { FileIntent } from '../../../lib/files/intents/file-intent.entity.js';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
+import { reachableDatabases } from '../../support/databases.js';
 import { directStorage } from '../../support/direct-storage.js';
+import { newDirectory } from '../../support/files-directory.js';
 import { gate } from '../../support/gate.js';
 import { HELD, holdTimers } from '../../support/held-time.js';
 import { formWith, startApp, uploadFile } from '../../support/http-app.js';
@@ -468,6 +471,47 @@ describe('files that are scanned again', () => {
     const { scans } = await world();
     await expect(scans.rescan({ storage: 'open' })).rejects.toThrow('"open" has no scanner');
     await expect(scans.rescan({ states: ['dirty' as never] })).rejects.toThrow('there is no state "dirty"');
+  });
+});
+
+describe('a pending file whose scanner is not configured any more', () => {
+  async function leftBehind() {
+    const { options: database, drop } = await (await reachableDatabases('file'))[0]!.create();
+    onTestFinished(drop);
+    const root = newDirectory();
+    const start = (scan?: FileScanner) => {
+      const storages = { default: fsStorage({ root, ...(scan && { scan }) }) };
+      return startApp({ database, options: { storages, scanning: QUICK, shutdownTimeout: 10 } });
+    };
+    const scanner = new ScriptedScanner();
+    scanner.script = () => new Promise(() => {});
+    const first = await start(scanner);
+    const { id } = await uploadFile(first, 'anna', formWith('hello'));
+    await scanner.begun(1);
+    await first.app.close();
+    return { start, id };
+  }
+
+  it('stays closed, and is opened by storing its content again', async () => {
+    const { start, id } = await leftBehind();
+    const app = await start();
+    const files = app.app.get(FilesService);
+    expect((await app.fetch(`/files/${id}/content`, { user: 'anna' })).status).toBe(409);
+    await expect(files.copy(id)).rejects.toMatchObject({ code: 'FILES_FILE_PENDING' });
+    expect(await app.app.get(FilesScans).rescan()).toBe(0);
+    await files.replace(id, await files.stream(id, undefined, { quarantined: true }));
+    const download = await app.fetch(`/files/${id}/content`, { user: 'anna' });
+    expect([download.status, await download.text()]).toEqual([200, 'hello']);
+  });
+
+  it('is scanned once the scanner is configured again', async () => {
+    const { start, id } = await leftBehind();
+    await (await start()).app.close();
+    const app = await start(new ScriptedScanner());
+    const files = app.app.get(FilesService);
+    await vi.waitFor(async () => expect(await files.findOrFail(id)).toMatchObject({ scan: 'clean' }), {
+      timeout: 20_000,
+    });
   });
 });
 
