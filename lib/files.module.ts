@@ -130,6 +130,7 @@ import { OWNER_SCANNERS, STORAGES, StorageRegistry } from './storage/storage-reg
 import { CallPreparation } from './task-queue/call-preparation.js';
 import { DecoratedRoutesCheck } from './task-queue/decorated-routes.check.js';
 import { JobIntake } from './task-queue/job-intake.js';
+import { EventHandlers } from './task-queue/event-handlers.js';
 import { RouteExplorer } from './task-queue/route-explorer.js';
 import { TaskQueue } from './task-queue/task-queue.js';
 import { Transactor } from './unit-of-work/transactor.js';
@@ -356,6 +357,7 @@ function assemble(
       { provide: APP_INTERCEPTOR, useExisting: FieldProblemsInterceptor },
       PolicyRegistry,
       RouteExplorer,
+      EventHandlers,
       ServerCheck,
       { provide: FILES_TABLES, useValue: FILES_ENTITIES },
       DecoratedRoutesCheck,
@@ -371,7 +373,7 @@ function assemble(
       ...(http === false ? [] : [FileAnswers, FileGate, FileLists, Downloads, Uploads, TusAnswers, TusProtocol]),
     ],
     controllers: [...controllers],
-    exports: [...PUBLIC_PROVIDERS, CallPreparation, ...storageTokens],
+    exports: [...PUBLIC_PROVIDERS, CallPreparation, EventHandlers, ...storageTokens],
   };
 }
 

@@ -1,8 +1,18 @@
-import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor, Optional } from '@nestjs/common';
+import {
+  type CallHandler,
+  type ExecutionContext,
+  Injectable,
+  Logger,
+  type NestInterceptor,
+  Optional,
+} from '@nestjs/common';
 import { Observable } from 'rxjs';
+import { reasonOf } from '../errors/reason-of.js';
+import { stackOf } from '../errors/stack-of.js';
 import { TaskQueueMissingError } from '../errors/units.errors.js';
 import type { UnitOptions } from '../unit-of-work/unit-options.js';
 import { Abandonment, CallPreparation, type PreparedCall } from './call-preparation.js';
+import { EventHandlers } from './event-handlers.js';
 import { TaskQueue } from './task-queue.js';
 import type { UnitQueue } from './unit-queue.js';
 
@@ -12,10 +22,13 @@ import type { UnitQueue } from './unit-queue.js';
  */
 @Injectable()
 export class TaskQueueInterceptor implements NestInterceptor {
+  readonly #logger = new Logger('WithTaskQueue');
+
   // Optional, because Nest resolves it for decorated providers too, which tests may build without FilesModule.
   constructor(
     @Optional() private readonly taskQueue?: TaskQueue,
     @Optional() private readonly preparation?: CallPreparation,
+    @Optional() private readonly events?: EventHandlers,
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
@@ -23,14 +36,14 @@ export class TaskQueueInterceptor implements NestInterceptor {
     const decoration = decorationOf(context.getHandler());
     if (!decoration) return next.handle();
     if (!taskQueue) {
-      const place = `${context.getClass().name}.${context.getHandler().name}`;
       throw new TaskQueueMissingError(
-        `@WithTaskQueue() on ${place} needs FilesModule: import FilesModule.forRoot() in the root module.`,
+        `@WithTaskQueue() on ${placeOf(context)} needs FilesModule: import FilesModule.forRoot() in the root module.`,
       );
     }
     return new Observable((subscriber) => {
       const abandonment = new Abandonment();
       let settled = false;
+      let isLeft = false;
       const run = (prepared?: PreparedCall): Promise<unknown[]> =>
         taskQueue.runQueued(async (queue) => {
           abandonment.throwIfAbandoned();
@@ -50,14 +63,17 @@ export class TaskQueueInterceptor implements NestInterceptor {
         },
         (error: unknown) => {
           settled = true;
-          subscriber.error(error);
+          if (isLeft) this.#logger.error(`${placeOf(context)} has failed: ${reasonOf(error)}`, stackOf(error));
+          else subscriber.error(error);
         },
       );
       return () => {
         // A lost client unsubscribes, too, but its work is completed. An interceptor that gives up wants the work
         // undone.
         if (settled || isClientGone(context)) return;
-        abandonment.abandon(new Error('An outer interceptor gave up on the handler'));
+        isLeft = this.events?.isShared(context.getHandler()) === true;
+        if (isLeft) this.#logger.warn(`${placeOf(context)} goes on, although ${LEFT}`);
+        else abandonment.abandon(new Error('An outer interceptor gave up on the handler'));
       };
     });
   }
@@ -77,6 +93,13 @@ export class TaskQueueInterceptor implements NestInterceptor {
       }
     });
   }
+}
+
+const LEFT =
+  'nobody waits for it any longer: another handler of its event has failed or has emitted nothing, or an interceptor has given up.';
+
+function placeOf(context: ExecutionContext): string {
+  return `${context.getClass().name}.${context.getHandler().name}`;
 }
 
 /** All values that the handler emits. `handle()` has to be called at the time at which the pipes are to run. */
@@ -165,6 +188,9 @@ export function isClientGone(context: ExecutionContext): boolean {
       return isHttpClosed(context.switchToHttp().getRequest());
     case 'graphql':
       return isHttpClosed(context.getArgByIndex<{ req?: HttpRequest } | undefined>(2)?.req);
+    case 'rpc':
+      // gRPC: https://grpc.github.io/grpc/node/grpc-ServerUnaryCall.html
+      return context.getArgByIndex<{ cancelled?: boolean } | undefined>(2)?.cancelled === true;
     case 'ws': {
       const { readyState, connected } = context.switchToWs().getClient<SocketClient>();
       return connected === false || (readyState !== undefined && readyState !== OPEN);

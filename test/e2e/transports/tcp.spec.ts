@@ -1,14 +1,18 @@
 import type { Server } from 'node:net';
-import { Logger, Module, UseFilters, Controller } from '@nestjs/common';
+import { Logger, Module, UseFilters, UseInterceptors, Controller } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { ClientProxyFactory, MessagePattern, Transport } from '@nestjs/microservices';
-import { lastValueFrom, toArray } from 'rxjs';
+import { ClientProxyFactory, EventPattern, MessagePattern, Transport } from '@nestjs/microservices';
+import { EMPTY, lastValueFrom, toArray } from 'rxjs';
+import type { Observable } from 'rxjs';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { FilesErrorFilter } from '../../../lib/index.js';
+import { FilesErrorFilter, WithTaskQueue } from '../../../lib/index.js';
 import { FileNotFoundError } from '../../../lib/entry/errors.js';
 import { describeTransport, startTransport } from '../../support/describe-transport.js';
+import { gate } from '../../support/gate.js';
 import { microservice } from '../../support/message-handlers.js';
+import type { Package } from '../../support/ownership-app.js';
 import { insertFile } from '../../support/ownership-databases.js';
+import { GiveUp, Packages } from '../../support/transport-app.js';
 
 const here = { host: '127.0.0.1', port: 0 };
 const clientOf = (server: unknown) => {
@@ -18,6 +22,32 @@ const clientOf = (server: unknown) => {
 const tcp = microservice({ transport: Transport.TCP, options: here }, clientOf);
 
 await describeTransport('a message handler over TCP', { ...tcp, databases: ['memory', 'postgres'] });
+
+/** Handlers of events; those of the first two each share an event with another. */
+@Controller()
+class EventHandlers {
+  constructor(private readonly packages: Packages) {}
+
+  @EventPattern('saved by two')
+  @WithTaskQueue()
+  save({ title }: { title: string }): Promise<Package> {
+    return this.packages.create({ title });
+  }
+
+  @EventPattern('saved by two')
+  async fail({ ending }: { ending: string }): Promise<Observable<never>> {
+    await this.packages.reached.opened;
+    if (ending === 'fails') throw new Error('the other handler');
+    return EMPTY;
+  }
+
+  @EventPattern('saved in time')
+  @WithTaskQueue()
+  @UseInterceptors(GiveUp)
+  saveInTime({ title }: { title: string }): Promise<Package> {
+    return this.packages.create({ title });
+  }
+}
 
 describe('a message handler', () => {
   it('sends validation errors to the client, by an exceptionFactory as on any microservice', async () => {
@@ -76,6 +106,50 @@ describe('a message handler', () => {
     await expect
       .poll(() => warn.mock.calls)
       .toContainEqual([expect.stringMatching(/^FILES_FILE_PINNED: File 7 is pinned/)]);
+  });
+
+  describe('of an event', () => {
+    const events = { ...tcp, controllers: [EventHandlers] };
+    const logged = (level: 'warn' | 'error') => {
+      const [called, lines] = [gate(), [] as unknown[]];
+      const spy = vi.spyOn(Logger.prototype, level).mockImplementation((line) => (lines.push(line), called.open()));
+      onTestFinished(() => spy.mockRestore());
+      return { first: called.opened, lines };
+    };
+
+    it.each(['fails', 'emits nothing'])('saves its work, with a warning, when another handler %s', async (ending) => {
+      const warnings = logged('warn');
+      const { client, titles, packages } = await startTransport(events);
+      await lastValueFrom(client.emit('saved by two', { title: 'waits', ending }), { defaultValue: undefined });
+      await Promise.race([warnings.first, packages.ended('waits')]);
+      packages.goOn.open();
+      await packages.ended('waits');
+      expect([await titles(), packages.undone]).toEqual([['waits'], []]);
+      expect(warnings.lines).toEqual([
+        expect.stringMatching(/^EventHandlers\.save goes on, .*another handler of its event/),
+      ]);
+    });
+
+    it('logs its own failure where another handler has failed before', async () => {
+      const errors = logged('error');
+      const warnings = logged('warn');
+      const { client, titles, packages } = await startTransport(events);
+      const title = 'waits handler fails';
+      await lastValueFrom(client.emit('saved by two', { title, ending: '' }), { defaultValue: undefined });
+      await warnings.first;
+      packages.goOn.open();
+      await errors.first;
+      expect(errors.lines).toEqual([expect.stringMatching(/^EventHandlers\.save has failed: /)]);
+      expect([await titles(), packages.undone]).toEqual([[], [title]]);
+    });
+
+    it('undoes its work when an interceptor gives up on it', async () => {
+      const { client, titles, packages } = await startTransport(events);
+      await lastValueFrom(client.emit('saved in time', { title: 'waits' }), { defaultValue: undefined });
+      await packages.ended('waits');
+      packages.goOn.open();
+      expect([await titles(), packages.undone]).toEqual([[], ['waits']]);
+    });
   });
 
   it('answers with the code by @UseFilters() in a hybrid application without inheritAppConfig', async () => {

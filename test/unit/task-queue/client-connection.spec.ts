@@ -28,6 +28,8 @@ describe('the client of a call', () => {
     ['ws, closing', call('ws', { readyState: 2 }), true],
     ['ws, open', call('ws', { readyState: 1 }), false],
     ['a socket that tells nothing', call('ws', {}), false],
+    ['gRPC, cancelled', call('rpc', {}, {}, { cancelled: true }), true],
+    ['gRPC, open', call('rpc', {}, {}, { cancelled: false }), false],
     ['a message', call('rpc', { connected: false, ...closed }, { req: closed }, { req: closed }), false],
   ])('is recognised as gone or connected: %s', (_, context, isGone) => {
     expect(isClientGone(context)).toBe(isGone);
