@@ -52,6 +52,7 @@ export class TaskQueueInterceptor implements NestInterceptor {
           const call = RouteCall.expect(queue, decoration.token);
           const values = await collect(next, abandonment);
           await queue.drain(call.resultOr(values.at(-1)));
+          abandonment.throwIfAbandoned();
           prepared?.beforeCommit();
           return values;
         }, decoration.options);
@@ -111,7 +112,11 @@ function collect(next: CallHandler<unknown>, abandonment: Abandonment): Promise<
       error: reject,
       complete: () => resolve(values),
     });
-    abandonment.whenAbandoned(() => subscription.unsubscribe());
+    // Only a root unit ends by itself when it is abandoned.
+    abandonment.whenAbandoned((reason) => {
+      subscription.unsubscribe();
+      reject(reason);
+    });
   });
 }
 

@@ -142,7 +142,11 @@ const silent = {
 export async function joiningApp(
   library: TransactionLibrary,
   database: TestDatabase,
-  { providers = [], poolSize = 1 }: { providers?: Provider[]; poolSize?: number } = {},
+  {
+    providers = [],
+    controllers = [],
+    poolSize = 1,
+  }: { providers?: Provider[]; controllers?: Type[]; poolSize?: number } = {},
 ): Promise<JoiningApp> {
   const opened = await database.open({ entities: [...FILES_ENTITIES, Note], poolSize });
   const statements: string[] = [];
@@ -159,7 +163,7 @@ export async function joiningApp(
       FilesModule.forRoot({ storages: { default: memoryStorage() }, actor: () => ({ type: 'user', id: 'ada' }) }),
       ...(library.imports?.() ?? []),
     ],
-    controllers: [NotesController],
+    controllers: [NotesController, ...controllers],
     providers: [Service, ...providers],
   }).compile();
   const app = testing.createNestApplication({ logger: false });

@@ -1,14 +1,23 @@
-import { type CallHandler, type ExecutionContext, Injectable, Logger, type NestInterceptor } from '@nestjs/common';
+import {
+  type CallHandler,
+  Controller,
+  type ExecutionContext,
+  Injectable,
+  Logger,
+  type NestInterceptor,
+  Post,
+} from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import { Propagation as ClsPropagation, Transactional as ClsTransactional } from '@nestjs-cls/transactional';
 import { InjectDataSource, InjectRepository } from '@nestjs/typeorm';
-import { from, lastValueFrom, type Observable } from 'rxjs';
+import { from, lastValueFrom, mergeMap, type Observable, raceWith, throwError } from 'rxjs';
 import { DataSource, type EntityManager, Repository } from 'typeorm';
 import { addTransactionalDataSource, Propagation, Transactional } from 'typeorm-transactional';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { TaskQueue, WithTaskQueue } from '../../../lib/index.js';
 import { TransactionNotJoinedError, WorkUnawaitedError, UnitTimeoutError } from '../../../lib/entry/errors.js';
 import { reachableDatabases, type TestDatabase } from '../../support/databases.js';
+import { gate } from '../../support/gate.js';
 import { type JoiningApp, joiningApp, LIBRARIES, Note, type TransactionLibrary } from '../../support/joining-app.js';
 
 Logger.overrideLogger(false);
@@ -241,4 +250,41 @@ it('joins the transaction of an interceptor around the route', async () => {
   expect(await app.post('above', { id: 'n', fileId })).toBe(201);
   expect(app.transactions()).toBe('BEGIN [ [ ) ) ROLLBACK BEGIN [ [ ] ] COMMIT');
   expect((await app.files.findOrFail(fileId)).ownerType).toBe('note');
+});
+
+it('ends a unit that has joined when an interceptor inside of the transaction gives up on it', async () => {
+  const [reached, goOn] = [gate(), gate()];
+  @Injectable()
+  class InTransaction implements NestInterceptor {
+    constructor(@InjectDataSource() private readonly dataSource: DataSource) {}
+    intercept(_: ExecutionContext, next: CallHandler): Observable<unknown> {
+      const over = from(reached.opened).pipe(mergeMap(() => throwError(() => new Error('too late'))));
+      return from(this.dataSource.transaction(() => lastValueFrom(next.handle().pipe(raceWith(over)))));
+    }
+  }
+  @Controller()
+  class Held {
+    constructor(private readonly notes: Notes) {}
+
+    @Post('held')
+    @WithTaskQueue()
+    async held(): Promise<void> {
+      await this.notes.insert('n');
+      reached.open();
+      await goOn.opened;
+    }
+  }
+  const app = await start(plain, memory, {
+    providers: [Notes, { provide: APP_INTERCEPTOR, useClass: InTransaction }],
+    controllers: [Held],
+  });
+  const warn = vi.spyOn(Logger.prototype, 'warn');
+  onTestFinished(() => warn.mockRestore());
+  expect(await app.post('held', {})).toBe(500);
+  expect(app.transactions()).toBe('BEGIN [ ROLLBACK');
+  expect(await app.saved()).toEqual([]);
+  // A shutdown warns of units that do not end.
+  await app.app.close();
+  expect(warn).not.toHaveBeenCalled();
+  goOn.open();
 });
