@@ -9,7 +9,7 @@ import {
 import { Observable } from 'rxjs';
 import { reasonOf } from '../errors/reason-of.js';
 import { stackOf } from '../errors/stack-of.js';
-import { TaskQueueMissingError } from '../errors/units.errors.js';
+import { TaskQueueMissingError, UnitAbortedError } from '../errors/units.errors.js';
 import type { UnitOptions } from '../unit-of-work/unit-options.js';
 import { Abandonment, CallPreparation, type PreparedCall } from './call-preparation.js';
 import { EventHandlers } from './event-handlers.js';
@@ -51,23 +51,23 @@ export class TaskQueueInterceptor implements NestInterceptor {
           queue.context = context;
           const call = RouteCall.expect(queue, decoration.token);
           const values = await collect(next, abandonment);
+          call.assertSucceeded(values);
           await queue.drain(call.resultOr(values.at(-1)));
           abandonment.throwIfAbandoned();
           prepared?.beforeCommit();
           return values;
         }, decoration.options);
-      this.#prepared(context, abandonment, run).then(
-        (values) => {
-          settled = true;
-          for (const value of values) subscriber.next(value);
-          subscriber.complete();
-        },
-        (error: unknown) => {
-          settled = true;
-          if (isLeft) this.#logger.error(`${placeOf(context)} has failed: ${reasonOf(error)}`, stackOf(error));
-          else subscriber.error(error);
-        },
-      );
+      const answer = (values: readonly unknown[]): void => {
+        settled = true;
+        for (const value of values) subscriber.next(value);
+        subscriber.complete();
+      };
+      this.#prepared(context, abandonment, run).then(answer, (error: unknown) => {
+        settled = true;
+        if (error instanceof AnsweredInstead) answer(error.values);
+        else if (isLeft) this.#logger.error(`${placeOf(context)} has failed: ${reasonOf(error)}`, stackOf(error));
+        else subscriber.error(error);
+      });
       return () => {
         // A lost client unsubscribes, too, but its work is completed. An interceptor that gives up wants the work
         // undone.
@@ -136,11 +136,23 @@ export function decorationOf(handler: object): Decoration | undefined {
 
 const CALL = Symbol('nestjs-files:route-call');
 
-/** A unit that the interceptor opened for a handler, until the handler's wrapper takes it. */
+/** An interceptor inside of the unit answered in place of a handler that did not succeed: only the answer is kept. */
+class AnsweredInstead extends UnitAbortedError {
+  constructor(
+    readonly values: readonly unknown[],
+    cause: unknown,
+  ) {
+    super('its handler did not succeed, and an interceptor answered in its place', cause);
+  }
+}
+
+/** A unit that the interceptor opened for a handler, and what became of the handler in it. */
 export class RouteCall {
-  #taken = false;
+  #state: 'waiting' | 'running' | 'failed' | 'done' = 'waiting';
+  #isRepeated = false;
   #captured = false;
   #result: unknown;
+  #error: unknown;
 
   private constructor(
     readonly queue: UnitQueue,
@@ -155,20 +167,56 @@ export class RouteCall {
   /** The call that waits for the wrapper with this token, once: a handler that calls itself is nested. */
   static take(queue: UnitQueue | undefined, token: symbol): RouteCall | undefined {
     const call = queue?.unit.peek<RouteCall>(CALL);
-    if (!call || call.token !== token || call.#taken) return undefined;
-    call.#taken = true;
-    return call;
+    if (!call || call.token !== token) return undefined;
+    if (call.#state === 'waiting' || call.#state === 'failed') return call;
+    call.#isRepeated = true;
+    return undefined;
+  }
+
+  /** The handler begins. Throws if it has failed in this unit before: what it had done then would be saved, too. */
+  begin(args: readonly unknown[]): void {
+    if (this.#state === 'failed') {
+      this.#isRepeated = true;
+      throw this.#repeated();
+    }
+    this.#state = 'running';
+    this.queue.args = args;
   }
 
   capture<T>(result: T): T {
     this.#captured = true;
     this.#result = result;
+    this.succeed();
     return result;
+  }
+
+  /** The handler has come to its end, or has emitted a value. */
+  succeed(): void {
+    this.#state = 'done';
+  }
+
+  fail(error: unknown): void {
+    this.#state = 'failed';
+    this.#error = error;
+  }
+
+  /** Throws if the handler ran and has not succeeded, whatever interceptors inside of the unit made of that. */
+  assertSucceeded(values: readonly unknown[]): void {
+    if (this.#state === 'waiting' || this.#state === 'done') return;
+    throw this.#isRepeated ? this.#repeated() : new AnsweredInstead(values, this.#error);
   }
 
   /** The handler's own result, or the result of the interceptors if the handler's wrapper did not run. */
   resultOr(emitted: unknown): unknown {
     return this.#captured ? this.#result : emitted;
+  }
+
+  #repeated(): UnitAbortedError {
+    return new UnitAbortedError(
+      `an interceptor inside of it called ${this.token.description} again, which had not succeeded. Set \`retry\` of ` +
+        '@WithTaskQueue(), or put @UseInterceptors() below it, so that each attempt is a unit of its own',
+      this.#error,
+    );
   }
 }
 

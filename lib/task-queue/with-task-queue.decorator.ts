@@ -74,12 +74,24 @@ export function servedBy<T extends object>(queue: TaskQueue, object: T): T {
 const OBSERVABLE =
   'it returned an Observable to a direct caller, which would read it after the commit. Return a promise of its values.';
 
-// The interceptor drains. The wrapper keeps the arguments and the raw result, which inner interceptors may wrap.
+// The interceptor drains. The wrapper keeps the arguments, the raw result and the failure, which inner interceptors may
+// replace.
 async function forRoute(call: RouteCall, run: () => unknown, args: readonly unknown[]): Promise<unknown> {
-  call.queue.args = args;
-  const result = await run();
-  if (!isObservable(result)) return call.capture(result);
-  return result.pipe(tap((value) => call.capture(value)));
+  call.begin(args);
+  try {
+    const result = await run();
+    if (!isObservable(result)) return call.capture(result);
+    return result.pipe(
+      tap({
+        next: (value) => call.capture(value),
+        error: (error) => call.fail(error),
+        complete: () => call.succeed(),
+      }),
+    );
+  } catch (error) {
+    call.fail(error);
+    throw error;
+  }
 }
 
 function placeOf(target: object, key: string | symbol | undefined): string {

@@ -20,7 +20,7 @@ import {
 } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { IsString, MinLength, registerDecorator } from 'class-validator';
-import { concat, from, map, type Observable, of, throwError, timeout } from 'rxjs';
+import { catchError, concat, from, map, type Observable, of, retry, throwError, timeout } from 'rxjs';
 import { Readable } from 'node:stream';
 import { Repository } from 'typeorm';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -72,6 +72,27 @@ class Wrap implements NestInterceptor {
 class GiveUp implements NestInterceptor {
   intercept(_: ExecutionContext, next: CallHandler): Observable<unknown> {
     return next.handle().pipe(timeout({ first: 50, with: () => throwError(() => new ConflictException('timed out')) }));
+  }
+}
+
+@Injectable()
+class Fallback implements NestInterceptor {
+  intercept(_: ExecutionContext, next: CallHandler): Observable<unknown> {
+    return next.handle().pipe(catchError((error: Error) => of({ caught: error.message })));
+  }
+}
+
+@Injectable()
+class FallbackInTime implements NestInterceptor {
+  intercept(_: ExecutionContext, next: CallHandler): Observable<unknown> {
+    return next.handle().pipe(timeout({ first: 50, with: () => of({ caught: 'timed out' }) }));
+  }
+}
+
+@Injectable()
+class Retry implements NestInterceptor {
+  intercept(_: ExecutionContext, next: CallHandler): Observable<unknown> {
+    return next.handle().pipe(retry(1));
   }
 }
 
@@ -144,6 +165,56 @@ class NotesController {
   @UseInterceptors(GiveUp)
   timeoutOutside(@Body() dto: NoteDto): Promise<Note> {
     return this.slow(dto);
+  }
+
+  @Post('caught-inside/:where')
+  @UseInterceptors(Fallback)
+  @WithTaskQueue()
+  caughtInside(@Param('where') where: string, @Body() dto: NoteDto): Promise<Note> | Observable<Note> {
+    const failing = this.#failHalfway(dto);
+    return where === 'observable' ? concat(of({ id: dto.id, text: 'first' }), from(failing)) : failing;
+  }
+
+  @Post('caught-outside/:where')
+  @WithTaskQueue()
+  @UseInterceptors(Fallback)
+  caughtOutside(@Param('where') where: string, @Body() dto: NoteDto): Promise<Note> | Observable<Note> {
+    return this.caughtInside(where, dto);
+  }
+
+  @Post('caught-in-time')
+  @UseInterceptors(FallbackInTime)
+  @WithTaskQueue()
+  caughtInTime(@Body() dto: NoteDto): Promise<Note> {
+    return this.slow(dto);
+  }
+
+  @Post('retried-inside')
+  @UseInterceptors(Retry)
+  @WithTaskQueue()
+  retriedInside(@Body() dto: NoteDto): Promise<Note> {
+    return this.#failOnce(dto);
+  }
+
+  @Post('retried-outside')
+  @WithTaskQueue()
+  @UseInterceptors(Retry)
+  retriedOutside(@Body() dto: NoteDto): Promise<Note> {
+    return this.#failOnce(dto);
+  }
+
+  async #failHalfway(dto: NoteDto): Promise<never> {
+    this.queue.add(() => log.push('task'));
+    await this.notes.save({ id: dto.id, text: null });
+    throw new ConflictException('halfway');
+  }
+
+  async #failOnce(dto: NoteDto): Promise<Note> {
+    log.push('handler');
+    const attempt = log.filter((line) => line === 'handler').length;
+    const note = await this.notes.save({ id: `${dto.id}-${attempt}`, text: null });
+    if (attempt === 1) throw new ConflictException('halfway');
+    return note;
   }
 
   @Post('observable')
@@ -343,6 +414,35 @@ describe.each(PLATFORMS)('@WithTaskQueue() on %s routes', (platform) => {
       expect(await running.ids()).toEqual([]);
     },
   );
+
+  it.each(['caught-inside/promise', 'caught-inside/observable', 'caught-outside/promise'])(
+    'rolls back when the handler fails, also where an interceptor answers in its place (%s)',
+    async (path) => {
+      const { status, body } = await send(path, 'n');
+      expect([status, body]).toEqual([201, { caught: 'halfway' }]);
+      expect(await running.ids()).toEqual([]);
+      expect(log).not.toContain('task');
+    },
+  );
+
+  it('rolls back when an interceptor answers before the handler is done', async () => {
+    const held = hold();
+    const { status, body } = await send('caught-in-time', 'n');
+    expect([status, body]).toEqual([201, { caught: 'timed out' }]);
+    held.open();
+    expect(await running.ids()).toEqual([]);
+  });
+
+  it('refuses a second attempt of an interceptor in the unit in which the handler has failed', async () => {
+    expect((await send('retried-inside', 'n')).status).toBe(500);
+    expect(log.filter((line) => line === 'handler')).toHaveLength(1);
+    expect(await running.ids()).toEqual([]);
+  });
+
+  it('gives each attempt of an interceptor outside of the unit a unit of its own', async () => {
+    expect((await send('retried-outside', 'n')).status).toBe(201);
+    expect(await running.ids()).toEqual(['n-2']);
+  });
 
   it('drains with the last value of an Observable', async () => {
     const response = await fetch(`${running.url}/observable`, {
