@@ -1,3 +1,4 @@
+import { normalizeFileId } from '../files/file-id.js';
 import { byHeldFile, idsIn, ObjectIndex, placesLike } from './object-index.js';
 import type { Place, Step } from './object-index.js';
 
@@ -51,7 +52,7 @@ export class CallOutcome {
 
   /** Whether a field's value names the file. A list is read once, however many files are looked for. */
   isNamedBy(value: unknown, fileId: string): boolean {
-    if (typeof value !== 'object' || value === null) return value === fileId;
+    if (typeof value !== 'object' || value === null) return value === fileId || normalizeFileId(value) === fileId;
     let ids = this.#named.get(value);
     if (ids === undefined) this.#named.set(value, (ids = new Set(idsIn(value))));
     return ids.has(fileId);

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { normalizeFileId } from '../files/file-id.js';
 
 export type Step = string | number;
 
@@ -118,13 +119,16 @@ export function placesLike(root: unknown, path: readonly Step[]): Place[] {
   return places.filter(({ object }) => !isList(object));
 }
 
-/** The file ids that a field's value names: one, several, or those of related objects. */
+/**
+ * The file ids that a field's value names: one, several, or those of related objects. They are in lower case, also
+ * where a pipe without `transform` has left the spelling of the client to the handler.
+ */
 export function idsIn(value: unknown): string[] {
-  if (typeof value === 'string') return [value];
+  if (typeof value === 'string') return [normalizeFileId(value) ?? value];
   if (!isData(value)) return [];
   const ids: string[] = [];
   const add = (id: unknown): void => {
-    if (typeof id === 'string') ids.push(id);
+    if (typeof id === 'string') ids.push(normalizeFileId(id) ?? id);
   };
   if (!Array.isArray(value) && !(value instanceof Set)) add(read(value, 'id'));
   else for (const item of value as Iterable<unknown>) add(isData(item) && !isList(item) ? read(item, 'id') : item);

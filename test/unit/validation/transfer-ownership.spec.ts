@@ -303,6 +303,22 @@ describe.each([
     expect((await read(b))?.ownerType).toBe('resource');
   });
 
+  it('finds the owners of files whose ids the client writes in capitals', async () => {
+    await open();
+    const [a, b, c, d] = [await insert(), await insert(), await insert(), await insert()];
+    const { status, body } = await app.send('/packages', {
+      title: 'x',
+      attachmentId: a.toUpperCase(),
+      resources: [{ fileId: b.toUpperCase() }, { fileId: c }],
+    });
+    expect(status).toBe(201);
+    const [first, second] = body['resources'] as { id: number }[];
+    expect((await read(a))?.ownerId).toBe(String(body['id']));
+    expect([(await read(b))?.ownerId, (await read(c))?.ownerId]).toEqual([String(first?.id), String(second?.id)]);
+    const list = await app.send('/files', { fileIds: [d.toUpperCase()] });
+    expect([list.status, (await read(d))?.ownerId]).toEqual([201, String(list.body['id'])]);
+  });
+
   it('transfers lists of ids', async () => {
     await open();
     for (const path of ['/files', '/each']) {
