@@ -42,6 +42,16 @@ export function decorationsOfClasses<Decoration>(
   return [...methodsWith<Decoration, never>(discovery, scanner, key)].filter(({ wrapper }) => !wrapper.isFactory);
 }
 
+/** The methods of controllers and providers whose metadata has the key. */
+export function everyDecorated<Decoration>(
+  discovery: DiscoveryService,
+  scanner: MetadataScanner,
+  key: symbol | string,
+): Pick<FoundMethod<Decoration, never>, 'method' | 'decoration' | 'place'>[] {
+  const wrappers = [...discovery.getControllers(), ...discovery.getProviders()];
+  return [...methodsOf<Decoration, never>(wrappers, scanner, key)];
+}
+
 interface FoundMethod<Decoration, Args extends unknown[]> {
   readonly wrapper: Wrapper;
   readonly method: (...args: Args) => unknown;
@@ -49,13 +59,21 @@ interface FoundMethod<Decoration, Args extends unknown[]> {
   readonly place: string;
 }
 
-function* methodsWith<Decoration, Args extends unknown[]>(
+function methodsWith<Decoration, Args extends unknown[]>(
   discovery: DiscoveryService,
   scanner: MetadataScanner,
   key: symbol,
 ): Generator<FoundMethod<Decoration, Args>, void> {
+  return methodsOf(discovery.getProviders(), scanner, key);
+}
+
+function* methodsOf<Decoration, Args extends unknown[]>(
+  wrappers: readonly Wrapper[],
+  scanner: MetadataScanner,
+  key: symbol | string,
+): Generator<FoundMethod<Decoration, Args>, void> {
   const seen = new Set<unknown>();
-  for (const wrapper of discovery.getProviders()) {
+  for (const wrapper of wrappers) {
     const prototype = prototypeOf(wrapper, wrapper.instance);
     if (!prototype || seen.has(prototype)) continue;
     seen.add(prototype);

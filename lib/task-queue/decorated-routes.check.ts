@@ -1,6 +1,10 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { DecorationInvalidError } from '../errors/setup.errors.js';
+import { everyDecorated } from './decorated-methods.js';
+import { GENERATOR, isSubscription } from './generators.js';
 import { type Route, RouteExplorer } from './route-explorer.js';
+import { type Decoration, WITH_TASK_QUEUE } from './task-queue.interceptor.js';
 
 /**
  * Refuses to start where `@WithTaskQueue()` could not keep its promise, and warns where pipes would not see the body.
@@ -9,10 +13,22 @@ import { type Route, RouteExplorer } from './route-explorer.js';
 export class DecoratedRoutesCheck implements OnModuleInit {
   readonly #logger = new Logger('WithTaskQueue');
 
-  constructor(private readonly explorer: RouteExplorer) {}
+  constructor(
+    private readonly explorer: RouteExplorer,
+    private readonly discovery: DiscoveryService,
+    private readonly scanner: MetadataScanner,
+  ) {}
 
   onModuleInit(): void {
+    this.#refuseGenerators();
     for (const route of this.explorer.routes()) if (route.isDecorated) this.#check(route);
+  }
+
+  #refuseGenerators(): void {
+    const decorated = everyDecorated<Decoration>(this.discovery, this.scanner, WITH_TASK_QUEUE);
+    for (const { method, decoration, place } of decorated)
+      if (decoration.isGenerator && !isSubscription(method))
+        throw new DecorationInvalidError('@WithTaskQueue()', place, GENERATOR);
   }
 
   #check(route: Route): void {

@@ -127,6 +127,8 @@ export const WITH_TASK_QUEUE = 'nestjs-files:with-task-queue';
 export interface Decoration {
   readonly options: Pick<UnitOptions, 'isolationLevel' | 'name' | 'retry' | 'timeout'>;
   readonly token: symbol;
+  /** Whether the method is a generator. */
+  readonly isGenerator: boolean;
 }
 
 /** The decoration of a handler, also where another decorator wrapped it and copied its metadata. */

@@ -3,6 +3,7 @@ import { isObservable, type Observable, tap } from 'rxjs';
 import { DecorationInvalidError } from '../errors/setup.errors.js';
 import { TaskQueueMissingError, TransactionNotJoinedError } from '../errors/units.errors.js';
 import type { UnitOptions } from '../unit-of-work/unit-options.js';
+import { GENERATOR, isGenerator, isSubscription } from './generators.js';
 import { currentQueue } from './unit-queue.js';
 import { RouteCall, TaskQueueInterceptor, type Decoration, WITH_TASK_QUEUE } from './task-queue.interceptor.js';
 import { TaskQueue } from './task-queue.js';
@@ -37,11 +38,17 @@ export function WithTaskQueue(options: WithTaskQueueOptions = {}) {
     const place = placeOf(target, key);
     const original = methodOf(target, place, descriptor);
     const named = { ...options, name: place };
-    const decoration: Decoration = { options: named, token: Symbol(place) };
+    const decoration: Decoration = { options: named, token: Symbol(place), isGenerator: isGenerator(original) };
+
+    const checked = (result: unknown): unknown => {
+      if (isGenerator(result) && !isSubscription(withTaskQueue))
+        throw new DecorationInvalidError(NAME, place, GENERATOR);
+      return result;
+    };
 
     function withTaskQueue(this: Decorated, ...args: unknown[]): unknown {
       const call = RouteCall.take(currentQueue(), decoration.token);
-      if (call) return forRoute(call, () => original.apply(this, args as never[]), args);
+      if (call) return forRoute(call, () => original.apply(this, args as never[]), args, checked);
       const queue = this?.[QUEUE];
       if (!queue) {
         const why = `${place} was called on an object that Nest did not make, or without FilesModule,`;
@@ -50,7 +57,7 @@ export function WithTaskQueue(options: WithTaskQueueOptions = {}) {
       if (queue.isHandedOtherTransaction(args)) return Promise.reject(new TransactionNotJoinedError(place));
       return queue.runQueued(async (unitQueue) => {
         unitQueue.args = args;
-        const result: unknown = await original.apply(this, args as never[]);
+        const result = checked(await original.apply(this, args as never[]));
         if (isObservable(result)) throw new DecorationInvalidError(NAME, place, OBSERVABLE);
         await unitQueue.drain(result);
         return result;
@@ -76,10 +83,15 @@ const OBSERVABLE =
 
 // The interceptor drains. The wrapper keeps the arguments, the raw result and the failure, which inner interceptors may
 // replace.
-async function forRoute(call: RouteCall, run: () => unknown, args: readonly unknown[]): Promise<unknown> {
+async function forRoute(
+  call: RouteCall,
+  run: () => unknown,
+  args: readonly unknown[],
+  checked: (result: unknown) => unknown,
+): Promise<unknown> {
   call.begin(args);
   try {
-    const result = await run();
+    const result = checked(await run());
     if (!isObservable(result)) return call.capture(result);
     return result.pipe(
       tap({

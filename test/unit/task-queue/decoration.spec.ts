@@ -15,10 +15,12 @@ import {
 } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { of } from 'rxjs';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { InjectRepository } from '@nestjs/typeorm';
+import type { Repository } from 'typeorm';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { DecorationInvalidError } from '../../../lib/errors/setup.errors.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
-import { queueApp } from '../../support/queue-app.js';
+import { Note, post, queueApp } from '../../support/queue-app.js';
 
 class Dto {
   id!: string;
@@ -112,6 +114,68 @@ describe('@WithTaskQueue()', () => {
     @Controller()
     class Derived extends Base {}
     await expect(boot(Derived)).rejects.toThrow(/Derived\.update: with @Res\(\)/);
+  });
+
+  const GENERATOR =
+    'the body of a generator runs when its values are read, which is after the commit. ' +
+    'Return a promise of a list, or decorate the method that writes.';
+
+  it('stops the boot on a generator of a controller or a provider', async () => {
+    @Controller()
+    class Exports {
+      @Post()
+      @WithTaskQueue()
+      async *rows(): AsyncGenerator<number> {
+        yield 1;
+      }
+    }
+    @Injectable()
+    class Provider {
+      @WithTaskQueue()
+      *values(): Generator<number> {
+        yield 1;
+      }
+    }
+    const message = (place: string) => `@WithTaskQueue() on ${place}: ${GENERATOR}`;
+    await expect(boot(Exports)).rejects.toMatchObject({ message: message('Exports.rows') });
+    await expect(queueApp({ providers: [Provider] })).rejects.toMatchObject({ message: message('Provider.values') });
+  });
+
+  it('is allowed on a generator of a GraphQL subscription', async () => {
+    @Injectable()
+    class Resolver {
+      @SetMetadata('graphql:resolver_type', 'Subscription')
+      @WithTaskQueue()
+      async *counts(): AsyncGenerator<number> {
+        yield 1;
+      }
+    }
+    const running = await queueApp({ providers: [Resolver] });
+    onTestFinished(() => running.close());
+    const counts = await running.app.get(Resolver).counts();
+    expect(await counts.next()).toEqual({ done: false, value: 1 });
+  });
+
+  it('refuses a generator that another method made, and rolls back', async () => {
+    async function* rows(): AsyncGenerator<number> {
+      yield 1;
+    }
+    @Controller()
+    class Exports {
+      @Post('rows')
+      @WithTaskQueue()
+      async rows(): Promise<unknown> {
+        await this.notes.insert({ id: 'n' });
+        return rows();
+      }
+
+      constructor(@InjectRepository(Note) private readonly notes: Repository<Note>) {}
+    }
+    const running = await queueApp({ controllers: [Exports] });
+    onTestFinished(() => running.close());
+    await expect(running.app.get(Exports).rows()).rejects.toThrow(`@WithTaskQueue() on Exports.rows: ${GENERATOR}`);
+    expect((await post(`${running.url}/rows`)).status).toBe(500);
+    expect(await running.ids()).toEqual([]);
   });
 
   it('is allowed beside @Res({ passthrough: true })', async () => {
