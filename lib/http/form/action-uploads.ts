@@ -6,6 +6,7 @@ import { carriesUploads, uploadFieldAt } from '../../staging/upload-fields.js';
 import { leaveFormsRaw, rawRequest } from './raw-body.js';
 import { FileNameInvalidError } from '../../errors/files.errors.js';
 import { UploadMalformedError, UploadAbortedError } from '../../errors/requests.errors.js';
+import { DecorationInvalidError } from '../../errors/setup.errors.js';
 import { emptyFields } from '../../staging/empty-fields.js';
 import { FileStaging } from '../../staging/file-staging.js';
 import { StagedFiles } from '../../staging/staged-files.js';
@@ -62,6 +63,10 @@ const LIMITS: FormLimits = {
   overhead: 5 * 1024 * 1024,
 };
 
+const FORM_SPENT =
+  'an interceptor outside of its unit of work calls the handler again, but a form can be read only once. ' +
+  'Set `retry` of @WithTaskQueue(), which repeats the unit with the files of the form.';
+
 type PlatformRequest = (IncomingMessage | { raw: IncomingMessage }) & { body?: unknown };
 
 /**
@@ -70,6 +75,9 @@ type PlatformRequest = (IncomingMessage | { raw: IncomingMessage }) & { body?: u
  */
 @Injectable()
 export class ActionUploads extends CallPreparation {
+  /** The requests whose form was read, with the error that ended the reading. */
+  readonly #read = new WeakMap<IncomingMessage, { error?: Error }>();
+
   constructor(
     private readonly routes: ActionRoutes,
     private readonly staging: FileStaging,
@@ -96,13 +104,18 @@ export class ActionUploads extends CallPreparation {
     abandonment: Abandonment,
   ): Promise<PreparedCall> {
     const raw = rawRequest(request);
+    const before = this.#read.get(raw);
+    if (before) throw before.error ?? new DecorationInvalidError('@WithTaskQueue()', route.place, FORM_SPENT);
+    const outcome: { error?: Error } = {};
+    this.#read.set(raw, outcome);
     let form: FormReader | undefined;
     abandonment.whenAbandoned(() => form?.fail(new UploadAbortedError()));
     try {
       form = new FormReader(raw, this.idleTimeout, LIMITS);
-      request.body = await this.#read(form, route, files);
+      request.body = await this.#readForm(form, route, files);
       return files;
     } catch (error) {
+      outcome.error = error as Error;
       form?.close();
       await Promise.all([discardRest(raw), files.end()]);
       throw error;
@@ -111,7 +124,7 @@ export class ActionUploads extends CallPreparation {
     }
   }
 
-  async #read(form: FormReader, { bodyTypes }: ActionRoute, files: StagedFiles): Promise<Record<string, unknown>> {
+  async #readForm(form: FormReader, { bodyTypes }: ActionRoute, files: StagedFiles): Promise<Record<string, unknown>> {
     const body = new FormBody();
     for (let part = await form.next(); part !== undefined; part = await form.next()) {
       const { name } = part;

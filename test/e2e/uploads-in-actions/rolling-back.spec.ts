@@ -1,6 +1,6 @@
 import { Controller, Logger, RequestTimeoutException, UseInterceptors } from '@nestjs/common';
 import type { NestInterceptor } from '@nestjs/common';
-import { merge, mergeMap, Subject, throwError } from 'rxjs';
+import { merge, mergeMap, retry, Subject, throwError } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { CommitOutcomeUnknownError } from '../../../lib/errors/units.errors.js';
 import { addTask } from '../../../lib/task-queue/task-queue.js';
@@ -119,6 +119,35 @@ describe('the bytes of an action', () => {
     expect({ status, attempts }).toEqual({ status: 201, attempts: 3 });
     expect((await app.files()).map(({ id }) => id)).toContain(body['coverId']);
     expect(await app.counts()).toEqual({ galleries: 1, files: 4, intents: 0, stored: 4 });
+  });
+
+  describe('when an interceptor outside of the unit of work calls the handler again', () => {
+    @Controller('galleries')
+    @UseInterceptors({ intercept: (_, next) => next.handle().pipe(retry(1)) } satisfies NestInterceptor)
+    class Retrying extends GalleriesController {}
+
+    it('are removed, and the answer says that the application is at fault', async () => {
+      const app = await actionApp({ controllers: [Retrying] });
+      const error = vi.spyOn(Logger.prototype, 'error');
+      onTestFinished(() => error.mockRestore());
+      let attempts = 0;
+      app.afterwards.run = () => {
+        attempts++;
+        throw new Error('no');
+      };
+      const { status, body } = await app.send('/galleries', form());
+      expect([status, body['code'], attempts]).toEqual([500, 'FILES_DECORATION_INVALID', 1]);
+      const log = error.mock.calls.map(([line]) => String(line)).join();
+      expect(log).toMatch(/Retrying\.create: .*calls the handler again.*`retry`/);
+      expect(await app.counts()).toEqual(NOTHING);
+    });
+
+    it('are removed, and the answer tells the client what is wrong with its form', async () => {
+      const app = await actionApp({ controllers: [Retrying] });
+      const { status, body } = await app.send('/galleries', actionForm([['title', textFile('no file is taken here')]]));
+      expect([status, body['code']]).toEqual([400, 'FILES_UPLOAD_MALFORMED']);
+      expect(body['message']).toContain('the field "title" takes no files');
+    });
   });
 
   it('are removed when all attempts are over', async () => {
