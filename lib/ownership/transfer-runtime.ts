@@ -68,7 +68,6 @@ function runtimes(): TransferRuntime[] {
  */
 @Injectable()
 export class TransferRuntime implements OnModuleInit {
-  readonly #managers = new WeakMap<Actor, Promise<boolean>>();
   readonly #acting = new WeakMap<Promise<Actor | null>, Promise<Acting>>();
   #statements: TransferStatements | undefined;
   #ownerEntities: readonly OwnerClass[] | undefined;
@@ -172,7 +171,10 @@ export class TransferRuntime implements OnModuleInit {
     if (live.get(this.dataSource) === this) live.delete(this.dataSource);
   }
 
-  /** The actor of the current call, and whether it is a manager. `isManager` is called once for each actor object. */
+  /**
+   * The actor of the current call, and whether it is a manager. `isManager` is called once for a call, never once for
+   * an actor object: the application may use one object in many calls, and who is a manager changes.
+   */
   actor(): Promise<Acting> {
     const actor = this.actors.current();
     let acting = this.#acting.get(actor);
@@ -182,17 +184,6 @@ export class TransferRuntime implements OnModuleInit {
 
   async #describe(current: Promise<Actor | null>): Promise<Acting> {
     const actor = await current;
-    return { actor, isManager: await this.#isManager(actor) };
-  }
-
-  #isManager(actor: Actor | null): Promise<boolean> {
-    if (actor === null) return this.#ask(actor);
-    let answer = this.#managers.get(actor);
-    if (answer === undefined) this.#managers.set(actor, (answer = this.#ask(actor)));
-    return answer;
-  }
-
-  async #ask(actor: Actor | null): Promise<boolean> {
-    return (await this.check(actor)) === true;
+    return { actor, isManager: (await this.check(actor)) === true };
   }
 }

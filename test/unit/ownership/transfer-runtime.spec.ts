@@ -67,15 +67,25 @@ describe('the question whether the actor is a manager', () => {
   }
   const as = <T>(actor: typeof ada | null, work: () => Promise<T>) => actAs(actor, work);
 
-  it('is asked once for an actor, and each time for no actor', async () => {
+  it('is asked once in a call, and again in the next one of the same actor', async () => {
     const asked: unknown[] = [];
-    const runtime = await runtimeWith((actor) => asked.push(actor) > 0);
-    for (let time = 0; time < 2; time++) {
-      expect(await as(ada, () => runtime.actor())).toEqual({ actor: ada, isManager: true });
+    const runtime = await runtimeWith((actor) => asked.push(actor) === 1);
+    for (const isManager of [true, false]) {
+      await as(ada, async () => {
+        for (let time = 0; time < 2; time++) expect(await runtime.actor()).toEqual({ actor: ada, isManager });
+      });
     }
-    expect(asked).toEqual([ada]);
-    for (let time = 0; time < 2; time++) await as(null, () => runtime.actor());
-    expect(asked).toEqual([ada, null, null]);
+    expect(asked).toEqual([ada, ada]);
+  });
+
+  it('is asked again in the next call after a failure', async () => {
+    const asked: unknown[] = [];
+    const runtime = await runtimeWith(async (actor) => {
+      if (asked.push(actor) === 1) throw new Error('the directory of users is away');
+      return true;
+    });
+    await expect(as(ada, () => runtime.actor())).rejects.toThrow('is away');
+    expect(await as(ada, () => runtime.actor())).toEqual({ actor: ada, isManager: true });
   });
 
   it('is answered no unless the application says yes', async () => {
