@@ -14,6 +14,7 @@ import { FilesAddresses } from '../files/files-addresses.js';
 import { FilesService } from '../files/files.service.js';
 import { assertReadable } from '../files/scan/scan-state.js';
 import type { ManagedFile } from '../files/managed-file.entity.js';
+import { dispositionAlone } from '../storage/disposition.js';
 import { StorageRegistry } from '../storage/storage-registry.js';
 import { readLinkOptions } from './link-options.js';
 import type { CheckedLinkOptions, LinkOptions } from './link-options.js';
@@ -84,8 +85,8 @@ export class FilesLinks {
     if (checked.actor === null && storage.can('temporaryUrl')) {
       // The storage does not check the scan state when the link is used.
       assertReadable(file);
-      const disposition = checked.purpose === 'inline' ? 'inline' : 'attachment';
       const { name, contentType, location } = file;
+      const disposition = checked.purpose === 'inline' ? dispositionAlone(contentType) : 'attachment';
       const url = await storage.temporaryUrl(location, { expiresAt, disposition, name, contentType });
       return { url, token: undefined, expiresAt };
     }

@@ -3,15 +3,9 @@ import type { Readable } from 'node:stream';
 import { FilesError } from '../../errors/files-error.js';
 import { StorageFailedError } from '../../errors/storage.errors.js';
 import type { ManagedFile } from '../../files/managed-file.entity.js';
-import { dispositionFor } from '../../storage/disposition.js';
+import { dispositionAlone, dispositionFor, dispositionOf } from '../../storage/disposition.js';
 import type { Storage } from '../../storage/storage.js';
 import { validatorHeaders, validatorsOf } from '../routes/validators.js';
-
-/**
- * The types that a browser may show inline. None of them can carry a script: no SVG, HTML or XML. PDF is missing
- * because browsers refuse to show it under the sandboxing policy.
- */
-const INLINE = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/avif', 'text/plain']);
 
 // Milliseconds; just long enough for a client to follow the redirect.
 const ADDRESS_LIFETIME = 60_000;
@@ -22,7 +16,7 @@ const ADDRESS_LIFETIME = 60_000;
  */
 export function downloadHeaders(file: ManagedFile, storage: Storage): Record<string, string> {
   return {
-    'Content-Disposition': dispositionOf(file),
+    'Content-Disposition': dispositionFor(file.name, dispositionOf(file.contentType)),
     'X-Content-Type-Options': 'nosniff',
     'Content-Security-Policy': "sandbox; default-src 'none'",
     'Cache-Control': cacheControlOf(file, storage),
@@ -40,11 +34,6 @@ function cacheControlOf(file: ManagedFile, storage: Storage): string {
   return /(^|,)\s*no-transform\s*(,|$)/i.test(chosen) ? chosen : `${chosen}, no-transform`;
 }
 
-/** Whether a browser may show it without `nosniff`: an image is never read as another type. */
-function isSafeAlone(contentType: string): boolean {
-  return INLINE.has(contentType) && contentType.startsWith('image/');
-}
-
 /**
  * The headers that tell the client, or the web server in front, where to get the bytes. `undefined` if the application
  * sends the bytes itself: for `proxy`, and for `x-sendfile` if there is no file at the path. An address of the storage
@@ -59,7 +48,7 @@ export async function headersToElsewhere(
   const { location, name, contentType } = file;
   if (downloads === 'proxy') return undefined;
   if (downloads === 'redirect') {
-    const disposition = asked ?? (isSafeAlone(contentType) ? 'inline' : 'attachment');
+    const disposition = asked ?? dispositionAlone(contentType);
     const expiresAt = new Date(Date.now() + ADDRESS_LIFETIME);
     const cacheControl = cacheControlOf(file, storage);
     const request = { expiresAt, disposition, name, contentType: typeOf(file), cacheControl } as const;
@@ -80,10 +69,6 @@ export async function headersToElsewhere(
  */
 export function typeOf({ contentType, charset }: ManagedFile): string {
   return charset === null ? contentType : `${contentType}; charset=${charset}`;
-}
-
-function dispositionOf({ name, contentType }: ManagedFile): string {
-  return dispositionFor(name, INLINE.has(contentType) ? 'inline' : 'attachment');
 }
 
 /** Waits until the content has bytes or has ended: an earlier failure can still be answered with an error. */

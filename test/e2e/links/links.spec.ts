@@ -14,11 +14,27 @@ import { storageWith } from '../../support/storage-with.js';
 const OLD = 'the old secret, which is long enough';
 const NEW = 'the new secret, which is long enough';
 const anna = { type: 'user', id: 'anna' };
+const PNG = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'base64',
+);
 
 async function linksApp(platform: Platform = 'express', options: Partial<FilesModuleOptions> = {}) {
   const app = await startApp({ platform, options: { links: { secrets: [NEW] }, ...options } });
   const { id } = await newFile(app);
   return { app, id, links: app.app.get(FilesLinks) };
+}
+
+/** Links of a storage that signs addresses, and what it is asked for. */
+async function signingApp() {
+  const asked: unknown[] = [];
+  const storage = storageWith({
+    temporaryUrl: async (location, request) => {
+      asked.push({ location, ...request });
+      return 'https://bytes.example/signed';
+    },
+  });
+  return { asked, ...(await linksApp('express', { storages: { default: storage } })) };
 }
 
 /** A file of Anna's. */
@@ -225,23 +241,30 @@ describe('links', () => {
   });
 
   it('come from storages that make links, unless they are for one actor', async () => {
-    const asked: unknown[] = [];
-    const storage = storageWith({
-      temporaryUrl: async (location, request) => {
-        asked.push({ location, ...request });
-        return 'https://bytes.example/signed';
-      },
-    });
-    const { app, id, links } = await linksApp('express', { storages: { default: storage } });
+    const { app, id, links, asked } = await signingApp();
     const { location } = await app.dataSource.getRepository(ManagedFile).findOneByOrFail({ id });
-    const link = await links.temporary(id, { purpose: 'inline' });
+    const link = await links.temporary(id);
     expect(link).toMatchObject({ url: 'https://bytes.example/signed', token: undefined });
     const { expiresAt } = link;
     expect(asked).toEqual([
-      { location, expiresAt, disposition: 'inline', name: 'a näme.txt', contentType: 'text/plain' },
+      { location, expiresAt, disposition: 'attachment', name: 'a näme.txt', contentType: 'text/plain' },
     ]);
     expect((await links.temporary(id, { actor: anna })).token).toBeDefined();
     expect((await links.oneTime(id)).token).toBeDefined();
+    expect(asked).toHaveLength(1);
+  });
+
+  it.each([
+    ['an image', 'inline', PNG, 'image/png'],
+    ['SVG', 'attachment', '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>', 'image/svg+xml'],
+    ['HTML', 'attachment', '<!doctype html><script>alert(1)</script>', 'text/html'],
+    ['text, without nosniff,', 'attachment', 'hello', 'text/plain'],
+  ])('ask the storage to send %s as %s', async (_, disposition, content, contentType) => {
+    const { app, links, asked } = await signingApp();
+    const files = app.app.get(FilesService);
+    const { id, location } = await files.create(Buffer.from(content), { name: 'a', owner: anna });
+    const { expiresAt } = await links.temporary(id, { purpose: 'inline' });
+    expect(asked).toEqual([{ location, expiresAt, disposition, name: 'a', contentType }]);
   });
 
   it('are permanent where the storage is public', async () => {
