@@ -18,7 +18,7 @@ export type DownloadWay =
 export interface CachedFile {
   /** The file's id. */
   readonly id: string;
-  /** The owner's type; null for none. */
+  /** The owner's type; null for none. The owner of a derived file is here that of its original. */
   readonly ownerType: string | null;
   /** The owner's id; null for none. */
   readonly ownerId: string | null;

@@ -132,7 +132,12 @@ export class Storage {
     return this.#adapter.nameOf?.(location) ?? location.slice(location.lastIndexOf('/') + 1);
   }
 
-  /** `Cache-Control` of a download. */
+  /** Whether `Cache-Control` is chosen by the file. */
+  get choosesCacheControl(): boolean {
+    return typeof this.#cacheControl === 'function';
+  }
+
+  /** `Cache-Control` of a download. For a derived file, give the owner of its original. */
   cacheControlOf(file: CachedFile): string {
     return typeof this.#cacheControl === 'function' ? this.#cacheControl(file) : this.#cacheControl;
   }

@@ -14,12 +14,12 @@ const ADDRESS_LIFETIME = 60_000;
  * The headers of a file's content, besides its type and length. A 304 has them, too, so that the client learns their
  * changes.
  */
-export function downloadHeaders(file: ManagedFile, storage: Storage): Record<string, string> {
+export function downloadHeaders(file: ManagedFile, storage: Storage, cacheControl: string): Record<string, string> {
   return {
     'Content-Disposition': dispositionFor(file.name, dispositionOf(file.contentType)),
     'X-Content-Type-Options': 'nosniff',
     'Content-Security-Policy': "sandbox; default-src 'none'",
-    'Cache-Control': cacheControlOf(file, storage),
+    'Cache-Control': cacheControl,
     'Accept-Ranges': storage.can('read') ? 'bytes' : 'none',
     ...validatorHeaders(validatorsOf(file)),
   };
@@ -29,9 +29,8 @@ export function downloadHeaders(file: ManagedFile, storage: Storage): Record<str
  * Adds `no-transform`: a proxy that compresses the content makes other bytes of it, which the strong ETag and the
  * ranges do not fit.
  */
-function cacheControlOf(file: ManagedFile, storage: Storage): string {
-  const chosen = storage.cacheControlOf(file);
-  return /(^|,)\s*no-transform\s*(,|$)/i.test(chosen) ? chosen : `${chosen}, no-transform`;
+export function untransformed(cacheControl: string): string {
+  return /(^|,)\s*no-transform\s*(,|$)/i.test(cacheControl) ? cacheControl : `${cacheControl}, no-transform`;
 }
 
 /**
@@ -42,6 +41,7 @@ function cacheControlOf(file: ManagedFile, storage: Storage): string {
 export async function headersToElsewhere(
   file: ManagedFile,
   storage: Storage,
+  cacheControl: string,
   asked?: 'attachment',
 ): Promise<Record<string, string> | undefined> {
   const { downloads } = storage;
@@ -50,7 +50,6 @@ export async function headersToElsewhere(
   if (downloads === 'redirect') {
     const disposition = asked ?? dispositionAlone(contentType);
     const expiresAt = new Date(Date.now() + ADDRESS_LIFETIME);
-    const cacheControl = cacheControlOf(file, storage);
     const request = { expiresAt, disposition, name, contentType: typeOf(file), cacheControl } as const;
     return { Location: await storage.temporaryUrl(location, request), 'Cache-Control': 'private, no-store' };
   }

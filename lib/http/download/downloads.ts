@@ -6,6 +6,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { FileChangedError } from '../../errors/files.errors.js';
 import { PreconditionFailedError, RangeNotSatisfiableError } from '../../errors/requests.errors.js';
+import { isDerived } from '../../files/derived/derived-rows.js';
 import { assertReadable } from '../../files/scan/scan-state.js';
 import { FilesService } from '../../files/files.service.js';
 import type { ManagedFile } from '../../files/managed-file.entity.js';
@@ -14,7 +15,7 @@ import { StorageRegistry } from '../../storage/storage-registry.js';
 import { requestedRange } from './byte-range.js';
 import { DOWNLOAD_IDLE_TIMEOUT, watchContent, watchDeparture } from './departure.js';
 import type { PlatformResponse } from './departure.js';
-import { downloadHeaders, headersToElsewhere, opened, typeOf } from './download.js';
+import { downloadHeaders, headersToElsewhere, opened, typeOf, untransformed } from './download.js';
 import { wantedDigest } from './wanted-digest.js';
 import { evaluatePreconditions, isRangeOfCurrent } from './preconditions.js';
 import { rawRequest } from '../form/raw-body.js';
@@ -74,7 +75,8 @@ export class Downloads {
     const isHead = request.method === 'HEAD';
     if (verdict === 'failed' && (isHead || !this.#isRedirected(file))) throw new PreconditionFailedError(file.id);
     // Before anything is opened or used up: `cacheControl` of the application may fail.
-    const headers = this.#headersOf(file, request);
+    const cacheControl = await this.#cacheControlOf(file);
+    const headers = this.#headersOf(file, request, cacheControl);
     if (verdict === 'unmodified') {
       this.#setHeaders(headers, context);
       this.#setStatus(context, HttpStatus.NOT_MODIFIED);
@@ -83,7 +85,7 @@ export class Downloads {
     const isForPart = request.method === 'GET' && this.#hasRanges(file) && isRangeOfCurrent(request.headers, current);
     const range = isForPart ? this.#rangeOf(file, request.headers.range, context) : undefined;
     if (!isHead) await beforeBody?.();
-    const elsewhere = await this.#elsewhere(file, request, disposition);
+    const elsewhere = await this.#elsewhere(file, request, cacheControl, disposition);
     if (elsewhere) return this.#sendElsewhere(file, elsewhere, headers, context);
     const body = isHead ? Readable.from([]) : await opened(await this.files.stream(file, range), file);
     // @fastify/compress ignores `no-transform`, but respects this header.
@@ -125,12 +127,13 @@ export class Downloads {
   async #elsewhere(
     file: ManagedFile,
     { method, headers }: IncomingMessage,
+    cacheControl: string,
     disposition: 'attachment' | undefined,
   ): Promise<Record<string, string> | undefined> {
     const storage = this.storages.of(file);
     const isConditional = headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined;
     if (method === 'HEAD' || (isConditional && typeof storage.downloads === 'object')) return undefined;
-    return headersToElsewhere(file, storage, disposition);
+    return headersToElsewhere(file, storage, cacheControl, disposition);
   }
 
   #notYet(context: ExecutionContext): undefined {
@@ -195,9 +198,24 @@ export class Downloads {
     return this.storages.of(file).can('read');
   }
 
+  /**
+   * Chosen for a derived file by the owner of its original, which decides about access, too. If the original is gone,
+   * no owner is left to choose by.
+   */
+  async #cacheControlOf(file: ManagedFile): Promise<string> {
+    const storage = this.storages.of(file);
+    if (!isDerived(file) || !storage.choosesCacheControl) return untransformed(storage.cacheControlOf(file));
+    const [original] = await this.files.findMany([file.ownerId ?? '']);
+    if (!original) return untransformed('private, no-cache');
+    const { ownerType, ownerId } = original;
+    const { id, contentType } = file;
+    return untransformed(storage.cacheControlOf({ id, contentType, ownerType, ownerId }));
+  }
+
   /** Throws if one of them has a value that no header can have. */
-  #headersOf(file: ManagedFile, request: IncomingMessage): Record<string, string> {
-    const headers = { ...downloadHeaders(file, this.storages.of(file)), ...wantedDigest(request.headers, file) };
+  #headersOf(file: ManagedFile, request: IncomingMessage, cacheControl: string): Record<string, string> {
+    const chosen = downloadHeaders(file, this.storages.of(file), cacheControl);
+    const headers = { ...chosen, ...wantedDigest(request.headers, file) };
     for (const [name, value] of Object.entries(headers)) validateHeaderValue(name, value);
     return headers;
   }

@@ -4,6 +4,7 @@ import { Test } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { FilesAccess, FilesModule, OwnerPolicy } from 'nestjs-files';
 import { DerivedFile } from 'nestjs-files/hooks';
+import type { CacheControl } from 'nestjs-files/storage';
 import { describe, expect, it } from 'vitest';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { IN_MEMORY } from '../../support/databases.js';
@@ -88,6 +89,25 @@ describe.each(PLATFORMS)('the address of a derived file on %s', (platform) => {
     const access = app.app.get(FilesAccess);
     expect(await access.can({ type: 'user', id: 'anna' }, 'delete', preview!)).toBe(false);
     expect((await app.fetch(`/files/${preview!.id}`, { user: 'ben', method: 'DELETE' })).status).toBe(404);
+  });
+
+  it('has the Cache-Control that its original has by its owner, also by its own id', async () => {
+    const cacheControl: CacheControl = ({ ownerType }) =>
+      ownerType === 'user' ? 'private, no-cache' : 'public, max-age=86400';
+    const app = await derivedApp({
+      platform,
+      providers: [Previews, Packages],
+      options: { cascade: { package: true }, storages: { default: memoryStorage({ cacheControl }) } },
+    });
+    const { id } = await app.create('hello');
+    await app.preview(id);
+    const [preview] = await app.rows.findBy({ ownerType: 'file' });
+    const paths = [`/files/${id}/content`, `/files/${id}/preview`, `/files/${preview!.id}/content`];
+    const told = async (user: string) =>
+      Promise.all(paths.map(async (path) => (await app.fetch(path, { user })).headers.get('cache-control')));
+    expect(new Set(await told('anna'))).toEqual(new Set(['private, no-cache, no-transform']));
+    await app.files.transferOwnership(id, { ownerType: 'package', ownerId: 'public' });
+    expect(new Set(await told('ben'))).toEqual(new Set(['public, max-age=86400, no-transform']));
   });
 
   it('makes what was never made, however often it is asked, by one job', async () => {
