@@ -17,7 +17,7 @@ import { UploadBeginnings } from './upload-beginnings.js';
 import { UploadCompletion } from './upload-completion.js';
 import { UploadEndings } from './upload-endings.js';
 import { begunOf, partCount, partNumbers, sizeOfPart, wholeParts } from './upload-parts.js';
-import { findRow } from './upload-rows.js';
+import { findRow, isForActor } from './upload-rows.js';
 
 /**
  * Uploads that clients send directly to the storage. This service is for the application's own code: it does not check
@@ -101,15 +101,16 @@ export class DirectUploads {
   }
 
   /**
-   * As `complete`, and tells whether the file has the owner that the upload was for: it may have been given away since
-   * it was completed.
+   * As `complete`, and tells whether the file is theirs who began the upload: this call made it, or they are its owner.
+   * If another call made it, it may be another's, and have changed since.
    * @internal
    */
   completeOnce(id: string, by?: ByActor): Promise<{ file: ManagedFile; isTheirs: boolean }> {
     return this.transactor.staying(async () => {
       const row = await this.#find(id, by);
-      const file = await this.completion.complete(row);
-      return { file, isTheirs: file.ownerType === row.ownerType && file.ownerId === row.ownerId };
+      const { file, isNew } = await this.completion.completeOnce(row);
+      const isKept = file.ownerType === row.ownerType && file.ownerId === row.ownerId;
+      return { file, isTheirs: isNew || (isKept && isForActor(row)) };
     });
   }
 

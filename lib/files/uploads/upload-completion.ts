@@ -28,13 +28,19 @@ import type { CheckedDirectUploadOptions } from './direct-upload-options.js';
 import { FileUpload } from './file-upload.entity.js';
 import { UploadEndings } from './upload-endings.js';
 import { begunOf, missingParts } from './upload-parts.js';
-import { actorOf, announced, endRow, isResumableRow, lengthOf, prolongRow } from './upload-rows.js';
+import { actorOf, announced, endRow, isForActor, isResumableRow, lengthOf, prolongRow } from './upload-rows.js';
 import { ownerOf } from '../owner-reference.js';
 
 // No content needs more for its type to be found.
 const HEAD_SIZE = 64 * 1024;
 
 type ContentFacts = Pick<StoredFile, 'contentType' | 'charset' | 'size' | 'hash' | 'hashAlgorithm'>;
+
+export interface CompletedUpload {
+  readonly file: ManagedFile;
+  /** Whether this call made the file. */
+  readonly isNew: boolean;
+}
 
 /** After one of these errors, the upload can no longer become a file. */
 const FINAL = [
@@ -68,21 +74,33 @@ export class UploadCompletion {
    * are read again.
    */
   async complete(row: FileUpload, hash?: string): Promise<ManagedFile> {
-    if (row.endedAt) return this.fileOf(row);
+    const { file } = await this.completeOnce(row, hash);
+    return file;
+  }
+
+  /** As `complete`, and tells whether this call made the file. */
+  async completeOnce(row: FileUpload, hash?: string): Promise<CompletedUpload> {
+    if (row.endedAt) return this.#earlier(row);
     let found: ContentFacts;
     try {
       found = await this.#receive(row, this.storages.of(row), hash);
     } catch (error) {
       // The upload was completed or given up meanwhile, which caused the failure. PostgreSQL answers no question in a
       // transaction that has failed: then the failure itself is told.
-      if (await this.#hasEnded(row).catch(() => false)) return this.fileOf(row);
+      if (await this.#hasEnded(row).catch(() => false)) return this.#earlier(row);
       throw await this.#ending(row, error);
     }
     try {
-      return (await this.#commit(row, found)) ?? (await this.fileOf(row));
+      const file = await this.#commit(row, found);
+      return file ? { file, isNew: true } : await this.#earlier(row);
     } catch (error) {
       throw await this.#ending(row, error);
     }
+  }
+
+  /** The file that another call has made. */
+  async #earlier(row: FileUpload): Promise<CompletedUpload> {
+    return { file: await this.fileOf(row), isNew: false };
   }
 
   /** Whether the upload has become a file, and that is still there. */
@@ -207,10 +225,7 @@ export class UploadCompletion {
 
   /** An upload for somebody else than who began it is attached already. */
   #draftOf(row: FileUpload): Pick<ManagedFile, 'expiresAt'> {
-    const owner = ownerOf(row);
-    const actor = actorOf(row);
-    const isOwn = owner?.type === actor?.type && owner?.id === actor?.id;
-    return { expiresAt: isOwn ? this.drafts.expiryOfNew(owner) : null };
+    return { expiresAt: isForActor(row) ? this.drafts.expiryOfNew(ownerOf(row)) : null };
   }
 
   /** Gives the upload up if it can no longer become a file after this error. Returns the error. */

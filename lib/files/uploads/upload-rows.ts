@@ -67,6 +67,11 @@ export function actorOf({ actorType, actorId }: FileUpload): Actor | null {
   return actorType === null || actorId === null ? null : { type: actorType, id: actorId };
 }
 
+/** Whether the file will belong to who began the upload. */
+export function isForActor(row: FileUpload): boolean {
+  return row.ownerType === row.actorType && row.ownerId === row.actorId;
+}
+
 /** The usage that an open upload reserves for its owner. */
 export function announced({ size }: FileUpload): { bytes: number; count: number } {
   return { bytes: size, count: 1 };

@@ -54,8 +54,8 @@ export abstract class DirectUploadsEndpoints {
   }
 
   /**
-   * Answers the file, as an upload through the application does. Another call answers the same, unless the file was
-   * given away meanwhile.
+   * Answers the file, as an upload through the application does. Another call answers it to its owner, and to who may
+   * read it.
    */
   @Post(':id/complete')
   async complete(@Param('id') id: string, @CallContext() context: ExecutionContext): Promise<PublicFile> {

@@ -161,6 +161,23 @@ describe.each(PLATFORMS)('uploads to the storage on %s', (platform) => {
     expect(await app.get(DirectUploads).complete(id)).toMatchObject({ id, ownerId: 'ben' });
   });
 
+  it('tell nothing more of a file that they made for another owner, to who may not read it', async () => {
+    const { call, direct, app } = await start(platform);
+    const [ada, owner] = [
+      { type: 'user', id: 'ada' },
+      { type: 'package', id: '7' },
+    ];
+    const begun = await app.get(DirectUploads).begin({ name: 'a.txt', size: 5, actor: ada, owner });
+    const { id, url } = begun as BegunWhole;
+    direct.send(url, '12345');
+    const path = `/files/uploads/${id}/complete`;
+    expect(await call('POST', path, 'ada')).toMatchObject({ status: 201, body: { id, ownerType: 'package' } });
+    await app.get(FilesService).rename(id, 'secret.txt');
+    const again = await call('POST', path, 'ada');
+    expect(again).toMatchObject({ status: 404, body: { code: 'FILES_FILE_NOT_FOUND' } });
+    expect(JSON.stringify(again)).not.toContain('secret');
+  });
+
   it('end when they are given up', async () => {
     const { call, direct, begin } = await start(platform);
     const { id, url } = await begin('ada', 5);
