@@ -70,11 +70,11 @@ export class FilesAccess {
   }
 
   /**
-   * The addresses of those files that the actor may read, by their ids: `FilesService.addressesOf()` for a list that
-   * the actor sees. One statement for the files; each policy is asked as in `allowed()`.
+   * The addresses of those files that the actor may download, by their ids: `FilesService.addressesOf()` for a list
+   * that the actor sees. One statement for the files; each policy is asked for `stream` as in `allowed()`.
    */
   async addressesOf(actor: Actor | null, ids: readonly string[]): Promise<Map<string, string>> {
-    return this.files.addressesOf(await this.allowed(actor, 'read', await this.files.findMany(ids)));
+    return this.files.addressesOf(await this.allowed(actor, 'stream', await this.files.findMany(ids)));
   }
 
   /**

@@ -276,7 +276,7 @@ export class FilesService {
    * The address of each file's bytes by its id, for a list of records: that of its storage where everybody may read it,
    * otherwise the path of the library's route, which checks access. Missing files are left out, and those whose content
    * nobody gets, because it is not scanned yet or not clean. One statement, and none for files that are given as rows.
-   * `FilesAccess.addressesOf()` leaves out what an actor may not read. Throws `CapabilityMissingError` without the
+   * `FilesAccess.addressesOf()` leaves out what an actor may not download. Throws `CapabilityMissingError` without the
    * routes.
    */
   async addressesOf(files: readonly (string | ManagedFile)[]): Promise<Map<string, string>> {

@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { Controller, Get, Headers, Injectable, Param, StreamableFile } from '@nestjs/common';
+import type { Provider } from '@nestjs/common';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import { unzipSync, Zip, ZipPassThrough } from 'fflate';
 import {
   FileField,
+  FilePolicy,
   FilesAccess,
   FilesService,
   OwnershipTransferTask,
@@ -14,7 +16,14 @@ import {
   TaskQueue,
   WithTaskQueue,
 } from 'nestjs-files';
-import type { Actor, FileOwnerPolicy, FilesModuleOptions, ManagedFile } from 'nestjs-files';
+import type {
+  Actor,
+  FileAccessPolicy,
+  FileOperation,
+  FileOwnerPolicy,
+  FilesModuleOptions,
+  ManagedFile,
+} from 'nestjs-files';
 import { FileTransfer } from 'nestjs-files/entities';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import type { Storage } from 'nestjs-files/storage';
@@ -32,6 +41,7 @@ import { expect, it } from 'vitest';
 import { examplesNotRun } from '../../support/doc-examples.js';
 import { newDirectory } from '../../support/files-directory.js';
 import { formWith, startApp, uploadFile } from '../../support/http-app.js';
+import { storageWith } from '../../support/storage-with.js';
 
 @Entity()
 @OwnsFiles('album')
@@ -84,8 +94,8 @@ export class AlbumArchives {
   @Get(':id/photos.zip')
   async download(@Param('id') id: string, @Headers('x-user') user: string) {
     const { results } = await this.files.scan({ ownerType: 'album', ownerId: id, limit: 1000 });
-    const readable = await this.access.allowed({ type: 'user', id: user }, 'read', results);
-    return new StreamableFile(Readable.from(zipOf(this.files, readable)), { type: 'application/zip' });
+    const allowed = await this.access.allowed({ type: 'user', id: user }, 'stream', results);
+    return new StreamableFile(Readable.from(zipOf(this.files, allowed)), { type: 'application/zip' });
   }
 }
 
@@ -200,12 +210,20 @@ class AlbumPolicy implements FileOwnerPolicy {
   }
 }
 
-async function start(options: Partial<FilesModuleOptions> = {}) {
+/** Nobody downloads a file with this name, also who may see it. */
+@FilePolicy()
+class ClosedBytes implements FileAccessPolicy {
+  allows(operation: FileOperation, _: Actor | null, { name }: ManagedFile): boolean | null {
+    return operation === 'stream' && name === 'closed.txt' ? false : null;
+  }
+}
+
+async function start(options: Partial<FilesModuleOptions> = {}, policies: Provider[] = []) {
   const app = await startApp({
     options: { cascade: { album: true }, ...options },
     imports: [TypeOrmModule.forFeature([Album, Version])],
     controllers: [AlbumArchives, AlbumLists],
-    providers: [Albums, Versions, AlbumPolicy, HistoryExport],
+    providers: [Albums, Versions, AlbumPolicy, HistoryExport, ...policies],
   });
   const files = app.app.get(FilesService);
   const queue = app.app.get(TaskQueue);
@@ -233,7 +251,7 @@ it('runs every example of the recipes', async () => {
   expect(await examplesNotRun('recipes/audit-export.md', import.meta.url)).toEqual([]);
 });
 
-it('sends a zip of the files that the user may read', async () => {
+it('sends a zip of the files that the user may download', async () => {
   const { fetch, save, files, albums, make } = await start();
   const { id } = await save('One', 'cover', 'cover');
   const large = await make('x'.repeat(300_000), 'large.txt');
@@ -248,6 +266,14 @@ it('sends a zip of the files that the user may read', async () => {
   expect(unzipSync(new Uint8Array(await nothing.arrayBuffer()))).toEqual({});
   expect(await albums.count()).toBe(1);
   expect((await files.search()).count).toBe(3);
+});
+
+it('leaves out of a zip what the user may see, and not download', async () => {
+  const { fetch, save } = await start({}, [ClosedBytes]);
+  const { id } = await save('One', 'open', 'closed');
+  const response = await fetch(`/albums/${id}/photos.zip`, { user: 'ada' });
+  const entries = Object.keys(unzipSync(new Uint8Array(await response.arrayBuffer())));
+  expect(entries).toEqual(['1 open.txt']);
 });
 
 it('keeps versions, restores one, and removes the bytes of one that goes', async () => {
@@ -305,6 +331,15 @@ it('lists records with addresses, and asks the policy once', async () => {
   );
   const cover = await fetch(list.find(({ id }) => id % 2 === 1)?.cover ?? '', { user: 'ada' });
   expect(cover.status).toBe(200);
+});
+
+it('lists no address of what the user may see, and not download', async () => {
+  const everybody = storageWith({ publicUrl: async (location) => `https://bytes.example/${location}` });
+  const { fetch, save } = await start({ storages: { default: everybody } }, [ClosedBytes]);
+  for (const cover of ['closed', 'even', 'open']) await save(cover, cover);
+  const list = (await (await fetch('/albums', { user: 'ada' })).json()) as { title: string; cover: string | null }[];
+  const listed = list.filter(({ cover }) => cover?.startsWith('https://bytes.example/')).map(({ title }) => title);
+  expect(listed).toEqual(['open']);
 });
 
 it('keeps the files of tenants apart', async () => {
