@@ -2,6 +2,7 @@ import type { FieldProblem } from '../errors/file-problem.js';
 import { OwnerConflictError } from '../errors/ownership.errors.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
+import type { Claimant } from './guard/change-rights.js';
 import { rowOwner } from './guard/row-owners.js';
 import type { RowOwners, WantedOwner } from './guard/row-owners.js';
 import { OwnershipTransferTask } from './ownership-transfer.task.js';
@@ -29,8 +30,8 @@ export interface CheckedClaim extends FileClaim {
   /** The decorated field, the same for all copies of the DTO. */
   readonly rule: object;
   readonly allowUnowned: boolean;
-  /** Whether the actor has to have the right to change the owner. */
-  readonly authorize: boolean;
+  /** The actor who has to have the right to change the owner. */
+  readonly claimant: Claimant | undefined;
   /** The state of the file at the early check. */
   readonly seen: SeenState;
   /** Whether it is unknown if the actor may see the file. Then a refusal must not reveal that the file exists. */
@@ -74,8 +75,8 @@ export class FileClaims implements TransferTarget {
     return this.first.property;
   }
 
-  get authorize(): boolean {
-    return this.#claims.some(({ authorize }) => authorize);
+  get claimants(): Claimant[] {
+    return this.#claims.flatMap(({ claimant }) => claimant ?? []);
   }
 
   /** The terms of the strictest claim. */

@@ -51,7 +51,7 @@ class StatedTarget implements TransferTarget {
   readonly field = null;
   readonly from = 'anyone';
   readonly seen = undefined;
-  readonly authorize = false;
+  readonly claimants = [];
   readonly wanted = [];
 
   constructor(

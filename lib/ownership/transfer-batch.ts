@@ -93,7 +93,9 @@ async function transferAll(
   );
   const owners = transfers.map(({ target }) => target.owner(outcome, rows));
   if (trace) trace.owners = owners;
-  await ChangeRights.find(queue.unit)?.assert(owners.filter((_, index) => transfers[index]?.target.authorize));
+  await ChangeRights.find(queue.unit)?.assert(
+    owners.map((owner, index) => ({ owner, claimants: transfers[index]?.target.claimants ?? [] })),
+  );
   // An owner that was removed in the meantime is refused. Otherwise its row is locked. So a later removal waits for
   // this transaction, and sees the owner's files.
   const unwritten = owners.filter((owner) => !rows.isWritten(owner));

@@ -1,5 +1,6 @@
 import type { FieldProblem } from '../errors/file-problem.js';
 import type { OwnerReference } from '../files/owner-reference.js';
+import type { Claimant } from './guard/change-rights.js';
 import type { RowOwners, WantedOwner } from './guard/row-owners.js';
 import type { CallOutcome } from './call-outcome.js';
 import type { Move, TransferOutcome } from './statements/transfer-statements.js';
@@ -9,8 +10,8 @@ export interface TransferTarget {
   readonly field: string | null;
   readonly from: Move['from'];
   readonly seen: Move['seen'];
-  /** Whether the actor has to have the right to change the owner. */
-  readonly authorize: boolean;
+  /** The actors who have to have the right to change the owner. */
+  readonly claimants: readonly Claimant[];
   /** The owners to find by the rows that name the file. Empty if the application stated the owner. */
   readonly wanted: readonly WantedOwner[];
   /**

@@ -37,7 +37,7 @@ export async function attachUploads(uploads: readonly QueuedUpload[], queue: Uni
   const rows = await RowOwners.written(unit.manager, wanted);
   const placed = uploads.map(({ staged, target }): PlacedFile => ({ staged, ...target.resolve(outcome, rows) }));
   const unsaved = unsavedOf(placed, rows);
-  await ChangeRights.find(unit)?.assert(placed.filter(({ authorize }) => authorize).map(({ owner }) => owner));
+  await ChangeRights.find(unit)?.assert(placed);
   // A nested unit of work may have validated the same DTO, and attached its files.
   const fresh = placed.filter(({ staged }) => staged.fileIn(unit) === undefined);
   const files = new Map<StagedFile, ManagedFile>();

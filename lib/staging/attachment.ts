@@ -1,4 +1,5 @@
 import type { OwnerReference } from '../files/owner-reference.js';
+import type { Claimant } from '../ownership/guard/change-rights.js';
 import type { RowOwners } from '../ownership/guard/row-owners.js';
 import type { CallOutcome } from '../ownership/call-outcome.js';
 import type { StagedFile } from './staged-file.js';
@@ -11,8 +12,8 @@ export interface Attachment {
   readonly entities: readonly object[];
   /** Whether the application chose the owner itself, whose row need not name the file. */
   readonly isChosen: boolean;
-  /** Whether the actor has to have the right to change the owner. */
-  readonly authorize: boolean;
+  /** The actors who have to have the right to change the owner. */
+  readonly claimants: readonly Claimant[];
   /** For messages: the DTO's field, or the task. */
   readonly place: string;
   readonly attachAs: AttachAs;

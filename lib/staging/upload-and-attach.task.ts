@@ -73,7 +73,7 @@ class StatedAttachment implements AttachmentTarget {
       owner: { type: this.ownerType, id },
       entities: [idHolder(root, this.#steps) as object],
       isChosen: true,
-      authorize: false,
+      claimants: [],
       place: TASK,
       attachAs,
       field,

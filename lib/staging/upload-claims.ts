@@ -1,4 +1,5 @@
 import { OwnerConflictError } from '../errors/ownership.errors.js';
+import type { Claimant } from '../ownership/guard/change-rights.js';
 import { rowOwner } from '../ownership/guard/row-owners.js';
 import type { RowOwners } from '../ownership/guard/row-owners.js';
 import { receivedOf } from '../ownership/call-outcome.js';
@@ -14,8 +15,8 @@ import type { UploadRule } from './upload-rule.js';
 /** A field of a DTO that names a staged file. */
 export interface UploadClaim extends FileClaim {
   readonly rule: UploadRule;
-  /** Whether the actor has to have the right to change the owner. */
-  readonly authorize: boolean;
+  /** The actor who has to have the right to change the owner. */
+  readonly claimant: Claimant | undefined;
   /**
    * All files that the field names, in their order; for those that did not come with the call, their ids. Undefined
    * unless the field is a list.
@@ -62,7 +63,7 @@ export class UploadClaims implements AttachmentTarget {
       owner: { type: ownerType, id },
       entities: [...new Set(found.flatMap(({ owner }) => owner.entities))],
       isChosen: false,
-      authorize: received.some(({ authorize }) => authorize),
+      claimants: received.flatMap(({ claimant }) => claimant ?? []),
       place: `${dtoName}.${property}`,
       attachAs: rule.attachAs,
       field: rule.field,

@@ -78,10 +78,11 @@ function constraintOf(rule: UploadRule, validationOptions: FileFieldValidationOp
       begin: (args) => void queueFor(args, rule),
       checker: async (args) => {
         const { unit } = queueFor(args, rule);
+        // Before any claim is made in the name of the actor: a failure to find out who it is ends the validation.
+        const { actor } = await TransferRuntime.of(unit.dataSource).actor();
         const others = othersIn((args.object as Record<string, unknown>)[args.property]);
         if (others.length === 0 || rule.attachAs !== 'id')
           return (file) => refusalOf(file, { ...rule, property: args.property });
-        const { actor } = await TransferRuntime.of(unit.dataSource).actor();
         const uploads = await finishedUploads(unit.manager, others);
         return (file) => refusalOf(file, { ...rule, property: args.property }, { actor, uploads });
       },
@@ -89,8 +90,8 @@ function constraintOf(rule: UploadRule, validationOptions: FileFieldValidationOp
         const queue = queueFor(args, rule);
         const value: unknown = (args.object as Record<string, unknown>)[args.property];
         const list = Array.isArray(value) ? value.map((id: string) => findStagedFile(id) ?? id) : undefined;
-        const authorize = wantChange(queue, rule.ownerType, rule.authorize, `${args.targetName}.${args.property}`);
-        const claim = { ...claimOf(rule, args.object, args.property), authorize };
+        const claimant = wantChange(queue, rule.ownerType, rule.authorize, `${args.targetName}.${args.property}`);
+        const claim = { ...claimOf(rule, args.object, args.property), claimant };
         for (const file of files) {
           const fileId = file.id;
           const staged = findStagedFile(fileId);

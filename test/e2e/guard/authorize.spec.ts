@@ -1,10 +1,11 @@
 import { Body, Controller, Injectable, Param, Patch, Post, Put, ValidationPipe } from '@nestjs/common';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
-import { IsOptional } from 'class-validator';
+import { IsOptional, validateOrReject } from 'class-validator';
 import { Column, Entity, IsNull, PrimaryGeneratedColumn, Repository } from 'typeorm';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import {
   FileField,
+  FilesAccess,
   OwnerPolicy,
   OwnsFiles,
   TaskQueue,
@@ -61,9 +62,28 @@ class UnwatchedDto {
   @TransferOwnership('shelf', AUTHORIZED) fileId!: string;
 }
 
+interface ImportedRow {
+  user: string;
+  fileId: string;
+  /** @default a new dossier */
+  id?: number | 'of the row before';
+}
+
+@Injectable()
+class Importer {
+  constructor(@InjectRepository(Dossier) private readonly dossiers: Repository<Dossier>) {}
+
+  @WithTaskQueue() async importOne(creatorId: string, fileId: string, id?: number): Promise<Dossier> {
+    await validateOrReject(Object.assign(new DossierDto(), { fileId }));
+    return this.dossiers.save(id === undefined ? { creatorId, fileId } : { id, fileId });
+  }
+}
+
 @Controller('dossiers')
 class Dossiers {
   constructor(
+    private readonly access: FilesAccess,
+    private readonly importer: Importer,
     @InjectRepository(Dossier) private readonly dossiers: Repository<Dossier>,
     @InjectRepository(Folder) private readonly folders: Repository<Folder>,
     @InjectRepository(Sheet) private readonly sheets: Repository<Sheet>,
@@ -117,6 +137,25 @@ class Dossiers {
     await TaskQueue.detach(() => manager.query(`INSERT INTO dossier (id, "creatorId") VALUES (${id}, 'bob')`));
     return this.dossiers.save({ ...dto, id });
   }
+  /** All rows or none, each in the name of its user. */
+  @Post('import') @WithTaskQueue() async import(@Body('rows') rows: ImportedRow[]) {
+    const made: number[] = [];
+    for (const { user, fileId, id } of rows) {
+      const one = () => this.importer.importOne(user, fileId, id === 'of the row before' ? made.at(-1) : id);
+      made.push((await this.access.actAs({ type: 'user', id: user }, one)).id);
+    }
+    return { made };
+  }
+  @Patch(':id/noted') @WithTaskQueue() async noted(@Param('id') id: string, @Body() dto: DossierDto) {
+    const admin = { type: 'user', id: 'admin' };
+    await this.access.actAs(admin, () => this.dossiers.update({ id: Number(id) }, { code: 'noted' }));
+    return this.dossiers.save({ ...dto, id: Number(id) });
+  }
+  @Post('noted') @WithTaskQueue() async createNoted(@Body() { fileId }: DossierDto) {
+    const admin = { type: 'user', id: 'admin' };
+    const { id } = await this.access.actAs(admin, () => this.dossiers.save({ creatorId: 'admin' }));
+    return this.dossiers.save({ id, fileId: fileId ?? null });
+  }
   @Put(':id/file') @WithTaskQueue() upload(@Param('id') id: string, @Body() dto: UploadDto) {
     return this.dossiers.save({ ...dto, id: Number(id) });
   }
@@ -163,7 +202,7 @@ describe.each(both)('authorize on $name, $platform', ({ database, platform }) =>
       database: own.options,
       imports: [TypeOrmModule.forFeature([Dossier, Folder, Sheet])],
       controllers: [Dossiers],
-      providers: [DossierPolicy, FolderPolicy],
+      providers: [DossierPolicy, FolderPolicy, Importer],
       prepare: (nest) => void nest.useGlobalPipes(new ValidationPipe()),
     });
     theirs = String((await dossiers().save({ creatorId: 'bob', code: 'theirs' })).id);
@@ -214,7 +253,40 @@ describe.each(both)('authorize on $name, $platform', ({ database, platform }) =>
     expect((await send('PUT', `/${theirs}/file`, form(), 'bob')).status).toBe(200);
   });
 
-  it.each(['', '/late'])('asks nothing about a record that the call inserts: POST %s', async (path) => {
+  it('asks each actor who acts in one unit of work', async () => {
+    const mine = await dossiers().save({ creatorId: 'ada' });
+    const [bobs, adas] = [await own('bob'), await own()];
+    const bob = { user: 'bob', fileId: bobs, id: Number(theirs) };
+    const refused = await send('POST', '/import', { rows: [bob, { user: 'ada', fileId: adas, id: Number(theirs) }] });
+    expect(refused).toMatchObject({ status: 403, body: { code: 'FILES_ACCESS_DENIED' } });
+    expect(await stored(theirs)).toEqual({ creatorId: 'bob', fileId: null });
+    const rows = [bob, { user: 'ada', fileId: adas, id: mine.id }];
+    expect(await send('POST', '/import', { rows })).toMatchObject({ status: 201, body: { made: [bob.id, mine.id] } });
+    expect([await stored(theirs), await stored(String(mine.id))]).toMatchObject([{ fileId: bobs }, { fileId: adas }]);
+  });
+
+  it('asks an actor about a record that another one has inserted in the same unit of work', async () => {
+    const [one, other] = [await own('bob'), await own()];
+    const rows = [
+      { user: 'ada', fileId: await own() },
+      { user: 'bob', fileId: one },
+      { user: 'ada', fileId: other, id: 'of the row before' },
+    ];
+    expect(await send('POST', '/import', { rows })).toMatchObject({
+      status: 403,
+      body: { code: 'FILES_ACCESS_DENIED' },
+    });
+    expect(await dossiers().count()).toBe(1);
+  });
+
+  it('asks whose file it is, although the handler wrote the record in the name of another one', async () => {
+    const answer = await send('PATCH', `/${theirs}/noted`, { fileId: await own() });
+    expect(answer).toMatchObject({ status: 403, body: { code: 'FILES_ACCESS_DENIED' } });
+    expect(await stored(theirs)).toEqual({ creatorId: 'bob', fileId: null });
+    expect((await send('PATCH', `/${theirs}/noted`, { fileId: await own('bob') }, 'bob')).status).toBe(200);
+  });
+
+  it.each(['', '/late', '/noted'])('asks nothing about a record that the call inserts: POST %s', async (path) => {
     const fileId = await own();
     expect(await send('POST', path, { fileId })).toMatchObject({ status: 201, body: { fileId } });
   });

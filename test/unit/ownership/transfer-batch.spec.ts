@@ -36,7 +36,7 @@ function claim(
     owner: () => '7',
     rule: {},
     allowUnowned: false,
-    authorize: false,
+    claimant: undefined,
     seen: { ...seen, scan: null, replacedAt: 0 },
     isHidden: false,
     message: (reason, fileIds) => said('attachmentId', `${reason} ${fileIds.join(', ')}`),
