@@ -112,7 +112,7 @@ function withId(actor: Actor, id: string): Actor {
   return Object.create(Object.getPrototypeOf(actor) as object, { ...own, id: stated }) as Actor;
 }
 
-/** A call whose body is validated, decorated with `@WithTaskQueue()` or not. */
+/** A call, decorated with `@WithTaskQueue()` or not. */
 export class CallScope {
   /** The problems with files that the validation of the call found. */
   readonly problems: FieldProblem[] = [];

@@ -55,6 +55,9 @@ interface Acting {
   readonly isManager: boolean;
 }
 
+/** Stands for the actor where the library sees no call. One object, because lookups are grouped by it. */
+export const NOBODY: Promise<Actor | null> = Promise.resolve(null);
+
 const live = new Map<DataSource, TransferRuntime>();
 
 /** The runtimes that can read files. If an application is not closed, its runtime counts until its data source ends. */
@@ -141,9 +144,12 @@ export class TransferRuntime implements OnModuleInit {
     return (this.#ownerTypes ??= new Set(this.ownerEntities.map(({ ownerType }) => ownerType)));
   }
 
-  /** The actor who sees files now; undefined outside any call, where the application's own code sees all files. */
+  /**
+   * The actor who sees files now; undefined if there are no policies to ask. `NOBODY` where the library sees no call:
+   * there may be one all the same, such as a gateway's, and its client must not learn what files there are.
+   */
   viewer(): Promise<Actor | null> | undefined {
-    return this.sightOf && this.actors.known();
+    return this.sightOf && (this.actors.known() ?? NOBODY);
   }
 
   /** How the actor sees files that it does not own itself. */

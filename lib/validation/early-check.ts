@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { Actor } from '../actor/actor.js';
-import { TransferRuntime } from '../ownership/transfer-runtime.js';
+import { NOBODY, TransferRuntime } from '../ownership/transfer-runtime.js';
 import type { Sight } from '../ownership/transfer-runtime.js';
 import { unsafe } from '../ownership/statements/transfer-statements.js';
 import type { FileSnapshot, OwnershipState } from '../ownership/statements/transfer-statements.js';
@@ -95,7 +95,11 @@ export class EarlyCheck {
         viewer === undefined || (ownerType === actor?.type && ownerId === actor?.id);
       const others = files.filter((file) => !isShown(file));
       const sights = others.length > 0 ? await this.runtime.sight(actor ?? null, others) : undefined;
-      const sightOf = (file: FileSnapshot): Sight => (isShown(file) ? 'shown' : (sights?.get(file.id) ?? 'hidden'));
+      const sightOf = (file: FileSnapshot): Sight => {
+        const sight = isShown(file) ? 'shown' : (sights?.get(file.id) ?? 'hidden');
+        // Outside of calls, such as in a cron job, a claim for the record that has the file is left to its transfer.
+        return viewer === NOBODY && sight === 'hidden' ? 'unknown' : sight;
+      };
       seen.set(viewer, new Map(files.map((file) => [file.id, Object.assign(file, { sight: sightOf(file) })])));
     }
     return seen;

@@ -1,45 +1,18 @@
 import { HttpException, Injectable } from '@nestjs/common';
-import type { CallHandler, ExecutionContext, NestInterceptor, OnModuleInit } from '@nestjs/common';
+import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { Observable } from 'rxjs';
-import { UPLOAD_AS } from '../staging/upload-rule.js';
 import { FilesError } from '../errors/files-error.js';
 import type { FieldProblem } from '../errors/file-problem.js';
 import { CallScope, inCallScope } from '../actor/actor.js';
-import { decorationOf } from '../task-queue/task-queue.interceptor.js';
-import { carriesRule } from '../dto/dto-rules.js';
-import { RouteExplorer } from '../task-queue/route-explorer.js';
-import { TRANSFER_OWNERSHIP } from './rules/transfer-ownership.rule.js';
-import { hasFileRules } from './schema/with-files.js';
-
-/** The names of the rules about files in class-validator. */
-const FILE_RULES: ReadonlySet<string> = new Set([
-  'acceptFileStorage',
-  'acceptFileType',
-  'fileExists',
-  'maxFileSize',
-  TRANSFER_OWNERSHIP,
-  UPLOAD_AS,
-]);
 
 /**
- * Adds the code, and that of each field, to the answer of a call whose validation refused a file, if the answer has the
- * form of Nest's own pipes. Handlers whose parameters name no files are left alone.
+ * Opens the scope of a call, in which its validation finds out who acts. Adds the code, and that of each field, to the
+ * answer of a call whose validation refused a file, if the answer has the form of Nest's own pipes.
  */
 @Injectable()
-export class FieldProblemsInterceptor implements NestInterceptor, OnModuleInit {
-  readonly #concerned = new WeakMap<object, boolean>();
-
-  constructor(private readonly explorer: RouteExplorer) {}
-
-  onModuleInit(): void {
-    for (const { handler, bodyTypes, schemas } of this.explorer.routes()) {
-      if (bodyTypes.some(namesFiles) || schemas.some(({ schema }) => hasFileRules(schema)))
-        this.#concerned.set(handler, true);
-    }
-  }
-
+export class FieldProblemsInterceptor implements NestInterceptor {
+  // For every call: a handler may validate its input itself, or by a pipe whose class no metadata names.
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    if (!this.#isConcerned(context)) return next.handle();
     const call = new CallScope(context);
     // Inner interceptors may begin when they are called, or when they are subscribed to.
     return new Observable((subscriber) =>
@@ -55,22 +28,6 @@ export class FieldProblemsInterceptor implements NestInterceptor, OnModuleInit {
       ),
     );
   }
-
-  #isConcerned(context: ExecutionContext): boolean {
-    const handler = context.getHandler();
-    let isConcerned = this.#concerned.get(handler);
-    if (isConcerned === undefined) {
-      const prototype = context.getClass().prototype as object;
-      const types = (Reflect.getMetadata('design:paramtypes', prototype, handler.name) ?? []) as unknown[];
-      isConcerned = decorationOf(handler) !== undefined || types.some(namesFiles);
-      this.#concerned.set(handler, isConcerned);
-    }
-    return isConcerned;
-  }
-}
-
-function namesFiles(type: unknown): boolean {
-  return carriesRule(type, ({ name }) => FILE_RULES.has(name ?? ''));
 }
 
 function complete(error: unknown, problems: readonly FieldProblem[]): void {

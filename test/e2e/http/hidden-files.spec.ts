@@ -1,6 +1,14 @@
-import { Body, Controller, Injectable, Post, ValidationPipe } from '@nestjs/common';
-import { Type } from 'class-transformer';
-import { IsOptional, validate, ValidateNested } from 'class-validator';
+import {
+  BadRequestException,
+  Body,
+  Controller,
+  Injectable,
+  ParseArrayPipe,
+  Post,
+  ValidationPipe,
+} from '@nestjs/common';
+import { plainToInstance, Type } from 'class-transformer';
+import { IsOptional, validate, validateOrReject, ValidateNested } from 'class-validator';
 import { DataSource } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import { uuidV7 } from '../../../lib/files/file-id.js';
@@ -8,6 +16,7 @@ import {
   AcceptFileStorage,
   AcceptFileType,
   FileExists,
+  FilesAccess,
   FilesService,
   ManagedFile,
   MaxFileSize,
@@ -26,6 +35,9 @@ class LookDto {
   @IsOptional() @MaxFileSize(1) size?: string;
   @IsOptional() @FileExists({ each: true }) several?: string[];
 }
+class LooseDto {
+  @IsOptional() look?: unknown;
+}
 class NoteDto {
   @IsOptional() @AcceptFileType('image') @TransferOwnership('note') fileId?: string;
   @IsOptional() @TransferOwnership('note') plainId?: string;
@@ -43,6 +55,19 @@ class Notes {
   constructor(private readonly dataSource: DataSource) {}
 
   @Post('look') look(@Body() dto: LookDto) {
+    return { ...dto };
+  }
+  @Post('items') items(@Body('items', new ParseArrayPipe({ items: LookDto })) items: LookDto[]) {
+    return { items };
+  }
+  @Post('expected') expected(@Body(new ValidationPipe({ expectedType: LookDto })) dto: object) {
+    return { ...dto };
+  }
+  @Post('by-hand') async byHand(@Body() { look }: LooseDto) {
+    const dto = plainToInstance(LookDto, look);
+    const errors = await validate(dto);
+    if (errors.length > 0)
+      throw new BadRequestException(errors.flatMap(({ constraints }) => Object.values(constraints ?? {})));
     return { ...dto };
   }
   @Post('notes') @WithTaskQueue() async note(@Body() dto: NoteDto) {
@@ -70,12 +95,20 @@ class NotePolicy implements FileOwnerPolicy {
   }
 }
 
+@Injectable()
+class NoteImporter {
+  @WithTaskQueue() async importOne(id: string, dto: NoteDto) {
+    await validateOrReject(dto);
+    return { id, ...dto };
+  }
+}
+
 async function notesApp(platform: Platform, options: Partial<FilesModuleOptions> = {}) {
   const app = await startApp({
     platform,
     options: { cascade: { note: true }, ...options },
     controllers: [Notes],
-    providers: [NotePolicy],
+    providers: [NotePolicy, NoteImporter],
     prepare: (nest) => void nest.useGlobalPipes(new ValidationPipe({ transform: true })),
   });
   const files = app.app.get(FilesService);
@@ -111,6 +144,23 @@ describe.each(PLATFORMS)('a file that one may not see, on %s,', (platform) => {
       status: 400,
       body: { code: 'FILES_VALIDATION_FAILED', message: [`type: ${TEXT}`], problems: [{ code: 'FILE_UNAVAILABLE' }] },
     });
+  });
+
+  it.each<[string, (dto: object) => object]>([
+    ['/items', (dto) => ({ items: [dto] })],
+    ['/expected', (dto) => dto],
+    ['/by-hand', (dto) => ({ look: dto })],
+  ])('reads like one that is missing in POST %s, whose parameter does not name the DTO', async (path, bodyOf) => {
+    const { fileOf, send, answer } = await notesApp(platform);
+    for (const id of [await fileOf('user', 'bob'), await fileOf('note', 'closed')]) {
+      for (const field of ['exists', 'type', 'storage', 'size'])
+        expect(await answer(path, bodyOf({ [field]: id }))).toBe(await answer(path, bodyOf({ [field]: uuidV7() })));
+    }
+    expect(await send(path, bodyOf({ exists: uuidV7() }))).toMatchObject({
+      status: 400,
+      body: { code: 'FILES_VALIDATION_FAILED', problems: [{ code: 'FILE_UNAVAILABLE' }] },
+    });
+    expect((await send(path, bodyOf({ exists: await fileOf('user', 'ada') }))).status).toBe(201);
   });
 
   it('is refused before the handler runs where the policy of the owner says so', async () => {
@@ -187,6 +237,28 @@ describe.each(PLATFORMS)('a file that one may not see, on %s,', (platform) => {
       ['plainId: Choose a file of your own'],
       ['fileId: Only image, please'],
     ]);
+  });
+});
+
+describe('validation outside of any call', () => {
+  const refusedBy = async (dto: object): Promise<unknown[]> =>
+    (await validate(dto)).map(({ contexts }) => contexts?.['fileExists']);
+
+  it('sees no file that nobody may see, and those of the actor in whose name it runs', async () => {
+    const { app, fileOf } = await notesApp('express');
+    const [mine, open] = [await fileOf('user', 'ada'), await fileOf('note', 'open')];
+    const look = (exists: string) => refusedBy(Object.assign(new LookDto(), { exists }));
+    const unavailable = [{ codes: ['FILE_UNAVAILABLE'] }];
+    expect([await look(mine), await look(open)]).toEqual([unavailable, []]);
+    const as = (id: string) => app.get(FilesAccess).actAs({ type: 'user', id }, () => look(mine));
+    expect([await as('bob'), await as('ada'), await as('admin')]).toEqual([unavailable, [], []]);
+  });
+
+  it('leaves a file to the record that has it, although nobody may see it', async () => {
+    const { app, fileOf } = await notesApp('express');
+    const plainId = await fileOf('note', 'closed');
+    await app.get(NoteImporter).importOne('closed', Object.assign(new NoteDto(), { plainId }));
+    expect(await app.get(FilesService).findOrFail(plainId)).toMatchObject({ ownerId: 'closed', pinned: true });
   });
 });
 

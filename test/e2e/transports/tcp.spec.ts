@@ -1,14 +1,32 @@
 import type { Server } from 'node:net';
-import { Logger, Module, UseFilters, UseInterceptors, Controller } from '@nestjs/common';
+import { Logger, Module, UseFilters, UseInterceptors, UsePipes, Controller, ValidationPipe } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { ClientProxyFactory, EventPattern, MessagePattern, Transport } from '@nestjs/microservices';
+import {
+  ClientProxyFactory,
+  EventPattern,
+  MessagePattern,
+  Payload,
+  RpcException,
+  Transport,
+} from '@nestjs/microservices';
+import { IsOptional } from 'class-validator';
+import type { ValidationError } from 'class-validator';
 import { EMPTY, lastValueFrom, toArray } from 'rxjs';
 import type { Observable } from 'rxjs';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { FilesErrorFilter, WithTaskQueue } from '../../../lib/index.js';
+import { uuidV7 } from '../../../lib/files/file-id.js';
+import {
+  AcceptFileType,
+  FileExists,
+  FilesErrorFilter,
+  FilesService,
+  MaxFileSize,
+  WithTaskQueue,
+} from '../../../lib/index.js';
 import { FileNotFoundError } from '../../../lib/entry/errors.js';
 import { describeTransport, startTransport } from '../../support/describe-transport.js';
 import { gate } from '../../support/gate.js';
+import { startApp } from '../../support/http-app.js';
 import { microservice } from '../../support/message-handlers.js';
 import type { Package } from '../../support/ownership-app.js';
 import { insertFile } from '../../support/ownership-databases.js';
@@ -19,6 +37,8 @@ const clientOf = (server: unknown) => {
   const { port } = (server as Server).address() as { port: number };
   return { transport: Transport.TCP, options: { ...here, port } } as const;
 };
+const messagesOf = (errors: readonly ValidationError[]) =>
+  errors.flatMap(({ constraints }) => Object.values(constraints ?? {}));
 const tcp = microservice({ transport: Transport.TCP, options: here }, clientOf);
 
 await describeTransport('a message handler over TCP', { ...tcp, databases: ['memory', 'postgres'] });
@@ -180,5 +200,42 @@ describe('a message handler', () => {
     const answer = (pattern: string) => lastValueFrom(client.send(pattern, {}));
     await expect(answer('without')).rejects.toEqual({ status: 'error', message: 'Internal server error' });
     await expect(answer('with')).rejects.toMatchObject({ code: 'FILES_FILE_NOT_FOUND' });
+  });
+
+  it('tells nothing of hidden files in a hybrid application without inheritAppConfig', async () => {
+    class LookDto {
+      @IsOptional() @FileExists() exists?: string;
+      @IsOptional() @AcceptFileType('image') type?: string;
+      @IsOptional() @MaxFileSize(1) size?: string;
+    }
+    @Controller()
+    class Looks {
+      @MessagePattern('look')
+      @UsePipes(new ValidationPipe({ exceptionFactory: (errors) => new RpcException({ errors: messagesOf(errors) }) }))
+      look(@Payload() dto: LookDto): object {
+        return { ...dto };
+      }
+    }
+    let server: unknown;
+    const { app } = await startApp({
+      controllers: [Looks],
+      prepare: (nest) => {
+        const service = nest.connectMicroservice({ transport: Transport.TCP, options: here });
+        server = service.unwrap();
+      },
+    });
+    await app.startAllMicroservices();
+    const client = ClientProxyFactory.create(clientOf(server));
+    onTestFinished(() => client.close());
+    const { id } = await app.get(FilesService).create(Buffer.from('%PDF-1.7\n'), {
+      name: 'a.pdf',
+      owner: { type: 'user', id: 'ben' },
+    });
+    const answer = (dto: LookDto) => lastValueFrom(client.send<unknown>('look', dto)).catch((error: unknown) => error);
+    for (const field of ['exists', 'type', 'size']) {
+      const missing = await answer({ [field]: uuidV7() });
+      expect(missing).toEqual({ errors: [`${field}: The file does not exist, or you may not use it`] });
+      expect(await answer({ [field]: id })).toEqual(missing);
+    }
   });
 });
