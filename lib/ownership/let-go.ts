@@ -8,6 +8,7 @@ import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
 import type { FileSnapshot } from './statements/transfer-statements.js';
 import { findLedger } from './guard/record-ledger.js';
 import type { OwnerRemovalPolicy } from './owns-files.decorator.js';
+import type { UsageChange } from './quotas/quotas.js';
 import type { TransferRuntime } from './transfer-runtime.js';
 import { ownerOf } from '../files/owner-reference.js';
 
@@ -29,34 +30,57 @@ export function noFilesToLetGo(): FilesToLetGo {
 
 /** Applies each policy to its files: their rows, their history, the ledger, and the quotas of their owners. */
 export async function applyPolicies(runtime: TransferRuntime, unit: UnitOfWork, files: FilesToLetGo): Promise<void> {
-  for (const policy of Object.keys(DEALINGS) as LettingGo[]) await DEALINGS[policy](runtime, unit, files[policy]);
+  for (const policy of POLICIES)
+    await runtime.quotas.charge(unit.manager, await DEALINGS[policy](runtime, unit, files[policy]));
 }
 
-const DEALINGS: Record<LettingGo, (runtime: TransferRuntime, unit: UnitOfWork, files: LockedFiles) => Promise<void>> = {
+/** As `applyPolicies()`, but leaves the quotas to the caller, who charges the changes together with others. */
+export async function applyUncharged(
+  runtime: TransferRuntime,
+  unit: UnitOfWork,
+  files: FilesToLetGo,
+): Promise<UsageChange[]> {
+  const changes: UsageChange[] = [];
+  for (const policy of POLICIES) changes.push(...(await DEALINGS[policy](runtime, unit, files[policy])));
+  return changes;
+}
+
+/** Returns what the quotas have to be charged with. */
+type Dealing = (runtime: TransferRuntime, unit: UnitOfWork, files: LockedFiles) => Promise<UsageChange[]>;
+
+const DEALINGS: Record<LettingGo, Dealing> = {
   release: (runtime, { manager }, files) => releaseFiles(runtime, manager, files),
   delete: (runtime, unit, files) => deleteFiles(runtime, unit, files, 'delete'),
 };
 
-/** Removes the owner of the files, and unpins them: the pin belonged to the owner. */
+const POLICIES = Object.keys(DEALINGS) as LettingGo[];
+
+/**
+ * Removes the owner of the files, and unpins them: the pin belonged to the owner. Returns what the quotas have to be
+ * charged with.
+ */
 export async function releaseFiles(
   runtime: TransferRuntime,
   manager: EntityManager,
   files: LockedFiles,
-): Promise<void> {
-  if (files.length === 0) return;
+): Promise<UsageChange[]> {
+  if (files.length === 0) return [];
   const nobody = { ownerType: null, ownerId: null, ownerField: null, pinned: false, expiresAt: null };
   for (const ids of idsOf(files)) await manager.update(ManagedFile, ids, nobody);
-  await record(runtime, manager, files, 'release');
+  return record(runtime, manager, files, 'release');
 }
 
-/** Deletes the files: their rows in this unit, their bytes after it. `action` is the one for their history. */
+/**
+ * Deletes the files: their rows in this unit, their bytes after it. `action` is the one for their history. Returns what
+ * the quotas have to be charged with.
+ */
 export async function deleteFiles(
   runtime: TransferRuntime,
   unit: UnitOfWork,
   files: LockedFiles,
   action: TransferAction & ('delete' | 'expire'),
-): Promise<void> {
-  if (files.length === 0) return;
+): Promise<UsageChange[]> {
+  if (files.length === 0) return [];
   for (const ids of idsOf(files)) await runtime.derived?.remove(unit, await runtime.derived.lockOf(unit.manager, ids));
   const rows: Pick<ManagedFile, 'storage' | 'location'>[] = [];
   const select = { id: true, storage: true, location: true };
@@ -67,7 +91,7 @@ export async function deleteFiles(
     unit.manager,
     files.map(({ id }) => id),
   );
-  await record(runtime, unit.manager, files, action);
+  return record(runtime, unit.manager, files, action);
 }
 
 async function record(
@@ -75,14 +99,13 @@ async function record(
   manager: EntityManager,
   files: LockedFiles,
   action: TransferAction,
-): Promise<void> {
+): Promise<UsageChange[]> {
   const ledger = findLedger(manager);
   for (const { id } of files) ledger?.files.dropped(id);
   const { actor } = await runtime.actor();
   const entries = files.map((file) => ({ fileId: file.id, action, from: ownerOf(file), to: null, forced: false }));
   await runtime.statements.record(manager, entries, actor);
-  const changes = files.map((file) => ({ owner: ownerOf(file), bytes: -file.size, count: -1 }));
-  await runtime.quotas.charge(manager, changes);
+  return files.map((file) => ({ owner: ownerOf(file), bytes: -file.size, count: -1 }));
 }
 
 /** Their ids, so many as a statement takes. */

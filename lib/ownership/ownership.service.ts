@@ -127,12 +127,8 @@ export class Ownership extends OwnershipPort {
   }
 
   async expire(files: readonly ManagedFile[], unit: UnitOfWork): Promise<void> {
-    await deleteFiles(
-      this.runtime,
-      unit,
-      files.map((file) => toSnapshot({ ...file })),
-      'expire',
-    );
+    const expired = files.map((file) => toSnapshot({ ...file }));
+    await this.#quotas.charge(unit.manager, await deleteFiles(this.runtime, unit, expired, 'expire'));
     for (const file of files) {
       const owner = ownerOf(file);
       if (owner) noteTaken(this.runtime, unit.manager, file.id, owner);

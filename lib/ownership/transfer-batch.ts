@@ -20,6 +20,7 @@ import { assertOwnersExist } from './owner-existence.js';
 import { isScanned, moveFiles } from './move-files.js';
 import { setPins } from './pins.js';
 import { chargeMoves } from './quotas/charge-moves.js';
+import type { UsageChange } from './quotas/quotas.js';
 import type { Move, TransferOutcome, TransferTerms } from './statements/transfer-statements.js';
 import { TransferRuntime } from './transfer-runtime.js';
 import type { Refusal, RefusalMessage, TransferTarget } from './transfer-target.js';
@@ -100,7 +101,8 @@ async function transferAll(
   // this transaction, and sees the owner's files.
   const unwritten = owners.filter((owner) => !rows.isWritten(owner));
   if (unwritten.length > 0) await assertOwnersExist(manager, unwritten, runtime.ownerEntities);
-  if (ledger && !ledger.onlyGivesValues) await letGoBefore(transfers, queue, ledger);
+  if (ledger && !ledger.onlyGivesValues)
+    await runtime.quotas.charge(manager, await letGoBefore(transfers, queue, ledger));
   const requests = requestsOf(transfers, owners, queue);
   const moves = [...requests.values()].map(({ move }) => move);
   const refusalOf = (outcomes: readonly TransferOutcome[]): Error | undefined => {
@@ -168,17 +170,22 @@ function endWith(
 }
 
 /**
- * Applies `onReplace` to files that records no longer name. First locks these files together with the files of the
- * transfers.
+ * Applies `onReplace` to files that records no longer name, except for those of the transfers and those `kept`. First
+ * locks these files together with the files of the transfers. Returns what the quotas have to be charged with.
  */
-async function letGoBefore(transfers: readonly Transfer[], queue: UnitQueue, ledger: RecordLedger): Promise<void> {
+export async function letGoBefore(
+  transfers: readonly Transfer[],
+  queue: UnitQueue,
+  ledger: RecordLedger,
+  kept: readonly string[] = [],
+): Promise<UsageChange[]> {
   const { manager, dataSource } = queue.unit;
-  if ((await filesLetGo(ledger, manager)).length === 0) return;
-  await lockTransfers(transfers, queue);
+  if ((await filesLetGo(ledger, manager)).length === 0) return [];
   const [first] = transfers;
+  if (first) await lockTransfers(transfers, queue);
   const waiting = first ? queue.waitingWith(first) : [];
   const ids = [...transfers, ...waiting].map(({ fileId }) => fileIdOrFail(fileId));
-  await letRecordsGo(TransferRuntime.of(dataSource), ledger, transactionOf(manager), ids);
+  return letRecordsGo(TransferRuntime.of(dataSource), ledger, transactionOf(manager), [...ids, ...kept]);
 }
 
 /** Returns the arguments, result and bindings of the call, from which owners are found. */

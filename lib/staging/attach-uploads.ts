@@ -1,14 +1,18 @@
 import { FilesNotNamedError, OwnerConflictError } from '../errors/ownership.errors.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import { newFile } from '../files/new-file.js';
-import { assertOwnerReference } from '../files/owner-reference.js';
+import { assertOwnerReference, ownerOf } from '../files/owner-reference.js';
 import { assertReadable, unscannedBy } from '../files/scan/scan-state.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import { ChangeRights } from '../ownership/guard/change-rights.js';
+import { followRecords } from '../ownership/guard/follow-records.js';
 import { noteCreated } from '../ownership/guard/record-guard.js';
+import { findLedger } from '../ownership/guard/record-ledger.js';
 import { RowOwners } from '../ownership/guard/row-owners.js';
 import { assertOwnersExist } from '../ownership/owner-existence.js';
-import { outcomeOf } from '../ownership/transfer-batch.js';
+import { OwnershipTransferTask } from '../ownership/ownership-transfer.task.js';
+import type { UsageChange } from '../ownership/quotas/quotas.js';
+import { letGoBefore, outcomeOf } from '../ownership/transfer-batch.js';
 import { TransferRuntime } from '../ownership/transfer-runtime.js';
 import type { StorageRegistry } from '../storage/storage-registry.js';
 import type { UnitQueue } from '../task-queue/unit-queue.js';
@@ -52,8 +56,8 @@ export async function attachUploads(uploads: readonly QueuedUpload[], queue: Uni
   await assertOwnersExist(unit.manager, unseen, TransferRuntime.of(unit.dataSource).ownerEntities);
   if (!TransferRuntime.of(unit.dataSource).attachPending)
     for (const { staged } of fresh) assertReadable(files.get(staged) as ManagedFile);
-  await insertRows(unit, new Map(fresh.map(({ staged }) => [staged, files.get(staged) as ManagedFile])));
-  await writeFields(unit, writes);
+  const created = new Map(fresh.map(({ staged }) => [staged, files.get(staged) as ManagedFile]));
+  await insertCharged(created, placed, writes, queue);
   const { hooks } = TransferRuntime.of(unit.dataSource);
   for (const { staged } of fresh) await hooks?.run(files.get(staged) as ManagedFile, 'attach');
   return placed.map(({ staged }) => files.get(staged) as ManagedFile);
@@ -119,7 +123,44 @@ function assertSame({ id, ownerType, ownerId }: ManagedFile, owner: Attachment['
   throw new OwnerConflictError(id, [`${ownerType} ${ownerId}`, `${owner.type} ${owner.id}`]);
 }
 
-/** Writes the rows, their history and the usage of their owners. From then on the rows refer to the bytes. */
+/**
+ * Inserts the files, writes the fields of their owners, and charges the quotas. The files that an owner no longer names
+ * make room for the new ones: they are let go of first, and charged together with these. An owner without a row of
+ * usage is counted when it is charged, so two charges after both changes would count one of them twice.
+ */
+async function insertCharged(
+  created: ReadonlyMap<StagedFile, ManagedFile>,
+  placed: readonly PlacedFile[],
+  writes: readonly FieldWrite[],
+  queue: UnitQueue,
+): Promise<void> {
+  const { unit } = queue;
+  const runtime = TransferRuntime.of(unit.dataSource);
+  const changes = [...created.values()].map((file) => ({ owner: ownerOf(file), bytes: file.size, count: 1 }));
+  const isCounted = changes.some(({ owner }) => owner && runtime.quotas.isCounted(owner.type));
+  // Charges the quotas itself, so it comes before the other changes.
+  if (isCounted) await followBefore(runtime, unit);
+  await insertRows(unit, created);
+  await writeFields(unit, writes);
+  if (!isCounted) return;
+  await runtime.quotas.charge(unit.manager, [...changes, ...(await letGoOf(placed, queue))]);
+}
+
+async function followBefore(runtime: TransferRuntime, { manager }: UnitOfWork): Promise<void> {
+  const ledger = findLedger(manager);
+  if (ledger && !ledger.onlyGivesValues) await followRecords(runtime, ledger, manager);
+}
+
+/** Lets go of the files that records no longer name, except for those of waiting transfers and those that stay. */
+async function letGoOf(placed: readonly PlacedFile[], queue: UnitQueue): Promise<UsageChange[]> {
+  const ledger = findLedger(queue.unit.manager);
+  if (!ledger || ledger.onlyGivesValues) return [];
+  const waiting = queue.tasks().filter((task) => task instanceof OwnershipTransferTask);
+  const staying = placed.flatMap(({ list }) => list ?? []).filter((file) => typeof file === 'string');
+  return letGoBefore(waiting, queue, ledger, staying);
+}
+
+/** Writes the rows and their history. From then on the rows refer to the bytes. */
 async function insertRows(unit: UnitOfWork, fresh: ReadonlyMap<StagedFile, ManagedFile>): Promise<void> {
   if (fresh.size === 0) return;
   const rows = [...fresh.values()];
@@ -140,12 +181,8 @@ async function insertRows(unit: UnitOfWork, fresh: ReadonlyMap<StagedFile, Manag
   }
   const created = rows.map((file) => {
     const to = { type: file.ownerType as string, id: file.ownerId as string };
-    return { fileId: file.id, action: 'create' as const, from: null, to, forced: false, bytes: file.size };
+    return { fileId: file.id, action: 'create' as const, from: null, to, forced: false };
   });
   const { actor } = await runtime.actor();
   await runtime.statements.record(manager, created, actor);
-  await runtime.quotas.charge(
-    manager,
-    created.map(({ to, bytes }) => ({ owner: to, bytes, count: 1 })),
-  );
 }

@@ -212,7 +212,7 @@ async function disinherit(
     return owner !== undefined && !ledger.files.wasGiven(file.id, owner) && !named.has(keyOf(owner, file.id));
   });
   for (const file of inherited) ledger.files.disinherited(file.id, file);
-  await releaseFiles(runtime, manager, inherited);
+  await runtime.quotas.charge(manager, await releaseFiles(runtime, manager, inherited));
 }
 
 /**

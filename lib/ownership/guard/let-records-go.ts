@@ -2,7 +2,8 @@ import type { EntityManager, ObjectLiteral } from 'typeorm';
 import { isSameOwner } from '../../files/owner-reference.js';
 import type { OwnerReference } from '../../files/owner-reference.js';
 import type { OpenTransaction } from '../../unit-of-work/unit-of-work.js';
-import { applyPolicies, noFilesToLetGo } from '../let-go.js';
+import { applyUncharged, noFilesToLetGo } from '../let-go.js';
+import type { UsageChange } from '../quotas/quotas.js';
 import type { TransferRuntime } from '../transfer-runtime.js';
 import { filesInUse } from './files-in-use.js';
 import type { GuardedEntity } from './guarded-entities.js';
@@ -21,19 +22,20 @@ interface LetGo {
  * Applies `onReplace` to the files that rows have let go of: a row named them before or between the writes of this
  * transaction, and no row of the same owner names them now. Of a removed row these are the files that it had let go of
  * before it was removed; `dealWithRemoved()` deals with those that it still named. Files that are `claimed` for another
- * owner are left out. Called before transfers, so that deletions make room in a quota, and once more before the COMMIT.
+ * owner are left out. Called before transfers and uploads are charged, so that deletions make room in a quota, and once
+ * more before the COMMIT. Returns what the quotas have to be charged with.
  */
 export async function letRecordsGo(
   runtime: TransferRuntime,
   ledger: RecordLedger,
   transaction: OpenTransaction,
   claimed: readonly string[] = [],
-): Promise<void> {
+): Promise<UsageChange[]> {
   const { manager } = transaction;
   if (ledger.isUnsure) await ledger.read(manager);
   const letGo = lettingGo(ledger);
   for (const id of claimed) letGo.delete(id);
-  if (letGo.size === 0) return;
+  if (letGo.size === 0) return [];
   // The lock comes first: whoever comes to name one of the files needs it, too.
   const locked = await runtime.statements.lock(manager, [...letGo.keys()]);
   const used = await filesInUse(transaction, ledger, rowsOf(letGo));
@@ -45,7 +47,7 @@ export async function letRecordsGo(
     if (!one || used.isUsed(owner, file.id) || isOfEarlier(one.row, owner, ledger.ownerGiven(file.id))) continue;
     dropped[one.onReplace].push(file);
   }
-  await runtime.inUnit(transaction, (unit) => applyPolicies(runtime, unit, dropped));
+  return runtime.inUnit(transaction, (unit) => applyUncharged(runtime, unit, dropped));
 }
 
 /**

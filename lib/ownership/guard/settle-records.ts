@@ -37,7 +37,7 @@ export async function settleRecords(
   ledger.assertNotRefused();
   if (!ledger.onlyGivesValues) {
     await followRecords(runtime, ledger, manager);
-    await letRecordsGo(runtime, ledger, transaction);
+    await runtime.quotas.charge(manager, await letRecordsGo(runtime, ledger, transaction));
     await dealWithRemoved(runtime, ledger, transaction);
   }
   if (ledger.isUnsure) await ledger.read(manager);

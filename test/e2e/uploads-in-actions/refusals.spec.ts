@@ -1,17 +1,19 @@
 import { Readable } from 'node:stream';
-import { Body, Controller, Injectable, Logger, Post } from '@nestjs/common';
+import { Body, Controller, Inject, Injectable, Logger, Patch, Post } from '@nestjs/common';
 import type { CanActivate } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { Type as TransformType } from 'class-transformer';
 import { IsOptional, IsString, ValidateIf, ValidateNested } from 'class-validator';
+import { DataSource } from 'typeorm';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { FileUsage } from '../../../lib/ownership/quotas/file-usage.entity.js';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { StorageRegistry } from '../../../lib/storage/storage-registry.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
 import { UploadAs } from '../../../lib/validation/upload-as.constraint.js';
 import type { UploadAsOptions } from '../../../lib/validation/upload-as.constraint.js';
-import { actionApp, actionForm, textFile } from '../../support/action-app.js';
+import { actionApp, actionForm, Gallery, textFile } from '../../support/action-app.js';
 import type { ActionApp } from '../../support/action-app.js';
 import { PLATFORMS } from '../../support/http-app.js';
 import { BOUNDARY, form, part } from '../../support/http-raw.js';
@@ -147,6 +149,53 @@ describe.each(PLATFORMS)('a form that is refused, on %s', (platform) => {
     expect(await app.send('/galleries', form)).toMatchObject({ status: 413, body: { code: 'FILES_QUOTA_EXCEEDED' } });
     expect(written).toBeLessThanOrEqual(200_000);
     expect(await app.counts()).toEqual(NOTHING);
+  });
+
+  it.each([
+    ['the handler saves', 'coverId', 'counted before'],
+    ['the handler saves', 'coverId', 'not counted yet'],
+    ['the library writes', 'cover', 'counted before'],
+    ['the library writes', 'cover', 'not counted yet'],
+  ])('takes a replacement into a full quota, in a field that %s as %s, of an owner %s', async (_, field, counted) => {
+    class Dto {
+      @IsString() title!: string;
+      @IsOptional() @UploadAs('gallery') coverId?: string;
+      @IsOptional() @UploadAs('gallery', { field: 'coverId' }) cover?: string;
+    }
+    @Controller('galleries')
+    class Galleries {
+      constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
+      @Post()
+      @WithTaskQueue()
+      create(@Body() { title, coverId }: Dto) {
+        return this.dataSource.getRepository(Gallery).save({ title, ...(coverId !== undefined && { coverId }) });
+      }
+      @Patch()
+      @WithTaskQueue()
+      replace(@Body() { title, coverId }: Dto) {
+        return this.dataSource.getRepository(Gallery).save({ id: 1, title, ...(coverId !== undefined && { coverId }) });
+      }
+    }
+    const quotas = { gallery: { bytes: 10, count: 1 } };
+    const app = await actionApp({ platform, options: { quotas }, controllers: [Galleries] });
+    const usages = app.dataSource.getRepository(FileUsage);
+    const send = (method: string, content: string) => {
+      const form = actionForm([
+        ['title', 'Sea'],
+        [field, textFile(content)],
+      ]);
+      return app.send('/galleries', form, method);
+    };
+    expect((await send('POST', 'x'.repeat(8))).status).toBe(201);
+    if (counted === 'not counted yet') await usages.clear();
+    expect(await send('PATCH', 'y'.repeat(9))).toMatchObject({ status: 200 });
+    const [kept, ...others] = await app.files();
+    expect([kept, others]).toMatchObject([{ size: 9, ownerType: 'gallery', ownerId: '1' }, []]);
+    expect(await usages.find()).toMatchObject([{ ownerType: 'gallery', ownerId: '1', bytes: 9, count: 1 }]);
+    // The former file stays if the new one does not fit.
+    expect(await send('PATCH', 'z'.repeat(11))).toMatchObject({ status: 413, body: { code: 'FILES_QUOTA_EXCEEDED' } });
+    expect(await app.files()).toMatchObject([{ id: kept?.id }]);
+    expect(await app.counts()).toMatchObject({ files: 1, intents: 0, stored: 1 });
   });
 
   it('reads nothing that a guard refuses', async () => {
