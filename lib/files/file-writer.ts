@@ -190,7 +190,8 @@ export class FileWriter {
         files.push(Object.assign(newFile({ ...bytes, name }, owner, id), { metadata, expiresAt }));
       }
       await insertStoredFiles(manager, files);
-      for (const [actor, own] of byActor(files, stored)) await this.ownership.onCreateAll(own, manager, actor);
+      const actors = new Map(stored.map(({ id, actor }) => [id, actor]));
+      await this.ownership.onCreateAll(files, manager, ({ id }) => actors.get(id));
       for (const [at, { operation }] of stored.entries()) await this.hooks?.run(files[at] as ManagedFile, operation);
       return files;
     });
@@ -237,17 +238,6 @@ interface Stored {
 function bytesOf(content: NewContent): Bytes {
   const { storage, location, contentType, charset, size, hash, hashAlgorithm } = content;
   return { storage, location, contentType, charset, size, hash, hashAlgorithm };
-}
-
-/** The files of each actor. */
-function byActor(files: readonly ManagedFile[], stored: readonly Stored[]): Map<Stored['actor'], ManagedFile[]> {
-  const groups = new Map<Stored['actor'], ManagedFile[]>();
-  for (const [at, { actor }] of stored.entries()) {
-    const own = groups.get(actor) ?? [];
-    own.push(files[at] as ManagedFile);
-    groups.set(actor, own);
-  }
-  return groups;
 }
 
 // `Last-Modified` has a resolution of one second, so each content of a file needs a second of its own.

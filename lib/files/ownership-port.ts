@@ -55,6 +55,11 @@ export interface Amount {
   readonly count: number;
 }
 
+/** What an open upload counts for its future owner. */
+export interface Reservation extends Amount {
+  readonly owner: OwnerReference | null;
+}
+
 /**
  * The functions of ownership that the files room calls. It is a port, so that ownership imports files, and not the
  * other way round.
@@ -68,12 +73,24 @@ export abstract class OwnershipPort {
   /** Oldest first. */
   abstract history(id: string): Promise<OwnershipChange[]>;
   /**
-   * Called after the insert of the row, in its transaction. The default actor is that of the current call. A
-   * reservation for the file ends.
+   * Called after the insert of the row, in its transaction. The default actor is that of the current call. The
+   * reservations of uploads that this transaction has ended end with it: all of them are charged at once.
    */
-  abstract onCreate(file: ManagedFile, manager: EntityManager, actor?: Actor | null, reserved?: Amount): Promise<void>;
-  /** As `onCreate`, for several files. The number of statements does not depend on their number. */
-  abstract onCreateAll(files: readonly ManagedFile[], manager: EntityManager, actor?: Actor | null): Promise<void>;
+  abstract onCreate(
+    file: ManagedFile,
+    manager: EntityManager,
+    actor?: Actor | null,
+    ended?: readonly Reservation[],
+  ): Promise<void>;
+  /**
+   * As `onCreate`, for several files, which may have several actors. The number of statements does not depend on the
+   * number of files.
+   */
+  abstract onCreateAll(
+    files: readonly ManagedFile[],
+    manager: EntityManager,
+    actorOf?: (file: ManagedFile) => Actor | null | undefined,
+  ): Promise<void>;
   /**
    * Called in the transaction in which an upload begins, after its row was inserted: the announced size counts for the
    * owner.

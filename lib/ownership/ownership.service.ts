@@ -10,7 +10,7 @@ import { ManagedFile } from '../files/managed-file.entity.js';
 import { assertOwnerReference, ownerOf } from '../files/owner-reference.js';
 import type { OwnerReference } from '../files/owner-reference.js';
 import { OwnershipPort } from '../files/ownership-port.js';
-import type { Amount, TransferOptions } from '../files/ownership-port.js';
+import type { Amount, Reservation, TransferOptions } from '../files/ownership-port.js';
 import type { Room } from '../files/content/room.js';
 import { Transactor } from '../unit-of-work/transactor.js';
 import { inChunks } from '../unit-of-work/typeorm/send-sql.js';
@@ -86,17 +86,21 @@ export class Ownership extends OwnershipPort {
     file: ManagedFile,
     manager: EntityManager,
     actor?: Actor | null,
-    reserved: Amount = { bytes: 0, count: 0 },
+    ended: readonly Reservation[] = [],
   ): Promise<void> {
     const owner = ownerOf(file);
     await this.#record(manager, [creationOf(file)], actor);
-    const more = { bytes: file.size - reserved.bytes, count: 1 - reserved.count };
-    await this.#quotas.charge(manager, [{ owner, ...more }]);
+    const released = ended.map((one) => ({ owner: one.owner, bytes: -one.bytes, count: -one.count }));
+    await this.#quotas.charge(manager, [{ owner, bytes: file.size, count: 1 }, ...released]);
     if (owner) noteCreated(this.runtime, manager, file.id, owner);
   }
 
-  async onCreateAll(files: readonly ManagedFile[], manager: EntityManager, actor?: Actor | null): Promise<void> {
-    await this.#record(manager, files.map(creationOf), actor);
+  async onCreateAll(
+    files: readonly ManagedFile[],
+    manager: EntityManager,
+    actorOf: (file: ManagedFile) => Actor | null | undefined = () => undefined,
+  ): Promise<void> {
+    for (const [actor, own] of byActor(files, actorOf)) await this.#record(manager, own.map(creationOf), actor);
     await this.#quotas.charge(
       manager,
       files.map((file) => ({ owner: ownerOf(file), bytes: file.size, count: 1 })),
@@ -185,6 +189,21 @@ export class Ownership extends OwnershipPort {
     const unit = needsSavepoint ? undefined : this.transactor.current();
     return unit ? work(unit.manager) : this.transactor.run(({ manager }) => work(manager));
   }
+}
+
+/** The files of each actor. */
+function byActor(
+  files: readonly ManagedFile[],
+  actorOf: (file: ManagedFile) => Actor | null | undefined,
+): Map<Actor | null | undefined, ManagedFile[]> {
+  const groups = new Map<Actor | null | undefined, ManagedFile[]>();
+  for (const file of files) {
+    const actor = actorOf(file);
+    const own = groups.get(actor);
+    if (own) own.push(file);
+    else groups.set(actor, [file]);
+  }
+  return groups;
 }
 
 function creationOf(file: ManagedFile): HistoryEntry {

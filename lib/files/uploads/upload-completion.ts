@@ -204,7 +204,7 @@ export class UploadCompletion {
     return this.transactor.run(async (unit) => {
       const { manager } = unit;
       if (!(await endRow(manager, id, { now: new Date(this.now()) }))) return undefined;
-      if (row.kind === 'final') await this.endings.useUp(unit, row);
+      const parts = row.kind === 'final' ? await this.endings.useUp(unit, row) : [];
       const stored = {
         ...found,
         ...unscannedBy(this.storages.scannerFor(storage, row.ownerType)),
@@ -217,7 +217,8 @@ export class UploadCompletion {
       // A `location` function may return the same location twice. Then another file may be written or removed there
       // right now, and its bytes were read.
       await this.journal.assertNonePending(manager, [{ storage: this.storages.of(row), location }]);
-      await this.ownership.onCreate(file, manager, actorOf(row), announced(row));
+      const ended = [row, ...parts].map((one) => ({ owner: ownerOf(one), ...announced(one) }));
+      await this.ownership.onCreate(file, manager, actorOf(row), ended);
       await this.hooks?.run(file, 'direct');
       return file;
     });

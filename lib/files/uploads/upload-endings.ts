@@ -43,10 +43,11 @@ export class UploadEndings {
   }
 
   /**
-   * Ends the parts of a final upload in the transaction that makes a file of it, and then removes their bytes. Throws
-   * `UploadNotFoundError` if one of them has ended.
+   * Ends the parts of a final upload in the transaction that makes a file of it, and then removes their bytes. Returns
+   * the parts, whose reservations the caller ends together with that of the final upload. Throws `UploadNotFoundError`
+   * if one of them has ended.
    */
-  async useUp(unit: UnitOfWork, final: FileUpload): Promise<void> {
+  async useUp(unit: UnitOfWork, final: FileUpload): Promise<FileUpload[]> {
     const { manager } = unit;
     const now = new Date(this.now());
     // In one order, and before any owner's usage: the same parts may be joined, or given up, by others at once.
@@ -55,10 +56,10 @@ export class UploadEndings {
     }
     // Read once they have ended: until then, a request that appends may reserve more. A snapshot shows what it changed.
     const parts = await manager.findBy(FileUpload, { id: In(partsOf(final)) });
-    for (const row of parts) await this.ownership.onRelease(ownerOf(row), announced(row), manager);
     unit.afterCommit(async () => {
       for (const row of parts) await this.clear(row);
     });
+    return parts;
   }
 
   /** As `giveUp`, if it has expired; the bytes stay. */

@@ -96,7 +96,9 @@ export class Quotas {
 
   /**
    * Adds the files that came to owners, and subtracts those that went, after the change in the same transaction; a file
-   * that is still to be deleted is `going`. Throws `QuotaExceededError` if an owner exceeds its quota now.
+   * that is still to be deleted is `going`. Throws `QuotaExceededError` if an owner exceeds its quota now. Called once
+   * for all changes since the last call: an owner without a row of usage is counted now, so a change that is charged
+   * later would count twice.
    * @internal
    */
   async charge(manager: EntityManager, changes: readonly UsageChange[], going?: string): Promise<void> {

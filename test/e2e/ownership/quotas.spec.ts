@@ -195,6 +195,16 @@ describe.each(await reachableDatabases('memory', 'postgres', 'mariadb'))('a quot
     expect(await row(ada)).toMatchObject({ bytes: 950, count: 1 });
   });
 
+  it('counts files of several actors once for an owner that was not counted before', async () => {
+    const actor = () => ({ type: 'user', id: '1' });
+    async function* several() {
+      for (const size of [10, 20]) yield { content: bytes(size), name: 'a.txt', owner: ada, actor: actor() };
+    }
+    const made = await files.createAll(several());
+    expect(await row(ada)).toMatchObject({ bytes: 30, count: 2 });
+    for (const { id } of made) expect(await files.history(id)).toMatchObject([{ actorType: 'user', actorId: '1' }]);
+  });
+
   it('is undone with the unit of work', async () => {
     await create(10);
     const failed = app.queue.run(async () => {

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { IsNull } from 'typeorm';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { FilesSweeper, Quotas } from 'nestjs-files/maintenance';
 import { FileUpload } from 'nestjs-files/entities';
 import { fsStorage } from 'nestjs-files/storage/fs';
 import { memoryStorage } from 'nestjs-files/storage/memory';
 import { databaseStorage } from 'nestjs-files/storage/database';
+import { UploadBeginnings } from '../../../lib/files/uploads/upload-beginnings.js';
+import { FileUsage } from '../../../lib/ownership/quotas/file-usage.entity.js';
 import { newDirectory } from '../../support/files-directory.js';
 import { PLATFORMS } from '../../support/http-app.js';
 import { checksum, metadata, startTus } from '../../support/tus-app.js';
@@ -299,6 +301,23 @@ describe.each(PLATFORMS)('tus on %s', (platform) => {
     expect(await usage()).toEqual({ bytes: kept[0]! + kept[1]!, count: 2 });
     for (const { path } of [one, two]) expect((await send('DELETE', path)).status).toBe(204);
     expect(await usage()).toEqual({ bytes: 0, count: 0 });
+  });
+
+  it('counts a joined file once for an owner who was not counted when the parts began', async () => {
+    const { create, app, dataSource } = await startTus(platform, { quotas: { user: { count: 10 } } });
+    const part = { 'Upload-Concat': 'partial', 'Upload-Length': 5 };
+    const parts = [await create(part, 'hello'), await create(part, 'world'), await create(part, 'again')];
+    // As if the quota had been introduced only now.
+    const usages = dataSource.getRepository(FileUsage);
+    const beginnings = app.get(UploadBeginnings, { strict: false });
+    const enter = beginnings.enter.bind(beginnings);
+    vi.spyOn(beginnings, 'enter').mockImplementationOnce(async (...entered) => {
+      await enter(...entered);
+      await usages.clear();
+    });
+    const final = await create({ 'Upload-Concat': `final;${parts.map(({ path }) => path).join(' ')}` });
+    expect([final.status, final.headers.get('file-id')]).toEqual([201, final.id]);
+    expect(await usages.find()).toMatchObject([{ ownerType: 'user', ownerId: 'ada', bytes: 15, count: 1 }]);
   });
 
   it('keeps to the limits of the storage and the owner while it runs', async () => {
