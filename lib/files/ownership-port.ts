@@ -93,9 +93,14 @@ export abstract class OwnershipPort {
   ): Promise<void>;
   /**
    * Called in the transaction in which an upload begins, after its row was inserted: the announced size counts for the
-   * owner.
+   * owner. Throws if the owner has no room, unless the upload only takes the place of others that count already.
    */
-  abstract onReserve(owner: OwnerReference | null, announced: Amount, manager: EntityManager): Promise<void>;
+  abstract onReserve(
+    owner: OwnerReference | null,
+    announced: Amount,
+    manager: EntityManager,
+    takesPlace?: boolean,
+  ): Promise<void>;
   /**
    * Called in the transaction in which an upload is given up, after its row was updated: the announced size no longer
    * counts.

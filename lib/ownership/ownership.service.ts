@@ -125,7 +125,7 @@ export class Ownership extends OwnershipPort {
 
   async onDelete(file: ManagedFile, manager: EntityManager): Promise<void> {
     await this.#record(manager, [deletionOf(file)]);
-    await this.#quotas.charge(manager, [{ owner: ownerOf(file), bytes: -file.size, count: -1 }], file.id);
+    await this.#quotas.charge(manager, [{ owner: ownerOf(file), bytes: -file.size, count: -1 }], { going: file.id });
     const owner = ownerOf(file);
     if (owner) noteTaken(this.runtime, manager, file.id, owner);
   }
@@ -139,8 +139,13 @@ export class Ownership extends OwnershipPort {
     }
   }
 
-  async onReserve(owner: OwnerReference | null, announced: Amount, manager: EntityManager): Promise<void> {
-    await this.#quotas.charge(manager, [{ owner, ...announced }]);
+  async onReserve(
+    owner: OwnerReference | null,
+    announced: Amount,
+    manager: EntityManager,
+    takesPlace = false,
+  ): Promise<void> {
+    await this.#quotas.charge(manager, [{ owner, ...announced }], { isLimited: !takesPlace });
   }
 
   async onRelease(owner: OwnerReference | null, { bytes, count }: Amount, manager: EntityManager): Promise<void> {

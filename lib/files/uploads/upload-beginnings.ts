@@ -25,7 +25,8 @@ export class UploadBeginnings {
     if (await storage.exists(row.location)) throw new LocationTakenError(row.location, storage.name);
     await this.transactor.run(async (unit) => {
       await orTaken(row, () => unit.manager.insert(FileUpload, { ...row }));
-      await this.ownership.onReserve(ownerOf(row), announced(row), unit.manager);
+      // A final upload takes the place of its parts. It counts beside them for a while, and is no file more.
+      await this.ownership.onReserve(ownerOf(row), announced(row), unit.manager, row.kind === 'final');
       unit.afterRollback(() => this.endings.clear(row));
     });
   }

@@ -19,6 +19,13 @@ export interface UsageChange {
   readonly count: number;
 }
 
+interface Charge {
+  /** A file that is still to be deleted. */
+  readonly going?: string;
+  /** Whether an owner that exceeds its quota is refused. */
+  readonly isLimited?: boolean;
+}
+
 /**
  * The usage and the limits of owners. Owner types without a quota cost nothing. The usage of an owner is kept in a row
  * that every change of its files locks, so that two of them cannot both take the last byte.
@@ -95,17 +102,20 @@ export class Quotas {
   }
 
   /**
-   * Adds the files that came to owners, and subtracts those that went, after the change in the same transaction; a file
-   * that is still to be deleted is `going`. Throws `QuotaExceededError` if an owner exceeds its quota now. Called once
-   * for all changes since the last call: an owner without a row of usage is counted now, so a change that is charged
-   * later would count twice.
+   * Adds the files that came to owners, and subtracts those that went, after the change in the same transaction.
+   * Throws `QuotaExceededError` if an owner exceeds its quota now. Called once for all changes since the last call: an
+   * owner without a row of usage is counted now, so a change that is charged later would count twice.
    * @internal
    */
-  async charge(manager: EntityManager, changes: readonly UsageChange[], going?: string): Promise<void> {
+  async charge(
+    manager: EntityManager,
+    changes: readonly UsageChange[],
+    { going, isLimited = true }: Charge = {},
+  ): Promise<void> {
     const limited: { owner: OwnerReference; added: Amount; limits: Limits | undefined }[] = [];
     // Asked for before any row is locked, because the application may take its time.
     for (const { owner, added } of this.#netOf(changes)) {
-      const limits = added.bytes > 0 || added.count > 0 ? await this.#limitsOf(owner) : undefined;
+      const limits = isLimited && (added.bytes > 0 || added.count > 0) ? await this.#limitsOf(owner) : undefined;
       limited.push({ owner, added, limits });
     }
     for (const { owner, added, limits } of limited) {

@@ -303,6 +303,18 @@ describe.each(PLATFORMS)('tus on %s', (platform) => {
     expect(await usage()).toEqual({ bytes: 0, count: 0 });
   });
 
+  it('joins the parts of an owner whose quota has no room for one more file', async () => {
+    const { create, app } = await startTus(platform, { quotas: { user: { count: 4 } } });
+    const usage = () => app.get(Quotas).usage({ type: 'user', id: 'ada' });
+    expect((await create({ 'Upload-Length': 5 }, 'other')).status).toBe(201);
+    const part = { 'Upload-Concat': 'partial', 'Upload-Length': 5 };
+    const parts = [await create(part, 'hello'), await create(part, 'world'), await create(part, 'again')];
+    expect(await create(part)).toMatchObject({ status: 413, code: 'FILES_QUOTA_EXCEEDED' });
+    const final = await create({ 'Upload-Concat': `final;${parts.map(({ path }) => path).join(' ')}` });
+    expect([final.status, final.headers.get('file-id')]).toEqual([201, final.id]);
+    expect(await usage()).toEqual({ bytes: 20, count: 2 });
+  });
+
   it('counts a joined file once for an owner who was not counted when the parts began', async () => {
     const { create, app, dataSource } = await startTus(platform, { quotas: { user: { count: 10 } } });
     const part = { 'Upload-Concat': 'partial', 'Upload-Length': 5 };
