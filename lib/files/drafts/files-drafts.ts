@@ -34,6 +34,18 @@ export interface ExpireOptions {
   onProgress?: (report: DraftsReport) => void;
 }
 
+/** Deletes one draft; decides what happens if that fails. */
+type Attempt = (id: string, work: () => Promise<void>) => Promise<void>;
+
+/** Chooses from the drafts that are due. */
+type Which = (query: SelectQueryBuilder<ManagedFile>) => SelectQueryBuilder<ManagedFile>;
+
+interface Batch {
+  readonly report: DraftsReport;
+  /** Where the next batch begins, if files of this one stay. */
+  readonly last?: ManagedFile;
+}
+
 const BATCH = 100;
 const RETRIES = 5;
 
@@ -59,19 +71,22 @@ export class FilesDrafts {
 
   /**
    * Deletes all drafts that have expired, in commits of a hundred. Nothing without the option `drafts`. It runs outside
-   * of any unit of work.
+   * of any unit of work. A draft that cannot be deleted does not keep the others: when these are deleted, it rejects
+   * with the first error.
    */
   async expire({ signal, onProgress }: ExpireOptions = {}): Promise<DraftsReport> {
     const report: DraftsReport = { expired: 0, bytes: 0, kept: 0 };
+    const errors: unknown[] = [];
+    const attempt: Attempt = (_, work) => work().catch((error: unknown) => void errors.push(error));
     for (const storage of this.removableStorages()) {
-      for (;;) {
-        signal?.throwIfAborted();
-        const batch = await this.expireBatch(storage);
-        if (batch === undefined) break;
+      signal?.throwIfAborted();
+      for await (const batch of this.batches(storage, attempt)) {
         addUp(report, batch);
         onProgress?.({ ...report });
+        signal?.throwIfAborted();
       }
     }
+    if (errors.length > 0) throw errors[0];
     return report;
   }
 
@@ -111,32 +126,39 @@ export class FilesDrafts {
   }
 
   /**
-   * Deletes some of the storage's expired drafts, in one commit; `undefined` when there are none.
+   * Deletes the storage's expired drafts, in commits of `size` files, and yields what became of each batch. If that
+   * fails, `attempt` deletes them one by one. A draft that cannot be deleted is left to the next run.
    * @internal
    */
-  expireBatch(storage: string, size = BATCH): Promise<DraftsReport | undefined> {
-    return detach(async () => {
-      let files: ManagedFile[] = [];
-      try {
-        files = await this.#delete((query) => query.andWhere('file.storage = :storage', { storage }).limit(size));
-        return files.length === 0 ? undefined : reportOf(files);
-      } catch (error) {
-        if (!(error instanceof FilesInUseError)) throw error;
-        return this.#oneByOne(storage, size);
-      }
-    });
+  async *batches(storage: string, attempt: Attempt, size = BATCH): AsyncGenerator<DraftsReport, void> {
+    let last: ManagedFile | undefined;
+    for (;;) {
+      const page: Which = (query) => behind(query.andWhere('file.storage = :storage', { storage }), last).limit(size);
+      const batch = await detach(() => this.#deletePage(page, attempt));
+      if (batch === undefined) return;
+      last = batch.last ?? last;
+      yield batch.report;
+    }
   }
 
-  /** One of them is in use, and which one is not known. */
-  async #oneByOne(storage: string, size: number): Promise<DraftsReport> {
+  async #deletePage(page: Which, attempt: Attempt): Promise<Batch | undefined> {
+    let files: ManagedFile[];
+    try {
+      files = await this.#delete(page);
+    } catch {
+      // One of them is in use, or cannot be deleted. Which one is not known; each for itself will tell.
+      return this.#oneByOne(page, attempt);
+    }
+    return files.length === 0 ? undefined : { report: reportOf(files) };
+  }
+
+  /** Goes on behind the files, because those that cannot be deleted stay. */
+  async #oneByOne(page: Which, attempt: Attempt): Promise<Batch | undefined> {
     const report: DraftsReport = { expired: 0, bytes: 0, kept: 0 };
-    const due = await this.#due(this.transactor.dataSource.manager)
-      .select('file.id')
-      .andWhere('file.storage = :storage', { storage })
-      .limit(size)
-      .getMany();
-    for (const { id } of due) addUp(report, await this.#deleteOne(id));
-    return report;
+    const due = await page(this.#due(this.transactor.dataSource.manager)).getMany();
+    for (const { id } of due) await attempt(id, async () => addUp(report, await this.#deleteOne(id)));
+    const last = due.at(-1);
+    return last && { report, last };
   }
 
   async #deleteOne(id: string): Promise<DraftsReport> {
@@ -149,7 +171,7 @@ export class FilesDrafts {
     }
   }
 
-  #delete(which: (query: SelectQueryBuilder<ManagedFile>) => SelectQueryBuilder<ManagedFile>): Promise<ManagedFile[]> {
+  #delete(which: Which): Promise<ManagedFile[]> {
     return this.transactor.run(
       async (unit) => {
         // A file that another transaction has locked is being attached, or deleted.
@@ -168,6 +190,16 @@ export class FilesDrafts {
       .orderBy('file.expiresAt')
       .addOrderBy('file.id');
   }
+}
+
+/** The drafts behind the last one of a page, in the order of their pages. */
+function behind(query: SelectQueryBuilder<ManagedFile>, last: ManagedFile | undefined) {
+  if (!last) return query;
+  const { expiresAt, id } = last;
+  return query.andWhere('(file.expiresAt > :last OR (file.expiresAt = :last AND file.id > :lastId))', {
+    last: expiresAt?.getTime(),
+    lastId: id,
+  });
 }
 
 function reportOf(files: readonly ManagedFile[]): DraftsReport {

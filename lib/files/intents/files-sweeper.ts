@@ -154,7 +154,9 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
     await this.#sweepIntents(report, failures);
     await failures.attempt('the direct uploads', () => this.#sweepUploads(report, failures));
     for (const name of this.drafts.removableStorages()) {
-      await failures.attempt(`the expired uploads of storage "${name}"`, () => this.#sweepDrafts(name, report));
+      await failures.attempt(`the expired uploads of storage "${name}"`, () =>
+        this.#sweepDrafts(name, report, failures),
+      );
     }
     for (const name of this.storages.names) {
       if (this.#isStopped) break;
@@ -203,12 +205,13 @@ export class FilesSweeper implements OnApplicationBootstrap, BeforeApplicationSh
     }
   }
 
-  async #sweepDrafts(storage: string, report: SweepReport): Promise<void> {
-    while (!this.#isStopped) {
-      const batch = await this.drafts.expireBatch(storage, this.options.batch);
-      if (batch === undefined) return;
+  async #sweepDrafts(storage: string, report: SweepReport, failures: SweepFailures): Promise<void> {
+    if (this.#isStopped) return;
+    const attempt = (id: string, work: () => Promise<void>) => failures.attempt(`the expired upload ${id}`, work);
+    for await (const batch of this.drafts.batches(storage, attempt, this.options.batch)) {
       report.expired += batch.expired;
       this.#tell(report);
+      if (this.#isStopped) return;
     }
   }
 

@@ -30,8 +30,8 @@ export class SweepFailures {
   tell(): void {
     for (const [storage, count] of this.#missing)
       this.logger.warn(
-        `Could not sweep ${count} intents and direct uploads in storage "${storage}", which is not configured. Add it to the option ` +
-          '`storages` until they are swept; if its bytes are gone, delete its rows from files_intent and files_upload.',
+        `Could not sweep ${count} intents, direct uploads and expired uploads with bytes in storage "${storage}", which is not configured. Add it to the option ` +
+          '`storages` until they are swept; if its bytes are gone, delete its rows from files_intent and files_upload, and those of its derived files from files_file.',
       );
   }
 }

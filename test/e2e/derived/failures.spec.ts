@@ -1,17 +1,22 @@
 import { once } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { Injectable } from '@nestjs/common';
-import { FilesAudit } from 'nestjs-files/maintenance';
+import { Injectable, Logger } from '@nestjs/common';
+import { FilesAudit, FilesDrafts, FilesSweeper } from 'nestjs-files/maintenance';
+import type { DraftsReport } from 'nestjs-files/maintenance';
 import { DerivedFile } from 'nestjs-files/hooks';
-import { describe, expect, it, vi } from 'vitest';
+import { In } from 'typeorm';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Derivations } from '../../../lib/derivation/derivations.js';
 import { DerivedRecipes } from '../../../lib/files/derived/derived-recipes.js';
 import { memoryStorage } from '../../../lib/storage/adapters/memory.storage.js';
 import { derivedApp, Previews } from '../../support/derived-app.js';
 import { gate } from '../../support/gate.js';
+import { formWith, uploadFile } from '../../support/http-app.js';
 import { HELD, holdTimers } from '../../support/held-time.js';
 import { storageWith } from '../../support/storage-with.js';
+
+afterEach(() => vi.restoreAllMocks());
 
 const unavailable = { code: 'FILES_DERIVED_FILE_MISSING', reason: 'failed' };
 
@@ -20,6 +25,40 @@ async function findings(app: Awaited<ReturnType<typeof derivedApp>>): Promise<un
   for await (const finding of app.app.get(FilesAudit).run({ deep: true })) found.push(finding);
   return found;
 }
+
+describe('expired drafts that cannot be deleted', () => {
+  // A thumbnail of each of the first ones is in a storage that has left the configuration.
+  async function withLost(count: number, others: number, batch: number) {
+    const app = await derivedApp({ options: { drafts: { expireAfter: '7d' }, sweeper: { batch } } });
+    const ids: string[] = [];
+    for (let made = 0; made < count + others; made++) ids.push((await uploadFile(app, 'anna', formWith('hello'))).id);
+    for (const id of ids) await app.preview(id);
+    await app.idle();
+    const lost = ids.slice(0, count);
+    await app.rows.update({ ownerType: 'file', ownerId: In(lost) }, { storage: 'gone' });
+    const left = async () => (await app.rows.find({ where: { ownerType: 'user' } })).map(({ id }) => id).toSorted();
+    for (const [at, id] of ids.entries()) await app.rows.update({ id }, { expiresAt: new Date(at) });
+    return { ...app, lost, left };
+  }
+
+  it.each([1, 2, 100])('do not keep the others, in sweeps with batches of %i', async (batch) => {
+    const warn = vi.spyOn(Logger.prototype, 'warn').mockReturnValue();
+    const { app, lost, left } = await withLost(3, 3, batch);
+    expect(await app.get(FilesSweeper).sweep()).toMatchObject({ expired: 3, failed: 3 });
+    expect(await left()).toEqual(lost.toSorted());
+    expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringMatching(/^Could not sweep 3 .* storage "gone"/));
+    expect(await app.get(FilesSweeper).sweep()).toMatchObject({ expired: 0, failed: 3 });
+  });
+
+  it('do not keep the others either if they are expired by hand, which then rejects', async () => {
+    const { app, lost, left } = await withLost(1, 2, 100);
+    const onProgress = vi.fn<(report: DraftsReport) => void>();
+    const expired = app.get(FilesDrafts).expire({ onProgress });
+    await expect(expired).rejects.toMatchObject({ code: 'FILES_FILE_STORAGE_MISSING' });
+    expect(onProgress).toHaveBeenLastCalledWith({ expired: 2, bytes: 10, kept: 0 });
+    expect(await left()).toEqual(lost);
+  });
+});
 
 describe('a derivation that fails', () => {
   it('is tried again', async () => {
