@@ -20,6 +20,7 @@ export {
   DerivedFileMissingError,
   FileChangedError,
   FileCorruptError,
+  FileDerivedError,
   FileInfectedError,
   FileMetadataInvalidError,
   FileNameInvalidError,

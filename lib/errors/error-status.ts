@@ -25,6 +25,7 @@ export const ERROR_STATUS = {
   FILES_ENTITIES_MISSING: HttpStatus.INTERNAL_SERVER_ERROR,
   FILES_FILE_CHANGED: HttpStatus.CONFLICT,
   FILES_FILE_CORRUPT: HttpStatus.INTERNAL_SERVER_ERROR,
+  FILES_FILE_DERIVED: HttpStatus.CONFLICT,
   // Reading it again gives the same, so that 403 ends a download, and 409 says that the state of the file is the
   // reason.
   FILES_FILE_INFECTED: HttpStatus.FORBIDDEN,

@@ -128,6 +128,19 @@ export class FilePinnedError extends FilesError {
   }
 }
 
+/** The operation is refused because the file is derived from another one. */
+export class FileDerivedError extends FilesError {
+  readonly code = 'FILES_FILE_DERIVED';
+
+  constructor(
+    /** The file. */
+    readonly fileId: string,
+    operation: string,
+  ) {
+    super(`File ${fileId} is derived from another file: ${operation} is refused. Copy it, or change the original.`);
+  }
+}
+
 /** A file's row names a storage that is not configured any more: its bytes cannot be reached. */
 export class FileStorageMissingError extends FilesError {
   readonly code = 'FILES_FILE_STORAGE_MISSING';

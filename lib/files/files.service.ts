@@ -36,6 +36,7 @@ import { lockFile, lockFiles } from './lock-files.js';
 import { deleteFileRows } from './delete-file-rows.js';
 import { ManagedFile } from './managed-file.entity.js';
 import { DerivedFiles } from './derived/derived-files.js';
+import { assertNotDerived } from './derived/derived-rows.js';
 import { openContent } from './content/open-content.js';
 import type { FileContent } from './content/open-content.js';
 import { assertOwnerReference } from './owner-reference.js';
@@ -233,13 +234,15 @@ export class FilesService {
 
   /**
    * Gives the file new content of the same type, at a new location; the old bytes are removed after the commit. The
-   * content is consumed, and destroyed when it fails. A pinned file needs `force`. Throws `FileTypeChangedError`.
+   * content is consumed, and destroyed when it fails. A pinned file needs `force`. Throws `FileTypeChangedError`, and
+   * `FileDerivedError` for a derived file.
    */
   async replace(id: string, content: FileContent, options: ReplaceOptions = {}): Promise<ManagedFile> {
     return this.transactor.staying(async () => {
       const source = await openContent(content, `file ${id}`);
       try {
         const file = await this.findOrFail(id);
+        assertNotDerived(file, 'replacing its content');
         if (file.pinned && !options.force) throw new FilePinnedError(file.id, 'replacing its content');
         return await this.writer.replace(file, source, options);
       } finally {
@@ -341,13 +344,21 @@ export class FilesService {
     });
   }
 
-  /** Moves files to one owner. Pinned files need `force`; `pin` pins them there. */
+  /**
+   * Moves files to one owner. Pinned files need `force`; `pin` pins them there. Throws `FileDerivedError` for derived
+   * files.
+   */
   async transferOwnership(ids: string | readonly string[], to: TransferOptions): Promise<void> {
     assertOwnerReference({ type: to.ownerType, id: to.ownerId });
-    await this.ownership.transfer(listOf(ids), to);
+    const wanted = listOf(ids);
+    if (this.derived?.areAny) for (const file of await this.findMany(wanted)) assertNotDerived(file, 'a transfer');
+    await this.ownership.transfer(wanted, to);
   }
 
-  /** Protects owned files from transfer, deletion and replacement: all of them, or none. */
+  /**
+   * Protects owned files from transfer, deletion and replacement: all of them, or none. Throws `FileDerivedError` for
+   * derived files.
+   */
   async pin(ids: string | readonly string[]): Promise<void> {
     await this.ownership.pin(listOf(ids));
   }

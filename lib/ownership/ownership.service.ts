@@ -5,6 +5,7 @@ import { transferTrace } from '../diagnostics/traces.js';
 import { FileNotFoundError, FilePinnedError, FileUnownedError } from '../errors/files.errors.js';
 import { ActorSource } from '../actor/actor.js';
 import type { Actor } from '../actor/actor.js';
+import { assertNotDerived } from '../files/derived/derived-rows.js';
 import { fileIdOrFail } from '../files/file-id.js';
 import { ManagedFile } from '../files/managed-file.entity.js';
 import { assertOwnerReference, ownerOf } from '../files/owner-reference.js';
@@ -170,6 +171,7 @@ export class Ownership extends OwnershipPort {
         const before = locked.get(fileId);
         if (!before) throw new FileNotFoundError(fileId);
         if (pinned && before.ownerType === null) throw new FileUnownedError(fileId);
+        if (pinned) assertNotDerived(before, 'a pin');
         return before.pinned === pinned ? [] : [{ fileId, before }];
       });
       await setPins(this.#statements, manager, changed, pinned, actor);

@@ -64,6 +64,7 @@ export const publicNames: Record<string, string[]> = {
     'EntitiesMissingError',
     'FileChangedError',
     'FileCorruptError',
+    'FileDerivedError',
     'FileInfectedError',
     'FileMetadataInvalidError',
     'FileNameInvalidError',

@@ -48,6 +48,14 @@ export class DerivedFiles {
   ) {}
 
   /**
+   * Whether the application derives files.
+   * @internal
+   */
+  get areAny(): boolean {
+    return this.recipes.areAny;
+  }
+
+  /**
    * What was derived from the present content of the file: `await derived.find(file, 'thumbnail')`. Undefined if
    * nothing was, or not yet, or if it could not be made. One statement.
    */

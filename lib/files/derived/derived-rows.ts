@@ -1,5 +1,6 @@
 import { In } from 'typeorm';
 import type { EntityManager } from 'typeorm';
+import { FileDerivedError } from '../../errors/files.errors.js';
 import { lockRows } from '../../unit-of-work/typeorm/row-locks.js';
 import { inChunks } from '../../unit-of-work/typeorm/send-sql.js';
 import { ManagedFile } from '../managed-file.entity.js';
@@ -10,6 +11,11 @@ const IDS_PER_STATEMENT = 10_000;
 /** Whether the file is derived from another one, its owner. */
 export function isDerived({ ownerType }: Pick<ManagedFile, 'ownerType'>): boolean {
   return ownerType === FILE_OWNER;
+}
+
+/** Throws `FileDerivedError` if the file is derived: only its derivation may change it. */
+export function assertNotDerived({ id, ownerType }: Pick<ManagedFile, 'id' | 'ownerType'>, operation: string): void {
+  if (isDerived({ ownerType })) throw new FileDerivedError(id, operation);
 }
 
 /**

@@ -6,6 +6,7 @@ import { FileTypeChangedError } from '../../errors/files.errors.js';
 import { UploadAbortedError, UploadMalformedError } from '../../errors/requests.errors.js';
 import { ActorSource } from '../../actor/actor.js';
 import type { Actor } from '../../actor/actor.js';
+import { assertNotDerived } from '../../files/derived/derived-rows.js';
 import type { NewFile } from '../../files/file-options.js';
 import { DEFAULT_STORAGE } from '../../files/file-writer.js';
 import { FilesService } from '../../files/files.service.js';
@@ -60,6 +61,7 @@ export class Uploads {
     return orDiscard(request, async () => {
       const actor = await this.actors.of(context);
       const file = await this.gate.find(id, 'update', context);
+      assertNotDerived(file, 'replacing its content');
       assertPreconditions(request, file);
       assertSameType(request, file);
       const allow = async (current: ManagedFile) => {

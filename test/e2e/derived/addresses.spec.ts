@@ -110,6 +110,48 @@ describe.each(PLATFORMS)('the address of a derived file on %s', (platform) => {
     expect(new Set(await told('ben'))).toEqual(new Set(['public, max-age=86400, no-transform']));
   });
 
+  it('leaves the derived file as it was made: by its own id it is read and deleted, and not changed', async () => {
+    const app = await derivedApp({ platform });
+    const { id } = await app.create('hello');
+    await app.preview(id);
+    await app.files.pin(id);
+    const [preview] = await app.rows.findBy({ ownerType: 'file' });
+    const own = `/files/${preview!.id}`;
+    const json = (body: object) => ({
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    const changes: [method: string, path: string, init: RequestInit][] = [
+      ['PUT', `${own}/content`, { headers: { 'content-type': 'text/plain' }, body: 'forged' }],
+      ['PATCH', own, json({ name: 'forged.txt' })],
+      ['POST', `${own}/transfer`, json({ ownerType: 'user', ownerId: 'anna' })],
+      ['PUT', `${own}/pin`, {}],
+      ['DELETE', `${own}/pin`, {}],
+    ];
+    for (const [method, path, init] of changes) {
+      for (const [user, status, code] of [
+        ['anna', 409, 'FILES_FILE_DERIVED'],
+        ['admin', 409, 'FILES_FILE_DERIVED'],
+        ['ben', 404, 'FILES_FILE_NOT_FOUND'],
+      ] as const) {
+        const answer = await app.fetch(path, { ...init, user, method });
+        const { code: told } = (await answer.json()) as { code: string };
+        expect([answer.status, told], `${method} ${path} by ${user}`).toEqual([status, code]);
+      }
+    }
+    const refused = { code: 'FILES_FILE_DERIVED', fileId: preview!.id };
+    await expect(app.files.replace(preview!.id, Buffer.from('forged'))).rejects.toMatchObject(refused);
+    await expect(app.files.pin([id, preview!.id])).rejects.toMatchObject(refused);
+    const anna = { ownerType: 'user', ownerId: 'anna', force: true };
+    await expect(app.files.transferOwnership([id, preview!.id], anna)).rejects.toMatchObject(refused);
+    expect(await app.rows.findBy({ ownerType: 'file' })).toEqual([preview]);
+    expect(await (await app.get(id)).text()).toBe('preview of hello');
+    const copy = await app.files.copy(preview!.id, { owner: { type: 'user', id: 'anna' } });
+    expect((await app.files.replace(copy.id, Buffer.from('mine'))).size).toBe(4);
+    expect((await app.fetch(own, { user: 'anna', method: 'DELETE' })).status).toBe(204);
+    expect(await app.rows.findBy({ id: preview!.id })).toEqual([]);
+  });
+
   it('makes what was never made, however often it is asked, by one job', async () => {
     const app = await derivedApp({ platform });
     const works = app.previews.script;
