@@ -41,7 +41,9 @@ export class JobRuns {
       await within(undefined, () => jobTrace.run(() => ({ job: name, id, attempt, carrier: data.carrier ?? {} }), run));
     } catch (error) {
       // The unit has the same timeout, and its error knows nothing of the job.
-      throw error instanceof UnitTimeoutError && ending.signal.aborted ? ending.signal.reason : error;
+      const reason: unknown = ending.signal.reason;
+      if (error instanceof UnitTimeoutError && reason instanceof JobTimeoutError) throw reason;
+      throw error;
     } finally {
       clearTimeout(late);
       stopping.removeEventListener('abort', end);
