@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager, ObjectLiteral } from 'typeorm';
 import { entityOfRow, filesNamedBy } from '../ownership/guard/guarded-entities.js';
 import type { GuardedEntity, GuardedField, NamedFiles } from '../ownership/guard/guarded-entities.js';
+import { selected } from '../ownership/guard/record-rows.js';
 import { ownerIdOf } from '../files/owner-reference.js';
 import type { OwnerColumn } from '../ownership/owner-entities.js';
 import type { AuditedTable } from './audited-tables.js';
@@ -68,7 +69,7 @@ async function select(manager: EntityManager, table: AuditedTable, tail: Where):
   const dataSource = dataSourceOf(manager);
   const { metadata } = table.root;
   const columns = [
-    ...table.columns.map(({ databaseName }) => dataSource.driver.escape(databaseName)),
+    ...table.columns.map((column) => selected(dataSource, column)),
     ...metadata.primaryColumns.flatMap((column, index) => {
       const text = asText(dataSource, column);
       return text === undefined ? [] : `${text} AS ${dataSource.driver.escape(`${PLACE}${index}`)}`;

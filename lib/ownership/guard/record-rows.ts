@@ -159,12 +159,18 @@ export async function readRows(
 ): Promise<RecordRow[]> {
   const dataSource = dataSourceOf(manager);
   const { metadata } = entity;
-  const columns = columnsOf(entity).map(({ databaseName }) => dataSource.driver.escape(databaseName));
+  const columns = columnsOf(entity).map((column) => selected(dataSource, column));
   const table = quoted(dataSource, metadata.tablePath);
   const { sql, parameters } = ofClass(dataSource, entity, where);
   const select = `SELECT ${columns.join(', ')} FROM ${table} WHERE ${sql}${lock ? dialectOf(dataSource).forUpdate : ''}`;
   const rows: ObjectLiteral[] = await sendSql(manager, select, parameters);
   return rows.map((row) => toRecord(dataSource, entityOfRow(entity, row), row));
+}
+
+/** The column in a list of selected ones, with the value that `prepareHydratedValue` takes. */
+export function selected(dataSource: DataSource, column: OwnerColumn): string {
+  const { driver } = dataSource;
+  return dialectOf(dataSource).selected(driver.escape(column.databaseName), driver.normalizeType(column));
 }
 
 /** The condition, and that a row is of this class or of one that extends it, where its table has rows of others. */

@@ -86,6 +86,10 @@ export class PortableDialect implements Dialect {
     return sql;
   }
 
+  selected(column: string, _type: string): string {
+    return column;
+  }
+
   exactText(column: string, type: string): string | undefined {
     return TIMES.has(type) ? `CAST(${column} AS char)` : undefined;
   }

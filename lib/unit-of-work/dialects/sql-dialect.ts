@@ -42,6 +42,8 @@ export interface SqlDialect {
 
   /** The expression as a value of the type, where it would be a text. */
   typed(sql: string, type: string): string;
+  /** A column as TypeORM selects it, where it is stored in a form of the database's own. */
+  selected(column: string, type: string): string;
   /** The conversion of a column to a text, if the driver would return another value, which may be rounded. */
   exactText(column: string, type: string): string | undefined;
   /** That the column is one of these values: one parameter, so that the text does not depend on their number. */

@@ -29,6 +29,17 @@ export class SqliteDialect extends PortableDialect {
   override readonly family = 'sqlite';
   override readonly hasOneWriter = true;
 
+  // https://sqlite.org/jsonb.html
+  override typed(sql: string, type: string): string {
+    return type === 'jsonb' ? `jsonb(${sql})` : sql;
+  }
+
+  // Something else may have written what is no JSON, and `json()` would fail: 2 stands for texts, and 8 for blobs.
+  override selected(column: string, type: string): string {
+    if (type !== 'jsonb') return column;
+    return `CASE WHEN json_valid(${column}, 10) THEN json(${column}) ELSE ${column} END AS ${column}`;
+  }
+
   override isOneOf(column: string, _type: string, values: readonly string[], bind: Bind): string {
     return `${column} IN (SELECT value FROM json_each(${bind(JSON.stringify(values))}))`;
   }

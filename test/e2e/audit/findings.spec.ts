@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { DefaultNamingStrategy } from 'typeorm';
+import { Column, DefaultNamingStrategy, Entity, PrimaryGeneratedColumn } from 'typeorm';
 import type { DeepPartial, QueryDeepPartialEntity } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ManagedFile } from '../../../lib/index.js';
+import { FileField, ManagedFile, OwnsFiles } from '../../../lib/index.js';
 import { FilesAudit } from '../../../lib/entry/maintenance.js';
 import type { AuditFinding, AuditOptions } from '../../../lib/entry/maintenance.js';
 import {
@@ -23,8 +23,16 @@ import { guardedApp } from '../../support/guarded-app.js';
 import type { GuardedApp } from '../../support/guarded-app.js';
 import { Binder, Clause, GUARDED, Page, Room, Ticket, Track } from '../../support/guarded-entities.js';
 import { deletePast, emptyPast, updatePast } from '../../support/past-the-guard.js';
+import { isTypeorm03 } from '../../support/versions.js';
 
 const JOINED = new Set(['shelfId', 'binderId', 'attachmentId']);
+
+@Entity()
+@OwnsFiles('tray')
+class Tray {
+  @PrimaryGeneratedColumn('uuid') id!: string;
+  @FileField() @Column('jsonb', { default: [] }) fileIds!: string[];
+}
 
 /** Other names of columns and tables than those of the classes. */
 class OddNames extends DefaultNamingStrategy {
@@ -265,5 +273,36 @@ describe.each(variants)('an audit on $name', (database) => {
     await updatePast(app.dataSource, Dossier, { id: dossier.id }, { 'papers.contractId': contractId!.toUpperCase() });
 
     expect(await audit()).toEqual([]);
+  });
+});
+
+const withBinaryJson = databases.filter(({ kind }) => kind === 'memory' && !isTypeorm03);
+
+describe.each(withBinaryJson)('an audit of binary JSON on $name', (database) => {
+  let app: GuardedApp;
+  beforeAll(async () => void (app = await guardedApp({ database, entities: [Tray] })));
+  afterAll(() => app.close());
+
+  it('finds what is wrong, and nothing else', async () => {
+    const trays = app.dataSource.getRepository(Tray);
+    const { id } = await trays.save({});
+    const other = await trays.save({});
+    await trays.update(id, { fileIds: [await app.fileOf('tray', id), await app.fileOf('tray', id)] });
+    const found = async () => {
+      const findings: AuditFinding[] = [];
+      for await (const finding of app.app.get(FilesAudit).run()) findings.push(finding);
+      return findings;
+    };
+    expect(await found()).toEqual([]);
+
+    const lost = randomUUID();
+    await updatePast(app.dataSource, Tray, { id }, { fileIds: JSON.stringify([lost]) });
+    await updatePast(app.dataSource, Tray, { id: other.id }, { fileIds: 'no JSON' });
+    expect((await found()).filter(({ kind }) => kind !== 'unnamed-file')).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ kind: 'missing-file', fileId: lost }),
+        expect.objectContaining({ kind: 'invalid-id', value: 'no JSON' }),
+      ]),
+    );
   });
 });

@@ -18,6 +18,7 @@ import { reachableDatabases } from '../../support/databases.js';
 import type { TestDatabase } from '../../support/databases.js';
 import { guardedApp } from '../../support/guarded-app.js';
 import type { GuardedApp } from '../../support/guarded-app.js';
+import { isTypeorm03 } from '../../support/versions.js';
 
 /** A value that stands for an id. */
 class Ref {
@@ -138,6 +139,14 @@ class Cabinet {
   @ManyToOne(() => ManagedFile, { nullable: true })
   @JoinColumn({ name: 'front_file' })
   front!: Relation<ManagedFile> | null;
+}
+
+/** With the list that only PostgreSQL and SQLite have. */
+@Entity()
+@OwnsFiles('tray')
+class Tray {
+  @PrimaryGeneratedColumn('uuid') id!: string;
+  @FileField({ onReplace: 'release' }) @Column('jsonb', { default: [] }) jsonb!: string[];
 }
 
 const ENTITIES = [Leaflet, Shape, Animal, Dog, Cat, Plant, Tree, Fern, Moss, Leaf, Twig, BigLedger, OrderLine];
@@ -351,5 +360,29 @@ describe.each(databases.filter(({ kind }) => kind === 'postgres'))('Declared fie
     await expect(app.files.delete(ids[0]!, { force: true })).rejects.toThrow(/still names/);
     await cabinets.save({ id, ...emptied });
     expect(await app.ownerOf(ids[0]!)).toBe('-');
+  });
+});
+
+const withBinaryJson = databases.filter(({ kind }) => kind === 'postgres' || (kind === 'memory' && !isTypeorm03));
+
+describe.each(withBinaryJson)('Declared fields of binary JSON on $name', (database) => {
+  let app: GuardedApp;
+  beforeAll(async () => {
+    app = await guardedApp({ database, entities: [Tray] });
+  });
+  afterAll(() => app.close());
+
+  it('are in use, may be given again, and let go by their former value', async () => {
+    const trays = app.dataSource.getRepository(Tray);
+    const { id } = await trays.save({});
+    const ids = [await app.fileOf('tray', id), await app.fileOf('tray', id)];
+    await expect(trays.save({ jsonb: [await app.upload('bob')] })).rejects.toThrow(FilesNotOwnError);
+    await trays.save({ id, jsonb: ids });
+    await expect(trays.update(id, { jsonb: [await app.upload('bob')] })).rejects.toThrow(FilesNotOwnError);
+    await expect(app.files.delete(ids[0]!, { force: true })).rejects.toThrow(/still names/);
+    await app.queue.run(() => app.files.transferOwnership(ids, { ownerType: 'tray', ownerId: id, pin: true }));
+    await trays.update(id, { jsonb: [ids[1]!] });
+    expect(await app.ownerOf(ids[0]!)).toBe('-');
+    expect(await app.ownerOf(ids[1]!)).toBe(`tray ${id}*`);
   });
 });

@@ -1,9 +1,10 @@
 import { Body, Controller, Inject, Post } from '@nestjs/common';
 import { IsOptional, IsString } from 'class-validator';
-import { DataSource } from 'typeorm';
+import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
 import { expect, it } from 'vitest';
-import { UploadAs, WithTaskQueue } from '../../../lib/index.js';
+import { OwnsFiles, UploadAs, WithTaskQueue } from '../../../lib/index.js';
 import { actionApp, actionForm, Gallery, textFile } from '../../support/action-app.js';
+import { isTypeorm03 } from '../../support/versions.js';
 
 class ExtraDto {
   @IsString() title!: string;
@@ -34,4 +35,36 @@ it.each<[string, Parts]>([
   const { status, body } = await app.send('/galleries', form);
   expect([status, (body as { code?: string }).code]).toEqual([500, 'FILES_NOT_NAMED']);
   expect(await app.files()).toEqual([]);
+});
+
+@Entity()
+@OwnsFiles('tray')
+class Tray {
+  @PrimaryGeneratedColumn() id!: number;
+  @Column('jsonb', { default: [] }) images!: string[];
+}
+
+class TrayDto {
+  @IsOptional() @UploadAs('tray', { field: 'images' }) scans?: string[];
+}
+
+@Controller('trays')
+class TraysController {
+  constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
+
+  @Post()
+  @WithTaskQueue()
+  create(@Body() _dto: TrayDto) {
+    return this.dataSource.getRepository(Tray).save({});
+  }
+}
+
+it.skipIf(isTypeorm03)('writes a field of binary JSON as the database stores it', async () => {
+  const app = await actionApp({ controllers: [TraysController], entities: [Tray] });
+  const { status, body } = await app.send('/trays', actionForm([['scans', textFile('a')]]));
+  expect([status, body]).toEqual([201, { id: 1, images: [expect.any(String)] }]);
+  const [file] = await app.files();
+  const [tray] = await app.dataSource.getRepository(Tray).find();
+  expect(tray?.images).toEqual([file!.id]);
+  expect(await app.dataSource.query('SELECT typeof(images) AS kind FROM tray')).toEqual([{ kind: 'blob' }]);
 });
