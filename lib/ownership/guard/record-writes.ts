@@ -1,4 +1,4 @@
-import type { EntityManager } from 'typeorm';
+import type { EntityManager, EntityMetadata, ObjectLiteral } from 'typeorm';
 import { RecordWriteUnseenError } from '../../errors/ownership.errors.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import type { WriteBuilder } from '../../unit-of-work/typeorm/query-builders.js';
@@ -85,7 +85,7 @@ async function updateRows(
         asFieldsOf(record.entity, fields),
       );
       if (expressions || changesId || !isSure) ledger.unsure(record.entity, record.key);
-      if (newKey) ledger.rekeyed(record.entity, record.key, { ...record.key, ...newKey });
+      if (newKey) ledger.rekeyed(record.entity, record.key, keyWith(metadata, record.key, newKey));
     }
   };
   const result = await done<{ affected?: number }>(builder, execute, () => note(false));
@@ -94,6 +94,15 @@ async function updateRows(
   // A limit spares some of them.
   note(affected === before.length);
   return result;
+}
+
+/** The key with some new values. Several columns may be in one embedded object. */
+function keyWith({ primaryColumns }: EntityMetadata, key: ObjectLiteral, values: ObjectLiteral): ObjectLiteral {
+  const all: ObjectLiteral = {};
+  for (const column of primaryColumns) {
+    column.setEntityValue(all, column.getEntityValue(values) ?? column.getEntityValue(key));
+  }
+  return all;
 }
 
 async function deleteRows(
