@@ -5,6 +5,7 @@ import { RecordWriteUnseenError } from '../../errors/ownership.errors.js';
 import { ownerIdOf } from '../../files/owner-reference.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
 import type { WriteBuilder } from '../../unit-of-work/typeorm/query-builders.js';
+import { readPath } from '../object-index.js';
 import type { OwnerColumn } from '../owner-entities.js';
 import { canonicalId, filesNamedBy, textOfJunk } from './guarded-entities.js';
 import type { GuardedEntity, GuardedField, NamedFiles } from './guarded-entities.js';
@@ -64,7 +65,7 @@ export function writtenValues(
 
 /**
  * If only a relation is set to null, TypeORM has no value for a join column with a property of its own, and writes
- * null.
+ * null. It also writes null for `undefined` in an embedded object, which it leaves out elsewhere.
  */
 function updatedValue(column: OwnerColumn, values: Values): unknown {
   const value: unknown = column.getEntityValue(values);
@@ -73,7 +74,14 @@ function updatedValue(column: OwnerColumn, values: Values): unknown {
   const isJoined = relations.some(
     (one) => one.joinColumns.includes(column) && one.getEntityValue(values) !== undefined,
   );
-  return isJoined ? null : undefined;
+  return isJoined || isEmptied(column, values) ? null : undefined;
+}
+
+function isEmptied({ embeddedMetadata, propertyName, relationMetadata }: OwnerColumn, values: Values): boolean {
+  if (!embeddedMetadata) return false;
+  const object = readPath(values, embeddedMetadata.propertyPath);
+  if (typeof object !== 'object' || object === null) return false;
+  return Object.hasOwn(object, propertyName) || Object.hasOwn(object, relationMetadata?.propertyName ?? propertyName);
 }
 
 /** Throws where the rows after the update, or their classes, cannot be known. */
