@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { OwnerNotResolvedError } from '../errors/ownership.errors.js';
+import { bound } from '../ownership/guard/record-rows.js';
 import { noteWrite } from '../ownership/guard/record-guard.js';
 import { assertOwnersExist } from '../ownership/owner-existence.js';
 import { tableNames } from '../unit-of-work/typeorm/table-names.js';
@@ -59,11 +60,12 @@ function updateSql(dataSource: DataSource, { target }: FieldWrite, writes: reado
   const parameter = (value: unknown): string => driver.createParameter('', parameters.push(value) - 1);
   const type = `${driver.normalizeType(column)}${column.isArray ? '[]' : ''}`;
   const dialect = dialectOf(dataSource);
+  const stored = (ownerId: string): unknown => (idColumn.transformer ? bound(dataSource, idColumn, ownerId) : ownerId);
   const cases = writes.map(({ ownerId, value }) => {
-    const owner = parameter(ownerId);
+    const owner = parameter(stored(ownerId));
     return `WHEN ${id} = ${owner} THEN ${dialect.typed(parameter(driver.preparePersistentValue(value, column)), type)}`;
   });
-  const ids = writes.map(({ ownerId }) => parameter(ownerId)).join(', ');
+  const ids = writes.map(({ ownerId }) => parameter(stored(ownerId))).join(', ');
   const sql = `UPDATE ${table} SET ${field} = CASE ${cases.join(' ')} END WHERE ${id} IN (${ids})`;
   return { sql, parameters };
 }

@@ -120,7 +120,10 @@ export async function rowsNaming(
     const ownerIds = [...new Set(chunk.flatMap(({ ownerId }) => ownerId ?? []))];
     const conditions: Condition[] = [];
     const used = (): number => conditions.flatMap(({ parameters }) => parameters).length;
-    for (const column of columns) conditions.push(anyOf(dataSource, column, fileIds, used()));
+    for (const column of columns) {
+      const stored = storedFiles(dataSource, column, fileIds);
+      if (stored.length > 0) conditions.push(anyOf(dataSource, column, stored, used()));
+    }
     conditions.push(...[ofOwners(dataSource, entity, ownerIds, used()) ?? []].flat());
     if (conditions.length === 0) continue;
     const sql = conditions.map((condition) => `(${condition.sql})`).join(' OR ');
@@ -140,9 +143,28 @@ function ofOwners(
   used = 0,
 ): Condition | undefined {
   const { isCast, comparable } = comparison(dataSource, idColumn);
-  const ids = ownerIds.filter((id) => comparable(id));
-  if (ids.length === 0) return undefined;
-  return isCast ? anyText(dataSource, idColumn, ids, used) : anyOf(dataSource, idColumn, ids, used);
+  const isText = isCast && !idColumn.transformer;
+  const stored = isText ? ownerIds : ownerIds.map((id) => bound(dataSource, idColumn, id));
+  const possible = stored.filter((id) => comparable(String(id)));
+  if (possible.length === 0) return undefined;
+  // A transformer may store bytes, which are not compared as a text.
+  const texts = possible.filter((id) => typeof id === 'string');
+  const isCompared = isCast && texts.length === possible.length;
+  return isCompared ? anyText(dataSource, idColumn, texts, used) : anyOf(dataSource, idColumn, possible, used);
+}
+
+/** The ids as the column has them, without those that it cannot have: its transformer may take lists alone. */
+function storedFiles(dataSource: DataSource, column: OwnerColumn, fileIds: readonly string[]): unknown[] {
+  if (!column.transformer) return fileIds.map((id) => bound(dataSource, column, id));
+  const { comparable } = comparison(dataSource, column);
+  return fileIds.flatMap((id) => {
+    try {
+      const stored = bound(dataSource, column, id);
+      return comparable(String(stored)) ? [stored] : [];
+    } catch {
+      return [];
+    }
+  });
 }
 
 /** Whether the column can hold several ids. */
@@ -208,16 +230,16 @@ function anyKey(dataSource: DataSource, keys: readonly (readonly Compared[])[]):
   return { sql: [...lists, ...terms].join(' OR '), parameters };
 }
 
-function anyOf(dataSource: DataSource, column: OwnerColumn, values: readonly unknown[], used = 0): Condition {
-  const { driver } = dataSource;
-  const parameters = values.map((value) => bound(dataSource, column, value));
+function anyOf({ driver }: DataSource, column: OwnerColumn, parameters: readonly unknown[], used: number): Condition {
   const places = parameters.map((_, index) => driver.createParameter('', used + index));
   return { sql: `${driver.escape(column.databaseName)} IN (${places.join(', ')})`, parameters };
 }
 
-// TypeORM writes whole numbers into its SQL. Bound, they are reals to better-sqlite3, and texts like `7.0` to a column
-// of texts.
-function bound({ driver }: DataSource, column: OwnerColumn, value: unknown): unknown {
+/**
+ * The value as a parameter. TypeORM writes whole numbers into its SQL. Bound, they are reals to better-sqlite3, and
+ * texts like `7.0` to a column of texts.
+ */
+export function bound({ driver }: DataSource, column: OwnerColumn, value: unknown): unknown {
   const prepared: unknown = driver.preparePersistentValue(value, column);
   return Number.isSafeInteger(prepared) ? String(prepared) : prepared;
 }

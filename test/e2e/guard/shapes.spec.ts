@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { Body, Controller, Post, ValidationPipe } from '@nestjs/common';
 import {
   ChildEntity,
   Column,
@@ -12,7 +14,7 @@ import {
 } from 'typeorm';
 import type { DataSourceOptions, Relation } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FileField, ManagedFile, OwnsFiles } from '../../../lib/index.js';
+import { FileField, ManagedFile, OwnsFiles, TransferOwnership, WithTaskQueue } from '../../../lib/index.js';
 import { FilesNotOwnError } from '../../../lib/entry/errors.js';
 import { reachableDatabases } from '../../support/databases.js';
 import type { TestDatabase } from '../../support/databases.js';
@@ -32,6 +34,14 @@ const joined = {
   to: (value: Set<string> | undefined) => (value === undefined ? undefined : [...value].join(' + ')),
   from: (stored: string | null) => new Set(stored ? stored.split(' + ') : []),
 };
+
+/** Refuses whatever is no list, unlike `joined`. */
+const commas = {
+  to: (ids: string[] | null | undefined) => ids?.join(','),
+  from: (stored: string | null) => stored?.split(',') ?? null,
+};
+/** Ids that the application reads with a prefix. */
+const prefixed = { to: (id: string | undefined) => id?.slice(4), from: (stored: string) => `pkg_${stored}` };
 
 class Cover {
   @FileField({ onReplace: 'release' }) @Column('varchar', { length: 36, nullable: true }) imageId!: string | null;
@@ -149,7 +159,64 @@ class Tray {
   @FileField({ onReplace: 'release' }) @Column('jsonb', { default: [] }) jsonb!: string[];
 }
 
-const ENTITIES = [Leaflet, Shape, Animal, Dog, Cat, Plant, Tree, Fern, Moss, Leaf, Twig, BigLedger, OrderLine];
+@Entity()
+@OwnsFiles('parcel')
+class Parcel {
+  @PrimaryColumn('uuid', { transformer: prefixed }) id!: string;
+  @FileField({ onReplace: 'release' }) @Column('simple-array', { nullable: true }) fileIds!: string[] | null;
+}
+
+@Entity()
+@OwnsFiles('label', { idField: 'code' })
+class Label {
+  @PrimaryGeneratedColumn() id!: number;
+  @Column('varchar', { length: 40, unique: true, transformer: prefixed }) code!: string;
+  @FileField() @Column('text', { nullable: true, transformer: commas }) fileIds!: string[] | null;
+}
+
+class Place {
+  @PrimaryColumn('int') aisle!: number;
+  @PrimaryColumn('int') level!: number;
+}
+
+/** Its key is in an embedded object. */
+@Entity()
+@OwnsFiles('pallet', { idField: 'code', onDelete: 'delete' })
+class Pallet {
+  @Column(() => Place) place!: Place;
+  @Column('varchar', { length: 40 }) code!: string;
+  @FileField({ onReplace: 'release' }) @Column('uuid', { nullable: true }) fileId!: string | null;
+}
+
+class LabelDto {
+  @TransferOwnership('label') fileIds!: string[];
+}
+
+/** Claims files for a row, and does not write it. */
+@Controller('labels')
+class LabelsController {
+  @Post() @WithTaskQueue() claim(@Body() _dto: LabelDto) {
+    return {};
+  }
+}
+
+const OWNERS = [Parcel, Label, Pallet];
+const ENTITIES = [
+  ...OWNERS,
+  Leaflet,
+  Shape,
+  Animal,
+  Dog,
+  Cat,
+  Plant,
+  Tree,
+  Fern,
+  Moss,
+  Leaf,
+  Twig,
+  BigLedger,
+  OrderLine,
+];
 
 class Snake extends DefaultNamingStrategy {
   override columnName(property: string, custom: string | undefined, prefixes: string[]): string {
@@ -191,7 +258,12 @@ const databases = await reachableDatabases('memory', 'postgres', 'mariadb');
 describe.each([...databases, ...databases.map(renamed)])('Declared fields on $name', (database) => {
   let app: GuardedApp;
   beforeAll(async () => {
-    app = await guardedApp({ database, entities: ENTITIES });
+    app = await guardedApp({
+      database,
+      entities: ENTITIES,
+      controllers: [LabelsController],
+      prepare: (nest) => void nest.useGlobalPipes(new ValidationPipe()),
+    });
   });
   afterAll(() => app.close());
 
@@ -237,6 +309,11 @@ describe.each([...databases, ...databases.map(renamed)])('Declared fields on $na
     ['simple-json', (ids) => ({ simpleJson: ids }), { simpleJson: null }],
     ['json', (ids) => ({ json: ids }), { json: [] }],
     ['an embedded column', ([a]) => ({ cover: { imageId: a, alt: '' } }), { cover: { imageId: null } }],
+    [
+      'an embedded column without a value',
+      ([a]) => ({ cover: { imageId: a, alt: '' } }),
+      { cover: { imageId: undefined, alt: 'x' } },
+    ],
   ])('let go by their former value: %s', async (_, value, emptied) => {
     const { row, ids } = await savedWith(Shape, 'shape', value);
     await app.dataSource.getRepository(Shape).update(row.id, emptied);
@@ -335,6 +412,69 @@ describe.each([...databases, ...databases.map(renamed)])('Declared fields on $na
     await lines.delete({ order: 7, line: 1 });
     expect(await app.ownerOf(other)).toBeUndefined();
   });
+
+  it('stay with a row whose embedded key changes in part', async () => {
+    const pallets = app.dataSource.getRepository(Pallet);
+    const place = { aisle: 3, level: 1 };
+    await pallets.save({ place, code: '3/1' });
+    const file = await app.fileOf('pallet', '3/1');
+    await pallets.update({ place }, { fileId: file });
+    await app.queue.run(() => pallets.update({ place }, { place: { aisle: 4 } }));
+    expect(await app.ownerOf(file)).toBe('pallet 3/1*');
+    expect(await pallets.countBy({ place: { aisle: 4, level: 1 }, fileId: file })).toBe(1);
+    const other = await app.fileOf('pallet', '3/1');
+    await pallets.update({ place: { aisle: 4, level: 1 } }, { place: { level: 2 }, fileId: other });
+    expect([await app.ownerOf(file), await app.ownerOf(other)]).toEqual(['-', 'pallet 3/1*']);
+  });
+
+  it('are in use by owners whose id a transformer changes', async () => {
+    const id = `pkg_${randomUUID()}`;
+    const { ids } = await savedWith(Parcel, 'parcel', (fileIds) => ({ id, fileIds }));
+    await expect(app.files.delete(ids[0]!, { force: true })).rejects.toThrow(/still names/);
+    await expect(
+      app.files.transferOwnership(ids[0]!, { ownerType: 'user', ownerId: 'bob', force: true }),
+    ).rejects.toThrow(/still names/);
+    const none = await app.fileOf('parcel', 'pkg_none');
+    await app.files.delete(none, { force: true });
+    expect(await app.ownerOf(none)).toBeUndefined();
+  });
+
+  it('may be claimed again for a column whose transformer takes lists alone', async () => {
+    const { ids } = await savedWith(
+      Label,
+      'label',
+      (fileIds) => ({ code: 'pkg_a', fileIds }),
+      ({ code }) => code,
+    );
+    await app.files.unpin(ids[0]!);
+    const { status, body } = await app.send('POST', '/labels', { fileIds: ids }, 'admin');
+    expect([status, body]).toEqual([201, {}]);
+    expect(await app.ownerOf(ids[0]!)).toBe('label pkg_a*');
+  });
+});
+
+const withBinaryJson = databases.filter(({ kind }) => kind === 'postgres' || (kind === 'memory' && !isTypeorm03));
+
+describe.each(withBinaryJson)('Declared fields of binary JSON on $name', (database) => {
+  let app: GuardedApp;
+  beforeAll(async () => {
+    app = await guardedApp({ database, entities: [Tray] });
+  });
+  afterAll(() => app.close());
+
+  it('are in use, may be given again, and let go by their former value', async () => {
+    const trays = app.dataSource.getRepository(Tray);
+    const { id } = await trays.save({});
+    const ids = [await app.fileOf('tray', id), await app.fileOf('tray', id)];
+    await expect(trays.save({ jsonb: [await app.upload('bob')] })).rejects.toThrow(FilesNotOwnError);
+    await trays.save({ id, jsonb: ids });
+    await expect(trays.update(id, { jsonb: [await app.upload('bob')] })).rejects.toThrow(FilesNotOwnError);
+    await expect(app.files.delete(ids[0]!, { force: true })).rejects.toThrow(/still names/);
+    await app.queue.run(() => app.files.transferOwnership(ids, { ownerType: 'tray', ownerId: id, pin: true }));
+    await trays.update(id, { jsonb: [ids[1]!] });
+    expect(await app.ownerOf(ids[0]!)).toBe('-');
+    expect(await app.ownerOf(ids[1]!)).toBe(`tray ${id}*`);
+  });
 });
 
 describe.each(databases.filter(({ kind }) => kind === 'postgres'))('Declared fields of $name alone', (database) => {
@@ -360,29 +500,5 @@ describe.each(databases.filter(({ kind }) => kind === 'postgres'))('Declared fie
     await expect(app.files.delete(ids[0]!, { force: true })).rejects.toThrow(/still names/);
     await cabinets.save({ id, ...emptied });
     expect(await app.ownerOf(ids[0]!)).toBe('-');
-  });
-});
-
-const withBinaryJson = databases.filter(({ kind }) => kind === 'postgres' || (kind === 'memory' && !isTypeorm03));
-
-describe.each(withBinaryJson)('Declared fields of binary JSON on $name', (database) => {
-  let app: GuardedApp;
-  beforeAll(async () => {
-    app = await guardedApp({ database, entities: [Tray] });
-  });
-  afterAll(() => app.close());
-
-  it('are in use, may be given again, and let go by their former value', async () => {
-    const trays = app.dataSource.getRepository(Tray);
-    const { id } = await trays.save({});
-    const ids = [await app.fileOf('tray', id), await app.fileOf('tray', id)];
-    await expect(trays.save({ jsonb: [await app.upload('bob')] })).rejects.toThrow(FilesNotOwnError);
-    await trays.save({ id, jsonb: ids });
-    await expect(trays.update(id, { jsonb: [await app.upload('bob')] })).rejects.toThrow(FilesNotOwnError);
-    await expect(app.files.delete(ids[0]!, { force: true })).rejects.toThrow(/still names/);
-    await app.queue.run(() => app.files.transferOwnership(ids, { ownerType: 'tray', ownerId: id, pin: true }));
-    await trays.update(id, { jsonb: [ids[1]!] });
-    expect(await app.ownerOf(ids[0]!)).toBe('-');
-    expect(await app.ownerOf(ids[1]!)).toBe(`tray ${id}*`);
   });
 });
