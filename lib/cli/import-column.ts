@@ -10,6 +10,7 @@ import { Transactor } from '../unit-of-work/transactor.js';
 import type { Answer, CommandRun, OptionValues } from './command.js';
 import { InterruptedError, UsageError } from './command.js';
 import { inHalves } from './in-halves.js';
+import { jsonOf } from './output.js';
 import { PathRecords } from './path-records.js';
 import type { PathRecord } from './path-records.js';
 import { batchIn, countIn, textIn } from './values.js';
@@ -50,7 +51,7 @@ export async function importColumn(
   const fail = async ({ key, path }: PathRecord, error: unknown): Promise<void> => {
     failed++;
     const problem = (error as Error).message;
-    await out.result({ key, path, problem }, `failed: ${JSON.stringify(key)} ${path}: ${problem}`);
+    await out.result({ key, path, problem }, `failed: ${jsonOf(key)} ${path}: ${problem}`);
   };
   for await (const page of records.pages(batch)) await inHalves(page, give, fail);
   progress.end();

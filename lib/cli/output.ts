@@ -1,5 +1,10 @@
 import { Progress, type Sink } from './progress.js';
 
+/** JSON has no bigint, and keys of records may be such. */
+export function jsonOf(value: object): string {
+  return JSON.stringify(value, (_, one: unknown) => (typeof one === 'bigint' ? String(one) : one));
+}
+
 /** What a command says: results on one stream, everything else on the other. */
 export class Output {
   #progress: Progress | undefined;
@@ -13,7 +18,7 @@ export class Output {
   /** One result: an object a line with `--json`, the text otherwise. Resolves once the reader has taken it. */
   result(value: object, text: string): Promise<void> {
     this.#progress?.clear();
-    return this.#write(this.results, `${this.isJson ? JSON.stringify(value) : text}\n`);
+    return this.#write(this.results, `${this.isJson ? jsonOf(value) : text}\n`);
   }
 
   /** Bytes, as they are. */

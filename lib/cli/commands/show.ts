@@ -8,7 +8,7 @@ import { guardedOwners } from '../../ownership/guard/guarded-entities.js';
 import { rowsOfOwners } from '../../ownership/guard/record-rows.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
 import type { Command } from '../command.js';
-import { columns, sizeText } from '../output.js';
+import { columns, jsonOf, sizeText } from '../output.js';
 import { ownerIn } from '../values.js';
 import { ownerText } from './ls.js';
 
@@ -92,7 +92,7 @@ function lines(file: ManagedFile): string[] {
 }
 
 function named(namedBy: readonly Naming[]): string[] {
-  return namedBy.map(({ entity, key, field }) => `named by ${entity} ${JSON.stringify(key)}, ${field}`);
+  return namedBy.map(({ entity, key, field }) => `named by ${entity} ${jsonOf(key)}, ${field}`);
 }
 
 function changes(history: Awaited<ReturnType<FilesService['history']>>): string[] {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { EntityManager, EntityMetadata, ObjectLiteral } from 'typeorm';
 import { RecordWriteUnseenError } from '../../errors/ownership.errors.js';
 import { dataSourceOf } from '../../unit-of-work/typeorm/data-source.js';
@@ -8,6 +9,7 @@ import type { GuardedEntity } from './guarded-entities.js';
 import type { RecordLedger } from './record-ledger.js';
 import { keyConditions, rowsByKey, rowsMeeting, SqlValue } from './record-rows.js';
 import type { Compared, Condition } from './record-rows.js';
+import { keyOf } from './written-row.js';
 import { beforeSql, done, mayBeHeard, namesAny, rowsToInsert, valueIn, writtenValues } from './write-statement.js';
 import type { Execute, GuardedWrite, Values, Written } from './write-statement.js';
 
@@ -94,13 +96,13 @@ async function upsertRows(
     ledger.refuse(failedAfterWrite(entity)),
   );
   // A listener may have set the unique value: then the rows that existed before are unknown.
-  const isAsBefore = JSON.stringify(where) === JSON.stringify(known);
+  const isAsBefore = isDeepStrictEqual(where, known);
   const after = await rowsMeeting(manager, entity, where, true);
   const keys = result.identifiers.filter((key) => key && entity.metadata.hasAllPrimaryKeys?.(key));
   const byKey = await rowsByKey(manager, entity, keys as ObjectLiteral[]);
-  const wasThere = new Set(before.map(({ key }) => JSON.stringify(key)));
+  const wasThere = new Set(before.map(({ key }) => keyOf(entity, key)));
   for (const record of [...after, ...byKey]) {
-    const isNew = isAsBefore && !wasThere.has(JSON.stringify(record.key));
+    const isNew = isAsBefore && !wasThere.has(keyOf(entity, record.key));
     if (isNew) ledger.inserted(entity, record.key, record.ownerId, record.values, entity.isOneRow);
     else ledger.updated(entity, record.key, record.ownerId, record.values);
   }

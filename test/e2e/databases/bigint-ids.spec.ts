@@ -187,6 +187,29 @@ describe.each(cases)('ids that are bigint by $by, on $database.name,', ({ databa
     await expect(files.transferOwnership(id, missing)).rejects.toMatchObject({ code: 'FILES_OWNER_NOT_FOUND' });
   });
 
+  it('keep the owners of files in upserts', async () => {
+    const { files, dataSource } = await start();
+    const pages = dataSource.getRepository(Page);
+    const fileOf = async (id: string) => {
+      const { id: fileId } = await files.create(Buffer.from('x'), { name: 'x', owner: { type, id } });
+      await files.pin(fileId);
+      return fileId;
+    };
+    await pages.insert({ id: 21n });
+    const [fileId, other] = [await fileOf('21'), await fileOf('21')];
+    await pages.upsert({ id: 21n, fileId }, ['id']);
+    await pages.upsert(
+      [
+        { id: 21n, fileId: other },
+        { id: 22n, fileId: null },
+      ],
+      ['id'],
+    );
+    expect(await files.findOrFail(fileId)).toMatchObject({ ownerType: null });
+    expect(await files.findOrFail(other)).toMatchObject({ ownerType: type, ownerId: '21', pinned: true });
+    await expect(pages.upsert({ id: 23n, fileId: other }, ['id'])).rejects.toMatchObject({ code: 'FILES_NOT_OWN' });
+  });
+
   it('leave the numbers of files numbers', async () => {
     const { app, files } = await start();
     const file = await files.create(Buffer.from('row'), { name: 'row.txt', storage: 'rows', owner: null });
