@@ -45,7 +45,10 @@ export class PathRecords {
     const key = `record.${this.#key.propertyPath}`;
     for (let after: unknown; ;) {
       const query = this.#select();
-      if (after !== undefined) query.andWhere(`${key} > :after`, { after });
+      if (after !== undefined) query.andWhere(`${key} > :after`, { after: this.#stored(this.#key, after) });
+      // A class may leave them out of what is selected.
+      const needed = [this.#key, this.#entity.idColumn, this.#path];
+      query.addSelect(needed.map(({ propertyPath }) => `record.${propertyPath}`));
       const rows = await query.orderBy(key).limit(size).getMany();
       if (rows.length > 0) yield rows.map((row) => this.#recordOf(row));
       if (rows.length < size) return;

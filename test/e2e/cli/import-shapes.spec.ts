@@ -54,6 +54,18 @@ class Film extends Medium {
   @FileField() @Column('uuid', { nullable: true }) posterId!: string | null;
 }
 
+const counted = { to: (id: bigint) => String(1000n - id), from: (stored: string | number) => 1000n - BigInt(stored) };
+
+/** Keys that a transformer changes, and columns that are not selected unless asked for. */
+@Entity()
+@OwnsFiles('scan', { idField: 'code' })
+class Scan {
+  @PrimaryColumn('bigint', { transformer: counted }) id!: bigint;
+  @Column('varchar', { select: false }) code!: string;
+  @Column('varchar', { select: false }) oldPath!: string;
+  @FileField() @Column('uuid', { nullable: true }) fileId!: string | null;
+}
+
 /** Names as `fileId` becomes `c_fileid`. */
 class PlainNames extends DefaultNamingStrategy {
   override columnName(property: string, custom: string | undefined, prefixes: string[]): string {
@@ -84,7 +96,7 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('import o
             autoLoadEntities: true,
             retryAttempts: 0,
           } as TypeOrmModuleOptions),
-          TypeOrmModule.forFeature([Sheet, Medium, Film]),
+          TypeOrmModule.forFeature([Sheet, Medium, Film, Scan]),
           FilesModule.forRoot({ storages: { default: storage }, sweeper: false }),
         ],
       })
@@ -128,6 +140,23 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('import o
         }
       }
       expect(await runCli(module, ['verify'])).toMatchObject({ code: 0, out: '' });
+    });
+
+    it('fills records whose columns are not selected, or go through a transformer', async () => {
+      await put('1.txt', '2.txt');
+      const scans = dataSource.getRepository(Scan);
+      await scans.insert([1n, 2n, 3n].map((id) => ({ id, code: `c${id}`, oldPath: `${id}.txt`, fileId: null })));
+      const args = ['--from-column', 'Scan.oldPath', '--field', 'fileId', '--storage', 'default', '--batch', '1'];
+      const { code, out } = await runCli(module, ['import', ...args]);
+      expect([code, out]).toEqual([1, expect.stringContaining('failed: {"id":"3"} 3.txt')]);
+      const named = await scans.find({ select: { id: true, code: true, fileId: true }, order: { id: 'DESC' } });
+      expect(named.map(({ id, fileId }) => [id, fileId !== null])).toEqual([
+        [1n, true],
+        [2n, true],
+        [3n, false],
+      ]);
+      const file = await app.get(FilesService).findOrFail(named[0]!.fileId!);
+      expect(file).toMatchObject({ location: '1.txt', ownerType: 'scan', ownerId: 'c1', pinned: true });
     });
 
     it('fills a field of one class of a table, and of no other', async () => {
