@@ -59,7 +59,7 @@ function snakeCase(property: string): string {
   return property.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-/** Makes the table, unless it is there. */
+/** Makes the table. If it is there, the indexes that a process that died had not made yet. */
 export async function createFrom(blueprint: TableBlueprint, runner: QueryRunner): Promise<void> {
   const dataSource = dataSourceOf(runner);
   const named = new Map(blueprint.columns.map((one) => [one.property, columnName(one, dataSource)]));
@@ -76,7 +76,10 @@ export async function createFrom(blueprint: TableBlueprint, runner: QueryRunner)
     indices: uniquesAreIndexes ? [...indices, ...uniques.map((unique) => ({ ...unique, isUnique: true }))] : indices,
     uniques: uniquesAreIndexes ? [] : uniques,
   });
-  await runner.createTable(table, true);
+  if (!(await runner.hasTable(table.name))) return runner.createTable(table);
+  for (const index of indices) {
+    if (!(await hasIndex(table.name, index, runner))) await runner.createIndex(table.name, new TableIndex(index));
+  }
 }
 
 /** Drops the table, if it is there. */
@@ -123,7 +126,7 @@ export async function dropIndex(table: TableReference, index: IndexBlueprint, ru
   if (await hasIndex(path, index, runner)) await runner.dropIndex(path, index.name);
 }
 
-async function hasIndex(path: string, { name }: IndexBlueprint, runner: QueryRunner): Promise<boolean> {
+async function hasIndex(path: string, { name }: Pick<IndexBlueprint, 'name'>, runner: QueryRunner): Promise<boolean> {
   const table = await runner.getTable(path);
   return table?.indices.some((one) => one.name === name) ?? false;
 }

@@ -128,6 +128,20 @@ for (const kind of await reachableDatabases('file', 'postgres', 'mariadb')) {
       expect(await differences(dataSource)).toEqual([]);
     });
 
+    it('make the indexes that a process which died after the table did not make', async () => {
+      const dataSource = await connect();
+      await dataSource.runMigrations({ transaction: 'none' });
+      const runner = dataSource.createQueryRunner();
+      for (const { tablePath, indices } of dataSource.entityMetadatas) {
+        for (const { name, isUnique } of indices) if (!isUnique) await runner.dropIndex(tablePath, name);
+      }
+      await runner.query('DELETE FROM migrations');
+      await runner.release();
+      expect(await differences(dataSource)).not.toEqual([]);
+      await dataSource.runMigrations({ transaction: 'none' });
+      expect(await differences(dataSource)).toEqual([]);
+    });
+
     it.each(['all', 'each', 'none'] as const)(
       'go up, down and up again with transactions for %s',
       async (transaction) => {
