@@ -27,7 +27,7 @@ export async function tablesSql(
 
 /**
  * The statements by which `synchronize` would make the tables of these entities what they are to be; none if they are.
- * Other tables are not looked at. Nothing is changed.
+ * Other tables are not looked at, nor are indexes that the application has added. Nothing is changed.
  */
 export async function differencesSql(
   dataSource: DataSource,
@@ -42,7 +42,10 @@ export async function differencesSql(
     hasGeneratedColumns: { value: () => false },
   });
   const { upQueries } = await builder.log();
-  return upQueries.map(({ query }) => query);
+  const indices = value.flatMap((metadata) => [...metadata.indices, ...metadata.uniques]);
+  const own = indices.map(({ name }) => dataSource.driver.escape(name));
+  const isOthers = (sql: string): boolean => sql.startsWith('DROP INDEX') && !own.some((name) => sql.includes(name));
+  return upQueries.map(({ query }) => query).filter((sql) => !isOthers(sql));
 }
 
 /**

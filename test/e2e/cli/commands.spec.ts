@@ -529,6 +529,8 @@ describe.each(await reachableDatabases('file', 'postgres', 'mariadb'))('the comm
       });
       expect(await run(EmptyModule, ['ls'])).toMatchObject({ code: 0, out: '' });
       const source = await new DataSource({ ...other.options, entities: [] } as DataSourceOptions).initialize();
+      await source.query('CREATE INDEX ix_of_the_application ON files_file (name)');
+      expect(await run(EmptyModule, ['schema', '--check'])).toMatchObject({ code: 0, out: '' });
       await source.query('ALTER TABLE files_file DROP COLUMN charset');
       await source.destroy();
       const older = await run(EmptyModule, ['schema', '--check']);
