@@ -1,6 +1,6 @@
 import { Body, Controller, Inject, Post } from '@nestjs/common';
 import { IsOptional, IsString } from 'class-validator';
-import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
+import { Column, DataSource, Entity, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
 import { expect, it } from 'vitest';
 import { OwnsFiles, UploadAs, WithTaskQueue } from '../../../lib/index.js';
 import { actionApp, actionForm, Gallery, textFile } from '../../support/action-app.js';
@@ -67,4 +67,35 @@ it.skipIf(isTypeorm03)('writes a field of binary JSON as the database stores it'
   const [tray] = await app.dataSource.getRepository(Tray).find();
   expect(tray?.images).toEqual([file!.id]);
   expect(await app.dataSource.query('SELECT typeof(images) AS kind FROM tray')).toEqual([{ kind: 'blob' }]);
+});
+
+@Entity()
+@OwnsFiles('crate')
+class Crate {
+  @PrimaryColumn('varchar', { transformer: { to: (id: string) => id.slice(4), from: (id: string) => `pkg_${id}` } })
+  id!: string;
+  @Column('varchar', { nullable: true }) imageId!: string | null;
+}
+
+class CrateDto {
+  @IsOptional() @UploadAs('crate', { field: 'imageId' }) scan?: string;
+}
+
+@Controller('crates')
+class CratesController {
+  constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
+
+  @Post()
+  @WithTaskQueue()
+  create(@Body() _dto: CrateDto) {
+    return this.dataSource.getRepository(Crate).save({ id: 'pkg_1' });
+  }
+}
+
+it('writes a field of a record whose id a transformer changes', async () => {
+  const app = await actionApp({ controllers: [CratesController], entities: [Crate] });
+  const { status } = await app.send('/crates', actionForm([['scan', textFile('a')]]));
+  const [file] = await app.files();
+  expect([status, file?.ownerId]).toEqual([201, 'pkg_1']);
+  expect(await app.dataSource.getRepository(Crate).find()).toEqual([{ id: 'pkg_1', imageId: file!.id }]);
 });
