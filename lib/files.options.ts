@@ -68,8 +68,8 @@ export interface FilesModuleOptions extends FilesModuleShape {
    */
   installation?: string;
   /**
-   * The bytes of how many deleted files this process removes at once, after the responses: each removal is a call of its
-   * storage. @default 4
+   * The bytes of how many deleted files this process removes at once, after the responses: each removal is a call of
+   * its storage. @default 4
    */
   concurrentRemovals?: number;
   /**
