@@ -59,6 +59,8 @@ export class ChangeRights {
     const claimants = byType.get(ownerType) ?? new Set();
     byType.set(ownerType, claimants);
     const claimant = runtime.actor();
+    // Writes and the end of the unit wait for it, and fail with it. Until then it must not end the process.
+    claimant.catch(() => undefined);
     claimants.add(claimant);
     return claimant;
   }
