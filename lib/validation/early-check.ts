@@ -7,6 +7,7 @@ import type { FileSnapshot, OwnershipState } from '../ownership/statements/trans
 import { StagedFiles } from '../staging/staged-files.js';
 import { detach } from '../unit-of-work/scopes/ambient.js';
 import { currentUnit } from '../unit-of-work/unit-of-work.js';
+import { FILE_OWNER } from '../files/owner-reference.js';
 import type { ScanState } from '../files/public-file.js';
 import type { ClaimRefusal } from '../ownership/file-claims.js';
 
@@ -137,7 +138,8 @@ export function earlyRefusal(
   file: (OwnershipState & { readonly sight?: Sight; readonly scan?: ScanState | null }) | undefined,
   terms: ClaimTerms,
 ): ClaimRefusal | undefined {
-  if (!file) return 'foreign';
+  // A derived file belongs to its original as long as it is there.
+  if (!file || file.ownerType === FILE_OWNER) return 'foreign';
   const { actor, isManager, ownerType, allowUnowned } = terms;
   if (file.ownerType === ownerType) return file.sight === 'hidden' && !isManager ? 'foreign' : undefined;
   const isOwn = actor !== null && file.ownerType === actor.type && file.ownerId === actor.id;

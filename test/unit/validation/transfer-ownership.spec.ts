@@ -422,6 +422,14 @@ describe('@TransferOwnership', () => {
     expect(await packages()).toBe(0);
   });
 
+  it('refuses a manager who names a derived file, which belongs to its original', async () => {
+    await start({ isManager: true });
+    const original = await insert();
+    const derived = await insert({ ownerType: 'file', ownerId: original });
+    expect((await app.send('/packages', { title: 'x', attachmentId: derived })).status).toBe(400);
+    expect(await read(derived)).toMatchObject({ ownerType: 'file', ownerId: original });
+  });
+
   it('lets a manager attach any file that is not pinned', async () => {
     await start({ isManager: true });
     for (const file of [
