@@ -2,6 +2,7 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 import { In } from 'typeorm';
 import type { EntityManager, FindOptionsWhere, SelectQueryBuilder } from 'typeorm';
 import { FilesInUseError } from '../../errors/ownership.errors.js';
+import { ShuttingDownError } from '../../errors/units.errors.js';
 import { StorageRegistry } from '../../storage/storage-registry.js';
 import { detach } from '../../unit-of-work/scopes/ambient.js';
 import { Transactor } from '../../unit-of-work/transactor.js';
@@ -145,7 +146,8 @@ export class FilesDrafts {
     let files: ManagedFile[];
     try {
       files = await this.#delete(page);
-    } catch {
+    } catch (error) {
+      if (error instanceof ShuttingDownError) throw error;
       // One of them is in use, or cannot be deleted. Which one is not known; each for itself will tell.
       return this.#oneByOne(page, attempt);
     }
