@@ -64,8 +64,11 @@ export class TaskQueueInterceptor implements NestInterceptor {
       };
       this.#prepared(context, abandonment, run).then(answer, (error: unknown) => {
         settled = true;
-        if (error instanceof AnsweredInstead) answer(error.values);
-        else if (isLeft) this.#logger.error(`${placeOf(context)} has failed: ${reasonOf(error)}`, stackOf(error));
+        if (error instanceof AnsweredInstead) {
+          const why = error.cause === undefined ? 'it was not done' : reasonOf(error.cause);
+          this.#logger.warn(`${placeOf(context)} was rolled back, and an interceptor answered in its place: ${why}`);
+          answer(error.values);
+        } else if (isLeft) this.#logger.error(`${placeOf(context)} has failed: ${reasonOf(error)}`, stackOf(error));
         else subscriber.error(error);
       });
       return () => {

@@ -8,6 +8,7 @@ import {
   Get,
   Header,
   Injectable,
+  Logger,
   type NestInterceptor,
   Param,
   ParseIntPipe,
@@ -23,7 +24,7 @@ import { IsString, MinLength, registerDecorator } from 'class-validator';
 import { catchError, concat, from, map, type Observable, of, retry, throwError, timeout } from 'rxjs';
 import { Readable } from 'node:stream';
 import { Repository } from 'typeorm';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { addTask, TaskQueue } from '../../../lib/task-queue/task-queue.js';
 import { WithTaskQueue } from '../../../lib/task-queue/with-task-queue.decorator.js';
 import { currentUnit } from '../../../lib/unit-of-work/unit-of-work.js';
@@ -418,10 +419,18 @@ describe.each(PLATFORMS)('@WithTaskQueue() on %s routes', (platform) => {
   it.each(['caught-inside/promise', 'caught-inside/observable', 'caught-outside/promise'])(
     'rolls back when the handler fails, also where an interceptor answers in its place (%s)',
     async (path) => {
+      const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+      onTestFinished(() => warn.mockRestore());
       const { status, body } = await send(path, 'n');
       expect([status, body]).toEqual([201, { caught: 'halfway' }]);
       expect(await running.ids()).toEqual([]);
       expect(log).not.toContain('task');
+      const told = warn.mock.calls.map(([message]) => String(message));
+      expect(told).toEqual(
+        path.startsWith('caught-inside')
+          ? [expect.stringMatching(/ was rolled back, and an interceptor answered in its place: .*halfway/)]
+          : [],
+      );
     },
   );
 
