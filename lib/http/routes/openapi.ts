@@ -97,7 +97,7 @@ const ROUTES: readonly Route[] = [
     endpoints: FilesEndpoints,
     method: 'rename',
     summary: 'Rename a file',
-    answers: { 200: FILE, ...without(400, 401, 403, 404) },
+    answers: { 200: FILE, ...without(400, 401, 403, 404, 409) },
   },
   {
     endpoints: FilesEndpoints,
@@ -134,7 +134,7 @@ const ROUTES: readonly Route[] = [
     endpoints: OwnershipEndpoints,
     method: 'unpin',
     summary: 'Unpin a file',
-    answers: { 200: FILE, ...without(401, 403, 404) },
+    answers: { 200: FILE, ...without(401, 403, 404, 409) },
   },
   {
     endpoints: OwnershipEndpoints,
