@@ -178,8 +178,9 @@ export class TransferRuntime implements OnModuleInit {
   }
 
   /**
-   * The actor of the current call, and whether it is a manager. `isManager` is called once for a call, never once for
-   * an actor object: the application may use one object in many calls, and who is a manager changes.
+   * The actor of the current call, and whether it is a manager. `isManager` is called once for each call and each
+   * `actAs()`, and outside of both each time: the application may use one actor object for long, and who is a manager
+   * changes.
    */
   actor(): Promise<Acting> {
     const actor = this.actors.current();
