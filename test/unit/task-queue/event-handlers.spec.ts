@@ -6,13 +6,13 @@ import { EventHandlers } from '../../../lib/task-queue/event-handlers.js';
 
 class Orders {
   @EventPattern('placed', Transport.REDIS)
-  placed(): void {}
+  placed(_event: unknown): void {}
 
   @EventPattern({ of: 'order', is: 'paid' })
-  paid(): void {}
+  paid(_event: unknown): void {}
 
   @EventPattern('sent')
-  sent(): void {}
+  sent(_event: unknown): void {}
 
   @MessagePattern('count')
   count(): void {}
@@ -20,10 +20,10 @@ class Orders {
 
 class Mails {
   @EventPattern('placed', Transport.KAFKA)
-  placed(): void {}
+  placed(_event: unknown): void {}
 
   @EventPattern({ is: 'paid', of: 'order' }, Transport.TCP)
-  paid(): void {}
+  paid(_event: unknown): void {}
 
   @MessagePattern('count')
   count(): void {}
